@@ -1,0 +1,48 @@
+# Two commands are all that a fresh machine needs: `make demo` and `make test`. Each sets up its own venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+JOBS ?= 2
+
+.PHONY: demo test check bench lock clean format help
+help:
+	@echo "make demo   see it work: a local Routee, live incidents, alerts on this terminal (no credentials)"
+	@echo "make test   every check: lint, types, layers, tests"
+	@echo "make bench  measure speed and memory on this machine"
+
+demo: $(STAMP)
+	@$(BIN)/routee-monitor demo $(ARGS)
+
+test: check
+	$(BIN)/pytest -n $(JOBS) $(ARGS)
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Resolve again within the ranges of pyproject.toml; needs uv. The result is committed.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements/run.txt pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra dev -c requirements/run.txt -o requirements/dev.txt pyproject.toml
+
+# Only hashed, locked packages are installed, the build backend among them; the project itself is linked in, not downloaded.
+$(STAMP): pyproject.toml requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "routee-monitor needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Setting up $(VENV) (once) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

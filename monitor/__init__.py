@@ -1,0 +1,1 @@
+"""routee-monitor: watches SMS delivery through Routee and tells the ops team first."""

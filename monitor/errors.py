@@ -1,0 +1,76 @@
+"""The exceptions of this program. Each message says what happened and what a person can do.
+
+MonitorError
+├── InputError              a file that a person wrote is wrong; lists every problem with its place   exit 65 (rules) or 78
+├── RouteeError             Routee did not give what was asked for
+│   ├── RouteeUnavailable   no answer, or one that says "later": tried again by itself                exit 69
+│   ├── RouteeRefused       credentials or permissions are not accepted: a person has to act          exit 69
+│   └── RouteeRejected      the question was wrong (unknown campaign, unknown message)                exit 1
+└── StoreError              the store cannot be read or written now                                   exit 69
+"""
+
+from dataclasses import dataclass
+
+
+class MonitorError(Exception):
+    """Base of all; ``str()`` is one line for people."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing wrong in a file. ``line`` and ``column`` count from 1; ``path`` is the key's path (``rules[2].window``)."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}: "
+        return place + (f"{self.path}: {self.message}" if self.path else self.message)
+
+
+class InputError(MonitorError):
+    """Files that people wrote have problems; every one of them is listed."""
+
+    def __init__(self, problems: list[Problem], exit_code: int = 78) -> None:
+        self.problems = sorted(set(problems))
+        self.exit_code = exit_code
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class RouteeError(MonitorError):
+    """Routee did not give what was asked for. ``outcome`` is a short word for metrics (``429``, ``timeout``, ``html``)."""
+
+    exit_code = 69
+
+    def __init__(self, message: str, outcome: str = "error") -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+
+class RouteeUnavailable(RouteeError):
+    """No usable answer, also after trying again."""
+
+
+class RouteeRefused(RouteeError):
+    """Credentials or permissions are not accepted."""
+
+
+class RouteeRejected(RouteeError):
+    """The question was wrong; ``code`` is Routee's nine digits where it gave them."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, outcome: str = "rejected", code: str = "") -> None:
+        super().__init__(message, outcome)
+        self.code = code
+
+
+class StoreError(MonitorError):
+    """The store cannot be read or written now (busy, full disk, no such folder)."""
+
+    exit_code = 69

@@ -1,0 +1,130 @@
+"""What is told to a receiver: a snapshot, complete in itself, so that it can be stored, rendered later and rendered again."""
+
+from typing import Literal
+
+import msgspec
+
+from monitor.clock import Duration, Instant
+from monitor.finding import Unit
+
+Reason = Literal["first", "new alerts", "some resolved", "all resolved", "escalated", "repeat", "test"]
+"""Why a notification is sent."""
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """One value of one dimension and the share of the excess over the baseline that it carries (0 to 1)."""
+
+    field: str
+    value: str
+    share: float
+    matching: int
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One message that counts against the rule; the recipient is already masked."""
+
+    message_id: str
+    to: str
+    status: str
+    detailed_status: str
+    operator: str
+    date: Instant
+
+    def __str__(self) -> str:
+        return self.message_id
+
+
+class Link(msgspec.Struct, frozen=True):
+    """Something to open: a title and a URL made from configuration, never from message data."""
+
+    title: str
+    url: str
+
+
+class AlertView(msgspec.Struct, frozen=True):
+    """One alert as templates see it. Times are instants (microseconds UTC), shares fractions, latencies seconds."""
+
+    fingerprint: str
+    name: str
+    rule: str
+    kind: str
+    status: Literal["firing", "resolved"]
+    severity: str
+    unit: Unit
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    value: float | None
+    threshold: float | None
+    starts_at: Instant
+    as_of: Instant
+    why: str
+    ends_at: Instant | None = None
+    resolved_because: str = ""
+    baseline: float | None = None
+    change: float | None = None
+    peak: float | None = None
+    comparison: Literal["above", "below"] = "above"
+    window: Duration | None = None
+    messages: int = 0
+    matching: int = 0
+    breakdown: tuple[Cause, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    history: tuple[float | None, ...] = ()
+    links: tuple[Link, ...] = ()
+    more: int = 0
+    """Further groups of this rule that are over the threshold but held back by its ``limit``."""
+
+    @property
+    def duration(self) -> Duration:
+        """How long it has lasted, or lasted."""
+        return (self.ends_at if self.ends_at is not None else self.as_of) - self.starts_at
+
+
+class Notification(msgspec.Struct, frozen=True):
+    """One message to one receiver about one group of alerts.
+
+    ``key`` is the idempotency key: the same over every retry, another for every other notification. ``episode`` is the same
+    from a group's first notification to its resolve: messages of one episode belong into one thread.
+    """
+
+    key: str
+    episode: str
+    reason: Reason
+    status: Literal["firing", "resolved"]
+    receiver: str
+    group_key: str
+    group_labels: dict[str, str]
+    common_labels: dict[str, str]
+    common_annotations: dict[str, str]
+    alerts: tuple[AlertView, ...]
+    created_at: Instant
+    external_url: str = ""
+    truncated: int = 0
+
+    @property
+    def firing(self) -> tuple[AlertView, ...]:
+        """The alerts that are firing."""
+        return tuple(alert for alert in self.alerts if alert.status == "firing")
+
+    @property
+    def resolved(self) -> tuple[AlertView, ...]:
+        """The alerts that are over."""
+        return tuple(alert for alert in self.alerts if alert.status == "resolved")
+
+
+def encode(notification: Notification) -> bytes:
+    """The snapshot as JSON, for the outbox."""
+    return msgspec.json.encode(notification)
+
+
+def decode(data: bytes) -> Notification:
+    """What `encode` made, read again."""
+    return msgspec.json.decode(data, type=Notification)
+
+
+def common(maps: list[dict[str, str]]) -> dict[str, str]:
+    """The pairs that all of ``maps`` share."""
+    if not maps:
+        return {}
+    first, *others = maps
+    return {key: value for key, value in first.items() if all(other.get(key) == value for other in others)}

@@ -1,0 +1,52 @@
+"""Recipients' numbers: what is kept of them is decided here, before anything is stored."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.message import UNKNOWN
+
+Mode = Literal["mask", "hash", "show"]
+
+
+def mask(number: str) -> str:
+    """``+306912345678`` → ``+30691•••••78``. Numbers of up to eight digits keep only their last two."""
+    if number == UNKNOWN:
+        return number
+    sign, digits = ("+", number[1:]) if number.startswith("+") else ("", number)
+    kept = 5 if len(digits) > 8 else 0
+    hidden = max(len(digits) - kept - 2, 0)
+    return (
+        sign + digits[:kept] + "•" * hidden + digits[kept + hidden :] if hidden else sign + "•" * len(digits)
+    )
+
+
+class Privacy:
+    """Turns recipients into what may be kept: a keyed hash (to compare by) and a text (to show)."""
+
+    def __init__(self, mode: Mode = "mask", key: bytes = b"") -> None:
+        self.mode: Mode = mode
+        self._key = key
+
+    def hash(self, number: str) -> int:
+        """64 bits that stand for the number; without the key nobody can try numbers out."""
+        return int.from_bytes(
+            hashlib.blake2b(number.encode(), digest_size=8, key=self._key).digest(), "little"
+        )
+
+    def hashes(self, numbers: Sequence[str]) -> NDArray[np.uint64]:
+        """`hash` of each."""
+        blake2b, key = hashlib.blake2b, self._key
+        digests = b"".join([blake2b(number.encode(), digest_size=8, key=key).digest() for number in numbers])
+        return np.frombuffer(digests, np.uint64)
+
+    def texts(self, numbers: Sequence[str]) -> list[str]:
+        """What is shown of each number under this mode."""
+        if self.mode == "show":
+            return list(numbers)
+        if self.mode == "hash":
+            return ["•" * 8] * len(numbers)
+        return [mask(number) for number in numbers]

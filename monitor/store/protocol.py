@@ -1,0 +1,153 @@
+"""What the daemon asks of a store. Every method is synchronous and is called in a worker thread.
+
+A *poll* is committed by one `Store.commit`: the window's changed rows, dictionaries, cursors, alerts, groups and outbox rows
+together or not at all. Every method raises StoreError where the database is busy, full or gone, and has then changed nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import msgspec
+
+from monitor.alert import Alert, Transition
+from monitor.clock import Instant
+from monitor.notification import Notification
+from monitor.route import Group
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """How far one search has been polled. ``as_of``: end of the last complete poll. ``covered_since``: from here on nothing is
+    missing. ``swept`` maps each resweep's ``back`` (µs, as text) to when it last ran. ``counts`` remembers what sweeps compared."""
+
+    account: str
+    search: str
+    as_of: Instant
+    covered_since: Instant
+    swept: dict[str, Instant] = {}
+    counts: dict[str, list[int]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One value of a field's dictionary: ``code`` is what the columns hold in its place."""
+
+    account: str
+    field: str
+    code: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A record of Routee's that could not be read: kept to be looked at, recipients and bodies taken out."""
+
+    account: str
+    search: str
+    at: Instant
+    why: str
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A notification to be written into the outbox for one channel (``slack/0``: the receiver's first Slack entry)."""
+
+    channel: str
+    notification: Notification
+
+
+@dataclass(slots=True)
+class Commit:
+    """What one transaction writes. ``journal`` are blobs of changed rows by account; ``cleaned`` journal entries to delete."""
+
+    journal: list[tuple[str, bytes]] = field(default_factory=list)
+    cleaned: list[tuple[str, int]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    cursors: list[Cursor] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    dropped_alerts: list[str] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
+    dropped_groups: list[tuple[str, str]] = field(default_factory=list)
+    outbox: list[Pending] = field(default_factory=list)
+    asides: list[Aside] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Everything that a restart brings back, besides the windows' journals."""
+
+    cursors: list[Cursor]
+    alerts: list[Alert]
+    groups: list[Group]
+
+
+OutboxState = Literal["waiting", "sent", "dead"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One row of the outbox. ``receipt`` is what the channel gave back when it took it (Slack: channel and ts)."""
+
+    id: int
+    channel: str
+    notification: Notification
+    state: OutboxState
+    attempts: int
+    next_at: Instant
+    error: str = ""
+    receipt: dict[str, str] | None = None
+    done_at: Instant | None = None
+
+
+class Store(Protocol):
+    """One database. Opening it brings its tables up to date."""
+
+    def close(self) -> None:
+        """Let go of it; safe to call twice."""
+
+    def secret(self, name: str) -> bytes:
+        """32 random bytes that belong to this store, made at first use: the key of the recipients' hashes."""
+
+    def load(self) -> Loaded:
+        """Cursors, alerts and groups as the last commit left them."""
+
+    def entries(self, account: str) -> list[Entry]:
+        """The dictionaries of an account's window, codes ascending within each field."""
+
+    def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
+        """The journal of an account's window: (sequence number, blob), oldest first."""
+
+    def commit(self, commit: Commit) -> list[int]:
+        """Write all of it in one transaction; gives the sequence numbers of the journal blobs, in their order."""
+
+    def waiting(self, receiver: str, channel: str, limit: int) -> list[Parcel]:
+        """The oldest parcels of a channel that are still to be sent, whether due or not, in the order they were written."""
+
+    def sent(self, parcel: int, receipt: dict[str, str], at: Instant) -> None:
+        """A channel took it."""
+
+    def postponed(self, parcel: int, error: str, next_at: Instant) -> None:
+        """It will be tried again at ``next_at``; counts an attempt."""
+
+    def rejected(self, parcel: int, error: str, at: Instant) -> None:
+        """It can never be sent: a dead letter."""
+
+    def receipt(self, receiver: str, channel: str, episode: str) -> dict[str, str] | None:
+        """The first receipt of that episode in that channel: the message to edit and the thread to write into."""
+
+    def parcels(self, state: OutboxState | None = None, limit: int = 100) -> list[Parcel]:
+        """Parcels newest first, for people."""
+
+    def backlog(self) -> dict[tuple[str, str], tuple[int, Instant]]:
+        """By receiver and channel: how many are waiting, and when the oldest was written."""
+
+    def transitions(self, limit: int = 100) -> list[Transition]:
+        """The latest changes of alerts, newest first."""
+
+    def asides(self, limit: int = 100) -> list[Aside]:
+        """The latest records set aside, newest first."""
+
+    def prune(self, before: Instant) -> None:
+        """Forget what was sent, changed or set aside before then; resolved alerts too."""
