@@ -14,7 +14,6 @@ from typing import Literal
 import msgspec
 
 from monitor.clock import Duration, Instant
-from monitor.finding import Finding
 
 State = Literal["pending", "firing", "resolved"]
 Because = Literal["recovered", "no_data", "removed"]

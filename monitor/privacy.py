@@ -19,9 +19,7 @@ def mask(number: str) -> str:
     sign, digits = ("+", number[1:]) if number.startswith("+") else ("", number)
     kept = 5 if len(digits) > 8 else 0
     hidden = max(len(digits) - kept - 2, 0)
-    return (
-        sign + digits[:kept] + "•" * hidden + digits[kept + hidden :] if hidden else sign + "•" * len(digits)
-    )
+    return sign + digits[:kept] + "•" * hidden + digits[kept + hidden :] if hidden else sign + "•" * len(digits)
 
 
 class Privacy:
@@ -33,9 +31,7 @@ class Privacy:
 
     def hash(self, number: str) -> int:
         """64 bits that stand for the number; without the key nobody can try numbers out."""
-        return int.from_bytes(
-            hashlib.blake2b(number.encode(), digest_size=8, key=self._key).digest(), "little"
-        )
+        return int.from_bytes(hashlib.blake2b(number.encode(), digest_size=8, key=self._key).digest(), "little")
 
     def hashes(self, numbers: Sequence[str]) -> NDArray[np.uint64]:
         """`hash` of each."""
