@@ -1,0 +1,1 @@
+"""Everything that knows Routee: its client, its wire format and a local stand-in."""
