@@ -74,6 +74,12 @@ class AlertView(msgspec.Struct, frozen=True):
     more: int = 0
     """Further groups of this rule that are over the threshold but held back by its ``limit``."""
 
+    matched: str = ""
+    """What the numerator counts, in a few words (``Undelivered``, ``Carrier Violation``); empty where it is simply failures."""
+
+    was_severity: str = ""
+    """The severity that the receiver was told before this escalation: receivers that know alerts by labels see that one resolve."""
+
     @property
     def duration(self) -> Duration:
         """How long it has lasted, or lasted."""

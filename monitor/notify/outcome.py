@@ -1,0 +1,52 @@
+"""What sending one notification came to, and what every channel promises."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from monitor.clock import Duration
+from monitor.notification import Notification
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The channel took it. ``receipt`` is what to hand back as ``previous`` for later notifications of the same episode."""
+
+    receipt: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Not now: trying again makes sense. ``after`` is how long the other side asked us to wait, None where it did not say."""
+
+    why: str
+    after: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Never: a person has to act first, and ``why`` says what to do."""
+
+    why: str
+
+
+Outcome = Sent | Retry | Rejected
+
+
+class Notifier(Protocol):
+    """One channel of one receiver. It never raises for anything outside: whatever goes wrong there is an Outcome."""
+
+    async def send(self, notification: Notification, previous: dict[str, str] | None) -> Outcome:
+        """Tell it, within a bounded time. ``previous`` is the receipt of this episode's first message here, None if there is none."""
+
+    async def check(self) -> str:
+        """What is wrong with the address or the credentials, as a sentence; empty where nothing is. Tells nobody anything."""
+
+
+def unreachable(origin: str, error: BaseException) -> Retry:
+    """No usable answer came: ``repr``, because ``str`` of a timeout is empty."""
+    return Retry(f"{origin} could not be reached: {error!r}")
+
+
+def too_slow(origin: str, timeout: float) -> Retry:
+    """No answer within ``timeout`` seconds."""
+    return Retry(f"{origin} gave no answer within {timeout:g} s")
