@@ -6,7 +6,8 @@ MonitorError
 │   ├── RouteeUnavailable   no answer, or one that says "later": tried again by itself                exit 69
 │   ├── RouteeRefused       credentials or permissions are not accepted: a person has to act          exit 69
 │   └── RouteeRejected      the question was wrong (unknown campaign, unknown message)                exit 1
-└── StoreError              the store cannot be read or written now                                   exit 69
+├── StoreError              the store cannot be read or written now                                   exit 69
+└── ListenError             the web listener cannot have its address (busy, not allowed, not ours)    exit 69
 """
 
 from dataclasses import dataclass
@@ -72,5 +73,11 @@ class RouteeRejected(RouteeError):
 
 class StoreError(MonitorError):
     """The store cannot be read or written now (busy, full disk, no such folder)."""
+
+    exit_code = 69
+
+
+class ListenError(MonitorError):
+    """The listener cannot have its address."""
 
     exit_code = 69

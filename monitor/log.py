@@ -1,0 +1,193 @@
+"""How the daemon writes its log: lines for the journal, for a terminal, or JSON for whoever collects it.
+
+Every module logs with the standard library and hands facts over as ``extra``: they become fields beside the message.
+What is registered with `hide` comes out as ``***``, wherever in a record it stands. Control characters in messages and values
+are escaped: nothing that Routee or a client sent can forge a line or steer a terminal.
+"""
+
+import json
+import logging
+import math
+import os
+import re
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Literal, TextIO
+from urllib.parse import quote
+
+Format = Literal["auto", "journal", "text", "json"]
+LEVELS = ("debug", "info", "warning", "error")
+
+_QUIET = ("httpx", "httpcore", "hypercorn", "slack_sdk", "urllib3")
+"""Libraries whose INFO lines repeat URLs (secret ones too) or say nothing to an operator."""
+
+_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_PRIORITY = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+_COLOUR = {logging.DEBUG: "2", logging.WARNING: "33", logging.ERROR: "31", logging.CRITICAL: "1;31"}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_PLAIN_VALUE = re.compile(r"[^\s\"'=]+")
+_SHORTEST_SECRET = 4
+
+
+class _Secrets:
+    """What must not be shown. A secret is found in each form that a log line can give it: as it is, quoted, in a URL."""
+
+    def __init__(self) -> None:
+        self._forms: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+
+    def add(self, secret: str) -> None:
+        text = secret.strip()
+        if len(text) < _SHORTEST_SECRET:
+            return  # hiding every "a" would only garble the log
+        forms = (text, json.dumps(text)[1:-1], repr(text)[1:-1], quote(text), quote(text, safe=""))
+        self._forms.update(forms)
+        longest_first = sorted(self._forms, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+    def mask(self, text: str) -> str:
+        return self._pattern.sub("***", text) if self._pattern else text
+
+
+_secrets = _Secrets()
+
+
+def hide(secret: str) -> None:
+    """From now on ``secret`` is written as ``***`` by this process's log. Under four characters is not taken for a secret."""
+    _secrets.add(secret)
+
+
+def mask(text: str) -> str:
+    """``text`` with every hidden secret replaced, for what people see elsewhere (standard error, the page)."""
+    return _secrets.mask(text)
+
+
+def configure(level: str = "info", format: Format = "auto", stream: TextIO | None = None) -> None:  # noqa: A002 - the key's name
+    """Send the log to ``stream`` (default: standard error) from ``level`` up, in place of whatever was set before."""
+    target = stream or sys.stderr
+    handler = _Handler(target)
+    handler.setFormatter(_formatter(format, target))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.captureWarnings(True)
+
+
+def _formatter(format: Format, stream: TextIO) -> logging.Formatter:  # noqa: A002 - as above
+    if format == "journal" or (format == "auto" and _is_journal(stream)):
+        return JournalFormatter()
+    terminal = stream.isatty()
+    if format == "text" or (format == "auto" and terminal):
+        return TextFormatter(colours=terminal and not os.environ.get("NO_COLOR"))
+    return JsonFormatter()
+
+
+def _is_journal(stream: TextIO) -> bool:
+    """Whether ``stream`` is the very one that systemd connected to the journal, and not a redirection inside the service."""
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Where a record cannot be written, says so in one line: the standard library would print its arguments, secrets included."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
+        problem = sys.exc_info()[0]
+        if problem is None or issubclass(problem, BrokenPipeError):
+            return
+        what = f"A log record of {record.name} (line {record.lineno}) could not be written: {problem.__name__}\n"
+        try:
+            self.stream.write(what)
+        except (OSError, ValueError):
+            return  # there is nobody left to tell
+
+
+def _message(record: logging.LogRecord) -> str:
+    return _clean(record.getMessage())
+
+
+def _clean(value: object) -> str:
+    """As text, without secrets and control characters."""
+    return _CONTROL.sub(_escape, mask(str(value)))
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
+
+
+def _fields(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
+    """What was handed over as ``extra``."""
+    return ((key, value) for key, value in vars(record).items() if key not in _OWN and not key.startswith("_"))
+
+
+def _pairs(record: logging.LogRecord) -> Iterator[str]:
+    for key, value in _fields(record):
+        text = _clean(value)
+        yield f"{key}={text if _PLAIN_VALUE.fullmatch(text) else json.dumps(text, ensure_ascii=False)}"
+
+
+def _json_value(value: object) -> object:
+    """Numbers and truth values as they are; what JSON cannot say (NaN included) as text, without secrets."""
+    plain = value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value))
+    return value if plain else mask(str(value))
+
+
+def _traceback(record: logging.LogRecord) -> str:
+    """The exception's lines, or nothing."""
+    if not record.exc_info or record.exc_info[0] is None:
+        return ""
+    lines = mask(logging.Formatter().formatException(record.exc_info)).split("\n")
+    return "\n".join(_CONTROL.sub(_escape, line) for line in lines)
+
+
+def _time(record: logging.LogRecord) -> str:
+    """ISO-8601 in UTC, to the millisecond."""
+    moment = datetime.fromtimestamp(record.created, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class TextFormatter(logging.Formatter):
+    """For people: time, level, message, where from, facts; coloured by severity on a terminal."""
+
+    def __init__(self, colours: bool = False) -> None:
+        super().__init__()
+        self._colours = colours
+
+    def format(self, record: logging.LogRecord) -> str:
+        level = self._paint(f"{record.levelname:<7}", _COLOUR.get(record.levelno, "32"))
+        facts = self._paint(" ".join((record.name, *_pairs(record))), "2")
+        line = f"{_time(record)} {level} {_message(record)}  {facts}"
+        return "\n".join(filter(None, (line, _traceback(record))))
+
+    def _paint(self, text: str, colour: str) -> str:
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._colours else text
+
+
+class JournalFormatter(logging.Formatter):
+    """For systemd's journal, which has its own clock: every line begins with its priority (sd-daemon(3))."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        prefix = f"<{_PRIORITY.get(record.levelno, 5)}>"
+        line = " ".join((f"{record.name}: {_message(record)}", *_pairs(record)))
+        lines = (line, *_traceback(record).splitlines())
+        return "\n".join(prefix + each for each in lines)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line. A fact whose name is taken gets an underscore behind it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, object] = {"time": _time(record), "level": record.levelname.lower(), "logger": record.name}
+        entry["message"] = mask(record.getMessage())
+        if trace := _traceback(record):
+            entry["exception"] = trace
+        for key, value in _fields(record):
+            entry[f"{key}_" if key in entry else key] = _json_value(value)
+        line = json.dumps(entry, ensure_ascii=False, allow_nan=False)
+        return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", line)

@@ -1,0 +1,78 @@
+"""Tells systemd how the daemon fares: sd_notify's protocol, datagrams of ``NAME=value`` lines to the socket it names.
+
+Without systemd every method does nothing. None ever raises: that the supervisor cannot hear us is no reason to stop.
+Source: sd_notify(3).
+"""
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Mapping
+from typing import Self
+
+from monitor.clock import Duration
+
+_PATIENCE_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Systemd:
+    """The service manager's socket. ``address`` is a path, ``@name`` for an abstract socket, or empty: nobody listens."""
+
+    def __init__(self, address: str = "", watchdog: Duration | None = None) -> None:
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self.watchdog: Duration | None = watchdog
+        """At least this often `alive` has to be called; None: systemd does not watch."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """As NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID say."""
+        address = environment.get("NOTIFY_SOCKET", "")
+        known = address.startswith(("/", "@"))
+        return cls(address if known else "", _watchdog(environment))
+
+    def ready(self, status: str = "") -> None:
+        """Start-up, or a reload, is complete."""
+        self._send("READY=1", *_status(status))
+
+    def status(self, text: str) -> None:
+        """One line for ``systemctl status``."""
+        self._send(*_status(text))
+
+    def reloading(self) -> None:
+        """A reload has begun; `ready` ends it."""
+        self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1_000}")
+
+    def stopping(self, status: str = "") -> None:
+        """The daemon shuts down."""
+        self._send("STOPPING=1", *_status(status))
+
+    def alive(self) -> None:
+        """Feeds the watchdog."""
+        self._send("WATCHDOG=1")
+
+    def _send(self, *lines: str) -> None:
+        if not self._address or not lines:
+            return
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager:
+                manager.settimeout(_PATIENCE_SECONDS)
+                manager.connect(self._address)
+                manager.sendall("\n".join(lines).encode(errors="replace"))
+        except (OSError, ValueError) as error:
+            log.warning("systemd cannot be told %s", lines[0], extra={"error": repr(error)})
+
+
+def _status(text: str) -> list[str]:
+    """A line break would begin another assignment, so there is none."""
+    return [f"STATUS={' '.join(text.split())}"] if text else []
+
+
+def _watchdog(environment: Mapping[str, str]) -> Duration | None:
+    """Half of what systemd waits for, so that one late call does no harm; None where another process is meant."""
+    microseconds = environment.get("WATCHDOG_USEC", "")
+    if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()) or not microseconds.isdecimal():
+        return None
+    return int(microseconds) // 2 or None

@@ -1,0 +1,1 @@
+"""The listener: health, metrics and a page for people, on one address."""

@@ -1,0 +1,35 @@
+"""``host:port`` as people write it for the listener, taken apart and put together."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from monitor.errors import ListenError
+
+_WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - named to be replaced, not to be bound
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen. ``host`` has no brackets; an empty one means every interface; port 0 means any free one."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """``127.0.0.1:9465``, ``[::1]:9465`` or ``:9465``. Raises ListenError."""
+        host, colon, port = text.strip().rpartition(":")
+        bare = host.removeprefix("[").removesuffix("]")
+        bracketed = host == f"[{bare}]"
+        valid_port = port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65_535
+        if not colon or not valid_port or (":" in bare) != bracketed:
+            raise ListenError(f"{text!r} is not an address to listen on; write it like 127.0.0.1:9465 or [::1]:9465")
+        return cls(bare, int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The URL by which a program on this machine reaches it; a wildcard address is reached over loopback."""
+        return f"http://{Address(_WILDCARDS.get(self.host, self.host), self.port)}"

@@ -1,0 +1,148 @@
+"""What the listener answers: health, readiness, metrics, and a plain page that says what this is.
+
+Only reading so far. The status page, the APIs and the callbacks are further routes of the same application; what guards every
+request (headers, the token) stands in `_middleware`.
+"""
+
+import hmac
+from collections.abc import Sequence
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from monitor.metrics import Metrics
+from monitor.web.health import WebState
+
+PROBES = frozenset({"/healthz", "/readyz"})
+"""Answered without a token even where reads are protected, but then without the reasons."""
+
+_HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>routee-monitor</title></head>
+<body>
+<h1>routee-monitor {version}</h1>
+<p>Watches SMS delivery through Routee and tells the ops team.</p>
+<ul>
+<li><a href="/healthz">/healthz</a>: do its loops make progress?</li>
+<li><a href="/readyz">/readyz</a>: was every search polled, can the store be written?</li>
+<li><a href="/metrics">/metrics</a>: for Prometheus</li>
+</ul>
+</body>
+</html>
+"""
+
+
+def make_app(state: WebState, metrics: Metrics, *, token: str = "", protect_reads: bool = False) -> Starlette:
+    """The application of one daemon. With ``protect_reads`` every page needs ``Authorization: Bearer <token>``.
+
+    Raises ValueError for ``protect_reads`` without a token: nobody could read anything.
+    """
+    if protect_reads and not token:
+        raise ValueError("web.protect_reads needs a token: set web.token_file")
+    secret = token if protect_reads else ""
+    return Starlette(
+        routes=_Pages(state, metrics, secret).routes(),
+        middleware=[Middleware(SecurityHeaders), Middleware(ReadToken, token=secret)],
+        exception_handlers={HTTPException: _http_error, 500: _internal_error},
+    )
+
+
+class _Pages:
+    """The endpoints, with what they read from."""
+
+    def __init__(self, state: WebState, metrics: Metrics, token: str) -> None:
+        self._state = state
+        self._metrics = metrics
+        self._token = token
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/", self.index),
+            Route("/healthz", self.healthz),
+            Route("/readyz", self.readyz),
+            Route("/metrics", self.metrics),
+        ]
+
+    async def index(self, _: Request) -> Response:
+        return HTMLResponse(_PAGE.format(version=self._metrics.version))
+
+    async def healthz(self, request: Request) -> Response:
+        return self._probe(request, "healthy", self._state.stuck())
+
+    async def readyz(self, request: Request) -> Response:
+        return self._probe(request, "ready", self._state.unready())
+
+    async def metrics(self, request: Request) -> Response:
+        body, content_type = self._metrics.exposition(request.headers.get("accept", ""))
+        return Response(body, headers={"content-type": content_type})
+
+    def _probe(self, request: Request, good: str, reasons: Sequence[str]) -> Response:
+        answer: dict[str, object] = {"status": f"not {good}" if reasons else good}
+        if not self._token or carries(request.headers, self._token):
+            answer["reasons"] = list(reasons)
+        return JSONResponse(answer, 503 if reasons else 200)
+
+
+def carries(headers: Headers, token: str) -> bool:
+    """Whether the request shows ``token`` as its bearer token; compared in constant time."""
+    scheme, _, shown = headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and hmac.compare_digest(shown.strip().encode(), token.encode())
+
+
+class ReadToken:
+    """Answers 401 to whoever does not show ``token``, the probes left out; an empty token lets everybody read."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        open_to_all = scope["type"] != "http" or not self._token or scope["path"] in PROBES
+        if open_to_all or carries(Headers(scope=scope), self._token):
+            await self._app(scope, receive, send)
+            return
+        error = {
+            "error": "This page needs the header 'Authorization: Bearer <token>' with the token of web.token_file."
+        }
+        await JSONResponse(error, 401, {"www-authenticate": "Bearer"})(scope, receive, send)
+
+
+class SecurityHeaders:
+    """Adds to every answer what keeps a browser from doing more with it than showing it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_HEADERS)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse(
+        {"error": f"{request.method} {request.url.path}: {error.detail}"}, error.status_code, error.headers
+    )
+
+
+async def _internal_error(_: Request, __: Exception) -> Response:
+    """Starlette raises the error again after this answer, so that it is logged; the client learns nothing of it."""
+    return JSONResponse({"error": "Something went wrong inside routee-monitor; its log says what."}, 500, _HEADERS)

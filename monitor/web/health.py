@@ -1,0 +1,132 @@
+"""Is the daemon well? What it says of itself (`Health`), and how another process asks it (`ask`, `healthcheck`).
+
+*Healthy* means that every loop makes progress; a supervisor restarts what is not. *Ready* means that what is shown is
+complete: each search was polled once and the store can be written. Routee being down makes the daemon neither: restarting
+it would not help.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import trio
+
+from monitor.clock import SECOND, Duration, format_duration
+from monitor.errors import MonitorError
+from monitor.web.address import Address
+
+_LONGEST_ANSWER = 64 * 1024
+
+
+class WebState(Protocol):
+    """What the listener asks of the daemon. Both answers come from memory: a slow disk never delays a probe."""
+
+    def stuck(self) -> Sequence[str]:
+        """A sentence for each loop that makes no progress; empty: healthy."""
+
+    def unready(self) -> Sequence[str]:
+        """A sentence for each thing that is still missing; empty: ready."""
+
+
+class Health:
+    """Collects the signs of life of the daemon's loops. ``now`` is a monotonic clock in seconds."""
+
+    def __init__(self, now: Callable[[], float] = trio.current_time) -> None:
+        self._now = now
+        self._within: dict[str, Duration] = {}
+        self._beats: dict[str, float] = {}
+        self._unpolled: dict[tuple[str, str], None] = {}
+        self._store_error = ""
+        self._starting = True
+
+    def expect(self, loop: str, within: Duration) -> None:
+        """From now on ``loop`` is to `beat` at least once in ``within``."""
+        self._within[loop] = within
+        self._beats[loop] = self._now()
+
+    def beat(self, loop: str) -> None:
+        """``loop`` is alive."""
+        self._beats[loop] = self._now()
+
+    def forget(self, loop: str) -> None:
+        """``loop`` has ended as it should."""
+        self._within.pop(loop, None)
+        self._beats.pop(loop, None)
+
+    def searches(self, searches: Sequence[tuple[str, str]]) -> None:
+        """These (account, search) are to be polled once before the daemon is ready."""
+        self._unpolled = dict.fromkeys(searches)
+        self._starting = False
+
+    def polled(self, account: str, search: str) -> None:
+        """A poll of that search was complete and is committed."""
+        self._unpolled.pop((account, search), None)
+
+    def store(self, error: str = "") -> None:
+        """Whether the last write to the store went well: ``error`` is empty then."""
+        self._store_error = error
+
+    def stuck(self) -> Sequence[str]:
+        """See `WebState`."""
+        now = self._now()
+        silent = {loop: round((now - beat) * SECOND) for loop, beat in self._beats.items()}
+        return [
+            f"{loop}: no progress for {format_duration(silent[loop])}, expected every {format_duration(within)}"
+            for loop, within in self._within.items()
+            if silent[loop] > within
+        ]
+
+    def unready(self) -> Sequence[str]:
+        """See `WebState`."""
+        starting = ["The daemon is starting"] if self._starting else []
+        polls = [f"Search {search} of account {account} has not been polled yet" for account, search in self._unpolled]
+        store = [f"The store cannot be written: {self._store_error}"] if self._store_error else []
+        return starting + polls + store
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a listener answered: the HTTP status and its body."""
+
+    status: int
+    body: str
+
+
+async def healthcheck(url: str, *, seconds: float = 5.0) -> bool:
+    """Whether the daemon at ``url`` (``http://127.0.0.1:9465``) is there and healthy."""
+    try:
+        return (await ask(url, seconds=seconds)).status == 200
+    except MonitorError:
+        return False
+
+
+async def ask(url: str, path: str = "/healthz", *, seconds: float = 5.0) -> Answer:
+    """One plain GET, without an HTTP library, whose import would take longer than the question. Raises MonitorError."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "127.0.0.1", parts.port or 80
+    request = f"GET {path} HTTP/1.0\r\nHost: {Address(host, port)}\r\nAccept: application/json\r\n\r\n"
+    try:
+        with trio.fail_after(seconds):
+            return _parse(await _exchange(host, port, request.encode()))
+    except (OSError, trio.TooSlowError, trio.BrokenResourceError, ValueError) as error:
+        raise MonitorError(f"No answer from {url}{path}; is the daemon running? ({error!r})") from error
+
+
+async def _exchange(host: str, port: int, request: bytes) -> bytes:
+    answer = bytearray()
+    async with await trio.open_tcp_stream(host, port) as stream:
+        await stream.send_all(request)
+        async for piece in stream:
+            answer += piece
+            if len(answer) > _LONGEST_ANSWER:
+                break
+    return bytes(answer)
+
+
+def _parse(answer: bytes) -> Answer:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    version, status = head.split(b" ", 2)[:2]
+    if not version.startswith(b"HTTP/1."):
+        raise ValueError("not an HTTP answer")
+    return Answer(int(status), body.decode(errors="replace"))
