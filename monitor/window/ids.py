@@ -1,0 +1,75 @@
+"""Message ids as 128 bits, and back.
+
+Routee's ids are UUIDs: written the usual way they *are* 128 bits and nothing else is kept. Of any other text a hash is kept, in
+the form of a UUID of version 0, which nobody makes, and for the latest 100,000 of them the text.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+_LENGTH = 36
+_VERSION = 12  # the digit that says which version of UUID it is
+_TEXTS_KEPT = 100_000
+_DASHES = np.array([8, 13, 18, 23])
+_DIGITS = np.array([i for i in range(_LENGTH) if i not in (8, 13, 18, 23)])
+_NIBBLE = np.full(256, 255, np.uint8)
+_NIBBLE[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
+
+_HEX = set("0123456789abcdef")
+
+Halves = tuple[NDArray[np.uint64], NDArray[np.uint64]]
+
+
+class MessageIds:
+    """Encodes ids, and remembers the text of the latest of those that are no UUIDs."""
+
+    def __init__(self) -> None:
+        self._texts: dict[tuple[int, int], str] = {}
+
+    def encode(self, ids: Sequence[str]) -> Halves:
+        """The high and low 64 bits of each id."""
+        joined = "".join(ids)
+        if len(joined) == _LENGTH * len(ids) and joined.isascii() and all(map(_LENGTH.__eq__, map(len, ids))):
+            table = np.frombuffer(joined.encode(), np.uint8).reshape(-1, _LENGTH)
+            nibbles = _NIBBLE[table[:, _DIGITS]]
+            dashed = (table[:, _DASHES] == ord("-")).all()
+            if dashed and nibbles.max(initial=0) < 16 and nibbles[:, _VERSION].all():
+                return _halves(((nibbles[:, ::2] << 4) | nibbles[:, 1::2]).astype(np.uint8))
+        return self._encode_singly(ids)
+
+    def _encode_singly(self, ids: Sequence[str]) -> Halves:
+        raw = b"".join([self._bytes(text) for text in ids])
+        return _halves(np.frombuffer(raw, np.uint8).reshape(-1, 16))
+
+    def _bytes(self, text: str) -> bytes:
+        digits = text.replace("-", "")
+        if len(digits) == 32 and text == _dashed(digits) and set(digits) <= _HEX and digits[_VERSION] != "0":
+            return bytes.fromhex(digits)
+        digest = bytearray(hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest())
+        digest[_VERSION // 2] &= 0x0F
+        self._remember(digest, text)
+        return bytes(digest)
+
+    def _remember(self, digest: bytearray, text: str) -> None:
+        self._texts[int.from_bytes(digest[:8]), int.from_bytes(digest[8:])] = text
+        if len(self._texts) > _TEXTS_KEPT:
+            del self._texts[next(iter(self._texts))]
+
+    def decode(self, high: int, low: int) -> str:
+        """The id as it was written; ``#`` and part of its hash where that is not known any more."""
+        digits = f"{high:016x}{low:016x}"
+        if digits[_VERSION] != "0":
+            return _dashed(digits)
+        return self._texts.get((high, low), "#" + digits)
+
+
+def _halves(octets: NDArray[np.uint8]) -> Halves:
+    words = np.ascontiguousarray(octets).view(">u8").astype(np.uint64)
+    return words[:, 0].copy(), words[:, 1].copy()
+
+
+def _dashed(digits: str) -> str:
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

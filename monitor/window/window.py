@@ -1,0 +1,329 @@
+"""The window: the latest state of each of an account's messages, in columns in memory. The one truth that rules are judged by.
+
+A report replaces what is known of its part where it is later: by its date, then by how far along its status is, then by its
+content, so that any order and any repetition of the same reports ends in the same state. Rows that changed are journalled.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.clock import Instant
+from monitor.message import CODED_FIELDS, Batch, rank
+from monitor.privacy import Privacy
+from monitor.window.columns import AS_MESSAGE, AS_PART, CODED, NO_PRICE, PRICE_UNIT, Columns, Values, decode, encode
+from monitor.window.dictionary import Dictionary, Sets
+from monitor.window.ids import MessageIds
+from monitor.window.index import Index, Keys, Rows
+from monitor.window.parts import HEAD, combine
+
+_DISTANT_PAST: Instant = -(1 << 62)
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaved:
+    """What the store does not have yet: a blob of rows, new dictionary entries (field, code, text), old journal entries to drop."""
+
+    rows: Rows
+    blob: bytes | None
+    entries: list[tuple[str, int, str]]
+    cleaned: list[int]
+    sizes: dict[str, int]
+
+
+class Window:
+    """Holds one account's messages. ``nbytes`` is what the columns take; see `monitor.window.span` for asking questions."""
+
+    def __init__(self, account: str, privacy: Privacy | None = None) -> None:
+        self.account = account
+        self.privacy = privacy or Privacy()
+        self.columns = Columns()
+        self.dictionaries = {name: Dictionary() for name in CODED}
+        self.searches = Sets(self.dictionaries["searches"])
+        self.ids = MessageIds()
+        self.version = 0
+        self._index = Index()
+        self._free: Rows = np.zeros(0, np.int64)
+        self._used = 0
+        self._cutoff = _DISTANT_PAST
+        self._dirty: list[Rows] = []
+        self._journal: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        """How many rows are in use: parts, and one more for each message of several parts."""
+        return self._used
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the columns and the index, in bytes."""
+        return self.columns.nbytes + self._index.nbytes
+
+    # Taking reports in
+
+    def upsert(self, batch: Batch, search: str) -> int:
+        """Take a page of reports in, in any order; gives the number of rows that this changed."""
+        if not len(batch):
+            return 0
+        values = self._values(batch, search)
+        keys = Keys(values["high"], values["low"], values["key"])
+        changed = 0
+        for some in _rounds(keys):
+            part = values if some is None else {name: array[some] for name, array in values.items()}
+            changed += self._take_in(part)
+        self.version += bool(changed)
+        return changed
+
+    def _values(self, batch: Batch, search: str) -> Values:
+        """The batch as columns."""
+        high, low = self.ids.encode(batch.message_id)
+        values: Values = {"high": high, "low": low, "key": np.maximum(batch.key, 0).astype(np.int32)}
+        values["parts"] = np.clip(batch.parts, 1, 1 << 30).astype(np.int32)
+        values["date"] = values["first_seen"] = batch.date
+        values["latency"] = batch.latency
+        values["price"] = np.where(np.isnan(batch.price), NO_PRICE, np.rint(batch.price * PRICE_UNIT)).astype(np.int64)
+        values["to"] = self.privacy.hashes(batch.recipient)
+        values["recipient"] = self.dictionaries["recipient"].encode(self.privacy.texts(batch.recipient))
+        for name in CODED_FIELDS:
+            values[name] = self.dictionaries[name].encode(batch.fields[name])
+        values["searches"] = np.full(len(batch), self.searches.code(frozenset([search])), np.int64)
+        return values
+
+    def _take_in(self, values: Values) -> int:
+        """Take in reports of different parts."""
+        keys = Keys(values["high"], values["low"], values["key"])
+        rows = self._index.find(keys, self.columns.keys)
+        fresh = (rows < 0) & (values["date"] > self._cutoff)
+        known = np.flatnonzero(rows >= 0)
+        touched = [self._update(rows[known], {name: array[known] for name, array in values.items()})]
+        if fresh.any():
+            touched.append(self._append({name: array[fresh] for name, array in values.items()}))
+        changed = np.concatenate(touched)
+        changed = np.concatenate([changed, self._combine(changed)])
+        if changed.size:
+            self._dirty.append(changed)
+        return len(changed)
+
+    def _update(self, rows: Rows, values: Values) -> Rows:
+        columns = self.columns
+        wins = self._wins(rows, values)
+        seen_earlier = values["first_seen"] < columns["first_seen"][rows]
+        had = columns["searches"][rows].astype(np.int64)
+        searches = self.searches.union(had, values["searches"])
+        merged = {"first_seen": np.minimum(values["first_seen"], columns["first_seen"][rows]), "searches": searches}
+        columns.write(rows, merged)
+        won = rows[wins]
+        if won.size:
+            later = {n: a[wins] for n, a in values.items() if n not in ("high", "low", "key", "searches", "first_seen")}
+            columns.write(won, later)
+        changed: Rows = rows[wins | seen_earlier | (searches != had)]
+        return changed
+
+    def _wins(self, rows: Rows, values: Values) -> NDArray[np.bool_]:
+        """Which reports are later than what is known: by date, then rank of the status, then content."""
+        held = self.columns["date"][rows]
+        wins: NDArray[np.bool_] = values["date"] > held
+        same = np.flatnonzero(values["date"] == held)
+        if same.size:
+            wins[same] = self._outranks(rows[same], {name: array[same] for name, array in values.items()})
+        return wins
+
+    def _outranks(self, rows: Rows, values: Values) -> NDArray[np.bool_]:
+        ranks = np.array([rank(text) for text in self.dictionaries["status"].texts], np.int64)
+        new, old = ranks[values["status"]], ranks[self.columns["status"][rows]]
+        wins: NDArray[np.bool_] = np.asarray(new > old)
+        ties = np.flatnonzero(new == old)
+        held = {name: self.columns[name][rows[ties]] for name in values}
+        wins[ties] = self._digest({name: array[ties] for name, array in values.items()}) > self._digest(held)
+        return wins
+
+    def _digest(self, values: Values) -> NDArray[np.uint64]:
+        """64 bits of a report's content that do not depend on when its texts were first seen."""
+        total = np.zeros(len(values["date"]), np.uint64)
+        parts = [self.dictionaries[name].digests()[values[name]] for name in (*CODED_FIELDS, "recipient")]
+        parts += [values["latency"].view(np.uint64), values["price"].astype(np.int64).view(np.uint64), values["to"]]
+        parts.append(values["parts"].astype(np.uint64))
+        for part in parts:
+            total = (total ^ part) * np.uint64(0x9E3779B97F4A7C15)
+            total ^= total >> np.uint64(29)
+        return total
+
+    def _append(self, values: Values) -> Rows:
+        count = len(values["date"])
+        rows = self._allocate(count)
+        values["kind"] = np.where(_single(values), AS_PART | AS_MESSAGE, AS_PART).astype(np.uint8)
+        values["link"] = np.full(count, -1, np.int32)
+        self.columns.write(rows, values)
+        self._index.add(self.columns.keys[rows], rows, None, self.columns.keys)
+        return rows
+
+    def _allocate(self, count: int) -> Rows:
+        reused, self._free = self._free[:count], self._free[count:]
+        first = self.columns.length
+        self.columns.reserve(first + count - len(reused))
+        self._used += count
+        return np.concatenate([reused, np.arange(first, first + count - len(reused))])
+
+    # Messages of several parts
+
+    def _combine(self, changed: Rows) -> Rows:
+        """Make the rows of the messages anew to which changed parts belong; gives all rows that this touched."""
+        columns = self.columns
+        single = _single({"parts": columns["parts"][changed], "key": columns["key"][changed]})
+        parts: Rows = changed[~single | (columns["kind"][changed] == AS_PART)]
+        if not parts.size:
+            return parts
+        heads, touched = self._heads(parts)
+        whole = combine(columns, heads, self.dictionaries["status"], self.searches)
+        columns.write(heads, whole)
+        return np.concatenate([heads, touched])
+
+    def _heads(self, parts: Rows) -> tuple[Rows, Rows]:
+        """The message's row of each part, made where there is none, and the parts that were linked to it just now."""
+        columns = self.columns
+        keys = columns.keys[parts]
+        keys.key[:] = HEAD
+        heads = self._index.find(keys, columns.keys)
+        missing = np.flatnonzero(heads < 0)
+        if missing.size:
+            self._add_heads(keys[missing])
+            heads = self._index.find(keys, columns.keys)
+        loose = np.flatnonzero(~self._linked(parts, heads))
+        for part, head in zip(parts[loose].tolist(), heads[loose].tolist(), strict=True):
+            columns["link"][part], columns["link"][head] = columns["link"][head], part
+            columns["kind"][part] = AS_PART
+        return np.unique(heads), parts[loose]
+
+    def _linked(self, parts: Rows, heads: Rows) -> NDArray[np.bool_]:
+        """Which parts are in their message's chain already."""
+        found = np.zeros(len(parts), np.bool_)
+        left, at = np.arange(len(parts)), heads
+        while left.size:
+            at = self.columns["link"][at].astype(np.int64)
+            found[left[at == parts[left]]] = True
+            going = (at >= 0) & ~found[left]
+            left, at = left[going], at[going]
+        return found
+
+    def _add_heads(self, keys: Keys) -> None:
+        """Rows for messages that have none yet; they are filled in by `combine`."""
+        _, first = np.unique(np.stack([keys.high, keys.low]), axis=1, return_index=True)
+        keys = keys[first]
+        rows = self._allocate(len(keys))
+        blank = np.full(len(keys), -1, np.int32)
+        self.columns.write(rows, {"high": keys.high, "low": keys.low, "key": keys.key, "link": blank})
+        self._index.add(keys, rows, None, self.columns.keys)
+
+    def _chain(self, heads: Rows) -> Rows:
+        """The parts of messages."""
+        links, at = [np.zeros(0, np.int64)], heads
+        while at.size:
+            at = self.columns["link"][at].astype(np.int64)
+            at = at[at >= 0]
+            links.append(at)
+        return np.concatenate(links)
+
+    # Forgetting
+
+    def expire(self, before: Instant) -> int:
+        """Forget messages whose present status was reported at or before then, and take no such report in any more."""
+        self._cutoff = max(self._cutoff, before)
+        old = self.columns.between(_DISTANT_PAST, self._cutoff, AS_MESSAGE)
+        if not old.size:
+            return 0
+        rows = np.concatenate([old, self._chain(old[self.columns["key"][old] == HEAD])])
+        self._index.remove(self.columns.keys[rows], self.columns.keys)
+        self.columns["kind"][rows] = 0
+        self._dirty.append(rows)
+        self._free = np.sort(np.concatenate([self._free, rows]))
+        self._used -= len(rows)
+        self.columns.tighten()
+        self.version += 1
+        return len(rows)
+
+    # What the store keeps
+
+    def unsaved(self, step: int = 50_000) -> Unsaved:
+        """What is to be committed, to be followed by `saved` or `not_saved`.
+
+        Some of the oldest journal entries are written again where most of what the journal holds is stale.
+        """
+        cleaned = self._stale(step)
+        rows, self._dirty = self._dirty, []
+        if cleaned:
+            live = np.isin(self.columns.seq[: self.columns.length], np.array(cleaned, np.uint32))
+            rows = [*rows, np.flatnonzero(live & (self.columns["kind"][: self.columns.length] > 0))]
+        some = np.unique(np.concatenate(rows)) if rows else np.zeros(0, np.int64)
+        sizes = {name: len(dictionary) for name, dictionary in self.dictionaries.items()}
+        entries = [(name, *entry) for name, dictionary in self.dictionaries.items() for entry in dictionary.unsaved()]
+        blob = encode(self.columns, some) if some.size else None
+        return Unsaved(some, blob, entries, cleaned, sizes)
+
+    def _stale(self, step: int) -> list[int]:
+        """The oldest journal entries, at most ``step`` rows of them, while the journal is over twice as long as it need be."""
+        if sum(self._journal.values()) < 2 * self._used + (1 << 16):
+            return []
+        cleaned: list[int] = []
+        for seq, count in self._journal.items():
+            if step < 0:
+                break
+            cleaned.append(seq)
+            step -= count
+        return cleaned
+
+    def saved(self, unsaved: Unsaved, seq: int | None) -> None:
+        """The store has it; ``seq`` is the journal entry's number. What changed meanwhile is still unsaved."""
+        for old in unsaved.cleaned:
+            del self._journal[old]
+        if seq is not None:
+            self.columns.seq[unsaved.rows] = seq
+            self._journal[seq] = len(unsaved.rows)
+        for name, dictionary in self.dictionaries.items():
+            dictionary.saved(unsaved.sizes[name])
+
+    def not_saved(self, unsaved: Unsaved) -> None:
+        """The store did not take it: it is unsaved again."""
+        self._dirty.append(unsaved.rows)
+
+    def restore_entries(self, entries: list[tuple[str, int, str]]) -> None:
+        """Take dictionary entries over from the store: (field, code, text), codes ascending within a field."""
+        texts: dict[str, list[str]] = {}
+        for name, _, text in entries:
+            texts.setdefault(name, []).append(text)
+        for name, some in texts.items():
+            self.dictionaries[name].restore(some)
+
+    def restore(self, seq: int, blob: bytes) -> None:
+        """Take a journal entry over; oldest first. Call `restored` after the last one."""
+        rows, values = decode(blob)
+        self.columns.reserve(int(rows.max(initial=-1)) + 1)
+        self.columns.write(rows, values)
+        self.columns.seq[rows] = seq
+        self._journal[seq] = len(rows)
+
+    def restored(self) -> None:
+        """All journal entries are in: index them."""
+        used = self.columns["kind"][: self.columns.length] > 0
+        rows = np.flatnonzero(used)
+        self._free = np.flatnonzero(~used)
+        self._used = len(rows)
+        self._index.rebuild(rows, self.columns.keys)
+        self.version += 1
+
+
+def _single(values: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Which parts are a whole message."""
+    return np.asarray((values["parts"] <= 1) & (values["key"] == 1))
+
+
+def _rounds(keys: Keys) -> list[Rows | None]:
+    """The reports in rounds in which no part stands twice; [None] where all are different, as they mostly are."""
+    hashed = keys.hashed()
+    order = np.argsort(hashed, kind="stable")
+    repeats = np.concatenate([[False], hashed[order][1:] == hashed[order][:-1]])
+    if not repeats.any():
+        return [None]
+    starts = np.maximum.accumulate(np.where(repeats, 0, np.arange(len(order))))
+    nth = np.arange(len(order)) - starts
+    return [order[nth == i] for i in range(int(nth.max()) + 1)]
