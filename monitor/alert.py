@@ -14,6 +14,8 @@ from typing import Literal
 import msgspec
 
 from monitor.clock import Duration, Instant
+from monitor.finding import Finding
+from monitor.notification import AlertView
 
 State = Literal["pending", "firing", "resolved"]
 Because = Literal["recovered", "no_data", "removed"]
@@ -21,7 +23,10 @@ What = Literal["pending", "dropped", "fired", "escalated", "eased", "resolved"]
 
 
 class Held(msgspec.Struct, frozen=True):
-    """One level's clocks: crossed without a break since ``since`` (None: not now), last crossed at ``last``, ``on`` while it counts."""
+    """One level's clocks: crossed without a break from ``since`` on (None: not crossed now), last seen crossed at ``last``.
+
+    ``on`` is true from the moment it has held for the rule's ``for`` until ``keep_firing_for`` is over.
+    """
 
     since: Instant | None = None
     last: Instant | None = None
@@ -51,6 +56,8 @@ class Alert(msgspec.Struct, frozen=True):
     messages: int = 0
     matching: int = 0
     why: str = ""
+    view: AlertView | None = None
+    """How it was last shown to anyone, for when its rule is gone."""
 
     @property
     def fingerprint(self) -> str:
@@ -66,11 +73,12 @@ def fingerprint(account: str, rule: str, group: tuple[tuple[str, str], ...]) -> 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What of a rule governs the life of its alerts; ``levels`` is how many it has."""
+    """What of a rule governs the life of its alerts; ``levels`` is how many it has, ``below``: low values are the bad ones."""
 
     for_: Duration = 0
     keep_firing_for: Duration = 0
     levels: int = 1
+    below: bool = False
     forget_after: Duration = 6 * 3_600_000_000
 
 
@@ -84,3 +92,108 @@ class Transition:
     what: What
     because: Because | None = None
     value: float | None = None
+
+
+Step = tuple[Alert | None, Transition | None]
+
+
+def advance(account: str, rule: str, alert: Alert | None, finding: Finding, policy: Policy, as_of: Instant) -> Step:
+    """The alert after one more judgement, and what happened to it (None: nothing worth telling).
+
+    No alert before or after stands for *inactive*; a resolved alert that is handed in counts as none.
+    """
+    if alert is not None and alert.state == "resolved":
+        alert = None
+    if finding.breached is None:
+        return _unseen(alert, policy, as_of)
+    if alert is None and finding.breached == 0:
+        return None, None
+    before = alert or Alert(account, rule, finding.group, "pending", (), as_of, as_of)
+    held = _clocks(before.held, finding.breached, policy, as_of)
+    level = sum(clock.on for clock in held)
+    after = _measured(before, finding, policy, as_of, held=held, no_data_since=None)
+    if before.state == "firing":
+        return _firing(before, after, level, as_of)
+    if level:
+        after = msgspec.structs.replace(after, state="firing", level=level, firing_at=as_of)
+        return after, _moved(after, as_of, "fired")
+    if finding.breached == 0:
+        return None, _moved(before, as_of, "dropped")
+    return after, None if alert else _moved(after, as_of, "pending")
+
+
+def remove(alert: Alert, as_of: Instant) -> Step:
+    """The alert's rule is gone, or no longer speaks of this group."""
+    if alert.state == "firing":
+        return _resolve(alert, as_of, "removed")
+    return None, _moved(alert, as_of, "dropped") if alert.state == "pending" else None
+
+
+def _unseen(alert: Alert | None, policy: Policy, as_of: Instant) -> Step:
+    if alert is None:
+        return None, None
+    if alert.state == "pending":
+        return None, _moved(alert, as_of, "dropped")
+    since = as_of if alert.no_data_since is None else alert.no_data_since
+    alert = msgspec.structs.replace(alert, no_data_since=since)
+    if as_of - since >= policy.forget_after:
+        return _resolve(alert, as_of, "no_data")
+    return alert, None
+
+
+def _clocks(held: tuple[Held, ...], breached: int, policy: Policy, as_of: Instant) -> tuple[Held, ...]:
+    clocks = (*held[: policy.levels], *(Held() for _ in range(policy.levels - len(held))))
+    return tuple(_tick(clock, breached > i, policy, as_of) for i, clock in enumerate(clocks))
+
+
+def _tick(clock: Held, crossed: bool, policy: Policy, as_of: Instant) -> Held:
+    if crossed:
+        since = as_of if clock.since is None else clock.since
+        return Held(since, as_of, clock.on or as_of - since >= policy.for_)
+    over = clock.last is None or as_of - clock.last >= policy.keep_firing_for
+    return Held(None, clock.last, clock.on and not over)
+
+
+def _measured(
+    alert: Alert,
+    finding: Finding,
+    policy: Policy,
+    as_of: Instant,
+    *,
+    held: tuple[Held, ...],
+    no_data_since: Instant | None,
+) -> Alert:
+    worst = min if policy.below else max
+    values = [value for value in (alert.peak, finding.value) if value is not None]
+    return msgspec.structs.replace(
+        alert,
+        held=held,
+        as_of=as_of,
+        no_data_since=no_data_since,
+        value=finding.value,
+        threshold=finding.threshold,
+        baseline=finding.baseline,
+        change=finding.change,
+        peak=worst(values) if values else None,
+        messages=finding.messages,
+        matching=finding.matching,
+        why=finding.why,
+    )
+
+
+def _firing(before: Alert, after: Alert, level: int, as_of: Instant) -> Step:
+    if level == 0:
+        return _resolve(after, as_of, "recovered")
+    after = msgspec.structs.replace(after, level=level)
+    if level == before.level:
+        return after, None
+    return after, _moved(after, as_of, "escalated" if level > before.level else "eased")
+
+
+def _resolve(alert: Alert, as_of: Instant, because: Because) -> Step:
+    over = msgspec.structs.replace(alert, state="resolved", resolved_at=as_of, because=because, as_of=as_of)
+    return over, _moved(over, as_of, "resolved", because)
+
+
+def _moved(alert: Alert, as_of: Instant, what: What, because: Because | None = None) -> Transition:
+    return Transition(alert.fingerprint, alert.rule, as_of, what, because, alert.value)

@@ -7,7 +7,7 @@ import msgspec
 from monitor.clock import Duration, Instant
 from monitor.finding import Unit
 
-Reason = Literal["first", "new alerts", "some resolved", "all resolved", "escalated", "repeat", "test"]
+Reason = Literal["first", "new alerts", "some resolved", "all resolved", "escalated", "eased", "repeat", "test"]
 """Why a notification is sent."""
 
 

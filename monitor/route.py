@@ -1,8 +1,12 @@
 """Who is told, and whether: grouping alerts and deciding, as pure functions with the time handed in."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import msgspec
 
-from monitor.clock import Instant
+from monitor.clock import MINUTE, Duration, Instant
+from monitor.notification import Reason
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -20,3 +24,75 @@ class Group(msgspec.Struct, frozen=True):
     told: dict[str, str] = {}
     told_at: Instant | None = None
     count: int = 0
+
+
+ALL_LABELS = "..."
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where alerts go and how they are put together."""
+
+    receiver: str
+    group_by: tuple[str, ...] = ("alertname",)
+    group_wait: Duration = 0
+    group_interval: Duration = 5 * MINUTE
+    repeat_interval: Duration = 240 * MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether to notify now, and why; ``next_at`` is when to ask again if nothing changes (None: never)."""
+
+    reason: Reason | None
+    next_at: Instant | None
+
+
+def group_labels(route: Route, labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels of the group that an alert belongs to."""
+    if ALL_LABELS in route.group_by:
+        return dict(labels)
+    return {name: labels[name] for name in route.group_by if name in labels}
+
+
+def group_key(route: Route, labels: Mapping[str, str]) -> str:
+    """A text that identifies the group, in the form that Alertmanager uses."""
+    pairs = ", ".join(f'{name}="{value}"' for name, value in sorted(group_labels(route, labels).items()))
+    return f"{{}}:{{{pairs}}}"
+
+
+def decide(group: Group, firing: Mapping[str, str], ranks: Mapping[str, int], route: Route, now: Instant) -> Decision:
+    """Whether the receiver is told now. ``firing`` maps fingerprints to severities; ``ranks`` orders severities.
+
+    What is worse than before is told at once; other changes wait for ``group_interval``, and the same again for exactly
+    ``repeat_interval`` since it was last told.
+    """
+    if group.told_at is None or not group.told:
+        return _first(group, firing, route, now)
+    change = _change(group.told, firing, ranks)
+    if change == "escalated":
+        return Decision(change, None)
+    if change is not None:
+        due = group.told_at + route.group_interval
+        return Decision(change, None) if now >= due else Decision(None, due)
+    due = group.told_at + route.repeat_interval
+    return Decision("repeat", None) if now >= due else Decision(None, due)
+
+
+def _first(group: Group, firing: Mapping[str, str], route: Route, now: Instant) -> Decision:
+    if not firing:
+        return Decision(None, None)
+    due = group.started_at + route.group_wait
+    return Decision("first", None) if now >= due else Decision(None, due)
+
+
+def _change(told: Mapping[str, str], firing: Mapping[str, str], ranks: Mapping[str, int]) -> Reason | None:
+    both = told.keys() & firing.keys()
+    moves = [ranks.get(firing[one], 0) - ranks.get(told[one], 0) for one in both if firing[one] != told[one]]
+    if any(move > 0 for move in moves):
+        return "escalated"
+    if firing.keys() - told.keys():
+        return "new alerts"
+    if told.keys() - firing.keys():
+        return "some resolved" if firing else "all resolved"
+    return "eased" if moves else None

@@ -1,0 +1,96 @@
+"""The life of an alert, told as sequences of judgements a minute apart."""
+
+import pytest
+
+from monitor.alert import Alert, Policy, Transition, advance, remove
+from monitor.clock import HOUR, MINUTE
+from monitor.finding import Finding
+
+N = None
+
+
+def live(breaches: list[int | None], policy: Policy) -> list[str]:
+    """What happens to one alert: a word a judgement, '-' where nothing does; a no-data resolve says so."""
+    alert: Alert | None = None
+    words = []
+    for minute, breached in enumerate(breaches):
+        alert, moved = advance("main", "r", alert, finding(breached), policy, minute * MINUTE)
+        words.append("-" if moved is None else moved.what if moved.because != "no_data" else "no data")
+    return words
+
+
+def finding(breached: int | None, value: float | None = None) -> Finding:
+    return Finding((("operator", "Cosmote"),), breached, float(breached or 0) if value is None else value, 1.0, "why")
+
+
+@pytest.mark.parametrize(
+    ("breaches", "policy", "expected"),
+    [
+        ([0, 1, 1, 0], Policy(), ["-", "fired", "-", "resolved"]),
+        ([1, 1, 1, 1], Policy(for_=2 * MINUTE), ["pending", "-", "fired", "-"]),
+        ([1, 0, 1, 1, 1], Policy(for_=2 * MINUTE), ["pending", "dropped", "pending", "-", "fired"]),
+        ([1, 0, 0, 0, 0], Policy(keep_firing_for=3 * MINUTE), ["fired", "-", "-", "resolved", "-"]),
+        ([1, 0, 0, 1, 0, 0], Policy(keep_firing_for=3 * MINUTE), ["fired", "-", "-", "-", "-", "-"]),
+        ([1, N, 1, 0], Policy(), ["fired", "-", "-", "resolved"]),
+        ([1, N, 1, 1], Policy(for_=2 * MINUTE), ["pending", "dropped", "pending", "-"]),
+        ([N, N], Policy(), ["-", "-"]),
+        ([1, N, N, N], Policy(forget_after=2 * MINUTE), ["fired", "-", "-", "no data"]),
+        ([1, N, 1, N, N], Policy(forget_after=2 * MINUTE), ["fired", "-", "-", "-", "-"]),
+        ([1, 2, 1, 0], Policy(levels=2), ["fired", "escalated", "eased", "resolved"]),
+        ([2, 2], Policy(levels=2), ["fired", "-"]),
+        ([1, 1, 2, 2, 2], Policy(levels=2, for_=2 * MINUTE), ["pending", "-", "fired", "-", "escalated"]),
+        ([2, 1, 1, 1], Policy(levels=2, keep_firing_for=2 * MINUTE), ["fired", "-", "eased", "-"]),
+        ([1, 0, 1], Policy(), ["fired", "resolved", "fired"]),
+    ],
+)
+def test_sequences(breaches: list[int | None], policy: Policy, expected: list[str]) -> None:
+    assert live(breaches, policy) == expected
+
+
+def test_peak_is_the_worst_value_in_the_direction_of_the_rule() -> None:
+    for below, peak in [(False, 9.0), (True, 2.0)]:
+        alert = None
+        for minute, value in enumerate([5.0, 9.0, 2.0]):
+            alert, _ = advance("main", "r", alert, finding(1, value), Policy(below=below), minute)
+        assert alert is not None
+        assert alert.peak == peak
+        assert alert.value == 2.0
+
+
+def test_an_alert_without_data_stays_firing_and_is_marked() -> None:
+    alert, _ = advance("main", "r", None, finding(1), Policy(), 0)
+    alert, _ = advance("main", "r", alert, finding(None), Policy(), HOUR)
+    assert alert is not None
+    assert alert.state == "firing"
+    assert alert.no_data_since == HOUR
+
+
+def test_a_removed_rule_resolves_what_fires_and_drops_what_is_pending() -> None:
+    fired, _ = advance("main", "r", None, finding(1), Policy(), 0)
+    assert fired is not None
+    over, moved = remove(fired, 5)
+    assert over is not None
+    assert (over.state, over.because, over.resolved_at) == ("resolved", "removed", 5)
+    assert moved == Transition(fired.fingerprint, "r", 5, "resolved", "removed", 1.0)
+    pending, _ = advance("main", "r", None, finding(1), Policy(for_=9), 0)
+    assert pending is not None
+    assert remove(pending, 5)[0] is None
+
+
+def test_fewer_levels_after_a_reload_keep_the_alert_firing() -> None:
+    alert, _ = advance("main", "r", None, finding(2), Policy(levels=2), 0)
+    alert, moved = advance("main", "r", alert, finding(1), Policy(levels=1), MINUTE)
+    assert alert is not None
+    assert (alert.state, alert.level) == ("firing", 1)
+    assert moved is not None
+    assert moved.what == "eased"
+
+
+def test_the_fingerprint_depends_on_account_rule_and_group_only() -> None:
+    one, _ = advance("main", "r", None, finding(1), Policy(), 0)
+    two, _ = advance("main", "r", None, finding(2, 7.0), Policy(levels=2), 9)
+    other, _ = advance("other", "r", None, finding(1), Policy(), 0)
+    assert one is not None
+    assert two is not None
+    assert other is not None
+    assert one.fingerprint == two.fingerprint != other.fingerprint
