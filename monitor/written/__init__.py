@@ -1,0 +1,46 @@
+"""The tools with which the files that people write are turned into models, or into every problem that they have."""
+
+from monitor.written.model import Misplaced, Note, Reading, Written
+from monitor.written.types import (
+    AnyText,
+    Flag,
+    Name,
+    Number,
+    Period,
+    PeriodOrZero,
+    Secret,
+    SecretUrl,
+    Text,
+    Url,
+    WholeNumber,
+    host_only,
+    is_loopback,
+)
+from monitor.written.validation import problems_of, validate, value_at
+from monitor.written.words import near_miss, nearest, suggest
+
+__all__ = [
+    "AnyText",
+    "Flag",
+    "Misplaced",
+    "Name",
+    "Note",
+    "Number",
+    "Period",
+    "PeriodOrZero",
+    "Reading",
+    "Secret",
+    "SecretUrl",
+    "Text",
+    "Url",
+    "WholeNumber",
+    "Written",
+    "host_only",
+    "is_loopback",
+    "near_miss",
+    "nearest",
+    "problems_of",
+    "suggest",
+    "validate",
+    "value_at",
+]

@@ -1,0 +1,172 @@
+"""What people write, as models: the base of every section of the configuration and of every rule.
+
+A `Written` model reports everything that is wrong with it at once, as `Note`s that carry the path below the model and a sentence
+for people: unknown keys with the nearest right one, keys without a value, secrets and their ``*_file`` twins, wrong types, and
+what the model itself finds (`Written.first_look` at the raw keys, `Written.second_look` at the finished values).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
+
+from monitor.document import KeyPath
+from monitor.written.secret_file import read_secret
+from monitor.written.sentences import MISSING, kind_of, sentence
+from monitor.written.words import suggest
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing wrong below a model: where, what, and whether the key itself (rather than its value) is to be pointed at."""
+
+    path: KeyPath
+    message: str
+    at_key: bool = False
+
+
+class Misplaced(ValueError):
+    """Several things wrong, each with its place below the value that was looked at."""
+
+    def __init__(self, notes: Iterable[Note]) -> None:
+        self.notes = tuple(notes)
+        super().__init__("; ".join(note.message for note in self.notes))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What validation may need of the world: the folder that paths are relative to, and the environment."""
+
+    folder: Path = field(default_factory=Path)
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+class Written(BaseModel):
+    """A mapping that people write."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
+
+    secrets: ClassVar[tuple[str, ...]] = ()
+    """Keys that have a ``*_file`` twin; at most one of the two may be written."""
+    later: ClassVar[tuple[str, ...]] = ()
+    """Keys that the product knows but that this version cannot honour."""
+    may_be_null: ClassVar[tuple[str, ...]] = ()
+    """Keys for which ``null`` says something."""
+
+    @classmethod
+    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+        """What is wrong with the keys as written, before any value is looked at."""
+        return ()
+
+    @classmethod
+    def completed(cls, data: dict[str, Any], reading: Reading) -> dict[str, Any]:
+        """The keys with what follows from others filled in."""
+        return data
+
+    def second_look(self) -> Iterable[Note]:
+        """What is wrong although each value alone is right."""
+        return ()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        if not isinstance(data, dict):
+            raise ValueError(f"should be a mapping (key: value), not {kind_of(data)}")
+        reading = info.context if isinstance(info.context, Reading) else Reading()
+        kept, notes = cls._sift(data)
+        notes += cls._open_secrets(kept, reading)
+        notes += cls.first_look(data, reading)
+        try:
+            model = handler(cls.completed(kept, reading))
+        except ValidationError as error:
+            raise Misplaced([*notes, *cls._notes_of(error, data)]) from None
+        notes += model.second_look()
+        if notes:
+            raise Misplaced(notes)
+        return model
+
+    @classmethod
+    def keys(cls) -> tuple[str, ...]:
+        """The keys that can be written."""
+        return tuple(info.alias or name for name, info in cls.model_fields.items())
+
+    @classmethod
+    def _sift(cls, data: dict[str, Any]) -> tuple[dict[str, Any], list[Note]]:
+        """The keys that can be looked at, and notes about the others."""
+        kept, notes, known = {}, [], cls.keys()
+        for key, value in data.items():
+            if key in cls.later:
+                notes.append(
+                    Note((key,), "is not supported in this version of routee-monitor; take it out", at_key=True)
+                )
+            elif key not in known:
+                notes.append(Note((key,), f"unknown key{suggest(key, known)}", at_key=True))
+            elif value is None and key not in cls.may_be_null:
+                notes.append(Note((key,), "has no value; write one, or take the key out", at_key=True))
+            else:
+                kept[key] = value
+        return kept, notes
+
+    @classmethod
+    def _open_secrets(cls, kept: dict[str, Any], reading: Reading) -> Iterable[Note]:
+        """Put what secret files hold in the place of their names."""
+        for key in cls.secrets:
+            name = kept.get(f"{key}_file")
+            if not isinstance(name, str):
+                continue
+            if key in kept:
+                yield Note((f"{key}_file",), f"write either {key} or {key}_file, not both", at_key=True)
+                continue
+            try:
+                kept[key] = read_secret(name, reading.folder, reading.environ)
+            except ValueError as error:
+                yield Note((f"{key}_file",), str(error))
+
+    @classmethod
+    def _notes_of(cls, error: ValidationError, data: dict[str, Any]) -> Iterable[Note]:
+        for note in notes_of(error, data):
+            first = note.path[0] if note.path else ""
+            twin = f"{first}_file" if first in cls.secrets else ""
+            missing = note.message == MISSING and len(note.path) == 1
+            if missing and (first in data or twin in data):
+                continue  # its empty value, or its file, has been reported
+            if missing and twin:
+                note = replace(note, message=f"is missing: write {first} or {twin}")
+            elif twin in data and first not in data:
+                note = replace(note, path=(twin,))
+            yield note
+
+
+def notes_of(error: ValidationError, data: object) -> Iterable[Note]:
+    """The errors of pydantic as notes; those of models within keep their own places."""
+    for item in error.errors(include_url=False):
+        path = _as_written(item["loc"], data)
+        cause = item.get("ctx", {}).get("error")
+        if item["type"] == "default_factory_not_called":
+            continue  # what the default depends on has been reported
+        if isinstance(cause, Misplaced):
+            yield from (replace(note, path=path + note.path) for note in cause.notes)
+        elif item["type"] in ("union_tag_invalid", "union_tag_not_found"):
+            yield Note((*path, str(item.get("ctx", {})["discriminator"]).strip("'")), sentence(item))
+        else:
+            yield Note(path, sentence(item))
+
+
+def _as_written(loc: KeyPath, data: object) -> KeyPath:
+    """The path in the file: with a key that is missing, without the tags of unions that pydantic puts in (a kind, or ``<so>``)."""
+    path: list[str | int] = []
+    for number, step in enumerate(loc):
+        if isinstance(data, dict):
+            if step in data:
+                data = data[step]
+            elif number < len(loc) - 1 or step == data.get("kind") or str(step).startswith("<"):
+                continue
+            path.append(step)
+        elif isinstance(data, list) and isinstance(step, int):
+            data = data[step] if step < len(data) else None
+            path.append(step)
+    return tuple(path)

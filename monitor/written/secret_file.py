@@ -1,0 +1,35 @@
+"""Secrets that stand in files of their own: found, read, stripped."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+LARGEST: Final = 64 * 1024
+
+
+def locate(name: str, folder: Path, environ: Mapping[str, str]) -> Path:
+    """Where ``name`` is: a bare name in systemd's $CREDENTIALS_DIRECTORY if it is there, else relative to ``folder``."""
+    credentials = environ.get("CREDENTIALS_DIRECTORY")
+    if credentials and "/" not in name:
+        candidate = Path(credentials) / name
+        if candidate.exists():
+            return candidate
+    return folder / Path(name).expanduser()
+
+
+def read_secret(name: str, folder: Path, environ: Mapping[str, str]) -> str:
+    """The secret in the file ``name``, without white space around it. Raises ValueError with a sentence that does not show it."""
+    try:
+        path = locate(name, folder, environ)
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST + 1)
+    except OSError as error:
+        raise ValueError(f"the file {name} cannot be read: {error.strerror}") from None
+    except (ValueError, RuntimeError):  # a name that no file can have; ~ without a home
+        raise ValueError(f"the file {name!r} cannot be read: that is no file's name") from None
+    secret = content.decode("utf-8-sig", "replace").strip()
+    if len(content) > LARGEST or "\0" in secret or "\ufffd" in secret:
+        raise ValueError(f"the file {name} does not hold a secret: it is not text, or larger than 64 KiB")
+    if not secret:
+        raise ValueError(f"the file {name} is empty; write the secret into it")
+    return secret

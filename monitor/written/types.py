@@ -1,0 +1,133 @@
+"""The types of what people write: durations, names, addresses, secrets. Each knows its pattern for editors."""
+
+import ipaddress
+import re
+from typing import Annotated, Final
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr, StrictBool, StrictFloat, StrictInt, WithJsonSchema
+
+from monitor.clock import Duration, parse_duration
+from monitor.scalar import Fraction, Whole
+from monitor.written.sentences import kind_of
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_-]*"
+LABEL: Final = r"[A-Za-z_][A-Za-z0-9_]*"
+PERIOD: Final = r"(?=\d)(\d+d)?(\d+h)?(\d+m)?(\d+s)?"
+_ZERO = re.compile(r"0[smhd]?")
+
+
+def _text(value: object) -> object:
+    """Text as written: ``012`` and ``+30`` need no quotes where text is expected."""
+    if isinstance(value, Whole | Fraction):
+        return value.text
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _not_empty(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(_NAME, value) or len(value) > 100:
+        raise ValueError(
+            f"{value[:100]!r} is not a name: letters, digits, _ and - (at most 100), beginning with a letter or _"
+        )
+    return value
+
+
+def _period(value: object) -> Duration:
+    if isinstance(value, str):
+        return parse_duration(value)
+    raise ValueError(f"should be a duration like 30s, 5m, 1h30m or 7d, not {kind_of(value)}")
+
+
+def _period_or_zero(value: object) -> Duration:
+    if _ZERO.fullmatch(str(_text(value))):
+        return 0
+    return _period(value)
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return parts if usable and not re.search(r"\s", url) else None
+
+
+def _url(value: str) -> str:
+    parts = _split(value)
+    if parts is None:
+        raise ValueError("is not an address: write http://host or https://host, with a port and a path if needed")
+    return value
+
+
+def _open_url(value: str) -> str:
+    parts = _split(_url(value))
+    if parts and parts.username is not None:
+        raise ValueError("must not hold a user name or password")
+    return value.rstrip("/")
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    _not_empty(value.get_secret_value())
+    return value
+
+
+def _secret_url(value: SecretStr) -> SecretStr:
+    _url(value.get_secret_value())
+    return value
+
+
+def host_only(url: str | SecretStr) -> str:
+    """What may be shown of an address: scheme and host, and the port where it is written (``https://hooks.slack.com``)."""
+    parts = _split(url.get_secret_value() if isinstance(url, SecretStr) else url)
+    if parts is None:
+        return "an address that cannot be read"
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach ``host``."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _pattern(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+_AS_TEXT = WithJsonSchema({"type": ["string", "number"]})
+_ADDRESS = _pattern("https?://.+")
+
+Text = Annotated[str, AfterValidator(_not_empty), BeforeValidator(_text), _AS_TEXT]
+"""Any text; a number counts as it is written."""
+AnyText = Annotated[str, BeforeValidator(_text), _AS_TEXT]
+"""Any text, also none."""
+Name = Annotated[str, AfterValidator(_name), _pattern(_NAME)]
+Period = Annotated[Duration, BeforeValidator(_period), _pattern(PERIOD)]
+"""A duration of at least 1s, in microseconds."""
+PeriodOrZero = Annotated[
+    Duration,
+    BeforeValidator(_period_or_zero),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": rf"^({PERIOD}|0)$"}),
+]
+"""A duration that may be ``0s``, in microseconds."""
+Secret = Annotated[SecretStr, AfterValidator(_secret), BeforeValidator(_text), _AS_TEXT]
+"""Text that is never shown."""
+SecretUrl = Annotated[SecretStr, AfterValidator(_secret_url), _ADDRESS]
+"""An http(s) address that is never shown in full."""
+Url = Annotated[str, AfterValidator(_open_url), _ADDRESS]
+"""An http(s) address that holds no secret; a slash at its end is dropped."""
+Flag = StrictBool
+WholeNumber = StrictInt
+Number = StrictFloat

@@ -1,0 +1,44 @@
+"""From a document to a model, or to every problem that stands in the way, each with its place."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from monitor.document import Document, KeyPath
+from monitor.errors import Problem
+from monitor.written.model import Note, Reading, notes_of
+
+T = TypeVar("T")
+
+
+def validate(
+    shape: TypeAdapter[T], document: Document, reading: Reading | None = None, at: KeyPath = ()
+) -> T | list[Problem]:
+    """The value at ``at`` as ``shape`` describes it, or what is wrong with it. What reading already complained of is not said again."""
+    data = value_at(document.data, at)
+    try:
+        return shape.validate_python({} if data is None and not at else data, context=reading)
+    except ValidationError as error:
+        return problems_of(document, notes_of(error, data), at)
+
+
+def problems_of(document: Document, notes: Iterable[Note], at: KeyPath = ()) -> list[Problem]:
+    """The notes as problems of the document; their paths begin at ``at``."""
+    return [
+        document.problem(at + note.path, note.message, key=note.at_key)
+        for note in notes
+        if not document.is_broken(at + note.path)
+    ]
+
+
+def value_at(data: object, path: KeyPath) -> object:
+    """The value at ``path`` in plain data; None where there is nothing."""
+    for step in path:
+        if isinstance(data, dict):
+            data = data.get(step)
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+            data = data[step]
+        else:
+            return None
+    return data
