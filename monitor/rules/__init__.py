@@ -1,0 +1,38 @@
+"""The rule language: what people write in rule files, as frozen models. How rules are judged is not known here."""
+
+from monitor.rules.count import CountOf
+from monitor.rules.kinds import RULE, AnyRule, rule_of
+from monitor.rules.load import EXIT_BAD_RULES, load_rules, read_rules
+from monitor.rules.match import EVERYTHING, FAILED, Condition, Match, Row, parse_match
+from monitor.rules.model import Rule, Thresholded
+from monitor.rules.rate import Rate
+from monitor.rules.share import Among
+from monitor.rules.spike import Ago, SameHour, Spike
+from monitor.rules.threshold import Change, Comparison, Level, Limit
+
+__all__ = [
+    "EVERYTHING",
+    "EXIT_BAD_RULES",
+    "FAILED",
+    "RULE",
+    "Ago",
+    "Among",
+    "AnyRule",
+    "Change",
+    "Comparison",
+    "Condition",
+    "CountOf",
+    "Level",
+    "Limit",
+    "Match",
+    "Rate",
+    "Row",
+    "Rule",
+    "SameHour",
+    "Spike",
+    "Thresholded",
+    "load_rules",
+    "parse_match",
+    "read_rules",
+    "rule_of",
+]

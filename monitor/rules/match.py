@@ -1,0 +1,165 @@
+"""Which messages: conditions on their fields, as people write them and as one message is held against them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, get_args
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from monitor.document import KeyPath
+from monitor.message import FAILURES, FIELDS, GROUPS_SEPARATOR, STATUSES, UNKNOWN
+from monitor.routee.question import Operator
+from monitor.scalar import Fraction, Whole
+from monitor.written import Misplaced, Note, near_miss, suggest
+
+OPERATORS: Final[tuple[Operator, ...]] = get_args(Operator)
+
+Row = Mapping[str, str | tuple[str, ...]]
+"""One message: its fields by the names of message.FIELDS; groups as a tuple or joined by GROUPS_SEPARATOR."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One field against one or more values: any of them, or with ``is_not`` none of them. Letter case counts."""
+
+    field: str
+    operator: Operator
+    values: tuple[str, ...]
+
+    def matches(self, row: Row) -> bool:
+        """Whether a message meets it; with several groups one that does is enough (``is_not``: none may)."""
+        present = _values(row, self.field)
+        if self.operator == "is_not":
+            return not any(value in self.values for value in present)
+        return any(self._one(value) for value in present)
+
+    def _one(self, value: str) -> bool:
+        if self.operator == "contains":
+            return any(wanted in value for wanted in self.values)
+        if self.operator == "starts_with":
+            return value.startswith(self.values)
+        if self.operator == "ends_with":
+            return value.endswith(self.values)
+        return value in self.values
+
+    def __str__(self) -> str:
+        return f"{self.field} {self.operator.replace('_', ' ')} {' or '.join(self.values)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Conditions that a message must all meet; without any, every message does."""
+
+    conditions: tuple[Condition, ...] = ()
+
+    def matches(self, row: Row) -> bool:
+        """Whether a message meets them: what the window computes over columns must agree with this."""
+        return all(condition.matches(row) for condition in self.conditions)
+
+    def __bool__(self) -> bool:
+        return bool(self.conditions)
+
+    def __str__(self) -> str:
+        return " and ".join(map(str, self.conditions)) or "every message"
+
+
+EVERYTHING: Final = Match()
+FAILED: Final = Match((Condition("status", "is", tuple(status for status in STATUSES if status in FAILURES)),))
+"""What a share of failures counts unless the rule says otherwise."""
+
+
+def _values(row: Row, field: str) -> tuple[str, ...]:
+    value = row.get(field) or UNKNOWN
+    if isinstance(value, str):
+        return tuple(value.split(GROUPS_SEPARATOR)) if field == "groups" else (value,)
+    return value
+
+
+def parse_match(data: object) -> Match:
+    """The match written as ``{field: value}``, ``{field: [values]}`` or ``{field: {operator: value}}``. Raises Misplaced."""
+    if isinstance(data, Match):
+        return data
+    if not isinstance(data, dict):
+        raise ValueError("should be a mapping of fields to values, like {status: [Failed, Undelivered]}")
+    if not data:
+        raise ValueError("names no field; take it out to mean every message")
+    notes: list[Note] = []
+    conditions = tuple(_conditions(data, notes))
+    if notes:
+        raise Misplaced(notes)
+    return Match(conditions)
+
+
+def _conditions(data: dict[str, Any], notes: list[Note]) -> Iterator[Condition]:
+    for field, wanted in data.items():
+        if field not in FIELDS:
+            notes.append(Note((field,), f"messages have no field {field!r}{suggest(field, FIELDS)}", at_key=True))
+        elif isinstance(wanted, dict):
+            yield from _operated(field, wanted, notes)
+        else:
+            yield Condition(field, "is", _wanted(field, "is", wanted, (field,), notes))
+
+
+def _operated(field: str, wanted: dict[str, Any], notes: list[Note]) -> Iterator[Condition]:
+    if not wanted:
+        notes.append(Note((field,), f"needs an operator: {', '.join(OPERATORS)}"))
+    for name, value in wanted.items():
+        operator = next((known for known in OPERATORS if known == name), None)
+        if operator is None:
+            notes.append(Note((field, name), f"unknown operator{suggest(name, OPERATORS)}", at_key=True))
+        else:
+            yield Condition(field, operator, _wanted(field, operator, value, (field, name), notes))
+
+
+def _wanted(field: str, operator: Operator, value: object, path: tuple[str, ...], notes: list[Note]) -> tuple[str, ...]:
+    items = value if isinstance(value, list) else [value]
+    if not items:
+        notes.append(Note(path, "the list is empty, so nothing can match; write at least one value"))
+    words: list[str] = []
+    for index, item in enumerate(items):
+        where: KeyPath = (*path, index) if isinstance(value, list) else path
+        word = _word(item)
+        if word is None:
+            notes.append(
+                Note(where, "should be text (in quotes, if it reads as true, false or null) or a list of texts")
+            )
+        elif complaint := _slip(field, operator, word):
+            notes.append(Note(where, complaint))
+        else:
+            words.append(word)
+    return tuple(dict.fromkeys(words))
+
+
+def _word(item: object) -> str | None:
+    if isinstance(item, Whole | Fraction):
+        return item.text
+    if isinstance(item, str):
+        return item or None
+    return str(item) if isinstance(item, int | float) and not isinstance(item, bool) else None
+
+
+def _slip(field: str, operator: Operator, word: str) -> str | None:
+    """What is wrong with a status or direction that nearly is one; an unknown one may be new and is let through."""
+    known = {"status": STATUSES, "direction": ("Inbound", "Outbound")}.get(field, ())
+    if operator in ("is", "is_not") and word != UNKNOWN and (meant := near_miss(word, known)):
+        return f"{word!r} is not a {field}; did you mean {meant!r}? (letter case counts)"
+    return None
+
+
+_WORD = {"type": ["string", "number"]}
+_WORDS = {"anyOf": [_WORD, {"type": "array", "items": _WORD, "minItems": 1}]}
+_OPERATED = {
+    "type": "object",
+    "properties": dict.fromkeys(OPERATORS, _WORDS),
+    "additionalProperties": False,
+    "minProperties": 1,
+}
+MATCH_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {field: {"anyOf": [*_WORDS["anyOf"], _OPERATED]} for field in FIELDS},
+    "additionalProperties": False,
+    "minProperties": 1,
+}
+
+MatchField = Annotated[Match, PlainValidator(parse_match), WithJsonSchema(MATCH_SCHEMA)]
+"""A match as a field of a rule."""

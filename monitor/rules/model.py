@@ -1,0 +1,208 @@
+"""What rules of every kind have in common. A kind is one model in a file of its own and one line in ``kinds.py``."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import AfterValidator, Field, PrivateAttr, WithJsonSchema
+
+from monitor.clock import DAY, HOUR, Duration
+from monitor.document import Document, KeyPath
+from monitor.message import FIELDS
+from monitor.rules.match import EVERYTHING, Condition, Match, MatchField
+from monitor.rules.pairs import RESERVED, Pairs
+from monitor.rules.threshold import Comparison, Level, Limit, WrittenLevel, mixed, never, size
+from monitor.written import AnyText, Flag, Name, Note, Period, PeriodOrZero, Reading, WholeNumber, Written, suggest
+
+LONGEST_WINDOW: Final = 7 * DAY
+"""What Routee can give back after an empty start: a longer window could not be known to be complete."""
+BUILT_IN: Final = ("MonitorBlind", "NotificationFailing", "GapInHistory", "RuleError", "Watchdog")
+"""Alerts that routee-monitor raises about itself; no rule may have such a name."""
+
+
+def _field(name: str) -> str:
+    if name not in FIELDS:
+        raise ValueError(f"messages have no field {name!r}{suggest(name, FIELDS)}")
+    return name
+
+
+def _window(duration: Duration) -> Duration:
+    if duration > LONGEST_WINDOW:
+        raise ValueError("is longer than the 7d for which Routee gives messages back; write 7d or less")
+    return duration
+
+
+FieldName = Annotated[str, AfterValidator(_field), WithJsonSchema({"enum": list(FIELDS)})]
+"""A field of messages."""
+Window = Annotated[Period, AfterValidator(_window)]
+"""A span that a rule looks at, in microseconds."""
+
+
+class Origin:
+    """Where a rule stands. It makes no difference between rules: one that moved within its file is still the same."""
+
+    def __init__(self, document: Document | None = None, path: KeyPath = ()) -> None:
+        self.document = document
+        self.path = path
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Origin)
+
+
+class Rule(Written):
+    """One rule: which messages it looks at, how they are grouped, and what its alerts are like."""
+
+    name: Name
+    """The alert's name; unique over all files."""
+    kind: str
+    """What the rule measures."""
+    description: AnyText = ""
+    """What the rule is for, for people."""
+    enabled: Flag = True
+    """false: the rule is checked but not judged."""
+    search: Name | None = None
+    """Only messages that this search returns; left out: all of the account's."""
+    where: MatchField = EVERYTHING
+    """Which messages are considered; left out: all."""
+    by: tuple[FieldName, ...] = ()
+    """One alert for each combination of these fields' values; left out: one alert in all."""
+    for_: PeriodOrZero = Field(default=0, alias="for")
+    """How long the threshold must be crossed without a break before the alert fires."""
+    keep_firing_for: PeriodOrZero = 0
+    """How long the alert goes on after the threshold was last crossed."""
+    severity: Name = "warning"
+    """How bad it is: info, warning, critical, or a word of your own."""
+    labels: Pairs = Field(default_factory=dict)
+    """Labels that its alerts get, to route and group by."""
+    annotations: Pairs = Field(default_factory=dict)
+    """Texts for people, as templates: summary, description, runbook_url."""
+    limit: Annotated[WholeNumber, Field(ge=1)] | None = None
+    """The most groups that may fire at once: the worst are sent, of the others only the number."""
+    every: Period | None = None
+    """How often the rule is judged; left out: at each completed poll."""
+    forget_after: Period = 6 * HOUR
+    """How long a firing alert stays while there is not enough data; then it resolves."""
+    unit: Literal["messages", "parts"] = "messages"
+    """Whether messages are counted, or the parts that long ones are made of."""
+
+    _origin: Origin = PrivateAttr(default_factory=Origin)
+
+    @property
+    def source(self) -> tuple[str, int]:
+        """The file and the line where the rule stands."""
+        file, line, _ = self.place()
+        return file, line
+
+    def place(self, *path: str | int) -> tuple[str, int, int]:
+        """File, line and column of the value at ``path`` below the rule (``"annotations", "summary"``); of the rule without one."""
+        document = self._origin.document
+        return document.place(self._origin.path + path) if document else ("", 1, 1)
+
+    def read_from(self, document: Document, path: KeyPath) -> None:
+        """Remember where the rule stands."""
+        self._origin = Origin(document, path)
+
+    @property
+    def reach(self) -> Duration:
+        """How far back from ``as_of`` the rule looks."""
+        return 0
+
+    @cached_property
+    def levels_(self) -> tuple[Level, ...]:
+        """The thresholds from the least to the most severe; at least one."""
+        return (Level(self.severity, 0.0),)
+
+    @property
+    def comparison(self) -> Comparison:
+        """On which side of the thresholds the rule fires."""
+        return "above"
+
+    def matches(self) -> Iterator[tuple[str, Match]]:
+        """Every match of the rule with the key under which it stands."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, Match):
+                yield name, value
+
+    def conditions(self) -> Iterator[tuple[KeyPath, Condition]]:
+        """Every condition of the rule with the path at which it stands."""
+        for name, match in self.matches():
+            yield from (((name, condition.field), condition) for condition in match.conditions)
+
+    def second_look(self) -> Iterable[Note]:
+        if self.name in BUILT_IN:
+            yield Note(("name",), f"{self.name} is an alert that routee-monitor raises itself; choose another name")
+        for index, name in enumerate(self.by):
+            if name in self.by[:index]:
+                yield Note(("by", index), f"{name!r} stands here twice")
+        for name in self.labels:
+            if name in RESERVED or name in self.by:
+                yield Note(("labels", name), "is set by routee-monitor itself; choose another name", at_key=True)
+
+
+class Thresholded(Rule):
+    """A rule that measures something within a window and compares it with ``above`` or ``below``, or with several ``levels``."""
+
+    most: ClassVar[float | None] = None
+    """The largest value that can be measured, where there is one."""
+
+    window: Window
+    """The span that is looked at, up to now."""
+    above: Limit | None = None
+    """Fires when the value is above this."""
+    below: Limit | None = None
+    """Fires when the value is below this."""
+    levels: tuple[WrittenLevel, ...] = ()
+    """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""
+
+    @classmethod
+    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+        written = [key for key in ("above", "below", "levels") if key in data]
+        if not written:
+            yield Note((), "needs a threshold: above, below or levels")
+        for key in written[1:]:
+            yield Note(
+                (key,), f"only one of above, below and levels can be written; {written[0]} is there already", True
+            )
+        if "levels" in data and "severity" in data:
+            yield Note(("severity",), "each of the levels has its own severity; take this one out", at_key=True)
+        if data.get("levels") == []:
+            yield Note(("levels",), "needs at least one level")
+
+    @property
+    def reach(self) -> Duration:
+        return self.window
+
+    @cached_property
+    def levels_(self) -> tuple[Level, ...]:
+        found = [Level(severity, limit) for _, _, limit, severity in self._thresholds()]
+        return tuple(sorted(found, key=lambda level: size(level.limit), reverse=self.comparison == "below"))
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        return next(self._thresholds())[1]
+
+    def _thresholds(self) -> Iterator[tuple[KeyPath, Comparison, Limit, str]]:
+        """Each threshold as written: path, side, limit, severity."""
+        entries: list[tuple[KeyPath, Thresholded | WrittenLevel]] = [((), self)]
+        entries += [(("levels", index), level) for index, level in enumerate(self.levels)]
+        for path, entry in entries:
+            if entry.above is not None:
+                yield (*path, "above"), "above", entry.above, entry.severity
+            if entry.below is not None:
+                yield (*path, "below"), "below", entry.below, entry.severity
+
+    def second_look(self) -> Iterable[Note]:
+        yield from super().second_look()
+        seen: list[Limit] = []
+        first = next((comparison for _, comparison, _, _ in self._thresholds()), "above")
+        for path, comparison, limit, _ in self._thresholds():
+            if complaint := never(comparison, limit, self.most):
+                yield Note(path, complaint)
+            if comparison != first:
+                yield Note(path, f"the levels of one rule are all {first} or all {comparison}", at_key=True)
+            if size(limit) in map(size, seen):
+                yield Note(path, "two levels have the same threshold")
+            seen.append(limit)
+        if mixed(seen):
+            yield Note(("levels",), "sigma cannot stand beside other forms: write all levels in one form")

@@ -1,0 +1,55 @@
+"""Labels and annotations: names with a text each."""
+
+import re
+from typing import Annotated, Final
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from monitor.scalar import Fraction, Whole
+from monitor.written import Misplaced, Note
+from monitor.written.types import LABEL
+
+RESERVED: Final = ("alertname", "severity", "account", "search")
+"""Labels that every alert gets by itself."""
+
+
+def parse_pairs(data: object) -> dict[str, str]:
+    """Names and texts; a number counts as it is written. Raises Misplaced with every pair that is wrong."""
+    if not isinstance(data, dict):
+        raise ValueError("should be a mapping of names to texts, like {team: sms}")
+    notes: list[Note] = []
+    pairs: dict[str, str] = {}
+    for name, value in data.items():
+        text = _text(value)
+        if not re.fullmatch(LABEL, name):
+            notes.append(
+                Note((name,), "a name here has letters, digits and _ and begins with a letter or _", at_key=True)
+            )
+        elif text is None:
+            notes.append(Note((name,), "should be text (in quotes, if it reads as true, false or null)"))
+        else:
+            pairs[name] = text
+    if notes:
+        raise Misplaced(notes)
+    return pairs
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, Whole | Fraction):
+        return value.text
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return str(value)
+
+
+Pairs = Annotated[
+    dict[str, str],
+    PlainValidator(parse_pairs),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "propertyNames": {"pattern": f"^{LABEL}$"},
+            "additionalProperties": {"type": ["string", "number"]},
+        }
+    ),
+]

@@ -1,0 +1,34 @@
+"""The kind ``rate``: the share of messages that match, among those considered."""
+
+from typing import ClassVar, Literal
+
+from monitor.rules.match import FAILED, MatchField
+from monitor.rules.model import Thresholded
+from monitor.rules.share import AtLeastOne, Confidence, Of
+from monitor.rules.threshold import Share, ShareLevel
+from monitor.written import Period
+
+
+class Rate(Thresholded):
+    """Fires when a share of messages is above or below a threshold."""
+
+    most: ClassVar[float | None] = 1.0
+
+    kind: Literal["rate"]
+    """The share of messages that match, among those considered."""
+    match: MatchField = FAILED
+    """Which messages are the share; left out: the failed ones (Failed, Undelivered, Unsent)."""
+    of: Of = "final"
+    """Among which: final (a final status was reported), all, or a match."""
+    above: Share | None = None
+    """Fires when the share is above this: 20%."""
+    below: Share | None = None
+    """Fires when the share is below this: 80%."""
+    levels: tuple[ShareLevel, ...] = ()
+    """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""
+    min_messages: AtLeastOne = 1
+    """With fewer messages among which the share is taken there is not enough data, and no alert."""
+    confidence: Confidence | None = None
+    """How sure it must be that the share is beyond the threshold (95%): the Wilson bound instead of the share itself is compared."""
+    receipts_within: Period | None = None
+    """Only reports that came so soon after sending count: late ones tell of the past."""

@@ -1,0 +1,36 @@
+"""What kinds that measure a share have in common: among which messages, how many, how surely."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+
+from monitor.rules.match import MATCH_SCHEMA, Match, parse_match
+from monitor.rules.threshold import Share
+from monitor.written import WholeNumber
+
+Among = Literal["final", "all"] | Match
+
+
+def parse_of(value: object) -> Among:
+    """``final``, ``all`` or a match. Raises ValueError."""
+    if value == "final":
+        return "final"
+    if value == "all":
+        return "all"
+    if isinstance(value, str):
+        raise ValueError(f"{value!r} is none of final, all, or a match like {{status: [Delivered, Failed]}}")
+    return parse_match(value)
+
+
+def _confidence(value: float) -> float:
+    if not 0.5 <= value < 1:
+        raise ValueError("a confidence is at least 50% and under 100%; 95% is usual")
+    return value
+
+
+Of = Annotated[Among, PlainValidator(parse_of), WithJsonSchema({"anyOf": [{"enum": ["final", "all"]}, MATCH_SCHEMA]})]
+"""Among which messages a share is taken: those with a final status, all, or those that match."""
+Confidence = Annotated[Share, AfterValidator(_confidence)]
+"""A confidence as a fraction."""
+AtLeastOne = Annotated[WholeNumber, Field(ge=1)]
+AtLeastNone = Annotated[WholeNumber, Field(ge=0)]

@@ -1,0 +1,102 @@
+"""The kind ``spike``: now against a baseline."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Discriminator, Field, Tag
+
+from monitor.clock import DAY, Duration
+from monitor.rules.match import EVERYTHING, FAILED, Match, MatchField
+from monitor.rules.model import Thresholded, Window
+from monitor.rules.share import AtLeastNone, Of
+from monitor.rules.threshold import ChangeLevel, ChangeOf
+from monitor.written import Note, Period, PeriodOrZero, Reading, Written
+
+
+def _whole_days(duration: Duration) -> Duration:
+    if duration % DAY or duration > 30 * DAY:
+        raise ValueError("should be whole days, 1d to 30d")
+    return duration
+
+
+class Ago(Written):
+    """A span that ended some time ago, scaled to the length of the rule's window."""
+
+    window: Window
+    """How long the span is."""
+    ago: PeriodOrZero
+    """How long ago it ended."""
+
+    @property
+    def reach(self) -> Duration:
+        """How far back it begins."""
+        return self.window + self.ago
+
+
+class SameHour(Written):
+    """The same span of each of the last days; the median is the baseline."""
+
+    same_hour: Annotated[Period, AfterValidator(_whole_days)]
+    """How many days back: 7d."""
+
+    @property
+    def days(self) -> int:
+        """How many days."""
+        return self.same_hour // DAY
+
+
+def _form(data: object) -> str:
+    return "<same hour>" if isinstance(data, SameHour) or (isinstance(data, dict) and "same_hour" in data) else "<ago>"
+
+
+Baseline = Annotated[
+    Annotated[Ago, Tag("<ago>")] | Annotated[SameHour, Tag("<same hour>")],
+    Discriminator(_form),
+]
+
+
+def _usual_match(data: Mapping[str, Any]) -> Match:
+    return FAILED if data.get("measure") == "rate" else EVERYTHING
+
+
+def _usual_least(data: Mapping[str, Any]) -> int:
+    return 1 if data.get("measure") == "rate" else 0
+
+
+class Spike(Thresholded):
+    """Fires when the present differs from a baseline."""
+
+    kind: Literal["spike"]
+    """How a number or a share of messages has changed against a baseline."""
+    measure: Literal["count", "rate"] = "count"
+    """What is compared: the number of messages that match, or their share."""
+    match: MatchField = Field(default_factory=_usual_match)
+    """Which messages are measured; left out: all for a count, the failed ones for a rate."""
+    of: Of = "final"
+    """For measure rate: among which messages the share is taken: final, all, or a match."""
+    baseline: Baseline
+    """What now is compared with: {window: 1h, ago: 15m} or {same_hour: 7d}."""
+    above: ChangeOf | None = None
+    """Fires above this change: 3x, +25% or 4 sigma."""
+    below: ChangeOf | None = None
+    """Fires below this change: 0.5x, -25% or 4 sigma."""
+    levels: tuple[ChangeLevel, ...] = ()
+    """Several changes, each with its severity, in place of above or below: one alert that escalates."""
+    min_messages: AtLeastNone = Field(default_factory=_usual_least)
+    """With fewer messages now there is not enough data, and no alert."""
+    min_baseline: AtLeastNone = 0
+    """With fewer messages in the baseline there is not enough data, and no alert."""
+    receipts_within: Period | None = None
+    """Only reports that came so soon after sending count: late ones tell of the past."""
+
+    @classmethod
+    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+        yield from super().first_look(data, reading)
+        if "of" in data and data.get("measure", "count") == "count":
+            yield Note(("of",), "is of use only with measure: rate; a count is of all messages considered", at_key=True)
+
+    @property
+    def reach(self) -> Duration:
+        if isinstance(self.baseline, SameHour):
+            return self.window + self.baseline.same_hour
+        return max(self.window, self.baseline.reach)

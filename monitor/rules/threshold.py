@@ -1,0 +1,187 @@
+"""Thresholds as people write them, ``20%``, ``100`` or ``3x``, and the levels of severity that they make."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from monitor.written import Name, Note, Written
+from monitor.written.sentences import kind_of
+
+Comparison = Literal["above", "below"]
+
+_SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,10})?)\s*%", re.ASCII)
+_CHANGE: Final[tuple[tuple[Literal["factor", "relative", "sigma"], re.Pattern[str]], ...]] = (
+    ("factor", re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*x", re.ASCII)),
+    ("relative", re.compile(r"([+-]\d{1,9}(?:\.\d{1,9})?)\s*%", re.ASCII)),
+    ("sigma", re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*sigma", re.ASCII)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How far from a baseline: ``3x`` is factor 3.0, ``-25%`` is relative -0.25, ``4 sigma`` is sigma 4.0."""
+
+    form: Literal["factor", "relative", "sigma"]
+    amount: float
+
+    @property
+    def factor(self) -> float | None:
+        """The threshold as a multiple of the baseline; None for sigma, which depends on how much the baseline varies."""
+        if self.form == "sigma":
+            return None
+        return self.amount if self.form == "factor" else 1 + self.amount
+
+    @property
+    def size(self) -> float:
+        """What thresholds of one rule are ordered by."""
+        return self.amount if self.factor is None else self.factor
+
+    def __str__(self) -> str:
+        if self.form == "relative":
+            return f"{self.amount * 100:+.10g}%"
+        return f"{self.amount:g}x" if self.form == "factor" else f"{self.amount:g} sigma"
+
+
+Limit = float | Change
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One threshold and how bad crossing it is. A share is a fraction."""
+
+    severity: str
+    limit: Limit
+
+
+def parse_share(value: object) -> float:
+    """``20%`` as 0.2. A bare number is refused, because 30 and 0.3 could both be meant as thirty percent. Raises ValueError."""
+    if isinstance(value, str) and (found := _SHARE.fullmatch(value)):
+        share = float(Decimal(found[1]) / 100)
+        if share > 1:
+            raise ValueError(f"{value!r}: a share is at most 100%")
+        return share
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        percent = value * 100 if 0 < value < 1 else value
+        raise ValueError(f"a share is written in percent: {percent:g}%, not {value:g}")
+    raise ValueError(f"should be a share like 20%, not {_shown(value)}")
+
+
+def parse_number(value: object) -> float:
+    """A number of messages, or of whatever is counted, from 0 on. Raises ValueError."""
+    if isinstance(value, str) and value.rstrip().endswith("%"):
+        raise ValueError(f"{value!r} is a share, but this is a number; write a number without %")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise ValueError(f"should be a number like 100, at least 0, not {_shown(value)}")
+    return float(value)
+
+
+def parse_change(value: object) -> Change:
+    """``3x``, ``+25%``, ``-25%`` or ``4 sigma``. Raises ValueError."""
+    if isinstance(value, Change):
+        return value
+    for form, pattern in _CHANGE if isinstance(value, str) else ():
+        if found := pattern.fullmatch(str(value)):
+            number = Decimal(found[1])
+            return Change(form, float(number / 100 if form == "relative" else number))
+    raise ValueError(f"should be a change like 3x, 0.5x, +25%, -25% or 4 sigma, not {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    return repr(value[:40]) if isinstance(value, str) else kind_of(value)
+
+
+def _schema(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+Share = Annotated[float, PlainValidator(parse_share), _schema(r"^\d{1,3}(\.\d{1,10})?\s*%$")]
+Count = Annotated[float, PlainValidator(parse_number), WithJsonSchema({"type": "number", "minimum": 0})]
+ChangeOf = Annotated[
+    Change,
+    PlainValidator(parse_change),
+    _schema(r"^(\d+(\.\d+)?\s*x|[+-]\d+(\.\d+)?\s*%|\d+(\.\d+)?\s*sigma)$"),
+]
+
+
+class WrittenLevel(Written):
+    """One entry of ``levels``: a threshold and its severity."""
+
+    above: Limit | None = None
+    """Crossed when the value is above this."""
+    below: Limit | None = None
+    """Crossed when the value is below this."""
+    severity: Name
+    """How bad that is: info, warning, critical, or a word of your own."""
+
+    @classmethod
+    def first_look(cls, data: Any, reading: object) -> Iterable[Note]:
+        if ("above" in data) == ("below" in data):
+            yield Note((), "needs either above or below")
+
+
+class ShareLevel(WrittenLevel):
+    """A level of a share."""
+
+    above: Share | None = None
+    """Crossed when the share is above this."""
+    below: Share | None = None
+    """Crossed when the share is below this."""
+
+
+class CountLevel(WrittenLevel):
+    """A level of a number."""
+
+    above: Count | None = None
+    """Crossed when the number is above this."""
+    below: Count | None = None
+    """Crossed when the number is below this."""
+
+
+class ChangeLevel(WrittenLevel):
+    """A level of a change."""
+
+    above: ChangeOf | None = None
+    """Crossed when the change is above this."""
+    below: ChangeOf | None = None
+    """Crossed when the change is below this."""
+
+
+def never(comparison: Comparison, limit: Limit, most: float | None = None) -> str | None:
+    """Why a threshold makes no sense, if so: it could never be crossed, or always would be. ``most`` is the largest value possible."""
+    if isinstance(limit, Change):
+        return _pointless_change(comparison, limit)
+    if comparison == "above" and most is not None and limit >= most:
+        return (
+            "can never fire: the value is never above 100%"
+            if most == 1
+            else f"can never fire: the value is at most {most:g}"
+        )
+    if comparison == "below" and limit <= 0:
+        return "can never fire: the value is never below 0"
+    return None
+
+
+def _pointless_change(comparison: Comparison, limit: Change) -> str | None:
+    if limit.factor is None:
+        return None if limit.amount > 0 else "sigma must be more than 0"
+    if comparison == "above" and limit.factor <= 1:
+        return f"{limit} is no rise, so ordinary values would be above it; write a factor over 1x (3x) or a rise (+25%)"
+    if comparison == "below" and limit.factor >= 1:
+        return (
+            f"{limit} is no fall, so ordinary values would be below it; write a factor under 1x (0.5x) or a fall (-25%)"
+        )
+    return "can never fire: the value is never below 0" if comparison == "below" and limit.factor <= 0 else None
+
+
+def size(limit: Limit) -> float:
+    """What limits of one form are ordered by."""
+    return limit.size if isinstance(limit, Change) else limit
+
+
+def mixed(limits: Sequence[Limit]) -> bool:
+    """Whether limits cannot be ordered: sigma beside factors."""
+    return len({isinstance(limit, Change) and limit.factor is None for limit in limits}) > 1
