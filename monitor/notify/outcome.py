@@ -5,6 +5,7 @@ from typing import Protocol
 
 from monitor.clock import Duration
 from monitor.notification import Notification
+from monitor.render.words import clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Notifier(Protocol):
 
 def unreachable(origin: str, error: BaseException) -> Retry:
     """No usable answer came: ``repr``, because ``str`` of a timeout is empty."""
-    return Retry(f"{origin} could not be reached: {error!r}")
+    return Retry(f"{origin} could not be reached: {clean(repr(error), 200)}")
 
 
 def too_slow(origin: str, timeout: float) -> Retry:

@@ -1,0 +1,101 @@
+"""Channels: one file each, all with the same promise (`outcome.Notifier`). Which kind an entry makes is one line here.
+
+slack, slack_hook   Slack by bot token (edits, threads) or by an incoming webhook's URL
+slack_message       the message both send        slack_trouble   what Slack's refusals mean
+webhook             any HTTP endpoint            http            the one place that speaks HTTP
+console             this terminal                outcome         what sending can come to
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TextIO
+
+from monitor.clock import SECOND, Clock, Duration
+from monitor.notify.outcome import Notifier, Outcome, Rejected, Retry, Sent
+from monitor.render.escape import Escape
+from monitor.render.templates import Template, Templates
+
+__all__ = ["Notifier", "Outcome", "Rejected", "Retry", "Sent", "Surroundings", "make_notifier"]
+
+
+class Secret(Protocol):
+    """A text that does not show itself (pydantic's SecretStr)."""
+
+    def get_secret_value(self) -> str:
+        """The text."""
+
+
+class SlackEntry(Protocol):
+    """A Slack entry of a receiver: either ``token`` and ``channel``, or ``webhook_url``. ``template`` is the text of one."""
+
+    channel: str | None
+    token: Secret | None
+    webhook_url: Secret | None
+    api_url: str
+    template: str | None
+
+
+class WebhookEntry(Protocol):
+    """A webhook entry of a receiver. ``template`` is the name of a template file."""
+
+    url: Secret
+    secret: Secret | None
+    template: str | None
+    content_type: str | None
+    timeout: Duration
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What notifiers are given besides their entry: the time, the template files, and where the console writes."""
+
+    clock: Clock
+    templates: Templates
+    stream: TextIO
+
+
+def make_notifier(kind: str, entry: Any, around: Surroundings) -> Notifier:
+    """The notifier of one entry of a receiver; ``kind`` is the key that it stands under. Raises TemplateProblem, and KeyError for no kind."""
+    return _KINDS[kind](entry, around)
+
+
+def _slack(entry: SlackEntry, around: Surroundings) -> Notifier:
+    template = _template(entry.template, around.templates, "slack")
+    if entry.token is None and entry.webhook_url is not None:
+        from monitor.notify.slack_hook import SlackHookNotifier
+
+        return SlackHookNotifier(entry.webhook_url.get_secret_value(), clock=around.clock, template=template)
+    from monitor.notify.slack import SlackNotifier
+
+    token = entry.token.get_secret_value() if entry.token else ""
+    return SlackNotifier(token, entry.channel or "", clock=around.clock, api_url=entry.api_url, template=template)
+
+
+def _webhook(entry: WebhookEntry, around: Surroundings) -> Notifier:
+    from monitor.notify.webhook import WebhookNotifier
+
+    return WebhookNotifier(
+        entry.url.get_secret_value(),
+        clock=around.clock,
+        templates=around.templates,
+        template=entry.template,
+        content_type=entry.content_type,
+        secret=entry.secret.get_secret_value() if entry.secret else None,
+        timeout=entry.timeout / SECOND,
+    )
+
+
+def _console(entry: object, around: Surroundings) -> Notifier:
+    from monitor.notify.console import ConsoleNotifier
+
+    return ConsoleNotifier(around.stream)
+
+
+_KINDS: dict[str, Callable[[Any, Surroundings], Notifier]] = {"slack": _slack, "webhook": _webhook, "console": _console}
+
+
+def _template(source: str | None, templates: Templates, form: Escape) -> Template | None:
+    """A template written in place, or the name of a template file."""
+    if source is None:
+        return None
+    return templates.named(source, form) if source in templates.names else templates.compile(source, form=form)

@@ -1,0 +1,83 @@
+"""Notifications on a terminal: coloured where the stream is one, plain text elsewhere. NO_COLOR is respected."""
+
+from typing import TYPE_CHECKING, Final, TextIO
+
+import trio
+
+from monitor.notification import Notification
+from monitor.notify.outcome import Outcome, Rejected, Sent, too_slow
+from monitor.render.text import Line, Style, layout, plain_text
+from monitor.render.words import Tone
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+_COLOURS: Final[dict[Tone, str]] = {"critical": "red", "warning": "yellow", "info": "cyan", "resolved": "green"}
+_STYLES: Final[dict[Style, str]] = {
+    "plain": "",
+    "strong": "bold",
+    "faint": "dim",
+    "toned": "bold {colour}",
+    "badge": "bold reverse {colour}",
+}
+_BAR: Final = "▌ "
+
+
+class ConsoleNotifier:
+    """Writes to ``stream``. A terminal that stands still is given ``timeout`` seconds, in a thread of its own."""
+
+    def __init__(self, stream: TextIO, *, timeout: float = 5.0) -> None:
+        self._stream = stream
+        self._timeout = timeout
+        self._one_writer = trio.CapacityLimiter(1)
+
+    async def send(self, notification: Notification, previous: dict[str, str] | None) -> Outcome:
+        """Write a block of lines."""
+        with trio.move_on_after(self._timeout):
+            try:
+                await trio.to_thread.run_sync(
+                    self._write, notification, abandon_on_cancel=True, limiter=self._one_writer
+                )
+            except (OSError, ValueError) as error:
+                return Rejected(f"the terminal cannot be written to any more: {error!r}")
+            return Sent()
+        return too_slow("The terminal", self._timeout)
+
+    async def check(self) -> str:
+        """Is the stream still open?"""
+        return "the terminal is closed" if self._stream.closed else ""
+
+    def _write(self, notification: Notification) -> None:
+        if self._stream.isatty():
+            self._write_coloured(notification)
+        else:
+            self._stream.write(_encodable(plain_text(notification) + "\n\n", self._stream.encoding))
+        self._stream.flush()
+
+    def _write_coloured(self, notification: Notification) -> None:
+        from rich.console import Console  # takes 0.1 s, and only terminals need it
+
+        console = Console(file=self._stream, highlight=False, markup=False, emoji=False)
+        for line in layout(notification):
+            for row in _rows(line, console):
+                console.print(row, no_wrap=True, overflow="ignore", crop=False)
+        console.print()
+
+
+def _rows(line: Line, console: "Console") -> "list[Text]":
+    """A line as many as the terminal is wide, each behind the bar."""
+    from rich.text import Text
+
+    colour = _COLOURS[line.tone]
+    text = Text()
+    for piece, style in line.pieces:
+        text.append(_encodable(piece, console.encoding), _STYLES[style].format(colour=colour))
+    bar = Text(_encodable(_BAR, console.encoding), colour)
+    return [bar + row for row in text.wrap(console, max(console.width - len(_BAR), 20))]
+
+
+def _encodable(text: str, encoding: str | None) -> str:
+    """``text`` as far as the terminal's encoding can say it: bars and dots are worth no error."""
+    name = encoding or "utf-8"
+    return text.encode(name, "replace").decode(name)

@@ -1,0 +1,113 @@
+"""The one place where notifications leave by HTTP: a POST within a bounded time, and what its answer means.
+
+Each POST has a connection of its own. Notifications are few, and a connection that is not kept can be neither stale nor lost
+in a pool when a send is cancelled.
+"""
+
+import ssl
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+import trio
+
+from monitor.clock import DAY, SECOND, Duration, Instant, from_datetime
+from monitor.notify.outcome import Outcome, Rejected, Retry, Sent, too_slow, unreachable
+from monitor.render.words import clean
+
+AGAIN: Final = frozenset({408, 425, 429})
+"""Client errors that pass by themselves; every 5xx does too."""
+
+_MOST_READ: Final = 2048
+"""Bytes of an answer that are looked at; nobody can make us download more."""
+
+_LONGEST_WAIT: Final = DAY
+
+
+def origin(url: str) -> str:
+    """All that is ever shown of a URL: ``https://example.org``."""
+    try:
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.hostname or ''}"
+    except ValueError:
+        return "an unreadable URL"
+
+
+@lru_cache(maxsize=1)
+def _trust() -> ssl.SSLContext:
+    """The certificates that are trusted; read once, because it takes 20 ms."""
+    return httpx.create_ssl_context()
+
+
+async def post(url: str, body: bytes, headers: dict[str, str], within: float, now: Instant) -> Outcome:
+    """POST ``body`` and say what came of it, ``within`` that many seconds; redirects are not followed. ``now`` is for a Retry-After date."""
+    where = origin(url)
+    try:
+        with trio.fail_after(within):
+            response, text = await _answer(url, body, headers, within)
+    except trio.TooSlowError:
+        return too_slow(where, within)
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+        return Rejected(f"{where}: this is no http:// or https:// URL; correct it in the configuration")
+    except (httpx.LocalProtocolError, UnicodeError):
+        return Rejected(
+            f"{where}: the request cannot be written as HTTP; correct the URL or the content type in the configuration"
+        )
+    except (httpx.HTTPError, OSError) as error:
+        return unreachable(where, error)
+    return judge(where, response.status_code, response.headers.get("retry-after"), _without(text, url), now)
+
+
+async def _answer(url: str, body: bytes, headers: dict[str, str], within: float) -> tuple[httpx.Response, str]:
+    async with (
+        httpx.AsyncClient(verify=_trust(), follow_redirects=False, timeout=within) as client,
+        client.stream("POST", url, content=body, headers=headers) as response,
+    ):
+        return response, await _head(response)
+
+
+async def _head(response: httpx.Response) -> str:
+    """The beginning of a refusal, for its reason; of a success nothing is read."""
+    if response.is_success:
+        return ""
+    read = b""
+    async for chunk in response.aiter_raw():
+        read += chunk
+        if len(read) >= _MOST_READ:
+            break
+    return read[:_MOST_READ].decode(errors="replace")
+
+
+def _without(text: str, url: str) -> str:
+    """The answer without what it may repeat of the URL, which is a secret."""
+    parts = urlsplit(url)
+    for secret in (url, parts.path, parts.query, parts.password or ""):
+        if len(secret) > 1:
+            text = text.replace(secret, "…")
+    return clean(text, 200)
+
+
+def judge(where: str, status: int, retry_after: str | None, text: str, now: Instant) -> Outcome:
+    """2xx is sent; 408, 425, 429 and 5xx are to be tried again; anything else, redirects included, a person has to look at."""
+    if 200 <= status < 300:
+        return Sent()
+    said = f"{where} answered {status}" + (f": {text}" if text else "")
+    if status in AGAIN or status >= 500:
+        return Retry(said, wait(retry_after, now))
+    if 300 <= status < 400:
+        return Rejected(f"{said}; redirects are not followed: put the final URL into the configuration")
+    return Rejected(f"{said}; check the URL and its credentials in the configuration")
+
+
+def wait(retry_after: str | None, now: Instant) -> Duration | None:
+    """What Retry-After asks for, in seconds or as a date; at most a day; None where it says nothing that can be read."""
+    text = (retry_after or "").strip()
+    if text.replace(".", "", 1).isdecimal() and len(text) < 12:
+        return min(round(float(text) * SECOND), _LONGEST_WAIT)
+    try:
+        at = from_datetime(parsedate_to_datetime(text))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(at - now, 0), _LONGEST_WAIT)

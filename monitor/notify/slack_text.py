@@ -1,0 +1,16 @@
+"""A Slack entry's own template for the sentence, and what stands in where it fails."""
+
+from monitor.notification import Notification
+from monitor.notify.slack_message import SECTION
+from monitor.render.context import notification_context
+from monitor.render.templates import Template, TemplateProblem
+
+
+def headline(template: Template | None, notification: Notification) -> tuple[str | None, str]:
+    """The template's text (None: the built-in sentence) and, where it failed, the error to show."""
+    if template is None:
+        return None, ""
+    try:
+        return template.render(notification_context(notification), SECTION).strip() or None, ""
+    except TemplateProblem as problem:
+        return None, f"The template of this message failed: {problem}"

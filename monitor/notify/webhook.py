@@ -1,0 +1,115 @@
+"""Webhooks: Alertmanager's payload, or a body of your own, signed where there is a secret (Standard Webhooks)."""
+
+import base64
+import binascii
+import json
+from datetime import datetime
+from typing import Final
+
+from standardwebhooks import Webhook
+
+from monitor.clock import Clock, to_datetime
+from monitor.notification import Notification
+from monitor.notify import http
+from monitor.notify.outcome import Outcome
+from monitor.render.context import notification_context
+from monitor.render.escape import to_json
+from monitor.render.payload import alertmanager
+from monitor.render.templates import LONGEST_BODY, TemplateProblem, Templates
+from monitor.render.text import plain_text
+
+_PREFIX: Final = "whsec_"
+_JSON: Final = "application/json"
+_TEXT: Final = "text/plain; charset=utf-8"
+
+
+class WebhookNotifier:
+    """One webhook. ``template`` is the name of a template file for the whole body; ``timeout`` in seconds bounds each send."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock,
+        templates: Templates,
+        template: str | None = None,
+        content_type: str | None = None,
+        secret: str | None = None,
+        timeout: float = 10.0,
+    ) -> None:
+        self._url = url
+        self._clock = clock
+        self._templates = templates
+        self._template = template
+        self._content_type = content_type
+        self._signer = None if not secret else Webhook(key_of(secret))
+        self._timeout = timeout
+
+    def __repr__(self) -> str:
+        return f"WebhookNotifier({http.origin(self._url)})"
+
+    async def send(self, notification: Notification, previous: dict[str, str] | None) -> Outcome:
+        """POST it. ``webhook-id`` is the notification's key, so that a receiver can tell a repetition."""
+        now = self._clock.now()
+        body, content_type = self.body(notification)
+        headers = {"Content-Type": content_type, "User-Agent": "routee-monitor", "webhook-id": notification.key}
+        sent = body.encode(errors="replace")
+        headers |= self._signature(notification.key, to_datetime(now), sent.decode())
+        return await http.post(self._url, sent, headers, self._timeout, now)
+
+    def body(self, notification: Notification) -> tuple[str, str]:
+        """The body and its content type. Where the template fails, the alert goes out as plain text with the error named."""
+        if self._template is None:
+            return to_json(alertmanager(notification)), self._content_type or _JSON
+        try:
+            template = self._templates.named(self._template)
+            text = template.render(notification_context(notification), LONGEST_BODY, whole=True)
+        except TemplateProblem as problem:
+            failed = f"The template {self._template} failed: {problem}"
+            return _fallback(notification, failed, json=self._wants_json)
+        return text, self._content_type or (_JSON if _is_json(text) else _TEXT)
+
+    @property
+    def _wants_json(self) -> bool:
+        return "json" in (self._content_type or self._template or "")
+
+    def _signature(self, key: str, moment: datetime, body: str) -> dict[str, str]:
+        if self._signer is None:
+            return {}
+        signature = self._signer.sign(key, moment, body)
+        return {"webhook-timestamp": str(int(moment.timestamp())), "webhook-signature": signature}
+
+    async def check(self) -> str:
+        """A webhook has no way to ask without telling: only what can be seen of its URL and its template is checked."""
+        if not self._url.startswith(("http://", "https://")) or not http.origin(self._url).partition("://")[2]:
+            return f"{http.origin(self._url)}: a webhook's URL is http://… or https://… with a host; correct it in the configuration"
+        if self._template is not None and self._template not in self._templates.names:
+            return f"there is no template {self._template!r}; list its file under templates"
+        return ""
+
+
+def key_of(secret: str) -> bytes:
+    """The bytes of a secret: base64 behind ``whsec_``, as Standard Webhooks writes it, else the text itself."""
+    text = secret.strip()
+    if text.startswith(_PREFIX):
+        try:
+            # Padding is often left off; more of it than needed is ignored.
+            return base64.b64decode(text.removeprefix(_PREFIX) + "==") or text.encode()
+        except binascii.Error:
+            return text.encode()
+    return text.encode()
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _fallback(notification: Notification, failed: str, *, json: bool) -> tuple[str, str]:
+    text = plain_text(notification, failed)
+    if json:
+        return to_json({"text": text, "error": failed, "status": notification.status}), _JSON
+    return text, _TEXT

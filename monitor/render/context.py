@@ -1,0 +1,156 @@
+"""The names that templates see, and samples of what they stand for, to check templates by before there is an alert."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from monitor.clock import HOUR, MINUTE, SECOND, Duration, Instant
+from monitor.finding import Unit
+from monitor.notification import AlertView, Cause, Link, Notification, Sample, common
+from monitor.render.payload import alertmanager
+from monitor.render.sentence import sentence
+from monitor.render.story import told
+
+_FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(AlertView))
+ALERT_NAMES: Final = frozenset({*_FIELDS, "duration", "sentence"})
+"""Names in the template of one alert."""
+
+NOTIFICATION_NAMES: Final = frozenset(
+    {
+        *(
+            "notification",
+            "alerts",
+            "firing",
+            "resolved",
+            "group_labels",
+            "group_key",
+            "common_labels",
+            "common_annotations",
+        ),
+        *("reason", "receiver", "external_url", "key", "episode", "truncated", "payload"),
+    }
+)
+"""Further names in the template of a whole notification; `ALERT_NAMES` then are those of its worst alert."""
+
+NAMES: Final = ALERT_NAMES | NOTIFICATION_NAMES
+
+
+def alert_context(view: AlertView) -> dict[str, Any]:
+    """What the template of one alert sees."""
+    names: dict[str, Any] = {name: getattr(view, name) for name in _FIELDS}
+    return names | {"duration": view.duration, "sentence": sentence(view)}
+
+
+def notification_context(notification: Notification) -> dict[str, Any]:
+    """What the template of a whole message sees: the names of its worst alert, besides those of the whole. ``status`` is the whole's."""
+    views = told(notification)
+    own = {name: getattr(notification, name) for name in NOTIFICATION_NAMES - {"notification", "payload", "alerts"}}
+    whole = {
+        "notification": notification,
+        "alerts": views,
+        "status": notification.status,
+        "payload": alertmanager(notification),
+    }
+    return (alert_context(views[0]) if views else {}) | own | whole
+
+
+_EXAMPLES: Final = {
+    "operator": "Cosmote",
+    "country": "GR",
+    "status": "Undelivered",
+    "detailedStatus": "Carrier Violation",
+    "campaign": "Black Friday",
+    "campaignTrackingId": "182d20da-7d4b-4a3e-9c53-0f7c2f1f2a10",
+    "from": "Shop",
+    "to": "+30691•••••78",
+    "direction": "Outbound",
+    "account": "main",
+}
+_VALUES: Final[dict[Unit, tuple[float, float, float]]] = {
+    "share": (0.342, 0.2, 0.083),
+    "count": (62.0, 45.0, 15.0),
+    "seconds": (42.0, 30.0, 12.0),
+    "money": (103.5, 100.0, 40.0),
+}
+"""A value, its threshold and its baseline, by unit."""
+
+_UNITS: Final[dict[str, Unit]] = {
+    "rate": "share",
+    "latency": "seconds",
+    "cost": "money",
+    "balance": "money",
+    "slo": "share",
+    "campaign": "share",
+}
+
+
+def sample_view(
+    name: str,
+    kind: str,
+    by: Sequence[str] = (),
+    *,
+    severity: str = "critical",
+    labels: Mapping[str, str] | None = None,
+    unit: Unit | None = None,
+    window: Duration | None = 15 * MINUTE,
+    as_of: Instant = 1_795_280_824 * SECOND,
+) -> AlertView:
+    """An alert as a rule of that name, kind and ``by`` could give it; ``labels`` are the rule's own. The same at each call."""
+    measure = unit or _UNITS.get(kind, "count")
+    value, threshold, usual = _VALUES[measure]
+    group = {field: _EXAMPLES.get(field, "example") for field in by}
+    return AlertView(
+        fingerprint="0123456789abcdef",
+        name=name,
+        rule=name,
+        kind=kind,
+        status="firing",
+        severity=severity,
+        unit=measure,
+        labels={"alertname": name, **group, "severity": severity, **(labels or {})},
+        annotations={},
+        value=value,
+        threshold=threshold,
+        baseline=usual if kind in ("spike", "shift") else None,
+        change=value / usual if kind in ("spike", "shift") else None,
+        peak=value,
+        starts_at=as_of - 5 * MINUTE,
+        as_of=as_of,
+        why="",
+        window=window,
+        messages=1204,
+        matching=411,
+        breakdown=_BREAKDOWN,
+        samples=_samples(as_of),
+        history=tuple(value * share for share in (0.1, 0.09, 0.12, 0.1, 0.11, 0.3, 0.55, 0.8, 0.95, 1.0)),
+        links=(Link("Status page", "https://sms.example.org/"),),
+    )
+
+
+_BREAKDOWN: Final = (Cause("detailedStatus", "Carrier Violation", 0.92, 378), Cause("from", "Shop", 0.88, 361))
+
+
+def _samples(as_of: Instant) -> tuple[Sample, ...]:
+    identifiers = ("a6b62347-51c0-4d0e-8a35-6f5cf0c6e0d1", "5e0b8f0c-2f7c-4a57-9a6f-2f4f1f0f7d52")
+    make = "+30691•••••78", "Undelivered", "Carrier Violation", "Cosmote"
+    return tuple(Sample(identifier, *make, as_of - index * 40 * SECOND) for index, identifier in enumerate(identifiers))
+
+
+def sample_notification(views: Sequence[AlertView], receiver: str = "ops") -> Notification:
+    """A first notification of those alerts."""
+    labels = common([view.labels for view in views])
+    return Notification(
+        key="sample",
+        episode="sample",
+        reason="first",
+        status="firing" if any(view.status == "firing" for view in views) else "resolved",
+        receiver=receiver,
+        group_key='{}:{alertname="sample"}',
+        group_labels={key: value for key, value in labels.items() if key == "alertname"},
+        common_labels=labels,
+        common_annotations=common([view.annotations for view in views]),
+        alerts=tuple(views),
+        created_at=max((view.as_of for view in views), default=HOUR),
+        external_url="https://sms.example.org",
+    )

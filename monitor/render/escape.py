@@ -1,0 +1,35 @@
+"""Making data harmless in the language of the place where it is put."""
+
+import json
+import re
+from typing import Any, Final, Literal
+
+import msgspec
+
+Escape = Literal["none", "slack", "json"]
+
+_WORD_JOINER: Final = "\u2060"
+"""Not seen, but what it stands in is no longer a name that Slack would look up."""
+
+_MARKS: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "*": "∗", "~": "∼", "`": "ˋ"})
+# Slack's markup has no way to escape * ~ ` and _, so signs that look the same stand in for them. An underscore inside a word
+# is no markup, and stays, so that names can be copied.
+_UNDERSCORE: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+_MENTION: Final = re.compile(r"@(?=here|channel|everyone)", re.IGNORECASE)
+_EMOJI: Final = re.compile(r":(?=[\w+'-]+:)")
+
+
+def slack(text: str) -> str:
+    """``text`` such that Slack shows exactly it: no mention, no link, no markup, no emoji comes of it."""
+    quiet = _EMOJI.sub(":" + _WORD_JOINER, _MENTION.sub("@" + _WORD_JOINER, text))
+    return _UNDERSCORE.sub("＿", quiet).translate(_MARKS)
+
+
+def json_text(value: object) -> str:
+    """A value inside a JSON document: text without its quotation marks (the template has them), anything else as JSON."""
+    return to_json(value)[1:-1] if isinstance(value, str) else to_json(value)
+
+
+def to_json(value: object, **options: Any) -> str:
+    """JSON of plain values and of our own (alerts, samples, links)."""
+    return json.dumps(msgspec.to_builtins(value, str_keys=True), ensure_ascii=False, **options)

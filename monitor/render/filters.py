@@ -1,0 +1,112 @@
+"""How values are written for people; each function is also a filter of that name in templates. None is written ``–``."""
+
+import math
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Final
+
+from monitor.clock import DAY, HOUR, MICROSECOND, MINUTE, SECOND, Duration, Instant, format_duration, to_datetime
+from monitor.finding import Unit
+from monitor.privacy import mask as mask_number
+
+NOTHING: Final = "–"
+BARS: Final = "▁▂▃▄▅▆▇█"
+GAP: Final = "·"
+"""Stands in a sparkline where nothing is known."""
+
+
+def percent(value: float | None, digits: int | None = None) -> str:
+    """A fraction as a percentage: 0.342 → ``34.2%``, 0.2 → ``20%``, 0.0034 → ``0.34%``; with ``digits`` exactly that many decimals."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    shown = value * 100
+    if digits is not None:
+        return f"{shown:,.{min(max(digits, 0), 9)}f}%"
+    if 99.95 <= shown < 100:
+        return ">99.9%"
+    return f"{_trimmed(shown)}%"
+
+
+def number(value: float | None, digits: int | None = None) -> str:
+    """A number with thousands separated: 1204 → ``1,204``, 12.345 → ``12.3``, 0.045 → ``0.045``; with ``digits`` that many decimals."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return _trimmed(value) if digits is None else f"{value:,.{min(max(digits, 0), 9)}f}"
+
+
+def _trimmed(value: float) -> str:
+    """One decimal, or two significant digits below 1, and no zeros at the end."""
+    size = abs(value)
+    decimals = 1 if size >= 1 or size == 0 else min(1 - math.floor(math.log10(size)), 9)
+    text = f"{value:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def duration(value: float | None) -> str:
+    """A span of time in its two largest units: ``1h30m``, ``4.2s``, ``350ms``.
+
+    A whole number is a Duration (microseconds: ``window``, ``duration``), a fraction is seconds (the ``value`` of a latency).
+    """
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    span = round(value * SECOND) if isinstance(value, float) else value
+    if span < 0:
+        return "-" + duration(-span)
+    if span < 10 * SECOND:
+        return _short(span)
+    return format_duration(span - span % _precision(span))
+
+
+def _short(span: Duration) -> str:
+    if 0 < span < SECOND:
+        return f"{max(round(span / (1000 * MICROSECOND)), 1)}ms"
+    return f"{_trimmed(span / SECOND)}s"
+
+
+def _precision(span: Duration) -> Duration:
+    """The second-largest unit: what is smaller than it only distracts."""
+    if span >= DAY:
+        return HOUR
+    return MINUTE if span >= HOUR else SECOND
+
+
+def datetime(value: Instant | None, form: str = "%Y-%m-%d %H:%M:%S UTC") -> str:
+    """An instant in UTC, ``2026-11-21 17:07:04 UTC``, or in the given strftime form."""
+    return NOTHING if value is None else to_datetime(value).strftime(form[:100])
+
+
+def sparkline(values: Iterable[float | None], width: int = 24) -> str:
+    """The values as a row of bars from zero up, ``▁▂▅█``; more than ``width`` are gathered, each bar then shows the highest of its share."""
+    columns = _gathered(list(values), min(max(width, 1), 200))
+    known = [value for value in columns if value is not None]
+    if not known:
+        return ""
+    low, high = min(0.0, *known), max(known)
+    scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(GAP if value is None else BARS[round((value - low) * scale)] for value in columns)
+
+
+def _gathered(values: list[float | None], width: int) -> list[float | None]:
+    finite = [value if value is not None and math.isfinite(value) else None for value in values]
+    if len(finite) <= width:
+        return finite
+    edges = [index * len(finite) // width for index in range(width + 1)]
+    return [_highest(finite[start:end]) for start, end in pairwise(edges)]
+
+
+def _highest(values: list[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def mask(value: object) -> str:
+    """A phone number with its middle hidden: ``+30691•••••78``."""
+    return mask_number(str(value))
+
+
+def amount(value: float | None, unit: Unit) -> str:
+    """A rule's value in its own unit."""
+    if unit == "share":
+        return percent(value)
+    if unit == "seconds":
+        return duration(None if value is None else float(value))
+    return number(value, 2 if unit == "money" else None)

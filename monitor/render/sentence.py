@@ -1,0 +1,158 @@
+"""One alert in one sentence, with the number in it. Slack's preview, the terminal and every fallback say the same."""
+
+from collections.abc import Callable
+from typing import Final
+
+from monitor.finding import Unit
+from monitor.message import UNKNOWN
+from monitor.notification import AlertView, Cause
+from monitor.render.filters import NOTHING, amount, duration, number, percent
+from monitor.render.words import clean
+
+_PLACES: Final[tuple[tuple[str, str], ...]] = (
+    ("to", "to {}"),
+    ("groups", "to group {}"),
+    ("from", "from {}"),
+    ("campaign", "in campaign {}"),
+    ("campaignTrackingId", "in campaign {}"),
+    ("label", "labelled {}"),
+    ("applicationName", "by application {}"),
+    ("originatingService", "through {}"),
+    ("direction", "({})"),
+    ("account", "on account {}"),
+)
+_CAUSES: Final = {"from": "sender {}", "detailedStatus": "{}", "status": "{}", "campaignTrackingId": "campaign {}"}
+_BECAUSE: Final = {"no_data": "too few messages{} to judge any more", "removed": "its rule or its group is gone"}
+
+
+def sentence(view: AlertView) -> str:
+    """``OperatorFailureRate: 34.2% of 1,204 messages to Cosmote (GR) failed in 15m, threshold 20%``."""
+    name = clean(view.name)
+    if view.status == "firing":
+        return f"{name}: {statement(view)}"
+    return f"{name} resolved after {duration(view.duration)}: {aftermath(view)}"
+
+
+def statement(view: AlertView) -> str:
+    """What is so now, against what threshold or what is usual; without the alert's name."""
+    if view.value is None or view.kind not in _MEASURES:
+        return clean(view.why, 300) or f"{amount(view.value, view.unit)}{place(view)}{_threshold(view)}"
+    only = "Only " if view.comparison == "below" and view.value else ""
+    return f"{only}{_MEASURES[view.kind](view)}{_against(view)}"
+
+
+def aftermath(view: AlertView) -> str:
+    """How it stood when it was over, and how bad it had been."""
+    if view.resolved_because in _BECAUSE:
+        return _BECAUSE[view.resolved_because].format(place(view))
+    known = view.value is not None and view.kind in _MEASURES
+    now = _MEASURES[view.kind](view) if known else clean(view.why, 300) or "back to normal"
+    return now if view.peak is None else f"{now}, at worst {amount(view.peak, view.unit)}"
+
+
+def place(view: AlertView) -> str:
+    """Which messages, from the labels that are message fields: `` to Cosmote (GR)``, with a space before it where there is something to say."""
+    labels = view.labels
+    words = [_destination(labels.get("operator"), labels.get("country"))]
+    fields = [pair for pair in _PLACES if pair[0] != "campaignTrackingId" or "campaign" not in labels]
+    words += [form.format(_named(field, labels[field])) for field, form in fields if field in labels]
+    return "".join(f" {word}" for word in words if word)
+
+
+def _destination(operator: str | None, country: str | None) -> str:
+    if operator is None:
+        return "" if country is None else f"to {_named('country', country)}"
+    where = "" if country is None else f" ({_named('country', country)})"
+    return f"to {_named('operator', operator)}{where}"
+
+
+def _named(field: str, value: str) -> str:
+    names = {"from": "sender", "campaignTrackingId": "campaign"}
+    return f"unknown {names.get(field, field)}" if value == UNKNOWN else clean(value, 60)
+
+
+def cause(found: Cause) -> str:
+    """``92% Carrier Violation``, ``88% sender Shop``."""
+    form = _CAUSES.get(found.field, f"{found.field} {{}}")
+    return f"{percent(found.share, 0)} {form.format(clean(found.value, 60))}"
+
+
+def _outcome(view: AlertView) -> str:
+    """What the matching messages have in common; empty where they simply failed."""
+    words = [view.labels[field] for field in ("status", "detailedStatus") if field in view.labels]
+    return clean(view.matched or " ".join(dict.fromkeys(words)))
+
+
+def _messages(count: int) -> str:
+    return f"{number(count)} message" if count == 1 else f"{number(count)} messages"
+
+
+def _in(view: AlertView) -> str:
+    return "" if view.window is None else f" in {duration(view.window)}"
+
+
+def _share(view: AlertView) -> str:
+    outcome = _outcome(view)
+    verb = "failed" if outcome.lower() in ("", "failed") else f"were {outcome}"
+    return f"{percent(view.value)} of {_messages(view.messages)}{place(view)} {verb}{_in(view)}"
+
+
+def _count(view: AlertView) -> str:
+    if view.unit == "share":
+        return _share(view)
+    outcome = _outcome(view)
+    noun = f"{number(view.value)} {outcome}" if outcome else _messages(round(view.value or 0))
+    return f"{noun}{place(view)}{_in(view)}"
+
+
+def _latency(view: AlertView) -> str:
+    return f"{amount(view.value, view.unit)} to deliver messages{place(view)}{_in(view)}"
+
+
+def _stuck(view: AlertView) -> str:
+    if view.unit == "share":
+        return f"{percent(view.value)} of {_messages(view.messages)}{place(view)} sent{_in(view)} have no final status"
+    return f"{_messages(round(view.value or 0))}{place(view)} without a final status"
+
+
+def _cost(view: AlertView) -> str:
+    return f"{amount(view.value, view.unit)} spent{place(view)}{_in(view)}"
+
+
+def _balance(view: AlertView) -> str:
+    return f"{amount(view.value, view.unit)} left{place(view)}"
+
+
+_MEASURES: Final[dict[str, Callable[[AlertView], str]]] = {
+    "rate": _share,
+    "count": _count,
+    "spike": _count,
+    "latency": _latency,
+    "stuck": _stuck,
+    "cost": _cost,
+    "balance": _balance,
+}
+"""What is measured, a kind a line. Of a kind that is not here the finding's own reason is said."""
+
+
+def _against(view: AlertView) -> str:
+    return usual(view) if view.kind == "spike" and view.baseline is not None else _threshold(view)
+
+
+def usual(view: AlertView) -> str:
+    """``, 4.1x the usual 15``: the value beside its baseline."""
+    if not view.baseline:
+        return ", usually none"
+    factor = view.change if view.change is not None else (view.value or 0.0) / view.baseline
+    return f", {number(factor)}x the usual {amount(view.baseline, view.unit)}"
+
+
+def _threshold(view: AlertView) -> str:
+    text = threshold(view.threshold, view.unit)
+    return "" if text == NOTHING else f", threshold {text}"
+
+
+def threshold(value: float | None, unit: Unit) -> str:
+    """A threshold, in its unit; money without cents where it has none."""
+    whole = unit == "money" and value is not None and value == int(value)
+    return number(value) if whole else amount(value, unit)

@@ -1,0 +1,102 @@
+"""What one notification tells, before any channel lays it out: which alerts, the worst first, and what has changed."""
+
+from monitor.finding import Unit
+from monitor.notification import AlertView, Notification
+from monitor.render.filters import amount, duration, number
+from monitor.render.sentence import sentence, threshold
+from monitor.render.words import URGENCY, Tone, clean, tone
+
+
+def told(notification: Notification) -> list[AlertView]:
+    """The alerts to show, the worst first. Of an alert that escalated only the side that goes on is shown."""
+    firing = {view.fingerprint for view in notification.firing}
+    shown = [view for view in notification.alerts if view.status == "firing" or view.fingerprint not in firing]
+    return sorted(shown, key=_rank)
+
+
+def _rank(view: AlertView) -> tuple[int, float, int, str]:
+    return URGENCY[tone(view.severity, view.status)], -excess(view), view.starts_at, view.fingerprint
+
+
+def excess(view: AlertView) -> float:
+    """How far beyond its threshold, as a factor."""
+    if view.value is None or view.threshold is None:
+        return 0.0
+    small = 1e-9
+    ratio = (abs(view.value) + small) / (abs(view.threshold) + small)
+    return ratio if view.comparison == "above" else 1 / ratio
+
+
+def tone_of(notification: Notification) -> Tone:
+    """The colour of the whole: that of its worst alert."""
+    views = told(notification)
+    if notification.status == "resolved" or not views:
+        return "resolved"
+    return tone(views[0].severity, views[0].status)
+
+
+def badge(notification: Notification) -> str:
+    """The first words: ``CRITICAL``, ``RESOLVED``, ``TEST``."""
+    if notification.reason == "test":
+        return "TEST"
+    if notification.status == "resolved":
+        return "RESOLVED"
+    views = told(notification)
+    return clean(views[0].severity, 30).upper() if views and views[0].severity else "ALERT"
+
+
+def change(notification: Notification) -> str:
+    """What is new since the last time, in a few words; empty for a first notification."""
+    views = told(notification)
+    firing = sum(view.status == "firing" for view in views)
+    match notification.reason:
+        case "escalated":
+            return "escalated" + (
+                f" from {clean(views[0].was_severity, 30)}" if views and views[0].was_severity else ""
+            )
+        case "repeat":
+            return f"still firing after {duration(views[0].duration)}" if views else "still firing"
+        case "new alerts":
+            return f"now {number(firing)} firing"
+        case "some resolved":
+            return f"{number(len(views) - firing)} resolved, {number(firing)} still firing"
+        case "all resolved":
+            return f"after {duration(_longest(views))}" if views else "over"
+        case _:
+            return ""
+
+
+def _longest(views: list[AlertView]) -> int:
+    return max(view.duration for view in views)
+
+
+def title(notification: Notification) -> str:
+    """The sentence of the worst alert and how many others there are: what a preview shows."""
+    views = told(notification)
+    if not views:
+        return f"{clean(notification.group_labels.get('alertname', 'Alert'))}: nothing is firing any more"
+    others = len(views) - 1 + notification.truncated
+    return sentence(views[0]) + (f" (+{number(others)} more)" if others else "")
+
+
+def measured(view: AlertView) -> str:
+    """``34.2% (threshold 20%)``, ``62 (usual 15)``."""
+    unit: Unit = view.unit
+    if view.value is None:
+        return "–"
+    if view.kind == "spike" and view.baseline is not None:
+        return f"{amount(view.value, unit)} (usual {amount(view.baseline, unit)})"
+    limit = "" if view.threshold is None else f" (threshold {threshold(view.threshold, unit)})"
+    return f"{amount(view.value, unit)}{limit}"
+
+
+def counted(view: AlertView) -> str:
+    """``411 of 1,204``, or how many messages there were."""
+    return f"{number(view.matching)} of {number(view.messages)}" if view.matching else number(view.messages)
+
+
+def held_back(view: AlertView) -> str:
+    """What the rule's ``limit`` kept from being told on its own."""
+    if not view.more:
+        return ""
+    return f"{number(view.more)} more {'group is' if view.more == 1 else 'groups are'} over the threshold too"

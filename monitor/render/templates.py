@@ -1,0 +1,189 @@
+"""Templates that people write: compiled and checked at load, rendered within limits, and never the reason an alert is lost."""
+
+import re
+from collections.abc import Iterator, Mapping
+from traceback import walk_tb
+from typing import Any, Final
+
+import jinja2
+import msgspec
+from jinja2 import nodes
+from jinja2.meta import find_undeclared_variables
+
+from monitor.errors import MonitorError
+from monitor.notification import AlertView, Notification
+from monitor.render.context import alert_context, notification_context
+from monitor.render.environment import FILTERS, Sandbox, known_names, nearest, sandbox
+from monitor.render.escape import Escape
+from monitor.render.sentence import sentence
+from monitor.render.words import clean, clip
+
+LONGEST_TEXT: Final = 64 * 1024
+"""Characters that one template may make of an alert; what is longer is cut."""
+
+LONGEST_BODY: Final = 1024 * 1024
+"""Characters of a whole webhook body; a longer one is an error, because half a document is none."""
+
+_MOST_COMPILED: Final = 1000
+_NO_FILTER: Final = re.compile(r"No filter named '(.*?)'")
+
+
+class TemplateProblem(MonitorError):
+    """A template cannot be compiled or rendered. ``line`` counts from 1; ``message`` is a sentence without the place."""
+
+    exit_code = 78
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(f"line {line}: {message}")
+        self.line = line
+        self.message = message
+
+
+class Template:
+    """One compiled template."""
+
+    def __init__(self, compiled: jinja2.Template, name: str) -> None:
+        self.name = name
+        self._compiled = compiled
+
+    def render(self, context: Mapping[str, Any], longest: int = LONGEST_TEXT, *, whole: bool = False) -> str:
+        """The text, cut to ``longest`` characters, or with ``whole`` an error if it is longer. Raises TemplateProblem and nothing else."""
+        try:
+            text = _gathered(self._compiled.generate(context), longest)
+        except Exception as error:  # noqa: BLE001 — a template is a program of someone else's: whatever it raises, the alert goes on
+            raise _problem(error, self.name) from None
+        if whole and len(text) > longest:
+            raise TemplateProblem(1, f"the text is longer than {longest:,} characters")
+        return clip(text, longest)
+
+
+def _gathered(pieces: Iterator[str], longest: int) -> str:
+    """The pieces, until there are more characters than are wanted: the rest is not even rendered."""
+    kept: list[str] = []
+    length = 0
+    for piece in pieces:
+        kept.append(piece[: longest + 1])
+        length += len(piece)
+        if length > longest:
+            break
+    return "".join(kept)
+
+
+def _problem(error: Exception, name: str) -> TemplateProblem:
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return TemplateProblem(error.lineno, _syntax(error.message or "this is not a template"))
+    if isinstance(error, RecursionError):
+        return TemplateProblem(1, "the template is nested too deeply")
+    lines = [line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == name]
+    known = isinstance(error, jinja2.TemplateError)
+    said = clean(str(error), 300)
+    if isinstance(error, jinja2.TemplateNotFound):
+        said = f"there is no template {said!r} to include"
+    message = said if known and said else f"{type(error).__name__}: {said}"
+    return TemplateProblem(lines[-1] if lines else 1, message)
+
+
+def _syntax(message: str) -> str:
+    """Jinja2's sentence, with the nearest filter where it knows none of that name."""
+    found = _NO_FILTER.search(message)
+    return f"there is no filter {found[1]!r}{nearest(found[1], FILTERS)}" if found else clean(message, 300)
+
+
+class Templates:
+    """The template files of a configuration (``sources``: text by file name), and whatever is written as a template elsewhere."""
+
+    def __init__(self, sources: Mapping[str, str] | None = None) -> None:
+        self._sources = dict(sources or {})
+        self._sandboxes: dict[Escape, Sandbox] = {}
+        self._compiled: dict[tuple[str, str, Escape], Template] = {}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The named templates there are."""
+        return frozenset(self._sources)
+
+    def compile(self, text: str, name: str = "<template>", form: Escape = "none") -> Template:
+        """``text`` as a template whose values are escaped for ``form``. Raises TemplateProblem where it cannot be one or names what there is not."""
+        key = (text, name, form)
+        if key not in self._compiled:
+            if len(self._compiled) >= _MOST_COMPILED:
+                self._compiled.clear()
+            self._compiled[key] = Template(self._load(text, name, form), name)
+        return self._compiled[key]
+
+    def named(self, name: str, form: Escape | None = None) -> Template:
+        """The template file of that name; ``*.json*`` is escaped as JSON unless ``form`` says otherwise. Raises TemplateProblem."""
+        if name not in self._sources:
+            raise TemplateProblem(1, f"there is no template {name!r}{nearest(name, self._sources)}")
+        return self.compile(self._sources[name], name, form or escape_of(name))
+
+    def _load(self, text: str, name: str, form: Escape) -> jinja2.Template:
+        sandboxed = self._sandboxes.setdefault(form, sandbox(self._sources, form))
+        try:
+            tree = sandboxed.parse(text, name, name)
+            code = sandboxed.compile(tree, name, name)
+        except (jinja2.TemplateError, RecursionError) as error:
+            raise _problem(error, name) from None
+        _refuse_unknown(tree)
+        return jinja2.Template.from_code(sandboxed, code, sandboxed.globals)
+
+    def check(self, text: str, view: AlertView) -> str | None:
+        """What is wrong with the template of an alert like ``view`` (``line 1: …``), tried firing and resolved; None where nothing is."""
+        over = msgspec.structs.replace(view, status="resolved", ends_at=view.as_of, resolved_because="recovered")
+        try:
+            template = self.compile(text)
+            for tried in (view, over):
+                template.render(alert_context(tried))
+        except TemplateProblem as problem:
+            return str(problem)
+        return None
+
+    def check_message(self, text: str, notification: Notification, form: Escape = "slack") -> str | None:
+        """What is wrong with the template of a whole message, tried with ``notification``; None where nothing is."""
+        try:
+            self.compile(text, form=form).render(notification_context(notification))
+        except TemplateProblem as problem:
+            return str(problem)
+        return None
+
+    def check_named(self, name: str, notification: Notification, form: Escape | None = None) -> str | None:
+        """As `check_message`, for a template file."""
+        try:
+            self.named(name, form).render(notification_context(notification), LONGEST_BODY, whole=True)
+        except TemplateProblem as problem:
+            return str(problem)
+        return None
+
+    def render_annotations(self, templates: Mapping[str, str], view: AlertView) -> tuple[dict[str, str], list[str]]:
+        """The annotations of an alert, and what went wrong. One that fails becomes the alert's sentence with the error named."""
+        context = alert_context(view)
+        texts: dict[str, str] = {}
+        errors: list[str] = []
+        for name, source in templates.items():
+            try:
+                texts[name] = self.compile(source).render(context)
+            except TemplateProblem as problem:
+                errors.append(f"annotation {name!r} of rule {view.rule!r}: {problem}")
+                texts[name] = f"{sentence(view)} (the template of this annotation failed: {problem})"
+        return texts, errors
+
+
+def escape_of(name: str) -> Escape:
+    """How values are escaped in a template file of that name."""
+    return "json" if ".json" in name.lower() else "none"
+
+
+def _refuse_unknown(tree: nodes.Template) -> None:
+    """A name that nothing gives is an error also in a branch that no sample takes, unless the template itself asks whether it is there."""
+    asked = {name.name for name in _asked(tree)}
+    unknown = find_undeclared_variables(tree) - known_names() - asked
+    for node in tree.find_all(nodes.Name):
+        if node.name in unknown and node.ctx == "load":
+            raise TemplateProblem(node.lineno, f"there is no {node.name!r} here{nearest(node.name, known_names())}")
+
+
+def _asked(tree: nodes.Template) -> Iterator[nodes.Name]:
+    """Names in ``x is defined`` and ``x | default(…)``."""
+    for node in tree.find_all((nodes.Test, nodes.Filter)):
+        if node.name in ("defined", "undefined", "default", "d") and isinstance(node.node, nodes.Name):
+            yield node.node

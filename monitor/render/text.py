@@ -1,0 +1,117 @@
+"""A notification as text: for terminals (each piece named by its style), and without styles as the fallback everywhere."""
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from monitor.clock import Instant, to_datetime
+from monitor.notification import AlertView, Notification, Sample
+from monitor.render.filters import datetime, duration, number, sparkline
+from monitor.render.sentence import aftermath, cause, statement
+from monitor.render.story import badge, change, held_back, told, tone_of
+from monitor.render.words import Tone, clean, clean_lines, tone
+
+Style = Literal["plain", "strong", "faint", "toned", "badge"]
+_LABEL_WIDTH: Final = 6
+_MOST_DETAILED: Final = 3
+_MOST_LISTED: Final = 20
+_VALUE: Final = re.compile(r"(?:Only |Now )?\d[\d,.]*(?:%|[a-z]+\d*[a-z]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: pieces of text, each with a style, behind a bar in the colour of ``tone``."""
+
+    tone: Tone
+    pieces: tuple[tuple[str, Style], ...]
+
+    def __str__(self) -> str:
+        return "▌ " + "".join(text.strip() if style == "badge" else text for text, style in self.pieces)
+
+
+def plain_text(notification: Notification, problem: str = "") -> str:
+    """The notification without any template. ``problem`` names the error of a template that this stands in for."""
+    lines = [str(line) for line in layout(notification)]
+    return "\n".join([*lines, f"▌ {clean(problem, 500)}"] if problem else lines)
+
+
+def layout(notification: Notification) -> list[Line]:
+    """The lines of a notification: a head, then each alert, the first few with all that explains them."""
+    views = told(notification)
+    lines = [_head(notification, views)]
+    for index, view in enumerate(views[:_MOST_LISTED]):
+        lines += _alert(view, notification.created_at, named=len(views) > 1, detailed=index < _MOST_DETAILED)
+    others = max(len(views) - _MOST_LISTED, 0) + notification.truncated
+    if others:
+        lines.append(Line(tone_of(notification), ((f"+{number(others)} more", "faint"),)))
+    return lines
+
+
+def _head(notification: Notification, views: list[AlertView]) -> Line:
+    name = clean(views[0].name) if len({view.name for view in views}) == 1 else f"{len(views)} alerts"
+    pieces: list[tuple[str, Style]] = [(f" {badge(notification)} ", "badge"), (f" {name}", "strong")]
+    what = change(notification)
+    pieces += [(f"  {what}", "plain")] if what else []
+    pieces.append((f"  {datetime(notification.created_at, '%H:%M:%S UTC')} → {clean(notification.receiver)}", "faint"))
+    return Line(tone_of(notification), tuple(pieces))
+
+
+def _alert(view: AlertView, now: Instant, *, named: bool, detailed: bool) -> list[Line]:
+    colour = tone(view.severity, view.status)
+    said = statement(view) if view.status == "firing" else _over(view)
+    name: list[tuple[str, Style]] = [(f"{clean(view.name)}  ", "strong")] if named else []
+    lines = [Line(colour, (*name, *_stressed(said)))]
+    lines += [Line(colour, ((text, "plain"),)) for text in _notes(view)]
+    lines.append(_course(view, colour, now))
+    return lines + (_reasons(view, colour) if detailed and view.status == "firing" else [])
+
+
+def _over(view: AlertView) -> str:
+    said = aftermath(view)
+    return f"Now {said}" if said[:1].isdigit() else said[:1].upper() + said[1:]
+
+
+def _stressed(said: str) -> list[tuple[str, Style]]:
+    number_first, rest = lead(said)
+    return [(number_first, "toned"), (rest, "plain")] if number_first else [(rest, "plain")]
+
+
+def lead(said: str) -> tuple[str, str]:
+    """A statement in two: the number it begins with, and the rest."""
+    found = _VALUE.match(said)
+    end = found.end() if found else 0
+    return said[:end], said[end:]
+
+
+def _notes(view: AlertView) -> list[str]:
+    texts = [view.annotations.get(key, "") for key in ("summary", "description")]
+    return [line for text in texts for line in clean_lines(text, 2000).splitlines() if line]
+
+
+def _course(view: AlertView, colour: Tone, now: Instant) -> Line:
+    bars = sparkline(view.history)
+    times = f"since {moment(view.starts_at, now)}, {duration(view.duration)}"
+    if view.ends_at is not None:
+        times = f"{moment(view.starts_at, now)} to {moment(view.ends_at, now)}, {duration(view.duration)}"
+    return Line(colour, ((f"{bars}   " if bars else "", "toned"), (times, "faint")))
+
+
+def moment(at: Instant, now: Instant) -> str:
+    """A time of today without its date."""
+    same_day = to_datetime(at).date() == to_datetime(now).date()
+    return datetime(at, "%H:%M:%S UTC" if same_day else "%Y-%m-%d %H:%M:%S UTC")
+
+
+def _reasons(view: AlertView, colour: Tone) -> list[Line]:
+    rows = [("why", " · ".join(cause(found) for found in view.breakdown[:5]))]
+    rows += [("e.g." if index == 0 else "", example(sample)) for index, sample in enumerate(view.samples[:2])]
+    rows += [("more", held_back(view))] if view.more else []
+    rows += [("open", f"{clean(link.title)}  {clean(link.url, 500)}") for link in view.links[:3]]
+    return [Line(colour, ((label.ljust(_LABEL_WIDTH), "faint"), (text, "plain"))) for label, text in rows if text]
+
+
+def example(sample: Sample) -> str:
+    """One message: id, masked recipient, what happened to it."""
+    outcome = [sample.status, sample.detailed_status, sample.operator]
+    words = [clean(word, 40) for word in dict.fromkeys(outcome) if word not in ("", "unknown")]
+    return f"{clean(sample.message_id, 40)}  {clean(sample.to, 30)}  {', '.join(words)}"
