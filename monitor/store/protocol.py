@@ -5,8 +5,9 @@ together or not at all. Every method raises StoreError where the database is bus
 """
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -59,11 +60,18 @@ class Pending:
 
 @dataclass(slots=True)
 class Commit:
-    """What one transaction writes. ``journal`` are blobs of changed rows by account; ``cleaned`` journal entries to delete."""
+    """What one transaction writes. ``journal`` are blobs of changed rows by account; ``cleaned`` are the (account, sequence
+    number) of those to delete, ``dropped_entries`` (account, field, code), ``dropped_alerts`` fingerprints, ``dropped_groups``
+    (key, receiver).
+
+    Writing the same thing twice is harmless: entries, cursors, alerts and groups replace what they name, and a notification
+    whose key its channel already has is left out.
+    """
 
     journal: list[tuple[str, bytes]] = field(default_factory=list)
     cleaned: list[tuple[str, int]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
+    dropped_entries: list[tuple[str, str, int]] = field(default_factory=list)
     cursors: list[Cursor] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     dropped_alerts: list[str] = field(default_factory=list)
@@ -85,10 +93,23 @@ class Loaded:
 
 OutboxState = Literal["waiting", "sent", "dead"]
 
+SUPERSEDED: Final = "superseded"
+"""The one key in the receipt of a parcel that was not sent because a newer one of its episode says more; no channel uses it."""
+
+ASIDES_KEPT: Final = 1_000
+"""So many of the latest records set aside are kept; `Store.counts` tells how many there ever were."""
+
+ASIDE_LENGTH: Final = 4_000
+"""A record set aside is kept up to this many characters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One row of the outbox. ``receipt`` is what the channel gave back when it took it (Slack: channel and ts)."""
+    """One row of the outbox. ``receipt`` is what the channel gave back when it took it (Slack: channel and ts).
+
+    ``attempts`` counts the sends that failed and were postponed. ``next_at`` is 0 until the first of them: due at once, whatever
+    the clock says.
+    """
 
     id: int
     channel: str
@@ -107,6 +128,9 @@ class Store(Protocol):
     def close(self) -> None:
         """Let go of it; safe to call twice."""
 
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Within it every read sees the same moment: for readers beside a running daemon. Nothing can be written within it."""
+
     def secret(self, name: str) -> bytes:
         """32 random bytes that belong to this store, made at first use: the key of the recipients' hashes."""
 
@@ -117,7 +141,7 @@ class Store(Protocol):
         """The dictionaries of an account's window, codes ascending within each field."""
 
     def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
-        """The journal of an account's window: (sequence number, blob), oldest first."""
+        """The journal of an account's window: (sequence number, blob), oldest first. Commits may go on while it is read."""
 
     def commit(self, commit: Commit) -> list[int]:
         """Write all of it in one transaction; gives the sequence numbers of the journal blobs, in their order."""
@@ -125,8 +149,14 @@ class Store(Protocol):
     def waiting(self, receiver: str, channel: str, limit: int) -> list[Parcel]:
         """The oldest parcels of a channel that are still to be sent, whether due or not, in the order they were written."""
 
+    def heads(self, receiver: str, channel: str, limit: int) -> list[Parcel]:
+        """The oldest waiting parcel of each episode of a channel, whether due or not: by ``next_at``, then as they were written."""
+
+    def successor(self, parcel: int) -> str | None:
+        """The key of the next notification of the same episode that waits for the same channel, if there is one."""
+
     def sent(self, parcel: int, receipt: dict[str, str], at: Instant) -> None:
-        """A channel took it."""
+        """A channel took it. Only a waiting parcel changes, here and in the two below, so that each can be tried again."""
 
     def postponed(self, parcel: int, error: str, next_at: Instant) -> None:
         """It will be tried again at ``next_at``; counts an attempt."""
@@ -135,7 +165,8 @@ class Store(Protocol):
         """It can never be sent: a dead letter."""
 
     def receipt(self, receiver: str, channel: str, episode: str) -> dict[str, str] | None:
-        """The first receipt of that episode in that channel: the message to edit and the thread to write into."""
+        """The first receipt of that episode in that channel: the message to edit and the thread to write into. One that says
+        SUPERSEDED does not count."""
 
     def parcels(self, state: OutboxState | None = None, limit: int = 100) -> list[Parcel]:
         """Parcels newest first, for people."""
@@ -149,5 +180,10 @@ class Store(Protocol):
     def asides(self, limit: int = 100) -> list[Aside]:
         """The latest records set aside, newest first."""
 
+    def counts(self) -> dict[str, int]:
+        """How much there is, for metrics: ``journal``, ``entries``, ``alerts``, ``groups``, ``transitions``, ``waiting``, ``sent``,
+        ``dead``, and ``asides`` (as many as ever were, not only those kept)."""
+
     def prune(self, before: Instant) -> None:
-        """Forget what was sent, changed or set aside before then; resolved alerts too."""
+        """Forget what was sent, given up, changed or set aside before then; resolved alerts too. The first receipt of an episode
+        stays while a group of it lives or a parcel of it waits."""

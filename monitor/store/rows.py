@@ -1,0 +1,84 @@
+"""Values as rows of a table, and back: the same for every SQL database."""
+
+import json
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import msgspec
+
+from monitor.alert import Alert, Transition
+from monitor.errors import StoreError
+from monitor.notification import decode, encode
+from monitor.route import Group
+from monitor.store.protocol import ASIDE_LENGTH, Aside, Commit, Cursor, Entry, Parcel, Pending
+
+Row = tuple[Any, ...]
+Struct = TypeVar("Struct", bound=msgspec.Struct)
+
+
+def tells(commit: Commit) -> bool:
+    """Whether it carries what Routee cannot be asked for again."""
+    told = (commit.alerts, commit.dropped_alerts, commit.transitions, commit.groups, commit.dropped_groups)
+    return any(told) or bool(commit.outbox)
+
+
+def writable(text: str) -> str:
+    """``text`` with lone surrogates replaced: JSON can carry them, UTF-8 cannot, and one such record must not stop a poll."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def entry_rows(entries: Iterable[Entry]) -> list[Row]:
+    """(account, field, code, value)."""
+    return [(entry.account, entry.field, entry.code, writable(entry.value)) for entry in entries]
+
+
+def cursor_rows(cursors: Iterable[Cursor]) -> list[Row]:
+    """(account, search, data)."""
+    return [(cursor.account, cursor.search, msgspec.json.encode(cursor)) for cursor in cursors]
+
+
+def alert_rows(alerts: Iterable[Alert]) -> list[Row]:
+    """(fingerprint, resolved_at, data)."""
+    return [(alert.fingerprint, alert.resolved_at, msgspec.json.encode(alert)) for alert in alerts]
+
+
+def transition_rows(transitions: Iterable[Transition]) -> list[Row]:
+    """(fingerprint, rule, at, what, because, value)."""
+    return [(one.fingerprint, one.rule, one.at, one.what, one.because, one.value) for one in transitions]
+
+
+def group_rows(groups: Iterable[Group]) -> list[Row]:
+    """(key, receiver, episode, data)."""
+    return [(group.key, group.receiver, group.episode, msgspec.json.encode(group)) for group in groups]
+
+
+def parcel_rows(outbox: Iterable[Pending]) -> list[Row]:
+    """(receiver, channel, key, episode, created_at, notification)."""
+    told = [(pending.channel, pending.notification) for pending in outbox]
+    return [(one.receiver, channel, one.key, one.episode, one.created_at, encode(one)) for channel, one in told]
+
+
+def aside_rows(asides: Iterable[Aside]) -> list[Row]:
+    """(account, search, at, why, record); a long record is cut."""
+    return [(one.account, one.search, one.at, writable(one.why), writable(one.record[:ASIDE_LENGTH])) for one in asides]
+
+
+def parcel(row: Row) -> Parcel:
+    """From the columns named below, in that order. Raises StoreError where the notification cannot be read."""
+    number, channel, notification, state, attempts, next_at, error, receipt, done_at = row
+    try:
+        told = decode(notification)
+    except msgspec.MsgspecError as reason:
+        raise StoreError(f"notification {number} in the store cannot be read: {reason}; restore a backup") from reason
+    back = None if receipt is None else dict(json.loads(receipt))
+    return Parcel(number, channel, told, state, attempts, next_at, error, back, done_at)
+
+
+def structs(kind: type[Struct], rows: Iterable[Row]) -> list[Struct]:
+    """From one column of JSON. Raises StoreError where a struct cannot be read."""
+    decoder = msgspec.json.Decoder(kind)
+    try:
+        return [decoder.decode(data) for (data,) in rows]
+    except msgspec.MsgspecError as reason:
+        name = kind.__name__.lower()
+        raise StoreError(f"a stored {name} cannot be read: {reason}; restore a backup of the store") from reason

@@ -1,0 +1,216 @@
+"""The store in one SQLite file: for one host. Readers (the commands) open it beside the daemon.
+
+What tells people something (alerts, groups, outbox, receipts) is on the disk before a call returns. A commit that carries only
+messages and cursors may be undone by a power failure (never by a crash of the program): those are asked of Routee again.
+"""
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from monitor.alert import Alert, Transition
+from monitor.clock import SECOND, Duration, Instant
+from monitor.route import Group
+from monitor.store import rows, statements
+from monitor.store.migrate import migrate, require_current
+from monitor.store.protocol import (
+    ASIDES_KEPT,
+    SUPERSEDED,
+    Aside,
+    Commit,
+    Cursor,
+    Entry,
+    Loaded,
+    OutboxState,
+    Parcel,
+)
+from monitor.store.sqlite_file import DaemonLock, connect, explained
+
+_JOURNAL_PAGE: Final = 64
+_NOT_SENT: Final = json.dumps({SUPERSEDED: ""})[:-2] + "%"
+
+
+def open_sqlite(
+    path: str | Path, *, read_only: bool = False, exclusive: bool = False, busy_timeout: Duration = 5 * SECOND
+) -> "SqliteStore":
+    """Open the store in ``path`` and bring its tables up to date; made (mode 0600) where it is not there, unlike its folder.
+
+    ``exclusive`` is for the daemon: a second one is refused. ``read_only`` changes nothing and works beside it. Another
+    program's lock is waited for during ``busy_timeout``. Raises StoreError.
+    """
+    path = Path(path)
+    with explained(path):
+        connection = connect(path, read_only=read_only, busy_timeout=busy_timeout)
+        lock = None
+        try:
+            lock = DaemonLock(path) if exclusive else None
+            (require_current if read_only else migrate)(connection, str(path))
+        except BaseException:
+            connection.close()
+            if lock:
+                lock.release()
+            raise
+    return SqliteStore(path, connection, lock)
+
+
+class SqliteStore:
+    """See `monitor.store.protocol.Store`. Any thread may call it, one at a time."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: DaemonLock | None = None) -> None:
+        self.path = path
+        self._connection = connection
+        self._lock = lock
+
+    def close(self) -> None:
+        with explained(self.path):
+            self._connection.close()
+        if self._lock:
+            self._lock.release()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        with explained(self.path):
+            self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._undo()
+
+    def secret(self, name: str) -> bytes:
+        found = self._rows(statements.KEY, name)
+        if not found:
+            with self._writing():
+                self._connection.execute(statements.NEW_KEY, (name, secrets.token_bytes(32)))
+            found = self._rows(statements.KEY, name)
+        return bytes(found[0][0])
+
+    def load(self) -> Loaded:
+        with self.snapshot():
+            return Loaded(
+                cursors=rows.structs(Cursor, self._rows(statements.CURSORS)),
+                alerts=rows.structs(Alert, self._rows(statements.ALERTS)),
+                groups=rows.structs(Group, self._rows(statements.GROUPS)),
+            )
+
+    def entries(self, account: str) -> list[Entry]:
+        return [Entry(*row) for row in self._rows(statements.ENTRIES, account)]
+
+    def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
+        # Page by page, so that no statement stays open in which a commit or a checkpoint would get stuck.
+        after = 0
+        while blobs := self._rows(statements.JOURNAL, account, after, _JOURNAL_PAGE):
+            yield from blobs
+            after = blobs[-1][0]
+
+    def commit(self, commit: Commit) -> list[int]:
+        with self._writing(durable=rows.tells(commit)):
+            sequences = self._write_window(commit)
+            self._write_alerts(commit)
+            self._many(statements.ENQUEUE, rows.parcel_rows(commit.outbox))
+            self._set_aside(commit.asides)
+        return sequences
+
+    def _write_window(self, commit: Commit) -> list[int]:
+        sequences = [self._connection.execute(statements.APPEND, row).lastrowid or 0 for row in commit.journal]
+        self._many(statements.CLEAN, commit.cleaned)
+        self._many(statements.DROP_ENTRY, commit.dropped_entries)
+        self._many(statements.ENTRY, rows.entry_rows(commit.entries))
+        self._many(statements.CURSOR, rows.cursor_rows(commit.cursors))
+        return sequences
+
+    def _write_alerts(self, commit: Commit) -> None:
+        self._many(statements.DROP_ALERT, [(fingerprint,) for fingerprint in commit.dropped_alerts])
+        self._many(statements.ALERT, rows.alert_rows(commit.alerts))
+        self._many(statements.TRANSITION, rows.transition_rows(commit.transitions))
+        self._many(statements.DROP_GROUP, commit.dropped_groups)
+        self._many(statements.GROUP, rows.group_rows(commit.groups))
+
+    def _set_aside(self, asides: list[Aside]) -> None:
+        if asides:
+            self._many(statements.ASIDE, rows.aside_rows(asides))
+            self._connection.execute(statements.DROP_OLD_ASIDES, (ASIDES_KEPT,))
+
+    def waiting(self, receiver: str, channel: str, limit: int) -> list[Parcel]:
+        return self._parcels(statements.WAITING, receiver, channel, limit)
+
+    def heads(self, receiver: str, channel: str, limit: int) -> list[Parcel]:
+        return self._parcels(statements.HEADS, receiver, channel, limit)
+
+    def successor(self, parcel: int) -> str | None:
+        newer = self._rows(statements.SUCCESSOR, parcel)
+        return str(newer[0][0]) if newer else None
+
+    def sent(self, parcel: int, receipt: dict[str, str], at: Instant) -> None:
+        self._write(statements.SENT, json.dumps(receipt), at, parcel)
+
+    def postponed(self, parcel: int, error: str, next_at: Instant) -> None:
+        self._write(statements.POSTPONED, rows.writable(error), next_at, parcel)
+
+    def rejected(self, parcel: int, error: str, at: Instant) -> None:
+        self._write(statements.REJECTED, rows.writable(error), at, parcel)
+
+    def receipt(self, receiver: str, channel: str, episode: str) -> dict[str, str] | None:
+        first = self._rows(statements.RECEIPT, receiver, channel, episode, _NOT_SENT)
+        return dict(json.loads(first[0][0])) if first else None
+
+    def parcels(self, state: OutboxState | None = None, limit: int = 100) -> list[Parcel]:
+        if state is None:
+            return self._parcels(statements.PARCELS, limit)
+        return self._parcels(statements.PARCELS_IN, state, limit)
+
+    def backlog(self) -> dict[tuple[str, str], tuple[int, Instant]]:
+        found = self._rows(statements.BACKLOG)
+        return {(receiver, channel): (count, oldest) for receiver, channel, count, oldest in found}
+
+    def transitions(self, limit: int = 100) -> list[Transition]:
+        return [Transition(*row) for row in self._rows(statements.TRANSITIONS, limit)]
+
+    def asides(self, limit: int = 100) -> list[Aside]:
+        return [Aside(*row) for row in self._rows(statements.ASIDES, limit)]
+
+    def counts(self) -> dict[str, int]:
+        return {"waiting": 0, "sent": 0, "dead": 0} | dict(self._rows(statements.COUNTS))
+
+    def prune(self, before: Instant) -> None:
+        with self._writing():
+            self._connection.execute(statements.PRUNE_PARCELS, (before, _NOT_SENT))
+            for statement in statements.PRUNE:
+                self._connection.execute(statement, (before,))
+
+    @contextmanager
+    def _writing(self, durable: bool = True) -> Iterator[None]:
+        """One transaction: all of it, or nothing. ``durable``: on the disk before it is over."""
+        with explained(self.path):
+            self._connection.execute("PRAGMA synchronous = " + ("FULL" if durable else "NORMAL"))
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._undo()
+                raise
+
+    def _undo(self) -> None:
+        """End the transaction, if SQLite did not end it by itself (on a full disk it does)."""
+        with explained(self.path):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    def _write(self, statement: str, *values: str | int) -> None:
+        with self._writing():
+            self._connection.execute(statement, values)
+
+    def _many(self, statement: str, values: Sequence[rows.Row]) -> None:
+        if values:
+            self._connection.executemany(statement, values)
+
+    def _rows(self, query: str, *values: str | int) -> list[Any]:
+        with explained(self.path):
+            return self._connection.execute(query, values).fetchall()
+
+    def _parcels(self, query: str, *values: str | int) -> list[Parcel]:
+        return [rows.parcel(row) for row in self._rows(query, *values)]

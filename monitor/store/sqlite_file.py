@@ -1,0 +1,117 @@
+"""A SQLite file as such: how it is opened and locked, and what its errors mean to a person."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from monitor.clock import SECOND, Duration
+from monitor.errors import StoreError
+
+CHECKPOINT_PAGES: Final = 2_000
+"""The write-ahead log is folded into the file when it is this long (8 MB): 40 pages of messages, some 10 ms."""
+
+_MEANING: Final = {
+    sqlite3.SQLITE_BUSY: "is locked by another program; it is tried again, or find and stop what holds the file",
+    sqlite3.SQLITE_LOCKED: "is locked by another program; it is tried again, or find and stop what holds the file",
+    sqlite3.SQLITE_FULL: "cannot grow, its disk is full; free some space, nothing that was stored is lost",
+    sqlite3.SQLITE_IOERR: "cannot be read or written, its disk reports an error ({name}); check the disk",
+    sqlite3.SQLITE_NOTADB: "is not a SQLite database; move the file away or point `store` at another one",
+    sqlite3.SQLITE_CORRUPT: "is damaged; restore a backup, or move the file away to start anew",
+    sqlite3.SQLITE_READONLY: "cannot be written; check the owner and the permissions of the file and its folder",
+    sqlite3.SQLITE_PERM: "may not be opened; check the owner and the permissions of the file and its folder",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened; check the owner and the permissions of the file and its folder",
+}
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns SQLite's errors into StoreError with a sentence for people."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(_sentence(path, error)) from error
+
+
+def _sentence(path: Path, error: sqlite3.Error) -> str:
+    # Errors of the driver itself (a closed connection) carry no code.
+    code = getattr(error, "sqlite_errorcode", 0)
+    meaning = _MEANING.get(code & 0xFF, "cannot be used: {error}")
+    return f"the store {path} " + meaning.format(name=getattr(error, "sqlite_errorname", "?"), error=error)
+
+
+def connect(path: Path, *, read_only: bool, busy_timeout: Duration) -> sqlite3.Connection:
+    """An open connection in autocommit mode with its settings made; nothing of our tables is looked at yet."""
+    _refuse(path, read_only)
+    if not read_only and not path.exists():
+        _create(path)
+    address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
+    connection = sqlite3.connect(
+        address, uri=True, isolation_level=None, check_same_thread=False, timeout=busy_timeout / SECOND
+    )
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        if not read_only:
+            _set_up(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _refuse(path: Path, read_only: bool) -> None:
+    """What SQLite would answer with "unable to open database file" and nothing more."""
+    if not path.parent.is_dir():
+        raise StoreError(f"there is no folder {path.parent} for the store {path}: create it, or change `store`")
+    if path.is_dir():
+        raise StoreError(f"the store {path} is a folder: point `store` at a file")
+    if read_only and not path.exists():
+        raise StoreError(f"there is no store {path} yet: the daemon makes it when it starts")
+
+
+def _create(path: Path) -> None:
+    """An empty file that nobody else can read; SQLite gives the files beside it the same permissions."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        return  # another process was faster
+    except OSError as error:
+        raise StoreError(f"the store {path} cannot be created: {error.strerror}; check the folder's owner") from error
+
+
+def _set_up(connection: sqlite3.Connection, path: Path) -> None:
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise StoreError(f"the store {path} cannot keep a write-ahead log; is it on a network drive? Use a local disk")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    connection.execute("PRAGMA journal_size_limit = 67108864")
+
+
+class DaemonLock:
+    """Held by the one daemon that works on a store. The kernel lets go of it when the process ends, however it ends."""
+
+    def __init__(self, store: Path) -> None:
+        # Not on the database itself: closing a second descriptor of it would drop SQLite's own locks in this process.
+        path = store.with_name(store.name + ".lock")
+        try:
+            self._descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreError(f"the lock {path} cannot be opened: {error.strerror}; check the folder's owner") from error
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(self._descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+            self.release()
+            raise StoreError(f"another daemon (process {holder}) works on the store {store}: stop it first") from None
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
+
+    def release(self) -> None:
+        """Let another daemon have it; safe to call twice."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

@@ -1,0 +1,82 @@
+"""The SQL of the SQLite store."""
+
+from typing import Final
+
+KEY: Final = "SELECT value FROM secret WHERE name = ?"
+NEW_KEY: Final = "INSERT INTO secret (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
+
+JOURNAL: Final = "SELECT sequence, rows FROM journal WHERE account = ? AND sequence > ? ORDER BY sequence LIMIT ?"
+APPEND: Final = "INSERT INTO journal (account, rows) VALUES (?, ?)"
+CLEAN: Final = "DELETE FROM journal WHERE account = ? AND sequence = ?"
+ENTRIES: Final = "SELECT account, field, code, value FROM entry WHERE account = ? ORDER BY field, code"
+ENTRY: Final = "INSERT OR REPLACE INTO entry (account, field, code, value) VALUES (?, ?, ?, ?)"
+DROP_ENTRY: Final = "DELETE FROM entry WHERE account = ? AND field = ? AND code = ?"
+CURSORS: Final = "SELECT data FROM cursor ORDER BY account, search"
+CURSOR: Final = "INSERT OR REPLACE INTO cursor (account, search, data) VALUES (?, ?, ?)"
+
+ALERTS: Final = "SELECT data FROM alert ORDER BY rowid"
+ALERT: Final = """
+    INSERT INTO alert (fingerprint, resolved_at, data) VALUES (?, ?, ?)
+    ON CONFLICT (fingerprint) DO UPDATE SET resolved_at = excluded.resolved_at, data = excluded.data"""
+DROP_ALERT: Final = "DELETE FROM alert WHERE fingerprint = ?"
+TRANSITIONS: Final = "SELECT fingerprint, rule, at, what, because, value FROM transition ORDER BY id DESC LIMIT ?"
+TRANSITION: Final = "INSERT INTO transition (fingerprint, rule, at, what, because, value) VALUES (?, ?, ?, ?, ?, ?)"
+GROUPS: Final = "SELECT data FROM alert_group ORDER BY rowid"
+GROUP: Final = """
+    INSERT INTO alert_group (key, receiver, episode, data) VALUES (?, ?, ?, ?)
+    ON CONFLICT (key, receiver) DO UPDATE SET episode = excluded.episode, data = excluded.data"""
+DROP_GROUP: Final = "DELETE FROM alert_group WHERE key = ? AND receiver = ?"
+
+ASIDES: Final = "SELECT account, search, at, why, record FROM aside ORDER BY id DESC LIMIT ?"
+ASIDE: Final = "INSERT INTO aside (account, search, at, why, record) VALUES (?, ?, ?, ?, ?)"
+DROP_OLD_ASIDES: Final = "DELETE FROM aside WHERE id <= (SELECT max(id) FROM aside) - ?"
+
+ENQUEUE: Final = """
+    INSERT INTO parcel (receiver, channel, key, episode, created_at, notification) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (receiver, channel, key) DO NOTHING"""
+PARCELS: Final = """
+    SELECT id, channel, notification, state, attempts, next_at, error, receipt, done_at FROM parcel
+    ORDER BY id DESC LIMIT ?"""
+PARCELS_IN: Final = """
+    SELECT id, channel, notification, state, attempts, next_at, error, receipt, done_at FROM parcel
+    WHERE state = ? ORDER BY id DESC LIMIT ?"""
+WAITING: Final = """
+    SELECT id, channel, notification, state, attempts, next_at, error, receipt, done_at FROM parcel
+    WHERE receiver = ? AND channel = ? AND state = 'waiting' ORDER BY id LIMIT ?"""
+HEADS: Final = """
+    SELECT id, channel, notification, state, attempts, next_at, error, receipt, done_at FROM parcel
+    WHERE id IN (
+        SELECT min(id) FROM parcel WHERE receiver = ? AND channel = ? AND state = 'waiting' GROUP BY episode)
+    ORDER BY next_at, id LIMIT ?"""
+SUCCESSOR: Final = """
+    SELECT newer.key FROM parcel JOIN parcel AS newer USING (receiver, channel, episode)
+    WHERE parcel.id = ? AND newer.state = 'waiting' AND newer.id > parcel.id ORDER BY newer.id LIMIT 1"""
+SENT: Final = """
+    UPDATE parcel SET state = 'sent', error = '', receipt = ?, done_at = ? WHERE id = ? AND state = 'waiting'"""
+POSTPONED: Final = """
+    UPDATE parcel SET attempts = attempts + 1, error = ?, next_at = ? WHERE id = ? AND state = 'waiting'"""
+REJECTED: Final = "UPDATE parcel SET state = 'dead', error = ?, done_at = ? WHERE id = ? AND state = 'waiting'"
+RECEIPT: Final = """
+    SELECT receipt FROM parcel
+    WHERE receiver = ? AND channel = ? AND state = 'sent' AND episode = ? AND receipt NOT LIKE ?
+    ORDER BY id LIMIT 1"""
+BACKLOG: Final = """
+    SELECT receiver, channel, count(*), min(created_at) FROM parcel WHERE state = 'waiting' GROUP BY receiver, channel"""
+
+COUNTS: Final = """
+    SELECT 'journal', count(*) FROM journal UNION ALL SELECT 'entries', count(*) FROM entry
+    UNION ALL SELECT 'alerts', count(*) FROM alert UNION ALL SELECT 'groups', count(*) FROM alert_group
+    UNION ALL SELECT 'transitions', count(*) FROM transition
+    UNION ALL SELECT 'asides', coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'aside'
+    UNION ALL SELECT state, count(*) FROM parcel GROUP BY state"""
+
+PRUNE: Final = (
+    "DELETE FROM transition WHERE at < ?",
+    "DELETE FROM aside WHERE at < ?",
+    "DELETE FROM alert WHERE resolved_at < ?",
+)
+PRUNE_PARCELS: Final = """
+    DELETE FROM parcel WHERE state <> 'waiting' AND done_at < ? AND id NOT IN (
+        SELECT min(id) FROM parcel WHERE state = 'sent' AND receipt NOT LIKE ? AND episode IN (
+            SELECT episode FROM alert_group UNION SELECT episode FROM parcel WHERE state = 'waiting')
+        GROUP BY receiver, channel, episode)"""

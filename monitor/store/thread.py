@@ -1,0 +1,79 @@
+"""The store as trio tasks use it: each call runs in a worker thread, one at a time, in the order in which they were made."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import trio
+
+from monitor.alert import Transition
+from monitor.clock import Instant
+from monitor.store.protocol import Aside, Commit, Entry, Loaded, OutboxState, Parcel, Store
+
+T = TypeVar("T")
+
+
+class StoreFront:
+    """A store's methods as coroutines; see `monitor.store.protocol.Store` for what each does. All raise StoreError.
+
+    A call that has begun is finished even where its task is cancelled meanwhile, and its result is given: nothing is ever
+    written without its caller knowing.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._turn = trio.CapacityLimiter(1)
+
+    async def run(self, call: Callable[[Store], T]) -> T:
+        """Hand the store to ``call`` in the worker thread: for several reads in a row, or for walking through a journal."""
+        return await trio.to_thread.run_sync(call, self._store, limiter=self._turn)
+
+    async def close(self) -> None:
+        await self.run(lambda store: store.close())
+
+    async def secret(self, name: str) -> bytes:
+        return await self.run(lambda store: store.secret(name))
+
+    async def load(self) -> Loaded:
+        return await self.run(lambda store: store.load())
+
+    async def entries(self, account: str) -> list[Entry]:
+        return await self.run(lambda store: store.entries(account))
+
+    async def commit(self, commit: Commit) -> list[int]:
+        return await self.run(lambda store: store.commit(commit))
+
+    async def heads(self, receiver: str, channel: str, limit: int) -> list[Parcel]:
+        return await self.run(lambda store: store.heads(receiver, channel, limit))
+
+    async def successor(self, parcel: int) -> str | None:
+        return await self.run(lambda store: store.successor(parcel))
+
+    async def sent(self, parcel: int, receipt: dict[str, str], at: Instant) -> None:
+        await self.run(lambda store: store.sent(parcel, receipt, at))
+
+    async def postponed(self, parcel: int, error: str, next_at: Instant) -> None:
+        await self.run(lambda store: store.postponed(parcel, error, next_at))
+
+    async def rejected(self, parcel: int, error: str, at: Instant) -> None:
+        await self.run(lambda store: store.rejected(parcel, error, at))
+
+    async def receipt(self, receiver: str, channel: str, episode: str) -> dict[str, str] | None:
+        return await self.run(lambda store: store.receipt(receiver, channel, episode))
+
+    async def parcels(self, state: OutboxState | None = None, limit: int = 100) -> list[Parcel]:
+        return await self.run(lambda store: store.parcels(state, limit))
+
+    async def backlog(self) -> dict[tuple[str, str], tuple[int, Instant]]:
+        return await self.run(lambda store: store.backlog())
+
+    async def transitions(self, limit: int = 100) -> list[Transition]:
+        return await self.run(lambda store: store.transitions(limit))
+
+    async def asides(self, limit: int = 100) -> list[Aside]:
+        return await self.run(lambda store: store.asides(limit))
+
+    async def counts(self) -> dict[str, int]:
+        return await self.run(lambda store: store.counts())
+
+    async def prune(self, before: Instant) -> None:
+        await self.run(lambda store: store.prune(before))

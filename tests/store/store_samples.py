@@ -1,0 +1,63 @@
+"""Values to put into a store."""
+
+from monitor.alert import Alert, Held, State, Transition
+from monitor.clock import MINUTE
+from monitor.notification import AlertView, Cause, Notification, Reason, Sample
+from monitor.route import Group
+from monitor.store.protocol import Commit, Cursor, Parcel, Pending, Store
+
+NOW = 1_780_000_000_000_000
+
+
+def cursor(search: str = "outbound", as_of: int = NOW) -> Cursor:
+    return Cursor("main", search, as_of, NOW - 60 * MINUTE, {"300000000": NOW}, {"Delivered": [1, 2]})
+
+
+def alert(rule: str = "OperatorFailureRate", operator: str = "Cosmote", resolved_at: int | None = None) -> Alert:
+    state: State = "firing" if resolved_at is None else "resolved"
+    held = (Held(NOW, NOW + 1, True), Held())
+    group = (("operator", operator), ("country", "GR"))
+    return Alert("main", rule, group, state, held, NOW, NOW, level=1, resolved_at=resolved_at, value=0.25, why="äöü €")
+
+
+def group(key: str = "{alertname=Cosmote}", episode: str = "e1", receiver: str = "ops") -> Group:
+    return Group(key, receiver, {"alertname": "x"}, episode, NOW, NOW + MINUTE, told={"f1": "critical"})
+
+
+def transition(fingerprint: str = "f1", at: int = NOW) -> Transition:
+    return Transition(fingerprint, "OperatorFailureRate", at, "fired", None, 0.25)
+
+
+def notification(
+    key: str, episode: str = "e1", reason: Reason = "first", receiver: str = "ops", at: int = NOW
+) -> Notification:
+    view = AlertView(
+        fingerprint="f1",
+        name="OperatorFailureRate",
+        rule="OperatorFailureRate",
+        kind="rate",
+        status="firing",
+        severity="critical",
+        unit="share",
+        labels={"operator": "Cosmote"},
+        annotations={},
+        value=0.25,
+        threshold=0.2,
+        starts_at=NOW,
+        as_of=NOW,
+        why="25% > 20%",
+        breakdown=(Cause("operator", "Cosmote", 0.9, 45),),
+        samples=(Sample("m1", "+30691•••••78", "Failed", "Failed", "Cosmote", NOW),),
+        history=(0.1, None, 0.2),
+    )
+    return Notification(key, episode, reason, "firing", receiver, "g", {}, {}, {}, (view,), at)
+
+
+def enqueue(store: Store, *notifications: Notification, channel: str = "slack/0") -> list[Parcel]:
+    """Write them into the outbox; gives that channel's waiting parcels."""
+    store.commit(Commit(outbox=[Pending(channel, one) for one in notifications]))
+    return store.waiting(notifications[0].receiver, channel, 1_000)
+
+
+def keys(parcels: list[Parcel]) -> list[str]:
+    return [parcel.notification.key for parcel in parcels]

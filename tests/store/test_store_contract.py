@@ -1,0 +1,296 @@
+"""What every store promises: each test runs against each of them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from store_samples import NOW, alert, cursor, enqueue, group, keys, notification, transition
+
+from monitor.clock import SECOND
+from monitor.errors import StoreError
+from monitor.store.protocol import ASIDE_LENGTH, ASIDES_KEPT, SUPERSEDED, Aside, Commit, Entry, Loaded, Pending, Store
+from monitor.store.sqlite import open_sqlite
+
+Opener = Callable[[], Store]
+
+
+def _sqlite(folder: Path) -> Opener:
+    return lambda: open_sqlite(folder / "monitor.db")
+
+
+@pytest.fixture(params=[_sqlite], ids=["sqlite"])
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
+    """Opens the same database, again and again."""
+    opener: Opener = request.param(tmp_path)
+    return opener
+
+
+@pytest.fixture
+def store(reopen: Opener) -> Iterator[Store]:
+    with closing(reopen()) as opened:
+        yield opened
+
+
+def test_a_poll_comes_back_after_a_restart(store: Store, reopen: Opener) -> None:
+    entries = [Entry("main", "operator", 0, "unknown"), Entry("main", "operator", 1, "Cosmote")]
+    aside = Aside("main", "outbound", NOW, "no messageId", "{}")
+    told = notification("k1")
+    store.commit(
+        Commit(
+            journal=[("main", b"rows")],
+            entries=entries[::-1],
+            cursors=[cursor()],
+            alerts=[alert()],
+            transitions=[transition()],
+            groups=[group()],
+            outbox=[Pending("slack/0", told)],
+            asides=[aside],
+        )
+    )
+    store.close()
+    with closing(reopen()) as again:
+        assert again.load() == Loaded([cursor()], [alert()], [group()])
+        assert again.entries("main") == entries
+        assert [blob for _, blob in again.journal("main")] == [b"rows"]
+        assert again.transitions() == [transition()]
+        assert again.asides() == [aside]
+        [parcel] = again.waiting("ops", "slack/0", 10)
+        assert (parcel.notification, parcel.attempts, parcel.next_at, parcel.receipt) == (told, 0, 0, None)
+
+
+def test_an_empty_store_has_nothing(store: Store) -> None:
+    assert store.load() == Loaded([], [], [])
+    assert list(store.journal("main")) == []
+    assert store.commit(Commit()) == []
+    assert store.backlog() == {}
+    assert set(store.counts().values()) == {0}
+
+
+def test_what_is_written_again_replaces_and_what_is_dropped_is_gone(store: Store) -> None:
+    store.commit(Commit(cursors=[cursor()], alerts=[alert(), alert("Other")], groups=[group(), group("g2")]))
+    newer = alert(resolved_at=NOW)
+    store.commit(Commit(cursors=[cursor(as_of=NOW + 1)], alerts=[newer], groups=[group(episode="e2")]))
+    store.commit(Commit(dropped_alerts=[alert("Other").fingerprint], dropped_groups=[("g2", "ops")]))
+    assert store.load() == Loaded([cursor(as_of=NOW + 1)], [newer], [group(episode="e2")])
+
+
+def test_entries_are_per_account_ascending_and_can_be_dropped(store: Store) -> None:
+    store.commit(Commit(entries=[Entry("main", "from", code, f"v{code}") for code in (10, 9, 2)]))
+    store.commit(Commit(entries=[Entry("main", "country", 7, "GR"), Entry("other", "from", 2, "x")]))
+    store.commit(Commit(dropped_entries=[("main", "from", 9)]))
+    assert [(entry.field, entry.code) for entry in store.entries("main")] == [("country", 7), ("from", 2), ("from", 10)]
+
+
+def test_a_text_that_utf8_cannot_hold_does_not_stop_the_poll(store: Store) -> None:
+    store.commit(
+        Commit(
+            entries=[Entry("main", "from", 1, "a\ud800b"), Entry("main", "from", 2, "nul\x00in it")],
+            asides=[Aside("main", "s", NOW, "why \udfff", "\ud800")],
+        )
+    )
+    assert [entry.value for entry in store.entries("main")] == ["a?b", "nul\x00in it"]
+
+
+def test_the_journal_is_numbered_upwards_and_no_number_is_used_twice(store: Store) -> None:
+    first = store.commit(Commit(journal=[("main", b"1"), ("other", b"2"), ("main", b"3")]))
+    assert first == sorted(set(first))
+    store.commit(Commit(cleaned=[("main", first[0]), ("main", first[2])]))
+    second = store.commit(Commit(journal=[("main", b"4")]))
+    assert second[0] > max(first)
+    assert list(store.journal("main")) == [(second[0], b"4")]
+    assert list(store.journal("other")) == [(first[1], b"2")]
+
+
+def test_the_journal_can_be_compacted_while_it_is_read(store: Store) -> None:
+    numbers = store.commit(Commit(journal=[("main", b"%d" % i) for i in range(200)]))
+    reading = store.journal("main")
+    seen = [next(reading)[1]]
+    store.commit(Commit(journal=[("main", b"all")], cleaned=[("main", number) for number in numbers]))
+    seen += [blob for _, blob in reading]
+    assert seen[-1] == b"all"
+    assert [blob for _, blob in store.journal("main")] == [b"all"]
+
+
+def test_a_commit_that_fails_half_way_changes_nothing(store: Store) -> None:
+    store.commit(Commit(cursors=[cursor()]))
+    unwritable = alert(operator="\ud800")
+    with pytest.raises(ValueError, match="surrogates not allowed"):
+        store.commit(Commit(journal=[("main", b"x")], cursors=[cursor(as_of=0)], alerts=[unwritable]))
+    assert list(store.journal("main")) == []
+    assert store.load().cursors == [cursor()]
+    assert store.commit(Commit(journal=[("main", b"y")]))
+
+
+def test_a_secret_is_made_once_and_belongs_to_the_store(store: Store, reopen: Opener) -> None:
+    secret = store.secret("recipients")
+    assert len(secret) == 32
+    assert store.secret("other") != secret
+    with closing(reopen()) as again:
+        assert again.secret("recipients") == secret
+
+
+def test_the_same_notification_is_queued_once_a_channel(store: Store) -> None:
+    enqueue(store, notification("k1"), notification("k1"))
+    enqueue(store, notification("k1"), channel="webhook/0")
+    enqueue(store, notification("k1", receiver="oncall"))
+    [parcel] = store.waiting("ops", "slack/0", 10)
+    store.sent(parcel.id, {}, NOW)
+    assert enqueue(store, notification("k1")) == []
+    assert store.backlog().keys() == {("ops", "webhook/0"), ("oncall", "slack/0")}
+
+
+def test_parcels_wait_in_the_order_in_which_they_were_written(store: Store) -> None:
+    first, *_ = enqueue(store, notification("k1"), notification("k2"), notification("k3"))
+    store.postponed(first.id, "503", NOW)
+    assert keys(store.waiting("ops", "slack/0", 2)) == ["k1", "k2"]
+    assert keys(store.parcels(limit=2)) == ["k3", "k2"]
+
+
+def test_the_head_of_each_episode_is_offered_due_ones_first(store: Store) -> None:
+    one, *_ = enqueue(
+        store,
+        notification("a1", "a"),
+        notification("a2", "a"),
+        notification("b1", "b"),
+        notification("c1", "c"),
+        notification("c2", "c"),
+    )
+    assert keys(store.heads("ops", "slack/0", 10)) == ["a1", "b1", "c1"]
+    store.postponed(one.id, "503", NOW + SECOND)
+    assert keys(store.heads("ops", "slack/0", 10)) == ["b1", "c1", "a1"]
+    assert keys(store.heads("ops", "slack/0", 1)) == ["b1"]
+    store.sent(one.id, {}, NOW)
+    assert keys(store.heads("ops", "slack/0", 10)) == ["a2", "b1", "c1"]
+    assert store.heads("ops", "webhook/0", 10) == []
+
+
+def test_the_successor_is_the_next_of_the_same_episode_and_channel(store: Store) -> None:
+    parcels = enqueue(store, notification("a1", "a"), notification("b1", "b"), notification("a2", "a"))
+    enqueue(store, notification("a3", "a"), channel="webhook/0")
+    assert [store.successor(parcel.id) for parcel in parcels] == ["a2", None, None]
+    store.rejected(parcels[2].id, "never", NOW)
+    assert store.successor(parcels[0].id) is None
+
+
+def test_a_parcels_fate_is_kept(store: Store) -> None:
+    taken, failing, refused = enqueue(store, notification("k1"), notification("k2"), notification("k3"))
+    store.postponed(taken.id, "timeout", NOW + 1)
+    store.sent(taken.id, {"ts": "1.2"}, NOW + 2)
+    store.postponed(failing.id, "429", NOW + 3)
+    store.postponed(failing.id, "503", NOW + 4)
+    store.rejected(refused.id, "invalid_auth", NOW + 5)
+    dead, waiting, sent = store.parcels()
+    assert (sent.state, sent.attempts, sent.error, sent.receipt, sent.done_at) == (
+        "sent",
+        1,
+        "",
+        {"ts": "1.2"},
+        NOW + 2,
+    )
+    assert (waiting.state, waiting.attempts, waiting.error, waiting.next_at) == ("waiting", 2, "503", NOW + 4)
+    assert (dead.state, dead.error, dead.done_at) == ("dead", "invalid_auth", NOW + 5)
+    assert store.parcels("dead") == [dead]
+    assert store.waiting("ops", "slack/0", 10) == [waiting]
+
+
+def test_what_is_done_with_stays_done_with(store: Store) -> None:
+    (parcel,) = enqueue(store, notification("k1"))
+    store.sent(parcel.id, {"ts": "1"}, NOW)
+    store.sent(parcel.id, {"ts": "2"}, NOW + 1)
+    store.postponed(parcel.id, "late", NOW + 2)
+    store.rejected(parcel.id, "late", NOW + 3)
+    [sent] = store.parcels()
+    assert (sent.state, sent.receipt, sent.done_at) == ("sent", {"ts": "1"}, NOW)
+
+
+def test_the_receipt_of_an_episode_is_its_first_real_one(store: Store) -> None:
+    lost, skipped, first, second = enqueue(store, *(notification(f"k{i}") for i in range(4)))
+    assert store.receipt("ops", "slack/0", "e1") is None
+    store.rejected(lost.id, "never", NOW)
+    store.sent(skipped.id, {SUPERSEDED: "k2"}, NOW)
+    assert store.receipt("ops", "slack/0", "e1") is None
+    store.sent(first.id, {"ts": "1", "channel": "C1"}, NOW)
+    store.sent(second.id, {"ts": "2"}, NOW)
+    assert store.receipt("ops", "slack/0", "e1") == {"ts": "1", "channel": "C1"}
+    assert store.receipt("ops", "slack/0", "e2") is None
+    assert store.receipt("ops", "slack/1", "e1") is None
+
+
+def test_the_backlog_says_how_many_wait_and_since_when(store: Store) -> None:
+    enqueue(store, notification("k1", at=NOW + 5), notification("k2", at=NOW + 3))
+    enqueue(store, notification("k3", at=NOW), channel="webhook/0")
+    store.sent(store.waiting("ops", "webhook/0", 1)[0].id, {}, NOW)
+    assert store.backlog() == {("ops", "slack/0"): (2, NOW + 3)}
+
+
+def test_the_latest_records_set_aside_are_kept_and_all_are_counted(store: Store) -> None:
+    asides = [Aside("main", "outbound", NOW + i, "bad", "x" * 5_000 if i == 1_499 else str(i)) for i in range(1_500)]
+    store.commit(Commit(asides=asides[:700]))
+    store.commit(Commit(asides=asides[700:]))
+    kept = store.asides(2_000)
+    assert len(kept) == ASIDES_KEPT
+    assert (kept[0].at, len(kept[0].record), kept[-1]) == (NOW + 1_499, ASIDE_LENGTH, asides[500])
+    assert store.counts()["asides"] == 1_500
+
+
+def test_counts_tell_how_much_there_is(store: Store) -> None:
+    one, two, _ = enqueue(store, notification("k1"), notification("k2"), notification("k3"))
+    store.sent(one.id, {}, NOW)
+    store.rejected(two.id, "never", NOW)
+    store.commit(Commit(journal=[("main", b"")], alerts=[alert()], groups=[group()], transitions=[transition()]))
+    expected = {"journal": 1, "entries": 0, "alerts": 1, "groups": 1, "transitions": 1, "asides": 0}
+    assert store.counts() == expected | {"waiting": 1, "sent": 1, "dead": 1}
+
+
+def test_pruning_forgets_the_old_and_nothing_that_is_still_open(store: Store) -> None:
+    store.commit(
+        Commit(
+            alerts=[alert(), alert("Old", resolved_at=NOW - 1), alert("Young", resolved_at=NOW)],
+            transitions=[transition(at=NOW - 1), transition(at=NOW)],
+            asides=[Aside("main", "s", NOW - 1, "", ""), Aside("main", "s", NOW, "", "")],
+        )
+    )
+    sent, dead, young, _ = enqueue(store, *(notification(f"k{i}", f"e{i}") for i in range(4)))
+    store.sent(sent.id, {}, NOW - 1)
+    store.rejected(dead.id, "never", NOW - 1)
+    store.sent(young.id, {}, NOW)
+    store.prune(NOW)
+    assert [one.rule for one in store.load().alerts] == ["OperatorFailureRate", "Young"]
+    assert store.transitions() == [transition(at=NOW)]
+    assert len(store.asides()) == 1
+    assert keys(store.parcels()) == ["k3", "k2"]
+
+
+def test_pruning_leaves_the_receipt_of_an_episode_that_goes_on(store: Store) -> None:
+    parcels = enqueue(
+        store, notification("a1", "a"), notification("a2", "a"), notification("b1", "b"), notification("c1", "c")
+    )
+    for parcel in parcels:
+        store.sent(parcel.id, {"ts": parcel.notification.key}, NOW)
+    enqueue(store, notification("b2", "b"))
+    store.commit(Commit(groups=[group(episode="a")]))
+    store.prune(NOW + 1)
+    assert keys(store.parcels()) == ["b2", "b1", "a1"]
+    assert store.receipt("ops", "slack/0", "a") == {"ts": "a1"}
+    assert store.receipt("ops", "slack/0", "b") == {"ts": "b1"}
+
+
+def test_within_a_snapshot_nothing_moves(store: Store, reopen: Opener) -> None:
+    store.commit(Commit(journal=[("main", b"1")]))
+    with closing(reopen()) as reader:
+        with reader.snapshot():
+            before = list(reader.journal("main"))
+            store.commit(Commit(journal=[("main", b"2")], entries=[Entry("main", "from", 1, "x")]))
+            assert list(reader.journal("main")) == before
+            assert reader.entries("main") == []
+            with pytest.raises(StoreError):
+                reader.commit(Commit(journal=[("main", b"3")]))
+        assert [blob for _, blob in reader.journal("main")] == [b"1", b"2"]
+
+
+def test_a_closed_store_says_so_and_closes_again(store: Store) -> None:
+    store.close()
+    store.close()
+    with pytest.raises(StoreError, match="closed"):
+        store.load()
