@@ -6,7 +6,6 @@ end is sent shielded: hypercorn does its bookkeeping inside that call, and a can
 sender of a stream when the client has gone) would leave the connection open for ever.
 """
 
-import math
 from dataclasses import dataclass
 
 import trio
@@ -17,16 +16,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 CHUNK = 64 * 1024
 """An answer is handed on in pieces of this size: hypercorn's writing cannot be cancelled within a piece, only between two."""
 
+CLOSING_SECONDS = 0.5
+"""What the shielded end of an answer may take at most; part of the time that a shutdown may take."""
+
 _CLOSING = {"connection": "close"}
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds for one request: body in bytes, times in seconds."""
+    """Bounds for what a client may take up. ``body`` is in bytes; ``idle_seconds`` bounds the wait for a request's head, too."""
 
     body: int = 1024 * 1024
     body_seconds: float = 10.0
-    closing_seconds: float = 2.0
+    idle_seconds: float = 15.0
+
+
+DEFAULT_LIMITS = Limits()
 
 
 class TooLarge(Exception):
@@ -36,17 +41,17 @@ class TooLarge(Exception):
 class Guards:
     """Wraps an ASGI application; see the module's text."""
 
-    def __init__(self, app: ASGIApp, limits: Limits | None = None) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits = DEFAULT_LIMITS) -> None:
         self._app = app
-        self._limits = limits or Limits()
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close"})
-        elif scope["type"] != "http":
-            await self._app(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await _live(receive, send)
         else:
-            await self._request(scope, receive, _Answer(send, self._limits.closing_seconds))
+            await self._request(scope, receive, _Answer(send))
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -59,6 +64,14 @@ class Guards:
         else:
             if body is not None:
                 await self._app(scope, _Replay(body, receive), send)
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """Starting and stopping: there is nothing to do, for the daemon owns all that the application uses."""
+    event = ""
+    while event != "lifespan.shutdown":
+        event = (await receive())["type"]
+        await send({"type": f"{event}.complete"})
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes | None:
@@ -107,26 +120,19 @@ class _Replay:
 
 
 class _Answer:
-    """Sends an answer in pieces, and its end shielded from cancellation, though not without end."""
+    """Sends an answer in pieces, and its end, without any data and so without waiting for the client, shielded from cancellation."""
 
-    def __init__(self, send: Send, closing_seconds: float) -> None:
+    def __init__(self, send: Send) -> None:
         self._send = send
-        self._closing_seconds = closing_seconds
 
     async def __call__(self, message: Message) -> None:
         if message["type"] != "http.response.body":
             await self._send(message)
             return
-        body, more = message.get("body", b""), message.get("more_body", False)
-        last = max(math.ceil(len(body) / CHUNK) - 1, 0)
-        for i in range(last):
-            await self._send({**message, "body": body[i * CHUNK : (i + 1) * CHUNK], "more_body": True})
+        body = message.get("body", b"")
+        for start in range(0, len(body), CHUNK):
+            await self._send({**message, "body": body[start : start + CHUNK], "more_body": True})
             await trio.lowlevel.checkpoint()
-        await self._end({**message, "body": body[last * CHUNK :], "more_body": more})
-
-    async def _end(self, message: Message) -> None:
-        if message["more_body"]:
-            await self._send(message)
-            return
-        with trio.move_on_after(self._closing_seconds, shield=True):
-            await self._send(message)
+        if not message.get("more_body", False):
+            with trio.move_on_after(CLOSING_SECONDS, shield=True):
+                await self._send({**message, "body": b"", "more_body": False})

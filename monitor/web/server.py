@@ -9,7 +9,6 @@ import errno
 import logging
 import os
 import socket
-from collections.abc import Callable
 from functools import partial
 
 import hypercorn.trio
@@ -19,15 +18,16 @@ from starlette.types import ASGIApp
 
 from monitor.errors import ListenError
 from monitor.web.address import Address
-from monitor.web.guards import Guards, Limits
+from monitor.web.guards import DEFAULT_LIMITS, Guards, Limits
 
-STALLED_MILLISECONDS = 1_500
+STALLED_MILLISECONDS = 1_200
 """A connection on which the other side takes no data for so long is dropped. Bounds the shutdown, so it is under 2 s."""
 
 DRAIN_SECONDS = 1.0
 """How long requests that are being answered may go on once the listener is told to stop."""
 
-RESTART_SECONDS = 1.0
+RESTART_SECONDS = (0.05, 0.2, 1.0, 5.0)
+"""Waits before the first, second, ... start after a failure; a listener that lasted longer than the last begins anew."""
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ async def serve(
     listen: str,
     *,
     stop: trio.Event,
-    limits: Limits | None = None,
+    limits: Limits = DEFAULT_LIMITS,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve ``app`` at ``listen`` (``127.0.0.1:9465``; port 0: any) until ``stop`` is set, and at most 2 seconds longer.
@@ -46,44 +46,60 @@ async def serve(
     """
     with await bind(Address.parse(listen)) as listening:
         url = bound_url(listening)
-        starts = 0
+        await _Listener(app, limits, listening, stop, url).run(task_status)
 
-        def announce() -> None:
-            nonlocal starts
-            starts += 1
-            if starts == 1:
-                task_status.started(url)
-            else:
-                log.info("The listener is back", extra={"address": url})
 
-        while not (starts and stop.is_set()):
+class _Listener:
+    """Keeps hypercorn running on one socket. Connections that come while it starts again wait in the kernel's queue."""
+
+    def __init__(self, app: ASGIApp, limits: Limits, listening: socket.socket, stop: trio.Event, url: str) -> None:
+        self._app = Guards(app, limits)
+        self._limits = limits
+        self._listening = listening
+        self._stop = stop
+        self._url = url
+        self._starts = 0
+        self._failures = 0
+
+    async def run(self, task_status: trio.TaskStatus[str]) -> None:
+        """Until ``stop`` is set. Where not even the first start succeeds, the error goes on to the caller."""
+        while not (self._starts and self._stop.is_set()):
+            began = trio.current_time()
             try:
-                await _hypercorn(Guards(app, limits), listening, stop, announce)
-            except* (
-                Exception
-            ):  # whatever a connection made hypercorn raise must not end the daemon, which works without a listener
-                if not starts:
+                await self._serve(task_status)
+            except* Exception:
+                # There are requests that make hypercorn raise out of its server (a broken upgrade to HTTP/2 is one).
+                # The daemon's work does not need the listener, so they must not end it.
+                if not self._starts:
                     raise
-                log.exception("The listener failed and starts again", extra={"address": url})
-            with trio.move_on_after(RESTART_SECONDS):
-                await stop.wait()
+                log.exception("A request broke the listener; it starts again", extra={"address": self._url})
+            await self._pause(trio.current_time() - began)
+
+    async def _serve(self, task_status: trio.TaskStatus[str]) -> None:
+        """hypercorn closes the descriptor that it is given, so it gets one of its own."""
+        config = _config(os.dup(self._listening.fileno()), self._limits)
+        hypercorn_serve = partial(hypercorn.trio.serve, shutdown_trigger=self._stop.wait, mode="asgi")
+        async with trio.open_nursery() as nursery:
+            await nursery.start(hypercorn_serve, self._app, config)
+            self._starts += 1
+            if self._starts == 1:
+                task_status.started(self._url)
+
+    async def _pause(self, lasted: float) -> None:
+        short_lived = lasted < RESTART_SECONDS[-1]
+        self._failures = min(self._failures + 1, len(RESTART_SECONDS)) if short_lived else 1
+        with trio.move_on_after(RESTART_SECONDS[self._failures - 1]):
+            await self._stop.wait()
 
 
-async def _hypercorn(app: ASGIApp, listening: socket.socket, stop: trio.Event, announce: Callable[[], None]) -> None:
-    config = _config(os.dup(listening.fileno()))
-    async with trio.open_nursery() as nursery:
-        await nursery.start(partial(hypercorn.trio.serve, app, config, shutdown_trigger=stop.wait, mode="asgi"))  # type: ignore[arg-type]  # hypercorn's own ASGI types, the same protocol
-        announce()
-
-
-def _config(descriptor: int) -> Config:
+def _config(descriptor: int, limits: Limits) -> Config:
     config = Config()
     config.bind = [f"fd://{descriptor}"]
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")
     config.include_server_header = False
     config.h11_max_incomplete_size = 16 * 1024
-    config.keep_alive_timeout = 15.0
+    config.keep_alive_timeout = limits.idle_seconds
     config.graceful_timeout = DRAIN_SECONDS
     config.shutdown_timeout = DRAIN_SECONDS
     return config

@@ -1,0 +1,109 @@
+import pytest
+import trio
+
+from monitor.web.guards import CHUNK, Guards, Limits
+
+SCOPE = {"type": "http", "method": "POST", "path": "/", "headers": []}
+
+
+class Hypercorn:
+    """The server's side of ASGI: gives these messages, keeps what is sent."""
+
+    def __init__(self, *messages):
+        self.messages = list(messages)
+        self.sent = []
+
+    async def receive(self):
+        await trio.lowlevel.checkpoint()
+        if not self.messages:
+            await trio.sleep_forever()
+        return self.messages.pop(0)
+
+    async def send(self, message):
+        await trio.lowlevel.checkpoint()
+        self.sent.append(message)
+
+    @property
+    def bodies(self):
+        return [(len(each["body"]), each["more_body"]) for each in self.sent if each["type"] == "http.response.body"]
+
+
+def piece(body: bytes, more: bool) -> dict[str, object]:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+GONE = {"type": "http.disconnect"}
+START = {"type": "http.response.start", "status": 200, "headers": []}
+
+
+async def test_the_application_sees_the_whole_body_at_once_and_then_what_follows():
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.extend([await receive(), await receive()])
+
+    server = Hypercorn(piece(b"ab", True), piece(b"c", False), GONE)
+    await Guards(app)(SCOPE, server.receive, server.send)
+    assert seen == [piece(b"abc", False), GONE]
+
+
+async def test_the_application_never_runs_for_a_client_that_left_in_the_midst_of_its_body():
+    async def app(scope, receive, send):
+        pytest.fail("was called")
+
+    server = Hypercorn(piece(b"ab", True), GONE)
+    await Guards(app)(SCOPE, server.receive, server.send)
+    assert server.sent == []
+
+
+async def test_a_refusal_is_sent_while_the_rest_of_the_body_is_thrown_away():
+    async def app(scope, receive, send):
+        pytest.fail("was called")
+
+    server = Hypercorn(*[piece(b"x" * 10, True)] * 50)
+    await Guards(app, Limits(body=15))(SCOPE, server.receive, server.send)
+    assert server.sent[0]["status"] == 413
+    assert (b"connection", b"close") in server.sent[0]["headers"]
+
+
+@pytest.mark.parametrize(
+    ("size", "pieces"),
+    [(0, []), (1, [1]), (CHUNK, [CHUNK]), (CHUNK + 1, [CHUNK, 1]), (3 * CHUNK, [CHUNK] * 3)],
+)
+async def test_an_answer_goes_out_in_pieces_and_its_end_alone(size, pieces):
+    async def app(scope, receive, send):
+        await send(START)
+        await send({"type": "http.response.body", "body": b"x" * size})
+
+    server = Hypercorn(piece(b"", False))
+    await Guards(app)(SCOPE, server.receive, server.send)
+    assert server.bodies == [(each, True) for each in pieces] + [(0, False)]
+
+
+async def test_the_end_of_an_answer_is_sent_even_when_its_sender_is_cancelled():
+    async def app(scope, receive, send):
+        with trio.CancelScope() as scope:
+            await send(START)
+            scope.cancel()
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    server = Hypercorn(piece(b"", False))
+    await Guards(app)(SCOPE, server.receive, server.send)
+    assert server.bodies == [(0, False)]
+
+
+async def test_an_end_that_cannot_be_sent_is_given_up(autojump_clock):
+    async def app(scope, receive, send):
+        await send({"type": "http.response.body", "body": b""})
+
+    async def stuck(message):
+        await trio.sleep_forever()
+
+    with trio.fail_after(5):
+        await Guards(app)(SCOPE, Hypercorn(piece(b"", False)).receive, stuck)
+
+
+async def test_websockets_are_turned_away():
+    server = Hypercorn()
+    await Guards(lambda *_: pytest.fail("was called"))({"type": "websocket"}, server.receive, server.send)
+    assert server.sent == [{"type": "websocket.close"}]
