@@ -33,6 +33,7 @@ class SlackEntry(Protocol):
     webhook_url: Secret | None
     api_url: str
     template: str | None
+    timeout: Duration
 
 
 class WebhookEntry(Protocol):
@@ -43,6 +44,7 @@ class WebhookEntry(Protocol):
     template: str | None
     content_type: str | None
     timeout: Duration
+    max_alerts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,18 @@ def _slack(entry: SlackEntry, around: Surroundings) -> Notifier:
     if entry.token is None and entry.webhook_url is not None:
         from monitor.notify.slack_hook import SlackHookNotifier
 
-        return SlackHookNotifier(entry.webhook_url.get_secret_value(), clock=around.clock, template=template)
+        hook = entry.webhook_url.get_secret_value()
+        return SlackHookNotifier(hook, clock=around.clock, template=template, timeout=entry.timeout / SECOND)
     from monitor.notify.slack import SlackNotifier
 
-    token = entry.token.get_secret_value() if entry.token else ""
-    return SlackNotifier(token, entry.channel or "", clock=around.clock, api_url=entry.api_url, template=template)
+    return SlackNotifier(
+        entry.token.get_secret_value() if entry.token else "",
+        entry.channel or "",
+        clock=around.clock,
+        api_url=entry.api_url,
+        template=template,
+        timeout=entry.timeout / SECOND,
+    )
 
 
 def _webhook(entry: WebhookEntry, around: Surroundings) -> Notifier:
@@ -82,6 +91,7 @@ def _webhook(entry: WebhookEntry, around: Surroundings) -> Notifier:
         content_type=entry.content_type,
         secret=entry.secret.get_secret_value() if entry.secret else None,
         timeout=entry.timeout / SECOND,
+        max_alerts=entry.max_alerts,
     )
 
 

@@ -73,8 +73,9 @@ def _rows(line: Line, console: "Console") -> "list[Text]":
     text = Text()
     for piece, style in line.pieces:
         text.append(_encodable(piece, console.encoding), _STYLES[style].format(colour=colour))
-    bar = Text(_encodable(_BAR, console.encoding), colour)
-    return [bar + row for row in text.wrap(console, max(console.width - len(_BAR), 20))]
+    rows = text.wrap(console, max(console.width - len(_BAR) - line.indent, 20))
+    bar = _encodable(_BAR, console.encoding)
+    return [Text.assemble((bar + " " * (line.indent if index else 0), colour), row) for index, row in enumerate(rows)]
 
 
 def _encodable(text: str, encoding: str | None) -> str:

@@ -12,9 +12,9 @@ from monitor.notification import AlertView, Notification
 from monitor.render.escape import slack as escaped
 from monitor.render.filters import amount, datetime, duration, number, sparkline
 from monitor.render.sentence import aftermath, cause, sentence, statement
-from monitor.render.story import change, counted, held_back, measured, title, told
+from monitor.render.story import change, counted, held_back, measured, notes, title, told
 from monitor.render.text import example, lead
-from monitor.render.words import Tone, clean, clean_lines, clip, tone
+from monitor.render.words import Tone, clean, clip, tone
 
 SECTION: Final = 3000
 FIELD: Final = 2000
@@ -56,7 +56,7 @@ def _message(notification: Notification, views: list[AlertView], others: int, te
     head = [section(text if text is not None else _headline(notification, views))]
     if problem:
         head.append(context(f":warning: {fit(escaped(clean(problem, 500)), 1000)}"))
-    attachments = [_attachment(view, detailed=index < _MOST_DETAILED) for index, view in enumerate(views)]
+    attachments = [_attachment(view, index) for index, view in enumerate(views)]
     if others:
         attachments.append(_coloured("info", [context(f"+{number(others)} more")], f"+{number(others)} more"))
     preview = text if text is not None else escaped(title(notification))
@@ -82,8 +82,11 @@ def _sentence(view: AlertView) -> str:
     return f"{name}: *{escaped(first)}*{escaped(rest)}" if first else f"{name}: {escaped(rest)}"
 
 
-def _attachment(view: AlertView, *, detailed: bool) -> Block:
-    blocks = [section(_sentence(view))] if not detailed else [*_notes(view), *_facts(view), *_reasons(view)]
+def _attachment(view: AlertView, index: int) -> Block:
+    """The worst alert's sentence stands above already; the further ones begin with theirs, and from the fourth on have nothing else."""
+    blocks = [section(_sentence(view))] if index else []
+    if index < _MOST_DETAILED:
+        blocks += [*_notes(view), *_facts(view), *_reasons(view)]
     return _coloured(tone(view.severity, view.status), blocks, sentence(view))
 
 
@@ -92,9 +95,7 @@ def _coloured(colour: Tone, blocks: list[Block], fallback: str) -> Block:
 
 
 def _notes(view: AlertView) -> list[Block]:
-    """What the rule's owner wants said."""
-    texts = [clean_lines(view.annotations.get(key, ""), 600) for key in ("summary", "description")]
-    said = "\n".join(escaped(text) for text in texts if text)
+    said = "\n".join(escaped(text) for text in notes(view, 600))
     return [section(said)] if said else []
 
 
@@ -139,7 +140,7 @@ def _examples(view: AlertView) -> list[str]:
 def _buttons(view: AlertView) -> list[Block]:
     links = [(link.title, link.url) for link in view.links]
     runbook = view.annotations.get("runbook_url", "")
-    links += [("Runbook", runbook)] if runbook else []
+    links += [("Runbook", runbook)] if runbook not in ("", *(url for _, url in links)) else []
     buttons = [_button(clean(name, BUTTON) or "Open", url) for name, url in links[:5] if _openable(url)]
     return [{"type": "actions", "elements": buttons}] if buttons else []
 

@@ -24,7 +24,7 @@ _TEXT: Final = "text/plain; charset=utf-8"
 
 
 class WebhookNotifier:
-    """One webhook. ``template`` is the name of a template file for the whole body; ``timeout`` in seconds bounds each send."""
+    """One webhook. ``template`` is the name of a template file for the whole body; ``timeout`` in seconds bounds each send; ``max_alerts`` 0: all."""
 
     def __init__(
         self,
@@ -36,6 +36,7 @@ class WebhookNotifier:
         content_type: str | None = None,
         secret: str | None = None,
         timeout: float = 10.0,
+        max_alerts: int = 0,
     ) -> None:
         self._url = url
         self._clock = clock
@@ -44,6 +45,7 @@ class WebhookNotifier:
         self._content_type = content_type
         self._signer = None if not secret else Webhook(key_of(secret))
         self._timeout = timeout
+        self._max_alerts = max_alerts
 
     def __repr__(self) -> str:
         return f"WebhookNotifier({http.origin(self._url)})"
@@ -60,7 +62,7 @@ class WebhookNotifier:
     def body(self, notification: Notification) -> tuple[str, str]:
         """The body and its content type. Where the template fails, the alert goes out as plain text with the error named."""
         if self._template is None:
-            return to_json(alertmanager(notification)), self._content_type or _JSON
+            return to_json(alertmanager(notification, self._max_alerts)), self._content_type or _JSON
         try:
             template = self._templates.named(self._template)
             text = template.render(notification_context(notification), LONGEST_BODY, whole=True)

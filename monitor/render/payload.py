@@ -12,9 +12,13 @@ _FNV_OFFSET: Final = 0xCBF29CE484222325
 _FNV_PRIME: Final = 0x100000001B3
 
 
-def alertmanager(notification: Notification) -> dict[str, Any]:
-    """The payload. An alert that escalated stands in it twice: resolved under its old severity, firing under its new one."""
-    alerts = [entry for view in notification.alerts for entry in _entries(view, notification.external_url)]
+def alertmanager(notification: Notification, most: int = 0) -> dict[str, Any]:
+    """The payload, with at most so many alerts (0: all), the others only counted.
+
+    An alert that escalated stands in it twice: resolved under its old severity, firing under its new one.
+    """
+    views = notification.alerts[: most or None]
+    alerts = [entry for view in views for entry in _entries(view, notification.external_url)]
     return {
         "receiver": notification.receiver,
         "status": notification.status,
@@ -25,7 +29,7 @@ def alertmanager(notification: Notification) -> dict[str, Any]:
         "externalURL": notification.external_url,
         "version": "4",
         "groupKey": notification.group_key,
-        "truncatedAlerts": notification.truncated,
+        "truncatedAlerts": notification.truncated + len(notification.alerts) - len(views),
     }
 
 

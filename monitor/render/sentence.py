@@ -46,7 +46,9 @@ def aftermath(view: AlertView) -> str:
     if view.resolved_because in _BECAUSE:
         return _BECAUSE[view.resolved_because].format(place(view))
     known = view.value is not None and view.kind in _MEASURES
-    now = _MEASURES[view.kind](view) if known else clean(view.why, 300) or "back to normal"
+    if not known and (view.value is None or not view.why):
+        return "back to normal"
+    now = _MEASURES[view.kind](view) if known else clean(view.why, 300)
     return now if view.peak is None else f"{now}, at worst {amount(view.peak, view.unit)}"
 
 

@@ -4,7 +4,7 @@ from monitor.finding import Unit
 from monitor.notification import AlertView, Notification
 from monitor.render.filters import amount, duration, number
 from monitor.render.sentence import sentence, threshold
-from monitor.render.words import URGENCY, Tone, clean, tone
+from monitor.render.words import URGENCY, Tone, clean, clean_lines, tone
 
 
 def told(notification: Notification) -> list[AlertView]:
@@ -93,6 +93,14 @@ def measured(view: AlertView) -> str:
 def counted(view: AlertView) -> str:
     """``411 of 1,204``, or how many messages there were."""
     return f"{number(view.matching)} of {number(view.messages)}" if view.matching else number(view.messages)
+
+
+def notes(view: AlertView, longest: int = 2000) -> list[str]:
+    """What the rule's owner wants said: its summary and description. Of a built-in alert that is over they would say what was."""
+    if view.kind == "builtin" and view.status == "resolved":
+        return []
+    texts = [clean_lines(view.annotations.get(key, ""), longest) for key in ("summary", "description")]
+    return [text for text in texts if text]
 
 
 def held_back(view: AlertView) -> str:

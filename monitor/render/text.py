@@ -8,8 +8,8 @@ from monitor.clock import Instant, to_datetime
 from monitor.notification import AlertView, Notification, Sample
 from monitor.render.filters import datetime, duration, number, sparkline
 from monitor.render.sentence import aftermath, cause, statement
-from monitor.render.story import badge, change, held_back, told, tone_of
-from monitor.render.words import Tone, clean, clean_lines, tone
+from monitor.render.story import badge, change, held_back, notes, told, tone_of
+from monitor.render.words import Tone, clean, tone
 
 Style = Literal["plain", "strong", "faint", "toned", "badge"]
 _LABEL_WIDTH: Final = 6
@@ -20,10 +20,11 @@ _VALUE: Final = re.compile(r"(?:Only |Now )?\d[\d,.]*(?:%|[a-z]+\d*[a-z]*)?")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: pieces of text, each with a style, behind a bar in the colour of ``tone``."""
+    """One line: pieces of text, each with a style, behind a bar in the colour of ``tone``; ``indent`` is for what is wrapped."""
 
     tone: Tone
     pieces: tuple[tuple[str, Style], ...]
+    indent: int = 0
 
     def __str__(self) -> str:
         return "▌ " + "".join(text.strip() if style == "badge" else text for text, style in self.pieces)
@@ -61,7 +62,7 @@ def _alert(view: AlertView, now: Instant, *, named: bool, detailed: bool) -> lis
     said = statement(view) if view.status == "firing" else _over(view)
     name: list[tuple[str, Style]] = [(f"{clean(view.name)}  ", "strong")] if named else []
     lines = [Line(colour, (*name, *_stressed(said)))]
-    lines += [Line(colour, ((text, "plain"),)) for text in _notes(view)]
+    lines += [Line(colour, ((text, "plain"),)) for note in notes(view) for text in note.splitlines() if text]
     lines.append(_course(view, colour, now))
     return lines + (_reasons(view, colour) if detailed and view.status == "firing" else [])
 
@@ -83,11 +84,6 @@ def lead(said: str) -> tuple[str, str]:
     return said[:end], said[end:]
 
 
-def _notes(view: AlertView) -> list[str]:
-    texts = [view.annotations.get(key, "") for key in ("summary", "description")]
-    return [line for text in texts for line in clean_lines(text, 2000).splitlines() if line]
-
-
 def _course(view: AlertView, colour: Tone, now: Instant) -> Line:
     bars = sparkline(view.history)
     times = f"since {moment(view.starts_at, now)}, {duration(view.duration)}"
@@ -107,7 +103,11 @@ def _reasons(view: AlertView, colour: Tone) -> list[Line]:
     rows += [("e.g." if index == 0 else "", example(sample)) for index, sample in enumerate(view.samples[:2])]
     rows += [("more", held_back(view))] if view.more else []
     rows += [("open", f"{clean(link.title)}  {clean(link.url, 500)}") for link in view.links[:3]]
-    return [Line(colour, ((label.ljust(_LABEL_WIDTH), "faint"), (text, "plain"))) for label, text in rows if text]
+    return [_row(colour, label, text) for label, text in rows if text]
+
+
+def _row(colour: Tone, label: str, text: str) -> Line:
+    return Line(colour, ((label.ljust(_LABEL_WIDTH), "faint"), (text, "plain")), _LABEL_WIDTH)
 
 
 def example(sample: Sample) -> str:
