@@ -123,7 +123,7 @@ def _escape(found: re.Match[str]) -> str:
 
 def _fields(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
     """What was handed over as ``extra``."""
-    return ((key, value) for key, value in vars(record).items() if key not in _OWN and not key.startswith("_"))
+    return ((_clean(key), value) for key, value in vars(record).items() if key not in _OWN and not key.startswith("_"))
 
 
 def _pairs(record: logging.LogRecord) -> Iterator[str]:
