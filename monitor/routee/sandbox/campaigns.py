@@ -1,0 +1,74 @@
+"""Campaigns: many messages of one sender to one country within minutes. When they come is decided by the seed alone."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from monitor.clock import HOUR, MINUTE, Duration, Instant
+from monitor.routee.sandbox.tables import Stream
+from monitor.routee.sandbox.world import CAMPAIGNERS, COUNTRIES, Country
+
+BLOCK: Final = 30 * MINUTE
+"""The span over which the model's slow factors are constant; campaigns are planned by block."""
+
+LONGEST: Final = 90 * MINUTE
+A_BLOCK: Final = 0.25
+"""Campaigns expected in a block, by day and night together."""
+
+MINUTES_OF_TRAFFIC: Final = 20
+"""A typical campaign is as large as this many minutes of all traffic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One campaign. ``quality`` multiplies the operators' failure rates (1: an ordinary list of recipients)."""
+
+    stream: Stream
+    country: Country
+    start: Instant
+    duration: Duration
+    recipients: int
+    quality: float = 1.0
+
+    def expected(self, start: Instant, end: Instant) -> float:
+        """Messages to be expected between two instants."""
+        overlap = min(end, self.start + self.duration) - max(start, self.start)
+        return max(overlap, 0) / self.duration * self.recipients
+
+
+def new_stream(rng: np.random.Generator, number: int) -> Stream:
+    """The stream of a new campaign."""
+    sender, name, application, group = CAMPAIGNERS[int(rng.integers(len(CAMPAIGNERS)))]
+    digits = rng.bytes(16).hex()
+    tracking_id = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+    return Stream(
+        sender, application, "promo", groups=(group,), campaign=f"{name} {number % 1000}", tracking_id=tracking_id
+    )
+
+
+@lru_cache(maxsize=4096)
+def planned(seed: int, block: int, rate: float) -> tuple[Campaign, ...]:
+    """The campaigns that start in a block (its number since the epoch), where ``rate`` messages a minute are sent over all."""
+    rng = np.random.default_rng((seed, 2, block))
+    return tuple(_plan(rng, block, rate, place) for place in range(int(rng.poisson(A_BLOCK))))
+
+
+def _plan(rng: np.random.Generator, block: int, rate: float, place: int) -> Campaign:
+    shares = np.array([country.share for country in COUNTRIES])
+    country = COUNTRIES[int(rng.choice(len(COUNTRIES), p=shares / shares.sum()))]
+    start = block * BLOCK + int(rng.integers(BLOCK))
+    duration = int(rng.uniform(8, LONGEST / MINUTE)) * MINUTE
+    recipients = max(int(rate * MINUTES_OF_TRAFFIC * rng.lognormal(-0.18, 0.6)), 1)
+    local_hour = (start / HOUR + country.ahead) % 24
+    if not 8 <= local_hour < 21:
+        recipients = recipients // 10 + 1  # people are asleep
+    return Campaign(new_stream(rng, block + place), country, start, duration, recipients, float(rng.gamma(9, 1 / 9)))
+
+
+def active(seed: int, start: Instant, end: Instant, rate: float) -> tuple[Campaign, ...]:
+    """The planned campaigns that send something between two instants."""
+    first = (start - LONGEST) // BLOCK - 1
+    found = (each for block in range(first, end // BLOCK + 1) for each in planned(seed, block, rate))
+    return tuple(each for each in found if each.expected(start, end) > 0)

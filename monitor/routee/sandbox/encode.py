@@ -1,0 +1,89 @@
+"""Rows as the JSON that Routee gives, joined from pieces that are encoded once, so that a page of 2,000 takes about two milliseconds."""
+
+from functools import lru_cache
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from monitor.clock import SECOND, Instant, to_datetime
+from monitor.routee.sandbox import tables
+from monitor.routee.sandbox.ids import MESSAGE, SMS, Ids
+from monitor.routee.sandbox.messages import EXACT, Ints, Messages, Rows
+from monitor.routee.sandbox.oddities import Record, distort
+from monitor.routee.sandbox.tables import DELIVERED_CODE, Tables
+
+Form = Literal["search", "single"]
+"""A search names the campaign ``campaignName``; the tracking of one message ``campaign``."""
+
+
+def encode(
+    messages: Messages, known: Tables, ids: Ids, chosen: Ints, now: Instant, form: Form = "search"
+) -> list[bytes]:
+    """Each chosen row as a JSON object, as it stands at ``now``."""
+    rows = messages.rows.take(chosen)
+    outcome, date = rows.present(now)
+    stream = tables.stream_piece if form == "search" else tables.single_stream_piece
+    whole = zip(
+        ids.texts(chosen, SMS),
+        ids.texts(chosen - rows.part + 1, MESSAGE),
+        rows.to.astype("S").tolist(),
+        _by_code(known.streams.pieces(stream), rows.stream),
+        _by_code(known.routes.pieces(tables.route_piece), rows.route),
+        _by_code(known.bodies.pieces(tables.body_piece), rows.body),
+        _counts(rows),
+        _latencies(rows, outcome, date),
+        _by_code(known.outcomes.pieces(tables.outcome_piece), outcome),
+        _dates(date),
+        strict=True,
+    )
+    texts = [b'{"smsId":"%b","messageId":"%b","to":"+%b"%b%b%b%b%b%b%b"}}' % pieces for pieces in whole]
+    for place in np.flatnonzero(rows.odd).tolist():
+        texts[place] = _odd(messages, int(chosen[place]), int(rows.odd[place]), texts[place], form)
+    return texts
+
+
+def _odd(messages: Messages, number: int, bits: int, text: bytes, form: Form) -> bytes:
+    if bits & EXACT:
+        record = dict(messages.exact[number])
+        return msgspec.json.encode(single_form(record) if form == "single" else record)
+    return msgspec.json.encode(distort(msgspec.json.decode(text, type=dict), bits))
+
+
+def single_form(record: Record) -> Record:
+    """A searched record as the tracking of one message shows it."""
+    if "campaignName" in record:
+        record["campaign"] = record.pop("campaignName")
+    return record
+
+
+def _by_code(pieces: list[bytes], codes: np.ndarray[tuple[int, ...], np.dtype[np.integer]]) -> list[bytes]:
+    return [pieces[code] for code in codes.tolist()]
+
+
+def _counts(rows: Rows) -> list[bytes]:
+    return [_count(parts, part) for parts, part in zip(rows.parts.tolist(), rows.part.tolist(), strict=True)]
+
+
+@lru_cache(maxsize=1024)
+def _count(parts: int, part: int) -> bytes:
+    return b',"parts":%d,"part":%d' % (parts, part)
+
+
+def _latencies(rows: Rows, outcome: np.ndarray[tuple[int, ...], np.dtype[np.int16]], date: Ints) -> list[bytes]:
+    seconds = np.where(outcome == DELIVERED_CODE, (date - rows.created) // SECOND, -1).tolist()
+    return [_latency(value) for value in seconds]
+
+
+@lru_cache(maxsize=65536)
+def _latency(seconds: int) -> bytes:
+    return b"" if seconds < 0 else b',"latency":%d' % seconds
+
+
+def _dates(dates: Ints) -> list[bytes]:
+    whole = np.datetime_as_string((dates // SECOND).astype("datetime64[s]"), unit="s", timezone="UTC")
+    texts: list[bytes] = whole.astype("S").tolist()
+    for place in np.flatnonzero(dates % SECOND).tolist():
+        moment = to_datetime(int(dates[place])).isoformat(timespec="milliseconds")
+        texts[place] = moment.replace("+00:00", "Z").encode()
+    return texts

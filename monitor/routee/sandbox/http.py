@@ -1,0 +1,86 @@
+"""Requests and answers as plain values, between the server and what decides on answers."""
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request; header names are lower case, of a repeated query key the last value counts."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes = b""
+
+    @property
+    def bearer(self) -> str | None:
+        """The access token, if one came."""
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else None
+
+    @property
+    def basic(self) -> tuple[str, str] | None:
+        """User and password, if they came."""
+        scheme, _, coded = self.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return None
+        try:
+            user, _, password = base64.b64decode(coded, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        return user, password
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """How an answer goes over the wire: ``delay`` before it and ``pause`` between pieces of ``piece`` bytes, in real seconds;
+    ``cut``: the connection is reset after this fraction of the body; 0: before the head.
+    """
+
+    delay: float = 0.0
+    piece: int = 0
+    pause: float = 0.0
+    cut: float | None = None
+
+
+PLAIN = Conduct()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer, body complete."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
+    conduct: Conduct = PLAIN
+
+
+class Refused(Exception):
+    """Ends the handling of a request with an error of Routee's form: ``code`` are nine digits, the HTTP status first."""
+
+    def __init__(self, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.headers = headers or {}
+
+    def answer(self) -> Answer:
+        """The error as an answer."""
+        return failure(int(self.code[:3]), self.code, str(self), self.headers)
+
+
+def json_answer(content: Any, status: int = 200) -> Answer:
+    """An answer with a JSON body."""
+    return Answer(status, msgspec.json.encode(content))
+
+
+def failure(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Answer:
+    """An error as Routee tells it."""
+    body = msgspec.json.encode({"code": code, "developerMessage": message})
+    return Answer(status, body, {"Content-Type": "application/json"} | (headers or {}))

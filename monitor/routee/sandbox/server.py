@@ -1,0 +1,163 @@
+"""Serves a sandbox over HTTP/1.1: h11 on trio's own sockets.
+
+No web framework stands between, for two reasons: faults need the bare connection (to reset it in mid-body, to let a body drip),
+which an ASGI server does not give; and a page of 2,000 messages leaves in one write, several times faster than through one.
+"""
+
+import socket
+import struct
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import h11
+import trio
+
+from monitor.clock import Clock, Duration, SystemClock, TrioClock
+from monitor.routee.sandbox.account import Credentials
+from monitor.routee.sandbox.api import bad_request, respond
+from monitor.routee.sandbox.http import Answer, Request
+from monitor.routee.sandbox.search import SelectBy
+from monitor.routee.sandbox.state import DEFAULT_CREDENTIALS, Sandbox
+from monitor.routee.sandbox.traffic import Traffic
+
+_READ = 65_536
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_LARGEST_BODY = 64 * 1024 * 1024
+
+
+async def serve(
+    sandbox: Sandbox,
+    listen: str = "127.0.0.1:0",
+    *,
+    task_status: "trio.TaskStatus[str]" = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve until cancelled; hands back the base URL, which is both auth_url and api_url. Port 0 takes a free one. Raises OSError."""
+    host, _, port = listen.rpartition(":")
+    listeners = await trio.open_tcp_listeners(int(port), host=host.strip("[]") or "127.0.0.1")
+    bound = listeners[0].socket.getsockname()[1]
+    task_status.started(f"http://{host or '127.0.0.1'}:{bound}")
+
+    async def connected(stream: trio.SocketStream) -> None:
+        await _converse(sandbox, stream)
+
+    await trio.serve_listeners(connected, listeners)
+
+
+async def run_sandbox(
+    *,
+    listen: str = "127.0.0.1:0",
+    seed: int = 0,
+    rate: float = 600.0,
+    history: Duration = 0,
+    messages: int | None = None,
+    speed: float = 1.0,
+    select_by: SelectBy = "sent",
+    wild: bool = False,
+    gzip: bool = False,
+    credentials: Credentials = DEFAULT_CREDENTIALS,
+    task_status: "trio.TaskStatus[tuple[str, Sandbox]]" = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """A sandbox of its own, from now on, served until cancelled; hands back its base URL and its state.
+
+    ``rate`` in messages a minute over all (0: nothing new, only what is drawn into ``history``); ``speed``: how many times faster
+    than the world its clock runs. The other arguments are those of `Sandbox`. Raises OSError where it cannot listen.
+    """
+    start = SystemClock()
+    clock: Clock = start if speed == 1 else TrioClock(start.now(), speed)
+    traffic = Traffic(rate) if rate > 0 else None
+    sandbox = Sandbox(
+        clock,
+        seed=seed,
+        traffic=traffic,
+        history=history,
+        messages=messages,
+        select_by=select_by,
+        wild=wild,
+        credentials=credentials,
+        gzip=gzip,
+    )
+    async with trio.open_nursery() as nursery:
+        url: str = await nursery.start(serve, sandbox, listen)
+        task_status.started((url, sandbox))
+
+
+async def _converse(sandbox: Sandbox, stream: trio.SocketStream) -> None:
+    """All requests of one connection."""
+    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_READ)
+    try:
+        while await _exchange(sandbox, stream, connection):
+            connection.start_next_cycle()
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        pass  # the client has left, or a fault has reset the connection: nobody is there to be told
+    finally:
+        await trio.aclose_forcefully(stream)
+
+
+async def _exchange(sandbox: Sandbox, stream: trio.SocketStream, connection: h11.Connection) -> bool:
+    """One request and its answer; False: the connection is over."""
+    try:
+        request = await _receive(stream, connection)
+    except h11.RemoteProtocolError as error:
+        if connection.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            await _send(stream, connection, bad_request(str(error)))
+        return False
+    if request is None:
+        return False
+    answer = respond(sandbox, request)
+    await _send(stream, connection, answer)
+    return connection.our_state is h11.DONE and connection.their_state is h11.DONE
+
+
+async def _receive(stream: trio.SocketStream, connection: h11.Connection) -> Request | None:
+    """The next request, body included; None: the client has closed."""
+    head: h11.Request | None = None
+    body = bytearray()
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            connection.receive_data(await stream.receive_some(_READ))
+        elif isinstance(event, h11.Request):
+            head = event
+        elif isinstance(event, h11.Data):
+            body += event.data
+            if len(body) > _LARGEST_BODY:
+                raise h11.RemoteProtocolError("The body is too large")
+        elif isinstance(event, h11.EndOfMessage) and head is not None:
+            return _request(head, bytes(body))
+        else:
+            return None
+
+
+def _request(head: h11.Request, body: bytes) -> Request:
+    target = urlsplit(head.target.decode("ascii"))
+    headers = {name.decode("ascii"): value.decode("latin-1") for name, value in head.headers}
+    query = dict(parse_qsl(target.query, keep_blank_values=True))
+    return Request(head.method.decode("ascii"), unquote(target.path), query, headers, body)
+
+
+async def _send(stream: trio.SocketStream, connection: h11.Connection, answer: Answer) -> None:
+    """Send the answer, as well or as badly as its conduct says."""
+    conduct = answer.conduct
+    if conduct.delay:
+        await trio.sleep(conduct.delay)
+    headers = [*answer.headers.items(), ("Content-Length", str(len(answer.body)))]
+    head = connection.send(h11.Response(status_code=answer.status, headers=headers)) or b""
+    connection.send_with_data_passthrough(h11.Data(answer.body))
+    connection.send(h11.EndOfMessage())
+    if conduct.cut is not None:
+        await _cut(stream, head, answer.body, conduct.cut)
+    elif conduct.piece:
+        await stream.send_all(head)
+        for start in range(0, len(answer.body), conduct.piece):
+            await stream.send_all(answer.body[start : start + conduct.piece])
+            await trio.sleep(conduct.pause)
+    else:
+        await stream.send_all(head + answer.body)
+
+
+async def _cut(stream: trio.SocketStream, head: bytes, body: bytes, fraction: float) -> None:
+    """Send the first part of the body and reset the connection; 0 sends nothing at all."""
+    if fraction > 0:
+        await stream.send_all(head + body[: int(len(body) * fraction)])
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    await trio.aclose_forcefully(stream)
+    raise trio.BrokenResourceError

@@ -1,0 +1,114 @@
+"""What the faults that are on make of an answer: another status, another body, another page, another conduct on the wire."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from monitor.routee.sandbox.faults import Fault
+from monitor.routee.sandbox.http import Answer, Conduct, failure
+
+_PAGE_OF_A_PROXY = b"<html><head><title>%d</title></head><body><center><h1>%d</h1></center><hr>proxy</body></html>"
+_MESSAGES = {
+    403: "Not allowed",
+    404: "The account was not found",
+    429: "Too many requests",
+    503: "Not available at present",
+}
+_CODES = {404: "404001001"}
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Where a page stands: ``total`` elements in all, ``held`` at most on a page, ``shift`` by which items have moved."""
+
+    page: int
+    size: int
+    total: int
+    held: int = 0
+    shift: int = 0
+
+    def spoiled(self, faults: list[Fault]) -> "Paging":
+        """The page as the faults make it."""
+        held, shift = self.size, 0
+        for fault in faults:
+            if fault.kind == "short_pages":
+                held = max(min(held, int(fault.number("items"))), 1)
+            if fault.kind == "page_drift" and self.page > 0:
+                shift += int(fault.number("shift"))
+        return replace(self, held=held, shift=shift, total=max(self.total + shift, 0))
+
+    @property
+    def offset(self) -> int:
+        """The place of the page's first item."""
+        return max(self.page * self.held - self.shift, 0)
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are."""
+        return -(-self.total // self.held)
+
+    @property
+    def last(self) -> bool:
+        """Whether no page follows."""
+        return (self.page + 1) * self.held >= self.total
+
+
+def error(faults: list[Fault]) -> Answer | None:
+    """The error to answer with; None: none of the faults is one."""
+    for fault in faults:
+        if fault.kind == "html":
+            status = int(fault.number("status"))
+            return Answer(status, _PAGE_OF_A_PROXY % (status, status), {"Content-Type": "text/html"})
+        if fault.kind == "status":
+            return _status(fault)
+    return None
+
+
+def body(answer: Answer, faults: list[Fault]) -> Answer:
+    """The answer with its body spoiled."""
+    for fault in faults:
+        if fault.kind == "truncated":
+            answer = replace(answer, body=answer.body[: int(len(answer.body) * fault.number("at"))])
+        if fault.kind == "wrong_types" and answer.status == 200:
+            content = _mistyped(msgspec.json.decode(answer.body), str(fault.options["where"]))
+            answer = replace(answer, body=msgspec.json.encode(content))
+    return answer
+
+
+def conduct(faults: list[Fault]) -> Conduct:
+    """How the answer is to go over the wire."""
+    on_wire = Conduct()
+    for fault in faults:
+        if fault.kind == "delay":
+            on_wire = replace(on_wire, delay=on_wire.delay + fault.number("seconds"))
+        if fault.kind == "drip":
+            on_wire = replace(on_wire, piece=max(int(fault.number("bytes")), 1), pause=fault.number("seconds"))
+        if fault.kind == "cut":
+            on_wire = replace(on_wire, cut=fault.number("at"))
+    return on_wire
+
+
+def _status(fault: Fault) -> Answer:
+    status = int(fault.number("status"))
+    again = fault.options["retry_after"]
+    headers = {} if again is None else {"Retry-After": str(again)}
+    code = fault.options["code"] or _CODES.get(status, f"{status}000000")
+    return failure(status, str(code), _MESSAGES.get(status, "Something went wrong"), headers)
+
+
+def _mistyped(content: Any, where: str) -> Any:
+    """The content with wrong types: in its first records, or in the page around them."""
+    if where == "page" or not isinstance(content, dict | list):
+        return {"content": {"0": "no list"}, "totalElements": "many", "last": "maybe"}
+    records = content if isinstance(content, list) else content.get("content")
+    if not isinstance(records, list):
+        return {name: [value] for name, value in content.items()} if isinstance(content, dict) else content
+    records[:4] = [_mistyped_record(record, place) for place, record in enumerate(records[:4])]
+    return content
+
+
+def _mistyped_record(record: Any, place: int) -> Any:
+    """Four ways of being unreadable."""
+    ways = ({"status": "Delivered"}, {"status": {"status": "Delivered", "date": 17}}, {"messageId": ["no", "text"]})
+    return record | ways[place] if place < len(ways) else None

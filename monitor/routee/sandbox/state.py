@@ -1,0 +1,231 @@
+"""The sandbox's state: messages, time passing over them, incidents, faults. Pure and synchronous; a server asks it."""
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+
+from monitor.clock import HOUR, SECOND, Clock, Duration, Instant, parse_iso
+from monitor.routee.sandbox import incidents
+from monitor.routee.sandbox.account import Account, Credentials
+from monitor.routee.sandbox.by_hand import Desk, Record
+from monitor.routee.sandbox.campaigns import BLOCK
+from monitor.routee.sandbox.encode import Form, encode
+from monitor.routee.sandbox.faults import Fault, Faults, Value
+from monitor.routee.sandbox.ids import Ids
+from monitor.routee.sandbox.incidents import Incident
+from monitor.routee.sandbox.messages import NEVER, Ints, Messages, Rows
+from monitor.routee.sandbox.search import Search, SelectBy, Selector
+from monitor.routee.sandbox.tables import Outcome, new_tables
+from monitor.routee.sandbox.traffic import Model, Traffic, blocks
+
+TICK: Final = 10 * SECOND
+"""Live traffic is drawn in spans of this length (after a long pause by half hours), so that it does not depend on when it is asked for."""
+
+_REMEMBERED = 16
+DEFAULT_CREDENTIALS: Final[Credentials] = ("sandbox", "sandbox-secret")
+
+
+class Sandbox:
+    """A local Routee's whole state. Not for several threads.
+
+    ``traffic`` is what arrives from now on (None: nothing, for exact tests and benchmarks). ``history`` is how long it has been
+    arriving already, of the same traffic or of the default one; ``messages`` draws exactly so many messages into it (about 1.1
+    parts each). ``select_by``: whether a search's range means the date of sending or of the present status. ``wild``: some
+    records are odd, as real ones are. ``token_life``: of access tokens. ``gzip``: compress where the client allows it.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        seed: int = 0,
+        traffic: Traffic | None = None,
+        history: Duration = 0,
+        messages: int | None = None,
+        select_by: SelectBy = "sent",
+        wild: bool = False,
+        credentials: Credentials = DEFAULT_CREDENTIALS,
+        token_life: Duration = HOUR,
+        gzip: bool = False,
+    ) -> None:
+        self.seed = seed
+        self.known = new_tables()
+        self.ids = Ids(seed)
+        self.messages = Messages()
+        self.account = Account(credentials, seed, token_life=token_life)
+        self.faults = Faults(seed)
+        self.incidents: list[Incident] = []
+        self.requests: Counter[str] = Counter()
+        self.answers: Counter[int] = Counter()
+        self.campaigns: dict[str, Record] = {}
+        self.gzip = gzip
+        self.spent = 0.0
+        self.model = Model(seed, traffic or Traffic(), self.known, wild=wild)
+        self._clock = clock
+        self._live = traffic is not None
+        self._selector = Selector(self.messages, self.known, self.ids, select_by)
+        self._desk = Desk(self.messages, self.known, self.ids)
+        self._still_until: Instant | None = None
+        self._selections: dict[Search, Ints] = {}
+        self._drawn = clock.now() // TICK * TICK
+        self._backfill(history, messages)
+
+    # time
+
+    def now(self) -> Instant:
+        """The sandbox's present instant."""
+        return self._clock.now()
+
+    def advance(self) -> Instant:
+        """Let the traffic of the time that has passed arrive; the present instant."""
+        now = self._clock.now()
+        while self._live and self._drawn <= now:
+            block_end = self._drawn + BLOCK
+            whole = self._drawn % BLOCK == 0 and now >= block_end
+            end = block_end if whole else self._drawn + TICK
+            self._take_in(self.model.draw(self._drawn, end))
+            self._drawn = end
+        return now
+
+    # what is there
+
+    def select(self, search: Search, now: Instant) -> Ints:
+        """The numbers of the rows that answer a search, in the order of its pages. Remembered while nothing can have changed."""
+        if self._live:
+            return self._selector.select(search, now)
+        if self._still_until is None or now >= self._still_until:
+            self._selections.clear()
+            self._still_until = self.messages.still_until(now)
+        if search not in self._selections:
+            if len(self._selections) >= _REMEMBERED:
+                self._selections.pop(next(iter(self._selections)))
+            self._selections[search] = self._selector.select(search, now)
+        return self._selections[search]
+
+    def parts_of(self, message_id: str, now: Instant) -> Ints:
+        """The numbers of one message's parts; none if it does not exist."""
+        return self._selector.parts_of(message_id, now)
+
+    def encoded(self, numbers: Ints, now: Instant, form: Form = "search") -> list[bytes]:
+        """Rows as JSON."""
+        return encode(self.messages, self.known, self.ids, numbers, now, form)
+
+    def has_campaign(self, tracking_id: str) -> bool:
+        """Whether a campaign of that tracking id is known."""
+        return tracking_id in self.campaigns or bool(
+            self.known.streams.where(lambda each: each.tracking_id == tracking_id).any()
+        )
+
+    def statuses(self, now: Instant, tracking_id: str | None = None) -> dict[str, int]:
+        """How many parts stand at each status, over all or of one campaign."""
+        rows = self.messages.rows.take(self.select(Search(tracking_id=tracking_id), now))
+        codes = np.bincount(rows.present(now)[0], minlength=len(self.known.outcomes.entries))
+        counts: Counter[str] = Counter()
+        for outcome, count in zip(self.known.outcomes.entries, codes.tolist(), strict=True):
+            counts[outcome.status] += count
+        return {status: count for status, count in counts.items() if count}
+
+    @property
+    def balance(self) -> float:
+        """The account's balance, in euros."""
+        return self.account.balance(self.spent)
+
+    @balance.setter
+    def balance(self, amount: float) -> None:
+        self.account.set_balance(amount, self.spent)
+
+    # by hand
+
+    def put(self, record: Record, *, sent: Instant | None = None) -> str:
+        """Add a message (one part) that is served exactly as given: Routee's fields as a search names them, any of them missing.
+
+        A record with the same smsId (or, without one, messageId and part) is replaced. ``sent``: when it was sent, where ranges
+        select by sending; without it the date of its status. Returns the key to change it by.
+        """
+        self._changed()
+        return self._desk.put(record, sent, self.advance())
+
+    def change(
+        self,
+        sms_id: str,
+        status: str,
+        date: Instant | str | None = None,
+        detailed_status: str | None = None,
+        **others: Any,
+    ) -> None:
+        """Give a message another status as of ``date`` (now if left out); ``others`` are further fields of a message put by hand.
+
+        Raises KeyError for a message that does not exist.
+        """
+        now = self.advance()
+        instant = parse_iso(date) if isinstance(date, str) else now if date is None else date
+        described = (
+            each for each in self.known.outcomes.entries if (each.status, each.detail) == (status, detailed_status)
+        )
+        self._desk.change(sms_id, next(described, Outcome(status, detailed_status)), instant, others, now)
+        self._changed()
+
+    def put_campaign(self, tracking_id: str, record: Record) -> None:
+        """What the campaign's own state is to say, over what it says by itself."""
+        self.campaigns[tracking_id] = record
+
+    # what goes wrong
+
+    def start_incident(self, kind: str, *, at: Duration = 0, for_: Duration | None = None, **what: Any) -> Incident:
+        """Start an incident ``at`` from now, for so long or until it is ended. ``what``: see `incidents.Incident`. Raises ValueError."""
+        start = self.advance() + at
+        end = NEVER if for_ is None else start + for_
+        incident = incidents.new_incident(len(self.incidents) + 1, kind, start, end, what)
+        if incident.kind == "failing_campaign" and incident.campaign is None:
+            campaign = incidents.failing_campaign(incident, self.seed, self.model.traffic.rate)
+            self.model.launched.append(campaign)
+            incident = replace(incident, campaign=campaign.stream.tracking_id)
+        self.incidents.append(incident)
+        return incident
+
+    def end_incident(self, number: int) -> Incident:
+        """End an incident now. Raises KeyError if there is none of that number."""
+        now = self.advance()
+        for place, incident in enumerate(self.incidents):
+            if incident.id == number:
+                ended = replace(incident, end=min(incident.end, now), start=min(incident.start, now))
+                self.incidents[place] = ended
+                return ended
+        raise KeyError(f"There is no incident {number}")
+
+    def fault(
+        self,
+        kind: str,
+        *,
+        count: int | None = None,
+        for_: Duration | None = None,
+        share: float = 1.0,
+        endpoint: str | None = None,
+        **options: Value,
+    ) -> Fault:
+        """Spoil answers from now on: the next ``count``, or for so long, or until `faults.end`; kinds and options as faults.py lists."""
+        until = None if for_ is None else self.now() + for_
+        return self.faults.add(kind, count=count, until=until, share=share, endpoint=endpoint, **options)
+
+    # inside
+
+    def _backfill(self, history: Duration, count: int | None) -> None:
+        spans = blocks(self._drawn - history // TICK * TICK, self._drawn) if history else []
+        counts: list[int | None] = [None] * len(spans)
+        if count is not None and spans:
+            weights = np.array([self.model.expected(start, start + length).sum() for start, length in spans])
+            counts = np.random.default_rng((self.seed, 6)).multinomial(count, weights / weights.sum()).tolist()
+        for (start, length), each in zip(spans, counts, strict=True):
+            self._take_in(self.model.draw(start, start + length, each))
+
+    def _take_in(self, rows: Rows) -> None:
+        rows = incidents.apply(self.incidents, rows, self.known, self.seed)
+        prices = np.array([route.price or 0.0 for route in self.known.routes.entries])
+        self.spent += float(prices[rows.route].sum())
+        self.messages.append(rows)
+        self._changed()
+
+    def _changed(self) -> None:
+        self._still_until = None

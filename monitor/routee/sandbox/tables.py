@@ -1,0 +1,168 @@
+"""What many messages share (outcome, route, stream), kept once and named by a code, together with its piece of JSON."""
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.message import DELIVERED, FAILED, QUEUED, SENT, UNDELIVERED, UNSENT
+
+T = TypeVar("T", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A status with its reason."""
+
+    status: str
+    detail: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a message goes, and what one part costs there."""
+
+    operator: str | None
+    country: str | None
+    price: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Who sends: everything that the messages of one sender or one campaign have in common."""
+
+    sender: str | None = None
+    application: str | None = None
+    label: str | None = None
+    direction: str | None = "Outbound"
+    service: str | None = "Sms"
+    groups: tuple[str, ...] = ()
+    campaign: str | None = None
+    tracking_id: str | None = None
+
+
+class Table(Generic[T]):
+    """Entries in the order in which they were first seen; an entry's place is its code."""
+
+    def __init__(self, *entries: T) -> None:
+        self.entries: list[T] = []
+        self._codes: dict[T, int] = {}
+        self._pieces: dict[Callable[[T], bytes], list[bytes]] = {}
+        for entry in entries:
+            self.code(entry)
+
+    def code(self, entry: T) -> int:
+        """The entry's code, given now if it is new."""
+        code = self._codes.setdefault(entry, len(self.entries))
+        if code == len(self.entries):
+            self.entries.append(entry)
+        return code
+
+    def pieces(self, encode: Callable[[T], bytes]) -> list[bytes]:
+        """``encode`` of each entry, by code; each entry is encoded once."""
+        pieces = self._pieces.setdefault(encode, [])
+        pieces.extend(encode(entry) for entry in self.entries[len(pieces) :])
+        return pieces
+
+    def where(self, holds: Callable[[T], bool]) -> NDArray[np.bool_]:
+        """For which codes something holds."""
+        return np.array([holds(entry) for entry in self.entries], np.bool_)
+
+    def ranks(self, value: Callable[[T], str]) -> NDArray[np.int64]:
+        """Each code's place when the entries are sorted by ``value``; equal values have equal places."""
+        values = [value(entry) for entry in self.entries]
+        places = {text: place for place, text in enumerate(sorted(set(values)))}
+        return np.array([places[text] for text in values], np.int64)
+
+
+QUEUED_CODE: Final = 0
+SENT_CODE: Final = 1
+DELIVERED_CODE: Final = 2
+OUTCOMES: Final = (
+    Outcome(QUEUED),
+    Outcome(SENT, "Sent", "The message was handed to the operator"),
+    Outcome(DELIVERED, "Delivered", "The handset confirmed the message"),
+    Outcome(UNDELIVERED, "Undelivered", "The operator could not deliver the message"),
+    Outcome(FAILED, "Failed", "The message could not be processed"),
+    Outcome(UNSENT, None, "The balance does not suffice"),
+    Outcome(UNDELIVERED, "Unknown Number", "The number is not in use"),
+    Outcome(UNDELIVERED, "Undelivered on Handset", "The handset is off or out of reach"),
+    Outcome(UNDELIVERED, "Carrier Violation", "The operator's content filter refused the message"),
+    Outcome(UNDELIVERED, "Expired", "The validity period ran out"),
+    Outcome(UNDELIVERED, "Roaming", "The handset is abroad"),
+    Outcome(UNDELIVERED, "Call Barred", "The subscriber does not take messages"),
+    Outcome(UNDELIVERED, "Unknown Status", "The operator gave no reason"),
+    Outcome(UNDELIVERED, "DND Error Code", "The number is on a do-not-disturb list"),
+)
+"""What every sandbox starts with; the first three have fixed codes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The tables of one sandbox. ``bodies`` holds texts of messages."""
+
+    outcomes: Table[Outcome]
+    routes: Table[Route]
+    streams: Table[Stream]
+    bodies: Table[str]
+
+
+def new_tables() -> Tables:
+    """Tables that hold the known outcomes and nothing else."""
+    return Tables(Table(*OUTCOMES), Table(), Table(), Table())
+
+
+def outcome_piece(outcome: Outcome) -> bytes:
+    """``"status":{…,"date":"``, to be followed by the date."""
+    reason = {"detailedStatus": outcome.detail, "description": outcome.description}
+    fields: dict[str, object] = {"status": outcome.status}
+    fields |= {"reason": _given(reason)} if outcome.detail else {}
+    return b',"status":' + msgspec.json.encode(fields)[:-1] + b',"date":"'
+
+
+def route_piece(route: Route) -> bytes:
+    """Country, operator and price."""
+    return _members({"country": route.country, "operator": route.operator, "price": route.price})
+
+
+def stream_piece(stream: Stream) -> bytes:
+    """The stream's fields as a search gives them."""
+    return _stream_members(stream, "campaignName")
+
+
+def single_stream_piece(stream: Stream) -> bytes:
+    """The stream's fields as the tracking of one message gives them."""
+    return _stream_members(stream, "campaign")
+
+
+def body_piece(body: str) -> bytes:
+    """The text of the message."""
+    return _members({"body": body})
+
+
+def _stream_members(stream: Stream, campaign_key: str) -> bytes:
+    members = {
+        "from": stream.sender,
+        "groups": list(stream.groups),
+        "applicationName": stream.application,
+        "originatingService": stream.service,
+        campaign_key: stream.campaign,
+        "campaignTrackingId": stream.tracking_id,
+        "label": stream.label,
+        "direction": stream.direction,
+    }
+    return _members(members)
+
+
+def _members(fields: Mapping[str, object]) -> bytes:
+    """The given fields as members of an object, each behind a comma."""
+    given = msgspec.json.encode(_given(fields))[1:-1]
+    return b"," + given if given else b""
+
+
+def _given(fields: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value is not None}
