@@ -1,0 +1,11 @@
+"""Polling: what is asked of Routee, when, and when it counts as complete.
+
+`poll_search` keeps one search up to date for as long as it runs. The path of one poll: `plan` says which span of time, `slices`
+reads it completely, the `sink` takes rows and cursor. `sweep` does the same further back, with `ledger` to spare downloads.
+"""
+
+from monitor.poll.loop import poll_search
+from monitor.poll.plan import SearchPlan, Slice
+from monitor.poll.sink import NoObserver, Observer, Round, Sink
+
+__all__ = ["NoObserver", "Observer", "Round", "SearchPlan", "Sink", "Slice", "poll_search"]

@@ -1,0 +1,42 @@
+"""One search's life: polls at each interval, sweeps in between, and a watch on blindness.
+
+Polls and sweeps are two tasks, so that no slow sweep delays a poll; a sweep gives way before each of its requests while a poll
+runs. Where a sweep's whole span fits on one page it costs less as part of a poll than as a request of its own: the poll
+then simply starts further back.
+"""
+
+import trio
+
+from monitor.clock import Clock
+from monitor.poll.plan import SearchPlan
+from monitor.poll.polls import Polls
+from monitor.poll.search import Search
+from monitor.poll.sink import NoObserver, Observer, Sink
+from monitor.poll.sweeps import Sweeps
+from monitor.routee.question import Tracking
+from monitor.store.protocol import Cursor
+
+
+async def poll_search(
+    plan: SearchPlan,
+    tracking: Tracking,
+    sink: Sink,
+    clock: Clock,
+    cursor: Cursor | None,
+    *,
+    stop: trio.Event | None = None,
+    observer: Observer | None = None,
+) -> None:
+    """Poll until cancelled, or until ``stop`` is set. ``cursor`` is the last one that was committed; None: never polled.
+
+    Polls and sweeps that fail (RouteeError, StoreError) are told to the sink and made again at the next interval, over the
+    whole range since the watermark. Stopping cuts a request short; nothing is lost by it, as only what is complete counts.
+    """
+    search = Search(plan, tracking, sink, clock, cursor, observer or NoObserver())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(search.blindness.watch, name=f"watch {plan.name}")
+        nursery.start_soon(Polls(search).run, name=f"poll {plan.name}")
+        nursery.start_soon(Sweeps(search).run, name=f"sweep {plan.name}")
+        if stop is not None:
+            await stop.wait()
+            nursery.cancel_scope.cancel()

@@ -1,0 +1,69 @@
+"""The newest messages, at each interval."""
+
+import trio
+
+from monitor.clock import Duration, Instant
+from monitor.errors import RouteeUnavailable
+from monitor.poll.plan import Slice, due, next_tick, poll_range, tick
+from monitor.poll.search import Search
+from monitor.poll.sink import Round
+from monitor.poll.slices import Reading
+
+
+class Polls:
+    """Polls of one search, each over all that came since the watermark, and the overlap before it.
+
+    The overlap is what makes a status change appear with the next poll under both meanings of the API's dates: selected by status
+    change, the change itself is new; selected by sending, the message is found if it was sent within the overlap. Later
+    changes of the second kind are the sweeps' part.
+    """
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+        self._density = 0.0  # parts a microsecond, as the last poll found them: a guess that spares asking
+
+    async def run(self) -> None:
+        """Poll at each tick; at once where the last poll outlasted its interval. One poll makes up for all ticks missed."""
+        search = self._search
+        while True:
+            at = tick(search.plan, search.clock.now())
+            search.idle = trio.Event()
+            await search.attempt("poll", self._poll)
+            search.idle.set()
+            now = search.clock.now()
+            if tick(search.plan, now) <= at:
+                await search.clock.sleep(next_tick(search.plan, now))
+
+    async def _poll(self, figures: Round) -> None:
+        search, progress = self._search, self._search.progress
+        now = search.clock.now()
+        folded = self._folded(now)
+        wanted = poll_range(search.plan, now, progress.watermark, max(folded, default=0))
+        readings: list[Reading] = []
+        expected, self._density = round(self._density * wanted.length), 0.0
+        await search.reader(figures).read(wanted, readings.append, expected)
+        total = sum(reading.counts[0] for reading in readings)
+        start = min((reading.slice.start for reading in readings), default=wanted.start)
+        await progress.polled(start, self._seen_to(readings, wanted), {str(back): now for back in folded})
+        self._density = total / max(wanted.length, 1)
+        for back in folded[:1]:
+            search.measured(back, total)
+        search.first_poll.set()
+        search.blindness.completed(progress.as_of)
+
+    def _seen_to(self, readings: list[Reading], wanted: Slice) -> Instant:
+        """The end of the range, or the start of the first slice that never held still, where that is progress at all."""
+        seen_to = min((reading.slice.start for reading in readings if not reading.still), default=wanted.end)
+        watermark = self._search.progress.watermark
+        if seen_to < wanted.end and (watermark is None or seen_to <= watermark):
+            raise RouteeUnavailable(
+                "Routee's pages moved at each reading, also within single seconds; it is tried again at the next interval",
+                "paging",
+            )
+        return seen_to
+
+    def _folded(self, now: Instant) -> list[Duration]:
+        """The sweeps that this poll does by starting further back, largest first."""
+        search = self._search
+        small = [sweep for sweep in search.plan.sweeps if search.is_small(sweep[0])]
+        return due(small, search.progress.swept, now, leeway=search.plan.every // 2)

@@ -1,0 +1,83 @@
+"""How far one search has come: its cursor, and the one way in which it moves."""
+
+from collections.abc import Mapping
+
+import trio
+
+from monitor.clock import Clock, Instant
+from monitor.poll.ledger import Ledger
+from monitor.poll.plan import SearchPlan, Slice, horizon
+from monitor.poll.sink import Sink
+from monitor.store.protocol import Cursor
+
+
+class Progress:
+    """The cursor of a search. It moves only when the sink has committed it, and its ``as_of`` never moves back."""
+
+    def __init__(self, plan: SearchPlan, sink: Sink, clock: Clock, cursor: Cursor | None) -> None:
+        self._plan = plan
+        self._sink = sink
+        self._clock = clock
+        self._lock = trio.Lock()
+        self._covered_since = cursor.covered_since if cursor else None
+        self._seen_to: Instant | None = None
+        self.cursor = cursor
+        self.ledger = Ledger.load(cursor.counts if cursor else {})
+
+    @property
+    def watermark(self) -> Instant | None:
+        """From where on the next poll has to read. Behind ``as_of`` while a clock that was set back catches up with it."""
+        if self.cursor is None:
+            return None
+        return self.cursor.as_of if self._seen_to is None else min(self.cursor.as_of, self._seen_to)
+
+    @property
+    def as_of(self) -> Instant:
+        """The end of the last complete poll, less ``settle``. There has to be one."""
+        assert self.cursor is not None, "no poll was complete yet"
+        return self.cursor.as_of
+
+    @property
+    def swept(self) -> Mapping[str, Instant]:
+        """When each sweep last began, of those that were completed."""
+        return self.cursor.swept if self.cursor else {}
+
+    def covers(self, piece: Slice) -> None:
+        """``piece`` is up to date: where it adjoins what is covered, coverage reaches back to its start."""
+        if self._covered_since is not None and piece.start < self._covered_since <= piece.end:
+            self._covered_since = piece.start
+
+    async def polled(self, start: Instant, seen_to: Instant, swept: Mapping[str, Instant]) -> None:
+        """A poll from ``start`` to ``seen_to`` is complete. Raises StoreError, and then nothing has moved."""
+        before = self.cursor
+        missed = before is not None and start > before.as_of
+        if before is not None and missed:
+            await self._sink.gap(self._plan.name, before.as_of, start)
+        covered = start if missed or self._covered_since is None else min(self._covered_since, start)
+        await self._commit(seen_to - self._plan.settle, covered, swept)
+        if missed or self._covered_since is None:
+            self._covered_since = covered
+        self._seen_to = seen_to
+
+    async def swept_over(self, swept: Mapping[str, Instant]) -> None:
+        """Sweeps are complete. Raises StoreError, and then nothing has moved."""
+        assert self._covered_since is not None, "a sweep follows a complete poll"
+        await self._commit(self.as_of, self._covered_since, swept)
+
+    async def _commit(self, as_of: Instant, covered_since: Instant, swept: Mapping[str, Instant]) -> None:
+        async with self._lock:
+            before = self.cursor
+            cursor = Cursor(
+                account=self._plan.account,
+                search=self._plan.name,
+                as_of=max(as_of, before.as_of) if before else as_of,
+                covered_since=covered_since,
+                swept=self._still_planned({**self.swept, **swept}),
+                counts=self.ledger.dump(horizon(self._clock.now())),
+            )
+            await self._sink.complete(self._plan.name, cursor)
+            self.cursor = cursor
+
+    def _still_planned(self, swept: Mapping[str, Instant]) -> dict[str, Instant]:
+        planned = {str(back) for back, _ in self._plan.sweeps}
+        return {back: at for back, at in swept.items() if back in planned}

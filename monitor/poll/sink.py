@@ -1,0 +1,70 @@
+"""What polling hands on: rows and cursors to a sink, figures to an observer."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from monitor.clock import Instant
+from monitor.errors import RouteeError, StoreError
+from monitor.message import Batch
+from monitor.routee.question import SetAside
+from monitor.store.protocol import Cursor
+
+
+class Sink(Protocol):
+    """Where polls go. Any method may raise StoreError: the poll then counts as failed and is made again.
+
+    A poll and a sweep of the same search may hand over pages at the same time; their ``complete`` calls never overlap. Rows
+    that were handed over stay the sink's to commit, also when one ``complete`` fails: they are not sure to come again.
+    """
+
+    async def page(self, search: str, batch: Batch, asides: tuple[SetAside, ...]) -> None:
+        """Rows as reported now; the same ones may come again."""
+
+    async def complete(self, search: str, cursor: Cursor) -> None:
+        """A poll (``as_of`` moved) or a sweep (it did not) is complete: commit the cursor with all rows that came before."""
+
+    async def failed(self, search: str, error: RouteeError | StoreError) -> None:
+        """One poll or sweep failed; it is tried again at the next interval."""
+
+    async def blind(self, search: str, since: Instant, reason: str) -> None:
+        """For three intervals no poll was complete; ``since`` is how far was seen, ``reason`` a sentence."""
+
+    async def sighted(self, search: str) -> None:
+        """Polls are complete again. Comes after ``complete``, and also with the first one of a run: an earlier run may have ended blind."""
+
+    async def gap(self, search: str, start: Instant, end: Instant) -> None:
+        """What changed between the two is out of the API's reach. Comes before the ``complete`` of the poll that skips it."""
+
+
+Kind = Literal["poll", "sweep"]
+
+
+@dataclass(slots=True)
+class Round:
+    """The figures of one poll or sweep. ``outcome`` is ``ok``, an error's outcome or ``store``; ``reread`` counts slices read again."""
+
+    search: str
+    kind: Kind
+    outcome: str = "ok"
+    requests: int = 0
+    pages: int = 0
+    rows: int = 0
+    asides: int = 0
+    slices: int = 0
+    reread: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+
+
+class Observer(Protocol):
+    """Who counts."""
+
+    def finished(self, figures: Round) -> None:
+        """A poll or sweep is over, well or not."""
+
+
+class NoObserver:
+    """Counts nothing."""
+
+    def finished(self, figures: Round) -> None:
+        """Nothing."""

@@ -1,0 +1,73 @@
+"""One sweep: finds what changed in a span that was read before, downloading as little as it can."""
+
+from collections.abc import Callable
+from itertools import groupby
+
+from monitor.message import QUEUED, SENT
+from monitor.poll.ledger import Ledger, Part, add, unfinished, worth_comparing
+from monitor.poll.plan import FILL, Slice
+from monitor.poll.sink import Round
+from monitor.poll.slices import Counts, Reader, Reading
+
+
+class Sweep:
+    """Walks a span from the newest to the oldest. ``reached`` is told of each slice that is up to date, downloaded or not."""
+
+    def __init__(
+        self, reader: Reader, ledger: Ledger, page_size: int, figures: Round, reached: Callable[[Slice], None]
+    ) -> None:
+        self._reader = reader
+        self._ledger = ledger
+        self._size = page_size
+        self._figures = figures
+        self._reached = reached
+        self.moving = False
+        self.total = 0
+
+    async def run(self, wanted: Slice) -> None:
+        """Bring all of ``wanted`` up to date. Afterwards ``moving`` says whether some slice never held still. Raises RouteeError."""
+        parts = self._ledger.parts(wanted, self._size, int(FILL * self._size))
+        for known, group in groupby(parts, lambda part: part.counts is not None):
+            if known:
+                await self._compare(list(group))
+            else:
+                for part in group:
+                    await self._download(part)
+
+    async def _compare(self, group: list[Part]) -> None:
+        """Skip adjacent known parts if their counts still hold; else look at each half, down to single slices."""
+        counts = add([part.counts for part in group if part.counts is not None])
+        if worth_comparing(counts, self._size) and await self._holds(group, counts):
+            self._figures.skipped += len(group)
+            self.total += counts[0]
+            for part in group:
+                self._reached(part.slice)
+        elif len(group) == 1:
+            await self._download(group[0])
+        else:
+            middle = len(group) // 2
+            await self._compare(group[:middle])
+            await self._compare(group[middle:])
+
+    async def _holds(self, group: list[Part], counts: Counts) -> bool:
+        """Whether Routee still counts the same. What is likeliest to differ is asked first."""
+        span = Slice(group[-1].slice.start, group[0].slice.end)
+        total, queued, sent = counts
+        if not self._reader.reaches(span):
+            return False
+        if unfinished(counts):
+            if await self._reader.count(span, SENT) != sent:
+                return False
+            if await self._reader.count(span, QUEUED) != queued:
+                return False
+        return await self._reader.count(span) == total
+
+    async def _download(self, part: Part) -> None:
+        await self._reader.read(part.slice, self._note, part.expected)
+
+    def _note(self, reading: Reading) -> None:
+        self._ledger.remember(reading)
+        self.total += reading.counts[0]
+        self.moving |= not reading.still
+        if reading.still:
+            self._reached(reading.slice)

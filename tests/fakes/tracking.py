@@ -1,0 +1,110 @@
+"""Routee's tracking in memory: live data paged by offset, selected by status date or by sending, with drift and faults on cue."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import trio
+
+from monitor.clock import DAY, Clock, Instant
+from monitor.errors import RouteeError, RouteeRejected
+from monitor.message import batch_of
+from monitor.routee.question import PAGE_SIZE, Page, Question, SetAside
+
+
+@dataclass(slots=True)
+class Sms:
+    """A part as Routee holds it now."""
+
+    id: str
+    sent: Instant
+    date: Instant
+    status: str = "Sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request."""
+
+    at: Instant
+    start: Instant
+    end: Instant
+    page: int
+    size: int
+    status: str | None
+
+
+@dataclass(slots=True)
+class FakeTracking:
+    """A `Tracking`. ``by`` says what the dates select; ``drift`` is called before every answer, and
+    ``twist`` falsifies it; ``faults`` are raised at the request of that number, ``down`` at every one."""
+
+    clock: Clock
+    by: str = "status"
+    newest_first: bool = True
+    latency: float = 0.0
+    never_last: bool = False
+    short_pages: bool = False
+    messages: dict[str, Sms] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
+    faults: dict[int, RouteeError] = field(default_factory=dict)
+    down: RouteeError | None = None
+    drift: Callable[[], None] | None = None
+    twist: Callable[[Page], Page] | None = None
+    unreadable: int = 0
+    hang: trio.Event | None = None
+    hang_on: Callable[[Asked], bool] = lambda _: True
+
+    def send(self, id_: str, at: Instant, status: str = "Sent") -> None:
+        """A message is sent."""
+        self.messages[id_] = Sms(id_, at, at, status)
+
+    def report(self, id_: str, at: Instant, status: str) -> None:
+        """Its status changes."""
+        self.messages[id_].status, self.messages[id_].date = status, at
+
+    def statuses(self) -> dict[str, str]:
+        """What is true now."""
+        return {sms.id: sms.status for sms in self.messages.values()}
+
+    async def search(
+        self, question: Question, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
+    ) -> Page:
+        """A page of what is there at this moment."""
+        status = next((only.term for only in question.filters if only.field == "status.status"), None)
+        asked = Asked(self.clock.now(), start, end, page, size, status)
+        self.asked.append(asked)
+        await trio.sleep(self.latency)
+        if self.hang is not None and self.hang_on(asked):
+            await self.hang.wait()
+        if self.drift is not None:
+            self.drift()
+        self._refuse(asked)
+        found = self._selected(start, end, status)
+        shown = found[page * size : (page + 1) * size]
+        last = (page + 1) * size >= len(found) and not self.never_last
+        if self.short_pages and len(shown) == size:
+            shown = shown[:-1]
+        rows: list[dict[str, object]] = [{"messageId": s.id, "date": s.date, "status": s.status} for s in shown]
+        hidden = min(self.unreadable, len(rows)) if page == 0 else 0
+        asides = tuple(SetAside("no date", f'{{"messageId": "{row["messageId"]}"}}') for row in rows[:hidden])
+        answer = Page(batch_of(rows[hidden:]), page, len(found), last, asides)
+        return answer if self.twist is None else self.twist(answer)
+
+    def _refuse(self, asked: Asked) -> None:
+        fault = self.down or self.faults.pop(len(self.asked), None)
+        if fault is not None:
+            raise fault
+        if asked.start < self.clock.now() - 7 * DAY:
+            raise RouteeRejected("the range is older than 7 days")
+
+    def _selected(self, start: Instant, end: Instant, status: str | None) -> list[Sms]:
+        def when(sms: Sms) -> Instant:
+            return sms.date if self.by == "status" else sms.sent
+
+        found = [sms for sms in self.messages.values() if start <= when(sms) <= end and status in (None, sms.status)]
+        return sorted(found, key=lambda sms: (sms.date, sms.id), reverse=self.newest_first)
+
+    def downloads(self) -> Counter[int]:
+        """Full pages asked, by page number."""
+        return Counter(one.page for one in self.asked if one.size > 1)

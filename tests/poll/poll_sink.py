@@ -1,0 +1,74 @@
+"""A sink that remembers what polling handed over."""
+
+from dataclasses import dataclass, field
+
+from monitor.clock import Instant
+from monitor.errors import RouteeError, StoreError
+from monitor.message import Batch
+from monitor.poll import Round
+from monitor.routee.question import SetAside
+from monitor.store.protocol import Cursor
+
+
+@dataclass(slots=True)
+class FakeSink:
+    """Keeps the latest state of each message as a window does, the cursors, and the order of events."""
+
+    statuses: dict[str, tuple[Instant, str]] = field(default_factory=dict)
+    cursors: list[Cursor] = field(default_factory=list)
+    events: list[tuple[str, object]] = field(default_factory=list)
+    asides: set[str] = field(default_factory=set)
+    broken: StoreError | None = None
+    broken_pages: StoreError | None = None
+
+    def seen(self) -> dict[str, str]:
+        """The latest status of each message that was handed over."""
+        return {id_: status for id_, (_, status) in self.statuses.items()}
+
+    def told(self, *names: str) -> list[str]:
+        """The names of events, in order, of those asked for."""
+        return [name for name, _ in self.events if name in names]
+
+    async def page(self, search: str, batch: Batch, asides: tuple[SetAside, ...]) -> None:
+        """Later reports win."""
+        if self.broken_pages is not None:
+            raise self.broken_pages
+        self.asides |= {aside.record for aside in asides}
+        for id_, date, status in zip(batch.message_id, batch.date.tolist(), batch.fields["status"], strict=True):
+            self.statuses[id_] = max(self.statuses.get(id_, (0, "")), (date, status))
+
+    async def complete(self, search: str, cursor: Cursor) -> None:
+        """Keep the cursor."""
+        if self.broken is not None:
+            raise self.broken
+        self.cursors.append(cursor)
+        self.events.append(("complete", cursor.as_of))
+
+    async def failed(self, search: str, error: RouteeError | StoreError) -> None:
+        """Keep the error."""
+        self.events.append(("failed", error))
+
+    async def blind(self, search: str, since: Instant, reason: str) -> None:
+        """Keep the reason."""
+        if self.broken is not None:
+            raise self.broken
+        self.events.append(("blind", reason))
+
+    async def sighted(self, search: str) -> None:
+        """Keep that."""
+        self.events.append(("sighted", None))
+
+    async def gap(self, search: str, start: Instant, end: Instant) -> None:
+        """Keep the span."""
+        self.events.append(("gap", (start, end)))
+
+
+@dataclass(slots=True)
+class Figures:
+    """An observer that keeps every round."""
+
+    rounds: list[Round] = field(default_factory=list)
+
+    def finished(self, figures: Round) -> None:
+        """Keep it."""
+        self.rounds.append(figures)

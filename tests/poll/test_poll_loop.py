@@ -1,0 +1,384 @@
+"""One search polled over hours of virtual time."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+from poll_sink import FakeSink, Figures
+from trio.testing import MockClock
+
+from monitor.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, TrioClock
+from monitor.errors import RouteeRefused, RouteeUnavailable, StoreError
+from monitor.poll import SearchPlan, poll_search
+from monitor.routee.question import Question
+from monitor.store.protocol import Cursor
+from tests.fakes.tracking import FakeTracking
+
+NOW = 1_800_000_000 * SECOND
+EVERY = 30 * SECOND
+FRESH: tuple[tuple[Duration, Duration], ...] = ((5 * MINUTE, EVERY),)
+DEFAULTS = (*FRESH, (HOUR, 5 * MINUTE), (DAY, HOUR), (7 * DAY, 6 * HOUR))
+OUTAGE = RouteeUnavailable("Routee answers 503", "503")
+
+
+class SteppingClock(TrioClock):
+    """A wall clock that somebody sets; waits go on as before."""
+
+    step: Duration = 0
+
+    def now(self) -> Instant:
+        return super().now() + self.step
+
+
+class World:
+    """A search, its Routee, and what came of it."""
+
+    def __init__(
+        self,
+        resweeps: tuple[tuple[Duration, Duration], ...] = FRESH,
+        cursor: Cursor | None = None,
+        settle: Duration = 0,
+        page_size: int = 2000,
+    ) -> None:
+        self.clock = SteppingClock(NOW)
+        self.tracking = FakeTracking(self.clock)
+        self.sink = FakeSink()
+        self.figures = Figures()
+        self.cursor = cursor
+        self.plan = SearchPlan("main", "outbound", Question(), EVERY, resweeps, settle, page_size)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.run)
+            await trio.testing.wait_all_tasks_blocked()
+            yield
+            nursery.cancel_scope.cancel()
+
+    async def run(self) -> None:
+        await poll_search(self.plan, self.tracking, self.sink, self.clock, self.cursor, observer=self.figures)
+
+    async def pass_(self, duration: Duration) -> None:
+        await self.clock.sleep(duration)
+
+    def polls(self, outcome: str = "ok") -> int:
+        return sum(one.kind == "poll" and one.outcome == outcome for one in self.figures.rounds)
+
+    def fill(self, count: int, over: Duration, until: Duration = 0, status: str = "Delivered") -> None:
+        for i in range(count):
+            self.tracking.send(f"f{over}-{i}", NOW - until - over * i // count - SECOND, status)
+
+
+def cursor_at(as_of: Instant, swept: dict[str, Instant] | None = None) -> Cursor:
+    return Cursor("main", "outbound", as_of, as_of - HOUR, swept or {})
+
+
+async def test_polls_keep_their_cadence(autojump_clock: MockClock) -> None:
+    world = World()
+    world.tracking.latency = 0.7
+    async with world.running():
+        await world.pass_(HOUR)
+    ticks = {asked.at // (SECOND // 10) % 300 for asked in world.tracking.asked[1:]}
+    assert len(ticks) == 1
+    assert 120 <= len(world.tracking.asked) <= 122
+
+
+async def test_a_poll_that_outlasts_its_interval_is_followed_at_once_without_a_burst(autojump_clock: MockClock) -> None:
+    world = World()
+    world.tracking.latency = 100.0
+    async with world.running():
+        await world.pass_(1000 * SECOND)
+        world.tracking.latency = 0.0
+        await world.pass_(200 * SECOND)
+        before = len(world.tracking.asked)
+        await world.pass_(300 * SECOND)
+    assert len(world.tracking.asked) - before == 10
+    assert before <= 10 + 2 + 7
+
+
+async def test_a_change_is_seen_within_an_interval_under_both_meanings_of_the_dates(autojump_clock: MockClock) -> None:
+    for by in ("status", "sent"):
+        world = World()
+        world.tracking.by = by
+        async with world.running():
+            await world.pass_(MINUTE)
+            world.tracking.send("m", world.clock.now())
+            await world.pass_(3 * MINUTE)
+            world.tracking.report("m", world.clock.now(), "Undelivered")
+            await world.pass_(EVERY + SECOND)
+            assert world.sink.seen() == {"m": "Undelivered"}
+
+
+async def test_a_failed_poll_moves_nothing_and_the_next_reads_from_the_watermark(autojump_clock: MockClock) -> None:
+    world = World()
+    async with world.running():
+        await world.pass_(2 * MINUTE)
+        seen_to = world.sink.cursors[-1].as_of
+        world.tracking.down = OUTAGE
+        await world.pass_(20 * MINUTE)
+        assert world.sink.cursors[-1].as_of == seen_to
+        world.tracking.down = None
+        world.tracking.send("m", seen_to + SECOND)
+        await world.pass_(MINUTE)
+    assert world.sink.seen() == {"m": "Sent"}
+    assert world.polls("503") == 40
+
+
+async def test_what_is_complete_says_so_up_to_the_start_of_the_poll_less_settle(autojump_clock: MockClock) -> None:
+    world = World(settle=10 * SECOND)
+    world.tracking.latency = 2.0
+    async with world.running():
+        await world.pass_(10 * SECOND)
+    assert world.sink.cursors[0].as_of == NOW - 10 * SECOND
+
+
+async def test_the_watermark_waits_for_a_clock_that_was_set_back(autojump_clock: MockClock) -> None:
+    world = World()
+    async with world.running():
+        await world.pass_(2 * MINUTE)
+        highest = world.sink.cursors[-1].as_of
+        world.clock.step = -10 * MINUTE
+        await world.pass_(5 * MINUTE)
+        assert {cursor.as_of for cursor in world.sink.cursors[-5:]} == {highest}
+        world.tracking.send("m", world.clock.now())
+        await world.pass_(8 * MINUTE)
+    assert world.sink.cursors[-1].as_of > highest
+    assert "m" in world.sink.seen()
+    steps = [cursor.as_of for cursor in world.sink.cursors]
+    assert steps == sorted(steps)
+    assert "blind" not in world.sink.told("blind")
+
+
+async def test_a_clock_that_ran_ahead_leaves_no_hole(autojump_clock: MockClock) -> None:
+    world = World()
+    async with world.running():
+        world.clock.step = HOUR
+        await world.pass_(2 * MINUTE)
+        world.clock.step = 0
+        world.tracking.down = OUTAGE
+        world.tracking.send("m", world.clock.now())
+        await world.pass_(9 * MINUTE)
+        world.tracking.down = None
+        await world.pass_(MINUTE)
+    assert world.sink.seen() == {"m": "Sent"}
+
+
+async def test_after_downtime_all_since_the_watermark_is_read(autojump_clock: MockClock) -> None:
+    world = World(cursor=cursor_at(NOW - 2 * DAY))
+    world.tracking.send("m", NOW - 2 * DAY + SECOND)
+    async with world.running():
+        await world.pass_(SECOND)
+    assert world.sink.seen() == {"m": "Sent"}
+    assert world.sink.cursors[0].covered_since == NOW - 2 * DAY - HOUR
+    assert world.sink.told("gap") == []
+
+
+async def test_downtime_beyond_what_routee_gives_back_is_a_gap_told_once(autojump_clock: MockClock) -> None:
+    world = World(cursor=cursor_at(NOW - 9 * DAY))
+    async with world.running():
+        await world.pass_(5 * MINUTE)
+    (gap,) = [value for name, value in world.sink.events if name == "gap"]
+    assert gap == (NOW - 9 * DAY, NOW - 7 * DAY + 5 * MINUTE)
+    assert world.sink.cursors[-1].covered_since == NOW - 7 * DAY + 5 * MINUTE
+
+
+async def test_the_first_start_speaks_at_once_and_fills_in_the_past_behind_it(autojump_clock: MockClock) -> None:
+    world = World(DEFAULTS)
+    world.fill(9000, 6 * DAY)
+    world.fill(50, HOUR)
+    async with world.running():
+        await world.pass_(SECOND)
+    first, *_, last = world.sink.cursors
+    assert first.as_of == NOW
+    assert first.covered_since > NOW - HOUR
+    assert last.covered_since <= NOW - 6 * DAY
+    assert world.sink.seen() == world.tracking.statuses()
+    assert set(last.swept) == {str(HOUR), str(DAY), str(7 * DAY)}
+
+
+async def test_a_restart_does_not_sweep_again(autojump_clock: MockClock) -> None:
+    swept = {str(back): NOW - MINUTE for back, _ in DEFAULTS}
+    world = World(DEFAULTS, cursor_at(NOW - MINUTE, swept))
+    async with world.running():
+        await world.pass_(2 * MINUTE)
+    assert all(one.kind == "poll" for one in world.figures.rounds)
+
+
+async def test_late_changes_are_found_when_dates_select_by_sending(autojump_clock: MockClock) -> None:
+    world = World(DEFAULTS)
+    world.tracking.by = "sent"
+    for name, ago in (("a", 30 * MINUTE), ("b", 20 * HOUR), ("c", 5 * DAY)):
+        world.tracking.send(name, NOW - ago)
+    async with world.running():
+        await world.pass_(MINUTE)
+        for name in "abc":
+            world.tracking.report(name, world.clock.now(), "Undelivered")
+        await world.pass_(5 * MINUTE)
+        assert world.sink.seen()["a"] == "Undelivered"
+        await world.pass_(HOUR)
+        assert world.sink.seen()["b"] == "Undelivered"
+        await world.pass_(6 * HOUR)
+        assert world.sink.seen()["c"] == "Undelivered"
+
+
+async def test_a_quiet_account_costs_one_request_an_interval_sweeps_included(autojump_clock: MockClock) -> None:
+    world = World(DEFAULTS)
+    world.fill(100, 6 * DAY)
+    async with world.running():
+        await world.pass_(6 * HOUR)
+    assert len(world.tracking.asked) <= 6 * 120 + 5
+    assert {one.kind for one in world.figures.rounds[2:]} == {"poll"}
+
+
+async def test_sweeps_skip_what_did_not_change(autojump_clock: MockClock) -> None:
+    world = World(DEFAULTS, page_size=20)
+    world.tracking.by = "sent"
+    world.fill(3000, 6 * DAY, until=HOUR)
+    world.fill(100, HOUR, status="Sent")
+    async with world.running():
+        await world.pass_(MINUTE)
+        backfill = len(world.tracking.asked)
+        assert world.sink.seen() == world.tracking.statuses()
+        world.tracking.report(f"f{6 * DAY}-1500", world.clock.now(), "Undelivered")
+        for sms in world.tracking.messages.values():
+            if sms.status == "Sent":
+                world.tracking.report(sms.id, world.clock.now(), "Delivered")
+        await world.pass_(6 * HOUR + MINUTE)
+    sweeps = [one for one in world.figures.rounds if one.kind == "sweep"]
+    assert backfill <= 155 * 1.3 + 5
+    week = max(sweeps[1:], key=lambda one: one.skipped)
+    assert week.skipped > 40
+    assert week.requests <= 20
+
+
+async def test_a_change_in_a_large_span_is_found_by_its_counts(autojump_clock: MockClock) -> None:
+    world = World(DEFAULTS, page_size=20)
+    world.tracking.by = "sent"
+    world.fill(3000, 6 * DAY, until=HOUR)
+    name = f"f{6 * DAY}-1500"
+    world.tracking.messages[name].status = "Sent"
+    async with world.running():
+        await world.pass_(MINUTE)
+        assert world.sink.seen()[name] == "Sent"
+        world.tracking.report(name, world.clock.now(), "Undelivered")
+        before = len(world.tracking.asked)
+        await world.pass_(6 * HOUR + MINUTE)
+    assert world.sink.seen()[name] == "Undelivered"
+    assert len(world.tracking.asked) - before < 6 * 120 + 6 * 60
+
+
+async def test_polls_do_not_wait_for_a_sweep_that_hangs(autojump_clock: MockClock) -> None:
+    world = World(DEFAULTS)
+    world.tracking.hang, world.tracking.hang_on = trio.Event(), lambda asked: asked.end < asked.at - MINUTE
+    async with world.running():
+        await world.pass_(10 * MINUTE)
+    assert world.polls() >= 20
+
+
+async def test_a_sweep_pauses_while_a_poll_runs_and_lets_smaller_ones_pass(autojump_clock: MockClock) -> None:
+    world = World(DEFAULTS, page_size=10)
+    world.tracking.latency = 2.0
+    world.fill(3000, 6 * DAY, until=2 * HOUR)
+    world.fill(60, HOUR)
+    async with world.running():
+        await world.pass_(30 * MINUTE)
+    assert world.polls() >= 55
+    kinds = [one for one in world.figures.rounds if one.kind == "sweep"]
+    assert len(kinds) >= 3
+    assert world.sink.seen() == world.tracking.statuses()
+    polled = {asked.at for asked in world.tracking.asked if asked.at - asked.end < 3 * SECOND}
+    assert all(
+        later - earlier <= 33 * SECOND for earlier, later in zip(sorted(polled), sorted(polled)[1:], strict=False)
+    )
+
+
+async def test_a_failing_sweep_is_tried_again_at_the_next_interval_only(autojump_clock: MockClock) -> None:
+    world = World(DEFAULTS)
+    far: Callable[[Instant, Instant], bool] = lambda at, end: end < at - MINUTE  # noqa: E731  # a name for what follows
+    original = OUTAGE
+
+    def fail_far() -> None:
+        asked = world.tracking.asked[-1]
+        world.tracking.down = original if far(asked.at, asked.end) else None
+
+    world.tracking.drift = fail_far
+    async with world.running():
+        await world.pass_(5 * MINUTE)
+        failed = [one for one in world.figures.rounds if one.kind == "sweep"]
+        assert 3 * 9 <= len(failed) <= 3 * 11
+        assert world.polls("503") == 0
+        world.tracking.drift, world.tracking.down = None, None
+        await world.pass_(MINUTE)
+    assert world.figures.rounds[-1].outcome == "ok"
+    assert "blind" not in world.sink.told("blind")
+
+
+async def test_blindness_is_told_once_with_the_reason_and_ends_with_the_first_complete_poll(
+    autojump_clock: MockClock,
+) -> None:
+    world = World()
+    async with world.running():
+        await world.pass_(MINUTE)
+        world.tracking.down = RouteeRefused("the secret is not accepted", "401")
+        await world.pass_(85 * SECOND)
+        assert world.sink.told("blind") == []
+        await world.pass_(HOUR)
+        assert [value for name, value in world.sink.events if name == "blind"] == ["the secret is not accepted"]
+        world.tracking.down = None
+        await world.pass_(EVERY + SECOND)
+    assert world.sink.told("blind", "sighted") == ["sighted", "blind", "sighted"]
+
+
+async def test_a_poll_that_hangs_is_blindness_too(autojump_clock: MockClock) -> None:
+    world = World()
+    world.tracking.hang = trio.Event()
+    async with world.running():
+        await world.pass_(89 * SECOND)
+        assert world.sink.told("blind") == []
+        await world.pass_(2 * SECOND)
+        assert world.sink.told("blind") == ["blind"]
+        world.tracking.hang.set()
+        await world.pass_(SECOND)
+    assert world.sink.told("blind", "complete", "sighted")[:3] == ["blind", "complete", "sighted"]
+
+
+async def test_a_store_that_fails_fails_the_poll_and_nothing_more(autojump_clock: MockClock) -> None:
+    world = World()
+    async with world.running():
+        world.sink.broken = StoreError("the disk is full")
+        await world.pass_(5 * MINUTE)
+        before = len(world.sink.cursors)
+        assert before <= 1
+        world.sink.broken = None
+        world.sink.broken_pages = StoreError("the database is busy")
+        world.tracking.send("m", world.clock.now())
+        await world.pass_(5 * MINUTE)
+        world.sink.broken_pages = None
+        await world.pass_(MINUTE)
+    assert world.sink.seen() == {"m": "Sent"}
+    assert world.polls("store") >= 18
+
+
+async def test_stop_ends_it(autojump_clock: MockClock) -> None:
+    world = World()
+    stop = trio.Event()
+    world.tracking.hang = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: poll_search(world.plan, world.tracking, world.sink, world.clock, None, stop=stop))
+        await world.pass_(MINUTE)
+        stop.set()
+    assert world.sink.cursors == []
+
+
+@pytest.mark.parametrize("by", ["status", "sent"])
+async def test_a_busy_account_takes_few_more_requests_than_its_pages(autojump_clock: MockClock, by: str) -> None:
+    world = World(page_size=50)
+    world.tracking.by = by
+    for i in range(60 * 60 * 3):
+        world.tracking.send(f"m{i}", NOW + i * SECOND // 3 - 10 * MINUTE)
+    async with world.running():
+        await world.pass_(20 * MINUTE)
+    pages = 41 * (5.5 * 60 * 3 / 50)
+    assert len(world.tracking.asked) <= 1.3 * pages
+    assert max(world.tracking.downloads()) <= 2

@@ -1,0 +1,149 @@
+"""The arithmetic of polling."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
+from monitor.poll.ledger import Ledger, worth_comparing
+from monitor.poll.plan import (
+    LOOK_BACK,
+    SearchPlan,
+    Slice,
+    due,
+    newest,
+    next_tick,
+    poll_range,
+    sweep_range,
+    tick,
+)
+from monitor.poll.slices import Reading
+from monitor.routee.question import Question
+
+NOW = 1_800_000_000 * SECOND
+DEFAULTS = ((5 * MINUTE, 30 * SECOND), (HOUR, 5 * MINUTE), (DAY, HOUR), (7 * DAY, 6 * HOUR))
+
+
+def plan(every: Duration = 30 * SECOND, resweeps: tuple[tuple[Duration, Duration], ...] = DEFAULTS) -> SearchPlan:
+    return SearchPlan("main", "outbound", Question(), every, resweeps)
+
+
+@given(st.integers(1, 8 * DAY), st.integers(0, 8 * DAY), st.integers(0, SECOND))
+def test_slices_taken_one_by_one_cover_the_range(span: Duration, length: Duration, start: Instant) -> None:
+    rest, count, least = Slice(start, start + span), 0, max(length, SECOND)
+    while rest.length and count < 200:
+        piece = newest(rest, length)
+        assert rest.start <= piece.start < piece.end == rest.end
+        assert piece.length <= least + SECOND
+        assert piece.start == rest.start or (piece.start % SECOND == SECOND // 2 and piece.length >= SECOND)
+        rest, count = Slice(rest.start, piece.start), count + 1
+
+
+@given(st.integers(2 * SECOND, DAY), st.integers(0, SECOND))
+def test_a_slice_that_is_to_be_a_second_shorter_is_shorter(span: Duration, start: Instant) -> None:
+    whole = Slice(start, start + span)
+    assert newest(whole, span - SECOND).length < span
+
+
+def test_a_resweep_as_frequent_as_the_polls_is_overlap() -> None:
+    assert plan().overlap == 5 * MINUTE
+    assert [back for back, _ in plan().sweeps] == [7 * DAY, DAY, HOUR]
+
+
+def test_without_resweeps_a_minute_is_read_again() -> None:
+    assert plan(resweeps=()).overlap == MINUTE
+
+
+def test_a_poll_reads_from_the_watermark_less_the_overlap() -> None:
+    assert poll_range(plan(), NOW, NOW - HOUR) == Slice(NOW - HOUR - 5 * MINUTE, NOW)
+
+
+def test_the_first_poll_of_all_reads_the_newest_messages_only() -> None:
+    assert HOUR > poll_range(plan(), NOW, None).length >= 15 * MINUTE
+
+
+def test_no_range_reaches_beyond_what_routee_gives() -> None:
+    assert poll_range(plan(), NOW, NOW - 30 * DAY).start == NOW - LOOK_BACK
+    swept = sweep_range(plan(), NOW, NOW, 7 * DAY)
+    assert swept is not None
+    assert swept.start >= NOW - 7 * DAY + 4 * MINUTE
+
+
+def test_a_watermark_in_the_future_is_not_believed() -> None:
+    assert poll_range(plan(), NOW, NOW + HOUR) == poll_range(plan(), NOW, None)
+
+
+def test_a_sweep_ends_where_the_polls_begin() -> None:
+    swept = sweep_range(plan(), NOW, NOW - 10 * SECOND, HOUR)
+    assert swept is not None
+    assert abs(swept.end - (NOW - 10 * SECOND - 5 * MINUTE)) < SECOND
+    assert sweep_range(plan(), NOW, NOW - HOUR, HOUR) is None
+
+
+@given(st.integers(-DAY, DAY))
+def test_the_next_poll_is_never_further_than_an_interval_whatever_the_clock_did(step: Duration) -> None:
+    wait = next_tick(plan(), NOW + step)
+    assert 0 < wait <= 30 * SECOND + 1000
+    assert tick(plan(), NOW + step + wait) == tick(plan(), NOW + step) + 1
+
+
+def test_sweeps_are_due_by_their_own_schedule_largest_first() -> None:
+    swept = {str(HOUR): NOW - 5 * MINUTE, str(DAY): NOW - 59 * MINUTE, str(7 * DAY): NOW - 7 * HOUR}
+    assert due(plan().sweeps, swept, NOW) == [7 * DAY, HOUR]
+    assert due(plan().sweeps, swept, NOW, leeway=MINUTE) == [7 * DAY, DAY, HOUR]
+    assert due(plan().sweeps, {}, NOW) == [7 * DAY, DAY, HOUR]
+
+
+def test_a_sweep_that_ran_in_the_future_is_due() -> None:
+    assert due(plan().sweeps, {str(b): NOW + HOUR for b, _ in DEFAULTS}, NOW) == [7 * DAY, DAY, HOUR]
+
+
+def reading(start: Instant, end: Instant, total: int, still: bool = True) -> Reading:
+    return Reading(Slice(start, end), (total, 0, 1), still)
+
+
+def test_the_ledger_survives_the_cursor_and_forgets_the_old() -> None:
+    ledger = Ledger()
+    ledger.remember(reading(0, 10, 5000))
+    ledger.remember(reading(10, 20, 5000))
+    dumped = ledger.dump(oldest=5)
+    assert dumped == {"10-20": [5000, 0, 1]}
+    assert Ledger.load({**dumped, "junk": [1]}).dump(0) == dumped
+
+
+def test_what_is_read_again_replaces_what_it_overlaps() -> None:
+    ledger = Ledger()
+    ledger.remember(reading(0, 10, 5000))
+    ledger.remember(reading(10, 20, 5000))
+    ledger.remember(reading(5, 15, 100))
+    assert ledger.dump(0) == {"5-15": [100, 0, 1]}
+
+
+def test_a_reading_that_moved_is_no_knowledge() -> None:
+    ledger = Ledger()
+    ledger.remember(reading(0, 10, 5000))
+    ledger.remember(reading(0, 10, 5000, still=False))
+    assert ledger.dump(0) == {}
+
+
+def test_neighbours_are_one_part_only_where_that_saves_pages() -> None:
+    ledger = Ledger()
+    for start, total in ((0, 100), (10, 200), (20, 5500), (30, 5500)):
+        ledger.remember(reading(start, start + 10, total))
+    parts = ledger.parts(Slice(0, 41), 2000, 5700)
+    assert [part.slice for part in parts] == [Slice(40, 41), Slice(30, 40), Slice(20, 30), Slice(0, 20)]
+    assert [part.counts for part in parts] == [None, (5500, 0, 1), (5500, 0, 1), (300, 0, 2)]
+
+
+def test_a_quiet_span_is_one_part_whether_known_or_not() -> None:
+    ledger = Ledger()
+    assert len(ledger.parts(Slice(0, 100), 2000, 5700)) == 1
+    ledger.remember(reading(10, 50, 30))
+    ledger.remember(reading(60, 70, 30))
+    assert [part.slice for part in ledger.parts(Slice(0, 100), 2000, 5700)] == [Slice(0, 100)]
+
+
+def test_comparing_has_to_cost_less_than_half_the_download() -> None:
+    assert worth_comparing((12_001, 0, 1), 2000)
+    assert not worth_comparing((12_000, 0, 1), 2000)
+    assert worth_comparing((4001, 0, 0), 2000)
+    assert not worth_comparing((4000, 0, 0), 2000)
