@@ -1,0 +1,99 @@
+"""Routee's small answers: token, balance, a campaign's state, errors. All are read tolerantly; Malformed where the point is missing."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from monitor.clock import Instant, parse_iso
+from monitor.routee.question import Balance, CampaignState
+from monitor.routee.text import clean
+from monitor.routee.values import count_of, date_of, number_of, text_of
+from monitor.routee.wire import Malformed, read_json
+
+LONGEST_MESSAGE = 200
+"""Characters of Routee's own explanation that are passed on."""
+
+_DEFAULT_LIFETIME = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token and for how many seconds it is good. The token itself shows in no repr."""
+
+    value: str = field(repr=False)
+    lifetime: float
+
+
+def decode_token(body: bytes) -> Token:
+    """The answer of the token endpoint. Raises Malformed, also for a token that does not fit into a header."""
+    answer = _object(body, "an access token")
+    value = answer.get("access_token")
+    if not isinstance(value, str) or not value or not all("!" <= character <= "~" for character in value):
+        raise Malformed("it has no usable access_token")
+    lifetime = number_of(answer.get("expires_in"))
+    usable = lifetime is not None and math.isfinite(lifetime) and lifetime > 0
+    return Token(value, lifetime if usable and lifetime else _DEFAULT_LIFETIME)
+
+
+def decode_balance(body: bytes) -> Balance:
+    """The account's balance. Raises Malformed."""
+    answer = _object(body, "a balance")
+    amount = number_of(answer.get("balance"))
+    if amount is None or not math.isfinite(amount):
+        raise Malformed("it has no number named balance")
+    currency = answer.get("currency")
+    code = currency.get("code") if isinstance(currency, Mapping) else currency
+    return Balance(amount, clean(text_of(code) or ""))
+
+
+def decode_campaign_state(body: bytes, tracking_id: str) -> CampaignState:
+    """The state of the campaign that was asked for. Raises Malformed."""
+    answer = _object(body, "a campaign")
+    state = text_of(answer.get("state"))
+    if not state:
+        raise Malformed("it has no state of a campaign")
+    analysis = answer.get("smsAnalysis")
+    recipients = count_of(analysis.get("numberOfRecipients")) if isinstance(analysis, Mapping) else None
+    return CampaignState(
+        tracking_id=tracking_id,
+        name=clean(text_of(answer.get("campaignName")) or text_of(answer.get("name")) or ""),
+        state=clean(state),
+        statuses=_counts(answer.get("statuses")),
+        recipients=recipients if recipients is None or recipients >= 0 else None,
+        scheduled_at=_instant(answer.get("scheduledDate")),
+        created_at=_instant(answer.get("createdAt")),
+    )
+
+
+def decode_error(body: bytes) -> tuple[str, str]:
+    """Routee's code and explanation, both empty where ``body`` has none. Never raises."""
+    try:
+        answer = read_json(body)
+    except Malformed:
+        return "", ""
+    if not isinstance(answer, Mapping):
+        return "", ""
+    said = (answer.get(name) for name in ("developerMessage", "message", "error_description", "error"))
+    message = next(filter(None, map(text_of, said)), "")
+    return clean(text_of(answer.get("code")) or "", 20), clean(message, LONGEST_MESSAGE)
+
+
+def _object(body: bytes, what: str) -> Mapping[str, object]:
+    answer = read_json(body)
+    if not isinstance(answer, Mapping):
+        raise Malformed(f"it is not {what}")
+    return answer
+
+
+def _counts(value: object) -> dict[str, int]:
+    if not isinstance(value, Mapping):
+        return {}
+    counts = {clean(str(name)): count_of(count) for name, count in value.items()}
+    return {name: count for name, count in counts.items() if count is not None and count >= 0}
+
+
+def _instant(value: object) -> Instant | None:
+    try:
+        return parse_iso(date_of(value) or "")
+    except (ValueError, OverflowError):
+        return None

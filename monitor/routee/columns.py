@@ -1,0 +1,96 @@
+"""From parts to a batch: one list or array a field, values cleaned and in range."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.message import GROUPS_SEPARATOR, UNKNOWN, Batch
+from monitor.routee.part import SMALLEST_HASH, Part
+from monitor.routee.text import LONGEST, clean, cleaned, known
+
+_LONGEST_GROUPS = 4 * LONGEST
+
+
+def batch_of_parts(parts: Sequence[Part], dates: NDArray[np.int64]) -> Batch:
+    """The batch of parts that have an id and a status (see `part.complaint`), and the instants of their reports."""
+    return Batch(
+        message_id=cleaned([part.messageId or part.smsId or UNKNOWN for part in parts]),
+        key=_keys(parts),
+        parts=np.array([part.parts or 1 for part in parts], np.int64).clip(1),
+        date=dates,
+        latency=_amounts(part.latency for part in parts),
+        price=_amounts(part.price for part in parts),
+        recipient=_recipients(parts),
+        fields=_fields(parts),
+    )
+
+
+def _fields(parts: Sequence[Part]) -> dict[str, Sequence[str]]:
+    return {
+        "status": known([part.status.status or part.status.name for part in parts]),
+        "detailedStatus": known([reason.detailedStatus if (reason := part.status.reason) else None for part in parts]),
+        "operator": known([part.operator for part in parts]),
+        "country": known([part.country for part in parts]),
+        "campaign": known([part.campaignName or part.campaign for part in parts]),
+        "campaignTrackingId": known([part.campaignTrackingId for part in parts]),
+        "label": known([part.label for part in parts]),
+        "from": known([part.from_ for part in parts]),
+        "direction": known([part.direction for part in parts]),
+        "applicationName": known([part.applicationName for part in parts]),
+        "originatingService": known([part.originatingService for part in parts]),
+        "groups": _groups(parts),
+    }
+
+
+def _keys(parts: Sequence[Part]) -> NDArray[np.int64]:
+    numbers = [part.part for part in parts]
+    if None not in numbers:  # as documented: no need to look at each
+        keys = np.array(numbers, np.int64)
+        if ((keys >= 0) & (keys < SMALLEST_HASH)).all():
+            return keys
+    return np.array([_key(part) for part in parts], np.int64)
+
+
+def _key(part: Part) -> int:
+    number = part.number
+    if number is not None:
+        return number
+    digest = hashlib.blake2b((part.smsId or "").encode(errors="replace"), digest_size=4).digest()
+    return SMALLEST_HASH + int.from_bytes(digest, "little") % (2**31 - SMALLEST_HASH)
+
+
+def _amounts(values: Iterable[float | None]) -> NDArray[np.float64]:
+    """The numbers, NaN where one is missing, negative or not finite."""
+    amounts = np.array(list(values), np.float64)
+    amounts[~(np.isfinite(amounts) & (amounts >= 0))] = np.nan
+    return amounts
+
+
+def _recipients(parts: Sequence[Part]) -> Sequence[str]:
+    return cleaned([to if (to := part.to) and to[0] == "+" else _with_plus(to) for part in parts])
+
+
+def _with_plus(number: str | None) -> str:
+    return f"+{number}" if number and number.isascii() and number.isdigit() else number or UNKNOWN
+
+
+def _groups(parts: Sequence[Part]) -> Sequence[str]:
+    groups = [part.groups for part in parts]
+    if "".join(["".join(names) for names in groups if names]).isprintable():
+        joined = [GROUPS_SEPARATOR.join(filter(None, names)) or UNKNOWN if names else UNKNOWN for names in groups]
+        if max(map(len, joined), default=0) <= LONGEST:
+            return joined
+    return [_joined(names) if names else UNKNOWN for names in groups]
+
+
+def _joined(names: Sequence[str]) -> str:
+    """The groups in one text, whole groups only."""
+    text = ""
+    for name in filter(None, names):
+        longer = f"{text}{GROUPS_SEPARATOR}{clean(name)}" if text else clean(name)
+        if len(longer) > _LONGEST_GROUPS:
+            break
+        text = longer
+    return text or UNKNOWN

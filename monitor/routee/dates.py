@@ -1,0 +1,131 @@
+"""Routee's dates, read a page at a time.
+
+Dates come with and without a fraction, with ``Z``, ``+0000``, ``+00:00`` or no offset (UTC). All dates of one length are read
+together as a matrix of characters; what that does not understand is read on its own.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.clock import SECOND, Instant, parse_iso
+
+UNREADABLE: Final = -(2**63)
+"""Stands where a date could not be read; no instant is that early."""
+
+Characters = NDArray[np.uint8]
+Whole = NDArray[np.int64]
+Truth = NDArray[np.bool_]
+
+_HEAD = 19  # 2026-11-21T17:07:04
+_LONGEST = _HEAD + 10 + 6
+_NUMBERS = ((0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19))
+_DIGITS = np.concatenate([np.arange(start, end) for start, end in _NUMBERS])
+_SIGNS = np.array([4, 7, 13, 16])  # - - : :
+_ZERO = np.uint8(ord("0"))
+_ZONES = (1, 5, 6, 0)  # lengths of Z, +0000, +00:00 and nothing
+
+
+def instants(texts: Sequence[str]) -> Whole:
+    """The instant of each date, UNREADABLE where there is none."""
+    found = np.full(len(texts), UNREADABLE, np.int64)
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    for length in set(lengths.tolist()):
+        where = np.flatnonzero(lengths == length)
+        if _HEAD <= length <= _LONGEST:
+            found[where] = _of_length([texts[i] for i in where.tolist()], length)
+    for i in np.flatnonzero(found == UNREADABLE).tolist():
+        found[i] = _alone(texts[i])
+    return found
+
+
+def _alone(text: str) -> Instant:
+    try:
+        return parse_iso(text)
+    except (ValueError, OverflowError):
+        return UNREADABLE
+
+
+def _of_length(texts: Sequence[str], length: int) -> Whole:
+    joined = "".join(texts)
+    if not joined.isascii():
+        return np.full(len(texts), UNREADABLE, np.int64)
+    matrix = np.frombuffer(joined.encode("ascii"), np.uint8).reshape(-1, length)
+    characters = np.ascontiguousarray(matrix.T)  # one row a place: each is read for all dates at once
+    seconds, good = _head(characters[:_HEAD])
+    micros, tail_good = _tail(characters[_HEAD:])
+    return np.where(good & tail_good, seconds * SECOND + micros, UNREADABLE)
+
+
+def _head(characters: Characters) -> tuple[Whole, Truth]:
+    """Seconds since the epoch of ``2026-11-21T17:07:04``, and which are such dates."""
+    year, month, day, hour, minute, second = (_number(characters[start:end])[0] for start, end in _NUMBERS)
+    first, following = _months(year, month)
+    good = (characters[_DIGITS] - _ZERO <= 9).all(axis=0)
+    good &= (characters[_SIGNS] == np.frombuffer(b"--::", np.uint8)[:, None]).all(axis=0)
+    good &= (characters[10] == ord("T")) | (characters[10] == ord(" "))
+    good &= (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1) & (first + day <= following)
+    good &= (hour < 24) & (minute < 60) & (second < 60)
+    return (first + day - 1) * 86_400 + hour * 3_600 + minute * 60 + second, good
+
+
+def _months(year: Whole, month: Whole) -> tuple[Whole, Whole]:
+    """Days from the epoch to the first of the month and to the first of the next one."""
+    months = (year - 1970) * 12 + month - 1
+    first, following = ((months + step).astype("M8[M]").astype("M8[D]").astype(np.int64) for step in (0, 1))
+    return first, following
+
+
+def _tail(characters: Characters) -> tuple[Whole, Truth]:
+    """Microseconds that fraction and offset add, and which have a readable fraction and offset."""
+    length, count = characters.shape
+    micros, good = np.zeros(count, np.int64), np.zeros(count, np.bool_)
+    for zone in _ZONES:
+        if length == zone or length > zone + 1:
+            fraction, has_fraction = _fraction(characters[: length - zone])
+            offset, has_zone = _offset(characters[length - zone :])
+            these = has_fraction & has_zone & ~good
+            micros = np.where(these, fraction - offset, micros)
+            good |= these
+        if good.all():
+            break
+    return micros, good
+
+
+def _fraction(characters: Characters) -> tuple[Whole, Truth]:
+    """Microseconds of ``.123``; digits beyond the sixth are dropped."""
+    length, count = characters.shape
+    if length == 0:
+        return np.zeros(count, np.int64), np.ones(count, np.bool_)
+    number, good = _number(characters[1:7])
+    digits = min(length - 1, 6)
+    rest = _number(characters[7:])[1]
+    return number * 10 ** (6 - digits), good & rest & (characters[0] == ord("."))
+
+
+def _offset(characters: Characters) -> tuple[Whole, Truth]:
+    """Microseconds ahead of UTC."""
+    length, count = characters.shape
+    if length < 2:
+        good = characters[0] == ord("Z") if length else np.ones(count, np.bool_)
+        return np.zeros(count, np.int64), good
+    hours, hours_good = _number(characters[1:3])
+    minutes, minutes_good = _number(characters[-2:])
+    good = hours_good & minutes_good & (hours < 24) & (minutes < 60)
+    if length == 6:
+        good &= characters[3] == ord(":")
+    behind = characters[0] == ord("-")
+    ahead = (hours * 3_600 + minutes * 60) * SECOND
+    return np.where(behind, -ahead, ahead), good & (behind | (characters[0] == ord("+")))
+
+
+def _number(characters: Characters) -> tuple[Whole, Truth]:
+    """The decimal number that the rows spell, and where all of them are digits."""
+    digits = characters - _ZERO
+    value: Whole = np.zeros(characters.shape[1], np.int64)
+    for row in digits:
+        value = value * 10 + row
+    good: Truth = np.logical_and.reduce(digits <= 9, axis=0)
+    return value, good

@@ -1,0 +1,151 @@
+"""One record of Routee's as it comes: the fields that are needed, and nothing of the message's text.
+
+`Part` is what msgspec decodes straight from JSON. `read_part` makes the same from a record whose types are not the documented
+ones: numbers as texts, texts as numbers, null anywhere, a status that is a plain text.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+import msgspec
+
+from monitor.routee.text import LONGEST
+from monitor.routee.values import count_of, date_of, number_of, text_of
+
+Id = Annotated[str, msgspec.Meta(max_length=LONGEST)]
+Count = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
+
+SMALLEST_HASH: Final = 65_536
+"""The number of a part is smaller; keys from it on are hashes of an smsId."""
+
+
+class Unreadable(ValueError):
+    """A record that cannot be taken; the text says why and quotes nothing private."""
+
+
+class Reason(msgspec.Struct, gc=False):
+    """Why a part has its status."""
+
+    detailedStatus: str | None = None  # noqa: N815 - Routee's name
+
+
+class Status(msgspec.Struct, gc=False):
+    """A status report; callbacks say ``name`` and ``updatedDate``."""
+
+    status: str | None = None
+    date: str | None = None
+    reason: Reason | None = None
+    name: str | None = None
+    updatedDate: str | None = None  # noqa: N815 - Routee's name
+
+
+class Part(msgspec.Struct, gc=False, rename={"from_": "from"}):
+    """One SMS part, with Routee's names."""
+
+    status: Status
+    smsId: Id | None = None  # noqa: N815 - Routee's name, as all below
+    messageId: Id | None = None  # noqa: N815
+    to: str | None = None
+    from_: str | None = None
+    groups: list[str] | None = None
+    country: str | None = None
+    operator: str | None = None
+    applicationName: str | None = None  # noqa: N815
+    campaignName: str | None = None  # noqa: N815
+    campaign: str | None = None
+    campaignTrackingId: str | None = None  # noqa: N815
+    originatingService: str | None = None  # noqa: N815
+    latency: float | None = None
+    parts: Count | None = None
+    part: Count | None = None
+    price: float | None = None
+    label: str | None = None
+    direction: str | None = None
+    receivedDate: str | None = None  # noqa: N815
+
+    @property
+    def date(self) -> str:
+        """The date of the status as written; an inbound part may only say when it was received."""
+        return self.status.date or self.status.updatedDate or self.receivedDate or ""
+
+    @property
+    def number(self) -> int | None:
+        """Which part of its message it is, where that is known."""
+        if self.part is not None and 0 <= self.part < SMALLEST_HASH:
+            return self.part
+        return 1 if (self.parts or 1) <= 1 else None
+
+
+def complaint(part: Part) -> str | None:
+    """Why a part cannot be told from others or has no status, in words; None where all is well. Dates are judged elsewhere."""
+    if not (part.messageId or part.smsId):
+        return "it has neither messageId nor smsId"
+    if not (part.status.status or part.status.name):
+        return "it has no status"
+    if not part.smsId and part.number is None:
+        return "it is one of several parts, but has neither part nor smsId"
+    return None
+
+
+def read_part(record: object) -> Part:
+    """The part that ``record`` (parsed JSON) means. Raises Unreadable."""
+    if not isinstance(record, Mapping):
+        raise Unreadable("it is not an object")
+    texts = {name: text_of(record.get(name)) for name in _TEXTS}
+    return Part(
+        status=_status(record),
+        smsId=_id(record, "smsId"),
+        messageId=_id(record, "messageId"),
+        from_=text_of(record.get("from")),
+        groups=_groups(record.get("groups")),
+        latency=number_of(record.get("latency")),
+        price=number_of(record.get("price")),
+        parts=count_of(record.get("parts")),
+        part=count_of(record.get("part")),
+        receivedDate=date_of(record.get("receivedDate")),
+        **texts,
+    )
+
+
+_TEXTS = (
+    "to",
+    "country",
+    "operator",
+    "applicationName",
+    "campaignName",
+    "campaign",
+    "campaignTrackingId",
+    "originatingService",
+    "label",
+    "direction",
+)
+
+
+def _status(record: Mapping[str, object]) -> Status:
+    found = record.get("status")
+    status = found if isinstance(found, Mapping) else record
+    return Status(
+        status=text_of(status.get("status")),
+        name=text_of(status.get("name")) if status is found else None,
+        date=date_of(status.get("date")),
+        updatedDate=date_of(status.get("updatedDate")),
+        reason=_reason(status.get("reason")),
+    )
+
+
+def _reason(value: object) -> Reason | None:
+    if isinstance(value, Mapping):
+        return Reason(text_of(value.get("detailedStatus")))
+    return Reason(text_of(value))
+
+
+def _id(record: Mapping[str, object], name: str) -> str | None:
+    value = text_of(record.get(name))
+    if value is not None and len(value) > LONGEST:
+        raise Unreadable(f"its {name} is longer than {LONGEST} characters")
+    return value
+
+
+def _groups(value: object) -> list[str] | None:
+    values = value if isinstance(value, list) else [value]
+    return [text for text in map(text_of, values) if text]

@@ -1,0 +1,188 @@
+"""Routee's pages of messages: JSON bytes → `Page`.
+
+A page is first decoded in one go into the fields that are needed. Where that fails, or a record lacks what is needed, each
+record is read on its own: in one go, else tolerantly, else it is set aside and the page goes on without it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.clock import DAY, Instant, parse_iso
+from monitor.message import Batch
+from monitor.routee.aside import set_aside
+from monitor.routee.columns import batch_of_parts
+from monitor.routee.dates import instants
+from monitor.routee.part import Part, Unreadable, complaint, read_part
+from monitor.routee.question import Page, SetAside
+from monitor.routee.values import count_of
+
+AHEAD: Final = DAY
+"""A status dated further ahead than this is not believed: it would outdate every true report until then."""
+
+EARLIEST: Final = parse_iso("2000-01-01")
+"""Earlier dates (0001-01-01, 1970-01-01) are how some programs write "none"."""
+
+
+class Malformed(ValueError):
+    """An answer is not what was asked for. The text says what is wrong with it and quotes nothing of it."""
+
+
+Record = TypeVar("Record")
+
+
+class _Answer(msgspec.Struct, Generic[Record], gc=False):
+    """A page as it comes: the records, and around them values of which nothing is assumed."""
+
+    content: list[Record]
+    number: object = None
+    totalElements: object = None  # noqa: N815 - Routee's name, as below
+    totalPages: object = None  # noqa: N815
+    last: object = None
+
+
+_PART = msgspec.json.Decoder(Part, strict=False)
+_PARTS = msgspec.json.Decoder(list[Part], strict=False)
+_PAGE = msgspec.json.Decoder(_Answer[Part], strict=False)
+_RAW_PARTS = msgspec.json.Decoder(list[msgspec.Raw])
+_RAW_PAGE = msgspec.json.Decoder(_Answer[msgspec.Raw])
+_UNDECODABLE = (ValueError, RecursionError)
+
+
+def decode_page(body: bytes, now: Instant, number: int = 0) -> Page:
+    """The page in ``body``; ``number`` is the one asked for, used where the answer does not say. Raises Malformed."""
+    try:
+        answer = _PAGE.decode(body)
+        return _page(answer, _at_once(answer.content, now), (), number)
+    except _UNDECODABLE:
+        loose = _loose_page(body)
+        return _page(loose, *_one_by_one(loose.content, now), number)
+
+
+def decode_parts(body: bytes, now: Instant) -> Page:
+    """The parts of one message, which come as a plain list, as one page. Raises Malformed."""
+    try:
+        return _only_page(_at_once(_PARTS.decode(body), now), ())
+    except _UNDECODABLE:
+        return _only_page(*_one_by_one(_loose_parts(body), now))
+
+
+def read_json(body: bytes) -> object:
+    """``body`` as the standard library reads it: NaN, stray bytes and halves of surrogate pairs included. Raises Malformed."""
+    try:
+        return json.loads(body.decode("utf-8-sig", "replace"))
+    except _UNDECODABLE as error:
+        raise Malformed("it is not JSON, or was cut off") from error
+
+
+def _page(answer: _Answer[Record], batch: Batch, asides: tuple[SetAside, ...], asked: int) -> Page:
+    number = count_of(answer.number)
+    number = asked if number is None or number < 0 else number
+    total = count_of(answer.totalElements)
+    if total is None or total < 0:
+        total = len(answer.content)
+    return Page(batch, number, total, _is_last(answer, number), asides)
+
+
+def _is_last(answer: _Answer[Record], number: int) -> bool:
+    """What ``last`` says; without it the number of pages; without that another page is asked for until one is empty."""
+    if isinstance(answer.last, bool):
+        return answer.last
+    if isinstance(answer.last, str) and answer.last.lower() in ("true", "false"):
+        return answer.last.lower() == "true"
+    pages = count_of(answer.totalPages)
+    return not answer.content if pages is None else number + 1 >= pages
+
+
+def _only_page(batch: Batch, asides: tuple[SetAside, ...]) -> Page:
+    return Page(batch, 0, len(batch) + len(asides), True, asides)
+
+
+def _at_once(parts: Sequence[Part], now: Instant) -> Batch:
+    """The batch of parts that are all good. Raises Unreadable where one is not."""
+    dates = instants([part.date for part in parts])
+    if any(map(complaint, parts)) or not _believed(dates, now).all():
+        raise Unreadable("a record is not as it should be")
+    return batch_of_parts(parts, dates)
+
+
+def _one_by_one(records: Sequence[object], now: Instant) -> tuple[Batch, tuple[SetAside, ...]]:
+    """The batch of those records that can be read; the others are set aside."""
+    asides, parts, sources = [], [], []
+    for record in records:
+        try:
+            parts.append(_part(record))
+            sources.append(record)
+        except Unreadable as error:
+            asides.append(set_aside(str(error), _plain(record)))
+    dates = instants([part.date for part in parts])
+    good = _believed(dates, now)
+    bad = np.flatnonzero(~good).tolist()
+    asides += [set_aside(_doubt(parts[i], int(dates[i]), now), _plain(sources[i])) for i in bad]
+    kept = [parts[i] for i in np.flatnonzero(good).tolist()]
+    return batch_of_parts(kept, dates[good]), tuple(asides)
+
+
+def _part(record: object) -> Part:
+    """The part that a record means, with id and status. Raises Unreadable."""
+    try:
+        if not isinstance(record, msgspec.Raw):
+            raise Unreadable("it is already parsed")
+        part = _PART.decode(record)
+    except _UNDECODABLE:
+        part = read_part(_plain(record))
+    if why := complaint(part):
+        raise Unreadable(why)
+    return part
+
+
+def _plain(record: object) -> object:
+    """The record as parsed JSON; None where it is none."""
+    if not isinstance(record, msgspec.Raw):
+        return record
+    try:
+        return read_json(bytes(record))
+    except Malformed:
+        return None
+
+
+def _believed(dates: NDArray[np.int64], now: Instant) -> NDArray[np.bool_]:
+    return (dates >= EARLIEST) & (dates <= now + AHEAD)
+
+
+def _doubt(part: Part, date: Instant, now: Instant) -> str:
+    if not part.date:
+        return "its status has no date"
+    if date > now + AHEAD:
+        return "its status is dated more than a day ahead of this machine's clock"
+    return "the date of its status is unreadable or before the year 2000"
+
+
+def _loose_page(body: bytes) -> _Answer[Any]:
+    """The page with its records undecoded, or parsed by the tolerant reader where even that fails. Raises Malformed."""
+    try:
+        return _RAW_PAGE.decode(body)
+    except _UNDECODABLE:
+        found = read_json(body)
+    if not isinstance(found, Mapping):
+        raise Malformed("it is not a page of messages, but something else in JSON")
+    records = found.get("content")
+    if records is None and "content" in found:
+        records = []  # how an empty page is written by programs that leave out what is empty
+    if not isinstance(records, list):
+        raise Malformed("it is not a page of messages: it has no list named content")
+    return _Answer(records, *(found.get(name) for name in ("number", "totalElements", "totalPages", "last")))
+
+
+def _loose_parts(body: bytes) -> Sequence[object]:
+    try:
+        return _RAW_PARTS.decode(body)
+    except _UNDECODABLE:
+        found = read_json(body)
+    if not isinstance(found, list):
+        raise Malformed("it is not a list of parts")
+    return found

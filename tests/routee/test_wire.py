@@ -1,0 +1,355 @@
+"""Pages of messages: what is read, what is tolerated, what is set aside."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from routee_pages import NOW, body_of, item, status
+
+from monitor.clock import DAY, iso, parse_iso
+from monitor.message import CODED_FIELDS, GROUPS_SEPARATOR, UNKNOWN
+from monitor.routee.part import SMALLEST_HASH
+from monitor.routee.wire import Malformed, decode_page, decode_parts
+
+
+def row(**changed: object) -> dict[str, Any]:
+    """The one part of a page with one record."""
+    (only,) = decode_page(body_of(item(**changed)), NOW).batch.rows()
+    return only
+
+
+def aside(record: object) -> tuple[str, str]:
+    """Why that record was set aside, and what is kept of it; a good record beside it goes on."""
+    page = decode_page(body_of(record, item()), NOW)
+    assert len(page.batch) == 1
+    (only,) = page.asides
+    return only.why, only.record
+
+
+def test_a_documented_record_is_read_in_full() -> None:
+    assert row() == {
+        "messageId": "a6b62347-0000",
+        "part": 1,
+        "parts": 1,
+        "date": parse_iso("2026-11-21T17:07:04Z"),
+        "status": "Undelivered",
+        "detailedStatus": "Unknown Number",
+        "operator": "Cosmote",
+        "country": "GR",
+        "campaign": "Black Friday",
+        "campaignTrackingId": "182d20da-0000",
+        "label": "promo",
+        "from": "Shop",
+        "direction": "Outbound",
+        "applicationName": "app-1",
+        "originatingService": "Sms",
+        "groups": "vip",
+        "to": "+306912345678",
+        "latency": 3.0,
+        "price": 0.045,
+    }
+
+
+def test_the_envelope_says_number_total_and_whether_it_is_the_last() -> None:
+    page = decode_page(body_of(item(), number=2, totalElements=5120, last=False), NOW)
+    assert (page.number, page.total, page.last) == (2, 5120, False)
+
+
+@pytest.mark.parametrize(
+    ("envelope", "last"),
+    [
+        ({"last": "true"}, True),
+        ({"last": "False"}, False),
+        ({"last": None, "totalPages": 1}, True),
+        ({"last": None, "totalPages": "2"}, False),
+        ({"last": None, "totalPages": None}, False),
+    ],
+)
+def test_last_is_found_out_where_it_is_not_plainly_said(envelope: dict[str, object], last: bool) -> None:
+    assert decode_page(body_of(item(), **envelope), NOW).last is last
+
+
+def test_without_last_and_number_of_pages_an_empty_page_is_the_last() -> None:
+    assert decode_page(b'{"content": []}', NOW, number=3).last
+    assert decode_page(b'{"content": []}', NOW, number=3).number == 3
+
+
+def test_numbers_of_the_envelope_may_be_texts() -> None:
+    page = decode_page(body_of(item(), number="1", totalElements="5"), NOW)
+    assert (page.number, page.total) == (1, 5)
+
+
+def test_an_empty_page_is_empty() -> None:
+    page = decode_page(body_of(), NOW)
+    assert (len(page.batch), page.total, page.last, page.asides) == (0, 0, True, ())
+    assert set(page.batch.fields) == set(CODED_FIELDS)
+
+
+def test_missing_and_null_and_empty_fields_are_unknown() -> None:
+    needed = {"messageId": "m", "status": {"status": "Sent", "date": "2026-11-21T17:00:00Z"}}
+    names = set(item()) - {"messageId", "status", "body"}
+    for lacking in (needed, needed | dict.fromkeys(names), needed | dict.fromkeys(names, "")):
+        (found,) = decode_page(body_of(lacking), NOW).batch.rows()
+        assert {found[name] for name in (*CODED_FIELDS, "to") if name != "status"} == {UNKNOWN}
+        assert (found["part"], found["parts"], found["latency"], found["price"]) == (1, 1, None, None)
+
+
+def test_the_campaign_comes_under_either_name() -> None:
+    assert row(campaignName=None, campaign="Spring")["campaign"] == "Spring"
+    assert row(campaignName="", campaign="Spring")["campaign"] == "Spring"
+    assert row(campaignName=None, campaign=True)["campaign"] == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("given_as", "read_as"),
+    [
+        ("+306912345678", "+306912345678"),
+        ("306912345678", "+306912345678"),
+        (306912345678, "+306912345678"),
+        ("Shop", "Shop"),
+        ("00306912345678", "+00306912345678"),
+    ],
+)
+def test_recipients_get_their_plus(given_as: object, read_as: str) -> None:
+    assert row(to=given_as)["to"] == read_as
+
+
+def test_a_missing_message_id_is_replaced_by_the_sms_id() -> None:
+    assert row(messageId=None)["messageId"] == "b6ba5647-0000"
+    assert row(messageId="")["messageId"] == "b6ba5647-0000"
+
+
+def test_an_unknown_status_is_data() -> None:
+    assert row(status=status("Parked"))["status"] == "Parked"
+
+
+def test_callbacks_spellings_of_a_status_are_read() -> None:
+    found = row(status={"name": "Failed", "updatedDate": "2026-11-21T17:00:00Z"}, message="text", body=None)
+    assert (found["status"], found["date"]) == ("Failed", parse_iso("2026-11-21T17:00:00Z"))
+
+
+def test_an_inbound_message_may_only_say_when_it_was_received() -> None:
+    received = row(status={"status": "Delivered"}, direction="Inbound", receivedDate="2026-11-21T17:00:00Z")
+    assert iso(received["date"]) == "2026-11-21T17:00:00Z"
+
+
+def test_numbers_may_be_texts_and_texts_numbers() -> None:
+    found = row(price="0.045", latency="3", parts="2", part="2", label=12, operator=7.5, **{"from": 30210})
+    assert (found["price"], found["latency"], found["parts"], found["part"]) == (0.045, 3.0, 2, 2)
+    assert (found["label"], found["operator"], found["from"]) == ("12", "7.5", "30210")
+
+
+@pytest.mark.parametrize("amount", [-1, "-0.5", float("nan"), float("inf"), "Infinity", "abc", True, [], {}, 10**400])
+def test_amounts_that_make_no_sense_are_not_given(amount: object) -> None:
+    found = row(price=amount, latency=amount)
+    assert (found["price"], found["latency"]) == (None, None)
+
+
+@pytest.mark.parametrize("reason", [None, "Expired", {"detailedStatus": "Expired"}, {"description": "x"}, [], 5])
+def test_a_reason_may_have_any_shape(reason: object) -> None:
+    expected = {"Expired": "Expired", 5: "5"}.get(str(reason) if isinstance(reason, str) else 5 if reason == 5 else "")
+    if isinstance(reason, dict) and "detailedStatus" in reason:
+        expected = "Expired"
+    assert row(status=status(reason=reason))["detailedStatus"] == (expected or UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("groups", "read_as"),
+    [
+        (["vip", "gold"], f"vip{GROUPS_SEPARATOR}gold"),
+        ("vip", "vip"),
+        ([], UNKNOWN),
+        (["", None, "vip", 7], f"vip{GROUPS_SEPARATOR}7"),
+        (["a", ""], "a"),
+        ([""], UNKNOWN),
+        ([f"a{GROUPS_SEPARATOR}b"], "a\ufffdb"),
+        ({"a": 1}, UNKNOWN),
+    ],
+)
+def test_groups_are_joined(groups: object, read_as: str) -> None:
+    assert row(groups=groups)["groups"] == read_as
+
+
+def test_many_groups_are_cut_between_groups() -> None:
+    names = [f"group-{n:04}" for n in range(500)]
+    kept = row(groups=names)["groups"].split(GROUPS_SEPARATOR)
+    assert kept == names[: len(kept)]
+    assert 50 < len(kept) < 500
+
+
+def test_values_are_cut_and_freed_of_control_characters() -> None:
+    assert row(label="a" * 1000)["label"] == "a" * 256
+    assert row(label="one\ntwo\x00\u202e\x85")["label"] == "one\ufffdtwo\ufffd\ufffd\ufffd"
+    assert row(label="Ελλάδα\u00a0– ναι")["label"] == "Ελλάδα\u00a0– ναι"
+    assert row(to="+30\n69")["to"] == "+30\ufffd69"
+
+
+def test_halves_of_surrogate_pairs_and_stray_bytes_do_no_harm() -> None:
+    assert row(label="x\ud800y")["label"] == "x\ufffdy"
+    broken = body_of(item(label="MARK")).replace(b"MARK", b"a\xffb")
+    assert decode_page(broken, NOW).batch.fields["label"] == ["a\ufffdb"]
+
+
+def test_a_part_is_known_by_its_number_else_by_its_sms_id() -> None:
+    assert row(parts=3, part=2)["part"] == 2
+    assert row(parts=3, part=None)["part"] >= SMALLEST_HASH
+    assert row(parts=3, part=None)["part"] == row(parts=3, part=None, label="other")["part"]
+    assert row(parts=3, part=None)["part"] != row(parts=3, part=None, smsId="another")["part"]
+    assert row(parts=None, part=None)["part"] == 1
+    assert row(parts=1, part=-4)["part"] == 1
+
+
+@pytest.mark.parametrize("count", [-5, 0, 10**12, -(10**12), "9" * 30, 2.5, float("nan")])
+def test_parts_stay_in_range(count: object) -> None:
+    found = row(parts=count, part=count)
+    assert 1 <= found["parts"] < 2**31
+    assert 0 <= found["part"] < 2**31
+
+
+def test_a_record_without_any_id_is_set_aside_with_recipient_masked_and_without_body() -> None:
+    why, record = aside(item(messageId=None, smsId=None))
+    assert why == "it has neither messageId nor smsId"
+    assert json.loads(record)["to"] == "+30691•••••78"
+    assert json.loads(record)["body"] == "…"
+    assert "1234 " not in record
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"status": None}, "no status"),
+        ({"status": {}}, "no status"),
+        ({"status": {"date": "2026-11-21T17:00:00Z"}}, "no status"),
+        ({"status": {"status": "Sent"}}, "no date"),
+        ({"status": {"status": "Sent", "date": None}}, "no date"),
+        ({"status": status(date="yesterday")}, "unreadable"),
+        ({"status": status(date="0001-01-01T00:00:00Z")}, "before the year 2000"),
+        ({"status": status(date=iso(NOW + 2 * DAY))}, "ahead"),
+        ({"parts": 3, "part": None, "smsId": None}, "one of several parts"),
+        ({"messageId": "x" * 300}, "longer than 256"),
+    ],
+)
+def test_a_record_that_lacks_what_is_needed_is_set_aside(changed: dict[str, object], why: str) -> None:
+    assert why in aside(item(**changed))[0]
+
+
+@pytest.mark.parametrize("record", [None, 5, "+306912345678 hello", [], ["+306912345678"], True, 1.5])
+def test_what_is_no_object_is_set_aside_by_its_kind_only(record: object) -> None:
+    why, text = aside(record)
+    assert why == "it is not an object"
+    assert "69123" not in text
+
+
+def test_numbers_and_bodies_anywhere_in_a_record_set_aside_are_hidden() -> None:
+    hidden = {"status": None, "to": 306912345678, "message": "secret", "from": "+306955555555"}
+    nested = {"extra": {"to": ["306977777777"], "text": "secret", "+306988888888": "see 306966666666"}}
+    record = aside(item(**hidden) | nested)[1]
+    assert "secret" not in record
+    for middle in ("12345", "55555", "77777", "66666", "88888"):
+        assert middle not in record
+
+
+def test_what_is_kept_of_a_record_is_bounded() -> None:
+    assert len(aside(item(status=None, label="x" * 5000))[1]) == 500
+    deep: dict[str, object] = {}
+    for _ in range(100):
+        deep = {"deeper": deep}
+    assert len(aside(item(status=None) | deep)[1]) <= 500
+
+
+def test_one_bad_record_does_not_change_how_the_others_are_read() -> None:
+    records = [item(messageId=f"m{n}", part=n % 3 + 1, parts=3, label=None if n % 2 else "x") for n in range(50)]
+    alone = decode_page(body_of(*records), NOW)
+    beside = decode_page(body_of(5, *records), NOW)
+    assert list(alone.batch.rows()) == list(beside.batch.rows())
+    assert len(beside.asides) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"5",
+        b'"text"',
+        b"<html></html>",
+        b'{"content": 5}',
+        b'{"content": {}}',
+        b'{"code": "400005000"}',
+        body_of(item())[:-40],
+        b"\xff\xfe\x00",
+        b"[" * 100_000,
+        b'{"content":' + b"[" * 100_000,
+    ],
+)
+def test_an_answer_that_is_no_page_is_malformed(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        decode_page(body, NOW)
+
+
+def test_a_page_without_content_but_null_is_empty() -> None:
+    assert len(decode_page(b'{"content": null, "totalElements": 0, "last": true}', NOW).batch) == 0
+
+
+def test_a_byte_order_mark_is_forgiven() -> None:
+    assert len(decode_page(b"\xef\xbb\xbf" + body_of(item()), NOW).batch) == 1
+
+
+def test_single_tracking_is_a_list_of_parts() -> None:
+    parts = [item(part=n, parts=2, campaignName=None, campaign="Spring") for n in (1, 2)]
+    page = decode_parts(json.dumps([*parts, 7]).encode(), NOW)
+    assert list(page.batch.key) == [1, 2]
+    assert (page.batch.fields["campaign"], page.last, len(page.asides)) == (["Spring"] * 2, True, 1)
+    assert len(decode_parts(json.dumps(parts).encode(), NOW).batch) == 2
+    for wrong in (b"{}", b"5", b"", b"[{"):
+        with pytest.raises(Malformed):
+            decode_parts(wrong, NOW)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+known_names = sorted([*item(), "campaign", "receivedDate"])
+odd_statuses = json_values | st.dictionaries(
+    st.sampled_from(["status", "date", "reason", "name", "updatedDate"]),
+    json_values | st.just("2026-11-21T17:00:00.5+0200"),
+)
+odd_records = json_values | st.fixed_dictionaries(
+    {}, optional={name: odd_statuses if name == "status" else json_values for name in known_names}
+).map(lambda changed: item() | changed)
+
+
+@given(
+    st.lists(odd_records, max_size=4),
+    st.dictionaries(st.sampled_from(["number", "totalElements", "last", "totalPages"]), json_values),
+)
+def test_every_record_is_either_read_or_set_aside(records: list[object], envelope: dict[str, object]) -> None:
+    page = decode_page(body_of(*records, **envelope), NOW)
+    batch = page.batch
+    assert len(batch) + len(page.asides) == len(records)
+    assert page.number >= 0
+    assert page.total >= 0
+    assert all(len(column) == len(batch) for column in (batch.recipient, batch.key, *batch.fields.values()))
+    assert ((batch.key >= 0) & (batch.key < 2**31) & (batch.parts >= 1) & (batch.parts < 2**31)).all()
+    assert not np.any(batch.latency < 0)
+    for name in set(CODED_FIELDS) - {"groups"}:
+        for value in batch.fields[name]:
+            assert value
+            assert len(value) <= 256
+            assert value.encode()
+    for kept in page.asides:
+        assert len(kept.record.encode()) <= 2000
+
+
+@given(st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
+def test_no_body_raises_anything_but_malformed(body: bytes) -> None:
+    for decode in (decode_page, decode_parts):
+        with suppress(Malformed):
+            decode(body, NOW)
