@@ -6,11 +6,10 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from store_samples import cursor
-
 from monitor.errors import StoreError
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import open_sqlite
+from tests.store.store_samples import cursor
 
 unlimited = resource.RLIM_INFINITY
 big = Commit(cursors=[cursor()], journal=[("main", bytes(5_000_000))])

@@ -13,10 +13,9 @@ from contextlib import closing
 from itertools import count
 from pathlib import Path
 
-from store_samples import NOW, alert, cursor, group, notification, transition
-
 from monitor.store.protocol import Commit, Pending
 from monitor.store.sqlite import open_sqlite
+from tests.store.store_samples import NOW, alert, cursor, group, notification, transition
 
 
 def write(path: Path, out: int) -> None:

@@ -11,13 +11,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from store_samples import alert, cursor, enqueue, notification
 
 from monitor.clock import MILLISECOND
 from monitor.errors import StoreError
 from monitor.store.migrate import APPLICATION_ID, migrations
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import SqliteStore, open_sqlite
+from tests.store.store_samples import alert, cursor, enqueue, notification
 
 HERE = Path(__file__).parent
 

@@ -5,12 +5,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from store_samples import NOW, alert, cursor, enqueue, group, keys, notification, transition
 
 from monitor.clock import SECOND
 from monitor.errors import StoreError
 from monitor.store.protocol import ASIDE_LENGTH, ASIDES_KEPT, SUPERSEDED, Aside, Commit, Entry, Loaded, Pending, Store
 from monitor.store.sqlite import open_sqlite
+from tests.store.store_samples import NOW, alert, cursor, enqueue, group, keys, notification, transition
 
 Opener = Callable[[], Store]
 

@@ -1,0 +1,88 @@
+"""The handle of a running delivery: what others may ask and tell it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, Protocol
+
+import trio
+
+from monitor.clock import Clock, Duration, Instant
+
+
+class Observer(Protocol):
+    """Who counts the tries."""
+
+    def notification(
+        self, receiver: str, channel: str, outcome: Literal["sent", "retry", "rejected"], seconds: float
+    ) -> None:
+        """One try has ended so, after so many seconds."""
+
+
+class Unobserved:
+    """Counts nothing."""
+
+    def notification(
+        self, receiver: str, channel: str, outcome: Literal["sent", "retry", "rejected"], seconds: float
+    ) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A channel that has taken nothing since its first failure at ``since``; ``why`` is the latest reason."""
+
+    since: Instant
+    why: str
+
+
+class Outbox:
+    """``failing`` has the channels (receiver, channel) whose last try did not succeed."""
+
+    def __init__(self) -> None:
+        self.failing: dict[tuple[str, str], Failing] = {}
+        self.stopped = trio.Event()
+        self._bell = trio.Event()
+
+    def wake(self) -> None:
+        """Notifications were committed: look now."""
+        self._bell.set()
+        self._bell = trio.Event()
+
+    def stop(self) -> None:
+        """Begin nothing more; what is under way has the grace period to end. `deliver` then returns."""
+        self.stopped.set()
+        self.wake()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self.stopped.is_set()
+
+    @property
+    def bell(self) -> trio.Event:
+        """Set at the next `wake` or `stop`. Take it before looking into the store: then no ring is missed."""
+        return self._bell
+
+    async def pause(self, clock: Clock, duration: Duration) -> None:
+        """Wait that long, or until `stop`."""
+        await _first(self.stopped.wait, partial(clock.sleep, duration))
+
+    async def rest(self, bell: trio.Event, clock: Clock, duration: Duration | None) -> None:
+        """Wait that long (None: however long) or until ``bell``."""
+        if duration is None:
+            await bell.wait()
+        else:
+            await _first(bell.wait, partial(clock.sleep, duration))
+
+
+async def _first(*waits: Callable[[], Awaitable[object]]) -> None:
+    """Until the first of them is over."""
+    async with trio.open_nursery() as nursery:
+
+        async def race(wait: Callable[[], Awaitable[object]]) -> None:
+            await wait()
+            nursery.cancel_scope.cancel()
+
+        for wait in waits:
+            nursery.start_soon(race, wait)

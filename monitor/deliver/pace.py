@@ -1,0 +1,59 @@
+"""When a channel that does not take something is tried again: pure, with the randomness handed in.
+
+A failure is first of all the channel's: nothing goes there until a pause is over, and the pauses grow with the number of
+*different* notifications that failed since one got through. It may also be the notification's own (a receiver that answers
+500 to this one alone), so each also waits for itself, longer every time, and cannot hold up the others for more than a second.
+When a channel that refused several takes one again, those that failed meanwhile are tried at once, each once.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from monitor.clock import HOUR, MINUTE, SECOND, Duration, Instant
+from monitor.store.protocol import Parcel
+
+FIRST_WAIT: Final = SECOND
+LONGEST_WAIT: Final = 5 * MINUTE
+LONGEST_ASKED: Final = HOUR
+"""A wait that the other side asks for (Retry-After) is honoured up to here."""
+
+
+def backoff(failures: int, jitter: Callable[[], float]) -> Duration:
+    """The wait after so many failures (from 1): evenly anywhere between none and 1 s, 2 s, 4 s … 5 min ("full jitter")."""
+    longest = min(LONGEST_WAIT, FIRST_WAIT << min(failures - 1, 20))
+    return round(longest * jitter())
+
+
+class Pace:
+    """What is remembered of one channel's failures while the process lives. ``jitter`` gives numbers between 0 and 1."""
+
+    def __init__(self, jitter: Callable[[], float]) -> None:
+        self._jitter = jitter
+        self._failed: set[int] = set()
+        self._hurried: set[int] = set()
+        self._patient: set[int] = set()
+
+    def due_at(self, parcel: Parcel, now: Instant) -> Instant:
+        """When it may be tried, ``now`` at the earliest. A time further ahead than any wait means that the clock was set back: now."""
+        if parcel.id in self._hurried or parcel.next_at > now + LONGEST_ASKED:
+            return now
+        return max(parcel.next_at, now)
+
+    def failed(self, parcel: Parcel, asked: Duration | None) -> tuple[Duration, Duration]:
+        """How long this parcel waits, and how long the whole channel does. ``asked``: what the other side asked for."""
+        self._failed.add(parcel.id)
+        if parcel.id in self._hurried:
+            self._hurried.discard(parcel.id)
+            self._patient.add(parcel.id)
+        if asked is not None and asked >= FIRST_WAIT:
+            return (min(asked, LONGEST_ASKED),) * 2
+        # Less than a second, 0 above all, would be an invitation to hammer.
+        return backoff(parcel.attempts + 1, self._jitter), backoff(len(self._failed), self._jitter)
+
+    def answered(self, parcel: Parcel) -> None:
+        """The channel took it, or said that it never will: it is there."""
+        for known in (self._failed, self._hurried, self._patient):
+            known.discard(parcel.id)
+        if len(self._failed) > 1:
+            self._hurried |= self._failed - self._patient
+        self._failed.clear()

@@ -1,0 +1,189 @@
+"""One channel of one receiver: what waits for it, sent in order, and what came of it, written down."""
+
+import logging
+import random
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import PurePath
+from typing import Final, Literal, assert_never
+
+import trio
+
+from monitor.clock import SECOND, Clock, Duration, format_duration
+from monitor.deliver.outbox import Failing, Observer, Outbox
+from monitor.deliver.pace import Pace, backoff
+from monitor.errors import StoreError
+from monitor.notify.outcome import Notifier, Outcome, Rejected, Retry, Sent
+from monitor.store.protocol import SUPERSEDED, Parcel
+from monitor.store.thread import StoreFront
+
+SEND_LIMIT: Final = 60.0
+"""Seconds after which a send counts as failed, should the notifier's own limit not hold."""
+
+_BATCH: Final = 16
+"""So many episodes are looked up at once: few, so that what is new does not wait behind a long list."""
+
+_SHORTEST_WAIT: Final = SECOND // 10
+"""Between two tries of a store that is in trouble."""
+
+log = logging.getLogger("monitor.deliver")
+_jitter = random.SystemRandom().random
+
+
+@dataclass(slots=True)
+class Sender:
+    """Everything that one channel's task needs; see `monitor.deliver` for what it promises."""
+
+    outbox: Outbox
+    store: StoreFront
+    clock: Clock
+    observer: Observer
+    receiver: str
+    channel: str
+    notifier: Notifier
+    pace: Pace = field(default_factory=lambda: Pace(_jitter))
+
+    async def run(self) -> None:
+        """Send until the outbox stops. Raises nothing: the store's troubles are logged and waited out."""
+        troubles = 0
+        while not self.outbox.stopping:
+            try:
+                await self._look()
+                troubles = 0
+            except StoreError as error:
+                troubles += 1
+                log.error("Notifications to %s %s are held up: %s", self.receiver, self.channel, error)
+                await self.outbox.pause(self.clock, backoff(troubles, _jitter))
+
+    async def _look(self) -> None:
+        """Send what is due, or wait for something to be."""
+        bell = self.outbox.bell
+        heads = await self.store.heads(self.receiver, self.channel, _BATCH)
+        now = self.clock.now()
+        due_at = [self.pace.due_at(parcel, now) for parcel in heads]
+        due = [parcel for parcel, at in zip(heads, due_at, strict=True) if at <= now]
+        if due:
+            await self._send_in_turn(due)
+        elif not self.outbox.stopping:
+            await self.outbox.rest(bell, self.clock, min(due_at) - now if due_at else None)
+
+    async def _send_in_turn(self, due: list[Parcel]) -> None:
+        for parcel in due:
+            if self.outbox.stopping:
+                return
+            pause = await self._handle(parcel)
+            if pause is not None:
+                await self.outbox.pause(self.clock, pause)
+                return
+
+    async def _handle(self, parcel: Parcel) -> Duration | None:
+        """Send one parcel and write down what came of it; gives how long the channel has to pause if it failed."""
+        if await self._superseded(parcel):
+            return None
+        previous = await self.store.receipt(self.receiver, self.channel, parcel.notification.episode)
+        outcome = await self._send(parcel, previous)
+        match outcome:
+            case Sent():
+                await self._took(parcel, outcome)
+            case Rejected():
+                await self._refused(parcel, outcome)
+            case Retry():
+                return await self._failed(parcel, outcome)
+            case _:
+                assert_never(outcome)
+        return None
+
+    async def _superseded(self, parcel: Parcel) -> bool:
+        """A repeat says nothing that a newer notification of its episode does not say better."""
+        if parcel.notification.reason != "repeat":
+            return False
+        newer = await self.store.successor(parcel.id)
+        if newer is None:
+            return False
+        await self._write_down(parcel, partial(self.store.sent, parcel.id, {SUPERSEDED: newer}, self.clock.now()))
+        log.info("Notification %s was skipped: %s says more", self._name(parcel), newer)
+        return True
+
+    async def _send(self, parcel: Parcel, previous: dict[str, str] | None) -> Outcome:
+        began = trio.current_time()
+        try:
+            with trio.fail_after(SEND_LIMIT):
+                outcome = await self.notifier.send(parcel.notification, previous)
+        except trio.TooSlowError:
+            outcome = Retry(f"no answer within {SEND_LIMIT:.0f} s")
+        # Whatever a notifier did not foresee must not end the telling: it is a failure to be tried again.
+        except Exception as error:  # noqa: BLE001
+            outcome = Retry(f"the channel failed unexpectedly ({_where(error)}); please report this")
+        seconds = trio.current_time() - began
+        self.observer.notification(self.receiver, self.channel, _word(outcome), seconds)
+        return outcome
+
+    async def _took(self, parcel: Parcel, sent: Sent) -> None:
+        self.outbox.failing.pop((self.receiver, self.channel), None)
+        await self._write_down(parcel, partial(self.store.sent, parcel.id, sent.receipt, self.clock.now()))
+        self.pace.answered(parcel)
+        log.info("Notification %s was sent (%s)", self._name(parcel), parcel.notification.reason)
+
+    async def _refused(self, parcel: Parcel, rejected: Rejected) -> None:
+        self._mark_failing(rejected.why)
+        await self._write_down(parcel, partial(self.store.rejected, parcel.id, rejected.why, self.clock.now()))
+        self.pace.answered(parcel)
+        log.error("Notification %s can never be sent: %s", self._name(parcel), rejected.why)
+
+    async def _failed(self, parcel: Parcel, retry: Retry) -> Duration:
+        self._mark_failing(retry.why)
+        wait, pause = self.pace.failed(parcel, retry.after)
+        next_at = self.clock.now() + wait
+        await self._write_down(parcel, partial(self.store.postponed, parcel.id, retry.why, next_at))
+        after = format_duration(wait)
+        log.warning("Notification %s failed, tried again after %s: %s", self._name(parcel), after, retry.why)
+        return pause
+
+    def _mark_failing(self, why: str) -> None:
+        known = self.outbox.failing.get((self.receiver, self.channel))
+        since = known.since if known else self.clock.now()
+        self.outbox.failing[self.receiver, self.channel] = Failing(since, why)
+
+    async def _write_down(self, parcel: Parcel, write: Callable[[], Awaitable[None]]) -> None:
+        """Until the store takes it: nothing more is sent to this channel meanwhile, above all not the same again."""
+        troubles = 0
+        while not await self._written(parcel, write):
+            troubles += 1
+            try:
+                await self.clock.sleep(backoff(troubles, _jitter) + _SHORTEST_WAIT)
+            except trio.Cancelled:
+                log.error("Notification %s may be sent again at the next start", self._name(parcel))
+                raise
+
+    async def _written(self, parcel: Parcel, write: Callable[[], Awaitable[None]]) -> bool:
+        try:
+            with trio.CancelScope(shield=True):
+                await write()
+        except StoreError as error:
+            log.error("What became of notification %s cannot be written down: %s", self._name(parcel), error)
+            return False
+        return True
+
+    def _name(self, parcel: Parcel) -> str:
+        return f"{parcel.notification.key} to {self.receiver} {self.channel}"
+
+
+def _word(outcome: Outcome) -> Literal["sent", "retry", "rejected"]:
+    match outcome:
+        case Sent():
+            return "sent"
+        case Retry():
+            return "retry"
+        case Rejected():
+            return "rejected"
+        case _:
+            assert_never(outcome)
+
+
+def _where(error: Exception) -> str:
+    """The error's type and place; its text is left out, because it may carry an address with a secret in it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return type(error).__name__ + place

@@ -1,0 +1,19 @@
+"""A store's front without the thread: for tests under virtual time, which would jump while a thread works."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import trio
+
+from monitor.store.protocol import Store
+from monitor.store.thread import StoreFront
+
+T = TypeVar("T")
+
+
+class InlineStoreFront(StoreFront):
+    """Runs each call at once, in the event loop."""
+
+    async def run(self, call: Callable[[Store], T]) -> T:
+        await trio.lowlevel.checkpoint()
+        return call(self._store)

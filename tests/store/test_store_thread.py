@@ -1,0 +1,76 @@
+"""The store's front for trio tasks."""
+
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import trio
+
+from monitor.errors import StoreError
+from monitor.store.protocol import Commit, Pending, Store
+from monitor.store.sqlite import open_sqlite
+from monitor.store.thread import StoreFront
+from tests.store.store_samples import cursor, notification
+
+
+async def test_calls_run_one_at_a_time_outside_the_event_loop(tmp_path: Path) -> None:
+    with closing(open_sqlite(tmp_path / "monitor.db")) as store:
+        front, inside, most, threads = StoreFront(store), 0, 0, set()
+
+        def call(store: Store) -> None:
+            nonlocal inside, most
+            inside += 1
+            most = max(most, inside)
+            threads.add(threading.get_ident())
+            store.counts()
+            inside -= 1
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(20):
+                nursery.start_soon(front.run, call)
+        assert most == 1
+        assert threading.get_ident() not in threads
+
+
+async def test_every_call_of_the_daemon_goes_through(tmp_path: Path) -> None:
+    front = StoreFront(open_sqlite(tmp_path / "monitor.db"))
+    [sequence] = await front.commit(
+        Commit(
+            journal=[("main", b"x")],
+            cursors=[cursor()],
+            outbox=[Pending("slack/0", notification(key)) for key in ("k1", "k2", "k3")],
+        )
+    )
+    assert await front.run(lambda store: list(store.journal("main"))) == [(sequence, b"x")]
+    assert (await front.load()).cursors == [cursor()]
+    assert (await front.entries("main"), await front.transitions(), await front.asides()) == ([], [], [])
+    [head] = await front.heads("ops", "slack/0", 5)
+    assert await front.successor(head.id) == "k2"
+    await front.postponed(head.id, "503", 1)
+    await front.sent(head.id, {"ts": "1"}, 2)
+    await front.rejected(head.id + 1, "never", 2)
+    assert await front.receipt("ops", "slack/0", "e1") == {"ts": "1"}
+    assert [parcel.state for parcel in await front.parcels()] == ["waiting", "dead", "sent"]
+    assert (await front.backlog())["ops", "slack/0"][0] == 1
+    await front.prune(3)
+    assert (await front.counts())["dead"] == 0
+    assert len(await front.secret("recipients")) == 32
+    await front.close()
+    with pytest.raises(StoreError, match="closed"):
+        await front.load()
+
+
+async def test_a_call_that_has_begun_is_finished_although_its_task_is_cancelled(tmp_path: Path) -> None:
+    with closing(open_sqlite(tmp_path / "monitor.db")) as store:
+        front, begun = StoreFront(store), threading.Event()
+        with trio.CancelScope() as scope:
+
+            def write(store: Store) -> list[int]:
+                begun.set()
+                trio.from_thread.run_sync(scope.cancel)
+                return store.commit(Commit(journal=[("main", b"x")]))
+
+            assert await front.run(write) == [1]
+        assert begun.is_set()
+        assert list(store.journal("main")) == [(1, b"x")]
