@@ -34,8 +34,12 @@ class Campaign:
 
     def expected(self, start: Instant, end: Instant) -> float:
         """Messages to be expected between two instants."""
-        overlap = min(end, self.start + self.duration) - max(start, self.start)
-        return max(overlap, 0) / self.duration * self.recipients
+        low, high = self.within(start, end)
+        return max(high - low, 0) / self.duration * self.recipients
+
+    def within(self, start: Instant, end: Instant) -> tuple[Instant, Instant]:
+        """The part of a span in which the campaign sends; it ends before it starts where there is none."""
+        return max(start, self.start), min(end, self.start + self.duration)
 
 
 def new_stream(rng: np.random.Generator, number: int) -> Stream:

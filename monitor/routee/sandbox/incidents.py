@@ -1,6 +1,6 @@
 """Incidents on cue: what goes wrong, for whom, from when to when, and what that does to the messages drawn meanwhile.
 
-An incident concerns messages created while it lasts, from the next drawn span on (at most ten seconds after it was started).
+An incident concerns the messages that are created while it lasts.
 """
 
 from collections.abc import Callable
@@ -92,7 +92,7 @@ def new_incident(number: int, kind: str, start: Instant, end: Instant, what: dic
 
 
 def apply(incidents: list[Incident], rows: Rows, known: Tables, seed: int) -> Rows:
-    """The rows as the incidents leave them. Each incident has its own luck: without it all else is as before."""
+    """The rows as the incidents leave them. Each has luck of its own, so that what it does not hit is as it would be without it."""
     for incident in incidents:
         if not len(rows) or rows.created[0] >= incident.end or rows.created[-1] < incident.start:
             continue

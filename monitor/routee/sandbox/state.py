@@ -70,6 +70,8 @@ class Sandbox:
         self._still_until: Instant | None = None
         self._selections: dict[Search, Ints] = {}
         self._drawn = clock.now() // TICK * TICK
+        self._span = (self._drawn, self._drawn)
+        self._coming = Rows.empty()
         self._backfill(history, messages)
 
     # time
@@ -84,9 +86,14 @@ class Sandbox:
         while self._live and self._drawn <= now:
             block_end = self._drawn + BLOCK
             whole = self._drawn % BLOCK == 0 and now >= block_end
-            end = block_end if whole else self._drawn + TICK
-            self._take_in(self.model.draw(self._drawn, end))
-            self._drawn = end
+            self._take_in(self._coming)
+            self._span = (self._drawn, block_end if whole else self._drawn + TICK)
+            self._coming = self._draw()
+            self._drawn = self._span[1]
+        arrived = int(np.searchsorted(self._coming.created, now, "right"))
+        if arrived:
+            self._take_in(self._coming.take(slice(0, arrived)))
+            self._coming = self._coming.take(slice(arrived, None))
         return now
 
     # what is there
@@ -175,7 +182,8 @@ class Sandbox:
 
     def start_incident(self, kind: str, *, at: Duration = 0, for_: Duration | None = None, **what: Any) -> Incident:
         """Start an incident ``at`` from now, for so long or until it is ended. ``what``: see `incidents.Incident`. Raises ValueError."""
-        start = self.advance() + at
+        now = self.advance()
+        start = now + at
         end = NEVER if for_ is None else start + for_
         incident = incidents.new_incident(len(self.incidents) + 1, kind, start, end, what)
         if incident.kind == "failing_campaign" and incident.campaign is None:
@@ -183,6 +191,7 @@ class Sandbox:
             self.model.launched.append(campaign)
             incident = replace(incident, campaign=campaign.stream.tracking_id)
         self.incidents.append(incident)
+        self._draw_again(now)
         return incident
 
     def end_incident(self, number: int) -> Incident:
@@ -192,6 +201,7 @@ class Sandbox:
             if incident.id == number:
                 ended = replace(incident, end=min(incident.end, now), start=min(incident.start, now))
                 self.incidents[place] = ended
+                self._draw_again(now)
                 return ended
         raise KeyError(f"There is no incident {number}")
 
@@ -220,8 +230,17 @@ class Sandbox:
         for (start, length), each in zip(spans, counts, strict=True):
             self._take_in(self.model.draw(start, start + length, each))
 
+    def _draw(self) -> Rows:
+        """The traffic of the span that time has reached, as the incidents make it."""
+        return incidents.apply(self.incidents, self.model.draw(*self._span), self.known, self.seed)
+
+    def _draw_again(self, now: Instant) -> None:
+        """Let incidents that were started or ended bear upon what has been drawn but has not arrived."""
+        if self._live:
+            rows = self._draw()
+            self._coming = rows.take(rows.created > now)
+
     def _take_in(self, rows: Rows) -> None:
-        rows = incidents.apply(self.incidents, rows, self.known, self.seed)
         prices = np.array([route.price or 0.0 for route in self.known.routes.entries])
         self.spent += float(prices[rows.route].sum())
         self.messages.append(rows)

@@ -46,6 +46,16 @@ class Slots:
     weight: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Senders:
+    """By message: the slot it goes to, its stream's code, its campaign's quality, when it is created."""
+
+    slot: Ints
+    stream: NDArray[np.int32]
+    quality: Floats
+    created: Ints
+
+
 class Model:
     """Draws the messages of one sandbox. ``wild``: some records are odd in the ways of oddities.py."""
 
@@ -83,39 +93,37 @@ class Model:
         rng = np.random.default_rng((self.seed, 1, start // SECOND, (end - start) // SECOND))
         expected = self.expected(start, end)
         counts = rng.poisson(expected) if count is None else rng.multinomial(count, expected / expected.sum())
-        slot, stream, quality = self._senders(rng, counts, self.active(start, end))
+        senders = self._senders(rng, counts, start, end)
+        slot, stream = senders.slot, senders.stream
         parts = 1 + (rng.random(len(slot)) < 0.08) * (1 + (rng.random(len(slot)) < 0.25))
         message = np.repeat(np.arange(len(slot)), parts)
         rows = Rows.empty(len(message))
-        rows.created[:] = rng.integers(start, end, len(slot))[message] // SECOND * SECOND
+        rows.created[:] = np.maximum(senders.created // SECOND * SECOND, start)[message]
         rows.parts[:] = parts[message]
         rows.part[:] = np.arange(len(message)) - (np.cumsum(parts) - parts)[message] + 1
         rows.to[:] = self._recipients(rng, slot)[message]
         rows.stream[:] = stream[message]
         rows.body[:] = self._bodies(rng, stream)[message]
         rows.route[:] = self._slots.code[slot][message]
-        live(rows, rng, self._chances(start, slot[message], quality[message]), message)
+        live(rows, rng, self._chances(start, slot[message], senders.quality[message]), message)
         if self._wild:
             _make_odd(rows, rng, self.traffic.odd_share)
         return rows.take(np.argsort(rows.created, kind="stable"))
 
-    def _senders(
-        self, rng: np.random.Generator, counts: Ints, active: list[Campaign]
-    ) -> tuple[Ints, NDArray[np.int32], Floats]:
-        """Slot, stream and quality of each message."""
+    def _senders(self, rng: np.random.Generator, counts: Ints, start: Instant, end: Instant) -> Senders:
+        """Who sends what: the steady senders first, then the campaigns."""
         slots = len(self._slots.code)
         slot = np.repeat(np.arange(slots), counts[:slots])
-        place = np.searchsorted(self._steady_shares, rng.random(len(slot)))
-        chosen = [(slot, self._steady_codes[np.minimum(place, len(STEADY) - 1)], np.ones(len(slot)))]
-        for campaign, count in zip(active, counts[slots:].tolist(), strict=True):
+        place = np.minimum(np.searchsorted(self._steady_shares, rng.random(len(slot))), len(STEADY) - 1)
+        chosen = [_senders_of(rng, slot, self._steady_codes[place], 1.0, start, end)]
+        for campaign, count in zip(self.active(start, end), counts[slots:].tolist(), strict=True):
             own = np.flatnonzero(self._slots.country == COUNTRIES.index(campaign.country))
             weight = self._slots.weight[own]
             self.campaigns[campaign.stream.tracking_id or ""] = campaign
-            code = np.int32(self._known.streams.code(campaign.stream))
+            code = np.full(count, self._known.streams.code(campaign.stream), np.int32)
             there = rng.choice(own, count, p=weight / weight.sum())
-            chosen.append((there, np.full(count, code), np.full(count, campaign.quality)))
-        slot_of, stream_of, quality_of = zip(*chosen, strict=True)
-        return np.concatenate(slot_of), np.concatenate(stream_of), np.concatenate(quality_of)
+            chosen.append(_senders_of(rng, there, code, campaign.quality, *campaign.within(start, end)))
+        return Senders(*(np.concatenate(column) for column in zip(*chosen, strict=True)))
 
     def _recipients(self, rng: np.random.Generator, slot: Ints) -> Ints:
         """Numbers: the country's prefix, a digit that mobile numbers start with, then anything."""
@@ -148,6 +156,12 @@ class Model:
         week = np.where(weekend, 1 - depth * (1 - _WEEKEND), 1.0) * 7 / (7 - 2 * depth * (1 - _WEEKEND))
         season: Floats = week * (1 + depth * np.cos(2 * np.pi * (local % 24 - 15) / 24))
         return season
+
+
+def _senders_of(
+    rng: np.random.Generator, slot: Ints, stream: NDArray[np.int32], quality: float, start: Instant, end: Instant
+) -> tuple[Ints, NDArray[np.int32], Floats, Ints]:
+    return slot, stream, np.full(len(slot), quality), rng.integers(start, max(end, start + 1), len(slot))
 
 
 def _slots(known: Tables) -> Slots:
