@@ -60,10 +60,19 @@ async def test_a_refusal_is_sent_while_the_rest_of_the_body_is_thrown_away():
     async def app(scope, receive, send):
         pytest.fail("was called")
 
-    server = Hypercorn(*[piece(b"x" * 10, True)] * 50)
+    class Full(Hypercorn):
+        """Ends an answer only once it could put the end of the connection into its queue."""
+
+        async def send(self, message):
+            while self.messages and message.get("more_body") is False:
+                await trio.sleep(0.01)
+            await super().send(message)
+
+    server = Full(*[piece(b"x" * 10, True)] * 50)
     await Guards(app, Limits(body=15))(SCOPE, server.receive, server.send)
     assert server.sent[0]["status"] == 413
     assert (b"connection", b"close") in server.sent[0]["headers"]
+    assert server.bodies[-1] == (0, False)
 
 
 @pytest.mark.parametrize(
