@@ -1,7 +1,8 @@
 """One search polled over hours of virtual time."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 import trio
@@ -156,9 +157,10 @@ async def test_a_clock_that_ran_ahead_leaves_no_hole(autojump_clock: MockClock) 
         world.clock.step = HOUR
         await world.pass_(2 * MINUTE)
         world.clock.step = 0
+        await world.pass_(MINUTE)
         world.tracking.down = OUTAGE
         world.tracking.send("m", world.clock.now())
-        await world.pass_(9 * MINUTE)
+        await world.pass_(40 * MINUTE)
         world.tracking.down = None
         await world.pass_(MINUTE)
     assert world.sink.seen() == {"m": "Sent"}
@@ -276,7 +278,24 @@ async def test_polls_do_not_wait_for_a_sweep_that_hangs(autojump_clock: MockCloc
     assert world.polls() >= 20
 
 
-async def test_a_sweep_pauses_while_a_poll_runs_and_lets_smaller_ones_pass(autojump_clock: MockClock) -> None:
+async def test_a_sweep_asks_nothing_while_a_poll_runs(autojump_clock: MockClock) -> None:
+    world = World(DEFAULTS, page_size=10)
+    world.tracking.latency = 0.5
+    world.fill(3000, 6 * DAY, until=2 * HOUR)
+    async with world.running():
+        await world.pass_(20 * SECOND)
+        world.tracking.hang, world.tracking.hang_on = trio.Event(), lambda asked: asked.end > asked.at - MINUTE
+        await world.pass_(EVERY)
+        before = len(world.tracking.asked)
+        assert 20 < before < 200
+        await world.pass_(MINUTE)
+        assert len(world.tracking.asked) == before
+        world.tracking.hang.set()
+        await world.pass_(MINUTE)
+    assert len(world.tracking.asked) > before + 50
+
+
+async def test_a_long_sweep_delays_no_poll_and_lets_smaller_ones_pass(autojump_clock: MockClock) -> None:
     world = World(DEFAULTS, page_size=10)
     world.tracking.latency = 2.0
     world.fill(3000, 6 * DAY, until=2 * HOUR)
@@ -288,19 +307,15 @@ async def test_a_sweep_pauses_while_a_poll_runs_and_lets_smaller_ones_pass(autoj
     assert len(kinds) >= 3
     assert world.sink.seen() == world.tracking.statuses()
     polled = {asked.at for asked in world.tracking.asked if asked.at - asked.end < 3 * SECOND}
-    assert all(
-        later - earlier <= 33 * SECOND for earlier, later in zip(sorted(polled), sorted(polled)[1:], strict=False)
-    )
+    assert all(later - earlier <= 33 * SECOND for earlier, later in pairwise(sorted(polled)))
 
 
 async def test_a_failing_sweep_is_tried_again_at_the_next_interval_only(autojump_clock: MockClock) -> None:
     world = World(DEFAULTS)
-    far: Callable[[Instant, Instant], bool] = lambda at, end: end < at - MINUTE  # noqa: E731  # a name for what follows
-    original = OUTAGE
 
     def fail_far() -> None:
         asked = world.tracking.asked[-1]
-        world.tracking.down = original if far(asked.at, asked.end) else None
+        world.tracking.down = OUTAGE if asked.end < asked.at - MINUTE else None
 
     world.tracking.drift = fail_far
     async with world.running():

@@ -8,6 +8,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from poll_sink import FakeSink
+from trio.testing import MockClock
 
 from monitor.clock import DAY, HOUR, SECOND, TrioClock
 from monitor.errors import RouteeUnavailable
@@ -148,6 +149,19 @@ async def test_a_thousand_messages_in_one_second_are_read_page_by_page() -> None
     await bench.read()
     assert bench.sink.seen() == bench.tracking.statuses()
     assert all(reading.still for reading in bench.readings)
+
+
+async def test_within_one_second_messages_that_leave_hide_no_other(autojump_clock: MockClock) -> None:
+    bench = Bench()
+    for i in range(200):
+        bench.tracking.send(f"m{i:03}", RANGE.end - SECOND)
+    leaving = iter(range(199, 0, -1))
+    bench.tracking.drift = lambda: bench.tracking.report(f"m{next(leaving):03}", START + SECOND, "Delivered")
+    await bench.read(Slice(RANGE.end - 3 * SECOND // 2, RANGE.end))
+    stayed = {sms.id for sms in bench.tracking.messages.values() if sms.status == "Sent"}
+    assert stayed <= bench.sink.seen().keys()
+    assert [reading.still for reading in bench.readings] == [True]
+    assert bench.figures.reread == 0
 
 
 async def test_short_pages_are_believed_once_two_readings_agree() -> None:
