@@ -1,9 +1,9 @@
 """The rule language: what people write in rule files, as frozen models. How rules are judged is not known here."""
 
-from monitor.rules.count import CountOf
+from monitor.rules.count import Count
 from monitor.rules.kinds import RULE, AnyRule, rule_of
 from monitor.rules.load import EXIT_BAD_RULES, load_rules, read_rules
-from monitor.rules.match import EVERYTHING, FAILED, Condition, Match, Row, parse_match
+from monitor.rules.match import EVERYTHING, FAILED, OPERATORS, Condition, Match, Row, parse_match
 from monitor.rules.model import Rule, Thresholded
 from monitor.rules.rate import Rate
 from monitor.rules.share import Among
@@ -14,6 +14,7 @@ __all__ = [
     "EVERYTHING",
     "EXIT_BAD_RULES",
     "FAILED",
+    "OPERATORS",
     "RULE",
     "Ago",
     "Among",
@@ -21,7 +22,7 @@ __all__ = [
     "Change",
     "Comparison",
     "Condition",
-    "CountOf",
+    "Count",
     "Level",
     "Limit",
     "Match",

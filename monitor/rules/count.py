@@ -4,19 +4,19 @@ from typing import Literal
 
 from monitor.rules.match import EVERYTHING, MatchField
 from monitor.rules.model import Thresholded
-from monitor.rules.threshold import Count, CountLevel
+from monitor.rules.threshold import Amount, CountLevel
 
 
-class CountOf(Thresholded):
+class Count(Thresholded):
     """Fires when a number of messages is above or below a threshold."""
 
     kind: Literal["count"]
     """How many messages match."""
     match: MatchField = EVERYTHING
     """Which messages are counted; left out: all that are considered."""
-    above: Count | None = None
+    above: Amount | None = None
     """Fires when there are more than this."""
-    below: Count | None = None
+    below: Amount | None = None
     """Fires when there are fewer than this."""
     levels: tuple[CountLevel, ...] = ()
     """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""

@@ -7,7 +7,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import AfterValidator, Field, PrivateAttr, WithJsonSchema
 
 from monitor.clock import DAY, HOUR, Duration
-from monitor.document import Document, KeyPath
+from monitor.document import Document, KeyPath, show_path
+from monitor.errors import Problem
 from monitor.message import FIELDS
 from monitor.rules.match import EVERYTHING, Condition, Match, MatchField
 from monitor.rules.pairs import RESERVED, Pairs
@@ -98,6 +99,10 @@ class Rule(Written):
         document = self._origin.document
         return document.place(self._origin.path + path) if document else ("", 1, 1)
 
+    def problem(self, message: str, *path: str | int) -> Problem:
+        """Something wrong with the value at ``path`` below the rule, found later than by reading it."""
+        return Problem(*self.place(*path), show_path(self._origin.path + path), message)
+
     def read_from(self, document: Document, path: KeyPath) -> None:
         """Remember where the rule stands."""
         self._origin = Origin(document, path)
@@ -108,7 +113,7 @@ class Rule(Written):
         return 0
 
     @cached_property
-    def levels_(self) -> tuple[Level, ...]:
+    def levels_(self) -> tuple[Level[Any], ...]:
         """The thresholds from the least to the most severe; at least one."""
         return (Level(self.severity, 0.0),)
 
@@ -174,7 +179,7 @@ class Thresholded(Rule):
         return self.window
 
     @cached_property
-    def levels_(self) -> tuple[Level, ...]:
+    def levels_(self) -> tuple[Level[Any], ...]:
         found = [Level(severity, limit) for _, _, limit, severity in self._thresholds()]
         return tuple(sorted(found, key=lambda level: size(level.limit), reverse=self.comparison == "below"))
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
-from monitor.rules.match import MATCH_SCHEMA, Match, parse_match
+from monitor.rules.match import MATCH, Match, parse_match
 from monitor.rules.threshold import Share
 from monitor.written import WholeNumber
 
@@ -28,7 +28,9 @@ def _confidence(value: float) -> float:
     return value
 
 
-Of = Annotated[Among, PlainValidator(parse_of), WithJsonSchema({"anyOf": [{"enum": ["final", "all"]}, MATCH_SCHEMA]})]
+Of = Annotated[
+    Among, PlainValidator(parse_of), WithJsonSchema({"anyOf": [{"enum": ["final", "all"]}, {"$comment": MATCH}]})
+]
 """Among which messages a share is taken: those with a final status, all, or those that match."""
 Confidence = Annotated[Share, AfterValidator(_confidence)]
 """A confidence as a fraction."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 
 from pydantic import PlainValidator, WithJsonSchema
 
@@ -49,12 +49,15 @@ class Change:
 Limit = float | Change
 
 
+L = TypeVar("L", bound=Limit, covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class Level:
-    """One threshold and how bad crossing it is. A share is a fraction."""
+class Level(Generic[L]):
+    """One threshold and how bad crossing it is. A share is a fraction; the limits of a spike are changes, all others numbers."""
 
     severity: str
-    limit: Limit
+    limit: L
 
 
 def parse_share(value: object) -> float:
@@ -99,7 +102,7 @@ def _schema(pattern: str) -> WithJsonSchema:
 
 
 Share = Annotated[float, PlainValidator(parse_share), _schema(r"^\d{1,3}(\.\d{1,10})?\s*%$")]
-Count = Annotated[float, PlainValidator(parse_number), WithJsonSchema({"type": "number", "minimum": 0})]
+Amount = Annotated[float, PlainValidator(parse_number), WithJsonSchema({"type": "number", "minimum": 0})]
 ChangeOf = Annotated[
     Change,
     PlainValidator(parse_change),
@@ -135,9 +138,9 @@ class ShareLevel(WrittenLevel):
 class CountLevel(WrittenLevel):
     """A level of a number."""
 
-    above: Count | None = None
+    above: Amount | None = None
     """Crossed when the number is above this."""
-    below: Count | None = None
+    below: Amount | None = None
     """Crossed when the number is below this."""
 
 

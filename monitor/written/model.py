@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
+from pydantic_core import ErrorDetails
 
 from monitor.document import KeyPath
 from monitor.written.secret_file import read_secret
@@ -146,14 +147,21 @@ def notes_of(error: ValidationError, data: object) -> Iterable[Note]:
     for item in error.errors(include_url=False):
         path = _as_written(item["loc"], data)
         cause = item.get("ctx", {}).get("error")
-        if item["type"] == "default_factory_not_called":
-            continue  # what the default depends on has been reported
+        if _only_follows(item):
+            continue
         if isinstance(cause, Misplaced):
             yield from (replace(note, path=path + note.path) for note in cause.notes)
         elif item["type"] in ("union_tag_invalid", "union_tag_not_found"):
             yield Note((*path, str(item.get("ctx", {})["discriminator"]).strip("'")), sentence(item))
         else:
             yield Note(path, sentence(item))
+
+
+def _only_follows(error: ErrorDetails) -> bool:
+    """Whether an error says nothing new: a default that depends on a wrong value, a list that is short of its wrong items."""
+    if error["type"] == "too_short":
+        return bool(len(error["input"]) >= error["ctx"]["min_length"])
+    return error["type"] == "default_factory_not_called"
 
 
 def _as_written(loc: KeyPath, data: object) -> KeyPath:

@@ -119,7 +119,7 @@ Period = Annotated[Duration, BeforeValidator(_period), _pattern(PERIOD)]
 PeriodOrZero = Annotated[
     Duration,
     BeforeValidator(_period_or_zero),
-    WithJsonSchema({"type": ["string", "integer"], "pattern": rf"^({PERIOD}|0)$"}),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": f"^{PERIOD}$"}, {"const": 0}]}),
 ]
 """A duration that may be ``0s``, in microseconds."""
 Secret = Annotated[SecretStr, AfterValidator(_secret), BeforeValidator(_text), _AS_TEXT]
