@@ -1,0 +1,153 @@
+"""Accounts and searches: where messages come from."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, Field
+
+from monitor.clock import DAY, HOUR, MINUTE, SECOND, Duration
+from monitor.message import STATUSES
+from monitor.routee.question import FILTER_FIELDS, Filter, Operator, Question
+from monitor.written import (
+    Flag,
+    Name,
+    Note,
+    Number,
+    Period,
+    PeriodOrZero,
+    Reading,
+    Secret,
+    Text,
+    Url,
+    WholeNumber,
+    Written,
+    near_miss,
+    suggest,
+)
+
+
+class Account(Written):
+    """One Routee account and how hard it may be asked."""
+
+    secrets = ("application_id", "application_secret")
+    later = ("callback_secret", "callback_secret_file")
+
+    name: Name
+    """What the account is called here."""
+    application_id: Secret
+    """The application's id, from Routee's console."""
+    application_id_file: Text | None = None
+    """A file that holds the application's id."""
+    application_secret: Secret
+    """The application's secret."""
+    application_secret_file: Text | None = None
+    """A file that holds the application's secret; a bare name is looked for in $CREDENTIALS_DIRECTORY first."""
+    api_url: Url = "https://connect.routee.net"
+    """Where Routee's API is."""
+    auth_url: Url = "https://auth.routee.net"
+    """Where tokens come from."""
+    requests_per_second: Annotated[Number, Field(gt=0, le=1000)] = 5.0
+    """The most requests a second."""
+    concurrency: Annotated[WholeNumber, Field(ge=1, le=100)] = 4
+    """The most requests at a time."""
+
+
+_OPERATORS: Final[tuple[tuple[Operator, str], ...]] = (
+    ("is", "is_"),
+    ("is_not", "is_not"),
+    ("contains", "contains"),
+    ("starts_with", "starts_with"),
+    ("ends_with", "ends_with"),
+)
+_WORDS: Final[Mapping[str, tuple[str, ...]]] = {"status.status": STATUSES, "direction": ("Inbound", "Outbound")}
+
+
+def _filter_field(name: str) -> str:
+    name = "status.status" if name == "status" else name
+    if name not in FILTER_FIELDS:
+        known = ["status" if field == "status.status" else field for field in FILTER_FIELDS]
+        raise ValueError(f"Routee has no filter on {name!r}{suggest(name, known)}")
+    return name
+
+
+class SearchFilter(Written):
+    """One of Routee's own filters: a field, an operator and the text that it is held against."""
+
+    field: Annotated[Text, AfterValidator(_filter_field)]
+    """smsId, to, status, direction, label or campaign."""
+    is_: Text | None = Field(default=None, alias="is")
+    """The field is this."""
+    is_not: Text | None = None
+    """The field is anything else."""
+    contains: Text | None = None
+    """The field has this within it."""
+    starts_with: Text | None = None
+    """The field begins with this."""
+    ends_with: Text | None = None
+    """The field ends with this."""
+
+    @classmethod
+    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+        written = [operator for operator, _ in _OPERATORS if operator in data]
+        if len(written) != 1:
+            yield Note((), f"needs exactly one of {', '.join(operator for operator, _ in _OPERATORS)}")
+
+    def second_look(self) -> Iterable[Note]:
+        wanted = self.filter
+        if meant := near_miss(wanted.term, _WORDS.get(self.field, ())):
+            yield Note((wanted.operator,), f"{wanted.term!r} is not a {self.field}; did you mean {meant!r}?")
+
+    @property
+    def filter(self) -> Filter:
+        """As Routee takes it."""
+        for operator, name in _OPERATORS:
+            term = getattr(self, name)
+            if term is not None:
+                return Filter(self.field, term, operator)
+        return Filter(self.field, "")
+
+
+def _within_history(back: Duration) -> Duration:
+    if back > 7 * DAY:
+        raise ValueError("is longer than 7d, which is as far back as Routee can be asked")
+    return back
+
+
+class Resweep(Written):
+    """How later status changes are seen: look this far back, this often."""
+
+    back: Annotated[Period, AfterValidator(_within_history)]
+    """How far back to look, at most 7d."""
+    every: Period
+    """How often."""
+
+
+def _usual_resweeps() -> tuple[Resweep, ...]:
+    usual = ((5 * MINUTE, 30 * SECOND), (HOUR, 5 * MINUTE), (DAY, HOUR), (7 * DAY, 6 * HOUR))
+    return tuple(Resweep.model_construct(back=back, every=every) for back, every in usual)
+
+
+class Search(Written):
+    """What is polled: every message that it returns feeds the rules."""
+
+    name: Name
+    """What the search is called here and in rules."""
+    account: Name
+    """Of which account; may be left out where there is one."""
+    filters: tuple[SearchFilter, ...] = ()
+    """Routee's own filters; a message must pass all of them."""
+    campaign: Flag | None = None
+    """true: only messages that belong to a campaign."""
+    tracking_id: Text | None = None
+    """Only messages of the campaign with this tracking id."""
+    every: Period = 30 * SECOND
+    """How often the newest messages are polled."""
+    resweep: tuple[Resweep, ...] = Field(default_factory=_usual_resweeps)
+    """How later status changes are seen."""
+    settle: PeriodOrZero = 0
+    """How long messages are given to become visible before they are judged."""
+
+    @property
+    def question(self) -> Question:
+        """What Routee is asked."""
+        return Question(tuple(entry.filter for entry in self.filters), self.campaign, self.tracking_id)

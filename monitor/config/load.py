@@ -1,0 +1,50 @@
+"""Reading ``monitor.yaml``: the configuration, or every problem that it has."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter
+
+from monitor.config.files import RULES, each_once
+from monitor.config.model import Config
+from monitor.document import read_document
+from monitor.errors import InputError, Problem
+from monitor.written import Reading, validate, value_at
+
+EXIT_BAD_CONFIG: Final = 78
+
+_CONFIG = TypeAdapter(Config)
+
+
+def load_config(path: Path, environ: Mapping[str, str]) -> Config:
+    """The configuration in the file ``path``. Raises InputError (exit 78) with every problem."""
+    config, problems, _ = read_config(path, environ)
+    if config is None:
+        raise InputError(problems, EXIT_BAD_CONFIG)
+    return config
+
+
+def read_config(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, list[Problem], tuple[Path, ...]]:
+    """The configuration if it is right, its problems, and the rule files that it names as far as they can be found."""
+    document = read_document(path, environ)
+    problems = list(document.problems)
+    if not document.readable:
+        return None, problems, ()
+    folder = path.parent
+    found = validate(_CONFIG, document, Reading(folder, environ))
+    files = _rule_files(folder, value_at(document.data, ("rules",)))
+    if isinstance(found, list):
+        return None, problems + found, files
+    found.read_from(document, folder)
+    return (None if problems else found), problems, files
+
+
+def _rule_files(folder: Path, patterns: object) -> tuple[Path, ...]:
+    files: dict[Path, None] = {}
+    for pattern in patterns if isinstance(patterns, list) else ():
+        try:
+            files |= dict.fromkeys(each_once(folder, [str(pattern)], RULES))
+        except ValueError:
+            continue  # it is among the problems of the configuration
+    return tuple(files)

@@ -1,0 +1,173 @@
+"""The whole configuration."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
+
+from monitor.clock import DAY
+from monitor.config.account import Account, Search
+from monitor.config.files import RULES, TEMPLATES, each_once, find_files
+from monitor.config.own import Log, Privacy, Web
+from monitor.config.receiver import Receiver, Route
+from monitor.document import Document, KeyPath, show_path
+from monitor.errors import Problem
+from monitor.written import Misplaced, Note, Period, Reading, Text, Written, suggest
+
+_SQLITE_ABSOLUTE = "sqlite:///"
+_SQLITE = "sqlite:"
+
+
+class Config(Written):
+    """Everything in ``monitor.yaml``."""
+
+    later = ("inhibit_rules", "time_intervals", "mute_time_intervals", "watchdog")
+    may_be_null = ("web",)
+
+    accounts: tuple[Account, ...] = Field(min_length=1)
+    """Routee accounts."""
+    searches: tuple[Search, ...] = ()
+    """What is polled; left out: one search, named all, for each account."""
+    rules: tuple[Text, ...] = ()
+    """Rule files: paths, globs or folders, relative to this file. Folders named tests are left out."""
+    store: Text = "sqlite:monitor.db"
+    """Where everything is kept: sqlite:///absolute/path, or sqlite:NAME relative to this file."""
+    retention: Period = 30 * DAY
+    """How long messages and alerts are kept."""
+    receivers: tuple[Receiver, ...] = ()
+    """Who is told; left out: the console."""
+    route: Route
+    """Which receiver is told, and when; may be left out where there is one receiver."""
+    templates: tuple[Text, ...] = ()
+    """Template files: paths, globs or folders, relative to this file."""
+    web: Web | None = Field(default_factory=Web.model_construct)
+    """The listener; off: none."""
+    privacy: Privacy = Field(default_factory=Privacy.model_construct)
+    """What is kept of the people who get messages."""
+    log: Log = Field(default_factory=Log.model_construct)
+    """What is logged."""
+
+    _document: Document | None = PrivateAttr(default=None)
+    _folder: Path = PrivateAttr(default=Path())
+
+    def read_from(self, document: Document, folder: Path) -> None:
+        """Remember where the configuration stands, and which folder its paths are relative to."""
+        self._document = document
+        self._folder = folder
+
+    def place(self, *path: str | int) -> tuple[str, int, int]:
+        """File, line and column of the value at ``path``: ``"receivers", 0, "webhook", 1, "template"``."""
+        return self._document.place(path) if self._document else ("", 1, 1)
+
+    def problem(self, message: str, *path: str | int) -> Problem:
+        """Something wrong with the value at ``path``, found later than by reading it."""
+        return Problem(*self.place(*path), show_path(path), message)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the file: relative paths begin here."""
+        return self._folder
+
+    @property
+    def rule_files(self) -> tuple[Path, ...]:
+        """The rule files as they are now, each once. Raises ValueError where a pattern names none any more."""
+        return each_once(self._folder, self.rules, RULES)
+
+    @property
+    def template_files(self) -> tuple[Path, ...]:
+        """The template files as they are now, each once. Raises ValueError where a pattern names none any more."""
+        return each_once(self._folder, self.templates, TEMPLATES)
+
+    @property
+    def store_path(self) -> Path:
+        """The database's file."""
+        if self.store.startswith(_SQLITE_ABSOLUTE):
+            return Path(self.store.removeprefix("sqlite://"))
+        return self._folder / self.store.removeprefix(_SQLITE)
+
+    @classmethod
+    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+        """Names: used once, and there where they are used. Looked at as written, so that other errors do not hide these."""
+        whole = cls.completed(dict(data), reading)
+        accounts, searches, receivers = (_mappings(whole.get(key)) for key in ("accounts", "searches", "receivers"))
+        if data.get("searches") == []:
+            yield Note(("searches",), "needs at least one search; take the key out to poll everything of each account")
+        yield from _twice("accounts", accounts, "name")
+        yield from _twice("searches", searches, "account", "name")
+        yield from _twice("receivers", receivers, "name")
+        for index, search in searches:
+            yield from _unknown("account", ("searches", index, "account"), search.get("account"), accounts)
+        route = whole["route"]
+        if isinstance(route, dict):
+            yield from _unknown("receiver", ("route", "receiver"), route.get("receiver"), receivers)
+
+    @classmethod
+    def completed(cls, data: dict[str, Any], reading: Reading) -> dict[str, Any]:
+        """With what may be left out: the searches, their account, the receiver, the route."""
+        accounts = [str(entry.get("name")) for _, entry in _mappings(data.get("accounts"))]
+        searches = data.get("searches", [{"name": "all", "account": account} for account in accounts])
+        if isinstance(searches, list) and len(accounts) == 1:
+            searches = [{"account": accounts[0]} | entry if isinstance(entry, dict) else entry for entry in searches]
+        receivers = data.get("receivers", [{"name": "console", "console": [{}]}])
+        names = [entry.get("name") for _, entry in _mappings(receivers)]
+        usual = {"receiver": names[0]} if len(names) == 1 else {}
+        route = data.get("route", {})
+        route = usual | route if isinstance(route, dict) else route
+        return data | {"searches": searches, "receivers": receivers, "route": route}
+
+    @field_validator("rules", "templates")
+    @classmethod
+    def _found(cls, patterns: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        folder = info.context.folder if isinstance(info.context, Reading) else None
+        suffixes = RULES if info.field_name == "rules" else TEMPLATES
+        notes = []
+        for index, pattern in enumerate(patterns if folder is not None else ()):
+            try:
+                find_files(folder or Path(), pattern, suffixes)
+            except ValueError as error:
+                notes.append(Note((index,), str(error)))
+        if notes:
+            raise Misplaced(notes)
+        return patterns
+
+    @field_validator("store")
+    @classmethod
+    def _known_store(cls, store: str) -> str:
+        if store.startswith(("postgresql:", "postgres:")):
+            raise ValueError(
+                "PostgreSQL is not supported in this version of routee-monitor; write sqlite:///absolute/path"
+            )
+        name = store.removeprefix("sqlite://" if store.startswith(_SQLITE_ABSOLUTE) else _SQLITE)
+        if not store.startswith(_SQLITE) or name.startswith("//") or not name.strip("/"):
+            raise ValueError("should be sqlite:///absolute/path, or sqlite:NAME relative to this file")
+        return store
+
+    @field_validator("web", mode="before")
+    @classmethod
+    def _off(cls, web: object) -> object:
+        return None if web in ("off", False) else web
+
+
+def _mappings(entries: object) -> list[tuple[int, dict[str, Any]]]:
+    """The entries of a list that can be looked into, with their numbers."""
+    return (
+        [(i, entry) for i, entry in enumerate(entries) if isinstance(entry, dict)] if isinstance(entries, list) else []
+    )
+
+
+def _twice(key: str, entries: list[tuple[int, dict[str, Any]]], *identity: str) -> Iterable[Note]:
+    """Entries that are called like an earlier one."""
+    seen: dict[str, int] = {}
+    for index, entry in entries:
+        name = entry.get("name")
+        first = seen.setdefault(str([entry.get(part) for part in identity]), index)
+        if isinstance(name, str) and first != index:
+            yield Note((key, index, "name"), f"{name!r} is already the name of {key}[{first}]; choose another one")
+
+
+def _unknown(what: str, path: KeyPath, name: object, entries: list[tuple[int, dict[str, Any]]]) -> Iterable[Note]:
+    """A name that nothing has."""
+    names = [entry["name"] for _, entry in entries if isinstance(entry.get("name"), str)]
+    if isinstance(name, str) and name not in names:
+        yield Note(path, f"no {what} is named {name!r}{suggest(name, names)}")

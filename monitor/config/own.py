@@ -1,0 +1,73 @@
+"""The daemon's own matters: its listener, what it may keep, how it logs."""
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+
+from monitor.written import Flag, Note, Secret, Text, Url, Written, is_loopback
+
+
+def _listen(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    bare = ":" not in host or (host.startswith("[") and host.endswith("]"))
+    if not colon or not bare or not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535):
+        raise ValueError("should be an address like 127.0.0.1:9465 or [::1]:9465")
+    return value
+
+
+class Web(Written):
+    """The listener for health checks, metrics, the page and the APIs."""
+
+    secrets = ("token",)
+
+    listen: Annotated[Text, AfterValidator(_listen)] = "127.0.0.1:9465"
+    """Host and port; port 0 takes a free one."""
+    external_url: Url | None = None
+    """How people reach it, for links in messages."""
+    token: Secret | None = None
+    """What changes must carry as Authorization: Bearer."""
+    token_file: Text | None = None
+    """A file that holds the token."""
+    protect_reads: Flag = False
+    """true: reading needs the token too."""
+
+    @property
+    def host(self) -> str:
+        """Where it listens: empty for every interface."""
+        return self.listen.rpartition(":")[0].strip("[]").replace("*", "")
+
+    @property
+    def port(self) -> int:
+        """Which port; 0 for a free one."""
+        return int(self.listen.rpartition(":")[2])
+
+    def second_look(self) -> Iterable[Note]:
+        if self.token is None and not is_loopback(self.host):
+            yield Note(
+                ("listen",), "other machines can reach this address, so a token is needed: write token or token_file"
+            )
+        if self.token is None and self.protect_reads:
+            yield Note(("protect_reads",), "needs a token: write token or token_file")
+
+
+class Privacy(Written):
+    """What is kept of the people who get messages."""
+
+    recipients: Literal["mask", "hash", "show"] = "mask"
+    """mask: +30691•••••78; hash: nothing is shown; show: numbers in full."""
+    bodies: Literal["drop", "keep"] = "drop"
+    """drop: what messages say is never stored."""
+
+    def second_look(self) -> Iterable[Note]:
+        if self.bodies == "keep":
+            yield Note(("bodies",), "keep is not supported in this version of routee-monitor; take it out")
+
+
+class Log(Written):
+    """What is logged and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """From which severity on."""
+    format: Literal["auto", "journal", "text", "json"] = "auto"
+    """auto: journal fields under systemd, text with colours on a terminal, else JSON."""

@@ -1,0 +1,142 @@
+"""Receivers: who is told, and through which channels; and the route that leads to them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from monitor.clock import HOUR, MINUTE, SECOND
+from monitor.written import (
+    Name,
+    Note,
+    Period,
+    PeriodOrZero,
+    Reading,
+    Secret,
+    SecretUrl,
+    Text,
+    Url,
+    WholeNumber,
+    Written,
+)
+
+Timeout = Annotated[Period, Field(le=5 * MINUTE)]
+
+
+def _closed(url: str) -> str:
+    return url.rstrip("/") + "/"
+
+
+class Slack(Written):
+    """A Slack channel, by bot token (messages are edited, changes go into threads) or by webhook (a new message each time)."""
+
+    secrets = ("token", "webhook_url")
+
+    channel: Text | None = None
+    """The channel (#sms-ops), with a token."""
+    token: Secret | None = None
+    """The bot's token (xoxb-…), with the scope chat:write."""
+    token_file: Text | None = None
+    """A file that holds the bot's token."""
+    webhook_url: SecretUrl | None = None
+    """An incoming webhook, in place of a token and a channel."""
+    webhook_url_file: Text | None = None
+    """A file that holds the webhook's address."""
+    api_url: Annotated[Url, AfterValidator(_closed)] = "https://slack.com/api/"
+    """Where Slack's API is."""
+    template: Text | None = None
+    """The template of the message, in place of the built-in one."""
+    timeout: Timeout = 10 * SECOND
+    """How long one attempt may take."""
+
+    @classmethod
+    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+        bot = "token" in data or "token_file" in data
+        hook = "webhook_url" in data or "webhook_url_file" in data
+        if bot == hook:
+            yield Note((), "needs either a token (token, token_file) or a webhook (webhook_url, webhook_url_file)")
+        elif bot and "channel" not in data:
+            yield Note(("channel",), "is missing: a token needs the channel to write to")
+        elif hook and "channel" in data:
+            yield Note(("channel",), "a webhook writes to its own channel; take this out, or use a token", at_key=True)
+
+
+class Webhook(Written):
+    """An address that gets Alertmanager's payload, or a template's, by POST."""
+
+    secrets = ("url", "secret")
+
+    url: SecretUrl
+    """Where to post."""
+    url_file: Text | None = None
+    """A file that holds the address."""
+    secret: Secret | None = None
+    """The key of the signature, as Standard Webhooks say."""
+    secret_file: Text | None = None
+    """A file that holds the key."""
+    template: Text | None = None
+    """The template of the body, in place of Alertmanager's payload."""
+    content_type: Text = "application/json"
+    """What the body is."""
+    timeout: Timeout = 10 * SECOND
+    """How long one attempt may take."""
+    max_alerts: Annotated[WholeNumber, Field(ge=0)] = 0
+    """The most alerts in one payload, the others are only counted; 0: all."""
+
+    def second_look(self) -> Iterable[Note]:
+        if not self.content_type.isascii() or not self.content_type.isprintable():
+            yield Note(("content_type",), "is not a content type; write it like application/json")
+
+
+class Console(Written):
+    """The terminal, or wherever standard output goes."""
+
+
+Channel = Slack | Webhook | Console
+
+
+class Receiver(Written):
+    """Who is told."""
+
+    later = ("alertmanager",)
+
+    name: Name
+    """What routes call it."""
+    slack: tuple[Slack, ...] = ()
+    """Slack channels."""
+    webhook: tuple[Webhook, ...] = ()
+    """Webhooks."""
+    console: tuple[Console, ...] = ()
+    """[{}]: the terminal."""
+
+    @property
+    def channels(self) -> list[tuple[str, Channel]]:
+        """Every channel with its id: ``slack/0`` is the first Slack entry."""
+        found: list[tuple[str, Channel]] = [(f"slack/{number}", slack) for number, slack in enumerate(self.slack)]
+        found += [(f"webhook/{number}", webhook) for number, webhook in enumerate(self.webhook)]
+        found += [(f"console/{number}", console) for number, console in enumerate(self.console)]
+        return found
+
+
+class Route(Written):
+    """Which receiver is told, how alerts are grouped, and how often."""
+
+    later = ("routes", "matchers", "continue", "mute_time_intervals", "active_time_intervals")
+
+    receiver: Name
+    """Who is told."""
+    group_by: tuple[Text, ...] = ("alertname",)
+    """The labels that alerts of one message share; ["..."]: each alert by itself."""
+    group_wait: PeriodOrZero = 0
+    """How long to wait for further alerts before a group is told for the first time."""
+    group_interval: Period = 5 * MINUTE
+    """How long to wait before changes of a group are told."""
+    repeat_interval: Period = 4 * HOUR
+    """After how long a group that still fires is told again."""
+
+    def second_look(self) -> Iterable[Note]:
+        for index, label in enumerate(self.group_by):
+            if label in self.group_by[:index]:
+                yield Note(("group_by", index), f"{label!r} stands here twice")
+        if "..." in self.group_by and len(self.group_by) > 1:
+            yield Note(("group_by",), '"..." means every label and stands alone')

@@ -1,0 +1,128 @@
+"""JSON Schemas of the files that people write, so that an editor completes and checks them."""
+
+from typing import Any, Final
+
+from monitor.clock import format_duration
+from monitor.config import Config
+from monitor.message import FIELDS
+from monitor.rules import OPERATORS, RULE
+from monitor.rules.match import MATCH
+from monitor.written.types import PERIOD
+
+Schema = dict[str, Any]
+
+_DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
+_VARIABLE: Final[Schema] = {"type": "string", "pattern": r"\$\{"}
+"""What stands for any other scalar: a text with a variable of the environment in it."""
+_OUTER: Final = ("description", "default")
+
+_WANTED: Final[Schema] = {
+    "anyOf": [
+        {"type": ["string", "number"]},
+        {"type": "array", "items": {"type": ["string", "number"]}, "minItems": 1},
+    ]
+}
+_OPERATED: Final[Schema] = {
+    "type": "object",
+    "properties": {operator: {"$ref": "#/$defs/Wanted"} for operator in OPERATORS},
+    "additionalProperties": False,
+    "minProperties": 1,
+}
+_MATCH: Final[Schema] = {
+    "type": "object",
+    "description": "Conditions on fields of messages; all of them must be met.",
+    "properties": {field: {"anyOf": [{"$ref": "#/$defs/Wanted"}, _OPERATED]} for field in FIELDS},
+    "additionalProperties": False,
+    "minProperties": 1,
+}
+
+
+def config_schema() -> Schema:
+    """The schema of ``monitor.yaml``."""
+    schema = _finished(Config.model_json_schema())
+    schema["required"] = ["accounts"]  # a route may be left out where there is one receiver, and so on
+    schema["$defs"]["Search"]["required"] = ["name"]
+    schema["$defs"]["Route"]["required"] = []
+    web = schema["properties"]["web"]
+    schema["properties"]["web"] = {
+        "description": web["description"],
+        "anyOf": [_ref("Web"), {"enum": ["off", False, None]}],
+    }
+    return schema | {"title": "routee-monitor: configuration"}
+
+
+def rules_schema() -> Schema:
+    """The schema of rule files."""
+    rule = RULE.json_schema()
+    definitions = rule.pop("$defs")
+    schema: Schema = {
+        "type": "object",
+        "properties": {"rules": {"type": "array", "items": rule, "description": "The rules."}},
+        "required": ["rules"],
+        "additionalProperties": False,
+        "$defs": definitions,
+    }
+    schema = _finished(schema)
+    schema["$defs"] |= {"Match": _MATCH, "Wanted": _WANTED}
+    return schema | {"title": "routee-monitor: rules"}
+
+
+def _finished(schema: Schema) -> Schema:
+    for definition in (schema, *schema["$defs"].values()):
+        _secrets_from_files(definition)
+        _one_threshold(definition)
+        definition["properties"] = {key: _entry(value) for key, value in definition["properties"].items()}
+    return {"$schema": _DRAFT} | schema
+
+
+def _secrets_from_files(definition: Schema) -> None:
+    """A secret that must be given may be given by its file."""
+    required, known = definition.get("required", []), definition["properties"]
+    twins = [key for key in required if f"{key}_file" in known]
+    definition["required"] = [key for key in required if key not in twins]
+    if twins:
+        definition["allOf"] = [{"oneOf": [{"required": [key]}, {"required": [f"{key}_file"]}]} for key in twins]
+
+
+def _one_threshold(definition: Schema) -> None:
+    """Exactly one of the ways to write a threshold."""
+    ways = [key for key in ("above", "below", "levels") if key in definition["properties"]]
+    if len(ways) > 1:
+        definition["oneOf"] = [{"required": [key]} for key in ways]
+
+
+def _entry(schema: Schema) -> Schema:
+    """One key's schema: as people write it, without null, with variables in the place of scalars."""
+    outer: Schema = {key: schema[key] for key in _OUTER if key in schema}
+    inner = {key: value for key, value in schema.items() if key not in (*_OUTER, "title")}
+    if "default" in outer:
+        outer |= _default(outer.pop("default"), _is_duration(inner))
+    return outer | _value(inner)
+
+
+def _default(default: object, is_duration: bool) -> Schema:
+    if is_duration and isinstance(default, int):
+        return {"default": format_duration(default)}
+    return {"default": default} if isinstance(default, str | int | float) else {}
+
+
+def _is_duration(schema: Schema) -> bool:
+    choices = schema.get("anyOf", [schema])
+    return any(choice.get("pattern") == f"^{PERIOD}$" for choice in choices)
+
+
+def _value(schema: Schema) -> Schema:
+    if schema.get("$comment") == MATCH:
+        return _ref("Match")
+    if "anyOf" in schema:
+        choices = [_value(choice) for choice in schema["anyOf"] if choice != {"type": "null"}]
+        return choices[0] if len(choices) == 1 else {"anyOf": choices}
+    if "items" in schema:
+        return schema | {"items": _value(schema["items"])}
+    if schema.get("type") in ("integer", "number", "boolean") or "enum" in schema or "pattern" in schema:
+        return {"anyOf": [schema, _VARIABLE]}
+    return schema
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
