@@ -1,0 +1,317 @@
+"""The configuration: loaded, or refused with every reason."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from fakes.marked import TESTDATA, assert_as_marked
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from monitor.clock import DAY, HOUR, MINUTE, SECOND
+from monitor.config import Config, Console, Slack, Webhook, load_config
+from monitor.errors import InputError
+from monitor.routee.question import Filter
+from monitor.settings import load
+from monitor.written import host_only
+
+ACCOUNT = "accounts: [{name: main, application_id: id, application_secret: s3cret}]\n"
+RULE = "rules: [{name: %s, kind: count, window: 1h, above: 1}]\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("config-good-full", "config-good-small", "config-bad"):
+        shutil.copy(TESTDATA / f"{name}.yaml", tmp_path)
+    (tmp_path / "routee_secret").write_text("from-file\n")
+    (tmp_path / "slack_token").write_text(" xoxb-file\n")
+    (tmp_path / "slack_hook").write_text("https://hooks.slack.com/services/T/B/X\n")
+    return tmp_path
+
+
+def config_of(folder: Path, text: str, **environ: str) -> Config:
+    (folder / "monitor.yaml").write_text(text)
+    return load_config(folder / "monitor.yaml", environ)
+
+
+def problems_of(folder: Path, text: str, **environ: str) -> str:
+    with pytest.raises(InputError) as caught:
+        config_of(folder, text, **environ)
+    assert caught.value.exit_code == 78
+    return str(caught.value)
+
+
+def test_a_full_configuration_loads_with_every_value_in_its_unit(folder: Path) -> None:
+    config = load_config(folder / "config-good-full.yaml", {"ROUTEE_APPLICATION_ID": "42"})
+    main, other = config.accounts
+    assert main.application_id.get_secret_value() == "42"
+    assert main.application_secret.get_secret_value() == "from-file"
+    assert other.application_id.get_secret_value() == "0123456"
+    assert main.api_url == "https://connect.routee.net"
+    assert (main.requests_per_second, main.concurrency) == (2.5, 4)
+    outbound, campaign = config.searches
+    assert outbound.question.filters == (
+        Filter("direction", "Outbound"),
+        Filter("status.status", "Queued", "is_not"),
+        Filter("to", "+30", "starts_with"),
+    )
+    assert (outbound.every, outbound.settle) == (MINUTE, 10 * SECOND)
+    assert [(sweep.back, sweep.every) for sweep in outbound.resweep] == [(HOUR, 5 * MINUTE), (7 * DAY, 6 * HOUR)]
+    assert (campaign.question.campaign, campaign.question.tracking_id) == (True, "182d20da")
+    assert config.store_path == Path("/var/lib/routee-monitor/monitor.db")
+    assert config.route.group_by == ("...",)
+    assert config.web is not None
+    assert (config.web.host, config.web.port) == ("0.0.0.0", 9465)
+
+
+def test_channels_have_ids_and_secrets_come_from_files(folder: Path) -> None:
+    config = load_config(folder / "config-good-full.yaml", {"ROUTEE_APPLICATION_ID": "42"})
+    ops, oncall, nobody = config.receivers
+    ((_, slack),) = ops.channels
+    assert isinstance(slack, Slack)
+    assert slack.token == SecretStr("xoxb-file")
+    assert slack.api_url == "http://127.0.0.1:9999/api/"
+    assert [name for name, _ in oncall.channels] == ["slack/0", "slack/1", "webhook/0", "console/0"]
+    kinds = [type(spec) for _, spec in oncall.channels]
+    assert kinds == [Slack, Slack, Webhook, Console]
+    assert nobody.channels == []
+
+
+def test_what_is_left_out_has_its_usual_value(folder: Path) -> None:
+    config = load_config(folder / "config-good-small.yaml", {})
+    (search,) = config.searches
+    assert (search.account, search.every, search.settle) == ("main", 30 * SECOND, 0)
+    assert len(search.resweep) == 4
+    assert config.route.receiver == "ops"
+    assert (config.route.group_by, config.route.group_wait, config.route.repeat_interval) == (
+        ("alertname",),
+        0,
+        4 * HOUR,
+    )
+    assert config.web is None
+    assert config.retention == 30 * DAY
+    assert config.store_path == folder / "monitor.db"
+    assert (config.privacy.recipients, config.log.level) == ("mask", "info")
+
+
+def test_accounts_alone_are_enough_to_look_at_messages(folder: Path) -> None:
+    config = config_of(folder, ACCOUNT)
+    assert [(search.name, search.account) for search in config.searches] == [("all", "main")]
+    assert [name for name, _ in config.receivers[0].channels] == ["console/0"]
+    assert config.web is not None
+    assert (config.web.host, config.web.port) == ("127.0.0.1", 9465)
+
+
+def test_every_problem_is_listed_at_its_line(folder: Path) -> None:
+    path = folder / "config-bad.yaml"
+    with pytest.raises(InputError) as caught:
+        load_config(path, {})
+    assert_as_marked(path, caught.value.problems)
+
+
+def test_missing_credentials_are_named(folder: Path) -> None:
+    said = problems_of(folder, "accounts: [{name: main}]\n")
+    assert "application_id: is missing: write application_id or application_id_file" in said
+    assert "application_secret: is missing: write application_secret or application_secret_file" in said
+    assert "accounts: is missing" in problems_of(folder, "")
+
+
+def test_credentials_are_found_by_bare_name_where_systemd_puts_them(folder: Path, tmp_path: Path) -> None:
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / "routee_secret").write_text("from-systemd")
+    text = "accounts: [{name: main, application_id: id, application_secret_file: routee_secret}]\n"
+    here = config_of(folder, text, CREDENTIALS_DIRECTORY=str(credentials))
+    assert here.accounts[0].application_secret.get_secret_value() == "from-systemd"
+    elsewhere = config_of(folder, text)
+    assert elsewhere.accounts[0].application_secret.get_secret_value() == "from-file"
+
+
+def test_secrets_are_shown_nowhere(folder: Path) -> None:
+    config = load_config(folder / "config-good-full.yaml", {"ROUTEE_APPLICATION_ID": "42"})
+    for secret in ("from-file", "s3cret", "xoxb", "hooks.slack.com", "user:pw", "hook-secret"):
+        assert secret not in repr(config)
+        assert secret not in str(config)
+    said = problems_of(
+        folder, ACCOUNT + 'receivers: [{name: a, webhook: [{url: "s3cret-place"}], slack: [{token: [xoxb-9]}]}]\n'
+    )
+    assert "s3cret-place" not in said
+    assert "xoxb-9" not in said
+    (folder / "slack_hook").write_text("xoxb-not-an-address")
+    said = problems_of(folder, ACCOUNT + "receivers: [{name: a, slack: [{webhook_url_file: slack_hook}]}]\n")
+    assert "receivers[0].slack[0].webhook_url_file: is not an address" in said
+    assert "xoxb" not in said
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:pw@hooks.slack.com/services/T", "https://hooks.slack.com"),
+        ("http://[::1]:8080/x?secret=1", "http://[::1]:8080"),
+        ("nonsense", "an address that cannot be read"),
+        ("http://[", "an address that cannot be read"),
+    ],
+)
+def test_of_an_address_only_scheme_and_host_are_shown(url: str, shown: str) -> None:
+    assert host_only(url) == shown
+    assert host_only(SecretStr(url)) == shown
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:9465", "localhost:0", "[::1]:9465", "127.8.8.8:1"])
+def test_a_listener_on_loopback_needs_no_token(folder: Path, listen: str) -> None:
+    assert config_of(folder, ACCOUNT + f'web: {{listen: "{listen}"}}\n').web
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:9465", ":9465", "*:9465", "[::]:9465", "example.org:80"])
+def test_a_listener_that_others_can_reach_needs_a_token(folder: Path, listen: str) -> None:
+    assert "a token is needed" in problems_of(folder, ACCOUNT + f'web: {{listen: "{listen}"}}\n')
+    assert config_of(folder, ACCOUNT + f'web: {{listen: "{listen}", token: abc}}\n').web
+
+
+@pytest.mark.parametrize("listen", ["9465", "127.0.0.1", "::1:9465", "127.0.0.1:x", "127.0.0.1:70000"])
+def test_what_is_no_address_to_listen_on(folder: Path, listen: str) -> None:
+    assert "should be an address like" in problems_of(folder, ACCOUNT + f'web: {{listen: "{listen}"}}\n')
+
+
+@pytest.mark.parametrize("store", ["sqlite://x", "sqlite:", "sqlite:///", "mysql://x", "monitor.db"])
+def test_what_is_no_store(folder: Path, store: str) -> None:
+    assert "should be sqlite:///absolute/path" in problems_of(folder, ACCOUNT + f"store: '{store}'\n")
+
+
+def test_with_several_accounts_a_search_says_which_and_a_route_says_whom(folder: Path) -> None:
+    text = "accounts: [{name: a, application_id: i, application_secret: s}, {name: b, application_id: i, application_secret: s}]\n"
+    assert [(s.name, s.account) for s in config_of(folder, text).searches] == [("all", "a"), ("all", "b")]
+    assert "searches[0].account: is missing" in problems_of(folder, text + "searches: [{name: x}]\n")
+    said = problems_of(folder, text + "searches: [{name: x, account: c}]\nreceivers: [{name: p}, {name: q}]\n")
+    assert "searches[0].account: no account is named 'c'" in said
+    assert "route.receiver: is missing" in said or "route: is missing" in said
+    assert "no receiver is named 'opps'; did you mean 'ops'?" in problems_of(
+        folder, ACCOUNT + "receivers: [{name: ops}, {name: oncall}]\nroute: {receiver: opps}\n"
+    )
+
+
+def test_rule_files_are_found_by_glob_folder_and_name_without_their_tests(folder: Path) -> None:
+    for name in ("rules/a.yaml", "rules/b.yml", "rules/tests/t.yaml", "rules/more/c.yaml", "one.yaml"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(RULE % Path(name).stem)
+    config = config_of(folder, ACCOUNT + "rules: [rules/*.yaml, one.yaml, rules, 'rules/**/*.yaml']\n")
+    assert [path.name for path in config.rule_files] == ["a.yaml", "one.yaml", "b.yml", "c.yaml"]
+
+
+def test_a_pattern_that_names_no_file_is_a_problem_at_its_place(folder: Path) -> None:
+    said = problems_of(folder, ACCOUNT + "rules: [one.yaml, 'x/*.yaml', '**bad']\ntemplates: [t/*.j2]\n")
+    assert ":2:9: rules[0]: 'one.yaml' names no file" in said
+    assert ":2:19: rules[1]: 'x/*.yaml' names no file" in said
+    assert "rules[2]: '**bad'" in said
+    assert "templates[0]: 't/*.j2' names no file" in said
+
+
+def settings_problems(folder: Path, config: str, rules: str) -> InputError:
+    (folder / "monitor.yaml").write_text(config)
+    (folder / "r.yaml").write_text(rules)
+    with pytest.raises(InputError) as caught:
+        load(folder / "monitor.yaml", {})
+    return caught.value
+
+
+def test_settings_are_configuration_and_rules_together(folder: Path) -> None:
+    (folder / "r.yaml").write_text(RULE % "A")
+    (folder / "monitor.yaml").write_text(ACCOUNT + "rules: [r.yaml]\n")
+    settings = load(folder / "monitor.yaml", {})
+    assert [rule.name for rule in settings.rules] == ["A"]
+    assert settings.config.accounts[0].name == "main"
+
+
+def test_bad_rules_exit_with_65_and_a_bad_configuration_beside_them_with_78(folder: Path) -> None:
+    bad_rules = "rules: [{name: A, kind: count, window: 1h, above: 20%}]\n"
+    assert settings_problems(folder, ACCOUNT + "rules: [r.yaml]\n", bad_rules).exit_code == 65
+    both = settings_problems(folder, ACCOUNT + "rules: [r.yaml]\nretention: x\n", bad_rules)
+    assert both.exit_code == 78
+    assert "retention" in str(both)
+    assert "is a share" in str(both)
+
+
+@pytest.mark.parametrize(
+    ("config", "rule", "said"),
+    [
+        ("", "search: outbond", "search: no search is named 'outbond'; did you mean 'outbound'?"),
+        ("retention: 1d\n", "window: 2d", "looks 2d back, but messages are kept for 1d"),
+        ("", "match: {to: {starts_with: +30}}", "match.to: numbers are masked"),
+        ("", "where: {account: mian}", "where.account: no account is named 'mian'; did you mean 'main'?"),
+    ],
+)
+def test_rules_must_go_with_the_configuration(folder: Path, config: str, rule: str, said: str) -> None:
+    text = ACCOUNT + "searches: [{name: outbound}]\nrules: [r.yaml]\n" + config
+    window = "" if "window" in rule else "window: 1h, "
+    error = settings_problems(folder, text, f"rules:\n  - {{name: A, kind: count, above: 1, {window}{rule}}}\n")
+    assert error.exit_code == 65
+    assert "r.yaml:2:" in str(error)
+    assert said in str(error)
+
+
+def test_with_numbers_shown_a_rule_may_look_into_them(folder: Path) -> None:
+    (folder / "monitor.yaml").write_text(ACCOUNT + "rules: [r.yaml]\nprivacy: {recipients: show}\n")
+    (folder / "r.yaml").write_text(
+        "rules: [{name: A, kind: count, above: 1, window: 1h, match: {to: {starts_with: +30}}}]\n"
+    )
+    assert load(folder / "monitor.yaml", {}).rules
+
+
+def test_a_missing_configuration_is_one_line(folder: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        load(folder / "none.yaml", {})
+    assert caught.value.exit_code == 78
+    assert str(caught.value) == f"{folder / 'none.yaml'}:1:1: cannot be read: No such file or directory"
+
+
+words = st.sampled_from(
+    [
+        "accounts",
+        "name",
+        "main",
+        "application_id",
+        "searches",
+        "rules",
+        "receivers",
+        "slack",
+        "route",
+        "web",
+        "listen",
+        "store",
+        "privacy",
+        "log",
+        "off",
+        "~",
+        "a/*.yaml",
+        "/dev/null",
+        "..",
+        "1h",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "-",
+        "${X}",
+    ]
+)
+soup = st.lists(words | st.sampled_from([" ", "\n", "\n  - ", ": "]), max_size=40).map("".join)
+
+
+@given(soup.map(str.encode) | st.binary(max_size=100))
+def test_whatever_the_file_holds_nothing_but_an_input_error_comes_out(tmp_path_factory, content: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "soup.yaml"
+    path.write_bytes(ACCOUNT.encode() + content)
+    try:
+        load(path, {})
+    except InputError as error:
+        listed = error.problems
+    else:
+        return
+    assert listed
+
+
+def test_an_empty_list_of_searches_polls_nothing_and_is_refused(folder: Path) -> None:
+    assert "searches: needs at least one search" in problems_of(folder, ACCOUNT + "searches: []\n")

@@ -1,0 +1,94 @@
+"""The schemas for editors agree with what is loaded."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes.marked import TESTDATA
+from jsonschema import Draft202012Validator
+
+from monitor.document import read_document
+from monitor.schema import config_schema, rules_schema
+
+CONFIG, RULES = Draft202012Validator(config_schema()), Draft202012Validator(rules_schema())
+ACCOUNT = {"name": "main", "application_id": "id", "application_secret": "x"}
+RULE = {"name": "A", "kind": "rate", "window": "15m", "above": "20%"}
+
+
+def data(path: Path) -> Any:
+    return read_document(path, {"ROUTEE_APPLICATION_ID": "x"}).data
+
+
+def test_the_schemas_are_schemas() -> None:
+    Draft202012Validator.check_schema(config_schema())
+    Draft202012Validator.check_schema(rules_schema())
+
+
+@pytest.mark.parametrize("path", sorted(TESTDATA.glob("config-good*.yaml")), ids=lambda path: path.name)
+def test_a_good_configuration_passes(path: Path) -> None:
+    assert [error.message for error in CONFIG.iter_errors(data(path))] == []
+
+
+@pytest.mark.parametrize("path", sorted(TESTDATA.glob("rules-good*.yaml")), ids=lambda path: path.name)
+def test_good_rules_pass(path: Path) -> None:
+    assert [error.message for error in RULES.iter_errors(data(path))] == []
+
+
+def test_bad_files_do_not() -> None:
+    assert not CONFIG.is_valid(data(TESTDATA / "config-bad.yaml"))
+    assert not RULES.is_valid(data(TESTDATA / "rules-bad.yaml"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "rte"},
+        {"windwo": "1h"},
+        {"window": 15},
+        {"window": "15 minutes"},
+        {"above": 30},
+        {"below": "10%"},
+        {"by": ["contry"]},
+        {"match": {"statuss": "Failed"}},
+        {"match": {"status": {"iz": "Failed"}}},
+        {"min_messages": "many"},
+        {"description": None},
+        {"labels": {"a b": "c"}},
+    ],
+    ids=str,
+)
+def test_a_wrong_rule_is_refused(change: dict[str, object]) -> None:
+    assert RULES.is_valid({"rules": [RULE]})
+    assert not RULES.is_valid({"rules": [RULE | change]})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"accounts": []},
+        {"accounts": [{"name": "main"}]},
+        {"accounts": [ACCOUNT | {"application_secret_file": "x"}]},
+        {"serches": []},
+        {"searches": [{"name": "a", "every": 30}]},
+        {"retention": "soon"},
+        {"log": {"level": "loud"}},
+        {"web": "on"},
+    ],
+    ids=str,
+)
+def test_a_wrong_configuration_is_refused(change: dict[str, object]) -> None:
+    assert CONFIG.is_valid({"accounts": [ACCOUNT]})
+    assert not CONFIG.is_valid({"accounts": [ACCOUNT]} | change)
+
+
+def test_variables_may_stand_for_numbers_and_durations() -> None:
+    account = ACCOUNT | {"concurrency": "${N:-4}"}
+    assert CONFIG.is_valid({"accounts": [account], "retention": "${KEEP}"})
+
+
+def test_every_key_is_described() -> None:
+    for schema in (config_schema(), rules_schema()):
+        for name, definition in (("", schema), *schema["$defs"].items()):
+            for key, entry in definition.get("properties", {}).items():
+                described = name == "Match" or "$ref" in entry or entry.get("description")
+                assert described, (name, key)
