@@ -12,6 +12,19 @@ from monitor.routee.sandbox import Sandbox, run_sandbox, serve
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.routee import START, LocalRoutee, caller, local_routee, sms
 
+WRONG_FAULTS: list[Any] = [
+    {},
+    [],
+    {"kind": "htm"},
+    {"kind": "html", "colour": 1},
+    {"kind": "cut", "at": "x"},
+    {"kind": "cut", "for": "x"},
+    {"kind": "cut", "count": "3"},
+    {"kind": "cut", "share": 2},
+    {"kind": "status", "status": 200},
+    {"kind": "status", "endpoint": "serch"},
+]
+
 
 async def raw_balance(routee: LocalRoutee) -> tuple[bytes, BaseException | None]:
     """Every byte that comes for one request, and the error that ended it."""
@@ -183,17 +196,7 @@ async def test_faults_are_switched_over_http() -> None:
         hit = await call.search()
         await call.client.delete(f"/sandbox/faults/{added['id']}")
         spared = await call.search()
-        wrong = [
-            await call.client.post("/sandbox/faults", json=each)
-            for each in (
-                {"kind": "htm"},
-                {"kind": "html", "colour": 1},
-                {},
-                [],
-                {"kind": "cut", "at": "x"},
-                {"kind": "cut", "for": "x"},
-            )
-        ]
+        wrong = [await call.client.post("/sandbox/faults", json=each) for each in WRONG_FAULTS]
         cleared = await call.client.delete("/sandbox/faults")
     assert listed == [added]
     assert (hit.status_code, spared.status_code, cleared.status_code) == (500, 200, 200)
@@ -236,6 +239,9 @@ async def test_what_is_not_http_gets_400_and_a_half_request_hurts_nobody() -> No
         async with await trio.open_tcp_stream("127.0.0.1", port) as nonsense:
             await nonsense.send_all(b"hello\r\n\r\n")
             assert (await nonsense.receive_some()).startswith(b"HTTP/1.1 400")
+        async with await trio.open_tcp_stream("127.0.0.1", port) as no_url:
+            await no_url.send_all(b"GET http://[ HTTP/1.1\r\nHost: x\r\nAuthorization: Basic \xff\r\n\r\n")
+            assert (await no_url.receive_some()).startswith(b"HTTP/1.1 400")
         async with await trio.open_tcp_stream("127.0.0.1", port) as half:
             await half.send_all(b"POST /sms/tracking HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n[")
         assert (await call.search()).status_code == 200

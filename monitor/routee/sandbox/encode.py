@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from monitor.clock import SECOND, Instant, to_datetime
+from monitor.clock import DAY, SECOND, Instant, to_datetime
 from monitor.routee.sandbox import tables
 from monitor.routee.sandbox.ids import MESSAGE, SMS, Ids
 from monitor.routee.sandbox.messages import EXACT, Ints, Messages, Rows
@@ -27,17 +27,17 @@ def encode(
     whole = zip(
         ids.texts(chosen, SMS),
         ids.texts(chosen - rows.part + 1, MESSAGE),
-        rows.to.astype("S").tolist(),
+        rows.to.tolist(),
         _by_code(known.streams.pieces(stream), rows.stream),
         _by_code(known.routes.pieces(tables.route_piece), rows.route),
         _by_code(known.bodies.pieces(tables.body_piece), rows.body),
         _counts(rows),
         _latencies(rows, outcome, date),
         _by_code(known.outcomes.pieces(tables.outcome_piece), outcome),
-        _dates(date),
+        *_dates(date),
         strict=True,
     )
-    texts = [b'{"smsId":"%b","messageId":"%b","to":"+%b"%b%b%b%b%b%b%b"}}' % pieces for pieces in whole]
+    texts = [b'{"smsId":"%b","messageId":"%b","to":"+%d"%b%b%b%b%b%b%b%b"}}' % pieces for pieces in whole]
     for place in np.flatnonzero(rows.odd).tolist():
         texts[place] = _odd(messages, int(chosen[place]), int(rows.odd[place]), texts[place], form)
     return texts
@@ -80,10 +80,21 @@ def _latency(seconds: int) -> bytes:
     return b"" if seconds < 0 else b',"latency":%d' % seconds
 
 
-def _dates(dates: Ints) -> list[bytes]:
-    whole = np.datetime_as_string((dates // SECOND).astype("datetime64[s]"), unit="s", timezone="UTC")
-    texts: list[bytes] = whole.astype("S").tolist()
-    for place in np.flatnonzero(dates % SECOND).tolist():
-        moment = to_datetime(int(dates[place])).isoformat(timespec="milliseconds")
-        texts[place] = moment.replace("+00:00", "Z").encode()
-    return texts
+def _dates(dates: Ints) -> tuple[list[bytes], list[bytes]]:
+    """The dates as text, in two columns: the day, and the time of that day."""
+    days, rest = np.divmod(dates, DAY)
+    times = _times_of_day()
+    ends = [times[second] for second in (rest // SECOND).tolist()]
+    for place in np.flatnonzero(rest % SECOND).tolist():
+        ends[place] = to_datetime(int(dates[place])).strftime("%H:%M:%S.%f")[:-3].encode() + b"Z"
+    return [_day(day) for day in days.tolist()], ends
+
+
+@lru_cache(maxsize=1024)
+def _day(day: int) -> bytes:
+    return to_datetime(day * DAY).strftime("%Y-%m-%dT").encode()
+
+
+@lru_cache(maxsize=1)
+def _times_of_day() -> list[bytes]:
+    return [b"%02d:%02d:%02dZ" % (second // 3600, second // 60 % 60, second % 60) for second in range(86_400)]

@@ -107,6 +107,10 @@ class Faults:
     ) -> Fault:
         """Switch a fault on. Raises ValueError with a sentence for people."""
         known = _known(kind)
+        if count is not None and (not isinstance(count, int) or count < 1):
+            raise ValueError(f"count is {count!r}; it has to be a whole number from 1 up")
+        if not isinstance(share, int | float) or not 0 < share <= 1:
+            raise ValueError(f"share is {share!r}; it is a fraction above 0 and at most 1, for example 0.5")
         fault = Fault(
             self._next, known, _endpoint(endpoint), count, until, share, OPTIONS[known] | _checked(known, options)
         )
@@ -167,4 +171,6 @@ def _checked(kind: Kind, options: dict[str, Value]) -> dict[str, Value]:
             raise ValueError(f"The fault {kind} has no option {name!r}; it has {', '.join(OPTIONS[kind]) or 'none'}")
         if isinstance(OPTIONS[kind][name], int | float) and not isinstance(value, int | float):
             raise ValueError(f"{name} is {value!r}; it has to be a number")
+        if name == "status" and isinstance(value, int | float) and not 400 <= value <= 599:
+            raise ValueError(f"status is {value!r}; a fault's status is between 400 and 599")
     return options

@@ -1,7 +1,6 @@
 """Requests and answers as plain values, between the server and what decides on answers."""
 
 import base64
-import binascii
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,7 +31,7 @@ class Request:
             return None
         try:
             user, _, password = base64.b64decode(coded, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # not base64, or not text
             return None
         return user, password
 

@@ -60,7 +60,7 @@ def _instant(request: Request, name: str) -> Instant:
         raise Refused(INVALID, f"{name} is required")
     try:
         return parse_iso(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Refused(INVALID, f"{name} is not an ISO-8601 date-time: {text}") from None
 
 

@@ -47,6 +47,7 @@ async def run_sandbox(
     listen: str = "127.0.0.1:0",
     seed: int = 0,
     rate: float = 600.0,
+    season: float = 0.8,
     history: Duration = 0,
     messages: int | None = None,
     speed: float = 1.0,
@@ -58,12 +59,14 @@ async def run_sandbox(
 ) -> None:
     """A sandbox of its own, from now on, served until cancelled; hands back its base URL and its state.
 
-    ``rate`` in messages a minute over all (0: nothing new, only what is drawn into ``history``); ``speed``: how many times faster
-    than the world its clock runs. The other arguments are those of `Sandbox`. Raises OSError where it cannot listen.
+    ``rate`` in messages a minute over all (0: nothing new, only what is drawn into ``history``); ``season``: how far day and night
+    differ (0: not at all); ``speed``: how many times faster
+    than the world its clock runs. The other arguments are those of `Sandbox`. Raises OSError where it cannot listen,
+    ValueError where ``listen`` has no number for a port.
     """
     start = SystemClock()
     clock: Clock = start if speed == 1 else TrioClock(start.now(), speed)
-    traffic = Traffic(rate) if rate > 0 else None
+    traffic = Traffic(rate, season=season) if rate > 0 else None
     sandbox = Sandbox(
         clock,
         seed=seed,
@@ -96,7 +99,7 @@ async def _exchange(sandbox: Sandbox, stream: trio.SocketStream, connection: h11
     """One request and its answer; False: the connection is over."""
     try:
         request = await _receive(stream, connection)
-    except h11.RemoteProtocolError as error:
+    except (h11.RemoteProtocolError, ValueError) as error:  # ValueError: a target that is no URL
         if connection.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             await _send(stream, connection, bad_request(str(error)))
         return False
