@@ -1,6 +1,6 @@
 """The latest state of each message, in columns in memory."""
 
-from monitor.window.reading import Question, Reading
+from monitor.window.reading import Question, Reading, Tally
 from monitor.window.window import Unsaved, Window
 
-__all__ = ["Question", "Reading", "Unsaved", "Window"]
+__all__ = ["Question", "Reading", "Tally", "Unsaved", "Window"]

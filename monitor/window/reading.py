@@ -4,7 +4,7 @@ A reading is made for one moment and shared by all rules: what two questions hav
 a field, which rows fit a condition, how many stand in each group) is worked out once. It must not outlive the next change of the window.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from monitor.clock import SECOND, Duration, Instant
 from monitor.message import FINAL, GROUPS_SEPARATOR
 from monitor.notification import Sample
+from monitor.rules.match import Condition
 from monitor.window.columns import AS_MESSAGE, AS_PART
 from monitor.window.dictionary import Dictionary
 from monitor.window.index import Rows
@@ -25,20 +26,6 @@ Group = tuple[str, ...]
 
 _COUNTABLE = 1 << 22
 """Up to so many possible groups are counted in an array, more of them by sorting."""
-
-
-class Condition(Protocol):
-    """What a field's value must be; several values: any of them, and with ``is_not`` none of them."""
-
-    @property
-    def field(self) -> str: ...
-    @property
-    def operator(self) -> Literal["is", "is_not", "contains", "starts_with", "ends_with"]: ...
-    @property
-    def values(self) -> tuple[str, ...]: ...
-
-
-FINAL_ONLY: Literal["final"] = "final"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +44,28 @@ class Question:
     final: bool = False
     unit: Literal["messages", "parts"] = "messages"
 
+    def moved(self, start: Instant, end: Instant) -> "Question":
+        """The same of another span."""
+        return replace(self, start=start, end=end)
+
     def narrowed(self, conditions: Sequence[Condition]) -> "Question":
         """The same with further conditions."""
         return replace(self, conditions=(*self.conditions, *(c for c in conditions if c not in self.conditions)))
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts by group: the groups' codes ascending (see `Reading.labels`), groups with none left out."""
+
+    codes: Codes
+    counts: Codes
+
+    def at(self, codes: Codes) -> Codes:
+        """The count of each of ``codes``, 0 where it has none."""
+        if not len(self.codes):
+            return np.zeros(len(codes), np.int64)
+        places = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
+        return np.where(self.codes[places] == codes, self.counts[places], 0)
 
 
 class Reading:
@@ -69,17 +75,16 @@ class Reading:
         self.window = window
         self._rows: dict[tuple[Instant, Instant, str], Rows] = {}
         self._codes: dict[tuple[Instant, Instant, str, str], Codes] = {}
-        self._luts: dict[Condition, Mask] = {}
         self._masks: dict[tuple[Instant, Instant, str, object], Mask] = {}
         self._groups: dict[tuple[Instant, Instant, str, Group], Codes] = {}
         self._fits: dict[Question, Mask | None] = {}
-        self._tallies: dict[Question, Mapping[int, int]] = {}
+        self._tallies: dict[Question, Tally] = {}
         self._recipients: NDArray[np.uint64] | None = None
 
     # Counting
 
-    def tally(self, question: Question) -> Mapping[int, int]:
-        """How many there are in each group: by the group's code, see `labels`; groups with none are left out."""
+    def tally(self, question: Question) -> Tally:
+        """How many there are in each group."""
         known = self._tallies.get(question)
         if known is None:
             codes = self._grouped(question)
@@ -203,7 +208,7 @@ class Reading:
         if condition.field == "to" and condition.operator in ("is", "is_not"):
             return self._shared(question, condition, lambda: self._recipient(condition, self._span(question)))
         if condition.field == "account":
-            fits = fitting([self.window.account], condition)[0]
+            fits = condition.matches({"account": self.window.account})
             return np.full(len(self._span(question)), fits, np.bool_)
         return self._shared(question, condition, lambda: self._lut(condition)[self._field_or_text(question, condition)])
 
@@ -213,11 +218,13 @@ class Reading:
         return self._field(question, condition.field)
 
     def _lut(self, condition: Condition) -> Mask:
-        lut = self._luts.get(condition)
-        if lut is None:
-            name = "recipient" if condition.field == "to" else condition.field
-            lut = self._luts[condition] = fitting(self._dictionary(name).texts, condition)
-        return lut
+        """Which codes of the field fit; worked out once for each text, since dictionaries only grow."""
+        name = "recipient" if condition.field == "to" else condition.field
+        texts, known = self._dictionary(name).texts, self.window.fitting.get(condition, np.zeros(0, np.bool_))
+        if len(known) < len(texts):
+            fresh = [condition.matches({condition.field: text}) for text in texts[len(known) :]]
+            known = self.window.fitting[condition] = np.concatenate([known, np.array(fresh, np.bool_)])
+        return known
 
     def _recipient(self, condition: Condition, rows: Rows) -> Mask:
         wanted = self.window.privacy.hashes(condition.values)
@@ -300,30 +307,9 @@ class Make(Protocol):
     def __call__(self) -> Mask: ...
 
 
-def _count(codes: Codes, radix: int) -> dict[int, int]:
+def _count(codes: Codes, radix: int) -> Tally:
     if radix <= _COUNTABLE:
         counts = np.bincount(codes, minlength=1)
         present = np.flatnonzero(counts)
-        return dict(zip(present.tolist(), counts[present].tolist(), strict=True))
-    values, numbers = np.unique(codes, return_counts=True)
-    return dict(zip(values.tolist(), numbers.tolist(), strict=True))
-
-
-def fitting(texts: Sequence[str], condition: Condition) -> Mask:
-    """Which texts fit a condition; where a text joins several groups, one of them has to."""
-    several = condition.field == "groups"
-    positive = [_fits(text.split(GROUPS_SEPARATOR) if several else [text], condition) for text in texts]
-    mask = np.array(positive, np.bool_)
-    return ~mask if condition.operator == "is_not" else mask
-
-
-def _fits(texts: Sequence[str], condition: Condition) -> bool:
-    match condition.operator:
-        case "is" | "is_not":
-            return any(text in condition.values for text in texts)
-        case "contains":
-            return any(value in text for text in texts for value in condition.values)
-        case "starts_with":
-            return any(text.startswith(condition.values) for text in texts)
-        case "ends_with":
-            return any(text.endswith(condition.values) for text in texts)
+        return Tally(present, counts[present])
+    return Tally(*np.unique(codes, return_counts=True))

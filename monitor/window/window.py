@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from monitor.clock import Instant
 from monitor.message import CODED_FIELDS, Batch, rank
 from monitor.privacy import Privacy
+from monitor.rules.match import Condition
 from monitor.window.columns import AS_MESSAGE, AS_PART, CODED, NO_PRICE, PRICE_UNIT, Columns, Values, decode, encode
 from monitor.window.dictionary import Dictionary, Sets
 from monitor.window.ids import MessageIds
@@ -43,6 +44,8 @@ class Window:
         self.dictionaries = {name: Dictionary() for name in CODED}
         self.searches = Sets(self.dictionaries["searches"])
         self.ids = MessageIds()
+        self.fitting: dict[Condition, NDArray[np.bool_]] = {}
+        """Which codes of a field fit a condition, as far as `Reading` has worked it out."""
         self.version = 0
         self._index = Index()
         self._free: Rows = np.zeros(0, np.int64)
@@ -54,6 +57,11 @@ class Window:
     def __len__(self) -> int:
         """How many rows are in use: parts, and one more for each message of several parts."""
         return self._used
+
+    @property
+    def messages(self) -> int:
+        """How many messages there are."""
+        return int(np.count_nonzero(self.columns["kind"][: self.columns.length] & AS_MESSAGE))
 
     @property
     def nbytes(self) -> int:

@@ -1,0 +1,317 @@
+"""The daemon: everything wired together in one nursery.
+
+    store → windows, alerts, groups      per account: Routee client → polling → pipeline → outbox
+    outbox → delivery → channels         listener: health, metrics        timers: groups that are due, pruning, systemd
+
+It starts with what the last commit left. When it is told to stop, polling ends at once, deliveries under way get a few
+seconds, and then the store is closed.
+"""
+
+import functools
+import logging
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TextIO
+
+import trio
+
+from monitor import log as logs
+from monitor.builtin import BUILT_IN
+from monitor.clock import HOUR, MINUTE, SECOND, Clock, SystemClock
+from monitor.config import Account, Config, Search
+from monitor.deliver import Outbox, deliver
+from monitor.dispatch import Dispatch
+from monitor.errors import StoreError
+from monitor.judge import Judge
+from monitor.metrics import Metrics, PollOutcome
+from monitor.notify import Notifier, make_notifier
+from monitor.notify import Surroundings as Channels
+from monitor.pipeline import AccountSink, Desk, Pipeline, Surroundings
+from monitor.poll import Round, SearchPlan, poll_search
+from monitor.privacy import Privacy
+from monitor.render import Templates
+from monitor.route import Route
+from monitor.routee.client import Routee
+from monitor.rules import Rule
+from monitor.sd_notify import Systemd
+from monitor.settings import Settings
+from monitor.store.protocol import Loaded, Store
+from monitor.store.sqlite import open_sqlite
+from monitor.store.thread import StoreFront
+from monitor.view import Views
+from monitor.web.app import make_app
+from monitor.web.health import Health
+from monitor.web.server import serve
+from monitor.window import Window
+
+log = logging.getLogger("monitor")
+
+SLOWEST_PAGE = 10 * MINUTE
+"""A search that has not so much as read a page for so long, and three intervals, is stuck."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What a started daemon hands back: where it listens (empty: nowhere) and its pipeline."""
+
+    url: str
+    pipeline: Pipeline
+
+
+async def run(
+    settings: Settings,
+    templates: Templates,
+    *,
+    stop: trio.Event,
+    clock: Clock | None = None,
+    stream: TextIO = sys.stdout,
+    systemd: Systemd | None = None,
+    task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Run until ``stop`` is set. Raises StoreError or ListenError where it cannot even start."""
+    config, clock, systemd = settings.config, clock or SystemClock(), systemd or Systemd()
+    hide_secrets(config)
+    front = StoreFront(await trio.to_thread.run_sync(lambda: open_sqlite(config.store_path, exclusive=True)))
+    try:
+        await _Daemon(settings, templates, front, clock, stream, systemd).run(stop, task_status)
+    finally:
+        with trio.CancelScope(shield=True):
+            await front.close()
+
+
+class _Daemon:
+    """The parts of one run."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        templates: Templates,
+        store: StoreFront,
+        clock: Clock,
+        stream: TextIO,
+        systemd: Systemd,
+    ) -> None:
+        self._config, self._rules = settings.config, settings.rules
+        self._templates, self._store, self._clock = templates, store, clock
+        self._stream, self._systemd = stream, systemd
+        self._metrics, self._health = Metrics(clock), Health()
+        self._outbox: Outbox | None = None
+        self._around = Surroundings(clock, self._metrics, self._health, self._wake)
+
+    async def run(self, stop: trio.Event, task_status: trio.TaskStatus[Running]) -> None:
+        self._pipeline = pipeline = await self._restore()
+        stop_listening = trio.Event()
+        async with trio.open_nursery() as services:
+            url = await self._listen(services, stop_listening)
+            deliver_to = functools.partial(deliver, observer=self._metrics)
+            self._outbox = await services.start(deliver_to, self._store, self._notifiers(), self._clock, name="deliver")
+            async with trio.open_nursery() as work, AsyncExitStack() as clients:
+                await self._start_polling(work, clients)
+                work.start_soon(pipeline.flush_when_due, name="groups")
+                work.start_soon(self._keep_house, name="housekeeping")
+                work.start_soon(self._tell_systemd, name="systemd")
+                self._systemd.ready(self._status())
+                log.info("watching %d searches with %d rules", len(self._config.searches), len(self._rules))
+                task_status.started(Running(url, pipeline))
+                await stop.wait()
+                log.info("stopping")
+                self._systemd.stopping("draining")
+                work.cancel_scope.cancel()
+            self._outbox.stop()
+            stop_listening.set()
+        log.info("stopped")
+
+    def _wake(self) -> None:
+        if self._outbox is not None:
+            self._outbox.wake()
+
+    # Starting
+
+    async def _restore(self) -> Pipeline:
+        """The pipeline as the last commit left it."""
+        config = self._config
+        loaded = await self._store.load()
+        key = await self._store.secret("recipients")
+        accounts = dict.fromkeys([account.name for account in config.accounts])
+        accounts |= dict.fromkeys(alert.account for alert in loaded.alerts)
+        desks = []
+        for account in accounts:
+            window = await self._store.run(functools.partial(restored_window, account=account, config=config, key=key))
+            judge = restored_judge(window, config, self._rules, loaded)
+            desks.append(Desk(judge, Views(judge, self._templates, distinguish=len(config.accounts) > 1)))
+        self._observe_from_start()
+        pipeline = Pipeline(self._store, desks, self._dispatch(loaded), config.retention, self._around)
+        for desk in desks:
+            gone = desk.judge.alerts.keys() - desk.judge.rules.keys() - BUILT_IN.keys()
+            await pipeline.drop_rules(desk.judge.account, sorted(gone))
+        return pipeline
+
+    def _dispatch(self, loaded: Loaded) -> Dispatch:
+        route, web = self._config.route, self._config.web
+        channels = {one.name: tuple(channel for channel, _ in one.channels) for one in self._config.receivers}
+        dispatch = Dispatch(
+            Route(route.receiver, route.group_by, route.group_wait, route.group_interval, route.repeat_interval),
+            channels,
+            (web.external_url or "") if web is not None else "",
+        )
+        dispatch.groups = {(group.receiver, group.key): group for group in loaded.groups}
+        return dispatch
+
+    def _observe_from_start(self) -> None:
+        searches = [(search.account, search.name) for search in self._config.searches]
+        self._metrics.searches(searches)
+        self._metrics.receivers((one.name, channel) for one in self._config.receivers for channel, _ in one.channels)
+        self._health.searches(searches)
+
+    def _notifiers(self) -> Mapping[tuple[str, str], Notifier]:
+        around = Channels(self._clock, self._templates, self._stream)
+        return {
+            (receiver.name, channel): make_notifier(channel.partition("/")[0], entry, around)
+            for receiver in self._config.receivers
+            for channel, entry in receiver.channels
+        }
+
+    async def _listen(self, nursery: trio.Nursery, stop: trio.Event) -> str:
+        web = self._config.web
+        if web is None:
+            return ""
+        token = web.token.get_secret_value() if web.token else ""
+        app = make_app(self._health, self._metrics, token=token, protect_reads=web.protect_reads)
+        url: str = await nursery.start(functools.partial(serve, app, web.listen, stop=stop), name="listener")
+        log.info("listening on %s", url)
+        return url
+
+    async def _start_polling(self, nursery: trio.Nursery, clients: AsyncExitStack) -> None:
+        for account in self._config.accounts:
+            client = await clients.enter_async_context(routee_client(account, self._clock, self._metrics))
+            sink = AccountSink(self._pipeline, account.name, self._around)
+            for search in self._config.searches:
+                if search.account == account.name:
+                    self._health.expect(_loop(search), SLOWEST_PAGE + 3 * search.every)
+                    cursor = self._pipeline.desks[account.name].judge.cursors.get(search.name)
+                    polling = functools.partial(
+                        poll_search, plan_of(search), client, sink, self._clock, cursor, observer=_Polls(self, search)
+                    )
+                    nursery.start_soon(polling, name=_loop(search))
+
+    # Timers
+
+    async def _keep_house(self) -> None:
+        """Forget what is old, and keep the metrics of the outbox true."""
+        pruned_at = 0
+        while True:
+            try:
+                now = self._clock.now()
+                if now - pruned_at >= HOUR:
+                    await self._store.prune(now - self._config.retention)
+                    pruned_at = now
+                self._metrics.backlog(await self._store.backlog())
+            except StoreError as error:
+                log.error("%s", error)
+                self._metrics.store_error()
+            await trio.sleep(5)
+
+    async def _tell_systemd(self) -> None:
+        """A line for `systemctl status`, and the watchdog, which is fed only while every loop makes progress."""
+        pause = (self._systemd.watchdog or 20 * SECOND) / 2 / SECOND
+        while True:
+            stuck = self._health.stuck()
+            if not stuck:
+                self._systemd.alive()
+            self._systemd.status(stuck[0] if stuck else self._status())
+            await trio.sleep(min(pause, 10))
+
+    def _status(self) -> str:
+        desks = self._pipeline.desks.values()
+        alerts = [alert for desk in desks for some in desk.judge.alerts.values() for alert in some.values()]
+        firing = sum(alert.state == "firing" for alert in alerts)
+        oldest = min((cursor.as_of for desk in desks for cursor in desk.judge.cursors.values()), default=None)
+        lag = "" if oldest is None else f", {max(self._clock.now() - oldest, 0) // SECOND}s behind"
+        return f"{len(self._config.searches)} searches, {firing} alerts firing{lag}"
+
+    def finished(self, search: Search, figures: Round) -> None:
+        """A poll or sweep of a search is over."""
+        self._health.beat(_loop(search))
+        if figures.kind == "poll":
+            outcome: PollOutcome = "complete" if figures.outcome == "ok" else "failed"
+            self._metrics.poll(search.account, search.name, outcome, figures.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Polls:
+    """Tells the daemon of the rounds of one search."""
+
+    daemon: _Daemon
+    search: Search
+
+    def finished(self, figures: Round) -> None:
+        """See `monitor.poll.Observer`."""
+        self.daemon.finished(self.search, figures)
+
+
+def _loop(search: Search) -> str:
+    return f"search {search.name} of account {search.account}"
+
+
+def plan_of(search: Search) -> SearchPlan:
+    """A search as polling takes it."""
+    resweeps = tuple((sweep.back, sweep.every) for sweep in search.resweep)
+    return SearchPlan(search.account, search.name, search.question, search.every, resweeps, search.settle)
+
+
+def routee_client(account: Account, clock: Clock, metrics: Metrics | None = None) -> Routee:
+    """The client of an account."""
+    observe = functools.partial(metrics.request, account.name) if metrics is not None else _unobserved
+    return Routee(
+        name=account.name,
+        application_id=account.application_id.get_secret_value(),
+        application_secret=account.application_secret.get_secret_value(),
+        clock=clock,
+        api_url=account.api_url,
+        auth_url=account.auth_url,
+        requests_per_second=account.requests_per_second,
+        concurrency=account.concurrency,
+        observe=observe,
+    )
+
+
+def _unobserved(endpoint: str, outcome: str, seconds: float) -> None:
+    pass
+
+
+def restored_window(store: Store, account: str, config: Config, key: bytes) -> Window:
+    """An account's window as the store has it. Blocking: for a worker thread."""
+    window = Window(account, Privacy(config.privacy.recipients, key))
+    window.restore_entries([(entry.field, entry.code, entry.value) for entry in store.entries(account)])
+    for seq, blob in store.journal(account):
+        window.restore(seq, blob)
+    window.restored()
+    return window
+
+
+def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], loaded: Loaded) -> Judge:
+    """An account's judge, with the cursors and alerts that were stored."""
+    searches = [search.name for search in config.searches if search.account == window.account]
+    judge = Judge(window, [rule for rule in rules if rule.search is None or rule.search in searches], searches)
+    judge.cursors = {cursor.search: cursor for cursor in loaded.cursors if cursor.account == window.account}
+    for alert in loaded.alerts:
+        if alert.account == window.account:
+            judge.put(alert.rule, alert.group, alert)
+    return judge
+
+
+def hide_secrets(config: Config) -> None:
+    """Whatever is logged from now on, none of the configuration's secrets are in it."""
+    for account in config.accounts:
+        logs.hide(account.application_id.get_secret_value())
+        logs.hide(account.application_secret.get_secret_value())
+    for receiver in config.receivers:
+        for _, entry in receiver.channels:
+            for name in getattr(entry, "secrets", ()):
+                secret = getattr(entry, name)
+                if secret is not None:
+                    logs.hide(secret.get_secret_value())
+    if config.web is not None and config.web.token is not None:
+        logs.hide(config.web.token.get_secret_value())

@@ -1,0 +1,10 @@
+"""Judging rules: (rule, reading of the window, as_of) → numbers of every group, "not enough data" included.
+
+One file a kind, each with ``evaluate(rule, moment) -> Judgement``. The same code serves the daemon, ``explain``, rule tests
+and backtests. Nothing here knows of stores, of the network or of time passing.
+"""
+
+from monitor.evaluate.judgement import NOT_ENOUGH, Judgement, Moment
+from monitor.evaluate.kinds import evaluate
+
+__all__ = ["NOT_ENOUGH", "Judgement", "Moment", "evaluate"]

@@ -1,0 +1,103 @@
+"""What evaluating one rule gives: numbers of all its groups in arrays, and a finding in words for the few that matter."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.clock import Instant
+from monitor.finding import Finding
+from monitor.window import Reading
+from monitor.window.reading import Codes
+
+Floats = NDArray[np.float64]
+
+NOT_ENOUGH = -1
+"""In `Judgement.breached`: not enough data to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a rule is judged on: a reading of the window, as of when, and since when nothing is missing from it.
+
+    ``known`` are groups that must be judged even where nothing is found of them: those with an alert.
+    """
+
+    reading: Reading
+    as_of: Instant
+    covered_since: Instant
+    known: tuple[tuple[tuple[str, str], ...], ...] = ()
+
+    def known_codes(self, by: tuple[str, ...]) -> Codes:
+        """The codes of the known groups."""
+        codes = []
+        for group in self.known:
+            if tuple(name for name, _ in group) == by:
+                code = self.reading.code(by, tuple(value for _, value in group))
+                codes += [] if code is None else [code]
+        return np.unique(np.array(codes, np.int64))
+
+
+@dataclass(slots=True)
+class Judgement:
+    """The groups of one rule at one moment, in arrays of one length.
+
+    ``breached`` is the number of levels crossed, or NOT_ENOUGH. ``value`` is NaN where there is none, ``threshold`` that of the
+    highest level crossed, else the lowest. ``why`` puts one group's numbers into words. ``absent`` is what is found of a group
+    that has no row here.
+    """
+
+    reading: Reading
+    by: tuple[str, ...]
+    codes: Codes
+    breached: NDArray[np.int64]
+    value: Floats
+    threshold: Floats
+    messages: Codes
+    matching: Codes
+    why: Callable[[int], str]
+    absent: Callable[[tuple[tuple[str, str], ...]], Finding]
+    baseline: Floats | None = None
+    change: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def group(self, at: int) -> tuple[tuple[str, str], ...]:
+        """The fields and values of the group at a place."""
+        return tuple(zip(self.by, self.reading.labels(self.by, int(self.codes[at])), strict=True))
+
+    def finding(self, at: int) -> Finding:
+        """One group's numbers as a finding."""
+        breached = int(self.breached[at])
+        return Finding(
+            group=self.group(at),
+            breached=None if breached == NOT_ENOUGH else breached,
+            value=_number(self.value[at]),
+            threshold=_number(self.threshold[at]),
+            why=self.why(at),
+            messages=int(self.messages[at]),
+            matching=int(self.matching[at]),
+            baseline=None if self.baseline is None else _number(self.baseline[at]),
+            change=None if self.change is None else _number(self.change[at]),
+        )
+
+    def findings(self) -> Iterator[Finding]:
+        """A finding for every group: for people who ask."""
+        return map(self.finding, range(len(self)))
+
+    def telling(self) -> Iterator[Finding]:
+        """Findings of the groups over a threshold, the worst first."""
+        over = [self.finding(int(at)) for at in np.flatnonzero(self.breached > 0)]
+        return iter(sorted(over, key=lambda finding: (finding.breached or 0, finding.excess), reverse=True))
+
+    def of(self, group: tuple[tuple[str, str], ...]) -> Finding:
+        """The finding of one group, present here or not."""
+        code = self.reading.code(self.by, tuple(value for _, value in group))
+        places = np.flatnonzero(self.codes == (NOT_ENOUGH if code is None else code))
+        return self.finding(int(places[0])) if places.size else self.absent(group)
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,29 @@
+"""From a rule's fields to questions to the window."""
+
+from dataclasses import replace
+
+from monitor.clock import Duration, Instant
+from monitor.rules import Among, Match, Rule
+from monitor.window import Question
+
+
+def considered(
+    rule: Rule, as_of: Instant, window: Duration, ago: Duration = 0, within: Duration | None = None
+) -> Question:
+    """The messages that a rule considers, in the span of ``window`` that ended ``ago`` before ``as_of``."""
+    question = Question(
+        start=as_of - ago - window,
+        end=as_of - ago,
+        by=rule.by,
+        search=rule.search,
+        within=within,
+        unit=rule.unit,
+    )
+    return question.narrowed(rule.where.conditions)
+
+
+def of(question: Question, what: Among) -> Question:
+    """The denominator of a share: all, the final ones, or those that match."""
+    if isinstance(what, Match):
+        return question.narrowed(what.conditions)
+    return replace(question, final=True) if what == "final" else question
