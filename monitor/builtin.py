@@ -1,0 +1,54 @@
+"""Alerts that the daemon raises about itself. They live and are told like any other."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from monitor.alert import Policy
+from monitor.clock import DAY
+from monitor.finding import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltIn:
+    """One such alert: its name, how bad it is, and what a person is to do about it."""
+
+    name: str
+    severity: str
+    summary: str
+    advice: str
+
+
+MONITOR_BLIND: Final = BuiltIn(
+    "MonitorBlind",
+    "critical",
+    "routee-monitor cannot see",
+    "Nothing fires and nothing resolves from this search until a poll is complete again. Check the credentials, the network and "
+    "Routee's status page; `routee-monitor check --online` says which of them it is.",
+)
+GAP_IN_HISTORY: Final = BuiltIn(
+    "GapInHistory",
+    "warning",
+    "messages were missed for good",
+    "routee-monitor was down for longer than Routee's API can give back. Values of windows and baselines that reach into "
+    'the gap say "not enough data" until it has passed. This alert ends by itself after a day.',
+)
+RULE_ERROR: Final = BuiltIn(
+    "RuleError",
+    "warning",
+    "a rule cannot be judged",
+    "Its alerts stay as they are, and it is tried again at the next poll. `routee-monitor explain RULE` shows the error.",
+)
+GAP_IS_TOLD_FOR: Final = DAY
+AT_ONCE: Final = Policy()
+"""They fire and end without delay."""
+BUILT_IN: Final = {one.name: one for one in (MONITOR_BLIND, GAP_IN_HISTORY, RULE_ERROR)}
+
+
+def finding(why: str, **group: str) -> Finding:
+    """What makes a built-in alert fire, about the thing that ``group`` names."""
+    return Finding(tuple(group.items()), 1, None, None, why)
+
+
+def over(**group: str) -> Finding:
+    """What ends it."""
+    return Finding(tuple(group.items()), 0, None, None, "over")

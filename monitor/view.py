@@ -1,0 +1,176 @@
+"""Alerts as people are shown them: labels, annotations, the numbers, and what explains them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from monitor.alert import Alert
+from monitor.builtin import BUILT_IN, BuiltIn
+from monitor.clock import SECOND
+from monitor.evaluate import Moment, evaluate
+from monitor.evaluate.causes import breakdown, samples
+from monitor.finding import Unit
+from monitor.judge import Group, Judge
+from monitor.notification import AlertView, Link
+from monitor.rules import EVERYTHING, FAILED, Count, Rate, Rule, Spike, Thresholded
+from monitor.window import Reading
+
+HISTORY = 24
+"""So many past values are shown."""
+DEEPEST = 20
+"""In one notification, so many alerts get their breakdown, samples and history; the others only their numbers."""
+
+
+class Annotator(Protocol):
+    """Renders the annotations of an alert; gives the texts and what went wrong."""
+
+    def render_annotations(self, templates: Mapping[str, str], view: AlertView) -> tuple[dict[str, str], list[str]]: ...
+
+
+@dataclass(slots=True)
+class Views:
+    """Makes views of an account's alerts. ``distinguish``: the alerts say which account they are of, because there are several."""
+
+    judge: Judge
+    annotator: Annotator
+    distinguish: bool = False
+    errors: list[str] = field(default_factory=list)
+    """What went wrong in templates since this was last emptied."""
+
+    def labels(self, alert: Alert) -> dict[str, str]:
+        """The labels that receivers know the alert by."""
+        built_in, rule = BUILT_IN.get(alert.rule), self.judge.rules.get(alert.rule)
+        labels = {"alertname": alert.rule} | dict(alert.group)
+        if rule is None and built_in is None:
+            return dict(alert.view.labels) if alert.view is not None else labels
+        if self.distinguish:
+            labels["account"] = alert.account
+        return labels | {"severity": self.severity(alert)} | (rule.labels if rule is not None else {})
+
+    def severity(self, alert: Alert) -> str:
+        """How bad it is now; of an alert that is over, how bad it last was."""
+        built_in, rule = BUILT_IN.get(alert.rule), self.judge.rules.get(alert.rule)
+        if built_in is not None:
+            return built_in.severity
+        if rule is None:
+            return alert.view.severity if alert.view is not None else "warning"
+        return rule.levels_[min(max(alert.level, 1), len(rule.levels_)) - 1].severity
+
+    def view(self, alert: Alert, reading: Reading | None = None) -> AlertView:
+        """The alert as it is now; with a reading of the window also with what explains it."""
+        built_in, rule = BUILT_IN.get(alert.rule), self.judge.rules.get(alert.rule)
+        if built_in is not None:
+            return self._built_in(alert, built_in)
+        if rule is None:
+            return self._orphan(alert)
+        plain = self._plain(alert, rule)
+        explained = self._explained(alert, rule, plain, reading) if reading is not None else plain
+        return self._annotated(rule, explained)
+
+    def _plain(self, alert: Alert, rule: Rule) -> AlertView:
+        return AlertView(
+            fingerprint=alert.fingerprint,
+            name=rule.name,
+            rule=rule.name,
+            kind=rule.kind,
+            unit=unit_of(rule),
+            status="resolved" if alert.state == "resolved" else "firing",
+            severity=self.severity(alert),
+            labels=self.labels(alert),
+            annotations={},
+            comparison=rule.comparison,
+            window=rule.window if isinstance(rule, Thresholded) else None,
+            matched=matched(rule),
+            more=self.judge.held_back.get(rule.name, 0),
+            **_numbers(alert),
+        )
+
+    def _explained(self, alert: Alert, rule: Rule, view: AlertView, reading: Reading) -> AlertView:
+        span = self.judge.as_of(rule)
+        if span is None:
+            return view
+        moment = self.judge.moment(rule, reading, *span)
+        firing = alert.state == "firing"
+        return msgspec.structs.replace(
+            view,
+            breakdown=breakdown(rule, moment, alert.group) if firing else (),
+            samples=samples(rule, moment, alert.group) if firing else (),
+            history=history(rule, moment, alert.group),
+        )
+
+    def _annotated(self, rule: Rule, view: AlertView) -> AlertView:
+        texts, errors = self.annotator.render_annotations(rule.annotations, view)
+        self.errors += errors
+        return msgspec.structs.replace(view, annotations=texts, links=links_of(rule))
+
+    def _built_in(self, alert: Alert, built_in: BuiltIn) -> AlertView:
+        return AlertView(
+            fingerprint=alert.fingerprint,
+            name=built_in.name,
+            rule=built_in.name,
+            kind="builtin",
+            unit="count",
+            status="resolved" if alert.state == "resolved" else "firing",
+            severity=built_in.severity,
+            labels=self.labels(alert),
+            annotations={"summary": f"{built_in.summary}: {alert.why}", "description": built_in.advice},
+            **_numbers(alert),
+        )
+
+    def _orphan(self, alert: Alert) -> AlertView:
+        """The rule is gone: as it was last shown, and over."""
+        if alert.view is None:
+            return self._built_in(alert, BuiltIn(alert.rule, "warning", "its rule is gone", ""))
+        status: Literal["firing", "resolved"] = "resolved" if alert.state == "resolved" else "firing"
+        return msgspec.structs.replace(alert.view, status=status, **_numbers(alert))
+
+
+def _numbers(alert: Alert) -> dict[str, Any]:
+    """What of a view comes from the alert itself."""
+    return {
+        "value": alert.value,
+        "threshold": alert.threshold,
+        "baseline": alert.baseline,
+        "change": alert.change,
+        "peak": alert.peak,
+        "messages": alert.messages,
+        "matching": alert.matching,
+        "starts_at": alert.firing_at if alert.firing_at is not None else alert.pending_at,
+        "ends_at": alert.resolved_at,
+        "resolved_because": alert.because or "",
+        "as_of": alert.as_of,
+        "why": alert.why,
+    }
+
+
+def unit_of(rule: Rule) -> Unit:
+    """What the rule's values are measured in."""
+    return "share" if isinstance(rule, Rate) or (isinstance(rule, Spike) and rule.measure == "rate") else "count"
+
+
+def matched(rule: Rule) -> str:
+    """What the rule counts, in a few words; empty for plain failures and for everything."""
+    if not isinstance(rule, Rate | Count | Spike) or rule.match in (FAILED, EVERYTHING):
+        return ""
+    said = [condition for condition in rule.match.conditions if condition.field in ("status", "detailedStatus")]
+    if len(said) != len(rule.match.conditions) or any(condition.operator != "is" for condition in said):
+        return "match"
+    return ", ".join(" or ".join(condition.values) for condition in said)
+
+
+def links_of(rule: Rule) -> tuple[Link, ...]:
+    """The rule's runbook, where its URL is fixed: a URL is never made from message data."""
+    url = rule.annotations.get("runbook_url", "")
+    return (Link("Runbook", url),) if url.startswith(("https://", "http://")) and "{" not in url else ()
+
+
+def history(rule: Rule, moment: Moment, group: Group) -> tuple[float | None, ...]:
+    """The group's values at the latest moments, oldest first, up to now: exact, since the window still holds what they rest on."""
+    step = max(rule.window // 4, 30 * SECOND) if isinstance(rule, Thresholded) else 60 * SECOND
+    values = []
+    for back in range(HISTORY - 1, -1, -1):
+        then = replace(moment, as_of=moment.as_of - back * step)
+        values.append(evaluate(rule, then).of(group).value if then.as_of >= moment.covered_since else None)
+    return tuple(values)

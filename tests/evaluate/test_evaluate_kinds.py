@@ -1,0 +1,198 @@
+"""Rate, count and spike against naive oracles, and the cases that people argue about."""
+
+from math import inf, sqrt
+from statistics import NormalDist, median
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.clock import DAY, HOUR, MINUTE
+from monitor.evaluate import Judgement, Moment, evaluate
+from monitor.finding import Finding
+from monitor.message import FAILURES, FINAL, batch_of
+from monitor.rules import rule_of
+from monitor.window import Reading, Window
+
+NOW = 100 * DAY
+FOREVER = -(1 << 60)
+OPERATORS = ("Cosmote", "Vodafone", "Wind")
+
+
+def judged(rows: list[dict[str, Any]], covered_since: int = FOREVER, known: Any = (), **rule: Any) -> Judgement:
+    window = Window("main")
+    window.upsert(batch_of([row | {"messageId": f"m{i}"} for i, row in enumerate(rows)]), "all")
+    return evaluate(rule_of({"name": "R"} | rule), Moment(Reading(window), NOW, covered_since, known))
+
+
+def by_operator(judgement: Judgement) -> dict[str, Finding]:
+    return {finding.group[0][1]: finding for finding in judgement.findings()}
+
+
+def only(judgement: Judgement) -> Finding:
+    (finding,) = judgement.findings()
+    return finding
+
+
+def sent(count: int, at: int = NOW, **fields: Any) -> list[dict[str, Any]]:
+    return [{"date": at, "status": "Delivered", "operator": "Cosmote"} | fields] * count
+
+
+messages = st.lists(
+    st.fixed_dictionaries(
+        {
+            "date": st.integers(NOW - 4 * HOUR, NOW + MINUTE) | st.sampled_from([NOW, NOW - HOUR, NOW - 2 * HOUR]),
+            "status": st.sampled_from(["Queued", "Sent", "Delivered", "Undelivered", "Failed"]),
+            "operator": st.sampled_from(OPERATORS),
+            "latency": st.sampled_from([None, 5.0, 90.0]),
+        }
+    ),
+    max_size=40,
+)
+
+
+@given(messages, st.sampled_from(["final", "all"]), st.integers(1, 6))
+@settings(max_examples=60, deadline=None)
+def test_rate_is_the_naive_share_of_each_group(rows: list[dict[str, Any]], of: str, least: int) -> None:
+    rule = {"kind": "rate", "by": ["operator"], "window": "1h", "above": "25%", "of": of, "min_messages": least}
+    found = by_operator(judged(rows, **rule, receipts_within="60s"))
+    for operator in OPERATORS:
+        mine = [
+            row
+            for row in rows
+            if row["operator"] == operator
+            and NOW - HOUR < row["date"] <= NOW
+            and (of == "all" or row["status"] in FINAL)
+            and (row["latency"] or 0) <= 60
+        ]
+        bad = sum(row["status"] in FAILURES for row in mine)
+        assert (operator in found) == bool(mine)
+        if mine:
+            expected = None if len(mine) < least else int(bad / len(mine) > 0.25)
+            assert (found[operator].value, found[operator].breached) == (bad / len(mine), expected)
+
+
+@given(messages)
+@settings(max_examples=60, deadline=None)
+def test_spike_of_a_count_is_the_naive_change(rows: list[dict[str, Any]]) -> None:
+    rule = {"kind": "spike", "by": ["operator"], "window": "1h", "above": "2x", "match": {"status": "Undelivered"}}
+    found = by_operator(judged(rows, **rule, baseline={"window": "2h", "ago": "1h"}))
+    for operator in found:
+        mine = [r["date"] for r in rows if r["operator"] == operator and r["status"] == "Undelivered"]
+        now = sum(NOW - HOUR < date <= NOW for date in mine)
+        usual = sum(NOW - 3 * HOUR < date <= NOW - HOUR for date in mine) / 2
+        assert (found[operator].value, found[operator].baseline) == (now, usual)
+        assert found[operator].breached == int(now > 2 * usual)
+
+
+def test_a_share_exactly_at_the_threshold_does_not_cross_it() -> None:
+    rows = sent(4) + sent(1, status="Failed")
+    rule: dict[str, Any] = {"kind": "rate", "window": "15m"}
+    assert only(judged(rows, **rule, above="20%")).breached == 0
+    assert only(judged(rows, **rule, above="19%")).breached == 1
+    assert only(judged(rows, **rule, below="20%")).breached == 0
+
+
+def test_confidence_needs_the_bound_to_cross_and_says_so() -> None:
+    rows = sent(35) + sent(15, status="Failed")
+    finding = only(judged(rows, kind="rate", window="15m", above="20%", confidence="99%"))
+    z, n, p = NormalDist().inv_cdf(0.99), 50, 0.3
+    bound = (p + z * z / (2 * n) - z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))) / (1 + z * z / n)
+    assert bound < 0.2 < finding.value  # type: ignore[operator]  # a share, since there are messages
+    assert finding.breached == 0
+    assert "99% confidence" in finding.why
+    assert only(judged(rows * 10, kind="rate", window="15m", above="20%", confidence="99%")).breached == 1
+
+
+def test_few_messages_are_not_enough_data_and_say_how_many() -> None:
+    finding = only(judged(sent(3, status="Failed"), kind="rate", window="15m", above="20%", min_messages=50))
+    assert finding.breached is None
+    assert "3 messages" in finding.why
+    assert "50" in finding.why
+
+
+def test_a_known_group_without_messages_is_judged_too() -> None:
+    group = (("operator", "Cosmote"),)
+    rate = judged([], known=[group], kind="rate", window="15m", above="20%", by=["operator"]).of(group)
+    count = judged([], known=[group], kind="count", window="15m", above=5, by=["operator"]).of(group)
+    assert (rate.breached, rate.value) == (None, None)
+    assert (count.breached, count.value) == (0, 0.0)
+
+
+def test_count_levels_and_the_threshold_that_goes_with_them() -> None:
+    levels = [{"above": 10, "severity": "warning"}, {"above": 20, "severity": "critical"}]
+    for number, breached, threshold in [(10, 0, 10), (15, 1, 10), (21, 2, 20)]:
+        finding = only(judged(sent(number), kind="count", window="15m", levels=levels))
+        assert (finding.breached, finding.threshold, finding.value) == (breached, threshold, number)
+
+
+def test_count_below_speaks_of_groups_that_fell_silent_but_not_of_unknown_times() -> None:
+    rows = sent(9, NOW - 3 * HOUR) + sent(2, operator="Wind")
+    rule: dict[str, Any] = {"kind": "count", "window": "1h", "below": 2, "by": ["operator"]}
+    found = by_operator(judged(rows, **rule))
+    assert {name: finding.breached for name, finding in found.items()} == {"Cosmote": 1, "Wind": 0}
+    warming = by_operator(judged(rows, NOW - MINUTE, **rule))
+    assert all(finding.breached is None for finding in warming.values())
+    assert only(judged([], kind="count", window="1h", below=2)).breached == 1
+
+
+def test_a_spike_against_the_same_hour_takes_the_median_of_the_days_that_are_known() -> None:
+    counts = [4, 100, 6, 5, 7, 3, 8]
+    rows = [row for day, count in enumerate(counts, 1) for row in sent(count, NOW - day * DAY)] + sent(20)
+    rule: dict[str, Any] = {"kind": "spike", "window": "1h", "above": "3x", "baseline": {"same_hour": "7d"}}
+    finding = only(judged(rows, **rule))
+    assert (finding.baseline, finding.value, finding.breached) == (median(counts), 20, 1)
+    assert only(judged(rows, NOW - 3 * DAY - 2 * HOUR, **rule)).baseline == median(counts[:3])
+    assert only(judged(rows, NOW - 2 * DAY, **rule)).breached is None
+
+
+def test_a_spike_of_a_rate_compares_shares() -> None:
+    before = sent(95, NOW - HOUR) + sent(5, NOW - HOUR, status="Failed")
+    rule: dict[str, Any] = {
+        "kind": "spike",
+        "measure": "rate",
+        "window": "15m",
+        "baseline": {"window": "1h", "ago": "15m"},
+    }
+    finding = only(judged(before + sent(8) + sent(2, status="Failed"), **rule, above="+100%"))
+    assert (finding.value, finding.baseline, finding.breached) == (0.2, 0.05, 1)
+    assert finding.change == pytest.approx(4)
+
+
+def test_sigma_allows_for_chance_and_for_a_restless_past() -> None:
+    rule: dict[str, Any] = {"kind": "spike", "window": "1h", "above": "4 sigma", "baseline": {"same_hour": "7d"}}
+    calm = [row for day in range(1, 8) for row in sent(100, NOW - day * DAY)]
+    assert only(judged(calm + sent(140), **rule)).breached == 0  # 4 times the Poisson noise of 100 is 40
+    assert only(judged(calm + sent(141), **rule)).breached == 1
+    restless = [row for day in range(1, 8) for row in sent(40 * day, NOW - day * DAY)]
+    assert only(judged(restless + sent(400), **rule)).breached == 0
+
+
+def test_a_value_never_seen_in_the_baseline_is_an_endless_change() -> None:
+    finding = only(judged(sent(5), kind="spike", window="1h", above="3x", baseline={"window": "1h", "ago": "1h"}))
+    assert (finding.change, finding.breached) == (inf, 1)
+
+
+def test_min_baseline_and_min_messages_guard_a_spike() -> None:
+    rule: dict[str, Any] = {"kind": "spike", "window": "1h", "above": "3x", "baseline": {"window": "1h", "ago": "1h"}}
+    rows = sent(2, NOW - 90 * MINUTE) + sent(20)
+    assert only(judged(rows, **rule)).breached == 1
+    assert only(judged(rows, **rule, min_messages=21)).breached is None
+    assert only(judged(rows, **rule, min_baseline=3)).breached is None
+
+
+def test_a_spike_downwards_sees_a_group_that_vanished() -> None:
+    rows = sent(50, NOW - 90 * MINUTE)
+    rule: dict[str, Any] = {"kind": "spike", "window": "1h", "below": "-25%", "baseline": {"window": "1h", "ago": "1h"}}
+    finding = by_operator(judged(rows, **rule, by=["operator"], min_baseline=10))["Cosmote"]
+    assert (finding.value, finding.breached) == (0.0, 1)
+
+
+def test_where_search_and_grouping_by_recipient() -> None:
+    rows = sent(3, country="GR", to="+306912345678") + sent(2, country="IT", to="+306912345699")
+    found = judged(rows, kind="count", window="1h", above=1, where={"country": "GR"}, by=["to"])
+    (finding,) = found.findings()
+    assert finding.value == 3
+    assert finding.group[0][1].startswith("+30691•••••78#")
+    assert not list(judged(rows, kind="count", window="1h", above=1, search="other", by=["to"]).findings())
