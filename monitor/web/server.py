@@ -20,7 +20,7 @@ from monitor.errors import ListenError
 from monitor.web.address import Address
 from monitor.web.guards import DEFAULT_LIMITS, Guards, Limits
 
-STALLED_MILLISECONDS = 1_200
+STALLED_MILLISECONDS = 1_000
 """A connection on which the other side takes no data for so long is dropped. Bounds the shutdown, so it is under 2 s."""
 
 DRAIN_SECONDS = 1.0
