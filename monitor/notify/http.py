@@ -51,7 +51,7 @@ async def post(url: str, body: bytes, headers: dict[str, str], within: float, no
         return too_slow(where, within)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         return Rejected(f"{where}: this is no http:// or https:// URL; correct it in the configuration")
-    except (httpx.LocalProtocolError, UnicodeError):
+    except (httpx.LocalProtocolError, UnicodeError, OverflowError):
         return Rejected(
             f"{where}: the request cannot be written as HTTP; correct the URL or the content type in the configuration"
         )
@@ -73,10 +73,12 @@ async def _head(response: httpx.Response) -> str:
     if response.is_success:
         return ""
     read = b""
-    async for chunk in response.aiter_raw():
-        read += chunk
-        if len(read) >= _MOST_READ:
-            break
+    # Leaving the loop by a cancellation, not by a break, lets httpx's nested generators end in order.
+    with trio.CancelScope() as enough:
+        async for chunk in response.aiter_raw():
+            read += chunk
+            if len(read) >= _MOST_READ:
+                enough.cancel()
     return read[:_MOST_READ].decode(errors="replace")
 
 

@@ -2,6 +2,7 @@
 
 import http.client
 import logging
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
@@ -42,17 +43,21 @@ class SlackNotifier:
         api_url: str = API_URL,
         template: Template | None = None,
         timeout: float = 15.0,
+        spacing: float = SPACING,
     ) -> None:
         quiet = logging.getLogger("monitor.notify.slack.client")
         quiet.setLevel(
             logging.CRITICAL
         )  # it would write whole messages at DEBUG; what goes wrong comes back as an Outcome
+        # Longer than our own limit: an answer that comes after we gave up still says that the post got through.
+        patience = math.ceil(2 * timeout)
         # Its own retries sleep in the thread, where nothing can cancel them, and repeat posts that Slack had already taken.
-        self._client = WebClient(token, base_url=api_url, timeout=max(int(timeout), 1), retry_handlers=[], logger=quiet)
+        self._client = WebClient(token, base_url=api_url, timeout=patience, retry_handlers=[], logger=quiet)
         self._channel = channel
         self._clock = clock
         self._template = template
         self._timeout = timeout
+        self._spacing = spacing
         # One call at a time: a call that was given up goes on in its thread, and its post must be known before it is tried again.
         self._one_call = trio.CapacityLimiter(1)
         self._posted: OrderedDict[tuple[str, str], Receipt] = OrderedDict()
@@ -117,7 +122,7 @@ class SlackNotifier:
         """Runs in a thread, perhaps after its caller has given up: a post that got through late is found here by the next attempt."""
         if memory not in self._posted:
             answer = self._client.chat_postMessage(**made, **_UNTOUCHED, unfurl_links=False, unfurl_media=False)
-            self._posted[memory] = {"channel": str(answer["channel"]), "ts": str(answer["ts"])}
+            self._posted[memory] = {name: str(answer[name]) for name in ("channel", "ts") if answer.get(name)}
             while len(self._posted) > _REMEMBERED:
                 self._posted.popitem(last=False)
         return self._posted[memory]
@@ -126,7 +131,7 @@ class SlackNotifier:
         now = trio.current_time()
         start = max(now, self._free_at)
         await trio.sleep(start - now)
-        self._free_at = start + SPACING
+        self._free_at = start + self._spacing
 
     async def _call(self, function: Callable[[], T]) -> T:
         return await trio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=self._one_call)

@@ -32,7 +32,6 @@ COLOURS: Final[dict[Tone, str]] = {
 }
 
 _MOST_SHOWN: Final = 10
-_MOST_DETAILED: Final = 3
 _CUT_ENTITY: Final = re.compile(r"&[a-z]{0,3}$")
 
 Block = dict[str, Any]
@@ -44,19 +43,22 @@ def message(notification: Notification, text: str | None = None, problem: str = 
     ``text`` is a rendered template, escaped already, in place of the sentence; ``problem`` names the error of one that failed.
     """
     views = told(notification)
-    shown = min(len(views), _MOST_SHOWN)
-    while True:
-        made = _message(notification, views[:shown], len(views) - shown + notification.truncated, text, problem)
-        if shown <= 1 or len(json.dumps(made, ensure_ascii=False)) <= WHOLE:
+    most = min(len(views), _MOST_SHOWN)
+    for shown, detailed in [(most, 3), (most, 1), *((shown, 0) for shown in range(most, 1, -1))]:
+        made = _message(notification, views, shown, detailed, text, problem)
+        if len(json.dumps(made, ensure_ascii=False)) <= WHOLE:
             return made
-        shown -= 1
+    return _message(notification, views, min(most, 1), 0, text, problem)
 
 
-def _message(notification: Notification, views: list[AlertView], others: int, text: str | None, problem: str) -> Block:
+def _message(
+    notification: Notification, views: list[AlertView], shown: int, detailed: int, text: str | None, problem: str
+) -> Block:
     head = [section(text if text is not None else _headline(notification, views))]
     if problem:
         head.append(context(f":warning: {fit(escaped(clean(problem, 500)), 1000)}"))
-    attachments = [_attachment(view, index) for index, view in enumerate(views)]
+    attachments = [_attachment(view, index, index < detailed) for index, view in enumerate(views[:shown])]
+    others = len(views) - shown + notification.truncated
     if others:
         attachments.append(_coloured("info", [context(f"+{number(others)} more")], f"+{number(others)} more"))
     preview = text if text is not None else escaped(title(notification))
@@ -82,12 +84,12 @@ def _sentence(view: AlertView) -> str:
     return f"{name}: *{escaped(first)}*{escaped(rest)}" if first else f"{name}: {escaped(rest)}"
 
 
-def _attachment(view: AlertView, index: int) -> Block:
-    """The worst alert's sentence stands above already; the further ones begin with theirs, and from the fourth on have nothing else."""
+def _attachment(view: AlertView, index: int, detailed: bool) -> Block:
+    """The worst alert's sentence stands above already; each further one begins with its own."""
     blocks = [section(_sentence(view))] if index else []
-    if index < _MOST_DETAILED:
+    if detailed:
         blocks += [*_notes(view), *_facts(view), *_reasons(view)]
-    return _coloured(tone(view.severity, view.status), blocks, sentence(view))
+    return _coloured(tone(view.severity, view.status), blocks or _facts(view), sentence(view))
 
 
 def _coloured(colour: Tone, blocks: list[Block], fallback: str) -> Block:

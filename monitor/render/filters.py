@@ -10,6 +10,8 @@ from monitor.finding import Unit
 from monitor.privacy import mask as mask_number
 
 NOTHING: Final = "–"
+_LONGEST_SECONDS: Final = 1e12
+_LARGEST: Final = 1e300
 BARS: Final = "▁▂▃▄▅▆▇█"
 GAP: Final = "·"
 """Stands in a sparkline where nothing is known."""
@@ -49,6 +51,8 @@ def duration(value: float | None) -> str:
     """
     if value is None or not math.isfinite(value):
         return NOTHING
+    if isinstance(value, float) and abs(value) > _LONGEST_SECONDS:
+        return f"{number(value)}s"
     span = round(value * SECOND) if isinstance(value, float) else value
     if span < 0:
         return "-" + duration(-span)
@@ -82,12 +86,12 @@ def sparkline(values: Iterable[float | None], width: int = 24) -> str:
     if not known:
         return ""
     low, high = min(0.0, *known), max(known)
-    scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
-    return "".join(GAP if value is None else BARS[round((value - low) * scale)] for value in columns)
+    height = high - low or 1.0
+    return "".join(GAP if value is None else BARS[round((value - low) / height * (len(BARS) - 1))] for value in columns)
 
 
 def _gathered(values: list[float | None], width: int) -> list[float | None]:
-    finite = [value if value is not None and math.isfinite(value) else None for value in values]
+    finite = [value if value is not None and abs(value) < _LARGEST else None for value in values]
     if len(finite) <= width:
         return finite
     edges = [index * len(finite) // width for index in range(width + 1)]

@@ -21,7 +21,7 @@ _PLACES: Final[tuple[tuple[str, str], ...]] = (
     ("direction", "({})"),
     ("account", "on account {}"),
 )
-_CAUSES: Final = {"from": "sender {}", "detailedStatus": "{}", "status": "{}", "campaignTrackingId": "campaign {}"}
+_CAUSES: Final = {"from": "sender ", "detailedStatus": "", "status": "", "campaignTrackingId": "campaign "}
 _BECAUSE: Final = {"no_data": "too few messages{} to judge any more", "removed": "its rule or its group is gone"}
 
 
@@ -75,8 +75,8 @@ def _named(field: str, value: str) -> str:
 
 def cause(found: Cause) -> str:
     """``92% Carrier Violation``, ``88% sender Shop``."""
-    form = _CAUSES.get(found.field, f"{found.field} {{}}")
-    return f"{percent(found.share, 0)} {form.format(clean(found.value, 60))}"
+    what = _CAUSES.get(found.field, f"{clean(found.field, 40)} ")
+    return f"{percent(found.share, 0)} {what}{clean(found.value, 60)}"
 
 
 def _outcome(view: AlertView) -> str:
@@ -85,7 +85,7 @@ def _outcome(view: AlertView) -> str:
     return clean(view.matched or " ".join(dict.fromkeys(words)))
 
 
-def _messages(count: int) -> str:
+def _messages(count: float) -> str:
     return f"{number(count)} message" if count == 1 else f"{number(count)} messages"
 
 
@@ -103,7 +103,7 @@ def _count(view: AlertView) -> str:
     if view.unit == "share":
         return _share(view)
     outcome = _outcome(view)
-    noun = f"{number(view.value)} {outcome}" if outcome else _messages(round(view.value or 0))
+    noun = f"{number(view.value)} {outcome}" if outcome else _messages(view.value or 0)
     return f"{noun}{place(view)}{_in(view)}"
 
 
@@ -114,7 +114,7 @@ def _latency(view: AlertView) -> str:
 def _stuck(view: AlertView) -> str:
     if view.unit == "share":
         return f"{percent(view.value)} of {_messages(view.messages)}{place(view)} sent{_in(view)} have no final status"
-    return f"{_messages(round(view.value or 0))}{place(view)} without a final status"
+    return f"{_messages(view.value or 0)}{place(view)} without a final status"
 
 
 def _cost(view: AlertView) -> str:
@@ -156,5 +156,5 @@ def _threshold(view: AlertView) -> str:
 
 def threshold(value: float | None, unit: Unit) -> str:
     """A threshold, in its unit; money without cents where it has none."""
-    whole = unit == "money" and value is not None and value == int(value)
+    whole = unit == "money" and value is not None and value % 1 == 0
     return number(value) if whole else amount(value, unit)

@@ -1,0 +1,45 @@
+"""Alerts and notifications to tell, as they stand in the golden files."""
+
+from typing import Any
+
+import msgspec
+
+from monitor.clock import MINUTE, SECOND, Instant
+from monitor.notification import AlertView, Link, Notification
+from monitor.render import sample_notification, sample_view
+
+NOW: Instant = 1_795_280_824 * SECOND
+"""2026-11-21T17:07:04Z"""
+
+change = msgspec.structs.replace
+
+
+def rate(**more: Any) -> AlertView:
+    """An operator fails."""
+    view = sample_view("OperatorFailureRate", "rate", ["operator", "country"])
+    links = (Link("Status page", "https://sms.example.org/"), Link("Runbook", "https://wiki.example.org/sms"))
+    return change(view, **({"links": links} | more))
+
+
+def spike(**more: Any) -> AlertView:
+    """One reason of failure is reported far more often than usual."""
+    view = sample_view("UndeliveredSpike", "spike", ["detailedStatus"], severity="warning")
+    return change(view, **({"fingerprint": "fedcba9876543210", "messages": 1204, "matching": 62} | more))
+
+
+def over(view: AlertView, **more: Any) -> AlertView:
+    """The same alert half an hour later, resolved."""
+    ended = view.as_of + 30 * MINUTE
+    fields = {
+        "status": "resolved",
+        "ends_at": ended,
+        "as_of": ended,
+        "resolved_because": "recovered",
+        "peak": view.value,
+    }
+    return change(view, **(fields | {"value": (view.value or 0.0) / 10} | more))
+
+
+def telling(*views: AlertView, **more: Any) -> Notification:
+    """A notification of those alerts, the first one of its episode unless said otherwise."""
+    return change(sample_notification(views or (rate(),)), **({"key": "key-1", "episode": "episode-1"} | more))

@@ -1,0 +1,162 @@
+"""Slack's Web API as far as notifications use it, with its limits and its refusals, and an incoming webhook.
+
+It keeps the messages of each channel, so that a test can look at what a person would see.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tests.fakes.http import Answer, Asked, serving
+
+TOKEN = "xoxb-fake-token"
+CHANNELS = {"#sms-ops": "C0SMSOPS", "C0SMSOPS": "C0SMSOPS", "#old": "C0OLD"}
+ARCHIVED = {"C0OLD"}
+_MOST_IN_ALL = 13_000
+
+
+@dataclass
+class Post:
+    """A message that stands in a channel; ``said`` is what was last put into it."""
+
+    channel: str
+    ts: str
+    said: dict[str, Any]
+    thread_ts: str | None = None
+    edits: int = 0
+
+
+@dataclass
+class FakeSlack:
+    """``script``: answers to give before thinking at all. ``slow``: seconds until a post that was taken is answered."""
+
+    url: str = ""
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    posts: list[Post] = field(default_factory=list)
+    script: list[Answer] = field(default_factory=list)
+    slow: float = 0.0
+
+    @property
+    def api_url(self) -> str:
+        return f"{self.url}/api/"
+
+    @property
+    def hook_url(self) -> str:
+        return f"{self.url}/services/T000/B000/hook-secret"
+
+    @property
+    def main(self) -> list[Post]:
+        """The messages of the channel itself."""
+        return [post for post in self.posts if post.thread_ts is None]
+
+    @property
+    def replies(self) -> list[Post]:
+        """The messages in threads."""
+        return [post for post in self.posts if post.thread_ts is not None]
+
+    def methods(self) -> list[str]:
+        return [method for method, _ in self.calls]
+
+    async def handle(self, asked: Asked) -> Answer:
+        method = asked.target.rpartition("/api/")[2] if "/api/" in asked.target else "hook"
+        said = json.loads(asked.body) if asked.body else {}
+        self.calls.append((method, said))
+        if self.script:
+            return self.script.pop(0)
+        return self._hook(asked, said) if method == "hook" else self._api(method, asked, said)
+
+    def _hook(self, asked: Asked, said: dict[str, Any]) -> Answer:
+        if not asked.target.endswith("/hook-secret"):
+            return Answer(404, b"no_service")
+        if broken_limit(said):
+            return Answer(400, b"invalid_blocks")
+        self._keep("C0HOOK", said)
+        return Answer(200, b"ok")
+
+    def _api(self, method: str, asked: Asked, said: dict[str, Any]) -> Answer:
+        if asked.headers.get("authorization") != f"Bearer {TOKEN}":
+            return _no("invalid_auth")
+        if method == "auth.test":
+            return _yes(user="sms-monitor", team="Ops")
+        channel = CHANNELS.get(said.get("channel", ""))
+        if channel is None:
+            return _no("channel_not_found")
+        if channel in ARCHIVED:
+            return _no("is_archived")
+        if broken_limit(said):
+            return _no("invalid_blocks")
+        return self._update(channel, said) if method == "chat.update" else self._post(channel, said)
+
+    def _post(self, channel: str, said: dict[str, Any]) -> Answer:
+        thread = said.get("thread_ts")
+        if thread is not None and self._find(channel, thread) is None:
+            return _no("thread_not_found")
+        post = self._keep(channel, said)
+        return replace(_yes(channel=channel, ts=post.ts), delay=self.slow)
+
+    def _update(self, channel: str, said: dict[str, Any]) -> Answer:
+        post = self._find(channel, said["ts"])
+        if post is None:
+            return _no("message_not_found")
+        post.said = said
+        post.edits += 1
+        return _yes(channel=channel, ts=post.ts)
+
+    def _keep(self, channel: str, said: dict[str, Any]) -> Post:
+        post = Post(channel, f"17952808{len(self.posts):02}.000100", said, said.get("thread_ts"))
+        self.posts.append(post)
+        return post
+
+    def _find(self, channel: str, ts: str) -> Post | None:
+        return next((post for post in self.posts if (post.channel, post.ts) == (channel, ts)), None)
+
+
+def _yes(**more: Any) -> Answer:
+    return Answer(200, json.dumps({"ok": True, **more}).encode(), {"content-type": "application/json"})
+
+
+def _no(error: str) -> Answer:
+    return Answer(200, json.dumps({"ok": False, "error": error}).encode(), {"content-type": "application/json"})
+
+
+def broken_limit(said: dict[str, Any]) -> str:
+    """The first of Slack's limits that the message breaks; empty where it keeps them all."""
+    if not said.get("text"):
+        return "no text"
+    if len(json.dumps(said, ensure_ascii=False)) > _MOST_IN_ALL:
+        return "too long in all"
+    lists = [said.get("blocks", []), *(each.get("blocks", []) for each in said.get("attachments", []))]
+    if any(len(blocks) > 50 for blocks in lists) or len(said.get("attachments", [])) > 20:
+        return "too many blocks"
+    return next((found for blocks in lists for block in blocks if (found := _broken_block(block))), "")
+
+
+def _broken_block(block: dict[str, Any]) -> str:
+    match block["type"]:
+        case "section":
+            texts = [(block["text"]["text"], 3000)] if "text" in block else []
+            texts += [(each["text"], 2000) for each in block.get("fields", [])]
+            count, most = len(block.get("fields", [])), 10
+        case "header":
+            texts, count, most = [(block["text"]["text"], 150)], 1, 1
+        case "context":
+            texts = [(each["text"], 3000) for each in block["elements"]]
+            count, most = len(block["elements"]), 10
+        case "actions":
+            texts = [pair for each in block["elements"] for pair in ((each["text"]["text"], 75), (each["url"], 3000))]
+            count, most = len(block["elements"]), 25
+        case other:
+            return f"unknown block {other}"
+    wrong = [text for text, longest in texts if not 1 <= len(text) <= longest]
+    return f"{block['type']}: {wrong or count}" if wrong or count > most or not texts else ""
+
+
+@asynccontextmanager
+async def slack(*script: Answer) -> AsyncIterator[FakeSlack]:
+    """A Slack that is up inside the block."""
+    fake = FakeSlack(script=list(script))
+    async with serving(fake.handle) as url:
+        fake.url = url
+        yield fake

@@ -1,0 +1,94 @@
+"""The terminal: coloured where it is one, plain where it is not, and never a reason to stand still."""
+
+import io
+
+import pytest
+import trio
+import trio.testing
+
+from monitor.clock import SystemClock
+from monitor.notify import Surroundings, make_notifier
+from monitor.notify.console import ConsoleNotifier
+from monitor.notify.outcome import Rejected, Retry, Sent
+from monitor.render import Templates, plain_text
+from tests.fakes.alerts import over, rate, spike, telling
+from tests.golden import is_as_before
+
+
+class Terminal(io.StringIO):
+    """A text that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+async def test_a_file_gets_plain_text() -> None:
+    stream = io.StringIO()
+    assert await ConsoleNotifier(stream).send(telling(), None) == Sent()
+    assert stream.getvalue() == plain_text(telling()) + "\n\n"
+
+
+@pytest.mark.usefixtures("colours")
+async def test_a_terminal_gets_colours() -> None:
+    stream = Terminal()
+    await ConsoleNotifier(stream).send(telling(rate(), spike()), None)
+    await ConsoleNotifier(stream).send(telling(over(rate()), status="resolved", reason="all resolved"), None)
+    is_as_before("console.ansi", stream.getvalue())
+    assert all(f"\x1b[{colour}m" in stream.getvalue() for colour in (31, 32, 33))
+
+
+@pytest.mark.usefixtures("colours")
+async def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream = Terminal()
+    await ConsoleNotifier(stream).send(telling(), None)
+    assert not any(f"\x1b[{colour}m" in stream.getvalue() for colour in (31, 32, 33))
+
+
+@pytest.mark.usefixtures("colours")
+async def test_every_row_stands_behind_the_bar_and_fits_the_terminal() -> None:
+    stream = Terminal()
+    await ConsoleNotifier(stream).send(telling(rate(labels={"operator": "word " * 40})), None)
+    rows = [row for row in stream.getvalue().splitlines() if row]
+    assert all("▌" in row for row in rows)
+
+
+async def test_an_encoding_without_bars_is_no_error() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    assert await ConsoleNotifier(stream).send(telling(), None) == Sent()
+    assert b"? CRITICAL OperatorFailureRate" in raw.getvalue()
+
+
+async def test_a_closed_terminal_is_said_once_and_for_all() -> None:
+    stream = io.StringIO()
+    stream.close()
+    assert isinstance(await ConsoleNotifier(stream).send(telling(), None), Rejected)
+    assert await ConsoleNotifier(stream).check() == "the terminal is closed"
+
+
+async def test_a_terminal_that_stands_still_holds_nobody_up() -> None:
+    release = trio.Event()
+    token = trio.lowlevel.current_trio_token()
+
+    class Stopped(io.StringIO):
+        def write(self, text: str) -> int:
+            trio.from_thread.run(release.wait, trio_token=token)
+            return len(text)
+
+    assert isinstance(await ConsoleNotifier(Stopped(), timeout=0.05).send(telling(), None), Retry)
+    release.set()
+    await trio.testing.wait_all_tasks_blocked()
+
+
+def test_the_console_is_made_from_its_key() -> None:
+    around = Surroundings(SystemClock(), Templates(), io.StringIO())
+    assert isinstance(make_notifier("console", object(), around), ConsoleNotifier)

@@ -1,0 +1,41 @@
+"""Each entry of a receiver, as the configuration holds it, makes its notifier; none shows its secrets."""
+
+import io
+
+import pytest
+from pydantic import SecretStr
+
+from monitor.clock import SystemClock
+from monitor.config.receiver import Slack, Webhook
+from monitor.notify import Surroundings, make_notifier
+from monitor.notify.slack import SlackNotifier
+from monitor.notify.slack_hook import SlackHookNotifier
+from monitor.notify.webhook import WebhookNotifier
+from monitor.render import TemplateProblem, Templates
+
+AROUND = Surroundings(SystemClock(), Templates({"body.json.j2": "{}"}), io.StringIO())
+
+
+def test_slack_by_token_or_by_hook() -> None:
+    bot = Slack.model_construct(channel="#ops", token=SecretStr("xoxb-secret"), webhook_url=None)
+    hook = Slack.model_construct(
+        webhook_url=SecretStr("https://hooks.slack.com/services/secret"), template="{{ sentence }}"
+    )
+    made = [make_notifier("slack", entry, AROUND) for entry in (bot, hook)]
+    assert [type(each) for each in made] == [SlackNotifier, SlackHookNotifier]
+    assert "secret" not in repr(made)
+
+
+def test_a_template_that_cannot_be_compiled_is_a_problem() -> None:
+    entry = Slack.model_construct(channel="#ops", token=SecretStr("xoxb-secret"), template="{{ valeu }}")
+    with pytest.raises(TemplateProblem, match="did you mean 'value'"):
+        make_notifier("slack", entry, AROUND)
+
+
+def test_webhook() -> None:
+    entry = Webhook.model_construct(
+        url=SecretStr("https://example.org/secret"), secret=SecretStr("s"), template="body.json.j2"
+    )
+    made = make_notifier("webhook", entry, AROUND)
+    assert isinstance(made, WebhookNotifier)
+    assert repr(made) == "WebhookNotifier(https://example.org)"

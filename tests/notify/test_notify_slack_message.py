@@ -1,0 +1,178 @@
+"""What the Slack message looks like, and that no data can break it or speak through it."""
+
+import json
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from monitor.clock import MINUTE
+from monitor.notification import AlertView, Cause, Link, Notification, Sample
+from monitor.notify.slack_message import COLOURS, message, reply
+from tests.fakes.alerts import change, over, rate, spike, telling
+from tests.fakes.slack import broken_limit
+from tests.golden import is_as_before
+
+EVIL = "<!channel> <!here> @here <@U123> <https://evil.example|click> *bold* `code` ~gone~ _it_ :skull: &amp;\n> quote"
+
+
+def everything(made: dict[str, Any]) -> str:
+    return json.dumps(made, ensure_ascii=False)
+
+
+def test_the_messages_are_as_before() -> None:
+    end = rate().as_of + 30 * MINUTE
+    tellings = {
+        "first": telling(rate(annotations={"summary": "Cosmote fails", "runbook_url": "https://wiki.example.org/sms"})),
+        "two": telling(rate(), spike(more=3), truncated=4, reason="new alerts"),
+        "escalated": telling(rate(was_severity="warning"), reason="escalated"),
+        "resolved": telling(over(rate()), status="resolved", reason="all resolved", created_at=end),
+    }
+    made = {name: {"message": message(told), "reply": reply(told)} for name, told in tellings.items()}
+    is_as_before("slack.json", json.dumps(made, indent=2, ensure_ascii=False) + "\n")
+
+
+def test_the_preview_is_one_sentence_with_the_number() -> None:
+    said = "OperatorFailureRate: 34.2% of 1,204 messages to Cosmote (GR) failed in 15m, threshold 20%"
+    assert message(telling())["text"] == said
+    assert message(telling(rate(), spike()))["text"] == f"{said} (+1 more)"
+
+
+def test_each_alert_has_a_bar_in_its_colour() -> None:
+    told = telling(rate(), spike(), rate(fingerprint="3", severity="info"), over(spike(fingerprint="4")))
+    bars = [attachment["color"] for attachment in message(told)["attachments"]]
+    assert bars == [COLOURS["critical"], COLOURS["warning"], COLOURS["info"], COLOURS["resolved"]]
+
+
+def test_what_an_ops_person_asks_is_answered() -> None:
+    text = everything(message(telling()))
+    for wanted in (
+        "34.2% (threshold 20%)",
+        "411 of 1,204",
+        "<!date^1795280524^{date_short_pretty} {time}|2026-11-21 17:02 UTC> (5m)",
+        "92% Carrier Violation · 88% sender Shop",
+        "▂▂▂▂▂▃▅▇██",
+        "a6b62347-51c0-4d0e-8a35-6f5cf0c6e0d1  +30691•••••78",
+        "https://wiki.example.org/sms",
+    ):
+        assert wanted in text
+
+
+def test_a_resolve_turns_green_and_says_how_long_and_how_bad() -> None:
+    told = telling(over(rate()), status="resolved", reason="all resolved")
+    made = message(told)
+    assert [each["color"] for each in made["attachments"]] == [COLOURS["resolved"]]
+    assert "resolved after 35m" in made["text"]
+    assert "at worst 34.2%" in made["text"]
+    assert "resolved after *35m*" in reply(told)["text"]
+
+
+def test_a_runbook_is_offered_once() -> None:
+    view = rate(annotations={"runbook_url": "https://wiki.example.org/sms"})
+    assert everything(message(telling(view))).count("https://wiki.example.org/sms") == 1
+
+
+def test_an_url_that_slack_would_refuse_is_left_out() -> None:
+    links = tuple(
+        Link("x", url)
+        for url in ("javascript:alert(1)", "https://a b", "https://" + "a" * 4000, "https://good.example")
+    )
+    buttons = message(telling(rate(links=links)))["attachments"][0]["blocks"][-1]["elements"]
+    assert [button["url"] for button in buttons] == ["https://good.example"]
+
+
+def test_data_neither_mentions_nor_formats_nor_links() -> None:
+    labels = {"operator": EVIL, "country": EVIL, "from": EVIL}
+    samples = (Sample(EVIL, EVIL, EVIL, EVIL, EVIL, 0),)
+    view = rate(
+        name=EVIL,
+        labels=labels,
+        annotations={"summary": EVIL},
+        samples=samples,
+        breakdown=(Cause("from", EVIL, 0.9, 1),),
+        severity=EVIL,
+        why=EVIL,
+    )
+    told = telling(view, change(view, fingerprint="2", kind="other"), reason="escalated")
+    for made in (message(told), message(told, problem=EVIL), reply(told)):
+        text = everything(made)
+        for forbidden in (
+            "<!channel",
+            "<!here",
+            "@here",
+            "<@U",
+            "<http",
+            "*bold*",
+            "~gone~",
+            " _it_ ",
+            ":skull:",
+            "`code`",
+        ):
+            assert forbidden not in text
+
+
+def test_a_template_takes_the_place_of_the_sentence_and_its_failure_is_named() -> None:
+    assert message(telling(), "<!here> look")["text"] == "<!here> look"
+    assert message(telling(), "<!here> look")["blocks"][0]["text"]["text"] == "<!here> look"
+    failed = message(telling(), None, "The template of this message failed: line 2")
+    assert failed["text"].startswith("OperatorFailureRate: 34.2%")
+    assert "The template of this message failed: line 2" in everything(failed)
+
+
+def test_many_alerts_are_listed_the_worst_first_and_the_others_counted() -> None:
+    views = [
+        rate(fingerprint=str(index), value=0.2 + index / 100, labels={"operator": f"Op{index}"}) for index in range(50)
+    ]
+    made = message(telling(*views, truncated=100))
+    assert "Op49" in made["text"]
+    assert made["text"].endswith("(+149 more)")
+    shown = len(made["attachments"]) - 1
+    assert made["attachments"][-1]["fallback"] == f"+{150 - shown} more"
+    assert broken_limit(made) == ""
+
+
+texts = st.text(max_size=9) | st.sampled_from(
+    ["&" * 4000, "<" * 4000, EVIL * 50, "", " ", "\n\n", "_" * 3000, "Ω" * 3000]
+)
+views = st.builds(
+    AlertView,
+    name=texts,
+    severity=texts,
+    why=texts,
+    kind=st.sampled_from(["rate", "count", "spike", "latency", "stuck", "cost", "balance", "other"]),
+    labels=st.dictionaries(
+        st.sampled_from(["operator", "country", "from", "campaign", "status", "to", "groups"]), texts
+    ),
+    annotations=st.dictionaries(st.sampled_from(["summary", "description", "runbook_url"]), texts),
+    starts_at=st.integers(0, 2**51),
+    as_of=st.integers(0, 2**51),
+    ends_at=st.none() | st.integers(0, 2**51),
+    window=st.none() | st.integers(0, 2**51),
+    matched=texts,
+    breakdown=st.lists(st.builds(Cause, field=texts, value=texts, share=st.floats(0, 1)), max_size=9).map(tuple),
+    samples=st.lists(st.builds(Sample, message_id=texts, to=texts, operator=texts), max_size=9).map(tuple),
+    links=st.lists(st.builds(Link, title=texts, url=texts.map("https://{}".format)), max_size=30).map(tuple),
+    history=st.lists(st.none() | st.floats(), max_size=60).map(tuple),
+)
+notifications = st.builds(
+    Notification,
+    alerts=st.lists(views, max_size=15).map(tuple),
+    group_labels=st.just({}),
+    common_labels=st.just({}),
+    common_annotations=st.just({}),
+    created_at=st.integers(0, 2**51),
+    truncated=st.integers(0, 10**6),
+)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
+@given(notifications)
+def test_whatever_there_is_to_say_slacks_limits_are_kept(told: Notification) -> None:
+    assert broken_limit(message(told)) == ""
+    assert broken_limit(reply(told)) == ""
+    assert "<!channel" not in everything(message(told))

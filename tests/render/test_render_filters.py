@@ -1,0 +1,102 @@
+"""How values are written for people."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.clock import DAY, HOUR, MINUTE, SECOND
+from monitor.render.filters import BARS, GAP, amount, datetime, duration, mask, number, percent, sparkline
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.342, "34.2%"),
+        (0.2, "20%"),
+        (0.0034, "0.34%"),
+        (0.0, "0%"),
+        (1.0, "100%"),
+        (0.99999, ">99.9%"),
+        (12.5, "1,250%"),
+        (None, "–"),
+        (math.nan, "–"),
+    ],
+)
+def test_percent(value: float | None, text: str) -> None:
+    assert percent(value) == text
+
+
+def test_percent_with_digits_has_exactly_so_many() -> None:
+    assert percent(0.2, 2) == "20.00%"
+    assert percent(0.923, 0) == "92%"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1204, "1,204"), (12.345, "12.3"), (0.045, "0.045"), (62.0, "62"), (-3.0, "-3"), (None, "–"), (0, "0")],
+)
+def test_number(value: float | None, text: str) -> None:
+    assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (15 * MINUTE, "15m"),
+        (90 * MINUTE, "1h30m"),
+        (HOUR + MINUTE + SECOND, "1h1m"),
+        (2 * DAY + 3 * HOUR + 4 * MINUTE, "2d3h"),
+        (42.0, "42s"),
+        (4.25, "4.2s"),
+        (0.35, "350ms"),
+        (0, "0s"),
+        (-90 * SECOND, "-1m30s"),
+        (None, "–"),
+    ],
+)
+def test_duration_reads_whole_numbers_as_microseconds_and_fractions_as_seconds(value: float | None, text: str) -> None:
+    assert duration(value) == text
+
+
+def test_datetime_is_utc() -> None:
+    assert datetime(1_795_280_824 * SECOND) == "2026-11-21 17:07:04 UTC"
+    assert datetime(1_795_280_824 * SECOND, "%H:%M") == "17:07"
+    assert datetime(None) == "–"
+
+
+def test_sparkline_starts_at_zero_and_shows_gaps() -> None:
+    assert sparkline([0.0, 1.0, None, 2.0]) == f"▁▅{GAP}█"
+    assert sparkline([0.0, 0.0]) == "▁▁"
+    assert sparkline([5.0, 5.0]) == "██"
+    assert sparkline([None, None]) == ""
+
+
+def test_sparkline_keeps_the_peak_when_it_gathers() -> None:
+    assert sparkline([0.0] * 50 + [9.0] + [0.0] * 49, width=10).count("█") == 1
+
+
+@given(st.lists(st.none() | st.floats(allow_nan=True, allow_infinity=True), max_size=300), st.integers(-5, 500))
+def test_sparkline_takes_any_values(values: list[float | None], width: int) -> None:
+    drawn = sparkline(values, width)
+    assert len(drawn) <= max(width, 1)
+    assert set(drawn) <= set(BARS + GAP)
+
+
+@given(st.none() | st.floats() | st.integers(-(10**30), 10**30))
+def test_every_number_can_be_written(value: float | None) -> None:
+    assert all(write(value) for write in (percent, number, duration))
+
+
+def test_mask_hides_the_middle_of_a_number() -> None:
+    assert mask("+306912345678") == "+30691•••••78"
+
+
+def test_amounts_are_written_in_their_unit() -> None:
+    assert [amount(0.5, "share"), amount(62.0, "count"), amount(30.0, "seconds"), amount(103.5, "money")] == [
+        "50%",
+        "62",
+        "30s",
+        "103.50",
+    ]

@@ -1,0 +1,126 @@
+"""Sentences and plain text: what every channel falls back on."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.clock import HOUR, MINUTE
+from monitor.notification import AlertView, Cause, Sample
+from monitor.render import plain_text, sample_view, sentence
+from tests.fakes.alerts import change, over, rate, spike, telling
+from tests.golden import is_as_before
+
+
+def view(kind: str, by: list[str] | None = None, **more: object) -> AlertView:
+    return change(sample_view("R", kind, by or []), **more)
+
+
+@pytest.mark.parametrize(
+    ("alert", "said"),
+    [
+        (rate(), "OperatorFailureRate: 34.2% of 1,204 messages to Cosmote (GR) failed in 15m, threshold 20%"),
+        (spike(), "UndeliveredSpike: 62 Carrier Violation in 15m, 4.1x the usual 15"),
+        (view("spike", baseline=0.0), "R: 62 messages in 15m, usually none"),
+        (
+            view("spike", unit="share", value=0.342, baseline=0.083, change=4.12),
+            "R: 34.2% of 1,204 messages failed in 15m, 4.1x the usual 8.3%",
+        ),
+        (
+            view("rate", ["campaign"], comparison="below", value=0.71, threshold=0.9, matched="Delivered"),
+            "R: Only 71% of 1,204 messages in campaign Black Friday were Delivered in 15m, threshold 90%",
+        ),
+        (view("count", ["from"], matched="Unsent"), "R: 62 Unsent from Shop in 15m, threshold 45"),
+        (view("count", comparison="below", value=1.0, threshold=10.0), "R: Only 1 message in 15m, threshold 10"),
+        (view("count", comparison="below", value=0.0, threshold=10.0), "R: 0 messages in 15m, threshold 10"),
+        (view("latency", ["operator"]), "R: 42s to deliver messages to Cosmote in 15m, threshold 30s"),
+        (view("stuck", window=None), "R: 62 messages without a final status, threshold 45"),
+        (view("cost"), "R: 103.50 spent in 15m, threshold 100"),
+        (
+            view("builtin", value=None, why="search outbound was not polled for 2m"),
+            "R: search outbound was not polled for 2m",
+        ),
+        (
+            view("rate", ["operator"], labels={"operator": "unknown"}),
+            "R: 34.2% of 1,204 messages to unknown operator failed in 15m, threshold 20%",
+        ),
+    ],
+)
+def test_the_sentence_has_the_number_in_it(alert: AlertView, said: str) -> None:
+    assert sentence(alert) == said
+
+
+@pytest.mark.parametrize(
+    ("alert", "said"),
+    [
+        (over(rate()), "3.4% of 1,204 messages to Cosmote (GR) failed in 15m, at worst 34.2%"),
+        (over(rate(), resolved_because="no_data"), "too few messages to Cosmote (GR) to judge any more"),
+        (over(rate(), resolved_because="removed"), "its rule or its group is gone"),
+        (over(view("builtin", value=None), value=None, peak=None, why="over"), "back to normal"),
+    ],
+)
+def test_a_resolve_says_how_long_it_lasted_and_how_it_ended(alert: AlertView, said: str) -> None:
+    assert sentence(alert) == f"{alert.name} resolved after 35m: {said}"
+
+
+def test_every_reason_as_text() -> None:
+    worse = rate(was_severity="warning")
+    tellings = [
+        telling(rate()),
+        telling(rate(), spike(more=3, annotations={"summary": "Look at the carrier", "description": "First\nSecond"})),
+        telling(worse, reason="escalated"),
+        telling(rate(starts_at=rate().as_of - 4 * HOUR), reason="repeat"),
+        telling(rate(), over(spike()), reason="some resolved"),
+        telling(over(rate()), status="resolved", reason="all resolved", created_at=rate().as_of + 30 * MINUTE),
+        telling(rate(), reason="test", truncated=7),
+    ]
+    is_as_before("text.txt", "\n\n".join(plain_text(each) for each in tellings) + "\n")
+
+
+def test_the_worst_alert_comes_first() -> None:
+    milder = rate(fingerprint="1", value=0.25, labels={"operator": "Vodafone"})
+    lines = plain_text(telling(spike(), milder, rate())).splitlines()
+    heads = [line for line in lines if "OperatorFailureRate  " in line or "UndeliveredSpike  " in line]
+    assert ["Cosmote" in heads[0], "Vodafone" in heads[1], "Spike" in heads[2]] == [True, True, True]
+
+
+def test_of_an_escalation_only_the_side_that_goes_on_is_shown() -> None:
+    told = telling(over(rate(severity="warning")), rate())
+    assert plain_text(told).count("Cosmote (GR)") == 1
+
+
+def test_data_cannot_steer_a_terminal_or_add_lines() -> None:
+    evil = "\x1b]0;owned\x07\x1b[2J\nCRITICAL\u202eevil\x9b31m"
+    sample = Sample(evil, evil, evil, evil, evil, 0)
+    text = plain_text(
+        telling(rate(labels={"operator": evil}, samples=(sample,), breakdown=(Cause("from", evil, 1.0, 1),)))
+    )
+    assert not {"\x1b", "\x07", "\u202e", "\x9b"} & set(text)
+    assert all(line.startswith("▌") for line in text.splitlines())
+
+
+def test_a_problem_is_named_under_the_text() -> None:
+    assert plain_text(telling(), "The template x failed: line 3").endswith("▌ The template x failed: line 3")
+
+
+def test_a_notification_without_alerts_can_be_told() -> None:
+    assert plain_text(msgspec.structs.replace(telling(), alerts=(), status="resolved")).startswith("▌ RESOLVED")
+
+
+@given(
+    st.builds(
+        AlertView,
+        unit=st.sampled_from(["share", "count", "seconds", "money"]),
+        kind=st.sampled_from(["rate", "count", "spike", "latency", "stuck", "cost", "balance", "other"]),
+        labels=st.dictionaries(st.sampled_from(["operator", "country", "from", "status"]), st.text(max_size=200)),
+        starts_at=st.integers(0, 2**51),
+        as_of=st.integers(0, 2**51),
+        ends_at=st.none() | st.integers(0, 2**51),
+        window=st.none() | st.integers(0, 2**51),
+        samples=st.just(()),
+    )
+)
+def test_whatever_an_alert_holds_it_becomes_one_bounded_sentence(alert: AlertView) -> None:
+    said = sentence(alert)
+    assert "\n" not in said
+    assert len(said) < 1000
