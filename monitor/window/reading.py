@@ -32,7 +32,9 @@ _COUNTABLE = 1 << 22
 class Question:
     """Which messages are meant: those whose present status was reported in (start, end], that fit all conditions.
 
-    ``within``: only those whose report came so soon after sending. ``final``: only those with a final status.
+    ``within``: only those whose report came so soon after sending. ``final``: only those with a final status. ``seen``: the span
+    is that in which a message was first seen, whatever was reported of it since. ``pending_at``: only those that had no final
+    status at that instant. ``slower``: only those whose latency is given and more than so many seconds.
     """
 
     start: Instant
@@ -43,6 +45,9 @@ class Question:
     within: Duration | None = None
     final: bool = False
     unit: Literal["messages", "parts"] = "messages"
+    seen: bool = False
+    pending_at: Instant | None = None
+    slower: float | None = None
 
     def moved(self, start: Instant, end: Instant) -> "Question":
         """The same of another span."""
@@ -68,11 +73,19 @@ class Tally:
         return np.where(self.codes[places] == codes, self.counts[places], 0)
 
 
-class Reading:
-    """Answers questions about a window as it is now."""
+_ALWAYS: Instant = (1 << 63) - 1
 
-    def __init__(self, window: Window) -> None:
+
+class Reading:
+    """Answers questions about a window as it is now. ``time``: by which time messages stand in a span; questions of the other
+    time are handed on."""
+
+    def __init__(self, window: Window, time: Literal["date", "first_seen"] = "date") -> None:
         self.window = window
+        self.measured: dict[object, object] = {}
+        """What `monitor.window.measures` has worked out, by what was asked."""
+        self._time = time
+        self._first_seen: Reading | None = None
         self._rows: dict[tuple[Instant, Instant, str], Rows] = {}
         self._codes: dict[tuple[Instant, Instant, str, str], Codes] = {}
         self._masks: dict[tuple[Instant, Instant, str, object], Mask] = {}
@@ -85,6 +98,8 @@ class Reading:
 
     def tally(self, question: Question) -> Tally:
         """How many there are in each group."""
+        if question.seen and self._time == "date":
+            return self.of_first_seen.tally(question)
         known = self._tallies.get(question)
         if known is None:
             codes = self._grouped(question)
@@ -111,12 +126,39 @@ class Reading:
 
     def rows(self, question: Question, group: int | None = None) -> Rows:
         """The rows of the window that are meant, of one group only where it is given."""
+        if question.seen and self._time == "date":
+            return self.of_first_seen.rows(question, group)
         rows = self._span(question)
         fits = self._fit(question)
         if group is not None:
             same = self._codes_of(question) == group
             fits = same if fits is None else fits & same
         return rows if fits is None else rows[fits]
+
+    def grouped(self, question: Question) -> tuple[Rows, Codes]:
+        """The rows that are meant, and the code of each one's group."""
+        if question.seen and self._time == "date":
+            return self.of_first_seen.grouped(question)
+        return self.rows(question), self._grouped(question)
+
+    def digits(self, name: str, rows: Rows) -> Codes:
+        """The values of a field as numbers, from 0 to less than `size`."""
+        return self._digits(name, rows)
+
+    def digit(self, name: str, value: str) -> int | None:
+        """The number of one value, None where it was never seen."""
+        return self._digit(name, value)
+
+    def size(self, name: str) -> int:
+        """More than the largest of a field's `digits`."""
+        return self._size(name)
+
+    @property
+    def of_first_seen(self) -> "Reading":
+        """A reading whose spans are of the time at which messages were first seen."""
+        if self._first_seen is None:
+            self._first_seen = Reading(self.window, "first_seen")
+        return self._first_seen
 
     def split(self, rows: Rows, name: str) -> dict[str, int]:
         """How many of ``rows`` have each value of a field."""
@@ -150,8 +192,16 @@ class Reading:
         rows = self._rows.get(key)
         if rows is None:
             kind = AS_PART if question.unit == "parts" else AS_MESSAGE
-            rows = self._rows[key] = self.window.columns.between(question.start, question.end, kind)
+            rows = self._rows[key] = self._between(question.start, question.end, kind)
         return rows
+
+    def _between(self, start: Instant, end: Instant, kind: int) -> Rows:
+        columns = self.window.columns
+        if self._time == "date":
+            return columns.between(start, end, kind)
+        rows = columns.between(start, _ALWAYS, kind)  # nothing is reported before it is first seen
+        first_seen = columns["first_seen"][rows]
+        return rows[(first_seen > start) & (first_seen <= end)]
 
     def _grouped(self, question: Question) -> Codes:
         codes, fits = self._codes_of(question), self._fit(question)
@@ -195,7 +245,26 @@ class Reading:
         if question.within is not None:
             within = question.within
             masks.append(self._shared(question, within, lambda: self._delay(self._span(question)) <= within))
+        return masks + self._unfinished(question)
+
+    def _unfinished(self, question: Question) -> list[Mask]:
+        masks = []
+        if question.pending_at is not None:
+            then = question.pending_at
+            masks.append(self._shared(question, ("pending", then), lambda: self._pending(question, then)))
+        if question.slower is not None:
+            limit = question.slower
+            slow = self._shared(question, ("slower", limit), lambda: self._latency(question) > limit)
+            masks.append(slow)
         return masks
+
+    def _pending(self, question: Question, then: Instant) -> Mask:
+        """Which had no final status then: those that have none now, and those that got it later."""
+        final = self._is_final()[self._field(question, "status")]
+        return np.asarray(~final | (self.window.columns["date"][self._span(question)] > then))
+
+    def _latency(self, question: Question) -> NDArray[np.float64]:
+        return np.asarray(self.window.columns["latency"][self._span(question)])
 
     def _shared(self, question: Question, what: object, make: "Make") -> Mask:
         key = (question.start, question.end, question.unit, what)

@@ -1,0 +1,132 @@
+"""What is measured of the messages of each group besides their number: money, latency, different values.
+
+Each answer is worked out once for a reading. All are exact: money is summed in billionths, percentiles are values that occur.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.message import UNKNOWN
+from monitor.window.columns import PRICE_UNIT
+from monitor.window.index import Rows
+from monitor.window.reading import Codes, Question, Reading, Tally
+
+Floats = NDArray[np.float64]
+
+A = TypeVar("A")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One number for each group: the groups' codes ascending, and how many messages each number rests on."""
+
+    codes: Codes
+    values: Floats
+    counts: Codes
+
+    def at(self, codes: Codes) -> Floats:
+        """The value of each of ``codes``, NaN where it has none."""
+        if not len(self.codes):
+            return np.full(len(codes), np.nan)
+        places = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
+        return np.where(self.codes[places] == codes, self.values[places], np.nan)
+
+    def counts_at(self, codes: Codes) -> Codes:
+        """The number of messages of each of ``codes``."""
+        return Tally(self.codes, self.counts).at(codes)
+
+
+def sums(reading: Reading, question: Question) -> Measured:
+    """The money that the messages of each group cost, in the account's currency; ``counts``: those whose price is given."""
+    return _once(reading, ("sums", question), lambda: _sums(reading, question))
+
+
+def distinct(reading: Reading, question: Question, field: str) -> Tally:
+    """How many different values of a field each group has; that a message lacks it is no value."""
+    return _once(reading, ("distinct", field, question), lambda: _distinct(reading, question, field))
+
+
+def percentiles(reading: Reading, question: Question, percent: float) -> Measured:
+    """The nearest rank of the latencies of each group in seconds, of the messages whose latency is given.
+
+    That is the smallest latency with at least ``percent`` of 100 messages at or under it.
+    """
+    return _once(reading, ("percentile", percent, question), lambda: _percentiles(reading, question, percent))
+
+
+def _once(reading: Reading, key: object, make: Callable[[], A]) -> A:
+    known = reading.measured.get(key)
+    if known is None:
+        known = reading.measured[key] = make()
+    return known  # type: ignore[return-value]  # what stands under a key was made for that key
+
+
+def _placed(reading: Reading, question: Question, codes: Codes) -> tuple[Codes, Rows]:
+    """The groups there are, ascending, and the place among them of each row's group."""
+    groups = reading.tally(question).codes
+    if groups.max(initial=0) >= _COUNTABLE:
+        return groups, np.searchsorted(groups, codes)
+    places = np.zeros(groups.max(initial=0) + 1, np.int64)
+    places[groups] = np.arange(len(groups))
+    return groups, places[codes]
+
+
+_COUNTABLE: Final = 1 << 22
+_HALF: Final = 26
+"""Bits of money in billionths that are summed apart."""
+
+
+def _sums(reading: Reading, question: Question) -> Measured:
+    rows, codes = reading.grouped(question)
+    price = reading.window.columns["price"][rows]
+    groups, place = _placed(reading, question, codes)
+    given = price >= 0
+    # Two halves, since a float holds whole numbers exactly up to 2**53 only: nine million in billionths.
+    high = np.bincount(place, np.where(given, price >> _HALF, 0), len(groups)).astype(np.int64)
+    low = np.bincount(place, np.where(given, price & ((1 << _HALF) - 1), 0), len(groups)).astype(np.int64)
+    counts = np.bincount(place, given, len(groups)).astype(np.int64)
+    return Measured(groups, ((high << _HALF) + low) / PRICE_UNIT, counts)
+
+
+def _distinct(reading: Reading, question: Question, field: str) -> Tally:
+    rows, codes = reading.grouped(question)
+    digits, size = reading.digits(field, rows), reading.size(field)
+    unknown = reading.digit(field, UNKNOWN) if field != "to" else None
+    known = digits != (-1 if unknown is None else unknown)
+    if field == "to":
+        known = reading.window.columns["to"][rows] != np.uint64(reading.window.privacy.hash(UNKNOWN))
+    groups, place = _placed(reading, question, codes)
+    pairs = np.unique(place[known] * size + digits[known])
+    return Tally(groups, np.bincount(pairs // size, minlength=len(groups)))
+
+
+def _percentiles(reading: Reading, question: Question, percent: float) -> Measured:
+    rows, codes = reading.grouped(question)
+    latency = reading.window.columns["latency"][rows]
+    given = ~np.isnan(latency)
+    groups, place = _placed(reading, question, codes)
+    counts = np.bincount(place[given], minlength=len(groups))
+    ordered = _ordered(place[given], latency[given])
+    groups, counts = groups[counts > 0], counts[counts > 0]
+    ends = np.cumsum(counts)
+    # 1e-9: 95 % of 100 is 95 messages, also where the product comes out a hair above.
+    ranks = np.maximum(np.ceil(counts * percent / 100 - 1e-9).astype(np.int64), 1)
+    return Measured(groups, ordered[ends - counts + ranks - 1], counts)
+
+
+_MICROSECONDS: Final = 41
+"""Bits for a latency in microseconds, 25 days, beside the number of its group."""
+
+
+def _ordered(place: Rows, latency: Floats) -> Floats:
+    """The latencies sorted within their groups, group after group."""
+    scaled = np.rint(latency * 1e6)
+    fits = bool(np.all((scaled >= 0) & (scaled < 1 << _MICROSECONDS) & (scaled / 1e6 == latency)))
+    if not fits or place.max(initial=0) >= 1 << (62 - _MICROSECONDS):
+        return latency[np.lexsort((latency, place))]
+    keys = np.sort((place << _MICROSECONDS) | scaled.astype(np.int64))  # one sort of whole numbers is ten times as fast
+    return np.asarray((keys & ((1 << _MICROSECONDS) - 1)) / 1e6)
