@@ -69,10 +69,17 @@ def rules_schema() -> Schema:
 
 def _finished(schema: Schema) -> Schema:
     for definition in (schema, *schema["$defs"].values()):
+        _without_use(definition)
         _secrets_from_files(definition)
         _one_threshold(definition)
         definition["properties"] = {key: _entry(value) for key, value in definition["properties"].items()}
     return {"$schema": _DRAFT} | schema
+
+
+def _without_use(definition: Schema) -> None:
+    """Keys that a kind shares with others but has no use for are not offered."""
+    known = definition["properties"]
+    definition["properties"] = {key: value for key, value in known.items() if value.get("type") != "null"}
 
 
 def _secrets_from_files(definition: Schema) -> None:

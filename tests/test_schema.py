@@ -34,6 +34,25 @@ def test_good_rules_pass(path: Path) -> None:
     assert [error.message for error in RULES.iter_errors(data(path))] == []
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"kind": "latency", "window": "15m", "above": "20%"},
+        {"kind": "latency", "window": "15m", "above": 30},
+        {"kind": "stuck", "older_than": "15m", "below": 5},
+        {"kind": "stuck", "older_than": "15m", "above": "5m"},
+        {"kind": "absence", "window": "1h", "above": 3},
+        {"kind": "new_value", "window": "1h", "field": "contry"},
+        {"kind": "cost", "window": "1h", "above": "20%"},
+        {"kind": "distinct", "window": "1h", "above": 5},
+        {"kind": "slo", "objective": 0.98},
+    ],
+    ids=str,
+)
+def test_a_wrong_rule_of_each_kind_is_refused(rule: dict[str, object]) -> None:
+    assert not RULES.is_valid({"rules": [{"name": "A"} | rule]})
+
+
 def test_bad_files_do_not() -> None:
     assert not CONFIG.is_valid(data(TESTDATA / "config-bad.yaml"))
     assert not RULES.is_valid(data(TESTDATA / "rules-bad.yaml"))

@@ -4,16 +4,25 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, TypeAdapter
 
+from monitor.rules.absence import Absence
+from monitor.rules.cost import Cost
 from monitor.rules.count import Count
+from monitor.rules.distinct import Distinct
+from monitor.rules.latency import Latency
+from monitor.rules.new_value import NewValue
 from monitor.rules.rate import Rate
+from monitor.rules.slo import Slo
 from monitor.rules.spike import Spike
+from monitor.rules.stuck import Stuck
 
-AnyRule = Annotated[Rate | Count | Spike, Field(discriminator="kind")]
+AnyRule = Annotated[
+    Rate | Count | Spike | Latency | Stuck | Absence | NewValue | Cost | Distinct | Slo, Field(discriminator="kind")
+]
 
-RULE: Final[TypeAdapter[Rate | Count | Spike]] = TypeAdapter(AnyRule)
+RULE: Final[TypeAdapter[AnyRule]] = TypeAdapter(AnyRule)
 """Reads one rule."""
 
 
-def rule_of(data: dict[str, Any]) -> Rate | Count | Spike:
+def rule_of(data: dict[str, Any]) -> AnyRule:
     """The rule that stands in a file as ``data``: ``{"name": …, "kind": "rate", "window": "15m", "above": "20%"}``. Raises ValueError."""
     return RULE.validate_python(data)

@@ -112,6 +112,11 @@ class Rule(Written):
         """How far back from ``as_of`` the rule looks."""
         return 0
 
+    @property
+    def grouping(self) -> tuple[str, ...]:
+        """The fields of its alerts' groups."""
+        return self.by
+
     @cached_property
     def levels_(self) -> tuple[Level[Any], ...]:
         """The thresholds from the least to the most severe; at least one."""
@@ -141,18 +146,27 @@ class Rule(Written):
             if name in self.by[:index]:
                 yield Note(("by", index), f"{name!r} stands here twice")
         for name in self.labels:
-            if name in RESERVED or name in self.by:
+            if name in RESERVED or name in self.grouping:
                 yield Note(("labels", name), "is set by routee-monitor itself; choose another name", at_key=True)
 
 
-class Thresholded(Rule):
+class Windowed(Rule):
+    """A rule that looks at a window."""
+
+    window: Window
+    """The span that is looked at, up to now."""
+
+    @property
+    def reach(self) -> Duration:
+        return self.window
+
+
+class Thresholded(Windowed):
     """A rule that measures something within a window and compares it with ``above`` or ``below``, or with several ``levels``."""
 
     most: ClassVar[float | None] = None
     """The largest value that can be measured, where there is one."""
 
-    window: Window
-    """The span that is looked at, up to now."""
     above: Limit | None = None
     """Fires when the value is above this."""
     below: Limit | None = None
@@ -173,10 +187,6 @@ class Thresholded(Rule):
             yield Note(("severity",), "each of the levels has its own severity; take this one out", at_key=True)
         if data.get("levels") == []:
             yield Note(("levels",), "needs at least one level")
-
-    @property
-    def reach(self) -> Duration:
-        return self.window
 
     @cached_property
     def levels_(self) -> tuple[Level[Any], ...]:
@@ -209,5 +219,5 @@ class Thresholded(Rule):
             if size(limit) in map(size, seen):
                 yield Note(path, "two levels have the same threshold")
             seen.append(limit)
-        if mixed(seen):
-            yield Note(("levels",), "sigma cannot stand beside other forms: write all levels in one form")
+        if complaint := mixed(seen):
+            yield Note(("levels",), complaint)

@@ -8,11 +8,14 @@ from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 
 from pydantic import PlainValidator, WithJsonSchema
 
+from monitor.clock import SECOND, parse_duration
 from monitor.written import Name, Note, Written
 from monitor.written.sentences import kind_of
+from monitor.written.types import PERIOD
 
 Comparison = Literal["above", "below"]
 
+_PERCENT: Final = r"^\d{1,3}(\.\d{1,10})?\s*%$"
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,10})?)\s*%", re.ASCII)
 _CHANGE: Final[tuple[tuple[Literal["factor", "relative", "sigma"], re.Pattern[str]], ...]] = (
     ("factor", re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*x", re.ASCII)),
@@ -46,6 +49,10 @@ class Change:
         return f"{self.amount:g}x" if self.form == "factor" else f"{self.amount:g} sigma"
 
 
+class Part(float):
+    """A share, where a number could stand as well."""
+
+
 Limit = float | Change
 
 
@@ -54,7 +61,7 @@ L = TypeVar("L", bound=Limit, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Level(Generic[L]):
-    """One threshold and how bad crossing it is. A share is a fraction; the limits of a spike are changes, all others numbers."""
+    """One threshold and how bad crossing it is. A share is a fraction, a duration seconds; the limits of a spike are changes."""
 
     severity: str
     limit: L
@@ -93,6 +100,28 @@ def parse_change(value: object) -> Change:
     raise ValueError(f"should be a change like 3x, 0.5x, +25%, -25% or 4 sigma, not {_shown(value)}")
 
 
+def parse_seconds(value: object) -> float:
+    """``30s`` or ``1m30s`` in seconds. A bare number is refused, because its unit could be anything. Raises ValueError."""
+    if isinstance(value, str) and value.rstrip().endswith("%"):
+        raise ValueError(f"{value[:40]!r} is a share, but a latency is a duration; write it like 30s or 2m")
+    if isinstance(value, str):
+        return parse_duration(value) / SECOND
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f"a latency is written with its unit: {value:g}s, not {value:g}")
+    raise ValueError(f"should be a duration like 30s or 2m, not {_shown(value)}")
+
+
+def parse_count_or_share(value: object) -> float:
+    """``50`` as 50.0, ``5%`` as `Part` 0.05. Raises ValueError."""
+    if isinstance(value, str) and value.rstrip().endswith("%"):
+        return Part(parse_share(value))
+    if isinstance(value, float) and 0 < value < 1:
+        raise ValueError(f"{value:g} is no number of messages; if a share is meant, write {value * 100:g}%")
+    if isinstance(value, str):
+        raise ValueError(f"should be a number like 50 or a share like 5%, not {_shown(value)}")
+    return parse_number(value)
+
+
 def _shown(value: object) -> str:
     return repr(value[:40]) if isinstance(value, str) else kind_of(value)
 
@@ -101,8 +130,16 @@ def _schema(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
 
-Share = Annotated[float, PlainValidator(parse_share), _schema(r"^\d{1,3}(\.\d{1,10})?\s*%$")]
+Share = Annotated[float, PlainValidator(parse_share), _schema(_PERCENT)]
 Amount = Annotated[float, PlainValidator(parse_number), WithJsonSchema({"type": "number", "minimum": 0})]
+Seconds = Annotated[float, PlainValidator(parse_seconds), _schema(f"^{PERIOD}$")]
+"""A duration as a threshold, in seconds."""
+CountOrShare = Annotated[
+    float,
+    PlainValidator(parse_count_or_share),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": _PERCENT}]}),
+]
+"""A number, or a share as `Part`."""
 ChangeOf = Annotated[
     Change,
     PlainValidator(parse_change),
@@ -144,6 +181,24 @@ class CountLevel(WrittenLevel):
     """Crossed when the number is below this."""
 
 
+class SecondsLevel(WrittenLevel):
+    """A level of a duration."""
+
+    above: Seconds | None = None
+    """Crossed when it takes longer than this."""
+    below: Seconds | None = None
+    """Crossed when it takes less than this."""
+
+
+class CountOrShareLevel(WrittenLevel):
+    """A level of a number or of a share."""
+
+    above: CountOrShare | None = None
+    """Crossed when there are more than this."""
+    below: None = None
+    """Of no use here."""
+
+
 class ChangeLevel(WrittenLevel):
     """A level of a change."""
 
@@ -157,6 +212,7 @@ def never(comparison: Comparison, limit: Limit, most: float | None = None) -> st
     """Why a threshold makes no sense, if so: it could never be crossed, or always would be. ``most`` is the largest value possible."""
     if isinstance(limit, Change):
         return _pointless_change(comparison, limit)
+    most = 1.0 if isinstance(limit, Part) else most
     if comparison == "above" and most is not None and limit >= most:
         return (
             "can never fire: the value is never above 100%"
@@ -185,6 +241,10 @@ def size(limit: Limit) -> float:
     return limit.size if isinstance(limit, Change) else limit
 
 
-def mixed(limits: Sequence[Limit]) -> bool:
-    """Whether limits cannot be ordered: sigma beside factors."""
-    return len({isinstance(limit, Change) and limit.factor is None for limit in limits}) > 1
+def mixed(limits: Sequence[Limit]) -> str | None:
+    """Why limits cannot be ordered, if so: sigma beside factors, numbers beside shares."""
+    if len({isinstance(limit, Change) and limit.factor is None for limit in limits}) > 1:
+        return "sigma cannot stand beside other forms: write all levels in one form"
+    if len({isinstance(limit, Part) for limit in limits}) > 1:
+        return "numbers cannot stand beside shares: write all levels in one form"
+    return None

@@ -204,11 +204,37 @@ tree = st.recursive(
     leaf, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3), max_leaves=8
 )
 keys = st.sampled_from(
-    ("name", "where", "by", "for", "window", "above", "below", "levels", "match", "of", "baseline", "labels", "measure")
+    [
+        "name",
+        "where",
+        "by",
+        "for",
+        "window",
+        "above",
+        "below",
+        "levels",
+        "match",
+        "of",
+        "baseline",
+        "labels",
+        "measure",
+        "percentile",
+        "older_than",
+        "active_in",
+        "min_baseline",
+        "field",
+        "seen_in",
+        "objective",
+        "period",
+        "min_messages",
+    ]
 )
 
 
-@given(st.sampled_from(("rate", "count", "spike")), st.dictionaries(keys, tree, max_size=6))
+KINDS = ("rate", "count", "spike", "latency", "stuck", "absence", "new_value", "cost", "distinct", "slo")
+
+
+@given(st.sampled_from(KINDS), st.dictionaries(keys, tree, max_size=6))
 def test_whatever_a_rule_holds_it_is_a_rule_or_a_value_error(kind: str, data: dict[str, object]) -> None:
     try:
         rule = rule_of(data | {"kind": kind})

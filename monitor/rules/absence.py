@@ -1,0 +1,39 @@
+"""The kind ``absence``: a group that was active falls silent."""
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Literal
+
+from monitor.clock import DAY, Duration
+from monitor.rules.model import Windowed
+from monitor.rules.share import AtLeastOne
+from monitor.rules.threshold import Comparison, Level
+from monitor.written import Note, Period
+
+
+class Absence(Windowed):
+    """Fires when a group that was active has had no new message for as long as the window."""
+
+    kind: Literal["absence"]
+    """Whether messages still come."""
+    active_in: Period = DAY
+    """A group counts as active where messages of it were first seen in this span before the window."""
+    min_baseline: AtLeastOne = 1
+    """So many messages make a group active; a group with fewer may well pause."""
+
+    @property
+    def reach(self) -> Duration:
+        return self.window + self.active_in
+
+    @cached_property
+    def levels_(self) -> tuple[Level[float], ...]:
+        return (Level(self.severity, 1.0),)
+
+    @property
+    def comparison(self) -> Comparison:
+        return "below"
+
+    def second_look(self) -> Iterable[Note]:
+        yield from super().second_look()
+        if self.active_in < self.window:
+            yield Note(("active_in",), "must be at least as long as the window, else what is usual cannot be told")

@@ -1,0 +1,19 @@
+"""The kind ``cost``: money spent."""
+
+from typing import Literal
+
+from monitor.rules.model import Thresholded
+from monitor.rules.threshold import Amount, CountLevel
+
+
+class Cost(Thresholded):
+    """Fires when the money that messages cost is above or below a threshold."""
+
+    kind: Literal["cost"]
+    """The sum of the prices of messages, in the account's currency."""
+    above: Amount | None = None
+    """Fires when more than this is spent in the window, in the account's currency."""
+    below: Amount | None = None
+    """Fires when less than this is spent in the window."""
+    levels: tuple[CountLevel, ...] = ()
+    """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""

@@ -1,0 +1,30 @@
+"""The kind ``distinct``: the number of different values."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from monitor.rules.model import FieldName, Thresholded
+from monitor.rules.threshold import Amount, CountLevel
+from monitor.written import Note
+
+
+class Distinct(Thresholded):
+    """Fires when the number of different values of a field is above or below a threshold."""
+
+    kind: Literal["distinct"]
+    """How many different values a field has."""
+    field: FieldName
+    """The field whose values are counted, each once; that a message lacks it is no value. ``to`` counts recipients."""
+    above: Amount | None = None
+    """Fires when there are more different values than this."""
+    below: Amount | None = None
+    """Fires when there are fewer."""
+    levels: tuple[CountLevel, ...] = ()
+    """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""
+
+    def second_look(self) -> Iterable[Note]:
+        yield from super().second_look()
+        if self.field in self.by:
+            yield Note(("field",), f"can never be more than 1 within groups by {self.field}; count another field")
+        elif self.field == "account":
+            yield Note(("field",), "is never more than 1: rules are judged account by account")

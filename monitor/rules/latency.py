@@ -1,0 +1,29 @@
+"""The kind ``latency``: a percentile of the time from sending to delivery."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from monitor.rules.model import Thresholded
+from monitor.rules.share import AtLeastOne
+from monitor.rules.threshold import Seconds, SecondsLevel
+from monitor.written import Number
+
+Percentile = Annotated[Number, Field(gt=0, le=100)]
+
+
+class Latency(Thresholded):
+    """Fires when a percentile of delivery latency is above a threshold."""
+
+    kind: Literal["latency"]
+    """A percentile of the time from sending to delivery."""
+    percentile: Percentile = 95.0
+    """Which percentile: with 95, 95 of 100 messages were at least as fast. It is the nearest rank, a latency that occurred."""
+    above: Seconds | None = None
+    """Fires when the percentile is above this: 30s."""
+    below: Seconds | None = None
+    """Fires when the percentile is below this."""
+    levels: tuple[SecondsLevel, ...] = ()
+    """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""
+    min_messages: AtLeastOne = 1
+    """With fewer messages whose latency is known there is not enough data, and no alert."""

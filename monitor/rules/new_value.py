@@ -1,0 +1,43 @@
+"""The kind ``new_value``: a value that was not seen before appears."""
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any, Literal
+
+from monitor.clock import DAY, Duration
+from monitor.rules.model import FieldName, Windowed
+from monitor.rules.share import AtLeastOne
+from monitor.rules.threshold import Level
+from monitor.written import Note, Period
+
+
+class NewValue(Windowed):
+    """Fires when a field has a value that it did not have before; the alert's group is ``by`` and the value."""
+
+    kind: Literal["new_value"]
+    """Which values of a field are new."""
+    field: FieldName
+    """The field whose values are looked at; that a message lacks it is no value."""
+    seen_in: Period = 7 * DAY
+    """A value is new where no message with it was first seen in this span before the window."""
+    min_messages: AtLeastOne = 1
+    """So many messages with the value must be in the window: one may be a slip."""
+
+    @property
+    def reach(self) -> Duration:
+        return self.window + self.seen_in
+
+    @property
+    def grouping(self) -> tuple[str, ...]:
+        return (*self.by, self.field)
+
+    @cached_property
+    def levels_(self) -> tuple[Level[Any], ...]:
+        return (Level(self.severity, float(self.min_messages)),)
+
+    def second_look(self) -> Iterable[Note]:
+        yield from super().second_look()
+        if self.field in self.by:
+            yield Note(("by",), f"alerts are grouped by {self.field} anyway; take it out here")
+        if self.seen_in < self.window:
+            yield Note(("seen_in",), "must be at least as long as the window, else nearly every value would be new")

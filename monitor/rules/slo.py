@@ -1,0 +1,104 @@
+"""The kind ``slo``: an objective whose error budget burns too fast."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, Field
+
+from monitor.clock import DAY, HOUR, MINUTE, SECOND, Duration
+from monitor.rules.match import FAILED, MatchField
+from monitor.rules.model import LONGEST_WINDOW, Rule
+from monitor.rules.share import AtLeastOne, Of
+from monitor.rules.threshold import Level, Share
+from monitor.written import Name, Note, Period
+
+
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """A pair of windows and how fast the budget must burn in both, as a multiple of the pace that just uses it up."""
+
+    factor: float
+    long: Duration
+    short: Duration
+    fast: bool
+
+
+_USUAL: Final = 30 * DAY
+PAIRS: Final = (
+    Burn(14.4, HOUR, 5 * MINUTE, fast=True),
+    Burn(6.0, 6 * HOUR, 30 * MINUTE, fast=True),
+    Burn(1.0, 3 * DAY, 6 * HOUR, fast=False),
+)
+"""For a period of 30 days, from the Google SRE Workbook, chapter 5: 2 %, 5 % and 10 % of the budget are spent when they speak."""
+LONGEST_PERIOD: Final = LONGEST_WINDOW * _USUAL // PAIRS[-1].long
+SHORTEST_PERIOD: Final = DAY
+
+
+def _objective(value: float) -> float:
+    if value >= 1:
+        raise ValueError("an objective of 100% leaves no error budget; write less, 98% or 99.5%")
+    if value <= 0:
+        raise ValueError("an objective is more than 0%; write one like 98%")
+    return value
+
+
+def _period(value: Duration) -> Duration:
+    if not SHORTEST_PERIOD <= value <= LONGEST_PERIOD:
+        raise ValueError(
+            "should be 1d to 70d: the windows that are looked at follow from it, and none may be longer than 7d"
+        )
+    return value
+
+
+class Slo(Rule):
+    """Fires when the error budget of an objective burns too fast, over a long and a short window at once."""
+
+    kind: Literal["slo"]
+    """How fast the failures that an objective allows are used up."""
+    objective: Annotated[Share, AfterValidator(_objective)]
+    """The share of messages that should not match: 98% allows 2% failures."""
+    period: Annotated[Period, AfterValidator(_period)] = 7 * DAY
+    """The span that the objective is about; the windows that are looked at are scaled to it."""
+    match: MatchField = FAILED
+    """Which messages use the budget up; left out: the failed ones (Failed, Undelivered, Unsent)."""
+    of: Of = "final"
+    """Among which: final (a final status was reported), all, or a match."""
+    min_messages: AtLeastOne = 1
+    """With fewer messages in the longer window of a pair there is not enough data, and no alert."""
+    severity: Name = Field(default="")
+    """How bad it is; left out: critical for a fast burn, warning for a slow one."""
+
+    @property
+    def budget(self) -> float:
+        """The share of messages that may match."""
+        return 1 - self.objective
+
+    @cached_property
+    def burns(self) -> tuple[Burn, ...]:
+        """The pairs of windows, scaled to the period so that the share of the budget spent stays the same."""
+        return tuple(Burn(p.factor, self._scaled(p.long), self._scaled(p.short), p.fast) for p in PAIRS)
+
+    def _scaled(self, window: Duration) -> Duration:
+        return max(window * self.period // _USUAL, SECOND)
+
+    @property
+    def reach(self) -> Duration:
+        return self.period
+
+    @cached_property
+    def levels_(self) -> tuple[Level[Any], ...]:
+        slow, fast = PAIRS[-1].factor, PAIRS[0].factor
+        if self.severity:
+            return (Level(self.severity, slow),)
+        return (Level("warning", slow), Level("critical", fast))
+
+    def second_look(self) -> Iterable[Note]:
+        yield from super().second_look()
+        least = min(pair.factor for pair in PAIRS if pair.fast)
+        if least * self.budget >= 1:
+            need = f"{least:g} times the {self.budget:.4g} that {self.objective * 100:g}% allows is everything"
+            yield Note(
+                ("objective",), f"can never fire for a fast burn: {need}; write 84% or more, or use the kind rate"
+            )

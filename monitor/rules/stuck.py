@@ -1,0 +1,45 @@
+"""The kind ``stuck``: messages that have had no final status for too long."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from monitor.clock import DAY
+from monitor.rules.model import Thresholded, Window
+from monitor.rules.share import AtLeastOne
+from monitor.rules.threshold import CountOrShare, CountOrShareLevel, Part
+from monitor.written import Note, Period, Reading
+
+
+class Stuck(Thresholded):
+    """Fires when too many messages wait for a final status."""
+
+    kind: Literal["stuck"]
+    """How many messages have had no final status for too long."""
+    window: Window = DAY
+    """Messages that were first seen within this span are looked at; older ones are given up."""
+    older_than: Period
+    """A message is stuck once it was first seen longer ago than this and has no final status."""
+    above: CountOrShare | None = None
+    """Fires when more are stuck than this: a number (50), or a share of those first seen in the window (5%)."""
+    below: None = None
+    """Of no use here: few stuck messages are no trouble."""
+    levels: tuple[CountOrShareLevel, ...] = ()
+    """Several thresholds, each with its severity, in place of above: one alert that escalates."""
+    min_messages: AtLeastOne = 1
+    """For a share: with fewer messages first seen in the window there is not enough data, and no alert."""
+
+    @classmethod
+    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+        yield from super().first_look(data, reading)
+        if "above" in data and "min_messages" in data and not str(data["above"]).rstrip().endswith("%"):
+            yield Note(("min_messages",), "is of use only with a share (above: 5%), not with a number", at_key=True)
+
+    @property
+    def is_share(self) -> bool:
+        """Whether the thresholds are shares."""
+        return isinstance(self.levels_[0].limit, Part)
+
+    def second_look(self) -> Iterable[Note]:
+        yield from super().second_look()
+        if self.older_than >= self.window:
+            yield Note(("older_than",), "must be shorter than the window, else no message could be stuck")

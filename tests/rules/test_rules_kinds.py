@@ -1,0 +1,64 @@
+"""The kinds beside rate, count and spike: what their files say, and what is wrong in them."""
+
+import pytest
+from fakes.marked import TESTDATA, assert_as_marked
+
+from monitor.clock import DAY, HOUR, MINUTE, SECOND
+from monitor.errors import InputError
+from monitor.rules import Absence, Latency, Level, NewValue, Part, Slo, Stuck, load_rules
+
+GOOD = {rule.name: rule for rule in load_rules([TESTDATA / "rules-good-kinds.yaml"], {})}
+
+
+def test_every_problem_of_a_bad_file_is_listed_with_its_line() -> None:
+    path = TESTDATA / "rules-bad-kinds.yaml"
+    with pytest.raises(InputError) as caught:
+        load_rules([path], {})
+    assert caught.value.exit_code == 65
+    assert_as_marked(path, caught.value.problems)
+
+
+def test_a_latency_is_in_seconds_and_of_the_95th_percentile_unless_told() -> None:
+    assert GOOD["SlowDelivery"].levels_ == (Level("warning", 30.0),)
+    assert GOOD["SlowOtp"].levels_ == (Level("warning", 10.0), Level("critical", 90.0))
+    usual = Latency.model_validate({"name": "A", "kind": "latency", "window": "1h", "above": "1m"})
+    assert usual.percentile == 95
+
+
+def test_stuck_knows_numbers_from_shares_and_looks_a_day_back() -> None:
+    number, share = GOOD["StuckQueue"], GOOD["StuckShare"]
+    assert isinstance(number, Stuck)
+    assert isinstance(share, Stuck)
+    assert (number.window, number.older_than, number.is_share) == (DAY, 15 * MINUTE, False)
+    assert (share.window, share.levels_, share.is_share) == (6 * HOUR, (Level("warning", Part(0.05)),), True)
+
+
+def test_absence_and_new_values_look_beyond_their_windows() -> None:
+    silence, sender = GOOD["Silence"], GOOD["NewSender"]
+    assert isinstance(silence, Absence)
+    assert isinstance(sender, NewValue)
+    assert (silence.reach, silence.comparison) == (DAY + 45 * MINUTE, "below")
+    assert (sender.reach, sender.grouping) == (3 * DAY + HOUR, ("country", "from"))
+
+
+def test_the_windows_of_an_objective_are_scaled_to_its_period() -> None:
+    month, week = GOOD["OtpObjective"], GOOD["DeliveryObjective"]
+    assert isinstance(month, Slo)
+    assert isinstance(week, Slo)
+    assert [(pair.factor, pair.long, pair.short) for pair in month.burns] == [
+        (14.4, HOUR, 5 * MINUTE),
+        (6.0, 6 * HOUR, 30 * MINUTE),
+        (1.0, 3 * DAY, 6 * HOUR),
+    ]
+    assert [(pair.long, pair.short) for pair in week.burns] == [
+        (14 * MINUTE, 70 * SECOND),
+        (84 * MINUTE, 7 * MINUTE),
+        (16 * HOUR + 48 * MINUTE, 84 * MINUTE),
+    ]
+    spent = [pair.factor * pair.long / week.period for pair in week.burns]
+    assert spent == pytest.approx([0.02, 0.05, 0.1])
+
+
+def test_an_objective_has_a_severity_for_each_pace_or_one_for_both() -> None:
+    assert [level.severity for level in GOOD["DeliveryObjective"].levels_] == ["warning", "critical"]
+    assert [level.severity for level in GOOD["OtpObjective"].levels_] == ["page"]
