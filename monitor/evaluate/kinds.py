@@ -1,11 +1,11 @@
 """Which function judges which kind of rule. A new kind is one file beside this one and one line here."""
 
-from monitor.evaluate import count, rate, spike
+from monitor.evaluate import absence, cost, count, distinct, latency, new_value, rate, slo, spike, stuck
 from monitor.evaluate.judgement import Judgement, Moment
-from monitor.rules import Count, Rate, Rule, Spike
+from monitor.rules import Absence, Cost, Count, Distinct, Latency, NewValue, Rate, Rule, Slo, Spike, Stuck
 
 
-def evaluate(rule: Rule, moment: Moment) -> Judgement:
+def evaluate(rule: Rule, moment: Moment) -> Judgement:  # noqa: C901 — a line a kind is not complex
     """The numbers of every group of a rule. Raises ValueError where the rule cannot be judged on this window."""
     match rule:
         case Rate():
@@ -14,5 +14,19 @@ def evaluate(rule: Rule, moment: Moment) -> Judgement:
             return count.evaluate(rule, moment)
         case Spike():
             return spike.evaluate(rule, moment)
+        case Latency():
+            return latency.evaluate(rule, moment)
+        case Stuck():
+            return stuck.evaluate(rule, moment)
+        case Absence():
+            return absence.evaluate(rule, moment)
+        case NewValue():
+            return new_value.evaluate(rule, moment)
+        case Cost():
+            return cost.evaluate(rule, moment)
+        case Distinct():
+            return distinct.evaluate(rule, moment)
+        case Slo():
+            return slo.evaluate(rule, moment)
         case _:
             raise ValueError(f"rules of the kind {rule.kind!r} cannot be judged")

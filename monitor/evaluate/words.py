@@ -1,8 +1,13 @@
 """Numbers in sentences."""
 
-from monitor.render.filters import number, percent
+from monitor.render.filters import duration, number, percent
 
-__all__ = ["number", "percent", "plural"]
+__all__ = ["duration", "money", "number", "percent", "plural"]
+
+
+def money(amount: float) -> str:
+    """``103.50``; the currency is the account's and not known here."""
+    return number(amount, 2)
 
 
 def plural(count: int, noun: str) -> str:

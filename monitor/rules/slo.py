@@ -73,7 +73,7 @@ class Slo(Rule):
     @property
     def budget(self) -> float:
         """The share of messages that may match."""
-        return 1 - self.objective
+        return round(1 - self.objective, 12)
 
     @cached_property
     def burns(self) -> tuple[Burn, ...]:

@@ -203,32 +203,11 @@ leaf = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_siz
 tree = st.recursive(
     leaf, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3), max_leaves=8
 )
-keys = st.sampled_from(
-    [
-        "name",
-        "where",
-        "by",
-        "for",
-        "window",
-        "above",
-        "below",
-        "levels",
-        "match",
-        "of",
-        "baseline",
-        "labels",
-        "measure",
-        "percentile",
-        "older_than",
-        "active_in",
-        "min_baseline",
-        "field",
-        "seen_in",
-        "objective",
-        "period",
-        "min_messages",
-    ]
+WORDS = (
+    "name where by for window above below levels match of baseline labels measure percentile older_than active_in "
+    "min_baseline field seen_in objective period min_messages"
 )
+keys = st.sampled_from(WORDS.split())
 
 
 KINDS = ("rate", "count", "spike", "latency", "stuck", "absence", "new_value", "cost", "distinct", "slo")

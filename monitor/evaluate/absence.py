@@ -1,0 +1,72 @@
+"""``absence``: a group that was active falls silent."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from monitor.clock import format_duration, iso
+from monitor.evaluate.judgement import NOT_ENOUGH, Judgement, Moment
+from monitor.evaluate.question import considered
+from monitor.evaluate.words import number, plural
+from monitor.finding import Finding
+from monitor.rules import Absence
+from monitor.window import Question
+from monitor.window.reading import Codes
+
+SILENT = 1.0
+"""The threshold: fewer messages than this."""
+
+
+def evaluate(rule: Absence, moment: Moment) -> Judgement:
+    """How many messages of each group were first seen in the window; the baseline is how many are usual in such a span.
+
+    A silent group that was not active enough before is not judged: it may well pause. Neither is any group before the window
+    is known to be complete.
+    """
+    now, before = questions(rule, moment)
+    present, past = moment.reading.tally(now), moment.reading.tally(before)
+    codes = np.union1d(np.union1d(present.codes, past.codes), moment.known_codes(rule.by))
+    codes = codes if rule.by else np.zeros(1, np.int64)
+    messages, active = present.at(codes), past.at(codes)
+    blank = now.start < moment.covered_since
+    breached = np.where(messages > 0, 0, np.where(active >= rule.min_baseline, 1, NOT_ENOUGH))
+    if blank:
+        breached[:] = NOT_ENOUGH
+    span = max(before.end - before.start, 1)
+    usual = np.asarray(active * (rule.window / span), np.float64)
+    value, threshold = messages.astype(np.float64), np.full(len(codes), SILENT)
+
+    def why(at: int) -> str:
+        if blank:
+            return _unknown(moment)
+        if breached[at] == NOT_ENOUGH:
+            return _quiet(rule, int(active[at]))
+        said = "no messages" if not messages[at] else plural(int(messages[at]), "message")
+        return f"{said} in {format_duration(rule.window)}, usually {number(float(usual[at]))}"
+
+    def absent(group: tuple[tuple[str, str], ...]) -> Finding:
+        return Finding(group, None, 0.0, SILENT, _unknown(moment) if blank else _quiet(rule, 0))
+
+    return Judgement(
+        moment.reading, rule.by, codes, breached, value, threshold, messages, _none(codes), why, absent, usual
+    )
+
+
+def questions(rule: Absence, moment: Moment) -> tuple[Question, Question]:
+    """The messages first seen in the window, and those first seen before it, as far as that is known to be complete."""
+    now = replace(considered(rule, moment.as_of, rule.window), seen=True)
+    start = min(max(now.start - rule.active_in, moment.covered_since), now.start)
+    return now, now.moved(start, now.start)
+
+
+def _none(codes: Codes) -> Codes:
+    return np.zeros(len(codes), np.int64)
+
+
+def _unknown(moment: Moment) -> str:
+    return f"not enough data: history reaches back to {iso(moment.covered_since)} only"
+
+
+def _quiet(rule: Absence, active: int) -> str:
+    span = format_duration(rule.active_in)
+    return f"not enough data: {plural(active, 'message')} in the {span} before, min_baseline is {rule.min_baseline}"

@@ -1,0 +1,22 @@
+"""``distinct``: the number of different values of a field."""
+
+import numpy as np
+
+from monitor.evaluate.amount import codes_of, judged
+from monitor.evaluate.judgement import Judgement, Moment
+from monitor.evaluate.question import considered
+from monitor.evaluate.words import number
+from monitor.rules import Distinct
+from monitor.window.measures import distinct
+
+
+def evaluate(rule: Distinct, moment: Moment) -> Judgement:
+    """How many different values of the rule's field the messages of each group have."""
+    question, codes = considered(rule, moment.as_of, rule.window), codes_of(rule, moment)
+    value = distinct(moment.reading, question, rule.field).at(codes).astype(np.float64)
+    messages = moment.reading.tally(question).at(codes)
+
+    def measured(count: float) -> str:
+        return f"{number(count)} different values of {rule.field}"
+
+    return judged(rule, moment, codes, value, messages, messages, number, measured)

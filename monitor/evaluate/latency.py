@@ -1,0 +1,47 @@
+"""``latency``: a percentile of the time from sending to delivery."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from monitor.evaluate.judgement import NOT_ENOUGH, Judgement, Moment
+from monitor.evaluate.levels import crossed, fixed, number_of
+from monitor.evaluate.question import considered
+from monitor.evaluate.words import duration, number, plural
+from monitor.finding import Finding
+from monitor.rules import Latency
+from monitor.window.measures import percentiles
+
+
+def evaluate(rule: Latency, moment: Moment) -> Judgement:
+    """The percentile of each group, in seconds, over the messages whose latency is given; ``matching`` are the slower ones.
+
+    A message counts by the time of its present status, whatever that status is; one that is still on its way has no latency.
+    """
+    question = considered(rule, moment.as_of, rule.window)
+    found = percentiles(moment.reading, question, rule.percentile)
+    codes = np.union1d(found.codes, moment.known_codes(rule.by))
+    value, messages = found.at(codes), found.counts_at(codes)
+    slower = moment.reading.tally(replace(question, slower=number_of(rule))).at(codes)
+    below = rule.comparison == "below"
+    breached, threshold = crossed(value, fixed(rule, len(codes)), below)
+    breached[messages < rule.min_messages] = NOT_ENOUGH
+
+    def why(at: int) -> str:
+        if breached[at] == NOT_ENOUGH:
+            return _too_few(rule, int(messages[at]))
+        side = "below" if value[at] < threshold[at] else "above" if value[at] > threshold[at] else "at"
+        measured = (
+            f"p{number(rule.percentile)} of {plural(int(messages[at]), 'message')} is {duration(float(value[at]))}"
+        )
+        return f"{measured}: {side} {duration(float(threshold[at]))}"
+
+    def absent(group: tuple[tuple[str, str], ...]) -> Finding:
+        return Finding(group, None, None, number_of(rule), _too_few(rule, 0))
+
+    return Judgement(moment.reading, rule.by, codes, breached, value, threshold, messages, slower, why, absent)
+
+
+def _too_few(rule: Latency, messages: int) -> str:
+    known = f"{plural(messages, 'message')} whose latency is known"
+    return f"not enough data: {known}, min_messages is {rule.min_messages}"

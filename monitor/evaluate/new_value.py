@@ -1,0 +1,63 @@
+"""``new_value``: a value that was not seen before appears."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from monitor.clock import DAY, format_duration, iso
+from monitor.evaluate.judgement import NOT_ENOUGH, Judgement, Moment
+from monitor.evaluate.question import considered
+from monitor.evaluate.words import number, plural
+from monitor.finding import Finding
+from monitor.message import UNKNOWN
+from monitor.rules import Condition, NewValue
+from monitor.window import Question
+
+ENOUGH_HISTORY = 6 * DAY
+"""So much history is enough in any case: Routee gives back a little less than the 7 days that a rule looks back unless told."""
+
+
+def evaluate(rule: NewValue, moment: Moment) -> Judgement:
+    """How many messages of each group and value were first seen in the window; the baseline is how many there were before."""
+    now, before = questions(rule, moment)
+    present, past = moment.reading.tally(now), moment.reading.tally(before)
+    codes = np.union1d(present.codes, moment.known_codes(rule.grouping))
+    messages, earlier = present.at(codes), past.at(codes)
+    breached = ((earlier == 0) & (messages >= rule.min_messages)).astype(np.int64)
+    warming = moment.as_of - min(rule.reach, ENOUGH_HISTORY) < moment.covered_since
+    if warming:
+        breached[:] = NOT_ENOUGH
+    value, threshold = messages.astype(np.float64), np.full(len(codes), float(rule.min_messages))
+
+    def why(at: int) -> str:
+        if warming:
+            return f"not enough data: history reaches back to {iso(moment.covered_since)} only"
+        said = f"{plural(int(messages[at]), 'message')} in {format_duration(rule.window)}"
+        if earlier[at]:
+            return f"{said}: known, {number(int(earlier[at]))} in the {format_duration(rule.seen_in)} before"
+        few = "" if breached[at] else f"; min_messages is {rule.min_messages}"
+        return f"{said}, none in the {format_duration(rule.seen_in)} before{few}"
+
+    def absent(group: tuple[tuple[str, str], ...]) -> Finding:
+        return Finding(group, None if warming else 0, 0.0, float(rule.min_messages), "no messages")
+
+    return Judgement(
+        moment.reading,
+        rule.grouping,
+        codes,
+        breached,
+        value,
+        threshold,
+        messages,
+        messages,
+        why,
+        absent,
+        earlier.astype(np.float64),
+    )
+
+
+def questions(rule: NewValue, moment: Moment) -> tuple[Question, Question]:
+    """The messages with any value first seen in the window, and those first seen before it."""
+    asked = replace(considered(rule, moment.as_of, rule.window), seen=True, by=rule.grouping)
+    now = asked.narrowed([Condition(rule.field, "is_not", (UNKNOWN,))])
+    return now, now.moved(now.start - rule.seen_in, now.start)

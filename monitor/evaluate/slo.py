@@ -1,0 +1,129 @@
+"""``slo``: how fast an objective's error budget burns, over several pairs of windows (Google SRE Workbook, chapter 5)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.clock import Duration, format_duration
+from monitor.evaluate.judgement import NOT_ENOUGH, Floats, Judgement, Moment
+from monitor.evaluate.question import considered, of
+from monitor.evaluate.words import number, percent, plural
+from monitor.finding import Finding
+from monitor.rules import Burn, Slo
+from monitor.window import Question
+from monitor.window.reading import Codes
+
+
+@dataclass(frozen=True, slots=True)
+class _Spent:
+    """Of each group in one window: messages, those that match, and how many times as fast as allowed they come."""
+
+    messages: Codes
+    matching: Codes
+    burn: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """What a pair of windows says of each group; ``over``: above 1 where both burn faster than its factor."""
+
+    pair: Burn
+    long: _Spent
+    short: _Spent
+    judged: NDArray[np.bool_]
+
+    @property
+    def over(self) -> Floats:
+        pace = np.minimum(self.long.burn, self.short.burn) / self.pair.factor
+        return np.where(self.judged, pace, -1.0)
+
+
+def evaluate(rule: Slo, moment: Moment) -> Judgement:
+    """The burn rate of each group over the longer window of the pair that speaks, against that pair's factor.
+
+    A pair speaks where both its windows burn faster than its factor, the fastest pair first; where none does, the one that is
+    nearest to it is shown. A pair is judged once its longer window is known to be complete and has enough messages.
+    """
+    question = asked(rule, moment, rule.burns[-1].long)
+    codes = np.union1d(moment.reading.tally(question).codes, moment.known_codes(rule.by))
+    codes = codes if rule.by else np.zeros(1, np.int64)
+    pairs = [_pair(rule, moment, codes, pair) for pair in rule.burns]
+    speaking = _speaking(pairs)
+
+    def chosen(name: str) -> NDArray[np.float64]:
+        return np.choose(speaking, [getattr(pair.long, name) for pair in pairs])
+
+    threshold = np.array([pair.pair.factor for pair in pairs])[speaking]
+    breached = _breached(rule, pairs)
+    value = np.where(breached == NOT_ENOUGH, np.nan, chosen("burn"))
+    messages, matching = chosen("messages").astype(np.int64), chosen("matching").astype(np.int64)
+
+    def why(at: int) -> str:
+        if breached[at] == NOT_ENOUGH:
+            return _too_few(rule, moment, int(messages[at]))
+        pair = pairs[int(speaking[at])]
+        left = _left(rule, moment, int(codes[at]))
+        return f"{_pace(pair, at)}, {left}"
+
+    def absent(group: tuple[tuple[str, str], ...]) -> Finding:
+        return Finding(group, None, None, rule.burns[0].factor, _too_few(rule, moment, 0))
+
+    return Judgement(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
+
+
+def asked(rule: Slo, moment: Moment, window: Duration) -> Question:
+    """The messages that the objective is about, in a window."""
+    return of(considered(rule, moment.as_of, window), rule.of)
+
+
+def _pair(rule: Slo, moment: Moment, codes: Codes, pair: Burn) -> _Pair:
+    long, short = (_spent(rule, moment, codes, window) for window in (pair.long, pair.short))
+    known = moment.as_of - pair.long >= moment.covered_since
+    return _Pair(pair, long, short, known & (long.messages >= rule.min_messages))
+
+
+def _spent(rule: Slo, moment: Moment, codes: Codes, window: Duration) -> _Spent:
+    question = asked(rule, moment, window)
+    messages = moment.reading.tally(question).at(codes)
+    matching = moment.reading.tally(question.narrowed(rule.match.conditions)).at(codes)
+    share = np.divide(matching, messages, out=np.zeros(len(codes)), where=messages > 0)
+    # Rounded, so that a share that is exactly a pair's limit is not above it by the last bit.
+    return _Spent(messages, matching, np.round(share / rule.budget, 9))
+
+
+def _speaking(pairs: list[_Pair]) -> NDArray[np.int64]:
+    """Which pair is shown of each group: the fastest that is over, else the one that is nearest to it."""
+    pace = np.stack([pair.over for pair in pairs])
+    over = pace > 1
+    return np.where(over.any(axis=0), np.argmax(over, axis=0), np.argmax(pace, axis=0))
+
+
+def _breached(rule: Slo, pairs: list[_Pair]) -> NDArray[np.int64]:
+    """How bad it is: 1 where the slow pair is over, as many levels as there are where a fast one is."""
+    judged = np.any([pair.judged for pair in pairs], axis=0)
+    levels = [np.where(pair.over > 1, len(rule.levels_) if pair.pair.fast else 1, 0) for pair in pairs]
+    return np.where(judged, np.max(levels, axis=0), NOT_ENOUGH)
+
+
+def _pace(pair: _Pair, at: int) -> str:
+    windows = (pair.long, pair.pair.long), (pair.short, pair.pair.short)
+    paces = [f"{number(float(spent.burn[at]))}x over {format_duration(window)}" for spent, window in windows]
+    verb = "burns too fast" if pair.over[at] > 1 else "burns"
+    return f"{verb}: {paces[0]} and {paces[1]}, limit {number(pair.pair.factor)}x"
+
+
+def _left(rule: Slo, moment: Moment, code: int) -> str:
+    """How much of the period's budget is left. What is not known of the period is taken to have been faultless."""
+    span = min(rule.period, max(moment.as_of - moment.covered_since, rule.burns[0].long))
+    spent = _spent(rule, moment, np.array([code]), span).burn[0] * span / rule.period
+    budget = f"the {format_duration(rule.period)} budget"
+    if spent < 1:
+        return f"{percent(1 - spent)} of {budget} is left"
+    return f"{budget} is used up {number(float(spent))} times"
+
+
+def _too_few(rule: Slo, moment: Moment, messages: int) -> str:
+    if moment.as_of - rule.burns[0].long < moment.covered_since:
+        return f"not enough data: the shortest pair of windows looks {format_duration(rule.burns[0].long)} back"
+    return f"not enough data: {plural(messages, 'message')}, min_messages is {rule.min_messages}"

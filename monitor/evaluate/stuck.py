@@ -1,0 +1,59 @@
+"""``stuck``: messages that have had no final status for too long."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from monitor.clock import format_duration
+from monitor.evaluate.judgement import NOT_ENOUGH, Floats, Judgement, Moment
+from monitor.evaluate.levels import crossed, fixed, number_of
+from monitor.evaluate.question import considered
+from monitor.evaluate.words import number, percent, plural
+from monitor.finding import Finding
+from monitor.rules import Stuck
+from monitor.window import Question
+from monitor.window.reading import Codes
+
+
+def evaluate(rule: Stuck, moment: Moment) -> Judgement:
+    """How many messages of each group are stuck, or which share of those first seen in the window."""
+    reading = moment.reading
+    sent, waiting = questions(rule, moment)
+    total = reading.tally(sent)
+    codes = np.union1d(total.codes, moment.known_codes(rule.by))
+    messages, stuck = total.at(codes), reading.tally(waiting).at(codes)
+    value = _share(stuck, messages) if rule.is_share else stuck.astype(np.float64)
+    breached, threshold = crossed(value, fixed(rule, len(codes)), below=False)
+    if rule.is_share:
+        breached[messages < rule.min_messages] = NOT_ENOUGH
+
+    def why(at: int) -> str:
+        if breached[at] == NOT_ENOUGH:
+            return _too_few(rule, int(messages[at]))
+        said = f"{number(int(stuck[at]))} of {plural(int(messages[at]), 'message')} had no final status"
+        said += f" {format_duration(rule.older_than)} after sending"
+        side = "above" if value[at] > threshold[at] else "below" if value[at] < threshold[at] else "at"
+        limit = percent(threshold[at]) if rule.is_share else number(threshold[at])
+        return f"{said}{f' ({percent(value[at])})' if rule.is_share else ''}: {side} {limit}"
+
+    def absent(group: tuple[tuple[str, str], ...]) -> Finding:
+        if rule.is_share:
+            return Finding(group, None, None, number_of(rule), _too_few(rule, 0))
+        return Finding(group, 0, 0.0, number_of(rule), "no messages")
+
+    return Judgement(reading, rule.by, codes, breached, value, threshold, messages, stuck, why, absent)
+
+
+def questions(rule: Stuck, moment: Moment) -> tuple[Question, Question]:
+    """The messages that were first seen in the window, and those of them that are stuck."""
+    sent = replace(considered(rule, moment.as_of, rule.window), seen=True)
+    old = sent.moved(sent.start, moment.as_of - rule.older_than)
+    return sent, replace(old, pending_at=moment.as_of)
+
+
+def _share(stuck: Codes, messages: Codes) -> Floats:
+    return np.asarray(np.divide(stuck, messages, out=np.full(len(messages), np.nan), where=messages > 0))
+
+
+def _too_few(rule: Stuck, messages: int) -> str:
+    return f"not enough data: {plural(messages, 'message')}, min_messages is {rule.min_messages}"
