@@ -96,7 +96,7 @@ def _speaking(pairs: list[_Pair]) -> NDArray[np.int64]:
     """Which pair is shown of each group: the fastest that is over, else the one that is nearest to it."""
     pace = np.stack([pair.over for pair in pairs])
     over = pace > 1
-    return np.where(over.any(axis=0), np.argmax(over, axis=0), np.argmax(pace, axis=0))
+    return np.asarray(np.where(over.any(axis=0), np.argmax(over, axis=0), np.argmax(pace, axis=0)))
 
 
 def _breached(rule: Slo, pairs: list[_Pair]) -> NDArray[np.int64]:
