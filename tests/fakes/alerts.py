@@ -39,10 +39,7 @@ def over(view: AlertView, **more: Any) -> AlertView:
         "resolved_because": "recovered",
         "peak": view.value,
     }
-    course = (
-        *view.history[8:],
-        *(value and value * part for value, part in zip(view.history[-8:], _FALL, strict=True)),
-    )
+    course = (*view.history[8:], *((view.value or 0.0) * part for part in _FALL))
     numbers = {"value": (view.value or 0.0) / 10, "matching": view.matching // 10, "history": course}
     return change(view, **(fields | numbers | more))
 
