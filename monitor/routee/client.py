@@ -100,8 +100,7 @@ class Routee:
 
     async def single(self, message_id: str) -> Page:
         """All parts of one message."""
-        call = self._endpoints.single(message_id)
-        return await self._ask(call, lambda body: decode_parts(body, self._clock.now()))
+        return await self._ask(self._endpoints.single(message_id), decode_parts)
 
     async def campaign(self, tracking_id: str, *, page: int = 0, size: int = PAGE_SIZE) -> Page:
         """Page ``page`` of a campaign's messages, whatever their age."""

@@ -5,6 +5,7 @@ import itertools
 import random
 import socket
 import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -226,10 +227,23 @@ async def test_an_unknown_host_says_so() -> None:
 
 
 async def test_an_untrusted_certificate_says_so() -> None:
-    async with scripted(tls=certificate()) as server:
+    async with scripted(tls=certificate(trustme.CA())) as server:
         error = await unavailable(server.url.replace("http", "https"))
     assert error.outcome == "tls"
     assert "certificate" in str(error)
+
+
+async def test_a_certificate_that_the_environment_trusts_will_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    async with (
+        scripted(PAGE, tls=certificate(authority)) as server,
+        bench(url=server.url.replace("http", "https")) as b,
+    ):
+        assert len((await b.search()).batch) == 1
 
 
 async def test_a_server_without_tls_says_so() -> None:
@@ -238,10 +252,10 @@ async def test_a_server_without_tls_says_so() -> None:
     assert error.outcome == "tls"
 
 
-def certificate() -> ssl.SSLContext:
-    """A server's side of TLS that nobody trusts."""
+def certificate(authority: trustme.CA) -> ssl.SSLContext:
+    """A server's side of TLS, certified by ``authority``."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
     return context
 
 
