@@ -10,7 +10,6 @@ seconds, and then the store is closed.
 import functools
 import logging
 import sys
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TextIO
@@ -26,11 +25,10 @@ from monitor.dispatch import Dispatch
 from monitor.errors import StoreError
 from monitor.judge import Judge
 from monitor.metrics import Metrics, PollOutcome
-from monitor.notify import Notifier, make_notifier
-from monitor.notify import Surroundings as Channels
 from monitor.pipeline import AccountSink, Desk, Pipeline, Surroundings
 from monitor.poll import Round, SearchPlan, poll_search
 from monitor.privacy import Privacy
+from monitor.receivers import notifiers
 from monitor.render import Templates
 from monitor.route import Route
 from monitor.routee.client import Routee
@@ -105,8 +103,9 @@ class _Daemon:
         stop_listening = trio.Event()
         async with trio.open_nursery() as services:
             url = await self._listen(services, stop_listening)
+            channels = notifiers(self._config, self._templates, self._clock, self._stream)
             deliver_to = functools.partial(deliver, observer=self._metrics)
-            self._outbox = await services.start(deliver_to, self._store, self._notifiers(), self._clock, name="deliver")
+            self._outbox = await services.start(deliver_to, self._store, channels, self._clock, name="deliver")
             async with trio.open_nursery() as work, AsyncExitStack() as clients:
                 await self._start_polling(work, clients)
                 work.start_soon(pipeline.flush_when_due, name="groups")
@@ -164,14 +163,6 @@ class _Daemon:
         self._metrics.searches(searches)
         self._metrics.receivers((one.name, channel) for one in self._config.receivers for channel, _ in one.channels)
         self._health.searches(searches)
-
-    def _notifiers(self) -> Mapping[tuple[str, str], Notifier]:
-        around = Channels(self._clock, self._templates, self._stream)
-        return {
-            (receiver.name, channel): make_notifier(channel.partition("/")[0], entry, around)
-            for receiver in self._config.receivers
-            for channel, entry in receiver.channels
-        }
 
     async def _listen(self, nursery: trio.Nursery, stop: trio.Event) -> str:
         web = self._config.web

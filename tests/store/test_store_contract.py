@@ -284,6 +284,8 @@ def test_within_a_snapshot_nothing_moves(store: Store, reopen: Opener) -> None:
             store.commit(Commit(journal=[("main", b"2")], entries=[Entry("main", "from", 1, "x")]))
             assert list(reader.journal("main")) == before
             assert reader.entries("main") == []
+            assert reader.load().cursors == []  # a snapshot of its own, within the same moment
+            assert list(reader.journal("main")) == before
             with pytest.raises(StoreError):
                 reader.commit(Commit(journal=[("main", b"3")]))
         assert [blob for _, blob in reader.journal("main")] == [b"1", b"2"]
