@@ -18,6 +18,20 @@ EXIT_INTERNAL = 70
 class CommandLine(click.Group):
     """A group of commands that ends every run with an exit code. A command's whole-number result is its exit code."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they were added: what people need first comes first."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the chosen command. Where whoever reads its output has left, it ends there."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _leave_quietly()
+            return 0
+        return result
+
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command and leave the process."""
         sys.exit(self._outcome(args, extra | {"standalone_mode": False}))
@@ -25,10 +39,6 @@ class CommandLine(click.Group):
     def _outcome(self, args: tuple[Any, ...], extra: dict[str, Any]) -> int:
         try:
             result = super().main(*args, **extra)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            _leave_quietly()
-            return 0
         except (KeyboardInterrupt, click.Abort):
             return EXIT_INTERRUPTED
         except click.ClickException as error:
@@ -42,9 +52,6 @@ class CommandLine(click.Group):
 def told(error: BaseException) -> int:
     """Tell of ``error`` (also a group of several) on standard error; the exit code."""
     leaves = list(_leaves(error))
-    if all(isinstance(leaf, BrokenPipeError) for leaf in leaves):
-        _leave_quietly()
-        return 0
     if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves):
         return EXIT_INTERRUPTED
     for leaf in dict.fromkeys(leaves):

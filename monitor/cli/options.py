@@ -1,6 +1,5 @@
 """What several commands take: ``--config``, ``--json``, durations, the level of the log."""
 
-import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -47,10 +46,6 @@ def find_config(given: Path | None) -> Path:
     )
 
 
-def _find(ctx: click.Context, param: click.Parameter, given: Path | None) -> Path:
-    return find_config(given)
-
-
 def _set_level(ctx: click.Context, param: click.Parameter, level: str) -> None:
     if not ctx.resilient_parsing:
         from monitor import log
@@ -59,10 +54,9 @@ def _set_level(ctx: click.Context, param: click.Parameter, level: str) -> None:
 
 
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--config FILE``; the command gets the file that is there as ``config``."""
+    """``--config FILE``; the command gets ``config``, which is for `find_config`."""
     where = "The configuration; default: monitor.yaml, then /etc/routee-monitor/monitor.yaml."
-    kind = click.Path(path_type=Path)
-    return click.option("-c", "--config", type=kind, callback=_find, metavar="FILE", help=where)(command)
+    return click.option("-c", "--config", type=click.Path(path_type=Path), metavar="FILE", help=where)(command)
 
 
 def unused_config_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -98,8 +92,3 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def environment() -> dict[str, str]:
     """The variables that ``${NAME}`` in the configuration stands for."""
     return dict(os.environ)
-
-
-def debugging() -> bool:
-    """Whether a person has asked for everything."""
-    return logging.getLogger().isEnabledFor(logging.DEBUG)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.options import LEVELS, config_option, environment
+from monitor.cli.options import LEVELS, config_option
+from monitor.cli.reading import read_everything
 
 if TYPE_CHECKING:
     import trio
@@ -29,7 +30,7 @@ log = logging.getLogger("monitor")
     type=click.Choice(["auto", "journal", "text", "json"]),
     help="How; default: log.format of the file. auto: journal under systemd, text on a terminal, else JSON.",
 )
-def run(config: Path, log_level: str | None, log_format: str | None) -> None:
+def run(config: Path | None, log_level: str | None, log_format: str | None) -> None:
     """Run the daemon: poll Routee, judge the rules, tell the receivers.
 
     It stays in the foreground, logs to standard error, and writes to standard output only what `console` receivers show.
@@ -42,9 +43,8 @@ def run(config: Path, log_level: str | None, log_format: str | None) -> None:
     import trio
 
     from monitor import log as logs
-    from monitor.loading import load
 
-    loaded = load(config, environment())
+    loaded = read_everything(config)
     settings = loaded.settings.config.log
     logs.configure(log_level or settings.level, log_format or settings.format)  # type: ignore[arg-type] # click has checked it
     trio.run(serve, loaded)

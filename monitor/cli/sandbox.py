@@ -17,7 +17,7 @@ The sandbox is at {url}
 
 In monitor.yaml:
   accounts:
-    - {{name: sandbox, application_id: {application_id}, application_secret: {application_secret}, api_url: "{url}", auth_url: "{url}"}}
+    - {{name: local, application_id: {application_id}, application_secret: {application_secret}, api_url: "{url}", auth_url: "{url}"}}
 
 See what it holds:
   curl {url}/sandbox/state
