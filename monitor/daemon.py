@@ -10,30 +10,27 @@ seconds, and then the store is closed.
 import functools
 import logging
 import sys
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TextIO
 
 import trio
 
-from monitor import log as logs
+from monitor.accounts import hide_secrets, routee_client
 from monitor.builtin import BUILT_IN
 from monitor.clock import HOUR, MINUTE, SECOND, Clock, SystemClock
-from monitor.config import Account, Config, Search
+from monitor.config import Config, Search
 from monitor.deliver import Outbox, deliver
 from monitor.dispatch import Dispatch
 from monitor.errors import StoreError
 from monitor.judge import Judge
 from monitor.metrics import Metrics, PollOutcome
-from monitor.notify import Notifier, make_notifier
-from monitor.notify import Surroundings as Channels
 from monitor.pipeline import AccountSink, Desk, Pipeline, Surroundings
 from monitor.poll import Round, SearchPlan, poll_search
 from monitor.privacy import Privacy
+from monitor.receivers import notifiers
 from monitor.render import Templates
 from monitor.route import Route
-from monitor.routee.client import Routee
 from monitor.rules import Rule
 from monitor.sd_notify import Systemd
 from monitor.settings import Settings
@@ -105,8 +102,9 @@ class _Daemon:
         stop_listening = trio.Event()
         async with trio.open_nursery() as services:
             url = await self._listen(services, stop_listening)
+            channels = notifiers(self._config, self._templates, self._clock, self._stream)
             deliver_to = functools.partial(deliver, observer=self._metrics)
-            self._outbox = await services.start(deliver_to, self._store, self._notifiers(), self._clock, name="deliver")
+            self._outbox = await services.start(deliver_to, self._store, channels, self._clock, name="deliver")
             async with trio.open_nursery() as work, AsyncExitStack() as clients:
                 await self._start_polling(work, clients)
                 work.start_soon(pipeline.flush_when_due, name="groups")
@@ -165,14 +163,6 @@ class _Daemon:
         self._metrics.receivers((one.name, channel) for one in self._config.receivers for channel, _ in one.channels)
         self._health.searches(searches)
 
-    def _notifiers(self) -> Mapping[tuple[str, str], Notifier]:
-        around = Channels(self._clock, self._templates, self._stream)
-        return {
-            (receiver.name, channel): make_notifier(channel.partition("/")[0], entry, around)
-            for receiver in self._config.receivers
-            for channel, entry in receiver.channels
-        }
-
     async def _listen(self, nursery: trio.Nursery, stop: trio.Event) -> str:
         web = self._config.web
         if web is None:
@@ -185,7 +175,8 @@ class _Daemon:
 
     async def _start_polling(self, nursery: trio.Nursery, clients: AsyncExitStack) -> None:
         for account in self._config.accounts:
-            client = await clients.enter_async_context(routee_client(account, self._clock, self._metrics))
+            observe = functools.partial(self._metrics.request, account.name)
+            client = await clients.enter_async_context(routee_client(account, self._clock, observe))
             sink = AccountSink(self._pipeline, account.name, self._around)
             for search in self._config.searches:
                 if search.account == account.name:
@@ -261,26 +252,6 @@ def plan_of(search: Search) -> SearchPlan:
     return SearchPlan(search.account, search.name, search.question, search.every, resweeps, search.settle)
 
 
-def routee_client(account: Account, clock: Clock, metrics: Metrics | None = None) -> Routee:
-    """The client of an account."""
-    observe = functools.partial(metrics.request, account.name) if metrics is not None else _unobserved
-    return Routee(
-        name=account.name,
-        application_id=account.application_id.get_secret_value(),
-        application_secret=account.application_secret.get_secret_value(),
-        clock=clock,
-        api_url=account.api_url,
-        auth_url=account.auth_url,
-        requests_per_second=account.requests_per_second,
-        concurrency=account.concurrency,
-        observe=observe,
-    )
-
-
-def _unobserved(endpoint: str, outcome: str, seconds: float) -> None:
-    pass
-
-
 def restored_window(store: Store, account: str, config: Config, key: bytes) -> Window:
     """An account's window as the store has it. Blocking: for a worker thread."""
     window = Window(account, Privacy(config.privacy.recipients, key))
@@ -300,18 +271,3 @@ def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], load
         if alert.account == window.account:
             judge.put(alert.rule, alert.group, alert)
     return judge
-
-
-def hide_secrets(config: Config) -> None:
-    """Whatever is logged from now on, none of the configuration's secrets are in it."""
-    for account in config.accounts:
-        logs.hide(account.application_id.get_secret_value())
-        logs.hide(account.application_secret.get_secret_value())
-    for receiver in config.receivers:
-        for _, entry in receiver.channels:
-            for name in getattr(entry, "secrets", ()):
-                secret = getattr(entry, name)
-                if secret is not None:
-                    logs.hide(secret.get_secret_value())
-    if config.web is not None and config.web.token is not None:
-        logs.hide(config.web.token.get_secret_value())

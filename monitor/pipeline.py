@@ -34,6 +34,8 @@ log = logging.getLogger("monitor")
 ROWS_AT_ONCE = 20_000
 """So many changed rows at most wait in memory for the end of a poll; more are committed on the way, since they are true in any case."""
 EXPIRE_EVERY: Duration = HOUR
+EXPIRE_AT_ONCE = 50_000
+"""So many rows are forgotten with one poll; forgetting a million at once would hold everything up."""
 PATIENCE: Duration = 5 * SECOND
 """Until the groups are looked at again after the store has failed."""
 
@@ -194,7 +196,7 @@ class Pipeline:
         except StoreError as error:
             judge.window.not_saved(unsaved)
             desk.asides = asides + desk.asides
-            desk.changed += len(unsaved.rows)
+            desk.changed += unsaved.count
             self._trouble(error)
             raise
         judge.window.saved(unsaved, numbers[0] if numbers else None)
@@ -216,9 +218,10 @@ class Pipeline:
                         desk.judge.put(rule, group, None)
 
     def _expire(self, desk: Desk, as_of: Instant) -> None:
+        """Forget what is older than the retention, a part with each poll until nothing is left of it."""
         if as_of - desk.expired_at >= EXPIRE_EVERY:
-            desk.judge.window.expire(as_of - self._retention)
-            desk.expired_at = as_of
+            forgotten = desk.judge.window.expire(as_of - self._retention, EXPIRE_AT_ONCE)
+            desk.expired_at = desk.expired_at if forgotten else as_of
 
     def _report(self, desk: Desk, outcome: Outcome, cursor: Cursor) -> None:
         metrics, judge = self._around.metrics, desk.judge

@@ -19,17 +19,32 @@ class Settings:
     rules: tuple[Rule, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What could be read of the files, and every problem that they have: of the configuration (then it is None) and of the rules."""
+
+    config: Config | None
+    rules: tuple[Rule, ...]
+    problems: tuple[Problem, ...]
+
+
+def read(path: Path, environ: Mapping[str, str]) -> Found:
+    """What is in the file ``path`` and in the rule files that it names, right or wrong."""
+    config, problems, files = read_config(path, environ)
+    rules, wrong = read_rules(files, environ)
+    wrong += check_against(rules, config) if config else []
+    return Found(config, tuple(rules), (*problems, *wrong))
+
+
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """The settings in the file ``path`` and in the rule files that it names.
 
     Raises InputError with every problem of every file: exit 78 if the configuration has one, else 65.
     """
-    config, problems, files = read_config(path, environ)
-    rules, wrong = read_rules(files, environ)
-    wrong += check_against(rules, config) if config else []
-    if config is None or wrong:
-        raise InputError(problems + wrong, EXIT_BAD_RULES if config else EXIT_BAD_CONFIG)
-    return Settings(config, tuple(rules))
+    found = read(path, environ)
+    if found.config is None or found.problems:
+        raise InputError(list(found.problems), EXIT_BAD_RULES if found.config else EXIT_BAD_CONFIG)
+    return Settings(found.config, found.rules)
 
 
 def check_against(rules: Iterable[Rule], config: Config) -> list[Problem]:

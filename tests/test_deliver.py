@@ -91,7 +91,7 @@ async def test_what_waited_before_the_start_is_sent_in_order(
         assert set(running.states().values()) == {"sent"}
 
 
-async def test_the_first_receipt_of_an_episode_goes_with_all_that_follow(
+async def test_each_notification_is_given_the_receipt_of_the_one_before_it_in_its_episode(
     store: SqliteStore, autojump_clock: trio.testing.MockClock
 ) -> None:
     slack = ScriptedNotifier()
@@ -101,7 +101,7 @@ async def test_the_first_receipt_of_an_episode_goes_with_all_that_follow(
     assert [(one.key, one.previous) for one in sorted(slack.sendings, key=lambda one: one.key)] == [
         ("a1", None),
         ("a2", {"ts": "a1"}),
-        ("a3", {"ts": "a1"}),
+        ("a3", {"ts": "a2"}),
         ("b1", None),
     ]
 

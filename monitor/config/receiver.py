@@ -76,15 +76,16 @@ class Webhook(Written):
     """A file that holds the key."""
     template: Text | None = None
     """The template of the body, in place of Alertmanager's payload."""
-    content_type: Text = "application/json"
-    """What the body is."""
+    content_type: Text | None = None
+    """What the body is; left out: application/json, or text/plain where a template makes something else."""
     timeout: Timeout = 10 * SECOND
     """How long one attempt may take."""
     max_alerts: Annotated[WholeNumber, Field(ge=0)] = 0
     """The most alerts in one payload, the others are only counted; 0: all."""
 
     def second_look(self) -> Iterable[Note]:
-        if not self.content_type.isascii() or not self.content_type.isprintable():
+        named = self.content_type or ""
+        if not (named.isascii() and named.isprintable()):
             yield Note(("content_type",), "is not a content type; write it like application/json")
 
 

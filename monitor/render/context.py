@@ -123,10 +123,16 @@ def sample_view(
         matching=411,
         breakdown=_BREAKDOWN,
         samples=_samples(as_of),
-        history=tuple(value * share for share in (0.1, 0.09, 0.12, 0.1, 0.11, 0.3, 0.55, 0.8, 0.95, 1.0)),
+        history=tuple(value * part for part in _COURSE),
         links=(Link("Status page", "https://sms.example.org/"),),
     )
 
+
+_COURSE: Final = (
+    *(0.10, 0.09, 0.12, 0.10, 0.08, 0.11, 0.13, 0.10, 0.09, 0.10, 0.12, 0.11),
+    *(0.09, 0.10, 0.13, 0.12, 0.16, 0.24, 0.38, 0.55, 0.71, 0.86, 0.95, 1.00),
+)
+"""How the value came to where it is, as parts of it."""
 
 _BREAKDOWN: Final = (Cause("detailedStatus", "Carrier Violation", 0.92, 378), Cause("from", "Shop", 0.88, 361))
 

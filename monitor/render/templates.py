@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from traceback import walk_tb
+from types import CodeType
 from typing import Any, Final
 
 import jinja2
@@ -117,15 +118,27 @@ class Templates:
             raise TemplateProblem(1, f"there is no template {name!r}{nearest(name, self._sources)}")
         return self.compile(self._sources[name], name, form or escape_of(name))
 
+    def check_syntax(self, name: str) -> TemplateProblem | None:
+        """What is wrong with a template file whatever it is rendered with: one that others include may use names that they set."""
+        try:
+            self._parsed(self._sources[name], name, escape_of(name))
+        except TemplateProblem as problem:
+            return problem
+        return None
+
     def _load(self, text: str, name: str, form: Escape) -> jinja2.Template:
+        sandboxed, tree, code = self._parsed(text, name, form)
+        _refuse_unknown(tree)
+        return jinja2.Template.from_code(sandboxed, code, sandboxed.globals)
+
+    def _parsed(self, text: str, name: str, form: Escape) -> tuple[Sandbox, nodes.Template, CodeType]:
         sandboxed = self._sandboxes.setdefault(form, sandbox(self._sources, form))
         try:
             tree = sandboxed.parse(text, name, name)
             code = sandboxed.compile(tree, name, name)
         except (jinja2.TemplateError, RecursionError) as error:
             raise _problem(error, name) from None
-        _refuse_unknown(tree)
-        return jinja2.Template.from_code(sandboxed, code, sandboxed.globals)
+        return sandboxed, tree, code
 
     def check(self, text: str, view: AlertView) -> str | None:
         """What is wrong with the template of an alert like ``view`` (``line 1: …``), tried firing and resolved; None where nothing is."""

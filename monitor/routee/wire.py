@@ -27,6 +27,8 @@ AHEAD: Final = DAY
 EARLIEST: Final = parse_iso("2000-01-01")
 """Earlier dates (0001-01-01, 1970-01-01) are how some programs write "none"."""
 
+_NO_LIMIT: Final = 2**63 - 1
+
 
 class Malformed(ValueError):
     """An answer is not what was asked for. The text says what is wrong with it and quotes nothing of it."""
@@ -57,18 +59,18 @@ def decode_page(body: bytes, now: Instant, number: int = 0) -> Page:
     """The page in ``body``; ``number`` is the one asked for, used where the answer does not say. Raises Malformed."""
     try:
         answer = _PAGE.decode(body)
-        return _page(answer, _at_once(answer.content, now), (), number)
+        return _page(answer, _at_once(answer.content, now + AHEAD), (), number)
     except _UNDECODABLE:
         loose = _loose_page(body)
-        return _page(loose, *_one_by_one(loose.content, now), number)
+        return _page(loose, *_one_by_one(loose.content, now + AHEAD), number)
 
 
-def decode_parts(body: bytes, now: Instant) -> Page:
-    """The parts of one message, which come as a plain list, as one page. Raises Malformed."""
+def decode_parts(body: bytes) -> Page:
+    """The parts of one message, which come as a plain list, as one page; meant to be looked at, so any date will do. Raises Malformed."""
     try:
-        return _only_page(_at_once(_PARTS.decode(body), now), ())
+        return _only_page(_at_once(_PARTS.decode(body), _NO_LIMIT), ())
     except _UNDECODABLE:
-        return _only_page(*_one_by_one(_loose_parts(body), now))
+        return _only_page(*_one_by_one(_loose_parts(body), _NO_LIMIT))
 
 
 def read_json(body: bytes) -> object:
@@ -102,15 +104,15 @@ def _only_page(batch: Batch, asides: tuple[SetAside, ...]) -> Page:
     return Page(batch, 0, len(batch) + len(asides), True, asides)
 
 
-def _at_once(parts: Sequence[Part], now: Instant) -> Batch:
+def _at_once(parts: Sequence[Part], latest: Instant) -> Batch:
     """The batch of parts that are all good. Raises Unreadable where one is not."""
     dates = instants([part.date for part in parts])
-    if any(map(complaint, parts)) or not _believed(dates, now).all():
+    if any(map(complaint, parts)) or not _believed(dates, latest).all():
         raise Unreadable("a record is not as it should be")
     return batch_of_parts(parts, dates)
 
 
-def _one_by_one(records: Sequence[object], now: Instant) -> tuple[Batch, tuple[SetAside, ...]]:
+def _one_by_one(records: Sequence[object], latest: Instant) -> tuple[Batch, tuple[SetAside, ...]]:
     """The batch of those records that can be read; the others are set aside."""
     asides, parts, sources = [], [], []
     for record in records:
@@ -120,9 +122,9 @@ def _one_by_one(records: Sequence[object], now: Instant) -> tuple[Batch, tuple[S
         except Unreadable as error:
             asides.append(set_aside(str(error), _plain(record)))
     dates = instants([part.date for part in parts])
-    good = _believed(dates, now)
+    good = _believed(dates, latest)
     bad = np.flatnonzero(~good).tolist()
-    asides += [set_aside(_doubt(parts[i], int(dates[i]), now), _plain(sources[i])) for i in bad]
+    asides += [set_aside(_doubt(parts[i], int(dates[i]), latest), _plain(sources[i])) for i in bad]
     kept = [parts[i] for i in np.flatnonzero(good).tolist()]
     return batch_of_parts(kept, dates[good]), tuple(asides)
 
@@ -150,14 +152,14 @@ def _plain(record: object) -> object:
         return None
 
 
-def _believed(dates: NDArray[np.int64], now: Instant) -> NDArray[np.bool_]:
-    return (dates >= EARLIEST) & (dates <= now + AHEAD)
+def _believed(dates: NDArray[np.int64], latest: Instant) -> NDArray[np.bool_]:
+    return (dates >= EARLIEST) & (dates <= latest)
 
 
-def _doubt(part: Part, date: Instant, now: Instant) -> str:
+def _doubt(part: Part, date: Instant, latest: Instant) -> str:
     if not part.date:
         return "its status has no date"
-    if date > now + AHEAD:
+    if date > latest:
         return "its status is dated more than a day ahead of this machine's clock"
     return "the date of its status is unreadable or before the year 2000"
 

@@ -165,7 +165,7 @@ class Store(Protocol):
         """It can never be sent: a dead letter."""
 
     def receipt(self, receiver: str, channel: str, episode: str) -> dict[str, str] | None:
-        """The first receipt of that episode in that channel: the message to edit and the thread to write into. One that says
+        """The latest receipt of that episode in that channel: the message to edit and the thread to write into. One that says
         SUPERSEDED does not count."""
 
     def parcels(self, state: OutboxState | None = None, limit: int = 100) -> list[Parcel]:
@@ -185,5 +185,5 @@ class Store(Protocol):
         ``dead``, and ``asides`` (as many as ever were, not only those kept)."""
 
     def prune(self, before: Instant) -> None:
-        """Forget what was sent, given up, changed or set aside before then; resolved alerts too. The first receipt of an episode
+        """Forget what was sent, given up, changed or set aside before then; resolved alerts too. The latest receipt of an episode
         stays while a group of it lives or a parcel of it waits."""

@@ -59,7 +59,7 @@ REJECTED: Final = "UPDATE parcel SET state = 'dead', error = ?, done_at = ? WHER
 RECEIPT: Final = """
     SELECT receipt FROM parcel
     WHERE receiver = ? AND channel = ? AND state = 'sent' AND episode = ? AND receipt NOT LIKE ?
-    ORDER BY id LIMIT 1"""
+    ORDER BY id DESC LIMIT 1"""
 BACKLOG: Final = """
     SELECT receiver, channel, count(*), min(created_at) FROM parcel WHERE state = 'waiting' GROUP BY receiver, channel"""
 
@@ -77,6 +77,6 @@ PRUNE: Final = (
 )
 PRUNE_PARCELS: Final = """
     DELETE FROM parcel WHERE state <> 'waiting' AND done_at < ? AND id NOT IN (
-        SELECT min(id) FROM parcel WHERE state = 'sent' AND receipt NOT LIKE ? AND episode IN (
+        SELECT max(id) FROM parcel WHERE state = 'sent' AND receipt NOT LIKE ? AND episode IN (
             SELECT episode FROM alert_group UNION SELECT episode FROM parcel WHERE state = 'waiting')
         GROUP BY receiver, channel, episode)"""

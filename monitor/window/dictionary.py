@@ -10,10 +10,14 @@ Codes = NDArray[np.int64]
 
 
 class _Codes(dict[str, int]):
-    """Gives a text that it does not know the next number."""
+    """Gives a text that it does not know the next number; ``texts`` has them in that order."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
 
     def __missing__(self, text: str) -> int:
         self[text] = code = len(self)
+        self.texts.append(text)
         return code
 
 
@@ -22,7 +26,6 @@ class Dictionary:
 
     def __init__(self) -> None:
         self._codes = _Codes()
-        self._texts: list[str] = []
         self._digests = np.zeros(0, np.uint64)
         self._saved = 0
 
@@ -38,11 +41,9 @@ class Dictionary:
         return self._codes.get(text)
 
     @property
-    def texts(self) -> list[str]:
+    def texts(self) -> Sequence[str]:
         """The text of each code."""
-        if len(self._texts) < len(self._codes):
-            self._texts = list(self._codes)
-        return self._texts
+        return self._codes.texts
 
     def digests(self) -> NDArray[np.uint64]:
         """64 bits of each text that do not depend on the order of arrival: what equal dates are told apart by."""
@@ -54,7 +55,7 @@ class Dictionary:
 
     def unsaved(self) -> list[tuple[int, str]]:
         """The entries that `saved` has not heard of yet."""
-        return list(enumerate(self.texts))[self._saved :] if self._saved < len(self) else []
+        return list(enumerate(self.texts[self._saved :], self._saved))
 
     def saved(self, count: int) -> None:
         """The first ``count`` entries are in the store."""

@@ -20,6 +20,7 @@ _NIBBLE[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
 
 _HEX = set("0123456789abcdef")
 
+Octets = NDArray[np.uint8]
 Halves = tuple[NDArray[np.uint64], NDArray[np.uint64]]
 
 
@@ -32,17 +33,16 @@ class MessageIds:
     def encode(self, ids: Sequence[str]) -> Halves:
         """The high and low 64 bits of each id."""
         joined = "".join(ids)
-        if len(joined) == _LENGTH * len(ids) and joined.isascii() and all(map(_LENGTH.__eq__, map(len, ids))):
-            table = np.frombuffer(joined.encode(), np.uint8).reshape(-1, _LENGTH)
-            nibbles = _NIBBLE[table[:, _DIGITS]]
-            dashed = (table[:, _DASHES] == ord("-")).all()
-            if dashed and nibbles.max(initial=0) < 16 and nibbles[:, _VERSION].all():
-                return _halves(((nibbles[:, ::2] << 4) | nibbles[:, 1::2]).astype(np.uint8))
-        return self._encode_singly(ids)
+        if len(joined) != _LENGTH * len(ids) or not joined.isascii() or not all(map(_LENGTH.__eq__, map(len, ids))):
+            return _halves(self._octets(ids))
+        octets, plain = _parsed(joined)
+        if not plain.all():
+            odd = np.flatnonzero(~plain)
+            octets[odd] = self._octets([ids[i] for i in odd.tolist()])
+        return _halves(octets)
 
-    def _encode_singly(self, ids: Sequence[str]) -> Halves:
-        raw = b"".join([self._bytes(text) for text in ids])
-        return _halves(np.frombuffer(raw, np.uint8).reshape(-1, 16))
+    def _octets(self, ids: Sequence[str]) -> Octets:
+        return np.frombuffer(b"".join(map(self._bytes, ids)), np.uint8).reshape(-1, 16)
 
     def _bytes(self, text: str) -> bytes:
         digits = text.replace("-", "")
@@ -66,7 +66,17 @@ class MessageIds:
         return self._texts.get((high, low), "#" + digits)
 
 
-def _halves(octets: NDArray[np.uint8]) -> Halves:
+def _parsed(joined: str) -> tuple[Octets, NDArray[np.bool_]]:
+    """The 128 bits of each 36 characters, and which of them are a UUID written the usual way."""
+    table = np.frombuffer(joined.encode(), np.uint8).reshape(-1, _LENGTH)
+    nibbles = _NIBBLE[table[:, _DIGITS]]
+    plain = (table[:, _DASHES] == ord("-")).all(axis=1) & (nibbles[:, _VERSION] != 0)
+    if nibbles.max(initial=0) > 15:
+        plain &= (nibbles < 16).all(axis=1)
+    return ((nibbles[:, ::2] << 4) | nibbles[:, 1::2]).astype(np.uint8), np.asarray(plain, np.bool_)
+
+
+def _halves(octets: Octets) -> Halves:
     words = np.ascontiguousarray(octets).view(">u8").astype(np.uint64)
     return words[:, 0].copy(), words[:, 1].copy()
 

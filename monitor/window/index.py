@@ -1,4 +1,8 @@
-"""A hash index from (message id, part) to a row, in numpy: open addressing with linear probing, a whole page at a time."""
+"""A hash index from (message id, part) to a row, in numpy: open addressing, a whole page at a time.
+
+It grows in steps: the table that has become too small stays beside the new one until all its rows were entered there, some at
+each call. So no call takes long, however many rows there are.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,63 +10,68 @@ from numpy.typing import NDArray
 EMPTY = -1
 GONE = -2
 
+SMALLEST = 1 << 12
+FULL = 0.7
+"""A table grows when so much of it is taken."""
+STEP = 1 << 15
+"""So many places of an old table are looked at, at least, with each call that adds rows."""
+
 Rows = NDArray[np.int64]
+Hashes = NDArray[np.uint64]
 
 
 class Keys:
     """The three columns that a row is found by; ``high`` and ``low`` are the message's id, ``key`` tells its parts apart."""
 
-    __slots__ = ("high", "key", "low")
+    __slots__ = ("_hashed", "high", "key", "low")
 
-    def __init__(self, high: NDArray[np.uint64], low: NDArray[np.uint64], key: NDArray[np.int32]) -> None:
+    def __init__(self, high: NDArray[np.uint64], low: NDArray[np.uint64], key: NDArray[np.signedinteger]) -> None:
         self.high = high
         self.low = low
         self.key = key
+        self._hashed: Hashes | None = None
 
     def __getitem__(self, at: Rows | NDArray[np.bool_]) -> "Keys":
-        return Keys(self.high[at], self.low[at], self.key[at])
+        some = Keys(self.high[at], self.low[at], self.key[at])
+        some._hashed = None if self._hashed is None else self._hashed[at]
+        return some
 
     def __len__(self) -> int:
         return len(self.high)
 
-    def hashed(self) -> NDArray[np.uint64]:
+    def hashed(self) -> Hashes:
         """64 well-mixed bits of each key (the finaliser of splitmix64)."""
-        mixed = self.low ^ (self.high * np.uint64(0x9E3779B97F4A7C15))
-        mixed ^= self.key.astype(np.uint64) * np.uint64(0xD6E8FEB86659FD93)
-        mixed ^= mixed >> np.uint64(30)
-        mixed *= np.uint64(0xBF58476D1CE4E5B9)
-        mixed ^= mixed >> np.uint64(27)
-        return mixed * np.uint64(0x94D049BB133111EB)
+        if self._hashed is None:
+            mixed = self.low ^ (self.high * np.uint64(0x9E3779B97F4A7C15))
+            mixed ^= self.key.astype(np.uint64) * np.uint64(0xD6E8FEB86659FD93)
+            mixed ^= mixed >> np.uint64(30)
+            mixed *= np.uint64(0xBF58476D1CE4E5B9)
+            mixed ^= mixed >> np.uint64(27)
+            self._hashed = mixed * np.uint64(0x94D049BB133111EB)
+        return self._hashed
 
 
-class Index:
-    """Where each key's row is. The keys themselves stay in the columns, which every call is handed."""
+class _Table:
+    """Places for rows, a power of two of them. A key is looked for at one place after the other, at a distance of its own (double hashing)."""
 
-    def __init__(self) -> None:
-        self._reset(1 << 12)
-
-    def _reset(self, size: int) -> None:
-        self._table = np.full(size, EMPTY, np.int32)
-        self._mask = size - 1
+    def __init__(self, size: int) -> None:
+        self.places = np.full(size, EMPTY, np.int32)
+        self.used = 0
+        self._mask = np.uint64(size - 1)
         self._shift = np.uint64(64 - size.bit_length() + 1)
-        self._used = 0
 
-    @property
-    def nbytes(self) -> int:
-        return self._table.nbytes
+    def _first(self, hashes: Hashes) -> tuple[Rows, Rows]:
+        """Where to begin, and how far apart the places to look at are (odd, so that all are reached)."""
+        return (hashes >> self._shift).astype(np.int64), ((hashes & self._mask) | np.uint64(1)).astype(np.int64)
 
-    def find(self, keys: Keys, columns: Keys) -> Rows:
-        """The row of each of ``keys``, -1 where there is none."""
-        rows, _ = self._probe(keys, columns)
-        return rows
-
-    def _probe(self, keys: Keys, columns: Keys) -> tuple[Rows, Rows]:
-        count = len(keys)
+    def probe(self, keys: Keys, columns: Keys) -> tuple[Rows, Rows]:
+        """The row and the place of each key, EMPTY where there is none."""
+        count, mask = len(keys), len(self.places) - 1
         found, places = np.full(count, EMPTY, np.int64), np.full(count, EMPTY, np.int64)
-        at = (keys.hashed() >> self._shift).astype(np.int64)
+        at, step = self._first(keys.hashed())
         left = np.arange(count)
         while left.size:
-            rows = self._table[at]
+            rows = self.places[at]
             there = np.flatnonzero(rows >= 0)
             candidates, asked = rows[there], left[there]
             same = columns.low[candidates] == keys.low[asked]
@@ -73,38 +82,88 @@ class Index:
             places[left[hits]] = at[hits]
             going = rows != EMPTY
             going[hits] = False
-            left, at = left[going], (at[going] + 1) & self._mask
+            left, step = left[going], step[going]
+            at = (at[going] + step) & mask
         return found, places
 
-    def add(self, keys: Keys, rows: Rows, live: Rows | None, columns: Keys) -> None:
-        """Enter keys that are not there yet, each once. ``live`` are all rows in use, or None to work them out when it grows."""
-        if (self._used + len(rows)) * 2 > len(self._table):
-            present = self._table[self._table >= 0].astype(np.int64) if live is None else live
-            self.rebuild(np.concatenate([present, rows]), columns)
-        else:
-            self._insert(keys, rows)
+    def insert(self, hashes: Hashes, rows: Rows) -> None:
+        """Enter rows whose keys are not there yet."""
+        mask = len(self.places) - 1
+        at, step = self._first(hashes)
+        self.used += len(rows)
+        while rows.size:
+            free = self.places[at] == EMPTY
+            self.places[at[free]] = rows[free]
+            lost = self.places[at] != rows
+            rows, step = rows[lost], step[lost]
+            at = (at[lost] + step) & mask
+
+
+class Index:
+    """Where each key's row is. The keys themselves stay in the columns, which every call is handed."""
+
+    def __init__(self) -> None:
+        self._table = _Table(SMALLEST)
+        self._old: _Table | None = None
+        self._moved = 0  # places of the old table
+        self._count = 0
+
+    @property
+    def nbytes(self) -> int:
+        return self._table.places.nbytes + (0 if self._old is None else self._old.places.nbytes)
+
+    def find(self, keys: Keys, columns: Keys) -> Rows:
+        """The row of each of ``keys``, -1 where there is none."""
+        rows, _ = self._table.probe(keys, columns)
+        if self._old is not None:
+            missing = np.flatnonzero(rows < 0)
+            rows[missing], _ = self._old.probe(keys[missing], columns)
+        return rows
+
+    def add(self, keys: Keys, rows: Rows, columns: Keys) -> None:
+        """Enter keys that are not there yet, each once."""
+        if self._old is not None:
+            self._move(max(STEP, 16 * len(rows)), columns)
+        if self._table.used + len(rows) > FULL * len(self._table.places):
+            self._grow(len(rows), columns)
+        self._table.insert(keys.hashed(), rows)
+        self._count += len(rows)
+
+    def _grow(self, more: int, columns: Keys) -> None:
+        if self._old is not None:
+            self._move(len(self._old.places), columns)
+        self._old, self._moved = self._table, 0
+        self._table = _Table(_size(self._count + more))
+
+    def _move(self, places: int, columns: Keys) -> None:
+        assert self._old is not None
+        some = self._old.places[self._moved : self._moved + places]
+        rows: Rows = some[some >= 0].astype(np.int64)
+        self._table.insert(columns[rows].hashed(), rows)
+        self._moved += places
+        if self._moved >= len(self._old.places):
+            self._old = None
 
     def rebuild(self, rows: Rows, columns: Keys) -> None:
-        """Index exactly ``rows``, with room to grow; entries that are gone cost nothing any more."""
-        size = 1 << 12
-        while size < len(rows) * 5 // 2:
-            size *= 2
-        self._reset(size)
+        """Index exactly ``rows``, with room to grow."""
+        self._table, self._old, self._count = _Table(_size(len(rows))), None, len(rows)
         step = 1 << 18
         for first in range(0, len(rows), step):
             some = rows[first : first + step]
-            self._insert(columns[some], some)
-
-    def _insert(self, keys: Keys, rows: Rows) -> None:
-        at = (keys.hashed() >> self._shift).astype(np.int64)
-        self._used += len(rows)
-        while rows.size:
-            free = self._table[at] == EMPTY
-            self._table[at[free]] = rows[free]
-            lost = self._table[at] != rows
-            rows, at = rows[lost], (at[lost] + 1) & self._mask
+            self._table.insert(columns[some].hashed(), some)
 
     def remove(self, keys: Keys, columns: Keys) -> None:
         """Take keys out that are there."""
-        _, places = self._probe(keys, columns)
-        self._table[places[places >= 0]] = GONE
+        for table in (self._table, self._old):
+            if table is not None:
+                _, places = table.probe(keys, columns)
+                table.places[places[places >= 0]] = GONE
+        self._count -= len(keys)
+
+
+def _size(rows: int) -> int:
+    """Places for ``rows`` rows and an eighth more: enough to take in while the old table is emptied."""
+    size = SMALLEST
+    while size * FULL < rows * 9 // 8:
+        size *= 2
+    return size

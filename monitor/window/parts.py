@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.message import CODED_FIELDS, DELIVERED, FAILED, QUEUED, SENT, UNDELIVERED, UNSENT
-from monitor.window.columns import AS_MESSAGE, NO_PRICE, Columns, Values
+from monitor.window.columns import AS_MESSAGE, NOT_GIVEN, Columns, Values
 from monitor.window.dictionary import Dictionary, Sets
 from monitor.window.index import Rows
 
@@ -35,7 +35,7 @@ class _Fold:
     badness: NDArray[np.int64]
     seen: NDArray[np.int64]
     first_seen: NDArray[np.int64]
-    latency: NDArray[np.float64]
+    latency: NDArray[np.int64]
     price: NDArray[np.int64]
     searches: NDArray[np.int64]
 
@@ -64,8 +64,8 @@ def _fold(columns: Columns, heads: Rows, ranks: NDArray[np.int64], searches: Set
         badness=ranks[columns["status"][first]],
         seen=np.ones(len(heads), np.int64),
         first_seen=columns["first_seen"][first],
-        latency=columns["latency"][first],
-        price=columns["price"][first],
+        latency=columns["latency"][first].astype(np.int64),
+        price=columns["price"][first].astype(np.int64),
         searches=columns["searches"][first].astype(np.int64),
     )
     at, part = np.arange(len(heads)), columns["link"][first].astype(np.int64)
@@ -90,11 +90,11 @@ def _take_in(
     fold.badness[at[worse]] = bad[worse]
     fold.seen[at] += 1
     fold.first_seen[at] = np.minimum(fold.first_seen[at], columns["first_seen"][part])
-    fold.latency[at] = np.fmax(fold.latency[at], columns["latency"][part])
-    fold.price[at] = _sum(fold.price[at], columns["price"][part])
+    fold.latency[at] = np.maximum(fold.latency[at], columns["latency"][part])
+    fold.price[at] = _sum(fold.price[at], columns["price"][part].astype(np.int64))
     fold.searches[at] = searches.union(fold.searches[at], columns["searches"][part].astype(np.int64))
 
 
 def _sum(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
     given = np.maximum(left, 0) + np.maximum(right, 0)
-    return np.where((left == NO_PRICE) & (right == NO_PRICE), NO_PRICE, given)
+    return np.where((left == NOT_GIVEN) & (right == NOT_GIVEN), NOT_GIVEN, given)

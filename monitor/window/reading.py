@@ -11,11 +11,11 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import SECOND, Duration, Instant
+from monitor.clock import MILLISECOND, Duration, Instant
 from monitor.message import FINAL, GROUPS_SEPARATOR
 from monitor.notification import Sample
 from monitor.rules.match import Condition
-from monitor.window.columns import AS_MESSAGE, AS_PART
+from monitor.window.columns import AS_MESSAGE, AS_PART, NOT_GIVEN
 from monitor.window.dictionary import Dictionary
 from monitor.window.index import Rows
 from monitor.window.window import Window
@@ -309,11 +309,12 @@ class Reading:
     def _searches(self, question: Question) -> Codes:
         return self._field(question, "searches")
 
-    def _delay(self, rows: Rows) -> NDArray[np.float64]:
+    def _delay(self, rows: Rows) -> NDArray[np.int64]:
         """From sending to the present report, in microseconds: the latency where it is given, else since it was first seen."""
         columns = self.window.columns
-        latency = columns["latency"][rows] * SECOND
-        return np.where(np.isnan(latency), columns["date"][rows] - columns["first_seen"][rows], latency)
+        latency = columns["latency"][rows].astype(np.int64)
+        waited = columns["date"][rows] - columns["first_seen"][rows]
+        return np.where(latency == NOT_GIVEN, waited, latency * MILLISECOND)
 
     # Fields as digits
 

@@ -4,6 +4,7 @@ A report replaces what is known of its part where it is later: by its date, then
 content, so that any order and any repetition of the same reports ends in the same state. Rows that changed are journalled.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +15,20 @@ from monitor.clock import Instant
 from monitor.message import CODED_FIELDS, Batch, rank
 from monitor.privacy import Privacy
 from monitor.rules.match import Condition
-from monitor.window.columns import AS_MESSAGE, AS_PART, CODED, NO_PRICE, PRICE_UNIT, Columns, Values, decode, encode
+from monitor.window.columns import (
+    AS_MESSAGE,
+    AS_PART,
+    CODED,
+    LATENCY_UNIT,
+    NOT_GIVEN,
+    PRICE_UNIT,
+    Columns,
+    Values,
+)
 from monitor.window.dictionary import Dictionary, Sets
 from monitor.window.ids import MessageIds
 from monitor.window.index import Index, Keys, Rows
+from monitor.window.journal import Journal, Rewritten
 from monitor.window.parts import HEAD, combine
 
 _DISTANT_PAST: Instant = -(1 << 62)
@@ -25,13 +36,26 @@ _DISTANT_PAST: Instant = -(1 << 62)
 
 @dataclass(frozen=True, slots=True)
 class Unsaved:
-    """What the store does not have yet: a blob of rows, new dictionary entries (field, code, text), old journal entries to drop."""
+    """What the store does not have yet: a journal entry, and new dictionary entries (field, code, text)."""
 
-    rows: Rows
-    blob: bytes | None
+    entry: Rewritten
     entries: list[tuple[str, int, str]]
-    cleaned: list[int]
     sizes: dict[str, int]
+
+    @property
+    def blob(self) -> bytes | None:
+        """The journal entry as the store keeps it; None: nothing changed."""
+        return self.entry.blob
+
+    @property
+    def cleaned(self) -> list[int]:
+        """Old journal entries to drop in the same commit."""
+        return self.entry.cleaned
+
+    @property
+    def count(self) -> int:
+        """How many rows it has."""
+        return len(self.entry.rows) + len(self.entry.freed)
 
 
 class Window:
@@ -51,8 +75,7 @@ class Window:
         self._free: Rows = np.zeros(0, np.int64)
         self._used = 0
         self._cutoff = _DISTANT_PAST
-        self._dirty: list[Rows] = []
-        self._journal: dict[int, int] = {}
+        self._journal = Journal(self.columns)
 
     def __len__(self) -> int:
         """How many rows are in use: parts, and one more for each message of several parts."""
@@ -79,7 +102,7 @@ class Window:
         changed = 0
         for some in _rounds(keys):
             part = values if some is None else {name: array[some] for name, array in values.items()}
-            changed += self._take_in(part)
+            changed += self._take_in(part, keys if some is None else keys[some])
         self.version += bool(changed)
         return changed
 
@@ -89,8 +112,8 @@ class Window:
         values: Values = {"high": high, "low": low, "key": np.maximum(batch.key, 0).astype(np.int32)}
         values["parts"] = np.clip(batch.parts, 1, 1 << 30).astype(np.int32)
         values["date"] = values["first_seen"] = batch.date
-        values["latency"] = batch.latency
-        values["price"] = np.where(np.isnan(batch.price), NO_PRICE, np.rint(batch.price * PRICE_UNIT)).astype(np.int64)
+        values["latency"] = _whole(batch.latency, LATENCY_UNIT, np.iinfo(np.int32).max)
+        values["price"] = _whole(batch.price, PRICE_UNIT, 1 << 50)
         values["to"] = self.privacy.hashes(batch.recipient)
         values["recipient"] = self.dictionaries["recipient"].encode(self.privacy.texts(batch.recipient))
         for name in CODED_FIELDS:
@@ -98,19 +121,18 @@ class Window:
         values["searches"] = np.full(len(batch), self.searches.code(frozenset([search])), np.int64)
         return values
 
-    def _take_in(self, values: Values) -> int:
+    def _take_in(self, values: Values, keys: Keys) -> int:
         """Take in reports of different parts."""
-        keys = Keys(values["high"], values["low"], values["key"])
         rows = self._index.find(keys, self.columns.keys)
-        fresh = (rows < 0) & (values["date"] > self._cutoff)
-        known = np.flatnonzero(rows >= 0)
-        touched = [self._update(rows[known], {name: array[known] for name, array in values.items()})]
+        known, fresh = rows >= 0, (rows < 0) & (values["date"] > self._cutoff)
+        touched = [np.zeros(0, np.int64)]
+        if known.any():
+            touched.append(self._update(rows[known], _some(values, known)))
         if fresh.any():
-            touched.append(self._append({name: array[fresh] for name, array in values.items()}))
+            touched.append(self._append(_some(values, fresh), keys if fresh.all() else keys[fresh]))
         changed = np.concatenate(touched)
         changed = np.concatenate([changed, self._combine(changed)])
-        if changed.size:
-            self._dirty.append(changed)
+        self._journal.changed(changed)
         return len(changed)
 
     def _update(self, rows: Rows, values: Values) -> Rows:
@@ -150,20 +172,19 @@ class Window:
         """64 bits of a report's content that do not depend on when its texts were first seen."""
         total = np.zeros(len(values["date"]), np.uint64)
         parts = [self.dictionaries[name].digests()[values[name]] for name in (*CODED_FIELDS, "recipient")]
-        parts += [values["latency"].view(np.uint64), values["price"].astype(np.int64).view(np.uint64), values["to"]]
-        parts.append(values["parts"].astype(np.uint64))
+        parts += [values[name].astype(np.uint64) for name in ("latency", "price", "to", "parts")]
         for part in parts:
             total = (total ^ part) * np.uint64(0x9E3779B97F4A7C15)
             total ^= total >> np.uint64(29)
         return total
 
-    def _append(self, values: Values) -> Rows:
+    def _append(self, values: Values, keys: Keys) -> Rows:
         count = len(values["date"])
         rows = self._allocate(count)
         values["kind"] = np.where(_single(values), AS_PART | AS_MESSAGE, AS_PART).astype(np.uint8)
         values["link"] = np.full(count, -1, np.int32)
         self.columns.write(rows, values)
-        self._index.add(self.columns.keys[rows], rows, None, self.columns.keys)
+        self._index.add(keys, rows, self.columns.keys)
         return rows
 
     def _allocate(self, count: int) -> Rows:
@@ -190,17 +211,18 @@ class Window:
     def _heads(self, parts: Rows) -> tuple[Rows, Rows]:
         """The message's row of each part, made where there is none, and the parts that were linked to it just now."""
         columns = self.columns
-        keys = columns.keys[parts]
-        keys.key[:] = HEAD
+        keys = Keys(columns["high"][parts], columns["low"][parts], np.full(len(parts), HEAD, np.int8))
         heads = self._index.find(keys, columns.keys)
         missing = np.flatnonzero(heads < 0)
         if missing.size:
             self._add_heads(keys[missing])
             heads = self._index.find(keys, columns.keys)
         loose = np.flatnonzero(~self._linked(parts, heads))
-        for part, head in zip(parts[loose].tolist(), heads[loose].tolist(), strict=True):
-            columns["link"][part], columns["link"][head] = columns["link"][head], part
-            columns["kind"][part] = AS_PART
+        for some in _in_rounds(heads[loose]):
+            part, head = parts[loose[some]], heads[loose[some]]
+            columns["link"][part] = columns["link"][head]
+            columns["link"][head] = part
+        columns["kind"][parts[loose]] = AS_PART
         return np.unique(heads), parts[loose]
 
     def _linked(self, parts: Rows, heads: Rows) -> NDArray[np.bool_]:
@@ -221,7 +243,7 @@ class Window:
         rows = self._allocate(len(keys))
         blank = np.full(len(keys), -1, np.int32)
         self.columns.write(rows, {"high": keys.high, "low": keys.low, "key": keys.key, "link": blank})
-        self._index.add(keys, rows, None, self.columns.keys)
+        self._index.add(keys, rows, self.columns.keys)
 
     def _chain(self, heads: Rows) -> Rows:
         """The parts of messages."""
@@ -234,65 +256,41 @@ class Window:
 
     # Forgetting
 
-    def expire(self, before: Instant) -> int:
-        """Forget messages whose present status was reported at or before then, and take no such report in any more."""
+    def expire(self, before: Instant, most: int = 1 << 62) -> int:
+        """Forget messages whose present status was reported at or before then, and take no such report in any more.
+
+        Of very many only about ``most`` rows are forgotten; gives how many, 0 when none is left.
+        """
         self._cutoff = max(self._cutoff, before)
-        old = self.columns.between(_DISTANT_PAST, self._cutoff, AS_MESSAGE)
+        old = self.columns.oldest(self._cutoff, AS_MESSAGE, most)
         if not old.size:
             return 0
-        rows = np.concatenate([old, self._chain(old[self.columns["key"][old] == HEAD])])
+        rows = np.sort(np.concatenate([old, self._chain(old[self.columns["key"][old] == HEAD])]))
         self._index.remove(self.columns.keys[rows], self.columns.keys)
-        self.columns["kind"][rows] = 0
-        self._dirty.append(rows)
-        self._free = np.sort(np.concatenate([self._free, rows]))
+        self.columns.free(rows)
+        self._journal.changed(rows)
+        self._free = np.sort(np.concatenate([self._free, rows]), kind="stable")
         self._used -= len(rows)
-        self.columns.tighten()
         self.version += 1
         return len(rows)
 
     # What the store keeps
 
-    def unsaved(self, step: int = 50_000) -> Unsaved:
-        """What is to be committed, to be followed by `saved` or `not_saved`.
-
-        Some of the oldest journal entries are written again where most of what the journal holds is stale.
-        """
-        cleaned = self._stale(step)
-        rows, self._dirty = self._dirty, []
-        if cleaned:
-            live = np.isin(self.columns.seq[: self.columns.length], np.array(cleaned, np.uint32))
-            rows = [*rows, np.flatnonzero(live & (self.columns["kind"][: self.columns.length] > 0))]
-        some = np.unique(np.concatenate(rows)) if rows else np.zeros(0, np.int64)
+    def unsaved(self, step: int = 20_000) -> Unsaved:
+        """What is to be committed, to be followed by `saved` or `not_saved`. About ``step`` rows of old journal entries may be in it again."""
         sizes = {name: len(dictionary) for name, dictionary in self.dictionaries.items()}
         entries = [(name, *entry) for name, dictionary in self.dictionaries.items() for entry in dictionary.unsaved()]
-        blob = encode(self.columns, some) if some.size else None
-        return Unsaved(some, blob, entries, cleaned, sizes)
-
-    def _stale(self, step: int) -> list[int]:
-        """The oldest journal entries, at most ``step`` rows of them, while the journal is over twice as long as it need be."""
-        if sum(self._journal.values()) < 2 * self._used + (1 << 16):
-            return []
-        cleaned: list[int] = []
-        for seq, count in self._journal.items():
-            if step < 0:
-                break
-            cleaned.append(seq)
-            step -= count
-        return cleaned
+        return Unsaved(self._journal.next_entry(step), entries, sizes)
 
     def saved(self, unsaved: Unsaved, seq: int | None) -> None:
         """The store has it; ``seq`` is the journal entry's number. What changed meanwhile is still unsaved."""
-        for old in unsaved.cleaned:
-            del self._journal[old]
-        if seq is not None:
-            self.columns.seq[unsaved.rows] = seq
-            self._journal[seq] = len(unsaved.rows)
+        self._journal.saved(unsaved.entry, seq)
         for name, dictionary in self.dictionaries.items():
             dictionary.saved(unsaved.sizes[name])
 
     def not_saved(self, unsaved: Unsaved) -> None:
         """The store did not take it: it is unsaved again."""
-        self._dirty.append(unsaved.rows)
+        self._journal.not_saved(unsaved.entry)
 
     def restore_entries(self, entries: list[tuple[str, int, str]]) -> None:
         """Take dictionary entries over from the store: (field, code, text), codes ascending within a field."""
@@ -304,11 +302,7 @@ class Window:
 
     def restore(self, seq: int, blob: bytes) -> None:
         """Take a journal entry over; oldest first. Call `restored` after the last one."""
-        rows, values = decode(blob)
-        self.columns.reserve(int(rows.max(initial=-1)) + 1)
-        self.columns.write(rows, values)
-        self.columns.seq[rows] = seq
-        self._journal[seq] = len(rows)
+        self._journal.restore(seq, blob)
 
     def restored(self) -> None:
         """All journal entries are in: index them."""
@@ -325,13 +319,26 @@ def _single(values: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
     return np.asarray((values["parts"] <= 1) & (values["key"] == 1))
 
 
+def _some(values: Values, which: NDArray[np.bool_]) -> Values:
+    return values if which.all() else {name: array[which] for name, array in values.items()}
+
+
+def _whole(amounts: NDArray[np.float64], unit: float, most: int) -> NDArray[np.int64]:
+    """Amounts as whole numbers of 1/``unit``, NOT_GIVEN where they are NaN."""
+    return np.where(np.isnan(amounts), NOT_GIVEN, np.minimum(np.rint(amounts * unit), most)).astype(np.int64)
+
+
 def _rounds(keys: Keys) -> list[Rows | None]:
     """The reports in rounds in which no part stands twice; [None] where all are different, as they mostly are."""
     hashed = keys.hashed()
-    order = np.argsort(hashed, kind="stable")
-    repeats = np.concatenate([[False], hashed[order][1:] == hashed[order][:-1]])
-    if not repeats.any():
-        return [None]
-    starts = np.maximum.accumulate(np.where(repeats, 0, np.arange(len(order))))
-    nth = np.arange(len(order)) - starts
-    return [order[nth == i] for i in range(int(nth.max()) + 1)]
+    order = np.sort(hashed)
+    return list(_in_rounds(hashed)) if (order[1:] == order[:-1]).any() else [None]
+
+
+def _in_rounds(values: NDArray[Any]) -> Iterator[Rows]:
+    """The places of ``values`` in rounds, in each of which no value stands twice; equal values keep their order."""
+    order = np.argsort(values, kind="stable")
+    first = np.concatenate([np.ones(min(len(order), 1), np.bool_), np.diff(values[order]) != 0])
+    nth = np.arange(len(order)) - np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+    for number in range(int(nth.max(initial=-1)) + 1):
+        yield order[nth == number]

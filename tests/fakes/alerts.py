@@ -11,6 +11,8 @@ from monitor.render import sample_notification, sample_view
 NOW: Instant = 1_795_280_824 * SECOND
 """2026-11-21T17:07:04Z"""
 
+_FALL = (0.97, 0.85, 0.62, 0.4, 0.24, 0.15, 0.11, 0.1)
+
 change = msgspec.structs.replace
 
 
@@ -37,7 +39,9 @@ def over(view: AlertView, **more: Any) -> AlertView:
         "resolved_because": "recovered",
         "peak": view.value,
     }
-    return change(view, **(fields | {"value": (view.value or 0.0) / 10} | more))
+    course = (*view.history[8:], *((view.value or 0.0) * part for part in _FALL))
+    numbers = {"value": (view.value or 0.0) / 10, "matching": view.matching // 10, "history": course}
+    return change(view, **(fields | numbers | more))
 
 
 def telling(*views: AlertView, **more: Any) -> Notification:

@@ -23,7 +23,7 @@ def everything(made: dict[str, Any]) -> str:
 def test_the_messages_are_as_before() -> None:
     end = rate().as_of + 30 * MINUTE
     tellings = {
-        "first": telling(rate(annotations={"summary": "Cosmote fails", "runbook_url": "https://wiki.example.org/sms"})),
+        "first": telling(rate(annotations={"summary": "Cosmote filters our messages: reroute, then call them", "runbook_url": "https://wiki.example.org/sms"})),
         "two": telling(rate(), spike(more=3), truncated=4, reason="new alerts"),
         "escalated": telling(rate(was_severity="warning"), reason="escalated"),
         "resolved": telling(over(rate()), status="resolved", reason="all resolved", created_at=end),
@@ -51,7 +51,7 @@ def test_what_an_ops_person_asks_is_answered() -> None:
         "411 of 1,204",
         "<!date^1795280524^{date_short_pretty} {time}|2026-11-21 17:02 UTC> (5m)",
         "92% Carrier Violation · 88% sender Shop",
-        "▂▂▂▂▂▃▅▇██",
+        "▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▃▄▅▆▇██",
         "a6b62347-51c0-4d0e-8a35-6f5cf0c6e0d1  +30691•••••78",
         "https://wiki.example.org/sms",
     ):

@@ -17,7 +17,7 @@ def test_everything_that_the_documentation_names_can_be_used() -> None:
     assert Templates().check(ALL_FILTERS, rate()) is None
     text = Templates().compile(ALL_FILTERS).render(alert_context(rate()))
     assert text.startswith(
-        "34.2% 1,204 15m 2026-11-21 17:02:04 UTC\n▂▂▂▂▂▃▅▇██ +30691•••••78 Cosmote Carrier Violation a6b62347-"
+        "34.2% 1,204 15m 2026-11-21 17:02:04 UTC\n▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▃▄▅▆▇██ +30691•••••78 Cosmote Carrier Violation a6b62347-"
     )
 
 

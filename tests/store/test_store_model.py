@@ -78,7 +78,7 @@ class AgainstLists(RuleBasedStateMachine):
         assert keys(self.store.heads("ops", "slack/0", 1_000)) == [key for *_, key in heads]
         for episode in "abc":
             receipts = [row[4] for row in self.rows if row[1] == episode and row[2] == "sent"]
-            assert self.store.receipt("ops", "slack/0", episode) == (receipts[0] if receipts else None)
+            assert self.store.receipt("ops", "slack/0", episode) == (receipts[-1] if receipts else None)
         assert self.store.backlog().get(("ops", "slack/0"), (0, 0))[0] == len(waiting)
 
 

@@ -1,0 +1,46 @@
+"""A configuration's accounts put to use: the client of each, and the secrets that nothing may show."""
+
+from monitor import log as logs
+from monitor.clock import Clock
+from monitor.config import Account, Config
+from monitor.routee.client import Observer, Routee
+from monitor.routee.retry import Patience
+
+_PATIENCE = Patience()
+
+
+def routee_client(
+    account: Account, clock: Clock, observe: Observer | None = None, patience: Patience = _PATIENCE
+) -> Routee:
+    """The client of an account; ``observe`` is told of each request."""
+    return Routee(
+        name=account.name,
+        application_id=account.application_id.get_secret_value(),
+        application_secret=account.application_secret.get_secret_value(),
+        clock=clock,
+        api_url=account.api_url,
+        auth_url=account.auth_url,
+        requests_per_second=account.requests_per_second,
+        concurrency=account.concurrency,
+        observe=observe or _unobserved,
+        patience=patience,
+    )
+
+
+def _unobserved(endpoint: str, outcome: str, seconds: float) -> None:
+    pass
+
+
+def hide_secrets(config: Config) -> None:
+    """Whatever is logged or told from now on, none of the configuration's secrets are in it."""
+    for account in config.accounts:
+        logs.hide(account.application_id.get_secret_value())
+        logs.hide(account.application_secret.get_secret_value())
+    for receiver in config.receivers:
+        for _, entry in receiver.channels:
+            for name in getattr(entry, "secrets", ()):
+                secret = getattr(entry, name)
+                if secret is not None:
+                    logs.hide(secret.get_secret_value())
+    if config.web is not None and config.web.token is not None:
+        logs.hide(config.web.token.get_secret_value())

@@ -1,0 +1,49 @@
+"""The command line: one file a command.
+
+Only click is imported here and at the head of the commands' files; what a command needs is imported when it runs, so that
+``--help`` answers at once.
+
+options    what several commands take              failure    how errors become lines and exit codes
+reading    configuration, rules, templates         standing   what the daemon's store says
+table      what is printed: tables or JSON
+"""
+
+import io
+import sys
+
+import click
+
+from monitor.cli.alerts import alerts
+from monitor.cli.check import check
+from monitor.cli.explain import explain
+from monitor.cli.failure import CommandLine
+from monitor.cli.healthcheck import healthcheck
+from monitor.cli.messages import search, track
+from monitor.cli.run import run
+from monitor.cli.sandbox import sandbox
+from monitor.cli.schema import schema
+from monitor.cli.send_test import send_test
+
+
+@click.group(cls=CommandLine, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="routee-monitor", prog_name="routee-monitor")
+def cli() -> None:
+    """Watches SMS delivery through Routee and tells the ops team, once, at the right time, with the reason.
+
+    \b
+    To see it work:      routee-monitor demo
+    To check your files: routee-monitor check --online
+    To start watching:   routee-monitor run
+    """
+
+
+for command in (run, check, search, track, explain, alerts, send_test, sandbox, schema, healthcheck):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """The program ``routee-monitor``."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a character still shows the rest
+    cli.main(prog_name="routee-monitor")

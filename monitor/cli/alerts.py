@@ -1,0 +1,185 @@
+"""``routee-monitor alerts``: what fires, what is pending, and what could not be told or read."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from monitor.cli.options import config_option, json_option, level_option
+from monitor.cli.reading import read_everything
+from monitor.cli.table import print_json, print_table
+
+if TYPE_CHECKING:
+    from monitor.alert import Alert
+    from monitor.config import Config
+    from monitor.loading import Loaded
+    from monitor.notification import AlertView
+    from monitor.store.protocol import Loaded as Kept
+    from monitor.store.protocol import Store
+
+_STATES: Final = {"firing": "active", "pending": "unprocessed", "resolved": "resolved"}
+"""A state in Alertmanager's word, as far as it has one."""
+
+_AHEAD: Final = 4 * 60 * 1_000_000
+"""An alert that still fires is said to end so long after it was last seen, as Alertmanager does."""
+
+
+@click.command()
+@config_option
+@json_option
+@level_option
+@click.option(
+    "--state",
+    type=click.Choice(["firing", "pending", "resolved", "all"]),
+    help="Only those; default: firing and pending.",
+)
+@click.option("--fail", is_flag=True, help="Exit with 1 if anything fires, for scripts.")
+@click.option(
+    "--dead-letters", is_flag=True, help="Show notifications that no channel will ever take, with the reason."
+)
+def alerts(config: Path | None, as_json: bool, state: str | None, fail: bool, dead_letters: bool) -> int:
+    """Show the alerts that fire or are pending, as of the daemon's last poll.
+
+    It reads the daemon's store, so it answers while the daemon runs and while it does not.
+
+    \b
+    Exit codes: 0 shown; 1 with --fail if anything fires; 69 there is no store
+    or no poll yet; 65, 78 bad rules or configuration.
+    """
+    from monitor.cli.standing import is_stale, standing
+
+    loaded = read_everything(config)
+    with standing(loaded) as (store, kept):
+        if dead_letters:
+            _dead_letters(store, as_json)
+            return 0
+        found = [(alert, view) for alert, view in _views(loaded, kept) if _is_wanted(alert, state)]
+        stale, counts = is_stale(kept, loaded.settings.config), store.counts()
+    if stale:
+        click.echo(f"warning: {stale}", err=True)
+    if as_json:
+        print_json([_as_v2(alert, view, loaded.settings.config) for alert, view in found])
+    else:
+        _table(found)
+        _footer(counts)
+    return int(fail and any(alert.state == "firing" for alert in kept.alerts))
+
+
+def _is_wanted(alert: "Alert", state: str | None) -> bool:
+    return alert.state in ("firing", "pending") if state is None else state in ("all", alert.state)
+
+
+def _views(loaded: "Loaded", kept: "Kept") -> "Iterable[tuple[Alert, AlertView]]":
+    """Every alert as it is shown, the worst first."""
+    from monitor.judge import Judge
+    from monitor.privacy import Privacy
+    from monitor.view import Views
+    from monitor.window import Window
+
+    settings = loaded.settings
+    several = len(settings.config.accounts) > 1
+    views = {
+        account: Views(Judge(Window(account, Privacy()), settings.rules, ()), loaded.templates, distinguish=several)
+        for account in {alert.account for alert in kept.alerts}
+    }
+    found = [(alert, views[alert.account].view(alert)) for alert in kept.alerts]
+    rank = {"critical": 0, "warning": 1, "info": 2}
+    order = list(_STATES)
+    return sorted(found, key=lambda one: (order.index(one[0].state), rank.get(one[1].severity, 3), one[1].starts_at))
+
+
+def _as_v2(alert: "Alert", view: "AlertView", config: "Config") -> dict[str, Any]:
+    """As Alertmanager's API v2 shows an alert; ``state`` beside it is ours."""
+    from monitor.clock import iso
+    from monitor.render.payload import label_fingerprint
+
+    external = (config.web.external_url or "") if config.web is not None else ""
+    return {
+        "labels": view.labels,
+        "annotations": view.annotations,
+        "startsAt": iso(view.starts_at),
+        "endsAt": iso(alert.as_of + _AHEAD if view.ends_at is None else view.ends_at),
+        "updatedAt": iso(alert.as_of),
+        "status": {"state": _STATES[alert.state], "silencedBy": [], "inhibitedBy": [], "mutedBy": []},
+        "receivers": [{"name": config.route.receiver}],
+        "fingerprint": label_fingerprint(view.labels),
+        "generatorURL": view.links[0].url if view.links else external,
+        "state": alert.state,
+    }
+
+
+def _table(found: "Iterable[tuple[Alert, AlertView]]") -> None:
+    from monitor.render import sentence
+    from monitor.render.filters import datetime, duration
+
+    rows = [
+        (
+            alert.state,
+            view.severity,
+            view.name,
+            ", ".join(f"{name}={value}" for name, value in alert.group),
+            f"{datetime(view.starts_at, '%m-%d %H:%M:%S')} ({duration(view.duration)})",
+            sentence(view),
+        )
+        for alert, view in found
+    ]
+    if not rows:
+        click.echo("No alerts.")
+        return
+    print_table(("STATE", "SEVERITY", "ALERT", "GROUP", "SINCE (UTC)", "WHY"), rows, _colour)
+
+
+def _colour(row: Any) -> str:
+    state, severity = row[0], row[1]
+    if state != "firing":
+        return "dim"
+    return "red" if severity == "critical" else "yellow"
+
+
+def _footer(counts: dict[str, int]) -> None:
+    from monitor.evaluate.words import plural
+
+    if counts["dead"]:
+        click.echo(f"{plural(counts['dead'], 'notification')} could never be delivered: see `alerts --dead-letters`")
+    if counts.get("asides"):
+        click.echo(f"{plural(counts['asides'], 'record')} of Routee's could not be read: see `search NAME --set-aside`")
+
+
+def _dead_letters(store: "Store", as_json: bool) -> None:
+    from monitor.clock import iso
+
+    parcels = store.parcels("dead")
+    if as_json:
+        print_json(
+            [
+                {
+                    "receiver": parcel.notification.receiver,
+                    "channel": parcel.channel,
+                    "key": parcel.notification.key,
+                    "reason": parcel.notification.reason,
+                    "status": parcel.notification.status,
+                    "labels": parcel.notification.group_labels,
+                    "createdAt": iso(parcel.notification.created_at),
+                    "gaveUpAt": None if parcel.done_at is None else iso(parcel.done_at),
+                    "attempts": parcel.attempts,
+                    "error": parcel.error,
+                }
+                for parcel in parcels
+            ]
+        )
+        return
+    rows = [
+        (
+            iso(parcel.notification.created_at // 1_000_000 * 1_000_000),
+            f"{parcel.notification.receiver} {parcel.channel}",
+            ", ".join(parcel.notification.group_labels.values()),
+            parcel.notification.reason,
+            parcel.error,
+        )
+        for parcel in parcels
+    ]
+    if not rows:
+        click.echo("No dead letters.")
+        return
+    print_table(("WRITTEN", "CHANNEL", "GROUP", "REASON", "WHY IT WAS GIVEN UP"), rows)

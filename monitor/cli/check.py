@@ -1,0 +1,179 @@
+"""``routee-monitor check``: is everything that people wrote right, and does the other side answer?"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.cli.options import config_option, find_config, json_option, level_option
+from monitor.cli.reading import read_everything
+from monitor.cli.table import print_json, print_table
+from monitor.errors import InputError
+
+if TYPE_CHECKING:
+    from monitor.config import Config
+    from monitor.loading import Loaded
+    from monitor.rules import Rule
+
+EXIT_UNAVAILABLE = 69
+
+
+@click.command()
+@config_option
+@json_option
+@level_option
+@click.option(
+    "--online",
+    is_flag=True,
+    help="Also ask Routee for a token and a page of each search, and try the receivers' credentials.",
+)
+def check(config: Path | None, as_json: bool, online: bool) -> int:
+    """Check the configuration, the rules and the templates, and list what they contain.
+
+    Every error of every file is listed with its line and column. Nothing is sent to anybody; --online only asks.
+
+    \b
+    Exit codes: 0 all is well; 65 bad rules; 78 bad or missing configuration or
+    bad templates; 69 with --online, if Routee or a receiver does not answer as it should.
+    """
+    place = find_config(config)
+    try:
+        loaded = read_everything(place)
+    except InputError as error:
+        if as_json:
+            print_json({"config": str(place), "problems": [_problem(problem) for problem in error.problems]})
+        raise
+    warnings = list(_warnings(loaded))
+    if not as_json:
+        _tables(place, loaded)
+        for warning in warnings:
+            click.echo(f"warning: {warning}", err=True)
+    answers = _ask(loaded, as_json) if online else []
+    if as_json:
+        print_json(_as_json(place, loaded) | {"warnings": warnings, "online": answers if online else None})
+    return EXIT_UNAVAILABLE if any(not answer["ok"] for answer in answers) else 0
+
+
+def _problem(problem: Any) -> dict[str, Any]:
+    return {name: getattr(problem, name) for name in ("file", "line", "column", "path", "message")}
+
+
+def _as_json(place: Path, loaded: "Loaded") -> dict[str, Any]:
+    config = loaded.settings.config
+    return {
+        "config": str(place),
+        "problems": [],
+        "accounts": [account.name for account in config.accounts],
+        "searches": [{"name": search.name, "account": search.account} for search in config.searches],
+        "rules": [
+            {
+                "name": rule.name,
+                "kind": rule.kind,
+                "enabled": rule.enabled,
+                "file": rule.source[0],
+                "line": rule.source[1],
+            }
+            for rule in loaded.settings.rules
+        ],
+        "receivers": [
+            {"name": receiver.name, "channels": [channel for channel, _ in receiver.channels]}
+            for receiver in config.receivers
+        ],
+        "templates": sorted(loaded.templates.names),
+    }
+
+
+def _tables(place: Path, loaded: "Loaded") -> None:
+    config = loaded.settings.config
+    click.echo(f"{place}: good. Everything is kept in {config.store_path}\n")
+    print_table(("ACCOUNT", "API"), [(account.name, account.api_url) for account in config.accounts])
+    click.echo()
+    print_table(("SEARCH", "ACCOUNT", "EVERY", "FILTERS", "RESWEEPS"), list(_searches(config)))
+    click.echo()
+    rules = [_rule(rule) for rule in loaded.settings.rules]
+    print_table(
+        ("RULE", "KIND", "FIRES", "BY", "SEVERITY", "FILE"), rules, lambda row: "dim" if row[2] == "off" else ""
+    )
+    click.echo()
+    print_table(("RECEIVER", "CHANNELS", "GETS"), list(_receivers(config)))
+    if loaded.templates.names:
+        click.echo(f"\nTemplates: {', '.join(sorted(loaded.templates.names))}")
+
+
+def _searches(config: "Config") -> Iterator[tuple[str, ...]]:
+    from monitor.clock import format_duration
+
+    for search in config.searches:
+        filters = [f"{one.field} {one.operator} {one.term}" for one in search.question.filters]
+        filters += ["campaigns only"] if search.campaign else []
+        filters += [f"campaign {search.tracking_id}"] if search.tracking_id else []
+        sweeps = [f"{format_duration(one.back)} every {format_duration(one.every)}" for one in search.resweep]
+        yield search.name, search.account, format_duration(search.every), ", ".join(filters) or "all", ", ".join(sweeps)
+
+
+def _rule(rule: "Rule") -> tuple[str, ...]:
+    from monitor.rules import Thresholded
+
+    file, line = rule.source
+    levels = " / ".join(level.severity for level in rule.levels_)
+    fires = ""
+    if isinstance(rule, Thresholded):
+        fires = f"{rule.comparison} {' / '.join(_limit(rule, level.limit) for level in rule.levels_)}"
+    return rule.name, rule.kind, fires if rule.enabled else "off", ", ".join(rule.by), levels, f"{file}:{line}"
+
+
+def _limit(rule: "Rule", limit: Any) -> str:
+    from monitor.render.filters import amount
+    from monitor.view import unit_of
+
+    return amount(limit, unit_of(rule)) if isinstance(limit, float) else str(limit)
+
+
+def _receivers(config: "Config") -> Iterator[tuple[str, ...]]:
+    for receiver in config.receivers:
+        gets = "every alert" if receiver.name == config.route.receiver else "nothing: no route leads here"
+        yield receiver.name, ", ".join(channel for channel, _ in receiver.channels), gets
+
+
+def _warnings(loaded: "Loaded") -> Iterator[str]:
+    """What is right as it stands, but hardly meant."""
+    from monitor.clock import format_duration
+
+    config, rules = loaded.settings.config, loaded.settings.rules
+    if not rules:
+        yield "there are no rules, so nothing but the monitor's own alerts can fire (see `rules` in README.md)"
+    if not config.store_path.parent.is_dir():
+        yield f"there is no folder {config.store_path.parent} for the store: the daemon will not start before it is made"
+    told = next(receiver for receiver in config.receivers if receiver.name == config.route.receiver)
+    if not told.channels:
+        yield f"the receiver {told.name!r} has no channel, so nobody is told"
+    for rule in rules:
+        for search in config.searches:
+            if rule.search not in (None, search.name):
+                continue
+            farthest = max((sweep.back for sweep in search.resweep), default=0)
+            if rule.reach > farthest:
+                yield (
+                    f"rule {rule.name} looks {format_duration(rule.reach)} back, but search {search.name} sees later changes of "
+                    f"status only {format_duration(farthest)} back (resweep)"
+                )
+
+
+def _ask(loaded: "Loaded", as_json: bool) -> list[dict[str, Any]]:
+    """Ask everybody; one line each as it comes."""
+    import trio
+
+    from monitor.cli.online import asked
+
+    answers: list[dict[str, Any]] = []
+
+    def note(what: str, why: str, good: str) -> None:
+        answers.append({"what": what, "ok": not why, "why": why})
+        if not as_json:
+            click.echo(f"✗ {what}: {why}" if why else f"✓ {what}: {good}")
+
+    if not as_json:
+        click.echo()
+    trio.run(asked, loaded, note)
+    return answers

@@ -1,0 +1,203 @@
+"""``routee-monitor explain``: why a rule does, or does not, fire."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import click
+
+from monitor.cli.options import config_option, json_option, level_option
+from monitor.cli.reading import read_everything
+from monitor.cli.table import print_json, print_table
+from monitor.errors import MonitorError
+
+if TYPE_CHECKING:
+    from monitor.alert import Alert
+    from monitor.clock import Instant
+    from monitor.evaluate import Judgement
+    from monitor.finding import Finding
+    from monitor.judge import Judge
+    from monitor.loading import Loaded
+    from monitor.rules import Rule
+    from monitor.store.protocol import Loaded as Kept
+    from monitor.store.protocol import Store
+
+State = Literal["firing", "pending", "blind", "not_enough_data", "inactive"]
+_ORDER: Final = ("firing", "blind", "pending", "inactive", "not_enough_data")
+_COLOURS: Final = {"firing": "red", "blind": "magenta", "pending": "yellow", "not_enough_data": "dim"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One group: its labels, how it stands, the numbers."""
+
+    labels: dict[str, str]
+    state: State
+    finding: "Finding"
+    why: str
+
+
+@click.command()
+@click.argument("name", metavar="RULE")
+@config_option
+@json_option
+@level_option
+def explain(name: str, config: Path | None, as_json: bool) -> None:
+    """Show each group of RULE: its value against the threshold now, and why it does or does not fire.
+
+    It reads the daemon's store and shows what the daemon saw at its last poll.
+
+    \b
+    Exit codes: 0 shown; 1 there is no such rule; 69 there is no store or no
+    poll yet; 65, 78 bad rules or configuration.
+    """
+    from monitor.cli.standing import standing
+
+    loaded = read_everything(config)
+    rule = _rule(name, loaded)
+    with standing(loaded) as (store, kept):
+        as_of, lines = _explained(rule, loaded, store, kept)
+    if as_json:
+        print_json(_as_json(rule, as_of, lines))
+    else:
+        _table(rule, as_of, lines)
+
+
+def _rule(name: str, loaded: "Loaded") -> "Rule":
+    from monitor.written import suggest
+
+    rules = {rule.name: rule for rule in loaded.settings.rules}
+    if name not in rules:
+        raise MonitorError(f"there is no rule {name!r}{suggest(name, sorted(rules))}")
+    if not rules[name].enabled:
+        file, line = rules[name].source
+        raise MonitorError(f"the rule {name!r} is switched off (enabled: false, {file}:{line}), so nothing is judged")
+    return rules[name]
+
+
+def _explained(rule: "Rule", loaded: "Loaded", store: "Store", kept: "Kept") -> "tuple[Instant, list[Line]]":
+    """As of when (the earliest of the accounts), and every group of every account."""
+    from monitor.daemon import restored_judge, restored_window
+    from monitor.errors import StoreError
+
+    config = loaded.settings.config
+    key = store.secret("recipients")
+    lines: list[Line] = []
+    moments: list[Instant] = []
+    for account in config.accounts:
+        searches = [search.name for search in config.searches if search.account == account.name]
+        if not searches or (rule.search is not None and rule.search not in searches):
+            continue
+        judge = restored_judge(restored_window(store, account.name, config, key), config, loaded.settings.rules, kept)
+        span = judge.as_of(rule)
+        if span is not None:
+            moments.append(span[0])
+            lines += _lines(rule, judge, *span, distinguish=len(config.accounts) > 1)
+    if not moments:
+        raise StoreError(f"the rule {rule.name!r} cannot be judged yet: not every search that it needs was polled once")
+    return min(moments), sorted(lines, key=_worst_first)
+
+
+def _worst_first(line: Line) -> tuple[int, float]:
+    return _ORDER.index(line.state), -line.finding.excess if line.finding.breached is not None else 0.0
+
+
+def _lines(
+    rule: "Rule", judge: "Judge", as_of: "Instant", covered_since: "Instant", *, distinguish: bool
+) -> Iterator[Line]:
+    from monitor.window import Reading
+
+    judgement = _judged(rule, judge, judge.moment(rule, Reading(judge.window), as_of, covered_since))
+    findings = list(judgement.findings())
+    if not findings and not rule.by:
+        findings = [judgement.of(())]
+    blind = _blindness(rule, judge)
+    alerts = judge.alerts.get(rule.name, {})
+    for finding in findings:
+        labels = dict(finding.group) | ({"account": judge.account} if distinguish else {})
+        yield Line(labels, *_standing(finding, alerts.get(finding.group), blind))
+
+
+def _judged(rule: "Rule", judge: "Judge", moment: Any) -> "Judgement":
+    from monitor.evaluate import evaluate
+
+    try:
+        return evaluate(rule, moment)
+    except Exception as error:  # as in the daemon, where it becomes the alert RuleError
+        raise MonitorError(f"the rule {rule.name!r} cannot be judged: {type(error).__name__}: {error}") from error
+
+
+def _blindness(rule: "Rule", judge: "Judge") -> str:
+    """Why a search that the rule needs cannot be seen; empty while all can."""
+    from monitor.builtin import MONITOR_BLIND
+
+    needed = (rule.search,) if rule.search is not None else judge.searches
+    for group, alert in judge.alerts.get(MONITOR_BLIND.name, {}).items():
+        if alert.state != "resolved" and dict(group).get("search") in needed:
+            return alert.why
+    return ""
+
+
+def _standing(finding: "Finding", alert: "Alert | None", blind: str) -> "tuple[State, Finding, str]":
+    state: State = "inactive" if alert is None or alert.state == "resolved" else alert.state
+    if blind:
+        kept = f" (its alert stays {state})" if state != "inactive" else ""
+        return "blind", finding, f"frozen{kept}: {blind}; at the last poll: {finding.why}"
+    if finding.breached is None and state != "firing":
+        return "not_enough_data", finding, finding.why
+    if state == "pending" and alert is not None:
+        from monitor.clock import iso
+
+        return state, finding, f"{finding.why}, since {iso(alert.pending_at)}"
+    return state, finding, finding.why
+
+
+def _as_json(rule: "Rule", as_of: "Instant", lines: list[Line]) -> dict[str, Any]:
+    from monitor.clock import iso
+
+    groups = [
+        {
+            "labels": line.labels,
+            "state": line.state,
+            "value": line.finding.value,
+            "threshold": line.finding.threshold,
+            "baseline": line.finding.baseline,
+            "messages": line.finding.messages,
+            "matching": line.finding.matching,
+            "why": line.why,
+            "change": line.finding.change,
+        }
+        for line in lines
+    ]
+    return {"rule": rule.name, "kind": rule.kind, "as_of": iso(as_of), "groups": groups}
+
+
+def _table(rule: "Rule", as_of: "Instant", lines: list[Line]) -> None:
+    from monitor.cli.standing import Age
+    from monitor.render.filters import amount, number
+    from monitor.view import unit_of
+
+    file, number_of_line = rule.source
+    click.echo(f"{rule.name} ({rule.kind}, {file}:{number_of_line}) as of {Age.of(as_of)}")
+    if rule.description:
+        click.echo(rule.description.strip())
+    if not lines:
+        click.echo("No group has any messages in the window.")
+        return
+    unit = unit_of(rule)
+    rows = [
+        (
+            line.state.replace("_", " "),
+            ", ".join(f"{name}={value}" for name, value in line.labels.items()) or "all",
+            amount(line.finding.value, unit),
+            amount(line.finding.threshold, unit),
+            amount(line.finding.baseline, unit),
+            number(line.finding.messages),
+            number(line.finding.matching),
+            line.why,
+        )
+        for line in lines
+    ]
+    columns = ("STATE", "GROUP", "VALUE", "THRESHOLD", "BASELINE", "MESSAGES", "MATCHING", "WHY")
+    print_table(columns, rows, lambda row: _COLOURS.get(row[0].replace(" ", "_"), ""))

@@ -1,0 +1,89 @@
+"""How errors become lines on standard error and exit codes. No traceback reaches a person who has not asked for one."""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from monitor.errors import MonitorError
+
+EXIT_INTERRUPTED = 130
+EXIT_INTERNAL = 70
+
+
+class CommandLine(click.Group):
+    """A group of commands that ends every run with an exit code. A command's whole-number result is its exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they were added: what people need first comes first."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the chosen command. Where whoever reads its output has left, it ends there."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _leave_quietly()
+            return 0
+        return result
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command and leave the process."""
+        sys.exit(self._outcome(args, extra | {"standalone_mode": False}))
+
+    def _outcome(self, args: tuple[Any, ...], extra: dict[str, Any]) -> int:
+        try:
+            result = super().main(*args, **extra)
+        except (KeyboardInterrupt, click.Abort):
+            return EXIT_INTERRUPTED
+        except click.ClickException as error:
+            error.show()
+            return error.exit_code
+        except Exception as error:  # noqa: BLE001 - the outermost place: whatever it is, a person gets one line
+            return told(error)
+        return result if isinstance(result, int) else 0
+
+
+def told(error: BaseException) -> int:
+    """Tell of ``error`` (also a group of several) on standard error; the exit code."""
+    leaves = list(_leaves(error))
+    if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves):
+        return EXIT_INTERRUPTED
+    for leaf in dict.fromkeys(leaves):
+        click.echo(_masked(_line(leaf)), err=True)
+    if logging.getLogger().isEnabledFor(logging.DEBUG):
+        click.echo(_masked("".join(traceback.format_exception(error))), err=True, nl=False)
+    codes = [leaf.exit_code if isinstance(leaf, MonitorError) else EXIT_INTERNAL for leaf in leaves]
+    return max(codes, key=lambda code: (code == EXIT_INTERNAL, code))
+
+
+def _line(error: BaseException) -> str:
+    if isinstance(error, MonitorError):
+        return str(error)
+    what = " ".join(str(error).split())
+    return f"internal error, please report it: {type(error).__name__}: {what} (--log-level debug shows where)"
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """The errors in a group of errors, or the error itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+def _masked(text: str) -> str:
+    from monitor.log import mask
+
+    return mask(text)
+
+
+def _leave_quietly() -> None:
+    """Whoever read our output has gone: let nothing be written there at exit either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,255 @@
+"""``routee-monitor search`` and ``track``: messages straight from Routee, by hand. Recipients are shown as the configuration's privacy says."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from monitor.cli.options import config_option, duration, json_option, level_option
+from monitor.cli.reading import read_config
+from monitor.cli.table import print_json, print_table
+from monitor.errors import MonitorError, RouteeRejected
+
+if TYPE_CHECKING:
+    from monitor.clock import Duration
+    from monitor.config import Account, Config, Search
+    from monitor.message import Batch
+
+Part = dict[str, Any]
+
+_LARGEST_HASH_FREE_PART: Final = 65_536
+"""From this on a part's key is not its number (see `monitor.routee.part`)."""
+_COLOURS: Final = {"Delivered": "green", "Failed": "red", "Undelivered": "red", "Unsent": "red"}
+
+
+def _history(text: str) -> "Duration":
+    """A duration that Routee can look back."""
+    from monitor.clock import DAY
+
+    since = duration(text)
+    if since > 7 * DAY:
+        raise click.BadParameter(f"{text!r} is longer than 7d, which is as far back as Routee can be asked")
+    return since
+
+
+@click.command()
+@click.argument("name")
+@config_option
+@json_option
+@level_option
+@click.option("--account", metavar="ACCOUNT", help="Of which account, where several have a search of that name.")
+@click.option("--since", type=_history, default="1h", show_default=True, help="How far back, at most 7d.")
+@click.option(
+    "--status",
+    metavar="STATUS",
+    help="Only messages with this status: Queued, Sent, Delivered, Undelivered, Failed, Unsent.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=50,
+    show_default=True,
+    help="The most parts of messages; the latest are shown.",
+)
+@click.option(
+    "--set-aside", is_flag=True, help="Show instead the records of this search that the daemon could not read."
+)
+def search(
+    name: str,
+    config: Path | None,
+    as_json: bool,
+    account: str | None,
+    since: "Duration",
+    status: str | None,
+    limit: int,
+    set_aside: bool,
+) -> None:
+    """Show the latest messages that search NAME of the configuration finds, straight from Routee.
+
+    \b
+    Exit codes: 0 shown, also where there are none; 1 there is no such search;
+    69 Routee cannot be asked; 78 bad configuration.
+    """
+    import trio
+
+    settings = read_config(config)
+    wanted = _search(name, account, settings)
+    if set_aside:
+        _print_asides(wanted, settings, as_json)
+        return
+    _print(trio.run(_latest, wanted, settings, since, status, limit), as_json)
+
+
+@click.command()
+@click.argument("message_id")
+@config_option
+@json_option
+@level_option
+@click.option("--account", metavar="ACCOUNT", help="Of which account; default: the first that knows the message.")
+def track(message_id: str, config: Path | None, as_json: bool, account: str | None) -> None:
+    """Show every part of the message MESSAGE_ID as Routee has it now.
+
+    \b
+    Exit codes: 0 shown; 1 no account knows the message; 69 Routee cannot be
+    asked; 78 bad configuration.
+    """
+    import trio
+
+    settings = read_config(config)
+    accounts = [one for one in settings.accounts if account in (None, one.name)]
+    if not accounts:
+        raise MonitorError(_unknown("account", account or "", [one.name for one in settings.accounts]))
+    _print(trio.run(_parts, message_id, accounts, settings), as_json)
+
+
+def _search(name: str, account: str | None, config: "Config") -> "Search":
+    named = [one for one in config.searches if one.name == name]
+    if not named:
+        raise MonitorError(_unknown("search", name, [one.name for one in config.searches]))
+    found = [one for one in named if account in (None, one.account)]
+    if not found:
+        raise MonitorError(_unknown("account with that search", account or "", [one.account for one in named]))
+    if len(found) > 1:
+        raise MonitorError(
+            f"several accounts have a search {name!r}: choose with --account {' or '.join(one.account for one in found)}"
+        )
+    return found[0]
+
+
+def _unknown(what: str, name: str, known: list[str]) -> str:
+    from monitor.written import suggest
+
+    return f"there is no {what} {name!r}{suggest(name, list(dict.fromkeys(known)))}"
+
+
+async def _latest(search: "Search", config: "Config", since: "Duration", status: str | None, limit: int) -> list[Part]:
+    """The latest ``limit`` parts, newest first. The span grows until it holds enough, because pages come in no promised order."""
+    from dataclasses import replace
+
+    from monitor.accounts import routee_client
+    from monitor.clock import MINUTE, SystemClock
+    from monitor.routee.question import Filter
+
+    question = search.question
+    if status is not None:
+        question = replace(question, filters=(*question.filters, Filter("status.status", _status(status))))
+    clock = SystemClock()
+    account = next(one for one in config.accounts if one.name == search.account)
+    async with routee_client(account, clock) as routee:
+        now, span, number = clock.now(), min(since, MINUTE), 0
+        while span < since and (await routee.search(question, now - span, now, size=1)).total < limit:
+            span = min(span * 4, since)
+        parts: list[Part] = []
+        while True:
+            page = await routee.search(question, now - span, now, page=number)
+            parts += _shown(page.batch, config)
+            parts = sorted(parts, key=_newest_first, reverse=True)[:limit]
+            if page.last:
+                return parts
+            number += 1
+
+
+def _newest_first(part: Part) -> tuple[Any, ...]:
+    return part["date"], part["messageId"], part["part"] or 0
+
+
+def _status(written: str) -> str:
+    """A status in Routee's spelling. One that is not known may still be one of Routee's."""
+    from monitor.message import STATUSES
+
+    return next((status for status in STATUSES if status.lower() == written.lower()), written)
+
+
+async def _parts(message_id: str, accounts: "Sequence[Account]", config: "Config") -> list[Part]:
+    """The parts of the message in the first account that knows it."""
+    from monitor.accounts import routee_client
+    from monitor.clock import SystemClock
+
+    for account in accounts:
+        async with routee_client(account, SystemClock()) as routee:
+            try:
+                parts = _shown((await routee.single(message_id)).batch, config)
+            except RouteeRejected:
+                continue  # not this account's; that none knows it is said below
+        if parts:
+            return sorted(parts, key=lambda part: (part["part"] or 0, part["date"]))
+    names = ", ".join(account.name for account in accounts)
+    raise MonitorError(f"no message {message_id!r} is known to {names}; Routee keeps messages for a while only")
+
+
+def _shown(batch: "Batch", config: "Config") -> list[Part]:
+    """Parts as they are printed."""
+    from monitor.clock import iso
+    from monitor.message import GROUPS_SEPARATOR, UNKNOWN
+    from monitor.privacy import Privacy
+
+    batch.recipient = Privacy(config.privacy.recipients).texts(batch.recipient)
+    parts: list[Part] = []
+    for row in batch.rows():
+        date, number, groups = row["date"], row["part"], row["groups"]
+        assert isinstance(date, int)
+        assert isinstance(number, int)
+        row["date"] = iso(date)
+        row["part"] = number if number < _LARGEST_HASH_FREE_PART else None
+        row["groups"] = [] if groups == UNKNOWN else str(groups).split(GROUPS_SEPARATOR)
+        parts.append(row)
+    return parts
+
+
+def _print(parts: list[Part], as_json: bool) -> None:
+    if as_json:
+        print_json(parts)
+        return
+    if not parts:
+        click.echo("No messages.")
+        return
+    columns = (
+        "STATUS DATE",
+        "STATUS",
+        "DETAILED STATUS",
+        "TO",
+        "FROM",
+        "OPERATOR",
+        "COUNTRY",
+        "LATENCY",
+        "PART",
+        "MESSAGE ID",
+    )
+    print_table(columns, [_row(part) for part in parts], lambda row: _COLOURS.get(row[1], ""))
+
+
+def _row(part: Part) -> tuple[str, ...]:
+    from monitor.render.filters import duration as spelt
+
+    latency = part["latency"]
+    return (
+        part["date"],
+        part["status"],
+        "" if part["detailedStatus"] in ("unknown", part["status"]) else part["detailedStatus"],
+        part["to"],
+        part["from"],
+        part["operator"],
+        part["country"],
+        "" if latency is None else spelt(float(latency)),
+        f"{part['part'] or '?'}/{part['parts']}",
+        part["messageId"],
+    )
+
+
+def _print_asides(search: "Search", config: "Config", as_json: bool) -> None:
+    """The records of one search that could not be read, newest first."""
+    from contextlib import closing
+
+    from monitor.clock import iso
+    from monitor.store.protocol import ASIDES_KEPT
+    from monitor.store.sqlite import open_sqlite
+
+    with closing(open_sqlite(config.store_path, read_only=True)) as store:
+        found = [one for one in store.asides(ASIDES_KEPT) if (one.account, one.search) == (search.account, search.name)]
+    if as_json:
+        print_json([{"at": iso(one.at), "why": one.why, "record": one.record} for one in found])
+    elif not found:
+        click.echo("No records were set aside.")
+    else:
+        print_table(("AT", "WHY", "RECORD"), [(iso(one.at), one.why, one.record) for one in found])

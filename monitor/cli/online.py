@@ -1,0 +1,50 @@
+"""Asking the other side, for ``check --online``: a token, a page of each search, the receivers' credentials."""
+
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from monitor.accounts import routee_client
+from monitor.clock import SECOND, SystemClock
+from monitor.config import Account
+from monitor.errors import RouteeError
+from monitor.evaluate.words import plural
+from monitor.loading import Loaded
+from monitor.receivers import notifiers
+from monitor.routee.retry import Patience
+
+Note = Callable[[str, str, str], None]
+"""Told of each question: what was asked, why it went wrong (empty: it did not), what there is to say if it went well."""
+
+_PATIENCE: Final = Patience(attempts=2, within=15 * SECOND, timeout=10 * SECOND)
+"""A person waits: less than the daemon has."""
+
+
+async def asked(loaded: Loaded, note: Note) -> None:
+    """Ask everybody, one after the other."""
+    for account in loaded.settings.config.accounts:
+        await _ask_routee(account, loaded, note)
+    channels = notifiers(loaded.settings.config, loaded.templates, SystemClock(), sys.stdout)
+    for (receiver, channel), notifier in channels.items():
+        note(f"receiver {receiver} {channel}", await notifier.check(), "nothing wrong to be seen")
+
+
+async def _ask_routee(account: Account, loaded: Loaded, note: Note) -> None:
+    clock = SystemClock()
+    try:
+        async with routee_client(account, clock, patience=_PATIENCE) as routee:
+            await routee.check()
+            note(f"account {account.name}", "", "Routee takes the credentials")
+            for search in loaded.settings.config.searches:
+                if search.account != account.name:
+                    continue
+                what = f"search {search.name} of account {account.name}"
+                try:
+                    now = clock.now()
+                    page = await routee.search(search.question, now - search.every, now, size=10)
+                except RouteeError as error:
+                    note(what, str(error), "")
+                else:
+                    note(what, "", f"{plural(page.total, 'message')} in its last interval")
+    except RouteeError as error:
+        note(f"account {account.name}", str(error), "")

@@ -1,0 +1,94 @@
+"""What several commands take: ``--config``, ``--json``, durations, the level of the log."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from monitor.errors import MonitorError
+
+if TYPE_CHECKING:
+    from monitor.clock import Duration
+
+LEVELS: Final = ("debug", "info", "warning", "error")
+PLACES: Final = (Path("monitor.yaml"), Path("/etc/routee-monitor/monitor.yaml"))
+"""Where the configuration is looked for, in this order."""
+
+
+class ConfigMissing(MonitorError):
+    """There is no configuration at the places where it is looked for."""
+
+    exit_code = 78
+
+
+def duration(text: str) -> "Duration":
+    """The type of an option that is a duration, written as in the configuration (``1h30m``); microseconds inside."""
+    from monitor.clock import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def find_config(given: Path | None) -> Path:
+    """The configuration's file. Raises ConfigMissing, which says where it was looked for and how to make one."""
+    looked = (given,) if given is not None else PLACES
+    for place in looked:
+        if place.exists():
+            return place
+    places = " or ".join(str(place.absolute()) for place in looked)
+    raise ConfigMissing(
+        f"There is no configuration at {places}: write one as README.md shows (accounts and receivers are enough), "
+        "name it with --config FILE, or see `routee-monitor demo`, which needs none"
+    )
+
+
+def _set_level(ctx: click.Context, param: click.Parameter, level: str) -> None:
+    if not ctx.resilient_parsing:
+        from monitor import log
+
+        log.configure(level, "text")
+
+
+def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--config FILE``; the command gets ``config``, which is for `find_config`."""
+    where = "The configuration; default: monitor.yaml, then /etc/routee-monitor/monitor.yaml."
+    return click.option("-c", "--config", type=click.Path(path_type=Path), metavar="FILE", help=where)(command)
+
+
+def unused_config_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--config FILE`` for a command that needs none, so that every command takes it."""
+    kind = click.Path(path_type=Path)
+    return click.option(
+        "-c",
+        "--config",
+        type=kind,
+        expose_value=False,
+        metavar="FILE",
+        help="Taken as everywhere, but not needed here.",
+    )(command)
+
+
+def level_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--log-level`` for a command that is not the daemon: what it logs goes to standard error."""
+    return click.option(
+        "--log-level",
+        type=click.Choice(LEVELS),
+        default="error",
+        callback=_set_level,
+        expose_value=False,
+        help="What is told on standard error beside the result; debug shows tracebacks.",
+    )(command)
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--json``; the command gets ``as_json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")(command)
+
+
+def environment() -> dict[str, str]:
+    """The variables that ``${NAME}`` in the configuration stands for."""
+    return dict(os.environ)

@@ -1,0 +1,30 @@
+"""Reading the files that people wrote, for commands: as the daemon would, with the secrets in them hidden from whatever is told."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monitor.cli.options import environment, find_config
+
+if TYPE_CHECKING:
+    from monitor.config import Config
+    from monitor.loading import Loaded
+
+
+def read_config(given: Path | None) -> "Config":
+    """The configuration alone. Raises InputError and ConfigMissing."""
+    from monitor.accounts import hide_secrets
+    from monitor.config import load_config
+
+    config = load_config(find_config(given), environment())
+    hide_secrets(config)
+    return config
+
+
+def read_everything(given: Path | None) -> "Loaded":
+    """Configuration, rules and templates. Raises InputError and ConfigMissing."""
+    from monitor.accounts import hide_secrets
+    from monitor.loading import load
+
+    loaded = load(find_config(given), environment())
+    hide_secrets(loaded.settings.config)
+    return loaded

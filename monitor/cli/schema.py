@@ -1,0 +1,25 @@
+"""``routee-monitor schema``: JSON Schemas of what people write, for editors."""
+
+import click
+
+from monitor.cli.options import unused_config_option
+from monitor.cli.table import print_json
+
+
+@click.command()
+@click.argument("what", metavar="config|rules", type=click.Choice(["config", "rules"]))
+@unused_config_option
+def schema(what: str) -> None:
+    """Print the JSON Schema of monitor.yaml (config) or of rule files (rules), so that an editor completes and checks them.
+
+    \b
+    routee-monitor schema rules > monitor-rules.schema.json
+    and as the first line of a rule file:
+    # yaml-language-server: $schema=../monitor-rules.schema.json
+
+    \b
+    Exit codes: 0 printed.
+    """
+    from monitor.schema import config_schema, rules_schema
+
+    print_json(config_schema() if what == "config" else rules_schema())

@@ -1,0 +1,63 @@
+"""What the daemon's store says, read beside it: as of its last poll, whether it runs or not."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+
+from monitor.clock import Instant, SystemClock, format_duration, iso
+from monitor.config import Config
+from monitor.errors import StoreError
+from monitor.loading import Loaded
+from monitor.store.protocol import Loaded as Kept
+from monitor.store.protocol import Store
+from monitor.store.sqlite import open_sqlite
+
+
+@contextmanager
+def standing(loaded: Loaded) -> Iterator[tuple[Store, Kept]]:
+    """The store at one moment, and its cursors, alerts and groups. Raises StoreError, also where no poll has been stored yet."""
+    config = loaded.settings.config
+    with closing(open_sqlite(config.store_path, read_only=True)) as store, store.snapshot():
+        kept = store.load()
+        cursors = [cursor for cursor in kept.cursors if _is_configured(cursor.account, cursor.search, config)]
+        if not cursors and not kept.alerts:
+            raise StoreError(
+                f"the store {config.store_path} holds no complete poll yet: start the daemon (`routee-monitor run`), "
+                "or see why it cannot poll with `routee-monitor check --online`"
+            )
+        yield store, replace(kept, cursors=cursors)
+
+
+def _is_configured(account: str, search: str, config: Config) -> bool:
+    return any((one.account, one.name) == (account, search) for one in config.searches)
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """As of when something is, seen from now."""
+
+    as_of: Instant
+    now: Instant
+
+    @classmethod
+    def of(cls, as_of: Instant) -> "Age":
+        """Seen from the machine's present."""
+        return cls(as_of, SystemClock().now())
+
+    def __str__(self) -> str:
+        """``2026-11-21T17:07:04Z (12s ago)``."""
+        whole = self.as_of - self.as_of % 1_000_000
+        return f"{iso(whole)} ({format_duration(max(self.now - self.as_of, 0))} ago)"
+
+
+def is_stale(kept: Kept, config: Config) -> str:
+    """A sentence where no search has been polled for three of its intervals; empty while polls come in."""
+    intervals = {(search.account, search.name): search.every for search in config.searches}
+    now = SystemClock().now()
+    latest = max((cursor.as_of for cursor in kept.cursors), default=None)
+    if latest is None:
+        return "no search has been polled completely yet"
+    fresh = any(now - one.as_of <= 3 * intervals[one.account, one.search] for one in kept.cursors)
+    return (
+        "" if fresh else f"the last complete poll was {Age(latest, now)}: is the daemon running, and can it see Routee?"
+    )

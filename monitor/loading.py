@@ -1,0 +1,122 @@
+"""Everything that people wrote, templates included, read and tried out: what the daemon starts with, or every problem of it.
+
+Annotations of rules are rendered with a sample alert of that rule, the templates of receivers with a sample notification; a
+template file that nothing names directly is only compiled, because those that include it may set names for it.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from monitor.config import EXIT_BAD_CONFIG, Config
+from monitor.errors import InputError, Problem
+from monitor.notification import AlertView
+from monitor.receivers import template_problems
+from monitor.render import TemplateProblem, Templates, alert_context, sample_view
+from monitor.rules import EXIT_BAD_RULES, Rule, Thresholded
+from monitor.settings import Settings, read
+from monitor.view import unit_of
+
+_LARGEST: Final = 256 * 1024
+"""Bytes of a template file; whatever is larger was not meant to be one."""
+
+_NAMES_FILES: Final = re.compile(r"\{%-?\s*(include|import|from|extends)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings with their templates."""
+
+    settings: Settings
+    templates: Templates
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Loaded:
+    """What the configuration ``path`` and the files that it names say.
+
+    Raises InputError with every problem of every file: exit 78 where the configuration or a template is wrong, else 65.
+    """
+    found = read(path, environ)
+    files, wrong = _sources(found.config) if found.config else ({}, [])
+    templates = Templates({file.name: text for file, text in files.items()})
+    wrong += [problem for rule in found.rules for problem in _annotations(rule, found.config, templates)]
+    if found.config:
+        wrong += _files(files, templates)
+        wrong += template_problems(found.config, templates, {file.name: str(file) for file in files})
+    if found.config is None or found.problems or wrong:
+        raise InputError([*found.problems, *wrong], EXIT_BAD_CONFIG if wrong or not found.config else EXIT_BAD_RULES)
+    return Loaded(Settings(found.config, found.rules), templates)
+
+
+def sample_of(rule: Rule, accounts: int = 1) -> AlertView:
+    """An alert as ``rule`` could give it, annotations not rendered; with several accounts it says of which one it is."""
+    return sample_view(
+        rule.name,
+        rule.kind,
+        rule.by,
+        severity=rule.levels_[-1].severity,
+        labels=rule.labels | ({"account": "main"} if accounts > 1 else {}),
+        unit=unit_of(rule),
+        window=rule.window if isinstance(rule, Thresholded) else None,
+    )
+
+
+def _sources(config: Config) -> tuple[dict[Path, str], list[Problem]]:
+    """The template files' texts."""
+    texts: dict[Path, str] = {}
+    wrong: list[Problem] = []
+    for file in config.template_files:
+        twin = next((other for other in texts if other.name == file.name), None)
+        if twin is not None:
+            wrong.append(config.problem(f"{twin} and {file} have the same name; rename one of them", "templates"))
+            continue
+        try:
+            texts[file] = _text(file)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            wrong.append(Problem(str(file), 1, 1, "", f"cannot be read as a template: {reason}"))
+    return texts, wrong
+
+
+def _text(file: Path) -> str:
+    with file.open("rb") as opened:
+        data = opened.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise ValueError(f"it is larger than {_LARGEST // 1024} KiB")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is not UTF-8 (byte {error.start + 1})") from None
+
+
+def _files(files: Iterable[Path], templates: Templates) -> Iterator[Problem]:
+    for file in files:
+        problem = templates.check_syntax(file.name)
+        if problem is not None:
+            yield Problem(str(file), problem.line, 1, "", problem.message)
+
+
+def _annotations(rule: Rule, config: Config | None, templates: Templates) -> Iterator[Problem]:
+    sample = sample_of(rule, len(config.accounts) if config else 1)
+    for name, text in rule.annotations.items():
+        if config is None and _NAMES_FILES.search(text):
+            continue  # which template files there are is not known before the configuration is right
+        problem = _tried(text, sample, templates)
+        if problem is not None:
+            line = f"line {problem.line}: " if "\n" in text.strip() else ""
+            yield rule.problem(f"{line}{problem.message}", "annotations", name)
+
+
+def _tried(text: str, sample: AlertView, templates: Templates) -> TemplateProblem | None:
+    over = msgspec.structs.replace(sample, status="resolved", ends_at=sample.as_of, resolved_because="recovered")
+    try:
+        template = templates.compile(text)
+        for view in (sample, over):
+            template.render(alert_context(view))
+    except TemplateProblem as problem:
+        return problem
+    return None

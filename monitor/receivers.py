@@ -1,0 +1,103 @@
+"""Receivers put to use: the notifiers of a configuration, whether their templates are right, and sending to one by hand."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TextIO
+
+import msgspec
+
+from monitor.clock import Clock
+from monitor.config import Config, Slack, Webhook
+from monitor.errors import Problem
+from monitor.notification import Notification
+from monitor.notify import Notifier, Sent, Surroundings, make_notifier
+from monitor.render import TemplateProblem, Templates, notification_context, sample_notification, sample_view
+from monitor.render.templates import LONGEST_BODY
+from monitor.written import suggest
+
+Place = tuple[str | int, ...]
+
+
+def notifiers(config: Config, templates: Templates, clock: Clock, stream: TextIO) -> dict[tuple[str, str], Notifier]:
+    """A notifier for every channel of every receiver, by both names (``ops``, ``slack/0``); ``stream`` is where consoles write."""
+    around = Surroundings(clock, templates, stream)
+    return {
+        (receiver.name, channel): make_notifier(channel.partition("/")[0], entry, around)
+        for receiver in config.receivers
+        for channel, entry in receiver.channels
+    }
+
+
+async def told(notifier: Notifier, notification: Notification) -> str:
+    """Tell one channel; why it did not take it, empty where it did."""
+    outcome = await notifier.send(notification, None)
+    return "" if isinstance(outcome, Sent) else outcome.why
+
+
+def template_problems(config: Config, templates: Templates, files: Mapping[str, str]) -> Iterator[Problem]:
+    """What is wrong with the templates that receivers name or hold; ``files`` maps the names of template files to their paths."""
+    for number, receiver in enumerate(config.receivers):
+        for channel, entry in receiver.channels:
+            kind, _, index = channel.partition("/")
+            place = ("receivers", number, kind, int(index), "template")
+            if isinstance(entry, Webhook) and entry.template is not None:
+                yield from _of_webhook(entry, entry.template, config, templates, files, place)
+            elif isinstance(entry, Slack) and entry.template is not None:
+                yield from _of_slack(entry.template, config, templates, files, place)
+
+
+def _of_webhook(
+    entry: Webhook, name: str, config: Config, templates: Templates, files: Mapping[str, str], place: Place
+) -> Iterator[Problem]:
+    if name not in templates.names:
+        yield config.problem(_no_template(name, templates), *place)
+        return
+    for sample in _samples():
+        try:
+            body = templates.named(name).render(notification_context(sample), LONGEST_BODY, whole=True)
+        except TemplateProblem as problem:
+            yield Problem(files[name], problem.line, 1, "", problem.message)
+            return
+        complaint = _json_complaint(body) if "json" in (entry.content_type or name) else ""
+        if complaint:
+            yield Problem(files[name], 1, 1, "", f"{complaint}; set content_type if it is not meant to be JSON")
+            return
+
+
+def _of_slack(
+    text: str, config: Config, templates: Templates, files: Mapping[str, str], place: Place
+) -> Iterator[Problem]:
+    if text.endswith(".j2") and text not in templates.names:
+        yield config.problem(_no_template(text, templates), *place)
+        return
+    try:
+        named = text in templates.names
+        template = templates.named(text, "slack") if named else templates.compile(text, form="slack")
+        for sample in _samples():
+            template.render(notification_context(sample))
+    except TemplateProblem as problem:
+        if text in templates.names:
+            yield Problem(files[text], problem.line, 1, "", problem.message)
+        else:
+            line = f"line {problem.line}: " if "\n" in text.strip() else ""
+            yield config.problem(f"{line}{problem.message}", *place)
+
+
+def _no_template(name: str, templates: Templates) -> str:
+    return f"there is no template file named {name!r} under templates{suggest(name, sorted(templates.names))}"
+
+
+def _samples() -> Iterator[Notification]:
+    """What a template has to cope with: an alert that fires, and one that is over."""
+    firing = sample_view("SampleRate", "rate", ("operator", "country"))
+    over = msgspec.structs.replace(firing, status="resolved", ends_at=firing.as_of, resolved_because="recovered")
+    yield sample_notification([firing])
+    yield sample_notification([over])
+
+
+def _json_complaint(body: str) -> str:
+    try:
+        json.loads(body)
+    except ValueError as error:
+        return f"with a sample alert it does not make JSON: {error}"
+    return ""

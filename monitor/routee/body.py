@@ -1,0 +1,36 @@
+"""The bytes of an answer: unpacked in one go, and bounded."""
+
+import zlib
+from typing import Final
+
+LARGEST_BODY: Final = 64 * 2**20
+"""Bytes of an answer, unpacked, that are taken; a page of 2,000 messages has about 1.5 million."""
+
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+
+
+class TooLarge(ValueError):
+    """An answer is larger than any that Routee gives."""
+
+
+class Damaged(ValueError):
+    """An answer is packed in a way that cannot be undone."""
+
+
+def unpacked(body: bytes, encoding: str) -> bytes:
+    """``body`` without its Content-Encoding. Raises TooLarge or Damaged."""
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise Damaged("it is packed in a way that was not asked for")
+    unpacker = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        plain = unpacker.decompress(body, LARGEST_BODY)
+    except zlib.error as error:
+        raise Damaged("its compression is damaged") from error
+    if unpacker.unconsumed_tail:
+        raise TooLarge(f"it is larger than {LARGEST_BODY >> 20} MiB")
+    if not unpacker.eof and body:
+        raise Damaged("its compression is cut off")
+    return plain

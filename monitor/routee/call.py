@@ -1,0 +1,100 @@
+"""Routee's endpoints: what is sent for each question."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+import msgspec
+
+from monitor.clock import MILLISECOND, SECOND, Instant, iso
+from monitor.routee.question import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, without its authorisation. ``endpoint`` is its name in metrics."""
+
+    endpoint: str
+    method: str
+    url: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = None
+    content_type: str = "application/json"
+
+    @property
+    def host(self) -> str:
+        """Host and port, for people."""
+        return self.url.partition("://")[2].partition("/")[0].rpartition("@")[2] or "the configured URL"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where an account's API and its token are."""
+
+    api_url: str
+    auth_url: str
+
+    def token(self) -> Call:
+        """A new access token."""
+        form = "application/x-www-form-urlencoded"
+        return Call(
+            "token", "POST", self._auth("oauth/token"), content=b"grant_type=client_credentials", content_type=form
+        )
+
+    def search(self, question: Question, start: Instant, end: Instant, page: int, size: int) -> Call:
+        """Messages of a range of time."""
+        params = {"dateStart": _floor(start), "dateEnd": _ceiling(end)} | _paging(page, size)
+        if question.tracking_id is not None:
+            params["trackingId"] = question.tracking_id
+        if question.campaign is not None:
+            params["campaign"] = "true" if question.campaign else "false"
+        return Call("search", "POST", self._api("sms/tracking"), params, _filters(question))
+
+    def single(self, message_id: str) -> Call:
+        """All parts of one message."""
+        return Call("single", "GET", self._api(f"sms/tracking/single/{quote(message_id, safe='')}"))
+
+    def campaign(self, tracking_id: str, page: int, size: int) -> Call:
+        """A campaign's messages."""
+        url = self._api(f"sms/tracking/campaign/{quote(tracking_id, safe='')}")
+        return Call("campaign", "GET", url, _paging(page, size))
+
+    def campaign_state(self, tracking_id: str) -> Call:
+        """A campaign's own state."""
+        return Call("campaign_state", "GET", self._api(f"campaigns/{quote(tracking_id, safe='')}"))
+
+    def balance(self) -> Call:
+        """The account's balance."""
+        return Call("balance", "GET", self._api("accounts/me/balance"))
+
+    def _api(self, path: str) -> str:
+        return f"{self.api_url.rstrip('/')}/{path}"
+
+    def _auth(self, path: str) -> str:
+        return f"{self.auth_url.rstrip('/')}/{path}"
+
+
+def _paging(page: int, size: int) -> dict[str, str]:
+    return {"page": str(page), "size": str(size)}
+
+
+def _filters(question: Question) -> bytes:
+    filters = [
+        {"fieldName": one.field, "searchTerm": one.term, "searchOperator": one.operator} for one in question.filters
+    ]
+    return msgspec.json.encode(filters)
+
+
+def _floor(instant: Instant) -> str:
+    """To the millisecond, which is the finest that is surely understood; earlier rather than later."""
+    return _iso(instant - instant % MILLISECOND)
+
+
+def _ceiling(instant: Instant) -> str:
+    """To the millisecond, later rather than earlier."""
+    return _iso(instant + -instant % MILLISECOND)
+
+
+def _iso(instant: Instant) -> str:
+    text = iso(instant)
+    return text if instant % SECOND == 0 else f"{text[:23]}Z"

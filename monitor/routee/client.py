@@ -1,0 +1,319 @@
+"""Routee's API for one account, and the only module here that knows HTTP's transport.
+
+One question passes these stations: a token (`token`), a place among ``concurrency`` (a CapacityLimiter), a turn at the account's
+pace (`limits`), the exchange itself, the verdict on its status (`verdict`), the decoding (`wire`, `answers`); and where that fails
+in a way that may pass, the same again (`retry`).
+"""
+
+import base64
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import TracebackType
+from typing import Final, Self, TypeVar
+from urllib.request import getproxies
+
+import httpx
+import trio
+
+from monitor.clock import SECOND, Clock, Instant
+from monitor.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
+from monitor.routee.answers import Token, decode_balance, decode_campaign_state, decode_token
+from monitor.routee.body import LARGEST_BODY, Damaged, TooLarge, unpacked
+from monitor.routee.call import Call, Endpoints
+from monitor.routee.failure import detail_of, unreachable
+from monitor.routee.limits import Pace, Paused, Steady
+from monitor.routee.question import PAGE_SIZE, Balance, CampaignState, Page, Question
+from monitor.routee.retry import Effort, Patience, TryAgain, retried
+from monitor.routee.token import Tokens
+from monitor.routee.verdict import Answer, Unauthorised, judge
+from monitor.routee.wire import Malformed, decode_page, decode_parts
+
+API_URL: Final = "https://connect.routee.net"
+AUTH_URL: Final = "https://auth.routee.net"
+
+Observer = Callable[[str, str, float], None]
+"""Told of each request: which endpoint, how it ended (``ok``, ``429``, ``timeout``, …), how many seconds it took."""
+
+Result = TypeVar("Result")
+
+_PATIENCE: Final = Patience()
+
+# httpx writes each full URL at INFO, httpcore the headers of answers at DEBUG.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+class Routee:
+    """An account's API; use it as ``async with Routee(...) as routee``. Every method raises RouteeError:
+
+    RouteeUnavailable after trying again in vain, RouteeRefused where credentials or permissions are not accepted,
+    RouteeRejected where the question was wrong (unknown campaign or message).
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        application_id: str,
+        application_secret: str,
+        clock: Clock,
+        api_url: str = API_URL,
+        auth_url: str = AUTH_URL,
+        requests_per_second: float = 5.0,
+        concurrency: int = 4,
+        observe: Observer = lambda endpoint, outcome, seconds: None,
+        patience: Patience = _PATIENCE,
+        chance: random.Random | None = None,
+    ) -> None:
+        self.name = name
+        self._endpoints = Endpoints(api_url, auth_url)
+        self._basic = "Basic " + base64.b64encode(f"{application_id}:{application_secret}".encode()).decode()
+        self._clock = clock
+        self._steady = Steady(clock)
+        self._observe = observe
+        self._patience = patience
+        self._chance = chance or random.SystemRandom()
+        self._slots = trio.CapacityLimiter(concurrency)
+        self._pace = Pace(requests_per_second, self._steady)
+        self._tokens = Tokens(self._fetch_token, self._steady)
+        self._http = Connections(concurrency)
+
+    def __repr__(self) -> str:
+        return f"Routee({self.name!r})"
+
+    async def __aenter__(self) -> Self:
+        self._http.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.close()
+
+    async def search(
+        self, question: Question, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
+    ) -> Page:
+        """Page ``page`` of the messages between the instants; Routee keeps the latest 7 days."""
+        call = self._endpoints.search(question, start, end, page, size)
+        return await self._ask(call, lambda body: decode_page(body, self._clock.now(), page))
+
+    async def single(self, message_id: str) -> Page:
+        """All parts of one message."""
+        return await self._ask(self._endpoints.single(message_id), decode_parts)
+
+    async def campaign(self, tracking_id: str, *, page: int = 0, size: int = PAGE_SIZE) -> Page:
+        """Page ``page`` of a campaign's messages, whatever their age."""
+        call = self._endpoints.campaign(tracking_id, page, size)
+        return await self._ask(call, lambda body: decode_page(body, self._clock.now(), page))
+
+    async def campaign_state(self, tracking_id: str) -> CampaignState:
+        """What Routee says of a campaign as a whole."""
+        call = self._endpoints.campaign_state(tracking_id)
+        return await self._ask(call, lambda body: decode_campaign_state(body, tracking_id))
+
+    async def balance(self) -> Balance:
+        """The account's balance."""
+        return await self._ask(self._endpoints.balance(), decode_balance)
+
+    async def check(self) -> None:
+        """Make sure that Routee is there and takes the credentials."""
+        await self._tokens.get()
+
+    async def _fetch_token(self) -> Token:
+        call = self._endpoints.token()
+        try:
+            return await self._retried(lambda effort: self._attempt(call, decode_token, self._basic, effort))
+        except (Unauthorised, RouteeRejected) as failure:
+            raise RouteeRefused(
+                f"account {self.name}: Routee does not take the credentials ({failure}): "
+                "check application_id, application_secret and auth_url",
+                failure.outcome,
+            ) from failure
+
+    async def _ask(self, call: Call, decode: Callable[[bytes], Result]) -> Result:
+        return await self._retried(lambda effort: self._authorised(call, decode, effort))
+
+    async def _retried(self, attempt: Callable[[Effort], Awaitable[Result]]) -> Result:
+        return await retried(attempt, self._patience, self._steady, self._chance)
+
+    async def _authorised(self, call: Call, decode: Callable[[bytes], Result], effort: Effort) -> Result:
+        """One attempt; where the token is not taken, one more with a new one."""
+        token = await self._tokens.get()
+        try:
+            return await self._attempt(call, decode, f"Bearer {token.value}", effort)
+        except Unauthorised:
+            token = await self._tokens.get_newer(token)
+        try:
+            return await self._attempt(call, decode, f"Bearer {token.value}", effort)
+        except Unauthorised as failure:
+            raise RouteeRefused(
+                f"account {self.name}: Routee takes the credentials, but not for {call.endpoint} ({failure}): "
+                "check the application's permissions",
+                failure.outcome,
+            ) from failure
+
+    async def _attempt(
+        self, call: Call, decode: Callable[[bytes], Result], authorisation: str, effort: Effort
+    ) -> Result:
+        """One request, once there is a place and a turn for it."""
+        async with self._slots:
+            try:
+                await self._pace.take(effort.left())
+            except Paused as pause:
+                sentence = f"Routee asked for a pause, {pause.wait / SECOND:.0f} s of which are left"
+                raise TryAgain("429", sentence, pause.wait) from pause
+            effort.begin()
+            return await self._observed(call, decode, authorisation, effort.timeout())
+
+    async def _observed(
+        self, call: Call, decode: Callable[[bytes], Result], authorisation: str, seconds: float
+    ) -> Result:
+        began, outcome = trio.current_time(), "cancelled"
+        try:
+            answer = await self._http.exchange(call, authorisation, seconds)
+            result = _decoded(decode, judge(answer, call.host, self._clock.now()), call.host)
+            outcome = "ok"
+        except (TryAgain, Unauthorised, RouteeError) as failure:
+            outcome = failure.outcome
+            if isinstance(failure, TryAgain) and outcome == "429" and failure.wait:
+                self._pace.pause(failure.wait)
+            raise
+        finally:
+            self._observe(call.endpoint, outcome, trio.current_time() - began)
+        return result
+
+
+def _decoded(decode: Callable[[bytes], Result], body: bytes, host: str) -> Result:
+    try:
+        return decode(body)
+    except Malformed as error:
+        raise TryAgain("malformed", f"{host} gives an answer that cannot be used: {error}") from error
+
+
+class Connections:
+    """The connections of one account, bounded in number. Callers hold one of as many places, so nobody ever waits in the pool."""
+
+    def __init__(self, connections: int) -> None:
+        self._limits = httpx.Limits(
+            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=45
+        )
+        self._client: httpx.AsyncClient | None = None
+
+    def open(self) -> None:
+        """Make ready; connects to nobody yet. Proxies and certificates come from the environment."""
+        headers = {"User-Agent": "routee-monitor", "Accept": "application/json", "Accept-Encoding": "gzip"}
+        try:
+            self._client = httpx.AsyncClient(
+                http2=False, follow_redirects=False, headers=headers, limits=self._limits, trust_env=True
+            )
+        except (ValueError, OSError, ImportError, httpx.InvalidURL) as error:
+            sentence = "the environment's proxy (HTTPS_PROXY, ALL_PROXY) or certificates (SSL_CERT_FILE) cannot be used"
+            raise RouteeUnavailable(f"{sentence}: {type(error).__name__}", "environment") from error
+
+    async def close(self) -> None:
+        """Close all connections, also while the task is being cancelled."""
+        client, self._client = self._client, None
+        if client is not None:
+            with trio.move_on_after(2, shield=True):
+                await client.aclose()
+
+    async def exchange(self, call: Call, authorisation: str, seconds: float) -> Answer:
+        """Send a request and read its answer within ``seconds``. Raises TryAgain or RouteeUnavailable."""
+        client = self._client
+        if client is None:
+            raise RuntimeError("the client is used outside of `async with`")
+        try:
+            # httpx bounds each read and write; only this bounds an answer that drips.
+            with trio.fail_after(seconds):
+                return await _exchange(client, call, authorisation, seconds)
+        except trio.TooSlowError as error:
+            raise TryAgain("timeout", f"{call.host} gave no complete answer within {seconds:g} s") from error
+        except httpx.PoolTimeout as error:
+            # A place was free but no connection: one was lost to a cancelled request (encode/httpcore#1093) and never
+            # comes back. Start afresh, unless somebody else already has.
+            if self._client is client:
+                self.open()
+                await client.aclose()
+            raise TryAgain("pool", "connections were lost to cancelled requests; all are made anew") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise _failure(error, call.host) from error
+
+
+async def _exchange(client: httpx.AsyncClient, call: Call, authorisation: str, seconds: float) -> Answer:
+    headers = {"Content-Type": call.content_type} if call.content else {}
+    request = client.build_request(
+        call.method,
+        call.url,
+        params=call.params,
+        content=call.content,
+        headers=headers | {"Authorization": authorisation},
+        timeout=httpx.Timeout(seconds, pool=min(seconds, _POOL_TIMEOUT)),
+    )
+    request.stream = _Content(call.content or b"")
+    answer = await client.send(request, stream=True)
+    try:
+        body = await _body(answer, call.host)
+    finally:
+        await answer.aclose()
+    found = answer.headers
+    return Answer(answer.status_code, body, found.get("content-type", ""), found.get("retry-after"), found.get("date"))
+
+
+_POOL_TIMEOUT = 2.0
+
+
+class _Content(httpx.AsyncByteStream):
+    """A request's body. httpx's own is an asynchronous generator, which a cancelled request leaves behind unclosed."""
+
+    def __init__(self, content: bytes) -> None:
+        self._chunks = iter((content,))
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for chunk in self._chunks:
+            return chunk
+        raise StopAsyncIteration
+
+
+async def _body(answer: httpx.Response, host: str) -> bytes:
+    """The whole body, unpacked here rather than by httpx: in one go, bounded, and leaving none of its generators half read."""
+    chunks, size = [], 0
+    with trio.CancelScope() as reading:
+        async for chunk in answer.aiter_raw():
+            size += len(chunk)
+            chunks.append(chunk)
+            if size > LARGEST_BODY:
+                reading.cancel()  # ends the next read inside httpx's generators, so that each of them is closed
+    try:
+        if size > LARGEST_BODY:
+            raise TooLarge(f"it is larger than {LARGEST_BODY >> 20} MiB")
+        return unpacked(b"".join(chunks), answer.headers.get("content-encoding", ""))
+    except Damaged as error:
+        raise TryAgain("malformed", f"{host} gives an answer that cannot be used: {error}") from error
+    except TooLarge as error:
+        raise RouteeUnavailable(f"{host} gives an answer that cannot be used: {error}", "malformed") from error
+
+
+def _has_proxy() -> bool:
+    return not getproxies().keys().isdisjoint({"http", "https", "all"})
+
+
+def _failure(error: httpx.HTTPError | httpx.InvalidURL, host: str) -> TryAgain | RouteeUnavailable:
+    """Why there is no answer, and whether another attempt makes sense."""
+    match error:
+        case httpx.ConnectTimeout():
+            return TryAgain("timeout", f"{host} did not take the connection in time: check the URL and the firewall")
+        case httpx.TimeoutException():
+            return TryAgain("timeout", f"{host} stopped answering: {detail_of(error)}")
+        case httpx.ConnectError():
+            return TryAgain(*unreachable(error, f"{host} (or the proxy before it)" if _has_proxy() else host))
+        case httpx.ProxyError():
+            return TryAgain("proxy", f"the environment's proxy does not let through to {host}: {detail_of(error)}")
+        case httpx.NetworkError() | httpx.RemoteProtocolError():
+            return TryAgain("cut", f"the connection to {host} was cut: {detail_of(error)}")
+        case httpx.LocalProtocolError():  # without detail: it may quote headers, and one of them is the token
+            return TryAgain("cut", f"the connection to {host} was closed while it was used")
+    return RouteeUnavailable(f"{host} cannot be asked ({type(error).__name__}): check the URL", "url")

@@ -1,0 +1,114 @@
+"""Trying again: how often, how long, and how long to wait in between. Nothing here knows HTTP's transport."""
+
+import logging
+import math
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Final, TypeVar
+
+from monitor.clock import MILLISECOND, MINUTE, SECOND, Duration, Instant, from_datetime
+from monitor.errors import RouteeUnavailable
+from monitor.routee.limits import Steady
+
+LONGEST_WAIT: Final = 5 * MINUTE
+"""However long a Retry-After asks for, this is the most that is believed."""
+
+_log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+
+class TryAgain(Exception):
+    """One attempt failed in a way that may pass. ``wait`` is how long the other side asked to wait, None where it did not say."""
+
+    def __init__(self, outcome: str, sentence: str, wait: Duration | None = None) -> None:
+        super().__init__(sentence)
+        self.outcome = outcome
+        self.wait = wait
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How much is done for one answer: ``attempts`` in all, ``within`` from the first one's start, each at most ``timeout``.
+    Waits in between grow from ``first`` by doubling up to ``longest``, each drawn evenly from zero to that (full jitter)."""
+
+    attempts: int = 4
+    within: Duration = 60 * SECOND
+    timeout: Duration = 30 * SECOND
+    first: Duration = 500 * MILLISECOND
+    longest: Duration = 15 * SECOND
+
+
+class Effort:
+    """What has been tried so far for one answer. Time runs from the first attempt's start, not while waiting for a turn."""
+
+    def __init__(self, patience: Patience, clock: Steady, chance: random.Random) -> None:
+        self.attempts = 0
+        self._patience = patience
+        self._clock = clock
+        self._chance = chance
+        self._began: Instant | None = None
+
+    def begin(self) -> None:
+        """An attempt starts now."""
+        self.attempts += 1
+        if self._began is None:
+            self._began = self._clock.now()
+
+    def left(self) -> Duration:
+        """How much time is left for this answer."""
+        spent = 0 if self._began is None else self._clock.now() - self._began
+        return max(self._patience.within - spent, 0)
+
+    def timeout(self) -> float:
+        """Seconds that the next attempt may take."""
+        return min(self._patience.timeout, max(self.left(), SECOND)) / SECOND
+
+    def wait_after(self, failure: TryAgain) -> Duration | None:
+        """How long to wait before the next attempt; None where there is to be none."""
+        ceiling = min(self._patience.first * 2 ** max(self.attempts - 1, 0), self._patience.longest)
+        wait = max(round(self._chance.uniform(0, ceiling)), failure.wait or 0)
+        return None if self.attempts >= self._patience.attempts or wait >= self.left() else wait
+
+    def given_up(self, failure: TryAgain) -> RouteeUnavailable:
+        """The error to raise after the last attempt."""
+        times = f" (tried {self.attempts} times)" if self.attempts > 1 else ""
+        return RouteeUnavailable(f"{failure}{times}", failure.outcome)
+
+
+async def retried(
+    attempt: Callable[[Effort], Awaitable[Result]], patience: Patience, clock: Steady, chance: random.Random
+) -> Result:
+    """What ``attempt`` gives, as soon as it raises no TryAgain. Raises RouteeUnavailable when patience is at an end."""
+    effort = Effort(patience, clock, chance)
+    while True:
+        try:
+            return await attempt(effort)
+        except TryAgain as failure:
+            wait = effort.wait_after(failure)
+            if wait is None:
+                raise effort.given_up(failure) from failure
+            _log.info("%s; trying again in %.1f s", failure, wait / SECOND)
+        await clock.sleep(wait)
+
+
+def retry_after(text: str | None, now: Instant) -> Duration | None:
+    """How long a Retry-After header asks to wait from ``now`` on: seconds or an HTTP date; None where it is missing or unreadable."""
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+        wanted = round(seconds * SECOND) if math.isfinite(seconds) else None
+    except ValueError:
+        at = http_date(text)
+        wanted = None if at is None else at - now
+    return None if wanted is None else min(max(wanted, 0), LONGEST_WAIT)
+
+
+def http_date(text: str | None) -> Instant | None:
+    """The instant of an HTTP date (``Sun, 22 Nov 2026 08:49:37 GMT``); None where it is missing or unreadable."""
+    try:
+        return from_datetime(parsedate_to_datetime(text)) if text else None
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,78 @@
+"""The access token: fetched once for all who wait for it, renewed before it expires."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple
+
+import trio
+
+from monitor.clock import MINUTE, SECOND, Duration, Instant
+from monitor.errors import RouteeError
+from monitor.routee.answers import Token
+from monitor.routee.limits import Steady
+
+MARGIN: Final = MINUTE
+"""A token is renewed so long before it expires, or after nine tenths of a short life."""
+
+
+class Held(NamedTuple):
+    """A token and which one it is, counted from 1: the other side may well hand out the same text twice."""
+
+    value: str
+    number: int
+
+
+class Tokens:
+    """One account's token. ``fetch`` asks for a new one and raises RouteeError."""
+
+    def __init__(self, fetch: Callable[[], Awaitable[Token]], clock: Steady) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._held = Held("", 0)
+        self._renew_at: Instant = 0
+        self._fetching = trio.Lock()
+        self._finished = 0
+        self._failure: RouteeError | None = None
+
+    async def get(self) -> Held:
+        """A token that is good for a while. Raises RouteeError."""
+        return await self._newer_than(0)
+
+    async def get_newer(self, refused: Held) -> Held:
+        """A token fetched after the one that was refused: of many callers refused at once only the first fetches."""
+        return await self._newer_than(refused.number)
+
+    async def _newer_than(self, number: int) -> Held:
+        finished = self._finished
+        if self._is_good(number):
+            return self._held
+        async with self._fetching:
+            if not self._is_good(number):
+                self._share_failure_since(finished)
+                await self._renew()
+        return self._held
+
+    def _is_good(self, number: int) -> bool:
+        return self._held.number > number and self._clock.now() < self._renew_at
+
+    def _share_failure_since(self, finished: int) -> None:
+        """Who waited for a fetch that failed gets its failure: another try for each would only pile up."""
+        if self._failure is not None and self._finished > finished:
+            raise type(self._failure)(str(self._failure), self._failure.outcome)
+
+    async def _renew(self) -> None:
+        asked_at = self._clock.now()
+        self._failure = None
+        try:
+            token = await self._fetch()
+        except RouteeError as failure:
+            self._failure = failure
+            raise
+        finally:
+            self._finished += 1
+        self._held = Held(token.value, self._held.number + 1)
+        self._renew_at = asked_at + _good_for(token)
+
+
+def _good_for(token: Token) -> Duration:
+    lifetime = round(token.lifetime * SECOND)
+    return max(lifetime - MARGIN, lifetime * 9 // 10)
