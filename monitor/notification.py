@@ -75,7 +75,8 @@ class AlertView(msgspec.Struct, frozen=True):
     """Further groups of this rule that are over the threshold but held back by its ``limit``."""
 
     matched: str = ""
-    """What the numerator counts, in a few words (``Undelivered``, ``Carrier Violation``); empty where it is simply failures."""
+    """What the numerator counts, in a few words (``Undelivered``, ``Carrier Violation``); empty where it is simply failures.
+    Of a latency the percentile (``95%``), of stuck messages for how long (``15m``), of different or new values their field."""
 
     was_severity: str = ""
     """The severity that the receiver was told before this escalation: receivers that know alerts by labels see that one resolve."""

@@ -8,13 +8,26 @@ import msgspec
 
 from monitor.alert import Alert
 from monitor.builtin import BUILT_IN, BuiltIn
-from monitor.clock import SECOND
+from monitor.clock import SECOND, format_duration
 from monitor.evaluate import Moment, evaluate
 from monitor.evaluate.causes import breakdown, samples
 from monitor.finding import Unit
 from monitor.judge import Group, Judge
 from monitor.notification import AlertView, Link
-from monitor.rules import EVERYTHING, FAILED, Count, Rate, Rule, Spike, Thresholded
+from monitor.rules import (
+    EVERYTHING,
+    FAILED,
+    Cost,
+    Count,
+    Distinct,
+    Latency,
+    NewValue,
+    Rate,
+    Rule,
+    Spike,
+    Stuck,
+    Windowed,
+)
 from monitor.window import Reading
 
 HISTORY = 24
@@ -81,7 +94,7 @@ class Views:
             labels=self.labels(alert),
             annotations={},
             comparison=rule.comparison,
-            window=rule.window if isinstance(rule, Thresholded) else None,
+            window=rule.window if isinstance(rule, Windowed) else None,
             matched=matched(rule),
             more=self.judge.held_back.get(rule.name, 0),
             **_numbers(alert),
@@ -147,11 +160,31 @@ def _numbers(alert: Alert) -> dict[str, Any]:
 
 def unit_of(rule: Rule) -> Unit:
     """What the rule's values are measured in."""
-    return "share" if isinstance(rule, Rate) or (isinstance(rule, Spike) and rule.measure == "rate") else "count"
+    match rule:
+        case Rate() | Spike(measure="rate") | Stuck(is_share=True):
+            return "share"
+        case Latency():
+            return "seconds"
+        case Cost():
+            return "money"
+        case _:
+            return "count"
 
 
 def matched(rule: Rule) -> str:
-    """What the rule counts, in a few words; empty for plain failures and for everything."""
+    """What the rule counts, in a few words; empty for plain failures and for everything. See `AlertView.matched`."""
+    match rule:
+        case Latency():
+            return f"{rule.percentile:g}%"
+        case Stuck():
+            return format_duration(rule.older_than)
+        case NewValue() | Distinct():
+            return rule.field
+        case _:
+            return _matched(rule)
+
+
+def _matched(rule: Rule) -> str:
     if not isinstance(rule, Rate | Count | Spike) or rule.match in (FAILED, EVERYTHING):
         return ""
     said = [condition for condition in rule.match.conditions if condition.field in ("status", "detailedStatus")]
@@ -168,7 +201,7 @@ def links_of(rule: Rule) -> tuple[Link, ...]:
 
 def history(rule: Rule, moment: Moment, group: Group) -> tuple[float | None, ...]:
     """The group's values at the latest moments, oldest first, up to now: exact, since the window still holds what they rest on."""
-    step = max(rule.window // 4, 30 * SECOND) if isinstance(rule, Thresholded) else 60 * SECOND
+    step = max(rule.window // 4, 30 * SECOND) if isinstance(rule, Windowed) else 60 * SECOND
     values = []
     for back in range(HISTORY - 1, -1, -1):
         then = replace(moment, as_of=moment.as_of - back * step)

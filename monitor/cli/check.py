@@ -120,7 +120,7 @@ def _rule(rule: "Rule") -> tuple[str, ...]:
     fires = ""
     if isinstance(rule, Thresholded):
         fires = f"{rule.comparison} {' / '.join(_limit(rule, level.limit) for level in rule.levels_)}"
-    return rule.name, rule.kind, fires if rule.enabled else "off", ", ".join(rule.by), levels, f"{file}:{line}"
+    return rule.name, rule.kind, fires if rule.enabled else "off", ", ".join(rule.grouping), levels, f"{file}:{line}"
 
 
 def _limit(rule: "Rule", limit: Any) -> str:

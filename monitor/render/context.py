@@ -75,12 +75,19 @@ _VALUES: Final[dict[Unit, tuple[float, float, float]]] = {
 }
 """A value, its threshold and its baseline, by unit."""
 
+_VALUES_OF: Final[dict[str, tuple[float, float, float | None]]] = {
+    "absence": (0.0, 1.0, 15.0),
+    "new_value": (62.0, 1.0, 0.0),
+    "slo": (15.2, 14.4, None),
+}
+"""Those of kinds whose values are like no others'."""
+_WHY: Final = {"slo": "burns too fast: 15.2x over 14m and 16.1x over 1m10s, limit 14.4x, 38% of the 7d budget is left"}
+_WITH_BASELINE: Final = frozenset({"spike", "shift", "absence", "new_value"})
 _UNITS: Final[dict[str, Unit]] = {
     "rate": "share",
     "latency": "seconds",
     "cost": "money",
     "balance": "money",
-    "slo": "share",
     "campaign": "share",
 }
 
@@ -98,7 +105,7 @@ def sample_view(
 ) -> AlertView:
     """An alert as a rule of that name, kind and ``by`` could give it; ``labels`` are the rule's own. The same at each call."""
     measure = unit or _UNITS.get(kind, "count")
-    value, threshold, usual = _VALUES[measure]
+    value, threshold, usual = _VALUES_OF.get(kind, _VALUES[measure])
     group = {field: _EXAMPLES.get(field, "example") for field in by}
     return AlertView(
         fingerprint="0123456789abcdef",
@@ -112,12 +119,13 @@ def sample_view(
         annotations={},
         value=value,
         threshold=threshold,
-        baseline=usual if kind in ("spike", "shift") else None,
-        change=value / usual if kind in ("spike", "shift") else None,
+        baseline=usual if kind in _WITH_BASELINE else None,
+        change=value / usual if usual and kind in ("spike", "shift") else None,
         peak=value,
         starts_at=as_of - 5 * MINUTE,
         as_of=as_of,
-        why="",
+        why=_WHY.get(kind, ""),
+        comparison="below" if kind == "absence" else "above",
         window=window,
         messages=1204,
         matching=411,

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
+from monitor.clock import HOUR
 from monitor.finding import Unit
 from monitor.message import UNKNOWN
 from monitor.notification import AlertView, Cause
@@ -22,6 +25,22 @@ _PLACES: Final[tuple[tuple[str, str], ...]] = (
     ("account", "on account {}"),
 )
 _CAUSES: Final = {"from": "sender ", "detailedStatus": "", "status": "", "campaignTrackingId": "campaign "}
+_NOUNS: Final = {
+    "to": ("recipient", "recipients"),
+    "from": ("sender", "senders"),
+    "operator": ("operator", "operators"),
+    "country": ("country", "countries"),
+    "campaign": ("campaign", "campaigns"),
+    "campaignTrackingId": ("campaign", "campaigns"),
+    "label": ("label", "labels"),
+    "status": ("status", "statuses"),
+    "detailedStatus": ("detailed status", "detailed statuses"),
+    "applicationName": ("application", "applications"),
+    "originatingService": ("service", "services"),
+    "groups": ("set of groups", "sets of groups"),
+    "direction": ("direction", "directions"),
+}
+"""What values of a field are called: one, several."""
 _BECAUSE: Final = {"no_data": "too few messages{} to judge any more", "removed": "its rule or its group is gone"}
 
 
@@ -43,13 +62,15 @@ def statement(view: AlertView) -> str:
 
 def aftermath(view: AlertView) -> str:
     """How it stood when it was over, and how bad it had been."""
+    if view.kind == "absence" and view.resolved_because == "no_data":
+        return f"no messages{place(view)} for so long that they are not expected any more"
     if view.resolved_because in _BECAUSE:
         return _BECAUSE[view.resolved_because].format(place(view))
     known = view.value is not None and view.kind in _MEASURES
     if not known and (view.value is None or not view.why):
         return "back to normal"
     now = _MEASURES[view.kind](view) if known else clean(view.why, 300)
-    return now if view.peak is None else f"{now}, at worst {amount(view.peak, view.unit)}"
+    return now if view.peak is None or view.kind in _ON_OFF else f"{now}, at worst {amount(view.peak, view.unit)}"
 
 
 def place(view: AlertView) -> str:
@@ -108,13 +129,54 @@ def _count(view: AlertView) -> str:
 
 
 def _latency(view: AlertView) -> str:
-    return f"{amount(view.value, view.unit)} to deliver messages{place(view)}{_in(view)}"
+    which = f"{clean(view.matched)} of " if view.matched else ""
+    return f"{amount(view.value, view.unit)} to deliver {which}messages{place(view)}{_in(view)}"
 
 
 def _stuck(view: AlertView) -> str:
+    after = f" after {clean(view.matched)}" if view.matched else ""
     if view.unit == "share":
-        return f"{percent(view.value)} of {_messages(view.messages)}{place(view)} sent{_in(view)} have no final status"
-    return f"{_messages(view.value or 0)}{place(view)} without a final status"
+        sent = f"{percent(view.value)} of {_messages(view.messages)}{place(view)} sent{_in(view)}"
+        return f"{sent} have no final status{after}"
+    return f"{_messages(view.value or 0)}{place(view)} without a final status{after}"
+
+
+def _absence(view: AlertView) -> str:
+    if view.value:
+        return f"{_messages(view.value)}{place(view)}{_in(view)}"
+    silent = "" if view.window is None else f" for {duration(view.window + max(view.duration, 0))}"
+    return f"No messages{place(view)}{silent}"
+
+
+def _pace(view: AlertView) -> str:
+    """``, usually 120 an hour``: how many messages come where none do now."""
+    if not view.baseline or not view.window:
+        return ""
+    hourly = view.baseline * HOUR / view.window
+    return f", usually {number(hourly)} an hour" if hourly >= 1 else f", usually {number(24 * hourly)} a day"
+
+
+def _new_value(view: AlertView) -> str:
+    if view.status == "resolved" or view.matched not in view.labels:
+        return f"{_messages(view.value or 0)}{place(view)}{_in(view)}"
+    others = {name: value for name, value in view.labels.items() if name != view.matched}
+    new = f"New {_noun(view.matched)} {_named(view.matched, view.labels[view.matched])}"
+    return f"{new}: {_messages(view.value or 0)}{place(msgspec.structs.replace(view, labels=others))}{_in(view)}"
+
+
+def _noun(field: str, count: float = 1) -> str:
+    one, many = _NOUNS.get(field, (f"value of {clean(field, 40)}", f"values of {clean(field, 40)}"))
+    return one if count == 1 else many
+
+
+def _distinct(view: AlertView) -> str:
+    value = view.value or 0
+    return f"{number(value)} different {_noun(view.matched, value)}{place(view)}{_in(view)}"
+
+
+def _slo(view: AlertView) -> str:
+    where = place(view)
+    return f"The error budget{' of messages' if where else ''}{where} {clean(view.why, 300)}"
 
 
 def _cost(view: AlertView) -> str:
@@ -131,13 +193,23 @@ _MEASURES: Final[dict[str, Callable[[AlertView], str]]] = {
     "spike": _count,
     "latency": _latency,
     "stuck": _stuck,
+    "absence": _absence,
+    "new_value": _new_value,
+    "distinct": _distinct,
+    "slo": _slo,
     "cost": _cost,
     "balance": _balance,
 }
 """What is measured, a kind a line. Of a kind that is not here the finding's own reason is said."""
 
 
+_ON_OFF: Final = frozenset({"absence", "new_value", "slo"})
+"""Kinds whose value says whether rather than how much: what is beside it is said otherwise, or in the reason."""
+
+
 def _against(view: AlertView) -> str:
+    if view.kind in _ON_OFF:
+        return _pace(view) if view.kind == "absence" else ""
     return usual(view) if view.kind == "spike" and view.baseline is not None else _threshold(view)
 
 

@@ -84,7 +84,7 @@ def measured(view: AlertView) -> str:
     unit: Unit = view.unit
     if view.value is None:
         return "–"
-    if view.kind == "spike" and view.baseline is not None:
+    if view.kind in ("spike", "absence") and view.baseline is not None:
         return f"{amount(view.value, unit)} (usual {amount(view.baseline, unit)})"
     limit = "" if view.threshold is None else f" (threshold {threshold(view.threshold, unit)})"
     return f"{amount(view.value, unit)}{limit}"

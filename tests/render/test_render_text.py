@@ -34,7 +34,41 @@ def view(kind: str, by: list[str] | None = None, **more: object) -> AlertView:
         (view("count", comparison="below", value=1.0, threshold=10.0), "R: Only 1 message in 15m, threshold 10"),
         (view("count", comparison="below", value=0.0, threshold=10.0), "R: 0 messages in 15m, threshold 10"),
         (view("latency", ["operator"]), "R: 42s to deliver messages to Cosmote in 15m, threshold 30s"),
+        (
+            view("latency", ["operator"], matched="95%"),
+            "R: 42s to deliver 95% of messages to Cosmote in 15m, threshold 30s",
+        ),
         (view("stuck", window=None), "R: 62 messages without a final status, threshold 45"),
+        (view("stuck", matched="20m"), "R: 62 messages without a final status after 20m, threshold 45"),
+        (
+            view("stuck", ["country"], unit="share", value=0.342, threshold=0.2, matched="20m"),
+            "R: 34.2% of 1,204 messages to GR sent in 15m have no final status after 20m, threshold 20%",
+        ),
+        (
+            view("absence", ["operator", "country"], window=40 * MINUTE, baseline=80.0),
+            "R: No messages to Cosmote (GR) for 45m, usually 120 an hour",
+        ),
+        (view("absence", baseline=0.025), "R: No messages for 20m, usually 2.4 a day"),
+        (view("absence", baseline=None), "R: No messages for 20m"),
+        (view("absence", value=3.0), "R: Only 3 messages in 15m, usually 60 an hour"),
+        (view("new_value", ["country"], matched="country"), "R: New country GR: 62 messages in 15m"),
+        (
+            view("new_value", ["country", "from"], value=1.0, matched="from"),
+            "R: New sender Shop: 1 message to GR in 15m",
+        ),
+        (
+            view("distinct", ["campaign"], matched="to"),
+            "R: 62 different recipients in campaign Black Friday in 15m, threshold 45",
+        ),
+        (
+            view("distinct", comparison="below", value=1.0, threshold=3.0, matched="country"),
+            "R: Only 1 different country in 15m, threshold 3",
+        ),
+        (
+            view("slo", ["operator"]),
+            "R: The error budget of messages to Cosmote burns too fast: 15.2x over 14m and 16.1x over 1m10s, limit 14.4x, 38% of the 7d budget is left",
+        ),
+        (view("slo", why="burns: 1x over 14m"), "R: The error budget burns: 1x over 14m"),
         (view("cost"), "R: 103.50 spent in 15m, threshold 100"),
         (
             view("builtin", value=None, why="search outbound was not polled for 2m"),
@@ -56,6 +90,13 @@ def test_the_sentence_has_the_number_in_it(alert: AlertView, said: str) -> None:
         (over(rate()), "3.4% of 1,204 messages to Cosmote (GR) failed in 15m, at worst 34.2%"),
         (over(rate(), resolved_because="no_data"), "too few messages to Cosmote (GR) to judge any more"),
         (over(rate(), resolved_because="removed"), "its rule or its group is gone"),
+        (over(view("absence", ["operator"]), value=12.0), "12 messages to Cosmote in 15m"),
+        (
+            over(view("absence", ["operator"]), resolved_because="no_data"),
+            "no messages to Cosmote for so long that they are not expected any more",
+        ),
+        (over(view("new_value", ["country"], matched="country"), value=0.0), "0 messages to GR in 15m"),
+        (over(view("slo", why="burns: 0.3x over 14m")), "The error budget burns: 0.3x over 14m"),
         (over(view("builtin", value=None), value=None, peak=None, why="over"), "back to normal"),
     ],
 )
@@ -111,7 +152,22 @@ def test_a_notification_without_alerts_can_be_told() -> None:
     st.builds(
         AlertView,
         unit=st.sampled_from(["share", "count", "seconds", "money"]),
-        kind=st.sampled_from(["rate", "count", "spike", "latency", "stuck", "cost", "balance", "other"]),
+        kind=st.sampled_from(
+            [
+                "rate",
+                "count",
+                "spike",
+                "latency",
+                "stuck",
+                "cost",
+                "balance",
+                "other",
+                "absence",
+                "new_value",
+                "distinct",
+                "slo",
+            ]
+        ),
         labels=st.dictionaries(st.sampled_from(["operator", "country", "from", "status"]), st.text(max_size=200)),
         starts_at=st.integers(0, 2**51),
         as_of=st.integers(0, 2**51),
