@@ -81,7 +81,7 @@ _VALUES_OF: Final[dict[str, tuple[float, float, float | None]]] = {
     "slo": (15.2, 14.4, None),
 }
 """Those of kinds whose values are like no others'."""
-_WHY: Final = {"slo": "burns too fast: 15.2x over 14m and 16.1x over 1m10s, limit 14.4x, 38% of the 7d budget is left"}
+_WHY: Final = {"slo": "burns too fast: 15.2x over 14m and 16.1x over 1m10s, limit 14.4x, 38% of the budget is left"}
 _WITH_BASELINE: Final = frozenset({"spike", "shift", "absence", "new_value"})
 _UNITS: Final[dict[str, Unit]] = {
     "rate": "share",

@@ -66,7 +66,7 @@ def view(kind: str, by: list[str] | None = None, **more: object) -> AlertView:
         ),
         (
             view("slo", ["operator"]),
-            "R: The error budget of messages to Cosmote burns too fast: 15.2x over 14m and 16.1x over 1m10s, limit 14.4x, 38% of the 7d budget is left",
+            "R: The error budget of messages to Cosmote burns too fast: 15.2x over 14m and 16.1x over 1m10s, limit 14.4x, 38% of the budget is left",
         ),
         (view("slo", why="burns: 1x over 14m"), "R: The error budget burns: 1x over 14m"),
         (view("cost"), "R: 103.50 spent in 15m, threshold 100"),
