@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.message import UNKNOWN
-from monitor.window.columns import PRICE_UNIT
+from monitor.window.columns import LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT
 from monitor.window.index import Rows
 from monitor.window.reading import Codes, Question, Reading, Tally
 
@@ -76,15 +76,16 @@ def _placed(reading: Reading, question: Question, codes: Codes) -> tuple[Codes, 
 
 
 _COUNTABLE: Final = 1 << 22
+_LATENCY_BITS: Final = 31
 _HALF: Final = 26
 """Bits of money in billionths that are summed apart."""
 
 
 def _sums(reading: Reading, question: Question) -> Measured:
     rows, codes = reading.grouped(question)
-    price = reading.window.columns["price"][rows]
+    price = reading.window.columns["price"][rows].astype(np.int64)
     groups, place = _placed(reading, question, codes)
-    given = price >= 0
+    given = price != NOT_GIVEN
     # Two halves, since a float holds whole numbers exactly up to 2**53 only: nine million in billionths.
     high = np.bincount(place, np.where(given, price >> _HALF, 0), len(groups)).astype(np.int64)
     low = np.bincount(place, np.where(given, price & ((1 << _HALF) - 1), 0), len(groups)).astype(np.int64)
@@ -106,27 +107,13 @@ def _distinct(reading: Reading, question: Question, field: str) -> Tally:
 
 def _percentiles(reading: Reading, question: Question, percent: float) -> Measured:
     rows, codes = reading.grouped(question)
-    latency = reading.window.columns["latency"][rows]
-    given = ~np.isnan(latency)
     groups, place = _placed(reading, question, codes)
+    latency = reading.window.columns["latency"][rows]
+    given = latency != NOT_GIVEN
     counts = np.bincount(place[given], minlength=len(groups))
-    ordered = _ordered(place[given], latency[given])
+    # A latency fits into 31 bits; one sort of whole numbers is ten times as fast as one by two keys.
+    ordered = np.sort((place[given] << _LATENCY_BITS) | latency[given]) & ((1 << _LATENCY_BITS) - 1)
     groups, counts = groups[counts > 0], counts[counts > 0]
-    ends = np.cumsum(counts)
     # 1e-9: 95 % of 100 is 95 messages, also where the product comes out a hair above.
     ranks = np.maximum(np.ceil(counts * percent / 100 - 1e-9).astype(np.int64), 1)
-    return Measured(groups, ordered[ends - counts + ranks - 1], counts)
-
-
-_MICROSECONDS: Final = 41
-"""Bits for a latency in microseconds, 25 days, beside the number of its group."""
-
-
-def _ordered(place: Rows, latency: Floats) -> Floats:
-    """The latencies sorted within their groups, group after group."""
-    scaled = np.rint(latency * 1e6)
-    fits = bool(np.all((scaled >= 0) & (scaled < 1 << _MICROSECONDS) & (scaled / 1e6 == latency)))
-    if not fits or place.max(initial=0) >= 1 << (62 - _MICROSECONDS):
-        return latency[np.lexsort((latency, place))]
-    keys = np.sort((place << _MICROSECONDS) | scaled.astype(np.int64))  # one sort of whole numbers is ten times as fast
-    return np.asarray((keys & ((1 << _MICROSECONDS) - 1)) / 1e6)
+    return Measured(groups, ordered[np.cumsum(counts) - counts + ranks - 1] / LATENCY_UNIT, counts)

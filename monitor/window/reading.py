@@ -15,7 +15,7 @@ from monitor.clock import MILLISECOND, Duration, Instant
 from monitor.message import FINAL, GROUPS_SEPARATOR
 from monitor.notification import Sample
 from monitor.rules.match import Condition
-from monitor.window.columns import AS_MESSAGE, AS_PART, NOT_GIVEN
+from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN
 from monitor.window.dictionary import Dictionary
 from monitor.window.index import Rows
 from monitor.window.window import Window
@@ -254,8 +254,7 @@ class Reading:
             masks.append(self._shared(question, ("pending", then), lambda: self._pending(question, then)))
         if question.slower is not None:
             limit = question.slower
-            slow = self._shared(question, ("slower", limit), lambda: self._latency(question) > limit)
-            masks.append(slow)
+            masks.append(self._shared(question, ("slower", limit), lambda: self._slower(question, limit)))
         return masks
 
     def _pending(self, question: Question, then: Instant) -> Mask:
@@ -263,8 +262,8 @@ class Reading:
         final = self._is_final()[self._field(question, "status")]
         return np.asarray(~final | (self.window.columns["date"][self._span(question)] > then))
 
-    def _latency(self, question: Question) -> NDArray[np.float64]:
-        return np.asarray(self.window.columns["latency"][self._span(question)])
+    def _slower(self, question: Question, limit: float) -> Mask:
+        return np.asarray(self.window.columns["latency"][self._span(question)] > max(limit, 0.0) * LATENCY_UNIT)
 
     def _shared(self, question: Question, what: object, make: "Make") -> Mask:
         key = (question.start, question.end, question.unit, what)

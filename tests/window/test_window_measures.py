@@ -22,8 +22,8 @@ messages = st.lists(
             "operator": st.sampled_from(OPERATORS),
             "from": st.sampled_from(["Shop", "Bank", None]),
             "to": st.sampled_from(["+306912345678", "+306912345679", None]),
-            "latency": st.none() | st.sampled_from([0.0, 3.0, 3.217, 90.5, 1e9]) | st.floats(0, 1e6),
-            "price": st.none() | st.sampled_from([0.045, 0.1, 0.2, 12_345_678.9]),
+            "latency": st.sampled_from([None, 0.0, 3.0, 3.217, 90.5, 2e6]),
+            "price": st.none() | st.sampled_from([0.045, 0.1, 0.2, 1_000_000.25]),
         }
     ),
     max_size=40,
