@@ -72,6 +72,12 @@ def evaluate(rule: Slo, moment: Moment) -> Judgement:
     return Judgement(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
 
 
+def speaking(rule: Slo, moment: Moment, group: tuple[tuple[str, str], ...]) -> Burn:
+    """The pair of windows that speaks of a group, or is nearest to it."""
+    factor = evaluate(rule, moment).of(group).threshold
+    return next((pair for pair in rule.burns if pair.factor == factor), rule.burns[0])
+
+
 def asked(rule: Slo, moment: Moment, window: Duration) -> Question:
     """The messages that the objective is about, in a window."""
     return of(considered(rule, moment.as_of, window), rule.of)
