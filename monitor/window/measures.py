@@ -95,14 +95,23 @@ def _sums(reading: Reading, question: Question) -> Measured:
 
 def _distinct(reading: Reading, question: Question, field: str) -> Tally:
     rows, codes = reading.grouped(question)
-    digits, size = reading.digits(field, rows), reading.size(field)
-    unknown = reading.digit(field, UNKNOWN) if field != "to" else None
-    known = digits != (-1 if unknown is None else unknown)
-    if field == "to":
-        known = reading.window.columns["to"][rows] != np.uint64(reading.window.privacy.hash(UNKNOWN))
+    digits, size, known = _recipients(reading, rows) if field == "to" else _values(reading, field, rows)
     groups, place = _placed(reading, question, codes)
     pairs = np.unique(place[known] * size + digits[known])
     return Tally(groups, np.bincount(pairs // size, minlength=len(groups)))
+
+
+def _values(reading: Reading, field: str, rows: Rows) -> tuple[Codes, int, NDArray[np.bool_]]:
+    """The values of a field as numbers, more than the largest of them, and which rows have one."""
+    digits, unknown = reading.digits(field, rows), reading.digit(field, UNKNOWN)
+    return digits, reading.size(field), digits != (-1 if unknown is None else unknown)
+
+
+def _recipients(reading: Reading, rows: Rows) -> tuple[Codes, int, NDArray[np.bool_]]:
+    """The same of recipients, of whom only those in question are numbered: there are too many in all."""
+    hashes = reading.window.columns["to"][rows]
+    different, digits = np.unique(hashes, return_inverse=True)
+    return digits, max(len(different), 1), hashes != np.uint64(reading.window.privacy.hash(UNKNOWN))
 
 
 def _percentiles(reading: Reading, question: Question, percent: float) -> Measured:
