@@ -97,8 +97,10 @@ def _distinct(reading: Reading, question: Question, field: str) -> Tally:
     rows, codes = reading.grouped(question)
     digits, size, known = _recipients(reading, rows) if field == "to" else _values(reading, field, rows)
     groups, place = _placed(reading, question, codes)
-    pairs = np.unique(place[known] * size + digits[known])
-    return Tally(groups, np.bincount(pairs // size, minlength=len(groups)))
+    pairs = np.sort(place[known] * size + digits[known])  # numpy's own `unique` hashes, which takes ten times as long
+    first = np.ones(len(pairs), np.bool_)
+    first[1:] = pairs[1:] != pairs[:-1]
+    return Tally(groups, np.bincount(pairs[first] // size, minlength=len(groups)))
 
 
 def _values(reading: Reading, field: str, rows: Rows) -> tuple[Codes, int, NDArray[np.bool_]]:
