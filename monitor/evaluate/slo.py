@@ -11,8 +11,7 @@ from monitor.evaluate.question import considered, of
 from monitor.evaluate.words import number, percent, plural
 from monitor.finding import Finding
 from monitor.rules import Burn, Slo
-from monitor.window import Question
-from monitor.window.reading import Codes
+from monitor.window import Codes, Question
 
 
 @dataclass(frozen=True, slots=True)
