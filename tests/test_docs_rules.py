@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from fakes.worked_example import fits, judge_at, read_page, sentence_of
 
 from monitor.clock import parse_iso
+from tests.fakes.worked_example import fits, judge_at, read_page, sentence_of
 
 PAGES = sorted((Path(__file__).parent.parent / "docs" / "rules").glob("*.md"))
 

@@ -1,11 +1,11 @@
 """The kinds beside rate, count and spike: what their files say, and what is wrong in them."""
 
 import pytest
-from fakes.marked import TESTDATA, assert_as_marked
 
 from monitor.clock import DAY, HOUR, MINUTE, SECOND
 from monitor.errors import InputError
 from monitor.rules import Absence, Latency, Level, NewValue, Part, Slo, Stuck, load_rules
+from tests.fakes.marked import TESTDATA, assert_as_marked
 
 GOOD = {rule.name: rule for rule in load_rules([TESTDATA / "rules-good-kinds.yaml"], {})}
 
