@@ -1,10 +1,12 @@
 """The pages about kinds of rules: their examples hold, number by number, and so does the sentence that they quote."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from monitor.clock import parse_iso
+from monitor.rules import Absence, Cost, Distinct, Latency, NewValue, Rule, Slo, Stuck
 from tests.fakes.worked_example import fits, judge_at, read_page, sentence_of
 
 PAGES = sorted((Path(__file__).parent.parent / "docs" / "rules").glob("*.md"))
@@ -29,3 +31,12 @@ def test_the_worked_example_of_a_page_comes_out_as_it_says(path: Path, tmp_path:
 
 def test_every_page_is_about_a_kind_with_an_example() -> None:
     assert {path.stem for path in PAGES} >= {"latency", "stuck", "absence", "new_value", "cost", "distinct", "slo"}
+
+
+@pytest.mark.parametrize("kind", [Latency, Stuck, Absence, NewValue, Cost, Distinct, Slo])
+def test_a_page_lists_exactly_the_keys_of_its_kind(kind: type[Rule]) -> None:
+    page = next(path for path in PAGES if path.stem == re.sub(r"(?<!^)([A-Z])", r"_\1", kind.__name__).lower())
+    first_cells = [line.split("|")[1] for line in page.read_text().splitlines() if line.startswith("| ")]
+    without_use = {name for name, field in kind.model_fields.items() if field.annotation is type(None)}
+    listed = {name for cell in first_cells for name in re.findall(r"`([^`]+)`", cell)}
+    assert listed - {"severity"} == set(kind.keys()) - set(Rule.keys()) - without_use
