@@ -5,9 +5,9 @@ a span are counted by profile; what remains is arithmetic on some thousand profi
 the rows themselves. A reading must not outlive the next change of the window.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,8 @@ class Reading:
 
     def __init__(self, window: Window) -> None:
         self.window = window
+        self.shared: dict[Hashable, Any] = {}
+        """What rules have worked out from it, for others that need the same."""
         self._facets = window.facets
         self._rows: dict[_Span, Rows] = {}
         self._present: dict[_Span, tuple[Codes, Codes]] = {}
@@ -183,8 +185,8 @@ class Reading:
         known = self._present.get(span)
         if known is None:
             columns = self.window.columns
-            if span.within is None and not span.recipients:
-                counts = columns.profiles_between(span.start, span.end, span.kind)
+            if span.within is None and not span.recipients and span.kind == AS_MESSAGE:
+                counts = columns.timeline.count(span.start, span.end, columns.profiles.length)
             else:
                 counts = np.bincount(columns["profile"][self._rows_of(span)], minlength=1)
             present = np.flatnonzero(counts)
@@ -194,7 +196,7 @@ class Reading:
     def _rows_of(self, span: _Span) -> Rows:
         known = self._rows.get(span)
         if known is None:
-            rows = self.window.columns.between(span.start, span.end, span.kind)
+            rows = self.window.columns.timeline.rows(span.start, span.end, span.kind)
             if span.within is not None:
                 rows = rows[self._delay(rows) <= span.within]
             for condition in span.recipients:
