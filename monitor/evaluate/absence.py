@@ -24,8 +24,7 @@ def evaluate(rule: Absence, moment: Moment) -> Judgement:
     """
     now, before = questions(rule, moment)
     present, past = moment.reading.tally(now), moment.reading.tally(before)
-    codes = np.union1d(np.union1d(present.codes, past.codes), moment.known_codes(rule.by))
-    codes = codes if rule.by else np.zeros(1, np.int64)
+    codes = moment.codes(rule.by, present, past) if rule.by else np.zeros(1, np.int64)
     messages, active = present.at(codes), past.at(codes)
     blank = now.start < moment.covered_since
     breached = np.where(messages > 0, 0, np.where(active >= rule.min_baseline, 1, NOT_ENOUGH))

@@ -6,7 +6,7 @@ import numpy as np
 
 from monitor.clock import HOUR, iso
 from monitor.evaluate.judgement import NOT_ENOUGH, Floats, Judgement, Moment
-from monitor.evaluate.levels import crossed, fixed, number_of
+from monitor.evaluate.levels import crossed, number_of, numbers_of
 from monitor.evaluate.question import considered
 from monitor.finding import Finding
 from monitor.rules import Thresholded
@@ -21,8 +21,7 @@ def codes_of(rule: Thresholded, moment: Moment) -> Codes:
     if not rule.by:
         return np.zeros(1, np.int64)
     span = max(SEEN_IN, rule.window) if rule.comparison == "below" else rule.window
-    seen = moment.reading.tally(considered(rule, moment.as_of, span)).codes
-    return np.union1d(seen, moment.known_codes(rule.by))
+    return moment.codes(rule.by, moment.reading.tally(considered(rule, moment.as_of, span)))
 
 
 def judged(
@@ -40,7 +39,7 @@ def judged(
     What is too little may only be unknown: ``below`` has not enough data until the window is known to be complete.
     """
     below = rule.comparison == "below"
-    breached, threshold = crossed(value, fixed(rule, len(codes)), below)
+    breached, threshold = crossed(value, numbers_of(rule), below)
     warming = below and moment.as_of - rule.window < moment.covered_since
     if warming:
         breached[:] = NOT_ENOUGH

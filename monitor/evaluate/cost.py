@@ -20,4 +20,4 @@ def evaluate(rule: Cost, moment: Moment) -> Judgement:
     def measured(amount: float) -> str:
         return f"{money(amount)} spent"
 
-    return judged(rule, moment, codes, value, messages, spent.counts_at(codes), number, measured)
+    return judged(rule, moment, codes, value, messages, spent.tally.at(codes), number, measured)

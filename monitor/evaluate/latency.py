@@ -2,10 +2,8 @@
 
 from dataclasses import replace
 
-import numpy as np
-
 from monitor.evaluate.judgement import NOT_ENOUGH, Judgement, Moment
-from monitor.evaluate.levels import crossed, fixed, number_of
+from monitor.evaluate.levels import crossed, number_of, numbers_of
 from monitor.evaluate.question import considered
 from monitor.evaluate.words import duration, number, plural
 from monitor.finding import Finding
@@ -20,11 +18,11 @@ def evaluate(rule: Latency, moment: Moment) -> Judgement:
     """
     question = considered(rule, moment.as_of, rule.window)
     found = percentiles(moment.reading, question, rule.percentile)
-    codes = np.union1d(found.codes, moment.known_codes(rule.by))
-    value, messages = found.at(codes), found.counts_at(codes)
+    codes = moment.codes(rule.by, found.tally)
+    value, messages = found.at(codes), found.tally.at(codes)
     slower = moment.reading.tally(replace(question, slower=number_of(rule))).at(codes)
     below = rule.comparison == "below"
-    breached, threshold = crossed(value, fixed(rule, len(codes)), below)
+    breached, threshold = crossed(value, numbers_of(rule), below)
     breached[messages < rule.min_messages] = NOT_ENOUGH
 
     def why(at: int) -> str:

@@ -21,7 +21,7 @@ def evaluate(rule: NewValue, moment: Moment) -> Judgement:
     """How many messages of each group and value were first seen in the window; the baseline is how many there were before."""
     now, before = questions(rule, moment)
     present, past = moment.reading.tally(now), moment.reading.tally(before)
-    codes = np.union1d(present.codes, moment.known_codes(rule.grouping))
+    codes = moment.codes(rule.grouping, present)
     messages, earlier = present.at(codes), past.at(codes)
     breached = ((earlier == 0) & (messages >= rule.min_messages)).astype(np.int64)
     warming = moment.as_of - min(rule.reach, ENOUGH_HISTORY) < moment.covered_since

@@ -45,8 +45,7 @@ def evaluate(rule: Slo, moment: Moment) -> Judgement:
     nearest to it is shown. A pair is judged once its longer window is known to be complete and has enough messages.
     """
     question = asked(rule, moment, rule.burns[-1].long)
-    codes = np.union1d(moment.reading.tally(question).codes, moment.known_codes(rule.by))
-    codes = codes if rule.by else np.zeros(1, np.int64)
+    codes = moment.codes(rule.by, moment.reading.tally(question)) if rule.by else np.zeros(1, np.int64)
     pairs = [_pair(rule, moment, codes, pair) for pair in rule.burns]
     speaking = _speaking(pairs)
 

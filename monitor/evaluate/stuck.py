@@ -6,7 +6,7 @@ import numpy as np
 
 from monitor.clock import format_duration
 from monitor.evaluate.judgement import NOT_ENOUGH, Floats, Judgement, Moment
-from monitor.evaluate.levels import crossed, fixed, number_of
+from monitor.evaluate.levels import crossed, number_of, numbers_of
 from monitor.evaluate.question import considered
 from monitor.evaluate.words import number, percent, plural
 from monitor.finding import Finding
@@ -19,10 +19,10 @@ def evaluate(rule: Stuck, moment: Moment) -> Judgement:
     reading = moment.reading
     sent, waiting = questions(rule, moment)
     total = reading.tally(sent)
-    codes = np.union1d(total.codes, moment.known_codes(rule.by))
+    codes = moment.codes(rule.by, total)
     messages, stuck = total.at(codes), reading.tally(waiting).at(codes)
     value = _share(stuck, messages) if rule.is_share else stuck.astype(np.float64)
-    breached, threshold = crossed(value, fixed(rule, len(codes)), below=False)
+    breached, threshold = crossed(value, numbers_of(rule), below=False)
     if rule.is_share:
         breached[messages < rule.min_messages] = NOT_ENOUGH
 

@@ -3,7 +3,7 @@
 Each answer is worked out once for a reading. All are exact: money is summed in billionths, percentiles are values that occur.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -36,9 +36,10 @@ class Measured:
         places = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
         return np.where(self.codes[places] == codes, self.values[places], np.nan)
 
-    def counts_at(self, codes: Codes) -> Codes:
-        """The number of messages of each of ``codes``."""
-        return Tally(self.codes, self.counts).at(codes)
+    @property
+    def tally(self) -> Tally:
+        """How many messages the numbers rest on."""
+        return Tally(self.codes, self.counts)
 
 
 def sums(reading: Reading, question: Question) -> Measured:
@@ -59,11 +60,11 @@ def percentiles(reading: Reading, question: Question, percent: float) -> Measure
     return _once(reading, ("percentile", percent, question), lambda: _percentiles(reading, question, percent))
 
 
-def _once(reading: Reading, key: object, make: Callable[[], A]) -> A:
-    known = reading.measured.get(key)
-    if known is None:
-        known = reading.measured[key] = make()
-    return known  # type: ignore[return-value]  # what stands under a key was made for that key
+def _once(reading: Reading, key: Hashable, make: Callable[[], A]) -> A:
+    if key not in reading.shared:
+        reading.shared[key] = make()
+    found: A = reading.shared[key]
+    return found
 
 
 def _placed(reading: Reading, question: Question, codes: Codes) -> tuple[Codes, Rows]:

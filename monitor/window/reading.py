@@ -5,9 +5,9 @@ a span are counted by profile; what remains is arithmetic on some thousand profi
 the rows themselves. A reading must not outlive the next change of the window.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,13 +95,13 @@ class Reading:
 
     def __init__(self, window: Window) -> None:
         self.window = window
+        self.shared: dict[Hashable, Any] = {}
+        """What rules have worked out from it, for others that need the same."""
         self._facets = window.facets
         self._rows: dict[_Span, Rows] = {}
         self._present: dict[_Span, tuple[Codes, Codes]] = {}
         self._tallies: dict[Question, Tally] = {}
         self._recipients: NDArray[np.uint64] | None = None
-        self.measured: dict[object, object] = {}
-        """What `monitor.window.measures` has worked out, by what was asked."""
 
     # Counting
 
@@ -205,8 +205,8 @@ class Reading:
         known = self._present.get(span)
         if known is None:
             columns = self.window.columns
-            if span.is_plain:
-                counts = columns.profiles_between(span.start, span.end, span.kind)
+            if span.is_plain and span.kind == AS_MESSAGE:
+                counts = columns.timeline.count(span.start, span.end, columns.profiles.length)
             else:
                 counts = np.bincount(columns["profile"][self._rows_of(span)], minlength=1)
             present = np.flatnonzero(counts)
@@ -216,7 +216,8 @@ class Reading:
     def _rows_of(self, span: _Span) -> Rows:
         known = self._rows.get(span)
         if known is None:
-            rows = self._seen(span) if span.seen else self.window.columns.between(span.start, span.end, span.kind)
+            timeline = self.window.columns.timeline
+            rows = self._seen(span) if span.seen else timeline.rows(span.start, span.end, span.kind)
             rows = rows[self._on_its_way(span, rows)]
             if span.within is not None:
                 rows = rows[self._delay(rows) <= span.within]
@@ -228,7 +229,7 @@ class Reading:
     def _seen(self, span: _Span) -> Rows:
         """The rows first seen in a span: among those reported since, because nothing is reported before it is first seen."""
         columns = self.window.columns
-        rows = columns.between(span.start, _ALWAYS, span.kind)
+        rows = columns.timeline.rows(span.start, _ALWAYS, span.kind)
         first_seen = columns["first_seen"][rows]
         return rows[(first_seen > span.start) & (first_seen <= span.end)]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from monitor.alert import Transition
 from monitor.clock import HOUR, Duration, Instant
-from monitor.daemon import restored_window
 from monitor.loading import load
+from monitor.restore import restored_window
 from monitor.store.protocol import Parcel, Store
 from monitor.store.sqlite import open_sqlite
 from monitor.window import Question, Reading, Window
