@@ -145,10 +145,11 @@ class Timeline:
 
     def _settled_between(self, first: int, last: int, start: Instant, end: Instant) -> NDArray[np.int32]:
         """The rows of some segments that did not change since, and whose date lies in (start, end]."""
-        rows = self._order[self._starts[first] : self._starts[max(last, first)]]
+        rows: NDArray[np.int32] = self._order[self._starts[first] : self._starts[max(last, first)]]
         rows = rows[self._state["state"][rows] == _SETTLED]
         dates = self._table["date"][rows]
-        return rows[(dates > start) & (dates <= end)]
+        fits: NDArray[np.bool_] = (dates > start) & (dates <= end)
+        return rows[fits]
 
     def _of_kind(self, rows: NDArray[np.int32], kind: int) -> NDArray[np.int32]:
         fits: NDArray[np.bool_] = (self._table["kind"][rows] & kind) > 0
