@@ -17,6 +17,7 @@ from monitor.builtin import BuiltIn
 from monitor.clock import Instant
 from monitor.evaluate import Judgement, Moment, evaluate
 from monitor.finding import Finding
+from monitor.ring import Observer, Ring
 from monitor.rules import Rule
 from monitor.store.protocol import Cursor
 from monitor.window import Reading, Window
@@ -61,6 +62,9 @@ class Judge:
         """By the rule's name and the group; resolved ones stay until everyone has been told."""
         self.held_back: dict[str, int] = {}
         self.errors: dict[str, str] = {}
+        self.ring = Ring()
+        """The latest evaluations, as they are proposed: a commit that fails makes none of them untrue."""
+        self.observe: Observer = self.ring.take
         self._judged: dict[str, tuple[Instant, int]] = {}
 
     def as_of(self, rule: Rule, cursors: Mapping[str, Cursor] | None = None) -> tuple[Instant, Instant] | None:
@@ -150,6 +154,7 @@ class Judge:
         try:
             judgement = evaluate(rule, moment)
             self._advance(rule, judgement, as_of, outcome)
+            self.observe(rule, as_of, judgement, self.alerts.get(rule.name, ()))
         except Exception as error:  # one rule that fails must not stop the others; RuleError shows it
             log.exception("rule %s cannot be judged", rule.name)
             outcome.errors[rule.name] = f"{type(error).__name__}: {error}"

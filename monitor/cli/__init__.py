@@ -23,6 +23,7 @@ from monitor.cli.run import run
 from monitor.cli.sandbox import sandbox
 from monitor.cli.schema import schema
 from monitor.cli.send_test import send_test
+from monitor.cli.test import test
 
 
 @click.group(cls=CommandLine, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -37,7 +38,7 @@ def cli() -> None:
     """
 
 
-for command in (run, check, search, track, explain, alerts, send_test, sandbox, schema, healthcheck):
+for command in (run, check, test, search, track, explain, alerts, send_test, sandbox, schema, healthcheck):
     cli.add_command(command)
 
 

@@ -5,6 +5,7 @@ length, so that grep and awk can read them.
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -47,3 +48,9 @@ def _print_rich(columns: Row, rows: Sequence[Row], style: Callable[[Row], str]) 
     for row in rows:
         table.add_row(*(Text(cell) for cell in row), style=style(row) or None)
     Console(highlight=False).print(table)
+
+
+def coloured(text: str, colour: str) -> str:
+    """``text`` in a colour where standard output is a terminal that is to have colours."""
+    wanted = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return click.style(text, fg=colour) if wanted else text
