@@ -14,6 +14,7 @@ RUN python -m venv /opt/routee-monitor \
  && /build/bin/pip install --quiet --require-hashes -r build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY monitor/ monitor/
+COPY rules/ rules/
 RUN /build/bin/python -m hatchling build -t wheel -d /dist \
  && /opt/routee-monitor/bin/pip install --quiet --no-deps --no-index /dist/*.whl \
  && /opt/routee-monitor/bin/python -m compileall -q /opt/routee-monitor/lib \

@@ -13,16 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.clock import MILLISECOND, Duration, Instant
-from monitor.message import CODED_FIELDS, FINAL, QUEUED, SENT, UNKNOWN
+from monitor.message import FINAL, QUEUED, SENT, UNKNOWN
 from monitor.window import Window
-from monitor.window.columns import AS_PART, NOT_GIVEN, Values
+from monitor.window.columns import AS_PART, NOT_GIVEN
 from monitor.window.index import Rows
+from monitor.window.profiles import PROFILED
+from monitor.window.table import Values
 
 AT_ONCE: Final = 50_000
 """So many reports at most are handed over in one go."""
 
-_CODED: Final = (*CODED_FIELDS, "recipient", "searches")
-_COPIED: Final = ("high", "low", "price", "to")
+_COPIED: Final = ("high", "low", "key", "parts", "latency", "price", "to", "recipient")
 
 Instants = NDArray[np.int64]
 
@@ -35,7 +36,7 @@ class Past:
     """
 
     def __init__(self, known: Window, slack: Duration = 0) -> None:
-        self.window = _empty_twin(known)
+        self.window = known.twin()
         self._known = known
         columns = known.columns
         rows = np.flatnonzero(columns["kind"][: columns.length] & AS_PART)
@@ -80,8 +81,7 @@ class Past:
     def _as_reported(self, places: Rows) -> Values:
         columns, rows = self._known.columns, self._rows[places]
         values: Values = {name: columns[name][rows] for name in _COPIED}
-        values |= {name: columns[name][rows].astype(np.int64) for name in (*_CODED, "latency")}
-        values["key"], values["parts"] = columns["key"][rows].astype(np.int32), columns["parts"][rows].astype(np.int32)
+        values |= {name: columns.of(name, rows).astype(np.int64) for name in PROFILED}
         values["date"], values["first_seen"] = self._dates[places], self._sent[places]
         return values
 
@@ -101,12 +101,6 @@ class Past:
 
     def _code(self, name: str, text: str) -> int:
         return int(self._known.dictionaries[name].encode([text])[0])
-
-
-def _empty_twin(known: Window) -> Window:
-    window = Window(known.account, known.privacy)
-    window.dictionaries, window.searches, window.ids = known.dictionaries, known.searches, known.ids
-    return window
 
 
 def _sent(known: Window, rows: Rows, slack: Duration) -> Instants:

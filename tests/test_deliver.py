@@ -186,7 +186,7 @@ async def test_a_retry_after_of_nothing_does_not_hammer(
     assert len(slack.sendings) < 200
 
 
-async def test_one_notification_that_never_gets_through_holds_up_only_its_own_episode(
+async def test_one_notification_that_never_gets_through_holds_up_only_its_own_group(
     store: SqliteStore, autojump_clock: trio.testing.MockClock
 ) -> None:
     slack = ScriptedNotifier(answer=lambda one: DOWN if one.key == "bad1" else Sent())
@@ -202,6 +202,17 @@ async def test_one_notification_that_never_gets_through_holds_up_only_its_own_ep
         assert sent_at.keys() == put_at.keys()
         assert all(sent_at[key] - put_at[key] <= 1.001 for key in put_at)
         assert [one.notification.key for one in store.waiting("ops", "slack/0", 9)] == ["bad1", "bad2"]
+
+
+async def test_an_incidents_late_end_is_never_told_after_the_next_ones_beginning(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    told = [notification(key, key[:2], group="g") for key in ("e1-1", "e1-2", "e2-1", "e2-2")]
+    slack = ScriptedNotifier([Sent(), DOWN, DOWN])
+    async with delivering(store, {SLACK: slack}) as running:
+        running.put(*told)
+        await trio.sleep(60)
+        assert slack.keys == ["e1-1", "e1-2", "e1-2", "e1-2", "e2-1", "e2-2"]
 
 
 async def test_an_episode_stays_in_order_whatever_fails(

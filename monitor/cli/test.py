@@ -78,9 +78,9 @@ def _run(suite: "Suite", number: int) -> "Verdict":
 
 
 def _show(verdict: "Verdict") -> None:
-    from monitor.cli.table import coloured
+    from monitor.cli.table import shaded
 
-    word = coloured("ok  ", "green") if verdict.ok else coloured("FAIL", "red")
+    word = shaded("ok  ", "green") if verdict.ok else shaded("FAIL", "red")
     click.echo(f"{word}  {verdict.file}: {verdict.name} ({verdict.seconds:.1f}s)")
     for line in verdict.message.splitlines():
         click.echo(f"      {line}")

@@ -1,7 +1,7 @@
 """The outbox loop: what is committed is sent, in order, until each channel has taken it.
 
 Every channel of every receiver has a task of its own, so that none holds up another. Within a channel the notifications of
-one episode go strictly one after the other; episodes do not wait for each other. A notification is given up only where its
+one group go strictly one after the other; groups do not wait for each other. A notification is given up only where its
 channel says that it never will take it (a dead letter), never because time has passed; one that merely repeats is skipped
 where a newer one of its episode waits. `monitor.deliver.pace` says when a failed one is tried again.
 

@@ -23,7 +23,7 @@ SEND_LIMIT: Final = 60.0
 """Seconds after which a send counts as failed, should the notifier's own limit not hold."""
 
 _BATCH: Final = 16
-"""So many episodes are looked up at once: few, so that what is new does not wait behind a long list."""
+"""So many groups are looked up at once: few, so that what is new does not wait behind a long list."""
 
 _SHORTEST_WAIT: Final = SECOND // 10
 """Between two tries of a store that is in trouble."""

@@ -6,7 +6,7 @@ Group = tuple[tuple[str, str], ...]
 
 
 class Names:
-    """Groups by their codes. Codes mean the same only as long as the dictionaries behind them do not grow."""
+    """Groups by their codes. Codes mean the same only as long as the window does not number its profiles anew."""
 
     def __init__(self) -> None:
         self._means: object = None
@@ -15,7 +15,7 @@ class Names:
     def begin(self, judgement: Judgement) -> bool:
         """Get ready for the codes of this judgement; False: codes of earlier ones mean something else now."""
         means = _meaning(judgement)
-        if means is not None and means == self._means:
+        if means is not None and means is self._means:
             return True
         self._means = means
         self._groups.clear()
@@ -31,9 +31,5 @@ class Names:
 
 
 def _meaning(judgement: Judgement) -> object:
-    """What is equal as long as codes mean the same; None where they never do (recipients are numbered anew by each reading)."""
-    if "to" in judgement.by:
-        return None
-    window = judgement.reading.window
-    sizes = tuple(len(window.dictionaries[name]) for name in judgement.by if name != "account")
-    return judgement.by, sizes
+    """What stays the same thing as long as codes mean the same; None where they never do (recipients are numbered anew by each reading)."""
+    return None if "to" in judgement.by else judgement.reading.window.facets

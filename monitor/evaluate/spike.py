@@ -54,7 +54,7 @@ def evaluate(rule: Spike, moment: Moment) -> Judgement:
     below = rule.comparison == "below"
     limits = [_limit(level.limit, usual, below) for level in rule.levels_]
     breached, threshold = crossed(value, limits, below)
-    few = _too_few(rule, messages, matching)
+    few = _too_few(rule, messages, matching, breached > 0)
     thin = ~(usual.rests_on >= rule.min_baseline)
     breached[few | thin | np.isnan(value)] = NOT_ENOUGH
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -170,13 +170,13 @@ def _limit(change: float | Change, usual: _Baseline, below: bool) -> Floats:
             return usual.expected + usual.noise * (-change.amount if below else change.amount)
 
 
-def _too_few(rule: Spike, messages: Codes, matching: Codes) -> NDArray[np.bool_]:
-    """A number that falls below its baseline needs no messages now; everything else does."""
+def _too_few(rule: Spike, messages: Codes, matching: Codes, crossed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A share needs messages to be one. A number needs them to be a spike; that there is none, or that it is over, a few say as well."""
     if rule.measure == "rate":
         return messages < max(rule.min_messages, 1)
     if rule.comparison == "below":
         return np.zeros(len(messages), np.bool_)
-    return (matching > 0) & (matching < rule.min_messages)
+    return crossed & (matching < rule.min_messages)
 
 
 def _said(rule: Spike, measure: float) -> str:

@@ -22,7 +22,11 @@ _PLACES: Final[tuple[tuple[str, str], ...]] = (
     ("account", "on account {}"),
 )
 _CAUSES: Final = {"from": "sender ", "detailedStatus": "", "status": "", "campaignTrackingId": "campaign "}
-_BECAUSE: Final = {"no_data": "too few messages{} to judge any more", "removed": "its rule or its group is gone"}
+_BECAUSE: Final = {
+    "no_data": "too few messages{} to judge any more",
+    "removed": "its rule or its group is gone",
+    "moved": "it goes on under another severity",
+}
 
 
 def sentence(view: AlertView) -> str:

@@ -150,7 +150,7 @@ class Store(Protocol):
         """The oldest parcels of a channel that are still to be sent, whether due or not, in the order they were written."""
 
     def heads(self, receiver: str, channel: str, limit: int) -> list[Parcel]:
-        """The oldest waiting parcel of each episode of a channel, whether due or not: by ``next_at``, then as they were written."""
+        """The oldest waiting parcel of each group of a channel, whether due or not: by ``next_at``, then as they were written."""
 
     def successor(self, parcel: int) -> str | None:
         """The key of the next notification of the same episode that waits for the same channel, if there is one."""

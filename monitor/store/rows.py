@@ -53,9 +53,12 @@ def group_rows(groups: Iterable[Group]) -> list[Row]:
 
 
 def parcel_rows(outbox: Iterable[Pending]) -> list[Row]:
-    """(receiver, channel, key, episode, created_at, notification)."""
+    """(receiver, channel, key, group_key, episode, created_at, notification)."""
     told = [(pending.channel, pending.notification) for pending in outbox]
-    return [(one.receiver, channel, one.key, one.episode, one.created_at, encode(one)) for channel, one in told]
+    return [
+        (one.receiver, channel, one.key, one.group_key, one.episode, one.created_at, encode(one))
+        for channel, one in told
+    ]
 
 
 def aside_rows(asides: Iterable[Aside]) -> list[Row]:

@@ -32,7 +32,7 @@ ASIDE: Final = "INSERT INTO aside (account, search, at, why, record) VALUES (?, 
 DROP_OLD_ASIDES: Final = "DELETE FROM aside WHERE id <= (SELECT max(id) FROM aside) - ?"
 
 ENQUEUE: Final = """
-    INSERT INTO parcel (receiver, channel, key, episode, created_at, notification) VALUES (?, ?, ?, ?, ?, ?)
+    INSERT INTO parcel (receiver, channel, key, group_key, episode, created_at, notification) VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (receiver, channel, key) DO NOTHING"""
 PARCELS: Final = """
     SELECT id, channel, notification, state, attempts, next_at, error, receipt, done_at FROM parcel
@@ -46,7 +46,7 @@ WAITING: Final = """
 HEADS: Final = """
     SELECT id, channel, notification, state, attempts, next_at, error, receipt, done_at FROM parcel
     WHERE id IN (
-        SELECT min(id) FROM parcel WHERE receiver = ? AND channel = ? AND state = 'waiting' GROUP BY episode)
+        SELECT min(id) FROM parcel WHERE receiver = ? AND channel = ? AND state = 'waiting' GROUP BY group_key)
     ORDER BY next_at, id LIMIT ?"""
 SUCCESSOR: Final = """
     SELECT newer.key FROM parcel JOIN parcel AS newer USING (receiver, channel, episode)

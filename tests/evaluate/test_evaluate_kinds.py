@@ -182,6 +182,12 @@ def test_min_baseline_and_min_messages_guard_a_spike() -> None:
     assert only(judged(rows, **rule, min_baseline=3)).breached is None
 
 
+def test_a_spike_is_over_when_few_are_left_of_it() -> None:
+    rule: dict[str, Any] = {"kind": "spike", "window": "1h", "above": "3x", "baseline": {"window": "1h", "ago": "1h"}}
+    rows = sent(10, NOW - 90 * MINUTE) + sent(8)
+    assert only(judged(rows, **rule, min_messages=30)).breached == 0
+
+
 def test_a_spike_downwards_sees_a_group_that_vanished() -> None:
     rows = sent(50, NOW - 90 * MINUTE)
     rule: dict[str, Any] = {"kind": "spike", "window": "1h", "below": "-25%", "baseline": {"window": "1h", "ago": "1h"}}

@@ -29,8 +29,9 @@ def transition(fingerprint: str = "f1", at: int = NOW) -> Transition:
 
 
 def notification(
-    key: str, episode: str = "e1", reason: Reason = "first", receiver: str = "ops", at: int = NOW
+    key: str, episode: str = "e1", reason: Reason = "first", receiver: str = "ops", at: int = NOW, group: str = ""
 ) -> Notification:
+    """``group``: the group's key; left out, each episode is of a group of its own."""
     view = AlertView(
         fingerprint="f1",
         name="OperatorFailureRate",
@@ -50,7 +51,9 @@ def notification(
         samples=(Sample("m1", "+30691•••••78", "Failed", "Failed", "Cosmote", NOW),),
         history=(0.1, None, 0.2),
     )
-    return Notification(key, episode, reason, "firing", receiver, "g", {}, {}, {}, (view,), at)
+    return Notification(
+        key, episode, reason, "firing", receiver, group or f"group of {episode}", {}, {}, {}, (view,), at
+    )
 
 
 def enqueue(store: Store, *notifications: Notification, channel: str = "slack/0") -> list[Parcel]:

@@ -147,7 +147,7 @@ def test_parcels_wait_in_the_order_in_which_they_were_written(store: Store) -> N
     assert keys(store.parcels(limit=2)) == ["k3", "k2"]
 
 
-def test_the_head_of_each_episode_is_offered_due_ones_first(store: Store) -> None:
+def test_the_head_of_each_group_is_offered_due_ones_first(store: Store) -> None:
     one, *_ = enqueue(
         store,
         notification("a1", "a"),
@@ -163,6 +163,14 @@ def test_the_head_of_each_episode_is_offered_due_ones_first(store: Store) -> Non
     store.sent(one.id, {}, NOW)
     assert keys(store.heads("ops", "slack/0", 10)) == ["a2", "b1", "c1"]
     assert store.heads("ops", "webhook/0", 10) == []
+
+
+def test_a_groups_next_episode_waits_for_the_end_of_the_one_before(store: Store) -> None:
+    end, *_ = enqueue(store, notification("a2", "a", group="g"), notification("b1", "b", group="g"), notification("c1"))
+    store.postponed(end.id, "503", NOW + SECOND)
+    assert keys(store.heads("ops", "slack/0", 10)) == ["c1", "a2"]
+    store.sent(end.id, {}, NOW)
+    assert keys(store.heads("ops", "slack/0", 10)) == ["b1", "c1"]
 
 
 def test_the_successor_is_the_next_of_the_same_episode_and_channel(store: Store) -> None:

@@ -60,6 +60,7 @@ CREATE TABLE parcel (
     receiver     TEXT NOT NULL,
     channel      TEXT NOT NULL,
     key          TEXT NOT NULL,
+    group_key    TEXT NOT NULL,
     episode      TEXT NOT NULL,
     state        TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'dead')),
     attempts     INTEGER NOT NULL DEFAULT 0,
@@ -71,6 +72,7 @@ CREATE TABLE parcel (
     notification BLOB NOT NULL,
     UNIQUE (receiver, channel, key)
 );
+CREATE INDEX parcel_group ON parcel (receiver, channel, state, group_key);
 CREATE INDEX parcel_episode ON parcel (receiver, channel, state, episode);
 CREATE INDEX parcel_state ON parcel (state);
 

@@ -1,0 +1,57 @@
+"""What goes wrong in the demo, and when. Times are those of the demo's clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from monitor.clock import MINUTE, Duration
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """An incident of the local Routee: ``wait`` after the act before it began, for ``lasts``, announced and ended in words."""
+
+    wait: Duration
+    kind: str
+    lasts: Duration
+    begins: str
+    ends: str
+    what: Mapping[str, Any] = field(default_factory=dict)
+
+
+OUTAGE: Final = Act(
+    5 * MINUTE,
+    "operator_outage",
+    9 * MINUTE,
+    "Cosmote, in Greece, starts failing: 9 of 10 messages to it are lost.",
+    "Cosmote works again. Watch the share fall; the alert ends once it has been good for 10 minutes.",
+    {"operator": "Cosmote"},
+)
+FILTER: Final = Act(
+    17 * MINUTE,
+    "carrier_filter",
+    8 * MINUTE,
+    "Carriers everywhere filter what Shop sends. Too little to show in any operator's share …",
+    "The filter is gone.",
+    {"sender": "Shop"},
+)
+CAMPAIGN: Final = Act(
+    45 * MINUTE,
+    "failing_campaign",
+    15 * MINUTE,
+    "A campaign goes out to a list that somebody bought.",
+    "The campaign is over.",
+)
+BARRED: Final = Act(
+    75 * MINUTE,
+    "detailed_status",
+    8 * MINUTE,
+    "TIM, in Italy, bars calls and messages of many subscribers.",
+    "TIM lifts the bar.",
+    {"operator": "TIM", "detail": "Call Barred"},
+)
+
+STORY: Final = (OUTAGE, FILTER)
+"""What is shown once."""
+FURTHER: Final = (CAMPAIGN, BARRED, OUTAGE, FILTER)
+"""What goes on after that, over and over, where the demo is to run forever."""

@@ -1,0 +1,99 @@
+"""How the traffic does, at a glance: what the daemon knows, in one line."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from rich.text import Text
+
+from monitor.clock import MINUTE, Instant
+from monitor.message import DELIVERED
+from monitor.pipeline import Desk
+from monitor.render.filters import BARS, datetime, number, percent
+from monitor.rules.match import Condition
+from monitor.window import Question, Reading
+
+_FULL_BAR: Final = 0.25
+"""The share of failures at which a bar is as high as it gets."""
+_GOOD, _FAIR = 0.95, 0.88
+_WIDE: Final = 100
+_DELIVERED: Final = (Condition("status", "is", (DELIVERED,)),)
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """One moment: when, messages heard of in the last minute, the share of them that was delivered, alerts that fire."""
+
+    as_of: Instant
+    messages: int
+    delivered: float | None
+    firing: int
+
+
+def look(desk: Desk) -> Glance | None:
+    """The moment of the last complete poll; None before the first."""
+    judge = desk.judge
+    cursor = next(iter(judge.cursors.values()), None)
+    if cursor is None:
+        return None
+    reading, question = Reading(judge.window), Question(cursor.as_of - MINUTE, cursor.as_of)
+    final = Question(cursor.as_of - MINUTE, cursor.as_of, final=True)
+    ended = _count(reading, final)
+    good = _count(reading, final.narrowed(_DELIVERED))
+    firing = sum(alert.state == "firing" for alerts in judge.alerts.values() for alert in alerts.values())
+    return Glance(cursor.as_of, _count(reading, question), good / ended if ended else None, firing)
+
+
+def _count(reading: Reading, question: Question) -> int:
+    return int(reading.tally(question).counts.sum())
+
+
+class Course:
+    """The glances so far: what the bars are made of."""
+
+    def __init__(self) -> None:
+        self._failing: deque[float] = deque(maxlen=60)
+
+    def add(self, glance: Glance) -> None:
+        """One more."""
+        self._failing.append(0.0 if glance.delivered is None else 1 - glance.delivered)
+
+    def line(self, glance: Glance, width: int) -> Text:
+        """The last glance in at most ``width`` columns: bars only where there is room for them."""
+        text = Text(no_wrap=True, end="")
+        text.append(datetime(glance.as_of, " %H:%M:%S" if width >= _WIDE else " %H:%M"), "bold")
+        text.append(
+            f"   {number(glance.messages)} messages/min" if width >= _WIDE else f"  {number(glance.messages)}/min"
+        )
+        text.append("   ")
+        text.append(f"{percent(glance.delivered, 1)} delivered", _colour(glance.delivered))
+        told = _told(glance.firing)
+        room = width - text.cell_len - len(told) - len("   failing ") - 5
+        if room >= 8:
+            text.append("   failing ", "dim")
+            text.append(_bars(list(self._failing)[-room:]), "cyan")
+        text.append(f"   {told}", "bold red" if glance.firing else "dim")
+        text.truncate(max(width - 1, 1))
+        return text
+
+    def plain(self, glance: Glance) -> str:
+        """The last glance for a log or a pipe."""
+        return (
+            f"{datetime(glance.as_of, '%H:%M:%S')}  {number(glance.messages)} messages/min  "
+            f"{percent(glance.delivered, 1)} delivered  {_told(glance.firing)}"
+        )
+
+
+def _told(firing: int) -> str:
+    return "no alert" if not firing else "1 alert firing" if firing == 1 else f"{firing} alerts firing"
+
+
+def _colour(delivered: float | None) -> str:
+    if delivered is None:
+        return "dim"
+    return "green" if delivered >= _GOOD else "yellow" if delivered >= _FAIR else "bold red"
+
+
+def _bars(shares: list[float]) -> str:
+    highest = len(BARS) - 1
+    return "".join(BARS[min(round(share / _FULL_BAR * highest), highest)] for share in shares)

@@ -1,0 +1,143 @@
+"""The demo's stage: the local Routee and the daemon in one loop, on one clock that runs faster than the world's."""
+
+import functools
+import logging
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain, cycle
+from pathlib import Path
+from typing import Final, TextIO
+
+import trio
+
+from monitor import log
+from monitor.clock import HOUR, MINUTE, SECOND, Clock, TrioClock, parse_iso
+from monitor.daemon import Running, run
+from monitor.demo.acts import FURTHER, STORY, Act
+from monitor.demo.glance import Course, look
+from monitor.demo.screen import Screen
+from monitor.demo.words import Words
+from monitor.loading import load
+from monitor.routee.sandbox import Sandbox, Traffic, serve
+
+DEFAULT_SPEED: Final = 60.0
+DEFAULT_SEED: Final = 7
+
+_HERE: Final = Path(__file__).parent
+_START: Final = parse_iso("2026-11-21T10:00:00Z")
+"""A fixed hour, so that a seed always gives the same story."""
+_RATE: Final = 300.0
+_HISTORY: Final = 4 * HOUR
+_TAKES: Final = 55
+"""Minutes of the demo's clock until all is told, about."""
+_LONGEST: Final = 120 * MINUTE
+"""So long at most is waited for the end of the alerts: rules can be edited until they never end."""
+
+
+async def demo(*, speed: float, seed: int, forever: bool, stream: TextIO, stop: trio.Event) -> None:
+    """Show it on ``stream`` until the story is over, or (``forever``) until ``stop`` is set.
+
+    ``speed``: how many times faster than the world its clock runs. ``seed``: of the traffic. Raises ListenError and StoreError
+    where the daemon cannot start, InputError where the starter rules were edited and are wrong.
+    """
+    screen = Screen(stream)
+    words = Words(screen)
+    with tempfile.TemporaryDirectory(prefix="routee-monitor-demo-") as folder, _only_warnings(screen):
+        clock = TrioClock(_START, speed)
+        sandbox = Sandbox(clock, seed=seed, traffic=Traffic(rate=_RATE, season=0), history=_HISTORY)
+        async with trio.open_nursery() as routee:
+            url: str = await routee.start(serve, sandbox)
+            loaded = load(
+                _HERE / "monitor.yaml", {"DEMO_ROUTEE_URL": url, "DEMO_RULES": str(rules()), "DEMO_FOLDER": folder}
+            )
+            over = trio.Event()
+            daemon = functools.partial(run, loaded.settings, loaded.templates, stop=over, clock=clock, stream=screen)
+            async with trio.open_nursery() as work:
+                running: Running = await work.start(daemon)
+                words.opening(speed, _RATE, _TAKES, running.url, forever=forever)
+                story = functools.partial(_tell, words, sandbox, running, clock, forever)
+                told = await _until(stop, story, functools.partial(_show_traffic, screen, words, running))
+                screen.live("")
+                over.set()
+            routee.cancel_scope.cancel()
+    if told:
+        words.closing(yours())
+    else:
+        words.stopped()
+
+
+def rules() -> Path:
+    """The folder of the starter rules: within the package where it was installed, else that of the checkout."""
+    installed = _HERE / "rules"
+    return installed if installed.is_dir() else _HERE.parents[1] / "rules"
+
+
+def yours() -> str:
+    """A configuration for a real account and a real Slack, with the starter rules where they are."""
+    text = (_HERE / "yours.yaml").read_text("utf-8")
+    return text if Path("rules").is_dir() else text.replace("rules/", f"{rules()}/")
+
+
+async def _until(stop: trio.Event, story: Callable[[], Awaitable[None]], beside: Callable[[], Awaitable[None]]) -> bool:
+    """Tell the story, with ``beside`` going on meanwhile; False where ``stop`` came first."""
+    told = False
+    async with trio.open_nursery() as nursery:
+
+        async def tell() -> None:
+            nonlocal told
+            await story()
+            told = True
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(tell, name="story")
+        nursery.start_soon(beside, name="traffic")
+        await stop.wait()
+        nursery.cancel_scope.cancel()
+    return told
+
+
+async def _tell(words: Words, sandbox: Sandbox, running: Running, clock: Clock, forever: bool) -> None:
+    async with trio.open_nursery() as acts:
+        for act in chain(STORY, cycle(FURTHER)) if forever else STORY:
+            await clock.sleep(act.wait)
+            acts.start_soon(_play, act, words, sandbox, clock, name=act.kind)
+    patience = clock.now() + _LONGEST
+    while running.pipeline.dispatch.groups and clock.now() < patience:  # there are alerts whose end has not been told
+        await clock.sleep(10 * SECOND)
+    await trio.sleep(1)  # what was told last may still be on its way to the terminal
+
+
+async def _play(act: Act, words: Words, sandbox: Sandbox, clock: Clock) -> None:
+    words.aside(clock.now(), act.begins)
+    sandbox.start_incident(act.kind, for_=act.lasts, **act.what)
+    await clock.sleep(act.lasts)
+    words.aside(clock.now(), act.ends)
+
+
+async def _show_traffic(screen: Screen, words: Words, running: Running) -> None:
+    """The line that changes, about every second; without a terminal a line of its own every five."""
+    (desk,) = running.pipeline.desks.values()
+    course = Course()
+    while not screen.gone:
+        glance = look(desk)
+        if glance is not None:
+            course.add(glance)
+            if screen.moves:
+                screen.live(words.rendered(course.line(glance, words.width)))
+            else:
+                words.plain(course.plain(glance))
+        await trio.sleep(0.5 if screen.moves else 5)
+
+
+@contextmanager
+def _only_warnings(stream: TextIO) -> Iterator[None]:
+    """The log goes to ``stream``, and says only what is wrong; afterwards it is as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    log.configure("warning", "text", stream)
+    try:
+        yield
+    finally:
+        root.handlers = handlers
+        root.setLevel(level)

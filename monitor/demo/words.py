@@ -1,0 +1,106 @@
+"""What the demo says, apart from what routee-monitor itself tells."""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from monitor.clock import Instant
+from monitor.demo.screen import Screen
+from monitor.render.filters import datetime, number
+
+_LONGEST_LINE: Final = 110
+_BAR: Final = "▌"
+
+
+class Words:
+    """Prints on a screen: in colours where it is a terminal (NO_COLOR is respected), each paragraph as wide as fits."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._console = Console(file=screen, highlight=False, markup=False, emoji=False)
+
+    @property
+    def width(self) -> int:
+        """Columns of the screen at this moment."""
+        return self._console.width
+
+    def rendered(self, text: Text) -> str:
+        """A line as it is to be written, with its colours."""
+        with self._console.capture() as capture:
+            self._console.print(text, end="", no_wrap=True, crop=True)
+        return capture.get()
+
+    def opening(self, speed: float, rate: float, minutes: float, url: str, *, forever: bool) -> None:
+        """What there is to see."""
+        self._paragraph(Text("routee-monitor demo", "bold"))
+        self._paragraph(
+            f"A local Routee delivers {number(rate)} SMS a minute. The real daemon polls it over HTTP, judges them by the three "
+            "starter rules in rules/, and tells the terminal what it would tell Slack."
+        )
+        seconds = round(minutes * 60 / speed)
+        length = (
+            "It goes on until Ctrl-C." if forever else f"It takes about {seconds} seconds; Ctrl-C ends it at any time."
+        )
+        self._paragraph(
+            Text.assemble(
+                f"Its clock runs {number(speed)} times faster than yours: {_pace(speed)}. {length} Lines marked ",
+                ("(behind the scenes)", "italic magenta"),
+                f" are what happens to the messages; what routee-monitor tells stands behind a bar ({_BAR}).",
+            )
+        )
+        self._paragraph(Text.assemble("Listener  ", (url, "cyan"), ("  health and metrics", "dim")))
+
+    def aside(self, at: Instant, text: str) -> None:
+        """Something that the monitor has to find out by itself."""
+        said = Text.assemble(
+            (datetime(at, "%H:%M:%S"), "bold magenta"), ("  (behind the scenes)  ", "italic magenta"), text
+        )
+        self._paragraph(said)
+
+    def plain(self, line: str) -> None:
+        """One line as it is."""
+        self._console.print(line, no_wrap=True, overflow="ignore", crop=False)
+
+    def closing(self, yours: str) -> None:
+        """How to go on from here; ``yours`` is a configuration to copy."""
+        command = _command()
+        self._paragraph("That was all: two incidents, each told once with its reason, and once more when it was over.")
+        self._paragraph(Text("Now with your own account. Save this as monitor.yaml:", "bold"))
+        for line in yours.splitlines():
+            self.plain(f"    {line}")
+        self._console.print()
+        self._paragraph(
+            "Then, with the application's credentials from Routee's console and a Slack bot's token (scope chat:write):"
+        )
+        self.plain("    export ROUTEE_APPLICATION_ID=… ROUTEE_APPLICATION_SECRET=…")
+        self.plain("    export SLACK_BOT_TOKEN=xoxb-…")
+        self.plain(f"    {command} check --online")
+        self.plain(f"    {command} run")
+        self._console.print()
+        self._paragraph("README.md says how to make the Slack bot; it takes five minutes.")
+
+    def stopped(self) -> None:
+        """Ended before its end."""
+        self._paragraph(Text("The demo is over; nothing of it is left behind.", "dim"))
+
+    def _paragraph(self, text: str | Text) -> None:
+        self._console.print(text, width=min(self._console.width, _LONGEST_LINE))
+        self._console.print()
+
+
+def _pace(speed: float) -> str:
+    return f"a minute passes in {60 / speed:.1f} seconds"
+
+
+def _command() -> str:
+    """How the program is called from here."""
+    if shutil.which("routee-monitor"):
+        return "routee-monitor"
+    beside = Path(sys.executable).with_name("routee-monitor")
+    try:
+        return str(beside.relative_to(Path.cwd()))
+    except ValueError:
+        return str(beside)

@@ -1,0 +1,120 @@
+"""The demo tells its story to the end, cleans up after itself, and stops when it is told to."""
+
+import io
+import logging
+import os
+import pty
+import re
+import tempfile
+from pathlib import Path
+
+import pytest
+import trio
+
+from monitor.demo import DEFAULT_SEED, demo
+from monitor.demo.glance import Course, Glance
+from monitor.demo.screen import Screen
+from monitor.demo.stage import rules, yours
+from monitor.settings import load
+
+SPEED = 300.0
+
+
+@pytest.fixture(autouse=True)
+def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+async def test_both_incidents_are_told_with_their_reasons_and_their_ends(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    handlers = list(logging.getLogger().handlers)
+    with trio.fail_after(60):
+        await demo(speed=SPEED, seed=DEFAULT_SEED, forever=False, stream=stream, stop=trio.Event())
+    story = stream.getvalue()
+    told = (
+        r"starts failing",
+        r"▌ CRITICAL OperatorFailureRate",
+        r"▌ \d[\d.]*% of [\d,]+ messages to Cosmote \(GR\) failed in 15m, threshold 20%",
+        r"filter what Shop sends",
+        r"▌ WARNING UndeliveredSpike",
+        r"▌ \d+ Carrier Violation in 15m, [\d.]+x the usual",
+        r"▌ why .*\d+% sender Shop",
+        r"▌ RESOLVED OperatorFailureRate",
+        r"▌ RESOLVED UndeliveredSpike",
+        r"Save this as monitor.yaml",
+    )
+    places = [found.start() if (found := re.search(line, story)) else line for line in told]
+    assert all(isinstance(place, int) for place in places), story
+    assert places == sorted(places), story
+    alerts = re.findall(r"^▌ (CRITICAL|WARNING|RESOLVED) (\w+)", story, re.MULTILINE)
+    of_rules = [(what, name) for what, name in alerts if name != "MonitorBlind"]  # a busy machine may not keep up
+    assert len(of_rules) == len(set(of_rules)) == 4, story
+    assert not list(tmp_path.iterdir())
+    assert logging.getLogger().handlers == handlers
+
+
+async def test_it_stops_at_once_when_told_to(tmp_path: Path) -> None:
+    stream, stop = io.StringIO(), trio.Event()
+    async with trio.open_nursery() as nursery:
+
+        async def show() -> None:
+            await demo(speed=SPEED, seed=1, forever=True, stream=stream, stop=stop)
+
+        nursery.start_soon(show)
+        while "starts failing" not in stream.getvalue():
+            await trio.sleep(0.05)
+        began = trio.current_time()
+        stop.set()
+    assert trio.current_time() - began < 2
+    assert stream.getvalue().rstrip().endswith("nothing of it is left behind.")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_it_says_to_copy_can_be_loaded(tmp_path: Path) -> None:
+    (tmp_path / "monitor.yaml").write_text(yours().replace("rules/", f"{rules()}/"), "utf-8")
+    secrets = {"ROUTEE_APPLICATION_ID": "id", "ROUTEE_APPLICATION_SECRET": "secret", "SLACK_BOT_TOKEN": "xoxb-1"}
+    settings = load(tmp_path / "monitor.yaml", secrets)
+    assert {rule.name for rule in settings.rules} == {"OperatorFailureRate", "UndeliveredSpike", "CampaignFailureRate"}
+
+
+def test_away_from_a_checkout_it_names_the_rules_where_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert f"rules: [{rules()}/*.yaml]" in yours()
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 120, 300])
+def test_the_changing_line_never_wraps(width: int) -> None:
+    course = Course()
+    for delivered in (None, 0.97, 0.5, 1.0):
+        glance = Glance(1_795_280_824_000_000, 12_345, delivered, 2)
+        course.add(glance)
+        assert course.line(glance, width).cell_len < width
+
+
+def test_on_a_terminal_what_is_printed_takes_the_place_of_the_changing_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    leader, follower = pty.openpty()
+    with open(follower, "w", encoding="utf-8") as stream:  # noqa: PTH123 — a descriptor, not a path
+        screen = Screen(stream)
+        screen.live("changing")
+        screen.write("half a line, ")
+        screen.live("must wait")
+        screen.write("and its end\n")
+        screen.live("again")
+        seen = os.read(leader, 1000).decode()
+    os.close(leader)
+    assert seen == "\r\x1b[2Kchanging\r\x1b[2Khalf a line, and its end\r\n\r\x1b[2Kagain"
+
+
+def test_without_a_terminal_nothing_moves_and_nothing_breaks() -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    screen = Screen(stream)
+    screen.live("changing")
+    screen.write("▌ bar\n")
+    raw = stream.detach()
+    assert isinstance(raw, io.BytesIO)
+    assert raw.getvalue() == b"? bar\n"
+    screen.write("nobody reads any more")
+    assert screen.gone
