@@ -58,3 +58,8 @@ def _line(row: list[str], widths: list[int], width: int) -> str:
 def shaded(text: str, colour: str) -> str:
     """``text`` in a colour, where standard output is a terminal that may show colours."""
     return click.style(text, fg=colour) if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text
+
+
+def width_of_terminal(otherwise: int = 110) -> int:
+    """How many columns standard output has; ``otherwise`` where it is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else otherwise
