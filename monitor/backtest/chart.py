@@ -12,9 +12,11 @@ from monitor.backtest.report import Totals, age, condition
 from monitor.backtest.run import Backtest, Trial
 from monitor.backtest.span import Span
 from monitor.clock import DAY, HOUR, MINUTE, Duration, Instant, iso
+from monitor.evaluate.words import plural
 from monitor.finding import Unit
 from monitor.render.filters import amount, duration, number
 from monitor.replay import Episode
+from monitor.rules import Thresholded
 
 WIDTH: Final = 960
 _LEFT, _RIGHT, _PLOT, _GAP = 190, 16, 84, 30
@@ -78,13 +80,13 @@ def _drawn(exhibit: Exhibit, found: Backtest) -> Iterator[str]:
     if not exhibit.panels:
         yield _text(16, top + 20, f"No group of {rule.name} ever had enough data.", colour=_QUIET)
     if exhibit.more:
-        yield _text(16, top + 6, f"{exhibit.more} more groups, none of them nearer to the threshold", colour=_QUIET)
+        yield _text(16, top + 6, f"{plural(exhibit.more, 'more group')}, none of them nearer to the threshold", colour=_QUIET)
 
 
 def _said_of(trial: Trial, found: Backtest) -> str:
     totals = Totals.of(trial, found)
     name = f"with {trial.subject.variant}: " if trial.subject.variant else ""
-    said = f"{name}{condition(trial.subject.rule, trial.unit)} — {number(totals.alerts)} alerts ({number(totals.a_week)} a week)"
+    said = f"{name}{condition(trial.subject.rule, trial.unit)} — {plural(totals.alerts, 'alert')} ({number(totals.a_week)} a week)"
     if totals.alerts:
         said += f", firing for {duration(totals.firing)} in all, {duration(totals.longest)} at the longest"
     return said
@@ -107,14 +109,28 @@ class _Plot:
             for episode in strand.alerts:
                 yield from self._alert(episode, place, count)
         for place, strand in enumerate(self._panel.strands):
-            if strand.line is not None:
-                yield self._path(strand.line.thresholds, _colour(place), "stroke-dasharray='5 4' stroke-width='1.2'")
-        # The variants mostly have the same values: the present rule's are enough then.
-        drawn: list[Floats] = []
+            yield from self._thresholds(strand, _colour(place))
+        # The variants mostly have the same values: the present rule's, on top of the others, are enough then.
+        distinct: dict[int, Floats] = {}
         for place, strand in enumerate(self._panel.strands):
-            if strand.line is not None and not any(np.array_equal(strand.values, one, equal_nan=True) for one in drawn):
-                drawn.append(strand.values)
-                yield self._path(strand.values, _colour(place), "stroke-width='1.5'")
+            same = any(np.array_equal(strand.values, values, equal_nan=True) for values in distinct.values())
+            if strand.line is not None and not same:
+                distinct[place] = strand.values
+        for place, values in reversed(distinct.items()):
+            yield self._path(values, _colour(place), "stroke-width='1.5'")
+
+    def _thresholds(self, strand: Strand, colour: str) -> Iterator[str]:
+        """Fixed thresholds go all the way, also where there was not enough data; those that follow a baseline stand where they are known."""
+        dashed = "stroke-dasharray='5 4' stroke-width='1.2'"
+        fixed = [level.limit for level in strand.trial.subject.rule.levels_ if isinstance(level.limit, float)]
+        if not isinstance(strand.trial.subject.rule, Thresholded) or len(fixed) < len(
+            strand.trial.subject.rule.levels_
+        ):
+            yield self._path(strand.thresholds, colour, dashed)
+            return
+        for limit in (one for one in fixed if one <= self._top):
+            y = f"{self._y(limit):.1f}"
+            yield f"<line x1='{_LEFT}' x2='{WIDTH - _RIGHT}' y1='{y}' y2='{y}' stroke='{colour}' {dashed}/>"
 
     def _axes(self) -> Iterator[str]:
         for row, words in enumerate(_wrapped(self._panel.name)):
@@ -177,12 +193,19 @@ def _ceiling(strands: Sequence[Strand], unit: Unit) -> float:
     """The top of a plot: a round number over every value and threshold."""
     lines = [strand.line for strand in strands if strand.line is not None]
     known = [array[~np.isnan(array)] for line in lines for array in (line.values, line.thresholds)]
+    known.append(np.array(_fixed(strands)))
     highest = max((float(array.max()) for array in known if array.size), default=1.0) * 1.05
     if highest <= 0 or not np.isfinite(highest):
         return 1.0
     size = 10.0 ** np.floor(np.log10(highest))
     top = next(float(step * size) for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * size >= highest)
     return min(top, 1.0) if unit == "share" else top
+
+
+def _fixed(strands: Sequence[Strand]) -> list[float]:
+    """The lowest fixed threshold of each strand: those of further levels may be far above anything that ever was."""
+    lowest = (strand.trial.subject.rule.levels_[0].limit for strand in strands)
+    return [limit for limit in lowest if isinstance(limit, float)]
 
 
 def _runs(values: Floats) -> Iterator[range]:

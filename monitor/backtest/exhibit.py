@@ -26,6 +26,11 @@ class Strand:
         """The values, NaN where there was not enough data."""
         return self.line.values if self.line is not None else np.zeros(0)
 
+    @property
+    def thresholds(self) -> Floats:
+        """The thresholds, likewise."""
+        return self.line.thresholds if self.line is not None else np.zeros(0)
+
 
 @dataclass(slots=True)
 class Panel:

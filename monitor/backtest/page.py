@@ -9,6 +9,7 @@ from monitor.backtest.exhibit import Exhibit, exhibits
 from monitor.backtest.report import Totals, age, condition
 from monitor.backtest.run import Backtest, Trial
 from monitor.clock import iso
+from monitor.evaluate.words import plural
 from monitor.render.filters import amount, duration, number
 from monitor.replay import Episode
 
@@ -72,9 +73,7 @@ def _alerts(exhibit: Exhibit, found: Backtest) -> Iterator[str]:
         if trial.alerts:
             rows = [_row(episode, trial, found) for episode in trial.alerts[:MOST_ALERTS]]
             more = len(trial.alerts) - MOST_ALERTS
-            said = (
-                f"{number(len(trial.alerts))} alerts{f' with {trial.subject.variant}' if trial.subject.variant else ''}"
-            )
+            said = f"{plural(len(trial.alerts), 'alert')}{f' with {trial.subject.variant}' if trial.subject.variant else ''}"
             yield f"<details><summary>{escape(said)}{f', the first {MOST_ALERTS} of them' if more > 0 else ''}</summary>"
             yield f"{_table(heads, rows, numbers=99)}</details>"
 

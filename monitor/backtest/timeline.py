@@ -8,6 +8,7 @@ from monitor.backtest.report import Totals, age, condition
 from monitor.backtest.run import Backtest, Trial
 from monitor.backtest.span import Span
 from monitor.clock import Instant, iso
+from monitor.evaluate.words import plural
 from monitor.render.filters import amount, duration, number
 from monitor.replay import Episode
 
@@ -37,17 +38,18 @@ def _exhibit(exhibit: Exhibit, found: Backtest, cells: int) -> Iterator[str]:
             name = f"{panel.name} {strand.trial.subject.variant}".strip() if several else panel.name
             yield f"  {_cut(name)}  {_blocks(strand, found.span, cells)}"
     if exhibit.more and shown:
-        yield f"  and {exhibit.more} more groups; --json and --html have them all"
+        yield f"  and {plural(exhibit.more, 'more group')}; --json has them all"
     for trial in exhibit.trials:
         yield from _alerts(trial, found)
 
 
 def _said_of(trial: Trial, found: Backtest) -> str:
     totals = Totals.of(trial, found)
-    said = f"{trial.subject.rule.name} ({condition(trial.subject.rule, trial.unit)}): "
+    name = f"  with {trial.subject.variant}" if trial.subject.variant else trial.subject.name
+    said = f"{name} ({condition(trial.subject.rule, trial.unit)}): "
     if not totals.alerts:
         return said + "no alerts" + (f", {number(trial.dropped)} only pending" if trial.dropped else "")
-    said += f"{number(totals.alerts)} alert{'s' if totals.alerts != 1 else ''}, {number(totals.a_week)} a week, "
+    said += f"{plural(totals.alerts, 'alert')}, {number(totals.a_week)} a week, "
     said += f"firing for {duration(totals.firing)} in all, {duration(totals.longest)} at the longest"
     return said + (f"; {number(trial.dropped)} only pending" if trial.dropped else "")
 
