@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.marked import TESTDATA
+from tests.fakes.marked import TESTDATA
 from jsonschema import Draft202012Validator
 
 from monitor.document import read_document
