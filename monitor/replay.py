@@ -48,11 +48,11 @@ class Episode:
 
     @property
     def severity(self) -> str:
-        """How bad it was when it was worst: severities begin with the one it fired with, and the last said is not always the worst."""
+        """How bad it was when it was worst."""
         return self._worst
 
-    _worst: str = ""
-    _level: int = 0
+    _worst: str = field(default="", repr=False)
+    _level: int = field(default=0, repr=False)
 
     def follow(self, alert: Alert, rule: Rule, as_of: Instant) -> None:
         """Take over what has become of the alert."""

@@ -12,11 +12,11 @@ from monitor.backtest.run import Account
 from monitor.cli.standing import standing
 from monitor.clock import Duration, Instant, SystemClock, format_duration, iso
 from monitor.config import Config
-from monitor.daemon import restored_window
 from monitor.errors import StoreError
 from monitor.loading import Loaded
 from monitor.poll.plan import horizon
 from monitor.privacy import Privacy
+from monitor.restore import restored_window
 
 When = tuple[Instant | None, Duration]
 """A moment, or how long before another one."""
