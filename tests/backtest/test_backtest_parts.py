@@ -185,7 +185,7 @@ def test_the_drawings_are_sound_and_show_values_thresholds_and_alerts(tmp_path: 
     assert titles[0] == "warning: fired 2026-11-21 10:23, resolved 2026-11-21 10:47, peak 100%"
     whole = page(found, "From a <test>.")
     assert "From a &lt;test&gt;." in whole
-    assert "&lt;3&gt; &amp; Söhne" in whole
+    assert "&gt; &amp; Söhne</text>" in whole
     assert "<script" not in whole
     assert "http" not in whole.replace("http://www.w3.org/2000/svg", ""), "the page needs nothing else"
 
