@@ -80,7 +80,9 @@ def _drawn(exhibit: Exhibit, found: Backtest) -> Iterator[str]:
     if not exhibit.panels:
         yield _text(16, top + 20, f"No group of {rule.name} ever had enough data.", colour=_QUIET)
     if exhibit.more:
-        yield _text(16, top + 6, f"{plural(exhibit.more, 'more group')}, none of them nearer to the threshold", colour=_QUIET)
+        yield _text(
+            16, top + 6, f"{plural(exhibit.more, 'more group')}, none of them nearer to the threshold", colour=_QUIET
+        )
 
 
 def _said_of(trial: Trial, found: Backtest) -> str:

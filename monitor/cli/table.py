@@ -21,9 +21,9 @@ _NARROWEST: Final = 30
 """With less room for its last column a table puts that on lines of its own."""
 
 
-def print_json(data: Any) -> None:
-    """``data`` as indented JSON."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+def print_json(data: Any, indent: int | None = 2) -> None:
+    """``data`` as indented JSON, or (None) as one line."""
+    click.echo(json.dumps(data, indent=indent, ensure_ascii=False, allow_nan=False))
 
 
 def print_table(columns: Row, rows: Sequence[Row], colour: Callable[[Row], str | None] = lambda row: None) -> None:
