@@ -15,6 +15,7 @@ from monitor.builtin import BuiltIn
 from monitor.clock import Instant
 from monitor.evaluate import Judgement, Moment, evaluate
 from monitor.finding import Finding
+from monitor.ring import Observer, Ring
 from monitor.rules import Rule
 from monitor.store.protocol import Cursor
 from monitor.window import Reading, Window
@@ -74,6 +75,9 @@ class Judge:
         self.alerts: dict[str, dict[Group, Alert]] = {}
         """By the rule's name and the group; resolved ones stay until everyone has been told."""
         self.errors: dict[str, str] = {}
+        self.ring = Ring()
+        """The latest evaluations, as they are proposed: a commit that fails makes none of them untrue."""
+        self.observe: Observer = self.ring.take
         self._judged: dict[str, tuple[Instant, int]] = {}
         self._polled: set[str] = set()
 
@@ -198,7 +202,9 @@ class Judge:
         began = perf_counter()
         moment = self.moment(rule, reading, as_of, covered_since)
         try:
-            outcome.include(self._advance(rule, evaluate(rule, moment), as_of))
+            judgement = evaluate(rule, moment)
+            outcome.include(self._advance(rule, judgement, as_of))
+            self.observe(rule, as_of, judgement, self.alerts.get(rule.name, ()))
         except Exception as error:  # one rule that fails must not stop the others; RuleError shows it
             why = outcome.errors[rule.name] = f"{type(error).__name__}: {error}"
             if self.errors.get(rule.name) != why:

@@ -14,6 +14,7 @@ import sys
 import click
 
 from monitor.cli.alerts import alerts
+from monitor.cli.backtest import backtest
 from monitor.cli.check import check
 from monitor.cli.demo import demo
 from monitor.cli.explain import explain
@@ -24,6 +25,7 @@ from monitor.cli.run import run
 from monitor.cli.sandbox import sandbox
 from monitor.cli.schema import schema
 from monitor.cli.send_test import send_test
+from monitor.cli.test import test
 
 
 @click.group(cls=CommandLine, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -38,7 +40,21 @@ def cli() -> None:
     """
 
 
-for command in (run, demo, check, search, track, explain, alerts, send_test, sandbox, schema, healthcheck):
+for command in (
+    run,
+    demo,
+    check,
+    test,
+    backtest,
+    search,
+    track,
+    explain,
+    alerts,
+    send_test,
+    sandbox,
+    schema,
+    healthcheck,
+):
     cli.add_command(command)
 
 

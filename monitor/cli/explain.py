@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from monitor.finding import Finding
     from monitor.judge import Judge
     from monitor.loading import Loaded
+    from monitor.ring import Evaluation
     from monitor.rules import Rule
     from monitor.store.protocol import Loaded as Kept
     from monitor.store.protocol import Store
@@ -36,6 +37,7 @@ class Line:
     state: State
     finding: "Finding"
     why: str
+    history: "tuple[Evaluation, ...]" = ()
 
 
 @click.command(short_help="Show why a rule does or does not fire.")
@@ -43,7 +45,8 @@ class Line:
 @config_option
 @json_option
 @level_option
-def explain(name: str, config: Path | None, as_json: bool) -> None:
+@click.option("--watch", is_flag=True, help="Go on, and show it anew after each poll, until Ctrl-C.")
+def explain(name: str, config: Path | None, as_json: bool, watch: bool) -> None:
     """Show each group of RULE: its value against the threshold now, and why it does or does not fire.
 
     It reads the daemon's store and shows what the daemon saw at its last poll.
@@ -56,12 +59,27 @@ def explain(name: str, config: Path | None, as_json: bool) -> None:
 
     loaded = read_everything(config)
     rule = _rule(name, loaded)
+    if watch:
+        _watch(rule, loaded, as_json)
+        return
     with standing(loaded) as (store, kept):
         as_of, lines = _explained(rule, loaded, store, kept)
     if as_json:
         print_json(_as_json(rule, as_of, lines))
     else:
         _table(rule, as_of, lines)
+
+
+def _watch(rule: "Rule", loaded: "Loaded", as_json: bool) -> None:
+    """Each poll anew: on a terminal in place of what was shown before; as JSON, one line each."""
+    from monitor.cli.watch import each_poll
+
+    for as_of, lines in each_poll(loaded, lambda store, kept: _explained(rule, loaded, store, kept)):
+        if as_json:
+            print_json(_as_json(rule, as_of, lines), indent=None)
+        else:
+            click.clear()
+            _table(rule, as_of, lines)
 
 
 def _rule(name: str, loaded: "Loaded") -> "Rule":
@@ -113,6 +131,7 @@ def _worst_first(rule: "Rule", line: Line) -> tuple[int, int, float]:
 def _lines(
     rule: "Rule", judge: "Judge", as_of: "Instant", covered_since: "Instant", *, distinguish: bool
 ) -> Iterator[Line]:
+    from monitor.cli.trend import trend
     from monitor.window import Reading
 
     judgement = _judged(rule, judge, judge.moment(rule, Reading(judge.window), as_of, covered_since))
@@ -120,10 +139,12 @@ def _lines(
     if not findings and not rule.grouping:
         findings = [judgement.of(())]
     blind = _blindness(rule, judge)
-    alerts = judge.alerts.get(rule.name, {})
+    alerts, recent = judge.alerts.get(rule.name, {}), trend(rule, judge)
     for finding in findings:
         labels = dict(finding.group) | ({"account": judge.account} if distinguish else {})
-        yield Line(labels, *_standing(rule, finding, alerts.get(finding.group), blind))
+        yield Line(
+            labels, *_standing(rule, finding, alerts.get(finding.group), blind), recent.of(rule.name, finding.group)
+        )
 
 
 def _judged(rule: "Rule", judge: "Judge", moment: Any) -> "Judgement":
@@ -176,15 +197,22 @@ def _as_json(rule: "Rule", as_of: "Instant", lines: list[Line]) -> dict[str, Any
             "matching": line.finding.matching,
             "why": line.why,
             "change": line.finding.change,
+            "history": [_past(one) for one in line.history],
         }
         for line in lines
     ]
     return {"rule": rule.name, "kind": rule.kind, "as_of": iso(as_of), "groups": groups}
 
 
+def _past(one: "Evaluation") -> dict[str, Any]:
+    from monitor.clock import iso
+
+    return {"as_of": iso(one.as_of), "value": one.value, "threshold": one.threshold, "messages": one.messages}
+
+
 def _table(rule: "Rule", as_of: "Instant", lines: list[Line]) -> None:
     from monitor.cli.standing import Age
-    from monitor.render.filters import amount, number
+    from monitor.render.filters import amount, number, sparkline
     from monitor.view import unit_of
 
     file, number_of_line = rule.source
@@ -204,9 +232,10 @@ def _table(rule: "Rule", as_of: "Instant", lines: list[Line]) -> None:
             amount(line.finding.baseline, unit),
             number(line.finding.messages),
             number(line.finding.matching),
+            sparkline([one.value for one in line.history], 12),
             line.why,
         )
         for line in lines
     ]
-    columns = ("STATE", "GROUP", "VALUE", "THRESHOLD", "BASELINE", "MESSAGES", "MATCHING", "WHY")
+    columns = ("STATE", "GROUP", "VALUE", "THRESHOLD", "BASELINE", "MESSAGES", "MATCHING", "TREND", "WHY")
     print_table(columns, rows, lambda row: _COLOURS.get(row[0].replace(" ", "_")))

@@ -21,9 +21,9 @@ _NARROWEST: Final = 30
 """With less room for its last column a table puts that on lines of its own."""
 
 
-def print_json(data: Any) -> None:
-    """``data`` as indented JSON."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+def print_json(data: Any, indent: int | None = 2) -> None:
+    """``data`` as indented JSON, or (None) as one line."""
+    click.echo(json.dumps(data, indent=indent, ensure_ascii=False, allow_nan=False))
 
 
 def print_table(columns: Row, rows: Sequence[Row], colour: Callable[[Row], str | None] = lambda row: None) -> None:
@@ -53,3 +53,13 @@ def _line(row: list[str], widths: list[int], width: int) -> str:
     if width - indent >= _NARROWEST:
         return start + _GAP + textwrap.fill(last, width - indent).replace("\n", "\n" + " " * indent)
     return start.rstrip() + "\n" + textwrap.indent(textwrap.fill(last, max(width - 4, _NARROWEST)), " " * 4)
+
+
+def shaded(text: str, colour: str) -> str:
+    """``text`` in a colour, where standard output is a terminal that may show colours."""
+    return click.style(text, fg=colour) if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text
+
+
+def width_of_terminal(otherwise: int = 110) -> int:
+    """How many columns standard output has; ``otherwise`` where it is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else otherwise

@@ -13,7 +13,19 @@ from monitor.message import FIELDS
 from monitor.rules.match import EVERYTHING, Condition, Match, MatchField
 from monitor.rules.pairs import RESERVED, Pairs
 from monitor.rules.threshold import Comparison, Level, Limit, WrittenLevel, mixed, never, size
-from monitor.written import AnyText, Flag, Name, Note, Period, PeriodOrZero, Reading, WholeNumber, Written, suggest
+from monitor.written import (
+    AnyText,
+    Flag,
+    Name,
+    Note,
+    Period,
+    PeriodOrZero,
+    Reading,
+    WholeNumber,
+    Written,
+    suggest,
+    value_at,
+)
 
 LONGEST_WINDOW: Final = 7 * DAY
 """What Routee can give back after an empty start: a longer window could not be known to be complete."""
@@ -117,6 +129,12 @@ class Rule(Written):
         """The file and the line where the rule stands."""
         file, line, _ = self.place()
         return file, line
+
+    @property
+    def as_written(self) -> object:
+        """The rule as it stands in its file: plain data; None where it came from no file."""
+        document = self._origin.document
+        return value_at(document.data, self._origin.path) if document else None
 
     def place(self, *path: str | int) -> tuple[str, int, int]:
         """File, line and column of the value at ``path`` below the rule (``"annotations", "summary"``); of the rule without one."""

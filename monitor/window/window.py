@@ -95,13 +95,21 @@ class Window:
     def _new_facets(self) -> Facets:
         return Facets(self.account, self.columns, self.dictionaries, self.searches)
 
+    def twin(self) -> "Window":
+        """An empty window that shares dictionaries and ids with this one: what is known here can be told to it by `upsert_coded`."""
+        twin = Window(self.account, self.privacy)
+        twin.dictionaries, twin.searches, twin.ids = self.dictionaries, self.searches, self.ids
+        twin._facets = twin._new_facets()
+        return twin
+
     # Taking reports in
 
     def upsert(self, batch: Batch, search: str) -> int:
         """Take a page of reports in, in any order; gives the number of rows that this changed."""
-        if not len(batch):
-            return 0
-        values = self._values(batch, search)
+        return self.upsert_coded(self._values(batch, search)) if len(batch) else 0
+
+    def upsert_coded(self, values: Values) -> int:
+        """Take reports in as columns whose codes are this window's own already: for a replay, which shares its dictionaries."""
         keys = Keys(values["high"], values["low"], values["key"])
         changed = 0
         for some in _rounds(keys):

@@ -1,0 +1,13 @@
+"""Backtests: what rules would have alerted over a past span, judged by the daemon's own judge.
+
+span     from when to when, in which steps      variant   a rule with some of its fields changed, tried beside the present one
+run      rules over what the store or Routee    course    the values of a rule's groups over time
+         gave                                   fetch     messages straight from Routee
+chart    values, thresholds, alerts as SVG      page      one HTML file with all of it
+timeline one line a group for terminals         report    the JSON
+"""
+
+from monitor.backtest.run import Backtest, Subject, Trial, run
+from monitor.backtest.span import Span, choose_step
+
+__all__ = ["Backtest", "Span", "Subject", "Trial", "choose_step", "run"]

@@ -1,0 +1,250 @@
+"""Values, thresholds and alerts as SVG: drawn plainly, without style sheets, so that anything that shows SVG shows it alike."""
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import Final
+
+import numpy as np
+
+from monitor.backtest.course import Course, Floats
+from monitor.backtest.exhibit import Exhibit, Panel, Strand, exhibits
+from monitor.backtest.report import Totals, age, condition
+from monitor.backtest.run import Backtest, Trial
+from monitor.backtest.span import Span
+from monitor.clock import DAY, HOUR, MINUTE, Duration, Instant, iso
+from monitor.evaluate.words import plural
+from monitor.finding import Unit
+from monitor.render.filters import amount, duration, number
+from monitor.replay import Episode
+from monitor.rules import Thresholded
+
+WIDTH: Final = 960
+_LEFT, _RIGHT, _PLOT, _GAP = 190, 16, 84, 30
+_TITLE: Final = 30
+_LINE: Final = 17
+_BAND: Final = 5
+_INK, _QUIET, _GRID, _PAPER = "#1f2328", "#656d76", "#e4e8ec", "#ffffff"
+_TRIALS: Final = ("#0969da", "#8250df", "#1a7f37", "#bc4c00")
+"""The colours of the present rule and of its variants."""
+_SHADES: Final = {"critical": "#cf222e", "warning": "#d4a72c"}
+_OTHER_SHADE: Final = "#6e7781"
+_FONT: Final = "font-family='system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif'"
+_TICKS: Final = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY)
+
+
+def figure(found: Backtest) -> str:
+    """All rules below each other, as an SVG file."""
+    pieces, top = [], 44.0
+    span = found.span
+    title = f"Backtest of {iso(span.since)[:16]} to {iso(span.until)[:16]} UTC, judged every {duration(span.step)}"
+    head = _text(16, 28, title, size=17, weight="bold")
+    for exhibit in exhibits(found):
+        height = exhibit_height(exhibit)
+        pieces.append(f"<g transform='translate(0 {top:g})'>{''.join(_drawn(exhibit, found))}</g>")
+        top += height + 12
+    return _svg(top, head + "".join(pieces))
+
+
+def exhibit_figure(exhibit: Exhibit, found: Backtest) -> str:
+    """One rule, as an SVG element."""
+    return _svg(exhibit_height(exhibit), "".join(_drawn(exhibit, found)))
+
+
+def exhibit_height(exhibit: Exhibit) -> float:
+    """How high the drawing of a rule is."""
+    return _head_height(exhibit) + max(len(exhibit.panels), 1) * (_PLOT + _GAP) + (_LINE if exhibit.more else 0) + 6
+
+
+def _head_height(exhibit: Exhibit) -> float:
+    return _TITLE + _LINE * len(exhibit.trials) + 8
+
+
+def _svg(height: float, content: str) -> str:
+    size = f"width='{WIDTH}' height='{height:g}' viewBox='0 0 {WIDTH} {height:g}'"
+    paper = f"<rect width='{WIDTH}' height='{height:g}' fill='{_PAPER}'/>"
+    return f"<svg xmlns='http://www.w3.org/2000/svg' {size} role='img' {_FONT}>{paper}{content}</svg>"
+
+
+def _drawn(exhibit: Exhibit, found: Backtest) -> Iterator[str]:
+    rule = exhibit.trials[0].subject.rule
+    yield _text(16, 20, exhibit.name, size=15, weight="bold")
+    for place, trial in enumerate(exhibit.trials):
+        y = _TITLE + _LINE * place + 8
+        yield f"<line x1='16' x2='34' y1='{y - 4}' y2='{y - 4}' stroke='{_colour(place)}' stroke-width='2.5'/>"
+        yield _text(42, y, _said_of(trial, found), size=12, colour=_INK)
+    top = _head_height(exhibit)
+    for panel in exhibit.panels:
+        plot = _Plot(panel, exhibit.course, found.span, exhibit.trials[0].unit)
+        yield f"<g transform='translate(0 {top:g})'>{''.join(plot.drawn())}</g>"
+        top += _PLOT + _GAP
+    if not exhibit.panels:
+        yield _text(16, top + 20, f"No group of {rule.name} ever had enough data.", colour=_QUIET)
+    if exhibit.more:
+        yield _text(
+            16, top + 6, f"{plural(exhibit.more, 'more group')}, none of them nearer to the threshold", colour=_QUIET
+        )
+
+
+def _said_of(trial: Trial, found: Backtest) -> str:
+    totals = Totals.of(trial, found)
+    name = f"with {trial.subject.variant}: " if trial.subject.variant else ""
+    said = f"{name}{condition(trial.subject.rule, trial.unit)} — {plural(totals.alerts, 'alert')} ({number(totals.a_week)} a week)"
+    if totals.alerts:
+        said += f", firing for {duration(totals.firing)} in all, {duration(totals.longest)} at the longest"
+    return said
+
+
+class _Plot:
+    """One group's values over time."""
+
+    def __init__(self, panel: Panel, course: Course | None, span: Span, unit: Unit) -> None:
+        self._panel = panel
+        self._span = span
+        self._unit = unit
+        self._moments = course.moments if course is not None else 1
+        self._top = _ceiling(panel.strands, unit)
+
+    def drawn(self) -> Iterator[str]:
+        yield from self._axes()
+        count = len(self._panel.strands)
+        for place, strand in enumerate(self._panel.strands):
+            for episode in strand.alerts:
+                yield from self._alert(episode, place, count)
+        for place, strand in enumerate(self._panel.strands):
+            yield from self._thresholds(strand, _colour(place))
+        # The variants mostly have the same values: the present rule's, on top of the others, are enough then.
+        distinct: dict[int, Floats] = {}
+        for place, strand in enumerate(self._panel.strands):
+            same = any(np.array_equal(strand.values, values, equal_nan=True) for values in distinct.values())
+            if strand.line is not None and not same:
+                distinct[place] = strand.values
+        for place, values in reversed(distinct.items()):
+            yield self._path(values, _colour(place), "stroke-width='1.5'")
+
+    def _thresholds(self, strand: Strand, colour: str) -> Iterator[str]:
+        """Fixed thresholds go all the way, also where there was not enough data; those that follow a baseline stand where they are known."""
+        dashed = "stroke-dasharray='5 4' stroke-width='1.2'"
+        fixed = [level.limit for level in strand.trial.subject.rule.levels_ if isinstance(level.limit, float)]
+        if not isinstance(strand.trial.subject.rule, Thresholded) or len(fixed) < len(
+            strand.trial.subject.rule.levels_
+        ):
+            yield self._path(strand.thresholds, colour, dashed)
+            return
+        for limit in (one for one in fixed if one <= self._top):
+            y = f"{self._y(limit):.1f}"
+            yield f"<line x1='{_LEFT}' x2='{WIDTH - _RIGHT}' y1='{y}' y2='{y}' stroke='{colour}' {dashed}/>"
+
+    def _axes(self) -> Iterator[str]:
+        for row, words in enumerate(_wrapped(self._panel.name)):
+            yield _text(16, 14 + row * 15, words, size=12, weight="600" if row == 0 else "normal")
+        for share in (0.0, 0.5, 1.0):
+            y = self._y(share * self._top)
+            yield f"<line x1='{_LEFT}' x2='{WIDTH - _RIGHT}' y1='{y:.1f}' y2='{y:.1f}' stroke='{_GRID}'/>"
+            yield _text(_LEFT - 6, y + 4, amount(share * self._top, self._unit), size=10, colour=_QUIET, anchor="end")
+        for at, label in _ticks(self._span):
+            x = self._x(at)
+            yield f"<line x1='{x:.1f}' x2='{x:.1f}' y1='0' y2='{_PLOT}' stroke='{_GRID}'/>"
+            yield _text(x, _PLOT + 13, label, size=10, colour=_QUIET, anchor="middle")
+
+    def _alert(self, episode: Episode, place: int, count: int) -> Iterator[str]:
+        """The present rule's alerts shade the plot; with variants each has a band of its own above it as well."""
+        start, end = episode.firing_at or episode.pending_at, episode.resolved_at or self._span.until
+        title = f"<title>{escape(_told(episode, self._unit))}</title>"
+        if place == 0:
+            shade = _SHADES.get(episode.severity, _OTHER_SHADE)
+            yield self._rect(episode.pending_at, start, 0, _PLOT, f"fill='{shade}' fill-opacity='0.12'", title)
+            yield self._rect(start, end, 0, _PLOT, f"fill='{shade}' fill-opacity='0.32'", title)
+        if count > 1:
+            y = _PLOT - (count - place) * (_BAND + 1)
+            yield self._rect(start, end, y, _BAND, f"fill='{_colour(place)}'", title)
+
+    def _rect(self, start: Instant, end: Instant, y: float, height: float, fill: str, inside: str) -> str:
+        x = self._x(start)
+        width = max(self._x(end) - x, 1.5 if end > start else 0)
+        return (
+            f"<rect x='{x:.1f}' y='{y:g}' width='{width:.1f}' height='{height:g}' {fill}>{inside}</rect>"
+            if width
+            else ""
+        )
+
+    def _path(self, values: Floats, colour: str, style: str) -> str:
+        """A line through the known values, broken where there are none; one that stands alone is a dot."""
+        steps, alone = [], []
+        for run in _runs(values):
+            points = [f"{self._x_of(i):.1f} {self._y(float(values[i])):.1f}" for i in run]
+            if len(points) == 1:
+                x, y = points[0].split()
+                alone.append(f"<circle cx='{x}' cy='{y}' r='1.4' fill='{colour}'/>")
+            else:
+                steps.append("M" + " L".join(points))
+        line = f"<path d='{' '.join(steps)}' fill='none' stroke='{colour}' {style}/>" if steps else ""
+        return line + "".join(alone)
+
+    def _x(self, at: Instant) -> float:
+        share = (at - self._span.since) / max(self._span.length, 1)
+        return _LEFT + min(max(share, 0.0), 1.0) * (WIDTH - _LEFT - _RIGHT)
+
+    def _x_of(self, moment: int) -> float:
+        return _LEFT + (moment + 0.5) / self._moments * (WIDTH - _LEFT - _RIGHT)
+
+    def _y(self, value: float) -> float:
+        return _PLOT - min(max(value / self._top, 0.0), 1.0) * _PLOT
+
+
+def _ceiling(strands: Sequence[Strand], unit: Unit) -> float:
+    """The top of a plot: a round number over every value and threshold."""
+    lines = [strand.line for strand in strands if strand.line is not None]
+    known = [array[~np.isnan(array)] for line in lines for array in (line.values, line.thresholds)]
+    known.append(np.array(_fixed(strands)))
+    highest = max((float(array.max()) for array in known if array.size), default=1.0) * 1.05
+    if highest <= 0 or not np.isfinite(highest):
+        return 1.0
+    size = 10.0 ** np.floor(np.log10(highest))
+    top = next(float(step * size) for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * size >= highest)
+    return min(top, 1.0) if unit == "share" else top
+
+
+def _fixed(strands: Sequence[Strand]) -> list[float]:
+    """The lowest fixed threshold of each strand: those of further levels may be far above anything that ever was."""
+    lowest = (strand.trial.subject.rule.levels_[0].limit for strand in strands)
+    return [limit for limit in lowest if isinstance(limit, float)]
+
+
+def _runs(values: Floats) -> Iterator[range]:
+    """Where values stand without a gap."""
+    known = np.flatnonzero(~np.isnan(values))
+    if known.size:
+        for run in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1):
+            yield range(int(run[0]), int(run[-1]) + 1)
+
+
+def _ticks(span: Span) -> Iterator[tuple[Instant, str]]:
+    """Round moments, at most about eight, with their names."""
+    step: Duration = next((one for one in _TICKS if span.length <= 8 * one), _TICKS[-1])
+    for at in range(-(-span.since // step) * step, span.until + 1, step):
+        yield at, iso(at)[5:10] if at % DAY == 0 else iso(at)[11:16]
+
+
+def _told(episode: Episode, unit: Unit) -> str:
+    ended = f"resolved {age(episode.resolved_at)}" if episode.resolved_at is not None else "still firing at the end"
+    return f"{episode.severity}: fired {age(episode.firing_at)}, {ended}, peak {amount(episode.peak, unit)}"
+
+
+def _wrapped(words: str, width: int = 22) -> list[str]:
+    lines = [""]
+    for word in words.split(" "):
+        if lines[-1] and len(lines[-1]) + len(word) >= width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return [line if len(line) <= width + 2 else f"{line[:width]}…" for line in lines[:5]]
+
+
+def _colour(place: int) -> str:
+    return _TRIALS[place % len(_TRIALS)]
+
+
+def _text(
+    x: float, y: float, words: str, *, size: int = 12, weight: str = "normal", colour: str = _INK, anchor: str = "start"
+) -> str:
+    style = f"font-size='{size}' font-weight='{weight}' fill='{colour}' text-anchor='{anchor}'"
+    return f"<text x='{x:g}' y='{y:g}' {style}>{escape(words)}</text>"

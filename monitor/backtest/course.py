@@ -1,0 +1,104 @@
+"""The values of a rule's groups over time, as far as they tell something: what charts are drawn from.
+
+Of each group there is one value for each of a fixed number of moments; where rules are judged more often, the worst value in
+between. Of many groups only those are kept that came nearest to their threshold, or went furthest beyond it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.backtest.span import Span
+from monitor.clock import Instant
+from monitor.evaluate import NOT_ENOUGH, Judgement
+from monitor.evaluate.names import Names
+from monitor.judge import Group
+
+MOMENTS: Final = 720
+MOST_GROUPS: Final = 256
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One group: values and thresholds at each moment, NaN where there was not enough data. ``worst`` is how near it came, as a factor."""
+
+    group: Group
+    values: Floats
+    thresholds: Floats
+    worst: float
+
+
+class Course:
+    """The values of one rule over a span; ``below``: low values are the bad ones."""
+
+    def __init__(self, span: Span, below: bool) -> None:
+        self.span = span
+        self.moments = min(span.steps, MOMENTS)
+        self._below = below
+        self._names = Names()
+        self._rows: dict[int, int] = {}
+        self._groups: list[Group] = []
+        self._places: dict[Group, int] = {}
+        self._values = np.full((8, self.moments), np.nan)
+        self._thresholds = np.full((8, self.moments), np.nan)
+
+    def at(self, moment: int) -> Instant:
+        """When a moment is."""
+        return self.span.since + round((moment + 0.5) * self.span.length / self.moments)
+
+    def take(self, as_of: Instant, judgement: Judgement) -> None:
+        """Add what was judged."""
+        if not self._names.begin(judgement):
+            self._rows.clear()
+        enough = np.flatnonzero((judgement.breached != NOT_ENOUGH) & ~np.isnan(judgement.value))
+        if not enough.size:
+            return
+        rows = np.array([self._row(judgement, int(at)) for at in enough], np.int64)
+        moment = min((as_of - self.span.since) * self.moments // max(self.span.length, 1), self.moments - 1)
+        worst = np.fmin if self._below else np.fmax
+        before, value = self._values[rows, moment], judgement.value[enough]
+        self._values[rows, moment] = worst(before, value)
+        self._thresholds[rows, moment] = judgement.threshold[enough]
+        if len(self._groups) > MOST_GROUPS:
+            self._thin_out()
+
+    def lines(self) -> list[Line]:
+        """All groups that were kept, the worst first."""
+        scores = self._scores()
+        order = np.argsort(-scores, kind="stable")
+        return [Line(self._groups[i], self._values[i], self._thresholds[i], float(scores[i])) for i in order.tolist()]
+
+    def _row(self, judgement: Judgement, at: int) -> int:
+        code = int(judgement.codes[at])
+        row = self._rows.get(code)
+        if row is None:
+            group = self._names.group(judgement, at)
+            row = self._rows[code] = self._places.setdefault(group, len(self._groups))
+            if row == len(self._groups):
+                self._groups.append(group)
+                self._reserve(row + 1)
+        return row
+
+    def _reserve(self, count: int) -> None:
+        if count > len(self._values):
+            more = np.full((len(self._values), self.moments), np.nan)
+            self._values, self._thresholds = (np.concatenate([a, more]) for a in (self._values, self._thresholds))
+
+    def _scores(self) -> Floats:
+        """How near each group came to its threshold, or how far beyond it."""
+        count = len(self._groups)
+        values, thresholds = self._values[:count] + 1e-9, self._thresholds[:count] + 1e-9
+        ratios = thresholds / values if self._below else values / thresholds
+        return np.asarray(np.max(np.nan_to_num(ratios, nan=0.0), axis=1, initial=0.0))
+
+    def _thin_out(self) -> None:
+        """Keep the worst half."""
+        kept = np.sort(np.argsort(-self._scores(), kind="stable")[: MOST_GROUPS // 2])
+        self._groups = [self._groups[i] for i in kept.tolist()]
+        self._places = {group: place for place, group in enumerate(self._groups)}
+        self._rows.clear()
+        self._values, self._thresholds = self._values[kept], self._thresholds[kept]

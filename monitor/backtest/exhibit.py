@@ -1,0 +1,92 @@
+"""What is shown together: a rule and its variants, and of its groups those that are worth a look."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from monitor.backtest.course import Course, Floats, Line
+from monitor.backtest.run import Backtest, Trial
+from monitor.replay import Episode
+
+MOST_GROUPS: Final = 6
+
+
+@dataclass(slots=True)
+class Strand:
+    """One group under one trial: its line, where it is known, and its alerts."""
+
+    trial: Trial
+    line: Line | None = None
+    alerts: list[Episode] = field(default_factory=list)
+
+    @property
+    def values(self) -> Floats:
+        """The values, NaN where there was not enough data."""
+        return self.line.values if self.line is not None else np.zeros(0)
+
+    @property
+    def thresholds(self) -> Floats:
+        """The thresholds, likewise."""
+        return self.line.thresholds if self.line is not None else np.zeros(0)
+
+
+@dataclass(slots=True)
+class Panel:
+    """One group: a strand for each trial, the present rule's first."""
+
+    labels: dict[str, str]
+    strands: list[Strand]
+
+    @property
+    def name(self) -> str:
+        """The group in a few words."""
+        return ", ".join(self.labels.values()) or "all messages"
+
+    @property
+    def weight(self) -> tuple[int, float]:
+        """What the panels are ordered by: those with alerts first, then those that came nearest."""
+        alerts = sum(len(strand.alerts) for strand in self.strands)
+        return alerts, max((strand.line.worst for strand in self.strands if strand.line is not None), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """A rule with its variants. ``more`` groups have an alert, or came near one, but are not shown."""
+
+    name: str
+    trials: Sequence[Trial]
+    panels: Sequence[Panel]
+    more: int
+
+    @property
+    def course(self) -> Course | None:
+        """Any of its courses: they all have the same moments."""
+        return next((course for trial in self.trials for course in trial.courses.values()), None)
+
+
+def exhibits(found: Backtest) -> Iterator[Exhibit]:
+    """One for each rule, in the order of the trials."""
+    by_name: dict[str, list[Trial]] = {}
+    for trial in found.trials:
+        by_name.setdefault(trial.subject.name, []).append(trial)
+    for name, trials in by_name.items():
+        panels = sorted(_panels(trials, found), key=lambda panel: panel.weight, reverse=True)
+        yield Exhibit(name, trials, panels[:MOST_GROUPS], max(len(panels) - MOST_GROUPS, 0))
+
+
+def _panels(trials: Sequence[Trial], found: Backtest) -> list[Panel]:
+    panels: dict[str, Panel] = {}
+
+    def strand(labels: Mapping[str, str], number: int) -> Strand:
+        panel = panels.setdefault(str(labels), Panel(dict(labels), [Strand(trial) for trial in trials]))
+        return panel.strands[number]
+
+    for number, trial in enumerate(trials):
+        for account, course in trial.courses.items():
+            for line in course.lines():
+                strand(found.labels(account, line.group), number).line = line
+        for episode in trial.alerts:
+            strand(found.labels(episode.account, episode.group), number).alerts.append(episode)
+    return list(panels.values())

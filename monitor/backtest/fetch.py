@@ -1,0 +1,83 @@
+"""Messages of the past straight from Routee, into a window in memory."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from monitor.backtest.run import Account
+from monitor.clock import Clock, Instant
+from monitor.config import Search
+from monitor.poll import Round
+from monitor.poll.plan import Slice, horizon
+from monitor.poll.slices import Reader, Reading
+from monitor.privacy import Privacy
+from monitor.routee.question import PAGE_SIZE, Page, Tracking
+from monitor.window import Window
+
+Progress = Callable[[str, int, int], None]
+"""Told of a search, how many parts of it have come and how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An account's messages, and the searches whose pages did not hold still, so that some messages may be missing."""
+
+    account: Account
+    moving: tuple[str, ...]
+    requests: int
+
+
+async def fetch(
+    tracking: Tracking,
+    searches: Sequence[Search],
+    start: Instant,
+    end: Instant,
+    privacy: Privacy,
+    clock: Clock,
+    progress: Progress,
+) -> Fetched:
+    """All messages of an account's searches from ``start``, or as far back as Routee gives any, to ``end``.
+
+    Requests keep to the client's own pace. Raises RouteeError.
+    """
+    window = Window(searches[0].account, privacy)
+    moving: list[str] = []
+    covered_since, requests = start, 0
+    for search in searches:
+        fetching = _Fetching(tracking, search, window, clock, progress)
+        covered_since = max(covered_since, await fetching.run(start, end))
+        requests += fetching.figures.requests
+        moving += [search.name] if fetching.moving else []
+    account = Account(window, [search.name for search in searches], covered_since)
+    return Fetched(account, tuple(moving), requests)
+
+
+class _Fetching:
+    """One search."""
+
+    def __init__(self, tracking: Tracking, search: Search, window: Window, clock: Clock, progress: Progress) -> None:
+        self.figures = Round(search.name, "sweep")
+        self.moving = False
+        self._search = search
+        self._window = window
+        self._clock = clock
+        self._progress = progress
+        self._total = 0
+        self._reader = Reader(tracking, search.question, PAGE_SIZE, self._take, self.figures, self._earliest)
+
+    async def run(self, start: Instant, end: Instant) -> Instant:
+        """Read all of it; gives since when nothing is missing."""
+        wanted = Slice(max(start, self._earliest()), end)
+        self._total = await self._reader.count(wanted)
+        self._progress(self._search.name, 0, self._total)
+        await self._reader.read(wanted, self._note, self._total)
+        return max(start, self._earliest())
+
+    def _earliest(self) -> Instant:
+        return horizon(self._clock.now())
+
+    async def _take(self, page: Page) -> None:
+        self._window.upsert(page.batch, self._search.name)
+        self._progress(self._search.name, min(self.figures.rows, self._total), self._total)
+
+    def _note(self, reading: Reading) -> None:
+        self.moving |= not reading.still

@@ -1,0 +1,103 @@
+"""A backtest as one HTML file that needs nothing else: totals, a drawing of each rule, its alerts."""
+
+from collections.abc import Iterator
+from html import escape
+from typing import Final
+
+from monitor.backtest.chart import WIDTH, exhibit_figure
+from monitor.backtest.exhibit import Exhibit, exhibits
+from monitor.backtest.report import Totals, age, condition
+from monitor.backtest.run import Backtest, Trial
+from monitor.clock import iso
+from monitor.evaluate.words import plural
+from monitor.render.filters import amount, duration, number
+from monitor.replay import Episode
+
+MOST_ALERTS: Final = 200
+"""So many alerts of a rule are listed."""
+
+_STYLE: Final = f"""
+body {{ font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; color: #1f2328; background: #f6f8fa;
+  max-width: {WIDTH}px; margin: 24px auto; padding: 0 16px; }}
+h1 {{ font-size: 22px; margin-bottom: 4px; }}
+p {{ color: #656d76; margin: 4px 0; }}
+section {{ background: #fff; border: 1px solid #d1d9e0; border-radius: 8px; margin: 18px 0; padding: 12px 0; overflow-x: auto; }}
+svg {{ display: block; max-width: 100%; height: auto; }}
+table {{ border-collapse: collapse; margin: 8px 16px; }}
+th, td {{ text-align: left; padding: 3px 14px 3px 0; border-bottom: 1px solid #e4e8ec; vertical-align: top; }}
+th {{ font-weight: 600; color: #656d76; }}
+td.n {{ text-align: right; font-variant-numeric: tabular-nums; }}
+summary {{ margin: 0 16px; cursor: pointer; color: #0969da; }}
+.error {{ color: #cf222e; margin: 0 16px; }}
+"""
+
+
+def page(found: Backtest, note: str = "") -> str:
+    """The file's text; ``note`` is a sentence about how it came about."""
+    span = found.span
+    title = f"Backtest {iso(span.since)[:16]} to {iso(span.until)[:16]} UTC"
+    said = f"{number(found.messages)} reports, judged every {duration(span.step)}. Dashed: thresholds. Shaded: alerts, lightly while pending."
+    sections = "".join(_section(exhibit, found) for exhibit in exhibits(found))
+    return (
+        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title><style>{_STYLE}</style></head>"
+        f"<body><h1>{escape(title)}</h1><p>{escape(said)}</p><p>{escape(note)}</p>{_totals(found)}{sections}</body></html>\n"
+    )
+
+
+def _totals(found: Backtest) -> str:
+    heads = ("rule", "fires", "alerts", "a week", "firing", "longest", "only pending")
+    return f"<section>{_table(heads, [_total(trial, found) for trial in found.trials], numbers=2)}</section>"
+
+
+def _total(trial: Trial, found: Backtest) -> list[str]:
+    totals = Totals.of(trial, found)
+    return [
+        trial.subject.rule.name,
+        condition(trial.subject.rule, trial.unit),
+        number(totals.alerts),
+        number(totals.a_week),
+        duration(totals.firing),
+        duration(totals.longest),
+        number(trial.dropped),
+    ]
+
+
+def _section(exhibit: Exhibit, found: Backtest) -> str:
+    return f"<section>{exhibit_figure(exhibit, found)}{''.join(_alerts(exhibit, found))}</section>"
+
+
+def _alerts(exhibit: Exhibit, found: Backtest) -> Iterator[str]:
+    heads = ("fired (UTC)", "resolved", "for", "severity", "peak", "group", "at its end")
+    for trial in exhibit.trials:
+        yield from (f"<p class='error'>{escape(error)}</p>" for error in trial.errors)
+        if trial.alerts:
+            rows = [_row(episode, trial, found) for episode in trial.alerts[:MOST_ALERTS]]
+            more = len(trial.alerts) - MOST_ALERTS
+            said = f"{plural(len(trial.alerts), 'alert')}{f' with {trial.subject.variant}' if trial.subject.variant else ''}"
+            yield f"<details><summary>{escape(said)}{f', the first {MOST_ALERTS} of them' if more > 0 else ''}</summary>"
+            yield f"{_table(heads, rows, numbers=99)}</details>"
+
+
+def _row(episode: Episode, trial: Trial, found: Backtest) -> list[str]:
+    end = episode.resolved_at or found.span.until
+    return [
+        age(episode.firing_at),
+        age(episode.resolved_at),
+        duration(end - (episode.firing_at or end)),
+        " → ".join(severity for _, severity in episode.severities),
+        amount(episode.peak, trial.unit),
+        ", ".join(found.labels(episode.account, episode.group).values()),
+        episode.why,
+    ]
+
+
+def _table(heads: tuple[str, ...], rows: list[list[str]], numbers: int) -> str:
+    """A table; from the column ``numbers`` on they are aligned to the right."""
+    head = "".join(f"<th>{escape(one)}</th>" for one in heads)
+    body = "".join(
+        "<tr>"
+        + "".join(f"<td{' class=n' if at >= numbers else ''}>{escape(cell)}</td>" for at, cell in enumerate(row))
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

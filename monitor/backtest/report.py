@@ -1,0 +1,82 @@
+"""What came of a backtest, as JSON and in numbers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from monitor.backtest.run import Backtest, Trial
+from monitor.clock import SECOND, Duration, Instant, iso
+from monitor.finding import Unit
+from monitor.render.filters import amount
+from monitor.replay import Episode
+from monitor.rules import Rule, Thresholded
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How much a rule had to say. ``firing`` is how long alerts lasted, all together; ``a_week`` how many there were on average."""
+
+    alerts: int
+    a_week: float
+    firing: Duration
+    longest: Duration
+
+    @classmethod
+    def of(cls, trial: Trial, found: Backtest) -> "Totals":
+        """Those of one trial."""
+        until = found.span.until
+        lengths = [(one.resolved_at or until) - (one.firing_at or until) for one in trial.alerts]
+        week = len(lengths) / found.span.weeks if found.span.length else 0.0
+        return cls(len(lengths), week, sum(lengths), max(lengths, default=0))
+
+
+def as_json(found: Backtest) -> dict[str, Any]:
+    """The whole of it. Times are ISO-8601 UTC, spans seconds, shares fractions."""
+    return {
+        "since": iso(found.span.since),
+        "until": iso(found.span.until),
+        "every": found.span.step / SECOND,
+        "messages": found.messages,
+        "rules": [_trial(trial, found) for trial in found.trials],
+    }
+
+
+def _trial(trial: Trial, found: Backtest) -> dict[str, Any]:
+    totals = Totals.of(trial, found)
+    return {
+        "rule": trial.subject.name,
+        "variant": trial.subject.variant or None,
+        "kind": trial.subject.rule.kind,
+        "alerts": [_alert(episode, found) for episode in trial.alerts],
+        "total": totals.alerts,
+        "a_week": round(totals.a_week, 2),
+        "firing_seconds": totals.firing / SECOND,
+        "only_pending": trial.dropped,
+        "errors": trial.errors,
+    }
+
+
+def _alert(episode: Episode, found: Backtest) -> dict[str, Any]:
+    return {
+        "labels": found.labels(episode.account, episode.group),
+        "severity": episode.severity,
+        "pending_at": iso(episode.pending_at),
+        "firing_at": None if episode.firing_at is None else iso(episode.firing_at),
+        "resolved_at": None if episode.resolved_at is None else iso(episode.resolved_at),
+        "peak": episode.peak,
+        "because": episode.because,
+        "severities": [{"at": iso(at), "severity": severity} for at, severity in episode.severities],
+        "why": episode.why,
+    }
+
+
+def condition(rule: Rule, unit: Unit) -> str:
+    """What a rule fires at, in words: ``above 20%, for 5m``."""
+    limits = [
+        amount(level.limit, unit) if isinstance(level.limit, float) else str(level.limit) for level in rule.levels_
+    ]
+    return f"{rule.comparison} {' / '.join(limits)}" if isinstance(rule, Thresholded) else rule.kind
+
+
+def age(at: Instant | None) -> str:
+    """An instant to the minute, in UTC; a dash where it has not come."""
+    return "–" if at is None else iso(at)[:16].replace("T", " ")

@@ -1,0 +1,116 @@
+"""Running rules over the past of one or several accounts."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from monitor.backtest.course import Course
+from monitor.backtest.span import Span
+from monitor.clock import Duration, Instant
+from monitor.evaluate import Judgement
+from monitor.finding import Unit
+from monitor.judge import Group, Judge
+from monitor.past import Past
+from monitor.replay import Episode, Replay, times
+from monitor.rules import Rule
+from monitor.view import unit_of
+from monitor.window import Window
+
+Progress = Callable[[float], None]
+"""Told how much of the work is done, from 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A rule to be tried: as it is, or changed. ``name`` is its own name, ``variant`` what was changed (``above=15%``), empty for nothing."""
+
+    rule: Rule
+    name: str
+    variant: str = ""
+
+
+@dataclass(slots=True)
+class Trial:
+    """What came of one subject: the alerts that fired, how many went away while they were pending, the values by account."""
+
+    subject: Subject
+    alerts: list[Episode] = field(default_factory=list)
+    dropped: int = 0
+    courses: dict[str, Course] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def unit(self) -> Unit:
+        """What the values are measured in."""
+        return unit_of(self.subject.rule)
+
+
+@dataclass(slots=True)
+class Backtest:
+    """What came of all subjects, in their order. ``messages`` is how many reports there were in the span."""
+
+    span: Span
+    trials: list[Trial]
+    accounts: tuple[str, ...] = ()
+    messages: int = 0
+    seconds: float = 0.0
+
+    def labels(self, account: str, group: Group) -> dict[str, str]:
+        """What tells the alerts of one rule apart."""
+        return dict(group) | ({"account": account} if len(self.accounts) > 1 else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account's messages: what is known of them, which searches returned them, and since when none is missing.
+
+    ``slack``: see `monitor.past.Past`.
+    """
+
+    known: Window
+    searches: Sequence[str]
+    covered_since: Instant
+    slack: Duration = 0
+
+
+def run(accounts: Iterable[Account], subjects: Sequence[Subject], span: Span, progress: Progress) -> Backtest:
+    """Judge all subjects over the messages of all accounts."""
+    found = Backtest(span, [Trial(subject) for subject in subjects])
+    accounts = tuple(accounts)
+    found.accounts = tuple(account.known.account for account in accounts)
+    for number, account in enumerate(accounts):
+        _one_account(account, found, _part(progress, number, len(accounts)))
+    for trial in found.trials:
+        trial.alerts.sort(key=lambda episode: (episode.firing_at or 0, episode.group))
+    return found
+
+
+def _part(progress: Progress, number: int, count: int) -> Progress:
+    """Progress of one of several equal parts."""
+    return lambda done: progress((number + done) / count)
+
+
+def _one_account(account: Account, found: Backtest, progress: Progress) -> None:
+    span, past = found.span, Past(account.known, account.slack)
+    trials = {
+        trial.subject.rule.name: trial
+        for trial in found.trials
+        if trial.subject.rule.search is None or trial.subject.rule.search in account.searches
+    }
+    courses = {name: Course(span, trial.subject.rule.comparison == "below") for name, trial in trials.items()}
+    judge = Judge(past.window, [trial.subject.rule for trial in trials.values()], account.searches)
+
+    def observe(rule: Rule, as_of: Instant, judgement: Judgement, _: Iterable[Group]) -> None:
+        courses[rule.name].take(as_of, judgement)
+
+    judge.observe = observe
+    replay = Replay(judge, past.feed, account.covered_since)
+    past.feed(span.since - 1)
+    for number, as_of in enumerate(times(span.since, span.until, span.step)):
+        replay.step(as_of)
+        progress(number / span.steps)
+    found.messages += past.count(span.since, span.until)
+    for name, trial in trials.items():
+        trial.alerts += replay.of(name)
+        trial.dropped += replay.dropped.get(name, 0)
+        trial.courses[past.window.account] = courses[name]
+        trial.errors += [f"{past.window.account}: {replay.errors[name]}"] if name in replay.errors else []

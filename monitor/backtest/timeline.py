@@ -1,0 +1,110 @@
+"""A backtest as lines of text: of each rule and group when it fired, and every alert."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from monitor.backtest.exhibit import Exhibit, Strand, exhibits
+from monitor.backtest.report import Totals, age, condition
+from monitor.backtest.run import Backtest, Trial
+from monitor.backtest.span import Span
+from monitor.clock import Instant, iso
+from monitor.evaluate.words import plural
+from monitor.render.filters import amount, duration, number
+from monitor.replay import Episode
+
+MOST_ALERTS: Final = 10
+"""So many alerts of a rule are listed, the longest."""
+_NAME: Final = 28
+_QUIET, _PENDING, _FIRING = "·", "░", "█"
+
+
+def lines(found: Backtest, width: int) -> Iterator[str]:
+    """All of it, no line longer than ``width`` where that is possible."""
+    cells = max(width - _NAME - 4, 20)
+    yield f"{_NAME * ' '}  {_scale(found.span, cells)}"
+    for exhibit in exhibits(found):
+        yield ""
+        yield from _exhibit(exhibit, found, cells)
+
+
+def _exhibit(exhibit: Exhibit, found: Backtest, cells: int) -> Iterator[str]:
+    for trial in exhibit.trials:
+        yield _said_of(trial, found)
+        yield from (f"  error: {error}" for error in trial.errors)
+    several = len(exhibit.trials) > 1
+    shown = [panel for panel in exhibit.panels if any(strand.alerts for strand in panel.strands)]
+    for panel in shown:
+        for strand in panel.strands:
+            name = f"{panel.name} {strand.trial.subject.variant}".strip() if several else panel.name
+            yield f"  {_cut(name)}  {_blocks(strand, found.span, cells)}"
+    if exhibit.more and shown:
+        yield f"  and {plural(exhibit.more, 'more group')}; --json has them all"
+    for trial in exhibit.trials:
+        yield from _alerts(trial, found)
+
+
+def _said_of(trial: Trial, found: Backtest) -> str:
+    totals = Totals.of(trial, found)
+    name = f"  with {trial.subject.variant}" if trial.subject.variant else trial.subject.name
+    said = f"{name} ({condition(trial.subject.rule, trial.unit)}): "
+    if not totals.alerts:
+        return said + "no alerts" + (f", {number(trial.dropped)} only pending" if trial.dropped else "")
+    said += f"{plural(totals.alerts, 'alert')}, {number(totals.a_week)} a week, "
+    said += f"firing for {duration(totals.firing)} in all, {duration(totals.longest)} at the longest"
+    return said + (f"; {number(trial.dropped)} only pending" if trial.dropped else "")
+
+
+def _alerts(trial: Trial, found: Backtest) -> Iterator[str]:
+    until = found.span.until
+    longest = sorted(trial.alerts, key=lambda one: (one.resolved_at or until) - (one.firing_at or until), reverse=True)
+    chosen = sorted(longest[:MOST_ALERTS], key=lambda one: one.firing_at or 0)
+    for episode in chosen:
+        yield f"  {_alert(episode, trial, found)}"
+    if len(longest) > MOST_ALERTS:
+        yield f"  and {number(len(longest) - MOST_ALERTS)} shorter ones"
+
+
+def _alert(episode: Episode, trial: Trial, found: Backtest) -> str:
+    end = episode.resolved_at or found.span.until
+    lasted = duration(end - (episode.firing_at or end))
+    span = f"{age(episode.firing_at)} to {age(episode.resolved_at)[5:] if episode.resolved_at else 'the end'}"
+    group = ", ".join(found.labels(episode.account, episode.group).values())
+    said = f"{span:<31}  {lasted:>7}  {episode.severity:<8}  peak {amount(episode.peak, trial.unit):<7}  {group}"
+    variant = f"  [{trial.subject.variant}]" if trial.subject.variant else ""
+    return said.rstrip() + variant
+
+
+def _blocks(strand: Strand, span: Span, cells: int) -> str:
+    row = [_QUIET] * cells
+    for episode in strand.alerts:
+        start, end = episode.firing_at or episode.pending_at, episode.resolved_at or span.until
+        _fill(row, _PENDING, _cell(episode.pending_at, span, cells), _cell(start, span, cells))
+        _fill(row, _FIRING, _cell(start, span, cells), _cell(end, span, cells))
+    return "".join(row)
+
+
+def _fill(row: list[str], block: str, first: int, last: int) -> None:
+    for place in range(first, last + 1):
+        if row[place] != _FIRING:
+            row[place] = block
+
+
+def _cell(at: Instant, span: Span, cells: int) -> int:
+    return min(max((at - span.since) * cells // max(span.length, 1), 0), cells - 1)
+
+
+def _scale(span: Span, cells: int) -> str:
+    start, end = age(span.since), age(span.until)
+    return f"{start}{end:>{max(cells - len(start), len(end) + 1)}} UTC" if cells > 34 else f"{iso(span.since)[5:16]}"
+
+
+def _cut(name: str) -> str:
+    return f"{name:<{_NAME - 2}}" if len(name) <= _NAME - 2 else f"{name[: _NAME - 3]}…"
+
+
+def totals_of(found: Backtest) -> Sequence[str]:
+    """The head: what was judged."""
+    span = found.span
+    return [
+        f"{number(found.messages)} reports, {duration(span.length)}, judged every {duration(span.step)}, in {found.seconds:.1f}s"
+    ]

@@ -1,0 +1,79 @@
+"""Rules with some of their fields changed: ``OperatorFailureRate.above=15%``."""
+
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any, Final
+
+from monitor.backtest.run import Subject
+from monitor.document import parse_document
+from monitor.errors import MonitorError
+from monitor.rules import EXIT_BAD_RULES, RULE, Rule
+from monitor.written import suggest, validate, value_at
+
+_EXAMPLE: Final = "write it like 'OperatorFailureRate.above=15%'"
+
+Change = tuple[str, str, str]
+"""A change as written, its key and its value."""
+
+
+class BadChange(MonitorError):
+    """A change that cannot be tried; each line says what is wrong with one."""
+
+    exit_code = EXIT_BAD_RULES
+
+
+def variants(changes: Iterable[str], rules: Sequence[Rule]) -> list[Subject]:
+    """One changed rule for each rule that ``changes`` name. Raises BadChange with everything that is wrong."""
+    by_rule: dict[str, list[Change]] = {}
+    known = {rule.name: rule for rule in rules}
+    wrong = []
+    for change in changes:
+        left, equals, value = change.partition("=")
+        name, _, key = left.strip().partition(".")
+        if not equals or not key:
+            wrong.append(f"--set {change}: is no change of a rule; {_EXAMPLE}")
+        elif name not in known:
+            wrong.append(f"--set {change}: there is no rule {name!r}{suggest(name, sorted(known))}")
+        else:
+            by_rule.setdefault(name, []).append((change, key.strip(), value.strip()))
+    found = [_changed(known[name], some) for name, some in by_rule.items()]
+    wrong += [line for one in found if isinstance(one, list) for line in one]
+    if wrong:
+        raise BadChange("\n".join(wrong))
+    return [one for one in found if isinstance(one, Subject)]
+
+
+def _changed(rule: Rule, changes: Sequence[Change]) -> Subject | list[str]:
+    data: Any = deepcopy(rule.as_written)
+    wrong: list[str] = []
+    for change, key, text in changes:
+        document = parse_document(f"value: {text}".encode(), "", {})
+        if document.problems:
+            wrong += [f"--set {change}: {problem.message}" for problem in document.problems]
+        elif not _put(data, key.split("."), value_at(document.data, ("value",))):
+            wrong.append(f"--set {change}: the rule has no {key}; {_EXAMPLE}")
+    if wrong:
+        return wrong
+    words = ", ".join(f"{key}={text}" for _, key, text in changes)
+    found = validate(RULE, replace(parse_document(b"", "", {}), data=data))
+    if isinstance(found, list):
+        return [f"--set {rule.name}.{words}: {problem.path or 'it'}: {problem.message}" for problem in found]
+    # Alerts of a rule are told apart by its name; this one is no name that anyone could write.
+    return Subject(found.model_copy(update={"name": f"{rule.name} ({words})"}), rule.name, words)
+
+
+def _put(data: Any, path: Sequence[str], value: object) -> bool:
+    """Set a value in mappings and lists; False: there is nothing at that path in which it could be set."""
+    key, *below = path
+    place: Any = int(key) if isinstance(data, list) and key.isdecimal() else key
+    if isinstance(data, list):
+        if not isinstance(place, int) or place >= len(data):
+            return False
+    elif not isinstance(data, dict):
+        return False
+    if below:
+        inner = data[place] if isinstance(data, list) else data.setdefault(place, {})
+        return _put(inner, below, value)
+    data[place] = value
+    return True

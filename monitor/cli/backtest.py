@@ -1,0 +1,206 @@
+"""``routee-monitor backtest``: what the rules would have alerted."""
+
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.cli.options import config_option, duration, json_option, level_option
+from monitor.cli.reading import read_everything
+from monitor.cli.table import print_json, width_of_terminal
+from monitor.errors import MonitorError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from monitor.backtest import Backtest, Span, Subject
+    from monitor.cli.history import History
+    from monitor.clock import Duration, Instant
+    from monitor.loading import Loaded
+
+
+def _when(text: str) -> "tuple[Instant | None, Duration]":
+    """A moment, or how long before another one."""
+    from monitor.clock import parse_iso
+
+    try:
+        return parse_iso(text), 0
+    except (ValueError, OverflowError):
+        pass
+    try:
+        return None, duration(text)
+    except click.BadParameter:
+        raise click.BadParameter(f"{text!r} is neither a span like 7d nor a time like 2026-11-21T10:00:00Z") from None
+
+
+@click.command()
+@config_option
+@json_option
+@level_option
+@click.option(
+    "--since", type=_when, metavar="WHEN", default="7d", show_default=True, help="How long back, or a time (UTC)."
+)
+@click.option("--until", type=_when, metavar="WHEN", help="Up to when, likewise; default: the last poll, or now.")
+@click.option("--rule", "names", metavar="NAME", multiple=True, help="Only this rule; can be given several times.")
+@click.option("--set", "changes", metavar="RULE.KEY=VALUE", multiple=True, help="Try a rule with that changed, too.")
+@click.option(
+    "--from-api", is_flag=True, help="Ask Routee for the messages instead of the daemon's store (at most 7d)."
+)
+@click.option(
+    "--every",
+    type=duration,
+    metavar="DURATION",
+    help="How often rules are judged; default: as the searches, or coarser.",
+)
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Also write a page with charts."
+)
+@click.option(
+    "--svg", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Also write the charts alone."
+)
+def backtest(
+    config: Path | None,
+    as_json: bool,
+    since: "tuple[Instant | None, Duration]",
+    until: "tuple[Instant | None, Duration] | None",
+    names: Sequence[str],
+    changes: Sequence[str],
+    from_api: bool,
+    every: "Duration | None",
+    html: Path | None,
+    svg: Path | None,
+) -> None:
+    """Show what the rules would have alerted in the past: when each alert would have fired and resolved, and how often.
+
+    It judges with the daemon's own code, over the messages of the daemon's store (also while the daemon runs). Nobody is told anything.
+
+    \b
+    routee-monitor backtest --since 3d --set 'OperatorFailureRate.above=15%' --html try.html
+
+    \b
+    Exit codes: 0 shown; 1 there is no such rule; 65 bad rules, or a bad --set;
+    69 there is no store, no poll, or no Routee; 78 bad configuration.
+    """
+    loaded = read_everything(config)
+    subjects = _subjects(loaded, names, changes)
+    history = _history(loaded, subjects, since, until, from_api)
+    span = _span(history, subjects, every)
+    found = _run(history, subjects, span)
+    _write(found, html, svg, history.note)
+    if as_json:
+        from monitor.backtest.report import as_json as whole
+
+        print_json(whole(found))
+    else:
+        _print(found)
+
+
+def _subjects(loaded: "Loaded", names: Sequence[str], changes: Sequence[str]) -> "list[Subject]":
+    """The rules to be tried, each followed by its variant."""
+    from monitor.backtest import Subject
+    from monitor.backtest.variant import variants
+    from monitor.settings import check_against
+    from monitor.written import suggest
+
+    rules = loaded.settings.rules
+    known = [rule.name for rule in rules]
+    for name in names:
+        if name not in known:
+            raise MonitorError(f"there is no rule {name!r}{suggest(name, sorted(known))}")
+    changed = variants(changes, rules)
+    problems = check_against([subject.rule for subject in changed], loaded.settings.config)
+    if problems:
+        from monitor.backtest.variant import BadChange
+
+        raise BadChange("\n".join(f"--set: {problem.path}: {problem.message}" for problem in problems))
+    asked = {*names, *(subject.name for subject in changed)}
+    chosen = [rule for rule in rules if (rule.name in asked if names else rule.enabled or rule.name in asked)]
+    subjects = []
+    for rule in chosen:
+        subjects.append(Subject(rule.model_copy(update={"enabled": True}), rule.name))
+        subjects += [subject for subject in changed if subject.name == rule.name]
+    if not subjects:
+        raise MonitorError("there are no rules to be tried: see `rules` in the configuration")
+    return subjects
+
+
+def _history(
+    loaded: "Loaded",
+    subjects: "Sequence[Subject]",
+    since: "tuple[Instant | None, Duration]",
+    until: "tuple[Instant | None, Duration] | None",
+    from_api: bool,
+) -> "History":
+    from monitor.cli import history
+
+    reach = max(subject.rule.reach for subject in subjects)
+    wanted = history.Wanted(since, until, reach)
+    return history.from_routee(loaded, wanted) if from_api else history.from_store(loaded, wanted)
+
+
+def _span(history: "History", subjects: "Sequence[Subject]", every: "Duration | None") -> "Span":
+    from monitor.backtest import Span, choose_step
+    from monitor.clock import format_duration
+
+    length = history.until - history.since
+    rules = [subject.rule for subject in subjects]
+    step = every or choose_step(history.every, length, rules, history.messages)
+    if every is None and step > history.every:
+        usual, coarse = format_duration(history.every), format_duration(step)
+        click.echo(
+            f"judged every {coarse} rather than every {usual}, to be done in about a minute: alerts can begin up to {coarse} later, "
+            f"and shorter ones can be missed; --every {usual} judges as the daemon does",
+            err=True,
+        )
+    return Span(history.since, history.until, step)
+
+
+def _run(history: "History", subjects: "Sequence[Subject]", span: "Span") -> "Backtest":
+    from time import perf_counter
+
+    from monitor.backtest import run
+
+    began = perf_counter()
+    with progress_bar("judging") as progress:
+        found = run(history.accounts, subjects, span, lambda done: progress(round(done * 1000), 1000))
+    found.seconds = perf_counter() - began
+    return found
+
+
+@contextmanager
+def progress_bar(what: str) -> "Iterator[Callable[[int, int], None]]":
+    """A bar on standard error where that is a terminal; it is told how much is done, and of how much."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task(what, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def _write(found: "Backtest", html: Path | None, svg: Path | None, note: str) -> None:
+    from monitor.backtest.chart import figure
+    from monitor.backtest.page import page
+
+    if html is not None:
+        _put(html, page(found, note))
+    if svg is not None:
+        _put(svg, figure(found))
+
+
+def _put(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise MonitorError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _print(found: "Backtest") -> None:
+    from monitor.backtest.timeline import lines, totals_of
+
+    for line in (*totals_of(found), "", *lines(found, width_of_terminal())):
+        click.echo(line)

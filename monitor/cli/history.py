@@ -1,0 +1,136 @@
+"""Where a backtest's messages come from: the daemon's store, or Routee itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import click
+import trio
+
+from monitor.accounts import routee_client
+from monitor.backtest.fetch import Fetched, fetch
+from monitor.backtest.run import Account
+from monitor.cli.standing import standing
+from monitor.clock import Duration, Instant, SystemClock, format_duration, iso
+from monitor.config import Config
+from monitor.errors import StoreError
+from monitor.loading import Loaded
+from monitor.poll.plan import horizon
+from monitor.privacy import Privacy
+from monitor.restore import restored_window
+
+When = tuple[Instant | None, Duration]
+"""A moment, or how long before another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for; ``reach`` is how far back from a moment the rules look."""
+
+    since: When
+    until: When | None
+    reach: Duration
+
+    def span(self, now: Instant) -> tuple[Instant, Instant]:
+        """From when to when, where ``now`` is the latest that can be judged. Raises click.UsageError."""
+        moment, before = self.until or (None, 0)
+        until = min(now if moment is None and not before else moment or now - before, now)
+        since = self.since[0] if self.since[0] is not None else until - self.since[1]
+        if since >= until:
+            raise click.UsageError(f"--since ({iso(since)}) is not before --until ({iso(until)})")
+        return since, until
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Messages, and the span for which they are complete enough. ``every`` is how often the searches are polled."""
+
+    accounts: Sequence[Account]
+    since: Instant
+    until: Instant
+    every: Duration
+    messages: int
+    note: str
+
+
+def from_store(loaded: Loaded, wanted: Wanted) -> History:
+    """What the daemon's store holds. Raises StoreError."""
+    config = loaded.settings.config
+    accounts = []
+    with standing(loaded) as (store, kept):
+        key = store.secret("recipients")
+        cursors = kept.cursors
+        if not cursors:
+            raise StoreError(
+                f"the store {config.store_path} holds no complete poll yet: start the daemon, or use --from-api"
+            )
+        for account in config.accounts:
+            own = [cursor for cursor in cursors if cursor.account == account.name]
+            if own:
+                window = restored_window(store, account.name, config, key)
+                covered = max(cursor.covered_since for cursor in own)
+                slack = 2 * max(search.every for search in config.searches)
+                accounts.append(Account(window, [cursor.search for cursor in own], covered, slack))
+    since, until = wanted.span(min(cursor.as_of for cursor in cursors))
+    note = "From the daemon's store: of each message its first report and its latest one."
+    return _history(accounts, since, until, config, note)
+
+
+def from_routee(loaded: Loaded, wanted: Wanted) -> History:
+    """What Routee gives back, at most 7 days. Raises RouteeError."""
+    config, clock = loaded.settings.config, SystemClock()
+    since, until = wanted.span(clock.now())
+    if since < horizon(clock.now()):
+        click.echo(
+            f"Routee gives back 7 days at most: the backtest begins at {iso(horizon(clock.now()))[:16]}Z", err=True
+        )
+        since = horizon(clock.now())
+    if since >= until:
+        raise click.UsageError(f"--until ({iso(until)}) lies before the 7 days that Routee gives back")
+    fetched = trio.run(_fetch_all, config, since - wanted.reach, until)
+    for one in fetched:
+        for search in one.moving:
+            click.echo(
+                f"search {search}: its pages moved while they were read; a few messages may be missing", err=True
+            )
+    note = "From Routee: of each message its latest report, and when it was sent as far as its latency tells."
+    return _history([one.account for one in fetched], since, until, config, note)
+
+
+async def _fetch_all(config: Config, start: Instant, until: Instant) -> list[Fetched]:
+    from monitor.cli.backtest import progress_bar
+
+    clock, privacy = SystemClock(), Privacy(config.privacy.recipients)
+    fetched = []
+    for account in config.accounts:
+        searches = [search for search in config.searches if search.account == account.name]
+        if not searches:
+            continue
+        with progress_bar(f"fetching {account.name}") as progress:
+            async with routee_client(account, clock) as client:
+                fetched.append(
+                    await fetch(
+                        client, searches, start, until, privacy, clock, lambda _, done, total: progress(done, total)
+                    )
+                )
+    return fetched
+
+
+def _history(accounts: Sequence[Account], since: Instant, until: Instant, config: Config, note: str) -> History:
+    if not accounts:
+        raise StoreError("no account has a search, so there are no messages to judge")
+    covered = max(account.covered_since for account in accounts)
+    if covered >= until:
+        raise StoreError(f"messages are known from {iso(covered)[:16]}Z on only: there is nothing to judge before")
+    if since < covered:
+        click.echo(f"messages are known from {iso(covered)[:16]}Z on only: the backtest begins there", err=True)
+        since = covered
+    names = {(account.known.account, search) for account in accounts for search in account.searches}
+    every = min(search.every for search in config.searches if (search.account, search.name) in names)
+    messages = sum(_count(account, since, until) for account in accounts)
+    return History(accounts, since, until, every, messages, f"{note} Polled every {format_duration(every)}.")
+
+
+def _count(account: Account, since: Instant, until: Instant) -> int:
+    columns = account.known.columns
+    dates = columns["date"][: columns.length]
+    return int(((dates > since) & (dates <= until)).sum())

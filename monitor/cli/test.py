@@ -1,0 +1,95 @@
+"""``routee-monitor test``: rule tests."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from monitor.cli.options import environment, json_option, level_option, unused_config_option
+from monitor.cli.table import print_json
+from monitor.errors import MonitorError
+
+if TYPE_CHECKING:
+    from monitor.ruletest import Suite, Verdict
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILES...")
+@click.option("--run", "pattern", metavar="PATTERN", help="Only tests whose name this regular expression is found in.")
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Also write JUnit XML.")
+@json_option
+@unused_config_option
+@level_option
+def test(files: Sequence[str], pattern: str | None, junit: Path | None, as_json: bool) -> int:
+    """Run rule tests: files that say which messages come, and which alerts are expected of them.
+
+    FILES are test files, globs or folders. The rules are judged as the daemon judges them, on a clock that only the test moves.
+
+    \b
+    Exit codes: 0 all is as expected; 1 something is not; 65 a test file, or a
+    rule file that it names, is wrong.
+    """
+    from monitor.ruletest import as_json as results
+    from monitor.ruletest import load_suites
+
+    wanted = _compiled(pattern)
+    verdicts = []
+    for suite, number in _chosen(load_suites(files, environment()), wanted):
+        verdicts.append(_run(suite, number))
+        if not as_json:
+            _show(verdicts[-1])
+    if junit is not None:
+        _write(junit, verdicts)
+    found = results(verdicts)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(f"{found['passed']} passed, {found['failed']} failed")
+    return int(found["failed"] > 0)
+
+
+def _compiled(pattern: str | None) -> "re.Pattern[str] | None":
+    try:
+        return None if pattern is None else re.compile(pattern)
+    except re.error as error:
+        raise click.BadParameter(f"{pattern!r} is not a regular expression: {error}", param_hint="--run") from None
+
+
+def _chosen(suites: "Sequence[Suite]", wanted: "re.Pattern[str] | None") -> "list[tuple[Suite, int]]":
+    chosen = [
+        (suite, number)
+        for suite in suites
+        for number, test in enumerate(suite.tests)
+        if wanted is None or wanted.search(test.name)
+    ]
+    if not chosen and wanted is not None:
+        names = [test.name for suite in suites for test in suite.tests]
+        said = f"no test is named like {wanted.pattern!r}; there are: {'; '.join(names[:10])}"
+        raise click.BadParameter(said + ("; …" if len(names) > 10 else ""), param_hint="--run")
+    return chosen
+
+
+def _run(suite: "Suite", number: int) -> "Verdict":
+    from monitor.ruletest import run_test
+
+    return run_test(suite, number)
+
+
+def _show(verdict: "Verdict") -> None:
+    from monitor.cli.table import shaded
+
+    word = shaded("ok  ", "green") if verdict.ok else shaded("FAIL", "red")
+    click.echo(f"{word}  {verdict.file}: {verdict.name} ({verdict.seconds:.1f}s)")
+    for line in verdict.message.splitlines():
+        click.echo(f"      {line}")
+
+
+def _write(path: Path, verdicts: "Sequence[Verdict]") -> None:
+    from monitor.ruletest import junit
+
+    try:
+        path.write_bytes(junit(verdicts))
+    except OSError as error:
+        raise MonitorError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,32 @@
+"""The recent course of a rule's groups, for those who have not watched it: judged anew from what the window still holds."""
+
+from dataclasses import replace
+from typing import Final
+
+from monitor.clock import MINUTE, SECOND
+from monitor.evaluate import Moment, evaluate
+from monitor.judge import Judge
+from monitor.ring import Ring
+from monitor.rules import Rule, Thresholded
+from monitor.window import Reading
+
+MOMENTS: Final = 24
+
+
+def trend(rule: Rule, judge: Judge) -> Ring:
+    """The latest MOMENTS evaluations of the groups that matter, a quarter of the rule's window apart."""
+    ring, span = Ring(), judge.as_of(rule)
+    if span is None:
+        return ring
+    moment: Moment = judge.moment(rule, Reading(judge.window), *span)
+    step = max(rule.window // 4, 30 * SECOND) if isinstance(rule, Thresholded) else MINUTE
+    alerts = [alert.group for alert in judge.alerts.get(rule.name, {}).values() if alert.state != "resolved"]
+    # The present first: it says which groups matter.
+    ring.take(rule, moment.as_of, evaluate(rule, moment), alerts)
+    kept = [*alerts, *ring.groups(rule.name)]
+    ring.forget(rule.name)
+    for back in reversed(range(MOMENTS)):
+        then = replace(moment, as_of=moment.as_of - back * step)
+        if then.as_of >= moment.covered_since:
+            ring.take(rule, then.as_of, evaluate(rule, then), kept)
+    return ring

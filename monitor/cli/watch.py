@@ -1,0 +1,46 @@
+"""Showing something anew whenever the daemon has polled."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Final, TypeVar
+
+import click
+
+from monitor.cli.standing import standing
+from monitor.errors import StoreError
+from monitor.loading import Loaded
+from monitor.store.protocol import Cursor, Store
+from monitor.store.protocol import Loaded as Kept
+
+T = TypeVar("T")
+
+LOOK_EVERY_SECONDS: Final = 1.0
+
+
+def each_poll(
+    loaded: Loaded, make: Callable[[Store, Kept], T], pause: Callable[[], None] = lambda: time.sleep(LOOK_EVERY_SECONDS)
+) -> Iterator[T]:
+    """What ``make`` finds in the store, now and after each further poll or sweep; ``pause`` is called between looks.
+
+    Raises StoreError where the first look fails; later ones are tried again.
+    """
+    seen: object = None
+    while True:
+        try:
+            with standing(loaded) as (store, kept):
+                news = [_moment(cursor) for cursor in kept.cursors]
+                found = make(store, kept) if news != seen else None
+        except StoreError as error:
+            if seen is None:
+                raise
+            click.echo(str(error), err=True)
+            found = None
+        else:
+            seen = news
+        if found is not None:
+            yield found
+        pause()
+
+
+def _moment(cursor: Cursor) -> object:
+    return cursor.account, cursor.search, cursor.as_of, cursor.swept

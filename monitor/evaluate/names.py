@@ -1,0 +1,35 @@
+"""The names of groups, remembered from one judgement of a rule to the next."""
+
+from monitor.evaluate.judgement import Judgement
+
+Group = tuple[tuple[str, str], ...]
+
+
+class Names:
+    """Groups by their codes. Codes mean the same only as long as the window does not number its profiles anew."""
+
+    def __init__(self) -> None:
+        self._means: object = None
+        self._groups: dict[int, Group] = {}
+
+    def begin(self, judgement: Judgement) -> bool:
+        """Get ready for the codes of this judgement; False: codes of earlier ones mean something else now."""
+        means = _meaning(judgement)
+        if means is not None and means is self._means:
+            return True
+        self._means = means
+        self._groups.clear()
+        return False
+
+    def group(self, judgement: Judgement, at: int) -> Group:
+        """The group at a place of the judgement."""
+        code = int(judgement.codes[at])
+        known = self._groups.get(code)
+        if known is None:
+            known = self._groups[code] = judgement.group(at)
+        return known
+
+
+def _meaning(judgement: Judgement) -> object:
+    """What stays the same thing as long as codes mean the same; None where they never do (recipients are numbered anew by each reading)."""
+    return None if "to" in judgement.by else judgement.reading.window.facets

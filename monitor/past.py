@@ -1,0 +1,111 @@
+"""What a window remembers, told again in the order in which it happened.
+
+A window knows the latest report of each part, and when the part was first seen. Two reports are made of that: a first one without
+a final status when the part was first seen, where that was earlier, and the latest one at its date. What lay between the two (a
+failure that turned into a delivery, a change from Queued to Sent) is forgotten, and so are messages that are older than the store's
+retention. Of a part that was first looked at when all was over, the time of sending is worked out from its latency.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.clock import MILLISECOND, Duration, Instant
+from monitor.message import FINAL, QUEUED, SENT, UNKNOWN
+from monitor.window import Window
+from monitor.window.columns import AS_PART, NOT_GIVEN
+from monitor.window.index import Rows
+from monitor.window.profiles import PROFILED
+from monitor.window.table import Values
+
+AT_ONCE: Final = 50_000
+"""So many reports at most are handed over in one go."""
+
+_COPIED: Final = ("high", "low", "key", "parts", "latency", "price", "to", "recipient")
+
+Instants = NDArray[np.int64]
+
+
+class Past:
+    """Feeds the reports of ``known`` into ``window``, an empty one that shares its dictionaries. ``known`` must not change meanwhile.
+
+    ``slack``: a part is taken to have been missed while it was on its way if its latency says that it was sent by so much earlier
+    than it was first seen; the daemon misses those that are faster than its polls.
+    """
+
+    def __init__(self, known: Window, slack: Duration = 0) -> None:
+        self.window = known.twin()
+        self._known = known
+        columns = known.columns
+        rows = np.flatnonzero(columns["kind"][: columns.length] & AS_PART)
+        dates, sent = columns["date"][rows], _sent(known, rows, slack)
+        order = np.argsort(dates, kind="stable")
+        self._rows: Rows = rows[order]
+        self._dates, self._sent = dates[order], sent[order]
+        early = np.flatnonzero(self._sent < self._dates)
+        self._early: Rows = early[np.argsort(self._sent[early], kind="stable")]
+        self._early_at = self._sent[self._early]
+        self._latest_done = self._early_done = 0
+        self._first_status = self._first_statuses()
+
+    def __len__(self) -> int:
+        """How many parts there are."""
+        return len(self._rows)
+
+    @property
+    def begins(self) -> Instant | None:
+        """The date of the oldest report; None where there is none."""
+        return int(min(self._sent.min(), self._dates[0])) if len(self) else None
+
+    def feed(self, until: Instant) -> None:
+        """Put every report up to that instant into the window; what came and was overtaken since the last call, only as it is now."""
+        first = int(np.searchsorted(self._early_at, until, side="right"))
+        places = self._early[self._early_done : first]
+        self._early_done = max(first, self._early_done)
+        self._hand_over(places[self._dates[places] > until], self._as_sent)
+        latest = int(np.searchsorted(self._dates, until, side="right"))
+        self._hand_over(np.arange(self._latest_done, latest), self._as_reported)
+        self._latest_done = max(latest, self._latest_done)
+
+    def count(self, start: Instant, end: Instant) -> int:
+        """How many parts have their latest report in (start, end]."""
+        edges = np.searchsorted(self._dates, np.array([start, end]), side="right")
+        return int(edges[1] - edges[0])
+
+    def _hand_over(self, places: Rows, form: Callable[[Rows], Values]) -> None:
+        for start in range(0, len(places), AT_ONCE):
+            self.window.upsert_coded(form(places[start : start + AT_ONCE]))
+
+    def _as_reported(self, places: Rows) -> Values:
+        columns, rows = self._known.columns, self._rows[places]
+        values: Values = {name: columns[name][rows] for name in _COPIED}
+        values |= {name: columns.of(name, rows).astype(np.int64) for name in PROFILED}
+        values["date"], values["first_seen"] = self._dates[places], self._sent[places]
+        return values
+
+    def _as_sent(self, places: Rows) -> Values:
+        values = self._as_reported(places)
+        values["date"] = values["first_seen"]
+        values["latency"] = np.full(len(places), NOT_GIVEN, np.int64)
+        values["status"] = self._first_status[values["status"]]
+        values["detailedStatus"] = np.full(len(places), self._code("detailedStatus", UNKNOWN), np.int64)
+        return values
+
+    def _first_statuses(self) -> NDArray[np.int64]:
+        """By the code of the latest status: the status that was there before it."""
+        sent, queued = self._code("status", SENT), self._code("status", QUEUED)
+        texts = self._known.dictionaries["status"].texts
+        return np.array([sent if text in FINAL else queued for text in texts], np.int64)
+
+    def _code(self, name: str, text: str) -> int:
+        return int(self._known.dictionaries[name].encode([text])[0])
+
+
+def _sent(known: Window, rows: Rows, slack: Duration) -> Instants:
+    """When each part was sent, as far as a daemon could have known at that time."""
+    columns = known.columns
+    latency, seen = columns["latency"][rows].astype(np.int64), columns["first_seen"][rows]
+    before = columns["date"][rows] - np.where(latency == NOT_GIVEN, 0, latency * MILLISECOND)
+    return np.where(seen - before > slack, before, seen)

@@ -1,0 +1,122 @@
+"""The past judged anew: the one engine behind rule tests and backtests.
+
+Reports are fed into a window in the order of their time, and the `Judge` of the daemon judges at each step, with cursors made
+here: every search is taken to have been polled up to that step, and nothing to be missing from `covered_since` on. What happens to
+alerts is kept as episodes. Nothing is told to anybody, and no time passes but that of the steps.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from monitor.alert import Alert
+from monitor.builtin import BUILT_IN
+from monitor.clock import DAY, Duration, Instant
+from monitor.judge import Group, Judge, Key, Outcome
+from monitor.rules import Rule
+from monitor.store.protocol import Cursor
+
+Feed = Callable[[Instant], None]
+"""Puts every report up to that instant into the judge's window; called with ever later ones."""
+
+ALWAYS: Final[Duration] = 3_650 * DAY
+"""So long before the first step nothing is missing, unless it is said otherwise."""
+
+
+@dataclass(slots=True)
+class Episode:
+    """One alert from its beginning to its end, or to the last step.
+
+    ``firing_at`` is None where it never came to that, ``resolved_at`` while it goes on. ``severities`` are the severities that it
+    took on while it fired, each with its moment. ``peak`` is the worst value, the time before it fired included; ``value``, ``why`` and
+    ``messages`` are the last ones before it was over.
+    """
+
+    account: str
+    rule: str
+    group: Group
+    pending_at: Instant
+    firing_at: Instant | None = None
+    resolved_at: Instant | None = None
+    severities: list[tuple[Instant, str]] = field(default_factory=list)
+    peak: float | None = None
+    value: float | None = None
+    threshold: float | None = None
+    messages: int = 0
+    why: str = ""
+    because: str = ""
+
+    @property
+    def severity(self) -> str:
+        """How bad it was when it was worst."""
+        return self._worst
+
+    _worst: str = field(default="", repr=False)
+    _level: int = field(default=0, repr=False)
+
+    def follow(self, alert: Alert, rule: Rule, as_of: Instant) -> None:
+        """Take over what has become of the alert."""
+        self.firing_at, self.peak, self.threshold = alert.firing_at, alert.peak, alert.threshold
+        if alert.state == "resolved":
+            self.resolved_at, self.because = alert.resolved_at, alert.because or ""
+            return
+        self.value, self.why, self.messages = alert.value, alert.why, alert.messages
+        if alert.state == "firing":
+            severity = rule.levels_[alert.level - 1].severity
+            if not self.severities or self.severities[-1][1] != severity:
+                self.severities.append((as_of, severity))
+            if alert.level > self._level:
+                self._level, self._worst = alert.level, severity
+
+
+class Replay:
+    """One account's rules over its past. ``step`` it through time; ``fired`` are the alerts that came of it, ``dropped`` counts
+    by rule those that were pending and went away again, ``errors`` are the rules that could not be judged."""
+
+    def __init__(self, judge: Judge, feed: Feed, covered_since: Instant) -> None:
+        self.judge = judge
+        self.fired: list[Episode] = []
+        self.dropped: dict[str, int] = {}
+        self.errors: dict[str, str] = {}
+        self._feed = feed
+        self._covered_since = covered_since
+        self._open: dict[Key, Episode] = {}
+
+    def step(self, as_of: Instant) -> None:
+        """Let the time come to ``as_of``, which is later than the step before, and judge."""
+        self._feed(as_of)
+        for search in self.judge.searches:
+            cursor = Cursor(self.judge.account, search, as_of, self._covered_since)
+            outcome = self.judge.judge(cursor)
+            self.judge.apply(outcome, cursor)
+            self._follow(outcome, as_of)
+            self.errors |= outcome.errors
+
+    def of(self, rule: str) -> Iterator[Episode]:
+        """The alerts of a rule that fired, in the order in which they did."""
+        return (episode for episode in self.fired if episode.rule == rule)
+
+    def _follow(self, outcome: Outcome, as_of: Instant) -> None:
+        for key, alert in outcome.alerts.items():
+            name, group = key
+            if name in BUILT_IN:
+                continue
+            if alert is None:
+                self.dropped[name] = self.dropped.get(name, 0) + (self._open.pop(key, None) is not None)
+                continue
+            episode = self._open.get(key)
+            if episode is None:
+                episode = self._open[key] = Episode(alert.account, name, group, alert.pending_at)
+            had_fired = episode.firing_at is not None
+            episode.follow(alert, self.judge.rules[name], as_of)
+            if episode.firing_at is not None and not had_fired:
+                self.fired.append(episode)
+            if alert.state == "resolved":
+                del self._open[key]
+                self.judge.put(name, group, None)  # everyone knows: what comes next is a new alert
+
+
+def times(start: Instant, end: Instant, every: Duration) -> Iterator[Instant]:
+    """``start`` and each ``every`` after it, up to ``end``, which is always the last."""
+    yield from range(start, end, every)
+    yield end

@@ -1,0 +1,171 @@
+"""The latest evaluations of each rule: what `explain`, the status page and sparklines show without judging the past again.
+
+Of each rule only the groups that matter are kept, at most GROUPS: first those with an alert, then in turn the one nearest to (or
+furthest beyond) its threshold and the one with most messages. Which ones these are is looked at again from time to time; a group
+that comes in starts with an empty past.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.clock import Instant
+from monitor.evaluate import NOT_ENOUGH, Judgement
+from monitor.evaluate.names import Names
+from monitor.rules import Rule
+
+KEPT: Final = 60
+"""So many evaluations of a group are kept."""
+GROUPS: Final = 12
+"""So many groups of a rule are kept at most."""
+LOOK_AGAIN: Final = 10
+"""After so many evaluations the groups are chosen anew."""
+
+Group = tuple[tuple[str, str], ...]
+_VALUE, _THRESHOLD, _MESSAGES = range(3)
+
+
+class Observer(Protocol):
+    """Who looks on while rules are judged."""
+
+    def __call__(self, rule: Rule, as_of: Instant, judgement: Judgement, alerts: Iterable[Group], /) -> None:
+        """``rule`` was judged; ``alerts`` are the groups that have an alert."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One group at one moment. ``value`` is None where there was not enough data, or none at all."""
+
+    as_of: Instant
+    value: float | None
+    threshold: float | None
+    messages: int
+
+
+class Ring:
+    """The latest evaluations of all rules of one account."""
+
+    def __init__(self) -> None:
+        self._tracks: dict[str, _Track] = {}
+
+    def take(self, rule: Rule, as_of: Instant, judgement: Judgement, alerts: Iterable[Group]) -> None:
+        """Remember a judgement; one of the same moment replaces the one before."""
+        track = self._tracks.get(rule.name)
+        if track is None:
+            track = self._tracks[rule.name] = _Track()
+        track.take(as_of, judgement, rule.comparison == "below", alerts)
+
+    def of(self, rule: str, group: Group) -> tuple[Evaluation, ...]:
+        """What is known of one group, oldest first; empty where it is not kept."""
+        track = self._tracks.get(rule)
+        return track.of(group) if track is not None else ()
+
+    def groups(self, rule: str) -> tuple[Group, ...]:
+        """The groups that are kept of a rule."""
+        track = self._tracks.get(rule)
+        return tuple(track.groups) if track is not None else ()
+
+    def forget(self, rule: str) -> None:
+        """A rule is gone, or means something else now."""
+        self._tracks.pop(rule, None)
+
+
+class _Track:
+    """One rule: a row an evaluation (the latest KEPT of them, around and around), a place a group."""
+
+    def __init__(self) -> None:
+        self.groups: list[Group] = []
+        self._numbers = np.full((KEPT, 0, 3), np.nan)
+        self._moments: list[Instant] = []
+        self._next = 0
+        self._wait = 0
+        self._names = Names()
+        self._codes = np.zeros(0, np.int64)
+
+    def take(self, as_of: Instant, judgement: Judgement, below: bool, alerts: Iterable[Group]) -> None:
+        same = self._names.begin(judgement)
+        alarmed = list(alerts)[:GROUPS]
+        short = len(self.groups) < min(len(judgement), GROUPS)
+        if short or self._wait == 0 or not all(group in self.groups for group in alarmed):
+            self._choose(judgement, below, alarmed)
+            same = False
+        self._wait -= 1
+        if not same:
+            self._codes = np.array([_code(judgement, group) for group in self.groups], np.int64)
+        row = self._row(as_of)
+        self._numbers[row] = np.nan
+        if len(judgement):
+            self._write(self._numbers[row], judgement)
+
+    def _row(self, as_of: Instant) -> int:
+        latest = (self._next - 1) % KEPT
+        if self._moments and self._moments[latest if len(self._moments) == KEPT else -1] == as_of:
+            return latest
+        row = self._next
+        if len(self._moments) < KEPT:
+            self._moments.append(as_of)
+        else:
+            self._moments[row] = as_of
+        self._next = (row + 1) % KEPT
+        return row
+
+    def _write(self, row: NDArray[np.float64], judgement: Judgement) -> None:
+        places = np.minimum(np.searchsorted(judgement.codes, self._codes), len(judgement) - 1)
+        here = judgement.codes[places] == self._codes
+        places = places[here]
+        enough = judgement.breached[places] != NOT_ENOUGH
+        row[here, _VALUE] = np.where(enough, judgement.value[places], np.nan)
+        row[here, _THRESHOLD] = judgement.threshold[places]
+        row[here, _MESSAGES] = judgement.messages[places]
+
+    def _choose(self, judgement: Judgement, below: bool, alarmed: list[Group]) -> None:
+        """Choose the groups anew: those that stay keep their place and their past."""
+        self._wait = LOOK_AGAIN
+        wanted = list(
+            dict.fromkeys([*alarmed, *(self._names.group(judgement, at) for at in _telling(judgement, below))])
+        )
+        kept = [place for place, group in enumerate(self.groups) if group in wanted[:GROUPS]]
+        staying = {self.groups[place] for place in kept}
+        fresh = [group for group in wanted[:GROUPS] if group not in staying]
+        # A group that says nothing any more keeps its place until someone needs it.
+        idle = [place for place in range(len(self.groups)) if place not in kept][: GROUPS - len(kept) - len(fresh)]
+        stay = sorted(kept + idle)
+        blank = np.full((KEPT, len(fresh), 3), np.nan)
+        self._numbers = np.concatenate([self._numbers[:, stay], blank], axis=1)
+        self.groups = [self.groups[place] for place in stay] + fresh
+
+    def of(self, group: Group) -> tuple[Evaluation, ...]:
+        if group not in self.groups:
+            return ()
+        place, count = self.groups.index(group), len(self._moments)
+        first = self._next if count == KEPT else 0
+        order = [(first + number) % KEPT for number in range(count)]
+        return tuple(_evaluation(self._moments[row], self._numbers[row, place].tolist()) for row in order)
+
+
+def _evaluation(as_of: Instant, numbers: list[float]) -> Evaluation:
+    value, threshold, messages = (None if np.isnan(number) else number for number in numbers)
+    return Evaluation(as_of, value, threshold, int(messages or 0))
+
+
+def _code(judgement: Judgement, group: Group) -> int:
+    code = judgement.reading.code(judgement.by, tuple(value for _, value in group))
+    return NOT_ENOUGH if code is None else code
+
+
+def _telling(judgement: Judgement, below: bool) -> list[int]:
+    """The places of groups worth keeping: in turn the worst and the most voluminous."""
+    if len(judgement) <= GROUPS:
+        return list(range(len(judgement)))
+    ratio = (judgement.value + 1e-9) / (judgement.threshold + 1e-9)
+    badness = -ratio if below else ratio
+    badness = np.where((judgement.breached == NOT_ENOUGH) | np.isnan(badness), -np.inf, badness)
+    worst = np.argpartition(-badness, GROUPS)[:GROUPS]
+    worst = worst[np.argsort(-badness[worst], kind="stable")]
+    largest = np.argpartition(-judgement.messages, GROUPS)[:GROUPS]
+    largest = largest[np.argsort(-judgement.messages[largest], kind="stable")]
+    both = np.stack([worst, largest], axis=1).ravel().tolist()
+    return list(dict.fromkeys(both))[:GROUPS]

@@ -1,0 +1,142 @@
+"""What is expected held against what is: every difference as a line for people."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from monitor.ruletest.load import fields_of
+from monitor.ruletest.model import Expectation, ExpectedAlert, ExpectedGroup
+from monitor.ruletest.scene import Scene, Shown, Standing, named, said
+from monitor.ruletest.wanted import parse_wanted
+
+MOST: Final = 10
+"""So many alerts or groups are listed to explain one difference."""
+
+
+def differences(expected: Expectation, scene: Scene) -> Iterator[str]:
+    """What is not as expected; nothing where all is."""
+    if scene.error:
+        yield f"the rule cannot be judged: {scene.error}"
+        return
+    if expected.alerts is not None:
+        yield from _alerts(expected.alerts, scene)
+    for group in expected.groups:
+        yield from _group(group, scene)
+
+
+def _alerts(expected: Sequence[ExpectedAlert], scene: Scene) -> Iterator[str]:
+    present = list(scene.alerts())
+    fits = [[place for place, shown in enumerate(present) if not _wrong(wanted, shown, scene)] for wanted in expected]
+    taken = _matched(fits)
+    for number, wanted in enumerate(expected):
+        if number not in taken.values():
+            yield from _missing(wanted, [shown for place, shown in enumerate(present) if place not in taken], scene)
+    near = {
+        id(shown) for n, wanted in enumerate(expected) if n not in taken.values() for shown in _alike(wanted, present)
+    }
+    surplus = [
+        shown
+        for place, shown in enumerate(present)
+        if shown.status == "firing" and place not in taken and id(shown) not in near
+    ]
+    for shown in surplus[:MOST]:
+        yield f"not expected: {shown}"
+    if len(surplus) > MOST:
+        yield f"not expected: {len(surplus) - MOST} more firing alerts"
+
+
+def _matched(fits: Sequence[Sequence[int]]) -> dict[int, int]:
+    """Pairs that make as many expectations as possible meet an alert each: by the alert's place, the expectation's."""
+    taken: dict[int, int] = {}
+
+    def find(number: int, tried: set[int]) -> bool:
+        for place in fits[number]:
+            if place not in tried:
+                tried.add(place)
+                if place not in taken or find(taken[place], tried):
+                    taken[place] = number
+                    return True
+        return False
+
+    for number in range(len(fits)):
+        find(number, set())
+    return taken
+
+
+def _wrong(wanted: ExpectedAlert, shown: Shown, scene: Scene) -> list[str]:
+    """In what an alert differs from an expected one; status and labels first."""
+    wrong = []
+    if shown.status != wanted.status:
+        wrong.append(f"it is {shown.status}, expected {wanted.status}")
+    for name, value in wanted.labels.items():
+        if shown.labels.get(name) != value:
+            wrong.append(f"{name} is {shown.labels.get(name, 'not there')}, expected {value}")
+    if wanted.severity is not None and shown.severity != wanted.severity:
+        wrong.append(f"severity is {shown.severity}, expected {wanted.severity}")
+    return wrong + _wrong_values(wanted.value, shown.value, scene)
+
+
+def _wrong_values(wanted: Sequence[str], value: float | None, scene: Scene) -> list[str]:
+    comparisons = [parse_wanted(text, scene.unit) for text in wanted]
+    return [f"value is {scene.amount(value)}, expected {one}" for one in comparisons if not one.holds(value)]
+
+
+def _alike(wanted: ExpectedAlert, present: Sequence[Shown]) -> list[Shown]:
+    """The alerts of the expected labels, whatever their severity: those that were probably meant."""
+    labels = {name: value for name, value in wanted.labels.items() if name != "severity"}
+    return [shown for shown in present if labels.items() <= shown.labels.items()]
+
+
+def _missing(wanted: ExpectedAlert, left: Sequence[Shown], scene: Scene) -> Iterator[str]:
+    """Why an expected alert is not there: what the one that comes nearest is like, or how its group stands."""
+    near = sorted(_alike(wanted, left), key=lambda shown: len(_wrong(wanted, shown, scene)))
+    if near:
+        for complaint in _wrong(wanted, near[0], scene):
+            yield f"{_called(wanted)}: {complaint}"
+        yield f"  it is: {near[0]}"
+        return
+    yield f"missing: {_called(wanted)}"
+    own = fields_of(scene.rule)
+    yield from (f"  {line}" for line in _standings({k: v for k, v in wanted.labels.items() if k in own}, scene))
+
+
+def _called(wanted: ExpectedAlert) -> str:
+    words = [f"{wanted.status} alert {named(wanted.labels)}"]
+    words += [f"severity {wanted.severity}"] if wanted.severity else []
+    words += [f"value {text}" for text in wanted.value]
+    return ", ".join(words)
+
+
+def _standings(labels: Mapping[str, str], scene: Scene) -> Iterator[str]:
+    """How the groups with those labels stand."""
+    found = _groups(labels, scene)
+    for standing in found[:MOST]:
+        yield str(standing)
+    if len(found) > MOST:
+        yield f"and {len(found) - MOST} more groups"
+    if not found:
+        others = list(scene.groups())
+        seen = ", ".join(named(one.labels) for one in others[:MOST]) or "none"
+        yield f"no such group has messages; groups that do: {seen}{', …' if len(others) > MOST else ''}"
+
+
+def _groups(labels: Mapping[str, str], scene: Scene) -> list[Standing]:
+    own = fields_of(scene.rule)
+    if labels.keys() == set(own):
+        return [scene.group(tuple((name, labels[name]) for name in own))]
+    return [standing for standing in scene.groups() if labels.items() <= standing.labels.items()]
+
+
+def _group(wanted: ExpectedGroup, scene: Scene) -> Iterator[str]:
+    found = _groups(wanted.labels, scene)
+    if not found and (wanted.state != "not_enough_data" or wanted.value):
+        yield f"group {named(wanted.labels)}: expected {said(wanted.state)}"
+        yield from (f"  {line}" for line in _standings(wanted.labels, scene))
+    for standing in found[:MOST]:
+        wrong = (
+            [] if standing.state == wanted.state else [f"it is {said(standing.state)}, expected {said(wanted.state)}"]
+        )
+        wrong += _wrong_values(wanted.value, standing.value, scene)
+        for complaint in wrong:
+            yield f"group {named(standing.labels)}: {complaint}"
+        if wrong:
+            yield f"  it is: {standing}"

@@ -1,0 +1,150 @@
+"""Files of rule tests with the rules that they name, and whether the two agree."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter
+
+from monitor.config.files import each_once, find_files
+from monitor.document import Document, KeyPath, read_document
+from monitor.errors import InputError, Problem
+from monitor.rules import EXIT_BAD_RULES, Rule, read_rules
+from monitor.ruletest.model import Expectation, RuleTest, RuleTests
+from monitor.ruletest.wanted import parse_wanted
+from monitor.view import unit_of
+from monitor.written import Note, problems_of, suggest, validate
+
+_SHAPE: Final = TypeAdapter(RuleTests)
+_SUFFIXES: Final = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """One file of tests with its rules, by name."""
+
+    document: Document
+    tests: tuple[RuleTest, ...]
+    rules: Mapping[str, Rule]
+
+    @property
+    def file(self) -> str:
+        """The file's name."""
+        return self.document.file
+
+    def line(self, *path: str | int) -> int:
+        """The line where something stands."""
+        return self.document.place(path)[1]
+
+
+def load_suites(names: Iterable[str], environ: Mapping[str, str]) -> list[Suite]:
+    """The test files that are named: files, globs or folders. Raises InputError (exit 65) with every problem of every file."""
+    suites: list[Suite] = []
+    problems: list[Problem] = []
+    seen: set[Path] = set()
+    for name in names:
+        try:
+            paths = _files(name)
+        except ValueError as error:
+            problems.append(Problem(name, 1, 1, "", str(error)))
+            continue
+        for path in paths:
+            if path.resolve() not in seen:
+                seen.add(path.resolve())
+                found = _read(path, environ)
+                suites += [found] if isinstance(found, Suite) else []
+                problems += [] if isinstance(found, Suite) else found
+    if problems:
+        raise InputError(problems, EXIT_BAD_RULES)
+    return suites
+
+
+def _files(name: str) -> tuple[Path, ...]:
+    path = Path(name)
+    if path.is_dir():
+        found = tuple(sorted(one for one in path.rglob("*") if one.suffix in _SUFFIXES and one.is_file()))
+        if not found:
+            raise ValueError("there is no test file (*.yaml) in this folder")
+        return found
+    return (path,) if path.exists() else find_files(Path(), name)
+
+
+def _read(path: Path, environ: Mapping[str, str]) -> Suite | list[Problem]:
+    document = read_document(path, environ)
+    problems = list(document.problems)
+    if not document.readable:
+        return problems
+    shape = validate(_SHAPE, document)
+    if isinstance(shape, list):
+        return problems + shape
+    rules, wrong = _rules(document, path.parent, shape, environ)
+    problems += wrong
+    if not wrong:
+        problems += problems_of(document, _disagreements(shape, rules))
+    return problems or Suite(document, shape.tests, rules)
+
+
+def _rules(
+    document: Document, folder: Path, shape: RuleTests, environ: Mapping[str, str]
+) -> tuple[dict[str, Rule], list[Problem]]:
+    problems = []
+    for index, pattern in enumerate(shape.rules):
+        try:
+            find_files(folder, pattern)
+        except ValueError as error:
+            problems.append(document.problem(("rules", index), str(error)))
+    if problems:
+        return {}, problems
+    rules, wrong = read_rules(each_once(folder, shape.rules, _SUFFIXES), environ)
+    return {rule.name: rule for rule in rules}, wrong
+
+
+def _disagreements(shape: RuleTests, rules: Mapping[str, Rule]) -> Iterator[Note]:
+    for number, test in enumerate(shape.tests):
+        for index, expected in enumerate(test.expect):
+            at: KeyPath = ("tests", number, "expect", index)
+            rule = rules.get(expected.rule)
+            if rule is None:
+                said = f"there is no rule {expected.rule!r} in the files under `rules`{suggest(expected.rule, sorted(rules))}"
+                yield Note((*at, "rule"), said)
+            elif not rule.enabled:
+                yield Note((*at, "rule"), f"the rule {expected.rule!r} is switched off (enabled: false)")
+            else:
+                yield from _impossible(expected, rule, at)
+
+
+def _impossible(expected: Expectation, rule: Rule, at: KeyPath) -> Iterator[Note]:
+    own = fields_of(rule)
+    all_labels = ("alertname", "severity", *own, *rule.labels)
+    severities = [level.severity for level in rule.levels_]
+    for index, alert in enumerate(expected.alerts or ()):
+        path = (*at, "alerts", index)
+        yield from _unknown_labels(alert.labels, all_labels, path)
+        yield from _unreadable(alert.value, rule, path)
+        if alert.severity is not None and alert.severity not in severities:
+            said = f"{rule.name} has no level of the severity {alert.severity!r}{suggest(alert.severity, severities)}"
+            yield Note((*path, "severity"), said)
+    for index, group in enumerate(expected.groups):
+        path = (*at, "groups", index)
+        yield from _unknown_labels(group.labels, own, path)
+        yield from _unreadable(group.value, rule, path)
+
+
+def fields_of(rule: Rule) -> tuple[str, ...]:
+    """The fields that tell the rule's alerts apart."""
+    return tuple(getattr(rule, "grouping", rule.by))
+
+
+def _unknown_labels(labels: Mapping[str, str], known: tuple[str, ...], path: KeyPath) -> Iterator[Note]:
+    for name in labels:
+        if name not in known:
+            yield Note((*path, "labels", name), f"the rule's alerts have no label {name!r}{suggest(name, known)}", True)
+
+
+def _unreadable(values: Iterable[str], rule: Rule, path: KeyPath) -> Iterator[Note]:
+    for value in values:
+        try:
+            parse_wanted(value, unit_of(rule))
+        except ValueError as error:
+            yield Note((*path, "value"), str(error))

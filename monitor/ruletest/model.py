@@ -1,0 +1,271 @@
+"""What people write in a file of rule tests."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
+
+from monitor.clock import MINUTE, SECOND, Duration, Instant, parse_duration, parse_iso
+from monitor.message import DELIVERED, SENT, STATUSES
+from monitor.rules.pairs import Pairs
+from monitor.scalar import Fraction, Whole
+from monitor.written import Name, Note, Period, PeriodOrZero, Reading, Text, WholeNumber, Written, near_miss
+
+MOST_MESSAGES: Final = 500_000
+"""Messages of one test: more take minutes to judge, and say no more."""
+MOST_STEPS: Final = 100_000
+
+_START: Final[Instant] = parse_iso("2026-01-05T00:00:00Z")
+_OFFSET: Final = re.compile(r"(-?)((?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?)", re.ASCII)
+_ZERO: Final = re.compile(r"-?0[smhd]?")
+
+
+def _moment(value: object) -> Instant:
+    if not isinstance(value, str):
+        raise ValueError("should be a date and time like 2026-11-21T10:00:00Z")
+    try:
+        return parse_iso(value)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{value[:40]!r} is not a date and time; write it like 2026-11-21T10:00:00Z") from None
+
+
+def _offset(value: object) -> Duration:
+    """A duration from the test's start on, negative before it."""
+    text = value.text if isinstance(value, Whole | Fraction) else value
+    if isinstance(text, str) and _ZERO.fullmatch(text):
+        return 0
+    found = _OFFSET.fullmatch(text) if isinstance(text, str) else None
+    if found is None or not found[2]:
+        raise ValueError("should be a time after the start, like 0m, 25m or 1h30m (or before it: -2h)")
+    return parse_duration(found[2]) * (-1 if found[1] else 1)
+
+
+def _words(value: object) -> tuple[str, ...]:
+    """One text or several; a number counts as it is written."""
+    items = value if isinstance(value, list) else [value]
+    words = [item.text if isinstance(item, Whole | Fraction) else item for item in items]
+    if not words or not all(isinstance(word, str) and word for word in words):
+        raise ValueError("should be text, or a list of texts that are taken in turn")
+    return tuple(map(str, words))
+
+
+def _status(value: str) -> str:
+    if meant := near_miss(value, STATUSES):
+        raise ValueError(f"{value!r} is not a status; did you mean {meant!r}? (letter case counts)")
+    return value
+
+
+def _latency(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf"):
+        return float(value)
+    if isinstance(value, str):
+        return 0.0 if _ZERO.fullmatch(value) else parse_duration(value) / SECOND
+    raise ValueError("should be a time like 30s, or a number of seconds, at least 0")
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise ValueError("should be a number, at least 0")
+    return float(value)
+
+
+def _listed(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+_TEXTS_SCHEMA: Final = {
+    "anyOf": [
+        {"type": ["string", "number"]},
+        {"type": "array", "items": {"type": ["string", "number"]}, "minItems": 1},
+    ]
+}
+Moment = Annotated[Instant, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+Offset = Annotated[Duration, PlainValidator(_offset), WithJsonSchema({"type": ["string", "integer"]})]
+"""When, from the test's start on."""
+Texts = Annotated[tuple[str, ...], PlainValidator(_words), WithJsonSchema(_TEXTS_SCHEMA)]
+"""One text for all messages, or a list that is taken in turn; ``{n}`` stands for the number of the message, from 1 on."""
+StatusName = Annotated[str, AfterValidator(_status), BeforeValidator(str)]
+Seconds = Annotated[float, PlainValidator(_latency), WithJsonSchema({"type": ["string", "number"]})]
+NotNegative = Annotated[float, PlainValidator(_number), WithJsonSchema({"type": "number", "minimum": 0})]
+Values = Annotated[tuple[Text, ...], BeforeValidator(_listed), WithJsonSchema(_TEXTS_SCHEMA)]
+
+
+class Report(Written):
+    """What is reported of each message of a series later on."""
+
+    after: Period
+    """How long after the message was sent."""
+    status: StatusName
+    """Its status from then on."""
+    detailed_status: Texts | None = Field(default=None, alias="detailedStatus")
+    """The closer reason."""
+    latency: Seconds | None = None
+    """Its latency as Routee gives it; left out: as long as ``after``, once the status is final."""
+    price: NotNegative | None = None
+    """What a part costs; left out: as before."""
+
+
+class Series(Written):
+    """Messages at even distances, alike but for their ids and recipients."""
+
+    at: Offset
+    """When the first one is reported."""
+    during: PeriodOrZero = 0
+    """How long they keep coming."""
+    rate: NotNegative | None = None
+    """How many a minute."""
+    count: Annotated[WholeNumber, Field(ge=1)] | None = None
+    """How many in all, in place of rate; without ``during`` all at once."""
+    status: StatusName | None = None
+    """Left out: Delivered; with ``then``: Sent."""
+    then: Annotated[tuple[Report, ...], BeforeValidator(_listed)] = ()
+    """What becomes of each message after it was sent: one report, or a list of them."""
+    detailed_status: Texts = Field(default=(), alias="detailedStatus")
+    operator: Texts = ()
+    country: Texts = ()
+    campaign: Texts = ()
+    campaign_tracking_id: Texts = Field(default=(), alias="campaignTrackingId")
+    label: Texts = ()
+    from_: Texts = Field(default=(), alias="from")
+    to: Texts = ()
+    """The recipient; left out: another number for each message."""
+    direction: Texts = ()
+    application_name: Texts = Field(default=(), alias="applicationName")
+    originating_service: Texts = Field(default=(), alias="originatingService")
+    groups: Texts = ()
+    """The groups of each message, all of them together."""
+    search: Name | None = None
+    """The search that returns them; left out: every search that the rules name."""
+    latency: Seconds | None = None
+    """From sending to the present report, in seconds or like 30s."""
+    price: NotNegative | None = None
+    """What a part costs."""
+    parts: Annotated[WholeNumber, Field(ge=1, le=255)] = 1
+    """How many parts each message has."""
+
+    @classmethod
+    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+        if ("rate" in data) == ("count" in data):
+            yield Note((), "needs either rate (messages a minute) or count (messages in all)")
+        if "rate" in data and "during" not in data:
+            yield Note((), "needs during: how long messages come at that rate")
+
+    def second_look(self) -> Iterable[Note]:
+        if self.number > MOST_MESSAGES:
+            yield Note((), f"these are {self.number:,} messages; at most {MOST_MESSAGES:,} can be judged in a test")
+
+    @property
+    def first_status(self) -> str:
+        """The status with which each message is first seen."""
+        return self.status or (SENT if self.then else DELIVERED)
+
+    @property
+    def number(self) -> int:
+        """How many messages there are."""
+        if self.count is not None:
+            return self.count
+        return -int(-(self.rate or 0.0) * self.during // MINUTE)
+
+    @property
+    def distance(self) -> float:
+        """Microseconds from one message to the next."""
+        if self.count is None:
+            return MINUTE / self.rate if self.rate else 0.0
+        return self.during / self.count
+
+
+class ExpectedAlert(Written):
+    """One alert that is expected."""
+
+    status: Literal["firing", "pending", "resolved"] = "firing"
+    """Firing alerts are listed completely, others only where they are to be looked at."""
+    labels: Pairs = Field(default_factory=dict)
+    """Labels that it has, among others: alertname, severity, the rule's own, and those of ``by``."""
+    severity: Name | None = None
+    """How bad it is."""
+    value: Values = ()
+    """What its value is: "> 20%", or a list of such comparisons that all hold."""
+
+
+class ExpectedGroup(Written):
+    """How a group is expected to stand, whether it has an alert or not."""
+
+    labels: Pairs = Field(default_factory=dict)
+    """The group: fields of ``by`` and their values."""
+    state: Literal["inactive", "pending", "firing", "not_enough_data"]
+    """As ``routee-monitor explain`` shows it; not_enough_data is also that of a group without any message."""
+    value: Values = ()
+    """What its value is."""
+
+
+class Expectation(Written):
+    """What one rule is expected to say at one moment."""
+
+    at: Offset
+    """When: as the evaluation at that moment, or the last one before it, finds it."""
+    rule: Text
+    """The rule's name."""
+    alerts: tuple[ExpectedAlert, ...] | None = None
+    """Exactly the alerts that fire; [] for none."""
+    groups: tuple[ExpectedGroup, ...] = ()
+    """Groups to be looked at."""
+
+    @classmethod
+    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+        if "alerts" not in data and "groups" not in data:
+            yield Note((), "expects nothing: write alerts (`alerts: []` for none) or groups")
+
+    def second_look(self) -> Iterable[Note]:
+        if self.at < 0:
+            yield Note(("at",), "lies before the start, where nothing is judged")
+
+
+class RuleTest(Written):
+    """Messages, and what is expected of them."""
+
+    name: Text
+    """What is shown."""
+    start: Moment = _START
+    """When the first evaluation takes place."""
+    every: Period = 30 * SECOND
+    """How often the rules are judged."""
+    history: PeriodOrZero | None = None
+    """How far before the start messages are known; left out: all along, so that what is not listed was not there."""
+    messages: tuple[Series, ...] = ()
+    """Series of messages."""
+    expect: Annotated[tuple[Expectation, ...], Field(min_length=1)]
+    """What is expected, when."""
+
+    def second_look(self) -> Iterable[Note]:
+        total = sum(series.number for series in self.messages)
+        if total > MOST_MESSAGES and all(series.number <= MOST_MESSAGES for series in self.messages):
+            yield Note(
+                ("messages",), f"these are {total:,} messages; at most {MOST_MESSAGES:,} can be judged in a test"
+            )
+        if self.end // self.every > MOST_STEPS:
+            yield Note(
+                ("every",), f"gives over {MOST_STEPS:,} evaluations up to the last expectation; write a longer one"
+            )
+
+    @property
+    def end(self) -> Duration:
+        """When the last expectation is looked at, from the start on."""
+        return max(expected.at for expected in self.expect)
+
+
+class RuleTests(Written):
+    """What a file of rule tests holds."""
+
+    rules: Annotated[tuple[Text, ...], Field(min_length=1)]
+    """Rule files, globs or folders, relative to this file."""
+    tests: Annotated[tuple[RuleTest, ...], Field(min_length=1)]
+    """The tests."""
+
+    def second_look(self) -> Iterable[Note]:
+        names: dict[str, int] = {}
+        for index, test in enumerate(self.tests):
+            if names.setdefault(test.name, index) != index:
+                yield Note(
+                    ("tests", index, "name"), f"tests[{names[test.name]}] has this name already; names are unique"
+                )

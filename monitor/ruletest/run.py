@@ -1,0 +1,94 @@
+"""Running one rule test: the evaluator and the life cycle of the daemon, on a clock that only the test moves."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Final
+
+from monitor.clock import Instant, format_duration
+from monitor.judge import Judge
+from monitor.replay import ALWAYS, Replay
+from monitor.rules import Rule
+from monitor.ruletest.compare import differences
+from monitor.ruletest.load import Suite
+from monitor.ruletest.model import Expectation, RuleTest
+from monitor.ruletest.scene import Scene
+from monitor.ruletest.series import Reports
+from monitor.window import Window
+
+ACCOUNT: Final = "main"
+SEARCH: Final = "all"
+"""The one search of a test whose rules name none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of one test. ``message`` is empty where all was as expected, else several lines for people."""
+
+    file: str
+    line: int
+    name: str
+    message: str
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether all was as expected."""
+        return not self.message
+
+
+def run_test(suite: Suite, number: int) -> Verdict:
+    """Run the test of that number of a file."""
+    began = perf_counter()
+    lines = list(_Run(suite, suite.tests[number], number).complaints())
+    line = suite.line("tests", number)
+    return Verdict(suite.file, line, suite.tests[number].name, "\n".join(lines), perf_counter() - began)
+
+
+class _Run:
+    """One test at work."""
+
+    def __init__(self, suite: Suite, test: RuleTest, number: int) -> None:
+        self._suite = suite
+        self._test = test
+        self._number = number
+        self._rules = _needed(test, suite.rules)
+        searches = _searches(self._rules.values(), test)
+        window, reports = Window(ACCOUNT), Reports(test, searches)
+        judge = Judge(window, self._rules.values(), searches)
+        covered_since = test.start - (ALWAYS if test.history is None else test.history)
+        self._replay = Replay(judge, lambda until: reports.feed(window, until), covered_since)
+        self._covered_since = covered_since
+
+    def complaints(self) -> Iterator[str]:
+        """Every expectation that was not met, in the order of time."""
+        due = sorted(enumerate(self._test.expect), key=lambda item: item[1].at)
+        for at in _steps(self._test):
+            self._replay.step(self._test.start + at)
+            while due and due[0][1].at < at + self._test.every:
+                index, expected = due.pop(0)
+                yield from self._held_against(expected, index, self._test.start + at)
+
+    def _held_against(self, expected: Expectation, index: int, as_of: Instant) -> Iterator[str]:
+        rule = self._rules[expected.rule]
+        scene = Scene(self._replay, rule, as_of, self._covered_since)
+        found = list(differences(expected, scene))
+        if found:
+            line = self._suite.line("tests", self._number, "expect", index)
+            yield f"at {format_duration(expected.at)}, {rule.name} ({self._suite.file}:{line}):"
+            yield from (f"  {one}" for one in found)
+
+
+def _needed(test: RuleTest, rules: Mapping[str, Rule]) -> dict[str, Rule]:
+    """The rules of which something is expected: the others need not be judged."""
+    return {name: rules[name] for name in dict.fromkeys(expected.rule for expected in test.expect)}
+
+
+def _searches(rules: Iterable[Rule], test: RuleTest) -> tuple[str, ...]:
+    named = [rule.search for rule in rules] + [series.search for series in test.messages]
+    return tuple(dict.fromkeys(name for name in named if name is not None)) or (SEARCH,)
+
+
+def _steps(test: RuleTest) -> range:
+    """The evaluations from the start to the last expectation."""
+    return range(0, test.end + 1, test.every)

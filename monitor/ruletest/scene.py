@@ -1,0 +1,127 @@
+"""How a rule stands at one moment of a test: its alerts with their labels, and its groups."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from monitor.alert import Alert
+from monitor.clock import Duration, Instant, format_duration
+from monitor.evaluate import Moment, evaluate
+from monitor.finding import Finding, Unit
+from monitor.judge import Group
+from monitor.render.filters import amount
+from monitor.replay import Replay
+from monitor.rules import Rule
+from monitor.view import unit_of
+from monitor.window import Reading
+
+AlertState = Literal["firing", "pending", "resolved"]
+GroupState = Literal["inactive", "pending", "firing", "not_enough_data"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One alert as a test sees it; of one that is over the value and severity it last had while it fired. ``age``: how long it has been so."""
+
+    status: AlertState
+    labels: dict[str, str]
+    severity: str
+    value: float | None
+    why: str
+    age: Duration
+
+    def __str__(self) -> str:
+        labels = {name: value for name, value in self.labels.items() if name not in ("alertname", "severity")}
+        return f"{self.status} {named(labels)} ({self.severity}) for {format_duration(self.age)}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One group as a test sees it."""
+
+    labels: dict[str, str]
+    state: GroupState
+    value: float | None
+    why: str
+
+    def __str__(self) -> str:
+        return f"{named(self.labels)} is {said(self.state)}: {self.why}"
+
+
+class Scene:
+    """One rule at one moment."""
+
+    def __init__(self, replay: Replay, rule: Rule, as_of: Instant, covered_since: Instant) -> None:
+        self.rule = rule
+        self.unit: Unit = unit_of(rule)
+        self.as_of = as_of
+        self._replay = replay
+        self._present = replay.judge.alerts.get(rule.name, {})
+        self._reading = Reading(replay.judge.window)
+        self._covered_since = covered_since
+
+    @property
+    def error(self) -> str:
+        """Why the rule could not be judged; empty where it could."""
+        return self._replay.judge.errors.get(self.rule.name, "")
+
+    def alerts(self) -> Iterator[Shown]:
+        """The alerts that are firing or pending, and of each other group the latest one that is over."""
+        for alert in self._present.values():
+            yield self._shown(alert)
+        over = {
+            episode.group: episode for episode in self._replay.of(self.rule.name) if episode.resolved_at is not None
+        }
+        for group, episode in over.items():
+            if group not in self._present and episode.resolved_at is not None:
+                severity = episode.severities[-1][1]
+                labels, age = self._labels(group, severity), self.as_of - episode.resolved_at
+                yield Shown("resolved", labels, severity, episode.value, episode.why, age)
+
+    def _shown(self, alert: Alert) -> Shown:
+        level = self.rule.levels_[max(alert.level, 1) - 1]
+        firing = alert.firing_at is not None
+        since = alert.firing_at if alert.firing_at is not None else alert.pending_at
+        labels = self._labels(alert.group, level.severity)
+        return Shown(
+            "firing" if firing else "pending", labels, level.severity, alert.value, alert.why, self.as_of - since
+        )
+
+    def _labels(self, group: Group, severity: str) -> dict[str, str]:
+        return {"alertname": self.rule.name, **dict(group), "severity": severity, **self.rule.labels}
+
+    def groups(self) -> Iterator[Standing]:
+        """Every group with messages, or with an alert."""
+        judgement = evaluate(self.rule, self._moment())
+        for finding in judgement.findings():
+            yield self._standing(finding)
+
+    def group(self, group: Group) -> Standing:
+        """One group, present or not."""
+        return self._standing(evaluate(self.rule, self._moment()).of(group))
+
+    def _moment(self) -> Moment:
+        return self._replay.judge.moment(self.rule, self._reading, self.as_of, self._covered_since)
+
+    def _standing(self, finding: Finding) -> Standing:
+        alert = self._present.get(finding.group)
+        state: GroupState = "inactive"
+        if alert is not None:
+            state = "firing" if alert.firing_at is not None else "pending"
+        if finding.breached is None and state != "firing":
+            state = "not_enough_data"
+        return Standing(dict(finding.group), state, finding.value, finding.why)
+
+    def amount(self, value: float | None) -> str:
+        """A value of the rule in its unit."""
+        return amount(value, self.unit) if value is not None else "no value"
+
+
+def named(labels: dict[str, str]) -> str:
+    """``{operator: Cosmote, country: GR}``."""
+    return "{" + ", ".join(f"{name}: {value}" for name, value in labels.items()) + "}"
+
+
+def said(state: str) -> str:
+    """A state in words."""
+    return state.replace("_", " ")

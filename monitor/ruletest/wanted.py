@@ -1,0 +1,88 @@
+"""What a value is expected to be: ``> 20%``, ``<= 30s``, ``>= 50``, ``= 3``."""
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Literal
+
+from monitor.clock import SECOND, parse_duration
+from monitor.finding import Unit
+
+Compare = Literal[">", ">=", "<", "<=", "=", "!="]
+
+_FORM: Final = re.compile(r"\s*(>=|<=|!=|==|>|<|=)?\s*(\S.*?)\s*")
+_NUMBER: Final = re.compile(r"(-?\d{1,15}(?:\.\d{1,12})?)\s*(%|ms|s|x)?", re.ASCII)
+_COMPARE: Final[dict[Compare, Callable[[float, float], bool]]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+_SUFFIXES: Final[dict[Unit, str]] = {"share": "%", "seconds": "s"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A comparison. ``number`` is in the unit of the rule (shares as fractions, latencies in seconds); equal is whatever is
+    nearer to it than half of the last digit that was written."""
+
+    compare: Compare
+    number: float
+    tolerance: float
+    text: str
+
+    def holds(self, value: float | None) -> bool:
+        """Whether a value is as expected; there being none never is."""
+        if value is None:
+            return False
+        if self.compare in ("=", "!="):
+            return (abs(value - self.number) <= self.tolerance) == (self.compare == "=")
+        return _COMPARE[self.compare](value, self.number)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def parse_wanted(text: str, unit: Unit) -> Wanted:
+    """The comparison written as ``text`` for values of that unit; without a sign equality is meant. Raises ValueError."""
+    found = _FORM.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no value to compare with; write it like {_example(unit)}")
+    sign, written = found[1] or "=", found[2]
+    compare: Compare = next((known for known in _COMPARE if known == sign), "!=" if sign == "!=" else "=")
+    number, tolerance = _seconds(written) if unit == "seconds" else _plain(written, unit)
+    return Wanted(compare, number, tolerance, f"{compare} {written}")
+
+
+def _plain(written: str, unit: Unit) -> tuple[float, float]:
+    found = _NUMBER.fullmatch(written)
+    if found is None or (found[2] or "") not in ("%" if unit == "share" else "", "x" if unit == "count" else ""):
+        raise ValueError(f"{written!r} does not go with the rule's values; write it like {_example(unit)}")
+    if unit == "share" and not found[2]:
+        raise ValueError(f"the rule's values are shares: write {written}%, or another percentage")
+    number = Decimal(found[1])
+    scale = Decimal(100 if unit == "share" else 1)
+    return float(number / scale), float(_half_a_digit(number) / scale)
+
+
+def _seconds(written: str) -> tuple[float, float]:
+    found = _NUMBER.fullmatch(written)
+    if found is not None and found[2] in ("s", "ms"):
+        number, scale = Decimal(found[1]), Decimal(1 if found[2] == "s" else 1000)
+        return float(number / scale), float(_half_a_digit(number) / scale)
+    try:
+        return parse_duration(written) / SECOND, 0.5
+    except ValueError:
+        raise ValueError(f"the rule's values are times: write them like {_example('seconds')}, not {written}") from None
+
+
+def _half_a_digit(number: Decimal) -> Decimal:
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int)
+    return Decimal(5).scaleb(exponent - 1)
+
+
+def _example(unit: Unit) -> str:
+    return {"share": '"> 20%"', "seconds": '"> 30s"', "count": '">= 50"', "money": '">= 99.50"'}[unit]

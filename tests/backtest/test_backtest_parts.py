@@ -1,0 +1,202 @@
+"""The parts of a backtest: the past told again, steps, values over time, variants, drawings."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from monitor.backtest import Span, choose_step, run
+from monitor.backtest.chart import figure
+from monitor.backtest.course import MOST_GROUPS, Course
+from monitor.backtest.exhibit import MOST_GROUPS as SHOWN
+from monitor.backtest.exhibit import exhibits
+from monitor.backtest.page import page
+from monitor.backtest.run import Account, Backtest, Subject
+from monitor.backtest.timeline import lines
+from monitor.backtest.variant import BadChange, variants
+from monitor.clock import DAY, HOUR, MINUTE, SECOND, parse_iso
+from monitor.evaluate import Moment, evaluate
+from monitor.message import batch_of
+from monitor.past import Past
+from monitor.rules import Rule, load_rules, rule_of
+from monitor.window import Question, Reading, Window
+
+NOW = parse_iso("2026-11-21T10:00:00Z")
+RATE = {"name": "R", "kind": "rate", "by": ["operator"], "window": "10m", "above": "20%", "min_messages": 5}
+
+
+def row(name: str, at: int, **more: object) -> dict[str, object]:
+    return {"messageId": name, "date": at, "status": "Delivered", "operator": "A"} | more
+
+
+def statuses(window: Window) -> dict[str, int]:
+    reading = Reading(window)
+    return reading.split(reading.rows(Question(0, NOW + DAY)), "status")
+
+
+def test_the_past_is_told_as_sent_and_then_as_reported() -> None:
+    known = Window("main")
+    known.upsert(batch_of([row("a", NOW, status="Sent")]), "all")
+    known.upsert(batch_of([row("a", NOW + MINUTE, status="Failed", operator="B"), row("b", NOW + 2 * MINUTE)]), "all")
+    past = Past(known)
+    assert (len(past), past.begins, past.count(NOW, NOW + MINUTE)) == (2, NOW, 1)
+    seen = []
+    for at in (NOW - SECOND, NOW, NOW + MINUTE, NOW + 2 * MINUTE):
+        past.feed(at)
+        seen.append(statuses(past.window))
+    assert seen == [{}, {"Sent": 1}, {"Failed": 1}, {"Delivered": 1, "Failed": 1}]
+    assert statuses(known) == seen[-1], "what is known stays as it is"
+
+
+def test_what_was_missed_on_its_way_is_told_as_its_latency_says() -> None:
+    known = Window("main")
+    known.upsert(batch_of([row("a", NOW + 5 * MINUTE, latency=300), row("b", NOW + 5 * MINUTE, latency=20)]), "all")
+    past = Past(known, slack=MINUTE)
+    past.feed(NOW)
+    assert statuses(past.window) == {"Sent": 1}
+    past.feed(NOW + 5 * MINUTE)
+    assert statuses(past.window) == {"Delivered": 2}
+
+
+def test_parts_of_long_messages_are_told_each_at_its_time() -> None:
+    known = Window("main")
+    known.upsert(batch_of([row("a", NOW + i * MINUTE, part=i, parts=3) for i in (1, 2, 3)]), "all")
+    past = Past(known)
+    past.feed(NOW + 2 * MINUTE)
+    assert statuses(past.window) == {"Sent": 1}
+    past.feed(NOW + 3 * MINUTE)
+    assert statuses(past.window) == {"Delivered": 1}
+
+
+def test_the_step_is_that_of_the_searches_unless_it_would_take_long() -> None:
+    rules = [rule_of(RATE | {"name": f"R{number}"}) for number in range(12)]
+    assert choose_step(30 * SECOND, DAY, rules, 100_000) == 30 * SECOND
+    assert choose_step(30 * SECOND, 7 * DAY, rules, 1_000_000) == 2 * MINUTE
+    assert choose_step(10 * MINUTE, 7 * DAY, rules, 1_000) == 10 * MINUTE
+    assert choose_step(30 * SECOND, 7 * DAY, rules * 300, 1_000_000) >= HOUR
+
+
+def test_a_course_keeps_the_worst_value_of_each_moment_and_the_worst_groups() -> None:
+    window, rule = Window("main"), rule_of(RATE | {"min_messages": 1})
+    rows = [
+        row(f"{n}-{i}", NOW, operator=f"op{n}", status="Failed" if i < n % 10 else "Delivered")
+        for n in range(400)
+        for i in range(10)
+    ]
+    window.upsert(batch_of(rows), "all")
+    course = Course(Span(NOW, NOW + 4000 * SECOND, SECOND), below=False)
+    for at in (0, 1, 2, 3999):
+        course.take(NOW + at * SECOND, evaluate(rule, Moment(Reading(window), NOW, 0)))
+    found = course.lines()
+    assert len(found) <= MOST_GROUPS
+    assert all(line.values[0] == 0.9 for line in found[:40])
+    assert int((~np.isnan(found[0].values)).sum()) == 2
+
+
+def rules_at(folder: Path) -> list[Rule]:
+    file = folder / "rules.yaml"
+    file.write_text(
+        "rules:\n"
+        "  - {name: R, kind: rate, by: [operator], window: 10m, above: 20%, min_messages: 5, for: 1m}\n"
+        "  - {name: S, kind: spike, window: 10m, baseline: {window: 1h, ago: 10m}, above: 3x}\n"
+        "  - {name: L, kind: rate, window: 10m, levels: [{above: 20%, severity: info}, {above: 50%, severity: critical}]}\n"
+    )
+    return load_rules([file], {})
+
+
+def test_a_variant_is_the_rule_with_some_of_its_fields_changed(tmp_path: Path) -> None:
+    rules = rules_at(tmp_path)
+    r, s, lv = variants(["R.above=15%", "R.for=5m", "S.baseline.ago=30m", "L.levels.0.above=10%"], rules)
+    assert (r.name, r.variant, r.rule.levels_[0].limit, r.rule.for_) == ("R", "above=15%, for=5m", 0.15, 5 * MINUTE)
+    assert s.rule.reach == 90 * MINUTE
+    assert [level.limit for level in lv.rule.levels_] == [0.1, 0.5]
+    assert [rule.name for rule in rules] == ["R", "S", "L"], "the rules themselves stay as they are"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("R.above=15", "a share is written in percent: 15%, not 15"),
+        ("R.abve=15%", "unknown key; did you mean 'above'?"),
+        ("R=15%", "is no change of a rule"),
+        ("Q.above=15%", "there is no rule 'Q'"),
+        ("R.below=15%", "only one of above, below and levels can be written"),
+        ("R.levels=[", "is not valid YAML"),
+        ("L.levels.7.above=1%", "the rule has no levels.7.above"),
+        ("R.window.x=1%", "the rule has no window.x"),
+    ],
+)
+def test_a_wrong_change_is_told_in_a_sentence(change: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(BadChange, match="--set") as caught:
+        variants([change], rules_at(tmp_path))
+    assert message in str(caught.value)
+    assert caught.value.exit_code == 65
+
+
+def small_backtest(folder: Path) -> Backtest:
+    """An hour in which operator A fails for twenty minutes, beside nine good ones with names that need escaping."""
+    known = Window("main")
+    rows = []
+    for minute in range(-60, 60):
+        for n in range(10):
+            bad = n == 0 and 20 <= minute < 40
+            at, operator = NOW + minute * MINUTE, "A" if n == 0 else f"<{n}> & Söhne"
+            rows += [
+                row(f"{minute}-{n}-{i}", at, operator=operator, status="Failed" if bad else "Delivered")
+                for i in range(3)
+            ]
+    known.upsert(batch_of(rows), "all")
+    rules = rules_at(folder)
+    subjects = [Subject(rules[0], "R"), *variants(["R.above=90%"], rules), Subject(rules[1], "S")]
+    span = Span(NOW, NOW + HOUR, 30 * SECOND)
+    done: list[float] = []
+    found = run([Account(known, ["all"], NOW - HOUR)], subjects, span, done.append)
+    assert done == sorted(done)
+    assert done[-1] <= 1
+    return found
+
+
+def test_a_rule_and_its_variant_are_judged_side_by_side(tmp_path: Path) -> None:
+    present, variant, spike = small_backtest(tmp_path).trials
+    (alert,) = present.alerts
+    assert (alert.group, alert.severity, alert.peak) == ((("operator", "A"),), "warning", 1.0)
+    assert (alert.pending_at, alert.firing_at) == (NOW + 22 * MINUTE, NOW + 23 * MINUTE)
+    assert alert.resolved_at == NOW + 47 * MINUTE
+    (later,) = variant.alerts
+    assert later.firing_at is not None
+    assert later.firing_at > NOW + 23 * MINUTE
+    assert spike.alerts == []
+
+
+def test_the_drawings_are_sound_and_show_values_thresholds_and_alerts(tmp_path: Path) -> None:
+    found = small_backtest(tmp_path)
+    first, second = exhibits(found)
+    assert (first.name, second.name) == ("R", "S")
+    assert first.panels[0].labels == {"operator": "A"}
+    assert (len(first.panels), first.more) == (SHOWN, 10 - SHOWN)
+    drawing = ElementTree.fromstring(figure(found))
+    texts = ["".join(text.itertext()) for text in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    assert "above 20% — 1 alert (168 a week), firing for 24m in all, 24m at the longest" in texts
+    assert "with above=90%: above 90% — 1 alert (168 a week), firing for 10m in all, 10m at the longest" in texts
+    assert "A" in texts
+    assert any("Söhne" in text for text in texts)
+    titles = ["".join(title.itertext()) for title in drawing.iter("{http://www.w3.org/2000/svg}title")]
+    assert titles[0] == "warning: fired 2026-11-21 10:23, resolved 2026-11-21 10:47, peak 100%"
+    whole = page(found, "From a <test>.")
+    assert "From a &lt;test&gt;." in whole
+    assert "&gt; &amp; Söhne</text>" in whole
+    assert "<script" not in whole
+    assert "http" not in whole.replace("http://www.w3.org/2000/svg", ""), "the page needs nothing else"
+
+
+def test_the_timeline_shows_when_each_group_fired(tmp_path: Path) -> None:
+    text = list(lines(small_backtest(tmp_path), 72))
+    assert text[2] == "R (above 20%): 1 alert, 168 a week, firing for 24m in all, 24m at the longest"
+    (bar,) = [line for line in text if line.startswith("  A  ")]
+    blocks = bar.split()[-1]
+    assert len(blocks) == 40
+    assert blocks.strip("·") == "░" * blocks.count("░") + "█" * blocks.count("█")
+    assert 15 <= blocks.count("█") <= 18
+    assert all(len(line) <= 110 for line in text)
+    assert any("2026-11-21 10:23 to 11-21 10:47" in line and "peak 100%" in line for line in text)

@@ -1,0 +1,49 @@
+"""`explain --watch`: anew after each poll, and not more often; `explain` with the recent course of each group."""
+
+import json
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+from cli_folder import Folder
+
+from monitor.cli.watch import each_poll
+from monitor.clock import SECOND
+from monitor.errors import StoreError
+from monitor.loading import load
+from monitor.store.protocol import Commit
+from monitor.store.sqlite import open_sqlite
+
+
+def test_it_is_shown_anew_after_each_poll_and_only_then(polled: Folder, tmp_path: Path) -> None:
+    shutil.copytree(polled.path, tmp_path / "copy")
+    folder, pauses = Folder(tmp_path / "copy"), []
+
+    def pause() -> None:
+        pauses.append(1)
+        if len(pauses) % 2 == 0:
+            with closing(open_sqlite(folder.path / "monitor.db")) as store:
+                (cursor,) = store.load().cursors
+                store.commit(Commit(cursors=[msgspec.structs.replace(cursor, as_of=cursor.as_of + 30 * SECOND)]))
+
+    looks = each_poll(load(folder.config, {}), lambda _, kept: kept.cursors[0].as_of, pause)
+    first, second, third = (next(looks) for _ in range(3))
+    assert (second - first, third - second, len(pauses)) == (30 * SECOND, 30 * SECOND, 4)
+
+
+def test_without_a_store_there_is_nothing_to_watch(folder: Folder) -> None:
+    with pytest.raises(StoreError):
+        next(each_poll(load(folder.config, {}), lambda store, kept: 1, lambda: None))
+
+
+def test_the_course_of_each_group_is_told(polled: Folder) -> None:
+    groups = json.loads(polled.invoke("explain", "OperatorFailureRate", "--json").stdout)["groups"]
+    history = groups[0]["history"]
+    assert [one["value"] for one in history][-1] == groups[0]["value"]
+    assert history[-1]["messages"] == 100
+    assert [one["as_of"] for one in history] == sorted({one["as_of"] for one in history})
+    lines = polled.invoke("explain", "OperatorFailureRate").stdout.splitlines()
+    assert "TREND" in lines[1]
+    assert "█" in lines[2]

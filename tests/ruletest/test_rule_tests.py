@@ -1,0 +1,305 @@
+"""Rule tests: what passes, what fails and how it says so, and what is wrong with a file."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner, Result
+
+from monitor.cli import cli
+from monitor.errors import InputError
+from monitor.finding import Unit
+from monitor.ruletest import junit, load_suites, run_test
+from monitor.ruletest.wanted import parse_wanted
+
+RULES = """
+rules:
+  - name: OperatorFailureRate
+    kind: rate
+    match: {status: [Failed, Undelivered]}
+    by: [operator, country]
+    window: 15m
+    levels: [{above: 20%, severity: warning}, {above: 60%, severity: critical}]
+    min_messages: 50
+    for: 5m
+    keep_firing_for: 15m
+    labels: {team: sms}
+  - name: Queue
+    kind: count
+    match: {status: [Queued, Sent]}
+    search: outbound
+    window: 1h
+    above: 20
+  - name: Surge
+    kind: spike
+    by: [country]
+    window: 10m
+    baseline: {window: 1h, ago: 10m}
+    above: 3x
+    min_messages: 50
+    limit: 2
+"""
+
+GOOD = """
+  - name: an operator starts failing
+    start: 2026-11-21T10:00:00Z
+    every: 30s
+    messages:
+      - {at: 0m, during: 60m, rate: 20, operator: Cosmote, country: GR, status: Delivered}
+      - {at: 30m, during: 30m, rate: 15, operator: Cosmote, country: GR, status: Undelivered, detailedStatus: Carrier Violation}
+    expect:
+      - {at: 25m, rule: OperatorFailureRate, alerts: []}
+      - at: 50m
+        rule: OperatorFailureRate
+        alerts: [{status: firing, labels: {operator: Cosmote, country: GR}, value: "> 20%"}]
+"""
+
+
+def suite_of(folder: Path, tests: str, rules: str = RULES) -> Path:
+    (folder / "rules").mkdir(exist_ok=True)
+    (folder / "rules" / "rules.yaml").write_text(rules)
+    file = folder / "tests.yaml"
+    file.write_text(f"rules: [rules/*.yaml]\ntests:{tests}")
+    return file
+
+
+def messages(folder: Path, tests: str) -> list[str]:
+    (suite,) = load_suites([str(suite_of(folder, tests))], {})
+    return [run_test(suite, number).message for number in range(len(suite.tests))]
+
+
+def problems(folder: Path, tests: str) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        load_suites([str(suite_of(folder, tests))], {})
+    assert caught.value.exit_code == 65
+    return [f"{problem.line}:{problem.column} {problem.path}: {problem.message}" for problem in caught.value.problems]
+
+
+def command(*words: str) -> Result:
+    return CliRunner().invoke(cli, ["test", *words])
+
+
+def test_the_example_of_the_documentation_passes(tmp_path: Path) -> None:
+    assert messages(tmp_path, GOOD) == [""]
+
+
+def test_a_failure_shows_expected_against_actual_value_by_value(tmp_path: Path) -> None:
+    wrong = GOOD.replace('"> 20%"', '"> 55%"').replace(
+        "country: GR}, value", "country: GR, team: sms}, severity: critical, value"
+    )
+    (message,) = messages(tmp_path, wrong)
+    where = f"at 50m, OperatorFailureRate ({tmp_path}/tests.yaml:11):"
+    called = "firing alert {operator: Cosmote, country: GR, team: sms}, severity critical, value > 55%"
+    assert message.splitlines() == [
+        where,
+        f"  {called}: severity is warning, expected critical",
+        f"  {called}: value is 42.9%, expected > 55%",
+        "    it is: firing {operator: Cosmote, country: GR, team: sms} (warning) for 10m: 42.9% (225 of 525 messages) is above 20%",
+    ]
+
+
+def test_a_missing_alert_is_explained_by_how_its_group_stands(tmp_path: Path) -> None:
+    (message,) = messages(tmp_path, GOOD.replace("at: 50m", "at: 38m"))
+    assert "missing:" not in message
+    assert "it is pending, expected firing" in message
+    (message,) = messages(tmp_path, GOOD.replace("at: 50m", "at: 20m"))
+    assert "missing: firing alert {operator: Cosmote, country: GR}" in message
+    assert "{operator: Cosmote, country: GR} is inactive: 0% (0 of 300 messages) is below 20%" in message
+    (message,) = messages(tmp_path, GOOD.replace("labels: {operator: Cosmote", "labels: {operator: Wind"))
+    assert "no such group" not in message
+    assert "{operator: Wind, country: GR} is not enough data" in message
+    assert "not expected: firing {operator: Cosmote, country: GR, team: sms}" in message
+
+
+def test_an_alert_that_nobody_expects_fails_the_test(tmp_path: Path) -> None:
+    (message,) = messages(tmp_path, GOOD.replace("at: 25m", "at: 45m"))
+    assert message.splitlines()[1].startswith("  not expected: firing {operator: Cosmote")
+
+
+def test_pending_and_resolved_alerts_are_looked_at_where_they_are_asked_for(tmp_path: Path) -> None:
+    tests = """
+  - name: a short outage
+    messages:
+      - {at: 0m, during: 2h, rate: 20, operator: A, country: GR}
+      - {at: 30m, during: 20m, rate: 20, operator: A, country: GR, status: Failed}
+    expect:
+      - {at: 37m, rule: OperatorFailureRate, alerts: [{status: pending}]}
+      - {at: 37m, rule: OperatorFailureRate, alerts: []}
+      - {at: 45m, rule: OperatorFailureRate, alerts: [{severity: warning}]}
+      - {at: 100m, rule: OperatorFailureRate, alerts: [{status: resolved, labels: {operator: A}}]}
+      - {at: 100m, rule: OperatorFailureRate, alerts: []}
+"""
+    assert messages(tmp_path, tests.replace("100m", "1h40m")) == [""]
+
+
+def test_groups_are_expected_in_a_state(tmp_path: Path) -> None:
+    tests = """
+  - name: states
+    messages:
+      - {at: 0m, during: 30m, rate: 20, operator: A, country: GR}
+      - {at: 0m, during: 30m, rate: 1, operator: B, country: GR, status: Failed}
+      - {at: 0m, during: 30m, rate: 20, operator: C, country: GR, status: Failed}
+    expect:
+      - at: 20m
+        rule: OperatorFailureRate
+        groups:
+          - {labels: {operator: A}, state: inactive, value: "0%"}
+          - {labels: {operator: B, country: GR}, state: not_enough_data, value: "= 100%"}
+          - {labels: {operator: C}, state: firing, value: [">= 100%", "<= 100%"]}
+          - {labels: {operator: D, country: GR}, state: not_enough_data}
+"""
+    assert messages(tmp_path, tests) == [""]
+    (message,) = messages(tmp_path, tests.replace("operator: A}, state: inactive", "operator: A}, state: pending"))
+    assert "group {operator: A, country: GR}: it is inactive, expected pending" in message
+
+
+def test_a_message_can_be_sent_first_and_fare_later(tmp_path: Path) -> None:
+    tests = """
+  - name: a queue fills and empties
+    messages:
+      - {at: 0m, count: 30, then: {after: 20m, status: Delivered}}
+      - {at: 0m, count: 10, search: outbound, then: [{after: 40m, status: Delivered}, {after: 5m, status: Queued}]}
+      - {at: 0m, count: 100, search: other, status: Sent}
+    expect:
+      - {at: 10m, rule: Queue, alerts: [{value: "= 40"}]}
+      - {at: 30m, rule: Queue, groups: [{state: inactive, value: "10"}]}
+      - {at: 45m, rule: Queue, groups: [{state: inactive, value: "0"}], alerts: [{status: resolved}]}
+"""
+    assert messages(tmp_path, tests) == [""]
+
+
+def test_texts_are_taken_in_turn_and_numbered(tmp_path: Path) -> None:
+    tests = """
+  - name: a thousand groups of two messages raise nothing
+    every: 5m
+    messages:
+      - {at: 0m, count: 1000, operator: "op{n}", country: [GR, DE], status: Failed}
+      - {at: 1m, count: 1000, operator: "op{n}", country: [GR, DE], status: Failed}
+    expect:
+      - at: 10m
+        rule: OperatorFailureRate
+        alerts: []
+        groups: [{labels: {operator: op999, country: GR}, state: not_enough_data}]
+"""
+    assert messages(tmp_path, tests) == [""]
+
+
+def test_history_before_the_start_counts_and_can_be_unknown(tmp_path: Path) -> None:
+    tests = """
+  - name: known
+    messages:
+      - {at: -2h, during: 2h, rate: 10, country: GR}
+      - {at: 0m, during: 10m, rate: 60, country: GR}
+    expect: [{at: 10m, rule: Surge, alerts: [{labels: {country: GR}, value: ">= 590"}]}]
+  - name: a fresh start
+    history: 0s
+    messages:
+      - {at: 0m, during: 10m, rate: 60, country: GR}
+    expect: [{at: 10m, rule: Surge, alerts: [], groups: [{state: not_enough_data}]}]
+"""
+    assert messages(tmp_path, tests) == ["", ""]
+
+
+def test_every_problem_of_a_file_is_told_with_its_place(tmp_path: Path) -> None:
+    tests = """
+  - name: wrong
+    start: yesterday
+    evry: 30s
+    messages:
+      - {at: 0m, rate: 20, operator: A}
+      - {at: 0m, count: 2, status: Deliverd}
+      - {at: soon, count: 2, colour: red}
+    expect: [{at: 5m, rule: Queue}]
+"""
+    assert problems(tmp_path, tests) == [
+        "4:12 tests[0].start: 'yesterday' is not a date and time; write it like 2026-11-21T10:00:00Z",
+        "5:5 tests[0].evry: unknown key; did you mean 'every'?",
+        "7:9 tests[0].messages[0]: needs during: how long messages come at that rate",
+        "8:36 tests[0].messages[1].status: 'Deliverd' is not a status; did you mean 'Delivered'? (letter case counts)",
+        "9:14 tests[0].messages[2].at: should be a time after the start, like 0m, 25m or 1h30m (or before it: -2h)",
+        "9:30 tests[0].messages[2].colour: unknown key; did you mean 'country'?",
+        "10:14 tests[0].expect[0]: expects nothing: write alerts (`alerts: []` for none) or groups",
+    ]
+
+
+def test_what_the_rules_cannot_give_is_an_error(tmp_path: Path) -> None:
+    tests = """
+  - name: wrong
+    expect:
+      - {at: 5m, rule: OperatorFailRate, alerts: []}
+      - {at: 5m, rule: OperatorFailureRate, alerts: [{labels: {operatr: A}, value: "> 20", severity: critcal}]}
+      - {at: 5m, rule: Queue, alerts: [{value: "> 20%"}]}
+"""
+    found = problems(tmp_path, tests)
+    assert found == [
+        "5:24 tests[0].expect[0].rule: there is no rule 'OperatorFailRate' in the files under `rules`; did you mean 'OperatorFailureRate'?",
+        "6:64 tests[0].expect[1].alerts[0].labels.operatr: the rule's alerts have no label 'operatr'; did you mean 'operator'?",
+        "6:84 tests[0].expect[1].alerts[0].value: the rule's values are shares: write 20%, or another percentage",
+        "6:102 tests[0].expect[1].alerts[0].severity: OperatorFailureRate has no level of the severity 'critcal'; did you mean 'critical'?",
+        "7:48 tests[0].expect[2].alerts[0].value: '20%' does not go with the rule's values; write it like \">= 50\"",
+    ]
+
+
+def test_wrong_rules_and_missing_files_are_errors(tmp_path: Path) -> None:
+    file = suite_of(tmp_path, GOOD, RULES.replace("window: 10m", "windw: 10m"))
+    result = command(str(file), str(tmp_path / "nothing.yaml"))
+    assert result.exit_code == 65
+    assert "did you mean 'window'?" in result.stderr
+    assert "names no file" in result.stderr
+    file.write_text("rules: [nowhere/*.yaml]\ntests: [{name: a, expect: [{at: 0m, rule: A, alerts: []}]}]")
+    result = command(str(file))
+    assert result.exit_code == 65
+    assert "rules[0]: 'nowhere/*.yaml' names no file" in result.stderr
+
+
+def test_the_command_gives_json_junit_and_its_exit_code(tmp_path: Path) -> None:
+    tests = GOOD + GOOD.replace("an operator starts failing", "a <wrong> one").replace("> 20%", "> 90%")
+    file = suite_of(tmp_path, tests)
+    result = command(str(file), "--json", "--junit", str(tmp_path / "junit.xml"))
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["passed"], found["failed"]) == (1, 1, 1)
+    assert [(test["name"], test["ok"]) for test in found["tests"]] == [
+        ("an operator starts failing", True),
+        ("a <wrong> one", False),
+    ]
+    assert "expected > 90%" in found["tests"][1]["message"]
+    root = ElementTree.fromstring((tmp_path / "junit.xml").read_bytes())
+    assert root.attrib["tests"] == "2"
+    assert [case.attrib["name"] for case in root.iter("testcase")] == ["an operator starts failing", "a <wrong> one"]
+    assert "expected > 90%" in (root.findtext(".//failure") or "")
+
+
+def test_tests_are_chosen_by_name(tmp_path: Path) -> None:
+    file = suite_of(tmp_path, GOOD + GOOD.replace("an operator starts failing", "another"))
+    result = command(str(file), "--run", "^an .*failing$")
+    assert result.exit_code == 0
+    assert "1 passed, 0 failed" in result.stdout
+    assert "another" not in result.stdout
+    assert "no test is named like" in command(str(file), "--run", "nothing").stderr
+    assert "not a regular expression" in command(str(file), "--run", "(").stderr
+
+
+def test_junit_of_nothing_is_still_xml() -> None:
+    assert ElementTree.fromstring(junit([])).attrib["tests"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "good", "bad"),
+    [
+        ("> 20%", "share", 0.21, 0.2),
+        ("20.0%", "share", 0.2004, 0.2006),
+        ("= 43%", "share", 0.4286, 0.4351),
+        ("!= 3", "count", 4.0, 3.0),
+        (">=50", "count", 50.0, 49.9),
+        ("<= 1m30s", "seconds", 90.0, 90.1),
+        ("< 250ms", "seconds", 0.2, 0.25),
+        ("= 3.5s", "seconds", 3.54, 3.56),
+        ("> 99.50", "money", 99.51, 99.5),
+    ],
+)
+def test_values_are_compared_in_the_unit_of_the_rule(text: str, unit: Unit, good: float, bad: float) -> None:
+    wanted = parse_wanted(text, unit)
+    assert wanted.holds(good)
+    assert not wanted.holds(bad)
+    assert not wanted.holds(None)
