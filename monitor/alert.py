@@ -5,6 +5,9 @@ when it was last seen crossed (``keep_firing_for``). A level is *held* from the 
 level is the highest that is held. So an alert escalates at once when a worse level has held for its time, and goes
 down as slowly as it resolves. "Not enough data" starts and ends nothing: a pending alert is dropped, a firing one stays,
 marked, until ``forget_after`` has passed.
+
+An alert that is over is kept while someone has yet to be told so. Where its group crosses a threshold again meanwhile, it travels
+with the new alert (``earlier``), so that its end can still be told, and comes back if nothing becomes of the new one.
 """
 
 import hashlib
@@ -14,7 +17,7 @@ from typing import Literal
 import msgspec
 
 from monitor.clock import Duration, Instant
-from monitor.finding import Finding
+from monitor.finding import Finding, excess
 from monitor.notification import AlertView
 
 State = Literal["pending", "firing", "resolved"]
@@ -57,12 +60,20 @@ class Alert(msgspec.Struct, frozen=True):
     matching: int = 0
     why: str = ""
     view: AlertView | None = None
-    """How it was last shown to anyone, for when its rule is gone."""
+    """How it was last shown to anyone while it fired: who knows alerts by their labels has to see the same ones end."""
+
+    earlier: "Alert | None" = None
+    """While pending: the alert of the same group that is over, where there was one."""
 
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that identify the rule's group: the same over restarts and severities."""
         return fingerprint(self.account, self.rule, self.group)
+
+    @property
+    def excess(self) -> float:
+        """How far beyond its threshold, as a factor: what the worst alerts are chosen by."""
+        return excess(self.value, self.threshold)
 
 
 def fingerprint(account: str, rule: str, group: tuple[tuple[str, str], ...]) -> str:
@@ -97,43 +108,64 @@ class Transition:
 Step = tuple[Alert | None, Transition | None]
 
 
-def advance(account: str, rule: str, alert: Alert | None, finding: Finding, policy: Policy, as_of: Instant) -> Step:
+def advance(
+    account: str,
+    rule: str,
+    alert: Alert | None,
+    finding: Finding,
+    policy: Policy,
+    as_of: Instant,
+    *,
+    may_fire: bool = True,
+) -> Step:
     """The alert after one more judgement, and what happened to it (None: nothing worth telling).
 
-    No alert before or after stands for *inactive*; a resolved alert that is handed in counts as none.
+    No alert before or after stands for *inactive*; a resolved alert is inactive too, and comes back as it was while nothing
+    new begins. Without ``may_fire`` an alert that would begin to fire stays pending: see `is_held_back`.
     """
-    if alert is not None and alert.state == "resolved":
-        alert = None
+    inactive = alert is None or alert.state == "resolved"
     if finding.breached is None:
-        return _unseen(alert, policy, as_of)
-    if alert is None and finding.breached == 0:
-        return None, None
-    before = alert or Alert(account, rule, finding.group, "pending", (), as_of, as_of)
+        return (alert, None) if alert is None or inactive else _unseen(alert, policy, as_of)
+    if inactive and finding.breached == 0:
+        return alert, None
+    before = _begun(account, rule, finding, alert, as_of) if alert is None or inactive else alert
     held = _clocks(before.held, finding.breached, policy, as_of)
     level = sum(clock.on for clock in held)
     after = _measured(before, finding, policy, as_of, held=held, no_data_since=None)
     if before.state == "firing":
         return _firing(before, after, level, as_of)
-    if level:
-        after = msgspec.structs.replace(after, state="firing", level=level, firing_at=as_of)
-        return after, _moved(after, as_of, "fired")
     if finding.breached == 0:
-        return None, _moved(before, as_of, "dropped")
-    return after, None if alert else _moved(after, as_of, "pending")
+        return _dropped(before, as_of)
+    if level and may_fire:
+        after = msgspec.structs.replace(after, state="firing", level=level, firing_at=as_of, earlier=None)
+        return after, _moved(after, as_of, "fired")
+    return after, _moved(after, as_of, "pending") if inactive else None
+
+
+def is_held_back(alert: Alert) -> bool:
+    """Whether it would fire, had it been allowed to."""
+    return alert.state == "pending" and any(clock.on for clock in alert.held)
 
 
 def remove(alert: Alert, as_of: Instant) -> Step:
     """The alert's rule is gone, or no longer speaks of this group."""
     if alert.state == "firing":
         return _resolve(alert, as_of, "removed")
-    return None, _moved(alert, as_of, "dropped") if alert.state == "pending" else None
+    return _dropped(alert, as_of) if alert.state == "pending" else (alert, None)
 
 
-def _unseen(alert: Alert | None, policy: Policy, as_of: Instant) -> Step:
-    if alert is None:
-        return None, None
+def _begun(account: str, rule: str, finding: Finding, over: Alert | None, as_of: Instant) -> Alert:
+    view = over.view if over is not None else None
+    return Alert(account, rule, finding.group, "pending", (), as_of, as_of, view=view, earlier=over)
+
+
+def _dropped(alert: Alert, as_of: Instant) -> Step:
+    return alert.earlier, _moved(alert, as_of, "dropped")
+
+
+def _unseen(alert: Alert, policy: Policy, as_of: Instant) -> Step:
     if alert.state == "pending":
-        return None, _moved(alert, as_of, "dropped")
+        return _dropped(alert, as_of)
     since = as_of if alert.no_data_since is None else alert.no_data_since
     alert = msgspec.structs.replace(alert, no_data_since=since)
     if as_of - since >= policy.forget_after:
@@ -191,7 +223,9 @@ def _firing(before: Alert, after: Alert, level: int, as_of: Instant) -> Step:
 
 
 def _resolve(alert: Alert, as_of: Instant, because: Because) -> Step:
-    over = msgspec.structs.replace(alert, state="resolved", resolved_at=as_of, because=because, as_of=as_of)
+    # An alert of our own begins by the wall clock, which may have been set back since.
+    end = as_of if alert.firing_at is None else max(as_of, alert.firing_at)
+    over = msgspec.structs.replace(alert, state="resolved", resolved_at=end, because=because, as_of=as_of)
     return over, _moved(over, as_of, "resolved", because)
 
 

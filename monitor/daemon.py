@@ -17,31 +17,28 @@ from typing import TextIO
 import trio
 
 from monitor.accounts import hide_secrets, routee_client
-from monitor.builtin import BUILT_IN
 from monitor.clock import HOUR, MINUTE, SECOND, Clock, SystemClock
-from monitor.config import Config, Search
+from monitor.complaint import Complaint
+from monitor.config import Search
 from monitor.deliver import Outbox, deliver
-from monitor.dispatch import Dispatch
 from monitor.errors import StoreError
-from monitor.judge import Judge
+from monitor.intake import AccountSink
 from monitor.metrics import Metrics, PollOutcome
-from monitor.pipeline import AccountSink, Desk, Pipeline, Surroundings
+from monitor.pipeline import Desk, Pipeline, Surroundings
 from monitor.poll import Round, SearchPlan, poll_search
-from monitor.privacy import Privacy
 from monitor.receivers import notifiers
 from monitor.render import Templates
-from monitor.route import Route
-from monitor.rules import Rule
+from monitor.restore import accounts_of, restored_dispatch, restored_judge, restored_window
 from monitor.sd_notify import Systemd
 from monitor.settings import Settings
-from monitor.store.protocol import Loaded, Store
 from monitor.store.sqlite import open_sqlite
 from monitor.store.thread import StoreFront
 from monitor.view import Views
 from monitor.web.app import make_app
 from monitor.web.health import Health
 from monitor.web.server import serve
-from monitor.window import Window
+
+__all__ = ["Running", "plan_of", "restored_judge", "restored_window", "routee_client", "run"]
 
 log = logging.getLogger("monitor")
 
@@ -132,36 +129,24 @@ class _Daemon:
         config = self._config
         loaded = await self._store.load()
         key = await self._store.secret("recipients")
-        accounts = dict.fromkeys([account.name for account in config.accounts])
-        accounts |= dict.fromkeys(alert.account for alert in loaded.alerts)
         desks = []
-        for account in accounts:
+        for account in accounts_of(config, loaded):
             window = await self._store.run(functools.partial(restored_window, account=account, config=config, key=key))
             judge = restored_judge(window, config, self._rules, loaded)
             desks.append(Desk(judge, Views(judge, self._templates, distinguish=len(config.accounts) > 1)))
-        self._observe_from_start()
-        pipeline = Pipeline(self._store, desks, self._dispatch(loaded), config.retention, self._around)
-        for desk in desks:
-            gone = desk.judge.alerts.keys() - desk.judge.rules.keys() - BUILT_IN.keys()
-            await pipeline.drop_rules(desk.judge.account, sorted(gone))
+        self._observe_from_start(desks)
+        pipeline = Pipeline(self._store, desks, restored_dispatch(config, loaded), config.retention, self._around)
+        await pipeline.begin()
         return pipeline
 
-    def _dispatch(self, loaded: Loaded) -> Dispatch:
-        route, web = self._config.route, self._config.web
-        channels = {one.name: tuple(channel for channel, _ in one.channels) for one in self._config.receivers}
-        dispatch = Dispatch(
-            Route(route.receiver, route.group_by, route.group_wait, route.group_interval, route.repeat_interval),
-            channels,
-            (web.external_url or "") if web is not None else "",
-        )
-        dispatch.groups = {(group.receiver, group.key): group for group in loaded.groups}
-        return dispatch
-
-    def _observe_from_start(self) -> None:
+    def _observe_from_start(self, desks: list[Desk]) -> None:
         searches = [(search.account, search.name) for search in self._config.searches]
         self._metrics.searches(searches)
         self._metrics.receivers((one.name, channel) for one in self._config.receivers for channel, _ in one.channels)
         self._health.searches(searches)
+        for desk in desks:
+            for cursor in desk.judge.cursors.values():
+                self._metrics.watermark(cursor.account, cursor.search, cursor.as_of)
 
     async def _listen(self, nursery: trio.Nursery, stop: trio.Event) -> str:
         web = self._config.web
@@ -192,6 +177,7 @@ class _Daemon:
     async def _keep_house(self) -> None:
         """Forget what is old, and keep the metrics of the outbox true."""
         pruned_at = 0
+        trouble = Complaint(log, "housekeeping in the store", self._clock, logging.ERROR)
         while True:
             try:
                 now = self._clock.now()
@@ -200,8 +186,10 @@ class _Daemon:
                     pruned_at = now
                 self._metrics.backlog(await self._store.backlog())
             except StoreError as error:
-                log.error("%s", error)
+                trouble.arose(str(error))
                 self._metrics.store_error()
+            else:
+                trouble.over()
             await trio.sleep(5)
 
     async def _tell_systemd(self) -> None:
@@ -250,24 +238,3 @@ def plan_of(search: Search) -> SearchPlan:
     """A search as polling takes it."""
     resweeps = tuple((sweep.back, sweep.every) for sweep in search.resweep)
     return SearchPlan(search.account, search.name, search.question, search.every, resweeps, search.settle)
-
-
-def restored_window(store: Store, account: str, config: Config, key: bytes) -> Window:
-    """An account's window as the store has it. Blocking: for a worker thread."""
-    window = Window(account, Privacy(config.privacy.recipients, key))
-    window.restore_entries([(entry.field, entry.code, entry.value) for entry in store.entries(account)])
-    for seq, blob in store.journal(account):
-        window.restore(seq, blob)
-    window.restored()
-    return window
-
-
-def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], loaded: Loaded) -> Judge:
-    """An account's judge, with the cursors and alerts that were stored."""
-    searches = [search.name for search in config.searches if search.account == window.account]
-    judge = Judge(window, [rule for rule in rules if rule.search is None or rule.search in searches], searches)
-    judge.cursors = {cursor.search: cursor for cursor in loaded.cursors if cursor.account == window.account}
-    for alert in loaded.alerts:
-        if alert.account == window.account:
-            judge.put(alert.rule, alert.group, alert)
-    return judge

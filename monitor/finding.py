@@ -29,8 +29,13 @@ class Finding:
     @property
     def excess(self) -> float:
         """How far beyond the threshold, as a factor: what the worst groups are chosen by."""
-        if self.value is None or self.threshold is None:
-            return 0.0
-        small = 1e-9
-        ratio = (self.value + small) / (self.threshold + small)
-        return max(ratio, 1 / ratio)
+        return excess(self.value, self.threshold)
+
+
+def excess(value: float | None, threshold: float | None) -> float:
+    """How far the one is from the other, as a factor of at least 1; 0 where either is not known."""
+    if value is None or threshold is None:
+        return 0.0
+    small = 1e-9
+    ratio = (value + small) / (threshold + small)
+    return max(ratio, 1 / ratio)

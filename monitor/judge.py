@@ -1,18 +1,16 @@
 """Judging an account: its rules over its window, and the alerts that come of it.
 
 `Judge.judge` only proposes: the outcome is committed with the poll's rows and then applied, so that what is in memory never
-runs ahead of what a restart would find.
+runs ahead of what a restart would find. A rule stands still while one of the searches that it needs cannot be seen.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from time import perf_counter
 
-import msgspec
-
 from monitor import builtin
-from monitor.alert import Alert, Policy, Step, Transition, advance, remove
+from monitor.alert import Alert, Policy, Step, Transition, advance, is_held_back, remove
 from monitor.builtin import BuiltIn
 from monitor.clock import Instant
 from monitor.evaluate import Judgement, Moment, evaluate
@@ -35,7 +33,6 @@ class Outcome:
     alerts: dict[Key, Alert | None] = field(default_factory=dict)
     transitions: list[Transition] = field(default_factory=list)
     judged: dict[str, tuple[Instant, int]] = field(default_factory=dict)
-    held_back: dict[str, int] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -46,6 +43,23 @@ class Outcome:
             self.transitions.append(transition)
         if alert is not before and (alert is not None or before is not None):
             self.alerts[key] = alert
+
+    def include(self, other: "Outcome") -> None:
+        """Take over what happened to alerts."""
+        self.alerts |= other.alerts
+        self.transitions += other.transitions
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """An account as it will be once an outcome is applied: what its alerts are shown by.
+
+    ``held_back`` is how many groups of a rule would fire too, were it not for the rule's ``limit``.
+    """
+
+    reading: Reading
+    cursors: Mapping[str, Cursor]
+    held_back: Mapping[str, int]
 
 
 class Judge:
@@ -59,14 +73,14 @@ class Judge:
         self.cursors: dict[str, Cursor] = {}
         self.alerts: dict[str, dict[Group, Alert]] = {}
         """By the rule's name and the group; resolved ones stay until everyone has been told."""
-        self.held_back: dict[str, int] = {}
         self.errors: dict[str, str] = {}
         self._judged: dict[str, tuple[Instant, int]] = {}
+        self._polled: set[str] = set()
 
     def as_of(self, rule: Rule, cursors: Mapping[str, Cursor] | None = None) -> tuple[Instant, Instant] | None:
         """As of when a rule can be judged, and since when nothing is missing; None before every search it needs was polled."""
         cursors = self.cursors if cursors is None else cursors
-        needed = (rule.search,) if rule.search is not None else self.searches
+        needed = self._needed(rule)
         if not needed or any(name not in cursors for name in needed):
             return None
         found = [cursors[name] for name in needed]
@@ -77,25 +91,38 @@ class Judge:
         outcome, reading = Outcome(), Reading(self.window)
         self._age(cursor.as_of, outcome)
         cursors = {**self.cursors, cursor.search: cursor}
+        seen = self._seen(cursor)
         for rule in self.rules.values():
-            if rule.search not in (None, cursor.search):
+            if rule.search not in (None, cursor.search) or not seen.issuperset(self._needed(rule)):
                 continue
             span = self.as_of(rule, cursors)
-            if span is not None and self._due(rule, span[0]):
+            if span is not None and self._due(rule, span[0], cursor):
                 self._judge_rule(rule, reading, *span, outcome)
         return outcome
+
+    def is_poll(self, cursor: Cursor) -> bool:
+        """Whether a cursor is a poll's, that is: more has been seen than before. A sweep's is not."""
+        before = self.cursors.get(cursor.search)
+        return before is None or cursor.as_of > before.as_of
 
     def apply(self, outcome: Outcome, cursor: Cursor | None = None) -> None:
         """The outcome is committed: it is the truth from now on."""
         if cursor is not None:
             self.cursors[cursor.search] = cursor
+            self._polled.add(cursor.search)
         for (rule, group), alert in outcome.alerts.items():
             self.put(rule, group, alert)
         self._judged |= outcome.judged
         for rule in outcome.judged:
-            self.held_back[rule] = outcome.held_back.get(rule, 0)
             self.errors.pop(rule, None)
         self.errors |= outcome.errors
+
+    def scene(self, outcome: Outcome | None = None, cursor: Cursor | None = None) -> Scene:
+        """How the account will stand once these two are applied."""
+        cursors = self.cursors if cursor is None else {**self.cursors, cursor.search: cursor}
+        fresh = {} if outcome is None else outcome.alerts
+        held_back = {rule.name: self._held_back(rule, fresh) for rule in self.rules.values() if rule.limit is not None}
+        return Scene(Reading(self.window), cursors, held_back)
 
     def put(self, rule: str, group: Group, alert: Alert | None) -> None:
         """Take an alert over from the store, or (None) forget one."""
@@ -115,31 +142,54 @@ class Judge:
         before = self.alerts.get(built_in.name, {}).get(finding.group)
         outcome.add(key, before, advance(self.account, built_in.name, before, finding, builtin.AT_ONCE, as_of))
 
-    def drop(self, names: Iterable[str], as_of: Instant) -> Outcome:
-        """End the alerts of rules that are gone."""
+    def drop_gone(self, as_of: Instant) -> Outcome:
+        """End the alerts of rules that are gone, and those of our own about searches and rules that are gone."""
         outcome = Outcome()
-        for name in names:
-            for group, alert in self._present(name).items():
-                outcome.add((name, group), alert, remove(alert, as_of))
+        for rule, alerts in self.alerts.items():
+            for group, alert in alerts.items():
+                if self._is_gone(rule, group):
+                    outcome.add((rule, group), alert, remove(alert, as_of))
         return outcome
 
-    def _present(self, rule: str) -> dict[Group, Alert]:
-        """The alerts of a rule that are pending or firing."""
-        alerts = self.alerts.get(rule, {})
-        return {group: alert for group, alert in alerts.items() if alert.state != "resolved"}
+    def _is_gone(self, rule: str, group: Group) -> bool:
+        if rule not in builtin.BUILT_IN:
+            return rule not in self.rules
+        about = dict(group)
+        return about.get("search") not in (None, *self.searches) or about.get("rule") not in (None, *self.rules)
+
+    def _needed(self, rule: Rule) -> tuple[str, ...]:
+        """The searches whose messages a rule is about."""
+        return (rule.search,) if rule.search is not None else self.searches
+
+    def _seen(self, cursor: Cursor) -> set[str]:
+        """The searches that are up to date: polled since the start, and not blind. A poll ends the blindness of its search."""
+        seen = {*self._polled, cursor.search} - set(self._blind())
+        return seen | {cursor.search} if self.is_poll(cursor) else seen
+
+    def _blind(self) -> Iterator[str]:
+        for group, alert in self.alerts.get(builtin.MONITOR_BLIND.name, {}).items():
+            if alert.state == "firing":
+                yield dict(group).get("search", "")
+
+    def _held_back(self, rule: Rule, fresh: Mapping[Key, Alert | None]) -> int:
+        known = {(rule.name, group): alert for group, alert in self.alerts.get(rule.name, {}).items()}
+        alerts = known | {key: alert for key, alert in fresh.items() if key[0] == rule.name}
+        return sum(alert is not None and is_held_back(alert) for alert in alerts.values())
 
     def _age(self, as_of: Instant, outcome: Outcome) -> None:
-        """A gap is told for a day; it cannot be mended."""
-        for group, alert in self._present(builtin.GAP_IN_HISTORY.name).items():
-            if as_of - alert.pending_at >= builtin.GAP_IS_TOLD_FOR:
+        """A gap is told for a day, from the latest one on; it cannot be mended."""
+        for group, alert in self.alerts.get(builtin.GAP_IN_HISTORY.name, {}).items():
+            if alert.state == "firing" and as_of - alert.as_of >= builtin.GAP_IS_TOLD_FOR:
                 self.tell(builtin.GAP_IN_HISTORY, builtin.over(**dict(group)), as_of, outcome)
 
-    def _due(self, rule: Rule, as_of: Instant) -> bool:
+    def _due(self, rule: Rule, as_of: Instant, cursor: Cursor) -> bool:
         last = self._judged.get(rule.name)
         if last is None:
             return True
-        if rule.every is not None and as_of < last[0] + rule.every:
+        if rule.every is not None and last[0] <= as_of < last[0] + rule.every:
             return False
+        if as_of == last[0] and self.is_poll(cursor):
+            return False  # another search lags behind; what this one brought is later than what can be judged
         return (as_of, self.window.version) != last
 
     def _judge_rule(
@@ -148,43 +198,44 @@ class Judge:
         began = perf_counter()
         moment = self.moment(rule, reading, as_of, covered_since)
         try:
-            judgement = evaluate(rule, moment)
-            self._advance(rule, judgement, as_of, outcome)
+            outcome.include(self._advance(rule, evaluate(rule, moment), as_of))
         except Exception as error:  # one rule that fails must not stop the others; RuleError shows it
-            log.exception("rule %s cannot be judged", rule.name)
-            outcome.errors[rule.name] = f"{type(error).__name__}: {error}"
-            self.tell(builtin.RULE_ERROR, builtin.finding(outcome.errors[rule.name], rule=rule.name), as_of, outcome)
+            why = outcome.errors[rule.name] = f"{type(error).__name__}: {error}"
+            if self.errors.get(rule.name) != why:
+                log.exception("rule %s cannot be judged", rule.name)
+            self.tell(builtin.RULE_ERROR, builtin.finding(why, rule=rule.name), as_of, outcome)
         else:
             outcome.judged[rule.name] = (as_of, self.window.version)
             self.tell(builtin.RULE_ERROR, builtin.over(rule=rule.name), as_of, outcome)
         outcome.seconds[rule.name] = perf_counter() - began
 
-    def _advance(self, rule: Rule, judgement: Judgement, as_of: Instant, outcome: Outcome) -> None:
-        policy, present = policy_of(rule), self._present(rule.name)
-        room = len(present) + len(judgement) if rule.limit is None else rule.limit
-        room -= sum(alert.state == "firing" for alert in present.values())
-        for finding in judgement.telling():
-            before = present.pop(finding.group, None)
-            alert, moved = advance(self.account, rule.name, before, finding, policy, as_of)
-            if moved is not None and moved.what == "fired":
-                room -= 1
-                if room < 0:
-                    alert, moved = _held_back(alert, moved, before)
-                    outcome.held_back[rule.name] = -room
-            outcome.add((rule.name, finding.group), before, (alert, moved))
-        for group, before in present.items():
-            step = advance(self.account, rule.name, before, judgement.of(group), policy, as_of)
+    def _advance(self, rule: Rule, judgement: Judgement, as_of: Instant) -> Outcome:
+        """What becomes of the rule's alerts. Those that fire go on firing; of the others the worst may begin, up to the limit."""
+        outcome, policy, alerts = Outcome(), policy_of(rule), self.alerts.get(rule.name, {})
+        over = {finding.group: finding for finding in judgement.telling()}
+        firing = 0
+        for group, before in alerts.items():
+            step = (before, None) if group in over else self._calm(rule, before, judgement, policy, as_of)
             outcome.add((rule.name, group), before, step)
+            firing += step[0] is not None and step[0].state == "firing"
+        room = len(over) if rule.limit is None else rule.limit - firing
+        for group, finding in over.items():
+            present = alerts.get(group)
+            step = advance(self.account, rule.name, present, finding, policy, as_of, may_fire=room > 0)
+            outcome.add((rule.name, group), present, step)
+            room -= step[1] is not None and step[1].what == "fired"
+        return outcome
+
+    def _calm(self, rule: Rule, alert: Alert, judgement: Judgement, policy: Policy, as_of: Instant) -> Step:
+        """An alert whose group is not over a threshold, or is none of the rule's groups any more."""
+        if alert.state == "resolved":
+            return alert, None
+        if tuple(name for name, _ in alert.group) != rule.by:
+            return remove(alert, as_of)
+        return advance(self.account, rule.name, alert, judgement.of(alert.group), policy, as_of)
 
 
 def policy_of(rule: Rule) -> Policy:
     """What of a rule governs its alerts' lives."""
     below = rule.comparison == "below"
     return Policy(rule.for_, rule.keep_firing_for, len(rule.levels_), below, rule.forget_after)
-
-
-def _held_back(alert: Alert | None, transition: Transition, before: Alert | None) -> Step:
-    """An alert that would fire, but too many of its rule do already: it waits as pending."""
-    assert alert is not None
-    waiting = msgspec.structs.replace(alert, state="pending", level=0, firing_at=None)
-    return waiting, None if before else replace(transition, what="pending")

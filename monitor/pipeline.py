@@ -5,7 +5,7 @@ store together or not at all. Only then does the memory follow. One commit is ma
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -16,18 +16,19 @@ from monitor import builtin
 from monitor.alert import Alert
 from monitor.builtin import BuiltIn
 from monitor.clock import HOUR, SECOND, Clock, Duration, Instant, iso
+from monitor.complaint import Complaint
 from monitor.dispatch import Dispatch, Told
-from monitor.errors import RouteeError, StoreError
+from monitor.errors import StoreError
 from monitor.finding import Finding
-from monitor.judge import Judge, Outcome
+from monitor.judge import Judge, Key, Outcome, Scene
 from monitor.message import Batch
 from monitor.metrics import Metrics
 from monitor.routee.question import SetAside
 from monitor.store.protocol import Aside, Commit, Cursor, Entry
 from monitor.store.thread import StoreFront
-from monitor.view import Views
+from monitor.view import Views, kept
 from monitor.web.health import Health
-from monitor.window import Reading, Unsaved
+from monitor.window import Unsaved
 
 log = logging.getLogger("monitor")
 
@@ -61,6 +62,10 @@ class Surroundings:
     wake: Callable[[], None]
 
 
+Changes = dict[str, dict[Key, Alert | None]]
+"""By account: alerts as they are to be, None: gone."""
+
+
 class Pipeline:
     """Takes what polling hands over, for all accounts. ``retention`` is how long messages are kept."""
 
@@ -75,6 +80,7 @@ class Pipeline:
         self._turn = trio.Lock()
         self._news = trio.Event()
         self._next_at: Instant | None = None
+        self._store_trouble = Complaint(log, "the store", around.clock, logging.ERROR)
 
     def take(self, account: str, search: str, batch: Batch, asides: tuple[SetAside, ...]) -> None:
         """Put a page into the account's window."""
@@ -89,7 +95,7 @@ class Pipeline:
         """Commit rows that have come so far, where they are many."""
         if self.desks[account].changed >= ROWS_AT_ONCE:
             async with self._turn:
-                await self._commit(self.desks[account], Outcome(), Told())
+                await self._commit(self.desks[account], Commit())
 
     async def complete(self, account: str, cursor: Cursor) -> None:
         """A poll or sweep is complete: judge, dispatch, commit, apply. Raises StoreError, and then nothing has happened but rows in memory."""
@@ -101,18 +107,18 @@ class Pipeline:
             self._report(desk, outcome, cursor)
 
     async def tell(self, account: str, built_in: BuiltIn, finding: Finding) -> None:
-        """Start or end a built-in alert."""
+        """Start or end a built-in alert. Raises StoreError, and then nothing has happened."""
         async with self._turn:
             desk, outcome = self.desks[account], Outcome()
             desk.judge.tell(built_in, finding, self._around.clock.now(), outcome)
             if outcome.alerts:
-                await self._settle(desk, outcome, None)
+                await self._settle(desk, outcome)
 
-    async def drop_rules(self, account: str, rules: Iterable[str]) -> None:
-        """End the alerts of rules that are gone."""
+    async def begin(self) -> None:
+        """After a restart: end the alerts of what is gone from the configuration, and look at all groups. Raises StoreError."""
         async with self._turn:
-            desk = self.desks[account]
-            await self._settle(desk, desk.judge.drop(rules, self._around.clock.now()), None)
+            for desk in self.desks.values():
+                await self._settle(desk, desk.judge.drop_gone(self._around.clock.now()))
 
     async def flush_when_due(self) -> None:
         """Look at the groups again when their time has come, for as long as it runs."""
@@ -120,10 +126,14 @@ class Pipeline:
             if not await self._is_due():
                 continue
             try:
-                async with self._turn:
-                    await self._settle(next(iter(self.desks.values())), Outcome(), None)
+                await self.flush()
             except StoreError:
                 await self._around.clock.sleep(PATIENCE)
+
+    async def flush(self) -> None:
+        """Look at the groups, whatever has happened. Raises StoreError, and then nothing has happened."""
+        async with self._turn:
+            await self._settle(next(iter(self.desks.values())), Outcome())
 
     async def _is_due(self) -> bool:
         """Wait until the next group is due, or (False) until a commit has changed when that is."""
@@ -143,79 +153,99 @@ class Pipeline:
                 nursery.cancel_scope.cancel()
         return is_due
 
-    async def _settle(self, desk: Desk, outcome: Outcome, cursor: Cursor | None) -> None:
+    async def _settle(self, desk: Desk, outcome: Outcome, cursor: Cursor | None = None) -> None:
         """Dispatch what the outcome brings, commit all of it, and apply it."""
-        told = self.dispatch.look(self._alerts(desk, outcome), self._around.clock.now())
-        self._keep_views(outcome, told)
+        told = self.dispatch.look(self._alerts(desk, outcome, cursor), self._around.clock.now())
+        self._log_template_errors()
+        changes: Changes = {account: {} for account in self.desks} | {desk.judge.account: outcome.alerts}
+        self._keep_views(changes, told)
         if cursor is not None or outcome.alerts or told.groups or told.dropped:
-            await self._commit(desk, outcome, told, cursor)
-        desk.judge.apply(outcome, cursor)
+            commit = Commit(cursors=[] if cursor is None else [cursor], transitions=outcome.transitions)
+            self._alerts_into(commit, changes)
+            _groups_into(commit, told)
+            await self._commit(desk, commit)
+        self._apply(desk, outcome, cursor, changes)
         self.dispatch.apply(told)
         self._forget_told()
         self._next_at = told.next_at
         self._news.set()
         self._news = trio.Event()
-        self._log(desk, outcome)
+        _log_transitions(outcome)
         if told.outbox:
             self._around.wake()
 
-    def _alerts(self, changed: Desk, outcome: Outcome) -> Iterator[tuple[Alert, Views, Reading | None]]:
+    def _alerts(self, changed: Desk, outcome: Outcome, cursor: Cursor | None) -> Iterator[tuple[Alert, Views, Scene]]:
         """All alerts, as they are once the outcome is applied."""
         for desk in self.desks.values():
-            reading = Reading(desk.judge.window)
-            fresh = outcome.alerts if desk is changed else {}
-            for rule, alerts in desk.judge.alerts.items():
-                for group, alert in alerts.items():
-                    if (rule, group) not in fresh:
-                        yield alert, desk.views, reading
-            for new in fresh.values():
-                if new is not None:
-                    yield new, desk.views, reading
+            here = desk is changed
+            scene = desk.judge.scene(outcome, cursor) if here else desk.judge.scene()
+            for alert in _alerts_of(desk.judge, outcome.alerts if here else {}).values():
+                yield alert, desk.views, scene
 
-    def _keep_views(self, outcome: Outcome, told: Told) -> None:
-        """Alerts remember how they were last shown."""
-        shown = {view.fingerprint: view for view in told.views}
-        for key, alert in outcome.alerts.items():
-            if alert is not None and alert.fingerprint in shown:
-                outcome.alerts[key] = msgspec.structs.replace(alert, view=shown[alert.fingerprint])
+    def _keep_views(self, changes: Changes, told: Told) -> None:
+        """Alerts remember how they were last shown while they fired."""
+        shown = {view.fingerprint: view for view in told.views if view.status == "firing"}
+        if not shown:
+            return
+        for account, fresh in changes.items():
+            for key, alert in _alerts_of(self.desks[account].judge, fresh).items():
+                view = shown.get(alert.fingerprint)
+                if view is not None:
+                    fresh[key] = msgspec.structs.replace(alert, view=kept(view))
 
-    async def _commit(self, desk: Desk, outcome: Outcome, told: Told, cursor: Cursor | None = None) -> None:
-        judge, asides = desk.judge, desk.asides
-        unsaved = judge.window.unsaved()
+    def _alerts_into(self, commit: Commit, changes: Changes) -> None:
+        for account, fresh in changes.items():
+            for (rule, group), alert in fresh.items():
+                if alert is not None:
+                    commit.alerts.append(alert)
+                elif (before := self.desks[account].judge.alerts.get(rule, {}).get(group)) is not None:
+                    commit.dropped_alerts.append(before.fingerprint)
+
+    def _apply(self, desk: Desk, outcome: Outcome, cursor: Cursor | None, changes: Changes) -> None:
+        desk.judge.apply(outcome, cursor)
+        for account, fresh in changes.items():
+            judge = self.desks[account].judge
+            for (rule, group), alert in fresh.items():
+                judge.put(rule, group, alert)
+            present = [alert for alerts in judge.alerts.values() for alert in alerts.values()]
+            self._around.metrics.alerts(account, [*judge.rules, *builtin.BUILT_IN], present)
+
+    async def _commit(self, desk: Desk, commit: Commit) -> None:
+        """Write it, with the rows and the records set aside that have come meanwhile."""
+        window, asides, changed = desk.judge.window, desk.asides, desk.changed
+        unsaved = window.unsaved()
         desk.asides, desk.changed = [], 0
-        commit = _rows(judge, unsaved)
+        _rows_into(commit, desk.judge.account, unsaved)
         commit.asides = asides
-        commit.cursors = [] if cursor is None else [cursor]
-        commit.transitions = outcome.transitions
-        commit.outbox, commit.groups = told.outbox, told.groups
-        commit.dropped_groups = [(group.key, group.receiver) for group in told.dropped]
-        _alerts_into(commit, judge, outcome)
         began = perf_counter()
         try:
             numbers = await self._store.commit(commit)
         except StoreError as error:
-            judge.window.not_saved(unsaved)
+            window.not_saved(unsaved)
             desk.asides = asides + desk.asides
-            desk.changed += unsaved.count
+            desk.changed += changed
             self._trouble(error)
             raise
-        judge.window.saved(unsaved, numbers[0] if numbers else None)
+        window.saved(unsaved, numbers[0] if numbers else None)
         self._around.metrics.commit(perf_counter() - began)
         self._around.health.store()
+        self._store_trouble.over()
 
     def _trouble(self, error: StoreError) -> None:
-        log.error("%s", error)
+        self._store_trouble.arose(str(error))
         self._around.metrics.store_error()
         self._around.health.store(str(error))
 
     def _forget_told(self) -> None:
-        """Resolved alerts that everyone has been told of need not be remembered."""
+        """Alerts that are over and that everyone has been told of need not be remembered."""
         believed = self.dispatch.told_fingerprints()
         for desk in self.desks.values():
             for rule, alerts in desk.judge.alerts.items():
                 for group, alert in list(alerts.items()):
                     if alert.state == "resolved" and alert.fingerprint not in believed:
                         desk.judge.put(rule, group, None)
+                    elif alert.earlier is not None and alert.fingerprint not in believed:
+                        desk.judge.put(rule, group, msgspec.structs.replace(alert, earlier=None))
 
     def _expire(self, desk: Desk, as_of: Instant) -> None:
         """Forget what is older than the retention, a part with each poll until nothing is left of it."""
@@ -231,81 +261,41 @@ class Pipeline:
             metrics.rule_error(rule)
         metrics.watermark(judge.account, cursor.search, cursor.as_of)
         metrics.window(judge.account, judge.window.messages)
-        present = [alert for alerts in judge.alerts.values() for alert in alerts.values()]
-        metrics.alerts(judge.account, [*judge.rules, *builtin.BUILT_IN], present)
         self._around.health.polled(judge.account, cursor.search)
 
-    def _log(self, desk: Desk, outcome: Outcome) -> None:
-        for transition in outcome.transitions:
-            if transition.what in ("fired", "escalated", "eased", "resolved"):
-                log.info(
-                    "%s %s at %s",
-                    transition.rule,
-                    transition.what,
-                    iso(transition.at),
-                    extra={"rule": transition.rule, "fingerprint": transition.fingerprint, "what": transition.what},
-                )
-        for error in desk.views.errors:
-            log.warning("%s", error)
-        desk.views.errors.clear()
+    def _log_template_errors(self) -> None:
+        for desk in self.desks.values():
+            for error in dict.fromkeys(desk.views.errors):
+                log.warning("%s", error)
+            desk.views.errors.clear()
 
 
-def _rows(judge: Judge, unsaved: Unsaved) -> Commit:
+def _alerts_of(judge: Judge, fresh: Mapping[Key, Alert | None]) -> dict[Key, Alert]:
+    """An account's alerts with these changes."""
+    known = {(rule, group): alert for rule, alerts in judge.alerts.items() for group, alert in alerts.items()}
+    return {key: alert for key, alert in (known | dict(fresh)).items() if alert is not None}
+
+
+def _rows_into(commit: Commit, account: str, unsaved: Unsaved) -> None:
     """What the store is to keep of the window."""
-    account = judge.account
-    return Commit(
-        journal=[] if unsaved.blob is None else [(account, unsaved.blob)],
-        cleaned=[(account, seq) for seq in unsaved.cleaned],
-        entries=[Entry(account, *entry) for entry in unsaved.entries],
-    )
+    blob = unsaved.blob
+    commit.journal = [] if blob is None else [(account, blob)]
+    commit.cleaned = [(account, seq) for seq in unsaved.cleaned]
+    commit.entries = [Entry(account, *entry) for entry in unsaved.entries]
 
 
-def _alerts_into(commit: Commit, judge: Judge, outcome: Outcome) -> None:
-    for (rule, group), alert in outcome.alerts.items():
-        if alert is not None:
-            commit.alerts.append(alert)
-        elif (before := judge.alerts.get(rule, {}).get(group)) is not None:
-            commit.dropped_alerts.append(before.fingerprint)
+def _groups_into(commit: Commit, told: Told) -> None:
+    commit.outbox, commit.groups = told.outbox, told.groups
+    commit.dropped_groups = [(group.key, group.receiver) for group in told.dropped]
 
 
-class AccountSink:
-    """An account's end of the pipeline, as polling sees it."""
-
-    def __init__(self, pipeline: Pipeline, account: str, around: Surroundings) -> None:
-        self._pipeline = pipeline
-        self._account = account
-        self._around = around
-
-    async def page(self, search: str, batch: Batch, asides: tuple[SetAside, ...]) -> None:
-        """See `monitor.poll.Sink`."""
-        self._pipeline.take(self._account, search, batch, asides)
-        self._around.health.beat(f"search {search} of account {self._account}")
-        await self._pipeline.relieve(self._account)
-
-    async def complete(self, search: str, cursor: Cursor) -> None:
-        """See `monitor.poll.Sink`."""
-        await self._pipeline.complete(self._account, cursor)
-
-    async def failed(self, search: str, error: RouteeError | StoreError) -> None:
-        """See `monitor.poll.Sink`."""
-        log.warning("search %s of account %s: %s", search, self._account, error)
-
-    async def blind(self, search: str, since: Instant, reason: str) -> None:
-        """See `monitor.poll.Sink`."""
-        self._around.metrics.blind(self._account, search, True)
-        why = f"search {search} of account {self._account} has not been polled completely since {iso(since)}: {reason}"
-        await self._pipeline.tell(self._account, builtin.MONITOR_BLIND, self._finding(search, why))
-
-    async def sighted(self, search: str) -> None:
-        """See `monitor.poll.Sink`."""
-        self._around.metrics.blind(self._account, search, False)
-        over = builtin.over(account=self._account, search=search)
-        await self._pipeline.tell(self._account, builtin.MONITOR_BLIND, over)
-
-    async def gap(self, search: str, start: Instant, end: Instant) -> None:
-        """See `monitor.poll.Sink`."""
-        why = f"search {search} of account {self._account}: what changed from {iso(start)} to {iso(end)} cannot be fetched any more"
-        await self._pipeline.tell(self._account, builtin.GAP_IN_HISTORY, self._finding(search, why))
-
-    def _finding(self, search: str, why: str) -> Finding:
-        return builtin.finding(why, account=self._account, search=search)
+def _log_transitions(outcome: Outcome) -> None:
+    for transition in outcome.transitions:
+        if transition.what in ("fired", "escalated", "eased", "resolved"):
+            log.info(
+                "%s %s at %s",
+                transition.rule,
+                transition.what,
+                iso(transition.at),
+                extra={"rule": transition.rule, "fingerprint": transition.fingerprint, "what": transition.what},
+            )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
@@ -27,17 +28,19 @@ class Group(msgspec.Struct, frozen=True):
 
 
 ALL_LABELS = "..."
+RANKS: Final[Mapping[str, float]] = {"info": 1, "warning": 2, "critical": 3}
+"""How bad the usual severities are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where alerts go and how they are put together."""
+    """Where alerts go and how they are put together. Without a ``repeat_interval`` nothing is told twice."""
 
     receiver: str
     group_by: tuple[str, ...] = ("alertname",)
     group_wait: Duration = 0
     group_interval: Duration = 5 * MINUTE
-    repeat_interval: Duration = 240 * MINUTE
+    repeat_interval: Duration | None = 240 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def group_key(route: Route, labels: Mapping[str, str]) -> str:
     return f"{{}}:{{{pairs}}}"
 
 
-def decide(group: Group, firing: Mapping[str, str], ranks: Mapping[str, int], route: Route, now: Instant) -> Decision:
+def decide(group: Group, firing: Mapping[str, str], ranks: Mapping[str, float], route: Route, now: Instant) -> Decision:
     """Whether the receiver is told now. ``firing`` maps fingerprints to severities; ``ranks`` orders severities.
 
     What is worse than before is told at once; other changes wait for ``group_interval``, and the same again for exactly
@@ -75,6 +78,8 @@ def decide(group: Group, firing: Mapping[str, str], ranks: Mapping[str, int], ro
     if change is not None:
         due = group.told_at + route.group_interval
         return Decision(change, None) if now >= due else Decision(None, due)
+    if route.repeat_interval is None:
+        return Decision(None, None)
     due = group.told_at + route.repeat_interval
     return Decision("repeat", None) if now >= due else Decision(None, due)
 
@@ -86,7 +91,7 @@ def _first(group: Group, firing: Mapping[str, str], route: Route, now: Instant) 
     return Decision("first", None) if now >= due else Decision(None, due)
 
 
-def _change(told: Mapping[str, str], firing: Mapping[str, str], ranks: Mapping[str, int]) -> Reason | None:
+def _change(told: Mapping[str, str], firing: Mapping[str, str], ranks: Mapping[str, float]) -> Reason | None:
     both = told.keys() & firing.keys()
     moves = [ranks.get(firing[one], 0) - ranks.get(told[one], 0) for one in both if firing[one] != told[one]]
     if any(move > 0 for move in moves):

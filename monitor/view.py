@@ -1,5 +1,6 @@
 """Alerts as people are shown them: labels, annotations, the numbers, and what explains them."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
@@ -12,8 +13,9 @@ from monitor.clock import SECOND, format_duration
 from monitor.evaluate import Moment, evaluate
 from monitor.evaluate.causes import breakdown, samples
 from monitor.finding import Unit
-from monitor.judge import Group, Judge
+from monitor.judge import Group, Judge, Scene
 from monitor.notification import AlertView, Link
+from monitor.route import RANKS
 from monitor.rules import (
     EVERYTHING,
     FAILED,
@@ -28,7 +30,8 @@ from monitor.rules import (
     Stuck,
     Windowed,
 )
-from monitor.window import Reading
+
+log = logging.getLogger(__name__)
 
 HISTORY = 24
 """So many past values are shown."""
@@ -71,18 +74,39 @@ class Views:
             return alert.view.severity if alert.view is not None else "warning"
         return rule.levels_[min(max(alert.level, 1), len(rule.levels_)) - 1].severity
 
-    def view(self, alert: Alert, reading: Reading | None = None) -> AlertView:
-        """The alert as it is now; with a reading of the window also with what explains it."""
+    def ranks(self) -> dict[str, float]:
+        """How bad each severity is; a word of one's own is a little worse than the level below it."""
+        ranks = dict(RANKS)
+        for rule in self.judge.rules.values():
+            rank = 0.0
+            for level in rule.levels_:
+                rank = max(RANKS.get(level.severity, rank + 0.1), ranks.get(level.severity, 0.0))
+                ranks[level.severity] = rank
+        return ranks
+
+    def view(self, alert: Alert, scene: Scene | None = None, *, deep: bool = False) -> AlertView:
+        """The alert in that scene (as it is now, where none is given); ``deep``: also with what explains it."""
         built_in, rule = BUILT_IN.get(alert.rule), self.judge.rules.get(alert.rule)
         if built_in is not None:
             return self._built_in(alert, built_in)
         if rule is None:
             return self._orphan(alert)
-        plain = self._plain(alert, rule)
-        explained = self._explained(alert, rule, plain, reading) if reading is not None else plain
-        return self._annotated(rule, explained)
+        scene = scene or self.judge.scene()
+        plain = self._plain(alert, rule, scene)
+        return self._annotated(rule, self._explained(alert, rule, plain, scene) if deep else plain)
 
-    def _plain(self, alert: Alert, rule: Rule) -> AlertView:
+    def over(self, alert: Alert, severity: str) -> AlertView:
+        """An alert that is over for those who were told of it under ``severity``, with the labels that it was shown with.
+
+        One that still fires is over for them because it goes on under another severity, in another group.
+        """
+        view = self.view(alert)
+        labels = (alert.view.labels if alert.view is not None else view.labels) | {"severity": severity}
+        if view.status == "firing":
+            view = msgspec.structs.replace(view, status="resolved", ends_at=alert.as_of, resolved_because="moved")
+        return msgspec.structs.replace(view, labels=labels, severity=severity, was_severity="", more=0)
+
+    def _plain(self, alert: Alert, rule: Rule, scene: Scene) -> AlertView:
         return AlertView(
             fingerprint=alert.fingerprint,
             name=rule.name,
@@ -96,22 +120,27 @@ class Views:
             comparison=rule.comparison,
             window=rule.window if isinstance(rule, Windowed) else None,
             matched=matched(rule),
-            more=self.judge.held_back.get(rule.name, 0),
+            more=scene.held_back.get(rule.name, 0),
             **_numbers(alert),
         )
 
-    def _explained(self, alert: Alert, rule: Rule, view: AlertView, reading: Reading) -> AlertView:
-        span = self.judge.as_of(rule)
-        if span is None:
+    def _explained(self, alert: Alert, rule: Rule, view: AlertView, scene: Scene) -> AlertView:
+        span = self.judge.as_of(rule, scene.cursors)
+        if span is None or tuple(name for name, _ in alert.group) != rule.by:
             return view
-        moment = self.judge.moment(rule, reading, *span)
-        firing = alert.state == "firing"
-        return msgspec.structs.replace(
-            view,
-            breakdown=breakdown(rule, moment, alert.group) if firing else (),
-            samples=samples(rule, moment, alert.group) if firing else (),
-            history=history(rule, moment, alert.group),
-        )
+        moment, firing = self.judge.moment(rule, scene.reading, *span), alert.state == "firing"
+        try:
+            return msgspec.structs.replace(
+                view,
+                breakdown=breakdown(rule, moment, alert.group, alert.pending_at) if firing else (),
+                samples=samples(rule, moment, alert.group) if firing else (),
+                history=history(rule, moment, alert.group),
+            )
+        except (
+            Exception
+        ):  # a rule that cannot be judged cannot be explained either, and its alerts are told all the same
+            log.exception("what explains alert %s cannot be worked out", rule.name)
+            return view
 
     def _annotated(self, rule: Rule, view: AlertView) -> AlertView:
         texts, errors = self.annotator.render_annotations(rule.annotations, view)
@@ -138,6 +167,11 @@ class Views:
             return self._built_in(alert, BuiltIn(alert.rule, "warning", "its rule is gone", ""))
         status: Literal["firing", "resolved"] = "resolved" if alert.state == "resolved" else "firing"
         return msgspec.structs.replace(alert.view, status=status, **_numbers(alert))
+
+
+def kept(view: AlertView) -> AlertView:
+    """What an alert remembers of how it was shown: all but what explains a moment that is gone."""
+    return msgspec.structs.replace(view, breakdown=(), samples=(), history=(), was_severity="", more=0)
 
 
 def _numbers(alert: Alert) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Only click is imported here and at the head of the commands' files; what a comma
 
 options    what several commands take              failure    how errors become lines and exit codes
 reading    configuration, rules, templates         standing   what the daemon's store says
-table      what is printed: tables or JSON
+table      what is printed: tables or JSON          signals    running until SIGTERM or SIGINT
 """
 
 import io
@@ -15,6 +15,7 @@ import click
 
 from monitor.cli.alerts import alerts
 from monitor.cli.check import check
+from monitor.cli.demo import demo
 from monitor.cli.explain import explain
 from monitor.cli.failure import CommandLine
 from monitor.cli.healthcheck import healthcheck
@@ -37,7 +38,7 @@ def cli() -> None:
     """
 
 
-for command in (run, check, search, track, explain, alerts, send_test, sandbox, schema, healthcheck):
+for command in (run, demo, check, search, track, explain, alerts, send_test, sandbox, schema, healthcheck):
     cli.add_command(command)
 
 

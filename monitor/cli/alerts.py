@@ -25,7 +25,7 @@ _AHEAD: Final = 4 * 60 * 1_000_000
 """An alert that still fires is said to end so long after it was last seen, as Alertmanager does."""
 
 
-@click.command()
+@click.command(short_help="Show what fires and what is pending.")
 @config_option
 @json_option
 @level_option

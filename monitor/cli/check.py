@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EXIT_UNAVAILABLE = 69
 
 
-@click.command()
+@click.command(short_help="Check configuration, rules and templates.")
 @config_option
 @json_option
 @level_option

@@ -38,7 +38,7 @@ class Line:
     why: str
 
 
-@click.command()
+@click.command(short_help="Show why a rule does or does not fire.")
 @click.argument("name", metavar="RULE")
 @config_option
 @json_option
@@ -96,11 +96,18 @@ def _explained(rule: "Rule", loaded: "Loaded", store: "Store", kept: "Kept") -> 
             lines += _lines(rule, judge, *span, distinguish=len(config.accounts) > 1)
     if not moments:
         raise StoreError(f"the rule {rule.name!r} cannot be judged yet: not every search that it needs was polled once")
-    return min(moments), sorted(lines, key=_worst_first)
+    return min(moments), sorted(lines, key=lambda line: _worst_first(rule, line))
 
 
-def _worst_first(line: Line) -> tuple[int, float]:
-    return _ORDER.index(line.state), -line.finding.excess if line.finding.breached is not None else 0.0
+def _worst_first(rule: "Rule", line: Line) -> tuple[int, int, float]:
+    """By state, by levels crossed, then by how near the value is to the threshold or how far beyond it."""
+    value, threshold = line.finding.value, line.finding.threshold
+    nearness = 0.0 if value is None or threshold is None else value / (abs(threshold) or 1.0)
+    return (
+        _ORDER.index(line.state),
+        -(line.finding.breached or 0),
+        nearness if rule.comparison == "below" else -nearness,
+    )
 
 
 def _lines(

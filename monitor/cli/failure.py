@@ -44,6 +44,8 @@ class CommandLine(click.Group):
         except click.ClickException as error:
             error.show()
             return error.exit_code
+        except BaseExceptionGroup as error:  # out of a nursery; KeyboardInterrupt may be among them
+            return told(error)
         except Exception as error:  # noqa: BLE001 - the outermost place: whatever it is, a person gets one line
             return told(error)
         return result if isinstance(result, int) else 0
@@ -52,6 +54,9 @@ class CommandLine(click.Group):
 def told(error: BaseException) -> int:
     """Tell of ``error`` (also a group of several) on standard error; the exit code."""
     leaves = list(_leaves(error))
+    if all(isinstance(leaf, BrokenPipeError) for leaf in leaves):
+        _leave_quietly()
+        return 0
     if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves):
         return EXIT_INTERRUPTED
     for leaf in dict.fromkeys(leaves):

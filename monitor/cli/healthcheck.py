@@ -11,7 +11,7 @@ from monitor.errors import ListenError, MonitorError
 EXIT_NO_ANSWER = 69
 
 
-@click.command()
+@click.command(short_help="Ask the running daemon whether it is well.")
 @config_option
 @level_option
 @click.option("--url", metavar="URL", help="Where the daemon listens; default: web.listen of the configuration.")

@@ -33,13 +33,15 @@ def _history(text: str) -> "Duration":
     return since
 
 
-@click.command()
+@click.command(short_help="Show the latest messages of a search.")
 @click.argument("name")
 @config_option
 @json_option
 @level_option
 @click.option("--account", metavar="ACCOUNT", help="Of which account, where several have a search of that name.")
-@click.option("--since", type=_history, default="1h", show_default=True, help="How far back, at most 7d.")
+@click.option(
+    "--since", type=_history, metavar="DURATION", default="1h", show_default=True, help="How far back, at most 7d."
+)
 @click.option(
     "--status",
     metavar="STATUS",
@@ -81,7 +83,7 @@ def search(
     _print(trio.run(_latest, wanted, settings, since, status, limit), as_json)
 
 
-@click.command()
+@click.command(short_help="Show the parts of one message.")
 @click.argument("message_id")
 @config_option
 @json_option

@@ -9,6 +9,8 @@ from monitor.cli.options import duration, level_option, unused_config_option
 from monitor.errors import ListenError
 
 if TYPE_CHECKING:
+    import trio
+
     from monitor.clock import Duration
 
 _HINTS: Final = """\
@@ -33,7 +35,7 @@ Set the balance:
 Ctrl-C ends it."""
 
 
-@click.command()
+@click.command(short_help="Run a local Routee, with incidents on cue.")
 @unused_config_option
 @level_option
 @click.option(
@@ -52,7 +54,12 @@ Ctrl-C ends it."""
     show_default=True,
     help="How many times faster its clock runs.",
 )
-@click.option("--history", type=duration, help="How long traffic has been arriving already, such as 2h; default: 1h.")
+@click.option(
+    "--history",
+    type=duration,
+    metavar="DURATION",
+    help="How long traffic has been arriving already, such as 2h; default: 1h.",
+)
 @click.option("--messages", type=click.IntRange(0), help="Exactly so many messages in that history.")
 @click.option(
     "--select-by",
@@ -86,6 +93,7 @@ def sandbox(
 
     import trio
 
+    from monitor.cli.signals import until_signalled
     from monitor.clock import HOUR
     from monitor.routee.sandbox import run_sandbox
 
@@ -100,28 +108,25 @@ def sandbox(
         select_by=select_by,
         wild=wild,
     )
-    trio.run(_serve, serving, listen)
+    trio.run(until_signalled, functools.partial(_serve, serving, listen))
 
 
-async def _serve(serving: Callable[..., Awaitable[None]], listen: str) -> None:
-    import signal
-
+async def _serve(serving: Callable[..., Awaitable[None]], listen: str, stop: "trio.Event") -> None:
     import trio
 
     from monitor.routee.sandbox import DEFAULT_CREDENTIALS
 
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with trio.open_nursery() as nursery:
-            try:
-                url, _ = await nursery.start(serving)
-            except* (OSError, ValueError) as error:
-                raise ListenError(
-                    f"The sandbox cannot listen on {listen}: {_reason(error)}; choose another with --listen"
-                ) from None
-            application_id, secret = DEFAULT_CREDENTIALS
-            click.echo(_HINTS.format(url=url, application_id=application_id, application_secret=secret))
-            await anext(aiter(signals))
-            nursery.cancel_scope.cancel()
+    async with trio.open_nursery() as nursery:
+        try:
+            url, _ = await nursery.start(serving)
+        except* (OSError, ValueError) as error:
+            raise ListenError(
+                f"The sandbox cannot listen on {listen}: {_reason(error)}; choose another with --listen"
+            ) from None
+        application_id, secret = DEFAULT_CREDENTIALS
+        click.echo(_HINTS.format(url=url, application_id=application_id, application_secret=secret))
+        await stop.wait()
+        nursery.cancel_scope.cancel()
 
 
 def _reason(error: BaseException) -> str:

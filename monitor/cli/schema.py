@@ -6,7 +6,7 @@ from monitor.cli.options import unused_config_option
 from monitor.cli.table import print_json
 
 
-@click.command()
+@click.command(short_help="Print the JSON Schema of your files.")
 @click.argument("what", metavar="config|rules", type=click.Choice(["config", "rules"]))
 @unused_config_option
 def schema(what: str) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EXIT_NOT_SENT = 69
 
 
-@click.command("send-test")
+@click.command("send-test", short_help="Send a sample notification to a receiver.")
 @click.argument("receiver")
 @config_option
 @json_option

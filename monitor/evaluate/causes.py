@@ -1,104 +1,205 @@
-"""What explains an alert: the values of other fields that carry the excess over what is usual."""
+"""What explains an alert: the values of other fields that carry the excess over what is usual.
+
+A value is named where it carries much of the excess and clearly more than its part of the traffic would, so that a large sender
+is not blamed for being large, and where so few messages could not show it by chance. Where nothing explains, nothing is said.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import sqrt
 
-from monitor.clock import HOUR
+import numpy as np
+
+from monitor.clock import HOUR, Instant
 from monitor.evaluate.judgement import Moment
 from monitor.evaluate.question import considered, of
-from monitor.message import UNKNOWN
+from monitor.message import STATUSES, UNKNOWN
 from monitor.notification import Cause, Sample
 from monitor.rules import Count, Match, Rate, Rule, Spike
 from monitor.window import Question
+from monitor.window.index import Rows
 
 DIMENSIONS = ("operator", "country", "detailedStatus", "campaign", "from", "label")
-OUTCOMES = frozenset({"detailedStatus"})
+OUTCOMES = frozenset({"status", "detailedStatus"})
 """Fields that say how a message fared rather than which message it is: they have no share of the traffic."""
 LEAST_SHARE = 0.3
 LEAST_LIFT = 0.15
-"""A value explains something where it carries this much more of the excess than of the traffic."""
+SPARED = 1 / 3
+"""A value explains something where it carries this much of the excess, and either so much more of it than of the traffic, or
+where all others carry less than this part of what would be theirs."""
+LEAST_SIGMA = 3.0
+"""... and where that is so many standard deviations from what chance gives."""
 MOST = 4
 
 Group = tuple[tuple[str, str], ...]
 
 
-def breakdown(rule: Rule, moment: Moment, group: Group) -> tuple[Cause, ...]:
-    """The values that carry most of the excess of one group, at most one a field, the largest share first."""
-    asked = _asked(rule, moment)
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What a rule asks: ``question`` the messages considered, ``match`` those counted. ``is_share``: as a part of the former."""
+
+    question: Question
+    match: Match
+    is_share: bool
+    below: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Excess:
+    """How much more than usual there is (of a number that is too low: how much less), and by which values it is carried.
+
+    ``now`` and ``before`` are the rows that count against the rule, ``scale`` brings the past to the length of the present,
+    ``traffic`` are the rows whose mix is the usual one.
+    """
+
+    now: Rows
+    before: Rows
+    scale: float
+    traffic: Rows
+    sign: int
+
+    @property
+    def size(self) -> float:
+        return self.sign * (len(self.now) - len(self.before) * self.scale)
+
+
+def breakdown(rule: Rule, moment: Moment, group: Group, since: Instant | None = None) -> tuple[Cause, ...]:
+    """The values that carry most of the excess of one group, at most one a field, the largest share first.
+
+    ``since`` is when its alert began: what is usual is taken from before then.
+    """
+    case = _case(rule, moment)
     code = moment.reading.code(rule.by, tuple(value for _, value in group))
-    if asked is None or code is None:
+    if case is None or code is None:
         return ()
-    question, match = asked
-    before = _before(question)
-    now, past = (moment.reading.rows(q, code) for q in (question, before))
-    bad, was_bad = (moment.reading.rows(q.narrowed(match.conditions), code) for q in (question, before))
-    scale = len(now) / len(past) if len(past) and match else _by_time(question, before)
-    excess = len(bad) - len(was_bad) * scale
-    if excess <= 0:
+    excess = _excess(case, code, group, moment, since)
+    if excess.size <= 0:
         return ()
     causes = []
     for name in DIMENSIONS:
-        if name in rule.by or _is_fixed(name, question, match):
-            continue
-        split = moment.reading.split
-        traffic = {} if name in OUTCOMES else split(now, name)
-        causes += _cause(name, split(bad, name), split(was_bad, name), traffic, scale, excess)
+        if name not in rule.by and not _is_fixed(name, case):
+            causes += _cause(name, excess, moment)
+    causes = causes or _status(rule, case, excess, moment)
     return tuple(sorted(causes, key=lambda cause: cause.share, reverse=True)[:MOST])
 
 
 def samples(rule: Rule, moment: Moment, group: Group, most: int = 5) -> tuple[Sample, ...]:
-    """The latest messages of a group that count against the rule."""
-    asked = _asked(rule, moment)
+    """The latest messages of a group that count against the rule; none where there are too few of them instead of too many."""
+    case = _case(rule, moment)
     code = moment.reading.code(rule.by, tuple(value for _, value in group))
-    if asked is None or code is None:
+    if case is None or code is None or (case.below and not case.is_share):
         return ()
-    question, match = asked
-    return moment.reading.samples(moment.reading.rows(question.narrowed(match.conditions), code), most)
+    return moment.reading.samples(_bad(case, case.question, code, moment), most)
 
 
-def _asked(rule: Rule, moment: Moment) -> tuple[Question, Match] | None:
-    """The messages that a rule considers, and which of them it counts."""
+def _case(rule: Rule, moment: Moment) -> _Case | None:
+    below = rule.comparison == "below"
     match rule:
         case Rate() | Spike(measure="rate"):
             question = considered(rule, moment.as_of, rule.window, within=rule.receipts_within)
-            return of(question, rule.of), rule.match
+            return _Case(of(question, rule.of), rule.match, True, below)
         case Spike():
-            return considered(rule, moment.as_of, rule.window, within=rule.receipts_within), rule.match
+            question = considered(rule, moment.as_of, rule.window, within=rule.receipts_within)
+            return _Case(question, rule.match, False, below)
         case Count():
-            return considered(rule, moment.as_of, rule.window), rule.match
+            return _Case(considered(rule, moment.as_of, rule.window), rule.match, False, below)
     return None
 
 
-def _before(question: Question) -> Question:
-    """The time before, long enough to show what is usual."""
-    length = max(6 * (question.end - question.start), HOUR)
-    return question.moved(question.start - length, question.start)
+def _excess(case: _Case, code: int, group: Group, moment: Moment, since: Instant | None) -> _Excess:
+    question, reading = case.question, moment.reading
+    past = _before(question, since)
+    now, before = (_bad(case, asked, code, moment) for asked in (question, past))
+    traffic, place = _traffic(question, group, moment)
+    whole, whole_before = (reading.rows(asked, place) for asked in (traffic, _before(traffic, since)))
+    if case.is_share:
+        scale = len(whole) / len(whole_before) if len(whole_before) else _by_time(question, past)
+        return _Excess(now, before, scale, whole, 1)
+    usual = whole_before if len(whole_before) else whole
+    return _Excess(now, before, _by_time(question, past), usual, -1 if case.below else 1)
+
+
+def _bad(case: _Case, question: Question, code: int, moment: Moment) -> Rows:
+    """The rows that count against the rule: those that match; of a share that is too low, those that do not."""
+    matching = moment.reading.rows(question.narrowed(case.match.conditions), code)
+    if not (case.below and case.is_share):
+        return matching
+    return np.setdiff1d(moment.reading.rows(question, code), matching, assume_unique=True)
+
+
+def _traffic(question: Question, group: Group, moment: Moment) -> tuple[Question, int | None]:
+    """The messages that the bad ones are to be compared with: of the same group, whatever became of them."""
+    kept = [(name, value) for name, value in group if name not in OUTCOMES]
+    by = tuple(name for name, _ in kept)
+    conditions = tuple(condition for condition in question.conditions if condition.field not in OUTCOMES)
+    return replace(question, by=by, conditions=conditions), moment.reading.code(by, tuple(value for _, value in kept))
+
+
+def _before(question: Question, since: Instant | None) -> Question:
+    """The time before, long enough to show what is usual; of an alert that has lasted, the time before it began."""
+    window = question.end - question.start
+    end = question.start if since is None else min(question.start, since - window)
+    return question.moved(end - max(6 * window, HOUR), end)
 
 
 def _by_time(question: Question, before: Question) -> float:
     return (question.end - question.start) / (before.end - before.start)
 
 
-def _is_fixed(name: str, question: Question, match: Match) -> bool:
+def _is_fixed(name: str, case: _Case) -> bool:
     """Whether the rule itself asks for one value of the field, so that finding it says nothing."""
-    conditions = (*question.conditions, *match.conditions)
+    conditions = (*case.question.conditions, *case.match.conditions)
     return any(c.field == name and c.operator == "is" and len(c.values) == 1 for c in conditions)
 
 
-def _cause(
-    name: str,
-    bad: Mapping[str, int],
-    was_bad: Mapping[str, int],
-    traffic: Mapping[str, int],
-    scale: float,
-    excess: float,
-) -> list[Cause]:
+def _carried(name: str, excess: _Excess, moment: Moment) -> dict[str, float]:
+    """How much of the excess each value carries."""
+    split = moment.reading.split
+    now, before = split(excess.now, name), split(excess.before, name)
+    values = (now.keys() | before.keys()) - {UNKNOWN}
+    return {value: excess.sign * (now.get(value, 0) - before.get(value, 0) * excess.scale) for value in values}
+
+
+def _cause(name: str, excess: _Excess, moment: Moment) -> list[Cause]:
     """The value of a field that carries most, if it carries enough to explain something."""
-    carried = {value: count - was_bad.get(value, 0) * scale for value, count in bad.items() if value != UNKNOWN}
+    carried = _carried(name, excess, moment)
+    if name in OUTCOMES:
+        # "Undelivered because Undelivered" explains nothing; see `_status`.
+        carried = {value: size for value, size in carried.items() if value not in STATUSES}
+    best = _best(name, carried, excess, moment)
+    if name in OUTCOMES or not best:
+        return best
+    shares = moment.reading.split(excess.traffic, name)
+    return best if _stands_out(best[0], shares, excess.size) else []
+
+
+def _best(name: str, carried: Mapping[str, float], excess: _Excess, moment: Moment) -> list[Cause]:
     if not carried:
         return []
     value = max(carried, key=lambda one: (carried[one], one))
-    share = min(carried[value] / excess, 1.0)
-    usual = traffic.get(value, 0) / max(sum(traffic.values()), 1)
-    if share < LEAST_SHARE or share - usual < LEAST_LIFT:
+    share = min(carried[value] / excess.size, 1.0)
+    matching = moment.reading.split(excess.now, name).get(value, 0)
+    return [Cause(name, value, share, matching)] if share >= LEAST_SHARE else []
+
+
+def _stands_out(cause: Cause, traffic: Mapping[str, int], excess: float) -> bool:
+    """Whether it carries more of the excess than its part of the traffic makes likely."""
+    total = sum(traffic.values())
+    usual = max(traffic.get(cause.value, 0), 0.5) / max(total, 1)
+    if usual >= 1:
+        return False
+    lift = cause.share - usual
+    if lift < LEAST_LIFT and 1 - cause.share > (1 - usual) * SPARED:
+        return False
+    return lift * sqrt(excess) >= LEAST_SIGMA * sqrt(usual * (1 - usual))
+
+
+def _status(rule: Rule, case: _Case, excess: _Excess, moment: Moment) -> list[Cause]:
+    """Where nothing explains more: that Routee could not process the messages (Failed), where usually receipts say that they did
+    not arrive (Undelivered), or the other way round. Nothing where they fail as they always do, or where the rule asks for it.
+    """
+    if not OUTCOMES.isdisjoint(rule.by) or any(_is_fixed(name, case) for name in OUTCOMES):
         return []
-    return [Cause(name, value, share, bad[value])]
+    best = _best("status", _carried("status", excess, moment), excess, moment)
+    usual = moment.reading.split(excess.before, "status")
+    return best if best and usual and _stands_out(best[0], usual, excess.size) else []

@@ -41,7 +41,11 @@ _NOUNS: Final = {
     "direction": ("direction", "directions"),
 }
 """What values of a field are called: one, several."""
-_BECAUSE: Final = {"no_data": "too few messages{} to judge any more", "removed": "its rule or its group is gone"}
+_BECAUSE: Final = {
+    "no_data": "too few messages{} to judge any more",
+    "removed": "its rule or its group is gone",
+    "moved": "it goes on under another severity",
+}
 
 
 def sentence(view: AlertView) -> str:

@@ -1,0 +1,40 @@
+"""Running something until a signal says stop."""
+
+import logging
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
+
+import trio
+
+LONGEST_STOP_SECONDS: Final = 8.0
+"""What has not ended by then is cut off; what was not sent is sent after the next start."""
+
+log = logging.getLogger("monitor")
+
+
+async def until_signalled(act: Callable[[trio.Event], Awaitable[object]]) -> None:
+    """Run ``act``, which ends soon after the event that it is given is set: by SIGTERM or SIGINT."""
+    stop = trio.Event()
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_obey, signals, stop, nursery.cancel_scope)
+            await act(stop)
+            nursery.cancel_scope.cancel()
+
+
+async def _obey(signals: AsyncIterator[int], stop: trio.Event, everything: trio.CancelScope) -> None:
+    """The first SIGTERM or SIGINT asks for an end; a second one, or time, brings it about."""
+    await _next_stop(signals)
+    stop.set()
+    with trio.move_on_after(LONGEST_STOP_SECONDS):
+        await _next_stop(signals)
+    log.warning("stopping at once; what was not sent is sent after the next start")
+    everything.cancel()
+
+
+async def _next_stop(signals: AsyncIterator[int]) -> None:
+    async for number in signals:
+        if number != signal.SIGHUP:
+            return
+        log.warning("SIGHUP: this version does not reload; restart it to take up changed files")

@@ -1,0 +1,54 @@
+"""Troubles that may last for hours, without a flood of the same line in the log."""
+
+import logging
+import re
+from typing import Final
+
+from monitor.clock import MINUTE, Clock, Duration, Instant
+
+QUIET: Final[Duration] = 10 * MINUTE
+"""The same reason is said once in so long."""
+_MOST_REASONS: Final = 20
+_DIGITS: Final = re.compile(r"\d+")
+
+
+class Complaint:
+    """One kind of trouble with one thing, named by ``what`` (``search outbound of account main``).
+
+    Said are: its beginning, each reason that was not said lately, every ten minutes how often it happened, and its end. Reasons
+    that differ in numbers only are the same.
+    """
+
+    def __init__(self, log: logging.Logger, what: str, clock: Clock, level: int = logging.WARNING) -> None:
+        self._log = log
+        self._what = what
+        self._clock = clock
+        self._level = level
+        self._said: dict[str, Instant] = {}
+        self._unsaid = 0
+        self._began: int | None = None
+        """How often it has happened since it began, once that was said; None: all is well, as far as was said."""
+
+    def arose(self, reason: str) -> None:
+        """It has happened (again)."""
+        self._began = None if self._began is None else self._began + 1
+        now, kind = self._clock.now(), _DIGITS.sub("#", reason)
+        last = self._said.pop(kind, None)
+        if last is not None and 0 <= now - last < QUIET:
+            self._said[kind] = last
+            self._unsaid += 1
+            return
+        again = f" ({self._unsaid} more failures since this was last said)" if self._unsaid else ""
+        self._log.log(self._level, "%s: %s%s", self._what, reason, again)
+        self._began = 1 if self._began is None else self._began
+        self._unsaid = 0
+        self._said[kind] = now
+        if len(self._said) > _MOST_REASONS:
+            del self._said[next(iter(self._said))]
+
+    def over(self) -> None:
+        """It has not happened this time; said only where its beginning was."""
+        if self._began is not None:
+            times = "1 failure" if self._began == 1 else f"{self._began} failures"
+            self._log.info("%s: works again after %s", self._what, times)
+            self._began = None

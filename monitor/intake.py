@@ -1,0 +1,67 @@
+"""An account's end of the pipeline: where its polls go."""
+
+import logging
+
+from monitor import builtin
+from monitor.clock import Instant, iso
+from monitor.complaint import Complaint
+from monitor.errors import RouteeError, StoreError
+from monitor.finding import Finding
+from monitor.message import Batch
+from monitor.pipeline import Pipeline, Surroundings
+from monitor.routee.question import SetAside
+from monitor.store.protocol import Cursor
+
+log = logging.getLogger("monitor")
+
+
+class AccountSink:
+    """What polling sees of the pipeline (`monitor.poll.Sink`), for the searches of one account."""
+
+    def __init__(self, pipeline: Pipeline, account: str, around: Surroundings) -> None:
+        self._pipeline = pipeline
+        self._account = account
+        self._around = around
+        self._complaints: dict[str, Complaint] = {}
+
+    async def page(self, search: str, batch: Batch, asides: tuple[SetAside, ...]) -> None:
+        """See `monitor.poll.Sink`."""
+        self._pipeline.take(self._account, search, batch, asides)
+        self._around.health.beat(self._called(search))
+        await self._pipeline.relieve(self._account)
+
+    async def complete(self, search: str, cursor: Cursor) -> None:
+        """See `monitor.poll.Sink`."""
+        await self._pipeline.complete(self._account, cursor)
+        self._complaint(search).over()
+
+    async def failed(self, search: str, error: RouteeError | StoreError) -> None:
+        """See `monitor.poll.Sink`. The store's troubles are told by whoever writes to it."""
+        if isinstance(error, RouteeError):
+            self._complaint(search).arose(str(error))
+
+    async def blind(self, search: str, since: Instant, reason: str) -> None:
+        """See `monitor.poll.Sink`."""
+        self._around.metrics.blind(self._account, search, True)
+        why = f"{self._called(search)} has not been polled completely since {iso(since)}: {reason}"
+        await self._pipeline.tell(self._account, builtin.MONITOR_BLIND, self._finding(search, why))
+
+    async def sighted(self, search: str) -> None:
+        """See `monitor.poll.Sink`."""
+        self._around.metrics.blind(self._account, search, False)
+        over = builtin.over(account=self._account, search=search)
+        await self._pipeline.tell(self._account, builtin.MONITOR_BLIND, over)
+
+    async def gap(self, search: str, start: Instant, end: Instant) -> None:
+        """See `monitor.poll.Sink`."""
+        why = f"{self._called(search)}: what changed from {iso(start)} to {iso(end)} cannot be fetched any more"
+        await self._pipeline.tell(self._account, builtin.GAP_IN_HISTORY, self._finding(search, why))
+
+    def _finding(self, search: str, why: str) -> Finding:
+        return builtin.finding(why, account=self._account, search=search)
+
+    def _complaint(self, search: str) -> Complaint:
+        return self._complaints.setdefault(search, Complaint(log, self._called(search), self._around.clock))
+
+    def _called(self, search: str) -> str:
+        return f"search {search} of account {self._account}"

@@ -1,0 +1,72 @@
+"""What the last commit left, made into windows, judges and groups again."""
+
+import msgspec
+
+from monitor.alert import Alert
+from monitor.config import Config
+from monitor.dispatch import Dispatch
+from monitor.judge import Group, Judge
+from monitor.privacy import Privacy
+from monitor.route import Route
+from monitor.rules import Rule
+from monitor.store.protocol import Loaded, Store
+from monitor.window import Window
+
+
+def accounts_of(config: Config, loaded: Loaded) -> list[str]:
+    """The accounts that are watched, and those that have alerts although they are watched no more."""
+    watched = [account.name for account in config.accounts]
+    return list(dict.fromkeys([*watched, *(alert.account for alert in loaded.alerts)]))
+
+
+def restored_window(store: Store, account: str, config: Config, key: bytes) -> Window:
+    """An account's window as the store has it; empty where the account is watched no more. Blocking: for a worker thread."""
+    window = Window(account, Privacy(config.privacy.recipients, key))
+    if account not in {one.name for one in config.accounts}:
+        return window
+    window.restore_entries([(entry.field, entry.code, entry.value) for entry in store.entries(account)])
+    for seq, blob in store.journal(account):
+        window.restore(seq, blob)
+    window.restored()
+    return window
+
+
+def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], loaded: Loaded) -> Judge:
+    """An account's judge, with the cursors and alerts that were stored. An account without searches has no rules."""
+    account = window.account
+    searches = [search.name for search in config.searches if search.account == account]
+    here = [rule for rule in rules if searches and rule.search in (None, *searches)]
+    judge = Judge(window, here, searches)
+    found = [cursor for cursor in loaded.cursors if cursor.account == account and cursor.search in searches]
+    judge.cursors = {cursor.search: cursor for cursor in found}
+    for alert in loaded.alerts:
+        if alert.account == account:
+            group = _in_order(alert, judge.rules.get(alert.rule))
+            judge.put(alert.rule, group, _regrouped(alert, group))
+    return judge
+
+
+def restored_dispatch(config: Config, loaded: Loaded) -> Dispatch:
+    """The groups as they were, under the route as it is written now."""
+    route, web = config.route, config.web
+    channels = {one.name: tuple(channel for channel, _ in one.channels) for one in config.receivers}
+    dispatch = Dispatch(
+        Route(route.receiver, route.group_by, route.group_wait, route.group_interval, route.repeat_interval),
+        channels,
+        (web.external_url or "") if web is not None else "",
+    )
+    dispatch.groups = {(group.receiver, group.key): group for group in loaded.groups}
+    return dispatch
+
+
+def _in_order(alert: Alert, rule: Rule | None) -> Group:
+    """The alert's group in the order of the rule's ``by``, which may be written otherwise now."""
+    values = dict(alert.group)
+    if rule is None or values.keys() != set(rule.by):
+        return alert.group
+    return tuple((name, values[name]) for name in rule.by)
+
+
+def _regrouped(alert: Alert, group: Group) -> Alert:
+    earlier = None if alert.earlier is None else _regrouped(alert.earlier, group)
+    return msgspec.structs.replace(alert, group=group, earlier=earlier)

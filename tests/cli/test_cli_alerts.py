@@ -1,0 +1,110 @@
+"""`alerts`: what the store says fires, in a table or as Alertmanager's API v2 shows it."""
+
+import json
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from cli_folder import Folder
+
+from monitor.clock import parse_iso
+from monitor.render import sample_notification, sample_view
+from monitor.store.protocol import Aside, Commit, Pending
+from monitor.store.sqlite import open_sqlite
+
+
+def states(folder: Folder, *arguments: str) -> list[tuple[str, str]]:
+    found = json.loads(folder.invoke("alerts", "--json", *arguments).stdout)
+    return [(alert["labels"]["alertname"], alert["state"]) for alert in found]
+
+
+def test_firing_and_pending_ones_are_shown(polled: Folder) -> None:
+    assert states(polled) == [("OperatorFailureRate", "firing"), ("ManyMessages", "pending")]
+    assert states(polled, "--state", "firing") == [("OperatorFailureRate", "firing")]
+    assert states(polled, "--state", "resolved") == []
+    assert len(states(polled, "--state", "all")) == 2
+
+
+def test_the_form_is_alertmanagers(polled: Folder) -> None:
+    alert = json.loads(polled.invoke("alerts", "--json").stdout)[0]
+    assert alert["labels"] == {
+        "alertname": "OperatorFailureRate",
+        "operator": "Cosmote",
+        "country": "GR",
+        "severity": "critical",
+    }
+    assert alert["annotations"] == {"summary": "Cosmote: 40%", "runbook_url": "https://wiki.example.org/ops"}
+    assert alert["status"] == {"state": "active", "silencedBy": [], "inhibitedBy": [], "mutedBy": []}
+    assert alert["receivers"] == [{"name": "ops"}]
+    assert alert["generatorURL"] == "https://wiki.example.org/ops"
+    assert len(alert["fingerprint"]) == 16
+    assert parse_iso(alert["startsAt"]) <= parse_iso(alert["updatedAt"]) < parse_iso(alert["endsAt"])
+
+
+def test_for_people_it_is_a_table(polled: Folder) -> None:
+    outcome = polled.invoke("alerts")
+    assert outcome.exit_code == 0
+    head, firing, pending = outcome.stdout.splitlines()
+    assert head.split()[:3] == ["STATE", "SEVERITY", "ALERT"]
+    assert firing.split()[:3] == ["firing", "critical", "OperatorFailureRate"]
+    assert pending.startswith("pending")
+
+
+def test_fail_is_1_only_while_something_fires(polled: Folder, tmp_path: Path) -> None:
+    assert polled.invoke("alerts", "--fail", "--state", "pending").exit_code == 1
+    shutil.copytree(polled.path, tmp_path / "copy")
+    quiet = Folder(tmp_path / "copy")
+    with closing(open_sqlite(quiet.path / "monitor.db")) as store:
+        firing = [alert.fingerprint for alert in store.load().alerts if alert.state == "firing"]
+        store.commit(Commit(dropped_alerts=firing))
+    assert quiet.invoke("alerts", "--fail").exit_code == 0
+
+
+def test_a_daemon_that_stands_still_is_warned_of(polled: Folder, tmp_path: Path) -> None:
+    shutil.copytree(polled.path, tmp_path / "copy")
+    folder = Folder(tmp_path / "copy")
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        (cursor,) = store.load().cursors
+        store.commit(
+            Commit(cursors=[type(cursor)(cursor.account, cursor.search, cursor.as_of - 10**9, cursor.covered_since)])
+        )
+    outcome = folder.invoke("alerts", "--json")
+    assert "is the daemon running" in outcome.stderr
+    assert json.loads(outcome.stdout)
+
+
+@pytest.fixture
+def with_losses(polled: Folder, tmp_path: Path) -> Folder:
+    """A store with a dead letter and a record that was set aside."""
+    shutil.copytree(polled.path, tmp_path / "copy")
+    folder = Folder(tmp_path / "copy")
+    notification = sample_notification([sample_view("Sample", "rate")], "hook")
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        aside = Aside("main", "outbound", 1, "it has no status", "{}")
+        store.commit(Commit(outbox=[Pending("webhook/0", notification)], asides=[aside]))
+        (parcel,) = store.waiting("hook", "webhook/0", 10)
+        store.rejected(parcel.id, "HTTP 410: the address is gone", 2)
+    return folder
+
+
+def test_dead_letters_are_found(with_losses: Folder) -> None:
+    assert "could never be delivered: see `alerts --dead-letters`" in with_losses.invoke("alerts").stdout
+    (letter,) = json.loads(with_losses.invoke("alerts", "--dead-letters", "--json").stdout)
+    assert (letter["receiver"], letter["channel"], letter["error"]) == (
+        "hook",
+        "webhook/0",
+        "HTTP 410: the address is gone",
+    )
+    assert "HTTP 410" in with_losses.invoke("alerts", "--dead-letters").stdout
+
+
+def test_records_set_aside_are_found(with_losses: Folder) -> None:
+    assert "see `search NAME --set-aside`" in with_losses.invoke("alerts").stdout
+    (record,) = json.loads(with_losses.invoke("search", "outbound", "--set-aside", "--json").stdout)
+    assert record == {"at": "1970-01-01T00:00:00.000001Z", "why": "it has no status", "record": "{}"}
+    assert "it has no status" in with_losses.invoke("search", "outbound", "--set-aside").stdout
+
+
+def test_no_store_is_69(folder: Folder) -> None:
+    assert folder.invoke("alerts", "--json").exit_code == 69

@@ -1,0 +1,101 @@
+"""`check`: what it finds, every problem with its place, and whether the other side answers."""
+
+import json
+
+from cli_folder import Folder
+
+
+def test_right_files_are_shown(folder: Folder) -> None:
+    outcome = folder.invoke("check")
+    assert outcome.exit_code == 0
+    for word in (
+        "main",
+        "outbound",
+        "direction is Outbound",
+        "OperatorFailureRate",
+        "above 20%",
+        "critical",
+        "body.json.j2",
+    ):
+        assert word in outcome.stdout
+    assert "nothing: no route leads here" in outcome.stdout
+    assert "cli-test-secret" not in outcome.output
+    assert "secret-path" not in outcome.output
+
+
+def test_the_same_as_json(folder: Folder) -> None:
+    found = json.loads(folder.invoke("check", "--json").stdout)
+    assert [rule["name"] for rule in found["rules"]] == ["OperatorFailureRate", "ManyMessages", "SwitchedOff"]
+    assert found["rules"][2]["enabled"] is False
+    assert found["receivers"][1] == {"name": "hook", "channels": ["webhook/0"]}
+    assert found["problems"] == []
+
+
+def test_every_error_of_every_file_is_told_at_once(folder: Folder) -> None:
+    folder.replace(folder.config, "every: 30s", "evry: 30s")
+    folder.replace(folder.rules, "value | percent", "vale | percent")
+    folder.replace(
+        folder.rules, "kind: count\n    window: 1h\n    above: 100", "kind: count\n    widow: 1h\n    above: 100"
+    )
+    outcome = folder.invoke("check")
+    assert outcome.exit_code == 78
+    assert "did you mean 'every'" in outcome.stderr
+    assert "rules[0].annotations.summary: there is no 'vale' here; did you mean 'value'?" in outcome.stderr
+    assert "did you mean 'window'" in outcome.stderr
+    assert "Traceback" not in outcome.output
+
+
+def test_bad_rules_alone_are_65(folder: Folder) -> None:
+    folder.replace(folder.rules, "kind: rate", "kind: rat")
+    outcome = folder.invoke("check")
+    assert outcome.exit_code == 65
+    assert f"{folder.rules}:3:11:" in outcome.stderr
+
+
+def test_problems_as_json(folder: Folder) -> None:
+    folder.replace(folder.rules, "kind: rate", "kind: rat")
+    outcome = folder.invoke("check", "--json")
+    (problem,) = json.loads(outcome.stdout)["problems"]
+    assert (problem["line"], problem["column"], problem["path"]) == (3, 11, "rules[0].kind")
+
+
+def test_a_missing_configuration_says_where_it_was_looked_for(folder: Folder) -> None:
+    folder.config.unlink()
+    outcome = folder.invoke("check")
+    assert outcome.exit_code == 78
+    assert str(folder.config) in outcome.stderr
+    assert outcome.stderr.count("\n") == 1
+
+
+def test_what_is_hardly_meant_is_warned_of(folder: Folder) -> None:
+    folder.replace(folder.config, "every: 30s,", "every: 30s, resweep: [{back: 5m, every: 1m}],")
+    folder.replace(folder.config, "sqlite:monitor.db", "sqlite:nowhere/monitor.db")
+    outcome = folder.invoke("check")
+    assert outcome.exit_code == 0
+    assert "rule OperatorFailureRate looks 15m back" in outcome.stderr
+    assert "the daemon will not start" in outcome.stderr
+
+
+def test_online_asks_routee_and_the_receivers(folder: Folder) -> None:
+    outcome = folder.invoke("check", "--online")
+    assert outcome.exit_code == 0
+    assert "✓ account main: Routee takes the credentials" in outcome.stdout
+    assert "✓ search outbound of account main" in outcome.stdout
+    assert "✓ receiver hook webhook/0" in outcome.stdout
+
+
+def test_online_with_a_wrong_secret_is_69_and_does_not_show_it(folder: Folder) -> None:
+    folder.replace(folder.config, "cli-test-secret", "wrong-secret-of-test")
+    outcome = folder.invoke("check", "--online", "--json")
+    assert outcome.exit_code == 69
+    (bad,) = [answer for answer in json.loads(outcome.stdout)["online"] if not answer["ok"]]
+    assert bad["what"] == "account main"
+    assert "does not take the credentials" in bad["why"]
+    assert "wrong-secret-of-test" not in outcome.output
+
+
+def test_online_with_nobody_there_is_69(folder: Folder) -> None:
+    folder.ask_nobody()
+    outcome = folder.invoke("check", "--online")
+    assert outcome.exit_code == 69
+    assert "✗ account main:" in outcome.stdout

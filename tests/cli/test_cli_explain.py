@@ -1,0 +1,86 @@
+"""`explain`: every group of a rule as the daemon saw it at its last poll."""
+
+import json
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+from cli_folder import Folder
+
+from monitor.alert import Alert
+from monitor.builtin import MONITOR_BLIND
+from monitor.store.protocol import Commit
+from monitor.store.sqlite import open_sqlite
+
+
+def copied(polled: Folder, to: Path) -> Folder:
+    shutil.copytree(polled.path, to / "copy")
+    return Folder(to / "copy")
+
+
+def test_groups_with_their_numbers_worst_first(polled: Folder) -> None:
+    outcome = polled.invoke("explain", "OperatorFailureRate", "--json")
+    assert outcome.exit_code == 0
+    found = json.loads(outcome.stdout)
+    assert (found["rule"], found["kind"]) == ("OperatorFailureRate", "rate")
+    assert found["as_of"].endswith("Z")
+    worst, well, few = found["groups"]
+    assert worst["labels"] == {"operator": "Cosmote", "country": "GR"}
+    assert (worst["state"], worst["value"], worst["threshold"]) == ("firing", 0.4, 0.2)
+    assert (worst["messages"], worst["matching"], worst["baseline"]) == (100, 40, None)
+    assert worst["why"] == "40% (40 of 100 messages) is above 20%"
+    assert (well["labels"]["operator"], well["state"], well["value"]) == ("Nova", "inactive", 0.0)
+    assert (few["labels"]["operator"], few["state"]) == ("Cyta", "not_enough_data")
+
+
+def test_a_pending_group_says_since_when(polled: Folder) -> None:
+    (group,) = json.loads(polled.invoke("explain", "ManyMessages", "--json").stdout)["groups"]
+    assert (group["state"], group["value"], group["labels"]) == ("pending", 161.0, {})
+    assert "since 2" in group["why"]
+
+
+def test_for_people_it_is_a_table_with_units(polled: Folder) -> None:
+    lines = polled.invoke("explain", "OperatorFailureRate").stdout.splitlines()
+    assert lines[0].startswith("OperatorFailureRate (rate, ")
+    assert " ago)" in lines[0]
+    assert lines[2].split()[:2] == ["firing", "operator=Cosmote,"]
+    assert "40%" in lines[2]
+
+
+def test_it_is_blind_where_the_daemon_says_so(polled: Folder, tmp_path: Path) -> None:
+    folder = copied(polled, tmp_path)
+    group = (("account", "main"), ("search", "outbound"))
+    alert = Alert(
+        "main", MONITOR_BLIND.name, group, "firing", (), 1, 1, level=1, firing_at=1, why="Routee does not answer"
+    )
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        store.commit(Commit(alerts=[alert]))
+    groups = json.loads(folder.invoke("explain", "OperatorFailureRate", "--json").stdout)["groups"]
+    assert {group["state"] for group in groups} == {"blind"}
+    assert "stays firing" in groups[0]["why"]
+    assert "Routee does not answer" in groups[0]["why"]
+
+
+def test_an_unknown_rule_names_the_nearest(polled: Folder) -> None:
+    outcome = polled.invoke("explain", "OperatorFailurRate")
+    assert (outcome.exit_code, outcome.stderr) == (
+        1,
+        "there is no rule 'OperatorFailurRate'; did you mean 'OperatorFailureRate'?\n",
+    )
+
+
+def test_a_rule_that_is_switched_off_says_so(polled: Folder) -> None:
+    outcome = polled.invoke("explain", "SwitchedOff")
+    assert outcome.exit_code == 1
+    assert "enabled: false" in outcome.stderr
+
+
+def test_without_a_store_or_a_poll_it_is_69(folder: Folder) -> None:
+    outcome = folder.invoke("explain", "ManyMessages")
+    assert outcome.exit_code == 69
+    assert "there is no store" in outcome.stderr
+    open_sqlite(folder.path / "monitor.db").close()
+    outcome = folder.invoke("explain", "ManyMessages")
+    assert outcome.exit_code == 69
+    assert "no complete poll yet" in outcome.stderr
+    assert outcome.stderr.count("\n") == 1

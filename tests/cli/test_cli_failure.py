@@ -1,0 +1,84 @@
+"""How errors end: one line each on standard error, the right exit code, no traceback."""
+
+import logging
+import os
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+from cli_folder import PROGRAM
+from click.testing import CliRunner, Result
+
+from monitor.cli.failure import CommandLine
+from monitor.cli.options import level_option
+from monitor.errors import InputError, Problem, RouteeUnavailable, StoreError
+
+
+def run(error: BaseException | None, *arguments: str, result: int | None = None) -> Result:
+    @click.group(cls=CommandLine)
+    def program() -> None: ...
+
+    @program.command()
+    @level_option
+    def act() -> int | None:
+        if error is not None:
+            raise error
+        return result
+
+    return CliRunner().invoke(program, ["act", *arguments])
+
+
+def test_what_a_command_returns_is_the_exit_code() -> None:
+    assert run(None).exit_code == 0
+    assert run(None, result=1).exit_code == 1
+
+
+def test_an_error_of_ours_is_one_line_and_its_own_code() -> None:
+    outcome = run(RouteeUnavailable("nobody answers; check the URL"))
+    assert (outcome.exit_code, outcome.stderr, outcome.stdout) == (69, "nobody answers; check the URL\n", "")
+
+
+def test_every_problem_of_a_file_is_listed_in_order() -> None:
+    problems = [Problem("b.yaml", 1, 1, "", "second"), Problem("a.yaml", 3, 2, "rules[0]", "first")]
+    outcome = run(InputError(problems, 65))
+    assert outcome.exit_code == 65
+    assert outcome.stderr == "a.yaml:3:2: rules[0]: first\nb.yaml:1:1: second\n"
+
+
+def test_errors_out_of_nurseries_are_told_one_by_one() -> None:
+    group = ExceptionGroup("g", [StoreError("the disk is full"), ExceptionGroup("h", [RouteeUnavailable("no answer")])])
+    outcome = run(group)
+    assert (outcome.exit_code, outcome.stderr) == (69, "the disk is full\nno answer\n")
+
+
+def test_an_unexpected_error_is_one_line_without_a_traceback() -> None:
+    outcome = run(ZeroDivisionError("division\nby zero"))
+    assert outcome.exit_code == 70
+    assert outcome.stderr.startswith("internal error, please report it: ZeroDivisionError: division by zero")
+    assert outcome.stderr.count("\n") == 1
+
+
+def test_debug_shows_the_traceback() -> None:
+    outcome = run(ZeroDivisionError("division"), "--log-level", "debug")
+    assert outcome.exit_code == 70
+    assert "Traceback" in outcome.stderr
+    assert logging.getLogger().isEnabledFor(logging.DEBUG)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), BaseExceptionGroup("g", [KeyboardInterrupt()])])
+def test_an_interrupt_is_quiet(error: BaseException) -> None:
+    outcome = run(error)
+    assert (outcome.exit_code, outcome.stderr.strip()) == (130, "")
+
+
+def test_wrong_usage_is_exit_2() -> None:
+    assert run(None, "--no-such-option").exit_code == 2
+
+
+def test_a_reader_that_has_left_is_no_error(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as nobody_reads:
+        done = subprocess.run([*PROGRAM, "schema", "rules"], stdout=nobody_reads, stderr=subprocess.PIPE, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -1,0 +1,70 @@
+"""Help that is quick, complete and the same as the documentation."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from cli_folder import PROGRAM
+from click.testing import CliRunner
+
+from monitor.cli import cli
+
+HEAVY = (
+    "httpx",
+    "hypercorn",
+    "jinja2",
+    "msgspec",
+    "numpy",
+    "pydantic",
+    "rich",
+    "slack_sdk",
+    "starlette",
+    "trio",
+    "yaml",
+)
+DOCS = Path(__file__).parents[2] / "docs" / "commands.md"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom monitor.cli import cli\n"
+        "try:\n    cli.main(['--help'])\nexcept SystemExit:\n"
+        f"    print('HEAVY', sorted(set({HEAVY!r}) & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith("Usage: ")
+    assert done.stdout.endswith("HEAVY []\n")
+
+
+def test_the_program_says_its_version() -> None:
+    done = subprocess.run([*PROGRAM, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    assert re.fullmatch(r"routee-monitor, version \d+\.\d+\.\d+\S*\n", done.stdout)
+
+
+@pytest.mark.parametrize("name", cli.commands)
+def test_every_command_takes_config_and_tells_its_exit_codes(name: str) -> None:
+    command = cli.commands[name]
+    assert any("--config" in option.opts for option in command.params if isinstance(option, click.Option))
+    shown = CliRunner().invoke(cli, [name, "--help"])
+    assert shown.exit_code == 0
+    assert "Exit codes: 0 " in shown.stdout
+
+
+def test_the_short_descriptions_fit_on_a_line() -> None:
+    assert "..." not in CliRunner().invoke(cli, ["--help"]).stdout.partition("Commands:")[2]
+
+
+def test_the_documentation_has_every_command_with_an_example_and_exit_codes() -> None:
+    sections = re.split(r"^## ", DOCS.read_text(), flags=re.MULTILINE)[1:]
+    documented = {found[1]: section for section in sections if (found := re.match(r"`([a-z-]+)", section))}
+    assert list(documented) == list(cli.commands)
+    for name, section in documented.items():
+        assert f"routee-monitor {name}" in section
+        assert "Exit codes:" in section
+        for option in cli.commands[name].params:
+            for spelling in option.opts:
+                if spelling.startswith("--") and spelling not in ("--config", "--json", "--log-level"):
+                    assert f"`{spelling}" in section, f"{spelling} of {name} is not in docs/commands.md"

@@ -1,0 +1,112 @@
+"""`run`: starts, stops as asked, and says in one line why it cannot start."""
+
+import json
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from cli_folder import PROGRAM, Folder
+
+from monitor.cli.options import PLACES
+from monitor.store.sqlite import open_sqlite
+
+
+@contextmanager
+def started(folder: Folder) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """A daemon in a process of its own that watches, and its URL."""
+    with subprocess.Popen(
+        [*PROGRAM, "run", "--config", str(folder.config)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr is not None
+            url = ""
+            for line in process.stderr:
+                message = json.loads(line)["message"]
+                url = message.removeprefix("listening on ") if message.startswith("listening on ") else url
+                if message.startswith("watching"):
+                    break
+            yield process, url
+        finally:
+            process.kill()
+
+
+@pytest.mark.e2e
+def test_it_runs_until_sigterm_survives_sighup_and_writes_nothing_to_stdout(folder: Folder) -> None:
+    folder.rules.write_text("rules: []\n")
+    with started(folder) as (process, url):
+        assert folder.invoke("healthcheck", "--url", url).exit_code == 0
+        locked = folder.invoke("run")
+        assert locked.exit_code == 69
+        assert locked.stderr.splitlines()[-1].startswith("another daemon")
+        process.send_signal(signal.SIGHUP)
+        assert process.stderr is not None
+        assert any("does not reload" in line for line in process.stderr)  # reads as far as that line
+        process.send_signal(signal.SIGTERM)
+        *_, last = process.stderr
+        assert json.loads(last)["message"] == "stopped"
+        assert process.wait(10) == 0
+        assert process.stdout is not None
+        assert process.stdout.read() == ""
+
+
+@pytest.mark.e2e
+def test_ctrl_c_is_a_good_end_too(folder: Folder) -> None:
+    with started(folder) as (process, _):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+
+
+def one_line(folder: Folder, exit_code: int) -> str:
+    outcome = folder.invoke("run")
+    assert outcome.exit_code == exit_code, outcome.output
+    assert outcome.stdout == ""
+    (line,) = [line for line in outcome.stderr.splitlines() if not line.startswith("{")]
+    return line
+
+
+def test_bad_configuration_is_78(folder: Folder) -> None:
+    folder.replace(folder.config, "receivers:", "recievers:")
+    assert folder.invoke("run").exit_code == 78
+
+
+def test_bad_rules_are_65(folder: Folder) -> None:
+    folder.replace(folder.rules, "above: 20%", "above: lots")
+    assert "rules[0].above" in one_line(folder, 65)
+
+
+def test_a_bad_template_is_refused_before_it_is_needed(folder: Folder) -> None:
+    folder.template.write_text("{{ nonsense }}")
+    assert one_line(folder, 78) == f"{folder.template}:1:1: there is no 'nonsense' here"
+
+
+def test_a_missing_configuration_is_78(folder: Folder) -> None:
+    folder.config.unlink()
+    assert "There is no configuration at" in one_line(folder, 78)
+
+
+def test_the_usual_places_are_looked_at(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [str(place) for place in PLACES] == ["monitor.yaml", "/etc/routee-monitor/monitor.yaml"]
+    monkeypatch.chdir(folder.path)
+    assert folder.invoke("check").exit_code == 0
+
+
+def test_a_missing_folder_for_the_store_is_69(folder: Folder) -> None:
+    folder.replace(folder.config, "sqlite:monitor.db", "sqlite:nowhere/monitor.db")
+    assert "there is no folder" in one_line(folder, 69)
+
+
+def test_a_busy_port_is_69(folder: Folder) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        folder.replace(folder.config, "127.0.0.1:0", f"127.0.0.1:{busy.getsockname()[1]}")
+        assert str(busy.getsockname()[1]) in one_line(folder, 69)
+
+
+def test_a_locked_store_is_69(folder: Folder, tmp_path: Path) -> None:
+    with closing(open_sqlite(tmp_path / "monitor.db", exclusive=True)):
+        assert "another daemon" in one_line(folder, 69)
