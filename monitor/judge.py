@@ -14,6 +14,7 @@ from monitor.alert import Alert, Policy, Step, Transition, advance, is_held_back
 from monitor.builtin import BuiltIn
 from monitor.clock import Instant
 from monitor.evaluate import Judgement, Moment, evaluate
+from monitor.facts import NOTHING_KNOWN, Facts
 from monitor.finding import Finding
 from monitor.rules import Rule
 from monitor.store.protocol import Cursor
@@ -74,6 +75,8 @@ class Judge:
         self.alerts: dict[str, dict[Group, Alert]] = {}
         """By the rule's name and the group; resolved ones stay until everyone has been told."""
         self.errors: dict[str, str] = {}
+        self.facts: Facts = NOTHING_KNOWN
+        """What was asked of the account besides messages; rules see it at their next judgement."""
         self._judged: dict[str, tuple[Instant, int]] = {}
         self._polled: set[str] = set()
 
@@ -134,7 +137,7 @@ class Judge:
 
     def moment(self, rule: Rule, reading: Reading, as_of: Instant, covered_since: Instant) -> Moment:
         """What a rule is judged on."""
-        return Moment(reading, as_of, covered_since, tuple(self.alerts.get(rule.name, ())))
+        return Moment(reading, as_of, covered_since, tuple(self.alerts.get(rule.name, ())), self.facts)
 
     def tell(self, built_in: BuiltIn, finding: Finding, as_of: Instant, outcome: Outcome) -> None:
         """Start, keep up or end a built-in alert."""
@@ -230,7 +233,7 @@ class Judge:
         """An alert whose group is not over a threshold, or is none of the rule's groups any more."""
         if alert.state == "resolved":
             return alert, None
-        if tuple(name for name, _ in alert.group) != rule.by:
+        if tuple(name for name, _ in alert.group) != rule.grouping:
             return remove(alert, as_of)
         return advance(self.account, rule.name, alert, judgement.of(alert.group), policy, as_of)
 

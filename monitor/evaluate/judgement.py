@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.clock import Instant
+from monitor.facts import NOTHING_KNOWN, Facts
 from monitor.finding import Finding
 from monitor.window import Reading
 from monitor.window.reading import Codes
@@ -21,13 +22,15 @@ NOT_ENOUGH = -1
 class Moment:
     """What a rule is judged on: a reading of the window, as of when, and since when nothing is missing from it.
 
-    ``known`` are groups that must be judged even where nothing is found of them: those with an alert.
+    ``known`` are groups that must be judged even where nothing is found of them: those with an alert. ``facts`` is what was
+    asked of the account besides its messages.
     """
 
     reading: Reading
     as_of: Instant
     covered_since: Instant
     known: tuple[tuple[tuple[str, str], ...], ...] = ()
+    facts: Facts = NOTHING_KNOWN
 
     def known_codes(self, by: tuple[str, ...]) -> Codes:
         """The codes of the known groups."""
