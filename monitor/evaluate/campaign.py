@@ -15,7 +15,7 @@ from monitor.evaluate.question import considered
 from monitor.finding import Finding
 from monitor.message import UNKNOWN
 from monitor.rules import Campaign
-from monitor.rules.campaign import ACTIVE, FOLLOWED, Problem
+from monitor.rules.campaign import ACTIVE, FOLLOWED, TOLD_FOR, Problem
 from monitor.window.campaigns import BY, Runs, runs
 from monitor.window.reading import Codes
 
@@ -30,8 +30,6 @@ LEFT: Final = 0.05
 """Something is left to be sent while more than this share of the recipients has no message, or of the messages is Queued."""
 UNREPORTED: Final = 0.2
 """More messages without a final status than this are no longer handsets that are off."""
-TOLD_FOR: Final[Duration] = HOUR
-"""So long the alerts last that tell of an end."""
 
 NEVER: Final[Instant] = 1 << 62
 Flags = NDArray[np.bool_]

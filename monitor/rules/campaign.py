@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict
 
-from monitor.clock import DAY, Duration
+from monitor.clock import DAY, HOUR, Duration
 from monitor.rules.balance import Unused
 from monitor.rules.model import LONGEST_WINDOW, FieldName, Rule
 from monitor.rules.share import AtLeastOne, Confidence
@@ -17,6 +17,8 @@ FOLLOWED: Final[Duration] = LONGEST_WINDOW
 """Messages of a campaign that were first seen in this span are looked at."""
 ACTIVE: Final[Duration] = DAY
 """A campaign is followed while a message of it appeared or changed in this span."""
+TOLD_FOR: Final[Duration] = HOUR
+"""So long the alerts last that tell of an end."""
 
 Problem = Literal["failing", "stalled", "short", "ended"]
 WATCHED: Final[dict[str, Problem]] = {
@@ -109,6 +111,8 @@ class Campaign(Rule):
             yield Note(
                 ("stalled_for",), "must be less than 1d: campaigns are followed while something happened within a day"
             )
+        if self.for_ >= TOLD_FOR and self.problems[-1] in ("short", "ended"):
+            yield Note(("for",), "can never fire for short and ended: an end is told for one hour; write less than 1h")
         if self.short_below is not None and not self.takes_whole_campaigns:
             yield Note(
                 ("short_below",), "cannot be told where `where` takes only some messages of a campaign", at_key=True
