@@ -43,6 +43,8 @@ __all__ = ["Running", "plan_of", "restored_judge", "restored_window", "routee_cl
 
 log = logging.getLogger("monitor")
 
+LOCK_PATIENCE = SECOND
+"""Another program's lock on the store is waited for so long at a time: nothing else gets at the store meanwhile, nor does a stop."""
 SLOWEST_PAGE = 10 * MINUTE
 """A search that has not so much as read a page for so long, and three intervals, is stuck."""
 
@@ -68,7 +70,8 @@ async def run(
     """Run until ``stop`` is set. Raises StoreError or ListenError where it cannot even start."""
     config, clock, systemd = settings.config, clock or SystemClock(), systemd or Systemd()
     hide_secrets(config)
-    front = StoreFront(await trio.to_thread.run_sync(lambda: open_sqlite(config.store_path, exclusive=True)))
+    opening = functools.partial(open_sqlite, config.store_path, exclusive=True, busy_timeout=LOCK_PATIENCE)
+    front = StoreFront(await trio.to_thread.run_sync(opening))
     try:
         await _Daemon(settings, templates, front, clock, stream, systemd).run(stop, task_status)
     finally:

@@ -60,11 +60,11 @@ def restored_dispatch(config: Config, loaded: Loaded) -> Dispatch:
 
 
 def _in_order(alert: Alert, rule: Rule | None) -> Group:
-    """The alert's group in the order of the rule's ``by``, which may be written otherwise now."""
+    """The alert's group in the order of the rule's fields, which may be written otherwise now."""
     values = dict(alert.group)
-    if rule is None or values.keys() != set(rule.by):
+    if rule is None or values.keys() != set(rule.grouping):
         return alert.group
-    return tuple((name, values[name]) for name in rule.by)
+    return tuple((name, values[name]) for name in rule.grouping)
 
 
 def _regrouped(alert: Alert, group: Group) -> Alert:

@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from fakes.marked import TESTDATA, assert_as_marked
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -15,6 +14,7 @@ from monitor.errors import InputError
 from monitor.routee.question import Filter
 from monitor.settings import load
 from monitor.written import host_only
+from tests.fakes.marked import TESTDATA, assert_as_marked
 
 ACCOUNT = "accounts: [{name: main, application_id: id, application_secret: s3cret}]\n"
 RULE = "rules: [{name: %s, kind: count, window: 1h, above: 1}]\n"

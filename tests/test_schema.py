@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.marked import TESTDATA
 from jsonschema import Draft202012Validator
 
 from monitor.document import read_document
 from monitor.schema import config_schema, rules_schema
+from tests.fakes.marked import TESTDATA
 
 CONFIG, RULES = Draft202012Validator(config_schema()), Draft202012Validator(rules_schema())
 ACCOUNT = {"name": "main", "application_id": "id", "application_secret": "x"}

@@ -133,7 +133,7 @@ def _table(found: "Iterable[tuple[Alert, AlertView]]") -> None:
 def _colour(row: Any) -> str:
     state, severity = row[0], row[1]
     if state != "firing":
-        return "dim"
+        return "bright_black"
     return "red" if severity == "critical" else "yellow"
 
 

@@ -93,7 +93,9 @@ def _tables(place: Path, loaded: "Loaded") -> None:
     click.echo()
     rules = [_rule(rule) for rule in loaded.settings.rules]
     print_table(
-        ("RULE", "KIND", "FIRES", "BY", "SEVERITY", "FILE"), rules, lambda row: "dim" if row[2] == "off" else ""
+        ("RULE", "KIND", "FIRES", "BY", "SEVERITY", "FILE"),
+        rules,
+        lambda row: "bright_black" if row[2] == "off" else None,
     )
     click.echo()
     print_table(("RECEIVER", "CHANNELS", "GETS"), list(_receivers(config)))

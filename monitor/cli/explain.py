@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 State = Literal["firing", "pending", "blind", "not_enough_data", "inactive"]
 _ORDER: Final = ("firing", "blind", "pending", "inactive", "not_enough_data")
-_COLOURS: Final = {"firing": "red", "blind": "magenta", "pending": "yellow", "not_enough_data": "dim"}
+_COLOURS: Final = {"firing": "red", "blind": "magenta", "pending": "yellow", "not_enough_data": "bright_black"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,8 @@ def _rule(name: str, loaded: "Loaded") -> "Rule":
 
 def _explained(rule: "Rule", loaded: "Loaded", store: "Store", kept: "Kept") -> "tuple[Instant, list[Line]]":
     """As of when (the earliest of the accounts), and every group of every account."""
-    from monitor.daemon import restored_judge, restored_window
     from monitor.errors import StoreError
+    from monitor.restore import restored_judge, restored_window
 
     config = loaded.settings.config
     key = store.secret("recipients")
@@ -117,13 +117,13 @@ def _lines(
 
     judgement = _judged(rule, judge, judge.moment(rule, Reading(judge.window), as_of, covered_since))
     findings = list(judgement.findings())
-    if not findings and not rule.by:
+    if not findings and not rule.grouping:
         findings = [judgement.of(())]
     blind = _blindness(rule, judge)
     alerts = judge.alerts.get(rule.name, {})
     for finding in findings:
         labels = dict(finding.group) | ({"account": judge.account} if distinguish else {})
-        yield Line(labels, *_standing(finding, alerts.get(finding.group), blind))
+        yield Line(labels, *_standing(rule, finding, alerts.get(finding.group), blind))
 
 
 def _judged(rule: "Rule", judge: "Judge", moment: Any) -> "Judgement":
@@ -146,7 +146,7 @@ def _blindness(rule: "Rule", judge: "Judge") -> str:
     return ""
 
 
-def _standing(finding: "Finding", alert: "Alert | None", blind: str) -> "tuple[State, Finding, str]":
+def _standing(rule: "Rule", finding: "Finding", alert: "Alert | None", blind: str) -> "tuple[State, Finding, str]":
     state: State = "inactive" if alert is None or alert.state == "resolved" else alert.state
     if blind:
         kept = f" (its alert stays {state})" if state != "inactive" else ""
@@ -154,9 +154,11 @@ def _standing(finding: "Finding", alert: "Alert | None", blind: str) -> "tuple[S
     if finding.breached is None and state != "firing":
         return "not_enough_data", finding, finding.why
     if state == "pending" and alert is not None:
+        from monitor.alert import is_held_back
         from monitor.clock import iso
 
-        return state, finding, f"{finding.why}, since {iso(alert.pending_at)}"
+        held = f", held back: limit is {rule.limit}" if is_held_back(alert) else ""
+        return state, finding, f"{finding.why}, since {iso(alert.pending_at)}{held}"
     return state, finding, finding.why
 
 
@@ -207,4 +209,4 @@ def _table(rule: "Rule", as_of: "Instant", lines: list[Line]) -> None:
         for line in lines
     ]
     columns = ("STATE", "GROUP", "VALUE", "THRESHOLD", "BASELINE", "MESSAGES", "MATCHING", "WHY")
-    print_table(columns, rows, lambda row: _COLOURS.get(row[0].replace(" ", "_"), ""))
+    print_table(columns, rows, lambda row: _COLOURS.get(row[0].replace(" ", "_")))

@@ -218,7 +218,7 @@ def _print(parts: list[Part], as_json: bool) -> None:
         "PART",
         "MESSAGE ID",
     )
-    print_table(columns, [_row(part) for part in parts], lambda row: _COLOURS.get(row[1], ""))
+    print_table(columns, [_row(part) for part in parts], lambda row: _COLOURS.get(row[1]))
 
 
 def _row(part: Part) -> tuple[str, ...]:

@@ -1,17 +1,24 @@
 """What is printed: tables for people, JSON for programs.
 
-On a terminal tables are rich's: coloured (unless NO_COLOR is set) and fitted to its width. Elsewhere they are plain columns in full
-length, so that grep and awk can read them.
+On a terminal a table is coloured (unless NO_COLOR is set) and its last column, which holds the longest text, is wrapped to the
+terminal's width. Elsewhere the columns are plain and in full length, so that grep and awk can read them.
 """
 
 import json
+import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import click
 
 Row = Sequence[str]
+
+_GAP: Final = "  "
+_NARROWEST: Final = 30
+"""With less room for its last column a table puts that on lines of its own."""
 
 
 def print_json(data: Any) -> None:
@@ -19,31 +26,30 @@ def print_json(data: Any) -> None:
     click.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def print_table(columns: Row, rows: Sequence[Row], style: Callable[[Row], str] = lambda row: "") -> None:
-    """A table with a head; ``style`` gives a row's colour in rich's words."""
-    if sys.stdout.isatty():
-        _print_rich(columns, rows, style)
-    else:
-        _print_plain(columns, rows)
+def print_table(columns: Row, rows: Sequence[Row], colour: Callable[[Row], str | None] = lambda row: None) -> None:
+    """A table with a head. ``colour`` gives a row's colour in click's words, None for none."""
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else 0
+    coloured = terminal and not os.environ.get("NO_COLOR")
+    for number, line in enumerate(table_lines(columns, rows, width)):
+        shade = colour(rows[number - 1]) if number and coloured else None
+        click.echo(click.style(line, fg=shade, bold=number == 0 or None) if coloured else line, color=coloured or None)
 
 
-def _print_plain(columns: Row, rows: Sequence[Row]) -> None:
+def table_lines(columns: Row, rows: Sequence[Row], width: int = 0) -> list[str]:
+    """The head and each row as text, a row of several lines where its last column is wrapped; ``width`` 0: without limit."""
     table = [list(columns), *(list(row) for row in rows)]
-    widths = [max(len(row[place]) for row in table) for place in range(len(columns))]
-    for row in table:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+    widths = [max(len(row[place]) for row in table) for place in range(len(columns) - 1)]
+    return [_line(row, widths, width) for row in table]
 
 
-def _print_rich(columns: Row, rows: Sequence[Row], style: Callable[[Row], str]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row), style=style(row) or None)
-    Console(highlight=False).print(table)
+def _line(row: list[str], widths: list[int], width: int) -> str:
+    *cells, last = row
+    start = _GAP.join(cell.ljust(size) for cell, size in zip(cells, widths, strict=True))
+    indent = len(start) + len(_GAP) if start else 0
+    whole = f"{start}{_GAP}{last}".rstrip() if start else last
+    if not width or len(whole) <= width:
+        return whole
+    if width - indent >= _NARROWEST:
+        return start + _GAP + textwrap.fill(last, width - indent).replace("\n", "\n" + " " * indent)
+    return start.rstrip() + "\n" + textwrap.indent(textwrap.fill(last, max(width - 4, _NARROWEST)), " " * 4)

@@ -25,6 +25,9 @@ SEND_LIMIT: Final = 60.0
 _BATCH: Final = 16
 """So many groups are looked up at once: few, so that what is new does not wait behind a long list."""
 
+_WRITING_LIMIT: Final = 2.0
+"""Seconds that a receipt waits for its turn at the store before it counts as not written: so long a stop is held up for it."""
+
 _SHORTEST_WAIT: Final = SECOND // 10
 """Between two tries of a store that is in trouble."""
 
@@ -158,13 +161,15 @@ class Sender:
                 raise
 
     async def _written(self, parcel: Parcel, write: Callable[[], Awaitable[None]]) -> bool:
+        why = f"the store was busy for {_WRITING_LIMIT:.0f} s"
         try:
-            with trio.CancelScope(shield=True):
+            with trio.move_on_after(_WRITING_LIMIT, shield=True):
                 await write()
+                return True
         except StoreError as error:
-            log.error("What became of notification %s cannot be written down: %s", self._name(parcel), error)
-            return False
-        return True
+            why = str(error)
+        log.error("What became of notification %s cannot be written down: %s", self._name(parcel), why)
+        return False
 
     def _name(self, parcel: Parcel) -> str:
         return f"{parcel.notification.key} to {self.receiver} {self.channel}"

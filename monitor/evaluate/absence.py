@@ -10,8 +10,7 @@ from monitor.evaluate.question import considered
 from monitor.evaluate.words import number, plural
 from monitor.finding import Finding
 from monitor.rules import Absence
-from monitor.window import Question
-from monitor.window.reading import Codes
+from monitor.window import Codes, Question
 
 SILENT = 1.0
 """The threshold: fewer messages than this."""

@@ -10,7 +10,7 @@ from monitor.evaluate.levels import crossed, fixed, number_of
 from monitor.evaluate.question import considered
 from monitor.finding import Finding
 from monitor.rules import Thresholded
-from monitor.window.reading import Codes
+from monitor.window import Codes
 
 SEEN_IN = 24 * HOUR
 """A group without messages counts as zero where it was seen in this long."""

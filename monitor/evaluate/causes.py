@@ -11,11 +11,13 @@ from math import sqrt
 import numpy as np
 
 from monitor.clock import HOUR, Instant
+from monitor.evaluate import new_value, slo, stuck
 from monitor.evaluate.judgement import Moment
+from monitor.evaluate.levels import number_of
 from monitor.evaluate.question import considered, of
 from monitor.message import STATUSES, UNKNOWN
 from monitor.notification import Cause, Sample
-from monitor.rules import Count, Match, Rate, Rule, Spike
+from monitor.rules import EVERYTHING, Cost, Count, Latency, Match, NewValue, Rate, Rule, Slo, Spike, Stuck
 from monitor.window import Question
 from monitor.window.index import Rows
 
@@ -36,12 +38,21 @@ Group = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """What a rule asks: ``question`` the messages considered, ``match`` those counted. ``is_share``: as a part of the former."""
+    """What a rule asks: ``question`` the messages considered; those counted of them match ``match``, had no final status at
+    ``pending_at``, took longer than ``slower``. ``is_share``: as a part of the former. ``novel``: the field whose value is new.
+    """
 
     question: Question
     match: Match
     is_share: bool
     below: bool
+    pending_at: Instant | None = None
+    slower: float | None = None
+    novel: str | None = None
+
+    def counted(self, question: Question) -> Question:
+        """Those of a question's messages that are counted."""
+        return replace(question.narrowed(self.match.conditions), pending_at=self.pending_at, slower=self.slower)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +79,7 @@ def breakdown(rule: Rule, moment: Moment, group: Group, since: Instant | None = 
 
     ``since`` is when its alert began: what is usual is taken from before then.
     """
-    case = _case(rule, moment)
+    case = _case(rule, moment, group)
     if case is None or (code := _code(rule, moment, group)) is None:
         return ()
     excess = _excess(case, code, group, moment, since)
@@ -76,7 +87,7 @@ def breakdown(rule: Rule, moment: Moment, group: Group, since: Instant | None = 
         return ()
     causes = []
     for name in DIMENSIONS:
-        if name not in rule.by and not _is_fixed(name, case):
+        if name not in rule.grouping and not _is_fixed(name, case):
             causes += _cause(name, excess, moment)
     causes = causes or _status(rule, case, excess, moment)
     return tuple(sorted(causes, key=lambda cause: cause.share, reverse=True)[:MOST])
@@ -84,17 +95,18 @@ def breakdown(rule: Rule, moment: Moment, group: Group, since: Instant | None = 
 
 def samples(rule: Rule, moment: Moment, group: Group, most: int = 5) -> tuple[Sample, ...]:
     """The latest messages of a group that count against the rule; none where there are too few of them instead of too many."""
-    case = _case(rule, moment)
+    case = _case(rule, moment, group)
     if case is None or (code := _code(rule, moment, group)) is None or (case.below and not case.is_share):
         return ()
     return moment.reading.samples(_bad(case, case.question, code, moment), most)
 
 
 def _code(rule: Rule, moment: Moment, group: Group) -> int | None:
-    return moment.reading.code(rule.by, tuple(value for _, value in group))
+    return moment.reading.code(rule.grouping, tuple(value for _, value in group))
 
 
-def _case(rule: Rule, moment: Moment) -> _Case | None:
+def _case(rule: Rule, moment: Moment, group: Group) -> _Case | None:
+    """What is to be explained; None for what no messages carry (silence) or all do alike (different values)."""
     below = rule.comparison == "below"
     match rule:
         case Rate() | Spike(measure="rate"):
@@ -105,6 +117,18 @@ def _case(rule: Rule, moment: Moment) -> _Case | None:
             return _Case(question, rule.match, False, below)
         case Count():
             return _Case(considered(rule, moment.as_of, rule.window), rule.match, False, below)
+        case Cost():
+            return _Case(considered(rule, moment.as_of, rule.window), EVERYTHING, False, below)
+        case Latency():
+            question = considered(rule, moment.as_of, rule.window)
+            return _Case(question, EVERYTHING, True, below, slower=number_of(rule))
+        case Stuck():
+            _, waiting = stuck.questions(rule, moment)
+            return _Case(replace(waiting, pending_at=None), EVERYTHING, True, below, pending_at=moment.as_of)
+        case NewValue():
+            return _Case(new_value.questions(rule, moment)[0], EVERYTHING, False, below, novel=rule.field)
+        case Slo():
+            return _Case(slo.asked(rule, moment, slo.speaking(rule, moment, group).long), rule.match, True, below)
     return None
 
 
@@ -112,7 +136,7 @@ def _excess(case: _Case, code: int, group: Group, moment: Moment, since: Instant
     question, reading = case.question, moment.reading
     past = _before(question, since)
     now, before = (_bad(case, asked, code, moment) for asked in (question, past))
-    traffic, place = _traffic(question, group, moment)
+    traffic, place = _traffic(case, group, moment)
     whole, whole_before = (reading.rows(asked, place) for asked in (traffic, _before(traffic, since)))
     if case.is_share:
         scale = len(whole) / len(whole_before) if len(whole_before) else _by_time(question, past)
@@ -123,15 +147,16 @@ def _excess(case: _Case, code: int, group: Group, moment: Moment, since: Instant
 
 def _bad(case: _Case, question: Question, code: int, moment: Moment) -> Rows:
     """The rows that count against the rule: those that match; of a share that is too low, those that do not."""
-    matching = moment.reading.rows(question.narrowed(case.match.conditions), code)
+    matching = moment.reading.rows(case.counted(question), code)
     if not (case.below and case.is_share):
         return matching
     return np.setdiff1d(moment.reading.rows(question, code), matching, assume_unique=True)
 
 
-def _traffic(question: Question, group: Group, moment: Moment) -> tuple[Question, int | None]:
+def _traffic(case: _Case, group: Group, moment: Moment) -> tuple[Question, int | None]:
     """The messages that the bad ones are to be compared with: of the same group, whatever became of them."""
-    kept = [(name, value) for name, value in group if name not in OUTCOMES]
+    question = case.question
+    kept = [(name, value) for name, value in group if name not in OUTCOMES and name != case.novel]
     by = tuple(name for name, _ in kept)
     conditions = tuple(condition for condition in question.conditions if condition.field not in OUTCOMES)
     return replace(question, by=by, conditions=conditions), moment.reading.code(by, tuple(value for _, value in kept))
@@ -200,7 +225,7 @@ def _status(rule: Rule, case: _Case, excess: _Excess, moment: Moment) -> list[Ca
     """Where nothing explains more: that Routee could not process the messages (Failed), where usually receipts say that they did
     not arrive (Undelivered), or the other way round. Nothing where they fail as they always do, or where the rule asks for it.
     """
-    if not OUTCOMES.isdisjoint(rule.by) or any(_is_fixed(name, case) for name in OUTCOMES):
+    if not OUTCOMES.isdisjoint(rule.grouping) or any(_is_fixed(name, case) for name in OUTCOMES):
         return []
     best = _best("status", _carried("status", excess, moment), excess, moment)
     usual = moment.reading.split(excess.before, "status")

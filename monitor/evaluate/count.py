@@ -9,7 +9,7 @@ from monitor.evaluate.question import considered
 from monitor.evaluate.words import number, plural
 from monitor.finding import Finding
 from monitor.rules import Count
-from monitor.window.reading import Codes
+from monitor.window import Codes
 
 SEEN_IN = 24 * HOUR
 """A group that sent nothing counts as zero where it was seen in this long."""

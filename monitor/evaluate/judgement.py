@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from monitor.clock import Instant
 from monitor.facts import NOTHING_KNOWN, Facts
 from monitor.finding import Finding
-from monitor.window import Reading
-from monitor.window.reading import Codes
+from monitor.window import Codes, Reading
 
 Floats = NDArray[np.float64]
 

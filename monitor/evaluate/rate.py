@@ -9,7 +9,7 @@ from monitor.evaluate.question import considered, of
 from monitor.evaluate.words import number, percent, plural
 from monitor.finding import Finding
 from monitor.rules import Rate
-from monitor.window.reading import Codes
+from monitor.window import Codes
 
 
 def evaluate(rule: Rate, moment: Moment) -> Judgement:

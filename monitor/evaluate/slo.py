@@ -11,8 +11,7 @@ from monitor.evaluate.question import considered, of
 from monitor.evaluate.words import number, percent, plural
 from monitor.finding import Finding
 from monitor.rules import Burn, Slo
-from monitor.window import Question
-from monitor.window.reading import Codes
+from monitor.window import Codes, Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,12 @@ def evaluate(rule: Slo, moment: Moment) -> Judgement:
         return Finding(group, None, None, rule.burns[0].factor, _too_few(rule, moment, 0))
 
     return Judgement(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
+
+
+def speaking(rule: Slo, moment: Moment, group: tuple[tuple[str, str], ...]) -> Burn:
+    """The pair of windows that speaks of a group, or is nearest to it."""
+    factor = evaluate(rule, moment).of(group).threshold
+    return next((pair for pair in rule.burns if pair.factor == factor), rule.burns[0])
 
 
 def asked(rule: Slo, moment: Moment, window: Duration) -> Question:

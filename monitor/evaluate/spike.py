@@ -13,8 +13,7 @@ from monitor.evaluate.question import considered, of
 from monitor.evaluate.words import number, percent, plural
 from monitor.finding import Finding
 from monitor.rules import Ago, Change, Spike
-from monitor.window import Tally
-from monitor.window.reading import Codes
+from monitor.window import Codes, Tally
 
 ENOUGH_DAYS = 3
 """A baseline of the same hour speaks once so many days are known (or all, where it asks for fewer)."""

@@ -11,8 +11,7 @@ from monitor.evaluate.question import considered
 from monitor.evaluate.words import number, percent, plural
 from monitor.finding import Finding
 from monitor.rules import Stuck
-from monitor.window import Question
-from monitor.window.reading import Codes
+from monitor.window import Codes, Question
 
 
 def evaluate(rule: Stuck, moment: Moment) -> Judgement:

@@ -10,8 +10,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.window.columns import Columns, Values
+from monitor.window.columns import Columns
 from monitor.window.index import Rows
+from monitor.window.table import Values
 
 
 class _Packed(msgspec.Struct, array_like=True):
@@ -37,7 +38,7 @@ def encode(columns: Columns, rows: Rows, names: tuple[str, ...]) -> bytes:
     """One section: the values of ``rows``, at least one, in the named columns."""
     packed, body = [], []
     for name in (_ROWS, *names):
-        column = rows if name == _ROWS else columns[name][rows]
+        column = rows if name == _ROWS else columns.of(name, rows)
         lowest = column.min()
         span = int(column.max()) - int(lowest)
         above = next((dtype for limit, dtype in _NARROW if span < limit), "<u8")

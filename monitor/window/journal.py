@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.window.blob import decode, encode
-from monitor.window.columns import Columns
+from monitor.window.columns import KEPT, Columns
 from monitor.window.index import Rows
+from monitor.window.table import Table
 
 MOST_ENTRIES = 256
 """So many entries may there be in any case, and one more for each 4,096 rows: reading them back takes a while for each."""
@@ -41,10 +42,11 @@ class _Entry:
 
 
 class Journal:
-    """Knows for each row of the columns (``columns.seq``) which entry has its latest values; 0: none."""
+    """Knows for each row of the columns which entry has its latest values."""
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
+        self._entry_of = Table({"seq": np.uint16})  # for each row; 0: none
         self._changed: list[Rows] = []
         self._entries: dict[int, _Entry] = {}
         self._stale = 0
@@ -52,6 +54,10 @@ class Journal:
     def __len__(self) -> int:
         """How many entries the store has."""
         return len(self._entries)
+
+    @property
+    def nbytes(self) -> int:
+        return self._entry_of.nbytes
 
     def changed(self, rows: Rows) -> None:
         """These rows are not in the store as they are now. A row that was freed needs to be known there as free."""
@@ -66,7 +72,7 @@ class Journal:
         self._changed = []
         used = self._columns["kind"][rows] > 0
         kept, freed = rows[used], rows[~used]
-        sections = [encode(self._columns, kept, self._columns.names)] if kept.size else []
+        sections = [encode(self._columns, kept, KEPT)] if kept.size else []
         sections += [encode(self._columns, freed, ("kind",))] if freed.size else []
         return Rewritten(kept, freed, b"".join(sections) or None, cleaned)
 
@@ -91,12 +97,13 @@ class Journal:
 
     def _enter(self, seq: int, rows: Rows) -> None:
         """Entry ``seq`` has the latest of these rows from now on."""
-        before, counts = np.unique(self._columns.seq[rows], return_counts=True)
+        self._entry_of.reserve(self._columns.length)
+        before, counts = np.unique(self._entry_of["seq"][rows], return_counts=True)
         for old, count in zip(before.tolist(), counts.tolist(), strict=True):
             if old in self._entries:
                 self._entries[old].live -= count
                 self._stale += count
-        self._columns.seq[rows] = seq
+        self._entry_of.write(rows, {"seq": np.full(len(rows), seq)})
         entry = self._entries.setdefault(seq, _Entry(0, 0))
         entry.rows += len(rows)
         entry.live += len(rows)
@@ -117,7 +124,7 @@ class Journal:
     def _rows_of(self, entries: Sequence[int]) -> Rows:
         if not entries:
             return _NOTHING
-        seq = self._columns.seq[: self._columns.length]
+        seq = self._entry_of["seq"][: self._entry_of.length]
         wanted = np.zeros(max(self._entries) + 1, np.bool_)
         wanted[entries] = True
         return np.flatnonzero(wanted[seq])

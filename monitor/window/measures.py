@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from monitor.message import UNKNOWN
 from monitor.window.columns import LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT
 from monitor.window.index import Rows
-from monitor.window.reading import Codes, Question, Reading, Tally
+from monitor.window.reading import RECIPIENT, Codes, Question, Reading, Tally
 
 Floats = NDArray[np.float64]
 
@@ -95,14 +95,28 @@ def _sums(reading: Reading, question: Question) -> Measured:
 
 def _distinct(reading: Reading, question: Question, field: str) -> Tally:
     rows, codes = reading.grouped(question)
-    digits, size = reading.digits(field, rows), reading.size(field)
-    unknown = reading.digit(field, UNKNOWN) if field != "to" else None
-    known = digits != (-1 if unknown is None else unknown)
-    if field == "to":
-        known = reading.window.columns["to"][rows] != np.uint64(reading.window.privacy.hash(UNKNOWN))
+    digits, known = _recipients(reading, rows) if field == RECIPIENT else _values(reading, field, rows)
+    size = int(digits.max(initial=0)) + 1
     groups, place = _placed(reading, question, codes)
-    pairs = np.unique(place[known] * size + digits[known])
-    return Tally(groups, np.bincount(pairs // size, minlength=len(groups)))
+    pairs = np.sort(place[known] * size + digits[known])  # numpy's own `unique` hashes, which takes ten times as long
+    first = np.ones(len(pairs), np.bool_)
+    first[1:] = pairs[1:] != pairs[:-1]
+    return Tally(groups, np.bincount(pairs[first] // size, minlength=len(groups)))
+
+
+def _values(reading: Reading, field: str, rows: Rows) -> tuple[Codes, NDArray[np.bool_]]:
+    """The values of a field as numbers, and which rows have one."""
+    facets = reading.window.facets
+    digits, unknown = facets.digits(field).astype(np.int64), facets.code(field, UNKNOWN)
+    of_rows = digits[reading.window.columns["profile"][rows]]
+    return of_rows, of_rows != (-1 if unknown is None else unknown)
+
+
+def _recipients(reading: Reading, rows: Rows) -> tuple[Codes, NDArray[np.bool_]]:
+    """The same of recipients, of whom only those in question are numbered: there are too many in all."""
+    hashes = reading.window.columns["to"][rows]
+    digits = np.unique(hashes, return_inverse=True)[1]
+    return digits, hashes != np.uint64(reading.window.privacy.hash(UNKNOWN))
 
 
 def _percentiles(reading: Reading, question: Question, percent: float) -> Measured:

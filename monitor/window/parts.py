@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.message import CODED_FIELDS, DELIVERED, FAILED, QUEUED, SENT, UNDELIVERED, UNSENT
-from monitor.window.columns import AS_MESSAGE, NOT_GIVEN, Columns, Values
+from monitor.window.columns import AS_MESSAGE, NOT_GIVEN, Columns
 from monitor.window.dictionary import Dictionary, Sets
 from monitor.window.index import Rows
+from monitor.window.table import Values
 
 HEAD = -1
 
@@ -45,10 +46,10 @@ def combine(columns: Columns, heads: Rows, statuses: Dictionary, searches: Sets)
     the prices and the largest latency. While parts are missing and none has failed, the message counts as sent."""
     ranks = np.array([badness(text) for text in statuses.texts], np.int64)
     fold = _fold(columns, heads, ranks, searches)
-    values: Values = {name: columns[name][fold.worst] for name in _TAKEN_FROM_WORST}
+    values: Values = {name: columns.of(name, fold.worst) for name in _TAKEN_FROM_WORST}
     sent = statuses.encode([SENT])[0]
     waiting = (fold.seen < values["parts"]) & (fold.badness == 0)
-    values["status"] = np.where(waiting, sent, columns["status"][fold.worst])
+    values["status"] = np.where(waiting, sent, columns.of("status", fold.worst))
     values["first_seen"] = fold.first_seen
     values["latency"] = fold.latency
     values["price"] = fold.price
@@ -61,12 +62,12 @@ def _fold(columns: Columns, heads: Rows, ranks: NDArray[np.int64], searches: Set
     first = columns["link"][heads].astype(np.int64)
     fold = _Fold(
         worst=first.copy(),
-        badness=ranks[columns["status"][first]],
+        badness=ranks[columns.of("status", first)],
         seen=np.ones(len(heads), np.int64),
         first_seen=columns["first_seen"][first],
         latency=columns["latency"][first].astype(np.int64),
         price=columns["price"][first].astype(np.int64),
-        searches=columns["searches"][first].astype(np.int64),
+        searches=columns.of("searches", first).astype(np.int64),
     )
     at, part = np.arange(len(heads)), columns["link"][first].astype(np.int64)
     while True:
@@ -81,7 +82,7 @@ def _fold(columns: Columns, heads: Rows, ranks: NDArray[np.int64], searches: Set
 def _take_in(
     fold: _Fold, columns: Columns, at: NDArray[Any], part: Rows, ranks: NDArray[np.int64], searches: Sets
 ) -> None:
-    bad, best = ranks[columns["status"][part]], fold.worst[at]
+    bad, best = ranks[columns.of("status", part)], fold.worst[at]
     date, best_date = columns["date"][part], columns["date"][best]
     tie = columns["key"][part] < columns["key"][best]
     worse = bad > fold.badness[at]
@@ -92,7 +93,7 @@ def _take_in(
     fold.first_seen[at] = np.minimum(fold.first_seen[at], columns["first_seen"][part])
     fold.latency[at] = np.maximum(fold.latency[at], columns["latency"][part])
     fold.price[at] = _sum(fold.price[at], columns["price"][part].astype(np.int64))
-    fold.searches[at] = searches.union(fold.searches[at], columns["searches"][part].astype(np.int64))
+    fold.searches[at] = searches.union(fold.searches[at], columns.of("searches", part).astype(np.int64))
 
 
 def _sum(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,31 +1,27 @@
 """Asking the window: exact numbers over any span of time, any condition and any grouping.
 
-A reading is made for one moment and shared by all rules: what two questions have in common (the rows of a span, the codes of
-a field, which rows fit a condition, how many stand in each group) is worked out once. It must not outlive the next change of the window.
+A reading is made for one moment and shared by all rules: what two questions have in common is worked out once. First the rows of
+a span are counted by profile; what remains is arithmetic on some thousand profiles. Only what concerns recipients is asked of
+the rows themselves. A reading must not outlive the next change of the window.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.clock import MILLISECOND, Duration, Instant
-from monitor.message import FINAL, GROUPS_SEPARATOR
 from monitor.notification import Sample
 from monitor.rules.match import Condition
 from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN
-from monitor.window.dictionary import Dictionary
+from monitor.window.facets import Codes, Group, Mask
 from monitor.window.index import Rows
 from monitor.window.window import Window
 
-Codes = NDArray[np.int64]
-Mask = NDArray[np.bool_]
-Group = tuple[str, ...]
-
-_COUNTABLE = 1 << 22
-"""Up to so many possible groups are counted in an array, more of them by sorting."""
+RECIPIENT = "to"
+_ALWAYS: Instant = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,246 +63,202 @@ class Tally:
 
     def at(self, codes: Codes) -> Codes:
         """The count of each of ``codes``, 0 where it has none."""
+        if codes is self.codes:
+            return self.counts
         if not len(self.codes):
             return np.zeros(len(codes), np.int64)
         places = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
         return np.where(self.codes[places] == codes, self.counts[places], 0)
 
 
-_ALWAYS: Instant = (1 << 63) - 1
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Rows of the window as far as only they can tell: their dates, how soon they were reported, whom they went to."""
+
+    start: Instant
+    end: Instant
+    kind: int
+    within: Duration | None = None
+    recipients: tuple[Condition, ...] = ()
+    seen: bool = False
+    pending_at: Instant | None = None
+    slower: float | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether dates alone say which rows it has."""
+        return self == _Span(self.start, self.end, self.kind)
 
 
 class Reading:
-    """Answers questions about a window as it is now. ``time``: by which time messages stand in a span; questions of the other
-    time are handed on."""
+    """Answers questions about a window as it is now."""
 
-    def __init__(self, window: Window, time: Literal["date", "first_seen"] = "date") -> None:
+    def __init__(self, window: Window) -> None:
         self.window = window
-        self.measured: dict[object, object] = {}
-        """What `monitor.window.measures` has worked out, by what was asked."""
-        self._time = time
-        self._first_seen: Reading | None = None
-        self._rows: dict[tuple[Instant, Instant, str], Rows] = {}
-        self._codes: dict[tuple[Instant, Instant, str, str], Codes] = {}
-        self._masks: dict[tuple[Instant, Instant, str, object], Mask] = {}
-        self._groups: dict[tuple[Instant, Instant, str, Group], Codes] = {}
-        self._fits: dict[Question, Mask | None] = {}
+        self._facets = window.facets
+        self._rows: dict[_Span, Rows] = {}
+        self._present: dict[_Span, tuple[Codes, Codes]] = {}
         self._tallies: dict[Question, Tally] = {}
         self._recipients: NDArray[np.uint64] | None = None
+        self.measured: dict[object, object] = {}
+        """What `monitor.window.measures` has worked out, by what was asked."""
 
     # Counting
 
     def tally(self, question: Question) -> Tally:
         """How many there are in each group."""
-        if question.seen and self._time == "date":
-            return self.of_first_seen.tally(question)
         known = self._tallies.get(question)
         if known is None:
-            codes = self._grouped(question)
-            known = self._tallies[question] = _count(codes, self._radix(question.by))
+            count = self._count_recipients if RECIPIENT in question.by else self._count
+            known = self._tallies[question] = count(question)
         return known
 
     def labels(self, by: Group, code: int) -> Group:
         """The values of the fields ``by`` of the group with that code."""
-        values: list[str] = []
-        for name in reversed(by):
-            code, digit = divmod(code, self._size(name))
-            values.append(self._text(name, digit))
-        return tuple(reversed(values))
+        others = tuple(name for name in by if name != RECIPIENT)
+        number, recipient = divmod(code, len(self._known_recipients())) if RECIPIENT in by else (code, 0)
+        codes = self._facets.groups(others).codes(number)
+        values = {name: self._facets.text(name, one) for name, one in zip(others, codes, strict=True)}
+        return tuple(self._recipient_text(recipient) if name == RECIPIENT else values[name] for name in by)
 
     def code(self, by: Group, values: Group) -> int | None:
-        """The code of a group, None where one of its values was never seen."""
-        code = 0
-        for name, value in zip(by, values, strict=True):
-            digit = self._digit(name, value)
-            if digit is None:
-                return None
-            code = code * self._size(name) + digit
-        return code
+        """The code of a group, None where no message was ever in it."""
+        others = [(name, value) for name, value in zip(by, values, strict=True) if name != RECIPIENT]
+        digits = [self._facets.code(name, value) for name, value in others]
+        known = tuple(digit for digit in digits if digit is not None)
+        if len(known) < len(digits):
+            return None
+        groups = self._facets.groups(tuple(name for name, _ in others))
+        number = groups.number(known)
+        if number is None or RECIPIENT not in by:
+            return number
+        recipient = self._recipient_code(values[by.index(RECIPIENT)])
+        return None if recipient is None else number * len(self._known_recipients()) + recipient
 
     def rows(self, question: Question, group: int | None = None) -> Rows:
         """The rows of the window that are meant, of one group only where it is given."""
-        if question.seen and self._time == "date":
-            return self.of_first_seen.rows(question, group)
-        rows = self._span(question)
-        fits = self._fit(question)
+        rows = self._rows_of(self._span(question))
+        profiles = self.window.columns["profile"][rows]
+        fits = self._fits(question)
+        chosen = np.ones(len(rows), np.bool_) if fits is None else fits[profiles]
         if group is not None:
-            same = self._codes_of(question) == group
-            fits = same if fits is None else fits & same
-        return rows if fits is None else rows[fits]
+            chosen &= self._codes_of(question.by, rows) == group
+        meant: Rows = rows[chosen]
+        return meant
 
     def grouped(self, question: Question) -> tuple[Rows, Codes]:
         """The rows that are meant, and the code of each one's group."""
-        if question.seen and self._time == "date":
-            return self.of_first_seen.grouped(question)
-        return self.rows(question), self._grouped(question)
-
-    def digits(self, name: str, rows: Rows) -> Codes:
-        """The values of a field as numbers, from 0 to less than `size`."""
-        return self._digits(name, rows)
-
-    def digit(self, name: str, value: str) -> int | None:
-        """The number of one value, None where it was never seen."""
-        return self._digit(name, value)
-
-    def size(self, name: str) -> int:
-        """More than the largest of a field's `digits`."""
-        return self._size(name)
-
-    @property
-    def of_first_seen(self) -> "Reading":
-        """A reading whose spans are of the time at which messages were first seen."""
-        if self._first_seen is None:
-            self._first_seen = Reading(self.window, "first_seen")
-        return self._first_seen
+        rows = self.rows(question)
+        return rows, self._codes_of(question.by, rows)
 
     def split(self, rows: Rows, name: str) -> dict[str, int]:
         """How many of ``rows`` have each value of a field."""
-        counts = np.bincount(self._digits(name, rows), minlength=1)
-        return {self._text(name, int(code)): int(counts[code]) for code in np.flatnonzero(counts)}
+        if name == RECIPIENT:
+            values, counts = np.unique(self._codes_of((RECIPIENT,), rows), return_counts=True)
+            return {self._recipient_text(int(v)): int(n) for v, n in zip(values, counts, strict=True)}
+        counts = np.bincount(self._facets.digits(name)[self.window.columns["profile"][rows]], minlength=1)
+        return {self._facets.text(name, code): int(counts[code]) for code in np.flatnonzero(counts).tolist()}
 
     def samples(self, rows: Rows, most: int) -> tuple[Sample, ...]:
         """The latest of ``rows``, newest first."""
         columns, dictionaries = self.window.columns, self.window.dictionaries
         newest = rows[np.argsort(columns["date"][rows], kind="stable")[::-1][:most]]
 
-        def text(name: str, row: int) -> str:
-            return dictionaries[name].texts[int(columns[name][row])]
+        def texts(name: str) -> list[str]:
+            return [dictionaries[name].texts[code] for code in columns.of(name, newest).tolist()]
 
+        fields = zip(*map(texts, ("recipient", "status", "detailedStatus", "operator")), strict=True)
         return tuple(
             Sample(
                 message_id=self.window.ids.decode(int(columns["high"][row]), int(columns["low"][row])),
-                to=text("recipient", row),
-                status=text("status", row),
-                detailed_status=text("detailedStatus", row),
-                operator=text("operator", row),
+                to=to,
+                status=status,
+                detailed_status=detailed_status,
+                operator=operator,
                 date=int(columns["date"][row]),
             )
-            for row in newest.tolist()
+            for row, (to, status, detailed_status, operator) in zip(newest.tolist(), fields, strict=True)
         )
 
-    # What questions share
+    # From a question to rows, profiles and groups
 
-    def _span(self, question: Question) -> Rows:
-        key = (question.start, question.end, question.unit)
-        rows = self._rows.get(key)
-        if rows is None:
-            kind = AS_PART if question.unit == "parts" else AS_MESSAGE
-            rows = self._rows[key] = self._between(question.start, question.end, kind)
-        return rows
+    def _count(self, question: Question) -> Tally:
+        profiles, counts = self._present_in(self._span(question))
+        fits = self._fits(question)
+        if fits is not None:
+            some = fits[profiles]
+            profiles, counts = profiles[some], counts[some]
+        groups = self._facets.groups(question.by)
+        return _tally(np.bincount(groups.of[profiles], counts, len(groups)).astype(np.int64))
 
-    def _between(self, start: Instant, end: Instant, kind: int) -> Rows:
-        columns = self.window.columns
-        if self._time == "date":
-            return columns.between(start, end, kind)
-        rows = columns.between(start, _ALWAYS, kind)  # nothing is reported before it is first seen
-        first_seen = columns["first_seen"][rows]
-        return rows[(first_seen > start) & (first_seen <= end)]
+    def _count_recipients(self, question: Question) -> Tally:
+        return Tally(*np.unique(self._codes_of(question.by, self.rows(question)), return_counts=True))
 
-    def _grouped(self, question: Question) -> Codes:
-        codes, fits = self._codes_of(question), self._fit(question)
-        return codes if fits is None else codes[fits]
+    def _span(self, question: Question) -> _Span:
+        kind = AS_PART if question.unit == "parts" else AS_MESSAGE
+        recipients = tuple(condition for condition in question.conditions if condition.field == RECIPIENT)
+        own = question.seen, question.pending_at, question.slower
+        return _Span(question.start, question.end, kind, question.within, recipients, *own)
 
-    def _codes_of(self, question: Question) -> Codes:
-        key = (question.start, question.end, question.unit, question.by)
-        codes = self._groups.get(key)
-        if codes is None:
-            codes = np.zeros(len(self._span(question)), np.int64)
-            for place, name in enumerate(question.by):
-                digits = self._field(question, name)
-                codes = digits if place == 0 else codes * self._size(name) + digits
-            self._groups[key] = codes
-        return codes
-
-    def _field(self, question: Question, name: str) -> Codes:
-        key = (question.start, question.end, question.unit, name)
-        codes = self._codes.get(key)
-        if codes is None:
-            codes = self._codes[key] = self._digits(name, self._span(question))
-        return codes
-
-    def _fit(self, question: Question) -> Mask | None:
-        """Which rows of the question's span are meant, None: all."""
-        plain = replace(question, by=())
-        if plain not in self._fits:
-            fits: Mask | None = None
-            for mask in self._conditions(question):
-                fits = mask if fits is None else fits & mask
-            self._fits[plain] = fits
-        return self._fits[plain]
-
-    def _conditions(self, question: Question) -> list[Mask]:
-        masks = [self._mask(question, condition) for condition in question.conditions]
-        if question.final:
-            masks.append(self._shared(question, "final", lambda: self._is_final()[self._field(question, "status")]))
-        if question.search is not None:
-            name = question.search
-            masks.append(self._shared(question, ("search", name), lambda: self._has(name)[self._searches(question)]))
-        if question.within is not None:
-            within = question.within
-            masks.append(self._shared(question, within, lambda: self._delay(self._span(question)) <= within))
-        return masks + self._unfinished(question)
-
-    def _unfinished(self, question: Question) -> list[Mask]:
-        masks = []
-        if question.pending_at is not None:
-            then = question.pending_at
-            masks.append(self._shared(question, ("pending", then), lambda: self._pending(question, then)))
-        if question.slower is not None:
-            limit = question.slower
-            masks.append(self._shared(question, ("slower", limit), lambda: self._slower(question, limit)))
-        return masks
-
-    def _pending(self, question: Question, then: Instant) -> Mask:
-        """Which had no final status then: those that have none now, and those that got it later."""
-        final = self._is_final()[self._field(question, "status")]
-        return np.asarray(~final | (self.window.columns["date"][self._span(question)] > then))
-
-    def _slower(self, question: Question, limit: float) -> Mask:
-        return np.asarray(self.window.columns["latency"][self._span(question)] > max(limit, 0.0) * LATENCY_UNIT)
-
-    def _shared(self, question: Question, what: object, make: "Make") -> Mask:
-        key = (question.start, question.end, question.unit, what)
-        mask = self._masks.get(key)
-        if mask is None:
-            mask = self._masks[key] = make()
-        return mask
-
-    def _mask(self, question: Question, condition: Condition) -> Mask:
-        if condition.field == "to" and condition.operator in ("is", "is_not"):
-            return self._shared(question, condition, lambda: self._recipient(condition, self._span(question)))
-        if condition.field == "account":
-            fits = condition.matches({"account": self.window.account})
-            return np.full(len(self._span(question)), fits, np.bool_)
-        return self._shared(question, condition, lambda: self._lut(condition)[self._field_or_text(question, condition)])
-
-    def _field_or_text(self, question: Question, condition: Condition) -> Codes:
-        if condition.field == "to":
-            return self.window.columns["recipient"][self._span(question)].astype(np.int64)
-        return self._field(question, condition.field)
-
-    def _lut(self, condition: Condition) -> Mask:
-        """Which codes of the field fit; worked out once for each text, since dictionaries only grow."""
-        name = "recipient" if condition.field == "to" else condition.field
-        texts, known = self._dictionary(name).texts, self.window.fitting.get(condition, np.zeros(0, np.bool_))
-        if len(known) < len(texts):
-            fresh = [condition.matches({condition.field: text}) for text in texts[len(known) :]]
-            known = self.window.fitting[condition] = np.concatenate([known, np.array(fresh, np.bool_)])
+    def _present_in(self, span: _Span) -> tuple[Codes, Codes]:
+        """The profiles of a span's rows, and how many rows have each."""
+        known = self._present.get(span)
+        if known is None:
+            columns = self.window.columns
+            if span.is_plain:
+                counts = columns.profiles_between(span.start, span.end, span.kind)
+            else:
+                counts = np.bincount(columns["profile"][self._rows_of(span)], minlength=1)
+            present = np.flatnonzero(counts)
+            known = self._present[span] = present, counts[present]
         return known
 
-    def _recipient(self, condition: Condition, rows: Rows) -> Mask:
-        wanted = self.window.privacy.hashes(condition.values)
-        return np.isin(self.window.columns["to"][rows], wanted, invert=condition.operator == "is_not")
+    def _rows_of(self, span: _Span) -> Rows:
+        known = self._rows.get(span)
+        if known is None:
+            rows = self._seen(span) if span.seen else self.window.columns.between(span.start, span.end, span.kind)
+            rows = rows[self._on_its_way(span, rows)]
+            if span.within is not None:
+                rows = rows[self._delay(rows) <= span.within]
+            for condition in span.recipients:
+                rows = rows[self._to(condition, rows)]
+            known = self._rows[span] = rows
+        return known
 
-    def _is_final(self) -> Mask:
-        return np.array([text in FINAL for text in self._dictionary("status").texts], np.bool_)
+    def _seen(self, span: _Span) -> Rows:
+        """The rows first seen in a span: among those reported since, because nothing is reported before it is first seen."""
+        columns = self.window.columns
+        rows = columns.between(span.start, _ALWAYS, span.kind)
+        first_seen = columns["first_seen"][rows]
+        return rows[(first_seen > span.start) & (first_seen <= span.end)]
 
-    def _has(self, search: str) -> Mask:
-        sets = self.window.searches
-        return np.array([search in sets.members(code) for code in range(len(sets.dictionary))], np.bool_)
+    def _on_its_way(self, span: _Span, rows: Rows) -> Mask | slice:
+        """Which rows had no final status then, that is have none now or got it later, and took longer than asked for."""
+        columns, masks = self.window.columns, []
+        if span.pending_at is not None:
+            masks.append(~self._facets.final()[columns["profile"][rows]] | (columns["date"][rows] > span.pending_at))
+        if span.slower is not None:
+            masks.append(columns["latency"][rows] > max(span.slower, 0.0) * LATENCY_UNIT)
+        return np.logical_and.reduce(masks) if masks else slice(None)
 
-    def _searches(self, question: Question) -> Codes:
-        return self._field(question, "searches")
+    def _fits(self, question: Question) -> Mask | None:
+        """Which profiles meet all that a question asks of them, None: all."""
+        facets = self._facets
+        masks = [facets.fits(condition) for condition in question.conditions if condition.field != RECIPIENT]
+        if question.final:
+            masks.append(facets.final())
+        if question.search is not None:
+            masks.append(facets.returned_by(question.search))
+        return np.logical_and.reduce(masks) if masks else None
+
+    def _codes_of(self, by: Group, rows: Rows) -> Codes:
+        """The group of each row."""
+        groups = self._facets.groups(tuple(name for name in by if name != RECIPIENT))
+        codes: Codes = groups.of[self.window.columns["profile"][rows]]
+        if RECIPIENT in by:
+            recipients = self._known_recipients()
+            codes = codes * len(recipients) + np.searchsorted(recipients, self.window.columns["to"][rows])
+        return codes
 
     def _delay(self, rows: Rows) -> NDArray[np.int64]:
         """From sending to the present report, in microseconds: the latency where it is given, else since it was first seen."""
@@ -315,23 +267,16 @@ class Reading:
         waited = columns["date"][rows] - columns["first_seen"][rows]
         return np.where(latency == NOT_GIVEN, waited, latency * MILLISECOND)
 
-    # Fields as digits
+    # Recipients
 
-    def _dictionary(self, name: str) -> Dictionary:
-        return self.window.dictionaries[name]
-
-    def _radix(self, by: Group) -> int:
-        size = 1
-        for name in by:
-            size *= self._size(name)
-        if size > 1 << 62:
-            raise ValueError(f"grouping by {', '.join(by)} gives more groups than can be told apart; name fewer fields")
-        return size
-
-    def _size(self, name: str) -> int:
-        if name == "to":
-            return len(self._known_recipients())
-        return 1 if name == "account" else max(len(self._dictionary(name)), 1)
+    def _to(self, condition: Condition, rows: Rows) -> Mask:
+        """Which rows meet a condition on the recipient: by the hash, or where numbers are shown by their text."""
+        columns = self.window.columns
+        if condition.operator in ("is", "is_not"):
+            wanted = self.window.privacy.hashes(condition.values)
+            return np.isin(columns["to"][rows], wanted, invert=condition.operator == "is_not")
+        fits = self._facets.texts_that_fit("recipient", condition, lambda text: condition.matches({RECIPIENT: text}))
+        return np.asarray(fits[columns["recipient"][rows]])
 
     def _known_recipients(self) -> NDArray[np.uint64]:
         if self._recipients is None:
@@ -339,46 +284,20 @@ class Reading:
             self._recipients = np.unique(columns["to"][: columns.length])
         return self._recipients
 
-    def _digits(self, name: str, rows: Rows) -> Codes:
-        if name == "account":
-            return np.zeros(len(rows), np.int64)
-        if name == "to":
-            return np.searchsorted(self._known_recipients(), self.window.columns["to"][rows])
-        return self.window.columns[name][rows].astype(np.int64)
+    def _recipient_code(self, text: str) -> int | None:
+        tail = text.rpartition("#")[2]
+        found = [i for i, known in enumerate(self._known_recipients()) if f"{int(known):016x}"[:8] == tail]
+        return found[0] if found else None
 
-    def _digit(self, name: str, value: str) -> int | None:
-        if name == "account":
-            return 0 if value == self.window.account else None
-        if name == "to":
-            tail = value.rpartition("#")[2]
-            found = [i for i, known in enumerate(self._known_recipients()) if f"{int(known):016x}"[:8] == tail]
-            return found[0] if found else None
-        return self._dictionary(name).code(value.replace(", ", GROUPS_SEPARATOR) if name == "groups" else value)
-
-    def _text(self, name: str, digit: int) -> str:
-        if name == "account":
-            return self.window.account
-        if name == "to":
-            return self._recipient_text(digit)
-        text = self._dictionary(name).texts[digit]
-        return text.replace(GROUPS_SEPARATOR, ", ") if name == "groups" else text
-
-    def _recipient_text(self, digit: int) -> str:
+    def _recipient_text(self, code: int) -> str:
         """The text that may be shown, and part of the hash, since different numbers can look alike."""
         columns = self.window.columns
-        hashed = self._known_recipients()[digit]
+        hashed = self._known_recipients()[code]
         row = int(np.flatnonzero(columns["to"][: columns.length] == hashed)[0])
-        text = self._dictionary("recipient").texts[int(columns["recipient"][row])]
+        text = self.window.dictionaries["recipient"].texts[int(columns["recipient"][row])]
         return text if self.window.privacy.mode == "show" else f"{text}#{int(hashed):016x}"[: len(text) + 9]
 
 
-class Make(Protocol):
-    def __call__(self) -> Mask: ...
-
-
-def _count(codes: Codes, radix: int) -> Tally:
-    if radix <= _COUNTABLE:
-        counts = np.bincount(codes, minlength=1)
-        present = np.flatnonzero(counts)
-        return Tally(present, counts[present])
-    return Tally(*np.unique(codes, return_counts=True))
+def _tally(counts: Codes) -> Tally:
+    present = np.flatnonzero(counts)
+    return Tally(present, counts[present])

@@ -14,24 +14,19 @@ from numpy.typing import NDArray
 from monitor.clock import Instant
 from monitor.message import CODED_FIELDS, Batch, rank
 from monitor.privacy import Privacy
-from monitor.rules.match import Condition
-from monitor.window.columns import (
-    AS_MESSAGE,
-    AS_PART,
-    CODED,
-    LATENCY_UNIT,
-    NOT_GIVEN,
-    PRICE_UNIT,
-    Columns,
-    Values,
-)
+from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT, Columns
 from monitor.window.dictionary import Dictionary, Sets
+from monitor.window.facets import Facets
 from monitor.window.ids import MessageIds
 from monitor.window.index import Index, Keys, Rows
 from monitor.window.journal import Journal, Rewritten
 from monitor.window.parts import HEAD, combine
+from monitor.window.profiles import PROFILED
+from monitor.window.table import Values
 
 _DISTANT_PAST: Instant = -(1 << 62)
+_REPORTED = ("parts", "date", "latency", "price", "to", "recipient", *PROFILED)
+"""What a later report of a part replaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +54,17 @@ class Unsaved:
 
 
 class Window:
-    """Holds one account's messages. ``nbytes`` is what the columns take; see `monitor.window.span` for asking questions."""
+    """Holds one account's messages; see `monitor.window.reading` for asking questions."""
 
     def __init__(self, account: str, privacy: Privacy | None = None) -> None:
         self.account = account
         self.privacy = privacy or Privacy()
         self.columns = Columns()
-        self.dictionaries = {name: Dictionary() for name in CODED}
+        self.dictionaries = {name: Dictionary() for name in (*PROFILED, "recipient")}
         self.searches = Sets(self.dictionaries["searches"])
         self.ids = MessageIds()
-        self.fitting: dict[Condition, NDArray[np.bool_]] = {}
-        """Which codes of a field fit a condition, as far as `Reading` has worked it out."""
         self.version = 0
+        self._facets = self._new_facets()
         self._index = Index()
         self._free: Rows = np.zeros(0, np.int64)
         self._used = 0
@@ -89,7 +83,17 @@ class Window:
     @property
     def nbytes(self) -> int:
         """Memory of the columns and the index, in bytes."""
-        return self.columns.nbytes + self._index.nbytes
+        return self.columns.nbytes + self._index.nbytes + self._journal.nbytes
+
+    @property
+    def facets(self) -> Facets:
+        """What the profiles of its messages answer."""
+        if self._facets.profiles is not self.columns.profiles:
+            self._facets = self._new_facets()
+        return self._facets
+
+    def _new_facets(self) -> Facets:
+        return Facets(self.account, self.columns, self.dictionaries, self.searches)
 
     # Taking reports in
 
@@ -139,15 +143,14 @@ class Window:
         columns = self.columns
         wins = self._wins(rows, values)
         seen_earlier = values["first_seen"] < columns["first_seen"][rows]
-        had = columns["searches"][rows].astype(np.int64)
+        had = columns.of("searches", rows).astype(np.int64)
         searches = self.searches.union(had, values["searches"])
-        merged = {"first_seen": np.minimum(values["first_seen"], columns["first_seen"][rows]), "searches": searches}
-        columns.write(rows, merged)
-        won = rows[wins]
-        if won.size:
-            later = {n: a[wins] for n, a in values.items() if n not in ("high", "low", "key", "searches", "first_seen")}
-            columns.write(won, later)
-        changed: Rows = rows[wins | seen_earlier | (searches != had)]
+        lost = ~wins & (searches != had)
+        merged = values | {"searches": searches}
+        for which, names in ((wins, _REPORTED), (lost, ("searches",)), (seen_earlier, ("first_seen",))):
+            if which.any():
+                columns.write(rows[which], {name: merged[name][which] for name in names})
+        changed: Rows = rows[wins | lost | seen_earlier]
         return changed
 
     def _wins(self, rows: Rows, values: Values) -> NDArray[np.bool_]:
@@ -161,10 +164,10 @@ class Window:
 
     def _outranks(self, rows: Rows, values: Values) -> NDArray[np.bool_]:
         ranks = np.array([rank(text) for text in self.dictionaries["status"].texts], np.int64)
-        new, old = ranks[values["status"]], ranks[self.columns["status"][rows]]
+        new, old = ranks[values["status"]], ranks[self.columns.of("status", rows)]
         wins: NDArray[np.bool_] = np.asarray(new > old)
         ties = np.flatnonzero(new == old)
-        held = {name: self.columns[name][rows[ties]] for name in values}
+        held = {name: self.columns.of(name, rows[ties]) for name in _REPORTED}
         wins[ties] = self._digest({name: array[ties] for name, array in values.items()}) > self._digest(held)
         return wins
 
@@ -264,6 +267,7 @@ class Window:
         self._cutoff = max(self._cutoff, before)
         old = self.columns.oldest(self._cutoff, AS_MESSAGE, most)
         if not old.size:
+            self.columns.forget_profiles()
             return 0
         rows = np.sort(np.concatenate([old, self._chain(old[self.columns["key"][old] == HEAD])]))
         self._index.remove(self.columns.keys[rows], self.columns.keys)

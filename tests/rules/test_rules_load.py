@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from fakes.marked import TESTDATA, assert_as_marked
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.clock import HOUR, MINUTE
 from monitor.errors import InputError
 from monitor.rules import Ago, Change, Condition, Count, Level, Match, Rate, Rule, SameHour, Spike, load_rules, rule_of
+from tests.fakes.marked import TESTDATA, assert_as_marked
 
 GOOD = TESTDATA / "rules-good.yaml"
 

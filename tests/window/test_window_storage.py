@@ -11,11 +11,12 @@ from monitor.message import batch_of
 from monitor.privacy import Privacy, mask
 from monitor.window import Window
 from monitor.window.blob import decode, encode
-from monitor.window.columns import BLOCK, Columns
+from monitor.window.columns import KEPT, Columns
 from monitor.window.dictionary import Dictionary
 from monitor.window.ids import MessageIds
 from monitor.window.index import SMALLEST, Index, Keys
 from monitor.window.journal import MOST_ENTRIES, STALE_ROWS, Journal
+from monitor.window.table import BLOCK
 
 whole = st.integers(-(1 << 63), (1 << 63) - 1) | st.integers(-3, 300) | st.just(0)
 
@@ -30,14 +31,14 @@ def test_rows_come_back_from_bytes_as_they_were(given_rows: list[tuple[int, int,
     columns.write(rows, {"date": np.array([date for _, date, _ in given_rows], np.int64)})
     columns.write(rows, {"high": np.array([high for _, _, high in given_rows], np.uint64)})
     columns.write(rows, {"key": np.array([max(date, -9) % 70_000 - 9 for _, date, _ in given_rows], np.int64)})
-    blob = encode(columns, rows, columns.names) + encode(columns, rows, ("kind",))
+    blob = encode(columns, rows, KEPT) + encode(columns, rows, ("kind",))
     (back, values), (again, kinds) = decode(blob)
     assert (back == rows).all()
     assert (again == rows).all()
     assert list(kinds) == ["kind"]
-    for name in columns.names:
-        assert values[name].dtype == columns[name].dtype
-        assert (values[name] == columns[name][rows]).all()
+    for name in KEPT:
+        assert values[name].dtype == columns.of(name, rows).dtype
+        assert (values[name] == columns.of(name, rows)).all()
 
 
 def test_values_that_hardly_differ_take_few_bytes() -> None:
@@ -54,8 +55,8 @@ def test_a_column_is_widened_where_a_value_needs_it_and_keeps_what_it_had() -> N
     for row, value in enumerate([200, 300, 70_000, -1]):
         name = "price" if value < 0 else "operator"
         columns.write(np.array([row]), {name: np.array([value])})
-    assert columns["operator"].dtype == np.uint32
-    assert columns["operator"][:3].tolist() == [200, 300, 70_000]
+    assert columns.profiles["operator"].dtype == np.uint32
+    assert columns.of("operator", np.arange(3)).tolist() == [200, 300, 70_000]
     columns.write(np.array([0]), {"price": np.array([1 << 40])})
     assert columns["price"][[0, 3]].tolist() == [1 << 40, -1]
 
@@ -167,7 +168,7 @@ class Kept:
         assert ((back["kind"][: back.length] > 0) == used).all()
         assert not (self.columns["kind"][back.length :] > 0).any()
         for name in ("date", "operator"):
-            assert (back[name][: back.length][used] == self.columns[name][: back.length][used]).all()
+            assert (back.of(name, np.flatnonzero(used)) == self.columns.of(name, np.flatnonzero(used))).all()
 
 
 @given(st.lists(st.tuples(st.integers(0, 400), st.integers(1, 60), st.booleans()), max_size=40), st.integers(1, 500))

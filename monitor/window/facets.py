@@ -1,0 +1,123 @@
+"""What rules ask of a message that its profile answers: whether it fits a condition, and which group it is in.
+
+Answers are kept from poll to poll, one for each profile; only profiles that are new since then are looked at.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.message import FINAL, GROUPS_SEPARATOR
+from monitor.rules.match import Condition
+from monitor.window.columns import Columns
+from monitor.window.dictionary import Dictionary, Sets
+from monitor.window.profiles import SEARCHES
+
+Codes = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Group = tuple[str, ...]
+
+
+class Groups:
+    """The groups that the fields ``by`` make, numbered from 0 in the order in which they were first seen."""
+
+    def __init__(self, by: Group) -> None:
+        self.by = by
+        self.of: Codes = np.zeros(0, np.int64)
+        """The group of each profile."""
+        self._codes: list[tuple[int, ...]] = (
+            [] if by else [()]
+        )  # without fields there is one group, also of no messages
+        self._numbers = {codes: number for number, codes in enumerate(self._codes)}
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def codes(self, group: int) -> tuple[int, ...]:
+        """The codes of the group's values."""
+        return self._codes[group]
+
+    def number(self, codes: tuple[int, ...]) -> int | None:
+        """The group with these codes."""
+        return self._numbers.get(codes)
+
+    def extend(self, count: int, digits: Sequence[NDArray[Any]]) -> None:
+        """Take ``count`` further profiles in: one array of codes for each of the fields."""
+        codes = zip(*(codes.tolist() for codes in digits), strict=True) if digits else [()] * count
+        self.of = np.concatenate([self.of, np.fromiter(map(self._number, codes), np.int64, count)])
+
+    def _number(self, codes: tuple[int, ...]) -> int:
+        number = self._numbers.setdefault(codes, len(self._codes))
+        if number == len(self._codes):
+            self._codes.append(codes)
+        return number
+
+
+class Facets:
+    """The answers for one account's profiles. A new one is needed once profiles are numbered anew."""
+
+    def __init__(self, account: str, columns: Columns, dictionaries: dict[str, Dictionary], searches: Sets) -> None:
+        self.profiles = columns.profiles
+        self._account = account
+        self._dictionaries = dictionaries
+        self._searches = searches
+        self._fits: dict[object, Mask] = {}
+        self._lookups: dict[object, Mask] = {}
+        self._groups: dict[Group, Groups] = {}
+
+    def fits(self, condition: Condition) -> Mask:
+        """Which profiles meet a condition on any field but ``to``."""
+        if condition.field == "account":
+            return np.full(self.profiles.length, condition.matches({"account": self._account}))
+        return self._by_text(condition.field, condition, lambda text: condition.matches({condition.field: text}))
+
+    def final(self) -> Mask:
+        """Which profiles have a final status."""
+        return self._by_text("status", "final", FINAL.__contains__)
+
+    def returned_by(self, search: str) -> Mask:
+        """Which profiles are of messages that a search has returned."""
+        return self._by_text(SEARCHES, ("search", search), lambda names: search in names.split(Sets.SEPARATOR))
+
+    def texts_that_fit(self, name: str, what: object, fits: Callable[[str], bool]) -> Mask:
+        """Which texts of a dictionary fit."""
+        known, texts = self._lookups.get(what, np.zeros(0, np.bool_)), self._dictionaries[name].texts
+        if len(known) < len(texts):
+            fresh = np.array([fits(text) for text in texts[len(known) :]], np.bool_)
+            known = self._lookups[what] = np.concatenate([known, fresh])
+        return known
+
+    def _by_text(self, name: str, what: object, fits: Callable[[str], bool]) -> Mask:
+        known, count = self._fits.get(what, np.zeros(0, np.bool_)), self.profiles.length
+        if len(known) < count:
+            fresh = self.texts_that_fit(name, what, fits)[self.profiles[name][len(known) : count]]
+            known = self._fits[what] = np.concatenate([known, fresh])
+        return known
+
+    def groups(self, by: Group) -> Groups:
+        """The groups by any fields but ``to``."""
+        groups, count = self._groups.setdefault(by, Groups(by)), self.profiles.length
+        if len(groups.of) < count:
+            fresh = slice(len(groups.of), count)
+            groups.extend(count - len(groups.of), [self.digits(name)[fresh] for name in by])
+        return groups
+
+    def digits(self, name: str) -> NDArray[Any]:
+        """The code of each profile in a field."""
+        length = self.profiles.length
+        return np.zeros(length, np.uint8) if name == "account" else self.profiles[name][:length]
+
+    def text(self, name: str, code: int) -> str:
+        """What a code stands for, as people are shown it."""
+        if name == "account":
+            return self._account
+        text = self._dictionaries[name].texts[code]
+        return text.replace(GROUPS_SEPARATOR, ", ") if name == "groups" else text
+
+    def code(self, name: str, text: str) -> int | None:
+        """The code of a text as people are shown it, None where no message has it."""
+        if name == "account":
+            return 0 if text == self._account else None
+        return self._dictionaries[name].code(text.replace(", ", GROUPS_SEPARATOR) if name == "groups" else text)

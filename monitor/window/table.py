@@ -1,0 +1,64 @@
+"""Arrays of one length by name, grown in place in small steps, each as narrow as its values allow.
+
+An array starts with the type that it is declared with and is widened, once and for all of its rows, when a value needs it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from monitor.window.index import Rows
+
+Values = dict[str, NDArray[Any]]
+
+BLOCK = 8192
+"""Tables grow by whole blocks of rows."""
+
+_SIGNED = (np.int8, np.int16, np.int32, np.int64)
+_UNSIGNED = (np.uint8, np.uint16, np.uint32, np.uint64)
+
+
+class Table:
+    """Rows from 0 to ``length``; the arrays themselves are longer."""
+
+    def __init__(self, types: Mapping[str, DTypeLike]) -> None:
+        self.length = 0
+        self.capacity = 0
+        self._arrays: Values = {name: np.zeros(0, dtype) for name, dtype in types.items()}
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._arrays[name]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(array.nbytes for array in self._arrays.values())
+
+    def reserve(self, length: int) -> None:
+        """Make room for ``length`` rows; what is new is zero."""
+        self.length = max(self.length, length)
+        if length > self.capacity:
+            self.capacity = (max(length, self.capacity + self.capacity // 32) // BLOCK + 1) * BLOCK
+            for array in self._arrays.values():
+                array.resize(self.capacity, refcheck=False)
+
+    def write(self, rows: Rows, values: Values) -> None:
+        """Overwrite the given columns of ``rows``, which are all different."""
+        for name, new in values.items():
+            array = self._arrays[name]
+            if not np.can_cast(new.dtype, array.dtype) and (wider := _fitting(array.dtype, new)) != array.dtype:
+                array = self._arrays[name] = array.astype(wider)
+            array[rows] = new
+
+
+def _fitting(dtype: np.dtype[Any], new: NDArray[Any]) -> np.dtype[Any]:
+    """The narrowest type of the same sign as ``dtype``, and not narrower, that holds all of ``new``."""
+    if not new.size:
+        return dtype
+    low, high = int(new.min()), int(new.max())
+    for wider in _UNSIGNED if dtype.kind == "u" else _SIGNED:
+        limits = np.iinfo(wider)
+        if np.dtype(wider).itemsize >= dtype.itemsize and limits.min <= low and high <= limits.max:
+            return np.dtype(wider)
+    raise ValueError(f"{low} to {high} do not fit into a column of {dtype}")

@@ -1,0 +1,138 @@
+"""What explains alerts of the further kinds, and what people are shown of them, through the judge that the daemon runs."""
+
+from typing import Any
+
+import pytest
+
+from monitor.alert import Alert
+from monitor.clock import DAY, HOUR, MINUTE, SECOND
+from monitor.evaluate import Moment
+from monitor.evaluate.causes import breakdown, samples
+from monitor.judge import Judge
+from monitor.message import batch_of
+from monitor.notification import AlertView
+from monitor.render import Templates, sentence
+from monitor.rules import rule_of
+from monitor.store.protocol import Cursor
+from monitor.view import Views
+from monitor.window import Reading, Window
+
+NOW = 100 * DAY
+Rows = list[dict[str, Any]]
+
+
+def series(count: int, start: int, end: int, **fields: Any) -> Rows:
+    """Messages spaced evenly after ``start`` up to ``end``."""
+    step = (end - start) // count
+    return [
+        {"date": start + (i + 1) * step, "status": "Delivered", "operator": "Cosmote"} | fields for i in range(count)
+    ]
+
+
+def window_of(rows: Rows) -> Window:
+    window = Window("main")
+    window.upsert(batch_of([row | {"messageId": f"m{i}"} for i, row in enumerate(rows)]), "all")
+    return window
+
+
+USUAL = series(2000, NOW - 12 * HOUR, NOW, **{"from": "Bank", "latency": 3.0})
+
+
+@pytest.mark.parametrize(
+    ("rule", "bad"),
+    [
+        ({"kind": "latency", "window": "1h", "above": "30s"}, {"latency": 90.0}),
+        ({"kind": "stuck", "window": "2h", "older_than": "10m", "above": 5}, {"status": "Queued"}),
+        ({"kind": "stuck", "window": "2h", "older_than": "10m", "above": "5%"}, {"status": "Sent"}),
+        ({"kind": "slo", "objective": "98%"}, {"status": "Failed"}),
+        ({"kind": "cost", "window": "1h", "above": 5}, {"price": 1.0}),
+    ],
+    ids=lambda case: case.get("kind"),
+)
+def test_the_sender_of_what_is_wrong_explains_it(rule: dict[str, Any], bad: dict[str, Any]) -> None:
+    wrong = series(100, NOW - HOUR, NOW - 20 * SECOND, **{"from": "Shop", "latency": 3.0} | bad)
+    moment = Moment(Reading(window_of(USUAL + wrong)), NOW, NOW - 7 * DAY)
+    made = rule_of({"name": "R", "by": ["operator"]} | rule)
+    group = (("operator", "Cosmote"),)
+    causes = {cause.field: cause for cause in breakdown(made, moment, group)}
+    assert causes["from"].value == "Shop"
+    assert causes["from"].share > 0.9
+    shown = samples(made, moment, group)
+    assert len(shown) == 5
+
+
+def test_who_writes_to_a_new_country_explains_it() -> None:
+    new = series(40, NOW - 30 * MINUTE, NOW, **{"from": "Shop", "country": "IR", "operator": None})
+    moment = Moment(Reading(window_of([row | {"country": "GR"} for row in USUAL] + new)), NOW, NOW - 7 * DAY)
+    made = rule_of({"name": "R", "kind": "new_value", "field": "country", "window": "1h"})
+    (cause,) = breakdown(made, moment, (("country", "IR"),))
+    assert (cause.field, cause.value, cause.matching) == ("from", "Shop", 40)
+    assert len(samples(made, moment, (("country", "IR"),))) == 5
+
+
+@pytest.mark.parametrize(
+    "rule", [{"kind": "absence", "window": "1h"}, {"kind": "distinct", "field": "to", "window": "1h", "above": 0}]
+)
+def test_silence_and_variety_have_no_causes(rule: dict[str, Any]) -> None:
+    moment = Moment(Reading(window_of(USUAL)), NOW, NOW - 7 * DAY)
+    made = rule_of({"name": "R"} | rule)
+    assert breakdown(made, moment, ()) == ()
+    assert samples(made, moment, ()) == ()
+
+
+class Watch:
+    """One rule over one window, judged as time goes on."""
+
+    def __init__(self, rows: Rows, **rule: Any) -> None:
+        self.rule = rule_of({"name": "R"} | rule)
+        self.judge = Judge(window_of(rows), [self.rule], ["all"])
+
+    def at(self, as_of: int) -> list[Alert]:
+        cursor = Cursor("main", "all", as_of=as_of, covered_since=NOW - 7 * DAY)
+        self.judge.apply(self.judge.judge(cursor), cursor)
+        return list(self.judge.alerts.get("R", {}).values())
+
+    def shown(self, alert: Alert) -> AlertView:
+        return Views(self.judge, Templates()).view(alert, deep=True)
+
+
+def test_a_new_value_is_an_alert_with_the_value_among_its_labels_and_ends_by_itself() -> None:
+    new = series(12, NOW - 30 * MINUTE, NOW, country="IR")
+    watch = Watch(USUAL + new, kind="new_value", field="country", window="1h", by=["operator"])
+    (alert,) = watch.at(NOW)
+    view = watch.shown(alert)
+    assert alert.state == "firing"
+    assert view.labels == {"alertname": "R", "operator": "Cosmote", "country": "IR", "severity": "warning"}
+    assert sentence(view) == "R: New country IR: 12 messages to Cosmote in 1h"
+    assert len(view.samples) == 5
+    (over,) = watch.at(NOW + HOUR)
+    assert (over.state, over.because) == ("resolved", "recovered")
+
+
+def test_silence_ends_with_the_first_message_and_says_what_was_usual() -> None:
+    back = series(3, NOW + 70 * MINUTE, NOW + 80 * MINUTE)
+    watch = Watch([row for row in USUAL if row["date"] <= NOW] + back, kind="absence", window="1h", by=["operator"])
+    assert watch.at(NOW + 59 * MINUTE) == []
+    (alert,) = watch.at(NOW + 60 * MINUTE + SECOND)
+    assert sentence(watch.shown(alert)) == "R: No messages to Cosmote for 1h, usually 83.3 an hour"
+    (over,) = watch.at(NOW + 80 * MINUTE)
+    assert (over.state, over.because, over.peak) == ("resolved", "recovered", 0)
+
+
+def test_a_silence_without_end_is_given_up_and_never_called_over() -> None:
+    watch = Watch(USUAL, kind="absence", window="1h", active_in="12h", forget_after="2h")
+    assert [alert.state for alert in watch.at(NOW + 2 * HOUR)] == ["firing"]
+    (still,) = watch.at(NOW + 14 * HOUR)
+    assert (still.state, still.no_data_since is not None) == ("firing", True)
+    (over,) = watch.at(NOW + 17 * HOUR)
+    assert (over.state, over.because) == ("resolved", "no_data")
+    assert "not expected any more" in sentence(watch.shown(over))
+
+
+def test_a_burn_eases_from_critical_to_warning_as_one_alert() -> None:
+    bad = series(600, NOW - HOUR, NOW, status="Failed")
+    watch = Watch(USUAL + bad, kind="slo", objective="98%")
+    (alert,) = watch.at(NOW)
+    assert watch.shown(alert).severity == "critical"
+    (later,) = watch.at(NOW + 80 * MINUTE)
+    assert (later.fingerprint, watch.shown(later).severity) == (alert.fingerprint, "warning")

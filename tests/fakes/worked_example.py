@@ -1,0 +1,95 @@
+"""Runs the worked example of a page of the documentation: its rules, its test, and the sentence that it says people read."""
+
+import operator
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from monitor.clock import MINUTE, Instant, parse_duration, parse_iso
+from monitor.evaluate import Moment, evaluate
+from monitor.finding import Finding
+from monitor.judge import Judge
+from monitor.message import batch_of
+from monitor.render import Templates, sentence
+from monitor.rules import Rule, load_rules
+from monitor.store.protocol import Cursor
+from monitor.view import Views
+from monitor.window import Reading, Window
+
+_BLOCK = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
+_SAID = re.compile(r"The message reads: `(.*)`")
+
+
+@dataclass(frozen=True)
+class Page:
+    """The rules of a page, its tests and the sentence."""
+
+    rules: dict[str, Rule]
+    tests: list[dict[str, Any]]
+    said: str
+
+
+def read_page(path: Path, folder: Path) -> Page:
+    """The blocks of a page; its rules go through a file, as those of people do."""
+    text = path.read_text()
+    first, second = _BLOCK.findall(text)
+    file = folder / "rules.yaml"
+    file.write_text(first)
+    found = _SAID.search(text)
+    assert found
+    tests = yaml.load(second, yaml.BaseLoader)["tests"]
+    return Page({rule.name: rule for rule in load_rules([file], {})}, tests, found[1])
+
+
+def messages(test: dict[str, Any], until: Instant) -> Iterator[dict[str, Any]]:
+    """The messages that have been reported by then, spaced evenly within each series."""
+    start = parse_iso(test["start"])
+    for number, series in enumerate(test["messages"]):
+        fields = {key: value for key, value in series.items() if key not in ("at", "during", "rate")}
+        fields |= {key: float(fields[key]) for key in ("latency", "price") if key in fields}
+        rate = float(series["rate"])
+        for i in range(round(rate * parse_duration(series["during"]) / MINUTE)):
+            date = start + _at(series["at"]) + round(i * MINUTE / rate)
+            if date <= until:
+                yield fields | {"messageId": f"{number}-{i}", "date": date}
+
+
+def _at(text: str) -> Instant:
+    return 0 if text == "0m" else parse_duration(text)
+
+
+def judge_at(page: Page, test: dict[str, Any], expected: dict[str, Any]) -> tuple[Judge, Instant, list[Finding]]:
+    """The judge with the messages up to then, as of when, and what the rule finds over its threshold."""
+    start, rule = parse_iso(test["start"]), page.rules[expected["rule"]]
+    as_of, window = start + parse_duration(expected["at"]), Window("main")
+    window.upsert(batch_of(list(messages(test, as_of))), "all")
+    judge = Judge(window, [rule], ["all"])
+    found = evaluate(rule, Moment(Reading(window), as_of, start)).telling()
+    return judge, as_of, list(found)
+
+
+def fits(rule: Rule, finding: Finding, alert: dict[str, Any]) -> bool:
+    """Whether a finding is the alert that is expected."""
+    severity = rule.levels_[(finding.breached or 1) - 1].severity
+    labels = dict(finding.group) | {"severity": severity}
+    wanted = alert.get("labels", {})
+    return wanted.items() <= labels.items() and _holds(alert.get("value", ""), finding.value or 0.0)
+
+
+def _holds(text: str, value: float) -> bool:
+    compare: Callable[[float, float], bool] = operator.gt if text.startswith("> ") else operator.eq
+    number = text.removeprefix("> ")
+    unit = {"%": 0.01, "s": 1.0}.get(number[-1:])
+    return not text or compare(value, float(number if unit is None else number[:-1]) * (unit or 1))
+
+
+def sentence_of(judge: Judge, rule: Rule, as_of: Instant, start: Instant) -> str:
+    """What people read of the alert that fires then."""
+    outcome = judge.judge(Cursor("main", "all", as_of=as_of, covered_since=start))
+    judge.apply(outcome, Cursor("main", "all", as_of=as_of, covered_since=start))
+    (alert,) = [alert for alert in judge.alerts[rule.name].values() if alert.state == "firing"]
+    return sentence(Views(judge, Templates()).view(alert))
