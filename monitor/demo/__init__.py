@@ -2,7 +2,7 @@
 
 stage       wires Routee, the daemon and the story together        acts      what goes wrong, and when
 glance      one line on how the traffic does                       screen    a terminal with a line that changes
-words       what the demo says
+clock       as fast as the story needs                             words     what the demo says
 
 ``monitor.yaml`` is the configuration that it runs with, ``yours.yaml`` the one that it ends with.
 """

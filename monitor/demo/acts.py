@@ -22,7 +22,7 @@ class Act:
 OUTAGE: Final = Act(
     5 * MINUTE,
     "operator_outage",
-    9 * MINUTE,
+    12 * MINUTE,
     "Cosmote, in Greece, starts failing: 9 of 10 messages to it are lost.",
     "Cosmote works again. Watch the share fall; the alert ends once it has been good for 10 minutes.",
     {"operator": "Cosmote"},

@@ -12,9 +12,10 @@ from typing import Final, TextIO
 import trio
 
 from monitor import log
-from monitor.clock import HOUR, MINUTE, SECOND, Clock, TrioClock, parse_iso
+from monitor.clock import HOUR, MINUTE, SECOND, Instant, parse_iso
 from monitor.daemon import Running, run
 from monitor.demo.acts import FURTHER, STORY, Act
+from monitor.demo.clock import StoryClock
 from monitor.demo.glance import Course, look
 from monitor.demo.screen import Screen
 from monitor.demo.words import Words
@@ -29,8 +30,9 @@ _START: Final = parse_iso("2026-11-21T10:00:00Z")
 """A fixed hour, so that a seed always gives the same story."""
 _RATE: Final = 300.0
 _HISTORY: Final = 4 * HOUR
-_TAKES: Final = 55
+_TAKES: Final = 50
 """Minutes of the demo's clock until all is told, about."""
+_PREPARING: Final = 20 * SECOND
 _LONGEST: Final = 120 * MINUTE
 """So long at most is waited for the end of the alerts: rules can be edited until they never end."""
 
@@ -44,7 +46,7 @@ async def demo(*, speed: float, seed: int, forever: bool, stream: TextIO, stop: 
     screen = Screen(stream)
     words = Words(screen)
     with tempfile.TemporaryDirectory(prefix="routee-monitor-demo-") as folder, _only_warnings(screen):
-        clock = TrioClock(_START, speed)
+        clock = StoryClock(_START)
         sandbox = Sandbox(clock, seed=seed, traffic=Traffic(rate=_RATE, season=0), history=_HISTORY)
         async with trio.open_nursery() as routee:
             url: str = await routee.start(serve, sandbox)
@@ -56,7 +58,13 @@ async def demo(*, speed: float, seed: int, forever: bool, stream: TextIO, stop: 
             async with trio.open_nursery() as work:
                 running: Running = await work.start(daemon)
                 words.opening(speed, _RATE, _TAKES, running.url, forever=forever)
-                story = functools.partial(_tell, words, sandbox, running, clock, forever)
+                reach = max((rule.reach for rule in loaded.settings.rules), default=0)
+
+                async def story() -> None:
+                    await _until_known(running, _START - reach, clock)
+                    clock.run_at(speed)
+                    await _tell(words, sandbox, running, clock, forever)
+
                 told = await _until(stop, story, functools.partial(_show_traffic, screen, words, running))
                 screen.live("")
                 over.set()
@@ -97,7 +105,17 @@ async def _until(stop: trio.Event, story: Callable[[], Awaitable[None]], beside:
     return told
 
 
-async def _tell(words: Words, sandbox: Sandbox, running: Running, clock: Clock, forever: bool) -> None:
+async def _until_known(running: Running, since: Instant, clock: StoryClock) -> None:
+    """Wait until the daemon has fetched what its rules compare with, but not for ever."""
+    (desk,) = running.pipeline.desks.values()
+    patience = clock.now() + _PREPARING
+    while clock.now() < patience:
+        if any(cursor.covered_since <= since for cursor in desk.judge.cursors.values()):
+            return
+        await clock.sleep(SECOND // 20)
+
+
+async def _tell(words: Words, sandbox: Sandbox, running: Running, clock: StoryClock, forever: bool) -> None:
     async with trio.open_nursery() as acts:
         for act in chain(STORY, cycle(FURTHER)) if forever else STORY:
             await clock.sleep(act.wait)
@@ -108,7 +126,7 @@ async def _tell(words: Words, sandbox: Sandbox, running: Running, clock: Clock, 
     await trio.sleep(1)  # what was told last may still be on its way to the terminal
 
 
-async def _play(act: Act, words: Words, sandbox: Sandbox, clock: Clock) -> None:
+async def _play(act: Act, words: Words, sandbox: Sandbox, clock: StoryClock) -> None:
     words.aside(clock.now(), act.begins)
     sandbox.start_incident(act.kind, for_=act.lasts, **act.what)
     await clock.sleep(act.lasts)

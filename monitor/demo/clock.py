@@ -1,0 +1,34 @@
+"""The demo's time: the world's pace until all is prepared, a faster one from then on."""
+
+import trio
+import trio.lowlevel
+
+from monitor.clock import SECOND, Duration, Instant
+
+
+class StoryClock:
+    """A `monitor.clock.Clock` that starts at ``start``. Who sleeps while its pace changes wakes when it has come to their time."""
+
+    def __init__(self, start: Instant) -> None:
+        self._since = start
+        self._origin = trio.current_time()
+        self._speed = 1.0
+        self._changed = trio.Event()
+
+    def now(self) -> Instant:
+        """The present instant."""
+        return self._since + round((trio.current_time() - self._origin) * self._speed * SECOND)
+
+    def run_at(self, speed: float) -> None:
+        """From now on run ``speed`` times as fast as the world."""
+        self._since, self._origin, self._speed = self.now(), trio.current_time(), speed
+        self._changed.set()
+        self._changed = trio.Event()
+
+    async def sleep(self, duration: Duration) -> None:
+        """Wait that long, as this clock runs."""
+        until = self.now() + duration
+        await trio.lowlevel.checkpoint()
+        while (left := until - self.now()) > 0:
+            with trio.move_on_after(left / SECOND / self._speed):
+                await self._changed.wait()

@@ -1,0 +1,57 @@
+"""What a daemon left in its store, read as a restart would read it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from monitor.alert import Transition
+from monitor.clock import HOUR, Duration, Instant
+from monitor.daemon import restored_window
+from monitor.loading import load
+from monitor.store.protocol import Parcel, Store
+from monitor.store.sqlite import open_sqlite
+from monitor.window import Question, Reading, Window
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Store]:
+    """The store beside its daemon, or after it: the file itself, or the one beside a configuration."""
+    store = open_sqlite(path if path.suffix == ".db" else path.parent / "monitor.db", read_only=True)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def window(config: Path, account: str = "main") -> Window:
+    """The account's window."""
+    with opened(config) as store:
+        return restored_window(store, account, load(config, {}).settings.config, store.secret("recipients"))
+
+
+def counted(window: Window, end: Instant, length: Duration = 6 * HOUR) -> Counter[tuple[str, str]]:
+    """By operator and status, the messages in the window."""
+    by = ("operator", "status")
+    reading = Reading(window)
+    tally = reading.tally(Question(end - length, end, by=by))
+    found = zip(tally.codes.tolist(), tally.counts.tolist(), strict=True)
+    return Counter({reading.labels(by, code): count for code, count in found})
+
+
+def as_of(config: Path, search: str = "all") -> Instant:
+    """The end of the last complete poll."""
+    with opened(config) as store:
+        return next(cursor.as_of for cursor in store.load().cursors if cursor.search == search)
+
+
+def transitions(config: Path) -> list[Transition]:
+    """All that ever happened to alerts, oldest first."""
+    with opened(config) as store:
+        return store.transitions(1_000_000)[::-1]
+
+
+def waiting(path: Path) -> list[Parcel]:
+    """Notifications that are still to be sent."""
+    with opened(path) as store:
+        return store.parcels("waiting")

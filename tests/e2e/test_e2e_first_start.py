@@ -1,0 +1,54 @@
+"""The first start: while history is still being fetched, what rests on history says nothing."""
+
+from pathlib import Path
+
+import pytest
+from e2e_folder import Written, account, write
+from e2e_folder import hook as receivers
+from e2e_hook import hook
+from e2e_stage import NOW, routee, running
+
+from monitor.clock import HOUR, TrioClock
+from monitor.judge import Judge
+from monitor.routee.sandbox import Sandbox
+from tests.fakes.waiting import until
+
+pytestmark = pytest.mark.e2e
+
+MESSAGES = 30_000
+IN_TWO_HOURS = {"kind": "count", "window": "2h"}
+RULES: list[Written] = [
+    IN_TWO_HOURS | {"name": "TooFew", "below": 3_000},
+    IN_TWO_HOURS | {"name": "TooFewOfAny", "by": ["operator"], "below": 10},
+    {"name": "Spike", "kind": "spike", "window": "10m", "baseline": {"window": "1h", "ago": "30m"}, "above": "2x"},
+    {"name": "Drop", "kind": "spike", "window": "10m", "baseline": {"window": "1h", "ago": "30m"}, "below": "0.2x"},
+    IN_TWO_HOURS | {"name": "TrulyTooFew", "below": 100_000},
+]
+
+
+async def test_nothing_that_rests_on_history_fires_before_the_history_is_there(tmp_path: Path) -> None:
+    clock = TrioClock(NOW)
+    sandbox = Sandbox(clock, seed=1, history=6 * HOUR, messages=MESSAGES)
+    async with routee(sandbox) as url, hook() as told:
+        sandbox.fault("delay", seconds=0.1, endpoint="search")
+        config = write(
+            tmp_path,
+            RULES,
+            accounts=[account(url) | {"concurrency": 1}],
+            searches=[{"name": "all", "every": "1s"}],
+            receivers=receivers(told.url),
+        )
+        async with running(config, clock) as daemon:
+            judge = daemon.pipeline.desks["main"].judge
+            await until(lambda: judge.cursors, "the first complete poll")
+            first = judge.cursors["all"]
+            assert first.covered_since > first.as_of - 2 * HOUR, "the first look goes less far back than the rules"
+            await until(lambda: covered(judge), "the history")
+            assert judge.cursors["all"].as_of > first.as_of, "there were polls, and judgements, meanwhile"
+            await until(lambda: told.names("firing")["TrulyTooFew"], "the one rule that is really broken to say so")
+        assert set(told.names("firing")) == {"TrulyTooFew"}
+
+
+def covered(judge: Judge) -> bool:
+    """Whether everything that the rules look at has been fetched."""
+    return judge.cursors["all"].covered_since <= judge.cursors["all"].as_of - 2 * HOUR
