@@ -5,9 +5,10 @@ does not have is complained of once and asked again each hour; rules then work w
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from typing import Final, Protocol, TypeVar
 
+import numpy as np
 import trio
 
 from monitor.clock import DAY, HOUR, MINUTE, Clock, Duration, Instant
@@ -18,7 +19,7 @@ from monitor.routee.question import Balance, CampaignState
 from monitor.rules import Balance as BalanceRule
 from monitor.rules import Campaign
 from monitor.window import Question, Reading
-from monitor.window.campaigns import BY, active
+from monitor.window.campaigns import BY, active, runs
 
 log = logging.getLogger(__name__)
 
@@ -144,14 +145,17 @@ def to_ask(judge: Judge, now: Instant, unknown: Collection[str]) -> list[str]:
     Campaigns that are over are left out, and what is known of those long silent is forgotten.
     """
     reading = Reading(judge.window)
-    judge.facts = judge.facts.only(set(_active(reading, Question(now - DAY, now))))
+    there = active(reading, Question(now - DAY, now))
+    judge.facts = judge.facts.only({reading.labels(BY, int(code))[0] for code in there})
     known = judge.facts.campaigns
     old = [name for _, name in sorted((fact.at, name) for name, fact in known.items() if not fact.is_over)]
-    recent = _active(reading, Question(now - LATELY, now, seen=True))
-    new = [name for name in recent if name not in known and name not in unknown]
+    new = [name for name in _latest_first(reading, now) if name not in known and name not in unknown]
     return [*new[: AT_ONCE - min(len(old), AT_ONCE // 2)], *old][:AT_ONCE]
 
 
-def _active(reading: Reading, question: Question) -> list[str]:
-    """Tracking ids, the latest to appear first: codes are given in the order of appearance."""
-    return [reading.labels(BY, int(code))[0] for code in active(reading, question)[::-1]]
+def _latest_first(reading: Reading, now: Instant) -> Iterator[str]:
+    """Campaigns of which a message appeared lately."""
+    found = runs(reading, Question(now - LATELY, now), now - LATELY, 0)
+    for at in np.argsort(-found.appeared, kind="stable").tolist():
+        if found.messages[at]:
+            yield reading.labels(BY, int(found.codes[at]))[0]

@@ -47,7 +47,7 @@ class Routee:
 def judge(*rules: dict[str, object], campaigns: int = 0, at: int = START, judge: Judge | None = None) -> Judge:
     judge = judge or Judge(Window("main"), [rule_of(rule) for rule in rules], ["all"])
     rows = [
-        {"messageId": f"m{at}-{i}", "date": at - 1, "status": "Sent", "campaignTrackingId": f"c{i}"}
+        {"messageId": f"m{at}-{i}", "date": at - 101 + i, "status": "Sent", "campaignTrackingId": f"c{i}"}
         for i in range(campaigns)
     ]
     judge.window.upsert(batch_of(rows), "all")

@@ -17,7 +17,7 @@ from monitor.message import UNKNOWN
 from monitor.rules import Campaign
 from monitor.rules.campaign import ACTIVE, FOLLOWED, TOLD_FOR, Problem
 from monitor.window.campaigns import BY, Runs, runs
-from monitor.window.reading import Codes
+from monitor.window.facets import Codes
 
 PROBLEMS: Final[tuple[Problem, ...]] = get_args(Problem)
 
@@ -229,7 +229,7 @@ def _namer(moment: Moment, found: Runs) -> Callable[[int, str], str]:
         fact, at = moment.facts.campaigns.get(tracking_id), found.find(code)
         given = int(found.name[at]) if at is not None else -1
         if given >= 0:
-            return moment.reading.labels(("campaign",), given)[0]
+            return moment.reading.window.facets.text("campaign", given)
         return (fact.state.name if fact is not None else "") or UNKNOWN
 
     return name

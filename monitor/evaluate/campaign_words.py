@@ -1,5 +1,6 @@
 """What is said of a campaign: how it fails, stalls or falls short, and its totals."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -9,6 +10,7 @@ from monitor.evaluate.words import money, number, percent, plural
 from monitor.message import FAILURES, UNKNOWN
 from monitor.rules import Campaign
 from monitor.rules.campaign import Problem
+from monitor.window.campaigns import among
 
 if TYPE_CHECKING:
     from monitor.evaluate.campaign import Course
@@ -90,13 +92,10 @@ def totals(moment: Moment, course: "Course", at: int) -> str:
 def _reasons(moment: Moment, course: "Course", at: int) -> str:
     reading, rows = moment.reading, course.runs.rows_of(at)
     rows = rows[reading.window.columns["date"][rows] <= moment.as_of]
-    failures = [code for status in sorted(FAILURES) if (code := reading.digit("status", status)) is not None]
-    status = reading.digits("status", rows)
-    counts: dict[str, int] = {}
-    for code in failures:
-        for reason, count in reading.split(rows[status == code], "detailedStatus").items():
-            name = reading.labels(("status",), code)[0] if reason == UNKNOWN else reason
-            counts[name] = counts.get(name, 0) + count
+    counts: Counter[str] = Counter()
+    for status in FAILURES:
+        for reason, count in reading.split(rows[among(reading, rows, {status})], "detailedStatus").items():
+            counts[status if reason == UNKNOWN else reason] += count
     worst = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_REASONS]
     return f" ({', '.join(f'{reason} {number(count)}' for reason, count in worst)})"
 

@@ -11,8 +11,9 @@ from monitor.clock import Duration, Instant
 from monitor.message import DELIVERED, FAILURES, FINAL, QUEUED, UNKNOWN
 from monitor.rules.match import Condition
 from monitor.window.columns import PRICE_UNIT
+from monitor.window.facets import Codes, Mask
 from monitor.window.index import Rows
-from monitor.window.reading import Codes, Mask, Question, Reading
+from monitor.window.reading import Question, Reading
 
 BY = ("campaignTrackingId",)
 IN_A_CAMPAIGN = Condition("campaignTrackingId", "is_not", (UNKNOWN,))
@@ -86,10 +87,10 @@ def _of_campaigns(question: Question) -> Question:
 def _runs(reading: Reading, question: Question, since: Instant, settling: Duration) -> Runs:
     codes = active(reading, question.moved(since, question.end))
     rows, place = _placed(reading, question, codes)
-    columns, status, end = reading.window.columns, reading.digits("status", rows), question.end
+    columns, end = reading.window.columns, question.end
     date, first = columns["date"][rows], columns["first_seen"][rows]
     told = date <= end  # what was reported later than that moment is not known at it
-    final = told & _among(reading, FINAL)[status]
+    final = told & among(reading, rows, FINAL)
     appeared = _highest(place, first, len(codes))
     price = np.maximum(columns["price"][rows], 0).astype(np.float64)
 
@@ -100,9 +101,9 @@ def _runs(reading: Reading, question: Question, since: Instant, settling: Durati
         codes=codes,
         messages=np.bincount(place, minlength=len(codes)).astype(np.int64),
         waiting=count(~final),
-        queued=count(told & _among(reading, {QUEUED})[status]),
-        failed=count(final & _among(reading, FAILURES)[status]),
-        delivered=count(final & _among(reading, {DELIVERED})[status]),
+        queued=count(told & among(reading, rows, {QUEUED})),
+        failed=count(final & among(reading, rows, FAILURES)),
+        delivered=count(final & among(reading, rows, {DELIVERED})),
         settled=count(final & (date <= appeared[place] + settling)),
         began=-_highest(place, -first, len(codes)),
         appeared=appeared,
@@ -117,7 +118,7 @@ def _runs(reading: Reading, question: Question, since: Instant, settling: Durati
 def _placed(reading: Reading, question: Question, codes: Codes) -> tuple[Rows, Codes]:
     """The messages of these campaigns, and the place of each one's campaign among them."""
     rows, of = reading.grouped(_of_campaigns(replace(question, seen=True)))
-    places = np.full(reading.size(BY[0]), -1, np.int64)
+    places = np.full(len(reading.window.facets.groups(BY)), -1, np.int64)
     places[codes] = np.arange(len(codes))
     place = places[of]
     return rows[place >= 0], place[place >= 0]
@@ -131,12 +132,15 @@ def _highest(place: Codes, values: Codes, count: int) -> Codes:
 
 def _names(reading: Reading, rows: Rows, place: Codes, count: int) -> Codes:
     """A name of each campaign, always the same one: that which was given first of all."""
-    names, unknown = reading.digits("campaign", rows), reading.digit("campaign", UNKNOWN)
+    names, unknown = reading.window.columns.of("campaign", rows), reading.window.facets.code("campaign", UNKNOWN)
     given = names != (-1 if unknown is None else unknown)
-    found = np.full(count, reading.size("campaign"), np.int64)
+    none = np.iinfo(np.int64).max
+    found = np.full(count, none)
     np.minimum.at(found, place[given], names[given])
-    return np.where(found == reading.size("campaign"), -1, found)
+    return np.where(found == none, -1, found)
 
 
-def _among(reading: Reading, statuses: Collection[str]) -> Mask:
-    return np.array([text in statuses for text in reading.window.dictionaries["status"].texts], np.bool_)
+def among(reading: Reading, rows: Rows, statuses: Collection[str]) -> Mask:
+    """Which rows have one of these statuses."""
+    fits = reading.window.facets.fits(Condition("status", "is", tuple(sorted(statuses))))
+    return np.asarray(fits[reading.window.columns["profile"][rows]])

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from monitor.message import UNKNOWN
 from monitor.window.columns import LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT
+from monitor.window.facets import Codes
 from monitor.window.index import Rows
-from monitor.window.reading import RECIPIENT, Codes, Question, Reading, Tally
+from monitor.window.reading import RECIPIENT, Question, Reading, Tally
 
 Floats = NDArray[np.float64]
 
