@@ -21,6 +21,7 @@ from monitor.clock import HOUR, MINUTE, SECOND, Clock, SystemClock
 from monitor.complaint import Complaint
 from monitor.config import Search
 from monitor.deliver import Outbox, deliver
+from monitor.errands import run_errands
 from monitor.errors import StoreError
 from monitor.intake import AccountSink
 from monitor.metrics import Metrics, PollOutcome
@@ -166,6 +167,8 @@ class _Daemon:
             observe = functools.partial(self._metrics.request, account.name)
             client = await clients.enter_async_context(routee_client(account, self._clock, observe))
             sink = AccountSink(self._pipeline, account.name, self._around)
+            judge = self._pipeline.desks[account.name].judge
+            nursery.start_soon(run_errands, judge, client, self._clock, name=f"errands of account {account.name}")
             for search in self._config.searches:
                 if search.account == account.name:
                     self._health.expect(_loop(search), SLOWEST_PAGE + 3 * search.every)

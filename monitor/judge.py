@@ -14,6 +14,7 @@ from monitor.alert import Alert, Policy, Step, Transition, advance, is_held_back
 from monitor.builtin import BuiltIn
 from monitor.clock import Instant
 from monitor.evaluate import Judgement, Moment, evaluate
+from monitor.facts import NOTHING_KNOWN, Facts
 from monitor.finding import Finding
 from monitor.ring import Observer, Ring
 from monitor.rules import Rule
@@ -78,6 +79,8 @@ class Judge:
         self.ring = Ring()
         """The latest evaluations, as they are proposed: a commit that fails makes none of them untrue."""
         self.observe: Observer = self.ring.take
+        self.facts: Facts = NOTHING_KNOWN
+        """What was asked of the account besides messages; rules see it at their next judgement."""
         self._judged: dict[str, tuple[Instant, int]] = {}
         self._polled: set[str] = set()
 
@@ -138,7 +141,7 @@ class Judge:
 
     def moment(self, rule: Rule, reading: Reading, as_of: Instant, covered_since: Instant) -> Moment:
         """What a rule is judged on."""
-        return Moment(reading, as_of, covered_since, tuple(self.alerts.get(rule.name, ())))
+        return Moment(reading, as_of, covered_since, tuple(self.alerts.get(rule.name, ())), self.facts)
 
     def tell(self, built_in: BuiltIn, finding: Finding, as_of: Instant, outcome: Outcome) -> None:
         """Start, keep up or end a built-in alert."""

@@ -93,7 +93,7 @@ def _secrets_from_files(definition: Schema) -> None:
 
 def _one_threshold(definition: Schema) -> None:
     """Exactly one of the ways to write a threshold."""
-    ways = [key for key in ("above", "below", "levels") if key in definition["properties"]]
+    ways = [key for key in ("above", "below", "lasts_below", "levels") if key in definition["properties"]]
     if len(ways) > 1:
         definition["oneOf"] = [{"required": [key]} for key in ways]
 

@@ -9,7 +9,7 @@ import msgspec
 
 from monitor.alert import Alert
 from monitor.builtin import BUILT_IN, BuiltIn
-from monitor.clock import SECOND, format_duration
+from monitor.clock import HOUR, SECOND, format_duration
 from monitor.evaluate import Moment, evaluate
 from monitor.evaluate.causes import breakdown, samples
 from monitor.finding import Unit
@@ -19,6 +19,8 @@ from monitor.route import RANKS
 from monitor.rules import (
     EVERYTHING,
     FAILED,
+    Balance,
+    Campaign,
     Cost,
     Count,
     Distinct,
@@ -112,7 +114,7 @@ class Views:
             name=rule.name,
             rule=rule.name,
             kind=rule.kind,
-            unit=unit_of(rule),
+            unit=unit_of(rule, alert.group),
             status="resolved" if alert.state == "resolved" else "firing",
             severity=self.severity(alert),
             labels=self.labels(alert),
@@ -192,14 +194,16 @@ def _numbers(alert: Alert) -> dict[str, Any]:
     }
 
 
-def unit_of(rule: Rule) -> Unit:
-    """What the rule's values are measured in."""
+def unit_of(rule: Rule, group: Group = ()) -> Unit:
+    """What the rule's values are measured in; those of a campaign's problems differ."""
+    if isinstance(rule, Campaign):
+        return "seconds" if ("problem", "stalled") in group else "share"
     match rule:
         case Rate() | Spike(measure="rate") | Stuck(is_share=True):
             return "share"
-        case Latency():
+        case Latency() | Balance(is_span=True):
             return "seconds"
-        case Cost():
+        case Cost() | Balance():
             return "money"
         case _:
             return "count"
@@ -236,6 +240,7 @@ def links_of(rule: Rule) -> tuple[Link, ...]:
 def history(rule: Rule, moment: Moment, group: Group) -> tuple[float | None, ...]:
     """The group's values at the latest moments, oldest first, up to now: exact, since the window still holds what they rest on."""
     step = max(rule.window // 4, 30 * SECOND) if isinstance(rule, Windowed) else 60 * SECOND
+    step = HOUR if isinstance(rule, Balance) else step
     values = []
     for back in range(HISTORY - 1, -1, -1):
         then = replace(moment, as_of=moment.as_of - back * step)

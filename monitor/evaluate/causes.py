@@ -80,8 +80,7 @@ def breakdown(rule: Rule, moment: Moment, group: Group, since: Instant | None = 
     ``since`` is when its alert began: what is usual is taken from before then.
     """
     case = _case(rule, moment, group)
-    code = moment.reading.code(rule.grouping, tuple(value for _, value in group))
-    if case is None or code is None:
+    if case is None or (code := _code(rule, moment, group)) is None:
         return ()
     excess = _excess(case, code, group, moment, since)
     if excess.size <= 0:
@@ -97,10 +96,13 @@ def breakdown(rule: Rule, moment: Moment, group: Group, since: Instant | None = 
 def samples(rule: Rule, moment: Moment, group: Group, most: int = 5) -> tuple[Sample, ...]:
     """The latest messages of a group that count against the rule; none where there are too few of them instead of too many."""
     case = _case(rule, moment, group)
-    code = moment.reading.code(rule.grouping, tuple(value for _, value in group))
-    if case is None or code is None or (case.below and not case.is_share):
+    if case is None or (code := _code(rule, moment, group)) is None or (case.below and not case.is_share):
         return ()
     return moment.reading.samples(_bad(case, case.question, code, moment), most)
+
+
+def _code(rule: Rule, moment: Moment, group: Group) -> int | None:
+    return moment.reading.code(rule.grouping, tuple(value for _, value in group))
 
 
 def _case(rule: Rule, moment: Moment, group: Group) -> _Case | None:

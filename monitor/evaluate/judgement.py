@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.clock import Instant
+from monitor.facts import NOTHING_KNOWN, Facts
 from monitor.finding import Finding
 from monitor.rules import Rule
 from monitor.window import Codes, Reading, Tally
@@ -23,13 +24,15 @@ NOT_ENOUGH = -1
 class Moment:
     """What a rule is judged on: a reading of the window, as of when, and since when nothing is missing from it.
 
-    ``known`` are groups that must be judged even where nothing is found of them: those with an alert.
+    ``known`` are groups that must be judged even where nothing is found of them: those with an alert. ``facts`` is what was
+    asked of the account besides its messages.
     """
 
     reading: Reading
     as_of: Instant
     covered_since: Instant
     known: tuple[tuple[tuple[str, str], ...], ...] = ()
+    facts: Facts = NOTHING_KNOWN
 
     def shared(self, rule: Rule, count: Callable[[], T]) -> T:
         """What ``count`` gives: of the rules that count the same at the same moment the first does it for all.

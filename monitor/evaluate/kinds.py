@@ -1,8 +1,35 @@
 """Which function judges which kind of rule. A new kind is one file beside this one and one line here."""
 
-from monitor.evaluate import absence, cost, count, distinct, latency, new_value, rate, slo, spike, stuck
+from monitor.evaluate import (
+    absence,
+    balance,
+    campaign,
+    cost,
+    count,
+    distinct,
+    latency,
+    new_value,
+    rate,
+    slo,
+    spike,
+    stuck,
+)
 from monitor.evaluate.judgement import Judgement, Moment
-from monitor.rules import Absence, Cost, Count, Distinct, Latency, NewValue, Rate, Rule, Slo, Spike, Stuck
+from monitor.rules import (
+    Absence,
+    Balance,
+    Campaign,
+    Cost,
+    Count,
+    Distinct,
+    Latency,
+    NewValue,
+    Rate,
+    Rule,
+    Slo,
+    Spike,
+    Stuck,
+)
 
 
 def evaluate(rule: Rule, moment: Moment) -> Judgement:  # noqa: C901 — a line a kind is not complex
@@ -28,5 +55,9 @@ def evaluate(rule: Rule, moment: Moment) -> Judgement:  # noqa: C901 — a line 
             return distinct.evaluate(rule, moment)
         case Slo():
             return slo.evaluate(rule, moment)
+        case Campaign():
+            return campaign.evaluate(rule, moment)
+        case Balance():
+            return balance.evaluate(rule, moment)
         case _:
             raise ValueError(f"rules of the kind {rule.kind!r} cannot be judged")

@@ -66,6 +66,7 @@ _EXAMPLES: Final = {
     "to": "+30691•••••78",
     "direction": "Outbound",
     "account": "main",
+    "problem": "failing",
 }
 _VALUES: Final[dict[Unit, tuple[float, float, float]]] = {
     "share": (0.342, 0.2, 0.083),
@@ -79,9 +80,14 @@ _VALUES_OF: Final[dict[str, tuple[float, float, float | None]]] = {
     "absence": (0.0, 1.0, 15.0),
     "new_value": (62.0, 1.0, 0.0),
     "slo": (15.2, 14.4, None),
+    "balance": (41.2, 50.0, None),
 }
 """Those of kinds whose values are like no others'."""
-_WHY: Final = {"slo": "burns too fast: 15.2x over 14m and 16.1x over 1m10s, limit 14.4x, 38% of the budget is left"}
+_WHY: Final = {
+    "slo": "burns too fast: 15.2x over 14m and 16.1x over 1m10s, limit 14.4x, 38% of the budget is left",
+    "campaign": "fails: 411 of 1,204 messages failed (34.1%), limit 20%",
+    "balance": "41.20 EUR left: lasts 9h at 4.5 EUR an hour",
+}
 _WITH_BASELINE: Final = frozenset({"spike", "shift", "absence", "new_value"})
 _UNITS: Final[dict[str, Unit]] = {
     "rate": "share",
@@ -105,7 +111,7 @@ def sample_view(
 ) -> AlertView:
     """An alert as a rule of that name, kind and ``by`` could give it; ``labels`` are the rule's own. The same at each call."""
     measure = unit or _UNITS.get(kind, "count")
-    value, threshold, usual = _VALUES_OF.get(kind, _VALUES[measure])
+    value, threshold, usual = _VALUES[measure] if unit == "seconds" else _VALUES_OF.get(kind, _VALUES[measure])
     group = {field: _EXAMPLES.get(field, "example") for field in by}
     return AlertView(
         fingerprint="0123456789abcdef",
@@ -125,7 +131,7 @@ def sample_view(
         starts_at=as_of - 5 * MINUTE,
         as_of=as_of,
         why=_WHY.get(kind, ""),
-        comparison="below" if kind == "absence" else "above",
+        comparison="below" if kind in ("absence", "balance") else "above",
         window=window,
         messages=1204,
         matching=411,

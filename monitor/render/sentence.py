@@ -188,7 +188,15 @@ def _cost(view: AlertView) -> str:
 
 
 def _balance(view: AlertView) -> str:
-    return f"{amount(view.value, view.unit)} left{place(view)}"
+    return clean(view.why, 300) or f"{amount(view.value, view.unit)} left{place(view)}"
+
+
+def _campaign(view: AlertView) -> str:
+    """The reason says it all: ``Black Friday fails: 411 of 1,204 messages failed (34.1%), limit 20%``."""
+    name = view.labels.get("campaign", UNKNOWN)
+    called = view.labels.get("campaignTrackingId", UNKNOWN) if name == UNKNOWN else name
+    verb = view.status == "firing" or view.why.startswith(("has ", "is "))
+    return f"{clean(called, 60)}{' ' if verb else ': '}{clean(view.why, 300)}"
 
 
 _MEASURES: Final[dict[str, Callable[[AlertView], str]]] = {
@@ -203,11 +211,12 @@ _MEASURES: Final[dict[str, Callable[[AlertView], str]]] = {
     "slo": _slo,
     "cost": _cost,
     "balance": _balance,
+    "campaign": _campaign,
 }
 """What is measured, a kind a line. Of a kind that is not here the finding's own reason is said."""
 
 
-_ON_OFF: Final = frozenset({"absence", "new_value", "slo"})
+_ON_OFF: Final = frozenset({"absence", "new_value", "slo", "campaign"})
 """Kinds whose value says whether rather than how much: what is beside it is said otherwise, or in the reason."""
 
 

@@ -1,6 +1,8 @@
 """The rule language: what people write in rule files, as frozen models. How rules are judged is not known here."""
 
 from monitor.rules.absence import Absence
+from monitor.rules.balance import Balance, BalanceLevel
+from monitor.rules.campaign import Campaign
 from monitor.rules.cost import Cost
 from monitor.rules.count import Count
 from monitor.rules.distinct import Distinct
@@ -27,7 +29,10 @@ __all__ = [
     "Ago",
     "Among",
     "AnyRule",
+    "Balance",
+    "BalanceLevel",
     "Burn",
+    "Campaign",
     "Change",
     "Comparison",
     "Condition",

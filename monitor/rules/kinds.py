@@ -5,6 +5,8 @@ from typing import Annotated, Any, Final
 from pydantic import Field, TypeAdapter
 
 from monitor.rules.absence import Absence
+from monitor.rules.balance import Balance
+from monitor.rules.campaign import Campaign
 from monitor.rules.cost import Cost
 from monitor.rules.count import Count
 from monitor.rules.distinct import Distinct
@@ -16,7 +18,8 @@ from monitor.rules.spike import Spike
 from monitor.rules.stuck import Stuck
 
 AnyRule = Annotated[
-    Rate | Count | Spike | Latency | Stuck | Absence | NewValue | Cost | Distinct | Slo, Field(discriminator="kind")
+    Rate | Count | Spike | Latency | Stuck | Absence | NewValue | Cost | Distinct | Slo | Campaign | Balance,
+    Field(discriminator="kind"),
 ]
 
 RULE: Final[TypeAdapter[AnyRule]] = TypeAdapter(AnyRule)

@@ -1,0 +1,161 @@
+"""What is asked of Routee besides messages: the balance, and how campaigns stand. Only where a rule of the account needs it.
+
+The answers are put into `monitor.judge.Judge.facts`, where rules see them at their next judgement. An endpoint that the account
+does not have is complained of once and asked again each hour; rules then work without it, or say "not enough data".
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from typing import Final, Protocol, TypeVar
+
+import numpy as np
+import trio
+
+from monitor.clock import DAY, HOUR, MINUTE, Clock, Duration, Instant
+from monitor.complaint import Complaint
+from monitor.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
+from monitor.judge import Judge
+from monitor.routee.question import Balance, CampaignState
+from monitor.rules import Balance as BalanceRule
+from monitor.rules import Campaign
+from monitor.window import Question, Reading
+from monitor.window.campaigns import BY, active, runs
+
+log = logging.getLogger(__name__)
+
+EVERY: Final[Duration] = 5 * MINUTE
+AGAIN: Final[Duration] = HOUR
+"""Until something is asked again that the account does not have."""
+AT_ONCE: Final = 20
+"""So many campaigns at most are asked about in one round."""
+LATELY: Final[Duration] = 3 * HOUR
+"""A campaign that was never asked about is, while a message of it appeared in this span."""
+NO_SUCH_CAMPAIGN: Final = "400009001"
+
+Answer = TypeVar("Answer")
+
+
+class Asked(Protocol):
+    """What errands need of an account."""
+
+    async def balance(self) -> Balance:
+        """The account's balance. Raises RouteeError."""
+
+    async def campaign_state(self, tracking_id: str) -> CampaignState:
+        """What Routee says of a campaign. Raises RouteeError."""
+
+
+async def run_errands(judge: Judge, routee: Asked, clock: Clock) -> None:
+    """Ask for what the account's rules need, for as long as it runs; it ends at once where they need nothing."""
+    rules = judge.rules.values()
+    balances = [rule for rule in rules if isinstance(rule, BalanceRule)]
+    campaigns = [rule for rule in rules if isinstance(rule, Campaign) and rule.takes_whole_campaigns]
+    async with trio.open_nursery() as nursery:
+        if balances:
+            errand = BalanceErrand(judge, routee, clock)
+            nursery.start_soon(_repeat, errand.round, _often(balances), clock, name=f"balance of {judge.account}")
+        if campaigns:
+            rounds = CampaignErrand(judge, routee, clock)
+            nursery.start_soon(_repeat, rounds.round, EVERY, clock, name=f"campaigns of {judge.account}")
+
+
+def _often(rules: list[BalanceRule]) -> Duration:
+    return min(rule.every or EVERY for rule in rules)
+
+
+async def _repeat(work: Callable[[], Awaitable[Duration]], every: Duration, clock: Clock) -> None:
+    """Do it again and again: at its interval, or as much later as it says."""
+    while True:
+        await clock.sleep(max(await work(), every))
+
+
+class _Errand:
+    """One kind of question about one account, and what became of it."""
+
+    def __init__(self, what: str, judge: Judge, routee: Asked, clock: Clock) -> None:
+        self._judge = judge
+        self._routee = routee
+        self._clock = clock
+        self._trouble = Complaint(log, f"{what} of account {judge.account}", clock)
+
+    async def _ask(self, question: Awaitable[Answer]) -> Answer | None:
+        """The answer, or None where there is none now. Raises RouteeRefused and RouteeRejected where there will be none."""
+        try:
+            answer = await question
+        except RouteeUnavailable as error:
+            self._trouble.arose(str(error))
+            return None
+        self._trouble.over()
+        return answer
+
+    def _closed(self, error: RouteeError) -> Duration:
+        """Routee does not give this account the answer: how long to leave it at that."""
+        self._trouble.arose(f"{error}; it is asked again in an hour")
+        return AGAIN
+
+
+class BalanceErrand(_Errand):
+    """Asks for the balance."""
+
+    def __init__(self, judge: Judge, routee: Asked, clock: Clock) -> None:
+        super().__init__("balance", judge, routee, clock)
+
+    async def round(self) -> Duration:
+        """Ask once; gives the least time to wait until it may be asked again."""
+        try:
+            balance = await self._ask(self._routee.balance())
+        except (RouteeRefused, RouteeRejected) as error:
+            return self._closed(error)
+        if balance is not None:
+            self._judge.facts = self._judge.facts.with_balance(self._clock.now(), balance)
+        return 0
+
+
+class CampaignErrand(_Errand):
+    """Asks how campaigns stand that are under way."""
+
+    def __init__(self, judge: Judge, routee: Asked, clock: Clock) -> None:
+        super().__init__("campaign states", judge, routee, clock)
+        self._unknown: dict[str, Instant] = {}
+        """Campaigns that Routee did not know, and when it said so."""
+
+    async def round(self) -> Duration:
+        """Ask about those that matter; gives the least time to wait until it may be asked again."""
+        now = self._clock.now()
+        self._unknown = {name: at for name, at in self._unknown.items() if now - at < AGAIN}
+        for tracking_id in to_ask(self._judge, now, self._unknown):
+            try:
+                state = await self._ask(self._routee.campaign_state(tracking_id))
+            except RouteeRejected as error:
+                if error.code != NO_SUCH_CAMPAIGN:
+                    return self._closed(error)
+                self._unknown[tracking_id] = now
+                continue
+            except RouteeRefused as error:
+                return self._closed(error)
+            if state is None:
+                break  # Routee is not serving now: the rest of the round would only fare the same
+            self._judge.facts = self._judge.facts.with_campaign(self._clock.now(), state)
+        return 0
+
+
+def to_ask(judge: Judge, now: Instant, unknown: Collection[str]) -> list[str]:
+    """The tracking ids to ask about, at most AT_ONCE: those never asked about, the latest first, and those asked longest ago.
+
+    Campaigns that are over are left out, and what is known of those long silent is forgotten.
+    """
+    reading = Reading(judge.window)
+    there = active(reading, Question(now - DAY, now))
+    judge.facts = judge.facts.only({reading.labels(BY, int(code))[0] for code in there})
+    known = judge.facts.campaigns
+    old = [name for _, name in sorted((fact.at, name) for name, fact in known.items() if not fact.is_over)]
+    new = [name for name in _latest_first(reading, now) if name not in known and name not in unknown]
+    return [*new[: AT_ONCE - min(len(old), AT_ONCE // 2)], *old][:AT_ONCE]
+
+
+def _latest_first(reading: Reading, now: Instant) -> Iterator[str]:
+    """Campaigns of which a message appeared lately."""
+    found = runs(reading, Question(now - LATELY, now), now - LATELY, 0)
+    for at in np.argsort(-found.appeared, kind="stable").tolist():
+        if found.messages[at]:
+            yield reading.labels(BY, int(found.codes[at]))[0]

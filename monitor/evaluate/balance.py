@@ -1,0 +1,86 @@
+"""``balance``: how much money is left in the account, or how long it lasts at the present rate of spending."""
+
+from typing import Final
+
+import numpy as np
+
+from monitor.clock import HOUR, MINUTE, SECOND, Duration, Instant, format_duration, iso
+from monitor.evaluate.judgement import NOT_ENOUGH, Judgement, Moment
+from monitor.evaluate.levels import crossed, fixed, number_of
+from monitor.evaluate.words import duration, money, number
+from monitor.facts import BalanceAt
+from monitor.finding import Finding
+from monitor.rules import Balance
+from monitor.window import Question
+from monitor.window.measures import sums
+
+STALE: Final[Duration] = HOUR
+"""An answer older than this, or than two of the rule's own intervals, says nothing of now."""
+SHORTEST: Final[Duration] = HOUR
+"""A rate of spending needs messages of at least so long."""
+
+Pace = tuple[float, Duration]
+"""Money, and the span in which it was spent."""
+
+
+def evaluate(rule: Balance, moment: Moment) -> Judgement:
+    """The balance, or the seconds that it lasts (no value where nothing is spent: it lasts for ever)."""
+    known, pace = moment.facts.balance_at(moment.as_of), _pace(rule, moment)
+    unknown = _unknown(rule, moment, known, pace)
+    value = np.array([np.nan if known is None or unknown else _value(rule, known.balance.amount, pace)])
+    breached, threshold = crossed(value, fixed(rule, 1), below=True)
+    if unknown or known is None:
+        breached[:] = NOT_ENOUGH
+    said = unknown if known is None or unknown else _said(known, pace)
+    none = np.zeros(1, np.int64)
+
+    def absent(group: tuple[tuple[str, str], ...]) -> Finding:
+        return Finding(group, None, None, number_of(rule), said)
+
+    return Judgement(moment.reading, (), none, breached, value, threshold, none, none, lambda at: said, absent)
+
+
+def _pace(rule: Balance, moment: Moment) -> Pace:
+    """What was spent in the window, as far as that is known to be complete."""
+    start = max(moment.as_of - rule.window, min(moment.covered_since, moment.as_of))
+    spent = sums(moment.reading, Question(start, moment.as_of))
+    return float(np.nan_to_num(spent.at(np.zeros(1, np.int64)))[0]), moment.as_of - start
+
+
+def _unknown(rule: Balance, moment: Moment, known: BalanceAt | None, pace: Pace) -> str:
+    """Why nothing can be said; empty where it can."""
+    if known is None:
+        return "not enough data: the balance has not been read yet"
+    if moment.as_of - known.at > max(STALE, 2 * (rule.every or 0)):
+        return f"not enough data: the balance was last read at {_minute(known.at)}"
+    if rule.is_span and pace[1] < min(SHORTEST, rule.window):
+        return f"not enough data: history reaches back to {iso(moment.covered_since)} only"
+    return ""
+
+
+def _minute(instant: Instant) -> str:
+    return iso(instant - instant % SECOND)
+
+
+def _value(rule: Balance, amount: float, pace: Pace) -> float:
+    return amount if not rule.is_span else _lasts(amount, pace)
+
+
+def _lasts(amount: float, pace: Pace) -> float:
+    """Seconds; NaN for ever."""
+    spent, span = pace
+    return max(amount, 0.0) / spent * span / SECOND if spent > 0 else np.nan
+
+
+def _said(known: BalanceAt, pace: Pace) -> str:
+    """``41.20 EUR left: lasts 9h at 4.5 EUR an hour``."""
+    amount, currency = known.balance.amount, f" {known.balance.currency}".rstrip()
+    left, (spent, span) = f"{money(amount)}{currency} left", pace
+    lasts = _lasts(amount, pace)
+    if span < MINUTE or (np.isnan(lasts) and span < HOUR):
+        return left
+    if np.isnan(lasts):
+        return f"{left}: nothing was spent in {format_duration(span - span % MINUTE)}"
+    if amount <= 0:
+        return f"{left}: nothing more can be sent"
+    return f"{left}: lasts {duration(lasts)} at {number(spent * HOUR / span)}{currency} an hour"

@@ -1,0 +1,100 @@
+"""What is known of an account besides its messages: its balance, and what Routee says of its campaigns.
+
+Plain values that are replaced as a whole. They live in memory only: after a restart nothing is known until it was asked again.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from monitor.clock import HOUR, Duration, Instant
+from monitor.routee.question import Balance, CampaignState
+
+REMEMBERED: Final[Duration] = 25 * HOUR
+"""How long answers about the balance are kept: a day of them is shown."""
+
+OVER: Final = frozenset(
+    {
+        "finished",
+        "completed",
+        "complete",
+        "done",
+        "ended",
+        "sent",
+        "failed",
+        "expired",
+        "cancelled",
+        "canceled",
+        "stopped",
+    }
+)
+CANCELLED: Final = frozenset({"cancelled", "canceled", "stopped"})
+HELD: Final = frozenset({"paused", "scheduled", "draft", "pending"})
+"""States of campaigns, in small letters; the set is open, and any other means that the campaign is under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceAt:
+    """The balance, and when it was asked for."""
+
+    at: Instant
+    balance: Balance
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignFact:
+    """What Routee says of a campaign, and when it was asked.
+
+    ``over_since`` is when it was first said to be over, where it had been said to be under way before.
+    """
+
+    at: Instant
+    state: CampaignState
+    over_since: Instant | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more of it is sent."""
+        return self.state.state.lower() in OVER
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether someone ended it before it was sent out."""
+        return self.state.state.lower() in CANCELLED
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it waits because someone wants it to."""
+        return self.state.state.lower() in HELD
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of one account; ``balances`` in the order of time, ``campaigns`` by their tracking ids."""
+
+    balances: tuple[BalanceAt, ...] = ()
+    campaigns: Mapping[str, CampaignFact] = field(default_factory=dict)
+
+    def balance_at(self, instant: Instant) -> BalanceAt | None:
+        """The last answer about the balance that had come then."""
+        return next((known for known in reversed(self.balances) if known.at <= instant), None)
+
+    def with_balance(self, at: Instant, balance: Balance) -> "Facts":
+        """These, and one more answer about the balance."""
+        kept = tuple(known for known in self.balances if at - REMEMBERED <= known.at < at)
+        return replace(self, balances=(*kept, BalanceAt(at, balance)))
+
+    def with_campaign(self, at: Instant, state: CampaignState) -> "Facts":
+        """These, and the latest answer about one campaign."""
+        before, fact = self.campaigns.get(state.tracking_id), CampaignFact(at, state)
+        if fact.is_over and before is not None:
+            fact = replace(fact, over_since=before.over_since if before.is_over else at)
+        return replace(self, campaigns={**self.campaigns, state.tracking_id: fact})
+
+    def only(self, tracking_ids: Collection[str]) -> "Facts":
+        """These, without campaigns other than those."""
+        kept = {name: fact for name, fact in self.campaigns.items() if name in tracking_ids}
+        return replace(self, campaigns=kept)
+
+
+NOTHING_KNOWN: Final = Facts()

@@ -1,0 +1,116 @@
+"""The kind ``balance``: the account's balance is low."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import WithJsonSchema
+
+from monitor.clock import DAY, Duration
+from monitor.document import KeyPath
+from monitor.rules.match import EVERYTHING, Match
+from monitor.rules.model import FieldName, Rule, Window
+from monitor.rules.threshold import Amount, Comparison, Level, Seconds
+from monitor.written import Name, Note, Reading, Written
+
+Unused = WithJsonSchema({"type": "null"})
+"""Marks a key that every rule has but that says nothing here: editors do not offer it."""
+WAYS = ("below", "lasts_below", "levels")
+NOT_HERE = "is of no use here: the balance is the whole account's"
+
+
+class BalanceLevel(Written):
+    """One entry of ``levels`` of a balance: a threshold and its severity."""
+
+    below: Amount | None = None
+    """Crossed when less money than this is left."""
+    lasts_below: Seconds | None = None
+    """Crossed when the balance lasts less long than this."""
+    severity: Name
+    """How bad that is: info, warning, critical, or a word of your own."""
+
+    @classmethod
+    def first_look(cls, data: Any, reading: Reading) -> Iterable[Note]:
+        if ("below" in data) == ("lasts_below" in data):
+            yield Note((), "needs either below or lasts_below")
+
+
+class Balance(Rule):
+    """Fires when the account's balance is low, or will soon be."""
+
+    unused: ClassVar[tuple[str, ...]] = ("where", "by", "unit")
+
+    kind: Literal["balance"]
+    """How much money is left in the account, or how long it lasts."""
+    below: Amount | None = None
+    """Fires when less than this is left, in the account's currency."""
+    lasts_below: Seconds | None = None
+    """Fires when the balance lasts less long than this at the present rate of spending: 2d."""
+    levels: tuple[BalanceLevel, ...] = ()
+    """Several thresholds of one form, each with its severity, in place of below or lasts_below: one alert that escalates."""
+    window: Window = DAY
+    """The span whose spending is the present rate."""
+    search: Name | None = None
+    """Which account: that of this search; left out: every account by itself."""
+    where: Annotated[Match, Unused] = EVERYTHING
+    """Of no use here."""
+    by: Annotated[tuple[FieldName, ...], Unused] = ()
+    """Of no use here."""
+    unit: Annotated[Literal["messages", "parts"], Unused] = "messages"
+    """Of no use here."""
+
+    @classmethod
+    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+        for key in cls.unused:
+            if key in data:
+                yield Note((key,), NOT_HERE, at_key=True)
+        written = [key for key in WAYS if key in data]
+        if not written:
+            yield Note((), "needs a threshold: below, lasts_below or levels")
+        for key in written[1:]:
+            yield Note((key,), f"only one of {', '.join(WAYS)} can be written; {written[0]} is there already", True)
+        if "levels" in data and "severity" in data:
+            yield Note(("severity",), "each of the levels has its own severity; take this one out", at_key=True)
+        if data.get("levels") == []:
+            yield Note(("levels",), "needs at least one level")
+
+    @property
+    def reach(self) -> Duration:
+        return self.window
+
+    @property
+    def is_span(self) -> bool:
+        """Whether the thresholds are spans of time rather than money."""
+        return next(self._thresholds())[1] == "lasts_below"
+
+    @property
+    def comparison(self) -> Comparison:
+        return "below"
+
+    @cached_property
+    def levels_(self) -> tuple[Level[float], ...]:
+        found = [Level(severity, limit) for _, _, limit, severity in self._thresholds()]
+        return tuple(sorted(found, key=lambda level: level.limit, reverse=True))
+
+    def _thresholds(self) -> Iterator[tuple[KeyPath, str, float, str]]:
+        """Each threshold as written: path, form, limit, severity."""
+        entries: list[tuple[KeyPath, Balance | BalanceLevel]] = [((), self)]
+        entries += [(("levels", index), level) for index, level in enumerate(self.levels)]
+        for path, entry in entries:
+            if entry.below is not None:
+                yield (*path, "below"), "below", entry.below, entry.severity
+            if entry.lasts_below is not None:
+                yield (*path, "lasts_below"), "lasts_below", entry.lasts_below, entry.severity
+
+    def second_look(self) -> Iterable[Note]:
+        yield from super().second_look()
+        seen: list[float] = []
+        first = next((form for _, form, _, _ in self._thresholds()), "below")
+        for path, form, limit, _ in self._thresholds():
+            if form == "below" and limit <= 0:
+                yield Note(path, "would only fire once money is owed; write how much should be left")
+            if form != first:
+                yield Note(path, f"the levels of one rule are all {first} or all {form}", at_key=True)
+            if limit in seen:
+                yield Note(path, "two levels have the same threshold")
+            seen.append(limit)

@@ -1,0 +1,119 @@
+"""The kind ``campaign``: one campaign fails, stalls or falls short; and a report when it has ended."""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, ConfigDict
+
+from monitor.clock import DAY, HOUR, Duration
+from monitor.rules.balance import Unused
+from monitor.rules.model import LONGEST_WINDOW, FieldName, Rule
+from monitor.rules.share import AtLeastOne, Confidence
+from monitor.rules.threshold import Level, Share
+from monitor.written import Note, Period, Reading
+
+FOLLOWED: Final[Duration] = LONGEST_WINDOW
+"""Messages of a campaign that were first seen in this span are looked at."""
+ACTIVE: Final[Duration] = DAY
+"""A campaign is followed while a message of it appeared or changed in this span."""
+TOLD_FOR: Final[Duration] = HOUR
+"""So long the alerts last that tell of an end."""
+
+Problem = Literal["failing", "stalled", "short", "ended"]
+WATCHED: Final[dict[str, Problem]] = {
+    "failure_above": "failing",
+    "stalled_for": "stalled",
+    "short_below": "short",
+    "ended": "ended",
+}
+"""Which key asks for which problem."""
+
+_OF_CAMPAIGNS: Final = frozenset(
+    {"campaign", "campaignTrackingId", "label", "from", "direction", "applicationName", "originatingService", "account"}
+)
+"""Fields that all messages of a campaign have in common."""
+
+
+def _part(value: float) -> float:
+    if not 0 < value < 1:
+        raise ValueError("should be more than 0% and less than 100%")
+    return value
+
+
+def _not_none(value: float) -> float:
+    if value <= 0:
+        raise ValueError("can never fire: the value is never below 0")
+    return value
+
+
+class Campaign(Rule):
+    """Fires when a campaign fails, stalls or falls short, and tells when it has ended: each an alert of its own."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [key]} for key in WATCHED]})
+
+    kind: Literal["campaign"]
+    """How each campaign fares, from its first message to its end."""
+    failure_above: Annotated[Share, AfterValidator(_part)] | None = None
+    """Fires when more than this share of a campaign's messages failed, of those with a final status; until it has ended."""
+    confidence: Confidence | None = None
+    """For failure_above: the lower bound of the share must be above it with this confidence, not only the share itself."""
+    stalled_for: Period | None = None
+    """Fires when a campaign that has not ended made no progress for so long."""
+    short_below: Annotated[Share, AfterValidator(_not_none)] | None = None
+    """Fires when a campaign ended with messages to less than this share of its recipients, where Routee tells how many those are."""
+    ended: Literal["report"] | None = None
+    """report: tells of each campaign once when it has ended, with its totals and the severity info."""
+    min_messages: AtLeastOne = 50
+    """Smaller campaigns are not followed; for failure_above: with fewer final messages there is not enough data."""
+    by: Annotated[tuple[FieldName, ...], Unused] = ()
+    """Of no use here: alerts are by campaign and problem."""
+
+    @classmethod
+    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+        if "by" in data:
+            yield Note(("by",), "is of no use here: alerts are by campaign and problem anyway", at_key=True)
+        if not any(key in data for key in WATCHED):
+            yield Note((), f"watches nothing: write one or more of {', '.join(WATCHED)}")
+        if "confidence" in data and "failure_above" not in data:
+            yield Note(("confidence",), "is of use only with failure_above", at_key=True)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is watched."""
+        return tuple(problem for key, problem in WATCHED.items() if getattr(self, key) is not None)
+
+    @property
+    def takes_whole_campaigns(self) -> bool:
+        """Whether all messages of a campaign are considered or none, so that they can be held against its recipients."""
+        return all(condition.field in _OF_CAMPAIGNS for condition in self.where.conditions)
+
+    @property
+    def reach(self) -> Duration:
+        return ACTIVE
+
+    @property
+    def grouping(self) -> tuple[str, ...]:
+        return ("campaign", "campaignTrackingId", "problem")
+
+    @cached_property
+    def levels_(self) -> tuple[Level[Any], ...]:
+        """The report's severity, then the rule's."""
+        if self.ended is None or self.severity == "info":
+            return (Level(self.severity, 0.0),)
+        if len(self.problems) == 1:
+            return (Level("info", 0.0),)
+        return (Level("info", 0.0), Level(self.severity, 0.0))
+
+    def second_look(self) -> Iterable[Note]:
+        yield from super().second_look()
+        if self.stalled_for is not None and self.stalled_for >= ACTIVE:
+            yield Note(
+                ("stalled_for",), "must be less than 1d: campaigns are followed while something happened within a day"
+            )
+        if self.for_ >= TOLD_FOR and self.problems[-1] in ("short", "ended"):
+            yield Note(("for",), "can never fire for short and ended: an end is told for one hour; write less than 1h")
+        if self.short_below is not None and not self.takes_whole_campaigns:
+            yield Note(
+                ("short_below",), "cannot be told where `where` takes only some messages of a campaign", at_key=True
+            )

@@ -1,0 +1,146 @@
+"""How each campaign fares: its messages by what became of them, and when it last made progress."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.clock import Duration, Instant
+from monitor.message import DELIVERED, FAILURES, FINAL, QUEUED, UNKNOWN
+from monitor.rules.match import Condition
+from monitor.window.columns import PRICE_UNIT
+from monitor.window.facets import Codes, Mask
+from monitor.window.index import Rows
+from monitor.window.reading import Question, Reading
+
+BY = ("campaignTrackingId",)
+IN_A_CAMPAIGN = Condition("campaignTrackingId", "is_not", (UNKNOWN,))
+
+
+@dataclass(frozen=True)
+class Runs:
+    """One entry a campaign, in arrays of one length: codes of tracking ids ascending, and numbers of messages.
+
+    ``queued`` are not sent yet, ``waiting`` have no final status, queued ones included. ``settled`` had their final status within
+    the time that was asked for after the last message appeared. ``began`` and ``appeared`` are when the first and the last message were
+    first seen, ``changed`` when last anything was reported of any. ``name`` is the code of a name, -1 where none was given.
+    """
+
+    codes: Codes
+    messages: Codes
+    waiting: Codes
+    queued: Codes
+    failed: Codes
+    delivered: Codes
+    settled: Codes
+    began: Codes
+    appeared: Codes
+    changed: Codes
+    spent: NDArray[np.float64]
+    name: Codes
+    rows: Rows
+    place: Codes
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def find(self, code: int) -> int | None:
+        """Where a campaign stands."""
+        at = int(np.searchsorted(self.codes, code))
+        return at if at < len(self.codes) and self.codes[at] == code else None
+
+    def rows_of(self, at: int) -> Rows:
+        """The rows of the campaign at a place."""
+        ends = self._ends
+        return self._sorted[ends[at] - self.messages[at] : ends[at]]
+
+    @cached_property
+    def _ends(self) -> Codes:
+        return np.cumsum(self.messages)
+
+    @cached_property
+    def _sorted(self) -> Rows:
+        """The rows, campaign after campaign: sorted once, and only where someone asks for those of one."""
+        return self.rows[np.argsort(self.place, kind="stable")]
+
+
+def active(reading: Reading, question: Question) -> Codes:
+    """The campaigns of which something was reported in the question's span, ascending."""
+    return reading.tally(_of_campaigns(question)).codes
+
+
+def runs(reading: Reading, question: Question, since: Instant, settling: Duration) -> Runs:
+    """The campaigns that were active from ``since`` on, with their messages that were first seen in the question's span."""
+    key = ("runs", question, since, settling)
+    known = reading.measured.get(key)
+    if not isinstance(known, Runs):
+        known = reading.measured[key] = _runs(reading, question, since, settling)
+    return known
+
+
+def _of_campaigns(question: Question) -> Question:
+    return replace(question, by=BY).narrowed([IN_A_CAMPAIGN])
+
+
+def _runs(reading: Reading, question: Question, since: Instant, settling: Duration) -> Runs:
+    codes = active(reading, question.moved(since, question.end))
+    rows, place = _placed(reading, question, codes)
+    columns, end = reading.window.columns, question.end
+    date, first = columns["date"][rows], columns["first_seen"][rows]
+    told = date <= end  # what was reported later than that moment is not known at it
+    final = told & among(reading, rows, FINAL)
+    appeared = _highest(place, first, len(codes))
+    price = np.maximum(columns["price"][rows], 0).astype(np.float64)
+
+    def count(mask: Mask) -> Codes:
+        return np.bincount(place[mask], minlength=len(codes)).astype(np.int64)
+
+    return Runs(
+        codes=codes,
+        messages=np.bincount(place, minlength=len(codes)).astype(np.int64),
+        waiting=count(~final),
+        queued=count(told & among(reading, rows, {QUEUED})),
+        failed=count(final & among(reading, rows, FAILURES)),
+        delivered=count(final & among(reading, rows, {DELIVERED})),
+        settled=count(final & (date <= appeared[place] + settling)),
+        began=-_highest(place, -first, len(codes)),
+        appeared=appeared,
+        changed=_highest(place, np.where(told, date, first), len(codes)),
+        spent=np.bincount(place, price, len(codes)) / PRICE_UNIT,
+        name=_names(reading, rows, place, len(codes)),
+        rows=rows,
+        place=place,
+    )
+
+
+def _placed(reading: Reading, question: Question, codes: Codes) -> tuple[Rows, Codes]:
+    """The messages of these campaigns, and the place of each one's campaign among them."""
+    rows, of = reading.grouped(_of_campaigns(replace(question, seen=True)))
+    places = np.full(len(reading.window.facets.groups(BY)), -1, np.int64)
+    places[codes] = np.arange(len(codes))
+    place = places[of]
+    return rows[place >= 0], place[place >= 0]
+
+
+def _highest(place: Codes, values: Codes, count: int) -> Codes:
+    highest = np.full(count, np.iinfo(np.int64).min)
+    np.maximum.at(highest, place, values)
+    return np.where(highest == np.iinfo(np.int64).min, 0, highest)
+
+
+def _names(reading: Reading, rows: Rows, place: Codes, count: int) -> Codes:
+    """A name of each campaign, always the same one: that which was given first of all."""
+    names, unknown = reading.window.columns.of("campaign", rows), reading.window.facets.code("campaign", UNKNOWN)
+    given = names != (-1 if unknown is None else unknown)
+    none = np.iinfo(np.int64).max
+    found = np.full(count, none)
+    np.minimum.at(found, place[given], names[given])
+    return np.where(found == none, -1, found)
+
+
+def among(reading: Reading, rows: Rows, statuses: Collection[str]) -> Mask:
+    """Which rows have one of these statuses."""
+    fits = reading.window.facets.fits(Condition("status", "is", tuple(sorted(statuses))))
+    return np.asarray(fits[reading.window.columns["profile"][rows]])

@@ -1,0 +1,283 @@
+"""Campaigns against a naive oracle, and the stories of campaigns that go well, fail, stall, fall short and end."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.clock import DAY, HOUR, MINUTE, SECOND, Instant
+from monitor.detect import wilson
+from monitor.evaluate import Judgement, Moment, evaluate
+from monitor.facts import NOTHING_KNOWN, Facts
+from monitor.finding import Finding
+from monitor.message import FAILURES, FINAL, batch_of
+from monitor.routee.question import CampaignState
+from monitor.rules import rule_of
+from monitor.window import Reading, Window
+
+NOW = 100 * DAY
+FOREVER = -(1 << 60)
+EVERYTHING = {"failure_above": "20%", "stalled_for": "30m", "short_below": "95%", "ended": "report"}
+
+Rows = list[dict[str, Any]]
+
+
+def judged(
+    rows: Rows, at: Instant = NOW, facts: Facts = NOTHING_KNOWN, since: Instant = FOREVER, known: Any = (), **rule: Any
+) -> Judgement:
+    """``rows``: first (when it was queued), date and status (what was reported last)."""
+    window = Window("main")
+    told = [
+        {"campaignTrackingId": "c1", "campaign": "Sale"} | row | {"messageId": f"m{i}"} for i, row in enumerate(rows)
+    ]
+    for early in (True, False):
+        window.upsert(
+            batch_of([row | ({"date": row["first"], "status": "Queued"} if early else {}) for row in told]), "all"
+        )
+    model = rule_of({"name": "R", "kind": "campaign"} | (rule or EVERYTHING))
+    return evaluate(model, Moment(Reading(window), at, since, known, facts))
+
+
+def problems(judgement: Judgement) -> dict[str, Finding]:
+    return {dict(finding.group)["problem"]: finding for finding in judgement.findings()}
+
+
+def over(judgement: Judgement) -> list[str]:
+    return [dict(finding.group)["problem"] for finding in judgement.telling()]
+
+
+def state(
+    recipients: int | None = None, name: str = "Running", at: Instant = NOW, over_since: bool = False, of: str = "c1"
+) -> Facts:
+    facts = Facts()
+    if over_since:
+        facts = facts.with_campaign(at - 1, CampaignState(of, "Sale", "Running", {}, recipients))
+    return facts.with_campaign(at, CampaignState(of, "Sale", name, {}, recipients))
+
+
+def sent(
+    count: int, began: Instant, until: Instant, status: str = "Delivered", after: int = 5 * SECOND, **more: Any
+) -> Rows:
+    """Messages queued evenly from ``began`` to ``until``; the report came ``after`` that."""
+    times = [began + (until - began) * i // max(count - 1, 1) for i in range(count)]
+    return [{"status": status, "first": at, "date": at + after, **more} for at in times]
+
+
+# the oracle
+
+one = st.fixed_dictionaries(
+    {
+        "campaignTrackingId": st.sampled_from(["c1", "c2", "c3", None]),
+        "first": st.integers(NOW - 4 * HOUR, NOW) | st.sampled_from([NOW - 2 * HOUR, NOW - 15 * MINUTE, NOW]),
+        "wait": st.sampled_from([0, SECOND, 14 * MINUTE, 15 * MINUTE, HOUR, 3 * HOUR]),
+        "status": st.sampled_from(["Queued", "Sent", "Delivered", "Undelivered", "Unsent"]),
+        "price": st.sampled_from([None, 0.045]),
+    }
+)
+
+
+def naive(mine: Rows, recipients: int, is_over: bool, least: int, confidence: float | None) -> dict[str, Any]:
+    """What each problem should be: the number of levels crossed, None for not enough data; a problem that is not listed is missing."""
+    told = [row if row["date"] <= NOW else row | {"status": "?", "date": row["first"]} for row in mine]
+    final = [row for row in told if row["status"] in FINAL]
+    failed = sum(row["status"] in FAILURES for row in final)
+    appeared, changed = max(row["first"] for row in told), max(row["date"] for row in told)
+    missing = recipients > 0 and not is_over and len(told) < recipients * 0.95
+    queued = sum(row["status"] == "Queued" for row in told) > len(told) * 0.05
+    ends = []
+    if not missing and not queued:
+        ends.append(appeared + 2 * HOUR)
+        if len(final) == len(told):
+            ends.append(max(appeared + 15 * MINUTE, changed))
+        early = sum(row["date"] <= appeared + 15 * MINUTE for row in final)
+        if (is_over or 0 < recipients <= len(told)) and early >= 0.9 * len(told):
+            ends.append(appeared + 15 * MINUTE)
+    end = min(ends, default=1 << 62)
+    followed = max(len(told), recipients) >= least
+    bound = failed / max(len(final), 1)
+    if confidence is not None:
+        bound = float(wilson(*map(_floats, (failed, len(final))), confidence)[0][0])
+    found: dict[str, Any] = {"failing": 0 if end <= NOW else None if len(final) < least else 2 * int(bound > 0.2)}
+    if followed:
+        unfinished = (missing or queued or len(told) - len(final) > 0.2 * len(told)) and end > NOW
+        quiet = NOW - (appeared if missing else changed)
+        found["stalled"] = 2 * int(unfinished and quiet >= 30 * MINUTE)
+        told_now = end <= NOW < end + HOUR
+        if recipients:
+            found["short"] = 2 * int(told_now and len(told) / recipients < 0.95)
+        if told_now:
+            found["ended"] = 1
+    return found
+
+
+def _floats(number: int) -> Any:
+    return np.array([float(number)])
+
+
+@given(
+    st.lists(one, max_size=30),
+    st.sampled_from([0, 3, 8]),
+    st.sampled_from(["Running", "Finished"]),
+    st.integers(1, 4),
+    st.sampled_from([None, 0.9]),
+)
+@settings(max_examples=200, deadline=None)
+def test_every_problem_is_what_the_oracle_says(
+    rows: Rows, recipients: int, word: str, least: int, confidence: float | None
+) -> None:
+    rows = [row | {"date": row["first"] + row["wait"] * (row["status"] != "Queued")} for row in rows]
+    rule = EVERYTHING | {"min_messages": least} | ({} if confidence is None else {"confidence": "90%"})
+    judgement = judged(rows, facts=state(recipients, word) if recipients else NOTHING_KNOWN, **rule)
+    found: dict[str, dict[str, Any]] = {}
+    for finding in judgement.findings():
+        labels = dict(finding.group)
+        found.setdefault(labels["campaignTrackingId"], {})[labels["problem"]] = finding.breached
+        assert finding.why
+    for name in ("c1", "c2", "c3"):
+        mine = [row for row in rows if row["campaignTrackingId"] == name]
+        active = any(row["date"] <= NOW for row in mine)
+        known = recipients if name == "c1" else 0
+        expected = naive(mine, known, word == "Finished", least, confidence) if active else {}
+        assert found.get(name, {}) == expected
+    assert "unknown" not in found
+
+
+# stories
+
+
+def test_a_campaign_that_fails_is_told_while_it_runs_and_over_when_it_has_ended() -> None:
+    rows = sent(90, NOW - 20 * MINUTE, NOW - MINUTE) + sent(
+        30, NOW - 20 * MINUTE, NOW - MINUTE, "Undelivered", detailedStatus="Unknown Number"
+    )
+    finding = next(judged(rows).telling())
+    assert finding.group == (("campaign", "Sale"), ("campaignTrackingId", "c1"), ("problem", "failing"))
+    assert (finding.value, finding.threshold, finding.messages, finding.matching) == (0.25, 0.2, 120, 30)
+    assert finding.why == "fails: 30 of 120 messages failed (25%), limit 20%"
+    later = judged(rows, NOW + 20 * MINUTE)
+    assert over(later) == ["ended"]
+    assert problems(later)["failing"].why == "has ended: 30 of 120 messages failed (25%)"
+
+
+def test_few_messages_are_not_enough_to_say_that_it_fails() -> None:
+    rows = sent(30, NOW - 5 * MINUTE, NOW, "Undelivered") + sent(100, NOW - 5 * MINUTE, NOW, "Sent")
+    finding = problems(judged(rows, failure_above="20%"))["failing"]
+    assert finding.breached is None
+    assert finding.why == "not enough data: 29 messages with a final status, min_messages is 50"
+    certain = judged(sent(15, NOW - HOUR, NOW - 30, "Failed") + sent(45, NOW - HOUR, NOW - 30), failure_above="20%")
+    assert over(certain) == ["failing"]
+    unproven = judged(
+        sent(15, NOW - HOUR, NOW - 30, "Failed") + sent(45, NOW - HOUR, NOW - 30), failure_above="20%", confidence="95%"
+    )
+    assert over(unproven) == []
+    assert problems(unproven)["failing"].why.endswith("limit 20%, but not with 95% confidence")
+
+
+def test_handsets_that_are_off_for_hours_are_no_stall() -> None:
+    rows = sent(960, NOW - 40 * MINUTE, NOW - 35 * MINUTE) + sent(40, NOW - 40 * MINUTE, NOW - 35 * MINUTE, "Sent")
+    for facts in (NOTHING_KNOWN, state(1000), state(1010, "Finished")):
+        assert "stalled" not in over(judged(rows, facts=facts))
+
+
+def test_messages_that_stay_queued_are_a_stall() -> None:
+    rows = sent(900, NOW - 2 * HOUR, NOW - 35 * MINUTE) + sent(100, NOW - HOUR, NOW - 35 * MINUTE, "Queued", 0)
+    finding = problems(judged(rows))["stalled"]
+    assert (finding.breached, finding.threshold) == (2, 1800.0)
+    assert finding.why == "has stalled: 100 of 1,000 messages still queued, nothing changed for 34m"
+    assert over(judged(rows, NOW - 10 * MINUTE)) == []
+    assert over(judged(rows, facts=state(name="Cancelled"))) == ["ended"]
+
+
+def test_recipients_without_a_message_are_a_stall_although_late_reports_still_come() -> None:
+    rows = sent(6200, NOW - 2 * HOUR, NOW - 45 * MINUTE) + sent(
+        4, NOW - 2 * HOUR, NOW - HOUR, "Delivered", HOUR - MINUTE
+    )
+    finding = problems(judged(rows, facts=state(10_000)))["stalled"]
+    assert finding.why == "has stalled: messages to 6,204 of 10,000 recipients, no new one for 45m"
+    assert over(judged(rows, facts=state(10_000, "Paused"))) == []
+    assert over(judged(rows, facts=state(6_400))) == ["ended"]  # duplicates and blocked numbers have no message
+
+
+def test_missing_reports_are_a_stall() -> None:
+    rows = sent(60, NOW - HOUR, NOW - 40 * MINUTE, "Sent") + sent(40, NOW - HOUR, NOW - 50 * MINUTE)
+    finding = problems(judged(rows))["stalled"]
+    assert finding.why == "has stalled: 60 of 100 messages without a final status, nothing changed for 39m"
+    assert over(judged(rows, NOW + 2 * HOUR)) == ["ended"]
+
+
+def test_falling_short_is_told_where_the_recipients_and_the_beginning_are_known() -> None:
+    rows = sent(900, NOW - HOUR, NOW - 20 * MINUTE)
+    finding = problems(judged(rows, facts=state(1000, "Finished")))["short"]
+    assert (finding.breached, finding.value, finding.threshold) == (2, 0.9, 0.95)
+    assert finding.why == "ended short: 900 messages for 1,000 recipients (90%), limit 95%"
+    assert "short" not in problems(judged(rows, facts=state(1000, "Finished"), since=NOW - HOUR))
+    assert "short" not in problems(judged(rows))
+
+
+def test_the_report_has_the_totals_and_goes_by_itself() -> None:
+    rows = (
+        sent(900, NOW - HOUR, NOW - 20 * MINUTE, price=0.05)
+        + sent(60, NOW - HOUR, NOW - 20 * MINUTE, "Undelivered", detailedStatus="Unknown Number", price=0.05)
+        + sent(20, NOW - HOUR, NOW - 20 * MINUTE, "Failed", price=0.05)
+        + sent(20, NOW - HOUR, NOW - 20 * MINUTE, "Sent", price=0.05)
+    )
+    (finding,) = judged(rows, facts=state(1000)).telling()
+    assert (dict(finding.group)["problem"], finding.breached, finding.value) == ("ended", 1, 0.9)
+    assert finding.why == (
+        "has ended: 1,000 messages to 1,000 recipients in 40m: 90% delivered, "
+        "8% failed (Unknown Number 60, Failed 20), 2% without a final status, 50.00 spent"
+    )
+    assert over(judged(rows, NOW + 54 * MINUTE, facts=state(1000))) == ["ended"]
+    assert over(judged(rows, NOW + 55 * MINUTE, facts=state(1000))) == []
+
+
+def test_an_end_that_becomes_known_late_is_told_then_and_old_ones_are_not_told_at_a_start() -> None:
+    rows = sent(500, NOW - 6 * HOUR, NOW - 5 * HOUR)
+    assert over(judged(rows, facts=state(1000, "Finished", NOW - MINUTE))) == []
+    late = judged(rows, facts=state(1000, "Finished", NOW - MINUTE, over_since=True))
+    assert sorted(over(late)) == ["ended", "short"]
+
+
+def test_an_alert_keeps_the_name_of_its_campaign() -> None:
+    rows = sent(100, NOW - HOUR, NOW - 20 * MINUTE, campaign=None) + sent(1, NOW - HOUR, NOW - HOUR, campaign="Sale 2")
+    group = (("campaign", "unknown"), ("campaignTrackingId", "c1"), ("problem", "ended"))
+    assert next(judged(rows, known=[group]).telling()).group == group
+    assert dict(next(judged(rows).telling()).group)["campaign"] == "Sale 2"
+    nameless = judged([row | {"campaign": None} for row in rows], facts=state())
+    assert dict(next(nameless.telling()).group)["campaign"] == "Sale"
+
+
+def test_a_campaign_of_which_nothing_is_heard_any_more_is_over() -> None:
+    group = (("campaign", "Sale"), ("campaignTrackingId", "c1"), ("problem", "stalled"))
+    rows = sent(100, NOW - HOUR, NOW, "Queued", 0)
+    assert judged(rows, NOW + HOUR).of(group).breached == 2
+    assert judged(rows, NOW + DAY - SECOND, known=[group]).of(group).breached == 2
+    gone = judged(rows, NOW + DAY, known=[group]).of(group)
+    assert (gone.breached, gone.why) == (0, "is over: nothing was heard of it for a day")
+    assert judged([], known=[group]).of(group).breached == 0
+
+
+@pytest.mark.parametrize("where", [{"country": "GR"}, {"from": "Shop"}])
+def test_where_narrows_messages_and_recipients_count_only_for_whole_campaigns(where: dict[str, str]) -> None:
+    rows = sent(60, NOW - HOUR, NOW - 40 * MINUTE, country="GR") + sent(60, NOW - HOUR, NOW - 40 * MINUTE, country="DE")
+    rows = [row | {"from": "Shop"} for row in rows]
+    found = problems(judged(rows, facts=state(1000), stalled_for="30m", where=where))["stalled"]
+    assert found.messages == (60 if "country" in where else 120)
+    assert found.breached == (0 if "country" in where else 1)
+
+
+def test_ten_thousand_campaigns_are_no_trouble() -> None:
+    rows = [
+        {
+            "first": NOW - HOUR,
+            "date": NOW - HOUR + i % 7,
+            "status": "Delivered" if i % 3 else "Failed",
+            "campaignTrackingId": f"c{i % 10_000}",
+        }
+        for i in range(30_000)
+    ]
+    judgement = judged(rows, min_messages=1, **EVERYTHING)
+    findings = list(judgement.telling())
+    assert len(findings) == 10_000
+    assert findings[0].why.startswith("has ended: 3 messages in 0s: ")

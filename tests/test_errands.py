@@ -1,0 +1,165 @@
+"""Errands: what is asked besides messages, how often, and what happens where Routee does not answer."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import pytest
+import trio
+
+from monitor.clock import DAY, HOUR, MINUTE, SECOND, TrioClock
+from monitor.errands import AT_ONCE, run_errands, to_ask
+from monitor.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
+from monitor.judge import Judge
+from monitor.message import batch_of
+from monitor.routee.question import Balance, CampaignState
+from monitor.rules import rule_of
+from monitor.window import Window
+
+START = 100 * DAY
+BALANCE = {"name": "Low", "kind": "balance", "below": 50}
+CAMPAIGNS = {"name": "Watch", "kind": "campaign", "stalled_for": "30m"}
+
+
+class Routee:
+    """Answers errands from a script: campaigns have 1000 recipients and are under way unless ``over``."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.trouble: RouteeError | None = None
+        self.over: set[str] = set()
+        self.strangers: set[str] = set()
+
+    async def balance(self) -> Balance:
+        self.asked.append("balance")
+        if self.trouble:
+            raise self.trouble
+        return Balance(41.2, "EUR")
+
+    async def campaign_state(self, tracking_id: str) -> CampaignState:
+        self.asked.append(tracking_id)
+        if self.trouble:
+            raise self.trouble
+        if tracking_id in self.strangers:
+            raise RouteeRejected("no such campaign", "400", "400009001")
+        return CampaignState(tracking_id, "Sale", "Finished" if tracking_id in self.over else "Running", {}, 1000)
+
+
+def judge(*rules: dict[str, object], campaigns: int = 0, at: int = START, judge: Judge | None = None) -> Judge:
+    judge = judge or Judge(Window("main"), [rule_of(rule) for rule in rules], ["all"])
+    rows = [
+        {"messageId": f"m{at}-{i}", "date": at - 101 + i, "status": "Sent", "campaignTrackingId": f"c{i}"}
+        for i in range(campaigns)
+    ]
+    judge.window.upsert(batch_of(rows), "all")
+    return judge
+
+
+async def let_run(work: Callable[[], Awaitable[None]], span: int) -> None:
+    with trio.move_on_after(span / SECOND):
+        await work()
+
+
+async def test_nothing_is_asked_where_no_rule_needs_it(autojump_clock: trio.testing.MockClock) -> None:
+    routee = Routee()
+    plain = judge({"name": "Many", "kind": "count", "window": "1h", "above": 1}, campaigns=3)
+    await run_errands(plain, routee, TrioClock(START))
+    narrow = judge(CAMPAIGNS | {"where": {"country": "GR"}}, campaigns=3)
+    await run_errands(narrow, routee, TrioClock(START))
+    assert routee.asked == []
+
+
+async def test_the_balance_is_asked_every_five_minutes_or_as_often_as_a_rule_wants(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    for every, times in (({}, 12), ({"every": "10m"}, 6)):
+        routee, one = Routee(), judge(BALANCE | every)
+        await let_run(lambda: run_errands(one, routee, TrioClock(START)), HOUR - SECOND)  # noqa: B023 — awaited at once
+        assert routee.asked == ["balance"] * times
+        known = one.facts.balance_at(START + HOUR)
+        assert known is not None
+        assert known.balance == Balance(41.2, "EUR")
+
+
+@pytest.mark.parametrize("trouble", [RouteeRefused("not allowed", "403"), RouteeRejected("no such thing", "404")])
+async def test_an_endpoint_that_the_account_lacks_is_complained_of_once_and_asked_each_hour(
+    trouble: RouteeError, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    routee, one = Routee(), judge(BALANCE, CAMPAIGNS, campaigns=3)
+    routee.trouble = trouble
+    with caplog.at_level(logging.WARNING):
+        await let_run(lambda: run_errands(one, routee, TrioClock(START)), 30 * MINUTE)
+    assert sorted(routee.asked) == ["balance", "c2"]
+    assert sorted(caplog.messages) == [
+        f"balance of account main: {trouble}; it is asked again in an hour",
+        f"campaign states of account main: {trouble}; it is asked again in an hour",
+    ]
+    assert one.facts.campaigns == {}
+
+
+async def test_an_outage_is_waited_out(autojump_clock: trio.testing.MockClock) -> None:
+    routee, one = Routee(), judge(BALANCE, CAMPAIGNS, campaigns=3)
+    routee.trouble = RouteeUnavailable("down")
+    clock = TrioClock(START)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run_errands, one, routee, clock)
+        await trio.sleep(60)
+        assert sorted(routee.asked) == ["balance", "c2"]
+        routee.trouble = None
+        await trio.sleep(300)
+        assert len(one.facts.balances) == 1
+        assert sorted(one.facts.campaigns) == ["c0", "c1", "c2"]
+        nursery.cancel_scope.cancel()
+
+
+async def test_campaigns_are_asked_about_until_they_are_over_and_strangers_seldom(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    routee, one = Routee(), judge(CAMPAIGNS, campaigns=3)
+    routee.strangers = {"c0"}
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run_errands, one, routee, TrioClock(START))
+        await trio.sleep(1)
+        assert routee.asked == ["c2", "c1", "c0"]
+        routee.over = {"c1"}
+        await trio.sleep(600)
+        assert routee.asked[3:] == ["c1", "c2", "c2"]
+        fact = one.facts.campaigns["c1"]
+        assert (fact.is_over, fact.over_since) == (True, START + 300 * SECOND)
+        await trio.sleep(3600)
+        assert routee.asked.count("c0") == 2
+        assert routee.asked.count("c1") == 2
+        nursery.cancel_scope.cancel()
+
+
+def test_a_round_is_bounded_and_takes_new_campaigns_and_old_ones_in_turn() -> None:
+    one = judge(CAMPAIGNS, campaigns=100)
+    first = to_ask(one, START, ())
+    assert first == [f"c{i}" for i in range(99, 99 - AT_ONCE, -1)]
+    for name in first:
+        one.facts = one.facts.with_campaign(START, CampaignState(name, "", "Running", {}))
+    second = to_ask(one, START + MINUTE, ())
+    assert len(second) == AT_ONCE
+    assert len(set(second) & set(first)) == AT_ONCE // 2
+    assert len(set(second) - set(first)) == AT_ONCE // 2
+
+
+def test_old_campaigns_are_not_asked_about_unless_they_are_known_and_then_for_a_day() -> None:
+    one = judge(CAMPAIGNS, campaigns=2)
+    assert to_ask(one, START + 4 * HOUR, ()) == []
+    one.facts = one.facts.with_campaign(START, CampaignState("c1", "", "Running", {}))
+    assert to_ask(one, START + 4 * HOUR, ()) == ["c1"]
+    assert to_ask(one, START + DAY, ()) == []
+    assert one.facts.campaigns == {}
+
+
+def test_an_answer_is_seen_at_the_next_judgement() -> None:
+    from monitor.store.protocol import Cursor
+
+    one = judge(BALANCE)
+    cursor = Cursor("main", "all", START, START - DAY)
+    assert one.judge(cursor).alerts == {}
+    one.facts = one.facts.with_balance(START, Balance(3, "EUR"))
+    later = Cursor("main", "all", START + MINUTE, START - DAY)
+    (alert,) = one.judge(later).alerts.values()
+    assert alert is not None
+    assert (alert.state, alert.value) == ("firing", 3.0)
