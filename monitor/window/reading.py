@@ -5,6 +5,7 @@ a span are counted by profile; what remains is arithmetic on some thousand profi
 the rows themselves. A reading must not outlive the next change of the window.
 """
 
+import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -22,6 +23,7 @@ from monitor.window.window import Window
 
 RECIPIENT = "to"
 _ALWAYS: Instant = (1 << 63) - 1
+_TAIL = re.compile(r".*#([0-9a-f]{8})", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,9 +288,19 @@ class Reading:
         return self._recipients
 
     def _recipient_code(self, text: str) -> int | None:
-        tail = text.rpartition("#")[2]
-        found = [i for i, known in enumerate(self._known_recipients()) if f"{int(known):016x}"[:8] == tail]
-        return found[0] if found else None
+        """The place of the recipient that is shown as ``text``, None where there is none."""
+        known = self._known_recipients()
+        if self.window.privacy.mode == "show":
+            hashed = np.uint64(self.window.privacy.hash(text))
+            found = int(np.searchsorted(known, hashed))
+            return found if found < len(known) and known[found] == hashed else None
+        tail = _TAIL.fullmatch(text)
+        if tail is None:
+            return None
+        first = int(tail[1], 16) << 32
+        low, high = np.searchsorted(known, np.array([first, first + 0xFFFFFFFF], np.uint64))
+        places = range(int(low), min(int(high) + 1, len(known)))
+        return next((place for place in places if self._recipient_text(place) == text), None)
 
     def _recipient_text(self, code: int) -> str:
         """The text that may be shown, and part of the hash, since different numbers can look alike."""
