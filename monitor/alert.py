@@ -166,7 +166,7 @@ def _dropped(alert: Alert, as_of: Instant) -> Step:
 def _unseen(alert: Alert, policy: Policy, as_of: Instant) -> Step:
     if alert.state == "pending":
         return _dropped(alert, as_of)
-    since = as_of if alert.no_data_since is None else alert.no_data_since
+    since = as_of if alert.no_data_since is None else min(alert.no_data_since, as_of)
     alert = msgspec.structs.replace(alert, no_data_since=since)
     if as_of - since >= policy.forget_after:
         return _resolve(alert, as_of, "no_data")
@@ -179,11 +179,13 @@ def _clocks(held: tuple[Held, ...], breached: int, policy: Policy, as_of: Instan
 
 
 def _tick(clock: Held, crossed: bool, policy: Policy, as_of: Instant) -> Held:
+    """One clock after one more judgement. What lies ahead of ``as_of`` was written before the time was set back: it counts as now."""
     if crossed:
-        since = as_of if clock.since is None else clock.since
+        since = as_of if clock.since is None else min(clock.since, as_of)
         return Held(since, as_of, clock.on or as_of - since >= policy.for_)
-    over = clock.last is None or as_of - clock.last >= policy.keep_firing_for
-    return Held(None, clock.last, clock.on and not over)
+    last = as_of if clock.last is None else min(clock.last, as_of)
+    over = clock.last is None or as_of - last >= policy.keep_firing_for
+    return Held(None, None if clock.last is None else last, clock.on and not over)
 
 
 def _measured(

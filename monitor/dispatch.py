@@ -66,12 +66,22 @@ class _Members:
 
 
 class Dispatch:
-    """Keeps the groups, and decides at each look what is told. ``channels`` are the receiver's, such as ``slack/0``."""
+    """Keeps the groups, and decides at each look what is told.
 
-    def __init__(self, route: Route, channels: Mapping[str, tuple[str, ...]], external_url: str = "") -> None:
+    ``channels`` are the receiver's, such as ``slack/0``; ``most`` is how many alerts one notification holds.
+    """
+
+    def __init__(
+        self,
+        route: Route,
+        channels: Mapping[str, tuple[str, ...]],
+        external_url: str = "",
+        most: int = MOST_ALERTS,
+    ) -> None:
         self.route = route
         self.channels = channels
         self.external_url = external_url
+        self.most = most
         self.groups: dict[Key, Group] = {}
 
     def look(self, alerts: Iterable[tuple[Alert, Views, Scene]], now: Instant) -> Told:
@@ -153,9 +163,9 @@ class Dispatch:
     def _tell(self, group: Group, some: _Members, reason: Reason, look: _Look) -> Group:
         """Put a notification into the outbox; gives the group as it is then."""
         firing, over = self._worst(some.firing, look), list(some.over)
-        left = max(MOST_ALERTS - len(over), MOST_ALERTS // 2)
+        left = max(self.most - len(over), self.most // 2)
         shown = firing[:left]
-        ended = over[: MOST_ALERTS - len(shown)]
+        ended = over[: self.most - len(shown)]
         views = [self._view(one, group, look, deep=place < DEEPEST) for place, one in enumerate(shown)]
         views += [look.known[one][1].over(some.over[one], group.told[one]) for one in ended]
         look.told.views += views

@@ -1,32 +1,38 @@
 """``count``: a number of messages."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from monitor.clock import HOUR, iso
 from monitor.evaluate.judgement import NOT_ENOUGH, Judgement, Moment
-from monitor.evaluate.levels import crossed, fixed, number_of
+from monitor.evaluate.levels import crossed, number_of, numbers_of
 from monitor.evaluate.question import considered
 from monitor.evaluate.words import number, plural
 from monitor.finding import Finding
 from monitor.rules import Count
-from monitor.window.reading import Codes
+from monitor.window import Codes
 
 SEEN_IN = 24 * HOUR
 """A group that sent nothing counts as zero where it was seen in this long."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """What was counted, by group."""
+
+    codes: Codes
+    messages: Codes
+    matching: Codes
+
+
 def evaluate(rule: Count, moment: Moment) -> Judgement:
     """The number of each group; for ``below`` also of groups that sent nothing now but did in the last 24 hours."""
-    question = considered(rule, moment.as_of, rule.window)
-    tally = moment.reading.tally(question.narrowed(rule.match.conditions))
-    codes = np.union1d(tally.codes, moment.known_codes(rule.by))
-    if rule.comparison == "below":
-        codes = np.union1d(codes, _seen(rule, moment))
-    matching = tally.at(codes)
-    messages = moment.reading.tally(question).at(codes)
-    limits = fixed(rule, len(codes))
-    breached, threshold = crossed(matching.astype(np.float64), limits, rule.comparison == "below")
-    warming = rule.comparison == "below" and question.start < moment.covered_since
+    numbers = moment.shared(rule, lambda: _count(rule, moment))
+    codes, messages, matching = numbers.codes, numbers.messages, numbers.matching
+    value = matching.astype(np.float64)
+    breached, threshold = crossed(value, numbers_of(rule), rule.comparison == "below")
+    warming = rule.comparison == "below" and moment.as_of - rule.window < moment.covered_since
     if warming:
         breached[:] = NOT_ENOUGH
 
@@ -42,8 +48,16 @@ def evaluate(rule: Count, moment: Moment) -> Judgement:
         breached = sum(level.limit > 0 for level in rule.levels_) if rule.comparison == "below" else 0
         return Finding(group, None if warming else breached, 0.0, limit, "no messages")
 
-    value = matching.astype(np.float64)
     return Judgement(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
+
+
+def _count(rule: Count, moment: Moment) -> _Numbers:
+    question = considered(rule, moment.as_of, rule.window)
+    found = moment.reading.tally(question.narrowed(rule.match.conditions))
+    codes = moment.codes(rule.by, found)
+    if rule.comparison == "below":
+        codes = np.union1d(codes, _seen(rule, moment))
+    return _Numbers(codes, moment.reading.tally(question).at(codes), found.at(codes))
 
 
 def _seen(rule: Count, moment: Moment) -> Codes:

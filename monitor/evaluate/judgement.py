@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.clock import Instant
 from monitor.finding import Finding
-from monitor.window import Reading
-from monitor.window.reading import Codes
+from monitor.rules import Rule
+from monitor.window import Codes, Reading, Tally
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 
 NOT_ENOUGH = -1
 """In `Judgement.breached`: not enough data to say."""
@@ -29,14 +31,32 @@ class Moment:
     covered_since: Instant
     known: tuple[tuple[tuple[str, str], ...], ...] = ()
 
-    def known_codes(self, by: tuple[str, ...]) -> Codes:
-        """The codes of the known groups."""
+    def shared(self, rule: Rule, count: Callable[[], T]) -> T:
+        """What ``count`` gives: of the rules that count the same at the same moment the first does it for all.
+
+        A rule with alerts counts for itself, because it has groups that the others do not have.
+        """
+        if self.known:
+            return count()
+        key = (rule.counted, self.as_of, self.covered_since)
+        if key not in self.reading.shared:
+            self.reading.shared[key] = count()
+        found: T = self.reading.shared[key]
+        return found
+
+    def codes(self, by: tuple[str, ...], *tallies: Tally) -> Codes:
+        """The groups that have something in one of the tallies, and the known ones."""
+        if len(tallies) == 1 and not self.known:
+            return tallies[0].codes
+        return np.unique(np.concatenate([self._known(by), *(tally.codes for tally in tallies)]))
+
+    def _known(self, by: tuple[str, ...]) -> Codes:
         codes = []
         for group in self.known:
             if tuple(name for name, _ in group) == by:
                 code = self.reading.code(by, tuple(value for _, value in group))
                 codes += [] if code is None else [code]
-        return np.unique(np.array(codes, np.int64))
+        return np.array(codes, np.int64)
 
 
 @dataclass(slots=True)
@@ -89,7 +109,7 @@ class Judgement:
 
     def telling(self) -> Iterator[Finding]:
         """Findings of the groups over a threshold, the worst first."""
-        over = [self.finding(int(at)) for at in np.flatnonzero(self.breached > 0)]
+        over = [self.finding(at) for at in np.flatnonzero(self.breached > 0).tolist()]
         return iter(sorted(over, key=lambda finding: (finding.breached or 0, finding.excess), reverse=True))
 
     def of(self, group: tuple[tuple[str, str], ...]) -> Finding:

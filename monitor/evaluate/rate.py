@@ -1,29 +1,35 @@
 """``rate``: the share of messages that match, among those considered."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from monitor.detect import wilson
 from monitor.evaluate.judgement import NOT_ENOUGH, Floats, Judgement, Moment
-from monitor.evaluate.levels import crossed, fixed, number_of
+from monitor.evaluate.levels import crossed, number_of, numbers_of
 from monitor.evaluate.question import considered, of
 from monitor.evaluate.words import number, percent, plural
 from monitor.finding import Finding
 from monitor.rules import Rate
-from monitor.window.reading import Codes
+from monitor.window import Codes
+
+
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    """What was counted, by group: ``value`` is NaN where there are no messages."""
+
+    codes: Codes
+    messages: Codes
+    matching: Codes
+    value: Floats
 
 
 def evaluate(rule: Rate, moment: Moment) -> Judgement:
     """The share of each group that has messages in the window, or an alert."""
-    question = of(considered(rule, moment.as_of, rule.window, within=rule.receipts_within), rule.of)
-    total = moment.reading.tally(question)
-    codes = np.union1d(total.codes, moment.known_codes(rule.by))
-    messages = total.at(codes)
-    matching = moment.reading.tally(question.narrowed(rule.match.conditions)).at(codes)
-    value = np.divide(matching, messages, out=np.full(len(codes), np.nan), where=messages > 0)
-    limits = fixed(rule, len(codes))
-    below = rule.comparison == "below"
+    shares = moment.shared(rule, lambda: _count(rule, moment))
+    codes, messages, matching, value = shares.codes, shares.messages, shares.matching, shares.value
     proven = _proven(rule, matching, messages, value)
-    breached, threshold = crossed(proven, limits, below)
+    breached, threshold = crossed(proven, numbers_of(rule), rule.comparison == "below")
     breached[messages < max(rule.min_messages, 1)] = NOT_ENOUGH
 
     def why(at: int) -> str:
@@ -40,6 +46,16 @@ def evaluate(rule: Rate, moment: Moment) -> Judgement:
         return Finding(group, None, None, number_of(rule), _too_few(rule, 0))
 
     return Judgement(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
+
+
+def _count(rule: Rate, moment: Moment) -> _Shares:
+    question = of(considered(rule, moment.as_of, rule.window, within=rule.receipts_within), rule.of)
+    total = moment.reading.tally(question)
+    codes = moment.codes(rule.by, total)
+    messages = total.at(codes)
+    matching = moment.reading.tally(question.narrowed(rule.match.conditions)).at(codes)
+    value = np.divide(matching, messages, out=np.full(len(codes), np.nan), where=messages > 0)
+    return _Shares(codes, messages, matching, value)
 
 
 def _proven(rule: Rate, matching: Codes, messages: Codes, value: Floats) -> Floats:

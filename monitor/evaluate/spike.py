@@ -13,8 +13,7 @@ from monitor.evaluate.question import considered, of
 from monitor.evaluate.words import number, percent, plural
 from monitor.finding import Finding
 from monitor.rules import Ago, Change, Spike
-from monitor.window import Tally
-from monitor.window.reading import Codes
+from monitor.window import Codes, Tally
 
 ENOUGH_DAYS = 3
 """A baseline of the same hour speaks once so many days are known (or all, where it asks for fewer)."""
@@ -39,29 +38,32 @@ class _Baseline:
     rests_on: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What was counted, by group, now and usually. ``known`` is false while the baseline is still warming up."""
+
+    codes: Codes
+    messages: Codes
+    matching: Codes
+    value: Floats
+    usual: _Baseline
+    change: Floats
+    known: bool
+
+
 def evaluate(rule: Spike, moment: Moment) -> Judgement:
     """The present measure of each group that has messages now or had them in the baseline, or that has an alert."""
-    now = _span(rule, moment, 0, rule.window)
-    spans = _baseline_spans(rule, moment)
-    codes = np.unique(
-        np.concatenate([now.messages.codes, moment.known_codes(rule.by), *(s.messages.codes for s in spans)])
-    )
-    if not rule.by:
-        codes = np.zeros(1, np.int64)
-    messages, matching = now.messages.at(codes), now.matching.at(codes)
-    value = _measure(rule, now, codes)
-    usual = _usual(rule, moment, spans, codes)
+    measured = moment.shared(rule, lambda: _count(rule, moment))
+    messages, matching, value = measured.messages, measured.matching, measured.value
+    usual, change = measured.usual, measured.change
     below = rule.comparison == "below"
-    limits = [_limit(level.limit, usual, below) for level in rule.levels_]
-    breached, threshold = crossed(value, limits, below)
+    breached, threshold = crossed(value, [_limit(level.limit, usual, below) for level in rule.levels_], below)
     few = _too_few(rule, messages, matching, breached > 0)
     thin = ~(usual.rests_on >= rule.min_baseline)
     breached[few | thin | np.isnan(value)] = NOT_ENOUGH
-    with np.errstate(divide="ignore", invalid="ignore"):
-        change = value / usual.expected
 
     def why(at: int) -> str:
-        if not spans:
+        if not measured.known:
             return f"not enough data: the baseline is still warming up; history reaches back to {iso(moment.covered_since)}"
         if few[at] or np.isnan(value[at]):
             counted = matching[at] if rule.measure == "count" else messages[at]
@@ -76,12 +78,14 @@ def evaluate(rule: Spike, moment: Moment) -> Judgement:
         return f"{said}: {side} {_said(rule, threshold[at])}"
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
-        return Finding(group, None if below or not spans else 0, 0.0, None, "no messages, now or in the baseline")
+        return Finding(
+            group, None if below or not measured.known else 0, 0.0, None, "no messages, now or in the baseline"
+        )
 
     return Judgement(
         moment.reading,
         rule.by,
-        codes,
+        measured.codes,
         breached,
         value,
         threshold,
@@ -92,6 +96,19 @@ def evaluate(rule: Spike, moment: Moment) -> Judgement:
         usual.expected,
         change,
     )
+
+
+def _count(rule: Spike, moment: Moment) -> _Measured:
+    now = _span(rule, moment, 0, rule.window)
+    spans = _baseline_spans(rule, moment)
+    codes = (
+        moment.codes(rule.by, now.messages, *(span.messages for span in spans)) if rule.by else np.zeros(1, np.int64)
+    )
+    value = _measure(rule, now, codes)
+    usual = _usual(rule, moment, spans, codes)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        change = value / usual.expected
+    return _Measured(codes, now.messages.at(codes), now.matching.at(codes), value, usual, change, bool(spans))
 
 
 def _span(rule: Spike, moment: Moment, ago: int, window: int) -> _Span:
@@ -133,7 +150,7 @@ def _usual(rule: Spike, moment: Moment, spans: list[_Span], codes: Codes) -> _Ba
     weights = np.stack([span.messages.at(codes).astype(np.float64) for span in spans])
     expected = _nanmedian(samples)
     rests_on = expected if rule.measure == "count" else np.median(weights, axis=0)
-    if not _asks_for_sigma(rule):
+    if not rule.in_sigma:
         return _Baseline(expected, nothing, rests_on)
     chance = count_noise(expected) if rule.measure == "count" else share_noise(expected, np.median(weights, axis=0))
     spread = robust_sigma(samples if len(spans) > 1 else _slices(rule, moment, codes))
@@ -148,15 +165,14 @@ def _slices(rule: Spike, moment: Moment, codes: Codes) -> Floats:
     return np.stack([_measure(rule, span, codes) for span in spans])
 
 
-def _asks_for_sigma(rule: Spike) -> bool:
-    return any(isinstance(level.limit, Change) and level.limit.form == "sigma" for level in rule.levels_)
-
-
 def _nanmedian(samples: Floats) -> Floats:
-    """The median of each column; NaN where a column has nothing else."""
-    empty = np.isnan(samples).all(axis=0)
-    filled = np.where(empty, 0.0, samples)
-    return np.asarray(np.where(empty, np.nan, np.nanmedian(filled, axis=0)))
+    """The median of each column, NaN left out; NaN where a column has nothing else."""
+    ordered = np.sort(samples, axis=0)  # NaN last
+    counted = np.count_nonzero(~np.isnan(samples), axis=0)
+    middle = [
+        np.take_along_axis(ordered, at[None], axis=0)[0] for at in (np.maximum(counted - 1, 0) // 2, counted // 2)
+    ]
+    return np.asarray(np.where(counted > 0, (middle[0] + middle[1]) / 2, np.nan))
 
 
 def _limit(change: float | Change, usual: _Baseline, below: bool) -> Floats:

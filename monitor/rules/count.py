@@ -1,6 +1,6 @@
 """The kind ``count``: how many messages there are."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from monitor.rules.match import EVERYTHING, MatchField
 from monitor.rules.model import Thresholded
@@ -9,6 +9,8 @@ from monitor.rules.threshold import Amount, CountLevel
 
 class Count(Thresholded):
     """Fires when a number of messages is above or below a threshold."""
+
+    counted_by: ClassVar[tuple[str, ...]] = (*Thresholded.counted_by, "window", "match", "comparison")
 
     kind: Literal["count"]
     """How many messages match."""

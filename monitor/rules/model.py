@@ -1,6 +1,6 @@
 """What rules of every kind have in common. A kind is one model in a file of its own and one line in ``kinds.py``."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Literal
 
@@ -62,6 +62,22 @@ class Origin:
         return isinstance(other, Origin)
 
 
+class Counted:
+    """What a rule counts, apart from its thresholds: rules for which it is equal share all counting. Made to be looked up fast."""
+
+    __slots__ = ("_hash", "_what")
+
+    def __init__(self, *what: Hashable) -> None:
+        self._what = what
+        self._hash = hash(what)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Counted) and self._what == other._what)
+
+
 class Rule(Written):
     """One rule: which messages it looks at, how they are grouped, and what its alerts are like."""
 
@@ -98,7 +114,15 @@ class Rule(Written):
     unit: Literal["messages", "parts"] = "messages"
     """Whether messages are counted, or the parts that long ones are made of."""
 
+    counted_by: ClassVar[tuple[str, ...]] = ("kind", "search", "where", "by", "unit")
+    """The fields that decide what is counted."""
+
     _origin: Origin = PrivateAttr(default_factory=Origin)
+
+    @cached_property
+    def counted(self) -> Counted:
+        """What the rule counts."""
+        return Counted(*(getattr(self, name) for name in self.counted_by))
 
     @property
     def source(self) -> tuple[str, int]:

@@ -13,6 +13,7 @@ class Rate(Thresholded):
     """Fires when a share of messages is above or below a threshold."""
 
     most: ClassVar[float | None] = 1.0
+    counted_by: ClassVar[tuple[str, ...]] = (*Thresholded.counted_by, "window", "match", "of", "receipts_within")
 
     kind: Literal["rate"]
     """The share of messages that match, among those considered."""

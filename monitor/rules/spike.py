@@ -1,7 +1,8 @@
 """The kind ``spike``: now against a baseline."""
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
@@ -9,7 +10,7 @@ from monitor.clock import DAY, Duration
 from monitor.rules.match import EVERYTHING, FAILED, Match, MatchField
 from monitor.rules.model import Thresholded, Window
 from monitor.rules.share import AtLeastNone, Of
-from monitor.rules.threshold import ChangeLevel, ChangeOf
+from monitor.rules.threshold import Change, ChangeLevel, ChangeOf
 from monitor.written import Note, Period, PeriodOrZero, Reading, Written
 
 
@@ -66,6 +67,11 @@ def _usual_least(data: Mapping[str, Any]) -> int:
 class Spike(Thresholded):
     """Fires when the present differs from a baseline."""
 
+    counted_by: ClassVar[tuple[str, ...]] = (
+        *Thresholded.counted_by,
+        *("window", "measure", "match", "of", "baseline", "receipts_within", "in_sigma"),
+    )
+
     kind: Literal["spike"]
     """How a number or a share of messages has changed against a baseline."""
     measure: Literal["count", "rate"] = "count"
@@ -94,6 +100,11 @@ class Spike(Thresholded):
         yield from super().first_look(data, reading)
         if "of" in data and data.get("measure", "count") == "count":
             yield Note(("of",), "is of use only with measure: rate; a count is of all messages considered", at_key=True)
+
+    @cached_property
+    def in_sigma(self) -> bool:
+        """Whether thresholds are written in standard deviations."""
+        return any(isinstance(level.limit, Change) and level.limit.form == "sigma" for level in self.levels_)
 
     @property
     def reach(self) -> Duration:

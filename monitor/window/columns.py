@@ -7,10 +7,11 @@ from numpy.typing import DTypeLike, NDArray
 
 from monitor.window.index import Keys, Rows
 from monitor.window.profiles import PROFILED, Profiles
-from monitor.window.table import BLOCK, Table, Values
+from monitor.window.table import Table, Values
+from monitor.window.timeline import AS_MESSAGE, AS_PART, Timeline
 
-AS_PART = 1
-AS_MESSAGE = 2
+__all__ = ["AS_MESSAGE", "AS_PART", "KEPT", "LATENCY_UNIT", "NOT_GIVEN", "PRICE_UNIT", "Columns"]
+
 NOT_GIVEN = -1
 PRICE_UNIT = 1e9
 LATENCY_UNIT = 1e3
@@ -34,7 +35,7 @@ KEPT = (*(name for name in _TYPES if name != "profile"), *PROFILED)
 """What the journal keeps of a row: the fields in place of the profile, whose number means nothing outside of memory."""
 
 SPARE_PROFILES = 1 << 15
-_LIMITS = np.iinfo(np.int64)
+_DATED = {"date", "kind", "profile"}
 
 
 class Columns(Table):
@@ -43,12 +44,11 @@ class Columns(Table):
     def __init__(self) -> None:
         super().__init__(_TYPES)
         self.profiles = Profiles()
-        self.latest = np.zeros(0, np.int64)  # the largest and the smallest date of each block of rows, as bounds
-        self.earliest = np.zeros(0, np.int64)
+        self.timeline = Timeline(self)
 
     @property
     def nbytes(self) -> int:
-        return super().nbytes + self.profiles.nbytes
+        return super().nbytes + self.profiles.nbytes + self.timeline.nbytes
 
     @property
     def keys(self) -> Keys:
@@ -58,37 +58,15 @@ class Columns(Table):
         """The values of ``rows`` in a column, also in one that is part of the profile."""
         return self.profiles[name][self["profile"][rows]] if name in PROFILED else self[name][rows]
 
-    def reserve(self, length: int) -> None:
-        """Make room for ``length`` rows; what is new is free."""
-        super().reserve(length)
-        blocks = self.capacity // BLOCK - len(self.latest)
-        if blocks:
-            self.latest = np.concatenate([self.latest, np.full(blocks, _LIMITS.min)])
-            self.earliest = np.concatenate([self.earliest, np.full(blocks, _LIMITS.max)])
-
     def write(self, rows: Rows, values: Values) -> None:
         """Overwrite the given columns of ``rows``, which are all different."""
         own = {name: new for name, new in values.items() if name not in PROFILED}
         if len(own) < len(values):
             codes = {name: values[name] if name in values else self.of(name, rows) for name in PROFILED}
             own["profile"] = self.profiles.numbers(codes)
+        if not _DATED.isdisjoint(own):
+            self.timeline.changing(rows)
         super().write(rows, own)
-        if "date" in own:
-            self._bound(rows, own["date"])
-
-    def _bound(self, rows: Rows, dates: NDArray[np.int64]) -> None:
-        blocks = rows // BLOCK
-        np.maximum.at(self.latest, blocks, dates)
-        np.minimum.at(self.earliest, blocks, dates)
-
-    def free(self, rows: Rows) -> None:
-        """These rows, ascending, hold nothing any more."""
-        self["kind"][rows] = 0
-        blocks = np.unique(rows // BLOCK)
-        used = self["kind"].reshape(-1, BLOCK)[blocks] > 0
-        dates = self["date"].reshape(-1, BLOCK)[blocks]
-        self.latest[blocks] = np.max(dates, axis=1, initial=_LIMITS.min, where=used)
-        self.earliest[blocks] = np.min(dates, axis=1, initial=_LIMITS.max, where=used)
 
     def forget_profiles(self) -> None:
         """Number the profiles anew, without those that no row has any more, where these are most of them."""
@@ -99,43 +77,4 @@ class Columns(Table):
         number[used] = profiles.numbers({name: self.profiles[name][used] for name in PROFILED})
         self._arrays["profile"] = number[self["profile"]].astype(np.min_scalar_type(profiles.length))
         self.profiles = profiles
-
-    def between(self, start: int, end: int, kind: int) -> Rows:
-        """The rows of a kind whose date lies in (start, end], ascending."""
-        found = [np.flatnonzero(fits) + low for low, fits in self._runs(start, end, kind)]
-        return np.concatenate([np.zeros(0, np.int64), *found])
-
-    def profiles_between(self, start: int, end: int, kind: int) -> NDArray[np.int64]:
-        """How many of these rows have each profile."""
-        counts = np.zeros(self.profiles.length, np.int64)
-        for low, fits in self._runs(start, end, kind):
-            numbers = self["profile"][low : low + len(fits)]
-            counts += np.bincount(numbers[fits], minlength=len(counts))
-        return counts
-
-    def _runs(self, start: int, end: int, kind: int) -> list[tuple[int, NDArray[np.bool_]]]:
-        """Where runs of blocks begin that can have such rows, and which of their rows they are."""
-        blocks = np.flatnonzero((self.latest > start) & (self.earliest <= end))
-        runs = np.split(blocks, np.flatnonzero(np.diff(blocks) > 1) + 1) if blocks.size else []
-        return [(int(run[0]) * BLOCK, self._fitting(int(run[0]), int(run[-1]) + 1, start, end, kind)) for run in runs]
-
-    def oldest(self, end: int, kind: int, most: int) -> Rows:
-        """Rows of a kind whose date is not after ``end``, ascending; of very many only the first, ``most`` or up to a block more."""
-        found = [np.zeros(0, np.int64)]
-        for block in np.flatnonzero(self.earliest <= end).tolist():
-            found.append(np.flatnonzero(self._fitting(block, block + 1, _LIMITS.min, end, kind)) + block * BLOCK)
-            most -= len(found[-1])
-            if most <= 0:
-                break
-        return np.concatenate(found)
-
-    def _fitting(self, first: int, last: int, start: int, end: int, kind: int) -> NDArray[np.bool_]:
-        """Which rows of the blocks are of that kind and dated in (start, end]."""
-        low, high = first * BLOCK, min(last * BLOCK, self.length)
-        fits = (self["kind"][low:high] & kind).astype(np.bool_)
-        dates = self["date"][low:high]
-        if (self.earliest[first:last] <= start).any():
-            fits &= dates > start
-        if (self.latest[first:last] > end).any():
-            fits &= dates <= end
-        return fits
+        self.timeline.settle()

@@ -98,7 +98,9 @@ class Facets:
 
     def groups(self, by: Group) -> Groups:
         """The groups by any fields but ``to``."""
-        groups, count = self._groups.setdefault(by, Groups(by)), self.profiles.length
+        groups, count = self._groups.get(by), self.profiles.length
+        if groups is None:
+            groups = self._groups[by] = Groups(by)
         if len(groups.of) < count:
             fresh = slice(len(groups.of), count)
             groups.extend(count - len(groups.of), [self.digits(name)[fresh] for name in by])

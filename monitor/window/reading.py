@@ -5,9 +5,10 @@ a span are counted by profile; what remains is arithmetic on some thousand profi
 the rows themselves. A reading must not outlive the next change of the window.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from monitor.window.index import Rows
 from monitor.window.window import Window
 
 RECIPIENT = "to"
+_TAIL = re.compile(r".*#([0-9a-f]{8})", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class Reading:
 
     def __init__(self, window: Window) -> None:
         self.window = window
+        self.shared: dict[Hashable, Any] = {}
+        """What rules have worked out from it, for others that need the same."""
         self._facets = window.facets
         self._rows: dict[_Span, Rows] = {}
         self._present: dict[_Span, tuple[Codes, Codes]] = {}
@@ -183,8 +187,8 @@ class Reading:
         known = self._present.get(span)
         if known is None:
             columns = self.window.columns
-            if span.within is None and not span.recipients:
-                counts = columns.profiles_between(span.start, span.end, span.kind)
+            if span.within is None and not span.recipients and span.kind == AS_MESSAGE:
+                counts = columns.timeline.count(span.start, span.end, columns.profiles.length)
             else:
                 counts = np.bincount(columns["profile"][self._rows_of(span)], minlength=1)
             present = np.flatnonzero(counts)
@@ -194,7 +198,7 @@ class Reading:
     def _rows_of(self, span: _Span) -> Rows:
         known = self._rows.get(span)
         if known is None:
-            rows = self.window.columns.between(span.start, span.end, span.kind)
+            rows = self.window.columns.timeline.rows(span.start, span.end, span.kind)
             if span.within is not None:
                 rows = rows[self._delay(rows) <= span.within]
             for condition in span.recipients:
@@ -246,9 +250,19 @@ class Reading:
         return self._recipients
 
     def _recipient_code(self, text: str) -> int | None:
-        tail = text.rpartition("#")[2]
-        found = [i for i, known in enumerate(self._known_recipients()) if f"{int(known):016x}"[:8] == tail]
-        return found[0] if found else None
+        """The place of the recipient that is shown as ``text``, None where there is none."""
+        known = self._known_recipients()
+        if self.window.privacy.mode == "show":
+            hashed = np.uint64(self.window.privacy.hash(text))
+            found = int(np.searchsorted(known, hashed))
+            return found if found < len(known) and known[found] == hashed else None
+        tail = _TAIL.fullmatch(text)
+        if tail is None:
+            return None
+        first = int(tail[1], 16) << 32
+        low, high = np.searchsorted(known, np.array([first, first + 0xFFFFFFFF], np.uint64))
+        places = range(int(low), min(int(high) + 1, len(known)))
+        return next((place for place in places if self._recipient_text(place) == text), None)
 
     def _recipient_text(self, code: int) -> str:
         """The text that may be shown, and part of the hash, since different numbers can look alike."""

@@ -233,7 +233,7 @@ class Window:
             part, head = parts[loose[some]], heads[loose[some]]
             columns["link"][part] = columns["link"][head]
             columns["link"][head] = part
-        columns["kind"][parts[loose]] = AS_PART
+        columns.write(parts[loose], {"kind": np.full(len(loose), AS_PART, np.uint8)})
         return np.unique(heads), parts[loose]
 
     def _linked(self, parts: Rows, heads: Rows) -> NDArray[np.bool_]:
@@ -273,13 +273,13 @@ class Window:
         Of very many only about ``most`` rows are forgotten; gives how many, 0 when none is left.
         """
         self._cutoff = max(self._cutoff, before)
-        old = self.columns.oldest(self._cutoff, AS_MESSAGE, most)
+        old = self.columns.timeline.rows(_DISTANT_PAST, self._cutoff, AS_MESSAGE)[:most]
         if not old.size:
             self.columns.forget_profiles()
             return 0
         rows = np.sort(np.concatenate([old, self._chain(old[self.columns["key"][old] == HEAD])]))
         self._index.remove(self.columns.keys[rows], self.columns.keys)
-        self.columns.free(rows)
+        self.columns.write(rows, {"kind": np.zeros(len(rows), np.uint8)})
         self._journal.changed(rows)
         self._free = np.sort(np.concatenate([self._free, rows]), kind="stable")
         self._used -= len(rows)
@@ -323,6 +323,7 @@ class Window:
         self._free = np.flatnonzero(~used)
         self._used = len(rows)
         self._index.rebuild(rows, self.columns.keys)
+        self.columns.timeline.settle()
         self.version += 1
 
 

@@ -132,11 +132,11 @@ def test_a_restart_from_the_journal_changes_nothing(history: list[Any]) -> None:
     live, store = Window("main"), Journal()
     for number, (search, rows) in enumerate(history):
         live.upsert(batch_of(rows), search)
-        if number % 2:
-            live.expire(number)
+        before = number if number % 2 else number - 1
+        live.expire(before)  # also on even rounds: a part that changed may have moved its message's date behind it
         store.save(live, fails=number % 3 == 1)
         back = store.restored()
-        back.expire(number if number % 2 else number - 1)
+        back.expire(before)
         if number % 3 != 1:
             everything: dict[str, Any] = {"start": -1, "end": 12, "by": ("status", "operator", "country")}
             assert count(back, **everything) == count(live, **everything)

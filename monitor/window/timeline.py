@@ -1,0 +1,156 @@
+"""The rows in the order of their dates, so that any span of time is counted without looking at all rows.
+
+Most rows are *settled*: sorted by date and cut into segments, with the counts by profile of all messages up to each segment. A
+span is then the difference of two such counts, and what lies in the segments at its edges. Rows that changed since are *recent*: they are
+looked at one by one, and what they were when they were settled is *gone*. When recent rows are many, all is settled anew.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.clock import Instant
+from monitor.window.index import Rows
+from monitor.window.table import Table
+
+AS_PART = 1
+AS_MESSAGE = 2
+
+SEGMENT = 4096
+"""Rows of a segment, or more where counting by segment and profile would take more than COUNTS numbers."""
+COUNTS = 1 << 21
+RECENT = 1 << 15
+"""So many rows may be recent in any case, and one in 32 of all."""
+
+_NEW, _SETTLED, _RECENT = 0, 1, 2
+
+Counts = NDArray[np.int64]
+Dates = NDArray[np.int64]
+
+
+class Timeline:
+    """Follows the columns ``date``, ``kind`` and ``profile`` of a table: `changing` is called before any of them changes."""
+
+    def __init__(self, table: Table, segment: int = SEGMENT) -> None:
+        self._table = table
+        self._segment = segment
+        self._state = Table({"state": np.uint8})
+        self._order = np.zeros(0, np.int32)
+        self._marks: Dates = np.zeros(0, np.int64)  # the first date of each segment; a date is in one segment only
+        self._starts: Rows = np.zeros(
+            1, np.int64
+        )  # where in the order each segment begins, and the end of the last one
+        self._counts = np.zeros((1, 0), np.int32)  # by segment and profile: settled messages before the segment
+        self._recent: list[NDArray[np.int32]] = []
+        self._recent_dates: Dates | None = None  # ascending, of the recent rows in that order; None: to be sorted
+        self._gone: list[tuple[Dates, NDArray[Any]]] = []  # dates and profiles of messages when they were settled
+
+    @property
+    def nbytes(self) -> int:
+        return self._state.nbytes + self._order.nbytes + self._counts.nbytes
+
+    def changing(self, rows: Rows) -> None:
+        """These rows, all different, are about to change or were just made."""
+        self._state.reserve(self._table.length)
+        self._recent_dates = None
+        state = self._state["state"][rows]
+        settled = rows[state == _SETTLED]
+        messages = settled[(self._table["kind"][settled] & AS_MESSAGE) > 0]
+        if messages.size:
+            self._gone.append((self._table["date"][messages], self._table["profile"][messages]))
+        recent = rows[state != _RECENT]
+        if recent.size:
+            self._recent.append(recent.astype(np.int32))
+            self._state["state"][recent] = _RECENT
+
+    def rows(self, start: Instant, end: Instant, kind: int) -> Rows:
+        """The rows of a kind whose date lies in (start, end], in any order."""
+        recent = self._recent_between(start, end)
+        first, last = self._segments(start, end)
+        rows = np.concatenate([self._settled_between(max(first - 1, 0), last, start, end), recent])
+        return self._of_kind(rows, kind).astype(np.int64)
+
+    def count(self, start: Instant, end: Instant, profiles: int) -> Counts:
+        """How many messages whose date lies in (start, end] have each profile, of which there are so many."""
+        recent = self._recent_between(start, end)
+        first, last = self._segments(start, end)
+        edges = {first - 1, last - 1} - {-1}
+        settled = [self._settled_between(segment, segment + 1, start, end) for segment in edges]
+        messages = self._of_kind(np.concatenate([recent, *settled]), AS_MESSAGE)
+        counts = np.bincount(self._table["profile"][messages], minlength=profiles)
+        if first < last - 1:
+            counts[: self._counts.shape[1]] += self._counts[last - 1] - self._counts[first]
+            for dates, numbers in self._gone:
+                within = (dates >= self._marks[first]) & (dates < self._marks[last - 1])
+                counts -= np.bincount(numbers[within], minlength=profiles)
+        return counts
+
+    def settle(self) -> None:
+        """Sort all rows anew."""
+        state, recent = self._state["state"], self._recent_rows()
+        kept = self._order[state[self._order] == _SETTLED]
+        used = self._table["kind"][recent] > 0
+        state[recent] = np.where(used, _SETTLED, _NEW)
+        recent = recent[used]
+        dates = self._table["date"][recent]
+        by_date = np.argsort(dates, kind="stable")
+        places = np.searchsorted(self._table["date"][kept], dates[by_date])
+        self._order = np.insert(kept, places, recent[by_date])
+        self._recent, self._recent_dates, self._gone = [], None, []
+        self._cut(self._table["date"][self._order])
+
+    def _cut(self, dates: Dates) -> None:
+        """Cut the order into segments where the date changes, and count each."""
+        profiles = int(self._table["profile"].max(initial=0)) + 1
+        step = max(self._segment, len(dates) * profiles // COUNTS)
+        self._marks = np.unique(dates[::step])
+        starts = np.searchsorted(dates, self._marks)
+        self._starts = np.append(starts, len(dates))
+        self._counts = np.zeros((len(starts) + 1, profiles), np.int32)
+        for segment, (start, end) in enumerate(zip(starts.tolist(), self._starts[1:].tolist(), strict=True)):
+            rows = self._order[start:end]
+            messages = rows[(self._table["kind"][rows] & AS_MESSAGE) > 0]
+            found = np.bincount(self._table["profile"][messages], minlength=profiles)
+            self._counts[segment + 1] = self._counts[segment] + found
+
+    def _recent_between(self, start: Instant, end: Instant) -> NDArray[np.int32]:
+        """The recent rows whose date lies in (start, end]. All is settled first where they are many."""
+        rows = self._recent_rows()
+        if len(rows) > RECENT + len(self._order) // 32:
+            self.settle()
+            return rows[:0]
+        if self._recent_dates is None:
+            dates = self._table["date"][rows]
+            by_date = np.argsort(dates, kind="stable")
+            self._recent, self._recent_dates = [rows[by_date]], dates[by_date]
+        first, last = np.searchsorted(self._recent_dates, (start, end), side="right")
+        return self._recent[0][first:last]
+
+    def _recent_rows(self) -> NDArray[np.int32]:
+        if len(self._recent) != 1:
+            self._recent = [np.concatenate([np.zeros(0, np.int32), *self._recent])]
+        if len(self._gone) > 1:
+            dates, numbers = zip(*self._gone, strict=True)
+            self._gone = [(np.concatenate(dates), np.concatenate(numbers))]
+        return self._recent[0]
+
+    def _segments(self, start: Instant, end: Instant) -> tuple[int, int]:
+        """From ``first`` on all segments are later than ``start``; from ``last`` on later than ``end``.
+
+        So those from ``first`` to before ``last - 1`` lie within, and the ones before ``first`` and before ``last`` may partly.
+        """
+        first, last = np.searchsorted(self._marks, (start, end), side="right")
+        return int(first), int(last)
+
+    def _settled_between(self, first: int, last: int, start: Instant, end: Instant) -> NDArray[np.int32]:
+        """The rows of some segments that did not change since, and whose date lies in (start, end]."""
+        rows: NDArray[np.int32] = self._order[self._starts[first] : self._starts[max(last, first)]]
+        rows = rows[self._state["state"][rows] == _SETTLED]
+        dates = self._table["date"][rows]
+        fits: NDArray[np.bool_] = (dates > start) & (dates <= end)
+        return rows[fits]
+
+    def _of_kind(self, rows: NDArray[np.int32], kind: int) -> NDArray[np.int32]:
+        fits: NDArray[np.bool_] = (self._table["kind"][rows] & kind) > 0
+        return rows[fits]

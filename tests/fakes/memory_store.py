@@ -1,0 +1,67 @@
+"""A store in memory that refuses when it is told to, and keeps alerts and groups as bytes, so that what comes back was read."""
+
+import msgspec
+
+from monitor.alert import Alert, Transition
+from monitor.errors import StoreError
+from monitor.route import Group
+from monitor.store.protocol import Commit, Cursor, Entry, Loaded, Pending
+
+
+class MemoryStore:
+    """The part of `monitor.store.protocol.Store` that the pipeline and a restart use. ``failures``: so many commits are refused."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self.commits: list[Commit] = []
+        self.outbox: list[Pending] = []
+        self.transitions: list[Transition] = []
+        self._cursors: dict[tuple[str, str], bytes] = {}
+        self._alerts: dict[str, bytes] = {}
+        self._groups: dict[tuple[str, str], bytes] = {}
+        self._journal: dict[int, tuple[str, bytes]] = {}
+        self._entries: dict[tuple[str, str, int], str] = {}
+        self._sequence = 0
+
+    def commit(self, commit: Commit) -> list[int]:
+        if self.failures:
+            self.failures -= 1
+            raise StoreError("the disk is full")
+        self.commits.append(commit)
+        self._write_window(commit)
+        for fingerprint in commit.dropped_alerts:
+            self._alerts.pop(fingerprint, None)
+        self._alerts |= {alert.fingerprint: msgspec.json.encode(alert) for alert in commit.alerts}
+        for key in commit.dropped_groups:
+            self._groups.pop(key, None)
+        self._groups |= {(group.key, group.receiver): msgspec.json.encode(group) for group in commit.groups}
+        known = {(one.channel, one.notification.key) for one in self.outbox}
+        self.outbox += [one for one in commit.outbox if (one.channel, one.notification.key) not in known]
+        self.transitions += commit.transitions
+        first = self._sequence - len(commit.journal) + 1
+        return list(range(first, self._sequence + 1))
+
+    def _write_window(self, commit: Commit) -> None:
+        for account, blob in commit.journal:
+            self._sequence += 1
+            self._journal[self._sequence] = (account, blob)
+        for _, sequence in commit.cleaned:
+            del self._journal[sequence]
+        self._entries |= {(entry.account, entry.field, entry.code): entry.value for entry in commit.entries}
+        self._cursors |= {(one.account, one.search): msgspec.json.encode(one) for one in commit.cursors}
+
+    def load(self) -> Loaded:
+        return Loaded(
+            [msgspec.json.decode(data, type=Cursor) for data in self._cursors.values()],
+            [msgspec.json.decode(data, type=Alert) for data in self._alerts.values()],
+            [msgspec.json.decode(data, type=Group) for data in self._groups.values()],
+        )
+
+    def entries(self, account: str) -> list[Entry]:
+        return [Entry(*key, value) for key, value in sorted(self._entries.items()) if key[0] == account]
+
+    def journal(self, account: str) -> list[tuple[int, bytes]]:
+        return [(sequence, blob) for sequence, (of, blob) in self._journal.items() if of == account]
+
+    def secret(self, name: str) -> bytes:
+        return name.encode().ljust(32, b".")

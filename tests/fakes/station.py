@@ -1,0 +1,88 @@
+"""The middle of the daemon, from polls to the outbox, on a store that can refuse; started again as often as one likes."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from monitor.clock import Clock, Instant
+from monitor.intake import AccountSink
+from monitor.message import batch_of
+from monitor.metrics import Metrics
+from monitor.notification import Notification
+from monitor.pipeline import Desk, Pipeline, Surroundings
+from monitor.render import Templates
+from monitor.restore import accounts_of, restored_dispatch, restored_judge, restored_window
+from monitor.settings import Settings
+from monitor.store.protocol import Cursor
+from monitor.view import Views
+from monitor.web.health import Health
+from tests.fakes.inline_store import InlineStoreFront
+from tests.fakes.memory_store import MemoryStore
+
+
+class Station:
+    """A pipeline over ``store``. ``woken`` counts how often delivery was told of news."""
+
+    def __init__(self, settings: Settings, clock: Clock, store: MemoryStore | None = None) -> None:
+        self.store = store or MemoryStore()
+        self.clock = clock
+        self.woken = 0
+        self.metrics = Metrics(clock)
+        self.health = Health(lambda: 0.0)
+        self._message = 0
+        self._start(settings)
+
+    def _start(self, settings: Settings) -> None:
+        config, loaded = settings.config, self.store.load()
+        key = self.store.secret("recipients")
+        desks = []
+        for account in accounts_of(config, loaded):
+            window = restored_window(self.store, account, config, key)
+            judge = restored_judge(window, config, settings.rules, loaded)
+            desks.append(Desk(judge, Views(judge, Templates(), distinguish=len(config.accounts) > 1)))
+        self.around = Surroundings(self.clock, self.metrics, self.health, self._wake)
+        front, dispatch = InlineStoreFront(self.store), restored_dispatch(config, loaded)
+        self.pipeline = Pipeline(front, desks, dispatch, config.retention, self.around)
+        self.sinks = {desk.judge.account: AccountSink(self.pipeline, desk.judge.account, self.around) for desk in desks}
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    async def restart(self, settings: Settings) -> None:
+        """As after kill -9: only what was committed is left."""
+        self._start(settings)
+        await self.pipeline.begin()
+
+    async def poll(
+        self,
+        rows: Iterable[dict[str, Any]] = (),
+        search: str = "all",
+        account: str = "main",
+        as_of: Instant | None = None,
+    ) -> None:
+        """A complete poll that brings these messages; those without an id or a date are new ones of this moment."""
+        as_of = self.clock.now() if as_of is None else as_of
+        await self.page(rows, search, account, as_of)
+        await self.sinks[account].complete(search, Cursor(account, search, as_of, 0))
+
+    async def page(self, rows: Iterable[dict[str, Any]], search: str, account: str, as_of: Instant) -> None:
+        """Messages, without the end of the poll."""
+        found = [self._row(row, as_of) for row in rows]
+        await self.sinks[account].page(search, batch_of(found), ())
+
+    def _row(self, row: dict[str, Any], as_of: Instant) -> dict[str, Any]:
+        self._message += 1
+        return {"messageId": f"m{self._message}", "date": as_of, "status": "Delivered"} | row
+
+    @property
+    def told(self) -> list[Notification]:
+        """What stands in the outbox, oldest first."""
+        return [pending.notification for pending in self.store.outbox]
+
+    def reasons(self, receiver: str = "ops") -> list[str]:
+        """Why the receiver was told, each time."""
+        return [one.reason for one in self.told if one.receiver == receiver]
+
+
+def traffic(failing: int, of: int = 10, **fields: Any) -> Sequence[dict[str, Any]]:
+    """So many messages, the first of them undelivered."""
+    return [{"status": "Undelivered" if i < failing else "Delivered"} | fields for i in range(of)]

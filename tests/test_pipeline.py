@@ -1,0 +1,294 @@
+"""Commits that fail, timers, several accounts, and what memory is allowed to know before the store does."""
+
+import logging
+from dataclasses import dataclass
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from monitor.clock import HOUR, MINUTE, SECOND, Duration, Instant, TrioClock
+from monitor.errors import RouteeUnavailable, StoreError
+from monitor.message import batch_of
+from monitor.pipeline import ROWS_AT_ONCE
+from monitor.restore import restored_window
+from monitor.routee.question import SetAside
+from monitor.store.protocol import Cursor
+from monitor.window import Question, Reading
+from tests.fakes.hand_clock import HandClock
+from tests.fakes.station import Station, traffic
+from tests.fakes.written import CONFIG, settings
+
+NOW: Instant = 1_795_280_824 * SECOND
+RULES = """
+rules:
+  - {name: Failing, kind: rate, by: [operator], window: 5m, above: 20%}
+"""
+TWO = CONFIG.replace(
+    "searches:",
+    "  - {name: second, application_id: id2, application_secret: secret2}\nsearches:\n  - {name: more, account: second}",
+)
+BAD = traffic(5, operator="Cosmote")
+GOOD = traffic(0, operator="Cosmote")
+
+
+def station(config: str = CONFIG, rules: str = RULES) -> Station:
+    return Station(settings(rules, config), HandClock())
+
+
+def stored(one: Station) -> int:
+    """How many messages a restart would find."""
+    window = restored_window(one.store, "main", settings(RULES).config, b"")
+    return int(Reading(window).tally(Question(0, 1 << 62)).counts.sum())
+
+
+async def test_a_poll_is_one_commit_with_all_that_came_of_it() -> None:
+    one = station(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
+    aside = SetAside("no date", "{}")
+    await one.sinks["main"].page("all", batch_of([]), (aside,))
+    await one.poll(BAD)
+    [commit] = one.store.commits
+    assert len(commit.journal) == len(commit.cursors) == len(commit.alerts) == len(commit.groups) == 1
+    assert [transition.what for transition in commit.transitions] == ["fired"]
+    assert len(commit.outbox) == len(commit.asides) == 1
+    assert commit.alerts[0].view is not None
+    assert one.woken == 1
+
+
+async def test_a_commit_that_fails_leaves_memory_as_it_was_and_the_next_carries_all() -> None:
+    one = station(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
+    await one.poll(GOOD)
+    desk, dispatch = one.pipeline.desks["main"], one.pipeline.dispatch
+    cursors = dict(desk.judge.cursors)
+    one.clock.at += MINUTE
+    one.store.failures = 2
+    await one.sinks["main"].page("all", batch_of([]), (SetAside("no date", "{}"),))
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            await one.poll(BAD)
+        assert (desk.judge.cursors, desk.judge.alerts, dispatch.groups) == (cursors, {}, {})
+        assert (len(desk.asides), stored(one), one.woken) == (1, 10, 0)
+    await one.poll(BAD)
+    assert (stored(one), len(desk.asides), one.woken) == (40, 0, 1)
+    assert len(one.store.commits[-1].asides) == 1
+    assert one.reasons() == ["first"]
+
+
+async def test_what_is_told_of_ourselves_is_all_or_nothing_too() -> None:
+    one = station(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
+    one.store.failures = 1
+    with pytest.raises(StoreError):
+        await one.sinks["main"].blind("all", one.clock.at, "no answer")
+    assert one.pipeline.desks["main"].judge.alerts == {}
+    await one.sinks["main"].blind("all", one.clock.at, "no answer")
+    assert one.reasons() == ["first"]
+
+
+async def test_many_rows_are_committed_on_the_way_and_again_where_that_failed() -> None:
+    one = station()
+    many = [{"operator": "Cosmote"}] * ROWS_AT_ONCE
+    one.store.failures = 1
+    with pytest.raises(StoreError):
+        await one.page(many, "all", "main", one.clock.at)
+    assert stored(one) == 0
+    await one.page([{"operator": "Cosmote"}], "all", "main", one.clock.at)
+    assert stored(one) == ROWS_AT_ONCE + 1
+    assert one.store.commits[-1].cursors == []
+
+
+async def test_a_commit_without_news_is_not_made() -> None:
+    one = station()
+    await one.poll(GOOD)
+    await one.pipeline.flush()
+    await one.sinks["main"].sighted("all")
+    assert len(one.store.commits) == 1
+
+
+async def test_one_account_goes_on_while_the_other_is_blind() -> None:
+    one = station(TWO.replace("group_wait: 10s", "group_wait: 0s"))
+    await one.poll(BAD)
+    await one.poll(BAD, "more", "second")
+    await one.sinks["second"].blind("more", one.clock.at, "no answer")
+    one.clock.at += 6 * MINUTE
+    await one.poll(GOOD)
+    failing = [view for view in one.told[-1].alerts if view.name == "Failing"]
+    assert {view.labels["account"]: view.status for view in failing} == {"main": "resolved", "second": "firing"}
+
+
+async def test_alerts_of_an_account_that_is_gone_end_all_of_them() -> None:
+    two = TWO.replace("group_wait: 10s", "group_wait: 0s")
+    one = station(two)
+    await one.poll(BAD, "more", "second")
+    await one.sinks["second"].blind("more", one.clock.at, "no answer")
+    one.clock.at += 6 * MINUTE
+    await one.restart(settings(RULES, CONFIG))
+    ended = {view.labels["alertname"]: view.labels.get("account") for told in one.told for view in told.resolved}
+    assert ended == {"Failing": "second", "MonitorBlind": "second"}
+    await one.restart(settings(RULES, CONFIG))
+    assert one.pipeline.dispatch.groups == {}
+
+
+async def test_metrics_know_of_blindness_while_it_lasts() -> None:
+    one = station()
+    await one.sinks["main"].blind("all", one.clock.at, "no answer")
+    exposed = one.metrics.exposition()[0].decode()
+    assert 'routee_monitor_alerts{account="main",rule="MonitorBlind",state="firing"} 1.0' in exposed
+
+
+async def test_blindness_goes_on_over_a_restart_and_ends_with_the_first_complete_poll() -> None:
+    one = station(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
+    await one.poll(BAD)
+    await one.sinks["main"].blind("all", one.clock.at, "no answer")
+    one.clock.at += HOUR
+    await one.restart(settings(RULES, CONFIG))
+    await one.sinks["main"].blind("all", one.clock.at, "still no answer")
+    assert one.reasons() == ["first", "first"]
+    await one.poll(BAD)
+    await one.sinks["main"].sighted("all")
+    over = next(view for told in one.told for view in told.resolved)
+    assert (over.name, over.duration) == ("MonitorBlind", HOUR)
+
+
+# Timers
+
+
+class DyingStation(Station):
+    """Hands out its own timer."""
+
+    async def run(self) -> None:
+        await self.pipeline.flush_when_due()
+
+
+@dataclass
+class Timed:
+    """What was told, and when in virtual seconds."""
+
+    station: DyingStation
+    start: Instant
+
+    def times(self) -> list[tuple[str, float]]:
+        return [(told.reason, (told.created_at - self.start) / SECOND) for told in self.station.told]
+
+
+async def timed(nursery: trio.Nursery) -> Timed:
+    one = DyingStation(settings(RULES, CONFIG), TrioClock(NOW))
+    nursery.start_soon(one.run)
+    return Timed(one, NOW)
+
+
+async def wait(duration: Duration) -> None:
+    await trio.sleep(duration / SECOND)
+
+
+async def test_waiting_repeating_and_ending_are_exact_without_a_poll_in_between(autojump_clock: MockClock) -> None:
+    async with trio.open_nursery() as nursery:
+        world = await timed(nursery)
+        await world.station.poll(BAD)
+        await wait(9 * HOUR)
+        await world.station.poll(GOOD)
+        await wait(HOUR)
+        nursery.cancel_scope.cancel()
+    assert world.times() == [
+        ("first", 10),
+        ("repeat", 10 + 4 * 3600),
+        ("repeat", 10 + 8 * 3600),
+        ("all resolved", 9 * 3600),
+    ]
+
+
+async def test_changes_wait_exactly_for_the_interval(autojump_clock: MockClock) -> None:
+    async with trio.open_nursery() as nursery:
+        world = await timed(nursery)
+        await world.station.poll(BAD)
+        await wait(30 * SECOND)
+        await world.station.poll([*BAD, *traffic(5, operator="Nova")])
+        await wait(6 * MINUTE)
+        await world.station.poll([*GOOD, *traffic(0, operator="Nova")])
+        await wait(HOUR)
+        nursery.cancel_scope.cancel()
+    assert world.times() == [("first", 10), ("new alerts", 310), ("all resolved", 610)]
+
+
+async def test_a_timer_outlives_a_store_that_fails_and_tells_once_it_works(autojump_clock: MockClock) -> None:
+    async with trio.open_nursery() as nursery:
+        world = await timed(nursery)
+        await world.station.poll(BAD)
+        world.station.store.failures = 3
+        await wait(MINUTE)
+        nursery.cancel_scope.cancel()
+    assert world.times() == [("first", 25)]
+
+
+async def test_a_group_that_waited_when_the_daemon_died_is_told_by_the_timer_of_the_next(
+    autojump_clock: MockClock,
+) -> None:
+    async with trio.open_nursery() as nursery:
+        world = await timed(nursery)
+        await world.station.poll(BAD)
+        nursery.cancel_scope.cancel()
+    await world.station.restart(settings(RULES, CONFIG))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(world.station.run)
+        await wait(MINUTE)
+        nursery.cancel_scope.cancel()
+    assert world.times() == [("first", 10)]
+
+
+async def test_polls_and_timer_in_each_others_way_tell_each_thing_once(autojump_clock: MockClock) -> None:
+    async with trio.open_nursery() as nursery:
+        world = await timed(nursery)
+        for second in range(40):
+            await world.station.poll(BAD if second % 10 < 7 else GOOD)
+            await wait(SECOND)
+        await wait(HOUR)
+        nursery.cancel_scope.cancel()
+    assert [reason for reason, _ in world.times()] == ["first"]
+
+
+# The log
+
+
+async def test_an_outage_is_logged_at_its_beginning_every_ten_minutes_and_at_its_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    one = station()
+    with caplog.at_level(logging.INFO, "monitor"):
+        for poll in range(41):
+            await one.sinks["main"].failed("all", RouteeUnavailable(f"503, try {poll}"))
+            one.clock.at += 30 * SECOND
+        await one.poll()
+    lines = [record.message for record in caplog.records]
+    assert lines == [
+        "search all of account main: 503, try 0",
+        "search all of account main: 503, try 20 (19 more failures since this was last said)",
+        "search all of account main: 503, try 40 (19 more failures since this was last said)",
+        "search all of account main: works again after 41 failures",
+    ]
+
+
+async def test_a_store_that_fails_is_complained_of_once_and_not_again_for_each_search(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    one = station()
+    one.store.failures = 5
+    with caplog.at_level(logging.INFO, "monitor"):
+        for _ in range(5):
+            with pytest.raises(StoreError) as caught:
+                await one.poll(GOOD)
+            await one.sinks["main"].failed("all", caught.value)
+        await one.poll(GOOD)
+    assert [record.message for record in caplog.records] == [
+        "the store: the disk is full",
+        "the store: works again after 5 failures",
+    ]
+    assert one.health.unready() == ["The daemon is starting"]
+
+
+async def test_a_sweep_is_judged_and_moves_no_moment() -> None:
+    one = station(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
+    await one.poll(GOOD)
+    moment = one.clock.at
+    one.clock.at += 10 * SECOND
+    await one.page([row | {"date": moment} for row in traffic(9, operator="Cosmote")], "all", "main", moment)
+    await one.pipeline.complete("main", Cursor("main", "all", moment, 0, {"300000000": one.clock.at}))
+    assert one.told[-1].alerts[0].as_of == moment

@@ -1,0 +1,201 @@
+"""Alerts as people are shown them: labels, links, what was held back, what explains them."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from monitor.clock import HOUR, MINUTE
+from monitor.notification import AlertView, Link
+from monitor.rules import Rule, rule_of
+from monitor.view import links_of, matched, unit_of
+from tests.fakes.hand_clock import HandClock
+from tests.fakes.station import Station, traffic
+from tests.fakes.written import CONFIG, settings
+
+AT_ONCE = CONFIG.replace("group_wait: 10s", "group_wait: 0s")
+TWO_ACCOUNTS = AT_ONCE.replace(
+    "searches:",
+    "  - {name: second, application_id: id2, application_secret: secret2}\nsearches:\n  - {name: more, account: second}",
+)
+RATE = """
+rules:
+  - name: Failing
+    kind: rate
+    by: [operator]
+    window: 10m
+    above: 20%
+    severity: critical
+    labels: {team: sms}
+"""
+
+
+async def shown(rules: str = RATE, config: str = AT_ONCE, **fields: Any) -> AlertView:
+    """The alert that half of the messages failing gives."""
+    clock = HandClock()
+    station = Station(settings(rules, config), clock)
+    await station.poll(traffic(200, 400, operator="Cosmote", **fields))
+    return station.told[-1].alerts[0]
+
+
+async def test_labels_are_the_name_the_group_the_severity_and_the_rules_own() -> None:
+    view = await shown()
+    assert view.labels == {"alertname": "Failing", "operator": "Cosmote", "severity": "critical", "team": "sms"}
+
+
+async def test_the_account_is_a_label_where_there_are_several() -> None:
+    assert (await shown(config=TWO_ACCOUNTS)).labels["account"] == "main"
+
+
+async def test_the_same_group_of_two_accounts_is_two_alerts() -> None:
+    clock = HandClock()
+    station = Station(settings(RATE, TWO_ACCOUNTS), clock)
+    await station.poll(traffic(5, operator="Cosmote"))
+    await station.poll(traffic(5, operator="Cosmote"), "more", "second")
+    clock.at += 5 * MINUTE
+    await station.pipeline.flush()
+    told = station.told[-1].alerts
+    assert {view.labels["account"] for view in told} == {"main", "second"}
+    assert len({view.fingerprint for view in told}) == 2
+
+
+async def test_numbers_are_those_of_the_finding() -> None:
+    view = await shown()
+    assert (view.value, view.threshold, view.messages, view.matching) == (0.5, 0.2, 400, 200)
+    assert (view.unit, view.window, view.comparison, view.peak) == ("share", 10 * MINUTE, "above", 0.5)
+    assert view.why == "50% (200 of 400 messages) is above 20%"
+
+
+async def test_samples_are_masked_and_the_latest_first() -> None:
+    clock = HandClock()
+    station = Station(settings(RATE, AT_ONCE), clock)
+    failed = {"operator": "Cosmote", "status": "Undelivered", "to": "+306912345678", "detailedStatus": "Expired"}
+    await station.poll([failed | {"messageId": f"bad-{i}", "date": clock.at - i} for i in range(8)])
+    samples = station.told[-1].alerts[0].samples
+    assert [sample.message_id for sample in samples] == [f"bad-{i}" for i in range(5)]
+    assert {sample.to for sample in samples} == {"+30691•••••78"}
+    assert {sample.detailed_status for sample in samples} == {"Expired"}
+
+
+@pytest.mark.parametrize(("mode", "text"), [("hash", "••••••••"), ("show", "+306912345678")])
+async def test_what_is_shown_of_recipients_is_as_configured(mode: str, text: str) -> None:
+    rules = RATE.replace("[operator]", "[to]")
+    view = await shown(rules, AT_ONCE + f"privacy: {{recipients: {mode}}}\n", to="+306912345678")
+    assert view.samples[0].to == text
+    assert view.labels["to"].startswith(text)
+    assert ("+306912345678" in str(view)) == (mode == "show")
+
+
+async def test_history_ends_with_the_present_and_has_no_value_from_before_it_was_known() -> None:
+    view = await shown()
+    assert len(view.history) == 24
+    assert view.history[-1] == 0.5
+    assert view.history[0] is None
+
+
+async def test_an_alert_that_is_over_is_explained_no_more() -> None:
+    clock = HandClock()
+    station = Station(settings(RATE, AT_ONCE), clock)
+    await station.poll(traffic(5, operator="Cosmote"))
+    clock.at += HOUR
+    await station.poll(traffic(0, operator="Cosmote"))
+    view = station.told[-1].alerts[0]
+    assert (view.status, view.resolved_because, view.breakdown, view.samples) == ("resolved", "recovered", (), ())
+    assert view.duration == HOUR
+    assert view.peak == 0.5
+
+
+async def test_what_explains_it_is_compared_with_the_time_before_the_alert_however_long_it_lasts() -> None:
+    clock = HandClock()
+    station = Station(settings(RATE, AT_ONCE), clock)
+    await station.poll(traffic(20, 1000, operator="Cosmote"))
+    for _ in range(5 * 12):
+        clock.at += 5 * MINUTE
+        filtered = {"from": "Shop", "detailedStatus": "Carrier Violation"}
+        await station.poll([*traffic(0, 60, operator="Cosmote"), *traffic(40, 40, operator="Cosmote", **filtered)])
+    told = station.told[-1]
+    assert told.reason == "repeat"
+    causes = {cause.field: cause.value for cause in told.alerts[0].breakdown}
+    assert causes == {"from": "Shop", "detailedStatus": "Carrier Violation"}
+
+
+async def test_an_annotation_that_fails_loses_no_alert(caplog: pytest.LogCaptureFixture) -> None:
+    rules = RATE + '    annotations: {summary: "{{ 1 / (messages - 400) }}", other: "{{ value | percent }}"}\n'
+    with caplog.at_level(logging.WARNING):
+        view = await shown(rules)
+    assert view.annotations["other"] == "50%"
+    assert view.annotations["summary"].startswith("Failing: 50% of 400 messages to Cosmote failed")
+    assert "division by zero" in view.annotations["summary"]
+    assert len([record for record in caplog.records if "summary" in record.message]) == 1
+
+
+async def test_an_alert_of_a_rule_that_cannot_be_judged_any_more_is_told_all_the_same() -> None:
+    clock = HandClock()
+    station = Station(settings(RATE, AT_ONCE), clock)
+    await station.poll(traffic(5, operator="Cosmote"))
+    judge = station.pipeline.desks["main"].judge
+    judge.rules["Failing"] = Rule(name="Failing", kind="of no kind", by=("operator",), severity="critical")
+    clock.at += 5 * HOUR
+    await station.pipeline.flush()
+    assert station.reasons() == ["first", "repeat"]
+    view = station.told[-1].alerts[0]
+    assert (view.value, view.history) == (0.5, ())
+
+
+async def test_the_alert_of_our_own_says_what_to_do() -> None:
+    clock = HandClock()
+    station = Station(settings(RATE, AT_ONCE), clock)
+    await station.sinks["main"].blind("all", clock.at, "no answer")
+    view = station.told[-1].alerts[0]
+    assert view.labels == {"alertname": "MonitorBlind", "account": "main", "search": "all", "severity": "critical"}
+    assert "no answer" in view.annotations["summary"]
+    assert "check --online" in view.annotations["description"]
+
+
+def rule(**more: Any) -> Any:
+    return rule_of({"name": "R", "kind": "rate", "window": "5m", "above": "20%"} | more)
+
+
+def test_a_fixed_runbook_is_a_link_and_one_made_from_data_is_not() -> None:
+    fixed = rule(annotations={"runbook_url": "https://wiki.example.org/sms"})
+    assert links_of(fixed) == (Link("Runbook", "https://wiki.example.org/sms"),)
+    for url in ("https://evil/{{ labels.from }}", "javascript:alert(1)", ""):
+        assert links_of(rule(annotations={"runbook_url": url})) == ()
+
+
+@pytest.mark.parametrize(
+    ("match", "words"),
+    [
+        ({"status": ["Failed", "Undelivered"]}, "Failed or Undelivered"),
+        ({"status": "Undelivered"}, "Undelivered"),
+        ({"detailedStatus": ["Expired", "Call Barred"]}, "Expired or Call Barred"),
+        ({"from": "Shop"}, "match"),
+    ],
+)
+def test_what_is_counted_in_a_few_words(match: dict[str, Any], words: str) -> None:
+    assert matched(rule(match=match)) == words
+
+
+def test_plain_failures_need_no_words() -> None:
+    assert matched(rule()) == ""
+
+
+def test_units() -> None:
+    spike = {"name": "R", "kind": "spike", "window": "5m", "above": "3x", "baseline": {"same_hour": "7d"}}
+    assert unit_of(rule()) == "share"
+    assert unit_of(rule_of(spike)) == "count"
+    assert unit_of(rule_of(spike | {"measure": "rate"})) == "share"
+
+
+async def test_a_group_of_one_recipient_ends_under_each_mode() -> None:
+    for mode in ("mask", "hash", "show"):
+        clock = HandClock()
+        station = Station(
+            settings(RATE.replace("[operator]", "[to]"), AT_ONCE + f"privacy: {{recipients: {mode}}}\n"), clock
+        )
+        numbers = [{"to": f"+3069123456{i}"} for i in range(10, 60)]
+        await station.poll([row for number in numbers for row in traffic(5, 10, **number)])
+        assert len(station.told[-1].alerts) == 50
+        clock.at += 10 * MINUTE
+        await station.poll([row for number in numbers for row in traffic(0, 10, **number)])
+        assert station.reasons() == ["first", "all resolved"], mode

@@ -1,0 +1,78 @@
+"""The timeline against looking at all rows, settled at any moment."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.message import batch_of
+from monitor.window import Question, Reading, Window
+from monitor.window.table import Table
+from monitor.window.timeline import AS_MESSAGE, AS_PART, RECENT, Timeline
+
+ROWS = 60
+changes = st.lists(
+    st.tuples(st.integers(0, ROWS - 1), st.integers(0, 20), st.sampled_from([0, 1, 2, 3]), st.integers(0, 4)),
+    max_size=40,
+    unique_by=lambda change: change[0],
+)
+steps = st.lists(st.tuples(changes, st.booleans()), max_size=8)
+
+
+@given(steps, st.integers(1, 9), st.integers(-1, 21), st.integers(-1, 21))
+@settings(max_examples=300, deadline=None)
+def test_every_span_is_what_a_look_at_all_rows_finds(history: list[object], segment: int, start: int, end: int) -> None:
+    table = Table({"date": np.int64, "kind": np.uint8, "profile": np.uint8})
+    table.reserve(ROWS)
+    timeline = Timeline(table, segment)
+    for some, settle in history:  # type: ignore[misc]  # hypothesis' nested tuples
+        rows, *values = (
+            (np.array(column) for column in zip(*some, strict=True)) if some else (np.zeros(0, np.int64),) * 4
+        )
+        timeline.changing(rows)
+        table.write(rows, dict(zip(("date", "kind", "profile"), values, strict=True)))
+        if settle:
+            timeline.settle()
+        dates, kinds = table["date"][:ROWS], table["kind"][:ROWS]
+        for kind in (AS_PART, AS_MESSAGE):
+            wanted = np.flatnonzero((dates > start) & (dates <= end) & ((kinds & kind) > 0))
+            assert sorted(timeline.rows(start, end, kind).tolist()) == wanted.tolist()
+        assert (timeline.count(start, end, 5) == np.bincount(table["profile"][wanted], minlength=5)).all()
+
+
+def test_counts_stay_exact_while_many_messages_change() -> None:
+    window, count = Window("main"), RECENT * 2
+    rows = [{"messageId": f"m{i}", "date": i % 500, "status": "Sent", "operator": f"o{i % 7}"} for i in range(count)]
+    window.upsert(batch_of(rows), "all")
+    assert counted(window, 99, 199) == {("Sent",): len([row for row in rows if 99 < row["date"] <= 199])}
+    late = [row | {"date": 600 + i % 10, "status": "Failed"} for i, row in enumerate(rows[: RECENT + 5000])]
+    window.upsert(batch_of(late[:1000]), "all")
+    assert counted(window, 599, 700) == {("Failed",): 1000}
+    window.upsert(batch_of(late), "all")
+    assert counted(window, 599, 700) == {("Failed",): len(late)}
+    assert counted(window, -1, 599) == {("Sent",): count - len(late)}
+
+
+def counted(window: Window, start: int, end: int) -> dict[tuple[str, ...], int]:
+    reading = Reading(window)
+    tally = reading.tally(Question(start, end, by=("status",)))
+    return {
+        reading.labels(("status",), code): n
+        for code, n in zip(tally.codes.tolist(), tally.counts.tolist(), strict=True)
+    }
+
+
+def test_profiles_that_nothing_has_any_more_are_forgotten() -> None:
+    window = Window("main")
+    for day in range(50):
+        rows = [
+            {"messageId": f"{day}-{i}", "date": day * 10 + 1, "status": "Failed", "campaign": f"{day}-{i}"}
+            for i in range(1000)
+        ]
+        window.upsert(batch_of(rows), "all")
+        while window.expire(day * 10 - 5):
+            pass
+    assert window.columns.profiles.length < 40_000
+    reading = Reading(window)
+    assert reading.tally(Question(0, 10_000)).counts.tolist() == [1000]
+    campaigns = reading.split(reading.rows(Question(0, 10_000)), "campaign")
+    assert campaigns == {f"49-{i}": 1 for i in range(1000)}
