@@ -23,14 +23,7 @@ def everything(made: dict[str, Any]) -> str:
 def test_the_messages_are_as_before() -> None:
     end = rate().as_of + 30 * MINUTE
     tellings = {
-        "first": telling(
-            rate(
-                annotations={
-                    "summary": "Cosmote filters our messages: reroute, then call them",
-                    "runbook_url": "https://wiki.example.org/sms",
-                }
-            )
-        ),
+        "first": telling(rate(annotations={"summary": "Cosmote filters our messages: reroute, then call them", "runbook_url": "https://wiki.example.org/sms"})),
         "two": telling(rate(), spike(more=3), truncated=4, reason="new alerts"),
         "escalated": telling(rate(was_severity="warning"), reason="escalated"),
         "resolved": telling(over(rate()), status="resolved", reason="all resolved", created_at=end),
