@@ -21,7 +21,7 @@ KEPT: Final = 60
 """So many evaluations of a group are kept."""
 GROUPS: Final = 12
 """So many groups of a rule are kept at most."""
-LOOK_AGAIN: Final = 10
+LOOK_AGAIN: Final = 30
 """After so many evaluations the groups are chosen anew."""
 
 Group = tuple[tuple[str, str], ...]
@@ -55,7 +55,8 @@ class Ring:
         """Remember a judgement; one of the same moment replaces the one before."""
         track = self._tracks.get(rule.name)
         if track is None:
-            track = self._tracks[rule.name] = _Track()
+            # Each rule's turn to look again comes at another poll, so that no poll pays for all of them.
+            track = self._tracks[rule.name] = _Track(len(self._tracks) % LOOK_AGAIN)
         track.take(as_of, judgement, rule.comparison == "below", alerts)
 
     def of(self, rule: str, group: Group) -> tuple[Evaluation, ...]:
@@ -76,12 +77,12 @@ class Ring:
 class _Track:
     """One rule: a row an evaluation (the latest KEPT of them, around and around), a place a group."""
 
-    def __init__(self) -> None:
+    def __init__(self, turn: int) -> None:
         self.groups: list[Group] = []
         self._numbers = np.full((KEPT, 0, 3), np.nan)
         self._moments: list[Instant] = []
         self._next = 0
-        self._wait = 0
+        self._wait = turn
         self._names = Names()
         self._codes = np.zeros(0, np.int64)
 
@@ -89,10 +90,10 @@ class _Track:
         same = self._names.begin(judgement)
         alarmed = list(alerts)[:GROUPS]
         short = len(self.groups) < min(len(judgement), GROUPS)
-        if short or self._wait == 0 or not all(group in self.groups for group in alarmed):
+        if short or self._wait < 0 or not all(group in self.groups for group in alarmed):
             self._choose(judgement, below, alarmed)
             same = False
-        self._wait -= 1
+        self._wait = LOOK_AGAIN - 1 if self._wait < 0 else self._wait - 1
         if not same:
             self._codes = np.array([_code(judgement, group) for group in self.groups], np.int64)
         row = self._row(as_of)
@@ -123,7 +124,6 @@ class _Track:
 
     def _choose(self, judgement: Judgement, below: bool, alarmed: list[Group]) -> None:
         """Choose the groups anew: those that stay keep their place and their past."""
-        self._wait = LOOK_AGAIN
         wanted = list(
             dict.fromkeys([*alarmed, *(self._names.group(judgement, at) for at in _telling(judgement, below))])
         )

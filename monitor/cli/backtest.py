@@ -35,7 +35,7 @@ def _when(text: str) -> "tuple[Instant | None, Duration]":
         raise click.BadParameter(f"{text!r} is neither a span like 7d nor a time like 2026-11-21T10:00:00Z") from None
 
 
-@click.command()
+@click.command(short_help="Show what the rules would have alerted in the past.")
 @config_option
 @json_option
 @level_option

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from monitor.ruletest import Suite, Verdict
 
 
-@click.command()
+@click.command(short_help="Run rule tests.")
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @click.option("--run", "pattern", metavar="PATTERN", help="Only tests whose name this regular expression is found in.")
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Also write JUnit XML.")
