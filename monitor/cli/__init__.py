@@ -14,6 +14,7 @@ import sys
 import click
 
 from monitor.cli.alerts import alerts
+from monitor.cli.campaign import campaign
 from monitor.cli.check import check
 from monitor.cli.demo import demo
 from monitor.cli.explain import explain
@@ -38,7 +39,7 @@ def cli() -> None:
     """
 
 
-for command in (run, demo, check, search, track, explain, alerts, send_test, sandbox, schema, healthcheck):
+for command in (run, demo, check, search, track, campaign, explain, alerts, send_test, sandbox, schema, healthcheck):
     cli.add_command(command)
 
 

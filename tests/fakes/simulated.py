@@ -204,8 +204,10 @@ class _Tracked:
     def after(self, wrong: list[Incident], model: Model, seed: int) -> _Coming:
         """What the incidents leave."""
         numbers = self.number
-        self.rows.to[:] = self.place  # recipients say nothing here, and the number of a row is needed after it was moved
-        left = incidents.apply(wrong, self.rows, model._known, seed)  # noqa: SLF001 — the sandbox's own call
+        self.rows.to[:] = (
+            self.place
+        )  # recipients say nothing here, and the number of a row is needed after it was moved
+        left = incidents.apply(wrong, self.rows, model._known, seed)
         return _Coming(left, numbers[left.to])
 
 
