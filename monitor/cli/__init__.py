@@ -48,6 +48,7 @@ for command in (
     backtest,
     search,
     track,
+    campaign,
     explain,
     alerts,
     send_test,

@@ -16,7 +16,7 @@ def evaluate(rule: Latency, moment: Moment) -> Judgement:
 
     A message counts by the time of its present status, whatever that status is; one that is still on its way has no latency.
     """
-    question = considered(rule, moment.as_of, rule.window)
+    question = considered(rule, moment.as_of, rule.window, within=rule.receipts_within)
     found = percentiles(moment.reading, question, rule.percentile)
     codes = moment.codes(rule.by, found.tally)
     value, messages = found.at(codes), found.tally.at(codes)

@@ -7,7 +7,7 @@ from pydantic import Field
 from monitor.rules.model import Thresholded
 from monitor.rules.share import AtLeastOne
 from monitor.rules.threshold import Seconds, SecondsLevel
-from monitor.written import Number
+from monitor.written import Number, Period
 
 Percentile = Annotated[Number, Field(gt=0, le=100)]
 
@@ -27,3 +27,5 @@ class Latency(Thresholded):
     """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""
     min_messages: AtLeastOne = 1
     """With fewer messages whose latency is known there is not enough data, and no alert."""
+    receipts_within: Period | None = None
+    """Only reports that came so soon after sending count: what took hours was waiting for a handset that was off."""

@@ -1,0 +1,237 @@
+"""``routee-monitor campaign``: one campaign, straight from Routee, against the rules that speak of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from monitor.cli.options import config_option, json_option, level_option
+from monitor.cli.reading import read_everything
+from monitor.cli.table import print_json, print_table
+from monitor.errors import MonitorError, RouteeError, RouteeRefused, RouteeRejected
+
+if TYPE_CHECKING:
+    from monitor.clock import Instant
+    from monitor.config import Account
+    from monitor.finding import Finding
+    from monitor.routee.client import Routee
+    from monitor.routee.question import CampaignState
+    from monitor.rules import Rule
+    from monitor.window import Window
+
+BINS: Final = 24
+"""So many spans of equal length make the timeline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What Routee has of a campaign: its messages, and its own state where the account may ask for that."""
+
+    tracking_id: str
+    account: str
+    at: "Instant"
+    window: "Window"
+    state: "CampaignState | None"
+
+
+@click.command(short_help="Show how a campaign fares.")
+@click.argument("tracking_id")
+@config_option
+@json_option
+@level_option
+@click.option("--account", metavar="ACCOUNT", help="Of which account; default: the first that knows the campaign.")
+def campaign(tracking_id: str, config: Path | None, as_json: bool, account: str | None) -> None:
+    """Show how the campaign TRACKING_ID fares: its state, its messages by status and reason, its cost, its course, and what
+    the rules say that watch campaigns.
+
+    \b
+    Exit codes: 0 shown; 1 no account knows the campaign; 69 Routee cannot be
+    asked; 65, 78 bad rules or configuration.
+    """
+    import trio
+
+    settings = read_everything(config).settings
+    names = [one.name for one in settings.config.accounts]
+    accounts = [one for one in settings.config.accounts if account in (None, one.name)]
+    if not accounts:
+        from monitor.written import suggest
+
+        raise MonitorError(f"there is no account {account!r}{suggest(account or '', names)}")
+    seen = trio.run(_seen, tracking_id, accounts)
+    shown = _shown(seen) | {"rules": [_finding(rule, one) for rule, one in _judged(seen, settings.rules)]}
+    if as_json:
+        print_json(shown)
+    else:
+        _print(shown)
+
+
+async def _seen(tracking_id: str, accounts: "Sequence[Account]") -> Seen:
+    """The campaign as the first account that knows it has it."""
+    from monitor.accounts import routee_client
+    from monitor.clock import SystemClock
+    from monitor.window import Window
+
+    clock = SystemClock()
+    for account in accounts:
+        async with routee_client(account, clock) as routee:
+            window = Window(account.name)
+            known = await _messages(routee, tracking_id, window)
+            state = await _state(routee, tracking_id)
+            if known or state is not None:
+                return Seen(tracking_id, account.name, clock.now(), window, state)
+    names = ", ".join(account.name for account in accounts)
+    raise MonitorError(f"no campaign {tracking_id!r} is known to {names}")
+
+
+async def _messages(routee: "Routee", tracking_id: str, window: "Window") -> bool:
+    """Fill the window; False where the account does not know the campaign."""
+    number = 0
+    while True:
+        try:
+            page = await routee.campaign(tracking_id, page=number)
+        except RouteeRejected:
+            return False
+        page.batch.fields["campaignTrackingId"] = [tracking_id] * len(page.batch)
+        window.upsert(page.batch, "")
+        if page.last:
+            return True
+        number += 1
+
+
+async def _state(routee: "Routee", tracking_id: str) -> "CampaignState | None":
+    """None where the account may not ask, or does not know the campaign."""
+    try:
+        return await routee.campaign_state(tracking_id)
+    except (RouteeRejected, RouteeRefused):
+        return None
+    except RouteeError as error:
+        click.echo(f"the campaign's own state is not known: {error}", err=True)
+        return None
+
+
+def _shown(seen: Seen) -> dict[str, Any]:
+    """The campaign in numbers, as ``--json`` prints it."""
+    import numpy as np
+
+    from monitor.clock import iso
+    from monitor.message import DELIVERED, FAILURES, UNKNOWN
+    from monitor.window import Question, Reading
+    from monitor.window.campaigns import among
+    from monitor.window.columns import PRICE_UNIT
+
+    reading, state = Reading(seen.window), seen.state
+    rows = reading.rows(Question(-1, 1 << 62))
+    failed = among(reading, rows, FAILURES)
+    dates = seen.window.columns["date"][rows]
+    statuses = reading.split(rows, "status")
+    names = [name for name in reading.split(rows, "campaign") if name != UNKNOWN]
+    total = len(rows)
+    prices = np.maximum(seen.window.columns["price"][rows].astype(np.int64), 0)
+
+    def when(instant: "Instant | None") -> str | None:
+        return None if instant is None else iso(instant)
+
+    return {
+        "tracking_id": seen.tracking_id,
+        "account": seen.account,
+        "name": (state.name if state else "") or (names[0] if names else None),
+        "state": state.state if state else None,
+        "recipients": state.recipients if state else None,
+        "scheduled_at": when(state.scheduled_at) if state else None,
+        "created_at": when(state.created_at) if state else None,
+        "messages": total,
+        "delivered": statuses.get(DELIVERED, 0) / total if total else None,
+        "failed": int(np.count_nonzero(failed)) / total if total else None,
+        "statuses": _largest_first(statuses),
+        "reasons": _largest_first(reading.split(rows[failed], "detailedStatus")),
+        "cost": int(prices.sum()) / PRICE_UNIT,
+        "first_report": when(int(dates.min())) if total else None,
+        "last_report": when(int(dates.max())) if total else None,
+        "timeline": _timeline(dates, failed),
+    }
+
+
+def _largest_first(counts: dict[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _timeline(dates: Any, failed: Any) -> list[dict[str, Any]]:
+    """How many messages got their present status in each span, and how many of them failed."""
+    import numpy as np
+
+    from monitor.clock import iso
+
+    if not len(dates):
+        return []
+    start, length = int(dates.min()), max((int(dates.max()) - int(dates.min())) // BINS + 1, 1)
+    bins = (dates - start) // length
+    counts = [np.bincount(some, minlength=BINS).tolist() for some in (bins, bins[failed])]
+    return [
+        {"at": iso(start + number * length), "messages": messages, "failed": bad}
+        for number, (messages, bad) in enumerate(zip(*counts, strict=True))
+    ]
+
+
+def _judged(seen: Seen, rules: "Sequence[Rule]") -> "list[tuple[Rule, Finding]]":
+    """What the rules about campaigns find of this one."""
+    from monitor.evaluate import Moment, evaluate
+    from monitor.facts import NOTHING_KNOWN
+    from monitor.rules import Campaign, Rate
+    from monitor.window import Reading
+
+    facts = NOTHING_KNOWN if seen.state is None else NOTHING_KNOWN.with_campaign(seen.at, seen.state)
+    moment = Moment(Reading(seen.window), seen.at, 0, (), facts)
+    found: list[tuple[Rule, Finding]] = []
+    for rule in rules:
+        about = isinstance(rule, Campaign) or (
+            isinstance(rule, Rate) and {"campaign", "campaignTrackingId"} & set(rule.by)
+        )
+        if rule.enabled and about:
+            whole = rule.model_copy(update={"search": None})  # which search returns them is not known here
+            found += [(rule, finding) for finding in evaluate(whole, moment).findings()]
+    return found
+
+
+def _finding(rule: "Rule", finding: "Finding") -> dict[str, Any]:
+    state = "not_enough_data" if finding.breached is None else "breached" if finding.breached else "inactive"
+    return {
+        "rule": rule.name,
+        "labels": dict(finding.group),
+        "state": state,
+        "value": finding.value,
+        "threshold": finding.threshold,
+        "why": finding.why,
+    }
+
+
+def _print(shown: dict[str, Any]) -> None:
+    from monitor.render.filters import number, percent, sparkline
+
+    click.echo(f"{shown['name'] or 'A campaign without a name'} ({shown['tracking_id']}) of account {shown['account']}")
+    state = shown["state"] or "not known: this account may not ask for it"
+    times = [f"{word} {shown[key]}" for word, key in (("created", "created_at"), ("due", "scheduled_at")) if shown[key]]
+    click.echo(f"State      {', '.join([state, *times])}")
+    recipients = "" if shown["recipients"] is None else f" for {number(shown['recipients'])} recipients"
+    click.echo(f"Messages   {number(shown['messages'])}{recipients}, {number(shown['cost'], 2)} spent")
+    if not shown["messages"]:
+        return
+    click.echo(f"Delivered  {percent(shown['delivered'])}, failed {percent(shown['failed'])}")
+    for title, counts in (("Statuses", shown["statuses"]), ("Reasons", shown["reasons"])):
+        if counts:
+            click.echo(f"{title:10} {', '.join(f'{name} {number(count)}' for name, count in counts.items())}")
+    for title, key in (("Reports", "messages"), ("Failures", "failed")):
+        course = sparkline([float(span[key]) for span in shown["timeline"]])
+        click.echo(f"{title:10} {course}  {shown['first_report']} to {shown['last_report']}")
+    _print_rules(shown["rules"])
+
+
+def _print_rules(rules: list[dict[str, Any]]) -> None:
+    if not rules:
+        return
+    click.echo("")
+    rows = [
+        (one["rule"], one["labels"].get("problem", ""), one["state"].replace("_", " "), one["why"]) for one in rules
+    ]
+    print_table(("RULE", "PROBLEM", "STATE", "WHY"), rows, lambda row: "red" if row[2] == "breached" else "")

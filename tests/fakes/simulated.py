@@ -1,0 +1,227 @@
+"""A simulated account: the sandbox's traffic, incidents included, straight into a window and its judge, without any requests.
+
+What differs from a real run: every change of a status is seen at the next poll, as if the sweeps were that quick.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from monitor.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
+from monitor.facts import NOTHING_KNOWN
+from monitor.judge import Judge
+from monitor.message import CODED_FIELDS, GROUPS_SEPARATOR, UNKNOWN, Batch
+from monitor.routee.question import Balance, CampaignState
+from monitor.routee.sandbox import incidents
+from monitor.routee.sandbox.campaigns import BLOCK
+from monitor.routee.sandbox.incidents import Incident, failing_campaign, new_incident
+from monitor.routee.sandbox.messages import NEVER, Ints, Rows
+from monitor.routee.sandbox.tables import DELIVERED_CODE, new_tables
+from monitor.routee.sandbox.traffic import Model, Traffic
+from monitor.rules import Rule
+from monitor.store.protocol import Cursor
+from monitor.window import Window
+
+KEPT: Duration = 9 * DAY
+ENOUGH = 1e7
+"""A balance that lasts."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """One alert that fired."""
+
+    at: Instant
+    rule: str
+    severity: str
+    group: tuple[tuple[str, str], ...]
+    why: str
+
+
+@dataclass
+class _Coming:
+    """Parts that were drawn, each with the number of its message."""
+
+    rows: Rows
+    number: Ints
+
+    def take(self, chosen: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> "_Coming":
+        return _Coming(self.rows.take(chosen), self.number[chosen])
+
+
+@dataclass
+class Account:
+    """One account over time. ``every``: between polls. ``balance``: what is left, None: not known."""
+
+    rules: Iterable[Rule]
+    start: Instant
+    seed: int = 1
+    rate: float = 100.0
+    every: Duration = MINUTE
+    balance: float | None = ENOUGH
+    traffic: Traffic | None = None
+    incidents: list[Incident] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+    messages: int = 0
+
+    def __post_init__(self) -> None:
+        self.known = new_tables()
+        self.model = Model(self.seed, self.traffic or Traffic(rate=self.rate), self.known)
+        self.judge = Judge(Window("main"), self.rules, ["all"])
+        self.now = self.start // BLOCK * BLOCK
+        self._drawn = self.now
+        self._coming = _Coming(Rows.empty(), np.zeros(0, np.int64))
+
+    def incident(self, kind: str, after: Duration, lasts: Duration, **what: object) -> Incident:
+        """Let something go wrong, so long from now and for so long."""
+        start = self.now + after
+        one = new_incident(len(self.incidents) + 1, kind, start, start + lasts, dict(what))
+        if one.kind == "failing_campaign" and one.campaign is None:
+            campaign = failing_campaign(one, self.seed, self.model.traffic.rate)
+            self.model.launched.append(campaign)
+            one = new_incident(one.id, kind, start, start + lasts, {"campaign": campaign.stream.tracking_id})
+        self.incidents.append(one)
+        return one
+
+    def learn(self, span: Duration) -> None:
+        """Let time pass without judging, as far as the history that rules compare with."""
+        end = self.now + span
+        while self.now < end:
+            self._receive(min(self.now + BLOCK, end))
+
+    def watch(self, span: Duration) -> list[Told]:
+        """Let time pass and judge at each poll; what fired meanwhile."""
+        end, before = self.now + span, len(self.told)
+        while self.now < end:
+            self._receive(self.now + self.every)
+            self._know()
+            self._judge()
+        return self.told[before:]
+
+    def _judge(self) -> None:
+        cursor = Cursor("main", "all", as_of=self.now, covered_since=self.start // BLOCK * BLOCK)
+        outcome = self.judge.judge(cursor)
+        assert not outcome.errors, outcome.errors
+        fired = {move.fingerprint for move in outcome.transitions if move.what == "fired"}
+        for (name, group), alert in outcome.alerts.items():
+            if alert is not None and alert.fingerprint in fired:
+                severity = self.judge.rules[name].levels_[alert.level - 1].severity
+                self.told.append(Told(self.now, name, severity, group, alert.why))
+        self.judge.apply(outcome, cursor)
+        for alerts in self.judge.alerts.values():
+            for group in [group for group, alert in alerts.items() if alert.state == "resolved"]:
+                del alerts[group]
+
+    def _know(self) -> None:
+        """What the errands would have asked."""
+        if self.now % (5 * MINUTE):
+            return
+        facts = self.judge.facts if self.balance is not None else NOTHING_KNOWN
+        if self.balance is not None:
+            facts = facts.with_balance(self.now, Balance(self.balance, "EUR"))
+        for campaign in self.model.active(self.now - 3 * HOUR, self.now):
+            tracking_id, end = campaign.stream.tracking_id or "", campaign.start + campaign.duration
+            word = "Finished" if self.now >= end else "Running"
+            facts = facts.with_campaign(self.now, CampaignState(tracking_id, "", word, {}, campaign.recipients))
+        self.judge.facts = facts
+
+    def _receive(self, until: Instant) -> None:
+        """Take in every part that appeared or changed, as it is at ``until``."""
+        while self._drawn < until:
+            self._draw()
+        rows = self._coming.rows
+        changed = np.zeros(len(rows), np.bool_)
+        for column in (rows.created, rows.sent_at, rows.last_at):
+            changed |= (column > self.now) & (column <= until)
+        some = self._coming.take(changed)
+        if len(some.rows):
+            self.judge.window.upsert(self._batch(some, until), "all")
+        self.now = until
+        if until % HOUR == 0:
+            self._coming = self._coming.take(~((rows.created <= until) & (_last(rows) <= until)))
+            self.judge.window.expire(until - KEPT)
+
+    def _draw(self) -> None:
+        """The next half hour's messages."""
+        rows = self.model.draw(self._drawn, self._drawn + BLOCK)
+        number = self.messages + np.cumsum(rows.part == 1) - 1
+        self.messages += int(np.count_nonzero(rows.part == 1))
+        place = np.arange(len(rows))
+        rows.body[:] = 0
+        kept = _Tracked(rows, number, place)
+        self._drawn += BLOCK
+        fresh = kept.after(self.incidents, self.model, self.seed)
+        both = [getattr(self._coming.rows, name) for name in _COLUMNS], [getattr(fresh.rows, name) for name in _COLUMNS]
+        merged = Rows(*(np.concatenate(pair) for pair in zip(*both, strict=True)))
+        self._coming = _Coming(merged, np.concatenate([self._coming.number, fresh.number]))
+
+    def _batch(self, some: _Coming, now: Instant) -> Batch:
+        rows = some.rows
+        outcome, date = rows.present(now)
+        outcomes, routes, streams = self.known.outcomes.entries, self.known.routes.entries, self.known.streams.entries
+        how, where, who = outcome.tolist(), rows.route.tolist(), rows.stream.tolist()
+        fields = {
+            "status": [outcomes[code].status for code in how],
+            "detailedStatus": [outcomes[code].detail or UNKNOWN for code in how],
+            "operator": [routes[code].operator or UNKNOWN for code in where],
+            "country": [routes[code].country or UNKNOWN for code in where],
+            "campaign": [streams[code].campaign or UNKNOWN for code in who],
+            "campaignTrackingId": [streams[code].tracking_id or UNKNOWN for code in who],
+            "label": [streams[code].label or UNKNOWN for code in who],
+            "from": [streams[code].sender or UNKNOWN for code in who],
+            "direction": [streams[code].direction or UNKNOWN for code in who],
+            "applicationName": [streams[code].application or UNKNOWN for code in who],
+            "originatingService": [streams[code].service or UNKNOWN for code in who],
+            "groups": [GROUPS_SEPARATOR.join(streams[code].groups) or UNKNOWN for code in who],
+        }
+        prices = np.array([route.price or 0.0 for route in routes])
+        latency = np.where(outcome == DELIVERED_CODE, (date - rows.created) // SECOND, np.nan)
+        return Batch(
+            message_id=[f"m{number}" for number in some.number.tolist()],
+            key=rows.part.astype(np.int64),
+            parts=rows.parts.astype(np.int64),
+            date=date.astype(np.int64),
+            latency=latency.astype(np.float64),
+            price=prices[rows.route],
+            recipient=[UNKNOWN] * len(rows),
+            fields={name: fields[name] for name in CODED_FIELDS},
+        )
+
+
+_COLUMNS = tuple(Rows.__dataclass_fields__)
+
+
+@dataclass
+class _Tracked:
+    """Rows that an incident may thin out: which are left is read from a column that nothing else uses."""
+
+    rows: Rows
+    number: Ints
+    place: Ints
+
+    def after(self, wrong: list[Incident], model: Model, seed: int) -> _Coming:
+        """What the incidents leave."""
+        numbers = self.number
+        self.rows.to[:] = (
+            self.place
+        )  # recipients say nothing here, and the number of a row is needed after it was moved
+        left = incidents.apply(wrong, self.rows, model._known, seed)
+        return _Coming(left, numbers[left.to])
+
+
+def _last(rows: Rows) -> Ints:
+    return np.where(rows.last_at == NEVER, rows.sent_at, rows.last_at)
+
+
+def counted(told: Iterable[Told], least: str = "warning") -> Counter[str]:
+    """How often each rule spoke, reports and other information left out."""
+    return Counter(one.rule for one in told if least != "warning" or one.severity != "info")
+
+
+def lines(told: Iterable[Told], start: Instant) -> Iterator[str]:
+    """One line an alert, for people."""
+    for one in told:
+        where = ", ".join(value for _, value in one.group)
+        yield f"{(one.at - start) / HOUR:7.2f}h {one.severity:8} {one.rule:24} {where}: {one.why}"
