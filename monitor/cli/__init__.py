@@ -15,6 +15,7 @@ import click
 
 from monitor.cli.alerts import alerts
 from monitor.cli.backtest import backtest
+from monitor.cli.campaign import campaign
 from monitor.cli.check import check
 from monitor.cli.demo import demo
 from monitor.cli.explain import explain

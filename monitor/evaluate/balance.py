@@ -6,7 +6,7 @@ import numpy as np
 
 from monitor.clock import HOUR, MINUTE, SECOND, Duration, Instant, format_duration, iso
 from monitor.evaluate.judgement import NOT_ENOUGH, Judgement, Moment
-from monitor.evaluate.levels import crossed, fixed, number_of
+from monitor.evaluate.levels import crossed, number_of, numbers_of
 from monitor.evaluate.words import duration, money, number
 from monitor.facts import BalanceAt
 from monitor.finding import Finding
@@ -28,7 +28,7 @@ def evaluate(rule: Balance, moment: Moment) -> Judgement:
     known, pace = moment.facts.balance_at(moment.as_of), _pace(rule, moment)
     unknown = _unknown(rule, moment, known, pace)
     value = np.array([np.nan if known is None or unknown else _value(rule, known.balance.amount, pace)])
-    breached, threshold = crossed(value, fixed(rule, 1), below=True)
+    breached, threshold = crossed(value, numbers_of(rule), below=True)
     if unknown or known is None:
         breached[:] = NOT_ENOUGH
     said = unknown if known is None or unknown else _said(known, pace)

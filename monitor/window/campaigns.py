@@ -74,9 +74,9 @@ def active(reading: Reading, question: Question) -> Codes:
 def runs(reading: Reading, question: Question, since: Instant, settling: Duration) -> Runs:
     """The campaigns that were active from ``since`` on, with their messages that were first seen in the question's span."""
     key = ("runs", question, since, settling)
-    known = reading.measured.get(key)
+    known = reading.shared.get(key)
     if not isinstance(known, Runs):
-        known = reading.measured[key] = _runs(reading, question, since, settling)
+        known = reading.shared[key] = _runs(reading, question, since, settling)
     return known
 
 
