@@ -152,6 +152,8 @@ def _evaluation(as_of: Instant, numbers: list[float]) -> Evaluation:
 
 
 def _code(judgement: Judgement, group: Group) -> int:
+    if tuple(name for name, _ in group) != judgement.by:
+        return NOT_ENOUGH  # an alert of before the rule was grouped as it is now
     code = judgement.reading.code(judgement.by, tuple(value for _, value in group))
     return NOT_ENOUGH if code is None else code
 

@@ -18,13 +18,12 @@ from monitor.config.model import Config
 from monitor.config.own import Log, Privacy, Web
 from monitor.config.receiver import Receiver, Route, Slack
 from monitor.config.receiver import Webhook as WebhookEntry
-from monitor.loading import load
+from monitor.loading import load, sample_of
 from monitor.notify.webhook import key_of
 from monitor.render import Templates
 from monitor.render.context import NAMES, sample_notification, sample_view
 from monitor.render.environment import FILTERS
 from monitor.rules import Count, Rate, Rule, Spike, load_rules
-from monitor.view import unit_of
 from monitor.written import Written
 
 ROOT = Path(__file__).parents[1]
@@ -73,7 +72,7 @@ def test_every_yaml_that_is_shown_is_accepted(text: str, tmp_path: Path) -> None
     (tmp_path / "monitor.yaml").write_text(text, "utf-8")
     loaded = load(tmp_path / "monitor.yaml", environ)
     for rule in loaded.settings.rules:
-        view = sample_view(rule.name, rule.kind, rule.by, unit=unit_of(rule))
+        view = sample_of(rule)
         for annotation in rule.annotations.values():
             assert loaded.templates.check(annotation, view) is None
 
@@ -180,7 +179,7 @@ def test_starter_rules_say_what_they_are_for_and_how_to_tune_them() -> None:
         assert all(word in text for word in ("# What it tells", "# Why these numbers", "# What to tune"))
         assert rule.description
         assert {"summary", "description"} <= rule.annotations.keys()
-        view = sample_view(rule.name, rule.kind, rule.by, unit=unit_of(rule))
+        view = sample_of(rule)
         for annotation in rule.annotations.values():
             assert Templates().check(annotation, view) is None
 

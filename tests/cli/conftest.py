@@ -1,6 +1,5 @@
 """A local Routee in a thread of its own, a folder with the files that commands read, and a store that a daemon has filled."""
 
-import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,17 +11,6 @@ from cli_folder import CREDENTIALS, Folder, folder_at, poll_once
 from monitor.clock import MINUTE, SECOND, SystemClock
 from monitor.routee.sandbox import Sandbox, serve
 from tests.fakes.routee import sms
-
-
-@pytest.fixture(autouse=True)
-def _log_as_it_was() -> Iterator[None]:
-    """Commands set the log up for a process of their own."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
 
 
 def _filled() -> Sandbox:

@@ -1,7 +1,7 @@
 """The kinds campaign and balance: what their files say, and what is wrong in them."""
 
 import pytest
-from fakes.marked import TESTDATA, assert_as_marked
+from tests.fakes.marked import TESTDATA, assert_as_marked
 from jsonschema import Draft202012Validator
 
 from monitor.clock import DAY, HOUR
