@@ -1,13 +1,13 @@
 """The kinds campaign and balance: what their files say, and what is wrong in them."""
 
 import pytest
-from tests.fakes.marked import TESTDATA, assert_as_marked
 from jsonschema import Draft202012Validator
 
 from monitor.clock import DAY, HOUR
 from monitor.errors import InputError
 from monitor.rules import Balance, Campaign, Level, load_rules
 from monitor.schema import rules_schema
+from tests.fakes.marked import TESTDATA, assert_as_marked
 
 GOOD = {rule.name: rule for rule in load_rules([TESTDATA / "rules-good-campaign.yaml"], {})}
 RULES = Draft202012Validator(rules_schema())
