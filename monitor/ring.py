@@ -95,7 +95,7 @@ class _Track:
             same = False
         self._wait = LOOK_AGAIN - 1 if self._wait < 0 else self._wait - 1
         if not same:
-            self._codes = np.array([_code(judgement, group) for group in self.groups], np.int64)
+            self._codes = np.array([judgement.code(group) for group in self.groups], np.int64)
         row = self._row(as_of)
         self._numbers[row] = np.nan
         if len(judgement):
@@ -114,7 +114,9 @@ class _Track:
         return row
 
     def _write(self, row: NDArray[np.float64], judgement: Judgement) -> None:
-        places = np.minimum(np.searchsorted(judgement.codes, self._codes), len(judgement) - 1)
+        order = np.argsort(judgement.codes, kind="stable")  # not every kind gives its groups in this order
+        ranks = np.searchsorted(judgement.codes, self._codes, sorter=order)
+        places = order[np.minimum(ranks, len(judgement) - 1)]
         here = judgement.codes[places] == self._codes
         places = places[here]
         enough = judgement.breached[places] != NOT_ENOUGH
@@ -149,13 +151,6 @@ class _Track:
 def _evaluation(as_of: Instant, numbers: list[float]) -> Evaluation:
     value, threshold, messages = (None if np.isnan(number) else number for number in numbers)
     return Evaluation(as_of, value, threshold, int(messages or 0))
-
-
-def _code(judgement: Judgement, group: Group) -> int:
-    if tuple(name for name, _ in group) != judgement.by:
-        return NOT_ENOUGH  # an alert of before the rule was grouped as it is now
-    code = judgement.reading.code(judgement.by, tuple(value for _, value in group))
-    return NOT_ENOUGH if code is None else code
 
 
 def _telling(judgement: Judgement, below: bool) -> list[int]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from monitor.clock import HOUR, MINUTE, SECOND, Duration, Instant
 from monitor.detect import wilson
 from monitor.evaluate.campaign_words import WORDS
-from monitor.evaluate.judgement import NOT_ENOUGH, Floats, Judgement, Moment
+from monitor.evaluate.judgement import NOT_ENOUGH, UNHEARD_OF, Floats, Judgement, Moment
 from monitor.evaluate.question import considered
 from monitor.finding import Finding
 from monitor.message import UNKNOWN
@@ -92,13 +92,13 @@ class CampaignJudgement(Judgement):
         named = ("campaign", self.name(campaign, PROBLEMS[problem]))
         return named, ("campaignTrackingId", tracking_id), ("problem", PROBLEMS[problem])
 
-    def of(self, group: tuple[tuple[str, str], ...]) -> Finding:
-        """The finding of one problem of one campaign, present here or not."""
+    def code(self, group: tuple[tuple[str, str], ...]) -> int:
+        """The code of one problem of one campaign."""
         labels = dict(group)
-        campaign = self.reading.code(BY, (labels["campaignTrackingId"],))
-        wanted = -1 if campaign is None else campaign * len(PROBLEMS) + PROBLEMS.index(labels["problem"])
-        places = np.flatnonzero(self.codes == wanted)
-        return self.finding(int(places[0])) if places.size else self.absent(group)
+        campaign = self.reading.code(BY, (labels.get("campaignTrackingId", ""),))
+        if campaign is None or labels.get("problem") not in PROBLEMS:
+            return UNHEARD_OF
+        return campaign * len(PROBLEMS) + PROBLEMS.index(labels["problem"])
 
 
 def evaluate(rule: Campaign, moment: Moment) -> Judgement:

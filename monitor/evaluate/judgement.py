@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 NOT_ENOUGH = -1
 """In `Judgement.breached`: not enough data to say."""
+UNHEARD_OF = -1
+"""The code of no group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +119,15 @@ class Judgement:
 
     def of(self, group: tuple[tuple[str, str], ...]) -> Finding:
         """The finding of one group, present here or not."""
-        code = self.reading.code(self.by, tuple(value for _, value in group))
-        places = np.flatnonzero(self.codes == (NOT_ENOUGH if code is None else code))
+        places = np.flatnonzero(self.codes == self.code(group))
         return self.finding(int(places[0])) if places.size else self.absent(group)
+
+    def code(self, group: tuple[tuple[str, str], ...]) -> int:
+        """The code that stands for a group in ``codes`` if it is there; UNHEARD_OF where it cannot be, being of other fields or values."""
+        if tuple(name for name, _ in group) != self.by:
+            return UNHEARD_OF  # an alert of before the rule was grouped as it is now
+        code = self.reading.code(self.by, tuple(value for _, value in group))
+        return UNHEARD_OF if code is None else code
 
 
 def _number(value: float) -> float | None:

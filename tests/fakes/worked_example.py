@@ -15,6 +15,7 @@ from monitor.finding import Finding
 from monitor.judge import Judge
 from monitor.message import batch_of
 from monitor.render import Templates, sentence
+from monitor.routee.question import Balance
 from monitor.rules import Rule, load_rules
 from monitor.store.protocol import Cursor
 from monitor.view import Views
@@ -68,7 +69,11 @@ def judge_at(page: Page, test: dict[str, Any], expected: dict[str, Any]) -> tupl
     as_of, window = start + parse_duration(expected["at"]), Window("main")
     window.upsert(batch_of(list(messages(test, as_of))), "all")
     judge = Judge(window, [rule], ["all"])
-    found = evaluate(rule, Moment(Reading(window), as_of, start)).telling()
+    for known in test.get("balance", []):
+        judge.facts = judge.facts.with_balance(
+            start + _at(known["at"]), Balance(float(known["amount"]), known["currency"])
+        )
+    found = evaluate(rule, Moment(Reading(window), as_of, start, (), judge.facts)).telling()
     return judge, as_of, list(found)
 
 

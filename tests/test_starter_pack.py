@@ -1,0 +1,157 @@
+"""The rules that are shipped: complete, quiet on quiet accounts and in clean hours, and there when something is wrong."""
+
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import pytest
+from fakes.simulated import Account, counted
+from jsonschema import Draft202012Validator
+
+from monitor.alert import Alert
+from monitor.clock import DAY, HOUR, MINUTE, SECOND, Instant
+from monitor.document import read_document
+from monitor.judge import Judge
+from monitor.loading import sample_of
+from monitor.message import batch_of
+from monitor.render import Templates
+from monitor.routee.question import Balance
+from monitor.rules import Rule, load_rules
+from monitor.schema import rules_schema
+from monitor.store.protocol import Cursor
+from monitor.window import Window
+
+FILES = sorted((Path(__file__).parent.parent / "rules").glob("*.yaml"))
+PACK = load_rules(FILES, {})
+NOW = 20_700 * DAY + 15 * HOUR
+Rows = list[dict[str, object]]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_file_explains_itself_and_passes_the_schema_that_it_names(path: Path) -> None:
+    first, second, *_ = path.read_text().splitlines()
+    assert first == "# yaml-language-server: $schema=../monitor-rules.schema.json"
+    assert second.startswith("# ")
+    assert "# What it tells" in path.read_text()
+    assert list(Draft202012Validator(rules_schema()).iter_errors(read_document(path, {}).data)) == []
+
+
+@pytest.mark.parametrize("rule", PACK, ids=lambda rule: rule.name)
+def test_a_rule_says_what_it_is_for_and_what_to_do(rule: Rule) -> None:
+    assert rule.description
+    texts, errors = Templates().render_annotations(rule.annotations, sample_of(rule))
+    assert errors == []
+    assert texts["summary"]
+    if rule.levels_[-1].severity != "info":
+        assert rule.for_
+        assert rule.keep_firing_for
+        assert texts["description"].count("•") >= 3
+
+
+def alerts_of(rows: Rows, now: Instant = NOW, known: float | None = None, since: Instant = NOW - 8 * DAY) -> list[str]:
+    """The rules of the pack that fire, once their ``for`` has passed."""
+    window = Window("main")
+    window.upsert(batch_of([{"messageId": f"m{i}"} | row for i, row in enumerate(rows)]), "all")
+    judge = Judge(window, PACK, ["all"])
+    for minute in range(11):
+        if known is not None:
+            judge.facts = judge.facts.with_balance(now + minute * MINUTE, Balance(known, "EUR"))
+        cursor = Cursor("main", "all", as_of=now + minute * MINUTE, covered_since=since)
+        judge.apply(judge.judge(cursor), cursor)
+    assert judge.errors == {}
+    return sorted({alert.rule for alert in _present(judge) if alert.state == "firing"})
+
+
+def _present(judge: Judge) -> Iterator[Alert]:
+    for alerts in judge.alerts.values():
+        yield from alerts.values()
+
+
+def sent(count: int, until: Instant = NOW, span: int = 25 * MINUTE, **fields: object) -> Rows:
+    usual = {"status": "Delivered", "operator": "Cosmote", "country": "GR", "direction": "Outbound", "latency": 3.0}
+    return [usual | {"date": until - span * i // count} | fields for i in range(count)]
+
+
+def test_a_thousand_groups_of_two_messages_raise_nothing() -> None:
+    statuses = [
+        ("Undelivered", "Carrier Violation"),
+        ("Failed", "Failed"),
+        ("Unsent", None),
+        ("Sent", "Sent"),
+        ("Delivered", "Delivered"),
+    ]
+    rows = []
+    for number, (ago, (status, detail)) in enumerate(product(range(200), statuses)):
+        one = {
+            "operator": f"o{number}",
+            "country": f"C{number % 40}",
+            "campaignTrackingId": f"c{number}" if number % 2 else None,
+        }
+        rows += sent(
+            2, NOW - (ago * 37 % 200) * MINUTE, SECOND, status=status, detailedStatus=detail, **one, latency=99.0
+        )
+    assert alerts_of(rows) == []
+
+
+def test_an_empty_account_raises_nothing() -> None:
+    assert alerts_of([]) == []
+    assert alerts_of([], since=NOW - HOUR) == []
+
+
+def usual_days(**fields: object) -> Rows:
+    return [row for day in range(1, 8) for row in sent(300, NOW - day * DAY + 30 * MINUTE, HOUR, **fields)]
+
+
+def test_a_drop_against_the_same_hour_is_told_by_operator_and_by_country() -> None:
+    today = sent(100, status="Failed", detailedStatus="Failed") + sent(200)
+    assert {"OperatorDeliveryDrop", "CountryDeliveryDrop", "DeliveryFloor"} <= set(alerts_of(usual_days() + today))
+    assert alerts_of(usual_days() + sent(40, status="Failed", detailedStatus="Roaming") + sent(260)) in (
+        [],
+        ["UndeliveredSpike"],
+    )
+
+
+def test_missing_reports_a_stuck_queue_and_silence_are_told() -> None:
+    waiting = sent(300, NOW - 30 * MINUTE, HOUR, status="Sent", latency=None)
+    assert "MissingDeliveryReports" in alerts_of(waiting)
+    queued = sent(60, NOW - 12 * MINUTE, status="Queued", latency=None)
+    assert "StuckQueue" in alerts_of(queued + sent(500))
+    assert {"Silence", "CountrySilence", "OperatorSilence"} <= set(alerts_of(sent(5500, NOW - 35 * MINUTE, 20 * HOUR)))
+
+
+def test_a_surge_to_a_country_without_customers_is_told() -> None:
+    pumped = sent(150, country="LV", operator="LMT", label="otp")
+    assert alerts_of(usual_days() + sent(300, span=HOUR) + pumped) == ["CountrySurge", "NewCountry"]
+    launch = sent(150, country="LV", operator="LMT", campaignTrackingId="c1")
+    assert alerts_of(usual_days() + sent(300, span=HOUR) + launch) == []
+
+
+def test_money_is_told_as_an_amount_spent_and_as_a_balance_that_does_not_last() -> None:
+    assert alerts_of(sent(300, price=20.0), since=NOW - DAY) == ["CountrySpend", "HourlySpend"]
+    assert alerts_of(sent(300, span=DAY, price=0.05), known=5.0, since=NOW - DAY) == ["LowBalance"]
+    assert alerts_of(sent(300, span=DAY, price=0.05), known=500.0, since=NOW - DAY) == []
+
+
+def test_slow_login_codes_are_told() -> None:
+    until, span = NOW + 11 * MINUTE, 40 * MINUTE
+    assert "SlowOneTimePasswords" in alerts_of(sent(2000, until, span, label="otp", latency=12.0))
+    assert "SlowDelivery" in alerts_of(sent(2000, until, span) + sent(200, until, span, latency=45.0))
+
+
+def test_the_incidents_of_the_local_routee_are_told_and_clean_hours_are_quiet() -> None:
+    account = Account(PACK, NOW - 9 * HOUR, seed=4, rate=120, every=2 * MINUTE)
+    account.learn(4 * HOUR)
+    assert counted(account.watch(2 * HOUR)) == {}
+    spoke, lasts = {}, HOUR
+    for kind, expected in {
+        "operator_outage": "OperatorFailureRate",
+        "carrier_filter": "UndeliveredSpike",
+        "slow_delivery": "OperatorSlowDelivery",
+        "failing_campaign": "CampaignFailureRate",
+        "detailed_status": "UndeliveredSpike",
+        "silence": "OperatorSilence",
+    }.items():
+        account.incident(kind, 0, lasts)
+        told = account.watch(lasts + 30 * MINUTE)
+        spoke[kind] = expected in counted(told)
+    assert all(spoke.values()), (spoke, account.told)
