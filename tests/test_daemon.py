@@ -150,6 +150,15 @@ async def test_a_second_daemon_on_the_same_store_is_refused(world: World) -> Non
             await daemon.run(settings, Templates(), stop=trio.Event(), clock=world.clock)
 
 
+async def test_it_can_be_stopped_in_the_middle_of_many_polls(world: World) -> None:
+    path = world.folder / "monitor.yaml"
+    many = ", ".join(f"{{name: s{i}, every: 1s}}" for i in range(12))
+    path.write_text(path.read_text().replace("{name: all, every: 20s}", many))
+    for _ in range(4):
+        async with world.daemon() as running:
+            await until(lambda of=running: of.pipeline.desks["main"].judge.cursors, "a poll")
+
+
 def test_a_search_is_polled_as_it_is_written() -> None:
     text = {"name": "all", "account": "main", "every": "1m", "resweep": [{"back": "1h", "every": "5m"}], "settle": "2s"}
     plan = daemon.plan_of(Search.model_validate(text))
