@@ -88,7 +88,8 @@ class _Track:
 
     def take(self, as_of: Instant, judgement: Judgement, below: bool, alerts: Iterable[Group]) -> None:
         same = self._names.begin(judgement)
-        alarmed = list(alerts)[:GROUPS]
+        own = [group for group in alerts if tuple(name for name, _ in group) == judgement.by]
+        alarmed = own[:GROUPS]
         short = len(self.groups) < min(len(judgement), GROUPS)
         if short or self._wait < 0 or not all(group in self.groups for group in alarmed):
             self._choose(judgement, below, alarmed)
