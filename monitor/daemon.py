@@ -106,7 +106,7 @@ class _Daemon:
             channels = notifiers(self._config, self._templates, self._clock, self._stream)
             deliver_to = functools.partial(deliver, observer=self._metrics)
             self._outbox = await services.start(deliver_to, self._store, channels, self._clock, name="deliver")
-            async with AsyncExitStack() as clients, trio.open_nursery() as work:
+            async with AsyncExitStack() as clients, trio.open_nursery() as work:  # polling ends before its clients do
                 await self._start_polling(work, clients)
                 work.start_soon(pipeline.flush_when_due, name="groups")
                 work.start_soon(self._keep_house, name="housekeeping")

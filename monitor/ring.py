@@ -54,9 +54,9 @@ class Ring:
     def take(self, rule: Rule, as_of: Instant, judgement: Judgement, alerts: Iterable[Group]) -> None:
         """Remember a judgement; one of the same moment replaces the one before."""
         track = self._tracks.get(rule.name)
-        if track is None:
+        if track is None or track.by != judgement.by:
             # Each rule's turn to look again comes at another poll, so that no poll pays for all of them.
-            track = self._tracks[rule.name] = _Track(len(self._tracks) % LOOK_AGAIN)
+            track = self._tracks[rule.name] = _Track(judgement.by, len(self._tracks) % LOOK_AGAIN)
         track.take(as_of, judgement, rule.comparison == "below", alerts)
 
     def of(self, rule: str, group: Group) -> tuple[Evaluation, ...]:
@@ -77,7 +77,8 @@ class Ring:
 class _Track:
     """One rule: a row an evaluation (the latest KEPT of them, around and around), a place a group."""
 
-    def __init__(self, turn: int) -> None:
+    def __init__(self, by: tuple[str, ...], turn: int) -> None:
+        self.by = by
         self.groups: list[Group] = []
         self._numbers = np.full((KEPT, 0, 3), np.nan)
         self._moments: list[Instant] = []
@@ -88,7 +89,8 @@ class _Track:
 
     def take(self, as_of: Instant, judgement: Judgement, below: bool, alerts: Iterable[Group]) -> None:
         same = self._names.begin(judgement)
-        alarmed = list(alerts)[:GROUPS]
+        own = [group for group in alerts if tuple(name for name, _ in group) == self.by]
+        alarmed = own[:GROUPS]
         short = len(self.groups) < min(len(judgement), GROUPS)
         if short or self._wait < 0 or not all(group in self.groups for group in alarmed):
             self._choose(judgement, below, alarmed)

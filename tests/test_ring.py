@@ -1,5 +1,6 @@
 """The ring: the latest evaluations of the groups that matter."""
 
+from monitor.alert import Alert
 from monitor.clock import MINUTE, SECOND, Instant, parse_iso
 from monitor.judge import Judge
 from monitor.message import batch_of
@@ -118,3 +119,16 @@ def test_a_rule_that_is_gone_is_forgotten() -> None:
     poll(judge, NOW)
     judge.ring.forget("R")
     assert judge.ring.groups("R") == ()
+
+
+def test_alerts_of_a_rule_that_was_grouped_otherwise_are_not_looked_for() -> None:
+    judge = judge_of()
+    judge.put(
+        "R",
+        (("country", "GR"),),
+        Alert("main", "R", (("country", "GR"),), "firing", (), NOW, NOW, level=1, firing_at=NOW),
+    )
+    put(judge, "A", NOW, 1, 10)
+    poll(judge, NOW)
+    assert judge.ring.groups("R") == (group("A"),)
+    assert judge.errors == {}
