@@ -5,6 +5,7 @@ the form of a UUID of version 0, which nobody makes, and for the latest 100,000 
 """
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,7 +29,7 @@ class MessageIds:
     """Encodes ids, and remembers the text of the latest of those that are no UUIDs."""
 
     def __init__(self) -> None:
-        self._texts: dict[tuple[int, int], str] = {}
+        self._texts: OrderedDict[tuple[int, int], str] = OrderedDict()
 
     def encode(self, ids: Sequence[str]) -> Halves:
         """The high and low 64 bits of each id."""
@@ -56,7 +57,7 @@ class MessageIds:
     def _remember(self, digest: bytearray, text: str) -> None:
         self._texts[int.from_bytes(digest[:8]), int.from_bytes(digest[8:])] = text
         if len(self._texts) > _TEXTS_KEPT:
-            del self._texts[next(iter(self._texts))]
+            self._texts.popitem(last=False)  # a plain dict looks for its first entry among all that are gone
 
     def decode(self, high: int, low: int) -> str:
         """The id as it was written; ``#`` and part of its hash where that is not known any more."""

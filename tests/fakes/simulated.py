@@ -179,7 +179,7 @@ class Account:
         prices = np.array([route.price or 0.0 for route in routes])
         latency = np.where(outcome == DELIVERED_CODE, (date - rows.created) // SECOND, np.nan)
         return Batch(
-            message_id=[f"m{number}" for number in some.number.tolist()],
+            message_id=[f"00000000-0000-4000-8000-{number:012x}" for number in some.number.tolist()],
             key=rows.part.astype(np.int64),
             parts=rows.parts.astype(np.int64),
             date=date.astype(np.int64),
