@@ -8,6 +8,7 @@ seconds, and then the store is closed.
 """
 
 import functools
+import gc
 import logging
 import sys
 from contextlib import AsyncExitStack
@@ -99,7 +100,12 @@ class _Daemon:
         self._around = Surroundings(clock, self._metrics, self._health, self._wake)
 
     async def run(self, stop: trio.Event, task_status: trio.TaskStatus[Running]) -> None:
-        self._pipeline = pipeline = await self._restore()
+        gc.disable()  # what is restored stays: looking through it for garbage is in vain, now and later
+        try:
+            self._pipeline = pipeline = await self._restore()
+        finally:
+            gc.enable()
+        gc.freeze()
         stop_listening = trio.Event()
         async with trio.open_nursery() as services:
             url = await self._listen(services, stop_listening)

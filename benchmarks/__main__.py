@@ -1,0 +1,57 @@
+"""Runs benchmarks one after the other, each in a process of its own, and shows their figures in one table."""
+
+import argparse
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.figure import Figure, table
+
+NAMES = ("start", "evaluate", "rules", "ingest", "memory", "restart", "forget", "notify", "store", "render")
+
+
+def main() -> int:
+    """The command."""
+    asked = _arguments()
+    if asked.alone:
+        sys.stdout.write(msgspec.json.encode(_run(asked.names[0], asked.quick)).decode())
+        return 0
+    rows: list[tuple[str, Figure]] = []
+    for name in asked.names:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        rows += [(name, figure) for figure in _in_a_process(name, asked.quick)]
+    print(table(rows))
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure speed and memory on this machine."
+    )
+    parser.add_argument(
+        "names", nargs="*", choices=[*NAMES, []], default=list(NAMES), metavar="name", help=", ".join(NAMES)
+    )
+    parser.add_argument("--quick", action="store_true", help="a tenth of the messages: a look, not a measurement")
+    parser.add_argument("--alone", action="store_true", help="one benchmark, in this process, figures as JSON")
+    return parser.parse_args()
+
+
+def _run(name: str, quick: bool) -> list[Figure]:
+    figures: list[Figure] = importlib.import_module(f"benchmarks.{name}").run(quick)
+    return figures
+
+
+def _in_a_process(name: str, quick: bool) -> list[Figure]:
+    command = [sys.executable, "-m", "benchmarks", "--alone", name, *(["--quick"] if quick else [])]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=False, cwd=Path(__file__).parent.parent)
+    if done.returncode:
+        print(f"{name} ended with {done.returncode}", file=sys.stderr)
+        return []
+    return msgspec.json.decode(done.stdout, type=list[Figure])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""Forgetting half a million messages at once, as after a long pause: what one poll has to do of it, and what each writes."""
+
+import time
+
+from benchmarks.figure import Figure
+from benchmarks.messages import SPAN, count, filled_window
+from monitor.clock import SystemClock
+from monitor.pipeline import EXPIRE_AT_ONCE
+from monitor.window import Question, Reading
+
+
+def run(quick: bool) -> list[Figure]:
+    """The worst step, not the median: it is what holds a poll up."""
+    window = filled_window(count(quick))
+    window.saved(window.unsaved(), 1)
+    Reading(window).tally(Question(0, 1))  # as every poll does
+    middle = SystemClock().now() - SPAN // 2
+    steps, blobs, rows = [0.0], [0], len(window)
+    forgotten = 1
+    while forgotten:
+        began = time.process_time()
+        forgotten = window.expire(middle, EXPIRE_AT_ONCE)
+        steps.append(time.process_time() - began)
+        unsaved = window.unsaved()
+        blobs.append(len(unsaved.blob or b""))
+        window.saved(unsaved, len(steps))
+    return [
+        Figure(f"{rows - len(window):,} rows forgotten in steps, the longest", max(steps) * 1e3, "ms"),
+        Figure("journal entry of a step, the largest", max(blobs) / 1e6, "MB"),
+    ]

@@ -1,0 +1,57 @@
+"""Polls of one account's judge, timed: what `evaluate` and `rules` measure."""
+
+import gc
+from collections.abc import Sequence
+
+from benchmarks.figure import Times, timed
+from benchmarks.messages import batches, filled_window
+from monitor.clock import DAY, SECOND, SystemClock
+from monitor.judge import Judge, Outcome
+from monitor.message import Batch
+from monitor.rules import Rule
+from monitor.store.protocol import Cursor
+
+
+class Polls:
+    """A judge over a window of ``messages``, polled every 30 seconds."""
+
+    def __init__(self, rules: Sequence[Rule], messages: int) -> None:
+        self.judge = Judge(filled_window(messages), rules, ["all"])
+        self.last = Outcome()
+        self._as_of = SystemClock().now()
+        self._since = self._as_of - 30 * DAY
+        self._pages = list(batches(40_000))
+        gc.freeze()
+
+    def poll(self) -> None:
+        """Judge as of half a minute later."""
+        self._as_of += 30 * SECOND
+        cursor = Cursor("main", "all", self._as_of, self._since)
+        self.last = self.judge.judge(cursor)
+        self.judge.apply(self.last, cursor)
+
+    def with_news(self, rounds: int) -> Times:
+        """Each poll brings a page of new messages."""
+        self.poll()
+        return Times(tuple(timed(self.poll, 1).best for _ in range(rounds) if self._take()))
+
+    def without_news(self, rounds: int) -> Times:
+        """No poll brings anything."""
+        self.poll()
+        return timed(self.poll, rounds)
+
+    def _take(self) -> int:
+        page = self._pages.pop()
+        return self.judge.window.upsert(_moved(page, self._as_of), "all")
+
+    def check(self) -> None:
+        """No rule failed."""
+        if self.last.errors:
+            raise RuntimeError(f"rules fail: {self.last.errors}")
+
+
+def _moved(page: Batch, now: int) -> Batch:
+    """The page as of now: new messages, reported in the last half minute."""
+    page.message_id = [text[::-1] for text in page.message_id]
+    page.date = now - page.date % (30 * SECOND)
+    return page

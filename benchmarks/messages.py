@@ -1,0 +1,44 @@
+"""Realistic messages for benchmarks: the local Routee's traffic of six days, as pages that were decoded from its JSON."""
+
+from collections.abc import Iterator
+
+from monitor.clock import DAY, SystemClock
+from monitor.message import Batch
+from monitor.privacy import Privacy
+from monitor.routee.question import PAGE_SIZE
+from monitor.routee.sandbox import Sandbox
+from monitor.routee.sandbox.search import Search
+from monitor.routee.wire import decode_page
+from monitor.window import Window
+
+MILLION = 1_000_000
+SPAN = 6 * DAY
+
+
+def count(quick: bool) -> int:
+    """How many messages a benchmark takes."""
+    return MILLION // 10 if quick else MILLION
+
+
+def bodies(messages: int) -> Iterator[bytes]:
+    """Pages as Routee answers them, the oldest first."""
+    sandbox = Sandbox(SystemClock(), history=SPAN, messages=messages)
+    now = sandbox.now()
+    numbers = sandbox.select(Search(), now)[::-1]
+    for start in range(0, len(numbers), PAGE_SIZE):
+        records = sandbox.encoded(numbers[start : start + PAGE_SIZE], now)
+        yield b'{"content":[%b],"totalElements":%d,"last":false}' % (b",".join(records), len(numbers))
+
+
+def batches(messages: int) -> Iterator[Batch]:
+    """The same, decoded."""
+    now = SystemClock().now()
+    return (decode_page(body, now).batch for body in bodies(messages))
+
+
+def filled_window(messages: int) -> Window:
+    """A window with that many messages in it."""
+    window = Window("main", Privacy("mask", bytes(32)))
+    for batch in batches(messages):
+        window.upsert(batch, "all")
+    return window

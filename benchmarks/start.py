@@ -1,0 +1,22 @@
+"""The command line's answer to ``--help``: what waiting for a command costs that does nothing."""
+
+import subprocess
+import sys
+import time
+
+from benchmarks.figure import Figure, Times
+
+
+def run(quick: bool) -> list[Figure]:
+    """The median of several starts."""
+    times = Times(tuple(_help() for _ in range(3 if quick else 11)))
+    return [
+        Figure("routee-monitor --help", times.median, "s", at_most=0.3),
+        Figure("the same, the best of them", times.best, "s"),
+    ]
+
+
+def _help() -> float:
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "monitor", "--help"], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began

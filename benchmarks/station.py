@@ -1,0 +1,74 @@
+"""The program's own path from a page to the store, without rules and receivers: what benchmarks of reading messages go through."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from benchmarks.messages import SPAN
+from monitor.clock import DAY, HOUR, SystemClock
+from monitor.dispatch import Dispatch
+from monitor.intake import AccountSink
+from monitor.judge import Judge
+from monitor.metrics import Metrics
+from monitor.pipeline import Desk, Pipeline, Surroundings
+from monitor.poll.plan import Slice
+from monitor.poll.sink import Round
+from monitor.poll.slices import Reader
+from monitor.privacy import Privacy
+from monitor.render import Templates
+from monitor.route import Route
+from monitor.routee.client import Routee
+from monitor.routee.question import PAGE_SIZE, Page, Question
+from monitor.store.protocol import Cursor
+from monitor.store.sqlite import open_sqlite
+from monitor.store.thread import StoreFront
+from monitor.view import Views
+from monitor.web.health import Health
+from monitor.window import Window
+
+Take = Callable[[Page], Awaitable[None]]
+
+
+class Station:
+    """A pipeline of one account with one search."""
+
+    def __init__(self, front: StoreFront, key: bytes) -> None:
+        clock = SystemClock()
+        self.window = Window("main", Privacy("mask", key))
+        judge = Judge(self.window, [], ["all"])
+        around = Surroundings(clock, Metrics(clock), Health(), lambda: None)
+        desks = [Desk(judge, Views(judge, Templates()))]
+        self._pipeline = Pipeline(front, desks, Dispatch(Route("nobody"), {}), 30 * DAY, around)
+        self._sink = AccountSink(self._pipeline, "main", around)
+        self._clock = clock
+
+    async def take(self, page: Page) -> None:
+        """Into the window, and with enough others into the store."""
+        await self._sink.page("all", page.batch, page.asides)
+
+    async def complete(self) -> None:
+        """Commit the rest."""
+        now = self._clock.now()
+        await self._sink.complete("all", Cursor("main", "all", now, now - SPAN))
+
+
+@asynccontextmanager
+async def station(folder: Path) -> AsyncIterator[Station]:
+    """A station whose store is a file in that folder."""
+    front = StoreFront(open_sqlite(folder / "monitor.db", exclusive=True))
+    try:
+        yield Station(front, await front.secret("recipients"))
+    finally:
+        await front.close()
+
+
+async def read_all(routee: Routee, take: Take, messages: int) -> int:
+    """Read everything as polling reads it, slice by slice; gives how many parts came, repeated ones counted again."""
+    now, figures = SystemClock().now(), Round("all", "sweep")
+    reader = Reader(routee, Question(), PAGE_SIZE, take, figures, lambda: 0)
+    await reader.read(Slice(now - SPAN - HOUR, now), lambda reading: None, messages)
+    return figures.rows
+
+
+async def ignore(page: Page) -> None:
+    """What the floor does with a page."""
