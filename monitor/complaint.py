@@ -9,7 +9,7 @@ from monitor.clock import MINUTE, Clock, Duration, Instant
 QUIET: Final[Duration] = 10 * MINUTE
 """The same reason is said once in so long."""
 _MOST_REASONS: Final = 20
-_DIGITS: Final = re.compile(r"\d+")
+_DIGITS: Final = re.compile(r"\d[\d.,:]*")
 
 
 class Complaint:
@@ -38,7 +38,7 @@ class Complaint:
             self._said[kind] = last
             self._unsaid += 1
             return
-        again = f" ({self._unsaid} more failures since this was last said)" if self._unsaid else ""
+        again = f" ({_failures(self._unsaid, 'more ')} since this was last said)" if self._unsaid else ""
         self._log.log(self._level, "%s: %s%s", self._what, reason, again)
         self._began = 1 if self._began is None else self._began
         self._unsaid = 0
@@ -49,6 +49,9 @@ class Complaint:
     def over(self) -> None:
         """It has not happened this time; said only where its beginning was."""
         if self._began is not None:
-            times = "1 failure" if self._began == 1 else f"{self._began} failures"
-            self._log.info("%s: works again after %s", self._what, times)
+            self._log.info("%s: works again after %s", self._what, _failures(self._began))
             self._began = None
+
+
+def _failures(count: int, more: str = "") -> str:
+    return f"1 {more}failure" if count == 1 else f"{count} {more}failures"

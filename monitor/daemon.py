@@ -8,6 +8,7 @@ seconds, and then the store is closed.
 """
 
 import functools
+import gc
 import logging
 import sys
 from contextlib import AsyncExitStack
@@ -98,14 +99,19 @@ class _Daemon:
         self._around = Surroundings(clock, self._metrics, self._health, self._wake)
 
     async def run(self, stop: trio.Event, task_status: trio.TaskStatus[Running]) -> None:
-        self._pipeline = pipeline = await self._restore()
+        gc.disable()  # what is restored stays: looking through it for garbage is in vain, now and later
+        try:
+            self._pipeline = pipeline = await self._restore()
+        finally:
+            gc.enable()
+        gc.freeze()
         stop_listening = trio.Event()
         async with trio.open_nursery() as services:
             url = await self._listen(services, stop_listening)
             channels = notifiers(self._config, self._templates, self._clock, self._stream)
             deliver_to = functools.partial(deliver, observer=self._metrics)
             self._outbox = await services.start(deliver_to, self._store, channels, self._clock, name="deliver")
-            async with AsyncExitStack() as clients, trio.open_nursery() as work:  # polling ends before its clients do
+            async with AsyncExitStack() as clients, trio.open_nursery() as work:
                 await self._start_polling(work, clients)
                 work.start_soon(pipeline.flush_when_due, name="groups")
                 work.start_soon(self._keep_house, name="housekeeping")

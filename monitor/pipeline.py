@@ -5,7 +5,7 @@ store together or not at all. Only then does the memory follow. One commit is ma
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -15,20 +15,20 @@ import trio
 from monitor import builtin
 from monitor.alert import Alert
 from monitor.builtin import BuiltIn
+from monitor.changes import Changes, alerts_of, keep_views, put_alerts, put_groups, put_rows
 from monitor.clock import HOUR, SECOND, Clock, Duration, Instant, iso
 from monitor.complaint import Complaint
-from monitor.dispatch import Dispatch, Told
+from monitor.dispatch import Dispatch
 from monitor.errors import StoreError
 from monitor.finding import Finding
-from monitor.judge import Judge, Key, Outcome, Scene
+from monitor.judge import Judge, Outcome, Scene
 from monitor.message import Batch
 from monitor.metrics import Metrics
 from monitor.routee.question import SetAside
-from monitor.store.protocol import Aside, Commit, Cursor, Entry
+from monitor.store.protocol import Aside, Commit, Cursor
 from monitor.store.thread import StoreFront
-from monitor.view import Views, kept
+from monitor.view import Views
 from monitor.web.health import Health
-from monitor.window import Unsaved
 
 log = logging.getLogger("monitor")
 
@@ -60,10 +60,6 @@ class Surroundings:
     metrics: Metrics
     health: Health
     wake: Callable[[], None]
-
-
-Changes = dict[str, dict[Key, Alert | None]]
-"""By account: alerts as they are to be, None: gone."""
 
 
 class Pipeline:
@@ -158,11 +154,12 @@ class Pipeline:
         told = self.dispatch.look(self._alerts(desk, outcome, cursor), self._around.clock.now())
         self._log_template_errors()
         changes: Changes = {account: {} for account in self.desks} | {desk.judge.account: outcome.alerts}
-        self._keep_views(changes, told)
+        judges = {account: one.judge for account, one in self.desks.items()}
+        keep_views(judges, changes, told)
         if cursor is not None or outcome.alerts or told.groups or told.dropped:
             commit = Commit(cursors=[] if cursor is None else [cursor], transitions=outcome.transitions)
-            self._alerts_into(commit, changes)
-            _groups_into(commit, told)
+            put_alerts(commit, judges, changes)
+            put_groups(commit, told)
             await self._commit(desk, commit)
         self._apply(desk, outcome, cursor, changes)
         self.dispatch.apply(told)
@@ -179,27 +176,8 @@ class Pipeline:
         for desk in self.desks.values():
             here = desk is changed
             scene = desk.judge.scene(outcome, cursor) if here else desk.judge.scene()
-            for alert in _alerts_of(desk.judge, outcome.alerts if here else {}).values():
+            for alert in alerts_of(desk.judge, outcome.alerts if here else {}).values():
                 yield alert, desk.views, scene
-
-    def _keep_views(self, changes: Changes, told: Told) -> None:
-        """Alerts remember how they were last shown while they fired."""
-        shown = {view.fingerprint: view for view in told.views if view.status == "firing"}
-        if not shown:
-            return
-        for account, fresh in changes.items():
-            for key, alert in _alerts_of(self.desks[account].judge, fresh).items():
-                view = shown.get(alert.fingerprint)
-                if view is not None:
-                    fresh[key] = msgspec.structs.replace(alert, view=kept(view))
-
-    def _alerts_into(self, commit: Commit, changes: Changes) -> None:
-        for account, fresh in changes.items():
-            for (rule, group), alert in fresh.items():
-                if alert is not None:
-                    commit.alerts.append(alert)
-                elif (before := self.desks[account].judge.alerts.get(rule, {}).get(group)) is not None:
-                    commit.dropped_alerts.append(before.fingerprint)
 
     def _apply(self, desk: Desk, outcome: Outcome, cursor: Cursor | None, changes: Changes) -> None:
         desk.judge.apply(outcome, cursor)
@@ -215,7 +193,7 @@ class Pipeline:
         window, asides, changed = desk.judge.window, desk.asides, desk.changed
         unsaved = window.unsaved()
         desk.asides, desk.changed = [], 0
-        _rows_into(commit, desk.judge.account, unsaved)
+        put_rows(commit, desk.judge.account, unsaved)
         commit.asides = asides
         began = perf_counter()
         try:
@@ -268,25 +246,6 @@ class Pipeline:
             for error in dict.fromkeys(desk.views.errors):
                 log.warning("%s", error)
             desk.views.errors.clear()
-
-
-def _alerts_of(judge: Judge, fresh: Mapping[Key, Alert | None]) -> dict[Key, Alert]:
-    """An account's alerts with these changes."""
-    known = {(rule, group): alert for rule, alerts in judge.alerts.items() for group, alert in alerts.items()}
-    return {key: alert for key, alert in (known | dict(fresh)).items() if alert is not None}
-
-
-def _rows_into(commit: Commit, account: str, unsaved: Unsaved) -> None:
-    """What the store is to keep of the window."""
-    blob = unsaved.blob
-    commit.journal = [] if blob is None else [(account, blob)]
-    commit.cleaned = [(account, seq) for seq in unsaved.cleaned]
-    commit.entries = [Entry(account, *entry) for entry in unsaved.entries]
-
-
-def _groups_into(commit: Commit, told: Told) -> None:
-    commit.outbox, commit.groups = told.outbox, told.groups
-    commit.dropped_groups = [(group.key, group.receiver) for group in told.dropped]
 
 
 def _log_transitions(outcome: Outcome) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitor.alert import Alert, Policy, Transition, advance, remove
+from monitor.alert import Alert, Policy, Transition, advance, is_held_back, remove
 from monitor.clock import HOUR, MINUTE
 from monitor.finding import Finding
 
@@ -94,3 +94,47 @@ def test_the_fingerprint_depends_on_account_rule_and_group_only() -> None:
     assert two is not None
     assert other is not None
     assert one.fingerprint == two.fingerprint != other.fingerprint
+
+
+def test_an_alert_that_is_over_comes_back_when_nothing_becomes_of_the_next_one() -> None:
+    policy = Policy(for_=MINUTE)
+    over, _ = advance("main", "r", None, finding(1), Policy(), 0)
+    over, _ = advance("main", "r", over, finding(0), policy, 1)
+    assert over is not None
+    assert advance("main", "r", over, finding(0), policy, 2) == (over, None)
+    assert advance("main", "r", over, finding(None), policy, 2) == (over, None)
+    pending, _ = advance("main", "r", over, finding(1), policy, 3)
+    assert pending is not None
+    assert (pending.state, pending.earlier) == ("pending", over)
+    for step in (advance("main", "r", pending, finding(value), policy, 4) for value in (0, None)):
+        assert step[0] == over
+    assert remove(pending, 4)[0] == over
+    fired, _ = advance("main", "r", pending, finding(1), policy, MINUTE + 3)
+    assert fired is not None
+    assert (fired.state, fired.earlier) == ("firing", None)
+
+
+def test_an_alert_that_may_not_fire_waits_and_is_dropped_when_it_recovers() -> None:
+    policy = Policy(keep_firing_for=HOUR)
+    held, moved = advance("main", "r", None, finding(1), policy, 0, may_fire=False)
+    assert held is not None
+    assert moved is not None
+    assert (held.state, moved.what, is_held_back(held)) == ("pending", "pending", True)
+    assert advance("main", "r", held, finding(0), policy, 1)[0] is None
+    fired, moved = advance("main", "r", held, finding(1), policy, 5)
+    assert fired is not None
+    assert moved is not None
+    assert (moved.what, fired.firing_at, is_held_back(fired)) == ("fired", 5, False)
+
+
+def test_a_clock_that_was_set_back_keeps_nothing_firing_and_nothing_waiting() -> None:
+    fired, _ = advance("main", "r", None, finding(1), Policy(), HOUR)
+    over, _ = advance("main", "r", fired, finding(0), Policy(), 0)
+    assert over is not None
+    assert (over.state, over.resolved_at) == ("resolved", HOUR)
+    policy = Policy(for_=2 * MINUTE)
+    pending, _ = advance("main", "r", None, finding(1), policy, HOUR)
+    pending, _ = advance("main", "r", pending, finding(1), policy, 0)
+    fired, moved = advance("main", "r", pending, finding(1), policy, 2 * MINUTE)
+    assert moved is not None
+    assert moved.what == "fired"

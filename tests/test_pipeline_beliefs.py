@@ -204,4 +204,4 @@ def assert_every_episode_ends(told: list[Notification]) -> None:
 
 
 TestBeliefs = Beliefs.TestCase
-TestBeliefs.settings = hypothesis_settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestBeliefs.settings = hypothesis_settings(max_examples=40, stateful_step_count=25, deadline=None)

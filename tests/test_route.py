@@ -43,3 +43,10 @@ def test_groups_are_formed_by_the_labels_that_the_route_names() -> None:
     assert group_key(ROUTE, labels) == '{}:{alertname="R"}'
     assert group_labels(Route("ops", ("...",)), labels) == labels
     assert group_labels(Route("ops", ()), labels) == {}
+
+
+def test_without_a_repeat_interval_nothing_is_told_twice() -> None:
+    group = Group("k", "ops", {}, "e", 0, 0, ONE, 0)
+    once = Route("ops", ("alertname",), 0, 5 * MINUTE, None)
+    assert decide(group, ONE, RANKS, once, 1000 * HOUR) == Decision(None, None)
+    assert decide(group, {}, RANKS, once, 5 * MINUTE) == Decision("all resolved", None)

@@ -6,7 +6,7 @@ is not blamed for being large, and where so few messages could not show it by ch
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import sqrt
+from math import log
 
 import numpy as np
 
@@ -27,8 +27,8 @@ LEAST_LIFT = 0.15
 SPARED = 1 / 3
 """A value explains something where it carries this much of the excess, and either so much more of it than of the traffic, or
 where all others carry less than this part of what would be theirs."""
-LEAST_SIGMA = 3.0
-"""... and where that is so many standard deviations from what chance gives."""
+LEAST_EVIDENCE = log(1000)
+"""... and where chance alone would give it less than once in a thousand times."""
 MOST = 4
 
 Group = tuple[tuple[str, str], ...]
@@ -191,7 +191,13 @@ def _stands_out(cause: Cause, traffic: Mapping[str, int], excess: float) -> bool
     lift = cause.share - usual
     if lift < LEAST_LIFT and 1 - cause.share > (1 - usual) * SPARED:
         return False
-    return lift * sqrt(excess) >= LEAST_SIGMA * sqrt(usual * (1 - usual))
+    return lift > 0 and excess * _divergence(cause.share, usual) >= LEAST_EVIDENCE
+
+
+def _divergence(share: float, usual: float) -> float:
+    """Kullback and Leibler's. By Chernoff's bound ``n`` messages give such a share by chance at most exp(-n times it) of the time."""
+    other = (1 - share) * log((1 - share) / (1 - usual)) if share < 1 else 0.0
+    return share * log(share / usual) + other
 
 
 def _status(rule: Rule, case: _Case, excess: _Excess, moment: Moment) -> list[Cause]:

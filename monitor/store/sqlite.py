@@ -30,7 +30,7 @@ from monitor.store.protocol import (
 )
 from monitor.store.sqlite_file import DaemonLock, connect, explained
 
-_JOURNAL_PAGE: Final = 64
+_JOURNAL_PAGE: Final = 4
 _NOT_SENT: Final = json.dumps({SUPERSEDED: ""})[:-2] + "%"
 
 

@@ -1,6 +1,7 @@
 """Rows as bytes, for the journal: each column is written as its smallest value and what each row is above it, in as few bytes as that takes.
 
-A blob is a chain of sections; each has rows and the columns that it gives values for.
+A blob is a chain of sections. One with profiles comes before the one with the rows that have them: numbers of profiles mean
+nothing outside of memory, so within a blob they are counted from 0.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from monitor.window.columns import Columns
 from monitor.window.index import Rows
+from monitor.window.profiles import PROFILED, Profiles
 from monitor.window.table import Values
 
 
@@ -30,37 +32,61 @@ class _Header(msgspec.Struct, array_like=True):
 
 
 _ROWS = ""  # the name under which the rows' own numbers stand
+_PROFILE = "profile"
 _NARROW = ((1, ""), (1 << 8, "|u1"), (1 << 16, "<u2"), (1 << 32, "<u4"))
 _header = msgspec.msgpack.Decoder(_Header)
 
 
 def encode(columns: Columns, rows: Rows, names: tuple[str, ...]) -> bytes:
-    """One section: the values of ``rows``, at least one, in the named columns."""
+    """The values of ``rows``, at least one, in the named columns."""
+    values = {name: columns[name][rows] for name in names}
+    if _PROFILE not in values:
+        return _section({_ROWS: rows, **values})
+    profiles, values[_PROFILE] = np.unique(values[_PROFILE], return_inverse=True)
+    return _section({name: columns.profiles[name][profiles] for name in PROFILED}) + _section({_ROWS: rows, **values})
+
+
+def decode(blob: bytes, profiles: Profiles) -> Iterator[tuple[Rows, Values]]:
+    """What `encode` made: rows and their values, with the numbers that their profiles have among ``profiles``.
+
+    Columns that are newer than the blob are missing from it.
+    """
+    at, numbers = 0, np.zeros(0, np.int64)
+    while at < len(blob):
+        at, values = _read(blob, at)
+        if _ROWS not in values:
+            absent = np.zeros(len(next(iter(values.values()))), np.uint8)
+            numbers = profiles.numbers({name: values.get(name, absent) for name in PROFILED})
+            continue
+        if _PROFILE in values:
+            values[_PROFILE] = numbers[values[_PROFILE]]
+        yield values.pop(_ROWS), values
+
+
+def _section(values: Values) -> bytes:
     packed, body = [], []
-    for name in (_ROWS, *names):
-        column = rows if name == _ROWS else columns.of(name, rows)
+    for name, column in values.items():
         lowest = column.min()
         span = int(column.max()) - int(lowest)
         above = next((dtype for limit, dtype in _NARROW if span < limit), "<u8")
         packed.append(_Packed(name, column.dtype.str, int(lowest), above))
         if above:
             body.append((_wide(column) - _wide(lowest)).astype(above).tobytes())
-    header = msgspec.msgpack.encode(_Header(len(rows), packed))
+    count = len(next(iter(values.values())))
+    header = msgspec.msgpack.encode(_Header(count, packed))
     return b"".join([len(header).to_bytes(4, "little"), header, *body])
 
 
-def decode(blob: bytes) -> Iterator[tuple[Rows, Values]]:
-    """What `encode` made, section by section: the rows and their values. Columns that are newer than the blob are missing from it."""
-    at = 0
-    while at < len(blob):
-        size = int.from_bytes(blob[at : at + 4], "little")
-        header = _header.decode(blob[at + 4 : at + 4 + size])
-        at += 4 + size
-        values: Values = {}
-        for one in header.columns:
-            values[one.name] = _unpacked(one, blob, header.count, at)
-            at += header.count * np.dtype(one.above).itemsize if one.above else 0
-        yield values.pop(_ROWS), values
+def _read(blob: bytes, at: int) -> tuple[int, Values]:
+    """Where the next section begins, and the columns of the one at ``at``."""
+    size = int.from_bytes(blob[at : at + 4], "little")
+    header = _header.decode(blob[at + 4 : at + 4 + size])
+    at += 4 + size
+    values: Values = {}
+    for one in header.columns:
+        values[one.name] = _unpacked(one, blob, header.count, at)
+        at += header.count * np.dtype(one.above).itemsize if one.above else 0
+    return at, values
 
 
 def _unpacked(one: _Packed, blob: bytes, count: int, at: int) -> NDArray[Any]:

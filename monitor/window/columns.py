@@ -10,7 +10,7 @@ from monitor.window.profiles import PROFILED, Profiles
 from monitor.window.table import Table, Values
 from monitor.window.timeline import AS_MESSAGE, AS_PART, Timeline
 
-__all__ = ["AS_MESSAGE", "AS_PART", "KEPT", "LATENCY_UNIT", "NOT_GIVEN", "PRICE_UNIT", "Columns"]
+__all__ = ["AS_MESSAGE", "AS_PART", "COLUMNS", "LATENCY_UNIT", "NOT_GIVEN", "PRICE_UNIT", "Columns"]
 
 NOT_GIVEN = -1
 PRICE_UNIT = 1e9
@@ -31,10 +31,10 @@ _TYPES: dict[str, DTypeLike] = {
     "kind": np.uint8,  # AS_PART | AS_MESSAGE: what the row counts as; 0: free
     "profile": np.uint8,  # the number of its profile: the values of all other fields
 }
-KEPT = (*(name for name in _TYPES if name != "profile"), *PROFILED)
-"""What the journal keeps of a row: the fields in place of the profile, whose number means nothing outside of memory."""
-
+COLUMNS = tuple(_TYPES)
 SPARE_PROFILES = 1 << 15
+"""So many profiles may be there without any message, and as many as there are with one."""
+
 _DATED = {"date", "kind", "profile"}
 
 

@@ -14,7 +14,7 @@ SMALLEST = 1 << 12
 FULL = 0.7
 """A table grows when so much of it is taken."""
 STEP = 1 << 15
-"""So many places of an old table are looked at, at least, with each call that adds rows."""
+"""So many places of an old table are looked at, at least, with each call that adds rows, and so many rows indexed at a time."""
 
 Rows = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
@@ -147,9 +147,8 @@ class Index:
     def rebuild(self, rows: Rows, columns: Keys) -> None:
         """Index exactly ``rows``, with room to grow."""
         self._table, self._old, self._count = _Table(_size(len(rows))), None, len(rows)
-        step = 1 << 18
-        for first in range(0, len(rows), step):
-            some = rows[first : first + step]
+        for first in range(0, len(rows), STEP):
+            some = rows[first : first + STEP]
             self._table.insert(columns[some].hashed(), some)
 
     def remove(self, keys: Keys, columns: Keys) -> None:

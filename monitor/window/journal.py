@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.window.blob import decode, encode
-from monitor.window.columns import KEPT, Columns
+from monitor.window.columns import COLUMNS, Columns
 from monitor.window.index import Rows
 from monitor.window.table import Table
 
@@ -72,7 +72,7 @@ class Journal:
         self._changed = []
         used = self._columns["kind"][rows] > 0
         kept, freed = rows[used], rows[~used]
-        sections = [encode(self._columns, kept, KEPT)] if kept.size else []
+        sections = [encode(self._columns, kept, COLUMNS)] if kept.size else []
         sections += [encode(self._columns, freed, ("kind",))] if freed.size else []
         return Rewritten(kept, freed, b"".join(sections) or None, cleaned)
 
@@ -90,7 +90,7 @@ class Journal:
 
     def restore(self, seq: int, blob: bytes) -> None:
         """Take an entry over from the store; oldest first."""
-        for rows, values in decode(blob):
+        for rows, values in decode(blob, self._columns.profiles):
             self._columns.reserve(int(rows.max()) + 1)
             self._columns.write(rows, values)
             self._enter(seq, rows)

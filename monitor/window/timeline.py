@@ -5,12 +5,14 @@ span is then the difference of two such counts, and what lies in the segments at
 looked at one by one, and what they were when they were settled is *gone*. When recent rows are many, all is settled anew.
 """
 
+from bisect import bisect_left
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.clock import Instant
+from monitor.window import heap
 from monitor.window.index import Rows
 from monitor.window.table import Table
 
@@ -92,25 +94,33 @@ class Timeline:
         kept = self._order[state[self._order] == _SETTLED]
         used = self._table["kind"][recent] > 0
         state[recent] = np.where(used, _SETTLED, _NEW)
-        recent = recent[used]
-        dates = self._table["date"][recent]
-        by_date = np.argsort(dates, kind="stable")
-        places = np.searchsorted(self._table["date"][kept], dates[by_date])
-        self._order = np.insert(kept, places, recent[by_date])
         self._recent, self._recent_dates, self._gone = [], None, []
-        self._cut(self._table["date"][self._order])
+        self._order = self._merged(kept, recent[used])
+        self._cut()
+        del kept, used, recent
+        heap.give_back()
 
-    def _cut(self, dates: Dates) -> None:
+    def _merged(self, kept: NDArray[np.int32], more: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Rows in the order of their dates, and others put in between."""
+        dates = self._table["date"][more]
+        by_date = np.argsort(dates, kind="stable")
+        more, dates = more[by_date], dates[by_date]
+        del by_date
+        if not kept.size:
+            return more
+        return np.insert(kept, np.searchsorted(self._table["date"][kept], dates), more)
+
+    def _cut(self) -> None:
         """Cut the order into segments where the date changes, and count each."""
+        date, order = self._table["date"], self._order
         profiles = int(self._table["profile"].max(initial=0)) + 1
-        step = max(self._segment, len(dates) * profiles // COUNTS)
-        self._marks = np.unique(dates[::step])
-        starts = np.searchsorted(dates, self._marks)
-        self._starts = np.append(starts, len(dates))
+        step = max(self._segment, len(order) * profiles // COUNTS)
+        self._marks = np.unique(date[order[::step]])
+        starts = [bisect_left(order, mark, key=date.__getitem__) for mark in self._marks]
+        self._starts = np.array([*starts, len(order)])
         self._counts = np.zeros((len(starts) + 1, profiles), np.int32)
-        for segment, (start, end) in enumerate(zip(starts.tolist(), self._starts[1:].tolist(), strict=True)):
-            rows = self._order[start:end]
-            messages = rows[(self._table["kind"][rows] & AS_MESSAGE) > 0]
+        for segment in range(len(starts)):
+            messages = self._of_kind(order[self._starts[segment] : self._starts[segment + 1]], AS_MESSAGE)
             found = np.bincount(self._table["profile"][messages], minlength=profiles)
             self._counts[segment + 1] = self._counts[segment] + found
 

@@ -11,11 +11,12 @@ from monitor.message import batch_of
 from monitor.privacy import Privacy, mask
 from monitor.window import Window
 from monitor.window.blob import decode, encode
-from monitor.window.columns import KEPT, Columns
+from monitor.window.columns import COLUMNS, Columns
 from monitor.window.dictionary import Dictionary
 from monitor.window.ids import MessageIds
 from monitor.window.index import SMALLEST, Index, Keys
 from monitor.window.journal import MOST_ENTRIES, STALE_ROWS, Journal
+from monitor.window.profiles import PROFILED
 from monitor.window.table import BLOCK
 
 whole = st.integers(-(1 << 63), (1 << 63) - 1) | st.integers(-3, 300) | st.just(0)
@@ -31,14 +32,26 @@ def test_rows_come_back_from_bytes_as_they_were(given_rows: list[tuple[int, int,
     columns.write(rows, {"date": np.array([date for _, date, _ in given_rows], np.int64)})
     columns.write(rows, {"high": np.array([high for _, _, high in given_rows], np.uint64)})
     columns.write(rows, {"key": np.array([max(date, -9) % 70_000 - 9 for _, date, _ in given_rows], np.int64)})
-    blob = encode(columns, rows, KEPT) + encode(columns, rows, ("kind",))
-    (back, values), (again, kinds) = decode(blob)
+    columns.write(rows, {"country": np.array([abs(date) % 300 for _, date, _ in given_rows], np.int64)})
+    blob = encode(columns, rows, COLUMNS) + encode(columns, rows, ("kind",))
+    (back, values), (again, kinds) = decode(blob, columns.profiles)
     assert (back == rows).all()
     assert (again == rows).all()
     assert list(kinds) == ["kind"]
-    for name in KEPT:
-        assert values[name].dtype == columns.of(name, rows).dtype
-        assert (values[name] == columns.of(name, rows)).all()
+    for name in COLUMNS:
+        assert (values[name] == columns[name][rows]).all()
+
+
+def test_profiles_keep_their_values_where_they_get_other_numbers() -> None:
+    columns, others = Columns(), Columns()
+    rows = np.arange(3)
+    for number, table in enumerate((others, columns)):
+        table.reserve(3)
+        table.write(rows, {"country": rows + number, "status": rows % 2, "searches": rows[::-1]})
+    ((_, values),) = decode(encode(columns, rows, COLUMNS), others.profiles)
+    others.write(rows, values)
+    for name in PROFILED:
+        assert (others.of(name, rows) == columns.of(name, rows)).all()
 
 
 def test_values_that_hardly_differ_take_few_bytes() -> None:
@@ -46,7 +59,7 @@ def test_values_that_hardly_differ_take_few_bytes() -> None:
     columns.reserve(2000)
     rows = np.arange(2000)
     columns.write(rows, {"date": 10**15 + rows * 1000, "country": rows % 9})
-    assert len(encode(columns, rows, ("date", "country", "kind"))) < 2000 * (2 + 4 + 1) + 200
+    assert len(encode(columns, rows, ("date", "profile", "kind"))) < 2000 * (2 + 4 + 1) + 800
 
 
 def test_a_column_is_widened_where_a_value_needs_it_and_keeps_what_it_had() -> None:

@@ -1,0 +1,57 @@
+"""What one commit of the pipeline writes, put together from what judging and dispatching propose."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from monitor.alert import Alert
+from monitor.dispatch import Told
+from monitor.judge import Judge, Key
+from monitor.store.protocol import Commit, Entry
+from monitor.view import kept
+from monitor.window import Unsaved
+
+Changes = dict[str, dict[Key, Alert | None]]
+"""By account: alerts as they are to be, None: gone."""
+
+
+def alerts_of(judge: Judge, fresh: Mapping[Key, Alert | None]) -> dict[Key, Alert]:
+    """An account's alerts with these changes."""
+    known = {(rule, group): alert for rule, alerts in judge.alerts.items() for group, alert in alerts.items()}
+    return {key: alert for key, alert in (known | dict(fresh)).items() if alert is not None}
+
+
+def keep_views(judges: Mapping[str, Judge], changes: Changes, told: Told) -> None:
+    """Alerts remember how they were last shown while they fired: that is one more change."""
+    shown = {view.fingerprint: view for view in told.views if view.status == "firing"}
+    if not shown:
+        return
+    for account, fresh in changes.items():
+        for key, alert in alerts_of(judges[account], fresh).items():
+            view = shown.get(alert.fingerprint)
+            if view is not None:
+                fresh[key] = msgspec.structs.replace(alert, view=kept(view))
+
+
+def put_alerts(commit: Commit, judges: Mapping[str, Judge], changes: Changes) -> None:
+    """Alerts as they are to be, and those that are gone."""
+    for account, fresh in changes.items():
+        for (rule, group), alert in fresh.items():
+            if alert is not None:
+                commit.alerts.append(alert)
+            elif (before := judges[account].alerts.get(rule, {}).get(group)) is not None:
+                commit.dropped_alerts.append(before.fingerprint)
+
+
+def put_groups(commit: Commit, told: Told) -> None:
+    """Notifications, and the groups as they are after them."""
+    commit.outbox, commit.groups = told.outbox, told.groups
+    commit.dropped_groups = [(group.key, group.receiver) for group in told.dropped]
+
+
+def put_rows(commit: Commit, account: str, unsaved: Unsaved) -> None:
+    """What the store is to keep of the window."""
+    blob = unsaved.blob
+    commit.journal = [] if blob is None else [(account, blob)]
+    commit.cleaned = [(account, seq) for seq in unsaved.cleaned]
+    commit.entries = [Entry(account, *entry) for entry in unsaved.entries]

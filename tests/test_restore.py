@@ -1,0 +1,69 @@
+"""What a restart makes of what was stored, under a configuration that may be another one."""
+
+import msgspec
+
+from monitor.restore import accounts_of, restored_dispatch, restored_judge, restored_window
+from monitor.store.protocol import Cursor, Loaded
+from monitor.window import Window
+from tests.fakes.hand_clock import HandClock
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.station import Station, traffic
+from tests.fakes.written import CONFIG, settings
+from tests.store.store_samples import alert, group
+
+RULES = """
+rules:
+  - {name: OperatorFailureRate, kind: rate, by: [country, operator], window: 5m, above: 20%}
+  - {name: Elsewhere, kind: rate, search: all, window: 5m, above: 20%}
+"""
+
+
+def test_alerts_keep_their_place_where_the_fields_of_a_rule_are_written_in_another_order() -> None:
+    before = alert()
+    pending = msgspec.structs.replace(before, state="pending", earlier=alert(resolved_at=5))
+    written = settings(RULES)
+    judge = restored_judge(Window("main"), written.config, written.rules, Loaded([], [pending], []))
+    [(place, found)] = judge.alerts["OperatorFailureRate"].items()
+    assert place == found.group == (("country", "GR"), ("operator", "Cosmote"))
+    assert found.earlier is not None
+    assert found.earlier.group == place
+    assert found.fingerprint == before.fingerprint
+
+
+def test_an_alert_of_other_fields_stays_as_it_was_until_it_is_judged() -> None:
+    other = msgspec.structs.replace(alert(), group=(("operator", "Cosmote"),))
+    written = settings(RULES)
+    judge = restored_judge(Window("main"), written.config, written.rules, Loaded([], [other], []))
+    assert judge.alerts["OperatorFailureRate"] == {other.group: other}
+
+
+def test_cursors_of_searches_that_are_gone_are_left_in_the_store() -> None:
+    cursors = [Cursor("main", name, 1, 0) for name in ("all", "gone")] + [Cursor("other", "all", 1, 0)]
+    written = settings(RULES)
+    judge = restored_judge(Window("main"), written.config, written.rules, Loaded(cursors, [], []))
+    assert judge.cursors == {"all": cursors[0]}
+
+
+def test_an_account_that_is_not_watched_any_more_has_no_rules_and_no_messages() -> None:
+    written = settings(RULES)
+    gone = msgspec.structs.replace(alert(), account="gone")
+    loaded = Loaded([], [gone], [])
+    assert accounts_of(written.config, loaded) == ["main", "gone"]
+    judge = restored_judge(Window("gone"), written.config, written.rules, loaded)
+    assert (judge.rules, judge.searches) == ({}, ())
+    assert len(restored_window(MemoryStore(), "gone", written.config, b"")) == 0
+
+
+async def test_the_window_comes_back_as_it_was() -> None:
+    station = Station(settings(RULES), HandClock())
+    await station.poll(traffic(3, operator="Cosmote"))
+    again = restored_window(station.store, "main", settings(RULES).config, b"")
+    assert (again.messages, again.unsaved().blob) == (10, None)
+
+
+def test_groups_come_back_under_the_route_of_now() -> None:
+    config = settings(RULES, CONFIG.replace("group_wait: 10s", "group_wait: 1m")).config
+    dispatch = restored_dispatch(config, Loaded([], [], [group()]))
+    assert dispatch.groups == {("ops", group().key): group()}
+    assert dispatch.route.group_wait == 60_000_000
+    assert dispatch.channels == {"ops": ("console/0",)}
