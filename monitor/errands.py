@@ -14,6 +14,7 @@ import trio
 from monitor.clock import DAY, HOUR, MINUTE, Clock, Duration, Instant
 from monitor.complaint import Complaint
 from monitor.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
+from monitor.facts import CampaignFact
 from monitor.judge import Judge
 from monitor.routee.question import Balance, CampaignState
 from monitor.rules import Balance as BalanceRule
@@ -24,10 +25,12 @@ from monitor.window.campaigns import BY, active, runs
 log = logging.getLogger(__name__)
 
 EVERY: Final[Duration] = 5 * MINUTE
+LOOK_EVERY: Final[Duration] = MINUTE
+"""How often it is looked whether there are campaigns to ask about."""
 AGAIN: Final[Duration] = HOUR
 """Until something is asked again that the account does not have."""
-AT_ONCE: Final = 20
-"""So many campaigns at most are asked about in one round."""
+AT_ONCE: Final = 4
+"""So many campaigns at most are asked about in one round: 20 in five minutes."""
 LATELY: Final[Duration] = 3 * HOUR
 """A campaign that was never asked about is, while a message of it appeared in this span."""
 NO_SUCH_CAMPAIGN: Final = "400009001"
@@ -56,7 +59,7 @@ async def run_errands(judge: Judge, routee: Asked, clock: Clock) -> None:
             nursery.start_soon(_repeat, errand.round, _often(balances), clock, name=f"balance of {judge.account}")
         if campaigns:
             rounds = CampaignErrand(judge, routee, clock)
-            nursery.start_soon(_repeat, rounds.round, EVERY, clock, name=f"campaigns of {judge.account}")
+            nursery.start_soon(_repeat, rounds.round, LOOK_EVERY, clock, name=f"campaigns of {judge.account}")
 
 
 def _often(rules: list[BalanceRule]) -> Duration:
@@ -122,25 +125,30 @@ class CampaignErrand(_Errand):
     async def round(self) -> Duration:
         """Ask about those that matter; gives the least time to wait until it may be asked again."""
         now = self._clock.now()
+        self._judge.facts = self._judge.facts.asking(now)
         self._unknown = {name: at for name, at in self._unknown.items() if now - at < AGAIN}
         for tracking_id in to_ask(self._judge, now, self._unknown):
             try:
                 state = await self._ask(self._routee.campaign_state(tracking_id))
             except RouteeRejected as error:
                 if error.code != NO_SUCH_CAMPAIGN:
-                    return self._closed(error)
+                    return self._given_up(error)
                 self._unknown[tracking_id] = now
                 continue
             except RouteeRefused as error:
-                return self._closed(error)
+                return self._given_up(error)
             if state is None:
                 break  # Routee is not serving now: the rest of the round would only fare the same
             self._judge.facts = self._judge.facts.with_campaign(self._clock.now(), state)
         return 0
 
+    def _given_up(self, error: RouteeError) -> Duration:
+        self._judge.facts = self._judge.facts.asking(None)
+        return self._closed(error)
+
 
 def to_ask(judge: Judge, now: Instant, unknown: Collection[str]) -> list[str]:
-    """The tracking ids to ask about, at most AT_ONCE: those never asked about, the latest first, and those asked longest ago.
+    """The tracking ids to ask about, at most AT_ONCE: those never asked about, the latest first, and those asked EVERY ago or longer.
 
     Campaigns that are over are left out, and what is known of those long silent is forgotten.
     """
@@ -148,9 +156,13 @@ def to_ask(judge: Judge, now: Instant, unknown: Collection[str]) -> list[str]:
     there = active(reading, Question(now - DAY, now))
     judge.facts = judge.facts.only({reading.labels(BY, int(code))[0] for code in there})
     known = judge.facts.campaigns
-    old = [name for _, name in sorted((fact.at, name) for name, fact in known.items() if not fact.is_over)]
+    old = [name for _, name in sorted((fact.at, name) for name, fact in known.items() if _is_due(fact, now))]
     new = [name for name in _latest_first(reading, now) if name not in known and name not in unknown]
     return [*new[: AT_ONCE - min(len(old), AT_ONCE // 2)], *old][:AT_ONCE]
+
+
+def _is_due(fact: CampaignFact, now: Instant) -> bool:
+    return not fact.is_over and now - fact.at >= EVERY
 
 
 def _latest_first(reading: Reading, now: Instant) -> Iterator[str]:

@@ -70,10 +70,14 @@ class CampaignFact:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of one account; ``balances`` in the order of time, ``campaigns`` by their tracking ids."""
+    """What is known of one account; ``balances`` in the order of time, ``campaigns`` by their tracking ids.
+
+    ``asking_since`` is when the account was first asked about campaigns; None: it is not, or may not be.
+    """
 
     balances: tuple[BalanceAt, ...] = ()
     campaigns: Mapping[str, CampaignFact] = field(default_factory=dict)
+    asking_since: Instant | None = None
 
     def balance_at(self, instant: Instant) -> BalanceAt | None:
         """The last answer about the balance that had come then."""
@@ -90,6 +94,11 @@ class Facts:
         if fact.is_over and before is not None:
             fact = replace(fact, over_since=before.over_since if before.is_over else at)
         return replace(self, campaigns={**self.campaigns, state.tracking_id: fact})
+
+    def asking(self, since: Instant | None) -> "Facts":
+        """These, where campaigns are asked about (if not before, then) from that instant on; None: no more."""
+        known = None if since is None else self.asking_since
+        return replace(self, asking_since=since if known is None else known)
 
     def only(self, tracking_ids: Collection[str]) -> "Facts":
         """These, without campaigns other than those."""

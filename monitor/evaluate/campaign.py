@@ -31,6 +31,9 @@ LEFT: Final = 0.05
 UNREPORTED: Final = 0.2
 """More messages without a final status than this are no longer handsets that are off."""
 
+PATIENCE: Final[Duration] = 5 * MINUTE
+"""After a start, so long nothing is said of the progress and the end of a campaign about which Routee is yet to be asked."""
+
 NEVER: Final[Instant] = 1 << 62
 Flags = NDArray[np.bool_]
 
@@ -39,13 +42,15 @@ Flags = NDArray[np.bool_]
 class Course:
     """What is known of each campaign, in arrays of one length.
 
-    ``recipients`` is 0 where not known. ``left``: something is still to be sent. ``ended_at`` is NEVER for those under way.
+    ``recipients`` is 0 where not known. ``awaited``: Routee is yet to be asked. ``left``: something is still to be sent.
+    ``ended_at`` is NEVER for those under way.
     """
 
     runs: Runs
     as_of: Instant
     recipients: Codes
     is_held: Flags
+    awaited: Flags
     is_known: Flags
     missing: Flags
     left: Flags
@@ -141,19 +146,27 @@ def course_of(rule: Campaign, moment: Moment) -> Course:
     count = len(found)
     recipients, over_since = np.zeros(count, np.int64), np.zeros(count, np.int64)
     over, held, cancelled, known = (np.zeros(count, np.bool_) for _ in range(4))
+    awaited = np.full(count, _is_starting(rule, moment))
     for tracking_id, fact in moment.facts.campaigns.items() if rule.takes_whole_campaigns else ():
         code = moment.reading.code(BY, (tracking_id,))
         at = None if code is None else found.find(code)
         if at is not None:
+            awaited[at] = False
             recipients[at], over_since[at] = fact.state.recipients or 0, fact.over_since or 0
             over[at], held[at], cancelled[at] = fact.is_over, fact.is_held, fact.is_cancelled
             start = fact.state.scheduled_at or int(found.began[at])
             known[at] = recipients[at] > 0 and start > moment.covered_since
     missing = (recipients > 0) & ~over & (found.messages < recipients * (1 - LEFT))
-    left = (missing | held | (found.queued > found.messages * LEFT)) & ~cancelled
+    left = (missing | held | awaited | (found.queued > found.messages * LEFT)) & ~cancelled
     sent_out = over | ((recipients > 0) & (found.messages >= recipients))
     ended_at = np.maximum(_end(found, left, sent_out), over_since)
-    return Course(found, moment.as_of, recipients, held, known, missing, left, ended_at)
+    return Course(found, moment.as_of, recipients, held, awaited, known, missing, left, ended_at)
+
+
+def _is_starting(rule: Campaign, moment: Moment) -> bool:
+    """Whether Routee is asked about campaigns, and has not been for long."""
+    since = moment.facts.asking_since
+    return rule.takes_whole_campaigns and since is not None and moment.as_of < since + PATIENCE
 
 
 def _end(found: Runs, left: Flags, sent_out: Flags) -> Codes:
@@ -184,6 +197,7 @@ def _stalled(rule: Campaign, moment: Moment, course: Course) -> _Numbers:
     unfinished = (course.left | silent) & ~course.is_held & ~course.ended
     quiet = np.where(unfinished, course.quiet, 0)
     breached = np.where(unfinished & (quiet >= limit), len(rule.levels_), 0)
+    breached[course.awaited] = NOT_ENOUGH
     value = np.asarray(quiet / SECOND, np.float64)
     return _Numbers(_followed(rule, course), breached, value, limit / SECOND, found.messages, found.waiting)
 
@@ -193,16 +207,23 @@ def _short(rule: Campaign, moment: Moment, course: Course) -> _Numbers:
     recipients = np.maximum(course.recipients, 1)
     share = np.where(course.is_known, found.messages / recipients, np.nan)
     breached = np.where(course.told & (share < limit), len(rule.levels_), 0)
+    breached[course.awaited] = NOT_ENOUGH
     return _Numbers(
-        _followed(rule, course) & course.is_known, breached, share, limit, course.recipients, found.messages
+        _followed(rule, course) & (course.is_known | course.awaited),
+        breached,
+        share,
+        limit,
+        course.recipients,
+        found.messages,
     )
 
 
 def _ended(rule: Campaign, moment: Moment, course: Course) -> _Numbers:
     """The report: the share that was delivered. It is shown only while it is told."""
-    found, told = course.runs, course.told & _followed(rule, course)
+    found, listed = course.runs, (course.told | course.awaited) & _followed(rule, course)
     share = found.delivered / np.maximum(found.messages, 1)
-    return _Numbers(told, told.astype(np.int64), share, np.nan, found.messages, found.delivered)
+    breached = np.where(course.awaited, NOT_ENOUGH, 1)
+    return _Numbers(listed, breached, share, np.nan, found.messages, found.delivered)
 
 
 _NUMBERS: Final[dict[Problem, Callable[[Campaign, Moment, Course], _Numbers]]] = {

@@ -15,6 +15,7 @@ from monitor.window.campaigns import among
 if TYPE_CHECKING:
     from monitor.evaluate.campaign import Course
 
+AWAITED: Final = "not enough data: Routee has not been asked about this campaign yet"
 MOST_REASONS: Final = 3
 """So many reasons of failures a report names."""
 
@@ -40,6 +41,8 @@ def _unproven(rule: Campaign, share: float) -> str:
 
 def _stalled(rule: Campaign, moment: Moment, course: "Course", at: int, over: bool) -> str:
     found, quiet = course.runs, _span(int(course.quiet[at]))
+    if course.awaited[at]:
+        return AWAITED
     if over:
         return f"has stalled: {_progress(course, at)} for {quiet}"
     if course.ended[at]:
@@ -62,6 +65,8 @@ def _progress(course: "Course", at: int) -> str:
 
 
 def _short(rule: Campaign, moment: Moment, course: "Course", at: int, over: bool) -> str:
+    if course.awaited[at]:
+        return AWAITED
     messages, recipients = int(course.runs.messages[at]), int(course.recipients[at])
     said = f"{plural(messages, 'message')} for {plural(recipients, 'recipient')} ({percent(messages / recipients)})"
     if over:
@@ -70,7 +75,7 @@ def _short(rule: Campaign, moment: Moment, course: "Course", at: int, over: bool
 
 
 def _ended(rule: Campaign, moment: Moment, course: "Course", at: int, over: bool) -> str:
-    return f"has ended: {totals(moment, course, at)}"
+    return AWAITED if course.awaited[at] else f"has ended: {totals(moment, course, at)}"
 
 
 def totals(moment: Moment, course: "Course", at: int) -> str:

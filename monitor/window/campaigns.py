@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.clock import Duration, Instant
-from monitor.message import DELIVERED, FAILURES, FINAL, QUEUED, UNKNOWN
+from monitor.message import DELIVERED, FAILURES, QUEUED, UNKNOWN
 from monitor.rules.match import Condition
 from monitor.window.columns import PRICE_UNIT
 from monitor.window.facets import Codes, Mask
@@ -16,6 +16,9 @@ from monitor.window.index import Rows
 from monitor.window.reading import Question, Reading
 
 BY = ("campaignTrackingId",)
+WAITING, NOT_SENT, FAILED, ARRIVED = range(4)
+STAGES = 4
+"""How far along a message is: the first two have no final status."""
 IN_A_CAMPAIGN = Condition("campaignTrackingId", "is_not", (UNKNOWN,))
 
 
@@ -87,29 +90,27 @@ def _of_campaigns(question: Question) -> Question:
 def _runs(reading: Reading, question: Question, since: Instant, settling: Duration) -> Runs:
     codes = active(reading, question.moved(since, question.end))
     rows, place = _placed(reading, question, codes)
-    columns, end = reading.window.columns, question.end
+    columns, end, count = reading.window.columns, question.end, len(codes)
     date, first = columns["date"][rows], columns["first_seen"][rows]
     told = date <= end  # what was reported later than that moment is not known at it
-    final = told & among(reading, rows, FINAL)
-    appeared = _highest(place, first, len(codes))
+    stage = np.where(told, _stages(reading)[columns["profile"][rows]], WAITING)
+    appeared = _highest(place, first, count)
     price = np.maximum(columns["price"][rows], 0).astype(np.float64)
-
-    def count(mask: Mask) -> Codes:
-        return np.bincount(place[mask], minlength=len(codes)).astype(np.int64)
-
+    at_stage = np.bincount(place * STAGES + stage, minlength=count * STAGES).reshape(-1, STAGES).T.astype(np.int64)
+    early = (stage >= FAILED) & (date <= appeared[place] + settling)
     return Runs(
         codes=codes,
-        messages=np.bincount(place, minlength=len(codes)).astype(np.int64),
-        waiting=count(~final),
-        queued=count(told & among(reading, rows, {QUEUED})),
-        failed=count(final & among(reading, rows, FAILURES)),
-        delivered=count(final & among(reading, rows, {DELIVERED})),
-        settled=count(final & (date <= appeared[place] + settling)),
-        began=-_highest(place, -first, len(codes)),
+        messages=at_stage.sum(axis=0),
+        waiting=at_stage[WAITING] + at_stage[NOT_SENT],
+        queued=at_stage[NOT_SENT],
+        failed=at_stage[FAILED],
+        delivered=at_stage[ARRIVED],
+        settled=np.bincount(place[early], minlength=count).astype(np.int64),
+        began=-_highest(place, -first, count),
         appeared=appeared,
-        changed=_highest(place, np.where(told, date, first), len(codes)),
-        spent=np.bincount(place, price, len(codes)) / PRICE_UNIT,
-        name=_names(reading, rows, place, len(codes)),
+        changed=_highest(place, np.where(told, date, first), count),
+        spent=np.bincount(place, price, count) / PRICE_UNIT,
+        name=_names(reading, codes),
         rows=rows,
         place=place,
     )
@@ -130,17 +131,27 @@ def _highest(place: Codes, values: Codes, count: int) -> Codes:
     return np.where(highest == np.iinfo(np.int64).min, 0, highest)
 
 
-def _names(reading: Reading, rows: Rows, place: Codes, count: int) -> Codes:
+def _names(reading: Reading, codes: Codes) -> Codes:
     """A name of each campaign, always the same one: that which was given first of all."""
-    names, unknown = reading.window.columns.of("campaign", rows), reading.window.facets.code("campaign", UNKNOWN)
+    facets = reading.window.facets
+    of, names, unknown = facets.groups(BY).of, facets.digits("campaign"), facets.code("campaign", UNKNOWN)
     given = names != (-1 if unknown is None else unknown)
     none = np.iinfo(np.int64).max
-    found = np.full(count, none)
-    np.minimum.at(found, place[given], names[given])
-    return np.where(found == none, -1, found)
+    found = np.full(len(facets.groups(BY)), none)
+    np.minimum.at(found, of[given], names[given])
+    return np.where(found == none, -1, found)[codes]
+
+
+def _stages(reading: Reading) -> Codes:
+    """How far along the messages of each profile are."""
+    fits = [_with_status(reading, some) for some in ({QUEUED}, FAILURES, {DELIVERED})]
+    return np.select(fits, [NOT_SENT, FAILED, ARRIVED], WAITING)
 
 
 def among(reading: Reading, rows: Rows, statuses: Collection[str]) -> Mask:
     """Which rows have one of these statuses."""
-    fits = reading.window.facets.fits(Condition("status", "is", tuple(sorted(statuses))))
-    return np.asarray(fits[reading.window.columns["profile"][rows]])
+    return np.asarray(_with_status(reading, statuses)[reading.window.columns["profile"][rows]])
+
+
+def _with_status(reading: Reading, statuses: Collection[str]) -> Mask:
+    return reading.window.facets.fits(Condition("status", "is", tuple(sorted(statuses))))

@@ -281,3 +281,16 @@ def test_ten_thousand_campaigns_are_no_trouble() -> None:
     findings = list(judgement.telling())
     assert len(findings) == 10_000
     assert findings[0].why.startswith("has ended: 3 messages in 0s: ")
+
+
+def test_just_after_a_start_nothing_is_said_of_progress_until_routee_was_asked() -> None:
+    rows = sent(300, NOW - 2 * HOUR, NOW - 40 * MINUTE)
+    assert over(judged(rows)) == ["ended"]
+    starting = NOTHING_KNOWN.asking(NOW)
+    for problem in ("stalled", "short", "ended"):
+        group = (("campaign", "Sale"), ("campaignTrackingId", "c1"), ("problem", problem))
+        finding = judged(rows, facts=starting, known=[group]).of(group)
+        assert (finding.breached, finding.why[:15]) == (None, "not enough data")
+    assert over(judged(rows, NOW + 5 * MINUTE, facts=starting)) == ["ended"]
+    assert over(judged(rows, facts=starting.with_campaign(NOW, state(1000).campaigns["c1"].state))) == ["stalled"]
+    assert over(judged(rows, facts=starting.asking(NOW + 1).asking(None))) == ["ended"]

@@ -1,0 +1,77 @@
+"""The rules of rules/ on simulated weeks without trouble, and on each of the local Routee's incidents.
+
+    python -m benchmarks.starter_pack --seeds 2 3 4            # a clean week each, after a week of learning
+    python -m benchmarks.starter_pack --seeds 2 --incidents    # an hour of each incident, one after the other
+
+docs/rules/starter-pack.md shows what came out.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+from monitor.clock import DAY, HOUR, MINUTE
+from monitor.rules import load_rules
+from tests.fakes.simulated import Account, counted, lines
+
+START = 20_700 * DAY
+LEARNED = 7 * DAY + 6 * HOUR
+INCIDENTS = (
+    "operator_outage",
+    "carrier_filter",
+    "slow_delivery",
+    "failing_campaign",
+    "detailed_status",
+    "silence",
+)
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    options = _options()
+    for seed in options.seeds:
+        rules = load_rules(sorted(Path("rules").glob("*.yaml")), {})
+        account = Account(rules, START, seed=seed, rate=options.rate, every=options.every * MINUTE)
+        began = time.perf_counter()
+        account.learn(LEARNED)
+        print(f"seed {seed}: {account.messages:,} messages learned in {time.perf_counter() - began:.0f} s", flush=True)
+        began = time.perf_counter()
+        if options.incidents:
+            _incidents(account)
+        else:
+            _clean(account, options.days)
+        print(f"  {account.messages:,} messages by now, {time.perf_counter() - began:.0f} s", flush=True)
+
+
+def _clean(account: Account, days: float) -> None:
+    start = account.now
+    told = account.watch(int(days * DAY))
+    alarms = [one for one in told if one.severity != "info"]
+    print(f"  {days:g} clean days: {len(alarms)} alarms {dict(counted(told))}, {len(told) - len(alarms)} reports")
+    for line in lines(alarms, start):
+        print(f"    {line}")
+
+
+def _incidents(account: Account) -> None:
+    account.watch(10 * HOUR)  # until the afternoon, when it is told as by day
+    for kind in INCIDENTS:
+        start = account.now
+        account.incident(kind, 0, HOUR)
+        told = account.watch(2 * HOUR)
+        first = {one.rule: round((one.at - start) / MINUTE) for one in reversed(told) if one.severity != "info"}
+        spoke = ", ".join(f"{rule} after {minutes} min" for rule, minutes in sorted(first.items(), key=lambda p: p[1]))
+        print(f"  {kind}: {spoke or 'nothing'}", flush=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[2])
+    parser.add_argument("--rate", type=float, default=100, help="messages a minute, in the mean of a week")
+    parser.add_argument("--days", type=float, default=7)
+    parser.add_argument("--every", type=int, default=2, help="minutes between polls")
+    parser.add_argument("--incidents", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""The daemon runs the errands: a low balance and a campaign that stopped become alerts, from what a local Routee says."""
+
+import functools
+import io
+from pathlib import Path
+
+import trio
+
+from monitor.clock import MINUTE, SECOND, TrioClock, parse_iso
+from monitor.daemon import Running, run
+from monitor.loading import load
+from monitor.routee.sandbox import DEFAULT_CREDENTIALS, Sandbox, serve
+from tests.fakes.routee import sms
+
+NOW = parse_iso("2026-11-21T10:00:00Z")
+CONFIG = """\
+accounts:
+  - {{name: main, application_id: {0}, application_secret: {1}, api_url: "{2}", auth_url: "{2}", requests_per_second: 200}}
+searches: [{{name: outbound, every: 30s}}]
+rules: [rules.yaml]
+receivers: [{{name: ops, console: [{{}}]}}]
+route: {{receiver: ops, group_wait: 1s, group_by: [alertname, problem]}}
+store: sqlite:monitor.db
+web: off
+"""
+RULES = """\
+rules:
+  - {name: LowBalance, kind: balance, below: 50}
+  - {name: Watch, kind: campaign, stalled_for: 30m, short_below: 95%, ended: report}
+"""
+
+
+def _filled(clock: TrioClock) -> Sandbox:
+    """A campaign that stopped at 300 of 1,000 recipients 40 minutes ago."""
+    sandbox = Sandbox(clock)
+    for number in range(300):
+        sandbox.put(
+            sms("Delivered", NOW - 60 * MINUTE + number * 4 * SECOND, campaignTrackingId="c1", campaignName="Sale")
+        )
+    sandbox.put_campaign("c1", {"state": "Running", "smsAnalysis": {"numberOfRecipients": 1000}})
+    sandbox.balance = 41.2
+    return sandbox
+
+
+async def test_what_routee_says_besides_messages_becomes_alerts(tmp_path: Path) -> None:
+    clock, stream, stop = TrioClock(NOW, speed=120), io.StringIO(), trio.Event()
+    sandbox = _filled(clock)
+    async with trio.open_nursery() as nursery:
+        url: str = await nursery.start(serve, sandbox)
+        (tmp_path / "monitor.yaml").write_text(CONFIG.format(*DEFAULT_CREDENTIALS, url))
+        (tmp_path / "rules.yaml").write_text(RULES)
+        loaded = load(tmp_path / "monitor.yaml", {})
+        daemon = functools.partial(run, loaded.settings, loaded.templates, stop=stop, clock=clock, stream=stream)
+        running: Running = await nursery.start(daemon)
+        with trio.fail_after(60):
+            while "Only 41.20 EUR left" not in stream.getvalue() or "has stalled" not in stream.getvalue():
+                await trio.sleep(0.05)
+            assert running.pipeline.desks["main"].judge.facts.campaigns["c1"].state.recipients == 1000
+            assert "WARNING LowBalance" in stream.getvalue()
+            assert "Sale has stalled: messages to 300 of 1,000 recipients, no new one for" in stream.getvalue()
+            sandbox.put_campaign("c1", {"state": "Finished", "smsAnalysis": {"numberOfRecipients": 1000}})
+            while "ended short" not in stream.getvalue() or "has ended: 300" not in stream.getvalue():
+                await trio.sleep(0.05)
+        assert "INFO Watch" in stream.getvalue()
+        stop.set()
+        await trio.sleep(0.1)
+        nursery.cancel_scope.cancel()
