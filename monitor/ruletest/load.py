@@ -102,6 +102,7 @@ def _rules(
 
 def _disagreements(shape: RuleTests, rules: Mapping[str, Rule]) -> Iterator[Note]:
     for number, test in enumerate(shape.tests):
+        yield from _unsent_campaigns(test, number)
         for index, expected in enumerate(test.expect):
             at: KeyPath = ("tests", number, "expect", index)
             rule = rules.get(expected.rule)
@@ -112,6 +113,17 @@ def _disagreements(shape: RuleTests, rules: Mapping[str, Rule]) -> Iterator[Note
                 yield Note((*at, "rule"), f"the rule {expected.rule!r} is switched off (enabled: false)")
             else:
                 yield from _impossible(expected, rule, at)
+
+
+def _unsent_campaigns(test: RuleTest, number: int) -> Iterator[Note]:
+    """Answers about campaigns of which there is no message: a slip of the pen, since nothing follows from them."""
+    sent = {tracking_id for series in test.messages for tracking_id in series.campaign_tracking_id}
+    if any("{n}" in tracking_id for tracking_id in sent):
+        return
+    for index, answer in enumerate(test.campaigns):
+        if (tracking_id := answer.campaign_tracking_id) not in sent:
+            said = f"no message of this test has the tracking id {tracking_id!r}{suggest(tracking_id, sorted(sent))}"
+            yield Note(("tests", number, "campaigns", index, "campaignTrackingId"), said)
 
 
 def _impossible(expected: Expectation, rule: Rule, at: KeyPath) -> Iterator[Note]:

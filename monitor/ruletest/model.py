@@ -10,11 +10,13 @@ from monitor.clock import MINUTE, SECOND, Duration, Instant, parse_duration, par
 from monitor.message import DELIVERED, SENT, STATUSES
 from monitor.rules.pairs import Pairs
 from monitor.scalar import Fraction, Whole
-from monitor.written import Name, Note, Period, PeriodOrZero, Reading, Text, WholeNumber, Written, near_miss
+from monitor.written import AnyText, Name, Note, Period, PeriodOrZero, Reading, Text, WholeNumber, Written, near_miss
 
 MOST_MESSAGES: Final = 500_000
 """Messages of one test: more take minutes to judge, and say no more."""
 MOST_STEPS: Final = 100_000
+ASKED_EVERY: Final[Duration] = 5 * MINUTE
+"""How often the balance is asked for while it stays the same."""
 
 _START: Final[Instant] = parse_iso("2026-01-05T00:00:00Z")
 _OFFSET: Final = re.compile(r"(-?)((?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?)", re.ASCII)
@@ -70,6 +72,12 @@ def _number(value: object) -> float:
     return float(value)
 
 
+def _amount(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -float("inf") < value < float("inf"):
+        raise ValueError("should be a number")
+    return float(value)
+
+
 def _listed(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
@@ -88,6 +96,7 @@ Texts = Annotated[tuple[str, ...], PlainValidator(_words), WithJsonSchema(_TEXTS
 StatusName = Annotated[str, AfterValidator(_status), BeforeValidator(str)]
 Seconds = Annotated[float, PlainValidator(_latency), WithJsonSchema({"type": ["string", "number"]})]
 NotNegative = Annotated[float, PlainValidator(_number), WithJsonSchema({"type": "number", "minimum": 0})]
+Amount = Annotated[float, PlainValidator(_amount), WithJsonSchema({"type": "number"})]
 Values = Annotated[tuple[Text, ...], BeforeValidator(_listed), WithJsonSchema(_TEXTS_SCHEMA)]
 
 
@@ -175,6 +184,39 @@ class Series(Written):
         return self.during / self.count
 
 
+class BalanceAnswer(Written):
+    """What Routee answers when it is asked for the balance."""
+
+    at: Offset
+    """When it was asked."""
+    during: PeriodOrZero = 0
+    """How long the answer stays the same: it is asked every 5 minutes. Left out: asked once."""
+    amount: Amount
+    """What is left; below 0 where the account may owe."""
+    currency: AnyText = ""
+    """Its currency."""
+
+    @property
+    def number(self) -> int:
+        """How many answers there are."""
+        return self.during // ASKED_EVERY + 1
+
+
+class CampaignAnswer(Written):
+    """What Routee answers when it is asked how a campaign stands; true until the next answer about it."""
+
+    at: Offset
+    """When it was asked."""
+    campaign_tracking_id: Text = Field(alias="campaignTrackingId")
+    """The campaign."""
+    campaign: AnyText = ""
+    """Its name, where its messages have none."""
+    state: Text
+    """Its state, like Running, Paused or Completed."""
+    recipients: Annotated[WholeNumber, Field(ge=0)] | None = None
+    """How many recipients it has; left out: Routee does not say."""
+
+
 class ExpectedAlert(Written):
     """One alert that is expected."""
 
@@ -234,6 +276,10 @@ class RuleTest(Written):
     """How far before the start messages are known; left out: all along, so that what is not listed was not there."""
     messages: tuple[Series, ...] = ()
     """Series of messages."""
+    balance: tuple[BalanceAnswer, ...] = ()
+    """What Routee answers about the balance, and when; left out: nothing is known of it."""
+    campaigns: tuple[CampaignAnswer, ...] = ()
+    """What Routee answers about campaigns, and when; left out: only their messages are known."""
     expect: Annotated[tuple[Expectation, ...], Field(min_length=1)]
     """What is expected, when."""
 
@@ -243,6 +289,8 @@ class RuleTest(Written):
             yield Note(
                 ("messages",), f"these are {total:,} messages; at most {MOST_MESSAGES:,} can be judged in a test"
             )
+        if (answers := sum(answer.number for answer in self.balance)) > MOST_STEPS:
+            yield Note(("balance",), f"these are {answers:,} answers; at most {MOST_STEPS:,} can be given in a test")
         if self.end // self.every > MOST_STEPS:
             yield Note(
                 ("every",), f"gives over {MOST_STEPS:,} evaluations up to the last expectation; write a longer one"

@@ -9,6 +9,7 @@ from monitor.clock import Instant, format_duration
 from monitor.judge import Judge
 from monitor.replay import ALWAYS, Replay
 from monitor.rules import Rule
+from monitor.ruletest.answers import Answers
 from monitor.ruletest.compare import differences
 from monitor.ruletest.load import Suite
 from monitor.ruletest.model import Expectation, RuleTest
@@ -54,10 +55,10 @@ class _Run:
         self._number = number
         self._rules = _needed(test, suite.rules)
         searches = _searches(self._rules.values(), test)
-        window, reports = Window(ACCOUNT), Reports(test, searches)
-        judge = Judge(window, self._rules.values(), searches)
+        self._reports, self._answers = Reports(test, searches), Answers(test)
+        self._judge = Judge(Window(ACCOUNT), self._rules.values(), searches)
         covered_since = test.start - (ALWAYS if test.history is None else test.history)
-        self._replay = Replay(judge, lambda until: reports.feed(window, until), covered_since)
+        self._replay = Replay(self._judge, self._feed, covered_since)
         self._covered_since = covered_since
 
     def complaints(self) -> Iterator[str]:
@@ -68,6 +69,10 @@ class _Run:
             while due and due[0][1].at < at + self._test.every:
                 index, expected = due.pop(0)
                 yield from self._held_against(expected, index, self._test.start + at)
+
+    def _feed(self, until: Instant) -> None:
+        self._reports.feed(self._judge.window, until)
+        self._judge.facts = self._answers.told(self._judge.facts, until)
 
     def _held_against(self, expected: Expectation, index: int, as_of: Instant) -> Iterator[str]:
         rule = self._rules[expected.rule]

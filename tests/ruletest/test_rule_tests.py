@@ -303,3 +303,71 @@ def test_values_are_compared_in_the_unit_of_the_rule(text: str, unit: Unit, good
     assert wanted.holds(good)
     assert not wanted.holds(bad)
     assert not wanted.holds(None)
+
+
+ASKING = """
+rules:
+  - {name: Left, kind: balance, below: 50}
+  - {name: Course, kind: campaign, stalled_for: 30m, min_messages: 1}
+"""
+
+
+def test_what_routee_answers_is_known_from_then_on(tmp_path: Path) -> None:
+    tests = """
+  - name: answers
+    every: 1m
+    messages: [{at: 0m, count: 10, campaignTrackingId: c-1}]
+    balance: [{at: 10m, during: 10m, amount: 40}, {at: -1h, amount: 60}, {at: 40m, amount: -5.5}]
+    campaigns: [{at: 50m, campaignTrackingId: c-1, state: Paused}, {at: 0m, campaignTrackingId: c-1, state: Running, recipients: 20}]
+    expect:
+      - {at: 0m, rule: Left, alerts: [], groups: [{state: inactive, value: "60"}]}
+      - {at: 9m, rule: Left, alerts: [], groups: [{state: not_enough_data}]}
+      - {at: 10m, rule: Left, alerts: [{value: "40"}]}
+      - {at: 40m, rule: Left, alerts: [{value: "-5.5"}]}
+      - {at: 29m, rule: Course, alerts: []}
+      - {at: 30m, rule: Course, alerts: [{labels: {problem: stalled}}]}
+      - {at: 50m, rule: Course, alerts: [{status: resolved}]}
+"""
+    (suite,) = load_suites([str(suite_of(tmp_path, tests, ASKING))], {})
+    assert run_test(suite, 0).message == ""
+
+
+def test_answers_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    expect = "expect: [{at: 0m, rule: Queue, alerts: []}]"
+    said = problems(
+        tmp_path,
+        f"""
+  - name: wrong
+    balance: [{{at: 0m}}, {{at: 0m, amount: much}}, {{at: 0m, amount: 1, curency: EUR}}]
+    campaigns: [{{at: 0m, state: Running}}, {{at: 0m, campaignTrackingId: c-1}}]
+    {expect}
+  - name: too many
+    balance: [{{at: 0m, during: 4000d, amount: 1}}]
+    {expect}
+""",
+    )
+    for words in (
+        "tests[0].balance[0]",
+        "should be a number",
+        "curency",
+        "tests[0].campaigns[0]",
+        "tests[0].campaigns[1]",
+        "at most 100,000 can be given",
+    ):
+        assert any(words in one for one in said), (words, said)
+
+
+def test_an_answer_about_a_campaign_without_messages_is_a_slip(tmp_path: Path) -> None:
+    tests = """
+  - name: slip
+    messages: [{at: 0m, count: 1, campaignTrackingId: sale-1}]
+    campaigns: [{at: 0m, campaignTrackingId: sale-l, state: Running}]
+    expect: [{at: 0m, rule: Queue, alerts: []}]
+  - name: numbered
+    messages: [{at: 0m, count: 2, campaignTrackingId: "sale-{n}"}]
+    campaigns: [{at: 0m, campaignTrackingId: sale-2, state: Running}]
+    expect: [{at: 0m, rule: Queue, alerts: []}]
+"""
+    (said,) = problems(tmp_path, tests)
+    assert "no message of this test has the tracking id 'sale-l'" in said
+    assert "did you mean 'sale-1'" in said

@@ -1,0 +1,38 @@
+"""What Routee answers in a test about the balance and about campaigns."""
+
+from bisect import bisect_right
+from typing import Final
+
+from monitor.clock import Instant
+from monitor.facts import Facts
+from monitor.routee.question import Balance, CampaignState
+from monitor.ruletest.model import ASKED_EVERY, RuleTest
+
+Answer = tuple[Instant, Balance | CampaignState]
+
+
+class Answers:
+    """The answers of a test in the order of time."""
+
+    def __init__(self, test: RuleTest) -> None:
+        self._answers: Final = sorted(_answers(test), key=lambda answer: answer[0])
+        self._done = 0
+
+    def told(self, facts: Facts, until: Instant) -> Facts:
+        """The facts, and every answer up to that instant that was not told before."""
+        end = bisect_right(self._answers, until, key=lambda answer: answer[0])
+        for at, answer in self._answers[self._done : end]:
+            facts = facts.with_balance(at, answer) if isinstance(answer, Balance) else facts.with_campaign(at, answer)
+        self._done = max(end, self._done)
+        return facts
+
+
+def _answers(test: RuleTest) -> list[Answer]:
+    found: list[Answer] = []
+    for left in test.balance:
+        balance = Balance(left.amount, left.currency)
+        found += [(test.start + left.at + place * ASKED_EVERY, balance) for place in range(left.number)]
+    for said in test.campaigns:
+        state = CampaignState(said.campaign_tracking_id, said.campaign, said.state, {}, said.recipients)
+        found.append((test.start + said.at, state))
+    return found
