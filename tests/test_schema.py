@@ -1,5 +1,6 @@
 """The schemas for editors agree with what is loaded."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from monitor.document import read_document
 from monitor.schema import config_schema, rules_schema
 from tests.fakes.marked import TESTDATA
 
+ROOT = Path(__file__).parent.parent
 CONFIG, RULES = Draft202012Validator(config_schema()), Draft202012Validator(rules_schema())
 ACCOUNT = {"name": "main", "application_id": "id", "application_secret": "x"}
 RULE = {"name": "A", "kind": "rate", "window": "15m", "above": "20%"}
@@ -27,6 +29,18 @@ def test_the_schemas_are_schemas() -> None:
 @pytest.mark.parametrize("path", sorted(TESTDATA.glob("config-good*.yaml")), ids=lambda path: path.name)
 def test_a_good_configuration_passes(path: Path) -> None:
     assert [error.message for error in CONFIG.iter_errors(data(path))] == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "monitor" / "demo").glob("*.yaml")), ids=lambda path: path.name)
+def test_every_configuration_that_is_shipped_passes(path: Path) -> None:
+    environ = dict.fromkeys(re.findall(r"\$\{(\w+)", path.read_text("utf-8")), "https://example.org")
+    assert [error.message for error in CONFIG.iter_errors(read_document(path, environ).data)] == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "rules").glob("*.yaml")), ids=lambda path: path.name)
+def test_every_rule_file_that_is_shipped_passes_and_tells_editors_where_the_schema_is(path: Path) -> None:
+    assert [error.message for error in RULES.iter_errors(data(path))] == []
+    assert path.read_text("utf-8").startswith("# yaml-language-server: $schema=../monitor-rules.schema.json\n")
 
 
 @pytest.mark.parametrize("path", sorted(TESTDATA.glob("rules-good*.yaml")), ids=lambda path: path.name)
