@@ -1,7 +1,7 @@
 """Message ids as 128 bits, and back.
 
 Routee's ids are UUIDs: written the usual way they *are* 128 bits and nothing else is kept. Of any other text a hash is kept, in
-the form of a UUID of version 0, which nobody makes, and for the latest 100,000 of them the text.
+the form of a UUID whose third group is 0000, which nobody makes, and for the latest 100,000 of them the text.
 """
 
 import hashlib
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LENGTH = 36
-_VERSION = 12  # the digit that says which version of UUID it is
+_THIRD = slice(12, 16)  # the digits of the third group, the version of the UUID among them
+_HASHED = "0000"
 _TEXTS_KEPT = 100_000
 _DASHES = np.array([8, 13, 18, 23])
 _DIGITS = np.array([i for i in range(_LENGTH) if i not in (8, 13, 18, 23)])
@@ -47,10 +48,10 @@ class MessageIds:
 
     def _bytes(self, text: str) -> bytes:
         digits = text.replace("-", "")
-        if len(digits) == 32 and text == _dashed(digits) and set(digits) <= _HEX and digits[_VERSION] != "0":
+        if len(digits) == 32 and text == _dashed(digits) and set(digits) <= _HEX and digits[_THIRD] != _HASHED:
             return bytes.fromhex(digits)
         digest = bytearray(hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest())
-        digest[_VERSION // 2] &= 0x0F
+        digest[6:8] = bytes(2)
         self._remember(digest, text)
         return bytes(digest)
 
@@ -62,7 +63,7 @@ class MessageIds:
     def decode(self, high: int, low: int) -> str:
         """The id as it was written; ``#`` and part of its hash where that is not known any more."""
         digits = f"{high:016x}{low:016x}"
-        if digits[_VERSION] != "0":
+        if digits[_THIRD] != _HASHED:
             return _dashed(digits)
         return self._texts.get((high, low), "#" + digits)
 
@@ -71,7 +72,7 @@ def _parsed(joined: str) -> tuple[Octets, NDArray[np.bool_]]:
     """The 128 bits of each 36 characters, and which of them are a UUID written the usual way."""
     table = np.frombuffer(joined.encode(), np.uint8).reshape(-1, _LENGTH)
     nibbles = _NIBBLE[table[:, _DIGITS]]
-    plain = (table[:, _DASHES] == ord("-")).all(axis=1) & (nibbles[:, _VERSION] != 0)
+    plain = (table[:, _DASHES] == ord("-")).all(axis=1) & nibbles[:, _THIRD].any(axis=1)
     if nibbles.max(initial=0) > 15:
         plain &= (nibbles < 16).all(axis=1)
     return ((nibbles[:, ::2] << 4) | nibbles[:, 1::2]).astype(np.uint8), np.asarray(plain, np.bool_)
