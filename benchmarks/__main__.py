@@ -31,12 +31,15 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Measure speed and memory on this machine."
     )
-    parser.add_argument(
-        "names", nargs="*", choices=[*NAMES, []], default=list(NAMES), metavar="name", help=", ".join(NAMES)
-    )
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(NAMES))
     parser.add_argument("--quick", action="store_true", help="a tenth of the messages: a look, not a measurement")
     parser.add_argument("--alone", action="store_true", help="one benchmark, in this process, figures as JSON")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    asked.names = asked.names or list(NAMES)
+    for name in asked.names:
+        if name not in NAMES:
+            parser.error(f"there is no benchmark {name!r}; there are {', '.join(NAMES)}")
+    return asked
 
 
 def _run(name: str, quick: bool) -> list[Figure]:
