@@ -7,6 +7,8 @@ from typing import Final
 import msgspec
 
 from monitor.clock import MINUTE, Duration, Instant
+from monitor.intervals import NamedInterval
+from monitor.matchers import Matcher, matches
 from monitor.notification import Reason
 
 
@@ -41,6 +43,18 @@ class Route:
     group_wait: Duration = 0
     group_interval: Duration = 5 * MINUTE
     repeat_interval: Duration | None = 240 * MINUTE
+    key: str = "{}"
+    """Where it stands in the tree, as Alertmanager writes it: ``{}`` for the root, ``{}/{severity="critical"}`` below."""
+    matchers: tuple[Matcher, ...] = ()
+    """What alerts must meet to come here."""
+    continue_: bool = False
+    """Whether what comes here is also looked at by the routes behind it."""
+    routes: tuple["Route", ...] = ()
+    """The routes below; what none of them takes stays here."""
+    mute: tuple[NamedInterval, ...] = ()
+    """When nobody is told."""
+    active: tuple[NamedInterval, ...] = ()
+    """If there are any: the only times when somebody is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +63,22 @@ class Decision:
 
     reason: Reason | None
     next_at: Instant | None
+
+
+def routes_for(root: Route, labels: Mapping[str, str]) -> tuple[Route, ...]:
+    """The routes that tell of an alert with these labels: the deepest that it meets, and those behind them where one continues.
+
+    None where it does not meet the matchers of ``root`` itself, which has none in a configuration.
+    """
+    if not matches(root.matchers, labels):
+        return ()
+    found: tuple[Route, ...] = ()
+    for route in root.routes:
+        below = routes_for(route, labels)
+        found += below
+        if below and not route.continue_:
+            break
+    return found or (root,)
 
 
 def group_labels(route: Route, labels: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,91 @@
+"""Inhibition: what is not told because something larger that explains it fires."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+
+import msgspec
+
+from monitor.matchers import Matcher
+
+Alerts = Mapping[str, Mapping[str, str]]
+"""Labels by fingerprint."""
+
+Key = tuple[str, ...]
+"""The values of the labels that have to be equal."""
+
+
+class Inhibition(msgspec.Struct, frozen=True):
+    """While an alert that meets ``source`` fires, those that meet ``target`` and have the same labels ``equal`` are not told."""
+
+    source: tuple[Matcher, ...]
+    target: tuple[Matcher, ...]
+    equal: tuple[str, ...]
+
+
+def inhibited(rules: Sequence[Inhibition], firing: Alerts) -> dict[str, str]:
+    """Which of the firing alerts are inhibited, and by which: fingerprints.
+
+    A label that is missing equals an empty one. An alert that meets both sides of a rule is not inhibited by one that does so too, thus
+    not by itself. An inhibited alert inhibits others all the same. The first rule that inhibits counts, and of its sources the one
+    with the least fingerprint is named.
+    """
+    found: dict[str, str] = {}
+    index = _Index(firing)
+    for rule in rules:
+        sources, targets = index.meeting(rule.source), index.meeting(rule.target) - found.keys()
+        if sources and targets:
+            found |= _inhibited_by(index.keys(rule.equal), sources, targets, sources & index.meeting(rule.target))
+    return found
+
+
+def _inhibited_by(keys: Mapping[str, Key], sources: set[str], targets: set[str], both: set[str]) -> dict[str, str]:
+    """One rule's targets with their sources; ``both`` meet either side."""
+    for_most = _least(keys, sources)
+    for_both = _least(keys, sources - both) if both else for_most
+    found = {one: (for_both if one in both else for_most).get(keys[one]) for one in targets}
+    return {one: source for one, source in found.items() if source is not None}
+
+
+def _least(keys: Mapping[str, Key], alerts: Iterable[str]) -> dict[Key, str]:
+    """The alert with the least fingerprint for each key."""
+    return {keys[one]: one for one in sorted(alerts, reverse=True)}
+
+
+class _Index:
+    """What rules ask of the alerts, each question answered once: a condition is held against each value of a label, not each alert."""
+
+    def __init__(self, firing: Alerts) -> None:
+        self._firing = firing
+        self._values: dict[str, dict[str, list[str]]] = {}
+        self._meeting: dict[Matcher, set[str]] = {}
+        self._keys: dict[tuple[str, ...], dict[str, Key]] = {}
+
+    def meeting(self, matchers: tuple[Matcher, ...]) -> set[str]:
+        """The alerts that meet all of the matchers."""
+        return reduce(set.intersection, map(self._meets, matchers)) if matchers else set(self._firing)
+
+    def keys(self, names: tuple[str, ...]) -> Mapping[str, Key]:
+        """The values of these labels, for each alert."""
+        if names not in self._keys:
+            self._keys[names] = {
+                one: tuple([labels.get(name, "") for name in names]) for one, labels in self._firing.items()
+            }
+        return self._keys[names]
+
+    def _meets(self, matcher: Matcher) -> set[str]:
+        found = self._meeting.get(matcher)
+        if found is None:
+            found = set[str]()
+            for value, alerts in self._by_value(matcher.name).items():
+                if matcher.accepts(value):
+                    found.update(alerts)
+            self._meeting[matcher] = found
+        return found
+
+    def _by_value(self, name: str) -> dict[str, list[str]]:
+        if name not in self._values:
+            grouped: dict[str, list[str]] = {}
+            for one, labels in self._firing.items():
+                grouped.setdefault(labels.get(name, ""), []).append(one)
+            self._values[name] = grouped
+        return self._values[name]

@@ -1,0 +1,79 @@
+"""Times of day, week, month and year on the wall clock of a time zone, as in Alertmanager."""
+
+from calendar import monthrange
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from monitor.clock import Instant, to_datetime
+
+Range = tuple[int, int]
+"""From the first to the last, both included."""
+
+
+class TimeInterval(msgspec.Struct, frozen=True):
+    """When all of what is written here is so; what is left out (empty) is always so.
+
+    ``times`` are minutes of the day, the end not included (1440: midnight). Weekdays count from Sunday, 0; days of the month from 1, or from
+    -1 backwards from its last day; months from 1. The clock is the one on the wall in ``location``: on a day on which an hour is skipped
+    or comes twice, so do the times in it.
+    """
+
+    times: tuple[Range, ...] = ()
+    weekdays: tuple[Range, ...] = ()
+    days_of_month: tuple[Range, ...] = ()
+    months: tuple[Range, ...] = ()
+    years: tuple[Range, ...] = ()
+    location: str = "UTC"
+
+    def contains(self, at: Instant) -> bool:
+        """Whether ``at`` is within. Raises ZoneInfoNotFoundError where nobody knows the zone."""
+        wall = to_datetime(at).astimezone(_zone(self.location))
+        minute = wall.hour * 60 + wall.minute
+        return (
+            (not self.times or any(first <= minute < end for first, end in self.times))
+            and _within(self.weekdays, wall.isoweekday() % 7)
+            and (not self.days_of_month or _is_day(self.days_of_month, wall))
+            and _within(self.months, wall.month)
+            and _within(self.years, wall.year)
+        )
+
+
+class NamedInterval(msgspec.Struct, frozen=True):
+    """Several intervals under one name, which routes refer to."""
+
+    name: str
+    intervals: tuple[TimeInterval, ...]
+
+    def contains(self, at: Instant) -> bool:
+        """Whether ``at`` is within any of them."""
+        return any(interval.contains(at) for interval in self.intervals)
+
+
+def muting(mute: Iterable[NamedInterval], active: Sequence[NamedInterval], at: Instant) -> tuple[str, ...]:
+    """The names of the intervals for which nothing is told at that time: those of ``mute`` that it is within, and all of ``active`` where it
+    is within none of them."""
+    outside = bool(active) and not any(interval.contains(at) for interval in active)
+    within = tuple(interval.name for interval in mute if interval.contains(at))
+    return within + tuple(interval.name for interval in active if outside)
+
+
+@lru_cache
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def _within(ranges: Iterable[Range], value: int) -> bool:
+    return not ranges or any(first <= value <= last for first, last in ranges)
+
+
+def _is_day(ranges: Iterable[Range], wall: datetime) -> bool:
+    _, days = monthrange(wall.year, wall.month)
+    return any(_day(first, days) <= wall.day <= _day(last, days) for first, last in ranges)
+
+
+def _day(number: int, days: int) -> int:
+    return number if number > 0 else days + 1 + number

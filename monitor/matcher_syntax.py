@@ -1,0 +1,244 @@
+"""How matchers are written: Alertmanager's two ways, read as it reads them.
+
+In the classic way a name is letters, digits, ``_`` and ``:``, and a value needs no quotes; in the newer one names and values may be
+quoted and hold anything, with the escapes of Go. What can be read in both ways is read in the classic one, as Alertmanager does.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final, Literal, cast
+
+Operator = Literal["=", "!=", "=~", "!~"]
+Written = tuple[str, Operator, str]
+"""A matcher's name, operator and value."""
+
+_OPERATORS: Final = "=, !=, =~ or !~"
+_NAME: Final = re.compile(r"[ \t\r\n\f]*([a-zA-Z_:][a-zA-Z0-9_:]*)[ \t\r\n\f]*")
+_OPERATOR: Final = re.compile(r"(=~|=|!=|!~)[ \t\r\n\f]*")
+_SPACE: Final = " \t\r\n\f"
+_TOKEN: Final = re.compile(
+    r"""\s*(?:(?P<brace>[{}])|(?P<comma>,)|(?P<operator>=~|=|!=|!~)|(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<bare>[^\s{}!=~,\\"'`]+))""",
+    re.DOTALL,
+)
+_ESCAPE: Final = re.compile(
+    r'\\(?:(?P<plain>[abfnrtv\\"])|x(?P<hex>[0-9a-fA-F]{2})|(?P<octal>[0-3][0-7]{2})|u(?P<short>[0-9a-fA-F]{4})|U(?P<long>[0-9a-fA-F]{8}))|[^\\\n]'
+)
+_PLAIN: Final = dict(zip('abfnrtv\\"', '\a\b\f\n\r\t\v\\"', strict=True))
+_NAMED: Final = {character: f"\\{letter}" for letter, character in _PLAIN.items()}
+_RESERVED: Final = re.compile(r"""[\s{}!=~,\\"'`]""")
+_ESCAPED: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
+
+
+class _Unreadable(ValueError):
+    """What is wrong, and at which character (from 0)."""
+
+    def __init__(self, at: int, what: str) -> None:
+        super().__init__(what)
+        self.at = at
+
+
+def read_matchers(text: str) -> list[Written]:
+    """The matchers of a list, with or without braces. Raises ValueError with a sentence that says what is wrong and where."""
+    try:
+        return _read(text)
+    except _Unreadable as error:
+        raise ValueError(_sentence(text, error)) from None
+
+
+def read_matcher(text: str) -> Written:
+    """The one matcher that ``text`` is; unquoted, its value may hold commas. Raises ValueError like `read_matchers`."""
+    try:
+        return _read_one(text)
+    except _Unreadable as error:
+        raise ValueError(_sentence(text, error)) from None
+
+
+def write_matcher(name: str, operator: str, value: str) -> str:
+    """The matcher as Alertmanager writes it: the value in quotes, the name only where it has to be."""
+    if not name or _RESERVED.search(name):
+        return f"{_quoted(name)}{operator}{_quoted(value)}"
+    return f'{name}{operator}"{value.translate(_ESCAPED)}"'
+
+
+def _sentence(text: str, error: _Unreadable) -> str:
+    shown = text if len(text) <= 100 else text[:100] + "…"
+    return f"{shown!r} cannot be read as matchers: {error} (character {error.at + 1})"
+
+
+def _read(text: str) -> list[Written]:
+    try:
+        return list(_classic(text))
+    except _Unreadable as classic:
+        try:
+            return list(_newer(text))
+        except _Unreadable as newer:
+            raise (newer if newer.at > classic.at else classic) from None  # who came further understood more of it
+
+
+def _read_one(text: str) -> Written:
+    if text.startswith("{") or text.endswith("}"):
+        raise _Unreadable(0, "a single matcher has no braces around it; put a value that holds one in quotes")
+    try:
+        found = _read(text)
+    except _Unreadable:
+        return _matcher(text, 0)
+    if len(found) != 1:
+        raise _Unreadable(0, f"one matcher is wanted, but here are {len(found)}; give each by itself")
+    return found[0]
+
+
+def _classic(text: str) -> Iterator[Written]:
+    start = 1 if text.startswith("{") else 0
+    end = len(text) - 1 if text.endswith("}") and len(text) > start else len(text)
+    parts = list(_parts(text, start, end))
+    if not text[parts[-1][0] : parts[-1][1]].strip():
+        parts.pop()  # nothing at all, or a comma at the end
+    for first, last in parts:
+        yield _matcher(text[first:last], first)
+
+
+def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """From where to where the matchers go: they are separated by commas outside of quotes."""
+    quoted = escaped = False
+    for place in range(start, end):
+        letter = text[place]
+        if letter == '"' and not escaped:
+            quoted = not quoted
+        elif letter == "," and not quoted:
+            yield start, place
+            start = place + 1
+        escaped = letter == "\\" and not escaped
+    yield start, end
+
+
+def _matcher(text: str, offset: int) -> Written:
+    """One matcher of the classic way; ``offset`` is where it begins."""
+    name = _NAME.match(text)
+    if name is None:
+        raise _Unreadable(
+            offset, "a matcher begins with the name of a label" if text.strip() else "a matcher is missing"
+        )
+    operator = _OPERATOR.match(text, name.end())
+    if operator is None:
+        raise _Unreadable(offset + name.end(), f"after the name {name[1]!r} should come {_OPERATORS}")
+    value = text[operator.end() :].rstrip(_SPACE)
+    return name[1], cast(Operator, operator[1]), _value(value, offset + operator.end())
+
+
+def _value(text: str, offset: int) -> str:
+    """A value with or without quotes; a backslash that escapes nothing stands for itself."""
+    inner = text.removeprefix('"')
+    opened = inner != text
+    value, place = "", 0
+    while place < len(inner):
+        letter, after = inner[place], inner[place + 1 : place + 2]
+        if letter == '"':
+            if opened and place == len(inner) - 1:
+                return value
+            at = offset + place + opened
+            raise _Unreadable(
+                at, 'a quote stands within the value; put the value in quotes and write \\" for one in it'
+            )
+        if letter == "\\" and after and after in 'n"\\':
+            letter, place = "\n" if after == "n" else after, place + 1
+        value, place = value + letter, place + 1
+    if opened:
+        raise _Unreadable(offset, "the quote that begins the value is never closed")
+    return value
+
+
+def _newer(text: str) -> Iterator[Written]:
+    tokens = list(_tokens(text))
+    opened = tokens[0][1] == "{"
+    place = int(opened)
+    while tokens[place][0] not in ("brace", "end"):
+        (kind, name, at), (sign, operator, after), (what, value, last) = (
+            tokens[place],
+            *(tokens + tokens[-1:])[place + 1 : place + 3],
+        )
+        if kind not in ("quoted", "bare"):
+            raise _Unreadable(at, f"the name of a label should stand here, not {name!r}")
+        if sign != "operator":
+            raise _Unreadable(after, f"after the name {name} should come {_OPERATORS}")
+        if what not in ("quoted", "bare"):
+            raise _Unreadable(last, "a value should stand here; put it in quotes")
+        yield _unquoted(kind, name, at), cast(Operator, operator), _unquoted(what, value, last)
+        place += 3
+        if tokens[place][0] == "comma":
+            place += 1
+        elif tokens[place][0] not in ("brace", "end"):
+            raise _Unreadable(tokens[place][2], "a comma should stand here; put a value with spaces or signs in quotes")
+    _closed(tokens[place:], opened)
+
+
+def _closed(rest: list[tuple[str, str, int]], opened: bool) -> None:
+    kind, brace, at = rest[0]
+    if opened and brace != "}":
+        raise _Unreadable(at, "the brace { is never closed")
+    if not opened and kind == "brace":
+        raise _Unreadable(at, f"a brace {brace} stands here without its twin; put a value that holds one in quotes")
+    if kind == "brace" and rest[1][0] != "end":
+        raise _Unreadable(rest[1][2], "nothing can stand behind the brace that closes the list")
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
+    """What the newer way consists of: kind, text and place; at the end one of the kind ``end``."""
+    place, end = 0, len(text.rstrip())
+    while place < end:
+        found = _TOKEN.match(text, place)
+        if found is None or found.lastgroup is None:
+            at = place + len(text[place:]) - len(text[place:].lstrip())
+            closed = text[at] != '"'
+            what = f"{text[at]!r} cannot stand outside of quotes" if closed else "a quote is never closed"
+            raise _Unreadable(at, what)
+        kind = found.lastgroup
+        yield kind, found[kind], found.start(kind)
+        place = found.end()
+    yield "end", "", len(text)
+
+
+def _unquoted(kind: str, text: str, at: int) -> str:
+    return text if kind == "bare" else _from_quotes(text, at)
+
+
+def _from_quotes(text: str, at: int) -> str:
+    """What stands in quotes, with the escapes of Go."""
+    result, place = bytearray(), 1
+    while place < len(text) - 1:
+        found = _ESCAPE.match(text, place, len(text) - 1)
+        if found is None:
+            raise _Unreadable(at + place, f"there is no escape {text[place : place + 2]!r}; write \\\\ for a backslash")
+        try:
+            result += _bytes_of(found)
+        except (ValueError, OverflowError):
+            raise _Unreadable(at + place, f"{found[0]} is no character") from None
+        place = found.end()
+    try:
+        return result.decode()
+    except UnicodeDecodeError:
+        raise _Unreadable(at, "the bytes in quotes are not UTF-8") from None
+
+
+def _bytes_of(found: re.Match[str]) -> bytes:
+    if plain := found["plain"]:
+        return _PLAIN[plain].encode()
+    if number := found["hex"]:
+        return bytes([int(number, 16)])
+    if number := found["octal"]:
+        return bytes([int(number, 8)])
+    if number := found["short"] or found["long"]:
+        return chr(int(number, 16)).encode()
+    return found[0].encode()
+
+
+def _quoted(text: str) -> str:
+    return '"' + "".join(_in_quotes(letter) for letter in text) + '"'
+
+
+def _in_quotes(letter: str) -> str:
+    if letter in _NAMED:
+        return _NAMED[letter]
+    if letter.isprintable():
+        return letter
+    code = ord(letter)
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

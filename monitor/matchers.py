@@ -1,0 +1,101 @@
+"""Matchers: conditions on labels, as in Alertmanager. The one place that knows the regular expressions' library.
+
+A regular expression is RE2's and has to match the whole value. It takes time in proportion to the value's length whatever is
+written in it, so that one given by a stranger cannot hold up the program.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+import re2  # type: ignore[import-untyped]  # it has no type hints; what is used of it is wrapped below
+
+from monitor.matcher_syntax import Operator, read_matcher, read_matchers, write_matcher
+
+_MEMORY: Final = 1 << 20
+"""Bytes that one regular expression may take; some ten thousand characters of it."""
+_ORDER: Final[Mapping[Operator, int]] = {"=": 0, "!=": 1, "=~": 2, "!~": 3}
+
+
+class Matcher(msgspec.Struct, frozen=True):
+    """A condition on one label. Raises ValueError where its value should be a regular expression and is none, or the name is empty."""
+
+    name: str
+    op: Operator
+    value: str
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError("a matcher needs the name of a label")
+        if self.op in ("=~", "!~"):
+            _expression(self.value)
+
+    def accepts(self, value: str) -> bool:
+        """Whether a label with this value meets the condition."""
+        if self.op == "=":
+            return value == self.value
+        if self.op == "!=":
+            return value != self.value
+        return _is_match(self.value, value) is (self.op == "=~")
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether the condition is met; a label that is missing counts as empty."""
+        return self.accepts(labels.get(self.name, ""))
+
+    @property
+    def needs_label(self) -> bool:
+        """Whether only alerts that have the label, and not empty, can meet the condition."""
+        return not self.accepts("")
+
+    def __str__(self) -> str:
+        return write_matcher(self.name, self.op, self.value)
+
+
+def parse_matcher(text: str) -> Matcher:
+    """The matcher written as ``text``: ``severity="critical"``. Raises ValueError with a sentence that says what is wrong and where."""
+    return Matcher(*read_matcher(text))
+
+
+def parse_matchers(text: str) -> tuple[Matcher, ...]:
+    """The matchers of a list, separated by commas, with or without braces; none where it is empty. Raises ValueError like `parse_matcher`."""
+    return tuple(Matcher(*written) for written in read_matchers(text))
+
+
+def matches(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
+    """Whether all of the conditions are met."""
+    for matcher in matchers:  # noqa: SIM110 - runs for each alert and silence; a generator takes twice as long
+        if not matcher.matches(labels):
+            return False
+    return True
+
+
+def in_order(matchers: Iterable[Matcher]) -> tuple[Matcher, ...]:
+    """Sorted as Alertmanager sorts them: by name, then value, then operator."""
+    return tuple(sorted(matchers, key=lambda one: (one.name, one.value, _ORDER[one.op])))
+
+
+def show(matchers: Iterable[Matcher]) -> str:
+    """All of them as one text: ``{severity="critical",team="sms"}``."""
+    return "{" + ",".join(map(str, matchers)) + "}"
+
+
+@lru_cache(4096)
+def _expression(pattern: str) -> "re2._Regexp":
+    options = re2.Options()
+    options.max_mem = _MEMORY
+    options.log_errors = False  # it would write to standard error by itself
+    try:
+        return re2.compile(_encoded(pattern), options)
+    except re2.error as error:
+        why = error.args[0].decode("utf-8", "replace") if error.args else "it cannot be read"
+        raise ValueError(f"{pattern[:100]!r} is not a regular expression: {why}") from None
+
+
+@lru_cache(1 << 16)
+def _is_match(pattern: str, value: str) -> bool:
+    return _expression(pattern).fullmatch(_encoded(value)) is not None
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")  # what is no text is no error either: it matches nothing
