@@ -1,6 +1,6 @@
-"""The one place where notifications leave by HTTP: a POST within a bounded time, and what its answer means.
+"""The one place where notifications leave by HTTP: a request within a bounded time, and what its answer means.
 
-Each POST has a connection of its own. Notifications are few, and a connection that is not kept can be neither stale nor lost
+Each request has a connection of its own. Notifications are few, and a connection that is not kept can be neither stale nor lost
 in a pool when a send is cancelled.
 """
 
@@ -43,10 +43,19 @@ def _trust() -> ssl.SSLContext:
 
 async def post(url: str, body: bytes, headers: dict[str, str], within: float, now: Instant) -> Outcome:
     """POST ``body`` and say what came of it, ``within`` that many seconds; redirects are not followed. ``now`` is for a Retry-After date."""
+    return await _ask("POST", url, body, headers, within, now)
+
+
+async def get(url: str, headers: dict[str, str], within: float, now: Instant) -> Outcome:
+    """GET it, as `post` posts: whether whoever is there answers. What it answers is not read."""
+    return await _ask("GET", url, b"", headers, within, now)
+
+
+async def _ask(method: str, url: str, body: bytes, headers: dict[str, str], within: float, now: Instant) -> Outcome:
     where = origin(url)
     try:
         with trio.fail_after(within):
-            response, text = await _answer(url, body, headers, within)
+            response, text = await _answer(method, url, body, headers, within)
     except trio.TooSlowError:
         return too_slow(where, within)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
@@ -60,10 +69,12 @@ async def post(url: str, body: bytes, headers: dict[str, str], within: float, no
     return judge(where, response.status_code, response.headers.get("retry-after"), _without(text, url), now)
 
 
-async def _answer(url: str, body: bytes, headers: dict[str, str], within: float) -> tuple[httpx.Response, str]:
+async def _answer(
+    method: str, url: str, body: bytes, headers: dict[str, str], within: float
+) -> tuple[httpx.Response, str]:
     async with (
         httpx.AsyncClient(verify=_trust(), follow_redirects=False, timeout=within) as client,
-        client.stream("POST", url, content=body, headers=headers) as response,
+        client.stream(method, url, content=body or None, headers=headers) as response,
     ):
         return response, await _head(response)
 

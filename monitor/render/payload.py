@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from monitor.clock import iso
+from monitor.clock import Instant, iso
 from monitor.notification import AlertView, Notification, common
 
 _NOT_OVER: Final = "0001-01-01T00:00:00Z"
@@ -49,9 +49,25 @@ def _entry(view: AlertView, labels: dict[str, str], external_url: str) -> dict[s
         "annotations": view.annotations,
         "startsAt": iso(view.starts_at),
         "endsAt": _NOT_OVER if view.ends_at is None else iso(view.ends_at),
-        "generatorURL": view.links[0].url if view.links else external_url,
+        "generatorURL": generator_url(view, external_url),
         "fingerprint": label_fingerprint(labels),
     }
+
+
+def posted(view: AlertView, labels: dict[str, str], ends_at: Instant, external_url: str) -> dict[str, Any]:
+    """An alert as Alertmanager's API v2 takes it by POST: it is over once ``ends_at`` has passed and nothing came after it."""
+    return {
+        "labels": labels,
+        "annotations": view.annotations,
+        "startsAt": iso(view.starts_at),
+        "endsAt": iso(ends_at),
+        "generatorURL": generator_url(view, external_url),
+    }
+
+
+def generator_url(view: AlertView, external_url: str) -> str:
+    """Where an alert comes from: its first link, else where the daemon is reached; empty where neither is known."""
+    return view.links[0].url if view.links else external_url
 
 
 def _shared(told: dict[str, str], alerts: list[dict[str, Any]], key: str) -> dict[str, str]:

@@ -1,0 +1,83 @@
+"""Alertmanagers, one or all of a cluster: alerts are posted to each, as Prometheus does."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+import trio
+
+from monitor.clock import Clock
+from monitor.notify import http
+from monitor.notify.outcome import Outcome, Rejected, Retry, Sent
+from monitor.render.escape import to_json
+
+AT_ONCE: Final = 1_000
+"""So many alerts stand in one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What requests carry: a bearer token, or a name with its password, or (both empty) nothing."""
+
+    token: str = field(default="", repr=False)
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of a request."""
+        if self.token:
+            return {"Authorization": f"Bearer {self.token}"}
+        if self.username:
+            pair = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+            return {"Authorization": f"Basic {pair}"}
+        return {}
+
+
+class AlertmanagerClient:
+    """Alertmanagers that are to know the same. ``urls`` are their addresses with their paths; ``timeout`` in seconds bounds each request."""
+
+    def __init__(self, urls: Sequence[str], *, clock: Clock, login: Login | None = None, timeout: float = 10.0) -> None:
+        self._urls = tuple(url.rstrip("/") for url in urls)
+        self._clock = clock
+        self._headers = (login or Login()).headers | {"User-Agent": "routee-monitor"}
+        self._timeout = timeout
+
+    def __repr__(self) -> str:
+        return f"AlertmanagerClient({', '.join(map(http.origin, self._urls))})"
+
+    async def post(self, alerts: Sequence[dict[str, Any]]) -> Outcome:
+        """Tell all of them. It is sent if one took everything, since the alerts are posted again before they end; else why the first did not."""
+        outcomes = await self._all(partial(self._post, alerts))
+        return next((one for one in outcomes if isinstance(one, Sent)), outcomes[0])
+
+    async def check(self) -> str:
+        """What is wrong with any of them; empty where all answer."""
+        outcomes = await self._all(self._ask)
+        return "; ".join(one.why for one in outcomes if isinstance(one, Retry | Rejected))
+
+    async def _all(self, act: Any) -> list[Outcome]:
+        outcomes: list[Outcome] = [Sent()] * len(self._urls)
+
+        async def one(index: int, url: str) -> None:
+            outcomes[index] = await act(url)
+
+        async with trio.open_nursery() as nursery:
+            for index, url in enumerate(self._urls):
+                nursery.start_soon(one, index, url, name=f"tell {http.origin(url)}")
+        return outcomes
+
+    async def _post(self, alerts: Sequence[dict[str, Any]], url: str) -> Outcome:
+        outcome: Outcome = Sent()
+        headers = self._headers | {"Content-Type": "application/json"}
+        for start in range(0, len(alerts), AT_ONCE):
+            body = to_json(alerts[start : start + AT_ONCE]).encode(errors="replace")
+            outcome = await http.post(f"{url}/api/v2/alerts", body, headers, self._timeout, self._clock.now())
+            if not isinstance(outcome, Sent):
+                return outcome
+        return outcome
+
+    async def _ask(self, url: str) -> Outcome:
+        return await http.get(f"{url}/api/v2/status", self._headers, self._timeout, self._clock.now())

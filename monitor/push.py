@@ -1,0 +1,171 @@
+"""Alertmanagers as receivers: they are told the state as it is and again every minute, as Prometheus does, not notification by notification.
+
+Grouping, silencing and repeating are then theirs. Nothing has to be written down for it: an alert that they hear no more of ends by
+itself, four minutes later at the soonest, and after a restart they hear of whatever fires.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, Protocol
+
+import trio
+
+from monitor.clock import MINUTE, Clock, Duration, Instant
+from monitor.complaint import Complaint
+from monitor.deliver.outbox import Failing, Observer
+from monitor.deliver.pace import backoff
+from monitor.notification import AlertView
+from monitor.notify.outcome import Outcome, Rejected, Retry, Sent
+from monitor.render.payload import posted
+
+AGAIN_EVERY: Final[Duration] = MINUTE
+"""How often everything is told again."""
+TOLD_OVER_FOR: Final[Duration] = 15 * MINUTE
+"""How long it is said again of an alert that it is over."""
+
+Key = tuple[str, str]
+"""An alert's fingerprint and its severity: who knows alerts by their labels takes another severity for another alert."""
+Firing = Mapping[Key, Callable[[], AlertView]]
+"""What a receiver is to know of: each alert with what makes its view."""
+
+log = logging.getLogger("monitor")
+
+
+class Client(Protocol):
+    """Where alerts are posted."""
+
+    async def post(self, alerts: list[dict[str, Any]]) -> Outcome:
+        """Hand them over."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """An alert as it was last shown, and when it was over (None: it fires)."""
+
+    view: AlertView
+    over_at: Instant | None = None
+
+
+@dataclass(slots=True)
+class Roll:
+    """What Alertmanagers know, and what they are told next. ``interval``: how often the rule of an alert is judged."""
+
+    interval: Callable[[AlertView], Duration]
+    external_url: str = ""
+    _known: dict[Key, _Known] = field(default_factory=dict)
+    _untold: set[Key] = field(default_factory=set)
+
+    def take(self, firing: Firing, now: Instant) -> None:
+        """Note what fires now."""
+        for key, known in self._known.items():
+            if key not in firing and known.over_at is None:
+                known.over_at = now
+                self._untold.add(key)
+        for key, view in firing.items():
+            present = self._known.get(key)
+            if present is None or present.over_at is not None:
+                self._known[key] = _Known(view())
+                self._untold.add(key)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something began or ended that was not told yet."""
+        return bool(self._untold)
+
+    def news(self, now: Instant) -> list[dict[str, Any]]:
+        """What began or ended since it was last told."""
+        return [self._entry(self._known[key], now) for key in self._untold]
+
+    def everything(self, firing: Firing, now: Instant) -> list[dict[str, Any]]:
+        """All that fires, with its present numbers, and what was over a short time ago."""
+        for key, known in list(self._known.items()):
+            if known.over_at is None:
+                known.view = firing[key]() if key in firing else known.view
+            elif key not in self._untold and now - known.over_at > TOLD_OVER_FOR:
+                del self._known[key]
+        return [self._entry(known, now) for known in self._known.values()]
+
+    def told(self) -> None:
+        """They took what they were given."""
+        self._untold.clear()
+
+    def _entry(self, known: _Known, now: Instant) -> dict[str, Any]:
+        ends_at = now + 4 * max(self.interval(known.view), MINUTE) if known.over_at is None else known.over_at
+        return posted(known.view, known.view.labels, ends_at, self.external_url)
+
+
+@dataclass(slots=True)
+class Pusher:
+    """Keeps the Alertmanagers of one receiver's entry up to date. ``failing`` and ``observer`` hear how it goes, as those of delivery do."""
+
+    name: tuple[str, str]
+    client: Client
+    roll: Roll
+    firing: Callable[[], Firing]
+    clock: Clock
+    jitter: Callable[[], float]
+    observer: Observer
+    failing: dict[tuple[str, str], Failing]
+    _told_at: Instant | None = None
+    _failures: int = 0
+
+    async def run(self, news: Callable[[], trio.Event]) -> None:
+        """For as long as it runs. ``news`` gives an event that is set once alerts may have changed."""
+        trouble = Complaint(log, f"receiver {self.name[0]}: its Alertmanagers", self.clock, logging.WARNING)
+        while True:
+            changed = news()
+            wait = await self._turn(trouble)
+            if self._failures:
+                await self.clock.sleep(wait)
+            else:
+                await _until(changed, self.clock, wait)
+
+    async def _turn(self, trouble: Complaint) -> Duration:
+        """Tell what there is to tell; how long to wait until the next turn."""
+        firing, now = self.firing(), self.clock.now()
+        self.roll.take(firing, now)
+        everything = self._told_at is None or not 0 <= now - self._told_at < AGAIN_EVERY
+        if not everything and not self.roll.has_news:
+            return AGAIN_EVERY - (now - self._told_at if self._told_at is not None else 0)
+        alerts = self.roll.everything(firing, now) if everything else self.roll.news(now)
+        outcome = await self._post(alerts) if alerts else Sent()
+        if not isinstance(outcome, Sent):
+            return self._failed(outcome, trouble)
+        self._succeeded(trouble)
+        self._told_at = now if everything else self._told_at
+        return max(AGAIN_EVERY - (self.clock.now() - (self._told_at or now)), 0)
+
+    async def _post(self, alerts: list[dict[str, Any]]) -> Outcome:
+        began = trio.current_time()
+        outcome = await self.client.post(alerts)
+        word: Literal["sent", "retry"] = "sent" if isinstance(outcome, Sent) else "retry"
+        self.observer.notification(*self.name, word, trio.current_time() - began)
+        return outcome
+
+    def _failed(self, outcome: Retry | Rejected, trouble: Complaint) -> Duration:
+        self._failures += 1
+        known = self.failing.get(self.name)
+        self.failing[self.name] = Failing(known.since if known else self.clock.now(), outcome.why)
+        trouble.arose(outcome.why)
+        asked = outcome.after if isinstance(outcome, Retry) else None
+        return min(max(asked or 0, backoff(self._failures, self.jitter)), AGAIN_EVERY)
+
+    def _succeeded(self, trouble: Complaint) -> None:
+        self._failures = 0
+        self.failing.pop(self.name, None)
+        self.roll.told()
+        trouble.over()
+
+
+async def _until(event: trio.Event, clock: Clock, wait: Duration) -> None:
+    """Until the event, or for so long."""
+    async with trio.open_nursery() as nursery:
+
+        async def watch() -> None:
+            await event.wait()
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(watch)
+        await clock.sleep(wait)
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,219 @@
+"""Alertmanagers as receivers: what they are told and when, over virtual time, and what the real one makes of it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from monitor.clock import MINUTE, SECOND, SystemClock, TrioClock, parse_iso
+from monitor.deliver.outbox import Failing, Unobserved
+from monitor.notification import AlertView
+from monitor.notify.alertmanager import AlertmanagerClient, Login
+from monitor.notify.outcome import Outcome, Rejected, Retry, Sent
+from monitor.push import Pusher, Roll
+from tests.fakes.alertmanager import alertmanager
+from tests.fakes.alerts import NOW, change, rate, spike
+from tests.fakes.http import Answer, Asked, serving
+from tests.fakes.waiting import until
+from tests.fakes.webhook import webhook
+
+
+class Stage:
+    """The alerts that fire, and an event for whoever waits for them to change."""
+
+    def __init__(self) -> None:
+        self.views: list[AlertView] = []
+        self._news = trio.Event()
+
+    def show(self, *views: AlertView) -> None:
+        self.views = list(views)
+        self._news.set()
+        self._news = trio.Event()
+
+    def news(self) -> trio.Event:
+        return self._news
+
+    def firing(self) -> dict[tuple[str, str], Callable[[], AlertView]]:
+        return {(view.fingerprint, view.severity): lambda view=view: view for view in self.views}
+
+
+class Took:
+    """A client that records what it is given, and answers by a script, then with success."""
+
+    def __init__(self, *script: Outcome) -> None:
+        self.script = list(script)
+        self.posts: list[tuple[float, list[dict[str, Any]]]] = []
+
+    async def post(self, alerts: list[dict[str, Any]]) -> Outcome:
+        self.posts.append((trio.current_time(), alerts))
+        return self.script.pop(0) if self.script else Sent()
+
+
+def pusher(stage: Stage, client: Any, clock: Any, failing: dict[tuple[str, str], Failing] | None = None) -> Pusher:
+    roll = Roll(lambda view: 2 * MINUTE if view.name == "UndeliveredSpike" else 30 * SECOND, "https://sms.example.org")
+    failing = {} if failing is None else failing
+    return Pusher(("pager", "alertmanager/0"), client, roll, stage.firing, clock, lambda: 0.5, Unobserved(), failing)
+
+
+def ends(posts: list[tuple[float, list[dict[str, Any]]]]) -> list[list[tuple[str, int]]]:
+    """Of each post: the alerts' names, and when they end, in seconds from when the test began."""
+    return [
+        [(alert["labels"]["alertname"], (parse_iso(alert["endsAt"]) - NOW) // SECOND) for alert in alerts]
+        for _, alerts in posts
+    ]
+
+
+async def test_what_fires_is_told_at_once_and_again_every_minute_ahead_by_four_intervals(
+    autojump_clock: object,
+) -> None:
+    stage, client = Stage(), Took()
+    stage.show(rate())
+    with trio.move_on_after(130):
+        await pusher(stage, client, TrioClock(NOW)).run(stage.news)
+    assert [round(at - client.posts[0][0]) for at, _ in client.posts] == [0, 60, 120]
+    name = "OperatorFailureRate"
+    assert ends(client.posts) == [[(name, 240)], [(name, 300)], [(name, 360)]]
+
+
+async def test_a_rule_that_is_judged_rarely_ends_later(autojump_clock: object) -> None:
+    stage, client = Stage(), Took()
+    stage.show(spike())
+    with trio.move_on_after(10):
+        await pusher(stage, client, TrioClock(NOW)).run(stage.news)
+    assert ends(client.posts) == [[("UndeliveredSpike", 480)]]
+
+
+async def test_what_is_over_is_told_at_once_and_for_fifteen_minutes(autojump_clock: object) -> None:
+    stage, client = Stage(), Took()
+    stage.show(rate(), spike())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pusher(stage, client, TrioClock(NOW)).run, stage.news)
+        await trio.sleep(30)
+        stage.show(spike())
+        await trio.sleep(20 * 60)
+        nursery.cancel_scope.cancel()
+    told = ends(client.posts)
+    assert told[1] == [("OperatorFailureRate", 30)]
+    posts_about_it = [
+        at for (at, _), post in zip(client.posts, told, strict=True) if ("OperatorFailureRate", 30) in post
+    ]
+    assert 15 * 60 - 60 <= posts_about_it[-1] - posts_about_it[0] <= 15 * 60
+    assert all("UndeliveredSpike" in [name for name, _ in post] for post in told[2:])
+
+
+async def test_nothing_is_posted_while_nothing_fires(autojump_clock: object) -> None:
+    stage, client = Stage(), Took()
+    with trio.move_on_after(600):
+        await pusher(stage, client, TrioClock(NOW)).run(stage.news)
+    assert client.posts == []
+
+
+async def test_an_escalation_ends_the_old_severity_and_begins_the_new_one_in_one_post(autojump_clock: object) -> None:
+    stage, client = Stage(), Took()
+    warned = rate(severity="warning", labels={"alertname": "OperatorFailureRate", "severity": "warning"})
+    worse = change(warned, severity="critical", labels=warned.labels | {"severity": "critical"})
+    stage.show(warned)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pusher(stage, client, TrioClock(NOW)).run, stage.news)
+        await trio.sleep(10)
+        stage.show(worse)
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    (_, alerts) = client.posts[1]
+    told = {alert["labels"]["severity"]: (parse_iso(alert["endsAt"]) - NOW) // SECOND for alert in alerts}
+    assert told == {"warning": 10, "critical": 250}
+
+
+async def test_a_failure_is_shown_and_what_was_missed_is_told_afterwards(autojump_clock: object) -> None:
+    stage, failing = Stage(), dict[tuple[str, str], Failing]()
+    client = Took(Retry("it is not there"), Rejected("it says no"), Retry("slow down", 20 * SECOND))
+    stage.show(rate())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pusher(stage, client, TrioClock(NOW), failing).run, stage.news)
+        await trio.sleep(0.1)
+        assert failing["pager", "alertmanager/0"].why == "it is not there"
+        stage.show()
+        await trio.sleep(60)
+        assert failing == {}
+        nursery.cancel_scope.cancel()
+    assert [len(alerts) for _, alerts in client.posts] == [1, 1, 1, 1]
+    assert client.posts[3][0] - client.posts[2][0] >= 20
+    assert ends(client.posts)[3][0][1] < 5, "it was over when it ended, not when that could be told"
+
+
+async def test_the_log_and_the_repr_show_no_secret() -> None:
+    client = AlertmanagerClient(["http://127.0.0.1:9/very-secret"], clock=SystemClock(), login=Login("canary-token"))
+    assert "secret" not in repr(client)
+    assert "canary" not in repr(Login("canary-token", "me", "canary-word"))
+
+
+@pytest.mark.parametrize(
+    ("login", "sent"),
+    [
+        (Login(), ""),
+        (Login(token="t0ken"), "Bearer t0ken"),
+        (Login(username="me", password="pass"), "Basic bWU6cGFzcw=="),
+    ],
+)
+async def test_a_login_is_shown_to_each_alertmanager_of_a_cluster(login: Login, sent: str) -> None:
+    asked: list[Asked] = []
+
+    async def take(one: Asked) -> Answer:
+        asked.append(one)
+        return Answer()
+
+    async with serving(take) as first, serving(take) as second:
+        client = AlertmanagerClient([first, f"{second}/prefix/"], clock=SystemClock(), login=login)
+        assert await client.post([{"labels": {"alertname": "A"}}]) == Sent()
+        assert await client.check() == ""
+    assert {one.headers.get("authorization", "") for one in asked} == {sent}
+    assert {one.target for one in asked} == {
+        *("/api/v2/alerts", "/prefix/api/v2/alerts", "/api/v2/status", "/prefix/api/v2/status")
+    }
+
+
+async def test_one_alertmanager_of_a_cluster_is_enough_and_the_check_names_the_other() -> None:
+    async def take(_: Asked) -> Answer:
+        return Answer()
+
+    async with serving(take) as url:
+        client = AlertmanagerClient(["http://127.0.0.1:9", url], clock=SystemClock(), timeout=5.0)
+        assert await client.post([{"labels": {"alertname": "A"}}]) == Sent()
+        assert "127.0.0.1" in await client.check()
+
+
+async def test_many_alerts_go_in_several_requests() -> None:
+    sizes: list[int] = []
+
+    async def take(asked: Asked) -> Answer:
+        sizes.append(len(json.loads(asked.body)))
+        return Answer()
+
+    async with serving(take) as url:
+        await AlertmanagerClient([url], clock=SystemClock()).post([{"labels": {"alertname": "A"}}] * 2_500)
+    assert sizes == [1_000, 1_000, 500]
+
+
+async def test_the_real_alertmanager_shows_the_alert_tells_its_receiver_and_sees_it_end(tmp_path: Path) -> None:
+    clock, stage = SystemClock(), Stage()
+    async with webhook() as hook, alertmanager(tmp_path, hook.url) as real:
+        client = AlertmanagerClient([real.url], clock=clock)
+        assert await client.check() == ""
+        fires = rate(starts_at=clock.now() - MINUTE, as_of=clock.now())
+        stage.show(fires)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pusher(stage, client, clock).run, stage.news)
+            await until(lambda: hook.asked, "Alertmanager to tell its receiver")
+            (shown,) = await real.alerts()
+            assert shown["labels"] == fires.labels
+            assert parse_iso(shown["startsAt"]) == fires.starts_at // 1_000 * 1_000
+            assert 3 * MINUTE < parse_iso(shown["endsAt"]) - clock.now() <= 4 * MINUTE
+            stage.show()
+            await until(lambda: hook.asked[-1].json["status"] == "resolved", "Alertmanager to tell that it is over")
+            nursery.cancel_scope.cancel()
+        assert hook.asked[0].json["status"] == "firing"
+        assert hook.asked[0].json["alerts"][0]["generatorURL"] == fires.links[0].url
+        assert await real.alerts() == []
