@@ -43,6 +43,7 @@ def config_schema() -> Schema:
     schema["required"] = ["accounts"]  # a route may be left out where there is one receiver, and so on
     schema["$defs"]["Search"]["required"] = ["name"]
     schema["$defs"]["Route"]["required"] = []
+    schema["$defs"]["Alertmanager"]["oneOf"] = [{"required": ["url"]}, {"required": ["urls"]}]
     web = schema["properties"]["web"]
     schema["properties"]["web"] = {
         "description": web["description"],

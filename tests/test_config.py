@@ -22,7 +22,7 @@ RULE = "rules: [{name: %s, kind: count, window: 1h, above: 1}]\n"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("config-good-full", "config-good-small", "config-bad"):
+    for name in ("config-good-full", "config-good-small", "config-bad", "config-good-routing", "config-bad-routing"):
         shutil.copy(TESTDATA / f"{name}.yaml", tmp_path)
     (tmp_path / "routee_secret").write_text("from-file\n")
     (tmp_path / "slack_token").write_text(" xoxb-file\n")
@@ -103,8 +103,9 @@ def test_accounts_alone_are_enough_to_look_at_messages(folder: Path) -> None:
     assert (config.web.host, config.web.port) == ("127.0.0.1", 9465)
 
 
-def test_every_problem_is_listed_at_its_line(folder: Path) -> None:
-    path = folder / "config-bad.yaml"
+@pytest.mark.parametrize("name", ["config-bad", "config-bad-routing"])
+def test_every_problem_is_listed_at_its_line(folder: Path, name: str) -> None:
+    path = folder / f"{name}.yaml"
     with pytest.raises(InputError) as caught:
         load_config(path, {})
     assert_as_marked(path, caught.value.problems)

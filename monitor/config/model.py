@@ -9,10 +9,16 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 from monitor.clock import DAY
 from monitor.config.account import Account, Search
 from monitor.config.files import RULES, TEMPLATES, each_once, find_files
-from monitor.config.own import Log, Privacy, Web
-from monitor.config.receiver import Receiver, Route
+from monitor.config.interval import TimeIntervals
+from monitor.config.own import Log, Privacy, Watchdog, Web
+from monitor.config.receiver import Receiver
+from monitor.config.route import InhibitRule, Route, names_used
+from monitor.config.tree import tree_of
 from monitor.document import Document, KeyPath, show_path
 from monitor.errors import Problem
+from monitor.inhibition import Inhibition
+from monitor.intervals import NamedInterval
+from monitor.route import Route as Tree
 from monitor.written import Misplaced, Note, Period, Reading, Text, Written, suggest
 
 _SQLITE_ABSOLUTE = "sqlite:///"
@@ -22,7 +28,6 @@ _SQLITE = "sqlite:"
 class Config(Written):
     """Everything in ``monitor.yaml``."""
 
-    later = ("inhibit_rules", "time_intervals", "mute_time_intervals", "watchdog")
     may_be_null = ("web",)
 
     accounts: tuple[Account, ...] = Field(min_length=1)
@@ -39,6 +44,12 @@ class Config(Written):
     """Who is told; left out: the console."""
     route: Route
     """Which receiver is told, and when; may be left out where there is one receiver."""
+    inhibit_rules: tuple[InhibitRule, ...] = ()
+    """What is not told while something larger fires."""
+    time_intervals: tuple[TimeIntervals, ...] = ()
+    """Times of day, week and year that routes refer to by name."""
+    watchdog: Watchdog | None = None
+    """A dead-man's switch; off unless written."""
     templates: tuple[Text, ...] = ()
     """Template files: paths, globs or folders, relative to this file."""
     web: Web | None = Field(default_factory=Web.model_construct)
@@ -86,6 +97,23 @@ class Config(Written):
             return Path(self.store.removeprefix("sqlite://"))
         return self._folder / self.store.removeprefix(_SQLITE)
 
+    def route_tree(self) -> Tree:
+        """The routing tree, with everything inherited filled in."""
+        return tree_of(self.route, {one.name: one for one in self.named_intervals})
+
+    @property
+    def named_intervals(self) -> tuple[NamedInterval, ...]:
+        """The time intervals that routes refer to."""
+        return tuple(
+            NamedInterval(one.name, tuple(entry.interval for entry in one.time_intervals))
+            for one in self.time_intervals
+        )
+
+    @property
+    def inhibitions(self) -> tuple[Inhibition, ...]:
+        """The inhibition rules."""
+        return tuple(Inhibition(one.source_matchers, one.target_matchers, one.equal) for one in self.inhibit_rules)
+
     @classmethod
     def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
         """Names: used once, and there where they are used. Looked at as written, so that other errors do not hide these."""
@@ -98,9 +126,20 @@ class Config(Written):
         yield from _twice("receivers", receivers, "name")
         for index, search in searches:
             yield from _unknown("account", ("searches", index, "account"), search.get("account"), accounts)
-        route = whole["route"]
-        if isinstance(route, dict):
-            yield from _unknown("receiver", ("route", "receiver"), route.get("receiver"), receivers)
+        intervals = _mappings(data.get("time_intervals"))
+        yield from _twice("time_intervals", intervals, "name")
+        for what, path, name in names_used(whole["route"]):
+            yield from _unknown(what, path, name, receivers if what == "receiver" else intervals)
+        if isinstance(watchdog := data.get("watchdog"), dict):
+            yield from _unknown("receiver", ("watchdog", "receiver"), watchdog.get("receiver"), receivers)
+
+    @classmethod
+    def unknown_key(cls, key: str, value: object) -> str:
+        if key == "mute_time_intervals":
+            return "is Alertmanager's old name; write time_intervals"
+        if key == "global":
+            return "there is no such section here: everything stands with what it concerns; take it out"
+        return super().unknown_key(key, value)
 
     @classmethod
     def completed(cls, data: dict[str, Any], reading: Reading) -> dict[str, Any]:
@@ -168,6 +207,6 @@ def _twice(key: str, entries: list[tuple[int, dict[str, Any]]], *identity: str) 
 
 def _unknown(what: str, path: KeyPath, name: object, entries: list[tuple[int, dict[str, Any]]]) -> Iterable[Note]:
     """A name that nothing has."""
-    names = [entry["name"] for _, entry in entries if isinstance(entry.get("name"), str)]
+    names = dict.fromkeys(entry["name"] for _, entry in entries if isinstance(entry.get("name"), str))
     if isinstance(name, str) and name not in names:
         yield Note(path, f"no {what} is named {name!r}{suggest(name, names)}")

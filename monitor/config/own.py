@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
-from monitor.written import Flag, Note, Secret, Text, Url, Written, is_loopback
+from monitor.clock import MINUTE
+from monitor.written import Flag, Name, Note, Period, Secret, Text, Url, Written, is_loopback
 
 
 def _listen(value: str) -> str:
@@ -49,6 +50,15 @@ class Web(Written):
             )
         if self.token is None and self.protect_reads:
             yield Note(("protect_reads",), "needs a token: write token or token_file")
+
+
+class Watchdog(Written):
+    """A dead-man's switch: an alert that always fires, so that its silence tells that nothing works any more."""
+
+    receiver: Name
+    """Who is told."""
+    every: Period = 5 * MINUTE
+    """How often."""
 
 
 class Privacy(Written):

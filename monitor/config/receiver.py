@@ -1,16 +1,16 @@
-"""Receivers: who is told, and through which channels; and the route that leads to them."""
+"""Receivers: who is told, and through which channels."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from monitor.clock import HOUR, MINUTE, SECOND
+from monitor.clock import MINUTE, SECOND
+from monitor.config.alertmanager import Alertmanager
 from monitor.written import (
     Name,
     Note,
     Period,
-    PeriodOrZero,
     Reading,
     Secret,
     SecretUrl,
@@ -93,13 +93,11 @@ class Console(Written):
     """The terminal, or wherever standard output goes."""
 
 
-Channel = Slack | Webhook | Console
+Channel = Slack | Webhook | Alertmanager | Console
 
 
 class Receiver(Written):
     """Who is told."""
-
-    later = ("alertmanager",)
 
     name: Name
     """What routes call it."""
@@ -107,37 +105,28 @@ class Receiver(Written):
     """Slack channels."""
     webhook: tuple[Webhook, ...] = ()
     """Webhooks."""
+    alertmanager: tuple[Alertmanager, ...] = ()
+    """Alertmanagers."""
     console: tuple[Console, ...] = ()
     """[{}]: the terminal."""
+
+    @classmethod
+    def unknown_key(cls, key: str, value: object) -> str:
+        kind = key.removesuffix("_configs")
+        if kind != key:
+            known = [name for name in cls.model_fields if name != "name"]
+            return (
+                f"is Alertmanager's; here it is {kind}"
+                if kind in known
+                else f"there is no {kind} here; possible: {', '.join(known)}"
+            )
+        return super().unknown_key(key, value)
 
     @property
     def channels(self) -> list[tuple[str, Channel]]:
         """Every channel with its id: ``slack/0`` is the first Slack entry."""
         found: list[tuple[str, Channel]] = [(f"slack/{number}", slack) for number, slack in enumerate(self.slack)]
         found += [(f"webhook/{number}", webhook) for number, webhook in enumerate(self.webhook)]
+        found += [(f"alertmanager/{number}", entry) for number, entry in enumerate(self.alertmanager)]
         found += [(f"console/{number}", console) for number, console in enumerate(self.console)]
         return found
-
-
-class Route(Written):
-    """Which receiver is told, how alerts are grouped, and how often."""
-
-    later = ("routes", "matchers", "continue", "mute_time_intervals", "active_time_intervals")
-
-    receiver: Name
-    """Who is told."""
-    group_by: tuple[Text, ...] = ("alertname",)
-    """The labels that alerts of one message share; ["..."]: each alert by itself."""
-    group_wait: PeriodOrZero = 0
-    """How long to wait for further alerts before a group is told for the first time."""
-    group_interval: Period = 5 * MINUTE
-    """How long to wait before changes of a group are told."""
-    repeat_interval: Period = 4 * HOUR
-    """After how long a group that still fires is told again."""
-
-    def second_look(self) -> Iterable[Note]:
-        for index, label in enumerate(self.group_by):
-            if label in self.group_by[:index]:
-                yield Note(("group_by", index), f"{label!r} stands here twice")
-        if "..." in self.group_by and len(self.group_by) > 1:
-            yield Note(("group_by",), '"..." means every label and stands alone')

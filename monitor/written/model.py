@@ -64,6 +64,11 @@ class Written(BaseModel):
         return ()
 
     @classmethod
+    def unknown_key(cls, key: str, value: object) -> str:
+        """What is said of a key that is none; to be overridden where the word of another program is likely to be written."""
+        return f"unknown key{suggest(key, cls.keys())}"
+
+    @classmethod
     def completed(cls, data: dict[str, Any], reading: Reading) -> dict[str, Any]:
         """The keys with what follows from others filled in."""
         return data
@@ -105,7 +110,7 @@ class Written(BaseModel):
                     Note((key,), "is not supported in this version of routee-monitor; take it out", at_key=True)
                 )
             elif key not in known:
-                notes.append(Note((key,), f"unknown key{suggest(key, known)}", at_key=True))
+                notes.append(Note((key,), cls.unknown_key(key, value), at_key=True))
             elif value is None and key not in cls.may_be_null:
                 notes.append(Note((key,), "has no value; write one, or take the key out", at_key=True))
             else:

@@ -17,7 +17,7 @@ PERIOD: Final = r"(?=\d)(\d+d)?(\d+h)?(\d+m)?(\d+s)?"
 _ZERO = re.compile(r"0[smhd]?")
 
 
-def _text(value: object) -> object:
+def as_text(value: object) -> object:
     """Text as written: ``012`` and ``+30`` need no quotes where text is expected."""
     if isinstance(value, Whole | Fraction):
         return value.text
@@ -45,7 +45,7 @@ def _period(value: object) -> Duration:
 
 
 def _period_or_zero(value: object) -> Duration:
-    if _ZERO.fullmatch(str(_text(value))):
+    if _ZERO.fullmatch(str(as_text(value))):
         return 0
     return _period(value)
 
@@ -109,9 +109,9 @@ def _pattern(pattern: str) -> WithJsonSchema:
 _AS_TEXT = WithJsonSchema({"type": ["string", "number"]})
 _ADDRESS = _pattern("https?://.+")
 
-Text = Annotated[str, AfterValidator(_not_empty), BeforeValidator(_text), _AS_TEXT]
+Text = Annotated[str, AfterValidator(_not_empty), BeforeValidator(as_text), _AS_TEXT]
 """Any text; a number counts as it is written."""
-AnyText = Annotated[str, BeforeValidator(_text), _AS_TEXT]
+AnyText = Annotated[str, BeforeValidator(as_text), _AS_TEXT]
 """Any text, also none."""
 Name = Annotated[str, AfterValidator(_name), _pattern(_NAME)]
 Period = Annotated[Duration, BeforeValidator(_period), _pattern(PERIOD)]
@@ -122,7 +122,7 @@ PeriodOrZero = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string", "pattern": f"^{PERIOD}$"}, {"const": 0}]}),
 ]
 """A duration that may be ``0s``, in microseconds."""
-Secret = Annotated[SecretStr, AfterValidator(_secret), BeforeValidator(_text), _AS_TEXT]
+Secret = Annotated[SecretStr, AfterValidator(_secret), BeforeValidator(as_text), _AS_TEXT]
 """Text that is never shown."""
 SecretUrl = Annotated[SecretStr, AfterValidator(_secret_url), _ADDRESS]
 """An http(s) address that is never shown in full."""

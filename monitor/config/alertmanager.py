@@ -1,0 +1,54 @@
+"""Alertmanagers that are told, as receivers."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from monitor.clock import MINUTE, SECOND
+from monitor.written import Note, Period, Reading, Secret, Text, Url, Written
+
+
+class Alertmanager(Written):
+    """An Alertmanager, or all of a cluster: each is told everything."""
+
+    secrets = ("bearer_token", "password")
+
+    url: Url | None = None
+    """Where it is: http://127.0.0.1:9093, with its path if it has one."""
+    urls: tuple[Url, ...] = ()
+    """Where all of a cluster are, in place of url."""
+    bearer_token: Secret | None = None
+    """What requests carry as Authorization: Bearer."""
+    bearer_token_file: Text | None = None
+    """A file that holds the token."""
+    username: Text | None = None
+    """The user's name, with a password."""
+    password: Secret | None = None
+    """The user's password."""
+    password_file: Text | None = None
+    """A file that holds the password."""
+    timeout: Annotated[Period, Field(le=5 * MINUTE)] = 10 * SECOND
+    """How long one attempt may take."""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every address that is told, without a slash at its end."""
+        return (self.url,) if self.url is not None else self.urls
+
+    @classmethod
+    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+        if ("url" in data) == ("urls" in data):
+            yield Note((), "needs either url, or urls for all of a cluster")
+        elif data.get("urls") == []:
+            yield Note(("urls",), "needs at least one address")
+        token, password = (key in data or f"{key}_file" in data for key in ("bearer_token", "password"))
+        if ("username" in data) != password:
+            yield Note((), "needs username and password (or password_file) together")
+        if token and password:
+            yield Note((), "takes either a bearer_token, or username and password")
+
+    def second_look(self) -> Iterable[Note]:
+        for index, url in enumerate(self.urls):
+            if url in self.urls[:index]:
+                yield Note(("urls", index), "stands here twice")

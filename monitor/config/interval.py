@@ -1,0 +1,191 @@
+"""Time intervals as people write them, in Alertmanager's words."""
+
+import re
+import zoneinfo
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from monitor.intervals import Range, TimeInterval
+from monitor.written import Note, Text, Written, suggest
+from monitor.written.sentences import kind_of
+from monitor.written.types import as_text
+
+_DAYS: Final = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+_MONTHS: Final = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+_TIME: Final = re.compile(r"(?:([01]\d|2[0-3]):([0-5]\d))|24:00", re.ASCII)
+_MINUTES: Final = 24 * 60
+_NUMBER: Final = re.compile(r"-?\d{1,4}", re.ASCII)
+
+
+def minute_of_day(text: str) -> int:
+    """The minute of the day that ``text`` (``09:30``, ``24:00``) names. Raises ValueError."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is not a time of day; write it like 09:00, or 24:00 for the end of the day")
+    return int(found[1]) * 60 + int(found[2]) if found[1] else _MINUTES
+
+
+def weekday_range(text: str) -> Range:
+    """``monday:friday`` or ``saturday``, counted from Sunday, 0. Raises ValueError."""
+    first, last = _ends(text, partial(_word, _DAYS, "a day of the week"))
+    if first > last:
+        raise ValueError(_two_ranges("a week begins on Sunday", _DAYS, first, last))
+    return first, last
+
+
+def month_range(text: str) -> Range:
+    """``november:december``, ``1:3`` or ``8``, counted from 1. Raises ValueError."""
+    first, last = _ends(text, _month)
+    if first > last:
+        raise ValueError(_two_ranges("a year begins in January", _MONTHS, first - 1, last - 1))
+    return first, last
+
+
+def day_range(text: str) -> Range:
+    """Days of a month: ``1:15``, ``31``, or from its end ``-3:-1``. Raises ValueError."""
+    first, last = _ends(text, partial(_number, "a day of the month"))
+    for day in (first, last):
+        if not 1 <= abs(day) <= 31:
+            raise ValueError(f"{day} is not a day of the month: 1 to 31, or -1 to -31 from its end")
+    if first < 0 < last:
+        raise ValueError(f"{text!r} begins at the end of the month and ends at a day from its start; write two ranges")
+    if _at_most(first) > _at_most(last):
+        raise ValueError(f"{text!r} ends before it begins, in every month; write two ranges")
+    return first, last
+
+
+def year_range(text: str) -> Range:
+    """``2026`` or ``2026:2028``. Raises ValueError."""
+    first, last = _ends(text, partial(_number, "a year"))
+    if first < 1:
+        raise ValueError(f"{first} is not a year")
+    if first > last:
+        raise ValueError(f"{text!r} ends before it begins")
+    return first, last
+
+
+def _at_most(day: int) -> int:
+    return day if day > 0 else 28 + day  # as Alertmanager reckons: in the shortest month
+
+
+def _ends(text: str, member: Callable[[str], int]) -> Range:
+    first, colon, last = (part.strip() for part in text.lower().partition(":"))
+    if ":" in last:
+        raise ValueError(f"{text!r} is not a range; write it like first:last")
+    return member(first), member(last if colon else first)
+
+
+def _word(words: Sequence[str], what: str, text: str) -> int:
+    if text not in words:
+        raise ValueError(f"{text!r} is not {what}{suggest(text, words)}")
+    return words.index(text)
+
+
+def _month(text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        return _word(_MONTHS, "a month", text) + 1
+    if not 1 <= int(text) <= 12:
+        raise ValueError(f"{text} is not a month: 1 to 12, or its name")
+    return int(text)
+
+
+def _number(what: str, text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"{text!r} is not {what}")
+    return int(text)
+
+
+def _two_ranges(why: str, words: Sequence[str], first: int, last: int) -> str:
+    ranges = [words[first] if first == len(words) - 1 else f"{words[first]}:{words[-1]}"]
+    ranges += [words[0] if last == 0 else f"{words[0]}:{words[last]}"]
+    return f"{words[first]} comes after {words[last]}, because {why}; write two ranges: {ranges[0]!r}, {ranges[1]!r}"
+
+
+def _zone(name: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
+        known = zoneinfo.available_timezones()
+        hint = suggest(name, known) or "; write it like Europe/Athens"
+        raise ValueError(f"{name[:100]!r} is not a time zone{hint}") from None
+    return name
+
+
+def _range(read: Callable[[str], Range]) -> BeforeValidator:
+    def from_written(value: object) -> Range:
+        text = as_text(value)
+        if not isinstance(text, str):
+            raise ValueError(f"should be a range like first:last, not {kind_of(value)}")
+        return read(text)
+
+    return BeforeValidator(from_written)
+
+
+_RANGE: Final = WithJsonSchema({"type": ["string", "number"]})
+_SOME: Final = Field(default=(), min_length=1)
+Time = Annotated[Text, AfterValidator(lambda text: (minute_of_day(text), text)[1])]
+Weekdays = Annotated[Range, _range(weekday_range), _RANGE]
+DaysOfMonth = Annotated[Range, _range(day_range), _RANGE]
+Months = Annotated[Range, _range(month_range), _RANGE]
+Years = Annotated[Range, _range(year_range), _RANGE]
+
+
+class TimeRange(Written):
+    """Times of a day."""
+
+    start_time: Time
+    """The first minute: 09:00."""
+    end_time: Time
+    """The minute that is no longer in it: 17:00, or 24:00 for the end of the day."""
+
+    def second_look(self) -> Iterable[Note]:
+        first, end = self.minutes
+        if first == end or end == 0:
+            late = " (the end of the day is 24:00)" if end == 0 else ""
+            yield Note(("end_time",), f"a range ends after it begins{late}")
+        elif first > end:
+            ranges = f'{{start_time: "{self.start_time}", end_time: "24:00"}} and {{start_time: "00:00", end_time: "{self.end_time}"}}'
+            yield Note(("end_time",), f"a range ends on the day on which it begins; over midnight write two: {ranges}")
+
+    @property
+    def minutes(self) -> Range:
+        """The first minute of the day, and the one after the last."""
+        return minute_of_day(self.start_time), minute_of_day(self.end_time)
+
+
+class Interval(Written):
+    """When all of what is written here is so; what is left out is always so."""
+
+    times: tuple[TimeRange, ...] = _SOME
+    """Times of day."""
+    weekdays: tuple[Weekdays, ...] = _SOME
+    """Days of the week: monday:friday, saturday."""
+    days_of_month: tuple[DaysOfMonth, ...] = _SOME
+    """Days of the month: 1:15, or from its end -3:-1."""
+    months: tuple[Months, ...] = _SOME
+    """Months: november:december, or 1:3."""
+    years: tuple[Years, ...] = _SOME
+    """Years: 2026:2028."""
+    location: Annotated[Text, AfterValidator(_zone)] = "UTC"
+    """The time zone whose clock counts: Europe/Athens."""
+
+    @property
+    def interval(self) -> TimeInterval:
+        """As it is asked whether a moment is within."""
+        times = tuple(entry.minutes for entry in self.times)
+        return TimeInterval(times, self.weekdays, self.days_of_month, self.months, self.years, self.location)
+
+
+class TimeIntervals(Written):
+    """Intervals under a name that routes refer to."""
+
+    name: Text
+    """What routes call them."""
+    time_intervals: tuple[Interval, ...] = Field(min_length=1)
+    """The intervals; it is enough to be within one."""
