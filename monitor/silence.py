@@ -34,6 +34,12 @@ class Silence(msgspec.Struct, frozen=True):
         """Whether it silences now."""
         return self.starts_at <= now < self.ends_at and (self.during is None or self.during.contains(now))
 
+    def goes_on_as(self, other: "Silence", now: Instant) -> bool:
+        """Whether the other one is this one, changed: about the same alerts, and nothing of what has been is another. As Alertmanager says."""
+        if self.state(now) == "expired" or set(self.matchers) != set(other.matchers):
+            return False
+        return self.state(now) == "pending" or other.starts_at in (self.starts_at, now)
+
     def next_change(self, now: Instant) -> Instant | None:
         """When to look again whether it silences; None: never. A recurring silence is looked at every minute."""
         if now >= self.ends_at:

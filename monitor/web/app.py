@@ -1,10 +1,8 @@
-"""What the listener answers: health, readiness, metrics, and a plain page that says what this is.
+"""What the listener answers: health, readiness, metrics, Alertmanager's API, our own, and a plain page that says what this is.
 
-Only reading so far. The status page, the APIs and the callbacks are further routes of the same application; what guards every
-request (headers, the token) stands in `_middleware`.
+What guards every request (headers, the token for reading) is middleware; what changes something asks `monitor.web.access` first.
 """
 
-import hmac
 from collections.abc import Sequence
 
 from starlette.applications import Starlette
@@ -13,11 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.metrics import Metrics
 from monitor.web.health import WebState
+from monitor.web.tokens import carries
 
 PROBES = frozenset({"/healthz", "/readyz"})
 """Answered without a token even where reads are protected, but then without the reasons."""
@@ -40,14 +39,22 @@ _PAGE = """<!doctype html>
 <li><a href="/healthz">/healthz</a>: do its loops make progress?</li>
 <li><a href="/readyz">/readyz</a>: was every search polled, can the store be written?</li>
 <li><a href="/metrics">/metrics</a>: for Prometheus</li>
+<li><a href="/api/v2/alerts">/api/v2/alerts</a>: what fires; with the rest of Alertmanager's API, for amtool, karma and Grafana</li>
 </ul>
 </body>
 </html>
 """
 
 
-def make_app(state: WebState, metrics: Metrics, *, token: str = "", protect_reads: bool = False) -> Starlette:
-    """The application of one daemon. With ``protect_reads`` every page needs ``Authorization: Bearer <token>``.
+def make_app(
+    state: WebState,
+    metrics: Metrics,
+    *,
+    token: str = "",
+    protect_reads: bool = False,
+    apis: Sequence[BaseRoute] = (),
+) -> Starlette:
+    """The application of one daemon, with the routes of its APIs. With ``protect_reads`` every page needs ``Authorization: Bearer <token>``.
 
     Raises ValueError for ``protect_reads`` without a token: nobody could read anything.
     """
@@ -55,7 +62,7 @@ def make_app(state: WebState, metrics: Metrics, *, token: str = "", protect_read
         raise ValueError("web.protect_reads needs a token: set web.token_file")
     secret = token if protect_reads else ""
     return Starlette(
-        routes=_Pages(state, metrics, secret).routes(),
+        routes=[*_Pages(state, metrics, secret).routes(), *apis],
         middleware=[Middleware(SecurityHeaders), Middleware(ReadToken, token=secret)],
         exception_handlers={HTTPException: _http_error, 500: _internal_error},
     )
@@ -95,12 +102,6 @@ class _Pages:
         if not self._token or carries(request.headers, self._token):
             answer["reasons"] = list(reasons)
         return JSONResponse(answer, 503 if reasons else 200)
-
-
-def carries(headers: Headers, token: str) -> bool:
-    """Whether the request shows ``token`` as its bearer token; compared in constant time."""
-    scheme, _, shown = headers.get("authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and hmac.compare_digest(shown.strip().encode(), token.encode())
 
 
 class ReadToken:

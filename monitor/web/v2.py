@@ -1,0 +1,192 @@
+"""Alertmanager's API v2, so that amtool, karma and Grafana work against this daemon. Its alerts are its own: none can be posted."""
+
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from functools import wraps
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from monitor.board import Board, Standing
+from monitor.clock import iso
+from monitor.errors import StoreError
+from monitor.matchers import Matcher, matches, parse_matchers
+from monitor.silence import Silence
+from monitor.web import v2_shapes as shapes
+from monitor.web.access import may_change
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+_TRUE: Final = frozenset({"true", "1", "t"})
+_FALSE: Final = frozenset({"false", "0", "f"})
+
+
+class AlertmanagerApi:
+    """The endpoints below ``/api/v2``. ``token`` is what changes need, empty: see `monitor.web.access`."""
+
+    def __init__(self, board: Board, *, version: str, config: str, token: str = "", external_url: str = "") -> None:
+        self._board = board
+        self._version = version
+        self._config = config
+        self._token = token
+        self._external_url = external_url
+        self._since = board.now()
+        self._name = uuid.uuid4().hex[:26].upper()
+
+    def routes(self) -> list[Route]:
+        """The routes; the paths are Alertmanager's."""
+        return [
+            Route("/api/v2/status", _said(self.status)),
+            Route("/api/v2/receivers", _said(self.receivers)),
+            Route("/api/v2/alerts", _said(self.alerts)),
+            Route("/api/v2/alerts", _said(self.refuse_alerts), methods=["POST"]),
+            Route("/api/v2/alerts/groups", _said(self.groups)),
+            Route("/api/v2/silences", _said(self.silences)),
+            Route("/api/v2/silences", _said(self.put_silence), methods=["POST"]),
+            Route("/api/v2/silence/{id}", _said(self.silence)),
+            Route("/api/v2/silence/{id}", _said(self.expire_silence), methods=["DELETE"]),
+        ]
+
+    async def status(self, _: Request) -> Response:
+        version = dict.fromkeys(("branch", "buildDate", "buildUser", "goVersion", "revision"), "")
+        return JSONResponse(
+            {
+                "cluster": {"name": self._name, "status": "disabled", "peers": []},
+                "config": {"original": self._config},
+                "uptime": iso(self._since),
+                "versionInfo": version | {"version": self._version},
+            }
+        )
+
+    async def receivers(self, _: Request) -> Response:
+        return JSONResponse([{"name": name} for name in self._board.receivers()])
+
+    async def alerts(self, request: Request) -> Response:
+        wanted = Wanted(request)
+        everything = self._board.alerts()
+        known = shapes.label_fingerprints(everything)
+        return JSONResponse(
+            [shapes.alert(one, self._external_url, known) for one in everything if wanted.has(one, one.receivers)]
+        )
+
+    async def refuse_alerts(self, _: Request) -> Response:
+        return JSONResponse(
+            "routee-monitor makes its alerts from its own rules: it takes none by POST", 405, {"allow": "GET, HEAD"}
+        )
+
+    async def groups(self, request: Request) -> Response:
+        wanted = Wanted(request)
+        known = shapes.label_fingerprints(self._board.alerts())
+        found = []
+        for together in self._board.groups():
+            alerts = [
+                shapes.alert(one, self._external_url, known)
+                for one in together.alerts
+                if wanted.has(one, (together.receiver,))
+            ]
+            found += [shapes.group(together, alerts)] if alerts else []
+        return JSONResponse(found)
+
+    async def silences(self, request: Request) -> Response:
+        wanted = _matchers(request)
+        now = self._board.now()
+        found = shapes.newest_first((one for one in self._board.silences() if _meets(one, wanted)), now)
+        return JSONResponse([shapes.silence(one, now) for one in found])
+
+    async def silence(self, request: Request) -> Response:
+        found = self._find(request.path_params["id"])
+        return _none() if found is None else JSONResponse(shapes.silence(found, self._board.now()))
+
+    async def put_silence(self, request: Request) -> Response:
+        may_change(request, self._token)
+        now = self._board.now()
+        named, wanted = shapes.read_silence(await request.body(), now)
+        before = self._find(named) if named else None
+        if named and before is None:
+            return _none()
+        if before is not None and before.goes_on_as(wanted, now):
+            began = before.starts_at if before.state(now) == "active" else wanted.starts_at
+            wanted = msgspec.structs.replace(wanted, starts_at=began)
+        elif before is not None:
+            wanted = msgspec.structs.replace(wanted, id=shapes.new_id())
+        await self._board.put_silence(wanted)
+        if before is not None and wanted.id != before.id and before.state(now) != "expired":
+            await self._board.expire_silence(before.id)
+        return JSONResponse({"silenceID": wanted.id})
+
+    async def expire_silence(self, request: Request) -> Response:
+        may_change(request, self._token)
+        try:
+            await self._board.expire_silence(request.path_params["id"])
+        except KeyError:
+            return _none()
+        return Response()
+
+    def _find(self, silence_id: str) -> Silence | None:
+        return next((one for one in self._board.silences() if one.id == silence_id), None)
+
+
+class Wanted:
+    """Which alerts a request asks for. Raises ValueError with what is wrong with its parameters."""
+
+    def __init__(self, request: Request) -> None:
+        query = request.query_params
+        shown = {
+            name: _flag(query.get(name), name) for name in ("active", "silenced", "inhibited", "muted", "unprocessed")
+        }
+        self._hidden = {name for name, wanted in shown.items() if not wanted}
+        self._matchers = _matchers(request)
+        receiver = query.get("receiver")
+        self._receiver = Matcher("receiver", "=~", receiver) if receiver else None
+
+    def has(self, one: Standing, receivers: Sequence[str]) -> bool:
+        """Whether it is wanted, of somebody who is told by these receivers."""
+        if self._receiver is not None and not any(self._receiver.accepts(name) for name in receivers):
+            return False
+        return not (_kinds(one) & self._hidden) and matches(self._matchers, one.view.labels)
+
+
+def _kinds(one: Standing) -> set[str]:
+    if one.pending:
+        return {"unprocessed"}
+    reasons = {"silenced": one.silenced_by, "inhibited": one.inhibited_by, "muted": one.muted_by}
+    return {name for name, by in reasons.items() if by} or {"active"}
+
+
+def _flag(text: str | None, name: str) -> bool:
+    if text is None or text.lower() in _TRUE:
+        return True
+    if text.lower() in _FALSE:
+        return False
+    raise ValueError(f"{name}: {text[:40]!r} is neither true nor false")
+
+
+def _matchers(request: Request) -> tuple[Matcher, ...]:
+    return tuple(matcher for text in request.query_params.getlist("filter") for matcher in parse_matchers(text))
+
+
+def _meets(silence: Silence, wanted: Sequence[Matcher]) -> bool:
+    """As Alertmanager filters silences: each filter has to be met by the value of the silence's matcher of that name."""
+    return matches(wanted, {matcher.name: matcher.value for matcher in silence.matchers})
+
+
+def _none() -> Response:
+    return JSONResponse("silence not found", 404)
+
+
+def _said(endpoint: Endpoint) -> Endpoint:
+    """What a person or the store did not allow, as Alertmanager answers it: a sentence."""
+
+    @wraps(endpoint)
+    async def answered(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except ValueError as error:
+            return JSONResponse(str(error), 400)
+        except StoreError as error:
+            return JSONResponse(f"nothing was changed: {error}", 500)
+
+    return answered

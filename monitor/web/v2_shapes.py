@@ -1,0 +1,157 @@
+"""The shapes of Alertmanager's API v2: how alerts, groups and silences are written there, and how silences are read."""
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from monitor.board import Standing, Together
+from monitor.clock import MINUTE, Duration, Instant, iso, parse_iso
+from monitor.matcher_syntax import Operator
+from monitor.matchers import Matcher
+from monitor.render.payload import generator_url, label_fingerprint
+from monitor.silence import Silence, new_silence
+
+ENDS_AHEAD: Final[Duration] = 4 * MINUTE
+"""An alert that still fires is said to end so long after it was last seen."""
+_OPERATORS: Final[Mapping[tuple[bool, bool], Operator]] = {
+    (False, True): "=",
+    (False, False): "!=",
+    (True, True): "=~",
+    (True, False): "!~",
+}
+"""By whether the value is a regular expression, and whether it is to be met."""
+_MOST_TEXT: Final = 1_000
+
+
+def alert(one: Standing, external_url: str, inhibiting: Mapping[str, str]) -> dict[str, Any]:
+    """An alert; ``inhibiting`` maps our fingerprints to those that are made of labels, as Alertmanager's are."""
+    view = one.view
+    return {
+        "labels": view.labels,
+        "annotations": view.annotations,
+        "startsAt": iso(view.starts_at),
+        "endsAt": iso(view.as_of + ENDS_AHEAD if view.ends_at is None else view.ends_at),
+        "updatedAt": iso(view.as_of),
+        "fingerprint": label_fingerprint(view.labels),
+        "generatorURL": generator_url(view, external_url),
+        "receivers": [{"name": name} for name in one.receivers],
+        "status": {
+            "state": state(one),
+            "silencedBy": list(one.silenced_by),
+            "inhibitedBy": [inhibiting.get(source, source) for source in one.inhibited_by],
+            "mutedBy": list(one.muted_by),
+        },
+    }
+
+
+def state(one: Standing) -> str:
+    """Alertmanager's word: ``unprocessed`` is what nobody is told of yet."""
+    if one.pending:
+        return "unprocessed"
+    return "suppressed" if one.is_suppressed else "active"
+
+
+def label_fingerprints(alerts: Iterable[Standing]) -> dict[str, str]:
+    """Of each alert both of its fingerprints: its own, and the one made of its labels."""
+    return {one.fingerprint: label_fingerprint(one.view.labels) for one in alerts}
+
+
+def group(together: Together, alerts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A group with those of its alerts that are asked for."""
+    return {"labels": together.labels, "receiver": {"name": together.receiver}, "alerts": list(alerts)}
+
+
+def silence(one: Silence, now: Instant) -> dict[str, Any]:
+    """A silence."""
+    return {
+        "id": one.id,
+        "status": {"state": one.state(now)},
+        "matchers": [_matcher(matcher) for matcher in one.matchers],
+        "startsAt": iso(one.starts_at),
+        "endsAt": iso(one.ends_at),
+        "updatedAt": iso(one.updated_at),
+        "createdBy": one.created_by,
+        "comment": one.comment,
+    }
+
+
+def _matcher(matcher: Matcher) -> dict[str, Any]:
+    return {
+        "name": matcher.name,
+        "value": matcher.value,
+        "isRegex": matcher.op in ("=~", "!~"),
+        "isEqual": matcher.op in ("=", "=~"),
+    }
+
+
+def new_id() -> str:
+    """An id for a silence."""
+    return str(uuid.uuid4())
+
+
+def read_silence(body: bytes, now: Instant) -> tuple[str, Silence]:
+    """The id that a request's body names, empty where it names none, and the silence that it asks for. Raises ValueError with what is wrong."""
+    data = read_object(body)
+    named = text_of(data, "id")
+    matchers = data.get("matchers")
+    if not isinstance(matchers, list):
+        raise ValueError("matchers: should be a list of {name, value, isRegex, isEqual}")
+    return named, new_silence(
+        [_read_matcher(one) for one in matchers],
+        starts_at=_instant(data, "startsAt"),
+        ends_at=_instant(data, "endsAt"),
+        created_by=text_of(data, "createdBy"),
+        comment=text_of(data, "comment"),
+        now=now,
+        id=named or new_id(),
+    )
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The object that a body holds. Raises ValueError."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"the body is not JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise ValueError("the body should be a JSON object")
+    return data
+
+
+def text_of(data: Mapping[str, Any], key: str) -> str:
+    """A text of an object, empty where it is left out. Raises ValueError."""
+    text = data.get(key)
+    if text is not None and not isinstance(text, str):
+        raise ValueError(f"{key}: should be text")
+    if len(text or "") > _MOST_TEXT:
+        raise ValueError(f"{key}: is longer than {_MOST_TEXT} characters")
+    return text or ""
+
+
+def _instant(data: Mapping[str, Any], key: str) -> Instant:
+    text = text_of(data, key)
+    try:
+        return parse_iso(text)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{key}: {text[:40]!r} is not a time; write it like 2026-11-21T17:07:04Z") from None
+
+
+def _read_matcher(data: object) -> Matcher:
+    if not isinstance(data, dict):
+        raise ValueError("matchers: each should be {name, value, isRegex, isEqual}")
+    is_regex, is_equal = data.get("isRegex") or False, data.get("isEqual", True)
+    if not isinstance(is_regex, bool) or not isinstance(is_equal, bool):
+        raise ValueError("matchers: isRegex and isEqual are true or false")
+    return Matcher(text_of(data, "name"), _OPERATORS[is_regex, is_equal], text_of(data, "value"))
+
+
+def newest_first(silences: Iterable[Silence], now: Instant) -> list[Silence]:
+    """As Alertmanager sorts them: what is active by its end, then what is pending by its start, then what is over, the latest first."""
+    rank = {"active": 0, "pending": 1, "expired": 2}
+
+    def order(one: Silence) -> tuple[int, Instant, str]:
+        when = {"active": one.ends_at, "pending": one.starts_at, "expired": -one.ends_at}[one.state(now)]
+        return rank[one.state(now)], when, one.id
+
+    return sorted(silences, key=order)

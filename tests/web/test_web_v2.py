@@ -1,0 +1,281 @@
+"""Alertmanager's API v2: what amtool, the real one, makes of it, and what its answers are."""
+
+import json
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from plain_client import served
+
+from monitor.clock import HOUR, MINUTE, SystemClock, iso
+from monitor.metrics import Metrics
+from monitor.render.payload import label_fingerprint
+from monitor.web.app import make_app
+from monitor.web.health import Health
+from monitor.web.v2 import AlertmanagerApi
+from tests.fakes.alertmanager import amtool, amtool_fails
+from tests.fakes.alerts import rate, spike
+from tests.fakes.board import FakeBoard
+
+ORIGINAL = "route:\n  receiver: ops\nreceivers:\n- name: ops\n- name: oncall\n"
+
+
+@asynccontextmanager
+async def listening(board: FakeBoard, token: str = ""):
+    api = AlertmanagerApi(board, version="1.2.3", config=ORIGINAL, token=token, external_url="https://sms.example.org")
+    async with served(make_app(Health(), Metrics(SystemClock()), token=token, apis=api.routes())) as url:
+        yield url
+
+
+@pytest.fixture
+def board() -> FakeBoard:
+    now = SystemClock().now()
+    fires = rate(starts_at=now - 5 * MINUTE, as_of=now)
+    return FakeBoard([fires, spike(starts_at=now - HOUR, as_of=now)])
+
+
+async def asked(url: str, path: str, **more: Any) -> Any:
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(url + path, **more)
+    assert answer.is_success, answer.text
+    return answer.json()
+
+
+def silence(board: FakeBoard, *matchers: dict[str, Any], **more: Any) -> dict[str, Any]:
+    now = board.now()
+    default = {"name": "alertname", "value": "OperatorFailureRate", "isRegex": False}
+    return {
+        "matchers": list(matchers) or [default],
+        "startsAt": iso(now),
+        "endsAt": iso(now + HOUR),
+        "createdBy": "ann",
+        "comment": "the operator knows",
+    } | more
+
+
+async def posted(url: str, body: Any, **headers: str) -> httpx.Response:
+    async with httpx.AsyncClient() as client:
+        return await client.post(f"{url}/api/v2/silences", json=body, headers=headers)
+
+
+# What amtool makes of it
+
+
+async def test_amtool_shows_what_fires(board):
+    async with listening(board) as url:
+        shown = json.loads(await amtool(url, "alert", "query", "-o", "json"))
+        one = json.loads(await amtool(url, "alert", "query", "-o", "json", "operator=~Cos.*"))
+        table = await amtool(url, "alert", "query")
+    assert {alert["labels"]["alertname"] for alert in shown} == {"OperatorFailureRate", "UndeliveredSpike"}
+    assert [alert["labels"]["operator"] for alert in one] == ["Cosmote"]
+    assert "OperatorFailureRate" in table
+    assert "active" in table
+
+
+async def test_amtool_adds_shows_changes_and_ends_a_silence(board):
+    async with listening(board) as url:
+        silence_id = (
+            await amtool(
+                *(url, "silence", "add", "--author=ann", "--comment=known", "--duration=1h"),
+                *("alertname=OperatorFailureRate", "operator=~Cos.*"),
+            )
+        ).strip()
+        (kept,) = json.loads(await amtool(url, "silence", "query", "-o", "json"))
+        assert (kept["id"], kept["createdBy"], kept["comment"], kept["status"]) == (
+            *(silence_id, "ann", "known"),
+            {"state": "active"},
+        )
+        active = json.loads(await amtool(url, "alert", "query", "-o", "json", "--active"))
+        silenced = json.loads(await amtool(url, "alert", "query", "-o", "json", "--silenced"))
+        assert [one["labels"]["alertname"] for one in active] == ["UndeliveredSpike"]
+        assert [one["status"]["silencedBy"] for one in silenced] == [[silence_id]]
+
+        changed = await amtool(url, "silence", "update", "--duration=2h", "--comment=still known", silence_id)
+        assert silence_id in changed
+        (kept,) = json.loads(await amtool(url, "silence", "query", "-o", "json"))
+        assert (kept["id"], kept["comment"]) == (silence_id, "still known")
+
+        await amtool(url, "silence", "expire", silence_id)
+        assert json.loads(await amtool(url, "silence", "query", "-o", "json")) == []
+        (over,) = json.loads(await amtool(url, "silence", "query", "-o", "json", "--expired"))
+        assert over["status"] == {"state": "expired"}
+        assert len(json.loads(await amtool(url, "alert", "query", "-o", "json", "--active"))) == 2
+
+
+async def test_amtool_shows_the_configuration_and_finds_the_receiver_of_labels(board):
+    async with listening(board) as url:
+        assert "receiver: ops" in await amtool(url, "config", "show")
+        assert (await amtool(url, "config", "routes", "test", "severity=critical")).strip() == "ops"
+        assert "disabled" in await amtool(url, "cluster", "show")
+
+
+async def test_amtool_says_why_a_silence_was_not_taken(board):
+    board.broken = True
+    async with listening(board) as url:
+        code, _, err = await amtool_fails(url, "silence", "add", "--author=ann", "--comment=known", "alertname=A")
+    assert code != 0
+    assert "the disk is full" in err
+
+
+# The answers themselves
+
+
+async def test_an_alert_has_every_key_of_alertmanagers(board):
+    async with listening(board) as url:
+        (alert, _) = await asked(url, "/api/v2/alerts")
+    view = board.views[0]
+    assert alert == {
+        "labels": view.labels,
+        "annotations": view.annotations,
+        "startsAt": iso(view.starts_at),
+        "endsAt": iso(view.as_of + 4 * MINUTE),
+        "updatedAt": iso(view.as_of),
+        "fingerprint": label_fingerprint(view.labels),
+        "generatorURL": view.links[0].url,
+        "receivers": [{"name": "ops"}],
+        "status": {"state": "active", "silencedBy": [], "inhibitedBy": [], "mutedBy": []},
+    }
+
+
+async def test_the_source_of_an_inhibition_is_named_by_the_fingerprint_that_alertmanager_would_give_it(board):
+    fires, inhibited = board.views
+    board.inhibited = {inhibited.fingerprint: fires.fingerprint}
+    async with listening(board) as url:
+        (alert,) = await asked(url, "/api/v2/alerts?active=false")
+        assert await asked(url, "/api/v2/alerts?active=false&inhibited=false") == []
+    assert alert["status"]["state"] == "suppressed"
+    assert alert["status"]["inhibitedBy"] == [label_fingerprint(fires.labels)]
+
+
+async def test_what_is_pending_is_unprocessed_and_in_no_group(board):
+    board.pending = [board.views.pop()]
+    async with listening(board) as url:
+        states = [alert["status"]["state"] for alert in await asked(url, "/api/v2/alerts")]
+        assert len(await asked(url, "/api/v2/alerts?unprocessed=false")) == 1
+        groups = await asked(url, "/api/v2/alerts/groups")
+    assert states == ["active", "unprocessed"]
+    assert [(one["labels"], one["receiver"], len(one["alerts"])) for one in groups] == [
+        ({"alertname": "OperatorFailureRate"}, {"name": "ops"}, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("receiver=op.", 2),
+        ("receiver=o", 0),
+        ("receiver=oncall", 0),
+        ("filter=alertname%3D%22UndeliveredSpike%22", 1),
+        ("filter=alertname%3D~%22.%2B%22&filter=operator%21%3DCosmote", 1),
+        ("filter=%7Boperator%3DCosmote%2C+country%3DGR%7D", 1),
+    ],
+)
+async def test_alerts_and_groups_are_filtered(board, query, found):
+    async with listening(board) as url:
+        assert len(await asked(url, f"/api/v2/alerts?{query}")) == found
+        assert sum(len(one["alerts"]) for one in await asked(url, f"/api/v2/alerts/groups?{query}")) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [("filter=no+matcher", "matcher"), ("active=perhaps", "active"), ("receiver=(", "regular expression")],
+)
+async def test_a_question_that_cannot_be_read_is_told_what_is_wrong(board, query, says):
+    async with listening(board) as url, httpx.AsyncClient() as client:
+        answer = await client.get(f"{url}/api/v2/alerts?{query}")
+    assert answer.status_code == 400
+    assert says in answer.json()
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"matchers": []}, "at least one matcher"),
+        ({"matchers": None}, "matchers"),
+        ({"matchers": [{"name": "a", "value": "(", "isRegex": True}]}, "regular expression"),
+        ({"matchers": [{"name": "a", "value": ".*", "isRegex": True}]}, "add a matcher"),
+        ({"matchers": [{"name": "a", "value": "b", "isRegex": "yes"}]}, "isRegex"),
+        ({"endsAt": "tomorrow"}, "endsAt: 'tomorrow' is not a time"),
+        ({"endsAt": "2020-01-01T00:00:00Z"}, "ends"),
+        ({"createdBy": ""}, "createdBy"),
+        ({"comment": 7}, "comment: should be text"),
+        ({"comment": "x" * 2_000}, "longer than 1000 characters"),
+    ],
+)
+async def test_a_silence_that_makes_no_sense_is_told_why(board, changed, says):
+    async with listening(board) as url:
+        answer = await posted(url, silence(board) | changed)
+    assert answer.status_code == 400
+    assert says in answer.json()
+    assert board.silences() == ()
+
+
+async def test_a_silence_of_other_alerts_gets_another_id_and_the_old_one_ends(board):
+    async with listening(board) as url:
+        first = (await posted(url, silence(board))).json()["silenceID"]
+        other = {"name": "alertname", "value": "UndeliveredSpike", "isRegex": False, "isEqual": True}
+        second = (await posted(url, silence(board, other, id=first))).json()["silenceID"]
+        states = {one["id"]: one["status"]["state"] for one in await asked(url, "/api/v2/silences")}
+    assert second != first
+    assert states == {second: "active", first: "expired"}
+
+
+async def test_the_start_of_a_silence_stays_when_it_is_changed(board):
+    async with listening(board) as url:
+        body = silence(board)
+        first = (await posted(url, body)).json()["silenceID"]
+        before = await asked(url, f"/api/v2/silence/{first}")
+        assert (await posted(url, body | {"id": first, "endsAt": iso(board.now() + 3 * HOUR)})).json() == {
+            "silenceID": first
+        }
+        after = await asked(url, f"/api/v2/silence/{first}")
+    assert after["startsAt"] == before["startsAt"]
+    assert after["endsAt"] > before["endsAt"]
+
+
+async def test_silences_are_found_by_what_they_match(board):
+    async with listening(board) as url:
+        await posted(url, silence(board))
+        assert len(await asked(url, "/api/v2/silences?filter=alertname%3DOperatorFailureRate")) == 1
+        assert await asked(url, "/api/v2/silences?filter=alertname%3DOther") == []
+
+
+async def test_what_is_not_there_is_not_found(board):
+    async with listening(board) as url, httpx.AsyncClient() as client:
+        assert (await client.get(f"{url}/api/v2/silence/none")).status_code == 404
+        assert (await client.delete(f"{url}/api/v2/silence/none")).status_code == 404
+        assert (await posted(url, silence(board, id="none"))).status_code == 404
+
+
+async def test_alerts_cannot_be_posted(board):
+    async with listening(board) as url, httpx.AsyncClient() as client:
+        answer = await client.post(f"{url}/api/v2/alerts", json=[])
+    assert answer.status_code == 405
+    assert "its own rules" in answer.json()
+
+
+# Who may change something
+
+
+async def test_with_a_token_only_who_shows_it_may_change_something(board):
+    async with listening(board, token="a-web-token") as url:
+        assert (await posted(url, silence(board))).status_code == 401
+        assert (await posted(url, silence(board), Authorization="Bearer other")).status_code == 401
+        made = await posted(url, silence(board), Authorization="Bearer a-web-token", Host="sms.example.org")
+        assert made.status_code == 200
+        async with httpx.AsyncClient() as client:
+            path = f"{url}/api/v2/silence/{made.json()['silenceID']}"
+            assert (await client.delete(path)).status_code == 401
+            assert (await client.delete(path, headers={"Authorization": "Bearer a-web-token"})).status_code == 200
+
+
+async def test_without_a_token_no_page_in_a_browser_can_change_something(board):
+    async with listening(board) as url, httpx.AsyncClient() as client:
+        assert (await posted(url, silence(board), Host="rebound.example.org")).status_code == 403
+        text = json.dumps(silence(board))
+        plain = await client.post(f"{url}/api/v2/silences", content=text, headers={"Content-Type": "text/plain"})
+        assert plain.status_code == 415
+        asked_first = await client.options(f"{url}/api/v2/silences", headers={"Origin": "https://evil.example.org"})
+        assert "access-control-allow-origin" not in asked_first.headers
+    assert board.silences() == ()
