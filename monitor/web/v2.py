@@ -187,6 +187,7 @@ def _said(endpoint: Endpoint) -> Endpoint:
         except ValueError as error:
             return JSONResponse(str(error), 400)
         except StoreError as error:
-            return JSONResponse(f"nothing was changed: {error}", 500)
+            # Of the answers that amtool knows, those that it shows the sentence of.
+            return JSONResponse(f"nothing was changed: {error}", 400 if request.method == "POST" else 500)
 
     return answered
