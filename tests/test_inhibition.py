@@ -109,7 +109,7 @@ def test_a_hundred_rules_against_ten_thousand_alerts_are_quick() -> None:
         )
         for number in range(100)
     ]
-    began = time.perf_counter()
+    began = time.process_time()
     found = inhibited(rules, firing)
-    assert time.perf_counter() - began < 1.5  # a tenth of that on an idle machine
+    assert time.process_time() - began < 1.5  # a tenth of that on an idle machine
     assert len(found) > 500

@@ -174,7 +174,7 @@ def test_a_thousand_silences_against_ten_thousand_alerts_are_quick() -> None:
         for number in range(1_000)
     ]
     kept = Silences(written)
-    began = time.perf_counter()
+    began = time.process_time()
     found = sum(len(kept.silencing(one, NOW)) for one in labels)
-    assert time.perf_counter() - began < 1.5  # a fifth of that on an idle machine; the naive way takes 10 seconds
+    assert time.process_time() - began < 1.2  # a fifth of that on an idle machine; looking at each takes 10 seconds
     assert found > 1_000
