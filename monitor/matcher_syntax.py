@@ -159,7 +159,7 @@ def _newer(text: str) -> Iterator[Written]:
         if kind not in ("quoted", "bare"):
             raise _Unreadable(at, f"the name of a label should stand here, not {name!r}")
         if sign != "operator":
-            raise _Unreadable(after, f"after the name {name} should come {_OPERATORS}")
+            raise _Unreadable(after, f"after the name {name!r} should come {_OPERATORS}")
         if what not in ("quoted", "bare"):
             raise _Unreadable(last, "a value should stand here; put it in quotes")
         yield _unquoted(kind, name, at), cast(Operator, operator), _unquoted(what, value, last)

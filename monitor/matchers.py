@@ -88,7 +88,7 @@ def _expression(pattern: str) -> "re2._Regexp":
     try:
         return re2.compile(_encoded(pattern), options)
     except re2.error as error:
-        why = error.args[0].decode("utf-8", "replace") if error.args else "it cannot be read"
+        why = repr(error.args[0].decode("utf-8", "replace"))[1:-1]
         raise ValueError(f"{pattern[:100]!r} is not a regular expression: {why}") from None
 
 
@@ -98,4 +98,4 @@ def _is_match(pattern: str, value: str) -> bool:
 
 
 def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")  # what is no text is no error either: it matches nothing
+    return text.encode("utf-8", "surrogatepass")  # half a character is no reason to fail: it counts as one
