@@ -13,6 +13,7 @@ import sys
 
 import click
 
+from monitor.cli.ack import ack
 from monitor.cli.alerts import alerts
 from monitor.cli.backtest import backtest
 from monitor.cli.campaign import campaign
@@ -26,6 +27,7 @@ from monitor.cli.run import run
 from monitor.cli.sandbox import sandbox
 from monitor.cli.schema import schema
 from monitor.cli.send_test import send_test
+from monitor.cli.silence import silence
 from monitor.cli.test import test
 
 
@@ -52,6 +54,8 @@ for command in (
     campaign,
     explain,
     alerts,
+    ack,
+    silence,
     send_test,
     sandbox,
     schema,

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.options import config_option, level_option
+from monitor.cli.daemon_api import listener
+from monitor.cli.options import config_option, level_option, url_option
 from monitor.cli.reading import read_config
 from monitor.errors import ListenError, MonitorError
 
@@ -14,7 +15,7 @@ EXIT_NO_ANSWER = 69
 @click.command(short_help="Ask the running daemon whether it is well.")
 @config_option
 @level_option
-@click.option("--url", metavar="URL", help="Where the daemon listens; default: web.listen of the configuration.")
+@url_option
 def healthcheck(config: Path | None, url: str | None) -> int:
     """Ask the running daemon whether it is well (GET /healthz).
 
@@ -27,7 +28,7 @@ def healthcheck(config: Path | None, url: str | None) -> int:
     from monitor.web.health import ask
 
     try:
-        answer = trio.run(ask, url or _listener(config))
+        answer = trio.run(ask, url or listener(read_config(config).web))
     except ListenError:
         raise
     except MonitorError as error:
@@ -35,15 +36,3 @@ def healthcheck(config: Path | None, url: str | None) -> int:
         return EXIT_NO_ANSWER
     click.echo(answer.body.strip(), err=answer.status != 200)
     return int(answer.status != 200)
-
-
-def _listener(config: Path | None) -> str:
-    """Where a daemon with this configuration is reached."""
-    from monitor.web.address import Address
-
-    web = read_config(config).web
-    if web is None:
-        raise ListenError("web is off in the configuration, so there is nothing to ask; switch it on or give --url")
-    if web.port == 0:
-        raise ListenError("web.listen takes any free port (0), so its address is not known here; give --url")
-    return Address.parse(web.listen).url

@@ -92,3 +92,15 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def environment() -> dict[str, str]:
     """The variables that ``${NAME}`` in the configuration stands for."""
     return dict(os.environ)
+
+
+def url_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--url URL``; the command gets ``url``, which is for `daemon_api`."""
+    where = "Where the daemon listens; default: web.listen of the configuration."
+    return click.option("--url", metavar="URL", help=where)(command)
+
+
+def duration_text(text: str) -> str:
+    """The type of an option that is a duration and is handed on as it is written."""
+    duration(text)
+    return text

@@ -189,3 +189,26 @@ class TimeIntervals(Written):
     """What routes call them."""
     time_intervals: tuple[Interval, ...] = Field(min_length=1)
     """The intervals; it is enough to be within one."""
+
+
+def written(interval: TimeInterval) -> dict[str, object]:
+    """An interval in the words in which it is written, without what is always so."""
+    days = [_range_of(found, lambda day: _DAYS[day]) for found in interval.weekdays]
+    times = [{"start_time": _time_of(first), "end_time": _time_of(end)} for first, end in interval.times]
+    words: dict[str, object] = {
+        "times": times,
+        "weekdays": days,
+        "days_of_month": [_range_of(found, str) for found in interval.days_of_month],
+        "months": [_range_of(found, lambda month: _MONTHS[month - 1]) for found in interval.months],
+        "years": [_range_of(found, str) for found in interval.years],
+    }
+    return {key: value for key, value in words.items() if value} | {"location": interval.location}
+
+
+def _range_of(found: Range, word: Callable[[int], str]) -> str:
+    first, last = found
+    return word(first) if first == last else f"{word(first)}:{word(last)}"
+
+
+def _time_of(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from monitor.board import Board, Standing
-from monitor.clock import iso
+from monitor.clock import Instant, iso
 from monitor.errors import StoreError
 from monitor.matchers import Matcher, matches, parse_matchers
 from monitor.silence import Silence
@@ -39,15 +39,15 @@ class AlertmanagerApi:
     def routes(self) -> list[Route]:
         """The routes; the paths are Alertmanager's."""
         return [
-            Route("/api/v2/status", _said(self.status)),
-            Route("/api/v2/receivers", _said(self.receivers)),
-            Route("/api/v2/alerts", _said(self.alerts)),
-            Route("/api/v2/alerts", _said(self.refuse_alerts), methods=["POST"]),
-            Route("/api/v2/alerts/groups", _said(self.groups)),
-            Route("/api/v2/silences", _said(self.silences)),
-            Route("/api/v2/silences", _said(self.put_silence), methods=["POST"]),
-            Route("/api/v2/silence/{id}", _said(self.silence)),
-            Route("/api/v2/silence/{id}", _said(self.expire_silence), methods=["DELETE"]),
+            Route("/api/v2/status", said(self.status)),
+            Route("/api/v2/receivers", said(self.receivers)),
+            Route("/api/v2/alerts", said(self.alerts)),
+            Route("/api/v2/alerts", said(self.refuse_alerts), methods=["POST"]),
+            Route("/api/v2/alerts/groups", said(self.groups)),
+            Route("/api/v2/silences", said(self.silences)),
+            Route("/api/v2/silences", said(self.put_silence), methods=["POST"]),
+            Route("/api/v2/silence/{id}", said(self.silence)),
+            Route("/api/v2/silence/{id}", said(self.expire_silence), methods=["DELETE"]),
         ]
 
     async def status(self, _: Request) -> Response:
@@ -108,8 +108,7 @@ class AlertmanagerApi:
         if named and before is None:
             return _none()
         if before is not None and before.goes_on_as(wanted, now):
-            began = before.starts_at if before.state(now) == "active" else wanted.starts_at
-            wanted = msgspec.structs.replace(wanted, starts_at=began)
+            wanted = _continued(before, wanted, now)
         elif before is not None:
             wanted = msgspec.structs.replace(wanted, id=shapes.new_id())
         await self._board.put_silence(wanted)
@@ -173,11 +172,17 @@ def _meets(silence: Silence, wanted: Sequence[Matcher]) -> bool:
     return matches(wanted, {matcher.name: matcher.value for matcher in silence.matchers})
 
 
+def _continued(before: Silence, wanted: Silence, now: Instant) -> Silence:
+    """A silence with its changes: it began when it began, and goes on recurring although amtool knows nothing of that."""
+    began = before.starts_at if before.state(now) == "active" else wanted.starts_at
+    return msgspec.structs.replace(wanted, starts_at=began, during=wanted.during or before.during)
+
+
 def _none() -> Response:
     return JSONResponse("silence not found", 404)
 
 
-def _said(endpoint: Endpoint) -> Endpoint:
+def said(endpoint: Endpoint) -> Endpoint:
     """What a person or the store did not allow, as Alertmanager answers it: a sentence."""
 
     @wraps(endpoint)

@@ -7,10 +7,12 @@ from typing import Any, Final
 
 from monitor.board import Standing, Together
 from monitor.clock import MINUTE, Duration, Instant, iso, parse_iso
+from monitor.config.interval import written
 from monitor.matcher_syntax import Operator
 from monitor.matchers import Matcher
 from monitor.render.payload import generator_url, label_fingerprint
 from monitor.silence import Silence, new_silence
+from monitor.web.during import read_during
 
 ENDS_AHEAD: Final[Duration] = 4 * MINUTE
 """An alert that still fires is said to end so long after it was last seen."""
@@ -63,11 +65,12 @@ def group(together: Together, alerts: Sequence[dict[str, Any]]) -> dict[str, Any
 
 
 def silence(one: Silence, now: Instant) -> dict[str, Any]:
-    """A silence."""
-    return {
+    """A silence; ``during`` is ours, and there only where it recurs."""
+    recurs = {} if one.during is None else {"during": written(one.during)}
+    return recurs | {
         "id": one.id,
         "status": {"state": one.state(now)},
-        "matchers": [_matcher(matcher) for matcher in one.matchers],
+        "matchers": [show_matcher(matcher) for matcher in one.matchers],
         "startsAt": iso(one.starts_at),
         "endsAt": iso(one.ends_at),
         "updatedAt": iso(one.updated_at),
@@ -76,7 +79,8 @@ def silence(one: Silence, now: Instant) -> dict[str, Any]:
     }
 
 
-def _matcher(matcher: Matcher) -> dict[str, Any]:
+def show_matcher(matcher: Matcher) -> dict[str, Any]:
+    """A matcher."""
     return {
         "name": matcher.name,
         "value": matcher.value,
@@ -98,13 +102,14 @@ def read_silence(body: bytes, now: Instant) -> tuple[str, Silence]:
     if not isinstance(matchers, list):
         raise ValueError("matchers: should be a list of {name, value, isRegex, isEqual}")
     return named, new_silence(
-        [_read_matcher(one) for one in matchers],
+        [read_matcher(one) for one in matchers],
         starts_at=_instant(data, "startsAt"),
         ends_at=_instant(data, "endsAt"),
         created_by=text_of(data, "createdBy"),
         comment=text_of(data, "comment"),
         now=now,
         id=named or new_id(),
+        during=None if data.get("during") is None else read_during(data["during"]),
     )
 
 
@@ -137,7 +142,8 @@ def _instant(data: Mapping[str, Any], key: str) -> Instant:
         raise ValueError(f"{key}: {text[:40]!r} is not a time; write it like 2026-11-21T17:07:04Z") from None
 
 
-def _read_matcher(data: object) -> Matcher:
+def read_matcher(data: object) -> Matcher:
+    """The matcher that `show_matcher` would show so. Raises ValueError."""
     if not isinstance(data, dict):
         raise ValueError("matchers: each should be {name, value, isRegex, isEqual}")
     is_regex, is_equal = data.get("isRegex") or False, data.get("isEqual", True)

@@ -1,0 +1,69 @@
+"""``routee-monitor ack``: somebody looks after it."""
+
+import getpass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from monitor.cli.daemon_api import DaemonApi, daemon_api
+from monitor.cli.options import config_option, duration_text, url_option
+
+
+@click.command(short_help="Acknowledge alerts: no repeats, until they are over.")
+@click.argument("alerts", metavar="ALERT...", nargs=-1, required=True)
+@config_option
+@url_option
+@click.option(
+    "--by", default=getpass.getuser, metavar="NAME", help="Who looks after it; default: you.", show_default=False
+)
+@click.option("--comment", default="", help="What is being done.")
+@click.option("--for", "lasts", type=duration_text, metavar="DURATION", help="For how long; default: until it is over.")
+@click.option("--undo", is_flag=True, help="Nobody looks after it any more.")
+def ack(
+    alerts: tuple[str, ...], config: Path | None, url: str | None, by: str, comment: str, lasts: str | None, undo: bool
+) -> None:
+    """Acknowledge alerts: they are not repeated until they are over. That they are over, and that they get worse, is told all the same.
+
+    ALERT is a fingerprint (as `alerts --json`, amtool and webhooks show it), or a matcher: operator=Cosmote.
+
+    \b
+    Exit codes: 0 done; 1 no such alert fires, or refused, with the reason; 69 no daemon answers.
+    """
+    api = daemon_api(config, url)
+    found = {one["fingerprint"]: one for text in alerts for one in _meant(api, text)}
+    body = {"by": by, "comment": comment} | ({"for": lasts} if lasts else {})
+    for fingerprint, alert in found.items():
+        path = f"/api/v1/alerts/{fingerprint}/acknowledgement"
+        if undo:
+            api.delete(path)
+        else:
+            api.post(path, body)
+        name, state = (
+            alert["labels"].get("alertname", fingerprint),
+            "no longer acknowledged" if undo else "acknowledged",
+        )
+        group = ", ".join(
+            f"{key}={value}" for key, value in alert["labels"].items() if key not in ("alertname", "severity")
+        )
+        click.echo(f"{name} {group}".strip() + f": {state}")
+
+
+def _meant(api: DaemonApi, text: str) -> list[dict[str, Any]]:
+    """The alerts that fire and are meant. Raises click.UsageError."""
+    from monitor.matchers import matches, parse_matchers
+
+    firing = [one for one in api.get("/api/v2/alerts") if one["status"]["state"] != "unprocessed"]
+    by_fingerprint = [one for one in firing if one["fingerprint"] == text]
+    if by_fingerprint:
+        return by_fingerprint
+    try:
+        wanted = parse_matchers(text)
+    except ValueError:
+        raise click.ClickException(
+            f"no alert with the fingerprint {text!r} fires; see `routee-monitor alerts`"
+        ) from None
+    found = [one for one in firing if matches(wanted, one["labels"])]
+    if not found:
+        raise click.ClickException(f"no alert that meets {text} fires; see `routee-monitor alerts`")
+    return found

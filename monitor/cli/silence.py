@@ -1,0 +1,190 @@
+"""``routee-monitor silence``: what is not told for a while."""
+
+import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.cli.daemon_api import daemon_api
+from monitor.cli.options import config_option, duration, json_option, url_option
+from monitor.cli.table import print_json, print_table
+
+if TYPE_CHECKING:
+    from monitor.clock import Duration, Instant
+    from monitor.matchers import Matcher
+
+
+@click.group(short_help="Silence alerts for a while; show and end silences.")
+@config_option
+@click.pass_context
+def silence(ctx: click.Context, config: Path | None) -> None:
+    """Keep alerts from being told for a while, through the running daemon. What was told already is still told as over.
+
+    amtool does the same: amtool --alertmanager.url=http://127.0.0.1:9465 silence add ...
+
+    \b
+    Exit codes: 0 done; 1 refused, with the reason; 2 wrong usage;
+    69 no daemon answers; 78 bad or missing configuration.
+    """
+    ctx.obj = config
+
+
+@silence.command(short_help="Silence the alerts that meet all matchers.")
+@click.argument("matchers", metavar="MATCHER...", nargs=-1, required=True)
+@config_option
+@url_option
+@json_option
+@click.option("--for", "lasts", type=duration, metavar="DURATION", default="1h", help="How long; default: 1h.")
+@click.option("--until", metavar="TIME", help="Until when (2026-11-21T18:00:00Z), in place of --for.")
+@click.option("--start", metavar="TIME", help="When it begins; default: now.")
+@click.option(
+    "--by", default=getpass.getuser, metavar="NAME", help="Who asks for it; default: you.", show_default=False
+)
+@click.option("--comment", required=True, help="Why.")
+@click.option("--weekdays", multiple=True, metavar="RANGE", help="Only on these days: saturday, monday:friday.")
+@click.option("--times", multiple=True, metavar="RANGE", help="Only at these times of day: 22:00-24:00.")
+@click.option(
+    "--location", default="UTC", metavar="ZONE", help="Whose clock --weekdays and --times are of; default: UTC."
+)
+@click.pass_obj
+def add(
+    above: Path | None,
+    matchers: tuple[str, ...],
+    config: Path | None,
+    url: str | None,
+    as_json: bool,
+    lasts: "Duration",
+    until: str | None,
+    start: str | None,
+    by: str,
+    comment: str,
+    weekdays: tuple[str, ...],
+    times: tuple[str, ...],
+    location: str,
+) -> None:
+    """Silence the alerts that meet all matchers; prints the silence's id.
+
+    \b
+    routee-monitor silence add alertname=OperatorFailureRate operator=Cosmote --for 2h --comment "they know"
+    routee-monitor silence add 'country=~"GR|CY"' --for 30d --weekdays sunday --times 02:00-06:00 \\
+        --location Europe/Athens --comment "their maintenance"
+
+    \b
+    Exit codes: 0 silenced; 1 refused, with the reason; 2 wrong usage; 69 no daemon answers.
+    """
+    from monitor.clock import SystemClock, iso
+
+    wanted = [_matcher(matcher) for text in matchers for matcher in _read(text)]
+    began = _moment("--start", start) if start else SystemClock().now()
+    ends = _moment("--until", until) if until else began + lasts
+    during = _during(weekdays, times, location)
+    body = {"matchers": wanted, "startsAt": iso(began), "endsAt": iso(ends), "createdBy": by, "comment": comment}
+    answer = daemon_api(config or above, url).post("/api/v2/silences", body | during)
+    click.echo(answer["silenceID"]) if not as_json else print_json(answer)
+
+
+@silence.command("list", short_help="Show the silences.")
+@config_option
+@url_option
+@json_option
+@click.option("--expired", is_flag=True, help="Also those that are over.")
+@click.pass_obj
+def show(above: Path | None, config: Path | None, url: str | None, as_json: bool, expired: bool) -> None:
+    """Show the silences, with how many alerts each of them silences now.
+
+    \b
+    Exit codes: 0 shown; 69 no daemon answers.
+    """
+    api = daemon_api(config or above, url)
+    found = [one for one in api.get("/api/v2/silences") if expired or one["status"]["state"] != "expired"]
+    if as_json:
+        print_json(found)
+        return
+    silenced = [by for alert in api.get("/api/v2/alerts") for by in alert["status"]["silencedBy"]]
+    _table(found, silenced)
+
+
+@silence.command(short_help="End silences.")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@config_option
+@url_option
+@click.pass_obj
+def expire(above: Path | None, ids: tuple[str, ...], config: Path | None, url: str | None) -> None:
+    """End silences now, by their ids or the first letters of them.
+
+    \b
+    Exit codes: 0 ended; 1 refused, with the reason; 69 no daemon answers.
+    """
+    from urllib.parse import quote
+
+    api = daemon_api(config or above, url)
+    known = [one["id"] for one in api.get("/api/v2/silences") if one["status"]["state"] != "expired"]
+    for wanted in ids:
+        matching = [one for one in known if one.startswith(wanted)]
+        if len(matching) != 1:
+            raise click.UsageError(f"{len(matching) or 'no'} silences have an id that begins with {wanted!r}")
+        api.delete(f"/api/v2/silence/{quote(matching[0], safe='')}")
+
+
+def _read(text: str) -> "tuple[Matcher, ...]":
+    from monitor.matchers import parse_matchers
+
+    try:
+        return parse_matchers(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _matcher(matcher: "Matcher") -> dict[str, Any]:
+    from monitor.web.v2_shapes import show_matcher
+
+    return show_matcher(matcher)
+
+
+def _moment(option: str, text: str) -> "Instant":
+    from monitor.clock import parse_iso
+
+    try:
+        return parse_iso(text)
+    except ValueError:
+        raise click.BadParameter(f"{option}: {text!r} is not a time; write it like 2026-11-21T18:00:00Z") from None
+
+
+def _during(weekdays: tuple[str, ...], times: tuple[str, ...], location: str) -> dict[str, Any]:
+    """The times of a recurring silence, if it is one."""
+    if not weekdays and not times:
+        return {}
+    ranges = [dict(zip(("start_time", "end_time"), text.split("-", 1), strict=False)) for text in times]
+    some = {"weekdays": list(weekdays)} if weekdays else {}
+    return {"during": some | ({"times": ranges} if ranges else {}) | {"location": location}}
+
+
+def _table(found: list[dict[str, Any]], silenced: list[str]) -> None:
+    if not found:
+        click.echo("No silences.")
+        return
+    rows = [
+        (
+            one["id"][:8],
+            one["status"]["state"],
+            one["startsAt"][:16] + "Z",
+            one["endsAt"][:16] + "Z",
+            f"{silenced.count(one['id'])} now" if silenced.count(one["id"]) else "nothing now",
+            one["createdBy"],
+            _shown(one) + f"  {one['comment']}",
+        )
+        for one in found
+    ]
+    print_table(("ID", "STATE", "FROM", "UNTIL", "SILENCES", "BY", "WHAT AND WHY"), rows)
+
+
+def _shown(one: dict[str, Any]) -> str:
+    from monitor.matchers import show
+    from monitor.web.v2_shapes import read_matcher
+
+    recurs = ""
+    if during := one.get("during"):
+        hours = [f"{part['start_time']}-{part['end_time']}" for part in during.get("times", [])]
+        recurs = f" only {' '.join([*during.get('weekdays', []), *hours])} {during['location']}"
+    return show(read_matcher(matcher) for matcher in one["matchers"]) + recurs

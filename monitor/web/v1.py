@@ -1,0 +1,65 @@
+"""What Alertmanager's API lacks: acknowledging alerts, and what was told to whom."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from monitor.board import Board
+from monitor.clock import Instant, parse_duration, parse_iso
+from monitor.render.payload import label_fingerprint
+from monitor.web.access import may_change
+from monitor.web.v2 import said
+from monitor.web.v2_shapes import read_object, text_of
+
+
+class OwnApi:
+    """The endpoints below ``/api/v1``. ``token`` is what changes need, empty: see `monitor.web.access`."""
+
+    def __init__(self, board: Board, *, token: str = "") -> None:
+        self._board = board
+        self._token = token
+
+    def routes(self) -> list[Route]:
+        """The routes."""
+        path = "/api/v1/alerts/{fingerprint}/acknowledgement"
+        return [
+            Route(path, said(self.acknowledge), methods=["POST"]),
+            Route(path, said(self.unacknowledge), methods=["DELETE"]),
+        ]
+
+    async def acknowledge(self, request: Request) -> Response:
+        may_change(request, self._token)
+        data = read_object(await request.body())
+        by = text_of(data, "by").strip()
+        if not by:
+            raise ValueError("by: an acknowledgement says who looks after the alert")
+        until = _until(text_of(data, "until"), text_of(data, "for"), self._board.now())
+        fingerprint = self._own(request.path_params["fingerprint"])
+        try:
+            await self._board.acknowledge(fingerprint, by, text_of(data, "comment"), until)
+        except KeyError:
+            return JSONResponse("no alert with this fingerprint fires", 404)
+        return Response()
+
+    async def unacknowledge(self, request: Request) -> Response:
+        may_change(request, self._token)
+        try:
+            await self._board.unacknowledge(self._own(request.path_params["fingerprint"]))
+        except KeyError:
+            return JSONResponse("no alert with this fingerprint is acknowledged", 404)
+        return Response()
+
+    def _own(self, fingerprint: str) -> str:
+        """The alert's own fingerprint, where that of its labels is given, which is what amtool and webhooks show."""
+        by_labels = {label_fingerprint(one.view.labels): one.fingerprint for one in self._board.alerts()}
+        return by_labels.get(fingerprint, fingerprint)
+
+
+def _until(moment: str, duration: str, now: Instant) -> Instant | None:
+    """When an acknowledgement ends. Raises ValueError."""
+    if moment and duration:
+        raise ValueError("takes either until or for, not both")
+    until = now + parse_duration(duration) if duration else parse_iso(moment) if moment else None
+    if until is not None and until <= now:
+        raise ValueError(f"until: {moment[:40]!r} has passed")
+    return until

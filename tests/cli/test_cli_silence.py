@@ -1,0 +1,160 @@
+"""`silence` and `ack` against a listener with a board of a test's."""
+
+import json
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+import trio
+from cli_folder import Folder
+
+from monitor.clock import HOUR, MINUTE, SystemClock, parse_iso
+from monitor.metrics import Metrics
+from monitor.render.payload import label_fingerprint
+from monitor.web.app import make_app
+from monitor.web.health import Health
+from monitor.web.server import serve
+from monitor.web.v1 import OwnApi
+from monitor.web.v2 import AlertmanagerApi
+from tests.fakes.alerts import rate, spike
+from tests.fakes.board import FakeBoard
+
+TOKEN = "a-token-for-changes"
+
+
+@pytest.fixture
+def board() -> FakeBoard:
+    now = SystemClock().now()
+    return FakeBoard([rate(starts_at=now - HOUR, as_of=now), spike(starts_at=now - HOUR, as_of=now)])
+
+
+@asynccontextmanager
+async def listening(board: FakeBoard, folder: Folder):
+    """Gives what runs a command on that listener, with the token of the folder's configuration."""
+    folder.replace(folder.config, 'web: {listen: "127.0.0.1:0"}', f'web: {{listen: "127.0.0.1:0", token: {TOKEN}}}')
+    apis = [
+        *AlertmanagerApi(board, version="1", config="", token=TOKEN).routes(),
+        *OwnApi(board, token=TOKEN).routes(),
+    ]
+    app, stop = make_app(Health(), Metrics(SystemClock()), token=TOKEN, apis=apis), trio.Event()
+    async with trio.open_nursery() as nursery:
+        url = await nursery.start(partial(serve, app, "127.0.0.1:0", stop=stop))
+
+        async def invoke(command: str, *arguments: str) -> Any:
+            first, _, second = command.partition(" ")
+            words = (first, second) if second else (first,)
+            return await trio.to_thread.run_sync(partial(folder.invoke, *words, "--url", url, *arguments))
+
+        yield invoke
+        stop.set()
+
+
+async def test_a_silence_is_added_shown_and_ended(board, folder):
+    async with listening(board, folder) as invoke:
+        added = await invoke("silence add", "operator=Cosmote", "--for", "2h", "--by", "ann", "--comment", "they know")
+        assert added.exit_code == 0, added.stderr
+        silence_id = added.stdout.strip()
+        (kept,) = board.silences()
+        assert (kept.id, kept.created_by, kept.comment) == (silence_id, "ann", "they know")
+        assert 0 <= 2 * HOUR - (kept.ends_at - kept.starts_at) < MINUTE
+
+        shown = (await invoke("silence list")).stdout
+        assert 'operator="Cosmote"' in shown
+        assert "1 now" in shown
+        ended = await invoke("silence expire", silence_id[:6])
+        assert ended.exit_code == 0, ended.stderr
+        assert (await invoke("silence list")).stdout == "No silences.\n"
+        (over,) = json.loads((await invoke("silence list", "--expired", "--json")).stdout)
+        assert over["status"] == {"state": "expired"}
+
+
+async def test_a_silence_recurs_by_the_clock_of_a_place(board, folder):
+    async with listening(board, folder) as invoke:
+        added = await invoke(
+            *("silence add", "country=GR", "--for", "30d", "--comment", "maintenance", "--weekdays", "sunday"),
+            *("--times", "02:00-06:00", "--times", "22:00-24:00", "--location", "Europe/Athens"),
+        )
+        assert added.exit_code == 0, added.stderr
+        (kept,) = board.silences()
+        assert kept.during is not None
+        assert kept.during.contains(parse_iso("2026-11-22T00:30:00Z")), "it is 2:30 on a Sunday in Athens"
+        assert not kept.during.contains(parse_iso("2026-11-22T04:30:00Z"))
+        shown = (await invoke("silence list")).stdout
+    assert "only sunday 02:00-06:00 22:00-24:00 Europe/Athens" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["operator", "--comment", "x"], 2, "operator"),
+        (["operator=~(", "--comment", "x"], 2, "regular expression"),
+        (["operator=A", "--comment", "x", "--until", "tomorrow"], 2, "--until: 'tomorrow' is not a time"),
+        (["operator=A", "--comment", "x", "--until", "2020-01-01T00:00:00Z"], 1, "ends"),
+        (["operator=~.*", "--comment", "x"], 1, "add a matcher"),
+        (["operator=A", "--comment", " "], 1, "comment"),
+        (["operator=A", "--comment", "x", "--weekdays", "sonday"], 1, "did you mean 'sunday'"),
+        (["operator=A", "--comment", "x", "--times", "22:00-02:00"], 1, "over midnight write two"),
+        (["operator=A", "--comment", "x", "--times", "22:00"], 1, "end_time"),
+        (["operator=A", "--comment", "x", "--weekdays", "sunday", "--location", "Athens"], 1, "time zone"),
+    ],
+)
+async def test_what_makes_no_sense_is_said_in_a_line(board, folder, arguments, code, says):
+    async with listening(board, folder) as invoke:
+        outcome = await invoke("silence add", *arguments)
+    assert (outcome.exit_code, board.silences()) == (code, ())
+    assert says in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+async def test_an_unclear_id_is_not_guessed(board, folder):
+    async with listening(board, folder) as invoke:
+        outcome = await invoke("silence expire", "zz")
+    assert outcome.exit_code == 2
+    assert "no silences have an id that begins with 'zz'" in outcome.stderr
+
+
+async def test_an_alert_is_acknowledged_by_either_fingerprint_or_by_matchers(board, folder):
+    fires, other = board.views
+    async with listening(board, folder) as invoke:
+        done = await invoke("ack", "operator=Cosmote", "--by", "ann", "--comment", "called them")
+        assert done.exit_code == 0, done.stderr
+        assert "OperatorFailureRate operator=Cosmote, country=GR: acknowledged" in done.stdout
+        assert board.acknowledged == {fires.fingerprint: ("ann", "called them", None)}
+        undone = await invoke("ack", label_fingerprint(fires.labels), "--undo")
+        assert undone.exit_code == 0, undone.stderr
+        assert board.acknowledged == {}
+        assert (await invoke("ack", label_fingerprint(other.labels), "--for", "4h", "--by", "bob")).exit_code == 0
+    by, _, until = board.acknowledged[other.fingerprint]
+    assert by == "bob"
+    assert 3 * HOUR < until - board.now() <= 4 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["operator=Nobody"], 1, "no alert that meets operator=Nobody fires"),
+        (["0000000000000000"], 1, "no alert with the fingerprint"),
+        (["operator=Cosmote", "--for", "soon"], 2, "'soon' is not a duration"),
+        (["operator=Cosmote", "--by", " "], 1, "who looks after the alert"),
+        (["operator=Cosmote", "--undo"], 1, "no alert with this fingerprint is acknowledged"),
+    ],
+)
+async def test_what_cannot_be_acknowledged_is_said_in_a_line(board, folder, arguments, code, says):
+    async with listening(board, folder) as invoke:
+        outcome = await invoke("ack", *arguments)
+    assert (outcome.exit_code, board.acknowledged) == (code, {})
+    assert says in outcome.stderr
+
+
+def test_without_a_daemon_the_address_is_named(folder):
+    outcome = folder.invoke("silence", "list", "--url", "http://127.0.0.1:1")
+    assert outcome.exit_code == 69
+    assert "http://127.0.0.1:1" in outcome.stderr
+    assert "is the daemon running?" in outcome.stderr
+
+
+def test_only_an_http_address_is_asked(folder):
+    outcome = folder.invoke("silence", "list", "--url", "ftp://example.org")
+    assert outcome.exit_code == 69
+    assert "is not an address like http://127.0.0.1:9465" in outcome.stderr
