@@ -51,6 +51,6 @@ async def test_amtool_takes_it_for_a_configuration_of_its_own(tmp_path: Path) ->
     assert code == 0, (out, err)
     assert "3 receivers" in out
     code, out, err = await amtool_fails(
-        "http://127.0.0.1:9", "config", "routes", "test", f"--config.file={file}", "severity=critical", 'team=a "b"'
+        "http://127.0.0.1:9", "config", "routes", "test", f"--config.file={file}", "severity=critical", 'team=a \\"b\\"'
     )
     assert (code, out.strip()) == (0, "oncall,quiet"), err
