@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
+from zoneinfo import ZoneInfoNotFoundError
 
 import msgspec
 
@@ -75,7 +76,16 @@ def new_silence(
     for what, text in (("who asks for it (createdBy)", created_by), ("why (comment)", comment)):
         if not text.strip():
             raise ValueError(f"a silence says {what}, so that others understand it")
+    if during is not None:
+        _has_clock(during)
     return Silence(id, wanted, max(starts_at, now), ends_at, created_by, comment, now, during)
+
+
+def _has_clock(during: TimeInterval) -> None:
+    try:
+        during.contains(0)
+    except (OSError, ValueError, ZoneInfoNotFoundError):  # what zoneinfo raises depends on what the name looks like
+        raise ValueError(f"{during.location[:100]!r} is not a time zone; write it like Europe/Athens") from None
 
 
 def _narrows(matcher: Matcher) -> bool:

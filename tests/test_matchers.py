@@ -1,5 +1,6 @@
 """Matchers: read and written as Alertmanager does, and linear in time whoever wrote them."""
 
+import contextlib
 import time
 
 import msgspec
@@ -152,6 +153,39 @@ def test_an_expression_that_python_would_need_hours_for_takes_no_time(pattern: s
     began = time.perf_counter()
     assert not matcher.matches({"a": "a" * 50_000 + "!" * ("[^" not in pattern)})
     assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a=" + "x" * 199_000,
+        ",".join(f'"a {number}"=b' for number in range(12_000)),
+        'a="' + '\\"' * 99_000 + '"',
+        '"a b"="' + "x" * 190_000,
+        "," * 199_000,
+        "a=~" + "(x|y)" * 1_999,
+        r"a=~" + r"\pL" * 3_000,
+        "a=~" + "(" * 9_000,
+        "a=b," * 10**6,
+        "a=~" + "x" * 10_001,
+    ],
+    ids=lambda text: text[:8],
+)
+def test_whatever_a_stranger_writes_is_read_or_refused_soon(text: str) -> None:
+    began = time.process_time()
+    for parse in (parse_matchers, parse_matcher):
+        with contextlib.suppress(ValueError):
+            parse(text)
+    assert time.process_time() - began < 3
+
+
+def test_what_is_too_long_is_refused() -> None:
+    with pytest.raises(ValueError, match="longer than 200000 characters"):
+        parse_matchers("a=b," * 10**5)
+    with pytest.raises(ValueError, match="longer than 200000 characters"):
+        parse_matcher("a=" + "b" * 10**6)
+    with pytest.raises(ValueError, match="at most 10000 characters"):
+        Matcher("a", "=~", "x" * 10_001)
 
 
 def test_an_expression_that_needs_much_memory_is_refused_and_nothing_is_written_beside(capfd) -> None:

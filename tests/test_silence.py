@@ -94,6 +94,21 @@ def test_a_silence_that_makes_no_sense_is_refused_with_the_reason(wrong: dict[st
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize("zone", ["Europe/Atens", "../../etc/passwd", "/etc/passwd", "", "Europe", "a\0b"])
+def test_a_recurring_silence_needs_a_time_zone_that_there_is(zone: str) -> None:
+    with pytest.raises(ValueError, match="is not a time zone; write it like Europe/Athens"):
+        new_silence(
+            parse_matchers("a=b"),
+            starts_at=NOW,
+            ends_at=NOW + HOUR,
+            created_by="ann",
+            comment="nights",
+            now=NOW,
+            id="s",
+            during=TimeInterval(location=zone),
+        )
+
+
 def test_a_silence_is_kept_as_json_and_comes_back() -> None:
     one = silence('a="b",c!~"d|e"', during=NOON)
     assert msgspec.json.decode(msgspec.json.encode(one), type=Silence) == one

@@ -23,6 +23,7 @@ from monitor.cli.explain import explain
 from monitor.cli.failure import CommandLine
 from monitor.cli.healthcheck import healthcheck
 from monitor.cli.messages import search, track
+from monitor.cli.routes import routes
 from monitor.cli.run import run
 from monitor.cli.sandbox import sandbox
 from monitor.cli.schema import schema
@@ -56,6 +57,7 @@ for command in (
     alerts,
     ack,
     silence,
+    routes,
     send_test,
     sandbox,
     schema,
