@@ -5,6 +5,7 @@ in a pool when a send is cancelled.
 """
 
 import ssl
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Final
@@ -25,6 +26,9 @@ _MOST_READ: Final = 2048
 
 _LONGEST_WAIT: Final = DAY
 
+Judge = Callable[[str, int, str | None, str, Instant], Outcome]
+"""Who was asked, the status, its Retry-After, the beginning of a refusal, and the time: what came of it."""
+
 
 def origin(url: str) -> str:
     """All that is ever shown of a URL: ``https://example.org``."""
@@ -41,8 +45,13 @@ def _trust() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-async def post(url: str, body: bytes, headers: dict[str, str], within: float, now: Instant) -> Outcome:
-    """POST ``body`` and say what came of it, ``within`` that many seconds; redirects are not followed. ``now`` is for a Retry-After date."""
+async def post(
+    url: str, body: bytes, headers: dict[str, str], within: float, now: Instant, *, judging: Judge | None = None
+) -> Outcome:
+    """POST ``body`` and say what came of it, ``within`` that many seconds; redirects are not followed. ``now`` is for a Retry-After date.
+
+    ``judging`` says what an answer means, where that differs from the usual.
+    """
     where = origin(url)
     try:
         with trio.fail_after(within):
@@ -57,7 +66,8 @@ async def post(url: str, body: bytes, headers: dict[str, str], within: float, no
         )
     except (httpx.HTTPError, OSError) as error:
         return unreachable(where, error)
-    return judge(where, response.status_code, response.headers.get("retry-after"), _without(text, url), now)
+    said = _without(text, url)
+    return (judging or judge)(where, response.status_code, response.headers.get("retry-after"), said, now)
 
 
 async def _answer(url: str, body: bytes, headers: dict[str, str], within: float) -> tuple[httpx.Response, str]:
