@@ -32,8 +32,8 @@ format: $(STAMP)
 
 # Resolve again within the ranges of pyproject.toml; needs uv. The result is committed.
 lock:
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements/run.txt pyproject.toml
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra dev -c requirements/run.txt -o requirements/dev.txt pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra charts -o requirements/run.txt pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra charts --extra dev -c requirements/run.txt -o requirements/dev.txt pyproject.toml
 
 # Only hashed, locked packages are installed, the build backend among them; the project itself is linked in, not downloaded.
 $(STAMP): pyproject.toml requirements/dev.txt

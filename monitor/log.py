@@ -19,7 +19,7 @@ from urllib.parse import quote
 Format = Literal["auto", "journal", "text", "json"]
 LEVELS = ("debug", "info", "warning", "error")
 
-_QUIET = ("httpx", "httpcore", "hypercorn", "slack_sdk", "urllib3")
+_QUIET = ("httpx", "httpcore", "hypercorn", "slack_sdk", "trio-websocket", "urllib3")
 """Libraries whose INFO lines repeat URLs (secret ones too) or say nothing to an operator."""
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}

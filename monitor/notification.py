@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from monitor.clock import Duration, Instant
+from monitor.clock import HOUR, MINUTE, SECOND, Duration, Instant
 from monitor.finding import Unit
 
 Reason = Literal["first", "new alerts", "some resolved", "all resolved", "escalated", "eased", "repeat", "test"]
@@ -81,10 +81,31 @@ class AlertView(msgspec.Struct, frozen=True):
     was_severity: str = ""
     """The severity that the receiver was told before this escalation: receivers that know alerts by labels see that one resolve."""
 
+    acknowledged_by: str = ""
+    """Who has acknowledged it; empty while nobody has."""
+
+    flapping: int = 0
+    """How many times it came and went in the last hour, where that is often enough to be called flapping; else 0."""
+
+    suppressed: str = ""
+    """What keeps it from being told (``silenced``, ``muted``, ``inhibited``, with a reason where there is one); else empty."""
+
+    @property
+    def history_step(self) -> Duration:
+        """The time between two values of ``history``; the last of them is as of ``as_of``."""
+        return history_step(self.kind, self.window)
+
     @property
     def duration(self) -> Duration:
         """How long it has lasted, or lasted."""
         return (self.ends_at if self.ends_at is not None else self.as_of) - self.starts_at
+
+
+def history_step(kind: str, window: Duration | None) -> Duration:
+    """The time between two values of an alert's history: a quarter of the window; of a balance, an hour."""
+    if kind == "balance":
+        return HOUR
+    return MINUTE if window is None else max(window // 4, 30 * SECOND)
 
 
 class Notification(msgspec.Struct, frozen=True):

@@ -28,6 +28,13 @@ def notifiers(config: Config, templates: Templates, clock: Clock, stream: TextIO
     }
 
 
+def socket_apps(config: Config) -> list[tuple[str, str]]:
+    """The Slack apps whose buttons are pressed: app-level token and API address, each once. Each wants one `slack_socket.listen`."""
+    entries = [entry for receiver in config.receivers for entry in receiver.slack]
+    apps = [(entry.app_token.get_secret_value(), entry.api_url) for entry in entries if entry.app_token is not None]
+    return list(dict.fromkeys(apps))
+
+
 async def told(notifier: Notifier, notification: Notification) -> str:
     """Tell one channel; why it did not take it, empty where it did."""
     outcome = await notifier.send(notification, None)

@@ -9,12 +9,12 @@ import msgspec
 
 from monitor.alert import Alert
 from monitor.builtin import BUILT_IN, BuiltIn
-from monitor.clock import HOUR, SECOND, format_duration
+from monitor.clock import format_duration
 from monitor.evaluate import Moment, evaluate
 from monitor.evaluate.causes import breakdown, samples
 from monitor.finding import Unit
 from monitor.judge import Group, Judge, Scene
-from monitor.notification import AlertView, Link
+from monitor.notification import AlertView, Link, history_step
 from monitor.route import RANKS
 from monitor.rules import (
     EVERYTHING,
@@ -239,8 +239,7 @@ def links_of(rule: Rule) -> tuple[Link, ...]:
 
 def history(rule: Rule, moment: Moment, group: Group) -> tuple[float | None, ...]:
     """The group's values at the latest moments, oldest first, up to now: exact, since the window still holds what they rest on."""
-    step = max(rule.window // 4, 30 * SECOND) if isinstance(rule, Windowed) else 60 * SECOND
-    step = HOUR if isinstance(rule, Balance) else step
+    step = history_step(rule.kind, rule.window if isinstance(rule, Windowed) else None)
     values = []
     for back in range(HISTORY - 1, -1, -1):
         then = replace(moment, as_of=moment.as_of - back * step)

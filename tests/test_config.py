@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from monitor.clock import DAY, HOUR, MINUTE, SECOND
 from monitor.config import Config, Console, Slack, Webhook, load_config
 from monitor.errors import InputError
+from monitor.receivers import socket_apps
 from monitor.routee.question import Filter
 from monitor.settings import load
 from monitor.written import host_only
@@ -316,3 +317,44 @@ def test_whatever_the_file_holds_nothing_but_an_input_error_comes_out(tmp_path_f
 
 def test_an_empty_list_of_searches_polls_nothing_and_is_refused(folder: Path) -> None:
     assert "searches: needs at least one search" in problems_of(folder, ACCOUNT + "searches: []\n")
+
+
+SLACK = """
+accounts: [{name: main, application_id: a, application_secret: b}]
+receivers: [{name: ops, slack: [%s]}]
+"""
+
+
+def test_slack_can_have_charts_and_buttons(folder: Path) -> None:
+    (folder / "slack_app_token").write_text("xapp-1-file\n")
+    entry = '{channel: "#a", token: xoxb-1, chart: true, app_token_file: slack_app_token}'
+    config = config_of(folder, SLACK % entry)
+    (slack,) = config.receivers[0].slack
+    assert slack.chart
+    assert slack.app_token is not None
+    assert slack.app_token.get_secret_value() == "xapp-1-file"
+    assert "xapp" not in repr(config)
+    assert socket_apps(config) == [("xapp-1-file", "https://slack.com/api/")]
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (
+            '{channel: "#a", token: xoxb-1, app_token: xoxb-2}',
+            "slack[0].app_token: is not an app-level token: those begin with xapp-",
+        ),
+        (
+            '{channel: "#a", token: xoxb-1, app_token_file: slack_token}',
+            "slack[0].app_token_file: is not an app-level token",
+        ),
+        ("{webhook_url_file: slack_hook, chart: true}", "slack[0].chart: needs a bot token"),
+        ("{webhook_url_file: slack_hook, app_token: xapp-1}", "slack[0].app_token: needs a bot token"),
+        ('{channel: "#a", token: xoxb-1, charts: true}', "did you mean 'chart'"),
+        ('{channel: "#a", token: xoxb-1, chart: "yes"}', "slack[0].chart: "),
+    ],
+)
+def test_charts_and_buttons_need_the_right_tokens(folder: Path, entry: str, said: str) -> None:
+    problems = problems_of(folder, SLACK % entry)
+    assert said in problems
+    assert "xoxb-2" not in problems

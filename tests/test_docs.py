@@ -57,7 +57,7 @@ def surroundings(folder: Path, text: str) -> dict[str, str]:
     (folder / "templates").mkdir()
     (folder / "templates" / "own.j2").write_text("{{ sentence }}", "utf-8")
     for name in re.findall(r"_file: ([\w./-]+)", text):
-        (folder / name).write_text("https://example.org/secret", "utf-8")
+        (folder / name).write_text("xapp-secret" if "app_token" in name else "https://example.org/secret", "utf-8")
     return dict.fromkeys(re.findall(r"\$\{(\w+)\}", text), "https://example.org/secret")
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from monitor.clock import MINUTE, SECOND
 from monitor.config.alertmanager import Alertmanager
 from monitor.written import (
+    Flag,
     Name,
     Note,
     Period,
@@ -23,6 +24,17 @@ from monitor.written import (
 Timeout = Annotated[Period, Field(le=5 * MINUTE)]
 
 
+def _app_token(token: SecretStr) -> SecretStr:
+    if not token.get_secret_value().startswith("xapp-"):
+        raise ValueError(
+            "is not an app-level token: those begin with xapp- and are made under Basic Information, App-Level Tokens"
+        )
+    return token
+
+
+AppToken = Annotated[Secret, AfterValidator(_app_token)]
+
+
 def _closed(url: str) -> str:
     return url.rstrip("/") + "/"
 
@@ -30,7 +42,7 @@ def _closed(url: str) -> str:
 class Slack(Written):
     """A Slack channel, by bot token (messages are edited, changes go into threads) or by webhook (a new message each time)."""
 
-    secrets = ("token", "webhook_url")
+    secrets = ("token", "webhook_url", "app_token")
 
     channel: Text | None = None
     """The channel (#sms-ops), with a token."""
@@ -42,6 +54,12 @@ class Slack(Written):
     """An incoming webhook, in place of a token and a channel."""
     webhook_url_file: Text | None = None
     """A file that holds the webhook's address."""
+    chart: Flag = False
+    """true: a picture of the alert's course goes into the thread; the token needs the scope files:write, and Pillow is installed."""
+    app_token: AppToken | None = None
+    """An app-level token (xapp-…), with the scope connections:write: with it, Acknowledge and Silence are buttons (Socket Mode)."""
+    app_token_file: Text | None = None
+    """A file that holds the app-level token."""
     api_url: Annotated[Url, AfterValidator(_closed)] = "https://slack.com/api/"
     """Where Slack's API is."""
     template: Text | None = None
@@ -59,6 +77,12 @@ class Slack(Written):
             yield Note(("channel",), "is missing: a token needs the channel to write to")
         elif hook and "channel" in data:
             yield Note(("channel",), "a webhook writes to its own channel; take this out, or use a token", at_key=True)
+        if hook and not bot:
+            for key in ("chart", "app_token", "app_token_file"):
+                if key in data:
+                    yield Note(
+                        (key,), "needs a bot token: a webhook can only post; take this out, or use a token", at_key=True
+                    )
 
 
 class Webhook(Written):

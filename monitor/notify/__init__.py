@@ -2,16 +2,20 @@
 
 slack, slack_hook   Slack by bot token (edits, threads) or by an incoming webhook's URL
 slack_message       the message both send        slack_trouble   what Slack's refusals mean
+slack_buttons       what is opened or pressed    slack_socket    presses, as Socket Mode brings them
+slack_pressed       a press, read                slack_websocket one websocket
+slack_pace          one message a second         slack_chart     pictures in the thread
 webhook             any HTTP endpoint            http            the one place that speaks HTTP
 console             this terminal                outcome         what sending can come to
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TextIO
 
 from monitor.clock import SECOND, Clock, Duration
 from monitor.notify.outcome import Notifier, Outcome, Rejected, Retry, Sent
+from monitor.notify.slack_pace import Paces
 from monitor.render.escape import Escape
 from monitor.render.templates import Template, Templates
 
@@ -26,11 +30,16 @@ class Secret(Protocol):
 
 
 class SlackEntry(Protocol):
-    """A Slack entry of a receiver: either ``token`` and ``channel``, or ``webhook_url``. ``template`` is the text of one."""
+    """A Slack entry of a receiver: either ``token`` and ``channel``, or ``webhook_url``. ``template`` is the text of one.
+
+    With a token also ``chart``, and ``app_token`` where Socket Mode tells of presses.
+    """
 
     channel: str | None
     token: Secret | None
     webhook_url: Secret | None
+    app_token: Secret | None
+    chart: bool
     api_url: str
     template: str | None
     timeout: Duration
@@ -49,11 +58,12 @@ class WebhookEntry(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What notifiers are given besides their entry: the time, the template files, and where the console writes."""
+    """What notifiers are given besides their entry: the time, the template files, where the console writes, and whom they share a pace with."""
 
     clock: Clock
     templates: Templates
     stream: TextIO
+    paces: Paces = field(default_factory=Paces)
 
 
 def make_notifier(kind: str, entry: Any, around: Surroundings) -> Notifier:
@@ -67,7 +77,9 @@ def _slack(entry: SlackEntry, around: Surroundings) -> Notifier:
         from monitor.notify.slack_hook import SlackHookNotifier
 
         hook = entry.webhook_url.get_secret_value()
-        return SlackHookNotifier(hook, clock=around.clock, template=template, timeout=entry.timeout / SECOND)
+        return SlackHookNotifier(
+            hook, clock=around.clock, template=template, timeout=entry.timeout / SECOND, paces=around.paces
+        )
     from monitor.notify.slack import SlackNotifier
 
     return SlackNotifier(
@@ -77,6 +89,9 @@ def _slack(entry: SlackEntry, around: Surroundings) -> Notifier:
         api_url=entry.api_url,
         template=template,
         timeout=entry.timeout / SECOND,
+        paces=around.paces,
+        chart=entry.chart,
+        app_token=entry.app_token.get_secret_value() if entry.app_token else None,
     )
 
 

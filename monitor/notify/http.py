@@ -5,8 +5,9 @@ in a pool when a send is cancelled.
 """
 
 import ssl
+from collections.abc import Awaitable, Callable
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -25,6 +26,9 @@ _MOST_READ: Final = 2048
 
 _LONGEST_WAIT: Final = DAY
 
+Judge = Callable[[str, int, str | None, str, Instant], Outcome]
+"""Who was asked, the status, its Retry-After, the beginning of a refusal, and the time: what came of it."""
+
 
 def origin(url: str) -> str:
     """All that is ever shown of a URL: ``https://example.org``."""
@@ -41,21 +45,32 @@ def _trust() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-async def post(url: str, body: bytes, headers: dict[str, str], within: float, now: Instant) -> Outcome:
-    """POST ``body`` and say what came of it, ``within`` that many seconds; redirects are not followed. ``now`` is for a Retry-After date."""
-    return await _ask("POST", url, body, headers, within, now)
+async def post(
+    url: str, body: bytes, headers: dict[str, str], within: float, now: Instant, *, judging: Judge | None = None
+) -> Outcome:
+    """POST ``body`` and say what came of it, ``within`` that many seconds; redirects are not followed. ``now`` is for a Retry-After date.
+
+    ``judging`` says what an answer means, where that differs from the usual.
+    """
+    return await _ask(partial(_answer, "POST", url, body, headers), url, within, now, judging or judge)
 
 
 async def get(url: str, headers: dict[str, str], within: float, now: Instant) -> Outcome:
-    """GET it, as `post` posts: whether whoever is there answers. What it answers is not read."""
-    return await _ask("GET", url, b"", headers, within, now)
+    """GET it, as `post` posts: whether whoever is there answers. Of what it answers nothing is kept."""
+    return await _ask(partial(_answer, "GET", url, b"", headers), url, within, now, judge)
 
 
-async def _ask(method: str, url: str, body: bytes, headers: dict[str, str], within: float, now: Instant) -> Outcome:
+async def _ask(
+    asking: Callable[[float], Awaitable[tuple[httpx.Response, str]]],
+    url: str,
+    within: float,
+    now: Instant,
+    judging: Judge,
+) -> Outcome:
     where = origin(url)
     try:
         with trio.fail_after(within):
-            response, text = await _answer(method, url, body, headers, within)
+            response, text = await asking(within)
     except trio.TooSlowError:
         return too_slow(where, within)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
@@ -66,7 +81,8 @@ async def _ask(method: str, url: str, body: bytes, headers: dict[str, str], with
         )
     except (httpx.HTTPError, OSError) as error:
         return unreachable(where, error)
-    return judge(where, response.status_code, response.headers.get("retry-after"), _without(text, url), now)
+    said = _without(text, url)
+    return judging(where, response.status_code, response.headers.get("retry-after"), said, now)
 
 
 async def _answer(

@@ -4,24 +4,34 @@ import http.client
 import logging
 import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 import trio
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from monitor.clock import Clock
+from monitor.clock import SECOND, Clock
 from monitor.notification import Notification
 from monitor.notify.outcome import Outcome, Rejected, Retry, Sent, too_slow, unreachable
-from monitor.notify.slack_message import message, reply
+from monitor.notify.slack_chart import Charts
+from monitor.notify.slack_message import message, plainer, reply
+from monitor.notify.slack_pace import OnHold, Paces
+from monitor.notify.slack_scopes import lacking
 from monitor.notify.slack_text import headline
-from monitor.notify.slack_trouble import GONE, code, verdict
+from monitor.notify.slack_trouble import (
+    GONE,
+    NO_THREAD,
+    asked_wait,
+    badly_laid_out,
+    code,
+    reason,
+    socket_reason,
+    verdict,
+)
 from monitor.render.templates import Template
 
 API_URL: Final = "https://slack.com/api/"
-SPACING: Final = 1.0
-"""Seconds between two posts into a channel: Slack takes one a second."""
 
 _REMEMBERED: Final = 256
 _UNTOUCHED: Final[dict[str, Any]] = {"parse": "none", "link_names": False}
@@ -30,9 +40,15 @@ _UNTOUCHED: Final[dict[str, Any]] = {"parse": "none", "link_names": False}
 Receipt = dict[str, str]
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 
 class SlackNotifier:
-    """One channel. ``timeout`` in seconds bounds each send, which is one or two calls; ``template`` replaces the sentence."""
+    """One channel. ``timeout`` in seconds bounds the one or two calls of each send; ``template`` replaces the sentence.
+
+    ``paces`` is shared by all who may write into the same channel. ``chart``: a picture goes into the thread, where it can be
+    made. ``app_token``: Socket Mode tells of presses (`monitor.notify.slack_socket`), so there are buttons to press.
+    """
 
     def __init__(
         self,
@@ -43,7 +59,9 @@ class SlackNotifier:
         api_url: str = API_URL,
         template: Template | None = None,
         timeout: float = 15.0,
-        spacing: float = SPACING,
+        paces: Paces | None = None,
+        chart: bool = False,
+        app_token: str | None = None,
     ) -> None:
         quiet = logging.getLogger("monitor.notify.slack.client")
         quiet.setLevel(
@@ -53,70 +71,118 @@ class SlackNotifier:
         patience = math.ceil(2 * timeout)
         # Its own retries sleep in the thread, where nothing can cancel them, and repeat posts that Slack had already taken.
         self._client = WebClient(token, base_url=api_url, timeout=patience, retry_handlers=[], logger=quiet)
+        self._token = token
+        self._api_url = api_url
         self._channel = channel
         self._clock = clock
         self._template = template
         self._timeout = timeout
-        self._spacing = spacing
+        self._paces = paces or Paces()
+        self._charts = Charts(self._client) if chart else None
+        self._app_token = app_token
         # One call at a time: a call that was given up goes on in its thread, and its post must be known before it is tried again.
         self._one_call = trio.CapacityLimiter(1)
         self._posted: OrderedDict[tuple[str, str], Receipt] = OrderedDict()
-        self._free_at = 0.0
 
     def __repr__(self) -> str:
         return f"SlackNotifier({self._channel})"
 
     async def send(self, notification: Notification, previous: dict[str, str] | None) -> Outcome:
         """Post it; or, where this episode has a message already, edit that one and write the change into its thread."""
-        with trio.move_on_after(self._timeout):
-            return await self._translated(lambda: self._tell(notification, previous or {}))
-        return too_slow("Slack", self._timeout)
-
-    async def check(self) -> str:
-        """Ask Slack whose token this is; nobody sees anything of it."""
-        with trio.move_on_after(self._timeout):
-            outcome = await self._translated(self._identify)
-            return outcome.why if isinstance(outcome, Retry | Rejected) else ""
-        return too_slow("Slack", self._timeout).why
-
-    async def _identify(self) -> Outcome:
-        await self._call(self._client.auth_test)
-        return Sent()
-
-    async def _translated(self, act: Callable[[], Any]) -> Outcome:
-        """``act``, with what slack-sdk and urllib raise turned into an Outcome: here and nowhere else."""
-        try:
-            outcome: Outcome = await act()
-        except SlackApiError as error:
-            return verdict(error, self._channel, self._clock.now())
-        except (OSError, http.client.HTTPException, SlackClientError, ValueError) as error:
-            return unreachable("Slack", error)
+        outcome = await self._within(lambda limit: self._tell(notification, previous or {}, limit))
+        if self._charts is not None and isinstance(outcome, Sent):
+            await self._charts.show(notification, outcome.receipt)
         return outcome
 
-    async def _tell(self, notification: Notification, previous: Receipt) -> Outcome:
+    async def check(self) -> str:
+        """Ask Slack whose tokens these are and what they may; nobody sees anything of it."""
+        outcome = await self._within(lambda _: self._identify())
+        if isinstance(outcome, Retry | Rejected):
+            return outcome.why
+        return self._charts.problem() if self._charts is not None else ""
+
+    async def _identify(self) -> Outcome:
+        answer = await self._in_thread(self._client.auth_test)
+        lacks = lacking(answer.headers, chart=self._charts is not None)
+        if lacks:
+            return Rejected(lacks)
+        if self._app_token is not None:
+            return await self._ask_for_socket(self._app_token)
+        return Sent()
+
+    async def _ask_for_socket(self, app_token: str) -> Outcome:
+        try:
+            await self._in_thread(lambda: self._client.apps_connections_open(app_token=app_token))
+        except SlackApiError as error:
+            return Rejected(f"Slack's Socket Mode cannot be used: {socket_reason(error)}")
+        return Sent()
+
+    async def _within(self, act: Callable[[trio.CancelScope], Awaitable[Outcome]]) -> Outcome:
+        """``act``, within the time limit, with what slack-sdk and urllib raise turned into an Outcome: here and nowhere else."""
+        with trio.move_on_after(self._timeout) as limit:
+            try:
+                return await act(limit)
+            except OnHold as hold:
+                return Retry(f"Slack asked to wait another {hold}", round(hold.seconds * SECOND))
+            except SlackApiError as error:
+                return verdict(error, self._channel, self._clock.now())
+            except (OSError, http.client.HTTPException, SlackClientError, ValueError) as error:
+                return unreachable("Slack", error)
+        return too_slow("Slack", self._timeout)
+
+    async def _tell(self, notification: Notification, previous: Receipt, limit: trio.CancelScope) -> Outcome:
         text, problem = headline(self._template, notification)
-        made = message(notification, text, problem)
-        if "channel" not in previous or "ts" not in previous:
-            return Sent(await self._post((notification.key, "message"), made | {"channel": self._channel}))
-        first = {"channel": previous["channel"], "ts": previous["ts"]}
-        if not await self._edit(made | first):
-            return Sent(await self._post((notification.key, "message"), made | {"channel": self._channel}))
-        await self._post((notification.key, "reply"), _into_thread(notification, first))
-        return Sent(first)
+        made = message(notification, text, problem, pressable=self._app_token is not None)
+        if "channel" in previous and "ts" in previous:
+            first = {"channel": previous["channel"], "ts": previous["ts"]}
+            if await self._edit(made | first):
+                await self._reply(notification, first, limit)
+                return Sent(first)
+        receipt = await self._post((notification.key, "message"), made | {"channel": self._channel}, limit)
+        if "channel" in receipt:
+            self._paces.same(self._api_url, self._token, self._channel, receipt["channel"])
+        return Sent(receipt)
 
     async def _edit(self, made: dict[str, Any]) -> bool:
         """Show the present state in the episode's first message; False where that message is gone. Repeating it does no harm."""
         try:
-            await self._call(lambda: self._client.chat_update(**made, **_UNTOUCHED))
+            await self._taken(
+                made, lambda made: self._call(made, lambda: self._client.chat_update(**made, **_UNTOUCHED))
+            )
         except SlackApiError as error:
             if code(error) in GONE:
                 return False
             raise
         return True
 
-    async def _post(self, memory: tuple[str, str], made: dict[str, Any]) -> Receipt:
-        await self._pace()
-        return await self._call(lambda: self._post_once(memory, made))
+    async def _reply(self, notification: Notification, first: Receipt, limit: trio.CancelScope) -> None:
+        """The change as a line in the thread. What should not be overlooked is shown in the channel too."""
+        memory = notification.key, "reply"
+        line = reply(notification) | {"channel": first["channel"]}
+        seen = notification.reason in ("escalated", "repeat")
+        try:
+            await self._post(memory, line | {"thread_ts": first["ts"], "reply_broadcast": seen}, limit)
+        except SlackApiError as error:
+            if code(error) not in NO_THREAD:
+                raise
+            await self._post(memory, line, limit)
+
+    async def _post(self, memory: tuple[str, str], made: dict[str, Any], limit: trio.CancelScope) -> Receipt:
+        async def post(made: dict[str, Any]) -> Receipt:
+            await self._paces.of(self._api_url, self._token, made["channel"]).turn(limit)
+            return await self._call(made, lambda: self._post_once(memory, made))
+
+        return await self._taken(made, post)
+
+    async def _taken(self, made: dict[str, Any], tell: Callable[[dict[str, Any]], Awaitable[T]]) -> T:
+        """Tell it; what Slack does not take as it is laid out is told as plain text."""
+        try:
+            return await tell(made)
+        except SlackApiError as error:
+            if not badly_laid_out(error):
+                raise
+            log.warning("Slack does not take a message as it is laid out, it is sent as plain text: %s", reason(error))
+            return await tell(plainer(made, code(error)))
 
     def _post_once(self, memory: tuple[str, str], made: dict[str, Any]) -> Receipt:
         """Runs in a thread, perhaps after its caller has given up: a post that got through late is found here by the next attempt."""
@@ -127,17 +193,17 @@ class SlackNotifier:
                 self._posted.popitem(last=False)
         return self._posted[memory]
 
-    async def _pace(self) -> None:
-        now = trio.current_time()
-        start = max(now, self._free_at)
-        await trio.sleep(start - now)
-        self._free_at = start + self._spacing
+    async def _call(self, made: dict[str, Any], function: Callable[[], T]) -> T:
+        """Into the channel of ``made``, unless Slack has asked to leave it alone; where it asks now, that holds for everybody."""
+        pace = self._paces.of(self._api_url, self._token, made["channel"])
+        pace.must_not_be_held()
+        try:
+            return await self._in_thread(function)
+        except SlackApiError as error:
+            asked = asked_wait(error, self._clock.now())
+            if asked is not None:
+                pace.hold(asked / SECOND)
+            raise
 
-    async def _call(self, function: Callable[[], T]) -> T:
+    async def _in_thread(self, function: Callable[[], T]) -> T:
         return await trio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=self._one_call)
-
-
-def _into_thread(notification: Notification, first: Receipt) -> dict[str, Any]:
-    """The change as a reply. What should not be overlooked is shown in the channel too."""
-    seen = notification.reason in ("escalated", "repeat")
-    return reply(notification) | {"channel": first["channel"], "thread_ts": first["ts"], "reply_broadcast": seen}

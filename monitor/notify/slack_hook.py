@@ -1,33 +1,59 @@
 """Slack with an incoming webhook's URL: each notification is a new message, since a webhook can edit nothing."""
 
-from monitor.clock import Clock
+from typing import Any, Final
+
+from monitor.clock import SECOND, Clock, Instant
 from monitor.notification import Notification
 from monitor.notify import http
-from monitor.notify.outcome import Outcome
-from monitor.notify.slack_message import message
+from monitor.notify.outcome import Outcome, Rejected, Retry
+from monitor.notify.slack_message import message, plainer
+from monitor.notify.slack_pace import OnHold, Paces
 from monitor.notify.slack_text import headline
 from monitor.render.escape import to_json
 from monitor.render.templates import Template
 
+_MEND: Final = "unarchive its channel, or add a new incoming webhook to the app and put its URL into the configuration"
+_HEADERS: Final = {"Content-Type": "application/json; charset=utf-8"}
+
 
 class SlackHookNotifier:
-    """One incoming webhook. Its URL is a secret; ``timeout`` in seconds bounds each send."""
+    """One incoming webhook. Its URL is a secret; ``timeout`` in seconds bounds each post; ``paces`` is shared with whoever has the same URL."""
 
-    def __init__(self, url: str, *, clock: Clock, template: Template | None = None, timeout: float = 15.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock,
+        template: Template | None = None,
+        timeout: float = 15.0,
+        paces: Paces | None = None,
+    ) -> None:
         self._url = url
         self._clock = clock
         self._template = template
         self._timeout = timeout
+        self._pace = (paces or Paces()).of("", url, "")
 
     def __repr__(self) -> str:
         return f"SlackHookNotifier({http.origin(self._url)})"
 
     async def send(self, notification: Notification, previous: dict[str, str] | None) -> Outcome:
-        """POST the message."""
+        """POST the message; what Slack does not take as it is laid out is posted as plain text."""
         text, problem = headline(self._template, notification)
-        body = to_json(message(notification, text, problem) | {"unfurl_links": False, "unfurl_media": False})
-        headers = {"Content-Type": "application/json; charset=utf-8"}
-        return await http.post(self._url, body.encode(errors="replace"), headers, self._timeout, self._clock.now())
+        made = message(notification, text, problem)
+        outcome = await self._post(made)
+        return await self._post(plainer(made, "400")) if isinstance(outcome, Rejected) else outcome
+
+    async def _post(self, made: dict[str, Any]) -> Outcome:
+        body = to_json(made | {"unfurl_links": False, "unfurl_media": False}).encode(errors="replace")
+        try:
+            await self._pace.turn()
+        except OnHold as hold:
+            return Retry(f"Slack asked to wait another {hold}", round(hold.seconds * SECOND))
+        outcome = await http.post(self._url, body, _HEADERS, self._timeout, self._clock.now(), judging=_judge)
+        if isinstance(outcome, Retry) and outcome.after is not None:
+            self._pace.hold(outcome.after / SECOND)
+        return outcome
 
     async def check(self) -> str:
         """A hook has no way to ask without telling: only the form of its URL is checked."""
@@ -36,3 +62,11 @@ class SlackHookNotifier:
         return (
             f"{http.origin(self._url)}: an incoming webhook's URL begins with https://; correct it in the configuration"
         )
+
+
+def _judge(where: str, status: int, retry_after: str | None, text: str, now: Instant) -> Outcome:
+    """As any POST, but 400 alone is about the message: all else is a hook or a channel that somebody can mend, and is tried again."""
+    outcome = http.judge(where, status, retry_after, text, now)
+    if isinstance(outcome, Rejected) and status != 400:
+        return Retry(f"{where} answered {status}{f': {text}' if text else ''}; {_MEND}")
+    return outcome

@@ -5,21 +5,21 @@ The preview is one sentence. Under it each alert has a bar in its colour: fields
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any, Final
 
 from monitor.clock import SECOND, Instant
 from monitor.notification import AlertView, Notification
+from monitor.notify.slack_buttons import buttons
 from monitor.render.escape import slack as escaped
 from monitor.render.filters import amount, datetime, duration, number, sparkline
 from monitor.render.sentence import aftermath, cause, sentence, statement
-from monitor.render.story import change, counted, held_back, measured, notes, title, told
+from monitor.render.story import change, counted, held_back, marks, measured, notes, title, told
 from monitor.render.text import example, lead
-from monitor.render.words import Tone, clean, clip, tone
+from monitor.render.words import Tone, clean, tone
 
 SECTION: Final = 3000
 FIELD: Final = 2000
-BUTTON: Final = 75
-URL: Final = 3000
 FIELDS: Final = 10
 WHOLE: Final = 12_000
 """Characters of the whole message as JSON; Slack refuses somewhat over 13,000."""
@@ -32,33 +32,48 @@ COLOURS: Final[dict[Tone, str]] = {
 }
 
 _MOST_SHOWN: Final = 10
+_PLAIN: Final = 500
 _CUT_ENTITY: Final = re.compile(r"&[a-z]{0,3}$")
 
 Block = dict[str, Any]
 
 
-def message(notification: Notification, text: str | None = None, problem: str = "") -> Block:
+def message(
+    notification: Notification, text: str | None = None, problem: str = "", *, pressable: bool = False
+) -> Block:
     """The message of a notification: ``text``, ``blocks`` and ``attachments``.
 
     ``text`` is a rendered template, escaped already, in place of the sentence; ``problem`` names the error of one that failed.
+    ``pressable``: Slack tells us of buttons that are pressed (Socket Mode).
     """
     views = told(notification)
     most = min(len(views), _MOST_SHOWN)
     for shown, detailed in [(most, 3), (most, 1), *((shown, 0) for shown in range(most, 1, -1))]:
-        made = _message(notification, views, shown, detailed, text, problem)
+        made = _message(notification, views, _Layout(shown, detailed, pressable), text, problem)
         if len(json.dumps(made, ensure_ascii=False)) <= WHOLE:
             return made
-    return _message(notification, views, min(most, 1), 0, text, problem)
+    return _message(notification, views, _Layout(min(most, 1), 0, pressable), text, problem)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How many alerts are shown, how many of them with all that explains them, and whether their buttons are pressed."""
+
+    shown: int
+    detailed: int
+    pressable: bool
 
 
 def _message(
-    notification: Notification, views: list[AlertView], shown: int, detailed: int, text: str | None, problem: str
+    notification: Notification, views: list[AlertView], layout: _Layout, text: str | None, problem: str
 ) -> Block:
     head = [section(text if text is not None else _headline(notification, views))]
     if problem:
         head.append(context(f":warning: {fit(escaped(clean(problem, 500)), 1000)}"))
-    attachments = [_attachment(view, index, index < detailed) for index, view in enumerate(views[:shown])]
-    others = len(views) - shown + notification.truncated
+    attachments = [
+        _attachment(view, index, layout, notification.external_url) for index, view in enumerate(views[: layout.shown])
+    ]
+    others = len(views) - layout.shown + notification.truncated
     if others:
         attachments.append(_coloured("info", [context(f"+{number(others)} more")], f"+{number(others)} more"))
     preview = text if text is not None else escaped(title(notification))
@@ -84,16 +99,24 @@ def _sentence(view: AlertView) -> str:
     return f"{name}: *{escaped(first)}*{escaped(rest)}" if first else f"{name}: {escaped(rest)}"
 
 
-def _attachment(view: AlertView, index: int, detailed: bool) -> Block:
+def _attachment(view: AlertView, index: int, layout: _Layout, external_url: str) -> Block:
     """The worst alert's sentence stands above already; each further one begins with its own."""
-    blocks = [section(_sentence(view))] if index else []
-    if detailed:
-        blocks += [*_notes(view), *_facts(view), *_reasons(view)]
-    return _coloured(tone(view.severity, view.status), blocks or _facts(view), sentence(view))
+    own = [section(_sentence(view))] if index else []
+    blocks = [] if own else _facts(view)
+    if index < layout.detailed:
+        found = buttons(view, external_url, pressable=layout.pressable)
+        blocks = [*_notes(view), *_facts(view), *_reasons(view)]
+        blocks += [{"type": "actions", "elements": found}] if found else []
+    return _coloured(tone(view.severity, view.status), [*own, *_marks(view), *blocks], sentence(view))
 
 
 def _coloured(colour: Tone, blocks: list[Block], fallback: str) -> Block:
     return {"color": COLOURS[colour], "fallback": fit(escaped(fallback), 500), "blocks": blocks}
+
+
+def _marks(view: AlertView) -> list[Block]:
+    said = marks(view)
+    return [context(f"*{escaped(' · '.join(said))}*")] if said else []
 
 
 def _notes(view: AlertView) -> list[Block]:
@@ -123,7 +146,7 @@ def _reasons(view: AlertView) -> list[Block]:
         lines.append(f"`{bars}`  {escaped(_span(view))}")
     blocks = [section("\n".join(lines))] if lines else []
     small = [escaped(line) for line in _examples(view)]
-    return blocks + ([context("\n".join(small))] if small else []) + _buttons(view)
+    return blocks + ([context("\n".join(small))] if small else [])
 
 
 def _span(view: AlertView) -> str:
@@ -137,27 +160,6 @@ def _examples(view: AlertView) -> list[str]:
         return []
     lines = [f"e.g. {example(sample)}" for sample in view.samples[:3]]
     return [*lines, *([held_back(view)] if view.more else [])]
-
-
-def _buttons(view: AlertView) -> list[Block]:
-    links = [(link.title, link.url) for link in view.links]
-    runbook = view.annotations.get("runbook_url", "")
-    links += [("Runbook", runbook)] if runbook not in ("", *(url for _, url in links)) else []
-    buttons = [_button(clean(name, BUTTON) or "Open", url) for name, url in links[:5] if _openable(url)]
-    return [{"type": "actions", "elements": buttons}] if buttons else []
-
-
-def _openable(url: str) -> bool:
-    """Slack refuses the whole message for one URL that it cannot read."""
-    return url.startswith(("http://", "https://")) and len(url) <= URL and url.isprintable() and " " not in url
-
-
-def _button(name: str, url: str) -> Block:
-    return {
-        "type": "button",
-        "text": {"type": "plain_text", "text": clip(escaped(name), BUTTON), "emoji": False},
-        "url": url,
-    }
 
 
 def reply(notification: Notification) -> Block:
@@ -213,3 +215,12 @@ def fit(text: str, longest: int) -> str:
     if len(text) <= longest:
         return text
     return _CUT_ENTITY.sub("", text[: longest - 1]).rstrip() + "…"
+
+
+def plainer(made: Block, why: str) -> Block:
+    """The same message as nothing but its text, for where Slack refuses the layout with the word ``why``."""
+    kept = {key: value for key, value in made.items() if key not in ("blocks", "attachments")}
+    # An edit that says nothing of blocks would leave the old ones standing.
+    emptied: Block = {"blocks": [], "attachments": []} if "ts" in made else {}
+    note = f"_Slack did not take the whole message ({escaped(why)})._"
+    return kept | emptied | {"text": f"{fit(str(made['text']), _PLAIN)}\n{note}"}

@@ -1,45 +1,131 @@
-"""What Slack's refusals mean: to be tried again, gone, or for a person to put right."""
+"""What Slack's refusals mean. Whatever a person can mend outside of the message is tried again until it is mended, and nothing is lost.
+
+passing    Slack's own trouble, or too many messages: tried again
+to mend    the token, a scope, the channel, a setting of the workspace: tried again too, ever more slowly, with what to do
+message    Slack does not take the message as it is laid out: sent as plain text; only where that is refused as well, a dead letter
+gone       the message to edit, or the channel that it stood in: posted anew where the configuration says
+no thread  the channel has no threads, or this one is closed: the change goes into the channel itself
+
+A word that stands nowhere here could be any of these: plain text is tried, then it is tried again, and never thrown away.
+"""
 
 import re
 from typing import Any, Final
 
 from slack_sdk.errors import SlackApiError
 
-from monitor.clock import Instant
+from monitor.clock import Duration, Instant
 from monitor.notify.http import AGAIN, wait
 from monitor.notify.outcome import Outcome, Rejected, Retry
 from monitor.render.words import clean
 
-GONE: Final = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"})
-"""The message to edit is not there any more, or not ours to edit."""
+GONE: Final = frozenset(
+    {
+        *(
+            "message_not_found",
+            "cant_update_message",
+            "edit_window_closed",
+            "thread_not_found",
+            "message_not_owned_by_app",
+        ),
+        *("is_inactive", "is_archived", "channel_not_found", "not_in_channel"),
+    }
+)
+"""Of an edit: the message is not there any more, is not ours to edit, or its channel is closed to us."""
+
+NO_THREAD: Final = frozenset(
+    {
+        *("thread_not_found", "cannot_reply_to_message", "thread_locked"),
+        *("restricted_action_non_threadable_channel", "restricted_action_thread_locked"),
+    }
+)
+"""Of a line in a thread: that has to be said elsewhere."""
 
 _PASSING: Final = frozenset(
     {
         *("ratelimited", "rate_limited", "fatal_error", "internal_error", "service_unavailable", "request_timeout"),
-        *("team_added_to_org", "message_limit_exceeded", "accesslimited"),
+        *("message_limit_exceeded", "team_added_to_org", "org_login_required", "external_channel_migrating"),
+        *("update_failed", "streaming_state_conflict"),
     }
 )
-_RENEW: Final = "put the bot token of an installed app (xoxb-…) into token_file"
+_MESSAGE: Final = frozenset(
+    {
+        *("invalid_blocks", "invalid_blocks_format", "invalid_attachments", "msg_too_long", "msg_blocks_too_long"),
+        *("no_text", "too_many_attachments", "attachment_payload_limit_exceeded", "too_many_contact_cards"),
+        *("markdown_text_conflict", "invalid_arguments", "invalid_arg_name", "invalid_array_arg", "invalid_charset"),
+        *("invalid_form_data", "invalid_post_type", "missing_post_type", "missing_file_data", "invalid_json"),
+        *("invalid_metadata_format", "invalid_metadata_schema", "metadata_must_be_sent_from_app", "metadata_too_large"),
+        *("as_user_not_supported", "no_dual_broadcast_content_update", "block_mismatch"),
+        *("duplicate_channel_not_found", "duplicate_message_not_found"),
+        *("draft_already_deleted", "draft_already_sent", "draft_has_conflict", "draft_not_found"),
+        *("file_deleted", "file_is_deleted", "file_not_found", "file_share_limit_reached", "max_file_sharing_exceeded"),
+        "unable_to_share_files",
+    }
+)
+
+_RENEW: Final = "install the app again and put its bot token (xoxb-…) into token_file"
+_BOT: Final = "put the bot token of an installed app (xoxb-…) into token_file, no other kind of token"
+_INVITE: Final = "invite the app to the channel (/invite @your-app), or give it the scope chat:write.public"
+_ADMIN: Final = "a setting of the workspace forbids it; ask its administrator to let the app write to this channel"
+_MIGRATED: Final = "the workspace belongs to an organization: ask its administrator to let the app into this workspace"
+_UPDATE: Final = "Slack has taken this method back; install a newer routee-monitor"
+_CONNECT: Final = "the channel is shared with another organization, whose or whose administrator's settings forbid it; use another channel"
+
 _ADVICE: Final = {
-    "invalid_auth": _RENEW,
-    "not_authed": _RENEW,
+    "invalid_auth": f"{_BOT}; or allow this machine's address, if the app is limited to some",
+    "not_authed": _BOT,
+    "not_allowed_token_type": _BOT,
     "token_revoked": _RENEW,
     "token_expired": _RENEW,
     "account_inactive": _RENEW,
-    "channel_not_found": "correct the channel in the configuration; to a private channel invite the app",
-    "not_in_channel": "invite the app to the channel, or give it the scope chat:write.public",
-    "is_archived": "unarchive the channel or name another one in the configuration",
-    "missing_scope": "give the app the scope it needs and install it again",
-    "restricted_action": "a setting of the workspace forbids it; ask its administrator",
+    "two_factor_setup_required": "who installed the app has to set up two-factor authentication in Slack",
+    "missing_scope": "add the scope under OAuth & Permissions, then install the app again",
+    "no_permission": _INVITE,
+    "access_denied": _INVITE,
+    "channel_not_found": (
+        "it was renamed or deleted, or is private: correct the channel in the configuration"
+        " (its id, like C012AB3CD, outlives renaming); to a private channel invite the app"
+    ),
+    "not_in_channel": _INVITE,
+    "is_archived": "unarchive the channel, or name another one in the configuration",
+    "is_inactive": "the channel is frozen, archived or deleted: unarchive it, or name another one in the configuration",
+    "team_not_found": "write the channel's id (like C012AB3CD) in place of its name: an organization's token needs it",
+    "messages_tab_disabled": "switch the Messages tab on under App Home, or name a channel in the configuration",
+    "restricted_action": _ADMIN,
+    "restricted_action_read_only_channel": _ADMIN,
+    "restricted_action_thread_only_channel": _ADMIN,
+    "restricted_action_non_threadable_channel": _ADMIN,
+    "restricted_action_thread_locked": _ADMIN,
+    "cannot_reply_to_message": _ADMIN,
+    "posting_to_channel_denied": _ADMIN,
+    "send_on_behalf_not_allowed": _ADMIN,
+    "ekm_access_denied": _ADMIN,
+    "app_access_restricted": _ADMIN,
+    "cant_update_message": _ADMIN,
+    "edit_window_closed": _ADMIN,
+    "accesslimited": "the workspace allows this method on some networks only: have this machine's network added",
+    "team_access_not_granted": _MIGRATED,
+    "enterprise_is_restricted": _MIGRATED,
+    "deprecated_endpoint": _UPDATE,
+    "method_deprecated": _UPDATE,
+    "unknown_method": "correct api_url in the configuration, or install a newer routee-monitor",
+    "slack_connect_canvas_sharing_blocked": _CONNECT,
+    "slack_connect_file_link_sharing_blocked": _CONNECT,
+    "slack_connect_file_upload_sharing_blocked": _CONNECT,
+    "slack_connect_lists_sharing_blocked": _CONNECT,
+    "slack_connect_clip_sharing_blocked": _CONNECT,
+    "slack_connect_blocked_file_type": _CONNECT,
 }
+"""What a person does about it; it is tried again meanwhile."""
+
+_KNOWN: Final = frozenset(_ADVICE) | _PASSING | GONE | NO_THREAD
 _CODE: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def code(error: SlackApiError) -> str:
     """Slack's word for what is wrong (``invalid_auth``); empty where the answer was none of Slack's."""
-    data = _data(error)
-    word = data.get("error")
-    return word if isinstance(word, str) and _CODE.fullmatch(word) else ""
+    word = _data(error).get("error")
+    return word if isinstance(word, str) and _CODE.fullmatch(word) and len(word) < 100 else ""
 
 
 def _data(error: SlackApiError) -> dict[str, Any]:
@@ -47,22 +133,58 @@ def _data(error: SlackApiError) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def verdict(error: SlackApiError, channel: str, now: Instant) -> Outcome:
-    """What to do about an answer that is not ``ok``. An error that nobody knows is for a person: trying again could repeat it for ever."""
-    status = int(getattr(error.response, "status_code", 200))
+def badly_laid_out(error: SlackApiError) -> bool:
+    """Whether a plainer message may be taken: the layout is refused, or the reason is one that nobody knows."""
     word = code(error)
-    if status in AGAIN or status >= 500 or word in _PASSING:
-        return Retry(f"Slack answered {word or status}", wait(_retry_after(error), now))
+    return bool(word) and word not in _KNOWN and not _passes(error)
+
+
+def _passes(error: SlackApiError) -> bool:
+    status = _status(error)
+    return status in AGAIN or status >= 500 or code(error) in _PASSING
+
+
+def _status(error: SlackApiError) -> int:
+    return int(getattr(error.response, "status_code", 200))
+
+
+def verdict(error: SlackApiError, channel: str, now: Instant) -> Outcome:
+    """What to do about an answer that is not ``ok``, to a message that cannot be any plainer."""
+    word, status = code(error), _status(error)
+    if _passes(error):
+        return Retry(f"Slack answered {word or status}", asked_wait(error, now))
     if not word:
-        if status == 200:
-            return Retry("Slack's answer was not JSON")
-        return Rejected(f"Slack answered {status}; check api_url in the configuration")
+        said = "an answer that was not JSON" if status == 200 else str(status)
+        return Retry(f"Slack answered {said}; check api_url in the configuration, and what stands between")
+    said = f"Slack refuses it for {clean(channel)}: {reason(error)}"
+    return Rejected(said) if word in _MESSAGE else Retry(said)
+
+
+def reason(error: SlackApiError) -> str:
+    """Slack's word, what it lacks, and what a person does about it: ``missing_scope (needs files:write); add the scope …``."""
+    word = code(error)
+    if not word:
+        return f"Slack answered {_status(error)}"
     needed = clean(str(_data(error).get("needed") or ""), 100)
-    advice = _ADVICE.get(word, "see this error in Slack's documentation of chat.postMessage")
-    scope = f" (needs {needed})" if needed else ""
-    return Rejected(f"Slack refuses it for {clean(channel)}: {word}{scope}; {advice}")
+    unknown = (
+        "Slack does not take this message; please report it"
+        if word in _MESSAGE
+        else "look it up in Slack's documentation"
+    )
+    return f"{word}{f' (needs {needed})' if needed else ''}; {_ADVICE.get(word, unknown)}"
 
 
-def _retry_after(error: SlackApiError) -> str | None:
+def socket_reason(error: SlackApiError) -> str:
+    """What Slack says against an app-level token, and what a person does about it."""
+    word = code(error)
+    if word in _PASSING or not word:
+        return reason(error).partition(";")[0]
+    if word == "missing_scope":
+        return f"{word}; give the app-level token the scope connections:write (Basic Information, App-Level Tokens)"
+    return f"{word}; put an app-level token (xapp-…) of the app into app_token_file, and switch Socket Mode on"
+
+
+def asked_wait(error: SlackApiError, now: Instant) -> Duration | None:
+    """How long Slack asks to wait; None where it does not."""
     headers = getattr(error.response, "headers", None) or {}
-    return next((str(value) for name, value in headers.items() if name.lower() == "retry-after"), None)
+    return wait(next((str(value) for name, value in headers.items() if name.lower() == "retry-after"), None), now)

@@ -103,6 +103,16 @@ def notes(view: AlertView, longest: int = 2000) -> list[str]:
     return [text for text in texts if text]
 
 
+def marks(view: AlertView) -> list[str]:
+    """What people or the course of things have made of it: acknowledged, silenced, flapping."""
+    said = [f"acknowledged by {clean(view.acknowledged_by, 60)}"] if view.acknowledged_by and not view.ends_at else []
+    said += [clean(view.suppressed, 120)] if view.suppressed else []
+    if view.flapping:
+        times = "once" if view.flapping == 1 else f"{number(view.flapping)} times"
+        said.append(f"flapping: {times} in the last hour")
+    return said
+
+
 def held_back(view: AlertView) -> str:
     """What the rule's ``limit`` kept from being told on its own."""
     if not view.more:

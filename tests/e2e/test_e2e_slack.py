@@ -45,6 +45,32 @@ async def test_an_incident_is_one_message_that_is_edited_over_a_restart_until_it
     assert "resolved" in text(seen).lower()
 
 
+async def test_an_end_that_came_while_the_channel_was_archived_is_told_once_it_is_open_again(tmp_path: Path) -> None:
+    clock = fast_clock()
+    sandbox = Sandbox(clock)
+    async with routee(sandbox) as url, slack() as seen:
+        channel = {"channel": "#sms-ops", "token": TOKEN, "api_url": seen.api_url}
+        config = write(
+            tmp_path,
+            [FAILING],
+            accounts=[account(url)],
+            searches=[SEARCH],
+            receivers=[{"name": "ops", "slack": [channel]}],
+            route={"group_interval": "30s"},
+        )
+        async with running(config, clock):
+            put_operator(sandbox, "Cosmote", failed=5)
+            await until(lambda: seen.main, "the incident to be posted")
+            seen.archived.add("C0SMSOPS")
+            put_operator(sandbox, "Cosmote", failed=0)
+            await until(lambda: seen.methods().count("chat.postMessage") >= 3, "two attempts to tell the end")
+            assert seen.replies == []
+            seen.archived.clear()
+            await until(lambda: seen.replies, "the end in the thread")
+    assert "resolved" in text(seen).lower()
+    assert len(seen.main) == 1
+
+
 def text(seen: FakeSlack) -> str:
     """What a preview of the incident's message shows."""
     return str(seen.main[0].said["text"])

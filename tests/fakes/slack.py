@@ -8,11 +8,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import parse_qsl
+
+import trio
 
 from tests.fakes.http import Answer, Asked, serving
 
 TOKEN = "xoxb-fake-token"
-CHANNELS = {"#sms-ops": "C0SMSOPS", "C0SMSOPS": "C0SMSOPS", "#old": "C0OLD"}
+APP_TOKEN = "xapp-fake-token"
+CHANNELS = {"#sms-ops": "C0SMSOPS", "C0SMSOPS": "C0SMSOPS", "#old": "C0OLD", "C0OLD": "C0OLD"}
 ARCHIVED = {"C0OLD"}
 _MOST_IN_ALL = 13_000
 
@@ -28,15 +32,38 @@ class Post:
     edits: int = 0
 
 
+def _over() -> trio.Event:
+    event = trio.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class FakeSlack:
-    """``script``: answers to give before thinking at all. ``slow``: seconds until a post that was taken is answered."""
+    """``script``: answers to give before thinking at all. ``slow``: seconds until a post that was taken is answered.
+
+    ``refused``: Slack's word for what it does not do, by method. ``channels`` and ``scopes`` are what people change in Slack.
+    """
 
     url: str = ""
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     posts: list[Post] = field(default_factory=list)
     script: list[Answer] = field(default_factory=list)
     slow: float = 0.0
+    refused: dict[str, str] = field(default_factory=dict)
+    channels: dict[str, str] = field(default_factory=lambda: dict(CHANNELS))
+    archived: set[str] = field(default_factory=lambda: set(ARCHIVED))
+    scopes: str = "chat:write,files:write"
+    times: list[float] = field(default_factory=list)
+    """When each post was asked for."""
+    uploads: dict[str, bytes] = field(default_factory=dict)
+    hanging: trio.Event = field(default_factory=_over)
+    """Until it is set, uploads are not answered."""
+    shared: list[dict[str, str]] = field(default_factory=list)
+    """The files that were put into channels: id, title, channel, thread."""
+    socket_url: str = ""
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    """What people who pressed a button were shown."""
 
     @property
     def api_url(self) -> str:
@@ -60,12 +87,19 @@ class FakeSlack:
         return [method for method, _ in self.calls]
 
     async def handle(self, asked: Asked) -> Answer:
+        if "/upload/" in asked.target:
+            return self._uploaded(asked)
+        if "/respond/" in asked.target:
+            self.answers.append(asked.json)
+            return Answer(200, b"ok")
         method = asked.target.rpartition("/api/")[2] if "/api/" in asked.target else "hook"
-        said = json.loads(asked.body) if asked.body else {}
+        said = _said(asked)
         self.calls.append((method, said))
+        if method in ("chat.postMessage", "hook"):
+            self.times.append(trio.current_time())
         if self.script:
             return self.script.pop(0)
-        return self._hook(asked, said) if method == "hook" else self._api(method, asked, said)
+        return self._hook(asked, said) if method == "hook" else await self._api(method, asked, said)
 
     def _hook(self, asked: Asked, said: dict[str, Any]) -> Answer:
         if not asked.target.endswith("/hook-secret"):
@@ -75,19 +109,44 @@ class FakeSlack:
         self._keep("C0HOOK", said)
         return Answer(200, b"ok")
 
-    def _api(self, method: str, asked: Asked, said: dict[str, Any]) -> Answer:
+    async def _api(self, method: str, asked: Asked, said: dict[str, Any]) -> Answer:
+        if method in self.refused:
+            return _no(self.refused[method])
+        if method == "apps.connections.open":
+            right = asked.headers.get("authorization") == f"Bearer {APP_TOKEN}"
+            return _yes(url=self.socket_url) if right else _no("not_allowed_token_type")
         if asked.headers.get("authorization") != f"Bearer {TOKEN}":
             return _no("invalid_auth")
         if method == "auth.test":
-            return _yes(user="sms-monitor", team="Ops")
-        channel = CHANNELS.get(said.get("channel", ""))
+            return replace(_yes(user="sms-monitor", team="Ops"), headers={"x-oauth-scopes": self.scopes})
+        if method.startswith("files."):
+            await self.hanging.wait()
+            return self._file(method, said)
+        channel = self.channels.get(said.get("channel", ""))
         if channel is None:
             return _no("channel_not_found")
-        if channel in ARCHIVED:
+        if channel in self.archived:
             return _no("is_archived")
         if broken_limit(said):
             return _no("invalid_blocks")
         return self._update(channel, said) if method == "chat.update" else self._post(channel, said)
+
+    def _file(self, method: str, said: dict[str, Any]) -> Answer:
+        if "files:write" not in self.scopes:
+            return _no("missing_scope", needed="files:write")
+        if method == "files.getUploadURLExternal":
+            file_id = f"F{len(self.uploads)}"
+            self.uploads[file_id] = b""
+            return _yes(upload_url=f"{self.url}/upload/{file_id}", file_id=file_id)
+        (file,) = json.loads(said["files"])
+        if not self.uploads.get(file["id"]):
+            return _no("file_not_found")
+        self.shared.append(file | {"channel": said["channel_id"], "thread_ts": said["thread_ts"]})
+        return _yes(files=[file])
+
+    def _uploaded(self, asked: Asked) -> Answer:
+        self.uploads[asked.target.rpartition("/")[2]] = asked.body
+        return Answer(200, b"OK")
 
     def _post(self, channel: str, said: dict[str, Any]) -> Answer:
         thread = said.get("thread_ts")
@@ -117,8 +176,16 @@ def _yes(**more: Any) -> Answer:
     return Answer(200, json.dumps({"ok": True, **more}).encode(), {"content-type": "application/json"})
 
 
-def _no(error: str) -> Answer:
-    return Answer(200, json.dumps({"ok": False, "error": error}).encode(), {"content-type": "application/json"})
+def _no(error: str, **more: Any) -> Answer:
+    said = json.dumps({"ok": False, "error": error, **more}).encode()
+    return Answer(200, said, {"content-type": "application/json"})
+
+
+def _said(asked: Asked) -> dict[str, Any]:
+    """The arguments, as JSON or as a form."""
+    if "form-urlencoded" in asked.headers.get("content-type", "") and not asked.body.startswith(b"{"):
+        return dict(parse_qsl(asked.body.decode()))
+    return json.loads(asked.body) if asked.body else {}
 
 
 def broken_limit(said: dict[str, Any]) -> str:
@@ -145,7 +212,8 @@ def _broken_block(block: dict[str, Any]) -> str:
             texts = [(each["text"], 3000) for each in block["elements"]]
             count, most = len(block["elements"]), 10
         case "actions":
-            texts = [pair for each in block["elements"] for pair in ((each["text"]["text"], 75), (each["url"], 3000))]
+            texts = [(each["text"]["text"], 75) for each in block["elements"]]
+            texts += [(each["url"], 3000) if "url" in each else (each["value"], 2000) for each in block["elements"]]
             count, most = len(block["elements"]), 25
         case other:
             return f"unknown block {other}"

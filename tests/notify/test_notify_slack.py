@@ -4,9 +4,10 @@ import pytest
 import trio
 
 from monitor.clock import SECOND, SystemClock
-from monitor.notify.outcome import Rejected, Retry, Sent
+from monitor.notify.outcome import Retry, Sent
 from monitor.notify.slack import SlackNotifier
 from monitor.notify.slack_hook import SlackHookNotifier
+from monitor.notify.slack_pace import Paces
 from monitor.render.templates import Template, Templates
 from tests.fakes.alerts import over, rate, telling
 from tests.fakes.http import Answer
@@ -23,7 +24,13 @@ def notifier(
     template: Template | None = None,
 ) -> SlackNotifier:
     return SlackNotifier(
-        token, channel, clock=SystemClock(), api_url=fake.api_url, timeout=within, spacing=spacing, template=template
+        token,
+        channel,
+        clock=SystemClock(),
+        api_url=fake.api_url,
+        timeout=within,
+        paces=Paces(spacing),
+        template=template,
     )
 
 
@@ -131,14 +138,14 @@ async def test_what_passes_is_tried_again(answer: Answer, after: int | None) -> 
     ("channel", "token", "said"),
     [
         ("#sms-ops", "xoxb-wrong", "invalid_auth; put the bot token"),
-        ("#nowhere", TOKEN, "#nowhere: channel_not_found; correct the channel"),
+        ("#nowhere", TOKEN, "#nowhere: channel_not_found; it was renamed or deleted"),
         ("#old", TOKEN, "is_archived; unarchive"),
     ],
 )
-async def test_what_a_person_has_to_put_right_is_rejected_with_what_to_do(channel: str, token: str, said: str) -> None:
+async def test_what_a_person_has_to_put_right_is_tried_again_and_said(channel: str, token: str, said: str) -> None:
     async with slack() as fake:
         outcome = await notifier(fake, channel, token=token).send(FIRST, None)
-        assert isinstance(outcome, Rejected)
+        assert isinstance(outcome, Retry)
         assert said in outcome.why
         assert token not in outcome.why
 
@@ -146,7 +153,7 @@ async def test_what_a_person_has_to_put_right_is_rejected_with_what_to_do(channe
 async def test_a_missing_scope_is_named() -> None:
     async with slack(Answer(200, b'{"ok": false, "error": "missing_scope", "needed": "chat:write"}')) as fake:
         outcome = await notifier(fake).send(FIRST, None)
-        assert isinstance(outcome, Rejected)
+        assert isinstance(outcome, Retry)
         assert "missing_scope (needs chat:write)" in outcome.why
 
 
@@ -191,15 +198,15 @@ async def test_a_template_of_ones_own_and_one_that_fails() -> None:
 
 async def test_an_incoming_webhook_gets_a_new_message_each_time() -> None:
     async with slack() as fake:
-        hook = SlackHookNotifier(fake.hook_url, clock=SystemClock())
+        hook = SlackHookNotifier(fake.hook_url, clock=SystemClock(), paces=Paces(0))
         assert await hook.check() == ""
         assert [await hook.send(told, None) for told in (FIRST, OVER)] == [Sent(), Sent()]
         assert [post.said["attachments"][0]["color"] for post in fake.main] == ["#ecb22e", "#2eb67d"]
 
 
-async def test_a_revoked_hook_is_rejected_without_showing_it() -> None:
+async def test_a_revoked_hook_is_tried_again_until_there_is_a_new_one_without_showing_it() -> None:
     async with slack() as fake:
         outcome = await SlackHookNotifier(fake.hook_url + "x", clock=SystemClock()).send(FIRST, None)
-        assert isinstance(outcome, Rejected)
-        assert "no_service" in outcome.why
+        assert isinstance(outcome, Retry)
+        assert "no_service; unarchive its channel, or add a new incoming webhook" in outcome.why
         assert "hook-secret" not in outcome.why + repr(SlackHookNotifier(fake.hook_url, clock=SystemClock()))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from monitor.clock import MINUTE
 from monitor.notification import AlertView, Cause, Link, Notification, Sample
-from monitor.notify.slack_message import COLOURS, message, reply
+from monitor.notify.slack_message import COLOURS, message, plainer, reply
 from tests.fakes.alerts import change, over, rate, spike, telling
 from tests.fakes.slack import broken_limit
 from tests.golden import is_as_before
@@ -84,8 +84,66 @@ def test_an_url_that_slack_would_refuse_is_left_out() -> None:
         Link("x", url)
         for url in ("javascript:alert(1)", "https://a b", "https://" + "a" * 4000, "https://good.example")
     )
-    buttons = message(telling(rate(links=links)))["attachments"][0]["blocks"][-1]["elements"]
+    buttons = message(telling(rate(links=links), external_url=""))["attachments"][0]["blocks"][-1]["elements"]
     assert [button["url"] for button in buttons] == ["https://good.example"]
+
+
+def elements(made: dict[str, Any]) -> dict[str, str]:
+    """The first alert's buttons: their names, and what they open or carry."""
+    blocks = [block for block in made["attachments"][0]["blocks"] if block["type"] == "actions"]
+    found = [button for block in blocks for button in block["elements"]]
+    return {button["text"]["text"]: button.get("url") or f"{button['action_id']} {button['value']}" for button in found}
+
+
+def test_links_acknowledge_silence_and_open_the_page_where_there_is_one() -> None:
+    view = rate(links=(), labels={"alertname": "A & B", "operator": 'Co"s/m?'}, fingerprint="f1")
+    assert elements(message(telling(view))) == {
+        "Acknowledge": "https://sms.example.org/alerts/f1/acknowledge",
+        "Silence": "https://sms.example.org/silences/new"
+        "?matcher=alertname%3D%22A%20%26%20B%22&matcher=operator%3D%22Co%5C%22s%2Fm%3F%22",
+        "Status page": "https://sms.example.org/alerts/f1",
+    }
+    assert elements(message(telling(view, external_url=""))) == {}
+
+
+def test_with_socket_mode_there_are_buttons_to_press_without_a_page() -> None:
+    pressed = {"Acknowledge": "acknowledge f1", "Silence 1 h": "silence f1"}
+    view = rate(links=(), fingerprint="f1")
+    assert elements(message(telling(view, external_url=""), pressable=True)) == pressed
+    page = {"Status page": "https://sms.example.org/alerts/f1"}
+    assert elements(message(telling(view), pressable=True)) == pressed | page
+
+
+def test_what_is_done_already_or_over_has_no_button() -> None:
+    for pressable in (True, False):
+        known = telling(rate(links=(), acknowledged_by="Ann", suppressed="silenced until 18:00"))
+        assert list(elements(message(known, pressable=pressable))) == ["Status page"]
+        resolved = telling(over(rate(links=())), status="resolved", reason="all resolved")
+        assert list(elements(message(resolved, pressable=pressable))) == ["Status page"]
+
+
+def test_a_silence_too_long_for_an_address_has_no_link_and_takes_no_room() -> None:
+    view = rate(labels={"alertname": "A", "from": "x" * 2000})
+    made = message(telling(view))
+    assert "Silence" not in elements(made)
+    assert "92% Carrier Violation" in everything(made)
+
+
+def test_acknowledged_flapping_and_silenced_are_said() -> None:
+    view = rate(acknowledged_by="Ann <!here>", flapping=5, suppressed="silenced by Bob")
+    marks = "*acknowledged by Ann &lt;!here&gt; · silenced by Bob · flapping: 5 times in the last hour*"
+    assert message(telling(view))["attachments"][0]["blocks"][0]["elements"][0]["text"] == marks
+    many = message(telling(rate(), *(change(view, fingerprint=str(number)) for number in range(8))))
+    assert everything(many).count(marks) == 8
+    assert "acknowledged" not in everything(message(telling(over(view), status="resolved")))
+
+
+def test_the_plainer_message_is_its_text_and_says_so() -> None:
+    made = plainer(message(telling()) | {"channel": "C0", "ts": "1"}, "invalid_blocks")
+    assert (made["blocks"], made["attachments"], made["ts"]) == ([], [], "1")
+    assert made["text"].startswith("OperatorFailureRate: 34.2%")
+    assert "invalid_blocks" in made["text"]
+    assert set(plainer(message(telling()) | {"channel": "C0"}, "invalid_blocks")) == {"text", "channel"}
 
 
 def test_data_neither_mentions_nor_formats_nor_links() -> None:
@@ -160,6 +218,9 @@ views = st.builds(
     samples=st.lists(st.builds(Sample, message_id=texts, to=texts, operator=texts), max_size=9).map(tuple),
     links=st.lists(st.builds(Link, title=texts, url=texts.map("https://{}".format)), max_size=30).map(tuple),
     history=st.lists(st.none() | st.floats(), max_size=60).map(tuple),
+    acknowledged_by=texts,
+    flapping=st.integers(0, 10**6),
+    suppressed=texts,
 )
 notifications = st.builds(
     Notification,
@@ -181,5 +242,7 @@ notifications = st.builds(
 @given(notifications)
 def test_whatever_there_is_to_say_slacks_limits_are_kept(told: Notification) -> None:
     assert broken_limit(message(told)) == ""
+    assert broken_limit(message(told, pressable=True)) == ""
+    assert broken_limit(plainer(message(told), "invalid_blocks")) == ""
     assert broken_limit(reply(told)) == ""
     assert "<!channel" not in everything(message(told))

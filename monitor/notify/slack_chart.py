@@ -1,0 +1,102 @@
+"""Pictures of alerts for Slack: drawn and uploaded into the message's thread, beside the telling, which never waits for them."""
+
+import http.client
+import logging
+import threading
+from functools import partial
+from typing import Final
+
+import trio
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+from monitor.notification import AlertView, Notification
+from monitor.notify.slack_trouble import reason
+from monitor.render.chart import NoPictures, png, problem, worth_drawing
+from monitor.render.sentence import sentence
+from monitor.render.story import told
+from monitor.render.words import clean, clip
+
+_REASONS: Final = frozenset({"first", "escalated", "repeat", "all resolved", "test"})
+"""When a picture says more than the last one."""
+
+_MOST_WAITING: Final = 4
+"""In a storm the pictures of the first alerts are enough."""
+
+_TEST_LIMIT: Final = 20.0
+"""Seconds that somebody who sends a test waits for its picture."""
+
+log = logging.getLogger(__name__)
+
+
+class Charts:
+    """The pictures of one notifier, through its client: one at a time. Why there is none is logged once, until there is one again."""
+
+    def __init__(self, client: WebClient) -> None:
+        self._client = client
+        self._places = threading.BoundedSemaphore(_MOST_WAITING)
+        self._one = threading.Lock()
+        self._logged = ""
+
+    def problem(self) -> str:
+        """Why none can be drawn here; empty where they can."""
+        return problem()
+
+    async def show(self, notification: Notification, thread: dict[str, str]) -> None:
+        """Begin with the picture of the worst alert, if it is worth one; only a test, which ends with its command, waits for it.
+
+        ``thread`` is the receipt of the message. Raises nothing.
+        """
+        view = worth_showing(notification)
+        if view is None or not {"channel", "ts"} <= thread.keys() or not self._places.acquire(blocking=False):
+            return
+        upload = partial(self._upload, view, thread)
+        if notification.reason == "test":
+            with trio.move_on_after(_TEST_LIMIT):
+                await trio.to_thread.run_sync(upload, abandon_on_cancel=True)
+        else:
+            # No task of ours: whoever tells goes on at once, and what is under way at the end of the process is dropped.
+            trio.lowlevel.start_thread_soon(upload, lambda _: None)
+
+    def _upload(self, view: AlertView, thread: dict[str, str]) -> None:
+        """Runs in a thread."""
+        try:
+            with self._one:
+                self._upload_now(view, thread)
+            self._logged = ""
+        except NoPictures as missing:
+            self._complain(str(missing))
+        except SlackApiError as error:
+            self._complain(f"Slack refuses it: {reason(error)}")
+        # Of slack-sdk's own errors only the type is said: their text may hold the address of the upload.
+        except (OSError, http.client.HTTPException, SlackClientError, ValueError) as error:
+            self._complain(f"Slack could not be reached with it ({type(error).__name__})")
+        # A picture is never worth an alert: whatever drawing did not foresee is named, and the rest goes on.
+        except Exception as error:  # noqa: BLE001
+            self._complain(f"it could not be drawn ({type(error).__name__}); please report this")
+        finally:
+            self._places.release()
+
+    def _upload_now(self, view: AlertView, thread: dict[str, str]) -> None:
+        said = clip(sentence(view), 500)
+        self._client.files_upload_v2(
+            filename="chart.png",
+            content=png(view),
+            title=clean(view.name),
+            alt_txt=said,
+            channel=thread["channel"],
+            thread_ts=thread["ts"],
+        )
+
+    def _complain(self, why: str) -> None:
+        if why != self._logged:
+            self._logged = why
+            log.warning("A message in Slack was sent without its chart: %s", why)
+
+
+def worth_showing(notification: Notification) -> AlertView | None:
+    """The alert whose picture goes along: the worst, where there is a course to see and something new to see in it."""
+    views = told(notification)
+    if notification.reason not in _REASONS or not views:
+        return None
+    return views[0] if worth_drawing(views[0]) else None

@@ -1,0 +1,76 @@
+"""A press of one of our buttons, read out of what Slack says of it. What is not one of ours, or is broken, is none."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from monitor.notify.slack_buttons import ACKNOWLEDGE, SILENCE
+from monitor.render.words import clean
+
+SILENCED: Final = 3600
+"""Seconds that the button silences for."""
+
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """Who pressed what. ``seconds``: how long to silence; 0 for an acknowledgement, which lasts until the alert is over."""
+
+    action: Literal["acknowledge", "silence"]
+    fingerprint: str
+    user: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """What was pressed, where to answer, and what tells it from another press of the same button (Slack may say it twice)."""
+
+    pressed: Pressed
+    response_url: str
+    identity: tuple[str, str, str]
+
+
+def envelope_of(message: str | bytes) -> dict[str, Any]:
+    """A message of Socket Mode; empty where it is none that can be read."""
+    try:
+        found = json.loads(message)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def press_of(envelope: Mapping[str, Any]) -> Press | None:
+    """The press of a button of ours that an envelope tells of, if it does."""
+    payload = _mapping(envelope.get("payload"))
+    if envelope.get("type") != "interactive" or payload.get("type") != "block_actions":
+        return None
+    actions = payload.get("actions")
+    action = _mapping(actions[0]) if isinstance(actions, list) and actions else {}
+    fingerprint = _text(action.get("value"))
+    user = _mapping(payload.get("user"))
+    name = clean(_text(user.get("name")) or _text(user.get("username")) or _text(user.get("id")), 80)
+    pressed = _pressed(_text(action.get("action_id")), fingerprint, name or "somebody in Slack")
+    if pressed is None:
+        return None
+    identity = pressed.action + pressed.fingerprint, _text(user.get("id")), _text(action.get("action_ts"))
+    return Press(pressed, _text(payload.get("response_url")), identity)
+
+
+def _pressed(action: str, fingerprint: str, user: str) -> Pressed | None:
+    if not _FINGERPRINT.fullmatch(fingerprint):
+        return None
+    if action == ACKNOWLEDGE:
+        return Pressed("acknowledge", fingerprint, user, 0)
+    return Pressed("silence", fingerprint, user, SILENCED) if action == SILENCE else None
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,230 @@
+"""Socket Mode: Slack tells of pressed buttons over a websocket that we open, so that no address of ours has to be reachable.
+
+`listen` keeps one connection for ever: Slack gives each a few hours, and asks for the next. Every envelope is acknowledged at once,
+before anything is done about it, because Slack waits three seconds. The address of a connection and its ticket are secrets.
+"""
+
+import http.client
+import logging
+import random
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import trio
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+from monitor.clock import MINUTE, SECOND, Clock, Duration, format_duration
+from monitor.notify import http as rim
+from monitor.notify.outcome import Sent, unreachable
+from monitor.notify.slack_pressed import Press, Pressed, envelope_of, press_of
+from monitor.notify.slack_trouble import socket_reason
+from monitor.notify.slack_websocket import ConnectionClosed, Unusable, WebSocketConnection, converse
+from monitor.render.escape import slack as escaped
+from monitor.render.escape import to_json
+from monitor.render.words import clean, clean_lines
+
+__all__ = ["Handle", "Pressed", "listen"]
+
+Handle = Callable[[Pressed], Awaitable[str]]
+"""Does what was pressed, and gives the sentence to show to who pressed it."""
+
+LARGEST: Final = 512 * 1024
+"""Bytes of one message; Slack's hold the message that was pressed, some 20 kB."""
+BEAT: Final = 30 * SECOND
+"""How often the other side is asked whether it is still there."""
+FIRST_WAIT: Final = SECOND
+LONGEST_WAIT: Final = 5 * MINUTE
+
+_PATIENCE: Final = 10.0
+_ACKNOWLEDGED_WITHIN: Final = 3.0
+_HANDLED_WITHIN: Final = 30.0
+_MOST_AT_ONCE: Final = 16
+_REMEMBERED: Final = 256
+_JSON: Final = {"Content-Type": "application/json; charset=utf-8"}
+_FAILED: Final = "That did not work; the log of routee-monitor says why."
+_BUSY: Final = "Too much is being pressed at once; try again in a moment."
+_OFF: Final = "Socket Mode is switched off for the app: switch it on under Socket Mode in its settings"
+
+log = logging.getLogger(__name__)
+
+
+class _Unreachable(Exception):
+    """There is no connection, or not any more; the text says why."""
+
+
+async def listen(app_token: str, api_url: str, handle: Handle, clock: Clock) -> None:
+    """Hand each press to ``handle`` and show its answer to who pressed, until cancelled. One of these for each app is enough.
+
+    What goes wrong outside is logged and tried again, after 1 s, 2 s, 4 s … 5 min; what ``handle`` raises is logged too.
+    """
+    async with trio.open_nursery() as nursery:
+        listener = _Listener(app_token, api_url, handle, clock, nursery)
+        failures = 0
+        while True:
+            listener.connected = False
+            try:
+                await listener.session()
+                continue  # Slack asked for a new connection
+            except _Unreachable as why:
+                failures = 1 if listener.connected else failures + 1
+                wait = _pause(failures)
+                log.warning(
+                    "Slack's Socket Mode is not connected, tried again after %s: %s", format_duration(wait), why
+                )
+            await clock.sleep(wait)
+
+
+def _pause(failures: int) -> Duration:
+    """Between a half and the whole of 1 s, 2 s, 4 s … 5 min, so that several of us do not come back in step."""
+    longest = min(LONGEST_WAIT, FIRST_WAIT << min(failures - 1, 20))
+    return round(longest * random.SystemRandom().uniform(0.5, 1.0))
+
+
+class _Listener:
+    """What the connections of one app have in common. Presses are dealt with in ``nursery``, which outlives each connection."""
+
+    def __init__(self, app_token: str, api_url: str, handle: Handle, clock: Clock, nursery: trio.Nursery) -> None:
+        quiet = logging.getLogger("monitor.notify.slack.client")
+        quiet.setLevel(logging.CRITICAL)  # at DEBUG it would write the address of the connection
+        self._client = WebClient(base_url=api_url, timeout=round(_PATIENCE), retry_handlers=[], logger=quiet)
+        self._app_token = app_token
+        self._api_url = api_url
+        self._handle = handle
+        self._clock = clock
+        self._nursery = nursery
+        self._under_way = 0
+        self._seen: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+        self.connected = False
+
+    async def session(self) -> None:
+        """One connection, from its address to Slack's wish for another one. Raises _Unreachable for every other end."""
+        url = await self._address()
+        try:
+            end = await converse(url, _PATIENCE, LARGEST, self._attend)
+        except Unusable as error:
+            raise _Unreachable(str(error)) from None
+        if end:
+            raise _Unreachable(end)
+
+    async def _address(self) -> str:
+        try:
+            with trio.fail_after(_PATIENCE):
+                answer = await trio.to_thread.run_sync(
+                    lambda: self._client.apps_connections_open(app_token=self._app_token), abandon_on_cancel=True
+                )
+        except trio.TooSlowError:
+            raise _Unreachable(f"Slack gave no answer within {_PATIENCE:g} s") from None
+        except SlackApiError as error:
+            raise _Unreachable(socket_reason(error)) from None
+        except (OSError, http.client.HTTPException, SlackClientError, ValueError) as error:
+            raise _Unreachable(unreachable("Slack", error).why) from None
+        url = str(answer.get("url") or "")
+        # Without TLS only where the API is without it too: a Slack of one's own, in a test.
+        if not url.startswith(("wss://",) if self._api_url.startswith("https://") else ("wss://", "ws://")):
+            raise _Unreachable("Slack gave no address of a websocket that could be trusted")
+        return url
+
+    async def _attend(self, connection: WebSocketConnection) -> str:
+        """Read until the end; gives why it is over, empty where Slack wants a new connection."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._beat, connection, name="socket mode heartbeat")
+            end = await self._read(connection)
+            nursery.cancel_scope.cancel()
+        return end
+
+    async def _beat(self, connection: WebSocketConnection) -> None:
+        """A connection that died without a word is closed, which ends the reading."""
+        while True:
+            await self._clock.sleep(BEAT)
+            try:
+                with trio.fail_after(_PATIENCE):
+                    await connection.ping()
+            except (ConnectionClosed, trio.TooSlowError):
+                with trio.move_on_after(1.0):
+                    await connection.aclose()
+                return
+
+    async def _read(self, connection: WebSocketConnection) -> str:
+        try:
+            while True:
+                envelope = envelope_of(await connection.get_message())
+                if envelope.get("type") == "hello" and not self.connected:
+                    self.connected = True
+                    log.info("Slack's Socket Mode is connected")
+                if envelope.get("type") == "disconnect":
+                    return self._told_to_leave(envelope)
+                await self._acknowledge(connection, envelope)
+                press = press_of(envelope)
+                if press is not None:
+                    self._begin(press)
+        except ConnectionClosed as closed:
+            return f"the connection was closed ({closed.reason.code if closed.reason else 'broken'})"
+        except trio.TooSlowError:
+            return "the connection took no acknowledgement"
+
+    def _told_to_leave(self, envelope: Mapping[str, Any]) -> str:
+        if envelope.get("reason") == "link_disabled":
+            return _OFF
+        # A Slack that sends everybody away at once, before it said hello, would be asked without a pause.
+        return "" if self.connected else "Slack ended the connection at once"
+
+    async def _acknowledge(self, connection: WebSocketConnection, envelope: Mapping[str, Any]) -> None:
+        """Whatever it is about: what is not acknowledged is sent again."""
+        envelope_id = envelope.get("envelope_id")
+        if isinstance(envelope_id, str):
+            with trio.fail_after(_ACKNOWLEDGED_WITHIN):
+                await connection.send_message(to_json({"envelope_id": envelope_id}))
+
+    def _begin(self, press: Press) -> None:
+        if press.identity in self._seen:
+            return
+        self._seen[press.identity] = None
+        while len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+        if self._under_way >= 2 * _MOST_AT_ONCE:
+            log.warning("A press in Slack was dropped: %d are being dealt with", self._under_way)
+            return
+        self._under_way += 1
+        self._nursery.start_soon(self._deal_with, press, name="a press in Slack")
+
+    async def _deal_with(self, press: Press) -> None:
+        try:
+            await self._answer(press, await self._done(press.pressed))
+        finally:
+            self._under_way -= 1
+
+    async def _done(self, pressed: Pressed) -> str:
+        if self._under_way > _MOST_AT_ONCE:
+            return _BUSY
+        log.info("%s pressed %s in Slack for the alert %s", pressed.user, pressed.action, pressed.fingerprint)
+        try:
+            with trio.fail_after(_HANDLED_WITHIN):
+                return await self._handle(pressed)
+        except trio.TooSlowError:
+            log.error("%s of %s took longer than %g s", pressed.action, pressed.fingerprint, _HANDLED_WITHIN)
+        # One press that fails must not end the listening for all others; who pressed is told.
+        except Exception:
+            log.exception("%s of %s, pressed in Slack, failed", pressed.action, pressed.fingerprint)
+        return _FAILED
+
+    async def _answer(self, press: Press, said: str) -> None:
+        """Show it to who pressed, and to nobody else."""
+        if not said or not self._is_slacks(press.response_url):
+            return
+        text = escaped(clean_lines(said, 1000))
+        body = to_json({"response_type": "ephemeral", "replace_original": False, "text": text}).encode(errors="replace")
+        outcome = await rim.post(press.response_url, body, _JSON, _PATIENCE, self._clock.now())
+        if not isinstance(outcome, Sent):
+            log.warning("Who pressed a button in Slack could not be answered: %s", clean(outcome.why, 300))
+
+    def _is_slacks(self, url: str) -> bool:
+        """Only Slack is answered, whatever an envelope names."""
+        try:
+            host = urlsplit(url).hostname or ""
+        except ValueError:
+            return False
+        slacks = url.startswith("https://") and host.endswith((".slack.com", ".slack-gov.com"))
+        return slacks or rim.origin(url) == rim.origin(self._api_url)

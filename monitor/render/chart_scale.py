@@ -1,0 +1,64 @@
+"""The axes of a chart: which values and times are written beside them, and where a value stands. Pure numbers."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from monitor.clock import DAY, MINUTE, SECOND, Duration, Instant, to_datetime
+from monitor.finding import Unit
+
+_MOST_UP: Final = 4
+_MOST_ACROSS: Final = 6
+_ROUND: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
+_SPANS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+"""Steps between times that people count in, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Where values from ``low`` to ``high`` stand, between two places of the picture."""
+
+    low: float
+    high: float
+    first: float
+    last: float
+
+    def at(self, value: float) -> float:
+        """The place of a value."""
+        part = (value - self.low) / ((self.high - self.low) or 1.0)
+        return self.first + part * (self.last - self.first)
+
+
+def ticks(low: float, high: float, unit: Unit) -> list[float]:
+    """Round values, evenly spaced, from at or under ``low`` to at or over ``high``: at most six, at least two."""
+    if high <= low:
+        high = low + (0.01 if unit == "share" else 1.0)
+    step = _step((high - low) / _MOST_UP, unit)
+    first = math.floor(low / step + 1e-9)
+    last = max(math.ceil(high / step - 1e-9), first + 1)
+    return [index * step for index in range(first, last + 1)]
+
+
+def _step(least: float, unit: Unit) -> float:
+    if unit == "seconds":
+        found = next((span for span in _SPANS if span >= least), None)
+        if least >= 1 and found is not None:
+            return float(found)
+        if least > _SPANS[-1]:
+            return math.ceil(least / _SPANS[-1]) * float(_SPANS[-1])
+    scale = 10.0 ** math.floor(math.log10(least))
+    step = next(scale * part for part in _ROUND if scale * part >= least * (1 - 1e-9))
+    return max(step, 1.0) if unit == "count" else step
+
+
+def times(first: Instant, last: Instant) -> list[tuple[Instant, str]]:
+    """Round times within the span, at most seven, as they are written: ``17:05``, over days ``21 Nov``."""
+    step = _time_step((last - first) / _MOST_ACROSS)
+    start = -(-first // step) * step
+    form = "%d %b" if step >= DAY else "%H:%M:%S" if step < MINUTE else "%H:%M"
+    return [(at, to_datetime(at).strftime(form)) for at in range(start, last + 1, step)]
+
+
+def _time_step(least: float) -> Duration:
+    known = (SECOND * span for span in _SPANS)
+    return next((span for span in known if span >= least), max(math.ceil(least / DAY), 1) * DAY)

@@ -1,0 +1,164 @@
+"""One message a second into a channel, whoever writes it; and nobody writes while Slack has asked to wait."""
+
+from typing import Any
+
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from monitor.clock import SECOND, SystemClock
+from monitor.config.receiver import Slack
+from monitor.notify import Notifier, Surroundings, make_notifier
+from monitor.notify.outcome import Retry, Sent
+from monitor.notify.slack_pace import OnHold, Pace, Paces
+from monitor.render.templates import Templates
+from tests.fakes.alerts import rate, telling
+from tests.fakes.http import Answer
+from tests.fakes.slack import TOKEN, FakeSlack, slack
+
+SPACING = 0.15
+LIMITED = Answer(429, b'{"ok": false, "error": "ratelimited"}', {"Retry-After": "60"})
+
+
+def around(spacing: float = SPACING) -> Surroundings:
+    return Surroundings(SystemClock(), Templates(), None, Paces(spacing))  # type: ignore[arg-type]  # no console here
+
+
+def entry(fake: FakeSlack, **more: Any) -> Slack:
+    known = {"channel": "#sms-ops", "token": SecretStr(TOKEN), "api_url": fake.api_url}
+    return Slack.model_construct(**(known | more))
+
+
+async def tell_all(notifiers: list[Notifier]) -> None:
+    async with trio.open_nursery() as nursery:
+        for number, notifier in enumerate(notifiers):
+            nursery.start_soon(notifier.send, telling(key=f"key-{number}", episode=f"episode-{number}"), None)
+
+
+async def test_all_who_write_into_one_channel_share_its_pace() -> None:
+    async with slack() as fake:
+        shared = around()
+        await tell_all([make_notifier("slack", entry(fake), shared) for _ in range(4)])
+        gaps = [later - sooner for sooner, later in zip(fake.times, fake.times[1:], strict=False)]
+        assert len(gaps) == 3
+        assert min(gaps) >= SPACING * 0.6, "the requests arrive through threads, a little unevenly"
+        assert fake.times[-1] - fake.times[0] >= 2.7 * SPACING
+
+
+async def test_other_channels_do_not_wait() -> None:
+    async with slack() as fake:
+        shared = around(60.0)
+        fake.channels["#other"] = "C0OTHER"
+        await tell_all([make_notifier("slack", entry(fake, channel=name), shared) for name in ("#sms-ops", "#other")])
+        assert len(fake.main) == 2
+
+
+async def test_a_channel_by_its_id_is_the_channel_by_its_name() -> None:
+    async with slack() as fake:
+        shared = around(60.0)
+        by_name, by_id = (
+            make_notifier("slack", entry(fake, channel=name), shared) for name in ("#sms-ops", "C0SMSOPS")
+        )
+        assert isinstance(await by_name.send(telling(), None), Sent)
+        with trio.move_on_after(0.2) as waiting:
+            await by_id.send(telling(key="key-2"), None)
+        assert waiting.cancelled_caught
+        assert len(fake.posts) == 1
+
+
+async def test_a_hook_that_two_receivers_share_has_one_pace() -> None:
+    async with slack() as fake:
+        shared = around(60.0)
+        hook = Slack.model_construct(webhook_url=SecretStr(fake.hook_url))
+        first, second = (make_notifier("slack", hook, shared) for _ in range(2))
+        assert await first.send(telling(), None) == Sent()
+        with trio.move_on_after(0.2):
+            await second.send(telling(key="key-2"), None)
+        assert len(fake.posts) == 1
+
+
+async def test_retry_after_holds_the_whole_channel_for_everybody_and_edits_too() -> None:
+    async with slack() as fake:
+        shared = around(0.0)
+        one, other = (make_notifier("slack", entry(fake), shared) for _ in range(2))
+        first = await one.send(telling(), None)
+        assert isinstance(first, Sent)
+        fake.script = [LIMITED]
+        assert await one.send(telling(key="key-2", episode="e2"), None) == Retry(
+            "Slack answered ratelimited", 60 * SECOND
+        )
+        before = len(fake.calls)
+        for outcome in (
+            await other.send(telling(key="key-3", episode="e3"), None),
+            await other.send(telling(rate(was_severity="warning"), key="key-4", reason="escalated"), first.receipt),
+        ):
+            assert isinstance(outcome, Retry)
+            assert outcome.after is not None
+            assert 55 * SECOND < outcome.after <= 60 * SECOND
+            assert "asked to wait" in outcome.why
+        assert len(fake.calls) == before
+
+
+async def test_waiting_for_others_does_not_count_as_slacks_slowness() -> None:
+    async with slack() as fake:
+        shared = around(0.3)
+        quick = [make_notifier("slack", entry(fake, timeout=SECOND // 4), shared) for _ in range(3)]
+        await tell_all(quick)
+        assert len(fake.main) == 3
+
+
+async def test_the_hold_ends(autojump_clock: trio.testing.MockClock) -> None:
+    pace = Pace()
+    pace.hold(30.0)
+    pace.hold(5.0)
+    with pytest.raises(OnHold, match="30 s"):
+        await pace.turn()
+    await trio.sleep(29.5)
+    with pytest.raises(OnHold):
+        pace.must_not_be_held()
+    await trio.sleep(0.6)
+    await pace.turn()
+
+
+async def test_who_waits_when_the_hold_comes_does_not_write(autojump_clock: trio.testing.MockClock) -> None:
+    pace = Pace()
+    await pace.turn()
+
+    async def waiting() -> None:
+        with pytest.raises(OnHold):
+            await pace.turn()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(waiting)
+        await trio.testing.wait_all_tasks_blocked()
+        pace.hold(10.0)
+
+
+@given(st.lists(st.tuples(st.floats(0, 3), st.sampled_from("ab")), min_size=1, max_size=12))
+def test_whoever_comes_when_no_second_has_two_messages(arrivals: list[tuple[float, str]]) -> None:
+    """Against the plain rule: turns are a second apart, in the order of arrival, and never later than that needs."""
+    taken: list[float] = []
+
+    async def main() -> None:
+        paces = Paces()
+        paces.same("api", "token", "#a", "C1")
+        paces.same("api", "token", "#b", "C1")
+
+        async def come(after: float, name: str) -> None:
+            await trio.sleep(after)
+            await paces.of("api", "token", name).turn()
+            taken.append(trio.current_time())
+
+        async with trio.open_nursery() as nursery:
+            for after, name in arrivals:
+                nursery.start_soon(come, after, name)
+
+    began = 0.0
+    clock = trio.testing.MockClock(autojump_threshold=0)
+    trio.run(main, clock=clock)
+    expected: list[float] = []
+    for after, _ in sorted(arrivals, key=lambda arrival: arrival[0]):
+        expected.append(max(began + after, expected[-1] + 1 if expected else 0.0))
+    assert sorted(taken) == pytest.approx(expected)
