@@ -4,11 +4,12 @@ from monitor.config.account import Account, Resweep, Search, SearchFilter
 from monitor.config.load import EXIT_BAD_CONFIG, load_config, read_config
 from monitor.config.model import Config
 from monitor.config.own import Log, Privacy, Web
-from monitor.config.receiver import Channel, Console, Receiver, Route, Slack, Webhook
+from monitor.config.receiver import Apprise, Channel, Console, Receiver, Route, Slack, Webhook
 
 __all__ = [
     "EXIT_BAD_CONFIG",
     "Account",
+    "Apprise",
     "Channel",
     "Config",
     "Console",

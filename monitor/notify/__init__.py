@@ -3,19 +3,23 @@
 slack, slack_hook   Slack by bot token (edits, threads) or by an incoming webhook's URL
 slack_message       the message both send        slack_trouble   what Slack's refusals mean
 webhook             any HTTP endpoint            http            the one place that speaks HTTP
+apprise             whatever Apprise knows       preview         what each would send, without sending
 console             this terminal                outcome         what sending can come to
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from monitor.clock import SECOND, Clock, Duration
 from monitor.notify.outcome import Notifier, Outcome, Rejected, Retry, Sent
 from monitor.render.escape import Escape
 from monitor.render.templates import Template, Templates
 
-__all__ = ["Notifier", "Outcome", "Rejected", "Retry", "Sent", "Surroundings", "make_notifier"]
+if TYPE_CHECKING:
+    from monitor.notify.webhook import WebhookNotifier
+
+__all__ = ["Notifier", "Outcome", "Rejected", "Retry", "Sent", "Surroundings", "make_notifier", "opened"]
 
 
 class Secret(Protocol):
@@ -37,14 +41,24 @@ class SlackEntry(Protocol):
 
 
 class WebhookEntry(Protocol):
-    """A webhook entry of a receiver. ``template`` is the name of a template file."""
+    """A webhook entry of a receiver. ``template`` is the name of a template; ``resolve_url`` is None where it is ``url``."""
 
     url: Secret
+    resolve_url: Secret | None
+    headers: Mapping[str, Secret] | None
+    fields: Mapping[str, Secret] | None
     secret: Secret | None
     template: str | None
     content_type: str | None
     timeout: Duration
     max_alerts: int
+
+
+class AppriseEntry(Protocol):
+    """An Apprise entry of a receiver."""
+
+    url: Secret
+    timeout: Duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +94,8 @@ def _slack(entry: SlackEntry, around: Surroundings) -> Notifier:
     )
 
 
-def _webhook(entry: WebhookEntry, around: Surroundings) -> Notifier:
+def webhook(entry: WebhookEntry, around: Surroundings) -> "WebhookNotifier":
+    """The notifier of a webhook entry."""
     from monitor.notify.webhook import WebhookNotifier
 
     return WebhookNotifier(
@@ -92,7 +107,21 @@ def _webhook(entry: WebhookEntry, around: Surroundings) -> Notifier:
         secret=entry.secret.get_secret_value() if entry.secret else None,
         timeout=entry.timeout / SECOND,
         max_alerts=entry.max_alerts,
+        url_resolved=entry.resolve_url.get_secret_value() if entry.resolve_url else None,
+        headers=opened(entry.headers),
+        fields=opened(entry.fields),
     )
+
+
+def opened(secrets: Mapping[str, Secret] | None) -> dict[str, str]:
+    """Named secrets as texts."""
+    return {name: secret.get_secret_value() for name, secret in (secrets or {}).items()}
+
+
+def _apprise(entry: AppriseEntry, around: Surroundings) -> Notifier:
+    from monitor.notify.apprise import AppriseNotifier
+
+    return AppriseNotifier(entry.url.get_secret_value(), timeout=entry.timeout / SECOND)
 
 
 def _console(entry: object, around: Surroundings) -> Notifier:
@@ -101,7 +130,12 @@ def _console(entry: object, around: Surroundings) -> Notifier:
     return ConsoleNotifier(around.stream)
 
 
-_KINDS: dict[str, Callable[[Any, Surroundings], Notifier]] = {"slack": _slack, "webhook": _webhook, "console": _console}
+_KINDS: dict[str, Callable[[Any, Surroundings], Notifier]] = {
+    "slack": _slack,
+    "webhook": webhook,
+    "apprise": _apprise,
+    "console": _console,
+}
 
 
 def _template(source: str | None, templates: Templates, form: Escape) -> Template | None:

@@ -5,6 +5,7 @@ in a pool when a send is cancelled.
 """
 
 import ssl
+from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Final
@@ -41,8 +42,13 @@ def _trust() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-async def post(url: str, body: bytes, headers: dict[str, str], within: float, now: Instant) -> Outcome:
-    """POST ``body`` and say what came of it, ``within`` that many seconds; redirects are not followed. ``now`` is for a Retry-After date."""
+async def post(
+    url: str, body: bytes, headers: dict[str, str], within: float, now: Instant, secrets: Iterable[str] = ()
+) -> Outcome:
+    """POST ``body`` and say what came of it, ``within`` that many seconds; redirects are not followed. ``now`` is for a Retry-After date.
+
+    Of an answer that repeats the URL or one of the ``secrets``, these are not told.
+    """
     where = origin(url)
     try:
         with trio.fail_after(within):
@@ -53,11 +59,11 @@ async def post(url: str, body: bytes, headers: dict[str, str], within: float, no
         return Rejected(f"{where}: this is no http:// or https:// URL; correct it in the configuration")
     except (httpx.LocalProtocolError, UnicodeError, OverflowError):
         return Rejected(
-            f"{where}: the request cannot be written as HTTP; correct the URL or the content type in the configuration"
+            f"{where}: the request cannot be written as HTTP; correct the URL, the headers or the content type in the configuration"
         )
     except (httpx.HTTPError, OSError) as error:
         return unreachable(where, error)
-    return judge(where, response.status_code, response.headers.get("retry-after"), _without(text, url), now)
+    return judge(where, response.status_code, response.headers.get("retry-after"), _without(text, url, secrets), now)
 
 
 async def _answer(url: str, body: bytes, headers: dict[str, str], within: float) -> tuple[httpx.Response, str]:
@@ -82,10 +88,10 @@ async def _head(response: httpx.Response) -> str:
     return read[:_MOST_READ].decode(errors="replace")
 
 
-def _without(text: str, url: str) -> str:
-    """The answer without what it may repeat of the URL, which is a secret."""
+def _without(text: str, url: str, secrets: Iterable[str]) -> str:
+    """The answer without what it may repeat of the URL, which is a secret, and of others; the longest first, as one may be part of another."""
     parts = urlsplit(url)
-    for secret in (url, parts.path, parts.query, parts.password or ""):
+    for secret in sorted((url, parts.path, parts.query, parts.password or "", *secrets), key=len, reverse=True):
         if len(secret) > 1:
             text = text.replace(secret, "…")
     return clean(text, 200)
