@@ -1,13 +1,14 @@
-"""Receivers put to use: the notifiers of a configuration, whether their templates are right, and sending to one by hand."""
+"""Receivers put to use: the notifiers of a configuration, whether their templates are right, what they would send, sending by hand."""
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
 from monitor.clock import Clock
-from monitor.config import Apprise, Config, Slack, Webhook
+from monitor.config import Apprise, Config, Receiver, Slack, Webhook
 from monitor.config.pairs import complaint as fields_complaint
 from monitor.errors import Problem
 from monitor.notification import Notification
@@ -16,6 +17,9 @@ from monitor.render import TemplateProblem, Templates, notification_context, sam
 from monitor.render.templates import LONGEST_BODY
 from monitor.services import service_of
 from monitor.written import suggest
+
+if TYPE_CHECKING:
+    from monitor.notify.preview import Preview as Preview  # commands show it, and know receivers by this module only
 
 Place = tuple[str | int, ...]
 
@@ -27,6 +31,18 @@ def notifiers(config: Config, templates: Templates, clock: Clock, stream: TextIO
         (receiver.name, channel): make_notifier(channel.partition("/")[0], entry, around)
         for receiver in config.receivers
         for channel, entry in receiver.channels
+    }
+
+
+def previews(
+    receiver: Receiver, notification: Notification, templates: Templates, clock: Clock
+) -> "dict[str, Preview]":
+    """What each channel of ``receiver`` would be told, by the channel's name. Nothing is sent."""
+    from monitor.notify.preview import preview
+
+    around = Surroundings(clock, templates, sys.stdout)
+    return {
+        channel: preview(channel.partition("/")[0], entry, notification, around) for channel, entry in receiver.channels
     }
 
 

@@ -76,7 +76,7 @@ def make_notifier(kind: str, entry: Any, around: Surroundings) -> Notifier:
 
 
 def _slack(entry: SlackEntry, around: Surroundings) -> Notifier:
-    template = _template(entry.template, around.templates, "slack")
+    template = template_of(entry.template, around.templates, "slack")
     if entry.token is None and entry.webhook_url is not None:
         from monitor.notify.slack_hook import SlackHookNotifier
 
@@ -94,8 +94,10 @@ def _slack(entry: SlackEntry, around: Surroundings) -> Notifier:
     )
 
 
-def webhook(entry: WebhookEntry, around: Surroundings) -> "WebhookNotifier":
-    """The notifier of a webhook entry."""
+def webhook_notifier(
+    entry: WebhookEntry, around: Surroundings, fields: Mapping[str, str] | None = None
+) -> "WebhookNotifier":
+    """The notifier of a webhook entry; ``fields`` in place of those that it was written with."""
     from monitor.notify.webhook import WebhookNotifier
 
     return WebhookNotifier(
@@ -109,7 +111,7 @@ def webhook(entry: WebhookEntry, around: Surroundings) -> "WebhookNotifier":
         max_alerts=entry.max_alerts,
         url_resolved=entry.resolve_url.get_secret_value() if entry.resolve_url else None,
         headers=opened(entry.headers),
-        fields=opened(entry.fields),
+        fields=opened(entry.fields) if fields is None else fields,
     )
 
 
@@ -132,13 +134,13 @@ def _console(entry: object, around: Surroundings) -> Notifier:
 
 _KINDS: dict[str, Callable[[Any, Surroundings], Notifier]] = {
     "slack": _slack,
-    "webhook": webhook,
+    "webhook": webhook_notifier,
     "apprise": _apprise,
     "console": _console,
 }
 
 
-def _template(source: str | None, templates: Templates, form: Escape) -> Template | None:
+def template_of(source: str | None, templates: Templates, form: Escape) -> Template | None:
     """A template written in place, or the name of a template file."""
     if source is None:
         return None
