@@ -1,5 +1,9 @@
 """A configuration's accounts put to use: the client of each, and the secrets that nothing may show."""
 
+from collections.abc import Iterator, Mapping
+
+from pydantic import SecretStr
+
 from monitor import log as logs
 from monitor.clock import Clock
 from monitor.config import Account, Config
@@ -39,8 +43,15 @@ def hide_secrets(config: Config) -> None:
     for receiver in config.receivers:
         for _, entry in receiver.channels:
             for name in getattr(entry, "secrets", ()):
-                secret = getattr(entry, name)
-                if secret is not None:
-                    logs.hide(secret.get_secret_value())
+                for secret in _texts(getattr(entry, name)):
+                    logs.hide(secret)
     if config.web is not None and config.web.token is not None:
         logs.hide(config.web.token.get_secret_value())
+
+
+def _texts(secret: SecretStr | Mapping[str, SecretStr] | None) -> Iterator[str]:
+    """A secret, or several by name. Of ``GenieKey KEY`` the key alone is one too."""
+    several = {} if secret is None else secret if isinstance(secret, Mapping) else {"": secret}
+    for one in several.values():
+        text = one.get_secret_value()
+        yield from (text, text.rpartition(" ")[2])

@@ -1,19 +1,25 @@
-"""Receivers put to use: the notifiers of a configuration, whether their templates are right, and sending to one by hand."""
+"""Receivers put to use: the notifiers of a configuration, whether their templates are right, what they would send, sending by hand."""
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
 from monitor.clock import Clock
-from monitor.config import Config, Slack, Webhook
+from monitor.config import Apprise, Config, Receiver, Slack, Webhook
+from monitor.config.pairs import complaint as fields_complaint
 from monitor.errors import Problem
 from monitor.notification import Notification
-from monitor.notify import Notifier, Sent, Surroundings, make_notifier
+from monitor.notify import Notifier, Sent, Surroundings, make_notifier, opened
 from monitor.render import TemplateProblem, Templates, notification_context, sample_notification, sample_view
 from monitor.render.templates import LONGEST_BODY
+from monitor.services import service_of
 from monitor.written import suggest
+
+if TYPE_CHECKING:
+    from monitor.notify.preview import Preview as Preview  # commands show it, and know receivers by this module only
 
 Place = tuple[str | int, ...]
 
@@ -35,6 +41,18 @@ def socket_apps(config: Config) -> list[tuple[str, str]]:
     return list(dict.fromkeys(apps))
 
 
+def previews(
+    receiver: Receiver, notification: Notification, templates: Templates, clock: Clock
+) -> "dict[str, Preview]":
+    """What each channel of ``receiver`` would be told, by the channel's name. Nothing is sent."""
+    from monitor.notify.preview import preview
+
+    around = Surroundings(clock, templates, sys.stdout)
+    return {
+        channel: preview(channel.partition("/")[0], entry, notification, around) for channel, entry in receiver.channels
+    }
+
+
 async def told(notifier: Notifier, notification: Notification) -> str:
     """Tell one channel; why it did not take it, empty where it did."""
     outcome = await notifier.send(notification, None)
@@ -42,7 +60,10 @@ async def told(notifier: Notifier, notification: Notification) -> str:
 
 
 def template_problems(config: Config, templates: Templates, files: Mapping[str, str]) -> Iterator[Problem]:
-    """What is wrong with the templates that receivers name or hold; ``files`` maps the names of template files to their paths."""
+    """What is wrong with the templates that receivers name or hold, and with addresses that only a notifier understands.
+
+    ``files`` maps the names of template files to their paths.
+    """
     for number, receiver in enumerate(config.receivers):
         for channel, entry in receiver.channels:
             kind, _, index = channel.partition("/")
@@ -51,24 +72,58 @@ def template_problems(config: Config, templates: Templates, files: Mapping[str, 
                 yield from _of_webhook(entry, entry.template, config, templates, files, place)
             elif isinstance(entry, Slack) and entry.template is not None:
                 yield from _of_slack(entry.template, config, templates, files, place)
+            elif isinstance(entry, Apprise):
+                yield from _of_apprise(entry, config, place[:-1])
 
 
 def _of_webhook(
     entry: Webhook, name: str, config: Config, templates: Templates, files: Mapping[str, str], place: Place
 ) -> Iterator[Problem]:
-    if name not in templates.names:
+    full = templates.find(name)
+    if full is None:
         yield config.problem(_no_template(name, templates), *place)
+    elif full not in templates.names:
+        for complaint in _unmet(entry, full):
+            yield config.problem(f"the template {complaint}", *place)
+    else:
+        yield from _of_file(entry, full, templates, files[full])
+
+
+def _unmet(entry: Webhook, full: str) -> Iterator[str]:
+    """What a template that comes with the program needs of its entry and does not get."""
+    service = service_of(full)
+    if service is None:
         return
+    wrong = fields_complaint(set(entry.fields or ()), service.fields, (*service.fields, *service.optional))
+    if wrong:
+        yield f"{service.name} {wrong}"
+    written = {name.lower() for name in entry.headers or ()}
+    for name, value in service.headers:
+        if name.lower() not in written:
+            yield f"{service.name} needs the header {name}: write headers: {{{name}: {value}}}, or headers_file"
+
+
+def _of_file(entry: Webhook, full: str, templates: Templates, file: str) -> Iterator[Problem]:
+    """Tried with samples, and with the entry's fields, whose values stay hidden."""
     for sample in _samples():
         try:
-            body = templates.named(name).render(notification_context(sample), LONGEST_BODY, whole=True)
+            context = notification_context(sample, opened(entry.fields))
+            body = templates.named(full).render(context, LONGEST_BODY, whole=True)
         except TemplateProblem as problem:
-            yield Problem(files[name], problem.line, 1, "", problem.message)
+            yield Problem(file, problem.line, 1, "", problem.message)
             return
-        complaint = _json_complaint(body) if "json" in (entry.content_type or name) else ""
+        complaint = _json_complaint(body) if "json" in (entry.content_type or full) else ""
         if complaint:
-            yield Problem(files[name], 1, 1, "", f"{complaint}; set content_type if it is not meant to be JSON")
+            yield Problem(file, 1, 1, "", f"{complaint}; set content_type if it is not meant to be JSON")
             return
+
+
+def _of_apprise(entry: Apprise, config: Config, place: Place) -> Iterator[Problem]:
+    from monitor.notify.apprise import complaint
+
+    wrong = complaint(entry.url.get_secret_value())
+    if wrong:
+        yield config.problem(wrong, *place, "url_file" if entry.url_file else "url")
 
 
 def _of_slack(
@@ -91,7 +146,7 @@ def _of_slack(
 
 
 def _no_template(name: str, templates: Templates) -> str:
-    return f"there is no template file named {name!r} under templates{suggest(name, sorted(templates.names))}"
+    return f"there is no template file named {name!r} under templates{suggest(name, templates.known)}"
 
 
 def _samples() -> Iterator[Notification]:

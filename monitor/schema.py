@@ -7,6 +7,7 @@ from monitor.config import Config
 from monitor.message import FIELDS
 from monitor.rules import OPERATORS, RULE
 from monitor.rules.match import MATCH
+from monitor.services import SERVICES
 from monitor.written.types import PERIOD
 
 Schema = dict[str, Any]
@@ -16,6 +17,7 @@ _VARIABLE: Final[Schema] = {"type": "string", "pattern": r"\$\{"}
 """What stands for any other scalar: a text with a variable of the environment in it."""
 _OUTER: Final = ("description", "default")
 
+_WITH_ADDRESS: Final = [name for one in SERVICES.values() if one.url for name in (one.name, one.template)]
 _WANTED: Final[Schema] = {
     "anyOf": [
         {"type": ["string", "number"]},
@@ -37,6 +39,22 @@ _MATCH: Final[Schema] = {
 }
 
 
+_ADDRESS: Final[Schema] = {
+    "required": [],
+    "allOf": [
+        {"not": {"required": ["url", "url_file"]}},
+        {
+            "anyOf": [
+                {"required": ["url"]},
+                {"required": ["url_file"]},
+                {"required": ["template"], "properties": {"template": {"enum": _WITH_ADDRESS}}},
+            ]
+        },
+    ],
+}
+"""A webhook needs an address, except where its template is that of a service with one address for everybody."""
+
+
 def config_schema() -> Schema:
     """The schema of ``monitor.yaml``."""
     schema = _finished(Config.model_json_schema())
@@ -44,6 +62,7 @@ def config_schema() -> Schema:
     schema["$defs"]["Search"]["required"] = ["name"]
     schema["$defs"]["Route"]["required"] = []
     schema["$defs"]["Alertmanager"]["oneOf"] = [{"required": ["url"]}, {"required": ["urls"]}]
+    schema["$defs"]["Webhook"] |= _ADDRESS
     web = schema["properties"]["web"]
     schema["properties"]["web"] = {
         "description": web["description"],

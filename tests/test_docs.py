@@ -18,7 +18,7 @@ from monitor.config.alertmanager import Alertmanager
 from monitor.config.interval import Interval, TimeIntervals, TimeRange
 from monitor.config.model import Config
 from monitor.config.own import Log, Privacy, Watchdog, Web
-from monitor.config.receiver import Receiver, Slack
+from monitor.config.receiver import Apprise, Receiver, Slack
 from monitor.config.receiver import Webhook as WebhookEntry
 from monitor.config.route import InhibitRule, Route, Subroute
 from monitor.loading import load, sample_of
@@ -49,6 +49,16 @@ def is_rules(data: Any) -> bool:
     return isinstance(data.get("rules"), list) and all(isinstance(rule, dict) for rule in data["rules"])
 
 
+_SECRETS = {
+    "headers": "Authorization: GenieKey secret",
+    "fields": "routing_key: secret",
+    "app": "xapp-secret",
+    "ntfy": "ntfy://topic",
+    "mail": "mailto://user:password@example.org?to=ops@example.org",
+}
+"""What stands in files whose names end so; in others it is an address, which passes for anything."""
+
+
 def surroundings(folder: Path, text: str) -> dict[str, str]:
     """What a configuration needs around it: rules, templates, secret files; gives the environment."""
     (folder / "rules").mkdir()
@@ -57,12 +67,16 @@ def surroundings(folder: Path, text: str) -> dict[str, str]:
     (folder / "templates").mkdir()
     (folder / "templates" / "own.j2").write_text("{{ sentence }}", "utf-8")
     for name in re.findall(r"_file: ([\w./-]+)", text):
-        (folder / name).write_text("xapp-secret" if "app_token" in name else "https://example.org/secret", "utf-8")
+        kind = "app" if "app_token" in name else name.rpartition("_")[2]
+        (folder / name).write_text(_SECRETS.get(kind, "https://example.org/secret"), "utf-8")
     return dict.fromkeys(re.findall(r"\$\{(\w+)\}", text), "https://example.org/secret")
 
 
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # Apprise imports it
 @pytest.mark.parametrize("text", blocks("yaml"))
 def test_every_yaml_that_is_shown_is_accepted(text: str, tmp_path: Path) -> None:
+    if "apprise:" in text:
+        pytest.importorskip("apprise", reason="the extra apprise is not installed")
     data = yaml.safe_load(text)
     if data.keys() & FOREIGN or "tests" in data:
         return  # rule tests are run in tests/ruletest
@@ -129,6 +143,7 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("### `slack`", Slack),
     ("### `webhook`", WebhookEntry),
     ("### `alertmanager`", Alertmanager),
+    ("### `apprise`", Apprise),
     ("## `route`", Route),
     ("### `routes`", Subroute),
     ("## `inhibit_rules`", InhibitRule),

@@ -114,6 +114,34 @@ def test_a_wrong_configuration_is_refused(change: dict[str, object]) -> None:
     assert not CONFIG.is_valid({"accounts": [ACCOUNT]} | change)
 
 
+@pytest.mark.parametrize(
+    "webhook",
+    [
+        {"template": "pagerduty", "fields": {"routing_key": "x", "n": 3}},
+        {"template": "opsgenie.json.j2", "headers": {"Authorization": "GenieKey x"}},
+        {"template": "pagerduty", "url_file": "place", "fields_file": "pairs"},
+        {"url": "https://example.org", "url_resolved": "https://example.org/{episode}"},
+    ],
+    ids=str,
+)
+def test_a_webhook_needs_an_address_that_may_be_its_services(webhook: dict[str, object]) -> None:
+    assert CONFIG.is_valid({"accounts": [ACCOUNT], "receivers": [{"name": "a", "webhook": [webhook]}]})
+
+
+@pytest.mark.parametrize(
+    "receiver",
+    [
+        {"webhook": [{"template": "discord"}]},
+        {"webhook": [{"template": "pagerduty", "url": "https://a.b", "url_file": "c"}]},
+        {"webhook": [{"url": "https://a.b", "headers": "A: b"}]},
+        {"apprise": [{"timeout": "3s"}]},
+    ],
+    ids=str,
+)
+def test_a_wrong_receiver_is_refused(receiver: dict[str, object]) -> None:
+    assert not CONFIG.is_valid({"accounts": [ACCOUNT], "receivers": [{"name": "a"} | receiver]})
+
+
 def test_variables_may_stand_for_numbers_and_durations() -> None:
     account = ACCOUNT | {"concurrency": "${N:-4}"}
     assert CONFIG.is_valid({"accounts": [account], "retention": "${KEEP}"})

@@ -6,6 +6,7 @@ Only click is imported here and at the head of the commands' files; what a comma
 options    what several commands take              failure    how errors become lines and exit codes
 reading    configuration, rules, templates         standing   what the daemon's store says
 table      what is printed: tables or JSON          signals    running until SIGTERM or SIGINT
+sample     a notification to try receivers with
 """
 
 import io
@@ -23,6 +24,7 @@ from monitor.cli.explain import explain
 from monitor.cli.failure import CommandLine
 from monitor.cli.healthcheck import healthcheck
 from monitor.cli.messages import search, track
+from monitor.cli.render import render
 from monitor.cli.routes import routes
 from monitor.cli.run import run
 from monitor.cli.sandbox import sandbox
@@ -58,6 +60,7 @@ for command in (
     ack,
     silence,
     routes,
+    render,
     send_test,
     sandbox,
     schema,

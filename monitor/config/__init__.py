@@ -5,7 +5,7 @@ from monitor.config.alertmanager import Alertmanager
 from monitor.config.load import EXIT_BAD_CONFIG, load_config, read_config
 from monitor.config.model import Config
 from monitor.config.own import Log, Privacy, Watchdog, Web
-from monitor.config.receiver import Channel, Console, Receiver, Slack, Webhook
+from monitor.config.receiver import Apprise, Channel, Console, Receiver, Slack, Webhook
 from monitor.config.route import InhibitRule, Route, Subroute
 from monitor.config.tree import doubts, every_route, receivers_told
 
@@ -13,6 +13,7 @@ __all__ = [
     "EXIT_BAD_CONFIG",
     "Account",
     "Alertmanager",
+    "Apprise",
     "Channel",
     "Config",
     "Console",

@@ -1,5 +1,6 @@
 """Receivers: who is told, and through which channels."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
@@ -7,6 +8,8 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from monitor.clock import MINUTE, SECOND
 from monitor.config.alertmanager import Alertmanager
+from monitor.config.pairs import Fields, Headers, Lines
+from monitor.services import service_of
 from monitor.written import (
     Flag,
     Name,
@@ -37,6 +40,17 @@ AppToken = Annotated[Secret, AfterValidator(_app_token)]
 
 def _closed(url: str) -> str:
     return url.rstrip("/") + "/"
+
+
+def _apprise_url(url: SecretStr) -> SecretStr:
+    text = url.get_secret_value()
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://.", text) or re.search(r"\s", text):
+        raise ValueError("is not an address of a service: write it as Apprise does, like mailto://… or ntfy://…")
+    return url
+
+
+AppriseUrl = Annotated[Secret, AfterValidator(_apprise_url)]
+"""The address of one service. Never shown: most hold a password."""
 
 
 class Slack(Written):
@@ -88,18 +102,30 @@ class Slack(Written):
 class Webhook(Written):
     """An address that gets Alertmanager's payload, or a template's, by POST."""
 
-    secrets = ("url", "secret")
+    secrets = ("url", "url_resolved", "secret", "headers", "fields")
 
     url: SecretUrl
-    """Where to post."""
+    """Where to post; the templates of services that have one address for everybody know it."""
     url_file: Text | None = None
     """A file that holds the address."""
+    url_resolved: SecretUrl | None = None
+    """Where to post once all is over, in place of url; {episode} in it stands for the episode."""
+    url_resolved_file: Text | None = None
+    """A file that holds that address."""
+    headers: Headers | None = None
+    """Further headers of the request (Authorization: GenieKey …)."""
+    headers_file: Text | None = None
+    """A file that holds them, a line each: Name: value."""
     secret: Secret | None = None
     """The key of the signature, as Standard Webhooks say."""
     secret_file: Text | None = None
     """A file that holds the key."""
     template: Text | None = None
-    """The template of the body, in place of Alertmanager's payload."""
+    """The template of the body, in place of Alertmanager's payload: a file's name, or a service (pagerduty)."""
+    fields: Fields | None = None
+    """What the template gets as fields (routing_key: …)."""
+    fields_file: Text | None = None
+    """A file that holds them, a line each: name: value."""
     content_type: Text | None = None
     """What the body is; left out: application/json, or text/plain where a template makes something else."""
     timeout: Timeout = 10 * SECOND
@@ -107,17 +133,49 @@ class Webhook(Written):
     max_alerts: Annotated[WholeNumber, Field(ge=0)] = 0
     """The most alerts in one payload, the others are only counted; 0: all."""
 
+    @classmethod
+    def completed(cls, data: dict[str, Any], reading: Reading) -> dict[str, Any]:
+        """With the address of the template's service; what came from files is marked as lines."""
+        service = service_of(data.get("template"))
+        usual = {"url": service.url} if service is not None and service.url else {}
+        of_files = [key for key in ("headers", "fields") if f"{key}_file" in data and isinstance(data.get(key), str)]
+        return usual | data | {key: Lines(data[key]) for key in of_files}
+
     def second_look(self) -> Iterable[Note]:
         named = self.content_type or ""
         if not (named.isascii() and named.isprintable()):
             yield Note(("content_type",), "is not a content type; write it like application/json")
+        if self.template is None and self.fields is not None:
+            key = "fields_file" if self.fields_file else "fields"
+            yield Note((key,), "is for a template, and none is named; write template, or take this out", at_key=True)
+
+    @property
+    def resolve_url(self) -> SecretStr | None:
+        """Where the end of an episode is posted, where that is another place: as written, else as the service has it."""
+        service = service_of(self.template)
+        if self.url_resolved is not None or service is None or not service.resolved:
+            return self.url_resolved
+        return SecretStr(self.url.get_secret_value().rstrip("/") + service.resolved)
 
 
 class Console(Written):
     """The terminal, or wherever standard output goes."""
 
 
-Channel = Slack | Webhook | Alertmanager | Console
+class Apprise(Written):
+    """One of the services that the library Apprise knows; needs routee-monitor[apprise]."""
+
+    secrets = ("url",)
+
+    url: AppriseUrl
+    """The service's address, as Apprise writes it (mailto://…, ntfy://…)."""
+    url_file: Text | None = None
+    """A file that holds the address."""
+    timeout: Timeout = 30 * SECOND
+    """How long one attempt may take."""
+
+
+Channel = Slack | Webhook | Alertmanager | Apprise | Console
 
 
 class Receiver(Written):
@@ -131,6 +189,8 @@ class Receiver(Written):
     """Webhooks."""
     alertmanager: tuple[Alertmanager, ...] = ()
     """Alertmanagers."""
+    apprise: tuple[Apprise, ...] = ()
+    """Any other service, through Apprise."""
     console: tuple[Console, ...] = ()
     """[{}]: the terminal."""
 
@@ -152,5 +212,6 @@ class Receiver(Written):
         found: list[tuple[str, Channel]] = [(f"slack/{number}", slack) for number, slack in enumerate(self.slack)]
         found += [(f"webhook/{number}", webhook) for number, webhook in enumerate(self.webhook)]
         found += [(f"alertmanager/{number}", entry) for number, entry in enumerate(self.alertmanager)]
+        found += [(f"apprise/{number}", apprise) for number, apprise in enumerate(self.apprise)]
         found += [(f"console/{number}", console) for number, console in enumerate(self.console)]
         return found

@@ -6,12 +6,13 @@ slack_buttons       what is opened or pressed    slack_socket    presses, as Soc
 slack_pressed       a press, read                slack_websocket one websocket
 slack_pace          one message a second         slack_chart     pictures in the thread
 webhook             any HTTP endpoint            http            the one place that speaks HTTP
+apprise             whatever Apprise knows       preview         what each would send, without sending
 console             this terminal                outcome         what sending can come to
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from monitor.clock import SECOND, Clock, Duration
 from monitor.notify.outcome import Notifier, Outcome, Rejected, Retry, Sent
@@ -19,7 +20,10 @@ from monitor.notify.slack_pace import Paces
 from monitor.render.escape import Escape
 from monitor.render.templates import Template, Templates
 
-__all__ = ["Notifier", "Outcome", "Rejected", "Retry", "Sent", "Surroundings", "make_notifier"]
+if TYPE_CHECKING:
+    from monitor.notify.webhook import WebhookNotifier
+
+__all__ = ["Notifier", "Outcome", "Rejected", "Retry", "Sent", "Surroundings", "make_notifier", "opened"]
 
 
 class Secret(Protocol):
@@ -46,14 +50,24 @@ class SlackEntry(Protocol):
 
 
 class WebhookEntry(Protocol):
-    """A webhook entry of a receiver. ``template`` is the name of a template file."""
+    """A webhook entry of a receiver. ``template`` is the name of a template; ``resolve_url`` is None where it is ``url``."""
 
     url: Secret
+    resolve_url: Secret | None
+    headers: Mapping[str, Secret] | None
+    fields: Mapping[str, Secret] | None
     secret: Secret | None
     template: str | None
     content_type: str | None
     timeout: Duration
     max_alerts: int
+
+
+class AppriseEntry(Protocol):
+    """An Apprise entry of a receiver."""
+
+    url: Secret
+    timeout: Duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +86,7 @@ def make_notifier(kind: str, entry: Any, around: Surroundings) -> Notifier:
 
 
 def _slack(entry: SlackEntry, around: Surroundings) -> Notifier:
-    template = _template(entry.template, around.templates, "slack")
+    template = template_of(entry.template, around.templates, "slack")
     if entry.token is None and entry.webhook_url is not None:
         from monitor.notify.slack_hook import SlackHookNotifier
 
@@ -95,7 +109,10 @@ def _slack(entry: SlackEntry, around: Surroundings) -> Notifier:
     )
 
 
-def _webhook(entry: WebhookEntry, around: Surroundings) -> Notifier:
+def webhook_notifier(
+    entry: WebhookEntry, around: Surroundings, fields: Mapping[str, str] | None = None
+) -> "WebhookNotifier":
+    """The notifier of a webhook entry; ``fields`` in place of those that it was written with."""
     from monitor.notify.webhook import WebhookNotifier
 
     return WebhookNotifier(
@@ -107,7 +124,21 @@ def _webhook(entry: WebhookEntry, around: Surroundings) -> Notifier:
         secret=entry.secret.get_secret_value() if entry.secret else None,
         timeout=entry.timeout / SECOND,
         max_alerts=entry.max_alerts,
+        url_resolved=entry.resolve_url.get_secret_value() if entry.resolve_url else None,
+        headers=opened(entry.headers),
+        fields=opened(entry.fields) if fields is None else fields,
     )
+
+
+def opened(secrets: Mapping[str, Secret] | None) -> dict[str, str]:
+    """Named secrets as texts."""
+    return {name: secret.get_secret_value() for name, secret in (secrets or {}).items()}
+
+
+def _apprise(entry: AppriseEntry, around: Surroundings) -> Notifier:
+    from monitor.notify.apprise import AppriseNotifier
+
+    return AppriseNotifier(entry.url.get_secret_value(), timeout=entry.timeout / SECOND)
 
 
 def _console(entry: object, around: Surroundings) -> Notifier:
@@ -116,10 +147,15 @@ def _console(entry: object, around: Surroundings) -> Notifier:
     return ConsoleNotifier(around.stream)
 
 
-_KINDS: dict[str, Callable[[Any, Surroundings], Notifier]] = {"slack": _slack, "webhook": _webhook, "console": _console}
+_KINDS: dict[str, Callable[[Any, Surroundings], Notifier]] = {
+    "slack": _slack,
+    "webhook": webhook_notifier,
+    "apprise": _apprise,
+    "console": _console,
+}
 
 
-def _template(source: str | None, templates: Templates, form: Escape) -> Template | None:
+def template_of(source: str | None, templates: Templates, form: Escape) -> Template | None:
     """A template written in place, or the name of a template file."""
     if source is None:
         return None

@@ -5,7 +5,7 @@ in a pool when a send is cancelled.
 """
 
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from email.utils import parsedate_to_datetime
 from functools import lru_cache, partial
 from typing import Final
@@ -46,27 +46,38 @@ def _trust() -> ssl.SSLContext:
 
 
 async def post(
-    url: str, body: bytes, headers: dict[str, str], within: float, now: Instant, *, judging: Judge | None = None
+    url: str,
+    body: bytes,
+    headers: dict[str, str],
+    within: float,
+    now: Instant,
+    secrets: Iterable[str] = (),
+    *,
+    judging: Judge | None = None,
 ) -> Outcome:
     """POST ``body`` and say what came of it, ``within`` that many seconds; redirects are not followed. ``now`` is for a Retry-After date.
 
-    ``judging`` says what an answer means, where that differs from the usual.
+    Of an answer that repeats the URL or one of the ``secrets``, these are not told. ``judging`` says what an answer means, where that
+    differs from the usual.
     """
-    return await _ask(partial(_answer, "POST", url, body, headers), url, within, now, judging or judge)
+    hidden = (url, *secrets)
+    return await _ask(partial(_answer, "POST", url, body, headers), hidden, within, now, judging or judge)
 
 
 async def get(url: str, headers: dict[str, str], within: float, now: Instant) -> Outcome:
     """GET it, as `post` posts: whether whoever is there answers. Of what it answers nothing is kept."""
-    return await _ask(partial(_answer, "GET", url, b"", headers), url, within, now, judge)
+    return await _ask(partial(_answer, "GET", url, b"", headers), (url,), within, now, judge)
 
 
 async def _ask(
     asking: Callable[[float], Awaitable[tuple[httpx.Response, str]]],
-    url: str,
+    hidden: tuple[str, ...],
     within: float,
     now: Instant,
     judging: Judge,
 ) -> Outcome:
+    """``hidden``: the URL, and further secrets."""
+    url, *secrets = hidden
     where = origin(url)
     try:
         with trio.fail_after(within):
@@ -77,11 +88,11 @@ async def _ask(
         return Rejected(f"{where}: this is no http:// or https:// URL; correct it in the configuration")
     except (httpx.LocalProtocolError, UnicodeError, OverflowError):
         return Rejected(
-            f"{where}: the request cannot be written as HTTP; correct the URL or the content type in the configuration"
+            f"{where}: the request cannot be written as HTTP; correct the URL, the headers or the content type in the configuration"
         )
     except (httpx.HTTPError, OSError) as error:
         return unreachable(where, error)
-    said = _without(text, url)
+    said = _without(text, url, secrets)
     return judging(where, response.status_code, response.headers.get("retry-after"), said, now)
 
 
@@ -109,10 +120,10 @@ async def _head(response: httpx.Response) -> str:
     return read[:_MOST_READ].decode(errors="replace")
 
 
-def _without(text: str, url: str) -> str:
-    """The answer without what it may repeat of the URL, which is a secret."""
+def _without(text: str, url: str, secrets: Iterable[str]) -> str:
+    """The answer without what it may repeat of the URL, which is a secret, and of others; the longest first, as one may be part of another."""
     parts = urlsplit(url)
-    for secret in (url, parts.path, parts.query, parts.password or ""):
+    for secret in sorted((url, parts.path, parts.query, parts.password or "", *secrets), key=len, reverse=True):
         if len(secret) > 1:
             text = text.replace(secret, "…")
     return clean(text, 200)

@@ -3,8 +3,11 @@
 import base64
 import binascii
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from urllib.parse import quote
 
 from standardwebhooks import Webhook
 
@@ -23,8 +26,19 @@ _JSON: Final = "application/json"
 _TEXT: Final = "text/plain; charset=utf-8"
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is posted where, but for the signature: that needs the moment of sending."""
+
+    url: str
+    headers: dict[str, str]
+    body: str
+
+
 class WebhookNotifier:
-    """One webhook. ``template`` is the name of a template file for the whole body; ``timeout`` in seconds bounds each send; ``max_alerts`` 0: all."""
+    """One webhook. ``template`` is the name of a template for the whole body, which gets ``fields``; ``timeout`` in seconds bounds each
+    send; ``max_alerts`` 0: all. ``url_resolved`` is where the end of an episode is posted, in place of ``url``; what stands for
+    ``{episode}`` in it is a hash of ours, so that no address is ever made from message data."""
 
     def __init__(
         self,
@@ -37,8 +51,14 @@ class WebhookNotifier:
         secret: str | None = None,
         timeout: float = 10.0,
         max_alerts: int = 0,
+        url_resolved: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
     ) -> None:
         self._url = url
+        self._url_resolved = url_resolved
+        self._headers = dict(headers or {})
+        self._fields = dict(fields or {})
         self._clock = clock
         self._templates = templates
         self._template = template
@@ -53,11 +73,29 @@ class WebhookNotifier:
     async def send(self, notification: Notification, previous: dict[str, str] | None) -> Outcome:
         """POST it. ``webhook-id`` is the notification's key, so that a receiver can tell a repetition."""
         now = self._clock.now()
+        made = self.request(notification)
+        sent = made.body.encode(errors="replace")
+        headers = made.headers | self._signature(notification.key, to_datetime(now), sent.decode())
+        return await http.post(made.url, sent, headers, self._timeout, now, self._secrets)
+
+    def request(self, notification: Notification) -> Request:
+        """The request for a notification; a header of the configuration's replaces one of the usual, whatever its letter case."""
         body, content_type = self.body(notification)
-        headers = {"Content-Type": content_type, "User-Agent": "routee-monitor", "webhook-id": notification.key}
-        sent = body.encode(errors="replace")
-        headers |= self._signature(notification.key, to_datetime(now), sent.decode())
-        return await http.post(self._url, sent, headers, self._timeout, now)
+        own = {name.lower() for name in self._headers}
+        usual = {"Content-Type": content_type, "User-Agent": "routee-monitor", "webhook-id": notification.key}
+        kept = {name: value for name, value in usual.items() if name.lower() not in own}
+        return Request(self._address(notification), kept | self._headers, body)
+
+    def _address(self, notification: Notification) -> str:
+        if notification.status == "firing" or self._url_resolved is None:
+            return self._url
+        return self._url_resolved.replace("{episode}", quote(notification.episode, safe=""))
+
+    @property
+    def _secrets(self) -> list[str]:
+        """What no answer may bring into a log; of ``GenieKey KEY`` also the key alone."""
+        values = [*self._headers.values(), *self._fields.values()]
+        return [*values, *(value.rpartition(" ")[2] for value in values)]
 
     def body(self, notification: Notification) -> tuple[str, str]:
         """The body and its content type. Where the template fails, the alert goes out as plain text with the error named."""
@@ -65,7 +103,7 @@ class WebhookNotifier:
             return to_json(alertmanager(notification, self._max_alerts)), self._content_type or _JSON
         try:
             template = self._templates.named(self._template)
-            text = template.render(notification_context(notification), LONGEST_BODY, whole=True)
+            text = template.render(notification_context(notification, self._fields), LONGEST_BODY, whole=True)
         except TemplateProblem as problem:
             failed = f"The template {self._template} failed: {problem}"
             return _fallback(notification, failed, json=self._wants_json)
@@ -73,7 +111,7 @@ class WebhookNotifier:
 
     @property
     def _wants_json(self) -> bool:
-        return "json" in (self._content_type or self._template or "")
+        return "json" in (self._content_type or self._templates.find(self._template or "") or "")
 
     def _signature(self, key: str, moment: datetime, body: str) -> dict[str, str]:
         if self._signer is None:
@@ -83,9 +121,10 @@ class WebhookNotifier:
 
     async def check(self) -> str:
         """A webhook has no way to ask without telling: only what can be seen of its URL and its template is checked."""
-        if not self._url.startswith(("http://", "https://")) or not http.origin(self._url).partition("://")[2]:
-            return f"{http.origin(self._url)}: a webhook's URL is http://… or https://… with a host; correct it in the configuration"
-        if self._template is not None and self._template not in self._templates.names:
+        for url in (self._url, self._url_resolved or self._url):
+            if not url.startswith(("http://", "https://")) or not http.origin(url).partition("://")[2]:
+                return f"{http.origin(url)}: a webhook's URL is http://… or https://… with a host; correct it in the configuration"
+        if self._template is not None and self._templates.find(self._template) is None:
             return f"there is no template {self._template!r}; list its file under templates"
         return ""
 

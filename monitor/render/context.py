@@ -10,9 +10,12 @@ from monitor.finding import Unit
 from monitor.notification import AlertView, Cause, Link, Notification, Sample, common
 from monitor.render.payload import alertmanager
 from monitor.render.sentence import sentence
-from monitor.render.story import told
+from monitor.render.story import badge, change, title, told, tone_of, urgency
 
 _FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(AlertView))
+_WHOLE_FIELDS: Final = frozenset(
+    {*(field.name for field in msgspec.structs.fields(Notification)), "firing", "resolved"}
+)
 ALERT_NAMES: Final = frozenset({*_FIELDS, "duration", "sentence"})
 """Names in the template of one alert."""
 
@@ -29,6 +32,7 @@ NOTIFICATION_NAMES: Final = frozenset(
             "common_annotations",
         ),
         *("reason", "receiver", "external_url", "key", "episode", "truncated", "payload"),
+        *("title", "badge", "changed", "tone", "urgency", "fields"),
     }
 )
 """Further names in the template of a whole notification; `ALERT_NAMES` then are those of its worst alert."""
@@ -42,15 +46,24 @@ def alert_context(view: AlertView) -> dict[str, Any]:
     return names | {"duration": view.duration, "sentence": sentence(view)}
 
 
-def notification_context(notification: Notification) -> dict[str, Any]:
-    """What the template of a whole message sees: the names of its worst alert, besides those of the whole. ``status`` is the whole's."""
+def notification_context(notification: Notification, fields: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What the template of a whole message sees: the names of its worst alert, besides those of the whole. ``status`` is the whole's.
+
+    ``fields`` are what the configuration hands to a webhook's template.
+    """
     views = told(notification)
-    own = {name: getattr(notification, name) for name in NOTIFICATION_NAMES - {"notification", "payload", "alerts"}}
+    own = {name: getattr(notification, name) for name in NOTIFICATION_NAMES & _WHOLE_FIELDS}
     whole = {
         "notification": notification,
         "alerts": views,
         "status": notification.status,
         "payload": alertmanager(notification),
+        "title": title(notification),
+        "badge": badge(notification),
+        "changed": change(notification),
+        "tone": tone_of(notification),
+        "urgency": urgency(notification),
+        "fields": dict(fields or {}),
     }
     return (alert_context(views[0]) if views else {}) | own | whole
 

@@ -18,6 +18,9 @@ from markupsafe import Markup
 
 from monitor.render import escape, filters
 from monitor.render.context import NAMES
+from monitor.render.sentence import sentence
+from monitor.render.story import notes
+from monitor.render.words import clean
 
 MOST_STEPS: Final = 100_000
 """Passes through all loops of one rendering together."""
@@ -58,7 +61,15 @@ _KEPT_FILTERS: Final = (
     *("sort", "string", "sum", "title", "trim", "truncate", "unique", "upper"),
 )
 _OWN_FILTERS: Final = ("percent", "number", "duration", "datetime", "sparkline", "mask")
-FILTERS: Final = frozenset({*_KEPT_FILTERS, *_OWN_FILTERS, "replace", "tojson"})
+_FURTHER: Final[dict[str, Callable[..., Any]]] = {
+    "clip": lambda value, longest=80: clean(str(value), longest),
+    "html": escape.html,
+    "markdown": escape.markdown,
+    "notes": notes,
+    "sentence": sentence,
+}
+"""What is a filter under another name, or is from elsewhere."""
+FILTERS: Final = frozenset({*_KEPT_FILTERS, *_OWN_FILTERS, *_FURTHER, "replace", "tojson"})
 """Every filter there is."""
 
 _KEPT_GLOBALS: Final = ("range", "dict", "namespace", "joiner", "cycler")
@@ -201,7 +212,7 @@ def sandbox(sources: Mapping[str, str], form: escape.Escape) -> Sandbox:
     )
     own = {name: getattr(filters, name) for name in _OWN_FILTERS}
     kept = {name: made.filters[name] for name in _KEPT_FILTERS}
-    made.filters = {**kept, **own, "replace": _replace, "tojson": _tojson, "counted": counted}
+    made.filters = {**kept, **own, **_FURTHER, "replace": _replace, "tojson": _tojson, "counted": counted}
     made.globals = {name: made.globals[name] for name in _KEPT_GLOBALS}
     return made
 

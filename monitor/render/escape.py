@@ -17,12 +17,25 @@ _MARKS: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "*": "∗
 _UNDERSCORE: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _MENTION: Final = re.compile(r"@(?=here|channel|everyone)", re.IGNORECASE)
 _EMOJI: Final = re.compile(r":(?=[\w+'-]+:)")
+_MARKDOWN: Final = re.compile(r"[\\`*_~|<>\[\]()#]")
+_HTML: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 
 
 def slack(text: str) -> str:
     """``text`` such that Slack shows exactly it: no mention, no link, no markup, no emoji comes of it."""
     quiet = _EMOJI.sub(":" + _WORD_JOINER, _MENTION.sub("@" + _WORD_JOINER, text))
     return _UNDERSCORE.sub("＿", quiet).translate(_MARKS)
+
+
+def html(text: object) -> str:
+    """``text`` such that HTML shows exactly it, also within a quoted attribute."""
+    return str(text).translate(_HTML)
+
+
+def markdown(text: object) -> str:
+    """``text`` such that Discord shows exactly it: no mention, no link, no markup comes of it. At most twice as long."""
+    quiet = _MENTION.sub("@" + _WORD_JOINER, str(text)).replace("://", f":{_WORD_JOINER}//")
+    return _MARKDOWN.sub(r"\\\g<0>", quiet)
 
 
 def json_text(value: object) -> str:

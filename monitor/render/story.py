@@ -1,5 +1,7 @@
 """What one notification tells, before any channel lays it out: which alerts, the worst first, and what has changed."""
 
+from typing import Literal
+
 from monitor.finding import Unit
 from monitor.notification import AlertView, Notification
 from monitor.render.filters import amount, duration, number
@@ -33,6 +35,16 @@ def tone_of(notification: Notification) -> Tone:
     if notification.status == "resolved" or not views:
         return "resolved"
     return tone(views[0].severity, views[0].status)
+
+
+def urgency(notification: Notification) -> Literal["critical", "error", "warning", "info"]:
+    """How bad the worst alert is, or was, in the four words that on-call services share."""
+    views = told(notification)
+    severity = views[0].severity if views else ""
+    if severity.lower() in ("error", "high"):
+        return "error"
+    worst = tone(severity, "firing")
+    return "info" if worst == "resolved" else worst
 
 
 def badge(notification: Notification) -> str:

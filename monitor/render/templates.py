@@ -17,7 +17,9 @@ from monitor.render.context import alert_context, notification_context
 from monitor.render.environment import FILTERS, Sandbox, known_names, nearest, sandbox
 from monitor.render.escape import Escape
 from monitor.render.sentence import sentence
+from monitor.render.shipped import shipped
 from monitor.render.words import clean, clip
+from monitor.services import SERVICES, service_of
 
 LONGEST_TEXT: Final = 64 * 1024
 """Characters that one template may make of an alert; what is longer is cut."""
@@ -91,17 +93,29 @@ def _syntax(message: str) -> str:
 
 
 class Templates:
-    """The template files of a configuration (``sources``: text by file name), and whatever is written as a template elsewhere."""
+    """The template files of a configuration (``sources``: text by file name), those that come with the program, and whatever
+    is written as a template elsewhere. A file of the configuration replaces the program's of the same name."""
 
     def __init__(self, sources: Mapping[str, str] | None = None) -> None:
-        self._sources = dict(sources or {})
+        self._own = frozenset(sources or {})
+        self._sources = {**shipped(), **(sources or {})}
         self._sandboxes: dict[Escape, Sandbox] = {}
         self._compiled: dict[tuple[str, str, Escape], Template] = {}
 
     @property
     def names(self) -> frozenset[str]:
-        """The named templates there are."""
-        return frozenset(self._sources)
+        """The configuration's named templates."""
+        return self._own
+
+    def find(self, name: str) -> str | None:
+        """The full name of the template called ``name``, which may be a service's (``pagerduty``); None where there is none."""
+        service = service_of(name)
+        return next((full for full in (name, service.template if service else "") if full in self._sources), None)
+
+    @property
+    def known(self) -> list[str]:
+        """Every name that `find` knows, in the shortest form: the configuration's first."""
+        return [*sorted(self._own), *(name for name in SERVICES if name not in self._own)]
 
     def compile(self, text: str, name: str = "<template>", form: Escape = "none") -> Template:
         """``text`` as a template whose values are escaped for ``form``. Raises TemplateProblem where it cannot be one or names what there is not."""
@@ -113,10 +127,11 @@ class Templates:
         return self._compiled[key]
 
     def named(self, name: str, form: Escape | None = None) -> Template:
-        """The template file of that name; ``*.json*`` is escaped as JSON unless ``form`` says otherwise. Raises TemplateProblem."""
-        if name not in self._sources:
-            raise TemplateProblem(1, f"there is no template {name!r}{nearest(name, self._sources)}")
-        return self.compile(self._sources[name], name, form or escape_of(name))
+        """The template of that name (see `find`); ``*.json*`` is escaped as JSON unless ``form`` says otherwise. Raises TemplateProblem."""
+        full = self.find(name)
+        if full is None:
+            raise TemplateProblem(1, f"there is no template {name!r}{nearest(name, self.known)}")
+        return self.compile(self._sources[full], full, form or escape_of(full))
 
     def check_syntax(self, name: str) -> TemplateProblem | None:
         """What is wrong with a template file whatever it is rendered with: one that others include may use names that they set."""

@@ -62,6 +62,41 @@ async def test_the_signature_holds_and_the_id_stays_over_retries(secret: str) ->
         assert [asked.headers["webhook-id"] for asked in fake.asked] == ["key-1", "key-1"]
 
 
+async def test_the_signature_is_that_of_a_templates_body_too_and_of_what_goes_to_another_address() -> None:
+    async with webhook() as fake:
+        channel = WebhookNotifier(
+            fake.url,
+            clock=SystemClock(),
+            templates=Templates({"body.json.j2": '{"é": "{{ labels.operator }}", "team": "{{ fields.team }}"}'}),
+            template="body.json.j2",
+            secret="s",
+            url_resolved=f"{fake.url}/{{episode}}",
+            headers={"X-Team": "a", "user-agent": "b"},
+            fields={"team": "ops"},
+        )
+        over = telling(rate(labels={"operator": "\ud800ß"}), status="resolved", episode="a/b?c")
+        assert [await channel.send(told, None) for told in (telling(), over)] == [Sent(), Sent()]
+        for asked in fake.asked:
+            Webhook(key_of("s")).verify(asked.body, asked.headers)
+            assert (asked.headers["x-team"], asked.headers["user-agent"]) == ("a", "b")
+            assert asked.json["team"] == "ops"
+        assert [asked.target for asked in fake.asked] == ["/hook/very-secret-path", "/hook/very-secret-path/a%2Fb%3Fc"]
+
+
+async def test_an_answer_that_repeats_headers_or_fields_is_not_shown_with_them() -> None:
+    async with webhook(Answer(403, b"GenieKey k3y-of-ops, k3y-of-ops, chat -1001 of you")) as fake:
+        channel = WebhookNotifier(
+            fake.url,
+            clock=SystemClock(),
+            templates=Templates(),
+            headers={"Authorization": "GenieKey k3y-of-ops"},
+            fields={"chat_id": "-1001"},
+        )
+        outcome = await channel.send(telling(), None)
+        assert isinstance(outcome, Rejected)
+        assert outcome.why.startswith("http://127.0.0.1 answered 403: …, …, chat … of you")
+
+
 def test_secrets_behind_whsec_are_base64_with_or_without_padding() -> None:
     assert key_of("whsec_YWI=") == key_of("whsec_YWI") == b"ab"
     assert key_of("ab") == b"ab"

@@ -39,6 +39,9 @@ def test_an_escalation_resolves_the_old_severity_as_the_new_one_fires() -> None:
 def test_the_fingerprint_is_the_one_of_prometheus() -> None:
     """FNV-1a by the definition of prometheus/common: of no labels it is the offset basis itself."""
     assert label_fingerprint({}) == "cbf29ce484222325"
+    # A value that prometheus/common's own tests state.
+    told = {"name": "garland, briggs", "fear": "love is not enough"}
+    assert int(label_fingerprint(told), 16) == 5799056148416392346
     assert label_fingerprint({"a": "b", "c": "d"}) == label_fingerprint({"c": "d", "a": "b"})
 
 

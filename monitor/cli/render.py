@@ -1,0 +1,140 @@
+"""``routee-monitor render``: what a receiver would be told of an alert."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from monitor.cli.options import config_option, json_option, level_option
+from monitor.cli.reading import read_everything
+from monitor.cli.table import print_json
+from monitor.errors import MonitorError
+
+if TYPE_CHECKING:
+    from monitor.loading import Loaded
+    from monitor.notification import AlertView, Notification
+    from monitor.receivers import Preview
+
+_LOOKED_AT: Final = 2_000
+"""So many of the latest notifications are looked through for an alert."""
+
+
+@click.command(short_help="Show what a receiver would be told of an alert.")
+@click.argument("receiver", required=False)
+@config_option
+@json_option
+@level_option
+@click.option("--alert", "name", metavar="FINGERPRINT|RULE", help="Which alert, from the store; default: an example.")
+@click.option("--sample", "as_sample", is_flag=True, help="Do not look into the store: a sample of the rule.")
+@click.option("--resolved", is_flag=True, help="As it looks when it is over.")
+@click.option("--channel", metavar="CHANNEL", help="Only this one (slack/0); default: every channel of the receiver.")
+def render(
+    receiver: str | None,
+    config: Path | None,
+    as_json: bool,
+    name: str | None,
+    as_sample: bool,
+    resolved: bool,
+    channel: str | None,
+) -> int:
+    """Show what RECEIVER (default: the route's) would be told of an alert. Nothing is sent.
+
+    An alert is found by its fingerprint, or by its rule (then the latest one), as it was last told, else as it stands now.
+
+    \b
+    Exit codes: 0 shown; 1 there is no such receiver, channel, alert or rule;
+    69 the store cannot be read; 65, 78 bad rules or configuration.
+    """
+    from monitor.cli.sample import known
+    from monitor.clock import SystemClock
+    from monitor.receivers import previews
+
+    loaded = read_everything(config)
+    receivers = {one.name: one for one in loaded.settings.config.receivers}
+    chosen = receivers[known("receiver", receiver or loaded.settings.config.route.receiver, receivers)]
+    notification = _notification(chosen.name, name, loaded, as_sample=as_sample, resolved=resolved)
+    shown = previews(chosen, notification, loaded.templates, SystemClock())
+    if channel is not None:
+        shown = {channel: shown[known("channel", channel, shown)]}
+    if as_json:
+        print_json([_as_json(chosen.name, one, made) for one, made in shown.items()])
+    else:
+        click.echo("\n\n".join(_as_text(chosen.name, one, made) for one, made in shown.items()))
+    return 0
+
+
+def _notification(
+    receiver: str, name: str | None, loaded: "Loaded", *, as_sample: bool, resolved: bool
+) -> "Notification":
+    from monitor.cli.sample import sample, told
+
+    view, more = (sample(name, loaded), {}) if name is None or as_sample else _found(name, loaded)
+    if resolved and view.status == "firing":
+        view = _over(view)
+    reason = "all resolved" if view.status == "resolved" else "first"
+    return told(receiver, view, loaded, **({"reason": reason} | more))
+
+
+def _over(view: "AlertView") -> "AlertView":
+    import msgspec
+
+    return msgspec.structs.replace(view, status="resolved", ends_at=view.as_of, resolved_because="recovered")
+
+
+def _found(name: str, loaded: "Loaded") -> "tuple[AlertView, dict[str, str]]":
+    """The alert as it was last told, with its notification's key, episode and group; else as it stands."""
+    from monitor.cli.standing import standing
+
+    with standing(loaded) as (store, kept):
+        for parcel in store.parcels(limit=_LOOKED_AT):
+            one = parcel.notification
+            view = next((view for view in one.alerts if _is_meant(view, name)), None)
+            if view is not None:
+                return view, {"key": one.key, "episode": one.episode, "group_key": one.group_key}
+        stands = [view for view in _standing(loaded, kept.alerts) if _is_meant(view, name)]
+    if not stands:
+        raise MonitorError(
+            f"the store knows no alert {name!r}, neither by its fingerprint nor by its rule; with --sample a rule needs none"
+        )
+    return stands[0], {}
+
+
+def _standing(loaded: "Loaded", alerts: Any) -> "list[AlertView]":
+    """Every alert as it stands, those that fire first."""
+    from monitor.judge import Judge
+    from monitor.privacy import Privacy
+    from monitor.view import Views
+    from monitor.window import Window
+
+    settings = loaded.settings
+    several = len(settings.config.accounts) > 1
+    order = ("firing", "pending", "resolved")
+    return [
+        Views(Judge(Window(alert.account, Privacy()), settings.rules, ()), loaded.templates, distinguish=several).view(
+            alert
+        )
+        for alert in sorted(alerts, key=lambda alert: order.index(alert.state))
+    ]
+
+
+def _is_meant(view: "AlertView", name: str) -> bool:
+    """By its rule, by our fingerprint, or by that of its labels, which Alertmanager and ``alerts --json`` show."""
+    from monitor.render.payload import label_fingerprint
+
+    return name in (view.rule, view.fingerprint) or (len(name) == 16 and label_fingerprint(view.labels) == name)
+
+
+def _as_json(receiver: str, channel: str, made: "Preview") -> dict[str, Any]:
+    where = {"receiver": receiver, "channel": channel, "address": made.address, "headers": made.headers}
+    return where | {"body": made.data}
+
+
+def _as_text(receiver: str, channel: str, made: "Preview") -> str:
+    from monitor.cli.table import shaded
+    from monitor.render.words import clean_lines
+
+    head = shaded(" ".join(filter(None, (f"── {receiver} {channel}", made.address))), "bright_black")
+    headers = [f"{name}: {value}" for name, value in made.headers.items()]
+    # What came with messages may hold what steers a terminal.
+    text = clean_lines(made.text, len(made.text))
+    return "\n".join([head, *headers, *([""] if headers else []), text])

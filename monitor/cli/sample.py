@@ -1,0 +1,55 @@
+"""A notification to try receivers with, and the words for a name that nothing has."""
+
+from typing import TYPE_CHECKING
+
+from monitor.errors import MonitorError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from monitor.loading import Loaded
+    from monitor.notification import AlertView, Notification
+
+
+def known(what: str, name: str, names: "Iterable[str]") -> str:
+    """``name``, if it is one of ``names``. Raises MonitorError (exit 1) with the nearest one."""
+    from monitor.written import suggest
+
+    choices = sorted(names)
+    if name not in choices:
+        raise MonitorError(f"there is no {what} {name!r}{suggest(name, choices)}")
+    return name
+
+
+def sample(rule: str | None, loaded: "Loaded") -> "AlertView":
+    """An alert that fires since five minutes, as ``rule`` would give it, else an example. Raises MonitorError for no such rule."""
+    import msgspec
+
+    from monitor.clock import MINUTE, SystemClock
+    from monitor.loading import sample_of
+    from monitor.render import sample_view
+    from monitor.view import links_of
+
+    now = SystemClock().now()
+    then = {"starts_at": now - 5 * MINUTE, "as_of": now}
+    if rule is None:
+        view = sample_view("TestNotification", "rate", ("operator", "country"), severity="info")
+        return msgspec.structs.replace(view, **then, links=())
+    rules = {one.name: one for one in loaded.settings.rules}
+    found = rules[known("rule", rule, rules)]
+    view = sample_of(found, len(loaded.settings.config.accounts))
+    view = msgspec.structs.replace(view, **then, links=links_of(found))
+    texts, _ = loaded.templates.render_annotations(found.annotations, view)
+    return msgspec.structs.replace(view, annotations=texts)
+
+
+def told(receiver: str, view: "AlertView", loaded: "Loaded", **more: object) -> "Notification":
+    """A notification of that alert alone, to ``receiver``; ``more`` are further fields of it."""
+    import msgspec
+
+    from monitor.render import sample_notification
+
+    web = loaded.settings.config.web
+    url = (web.external_url or "") if web is not None else ""
+    made = sample_notification([view], receiver)
+    return msgspec.structs.replace(made, **({"created_at": view.as_of, "external_url": url} | more))

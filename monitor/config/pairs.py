@@ -1,0 +1,91 @@
+"""Named secrets: HTTP headers and what is handed to a template, written as a mapping or in a file of ``name: value`` lines."""
+
+import re
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr, WithJsonSchema
+
+from monitor.written import Misplaced, Note, Secret
+from monitor.written.types import LABEL
+from monitor.written.words import suggest
+
+_HEADER_NAME: Final = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+OURS: Final = frozenset(
+    {
+        *("connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"),
+        *("content-type", "webhook-id", "webhook-timestamp", "webhook-signature"),
+    }
+)
+"""Headers that are written by the program."""
+
+
+class Lines(str):
+    """The text of a file that holds a pair a line, to be told from a text in the place of a mapping."""
+
+    __slots__ = ()
+
+
+def _pairs(value: Any) -> Any:
+    """A file's text as a mapping. No part of either is ever quoted: it may be a secret that stands in the wrong place."""
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, Lines):
+        raise ValueError("should be a mapping (name: value)")
+    found: dict[str, str] = {}
+    for number, line in enumerate(value.splitlines(), 1):
+        name, colon, text = (part.strip() for part in line.partition(":"))
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if not (colon and name and text):
+            raise ValueError(f"line {number} of the file is not of the form name: value")
+        if name in found:
+            raise ValueError(f"line {number} of the file names what an earlier line names already")
+        found[name] = text
+    return found
+
+
+def _headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    notes: list[Note] = []
+    seen: set[str] = set()
+    for name, value in headers.items():
+        text = value.get_secret_value()
+        if not re.fullmatch(_HEADER_NAME, name):
+            notes.append(Note((name,), "is not a header's name", at_key=True))
+        elif name.lower() in OURS:
+            hint = "; write content_type" if name.lower() == "content-type" else ""
+            notes.append(Note((name,), f"is written by routee-monitor itself; take it out{hint}", at_key=True))
+        elif name.lower() in seen:
+            notes.append(Note((name,), "stands here twice; letter case does not count in headers", at_key=True))
+        elif not (text.isascii() and text.isprintable()):
+            notes.append(Note((name,), "is not a header's value: only printable ASCII characters can be sent"))
+        seen.add(name.lower())
+    if notes:
+        raise Misplaced(notes)
+    return headers
+
+
+def _fields(fields: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    wrong = [name for name in fields if not re.fullmatch(LABEL, name)]
+    if wrong:
+        said = "is not a field's name: letters, digits and _, beginning with a letter or _"
+        raise Misplaced(Note((name,), said, at_key=True) for name in wrong)
+    return fields
+
+
+def complaint(names: set[str], needed: tuple[str, ...], known: tuple[str, ...]) -> str:
+    """What is wrong with the names of the fields for a template that knows only ``known`` ones; empty where nothing is."""
+    for name in needed:
+        if name not in names:
+            near = [other for other in names if other not in known and suggest(other, [name]).startswith("; did")]
+            hint = f"; is {near[0]!r} meant for it?" if near else ""
+            return f"needs the field {name}: write it under fields, or into fields_file{hint}"
+    unknown = next((name for name in names if name not in known), None)
+    return "" if unknown is None else f"has no use for the field {unknown!r}{suggest(unknown, known)}"
+
+
+_SCHEMA = WithJsonSchema({"type": "object", "additionalProperties": {"type": ["string", "number"]}})
+
+Headers = Annotated[dict[str, Secret], AfterValidator(_headers), BeforeValidator(_pairs), _SCHEMA]
+"""Headers of a request by name. Their values are never shown."""
+Fields = Annotated[dict[str, Secret], AfterValidator(_fields), BeforeValidator(_pairs), _SCHEMA]
+"""What a template gets as ``fields``. Their values are never shown."""

@@ -1,0 +1,107 @@
+"""Apprise itself, told to post JSON to a server of our own: what arrives, what each failure means, what is never said."""
+
+import logging
+from pathlib import Path
+
+import pytest
+import trio
+
+from monitor.clock import SystemClock
+from monitor.errors import InputError
+from monitor.loading import load
+from monitor.notify import Surroundings, make_notifier
+from monitor.notify.outcome import Rejected, Retry, Sent
+from monitor.render import Templates
+from tests.fakes.alerts import over, rate, telling
+from tests.fakes.http import Answer
+from tests.fakes.webhook import FakeWebhook, webhook
+
+pytest.importorskip("apprise", reason="the extra apprise is not installed")
+from monitor.config import Apprise
+from monitor.notify.apprise import AppriseNotifier, content
+
+# Apprise imports a module of the standard library that Python 3.13 has not any more.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
+
+ACCOUNT = "accounts: [{name: main, application_id: a-test-id, application_secret: a-test-secret}]\n"
+
+
+def to(fake: FakeWebhook, within: float = 10.0) -> AppriseNotifier:
+    return AppriseNotifier(fake.url.replace("http://", "json://user:p4ssword@"), timeout=within)
+
+
+async def test_the_service_gets_title_body_and_how_bad_it_is() -> None:
+    async with webhook() as fake:
+        channel = to(fake)
+        told = (
+            telling(),
+            telling(rate(severity="warning")),
+            telling(over(rate()), status="resolved", reason="all resolved"),
+        )
+        assert [await channel.send(each, None) for each in told] == [Sent(), Sent(), Sent()]
+        got = [asked.json for asked in fake.asked]
+        assert [each["type"] for each in got] == ["failure", "warning", "success"]
+        assert got[0]["title"].startswith("CRITICAL: OperatorFailureRate: 34.2% of 1,204 messages to Cosmote (GR)")
+        assert "92% Carrier Violation" in got[0]["message"]
+        assert got[2]["title"].startswith("RESOLVED: OperatorFailureRate resolved after")
+
+
+@pytest.mark.parametrize("answer", [Answer(500), Answer(404), Answer(fault="reset")])
+async def test_what_it_does_not_take_is_tried_again(answer: Answer) -> None:
+    async with webhook(answer) as fake:
+        channel = to(fake)
+        outcome = await channel.send(telling(), None)
+        assert outcome == Retry("json:// did not take it; `apprise -vv ADDRESS -b test` tells why")
+        assert await channel.send(telling(), None) == Sent()
+
+
+async def test_one_that_hangs_is_left_in_time_and_holds_up_nothing_else() -> None:
+    async with webhook(Answer(fault="hang")) as fake:
+        began = trio.current_time()
+        outcome = await to(fake, within=0.3).send(telling(), None)
+        assert isinstance(outcome, Retry)
+        assert "0.3 s" in outcome.why
+        assert trio.current_time() - began < 3
+
+
+async def test_nothing_is_said_of_the_address(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "apprise")
+    async with webhook(Answer(404, b"p4ssword very-secret-path")) as fake:
+        channel = to(fake)
+        said = repr(await channel.send(telling(), None)) + repr(channel) + await channel.check()
+        assert "p4ssword" not in said + caplog.text
+        assert "very-secret" not in said + caplog.text
+    assert [record for record in caplog.records if record.name == "apprise"] == []
+
+
+async def test_an_address_that_it_does_not_know_is_rejected_and_found_by_a_check() -> None:
+    channel = AppriseNotifier("nothing-of-that-kind://p4ssword@host")
+    assert "is not an address that Apprise can use" in await channel.check()
+    outcome = await channel.send(telling(), None)
+    assert isinstance(outcome, Rejected)
+    assert "p4ssword" not in outcome.why
+
+
+def test_a_configuration_is_checked_with_apprise(tmp_path: Path) -> None:
+    file = tmp_path / "monitor.yaml"
+    (tmp_path / "address").write_text("json://localhost/p4ssword\n")
+    good = ACCOUNT + "receivers: [{name: ops, apprise: [{url_file: address}]}]\n"
+    file.write_text(good)
+    config = load(file, {}).settings.config
+    ((channel, entry),) = config.receivers[0].channels
+    assert channel == "apprise/0"
+    assert isinstance(entry, Apprise)
+    assert "p4ssword" not in repr(config)
+    around = Surroundings(SystemClock(), Templates(), None)  # type: ignore[arg-type]  # no console here
+    assert repr(make_notifier("apprise", entry, around)) == "AppriseNotifier(json://)"
+    (tmp_path / "address").write_text("jsonn://localhost/p4ssword\n")
+    with pytest.raises(InputError) as caught:
+        load(file, {})
+    assert "receivers[0].apprise[0].url_file: is not an address that Apprise can use" in str(caught.value)
+    assert "p4ssword" not in str(caught.value)
+
+
+def test_long_alerts_are_cut_to_what_a_service_takes() -> None:
+    made = content(telling(*[rate(annotations={"summary": "x" * 1900}, fingerprint=str(n)) for n in range(20)]))
+    assert len(made["title"]) <= 250
+    assert len(made["body"]) == 16_000
