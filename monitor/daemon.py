@@ -33,6 +33,7 @@ from monitor.render import Templates
 from monitor.restore import accounts_of, restored_dispatch, restored_judge, restored_window
 from monitor.sd_notify import Systemd
 from monitor.settings import Settings
+from monitor.store.protocol import HISTORY_KEPT
 from monitor.store.sqlite import open_sqlite
 from monitor.store.thread import StoreFront
 from monitor.view import Views
@@ -194,7 +195,7 @@ class _Daemon:
             try:
                 now = self._clock.now()
                 if now - pruned_at >= HOUR:
-                    await self._store.prune(now - self._config.retention)
+                    await self._store.prune(now - self._config.retention, now - HISTORY_KEPT)
                     pruned_at = now
                 self._metrics.backlog(await self._store.backlog())
             except StoreError as error:

@@ -243,16 +243,32 @@ async def test_a_group_that_was_held_back_and_recovered_never_fires() -> None:
     assert all(view.labels["operator"] == "A" for one in world.told for view in one.alerts)
 
 
-async def test_more_alerts_than_one_notification_holds_all_end() -> None:
+async def test_of_more_alerts_than_one_notification_holds_all_that_were_named_end_and_the_others_are_counted() -> None:
     world = World()
     world.station.pipeline.dispatch.most = 4
     names = [f"Operator {i}" for i in range(6)]
     await world.poll(**dict.fromkeys(names, 5))
     assert (len(world.last.alerts), world.last.truncated) == (4, 2)
+    named = {view.labels["operator"] for view in world.last.alerts}
+    await world.poll(5 * MINUTE, **dict.fromkeys(names, 0))
+    assert ({view.labels["operator"] for view in world.last.resolved}, world.last.truncated) == (named, 2)
+    assert world.station.pipeline.dispatch.groups == {}
+
+
+async def test_an_alert_that_was_only_counted_is_named_when_there_is_room_and_then_ends_by_name() -> None:
+    world = World()
+    world.station.pipeline.dispatch.most = 4
+    names = [f"Operator {i}" for i in range(6)]
+    await world.poll(**dict.fromkeys(names, 5))
+    named = [view.labels["operator"] for view in world.last.alerts]
+    await world.poll(5 * MINUTE, **(dict.fromkeys(names, 5) | dict.fromkeys(named[:2], 0)))
+    assert {
+        view.labels["operator"]: view.status for view in world.last.alerts if view.status == "resolved"
+    } == dict.fromkeys(named[:2], "resolved")
     await world.poll(5 * MINUTE, **dict.fromkeys(names, 0))
     await world.flush(5 * MINUTE)
-    ended = {view.labels["operator"] for one in world.told for view in one.resolved}
-    assert ended == set(names)
+    firing = {view.labels["operator"] for one in world.told for view in one.firing}
+    assert firing <= {view.labels["operator"] for one in world.told for view in one.resolved}
     assert world.station.pipeline.dispatch.groups == {}
 
 
