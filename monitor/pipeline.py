@@ -182,6 +182,16 @@ class Pipeline:
         raise NothingThere(f"no alert {fingerprint} fires")
 
     @property
+    def first_account(self) -> str:
+        """The account under which alerts are kept that are about none."""
+        return self._any_desk.judge.account
+
+    @property
+    def next_look(self) -> Instant | None:
+        """When the groups are looked at again if nothing happens; None: not before something does."""
+        return self._next_at
+
+    @property
     def _any_desk(self) -> Desk:
         return next(iter(self.desks.values()))
 

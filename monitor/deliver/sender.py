@@ -99,8 +99,8 @@ class Sender:
         return None
 
     async def _superseded(self, parcel: Parcel) -> bool:
-        """A repeat says nothing that a newer notification of its episode does not say better."""
-        if parcel.notification.reason != "repeat":
+        """A repeat, or who has acknowledged what, says nothing that a newer notification of its episode does not say better."""
+        if parcel.notification.reason not in ("repeat", "acknowledged"):
             return False
         newer = await self.store.successor(parcel.id)
         if newer is None:
@@ -111,6 +111,8 @@ class Sender:
 
     async def _send(self, parcel: Parcel, previous: dict[str, str] | None) -> Outcome:
         began = trio.current_time()
+        here = (self.receiver, self.channel, parcel.id)
+        self.outbox.sending[here] = began
         try:
             with trio.fail_after(SEND_LIMIT):
                 outcome = await self.notifier.send(parcel.notification, previous)
@@ -119,18 +121,21 @@ class Sender:
         # Whatever a notifier did not foresee must not end the telling: it is a failure to be tried again.
         except Exception as error:  # noqa: BLE001
             outcome = Retry(f"the channel failed unexpectedly ({_where(error)}); please report this")
+        finally:
+            self.outbox.sending.pop(here, None)
         seconds = trio.current_time() - began
         self.observer.notification(self.receiver, self.channel, _word(outcome), seconds)
         return outcome
 
     async def _took(self, parcel: Parcel, sent: Sent) -> None:
         self.outbox.failing.pop((self.receiver, self.channel), None)
+        self.outbox.taken.add((self.receiver, self.channel))
         await self._write_down(parcel, partial(self.store.sent, parcel.id, sent.receipt, self.clock.now()))
         self.pace.answered(parcel)
         log.info("Notification %s was sent (%s)", self._name(parcel), parcel.notification.reason)
 
     async def _refused(self, parcel: Parcel, rejected: Rejected) -> None:
-        self._mark_failing(rejected.why)
+        self._mark_failing(rejected.why, refused=True)
         await self._write_down(parcel, partial(self.store.rejected, parcel.id, rejected.why, self.clock.now()))
         self.pace.answered(parcel)
         log.error("Notification %s can never be sent: %s", self._name(parcel), rejected.why)
@@ -144,10 +149,11 @@ class Sender:
         log.warning("Notification %s failed, tried again after %s: %s", self._name(parcel), after, retry.why)
         return pause
 
-    def _mark_failing(self, why: str) -> None:
+    def _mark_failing(self, why: str, *, refused: bool = False) -> None:
         known = self.outbox.failing.get((self.receiver, self.channel))
         since = known.since if known else self.clock.now()
-        self.outbox.failing[self.receiver, self.channel] = Failing(since, why)
+        refused = refused or (known is not None and known.refused)
+        self.outbox.failing[self.receiver, self.channel] = Failing(since, why, refused)
 
     async def _write_down(self, parcel: Parcel, write: Callable[[], Awaitable[None]]) -> None:
         """Until the store takes it: nothing more is sent to this channel meanwhile, above all not the same again."""

@@ -96,6 +96,8 @@ class SlackNotifier:
     async def _tell(self, notification: Notification, previous: Receipt) -> Outcome:
         text, problem = headline(self._template, notification)
         made = message(notification, text, problem)
+        if notification.reason == "acknowledged":
+            return await self._tell_quietly(made, previous)
         if "channel" not in previous or "ts" not in previous:
             return Sent(await self._post((notification.key, "message"), made | {"channel": self._channel}))
         first = {"channel": previous["channel"], "ts": previous["ts"]}
@@ -103,6 +105,12 @@ class SlackNotifier:
             return Sent(await self._post((notification.key, "message"), made | {"channel": self._channel}))
         await self._post((notification.key, "reply"), _into_thread(notification, first))
         return Sent(first)
+
+    async def _tell_quietly(self, made: dict[str, Any], previous: Receipt) -> Outcome:
+        """Show it in the episode's first message and nowhere else; where that is gone, nobody is disturbed."""
+        if "channel" in previous and "ts" in previous:
+            await self._edit(made | {"channel": previous["channel"], "ts": previous["ts"]})
+        return Sent(previous)
 
     async def _edit(self, made: dict[str, Any]) -> bool:
         """Show the present state in the episode's first message; False where that message is gone. Repeating it does no harm."""

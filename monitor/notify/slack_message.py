@@ -12,7 +12,7 @@ from monitor.notification import AlertView, Notification
 from monitor.render.escape import slack as escaped
 from monitor.render.filters import amount, datetime, duration, number, sparkline
 from monitor.render.sentence import aftermath, cause, sentence, statement
-from monitor.render.story import change, counted, held_back, measured, notes, title, told
+from monitor.render.story import change, counted, held_back, measured, notes, storm, title, told
 from monitor.render.text import example, lead
 from monitor.render.words import Tone, clean, clip, tone
 
@@ -57,7 +57,10 @@ def _message(
     head = [section(text if text is not None else _headline(notification, views))]
     if problem:
         head.append(context(f":warning: {fit(escaped(clean(problem, 500)), 1000)}"))
-    attachments = [_attachment(view, index, index < detailed) for index, view in enumerate(views[:shown])]
+    stormy = bool(notification.tally) and notification.status == "firing"
+    attachments = [
+        _attachment(view, index, index < detailed, worst_too=stormy) for index, view in enumerate(views[:shown])
+    ]
     others = len(views) - shown + notification.truncated
     if others:
         attachments.append(_coloured("info", [context(f"+{number(others)} more")], f"+{number(others)} more"))
@@ -70,6 +73,9 @@ def _headline(notification: Notification, views: list[AlertView]) -> str:
     if not views:
         return fit(escaped(title(notification)), SECTION)
     what = change(notification) if notification.status == "firing" else ""
+    if notification.tally and notification.status == "firing":
+        line = f"*{escaped(storm(notification))}*"
+        return fit(f"{line}\n_{escaped(what)}_" if what else line, SECTION)
     prefix = "*Test*  " if notification.reason == "test" else ""
     others = title(notification).removeprefix(sentence(views[0]))
     line = prefix + _sentence(views[0]) + escaped(others)
@@ -84,9 +90,9 @@ def _sentence(view: AlertView) -> str:
     return f"{name}: *{escaped(first)}*{escaped(rest)}" if first else f"{name}: {escaped(rest)}"
 
 
-def _attachment(view: AlertView, index: int, detailed: bool) -> Block:
-    """The worst alert's sentence stands above already; each further one begins with its own."""
-    blocks = [section(_sentence(view))] if index else []
+def _attachment(view: AlertView, index: int, detailed: bool, *, worst_too: bool) -> Block:
+    """The worst alert's sentence stands above already, unless that tells of a storm; each further one begins with its own."""
+    blocks = [section(_sentence(view))] if index or worst_too else []
     if detailed:
         blocks += [*_notes(view), *_facts(view), *_reasons(view)]
     return _coloured(tone(view.severity, view.status), blocks or _facts(view), sentence(view))
