@@ -6,13 +6,14 @@ Like `monitor.judge` it proposes: what is to be written is committed first and a
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
 from monitor.acknowledgement import Ack
 from monitor.alert import Alert
 from monitor.builtin import NOTIFICATION_FAILING
-from monitor.clock import Instant
+from monitor.clock import DAY, Duration, Instant
 from monitor.edits import Edits
 from monitor.flapping import Beginnings
 from monitor.inhibition import Inhibition
@@ -28,6 +29,9 @@ from monitor.suppression import Suppression, Why, next_minute, silences_change_a
 from monitor.telling import MOST_ALERTS, Teller, new_group, to_all
 from monitor.view import Views
 from monitor.watchdog import Watchdog
+
+AWAITED: Final[Duration] = 7 * DAY
+"""A receiver that is taken out of the configuration and comes back within so long hears of the ends that it missed."""
 
 
 @dataclass(slots=True)
@@ -116,7 +120,9 @@ class Dispatch:
         told = self._facts(alerts, now, edits or Edits())
         assembly = Assembly(told.facts, self.groups, self.route, self._routes)
         teller = Teller(told.facts, self.channels, self._editable, self.external_url, self.most)
-        turns = [self._turn(key, some, teller, now) for key, some in assembly.assemble().items()]
+        members = assembly.assemble()
+        turns = [self._turn(key, some, teller, now) for key, some in members.items() if key[0] in self.channels]
+        told.dropped += [self.groups[key] for key, some in members.items() if self._is_given_up(key, some, now)]
         for turn in self._calmed(turns, teller, now):
             self._settle(turn, teller, told)
         told.outbox, told.views = teller.outbox, teller.views
@@ -200,6 +206,13 @@ class Dispatch:
         before = self.groups.get(key)
         group = _not_ahead(before, now) if before is not None else new_group(key, some.route, some.labels, now)
         return _Turn(key, some, before, group, decide(group, some.firing, teller.ranks, some.route, now, some.quiet))
+
+    def _is_given_up(self, key: Key, some: Members, now: Instant) -> bool:
+        """Whether a group need not be kept any longer for a receiver that the configuration does not have, in case it comes back."""
+        if key[0] in self.channels:
+            return False
+        ends = [over.resolved_at for over in some.over.values()]
+        return not some.firing and all(end is not None and now - end >= AWAITED for end in ends)
 
     def _settle(self, turn: _Turn, teller: Teller, told: Told) -> None:
         group, some, decision, now = turn.group, turn.members, turn.decision, told.facts.now

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from monitor.clock import HOUR, MINUTE, SECOND
+from monitor.clock import DAY, HOUR, MINUTE, SECOND
 from monitor.notification import Notification
 from monitor.render.payload import alertmanager
 from tests.fakes.hand_clock import HandClock
@@ -182,16 +182,31 @@ async def test_the_receiver_of_before_still_hears_of_the_end_and_of_nothing_new(
     assert world.station.reasons("oncall")[0] == "first"
 
 
-async def test_a_receiver_that_is_gone_is_told_nothing() -> None:
+async def test_a_receiver_that_is_gone_is_told_nothing_and_of_the_ends_when_it_comes_back() -> None:
+    two = AT_ONCE.replace("receivers:\n", "receivers:\n  - {name: oncall, console: [{}]}\n")
+    gone = AT_ONCE.replace("name: ops", "name: oncall").replace("receiver: ops", "receiver: oncall")
+    world = World(config=two)
+    await world.poll(Cosmote=4)
+    await world.restart(config=gone)
+    await world.poll(5 * MINUTE, Cosmote=0)
+    await world.flush(DAY)
+    assert world.station.reasons("ops") == ["first"]
+    await world.restart(config=two)
+    assert world.station.reasons("ops") == ["first", "all resolved"]
+    assert world.station.pipeline.dispatch.groups == {}
+
+
+async def test_a_receiver_that_stays_away_is_forgotten_after_a_week() -> None:
     two = AT_ONCE.replace("receivers:\n", "receivers:\n  - {name: oncall, console: [{}]}\n")
     world = World(config=two)
     await world.poll(Cosmote=4)
     await world.restart(
-        config=AT_ONCE.replace("name: ops", "name: others").replace("receiver: ops", "receiver: others")
+        config=AT_ONCE.replace("name: ops", "name: oncall").replace("receiver: ops", "receiver: oncall")
     )
     await world.poll(5 * MINUTE, Cosmote=0)
-    assert world.station.reasons("ops") == ["first"]
-    await world.flush(5 * MINUTE)
+    await world.flush(7 * DAY - 1)
+    assert len(world.station.pipeline.dispatch.groups) == 1
+    await world.flush(1)
     assert world.station.pipeline.dispatch.groups == {}
 
 
