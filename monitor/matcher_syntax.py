@@ -12,6 +12,8 @@ Operator = Literal["=", "!=", "=~", "!~"]
 Written = tuple[str, Operator, str]
 """A matcher's name, operator and value."""
 
+_LONGEST: Final = 200_000
+"""Characters of a list of matchers; whatever is longer was not meant to be one."""
 _OPERATORS: Final = "=, !=, =~ or !~"
 _NAME: Final = re.compile(r"[ \t\r\n\f]*([a-zA-Z_:][a-zA-Z0-9_:]*)[ \t\r\n\f]*")
 _OPERATOR: Final = re.compile(r"(=~|=|!=|!~)[ \t\r\n\f]*")
@@ -66,6 +68,7 @@ def _sentence(text: str, error: _Unreadable) -> str:
 
 
 def _read(text: str) -> list[Written]:
+    _limited(text)
     try:
         return list(_classic(text))
     except _Unreadable as classic:
@@ -76,15 +79,27 @@ def _read(text: str) -> list[Written]:
 
 
 def _read_one(text: str) -> Written:
+    _limited(text)
     if text.startswith("{") or text.endswith("}"):
         raise _Unreadable(0, "a single matcher has no braces around it; put a value that holds one in quotes")
-    try:
-        found = _read(text)
-    except _Unreadable:
+    found = _listed(text)
+    if found is None:
         return _matcher(text, 0)
     if len(found) != 1:
         raise _Unreadable(0, f"one matcher is wanted, but here are {len(found)}; give each by itself")
     return found[0]
+
+
+def _listed(text: str) -> list[Written] | None:
+    try:
+        return _read(text)
+    except _Unreadable:
+        return None
+
+
+def _limited(text: str) -> None:
+    if len(text) > _LONGEST:
+        raise _Unreadable(_LONGEST, f"they are longer than {_LONGEST} characters")
 
 
 def _classic(text: str) -> Iterator[Written]:
@@ -129,37 +144,36 @@ def _value(text: str, offset: int) -> str:
     """A value with or without quotes; a backslash that escapes nothing stands for itself."""
     inner = text.removeprefix('"')
     opened = inner != text
-    value, place = "", 0
+    value, place = list[str](), 0
     while place < len(inner):
         letter, after = inner[place], inner[place + 1 : place + 2]
         if letter == '"':
             if opened and place == len(inner) - 1:
-                return value
+                return "".join(value)
             at = offset + place + opened
             raise _Unreadable(
                 at, 'a quote stands within the value; put the value in quotes and write \\" for one in it'
             )
         if letter == "\\" and after and after in 'n"\\':
             letter, place = "\n" if after == "n" else after, place + 1
-        value, place = value + letter, place + 1
+        value.append(letter)
+        place += 1
     if opened:
         raise _Unreadable(offset, "the quote that begins the value is never closed")
-    return value
+    return "".join(value)
 
 
 def _newer(text: str) -> Iterator[Written]:
     tokens = list(_tokens(text))
+    tokens += tokens[-1:] * 2  # so that a matcher that is cut off ends in the end
     opened = tokens[0][1] == "{"
     place = int(opened)
     while tokens[place][0] not in ("brace", "end"):
-        (kind, name, at), (sign, operator, after), (what, value, last) = (
-            tokens[place],
-            *(tokens + tokens[-1:])[place + 1 : place + 3],
-        )
+        (kind, name, at), (sign, operator, after), (what, value, last) = tokens[place : place + 3]
         if kind not in ("quoted", "bare"):
             raise _Unreadable(at, f"the name of a label should stand here, not {name!r}")
         if sign != "operator":
-            raise _Unreadable(after, f"after the name {name} should come {_OPERATORS}")
+            raise _Unreadable(after, f"after the name {name!r} should come {_OPERATORS}")
         if what not in ("quoted", "bare"):
             raise _Unreadable(last, "a value should stand here; put it in quotes")
         yield _unquoted(kind, name, at), cast(Operator, operator), _unquoted(what, value, last)

@@ -14,7 +14,9 @@ import re2  # type: ignore[import-untyped]  # it has no type hints; what is used
 from monitor.matcher_syntax import Operator, read_matcher, read_matchers, write_matcher
 
 _MEMORY: Final = 1 << 20
-"""Bytes that one regular expression may take; some ten thousand characters of it."""
+"""Bytes that one regular expression may take."""
+_LONGEST: Final = 10_000
+"""Characters of a regular expression; making a longer one ready could take a second."""
 _ORDER: Final[Mapping[Operator, int]] = {"=": 0, "!=": 1, "=~": 2, "!~": 3}
 
 
@@ -82,13 +84,18 @@ def show(matchers: Iterable[Matcher]) -> str:
 
 @lru_cache(4096)
 def _expression(pattern: str) -> "re2._Regexp":
+    if len(pattern) > _LONGEST:
+        raise ValueError(
+            f"a regular expression has at most {_LONGEST} characters; {pattern[:40]!r}… has {len(pattern)}"
+        )
     options = re2.Options()
     options.max_mem = _MEMORY
+    options.never_capture = True  # whether it matches is all that is asked
     options.log_errors = False  # it would write to standard error by itself
     try:
         return re2.compile(_encoded(pattern), options)
     except re2.error as error:
-        why = error.args[0].decode("utf-8", "replace") if error.args else "it cannot be read"
+        why = repr(error.args[0].decode("utf-8", "replace"))[1:-1]
         raise ValueError(f"{pattern[:100]!r} is not a regular expression: {why}") from None
 
 
@@ -98,4 +105,4 @@ def _is_match(pattern: str, value: str) -> bool:
 
 
 def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")  # what is no text is no error either: it matches nothing
+    return text.encode("utf-8", "surrogatepass")  # half a character is no reason to fail: it counts as one

@@ -1,7 +1,9 @@
 """Silences: what is not told for a while, although it fires."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final, Literal
+from zoneinfo import ZoneInfoNotFoundError
 
 import msgspec
 
@@ -68,7 +70,16 @@ def new_silence(
     for what, text in (("who asks for it (createdBy)", created_by), ("why (comment)", comment)):
         if not text.strip():
             raise ValueError(f"a silence says {what}, so that others understand it")
+    if during is not None:
+        _has_clock(during)
     return Silence(id, wanted, max(starts_at, now), ends_at, created_by, comment, now, during)
+
+
+def _has_clock(during: TimeInterval) -> None:
+    try:
+        during.contains(0)
+    except (OSError, ValueError, ZoneInfoNotFoundError):  # what zoneinfo raises depends on what the name looks like
+        raise ValueError(f"{during.location[:100]!r} is not a time zone; write it like Europe/Athens") from None
 
 
 def _narrows(matcher: Matcher) -> bool:
@@ -83,6 +94,23 @@ _CROWD: Final = 16
 """So many silences filed under one value are many."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """A silence and what it asks: the matcher that it is filed under, and of the others those that need a value, and the rest."""
+
+    silence: Silence
+    key: Matcher | None
+    values: frozenset[tuple[str, str]]
+    rest: tuple[Matcher, ...]
+
+    def suits(self, labels: Labels) -> bool:
+        """Whether an alert that meets the key meets all of it."""
+        return self.values <= labels.items() and matches(self.rest, labels)
+
+
+Drawer = dict[str, _Card]
+
+
 class Silences:
     """All silences, found by the labels of an alert without looking at each.
 
@@ -92,54 +120,50 @@ class Silences:
 
     def __init__(self, silences: Iterable[Silence] = ()) -> None:
         self.version = 0
-        self._all: dict[str, Silence] = {}
-        self._keys: dict[str, Matcher | None] = {}
-        self._others: dict[str, tuple[Matcher, ...]] = {}
-        self._equal: dict[tuple[str, str], dict[str, Silence]] = {}
-        self._other: dict[str, dict[str, Silence]] = {}
-        self._everywhere: dict[str, Silence] = {}
-        self._met: dict[tuple[str, str], tuple[Silence, ...]] = {}
+        self._all: Drawer = {}
+        self._equal: dict[tuple[str, str], Drawer] = {}
+        self._other: dict[str, Drawer] = {}
+        self._everywhere: Drawer = {}
+        self._met: dict[tuple[str, str], tuple[_Card, ...]] = {}
         for silence in silences:
             self.put(silence)
 
     def put(self, silence: Silence) -> None:
         """Add it, or replace the one with its id."""
         self.remove(silence.id)
-        key = self._best_key(silence)
-        self._all[silence.id], self._keys[silence.id] = silence, key
-        self._others[silence.id] = tuple(matcher for matcher in silence.matchers if matcher is not key)
-        self._drawer(key)[silence.id] = silence
+        card = _card(silence, self._best_key(silence))
+        self._all[silence.id] = self._drawer(card.key)[silence.id] = card
         self._changed()
 
     def remove(self, silence_id: str) -> None:
         """Forget it; nothing where there is none with this id."""
-        if self._all.pop(silence_id, None) is not None:
-            key = self._keys.pop(silence_id)
-            del self._others[silence_id]
-            drawer = self._drawer(key)
+        card = self._all.pop(silence_id, None)
+        if card is not None:
+            drawer = self._drawer(card.key)
             del drawer[silence_id]
-            if not drawer and key is not None:
-                self._equal.pop((key.name, key.value), None) if key.op == "=" else self._other.pop(key.name, None)
+            if not drawer:
+                self._clear(card.key)
             self._changed()
 
     def get(self, silence_id: str) -> Silence | None:
         """The silence with this id."""
-        return self._all.get(silence_id)
+        card = self._all.get(silence_id)
+        return None if card is None else card.silence
 
     def all(self) -> tuple[Silence, ...]:
         """Every silence, also those that are over, in the order in which they were put."""
-        return tuple(self._all.values())
+        return tuple(card.silence for card in self._all.values())
 
     def __len__(self) -> int:
         return len(self._all)
 
     def candidates(self, labels: Labels) -> tuple[Silence, ...]:
         """The silences whose matchers an alert with these labels meets, whenever they are active. It can be kept while ``version`` stays."""
-        return tuple([silence for silence in self._filed(labels) if matches(self._others[silence.id], labels)])
+        return tuple([card.silence for card in self._filed(labels) if card.suits(labels)])
 
     def silencing(self, labels: Labels, now: Instant) -> tuple[str, ...]:
         """The ids of the silences that silence an alert with these labels now."""
-        return tuple(silence.id for silence in self.candidates(labels) if silence.is_active(now))
+        return tuple([silence.id for silence in self.candidates(labels) if silence.is_active(now)])
 
     def _changed(self) -> None:
         self.version += 1
@@ -157,14 +181,21 @@ class Silences:
     def _filed_with(self, equality: Matcher) -> int:
         return len(self._equal.get((equality.name, equality.value), ()))
 
-    def _drawer(self, key: Matcher | None) -> dict[str, Silence]:
+    def _drawer(self, key: Matcher | None) -> Drawer:
         if key is None:
             return self._everywhere
         if key.op == "=":
             return self._equal.setdefault((key.name, key.value), {})
         return self._other.setdefault(key.name, {})
 
-    def _filed(self, labels: Labels) -> Iterator[Silence]:
+    def _clear(self, key: Matcher | None) -> None:
+        """Take out an empty drawer."""
+        if key is not None and key.op == "=":
+            del self._equal[key.name, key.value]
+        elif key is not None:
+            del self._other[key.name]
+
+    def _filed(self, labels: Labels) -> Iterator[_Card]:
         yield from self._everywhere.values()
         for name, value in labels.items():
             if found := self._equal.get((name, value)):
@@ -172,16 +203,18 @@ class Silences:
             if name in self._other:
                 yield from self._of_value(name, value)
 
-    def _of_value(self, name: str, value: str) -> tuple[Silence, ...]:
+    def _of_value(self, name: str, value: str) -> tuple[_Card, ...]:
         found = self._met.get((name, value))
         if found is None:
             if len(self._met) >= _MOST_VALUES:
                 self._met.clear()
-            drawer = self._other[name].values()
-            found = tuple(silence for silence in drawer if _meets(self._keys[silence.id], value))
+            found = tuple([card for card in self._other[name].values() if card.key and card.key.accepts(value)])
             self._met[name, value] = found
         return found
 
 
-def _meets(key: Matcher | None, value: str) -> bool:
-    return key is not None and key.accepts(value)
+def _card(silence: Silence, key: Matcher | None) -> _Card:
+    others = [matcher for matcher in silence.matchers if matcher is not key]
+    equal = [matcher for matcher in others if matcher.op == "=" and matcher.value]
+    values = frozenset((matcher.name, matcher.value) for matcher in equal)
+    return _Card(silence, key, values, tuple(matcher for matcher in others if matcher not in equal))

@@ -14,10 +14,13 @@ from standardwebhooks import Webhook
 
 from monitor.clock import SECOND, to_datetime
 from monitor.config.account import Account, Resweep, Search, SearchFilter
+from monitor.config.alertmanager import Alertmanager
+from monitor.config.interval import Interval, TimeIntervals, TimeRange
 from monitor.config.model import Config
-from monitor.config.own import Log, Privacy, Web
-from monitor.config.receiver import Receiver, Route, Slack
+from monitor.config.own import Log, Privacy, Watchdog, Web
+from monitor.config.receiver import Receiver, Slack
 from monitor.config.receiver import Webhook as WebhookEntry
+from monitor.config.route import InhibitRule, Route, Subroute
 from monitor.loading import load, sample_of
 from monitor.notify.webhook import key_of
 from monitor.render import Templates
@@ -125,7 +128,14 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("## `receivers`", Receiver),
     ("### `slack`", Slack),
     ("### `webhook`", WebhookEntry),
+    ("### `alertmanager`", Alertmanager),
     ("## `route`", Route),
+    ("### `routes`", Subroute),
+    ("## `inhibit_rules`", InhibitRule),
+    ("## `time_intervals`", TimeIntervals),
+    ("### A time interval", Interval),
+    ("### `times`", TimeRange),
+    ("## `watchdog`", Watchdog),
     ("## `web`", Web),
     ("## `privacy`", Privacy),
     ("## `log`", Log),

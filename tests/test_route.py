@@ -1,9 +1,12 @@
 """Whether to notify, as a table: what was told, what fires now, how long ago it was told."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.clock import HOUR, MINUTE, SECOND
-from monitor.route import Decision, Group, Route, decide, group_key, group_labels
+from monitor.matchers import parse_matchers
+from monitor.route import Decision, Group, Route, decide, group_key, group_labels, routes_for
 
 ROUTE = Route("ops", ("alertname",), 10 * SECOND, 5 * MINUTE, 4 * HOUR)
 RANKS = {"warning": 1, "critical": 2}
@@ -50,3 +53,64 @@ def test_without_a_repeat_interval_nothing_is_told_twice() -> None:
     once = Route("ops", ("alertname",), 0, 5 * MINUTE, None)
     assert decide(group, ONE, RANKS, once, 1000 * HOUR) == Decision(None, None)
     assert decide(group, {}, RANKS, once, 5 * MINUTE) == Decision("all resolved", None)
+
+
+def route(key: str, matchers: str = "", *below: Route, goes_on: bool = False) -> Route:
+    return Route("ops", key=key, matchers=parse_matchers(matchers), continue_=goes_on, routes=below)
+
+
+TREE = route(
+    "root",
+    "",
+    route("critical", "severity=critical", goes_on=True),
+    route("greece", "country=GR", route("cosmote", "operator=Cosmote"), route("nova", "operator=Nova")),
+    route("deep", "team=sms", route("none of mine", "severity=none"), goes_on=True),
+    route("last", "team=~s.*"),
+)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({}, ["root"]),
+        ({"severity": "critical"}, ["critical"]),
+        ({"country": "GR"}, ["greece"]),
+        ({"country": "GR", "operator": "Nova"}, ["nova"]),
+        ({"country": "GR", "operator": "Nova", "severity": "critical"}, ["critical", "nova"]),
+        ({"country": "GR", "team": "sms"}, ["greece"]),
+        ({"team": "sms"}, ["deep", "last"]),
+        ({"team": "sales"}, ["last"]),
+        ({"operator": "Nova"}, ["root"]),
+    ],
+)
+def test_an_alert_goes_to_the_deepest_route_that_takes_it_and_on_where_that_continues(
+    labels: dict[str, str], expected: list[str]
+) -> None:
+    assert [found.key for found in routes_for(TREE, labels)] == expected
+
+
+def test_who_does_not_meet_the_first_route_goes_nowhere() -> None:
+    assert routes_for(route("root", "a=b"), {}) == ()
+
+
+def trees(depth: int) -> st.SearchStrategy[Route]:
+    below = st.lists(trees(depth - 1), max_size=3).map(tuple) if depth else st.just(())
+    matchers = st.lists(st.sampled_from(["a=1", "b=1", "a=2", "b!=1"]), max_size=2).map(
+        lambda two: parse_matchers(",".join(two))
+    )
+    return st.builds(
+        lambda taken, goes_on, routes: Route("ops", matchers=taken, continue_=goes_on, routes=routes),
+        matchers,
+        st.booleans(),
+        below,
+    )
+
+
+@given(trees(3), st.dictionaries(st.sampled_from("ab"), st.sampled_from("12")))
+def test_every_alert_goes_somewhere_and_only_where_it_meets_the_matchers(tree: Route, labels: dict[str, str]) -> None:
+    root = Route("ops", routes=tree.routes)
+    found = routes_for(root, labels)
+    assert found
+    for one in found:
+        assert all(matcher.matches(labels) for matcher in one.matchers)
+        assert not any(all(matcher.matches(labels) for matcher in below.matchers) for below in one.routes)

@@ -22,6 +22,7 @@ from monitor.cli.explain import explain
 from monitor.cli.failure import CommandLine
 from monitor.cli.healthcheck import healthcheck
 from monitor.cli.messages import search, track
+from monitor.cli.routes import routes
 from monitor.cli.run import run
 from monitor.cli.sandbox import sandbox
 from monitor.cli.schema import schema
@@ -52,6 +53,7 @@ for command in (
     campaign,
     explain,
     alerts,
+    routes,
     send_test,
     sandbox,
     schema,

@@ -80,6 +80,9 @@ def _as_json(place: Path, loaded: "Loaded") -> dict[str, Any]:
             {"name": receiver.name, "channels": [channel for channel, _ in receiver.channels]}
             for receiver in config.receivers
         ],
+        "routes": _count_routes(config),
+        "inhibit_rules": len(config.inhibit_rules),
+        "time_intervals": [one.name for one in config.time_intervals],
         "templates": sorted(loaded.templates.names),
     }
 
@@ -99,6 +102,7 @@ def _tables(place: Path, loaded: "Loaded") -> None:
     )
     click.echo()
     print_table(("RECEIVER", "CHANNELS", "GETS"), list(_receivers(config)))
+    click.echo(f"\n{_routing(config)}")
     if loaded.templates.names:
         click.echo(f"\nTemplates: {', '.join(sorted(loaded.templates.names))}")
 
@@ -134,8 +138,33 @@ def _limit(rule: "Rule", limit: Any) -> str:
 
 def _receivers(config: "Config") -> Iterator[tuple[str, ...]]:
     for receiver in config.receivers:
-        gets = "every alert" if receiver.name == config.route.receiver else "nothing: no route leads here"
-        yield receiver.name, ", ".join(channel for channel, _ in receiver.channels), gets
+        yield receiver.name, ", ".join(channel for channel, _ in receiver.channels), _gets(receiver.name, config)
+
+
+def _gets(receiver: str, config: "Config") -> str:
+    from monitor.config import receivers_told
+
+    told = receivers_told(config.route_tree())
+    watched = config.watchdog is not None and config.watchdog.receiver == receiver
+    if receiver not in told:
+        return "the watchdog" if watched else "nothing: no route leads here"
+    alerts = "every alert" if told == {receiver} else "what its routes take"
+    return f"{alerts}, and the watchdog" if watched else alerts
+
+
+def _count_routes(config: "Config") -> int:
+    from monitor.config import every_route
+
+    return sum(1 for _ in every_route(config.route_tree()))
+
+
+def _routing(config: "Config") -> str:
+    from monitor.evaluate.words import plural
+
+    counts = [plural(_count_routes(config), "route")]
+    counts += [plural(len(config.inhibit_rules), "inhibition rule")] if config.inhibit_rules else []
+    counts += [plural(len(config.time_intervals), "time interval")] if config.time_intervals else []
+    return f"Routing: {', '.join(counts)}; see `routes show` and `routes test`"
 
 
 def _warnings(loaded: "Loaded") -> Iterator[str]:
@@ -147,9 +176,7 @@ def _warnings(loaded: "Loaded") -> Iterator[str]:
         yield "there are no rules, so nothing but the monitor's own alerts can fire (see `rules` in README.md)"
     if not config.store_path.parent.is_dir():
         yield f"there is no folder {config.store_path.parent} for the store: the daemon will not start before it is made"
-    told = next(receiver for receiver in config.receivers if receiver.name == config.route.receiver)
-    if not told.channels:
-        yield f"the receiver {told.name!r} has no channel, so nobody is told"
+    yield from _doubtful_routing(config)
     for rule in rules:
         for search in config.searches:
             if rule.search not in (None, search.name):
@@ -160,6 +187,23 @@ def _warnings(loaded: "Loaded") -> Iterator[str]:
                     f"rule {rule.name} looks {format_duration(rule.reach)} back, but search {search.name} sees later changes of "
                     f"status only {format_duration(farthest)} back (resweep)"
                 )
+
+
+def _doubtful_routing(config: "Config") -> Iterator[str]:
+    from monitor.config import doubts, every_route, receivers_told
+
+    root = config.route_tree()
+    told = receivers_told(root) | ({config.watchdog.receiver} if config.watchdog is not None else set())
+    for receiver in config.receivers:
+        if receiver.name not in told:
+            yield f"no route leads to the receiver {receiver.name!r}"
+        elif not receiver.channels:
+            yield f"the receiver {receiver.name!r} has no channel, so nobody is told of what goes there"
+    used = {interval.name for route in every_route(root) for interval in (*route.mute, *route.active)}
+    for interval in config.time_intervals:
+        if interval.name not in used:
+            yield f"no route refers to the time interval {interval.name!r}"
+    yield from doubts(root)
 
 
 def _ask(loaded: "Loaded", as_json: bool) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ HEAVY = (
     "msgspec",
     "numpy",
     "pydantic",
+    "re2",
     "rich",
     "slack_sdk",
     "starlette",

@@ -1,0 +1,217 @@
+"""``routee-monitor routes``: the routing tree, and where an alert would go."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.cli.options import config_option, json_option, level_option
+from monitor.cli.reading import read_config
+from monitor.cli.table import print_json, print_table
+
+if TYPE_CHECKING:
+    from monitor.clock import Instant
+    from monitor.config import Config
+    from monitor.intervals import NamedInterval
+    from monitor.route import Route
+
+_AFTER = "As of this time (2026-11-21T10:00:00Z) in place of now."
+
+
+@click.group(short_help="Show the routing tree; say where an alert would go.")
+@config_option
+@click.pass_context
+def routes(ctx: click.Context, config: Path | None) -> None:
+    """Show the routing tree of the configuration, or say where an alert would go. Nothing is sent to anybody.
+
+    \b
+    Exit codes: 0 shown; 1 with --expect, if others would be told;
+    78 bad or missing configuration.
+    """
+    ctx.obj = config
+
+
+@routes.command(short_help="Draw the routing tree.")
+@config_option
+@json_option
+@level_option
+@click.pass_obj
+def show(above: Path | None, config: Path | None, as_json: bool) -> None:
+    """Draw the routing tree: what each route takes, who is told, and how alerts are put together.
+
+    \b
+    Exit codes: 0 shown; 78 bad or missing configuration.
+    """
+    root = read_config(config or above).route_tree()
+    if as_json:
+        print_json(_tree(root))
+        return
+    for line in _drawn(root):
+        click.echo(line)
+
+
+@routes.command("test", short_help="Say where an alert would go.")
+@click.argument("labels", metavar="LABEL=VALUE...", nargs=-1)
+@config_option
+@json_option
+@level_option
+@click.option("--at", metavar="TIME", help=_AFTER)
+@click.option("--expect", metavar="RECEIVERS", help="Exit with 1 unless just these would be told (ops,oncall).")
+@click.pass_obj
+def test_labels(
+    above: Path | None, config: Path | None, as_json: bool, labels: tuple[str, ...], at: str | None, expect: str | None
+) -> int:
+    """Say where an alert with these labels would go: which routes take it, who is told, together with what, how soon and how often.
+
+    \b
+    routee-monitor routes test alertname=OperatorFailureRate severity=critical country=GR
+    A label that is not given is one that the alert lacks.
+
+    \b
+    Exit codes: 0 shown; 1 with --expect, if others would be told;
+    78 bad or missing configuration.
+    """
+    from monitor.clock import SystemClock
+    from monitor.route import routes_for
+
+    given = dict(map(_label, labels))
+    moment = SystemClock().now() if at is None else _moment(at)
+    loaded = read_config(config or above)
+    found = routes_for(loaded.route_tree(), given)
+    inhibits = list(_inhibitions(loaded, given))
+    if as_json:
+        print_json({"routes": [_found(route, given, moment) for route in found], "inhibited_while": inhibits})
+    else:
+        _table(found, given, moment)
+        for one in inhibits:
+            click.echo(f"\nNot told while an alert fires that meets {one['source']}{_alike(one['equal'])}.")
+    return _verdict(found, expect)
+
+
+def _label(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    name, value = name.strip(), value.strip()
+    if not sign or not name or name.endswith("!") or value.startswith("~"):
+        raise click.BadParameter(f"{text!r} is not a label of an alert; write it like severity=critical")
+    quoted = len(value) > 1 and value[0] == value[-1] == '"'
+    return name, value[1:-1] if quoted else value
+
+
+def _moment(text: str) -> "Instant":
+    from monitor.clock import parse_iso
+
+    try:
+        return parse_iso(text)
+    except ValueError:
+        raise click.BadParameter(f"--at: {text!r} is not a time; write it like 2026-11-21T10:00:00Z") from None
+
+
+def _verdict(found: "tuple[Route, ...]", expect: str | None) -> int:
+    if expect is None:
+        return 0
+    wanted = {name.strip() for name in expect.split(",") if name.strip()}
+    told = {route.receiver for route in found}
+    if wanted == told:
+        return 0
+    click.echo(
+        f"expected {', '.join(sorted(wanted)) or 'nobody'}, but told would be {', '.join(sorted(told))}", err=True
+    )
+    return 1
+
+
+def _inhibitions(config: "Config", labels: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """The inhibition rules whose target such an alert is."""
+    from monitor.matchers import matches, show
+
+    for rule in config.inhibitions:
+        if matches(rule.target, labels):
+            equal = {name: labels.get(name, "") for name in rule.equal}
+            yield {"source": show(rule.source), "equal": equal}
+
+
+def _alike(equal: dict[str, str]) -> str:
+    return " and has " + ", ".join(f'{name}="{value}"' for name, value in equal.items()) if equal else ""
+
+
+def _table(found: "tuple[Route, ...]", labels: dict[str, str], moment: "Instant") -> None:
+    from monitor.route import group_labels
+
+    rows = [
+        (
+            route.receiver,
+            ", ".join(f"{name}={value}" for name, value in sorted(group_labels(route, labels).items()))
+            or "(all as one)",
+            *_timing(route),
+            ", ".join(_muting(route, moment)) or "no",
+            route.key,
+        )
+        for route in found
+    ]
+    print_table(("RECEIVER", "GROUP", "WAIT", "INTERVAL", "REPEAT", "MUTED NOW BY", "ROUTE"), rows)
+
+
+def _found(route: "Route", labels: dict[str, str], moment: "Instant") -> dict[str, Any]:
+    from monitor.route import group_labels
+
+    return _node(route) | {"group_labels": group_labels(route, labels), "muted_by": list(_muting(route, moment))}
+
+
+def _node(route: "Route") -> dict[str, Any]:
+    wait, interval, repeat = _timing(route)
+    return {
+        "route": route.key,
+        "receiver": route.receiver,
+        "matchers": [str(matcher) for matcher in route.matchers],
+        "continue": route.continue_,
+        "group_by": list(route.group_by),
+        "group_wait": wait,
+        "group_interval": interval,
+        "repeat_interval": repeat,
+        "mute_time_intervals": _names(route.mute),
+        "active_time_intervals": _names(route.active),
+    }
+
+
+def _tree(route: "Route") -> dict[str, Any]:
+    return _node(route) | {"routes": [_tree(below) for below in route.routes]}
+
+
+def _muting(route: "Route", moment: "Instant") -> tuple[str, ...]:
+    from monitor.intervals import muting
+
+    return muting(route.mute, route.active, moment)
+
+
+def _names(intervals: "tuple[NamedInterval, ...]") -> list[str]:
+    return [interval.name for interval in intervals]
+
+
+def _timing(route: "Route") -> tuple[str, str, str]:
+    from monitor.clock import format_duration
+
+    repeat = "never" if route.repeat_interval is None else format_duration(route.repeat_interval)
+    return format_duration(route.group_wait), format_duration(route.group_interval), repeat
+
+
+def _drawn(route: "Route", first: str = "", others: str = "", above: "Route | None" = None) -> Iterator[str]:
+    yield first + _line(route, above)
+    for number, below in enumerate(route.routes, 1):
+        last = number == len(route.routes)
+        yield from _drawn(below, others + ("└── " if last else "├── "), others + ("    " if last else "│   "), route)
+
+
+def _line(route: "Route", above: "Route | None") -> str:
+    """One route in a line: what it takes, who is told, and what is otherwise than in the route above."""
+    from monitor.matchers import show
+
+    taken = show(route.matchers) if route.matchers else "everything"
+    words = (
+        [f"by {', '.join(route.group_by) or 'nothing'}"] if above is None or above.group_by != route.group_by else []
+    )
+    before = (None, None, None) if above is None else _timing(above)
+    named = zip(("wait", "interval", "repeat"), _timing(route), before, strict=True)
+    words += [f"{name} {value}" for name, value, known in named if value != known]
+    words += [f"mute {name}" for name in _names(route.mute)] + [f"only {name}" for name in _names(route.active)]
+    words += ["continue"] if route.continue_ else []
+    return f"{taken} → {route.receiver}" + (f"  ({'; '.join(words)})" if words else "")
