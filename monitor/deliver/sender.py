@@ -3,7 +3,7 @@
 import logging
 import random
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePath
@@ -15,7 +15,7 @@ from monitor.clock import SECOND, Clock, Duration, format_duration
 from monitor.deliver.outbox import Failing, Observer, Outbox
 from monitor.deliver.pace import Pace, backoff
 from monitor.errors import StoreError
-from monitor.notify.outcome import Notifier, Outcome, Rejected, Retry, Sent
+from monitor.notify.outcome import Notifier, Outcome, Rejected, Retry, Sent, at_once
 from monitor.store.protocol import SUPERSEDED, Parcel
 from monitor.store.thread import StoreFront
 
@@ -33,6 +33,20 @@ _SHORTEST_WAIT: Final = SECOND // 10
 
 log = logging.getLogger("monitor.deliver")
 _jitter = random.SystemRandom().random
+
+
+@dataclass(slots=True)
+class _Turn:
+    """Parcels of different groups that are sent side by side, and what stopped that."""
+
+    due: Iterator[Parcel]
+    has_failed: bool = False
+    pause: Duration | None = None
+    trouble: StoreError | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.has_failed or self.trouble is not None
 
 
 @dataclass(slots=True)
@@ -73,15 +87,35 @@ class Sender:
             await self.outbox.rest(bell, self.clock, min(due_at) - now if due_at else None)
 
     async def _send_in_turn(self, due: list[Parcel]) -> None:
-        for parcel in due:
-            if self.outbox.stopping:
-                return
-            pause = await self._handle(parcel)
-            if pause is not None:
-                await self.outbox.pause(self.clock, pause)
-                return
+        """Send what is due, several at once where the channel takes that and works; the first failure lets nothing more begin."""
+        turn = _Turn(iter(due))
+        async with trio.open_nursery() as nursery:
+            for _ in range(min(self._at_once, len(due))):
+                nursery.start_soon(self._work, turn, name=f"send to {self.receiver} {self.channel}")
+        if turn.trouble is not None:
+            raise turn.trouble
+        if turn.pause is not None:
+            await self.outbox.pause(self.clock, turn.pause)
 
-    async def _handle(self, parcel: Parcel) -> Duration | None:
+    @property
+    def _at_once(self) -> int:
+        """One only until the channel has taken something, and while it fails: more would only fail with it."""
+        here = (self.receiver, self.channel)
+        works = here in self.outbox.taken and here not in self.outbox.failing
+        return at_once(self.notifier) if works else 1
+
+    async def _work(self, turn: "_Turn") -> None:
+        for parcel in turn.due:
+            if self.outbox.stopping or turn.is_over:
+                return
+            try:
+                pause = await self._handle(parcel, turn)
+            except StoreError as error:
+                turn.trouble = turn.trouble or error
+                return
+            turn.pause = pause if turn.pause is None else turn.pause
+
+    async def _handle(self, parcel: Parcel, turn: "_Turn") -> Duration | None:
         """Send one parcel and write down what came of it; gives how long the channel has to pause if it failed."""
         if await self._superseded(parcel):
             return None
@@ -93,7 +127,7 @@ class Sender:
             case Rejected():
                 await self._refused(parcel, outcome)
             case Retry():
-                return await self._failed(parcel, outcome)
+                return await self._failed(parcel, outcome, turn)
             case _:
                 assert_never(outcome)
         return None
@@ -140,9 +174,10 @@ class Sender:
         self.pace.answered(parcel)
         log.error("Notification %s can never be sent: %s", self._name(parcel), rejected.why)
 
-    async def _failed(self, parcel: Parcel, retry: Retry) -> Duration:
+    async def _failed(self, parcel: Parcel, retry: Retry, turn: "_Turn") -> Duration:
         self._mark_failing(retry.why)
-        wait, pause = self.pace.failed(parcel, retry.after)
+        wait, pause = self.pace.failed(parcel, retry.after, together=turn.has_failed)
+        turn.has_failed = True
         next_at = self.clock.now() + wait
         await self._write_down(parcel, partial(self.store.postponed, parcel.id, retry.why, next_at))
         after = format_duration(wait)

@@ -26,6 +26,9 @@ _TEXT: Final = "text/plain; charset=utf-8"
 class WebhookNotifier:
     """One webhook. ``template`` is the name of a template file for the whole body; ``timeout`` in seconds bounds each send; ``max_alerts`` 0: all."""
 
+    at_once = 8
+    """So many requests may be under way: a receiver that takes 100 ms to answer is told of 80 groups a second."""
+
     def __init__(
         self,
         url: str,
