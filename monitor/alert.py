@@ -12,6 +12,7 @@ with the new alert (``earlier``), so that its end can still be told, and comes b
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -76,6 +77,7 @@ class Alert(msgspec.Struct, frozen=True):
         return excess(self.value, self.threshold)
 
 
+@lru_cache(1 << 15)  # each alert is asked for it several times at each look
 def fingerprint(account: str, rule: str, group: tuple[tuple[str, str], ...]) -> str:
     """The identity of one group of one rule of one account."""
     text = msgspec.json.encode([account, rule, sorted(group)])

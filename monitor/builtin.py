@@ -16,6 +16,8 @@ class BuiltIn:
     severity: str
     summary: str
     advice: str
+    of_account: bool = True
+    """Whether it is about one account, and says so where there are several."""
 
 
 MONITOR_BLIND: Final = BuiltIn(
@@ -38,10 +40,19 @@ RULE_ERROR: Final = BuiltIn(
     "a rule cannot be judged",
     "Its alerts stay as they are, and it is tried again at the next poll. `routee-monitor explain RULE` shows the error.",
 )
+NOTIFICATION_FAILING: Final = BuiltIn(
+    "NotificationFailing",
+    "critical",
+    "a receiver is not told",
+    "Whoever reads only there knows of no alert now. What waits is tried again until it is taken; dead letters "
+    "(`routee-monitor alerts --dead-letters`) are not. Mend what the reason names; `routee-monitor send-test RECEIVER` shows whether it works. "
+    "This alert ends when something is taken there again.",
+    of_account=False,
+)
 GAP_IS_TOLD_FOR: Final = DAY
 AT_ONCE: Final = Policy()
 """They fire and end without delay."""
-BUILT_IN: Final = {one.name: one for one in (MONITOR_BLIND, GAP_IN_HISTORY, RULE_ERROR)}
+BUILT_IN: Final = {one.name: one for one in (MONITOR_BLIND, GAP_IN_HISTORY, RULE_ERROR, NOTIFICATION_FAILING)}
 
 
 def finding(why: str, **group: str) -> Finding:

@@ -44,9 +44,17 @@ def put_alerts(commit: Commit, judges: Mapping[str, Judge], changes: Changes) ->
 
 
 def put_groups(commit: Commit, told: Told) -> None:
-    """Notifications, and the groups as they are after them."""
-    commit.outbox, commit.groups = told.outbox, told.groups
+    """Notifications, and the groups, silences and acknowledgements as they are after them."""
+    commit.outbox = told.outbox
+    commit.groups = told.groups if told.watchdog is None else [*told.groups, told.watchdog]
     commit.dropped_groups = [(group.key, group.receiver) for group in told.dropped]
+    commit.silences, commit.dropped_silences = told.edits.silences, told.edits.dropped_silences
+    commit.acks, commit.dropped_acks = told.edits.acks, told.edits.dropped_acks
+
+
+def is_news(told: Told) -> bool:
+    """Whether there is anything in it to be written."""
+    return bool(told.groups or told.dropped or told.outbox or told.edits)
 
 
 def put_rows(commit: Commit, account: str, unsaved: Unsaved) -> None:

@@ -11,6 +11,7 @@ import functools
 import gc
 import logging
 import sys
+from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TextIO
@@ -18,6 +19,7 @@ from typing import TextIO
 import trio
 
 from monitor.accounts import hide_secrets, routee_client
+from monitor.channels import ChannelWatch
 from monitor.clock import HOUR, MINUTE, SECOND, Clock, SystemClock
 from monitor.complaint import Complaint
 from monitor.config import Search
@@ -33,6 +35,7 @@ from monitor.render import Templates
 from monitor.restore import accounts_of, restored_dispatch, restored_judge, restored_window
 from monitor.sd_notify import Systemd
 from monitor.settings import Settings
+from monitor.store.protocol import HISTORY_KEPT
 from monitor.store.sqlite import open_sqlite
 from monitor.store.thread import StoreFront
 from monitor.view import Views
@@ -48,6 +51,8 @@ LOCK_PATIENCE = SECOND
 """Another program's lock on the store is waited for so long at a time: nothing else gets at the store meanwhile, nor does a stop."""
 SLOWEST_PAGE = 10 * MINUTE
 """A search that has not so much as read a page for so long, and three intervals, is stuck."""
+DELIVERY = "delivery"
+"""The name of all channels' loops together, where signs of life are collected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +117,11 @@ class _Daemon:
             channels = notifiers(self._config, self._templates, self._clock, self._stream)
             deliver_to = functools.partial(deliver, observer=self._metrics)
             self._outbox = await services.start(deliver_to, self._store, channels, self._clock, name="deliver")
+            watch = self._channel_watch(self._outbox, channels)
             async with AsyncExitStack() as clients, trio.open_nursery() as work:  # polling ends before its clients do
                 await self._start_polling(work, clients)
                 work.start_soon(pipeline.flush_when_due, name="groups")
+                work.start_soon(watch.run, name="channels")
                 work.start_soon(self._keep_house, name="housekeeping")
                 work.start_soon(self._tell_systemd, name="systemd")
                 self._systemd.ready(self._status())
@@ -131,6 +138,17 @@ class _Daemon:
     def _wake(self) -> None:
         if self._outbox is not None:
             self._outbox.wake()
+
+    def _channel_watch(self, outbox: Outbox, channels: Collection[tuple[str, str]]) -> ChannelWatch:
+        health, metrics = self._health, self._metrics
+        health.expect(DELIVERY, MINUTE)
+
+        def report(failing: Mapping[tuple[str, str], str]) -> None:
+            health.channels(failing)
+            metrics.failing(failing)
+
+        alive = functools.partial(health.beat, DELIVERY)
+        return ChannelWatch(self._pipeline, outbox, channels, self._clock, alive=alive, report=report)
 
     # Starting
 
@@ -194,7 +212,7 @@ class _Daemon:
             try:
                 now = self._clock.now()
                 if now - pruned_at >= HOUR:
-                    await self._store.prune(now - self._config.retention)
+                    await self._store.prune(now - self._config.retention, now - HISTORY_KEPT)
                     pruned_at = now
                 self._metrics.backlog(await self._store.backlog())
             except StoreError as error:

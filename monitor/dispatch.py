@@ -1,74 +1,82 @@
 """From alerts to notifications: which groups there are, which of them are told something now, and what exactly.
 
-Like `monitor.judge` it proposes: what is to be written is committed first and applied then.
-
-A receiver hears of an alert's end wherever it heard of the alert, also where configuration has sent the alert elsewhere
-meanwhile: such a group is told of ends and of changes, and of nothing new.
+Like `monitor.judge` it proposes: what is to be written is committed first and applied then. Which alerts a group is concerned with says
+`monitor.membership`, whether it is told `monitor.route.decide`, and in what words `monitor.telling`.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 
+from monitor.acknowledgement import Ack
 from monitor.alert import Alert
-from monitor.clock import Instant
+from monitor.builtin import NOTIFICATION_FAILING
+from monitor.clock import DAY, Duration, Instant
+from monitor.edits import Edits
+from monitor.flapping import Beginnings
+from monitor.inhibition import Inhibition
 from monitor.judge import Scene
-from monitor.notification import AlertView, Notification, Reason, common
-from monitor.route import RANKS, Decision, Group, Route, decide, group_key, group_labels
-from monitor.store.protocol import Pending
-from monitor.view import DEEPEST, Views
+from monitor.membership import Assembly, Facts, Known, Members
+from monitor.notification import AlertView
+from monitor.places import Key, Place, Places, failing_receivers, routes_by_place
+from monitor.route import Decision, Group, Route, decide
+from monitor.silence import Silence, Silences
+from monitor.store.protocol import SILENCES_KEPT, Pending
+from monitor.storm import is_overflow, overflow_key, split, told_lately
+from monitor.suppression import Suppression, Why, next_minute, silences_change_at
+from monitor.telling import MOST_ALERTS, Teller, new_group, to_all
+from monitor.view import Views
+from monitor.watchdog import Watchdog
 
-MOST_ALERTS: Final = 1_000
-"""One notification holds so many alerts. Of those that fire the worst are told and the others only counted; those that are over
-are told in the next one where there is no room for them."""
-
-Key = tuple[str, str]
-"""A receiver and the key of a group."""
-Known = dict[str, tuple[Alert, Views, Scene]]
-"""All alerts by their fingerprints, with what they are shown by."""
+AWAITED: Final[Duration] = 7 * DAY
+"""A receiver that is taken out of the configuration and comes back within so long hears of the ends that it missed."""
 
 
 @dataclass(slots=True)
 class Told:
-    """What is to be committed: notifications, groups as they are afterwards, those that are over; and when to look again.
+    """What is to be committed: notifications, groups as they are afterwards, those that are over, and what of silences and
+    acknowledgements changes; and when to look again.
 
-    ``views`` are the alerts as they were shown.
+    ``views`` are the alerts as they were shown. ``facts`` is what was decided by, ``silences`` and ``acks`` are as they will be.
     """
 
+    facts: Facts
+    silences: Silences
+    acks: dict[str, Ack]
+    edits: Edits = field(default_factory=Edits)
     outbox: list[Pending] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
     dropped: list[Group] = field(default_factory=list)
     views: list[AlertView] = field(default_factory=list)
+    watchdog: Group | None = None
+    """The watchdog's group, where it barks."""
+
     next_at: Instant | None = None
 
-
-@dataclass(slots=True)
-class _Look:
-    """One look at all groups: the alerts, the time, how bad each severity is, and what comes of it."""
-
-    known: Known
-    now: Instant
-    ranks: Mapping[str, float] = field(default_factory=dict)
-    told: Told = field(default_factory=Told)
+    def look_again(self, at: Instant | None) -> None:
+        """At that time at the latest."""
+        if at is not None:
+            self.next_at = at if self.next_at is None else min(at, self.next_at)
 
 
 @dataclass(slots=True)
-class _Members:
-    """What a group's receiver is concerned with now: the alerts that fire, those over that it believes to fire, and the route."""
+class _Turn:
+    """One group's turn in a look: as it was, as it is taken to be, and what is decided."""
 
-    route: Route
-    labels: dict[str, str] = field(default_factory=dict)
-    firing: dict[str, str] = field(default_factory=dict)
-    over: dict[str, Alert] = field(default_factory=dict)
+    key: Key
+    members: Members
+    before: Group | None
+    group: Group
+    decision: Decision
 
 
 class Dispatch:
     """Keeps the groups, and decides at each look what is told.
 
-    ``channels`` are the receiver's, such as ``slack/0``; ``most`` is how many alerts one notification holds.
+    ``channels`` are the receivers', such as ``slack/0``, and ``editable`` those of them that can change what they were told. ``most`` is
+    how many alerts one notification holds.
     """
 
     def __init__(
@@ -77,21 +85,54 @@ class Dispatch:
         channels: Mapping[str, tuple[str, ...]],
         external_url: str = "",
         most: int = MOST_ALERTS,
+        *,
+        inhibitions: Iterable[Inhibition] = (),
+        editable: Mapping[str, tuple[str, ...]] | None = None,
+        watchdog: Watchdog | None = None,
     ) -> None:
         self.route = route
         self.channels = channels
         self.external_url = external_url
         self.most = most
+        self.watchdog = watchdog
         self.groups: dict[Key, Group] = {}
+        self.silences = Silences()
+        self.acks: dict[str, Ack] = {}
+        self.begun = Beginnings()
+        self._editable = editable or {}
+        self._routes = routes_by_place(route)
+        self._places = Places(route, tuple(channels))
+        self._suppression = Suppression(tuple(inhibitions))
+        self._timed = any(one.mute or one.active for one in self._routes.values())
 
-    def look(self, alerts: Iterable[tuple[Alert, Views, Scene]], now: Instant) -> Told:
-        """What is to be told now of these alerts, which are all that there are: pending, firing, or over but not yet told so."""
-        look = _Look({alert.fingerprint: (alert, views, scene) for alert, views, scene in alerts}, now)
-        look.ranks = _ranks(look.known)
-        members = self._members(look.known)
-        for key, some in members.items():
-            self._look_at(key, some, look)
-        return look.told
+    def look(
+        self,
+        alerts: Iterable[tuple[Alert, Views, Scene]],
+        now: Instant,
+        edits: Edits | None = None,
+        *,
+        well: bool = True,
+    ) -> Told:
+        """What is to be told now of these alerts, which are all that there are: pending, firing, or over but not yet told so.
+
+        ``edits`` are taken to be made. ``well``: the watchdog may say that all is well.
+        """
+        told = self._facts(alerts, now, edits or Edits())
+        assembly = Assembly(told.facts, self.groups, self.route, self._routes)
+        teller = Teller(told.facts, self.channels, self._editable, self.external_url, self.most)
+        members = assembly.assemble()
+        turns = [self._turn(key, some, teller, now) for key, some in members.items() if key[0] in self.channels]
+        told.dropped += [self.groups[key] for key, some in members.items() if self._is_given_up(key, some, now)]
+        for turn in self._calmed(turns, teller, now):
+            self._settle(turn, teller, told)
+        told.outbox, told.views = teller.outbox, teller.views
+        self._watch(told, now, well=well)
+        for at in [*assembly.change_at, *(ack.until for ack in told.acks.values())]:
+            told.look_again(at)
+        told.look_again(silences_change_at(told.silences, now))
+        if self._timed and any(turn.members.route.mute or turn.members.route.active for turn in turns):
+            told.look_again(next_minute(now))
+        return told
 
     def apply(self, told: Told) -> None:
         """It is committed."""
@@ -99,120 +140,150 @@ class Dispatch:
             self.groups[group.receiver, group.key] = group
         for group in told.dropped:
             self.groups.pop((group.receiver, group.key), None)
+        self.silences, self.acks = told.silences, told.acks
+        if self.watchdog is not None and told.watchdog is not None:
+            self.watchdog.group = told.watchdog
+        for alert, _, _ in told.facts.known.values():
+            if alert.state == "firing":
+                self.begun.note(alert)
+        self.begun.sweep(told.facts.now)
+        self._places.sweep(told.facts.known)
 
     def told_fingerprints(self) -> set[str]:
         """Alerts that some receiver believes to be firing."""
         return {fingerprint for group in self.groups.values() for fingerprint in group.told}
 
-    # Which alerts belong to which group
+    # What is so
 
-    def _members(self, known: Known) -> dict[Key, _Members]:
-        members: dict[Key, _Members] = {}
-        for fingerprint, (alert, views, _) in known.items():
-            if alert.state == "firing":
-                labels = views.labels(alert)
-                key = (self.route.receiver, group_key(self.route, labels))
-                group = members.setdefault(key, _Members(self.route, group_labels(self.route, labels)))
-                group.firing[fingerprint] = views.severity(alert)
-        for key, told in self.groups.items():
-            some = members.setdefault(key, _Members(replace(self.route, repeat_interval=None)))
-            for fingerprint, severity in told.told.items():
-                if fingerprint not in some.firing and fingerprint in known:
-                    self._follow(some, told, fingerprint, severity, known)
-        return members
+    def facts(self, alerts: Iterable[tuple[Alert, Views, Scene]], now: Instant) -> Facts:
+        """How things stand, for whoever only looks."""
+        return self._facts(alerts, now, Edits()).facts
 
-    def _follow(self, some: _Members, group: Group, fingerprint: str, told: str, known: Known) -> None:
-        """An alert that the group's receiver was told of and that is not routed to the group now, or is over."""
-        alert, views, _ = known[fingerprint]
-        severity = views.severity(alert)
-        over = alert.earlier if alert.state == "pending" else alert
-        if alert.state == "firing" and (severity == told or group.receiver != self.route.receiver):
-            some.firing[fingerprint] = severity
-        elif over is not None and self._is_told_elsewhere(over, views, group, told):
-            some.firing[fingerprint] = told
-        elif over is not None:
-            some.over[fingerprint] = over
+    def _facts(self, alerts: Iterable[tuple[Alert, Views, Scene]], now: Instant, edits: Edits) -> Told:
+        known = {alert.fingerprint: (alert, views, scene) for alert, views, scene in alerts}
+        places = self._all_places(known)
+        dropped = edits.dropped_silences + [one.id for one in self.silences.all() if one.ends_at <= now - SILENCES_KEPT]
+        silences = self._silences_after(edits.silences, dropped)
+        acks, gone = self._acks_after(edits, known, now)
+        firing = {one: places[one].labels for one, (alert, _, _) in known.items() if alert.state == "firing"}
+        suppressed: dict[str, Why] = self._suppression.of(firing, silences, now)
+        facts = Facts(known, places, suppressed, acks, self.begun, now)
+        kept = [ack for ack in edits.acks if ack.fingerprint in acks]
+        return Told(facts, silences, acks, Edits(edits.silences, dropped, kept, gone))
 
-    def _is_told_elsewhere(self, over: Alert, views: Views, group: Group, severity: str) -> bool:
-        """Whether the receiver hears of the alert's end from the group to which it is routed now: it must not hear of it here
-        before, since the alert could begin again in between, which that group would have no reason to tell."""
-        key = (self.route.receiver, group_key(self.route, views.labels(over)))
-        now = self.groups.get(key)
-        if now is None or now is group or now.receiver != group.receiver or over.state == "firing":
-            return False
-        return now.told.get(over.fingerprint) == severity
+    def _all_places(self, known: Known) -> dict[str, Place]:
+        places = {}
+        for one, (alert, views, _) in known.items():
+            was = alert.earlier if alert.state == "pending" and alert.earlier is not None else alert
+            places[one] = self._places.of(was, views)
+        failing = failing_receivers({one: alert for one, (alert, _, _) in known.items()}, self.channels)
+        for one in known if failing else ():
+            about = dict(known[one][0].group).get("receiver")
+            if about is not None and known[one][0].rule == NOTIFICATION_FAILING.name:
+                places[one] = self._places.around(places[one], failing, about)
+        return places
+
+    def _silences_after(self, put: Iterable[Silence], dropped: Iterable[str]) -> Silences:
+        """All silences with these changes: others, since what is proposed may not come about."""
+        after = {one.id: one for one in (*self.silences.all(), *put)}
+        for one in dropped:
+            after.pop(one, None)
+        return Silences(after.values()) if [*put, *dropped] else self.silences
+
+    def _acks_after(self, edits: Edits, known: Known, now: Instant) -> tuple[dict[str, Ack], list[str]]:
+        """Those that hold, and the fingerprints of those that are to be forgotten."""
+        acks = self.acks | {ack.fingerprint: ack for ack in edits.acks}
+        holding = {
+            one: ack
+            for one, ack in acks.items()
+            if one in known and one not in edits.dropped_acks and ack.holds(known[one][0], now)
+        }
+        return holding, [one for one in self.acks if one not in holding]
 
     # Telling
 
-    def _look_at(self, key: Key, some: _Members, look: _Look) -> None:
-        before, told, now = self.groups.get(key), look.told, look.now
-        group = _not_ahead(before, now) if before is not None else _new(key, some.labels, now)
-        decision = decide(group, some.firing, look.ranks, some.route, now)
+    def _turn(self, key: Key, some: Members, teller: Teller, now: Instant) -> _Turn:
+        before = self.groups.get(key)
+        group = _not_ahead(before, now) if before is not None else new_group(key, some.route, some.labels, now)
+        return _Turn(key, some, before, group, decide(group, some.firing, teller.ranks, some.route, now, some.quiet))
+
+    def _is_given_up(self, key: Key, some: Members, now: Instant) -> bool:
+        """Whether a group need not be kept any longer for a receiver that the configuration does not have, in case it comes back."""
+        if key[0] in self.channels:
+            return False
+        ends = [over.resolved_at for over in some.over.values()]
+        return not some.firing and all(end is not None and now - end >= AWAITED for end in ends)
+
+    def _settle(self, turn: _Turn, teller: Teller, told: Told) -> None:
+        group, some, decision, now = turn.group, turn.members, turn.decision, told.facts.now
         if decision.reason is not None:
-            group = self._tell(group, some, decision.reason, look)
-            decision = decide(group, some.firing, look.ranks, some.route, now) if group.told else Decision(None, None)
+            group = teller.tell(group, some, decision.reason)
+            decision = Decision(None, None)
+            if group.told:
+                decision = decide(group, some.firing, teller.ranks, some.route, now, some.quiet)
+        group = teller.show_acks(group, some)
         if not some.firing and not group.told:
-            told.dropped += [before] if before is not None else []
+            told.dropped += [turn.before] if turn.before is not None else []
             return
         if decision.next_at is not None:
             group = msgspec.structs.replace(group, flush_at=decision.next_at)
-            told.next_at = decision.next_at if told.next_at is None else min(decision.next_at, told.next_at)
-        if group != before:
+            told.look_again(decision.next_at)
+        if group != turn.before:
             told.groups.append(group)
 
-    def _tell(self, group: Group, some: _Members, reason: Reason, look: _Look) -> Group:
-        """Put a notification into the outbox; gives the group as it is then."""
-        firing, over = self._worst(some.firing, look), list(some.over)
-        left = max(self.most - len(over), self.most // 2)
-        shown = firing[:left]
-        ended = over[: self.most - len(shown)]
-        views = [self._view(one, group, look, deep=place < DEEPEST) for place, one in enumerate(shown)]
-        views += [look.known[one][1].over(some.over[one], group.told[one]) for one in ended]
-        look.told.views += views
-        notification = self._notification(group, views, reason, look.now, len(firing) + len(over) - len(views))
-        look.told.outbox += [Pending(channel, notification) for channel in self.channels.get(group.receiver, ())]
-        untold = {one: group.told[one] for one in over[len(ended) :]}
-        return msgspec.structs.replace(group, told=some.firing | untold, told_at=look.now, count=group.count + 1)
+    def _calmed(self, turns: list[_Turn], teller: Teller, now: Instant) -> list[_Turn]:
+        """The turns with storms broken: where too many groups of a route would be told for the first time, most are put together."""
+        first: dict[Key, list[_Turn]] = {}
+        for turn in turns:
+            if turn.decision.reason == "first" and not is_overflow(turn.group.key):
+                first.setdefault((turn.group.receiver, turn.group.route), []).append(turn)
+        for (receiver, _), some in first.items():
+            route = some[0].members.route
+            key = (receiver, overflow_key(route))
+            lately = told_lately(self.groups.values(), route, self.groups.get(key), now)
+            _, rest = split(sorted(some, key=lambda turn: teller.badness(turn.members), reverse=True), lately)
+            if rest:
+                turns = self._together(turns, key, rest, teller, now)
+        return turns
 
-    def _notification(
-        self, group: Group, views: list[AlertView], reason: Reason, now: Instant, hidden: int
-    ) -> Notification:
-        return Notification(
-            key=f"{group.episode}-{group.count + 1}",
-            episode=group.episode,
-            reason=reason,
-            status="firing" if any(view.status == "firing" for view in views) else "resolved",
-            receiver=group.receiver,
-            group_key=group.key,
-            group_labels=group.labels,
-            common_labels=common([view.labels for view in views]),
-            common_annotations=common([view.annotations for view in views]),
-            alerts=tuple(views),
-            created_at=now,
-            external_url=self.external_url,
-            truncated=hidden,
-        )
+    def _together(
+        self, turns: list[_Turn], key: Key, rest: Iterable[_Turn], teller: Teller, now: Instant
+    ) -> list[_Turn]:
+        """The turns with ``rest`` put into the overflow, or made to wait for its time."""
+        rest = list(rest)
+        overflow = next((turn for turn in turns if turn.key == key), None)
+        route = rest[0].members.route
+        some = Members(route, {}, rest[0].members.muted)
+        if overflow is not None:
+            some.firing, some.over = dict(overflow.members.firing), overflow.members.over
+            some.kept, some.quiet = overflow.members.kept, set(overflow.members.quiet)
+        for turn in rest:
+            some.firing |= turn.members.firing
+            some.quiet |= turn.members.quiet
+        joined = self._turn(key, some, teller, now)
+        if joined.before is None:
+            started_at = min(turn.group.started_at for turn in rest)
+            joined.group = msgspec.structs.replace(joined.group, started_at=started_at)
+            joined.decision = decide(joined.group, some.firing, teller.ranks, route, now, some.quiet)
+        waiting = {id(turn) for turn in rest}
+        others = [turn for turn in turns if id(turn) not in waiting and turn is not overflow]
+        if joined.decision.reason is None:
+            for turn in rest:
+                turn.decision = joined.decision
+            return [*others, *rest, *([] if overflow is None else [overflow])]
+        for turn in rest:
+            turn.members.firing = {}
+            turn.decision = Decision(None, None)
+        return [*others, *rest, joined]
 
-    def _worst(self, firing: Mapping[str, str], look: _Look) -> list[str]:
-        """The fingerprints of alerts that fire, the worst first."""
-
-        def badness(fingerprint: str) -> tuple[float, float]:
-            alert, _, _ = look.known[fingerprint]
-            return look.ranks.get(firing[fingerprint], 0.0), alert.excess
-
-        return sorted(firing, key=badness, reverse=True)
-
-    def _view(self, fingerprint: str, group: Group, look: _Look, *, deep: bool) -> AlertView:
-        alert, views, scene = look.known[fingerprint]
-        view = views.view(alert, scene, deep=deep)
-        was = group.told.get(fingerprint, view.severity)
-        return view if was == view.severity else msgspec.structs.replace(view, was_severity=was)
-
-
-def _new(key: Key, labels: dict[str, str], now: Instant) -> Group:
-    receiver, text = key
-    episode = hashlib.blake2b(f"{receiver}\0{text}\0{now}".encode(), digest_size=12).hexdigest()
-    return Group(text, receiver, labels, episode, now, now)
+    def _watch(self, told: Told, now: Instant, *, well: bool) -> None:
+        if self.watchdog is None:
+            return
+        group, notification = self.watchdog.look(now, self.external_url, well=well)
+        if notification is not None:
+            told.watchdog = group
+            told.outbox += to_all(notification, self.channels)
+        told.look_again(self.watchdog.next_at(group, now))
 
 
 def _not_ahead(group: Group, now: Instant) -> Group:
@@ -221,10 +292,3 @@ def _not_ahead(group: Group, now: Instant) -> Group:
         return group
     told_at = None if group.told_at is None else min(group.told_at, now)
     return msgspec.structs.replace(group, started_at=min(group.started_at, now), told_at=told_at)
-
-
-def _ranks(known: Known) -> dict[str, float]:
-    ranks = dict(RANKS)
-    for views in {id(views): views for _, views, _ in known.values()}.values():
-        ranks |= views.ranks()
-    return ranks

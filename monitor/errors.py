@@ -6,6 +6,7 @@ MonitorError
 │   ├── RouteeUnavailable   no answer, or one that says "later": tried again by itself                exit 69
 │   ├── RouteeRefused       credentials or permissions are not accepted: a person has to act          exit 69
 │   └── RouteeRejected      the question was wrong (unknown campaign, unknown message)                exit 1
+├── NothingThere            what was asked for by its id is not there (no such silence, no such alert)  exit 1
 ├── StoreError              the store cannot be read or written now                                   exit 69
 └── ListenError             the web listener cannot have its address (busy, not allowed, not ours)    exit 69
 """
@@ -69,6 +70,10 @@ class RouteeRejected(RouteeError):
     def __init__(self, message: str, outcome: str = "rejected", code: str = "") -> None:
         super().__init__(message, outcome)
         self.code = code
+
+
+class NothingThere(MonitorError):
+    """There is nothing with the id that was asked for."""
 
 
 class StoreError(MonitorError):

@@ -167,6 +167,7 @@ class Metrics:
         """The (receiver, channel) that are told from now on: their counters start at 0."""
         outcomes: tuple[NotificationOutcome, ...] = ("sent", "retry", "rejected")
         for receiver, channel in channels:
+            self._now.channels.add((receiver, channel))
             for outcome in outcomes:
                 self._notifications.labels(receiver, channel, outcome)
 
@@ -181,6 +182,10 @@ class Metrics:
     def backlog(self, waiting: Mapping[tuple[str, str], tuple[int, Instant]]) -> None:
         """What waits in the outbox, as `Store.backlog` gives it: channels that are not named have nothing waiting."""
         self._now.backlog = dict(waiting)
+
+    def failing(self, channels: Iterable[tuple[str, str]]) -> None:
+        """The (receiver, channel) that take nothing now."""
+        self._now.failing = set(channels)
 
     def dead_letters(self, counts: Mapping[tuple[str, str], int]) -> None:
         """How many dead letters the store holds by receiver and channel."""
@@ -220,6 +225,8 @@ class _Now(Collector):
     alerts: dict[str, dict[tuple[str, str], int]] = field(default_factory=dict)
     backlog: dict[tuple[str, str], tuple[int, Instant]] = field(default_factory=dict)
     dead_letters: dict[tuple[str, str], int] = field(default_factory=dict)
+    channels: set[tuple[str, str]] = field(default_factory=set)
+    failing: set[tuple[str, str]] = field(default_factory=set)
 
     def describe(self) -> Iterable[Metric]:
         return self.collect()
@@ -241,6 +248,8 @@ class _Now(Collector):
         yield _gauge(
             "outbox_oldest_age_seconds", "Age of the oldest that is still to be sent.", channel, self._ages(oldest)
         )
+        failing = {key: key in self.failing for key in sorted(self.channels | self.failing)}
+        yield _gauge("channel_failing", "1 while a channel takes nothing.", channel, failing.items())
         yield _gauge("dead_letters", "Notifications that can never be sent.", channel, self.dead_letters.items())
 
     def _alerts(self) -> list[tuple[tuple[str, str, str], int]]:

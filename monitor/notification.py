@@ -7,8 +7,10 @@ import msgspec
 from monitor.clock import HOUR, MINUTE, SECOND, Duration, Instant
 from monitor.finding import Unit
 
-Reason = Literal["first", "new alerts", "some resolved", "all resolved", "escalated", "eased", "repeat", "test"]
-"""Why a notification is sent."""
+Reason = Literal[
+    "first", "new alerts", "some resolved", "all resolved", "escalated", "eased", "repeat", "acknowledged", "test"
+]
+"""Why a notification is sent. ``acknowledged`` (or no longer so) goes only to channels that can edit what they were told."""
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -82,13 +84,13 @@ class AlertView(msgspec.Struct, frozen=True):
     """The severity that the receiver was told before this escalation: receivers that know alerts by labels see that one resolve."""
 
     acknowledged_by: str = ""
-    """Who has acknowledged it; empty while nobody has."""
+    """Who has acknowledged it; empty: nobody."""
 
     flapping: int = 0
-    """How many times it came and went in the last hour, where that is often enough to be called flapping; else 0."""
+    """How often it began within an hour, where that is so often that its ends are not told for now; else 0."""
 
     suppressed: str = ""
-    """What keeps it from being told (``silenced``, ``muted``, ``inhibited``, with a reason where there is one); else empty."""
+    """``silenced``, ``inhibited`` or ``muted``: it was told before, and is shown as it was told then."""
 
     @property
     def history_step(self) -> Duration:
@@ -128,6 +130,8 @@ class Notification(msgspec.Struct, frozen=True):
     created_at: Instant
     external_url: str = ""
     truncated: int = 0
+    tally: dict[str, int] = {}
+    """In a storm, where this stands for many groups: how many alerts fire, by name. See `monitor.storm`."""
 
     @property
     def firing(self) -> tuple[AlertView, ...]:

@@ -13,18 +13,22 @@ import msgspec
 import trio
 
 from monitor import builtin
+from monitor.acknowledgement import Ack, acknowledge
 from monitor.alert import Alert
 from monitor.builtin import BuiltIn
-from monitor.changes import Changes, alerts_of, keep_views, put_alerts, put_groups, put_rows
+from monitor.changes import Changes, alerts_of, is_news, keep_views, put_alerts, put_groups, put_rows
 from monitor.clock import HOUR, SECOND, Clock, Duration, Instant, iso
 from monitor.complaint import Complaint
 from monitor.dispatch import Dispatch
-from monitor.errors import StoreError
+from monitor.edits import Edits
+from monitor.errors import NothingThere, StoreError
 from monitor.finding import Finding
 from monitor.judge import Judge, Outcome, Scene
 from monitor.message import Batch
 from monitor.metrics import Metrics
 from monitor.routee.question import SetAside
+from monitor.silence import Silence
+from monitor.standing import Standing, Stock
 from monitor.store.protocol import Aside, Commit, Cursor
 from monitor.store.thread import StoreFront
 from monitor.view import Views
@@ -116,6 +120,83 @@ class Pipeline:
             for desk in self.desks.values():
                 await self._settle(desk, desk.judge.drop_gone(self._around.clock.now()))
 
+    # What people ask for. Each raises StoreError, and then nothing has happened.
+
+    async def put_silence(self, silence: Silence) -> None:
+        """Add a silence, or replace the one with its id."""
+        await self._edit(lambda: Edits(silences=[silence]))
+
+    async def expire_silence(self, silence_id: str) -> None:
+        """End a silence now; one that is over stays as it is. Raises NothingThere."""
+        await self._edit(lambda: Edits(silences=self._expired(silence_id)))
+
+    async def acknowledge(self, fingerprint: str, by: str, comment: str = "", until: Instant | None = None) -> Ack:
+        """Take on an alert that fires; a later acknowledgement replaces the one before. Raises NothingThere, and ValueError where it makes no
+        sense."""
+        made: list[Ack] = []
+
+        def edits() -> Edits:
+            made.append(acknowledge(self._firing(fingerprint), by, comment, self._around.clock.now(), until))
+            return Edits(acks=made)
+
+        await self._edit(edits)
+        return made[0]
+
+    async def unacknowledge(self, fingerprint: str) -> None:
+        """Take an acknowledgement back. Raises NothingThere."""
+
+        def edits() -> Edits:
+            if fingerprint not in self.dispatch.acks:
+                raise NothingThere(f"there is no acknowledgement of an alert {fingerprint}")
+            return Edits(dropped_acks=[fingerprint])
+
+        await self._edit(edits)
+
+    def stock(self) -> Stock:
+        """How alerts, groups and silences stand."""
+        return Stock(self.dispatch, self._alerts(None, Outcome(), None), self._around.clock.now())
+
+    def standing(self) -> list[Standing]:
+        """Every alert that is pending or fires, or is over but not yet told so everywhere."""
+        return self.stock().alerts()
+
+    async def _edit(self, edits: Callable[[], Edits]) -> None:
+        async with self._turn:
+            await self._settle(self._any_desk, Outcome(), edits=edits())
+
+    def _expired(self, silence_id: str) -> list[Silence]:
+        known, now = self.dispatch.silences.get(silence_id), self._around.clock.now()
+        if known is None:
+            raise NothingThere(f"there is no silence {silence_id}")
+        if known.state(now) == "expired":
+            return []
+        starts_at = min(known.starts_at, now)
+        return [msgspec.structs.replace(known, starts_at=starts_at, ends_at=now, updated_at=now)]
+
+    def _firing(self, fingerprint: str) -> Alert:
+        for desk in self.desks.values():
+            for alerts in desk.judge.alerts.values():
+                for alert in alerts.values():
+                    if alert.state == "firing" and alert.fingerprint == fingerprint:
+                        return alert
+        raise NothingThere(f"no alert {fingerprint} fires")
+
+    @property
+    def first_account(self) -> str:
+        """The account under which alerts are kept that are about none."""
+        return self._any_desk.judge.account
+
+    @property
+    def next_look(self) -> Instant | None:
+        """When the groups are looked at again if nothing happens; None: not before something does."""
+        return self._next_at
+
+    @property
+    def _any_desk(self) -> Desk:
+        return next(iter(self.desks.values()))
+
+    # Timers
+
     async def flush_when_due(self) -> None:
         """Look at the groups again when their time has come, for as long as it runs."""
         while True:
@@ -129,7 +210,7 @@ class Pipeline:
     async def flush(self) -> None:
         """Look at the groups, whatever has happened. Raises StoreError, and then nothing has happened."""
         async with self._turn:
-            await self._settle(next(iter(self.desks.values())), Outcome())
+            await self._settle(self._any_desk, Outcome())
 
     async def _is_due(self) -> bool:
         """Wait until the next group is due, or (False) until a commit has changed when that is."""
@@ -149,14 +230,17 @@ class Pipeline:
                 nursery.cancel_scope.cancel()
         return is_due
 
-    async def _settle(self, desk: Desk, outcome: Outcome, cursor: Cursor | None = None) -> None:
-        """Dispatch what the outcome brings, commit all of it, and apply it."""
-        told = self.dispatch.look(self._alerts(desk, outcome, cursor), self._around.clock.now())
+    async def _settle(
+        self, desk: Desk, outcome: Outcome, cursor: Cursor | None = None, edits: Edits | None = None
+    ) -> None:
+        """Dispatch what the outcome brings and what people ask for, commit all of it, and apply it."""
+        alerts, well = self._alerts(desk, outcome, cursor), not self._around.health.stuck()
+        told = self.dispatch.look(alerts, self._around.clock.now(), edits, well=well)
         self._log_template_errors()
         changes: Changes = {account: {} for account in self.desks} | {desk.judge.account: outcome.alerts}
         judges = {account: one.judge for account, one in self.desks.items()}
         keep_views(judges, changes, told)
-        if cursor is not None or outcome.alerts or told.groups or told.dropped:
+        if cursor is not None or outcome.alerts or is_news(told):
             commit = Commit(cursors=[] if cursor is None else [cursor], transitions=outcome.transitions)
             put_alerts(commit, judges, changes)
             put_groups(commit, told)
@@ -171,7 +255,9 @@ class Pipeline:
         if told.outbox:
             self._around.wake()
 
-    def _alerts(self, changed: Desk, outcome: Outcome, cursor: Cursor | None) -> Iterator[tuple[Alert, Views, Scene]]:
+    def _alerts(
+        self, changed: Desk | None, outcome: Outcome, cursor: Cursor | None
+    ) -> Iterator[tuple[Alert, Views, Scene]]:
         """All alerts, as they are once the outcome is applied."""
         for desk in self.desks.values():
             here = desk is changed

@@ -1,15 +1,23 @@
 """What the last commit left, made into windows, judges and groups again."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from monitor.alert import Alert
-from monitor.config import Config
+from monitor.clock import Duration
+from monitor.config import Config, Receiver, Slack
 from monitor.dispatch import Dispatch
-from monitor.judge import Group, Judge
+from monitor.flapping import Beginnings
+from monitor.judge import Group as GroupOfRule
+from monitor.judge import Judge
 from monitor.privacy import Privacy
-from monitor.route import Route
+from monitor.route import Group
 from monitor.rules import Rule
+from monitor.silence import Silences
 from monitor.store.protocol import Loaded, Store
+from monitor.watchdog import KEY as WATCHDOG_KEY
+from monitor.watchdog import Watchdog
 from monitor.window import Window
 
 
@@ -47,19 +55,34 @@ def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], load
 
 
 def restored_dispatch(config: Config, loaded: Loaded) -> Dispatch:
-    """The groups as they were, under the route as it is written now."""
-    route, web = config.route, config.web
-    channels = {one.name: tuple(channel for channel, _ in one.channels) for one in config.receivers}
+    """The groups, silences and acknowledgements as they were, under the routes as they are written now."""
+    web, watchdog = config.web, config.watchdog
+    told = [group for group in loaded.groups if group.key == WATCHDOG_KEY]
     dispatch = Dispatch(
-        Route(route.receiver, route.group_by, route.group_wait, route.group_interval, route.repeat_interval),
-        channels,
+        config.route_tree(),
+        {one.name: tuple(channel for channel, _ in one.channels) for one in config.receivers},
         (web.external_url or "") if web is not None else "",
+        inhibitions=config.inhibitions,
+        editable={one.name: tuple(_editable(one)) for one in config.receivers},
+        watchdog=None if watchdog is None else _watchdog(watchdog.receiver, watchdog.every, told),
     )
-    dispatch.groups = {(group.receiver, group.key): group for group in loaded.groups}
+    dispatch.groups = {(group.receiver, group.key): group for group in loaded.groups if group.key != WATCHDOG_KEY}
+    dispatch.silences = Silences(loaded.silences)
+    dispatch.acks = {ack.fingerprint: ack for ack in loaded.acks}
+    dispatch.begun = Beginnings(loaded.begun)
     return dispatch
 
 
-def _in_order(alert: Alert, rule: Rule | None) -> Group:
+def _editable(receiver: Receiver) -> Iterator[str]:
+    """The channels that can change what they were told."""
+    return (channel for channel, entry in receiver.channels if isinstance(entry, Slack) and entry.token is not None)
+
+
+def _watchdog(receiver: str, every: Duration, told: list[Group]) -> Watchdog:
+    return Watchdog(receiver, every, next((group for group in told if group.receiver == receiver), None))
+
+
+def _in_order(alert: Alert, rule: Rule | None) -> GroupOfRule:
     """The alert's group in the order of the rule's fields, which may be written otherwise now."""
     values = dict(alert.group)
     if rule is None or values.keys() != set(rule.grouping):
@@ -67,6 +90,6 @@ def _in_order(alert: Alert, rule: Rule | None) -> Group:
     return tuple((name, values[name]) for name in rule.grouping)
 
 
-def _regrouped(alert: Alert, group: Group) -> Alert:
+def _regrouped(alert: Alert, group: GroupOfRule) -> Alert:
     earlier = None if alert.earlier is None else _regrouped(alert.earlier, group)
     return msgspec.structs.replace(alert, group=group, earlier=earlier)

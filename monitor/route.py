@@ -1,6 +1,6 @@
 """Who is told, and whether: grouping alerts and deciding, as pure functions with the time handed in."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,9 @@ from monitor.notification import Reason
 class Group(msgspec.Struct, frozen=True):
     """What is remembered of one group of alerts for one receiver: what it has been told, and when to look again.
 
-    ``told`` maps the fingerprint of each alert that the receiver believes to be firing to the severity it was told.
+    ``told`` maps the fingerprint of each alert that the receiver believes to be firing to the severity it was told; ``counted`` are those
+    of them that it knows as a number only, because one notification could not hold them. ``acked`` are those that it was shown as
+    acknowledged, and by whom. ``route`` is the key of the route, ``first_at`` when the episode was first told.
     """
 
     key: str
@@ -27,6 +29,10 @@ class Group(msgspec.Struct, frozen=True):
     told: dict[str, str] = {}
     told_at: Instant | None = None
     count: int = 0
+    route: str = "{}"
+    first_at: Instant | None = None
+    counted: tuple[str, ...] = ()
+    acked: dict[str, str] = {}
 
 
 ALL_LABELS = "..."
@@ -91,14 +97,23 @@ def group_labels(route: Route, labels: Mapping[str, str]) -> dict[str, str]:
 def group_key(route: Route, labels: Mapping[str, str]) -> str:
     """A text that identifies the group, in the form that Alertmanager uses."""
     pairs = ", ".join(f'{name}="{value}"' for name, value in sorted(group_labels(route, labels).items()))
-    return f"{{}}:{{{pairs}}}"
+    return f"{route.key}:{{{pairs}}}"
 
 
-def decide(group: Group, firing: Mapping[str, str], ranks: Mapping[str, float], route: Route, now: Instant) -> Decision:
+def decide(
+    group: Group,
+    firing: Mapping[str, str],
+    ranks: Mapping[str, float],
+    route: Route,
+    now: Instant,
+    quiet: Container[str] = frozenset(),
+) -> Decision:
     """Whether the receiver is told now. ``firing`` maps fingerprints to severities; ``ranks`` orders severities.
 
     What is worse than before is told at once; other changes wait for ``group_interval``, and the same again for exactly
-    ``repeat_interval`` since it was last told.
+    ``repeat_interval`` since it was last told, unless all that fires is ``quiet``: acknowledged, or not to be told now. Of an alert that
+    was told and is not to be told now ``firing`` holds the severity that was told, so that nothing has changed about it; one that
+    was never told is not among them.
     """
     if group.told_at is None or not group.told:
         return _first(group, firing, route, now)
@@ -108,7 +123,7 @@ def decide(group: Group, firing: Mapping[str, str], ranks: Mapping[str, float], 
     if change is not None:
         due = group.told_at + route.group_interval
         return Decision(change, None) if now >= due else Decision(None, due)
-    if route.repeat_interval is None:
+    if route.repeat_interval is None or all(one in quiet for one in firing):
         return Decision(None, None)
     due = group.told_at + route.repeat_interval
     return Decision("repeat", None) if now >= due else Decision(None, due)

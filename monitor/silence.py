@@ -96,6 +96,9 @@ def _narrows(matcher: Matcher) -> bool:
 _MOST_VALUES: Final = 50_000
 """Of so many values of labels it is remembered which silences look for them."""
 
+_CROWD: Final = 16
+"""So many silences filed under one value are many."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Card:
@@ -173,12 +176,16 @@ class Silences:
         self._met.clear()
 
     def _best_key(self, silence: Silence) -> Matcher | None:
-        """The equality that the fewest others are filed under, else any other matcher that needs its label."""
+        """The equality that the fewest others are filed under, else any other matcher that needs its label; so too where that equality
+        (``severity="critical"``) narrows little, because many are filed under it."""
         narrow = [matcher for matcher in silence.matchers if matcher.needs_label]
         equal = [matcher for matcher in narrow if matcher.op == "="]
-        if equal:
-            return min(equal, key=lambda one: len(self._equal.get((one.name, one.value), ())))
-        return narrow[0] if narrow else None
+        others = [matcher for matcher in narrow if matcher.op != "="]
+        best = min(equal, key=self._filed_with, default=None)
+        return others[0] if others and (best is None or self._filed_with(best) >= _CROWD) else best
+
+    def _filed_with(self, equality: Matcher) -> int:
+        return len(self._equal.get((equality.name, equality.value), ()))
 
     def _drawer(self, key: Matcher | None) -> Drawer:
         if key is None:

@@ -63,9 +63,13 @@ class Views:
         labels = {"alertname": alert.rule} | dict(alert.group)
         if rule is None and built_in is None:
             return dict(alert.view.labels) if alert.view is not None else labels
-        if self.distinguish:
+        if self.distinguish and (built_in is None or built_in.of_account):
             labels["account"] = alert.account
         return labels | {"severity": self.severity(alert)} | (rule.labels if rule is not None else {})
+
+    def knows(self, alert: Alert) -> bool:
+        """Whether what the alert comes of is still there, so that its labels depend on nothing but its level."""
+        return alert.rule in BUILT_IN or alert.rule in self.judge.rules
 
     def severity(self, alert: Alert) -> str:
         """How bad it is now; of an alert that is over, how bad it last was."""
@@ -97,16 +101,22 @@ class Views:
         plain = self._plain(alert, rule, scene)
         return self._annotated(rule, self._explained(alert, rule, plain, scene) if deep else plain)
 
-    def over(self, alert: Alert, severity: str) -> AlertView:
+    def over(self, alert: Alert, severity: str, scene: Scene | None = None) -> AlertView:
         """An alert that is over for those who were told of it under ``severity``, with the labels that it was shown with.
 
         One that still fires is over for them because it goes on under another severity, in another group.
         """
-        view = self.view(alert)
+        view = self.view(alert, scene)
         labels = (alert.view.labels if alert.view is not None else view.labels) | {"severity": severity}
         if view.status == "firing":
             view = msgspec.structs.replace(view, status="resolved", ends_at=alert.as_of, resolved_because="moved")
         return msgspec.structs.replace(view, labels=labels, severity=severity, was_severity="", more=0)
+
+    def as_told(self, alert: Alert, severity: str, scene: Scene | None = None) -> AlertView:
+        """An alert that fires for those who were told of it under ``severity`` and are to hear nothing else of it now."""
+        view = self.view(msgspec.structs.replace(alert, state="firing", resolved_at=None, because=None), scene)
+        labels = (alert.view.labels if alert.view is not None else view.labels) | {"severity": severity}
+        return msgspec.structs.replace(view, labels=labels, severity=severity)
 
     def _plain(self, alert: Alert, rule: Rule, scene: Scene) -> AlertView:
         return AlertView(
@@ -173,7 +183,8 @@ class Views:
 
 def kept(view: AlertView) -> AlertView:
     """What an alert remembers of how it was shown: all but what explains a moment that is gone."""
-    return msgspec.structs.replace(view, breakdown=(), samples=(), history=(), was_severity="", more=0)
+    passing = {"was_severity": "", "more": 0, "acknowledged_by": "", "flapping": 0, "suppressed": ""}
+    return msgspec.structs.replace(view, breakdown=(), samples=(), history=(), **passing)
 
 
 def _numbers(alert: Alert) -> dict[str, Any]:

@@ -440,3 +440,82 @@ async def test_a_store_in_trouble_is_waited_for(
         await trio.sleep(301)
         assert running.states() == {"a1": "sent"}
     assert "Notifications to ops slack/0 are held up: the store" in caplog.text
+
+
+# Several at once
+
+
+@dataclass
+class Parallel(ScriptedNotifier):
+    """Takes several at once, and remembers how many there were."""
+
+    at_once: int = 8
+    inside: int = 0
+    most: int = 0
+
+    async def send(self, notification: Notification, previous: dict[str, str] | None) -> Outcome:
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        try:
+            return await ScriptedNotifier.send(self, notification, previous)
+        finally:
+            self.inside -= 1
+
+
+async def test_a_channel_that_works_is_sent_several_groups_at_once_each_in_order(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    hook = Parallel(takes=1.0)
+    async with delivering(store, {SLACK: hook}) as running:
+        running.put(
+            *(notification(f"{group}{i}", f"{group}", group=group) for i in range(3) for group in "abcdefghijkl")
+        )
+        await trio.sleep(20)
+    assert hook.most == 8
+    assert len(hook.ended) == 36
+    for group in "abcdefghijkl":
+        assert [key for key in hook.ended if key.startswith(group)] == [f"{group}{i}" for i in range(3)]
+
+
+async def test_a_channel_is_sent_one_at_a_time_until_it_has_taken_something_and_while_it_fails(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    hook = Parallel(takes=1.0, answer=lambda _: DOWN)
+    async with delivering(store, {SLACK: hook}) as running:
+        running.put(*(notification(f"k{i}", f"e{i}") for i in range(30)))
+        await trio.sleep(120)
+    assert hook.most == 1
+    assert len(hook.sendings) < 30
+
+
+async def test_an_outage_that_hits_several_at_once_holds_the_channel_up_as_one_failure(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    hook = Parallel(takes=1.0)
+    async with delivering(store, {SLACK: hook}) as running:
+        running.put(notification("first", "first"))
+        await trio.sleep(2)
+        hook.answer = lambda _: DOWN
+        running.put(*(notification(f"k{i}", f"e{i}") for i in range(20)))
+        await trio.sleep(1.5)
+        assert hook.most == 8
+        hook.answer = lambda one: Sent({"ts": one.key})
+        await trio.sleep(30)
+    assert set(running.states().values()) == {"sent"}
+
+
+async def test_the_store_failing_while_several_are_sent_is_outlived(
+    store: SqliteStore, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    hook = Parallel()
+    async with delivering(store, {SLACK: hook}) as running:
+        running.put(notification("first", "first"))
+        await trio.sleep(1)
+        running.put(*(notification(f"k{i}", f"e{i}") for i in range(20)))
+        with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            await trio.sleep(1)
+            other.execute("ROLLBACK")
+        await trio.sleep(60)
+    assert set(running.states().values()) == {"sent"}
+    assert len(set(hook.keys)) == len(hook.keys) == 21

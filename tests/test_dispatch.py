@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from monitor.clock import HOUR, MINUTE, SECOND
+from monitor.clock import DAY, HOUR, MINUTE, SECOND
 from monitor.notification import Notification
 from monitor.render.payload import alertmanager
 from tests.fakes.hand_clock import HandClock
@@ -182,16 +182,31 @@ async def test_the_receiver_of_before_still_hears_of_the_end_and_of_nothing_new(
     assert world.station.reasons("oncall")[0] == "first"
 
 
-async def test_a_receiver_that_is_gone_is_told_nothing() -> None:
+async def test_a_receiver_that_is_gone_is_told_nothing_and_of_the_ends_when_it_comes_back() -> None:
+    two = AT_ONCE.replace("receivers:\n", "receivers:\n  - {name: oncall, console: [{}]}\n")
+    gone = AT_ONCE.replace("name: ops", "name: oncall").replace("receiver: ops", "receiver: oncall")
+    world = World(config=two)
+    await world.poll(Cosmote=4)
+    await world.restart(config=gone)
+    await world.poll(5 * MINUTE, Cosmote=0)
+    await world.flush(DAY)
+    assert world.station.reasons("ops") == ["first"]
+    await world.restart(config=two)
+    assert world.station.reasons("ops") == ["first", "all resolved"]
+    assert world.station.pipeline.dispatch.groups == {}
+
+
+async def test_a_receiver_that_stays_away_is_forgotten_after_a_week() -> None:
     two = AT_ONCE.replace("receivers:\n", "receivers:\n  - {name: oncall, console: [{}]}\n")
     world = World(config=two)
     await world.poll(Cosmote=4)
     await world.restart(
-        config=AT_ONCE.replace("name: ops", "name: others").replace("receiver: ops", "receiver: others")
+        config=AT_ONCE.replace("name: ops", "name: oncall").replace("receiver: ops", "receiver: oncall")
     )
     await world.poll(5 * MINUTE, Cosmote=0)
-    assert world.station.reasons("ops") == ["first"]
-    await world.flush(5 * MINUTE)
+    await world.flush(7 * DAY - 1)
+    assert len(world.station.pipeline.dispatch.groups) == 1
+    await world.flush(1)
     assert world.station.pipeline.dispatch.groups == {}
 
 
@@ -243,16 +258,32 @@ async def test_a_group_that_was_held_back_and_recovered_never_fires() -> None:
     assert all(view.labels["operator"] == "A" for one in world.told for view in one.alerts)
 
 
-async def test_more_alerts_than_one_notification_holds_all_end() -> None:
+async def test_of_more_alerts_than_one_notification_holds_all_that_were_named_end_and_the_others_are_counted() -> None:
     world = World()
     world.station.pipeline.dispatch.most = 4
     names = [f"Operator {i}" for i in range(6)]
     await world.poll(**dict.fromkeys(names, 5))
     assert (len(world.last.alerts), world.last.truncated) == (4, 2)
+    named = {view.labels["operator"] for view in world.last.alerts}
+    await world.poll(5 * MINUTE, **dict.fromkeys(names, 0))
+    assert ({view.labels["operator"] for view in world.last.resolved}, world.last.truncated) == (named, 2)
+    assert world.station.pipeline.dispatch.groups == {}
+
+
+async def test_an_alert_that_was_only_counted_is_named_when_there_is_room_and_then_ends_by_name() -> None:
+    world = World()
+    world.station.pipeline.dispatch.most = 4
+    names = [f"Operator {i}" for i in range(6)]
+    await world.poll(**dict.fromkeys(names, 5))
+    named = [view.labels["operator"] for view in world.last.alerts]
+    await world.poll(5 * MINUTE, **(dict.fromkeys(names, 5) | dict.fromkeys(named[:2], 0)))
+    assert {
+        view.labels["operator"]: view.status for view in world.last.alerts if view.status == "resolved"
+    } == dict.fromkeys(named[:2], "resolved")
     await world.poll(5 * MINUTE, **dict.fromkeys(names, 0))
     await world.flush(5 * MINUTE)
-    ended = {view.labels["operator"] for one in world.told for view in one.resolved}
-    assert ended == set(names)
+    firing = {view.labels["operator"] for one in world.told for view in one.firing}
+    assert firing <= {view.labels["operator"] for one in world.told for view in one.resolved}
     assert world.station.pipeline.dispatch.groups == {}
 
 

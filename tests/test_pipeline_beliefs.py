@@ -1,7 +1,9 @@
-"""What receivers believe in the end, whatever happened: refused commits, restarts, flapping, other routes, rules gone, blindness.
+"""What receivers believe in the end, whatever happened: refused commits, restarts, flapping, other routes, receivers and rules gone,
+silences, acknowledgements, inhibition, clock steps, blindness.
 
 A naive oracle knows which groups fire. A receiver that knows alerts by their labels, as Alertmanager's do, must believe exactly
-those once all is told; and when nothing fires any more, nobody may believe that anything does.
+those once all is told; and when nothing fires any more, nobody may believe that anything does. On the way nothing suppressed is
+announced, each end is told once, and a restart tells nobody.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,13 +12,15 @@ from typing import Any
 import trio
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from monitor.clock import MINUTE, SECOND
 from monitor.errors import StoreError
+from monitor.matchers import Matcher
 from monitor.notification import Notification
 from monitor.render.payload import alertmanager
 from monitor.settings import Settings
+from monitor.silence import Silence
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.station import Station, traffic
 from tests.fakes.written import settings
@@ -36,10 +40,22 @@ CONFIG = """
 accounts: [{{name: main, application_id: id, application_secret: secret}}]
 searches: [{{name: all}}]
 rules: [rules.yaml]
-receivers: [{{name: ops, console: [{{}}]}}, {{name: oncall, console: [{{}}]}}]
-route: {{receiver: {receiver}, group_by: [{group_by}], group_wait: 10s, group_interval: 5m, repeat_interval: 1h}}
+receivers: [{receivers}]
+route: {{receiver: {receiver}, group_by: [{group_by}], group_wait: 10s, group_interval: 5m, repeat_interval: 1h{routes}}}
+inhibit_rules: [{inhibit_rules}]
 web: off
 """
+BOTH = "{name: ops, console: [{}]}, {name: oncall, console: [{}]}"
+WORSE = "matchers: ['severity=\"critical\"'], receiver: oncall"
+TREES = {
+    "ops": ("ops", BOTH, ""),
+    "oncall": ("oncall", BOTH, ""),
+    "split": ("ops", BOTH, f", routes: [{{{WORSE}}}]"),
+    "continued": ("ops", BOTH, f", routes: [{{{WORSE}, continue: true}}, {{receiver: ops}}]"),
+    "alone": ("ops", "{name: ops, console: [{}]}", ""),
+}
+"""By a name: the root's receiver, all receivers, and the routes below the root."""
+INHIBITS = """{source_matchers: ['operator="Cosmote"', 'severity="critical"'], target_matchers: ['operator="Nova"']}"""
 FAILING = {"calm": 0, "warning": 4, "critical": 8}
 LEVELS = ("warning", "critical")
 Labels = frozenset[tuple[str, str]]
@@ -84,22 +100,56 @@ class Life:
 
 
 class Beliefs(RuleBasedStateMachine):
-    """``lives`` is the oracle."""
+    """``lives`` is the oracle, ``silences`` are (operator, start, end), ``seen`` is how many notifications were checked on the way."""
 
     @initialize(for_=st.sampled_from([0, MINUTE]))
     def start(self, for_: int) -> None:
         self.for_ = for_
         self.clock = HandClock()
-        self.receiver, self.group_by, self.has_rule = "ops", "alertname", True
+        self.tree, self.group_by, self.has_rule, self.inhibits = "ops", "alertname", True, False
         self.station = Station(self.settings(), self.clock)
         self.lives = {name: Life(for_) for name in OPERATORS}
         self.states = dict.fromkeys(OPERATORS, "calm")
         self.blind = False
+        self.silences: list[tuple[str, int, int]] = []
+        self.seen = 0
+        self.told: dict[tuple[str, str], set[str]] = {}
 
     def settings(self) -> Settings:
-        config = CONFIG.format(receiver=self.receiver, group_by=self.group_by)
+        receiver, receivers, routes = TREES[self.tree]
+        config = CONFIG.format(
+            receiver=receiver,
+            receivers=receivers,
+            routes=routes,
+            group_by=self.group_by,
+            inhibit_rules=INHIBITS if self.inhibits else "",
+        )
         rules = RULES.format(for_=f"{self.for_ // SECOND}s") if self.has_rule else "rules: []"
         return settings(rules, config)
+
+    @invariant()
+    def nothing_is_told_that_should_not_be(self) -> None:
+        for one in self.station.told[self.seen :] if hasattr(self, "station") else ():
+            told = self.told.setdefault((one.receiver, one.group_key), set())
+            for view in one.alerts:
+                if view.status == "resolved":
+                    assert view.fingerprint in told, "an end is told once, and only to whom it was told"
+                    told.discard(view.fingerprint)
+                elif view.fingerprint not in told:
+                    assert not self.is_suppressed(view.labels.get("operator", ""), one.created_at)
+                    told.add(view.fingerprint)
+            if one.reason == "repeat":
+                assert any(not view.acknowledged_by and not view.suppressed for view in one.firing)
+        self.seen = len(self.station.told)
+
+    def is_suppressed(self, operator: str, now: int) -> bool:
+        if any(one == operator and start <= now < end for one, start, end in self.silences):
+            return True
+        return operator == "Nova" and self.is_inhibited
+
+    @property
+    def is_inhibited(self) -> bool:
+        return self.inhibits and self.lives["Cosmote"].severity == "critical"
 
     def do(self, action: Callable[[], Awaitable[None]], *, fails: bool = False) -> bool:
         """Run it; gives whether the store took it."""
@@ -143,33 +193,99 @@ class Beliefs(RuleBasedStateMachine):
         if self.do(action, fails=fails):
             self.blind = blind
 
+    @rule(operator=st.sampled_from(OPERATORS), minutes=st.sampled_from([1, 3, 30]), fails=st.booleans())
+    def silence(self, operator: str, minutes: int, fails: bool) -> None:
+        now, end = self.clock.at, self.clock.at + minutes * MINUTE
+        wanted = Silence(f"s{len(self.silences)}", (Matcher("operator", "=", operator),), now, end, "Ann", "why", now)
+        if self.do(lambda: self.station.pipeline.put_silence(wanted), fails=fails):
+            self.silences.append((operator, now, end))
+
+    @precondition(lambda self: self.silences)
+    @rule(number=st.integers(0, 9), fails=st.booleans())
+    def expire(self, number: int, fails: bool) -> None:
+        self.clock.at += SECOND
+        number %= len(self.silences)
+        if self.do(lambda: self.expire_silence(number), fails=fails):
+            operator, start, end = self.silences[number]
+            self.silences[number] = (operator, start, min(end, self.clock.at))
+
+    async def expire_silence(self, number: int) -> None:
+        await self.station.pipeline.expire_silence(f"s{number}")
+
+    @rule(operator=st.sampled_from(OPERATORS), minutes=st.sampled_from([None, 90]), fails=st.booleans())
+    def acknowledge(self, operator: str, minutes: int | None, fails: bool) -> None:
+        alerts = self.station.pipeline.desks["main"].judge.alerts.get("Failing", {})
+        alert = alerts.get((("operator", operator),))
+        if alert is not None and alert.state == "firing":
+            until = None if minutes is None else self.clock.at + minutes * MINUTE
+            fingerprint = alert.fingerprint
+            self.do(lambda: self.take_on(fingerprint, until), fails=fails)
+
+    async def take_on(self, fingerprint: str, until: int | None) -> None:
+        await self.station.pipeline.acknowledge(fingerprint, "Ann", "", until)
+
+    @rule(step=st.sampled_from([-90 * MINUTE, 90 * MINUTE]))
+    def look_while_the_clock_is_wrong(self, step: int) -> None:
+        self.clock.at += step
+        self.do(self.station.pipeline.flush)
+        self.nothing_is_told_that_should_not_be()
+        self.clock.at -= step
+        self.do(self.station.pipeline.flush)
+
     @rule(
-        receiver=st.sampled_from(["ops", "ops", "oncall"]),
+        tree=st.sampled_from(list(TREES)),
         group_by=st.sampled_from(["alertname", "'alertname', severity", "operator", "'...'"]),
         has_rule=st.sampled_from([True, True, True, False]),
+        inhibits=st.booleans(),
         fails=st.booleans(),
     )
-    def restart(self, receiver: str, group_by: str, has_rule: bool, fails: bool) -> None:
+    def restart(self, tree: str, group_by: str, has_rule: bool, inhibits: bool, fails: bool) -> None:
         self.clock.at += SECOND
-        self.receiver, self.group_by, self.has_rule = receiver, group_by, has_rule
+        self.tree, self.group_by, self.has_rule, self.inhibits = tree, group_by, has_rule, inhibits
         if not self.do(lambda: self.station.restart(self.settings()), fails=fails):
             self.do(lambda: self.station.restart(self.settings()))
         if not has_rule:
             self.lives = {name: Life(self.for_) for name in OPERATORS}
 
     @rule()
+    def restart_with_the_same_configuration(self) -> None:
+        self.do(self.station.pipeline.flush)
+        before = len(self.station.told)
+        self.do(lambda: self.station.restart(self.settings()))
+        assert len(self.station.told) == before
+
+    @rule()
     def all_is_told(self) -> None:
-        """Time enough passes for every group that has something to say."""
+        """Time enough passes for every group that has something to say, and silences are over."""
+        self.clock.at = max(self.clock.at, *(end for _, _, end in self.silences), 0)
         self.settle()
-        beliefs = believed(self.station.told)
-        assert beliefs[self.receiver] == self.expected()
-        for labels in beliefs["ops"] | beliefs["oncall"]:
-            assert labels in self.expected(), "a receiver of before must not believe in what is over"
+        beliefs, fire = believed(self.station.told), self.expected()
+        _, receivers, _ = TREES[self.tree]
+        for name in ("ops", "oncall"):
+            assert {labels for labels in self.routed(name) if not self.is_left(labels)} <= beliefs[name]
+            if f"name: {name}" in receivers:
+                wrong = {labels for labels in beliefs[name] - fire if not self.is_left(labels)}
+                assert not wrong, "nobody may believe in what is over"
+
+    def routed(self, name: str) -> set[Labels]:
+        """What that receiver is to believe."""
+        worse = {labels for labels in self.expected() if ("severity", "critical") in labels}
+        told_all = {"ops": "ops", "alone": "ops", "oncall": "oncall", "continued": "ops"}
+        if told_all.get(self.tree) == name:
+            return self.expected()
+        if self.tree == "split":
+            return worse if name == "oncall" else self.expected() - worse
+        return worse if self.tree == "continued" else set()
+
+    def is_left(self, labels: Labels) -> bool:
+        """Whether a receiver's belief about it is left as it was, whatever it was."""
+        return self.is_inhibited and ("operator", "Nova") in labels
 
     def settle(self) -> None:
-        for _ in range(4):
+        for _ in range(8):
             self.clock.at += 6 * MINUTE
             assert self.do(self.station.pipeline.flush)
+            self.nothing_is_told_that_should_not_be()
 
     def expected(self) -> set[Labels]:
         fire = [
@@ -185,9 +301,12 @@ class Beliefs(RuleBasedStateMachine):
         if not hasattr(self, "station"):
             return
         self.all_is_told()
+        self.tree = "ops" if self.tree == "alone" else self.tree
+        assert self.do(lambda: self.station.restart(self.settings()))
         self.poll(dict.fromkeys(OPERATORS, "calm"), MINUTE, False)
         assert self.do(lambda: self.station.sinks["main"].sighted("all"))
         self.settle()
+        assert not any(self.told.values())
         assert believed(self.station.told) == {"ops": set(), "oncall": set()}
         assert_every_episode_ends(self.station.told)
         assert not self.station.pipeline.dispatch.groups

@@ -30,17 +30,24 @@ class Unobserved:
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """A channel that has taken nothing since its first failure at ``since``; ``why`` is the latest reason."""
+    """A channel that has taken nothing since its first failure at ``since``; ``why`` is the latest reason.
+
+    ``refused``: it has said of a notification that it never will take it.
+    """
 
     since: Instant
     why: str
+    refused: bool = False
 
 
 class Outbox:
-    """``failing`` has the channels (receiver, channel) whose last try did not succeed."""
+    """``failing`` has the channels (receiver, channel) whose last try did not succeed, ``taken`` those that have ever taken something,
+    ``sending`` those that are being sent to and since when, in trio's seconds."""
 
     def __init__(self) -> None:
         self.failing: dict[tuple[str, str], Failing] = {}
+        self.taken: set[tuple[str, str]] = set()
+        self.sending: dict[tuple[str, str, int], float] = {}
         self.stopped = trio.Event()
         self._bell = trio.Event()
 

@@ -3,7 +3,7 @@
 import logging
 import random
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePath
@@ -15,7 +15,7 @@ from monitor.clock import SECOND, Clock, Duration, format_duration
 from monitor.deliver.outbox import Failing, Observer, Outbox
 from monitor.deliver.pace import Pace, backoff
 from monitor.errors import StoreError
-from monitor.notify.outcome import Notifier, Outcome, Rejected, Retry, Sent
+from monitor.notify.outcome import Notifier, Outcome, Rejected, Retry, Sent, at_once
 from monitor.store.protocol import SUPERSEDED, Parcel
 from monitor.store.thread import StoreFront
 
@@ -33,6 +33,20 @@ _SHORTEST_WAIT: Final = SECOND // 10
 
 log = logging.getLogger("monitor.deliver")
 _jitter = random.SystemRandom().random
+
+
+@dataclass(slots=True)
+class _Turn:
+    """Parcels of different groups that are sent side by side, and what stopped that."""
+
+    due: Iterator[Parcel]
+    has_failed: bool = False
+    pause: Duration | None = None
+    trouble: StoreError | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.has_failed or self.trouble is not None
 
 
 @dataclass(slots=True)
@@ -73,15 +87,35 @@ class Sender:
             await self.outbox.rest(bell, self.clock, min(due_at) - now if due_at else None)
 
     async def _send_in_turn(self, due: list[Parcel]) -> None:
-        for parcel in due:
-            if self.outbox.stopping:
-                return
-            pause = await self._handle(parcel)
-            if pause is not None:
-                await self.outbox.pause(self.clock, pause)
-                return
+        """Send what is due, several at once where the channel takes that and works; the first failure lets nothing more begin."""
+        turn = _Turn(iter(due))
+        async with trio.open_nursery() as nursery:
+            for _ in range(min(self._at_once, len(due))):
+                nursery.start_soon(self._work, turn, name=f"send to {self.receiver} {self.channel}")
+        if turn.trouble is not None:
+            raise turn.trouble
+        if turn.pause is not None:
+            await self.outbox.pause(self.clock, turn.pause)
 
-    async def _handle(self, parcel: Parcel) -> Duration | None:
+    @property
+    def _at_once(self) -> int:
+        """One only until the channel has taken something, and while it fails: more would only fail with it."""
+        here = (self.receiver, self.channel)
+        works = here in self.outbox.taken and here not in self.outbox.failing
+        return at_once(self.notifier) if works else 1
+
+    async def _work(self, turn: "_Turn") -> None:
+        for parcel in turn.due:
+            if self.outbox.stopping or turn.is_over:
+                return
+            try:
+                pause = await self._handle(parcel, turn)
+            except StoreError as error:
+                turn.trouble = turn.trouble or error
+                return
+            turn.pause = pause if turn.pause is None else turn.pause
+
+    async def _handle(self, parcel: Parcel, turn: "_Turn") -> Duration | None:
         """Send one parcel and write down what came of it; gives how long the channel has to pause if it failed."""
         if await self._superseded(parcel):
             return None
@@ -93,14 +127,14 @@ class Sender:
             case Rejected():
                 await self._refused(parcel, outcome)
             case Retry():
-                return await self._failed(parcel, outcome)
+                return await self._failed(parcel, outcome, turn)
             case _:
                 assert_never(outcome)
         return None
 
     async def _superseded(self, parcel: Parcel) -> bool:
-        """A repeat says nothing that a newer notification of its episode does not say better."""
-        if parcel.notification.reason != "repeat":
+        """A repeat, or who has acknowledged what, says nothing that a newer notification of its episode does not say better."""
+        if parcel.notification.reason not in ("repeat", "acknowledged"):
             return False
         newer = await self.store.successor(parcel.id)
         if newer is None:
@@ -111,6 +145,8 @@ class Sender:
 
     async def _send(self, parcel: Parcel, previous: dict[str, str] | None) -> Outcome:
         began = trio.current_time()
+        here = (self.receiver, self.channel, parcel.id)
+        self.outbox.sending[here] = began
         try:
             with trio.fail_after(SEND_LIMIT):
                 outcome = await self.notifier.send(parcel.notification, previous)
@@ -119,35 +155,40 @@ class Sender:
         # Whatever a notifier did not foresee must not end the telling: it is a failure to be tried again.
         except Exception as error:  # noqa: BLE001
             outcome = Retry(f"the channel failed unexpectedly ({_where(error)}); please report this")
+        finally:
+            self.outbox.sending.pop(here, None)
         seconds = trio.current_time() - began
         self.observer.notification(self.receiver, self.channel, _word(outcome), seconds)
         return outcome
 
     async def _took(self, parcel: Parcel, sent: Sent) -> None:
         self.outbox.failing.pop((self.receiver, self.channel), None)
+        self.outbox.taken.add((self.receiver, self.channel))
         await self._write_down(parcel, partial(self.store.sent, parcel.id, sent.receipt, self.clock.now()))
         self.pace.answered(parcel)
         log.info("Notification %s was sent (%s)", self._name(parcel), parcel.notification.reason)
 
     async def _refused(self, parcel: Parcel, rejected: Rejected) -> None:
-        self._mark_failing(rejected.why)
+        self._mark_failing(rejected.why, refused=True)
         await self._write_down(parcel, partial(self.store.rejected, parcel.id, rejected.why, self.clock.now()))
         self.pace.answered(parcel)
         log.error("Notification %s can never be sent: %s", self._name(parcel), rejected.why)
 
-    async def _failed(self, parcel: Parcel, retry: Retry) -> Duration:
+    async def _failed(self, parcel: Parcel, retry: Retry, turn: "_Turn") -> Duration:
         self._mark_failing(retry.why)
-        wait, pause = self.pace.failed(parcel, retry.after)
+        wait, pause = self.pace.failed(parcel, retry.after, together=turn.has_failed)
+        turn.has_failed = True
         next_at = self.clock.now() + wait
         await self._write_down(parcel, partial(self.store.postponed, parcel.id, retry.why, next_at))
         after = format_duration(wait)
         log.warning("Notification %s failed, tried again after %s: %s", self._name(parcel), after, retry.why)
         return pause
 
-    def _mark_failing(self, why: str) -> None:
+    def _mark_failing(self, why: str, *, refused: bool = False) -> None:
         known = self.outbox.failing.get((self.receiver, self.channel))
         since = known.since if known else self.clock.now()
-        self.outbox.failing[self.receiver, self.channel] = Failing(since, why)
+        refused = refused or (known is not None and known.refused)
+        self.outbox.failing[self.receiver, self.channel] = Failing(since, why, refused)
 
     async def _write_down(self, parcel: Parcel, write: Callable[[], Awaitable[None]]) -> None:
         """Until the store takes it: nothing more is sent to this channel meanwhile, above all not the same again."""

@@ -43,6 +43,11 @@ class Notifier(Protocol):
         """What is wrong with the address or the credentials, as a sentence; empty where nothing is. Tells nobody anything."""
 
 
+def at_once(notifier: Notifier) -> int:
+    """How many sends the channel takes side by side, of groups that have nothing to do with each other: its ``at_once``, else one."""
+    return int(getattr(notifier, "at_once", 1))
+
+
 def unreachable(origin: str, error: BaseException) -> Retry:
     """No usable answer came: ``repr``, because ``str`` of a timeout is empty."""
     return Retry(f"{origin} could not be reached: {clean(repr(error), 200)}")

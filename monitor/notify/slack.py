@@ -133,6 +133,8 @@ class SlackNotifier:
     async def _tell(self, notification: Notification, previous: Receipt, limit: trio.CancelScope) -> Outcome:
         text, problem = headline(self._template, notification)
         made = message(notification, text, problem, pressable=self._app_token is not None)
+        if notification.reason == "acknowledged":
+            return await self._tell_quietly(made, previous)
         if "channel" in previous and "ts" in previous:
             first = {"channel": previous["channel"], "ts": previous["ts"]}
             if await self._edit(made | first):
@@ -142,6 +144,12 @@ class SlackNotifier:
         if "channel" in receipt:
             self._paces.same(self._api_url, self._token, self._channel, receipt["channel"])
         return Sent(receipt)
+
+    async def _tell_quietly(self, made: dict[str, Any], previous: Receipt) -> Outcome:
+        """Show it in the episode's first message and nowhere else; where that is gone, nobody is disturbed."""
+        if "channel" in previous and "ts" in previous:
+            await self._edit(made | {"channel": previous["channel"], "ts": previous["ts"]})
+        return Sent(previous)
 
     async def _edit(self, made: dict[str, Any]) -> bool:
         """Show the present state in the episode's first message; False where that message is gone. Repeating it does no harm."""

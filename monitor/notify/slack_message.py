@@ -14,7 +14,7 @@ from monitor.notify.slack_buttons import buttons
 from monitor.render.escape import slack as escaped
 from monitor.render.filters import amount, datetime, duration, number, sparkline
 from monitor.render.sentence import aftermath, cause, sentence, statement
-from monitor.render.story import change, counted, held_back, marks, measured, notes, title, told
+from monitor.render.story import change, counted, held_back, marks, measured, notes, storm, title, told
 from monitor.render.text import example, lead
 from monitor.render.words import Tone, clean, tone
 
@@ -70,8 +70,12 @@ def _message(
     head = [section(text if text is not None else _headline(notification, views))]
     if problem:
         head.append(context(f":warning: {fit(escaped(clean(problem, 500)), 1000)}"))
+    stormy = bool(notification.tally) and notification.status == "firing"
     attachments = [
-        _attachment(view, index, layout, notification.external_url) for index, view in enumerate(views[: layout.shown])
+        _attachment(
+            view, layout, notification.external_url, detailed=index < layout.detailed, headed=index > 0 or stormy
+        )
+        for index, view in enumerate(views[: layout.shown])
     ]
     others = len(views) - layout.shown + notification.truncated
     if others:
@@ -85,6 +89,9 @@ def _headline(notification: Notification, views: list[AlertView]) -> str:
     if not views:
         return fit(escaped(title(notification)), SECTION)
     what = change(notification) if notification.status == "firing" else ""
+    if notification.tally and notification.status == "firing":
+        line = f"*{escaped(storm(notification))}*"
+        return fit(f"{line}\n_{escaped(what)}_" if what else line, SECTION)
     prefix = "*Test*  " if notification.reason == "test" else ""
     others = title(notification).removeprefix(sentence(views[0]))
     line = prefix + _sentence(views[0]) + escaped(others)
@@ -99,11 +106,11 @@ def _sentence(view: AlertView) -> str:
     return f"{name}: *{escaped(first)}*{escaped(rest)}" if first else f"{name}: {escaped(rest)}"
 
 
-def _attachment(view: AlertView, index: int, layout: _Layout, external_url: str) -> Block:
-    """The worst alert's sentence stands above already; each further one begins with its own."""
-    own = [section(_sentence(view))] if index else []
+def _attachment(view: AlertView, layout: _Layout, external_url: str, *, detailed: bool, headed: bool) -> Block:
+    """``headed``: with its own sentence. The worst alert's stands above already, unless that tells of a storm."""
+    own = [section(_sentence(view))] if headed else []
     blocks = [] if own else _facts(view)
-    if index < layout.detailed:
+    if detailed:
         found = buttons(view, external_url, pressable=layout.pressable)
         blocks = [*_notes(view), *_facts(view), *_reasons(view)]
         blocks += [{"type": "actions", "elements": found}] if found else []

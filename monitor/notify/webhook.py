@@ -40,6 +40,9 @@ class WebhookNotifier:
     send; ``max_alerts`` 0: all. ``url_resolved`` is where the end of an episode is posted, in place of ``url``; what stands for
     ``{episode}`` in it is a hash of ours, so that no address is ever made from message data."""
 
+    at_once = 8
+    """So many requests may be under way: a receiver that takes 100 ms to answer is told of 80 groups a second."""
+
     def __init__(
         self,
         url: str,

@@ -1,12 +1,14 @@
 """What one notification tells, before any channel lays it out: which alerts, the worst first, and what has changed."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from monitor.finding import Unit
 from monitor.notification import AlertView, Notification
 from monitor.render.filters import amount, duration, number
 from monitor.render.sentence import sentence, threshold
 from monitor.render.words import URGENCY, Tone, clean, clean_lines, tone
+
+_MOST_NAMES: Final = 5
 
 
 def told(notification: Notification) -> list[AlertView]:
@@ -74,8 +76,15 @@ def change(notification: Notification) -> str:
             return f"{number(len(views) - firing)} resolved, {number(firing)} still firing"
         case "all resolved":
             return f"after {duration(_longest(views))}" if views else "over"
+        case "acknowledged":
+            return _acknowledged(views)
         case _:
             return ""
+
+
+def _acknowledged(views: list[AlertView]) -> str:
+    names = dict.fromkeys(clean(view.acknowledged_by, 60) for view in views if view.acknowledged_by)
+    return f"acknowledged by {', '.join(names)}" if names else "no longer acknowledged"
 
 
 def _longest(views: list[AlertView]) -> int:
@@ -87,8 +96,18 @@ def title(notification: Notification) -> str:
     views = told(notification)
     if not views:
         return f"{clean(notification.group_labels.get('alertname', 'Alert'))}: nothing is firing any more"
+    if notification.tally and notification.status == "firing":
+        return storm(notification)
     others = len(views) - 1 + notification.truncated
     return sentence(views[0]) + (f" (+{number(others)} more)" if others else "")
+
+
+def storm(notification: Notification) -> str:
+    """``Storm: 9,981 more alerts at once: 9,000 OperatorFailureRate, 981 CountryOutage``."""
+    counts = [f"{number(count)} {clean(name or 'unnamed', 60)}" for name, count in notification.tally.items()]
+    rest = [f"{number(len(counts) - _MOST_NAMES)} other names"] if len(counts) > _MOST_NAMES else []
+    total = sum(notification.tally.values())
+    return f"Storm: {number(total)} more alerts, told together: " + ", ".join(counts[:_MOST_NAMES] + rest)
 
 
 def measured(view: AlertView) -> str:

@@ -8,7 +8,7 @@ from monitor.clock import Instant, to_datetime
 from monitor.notification import AlertView, Notification, Sample
 from monitor.render.filters import datetime, duration, number, sparkline
 from monitor.render.sentence import aftermath, cause, statement
-from monitor.render.story import badge, change, held_back, notes, told, tone_of
+from monitor.render.story import badge, change, held_back, marks, notes, storm, told, tone_of
 from monitor.render.words import Tone, clean, tone
 
 Style = Literal["plain", "strong", "faint", "toned", "badge"]
@@ -40,6 +40,8 @@ def layout(notification: Notification) -> list[Line]:
     """The lines of a notification: a head, then each alert, the first few with all that explains them."""
     views = told(notification)
     lines = [_head(notification, views)]
+    if notification.tally and notification.status == "firing":
+        lines.append(Line(tone_of(notification), ((storm(notification), "strong"),)))
     for index, view in enumerate(views[:_MOST_LISTED]):
         lines += _alert(view, notification.created_at, named=len(views) > 1, detailed=index < _MOST_DETAILED)
     others = max(len(views) - _MOST_LISTED, 0) + notification.truncated
@@ -62,6 +64,7 @@ def _alert(view: AlertView, now: Instant, *, named: bool, detailed: bool) -> lis
     said = statement(view) if view.status == "firing" else _over(view)
     name: list[tuple[str, Style]] = [(f"{clean(view.name)}  ", "strong")] if named else []
     lines = [Line(colour, (*name, *_stressed(said)))]
+    lines += [Line(colour, ((mark, "strong"),)) for mark in marks(view)]
     lines += [Line(colour, ((text, "plain"),)) for note in notes(view) for text in note.splitlines() if text]
     lines.append(_course(view, colour, now))
     return lines + (_reasons(view, colour) if detailed and view.status == "firing" else [])

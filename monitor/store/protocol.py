@@ -11,10 +11,12 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
+from monitor.acknowledgement import Ack
 from monitor.alert import Alert, Transition
-from monitor.clock import Instant
-from monitor.notification import Notification
+from monitor.clock import DAY, Duration, Instant
+from monitor.notification import Notification, Reason
 from monitor.route import Group
+from monitor.silence import Silence
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -61,11 +63,11 @@ class Pending:
 @dataclass(slots=True)
 class Commit:
     """What one transaction writes. ``journal`` are blobs of changed rows by account; ``cleaned`` are the (account, sequence
-    number) of those to delete, ``dropped_entries`` (account, field, code), ``dropped_alerts`` fingerprints, ``dropped_groups``
-    (key, receiver).
+    number) of those to delete, ``dropped_entries`` (account, field, code), ``dropped_alerts`` and ``dropped_acks`` fingerprints,
+    ``dropped_groups`` (key, receiver), ``dropped_silences`` ids.
 
-    Writing the same thing twice is harmless: entries, cursors, alerts and groups replace what they name, and a notification
-    whose key its channel already has is left out.
+    Writing the same thing twice is harmless: entries, cursors, alerts, groups, silences and acknowledgements replace what they name, and
+    a notification whose key its channel already has is left out.
     """
 
     journal: list[tuple[str, bytes]] = field(default_factory=list)
@@ -79,19 +81,38 @@ class Commit:
     groups: list[Group] = field(default_factory=list)
     dropped_groups: list[tuple[str, str]] = field(default_factory=list)
     outbox: list[Pending] = field(default_factory=list)
+    silences: list[Silence] = field(default_factory=list)
+    dropped_silences: list[str] = field(default_factory=list)
+    acks: list[Ack] = field(default_factory=list)
+    dropped_acks: list[str] = field(default_factory=list)
     asides: list[Aside] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Everything that a restart brings back, besides the windows' journals."""
+    """Everything that a restart brings back, besides the windows' journals.
+
+    ``begun`` is which alerts (by fingerprint) began to fire, and when, in the last BEGUN_KEPT before the latest change of any alert.
+    """
 
     cursors: list[Cursor]
     alerts: list[Alert]
     groups: list[Group]
+    silences: list[Silence] = field(default_factory=list)
+    acks: list[Ack] = field(default_factory=list)
+    begun: list[tuple[str, Instant]] = field(default_factory=list)
 
 
 OutboxState = Literal["waiting", "sent", "dead"]
+
+BEGUN_KEPT: Final[Duration] = DAY // 12
+"""Two hours: what tells whether an alert flaps."""
+
+HISTORY_KEPT: Final[Duration] = 30 * DAY
+"""What was told to whom, and what happened to alerts, is kept so long, whatever else is forgotten."""
+
+SILENCES_KEPT: Final[Duration] = 5 * DAY
+"""A silence that is over is kept so long, to be looked at or begun anew."""
 
 SUPERSEDED: Final = "superseded"
 """The one key in the receipt of a parcel that was not sent because a newer one of its episode says more; no channel uses it."""
@@ -122,6 +143,37 @@ class Parcel:
     done_at: Instant | None = None
 
 
+Fate = Literal["waiting", "sent", "dead", "superseded"]
+"""What became of a notification."""
+
+
+class ToldAlert(msgspec.Struct, frozen=True):
+    """One alert of a notification of the past."""
+
+    name: str
+    labels: dict[str, str]
+    status: Literal["firing", "resolved"]
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """One notification of the past to one channel: at ``at`` it was decided, at ``done_at`` it was sent or given up.
+
+    ``outcome`` is ``superseded`` where it was not sent because a newer one said more; ``error`` is the latest reason of a failure.
+    """
+
+    at: Instant
+    receiver: str
+    channel: str
+    reason: Reason
+    alerts: tuple[ToldAlert, ...]
+    truncated: int
+    outcome: Fate
+    attempts: int = 0
+    error: str = ""
+    done_at: Instant | None = None
+
+
 class Store(Protocol):
     """One database. Opening it brings its tables up to date."""
 
@@ -135,7 +187,7 @@ class Store(Protocol):
         """32 random bytes that belong to this store, made at first use: the key of the recipients' hashes."""
 
     def load(self) -> Loaded:
-        """Cursors, alerts and groups as the last commit left them."""
+        """Cursors, alerts, groups, silences and acknowledgements as the last commit left them."""
 
     def entries(self, account: str) -> list[Entry]:
         """The dictionaries of an account's window, codes ascending within each field."""
@@ -171,6 +223,9 @@ class Store(Protocol):
     def parcels(self, state: OutboxState | None = None, limit: int = 100) -> list[Parcel]:
         """Parcels newest first, for people."""
 
+    def history(self, limit: int = 100, since: Instant = 0) -> list[Telling]:
+        """What was told to whom from then on, newest first."""
+
     def backlog(self) -> dict[tuple[str, str], tuple[int, Instant]]:
         """By receiver and channel: how many are waiting, and when the oldest was written."""
 
@@ -184,6 +239,6 @@ class Store(Protocol):
         """How much there is, for metrics: ``journal``, ``entries``, ``alerts``, ``groups``, ``transitions``, ``waiting``, ``sent``,
         ``dead``, and ``asides`` (as many as ever were, not only those kept)."""
 
-    def prune(self, before: Instant) -> None:
-        """Forget what was sent, given up, changed or set aside before then; resolved alerts too. The latest receipt of an episode
-        stays while a group of it lives or a parcel of it waits."""
+    def prune(self, before: Instant, told_before: Instant) -> None:
+        """Forget what was set aside before then, and alerts that were over; and what was sent, given up or changed before ``told_before``.
+        The latest receipt of an episode stays while a group of it lives or a parcel of it waits."""

@@ -6,11 +6,25 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from monitor.acknowledgement import Ack
 from monitor.alert import Alert, Transition
 from monitor.errors import StoreError
-from monitor.notification import decode, encode
+from monitor.notification import Reason, decode, encode
 from monitor.route import Group
-from monitor.store.protocol import ASIDE_LENGTH, Aside, Commit, Cursor, Entry, Parcel, Pending
+from monitor.silence import Silence
+from monitor.store.protocol import (
+    ASIDE_LENGTH,
+    SUPERSEDED,
+    Aside,
+    Commit,
+    Cursor,
+    Entry,
+    Fate,
+    Parcel,
+    Pending,
+    Telling,
+    ToldAlert,
+)
 
 Row = tuple[Any, ...]
 Struct = TypeVar("Struct", bound=msgspec.Struct)
@@ -19,7 +33,8 @@ Struct = TypeVar("Struct", bound=msgspec.Struct)
 def tells(commit: Commit) -> bool:
     """Whether it carries what Routee cannot be asked for again."""
     told = (commit.alerts, commit.dropped_alerts, commit.transitions, commit.groups, commit.dropped_groups)
-    return any(told) or bool(commit.outbox)
+    edited = (commit.silences, commit.dropped_silences, commit.acks, commit.dropped_acks)
+    return any(told) or any(edited) or bool(commit.outbox)
 
 
 def writable(text: str) -> str:
@@ -52,6 +67,16 @@ def group_rows(groups: Iterable[Group]) -> list[Row]:
     return [(group.key, group.receiver, group.episode, msgspec.json.encode(group)) for group in groups]
 
 
+def silence_rows(silences: Iterable[Silence]) -> list[Row]:
+    """(id, data)."""
+    return [(silence.id, msgspec.json.encode(silence)) for silence in silences]
+
+
+def ack_rows(acks: Iterable[Ack]) -> list[Row]:
+    """(fingerprint, data)."""
+    return [(ack.fingerprint, msgspec.json.encode(ack)) for ack in acks]
+
+
 def parcel_rows(outbox: Iterable[Pending]) -> list[Row]:
     """(receiver, channel, key, group_key, episode, created_at, notification)."""
     told = [(pending.channel, pending.notification) for pending in outbox]
@@ -75,6 +100,25 @@ def parcel(row: Row) -> Parcel:
         raise StoreError(f"notification {number} in the store cannot be read: {reason}; restore a backup") from reason
     back = None if receipt is None else dict(json.loads(receipt))
     return Parcel(number, channel, told, state, attempts, next_at, error, back, done_at)
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """What the history shows of a notification."""
+
+    reason: Reason
+    alerts: tuple[ToldAlert, ...]
+    truncated: int = 0
+
+
+def telling(row: Row) -> Telling:
+    """From the columns of `statements.HISTORY`. Raises StoreError where the notification cannot be read."""
+    at, receiver, channel, state, attempts, error, receipt, done_at, notification = row
+    try:
+        told = msgspec.json.decode(notification, type=_Told)
+    except msgspec.MsgspecError as reason:
+        raise StoreError(f"a notification in the store cannot be read: {reason}; restore a backup") from reason
+    outcome: Fate = "superseded" if receipt is not None and SUPERSEDED in json.loads(receipt) else state
+    return Telling(at, receiver, channel, told.reason, told.alerts, told.truncated, outcome, attempts, error, done_at)
 
 
 def structs(kind: type[Struct], rows: Iterable[Row]) -> list[Struct]:

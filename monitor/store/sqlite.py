@@ -12,13 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from monitor.acknowledgement import Ack
 from monitor.alert import Alert, Transition
 from monitor.clock import SECOND, Duration, Instant
 from monitor.route import Group
+from monitor.silence import Silence
 from monitor.store import rows, statements
 from monitor.store.migrate import migrate, require_current
 from monitor.store.protocol import (
     ASIDES_KEPT,
+    BEGUN_KEPT,
     SUPERSEDED,
     Aside,
     Commit,
@@ -27,6 +30,7 @@ from monitor.store.protocol import (
     Loaded,
     OutboxState,
     Parcel,
+    Telling,
 )
 from monitor.store.sqlite_file import DaemonLock, connect, explained
 
@@ -99,6 +103,9 @@ class SqliteStore:
                 cursors=rows.structs(Cursor, self._rows(statements.CURSORS)),
                 alerts=rows.structs(Alert, self._rows(statements.ALERTS)),
                 groups=rows.structs(Group, self._rows(statements.GROUPS)),
+                silences=rows.structs(Silence, self._rows(statements.SILENCES)),
+                acks=rows.structs(Ack, self._rows(statements.ACKS)),
+                begun=self._rows(statements.BEGUN, BEGUN_KEPT),
             )
 
     def entries(self, account: str) -> list[Entry]:
@@ -115,6 +122,7 @@ class SqliteStore:
         with self._writing(durable=rows.tells(commit)):
             sequences = self._write_window(commit)
             self._write_alerts(commit)
+            self._write_edits(commit)
             self._many(statements.ENQUEUE, rows.parcel_rows(commit.outbox))
             self._set_aside(commit.asides)
         return sequences
@@ -133,6 +141,12 @@ class SqliteStore:
         self._many(statements.TRANSITION, rows.transition_rows(commit.transitions))
         self._many(statements.DROP_GROUP, commit.dropped_groups)
         self._many(statements.GROUP, rows.group_rows(commit.groups))
+
+    def _write_edits(self, commit: Commit) -> None:
+        self._many(statements.DROP_SILENCE, [(one,) for one in commit.dropped_silences])
+        self._many(statements.SILENCE, rows.silence_rows(commit.silences))
+        self._many(statements.DROP_ACK, [(one,) for one in commit.dropped_acks])
+        self._many(statements.ACK, rows.ack_rows(commit.acks))
 
     def _set_aside(self, asides: list[Aside]) -> None:
         if asides:
@@ -167,6 +181,9 @@ class SqliteStore:
             return self._parcels(statements.PARCELS, limit)
         return self._parcels(statements.PARCELS_IN, state, limit)
 
+    def history(self, limit: int = 100, since: Instant = 0) -> list[Telling]:
+        return [rows.telling(row) for row in self._rows(statements.HISTORY, since, limit)]
+
     def backlog(self) -> dict[tuple[str, str], tuple[int, Instant]]:
         found = self._rows(statements.BACKLOG)
         return {(receiver, channel): (count, oldest) for receiver, channel, count, oldest in found}
@@ -180,9 +197,10 @@ class SqliteStore:
     def counts(self) -> dict[str, int]:
         return {"waiting": 0, "sent": 0, "dead": 0} | dict(self._rows(statements.COUNTS))
 
-    def prune(self, before: Instant) -> None:
+    def prune(self, before: Instant, told_before: Instant) -> None:
         with self._writing():
-            self._connection.execute(statements.PRUNE_PARCELS, (before, _NOT_SENT))
+            self._connection.execute(statements.PRUNE_PARCELS, (told_before, _NOT_SENT))
+            self._connection.execute(statements.PRUNE_TRANSITIONS, (told_before,))
             for statement in statements.PRUNE:
                 self._connection.execute(statement, (before,))
 

@@ -27,6 +27,19 @@ GROUP: Final = """
     ON CONFLICT (key, receiver) DO UPDATE SET episode = excluded.episode, data = excluded.data"""
 DROP_GROUP: Final = "DELETE FROM alert_group WHERE key = ? AND receiver = ?"
 
+SILENCES: Final = "SELECT data FROM silence ORDER BY rowid"
+SILENCE: Final = """
+    INSERT INTO silence (id, data) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET data = excluded.data"""
+DROP_SILENCE: Final = "DELETE FROM silence WHERE id = ?"
+ACKS: Final = "SELECT data FROM acknowledgement ORDER BY rowid"
+ACK: Final = """
+    INSERT INTO acknowledgement (fingerprint, data) VALUES (?, ?)
+    ON CONFLICT (fingerprint) DO UPDATE SET data = excluded.data"""
+DROP_ACK: Final = "DELETE FROM acknowledgement WHERE fingerprint = ?"
+BEGUN: Final = """
+    SELECT fingerprint, at FROM transition
+    WHERE what = 'fired' AND at > (SELECT max(at) FROM transition) - ? ORDER BY id"""
+
 ASIDES: Final = "SELECT account, search, at, why, record FROM aside ORDER BY id DESC LIMIT ?"
 ASIDE: Final = "INSERT INTO aside (account, search, at, why, record) VALUES (?, ?, ?, ?, ?)"
 DROP_OLD_ASIDES: Final = "DELETE FROM aside WHERE id <= (SELECT max(id) FROM aside) - ?"
@@ -60,6 +73,9 @@ RECEIPT: Final = """
     SELECT receipt FROM parcel
     WHERE receiver = ? AND channel = ? AND state = 'sent' AND episode = ? AND receipt NOT LIKE ?
     ORDER BY id DESC LIMIT 1"""
+HISTORY: Final = """
+    SELECT created_at, receiver, channel, state, attempts, error, receipt, done_at, notification FROM parcel
+    WHERE created_at >= ? ORDER BY id DESC LIMIT ?"""
 BACKLOG: Final = """
     SELECT receiver, channel, count(*), min(created_at) FROM parcel WHERE state = 'waiting' GROUP BY receiver, channel"""
 
@@ -70,11 +86,8 @@ COUNTS: Final = """
     UNION ALL SELECT 'asides', coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'aside'
     UNION ALL SELECT state, count(*) FROM parcel GROUP BY state"""
 
-PRUNE: Final = (
-    "DELETE FROM transition WHERE at < ?",
-    "DELETE FROM aside WHERE at < ?",
-    "DELETE FROM alert WHERE resolved_at < ?",
-)
+PRUNE: Final = ("DELETE FROM aside WHERE at < ?", "DELETE FROM alert WHERE resolved_at < ?")
+PRUNE_TRANSITIONS: Final = "DELETE FROM transition WHERE at < ?"
 PRUNE_PARCELS: Final = """
     DELETE FROM parcel WHERE state <> 'waiting' AND done_at < ? AND id NOT IN (
         SELECT max(id) FROM parcel WHERE state = 'sent' AND receipt NOT LIKE ? AND episode IN (

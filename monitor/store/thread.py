@@ -7,7 +7,7 @@ import trio
 
 from monitor.alert import Transition
 from monitor.clock import Instant
-from monitor.store.protocol import Aside, Commit, Entry, Loaded, OutboxState, Parcel, Store
+from monitor.store.protocol import Aside, Commit, Entry, Loaded, OutboxState, Parcel, Store, Telling
 
 T = TypeVar("T")
 
@@ -63,6 +63,9 @@ class StoreFront:
     async def parcels(self, state: OutboxState | None = None, limit: int = 100) -> list[Parcel]:
         return await self.run(lambda store: store.parcels(state, limit))
 
+    async def history(self, limit: int = 100, since: Instant = 0) -> list[Telling]:
+        return await self.run(lambda store: store.history(limit, since))
+
     async def backlog(self) -> dict[tuple[str, str], tuple[int, Instant]]:
         return await self.run(lambda store: store.backlog())
 
@@ -75,5 +78,5 @@ class StoreFront:
     async def counts(self) -> dict[str, int]:
         return await self.run(lambda store: store.counts())
 
-    async def prune(self, before: Instant) -> None:
-        await self.run(lambda store: store.prune(before))
+    async def prune(self, before: Instant, told_before: Instant) -> None:
+        await self.run(lambda store: store.prune(before, told_before))

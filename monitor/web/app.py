@@ -91,16 +91,17 @@ class _Pages:
         return self._probe(request, "healthy", self._state.stuck())
 
     async def readyz(self, request: Request) -> Response:
-        return self._probe(request, "ready", self._state.unready())
+        return self._probe(request, "ready", self._state.unready(), self._state.warnings())
 
     async def metrics(self, request: Request) -> Response:
         body, content_type = self._metrics.exposition(request.headers.get("accept", ""))
         return Response(body, headers={"content-type": content_type})
 
-    def _probe(self, request: Request, good: str, reasons: Sequence[str]) -> Response:
+    def _probe(self, request: Request, good: str, reasons: Sequence[str], warnings: Sequence[str] = ()) -> Response:
         answer: dict[str, object] = {"status": f"not {good}" if reasons else good}
         if not self._token or carries(request.headers, self._token):
             answer["reasons"] = list(reasons)
+            answer |= {"warnings": list(warnings)} if warnings else {}
         return JSONResponse(answer, 503 if reasons else 200)
 
 

@@ -5,7 +5,7 @@ complete: each search was polled once and the store can be written. Routee being
 it would not help.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -28,6 +28,9 @@ class WebState(Protocol):
     def unready(self) -> Sequence[str]:
         """A sentence for each thing that is still missing; empty: ready."""
 
+    def warnings(self) -> Sequence[str]:
+        """A sentence for each thing that is wrong although the daemon is well and ready."""
+
 
 class Health:
     """Collects the signs of life of the daemon's loops. ``now`` is a monotonic clock in seconds."""
@@ -39,6 +42,7 @@ class Health:
         self._unpolled: dict[tuple[str, str], None] = {}
         self._store_error = ""
         self._starting = True
+        self._failing: dict[tuple[str, str], str] = {}
 
     def expect(self, loop: str, within: Duration) -> None:
         """From now on ``loop`` is to `beat` at least once in ``within``."""
@@ -66,6 +70,16 @@ class Health:
     def store(self, error: str = "") -> None:
         """Whether the last write to the store went well: ``error`` is empty then."""
         self._store_error = error
+
+    def channels(self, failing: Mapping[tuple[str, str], str]) -> None:
+        """The channels (receiver, channel) that take nothing, and why."""
+        self._failing = dict(failing)
+
+    def warnings(self) -> Sequence[str]:
+        """See `WebState`."""
+        return [
+            f"Receiver {receiver} ({channel}) is not told: {why}" for (receiver, channel), why in self._failing.items()
+        ]
 
     def stuck(self) -> Sequence[str]:
         """See `WebState`."""

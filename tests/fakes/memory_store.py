@@ -2,9 +2,11 @@
 
 import msgspec
 
+from monitor.acknowledgement import Ack
 from monitor.alert import Alert, Transition
 from monitor.errors import StoreError
 from monitor.route import Group
+from monitor.silence import Silence
 from monitor.store.protocol import Commit, Cursor, Entry, Loaded, Pending
 
 
@@ -19,6 +21,8 @@ class MemoryStore:
         self._cursors: dict[tuple[str, str], bytes] = {}
         self._alerts: dict[str, bytes] = {}
         self._groups: dict[tuple[str, str], bytes] = {}
+        self._silences: dict[str, bytes] = {}
+        self._acks: dict[str, bytes] = {}
         self._journal: dict[int, tuple[str, bytes]] = {}
         self._entries: dict[tuple[str, str, int], str] = {}
         self._sequence = 0
@@ -35,11 +39,20 @@ class MemoryStore:
         for key in commit.dropped_groups:
             self._groups.pop(key, None)
         self._groups |= {(group.key, group.receiver): msgspec.json.encode(group) for group in commit.groups}
+        self._write_edits(commit)
         known = {(one.channel, one.notification.key) for one in self.outbox}
         self.outbox += [one for one in commit.outbox if (one.channel, one.notification.key) not in known]
         self.transitions += commit.transitions
         first = self._sequence - len(commit.journal) + 1
         return list(range(first, self._sequence + 1))
+
+    def _write_edits(self, commit: Commit) -> None:
+        for one in commit.dropped_silences:
+            self._silences.pop(one, None)
+        self._silences |= {silence.id: msgspec.json.encode(silence) for silence in commit.silences}
+        for one in commit.dropped_acks:
+            self._acks.pop(one, None)
+        self._acks |= {ack.fingerprint: msgspec.json.encode(ack) for ack in commit.acks}
 
     def _write_window(self, commit: Commit) -> None:
         for account, blob in commit.journal:
@@ -55,6 +68,9 @@ class MemoryStore:
             [msgspec.json.decode(data, type=Cursor) for data in self._cursors.values()],
             [msgspec.json.decode(data, type=Alert) for data in self._alerts.values()],
             [msgspec.json.decode(data, type=Group) for data in self._groups.values()],
+            [msgspec.json.decode(data, type=Silence) for data in self._silences.values()],
+            [msgspec.json.decode(data, type=Ack) for data in self._acks.values()],
+            [(one.fingerprint, one.at) for one in self.transitions if one.what == "fired"],
         )
 
     def entries(self, account: str) -> list[Entry]:

@@ -50,7 +50,7 @@ def test_a_poll_comes_back_after_a_restart(store: Store, reopen: Opener) -> None
     )
     store.close()
     with closing(reopen()) as again:
-        assert again.load() == Loaded([cursor()], [alert()], [group()])
+        assert again.load() == Loaded([cursor()], [alert()], [group()], begun=[("f1", NOW)])
         assert again.entries("main") == entries
         assert [blob for _, blob in again.journal("main")] == [b"rows"]
         assert again.transitions() == [transition()]
@@ -263,7 +263,7 @@ def test_pruning_forgets_the_old_and_nothing_that_is_still_open(store: Store) ->
     store.sent(sent.id, {}, NOW - 1)
     store.rejected(dead.id, "never", NOW - 1)
     store.sent(young.id, {}, NOW)
-    store.prune(NOW)
+    store.prune(NOW, NOW)
     assert [one.rule for one in store.load().alerts] == ["OperatorFailureRate", "Young"]
     assert store.transitions() == [transition(at=NOW)]
     assert len(store.asides()) == 1
@@ -278,7 +278,7 @@ def test_pruning_leaves_the_receipt_of_an_episode_that_goes_on(store: Store) -> 
         store.sent(parcel.id, {"ts": parcel.notification.key}, NOW)
     enqueue(store, notification("b2", "b"))
     store.commit(Commit(groups=[group(episode="a")]))
-    store.prune(NOW + 1)
+    store.prune(NOW + 1, NOW + 1)
     assert keys(store.parcels()) == ["b2", "b1", "a2"]
     assert store.receipt("ops", "slack/0", "a") == {"ts": "a2"}
     assert store.receipt("ops", "slack/0", "b") == {"ts": "b1"}

@@ -1,0 +1,186 @@
+"""Whom to tell: a look at ten thousand alerts, what twenty thousand take in memory, and what one webhook is told in a second."""
+
+import gc
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import trio
+
+from benchmarks.figure import Figure, timed
+from benchmarks.memory import resident
+from monitor.alert import Alert, Held
+from monitor.clock import HOUR, SECOND, Instant, SystemClock
+from monitor.deliver import deliver
+from monitor.dispatch import Dispatch
+from monitor.inhibition import Inhibition
+from monitor.judge import Judge
+from monitor.matchers import parse_matchers
+from monitor.notify.webhook import WebhookNotifier
+from monitor.render import Templates, sample_notification, sample_view
+from monitor.route import Route
+from monitor.rules import Rule, rule_of
+from monitor.silence import Silence, Silences
+from monitor.store.protocol import Commit, Pending
+from monitor.store.sqlite import open_sqlite
+from monitor.store.thread import StoreFront
+from monitor.view import Views
+from monitor.window import Window
+from tests.fakes.webhook import webhook
+
+NOW: Final[Instant] = 1_795_280_824 * SECOND
+RULES: Final = 100
+
+
+def run(quick: bool) -> list[Figure]:
+    """Ten thousand alerts of a hundred rules under twenty routes, a thousand silences, a hundred rules of inhibition."""
+    many = 1_000 if quick else 10_000
+    return [*_looks(many), *_memory(2 * many), trio.run(_sending, 100 if quick else 1_000)]
+
+
+def _looks(many: int) -> list[Figure]:
+    views = _views()
+    scene = views.judge.scene()
+    alerts = [(_alert(i), views, scene) for i in range(many)]
+
+    def first() -> None:
+        _dispatch(("...",)).look(alerts, NOW)
+
+    grouped, quiet = _dispatch(("alertname",)), _dispatch(("...",))
+    quiet.apply(quiet.look(alerts, NOW))
+    grouped.apply(grouped.look(alerts, NOW))
+    measured = [(_as_of(alert, 1), *shown) for alert, *shown in alerts]
+    return [
+        Figure(f"a look at {many:,} new alerts, each a group of its own", timed(first, 3).best, "s", at_most=1.0),
+        Figure(
+            "the next look, all measured anew, nothing to tell",
+            timed(lambda: quiet.look(measured, NOW + SECOND), 5).median,
+            "s",
+            at_most=1.0,
+        ),
+        Figure("the same, grouped by name", timed(lambda: grouped.look(measured, NOW + SECOND), 5).median, "s"),
+    ]
+
+
+def _memory(many: int) -> list[Figure]:
+    """All of them told, with what is remembered of each."""
+    gc.collect()
+    before = resident()
+    views = _views()
+    dispatch = _dispatch(("alertname",))
+    for i in range(many):
+        alert = _alert(i)
+        views.judge.put(alert.rule, alert.group, alert)
+    for step in range(3):
+        scene = views.judge.scene()
+        known = [(alert, views, scene) for some in views.judge.alerts.values() for alert in some.values()]
+        told = dispatch.look(known, NOW + step * HOUR)
+        dispatch.apply(told)
+        del told, known
+    gc.collect()
+    return [
+        Figure(f"memory that {many:,} alerts take, told and grouped", (resident() - before) / 1e6, "MB", at_most=150)
+    ]
+
+
+async def _sending(many: int) -> Figure:
+    """Through a webhook on this machine, from the first byte of the queue to the last receipt on the disk."""
+    notification = sample_notification([sample_view("Rule", "rate", ["operator"])])
+    told = [
+        msgspec.structs.replace(notification, key=f"key-{i}", episode=f"episode-{i}", group_key=f"group-{i}")
+        for i in range(many)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        front = StoreFront(open_sqlite(Path(folder) / "monitor.db"))
+        await front.commit(Commit(outbox=[Pending("webhook/0", one) for one in told]))
+        async with webhook() as hook, trio.open_nursery() as nursery:
+            clock = SystemClock()
+            notifier = WebhookNotifier(hook.url, clock=clock, templates=Templates())
+            began = time.perf_counter()
+            outbox = await nursery.start(deliver, front, {(notification.receiver, "webhook/0"): notifier}, clock)
+            while (await front.counts())["sent"] < many:  # noqa: ASYNC110 - what is waited for happens in the store
+                await trio.sleep(0.02)
+            seconds = time.perf_counter() - began
+            outbox.stop()
+        await front.close()
+    return Figure("notifications through one webhook, each receipt synced", many / seconds, "a second", at_least=100)
+
+
+def _views() -> Views:
+    rules: list[Rule] = [
+        rule_of(
+            {
+                "name": f"Rule{i}",
+                "kind": "rate",
+                "by": ["operator", "country"],
+                "window": "15m",
+                "levels": [{"above": "20%", "severity": "warning"}, {"above": "60%", "severity": "critical"}],
+                "labels": {"team": f"team{i % 10}"},
+                "annotations": {"summary": "{{ labels.operator }}: {{ value | percent }} of messages fail"},
+            }
+        )
+        for i in range(RULES)
+    ]
+    return Views(Judge(Window("main"), rules, ["all"]), Templates())
+
+
+def _alert(i: int) -> Alert:
+    group = (("operator", f"Operator {i // RULES}"), ("country", f"C{i % 200}"))
+    held = (Held(NOW - HOUR, NOW, True), Held())
+    return Alert(
+        account="main",
+        rule=f"Rule{i % RULES}",
+        group=group,
+        state="firing",
+        held=held,
+        as_of=NOW,
+        pending_at=NOW - HOUR,
+        level=1 + i % 2,
+        firing_at=NOW - HOUR,
+        value=0.2 + i / 1e5,
+        threshold=0.2,
+        messages=1_000 + i,
+        matching=500,
+        why=f"{i} of {i + 1_000} messages are above the threshold",
+    )
+
+
+def _as_of(alert: Alert, later: int) -> Alert:
+    return msgspec.structs.replace(alert, as_of=alert.as_of + later, value=(alert.value or 0) + 0.001)
+
+
+def _dispatch(group_by: tuple[str, ...]) -> Dispatch:
+    dispatch = Dispatch(_tree(group_by), {"ops": ("webhook/0",)}, inhibitions=_inhibitions())
+    dispatch.silences = Silences(_silence(i) for i in range(1_000))
+    return dispatch
+
+
+def _tree(group_by: tuple[str, ...]) -> Route:
+    below = tuple(
+        Route("ops", group_by, key=f"{{}}/{i}", matchers=parse_matchers(f'team="team{i}",country=~"C.*[05]"'))
+        for i in range(20)
+    )
+    return Route("ops", group_by, routes=below)
+
+
+def _silence(i: int) -> Silence:
+    kinds = (
+        f'alertname="Rule{i % RULES}",operator="Operator {i}"',
+        f'operator=~"Operator {i}.",severity="critical"',
+        f'country=~"C{i}|D{i}"',
+        f'team!="team3",operator="Operator {i}"',
+    )
+    return Silence(str(i), parse_matchers(kinds[i % 4]), NOW - HOUR, NOW + HOUR, "Ann", "why", NOW)
+
+
+def _inhibitions() -> list[Inhibition]:
+    return [
+        Inhibition(
+            parse_matchers(f'alertname="Rule{i}",severity="critical"'),
+            parse_matchers(f'alertname=~"Rule{i}.",severity="warning"'),
+            ("operator",),
+        )
+        for i in range(RULES)
+    ]

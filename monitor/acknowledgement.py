@@ -1,0 +1,39 @@
+"""Acknowledgements: somebody has seen an alert and takes care of it, so that it need not be repeated."""
+
+import msgspec
+
+from monitor.alert import Alert
+from monitor.clock import Instant
+
+
+class Ack(msgspec.Struct, frozen=True):
+    """Who has taken an alert on, at ``at``, until it is over or until ``until``.
+
+    It is about the alert that began at ``starts_at`` and about how bad it was then (``level``): one that begins anew, or gets worse, is
+    not acknowledged.
+    """
+
+    fingerprint: str
+    starts_at: Instant
+    by: str
+    comment: str
+    at: Instant
+    until: Instant | None = None
+    level: int = 0
+
+    def holds(self, alert: Alert, now: Instant) -> bool:
+        """Whether the alert, which has this fingerprint, is acknowledged now."""
+        if alert.state != "firing" or alert.firing_at != self.starts_at or alert.level > self.level:
+            return False
+        return self.until is None or now < self.until
+
+
+def acknowledge(alert: Alert, by: str, comment: str, at: Instant, until: Instant | None) -> Ack:
+    """The acknowledgement of an alert that fires. Raises ValueError with a sentence for whoever asked for it."""
+    if alert.state != "firing" or alert.firing_at is None:
+        raise ValueError("only an alert that fires can be acknowledged")
+    if not by.strip():
+        raise ValueError("an acknowledgement says who gives it")
+    if until is not None and until <= at:
+        raise ValueError("the acknowledgement would have ended already")
+    return Ack(alert.fingerprint, alert.firing_at, by, comment, at, until, alert.level)

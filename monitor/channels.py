@@ -1,0 +1,86 @@
+"""Watches whether channels take what they are sent, and raises `NotificationFailing` where one does not: on the other receivers."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Final
+
+import trio
+
+from monitor.builtin import NOTIFICATION_FAILING, finding, over
+from monitor.clock import MINUTE, SECOND, Clock, Duration
+from monitor.deliver import Failing, Outbox
+from monitor.errors import StoreError
+from monitor.pipeline import Pipeline
+
+PATIENCE: Final[Duration] = 5 * MINUTE
+"""A channel that has taken nothing for so long since its first failure is told of; a dead letter is told of at once."""
+LOOK_EVERY: Final[Duration] = 5 * SECOND
+SLOWEST_SEND: Final = 150.0
+"""Seconds. A send is cut off long before; one that lasts longer means that delivery does not get on."""
+
+log = logging.getLogger("monitor")
+
+Channel = tuple[str, str]
+"""A receiver and its channel (``slack/0``)."""
+
+
+class ChannelWatch:
+    """``channels`` are those of the configuration. ``alive`` is called while deliveries get on, ``report`` with what fails and why."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        outbox: Outbox,
+        channels: Collection[Channel],
+        clock: Clock,
+        *,
+        alive: Callable[[], None],
+        report: Callable[[Mapping[Channel, str]], None],
+    ) -> None:
+        self._pipeline = pipeline
+        self._outbox = outbox
+        self._channels = frozenset(channels)
+        self._clock = clock
+        self._alive = alive
+        self._report = report
+
+    async def run(self) -> None:
+        """Look again and again."""
+        while True:
+            with contextlib.suppress(StoreError):  # the pipeline has complained of it, and the next look finds the same
+                await self.look()
+            if all(trio.current_time() - began < SLOWEST_SEND for began in self._outbox.sending.values()):
+                self._alive()
+            await self._clock.sleep(LOOK_EVERY)
+
+    async def look(self) -> None:
+        """Raise and end what has changed. Raises StoreError; what was not told then is at the next look."""
+        failing = {channel: one for channel, one in self._outbox.failing.items() if self._is_failing(one)}
+        self._report({channel: one.why for channel, one in failing.items()})
+        raised = dict(self._raised())
+        for channel, one in failing.items():
+            if channel not in raised:
+                await self._tell(self._pipeline.first_account, channel, one)
+        for channel, account in raised.items():
+            if channel not in self._channels or (channel in self._outbox.taken and channel not in self._outbox.failing):
+                receiver, name = channel
+                await self._pipeline.tell(account, NOTIFICATION_FAILING, over(receiver=receiver, channel=name))
+
+    def _is_failing(self, one: Failing) -> bool:
+        return one.refused or self._clock.now() - one.since >= PATIENCE
+
+    def _raised(self) -> Iterator[tuple[Channel, str]]:
+        """The channels of which it is told that they fail, and the account under which it is."""
+        for account, desk in self._pipeline.desks.items():
+            for group, alert in desk.judge.alerts.get(NOTIFICATION_FAILING.name, {}).items():
+                if alert.state == "firing":
+                    about = dict(group)
+                    yield (about.get("receiver", ""), about.get("channel", "")), account
+
+    async def _tell(self, account: str, channel: Channel, one: Failing) -> None:
+        receiver, name = channel
+        what = "has refused a notification for good" if one.refused else "has taken nothing for 5 minutes"
+        why = f"receiver {receiver} ({name}) {what}: {one.why}"
+        log.error("%s", why)
+        await self._pipeline.tell(account, NOTIFICATION_FAILING, finding(why, receiver=receiver, channel=name))

@@ -1,0 +1,164 @@
+"""What each group is concerned with at one look: which alerts fire in it, which are over, and which are left as they were told.
+
+A receiver hears of an alert's end wherever it heard of the alert, also where the alert is routed elsewhere meanwhile: such a group
+follows the alert, is told of changes and of the end, and of nothing new. An alert that is silenced, inhibited or muted before it
+was told does not exist for the group; one that was told stays in it as it was told, until it is over.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from monitor.acknowledgement import Ack
+from monitor.alert import Alert
+from monitor.clock import Instant
+from monitor.flapping import Beginnings, held_until
+from monitor.judge import Scene
+from monitor.places import Home, Key, Place
+from monitor.route import Group, Route, group_labels
+from monitor.suppression import Why, muted_by
+from monitor.view import Views
+
+Known = Mapping[str, tuple[Alert, Views, Scene]]
+"""All alerts by their fingerprints, with what they are shown by."""
+
+
+@dataclass(slots=True)
+class Members:
+    """One group's alerts. ``firing`` has the severity of each that fires or is taken to; ``kept`` are those of them that nothing new is
+    said of, with the word why (empty: their end is held back); no repeat is for the sake of ``quiet`` ones."""
+
+    route: Route
+    labels: dict[str, str]
+    muted: bool
+    firing: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, tuple[Alert, str]] = field(default_factory=dict)
+    quiet: set[str] = field(default_factory=set)
+    over: dict[str, Alert] = field(default_factory=dict)
+
+    def keep(self, alert: Alert, told: str, word: str) -> None:
+        """It goes on as it was told."""
+        self.firing[alert.fingerprint] = told
+        self.kept[alert.fingerprint] = (alert, word)
+        self.quiet.add(alert.fingerprint)
+
+
+@dataclass(slots=True)
+class Facts:
+    """What decides about membership at one look: alerts, their places, why some are not told, and who has acknowledged what."""
+
+    known: Known
+    places: Mapping[str, Place]
+    suppressed: Mapping[str, Why]
+    acked: Mapping[str, Ack]
+    begun: Beginnings
+    now: Instant
+
+
+class Assembly:
+    """Puts the groups of one look together. ``groups`` are those of before, ``routes`` all there are, by receiver and key."""
+
+    def __init__(self, facts: Facts, groups: Mapping[Key, Group], root: Route, routes: Mapping[Key, Route]) -> None:
+        self._facts = facts
+        self._groups = groups
+        self._root = root
+        self._routes = routes
+        self._muted: dict[Key, bool] = {}
+        self.members: dict[Key, Members] = {}
+        self.change_at: list[Instant] = []
+        """When something changes by the passing of time alone."""
+
+    def assemble(self) -> dict[Key, Members]:
+        """Every group that has, or had, something to tell."""
+        for fingerprint, (alert, _, _) in self._facts.known.items():
+            if alert.state == "firing":
+                self._join(fingerprint, alert)
+        for key, group in self._groups.items():
+            some = self.members.get(key) or self._left_over(key, group)
+            for fingerprint, severity in group.told.items():
+                if fingerprint not in some.firing and fingerprint in self._facts.known:
+                    self._follow(some, group, fingerprint, severity)
+        return self.members
+
+    def is_muted(self, route: Route) -> bool:
+        """Whether the route tells nobody now."""
+        place = (route.receiver, route.key)
+        if place not in self._muted:
+            self._muted[place] = bool(muted_by(route, self._facts.now))
+        return self._muted[place]
+
+    def _join(self, fingerprint: str, alert: Alert) -> None:
+        """Into the groups to which it is routed."""
+        place = self._facts.places[fingerprint]
+        for home in place.homes:
+            key, group = self._group_of(home, fingerprint)
+            some = self.members.get(key)
+            if some is None:
+                some = self.members[key] = self._new(key, home, place, group)
+            told = None if group is None else group.told.get(fingerprint)
+            self._enter(some, alert, place.severity, told)
+
+    def _group_of(self, home: Home, fingerprint: str) -> tuple[Key, Group | None]:
+        """The alert's own group, or the overflow of its route if it was told there."""
+        group, overflow = self._groups.get(home.key), self._groups.get(home.overflow)
+        if overflow is None or fingerprint not in overflow.told or (group is not None and fingerprint in group.told):
+            return home.key, group
+        return home.overflow, overflow
+
+    def _enter(self, some: Members, alert: Alert, severity: str, told: str | None) -> None:
+        fingerprint = alert.fingerprint
+        word = self._word(some, fingerprint)
+        if not word:
+            some.firing[fingerprint] = severity
+            if fingerprint in self._facts.acked:
+                some.quiet.add(fingerprint)
+        elif told is not None:
+            some.keep(alert, told, word)
+
+    def _word(self, some: Members, fingerprint: str) -> str:
+        why = self._facts.suppressed.get(fingerprint)
+        return why.word if why is not None else "muted" if some.muted else ""
+
+    def _new(self, key: Key, home: Home, place: Place, group: Group | None) -> Members:
+        labels = group_labels(home.route, place.labels) if key == home.key else {}
+        if group is not None:
+            labels = group.labels
+        return Members(home.route, labels, self.is_muted(home.route))
+
+    def _left_over(self, key: Key, group: Group) -> Members:
+        """A group to which no alert is routed now: it is not repeated."""
+        route = self._routes.get((group.receiver, group.route))
+        muted = route is not None and self.is_muted(route)
+        some = Members(replace(route or self._root, repeat_interval=None), group.labels, muted)
+        self.members[key] = some
+        return some
+
+    def _follow(self, some: Members, group: Group, fingerprint: str, told: str) -> None:
+        """An alert that the group's receiver was told of and that is not routed to the group now, or is over."""
+        alert, _, _ = self._facts.known[fingerprint]
+        place = self._facts.places[fingerprint]
+        if alert.state == "firing":
+            moved = place.severity != told and any(place.home_of(group.receiver))
+            if not moved or self._word(some, fingerprint):
+                self._enter(some, alert, place.severity, told)
+            else:
+                some.over[fingerprint] = alert
+            return
+        over = alert.earlier if alert.state == "pending" else alert
+        if over is None:
+            return
+        held = held_until(self._facts.begun, over, self._facts.now)
+        if held is not None:
+            self.change_at.append(held)
+        if held is not None or self._is_told_elsewhere(over, place, group, told):
+            some.keep(over, told, "")
+        else:
+            some.over[fingerprint] = over
+
+    def _is_told_elsewhere(self, over: Alert, place: Place, group: Group, severity: str) -> bool:
+        """Whether the receiver hears of the alert's end from the group to which it is routed now: it must not hear of it here
+        before, since the alert could begin again in between, which that group would have no reason to tell."""
+        homes = [key for home in place.home_of(group.receiver) for key in (home.key, home.overflow)]
+        if (group.receiver, group.key) in homes:
+            return False
+        others = (self._groups.get(key) for key in homes)
+        return any(other is not None and other.told.get(over.fingerprint) == severity for other in others)

@@ -1,0 +1,106 @@
+"""Where each alert belongs: its labels, its severity, and the group of each route that the routing tree gives it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from monitor.alert import Alert
+from monitor.builtin import NOTIFICATION_FAILING
+from monitor.route import Group, Route, group_key, group_labels, routes_for
+from monitor.storm import overflow_key
+from monitor.view import Views
+
+Key = tuple[str, str]
+"""A receiver and the key of a group."""
+
+
+class Home(NamedTuple):
+    """One group that an alert belongs to: its route, its key, and the key of the route's overflow."""
+
+    route: Route
+    key: Key
+    overflow: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One alert's labels and severity, and the groups that it belongs to while it fires."""
+
+    labels: dict[str, str]
+    severity: str
+    homes: tuple[Home, ...]
+
+    def home_of(self, receiver: str) -> Iterator[Home]:
+        """The groups through which that receiver hears of it."""
+        return (home for home in self.homes if home.key[0] == receiver)
+
+
+class Places:
+    """Remembers the place of each alert while it does not change. ``receivers`` are all there are, in the order of the configuration."""
+
+    def __init__(self, root: Route, receivers: tuple[str, ...]) -> None:
+        self._root = root
+        self._receivers = receivers
+        self._known: dict[str, tuple[int, Views, Place]] = {}
+
+    def of(self, alert: Alert, views: Views) -> Place:
+        """The alert's place. One whose rule is gone is looked at anew each time."""
+        known = self._known.get(alert.fingerprint)
+        if known is not None and known[0] == alert.level and known[1] is views:
+            return known[2]
+        labels = views.labels(alert)
+        place = Place(labels, views.severity(alert), self._homes(routes_for(self._root, labels), labels))
+        if views.knows(alert):
+            self._known[alert.fingerprint] = (alert.level, views, place)
+        return place
+
+    def around(self, place: Place, failing: Mapping[str, bool], about: str) -> Place:
+        """The place of an alert which says that receiver ``about`` cannot be told: elsewhere, as far as there is another.
+
+        ``failing`` are the receivers with a channel that fails; True: all of their channels do.
+        """
+        routes = [home.route for home in place.homes if not failing.get(home.route.receiver, False)]
+        others = [route for route in routes if route.receiver != about]
+        if not others:
+            others = [replace(self._root, receiver=one) for one in self._working(failing, about)[:1]]
+        return replace(place, homes=self._homes(others, place.labels)) if others else place
+
+    def sweep(self, known: Mapping[str, object]) -> None:
+        """Forget alerts that are gone, where they have become many."""
+        if len(self._known) > 2 * len(known) + 1_000:
+            self._known = {one: place for one, place in self._known.items() if one in known}
+
+    def _working(self, failing: Mapping[str, bool], about: str) -> list[str]:
+        """Receivers that can be told, those with no trouble at all first."""
+        others = [one for one in self._receivers if one != about and not failing.get(one, False)]
+        return sorted(others, key=lambda one: one in failing)
+
+    def _homes(self, routes: "tuple[Route, ...] | list[Route]", labels: dict[str, str]) -> tuple[Home, ...]:
+        homes = (
+            Home(route, (route.receiver, group_key(route, labels)), (route.receiver, overflow_key(route)))
+            for route in routes
+        )
+        return tuple({home.key: home for home in homes}.values())
+
+
+def failing_receivers(alerts: Mapping[str, Alert], channels: Mapping[str, tuple[str, ...]]) -> dict[str, bool]:
+    """The receivers of which a channel cannot be told now, as their alerts say; True: that holds for all of their channels."""
+    failing: dict[str, set[str]] = {}
+    for alert in alerts.values():
+        if alert.rule == NOTIFICATION_FAILING.name and alert.state == "firing":
+            about = dict(alert.group)
+            failing.setdefault(about.get("receiver", ""), set()).add(about.get("channel", ""))
+    return {receiver: found.issuperset(channels.get(receiver, ())) for receiver, found in failing.items()}
+
+
+def routes_by_place(root: Route) -> dict[tuple[str, str], Route]:
+    """Every route of the tree by its receiver and its key."""
+    found = {(root.receiver, root.key): root}
+    for route in root.routes:
+        found |= routes_by_place(route)
+    return found
+
+
+def labels_of_group(home: Home, labels: Mapping[str, str], group: Group | None) -> dict[str, str]:
+    """The labels that the group's alerts share."""
+    return group.labels if group is not None else group_labels(home.route, labels)

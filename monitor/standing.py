@@ -1,0 +1,136 @@
+"""How things stand now, for whoever asks: alerts, groups and silences, from memory and without changing anything."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import msgspec
+
+from monitor.acknowledgement import Ack
+from monitor.alert import Alert, State
+from monitor.clock import MINUTE, Duration, Instant
+from monitor.dispatch import Dispatch
+from monitor.flapping import flapping
+from monitor.judge import Scene
+from monitor.membership import Facts
+from monitor.notification import AlertView
+from monitor.places import Key, Place
+from monitor.route import group_labels
+from monitor.silence import Silence
+from monitor.suppression import Why, muted_by
+from monitor.view import Views
+
+ENDS_SOON: Final[Duration] = 15 * MINUTE
+"""A silence that ends within this time is about to end."""
+
+Alerts = Iterable[tuple[Alert, Views, Scene]]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One alert: pending, firing, or over but not yet told everywhere. ``receivers`` is who hears of it, ``muted_by`` the time intervals
+    of their routes for which nobody is told now; ``view`` is without what explains it.
+
+    ``is_suppressed``: nobody is told of it now.
+    """
+
+    view: AlertView
+    state: State
+    receivers: tuple[str, ...]
+    silenced_by: tuple[str, ...]
+    inhibited_by: tuple[str, ...]
+    muted_by: tuple[str, ...]
+    is_suppressed: bool
+    ack: Ack | None
+
+
+@dataclass(frozen=True, slots=True)
+class StandingGroup:
+    """Alerts that are told together."""
+
+    receiver: str
+    key: str
+    labels: dict[str, str]
+    alerts: tuple[Standing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StandingSilence:
+    """A silence, how many of the alerts that fire it silences (or would, were it active), and whether it is about to end."""
+
+    silence: Silence
+    state: Literal["active", "pending", "expired"]
+    matching: int
+    ends_soon: bool
+
+    @property
+    def matches_nothing(self) -> bool:
+        """Whether it is active and there is nothing that it silences: perhaps one of its matchers is mistyped."""
+        return self.state == "active" and self.matching == 0
+
+
+class Stock:
+    """Takes stock of a dispatch and of all alerts at one moment."""
+
+    def __init__(self, dispatch: Dispatch, alerts: Alerts, now: Instant) -> None:
+        self._dispatch = dispatch
+        self._now = now
+        self._facts: Facts = dispatch.facts(alerts, now)
+
+    def alerts(self) -> list[Standing]:
+        """Every alert."""
+        return [self._standing(one) for one in self._facts.known]
+
+    def groups(self) -> list[StandingGroup]:
+        """The alerts that fire, by receiver and by the labels that they are grouped by."""
+        found: dict[Key, tuple[dict[str, str], list[Standing]]] = {}
+        for one, (alert, _, _) in self._facts.known.items():
+            place = self._facts.places[one]
+            for home in place.homes if alert.state == "firing" else ():
+                labels = group_labels(home.route, place.labels)
+                found.setdefault(home.key, (labels, []))[1].append(self._standing(one))
+        return [StandingGroup(*key, labels, tuple(alerts)) for key, (labels, alerts) in found.items()]
+
+    def silences(self) -> list[StandingSilence]:
+        """Every silence, those that are over for some days included."""
+        matching: dict[str, int] = {}
+        for one, (alert, _, _) in self._facts.known.items():
+            found = self._dispatch.silences.candidates(self._facts.places[one].labels)
+            for silence in found if alert.state == "firing" else ():
+                matching[silence.id] = matching.get(silence.id, 0) + 1
+        return [self._silence(one, matching.get(one.id, 0)) for one in self._dispatch.silences.all()]
+
+    def _silence(self, silence: Silence, matching: int) -> StandingSilence:
+        state = silence.state(self._now)
+        ends_soon = state == "active" and silence.ends_at - self._now <= ENDS_SOON
+        return StandingSilence(silence, state, matching, ends_soon)
+
+    def _standing(self, fingerprint: str) -> Standing:
+        alert, views, scene = self._facts.known[fingerprint]
+        place, why = self._facts.places[fingerprint], self._facts.suppressed.get(fingerprint, Why())
+        muted = self._muted(place)
+        receivers = tuple(dict.fromkeys(home.route.receiver for home in place.homes))
+        silent = bool(muted) and all(muted)
+        return Standing(
+            view=self._view(alert, views, scene, why),
+            state=alert.state,
+            receivers=receivers,
+            silenced_by=why.silenced_by,
+            inhibited_by=(why.inhibited_by,) if why.inhibited_by else (),
+            muted_by=tuple(dict.fromkeys(name for names in muted for name in names)),
+            is_suppressed=silent or fingerprint in self._facts.suppressed,
+            ack=self._facts.acked.get(fingerprint),
+        )
+
+    def _view(self, alert: Alert, views: Views, scene: Scene, why: Why) -> AlertView:
+        ack = self._facts.acked.get(alert.fingerprint)
+        return msgspec.structs.replace(
+            views.view(alert, scene),
+            acknowledged_by="" if ack is None else ack.by,
+            flapping=flapping(self._facts.begun, alert, self._now) if alert.state == "firing" else 0,
+            suppressed=why.word if why.silenced_by or why.inhibited_by else "",
+        )
+
+    def _muted(self, place: Place) -> list[tuple[str, ...]]:
+        """Of each route of the alert, what mutes it."""
+        return [muted_by(home.route, self._now) for home in place.homes]

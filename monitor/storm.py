@@ -1,0 +1,48 @@
+"""Many groups at once: how many of one route are told one by one, and that the others share one message.
+
+Without a bound, ten thousand alerts that are grouped one by one (``group_by: [...]``) would be ten thousand messages. The worst are told
+as always; the rest becomes one group of the route, the *overflow*, which says how many they are. What was told there stays there
+until it is over, so the end of a storm is few messages, too.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeVar
+
+from monitor.clock import MINUTE, Duration, Instant
+from monitor.route import Group, Route
+
+MOST: Final = 20
+"""So many groups of one route and receiver are told for the first time within WINDOW, the overflow included."""
+WINDOW: Final[Duration] = MINUTE
+
+Key = TypeVar("Key")
+
+
+def overflow_key(route: Route) -> str:
+    """The key of the route's overflow. No group of labels can have it."""
+    return f"{route.key}:{{...}}"
+
+
+def is_overflow(group_key: str) -> bool:
+    """Whether a group is the overflow of a route."""
+    return group_key.endswith(":{...}")
+
+
+def told_lately(groups: Iterable[Group], route: Route, overflow: Group | None, now: Instant) -> int:
+    """How many groups of the route and its receiver were first told lately: within a minute, and while a storm lasts within ``group_interval``."""
+    window = WINDOW if overflow is None else max(WINDOW, route.group_interval)
+    return sum(
+        group.route == route.key
+        and group.receiver == route.receiver
+        and group.first_at is not None
+        and 0 <= now - group.first_at < window
+        for group in groups
+    )
+
+
+def split(worst_first: Sequence[Key], lately: int) -> tuple[Sequence[Key], Sequence[Key]]:
+    """Of the groups that are to be told for the first time: those that are told one by one, and those that are put together."""
+    if lately + len(worst_first) <= MOST:
+        return worst_first, ()
+    room = max(MOST - 1 - lately, 0)
+    return worst_first[:room], worst_first[room:]

@@ -1,0 +1,91 @@
+"""What is not told although it fires: silenced, inhibited, or routed where nobody is told at this time.
+
+Which silences an alert's labels meet is remembered while both stay; what inhibits what, while the same alerts fire.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from monitor.clock import MINUTE, Instant
+from monitor.inhibition import Inhibition, inhibited
+from monitor.intervals import muting
+from monitor.route import Route
+from monitor.silence import Silence, Silences
+
+Labels = Mapping[str, str]
+Firing = Mapping[str, Labels]
+"""Labels of the alerts that fire, by fingerprint."""
+_SPARE: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why an alert is not told: the ids of the silences, or the fingerprint of the alert that inhibits it."""
+
+    silenced_by: tuple[str, ...] = ()
+    inhibited_by: str = ""
+
+    @property
+    def word(self) -> str:
+        """``silenced`` or ``inhibited``."""
+        return "silenced" if self.silenced_by else "inhibited"
+
+
+class Suppression:
+    """The rules of inhibition, and what was found with them and with the silences the last time."""
+
+    def __init__(self, rules: Sequence[Inhibition] = ()) -> None:
+        self.rules = tuple(rules)
+        self._silences: tuple[Silences, int] | None = None
+        self._candidates: dict[str, tuple[Labels, tuple[Silence, ...]]] = {}
+        self._firing: Firing = {}
+        self._inhibited: Mapping[str, str] = {}
+
+    def of(self, firing: Firing, silences: Silences, now: Instant) -> dict[str, Why]:
+        """Of the alerts that fire those that are silenced or inhibited now, and why."""
+        silenced = self._silenced(firing, silences, now)
+        inhibited_by = self._inhibitions(firing)
+        return {one: Why(silenced.get(one, ()), inhibited_by.get(one, "")) for one in silenced.keys() | inhibited_by}
+
+    def _silenced(self, firing: Firing, silences: Silences, now: Instant) -> dict[str, tuple[str, ...]]:
+        active = {silence.id for silence in silences.all() if silence.is_active(now)}
+        if not active:
+            return {}
+        if self._silences is None or self._silences[0] is not silences or self._silences[1] != silences.version:
+            self._silences, self._candidates = (silences, silences.version), {}
+        if len(self._candidates) > 2 * len(firing) + _SPARE:
+            self._candidates = {one: known for one, known in self._candidates.items() if one in firing}
+        found = {}
+        for one, labels in firing.items():
+            by = tuple(silence.id for silence in self._meeting(one, labels, silences) if silence.id in active)
+            if by:
+                found[one] = by
+        return found
+
+    def _meeting(self, one: str, labels: Labels, silences: Silences) -> tuple[Silence, ...]:
+        known = self._candidates.get(one)
+        if known is None or known[0] is not labels:
+            known = self._candidates[one] = (labels, silences.candidates(labels))
+        return known[1]
+
+    def _inhibitions(self, firing: Firing) -> Mapping[str, str]:
+        if self.rules and firing != self._firing:
+            self._inhibited, self._firing = inhibited(self.rules, firing), dict(firing)
+        return self._inhibited
+
+
+def muted_by(route: Route, now: Instant) -> tuple[str, ...]:
+    """The time intervals for which the route tells nobody now."""
+    return muting(route.mute, route.active, now) if route.mute or route.active else ()
+
+
+def silences_change_at(silences: Silences, now: Instant) -> Instant | None:
+    """When the first of them begins or ceases to silence, as far as that is known; None: never."""
+    changes = (silence.next_change(now) for silence in silences.all())
+    return min((at for at in changes if at is not None), default=None)
+
+
+def next_minute(now: Instant) -> Instant:
+    """Time intervals begin and end with a minute."""
+    return (now // MINUTE + 1) * MINUTE

@@ -1,0 +1,174 @@
+"""A decision made into a notification: which alerts stand in it, in what state, and what the receiver knows afterwards."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from monitor.alert import Alert
+from monitor.clock import Instant
+from monitor.flapping import flapping
+from monitor.membership import Facts, Members
+from monitor.notification import AlertView, Notification, Reason, common
+from monitor.places import Key
+from monitor.route import RANKS, Group, Route
+from monitor.store.protocol import Pending
+from monitor.storm import is_overflow
+from monitor.view import DEEPEST
+
+MOST_ALERTS: Final = 1_000
+"""One notification holds so many alerts. Of those that fire the worst are named and the others only counted; the end of one that was
+named is told by its name, in the next notification where there is no room."""
+
+Channels = Mapping[str, tuple[str, ...]]
+"""By receiver: its channels."""
+
+
+class Teller:
+    """Fills the outbox at one look. ``views`` are the alerts as they were shown, ``ranks`` is how bad each severity is."""
+
+    def __init__(self, facts: Facts, channels: Channels, editable: Channels, external_url: str, most: int) -> None:
+        self.outbox: list[Pending] = []
+        self.views: list[AlertView] = []
+        self.ranks = _ranks(facts)
+        self._facts = facts
+        self._channels = channels
+        self._editable = editable
+        self._external_url = external_url
+        self._most = most
+
+    def tell(self, group: Group, some: Members, reason: Reason) -> Group:
+        """Put a notification into the outbox; gives the group as it is then."""
+        firing = self._worst_first(some)
+        named = [one for one in some.over if one not in group.counted]
+        over = named + [one for one in some.over if one in group.counted]
+        shown = firing[: max(self._most - len(named), self._most // 2)]
+        ended = over[: self._most - len(shown)]
+        views = self._shown(shown, group, some)
+        views += [self._over(one, some.over[one], group) for one in ended]
+        now, acked = self._facts.now, self._acked(some.firing, some)
+        notification = self._notification(group, some, views, reason, len(firing) + len(over) - len(views))
+        self.outbox += to_all(notification, self._channels)
+        known_by_name = {*shown, *(group.told.keys() - set(group.counted))}
+        return msgspec.structs.replace(
+            group,
+            told=some.firing | {one: group.told[one] for one in named[len(ended) :]},
+            told_at=now,
+            count=group.count + 1,
+            first_at=now if group.first_at is None else group.first_at,
+            counted=tuple(one for one in firing if one not in known_by_name),
+            acked=acked,
+        )
+
+    def show_acks(self, group: Group, some: Members) -> Group:
+        """Where who has acknowledged what is not as it was shown: show it, to those who can change what they were told."""
+        acked = self._acked(group.told, some)
+        if acked == group.acked:
+            return group
+        channels = self._editable.get(group.receiver, ())
+        if channels:
+            left = self._worst_first(some)[: self._most]
+            views = self._shown([one for one in left if one in group.told], group, some)
+            views += [self._as_told(one, over, group.told[one]) for one, over in some.over.items()]
+            hidden = max(len(group.told) - len(views), 0)
+            notification = self._notification(group, some, views, "acknowledged", hidden)
+            self.outbox += [Pending(channel, notification) for channel in channels]
+        return msgspec.structs.replace(group, acked=acked, count=group.count + bool(channels))
+
+    def badness(self, some: Members) -> tuple[float, float]:
+        """How bad the worst of a group's alerts is."""
+        return max(self._badness(one, severity) for one, severity in some.firing.items())
+
+    def _badness(self, fingerprint: str, severity: str) -> tuple[float, float]:
+        alert, _, _ = self._facts.known[fingerprint]
+        return self.ranks.get(severity, 0.0), alert.excess
+
+    def _worst_first(self, some: Members) -> list[str]:
+        """The fingerprints of alerts that fire, the worst first; those of which there is no news come last."""
+
+        def place(one: str) -> tuple[bool, float, float]:
+            return (one not in some.kept, *self._badness(one, some.firing[one]))
+
+        return sorted(some.firing, key=place, reverse=True)
+
+    def _acked(self, told: Iterable[str], some: Members) -> dict[str, str]:
+        """Who has acknowledged which of these."""
+        acks = self._facts.acked
+        return {one: acks[one].by for one in told if one in acks and one in some.firing} if acks else {}
+
+    def _shown(self, fingerprints: list[str], group: Group, some: Members) -> list[AlertView]:
+        views = [self._view(one, group, some, deep=place < DEEPEST) for place, one in enumerate(fingerprints)]
+        self.views += [view for view in views if view.fingerprint not in some.kept]
+        return views
+
+    def _view(self, fingerprint: str, group: Group, some: Members, *, deep: bool) -> AlertView:
+        alert, views, scene = self._facts.known[fingerprint]
+        ack = self._facts.acked.get(fingerprint)
+        kept = some.kept.get(fingerprint)
+        if kept is None:
+            view = views.view(alert, scene, deep=deep)
+            was, word, source = group.told.get(fingerprint, view.severity), "", alert
+        else:
+            source, word = kept
+            view = self._as_told(fingerprint, source, some.firing[fingerprint])
+            was = view.severity
+        return msgspec.structs.replace(
+            view,
+            was_severity="" if was == view.severity else was,
+            acknowledged_by="" if ack is None else ack.by,
+            flapping=flapping(self._facts.begun, source, self._facts.now),
+            suppressed=word,
+        )
+
+    def _over(self, fingerprint: str, over: Alert, group: Group) -> AlertView:
+        _, views, scene = self._facts.known[fingerprint]
+        return views.over(over, group.told[fingerprint], scene)
+
+    def _as_told(self, fingerprint: str, alert: Alert, told: str) -> AlertView:
+        _, views, scene = self._facts.known[fingerprint]
+        return views.as_told(alert, told, scene)
+
+    def _notification(
+        self, group: Group, some: Members, views: list[AlertView], reason: Reason, hidden: int
+    ) -> Notification:
+        return Notification(
+            key=f"{group.episode}-{group.count + 1}",
+            episode=group.episode,
+            reason=reason,
+            status="firing" if any(view.status == "firing" for view in views) else "resolved",
+            receiver=group.receiver,
+            group_key=group.key,
+            group_labels=group.labels,
+            common_labels=common([view.labels for view in views]),
+            common_annotations=common([view.annotations for view in views]),
+            alerts=tuple(views),
+            created_at=self._facts.now,
+            external_url=self._external_url,
+            truncated=hidden,
+            tally=self._tally(some) if is_overflow(group.key) else {},
+        )
+
+    def _tally(self, some: Members) -> dict[str, int]:
+        names = (self._facts.places[one].labels.get("alertname", "") for one in some.firing)
+        return dict(Counter(names).most_common())
+
+
+def to_all(notification: Notification, channels: Channels) -> list[Pending]:
+    """The notification for each channel of its receiver; none where the configuration has no such receiver."""
+    return [Pending(channel, notification) for channel in channels.get(notification.receiver, ())]
+
+
+def new_group(key: Key, route: Route, labels: dict[str, str], now: Instant) -> Group:
+    """A group about which nobody knows anything yet."""
+    receiver, text = key
+    episode = hashlib.blake2b(f"{receiver}\0{text}\0{now}".encode(), digest_size=12).hexdigest()
+    return Group(text, receiver, labels, episode, now, now, route=route.key)
+
+
+def _ranks(facts: Facts) -> dict[str, float]:
+    ranks = dict(RANKS)
+    for views in {id(views): views for _, views, _ in facts.known.values()}.values():
+        ranks |= views.ranks()
+    return ranks

@@ -1,0 +1,87 @@
+"""The dead man's switch: a notification at each interval for as long as all goes well, so that its absence is the alarm.
+
+Whoever gets it (healthchecks.io, an Alertmanager, a cron job that looks) raises the alarm when it stops. It is no alert: it is never
+over, and neither silences nor time intervals concern it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from monitor.clock import SECOND, Duration, Instant
+from monitor.notification import AlertView, Notification
+from monitor.route import Group, Route
+from monitor.telling import new_group
+
+NAME: Final = "Watchdog"
+KEY: Final = "{watchdog}"
+"""The key of its group; no group of alerts has it."""
+LOOK_AGAIN: Final[Duration] = 10 * SECOND
+"""While something is wrong it is looked so often whether it still is."""
+
+
+@dataclass(slots=True)
+class Watchdog:
+    """Who is told, how often, and what has been told (``group``; None: nothing yet)."""
+
+    receiver: str
+    every: Duration
+    group: Group | None = None
+
+    def look(
+        self, now: Instant, external_url: str = "", *, well: bool = True
+    ) -> tuple[Group | None, Notification | None]:
+        """What is to be sent now, and the group as it is afterwards. The beat is kept: one that is late does not move the next."""
+        known = self.group if self.group is not None and self.group.receiver == self.receiver else None
+        due = self._due(known, now)
+        if not well or due > now:
+            return self.group, None
+        group = known or new_group((self.receiver, KEY), Route(self.receiver), {"alertname": NAME}, now)
+        told_at = due if now - due < self.every else now
+        told = msgspec.structs.replace(group, told_at=told_at, count=group.count + 1, flush_at=told_at + self.every)
+        return told, self._notification(group, now, external_url)
+
+    def next_at(self, group: Group | None, now: Instant) -> Instant:
+        """When to look again."""
+        due = self._due(group, now)
+        return due if due > now else now + LOOK_AGAIN
+
+    def _due(self, group: Group | None, now: Instant) -> Instant:
+        if group is None or group.told_at is None or group.told_at > now:  # the last: the clock was set back
+            return now
+        return group.told_at + self.every
+
+    def _notification(self, group: Group, now: Instant, external_url: str) -> Notification:
+        labels = {"alertname": NAME, "severity": "none"}
+        summary = "routee-monitor watches, and can tell. When this stops coming, it does not."
+        view = AlertView(
+            fingerprint="0" * 16,
+            name=NAME,
+            rule=NAME,
+            kind="builtin",
+            status="firing",
+            severity="none",
+            unit="count",
+            labels=labels,
+            annotations={"summary": summary},
+            value=None,
+            threshold=None,
+            starts_at=group.started_at,
+            as_of=now,
+            why="all is well",
+        )
+        return Notification(
+            key=f"{group.episode}-{group.count + 1}",
+            episode=group.episode,
+            reason="repeat" if group.count else "first",
+            status="firing",
+            receiver=self.receiver,
+            group_key=KEY,
+            group_labels=group.labels,
+            common_labels=labels,
+            common_annotations={"summary": summary},
+            alerts=(view,),
+            created_at=now,
+            external_url=external_url,
+        )

@@ -1,0 +1,86 @@
+"""A station whose operators fail as a test says, with silences and acknowledgements by hand."""
+
+from typing import Any
+
+from monitor.alert import Alert
+from monitor.clock import HOUR, MINUTE, Duration
+from monitor.matchers import parse_matchers
+from monitor.notification import Notification
+from monitor.render.payload import alertmanager
+from monitor.silence import Silence
+from tests.fakes.hand_clock import HandClock
+from tests.fakes.station import Station, traffic
+from tests.fakes.written import CONFIG, settings
+
+RULES = """
+rules:
+  - name: Failing
+    kind: rate
+    by: [operator]
+    window: 1m
+    levels: [{above: 20%, severity: warning}, {above: 60%, severity: critical}]
+"""
+AT_ONCE = CONFIG.replace("group_wait: 10s", "group_wait: 0s")
+TWO = AT_ONCE.replace("receivers:\n", "receivers:\n  - {name: oncall, console: [{}]}\n")
+
+
+class TellingWorld:
+    """``told`` is what stands in the outbox. Without a time of its own a poll comes a minute after the last."""
+
+    def __init__(self, rules: str = RULES, config: str = AT_ONCE) -> None:
+        self.rules, self.config = rules, config
+        self.clock = HandClock()
+        self.station = Station(settings(rules, config), self.clock)
+
+    async def poll(self, later: int = MINUTE, **failing: int | None) -> None:
+        self.clock.at += later
+        await self.station.poll([row for name, bad in failing.items() for row in traffic(bad or 0, operator=name)])
+
+    async def flush(self, later: int = 0) -> None:
+        self.clock.at += later
+        await self.station.pipeline.flush()
+
+    async def restart(self, rules: str | None = None, config: str | None = None) -> None:
+        self.rules, self.config = rules or self.rules, config or self.config
+        await self.station.restart(settings(self.rules, self.config))
+
+    async def silence(self, matchers: str, lasts: Duration = HOUR, **more: Any) -> str:
+        """From now on; gives its id."""
+        now = self.clock.at
+        one = f"silence-{len(self.station.pipeline.dispatch.silences.all())}"
+        fields = {"starts_at": now, "ends_at": now + lasts} | more
+        silence = Silence(one, parse_matchers(matchers), created_by="Ann", comment="why", updated_at=now, **fields)
+        await self.station.pipeline.put_silence(silence)
+        return one
+
+    def alert(self, operator: str) -> Alert:
+        """That operator's alert."""
+        for alert in self.station.pipeline.desks["main"].judge.alerts["Failing"].values():
+            if ("operator", operator) in alert.group:
+                return alert
+        raise AssertionError(f"{operator} has no alert")
+
+    async def ack(self, operator: str, until: int | None = None) -> None:
+        await self.station.pipeline.acknowledge(self.alert(operator).fingerprint, "Ann", "", until)
+
+    @property
+    def told(self) -> list[Notification]:
+        return self.station.told
+
+    @property
+    def last(self) -> Notification:
+        return self.told[-1]
+
+    def to(self, receiver: str) -> list[tuple[str, list[tuple[str, str]]]]:
+        """What that receiver was told: reasons, and the operators with their status."""
+        return [
+            (one.reason, [(view.labels.get("operator", view.name), view.status) for view in one.alerts])
+            for one in self.told
+            if one.receiver == receiver
+        ]
+
+
+def payload(notification: Notification) -> list[tuple[str, str, str]]:
+    """(status, operator, severity) of each alert, as receivers that know alerts by their labels see it."""
+    alerts: list[dict[str, Any]] = alertmanager(notification)["alerts"]
+    return [(one["status"], one["labels"]["operator"], one["labels"]["severity"]) for one in alerts]
