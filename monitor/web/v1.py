@@ -4,10 +4,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from monitor.board import Board
-from monitor.clock import Instant, parse_duration, parse_iso
+from monitor.clock import Clock, Instant, parse_duration, parse_iso
+from monitor.errors import NothingThere
 from monitor.render.payload import label_fingerprint
 from monitor.web.access import may_change
+from monitor.web.board import Board
 from monitor.web.v2 import said
 from monitor.web.v2_shapes import read_object, text_of
 
@@ -15,8 +16,9 @@ from monitor.web.v2_shapes import read_object, text_of
 class OwnApi:
     """The endpoints below ``/api/v1``. ``token`` is what changes need, empty: see `monitor.web.access`."""
 
-    def __init__(self, board: Board, *, token: str = "") -> None:
+    def __init__(self, board: Board, clock: Clock, token: str = "") -> None:
         self._board = board
+        self._clock = clock
         self._token = token
 
     def routes(self) -> list[Route]:
@@ -33,11 +35,11 @@ class OwnApi:
         by = text_of(data, "by").strip()
         if not by:
             raise ValueError("by: an acknowledgement says who looks after the alert")
-        until = _until(text_of(data, "until"), text_of(data, "for"), self._board.now())
+        until = _until(text_of(data, "until"), text_of(data, "for"), self._clock.now())
         fingerprint = self._own(request.path_params["fingerprint"])
         try:
             await self._board.acknowledge(fingerprint, by, text_of(data, "comment"), until)
-        except KeyError:
+        except NothingThere:
             return JSONResponse("no alert with this fingerprint fires", 404)
         return Response()
 
@@ -45,13 +47,13 @@ class OwnApi:
         may_change(request, self._token)
         try:
             await self._board.unacknowledge(self._own(request.path_params["fingerprint"]))
-        except KeyError:
+        except NothingThere:
             return JSONResponse("no alert with this fingerprint is acknowledged", 404)
         return Response()
 
     def _own(self, fingerprint: str) -> str:
         """The alert's own fingerprint, where that of its labels is given, which is what amtool and webhooks show."""
-        by_labels = {label_fingerprint(one.view.labels): one.fingerprint for one in self._board.alerts()}
+        by_labels = {label_fingerprint(one.view.labels): one.view.fingerprint for one in self._board.stock().alerts()}
         return by_labels.get(fingerprint, fingerprint)
 
 

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import wraps
 from typing import Final
 
@@ -10,13 +11,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from monitor.board import Board, Standing
-from monitor.clock import Instant, iso
-from monitor.errors import StoreError
+from monitor.clock import Clock, Instant, iso
+from monitor.errors import NothingThere, StoreError
 from monitor.matchers import Matcher, matches, parse_matchers
 from monitor.silence import Silence
+from monitor.standing import Standing, StandingSilence
 from monitor.web import v2_shapes as shapes
 from monitor.web.access import may_change
+from monitor.web.board import Board
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -24,16 +26,25 @@ _TRUE: Final = frozenset({"true", "1", "t"})
 _FALSE: Final = frozenset({"false", "0", "f"})
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the API says of the daemon: its version, the names of its receivers, its routing as Alertmanager would write it, its address."""
+
+    version: str
+    receivers: tuple[str, ...]
+    routing: str
+    external_url: str = ""
+
+
 class AlertmanagerApi:
     """The endpoints below ``/api/v2``. ``token`` is what changes need, empty: see `monitor.web.access`."""
 
-    def __init__(self, board: Board, *, version: str, config: str, token: str = "", external_url: str = "") -> None:
+    def __init__(self, board: Board, about: About, clock: Clock, token: str = "") -> None:
         self._board = board
-        self._version = version
-        self._config = config
+        self._about = about
+        self._clock = clock
         self._token = token
-        self._external_url = external_url
-        self._since = board.now()
+        self._since = clock.now()
         self._name = uuid.uuid4().hex[:26].upper()
 
     def routes(self) -> list[Route]:
@@ -55,22 +66,21 @@ class AlertmanagerApi:
         return JSONResponse(
             {
                 "cluster": {"name": self._name, "status": "disabled", "peers": []},
-                "config": {"original": self._config},
+                "config": {"original": self._about.routing},
                 "uptime": iso(self._since),
-                "versionInfo": version | {"version": self._version},
+                "versionInfo": version | {"version": self._about.version},
             }
         )
 
     async def receivers(self, _: Request) -> Response:
-        return JSONResponse([{"name": name} for name in self._board.receivers()])
+        return JSONResponse([{"name": name} for name in self._about.receivers])
 
     async def alerts(self, request: Request) -> Response:
         wanted = Wanted(request)
-        everything = self._board.alerts()
+        everything = [one for one in self._board.stock().alerts() if one.state != "resolved"]
         known = shapes.label_fingerprints(everything)
-        return JSONResponse(
-            [shapes.alert(one, self._external_url, known) for one in everything if wanted.has(one, one.receivers)]
-        )
+        url = self._about.external_url
+        return JSONResponse([shapes.alert(one, url, known) for one in everything if wanted.has(one, one.receivers)])
 
     async def refuse_alerts(self, _: Request) -> Response:
         return JSONResponse(
@@ -79,11 +89,12 @@ class AlertmanagerApi:
 
     async def groups(self, request: Request) -> Response:
         wanted = Wanted(request)
-        known = shapes.label_fingerprints(self._board.alerts())
+        stock = self._board.stock()
+        known = shapes.label_fingerprints(stock.alerts())
         found = []
-        for together in self._board.groups():
+        for together in stock.groups():
             alerts = [
-                shapes.alert(one, self._external_url, known)
+                shapes.alert(one, self._about.external_url, known)
                 for one in together.alerts
                 if wanted.has(one, (together.receiver,))
             ]
@@ -92,21 +103,21 @@ class AlertmanagerApi:
 
     async def silences(self, request: Request) -> Response:
         wanted = _matchers(request)
-        now = self._board.now()
-        found = shapes.newest_first((one for one in self._board.silences() if _meets(one, wanted)), now)
-        return JSONResponse([shapes.silence(one, now) for one in found])
+        found = shapes.in_order(one for one in self._board.stock().silences() if _meets(one.silence, wanted))
+        return JSONResponse([shapes.silence(one) for one in found])
 
     async def silence(self, request: Request) -> Response:
         found = self._find(request.path_params["id"])
-        return _none() if found is None else JSONResponse(shapes.silence(found, self._board.now()))
+        return _none() if found is None else JSONResponse(shapes.silence(found))
 
     async def put_silence(self, request: Request) -> Response:
         may_change(request, self._token)
-        now = self._board.now()
+        now = self._clock.now()
         named, wanted = shapes.read_silence(await request.body(), now)
-        before = self._find(named) if named else None
-        if named and before is None:
+        found = self._find(named) if named else None
+        if named and found is None:
             return _none()
+        before = None if found is None else found.silence
         if before is not None and before.goes_on_as(wanted, now):
             wanted = _continued(before, wanted, now)
         elif before is not None:
@@ -120,12 +131,12 @@ class AlertmanagerApi:
         may_change(request, self._token)
         try:
             await self._board.expire_silence(request.path_params["id"])
-        except KeyError:
+        except NothingThere:
             return _none()
         return Response()
 
-    def _find(self, silence_id: str) -> Silence | None:
-        return next((one for one in self._board.silences() if one.id == silence_id), None)
+    def _find(self, silence_id: str) -> StandingSilence | None:
+        return next((one for one in self._board.stock().silences() if one.silence.id == silence_id), None)
 
 
 class Wanted:
@@ -149,7 +160,7 @@ class Wanted:
 
 
 def _kinds(one: Standing) -> set[str]:
-    if one.pending:
+    if one.state == "pending":
         return {"unprocessed"}
     reasons = {"silenced": one.silenced_by, "inhibited": one.inhibited_by, "muted": one.muted_by}
     return {name for name, by in reasons.items() if by} or {"active"}

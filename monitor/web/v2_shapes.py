@@ -5,13 +5,13 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from monitor.board import Standing, Together
 from monitor.clock import MINUTE, Duration, Instant, iso, parse_iso
 from monitor.config.interval import written
 from monitor.matcher_syntax import Operator
 from monitor.matchers import Matcher
 from monitor.render.payload import generator_url, label_fingerprint
 from monitor.silence import Silence, new_silence
+from monitor.standing import Standing, StandingGroup, StandingSilence
 from monitor.web.during import read_during
 
 ENDS_AHEAD: Final[Duration] = 4 * MINUTE
@@ -49,33 +49,37 @@ def alert(one: Standing, external_url: str, inhibiting: Mapping[str, str]) -> di
 
 def state(one: Standing) -> str:
     """Alertmanager's word: ``unprocessed`` is what nobody is told of yet."""
-    if one.pending:
+    if one.state == "pending":
         return "unprocessed"
     return "suppressed" if one.is_suppressed else "active"
 
 
 def label_fingerprints(alerts: Iterable[Standing]) -> dict[str, str]:
     """Of each alert both of its fingerprints: its own, and the one made of its labels."""
-    return {one.fingerprint: label_fingerprint(one.view.labels) for one in alerts}
+    return {one.view.fingerprint: label_fingerprint(one.view.labels) for one in alerts}
 
 
-def group(together: Together, alerts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def group(together: StandingGroup, alerts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """A group with those of its alerts that are asked for."""
     return {"labels": together.labels, "receiver": {"name": together.receiver}, "alerts": list(alerts)}
 
 
-def silence(one: Silence, now: Instant) -> dict[str, Any]:
-    """A silence; ``during`` is ours, and there only where it recurs."""
+def silence(standing: StandingSilence) -> dict[str, Any]:
+    """A silence. Ours are ``silencing``, how many alerts that fire it is about, ``endsSoon``, and, where it recurs, ``during``."""
+    one = standing.silence
+    ours = {"silencing": standing.matching, "endsSoon": standing.ends_soon}
     recurs = {} if one.during is None else {"during": written(one.during)}
-    return recurs | {
+    return {
         "id": one.id,
-        "status": {"state": one.state(now)},
+        "status": {"state": standing.state},
         "matchers": [show_matcher(matcher) for matcher in one.matchers],
         "startsAt": iso(one.starts_at),
         "endsAt": iso(one.ends_at),
         "updatedAt": iso(one.updated_at),
         "createdBy": one.created_by,
         "comment": one.comment,
+        **recurs,
+        **ours,
     }
 
 
@@ -152,12 +156,13 @@ def read_matcher(data: object) -> Matcher:
     return Matcher(text_of(data, "name"), _OPERATORS[is_regex, is_equal], text_of(data, "value"))
 
 
-def newest_first(silences: Iterable[Silence], now: Instant) -> list[Silence]:
+def in_order(silences: Iterable[StandingSilence]) -> list[StandingSilence]:
     """As Alertmanager sorts them: what is active by its end, then what is pending by its start, then what is over, the latest first."""
     rank = {"active": 0, "pending": 1, "expired": 2}
 
-    def order(one: Silence) -> tuple[int, Instant, str]:
-        when = {"active": one.ends_at, "pending": one.starts_at, "expired": -one.ends_at}[one.state(now)]
-        return rank[one.state(now)], when, one.id
+    def order(one: StandingSilence) -> tuple[int, Instant, str]:
+        kept = one.silence
+        when = {"active": kept.ends_at, "pending": kept.starts_at, "expired": -kept.ends_at}[one.state]
+        return rank[one.state], when, kept.id
 
     return sorted(silences, key=order)

@@ -16,7 +16,7 @@ from monitor.web.app import make_app
 from monitor.web.health import Health
 from monitor.web.server import serve
 from monitor.web.v1 import OwnApi
-from monitor.web.v2 import AlertmanagerApi
+from monitor.web.v2 import About, AlertmanagerApi
 from tests.fakes.alerts import rate, spike
 from tests.fakes.board import FakeBoard
 
@@ -34,8 +34,8 @@ async def listening(board: FakeBoard, folder: Folder):
     """Gives what runs a command on that listener, with the token of the folder's configuration."""
     folder.replace(folder.config, 'web: {listen: "127.0.0.1:0"}', f'web: {{listen: "127.0.0.1:0", token: {TOKEN}}}')
     apis = [
-        *AlertmanagerApi(board, version="1", config="", token=TOKEN).routes(),
-        *OwnApi(board, token=TOKEN).routes(),
+        *AlertmanagerApi(board, About("1", ("ops",), ""), board.clock, TOKEN).routes(),
+        *OwnApi(board, board.clock, TOKEN).routes(),
     ]
     app, stop = make_app(Health(), Metrics(SystemClock()), token=TOKEN, apis=apis), trio.Event()
     async with trio.open_nursery() as nursery:
@@ -55,7 +55,7 @@ async def test_a_silence_is_added_shown_and_ended(board, folder):
         added = await invoke("silence add", "operator=Cosmote", "--for", "2h", "--by", "ann", "--comment", "they know")
         assert added.exit_code == 0, added.stderr
         silence_id = added.stdout.strip()
-        (kept,) = board.silences()
+        (kept,) = board.kept.all()
         assert (kept.id, kept.created_by, kept.comment) == (silence_id, "ann", "they know")
         assert 0 <= 2 * HOUR - (kept.ends_at - kept.starts_at) < MINUTE
 
@@ -76,7 +76,7 @@ async def test_a_silence_recurs_by_the_clock_of_a_place(board, folder):
             *("--times", "02:00-06:00", "--times", "22:00-24:00", "--location", "Europe/Athens"),
         )
         assert added.exit_code == 0, added.stderr
-        (kept,) = board.silences()
+        (kept,) = board.kept.all()
         assert kept.during is not None
         assert kept.during.contains(parse_iso("2026-11-22T00:30:00Z")), "it is 2:30 on a Sunday in Athens"
         assert not kept.during.contains(parse_iso("2026-11-22T04:30:00Z"))
@@ -102,7 +102,7 @@ async def test_a_silence_recurs_by_the_clock_of_a_place(board, folder):
 async def test_what_makes_no_sense_is_said_in_a_line(board, folder, arguments, code, says):
     async with listening(board, folder) as invoke:
         outcome = await invoke("silence add", *arguments)
-    assert (outcome.exit_code, board.silences()) == (code, ())
+    assert (outcome.exit_code, board.silences()) == (code, [])
     assert says in outcome.stderr
     assert "Traceback" not in outcome.stderr
 
@@ -127,7 +127,7 @@ async def test_an_alert_is_acknowledged_by_either_fingerprint_or_by_matchers(boa
         assert (await invoke("ack", label_fingerprint(other.labels), "--for", "4h", "--by", "bob")).exit_code == 0
     by, _, until = board.acknowledged[other.fingerprint]
     assert by == "bob"
-    assert 3 * HOUR < until - board.now() <= 4 * HOUR
+    assert 3 * HOUR < until - board.clock.now() <= 4 * HOUR
 
 
 @pytest.mark.parametrize(

@@ -1,48 +1,60 @@
 """A board in memory: alerts that a test puts there, silences that silence them."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import msgspec
 
-from monitor.board import Standing, Together
+from monitor.acknowledgement import Ack
+from monitor.alert import State
 from monitor.clock import Clock, Instant, SystemClock
-from monitor.errors import StoreError
+from monitor.errors import NothingThere, StoreError
 from monitor.notification import AlertView
 from monitor.silence import Silence, Silences
+from monitor.standing import Standing, StandingGroup, StandingSilence
 
 
 @dataclass
 class FakeBoard:
-    """``views`` fire and go to the receiver ``ops``, in one group an alert's name. While ``broken`` nothing can be changed."""
+    """``views`` fire and go to the receiver ``ops``, in one group an alert's name. While ``broken`` nothing can be changed.
+
+    It is its own stocktaking.
+    """
 
     views: list[AlertView] = field(default_factory=list)
     pending: list[AlertView] = field(default_factory=list)
+    over: list[AlertView] = field(default_factory=list)
     clock: Clock = field(default_factory=SystemClock)
     kept: Silences = field(default_factory=Silences)
     inhibited: dict[str, str] = field(default_factory=dict)
     acknowledged: dict[str, tuple[str, str, Instant | None]] = field(default_factory=dict)
     broken: bool = False
 
-    def now(self) -> Instant:
-        return self.clock.now()
-
-    def receivers(self) -> list[str]:
-        return ["ops", "oncall"]
+    def stock(self) -> "FakeBoard":
+        return self
 
     def alerts(self) -> list[Standing]:
-        return [self._standing(view) for view in self.views] + [
-            replace(self._standing(view), pending=True) for view in self.pending
-        ]
+        found = [self._standing(view, "firing") for view in self.views]
+        found += [self._standing(view, "pending") for view in self.pending]
+        return found + [self._standing(view, "resolved") for view in self.over]
 
-    def groups(self) -> list[Together]:
+    def groups(self) -> list[StandingGroup]:
         names = sorted({view.name for view in self.views})
+        firing = [one for one in self.alerts() if one.state == "firing"]
         return [
-            Together("ops", {"alertname": name}, tuple(one for one in self.alerts() if one.view.name == name))
+            StandingGroup(
+                "ops", f"{{}}:{name}", {"alertname": name}, tuple(one for one in firing if one.view.name == name)
+            )
             for name in names
         ]
 
-    def silences(self) -> tuple[Silence, ...]:
-        return self.kept.all()
+    def silences(self) -> list[StandingSilence]:
+        now = self.clock.now()
+        return [
+            StandingSilence(
+                one, one.state(now), sum(one in self.kept.candidates(view.labels) for view in self.views), False
+            )
+            for one in self.kept.all()
+        ]
 
     async def put_silence(self, silence: Silence) -> None:
         self._check()
@@ -50,26 +62,29 @@ class FakeBoard:
 
     async def expire_silence(self, silence_id: str) -> None:
         self._check()
-        silence = self.kept.get(silence_id)
+        silence, now = self.kept.get(silence_id), self.clock.now()
         if silence is None:
-            raise KeyError(silence_id)
-        self.kept.put(msgspec.structs.replace(silence, ends_at=self.now(), updated_at=self.now()))
+            raise NothingThere(silence_id)
+        self.kept.put(msgspec.structs.replace(silence, ends_at=now, updated_at=now))
 
-    async def acknowledge(self, fingerprint: str, by: str, comment: str, until: Instant | None) -> None:
+    async def acknowledge(self, fingerprint: str, by: str, comment: str = "", until: Instant | None = None) -> Ack:
         self._check()
         if fingerprint not in {view.fingerprint for view in self.views}:
-            raise KeyError(fingerprint)
+            raise NothingThere(fingerprint)
         self.acknowledged[fingerprint] = (by, comment, until)
+        return Ack(fingerprint, 0, by, comment, self.clock.now(), until)
 
     async def unacknowledge(self, fingerprint: str) -> None:
         self._check()
-        del self.acknowledged[fingerprint]
+        if self.acknowledged.pop(fingerprint, None) is None:
+            raise NothingThere(fingerprint)
 
     def _check(self) -> None:
         if self.broken:
             raise StoreError("the disk is full")
 
-    def _standing(self, view: AlertView) -> Standing:
-        silenced = self.kept.silencing(view.labels, self.now())
+    def _standing(self, view: AlertView, state: State) -> Standing:
+        silenced = self.kept.silencing(view.labels, self.clock.now())
         source = self.inhibited.get(view.fingerprint)
-        return Standing(view.fingerprint, view, False, ("ops",), silenced, () if source is None else (source,))
+        inhibited = () if source is None else (source,)
+        return Standing(view, state, ("ops",), silenced, inhibited, (), bool(silenced or inhibited), None)

@@ -13,7 +13,7 @@ from monitor.metrics import Metrics
 from monitor.render.payload import label_fingerprint
 from monitor.web.app import make_app
 from monitor.web.health import Health
-from monitor.web.v2 import AlertmanagerApi
+from monitor.web.v2 import About, AlertmanagerApi
 from tests.fakes.alertmanager import amtool, amtool_fails
 from tests.fakes.alerts import rate, spike
 from tests.fakes.board import FakeBoard
@@ -23,7 +23,8 @@ ORIGINAL = "route:\n  receiver: ops\nreceivers:\n- name: ops\n- name: oncall\n"
 
 @asynccontextmanager
 async def listening(board: FakeBoard, token: str = ""):
-    api = AlertmanagerApi(board, version="1.2.3", config=ORIGINAL, token=token, external_url="https://sms.example.org")
+    about = About("1.2.3", ("ops", "oncall"), ORIGINAL, "https://sms.example.org")
+    api = AlertmanagerApi(board, about, board.clock, token)
     async with served(make_app(Health(), Metrics(SystemClock()), token=token, apis=api.routes())) as url:
         yield url
 
@@ -43,7 +44,7 @@ async def asked(url: str, path: str, **more: Any) -> Any:
 
 
 def silence(board: FakeBoard, *matchers: dict[str, Any], **more: Any) -> dict[str, Any]:
-    now = board.now()
+    now = board.clock.now()
     default = {"name": "alertname", "value": "OperatorFailureRate", "isRegex": False}
     return {
         "matchers": list(matchers) or [default],
@@ -138,6 +139,12 @@ async def test_an_alert_has_every_key_of_alertmanagers(board):
     }
 
 
+async def test_what_is_over_is_not_shown(board):
+    board.over = [board.views.pop()]
+    async with listening(board) as url:
+        assert len(await asked(url, "/api/v2/alerts")) == 1
+
+
 async def test_the_source_of_an_inhibition_is_named_by_the_fingerprint_that_alertmanager_would_give_it(board):
     fires, inhibited = board.views
     board.inhibited = {inhibited.fingerprint: fires.fingerprint}
@@ -208,7 +215,7 @@ async def test_a_silence_that_makes_no_sense_is_told_why(board, changed, says):
         answer = await posted(url, silence(board) | changed)
     assert answer.status_code == 400
     assert says in answer.json()
-    assert board.silences() == ()
+    assert board.silences() == []
 
 
 async def test_a_silence_of_other_alerts_gets_another_id_and_the_old_one_ends(board):
@@ -226,7 +233,7 @@ async def test_the_start_of_a_silence_stays_when_it_is_changed(board):
         body = silence(board)
         first = (await posted(url, body)).json()["silenceID"]
         before = await asked(url, f"/api/v2/silence/{first}")
-        assert (await posted(url, body | {"id": first, "endsAt": iso(board.now() + 3 * HOUR)})).json() == {
+        assert (await posted(url, body | {"id": first, "endsAt": iso(board.clock.now() + 3 * HOUR)})).json() == {
             "silenceID": first
         }
         after = await asked(url, f"/api/v2/silence/{first}")
@@ -278,4 +285,4 @@ async def test_without_a_token_no_page_in_a_browser_can_change_something(board):
         assert plain.status_code == 415
         asked_first = await client.options(f"{url}/api/v2/silences", headers={"Origin": "https://evil.example.org"})
         assert "access-control-allow-origin" not in asked_first.headers
-    assert board.silences() == ()
+    assert board.silences() == []

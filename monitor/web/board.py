@@ -1,0 +1,41 @@
+"""What the listener needs of the daemon's alerts: how they stand, and what people may do about them. The pipeline is one."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from monitor.acknowledgement import Ack
+from monitor.clock import Instant
+from monitor.silence import Silence
+from monitor.standing import Standing, StandingGroup, StandingSilence
+
+
+class Stocktaking(Protocol):
+    """How things stand at one moment."""
+
+    def alerts(self) -> Sequence[Standing]:
+        """Every alert that is pending or fires, or is over but not told so everywhere."""
+
+    def groups(self) -> Sequence[StandingGroup]:
+        """What fires, by group."""
+
+    def silences(self) -> Sequence[StandingSilence]:
+        """All silences, those that are over for some days included."""
+
+
+class Board(Protocol):
+    """One daemon's alerts. What changes something raises StoreError, and has then changed nothing."""
+
+    def stock(self) -> Stocktaking:
+        """How things stand now."""
+
+    async def put_silence(self, silence: Silence) -> None:
+        """Begin one, or replace the one with its id."""
+
+    async def expire_silence(self, silence_id: str) -> None:
+        """End one now. Raises NothingThere."""
+
+    async def acknowledge(self, fingerprint: str, by: str, comment: str = "", until: Instant | None = None) -> Ack:
+        """Take on an alert that fires. Raises NothingThere, and ValueError where it makes no sense."""
+
+    async def unacknowledge(self, fingerprint: str) -> None:
+        """Take that back. Raises NothingThere."""
