@@ -76,6 +76,7 @@ class Stock:
         self._dispatch = dispatch
         self._now = now
         self._facts: Facts = dispatch.facts(alerts, now)
+        self._mutes: dict[Key, tuple[str, ...]] = {}
 
     def alerts(self) -> list[Standing]:
         """Every alert."""
@@ -133,4 +134,8 @@ class Stock:
 
     def _muted(self, place: Place) -> list[tuple[str, ...]]:
         """Of each route of the alert, what mutes it."""
-        return [muted_by(home.route, self._now) for home in place.homes]
+        for home in place.homes:
+            route = (home.route.receiver, home.route.key)
+            if route not in self._mutes:
+                self._mutes[route] = muted_by(home.route, self._now)
+        return [self._mutes[home.route.receiver, home.route.key] for home in place.homes]

@@ -21,6 +21,7 @@ from monitor.errors import StoreError
 from monitor.render import Templates
 from monitor.settings import load
 from monitor.web.health import ask
+from tests.fakes.http import Answer
 from tests.fakes.routee import APPLICATION_ID, APPLICATION_SECRET, START, LocalRoutee, local_routee, sms
 from tests.fakes.waiting import until
 from tests.fakes.webhook import FakeWebhook, webhook
@@ -93,6 +94,24 @@ async def test_from_a_report_at_routee_to_the_receiver_and_over_a_restart_to_the
         assert [alert.state for alert in running.pipeline.desks["main"].judge.alerts["Failing"].values()] == ["firing"]
         await until(lambda: ("Failing", "resolved") in world.told, "its end")
     assert world.told == [("Failing", "firing"), ("Failing", "resolved")]
+
+
+async def test_a_receiver_that_refuses_is_told_of_on_another_and_the_watchdog_barks(world: World) -> None:
+    path = world.folder / "monitor.yaml"
+    async with webhook(*(Answer(404) for _ in range(99))) as gone:
+        text = path.read_text().replace(world.hook.url, gone.url).replace("route: {", "route: {receiver: ops, ")
+        oncall = f'receivers: [{{name: oncall, webhook: [{{url: "{world.hook.url}"}}]}}, '
+        path.write_text(text.replace("receivers: [", oncall) + "watchdog: {receiver: oncall, every: 1m}\n")
+        world.report("Undelivered")
+        async with world.daemon() as running:
+            await until(lambda: ("NotificationFailing", "firing") in world.told, "what fails, told to the other")
+            await until(lambda: world.told.count(("Watchdog", "firing")) >= 3, "the watchdog")
+            ready = await ask(running.url, "/readyz")
+            metrics = await ask(running.url, "/metrics")
+    assert ready.status == 200
+    assert "Receiver ops (webhook/0) is not told" in ready.body
+    assert 'routee_monitor_channel_failing{channel="webhook/0",receiver="ops"} 1.0' in metrics.body
+    assert ("Failing", "firing") not in world.told
 
 
 async def test_blindness_is_told_and_ends_while_nothing_else_does(world: World) -> None:

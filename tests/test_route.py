@@ -40,6 +40,36 @@ def test_decide(told: dict[str, str] | None, firing: dict[str, str], since: int,
     assert decide(group, firing, RANKS, ROUTE, since) == expected
 
 
+QUIET_A, QUIET_BOTH = frozenset("a"), frozenset("ab")
+
+
+@pytest.mark.parametrize(
+    ("told", "firing", "quiet", "since", "expected"),
+    [
+        # acknowledged or suppressed: no repeat, unless another alert of the group is neither
+        (ONE, ONE, QUIET_A, 4 * HOUR, Decision(None, None)),
+        (TWO, TWO, QUIET_A, 4 * HOUR, Decision("repeat", None)),
+        (TWO, TWO, QUIET_BOTH, 4 * HOUR, Decision(None, None)),
+        # when it is neither any more, a repeat that was due comes at once
+        (ONE, ONE, frozenset(), 9 * HOUR, Decision("repeat", None)),
+        # an acknowledged alert that gets worse or is over is told as any other, and so is what joins it
+        (ONE, {"a": C}, QUIET_A, 1, Decision("escalated", None)),
+        (ONE, TWO, QUIET_A, 5 * MINUTE, Decision("new alerts", None)),
+        (TWO, {"a": W}, QUIET_A, 5 * MINUTE, Decision("some resolved", None)),
+        (ONE, {}, frozenset(), 5 * MINUTE, Decision("all resolved", None)),
+        # a suppressed alert that was never told is not there at all
+        (None, {}, frozenset(), HOUR, Decision(None, None)),
+        # one that is acknowledged before its first notification is announced
+        (None, ONE, QUIET_A, 10 * SECOND, Decision("first", None)),
+    ],
+)
+def test_decide_where_some_are_acknowledged_or_suppressed(
+    told: dict[str, str] | None, firing: dict[str, str], quiet: frozenset[str], since: int, expected: Decision
+) -> None:
+    group = Group("k", "ops", {}, "e", 0, 0, told or {}, 0 if told else None)
+    assert decide(group, firing, RANKS, ROUTE, since, quiet) == expected
+
+
 def test_groups_are_formed_by_the_labels_that_the_route_names() -> None:
     labels = {"alertname": "R", "operator": "Cosmote"}
     assert group_labels(ROUTE, labels) == {"alertname": "R"}

@@ -1,9 +1,13 @@
 """Values to put into a store."""
 
+from monitor.acknowledgement import Ack
 from monitor.alert import Alert, Held, State, Transition
 from monitor.clock import MINUTE
+from monitor.intervals import TimeInterval
+from monitor.matchers import Matcher
 from monitor.notification import AlertView, Cause, Notification, Reason, Sample
 from monitor.route import Group
+from monitor.silence import Silence
 from monitor.store.protocol import Commit, Cursor, Parcel, Pending, Store
 
 NOW = 1_780_000_000_000_000
@@ -22,6 +26,15 @@ def alert(rule: str = "OperatorFailureRate", operator: str = "Cosmote", resolved
 
 def group(key: str = "{alertname=Cosmote}", episode: str = "e1", receiver: str = "ops") -> Group:
     return Group(key, receiver, {"alertname": "x"}, episode, NOW, NOW + MINUTE, told={"f1": "critical"})
+
+
+def silence(number: int = 1, ends_at: int = NOW + 60 * MINUTE) -> Silence:
+    during = TimeInterval(times=((0, 60),), location="Europe/Athens")
+    return Silence(f"s{number}", (Matcher("operator", "=~", "Cos.*"),), NOW, ends_at, "Ann", "äöü €", NOW, during)
+
+
+def ack(fingerprint: str = "f1", until: int | None = None) -> Ack:
+    return Ack(fingerprint, NOW, "Ann", "on it", NOW + 1, until, 2)
 
 
 def transition(fingerprint: str = "f1", at: int = NOW) -> Transition:

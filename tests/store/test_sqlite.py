@@ -17,7 +17,7 @@ from monitor.errors import StoreError
 from monitor.store.migrate import APPLICATION_ID, migrations
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import SqliteStore, open_sqlite
-from tests.store.store_samples import alert, cursor, enqueue, notification
+from tests.store.store_samples import ack, alert, cursor, enqueue, notification, silence
 
 HERE = Path(__file__).parent
 
@@ -95,6 +95,29 @@ def test_a_newer_file_is_refused_and_left_alone(path: Path) -> None:
     assert "written by a newer version" in refusal(path, read_only=True)
     with closing(sqlite3.connect(path)) as future:
         assert future.execute("PRAGMA user_version").fetchone() == (newer,)
+
+
+def test_a_file_of_the_first_version_is_brought_up_to_date_with_all_that_is_in_it(path: Path) -> None:
+    first, *later = migrations()
+    with closing(sqlite3.connect(path)) as older:
+        older.executescript(first.sql)
+        older.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        older.execute("PRAGMA user_version = 1")
+        older.execute("INSERT INTO alert_group VALUES ('g', 'ops', 'e', ?)", (_GROUP_OF_BEFORE,))
+        older.commit()
+    with closing(open_sqlite(path)) as store:
+        [group] = store.load().groups
+        assert (group.key, group.route, group.counted, group.acked, group.first_at) == ("g", "{}", (), {}, None)
+        store.commit(Commit(silences=[silence()], acks=[ack()]))
+        assert (store.load().silences, store.load().acks) == ([silence()], [ack()])
+    with closing(sqlite3.connect(path)) as newer:
+        assert newer.execute("PRAGMA user_version").fetchone() == (1 + len(later),)
+
+
+_GROUP_OF_BEFORE = (
+    b'{"key":"g","receiver":"ops","labels":{},"episode":"e","started_at":1,"flush_at":2,"told":{"f":"critical"},'
+    b'"told_at":1,"count":1}'
+)
 
 
 def test_a_reader_does_not_update_an_older_file(path: Path) -> None:

@@ -6,11 +6,34 @@ from pathlib import Path
 
 import pytest
 
+from monitor.alert import Transition
 from monitor.clock import SECOND
 from monitor.errors import StoreError
-from monitor.store.protocol import ASIDE_LENGTH, ASIDES_KEPT, SUPERSEDED, Aside, Commit, Entry, Loaded, Pending, Store
+from monitor.store.protocol import (
+    ASIDE_LENGTH,
+    ASIDES_KEPT,
+    BEGUN_KEPT,
+    SUPERSEDED,
+    Aside,
+    Commit,
+    Entry,
+    Loaded,
+    Pending,
+    Store,
+)
 from monitor.store.sqlite import open_sqlite
-from tests.store.store_samples import NOW, alert, cursor, enqueue, group, keys, notification, transition
+from tests.store.store_samples import (
+    NOW,
+    ack,
+    alert,
+    cursor,
+    enqueue,
+    group,
+    keys,
+    notification,
+    silence,
+    transition,
+)
 
 Opener = Callable[[], Store]
 
@@ -282,6 +305,63 @@ def test_pruning_leaves_the_receipt_of_an_episode_that_goes_on(store: Store) -> 
     assert keys(store.parcels()) == ["b2", "b1", "a2"]
     assert store.receipt("ops", "slack/0", "a") == {"ts": "a2"}
     assert store.receipt("ops", "slack/0", "b") == {"ts": "b1"}
+
+
+def test_silences_and_acknowledgements_come_back_as_they_are_now(store: Store, reopen: Opener) -> None:
+    store.commit(Commit(silences=[silence(1), silence(2), silence(3)], acks=[ack("f1"), ack("f2")]))
+    store.commit(Commit(silences=[silence(2, NOW + 1)], dropped_silences=["s3", "none"]))
+    store.commit(Commit(acks=[ack("f1", until=NOW + 9)], dropped_acks=["f2", "none"]))
+    store.close()
+    with closing(reopen()) as again:
+        loaded = again.load()
+    assert loaded.silences == [silence(1), silence(2, NOW + 1)]
+    assert loaded.acks == [ack("f1", until=NOW + 9)]
+
+
+def test_beginnings_of_alerts_in_the_last_two_hours_come_back(store: Store) -> None:
+    moments = [NOW - BEGUN_KEPT, NOW - BEGUN_KEPT + 1, NOW - 5, NOW]
+    made = [transition(f"f{i}", at) for i, at in enumerate(moments)]
+    over = Transition("f9", "R", NOW, "resolved", "recovered")
+    store.commit(Commit(transitions=[*made, over]))
+    assert store.load().begun == [("f1", NOW - BEGUN_KEPT + 1), ("f2", NOW - 5), ("f3", NOW)]
+
+
+def test_the_history_says_what_was_told_to_whom_and_what_became_of_it(store: Store) -> None:
+    taken, refused, skipped, _ = enqueue(
+        store, *(notification(f"k{i}", at=NOW + i, reason="repeat" if i == 2 else "first") for i in range(4))
+    )
+    enqueue(store, notification("other", receiver="oncall", at=NOW + 9), channel="webhook/1")
+    store.sent(taken.id, {"ts": "1"}, NOW + 20)
+    store.postponed(refused.id, "503", NOW + 21)
+    store.rejected(refused.id, "invalid_auth", NOW + 22)
+    store.sent(skipped.id, {SUPERSEDED: "k3"}, NOW + 23)
+    told = store.history()
+    assert [(one.receiver, one.channel, one.at - NOW, one.outcome) for one in told] == [
+        ("oncall", "webhook/1", 9, "waiting"),
+        ("ops", "slack/0", 3, "waiting"),
+        ("ops", "slack/0", 2, "superseded"),
+        ("ops", "slack/0", 1, "dead"),
+        ("ops", "slack/0", 0, "sent"),
+    ]
+    assert (told[3].attempts, told[3].error, told[3].done_at, told[2].reason) == (1, "invalid_auth", NOW + 22, "repeat")
+    [alert_told] = told[0].alerts
+    assert (alert_told.name, alert_told.labels, alert_told.status) == (
+        "OperatorFailureRate",
+        {"operator": "Cosmote"},
+        "firing",
+    )
+    assert len(store.history(limit=2)) == 2
+    assert [one.at for one in store.history(since=NOW + 3)] == [NOW + 9, NOW + 3]
+
+
+def test_what_was_told_and_what_happened_is_kept_however_short_the_rest_is(store: Store) -> None:
+    store.commit(Commit(alerts=[alert("Old", resolved_at=NOW - 1)], transitions=[transition(at=NOW - 1)]))
+    [sent] = enqueue(store, notification("k1", at=NOW - 9))
+    store.sent(sent.id, {}, NOW - 1)
+    store.prune(NOW, NOW - 1)
+    assert (store.load().alerts, len(store.transitions()), len(store.history())) == ([], 1, 1)
+    store.prune(NOW, NOW)
+    assert (store.transitions(), store.history()) == ([], [])
 
 
 def test_within_a_snapshot_nothing_moves(store: Store, reopen: Opener) -> None:

@@ -1,0 +1,81 @@
+"""How things stand: what API and commands are shown of alerts, groups and silences."""
+
+from monitor.clock import HOUR, MINUTE
+from tests.fakes.telling_world import RULES, TWO, TellingWorld
+
+INHIBITING = (
+    TWO
+    + """
+inhibit_rules:
+  - {source_matchers: ['operator="Cosmote"'], target_matchers: ['operator="Nova"']}
+"""
+)
+MUTED = TWO.replace(
+    "repeat_interval: 4h}",
+    "repeat_interval: 4h, routes: [{receiver: oncall, mute_time_intervals: [always]}]}\ntime_intervals: [{name: always, time_intervals: [{}]}]",
+)
+
+
+async def test_an_alert_stands_with_its_receivers_and_all_that_keeps_it_quiet() -> None:
+    world = TellingWorld(config=INHIBITING)
+    await world.poll(Cosmote=4, Nova=8)
+    one = await world.silence("operator=Nova")
+    await world.ack("Cosmote")
+    standing = {one.view.labels["operator"]: one for one in world.station.pipeline.standing()}
+    cosmote, nova = standing["Cosmote"], standing["Nova"]
+    assert (cosmote.state, cosmote.receivers, cosmote.is_suppressed) == ("firing", ("ops",), False)
+    assert cosmote.ack is not None
+    assert (cosmote.ack.by, cosmote.view.acknowledged_by) == ("Ann", "Ann")
+    assert (nova.silenced_by, nova.inhibited_by) == ((one,), (cosmote.view.fingerprint,))
+    assert (nova.is_suppressed, nova.view.suppressed, nova.muted_by) == (True, "silenced", ())
+
+
+async def test_an_alert_that_is_pending_or_waits_for_its_end_to_be_told_stands_too() -> None:
+    world = TellingWorld(RULES.replace("    levels", "    for: 2m\n    levels"))
+    await world.poll(Cosmote=4, Nova=4)
+    await world.poll(2 * MINUTE, Cosmote=4, Nova=0)
+    assert [one.state for one in world.station.pipeline.standing()] == ["firing"]
+    await world.poll(Cosmote=0, Nova=4)
+    states = {one.view.labels["operator"]: one.state for one in world.station.pipeline.standing()}
+    assert states == {"Cosmote": "resolved", "Nova": "pending"}
+
+
+async def test_a_muted_alert_says_by_which_intervals() -> None:
+    world = TellingWorld(config=MUTED)
+    await world.poll(Cosmote=4)
+    [one] = world.station.pipeline.standing()
+    assert (one.muted_by, one.is_suppressed, one.receivers) == (("always",), True, ("oncall",))
+
+
+async def test_alerts_stand_in_groups_by_receiver() -> None:
+    world = TellingWorld()
+    await world.poll(Cosmote=4, Nova=4)
+    [group] = world.station.pipeline.stock().groups()
+    assert (group.receiver, group.labels) == ("ops", {"alertname": "Failing"})
+    assert {one.view.labels["operator"] for one in group.alerts} == {"Cosmote", "Nova"}
+
+
+async def test_a_silence_that_matches_nothing_or_is_about_to_end_is_marked() -> None:
+    world = TellingWorld()
+    await world.poll(Cosmote=4)
+    await world.silence("operator=Cosmote", 15 * MINUTE)
+    await world.silence("operator=Csomote", HOUR)
+    await world.silence("operator=Nova", starts_at=world.clock.at + MINUTE, ends_at=world.clock.at + HOUR)
+    shown = [
+        (one.state, one.matching, one.matches_nothing, one.ends_soon)
+        for one in world.station.pipeline.stock().silences()
+    ]
+    assert shown == [("active", 1, False, True), ("active", 0, True, False), ("pending", 0, False, False)]
+    world.clock.at += 15 * MINUTE
+    [first, *_] = world.station.pipeline.stock().silences()
+    assert (first.state, first.matches_nothing, first.ends_soon) == ("expired", False, False)
+
+
+async def test_looking_changes_nothing() -> None:
+    world = TellingWorld(config=INHIBITING)
+    await world.poll(Cosmote=4, Nova=4)
+    commits, groups = len(world.station.store.commits), dict(world.station.pipeline.dispatch.groups)
+    world.station.pipeline.standing()
+    world.station.pipeline.stock().groups()
+    await world.flush(MINUTE)
+    assert (len(world.station.store.commits), world.station.pipeline.dispatch.groups) == (commits, groups)
