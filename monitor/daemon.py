@@ -11,7 +11,7 @@ import functools
 import gc
 import logging
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TextIO
@@ -19,18 +19,21 @@ from typing import TextIO
 import trio
 
 from monitor.accounts import hide_secrets, routee_client
+from monitor.alertmanagers import pushers
+from monitor.buttons import Buttons
 from monitor.channels import ChannelWatch
 from monitor.clock import HOUR, MINUTE, SECOND, Clock, SystemClock
 from monitor.complaint import Complaint
-from monitor.config import Search
+from monitor.config import Config, Search
 from monitor.deliver import Outbox, deliver
 from monitor.errands import run_errands
 from monitor.errors import StoreError
 from monitor.intake import AccountSink
 from monitor.metrics import Metrics, PollOutcome
+from monitor.notify.slack_socket import listen
 from monitor.pipeline import Desk, Pipeline, Surroundings
 from monitor.poll import Round, SearchPlan, poll_search
-from monitor.receivers import notifiers
+from monitor.receivers import notified, socket_apps
 from monitor.render import Templates
 from monitor.restore import accounts_of, restored_dispatch, restored_judge, restored_window
 from monitor.sd_notify import Systemd
@@ -41,7 +44,10 @@ from monitor.store.thread import StoreFront
 from monitor.view import Views
 from monitor.web.app import make_app
 from monitor.web.health import Health
+from monitor.web.original import original
 from monitor.web.server import serve
+from monitor.web.v1 import OwnApi
+from monitor.web.v2 import About, AlertmanagerApi
 
 __all__ = ["Running", "plan_of", "restored_judge", "restored_window", "routee_client", "run"]
 
@@ -114,14 +120,15 @@ class _Daemon:
         stop_listening = trio.Event()
         async with trio.open_nursery() as services:
             url = await self._listen(services, stop_listening)
-            channels = notifiers(self._config, self._templates, self._clock, self._stream)
+            channels = notified(self._config, self._templates, self._clock, self._stream)
             deliver_to = functools.partial(deliver, observer=self._metrics)
             self._outbox = await services.start(deliver_to, self._store, channels, self._clock, name="deliver")
-            watch = self._channel_watch(self._outbox, channels)
+            watch = self._channel_watch(self._outbox)
             async with AsyncExitStack() as clients, trio.open_nursery() as work:  # polling ends before its clients do
                 await self._start_polling(work, clients)
                 work.start_soon(pipeline.flush_when_due, name="groups")
                 work.start_soon(watch.run, name="channels")
+                self._start_pushing(work, self._outbox)
                 work.start_soon(self._keep_house, name="housekeeping")
                 work.start_soon(self._tell_systemd, name="systemd")
                 self._systemd.ready(self._status())
@@ -139,7 +146,7 @@ class _Daemon:
         if self._outbox is not None:
             self._outbox.wake()
 
-    def _channel_watch(self, outbox: Outbox, channels: Collection[tuple[str, str]]) -> ChannelWatch:
+    def _channel_watch(self, outbox: Outbox) -> ChannelWatch:
         health, metrics = self._health, self._metrics
         health.expect(DELIVERY, MINUTE)
 
@@ -148,6 +155,7 @@ class _Daemon:
             metrics.failing(failing)
 
         alive = functools.partial(health.beat, DELIVERY)
+        channels = [(one.name, channel) for one in self._config.receivers for channel, _ in one.channels]
         return ChannelWatch(self._pipeline, outbox, channels, self._clock, alive=alive, report=report)
 
     # Starting
@@ -181,7 +189,11 @@ class _Daemon:
         if web is None:
             return ""
         token = web.token.get_secret_value() if web.token else ""
-        app = make_app(self._health, self._metrics, token=token, protect_reads=web.protect_reads)
+        apis = [
+            *AlertmanagerApi(self._pipeline, _about(self._config, self._metrics.version), self._clock, token).routes(),
+            *OwnApi(self._pipeline, self._clock, token).routes(),
+        ]
+        app = make_app(self._health, self._metrics, token=token, protect_reads=web.protect_reads, apis=apis)
         url: str = await nursery.start(functools.partial(serve, app, web.listen, stop=stop), name="listener")
         log.info("listening on %s", url)
         return url
@@ -201,6 +213,16 @@ class _Daemon:
                         poll_search, plan_of(search), client, sink, self._clock, cursor, observer=_Polls(self, search)
                     )
                     nursery.start_soon(polling, name=_loop(search))
+
+    def _start_pushing(self, nursery: trio.Nursery, outbox: Outbox) -> None:
+        """Alertmanagers, and the buttons that are pressed in Slack."""
+        for pusher in pushers(self._config, self._rules, self._pipeline, outbox, self._clock, self._metrics):
+            nursery.start_soon(pusher.run, lambda: self._pipeline.news, name=f"push to {' '.join(pusher.name)}")
+        for number, (token, api_url) in enumerate(socket_apps(self._config)):
+            listening = functools.partial(
+                listen, token, api_url, Buttons(self._pipeline, self._clock).press, self._clock
+            )
+            nursery.start_soon(listening, name=f"Slack's buttons {number}")
 
     # Timers
 
@@ -262,6 +284,13 @@ class _Polls:
 
 def _loop(search: Search) -> str:
     return f"search {search.name} of account {search.account}"
+
+
+def _about(config: Config, version: str) -> About:
+    """What the API says of a daemon with that configuration."""
+    receivers = tuple(receiver.name for receiver in config.receivers)
+    routing = original(config.route_tree(), receivers, config.inhibitions)
+    return About(version, receivers, routing, (config.web.external_url or "") if config.web is not None else "")
 
 
 def plan_of(search: Search) -> SearchPlan:

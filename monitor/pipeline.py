@@ -182,6 +182,11 @@ class Pipeline:
         raise NothingThere(f"no alert {fingerprint} fires")
 
     @property
+    def news(self) -> trio.Event:
+        """Set once alerts may have changed, and then another one. Take it before looking: then nothing is missed."""
+        return self._news
+
+    @property
     def first_account(self) -> str:
         """The account under which alerts are kept that are about none."""
         return self._any_desk.judge.account

@@ -5,7 +5,7 @@ itself, four minutes later at the soonest, and after a restart they hear of what
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
@@ -13,11 +13,12 @@ import trio
 
 from monitor.clock import MINUTE, Clock, Duration, Instant
 from monitor.complaint import Complaint
-from monitor.deliver.outbox import Failing, Observer
+from monitor.deliver.outbox import Failing, Observer, Outbox
 from monitor.deliver.pace import backoff
 from monitor.notification import AlertView
 from monitor.notify.outcome import Outcome, Rejected, Retry, Sent
 from monitor.render.payload import posted
+from monitor.standing import Firing
 
 AGAIN_EVERY: Final[Duration] = MINUTE
 """How often everything is told again."""
@@ -26,9 +27,6 @@ TOLD_OVER_FOR: Final[Duration] = 15 * MINUTE
 
 Key = tuple[str, str]
 """An alert's fingerprint and its severity: who knows alerts by their labels takes another severity for another alert."""
-Firing = Mapping[Key, Callable[[], AlertView]]
-"""What a receiver is to know of: each alert with what makes its view."""
-
 log = logging.getLogger("monitor")
 
 
@@ -56,16 +54,16 @@ class Roll:
     _known: dict[Key, _Known] = field(default_factory=dict)
     _untold: set[Key] = field(default_factory=set)
 
-    def take(self, firing: Firing, now: Instant) -> None:
-        """Note what fires now."""
+    def take(self, firing: Mapping[Key, Firing], now: Instant) -> None:
+        """Note what fires now. What is silenced, inhibited or muted is told only if it was told before."""
         for key, known in self._known.items():
             if key not in firing and known.over_at is None:
                 known.over_at = now
                 self._untold.add(key)
-        for key, view in firing.items():
+        for key, alert in firing.items():
             present = self._known.get(key)
-            if present is None or present.over_at is not None:
-                self._known[key] = _Known(view())
+            if (present is None or present.over_at is not None) and not alert.is_quiet:
+                self._known[key] = _Known(alert.view())
                 self._untold.add(key)
 
     @property
@@ -77,11 +75,11 @@ class Roll:
         """What began or ended since it was last told."""
         return [self._entry(self._known[key], now) for key in self._untold]
 
-    def everything(self, firing: Firing, now: Instant) -> list[dict[str, Any]]:
+    def everything(self, firing: Mapping[Key, Firing], now: Instant) -> list[dict[str, Any]]:
         """All that fires, with its present numbers, and what was over a short time ago."""
         for key, known in list(self._known.items()):
             if known.over_at is None:
-                known.view = firing[key]() if key in firing else known.view
+                known.view = firing[key].view() if key in firing else known.view
             elif key not in self._untold and now - known.over_at > TOLD_OVER_FOR:
                 del self._known[key]
         return [self._entry(known, now) for known in self._known.values()]
@@ -97,16 +95,16 @@ class Roll:
 
 @dataclass(slots=True)
 class Pusher:
-    """Keeps the Alertmanagers of one receiver's entry up to date. ``failing`` and ``observer`` hear how it goes, as those of delivery do."""
+    """Keeps the Alertmanagers of one receiver's entry up to date. ``outbox`` and ``observer`` hear how it goes, as they do of deliveries."""
 
     name: tuple[str, str]
     client: Client
     roll: Roll
-    firing: Callable[[], Firing]
+    firing: Callable[[], Iterable[Firing]]
     clock: Clock
     jitter: Callable[[], float]
     observer: Observer
-    failing: dict[tuple[str, str], Failing]
+    outbox: Outbox
     _told_at: Instant | None = None
     _failures: int = 0
 
@@ -123,7 +121,8 @@ class Pusher:
 
     async def _turn(self, trouble: Complaint) -> Duration:
         """Tell what there is to tell; how long to wait until the next turn."""
-        firing, now = self.firing(), self.clock.now()
+        firing = {(alert.fingerprint, alert.severity): alert for alert in self.firing()}
+        now = self.clock.now()
         self.roll.take(firing, now)
         everything = self._told_at is None or not 0 <= now - self._told_at < AGAIN_EVERY
         if not everything and not self.roll.has_news:
@@ -145,15 +144,16 @@ class Pusher:
 
     def _failed(self, outcome: Retry | Rejected, trouble: Complaint) -> Duration:
         self._failures += 1
-        known = self.failing.get(self.name)
-        self.failing[self.name] = Failing(known.since if known else self.clock.now(), outcome.why)
+        known = self.outbox.failing.get(self.name)
+        self.outbox.failing[self.name] = Failing(known.since if known else self.clock.now(), outcome.why)
         trouble.arose(outcome.why)
         asked = outcome.after if isinstance(outcome, Retry) else None
         return min(max(asked or 0, backoff(self._failures, self.jitter)), AGAIN_EVERY)
 
     def _succeeded(self, trouble: Complaint) -> None:
         self._failures = 0
-        self.failing.pop(self.name, None)
+        self.outbox.failing.pop(self.name, None)
+        self.outbox.taken.add(self.name)
         self.roll.told()
         trouble.over()
 

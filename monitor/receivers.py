@@ -34,6 +34,12 @@ def notifiers(config: Config, templates: Templates, clock: Clock, stream: TextIO
     }
 
 
+def notified(config: Config, templates: Templates, clock: Clock, stream: TextIO) -> dict[tuple[str, str], Notifier]:
+    """Those of `notifiers` that get notifications one by one: Alertmanagers are told the state (`monitor.alertmanagers`)."""
+    names = {(receiver.name, channel) for receiver in config.receivers for channel in receiver.notified}
+    return {name: one for name, one in notifiers(config, templates, clock, stream).items() if name in names}
+
+
 def socket_apps(config: Config) -> list[tuple[str, str]]:
     """The Slack apps whose buttons are pressed: app-level token and API address, each once. Each wants one `slack_socket.listen`."""
     entries = [entry for receiver in config.receivers for entry in receiver.slack]

@@ -60,7 +60,7 @@ def restored_dispatch(config: Config, loaded: Loaded) -> Dispatch:
     told = [group for group in loaded.groups if group.key == WATCHDOG_KEY]
     dispatch = Dispatch(
         config.route_tree(),
-        {one.name: tuple(channel for channel, _ in one.channels) for one in config.receivers},
+        {one.name: tuple(one.notified) for one in config.receivers},
         (web.external_url or "") if web is not None else "",
         inhibitions=config.inhibitions,
         editable={one.name: tuple(_editable(one)) for one in config.receivers},

@@ -1,7 +1,8 @@
 """How things stand now, for whoever asks: alerts, groups and silences, from memory and without changing anything."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal
 
 import msgspec
@@ -69,6 +70,16 @@ class StandingSilence:
         return self.state == "active" and self.matching == 0
 
 
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """An alert that fires, for those who are told the state again and again. ``is_quiet``: who does not know of it is not told now."""
+
+    fingerprint: str
+    severity: str
+    is_quiet: bool
+    view: Callable[[], AlertView]
+
+
 class Stock:
     """Takes stock of a dispatch and of all alerts at one moment."""
 
@@ -81,6 +92,20 @@ class Stock:
     def alerts(self) -> list[Standing]:
         """Every alert."""
         return [self._standing(one) for one in self._facts.known]
+
+    def firing(self, receiver: str) -> Iterator[Firing]:
+        """What fires and is routed to that receiver."""
+        told = {one for group in self._dispatch.groups.values() if group.receiver == receiver for one in group.told}
+        for fingerprint, (alert, views, scene) in self._facts.known.items():
+            if alert.state != "firing":
+                continue
+            place = self._facts.places[fingerprint]
+            homes = [home for home in place.homes if home.route.receiver == receiver]
+            if homes:
+                quiet = fingerprint in self._facts.suppressed or all(muted_by(home.route, self._now) for home in homes)
+                yield Firing(
+                    fingerprint, place.severity, quiet and fingerprint not in told, partial(views.view, alert, scene)
+                )
 
     def groups(self) -> list[StandingGroup]:
         """The alerts that fire, by receiver and by the labels that they are grouped by."""

@@ -215,3 +215,8 @@ class Receiver(Written):
         found += [(f"apprise/{number}", apprise) for number, apprise in enumerate(self.apprise)]
         found += [(f"console/{number}", console) for number, console in enumerate(self.console)]
         return found
+
+    @property
+    def notified(self) -> list[str]:
+        """The channels that get notifications one by one; Alertmanagers are told the state instead."""
+        return [channel for channel, entry in self.channels if not isinstance(entry, Alertmanager)]

@@ -6,6 +6,7 @@ slack_buttons       what is opened or pressed    slack_socket    presses, as Soc
 slack_pressed       a press, read                slack_websocket one websocket
 slack_pace          one message a second         slack_chart     pictures in the thread
 webhook             any HTTP endpoint            http            the one place that speaks HTTP
+alertmanager        Alertmanagers (see `monitor.push`)
 apprise             whatever Apprise knows       preview         what each would send, without sending
 console             this terminal                outcome         what sending can come to
 """
@@ -21,6 +22,7 @@ from monitor.render.escape import Escape
 from monitor.render.templates import Template, Templates
 
 if TYPE_CHECKING:
+    from monitor.notify.alertmanager import AlertmanagerClient
     from monitor.notify.webhook import WebhookNotifier
 
 __all__ = ["Notifier", "Outcome", "Rejected", "Retry", "Sent", "Surroundings", "make_notifier", "opened"]
@@ -61,6 +63,16 @@ class WebhookEntry(Protocol):
     content_type: str | None
     timeout: Duration
     max_alerts: int
+
+
+class AlertmanagerEntry(Protocol):
+    """An Alertmanager entry of a receiver."""
+
+    addresses: tuple[str, ...]
+    bearer_token: Secret | None
+    username: str | None
+    password: Secret | None
+    timeout: Duration
 
 
 class AppriseEntry(Protocol):
@@ -141,6 +153,19 @@ def _apprise(entry: AppriseEntry, around: Surroundings) -> Notifier:
     return AppriseNotifier(entry.url.get_secret_value(), timeout=entry.timeout / SECOND)
 
 
+def alertmanager_client(entry: Any, clock: Clock) -> "AlertmanagerClient":
+    """What tells the Alertmanagers of an `AlertmanagerEntry`."""
+    from monitor.notify.alertmanager import AlertmanagerClient, Login
+
+    token, password = (secret.get_secret_value() if secret else "" for secret in (entry.bearer_token, entry.password))
+    login = Login(token, entry.username or "", password)
+    return AlertmanagerClient(entry.addresses, clock=clock, login=login, timeout=entry.timeout / SECOND)
+
+
+def _alertmanager(entry: AlertmanagerEntry, around: Surroundings) -> Notifier:
+    return alertmanager_client(entry, around.clock)
+
+
 def _console(entry: object, around: Surroundings) -> Notifier:
     from monitor.notify.console import ConsoleNotifier
 
@@ -150,6 +175,7 @@ def _console(entry: object, around: Surroundings) -> Notifier:
 _KINDS: dict[str, Callable[[Any, Surroundings], Notifier]] = {
     "slack": _slack,
     "webhook": webhook_notifier,
+    "alertmanager": _alertmanager,
     "apprise": _apprise,
     "console": _console,
 }

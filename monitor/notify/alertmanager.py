@@ -1,20 +1,24 @@
 """Alertmanagers, one or all of a cluster: alerts are posted to each, as Prometheus does."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
 import trio
 
-from monitor.clock import Clock
+from monitor.clock import MINUTE, Clock, Duration, Instant
+from monitor.notification import Notification
 from monitor.notify import http
 from monitor.notify.outcome import Outcome, Rejected, Retry, Sent
 from monitor.render.escape import to_json
+from monitor.render.payload import posted
 
 AT_ONCE: Final = 1_000
 """So many alerts stand in one request."""
+ENDS_AHEAD: Final[Duration] = 5 * MINUTE
+"""An alert that is told only once is said to end then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,14 @@ class Login:
         return {}
 
 
+def alerts_of(notification: Notification, now: Instant) -> list[dict[str, Any]]:
+    """A notification's alerts as they are posted."""
+    return [
+        posted(view, view.labels, now + ENDS_AHEAD if view.ends_at is None else view.ends_at, notification.external_url)
+        for view in notification.alerts
+    ]
+
+
 class AlertmanagerClient:
     """Alertmanagers that are to know the same. ``urls`` are their addresses with their paths; ``timeout`` in seconds bounds each request."""
 
@@ -48,6 +60,10 @@ class AlertmanagerClient:
     def __repr__(self) -> str:
         return f"AlertmanagerClient({', '.join(map(http.origin, self._urls))})"
 
+    async def send(self, notification: Notification, previous: dict[str, str] | None) -> Outcome:
+        """Tell all of them of one notification's alerts, once: what fires is over for them after five minutes. For trying out."""
+        return await self.post(alerts_of(notification, self._clock.now()))
+
     async def post(self, alerts: Sequence[dict[str, Any]]) -> Outcome:
         """Tell all of them. It is sent if one took everything, since the alerts are posted again before they end; else why the first did not."""
         outcomes = await self._all(partial(self._post, alerts))
@@ -58,7 +74,7 @@ class AlertmanagerClient:
         outcomes = await self._all(self._ask)
         return "; ".join(one.why for one in outcomes if isinstance(one, Retry | Rejected))
 
-    async def _all(self, act: Any) -> list[Outcome]:
+    async def _all(self, act: Callable[[str], Awaitable[Outcome]]) -> list[Outcome]:
         outcomes: list[Outcome] = [Sent()] * len(self._urls)
 
         async def one(index: int, url: str) -> None:

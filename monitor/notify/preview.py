@@ -75,6 +75,16 @@ def _texts(blocks: Any) -> Iterator[str]:
             yield from _texts([blocks[key] for key in ("text", "fields", "elements", "blocks") if key in blocks])
 
 
+def _alertmanager(entry: Any, notification: Notification, around: Surroundings) -> Preview:
+    from monitor.notify.alertmanager import alerts_of
+
+    made = alerts_of(notification, around.clock.now())
+    headers = {} if entry.bearer_token is None and entry.username is None else {"Authorization": HIDDEN}
+    return Preview(
+        json.dumps(made, indent=2, ensure_ascii=False), made, ", ".join(map(origin, entry.addresses)), headers
+    )
+
+
 def _apprise(entry: Any, notification: Notification, around: Surroundings) -> Preview:
     from monitor.notify.apprise import content, scheme
 
@@ -90,6 +100,7 @@ def _console(entry: Any, notification: Notification, around: Surroundings) -> Pr
 _KINDS: Final[dict[str, Callable[[Any, Notification, Surroundings], Preview]]] = {
     "slack": _slack,
     "webhook": _webhook,
+    "alertmanager": _alertmanager,
     "apprise": _apprise,
     "console": _console,
 }

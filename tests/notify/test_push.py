@@ -1,7 +1,7 @@
 """Alertmanagers as receivers: what they are told and when, over virtual time, and what the real one makes of it."""
 
 import json
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,12 @@ import pytest
 import trio
 
 from monitor.clock import MINUTE, SECOND, SystemClock, TrioClock, parse_iso
-from monitor.deliver.outbox import Failing, Unobserved
+from monitor.deliver.outbox import Outbox, Unobserved
 from monitor.notification import AlertView
 from monitor.notify.alertmanager import AlertmanagerClient, Login
 from monitor.notify.outcome import Outcome, Rejected, Retry, Sent
 from monitor.push import Pusher, Roll
+from monitor.standing import Firing
 from tests.fakes.alertmanager import alertmanager
 from tests.fakes.alerts import NOW, change, rate, spike
 from tests.fakes.http import Answer, Asked, serving
@@ -26,6 +27,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.views: list[AlertView] = []
+        self.quiet: set[str] = set()
         self._news = trio.Event()
 
     def show(self, *views: AlertView) -> None:
@@ -36,8 +38,15 @@ class Stage:
     def news(self) -> trio.Event:
         return self._news
 
-    def firing(self) -> dict[tuple[str, str], Callable[[], AlertView]]:
-        return {(view.fingerprint, view.severity): lambda view=view: view for view in self.views}
+    def firing(self) -> list[Firing]:
+        return [
+            Firing(view.fingerprint, view.severity, view.name in self.quiet, partial(_same, view))
+            for view in self.views
+        ]
+
+
+def _same(view: AlertView) -> AlertView:
+    return view
 
 
 class Took:
@@ -52,10 +61,10 @@ class Took:
         return self.script.pop(0) if self.script else Sent()
 
 
-def pusher(stage: Stage, client: Any, clock: Any, failing: dict[tuple[str, str], Failing] | None = None) -> Pusher:
+def pusher(stage: Stage, client: Any, clock: Any, outbox: Outbox | None = None) -> Pusher:
     roll = Roll(lambda view: 2 * MINUTE if view.name == "UndeliveredSpike" else 30 * SECOND, "https://sms.example.org")
-    failing = {} if failing is None else failing
-    return Pusher(("pager", "alertmanager/0"), client, roll, stage.firing, clock, lambda: 0.5, Unobserved(), failing)
+    name = ("pager", "alertmanager/0")
+    return Pusher(name, client, roll, stage.firing, clock, lambda: 0.5, Unobserved(), outbox or Outbox())
 
 
 def ends(posts: list[tuple[float, list[dict[str, Any]]]]) -> list[list[tuple[str, int]]]:
@@ -127,17 +136,41 @@ async def test_an_escalation_ends_the_old_severity_and_begins_the_new_one_in_one
     assert told == {"warning": 10, "critical": 250}
 
 
+async def test_what_is_silenced_is_told_only_if_it_was_told_before(autojump_clock: object) -> None:
+    stage, client = Stage(), Took()
+    stage.show(rate())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pusher(stage, client, TrioClock(NOW)).run, stage.news)
+        await trio.sleep(30)
+        stage.quiet = {"OperatorFailureRate", "UndeliveredSpike"}
+        stage.show(rate(), spike())
+        await trio.sleep(85)
+        stage.show(spike())
+        await trio.sleep(1)
+        stage.quiet = set()
+        stage.show(spike())
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    assert ends(client.posts) == [
+        [("OperatorFailureRate", 240)],
+        [("OperatorFailureRate", 300)],
+        [("OperatorFailureRate", 115)],
+        [("UndeliveredSpike", 116 + 480)],
+    ]
+
+
 async def test_a_failure_is_shown_and_what_was_missed_is_told_afterwards(autojump_clock: object) -> None:
-    stage, failing = Stage(), dict[tuple[str, str], Failing]()
+    stage, outbox = Stage(), Outbox()
     client = Took(Retry("it is not there"), Rejected("it says no"), Retry("slow down", 20 * SECOND))
     stage.show(rate())
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(pusher(stage, client, TrioClock(NOW), failing).run, stage.news)
+        nursery.start_soon(pusher(stage, client, TrioClock(NOW), outbox).run, stage.news)
         await trio.sleep(0.1)
-        assert failing["pager", "alertmanager/0"].why == "it is not there"
+        assert outbox.failing["pager", "alertmanager/0"].why == "it is not there"
         stage.show()
         await trio.sleep(60)
-        assert failing == {}
+        assert outbox.failing == {}
+        assert outbox.taken == {("pager", "alertmanager/0")}
         nursery.cancel_scope.cancel()
     assert [len(alerts) for _, alerts in client.posts] == [1, 1, 1, 1]
     assert client.posts[3][0] - client.posts[2][0] >= 20

@@ -1,0 +1,66 @@
+"""Buttons that are pressed in Slack: acknowledge an alert, or silence it for a while."""
+
+import logging
+import uuid
+from dataclasses import dataclass
+from typing import Final
+
+from monitor.clock import SECOND, Clock, Duration, Instant, format_duration
+from monitor.errors import NothingThere, StoreError
+from monitor.matchers import Matcher
+from monitor.notify.slack_pressed import Pressed
+from monitor.pipeline import Pipeline
+from monitor.silence import Silence, new_silence
+from monitor.standing import Standing
+
+log = logging.getLogger("monitor")
+
+_GONE: Final = "This alert is over: there is nothing left to do."
+
+
+@dataclass(frozen=True, slots=True)
+class Buttons:
+    """Does what was pressed, and says so to whoever pressed it."""
+
+    pipeline: Pipeline
+    clock: Clock
+
+    async def press(self, pressed: Pressed) -> str:
+        """The sentence to be shown; also where it could not be done."""
+        try:
+            said = await self._do(pressed)
+        except NothingThere:
+            return _GONE
+        except StoreError as error:
+            return f"That could not be written down, please try again: {error}"
+        log.info("%s pressed %s", pressed.user, pressed.action, extra={"fingerprint": pressed.fingerprint})
+        return said
+
+    async def _do(self, pressed: Pressed) -> str:
+        if pressed.action == "acknowledge":
+            await self.pipeline.acknowledge(pressed.fingerprint, pressed.user)
+            return "Acknowledged: it is not repeated until it is over. Should it get worse, you hear of it."
+        alert = self._alert(pressed.fingerprint)
+        if alert is None:
+            return _GONE
+        lasts = pressed.seconds * SECOND
+        await self.pipeline.put_silence(_silence_of(alert, pressed.user, lasts, self.clock.now()))
+        return f"Silenced for {format_duration(lasts)}. Its end is told all the same."
+
+    def _alert(self, fingerprint: str) -> Standing | None:
+        found = self.pipeline.standing()
+        return next((one for one in found if one.view.fingerprint == fingerprint and one.state == "firing"), None)
+
+
+def _silence_of(alert: Standing, user: str, lasts: Duration, now: Instant) -> Silence:
+    """Of just this alert as bad as it is: all of its labels, as Alertmanager's own button does it."""
+    matchers = [Matcher(name, "=", value) for name, value in alert.view.labels.items()]
+    return new_silence(
+        matchers,
+        starts_at=now,
+        ends_at=now + lasts,
+        created_by=user,
+        comment="by a button in Slack",
+        now=now,
+        id=str(uuid.uuid4()),
+    )
