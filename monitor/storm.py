@@ -40,9 +40,9 @@ def told_lately(groups: Iterable[Group], route: Route, overflow: Group | None, n
     )
 
 
-def split(worst_first: Sequence[Key], lately: int) -> tuple[Sequence[Key], Sequence[Key]]:
+def split(worst_first: Sequence[Key], lately: int, most: int = MOST) -> tuple[Sequence[Key], Sequence[Key]]:
     """Of the groups that are to be told for the first time: those that are told one by one, and those that are put together."""
-    if lately + len(worst_first) <= MOST:
+    if lately + len(worst_first) <= most:
         return worst_first, ()
-    room = max(MOST - 1 - lately, 0)
+    room = max(most - 1 - lately, 0)
     return worst_first[:room], worst_first[room:]

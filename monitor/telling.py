@@ -77,9 +77,9 @@ class Teller:
             self.outbox += [Pending(channel, notification) for channel in channels]
         return msgspec.structs.replace(group, acked=acked, count=group.count + bool(channels))
 
-    def badness(self, some: Members) -> tuple[float, float]:
-        """How bad the worst of a group's alerts is."""
-        return max(self._badness(one, severity) for one, severity in some.firing.items())
+    def badness(self, firing: Mapping[str, str]) -> tuple[float, float]:
+        """How bad the worst of these is: fingerprints with severities."""
+        return max(self._badness(one, severity) for one, severity in firing.items())
 
     def _badness(self, fingerprint: str, severity: str) -> tuple[float, float]:
         alert, _, _ = self._facts.known[fingerprint]

@@ -102,12 +102,12 @@ class Life:
 class Beliefs(RuleBasedStateMachine):
     """``lives`` is the oracle, ``silences`` are (operator, start, end), ``seen`` is how many notifications were checked on the way."""
 
-    @initialize(for_=st.sampled_from([0, MINUTE]))
-    def start(self, for_: int) -> None:
+    @initialize(for_=st.sampled_from([0, MINUTE]), most_groups=st.sampled_from([1, 2, 20]))
+    def start(self, for_: int, most_groups: int) -> None:
         self.for_ = for_
         self.clock = HandClock()
         self.tree, self.group_by, self.has_rule, self.inhibits = "ops", "alertname", True, False
-        self.station = Station(self.settings(), self.clock)
+        self.station = Station(self.settings(), self.clock, most_groups=most_groups)
         self.lives = {name: Life(for_) for name in OPERATORS}
         self.states = dict.fromkeys(OPERATORS, "calm")
         self.blind = False

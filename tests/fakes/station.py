@@ -13,6 +13,7 @@ from monitor.render import Templates
 from monitor.restore import accounts_of, restored_dispatch, restored_judge, restored_window
 from monitor.settings import Settings
 from monitor.store.protocol import Cursor
+from monitor.storm import MOST
 from monitor.view import Views
 from monitor.web.health import Health
 from tests.fakes.inline_store import InlineStoreFront
@@ -20,10 +21,13 @@ from tests.fakes.memory_store import MemoryStore
 
 
 class Station:
-    """A pipeline over ``store``. ``woken`` counts how often delivery was told of news."""
+    """A pipeline over ``store``. ``woken`` counts how often delivery was told of news; ``most_groups``: more new ones are a storm."""
 
-    def __init__(self, settings: Settings, clock: Clock, store: MemoryStore | None = None) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, store: MemoryStore | None = None, *, most_groups: int = MOST
+    ) -> None:
         self.store = store or MemoryStore()
+        self.most_groups = most_groups
         self.clock = clock
         self.woken = 0
         self.metrics = Metrics(clock)
@@ -41,6 +45,7 @@ class Station:
             desks.append(Desk(judge, Views(judge, Templates(), distinguish=len(config.accounts) > 1)))
         self.around = Surroundings(self.clock, self.metrics, self.health, self._wake)
         front, dispatch = InlineStoreFront(self.store), restored_dispatch(config, loaded)
+        dispatch.most_groups = self.most_groups
         self.pipeline = Pipeline(front, desks, dispatch, config.retention, self.around)
         self.sinks = {desk.judge.account: AccountSink(self.pipeline, desk.judge.account, self.around) for desk in desks}
 
