@@ -42,6 +42,7 @@ from monitor.store.protocol import HISTORY_KEPT
 from monitor.store.sqlite import open_sqlite
 from monitor.store.thread import StoreFront
 from monitor.view import Views
+from monitor.web.alert_pages import AlertPages
 from monitor.web.app import make_app
 from monitor.web.health import Health
 from monitor.web.original import original
@@ -189,8 +190,10 @@ class _Daemon:
         if web is None:
             return ""
         token = web.token.get_secret_value() if web.token else ""
+        about = _about(self._config, self._metrics.version)
         apis = [
-            *AlertmanagerApi(self._pipeline, _about(self._config, self._metrics.version), self._clock, token).routes(),
+            *AlertPages(self._pipeline, self._clock, token, about.external_url).routes(),
+            *AlertmanagerApi(self._pipeline, about, self._clock, token).routes(),
             *OwnApi(self._pipeline, self._clock, token).routes(),
         ]
         app = make_app(self._health, self._metrics, token=token, protect_reads=web.protect_reads, apis=apis)
