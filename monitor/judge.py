@@ -5,7 +5,7 @@ runs ahead of what a restart would find. A rule stands still while one of the se
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -84,6 +84,23 @@ class Judge:
         self._judged: dict[str, tuple[Instant, int]] = {}
         self._polled: set[str] = set()
 
+    def renew(self, rules: Iterable[Rule], searches: Mapping[str, Cursor | None], afresh: Collection[str]) -> None:
+        """The rules and searches are these from now on. Alerts stay, and so does whatever else is about a rule that says what it said.
+
+        ``searches`` come with how far each was polled, as far as that is not known here; ``afresh`` are those that ask something else
+        now: rules wait until these were polled.
+        """
+        before, self.rules = self.rules, {rule.name: rule for rule in rules if rule.enabled}
+        for name, rule in before.items():
+            if self.rules.get(name) != rule:
+                self._judged.pop(name, None)
+                self.errors.pop(name, None)
+                self.ring.forget(name)
+        known = {name: self.cursors.get(name) or cursor for name, cursor in searches.items()}
+        self.cursors = {name: cursor for name, cursor in known.items() if cursor is not None}
+        self.searches = tuple(searches)
+        self._polled = self._polled.intersection(searches).difference(afresh)
+
     def as_of(self, rule: Rule, cursors: Mapping[str, Cursor] | None = None) -> tuple[Instant, Instant] | None:
         """As of when a rule can be judged, and since when nothing is missing; None before every search it needs was polled."""
         cursors = self.cursors if cursors is None else cursors
@@ -154,11 +171,12 @@ class Judge:
         outcome = Outcome()
         for rule, alerts in self.alerts.items():
             for group, alert in alerts.items():
-                if self._is_gone(rule, group):
+                if self.is_gone(rule, group):
                     outcome.add((rule, group), alert, remove(alert, as_of))
         return outcome
 
-    def _is_gone(self, rule: str, group: Group) -> bool:
+    def is_gone(self, rule: str, group: Group) -> bool:
+        """Whether there is no such rule any more, or what an alert of our own is about is not there."""
         if rule not in builtin.BUILT_IN:
             return rule not in self.rules
         about = dict(group)

@@ -1,6 +1,7 @@
-"""What the last commit left, made into windows, judges and groups again."""
+"""What the last commit left, made into windows, judges and groups again; and what a reload makes of those that are there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import msgspec
 
@@ -11,11 +12,13 @@ from monitor.dispatch import Dispatch
 from monitor.flapping import Beginnings
 from monitor.judge import Group as GroupOfRule
 from monitor.judge import Judge
+from monitor.pipeline import Desk
 from monitor.privacy import Privacy
 from monitor.route import Group
 from monitor.rules import Rule
 from monitor.silence import Silences
-from monitor.store.protocol import Loaded, Store
+from monitor.store.protocol import Cursor, Loaded, Store
+from monitor.view import Annotator, Views
 from monitor.watchdog import KEY as WATCHDOG_KEY
 from monitor.watchdog import Watchdog
 from monitor.window import Window
@@ -42,9 +45,8 @@ def restored_window(store: Store, account: str, config: Config, key: bytes) -> W
 def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], loaded: Loaded) -> Judge:
     """An account's judge, with the cursors and alerts that were stored. An account without searches has no rules."""
     account = window.account
-    searches = [search.name for search in config.searches if search.account == account]
-    here = [rule for rule in rules if searches and rule.search in (None, *searches)]
-    judge = Judge(window, here, searches)
+    searches = _searches_of(account, config)
+    judge = Judge(window, _rules_of(searches, rules), searches)
     found = [cursor for cursor in loaded.cursors if cursor.account == account and cursor.search in searches]
     judge.cursors = {cursor.search: cursor for cursor in found}
     for alert in loaded.alerts:
@@ -56,9 +58,84 @@ def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], load
 
 def restored_dispatch(config: Config, loaded: Loaded) -> Dispatch:
     """The groups, silences and acknowledgements as they were, under the routes as they are written now."""
+    dispatch = _dispatch(config, [group for group in loaded.groups if group.key == WATCHDOG_KEY])
+    dispatch.groups = {(group.receiver, group.key): group for group in loaded.groups if group.key != WATCHDOG_KEY}
+    dispatch.silences = Silences(loaded.silences)
+    dispatch.acks = {ack.fingerprint: ack for ack in loaded.acks}
+    dispatch.begun = Beginnings(loaded.begun)
+    return dispatch
+
+
+def renewed_desks(
+    desks: Mapping[str, Desk],
+    config: Config,
+    rules: tuple[Rule, ...],
+    annotator: Annotator,
+    found: "Returned",
+    afresh: Iterable[tuple[str, str]],
+) -> dict[str, Desk]:
+    """The desks under another configuration; one whose account is watched no more keeps its alerts, until they are told as over.
+
+    ``afresh`` are the searches (account, name) that ask something else than before.
+    """
+    watched = [account.name for account in config.accounts]
+    anew, renewed = set(afresh), {}
+    for account in dict.fromkeys([*watched, *desks]):
+        desk = desks.get(account)
+        judge = desk.judge if desk is not None else Judge(found.windows[account], (), ())
+        judge.window = found.windows.get(account, judge.window)
+        judge.window.privacy.mode = config.privacy.recipients
+        searches = _searches_of(account, config)
+        cursors = {name: found.cursors.get((account, name)) for name in searches}
+        judge.renew(_rules_of(searches, rules), cursors, {name for name in searches if (account, name) in anew})
+        _put_in_order(judge)
+        renewed[account] = desk = desk or Desk(judge, Views(judge, annotator))
+        desk.views = Views(judge, annotator, distinguish=len(config.accounts) > 1)
+    return renewed
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What the store has of accounts and searches that are not watched yet, and an empty window for each account that is watched no more."""
+
+    windows: Mapping[str, Window]
+    cursors: Mapping[tuple[str, str], Cursor]
+
+
+def returned(store: Store, before: Config, config: Config, key: bytes) -> Returned:
+    """What a reload needs from the store. Blocking: for a worker thread."""
+    known = {account.name for account in before.accounts}
+    now = {account.name for account in config.accounts}
+    windows = {name: restored_window(store, name, config, key) for name in sorted(known ^ now)}
+    searches = {(search.account, search.name) for search in before.searches}
+    if all((search.account, search.name) in searches for search in config.searches):
+        return Returned(windows, {})
+    return Returned(windows, {(cursor.account, cursor.search): cursor for cursor in store.load().cursors})
+
+
+def continued_dispatch(config: Config, before: Dispatch) -> Dispatch:
+    """The groups, silences and acknowledgements as they are, under the routes as they are written now."""
+    dog = before.watchdog
+    dispatch = _dispatch(config, [dog.group] if dog is not None and dog.group is not None else [])
+    dispatch.groups, dispatch.silences = before.groups, before.silences
+    dispatch.acks, dispatch.begun = before.acks, before.begun
+    dispatch.most_groups = before.most_groups
+    return dispatch
+
+
+def _searches_of(account: str, config: Config) -> list[str]:
+    return [search.name for search in config.searches if search.account == account]
+
+
+def _rules_of(searches: list[str], rules: tuple[Rule, ...]) -> list[Rule]:
+    """The rules that are judged where these searches are."""
+    return [rule for rule in rules if searches and rule.search in (None, *searches)]
+
+
+def _dispatch(config: Config, told: list[Group]) -> Dispatch:
+    """Without groups but the watchdog's, of which ``told`` are those that are known."""
     web, watchdog = config.web, config.watchdog
-    told = [group for group in loaded.groups if group.key == WATCHDOG_KEY]
-    dispatch = Dispatch(
+    return Dispatch(
         config.route_tree(),
         {one.name: tuple(one.notified) for one in config.receivers},
         (web.external_url or "") if web is not None else "",
@@ -66,11 +143,6 @@ def restored_dispatch(config: Config, loaded: Loaded) -> Dispatch:
         editable={one.name: tuple(_editable(one)) for one in config.receivers},
         watchdog=None if watchdog is None else _watchdog(watchdog.receiver, watchdog.every, told),
     )
-    dispatch.groups = {(group.receiver, group.key): group for group in loaded.groups if group.key != WATCHDOG_KEY}
-    dispatch.silences = Silences(loaded.silences)
-    dispatch.acks = {ack.fingerprint: ack for ack in loaded.acks}
-    dispatch.begun = Beginnings(loaded.begun)
-    return dispatch
 
 
 def _editable(receiver: Receiver) -> Iterator[str]:
@@ -80,6 +152,16 @@ def _editable(receiver: Receiver) -> Iterator[str]:
 
 def _watchdog(receiver: str, every: Duration, told: list[Group]) -> Watchdog:
     return Watchdog(receiver, every, next((group for group in told if group.receiver == receiver), None))
+
+
+def _put_in_order(judge: Judge) -> None:
+    """Alerts whose rule writes the fields of its groups in another order now find their place again."""
+    for name, rule in judge.rules.items():
+        for group, alert in list(judge.alerts.get(name, {}).items()):
+            ordered = _in_order(alert, rule)
+            if ordered != group:
+                judge.put(name, group, None)
+                judge.put(name, ordered, _regrouped(alert, ordered))
 
 
 def _in_order(alert: Alert, rule: Rule | None) -> GroupOfRule:
