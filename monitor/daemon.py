@@ -26,6 +26,7 @@ from monitor.channels import ChannelWatch
 from monitor.clock import HOUR, MINUTE, SECOND, Clock, SystemClock
 from monitor.complaint import Complaint
 from monitor.deliver import Outbox, deliver
+from monitor.discipline import DisciplinedClock
 from monitor.errors import MonitorError, StoreError
 from monitor.front import Front
 from monitor.generation import Generation
@@ -95,7 +96,7 @@ async def run(
 
     ``reloads``: where the settings came from, and who asks for them to be read again; without it they stay as they are.
     """
-    config, clock, systemd = settings.config, clock or SystemClock(), systemd or Systemd()
+    config, clock, systemd = settings.config, clock or DisciplinedClock(), systemd or Systemd()
     hide_secrets(config)
     opening = functools.partial(open_sqlite, config.store_path, exclusive=True, busy_timeout=LOCK_PATIENCE)
     front = StoreFront(await trio.to_thread.run_sync(opening))
