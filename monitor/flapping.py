@@ -1,10 +1,13 @@
 """Alerts that begin and end over and over: when they are told as flapping, and how long their ends are held back.
 
 An alert flaps when it begins for the fourth time within an hour. From then on its ends are not told, and so neither are its new
-beginnings, until it has stayed over for a quarter of an hour; one that has fired for an hour without a break flaps no more.
+beginnings, until it has stayed over for a quarter of an hour, or for as long as any of its latest rounds took (from one
+beginning to the next) where that is shorter: then it would have begun again, had it gone on like that. One that has fired
+for an hour without a break flaps no more.
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final
 
 from monitor.alert import Alert
@@ -14,7 +17,7 @@ LOOK_BACK: Final[Duration] = HOUR
 OFTEN: Final = 4
 """So many beginnings within LOOK_BACK are flapping."""
 CALM: Final[Duration] = 15 * MINUTE
-"""An alert that flapped is told to be over after so long without firing."""
+"""An alert that flapped is told to be over after so long without firing at the latest."""
 
 
 class Beginnings:
@@ -33,11 +36,12 @@ class Beginnings:
 
     def times(self, alert: Alert) -> int:
         """How often it began within the hour up to its last beginning, that one included; 0 if it has not begun."""
-        last = alert.firing_at
-        if last is None:
-            return 0
-        earlier = self._times.get(alert.fingerprint, ())
-        return 1 + sum(last - LOOK_BACK < at < last for at in earlier)
+        return len(self._lately(alert))
+
+    def longest_round(self, alert: Alert) -> Duration:
+        """The longest time from one of its latest beginnings to the next; 0 where there are not two."""
+        latest = self._lately(alert)[-OFTEN:]
+        return max((later - at for at, later in pairwise(latest)), default=0)
 
     def sweep(self, now: Instant) -> None:
         """Forget what is too long ago to matter, from time to time."""
@@ -45,6 +49,13 @@ class Beginnings:
             return
         self._swept_at = now
         self._times = {one: times for one, times in self._times.items() if now - times[-1] < 2 * LOOK_BACK}
+
+    def _lately(self, alert: Alert) -> list[Instant]:
+        """Its beginnings within the hour up to its last one, that one included."""
+        last = alert.firing_at
+        if last is None:
+            return []
+        return [at for at in self._times.get(alert.fingerprint, ()) if last - LOOK_BACK < at < last] + [last]
 
     def _note(self, fingerprint: str, at: Instant) -> None:
         known = self._times.get(fingerprint, ())
@@ -70,4 +81,5 @@ def held_until(begun: Beginnings, over: Alert, now: Instant) -> Instant | None:
         return None
     if over.firing_at is None or over.resolved_at - over.firing_at >= LOOK_BACK or begun.times(over) < OFTEN:
         return None
-    return over.resolved_at + CALM
+    until = over.resolved_at + min(CALM, begun.longest_round(over))
+    return until if now < until else None

@@ -84,7 +84,7 @@ class Lives:
                 said = [f"{entry['time']} {entry['message']}" for entry in life.logged]
                 return "\n".join([f"these to be told otherwise: {wrong}", f"waiting: {late}", *said])
 
-            await until(settled, unsettled, 30)
+            await until(settled, unsettled, 120)  # an alert that flapped is over after one of its rounds
             if then_kill:
                 await life.kill()
             else:
