@@ -56,7 +56,12 @@ class Lives:
         self._number += 1
         where = receivers(f"{self._told.url}/life-{self._number}")
         return write(
-            self._folder, RULES, accounts=[account(self._url)], searches=[SEARCH], receivers=where, route=ROUTE
+            *(self._folder, RULES),
+            accounts=[account(self._url)],
+            searches=[SEARCH],
+            receivers=where,
+            route=ROUTE,
+            flapping="off",
         )
 
     async def short(self, *, in_start_up: bool) -> None:
