@@ -8,6 +8,7 @@ from monitor.backtest.chart import WIDTH, exhibit_figure
 from monitor.backtest.exhibit import Exhibit, exhibits
 from monitor.backtest.report import Totals, age, condition
 from monitor.backtest.run import Backtest, Trial
+from monitor.backtest.unknown import is_judged
 from monitor.clock import iso
 from monitor.evaluate.words import plural
 from monitor.render.filters import amount, duration, number
@@ -51,6 +52,8 @@ def _totals(found: Backtest) -> str:
 
 def _total(trial: Trial, found: Backtest) -> list[str]:
     totals = Totals.of(trial, found)
+    if not is_judged(trial.subject.rule):
+        return [trial.subject.rule.name, condition(trial.subject.rule, trial.unit), "–", "–", "", "", "–"]
     return [
         trial.subject.rule.name,
         condition(trial.subject.rule, trial.unit),

@@ -52,6 +52,7 @@ def _trial(trial: Trial, found: Backtest) -> dict[str, Any]:
         "firing_seconds": totals.firing / SECOND,
         "only_pending": trial.dropped,
         "errors": trial.errors,
+        "unknown": trial.unknown or None,
     }
 
 

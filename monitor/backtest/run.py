@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from monitor.backtest.course import Course
 from monitor.backtest.span import Span
+from monitor.backtest.unknown import is_judged, unknown
 from monitor.clock import Duration, Instant
 from monitor.evaluate import Judgement
 from monitor.finding import Unit
@@ -42,6 +43,11 @@ class Trial:
     def unit(self) -> Unit:
         """What the values are measured in."""
         return unit_of(self.subject.rule)
+
+    @property
+    def unknown(self) -> str:
+        """What of the rule cannot be known of the past, in words; empty where all can."""
+        return unknown(self.subject.rule)
 
 
 @dataclass(slots=True)
@@ -94,7 +100,7 @@ def _one_account(account: Account, found: Backtest, progress: Progress) -> None:
     trials = {
         trial.subject.rule.name: trial
         for trial in found.trials
-        if trial.subject.rule.search is None or trial.subject.rule.search in account.searches
+        if is_judged(trial.subject.rule) and trial.subject.rule.search in (None, *account.searches)
     }
     courses = {name: Course(span, trial.subject.rule.comparison == "below") for name, trial in trials.items()}
     judge = Judge(past.window, [trial.subject.rule for trial in trials.values()], account.searches)

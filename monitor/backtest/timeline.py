@@ -7,6 +7,7 @@ from monitor.backtest.exhibit import Exhibit, Strand, exhibits
 from monitor.backtest.report import Totals, age, condition
 from monitor.backtest.run import Backtest, Trial
 from monitor.backtest.span import Span
+from monitor.backtest.unknown import is_judged
 from monitor.clock import Instant, iso
 from monitor.evaluate.words import plural
 from monitor.render.filters import amount, duration, number
@@ -29,7 +30,7 @@ def lines(found: Backtest, width: int) -> Iterator[str]:
 
 def _exhibit(exhibit: Exhibit, found: Backtest, cells: int) -> Iterator[str]:
     for trial in exhibit.trials:
-        yield _said_of(trial, found)
+        yield from _head(trial, found)
         yield from (f"  error: {error}" for error in trial.errors)
     several = len(exhibit.trials) > 1
     shown = [panel for panel in exhibit.panels if any(strand.alerts for strand in panel.strands)]
@@ -43,13 +44,23 @@ def _exhibit(exhibit: Exhibit, found: Backtest, cells: int) -> Iterator[str]:
         yield from _alerts(trial, found)
 
 
-def _said_of(trial: Trial, found: Backtest) -> str:
-    totals = Totals.of(trial, found)
+def _head(trial: Trial, found: Backtest) -> Iterator[str]:
+    """What came of it in all, and what cannot be known of it."""
     name = f"  with {trial.subject.variant}" if trial.subject.variant else trial.subject.name
     said = f"{name} ({condition(trial.subject.rule, trial.unit)}): "
+    if not is_judged(trial.subject.rule):
+        yield said + trial.unknown
+        return
+    yield said + _totals(trial, found)
+    if trial.unknown:
+        yield f"  {trial.unknown}"
+
+
+def _totals(trial: Trial, found: Backtest) -> str:
+    totals = Totals.of(trial, found)
     if not totals.alerts:
-        return said + "no alerts" + (f", {number(trial.dropped)} only pending" if trial.dropped else "")
-    said += f"{plural(totals.alerts, 'alert')}, {number(totals.a_week)} a week, "
+        return "no alerts" + (f", {number(trial.dropped)} only pending" if trial.dropped else "")
+    said = f"{plural(totals.alerts, 'alert')}, {number(totals.a_week)} a week, "
     said += f"firing for {duration(totals.firing)} in all, {duration(totals.longest)} at the longest"
     return said + (f"; {number(trial.dropped)} only pending" if trial.dropped else "")
 

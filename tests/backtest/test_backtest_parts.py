@@ -12,6 +12,7 @@ from monitor.backtest.course import MOST_GROUPS, Course
 from monitor.backtest.exhibit import MOST_GROUPS as SHOWN
 from monitor.backtest.exhibit import exhibits
 from monitor.backtest.page import page
+from monitor.backtest.report import as_json
 from monitor.backtest.run import Account, Backtest, Subject
 from monitor.backtest.timeline import lines
 from monitor.backtest.variant import BadChange, variants
@@ -23,6 +24,7 @@ from monitor.rules import Rule, load_rules, rule_of
 from monitor.window import Question, Reading, Window
 
 NOW = parse_iso("2026-11-21T10:00:00Z")
+HOURLY = Span(NOW, NOW + HOUR, 30 * MINUTE)
 RATE = {"name": "R", "kind": "rate", "by": ["operator"], "window": "10m", "above": "20%", "min_messages": 5}
 
 
@@ -92,6 +94,10 @@ def test_a_course_keeps_the_worst_value_of_each_moment_and_the_worst_groups() ->
     assert len(found) <= MOST_GROUPS
     assert all(line.values[0] == 0.9 for line in found[:40])
     assert int((~np.isnan(found[0].values)).sum()) == 2
+
+
+def _unheard(done: float) -> None:
+    """Progress that nobody looks at."""
 
 
 def rules_at(folder: Path) -> list[Rule]:
@@ -188,6 +194,28 @@ def test_the_drawings_are_sound_and_show_values_thresholds_and_alerts(tmp_path: 
     assert "&gt; &amp; Söhne</text>" in whole
     assert "<script" not in whole
     assert "http" not in whole.replace("http://www.w3.org/2000/svg", ""), "the page needs nothing else"
+
+
+def test_what_the_past_does_not_tell_is_said(tmp_path: Path) -> None:
+    rules = [
+        rule_of({"name": "Low", "kind": "balance", "below": 50}),
+        rule_of({"name": "Watch", "kind": "campaign", "stalled_for": "30m", "short_below": "95%"}),
+        rule_of({"name": "Failing", "kind": "campaign", "failure_above": "20%", "where": {"country": "GR"}}),
+    ]
+    found = run([Account(Window("main"), ["all"], NOW)], [Subject(rule, rule.name) for rule in rules], HOURLY, _unheard)
+    low = "not judged: what the balance was in the past is not known"
+    watch = "judged by messages alone: what Routee said of campaigns in the past is not known"
+    said = [one["unknown"] for one in as_json(found)["rules"]]
+    assert said[0] == low
+    assert said[1].startswith(f"{watch} (none is found to have ended short; ")
+    assert said[2] is None, "a rule that takes only some messages of campaigns asks Routee nothing"
+    text = "\n".join(lines(found, 72))
+    assert f"Low (balance): {low}" in text
+    assert f"Watch (campaign): no alerts\n  {said[1]}" in text
+    whole = page(found)
+    assert "Not judged: what the balance was" in whole
+    assert "No group of Low" not in whole
+    assert "No group of Watch" in whole
 
 
 def test_the_timeline_shows_when_each_group_fired(tmp_path: Path) -> None:
