@@ -82,7 +82,7 @@ def _drawn(exhibit: Exhibit, found: Backtest) -> Iterator[str]:
     if unknown := exhibit.trials[0].unknown:
         yield _text(42, top - _LINE, _capital(unknown), size=12, colour=_QUIET)
     for panel in exhibit.panels:
-        plot = _Plot(panel, exhibit.course, found.span, exhibit.trials[0].unit)
+        plot = _Plot(panel, exhibit.course, found.span, exhibit.trials[0].unit(tuple(panel.labels.items())))
         yield f"<g transform='translate(0 {top:g})'>{''.join(plot.drawn())}</g>"
         top += _PLOT + _GAP
     if not exhibit.panels and is_judged(rule):
@@ -101,8 +101,8 @@ def _said_of(trial: Trial, found: Backtest) -> str:
     totals = Totals.of(trial, found)
     name = f"with {trial.subject.variant}: " if trial.subject.variant else ""
     if not is_judged(trial.subject.rule):
-        return f"{name}{condition(trial.subject.rule, trial.unit)}"
-    said = f"{name}{condition(trial.subject.rule, trial.unit)} — {plural(totals.alerts, 'alert')} ({number(totals.a_week)} a week)"
+        return f"{name}{condition(trial.subject.rule, trial.unit())}"
+    said = f"{name}{condition(trial.subject.rule, trial.unit())} — {plural(totals.alerts, 'alert')} ({number(totals.a_week)} a week)"
     if totals.alerts:
         said += f", firing for {duration(totals.firing)} in all, {duration(totals.longest)} at the longest"
     return said

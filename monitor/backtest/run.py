@@ -39,10 +39,9 @@ class Trial:
     courses: dict[str, Course] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
 
-    @property
-    def unit(self) -> Unit:
-        """What the values are measured in."""
-        return unit_of(self.subject.rule)
+    def unit(self, group: Group = ()) -> Unit:
+        """What the values of a group are measured in."""
+        return unit_of(self.subject.rule, group)
 
     @property
     def unknown(self) -> str:

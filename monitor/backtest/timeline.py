@@ -47,7 +47,7 @@ def _exhibit(exhibit: Exhibit, found: Backtest, cells: int) -> Iterator[str]:
 def _head(trial: Trial, found: Backtest) -> Iterator[str]:
     """What came of it in all, and what cannot be known of it."""
     name = f"  with {trial.subject.variant}" if trial.subject.variant else trial.subject.name
-    said = f"{name} ({condition(trial.subject.rule, trial.unit)}): "
+    said = f"{name} ({condition(trial.subject.rule, trial.unit())}): "
     if not is_judged(trial.subject.rule):
         yield said + trial.unknown
         return
@@ -80,7 +80,7 @@ def _alert(episode: Episode, trial: Trial, found: Backtest) -> str:
     lasted = duration(end - (episode.firing_at or end))
     span = f"{age(episode.firing_at)} to {age(episode.resolved_at)[5:] if episode.resolved_at else 'the end'}"
     group = ", ".join(found.labels(episode.account, episode.group).values())
-    said = f"{span:<31}  {lasted:>7}  {episode.severity:<8}  peak {amount(episode.peak, trial.unit):<7}  {group}"
+    said = f"{span:<31}  {lasted:>7}  {episode.severity:<8}  peak {amount(episode.peak, trial.unit(episode.group)):<7}  {group}"
     variant = f"  [{trial.subject.variant}]" if trial.subject.variant else ""
     return said.rstrip() + variant
 

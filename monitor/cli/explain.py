@@ -222,20 +222,18 @@ def _table(rule: "Rule", as_of: "Instant", lines: list[Line]) -> None:
     if not lines:
         click.echo("No group has any messages in the window.")
         return
-    unit = unit_of(rule)
-    rows = [
-        (
+
+    def row(line: Line) -> tuple[str, ...]:
+        finding, unit = line.finding, unit_of(rule, tuple(line.labels.items()))
+        return (
             line.state.replace("_", " "),
             ", ".join(f"{name}={value}" for name, value in line.labels.items()) or "all",
-            amount(line.finding.value, unit),
-            amount(line.finding.threshold, unit),
-            amount(line.finding.baseline, unit),
-            number(line.finding.messages),
-            number(line.finding.matching),
+            *(amount(value, unit) for value in (finding.value, finding.threshold, finding.baseline)),
+            number(finding.messages),
+            number(finding.matching),
             sparkline([one.value for one in line.history], 12),
             line.why,
         )
-        for line in lines
-    ]
+
     columns = ("STATE", "GROUP", "VALUE", "THRESHOLD", "BASELINE", "MESSAGES", "MATCHING", "TREND", "WHY")
-    print_table(columns, rows, lambda row: _COLOURS.get(row[0].replace(" ", "_")))
+    print_table(columns, [row(line) for line in lines], lambda row: _COLOURS.get(row[0].replace(" ", "_")))

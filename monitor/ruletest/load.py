@@ -1,6 +1,6 @@
 """Files of rule tests with the rules that they name, and whether the two agree."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,10 +10,10 @@ from pydantic import TypeAdapter
 from monitor.config.files import each_once, find_files
 from monitor.document import Document, KeyPath, read_document
 from monitor.errors import InputError, Problem
+from monitor.finding import Unit
 from monitor.rules import EXIT_BAD_RULES, Rule, read_rules
 from monitor.ruletest.model import Expectation, RuleTest, RuleTests
-from monitor.ruletest.wanted import parse_wanted
-from monitor.view import unit_of
+from monitor.ruletest.wanted import check_wanted, units_of
 from monitor.written import Note, problems_of, suggest, validate
 
 _SHAPE: Final = TypeAdapter(RuleTests)
@@ -127,25 +127,20 @@ def _unsent_campaigns(test: RuleTest, number: int) -> Iterator[Note]:
 
 
 def _impossible(expected: Expectation, rule: Rule, at: KeyPath) -> Iterator[Note]:
-    own = fields_of(rule)
+    own = rule.grouping
     all_labels = ("alertname", "severity", *own, *rule.labels)
     severities = [level.severity for level in rule.levels_]
     for index, alert in enumerate(expected.alerts or ()):
         path = (*at, "alerts", index)
         yield from _unknown_labels(alert.labels, all_labels, path)
-        yield from _unreadable(alert.value, rule, path)
+        yield from _unreadable(alert.value, units_of(rule, alert.labels), path)
         if alert.severity is not None and alert.severity not in severities:
             said = f"{rule.name} has no level of the severity {alert.severity!r}{suggest(alert.severity, severities)}"
             yield Note((*path, "severity"), said)
     for index, group in enumerate(expected.groups):
         path = (*at, "groups", index)
         yield from _unknown_labels(group.labels, own, path)
-        yield from _unreadable(group.value, rule, path)
-
-
-def fields_of(rule: Rule) -> tuple[str, ...]:
-    """The fields that tell the rule's alerts apart."""
-    return tuple(getattr(rule, "grouping", rule.by))
+        yield from _unreadable(group.value, units_of(rule, group.labels), path)
 
 
 def _unknown_labels(labels: Mapping[str, str], known: tuple[str, ...], path: KeyPath) -> Iterator[Note]:
@@ -154,9 +149,9 @@ def _unknown_labels(labels: Mapping[str, str], known: tuple[str, ...], path: Key
             yield Note((*path, "labels", name), f"the rule's alerts have no label {name!r}{suggest(name, known)}", True)
 
 
-def _unreadable(values: Iterable[str], rule: Rule, path: KeyPath) -> Iterator[Note]:
+def _unreadable(values: Iterable[str], units: Sequence[Unit], path: KeyPath) -> Iterator[Note]:
     for value in values:
         try:
-            parse_wanted(value, unit_of(rule))
+            check_wanted(value, units)
         except ValueError as error:
             yield Note((*path, "value"), str(error))

@@ -218,6 +218,17 @@ def test_what_the_past_does_not_tell_is_said(tmp_path: Path) -> None:
     assert "No group of Watch" in whole
 
 
+def test_a_stalled_campaign_is_measured_in_time(tmp_path: Path) -> None:
+    known = Window("main")
+    sent = [row(f"c{i}", NOW + i * SECOND, campaignTrackingId="c1", campaign="Sale", status="Sent") for i in range(60)]
+    known.upsert(batch_of(sent), "all")
+    rule = rule_of({"name": "Watch", "kind": "campaign", "failure_above": "20%", "stalled_for": "10m"})
+    found = run([Account(known, ["all"], NOW - DAY)], [Subject(rule, "Watch")], HOURLY, _unheard)
+    assert "peak 59m1s" in "\n".join(lines(found, 72))
+    assert "peak 59m1s" in figure(found)
+    assert ">59m1s<" in page(found)
+
+
 def test_the_timeline_shows_when_each_group_fired(tmp_path: Path) -> None:
     text = list(lines(small_backtest(tmp_path), 72))
     assert text[2] == "R (above 20%): 1 alert, 168 a week, firing for 24m in all, 24m at the longest"

@@ -332,6 +332,50 @@ def test_what_routee_answers_is_known_from_then_on(tmp_path: Path) -> None:
     assert run_test(suite, 0).message == ""
 
 
+WATCHDOG = """
+rules:
+  - {name: Watch, kind: campaign, failure_above: 20%, stalled_for: 20m}
+"""
+SENT = "messages: [{at: 0m, during: 10m, rate: 50, campaignTrackingId: c-1, campaign: Sale, then: {after: 5h, status: Failed}}]"
+
+
+def _of_watchdog(folder: Path, value: str, labels: str = "problem: stalled") -> Path:
+    expect = f"[{{at: 1h, rule: Watch, alerts: [{{labels: {{{labels}}}, value: {value}}}]}}]"
+    return suite_of(folder, f"\n  - name: stalls\n    every: 1m\n    {SENT}\n    expect: {expect}\n", WATCHDOG)
+
+
+@pytest.mark.parametrize("labels", ["problem: stalled", "campaign: Sale"])
+def test_each_problem_of_a_campaign_is_compared_in_its_own_unit(labels: str, tmp_path: Path) -> None:
+    (suite,) = load_suites([str(_of_watchdog(tmp_path, '"> 30m"', labels))], {})
+    assert run_test(suite, 0).message == ""
+    (suite,) = load_suites([str(_of_watchdog(tmp_path, "50m1s", labels))], {})
+    assert run_test(suite, 0).message == ""
+    (suite,) = load_suites([str(_of_watchdog(tmp_path, '"< 45m"', labels))], {})
+    assert "value is 50m1s, expected < 45m" in run_test(suite, 0).message
+
+
+def test_an_alert_of_another_unit_is_not_the_expected_one(tmp_path: Path) -> None:
+    (suite,) = load_suites([str(_of_watchdog(tmp_path, "20%", "campaign: Sale"))], {})
+    assert "value is 50m1s, expected = 20%" in run_test(suite, 0).message
+
+
+@pytest.mark.parametrize(
+    ("labels", "value", "message"),
+    [
+        ("problem: stalled", "20%", "the rule's values are times: write them like"),
+        ("problem: failing", "30m", "'30m' does not go with the rule's values; write it like \"> 20%\""),
+        ("campaign: Sale", "many", "neither with its shares nor with its times"),
+    ],
+)
+def test_a_value_of_a_unit_that_the_problem_does_not_have_is_an_error(
+    labels: str, value: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as caught:
+        load_suites([str(_of_watchdog(tmp_path, value, labels))], {})
+    (problem,) = caught.value.problems
+    assert (problem.path, message in problem.message) == ("tests[0].expect[0].alerts[0].value", True), problem.message
+
+
 def test_answers_that_cannot_be_are_refused(tmp_path: Path) -> None:
     expect = "expect: [{at: 0m, rule: Queue, alerts: []}]"
     said = problems(
