@@ -10,7 +10,7 @@ import msgspec
 
 from benchmarks.figure import Figure, table
 
-NAMES = ("start", "evaluate", "rules", "ingest", "memory", "restart", "forget", "notify", "store", "render")
+NAMES = ("start", "evaluate", "rules", "ingest", "memory", "restart", "forget", "notify", "store", "render", "view")
 
 
 def main() -> int:
