@@ -12,13 +12,13 @@ import numpy as np
 
 from monitor.clock import HOUR, Instant
 from monitor.evaluate import new_value, slo, stuck
-from monitor.evaluate.judgement import Moment
+from monitor.evaluate.judgement import Floats, Moment
 from monitor.evaluate.levels import number_of
 from monitor.evaluate.question import considered, of
 from monitor.message import STATUSES, UNKNOWN
 from monitor.notification import Cause, Sample
 from monitor.rules import EVERYTHING, Cost, Count, Latency, Match, NewValue, Rate, Rule, Slo, Spike, Stuck
-from monitor.window import Question
+from monitor.window import Question, Reading
 from monitor.window.index import Rows
 
 DIMENSIONS = ("operator", "country", "detailedStatus", "campaign", "from", "label")
@@ -40,6 +40,7 @@ Group = tuple[tuple[str, str], ...]
 class _Case:
     """What a rule asks: ``question`` the messages considered; those counted of them match ``match``, had no final status at
     ``pending_at``, took longer than ``slower``. ``is_share``: as a part of the former. ``novel``: the field whose value is new.
+    ``by_money``: each counts as much as it costs.
     """
 
     question: Question
@@ -49,6 +50,7 @@ class _Case:
     pending_at: Instant | None = None
     slower: float | None = None
     novel: str | None = None
+    by_money: bool = False
 
     def counted(self, question: Question) -> Question:
         """Those of a question's messages that are counted."""
@@ -60,18 +62,36 @@ class _Excess:
     """How much more than usual there is (of a number that is too low: how much less), and by which values it is carried.
 
     ``now`` and ``before`` are the rows that count against the rule, ``scale`` brings the past to the length of the present,
-    ``traffic`` are the rows whose mix is the usual one.
+    ``traffic`` are the rows whose mix is the usual one. ``unit`` is None where each row counts as one; else a row counts as what
+    it costs, in so much money.
     """
 
+    reading: Reading
     now: Rows
     before: Rows
     scale: float
     traffic: Rows
     sign: int
+    unit: float | None = None
 
     @property
     def size(self) -> float:
-        return self.sign * (len(self.now) - len(self.before) * self.scale)
+        """How much it is, as a number of messages."""
+        return self.sign * (self._amount(self.now) - self._amount(self.before) * self.scale)
+
+    def split(self, rows: Rows, name: str) -> Mapping[str, float]:
+        """How much of some rows each value of a field has, as a number of messages."""
+        if self.unit is None:
+            return self.reading.split(rows, name)
+        facets = self.reading.window.facets
+        amounts = np.bincount(facets.digits(name)[self.reading.window.columns["profile"][rows]], self._weights(rows))
+        return {facets.text(name, code): float(amounts[code]) for code in np.flatnonzero(amounts).tolist()}
+
+    def _amount(self, rows: Rows) -> float:
+        return float(len(rows) if self.unit is None else self._weights(rows).sum())
+
+    def _weights(self, rows: Rows) -> Floats:
+        return np.asarray(_prices(self.reading, rows) / (self.unit or 1.0))
 
 
 def breakdown(rule: Rule, moment: Moment, group: Group, since: Instant | None = None) -> tuple[Cause, ...]:
@@ -118,7 +138,7 @@ def _case(rule: Rule, moment: Moment, group: Group) -> _Case | None:
         case Count():
             return _Case(considered(rule, moment.as_of, rule.window), rule.match, False, below)
         case Cost():
-            return _Case(considered(rule, moment.as_of, rule.window), EVERYTHING, False, below)
+            return _Case(considered(rule, moment.as_of, rule.window), EVERYTHING, False, below, by_money=True)
         case Latency():
             question = considered(rule, moment.as_of, rule.window)
             return _Case(question, EVERYTHING, True, below, slower=number_of(rule))
@@ -140,9 +160,22 @@ def _excess(case: _Case, code: int, group: Group, moment: Moment, since: Instant
     whole, whole_before = (reading.rows(asked, place) for asked in (traffic, _before(traffic, since)))
     if case.is_share:
         scale = len(whole) / len(whole_before) if len(whole_before) else _by_time(question, past)
-        return _Excess(now, before, scale, whole, 1)
+        return _Excess(reading, now, before, scale, whole, 1)
     usual = whole_before if len(whole_before) else whole
-    return _Excess(now, before, _by_time(question, past), usual, -1 if case.below else 1)
+    unit = _unit(reading, np.concatenate([now, before])) if case.by_money else None
+    return _Excess(reading, now, before, _by_time(question, past), usual, -1 if case.below else 1, unit)
+
+
+def _prices(reading: Reading, rows: Rows) -> Floats:
+    """What each row costs, in the window's unit; nothing where that is not given."""
+    prices: Floats = np.maximum(reading.window.columns["price"][rows], 0).astype(np.float64)
+    return prices
+
+
+def _unit(reading: Reading, rows: Rows) -> float:
+    """How much money says as much as one message: the effective number of messages (Kish 1965) in it is then the sum over it."""
+    prices = _prices(reading, rows)
+    return float((prices**2).sum() / max(prices.sum(), 1.0)) or 1.0
 
 
 def _bad(case: _Case, question: Question, code: int, moment: Moment) -> Rows:
@@ -179,24 +212,23 @@ def _is_fixed(name: str, case: _Case) -> bool:
     return any(c.field == name and c.operator == "is" and len(c.values) == 1 for c in conditions)
 
 
-def _carried(name: str, excess: _Excess, moment: Moment) -> dict[str, float]:
+def _carried(name: str, excess: _Excess) -> dict[str, float]:
     """How much of the excess each value carries."""
-    split = moment.reading.split
-    now, before = split(excess.now, name), split(excess.before, name)
+    now, before = excess.split(excess.now, name), excess.split(excess.before, name)
     values = (now.keys() | before.keys()) - {UNKNOWN}
     return {value: excess.sign * (now.get(value, 0) - before.get(value, 0) * excess.scale) for value in values}
 
 
 def _cause(name: str, excess: _Excess, moment: Moment) -> list[Cause]:
     """The value of a field that carries most, if it carries enough to explain something."""
-    carried = _carried(name, excess, moment)
+    carried = _carried(name, excess)
     if name in OUTCOMES:
         # "Undelivered because Undelivered" explains nothing; see `_status`.
         carried = {value: size for value, size in carried.items() if value not in STATUSES}
     best = _best(name, carried, excess, moment)
     if name in OUTCOMES or not best:
         return best
-    shares = moment.reading.split(excess.traffic, name)
+    shares = excess.split(excess.traffic, name)
     return best if _stands_out(best[0], shares, excess.size) else []
 
 
@@ -209,7 +241,7 @@ def _best(name: str, carried: Mapping[str, float], excess: _Excess, moment: Mome
     return [Cause(name, value, share, matching)] if share >= LEAST_SHARE else []
 
 
-def _stands_out(cause: Cause, traffic: Mapping[str, int], excess: float) -> bool:
+def _stands_out(cause: Cause, traffic: Mapping[str, float], excess: float) -> bool:
     """Whether it carries more of the excess than its part of the traffic makes likely."""
     total = sum(traffic.values())
     usual = max(traffic.get(cause.value, 0), 0.5) / max(total, 1)
@@ -233,6 +265,6 @@ def _status(rule: Rule, case: _Case, excess: _Excess, moment: Moment) -> list[Ca
     """
     if not OUTCOMES.isdisjoint(rule.grouping) or any(_is_fixed(name, case) for name in OUTCOMES):
         return []
-    best = _best("status", _carried("status", excess, moment), excess, moment)
-    usual = moment.reading.split(excess.before, "status")
+    best = _best("status", _carried("status", excess), excess, moment)
+    usual = excess.split(excess.before, "status")
     return best if best and usual and _stands_out(best[0], usual, excess.size) else []
