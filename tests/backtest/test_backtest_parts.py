@@ -79,6 +79,25 @@ def test_the_step_is_that_of_the_searches_unless_it_would_take_long() -> None:
     assert choose_step(30 * SECOND, 7 * DAY, rules * 300, 1_000_000) >= HOUR
 
 
+SLO = {"name": "S", "kind": "slo", "objective": "98%", "period": "30d"}
+ABSENCE = {"name": "A", "kind": "absence", "window": "15m", "active_in": "1h", "by": ["operator"]}
+CAMPAIGN = {"name": "C", "kind": "campaign", "stalled_for": "30m"}
+LATENCY = {"name": "L", "kind": "latency", "window": "1d", "above": "30s"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "step"),
+    [(RATE, 30 * SECOND), (SLO, MINUTE), (ABSENCE, MINUTE), (LATENCY, 5 * MINUTE), (CAMPAIGN, 30 * MINUTE)],
+)
+def test_the_step_follows_from_what_a_rule_looks_at_not_from_how_far_back(rule: dict[str, object], step: int) -> None:
+    assert choose_step(30 * SECOND, 7 * DAY, [rule_of(rule)], 1_000_000) == step
+
+
+def test_what_rules_look_at_together_is_looked_at_once() -> None:
+    rules = [rule_of(CAMPAIGN | {"name": name}) for name in "ABCDEFGH"]
+    assert choose_step(30 * SECOND, 7 * DAY, rules, 1_000_000) == 30 * MINUTE
+
+
 def test_a_course_keeps_the_worst_value_of_each_moment_and_the_worst_groups() -> None:
     window, rule = Window("main"), rule_of(RATE | {"min_messages": 1})
     rows = [
