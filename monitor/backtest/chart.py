@@ -74,7 +74,7 @@ def _drawn(exhibit: Exhibit, found: Backtest) -> Iterator[str]:
         yield _text(42, y, _said_of(trial, found), size=12, colour=_INK)
     top = _head_height(exhibit)
     for panel in exhibit.panels:
-        plot = _Plot(panel, exhibit.course, found.span, exhibit.trials[0].unit)
+        plot = _Plot(panel, exhibit.course, found.span, exhibit.trials[0].unit(tuple(panel.labels.items())))
         yield f"<g transform='translate(0 {top:g})'>{''.join(plot.drawn())}</g>"
         top += _PLOT + _GAP
     if not exhibit.panels:
@@ -88,7 +88,7 @@ def _drawn(exhibit: Exhibit, found: Backtest) -> Iterator[str]:
 def _said_of(trial: Trial, found: Backtest) -> str:
     totals = Totals.of(trial, found)
     name = f"with {trial.subject.variant}: " if trial.subject.variant else ""
-    said = f"{name}{condition(trial.subject.rule, trial.unit)} — {plural(totals.alerts, 'alert')} ({number(totals.a_week)} a week)"
+    said = f"{name}{condition(trial.subject.rule, trial.unit())} — {plural(totals.alerts, 'alert')} ({number(totals.a_week)} a week)"
     if totals.alerts:
         said += f", firing for {duration(totals.firing)} in all, {duration(totals.longest)} at the longest"
     return said

@@ -53,7 +53,7 @@ def _total(trial: Trial, found: Backtest) -> list[str]:
     totals = Totals.of(trial, found)
     return [
         trial.subject.rule.name,
-        condition(trial.subject.rule, trial.unit),
+        condition(trial.subject.rule, trial.unit()),
         number(totals.alerts),
         number(totals.a_week),
         duration(totals.firing),
@@ -85,7 +85,7 @@ def _row(episode: Episode, trial: Trial, found: Backtest) -> list[str]:
         age(episode.resolved_at),
         duration(end - (episode.firing_at or end)),
         " → ".join(severity for _, severity in episode.severities),
-        amount(episode.peak, trial.unit),
+        amount(episode.peak, trial.unit(episode.group)),
         ", ".join(found.labels(episode.account, episode.group).values()),
         episode.why,
     ]

@@ -38,10 +38,9 @@ class Trial:
     courses: dict[str, Course] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
 
-    @property
-    def unit(self) -> Unit:
-        """What the values are measured in."""
-        return unit_of(self.subject.rule)
+    def unit(self, group: Group = ()) -> Unit:
+        """What the values of a group are measured in."""
+        return unit_of(self.subject.rule, group)
 
 
 @dataclass(slots=True)

@@ -46,7 +46,7 @@ def _exhibit(exhibit: Exhibit, found: Backtest, cells: int) -> Iterator[str]:
 def _said_of(trial: Trial, found: Backtest) -> str:
     totals = Totals.of(trial, found)
     name = f"  with {trial.subject.variant}" if trial.subject.variant else trial.subject.name
-    said = f"{name} ({condition(trial.subject.rule, trial.unit)}): "
+    said = f"{name} ({condition(trial.subject.rule, trial.unit())}): "
     if not totals.alerts:
         return said + "no alerts" + (f", {number(trial.dropped)} only pending" if trial.dropped else "")
     said += f"{plural(totals.alerts, 'alert')}, {number(totals.a_week)} a week, "
@@ -69,7 +69,7 @@ def _alert(episode: Episode, trial: Trial, found: Backtest) -> str:
     lasted = duration(end - (episode.firing_at or end))
     span = f"{age(episode.firing_at)} to {age(episode.resolved_at)[5:] if episode.resolved_at else 'the end'}"
     group = ", ".join(found.labels(episode.account, episode.group).values())
-    said = f"{span:<31}  {lasted:>7}  {episode.severity:<8}  peak {amount(episode.peak, trial.unit):<7}  {group}"
+    said = f"{span:<31}  {lasted:>7}  {episode.severity:<8}  peak {amount(episode.peak, trial.unit(episode.group)):<7}  {group}"
     variant = f"  [{trial.subject.variant}]" if trial.subject.variant else ""
     return said.rstrip() + variant
 

@@ -210,6 +210,11 @@ def _past(one: "Evaluation") -> dict[str, Any]:
     return {"as_of": iso(one.as_of), "value": one.value, "threshold": one.threshold, "messages": one.messages}
 
 
+def _measured(finding: "Finding") -> "tuple[float | None, ...]":
+    """What is shown in the unit of the rule."""
+    return finding.value, finding.threshold, finding.baseline
+
+
 def _table(rule: "Rule", as_of: "Instant", lines: list[Line]) -> None:
     from monitor.cli.standing import Age
     from monitor.render.filters import amount, number, sparkline
@@ -222,14 +227,11 @@ def _table(rule: "Rule", as_of: "Instant", lines: list[Line]) -> None:
     if not lines:
         click.echo("No group has any messages in the window.")
         return
-    unit = unit_of(rule)
     rows = [
         (
             line.state.replace("_", " "),
             ", ".join(f"{name}={value}" for name, value in line.labels.items()) or "all",
-            amount(line.finding.value, unit),
-            amount(line.finding.threshold, unit),
-            amount(line.finding.baseline, unit),
+            *(amount(one, unit_of(rule, line.finding.group)) for one in _measured(line.finding)),
             number(line.finding.messages),
             number(line.finding.matching),
             sparkline([one.value for one in line.history], 12),

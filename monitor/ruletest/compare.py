@@ -1,12 +1,14 @@
 """What is expected held against what is: every difference as a line for people."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
+from monitor.finding import Unit
 from monitor.ruletest.load import fields_of
 from monitor.ruletest.model import Expectation, ExpectedAlert, ExpectedGroup
 from monitor.ruletest.scene import Scene, Shown, Standing, named, said
-from monitor.ruletest.wanted import parse_wanted
+from monitor.ruletest.wanted import Wanted, parse_wanted
 
 MOST: Final = 10
 """So many alerts or groups are listed to explain one difference."""
@@ -72,12 +74,23 @@ def _wrong(wanted: ExpectedAlert, shown: Shown, scene: Scene) -> list[str]:
             wrong.append(f"{name} is {shown.labels.get(name, 'not there')}, expected {value}")
     if wanted.severity is not None and shown.severity != wanted.severity:
         wrong.append(f"severity is {shown.severity}, expected {wanted.severity}")
-    return wrong + _wrong_values(wanted.value, shown.value, scene)
+    return wrong + _wrong_values(wanted.value, shown.value, shown.labels, scene)
 
 
-def _wrong_values(wanted: Sequence[str], value: float | None, scene: Scene) -> list[str]:
-    comparisons = [parse_wanted(text, scene.unit) for text in wanted]
-    return [f"value is {scene.amount(value)}, expected {one}" for one in comparisons if not one.holds(value)]
+def _wrong_values(wanted: Sequence[str], value: float | None, labels: Mapping[str, str], scene: Scene) -> list[str]:
+    comparisons = _readable(wanted, scene.unit(labels))
+    if len(comparisons) < len(wanted):
+        return [f"its values are written otherwise: it is {scene.amount(value, labels)}"]
+    return [f"value is {scene.amount(value, labels)}, expected {one}" for one in comparisons if not one.holds(value)]
+
+
+def _readable(wanted: Sequence[str], unit: Unit) -> list[Wanted]:
+    """The comparisons that go with that unit: what is expected of one alert is held against others, of other units, too."""
+    found = []
+    for text in wanted:
+        with suppress(ValueError):
+            found.append(parse_wanted(text, unit))
+    return found
 
 
 def _alike(wanted: ExpectedAlert, present: Sequence[Shown]) -> list[Shown]:
@@ -135,7 +148,7 @@ def _group(wanted: ExpectedGroup, scene: Scene) -> Iterator[str]:
         wrong = (
             [] if standing.state == wanted.state else [f"it is {said(standing.state)}, expected {said(wanted.state)}"]
         )
-        wrong += _wrong_values(wanted.value, standing.value, scene)
+        wrong += _wrong_values(wanted.value, standing.value, standing.labels, scene)
         for complaint in wrong:
             yield f"group {named(standing.labels)}: {complaint}"
         if wrong:

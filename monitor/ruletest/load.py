@@ -133,14 +133,14 @@ def _impossible(expected: Expectation, rule: Rule, at: KeyPath) -> Iterator[Note
     for index, alert in enumerate(expected.alerts or ()):
         path = (*at, "alerts", index)
         yield from _unknown_labels(alert.labels, all_labels, path)
-        yield from _unreadable(alert.value, rule, path)
+        yield from _unreadable(alert.value, alert.labels, rule, path)
         if alert.severity is not None and alert.severity not in severities:
             said = f"{rule.name} has no level of the severity {alert.severity!r}{suggest(alert.severity, severities)}"
             yield Note((*path, "severity"), said)
     for index, group in enumerate(expected.groups):
         path = (*at, "groups", index)
         yield from _unknown_labels(group.labels, own, path)
-        yield from _unreadable(group.value, rule, path)
+        yield from _unreadable(group.value, group.labels, rule, path)
 
 
 def fields_of(rule: Rule) -> tuple[str, ...]:
@@ -154,9 +154,9 @@ def _unknown_labels(labels: Mapping[str, str], known: tuple[str, ...], path: Key
             yield Note((*path, "labels", name), f"the rule's alerts have no label {name!r}{suggest(name, known)}", True)
 
 
-def _unreadable(values: Iterable[str], rule: Rule, path: KeyPath) -> Iterator[Note]:
+def _unreadable(values: Iterable[str], labels: Mapping[str, str], rule: Rule, path: KeyPath) -> Iterator[Note]:
     for value in values:
         try:
-            parse_wanted(value, unit_of(rule))
+            parse_wanted(value, unit_of(rule, tuple(labels.items())))
         except ValueError as error:
             yield Note((*path, "value"), str(error))

@@ -1,6 +1,6 @@
 """How a rule stands at one moment of a test: its alerts with their labels, and its groups."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -53,7 +53,6 @@ class Scene:
 
     def __init__(self, replay: Replay, rule: Rule, as_of: Instant, covered_since: Instant) -> None:
         self.rule = rule
-        self.unit: Unit = unit_of(rule)
         self.as_of = as_of
         self._replay = replay
         self._present = replay.judge.alerts.get(rule.name, {})
@@ -112,9 +111,13 @@ class Scene:
             state = "not_enough_data"
         return Standing(dict(finding.group), state, finding.value, finding.why)
 
-    def amount(self, value: float | None) -> str:
+    def unit(self, labels: Mapping[str, str]) -> Unit:
+        """What the values of alerts or groups with those labels are measured in."""
+        return unit_of(self.rule, tuple(labels.items()))
+
+    def amount(self, value: float | None, labels: Mapping[str, str]) -> str:
         """A value of the rule in its unit."""
-        return amount(value, self.unit) if value is not None else "no value"
+        return amount(value, self.unit(labels)) if value is not None else "no value"
 
 
 def named(labels: dict[str, str]) -> str:

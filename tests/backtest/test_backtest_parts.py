@@ -200,3 +200,25 @@ def test_the_timeline_shows_when_each_group_fired(tmp_path: Path) -> None:
     assert 15 <= blocks.count("█") <= 18
     assert all(len(line) <= 110 for line in text)
     assert any("2026-11-21 10:23 to 11-21 10:47" in line and "peak 100%" in line for line in text)
+
+
+def stalled_campaign() -> Backtest:
+    """An hour in which a campaign waits for the reports of a third of its messages."""
+    known = Window("main")
+    told = {"campaign": "Sale", "campaignTrackingId": "c-1"}
+    rows = [
+        row(f"{n}", NOW - 20 * MINUTE + n * SECOND, status="Sent" if n % 3 == 0 else "Delivered", **told)
+        for n in range(120)
+    ]
+    known.upsert(batch_of(rows), "all")
+    stalls = rule_of({"name": "Stalls", "kind": "campaign", "stalled_for": "30m", "failure_above": "20%"})
+    span = Span(NOW, NOW + HOUR, MINUTE)
+    return run([Account(known, ["all"], NOW - DAY)], [Subject(stalls, "Stalls")], span, lambda done: None)
+
+
+def test_each_problem_of_a_campaign_is_shown_in_its_own_unit() -> None:
+    found = stalled_campaign()
+    (text,) = [line for line in lines(found, 100) if "peak" in line]
+    assert "peak 1h18m" in text
+    assert "peak 1h18m" in figure(found)
+    assert ">1h18m</td>" in page(found)

@@ -332,6 +332,40 @@ def test_what_routee_answers_is_known_from_then_on(tmp_path: Path) -> None:
     assert run_test(suite, 0).message == ""
 
 
+STALLS = """
+rules:
+  - {name: Campaigns, kind: campaign, failure_above: 20%, stalled_for: 30m, min_messages: 50}
+"""
+STALLED = """
+  - name: a campaign makes no progress
+    history: 1d
+    every: 1m
+    messages:
+      - {at: 0m, during: 10m, rate: 40, campaign: Sale, campaignTrackingId: c-1}
+    campaigns:
+      - {at: 0m, campaignTrackingId: c-1, state: Running, recipients: 900}
+    expect:
+      - at: 50m
+        rule: Campaigns
+        alerts: [{labels: {campaign: Sale, problem: stalled}, value: ["> 30m", "< 41m"]}]
+        groups: [{labels: {problem: failing}, state: inactive, value: 0%}]
+"""
+
+
+def test_a_stall_is_compared_as_a_time_and_a_failure_as_a_share(tmp_path: Path) -> None:
+    file = suite_of(tmp_path, STALLED, STALLS)
+    (suite,) = load_suites([str(file)], {})
+    assert run_test(suite, 0).message == ""
+    (suite,) = load_suites([str(suite_of(tmp_path, STALLED.replace("> 30m", "> 2h"), STALLS))], {})
+    assert "value is 40m1s, expected > 2h" in run_test(suite, 0).message
+
+
+def test_a_share_that_is_expected_of_any_problem_is_not_held_against_a_time(tmp_path: Path) -> None:
+    vague = STALLED.replace('problem: stalled}, value: ["> 30m", "< 41m"]', 'severity: warning}, value: "> 30%"')
+    (suite,) = load_suites([str(suite_of(tmp_path, vague, STALLS))], {})
+    assert "its values are written otherwise: it is 40m1s" in run_test(suite, 0).message
+
+
 def test_answers_that_cannot_be_are_refused(tmp_path: Path) -> None:
     expect = "expect: [{at: 0m, rule: Queue, alerts: []}]"
     said = problems(
