@@ -6,10 +6,11 @@ from typing import Final
 
 from monitor.backtest.chart import WIDTH, exhibit_figure
 from monitor.backtest.exhibit import Exhibit, exhibits
-from monitor.backtest.report import Totals, age, condition
+from monitor.backtest.report import Totals, age
 from monitor.backtest.run import Backtest, Trial
 from monitor.clock import iso
 from monitor.evaluate.words import plural
+from monitor.fires import condition
 from monitor.render.filters import amount, duration, number
 from monitor.replay import Episode
 
@@ -53,8 +54,8 @@ def _total(trial: Trial, found: Backtest) -> list[str]:
     totals = Totals.of(trial, found)
     return [
         trial.subject.rule.name,
-        condition(trial.subject.rule, trial.unit()),
-        number(totals.alerts),
+        condition(trial.subject.rule),
+        number(totals.alerts) if trial.is_known else "no data",
         number(totals.a_week),
         duration(totals.firing),
         duration(totals.longest),

@@ -38,6 +38,11 @@ class Trial:
     courses: dict[str, Course] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
 
+    @property
+    def is_known(self) -> bool:
+        """Whether anything could be said at all: no alerts of a rule without data mean nothing."""
+        return any(course.known for course in self.courses.values())
+
     def unit(self, group: Group = ()) -> Unit:
         """What the values of a group are measured in."""
         return unit_of(self.subject.rule, group)

@@ -115,21 +115,12 @@ def _searches(config: "Config") -> Iterator[tuple[str, ...]]:
 
 
 def _rule(rule: "Rule") -> tuple[str, ...]:
-    from monitor.rules import Thresholded
+    from monitor.fires import condition
 
     file, line = rule.source
     levels = " / ".join(level.severity for level in rule.levels_)
-    fires = ""
-    if isinstance(rule, Thresholded):
-        fires = f"{rule.comparison} {' / '.join(_limit(rule, level.limit) for level in rule.levels_)}"
-    return rule.name, rule.kind, fires if rule.enabled else "off", ", ".join(rule.grouping), levels, f"{file}:{line}"
-
-
-def _limit(rule: "Rule", limit: Any) -> str:
-    from monitor.render.filters import amount
-    from monitor.view import unit_of
-
-    return amount(limit, unit_of(rule)) if isinstance(limit, float) else str(limit)
+    fires = condition(rule) if rule.enabled else "off"
+    return rule.name, rule.kind, fires, ", ".join(rule.grouping), levels, f"{file}:{line}"
 
 
 def _receivers(config: "Config") -> Iterator[tuple[str, ...]]:

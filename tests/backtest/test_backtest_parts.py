@@ -12,6 +12,7 @@ from monitor.backtest.course import MOST_GROUPS, Course
 from monitor.backtest.exhibit import MOST_GROUPS as SHOWN
 from monitor.backtest.exhibit import exhibits
 from monitor.backtest.page import page
+from monitor.backtest.report import as_json
 from monitor.backtest.run import Account, Backtest, Subject
 from monitor.backtest.timeline import lines
 from monitor.backtest.variant import BadChange, variants
@@ -222,3 +223,27 @@ def test_each_problem_of_a_campaign_is_shown_in_its_own_unit() -> None:
     assert "peak 1h18m" in text
     assert "peak 1h18m" in figure(found)
     assert ">1h18m</td>" in page(found)
+
+
+def test_no_alerts_and_never_enough_data_are_told_apart() -> None:
+    known = Window("main")
+    known.upsert(batch_of([row(f"{n}", NOW + n * MINUTE, price=0.05) for n in range(30)]), "all")
+    rules = [
+        {"name": "Money", "kind": "balance", "below": 50},
+        {"name": "Few", "kind": "rate", "window": "10m", "above": "20%", "min_messages": 500},
+        {"name": "Well", "kind": "rate", "window": "10m", "above": "20%"},
+        {"name": "Nobody", "kind": "count", "match": {"country": "IR"}, "by": ["country"], "window": "10m", "above": 5},
+    ]
+    subjects = [Subject(rule_of(rule), str(rule["name"])) for rule in rules]
+    span = Span(NOW, NOW + HOUR, MINUTE)
+    found = run([Account(known, ["all"], NOW - DAY)], subjects, span, lambda done: None)
+    said = [line for line in lines(found, 100) if line.startswith(("Money", "Few", "Well", "Nobody"))]
+    assert said == [
+        "Money (below 50): never enough data to judge",
+        "Few (above 20%): never enough data to judge",
+        "Well (above 20%): no alerts",
+        "Nobody (above 5): no alerts",
+    ]
+    assert [one["enough_data"] for one in as_json(found)["rules"]] == [False, False, True, True]
+    assert "No group of Money ever had enough data." in figure(found)
+    assert "No group of Nobody ever had a value." in figure(found)
