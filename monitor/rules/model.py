@@ -264,7 +264,7 @@ class Thresholded(Windowed):
         for path, comparison, limit, _ in self._thresholds():
             if complaint := never(comparison, limit, self.most):
                 yield Note(path, complaint)
-            if comparison != first:
+            if comparison != first and self.levels:
                 yield Note(path, f"the levels of one rule are all {first} or all {comparison}", at_key=True)
             if size(limit) in map(size, seen):
                 yield Note(path, "two levels have the same threshold")
