@@ -241,6 +241,34 @@ def test_what_the_rules_cannot_give_is_an_error(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_wrong_with_one_test_does_not_hide_what_is_wrong_with_another(tmp_path: Path) -> None:
+    twice = """
+  - name: twice
+    expect: [{at: 5m, rule: Que, alerts: []}]
+  - name: twice
+    expect: [{at: 5m, rule: Queue, alerts: []}]
+"""
+    found = [line.partition(": ")[0] for line in problems(tmp_path, twice)]
+    assert found == ["4:29 tests[0].expect[0].rule", "5:11 tests[1].name"]
+    swapped = """
+  - name: wrong
+    evry: 3s
+    expect: [{at: 5m, rule: Queue, alerts: []}]
+  - name: right but for the rule
+    expect: [{at: 5m, rule: Que, alerts: []}]
+"""
+    found = [line.partition(": ")[0] for line in problems(tmp_path, swapped)]
+    assert found == ["4:5 tests[0].evry", "7:29 tests[1].expect[0].rule"]
+
+
+def test_a_rule_file_that_is_taken_for_a_test_file_is_told_apart(tmp_path: Path) -> None:
+    suite_of(tmp_path, GOOD)
+    result = command(str(tmp_path / "rules" / "rules.yaml"))
+    assert result.exit_code == 65
+    (line,) = result.stderr.splitlines()
+    assert "this file holds rules, not tests of rules" in line
+
+
 def test_wrong_rules_and_missing_files_are_errors(tmp_path: Path) -> None:
     file = suite_of(tmp_path, GOOD, RULES.replace("window: 10m", "windw: 10m"))
     result = command(str(file), str(tmp_path / "nothing.yaml"))
