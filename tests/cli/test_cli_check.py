@@ -98,6 +98,25 @@ def test_what_is_hardly_meant_is_warned_of(folder: Folder) -> None:
     assert "the daemon will not start" in outcome.stderr
 
 
+ODD = """\
+rules:
+  - {name: Backwards, kind: count, window: 1h, levels: [{above: 10, severity: warning}, {above: 5, severity: critical}]}
+  - {name: Own, kind: count, window: 1h, levels: [{above: 5, severity: page}, {above: 10, severity: critical}]}
+  - {name: Seldom, kind: count, window: 15m, above: 10, every: 1d}
+"""
+
+
+def test_of_a_rule_what_is_hardly_meant_is_warned_of(folder: Folder) -> None:
+    folder.rules.write_text(ODD)
+    outcome = folder.invoke("check")
+    assert outcome.exit_code == 0
+    warnings = [line for line in outcome.stderr.splitlines() if "resweep" not in line]
+    assert warnings == [
+        "warning: rule Backwards: the further the value goes, the milder its severity gets: critical then warning",
+        "warning: rule Seldom is judged every 1d and looks 15m back: what happens in between it never sees",
+    ]
+
+
 def test_online_asks_routee_and_the_receivers(folder: Folder) -> None:
     outcome = folder.invoke("check", "--online")
     assert outcome.exit_code == 0
