@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from monitor.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
-from monitor.rules import Rule, SameHour, Spike
+from monitor.rules import Campaign, Rule, SameHour, Spike
+from monitor.rules.campaign import ACTIVE
 
 WEEK: Final = 7 * DAY
 QUICK_SECONDS: Final = 40.0
@@ -69,4 +70,6 @@ def _looked_at(rule: Rule) -> Duration:
     """How much time a rule looks at."""
     if isinstance(rule, Spike) and isinstance(rule.baseline, SameHour):
         return rule.window * (rule.baseline.days + 1)
+    if isinstance(rule, Campaign):
+        return ACTIVE  # of the older messages only those of campaigns that are active are looked at
     return rule.reach
