@@ -199,7 +199,8 @@ def _numbers(alert: Alert) -> dict[str, Any]:
 def unit_of(rule: Rule, group: Group = ()) -> Unit:
     """What the rule's values are measured in; those of a campaign's problems differ."""
     if isinstance(rule, Campaign):
-        return "seconds" if ("problem", "stalled") in group else "share"
+        problem = dict(group).get("problem", "stalled" if rule.problems == ("stalled",) else "")
+        return "seconds" if problem == "stalled" else "share"
     match rule:
         case Rate() | Spike(measure="rate") | Stuck(is_share=True):
             return "share"

@@ -250,6 +250,13 @@ def test_rules_must_go_with_the_configuration(folder: Path, config: str, rule: s
     assert said in str(error)
 
 
+def test_campaigns_need_messages_of_a_week_since_what_is_forgotten_would_count_as_never_sent(folder: Path) -> None:
+    rules = "rules: [{name: A, kind: campaign, short_below: 95%}]\n"
+    error = settings_problems(folder, ACCOUNT + "rules: [r.yaml]\nretention: 3d\n", rules)
+    assert error.exit_code == 65
+    assert "looks 7d back, but messages are kept for 3d" in str(error)
+
+
 def test_with_numbers_shown_a_rule_may_look_into_them(folder: Path) -> None:
     (folder / "monitor.yaml").write_text(ACCOUNT + "rules: [r.yaml]\nprivacy: {recipients: show}\n")
     (folder / "r.yaml").write_text(

@@ -8,13 +8,14 @@ import numpy as np
 
 from monitor.backtest.course import Course, Floats
 from monitor.backtest.exhibit import Exhibit, Panel, Strand, exhibits
-from monitor.backtest.report import Totals, age, condition
+from monitor.backtest.report import Totals, age
 from monitor.backtest.run import Backtest, Trial
 from monitor.backtest.span import Span
 from monitor.backtest.unknown import is_judged
 from monitor.clock import DAY, HOUR, MINUTE, Duration, Instant, iso
 from monitor.evaluate.words import plural
 from monitor.finding import Unit
+from monitor.fires import condition
 from monitor.render.filters import amount, duration, number
 from monitor.replay import Episode
 from monitor.rules import Thresholded
@@ -86,10 +87,14 @@ def _drawn(exhibit: Exhibit, found: Backtest) -> Iterator[str]:
         yield f"<g transform='translate(0 {top:g})'>{''.join(plot.drawn())}</g>"
         top += _PLOT + _GAP
     if not exhibit.panels and is_judged(rule):
-        yield _text(16, top + 20, f"No group of {rule.name} ever had enough data.", colour=_QUIET)
+        nothing = "had a value" if any(trial.is_known for trial in exhibit.trials) else "had enough data"
+        yield _text(16, top + 20, f"No group of {rule.name} ever {nothing}.", colour=_QUIET)
     if exhibit.more:
         yield _text(
-            16, top + 6, f"{plural(exhibit.more, 'more group')}, none of them nearer to the threshold", colour=_QUIET
+            16,
+            top + 6,
+            f"{plural(exhibit.more, 'more group')}, with fewer alerts or further from the threshold",
+            colour=_QUIET,
         )
 
 
@@ -101,8 +106,8 @@ def _said_of(trial: Trial, found: Backtest) -> str:
     totals = Totals.of(trial, found)
     name = f"with {trial.subject.variant}: " if trial.subject.variant else ""
     if not is_judged(trial.subject.rule):
-        return f"{name}{condition(trial.subject.rule, trial.unit())}"
-    said = f"{name}{condition(trial.subject.rule, trial.unit())} — {plural(totals.alerts, 'alert')} ({number(totals.a_week)} a week)"
+        return f"{name}{condition(trial.subject.rule)}"
+    said = f"{name}{condition(trial.subject.rule)} — {plural(totals.alerts, 'alert')} ({number(totals.a_week)} a week)"
     if totals.alerts:
         said += f", firing for {duration(totals.firing)} in all, {duration(totals.longest)} at the longest"
     return said

@@ -44,6 +44,11 @@ class Trial:
         return unit_of(self.subject.rule, group)
 
     @property
+    def is_known(self) -> bool:
+        """Whether anything could be said at all: no alerts of a rule without data mean nothing."""
+        return any(course.known for course in self.courses.values())
+
+    @property
     def unknown(self) -> str:
         """What of the rule cannot be known of the past, in words; empty where all can."""
         return unknown(self.subject.rule)

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from monitor.backtest.exhibit import Exhibit, Strand, exhibits
-from monitor.backtest.report import Totals, age, condition
+from monitor.backtest.report import Totals, age
 from monitor.backtest.run import Backtest, Trial
 from monitor.backtest.span import Span
 from monitor.backtest.unknown import is_judged
 from monitor.clock import Instant, iso
 from monitor.evaluate.words import plural
+from monitor.fires import condition
 from monitor.render.filters import amount, duration, number
 from monitor.replay import Episode
 
@@ -47,7 +48,7 @@ def _exhibit(exhibit: Exhibit, found: Backtest, cells: int) -> Iterator[str]:
 def _head(trial: Trial, found: Backtest) -> Iterator[str]:
     """What came of it in all, and what cannot be known of it."""
     name = f"  with {trial.subject.variant}" if trial.subject.variant else trial.subject.name
-    said = f"{name} ({condition(trial.subject.rule, trial.unit())}): "
+    said = f"{name} ({condition(trial.subject.rule)}): "
     if not is_judged(trial.subject.rule):
         yield said + trial.unknown
         return
@@ -59,7 +60,8 @@ def _head(trial: Trial, found: Backtest) -> Iterator[str]:
 def _totals(trial: Trial, found: Backtest) -> str:
     totals = Totals.of(trial, found)
     if not totals.alerts:
-        return "no alerts" + (f", {number(trial.dropped)} only pending" if trial.dropped else "")
+        none = "no alerts" if trial.is_known else "never enough data to judge"
+        return none + (f", {number(trial.dropped)} only pending" if trial.dropped else "")
     said = f"{plural(totals.alerts, 'alert')}, {number(totals.a_week)} a week, "
     said += f"firing for {duration(totals.firing)} in all, {duration(totals.longest)} at the longest"
     return said + (f"; {number(trial.dropped)} only pending" if trial.dropped else "")

@@ -1,7 +1,7 @@
 """``routee-monitor explain``: why a rule does, or does not, fire."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from monitor.clock import Instant
     from monitor.evaluate import Judgement
     from monitor.finding import Finding
-    from monitor.judge import Judge
+    from monitor.judge import Group, Judge
     from monitor.loading import Loaded
     from monitor.ring import Evaluation
     from monitor.rules import Rule
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 State = Literal["firing", "pending", "blind", "not_enough_data", "inactive"]
 _ORDER: Final = ("firing", "blind", "pending", "inactive", "not_enough_data")
+_UNASKED: Final = (
+    "What Routee answers about the balance and about campaigns only the daemon knows: "
+    "alerts are shown as it last judged them, other groups without those answers."
+)
 _COLOURS: Final = {"firing": "red", "blind": "magenta", "pending": "yellow", "not_enough_data": "bright_black"}
 
 
@@ -140,11 +144,37 @@ def _lines(
         findings = [judgement.of(())]
     blind = _blindness(rule, judge)
     alerts, recent = judge.alerts.get(rule.name, {}), trend(rule, judge)
+    shown = {finding.group for finding in findings}
+    findings += [judgement.of(group) for group, alert in alerts.items() if _stands(alert) and group not in shown]
     for finding in findings:
         labels = dict(finding.group) | ({"account": judge.account} if distinguish else {})
         yield Line(
-            labels, *_standing(rule, finding, alerts.get(finding.group), blind), recent.of(rule.name, finding.group)
+            labels,
+            *_standing(rule, _as_told(rule, finding, alerts), alerts.get(finding.group), blind),
+            recent.of(rule.name, finding.group),
         )
+
+
+def _stands(alert: "Alert") -> bool:
+    return alert.state != "resolved"
+
+
+def _as_told(rule: "Rule", finding: "Finding", alerts: "Mapping[Group, Alert]") -> "Finding":
+    """The finding, or where it rests on what only the daemon was told by Routee, what the group's alert remembers of that."""
+    from monitor.clock import iso
+
+    alert = alerts.get(finding.group)
+    if alert is None or not _stands(alert) or not _asks_routee(rule):
+        return finding
+    numbers = {name: getattr(alert, name) for name in ("value", "threshold", "messages", "matching")}
+    return replace(finding, why=f"{alert.why} (at {iso(alert.as_of - alert.as_of % 1_000_000)})", **numbers)
+
+
+def _asks_routee(rule: "Rule") -> bool:
+    """Whether the rule rests on answers that the daemon gets from Routee and does not store."""
+    from monitor.rules import Balance, Campaign
+
+    return isinstance(rule, Balance | Campaign)
 
 
 def _judged(rule: "Rule", judge: "Judge", moment: Any) -> "Judgement":
@@ -219,6 +249,8 @@ def _table(rule: "Rule", as_of: "Instant", lines: list[Line]) -> None:
     click.echo(f"{rule.name} ({rule.kind}, {file}:{number_of_line}) as of {Age.of(as_of)}")
     if rule.description:
         click.echo(rule.description.strip())
+    if _asks_routee(rule):
+        click.echo(_UNASKED)
     if not lines:
         click.echo("No group has any messages in the window.")
         return

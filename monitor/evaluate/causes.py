@@ -140,7 +140,7 @@ def _case(rule: Rule, moment: Moment, group: Group) -> _Case | None:
         case Cost():
             return _Case(considered(rule, moment.as_of, rule.window), EVERYTHING, False, below, by_money=True)
         case Latency():
-            question = considered(rule, moment.as_of, rule.window)
+            question = considered(rule, moment.as_of, rule.window, within=rule.receipts_within)
             return _Case(question, EVERYTHING, True, below, slower=number_of(rule))
         case Stuck():
             _, waiting = stuck.questions(rule, moment)

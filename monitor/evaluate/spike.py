@@ -59,7 +59,7 @@ def evaluate(rule: Spike, moment: Moment) -> Judgement:
     below = rule.comparison == "below"
     breached, threshold = crossed(value, [_limit(level.limit, usual, below) for level in rule.levels_], below)
     few = _too_few(rule, messages, matching, breached > 0)
-    thin = ~(usual.rests_on >= rule.min_baseline)
+    thin = ~(usual.rests_on >= rule.min_baseline) | np.isnan(usual.expected)
     breached[few | thin | np.isnan(value)] = NOT_ENOUGH
 
     def why(at: int) -> str:
@@ -69,18 +69,15 @@ def evaluate(rule: Spike, moment: Moment) -> Judgement:
             counted = matching[at] if rule.measure == "count" else messages[at]
             return f"not enough data: {plural(int(counted), 'message')} now, min_messages is {rule.min_messages}"
         if thin[at]:
-            return (
-                f"not enough data: {_said(rule, usual.expected[at])} usual, min_baseline is {number(rule.min_baseline)}"
-            )
+            return f"not enough data: {_thin(rule, usual, at)}"
         side = "below" if value[at] < threshold[at] else "above" if value[at] > threshold[at] else "at"
         times = "" if not np.isfinite(change[at]) else f" ({change[at]:.3g} times)"
         said = f"{_said(rule, value[at])} against {_said(rule, usual.expected[at])} usual{times}"
         return f"{said}: {side} {_said(rule, threshold[at])}"
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
-        return Finding(
-            group, None if below or not measured.known else 0, 0.0, None, "no messages, now or in the baseline"
-        )
+        calm = measured.known and not below and rule.measure == "count"  # none is a number, but no share
+        return Finding(group, 0 if calm else None, 0.0 if calm else None, None, "no messages, now or in the baseline")
 
     return Judgement(
         moment.reading,
@@ -106,8 +103,7 @@ def _count(rule: Spike, moment: Moment) -> _Measured:
     )
     value = _measure(rule, now, codes)
     usual = _usual(rule, moment, spans, codes)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        change = value / usual.expected
+    change = np.divide(value, usual.expected, out=np.full(len(codes), np.nan), where=usual.expected > 0)
     return _Measured(codes, now.messages.at(codes), now.matching.at(codes), value, usual, change, bool(spans))
 
 
@@ -177,13 +173,10 @@ def _nanmedian(samples: Floats) -> Floats:
 
 def _limit(change: float | Change, usual: _Baseline, below: bool) -> Floats:
     assert isinstance(change, Change)
-    match change.form:
-        case "factor":
-            return usual.expected * change.amount
-        case "relative":
-            return usual.expected * (1 + change.amount)
-        case "sigma":
-            return usual.expected + usual.noise * (-change.amount if below else change.amount)
+    if change.factor is None:
+        return usual.expected + usual.noise * (-change.amount if below else change.amount)
+    # Rounded, so that 115 against a usual 100 is not above +15% by the last bit.
+    return np.asarray(np.round(usual.expected * change.factor, 9))
 
 
 def _too_few(rule: Spike, messages: Codes, matching: Codes, crossed: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -193,6 +186,14 @@ def _too_few(rule: Spike, messages: Codes, matching: Codes, crossed: NDArray[np.
     if rule.comparison == "below":
         return np.zeros(len(messages), np.bool_)
     return crossed & (matching < rule.min_messages)
+
+
+def _thin(rule: Spike, usual: _Baseline, at: int) -> str:
+    """What the baseline lacks."""
+    if rule.measure == "count":
+        return f"{number(usual.expected[at])} usual, min_baseline is {rule.min_baseline}"
+    messages = plural(int(usual.rests_on[at]), "message")
+    return f"{messages} in the baseline, min_baseline is {max(rule.min_baseline, 1)}"
 
 
 def _said(rule: Spike, measure: float) -> str:

@@ -10,6 +10,7 @@ from monitor.clock import DAY, HOUR, Duration
 from monitor.document import Document, KeyPath, show_path
 from monitor.errors import Problem
 from monitor.message import FIELDS
+from monitor.rules.contradiction import contradiction
 from monitor.rules.match import EVERYTHING, Condition, Match, MatchField
 from monitor.rules.pairs import RESERVED, Pairs
 from monitor.rules.threshold import Comparison, Level, Limit, WrittenLevel, mixed, never, size
@@ -176,6 +177,10 @@ class Rule(Written):
             if isinstance(value, Match):
                 yield name, value
 
+    def meant(self) -> tuple[Condition, ...]:
+        """What a message must meet to be counted; with a share, to be the part that is looked for."""
+        return self.where.conditions
+
     def conditions(self) -> Iterator[tuple[KeyPath, Condition]]:
         """Every condition of the rule with the path at which it stands."""
         for name, match in self.matches():
@@ -187,6 +192,9 @@ class Rule(Written):
         for index, name in enumerate(self.by):
             if name in self.by[:index]:
                 yield Note(("by", index), f"{name!r} stands here twice")
+        if complaint := contradiction(self.meant()):
+            written = [name for name, _ in self.matches() if name in self.model_fields_set]
+            yield Note((written[-1],) if written else (), complaint)
         for name in self.labels:
             if name in RESERVED or name in self.grouping:
                 yield Note(("labels", name), "is set by routee-monitor itself; choose another name", at_key=True)
@@ -256,7 +264,7 @@ class Thresholded(Windowed):
         for path, comparison, limit, _ in self._thresholds():
             if complaint := never(comparison, limit, self.most):
                 yield Note(path, complaint)
-            if comparison != first:
+            if comparison != first and self.levels:
                 yield Note(path, f"the levels of one rule are all {first} or all {comparison}", at_key=True)
             if size(limit) in map(size, seen):
                 yield Note(path, "two levels have the same threshold")

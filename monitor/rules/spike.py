@@ -7,9 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from monitor.clock import DAY, Duration
-from monitor.rules.match import EVERYTHING, FAILED, Match, MatchField
+from monitor.rules.match import EVERYTHING, FAILED, Condition, Match, MatchField
 from monitor.rules.model import Thresholded, Window
-from monitor.rules.share import AtLeastNone, Of
+from monitor.rules.share import AtLeastNone, Of, among
 from monitor.rules.threshold import Change, ChangeLevel, ChangeOf
 from monitor.written import Note, Period, PeriodOrZero, Reading, Written
 
@@ -100,6 +100,10 @@ class Spike(Thresholded):
         yield from super().first_look(data, reading)
         if "of" in data and data.get("measure", "count") == "count":
             yield Note(("of",), "is of use only with measure: rate; a count is of all messages considered", at_key=True)
+
+    def meant(self) -> tuple[Condition, ...]:
+        denominator = among(self.of) if self.measure == "rate" else ()
+        return (*super().meant(), *denominator, *self.match.conditions)
 
     @cached_property
     def in_sigma(self) -> bool:

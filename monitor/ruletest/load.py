@@ -14,9 +14,13 @@ from monitor.finding import Unit
 from monitor.rules import EXIT_BAD_RULES, Rule, read_rules
 from monitor.ruletest.model import Expectation, RuleTest, RuleTests
 from monitor.ruletest.wanted import check_wanted, units_of
-from monitor.written import Note, problems_of, suggest, validate
+from monitor.written import Note, problems_of, suggest, validate, value_at
 
 _SHAPE: Final = TypeAdapter(RuleTests)
+_TEST: Final = TypeAdapter(RuleTest)
+_RULES_INSTEAD: Final = (
+    "this file holds rules, not tests of rules: those stand in files of their own, which name it under `rules`"
+)
 _SUFFIXES: Final = (".yaml", ".yml")
 
 
@@ -75,33 +79,61 @@ def _read(path: Path, environ: Mapping[str, str]) -> Suite | list[Problem]:
     problems = list(document.problems)
     if not document.readable:
         return problems
+    if _holds_rules(document.data):
+        return [*problems, document.problem(("rules",), _RULES_INSTEAD)]
     shape = validate(_SHAPE, document)
-    if isinstance(shape, list):
-        return problems + shape
-    rules, wrong = _rules(document, path.parent, shape, environ)
+    problems += shape if isinstance(shape, list) else []
+    patterns = _patterns(document.data)
+    rules, wrong = _rules(document, path.parent, patterns, environ)
     problems += wrong
-    if not wrong:
-        problems += problems_of(document, _disagreements(shape, rules))
-    return problems or Suite(document, shape.tests, rules)
+    if patterns and not wrong:
+        problems += problems_of(document, _disagreements(_sound(document, shape), rules))
+    return problems if problems or isinstance(shape, list) else Suite(document, shape.tests, rules)
+
+
+def _holds_rules(data: object) -> bool:
+    """Whether a file is one of rules, taken for one of tests."""
+    items = value_at(data, ("rules",))
+    mappings = isinstance(items, list) and any(isinstance(item, dict) for item in items)
+    return mappings and value_at(data, ("tests",)) is None
+
+
+def _patterns(data: object) -> tuple[str, ...]:
+    """The rule files as they are named, in a file that may be wrong otherwise."""
+    items = value_at(data, ("rules",))
+    named = isinstance(items, list) and all(isinstance(item, str) and item for item in items)
+    return tuple(items) if isinstance(items, list) and named else ()
+
+
+def _sound(document: Document, shape: RuleTests | list[Problem]) -> Iterator[tuple[int, RuleTest]]:
+    """The tests that are well written, with their numbers: what is wrong with others does not hide what is wrong with them."""
+    if isinstance(shape, RuleTests):
+        yield from enumerate(shape.tests)
+        return
+    items = value_at(document.data, ("tests",))
+    for number in range(len(items) if isinstance(items, list) else 0):
+        test = validate(_TEST, document, at=("tests", number))
+        if isinstance(test, RuleTest):
+            yield number, test
 
 
 def _rules(
-    document: Document, folder: Path, shape: RuleTests, environ: Mapping[str, str]
+    document: Document, folder: Path, patterns: Sequence[str], environ: Mapping[str, str]
 ) -> tuple[dict[str, Rule], list[Problem]]:
     problems = []
-    for index, pattern in enumerate(shape.rules):
+    for index, pattern in enumerate(patterns):
         try:
             find_files(folder, pattern)
         except ValueError as error:
             problems.append(document.problem(("rules", index), str(error)))
     if problems:
         return {}, problems
-    rules, wrong = read_rules(each_once(folder, shape.rules, _SUFFIXES), environ)
+    rules, wrong = read_rules(each_once(folder, patterns, _SUFFIXES), environ)
     return {rule.name: rule for rule in rules}, wrong
 
 
-def _disagreements(shape: RuleTests, rules: Mapping[str, Rule]) -> Iterator[Note]:
-    for number, test in enumerate(shape.tests):
+def _disagreements(tests: Iterable[tuple[int, RuleTest]], rules: Mapping[str, Rule]) -> Iterator[Note]:
+    for number, test in tests:
         yield from _unsent_campaigns(test, number)
         for index, expected in enumerate(test.expect):
             at: KeyPath = ("tests", number, "expect", index)

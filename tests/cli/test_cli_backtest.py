@@ -64,6 +64,13 @@ def test_what_reaches_back_further_than_what_is_known_begins_there(polled: Folde
     assert "judged every" not in outcome.stderr
 
 
+def test_that_routee_gives_back_a_week_is_said_once(polled: Folder) -> None:
+    outcome = polled.invoke("backtest", "--from-api", "--since", "9d", "--json")
+    assert outcome.exit_code == 0
+    (line,) = [line for line in outcome.stderr.splitlines() if "begins" in line]
+    assert line.startswith("Routee gives back 7 days at most: the backtest begins at 2")
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

@@ -325,6 +325,8 @@ def test_what_is_left_of_the_budget_takes_the_unknown_past_as_faultless() -> Non
     rows = burning(0.02, 14) + burning(0, 0)
     half = only(judged(rows, NOW - 84 * HOUR, kind="slo", objective="98%"))
     assert "50% of the 7d budget is left" in half.why
+    whole = only(judged(rows, NOW - 7 * DAY, kind="slo", objective="98%"))
+    assert whole.why.endswith("the 7d budget is used up")
 
 
 def test_one_severity_makes_one_level() -> None:

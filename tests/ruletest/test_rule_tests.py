@@ -241,6 +241,34 @@ def test_what_the_rules_cannot_give_is_an_error(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_wrong_with_one_test_does_not_hide_what_is_wrong_with_another(tmp_path: Path) -> None:
+    twice = """
+  - name: twice
+    expect: [{at: 5m, rule: Que, alerts: []}]
+  - name: twice
+    expect: [{at: 5m, rule: Queue, alerts: []}]
+"""
+    found = [line.partition(": ")[0] for line in problems(tmp_path, twice)]
+    assert found == ["4:29 tests[0].expect[0].rule", "5:11 tests[1].name"]
+    swapped = """
+  - name: wrong
+    evry: 3s
+    expect: [{at: 5m, rule: Queue, alerts: []}]
+  - name: right but for the rule
+    expect: [{at: 5m, rule: Que, alerts: []}]
+"""
+    found = [line.partition(": ")[0] for line in problems(tmp_path, swapped)]
+    assert found == ["4:5 tests[0].evry", "7:29 tests[1].expect[0].rule"]
+
+
+def test_a_rule_file_that_is_taken_for_a_test_file_is_told_apart(tmp_path: Path) -> None:
+    suite_of(tmp_path, GOOD)
+    result = command(str(tmp_path / "rules" / "rules.yaml"))
+    assert result.exit_code == 65
+    (line,) = result.stderr.splitlines()
+    assert "this file holds rules, not tests of rules" in line
+
+
 def test_wrong_rules_and_missing_files_are_errors(tmp_path: Path) -> None:
     file = suite_of(tmp_path, GOOD, RULES.replace("window: 10m", "windw: 10m"))
     result = command(str(file), str(tmp_path / "nothing.yaml"))
@@ -374,6 +402,34 @@ def test_a_value_of_a_unit_that_the_problem_does_not_have_is_an_error(
         load_suites([str(_of_watchdog(tmp_path, value, labels))], {})
     (problem,) = caught.value.problems
     assert (problem.path, message in problem.message) == ("tests[0].expect[0].alerts[0].value", True), problem.message
+
+
+STALLS = """
+rules:
+  - {name: Campaigns, kind: campaign, failure_above: 20%, stalled_for: 30m, min_messages: 50}
+"""
+STALLED = """
+  - name: a campaign makes no progress
+    history: 1d
+    every: 1m
+    messages:
+      - {at: 0m, during: 10m, rate: 40, campaign: Sale, campaignTrackingId: c-1}
+    campaigns:
+      - {at: 0m, campaignTrackingId: c-1, state: Running, recipients: 900}
+    expect:
+      - at: 50m
+        rule: Campaigns
+        alerts: [{labels: {campaign: Sale, problem: stalled}, value: ["> 30m", "< 41m"]}]
+        groups: [{labels: {problem: failing}, state: inactive, value: 0%}]
+"""
+
+
+def test_a_stall_is_compared_as_a_time_and_a_failure_as_a_share(tmp_path: Path) -> None:
+    file = suite_of(tmp_path, STALLED, STALLS)
+    (suite,) = load_suites([str(file)], {})
+    assert run_test(suite, 0).message == ""
+    (suite,) = load_suites([str(suite_of(tmp_path, STALLED.replace("> 30m", "> 2h"), STALLS))], {})
+    assert "value is 40m1s, expected > 2h" in run_test(suite, 0).message
 
 
 def test_answers_that_cannot_be_are_refused(tmp_path: Path) -> None:
