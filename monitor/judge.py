@@ -222,12 +222,15 @@ class Judge:
         calm: set[str] = set()
         troubled = {name for name, alerts in self.alerts.items() if alerts}
         troubled |= {dict(group)["rule"] for group in self.alerts.get(builtin.RULE_ERROR.name, {})}
+        moments: dict[Span, Moment] = {}
         for peers in self._peers:
-            here = [(rule.name, rule) for rule in peers.rules]
-            names = [name for name, rule in here if name not in troubled and name in due and due[name][0] is rule]
+            names = [name for name, rule in peers.named if name in due and due[name][0] is rule]
+            names = [name for name in names if name not in troubled] if troubled else names
             if names:
-                moment = Moment(reading, *due[names[0]][1], (), self.facts, self._carried)
-                calm |= self._judge_peers(peers, names, moment, outcome)
+                span = due[names[0]][1]
+                if span not in moments:
+                    moments[span] = Moment(reading, *span, (), self.facts, self._carried)
+                calm |= self._judge_peers(peers, names, moments[span], outcome)
         return calm
 
     def _judge_peers(self, peers: Peers, names: list[str], moment: Moment, outcome: Outcome) -> set[str]:

@@ -4,9 +4,10 @@ from monitor.alert import Alert
 from monitor.clock import MINUTE, SECOND, Instant, parse_iso
 from monitor.judge import Judge
 from monitor.message import batch_of
-from monitor.ring import GROUPS, KEPT
+from monitor.ring import GROUPS
 from monitor.rules import rule_of
 from monitor.store.protocol import Cursor
+from monitor.track import KEPT
 from monitor.window import Window
 
 NOW = parse_iso("2026-11-21T10:00:00Z")

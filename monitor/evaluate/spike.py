@@ -194,16 +194,15 @@ def _usual(rule: Spike, slices: list[_Span], spans: list[_Span], codes: Codes) -
     nothing = np.full(len(codes), np.nan)
     if not spans:
         return _Baseline(nothing, nothing, nothing)
-    samples = np.stack([_measure(rule, span, codes) for span in spans])
-    weights = np.stack([span.messages.at(codes).astype(np.float64) for span in spans])
-    expected, weight = (
-        (samples[0], weights[0]) if len(spans) == 1 else (_nanmedian(samples), np.median(weights, axis=0))
-    )
+    samples = [_measure(rule, span, codes) for span in spans]
+    weights = [span.messages.at(codes).astype(np.float64) for span in spans]
+    expected = samples[0] if len(spans) == 1 else _nanmedian(np.stack(samples))
+    weight = weights[0] if len(spans) == 1 else np.median(weights, axis=0)
     rests_on = expected if rule.measure == "count" else weight
     if not rule.in_sigma:
         return _Baseline(expected, nothing, rests_on)
     chance = count_noise(expected) if rule.measure == "count" else share_noise(expected, weight)
-    pieces = np.stack([_measure(rule, span, codes) for span in slices]) if slices else samples
+    pieces = np.stack([_measure(rule, span, codes) for span in slices]) if slices else np.stack(samples)
     return _Baseline(expected, np.fmax(robust_sigma(pieces), chance), rests_on)
 
 

@@ -207,7 +207,7 @@ class Reading:
             some = fits[profiles]
             profiles, counts = profiles[some], counts[some]
         groups = self._facets.groups(question.by)
-        return tally_of(np.bincount(groups.of[profiles], counts, len(groups)).astype(np.int64))
+        return _tally(np.bincount(groups.of[profiles], counts, len(groups)).astype(np.int64))
 
     def _count_recipients(self, question: Question) -> Tally:
         return Tally(*np.unique(self._codes_of(question.by, self.rows(question)), return_counts=True))
@@ -317,7 +317,6 @@ class Reading:
         return text if self.window.privacy.mode == "show" else f"{text}#{int(hashed):016x}"[: len(text) + 9]
 
 
-def tally_of(counts: Codes) -> Tally:
-    """The tally of counts of all groups, by code."""
+def _tally(counts: Codes) -> Tally:
     present = counts.nonzero()[0]
     return Tally(present, counts[present], counts)

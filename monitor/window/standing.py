@@ -14,7 +14,7 @@ from monitor.clock import Instant
 from monitor.window.columns import AS_MESSAGE
 from monitor.window.facets import Codes, Facets, Mask
 from monitor.window.index import Rows
-from monitor.window.reading import RECIPIENT, Question, Reading, Tally, tally_of
+from monitor.window.reading import RECIPIENT, Question, Reading, Tally
 from monitor.window.window import Window
 
 FEW: Final = 4096
@@ -49,9 +49,9 @@ def _is_plain(question: Question) -> bool:
     return question.unit == "messages" and not question.seen and not to and own == (None, None, None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Answer:
-    """The latest answer, and what it takes to carry it on: which profiles fit (None: all), and the group of each."""
+    """The latest answer, replaced as it moves on, and what it takes to carry it on: which profiles fit (None: all), and the group of each."""
 
     as_of: Instant
     tally: Tally
@@ -91,9 +91,8 @@ class Carried:
         if not standing.is_carried:
             return reading.tally(standing.at(as_of))
         known = self._answers.get(standing) if self._is_as_it_was() else None
-        if known is None or known.as_of != as_of:
-            moved = None if known is None else self._moved(standing, known, as_of)
-            known = self._answers[standing] = moved or self._counted(reading, standing, as_of)
+        if known is None or not self._moves(standing, known, as_of):
+            known = self._answers[standing] = self._counted(reading, standing, as_of)
         return known.tally
 
     def rest(self) -> None:
@@ -120,27 +119,31 @@ class Carried:
         tally = reading.tally(standing.at(as_of))
         return _Answer(as_of, tally, self._masks[what], self._window.facets.groups(asked.by).of)
 
-    def _moved(self, standing: Standing, before: _Answer, as_of: Instant) -> _Answer | None:
-        """The answer from the one before, None where the way is too long.
+    def _moves(self, standing: Standing, answer: _Answer, as_of: Instant) -> bool:
+        """Move an answer to another moment; False, and it stays as it is, where the way is too long.
 
         Messages in (a, b] are those up to b less those up to a. So what the start passes is taken away and what the end passes
         is added, the other way round where they move back; also where the two spans have nothing in common.
         """
-        asked = standing.question
-        if abs(as_of - before.as_of) > asked.end - asked.start:
-            return None
-        counts = all_before = before.tally.all
-        assert counts is not None
-        for sign, edge in ((-1, asked.start), (1, asked.end)):
-            passed = self._between(before.as_of + edge, as_of + edge)
-            if passed is None:
-                return None
-            groups = before.groups[passed.fitting(before.fits)]
+        asked, was = standing.question, answer.as_of
+        if was == as_of:
+            return True
+        if abs(as_of - was) > asked.end - asked.start:
+            return False
+        left = self._between(was + asked.start, as_of + asked.start)
+        come = self._between(was + asked.end, as_of + asked.end)
+        if left is None or come is None:
+            return False
+        if as_of < was:
+            left, come = come, left
+        counts = answer.tally.all
+        assert counts is not None, "groups of carried questions are numbered from 0"
+        for passed, change in ((left, np.subtract), (come, np.add)):
+            groups = answer.groups[passed.fitting(answer.fits)]
             if groups.size:
-                sign = sign if as_of > before.as_of else -sign
-                counts = counts + sign * np.bincount(groups, minlength=len(counts))
-        tally = before.tally if counts is all_before else _kept_in_shape(tally_of(counts), before.tally)
-        return _Answer(as_of, tally, before.fits, before.groups)
+                counts = change(counts, np.bincount(groups, minlength=len(counts)))
+        answer.as_of, answer.tally = as_of, _changed(answer.tally, counts)
+        return True
 
     def _between(self, one: Instant, other: Instant) -> _Passed | None:
         """The messages between two moments, None where they are many."""
@@ -155,7 +158,10 @@ class Carried:
         return known
 
 
-def _kept_in_shape(tally: Tally, before: Tally) -> Tally:
-    """The same tally, with the very codes of the one before where they are equal: whoever worked on those sees it at a glance."""
-    same = len(tally.codes) == len(before.codes) and bool((tally.codes == before.codes).all())
-    return Tally(before.codes, tally.counts, tally.all) if same else tally
+def _changed(before: Tally, counts: Codes) -> Tally:
+    """The tally of new counts; what is as it was stays the very same thing, so that whoever worked on it sees that at a glance."""
+    if counts is before.all:
+        return before
+    codes = counts.nonzero()[0]
+    same = len(codes) == len(before.codes) and bool((codes == before.codes).all())
+    return Tally(before.codes if same else codes, counts[codes], counts)
