@@ -16,7 +16,7 @@ from monitor.evaluate.causes import breakdown, samples
 from monitor.finding import Unit
 from monitor.judge import Group, Judge, Scene
 from monitor.notification import AlertView, Link
-from monitor.ring import SPACED, Evaluation, spacing
+from monitor.ring import Evaluation, spacing
 from monitor.route import RANKS
 from monitor.rules import (
     EVERYTHING,
@@ -34,6 +34,7 @@ from monitor.rules import (
     Stuck,
     Windowed,
 )
+from monitor.track import SPACED
 
 log = logging.getLogger(__name__)
 

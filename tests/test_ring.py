@@ -4,9 +4,10 @@ from monitor.alert import Alert
 from monitor.clock import DAY, MINUTE, SECOND, Instant, parse_iso
 from monitor.judge import Judge
 from monitor.message import batch_of
-from monitor.ring import GROUPS, KEPT, SPACED
+from monitor.ring import GROUPS
 from monitor.rules import rule_of
 from monitor.store.protocol import Cursor
+from monitor.track import KEPT, SPACED
 from monitor.view import history
 from monitor.window import Reading, Window
 
