@@ -26,7 +26,7 @@ _SUFFIXES: Final = (".yaml", ".yml")
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """One file of tests with its rules, by name."""
+    """One file of tests with its rules, by name, each switched on."""
 
     document: Document
     tests: tuple[RuleTest, ...]
@@ -129,7 +129,8 @@ def _rules(
     if problems:
         return {}, problems
     rules, wrong = read_rules(each_once(folder, patterns, _SUFFIXES), environ)
-    return {rule.name: rule for rule in rules}, wrong
+    # What is expected of a rule is proven of it before it is switched on, too.
+    return {rule.name: rule.model_copy(update={"enabled": True}) for rule in rules}, wrong
 
 
 def _disagreements(tests: Iterable[tuple[int, RuleTest]], rules: Mapping[str, Rule]) -> Iterator[Note]:
@@ -141,8 +142,6 @@ def _disagreements(tests: Iterable[tuple[int, RuleTest]], rules: Mapping[str, Ru
             if rule is None:
                 said = f"there is no rule {expected.rule!r} in the files under `rules`{suggest(expected.rule, sorted(rules))}"
                 yield Note((*at, "rule"), said)
-            elif not rule.enabled:
-                yield Note((*at, "rule"), f"the rule {expected.rule!r} is switched off (enabled: false)")
             else:
                 yield from _impossible(expected, rule, at)
 

@@ -112,6 +112,15 @@ def test_a_missing_alert_is_explained_by_how_its_group_stands(tmp_path: Path) ->
     assert "not expected: firing {operator: Cosmote, country: GR, team: sms}" in message
 
 
+def test_a_rule_that_is_switched_off_is_judged_as_if_it_were_on(tmp_path: Path) -> None:
+    off = RULES.replace("kind: rate", "kind: rate\n    enabled: false")
+    file = suite_of(tmp_path, GOOD, off)
+    (suite,) = load_suites([str(file)], {})
+    assert run_test(suite, 0).ok
+    (suite,) = load_suites([str(suite_of(tmp_path, GOOD.replace('"> 20%"', '"> 55%"'), off))], {})
+    assert "value is 42.9%, expected > 55%" in run_test(suite, 0).message
+
+
 def test_an_alert_that_nobody_expects_fails_the_test(tmp_path: Path) -> None:
     (message,) = messages(tmp_path, GOOD.replace("at: 25m", "at: 45m"))
     assert message.splitlines()[1].startswith("  not expected: firing {operator: Cosmote")
