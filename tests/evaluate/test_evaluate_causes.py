@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from monitor.clock import DAY, HOUR, MINUTE
 from monitor.evaluate import Moment
 from monitor.evaluate.causes import breakdown
@@ -86,3 +88,41 @@ def test_a_failing_share_is_explained_by_reason_and_sender() -> None:
     rows = USUAL + sent(160, NOW - MINUTE) + sent(40, NOW - MINUTE, **FILTERED)
     found = explained(rows, ("operator", "Cosmote"), kind="rate", by=["operator"], window="15m", above="10%")
     assert found == {"detailedStatus": "Carrier Violation", "from": "Shop"}
+
+
+CAMPAIGN: dict[str, Any] = {"kind": "campaign", "failure_above": "20%", "stalled_for": "30m", "ended": "report"}
+SALE = {"campaignTrackingId": "c-1", "campaign": "Sale", "from": "Shop"}
+
+
+def of_campaign(problem: str) -> list[tuple[str, str]]:
+    return [("campaign", "Sale"), ("campaignTrackingId", "c-1"), ("problem", problem)]
+
+
+def campaign_to_a_bad_list(days: int = 0) -> list[dict[str, Any]]:
+    """Two operators; to one of them a third of the messages fails. Beside it another campaign, which fares worse."""
+    at, bad = NOW - days * DAY - HOUR, {"status": "Undelivered", "detailedStatus": "Unknown Number"}
+    rows = sent(300, at, **SALE) + sent(200, at, **SALE, operator="Wind")
+    rows += sent(150, at, **SALE, **bad, operator="Wind") + sent(3, at, **SALE, status="Failed")
+    rows += sent(90, at, **SALE, status="Sent", country="DE")
+    other = SALE | {"campaignTrackingId": "c-2", "campaign": "Spring"}
+    return rows + sent(400, at, **other, status="Undelivered", detailedStatus="Expired", operator="Vodafone")
+
+
+@pytest.mark.parametrize("days", [0, 3])
+def test_a_campaign_that_fails_is_explained_by_its_own_messages_since_its_beginning(days: int) -> None:
+    found = causes(campaign_to_a_bad_list(days), *of_campaign("failing"), **CAMPAIGN)
+    assert [(one.field, one.value, one.matching) for one in found] == [
+        ("operator", "Wind", 150),
+        ("detailedStatus", "Unknown Number", 150),
+    ]
+    assert {round(one.share, 3) for one in found} == {round(150 / 153, 3)}
+
+
+def test_a_campaign_that_fails_everywhere_alike_is_blamed_on_nobody_but_its_reason() -> None:
+    rows = sent(300, **SALE) + sent(150, **SALE, status="Undelivered", detailedStatus="Unknown Number")
+    assert explained(rows, *of_campaign("failing"), **CAMPAIGN) == {"detailedStatus": "Unknown Number"}
+
+
+@pytest.mark.parametrize("problem", ["stalled", "ended"])
+def test_what_is_no_share_of_failures_is_not_explained_by_them(problem: str) -> None:
+    assert causes(campaign_to_a_bad_list(), *of_campaign(problem), **CAMPAIGN) == ()
