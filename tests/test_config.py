@@ -207,6 +207,15 @@ def test_a_pattern_that_names_no_file_is_a_problem_at_its_place(folder: Path) ->
     assert "templates[0]: 't/*.j2' names no file" in said
 
 
+def test_an_empty_folder_is_said_to_be_empty(folder: Path) -> None:
+    (folder / "rules" / "tests").mkdir(parents=True)
+    (folder / "rules" / "tests" / "t.yaml").write_text(RULE % "T")
+    (folder / "letters").mkdir()
+    said = problems_of(folder, ACCOUNT + "rules: [rules]\ntemplates: [letters]\n")
+    assert "rules[0]: the folder 'rules' has no file *.yaml or *.yml in it (folders named 'tests' are left out)" in said
+    assert "templates[0]: the folder 'letters' has no file *.j2 in it" in said
+
+
 def settings_problems(folder: Path, config: str, rules: str) -> InputError:
     (folder / "monitor.yaml").write_text(config)
     (folder / "r.yaml").write_text(rules)

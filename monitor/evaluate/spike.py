@@ -51,7 +51,8 @@ class _Span:
 
 @dataclass(frozen=True, slots=True)
 class _Baseline:
-    """What is usual for each group: the expected measure, its noise, and how many messages that rests on."""
+    """What is usual for each group: the expected measure, its noise, and what ``min_baseline`` is held against: of a number the
+    expected number itself, of a share the messages that it rests on."""
 
     expected: Floats
     noise: Floats

@@ -91,7 +91,8 @@ class Spike(Thresholded):
     min_messages: AtLeastNone = Field(default_factory=_usual_least)
     """With fewer messages now there is not enough data, and no alert."""
     min_baseline: AtLeastNone = 0
-    """With fewer messages in the baseline there is not enough data, and no alert."""
+    """With less in the baseline there is not enough data, and no alert. For measure count: the usual number, brought to the length
+    of the window; for measure rate: the messages among which the usual share is taken (of same_hour, on the median day)."""
     receipts_within: Period | None = None
     """Only reports that came so soon after sending count: late ones tell of the past."""
 

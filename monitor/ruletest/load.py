@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from monitor.config.files import each_once, find_files
+from monitor.config.files import TESTS, each_once, find_files
 from monitor.document import Document, KeyPath, read_document
 from monitor.errors import InputError, Problem
 from monitor.finding import Unit
@@ -67,11 +67,16 @@ def load_suites(names: Iterable[str], environ: Mapping[str, str]) -> list[Suite]
 def _files(name: str) -> tuple[Path, ...]:
     path = Path(name)
     if path.is_dir():
-        found = tuple(sorted(one for one in path.rglob("*") if one.suffix in _SUFFIXES and one.is_file()))
-        if not found:
-            raise ValueError("there is no test file (*.yaml) in this folder")
-        return found
+        return _files_in(path)
     return (path,) if path.exists() else find_files(Path(), name)
+
+
+def _files_in(folder: Path) -> tuple[Path, ...]:
+    """Of a folder of rules those in its folders named ``tests``; of one without any such all of them."""
+    found = sorted(one for one in folder.rglob("*") if one.suffix in _SUFFIXES and one.is_file())
+    if not found:
+        raise ValueError("there is no test file (*.yaml) in this folder")
+    return tuple([one for one in found if TESTS in one.relative_to(folder).parts[:-1]] or found)
 
 
 def _read(path: Path, environ: Mapping[str, str]) -> Suite | list[Problem]:

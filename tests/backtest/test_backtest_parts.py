@@ -150,6 +150,8 @@ def test_a_variant_is_the_rule_with_some_of_its_fields_changed(tmp_path: Path) -
         ("R.levels=[", "is not valid YAML"),
         ("L.levels.7.above=1%", "the rule has no levels.7.above"),
         ("R.window.x=1%", "the rule has no window.x"),
+        ("R.name=Other", "a rule is known by its name"),
+        ("R.kind=shift", "'shift' is planned, but not supported in this version"),
     ],
 )
 def test_a_wrong_change_is_told_in_a_sentence(change: str, message: str, tmp_path: Path) -> None:

@@ -267,6 +267,9 @@ def test_few_recipients_are_seen_where_a_group_stopped() -> None:
     rows = sent(9, NOW - 2 * HOUR, to="+306912345678")
     finding = by_operator(judged(rows, kind="distinct", field="to", by=["operator"], window="1h", below=2))["Cosmote"]
     assert (finding.breached, finding.why) == (1, "0 different values of to: below 2")
+    rows += sent(9, NOW - MINUTE, to="+306912345678")
+    finding = by_operator(judged(rows, kind="distinct", field="to", by=["operator"], window="1h", below=2))["Cosmote"]
+    assert (finding.breached, finding.why) == (1, "1 different value of to: below 2")
 
 
 # slo

@@ -278,6 +278,17 @@ def test_a_rule_file_that_is_taken_for_a_test_file_is_told_apart(tmp_path: Path)
     assert "this file holds rules, not tests of rules" in line
 
 
+def test_of_a_folder_of_rules_the_tests_in_it_are_run(tmp_path: Path) -> None:
+    suite = suite_of(tmp_path, GOOD)
+    (tmp_path / "rules" / "tests").mkdir()
+    suite.rename(tmp_path / "rules" / "tests" / suite.name)
+    moved = tmp_path / "rules" / "tests" / suite.name
+    moved.write_text(moved.read_text().replace("rules/*.yaml", "../*.yaml"))
+    for folder in ("rules", "rules/tests", "."):
+        result = command(str(tmp_path / folder))
+        assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "1 passed, 0 failed"), result.stderr
+
+
 def test_wrong_rules_and_missing_files_are_errors(tmp_path: Path) -> None:
     file = suite_of(tmp_path, GOOD, RULES.replace("window: 10m", "windw: 10m"))
     result = command(str(file), str(tmp_path / "nothing.yaml"))
