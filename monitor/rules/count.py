@@ -3,8 +3,8 @@
 from typing import ClassVar, Literal
 
 from monitor.rules.match import EVERYTHING, Condition, MatchField
-from monitor.rules.model import Thresholded
 from monitor.rules.threshold import Amount, CountLevel
+from monitor.rules.thresholded import Thresholded
 
 
 class Count(Thresholded):

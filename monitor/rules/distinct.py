@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from typing import Literal
 
 from monitor.rules.match import Condition
-from monitor.rules.model import FieldName, Thresholded
+from monitor.rules.model import FieldName
 from monitor.rules.threshold import Amount, CountLevel, size
+from monitor.rules.thresholded import Thresholded
 from monitor.written import Note
 
 

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from monitor.clock import SECOND, format_duration
-from monitor.rules.model import Thresholded
 from monitor.rules.share import AtLeastOne
 from monitor.rules.threshold import Seconds, SecondsLevel, size
+from monitor.rules.thresholded import Thresholded
 from monitor.written import Note, Number, Period
 
 Percentile = Annotated[Number, Field(gt=0, le=100)]

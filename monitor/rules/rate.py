@@ -3,9 +3,9 @@
 from typing import ClassVar, Literal
 
 from monitor.rules.match import FAILED, Condition, MatchField
-from monitor.rules.model import Thresholded
 from monitor.rules.share import AtLeastOne, Confidence, Of, among
 from monitor.rules.threshold import Share, ShareLevel
+from monitor.rules.thresholded import Thresholded
 from monitor.written import Period
 
 

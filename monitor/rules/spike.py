@@ -8,9 +8,10 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from monitor.clock import DAY, Duration
 from monitor.rules.match import EVERYTHING, FAILED, Condition, Match, MatchField
-from monitor.rules.model import Thresholded, Window
+from monitor.rules.model import Window
 from monitor.rules.share import AtLeastNone, Of, among
 from monitor.rules.threshold import Change, ChangeLevel, ChangeOf
+from monitor.rules.thresholded import Thresholded
 from monitor.written import Note, Period, PeriodOrZero, Reading, Written
 
 

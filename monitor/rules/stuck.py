@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 from monitor.clock import DAY
 from monitor.rules.match import Condition
-from monitor.rules.model import Thresholded, Window
+from monitor.rules.model import Window
 from monitor.rules.share import HAS_ENDED, AtLeastOne
 from monitor.rules.threshold import CountOrShare, CountOrShareLevel, Part
+from monitor.rules.thresholded import Thresholded
 from monitor.written import Note, Period, Reading
 
 
