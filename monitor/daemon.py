@@ -11,6 +11,7 @@ import functools
 import gc
 import logging
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -60,6 +61,9 @@ SLOWEST_PAGE = 10 * MINUTE
 """A search that has not so much as read a page for so long, and three intervals, is stuck."""
 DELIVERY = "delivery"
 """The name of all channels' loops together, where signs of life are collected."""
+
+MOST_DEAD = 5_000
+"""So many dead letters that a store holds are counted: each is read for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +176,7 @@ class _Daemon:
             judge = restored_judge(window, config, self._rules, loaded)
             desks.append(Desk(judge, Views(judge, self._templates, distinguish=len(config.accounts) > 1)))
         self._observe_from_start(desks)
+        self._metrics.dead_letters(await self._dead_letters())
         pipeline = Pipeline(self._store, desks, restored_dispatch(config, loaded), config.retention, self._around)
         await pipeline.begin()
         return pipeline
@@ -238,6 +243,7 @@ class _Daemon:
                 now = self._clock.now()
                 if now - pruned_at >= HOUR:
                     await self._store.prune(now - self._config.retention, now - HISTORY_KEPT)
+                    self._metrics.dead_letters(await self._dead_letters())
                     pruned_at = now
                 self._metrics.backlog(await self._store.backlog())
             except StoreError as error:
@@ -246,6 +252,12 @@ class _Daemon:
             else:
                 trouble.over()
             await trio.sleep(5)
+
+    async def _dead_letters(self) -> Counter[tuple[str, str]]:
+        """How many the store holds by receiver and channel."""
+        count = min((await self._store.counts()).get("dead", 0), MOST_DEAD)
+        dead = await self._store.parcels("dead", count) if count else []
+        return Counter((parcel.notification.receiver, parcel.channel) for parcel in dead)
 
     async def _tell_systemd(self) -> None:
         """A line for `systemctl status`, and the watchdog, which is fed only while every loop makes progress."""
