@@ -13,6 +13,7 @@ import functools
 import gc
 import logging
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TextIO
@@ -71,6 +72,9 @@ DELIVERY = "delivery"
 HOUSEKEEPING = "housekeeping"
 MOST_CHANGES = 20
 """So many changes of a reload are named in the log."""
+
+MOST_DEAD = 5_000
+"""So many dead letters that a store holds are counted: each is read for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,7 @@ class _Daemon:
             desks.append(Desk(judge, Views(judge, self._present.templates, distinguish=len(config.accounts) > 1)))
         self._health.searches(self._present.searches)
         self._observe(desks)
+        self._metrics.dead_letters(await self._dead_letters())
         pipeline = Pipeline(self._store, desks, restored_dispatch(config, loaded), config.retention, self._around)
         await pipeline.begin()
         return pipeline
@@ -316,6 +321,7 @@ class _Daemon:
                 now = self._clock.now()
                 if not 0 <= now - pruned_at < HOUR:
                     await self._store.prune(now - self._present.config.retention, now - HISTORY_KEPT)
+                    self._metrics.dead_letters(await self._dead_letters())
                     pruned_at = now
                 self._metrics.backlog(await self._store.backlog())
             except StoreError as error:
@@ -324,6 +330,12 @@ class _Daemon:
             else:
                 trouble.over()
             await trio.sleep(5)
+
+    async def _dead_letters(self) -> Counter[tuple[str, str]]:
+        """How many the store holds by receiver and channel."""
+        count = min((await self._store.counts()).get("dead", 0), MOST_DEAD)
+        dead = await self._store.parcels("dead", count) if count else []
+        return Counter((parcel.notification.receiver, parcel.channel) for parcel in dead)
 
     async def _tell_systemd(self) -> None:
         """A line for `systemctl status`, and the watchdog, which is fed only while every loop makes progress."""

@@ -111,7 +111,7 @@ def changes(before: Settings, after: Settings) -> list[Change]:
     ]
     for kind, was, now in named:
         found += (Change(kind, name, _what(name, was, now)) for name in sorted(_differing(was, now)))
-    sections = ("route", "inhibit_rules", "watchdog", "retention", "web", "privacy", "log", "reload")
+    sections = ("route", "inhibit_rules", "flapping", "watchdog", "retention", "web", "privacy", "log", "reload")
     found += (Change(name, "", "changed") for name in sections if getattr(old, name) != getattr(new, name))
     return found
 

@@ -9,7 +9,7 @@ from monitor.alert import Alert
 from monitor.clock import Duration
 from monitor.config import Config, Receiver, Slack
 from monitor.dispatch import Dispatch
-from monitor.flapping import Beginnings
+from monitor.flapping import NEVER, Beginnings, Flapping
 from monitor.judge import Group as GroupOfRule
 from monitor.judge import Judge
 from monitor.pipeline import Desk
@@ -62,7 +62,7 @@ def restored_dispatch(config: Config, loaded: Loaded) -> Dispatch:
     dispatch.groups = {(group.receiver, group.key): group for group in loaded.groups if group.key != WATCHDOG_KEY}
     dispatch.silences = Silences(loaded.silences)
     dispatch.acks = {ack.fingerprint: ack for ack in loaded.acks}
-    dispatch.begun = Beginnings(loaded.begun)
+    dispatch.begun = Beginnings(loaded.begun, _flapping(config))
     return dispatch
 
 
@@ -119,8 +119,13 @@ def continued_dispatch(config: Config, before: Dispatch) -> Dispatch:
     dispatch = _dispatch(config, [dog.group] if dog is not None and dog.group is not None else [])
     dispatch.groups, dispatch.silences = before.groups, before.silences
     dispatch.acks, dispatch.begun = before.acks, before.begun
+    dispatch.begun.policy = _flapping(config)
     dispatch.most_groups = before.most_groups
     return dispatch
+
+
+def _flapping(config: Config) -> Flapping:
+    return NEVER if config.flapping is None else config.flapping.policy
 
 
 def _searches_of(account: str, config: Config) -> list[str]:

@@ -1,7 +1,8 @@
 """``routee-monitor run``: the daemon."""
 
+import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 import click
 
@@ -33,10 +34,32 @@ def run(
     Exit codes: 0 stopped as asked; 65 bad rules; 69 the store or the listener's
     address is not available; 78 bad or missing configuration.
     """
-    from monitor.cli.signals import Hangups, until_signalled
+    with Hangups() as hangups:  # before anything that takes time: whoever manages services may send one at once
+        _run(config, log_level, log_format, hangups)
 
-    hangups = Hangups()  # before all that takes time
 
+class Hangups:
+    """Within it SIGHUP, which would end the process, is remembered, until `monitor.cli.signals` takes it over."""
+
+    came = False
+
+    def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGHUP, self._remember)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGHUP, self._before)
+
+    def _remember(self, number: int, frame: object) -> None:
+        self.came = True
+
+
+def _run(
+    config: Path | None,
+    log_level: str | None,
+    log_format: Literal["auto", "journal", "text", "json"] | None,
+    hangups: Hangups,
+) -> None:
     import functools
     import sys
 
@@ -44,6 +67,7 @@ def run(
 
     from monitor import daemon
     from monitor import log as logs
+    from monitor.cli.signals import until_signalled
     from monitor.reload import Reloads
     from monitor.sd_notify import Systemd
 

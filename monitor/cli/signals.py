@@ -13,17 +13,6 @@ LONGEST_STOP_SECONDS: Final = 8.0
 log = logging.getLogger("monitor")
 
 
-class Hangups:
-    """SIGHUP from the very beginning on, when nobody can do yet what it asks for: it would end the process otherwise."""
-
-    def __init__(self) -> None:
-        self.came = False
-        signal.signal(signal.SIGHUP, self._remember)
-
-    def _remember(self, number: int, frame: object) -> None:
-        self.came = True
-
-
 async def until_signalled(
     act: Callable[[trio.Event], Awaitable[object]], reload: Callable[[], object] | None = None
 ) -> None:
