@@ -6,6 +6,7 @@ Only click is imported here and at the head of the commands' files; what a comma
 options    what several commands take              failure    how errors become lines and exit codes
 reading    configuration, rules, templates         standing   what the daemon's store says
 table      what is printed: tables or JSON          signals    running until SIGTERM or SIGINT
+roff       the manual page, made from the commands
 """
 
 import io
@@ -17,6 +18,7 @@ from monitor.cli.alerts import alerts
 from monitor.cli.backtest import backtest
 from monitor.cli.campaign import campaign
 from monitor.cli.check import check
+from monitor.cli.completion import completion, manual
 from monitor.cli.demo import demo
 from monitor.cli.explain import explain
 from monitor.cli.failure import CommandLine
@@ -58,6 +60,8 @@ for command in (
     sandbox,
     schema,
     healthcheck,
+    completion,
+    manual,
 ):
     cli.add_command(command)
 
