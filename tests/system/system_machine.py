@@ -2,12 +2,10 @@
 
 import json
 import subprocess
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
 UNIT = "routee-monitor.service"
 
 
@@ -54,12 +52,3 @@ class Machine:
         """/proc/PID/status of the daemon."""
         lines = self.run("cat", f"/proc/{self.pid()}/status").splitlines()
         return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
-
-
-def until(look: Callable[[], T], what: str, within: float = 40.0) -> T:
-    """Look again and again; what is seen at last. A real machine's time cannot be wound on."""
-    end = time.monotonic() + within
-    while not (seen := look()):
-        assert time.monotonic() < end, f"waited {within:.0f} s in vain for {what}"
-        time.sleep(0.1)
-    return seen

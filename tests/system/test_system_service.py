@@ -6,7 +6,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from system_machine import UNIT, Machine, until
+from system_machine import UNIT, Machine
+
+from tests.fakes.patience import until
 
 RELOADS = False
 """Whether this version takes up changed files at a reload; otherwise it only has to outlive one."""
