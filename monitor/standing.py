@@ -94,18 +94,20 @@ class Stock:
         return [self._standing(one) for one in self._facts.known]
 
     def firing(self, receiver: str) -> Iterator[Firing]:
-        """What fires and is routed to that receiver."""
-        told = {one for group in self._dispatch.groups.values() if group.receiver == receiver for one in group.told}
+        """What fires and is routed to that receiver; what it was told of and is not to be told of now, as it was told."""
+        groups = [group for group in self._dispatch.groups.values() if group.receiver == receiver]
+        told = {one: severity for group in groups for one, severity in group.told.items()}
         for fingerprint, (alert, views, scene) in self._facts.known.items():
-            if alert.state != "firing":
+            homes = list(self._facts.places[fingerprint].home_of(receiver)) if alert.state == "firing" else []
+            if not homes:
                 continue
-            place = self._facts.places[fingerprint]
-            homes = [home for home in place.homes if home.route.receiver == receiver]
-            if homes:
-                quiet = fingerprint in self._facts.suppressed or all(muted_by(home.route, self._now) for home in homes)
-                yield Firing(
-                    fingerprint, place.severity, quiet and fingerprint not in told, partial(views.view, alert, scene)
-                )
+            quiet = fingerprint in self._facts.suppressed or all(muted_by(home.route, self._now) for home in homes)
+            if quiet and fingerprint in told:
+                was = told[fingerprint]
+                yield Firing(fingerprint, was, False, partial(views.as_told, alert, was, scene))
+            else:
+                severity = self._facts.places[fingerprint].severity
+                yield Firing(fingerprint, severity, quiet, partial(views.view, alert, scene))
 
     def groups(self) -> list[StandingGroup]:
         """The alerts that fire, by receiver and by the labels that they are grouped by."""
