@@ -89,7 +89,8 @@ class Roll:
         self._untold.clear()
 
     def _entry(self, known: _Known, now: Instant) -> dict[str, Any]:
-        ends_at = now + 4 * max(self.interval(known.view), MINUTE) if known.over_at is None else known.over_at
+        # What was over "in the future", by a clock that has been set back since, is over now.
+        ends_at = now + 4 * max(self.interval(known.view), MINUTE) if known.over_at is None else min(known.over_at, now)
         return posted(known.view, known.view.labels, ends_at, self.external_url)
 
 
@@ -128,10 +129,12 @@ class Pusher:
         if not everything and not self.roll.has_news:
             return AGAIN_EVERY - (now - self._told_at if self._told_at is not None else 0)
         alerts = self.roll.everything(firing, now) if everything else self.roll.news(now)
-        outcome = await self._post(alerts) if alerts else Sent()
-        if not isinstance(outcome, Sent):
-            return self._failed(outcome, trouble)
-        self._succeeded(trouble)
+        # At the start, and after a failure, also where nothing is left to tell: only an answer shows that they take anything.
+        if alerts or self._told_at is None or self._failures:
+            outcome = await self._post(alerts)
+            if not isinstance(outcome, Sent):
+                return self._failed(outcome, trouble)
+            self._succeeded(trouble)
         self._told_at = now if everything else self._told_at
         return max(AGAIN_EVERY - (self.clock.now() - (self._told_at or now)), 0)
 
