@@ -15,6 +15,8 @@ from monitor.web.tokens import carries, is_token
 from monitor.written import is_loopback
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_PASSED_ON = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+"""Headers of a proxy: whoever asks it may be anywhere."""
 
 
 def may_change(request: Request, token: str) -> None:
@@ -33,16 +35,20 @@ def may_change(request: Request, token: str) -> None:
 
 def _from_here(request: Request) -> None:
     client = request.client.host if request.client else ""
-    if not (is_loopback(client) and is_loopback(_named_host(request))):
+    passed_on = any(name in request.headers for name in _PASSED_ON)
+    if passed_on or not (is_loopback(client) and is_loopback(_named_host(request))):
         raise HTTPException(
             HTTPStatus.FORBIDDEN, "without web.token_file changes are taken from this machine only, by its own address"
         )
 
 
-def may_submit(request: Request, shown: str, token: str) -> None:
-    """The same for a form of our own, in which the token was ``shown``. A form that another site has made is refused."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host", ""):
+def may_submit(request: Request, shown: str, token: str, external_url: str = "") -> None:
+    """The same for a form of our own, in which the token was ``shown``. A form that another site has made is refused.
+
+    ``external_url`` is where people reach it: a proxy may name us another host than the browser did.
+    """
+    origin, ours = request.headers.get("origin"), {request.headers.get("host", ""), urlsplit(external_url).netloc}
+    if origin is not None and urlsplit(origin).netloc not in ours - {""}:
         raise HTTPException(HTTPStatus.FORBIDDEN, "this form comes from another site")
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise HTTPException(HTTPStatus.FORBIDDEN, "this form comes from another site")

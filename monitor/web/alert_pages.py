@@ -59,6 +59,7 @@ class AlertPages:
         self._board = board
         self._clock = clock
         self._token = token
+        self._external_url = external_url
         self._root = urlsplit(external_url).path.rstrip("/")
 
     def routes(self) -> list[Route]:
@@ -147,7 +148,7 @@ class AlertPages:
         except ValueError:
             raise HTTPException(HTTPStatus.BAD_REQUEST, "this is no form that can be read") from None
         given = {name: value.strip()[:_MOST_TEXT] for name, value in pairs}
-        may_submit(request, given.pop("token", ""), self._token)
+        may_submit(request, given.pop("token", ""), self._token, self._external_url)
         return given
 
     def _form(

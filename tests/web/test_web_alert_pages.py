@@ -151,13 +151,24 @@ async def test_with_a_token_the_form_asks_for_it(board):
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
         {"Host": "rebound.example.org"},
+        {"X-Forwarded-For": "203.0.113.7"},
+        {"Via": "1.1 proxy"},
     ],
 )
 async def test_a_form_of_another_site_changes_nothing(board, headers):
     path = f"/alerts/{board.views[0].fingerprint}/acknowledge"
-    async with browsing(board) as browser:
+    async with browsing(board, external_url="https://sms.example.org") as browser:
         answer = await browser.post(path, data={"by": "Ann"}, headers=headers)
     assert (answer.status_code, board.acknowledged) == (403, {})
+
+
+async def test_a_form_comes_through_a_proxy_that_names_another_host(board):
+    path = f"/alerts/{board.views[0].fingerprint}/acknowledge"
+    browsers = {"Origin": "https://sms.example.org", "Sec-Fetch-Site": "same-origin", "X-Forwarded-For": "203.0.113.7"}
+    async with browsing(board, TOKEN, "https://sms.example.org/monitor/") as browser:
+        answer = await browser.post(path, data={"by": "Ann", "token": TOKEN}, headers=browsers)
+    assert answer.status_code == 200
+    assert board.acknowledged != {}
 
 
 async def test_what_is_no_form_is_refused(board):
