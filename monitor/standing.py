@@ -57,11 +57,12 @@ class StandingGroup:
 
 @dataclass(frozen=True, slots=True)
 class StandingSilence:
-    """A silence, how many of the alerts that fire it silences (or would, were it active), and whether it is about to end."""
+    """A silence, how many of the alerts that fire it silences (or would), whether it does so now, and whether it is about to end."""
 
     silence: Silence
     state: Literal["active", "pending", "expired"]
     matching: int
+    is_silencing: bool
     ends_soon: bool
 
     @property
@@ -131,7 +132,7 @@ class Stock:
     def _silence(self, silence: Silence, matching: int) -> StandingSilence:
         state = silence.state(self._now)
         ends_soon = state == "active" and silence.ends_at - self._now <= ENDS_SOON
-        return StandingSilence(silence, state, matching, ends_soon)
+        return StandingSilence(silence, state, matching, silence.is_active(self._now), ends_soon)
 
     def _standing(self, fingerprint: str) -> Standing:
         alert, views, scene = self._facts.known[fingerprint]

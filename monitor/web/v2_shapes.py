@@ -65,9 +65,10 @@ def group(together: StandingGroup, alerts: Sequence[dict[str, Any]]) -> dict[str
 
 
 def silence(standing: StandingSilence) -> dict[str, Any]:
-    """A silence. Ours are ``silencing``, how many alerts that fire it is about, ``endsSoon``, and, where it recurs, ``during``."""
+    """A silence. Ours are ``silencing``, how many alerts that fire it is about, ``silencesNow``, ``endsSoon``, and, where it
+    recurs, ``during``."""
     one = standing.silence
-    ours = {"silencing": standing.matching, "endsSoon": standing.ends_soon}
+    ours = {"silencing": standing.matching, "silencesNow": standing.is_silencing, "endsSoon": standing.ends_soon}
     recurs = {} if one.during is None else {"during": written(one.during)}
     return {
         "id": one.id,

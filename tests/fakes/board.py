@@ -51,7 +51,11 @@ class FakeBoard:
         now = self.clock.now()
         return [
             StandingSilence(
-                one, one.state(now), sum(one in self.kept.candidates(view.labels) for view in self.views), False
+                one,
+                one.state(now),
+                sum(one in self.kept.candidates(view.labels) for view in self.views),
+                one.is_active(now),
+                ends_soon=False,
             )
             for one in self.kept.all()
         ]
