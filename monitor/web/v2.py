@@ -13,7 +13,8 @@ from starlette.routing import Route
 
 from monitor.clock import Clock, Instant, iso
 from monitor.errors import NothingThere, StoreError
-from monitor.matchers import Matcher, matches, parse_matchers
+from monitor.matcher_syntax import read_matchers
+from monitor.matchers import Matcher, matches
 from monitor.silence import Silence
 from monitor.standing import Standing, StandingSilence
 from monitor.web import v2_shapes as shapes
@@ -24,6 +25,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 _TRUE: Final = frozenset({"true", "1", "t"})
 _FALSE: Final = frozenset({"false", "0", "f"})
+_MOST_FILTERS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,11 @@ def _flag(text: str | None, name: str) -> bool:
 
 
 def _matchers(request: Request) -> tuple[Matcher, ...]:
-    return tuple(matcher for text in request.query_params.getlist("filter") for matcher in parse_matchers(text))
+    """What is asked for. Raises ValueError; before anything is made ready where it is so much that this would hold up the daemon."""
+    written = [one for text in request.query_params.getlist("filter") for one in read_matchers(text)]
+    if len(written) > _MOST_FILTERS:
+        raise ValueError(f"filter: at most {_MOST_FILTERS} matchers can be asked for, here are {len(written)}")
+    return tuple(Matcher(*one) for one in written)
 
 
 def _meets(silence: Silence, wanted: Sequence[Matcher]) -> bool:

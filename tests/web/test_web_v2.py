@@ -186,7 +186,12 @@ async def test_alerts_and_groups_are_filtered(board, query, found):
 
 @pytest.mark.parametrize(
     ("query", "says"),
-    [("filter=no+matcher", "matcher"), ("active=perhaps", "active"), ("receiver=(", "regular expression")],
+    [
+        ("filter=no+matcher", "matcher"),
+        ("active=perhaps", "active"),
+        ("receiver=(", "regular expression"),
+        (f"filter={','.join(f'a=~x{{{number}}}' for number in range(1, 52))}", "at most 50 matchers"),
+    ],
 )
 async def test_a_question_that_cannot_be_read_is_told_what_is_wrong(board, query, says):
     async with listening(board) as url, httpx.AsyncClient() as client:
