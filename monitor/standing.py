@@ -16,6 +16,7 @@ from monitor.judge import Scene
 from monitor.membership import Facts
 from monitor.notification import AlertView
 from monitor.places import Key, Place
+from monitor.render.payload import label_fingerprint
 from monitor.route import group_labels
 from monitor.silence import Silence
 from monitor.suppression import Why, muted_by
@@ -89,10 +90,19 @@ class Stock:
         self._now = now
         self._facts: Facts = dispatch.facts(alerts, now)
         self._mutes: dict[Key, tuple[str, ...]] = {}
+        self._made: dict[str, Standing] = {}
 
-    def alerts(self) -> list[Standing]:
-        """Every alert."""
-        return [self._standing(one) for one in self._facts.known]
+    def alerts(self) -> Iterator[Standing]:
+        """Every alert, each made when it is asked for: what is done with thousands may take breath in between."""
+        return (self._standing(one) for one in self._facts.known)
+
+    def find(self, fingerprint: str) -> Standing | None:
+        """The alert with this fingerprint, its own or that of its labels."""
+        if fingerprint in self._facts.known:
+            return self._standing(fingerprint)
+        places = self._facts.places.items()
+        found = (one for one, place in places if label_fingerprint(place.labels) == fingerprint)
+        return next((self._standing(one) for one in found), None)
 
     def firing(self, receiver: str) -> Iterator[Firing]:
         """What fires and is routed to that receiver; what it was told of and is not to be told of now, as it was told."""
@@ -135,6 +145,11 @@ class Stock:
         return StandingSilence(silence, state, matching, silence.is_active(self._now), ends_soon)
 
     def _standing(self, fingerprint: str) -> Standing:
+        if fingerprint not in self._made:
+            self._made[fingerprint] = self._stands(fingerprint)
+        return self._made[fingerprint]
+
+    def _stands(self, fingerprint: str) -> Standing:
         alert, views, scene = self._facts.known[fingerprint]
         place, why = self._facts.places[fingerprint], self._facts.suppressed.get(fingerprint, Why())
         muted = self._muted(place)

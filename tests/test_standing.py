@@ -1,6 +1,7 @@
 """How things stand: what API and commands are shown of alerts, groups and silences."""
 
 from monitor.clock import HOUR, MINUTE
+from monitor.render.payload import label_fingerprint
 from tests.fakes.telling_world import RULES, TWO, TellingWorld
 
 INHIBITING = (
@@ -104,3 +105,12 @@ def firing(world: TellingWorld, receiver: str = "ops") -> set[tuple[str, str, st
     """Operator, severity, the severity that its labels say, and whether it is quiet."""
     found = [(one, one.view()) for one in world.station.pipeline.stock().firing(receiver)]
     return {(view.labels["operator"], one.severity, view.labels["severity"], one.is_quiet) for one, view in found}
+
+
+async def test_an_alert_is_found_by_its_own_fingerprint_and_by_that_of_its_labels() -> None:
+    world = TellingWorld()
+    await world.poll(Cosmote=4, Nova=4)
+    stock = world.station.pipeline.stock()
+    for one in stock.alerts():
+        assert stock.find(one.view.fingerprint) == stock.find(label_fingerprint(one.view.labels)) == one
+    assert stock.find("0000") is None

@@ -159,11 +159,10 @@ class AlertPages:
         return self._page("form.html", status, title=title, about=about, fields=shown, problem=problem, button=title)
 
     def _find(self, request: Request) -> Standing:
-        fingerprint = request.path_params["fingerprint"]
-        for one in self._board.stock().alerts():
-            if one.view.fingerprint == fingerprint:
-                return one
-        raise HTTPException(HTTPStatus.NOT_FOUND, "this alert is over, and everybody was told so")
+        found = self._board.stock().find(request.path_params["fingerprint"])
+        if found is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "this alert is over, and everybody was told so")
+        return found
 
     def _page(self, name: str, status: int = HTTPStatus.OK, **context: Any) -> Response:
         return HTMLResponse(_templates().get_template(name).render(root=self._root, **context), status)

@@ -1,12 +1,13 @@
 """Alertmanager's API v2, so that amtool, karma and Grafana work against this daemon. Its alerts are its own: none can be posted."""
 
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
+import trio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -26,6 +27,8 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 _TRUE: Final = frozenset({"true", "1", "t"})
 _FALSE: Final = frozenset({"false", "0", "f"})
 _MOST_FILTERS: Final = 50
+_AT_A_BREATH: Final = 50
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +82,11 @@ class AlertmanagerApi:
 
     async def alerts(self, request: Request) -> Response:
         wanted = Wanted(request)
-        everything = [one for one in self._board.stock().alerts() if one.state != "resolved"]
+        everything = [one async for one in _paced(self._board.stock().alerts()) if one.state != "resolved"]
         known = shapes.label_fingerprints(everything)
         url = self._about.external_url
-        return JSONResponse([shapes.alert(one, url, known) for one in everything if wanted.has(one, one.receivers)])
+        found = (one for one in everything if wanted.has(one, one.receivers))
+        return JSONResponse([shapes.alert(one, url, known) async for one in _paced(found)])
 
     async def refuse_alerts(self, _: Request) -> Response:
         return JSONResponse(
@@ -92,12 +96,12 @@ class AlertmanagerApi:
     async def groups(self, request: Request) -> Response:
         wanted = Wanted(request)
         stock = self._board.stock()
-        known = shapes.label_fingerprints(stock.alerts())
+        known = shapes.label_fingerprints([one async for one in _paced(stock.alerts())])
         found = []
         for together in stock.groups():
             alerts = [
                 shapes.alert(one, self._about.external_url, known)
-                for one in together.alerts
+                async for one in _paced(together.alerts)
                 if wanted.has(one, (together.receiver,))
             ]
             found += [shapes.group(together, alerts)] if alerts else []
@@ -139,6 +143,14 @@ class AlertmanagerApi:
 
     def _find(self, silence_id: str) -> StandingSilence | None:
         return next((one for one in self._board.stock().silences() if one.silence.id == silence_id), None)
+
+
+async def _paced(some: Iterable[T]) -> AsyncIterator[T]:
+    """One after the other, with a breath in between: thousands of alerts, which somebody may ask for, must not hold up polling."""
+    for number, one in enumerate(some, 1):
+        yield one
+        if number % _AT_A_BREATH == 0:
+            await trio.lowlevel.checkpoint()
 
 
 class Wanted:

@@ -1,16 +1,20 @@
 """Alertmanager's API v2: what amtool, the real one, makes of it, and what its answers are."""
 
 import json
+from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
+import trio
 from plain_client import served
 
 from monitor.clock import HOUR, MINUTE, SystemClock, iso
 from monitor.metrics import Metrics
+from monitor.notification import AlertView
 from monitor.render.payload import label_fingerprint
+from monitor.standing import Standing
 from monitor.web.app import make_app
 from monitor.web.health import Health
 from monitor.web.v2 import About, AlertmanagerApi
@@ -297,3 +301,34 @@ async def test_what_passes_on_for_others_is_a_program_on_this_machine(board):
     karma = {"X-Forwarded-For": "203.0.113.7", "Via": "1.1 karma"}
     async with listening(board) as url:
         assert (await posted(url, silence(board), **karma)).status_code == 200
+
+
+class CountingBoard(FakeBoard):
+    """Notes for the alerts that are asked for how often somebody else had a turn before them."""
+
+    def __init__(self, views: list[AlertView]) -> None:
+        super().__init__(views)
+        self.turns = 0
+        self.seen = set[int]()
+
+    def alerts(self) -> Iterator[Standing]:
+        for one in super().alerts():
+            self.seen.add(self.turns)
+            yield one
+
+
+@pytest.mark.parametrize("path", ["alerts", "alerts/groups"])
+async def test_asking_for_thousands_of_alerts_holds_up_nobody(path):
+    now = SystemClock().now()
+    board = CountingBoard([rate(starts_at=now, as_of=now)] * 1_000)
+
+    async def others() -> None:
+        while True:
+            board.turns += 1
+            await trio.sleep(0)
+
+    async with listening(board) as url, trio.open_nursery() as nursery:
+        nursery.start_soon(others)
+        assert await asked(url, f"/api/v2/{path}") != []
+        nursery.cancel_scope.cancel()
+    assert len(board.seen) >= 5
