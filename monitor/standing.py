@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Final, Literal
 
 import msgspec
@@ -74,7 +74,10 @@ class StandingSilence:
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """An alert that fires, for those who are told the state again and again. ``is_quiet``: who does not know of it is not told now."""
+    """An alert that fires, for those who are told the state again and again. ``is_quiet``: who does not know of it is not told now.
+
+    ``view`` makes it at the first call, and gives the same one afterwards.
+    """
 
     fingerprint: str
     severity: str
@@ -115,10 +118,10 @@ class Stock:
             quiet = fingerprint in self._facts.suppressed or all(muted_by(home.route, self._now) for home in homes)
             if quiet and fingerprint in told:
                 was = told[fingerprint]
-                yield Firing(fingerprint, was, False, partial(views.as_told, alert, was, scene))
+                yield Firing(fingerprint, was, False, cache(partial(views.as_told, alert, was, scene)))
             else:
                 severity = self._facts.places[fingerprint].severity
-                yield Firing(fingerprint, severity, quiet, partial(views.view, alert, scene))
+                yield Firing(fingerprint, severity, quiet, cache(partial(views.view, alert, scene)))
 
     def groups(self) -> list[StandingGroup]:
         """The alerts that fire, by receiver and by the labels that they are grouped by."""

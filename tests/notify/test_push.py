@@ -1,7 +1,7 @@
 """Alertmanagers as receivers: what they are told and when, over virtual time, and what the real one makes of it."""
 
 import json
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +123,26 @@ async def test_while_nothing_fires_it_is_only_asked_once_whether_they_take_anyth
             assert outbox.failing["pager", "alertmanager/0"].why == "it is not there"
     assert ends(client.posts) == [[], []]
     assert (outbox.taken, outbox.failing) == ({("pager", "alertmanager/0")}, {})
+
+
+async def test_thousands_of_alerts_hold_up_nobody(autojump_clock: object) -> None:
+    turns, seen = 0, set[int]()
+
+    def made() -> AlertView:
+        seen.add(turns)
+        return rate()
+
+    stage, client = Stage(), Took()
+    firing = [Firing(str(number), "critical", False, cache(made)) for number in range(1_000)]
+    stage.firing = lambda: firing  # type: ignore[method-assign]  # a thousand of them, made when they are asked for
+    with trio.move_on_after(1):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pusher(stage, client, TrioClock(NOW)).run, stage.news)
+            while not client.posts:
+                turns += 1
+                await trio.lowlevel.checkpoint()
+    assert len(client.posts[0][1]) == 1_000
+    assert len(seen) >= 5
 
 
 async def test_an_empty_post_asks_every_alertmanager() -> None:
