@@ -84,9 +84,9 @@ class AlertmanagerApi:
         wanted = Wanted(request)
         everything = [one async for one in _paced(self._board.stock().alerts()) if one.state != "resolved"]
         known = shapes.label_fingerprints(everything)
-        url = self._about.external_url
+        url, now = self._about.external_url, self._clock.now()
         found = (one for one in everything if wanted.has(one, one.receivers))
-        return JSONResponse([shapes.alert(one, url, known) async for one in _paced(found)])
+        return JSONResponse([shapes.alert(one, url, known, now) async for one in _paced(found)])
 
     async def refuse_alerts(self, _: Request) -> Response:
         return JSONResponse(
@@ -95,12 +95,12 @@ class AlertmanagerApi:
 
     async def groups(self, request: Request) -> Response:
         wanted = Wanted(request)
-        stock = self._board.stock()
+        stock, now = self._board.stock(), self._clock.now()
         known = shapes.label_fingerprints([one async for one in _paced(stock.alerts())])
         found = []
         for together in stock.groups():
             alerts = [
-                shapes.alert(one, self._about.external_url, known)
+                shapes.alert(one, self._about.external_url, known, now)
                 async for one in _paced(together.alerts)
                 if wanted.has(one, (together.receiver,))
             ]

@@ -10,7 +10,7 @@ import pytest
 import trio
 from plain_client import served
 
-from monitor.clock import HOUR, MINUTE, SystemClock, iso
+from monitor.clock import HOUR, MINUTE, SystemClock, iso, parse_iso
 from monitor.metrics import Metrics
 from monitor.notification import AlertView
 from monitor.render.payload import label_fingerprint
@@ -19,7 +19,7 @@ from monitor.web.app import make_app
 from monitor.web.health import Health
 from monitor.web.v2 import About, AlertmanagerApi
 from tests.fakes.alertmanager import amtool, amtool_fails
-from tests.fakes.alerts import rate, spike
+from tests.fakes.alerts import change, rate, spike
 from tests.fakes.board import FakeBoard
 
 ORIGINAL = "route:\n  receiver: ops\nreceivers:\n- name: ops\n- name: oncall\n"
@@ -128,19 +128,29 @@ async def test_amtool_says_why_a_silence_was_not_taken(board):
 
 async def test_an_alert_has_every_key_of_alertmanagers(board):
     async with listening(board) as url:
+        before = SystemClock().now()
         (alert, _) = await asked(url, "/api/v2/alerts")
     view = board.views[0]
+    assert before <= parse_iso(alert.pop("endsAt")) - 4 * MINUTE <= SystemClock().now()
     assert alert == {
         "labels": view.labels,
         "annotations": view.annotations,
         "startsAt": iso(view.starts_at),
-        "endsAt": iso(view.as_of + 4 * MINUTE),
         "updatedAt": iso(view.as_of),
         "fingerprint": label_fingerprint(view.labels),
         "generatorURL": view.links[0].url,
         "receivers": [{"name": "ops"}],
         "status": {"state": "active", "silencedBy": [], "inhibitedBy": [], "mutedBy": []},
     }
+
+
+async def test_what_was_judged_long_ago_and_still_fires_has_not_ended(board):
+    board.views = [change(view, as_of=view.as_of - HOUR) for view in board.views]
+    async with listening(board) as url:
+        for path in ("alerts", "alerts/groups"):
+            (alert, *_) = await asked(url, f"/api/v2/{path}")
+            [alert] = alert.get("alerts", [alert])
+            assert parse_iso(alert["endsAt"]) > SystemClock().now()
 
 
 async def test_what_is_over_is_not_shown(board):
