@@ -143,6 +143,15 @@ async def test_an_alert_is_acknowledged_by_either_fingerprint_or_by_matchers(boa
     assert 3 * HOUR < until - board.clock.now() <= 4 * HOUR
 
 
+async def test_of_several_alerts_one_that_nobody_looks_after_stops_no_other(board, folder):
+    _, last = board.views
+    async with listening(board, folder) as invoke:
+        assert (await invoke("ack", label_fingerprint(last.labels))).exit_code == 0
+        undone = await invoke("ack", "alertname=~.+", "--undo")
+    assert (undone.exit_code, board.acknowledged) == (0, {})
+    assert undone.stdout.count("no longer acknowledged") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
