@@ -40,11 +40,12 @@ class Beginnings:
         return 1 + sum(last - LOOK_BACK < at < last for at in earlier)
 
     def sweep(self, now: Instant) -> None:
-        """Forget what is too long ago to matter, from time to time."""
+        """Forget what is too long ago to matter, from time to time, and what lies ahead as soon as the clock was set back."""
         if self._swept_at is not None and 0 <= now - self._swept_at < LOOK_BACK:
             return
         self._swept_at = now
-        self._times = {one: times for one, times in self._times.items() if now - times[-1] < 2 * LOOK_BACK}
+        kept = {one: tuple([at for at in times if at <= now]) for one, times in self._times.items()}
+        self._times = {one: times for one, times in kept.items() if times and now - times[-1] < 2 * LOOK_BACK}
 
     def _note(self, fingerprint: str, at: Instant) -> None:
         known = self._times.get(fingerprint, ())
