@@ -94,7 +94,7 @@ class AlertPages:
 
     async def acknowledge(self, request: Request) -> Response:
         one = self._find(request)
-        about = f"{sentence(one.view)} It is not repeated until it is over; that it is over, or gets worse, is told."
+        about = f"{sentence(one.view).removesuffix('.')}. It is not repeated until it is over; that it is over, or gets worse, is told."
         fields = (_BY, Field("comment", "What is being done", required=False), _LASTS)
         show = partial(self._form, "Acknowledge", about, fields)
         if request.method != "POST":

@@ -90,6 +90,13 @@ async def test_an_alert_is_acknowledged_by_its_form(board):
     assert 0 <= board.clock.now() + 4 * HOUR - until < MINUTE
 
 
+async def test_the_form_names_the_alert_in_a_sentence_of_its_own(board):
+    async with browsing(board) as browser:
+        page = (await browser.get(f"/alerts/{board.views[0].fingerprint}/acknowledge")).text
+    assert ". It is not repeated" in page
+    assert ".. It" not in page
+
+
 async def test_a_silence_is_made_of_the_matchers_in_the_link(board):
     view = board.views[0]
     link = here(silence_url("", view.labels))
