@@ -158,7 +158,7 @@ class Pipeline:
 
     def standing(self) -> list[Standing]:
         """Every alert that is pending or fires, or is over but not yet told so everywhere."""
-        return self.stock().alerts()
+        return list(self.stock().alerts())
 
     async def _edit(self, edits: Callable[[], Edits]) -> None:
         async with self._turn:

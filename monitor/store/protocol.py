@@ -242,5 +242,6 @@ class Store(Protocol):
         ``dead``, and ``asides`` (as many as ever were, not only those kept)."""
 
     def prune(self, before: Instant, told_before: Instant) -> None:
-        """Forget what was set aside before then, and alerts that were over; and what was sent, given up or changed before ``told_before``.
+        """Forget what was set aside before then, and alerts that were over and that no group still tells of; and what was sent, given up or
+        changed before ``told_before``.
         The latest receipt of an episode stays while a group of it lives or a parcel of it waits."""

@@ -86,7 +86,12 @@ COUNTS: Final = """
     UNION ALL SELECT 'asides', coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'aside'
     UNION ALL SELECT state, count(*) FROM parcel GROUP BY state"""
 
-PRUNE: Final = ("DELETE FROM aside WHERE at < ?", "DELETE FROM alert WHERE resolved_at < ?")
+PRUNE: Final = (
+    "DELETE FROM aside WHERE at < ?",
+    """
+    DELETE FROM alert WHERE resolved_at < ? AND fingerprint NOT IN (
+        SELECT told.key FROM alert_group, json_each(CAST(alert_group.data AS TEXT), '$.told') AS told)""",
+)
 PRUNE_TRANSITIONS: Final = "DELETE FROM transition WHERE at < ?"
 PRUNE_PARCELS: Final = """
     DELETE FROM parcel WHERE state <> 'waiting' AND done_at < ? AND id NOT IN (
