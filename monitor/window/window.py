@@ -313,7 +313,7 @@ class Window:
             self.dictionaries[name].restore(some)
 
     def restore(self, seq: int, blob: bytes) -> None:
-        """Take a journal entry over; oldest first. Call `restored` after the last one."""
+        """Take a journal entry over; oldest first. Call `restored` after the last one. Raises Unreadable: then begin with another window."""
         self._journal.restore(seq, blob)
 
     def restored(self) -> None:
