@@ -17,6 +17,7 @@ import click
 from monitor.cli.ack import ack
 from monitor.cli.alerts import alerts
 from monitor.cli.backtest import backtest
+from monitor.cli.backup import backup
 from monitor.cli.campaign import campaign
 from monitor.cli.check import check
 from monitor.cli.demo import demo
@@ -59,6 +60,7 @@ for command in (
     alerts,
     ack,
     silence,
+    backup,
     routes,
     render,
     send_test,

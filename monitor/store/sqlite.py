@@ -216,14 +216,12 @@ class SqliteStore:
             gone += self._gone(statements.PRUNE_TRANSITIONS, told_before, most)
             return gone + sum(self._gone(statement, before, most) for statement in statements.PRUNE_OLD)
 
-    def copy_to(
-        self, target: sqlite3.Connection, pages: int, pause: float, progress: Callable[[int, int], None]
-    ) -> None:
+    def copy_to(self, target: sqlite3.Connection, pages: int, progress: Callable[[int, int], None]) -> None:
         """Copy the whole file as it is at one moment, ``pages`` at a time; ``progress`` hears how many are left, and of how many."""
-        with explained(self.path):
-            self._connection.backup(
-                target, pages=pages, progress=lambda status, left, total: progress(left, total), sleep=pause
-            )
+        # Within one reading transaction, so that what the daemon writes meanwhile does not make the copy begin anew.
+        with explained(self.path), self.snapshot():
+            self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            self._connection.backup(target, pages=pages, progress=lambda _, left, total: progress(left, total), sleep=0)
 
     def take_over(self, kept: Salvage) -> None:
         """Begin with what was read of another file."""

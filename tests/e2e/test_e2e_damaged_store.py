@@ -89,9 +89,7 @@ def messages_in_a_format_of_the_future(town: Town) -> None:
     town.change("UPDATE journal SET rows = CAST(x'ff525703' || substr(rows, 5) AS BLOB)")
 
 
-@pytest.mark.parametrize(
-    "damage", [header_of_another_program, unreadable_messages, messages_in_a_format_of_the_future]
-)
+@pytest.mark.parametrize("damage", [header_of_another_program, unreadable_messages, messages_in_a_format_of_the_future])
 async def test_an_incident_that_goes_on_is_not_told_as_over_and_its_end_is_told(
     town: Town, damage: Callable[[Town], None]
 ) -> None:

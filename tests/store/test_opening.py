@@ -85,7 +85,9 @@ def test_a_damaged_file_is_set_aside_and_the_daemon_begins_anew(path: Path, dama
     assert reopened(path)[2] is None, "once is enough"
 
 
-@pytest.mark.parametrize("damage", ["a header of another program", "a torn page in the middle", "half a file", "a torn end"])
+@pytest.mark.parametrize(
+    "damage", ["a header of another program", "a torn page in the middle", "half a file", "a torn end"]
+)
 def test_what_can_be_read_of_it_is_kept(path: Path, damage: str) -> None:
     filled(path)
     DAMAGES[damage](path)
