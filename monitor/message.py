@@ -26,6 +26,9 @@ STATUSES: Final = (QUEUED, SENT, DELIVERED, UNDELIVERED, FAILED, UNSENT)
 FAILURES: Final = frozenset({FAILED, UNDELIVERED, UNSENT})
 FINAL: Final = FAILURES | {DELIVERED}
 
+INBOUND: Final = "Inbound"
+"""The direction of messages that people send; ``from`` is their number then."""
+
 _RANK = {QUEUED: 0, SENT: 1, DELIVERED: 3, UNDELIVERED: 4, FAILED: 5, UNSENT: 6}
 RANK_OF_OTHERS: Final = 2
 """A status that Routee did not document is data: not final, and later than Sent."""

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.message import UNKNOWN
+from monitor.message import INBOUND, UNKNOWN, Batch
 
 Mode = Literal["mask", "hash", "show"]
 
@@ -41,6 +41,14 @@ class Privacy:
         keyed = self._keyed.copy()  # setting the key anew takes longer than hashing
         keyed.update(number.encode())
         return keyed.digest()
+
+    def field(self, batch: Batch, name: str) -> Sequence[str]:
+        """A field's values as they may be kept: who sent an inbound message is a person too."""
+        values = batch.fields[name]
+        if name != "from" or INBOUND not in batch.fields["direction"]:
+            return values
+        ways, shown = batch.fields["direction"], self.texts(values)
+        return [shown[at] if way == INBOUND else values[at] for at, way in enumerate(ways)]
 
     def texts(self, numbers: Sequence[str]) -> list[str]:
         """What is shown of each number under this mode."""

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.privacy import Privacy, mask
+from monitor.message import batch_of
+from monitor.privacy import Mode, Privacy, mask
 
 NUMBERS = st.one_of(st.from_regex(r"\+?[0-9]{1,16}", fullmatch=True), st.text(max_size=20), st.just("unknown"))
 
@@ -59,3 +60,13 @@ def test_different_numbers_of_the_same_look_have_different_hashes() -> None:
     one, two = "+306910000078", "+306919999978"
     assert mask(one) == mask(two)
     assert Privacy(key=b"key").hash(one) != Privacy(key=b"key").hash(two)
+
+
+@pytest.mark.parametrize(
+    ("mode", "shown"), [("mask", "+30691•••••78"), ("hash", "••••••••"), ("show", "+306912345678")]
+)
+def test_who_writes_to_us_is_a_person_whose_number_is_treated_as_those_of_recipients(mode: Mode, shown: str) -> None:
+    sender = {"messageId": "m", "date": 1, "from": "+306912345678"}
+    batch = batch_of([sender | {"direction": "Inbound"}, sender | {"direction": "Outbound", "from": "+3021010101010"}])
+    assert Privacy(mode).field(batch, "from") == [shown, "+3021010101010"], "our own numbers stay as they are"
+    assert Privacy(mode).field(batch, "country") == ["unknown", "unknown"]

@@ -186,7 +186,9 @@ def _shown(batch: "Batch", config: "Config") -> list[Part]:
     from monitor.message import GROUPS_SEPARATOR, UNKNOWN
     from monitor.privacy import Privacy
 
-    batch.recipient = Privacy(config.privacy.recipients).texts(batch.recipient)
+    privacy = Privacy(config.privacy.recipients)
+    batch.recipient = privacy.texts(batch.recipient)
+    batch.fields["from"] = privacy.field(batch, "from")
     parts: list[Part] = []
     for row in batch.rows():
         date, number, groups = row["date"], row["part"], row["groups"]

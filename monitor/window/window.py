@@ -129,7 +129,7 @@ class Window:
         values["to"] = self.privacy.hashes(batch.recipient)
         values["recipient"] = self.dictionaries["recipient"].encode(self.privacy.texts(batch.recipient))
         for name in CODED_FIELDS:
-            values[name] = self.dictionaries[name].encode(batch.fields[name])
+            values[name] = self.dictionaries[name].encode(self.privacy.field(batch, name))
         values["searches"] = np.full(len(batch), self.searches.code(frozenset([search])), np.int64)
         return values
 

@@ -18,18 +18,21 @@ def locate(name: str, folder: Path, environ: Mapping[str, str]) -> Path:
 
 
 def read_secret(name: str, folder: Path, environ: Mapping[str, str]) -> str:
-    """The secret in the file ``name``, without white space around it. Raises ValueError with a sentence that does not show it."""
+    """The secret in the file ``name``, without white space around it. Raises ValueError with a sentence that does not show it.
+
+    Nor does it show the name: in the place of a file's name people write the secret itself.
+    """
     try:
         path = locate(name, folder, environ)
         with path.open("rb") as stream:
             content = stream.read(LARGEST + 1)
     except OSError as error:
-        raise ValueError(f"the file {name} cannot be read: {error.strerror}") from None
+        raise ValueError(f"the file named here cannot be read: {error.strerror}") from None
     except (ValueError, RuntimeError):  # a name that no file can have; ~ without a home
-        raise ValueError(f"the file {name!r} cannot be read: that is no file's name") from None
+        raise ValueError("the file named here cannot be read: that is no file's name") from None
     secret = content.decode("utf-8-sig", "replace").strip()
     if len(content) > LARGEST or "\0" in secret or "\ufffd" in secret:
-        raise ValueError(f"the file {name} does not hold a secret: it is not text, or larger than 64 KiB")
+        raise ValueError("the file named here does not hold a secret: it is not text, or larger than 64 KiB")
     if not secret:
-        raise ValueError(f"the file {name} is empty; write the secret into it")
+        raise ValueError("the file named here is empty; write the secret into it")
     return secret
