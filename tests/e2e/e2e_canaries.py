@@ -19,6 +19,8 @@ from monitor.written import Written
 from tests.fakes.http import Answer, Asked, serving
 from tests.fakes.routee import sms
 
+_numbers = itertools.count(10)
+
 Place = tuple[str, str]
 """A model's name and its field."""
 
@@ -61,11 +63,11 @@ class Canaries:
     """Secrets that were planted. Each begins with the same letters, so that a part of one is found as well."""
 
     planted: dict[Place, list[str]] = field(default_factory=dict)
-    _number: Iterator[int] = field(default_factory=lambda: itertools.count(10))
 
     def new(self, model: str, name: str, form: str = "{}") -> str:
         """A secret for that field; ``form`` is how it is written there."""
-        secret = f"CaNaRy{next(self._number)}x{name.replace('_', '')}"
+        # Never the same twice in a process: what was hidden from one test's log is not known in the next one.
+        secret = f"CaNaRy{next(_numbers)}x{name.replace('_', '')}"
         self.planted.setdefault((model, name), []).append(secret)
         return form.format(secret)
 
