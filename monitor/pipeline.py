@@ -289,7 +289,7 @@ class Pipeline:
         desk.asides, desk.changed = [], 0
         put_rows(commit, desk.judge.account, unsaved)
         commit.asides = asides
-        commit.facts = {} if facts is desk.facts_kept else {desk.judge.account: facts}
+        commit.facts = {} if facts == desk.facts_kept else {desk.judge.account: facts}
         began = perf_counter()
         try:
             numbers = await self._store.commit(commit)
