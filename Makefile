@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 2
 
-.PHONY: demo test check bench lock clean format help
+.PHONY: demo test check bench lock clean format schemas help
 help:
 	@echo "make demo   see it work: a local Routee, live incidents, alerts on this terminal (no credentials)"
 	@echo "make test   every check: lint, types, layers, tests"
+	@echo "make schemas renew what editors check rules and configuration with"
 	@echo "make bench  measure speed and memory on this machine"
 
 demo: $(STAMP)
@@ -22,6 +23,16 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# What editors complete and check your files with: made from the models, not committed.
+define write_schemas
+	@$(BIN)/routee-monitor schema config > monitor.schema.json
+	@$(BIN)/routee-monitor schema rules > monitor-rules.schema.json
+	@$(BIN)/routee-monitor schema tests > monitor-tests.schema.json
+endef
+
+schemas: $(STAMP)
+	$(write_schemas)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -42,7 +53,9 @@ $(STAMP): pyproject.toml requirements/dev.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(write_schemas)
 	@touch $@
 
 clean:
+	rm -f monitor.schema.json monitor-rules.schema.json monitor-tests.schema.json
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -1,6 +1,7 @@
 """A configuration's accounts put to use: the client of each, and the secrets that nothing may show."""
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from pydantic import SecretStr
 
@@ -9,6 +10,9 @@ from monitor.clock import Clock
 from monitor.config import Account, Config
 from monitor.routee.client import Observer, Routee
 from monitor.routee.retry import Patience
+
+SHORTEST_ID: Final = 16
+"""An application's id of so many characters is no word; Routee's own have 24."""
 
 _PATIENCE = Patience()
 
@@ -31,6 +35,12 @@ def routee_client(
     )
 
 
+def _hide_id(application_id: str) -> None:
+    """An id is worth little without its secret, and where it is a short word ("sandbox") the log would lose that word."""
+    if len(application_id) >= SHORTEST_ID:
+        logs.hide(application_id)
+
+
 def _unobserved(endpoint: str, outcome: str, seconds: float) -> None:
     pass
 
@@ -38,7 +48,7 @@ def _unobserved(endpoint: str, outcome: str, seconds: float) -> None:
 def hide_secrets(config: Config) -> None:
     """Whatever is logged or told from now on, none of the configuration's secrets are in it."""
     for account in config.accounts:
-        logs.hide(account.application_id.get_secret_value())
+        _hide_id(account.application_id.get_secret_value())
         logs.hide(account.application_secret.get_secret_value())
     for receiver in config.receivers:
         for _, entry in receiver.channels:

@@ -11,6 +11,7 @@ import functools
 import gc
 import logging
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ from monitor.store.opening import open_daemon_store
 from monitor.store.protocol import HISTORY_KEPT
 from monitor.store.thread import StoreFront
 from monitor.view import Views
+from monitor.web.alert_pages import AlertPages
 from monitor.web.app import make_app
 from monitor.web.health import Health
 from monitor.web.original import original
@@ -66,6 +68,9 @@ SLOWEST_PAGE = 10 * MINUTE
 """A search that has not so much as read a page for so long, and three intervals, is stuck."""
 DELIVERY = "delivery"
 """The name of all channels' loops together, where signs of life are collected."""
+
+MOST_DEAD = 5_000
+"""So many dead letters that a store holds are counted: each is read for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +192,7 @@ class _Daemon:
                 Desk(judge, Views(judge, self._templates, distinguish=len(config.accounts) > 1), facts_kept=judge.facts)
             )
         self._observe_from_start(desks)
+        self._metrics.dead_letters(await self._dead_letters())
         pipeline = Pipeline(self._store, desks, restored_dispatch(config, loaded), config.retention, self._around)
         await pipeline.begin()
         return pipeline
@@ -205,8 +211,10 @@ class _Daemon:
         if web is None:
             return ""
         token = web.token.get_secret_value() if web.token else ""
+        about = _about(self._config, self._metrics.version)
         apis = [
-            *AlertmanagerApi(self._pipeline, _about(self._config, self._metrics.version), self._clock, token).routes(),
+            *AlertPages(self._pipeline, self._clock, token, about.external_url).routes(),
+            *AlertmanagerApi(self._pipeline, about, self._clock, token).routes(),
             *OwnApi(self._pipeline, self._clock, token).routes(),
         ]
         app = make_app(self._health, self._metrics, token=token, protect_reads=web.protect_reads, apis=apis)
@@ -251,6 +259,7 @@ class _Daemon:
                 now = self._clock.now()
                 if now - pruned_at >= HOUR:
                     await self._store.prune(now - self._config.retention, now - HISTORY_KEPT)
+                    self._metrics.dead_letters(await self._dead_letters())
                     pruned_at = now
                 self._metrics.backlog(await self._store.backlog())
             except StoreError as error:
@@ -259,6 +268,12 @@ class _Daemon:
             else:
                 trouble.over()
             await trio.sleep(5)
+
+    async def _dead_letters(self) -> Counter[tuple[str, str]]:
+        """How many the store holds by receiver and channel."""
+        count = min((await self._store.counts()).get("dead", 0), MOST_DEAD)
+        dead = await self._store.parcels("dead", count) if count else []
+        return Counter((parcel.notification.receiver, parcel.channel) for parcel in dead)
 
     async def _tell_systemd(self) -> None:
         """A line for `systemctl status`, and the watchdog, which is fed only while every loop makes progress."""

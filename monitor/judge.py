@@ -14,18 +14,21 @@ from monitor.alert import Alert, Policy, Step, Transition, advance, is_held_back
 from monitor.builtin import BuiltIn
 from monitor.clock import Instant
 from monitor.evaluate import Judgement, Moment, evaluate
+from monitor.evaluate.peers import Peers, grouped
 from monitor.facts import NOTHING_KNOWN, Facts
 from monitor.finding import Finding
 from monitor.ring import Observer, Ring
 from monitor.rules import Rule
 from monitor.store.protocol import Cursor
-from monitor.window import Reading, Window
+from monitor.window import Carried, Reading, Window
 
 log = logging.getLogger(__name__)
 
 Group = tuple[tuple[str, str], ...]
 Key = tuple[str, Group]
 """A rule's name and a group."""
+Span = tuple[Instant, Instant]
+"""As of when a rule is judged, and since when nothing is missing."""
 
 
 @dataclass(slots=True)
@@ -80,11 +83,14 @@ class Judge:
         self.errors: dict[str, str] = {}
         self.ring = Ring()
         """The latest evaluations, as they are proposed: a commit that fails makes none of them untrue."""
-        self.observe: Observer = self.ring.take
+        self.observe: Observer | None = None
+        """Who sees every judgement in the ring's place; each rule is then judged by itself."""
         self.facts: Facts = NOTHING_KNOWN
         """What was asked of the account besides messages; rules see it at their next judgement."""
         self._judged: dict[str, tuple[Instant, int]] = {}
         self._polled: set[str] = set()
+        self._peers = grouped(self.rules.values())
+        self._carried = Carried(window)
 
     def as_of(self, rule: Rule, cursors: Mapping[str, Cursor] | None = None) -> tuple[Instant, Instant] | None:
         """As of when a rule can be judged, and since when nothing is missing; None before every search it needs was polled."""
@@ -99,14 +105,12 @@ class Judge:
         """Judge every rule that a poll of ``cursor.search`` bears on, as if that cursor were committed."""
         outcome, reading = Outcome(), Reading(self.window)
         self._age(cursor.as_of, outcome)
-        cursors = {**self.cursors, cursor.search: cursor}
-        seen = self._seen(cursor)
-        for rule in self.rules.values():
-            if rule.search not in (None, cursor.search) or not seen.issuperset(self._needed(rule)):
-                continue
-            span = self.as_of(rule, cursors)
-            if span is not None and self._due(rule, span[0], cursor):
+        due, cursors = self._due_rules(cursor), {**self.cursors, cursor.search: cursor}
+        calm = set() if self.observe is not None else self._judge_together(due, reading, outcome)
+        for rule, span in due.values():
+            if rule.name not in calm:
                 self._judge_rule(rule, reading, *span, outcome, self._has_been_read(rule, *span, cursors))
+        self._carried.rest()
         return outcome
 
     def _has_been_read(self, rule: Rule, as_of: Instant, covered_since: Instant, cursors: Mapping[str, Cursor]) -> bool:
@@ -152,7 +156,8 @@ class Judge:
 
     def moment(self, rule: Rule, reading: Reading, as_of: Instant, covered_since: Instant) -> Moment:
         """What a rule is judged on."""
-        return Moment(reading, as_of, covered_since, tuple(self.alerts.get(rule.name, ())), self.facts)
+        known = tuple(self.alerts.get(rule.name, ()))
+        return Moment(reading, as_of, covered_since, known, self.facts, self._carried)
 
     def tell(self, built_in: BuiltIn, finding: Finding, as_of: Instant, outcome: Outcome) -> None:
         """Start, keep up or end a built-in alert."""
@@ -200,6 +205,19 @@ class Judge:
             if alert.state == "firing" and as_of - alert.as_of >= builtin.GAP_IS_TOLD_FOR:
                 self.tell(builtin.GAP_IN_HISTORY, builtin.over(**dict(group)), as_of, outcome)
 
+    def _due_rules(self, cursor: Cursor) -> dict[str, tuple[Rule, Span]]:
+        """The rules to judge, and as of when and since when nothing is missing."""
+        cursors = {**self.cursors, cursor.search: cursor}
+        seen, spans, due = self._seen(cursor), dict[str | None, Span | None](), {}
+        for rule in self.rules.values():
+            if rule.search not in spans:
+                bears = rule.search in (None, cursor.search) and seen.issuperset(self._needed(rule))
+                spans[rule.search] = self.as_of(rule, cursors) if bears else None
+            span = spans[rule.search]
+            if span is not None and self._due(rule, span[0], cursor):
+                due[rule.name] = rule, span
+        return due
+
     def _due(self, rule: Rule, as_of: Instant, cursor: Cursor) -> bool:
         last = self._judged.get(rule.name)
         if last is None:
@@ -210,6 +228,36 @@ class Judge:
             return False  # another search lags behind; what this one brought is later than what can be judged
         return (as_of, self.window.version) != last
 
+    def _judge_together(self, due: Mapping[str, tuple[Rule, Span]], reading: Reading, outcome: Outcome) -> set[str]:
+        """Judge the rules that can be judged with their peers and have nothing to say; gives their names."""
+        calm: set[str] = set()
+        troubled = {name for name, alerts in self.alerts.items() if alerts}
+        troubled |= {dict(group)["rule"] for group in self.alerts.get(builtin.RULE_ERROR.name, {})}
+        moments: dict[Span, Moment] = {}
+        for peers in self._peers:
+            names = [name for name, rule in peers.named if name in due and due[name][0] is rule]
+            names = [name for name in names if name not in troubled] if troubled else names
+            if names:
+                span = due[names[0]][1]
+                if span not in moments:
+                    moments[span] = Moment(reading, *span, (), self.facts, self._carried)
+                calm |= self._judge_peers(peers, names, moments[span], outcome)
+        return calm
+
+    def _judge_peers(self, peers: Peers, names: list[str], moment: Moment, outcome: Outcome) -> set[str]:
+        began = perf_counter()
+        try:
+            numbers = peers.count(moment)
+            calm = set(names) - peers.speaking(numbers)
+            if calm:
+                self.ring.take_shared(peers, moment, numbers)
+        except Exception:  # noqa: BLE001 — whichever rule is at fault fails again when it is judged by itself, and is told then
+            return set()
+        seconds = (perf_counter() - began) / len(names)
+        outcome.judged |= dict.fromkeys(calm, (moment.as_of, self.window.version))
+        outcome.seconds |= dict.fromkeys(calm, seconds)
+        return calm
+
     def _judge_rule(
         self, rule: Rule, reading: Reading, as_of: Instant, covered_since: Instant, outcome: Outcome, read: bool
     ) -> None:
@@ -218,7 +266,7 @@ class Judge:
         try:
             judgement = evaluate(rule, moment)
             outcome.include(self._advance(rule, judgement, as_of, read))
-            self.observe(rule, as_of, judgement, self.alerts.get(rule.name, ()))
+            (self.observe or self.ring.take)(rule, as_of, judgement, self.alerts.get(rule.name, ()))
         except Exception as error:  # one rule that fails must not stop the others; RuleError shows it
             why = outcome.errors[rule.name] = f"{type(error).__name__}: {error}"
             if self.errors.get(rule.name) != why:

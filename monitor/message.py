@@ -26,9 +26,6 @@ STATUSES: Final = (QUEUED, SENT, DELIVERED, UNDELIVERED, FAILED, UNSENT)
 FAILURES: Final = frozenset({FAILED, UNDELIVERED, UNSENT})
 FINAL: Final = FAILURES | {DELIVERED}
 
-INBOUND: Final = "Inbound"
-"""The direction of messages that people send; ``from`` is their number then."""
-
 _RANK = {QUEUED: 0, SENT: 1, DELIVERED: 3, UNDELIVERED: 4, FAILED: 5, UNSENT: 6}
 RANK_OF_OTHERS: Final = 2
 """A status that Routee did not document is data: not final, and later than Sent."""
@@ -37,6 +34,10 @@ RANK_OF_OTHERS: Final = 2
 def rank(status: str) -> int:
     """How far along a status is: of two reports with the same date, the one of higher rank is the later one."""
     return _RANK.get(status, RANK_OF_OTHERS)
+
+
+INBOUND: Final = "Inbound"
+"""The direction of messages that people send: their ``from`` is a person's number."""
 
 
 CODED_FIELDS: Final = (

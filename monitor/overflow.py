@@ -56,11 +56,13 @@ def _together(turns: list[Turn], key: Key, rest: Sequence[Turn], turn_of: TurnOf
         joined.decision = Decision("new alerts", None)
     moved = {id(turn) for turn in rest}
     others = [turn for turn in turns if id(turn) not in moved and turn is not present]
-    if joined.decision.reason is None:
-        waiting = [replace(turn, decision=joined.decision) for turn in rest]
-        return [*others, *waiting, *([] if present is None else [present])]
-    emptied = [replace(turn, members=replace(turn.members, firing={}), decision=Decision(None, None)) for turn in rest]
-    return [*others, *emptied, joined]
+    for turn in rest:
+        if joined.decision.reason is not None:
+            turn.members.firing = {}
+        turn.decision = Decision(None, joined.decision.next_at)
+    if joined.decision.reason is not None:
+        return [*others, *rest, joined]
+    return [*others, *rest, *([] if present is None else [present])]
 
 
 def _joined(present: Turn | None, rest: Sequence[Turn]) -> Members:

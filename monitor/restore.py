@@ -11,7 +11,7 @@ from monitor.config import Config, Receiver, Search, Slack
 from monitor.dispatch import Dispatch
 from monitor.errors import StoreDamaged
 from monitor.facts import NOTHING_KNOWN
-from monitor.flapping import Beginnings
+from monitor.flapping import NEVER, Beginnings
 from monitor.judge import Group as GroupOfRule
 from monitor.judge import Judge
 from monitor.poll import SearchPlan
@@ -101,7 +101,7 @@ def restored_dispatch(config: Config, loaded: Loaded) -> Dispatch:
     dispatch.groups = {(group.receiver, group.key): group for group in loaded.groups if group.key != WATCHDOG_KEY}
     dispatch.silences = Silences(loaded.silences)
     dispatch.acks = {ack.fingerprint: ack for ack in loaded.acks}
-    dispatch.begun = Beginnings(loaded.begun)
+    dispatch.begun = Beginnings(loaded.begun, NEVER if config.flapping is None else config.flapping.policy)
     return dispatch
 
 

@@ -13,6 +13,8 @@ from monitor.route import Group, Route
 
 MOST: Final = 20
 """So many groups of one route and receiver are told for the first time within WINDOW, the overflow included."""
+NAMED: Final = 200
+"""So many alerts are named in one notification of an overflow, the others are counted."""
 WINDOW: Final[Duration] = MINUTE
 
 Key = TypeVar("Key")

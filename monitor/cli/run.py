@@ -1,5 +1,8 @@
 """``routee-monitor run``: the daemon."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +32,13 @@ def run(
     Exit codes: 0 stopped as asked; 65 bad rules; 69 the store or the listener's
     address is not available; 78 bad or missing configuration.
     """
+    with _no_hangups():  # before anything that takes time: whoever manages services may send one at once
+        _run(config, log_level, log_format)
+
+
+def _run(
+    config: Path | None, log_level: str | None, log_format: Literal["auto", "journal", "text", "json"] | None
+) -> None:
     import functools
     import sys
 
@@ -46,3 +56,13 @@ def run(
         daemon.run, loaded.settings, loaded.templates, stream=sys.stdout, systemd=Systemd.from_environment()
     )
     trio.run(until_signalled, lambda stop: run_daemon(stop=stop))
+
+
+@contextmanager
+def _no_hangups() -> Iterator[None]:
+    """Within it SIGHUP, which would end the process, does nothing; `monitor.cli.signals` takes it over."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)

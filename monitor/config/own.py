@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
-from monitor.clock import MINUTE
-from monitor.written import Flag, Name, Note, Period, Secret, Text, Url, Written, is_loopback
+from monitor.clock import DAY, HOUR, MINUTE
+from monitor.flapping import Flapping as Policy
+from monitor.written import Flag, Name, Note, Period, Secret, Text, Url, WholeNumber, Written, is_loopback
 
 
 def _listen(value: str) -> str:
@@ -59,6 +60,22 @@ class Watchdog(Written):
     """Who is told."""
     every: Period = 5 * MINUTE
     """How often."""
+
+
+class Flapping(Written):
+    """When an alert that begins and ends over and over is told as flapping, and then not told for a while."""
+
+    begins: Annotated[WholeNumber, Field(ge=2, le=1000)] = 4
+    """So many beginnings are flapping …"""
+    within: Annotated[Period, Field(le=DAY)] = HOUR
+    """… if they come within so long."""
+    calm_for: Annotated[Period, Field(le=DAY)] = 15 * MINUTE
+    """It is told to be over after so long without firing at the latest."""
+
+    @property
+    def policy(self) -> Policy:
+        """As it is asked what flaps."""
+        return Policy(self.begins, self.within, self.calm_for)
 
 
 class Privacy(Written):

@@ -1,7 +1,9 @@
 """How far one search has come: its cursor, and the one way in which it moves."""
 
+import logging
 from collections.abc import Mapping
 
+import msgspec
 import trio
 
 from monitor.clock import Clock, Instant
@@ -10,16 +12,27 @@ from monitor.poll.plan import SearchPlan, Slice, horizon
 from monitor.poll.sink import Sink
 from monitor.store.protocol import Cursor
 
+log = logging.getLogger("monitor")
+
 
 class Progress:
-    """The cursor of a search. It moves only when the sink has committed it, and its ``as_of`` never moves back."""
+    """The cursor of a search. It moves only when the sink has committed it, and its ``as_of`` never moves back.
+
+    A cursor of other filters under the same name says how far was polled, but nothing of what was covered and swept.
+    """
 
     def __init__(self, plan: SearchPlan, sink: Sink, clock: Clock, cursor: Cursor | None) -> None:
         self._plan = plan
         self._sink = sink
         self._clock = clock
         self._lock = trio.Lock()
-        self._covered_since = cursor.covered_since if cursor else None
+        self._question = plan.question.digest
+        if cursor is not None and cursor.question not in ("", self._question):
+            log.info("search %s asks for other messages than before: those of the past are fetched anew", plan.name)
+            cursor = msgspec.structs.replace(cursor, covered_since=cursor.as_of, swept={}, counts={}, question="")
+            self._covered_since = None
+        else:
+            self._covered_since = cursor.covered_since if cursor else None
         self._seen_to: Instant | None = None
         self.cursor = cursor
         self.ledger = Ledger.load(cursor.counts if cursor else {})
@@ -74,6 +87,7 @@ class Progress:
                 covered_since=covered_since,
                 swept=self._still_planned({**self.swept, **swept}),
                 counts=self.ledger.dump(horizon(self._clock.now())),
+                question=self._question,
             )
             await self._sink.complete(self._plan.name, cursor)
             self.cursor = cursor

@@ -22,7 +22,8 @@ from monitor.silence import Silence
 
 class Cursor(msgspec.Struct, frozen=True):
     """How far one search has been polled. ``as_of``: end of the last complete poll. ``covered_since``: from here on nothing is
-    missing. ``swept`` maps each resweep's ``back`` (µs, as text) to when it last ran. ``counts`` remembers what sweeps compared."""
+    missing. ``swept`` maps each resweep's ``back`` (µs, as text) to when it last ran. ``counts`` remembers what sweeps compared.
+    ``question``: the digest of what was asked; empty: not known, from before it was remembered."""
 
     account: str
     search: str
@@ -30,6 +31,7 @@ class Cursor(msgspec.Struct, frozen=True):
     covered_since: Instant
     swept: dict[str, Instant] = {}
     counts: dict[str, list[int]] = {}
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)

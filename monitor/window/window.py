@@ -93,7 +93,7 @@ class Window:
         return self._facets
 
     def _new_facets(self) -> Facets:
-        return Facets(self.account, self.columns, self.dictionaries, self.searches)
+        return Facets(self.account, self.columns, self.dictionaries, self.searches, self.privacy.sender)
 
     def twin(self) -> "Window":
         """An empty window that shares dictionaries and ids with this one: what is known here can be told to it by `upsert_coded`."""
@@ -128,8 +128,9 @@ class Window:
         values["price"] = _whole(batch.price, PRICE_UNIT, 1 << 50)
         values["to"] = self.privacy.hashes(batch.recipient)
         values["recipient"] = self.dictionaries["recipient"].encode(self.privacy.texts(batch.recipient))
+        fields = batch.fields | {"from": self.privacy.senders(batch.fields["from"], batch.fields["direction"])}
         for name in CODED_FIELDS:
-            values[name] = self.dictionaries[name].encode(self.privacy.field(batch, name))
+            values[name] = self.dictionaries[name].encode(fields[name])
         values["searches"] = np.full(len(batch), self.searches.code(frozenset([search])), np.int64)
         return values
 
@@ -313,7 +314,7 @@ class Window:
             self.dictionaries[name].restore(some)
 
     def restore(self, seq: int, blob: bytes) -> None:
-        """Take a journal entry over; oldest first. Call `restored` after the last one. Raises Unreadable: then begin with another window."""
+        """Take a journal entry over; oldest first. Call `restored` after the last one."""
         self._journal.restore(seq, blob)
 
     def restored(self) -> None:
