@@ -36,11 +36,18 @@ from monitor.pipeline import Desk, Pipeline, Surroundings
 from monitor.poll import Round, SearchPlan, poll_search
 from monitor.receivers import notified, socket_apps
 from monitor.render import Templates
-from monitor.restore import accounts_of, restored_dispatch, restored_judge, restored_window
+from monitor.restore import (
+    accounts_of,
+    restored_dispatch,
+    restored_judge,
+    restored_or_empty,
+    restored_window,
+    without_cursors,
+)
 from monitor.sd_notify import Systemd
 from monitor.settings import Settings
+from monitor.store.opening import open_daemon_store
 from monitor.store.protocol import HISTORY_KEPT
-from monitor.store.sqlite import open_sqlite
 from monitor.store.thread import StoreFront
 from monitor.view import Views
 from monitor.web.alert_pages import AlertPages
@@ -87,8 +94,11 @@ async def run(
     """Run until ``stop`` is set. Raises StoreError or ListenError where it cannot even start."""
     config, clock, systemd = settings.config, clock or SystemClock(), systemd or Systemd()
     hide_secrets(config)
-    opening = functools.partial(open_sqlite, config.store_path, exclusive=True, busy_timeout=LOCK_PATIENCE)
-    front = StoreFront(await trio.to_thread.run_sync(opening))
+    opening = functools.partial(open_daemon_store, config.store_path, clock.now(), busy_timeout=LOCK_PATIENCE)
+    store, mishap = await trio.to_thread.run_sync(opening)
+    if mishap is not None:
+        log.error("%s", mishap)
+    front = StoreFront(store)
     try:
         await _Daemon(settings, templates, front, clock, stream, systemd).run(stop, task_status)
     finally:
@@ -172,9 +182,15 @@ class _Daemon:
         key = await self._store.secret("recipients")
         desks = []
         for account in accounts_of(config, loaded):
-            window = await self._store.run(functools.partial(restored_window, account=account, config=config, key=key))
+            restoring = functools.partial(restored_or_empty, account=account, config=config, key=key)
+            window, trouble = await self._store.run(restoring)
+            if trouble:
+                log.error("%s: Routee is asked for the last 7 days again, no alert is told as over before", trouble)
+                loaded = without_cursors(loaded, account)
             judge = restored_judge(window, config, self._rules, loaded)
-            desks.append(Desk(judge, Views(judge, self._templates, distinguish=len(config.accounts) > 1)))
+            desks.append(
+                Desk(judge, Views(judge, self._templates, distinguish=len(config.accounts) > 1), facts_kept=judge.facts)
+            )
         self._observe_from_start(desks)
         self._metrics.dead_letters(await self._dead_letters())
         pipeline = Pipeline(self._store, desks, restored_dispatch(config, loaded), config.retention, self._around)

@@ -1,24 +1,28 @@
 """What the last commit left, made into windows, judges and groups again."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import msgspec
 
 from monitor.alert import Alert
 from monitor.clock import Duration
-from monitor.config import Config, Receiver, Slack
+from monitor.config import Config, Receiver, Search, Slack
 from monitor.dispatch import Dispatch
+from monitor.errors import StoreDamaged
+from monitor.facts import NOTHING_KNOWN
 from monitor.flapping import NEVER, Beginnings
 from monitor.judge import Group as GroupOfRule
 from monitor.judge import Judge
+from monitor.poll import SearchPlan
 from monitor.privacy import Privacy
 from monitor.route import Group
 from monitor.rules import Rule
 from monitor.silence import Silences
-from monitor.store.protocol import Loaded, Store
+from monitor.store.protocol import Commit, Loaded, Store
 from monitor.watchdog import KEY as WATCHDOG_KEY
 from monitor.watchdog import Watchdog
-from monitor.window import Window
+from monitor.window import Unreadable, Window
 
 
 def accounts_of(config: Config, loaded: Loaded) -> list[str]:
@@ -28,15 +32,41 @@ def accounts_of(config: Config, loaded: Loaded) -> list[str]:
 
 
 def restored_window(store: Store, account: str, config: Config, key: bytes) -> Window:
-    """An account's window as the store has it; empty where the account is watched no more. Blocking: for a worker thread."""
+    """An account's window as the store has it; empty where the account is watched no more. Blocking: for a worker thread.
+
+    Raises StoreError, and StoreDamaged where an entry of its journal cannot be read.
+    """
     window = Window(account, Privacy(config.privacy.recipients, key))
     if account not in {one.name for one in config.accounts}:
         return window
     window.restore_entries([(entry.field, entry.code, entry.value) for entry in store.entries(account)])
     for seq, blob in store.journal(account):
-        window.restore(seq, blob)
+        try:
+            window.restore(seq, blob)
+        except Unreadable as error:
+            raise StoreDamaged(
+                f"the messages of account {account} in the store cannot be read ({error}): start the daemon anew, it asks "
+                "Routee for the last 7 days again"
+            ) from error
     window.restored()
     return window
+
+
+def restored_or_empty(store: Store, account: str, config: Config, key: bytes) -> tuple[Window, str]:
+    """An account's window, and why it is empty where its messages cannot be read: then its searches begin anew.
+
+    Its alerts stay as they are: what they rest on is read again before any of them can be over (`monitor.judge`).
+    """
+    try:
+        return restored_window(store, account, config, key), ""
+    except StoreDamaged as error:
+        store.commit(Commit(forgotten=[account]))
+        return Window(account, Privacy(config.privacy.recipients, key)), str(error).partition(": start")[0]
+
+
+def without_cursors(loaded: Loaded, account: str) -> Loaded:
+    """Where an account's searches begin anew."""
+    return replace(loaded, cursors=[cursor for cursor in loaded.cursors if cursor.account != account])
 
 
 def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], loaded: Loaded) -> Judge:
@@ -47,6 +77,8 @@ def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], load
     judge = Judge(window, here, searches)
     found = [cursor for cursor in loaded.cursors if cursor.account == account and cursor.search in searches]
     judge.cursors = {cursor.search: cursor for cursor in found}
+    judge.deepest = {search.name: _deepest(search) for search in config.searches if search.account == account}
+    judge.facts = loaded.facts.get(account, NOTHING_KNOWN)
     for alert in loaded.alerts:
         if alert.account == account:
             group = _in_order(alert, judge.rules.get(alert.rule))
@@ -71,6 +103,13 @@ def restored_dispatch(config: Config, loaded: Loaded) -> Dispatch:
     dispatch.acks = {ack.fingerprint: ack for ack in loaded.acks}
     dispatch.begun = Beginnings(loaded.begun, NEVER if config.flapping is None else config.flapping.policy)
     return dispatch
+
+
+def _deepest(search: Search) -> str | None:
+    """What of a cursor's ``swept`` says that the search's history was read: the sweep that looks furthest back, if there is one."""
+    resweeps = tuple((sweep.back, sweep.every) for sweep in search.resweep)
+    sweeps = SearchPlan(search.account, search.name, search.question, search.every, resweeps).sweeps
+    return str(sweeps[0][0]) if sweeps else None
 
 
 def _editable(receiver: Receiver) -> Iterator[str]:

@@ -18,6 +18,7 @@ import click
 from monitor.cli.ack import ack
 from monitor.cli.alerts import alerts
 from monitor.cli.backtest import backtest
+from monitor.cli.backup import backup
 from monitor.cli.campaign import campaign
 from monitor.cli.check import check
 from monitor.cli.completion import completion, manual
@@ -61,6 +62,7 @@ for command in (
     alerts,
     ack,
     silence,
+    backup,
     routes,
     render,
     send_test,

@@ -27,8 +27,12 @@ _MOST_TEXT: Final = 1_000
 
 
 def alert(one: Standing, external_url: str, inhibiting: Mapping[str, str], now: Instant) -> dict[str, Any]:
-    """An alert; ``inhibiting`` maps our fingerprints to those that are made of labels, as Alertmanager's are."""
+    """An alert; ``inhibiting`` maps our fingerprints to those that are made of labels, as Alertmanager's are.
+
+    ``acknowledgedBy`` is ours, and stands there where somebody looks after the alert.
+    """
     view = one.view
+    ours = {} if one.ack is None else {"acknowledgedBy": one.ack.by}
     return {
         "labels": view.labels,
         "annotations": view.annotations,
@@ -44,6 +48,7 @@ def alert(one: Standing, external_url: str, inhibiting: Mapping[str, str], now: 
             "inhibitedBy": [inhibiting.get(source, source) for source in one.inhibited_by],
             "mutedBy": list(one.muted_by),
         },
+        **ours,
     }
 
 
