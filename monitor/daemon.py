@@ -44,14 +44,16 @@ from monitor.restore import (
     renewed_desks,
     restored_dispatch,
     restored_judge,
+    restored_or_empty,
     restored_window,
     returned,
+    without_cursors,
 )
 from monitor.roster import Duty, Roster, until_told
 from monitor.sd_notify import Systemd
 from monitor.settings import Settings
+from monitor.store.opening import open_daemon_store
 from monitor.store.protocol import HISTORY_KEPT
-from monitor.store.sqlite import open_sqlite
 from monitor.store.thread import StoreFront
 from monitor.view import Views
 from monitor.watching import Watching, plan_of
@@ -102,8 +104,11 @@ async def run(
     """
     config, clock, systemd = settings.config, clock or DisciplinedClock(), systemd or Systemd()
     hide_secrets(config)
-    opening = functools.partial(open_sqlite, config.store_path, exclusive=True, busy_timeout=LOCK_PATIENCE)
-    front = StoreFront(await trio.to_thread.run_sync(opening))
+    opening = functools.partial(open_daemon_store, config.store_path, clock.now(), busy_timeout=LOCK_PATIENCE)
+    store, mishap = await trio.to_thread.run_sync(opening)
+    if mishap is not None:
+        log.error("%s", mishap)
+    front = StoreFront(store)
     try:
         generation = Generation.first(Loaded(settings, templates), clock, stream)
         await _Daemon(generation, front, clock, systemd, reloads).run(stop, task_status)
@@ -167,9 +172,14 @@ class _Daemon:
         self._key = key = await self._store.secret("recipients")
         desks = []
         for account in accounts_of(config, loaded):
-            window = await self._store.run(functools.partial(restored_window, account=account, config=config, key=key))
+            restoring = functools.partial(restored_or_empty, account=account, config=config, key=key)
+            window, trouble = await self._store.run(restoring)
+            if trouble:
+                log.error("%s: Routee is asked for the last 7 days again, no alert is told as over before", trouble)
+                loaded = without_cursors(loaded, account)
             judge = restored_judge(window, config, self._present.rules, loaded)
-            desks.append(Desk(judge, Views(judge, self._present.templates, distinguish=len(config.accounts) > 1)))
+            views = Views(judge, self._present.templates, distinguish=len(config.accounts) > 1)
+            desks.append(Desk(judge, views, facts_kept=judge.facts))
         self._health.searches(self._present.searches)
         self._observe(desks)
         self._metrics.dead_letters(await self._dead_letters())
@@ -283,6 +293,8 @@ class _Daemon:
         after = before.next(loaded)
         await _check_clients(after, before)
         found = await self._store.run(functools.partial(returned, before=before.config, config=config, key=self._key))
+        for trouble in found.troubles:
+            log.error("%s: Routee is asked for the last 7 days again, no alert is told as over before", trouble)
 
         def renewed() -> Basis:
             dispatch = continued_dispatch(config, self._pipeline.dispatch)

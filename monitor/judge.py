@@ -76,6 +76,8 @@ class Judge:
         self.searches = tuple(searches)
         self.rules = {rule.name: rule for rule in rules if rule.enabled}
         self.cursors: dict[str, Cursor] = {}
+        self.deepest: Mapping[str, str | None] = {}
+        """By search, what of its cursor's ``swept`` says that its history was read; None, or no search: that need not be waited for."""
         self.alerts: dict[str, dict[Group, Alert]] = {}
         """By the rule's name and the group; resolved ones stay until everyone has been told."""
         self.errors: dict[str, str] = {}
@@ -128,13 +130,22 @@ class Judge:
         """Judge every rule that a poll of ``cursor.search`` bears on, as if that cursor were committed."""
         outcome, reading = Outcome(), Reading(self.window)
         self._age(cursor.as_of, outcome)
-        due = self._due_rules(cursor)
+        due, cursors = self._due_rules(cursor), {**self.cursors, cursor.search: cursor}
         calm = set() if self.observe is not None else self._judge_together(due, reading, outcome)
         for rule, span in due.values():
             if rule.name not in calm:
-                self._judge_rule(rule, reading, *span, outcome)
+                self._judge_rule(rule, reading, *span, outcome, self._has_been_read(rule, *span, cursors))
         self._carried.rest()
         return outcome
+
+    def _has_been_read(self, rule: Rule, as_of: Instant, covered_since: Instant, cursors: Mapping[str, Cursor]) -> bool:
+        """Whether all that the rule looks at has been read, or else as much as is ever read: before that no alert can be over.
+
+        It has not been where a search begins, or begins anew because its messages in the store could not be read.
+        """
+        if covered_since <= as_of - rule.reach:
+            return True
+        return all(self.deepest.get(name) in (None, *cursors[name].swept) for name in self._needed(rule))
 
     def is_poll(self, cursor: Cursor) -> bool:
         """Whether a cursor is a poll's, that is: more has been seen than before. A sweep's is not."""
@@ -274,13 +285,13 @@ class Judge:
         return calm
 
     def _judge_rule(
-        self, rule: Rule, reading: Reading, as_of: Instant, covered_since: Instant, outcome: Outcome
+        self, rule: Rule, reading: Reading, as_of: Instant, covered_since: Instant, outcome: Outcome, read: bool
     ) -> None:
         began = perf_counter()
         moment = self.moment(rule, reading, as_of, covered_since)
         try:
             judgement = evaluate(rule, moment)
-            outcome.include(self._advance(rule, judgement, as_of))
+            outcome.include(self._advance(rule, judgement, as_of, read))
             (self.observe or self.ring.take)(rule, as_of, judgement, self.alerts.get(rule.name, ()))
         except Exception as error:  # one rule that fails must not stop the others; RuleError shows it
             why = outcome.errors[rule.name] = f"{type(error).__name__}: {error}"
@@ -292,18 +303,24 @@ class Judge:
             self.tell(builtin.RULE_ERROR, builtin.over(rule=rule.name), as_of, outcome)
         outcome.seconds[rule.name] = perf_counter() - began
 
-    def _advance(self, rule: Rule, judgement: Judgement, as_of: Instant) -> Outcome:
-        """What becomes of the rule's alerts. Those that fire go on firing; of the others the worst may begin, up to the limit."""
+    def _advance(self, rule: Rule, judgement: Judgement, as_of: Instant, read: bool) -> Outcome:
+        """What becomes of the rule's alerts. Those that fire go on firing; of the others the worst may begin, up to the limit.
+
+        While what the rule looks at has not been ``read``, those that fire neither end nor ease: what speaks for them may be missing.
+        """
         outcome, policy, alerts = Outcome(), policy_of(rule), self.alerts.get(rule.name, {})
         over = {finding.group: finding for finding in judgement.telling()}
         firing = 0
         for group, before in alerts.items():
-            step = (before, None) if group in over else self._calm(rule, before, judgement, policy, as_of)
+            waits = group in over or (not read and before.state == "firing" and _is_of(rule, before))
+            step = (before, None) if waits else self._calm(rule, before, judgement, policy, as_of)
             outcome.add((rule.name, group), before, step)
             firing += step[0] is not None and step[0].state == "firing"
         room = len(over) if rule.limit is None else rule.limit - firing
         for group, finding in over.items():
             present = alerts.get(group)
+            if not read and present is not None and (finding.breached or 0) < present.level:
+                continue
             step = advance(self.account, rule.name, present, finding, policy, as_of, may_fire=room > 0)
             outcome.add((rule.name, group), present, step)
             room -= step[1] is not None and step[1].what == "fired"
@@ -313,9 +330,14 @@ class Judge:
         """An alert whose group is not over a threshold, or is none of the rule's groups any more."""
         if alert.state == "resolved":
             return alert, None
-        if tuple(name for name, _ in alert.group) != rule.grouping:
+        if not _is_of(rule, alert):
             return remove(alert, as_of)
         return advance(self.account, rule.name, alert, judgement.of(alert.group), policy, as_of)
+
+
+def _is_of(rule: Rule, alert: Alert) -> bool:
+    """Whether the rule still groups by the fields that the alert's group has."""
+    return tuple(name for name, _ in alert.group) == rule.grouping
 
 
 def policy_of(rule: Rule) -> Policy:

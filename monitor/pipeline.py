@@ -22,6 +22,7 @@ from monitor.complaint import Complaint
 from monitor.dispatch import Dispatch
 from monitor.edits import Edits
 from monitor.errors import NothingThere, StoreError
+from monitor.facts import NOTHING_KNOWN, Facts
 from monitor.finding import Finding
 from monitor.judge import Judge, Outcome, Scene
 from monitor.message import Batch
@@ -58,6 +59,7 @@ class Desk:
     asides: list[Aside] = field(default_factory=list)
     changed: int = 0
     expired_at: Instant = 0
+    facts_kept: Facts = NOTHING_KNOWN
 
 
 @dataclass(slots=True)
@@ -187,7 +189,7 @@ class Pipeline:
 
     def standing(self) -> list[Standing]:
         """Every alert that is pending or fires, or is over but not yet told so everywhere."""
-        return self.stock().alerts()
+        return list(self.stock().alerts())
 
     async def _edit(self, edits: Callable[[], Edits]) -> None:
         async with self._turn:
@@ -311,10 +313,12 @@ class Pipeline:
     async def _commit(self, desk: Desk, commit: Commit) -> None:
         """Write it, with the rows and the records set aside that have come meanwhile."""
         window, asides, changed = desk.judge.window, desk.asides, desk.changed
+        facts = desk.judge.facts
         unsaved = window.unsaved()
         desk.asides, desk.changed = [], 0
         put_rows(commit, desk.judge.account, unsaved)
         commit.asides = asides
+        commit.facts = {} if facts == desk.facts_kept else {desk.judge.account: facts}
         began = perf_counter()
         try:
             numbers = await self._store.commit(commit)
@@ -325,6 +329,7 @@ class Pipeline:
             self._trouble(error)
             raise
         window.saved(unsaved, numbers[0] if numbers else None)
+        desk.facts_kept = facts
         self._around.metrics.commit(perf_counter() - began)
         self._around.health.store()
         self._store_trouble.over()

@@ -7,7 +7,6 @@ import trio.testing
 from monitor.clock import HOUR, MINUTE, SECOND, TrioClock
 from monitor.errors import StoreError
 from monitor.matchers import parse_matchers
-from monitor.message import UNKNOWN
 from monitor.metrics import Metrics
 from monitor.settings import Settings
 from monitor.silence import Silence
@@ -140,8 +139,7 @@ async def test_numbers_are_kept_as_privacy_says_from_then_on() -> None:
     await world.reload(written(config=AT_ONCE + "privacy: {recipients: hash}\n"))
     world.clock.at += SECOND  # type: ignore[attr-defined]  # as above
     await world.poll([{"to": "+306912345678"}])
-    rows = [
-        code for code in window.columns["recipient"].tolist() if window.dictionaries["recipient"].texts[code] != UNKNOWN
-    ]
-    assert [window.dictionaries["recipient"].texts[code] for code in rows] == ["+30691•••••78", "•" * 8]
-    assert len({number for number in window.columns["to"].tolist() if number}) == 1, "both can be compared"
+    used = window.columns.length
+    texts = [window.dictionaries["recipient"].texts[code] for code in window.columns["recipient"][:used].tolist()]
+    assert texts == ["+30691•••••78", "•" * 8]
+    assert len(set(window.columns["to"][:used].tolist())) == 1, "both can be compared"

@@ -191,13 +191,15 @@ class Sender:
         self.outbox.taken.add((self.receiver, self.channel))
         await self._write_down(parcel, partial(self.store.sent, parcel.id, sent.receipt, self.clock.now()))
         self.pace.answered(parcel)
-        log.info("Notification %s was sent (%s)", self._name(parcel), parcel.notification.reason)
+        log.info(
+            "Notification %s was sent (%s)", self._name(parcel), parcel.notification.reason, extra=self._facts(parcel)
+        )
 
     async def _refused(self, parcel: Parcel, rejected: Rejected) -> None:
         self._mark_failing(rejected.why, refused=True)
         await self._write_down(parcel, partial(self.store.rejected, parcel.id, rejected.why, self.clock.now()))
         self.pace.answered(parcel)
-        log.error("Notification %s can never be sent: %s", self._name(parcel), rejected.why)
+        log.error("Notification %s can never be sent: %s", self._name(parcel), rejected.why, extra=self._facts(parcel))
 
     async def _failed(self, parcel: Parcel, retry: Retry, turn: "_Turn") -> Duration:
         self._mark_failing(retry.why)
@@ -206,7 +208,13 @@ class Sender:
         next_at = self.clock.now() + wait
         await self._write_down(parcel, partial(self.store.postponed, parcel.id, retry.why, next_at))
         after = format_duration(wait)
-        log.warning("Notification %s failed, tried again after %s: %s", self._name(parcel), after, retry.why)
+        log.warning(
+            "Notification %s failed, tried again after %s: %s",
+            self._name(parcel),
+            after,
+            retry.why,
+            extra=self._facts(parcel),
+        )
         return pause
 
     def _mark_failing(self, why: str, *, refused: bool = False) -> None:
@@ -237,6 +245,10 @@ class Sender:
             why = str(error)
         log.error("What became of notification %s cannot be written down: %s", self._name(parcel), why)
         return False
+
+    def _facts(self, parcel: Parcel) -> dict[str, str]:
+        """What the journal can be searched for."""
+        return {"notification": parcel.notification.key, "receiver": self.receiver, "channel": self.channel}
 
     def _name(self, parcel: Parcel) -> str:
         return f"{parcel.notification.key} to {self.receiver} {self.channel}"

@@ -26,7 +26,7 @@ from monitor.routee.limits import Pace, Paused, Steady
 from monitor.routee.question import PAGE_SIZE, Balance, CampaignState, Page, Question
 from monitor.routee.retry import Effort, Patience, TryAgain, http_date, retried
 from monitor.routee.token import Tokens
-from monitor.routee.verdict import Answer, Unauthorised, judge
+from monitor.routee.verdict import Answer, Unauthorised, judge, without
 from monitor.routee.wire import Malformed, decode_page, decode_parts
 
 API_URL: Final = "https://connect.routee.net"
@@ -70,6 +70,7 @@ class Routee:
         self.name = name
         self._heard = heard
         self._endpoints = Endpoints(api_url, auth_url)
+        self._secrets = (application_secret, application_id)
         self._basic = "Basic " + base64.b64encode(f"{application_id}:{application_secret}".encode()).decode()
         self._clock = clock
         self._steady = Steady(clock)
@@ -174,6 +175,7 @@ class Routee:
         began, outcome = trio.current_time(), "cancelled"
         try:
             answer = await self._http.exchange(call, authorisation, seconds)
+            answer = without(answer, (*self._secrets, authorisation.partition(" ")[2]))
             result = _decoded(decode, judge(answer, call.host, self._clock.now()), call.host)
             outcome = "ok"
             self._listen(answer)
