@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Final, TypeVar
 
@@ -33,24 +33,34 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What the API says of the daemon: its version, the names of its receivers, its routing as Alertmanager would write it, its address."""
+    """What the API says of the daemon: its version, the names of its receivers, its routing as Alertmanager would write it, its address;
+    since when it runs, and a name that is its own as long as it does."""
 
     version: str
     receivers: tuple[str, ...]
     routing: str
     external_url: str = ""
+    since: Instant = 0
+    name: str = field(default_factory=lambda: uuid.uuid4().hex[:26].upper())
 
 
 class AlertmanagerApi:
-    """The endpoints below ``/api/v2``. ``token`` is what changes need, empty: see `monitor.web.access`."""
+    """The endpoints below ``/api/v2``. ``token`` is what changes need, empty: see `monitor.web.access`. ``warnings`` says what is wrong
+    although the daemon is well."""
 
-    def __init__(self, board: Board, about: About, clock: Clock, token: str = "") -> None:
+    def __init__(
+        self,
+        board: Board,
+        about: About,
+        clock: Clock,
+        token: str = "",
+        warnings: Callable[[], Sequence[str]] = lambda: (),
+    ) -> None:
+        self._warnings = warnings
         self._board = board
         self._about = about
         self._clock = clock
         self._token = token
-        self._since = clock.now()
-        self._name = uuid.uuid4().hex[:26].upper()
 
     def routes(self) -> list[Route]:
         """The routes; the paths are Alertmanager's."""
@@ -68,13 +78,15 @@ class AlertmanagerApi:
 
     async def status(self, _: Request) -> Response:
         version = dict.fromkeys(("branch", "buildDate", "buildUser", "goVersion", "revision"), "")
+        warnings = list(self._warnings())
         return JSONResponse(
             {
-                "cluster": {"name": self._name, "status": "disabled", "peers": []},
+                "cluster": {"name": self._about.name, "status": "disabled", "peers": []},
                 "config": {"original": self._about.routing},
-                "uptime": iso(self._since),
+                "uptime": iso(self._about.since),
                 "versionInfo": version | {"version": self._about.version},
             }
+            | ({"warnings": warnings} if warnings else {})  # ours: Alertmanager's has no such key
         )
 
     async def receivers(self, _: Request) -> Response:
