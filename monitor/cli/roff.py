@@ -66,6 +66,9 @@ The store of the service and of the image.
 .TP
 .BR SIGTERM ", " SIGINT
 The daemon ends within 10 seconds.
+.TP
+.B SIGHUP
+The daemon reads its files again; where one of them is wrong, all stays as it was.
 .SH SEE ALSO
 .BR journalctl (1),
 .BR systemctl (1)"""
