@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from monitor import log as logs
 from monitor.clock import Clock
 from monitor.config import Account, Config
+from monitor.discipline import DisciplinedClock
 from monitor.routee.client import Observer, Routee
 from monitor.routee.retry import Patience
 
@@ -20,7 +21,7 @@ _PATIENCE = Patience()
 def routee_client(
     account: Account, clock: Clock, observe: Observer | None = None, patience: Patience = _PATIENCE
 ) -> Routee:
-    """The client of an account; ``observe`` is told of each request."""
+    """The client of an account; ``observe`` is told of each request, and a clock that wishes it what time it is at Routee."""
     return Routee(
         name=account.name,
         application_id=account.application_id.get_secret_value(),
@@ -32,6 +33,7 @@ def routee_client(
         concurrency=account.concurrency,
         observe=observe or _unobserved,
         patience=patience,
+        heard=clock.heard if isinstance(clock, DisciplinedClock) else None,
     )
 
 

@@ -56,11 +56,13 @@ class Beginnings:
         return max((later - at for at, later in pairwise(latest)), default=0)
 
     def sweep(self, now: Instant) -> None:
-        """Forget what is too long ago to matter, from time to time."""
+        """Forget what is too long ago to matter, from time to time, and what lies ahead as soon as the clock was set back."""
         if self._swept_at is not None and 0 <= now - self._swept_at < self.policy.within:
             return
         self._swept_at = now
-        self._times = {one: times for one, times in self._times.items() if now - times[-1] < 2 * self.policy.within}
+        kept = {one: tuple([at for at in times if at <= now]) for one, times in self._times.items()}
+        far = 2 * self.policy.within
+        self._times = {one: times for one, times in kept.items() if times and now - times[-1] < far}
 
     def _lately(self, alert: Alert) -> list[Instant]:
         """Its beginnings within the hour up to its last one, that one included."""

@@ -61,7 +61,10 @@ class AccountSink:
         return builtin.finding(why, account=self._account, search=search)
 
     def _complaint(self, search: str) -> Complaint:
-        return self._complaints.setdefault(search, Complaint(log, self._called(search), self._around.clock))
+        if search not in self._complaints:
+            facts = {"account": self._account, "search": search}
+            self._complaints[search] = Complaint(log, self._called(search), self._around.clock, facts=facts)
+        return self._complaints[search]
 
     def _called(self, search: str) -> str:
         return f"search {search} of account {self._account}"

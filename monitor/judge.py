@@ -5,7 +5,7 @@ runs ahead of what a restart would find. A rule stands still while one of the se
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -92,6 +92,31 @@ class Judge:
         self._peers = grouped(self.rules.values())
         self._carried = Carried(window)
 
+    def renew(self, rules: Iterable[Rule], searches: Mapping[str, Cursor | None], afresh: Collection[str]) -> None:
+        """The rules and searches are these from now on. Alerts stay, and so does whatever else is about a rule that says what it said.
+
+        ``searches`` come with how far each was polled, as far as that is not known here; ``afresh`` are those that ask something else
+        now: rules wait until these were polled.
+        """
+        wanted = {rule.name: rule for rule in rules if rule.enabled}
+        if list(self.rules.items()) != list(wanted.items()):
+            self._exchange_rules(wanted)
+        if self._carried.window is not self.window:
+            self._carried = Carried(self.window)
+        known = {name: self.cursors.get(name) or cursor for name, cursor in searches.items()}
+        self.cursors = {name: cursor for name, cursor in known.items() if cursor is not None}
+        self.searches = tuple(searches)
+        self._polled = self._polled.intersection(searches).difference(afresh)
+
+    def _exchange_rules(self, wanted: Mapping[str, Rule]) -> None:
+        before, self.rules = self.rules, dict(wanted)
+        for name, rule in before.items():
+            if wanted.get(name) != rule:
+                self._judged.pop(name, None)
+                self.errors.pop(name, None)
+                self.ring.forget(name)
+        self._peers = grouped(self.rules.values())
+
     def as_of(self, rule: Rule, cursors: Mapping[str, Cursor] | None = None) -> tuple[Instant, Instant] | None:
         """As of when a rule can be judged, and since when nothing is missing; None before every search it needs was polled."""
         cursors = self.cursors if cursors is None else cursors
@@ -170,11 +195,12 @@ class Judge:
         outcome = Outcome()
         for rule, alerts in self.alerts.items():
             for group, alert in alerts.items():
-                if self._is_gone(rule, group):
+                if self.is_gone(rule, group):
                     outcome.add((rule, group), alert, remove(alert, as_of))
         return outcome
 
-    def _is_gone(self, rule: str, group: Group) -> bool:
+    def is_gone(self, rule: str, group: Group) -> bool:
+        """Whether there is no such rule any more, or what an alert of our own is about is not there."""
         if rule not in builtin.BUILT_IN:
             return rule not in self.rules
         about = dict(group)

@@ -1,7 +1,7 @@
-"""What the last commit left, made into windows, judges and groups again."""
+"""What the last commit left, made into windows, judges and groups again; and what a reload makes of those that are there."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -11,15 +11,17 @@ from monitor.config import Config, Receiver, Search, Slack
 from monitor.dispatch import Dispatch
 from monitor.errors import StoreDamaged
 from monitor.facts import NOTHING_KNOWN
-from monitor.flapping import NEVER, Beginnings
+from monitor.flapping import NEVER, Beginnings, Flapping
 from monitor.judge import Group as GroupOfRule
 from monitor.judge import Judge
+from monitor.pipeline import Desk
 from monitor.poll import SearchPlan
 from monitor.privacy import Privacy
 from monitor.route import Group
 from monitor.rules import Rule
 from monitor.silence import Silences
-from monitor.store.protocol import Commit, Loaded, Store
+from monitor.store.protocol import Commit, Cursor, Loaded, Store
+from monitor.view import Annotator, Views
 from monitor.watchdog import KEY as WATCHDOG_KEY
 from monitor.watchdog import Watchdog
 from monitor.window import Unreadable, Window
@@ -72,12 +74,11 @@ def without_cursors(loaded: Loaded, account: str) -> Loaded:
 def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], loaded: Loaded) -> Judge:
     """An account's judge, with the cursors and alerts that were stored. An account without searches has no rules."""
     account = window.account
-    searches = [search.name for search in config.searches if search.account == account]
-    here = [rule for rule in rules if searches and rule.search in (None, *searches)]
-    judge = Judge(window, here, searches)
+    searches = _searches_of(account, config)
+    judge = Judge(window, _rules_of(searches, rules), searches)
     found = [cursor for cursor in loaded.cursors if cursor.account == account and cursor.search in searches]
     judge.cursors = {cursor.search: cursor for cursor in found}
-    judge.deepest = {search.name: _deepest(search) for search in config.searches if search.account == account}
+    judge.deepest = _deepest_of(account, config)
     judge.facts = loaded.facts.get(account, NOTHING_KNOWN)
     for alert in loaded.alerts:
         if alert.account == account:
@@ -88,9 +89,90 @@ def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], load
 
 def restored_dispatch(config: Config, loaded: Loaded) -> Dispatch:
     """The groups, silences and acknowledgements as they were, under the routes as they are written now."""
+    dispatch = _dispatch(config, [group for group in loaded.groups if group.key == WATCHDOG_KEY])
+    dispatch.groups = {(group.receiver, group.key): group for group in loaded.groups if group.key != WATCHDOG_KEY}
+    dispatch.silences = Silences(loaded.silences)
+    dispatch.acks = {ack.fingerprint: ack for ack in loaded.acks}
+    dispatch.begun = Beginnings(loaded.begun, _flapping(config))
+    return dispatch
+
+
+def renewed_desks(
+    desks: Mapping[str, Desk],
+    config: Config,
+    rules: tuple[Rule, ...],
+    annotator: Annotator,
+    found: "Returned",
+    afresh: Iterable[tuple[str, str]],
+) -> dict[str, Desk]:
+    """The desks under another configuration; one whose account is watched no more keeps its alerts, until they are told as over.
+
+    ``afresh`` are the searches (account, name) that ask something else than before.
+    """
+    watched = [account.name for account in config.accounts]
+    anew, renewed = set(afresh), {}
+    for account in dict.fromkeys([*watched, *desks]):
+        desk = desks.get(account)
+        judge = desk.judge if desk is not None else Judge(found.windows[account], (), ())
+        judge.window = found.windows.get(account, judge.window)
+        judge.window.privacy.mode = config.privacy.recipients
+        searches = _searches_of(account, config)
+        cursors = {name: found.cursors.get((account, name)) for name in searches}
+        judge.deepest = _deepest_of(account, config)
+        judge.renew(_rules_of(searches, rules), cursors, {name for name in searches if (account, name) in anew})
+        _put_in_order(judge)
+        renewed[account] = desk = desk or Desk(judge, Views(judge, annotator))
+        desk.views = Views(judge, annotator, distinguish=len(config.accounts) > 1)
+    return renewed
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What the store has of accounts and searches that are not watched yet, and an empty window for each account that is watched no more."""
+
+    windows: Mapping[str, Window]
+    cursors: Mapping[tuple[str, str], Cursor]
+
+
+def returned(store: Store, before: Config, config: Config, key: bytes) -> Returned:
+    """What a reload needs from the store. Blocking: for a worker thread."""
+    known = {account.name for account in before.accounts}
+    now = {account.name for account in config.accounts}
+    windows = {name: restored_window(store, name, config, key) for name in sorted(known ^ now)}
+    searches = {(search.account, search.name) for search in before.searches}
+    if all((search.account, search.name) in searches for search in config.searches):
+        return Returned(windows, {})
+    return Returned(windows, {(cursor.account, cursor.search): cursor for cursor in store.load().cursors})
+
+
+def continued_dispatch(config: Config, before: Dispatch) -> Dispatch:
+    """The groups, silences and acknowledgements as they are, under the routes as they are written now."""
+    dog = before.watchdog
+    dispatch = _dispatch(config, [dog.group] if dog is not None and dog.group is not None else [])
+    dispatch.groups, dispatch.silences = before.groups, before.silences
+    dispatch.acks, dispatch.begun = before.acks, before.begun
+    dispatch.begun.policy = _flapping(config)
+    dispatch.most_groups = before.most_groups
+    return dispatch
+
+
+def _flapping(config: Config) -> Flapping:
+    return NEVER if config.flapping is None else config.flapping.policy
+
+
+def _searches_of(account: str, config: Config) -> list[str]:
+    return [search.name for search in config.searches if search.account == account]
+
+
+def _rules_of(searches: list[str], rules: tuple[Rule, ...]) -> list[Rule]:
+    """The rules that are judged where these searches are."""
+    return [rule for rule in rules if searches and rule.search in (None, *searches)]
+
+
+def _dispatch(config: Config, told: list[Group]) -> Dispatch:
+    """Without groups but the watchdog's, of which ``told`` are those that are known."""
     web, watchdog = config.web, config.watchdog
-    told = [group for group in loaded.groups if group.key == WATCHDOG_KEY]
-    dispatch = Dispatch(
+    return Dispatch(
         config.route_tree(),
         {one.name: tuple(one.notified) for one in config.receivers},
         (web.external_url or "") if web is not None else "",
@@ -98,11 +180,10 @@ def restored_dispatch(config: Config, loaded: Loaded) -> Dispatch:
         editable={one.name: tuple(_editable(one)) for one in config.receivers},
         watchdog=None if watchdog is None else _watchdog(watchdog.receiver, watchdog.every, told),
     )
-    dispatch.groups = {(group.receiver, group.key): group for group in loaded.groups if group.key != WATCHDOG_KEY}
-    dispatch.silences = Silences(loaded.silences)
-    dispatch.acks = {ack.fingerprint: ack for ack in loaded.acks}
-    dispatch.begun = Beginnings(loaded.begun, NEVER if config.flapping is None else config.flapping.policy)
-    return dispatch
+
+
+def _deepest_of(account: str, config: Config) -> dict[str, str | None]:
+    return {search.name: _deepest(search) for search in config.searches if search.account == account}
 
 
 def _deepest(search: Search) -> str | None:
@@ -119,6 +200,16 @@ def _editable(receiver: Receiver) -> Iterator[str]:
 
 def _watchdog(receiver: str, every: Duration, told: list[Group]) -> Watchdog:
     return Watchdog(receiver, every, next((group for group in told if group.receiver == receiver), None))
+
+
+def _put_in_order(judge: Judge) -> None:
+    """Alerts whose rule writes the fields of its groups in another order now find their place again."""
+    for name, rule in judge.rules.items():
+        for group, alert in list(judge.alerts.get(name, {}).items()):
+            ordered = _in_order(alert, rule)
+            if ordered != group:
+                judge.put(name, group, None)
+                judge.put(name, ordered, _regrouped(alert, ordered))
 
 
 def _in_order(alert: Alert, rule: Rule | None) -> GroupOfRule:

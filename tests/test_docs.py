@@ -17,7 +17,7 @@ from monitor.config.account import Account, Resweep, Search, SearchFilter
 from monitor.config.alertmanager import Alertmanager
 from monitor.config.interval import Interval, TimeIntervals, TimeRange
 from monitor.config.model import Config
-from monitor.config.own import Flapping, Log, Privacy, Watchdog, Web
+from monitor.config.own import Flapping, Log, Privacy, Reload, Watchdog, Web
 from monitor.config.receiver import Apprise, Receiver, Slack
 from monitor.config.receiver import Webhook as WebhookEntry
 from monitor.config.route import InhibitRule, Route, Subroute
@@ -155,6 +155,7 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("## `web`", Web),
     ("## `privacy`", Privacy),
     ("## `log`", Log),
+    ("## `reload`", Reload),
 ]
 
 

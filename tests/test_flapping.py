@@ -87,6 +87,15 @@ async def test_the_fourth_beginning_is_told_as_flapping_and_then_nothing_until_i
     assert world.station.pipeline.dispatch.groups == {}
 
 
+async def test_flapping_is_seen_after_the_clock_was_set_back() -> None:
+    world = TellingWorld()
+    await flap(world, 3)
+    world.clock.at -= 24 * HOUR
+    await flap(world, 1 + int(USUAL.begins))
+    assert world.last.alerts[0].flapping == int(USUAL.begins)
+    assert world.station.reasons()[-1] == "first"
+
+
 async def test_flapping_goes_on_over_a_restart_and_its_end_is_waited_for_exactly() -> None:
     world = TellingWorld()
     await flap(world, 4)

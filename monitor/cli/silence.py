@@ -169,13 +169,20 @@ def _table(found: list[dict[str, Any]]) -> None:
             one["status"]["state"],
             one["startsAt"][:16] + "Z",
             one["endsAt"][:16] + "Z" + (" (soon)" if one["endsSoon"] else ""),
-            f"{one['silencing']} now" if one["silencing"] else "nothing now",
+            _silences(one),
             one["createdBy"],
             _shown(one) + f"  {one['comment']}",
         )
         for one in found
     ]
     print_table(("ID", "STATE", "FROM", "UNTIL", "SILENCES", "BY", "WHAT AND WHY"), rows)
+
+
+def _silences(one: dict[str, Any]) -> str:
+    """How many alerts: one that has not begun, recurs at another time, or is over silences none."""
+    if not one["silencesNow"]:
+        return "not now"
+    return f"{one['silencing']} now" if one["silencing"] else "nothing now"
 
 
 def _shown(one: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from monitor.clock import DAY
 from monitor.config.account import Account, Search
 from monitor.config.files import RULES, TEMPLATES, each_once, find_files
 from monitor.config.interval import TimeIntervals
-from monitor.config.own import Flapping, Log, Privacy, Watchdog, Web
+from monitor.config.own import Flapping, Log, Privacy, Reload, Watchdog, Web
 from monitor.config.receiver import Receiver
 from monitor.config.route import InhibitRule, Route, names_used
 from monitor.config.tree import tree_of
@@ -60,6 +60,8 @@ class Config(Written):
     """What is kept of the people who get messages."""
     log: Log = Field(default_factory=Log.model_construct)
     """What is logged."""
+    reload: Reload = Field(default_factory=Reload.model_construct)
+    """When changed files are taken up."""
 
     _document: Document | None = PrivateAttr(default=None)
     _folder: Path = PrivateAttr(default=Path())

@@ -91,6 +91,13 @@ class Privacy(Written):
             yield Note(("bodies",), "keep is not supported in this version of routee-monitor; take it out")
 
 
+class Reload(Written):
+    """When the daemon takes up changed files; SIGHUP always makes it do so."""
+
+    watch: Flag = False
+    """true: also a few seconds after the configuration, or a file that it names, has changed."""
+
+
 class Log(Written):
     """What is logged and how."""
 

@@ -40,8 +40,8 @@ def origin(url: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _trust() -> ssl.SSLContext:
-    """The certificates that are trusted; read once, because it takes 20 ms."""
+def trust() -> ssl.SSLContext:
+    """The certificates that are trusted: those of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's. Read once, because it takes 20 ms."""
     return httpx.create_ssl_context()
 
 
@@ -108,7 +108,7 @@ async def _answer(
     method: str, url: str, body: bytes, headers: dict[str, str], within: float
 ) -> tuple[httpx.Response, str]:
     async with (
-        httpx.AsyncClient(verify=_trust(), follow_redirects=False, timeout=within) as client,
+        httpx.AsyncClient(verify=trust(), follow_redirects=False, timeout=within) as client,
         client.stream(method, url, content=body or None, headers=headers) as response,
     ):
         return response, await _head(response)

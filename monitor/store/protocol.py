@@ -251,6 +251,6 @@ class Store(Protocol):
         ``dead``, and ``asides`` (as many as ever were, not only those kept)."""
 
     def prune(self, before: Instant, told_before: Instant, most: int = PRUNED_AT_ONCE) -> int:
-        """Forget what was set aside before then, and alerts that were over; and what was sent, given up or changed before ``told_before``.
-        The latest receipt of an episode stays while a group of it lives or a parcel of it waits. Of each kind at most ``most``
-        rows go; gives how many went, 0 when none is left."""
+        """Forget what was set aside before then, and alerts that were over and that no group still tells of; and what was sent, given up or
+        changed before ``told_before``. The latest receipt of an episode stays while a group of it lives or a parcel of it waits.
+        Of each kind at most ``most`` rows go; gives how many went, 0 when none is left."""

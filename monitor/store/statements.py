@@ -97,7 +97,11 @@ COUNTS: Final = """
 
 PRUNE_OLD: Final = (
     "DELETE FROM aside WHERE id IN (SELECT id FROM aside WHERE at < ? LIMIT ?)",
-    "DELETE FROM alert WHERE rowid IN (SELECT rowid FROM alert WHERE resolved_at < ? LIMIT ?)",
+    """
+    DELETE FROM alert WHERE fingerprint IN (
+        SELECT fingerprint FROM alert WHERE resolved_at < ? AND fingerprint NOT IN (
+            SELECT told.key FROM alert_group, json_each(CAST(alert_group.data AS TEXT), '$.told') AS told)
+        LIMIT ?)""",
 )
 PRUNE_TRANSITIONS: Final = "DELETE FROM transition WHERE id IN (SELECT id FROM transition WHERE at < ? LIMIT ?)"
 PRUNE_PARCELS: Final = """

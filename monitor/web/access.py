@@ -39,10 +39,13 @@ def _from_here(request: Request) -> None:
         )
 
 
-def may_submit(request: Request, shown: str, token: str) -> None:
-    """The same for a form of our own, in which the token was ``shown``. A form that another site has made is refused."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host", ""):
+def may_submit(request: Request, shown: str, token: str, external_url: str = "") -> None:
+    """The same for a form of our own, in which the token was ``shown``. A form that another site has made is refused.
+
+    ``external_url`` is where people reach it: a proxy may name us another host than the browser did.
+    """
+    origin, ours = request.headers.get("origin"), {request.headers.get("host", ""), urlsplit(external_url).netloc}
+    if origin is not None and urlsplit(origin).netloc not in ours - {""}:
         raise HTTPException(HTTPStatus.FORBIDDEN, "this form comes from another site")
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise HTTPException(HTTPStatus.FORBIDDEN, "this form comes from another site")

@@ -59,6 +59,7 @@ class AlertPages:
         self._board = board
         self._clock = clock
         self._token = token
+        self._external_url = external_url
         self._root = urlsplit(external_url).path.rstrip("/")
 
     def routes(self) -> list[Route]:
@@ -93,7 +94,7 @@ class AlertPages:
 
     async def acknowledge(self, request: Request) -> Response:
         one = self._find(request)
-        about = f"{sentence(one.view)} It is not repeated until it is over; that it is over, or gets worse, is told."
+        about = f"{sentence(one.view).removesuffix('.')}. It is not repeated until it is over; that it is over, or gets worse, is told."
         fields = (_BY, Field("comment", "What is being done", required=False), _LASTS)
         show = partial(self._form, "Acknowledge", about, fields)
         if request.method != "POST":
@@ -147,7 +148,7 @@ class AlertPages:
         except ValueError:
             raise HTTPException(HTTPStatus.BAD_REQUEST, "this is no form that can be read") from None
         given = {name: value.strip()[:_MOST_TEXT] for name, value in pairs}
-        may_submit(request, given.pop("token", ""), self._token)
+        may_submit(request, given.pop("token", ""), self._token, self._external_url)
         return given
 
     def _form(
@@ -158,11 +159,10 @@ class AlertPages:
         return self._page("form.html", status, title=title, about=about, fields=shown, problem=problem, button=title)
 
     def _find(self, request: Request) -> Standing:
-        fingerprint = request.path_params["fingerprint"]
-        for one in self._board.stock().alerts():
-            if one.view.fingerprint == fingerprint:
-                return one
-        raise HTTPException(HTTPStatus.NOT_FOUND, "this alert is over, and everybody was told so")
+        found = self._board.stock().find(request.path_params["fingerprint"])
+        if found is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "this alert is over, and everybody was told so")
+        return found
 
     def _page(self, name: str, status: int = HTTPStatus.OK, **context: Any) -> Response:
         return HTMLResponse(_templates().get_template(name).render(root=self._root, **context), status)

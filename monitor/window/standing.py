@@ -80,7 +80,7 @@ class Carried:
     """The latest answers of one window. It is told of nothing: it sees for itself whether the window is what it was."""
 
     def __init__(self, window: Window) -> None:
-        self._window = window
+        self.window = window
         self._seen: tuple[int, Facets] | None = None
         self._answers: dict[Standing, _Answer] = {}
         self._masks: dict[object, Mask | None] = {}
@@ -101,7 +101,7 @@ class Carried:
 
     def _is_as_it_was(self) -> bool:
         """Whether the answers are of the window as it is now; else they are forgotten."""
-        version, facets = self._window.version, self._window.facets
+        version, facets = self.window.version, self.window.facets
         if self._seen is not None and self._seen[0] == version and self._seen[1] is facets:
             return True
         self._seen = version, facets
@@ -117,7 +117,7 @@ class Carried:
         if what not in self._masks:
             self._masks[what] = reading.fits(asked)
         tally = reading.tally(standing.at(as_of))
-        return _Answer(as_of, tally, self._masks[what], self._window.facets.groups(asked.by).of)
+        return _Answer(as_of, tally, self._masks[what], self.window.facets.groups(asked.by).of)
 
     def _moves(self, standing: Standing, answer: _Answer, as_of: Instant) -> bool:
         """Move an answer to another moment; False, and it stays as it is, where the way is too long.
@@ -150,7 +150,7 @@ class Carried:
         span = (one, other) if one <= other else (other, one)
         known = self._passed.get(span)
         if known is None:
-            columns = self._window.columns
+            columns = self.window.columns
             rows = columns.timeline.rows(*span, AS_MESSAGE)
             if len(rows) > FEW:
                 return None

@@ -45,7 +45,7 @@ def test_it_runs_until_sigterm_survives_sighup_and_writes_nothing_to_stdout(fold
         assert locked.stderr.splitlines()[-1].startswith("another daemon")
         process.send_signal(signal.SIGHUP)
         assert process.stderr is not None
-        assert any("does not reload" in line for line in process.stderr)  # reads as far as that line
+        assert any("reloaded: nothing has changed" in line for line in process.stderr)  # reads as far as that line
         process.send_signal(signal.SIGTERM)
         *_, last = process.stderr
         assert json.loads(last)["message"] == "stopped"

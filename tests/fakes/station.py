@@ -8,9 +8,17 @@ from monitor.intake import AccountSink
 from monitor.message import batch_of
 from monitor.metrics import Metrics
 from monitor.notification import Notification
-from monitor.pipeline import Desk, Pipeline, Surroundings
+from monitor.pipeline import Basis, Desk, Pipeline, Surroundings
 from monitor.render import Templates
-from monitor.restore import accounts_of, restored_dispatch, restored_judge, restored_window
+from monitor.restore import (
+    accounts_of,
+    continued_dispatch,
+    renewed_desks,
+    restored_dispatch,
+    restored_judge,
+    restored_window,
+    returned,
+)
 from monitor.settings import Settings
 from monitor.store.protocol import Cursor
 from monitor.storm import MOST
@@ -36,6 +44,7 @@ class Station:
         self._start(settings)
 
     def _start(self, settings: Settings) -> None:
+        self.settings = settings
         config, loaded = settings.config, self.store.load()
         key = self.store.secret("recipients")
         desks = []
@@ -55,6 +64,22 @@ class Station:
     async def restart(self, settings: Settings) -> None:
         """As after kill -9: only what was committed is left."""
         self._start(settings)
+        await self.pipeline.begin()
+
+    async def reload(self, settings: Settings) -> None:
+        """As the daemon does it: the windows and everything else in memory stay."""
+        config, before = settings.config, self.settings.config
+        found = returned(self.store, before, config, self.store.secret("recipients"))
+        anew = {(one.account, one.name) for one in config.searches if one not in before.searches}
+
+        def renewed() -> Basis:
+            desks = renewed_desks(self.pipeline.desks, config, settings.rules, Templates(), found, anew)
+            return Basis(desks, continued_dispatch(config, self.pipeline.dispatch), config.retention)
+
+        await self.pipeline.renew(renewed)
+        self.settings = settings
+        for account in self.pipeline.desks:
+            self.sinks.setdefault(account, AccountSink(self.pipeline, account, self.around))
         await self.pipeline.begin()
 
     async def poll(

@@ -90,6 +90,13 @@ async def test_an_alert_is_acknowledged_by_its_form(board):
     assert 0 <= board.clock.now() + 4 * HOUR - until < MINUTE
 
 
+async def test_the_form_names_the_alert_in_a_sentence_of_its_own(board):
+    async with browsing(board) as browser:
+        page = (await browser.get(f"/alerts/{board.views[0].fingerprint}/acknowledge")).text
+    assert ". It is not repeated" in page
+    assert ".. It" not in page
+
+
 async def test_a_silence_is_made_of_the_matchers_in_the_link(board):
     view = board.views[0]
     link = here(silence_url("", view.labels))
@@ -155,9 +162,18 @@ async def test_with_a_token_the_form_asks_for_it(board):
 )
 async def test_a_form_of_another_site_changes_nothing(board, headers):
     path = f"/alerts/{board.views[0].fingerprint}/acknowledge"
-    async with browsing(board) as browser:
+    async with browsing(board, external_url="https://sms.example.org") as browser:
         answer = await browser.post(path, data={"by": "Ann"}, headers=headers)
     assert (answer.status_code, board.acknowledged) == (403, {})
+
+
+async def test_a_form_comes_through_a_proxy_that_names_another_host(board):
+    path = f"/alerts/{board.views[0].fingerprint}/acknowledge"
+    browsers = {"Origin": "https://sms.example.org", "Sec-Fetch-Site": "same-origin", "X-Forwarded-For": "203.0.113.7"}
+    async with browsing(board, TOKEN, "https://sms.example.org/monitor/") as browser:
+        answer = await browser.post(path, data={"by": "Ann", "token": TOKEN}, headers=browsers)
+    assert answer.status_code == 200
+    assert board.acknowledged != {}
 
 
 async def test_what_is_no_form_is_refused(board):
