@@ -293,6 +293,8 @@ class _Daemon:
         after = before.next(loaded)
         await _check_clients(after, before)
         found = await self._store.run(functools.partial(returned, before=before.config, config=config, key=self._key))
+        for trouble in found.troubles:
+            log.error("%s: Routee is asked for the last 7 days again, no alert is told as over before", trouble)
 
         def renewed() -> Basis:
             dispatch = continued_dispatch(config, self._pipeline.dispatch)

@@ -185,7 +185,8 @@ class Pipeline:
 
     def stock(self) -> Stock:
         """How alerts, groups and silences stand."""
-        return Stock(self.dispatch, self._alerts(None, Outcome(), None), self._around.clock.now())
+        well = not self._around.health.stuck()
+        return Stock(self.dispatch, self._alerts(None, Outcome(), None), self._around.clock.now(), well=well)
 
     def standing(self) -> list[Standing]:
         """Every alert that is pending or fires, or is over but not yet told so everywhere."""

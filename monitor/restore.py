@@ -10,7 +10,7 @@ from monitor.clock import Duration
 from monitor.config import Config, Receiver, Search, Slack
 from monitor.dispatch import Dispatch
 from monitor.errors import StoreDamaged
-from monitor.facts import NOTHING_KNOWN
+from monitor.facts import NOTHING_KNOWN, Facts
 from monitor.flapping import NEVER, Beginnings, Flapping
 from monitor.judge import Group as GroupOfRule
 from monitor.judge import Judge
@@ -113,36 +113,45 @@ def renewed_desks(
     anew, renewed = set(afresh), {}
     for account in dict.fromkeys([*watched, *desks]):
         desk = desks.get(account)
-        judge = desk.judge if desk is not None else Judge(found.windows[account], (), ())
+        judge = desk.judge if desk is not None else _new_judge(account, found)
         judge.window = found.windows.get(account, judge.window)
         judge.window.privacy.mode = config.privacy.recipients
         searches = _searches_of(account, config)
         cursors = {name: found.cursors.get((account, name)) for name in searches}
-        judge.deepest = _deepest_of(account, config)
         judge.renew(_rules_of(searches, rules), cursors, {name for name in searches if (account, name) in anew})
+        judge.deepest = _deepest_of(account, config)
         _put_in_order(judge)
-        renewed[account] = desk = desk or Desk(judge, Views(judge, annotator))
+        renewed[account] = desk = desk or Desk(judge, Views(judge, annotator), facts_kept=judge.facts)
         desk.views = Views(judge, annotator, distinguish=len(config.accounts) > 1)
     return renewed
 
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What the store has of accounts and searches that are not watched yet, and an empty window for each account that is watched no more."""
+    """What the store has of accounts and searches that are not watched yet, and an empty window for each account that is watched no more.
+
+    ``troubles`` says of which accounts the messages cannot be read: their searches begin anew.
+    """
 
     windows: Mapping[str, Window]
     cursors: Mapping[tuple[str, str], Cursor]
+    facts: Mapping[str, Facts]
+    troubles: tuple[str, ...] = ()
 
 
 def returned(store: Store, before: Config, config: Config, key: bytes) -> Returned:
     """What a reload needs from the store. Blocking: for a worker thread."""
     known = {account.name for account in before.accounts}
     now = {account.name for account in config.accounts}
-    windows = {name: restored_window(store, name, config, key) for name in sorted(known ^ now)}
+    restored = {name: restored_or_empty(store, name, config, key) for name in sorted(known ^ now)}
+    windows = {name: window for name, (window, _) in restored.items()}
+    troubles = {name: trouble for name, (_, trouble) in restored.items() if trouble}
     searches = {(search.account, search.name) for search in before.searches}
     if all((search.account, search.name) in searches for search in config.searches):
-        return Returned(windows, {})
-    return Returned(windows, {(cursor.account, cursor.search): cursor for cursor in store.load().cursors})
+        return Returned(windows, {}, {}, tuple(troubles.values()))
+    loaded = store.load()
+    cursors = {(one.account, one.search): one for one in loaded.cursors if one.account not in troubles}
+    return Returned(windows, cursors, loaded.facts, tuple(troubles.values()))
 
 
 def continued_dispatch(config: Config, before: Dispatch) -> Dispatch:
@@ -154,6 +163,13 @@ def continued_dispatch(config: Config, before: Dispatch) -> Dispatch:
     dispatch.begun.policy = _flapping(config)
     dispatch.most_groups = before.most_groups
     return dispatch
+
+
+def _new_judge(account: str, found: Returned) -> Judge:
+    """Of an account that was never watched since the start."""
+    judge = Judge(found.windows[account], (), ())
+    judge.facts = found.facts.get(account, NOTHING_KNOWN)
+    return judge
 
 
 def _flapping(config: Config) -> Flapping:

@@ -21,6 +21,7 @@ from monitor.route import group_labels
 from monitor.silence import Silence
 from monitor.suppression import Why, muted_by
 from monitor.view import Views
+from monitor.watchdog import FINGERPRINT, SEVERITY, sign_of_life
 
 ENDS_SOON: Final[Duration] = 15 * MINUTE
 """A silence that ends within this time is about to end."""
@@ -86,10 +87,11 @@ class Firing:
 
 
 class Stock:
-    """Takes stock of a dispatch and of all alerts at one moment."""
+    """Takes stock of a dispatch and of all alerts at one moment. ``well``: the watchdog may say that all is well."""
 
-    def __init__(self, dispatch: Dispatch, alerts: Alerts, now: Instant) -> None:
+    def __init__(self, dispatch: Dispatch, alerts: Alerts, now: Instant, *, well: bool = True) -> None:
         self._dispatch = dispatch
+        self._well = well
         self._now = now
         self._facts: Facts = dispatch.facts(alerts, now)
         self._mutes: dict[Key, tuple[str, ...]] = {}
@@ -108,7 +110,9 @@ class Stock:
         return next((self._standing(one) for one in found), None)
 
     def firing(self, receiver: str) -> Iterator[Firing]:
-        """What fires and is routed to that receiver; what it was told of and is not to be told of now, as it was told."""
+        """What fires and is routed to that receiver; what it was told of and is not to be told of now, as it was told. And the watchdog's
+        sign of life, where it is the one that gets it."""
+        yield from self._sign_of_life(receiver)
         groups = [group for group in self._dispatch.groups.values() if group.receiver == receiver]
         told = {one: severity for group in groups for one, severity in group.told.items()}
         for fingerprint, (alert, views, scene) in self._facts.known.items():
@@ -122,6 +126,13 @@ class Stock:
             else:
                 severity = self._facts.places[fingerprint].severity
                 yield Firing(fingerprint, severity, quiet, cache(partial(views.view, alert, scene)))
+
+    def _sign_of_life(self, receiver: str) -> Iterator[Firing]:
+        watchdog = self._dispatch.watchdog
+        if watchdog is None or watchdog.receiver != receiver or not self._well:
+            return
+        since = self._now if watchdog.group is None else watchdog.group.started_at
+        yield Firing(FINGERPRINT, SEVERITY, False, cache(partial(sign_of_life, since, self._now)))
 
     def groups(self) -> list[StandingGroup]:
         """The alerts that fire, by receiver and by the labels that they are grouped by."""

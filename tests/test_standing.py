@@ -114,3 +114,16 @@ async def test_an_alert_is_found_by_its_own_fingerprint_and_by_that_of_its_label
     for one in stock.alerts():
         assert stock.find(one.view.fingerprint) == stock.find(label_fingerprint(one.view.labels)) == one
     assert stock.find("0000") is None
+
+
+async def test_the_watchdogs_receiver_has_its_sign_of_life_among_what_fires_while_all_is_well() -> None:
+    world = TellingWorld(config=TWO + "\nwatchdog: {receiver: oncall, every: 5m}\n")
+    await world.flush(MINUTE)
+    began = world.clock.at
+    await world.flush(HOUR)
+    [sign] = world.station.pipeline.stock().firing("oncall")
+    assert (sign.view().labels["alertname"], sign.view().starts_at, sign.is_quiet) == ("Watchdog", began, False)
+    assert list(world.station.pipeline.stock().firing("ops")) == []
+    assert world.station.pipeline.standing() == []
+    world.station.health.expect("deliveries", -1)
+    assert list(world.station.pipeline.stock().firing("oncall")) == []
