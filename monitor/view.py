@@ -10,7 +10,7 @@ import msgspec
 from monitor.alert import Alert
 from monitor.builtin import BUILT_IN, BuiltIn
 from monitor.clock import format_duration
-from monitor.evaluate import Moment, evaluate
+from monitor.evaluate import Judgement, Moment, evaluate
 from monitor.evaluate.causes import breakdown, samples
 from monitor.finding import Unit
 from monitor.judge import Group, Judge, Scene
@@ -254,5 +254,14 @@ def history(rule: Rule, moment: Moment, group: Group) -> tuple[float | None, ...
     values = []
     for back in range(HISTORY - 1, -1, -1):
         then = replace(moment, as_of=moment.as_of - back * step)
-        values.append(evaluate(rule, then).of(group).value if then.as_of >= moment.covered_since else None)
+        values.append(_past(rule, then).of(group).value if then.as_of >= moment.covered_since else None)
     return tuple(values)
+
+
+def _past(rule: Rule, moment: Moment) -> Judgement:
+    """All groups' values at that moment, worked out once for all alerts that are shown by the same reading."""
+    key = ("history", rule.name, moment.as_of, moment.covered_since)
+    if key not in moment.reading.shared:
+        moment.reading.shared[key] = evaluate(rule, moment)
+    found: Judgement = moment.reading.shared[key]
+    return found
