@@ -1,6 +1,6 @@
 """The middle of the daemon, from polls to the outbox, on a store that can refuse; started again as often as one likes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from monitor.clock import Clock, Instant
@@ -12,7 +12,8 @@ from monitor.pipeline import Desk, Pipeline, Surroundings
 from monitor.render import Templates
 from monitor.restore import accounts_of, restored_dispatch, restored_judge, restored_window
 from monitor.settings import Settings
-from monitor.store.protocol import Cursor
+from monitor.store.protocol import Cursor, Store
+from monitor.store.thread import StoreFront
 from monitor.view import Views
 from monitor.web.health import Health
 from tests.fakes.inline_store import InlineStoreFront
@@ -20,10 +21,17 @@ from tests.fakes.memory_store import MemoryStore
 
 
 class Station:
-    """A pipeline over ``store``. ``woken`` counts how often delivery was told of news."""
+    """A pipeline over ``store``. ``woken`` counts how often delivery was told of news; ``fronted`` is how the store is called."""
 
-    def __init__(self, settings: Settings, clock: Clock, store: MemoryStore | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        store: Store | MemoryStore | None = None,
+        fronted: Callable[[Store], StoreFront] = InlineStoreFront,
+    ) -> None:
         self.store = store or MemoryStore()
+        self.front = fronted(self.store)
         self.clock = clock
         self.woken = 0
         self.metrics = Metrics(clock)
@@ -32,6 +40,7 @@ class Station:
         self._start(settings)
 
     def _start(self, settings: Settings) -> None:
+        self.settings = settings
         config, loaded = settings.config, self.store.load()
         key = self.store.secret("recipients")
         desks = []
@@ -40,8 +49,8 @@ class Station:
             judge = restored_judge(window, config, settings.rules, loaded)
             desks.append(Desk(judge, Views(judge, Templates(), distinguish=len(config.accounts) > 1)))
         self.around = Surroundings(self.clock, self.metrics, self.health, self._wake)
-        front, dispatch = InlineStoreFront(self.store), restored_dispatch(config, loaded)
-        self.pipeline = Pipeline(front, desks, dispatch, config.retention, self.around)
+        dispatch = restored_dispatch(config, loaded)
+        self.pipeline = Pipeline(self.front, desks, dispatch, config.retention, self.around)
         self.sinks = {desk.judge.account: AccountSink(self.pipeline, desk.judge.account, self.around) for desk in desks}
 
     def _wake(self) -> None:
