@@ -1,18 +1,18 @@
 # syntax=docker/dockerfile:1
-# A mirror or a pinned digest goes here: --build-arg BASE=registry.example.org/python@sha256:…
+# Any image with Python 3.11 or newer and its venv module. Pin it by its digest: --build-arg BASE=docker.io/library/python@sha256:…
 ARG BASE=docker.io/library/python:3.13-slim-bookworm
 
 FROM ${BASE} AS build
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
 WORKDIR /src
 COPY requirements/ requirements/
 # Only packages whose hashes are locked, the build backend included.
-RUN python -m venv /opt/routee-monitor \
+RUN python3 -m venv /opt/routee-monitor \
  && /opt/routee-monitor/bin/pip install --quiet --require-hashes --only-binary :all: -r requirements/run.txt \
- && awk '/^[a-z]/ { wanted = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/ } wanted' requirements/dev.txt > build.txt \
- && python -m venv /build \
+ && awk '/^[a-z]/ { wanted = /^(click|hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/ } wanted' requirements/dev.txt > build.txt \
+ && python3 -m venv /build \
  && /build/bin/pip install --quiet --require-hashes -r build.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY monitor/ monitor/
 COPY rules/ rules/
 RUN /build/bin/python -m hatchling build -t wheel -d /dist \
@@ -24,7 +24,8 @@ FROM ${BASE}
 ENV PATH=/opt/routee-monitor/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 RUN groupadd --system --gid 10001 monitor \
  && useradd --system --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/routee-monitor --shell /usr/sbin/nologin monitor \
- && install -d -o 10001 -g 10001 -m 0700 /var/lib/routee-monitor
+ && install -d -o 10001 -g 10001 -m 0700 /var/lib/routee-monitor \
+ && rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/pip* /usr/local/lib/python3*/ensurepip
 COPY --from=build /opt/routee-monitor /opt/routee-monitor
 COPY rules/ /etc/routee-monitor/rules/
 # Mount monitor.yaml to /etc/routee-monitor/monitor.yaml. Nothing but /var/lib/routee-monitor is written: --read-only works.

@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 2
 
-.PHONY: demo test check bench lock clean format help
+.PHONY: demo test check bench lock release clean format schemas help
 help:
 	@echo "make demo   see it work: a local Routee, live incidents, alerts on this terminal (no credentials)"
 	@echo "make test   every check: lint, types, layers, tests"
+	@echo "make schemas renew what editors check rules and configuration with"
 	@echo "make bench  measure speed and memory on this machine"
 
 demo: $(STAMP)
@@ -23,6 +24,16 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# What editors complete and check your files with: made from the models, not committed.
+define write_schemas
+	@$(BIN)/routee-monitor schema config > monitor.schema.json
+	@$(BIN)/routee-monitor schema rules > monitor-rules.schema.json
+	@$(BIN)/routee-monitor schema tests > monitor-tests.schema.json
+endef
+
+schemas: $(STAMP)
+	$(write_schemas)
+
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -30,19 +41,25 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# What is published, in dist/: sdist, wheel, bill of materials, checksums.
+release: $(STAMP)
+	@.ci/release dist
+
 # Resolve again within the ranges of pyproject.toml; needs uv. The result is committed.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra charts -o requirements/run.txt pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra charts --extra dev -c requirements/run.txt -o requirements/dev.txt pyproject.toml
 
 # Only hashed, locked packages are installed, the build backend among them; the project itself is linked in, not downloaded.
-$(STAMP): pyproject.toml requirements/dev.txt
+$(STAMP): pyproject.toml hatch_build.py requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "routee-monitor needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "Setting up $(VENV) (once) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(write_schemas)
 	@touch $@
 
 clean:
+	rm -f monitor.schema.json monitor-rules.schema.json monitor-tests.schema.json
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

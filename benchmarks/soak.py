@@ -170,7 +170,7 @@ async def soak(folder: Path, span: Duration, rate: int, say: Callable[[str], Non
     trouble = Trouble(clock, world)
     with closing(open_sqlite(folder / "monitor.db", exclusive=True)) as store:
         front = functools.partial(TroubledFront, trouble=trouble)
-        station = _Outboxed(settings(RULES, CONFIG), clock, store, front)
+        station = _Outboxed(settings(RULES, CONFIG), clock, store, fronted=front)
         receivers = [Receiver(Sent), Receiver(trouble.sick), Receiver(trouble.moody)]
         async with trio.open_nursery() as nursery:
             await _begin(nursery, station, world, receivers)

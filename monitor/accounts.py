@@ -1,14 +1,19 @@
 """A configuration's accounts put to use: the client of each, and the secrets that nothing may show."""
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from pydantic import SecretStr
 
 from monitor import log as logs
 from monitor.clock import Clock
 from monitor.config import Account, Config
+from monitor.discipline import DisciplinedClock
 from monitor.routee.client import Observer, Routee
 from monitor.routee.retry import Patience
+
+SHORTEST_ID: Final = 16
+"""An application's id of so many characters is no word; Routee's own have 24."""
 
 _PATIENCE = Patience()
 
@@ -16,7 +21,7 @@ _PATIENCE = Patience()
 def routee_client(
     account: Account, clock: Clock, observe: Observer | None = None, patience: Patience = _PATIENCE
 ) -> Routee:
-    """The client of an account; ``observe`` is told of each request."""
+    """The client of an account; ``observe`` is told of each request, and a clock that wishes it what time it is at Routee."""
     return Routee(
         name=account.name,
         application_id=account.application_id.get_secret_value(),
@@ -28,7 +33,14 @@ def routee_client(
         concurrency=account.concurrency,
         observe=observe or _unobserved,
         patience=patience,
+        heard=clock.heard if isinstance(clock, DisciplinedClock) else None,
     )
+
+
+def _hide_id(application_id: str) -> None:
+    """An id is worth little without its secret, and where it is a short word ("sandbox") the log would lose that word."""
+    if len(application_id) >= SHORTEST_ID:
+        logs.hide(application_id)
 
 
 def _unobserved(endpoint: str, outcome: str, seconds: float) -> None:
@@ -38,7 +50,7 @@ def _unobserved(endpoint: str, outcome: str, seconds: float) -> None:
 def hide_secrets(config: Config) -> None:
     """Whatever is logged or told from now on, none of the configuration's secrets are in it."""
     for account in config.accounts:
-        logs.hide(account.application_id.get_secret_value())
+        _hide_id(account.application_id.get_secret_value())
         logs.hide(account.application_secret.get_secret_value())
     for receiver in config.receivers:
         for _, entry in receiver.channels:

@@ -1,38 +1,71 @@
 """The Alertmanagers of a configuration, put to use: what each entry's pusher is told, and by whom."""
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import Final
 
-from monitor.clock import Clock, Duration
+import trio
+
+from monitor.clock import MINUTE, Clock, Duration
 from monitor.config import Config
 from monitor.deliver import Observer, Outbox
 from monitor.notification import AlertView
 from monitor.notify import alertmanager_client
 from monitor.pipeline import Pipeline
 from monitor.push import Pusher, Roll
-from monitor.rules import Rule
+from monitor.roster import Duty, until_told
+from monitor.settings import Settings
 from monitor.standing import Firing
+from monitor.web.health import Health
+
+SLOWEST_TURN: Final[Duration] = 5 * MINUTE
+"""A pusher that has not so much as tried for so long is stuck."""
 
 
-def pushers(
-    config: Config, rules: Iterable[Rule], pipeline: Pipeline, outbox: Outbox, clock: Clock, observer: Observer
-) -> Iterator[Pusher]:
-    """One for each entry of each receiver; `Pusher.run` takes ``lambda: pipeline.news``."""
+def pushing(
+    config: Config,
+    present: Callable[[], Settings],
+    pipeline: Pipeline,
+    outbox: Outbox,
+    clock: Clock,
+    observer: Observer,
+    health: Health,
+) -> Iterator[Duty]:
+    """A duty for each entry of each receiver. ``present`` are the settings of the moment: they may change while it is done."""
     url = (config.web.external_url or "") if config.web is not None else ""
-    interval = partial(_interval, {rule.name: rule.every for rule in rules}, max(one.every for one in config.searches))
+    interval = partial(_interval, present)
     jitter = random.SystemRandom().random
     for receiver in config.receivers:
         firing = partial(_firing, pipeline, receiver.name)
         for number, entry in enumerate(receiver.alertmanager):
             name, client = (receiver.name, f"alertmanager/{number}"), alertmanager_client(entry, clock)
-            yield Pusher(name, client, Roll(interval, url), firing, clock, jitter, observer, outbox)
+            pusher = Pusher(name, client, Roll(interval, url), firing, clock, jitter, observer, outbox)
+            yield Duty(f"push to {' '.join(name)}", (entry, url), partial(_push, pusher, pipeline, health))
+
+
+async def _push(pusher: Pusher, pipeline: Pipeline, health: Health, leave: trio.Event) -> None:
+    loop = f"push to {' '.join(pusher.name)}"
+
+    def news() -> trio.Event:
+        health.beat(loop)
+        return pipeline.news
+
+    health.expect(loop, SLOWEST_TURN)
+    try:
+        await until_told(leave, partial(pusher.run, news))
+    finally:
+        health.forget(loop)
+        pusher.outbox.failing.pop(pusher.name, None)
+        pusher.outbox.taken.discard(pusher.name)
 
 
 def _firing(pipeline: Pipeline, receiver: str) -> Iterable[Firing]:
     return pipeline.stock().firing(receiver)
 
 
-def _interval(every: dict[str, Duration | None], longest: Duration, view: AlertView) -> Duration:
+def _interval(present: Callable[[], Settings], view: AlertView) -> Duration:
     """How often an alert's rule is judged."""
-    return every.get(view.rule) or longest
+    settings = present()
+    every = next((rule.every for rule in settings.rules if rule.name == view.rule), None)
+    return every or max(search.every for search in settings.config.searches)

@@ -48,8 +48,8 @@ class Buttons:
         return f"Silenced for {format_duration(lasts)}. Its end is told all the same."
 
     def _alert(self, fingerprint: str) -> Standing | None:
-        found = self.pipeline.standing()
-        return next((one for one in found if one.view.fingerprint == fingerprint and one.state == "firing"), None)
+        found = self.pipeline.stock().find(fingerprint)
+        return found if found is not None and found.state == "firing" else None
 
 
 def _silence_of(alert: Standing, user: str, lasts: Duration, now: Instant) -> Silence:

@@ -18,6 +18,9 @@ PATIENCE: Final[Duration] = 5 * MINUTE
 LOOK_EVERY: Final[Duration] = 5 * SECOND
 SLOWEST_SEND: Final = 150.0
 """Seconds. A send is cut off long before; one that lasts longer means that delivery does not get on."""
+SLOWEST_STEP: Final = 400.0
+"""Seconds. A channel whose task has something to do and gets no step further for so long does not get on: the longest pause between two
+tries to write a receipt is shorter."""
 
 log = logging.getLogger("monitor")
 
@@ -50,9 +53,20 @@ class ChannelWatch:
         while True:
             with contextlib.suppress(StoreError):  # the pipeline has complained of it, and the next look finds the same
                 await self.look()
-            if all(trio.current_time() - began < SLOWEST_SEND for began in self._outbox.sending.values()):
+            if self._gets_on:
                 self._alive()
             await self._clock.sleep(LOOK_EVERY)
+
+    @property
+    def _gets_on(self) -> bool:
+        """Whether every channel's task that has something to do does it, and is not stuck in it."""
+        now, outbox = trio.current_time(), self._outbox
+        in_time = all(now - began < SLOWEST_SEND for began in outbox.sending.values())
+        return in_time and all(now - since < SLOWEST_STEP for since in outbox.at_work.values())
+
+    def watch(self, channels: Collection[Channel]) -> None:
+        """From now on these are the configuration's."""
+        self._channels = frozenset(channels)
 
     async def look(self) -> None:
         """Raise and end what has changed. Raises StoreError; what was not told then is at the next look."""

@@ -2,6 +2,8 @@
 
 import logging
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from monitor.clock import MINUTE, Clock, Duration, Instant
@@ -9,6 +11,7 @@ from monitor.clock import MINUTE, Clock, Duration, Instant
 QUIET: Final[Duration] = 10 * MINUTE
 """The same reason is said once in so long."""
 _MOST_REASONS: Final = 20
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _DIGITS: Final = re.compile(r"\d[\d.,:]*")
 
 
@@ -16,11 +19,19 @@ class Complaint:
     """One kind of trouble with one thing, named by ``what`` (``search outbound of account main``).
 
     Said are: its beginning, each reason that was not said lately, every ten minutes how often it happened, and its end. Reasons
-    that differ in numbers only are the same.
+    that differ in numbers only are the same. ``facts`` go with each line, for logs that have fields.
     """
 
-    def __init__(self, log: logging.Logger, what: str, clock: Clock, level: int = logging.WARNING) -> None:
+    def __init__(
+        self,
+        log: logging.Logger,
+        what: str,
+        clock: Clock,
+        level: int = logging.WARNING,
+        facts: Mapping[str, str] = _NONE,
+    ) -> None:
         self._log = log
+        self._facts = facts
         self._what = what
         self._clock = clock
         self._level = level
@@ -39,7 +50,7 @@ class Complaint:
             self._unsaid += 1
             return
         again = f" ({_failures(self._unsaid, 'more ')} since this was last said)" if self._unsaid else ""
-        self._log.log(self._level, "%s: %s%s", self._what, reason, again)
+        self._log.log(self._level, "%s: %s%s", self._what, reason, again, extra=dict(self._facts))
         self._began = 1 if self._began is None else self._began
         self._unsaid = 0
         self._said[kind] = now
@@ -49,7 +60,7 @@ class Complaint:
     def over(self) -> None:
         """It has not happened this time; said only where its beginning was."""
         if self._began is not None:
-            self._log.info("%s: works again after %s", self._what, _failures(self._began))
+            self._log.info("%s: works again after %s", self._what, _failures(self._began), extra=dict(self._facts))
             self._began = None
 
 

@@ -1,53 +1,64 @@
 """The daemon: everything wired together in one nursery.
 
     store → windows, alerts, groups      per account: Routee client → polling → pipeline → outbox
-    outbox → delivery → channels         listener: health, metrics        timers: groups that are due, pruning, systemd
+    outbox → delivery → channels         listener: health, metrics, APIs  timers: groups that are due, pruning, systemd
 
-It starts with what the last commit left. When it is told to stop, polling ends at once, deliveries under way get a few
+It starts with what the last commit left. What comes of the configuration (`monitor.generation`) can be replaced while it runs; the
+store, the windows, the outbox and the listener stay. When it is told to stop, polling ends at once, deliveries under way get a few
 seconds, and then the store is closed.
 """
 
+import contextlib
 import functools
 import gc
 import logging
 import sys
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
 import trio
 
 from monitor.accounts import hide_secrets, routee_client
-from monitor.alertmanagers import pushers
+from monitor.alertmanagers import pushing
 from monitor.buttons import Buttons
 from monitor.channels import ChannelWatch
 from monitor.clock import HOUR, MINUTE, SECOND, Clock, SystemClock
 from monitor.complaint import Complaint
-from monitor.config import Config, Search
 from monitor.deliver import Outbox, deliver
-from monitor.errands import run_errands
-from monitor.errors import StoreError
-from monitor.intake import AccountSink
-from monitor.metrics import Metrics, PollOutcome
+from monitor.discipline import DisciplinedClock
+from monitor.errors import MonitorError, StoreError
+from monitor.front import Front
+from monitor.generation import Generation
+from monitor.loading import Loaded
+from monitor.metrics import Metrics
 from monitor.notify.slack_socket import listen
-from monitor.pipeline import Desk, Pipeline, Surroundings
-from monitor.poll import Round, SearchPlan, poll_search
-from monitor.receivers import notified, socket_apps
+from monitor.pipeline import GROUPS, Basis, Desk, Pipeline, Surroundings
+from monitor.receivers import socket_apps
+from monitor.reload import Reloads, changes, check_is_possible
 from monitor.render import Templates
-from monitor.restore import accounts_of, restored_dispatch, restored_judge, restored_window
+from monitor.restore import (
+    accounts_of,
+    continued_dispatch,
+    renewed_desks,
+    restored_dispatch,
+    restored_judge,
+    restored_or_empty,
+    restored_window,
+    returned,
+    without_cursors,
+)
+from monitor.roster import Duty, Roster, until_told
 from monitor.sd_notify import Systemd
 from monitor.settings import Settings
+from monitor.store.opening import open_daemon_store
 from monitor.store.protocol import HISTORY_KEPT
-from monitor.store.sqlite import open_sqlite
 from monitor.store.thread import StoreFront
 from monitor.view import Views
-from monitor.web.app import make_app
+from monitor.watching import Watching, plan_of
 from monitor.web.health import Health
-from monitor.web.original import original
 from monitor.web.server import serve
-from monitor.web.v1 import OwnApi
-from monitor.web.v2 import About, AlertmanagerApi
 
 __all__ = ["Running", "plan_of", "restored_judge", "restored_window", "routee_client", "run"]
 
@@ -55,10 +66,17 @@ log = logging.getLogger("monitor")
 
 LOCK_PATIENCE = SECOND
 """Another program's lock on the store is waited for so long at a time: nothing else gets at the store meanwhile, nor does a stop."""
-SLOWEST_PAGE = 10 * MINUTE
-"""A search that has not so much as read a page for so long, and three intervals, is stuck."""
+SLOWEST_LOOK = 5 * MINUTE
+"""The groups are looked at again long before this has passed."""
+SLOWEST_HOUSEKEEPING = 30 * MINUTE
 DELIVERY = "delivery"
 """The name of all channels' loops together, where signs of life are collected."""
+HOUSEKEEPING = "housekeeping"
+MOST_CHANGES = 20
+"""So many changes of a reload are named in the log."""
+
+MOST_DEAD = 5_000
+"""So many dead letters that a store holds are counted: each is read for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,37 +95,39 @@ async def run(
     clock: Clock | None = None,
     stream: TextIO = sys.stdout,
     systemd: Systemd | None = None,
+    reloads: Reloads | None = None,
     task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run until ``stop`` is set. Raises StoreError or ListenError where it cannot even start."""
-    config, clock, systemd = settings.config, clock or SystemClock(), systemd or Systemd()
+    """Run until ``stop`` is set. Raises StoreError or ListenError where it cannot even start.
+
+    ``reloads``: where the settings came from, and who asks for them to be read again; without it they stay as they are.
+    """
+    config, clock, systemd = settings.config, clock or DisciplinedClock(), systemd or Systemd()
     hide_secrets(config)
-    opening = functools.partial(open_sqlite, config.store_path, exclusive=True, busy_timeout=LOCK_PATIENCE)
-    front = StoreFront(await trio.to_thread.run_sync(opening))
+    opening = functools.partial(open_daemon_store, config.store_path, clock.now(), busy_timeout=LOCK_PATIENCE)
+    store, mishap = await trio.to_thread.run_sync(opening)
+    if mishap is not None:
+        log.error("%s", mishap)
+    front = StoreFront(store)
     try:
-        await _Daemon(settings, templates, front, clock, stream, systemd).run(stop, task_status)
+        generation = Generation.first(Loaded(settings, templates), clock, stream)
+        await _Daemon(generation, front, clock, systemd, reloads).run(stop, task_status)
     finally:
         with trio.CancelScope(shield=True):
             await front.close()
 
 
 class _Daemon:
-    """The parts of one run."""
+    """The parts of one run. ``_present`` is the configuration that is in force."""
 
     def __init__(
-        self,
-        settings: Settings,
-        templates: Templates,
-        store: StoreFront,
-        clock: Clock,
-        stream: TextIO,
-        systemd: Systemd,
+        self, generation: Generation, store: StoreFront, clock: Clock, systemd: Systemd, reloads: Reloads | None
     ) -> None:
-        self._config, self._rules = settings.config, settings.rules
-        self._templates, self._store, self._clock = templates, store, clock
-        self._stream, self._systemd = stream, systemd
+        self._present, self._store, self._clock = generation, store, clock
+        self._systemd, self._reloads = systemd, reloads
         self._metrics, self._health = Metrics(clock), Health()
         self._outbox: Outbox | None = None
+        self._front: Front | None = None
         self._around = Surroundings(clock, self._metrics, self._health, self._wake)
 
     async def run(self, stop: trio.Event, task_status: trio.TaskStatus[Running]) -> None:
@@ -120,25 +140,22 @@ class _Daemon:
         stop_listening = trio.Event()
         async with trio.open_nursery() as services:
             url = await self._listen(services, stop_listening)
-            channels = notified(self._config, self._templates, self._clock, self._stream)
             deliver_to = functools.partial(deliver, observer=self._metrics)
-            self._outbox = await services.start(deliver_to, self._store, channels, self._clock, name="deliver")
-            watch = self._channel_watch(self._outbox)
-            async with AsyncExitStack() as clients, trio.open_nursery() as work:  # polling ends before its clients do
-                await self._start_polling(work, clients)
-                work.start_soon(pipeline.flush_when_due, name="groups")
-                work.start_soon(watch.run, name="channels")
-                self._start_pushing(work, self._outbox)
-                work.start_soon(self._keep_house, name="housekeeping")
-                work.start_soon(self._tell_systemd, name="systemd")
+            notifiers = self._present.notified.notifiers
+            self._outbox = outbox = await services.start(
+                deliver_to, self._store, notifiers, self._clock, name="deliver"
+            )
+            async with trio.open_nursery() as work:
+                self._begin(work, outbox)
                 self._systemd.ready(self._status())
-                log.info("watching %d searches with %d rules", len(self._config.searches), len(self._rules))
+                config = self._present.config
+                log.info("watching %d searches with %d rules", len(config.searches), len(self._present.rules))
                 task_status.started(Running(url, pipeline))
                 await stop.wait()
                 log.info("stopping")
                 self._systemd.stopping("draining")
                 work.cancel_scope.cancel()
-            self._outbox.stop()
+            outbox.stop()
             stop_listening.set()
         log.info("stopped")
 
@@ -146,83 +163,163 @@ class _Daemon:
         if self._outbox is not None:
             self._outbox.wake()
 
+    # Starting
+
+    async def _restore(self) -> Pipeline:
+        """The pipeline as the last commit left it."""
+        config = self._present.config
+        loaded = await self._store.load()
+        self._key = key = await self._store.secret("recipients")
+        desks = []
+        for account in accounts_of(config, loaded):
+            restoring = functools.partial(restored_or_empty, account=account, config=config, key=key)
+            window, trouble = await self._store.run(restoring)
+            if trouble:
+                log.error("%s: Routee is asked for the last 7 days again, no alert is told as over before", trouble)
+                loaded = without_cursors(loaded, account)
+            judge = restored_judge(window, config, self._present.rules, loaded)
+            views = Views(judge, self._present.templates, distinguish=len(config.accounts) > 1)
+            desks.append(Desk(judge, views, facts_kept=judge.facts))
+        self._health.searches(self._present.searches)
+        self._observe(desks)
+        self._metrics.dead_letters(await self._dead_letters())
+        pipeline = Pipeline(self._store, desks, restored_dispatch(config, loaded), config.retention, self._around)
+        await pipeline.begin()
+        return pipeline
+
+    def _observe(self, desks: Iterable[Desk]) -> None:
+        self._metrics.searches(self._present.searches)
+        self._metrics.receivers(self._present.channels)
+        self._metrics.reloaded(successful=True)
+        for desk in desks:
+            for cursor in desk.judge.cursors.values():
+                self._metrics.watermark(cursor.account, cursor.search, cursor.as_of)
+
+    async def _listen(self, nursery: trio.Nursery, stop: trio.Event) -> str:
+        config = self._present.config
+        if config.web is None:
+            return ""
+        self._front = Front(config.web, config, self._pipeline, self._clock, self._health, self._metrics)
+        serving = functools.partial(serve, self._front, config.web.listen, stop=stop)
+        url: str = await nursery.start(serving, name="listener")
+        log.info("listening on %s", url)
+        return url
+
+    def _begin(self, work: trio.Nursery, outbox: Outbox) -> None:
+        """Start every task in ``work``."""
+        health = self._health
+        self._roster = Roster(work)
+        self._watching = Watching(self._present.config, self._pipeline, self._around)
+        self._channels = self._channel_watch(outbox)
+        self._assign(outbox)
+        health.expect(DELIVERY, MINUTE)
+        health.expect(GROUPS, SLOWEST_LOOK)
+        health.expect(HOUSEKEEPING, SLOWEST_HOUSEKEEPING)
+        work.start_soon(self._pipeline.flush_when_due, name="groups")
+        work.start_soon(self._channels.run, name="channels")
+        work.start_soon(self._keep_house, name="housekeeping")
+        work.start_soon(self._tell_systemd, name="systemd")
+        if self._reloads is not None:
+            work.start_soon(self._reload_when_asked, self._reloads, outbox, name="reload")
+            work.start_soon(self._reloads.watch, lambda: self._present.config, name="files")
+
     def _channel_watch(self, outbox: Outbox) -> ChannelWatch:
         health, metrics = self._health, self._metrics
-        health.expect(DELIVERY, MINUTE)
 
         def report(failing: Mapping[tuple[str, str], str]) -> None:
             health.channels(failing)
             metrics.failing(failing)
 
         alive = functools.partial(health.beat, DELIVERY)
-        channels = [(one.name, channel) for one in self._config.receivers for channel, _ in one.channels]
+        channels = self._present.channels
         return ChannelWatch(self._pipeline, outbox, channels, self._clock, alive=alive, report=report)
 
-    # Starting
+    def _assign(self, outbox: Outbox) -> None:
+        """Give out the duties that the configuration brings with it."""
+        config = self._present.config
+        pushers = pushing(
+            config,
+            lambda: self._present.settings,
+            self._pipeline,
+            outbox,
+            self._clock,
+            self._metrics,
+            self._health,
+        )
+        self._roster.assign([*self._watching.duties(config), *pushers, *self._buttons()])
 
-    async def _restore(self) -> Pipeline:
-        """The pipeline as the last commit left it."""
-        config = self._config
-        loaded = await self._store.load()
-        key = await self._store.secret("recipients")
-        desks = []
-        for account in accounts_of(config, loaded):
-            window = await self._store.run(functools.partial(restored_window, account=account, config=config, key=key))
-            judge = restored_judge(window, config, self._rules, loaded)
-            desks.append(Desk(judge, Views(judge, self._templates, distinguish=len(config.accounts) > 1)))
-        self._observe_from_start(desks)
-        pipeline = Pipeline(self._store, desks, restored_dispatch(config, loaded), config.retention, self._around)
-        await pipeline.begin()
-        return pipeline
+    def _buttons(self) -> Iterator[Duty]:
+        """Those that are pressed in Slack."""
+        press = Buttons(self._pipeline, self._clock).press
+        for number, (token, api_url) in enumerate(socket_apps(self._present.config)):
+            listening = functools.partial(listen, token, api_url, press, self._clock)
+            work = functools.partial(until_told, work=listening)
+            yield Duty(f"Slack's buttons {number}", (token, api_url), work)
 
-    def _observe_from_start(self, desks: list[Desk]) -> None:
-        searches = [(search.account, search.name) for search in self._config.searches]
-        self._metrics.searches(searches)
-        self._metrics.receivers((one.name, channel) for one in self._config.receivers for channel, _ in one.channels)
-        self._health.searches(searches)
-        for desk in desks:
-            for cursor in desk.judge.cursors.values():
-                self._metrics.watermark(cursor.account, cursor.search, cursor.as_of)
+    # Reloading
 
-    async def _listen(self, nursery: trio.Nursery, stop: trio.Event) -> str:
-        web = self._config.web
-        if web is None:
-            return ""
-        token = web.token.get_secret_value() if web.token else ""
-        apis = [
-            *AlertmanagerApi(self._pipeline, _about(self._config, self._metrics.version), self._clock, token).routes(),
-            *OwnApi(self._pipeline, self._clock, token).routes(),
-        ]
-        app = make_app(self._health, self._metrics, token=token, protect_reads=web.protect_reads, apis=apis)
-        url: str = await nursery.start(functools.partial(serve, app, web.listen, stop=stop), name="listener")
-        log.info("listening on %s", url)
-        return url
+    async def _reload_when_asked(self, reloads: Reloads, outbox: Outbox) -> None:
+        """Take up what is written whenever somebody asks for it; where it cannot be, all stays as it is."""
+        while True:
+            await reloads.asked()
+            self._systemd.reloading()
+            try:
+                await self._reload(reloads, outbox)
+            except MonitorError as error:
+                self._refused(str(error))
+            # Reading is much code over much that people write: whatever it raises, the daemon goes on with what it has.
+            except Exception as error:
+                log.exception("reading the configuration failed unexpectedly")
+                self._refused(f"reading it failed ({type(error).__name__}); please report this")
+            else:
+                self._health.reload_failed()
+            self._systemd.ready(self._status())
 
-    async def _start_polling(self, nursery: trio.Nursery, clients: AsyncExitStack) -> None:
-        for account in self._config.accounts:
-            observe = functools.partial(self._metrics.request, account.name)
-            client = await clients.enter_async_context(routee_client(account, self._clock, observe))
-            sink = AccountSink(self._pipeline, account.name, self._around)
-            judge = self._pipeline.desks[account.name].judge
-            nursery.start_soon(run_errands, judge, client, self._clock, name=f"errands of account {account.name}")
-            for search in self._config.searches:
-                if search.account == account.name:
-                    self._health.expect(_loop(search), SLOWEST_PAGE + 3 * search.every)
-                    cursor = self._pipeline.desks[account.name].judge.cursors.get(search.name)
-                    polling = functools.partial(
-                        poll_search, plan_of(search), client, sink, self._clock, cursor, observer=_Polls(self, search)
-                    )
-                    nursery.start_soon(polling, name=_loop(search))
+    def _refused(self, why: str) -> None:
+        first, *others = why.splitlines()
+        for line in (first, *others):
+            log.error("not taken up, all stays as it was: %s", line)
+        more = f" (and {len(others)} more; the log has all)" if others else ""
+        self._health.reload_failed(first + more)
+        self._metrics.reloaded(successful=False)
 
-    def _start_pushing(self, nursery: trio.Nursery, outbox: Outbox) -> None:
-        """Alertmanagers, and the buttons that are pressed in Slack."""
-        for pusher in pushers(self._config, self._rules, self._pipeline, outbox, self._clock, self._metrics):
-            nursery.start_soon(pusher.run, lambda: self._pipeline.news, name=f"push to {' '.join(pusher.name)}")
-        for number, (token, api_url) in enumerate(socket_apps(self._config)):
-            listening = functools.partial(
-                listen, token, api_url, Buttons(self._pipeline, self._clock).press, self._clock
-            )
-            nursery.start_soon(listening, name=f"Slack's buttons {number}")
+    async def _reload(self, reloads: Reloads, outbox: Outbox) -> None:
+        """Raises MonitorError, and then nothing has changed."""
+        before = self._present
+        loaded = await trio.to_thread.run_sync(reloads.read, abandon_on_cancel=True)
+        config = loaded.settings.config
+        check_is_possible(before.config, config)
+        hide_secrets(config)
+        after = before.next(loaded)
+        await _check_clients(after, before)
+        found = await self._store.run(functools.partial(returned, before=before.config, config=config, key=self._key))
+        for trouble in found.troubles:
+            log.error("%s: Routee is asked for the last 7 days again, no alert is told as over before", trouble)
+
+        def renewed() -> Basis:
+            dispatch = continued_dispatch(config, self._pipeline.dispatch)
+            anew = after.asks_otherwise(before)
+            desks = renewed_desks(self._pipeline.desks, config, after.rules, after.templates, found, anew)
+            return Basis(desks, dispatch, config.retention)
+
+        await self._pipeline.renew(renewed)
+        self._present = after
+        self._take_up(outbox, before)
+        with contextlib.suppress(StoreError):  # the pipeline complains of it, and makes up for it as soon as it can
+            await self._pipeline.begin()
+        reloads.taken_up(config)
+        _log_changes(before, after)
+
+    def _take_up(self, outbox: Outbox, before: Generation) -> None:
+        """Let everything follow the configuration that is in force now."""
+        after = self._present
+        self._health.reloaded(after.searches)
+        self._observe(self._pipeline.desks.values())
+        self._channels.watch(after.channels)
+        outbox.assign(after.notified.notifiers)
+        if self._front is not None:
+            self._front.take_up(after.config)
+        self._assign(outbox)
 
     # Timers
 
@@ -231,10 +328,12 @@ class _Daemon:
         pruned_at = 0
         trouble = Complaint(log, "housekeeping in the store", self._clock, logging.ERROR)
         while True:
+            self._health.beat(HOUSEKEEPING)
             try:
                 now = self._clock.now()
-                if now - pruned_at >= HOUR:
-                    await self._store.prune(now - self._config.retention, now - HISTORY_KEPT)
+                if not 0 <= now - pruned_at < HOUR:
+                    await self._store.prune(now - self._present.config.retention, now - HISTORY_KEPT)
+                    self._metrics.dead_letters(await self._dead_letters())
                     pruned_at = now
                 self._metrics.backlog(await self._store.backlog())
             except StoreError as error:
@@ -243,6 +342,12 @@ class _Daemon:
             else:
                 trouble.over()
             await trio.sleep(5)
+
+    async def _dead_letters(self) -> Counter[tuple[str, str]]:
+        """How many the store holds by receiver and channel."""
+        count = min((await self._store.counts()).get("dead", 0), MOST_DEAD)
+        dead = await self._store.parcels("dead", count) if count else []
+        return Counter((parcel.notification.receiver, parcel.channel) for parcel in dead)
 
     async def _tell_systemd(self) -> None:
         """A line for `systemctl status`, and the watchdog, which is fed only while every loop makes progress."""
@@ -260,40 +365,19 @@ class _Daemon:
         firing = sum(alert.state == "firing" for alert in alerts)
         oldest = min((cursor.as_of for desk in desks for cursor in desk.judge.cursors.values()), default=None)
         lag = "" if oldest is None else f", {max(self._clock.now() - oldest, 0) // SECOND}s behind"
-        return f"{len(self._config.searches)} searches, {firing} alerts firing{lag}"
-
-    def finished(self, search: Search, figures: Round) -> None:
-        """A poll or sweep of a search is over."""
-        self._health.beat(_loop(search))
-        if figures.kind == "poll":
-            outcome: PollOutcome = "complete" if figures.outcome == "ok" else "failed"
-            self._metrics.poll(search.account, search.name, outcome, figures.seconds)
+        return f"{len(self._present.config.searches)} searches, {firing} alerts firing{lag}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Polls:
-    """Tells the daemon of the rounds of one search."""
-
-    daemon: _Daemon
-    search: Search
-
-    def finished(self, figures: Round) -> None:
-        """See `monitor.poll.Observer`."""
-        self.daemon.finished(self.search, figures)
+async def _check_clients(after: Generation, before: Generation) -> None:
+    """Raises RouteeError where an account that is new or changed cannot have a client at all."""
+    for account in after.config.accounts:
+        if account not in before.config.accounts:
+            async with routee_client(account, SystemClock()):
+                pass
 
 
-def _loop(search: Search) -> str:
-    return f"search {search.name} of account {search.account}"
-
-
-def _about(config: Config, version: str) -> About:
-    """What the API says of a daemon with that configuration."""
-    receivers = tuple(receiver.name for receiver in config.receivers)
-    routing = original(config.route_tree(), receivers, config.inhibitions)
-    return About(version, receivers, routing, (config.web.external_url or "") if config.web is not None else "")
-
-
-def plan_of(search: Search) -> SearchPlan:
-    """A search as polling takes it."""
-    resweeps = tuple((sweep.back, sweep.every) for sweep in search.resweep)
-    return SearchPlan(search.account, search.name, search.question, search.every, resweeps, search.settle)
+def _log_changes(before: Generation, after: Generation) -> None:
+    found = [str(change) for change in changes(before.settings, after.settings)]
+    found += [] if after.templates is before.templates else ["templates changed"]
+    more = f" and {len(found) - MOST_CHANGES} more" if len(found) > MOST_CHANGES else ""
+    log.info("reloaded: %s%s", ", ".join(found[:MOST_CHANGES]) or "nothing has changed", more)

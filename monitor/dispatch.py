@@ -20,11 +20,12 @@ from monitor.inhibition import Inhibition
 from monitor.judge import Scene
 from monitor.membership import Assembly, Facts, Known, Members
 from monitor.notification import AlertView
+from monitor.overflow import Turn, calmed
 from monitor.places import Key, Place, Places, failing_receivers, routes_by_place
 from monitor.route import Decision, Group, Route, decide
 from monitor.silence import Silence, Silences
 from monitor.store.protocol import SILENCES_KEPT, Pending
-from monitor.storm import is_overflow, overflow_key, split, told_lately
+from monitor.storm import MOST as MOST_GROUPS
 from monitor.suppression import Suppression, Why, next_minute, silences_change_at
 from monitor.telling import MOST_ALERTS, Teller, new_group, to_all
 from monitor.view import Views
@@ -61,22 +62,11 @@ class Told:
             self.next_at = at if self.next_at is None else min(at, self.next_at)
 
 
-@dataclass(slots=True)
-class _Turn:
-    """One group's turn in a look: as it was, as it is taken to be, and what is decided."""
-
-    key: Key
-    members: Members
-    before: Group | None
-    group: Group
-    decision: Decision
-
-
 class Dispatch:
     """Keeps the groups, and decides at each look what is told.
 
     ``channels`` are the receivers', such as ``slack/0``, and ``editable`` those of them that can change what they were told. ``most`` is
-    how many alerts one notification holds.
+    how many alerts one notification holds, ``most_groups`` from how many new groups on there is a storm.
     """
 
     def __init__(
@@ -94,6 +84,7 @@ class Dispatch:
         self.channels = channels
         self.external_url = external_url
         self.most = most
+        self.most_groups = MOST_GROUPS
         self.watchdog = watchdog
         self.groups: dict[Key, Group] = {}
         self.silences = Silences()
@@ -121,9 +112,13 @@ class Dispatch:
         assembly = Assembly(told.facts, self.groups, self.route, self._routes)
         teller = Teller(told.facts, self.channels, self._editable, self.external_url, self.most)
         members = assembly.assemble()
-        turns = [self._turn(key, some, teller, now) for key, some in members.items() if key[0] in self.channels]
         told.dropped += [self.groups[key] for key, some in members.items() if self._is_given_up(key, some, now)]
-        for turn in self._calmed(turns, teller, now):
+
+        def turn_of(key: Key, some: Members) -> Turn:
+            return self._turn(key, some, teller, now)
+
+        turns = [turn_of(key, some) for key, some in members.items() if key[0] in self.channels]
+        for turn in calmed(turns, self.groups, turn_of, teller.badness, now, self.most_groups):
             self._settle(turn, teller, told)
         told.outbox, told.views = teller.outbox, teller.views
         self._watch(told, now, well=well)
@@ -176,7 +171,7 @@ class Dispatch:
         for one, (alert, views, _) in known.items():
             was = alert.earlier if alert.state == "pending" and alert.earlier is not None else alert
             places[one] = self._places.of(was, views)
-        failing = failing_receivers({one: alert for one, (alert, _, _) in known.items()}, self.channels)
+        failing = failing_receivers((alert for alert, _, _ in known.values()), self.channels)
         for one in known if failing else ():
             about = dict(known[one][0].group).get("receiver")
             if about is not None and known[one][0].rule == NOTIFICATION_FAILING.name:
@@ -202,10 +197,10 @@ class Dispatch:
 
     # Telling
 
-    def _turn(self, key: Key, some: Members, teller: Teller, now: Instant) -> _Turn:
+    def _turn(self, key: Key, some: Members, teller: Teller, now: Instant) -> Turn:
         before = self.groups.get(key)
         group = _not_ahead(before, now) if before is not None else new_group(key, some.route, some.labels, now)
-        return _Turn(key, some, before, group, decide(group, some.firing, teller.ranks, some.route, now, some.quiet))
+        return Turn(key, some, before, group, decide(group, some.firing, teller.ranks, some.route, now, some.quiet))
 
     def _is_given_up(self, key: Key, some: Members, now: Instant) -> bool:
         """Whether a group need not be kept any longer for a receiver that the configuration does not have, in case it comes back."""
@@ -214,7 +209,7 @@ class Dispatch:
         ends = [over.resolved_at for over in some.over.values()]
         return not some.firing and all(end is not None and now - end >= AWAITED for end in ends)
 
-    def _settle(self, turn: _Turn, teller: Teller, told: Told) -> None:
+    def _settle(self, turn: Turn, teller: Teller, told: Told) -> None:
         group, some, decision, now = turn.group, turn.members, turn.decision, told.facts.now
         if decision.reason is not None:
             group = teller.tell(group, some, decision.reason)
@@ -230,51 +225,6 @@ class Dispatch:
             told.look_again(decision.next_at)
         if group != turn.before:
             told.groups.append(group)
-
-    def _calmed(self, turns: list[_Turn], teller: Teller, now: Instant) -> list[_Turn]:
-        """The turns with storms broken: where too many groups of a route would be told for the first time, most are put together."""
-        first: dict[Key, list[_Turn]] = {}
-        for turn in turns:
-            if turn.decision.reason == "first" and not is_overflow(turn.group.key):
-                first.setdefault((turn.group.receiver, turn.group.route), []).append(turn)
-        for (receiver, _), some in first.items():
-            route = some[0].members.route
-            key = (receiver, overflow_key(route))
-            lately = told_lately(self.groups.values(), route, self.groups.get(key), now)
-            _, rest = split(sorted(some, key=lambda turn: teller.badness(turn.members), reverse=True), lately)
-            if rest:
-                turns = self._together(turns, key, rest, teller, now)
-        return turns
-
-    def _together(
-        self, turns: list[_Turn], key: Key, rest: Iterable[_Turn], teller: Teller, now: Instant
-    ) -> list[_Turn]:
-        """The turns with ``rest`` put into the overflow, or made to wait for its time."""
-        rest = list(rest)
-        overflow = next((turn for turn in turns if turn.key == key), None)
-        route = rest[0].members.route
-        some = Members(route, {}, rest[0].members.muted)
-        if overflow is not None:
-            some.firing, some.over = dict(overflow.members.firing), overflow.members.over
-            some.kept, some.quiet = overflow.members.kept, set(overflow.members.quiet)
-        for turn in rest:
-            some.firing |= turn.members.firing
-            some.quiet |= turn.members.quiet
-        joined = self._turn(key, some, teller, now)
-        if joined.before is None:
-            started_at = min(turn.group.started_at for turn in rest)
-            joined.group = msgspec.structs.replace(joined.group, started_at=started_at)
-            joined.decision = decide(joined.group, some.firing, teller.ranks, route, now, some.quiet)
-        waiting = {id(turn) for turn in rest}
-        others = [turn for turn in turns if id(turn) not in waiting and turn is not overflow]
-        if joined.decision.reason is None:
-            for turn in rest:
-                turn.decision = joined.decision
-            return [*others, *rest, *([] if overflow is None else [overflow])]
-        for turn in rest:
-            turn.members.firing = {}
-            turn.decision = Decision(None, None)
-        return [*others, *rest, joined]
 
     def _watch(self, told: Told, now: Instant, *, well: bool) -> None:
         if self.watchdog is None:

@@ -8,6 +8,7 @@ MonitorError
 │   └── RouteeRejected      the question was wrong (unknown campaign, unknown message)                exit 1
 ├── NothingThere            what was asked for by its id is not there (no such silence, no such alert)  exit 1
 ├── StoreError              the store cannot be read or written now                                   exit 69
+│   └── StoreDamaged        what stands in it cannot be right: the daemon sets it aside when it starts
 └── ListenError             the web listener cannot have its address (busy, not allowed, not ours)    exit 69
 """
 
@@ -80,6 +81,10 @@ class StoreError(MonitorError):
     """The store cannot be read or written now (busy, full disk, no such folder)."""
 
     exit_code = 69
+
+
+class StoreDamaged(StoreError):
+    """What stands in the store cannot be right: a torn page, a cut file, bytes that are no record of ours."""
 
 
 class ListenError(MonitorError):

@@ -1,6 +1,6 @@
 """What is known of an account besides its messages: its balance, and what Routee says of its campaigns.
 
-Plain values that are replaced as a whole. They live in memory only: after a restart nothing is known until it was asked again.
+Plain values that are replaced as a whole. The store keeps the latest with each poll, so that a restart and the commands know them too.
 """
 
 from collections.abc import Collection, Mapping

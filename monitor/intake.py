@@ -42,13 +42,13 @@ class AccountSink:
 
     async def blind(self, search: str, since: Instant, reason: str) -> None:
         """See `monitor.poll.Sink`."""
-        self._around.metrics.blind(self._account, search, True)
+        self._note_blind(search, True)
         why = f"{self._called(search)} has not been polled completely since {iso(since)}: {reason}"
         await self._pipeline.tell(self._account, builtin.MONITOR_BLIND, self._finding(search, why))
 
     async def sighted(self, search: str) -> None:
         """See `monitor.poll.Sink`."""
-        self._around.metrics.blind(self._account, search, False)
+        self._note_blind(search, False)
         over = builtin.over(account=self._account, search=search)
         await self._pipeline.tell(self._account, builtin.MONITOR_BLIND, over)
 
@@ -57,11 +57,18 @@ class AccountSink:
         why = f"{self._called(search)}: what changed from {iso(start)} to {iso(end)} cannot be fetched any more"
         await self._pipeline.tell(self._account, builtin.GAP_IN_HISTORY, self._finding(search, why))
 
+    def _note_blind(self, search: str, blind: bool) -> None:
+        if search in self._pipeline.desks[self._account].judge.searches:  # else it was taken out of the configuration
+            self._around.metrics.blind(self._account, search, blind)
+
     def _finding(self, search: str, why: str) -> Finding:
         return builtin.finding(why, account=self._account, search=search)
 
     def _complaint(self, search: str) -> Complaint:
-        return self._complaints.setdefault(search, Complaint(log, self._called(search), self._around.clock))
+        if search not in self._complaints:
+            facts = {"account": self._account, "search": search}
+            self._complaints[search] = Complaint(log, self._called(search), self._around.clock, facts=facts)
+        return self._complaints[search]
 
     def _called(self, search: str) -> str:
         return f"search {search} of account {self._account}"

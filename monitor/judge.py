@@ -5,7 +5,7 @@ runs ahead of what a restart would find. A rule stands still while one of the se
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -14,18 +14,21 @@ from monitor.alert import Alert, Policy, Step, Transition, advance, is_held_back
 from monitor.builtin import BuiltIn
 from monitor.clock import Instant
 from monitor.evaluate import Judgement, Moment, evaluate
+from monitor.evaluate.peers import Peers, grouped
 from monitor.facts import NOTHING_KNOWN, Facts
 from monitor.finding import Finding
 from monitor.ring import Observer, Ring
 from monitor.rules import Rule
 from monitor.store.protocol import Cursor
-from monitor.window import Reading, Window
+from monitor.window import Carried, Reading, Window
 
 log = logging.getLogger(__name__)
 
 Group = tuple[tuple[str, str], ...]
 Key = tuple[str, Group]
 """A rule's name and a group."""
+Span = tuple[Instant, Instant]
+"""As of when a rule is judged, and since when nothing is missing."""
 
 
 @dataclass(slots=True)
@@ -73,16 +76,46 @@ class Judge:
         self.searches = tuple(searches)
         self.rules = {rule.name: rule for rule in rules if rule.enabled}
         self.cursors: dict[str, Cursor] = {}
+        self.deepest: Mapping[str, str | None] = {}
+        """By search, what of its cursor's ``swept`` says that its history was read; None, or no search: that need not be waited for."""
         self.alerts: dict[str, dict[Group, Alert]] = {}
         """By the rule's name and the group; resolved ones stay until everyone has been told."""
         self.errors: dict[str, str] = {}
         self.ring = Ring()
         """The latest evaluations, as they are proposed: a commit that fails makes none of them untrue."""
-        self.observe: Observer = self.ring.take
+        self.observe: Observer | None = None
+        """Who sees every judgement in the ring's place; each rule is then judged by itself."""
         self.facts: Facts = NOTHING_KNOWN
         """What was asked of the account besides messages; rules see it at their next judgement."""
         self._judged: dict[str, tuple[Instant, int]] = {}
         self._polled: set[str] = set()
+        self._peers = grouped(self.rules.values())
+        self._carried = Carried(window)
+
+    def renew(self, rules: Iterable[Rule], searches: Mapping[str, Cursor | None], afresh: Collection[str]) -> None:
+        """The rules and searches are these from now on. Alerts stay, and so does whatever else is about a rule that says what it said.
+
+        ``searches`` come with how far each was polled, as far as that is not known here; ``afresh`` are those that ask something else
+        now: rules wait until these were polled.
+        """
+        wanted = {rule.name: rule for rule in rules if rule.enabled}
+        if list(self.rules.items()) != list(wanted.items()):
+            self._exchange_rules(wanted)
+        if self._carried.window is not self.window:
+            self._carried = Carried(self.window)
+        known = {name: self.cursors.get(name) or cursor for name, cursor in searches.items()}
+        self.cursors = {name: cursor for name, cursor in known.items() if cursor is not None}
+        self.searches = tuple(searches)
+        self._polled = self._polled.intersection(searches).difference(afresh)
+
+    def _exchange_rules(self, wanted: Mapping[str, Rule]) -> None:
+        before, self.rules = self.rules, dict(wanted)
+        for name, rule in before.items():
+            if wanted.get(name) != rule:
+                self._judged.pop(name, None)
+                self.errors.pop(name, None)
+                self.ring.forget(name)
+        self._peers = grouped(self.rules.values())
 
     def as_of(self, rule: Rule, cursors: Mapping[str, Cursor] | None = None) -> tuple[Instant, Instant] | None:
         """As of when a rule can be judged, and since when nothing is missing; None before every search it needs was polled."""
@@ -97,15 +130,22 @@ class Judge:
         """Judge every rule that a poll of ``cursor.search`` bears on, as if that cursor were committed."""
         outcome, reading = Outcome(), Reading(self.window)
         self._age(cursor.as_of, outcome)
-        cursors = {**self.cursors, cursor.search: cursor}
-        seen = self._seen(cursor)
-        for rule in self.rules.values():
-            if rule.search not in (None, cursor.search) or not seen.issuperset(self._needed(rule)):
-                continue
-            span = self.as_of(rule, cursors)
-            if span is not None and self._due(rule, span[0], cursor):
-                self._judge_rule(rule, reading, *span, outcome)
+        due, cursors = self._due_rules(cursor), {**self.cursors, cursor.search: cursor}
+        calm = set() if self.observe is not None else self._judge_together(due, reading, outcome)
+        for rule, span in due.values():
+            if rule.name not in calm:
+                self._judge_rule(rule, reading, *span, outcome, self._has_been_read(rule, *span, cursors))
+        self._carried.rest()
         return outcome
+
+    def _has_been_read(self, rule: Rule, as_of: Instant, covered_since: Instant, cursors: Mapping[str, Cursor]) -> bool:
+        """Whether all that the rule looks at has been read, or else as much as is ever read: before that no alert can be over.
+
+        It has not been where a search begins, or begins anew because its messages in the store could not be read.
+        """
+        if covered_since <= as_of - rule.reach:
+            return True
+        return all(self.deepest.get(name) in (None, *cursors[name].swept) for name in self._needed(rule))
 
     def is_poll(self, cursor: Cursor) -> bool:
         """Whether a cursor is a poll's, that is: more has been seen than before. A sweep's is not."""
@@ -141,7 +181,8 @@ class Judge:
 
     def moment(self, rule: Rule, reading: Reading, as_of: Instant, covered_since: Instant) -> Moment:
         """What a rule is judged on."""
-        return Moment(reading, as_of, covered_since, tuple(self.alerts.get(rule.name, ())), self.facts)
+        known = tuple(self.alerts.get(rule.name, ()))
+        return Moment(reading, as_of, covered_since, known, self.facts, self._carried)
 
     def tell(self, built_in: BuiltIn, finding: Finding, as_of: Instant, outcome: Outcome) -> None:
         """Start, keep up or end a built-in alert."""
@@ -154,11 +195,12 @@ class Judge:
         outcome = Outcome()
         for rule, alerts in self.alerts.items():
             for group, alert in alerts.items():
-                if self._is_gone(rule, group):
+                if self.is_gone(rule, group):
                     outcome.add((rule, group), alert, remove(alert, as_of))
         return outcome
 
-    def _is_gone(self, rule: str, group: Group) -> bool:
+    def is_gone(self, rule: str, group: Group) -> bool:
+        """Whether there is no such rule any more, or what an alert of our own is about is not there."""
         if rule not in builtin.BUILT_IN:
             return rule not in self.rules
         about = dict(group)
@@ -189,6 +231,19 @@ class Judge:
             if alert.state == "firing" and as_of - alert.as_of >= builtin.GAP_IS_TOLD_FOR:
                 self.tell(builtin.GAP_IN_HISTORY, builtin.over(**dict(group)), as_of, outcome)
 
+    def _due_rules(self, cursor: Cursor) -> dict[str, tuple[Rule, Span]]:
+        """The rules to judge, and as of when and since when nothing is missing."""
+        cursors = {**self.cursors, cursor.search: cursor}
+        seen, spans, due = self._seen(cursor), dict[str | None, Span | None](), {}
+        for rule in self.rules.values():
+            if rule.search not in spans:
+                bears = rule.search in (None, cursor.search) and seen.issuperset(self._needed(rule))
+                spans[rule.search] = self.as_of(rule, cursors) if bears else None
+            span = spans[rule.search]
+            if span is not None and self._due(rule, span[0], cursor):
+                due[rule.name] = rule, span
+        return due
+
     def _due(self, rule: Rule, as_of: Instant, cursor: Cursor) -> bool:
         last = self._judged.get(rule.name)
         if last is None:
@@ -199,15 +254,45 @@ class Judge:
             return False  # another search lags behind; what this one brought is later than what can be judged
         return (as_of, self.window.version) != last
 
+    def _judge_together(self, due: Mapping[str, tuple[Rule, Span]], reading: Reading, outcome: Outcome) -> set[str]:
+        """Judge the rules that can be judged with their peers and have nothing to say; gives their names."""
+        calm: set[str] = set()
+        troubled = {name for name, alerts in self.alerts.items() if alerts}
+        troubled |= {dict(group)["rule"] for group in self.alerts.get(builtin.RULE_ERROR.name, {})}
+        moments: dict[Span, Moment] = {}
+        for peers in self._peers:
+            names = [name for name, rule in peers.named if name in due and due[name][0] is rule]
+            names = [name for name in names if name not in troubled] if troubled else names
+            if names:
+                span = due[names[0]][1]
+                if span not in moments:
+                    moments[span] = Moment(reading, *span, (), self.facts, self._carried)
+                calm |= self._judge_peers(peers, names, moments[span], outcome)
+        return calm
+
+    def _judge_peers(self, peers: Peers, names: list[str], moment: Moment, outcome: Outcome) -> set[str]:
+        began = perf_counter()
+        try:
+            numbers = peers.count(moment)
+            calm = set(names) - peers.speaking(numbers)
+            if calm:
+                self.ring.take_shared(peers, moment, numbers)
+        except Exception:  # noqa: BLE001 — whichever rule is at fault fails again when it is judged by itself, and is told then
+            return set()
+        seconds = (perf_counter() - began) / len(names)
+        outcome.judged |= dict.fromkeys(calm, (moment.as_of, self.window.version))
+        outcome.seconds |= dict.fromkeys(calm, seconds)
+        return calm
+
     def _judge_rule(
-        self, rule: Rule, reading: Reading, as_of: Instant, covered_since: Instant, outcome: Outcome
+        self, rule: Rule, reading: Reading, as_of: Instant, covered_since: Instant, outcome: Outcome, read: bool
     ) -> None:
         began = perf_counter()
         moment = self.moment(rule, reading, as_of, covered_since)
         try:
             judgement = evaluate(rule, moment)
-            outcome.include(self._advance(rule, judgement, as_of))
-            self.observe(rule, as_of, judgement, self.alerts.get(rule.name, ()))
+            outcome.include(self._advance(rule, judgement, as_of, read))
+            (self.observe or self.ring.take)(rule, as_of, judgement, self.alerts.get(rule.name, ()))
         except Exception as error:  # one rule that fails must not stop the others; RuleError shows it
             why = outcome.errors[rule.name] = f"{type(error).__name__}: {error}"
             if self.errors.get(rule.name) != why:
@@ -218,18 +303,24 @@ class Judge:
             self.tell(builtin.RULE_ERROR, builtin.over(rule=rule.name), as_of, outcome)
         outcome.seconds[rule.name] = perf_counter() - began
 
-    def _advance(self, rule: Rule, judgement: Judgement, as_of: Instant) -> Outcome:
-        """What becomes of the rule's alerts. Those that fire go on firing; of the others the worst may begin, up to the limit."""
+    def _advance(self, rule: Rule, judgement: Judgement, as_of: Instant, read: bool) -> Outcome:
+        """What becomes of the rule's alerts. Those that fire go on firing; of the others the worst may begin, up to the limit.
+
+        While what the rule looks at has not been ``read``, those that fire neither end nor ease: what speaks for them may be missing.
+        """
         outcome, policy, alerts = Outcome(), policy_of(rule), self.alerts.get(rule.name, {})
         over = {finding.group: finding for finding in judgement.telling()}
         firing = 0
         for group, before in alerts.items():
-            step = (before, None) if group in over else self._calm(rule, before, judgement, policy, as_of)
+            waits = group in over or (not read and before.state == "firing" and _is_of(rule, before))
+            step = (before, None) if waits else self._calm(rule, before, judgement, policy, as_of)
             outcome.add((rule.name, group), before, step)
             firing += step[0] is not None and step[0].state == "firing"
         room = len(over) if rule.limit is None else rule.limit - firing
         for group, finding in over.items():
             present = alerts.get(group)
+            if not read and present is not None and (finding.breached or 0) < present.level:
+                continue
             step = advance(self.account, rule.name, present, finding, policy, as_of, may_fire=room > 0)
             outcome.add((rule.name, group), present, step)
             room -= step[1] is not None and step[1].what == "fired"
@@ -239,9 +330,14 @@ class Judge:
         """An alert whose group is not over a threshold, or is none of the rule's groups any more."""
         if alert.state == "resolved":
             return alert, None
-        if tuple(name for name, _ in alert.group) != rule.grouping:
+        if not _is_of(rule, alert):
             return remove(alert, as_of)
         return advance(self.account, rule.name, alert, judgement.of(alert.group), policy, as_of)
+
+
+def _is_of(rule: Rule, alert: Alert) -> bool:
+    """Whether the rule still groups by the fields that the alert's group has."""
+    return tuple(name for name, _ in alert.group) == rule.grouping
 
 
 def policy_of(rule: Rule) -> Policy:

@@ -1,4 +1,4 @@
-"""How the daemon writes its log: lines for the journal, for a terminal, or JSON for whoever collects it.
+"""How the daemon writes its log: records for the journal, lines for a terminal, or JSON for whoever collects it.
 
 Every module logs with the standard library and hands facts over as ``extra``: they become fields beside the message.
 What is registered with `hide` comes out as ``***``, wherever in a record it stands. Control characters in messages and values
@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from typing import Literal, TextIO
 from urllib.parse import quote
 
+from monitor.journal import Journal, field_name
+
 Format = Literal["auto", "journal", "text", "json"]
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -28,6 +30,7 @@ _COLOUR = {logging.DEBUG: "2", logging.WARNING: "33", logging.ERROR: "31", loggi
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _PLAIN_VALUE = re.compile(r"[^\s\"'=]+")
 _SHORTEST_SECRET = 4
+_IDENTIFIER = "routee-monitor"
 
 
 class _Secrets:
@@ -63,10 +66,19 @@ def mask(text: str) -> str:
     return _secrets.mask(text)
 
 
-def configure(level: str = "info", format: Format = "auto", stream: TextIO | None = None) -> None:  # noqa: A002 - the key's name
-    """Send the log to ``stream`` (default: standard error) from ``level`` up, in place of whatever was set before."""
+def configure(
+    level: str = "info",
+    format: Format = "auto",  # noqa: A002 - the key's name
+    stream: TextIO | None = None,
+    journal: Journal | None = None,
+) -> None:
+    """Send the log to ``stream`` (default: standard error) from ``level`` up, in place of whatever was set before.
+
+    Where systemd has connected ``stream`` to the journal, records go to ``journal`` with their fields, unless text or JSON is asked for.
+    """
     target = stream or sys.stderr
-    handler = _Handler(target)
+    native = format in ("auto", "journal") and _is_journal(target)
+    handler = _JournalHandler(target, journal or Journal()) if native else _Handler(target)
     handler.setFormatter(_formatter(format, target))
     root = logging.getLogger()
     root.handlers = [handler]
@@ -106,6 +118,43 @@ class _Handler(logging.StreamHandler[TextIO]):
             self.stream.write(what)
         except (OSError, ValueError):
             return  # there is nobody left to tell
+
+
+class _JournalHandler(_Handler):
+    """Hands records to the journal; what it does not take becomes lines on the stream, which leads there by another way."""
+
+    def __init__(self, stream: TextIO, journal: Journal) -> None:
+        super().__init__(stream)
+        self._journal = journal
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._journal.send(journal_fields(record))
+        except OSError:
+            super().emit(record)
+        # As in the standard library's handlers: no record, however odd, breaks what was to be told of.
+        except Exception:  # noqa: BLE001
+            self.handleError(record)
+
+    def close(self) -> None:
+        self._journal.close()
+        super().close()
+
+
+def journal_fields(record: logging.LogRecord) -> Iterator[tuple[str, str]]:
+    """The record as the journal keeps it. Facts become fields in capitals; one whose name is taken gets an underscore behind it."""
+    own = {
+        "MESSAGE": "\n".join(filter(None, (_message(record), _traceback(record)))),
+        "PRIORITY": str(_PRIORITY.get(record.levelno, 5)),
+        "SYSLOG_IDENTIFIER": _IDENTIFIER,
+        "LOGGER": record.name,
+        "CODE_FILE": record.pathname,
+        "CODE_LINE": str(record.lineno),
+        "CODE_FUNC": record.funcName or "",
+    }
+    yield from own.items()
+    for key, value in _fields(record):
+        yield field_name(key, own), _clean(value)
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -170,7 +219,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JournalFormatter(logging.Formatter):
-    """For systemd's journal, which has its own clock: every line begins with its priority (sd-daemon(3))."""
+    """For standard error on its way to the journal, which has its own clock: every line begins with its priority (sd-daemon(3))."""
 
     def format(self, record: logging.LogRecord) -> str:
         prefix = f"<{_PRIORITY.get(record.levelno, 5)}>"

@@ -4,8 +4,10 @@ A regular expression is RE2's and has to match the whole value. It takes time in
 written in it, so that one given by a stranger cannot hold up the program.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from threading import Lock
 from typing import Final
 
 import msgspec
@@ -17,6 +19,10 @@ _MEMORY: Final = 1 << 20
 """Bytes that one regular expression may take."""
 _LONGEST: Final = 10_000
 """Characters of a regular expression; making a longer one ready could take a second."""
+_ALL_READY: Final = 1 << 20
+"""Instructions of all regular expressions that are kept ready: 64 MB. Thousands of usual ones, some dozens of the largest."""
+_SHORT: Final = 256
+"""Characters of a regular expression and a value of which it is remembered whether they match."""
 _ORDER: Final[Mapping[Operator, int]] = {"=": 0, "!=": 1, "=~": 2, "!~": 3}
 
 
@@ -82,8 +88,32 @@ def show(matchers: Iterable[Matcher]) -> str:
     return "{" + ",".join(map(str, matchers)) + "}"
 
 
-@lru_cache(4096)
-def _expression(pattern: str) -> "re2._Regexp":
+class _Ready:
+    """Regular expressions made ready, those that were used last. ``most`` bounds the instructions of all of them together, and so the memory
+    that strangers can take with ever new ones."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken = 0
+        self._known: OrderedDict[str, re2._Regexp] = OrderedDict()
+        self._turn = Lock()  # the store reads silences in a thread of its own
+
+    def get(self, pattern: str) -> "re2._Regexp":
+        """Raises ValueError where it is no regular expression."""
+        with self._turn:
+            known = self._known.get(pattern)
+            if known is not None:
+                self._known.move_to_end(pattern)
+                return known
+            made = self._known[pattern] = _made_ready(pattern)
+            self._taken += _size(made)
+            while self._taken > self._most:
+                _, oldest = self._known.popitem(last=False)
+                self._taken -= _size(oldest)
+            return made
+
+
+def _made_ready(pattern: str) -> "re2._Regexp":
     if len(pattern) > _LONGEST:
         raise ValueError(
             f"a regular expression has at most {_LONGEST} characters; {pattern[:40]!r}… has {len(pattern)}"
@@ -99,9 +129,25 @@ def _expression(pattern: str) -> "re2._Regexp":
         raise ValueError(f"{pattern[:100]!r} is not a regular expression: {why}") from None
 
 
-@lru_cache(1 << 16)
+def _size(expression: "re2._Regexp") -> int:
+    """In instructions of 64 bytes; what it is written in, and what stands around it, included."""
+    return int(expression.programsize) + len(expression.pattern) // 16 + 32
+
+
+_expression: Final = _Ready(_ALL_READY).get
+
+
 def _is_match(pattern: str, value: str) -> bool:
+    if len(pattern) + len(value) > _SHORT:  # to remember many long ones would take more memory than matching takes time
+        return _matched(pattern, value)
+    return _remembered(pattern, value)
+
+
+def _matched(pattern: str, value: str) -> bool:
     return _expression(pattern).fullmatch(_encoded(value)) is not None
+
+
+_remembered: Final = lru_cache(1 << 16)(_matched)
 
 
 def _encoded(text: str) -> bytes:

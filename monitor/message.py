@@ -36,6 +36,10 @@ def rank(status: str) -> int:
     return _RANK.get(status, RANK_OF_OTHERS)
 
 
+INBOUND: Final = "Inbound"
+"""The direction of messages that people send: their ``from`` is a person's number."""
+
+
 CODED_FIELDS: Final = (
     "status",
     "detailedStatus",

@@ -87,6 +87,8 @@ class Metrics:
             self._aside.labels(account, search)
         self._now.blind = {key: self._now.blind.get(key, False) for key in configured}
         self._now.as_of = {key: as_of for key, as_of in self._now.as_of.items() if key in self._now.blind}
+        accounts = {account for account, _ in configured}
+        self._now.messages = {account: count for account, count in self._now.messages.items() if account in accounts}
 
     def poll(self, account: str, search: str, outcome: PollOutcome, seconds: float) -> None:
         """One poll ended."""
@@ -113,6 +115,14 @@ class Metrics:
     def blind(self, account: str, search: str, blind: bool) -> None:
         """Whether the search could not be polled for too long."""
         self._now.blind[account, search] = blind
+
+    # Reloading
+
+    def reloaded(self, *, successful: bool) -> None:
+        """The configuration was taken up, at the start too, or was not."""
+        self._now.reload_successful = successful
+        if successful:
+            self._now.reloaded_at = self._now.clock.now()
 
     # Judging
 
@@ -166,8 +176,8 @@ class Metrics:
     def receivers(self, channels: Iterable[tuple[str, str]]) -> None:
         """The (receiver, channel) that are told from now on: their counters start at 0."""
         outcomes: tuple[NotificationOutcome, ...] = ("sent", "retry", "rejected")
-        for receiver, channel in channels:
-            self._now.channels.add((receiver, channel))
+        self._now.channels = set(channels)
+        for receiver, channel in self._now.channels:
             for outcome in outcomes:
                 self._notifications.labels(receiver, channel, outcome)
 
@@ -227,6 +237,8 @@ class _Now(Collector):
     dead_letters: dict[tuple[str, str], int] = field(default_factory=dict)
     channels: set[tuple[str, str]] = field(default_factory=set)
     failing: set[tuple[str, str]] = field(default_factory=set)
+    reload_successful: bool = True
+    reloaded_at: Instant = 0
 
     def describe(self) -> Iterable[Metric]:
         return self.collect()
@@ -251,6 +263,9 @@ class _Now(Collector):
         failing = {key: key in self.failing for key in sorted(self.channels | self.failing)}
         yield _gauge("channel_failing", "1 while a channel takes nothing.", channel, failing.items())
         yield _gauge("dead_letters", "Notifications that can never be sent.", channel, self.dead_letters.items())
+        good, at = [((), self.reload_successful)], [((), self.reloaded_at / SECOND)]
+        yield _gauge("config_last_reload_successful", "1: what is written was taken up when last read.", (), good)
+        yield _gauge("config_last_reload_success_timestamp_seconds", "When it was last taken up.", (), at)
 
     def _alerts(self) -> list[tuple[tuple[str, str, str], int]]:
         return [((account, *key), count) for account, counts in self.alerts.items() for key, count in counts.items()]

@@ -22,6 +22,7 @@ from monitor.complaint import Complaint
 from monitor.dispatch import Dispatch
 from monitor.edits import Edits
 from monitor.errors import NothingThere, StoreError
+from monitor.facts import NOTHING_KNOWN, Facts
 from monitor.finding import Finding
 from monitor.judge import Judge, Outcome, Scene
 from monitor.message import Batch
@@ -41,6 +42,10 @@ ROWS_AT_ONCE = 20_000
 EXPIRE_EVERY: Duration = HOUR
 EXPIRE_AT_ONCE = 50_000
 """So many rows are forgotten with one poll; forgetting a million at once would hold everything up."""
+GROUPS = "groups of alerts"
+"""The name of the loop that looks at groups when they are due, where signs of life are collected."""
+LONGEST_WAIT: Duration = 10 * SECOND
+"""Until it is looked at the clock again, which may be set while nothing is due."""
 PATIENCE: Duration = 5 * SECOND
 """Until the groups are looked at again after the store has failed."""
 
@@ -54,6 +59,7 @@ class Desk:
     asides: list[Aside] = field(default_factory=list)
     changed: int = 0
     expired_at: Instant = 0
+    facts_kept: Facts = NOTHING_KNOWN
 
 
 @dataclass(slots=True)
@@ -64,6 +70,15 @@ class Surroundings:
     metrics: Metrics
     health: Health
     wake: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What of the pipeline comes of the configuration: an account's desk by its name, who is told, how long messages are kept."""
+
+    desks: dict[str, Desk]
+    dispatch: Dispatch
+    retention: Duration
 
 
 class Pipeline:
@@ -80,11 +95,14 @@ class Pipeline:
         self._turn = trio.Lock()
         self._news = trio.Event()
         self._next_at: Instant | None = None
+        self._begin_is_due = False
         self._store_trouble = Complaint(log, "the store", around.clock, logging.ERROR)
 
     def take(self, account: str, search: str, batch: Batch, asides: tuple[SetAside, ...]) -> None:
         """Put a page into the account's window."""
         desk, now = self.desks[account], self._around.clock.now()
+        if search not in desk.judge.searches:
+            return  # it was taken out of the configuration while this page was on its way
         desk.changed += desk.judge.window.upsert(batch, search)
         desk.asides += [Aside(account, search, now, aside.why, aside.record) for aside in asides]
         self._around.metrics.pages(account, search)
@@ -101,6 +119,8 @@ class Pipeline:
         """A poll or sweep is complete: judge, dispatch, commit, apply. Raises StoreError, and then nothing has happened but rows in memory."""
         async with self._turn:
             desk = self.desks[account]
+            if cursor.search not in desk.judge.searches:
+                return
             self._expire(desk, cursor.as_of)
             outcome = desk.judge.judge(cursor)
             await self._settle(desk, outcome, cursor)
@@ -110,15 +130,26 @@ class Pipeline:
         """Start or end a built-in alert. Raises StoreError, and then nothing has happened."""
         async with self._turn:
             desk, outcome = self.desks[account], Outcome()
+            if desk.judge.is_gone(built_in.name, finding.group):
+                return
             desk.judge.tell(built_in, finding, self._around.clock.now(), outcome)
             if outcome.alerts:
                 await self._settle(desk, outcome)
 
     async def begin(self) -> None:
-        """After a restart: end the alerts of what is gone from the configuration, and look at all groups. Raises StoreError."""
+        """After a restart or a reload: end the alerts of what is gone from the configuration, and look at all groups. Raises StoreError,
+        and then `flush_when_due` does it as soon as it can be done."""
         async with self._turn:
             for desk in self.desks.values():
                 await self._settle(desk, desk.judge.drop_gone(self._around.clock.now()))
+            self._begin_is_due = False
+
+    async def renew(self, renewed: Callable[[], Basis]) -> None:
+        """Go on under another configuration, from the moment at which ``renewed`` is called: between two commits. `begin` comes after it."""
+        async with self._turn:
+            basis = renewed()
+            self.desks, self.dispatch, self._retention = basis.desks, basis.dispatch, basis.retention
+            self._begin_is_due = True
 
     # What people ask for. Each raises StoreError, and then nothing has happened.
 
@@ -154,11 +185,12 @@ class Pipeline:
 
     def stock(self) -> Stock:
         """How alerts, groups and silences stand."""
-        return Stock(self.dispatch, self._alerts(None, Outcome(), None), self._around.clock.now())
+        well = not self._around.health.stuck()
+        return Stock(self.dispatch, self._alerts(None, Outcome(), None), self._around.clock.now(), well=well)
 
     def standing(self) -> list[Standing]:
         """Every alert that is pending or fires, or is over but not yet told so everywhere."""
-        return self.stock().alerts()
+        return list(self.stock().alerts())
 
     async def _edit(self, edits: Callable[[], Edits]) -> None:
         async with self._turn:
@@ -205,10 +237,11 @@ class Pipeline:
     async def flush_when_due(self) -> None:
         """Look at the groups again when their time has come, for as long as it runs."""
         while True:
-            if not await self._is_due():
+            self._around.health.beat(GROUPS)
+            if not self._begin_is_due and not await self._is_due():
                 continue
             try:
-                await self.flush()
+                await (self.begin() if self._begin_is_due else self.flush())
             except StoreError:
                 await self._around.clock.sleep(PATIENCE)
 
@@ -227,12 +260,11 @@ class Pipeline:
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(watch)
-            if due is None:
-                await trio.sleep_forever()
-            else:
-                await self._around.clock.sleep(due - self._around.clock.now())
-                is_due = True
-                nursery.cancel_scope.cancel()
+            now = self._around.clock.now()
+            wait = LONGEST_WAIT if due is None else min(due - now, LONGEST_WAIT)
+            await self._around.clock.sleep(wait)
+            is_due = due is not None and self._around.clock.now() >= due
+            nursery.cancel_scope.cancel()
         return is_due
 
     async def _settle(
@@ -282,10 +314,12 @@ class Pipeline:
     async def _commit(self, desk: Desk, commit: Commit) -> None:
         """Write it, with the rows and the records set aside that have come meanwhile."""
         window, asides, changed = desk.judge.window, desk.asides, desk.changed
+        facts = desk.judge.facts
         unsaved = window.unsaved()
         desk.asides, desk.changed = [], 0
         put_rows(commit, desk.judge.account, unsaved)
         commit.asides = asides
+        commit.facts = {} if facts == desk.facts_kept else {desk.judge.account: facts}
         began = perf_counter()
         try:
             numbers = await self._store.commit(commit)
@@ -296,6 +330,7 @@ class Pipeline:
             self._trouble(error)
             raise
         window.saved(unsaved, numbers[0] if numbers else None)
+        desk.facts_kept = facts
         self._around.metrics.commit(perf_counter() - began)
         self._around.health.store()
         self._store_trouble.over()

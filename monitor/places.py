@@ -1,12 +1,12 @@
 """Where each alert belongs: its labels, its severity, and the group of each route that the routing tree gives it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from monitor.alert import Alert
 from monitor.builtin import NOTIFICATION_FAILING
-from monitor.route import Group, Route, group_key, group_labels, routes_for
+from monitor.route import Route, group_key, routes_for
 from monitor.storm import overflow_key
 from monitor.view import Views
 
@@ -83,10 +83,10 @@ class Places:
         return tuple({home.key: home for home in homes}.values())
 
 
-def failing_receivers(alerts: Mapping[str, Alert], channels: Mapping[str, tuple[str, ...]]) -> dict[str, bool]:
+def failing_receivers(alerts: Iterable[Alert], channels: Mapping[str, tuple[str, ...]]) -> dict[str, bool]:
     """The receivers of which a channel cannot be told now, as their alerts say; True: that holds for all of their channels."""
     failing: dict[str, set[str]] = {}
-    for alert in alerts.values():
+    for alert in alerts:
         if alert.rule == NOTIFICATION_FAILING.name and alert.state == "firing":
             about = dict(alert.group)
             failing.setdefault(about.get("receiver", ""), set()).add(about.get("channel", ""))
@@ -99,8 +99,3 @@ def routes_by_place(root: Route) -> dict[tuple[str, str], Route]:
     for route in root.routes:
         found |= routes_by_place(route)
     return found
-
-
-def labels_of_group(home: Home, labels: Mapping[str, str], group: Group | None) -> dict[str, str]:
-    """The labels that the group's alerts share."""
-    return group.labels if group is not None else group_labels(home.route, labels)

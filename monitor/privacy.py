@@ -1,4 +1,4 @@
-"""Recipients' numbers: what is kept of them is decided here, before anything is stored."""
+"""People's numbers, of those who get messages and of those who write: what is kept of them is decided here, before anything is stored."""
 
 import hashlib
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.message import UNKNOWN
+from monitor.message import INBOUND, UNKNOWN
 
 Mode = Literal["mask", "hash", "show"]
 
@@ -55,3 +55,18 @@ class Privacy:
             else mask(number)
             for number in numbers
         ]
+
+    def sender(self, number: str) -> str:
+        """What is kept of the number of a person who wrote: what is shown of it, and part of its hash to tell it from others."""
+        if self.mode == "show" or number == UNKNOWN:
+            return number
+        (shown,) = self.texts([number])
+        return f"{shown}#{self.hash(number):016x}"[: len(shown) + 9]
+
+    def senders(self, names: Sequence[str], directions: Sequence[str]) -> Sequence[str]:
+        """What is kept of senders: a name of one's own as it is, and of inbound messages `sender`."""
+        inbound = {direction for direction in set(directions) if direction.casefold() == INBOUND.casefold()}
+        if not inbound or self.mode == "show":
+            return names
+        pairs = zip(names, directions, strict=True)
+        return [self.sender(name) if direction in inbound else name for name, direction in pairs]

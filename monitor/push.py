@@ -5,7 +5,7 @@ itself, four minutes later at the soonest, and after a restart they hear of what
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
@@ -24,6 +24,7 @@ AGAIN_EVERY: Final[Duration] = MINUTE
 """How often everything is told again."""
 TOLD_OVER_FOR: Final[Duration] = 15 * MINUTE
 """How long it is said again of an alert that it is over."""
+_AT_A_BREATH: Final = 50
 
 Key = tuple[str, str]
 """An alert's fingerprint and its severity: who knows alerts by their labels takes another severity for another alert."""
@@ -66,6 +67,14 @@ class Roll:
                 self._known[key] = _Known(alert.view())
                 self._untold.add(key)
 
+    def wanted(self, firing: Mapping[Key, Firing], *, everything: bool) -> Iterator[Firing]:
+        """What of it they are told now: what they know nothing of, and with ``everything`` also what they know."""
+        for key, alert in firing.items():
+            present = self._known.get(key)
+            is_known = present is not None and present.over_at is None
+            if everything if is_known else not alert.is_quiet:
+                yield alert
+
     @property
     def has_news(self) -> bool:
         """Whether something began or ended that was not told yet."""
@@ -89,7 +98,8 @@ class Roll:
         self._untold.clear()
 
     def _entry(self, known: _Known, now: Instant) -> dict[str, Any]:
-        ends_at = now + 4 * max(self.interval(known.view), MINUTE) if known.over_at is None else known.over_at
+        # What was over "in the future", by a clock that has been set back since, is over now.
+        ends_at = now + 4 * max(self.interval(known.view), MINUTE) if known.over_at is None else min(known.over_at, now)
         return posted(known.view, known.view.labels, ends_at, self.external_url)
 
 
@@ -123,15 +133,18 @@ class Pusher:
         """Tell what there is to tell; how long to wait until the next turn."""
         firing = {(alert.fingerprint, alert.severity): alert for alert in self.firing()}
         now = self.clock.now()
-        self.roll.take(firing, now)
         everything = self._told_at is None or not 0 <= now - self._told_at < AGAIN_EVERY
+        await _made(self.roll.wanted(firing, everything=everything))
+        self.roll.take(firing, now)
         if not everything and not self.roll.has_news:
             return AGAIN_EVERY - (now - self._told_at if self._told_at is not None else 0)
         alerts = self.roll.everything(firing, now) if everything else self.roll.news(now)
-        outcome = await self._post(alerts) if alerts else Sent()
-        if not isinstance(outcome, Sent):
-            return self._failed(outcome, trouble)
-        self._succeeded(trouble)
+        # At the start, and after a failure, also where nothing is left to tell: only an answer shows that they take anything.
+        if alerts or self._told_at is None or self._failures:
+            outcome = await self._post(alerts)
+            if not isinstance(outcome, Sent):
+                return self._failed(outcome, trouble)
+            self._succeeded(trouble)
         self._told_at = now if everything else self._told_at
         return max(AGAIN_EVERY - (self.clock.now() - (self._told_at or now)), 0)
 
@@ -156,6 +169,14 @@ class Pusher:
         self.outbox.taken.add(self.name)
         self.roll.told()
         trouble.over()
+
+
+async def _made(firing: Iterable[Firing]) -> None:
+    """Have them made, with a breath in between: thousands of alerts must not hold up polling."""
+    for number, alert in enumerate(firing, 1):
+        alert.view()
+        if number % _AT_A_BREATH == 0:
+            await trio.lowlevel.checkpoint()
 
 
 async def _until(event: trio.Event, clock: Clock, wait: Duration) -> None:

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 import msgspec
@@ -34,10 +35,31 @@ def notifiers(config: Config, templates: Templates, clock: Clock, stream: TextIO
     }
 
 
-def notified(config: Config, templates: Templates, clock: Clock, stream: TextIO) -> dict[tuple[str, str], Notifier]:
-    """Those of `notifiers` that get notifications one by one: Alertmanagers are told the state (`monitor.alertmanagers`)."""
-    names = {(receiver.name, channel) for receiver in config.receivers for channel in receiver.notified}
-    return {name: one for name, one in notifiers(config, templates, clock, stream).items() if name in names}
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """The notifiers that get notifications one by one: Alertmanagers are told the state (`monitor.alertmanagers`)."""
+
+    around: Surroundings
+    entries: Mapping[tuple[str, str], object]
+    notifiers: Mapping[tuple[str, str], Notifier]
+
+    @classmethod
+    def of(cls, config: Config, around: Surroundings, before: "Notified | None" = None) -> "Notified":
+        """Those of a configuration; an entry that is written as ``before`` keeps its notifier, unless templates have changed."""
+        entries = {
+            (receiver.name, channel): entry
+            for receiver in config.receivers
+            for channel, entry in receiver.channels
+            if channel in receiver.notified
+        }
+        kept = before if before is not None and before.around.templates is around.templates else None
+        notifiers = {
+            (receiver, channel): kept.notifiers[receiver, channel]
+            if kept is not None and kept.entries.get((receiver, channel)) == entry
+            else make_notifier(channel.partition("/")[0], entry, around)
+            for (receiver, channel), entry in entries.items()
+        }
+        return cls(around, entries, notifiers)
 
 
 def socket_apps(config: Config) -> list[tuple[str, str]]:

@@ -1,24 +1,30 @@
-"""What the last commit left, made into windows, judges and groups again."""
+"""What the last commit left, made into windows, judges and groups again; and what a reload makes of those that are there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from monitor.alert import Alert
 from monitor.clock import Duration
-from monitor.config import Config, Receiver, Slack
+from monitor.config import Config, Receiver, Search, Slack
 from monitor.dispatch import Dispatch
-from monitor.flapping import Beginnings
+from monitor.errors import StoreDamaged
+from monitor.facts import NOTHING_KNOWN, Facts
+from monitor.flapping import NEVER, Beginnings, Flapping
 from monitor.judge import Group as GroupOfRule
 from monitor.judge import Judge
+from monitor.pipeline import Desk
+from monitor.poll import SearchPlan
 from monitor.privacy import Privacy
 from monitor.route import Group
 from monitor.rules import Rule
 from monitor.silence import Silences
-from monitor.store.protocol import Loaded, Store
+from monitor.store.protocol import Commit, Cursor, Loaded, Store
+from monitor.view import Annotator, Views
 from monitor.watchdog import KEY as WATCHDOG_KEY
 from monitor.watchdog import Watchdog
-from monitor.window import Window
+from monitor.window import Unreadable, Window
 
 
 def accounts_of(config: Config, loaded: Loaded) -> list[str]:
@@ -28,25 +34,52 @@ def accounts_of(config: Config, loaded: Loaded) -> list[str]:
 
 
 def restored_window(store: Store, account: str, config: Config, key: bytes) -> Window:
-    """An account's window as the store has it; empty where the account is watched no more. Blocking: for a worker thread."""
+    """An account's window as the store has it; empty where the account is watched no more. Blocking: for a worker thread.
+
+    Raises StoreError, and StoreDamaged where an entry of its journal cannot be read.
+    """
     window = Window(account, Privacy(config.privacy.recipients, key))
     if account not in {one.name for one in config.accounts}:
         return window
     window.restore_entries([(entry.field, entry.code, entry.value) for entry in store.entries(account)])
     for seq, blob in store.journal(account):
-        window.restore(seq, blob)
+        try:
+            window.restore(seq, blob)
+        except Unreadable as error:
+            raise StoreDamaged(
+                f"the messages of account {account} in the store cannot be read ({error}): start the daemon anew, it asks "
+                "Routee for the last 7 days again"
+            ) from error
     window.restored()
     return window
+
+
+def restored_or_empty(store: Store, account: str, config: Config, key: bytes) -> tuple[Window, str]:
+    """An account's window, and why it is empty where its messages cannot be read: then its searches begin anew.
+
+    Its alerts stay as they are: what they rest on is read again before any of them can be over (`monitor.judge`).
+    """
+    try:
+        return restored_window(store, account, config, key), ""
+    except StoreDamaged as error:
+        store.commit(Commit(forgotten=[account]))
+        return Window(account, Privacy(config.privacy.recipients, key)), str(error).partition(": start")[0]
+
+
+def without_cursors(loaded: Loaded, account: str) -> Loaded:
+    """Where an account's searches begin anew."""
+    return replace(loaded, cursors=[cursor for cursor in loaded.cursors if cursor.account != account])
 
 
 def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], loaded: Loaded) -> Judge:
     """An account's judge, with the cursors and alerts that were stored. An account without searches has no rules."""
     account = window.account
-    searches = [search.name for search in config.searches if search.account == account]
-    here = [rule for rule in rules if searches and rule.search in (None, *searches)]
-    judge = Judge(window, here, searches)
+    searches = _searches_of(account, config)
+    judge = Judge(window, _rules_of(searches, rules), searches)
     found = [cursor for cursor in loaded.cursors if cursor.account == account and cursor.search in searches]
     judge.cursors = {cursor.search: cursor for cursor in found}
+    judge.deepest = _deepest_of(account, config)
+    judge.facts = loaded.facts.get(account, NOTHING_KNOWN)
     for alert in loaded.alerts:
         if alert.account == account:
             group = _in_order(alert, judge.rules.get(alert.rule))
@@ -56,9 +89,106 @@ def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], load
 
 def restored_dispatch(config: Config, loaded: Loaded) -> Dispatch:
     """The groups, silences and acknowledgements as they were, under the routes as they are written now."""
+    dispatch = _dispatch(config, [group for group in loaded.groups if group.key == WATCHDOG_KEY])
+    dispatch.groups = {(group.receiver, group.key): group for group in loaded.groups if group.key != WATCHDOG_KEY}
+    dispatch.silences = Silences(loaded.silences)
+    dispatch.acks = {ack.fingerprint: ack for ack in loaded.acks}
+    dispatch.begun = Beginnings(loaded.begun, _flapping(config))
+    return dispatch
+
+
+def renewed_desks(
+    desks: Mapping[str, Desk],
+    config: Config,
+    rules: tuple[Rule, ...],
+    annotator: Annotator,
+    found: "Returned",
+    afresh: Iterable[tuple[str, str]],
+) -> dict[str, Desk]:
+    """The desks under another configuration; one whose account is watched no more keeps its alerts, until they are told as over.
+
+    ``afresh`` are the searches (account, name) that ask something else than before.
+    """
+    watched = [account.name for account in config.accounts]
+    anew, renewed = set(afresh), {}
+    for account in dict.fromkeys([*watched, *desks]):
+        desk = desks.get(account)
+        judge = desk.judge if desk is not None else _new_judge(account, found)
+        judge.window = found.windows.get(account, judge.window)
+        judge.window.privacy.mode = config.privacy.recipients
+        searches = _searches_of(account, config)
+        cursors = {name: found.cursors.get((account, name)) for name in searches}
+        judge.renew(_rules_of(searches, rules), cursors, {name for name in searches if (account, name) in anew})
+        judge.deepest = _deepest_of(account, config)
+        _put_in_order(judge)
+        renewed[account] = desk = desk or Desk(judge, Views(judge, annotator), facts_kept=judge.facts)
+        desk.views = Views(judge, annotator, distinguish=len(config.accounts) > 1)
+    return renewed
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What the store has of accounts and searches that are not watched yet, and an empty window for each account that is watched no more.
+
+    ``troubles`` says of which accounts the messages cannot be read: their searches begin anew.
+    """
+
+    windows: Mapping[str, Window]
+    cursors: Mapping[tuple[str, str], Cursor]
+    facts: Mapping[str, Facts]
+    troubles: tuple[str, ...] = ()
+
+
+def returned(store: Store, before: Config, config: Config, key: bytes) -> Returned:
+    """What a reload needs from the store. Blocking: for a worker thread."""
+    known = {account.name for account in before.accounts}
+    now = {account.name for account in config.accounts}
+    restored = {name: restored_or_empty(store, name, config, key) for name in sorted(known ^ now)}
+    windows = {name: window for name, (window, _) in restored.items()}
+    troubles = {name: trouble for name, (_, trouble) in restored.items() if trouble}
+    searches = {(search.account, search.name) for search in before.searches}
+    if all((search.account, search.name) in searches for search in config.searches):
+        return Returned(windows, {}, {}, tuple(troubles.values()))
+    loaded = store.load()
+    cursors = {(one.account, one.search): one for one in loaded.cursors if one.account not in troubles}
+    return Returned(windows, cursors, loaded.facts, tuple(troubles.values()))
+
+
+def continued_dispatch(config: Config, before: Dispatch) -> Dispatch:
+    """The groups, silences and acknowledgements as they are, under the routes as they are written now."""
+    dog = before.watchdog
+    dispatch = _dispatch(config, [dog.group] if dog is not None and dog.group is not None else [])
+    dispatch.groups, dispatch.silences = before.groups, before.silences
+    dispatch.acks, dispatch.begun = before.acks, before.begun
+    dispatch.begun.policy = _flapping(config)
+    dispatch.most_groups = before.most_groups
+    return dispatch
+
+
+def _new_judge(account: str, found: Returned) -> Judge:
+    """Of an account that was never watched since the start."""
+    judge = Judge(found.windows[account], (), ())
+    judge.facts = found.facts.get(account, NOTHING_KNOWN)
+    return judge
+
+
+def _flapping(config: Config) -> Flapping:
+    return NEVER if config.flapping is None else config.flapping.policy
+
+
+def _searches_of(account: str, config: Config) -> list[str]:
+    return [search.name for search in config.searches if search.account == account]
+
+
+def _rules_of(searches: list[str], rules: tuple[Rule, ...]) -> list[Rule]:
+    """The rules that are judged where these searches are."""
+    return [rule for rule in rules if searches and rule.search in (None, *searches)]
+
+
+def _dispatch(config: Config, told: list[Group]) -> Dispatch:
+    """Without groups but the watchdog's, of which ``told`` are those that are known."""
     web, watchdog = config.web, config.watchdog
-    told = [group for group in loaded.groups if group.key == WATCHDOG_KEY]
-    dispatch = Dispatch(
+    return Dispatch(
         config.route_tree(),
         {one.name: tuple(one.notified) for one in config.receivers},
         (web.external_url or "") if web is not None else "",
@@ -66,11 +196,17 @@ def restored_dispatch(config: Config, loaded: Loaded) -> Dispatch:
         editable={one.name: tuple(_editable(one)) for one in config.receivers},
         watchdog=None if watchdog is None else _watchdog(watchdog.receiver, watchdog.every, told),
     )
-    dispatch.groups = {(group.receiver, group.key): group for group in loaded.groups if group.key != WATCHDOG_KEY}
-    dispatch.silences = Silences(loaded.silences)
-    dispatch.acks = {ack.fingerprint: ack for ack in loaded.acks}
-    dispatch.begun = Beginnings(loaded.begun)
-    return dispatch
+
+
+def _deepest_of(account: str, config: Config) -> dict[str, str | None]:
+    return {search.name: _deepest(search) for search in config.searches if search.account == account}
+
+
+def _deepest(search: Search) -> str | None:
+    """What of a cursor's ``swept`` says that the search's history was read: the sweep that looks furthest back, if there is one."""
+    resweeps = tuple((sweep.back, sweep.every) for sweep in search.resweep)
+    sweeps = SearchPlan(search.account, search.name, search.question, search.every, resweeps).sweeps
+    return str(sweeps[0][0]) if sweeps else None
 
 
 def _editable(receiver: Receiver) -> Iterator[str]:
@@ -80,6 +216,16 @@ def _editable(receiver: Receiver) -> Iterator[str]:
 
 def _watchdog(receiver: str, every: Duration, told: list[Group]) -> Watchdog:
     return Watchdog(receiver, every, next((group for group in told if group.receiver == receiver), None))
+
+
+def _put_in_order(judge: Judge) -> None:
+    """Alerts whose rule writes the fields of its groups in another order now find their place again."""
+    for name, rule in judge.rules.items():
+        for group, alert in list(judge.alerts.get(name, {}).items()):
+            ordered = _in_order(alert, rule)
+            if ordered != group:
+                judge.put(name, group, None)
+                judge.put(name, ordered, _regrouped(alert, ordered))
 
 
 def _in_order(alert: Alert, rule: Rule | None) -> GroupOfRule:

@@ -2,7 +2,10 @@
 
 Of each rule only the groups that matter are kept, at most GROUPS: first those with an alert, then in turn the one nearest to (or
 furthest beyond) its threshold and the one with most messages. Which ones these are is looked at again from time to time; a group
-that comes in starts with an empty past.
+that comes in starts with an empty past. Beside the latest evaluations some further apart are kept, as far back as sparklines reach.
+
+Rules that count the same share one track while they have nothing to say: it has what was counted, of up to twice as many groups,
+and that is compared with a rule's thresholds when somebody asks. A rule that is judged by itself has a track of its own.
 """
 
 from collections.abc import Iterable
@@ -12,20 +15,18 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import Instant
-from monitor.evaluate import NOT_ENOUGH, Judgement
-from monitor.evaluate.names import Names
-from monitor.rules import Rule
+from monitor.clock import Duration, Instant
+from monitor.evaluate import NOT_ENOUGH, Judgement, Moment
+from monitor.evaluate.alike import Numbers
+from monitor.evaluate.judgement import UNHEARD_OF
+from monitor.evaluate.names import Group, meaning
+from monitor.evaluate.peers import Peers
+from monitor.notification import history_step
+from monitor.rules import Rule, Windowed
+from monitor.track import KEPT, LOOK_AGAIN, SPACED, Sample, Shelved, Track
 
-KEPT: Final = 60
-"""So many evaluations of a group are kept."""
 GROUPS: Final = 12
 """So many groups of a rule are kept at most."""
-LOOK_AGAIN: Final = 30
-"""After so many evaluations the groups are chosen anew."""
-
-Group = tuple[tuple[str, str], ...]
-_VALUE, _THRESHOLD, _MESSAGES = range(3)
 
 
 class Observer(Protocol):
@@ -45,126 +46,132 @@ class Evaluation:
     messages: int
 
 
+def spacing(rule: Rule) -> Duration:
+    """How far apart the values of a rule's sparkline are."""
+    return history_step(rule.kind, rule.window if isinstance(rule, Windowed) else None)
+
+
 class Ring:
     """The latest evaluations of all rules of one account."""
 
     def __init__(self) -> None:
-        self._tracks: dict[str, _Track] = {}
+        self._own: dict[str, Track] = {}
+        self._shared: dict[str, _Part] = {}
 
     def take(self, rule: Rule, as_of: Instant, judgement: Judgement, alerts: Iterable[Group]) -> None:
         """Remember a judgement; one of the same moment replaces the one before."""
-        track = self._tracks.get(rule.name)
+        track = self._own.get(rule.name)
         if track is None or track.by != judgement.by:
-            # Each rule's turn to look again comes at another poll, so that no poll pays for all of them.
-            track = self._tracks[rule.name] = _Track(judgement.by, len(self._tracks) % LOOK_AGAIN)
-        track.take(as_of, judgement, rule.comparison == "below", alerts)
+            track = self._own[rule.name] = Track(judgement.by, 3, GROUPS, self._turn(), spacing(rule))
+        alarmed = [group for group in alerts if tuple(name for name, _ in group) == track.by][:GROUPS]
+        value = np.where(judgement.breached != NOT_ENOUGH, judgement.value, np.nan)
+        columns, nothing = (judgement.messages, value, judgement.threshold), (0.0, _of_nothing(judgement), np.nan)
+        means, below = meaning(judgement), rule.comparison == "below"
+        track.take(
+            Sample(as_of, judgement.codes, columns, nothing, means, judgement.code, lambda: judgement, below, alarmed)
+        )
+
+    def take_shared(self, peers: Peers, moment: Moment, numbers: Numbers) -> None:
+        """Remember what some of these rules were judged on that had nothing to say."""
+        known = self._shared.get(peers.rules[0].name)
+        if known is None or known.shared.peers is not peers:
+            shared = _Shared(peers, len(numbers.columns), self._turn())
+            self._shared |= {rule.name: _Part(rule, shared) for rule in peers.rules}
+            known = self._shared[peers.rules[0].name]
+        known.shared.take(moment, numbers)
 
     def of(self, rule: str, group: Group) -> tuple[Evaluation, ...]:
         """What is known of one group, oldest first; empty where it is not kept."""
-        track = self._tracks.get(rule)
-        return track.of(group) if track is not None else ()
+        found = self._found(rule, group, "latest")
+        return tuple(found[as_of] for as_of in sorted(found)[-KEPT:])
+
+    def course(self, rule: str, group: Group) -> tuple[Evaluation, ...]:
+        """What is known of one group as far back as a sparkline reaches, oldest first; less and less dense towards the past."""
+        latest, spaced = self.of(rule, group), self._found(rule, group, "spaced")
+        before = [as_of for as_of in sorted(spaced)[-SPACED:] if latest and as_of < latest[0].as_of]
+        return (*(spaced[as_of] for as_of in before), *latest)
+
+    def _found(self, rule: str, group: Group, shelf: Shelved) -> dict[Instant, Evaluation]:
+        """What stands on one kind of shelf, of the rule's own track and of the one that it shares."""
+        own, part = self._own.get(rule), self._shared.get(rule)
+        found = {} if part is None else part.of(group, shelf)
+        return found | ({} if own is None else _evaluations(*own.rows(group, shelf)))
 
     def groups(self, rule: str) -> tuple[Group, ...]:
         """The groups that are kept of a rule."""
-        track = self._tracks.get(rule)
-        return tuple(track.groups) if track is not None else ()
+        tracks = self._tracks(rule)
+        return tuple(max(tracks, key=lambda track: track.latest).groups) if tracks else ()
+
+    def _tracks(self, rule: str) -> "list[Track]":
+        own = [self._own[rule]] if rule in self._own else []
+        return own + ([self._shared[rule].shared.track] if rule in self._shared else [])
 
     def forget(self, rule: str) -> None:
         """A rule is gone, or means something else now."""
-        self._tracks.pop(rule, None)
+        self._own.pop(rule, None)
+        self._shared.pop(rule, None)
+
+    def _turn(self) -> int:
+        """Each track's turn to look again comes at another poll, so that no poll pays for all of them."""
+        return (len(self._own) + len({id(part.shared) for part in self._shared.values()})) % LOOK_AGAIN
 
 
-class _Track:
-    """One rule: a row an evaluation (the latest KEPT of them, around and around), a place a group."""
+class _Shared:
+    """The track of rules that count the same."""
 
-    def __init__(self, by: tuple[str, ...], turn: int) -> None:
-        self.by = by
-        self.groups: list[Group] = []
-        self._numbers = np.full((KEPT, 0, 3), np.nan)
-        self._moments: list[Instant] = []
-        self._next = 0
-        self._wait = turn
-        self._names = Names()
-        self._codes = np.zeros(0, np.int64)
+    def __init__(self, peers: Peers, columns: int, turn: int) -> None:
+        self.peers = peers
+        most = GROUPS if len(peers.rules) == 1 else 2 * GROUPS
+        self.track = Track(peers.by, columns, most, turn, spacing(peers.rules[0]))
+        self.of_nothing = np.nan
+        self._nothing = (0.0, *[np.nan] * (columns - 1))
+        self._chosen = 0
 
-    def take(self, as_of: Instant, judgement: Judgement, below: bool, alerts: Iterable[Group]) -> None:
-        same = self._names.begin(judgement)
-        own = [group for group in alerts if tuple(name for name, _ in group) == self.by]
-        alarmed = own[:GROUPS]
-        short = len(self.groups) < min(len(judgement), GROUPS)
-        if short or self._wait < 0 or not all(group in self.groups for group in alarmed):
-            self._choose(judgement, below, alarmed)
-            same = False
-        self._wait = LOOK_AGAIN - 1 if self._wait < 0 else self._wait - 1
-        if not same:
-            self._codes = np.array([judgement.code(group) for group in self.groups], np.int64)
-        row = self._row(as_of)
-        self._numbers[row] = np.nan
-        if len(judgement):
-            self._write(self._numbers[row], judgement)
+    def take(self, moment: Moment, numbers: Numbers) -> None:
+        """Write down what was counted."""
 
-    def _row(self, as_of: Instant) -> int:
-        latest = (self._next - 1) % KEPT
-        if self._moments and self._moments[latest if len(self._moments) == KEPT else -1] == as_of:
-            return latest
-        row = self._next
-        if len(self._moments) < KEPT:
-            self._moments.append(as_of)
-        else:
-            self._moments[row] = as_of
-        self._next = (row + 1) % KEPT
-        return row
+        def code(group: Group) -> int:
+            known = moment.reading.code(self.peers.by, tuple(value for _, value in group))
+            return UNHEARD_OF if known is None else known
 
-    def _write(self, row: NDArray[np.float64], judgement: Judgement) -> None:
-        order = np.argsort(judgement.codes, kind="stable")  # not every kind gives its groups in this order
-        ranks = np.searchsorted(judgement.codes, self._codes, sorter=order)
-        places = order[np.minimum(ranks, len(judgement) - 1)]
-        here = judgement.codes[places] == self._codes
-        places = places[here]
-        enough = judgement.breached[places] != NOT_ENOUGH
-        row[here, _VALUE] = np.where(enough, judgement.value[places], np.nan)
-        row[here, _THRESHOLD] = judgement.threshold[places]
-        row[here, _MESSAGES] = judgement.messages[places]
+        def judge() -> Judgement:
+            self._chosen += 1  # the groups that matter to one rule, then those that matter to the next
+            judgement = self.peers.judgement(self._chosen, moment)
+            self.of_nothing = _of_nothing(judgement)
+            return judgement
 
-    def _choose(self, judgement: Judgement, below: bool, alarmed: list[Group]) -> None:
-        """Choose the groups anew: those that stay keep their place and their past."""
-        wanted = list(
-            dict.fromkeys([*alarmed, *(self._names.group(judgement, at) for at in _telling(judgement, below))])
-        )
-        kept = [place for place, group in enumerate(self.groups) if group in wanted[:GROUPS]]
-        staying = {self.groups[place] for place in kept}
-        fresh = [group for group in wanted[:GROUPS] if group not in staying]
-        # A group that says nothing any more keeps its place until someone needs it.
-        idle = [place for place in range(len(self.groups)) if place not in kept][: GROUPS - len(kept) - len(fresh)]
-        stay = sorted(kept + idle)
-        blank = np.full((KEPT, len(fresh), 3), np.nan)
-        self._numbers = np.concatenate([self._numbers[:, stay], blank], axis=1)
-        self.groups = [self.groups[place] for place in stay] + fresh
-
-    def of(self, group: Group) -> tuple[Evaluation, ...]:
-        if group not in self.groups:
-            return ()
-        place, count = self.groups.index(group), len(self._moments)
-        first = self._next if count == KEPT else 0
-        order = [(first + number) % KEPT for number in range(count)]
-        return tuple(_evaluation(self._moments[row], self._numbers[row, place].tolist()) for row in order)
+        means, below = moment.reading.window.facets, self.peers.below
+        self.track.take(Sample(moment.as_of, numbers.codes, numbers.columns, self._nothing, means, code, judge, below))
 
 
-def _evaluation(as_of: Instant, numbers: list[float]) -> Evaluation:
-    value, threshold, messages = (None if np.isnan(number) else number for number in numbers)
-    return Evaluation(as_of, value, threshold, int(messages or 0))
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One rule's part in a shared track."""
+
+    rule: Rule
+    shared: _Shared
+
+    def of(self, group: Group, shelf: Shelved) -> dict[Instant, Evaluation]:
+        """What is known of one group, against the rule's thresholds."""
+        moments, rows = self.shared.track.rows(group, shelf)
+        there = ~np.isnan(rows[:, 1])  # what was counted is never NaN where there is anything to count
+        weighed = self.shared.peers.weigh(self.rule, tuple(rows[there].T))
+        value = np.where(weighed.breached != NOT_ENOUGH, weighed.value, np.nan)
+        found = np.tile((0.0, self.shared.of_nothing, np.nan), (len(rows), 1))
+        found[there] = np.stack([weighed.messages, value, weighed.threshold], axis=1)
+        return _evaluations(moments, found)
 
 
-def _telling(judgement: Judgement, below: bool) -> list[int]:
-    """The places of groups worth keeping: in turn the worst and the most voluminous."""
-    if len(judgement) <= GROUPS:
-        return list(range(len(judgement)))
-    ratio = (judgement.value + 1e-9) / (judgement.threshold + 1e-9)
-    badness = -ratio if below else ratio
-    badness = np.where((judgement.breached == NOT_ENOUGH) | np.isnan(badness), -np.inf, badness)
-    worst = np.argpartition(-badness, GROUPS)[:GROUPS]
-    worst = worst[np.argsort(-badness[worst], kind="stable")]
-    largest = np.argpartition(-judgement.messages, GROUPS)[:GROUPS]
-    largest = largest[np.argsort(-judgement.messages[largest], kind="stable")]
-    both = np.stack([worst, largest], axis=1).ravel().tolist()
-    return list(dict.fromkeys(both))[:GROUPS]
+def _of_nothing(judgement: Judgement) -> float:
+    """The value of a group of which nothing is found; NaN where it has none."""
+    value = judgement.absent(()).value
+    return np.nan if value is None else value
+
+
+def _evaluations(moments: Iterable[Instant], rows: NDArray[np.float64]) -> dict[Instant, Evaluation]:
+    return {as_of: _evaluation(as_of, *row) for as_of, row in zip(moments, rows.tolist(), strict=True)}
+
+
+def _evaluation(as_of: Instant, messages: float, value: float, threshold: float) -> Evaluation:
+    known, limit = (None if np.isnan(number) else number for number in (value, threshold))
+    return Evaluation(as_of, known, limit, int(messages))

@@ -2,11 +2,12 @@
 
 from typing import Any, Final
 
-from monitor.clock import format_duration
+from monitor.clock import format_duration, iso
 from monitor.config import Config
 from monitor.message import FIELDS
 from monitor.rules import OPERATORS, RULE
 from monitor.rules.match import MATCH
+from monitor.ruletest.model import RuleTests
 from monitor.services import SERVICES
 from monitor.written.types import PERIOD
 
@@ -87,6 +88,14 @@ def rules_schema() -> Schema:
     return schema | {"title": "routee-monitor: rules"}
 
 
+def rule_tests_schema() -> Schema:
+    """The schema of files of rule tests."""
+    schema = _finished(RuleTests.model_json_schema())
+    then = schema["$defs"]["Series"]["properties"]["then"]
+    then["anyOf"] = [_ref("Report"), {"type": then.pop("type"), "items": then.pop("items")}]
+    return schema | {"title": "routee-monitor: rule tests"}
+
+
 def _finished(schema: Schema) -> Schema:
     for definition in (schema, *schema["$defs"].values()):
         _without_use(definition)
@@ -123,13 +132,15 @@ def _entry(schema: Schema) -> Schema:
     outer: Schema = {key: schema[key] for key in _OUTER if key in schema}
     inner = {key: value for key, value in schema.items() if key not in (*_OUTER, "title")}
     if "default" in outer:
-        outer |= _default(outer.pop("default"), _is_duration(inner))
+        outer |= _default(outer.pop("default"), inner)
     return outer | _value(inner)
 
 
-def _default(default: object, is_duration: bool) -> Schema:
-    if is_duration and isinstance(default, int):
+def _default(default: object, schema: Schema) -> Schema:
+    if isinstance(default, int) and _is_duration(schema):
         return {"default": format_duration(default)}
+    if isinstance(default, int) and schema.get("format") == "date-time":
+        return {"default": iso(default)}
     return {"default": default} if isinstance(default, str | int | float) else {}
 
 

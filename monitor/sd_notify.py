@@ -62,7 +62,7 @@ class Systemd:
                 manager.connect(self._address)
                 manager.sendall("\n".join(lines).encode(errors="replace"))
         except (OSError, ValueError) as error:
-            log.warning("systemd cannot be told %s", lines[0], extra={"error": repr(error)})
+            log.warning("systemd cannot be told %s: %r", lines[0], error)
 
 
 def _status(text: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Final, Literal
 
 import msgspec
@@ -16,10 +16,12 @@ from monitor.judge import Scene
 from monitor.membership import Facts
 from monitor.notification import AlertView
 from monitor.places import Key, Place
+from monitor.render.payload import label_fingerprint
 from monitor.route import group_labels
 from monitor.silence import Silence
 from monitor.suppression import Why, muted_by
 from monitor.view import Views
+from monitor.watchdog import FINGERPRINT, SEVERITY, sign_of_life
 
 ENDS_SOON: Final[Duration] = 15 * MINUTE
 """A silence that ends within this time is about to end."""
@@ -57,11 +59,12 @@ class StandingGroup:
 
 @dataclass(frozen=True, slots=True)
 class StandingSilence:
-    """A silence, how many of the alerts that fire it silences (or would, were it active), and whether it is about to end."""
+    """A silence, how many of the alerts that fire it silences (or would), whether it does so now, and whether it is about to end."""
 
     silence: Silence
     state: Literal["active", "pending", "expired"]
     matching: int
+    is_silencing: bool
     ends_soon: bool
 
     @property
@@ -72,7 +75,10 @@ class StandingSilence:
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """An alert that fires, for those who are told the state again and again. ``is_quiet``: who does not know of it is not told now."""
+    """An alert that fires, for those who are told the state again and again. ``is_quiet``: who does not know of it is not told now.
+
+    ``view`` makes it at the first call, and gives the same one afterwards.
+    """
 
     fingerprint: str
     severity: str
@@ -81,31 +87,52 @@ class Firing:
 
 
 class Stock:
-    """Takes stock of a dispatch and of all alerts at one moment."""
+    """Takes stock of a dispatch and of all alerts at one moment. ``well``: the watchdog may say that all is well."""
 
-    def __init__(self, dispatch: Dispatch, alerts: Alerts, now: Instant) -> None:
+    def __init__(self, dispatch: Dispatch, alerts: Alerts, now: Instant, *, well: bool = True) -> None:
         self._dispatch = dispatch
+        self._well = well
         self._now = now
         self._facts: Facts = dispatch.facts(alerts, now)
         self._mutes: dict[Key, tuple[str, ...]] = {}
+        self._made: dict[str, Standing] = {}
 
-    def alerts(self) -> list[Standing]:
-        """Every alert."""
-        return [self._standing(one) for one in self._facts.known]
+    def alerts(self) -> Iterator[Standing]:
+        """Every alert, each made when it is asked for: what is done with thousands may take breath in between."""
+        return (self._standing(one) for one in self._facts.known)
+
+    def find(self, fingerprint: str) -> Standing | None:
+        """The alert with this fingerprint, its own or that of its labels."""
+        if fingerprint in self._facts.known:
+            return self._standing(fingerprint)
+        places = self._facts.places.items()
+        found = (one for one, place in places if label_fingerprint(place.labels) == fingerprint)
+        return next((self._standing(one) for one in found), None)
 
     def firing(self, receiver: str) -> Iterator[Firing]:
-        """What fires and is routed to that receiver."""
-        told = {one for group in self._dispatch.groups.values() if group.receiver == receiver for one in group.told}
+        """What fires and is routed to that receiver; what it was told of and is not to be told of now, as it was told. And the watchdog's
+        sign of life, where it is the one that gets it."""
+        yield from self._sign_of_life(receiver)
+        groups = [group for group in self._dispatch.groups.values() if group.receiver == receiver]
+        told = {one: severity for group in groups for one, severity in group.told.items()}
         for fingerprint, (alert, views, scene) in self._facts.known.items():
-            if alert.state != "firing":
+            homes = list(self._facts.places[fingerprint].home_of(receiver)) if alert.state == "firing" else []
+            if not homes:
                 continue
-            place = self._facts.places[fingerprint]
-            homes = [home for home in place.homes if home.route.receiver == receiver]
-            if homes:
-                quiet = fingerprint in self._facts.suppressed or all(muted_by(home.route, self._now) for home in homes)
-                yield Firing(
-                    fingerprint, place.severity, quiet and fingerprint not in told, partial(views.view, alert, scene)
-                )
+            quiet = fingerprint in self._facts.suppressed or all(muted_by(home.route, self._now) for home in homes)
+            if quiet and fingerprint in told:
+                was = told[fingerprint]
+                yield Firing(fingerprint, was, False, cache(partial(views.as_told, alert, was, scene)))
+            else:
+                severity = self._facts.places[fingerprint].severity
+                yield Firing(fingerprint, severity, quiet, cache(partial(views.view, alert, scene)))
+
+    def _sign_of_life(self, receiver: str) -> Iterator[Firing]:
+        watchdog = self._dispatch.watchdog
+        if watchdog is None or watchdog.receiver != receiver or not self._well:
+            return
+        since = self._now if watchdog.group is None else watchdog.group.started_at
+        yield Firing(FINGERPRINT, SEVERITY, False, cache(partial(sign_of_life, since, self._now)))
 
     def groups(self) -> list[StandingGroup]:
         """The alerts that fire, by receiver and by the labels that they are grouped by."""
@@ -129,9 +156,14 @@ class Stock:
     def _silence(self, silence: Silence, matching: int) -> StandingSilence:
         state = silence.state(self._now)
         ends_soon = state == "active" and silence.ends_at - self._now <= ENDS_SOON
-        return StandingSilence(silence, state, matching, ends_soon)
+        return StandingSilence(silence, state, matching, silence.is_active(self._now), ends_soon)
 
     def _standing(self, fingerprint: str) -> Standing:
+        if fingerprint not in self._made:
+            self._made[fingerprint] = self._stands(fingerprint)
+        return self._made[fingerprint]
+
+    def _stands(self, fingerprint: str) -> Standing:
         alert, views, scene = self._facts.known[fingerprint]
         place, why = self._facts.places[fingerprint], self._facts.suppressed.get(fingerprint, Why())
         muted = self._muted(place)

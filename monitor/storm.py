@@ -13,6 +13,8 @@ from monitor.route import Group, Route
 
 MOST: Final = 20
 """So many groups of one route and receiver are told for the first time within WINDOW, the overflow included."""
+NAMED: Final = 200
+"""So many alerts are named in one notification of an overflow, the others are counted."""
 WINDOW: Final[Duration] = MINUTE
 
 Key = TypeVar("Key")
@@ -40,9 +42,9 @@ def told_lately(groups: Iterable[Group], route: Route, overflow: Group | None, n
     )
 
 
-def split(worst_first: Sequence[Key], lately: int) -> tuple[Sequence[Key], Sequence[Key]]:
+def split(worst_first: Sequence[Key], lately: int, most: int = MOST) -> tuple[Sequence[Key], Sequence[Key]]:
     """Of the groups that are to be told for the first time: those that are told one by one, and those that are put together."""
-    if lately + len(worst_first) <= MOST:
+    if lately + len(worst_first) <= most:
         return worst_first, ()
-    room = max(MOST - 1 - lately, 0)
+    room = max(most - 1 - lately, 0)
     return worst_first[:room], worst_first[room:]

@@ -15,7 +15,7 @@ from monitor.notification import AlertView, Notification, Reason, common
 from monitor.places import Key
 from monitor.route import RANKS, Group, Route
 from monitor.store.protocol import Pending
-from monitor.storm import is_overflow
+from monitor.storm import NAMED, is_overflow
 from monitor.view import DEEPEST
 
 MOST_ALERTS: Final = 1_000
@@ -44,8 +44,9 @@ class Teller:
         firing = self._worst_first(some)
         named = [one for one in some.over if one not in group.counted]
         over = named + [one for one in some.over if one in group.counted]
-        shown = firing[: max(self._most - len(named), self._most // 2)]
-        ended = over[: self._most - len(shown)]
+        most = min(self._most, NAMED) if is_overflow(group.key) else self._most
+        shown = firing[: max(most - len(named), most // 2)]
+        ended = over[: most - len(shown)]
         views = self._shown(shown, group, some)
         views += [self._over(one, some.over[one], group) for one in ended]
         now, acked = self._facts.now, self._acked(some.firing, some)
@@ -77,9 +78,9 @@ class Teller:
             self.outbox += [Pending(channel, notification) for channel in channels]
         return msgspec.structs.replace(group, acked=acked, count=group.count + bool(channels))
 
-    def badness(self, some: Members) -> tuple[float, float]:
-        """How bad the worst of a group's alerts is."""
-        return max(self._badness(one, severity) for one, severity in some.firing.items())
+    def badness(self, firing: Mapping[str, str]) -> tuple[float, float]:
+        """How bad the worst of these is: fingerprints with severities."""
+        return max(self._badness(one, severity) for one, severity in firing.items())
 
     def _badness(self, fingerprint: str, severity: str) -> tuple[float, float]:
         alert, _, _ = self._facts.known[fingerprint]

@@ -1,7 +1,8 @@
 """Alerts as people are shown them: labels, annotations, the numbers, and what explains them."""
 
 import logging
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
@@ -9,12 +10,13 @@ import msgspec
 
 from monitor.alert import Alert
 from monitor.builtin import BUILT_IN, BuiltIn
-from monitor.clock import format_duration
+from monitor.clock import Instant, format_duration
 from monitor.evaluate import Judgement, Moment, evaluate
 from monitor.evaluate.causes import breakdown, samples
 from monitor.finding import Unit
 from monitor.judge import Group, Judge, Scene
-from monitor.notification import AlertView, Link, history_step
+from monitor.notification import AlertView, Link
+from monitor.ring import Evaluation, spacing
 from monitor.route import RANKS
 from monitor.rules import (
     EVERYTHING,
@@ -32,10 +34,11 @@ from monitor.rules import (
     Stuck,
     Windowed,
 )
+from monitor.track import SPACED
 
 log = logging.getLogger(__name__)
 
-HISTORY = 24
+HISTORY = SPACED
 """So many past values are shown."""
 DEEPEST = 20
 """In one notification, so many alerts get their breakdown, samples and history; the others only their numbers."""
@@ -146,7 +149,7 @@ class Views:
                 view,
                 breakdown=breakdown(rule, moment, alert.group, alert.pending_at) if firing else (),
                 samples=samples(rule, moment, alert.group) if firing else (),
-                history=history(rule, moment, alert.group),
+                history=history(rule, moment, alert.group, self.judge.ring.course(rule.name, alert.group)),
             )
         except (
             Exception
@@ -208,7 +211,8 @@ def _numbers(alert: Alert) -> dict[str, Any]:
 def unit_of(rule: Rule, group: Group = ()) -> Unit:
     """What the rule's values are measured in; those of a campaign's problems differ."""
     if isinstance(rule, Campaign):
-        return "seconds" if ("problem", "stalled") in group else "share"
+        problem = dict(group).get("problem", "stalled" if rule.problems == ("stalled",) else "")
+        return "seconds" if problem == "stalled" else "share"
     match rule:
         case Rate() | Spike(measure="rate") | Stuck(is_share=True):
             return "share"
@@ -248,20 +252,30 @@ def links_of(rule: Rule) -> tuple[Link, ...]:
     return (Link("Runbook", url),) if url.startswith(("https://", "http://")) and "{" not in url else ()
 
 
-def history(rule: Rule, moment: Moment, group: Group) -> tuple[float | None, ...]:
-    """The group's values at the latest moments, oldest first, up to now: exact, since the window still holds what they rest on."""
-    step = history_step(rule.kind, rule.window if isinstance(rule, Windowed) else None)
+def history(rule: Rule, moment: Moment, group: Group, course: Sequence[Evaluation] = ()) -> tuple[float | None, ...]:
+    """The group's values at the latest moments, oldest first, up to now. ``course`` is what was found of it lately.
+
+    Of before that the window is asked, which still holds what those values rest on: the same for all the rule's groups.
+    """
+    now, step = moment.as_of, spacing(rule)
+    found = [one.as_of for one in course if one.as_of <= now]
     values = []
-    for back in range(HISTORY - 1, -1, -1):
-        then = replace(moment, as_of=moment.as_of - back * step)
-        values.append(_past(rule, then).of(group).value if then.as_of >= moment.covered_since else None)
+    for then in range(now - (HISTORY - 1) * step, now + 1, step):
+        place = bisect_right(found, then)
+        if (
+            place
+        ):  # nothing is judged where nothing has changed, nor while a search cannot be seen: the last value stands
+            values.append(course[place - 1].value)
+        else:
+            values.append(_value_at(rule, moment, then, group) if then >= moment.covered_since else None)
     return tuple(values)
 
 
-def _past(rule: Rule, moment: Moment) -> Judgement:
-    """All groups' values at that moment, worked out once for all alerts that are shown by the same reading."""
-    key = ("history", rule.name, moment.as_of, moment.covered_since)
-    if key not in moment.reading.shared:
-        moment.reading.shared[key] = evaluate(rule, moment)
-    found: Judgement = moment.reading.shared[key]
-    return found
+def _value_at(rule: Rule, moment: Moment, then: Instant, group: Group) -> float | None:
+    key = ("history", rule.name, then)
+    shared = moment.reading.shared
+    if key not in shared:
+        shared[key] = evaluate(rule, replace(moment, as_of=then))
+    judgement: Judgement = shared[key]
+    finding = judgement.of(group)
+    return None if finding.breached is None else finding.value

@@ -15,6 +15,8 @@ from monitor.route import Group, Route
 from monitor.telling import new_group
 
 NAME: Final = "Watchdog"
+SEVERITY: Final = "none"
+FINGERPRINT: Final = "0" * 16
 KEY: Final = "{watchdog}"
 """The key of its group; no group of alerts has it."""
 LOOK_AGAIN: Final[Duration] = 10 * SECOND
@@ -53,24 +55,7 @@ class Watchdog:
         return group.told_at + self.every
 
     def _notification(self, group: Group, now: Instant, external_url: str) -> Notification:
-        labels = {"alertname": NAME, "severity": "none"}
-        summary = "routee-monitor watches, and can tell. When this stops coming, it does not."
-        view = AlertView(
-            fingerprint="0" * 16,
-            name=NAME,
-            rule=NAME,
-            kind="builtin",
-            status="firing",
-            severity="none",
-            unit="count",
-            labels=labels,
-            annotations={"summary": summary},
-            value=None,
-            threshold=None,
-            starts_at=group.started_at,
-            as_of=now,
-            why="all is well",
-        )
+        view = sign_of_life(group.started_at, now)
         return Notification(
             key=f"{group.episode}-{group.count + 1}",
             episode=group.episode,
@@ -79,9 +64,29 @@ class Watchdog:
             receiver=self.receiver,
             group_key=KEY,
             group_labels=group.labels,
-            common_labels=labels,
-            common_annotations={"summary": summary},
+            common_labels=view.labels,
+            common_annotations=view.annotations,
             alerts=(view,),
             created_at=now,
             external_url=external_url,
         )
+
+
+def sign_of_life(starts_at: Instant, now: Instant) -> AlertView:
+    """The alert that it is about, which fires for as long as all is well."""
+    return AlertView(
+        fingerprint=FINGERPRINT,
+        name=NAME,
+        rule=NAME,
+        kind="builtin",
+        status="firing",
+        severity=SEVERITY,
+        unit="count",
+        labels={"alertname": NAME, "severity": SEVERITY},
+        annotations={"summary": "routee-monitor watches, and can tell. When this stops coming, it does not."},
+        value=None,
+        threshold=None,
+        starts_at=starts_at,
+        as_of=now,
+        why="all is well",
+    )

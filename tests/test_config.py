@@ -209,6 +209,15 @@ def test_a_pattern_that_names_no_file_is_a_problem_at_its_place(folder: Path) ->
     assert "templates[0]: 't/*.j2' names no file" in said
 
 
+def test_an_empty_folder_is_said_to_be_empty(folder: Path) -> None:
+    (folder / "rules" / "tests").mkdir(parents=True)
+    (folder / "rules" / "tests" / "t.yaml").write_text(RULE % "T")
+    (folder / "letters").mkdir()
+    said = problems_of(folder, ACCOUNT + "rules: [rules]\ntemplates: [letters]\n")
+    assert "rules[0]: the folder 'rules' has no file *.yaml or *.yml in it (folders named 'tests' are left out)" in said
+    assert "templates[0]: the folder 'letters' has no file *.j2 in it" in said
+
+
 def settings_problems(folder: Path, config: str, rules: str) -> InputError:
     (folder / "monitor.yaml").write_text(config)
     (folder / "r.yaml").write_text(rules)
@@ -250,6 +259,13 @@ def test_rules_must_go_with_the_configuration(folder: Path, config: str, rule: s
     assert error.exit_code == 65
     assert "r.yaml:2:" in str(error)
     assert said in str(error)
+
+
+def test_campaigns_need_messages_of_a_week_since_what_is_forgotten_would_count_as_never_sent(folder: Path) -> None:
+    rules = "rules: [{name: A, kind: campaign, short_below: 95%}]\n"
+    error = settings_problems(folder, ACCOUNT + "rules: [r.yaml]\nretention: 3d\n", rules)
+    assert error.exit_code == 65
+    assert "looks 7d back, but messages are kept for 3d" in str(error)
 
 
 def test_with_numbers_shown_a_rule_may_look_into_them(folder: Path) -> None:

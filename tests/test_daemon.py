@@ -151,6 +151,25 @@ async def test_it_is_ready_after_the_first_poll_and_says_how_it_does(world: Worl
     assert 'routee_monitor_polls_total{account="main",outcome="complete",search="all"}' in metrics.body
 
 
+async def test_dead_letters_are_shown_over_a_restart(world: World) -> None:
+    line = 'routee_monitor_dead_letters{channel="webhook/0",receiver="ops"} '
+
+    async def dead_letters(running: Running) -> str:
+        body = (await ask(running.url, "/metrics")).body
+        return next((one.removeprefix(line) for one in body.splitlines() if one.startswith(line)), "none")
+
+    world.hook.script = [Answer(410)]
+    world.report("Undelivered")
+    async with world.daemon() as running:
+        assert await dead_letters(running) == "none"
+        await until(lambda: world.hook.asked, "the alert")
+        with trio.fail_after(10):
+            while await dead_letters(running) != "1.0":
+                await trio.sleep(0.02)
+    async with world.daemon() as running:
+        assert await dead_letters(running) == "1.0"
+
+
 async def test_secrets_are_in_no_line_of_the_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.report("Undelivered")
     world.routee.sandbox.fault("status", status=401)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from monitor.clock import SECOND, parse_iso
 from monitor.demo import DEFAULT_SEED, demo
 from monitor.demo.glance import Course, Glance
 from monitor.demo.screen import Screen
@@ -49,6 +50,9 @@ async def test_both_incidents_are_told_with_their_reasons_and_their_ends(tmp_pat
     alerts = re.findall(r"^▌ (CRITICAL|WARNING|RESOLVED) (\w+)", story, re.MULTILINE)
     of_rules = [(what, name) for what, name in alerts if name != "MonitorBlind"]  # a busy machine may not keep up
     assert len(of_rules) == len(set(of_rules)) == 4, story
+    stamps = re.findall(r"^(\d\d:\d\d:\d\d)  ", story, re.MULTILINE)
+    assert re.search(r"^\d\d:\d\d:\d\d  \d+ messages/min", story, re.MULTILINE)
+    assert stamps == sorted(stamps), "what happens and how the traffic does stand in the order of time"
     assert not list(tmp_path.iterdir())
     assert logging.getLogger().handlers == handlers
 
@@ -82,6 +86,13 @@ def test_away_from_a_checkout_it_names_the_rules_where_they_are(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert f"rules: [{rules()}/*.yaml]" in yours()
+
+
+def test_a_line_about_the_traffic_says_when_it_is_written_like_those_around_it() -> None:
+    polled = parse_iso("2026-11-21T10:15:59Z")
+    glance = Glance(polled, 257, 0.733, 1)
+    line = Course().plain(glance, polled + 70 * SECOND)
+    assert line == "10:17:09  257 messages/min  73.3% delivered  1 alert firing"
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 120, 300])

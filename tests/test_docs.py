@@ -17,7 +17,7 @@ from monitor.config.account import Account, Resweep, Search, SearchFilter
 from monitor.config.alertmanager import Alertmanager
 from monitor.config.interval import Interval, TimeIntervals, TimeRange
 from monitor.config.model import Config
-from monitor.config.own import Log, Privacy, Watchdog, Web
+from monitor.config.own import Flapping, Log, Privacy, Reload, Watchdog, Web
 from monitor.config.receiver import Apprise, Receiver, Slack
 from monitor.config.receiver import Webhook as WebhookEntry
 from monitor.config.route import InhibitRule, Route, Subroute
@@ -151,9 +151,11 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("### A time interval", Interval),
     ("### `times`", TimeRange),
     ("## `watchdog`", Watchdog),
+    ("## `flapping`", Flapping),
     ("## `web`", Web),
     ("## `privacy`", Privacy),
     ("## `log`", Log),
+    ("## `reload`", Reload),
 ]
 
 

@@ -2,6 +2,9 @@
 
 import functools
 import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import trio
@@ -11,6 +14,8 @@ from monitor.daemon import Running, run
 from monitor.loading import load
 from monitor.routee.sandbox import DEFAULT_CREDENTIALS, Sandbox, serve
 from tests.fakes.routee import sms
+from tests.fakes.waiting import until
+from tests.fakes.webhook import FakeWebhook, webhook
 
 NOW = parse_iso("2026-11-21T10:00:00Z")
 CONFIG = """\
@@ -40,6 +45,76 @@ def _filled(clock: TrioClock) -> Sandbox:
     sandbox.put_campaign("c1", {"state": "Running", "smsAnalysis": {"numberOfRecipients": 1000}})
     sandbox.balance = 41.2
     return sandbox
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A local Routee under a daemon that tells a webhook."""
+
+    sandbox: Sandbox
+    clock: TrioClock
+    hook: FakeWebhook
+
+    def told(self) -> list[tuple[str, str, str]]:
+        """(alert, problem, status) of each that the webhook was told of, in order."""
+        alerts = [alert for asked in self.hook.asked for alert in asked.json["alerts"]]
+        return [(one["labels"]["alertname"], one["labels"].get("problem", ""), one["status"]) for one in alerts]
+
+    async def until_told(self, name: str, problem: str, status: str) -> None:
+        """Wait for it."""
+        await until(lambda: (name, problem, status) in self.told(), f"{name} {problem} {status}")
+
+
+@asynccontextmanager
+async def watched(folder: Path, rules: str) -> AsyncIterator[Watched]:
+    clock, stop = TrioClock(NOW, speed=120), trio.Event()
+    sandbox = Sandbox(clock)
+    async with webhook() as hook, trio.open_nursery() as nursery:
+        url: str = await nursery.start(serve, sandbox)
+        text = CONFIG.format(*DEFAULT_CREDENTIALS, url).replace("console: [{}]", f'webhook: [{{url: "{hook.url}"}}]')
+        (folder / "monitor.yaml").write_text(text)
+        (folder / "rules.yaml").write_text(rules)
+        loaded = load(folder / "monitor.yaml", {})
+        daemon = functools.partial(run, loaded.settings, loaded.templates, stop=stop, clock=clock)
+        await nursery.start(daemon)
+        yield Watched(sandbox, clock, hook)
+        stop.set()
+        await trio.sleep(0.1)
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_balance_that_falls_is_told_and_its_rise_ends_it(tmp_path: Path) -> None:
+    rules = (
+        "rules: [{name: LowBalance, kind: balance, below: 50, every: 1m, annotations: {summary: '{{ value }} left'}}]"
+    )
+    async with watched(tmp_path, rules) as world:
+        world.sandbox.balance = 80.0
+        await until(lambda: world.sandbox.requests["balance"] >= 2, "two answers")
+        assert world.told() == [], "there was enough"
+        world.sandbox.balance = 41.2
+        await world.until_told("LowBalance", "", "firing")
+        world.sandbox.balance = 100.0
+        await world.until_told("LowBalance", "", "resolved")
+    assert world.told() == [("LowBalance", "", "firing"), ("LowBalance", "", "resolved")]
+    first, _ = (asked.json["alerts"][0] for asked in world.hook.asked)
+    assert first["annotations"]["summary"] == "41.2 left"
+
+
+async def test_a_campaign_that_stalls_is_told_and_its_end_ends_it(tmp_path: Path) -> None:
+    async with watched(tmp_path, "rules: [{name: Watch, kind: campaign, stalled_for: 10m}]") as world:
+        world.sandbox.put_campaign("c1", {"state": "Running", "smsAnalysis": {"numberOfRecipients": 200}})
+        _send(world, 100)
+        await world.until_told("Watch", "stalled", "firing")
+        _send(world, 100)
+        await world.until_told("Watch", "stalled", "resolved")
+    assert world.told() == [("Watch", "stalled", "firing"), ("Watch", "stalled", "resolved")]
+    labels = world.hook.asked[0].json["alerts"][0]["labels"]
+    assert (labels["campaign"], labels["campaignTrackingId"], labels["severity"]) == ("Sale", "c1", "warning")
+
+
+def _send(world: Watched, messages: int) -> None:
+    for _ in range(messages):
+        world.sandbox.put(sms("Delivered", world.clock.now(), campaignTrackingId="c1", campaignName="Sale"))
 
 
 async def test_what_routee_says_besides_messages_becomes_alerts(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from monitor.alert import Alert
 from monitor.clock import HOUR, MINUTE, SECOND
-from monitor.flapping import CALM, OFTEN, Beginnings, flapping, held_until
+from monitor.flapping import NEVER, USUAL, Beginnings, Flapping, flapping, held_until
 from tests.fakes.telling_world import TellingWorld
 
 NOW = 1_780_000_000_000_000
@@ -25,30 +25,44 @@ def test_beginnings_within_an_hour_up_to_the_last_are_counted() -> None:
 
 
 def test_what_has_fired_for_an_hour_flaps_no_more_and_neither_does_what_begins_seldom() -> None:
-    often = Beginnings([(alert(0).fingerprint, NOW - i * MINUTE) for i in range(OFTEN)])
-    assert flapping(often, alert(NOW), NOW) == OFTEN
-    assert flapping(often, alert(NOW), NOW + HOUR - 1) == OFTEN
+    often = Beginnings([(alert(0).fingerprint, NOW - i * MINUTE) for i in range(int(USUAL.begins))])
+    assert flapping(often, alert(NOW), NOW) == int(USUAL.begins)
+    assert flapping(often, alert(NOW), NOW + HOUR - 1) == int(USUAL.begins)
     assert flapping(often, alert(NOW), NOW + HOUR) == 0
-    seldom = Beginnings([(alert(0).fingerprint, NOW - i * MINUTE) for i in range(OFTEN - 1)])
+    seldom = Beginnings([(alert(0).fingerprint, NOW - i * MINUTE) for i in range(int(USUAL.begins) - 1)])
     assert flapping(seldom, alert(NOW), NOW) == 0
 
 
-def test_the_end_of_what_flapped_is_held_back_for_a_quarter_of_an_hour() -> None:
-    begun = Beginnings([(alert(0).fingerprint, NOW - i * MINUTE) for i in range(OFTEN)])
+def test_what_flaps_is_the_configurations_to_say() -> None:
+    times = [(alert(0).fingerprint, NOW - i * MINUTE) for i in range(6)]
+    twice = Beginnings(times, Flapping(begins=2, within=90 * SECOND, calm_for=MINUTE))
+    assert flapping(twice, alert(NOW), NOW) == 2
+    assert flapping(Beginnings(times, NEVER), alert(NOW), NOW) == 0
+
+
+def test_the_end_of_what_flapped_is_held_back_for_a_quarter_of_an_hour_or_one_round() -> None:
+    begun = Beginnings([(alert(0).fingerprint, NOW - i * 16 * MINUTE) for i in range(int(USUAL.begins))])
     over = alert(NOW, NOW + MINUTE)
-    assert held_until(begun, over, NOW + MINUTE) == NOW + MINUTE + CALM
-    assert held_until(begun, over, NOW + MINUTE + CALM) is None
+    assert held_until(begun, over, NOW + MINUTE) == NOW + MINUTE + USUAL.calm_for
+    assert held_until(begun, over, NOW + MINUTE + USUAL.calm_for) is None
     assert held_until(begun, over, NOW) is None  # a clock that was set back holds nothing up
     assert held_until(begun, alert(NOW, NOW + HOUR), NOW + HOUR) is None
     assert held_until(Beginnings(), over, NOW + MINUTE) is None
+    moments = (NOW - 50 * MINUTE, NOW - 6 * MINUTE, NOW - 4 * MINUTE, NOW - MINUTE, NOW)
+    quick = Beginnings([(alert(0).fingerprint, at) for at in moments])
+    assert held_until(quick, over, NOW + MINUTE) == NOW + 4 * MINUTE
+    assert held_until(quick, over, NOW + 4 * MINUTE) is None
 
 
 def test_what_is_long_ago_is_forgotten() -> None:
-    begun = Beginnings([(alert(0).fingerprint, NOW - i * MINUTE) for i in range(OFTEN)])
+    begun = Beginnings([(alert(0).fingerprint, NOW - i * MINUTE) for i in range(int(USUAL.begins))])
     begun.sweep(NOW + HOUR)
-    assert begun.times(alert(NOW)) == OFTEN
+    assert begun.times(alert(NOW)) == int(USUAL.begins)
     begun.sweep(NOW + 3 * HOUR)
     assert begun.times(alert(NOW)) == 1
+
+
+ROUND = 10 * MINUTE
 
 
 async def flap(world: TellingWorld, times: int) -> None:
@@ -66,11 +80,20 @@ async def test_the_fourth_beginning_is_told_as_flapping_and_then_nothing_until_i
     await flap(world, 3)
     assert world.station.reasons()[6:] == ["first"]
     assert world.last.alerts[0].flapping == 4
-    await world.flush(15 * MINUTE - 1)
+    await world.flush(10 * MINUTE - 1)
     assert len(world.told) == 7
     await world.flush(1)
     assert world.station.reasons()[7:] == ["all resolved"]
     assert world.station.pipeline.dispatch.groups == {}
+
+
+async def test_flapping_is_seen_after_the_clock_was_set_back() -> None:
+    world = TellingWorld()
+    await flap(world, 3)
+    world.clock.at -= 24 * HOUR
+    await flap(world, 1 + int(USUAL.begins))
+    assert world.last.alerts[0].flapping == int(USUAL.begins)
+    assert world.station.reasons()[-1] == "first"
 
 
 async def test_flapping_goes_on_over_a_restart_and_its_end_is_waited_for_exactly() -> None:
@@ -78,12 +101,12 @@ async def test_flapping_goes_on_over_a_restart_and_its_end_is_waited_for_exactly
     await flap(world, 4)
     await world.restart()
     assert world.station.reasons()[6:] == ["first"]
-    assert world.station.pipeline.next_look == world.clock.at + CALM
-    await world.poll(10 * MINUTE, Cosmote=4)
+    assert world.station.pipeline.next_look == world.clock.at + ROUND
+    await world.poll(10 * MINUTE - SECOND, Cosmote=4)
     await world.restart()
     assert len(world.told) == 7
     await world.poll(MINUTE, Cosmote=0)
-    await world.flush(CALM)
+    await world.flush(15 * MINUTE)
     assert world.station.reasons()[7:] == ["all resolved"]
 
 
@@ -103,7 +126,7 @@ async def test_other_alerts_of_the_group_are_told_meanwhile_and_the_flapping_one
     assert world.to("ops")[-1] == ("new alerts", [("Nova", "firing"), ("Cosmote", "firing")])
     await world.poll(5 * MINUTE, Cosmote=0, Nova=0)
     assert world.to("ops")[-1] == ("some resolved", [("Cosmote", "firing"), ("Nova", "resolved")])
-    await world.flush(CALM + SECOND)
+    await world.flush(USUAL.calm_for + SECOND)
     assert world.to("ops")[-1] == ("all resolved", [("Cosmote", "resolved")])
 
 

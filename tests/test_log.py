@@ -174,11 +174,9 @@ def speak(stderr: int, **environment: str) -> None:
     subprocess.run([sys.executable, "-c", SPEAK], stderr=stderr, env=plain | environment, check=True)
 
 
-def through_a_pipe(journal: bool) -> str:
+def through_a_pipe() -> str:
     reading, writing = os.pipe()
-    status = os.fstat(writing)
-    stream = f"{status.st_dev}:{status.st_ino}" if journal else "1:1"
-    speak(writing, JOURNAL_STREAM=stream)
+    speak(writing, JOURNAL_STREAM="1:1")
     os.close(writing)
     with os.fdopen(reading) as file:
         return file.read()
@@ -193,12 +191,8 @@ def on_a_terminal(**environment: str) -> str:
     return written
 
 
-def test_where_the_journal_listens_lines_are_for_the_journal():
-    assert through_a_pipe(journal=True) == "<6>monitor.poll: A poll is complete search=outbound pages=3\n"
-
-
 def test_where_standard_error_is_redirected_inside_a_service_it_is_json():
-    assert json.loads(through_a_pipe(journal=False))["message"] == "A poll is complete"
+    assert json.loads(through_a_pipe())["message"] == "A poll is complete"
 
 
 def test_a_terminal_gets_colours():

@@ -1,7 +1,9 @@
 """Matchers: read and written as Alertmanager does, and linear in time whoever wrote them."""
 
 import contextlib
+import resource
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -244,3 +246,19 @@ def test_expressions_mean_what_they_mean_to_python_where_both_take_them(op: str,
         except (re.error, ValueError):
             return
     assert matcher.matches({"x": value}) is (expected == (op == "=~"))
+
+
+def test_ever_new_expressions_of_strangers_take_bounded_memory() -> None:
+    usual = [Matcher("operator", "=~", f"Operator{number}|Other{number}") for number in range(2_000)]
+    before = resident_megabytes()
+    for number in range(150):
+        largest = f"(?i){number}" + "".join(chr(0x100 + (place * 7 + number) % 2_000) for place in range(9_000))
+        assert not Matcher("operator", "=~", largest).accepts("Cosmote")
+    assert resident_megabytes() - before < 60
+    assert all(matcher.accepts(f"Other{number}") for number, matcher in enumerate(usual))
+
+
+def resident_megabytes() -> float:
+    """The memory that this process takes."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6

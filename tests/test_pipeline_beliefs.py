@@ -1,9 +1,9 @@
 """What receivers believe in the end, whatever happened: refused commits, restarts, flapping, other routes, receivers and rules gone,
-silences, acknowledgements, inhibition, clock steps, blindness.
+silences, acknowledgements, inhibition, clock steps, blindness, reloads.
 
 A naive oracle knows which groups fire. A receiver that knows alerts by their labels, as Alertmanager's do, must believe exactly
 those once all is told; and when nothing fires any more, nobody may believe that anything does. On the way nothing suppressed is
-announced, each end is told once, and a restart tells nobody.
+announced, each end is told once, and neither a restart nor a reload tells anybody.
 """
 
 from collections.abc import Awaitable, Callable
@@ -102,12 +102,12 @@ class Life:
 class Beliefs(RuleBasedStateMachine):
     """``lives`` is the oracle, ``silences`` are (operator, start, end), ``seen`` is how many notifications were checked on the way."""
 
-    @initialize(for_=st.sampled_from([0, MINUTE]))
-    def start(self, for_: int) -> None:
+    @initialize(for_=st.sampled_from([0, MINUTE]), most_groups=st.sampled_from([1, 2, 20]))
+    def start(self, for_: int, most_groups: int) -> None:
         self.for_ = for_
         self.clock = HandClock()
         self.tree, self.group_by, self.has_rule, self.inhibits = "ops", "alertname", True, False
-        self.station = Station(self.settings(), self.clock)
+        self.station = Station(self.settings(), self.clock, most_groups=most_groups)
         self.lives = {name: Life(for_) for name in OPERATORS}
         self.states = dict.fromkeys(OPERATORS, "calm")
         self.blind = False
@@ -238,20 +238,28 @@ class Beliefs(RuleBasedStateMachine):
         has_rule=st.sampled_from([True, True, True, False]),
         inhibits=st.booleans(),
         fails=st.booleans(),
+        reloads=st.booleans(),
     )
-    def restart(self, tree: str, group_by: str, has_rule: bool, inhibits: bool, fails: bool) -> None:
+    def other_configuration(
+        self, tree: str, group_by: str, has_rule: bool, inhibits: bool, fails: bool, reloads: bool
+    ) -> None:
         self.clock.at += SECOND
         self.tree, self.group_by, self.has_rule, self.inhibits = tree, group_by, has_rule, inhibits
-        if not self.do(lambda: self.station.restart(self.settings()), fails=fails):
-            self.do(lambda: self.station.restart(self.settings()))
+        taken_up = self.do(lambda: self.take_up(reloads), fails=fails)
+        if not taken_up:  # a daemon that cannot start is started again, and one that reloaded makes up for it
+            self.do(self.station.pipeline.begin if reloads else lambda: self.take_up(reloads))
         if not has_rule:
             self.lives = {name: Life(self.for_) for name in OPERATORS}
 
-    @rule()
-    def restart_with_the_same_configuration(self) -> None:
+    async def take_up(self, reloads: bool) -> None:
+        await (self.station.reload if reloads else self.station.restart)(self.settings())
+
+    @rule(reloads=st.booleans(), times=st.integers(1, 3))
+    def the_same_configuration_again(self, reloads: bool, times: int) -> None:
         self.do(self.station.pipeline.flush)
         before = len(self.station.told)
-        self.do(lambda: self.station.restart(self.settings()))
+        for _ in range(times):
+            self.do(lambda: self.take_up(reloads))
         assert len(self.station.told) == before
 
     @rule()

@@ -1,10 +1,18 @@
 """What is kept and shown of recipients' numbers."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.privacy import Privacy, mask
+from monitor.changes import put_rows
+from monitor.message import batch_of
+from monitor.privacy import Mode, Privacy, mask
+from monitor.rules import Condition
+from monitor.store.protocol import Commit
+from monitor.store.sqlite import open_sqlite
+from monitor.window import Question, Reading, Window
 
 NUMBERS = st.one_of(st.from_regex(r"\+?[0-9]{1,16}", fullmatch=True), st.text(max_size=20), st.just("unknown"))
 
@@ -49,6 +57,53 @@ def test_modes_differ_in_what_is_shown_only() -> None:
     shown = {mode: Privacy(mode, b"key").texts([number])[0] for mode in ("mask", "hash", "show")}
     assert shown == {"mask": "+30691•••••78", "hash": "••••••••", "show": number}
     assert len({Privacy(mode, b"key").hash(number) for mode in ("mask", "hash", "show")}) == 1
+
+
+def inbound(number: str, direction: str = "Inbound") -> dict[str, object]:
+    return {
+        "messageId": f"{direction}-{number}",
+        "date": 1,
+        "status": "Delivered",
+        "from": number,
+        "direction": direction,
+    }
+
+
+CANARY = "+306912345678"
+
+
+def test_the_number_of_a_person_who_writes_is_nowhere_in_the_store(tmp_path: Path) -> None:
+    store = open_sqlite(tmp_path / "monitor.db")
+    window = Window("main", Privacy("mask", store.secret("recipients")))
+    window.upsert(batch_of([inbound(CANARY), inbound("+306919999978", "inbound"), inbound("Shop", "Outbound")]), "all")
+    commit = Commit()
+    put_rows(commit, "main", window.unsaved())
+    store.commit(commit)
+    store.close()
+    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert "+30691•••••78#".encode() in kept
+    assert b"Shop" in kept
+    for digits in (CANARY[1:], CANARY[6:], "06919999978"):
+        assert digits.encode() not in kept
+
+
+@pytest.mark.parametrize("mode", ["mask", "hash", "show"])
+def test_people_who_write_are_told_apart_and_found_by_their_number(mode: Mode) -> None:
+    window = Window("main", Privacy(mode, b"key"))
+    other = "+306919999978"
+    window.upsert(batch_of([inbound(CANARY), inbound(other), inbound("Shop", "Outbound"), inbound("unknown")]), "all")
+    reading, everything = Reading(window), Question(0, 10)
+    senders = reading.split(reading.rows(everything), "from")
+    assert len(senders) == 4
+    assert {"Shop", "unknown"} < senders.keys()
+    assert ({CANARY, other} < senders.keys()) == (mode == "show")
+    for operator, values, number in (
+        ("is", (CANARY,), 1),
+        ("is", (CANARY, "Shop"), 2),
+        ("is_not", (CANARY,), 3),
+        ("is", ("+306910000078",), 0),
+    ):
+        assert len(reading.rows(everything.narrowed([Condition("from", operator, values)]))) == number
 
 
 def test_without_the_key_a_number_cannot_be_tried_out() -> None:

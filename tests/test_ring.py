@@ -1,13 +1,15 @@
 """The ring: the latest evaluations of the groups that matter."""
 
 from monitor.alert import Alert
-from monitor.clock import MINUTE, SECOND, Instant, parse_iso
+from monitor.clock import DAY, MINUTE, SECOND, Instant, parse_iso
 from monitor.judge import Judge
 from monitor.message import batch_of
-from monitor.ring import GROUPS, KEPT
+from monitor.ring import GROUPS
 from monitor.rules import rule_of
 from monitor.store.protocol import Cursor
-from monitor.window import Window
+from monitor.track import KEPT, SPACED
+from monitor.view import history
+from monitor.window import Reading, Window
 
 NOW = parse_iso("2026-11-21T10:00:00Z")
 RATE = {"name": "R", "kind": "rate", "by": ["operator"], "window": "5m", "above": "20%", "min_messages": 3}
@@ -49,8 +51,7 @@ def test_each_evaluation_is_kept_with_its_numbers() -> None:
     first, second = judge.ring.of("R", group("A"))
     assert (first.as_of, first.value, first.threshold, first.messages) == (NOW, 0.1, 0.2, 10)
     assert (second.as_of, second.value, second.messages) == (NOW + MINUTE, 0.5, 20)
-    blank, few = judge.ring.of("R", group("B"))
-    assert (blank.value, blank.messages) == (None, 0)
+    (few,) = judge.ring.of("R", group("B"))
     assert (few.value, few.messages) == (None, 2), "two messages are not enough to say"
     assert judge.ring.of("R", group("C")) == ()
     assert judge.ring.of("Other", ()) == ()
@@ -83,6 +84,57 @@ def test_of_many_groups_those_with_alerts_the_worst_and_the_largest_are_kept() -
     assert group("small77") in judge.ring.groups("R"), "it has an alert now"
     assert len(judge.ring.groups("R")) == GROUPS
     assert [one.value for one in judge.ring.of("R", group("large"))] == [0.0, 0.0, 0.0]
+
+
+def test_a_number_of_nothing_is_zero() -> None:
+    count = {"name": "R", "kind": "count", "by": ["operator"], "window": "5m", "above": 20}
+    judge = Judge(Window("main"), [rule_of(count)], ["all"])
+    put(judge, "A", NOW, 1, 10)
+    poll(judge, NOW)
+    poll(judge, NOW + 10 * MINUTE)
+    assert [one.value for one in judge.ring.of("R", group("A"))] == [10.0, 0.0]
+
+
+def test_the_past_is_kept_less_dense_as_far_back_as_sparklines_reach() -> None:
+    judge = judge_of(window="20m")
+    for step in range(400):
+        put(judge, "A", NOW + step * MINUTE, step % 10, 10)
+        poll(judge, NOW + step * MINUTE)
+    course = judge.ring.course("R", group("A"))
+    assert [one.as_of for one in course[-KEPT:]] == [NOW + step * MINUTE for step in range(400 - KEPT, 400)]
+    before = [one.as_of for one in course[:-KEPT]]
+    assert before == list(range(before[0], course[-KEPT].as_of, 5 * MINUTE))
+    assert before[0] == NOW + 280 * MINUTE, "24 times a quarter of the window"
+
+
+def test_a_sparkline_of_what_was_kept_is_that_of_the_window() -> None:
+    judge = judge_of(window="20m")
+    rule = judge.rules["R"]
+    for step in range(200):
+        for operator in ("A", "B"):
+            put(judge, operator, NOW + step * MINUTE, step // (20 if operator == "A" else 40), 10)
+        poll(judge, NOW + step * MINUTE)
+    now = NOW + 199 * MINUTE
+    moment = judge.moment(rule, Reading(judge.window), now, NOW - DAY)
+    for operator in ("A", "B"):
+        kept = history(rule, moment, group(operator), judge.ring.course("R", group(operator)))
+        asked = history(rule, moment, group(operator))
+        assert len(kept) == len(asked) == SPACED
+        assert kept[-12:] == asked[-12:]
+        # Further back what was kept is up to five minutes older than what is asked for.
+        assert all(abs((one or 0) - (other or 0)) < 0.05 for one, other in zip(kept, asked, strict=True))
+
+
+def test_a_sparkline_shows_what_was_found_at_the_time() -> None:
+    judge = judge_of()
+    rule = judge.rules["R"]
+    put(judge, "A", NOW, 5, 10)
+    poll(judge, NOW)
+    put(judge, "A", NOW - SECOND, 10, 10)
+    poll(judge, NOW + 75 * SECOND)
+    moment = judge.moment(rule, Reading(judge.window), NOW + 75 * SECOND, NOW - DAY)
+    course = judge.ring.course("R", group("A"))
+    assert history(rule, moment, group("A"), course)[-3:] == (None, 0.5, 0.75), "it came late"
 
 
 def test_a_group_that_falls_silent_stays_with_its_past() -> None:

@@ -8,11 +8,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from monitor.document import read_document
-from monitor.schema import config_schema, rules_schema
+from monitor.schema import config_schema, rule_tests_schema, rules_schema
 from tests.fakes.marked import TESTDATA
 
 ROOT = Path(__file__).parent.parent
-CONFIG, RULES = Draft202012Validator(config_schema()), Draft202012Validator(rules_schema())
+CONFIG, RULES, TESTS = map(Draft202012Validator, (config_schema(), rules_schema(), rule_tests_schema()))
 ACCOUNT = {"name": "main", "application_id": "id", "application_secret": "x"}
 RULE = {"name": "A", "kind": "rate", "window": "15m", "above": "20%"}
 
@@ -24,6 +24,7 @@ def data(path: Path) -> Any:
 def test_the_schemas_are_schemas() -> None:
     Draft202012Validator.check_schema(config_schema())
     Draft202012Validator.check_schema(rules_schema())
+    Draft202012Validator.check_schema(rule_tests_schema())
 
 
 @pytest.mark.parametrize("path", sorted(TESTDATA.glob("config-good*.yaml")), ids=lambda path: path.name)
@@ -41,6 +42,64 @@ def test_every_configuration_that_is_shipped_passes(path: Path) -> None:
 def test_every_rule_file_that_is_shipped_passes_and_tells_editors_where_the_schema_is(path: Path) -> None:
     assert [error.message for error in RULES.iter_errors(data(path))] == []
     assert path.read_text("utf-8").startswith("# yaml-language-server: $schema=../monitor-rules.schema.json\n")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "rules" / "tests").glob("*.yaml")), ids=lambda path: path.name)
+def test_every_rule_test_that_is_shipped_passes_and_tells_editors_where_the_schema_is(path: Path) -> None:
+    assert [error.message for error in TESTS.iter_errors(data(path))] == []
+    assert path.read_text("utf-8").startswith("# yaml-language-server: $schema=../../monitor-tests.schema.json\n")
+
+
+def test_the_schemas_to_which_the_files_point_are_made_by_setting_up_and_not_committed() -> None:
+    made = set(re.findall(r"schema (\w+) > (\S+)", (ROOT / "Makefile").read_text("utf-8")))
+    assert made == {
+        ("config", "monitor.schema.json"),
+        ("rules", "monitor-rules.schema.json"),
+        ("tests", "monitor-tests.schema.json"),
+    }
+    for path in [*(ROOT / "rules").rglob("*.yaml"), *TESTDATA.glob("rules-*.yaml")]:
+        for target in re.findall(r"^# yaml-language-server: \$schema=(\S+)$", path.read_text("utf-8"), re.MULTILINE):
+            found = (path.parent / target).resolve()
+            assert found.name in {name for _, name in made}
+            assert found.parent == ROOT.resolve() or path.parent == TESTDATA
+    assert "/monitor*.schema.json" in (ROOT / ".gitignore").read_text("utf-8").splitlines()
+
+
+SERIES = {"at": "0m", "during": "5m", "rate": 3}
+EXPECTED = {"at": "5m", "rule": "A", "alerts": []}
+
+
+@pytest.mark.parametrize(
+    "then",
+    [{"after": "5m", "status": "Failed"}, [{"after": "1m", "status": "Sent"}, {"after": "5m", "status": "Failed"}]],
+)
+def test_one_later_report_or_a_list_of_them(then: object) -> None:
+    assert TESTS.is_valid(
+        {"rules": ["a.yaml"], "tests": [{"name": "t", "messages": [SERIES | {"then": then}], "expect": [EXPECTED]}]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("series", "expected"),
+    [
+        ({"count": 3}, {}),
+        ({"during": None}, {}),
+        ({"operater": "Cosmote"}, {}),
+        ({"then": {"status": "Failed"}}, {}),
+        ({}, {"alerts": [{"status": "fired"}]}),
+        ({}, {"groups": [{"state": "quiet"}]}),
+        ({}, {"at": True}),
+    ],
+    ids=str,
+)
+def test_a_wrong_rule_test_is_refused(series: dict[str, object], expected: dict[str, object]) -> None:
+    def valid(series: object, expected: object) -> bool:
+        return TESTS.is_valid(
+            {"rules": ["a.yaml"], "tests": [{"name": "t", "messages": [series], "expect": [expected]}]}
+        )
+
+    assert valid(SERIES, EXPECTED)
+    assert not valid(SERIES | series, EXPECTED | expected)
 
 
 @pytest.mark.parametrize("path", sorted(TESTDATA.glob("rules-good*.yaml")), ids=lambda path: path.name)
@@ -148,7 +207,7 @@ def test_variables_may_stand_for_numbers_and_durations() -> None:
 
 
 def test_every_key_is_described() -> None:
-    for schema in (config_schema(), rules_schema()):
+    for schema in (config_schema(), rules_schema(), rule_tests_schema()):
         for name, definition in (("", schema), *schema["$defs"].items()):
             for key, entry in definition.get("properties", {}).items():
                 described = name == "Match" or "$ref" in entry or entry.get("description")

@@ -1,6 +1,7 @@
 """How things stand: what API and commands are shown of alerts, groups and silences."""
 
 from monitor.clock import HOUR, MINUTE
+from monitor.render.payload import label_fingerprint
 from tests.fakes.telling_world import RULES, TWO, TellingWorld
 
 INHIBITING = (
@@ -79,3 +80,50 @@ async def test_looking_changes_nothing() -> None:
     world.station.pipeline.stock().groups()
     await world.flush(MINUTE)
     assert (len(world.station.store.commits), world.station.pipeline.dispatch.groups) == (commits, groups)
+
+
+async def test_who_is_told_the_state_hears_of_nothing_that_gets_worse_under_a_silence() -> None:
+    world = TellingWorld()
+    await world.poll(Cosmote=4)
+    silence = await world.silence("operator=Cosmote")
+    await world.poll(Cosmote=8, Nova=4)
+    assert firing(world) == {("Cosmote", "warning", "warning", False), ("Nova", "warning", "warning", False)}
+    await world.restart()
+    assert ("Cosmote", "warning", "warning", False) in firing(world)
+    await world.station.pipeline.expire_silence(silence)
+    assert ("Cosmote", "critical", "critical", False) in firing(world)
+
+
+async def test_what_was_silenced_before_it_was_told_is_quiet() -> None:
+    world = TellingWorld()
+    await world.silence("operator=Cosmote")
+    await world.poll(Cosmote=8)
+    assert firing(world) == {("Cosmote", "critical", "critical", True)}
+
+
+def firing(world: TellingWorld, receiver: str = "ops") -> set[tuple[str, str, str, bool]]:
+    """Operator, severity, the severity that its labels say, and whether it is quiet."""
+    found = [(one, one.view()) for one in world.station.pipeline.stock().firing(receiver)]
+    return {(view.labels["operator"], one.severity, view.labels["severity"], one.is_quiet) for one, view in found}
+
+
+async def test_an_alert_is_found_by_its_own_fingerprint_and_by_that_of_its_labels() -> None:
+    world = TellingWorld()
+    await world.poll(Cosmote=4, Nova=4)
+    stock = world.station.pipeline.stock()
+    for one in stock.alerts():
+        assert stock.find(one.view.fingerprint) == stock.find(label_fingerprint(one.view.labels)) == one
+    assert stock.find("0000") is None
+
+
+async def test_the_watchdogs_receiver_has_its_sign_of_life_among_what_fires_while_all_is_well() -> None:
+    world = TellingWorld(config=TWO + "\nwatchdog: {receiver: oncall, every: 5m}\n")
+    await world.flush(MINUTE)
+    began = world.clock.at
+    await world.flush(HOUR)
+    [sign] = world.station.pipeline.stock().firing("oncall")
+    assert (sign.view().labels["alertname"], sign.view().starts_at, sign.is_quiet) == ("Watchdog", began, False)
+    assert list(world.station.pipeline.stock().firing("ops")) == []
+    assert world.station.pipeline.standing() == []
+    world.station.health.expect("deliveries", -1)
+    assert list(world.station.pipeline.stock().firing("oncall")) == []

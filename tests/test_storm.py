@@ -82,6 +82,18 @@ async def test_what_joins_a_storm_waits_for_the_overflows_interval_and_is_few_me
     assert believed(world) == set()
 
 
+async def test_what_is_worse_than_the_whole_storm_does_not_wait_behind_it() -> None:
+    world = TellingWorld(TWO_RULES, EACH)
+    await world.poll(**operators(60))
+    await world.poll(**operators(90))
+    assert len(world.told) == MOST
+    await world.poll(**operators(90), Worst=9)
+    assert ("Outage", "Worst", "critical") in believed(world)
+    assert len(world.told) == MOST + 1
+    await world.poll(20 * MINUTE, **operators(90, 0), Worst=0)
+    assert believed(world) == set()
+
+
 async def test_what_gets_worse_in_the_overflow_is_told_there_at_once() -> None:
     world = TellingWorld(config=EACH.replace("['...']", "[operator, severity]"))
     await world.poll(**operators(60))

@@ -4,6 +4,7 @@ span     from when to when, in which steps      variant   a rule with some of it
 run      rules over what the store or Routee    course    the values of a rule's groups over time
          gave                                   fetch     messages straight from Routee
 chart    values, thresholds, alerts as SVG      page      one HTML file with all of it
+unknown  what of a rule the past does not tell
 timeline one line a group for terminals         report    the JSON
 """
 

@@ -8,12 +8,14 @@ import numpy as np
 
 from monitor.backtest.course import Course, Floats
 from monitor.backtest.exhibit import Exhibit, Panel, Strand, exhibits
-from monitor.backtest.report import Totals, age, condition
+from monitor.backtest.report import Totals, age
 from monitor.backtest.run import Backtest, Trial
 from monitor.backtest.span import Span
+from monitor.backtest.unknown import is_judged
 from monitor.clock import DAY, HOUR, MINUTE, Duration, Instant, iso
 from monitor.evaluate.words import plural
 from monitor.finding import Unit
+from monitor.fires import condition
 from monitor.render.filters import amount, duration, number
 from monitor.replay import Episode
 from monitor.rules import Thresholded
@@ -52,11 +54,16 @@ def exhibit_figure(exhibit: Exhibit, found: Backtest) -> str:
 
 def exhibit_height(exhibit: Exhibit) -> float:
     """How high the drawing of a rule is."""
-    return _head_height(exhibit) + max(len(exhibit.panels), 1) * (_PLOT + _GAP) + (_LINE if exhibit.more else 0) + 6
+    return _head_height(exhibit) + _plots(exhibit) * (_PLOT + _GAP) + (_LINE if exhibit.more else 0) + 6
+
+
+def _plots(exhibit: Exhibit) -> int:
+    """How many plots there is room for: one also where there is none, but a reason."""
+    return max(len(exhibit.panels), is_judged(exhibit.trials[0].subject.rule))
 
 
 def _head_height(exhibit: Exhibit) -> float:
-    return _TITLE + _LINE * len(exhibit.trials) + 8
+    return _TITLE + _LINE * (len(exhibit.trials) + bool(exhibit.trials[0].unknown)) + 8
 
 
 def _svg(height: float, content: str) -> str:
@@ -73,22 +80,34 @@ def _drawn(exhibit: Exhibit, found: Backtest) -> Iterator[str]:
         yield f"<line x1='16' x2='34' y1='{y - 4}' y2='{y - 4}' stroke='{_colour(place)}' stroke-width='2.5'/>"
         yield _text(42, y, _said_of(trial, found), size=12, colour=_INK)
     top = _head_height(exhibit)
+    if unknown := exhibit.trials[0].unknown:
+        yield _text(42, top - _LINE, _capital(unknown), size=12, colour=_QUIET)
     for panel in exhibit.panels:
-        plot = _Plot(panel, exhibit.course, found.span, exhibit.trials[0].unit)
+        plot = _Plot(panel, exhibit.course, found.span, exhibit.trials[0].unit(tuple(panel.labels.items())))
         yield f"<g transform='translate(0 {top:g})'>{''.join(plot.drawn())}</g>"
         top += _PLOT + _GAP
-    if not exhibit.panels:
-        yield _text(16, top + 20, f"No group of {rule.name} ever had enough data.", colour=_QUIET)
+    if not exhibit.panels and is_judged(rule):
+        nothing = "had a value" if any(trial.is_known for trial in exhibit.trials) else "had enough data"
+        yield _text(16, top + 20, f"No group of {rule.name} ever {nothing}.", colour=_QUIET)
     if exhibit.more:
         yield _text(
-            16, top + 6, f"{plural(exhibit.more, 'more group')}, none of them nearer to the threshold", colour=_QUIET
+            16,
+            top + 6,
+            f"{plural(exhibit.more, 'more group')}, with fewer alerts or further from the threshold",
+            colour=_QUIET,
         )
+
+
+def _capital(sentence: str) -> str:
+    return f"{sentence[0].upper()}{sentence[1:]}."
 
 
 def _said_of(trial: Trial, found: Backtest) -> str:
     totals = Totals.of(trial, found)
     name = f"with {trial.subject.variant}: " if trial.subject.variant else ""
-    said = f"{name}{condition(trial.subject.rule, trial.unit)} — {plural(totals.alerts, 'alert')} ({number(totals.a_week)} a week)"
+    if not is_judged(trial.subject.rule):
+        return f"{name}{condition(trial.subject.rule)}"
+    said = f"{name}{condition(trial.subject.rule)} — {plural(totals.alerts, 'alert')} ({number(totals.a_week)} a week)"
     if totals.alerts:
         said += f", firing for {duration(totals.firing)} in all, {duration(totals.longest)} at the longest"
     return said

@@ -38,6 +38,7 @@ class Course:
     def __init__(self, span: Span, below: bool) -> None:
         self.span = span
         self.moments = min(span.steps, MOMENTS)
+        self._told = self._asked = False
         self._below = below
         self._names = Names()
         self._rows: dict[int, int] = {}
@@ -45,6 +46,11 @@ class Course:
         self._places: dict[Group, int] = {}
         self._values = np.full((8, self.moments), np.nan)
         self._thresholds = np.full((8, self.moments), np.nan)
+
+    @property
+    def known(self) -> bool:
+        """Whether anything could be said: False where there were groups, but never enough data about any."""
+        return self._told or not self._asked
 
     def at(self, moment: int) -> Instant:
         """When a moment is."""
@@ -54,7 +60,10 @@ class Course:
         """Add what was judged."""
         if not self._names.begin(judgement):
             self._rows.clear()
-        enough = np.flatnonzero((judgement.breached != NOT_ENOUGH) & ~np.isnan(judgement.value))
+        told = judgement.breached != NOT_ENOUGH
+        self._told |= bool(told.any())
+        self._asked |= len(judgement) > 0
+        enough = np.flatnonzero(told & ~np.isnan(judgement.value))
         if not enough.size:
             return
         rows = np.array([self._row(judgement, int(at)) for at in enough], np.int64)

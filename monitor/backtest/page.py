@@ -6,10 +6,12 @@ from typing import Final
 
 from monitor.backtest.chart import WIDTH, exhibit_figure
 from monitor.backtest.exhibit import Exhibit, exhibits
-from monitor.backtest.report import Totals, age, condition
+from monitor.backtest.report import Totals, age
 from monitor.backtest.run import Backtest, Trial
+from monitor.backtest.unknown import is_judged
 from monitor.clock import iso
 from monitor.evaluate.words import plural
+from monitor.fires import condition
 from monitor.render.filters import amount, duration, number
 from monitor.replay import Episode
 
@@ -51,10 +53,12 @@ def _totals(found: Backtest) -> str:
 
 def _total(trial: Trial, found: Backtest) -> list[str]:
     totals = Totals.of(trial, found)
+    if not is_judged(trial.subject.rule):
+        return [trial.subject.rule.name, condition(trial.subject.rule), "–", "–", "", "", "–"]
     return [
         trial.subject.rule.name,
-        condition(trial.subject.rule, trial.unit),
-        number(totals.alerts),
+        condition(trial.subject.rule),
+        number(totals.alerts) if trial.is_known else "no data",
         number(totals.a_week),
         duration(totals.firing),
         duration(totals.longest),
@@ -85,7 +89,7 @@ def _row(episode: Episode, trial: Trial, found: Backtest) -> list[str]:
         age(episode.resolved_at),
         duration(end - (episode.firing_at or end)),
         " → ".join(severity for _, severity in episode.severities),
-        amount(episode.peak, trial.unit),
+        amount(episode.peak, trial.unit(episode.group)),
         ", ".join(found.labels(episode.account, episode.group).values()),
         episode.why,
     ]

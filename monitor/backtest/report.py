@@ -5,10 +5,7 @@ from typing import Any
 
 from monitor.backtest.run import Backtest, Trial
 from monitor.clock import SECOND, Duration, Instant, iso
-from monitor.finding import Unit
-from monitor.render.filters import amount
 from monitor.replay import Episode
-from monitor.rules import Rule, Thresholded
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +44,13 @@ def _trial(trial: Trial, found: Backtest) -> dict[str, Any]:
         "variant": trial.subject.variant or None,
         "kind": trial.subject.rule.kind,
         "alerts": [_alert(episode, found) for episode in trial.alerts],
+        "enough_data": trial.is_known,
         "total": totals.alerts,
         "a_week": round(totals.a_week, 2),
         "firing_seconds": totals.firing / SECOND,
         "only_pending": trial.dropped,
         "errors": trial.errors,
+        "unknown": trial.unknown or None,
     }
 
 
@@ -67,14 +66,6 @@ def _alert(episode: Episode, found: Backtest) -> dict[str, Any]:
         "severities": [{"at": iso(at), "severity": severity} for at, severity in episode.severities],
         "why": episode.why,
     }
-
-
-def condition(rule: Rule, unit: Unit) -> str:
-    """What a rule fires at, in words: ``above 20%, for 5m``."""
-    limits = [
-        amount(level.limit, unit) if isinstance(level.limit, float) else str(level.limit) for level in rule.levels_
-    ]
-    return f"{rule.comparison} {' / '.join(limits)}" if isinstance(rule, Thresholded) else rule.kind
 
 
 def age(at: Instant | None) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from monitor.backtest.course import Course
 from monitor.backtest.span import Span
+from monitor.backtest.unknown import is_judged, unknown
 from monitor.clock import Duration, Instant
 from monitor.evaluate import Judgement
 from monitor.finding import Unit
@@ -38,10 +39,19 @@ class Trial:
     courses: dict[str, Course] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
 
+    def unit(self, group: Group = ()) -> Unit:
+        """What the values of a group are measured in."""
+        return unit_of(self.subject.rule, group)
+
     @property
-    def unit(self) -> Unit:
-        """What the values are measured in."""
-        return unit_of(self.subject.rule)
+    def is_known(self) -> bool:
+        """Whether anything could be said at all: no alerts of a rule without data mean nothing."""
+        return any(course.known for course in self.courses.values())
+
+    @property
+    def unknown(self) -> str:
+        """What of the rule cannot be known of the past, in words; empty where all can."""
+        return unknown(self.subject.rule)
 
 
 @dataclass(slots=True)
@@ -94,7 +104,7 @@ def _one_account(account: Account, found: Backtest, progress: Progress) -> None:
     trials = {
         trial.subject.rule.name: trial
         for trial in found.trials
-        if trial.subject.rule.search is None or trial.subject.rule.search in account.searches
+        if is_judged(trial.subject.rule) and trial.subject.rule.search in (None, *account.searches)
     }
     courses = {name: Course(span, trial.subject.rule.comparison == "below") for name, trial in trials.items()}
     judge = Judge(past.window, [trial.subject.rule for trial in trials.values()], account.searches)

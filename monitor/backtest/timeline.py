@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from monitor.backtest.exhibit import Exhibit, Strand, exhibits
-from monitor.backtest.report import Totals, age, condition
+from monitor.backtest.report import Totals, age
 from monitor.backtest.run import Backtest, Trial
 from monitor.backtest.span import Span
+from monitor.backtest.unknown import is_judged
 from monitor.clock import Instant, iso
 from monitor.evaluate.words import plural
+from monitor.fires import condition
 from monitor.render.filters import amount, duration, number
 from monitor.replay import Episode
 
@@ -29,7 +31,7 @@ def lines(found: Backtest, width: int) -> Iterator[str]:
 
 def _exhibit(exhibit: Exhibit, found: Backtest, cells: int) -> Iterator[str]:
     for trial in exhibit.trials:
-        yield _said_of(trial, found)
+        yield from _head(trial, found)
         yield from (f"  error: {error}" for error in trial.errors)
     several = len(exhibit.trials) > 1
     shown = [panel for panel in exhibit.panels if any(strand.alerts for strand in panel.strands)]
@@ -43,13 +45,24 @@ def _exhibit(exhibit: Exhibit, found: Backtest, cells: int) -> Iterator[str]:
         yield from _alerts(trial, found)
 
 
-def _said_of(trial: Trial, found: Backtest) -> str:
-    totals = Totals.of(trial, found)
+def _head(trial: Trial, found: Backtest) -> Iterator[str]:
+    """What came of it in all, and what cannot be known of it."""
     name = f"  with {trial.subject.variant}" if trial.subject.variant else trial.subject.name
-    said = f"{name} ({condition(trial.subject.rule, trial.unit)}): "
+    said = f"{name} ({condition(trial.subject.rule)}): "
+    if not is_judged(trial.subject.rule):
+        yield said + trial.unknown
+        return
+    yield said + _totals(trial, found)
+    if trial.unknown:
+        yield f"  {trial.unknown}"
+
+
+def _totals(trial: Trial, found: Backtest) -> str:
+    totals = Totals.of(trial, found)
     if not totals.alerts:
-        return said + "no alerts" + (f", {number(trial.dropped)} only pending" if trial.dropped else "")
-    said += f"{plural(totals.alerts, 'alert')}, {number(totals.a_week)} a week, "
+        none = "no alerts" if trial.is_known else "never enough data to judge"
+        return none + (f", {number(trial.dropped)} only pending" if trial.dropped else "")
+    said = f"{plural(totals.alerts, 'alert')}, {number(totals.a_week)} a week, "
     said += f"firing for {duration(totals.firing)} in all, {duration(totals.longest)} at the longest"
     return said + (f"; {number(trial.dropped)} only pending" if trial.dropped else "")
 
@@ -69,7 +82,7 @@ def _alert(episode: Episode, trial: Trial, found: Backtest) -> str:
     lasted = duration(end - (episode.firing_at or end))
     span = f"{age(episode.firing_at)} to {age(episode.resolved_at)[5:] if episode.resolved_at else 'the end'}"
     group = ", ".join(found.labels(episode.account, episode.group).values())
-    said = f"{span:<31}  {lasted:>7}  {episode.severity:<8}  peak {amount(episode.peak, trial.unit):<7}  {group}"
+    said = f"{span:<31}  {lasted:>7}  {episode.severity:<8}  peak {amount(episode.peak, trial.unit(episode.group)):<7}  {group}"
     variant = f"  [{trial.subject.variant}]" if trial.subject.variant else ""
     return said.rstrip() + variant
 

@@ -33,6 +33,8 @@ def variants(changes: Iterable[str], rules: Sequence[Rule]) -> list[Subject]:
         name, _, key = left.strip().partition(".")
         if not equals or not key:
             wrong.append(f"--set {change}: is no change of a rule; {_EXAMPLE}")
+        elif key.strip() == "name":
+            wrong.append(f"--set {change}: a rule is known by its name, also in what came of it; change something else")
         elif name not in known:
             wrong.append(f"--set {change}: there is no rule {name!r}{suggest(name, sorted(known))}")
         else:

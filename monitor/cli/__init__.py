@@ -7,6 +7,7 @@ options    what several commands take              failure    how errors become 
 reading    configuration, rules, templates         standing   what the daemon's store says
 table      what is printed: tables or JSON          signals    running until SIGTERM or SIGINT
 sample     a notification to try receivers with
+roff       the manual page, made from the commands
 """
 
 import io
@@ -17,8 +18,10 @@ import click
 from monitor.cli.ack import ack
 from monitor.cli.alerts import alerts
 from monitor.cli.backtest import backtest
+from monitor.cli.backup import backup
 from monitor.cli.campaign import campaign
 from monitor.cli.check import check
+from monitor.cli.completion import completion, manual
 from monitor.cli.demo import demo
 from monitor.cli.explain import explain
 from monitor.cli.failure import CommandLine
@@ -59,12 +62,15 @@ for command in (
     alerts,
     ack,
     silence,
+    backup,
     routes,
     render,
     send_test,
     sandbox,
     schema,
     healthcheck,
+    completion,
+    manual,
 ):
     cli.add_command(command)
 

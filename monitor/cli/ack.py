@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from monitor.cli.daemon_api import DaemonApi, daemon_api
+from monitor.cli.daemon_api import DaemonApi, Refused, daemon_api
 from monitor.cli.options import config_option, duration_text, url_option
 
 
@@ -33,20 +33,23 @@ def ack(
     api = daemon_api(config, url)
     found = {one["fingerprint"]: one for text in alerts for one in _meant(api, text)}
     body = {"by": by, "comment": comment} | ({"for": lasts} if lasts else {})
+    refused: list[Refused] = []
     for fingerprint, alert in found.items():
         path = f"/api/v1/alerts/{fingerprint}/acknowledgement"
-        if undo:
-            api.delete(path)
+        try:
+            api.delete(path) if undo else api.post(path, body)
+        except Refused as why:  # of several that were meant, one may be over by now, or was never acknowledged
+            refused.append(why)
         else:
-            api.post(path, body)
-        name, state = (
-            alert["labels"].get("alertname", fingerprint),
-            "no longer acknowledged" if undo else "acknowledged",
-        )
-        group = ", ".join(
-            f"{key}={value}" for key, value in alert["labels"].items() if key not in ("alertname", "severity")
-        )
-        click.echo(f"{name} {group}".strip() + f": {state}")
+            click.echo(f"{_named(alert)}: {'no longer acknowledged' if undo else 'acknowledged'}")
+    if len(refused) == len(found):
+        raise refused[0]
+
+
+def _named(alert: dict[str, Any]) -> str:
+    labels = alert["labels"]
+    group = ", ".join(f"{key}={value}" for key, value in labels.items() if key not in ("alertname", "severity"))
+    return f"{labels.get('alertname', alert['fingerprint'])} {group}".strip()
 
 
 def _meant(api: DaemonApi, text: str) -> list[dict[str, Any]]:

@@ -1,17 +1,20 @@
 """``routee-monitor alerts``: what fires, what is pending, and what could not be told or read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from monitor.cli.options import config_option, json_option, level_option
+from monitor.cli.held import Held, held_of
+from monitor.cli.options import config_option, duration, json_option, level_option, url_option
 from monitor.cli.reading import read_everything
 from monitor.cli.table import print_json, print_table
+from monitor.cli.told import show_history
 
 if TYPE_CHECKING:
     from monitor.alert import Alert
+    from monitor.clock import Duration
     from monitor.config import Config
     from monitor.loading import Loaded
     from monitor.notification import AlertView
@@ -38,10 +41,29 @@ _AHEAD: Final = 4 * 60 * 1_000_000
 @click.option(
     "--dead-letters", is_flag=True, help="Show notifications that no channel will ever take, with the reason."
 )
-def alerts(config: Path | None, as_json: bool, state: str | None, fail: bool, dead_letters: bool) -> int:
+@click.option("--history", is_flag=True, help="Show what was told to whom and when, newest first; kept for 30 days.")
+@click.option(
+    "--since", type=duration, metavar="DURATION", default="7d", show_default=True, help="With --history: how far back."
+)
+@click.option(
+    "--limit", type=click.IntRange(1), default=100, show_default=True, help="With --history: the most that is shown."
+)
+@url_option
+def alerts(
+    config: Path | None,
+    as_json: bool,
+    state: str | None,
+    fail: bool,
+    dead_letters: bool,
+    history: bool,
+    since: "Duration",
+    limit: int,
+    url: str | None,
+) -> int:
     """Show the alerts that fire or are pending, as of the daemon's last poll.
 
-    It reads the daemon's store, so it answers while the daemon runs and while it does not.
+    It reads the daemon's store, so it answers while the daemon runs and while it does not. Whether an alert is silenced, inhibited, muted
+    or acknowledged says the running daemon; where none answers, acknowledgements and silences are as the store has them.
 
     \b
     Exit codes: 0 shown; 1 with --fail if anything fires; 69 there is no store
@@ -54,14 +76,20 @@ def alerts(config: Path | None, as_json: bool, state: str | None, fail: bool, de
         if dead_letters:
             _dead_letters(store, as_json)
             return 0
+        if history:
+            from monitor.clock import SystemClock
+
+            show_history(store.history(limit, SystemClock().now() - since), as_json)
+            return 0
         found = [(alert, view) for alert, view in _views(loaded, kept) if _is_wanted(alert, state)]
         stale, counts = is_stale(kept, loaded.settings.config), store.counts()
+    held = held_of(loaded.settings.config, url, kept, [view for _, view in found])
     if stale:
         click.echo(f"warning: {stale}", err=True)
     if as_json:
-        print_json([_as_v2(alert, view, loaded.settings.config) for alert, view in found])
+        print_json([_as_v2(alert, view, loaded.settings.config, held[view.fingerprint]) for alert, view in found])
     else:
-        _table(found)
+        _table(found, held)
         _footer(counts)
     return int(fail and any(alert.state == "firing" for alert in kept.alerts))
 
@@ -89,8 +117,8 @@ def _views(loaded: "Loaded", kept: "Kept") -> "Iterable[tuple[Alert, AlertView]]
     return sorted(found, key=lambda one: (order.index(one[0].state), rank.get(one[1].severity, 3), one[1].starts_at))
 
 
-def _as_v2(alert: "Alert", view: "AlertView", config: "Config") -> dict[str, Any]:
-    """As Alertmanager's API v2 shows an alert; ``state`` beside it is ours."""
+def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "Held") -> dict[str, Any]:
+    """As Alertmanager's API v2 shows an alert; ``state`` and ``acknowledgedBy`` beside it are ours."""
     from monitor.clock import iso
     from monitor.render.payload import label_fingerprint
 
@@ -101,15 +129,21 @@ def _as_v2(alert: "Alert", view: "AlertView", config: "Config") -> dict[str, Any
         "startsAt": iso(view.starts_at),
         "endsAt": iso(alert.as_of + _AHEAD if view.ends_at is None else view.ends_at),
         "updatedAt": iso(alert.as_of),
-        "status": {"state": _STATES[alert.state], "silencedBy": [], "inhibitedBy": [], "mutedBy": []},
-        "receivers": [{"name": config.route.receiver}],
+        "status": {
+            "state": "suppressed" if held.is_suppressed and alert.state == "firing" else _STATES[alert.state],
+            "silencedBy": list(held.silenced_by),
+            "inhibitedBy": list(held.inhibited_by),
+            "mutedBy": list(held.muted_by),
+        },
+        "acknowledgedBy": held.acknowledged_by,
+        "receivers": [{"name": name} for name in held.receivers or (config.route.receiver,)],
         "fingerprint": label_fingerprint(view.labels),
         "generatorURL": view.links[0].url if view.links else external,
         "state": alert.state,
     }
 
 
-def _table(found: "Iterable[tuple[Alert, AlertView]]") -> None:
+def _table(found: "Iterable[tuple[Alert, AlertView]]", held: "Mapping[str, Held]") -> None:
     from monitor.render import sentence
     from monitor.render.filters import datetime, duration
 
@@ -120,7 +154,7 @@ def _table(found: "Iterable[tuple[Alert, AlertView]]") -> None:
             view.name,
             ", ".join(f"{name}={value}" for name, value in alert.group),
             f"{datetime(view.starts_at, '%m-%d %H:%M:%S')} ({duration(view.duration)})",
-            sentence(view),
+            sentence(view) + held[view.fingerprint].words,
         )
         for alert, view in found
     ]

@@ -1,6 +1,6 @@
 """``routee-monitor campaign``: one campaign, straight from Routee, against the rules that speak of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +15,9 @@ from monitor.errors import MonitorError, RouteeError, RouteeRefused, RouteeRejec
 if TYPE_CHECKING:
     from monitor.clock import Instant
     from monitor.config import Account
+    from monitor.facts import Facts
     from monitor.finding import Finding
+    from monitor.loading import Loaded
     from monitor.routee.client import Routee
     from monitor.routee.question import CampaignState
     from monitor.rules import Rule
@@ -34,6 +36,8 @@ class Seen:
     at: "Instant"
     window: "Window"
     state: "CampaignState | None"
+    facts: "Facts"
+    """What the daemon knows of the account, where there is one."""
 
 
 @click.command(short_help="Show how a campaign fares.")
@@ -52,14 +56,15 @@ def campaign(tracking_id: str, config: Path | None, as_json: bool, account: str 
     """
     import trio
 
-    settings = read_everything(config).settings
+    loaded = read_everything(config)
+    settings = loaded.settings
     names = [one.name for one in settings.config.accounts]
     accounts = [one for one in settings.config.accounts if account in (None, one.name)]
     if not accounts:
         from monitor.written import suggest
 
         raise MonitorError(f"there is no account {account!r}{suggest(account or '', names)}")
-    seen = trio.run(_seen, tracking_id, accounts)
+    seen = trio.run(_seen, tracking_id, accounts, _known(loaded))
     shown = _shown(seen) | {"rules": [_finding(rule, one) for rule, one in _judged(seen, settings.rules)]}
     if as_json:
         print_json(shown)
@@ -67,10 +72,23 @@ def campaign(tracking_id: str, config: Path | None, as_json: bool, account: str 
         _print(shown)
 
 
-async def _seen(tracking_id: str, accounts: "Sequence[Account]") -> Seen:
+def _known(loaded: "Loaded") -> "Mapping[str, Facts]":
+    """What the daemon was told of each account; nothing where it has no store that can be read."""
+    from monitor.cli.standing import standing
+    from monitor.errors import StoreError
+
+    try:
+        with standing(loaded) as (_, kept):
+            return kept.facts
+    except StoreError:
+        return {}
+
+
+async def _seen(tracking_id: str, accounts: "Sequence[Account]", kept: "Mapping[str, Facts]") -> Seen:
     """The campaign as the first account that knows it has it."""
     from monitor.accounts import routee_client
     from monitor.clock import SystemClock
+    from monitor.facts import NOTHING_KNOWN
     from monitor.window import Window
 
     clock = SystemClock()
@@ -80,7 +98,8 @@ async def _seen(tracking_id: str, accounts: "Sequence[Account]") -> Seen:
             known = await _messages(routee, tracking_id, window)
             state = await _state(routee, tracking_id)
             if known or state is not None:
-                return Seen(tracking_id, account.name, clock.now(), window, state)
+                facts = kept.get(account.name, NOTHING_KNOWN)
+                return Seen(tracking_id, account.name, clock.now(), window, state, facts)
     names = ", ".join(account.name for account in accounts)
     raise MonitorError(f"no campaign {tracking_id!r} is known to {names}")
 
@@ -177,11 +196,10 @@ def _timeline(dates: Any, failed: Any) -> list[dict[str, Any]]:
 def _judged(seen: Seen, rules: "Sequence[Rule]") -> "list[tuple[Rule, Finding]]":
     """What the rules about campaigns find of this one."""
     from monitor.evaluate import Moment, evaluate
-    from monitor.facts import NOTHING_KNOWN
     from monitor.rules import Campaign, Rate
     from monitor.window import Reading
 
-    facts = NOTHING_KNOWN if seen.state is None else NOTHING_KNOWN.with_campaign(seen.at, seen.state)
+    facts = seen.facts if seen.state is None else seen.facts.with_campaign(seen.at, seen.state)
     moment = Moment(Reading(seen.window), seen.at, 0, (), facts)
     found: list[tuple[Rule, Finding]] = []
     for rule in rules:

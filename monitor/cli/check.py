@@ -119,21 +119,12 @@ def _searches(config: "Config") -> Iterator[tuple[str, ...]]:
 
 
 def _rule(rule: "Rule") -> tuple[str, ...]:
-    from monitor.rules import Thresholded
+    from monitor.fires import condition
 
     file, line = rule.source
     levels = " / ".join(level.severity for level in rule.levels_)
-    fires = ""
-    if isinstance(rule, Thresholded):
-        fires = f"{rule.comparison} {' / '.join(_limit(rule, level.limit) for level in rule.levels_)}"
-    return rule.name, rule.kind, fires if rule.enabled else "off", ", ".join(rule.grouping), levels, f"{file}:{line}"
-
-
-def _limit(rule: "Rule", limit: Any) -> str:
-    from monitor.render.filters import amount
-    from monitor.view import unit_of
-
-    return amount(limit, unit_of(rule)) if isinstance(limit, float) else str(limit)
+    fires = condition(rule) if rule.enabled else "off"
+    return rule.name, rule.kind, fires, ", ".join(rule.grouping), levels, f"{file}:{line}"
 
 
 def _receivers(config: "Config") -> Iterator[tuple[str, ...]]:
@@ -178,6 +169,7 @@ def _warnings(loaded: "Loaded") -> Iterator[str]:
         yield f"there is no folder {config.store_path.parent} for the store: the daemon will not start before it is made"
     yield from _doubtful_routing(config)
     for rule in rules:
+        yield from _odd(rule)
         for search in config.searches:
             if rule.search not in (None, search.name):
                 continue
@@ -204,6 +196,20 @@ def _doubtful_routing(config: "Config") -> Iterator[str]:
         if interval.name not in used:
             yield f"no route refers to the time interval {interval.name!r}"
     yield from doubts(root)
+
+
+def _odd(rule: "Rule") -> Iterator[str]:
+    """What of one rule was probably meant otherwise."""
+    from monitor.clock import format_duration
+    from monitor.route import RANKS
+    from monitor.rules import Windowed
+
+    known = [level.severity for level in rule.levels_ if level.severity in RANKS]
+    if known != sorted(known, key=RANKS.__getitem__):
+        yield f"rule {rule.name}: the further the value goes, the milder its severity gets: {' then '.join(known)}"
+    if rule.every is not None and isinstance(rule, Windowed) and rule.every > rule.window:
+        every, window = format_duration(rule.every), format_duration(rule.window)
+        yield f"rule {rule.name} is judged every {every} and looks {window} back: what happens in between it never sees"
 
 
 def _ask(loaded: "Loaded", as_json: bool) -> list[dict[str, Any]]:

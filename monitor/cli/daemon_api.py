@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from monitor.errors import ListenError, MonitorError
 
 if TYPE_CHECKING:
-    from monitor.config import Web
+    from monitor.config import Config, Web
 
 _SECONDS: Final = 10.0
 _LONGEST_ANSWER: Final = 64 * 1024 * 1024
@@ -78,7 +78,12 @@ def daemon_api(config: Path | None, url: str | None) -> DaemonApi:
     """The daemon of a configuration, or at ``url``. Raises ListenError where it has no listener."""
     from monitor.cli.reading import read_config
 
-    web = read_config(config).web
+    return api_of(read_config(config), url)
+
+
+def api_of(config: "Config", url: str | None) -> DaemonApi:
+    """The daemon of a configuration that has been read, or at ``url``. Raises ListenError where it has no listener."""
+    web = config.web
     token = web.token.get_secret_value() if web is not None and web.token is not None else ""
     where = url.rstrip("/") if url else listener(web)
     if not where.startswith(("http://", "https://")):

@@ -10,7 +10,7 @@ from monitor.accounts import routee_client
 from monitor.backtest.fetch import Fetched, fetch
 from monitor.backtest.run import Account
 from monitor.cli.standing import standing
-from monitor.clock import Duration, Instant, SystemClock, format_duration, iso
+from monitor.clock import MINUTE, Duration, Instant, SystemClock, format_duration, iso
 from monitor.config import Config
 from monitor.errors import StoreError
 from monitor.loading import Loaded
@@ -121,9 +121,9 @@ def _history(accounts: Sequence[Account], since: Instant, until: Instant, config
     covered = max(account.covered_since for account in accounts)
     if covered >= until:
         raise StoreError(f"messages are known from {iso(covered)[:16]}Z on only: there is nothing to judge before")
-    if since < covered:
+    if covered - since > MINUTE:  # what is said to the minute is not worth saying again
         click.echo(f"messages are known from {iso(covered)[:16]}Z on only: the backtest begins there", err=True)
-        since = covered
+    since = max(since, covered)
     names = {(account.known.account, search) for account in accounts for search in account.searches}
     every = min(search.every for search in config.searches if (search.account, search.name) in names)
     messages = sum(_count(account, since, until) for account in accounts)

@@ -186,7 +186,12 @@ def _shown(batch: "Batch", config: "Config") -> list[Part]:
     from monitor.message import GROUPS_SEPARATOR, UNKNOWN
     from monitor.privacy import Privacy
 
-    batch.recipient = Privacy(config.privacy.recipients).texts(batch.recipient)
+    privacy = Privacy(config.privacy.recipients)
+    batch.recipient = privacy.texts(batch.recipient)
+    # The hash behind it tells people apart, but without the store's key it would also let a number be tried out.
+    senders = privacy.senders(batch.fields["from"], batch.fields["direction"])
+    names = zip(batch.fields["from"], senders, strict=True)
+    batch.fields["from"] = [kept if kept == name else kept.rpartition("#")[0] for name, kept in names]
     parts: list[Part] = []
     for row in batch.rows():
         date, number, groups = row["date"], row["part"], row["groups"]

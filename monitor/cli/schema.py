@@ -7,10 +7,10 @@ from monitor.cli.table import print_json
 
 
 @click.command(short_help="Print the JSON Schema of your files.")
-@click.argument("what", metavar="config|rules", type=click.Choice(["config", "rules"]))
+@click.argument("what", metavar="config|rules|tests", type=click.Choice(["config", "rules", "tests"]))
 @unused_config_option
 def schema(what: str) -> None:
-    """Print the JSON Schema of monitor.yaml (config) or of rule files (rules), so that an editor completes and checks them.
+    """Print the JSON Schema of monitor.yaml (config), of rule files (rules) or of rule tests (tests), so that an editor completes and checks them.
 
     \b
     routee-monitor schema rules > monitor-rules.schema.json
@@ -20,6 +20,7 @@ def schema(what: str) -> None:
     \b
     Exit codes: 0 printed.
     """
-    from monitor.schema import config_schema, rules_schema
+    from monitor.schema import config_schema, rule_tests_schema, rules_schema
 
-    print_json(config_schema() if what == "config" else rules_schema())
+    made = {"config": config_schema, "rules": rules_schema, "tests": rule_tests_schema}
+    print_json(made[what]())

@@ -13,28 +13,36 @@ LONGEST_STOP_SECONDS: Final = 8.0
 log = logging.getLogger("monitor")
 
 
-async def until_signalled(act: Callable[[trio.Event], Awaitable[object]]) -> None:
-    """Run ``act``, which ends soon after the event that it is given is set: by SIGTERM or SIGINT."""
+async def until_signalled(
+    act: Callable[[trio.Event], Awaitable[object]], reload: Callable[[], object] | None = None
+) -> None:
+    """Run ``act``, which ends soon after the event that it is given is set: by SIGTERM or SIGINT. SIGHUP calls ``reload``."""
     stop = trio.Event()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_obey, signals, stop, nursery.cancel_scope)
+            nursery.start_soon(_obey, signals, stop, nursery.cancel_scope, reload)
             await act(stop)
             nursery.cancel_scope.cancel()
 
 
-async def _obey(signals: AsyncIterator[int], stop: trio.Event, everything: trio.CancelScope) -> None:
+async def _obey(
+    signals: AsyncIterator[int],
+    stop: trio.Event,
+    everything: trio.CancelScope,
+    reload: Callable[[], object] | None,
+) -> None:
     """The first SIGTERM or SIGINT asks for an end; a second one, or time, brings it about."""
-    await _next_stop(signals)
+    await _next_stop(signals, reload)
     stop.set()
     with trio.move_on_after(LONGEST_STOP_SECONDS):
-        await _next_stop(signals)
+        await _next_stop(signals, None)
     log.warning("stopping at once; what was not sent is sent after the next start")
     everything.cancel()
 
 
-async def _next_stop(signals: AsyncIterator[int]) -> None:
+async def _next_stop(signals: AsyncIterator[int], reload: Callable[[], object] | None) -> None:
     async for number in signals:
         if number != signal.SIGHUP:
             return
-        log.warning("SIGHUP: this version does not reload; restart it to take up changed files")
+        if reload is not None:
+            reload()

@@ -101,8 +101,7 @@ def show(above: Path | None, config: Path | None, url: str | None, as_json: bool
     if as_json:
         print_json(found)
         return
-    silenced = [by for alert in api.get("/api/v2/alerts") for by in alert["status"]["silencedBy"]]
-    _table(found, silenced)
+    _table(found)
 
 
 @silence.command(short_help="End silences.")
@@ -160,7 +159,7 @@ def _during(weekdays: tuple[str, ...], times: tuple[str, ...], location: str) ->
     return {"during": some | ({"times": ranges} if ranges else {}) | {"location": location}}
 
 
-def _table(found: list[dict[str, Any]], silenced: list[str]) -> None:
+def _table(found: list[dict[str, Any]]) -> None:
     if not found:
         click.echo("No silences.")
         return
@@ -169,14 +168,21 @@ def _table(found: list[dict[str, Any]], silenced: list[str]) -> None:
             one["id"][:8],
             one["status"]["state"],
             one["startsAt"][:16] + "Z",
-            one["endsAt"][:16] + "Z",
-            f"{silenced.count(one['id'])} now" if silenced.count(one["id"]) else "nothing now",
+            one["endsAt"][:16] + "Z" + (" (soon)" if one["endsSoon"] else ""),
+            _silences(one),
             one["createdBy"],
             _shown(one) + f"  {one['comment']}",
         )
         for one in found
     ]
     print_table(("ID", "STATE", "FROM", "UNTIL", "SILENCES", "BY", "WHAT AND WHY"), rows)
+
+
+def _silences(one: dict[str, Any]) -> str:
+    """How many alerts: one that has not begun, recurs at another time, or is over silences none."""
+    if not one["silencesNow"]:
+        return "not now"
+    return f"{one['silencing']} now" if one["silencing"] else "nothing now"
 
 
 def _shown(one: dict[str, Any]) -> str:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def test(files: Sequence[str], pattern: str | None, junit: Path | None, as_json: bool) -> int:
     """Run rule tests: files that say which messages come, and which alerts are expected of them.
 
-    FILES are test files, globs or folders. The rules are judged as the daemon judges them, on a clock that only the test moves.
+    FILES are test files, globs or folders (of a folder of rules those in its
+    folder tests). The rules are judged as the daemon judges them, on a clock that only the test moves.
 
     \b
     Exit codes: 0 all is as expected; 1 something is not; 65 a test file, or a

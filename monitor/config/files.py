@@ -10,7 +10,7 @@ TEMPLATES: Final = (".j2",)
 """What templates in a folder end with."""
 
 _WILD: Final = frozenset("*?[")
-_TESTS: Final = "tests"
+TESTS: Final = "tests"
 """Folders of this name hold tests of rules; what a glob or a folder finds there is left out."""
 
 
@@ -34,8 +34,16 @@ def find_files(folder: Path, pattern: str, suffixes: tuple[str, ...] = RULES) ->
         reason = error.strerror if isinstance(error, OSError) else "it is not a path or a glob"
         raise ValueError(f"{pattern!r} cannot be looked for: {reason}") from None
     if not found:
-        raise ValueError(f"{pattern!r} names no file (looked in {folder.absolute()})")
+        raise ValueError(_nothing(folder, pattern, suffixes))
     return found
+
+
+def _nothing(folder: Path, pattern: str, suffixes: tuple[str, ...]) -> str:
+    """Why a pattern names no file."""
+    if not folder.joinpath(Path(pattern).expanduser()).is_dir():
+        return f"{pattern!r} names no file (looked in {folder.absolute()})"
+    kinds = " or ".join(f"*{suffix}" for suffix in suffixes)
+    return f"the folder {pattern!r} has no file {kinds} in it (folders named {TESTS!r} are left out)"
 
 
 def _find(folder: Path, pattern: str, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
@@ -52,4 +60,4 @@ def _find(folder: Path, pattern: str, suffixes: tuple[str, ...]) -> tuple[Path, 
 
 
 def _is_test(path: Path, start: Path) -> bool:
-    return _TESTS in path.relative_to(start).parts[:-1]
+    return TESTS in path.relative_to(start).parts[:-1]

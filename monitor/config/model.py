@@ -10,7 +10,7 @@ from monitor.clock import DAY
 from monitor.config.account import Account, Search
 from monitor.config.files import RULES, TEMPLATES, each_once, find_files
 from monitor.config.interval import TimeIntervals
-from monitor.config.own import Log, Privacy, Watchdog, Web
+from monitor.config.own import Flapping, Log, Privacy, Reload, Watchdog, Web
 from monitor.config.receiver import Receiver
 from monitor.config.route import InhibitRule, Route, names_used
 from monitor.config.tree import tree_of
@@ -28,7 +28,7 @@ _SQLITE = "sqlite:"
 class Config(Written):
     """Everything in ``monitor.yaml``."""
 
-    may_be_null = ("web",)
+    may_be_null = ("web", "flapping")
 
     accounts: tuple[Account, ...] = Field(min_length=1)
     """Routee accounts."""
@@ -50,6 +50,8 @@ class Config(Written):
     """Times of day, week and year that routes refer to by name."""
     watchdog: Watchdog | None = None
     """A dead-man's switch; off unless written."""
+    flapping: Flapping | None = Field(default_factory=Flapping.model_construct)
+    """What begins and ends over and over; off: every beginning and every end is told."""
     templates: tuple[Text, ...] = ()
     """Template files: paths, globs or folders, relative to this file."""
     web: Web | None = Field(default_factory=Web.model_construct)
@@ -58,6 +60,8 @@ class Config(Written):
     """What is kept of the people who get messages."""
     log: Log = Field(default_factory=Log.model_construct)
     """What is logged."""
+    reload: Reload = Field(default_factory=Reload.model_construct)
+    """When changed files are taken up."""
 
     _document: Document | None = PrivateAttr(default=None)
     _folder: Path = PrivateAttr(default=Path())
@@ -182,10 +186,10 @@ class Config(Written):
             raise ValueError("should be sqlite:///absolute/path, or sqlite:NAME relative to this file")
         return store
 
-    @field_validator("web", mode="before")
+    @field_validator("web", "flapping", mode="before")
     @classmethod
-    def _off(cls, web: object) -> object:
-        return None if web in ("off", False) else web
+    def _off(cls, value: object) -> object:
+        return None if value in ("off", False) else value
 
 
 def _mappings(entries: object) -> list[tuple[int, dict[str, Any]]]:

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
-from monitor.clock import MINUTE
-from monitor.written import Flag, Name, Note, Period, Secret, Text, Url, Written, is_loopback
+from monitor.clock import DAY, HOUR, MINUTE
+from monitor.flapping import Flapping as Policy
+from monitor.written import Flag, Name, Note, Period, Secret, Text, Url, WholeNumber, Written, is_loopback
 
 
 def _listen(value: str) -> str:
@@ -61,6 +62,22 @@ class Watchdog(Written):
     """How often."""
 
 
+class Flapping(Written):
+    """When an alert that begins and ends over and over is told as flapping, and then not told for a while."""
+
+    begins: Annotated[WholeNumber, Field(ge=2, le=1000)] = 4
+    """So many beginnings are flapping …"""
+    within: Annotated[Period, Field(le=DAY)] = HOUR
+    """… if they come within so long."""
+    calm_for: Annotated[Period, Field(le=DAY)] = 15 * MINUTE
+    """It is told to be over after so long without firing at the latest."""
+
+    @property
+    def policy(self) -> Policy:
+        """As it is asked what flaps."""
+        return Policy(self.begins, self.within, self.calm_for)
+
+
 class Privacy(Written):
     """What is kept of the people who get messages."""
 
@@ -72,6 +89,13 @@ class Privacy(Written):
     def second_look(self) -> Iterable[Note]:
         if self.bodies == "keep":
             yield Note(("bodies",), "keep is not supported in this version of routee-monitor; take it out")
+
+
+class Reload(Written):
+    """When the daemon takes up changed files; SIGHUP always makes it do so."""
+
+    watch: Flag = False
+    """true: also a few seconds after the configuration, or a file that it names, has changed."""
 
 
 class Log(Written):

@@ -1,16 +1,17 @@
-"""Starts a sender for each channel, and ends them."""
+"""Starts a sender for each channel, ends them, and puts others in their place."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 import trio
 
 from monitor.clock import Clock
-from monitor.deliver.outbox import Observer, Outbox, Unobserved
+from monitor.deliver.outbox import Notifiers, Observer, Outbox, Unobserved
 from monitor.deliver.sender import Sender
 from monitor.errors import StoreError
-from monitor.notify.outcome import Notifier
+from monitor.roster import Duty, Roster, Same
 from monitor.store.thread import StoreFront
 
 GRACE: Final = 4.0
@@ -21,27 +22,44 @@ log = logging.getLogger("monitor.deliver")
 
 async def deliver(
     store: StoreFront,
-    notifiers: Mapping[tuple[str, str], Notifier],
+    notifiers: Notifiers,
     clock: Clock,
     *,
     observer: Observer | None = None,
     grace: float = GRACE,
     task_status: trio.TaskStatus[Outbox] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Send what waits for ``notifiers`` (by receiver and channel) until `Outbox.stop`; hands back the Outbox at its start.
+    """Send what waits for ``notifiers``, or those of `Outbox.assign`, until `Outbox.stop`; hands back the Outbox at its start.
 
     What waits for a channel without a notifier stays and is reported. Failures of the store and of channels are logged and
     outlived. After ``grace`` seconds of stopping, sends under way are cut off: they are made again at the next start.
     """
     outbox = Outbox()
     async with trio.open_nursery() as nursery:
-        for (receiver, channel), notifier in notifiers.items():
-            sender = Sender(outbox, store, clock, observer or Unobserved(), receiver, channel, notifier)
-            nursery.start_soon(sender.run, name=f"deliver to {receiver} {channel}")
-        nursery.start_soon(_report_unclaimed, store, set(notifiers), name="report unclaimed notifications")
+        roster = Roster(nursery)
+
+        def assign(notifiers: Notifiers) -> None:
+            roster.assign(_duties(outbox, store, clock, observer or Unobserved(), notifiers))
+            outbox.wake()  # whoever is to leave and only waits hears of it
+            nursery.start_soon(_report_unclaimed, store, set(notifiers), name="report unclaimed notifications")
+
+        outbox.assign = assign
+        assign(notifiers)
         task_status.started(outbox)
         await outbox.stopped.wait()
         nursery.cancel_scope.deadline = trio.current_time() + grace
+
+
+def _duties(
+    outbox: Outbox, store: StoreFront, clock: Clock, observer: Observer, notifiers: Notifiers
+) -> Iterator[Duty]:
+    for (receiver, channel), notifier in notifiers.items():
+        sender = partial(Sender, outbox, store, clock, observer, receiver, channel, notifier)
+        yield Duty(f"deliver to {receiver} {channel}", Same(notifier), partial(_send, sender))
+
+
+async def _send(sender: Callable[..., Sender], leave: trio.Event) -> None:
+    await sender(leave=leave).run()
 
 
 async def _report_unclaimed(store: StoreFront, claimed: set[tuple[str, str]]) -> None:

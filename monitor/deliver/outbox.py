@@ -1,6 +1,6 @@
 """The handle of a running delivery: what others may ask and tell it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, Protocol
@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 import trio
 
 from monitor.clock import Clock, Duration, Instant
+from monitor.notify.outcome import Notifier
 
 
 class Observer(Protocol):
@@ -40,14 +41,24 @@ class Failing:
     refused: bool = False
 
 
+Notifiers = Mapping[tuple[str, str], Notifier]
+"""By receiver and channel."""
+
+
 class Outbox:
     """``failing`` has the channels (receiver, channel) whose last try did not succeed, ``taken`` those that have ever taken something,
-    ``sending`` those that are being sent to and since when, in trio's seconds."""
+    ``sending`` those that are being sent to and since when, ``at_work`` those that are at work at all and since when they last got a
+    step further, in trio's seconds."""
 
     def __init__(self) -> None:
         self.failing: dict[tuple[str, str], Failing] = {}
         self.taken: set[tuple[str, str]] = set()
         self.sending: dict[tuple[str, str, int], float] = {}
+        self.at_work: dict[tuple[str, str], float] = {}
+        self.assign: Callable[[Notifiers], None] = lambda notifiers: None
+        """Send through these from now on. One that is the same as before goes on; one that is left out, or takes another's place, first
+        ends what it is sending. What waits for a channel that is left out stays until it is there again."""
+
         self.stopped = trio.Event()
         self._bell = trio.Event()
 
@@ -71,9 +82,9 @@ class Outbox:
         """Set at the next `wake` or `stop`. Take it before looking into the store: then no ring is missed."""
         return self._bell
 
-    async def pause(self, clock: Clock, duration: Duration) -> None:
-        """Wait that long, or until `stop`."""
-        await _first(self.stopped.wait, partial(clock.sleep, duration))
+    async def pause(self, clock: Clock, duration: Duration, leave: trio.Event) -> None:
+        """Wait that long, or until `stop` or ``leave``."""
+        await _first(self.stopped.wait, leave.wait, partial(clock.sleep, duration))
 
     async def rest(self, bell: trio.Event, clock: Clock, duration: Duration | None) -> None:
         """Wait that long (None: however long) or until ``bell``."""

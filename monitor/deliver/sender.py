@@ -60,22 +60,45 @@ class Sender:
     receiver: str
     channel: str
     notifier: Notifier
+    leave: trio.Event = field(default_factory=trio.Event)
     pace: Pace = field(default_factory=lambda: Pace(_jitter))
 
     async def run(self) -> None:
-        """Send until the outbox stops. Raises nothing: the store's troubles are logged and waited out."""
+        """Send until the outbox stops or ``leave`` is set. Raises nothing: the store's troubles are logged and waited out."""
         troubles = 0
-        while not self.outbox.stopping:
+        while not self._is_stopping:
             try:
                 await self._look()
                 troubles = 0
             except StoreError as error:
                 troubles += 1
                 log.error("Notifications to %s %s are held up: %s", self.receiver, self.channel, error)
-                await self.outbox.pause(self.clock, backoff(troubles, _jitter))
+                await self._pause(backoff(troubles, _jitter))
+        self._forget()
+
+    @property
+    def _is_stopping(self) -> bool:
+        return self.outbox.stopping or self.leave.is_set()
+
+    def _step(self) -> None:
+        """It is at work, and not stuck."""
+        self.outbox.at_work[self.receiver, self.channel] = trio.current_time()
+
+    def _forget(self) -> None:
+        """What is known of the channel says nothing of one that may take its place."""
+        here = (self.receiver, self.channel)
+        self.outbox.at_work.pop(here, None)
+        if self.leave.is_set():
+            self.outbox.failing.pop(here, None)
+            self.outbox.taken.discard(here)
+
+    async def _pause(self, duration: Duration) -> None:
+        self.outbox.at_work.pop((self.receiver, self.channel), None)
+        await self.outbox.pause(self.clock, duration, self.leave)
 
     async def _look(self) -> None:
         """Send what is due, or wait for something to be."""
+        self._step()
         bell = self.outbox.bell
         heads = await self.store.heads(self.receiver, self.channel, _BATCH)
         now = self.clock.now()
@@ -83,7 +106,8 @@ class Sender:
         due = [parcel for parcel, at in zip(heads, due_at, strict=True) if at <= now]
         if due:
             await self._send_in_turn(due)
-        elif not self.outbox.stopping:
+        elif not self._is_stopping:
+            self.outbox.at_work.pop((self.receiver, self.channel), None)
             await self.outbox.rest(bell, self.clock, min(due_at) - now if due_at else None)
 
     async def _send_in_turn(self, due: list[Parcel]) -> None:
@@ -95,7 +119,7 @@ class Sender:
         if turn.trouble is not None:
             raise turn.trouble
         if turn.pause is not None:
-            await self.outbox.pause(self.clock, turn.pause)
+            await self._pause(turn.pause)
 
     @property
     def _at_once(self) -> int:
@@ -106,8 +130,9 @@ class Sender:
 
     async def _work(self, turn: "_Turn") -> None:
         for parcel in turn.due:
-            if self.outbox.stopping or turn.is_over:
+            if self._is_stopping or turn.is_over:
                 return
+            self._step()
             try:
                 pause = await self._handle(parcel, turn)
             except StoreError as error:
@@ -166,13 +191,15 @@ class Sender:
         self.outbox.taken.add((self.receiver, self.channel))
         await self._write_down(parcel, partial(self.store.sent, parcel.id, sent.receipt, self.clock.now()))
         self.pace.answered(parcel)
-        log.info("Notification %s was sent (%s)", self._name(parcel), parcel.notification.reason)
+        log.info(
+            "Notification %s was sent (%s)", self._name(parcel), parcel.notification.reason, extra=self._facts(parcel)
+        )
 
     async def _refused(self, parcel: Parcel, rejected: Rejected) -> None:
         self._mark_failing(rejected.why, refused=True)
         await self._write_down(parcel, partial(self.store.rejected, parcel.id, rejected.why, self.clock.now()))
         self.pace.answered(parcel)
-        log.error("Notification %s can never be sent: %s", self._name(parcel), rejected.why)
+        log.error("Notification %s can never be sent: %s", self._name(parcel), rejected.why, extra=self._facts(parcel))
 
     async def _failed(self, parcel: Parcel, retry: Retry, turn: "_Turn") -> Duration:
         self._mark_failing(retry.why)
@@ -181,7 +208,13 @@ class Sender:
         next_at = self.clock.now() + wait
         await self._write_down(parcel, partial(self.store.postponed, parcel.id, retry.why, next_at))
         after = format_duration(wait)
-        log.warning("Notification %s failed, tried again after %s: %s", self._name(parcel), after, retry.why)
+        log.warning(
+            "Notification %s failed, tried again after %s: %s",
+            self._name(parcel),
+            after,
+            retry.why,
+            extra=self._facts(parcel),
+        )
         return pause
 
     def _mark_failing(self, why: str, *, refused: bool = False) -> None:
@@ -197,6 +230,7 @@ class Sender:
             troubles += 1
             try:
                 await self.clock.sleep(backoff(troubles, _jitter) + _SHORTEST_WAIT)
+                self._step()
             except trio.Cancelled:
                 log.error("Notification %s may be sent again at the next start", self._name(parcel))
                 raise
@@ -211,6 +245,10 @@ class Sender:
             why = str(error)
         log.error("What became of notification %s cannot be written down: %s", self._name(parcel), why)
         return False
+
+    def _facts(self, parcel: Parcel) -> dict[str, str]:
+        """What the journal can be searched for."""
+        return {"notification": parcel.notification.key, "receiver": self.receiver, "channel": self.channel}
 
     def _name(self, parcel: Parcel) -> str:
         return f"{parcel.notification.key} to {self.receiver} {self.channel}"

@@ -76,10 +76,10 @@ class Course:
         text.truncate(max(width - 1, 1))
         return text
 
-    def plain(self, glance: Glance) -> str:
-        """The last glance for a log or a pipe."""
+    def plain(self, glance: Glance, now: Instant) -> str:
+        """The last glance for a log or a pipe, among lines that say when they were written: so does it."""
         return (
-            f"{datetime(glance.as_of, '%H:%M:%S')}  {number(glance.messages)} messages/min  "
+            f"{datetime(now, '%H:%M:%S')}  {number(glance.messages)} messages/min  "
             f"{percent(glance.delivered, 1)} delivered  {_told(glance.firing)}"
         )
 

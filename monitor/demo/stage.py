@@ -65,7 +65,7 @@ async def demo(*, speed: float, seed: int, forever: bool, stream: TextIO, stop: 
                     clock.run_at(speed)
                     await _tell(words, sandbox, running, clock, forever)
 
-                told = await _until(stop, story, functools.partial(_show_traffic, screen, words, running))
+                told = await _until(stop, story, functools.partial(_show_traffic, screen, words, running, clock))
                 screen.live("")
                 over.set()
             routee.cancel_scope.cancel()
@@ -133,7 +133,7 @@ async def _play(act: Act, words: Words, sandbox: Sandbox, clock: StoryClock) -> 
     words.aside(clock.now(), act.ends)
 
 
-async def _show_traffic(screen: Screen, words: Words, running: Running) -> None:
+async def _show_traffic(screen: Screen, words: Words, running: Running, clock: StoryClock) -> None:
     """The line that changes, about every second; without a terminal a line of its own every five."""
     (desk,) = running.pipeline.desks.values()
     course = Course()
@@ -144,7 +144,7 @@ async def _show_traffic(screen: Screen, words: Words, running: Running) -> None:
             if screen.moves:
                 screen.live(words.rendered(course.line(glance, words.width)))
             else:
-                words.plain(course.plain(glance))
+                words.plain(course.plain(glance, clock.now()))
         await trio.sleep(0.5 if screen.moves else 5)
 
 

@@ -24,7 +24,7 @@ Pace = tuple[float, Duration]
 
 
 def evaluate(rule: Balance, moment: Moment) -> Judgement:
-    """The balance, or the seconds that it lasts (no value where nothing is spent: it lasts for ever)."""
+    """The balance, or the seconds that it lasts (no value where some is left and nothing is spent: it lasts for ever)."""
     known, pace = moment.facts.balance_at(moment.as_of), _pace(rule, moment)
     unknown = _unknown(rule, moment, known, pace)
     value = np.array([np.nan if known is None or unknown else _value(rule, known.balance.amount, pace)])
@@ -67,9 +67,11 @@ def _value(rule: Balance, amount: float, pace: Pace) -> float:
 
 
 def _lasts(amount: float, pace: Pace) -> float:
-    """Seconds; NaN for ever."""
+    """Seconds; NaN for ever. Where nothing is left nothing can be sent, and so soon nothing is spent: that lasts not for ever."""
     spent, span = pace
-    return max(amount, 0.0) / spent * span / SECOND if spent > 0 else np.nan
+    if amount <= 0:
+        return 0.0
+    return amount / spent * span / SECOND if spent > 0 else np.nan
 
 
 def _said(known: BalanceAt, pace: Pace) -> str:
@@ -77,10 +79,10 @@ def _said(known: BalanceAt, pace: Pace) -> str:
     amount, currency = known.balance.amount, f" {known.balance.currency}".rstrip()
     left, (spent, span) = f"{money(amount)}{currency} left", pace
     lasts = _lasts(amount, pace)
+    if amount <= 0:
+        return f"{left}: nothing more can be sent"
     if span < MINUTE or (np.isnan(lasts) and span < HOUR):
         return left
     if np.isnan(lasts):
         return f"{left}: nothing was spent in {format_duration(span - span % MINUTE)}"
-    if amount <= 0:
-        return f"{left}: nothing more can be sent"
     return f"{left}: lasts {duration(lasts)} at {number(spent * HOUR / span)}{currency} an hour"

@@ -9,7 +9,7 @@ from monitor.evaluate.judgement import Moment
 from monitor.evaluate.words import money, number, percent, plural
 from monitor.message import FAILURES, UNKNOWN
 from monitor.rules import Campaign
-from monitor.rules.campaign import Problem
+from monitor.rules.campaign import TOLD_FOR, Problem
 from monitor.window.campaigns import among
 
 if TYPE_CHECKING:
@@ -71,7 +71,12 @@ def _short(rule: Campaign, moment: Moment, course: "Course", at: int, over: bool
     said = f"{plural(messages, 'message')} for {plural(recipients, 'recipient')} ({percent(messages / recipients)})"
     if over:
         return f"ended short: {said}, limit {percent(rule.short_below)}"
-    return f"has ended: {said}" if course.ended[at] else f"under way: {said}"
+    if not course.ended[at]:
+        return f"under way: {said}"
+    if rule.short_below is not None and course.is_known[at] and messages / recipients < rule.short_below:
+        told = f"limit {percent(rule.short_below)}, which is told for {format_duration(TOLD_FOR)} from the end on"
+        return f"has ended short: {said}, {told}"
+    return f"has ended: {said}"
 
 
 def _ended(rule: Campaign, moment: Moment, course: "Course", at: int, over: bool) -> str:

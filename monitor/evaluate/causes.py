@@ -11,14 +11,12 @@ from math import log
 import numpy as np
 
 from monitor.clock import HOUR, Instant
-from monitor.evaluate import new_value, slo, stuck
-from monitor.evaluate.judgement import Moment
-from monitor.evaluate.levels import number_of
-from monitor.evaluate.question import considered, of
+from monitor.evaluate.against import Case, Group, case_of
+from monitor.evaluate.judgement import Floats, Moment
 from monitor.message import STATUSES, UNKNOWN
 from monitor.notification import Cause, Sample
-from monitor.rules import EVERYTHING, Cost, Count, Latency, Match, NewValue, Rate, Rule, Slo, Spike, Stuck
-from monitor.window import Question
+from monitor.rules import Rule
+from monitor.window import Question, Reading
 from monitor.window.index import Rows
 
 DIMENSIONS = ("operator", "country", "detailedStatus", "campaign", "from", "label")
@@ -33,45 +31,42 @@ LEAST_EVIDENCE = log(1000)
 """... and where chance alone would give it less than once in a thousand times."""
 MOST = 4
 
-Group = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """What a rule asks: ``question`` the messages considered; those counted of them match ``match``, had no final status at
-    ``pending_at``, took longer than ``slower``. ``is_share``: as a part of the former. ``novel``: the field whose value is new.
-    """
-
-    question: Question
-    match: Match
-    is_share: bool
-    below: bool
-    pending_at: Instant | None = None
-    slower: float | None = None
-    novel: str | None = None
-
-    def counted(self, question: Question) -> Question:
-        """Those of a question's messages that are counted."""
-        return replace(question.narrowed(self.match.conditions), pending_at=self.pending_at, slower=self.slower)
-
 
 @dataclass(frozen=True, slots=True)
 class _Excess:
     """How much more than usual there is (of a number that is too low: how much less), and by which values it is carried.
 
     ``now`` and ``before`` are the rows that count against the rule, ``scale`` brings the past to the length of the present,
-    ``traffic`` are the rows whose mix is the usual one.
+    ``traffic`` are the rows whose mix is the usual one. ``unit`` is None where each row counts as one; else a row counts as what
+    it costs, in so much money.
     """
 
+    reading: Reading
     now: Rows
     before: Rows
     scale: float
     traffic: Rows
     sign: int
+    unit: float | None = None
 
     @property
     def size(self) -> float:
-        return self.sign * (len(self.now) - len(self.before) * self.scale)
+        """How much it is, as a number of messages."""
+        return self.sign * (self._amount(self.now) - self._amount(self.before) * self.scale)
+
+    def split(self, rows: Rows, name: str) -> Mapping[str, float]:
+        """How much of some rows each value of a field has, as a number of messages."""
+        if self.unit is None:
+            return self.reading.split(rows, name)
+        facets = self.reading.window.facets
+        amounts = np.bincount(facets.digits(name)[self.reading.window.columns["profile"][rows]], self._weights(rows))
+        return {facets.text(name, code): float(amounts[code]) for code in np.flatnonzero(amounts).tolist()}
+
+    def _amount(self, rows: Rows) -> float:
+        return float(len(rows) if self.unit is None else self._weights(rows).sum())
+
+    def _weights(self, rows: Rows) -> Floats:
+        return np.asarray(_prices(self.reading, rows) / (self.unit or 1.0))
 
 
 def breakdown(rule: Rule, moment: Moment, group: Group, since: Instant | None = None) -> tuple[Cause, ...]:
@@ -79,10 +74,10 @@ def breakdown(rule: Rule, moment: Moment, group: Group, since: Instant | None = 
 
     ``since`` is when its alert began: what is usual is taken from before then.
     """
-    case = _case(rule, moment, group)
-    if case is None or (code := _code(rule, moment, group)) is None:
+    case = case_of(rule, moment, group)
+    if case is None or (code := case.code(moment)) is None:
         return ()
-    excess = _excess(case, code, group, moment, since)
+    excess = _excess(case, code, moment, since)
     if excess.size <= 0:
         return ()
     causes = []
@@ -95,108 +90,87 @@ def breakdown(rule: Rule, moment: Moment, group: Group, since: Instant | None = 
 
 def samples(rule: Rule, moment: Moment, group: Group, most: int = 5) -> tuple[Sample, ...]:
     """The latest messages of a group that count against the rule; none where there are too few of them instead of too many."""
-    case = _case(rule, moment, group)
-    if case is None or (code := _code(rule, moment, group)) is None or (case.below and not case.is_share):
+    case = case_of(rule, moment, group)
+    if case is None or (code := case.code(moment)) is None or (case.below and not case.is_share):
         return ()
-    return moment.reading.samples(_bad(case, case.question, code, moment), most)
+    return moment.reading.samples(case.bad(case.question, code, moment), most)
 
 
-def _code(rule: Rule, moment: Moment, group: Group) -> int | None:
-    return moment.reading.code(rule.grouping, tuple(value for _, value in group))
-
-
-def _case(rule: Rule, moment: Moment, group: Group) -> _Case | None:
-    """What is to be explained; None for what no messages carry (silence) or all do alike (different values)."""
-    below = rule.comparison == "below"
-    match rule:
-        case Rate() | Spike(measure="rate"):
-            question = considered(rule, moment.as_of, rule.window, within=rule.receipts_within)
-            return _Case(of(question, rule.of), rule.match, True, below)
-        case Spike():
-            question = considered(rule, moment.as_of, rule.window, within=rule.receipts_within)
-            return _Case(question, rule.match, False, below)
-        case Count():
-            return _Case(considered(rule, moment.as_of, rule.window), rule.match, False, below)
-        case Cost():
-            return _Case(considered(rule, moment.as_of, rule.window), EVERYTHING, False, below)
-        case Latency():
-            question = considered(rule, moment.as_of, rule.window)
-            return _Case(question, EVERYTHING, True, below, slower=number_of(rule))
-        case Stuck():
-            _, waiting = stuck.questions(rule, moment)
-            return _Case(replace(waiting, pending_at=None), EVERYTHING, True, below, pending_at=moment.as_of)
-        case NewValue():
-            return _Case(new_value.questions(rule, moment)[0], EVERYTHING, False, below, novel=rule.field)
-        case Slo():
-            return _Case(slo.asked(rule, moment, slo.speaking(rule, moment, group).long), rule.match, True, below)
-    return None
-
-
-def _excess(case: _Case, code: int, group: Group, moment: Moment, since: Instant | None) -> _Excess:
+def _excess(case: Case, code: int, moment: Moment, since: Instant | None) -> _Excess:
     question, reading = case.question, moment.reading
     past = _before(question, since)
-    now, before = (_bad(case, asked, code, moment) for asked in (question, past))
-    traffic, place = _traffic(case, group, moment)
+    now, before = (case.bad(asked, code, moment) for asked in (question, past))
+    traffic, place = _traffic(case, moment)
     whole, whole_before = (reading.rows(asked, place) for asked in (traffic, _before(traffic, since)))
     if case.is_share:
         scale = len(whole) / len(whole_before) if len(whole_before) else _by_time(question, past)
-        return _Excess(now, before, scale, whole, 1)
+        return _Excess(reading, now, before, scale, whole, 1)
     usual = whole_before if len(whole_before) else whole
-    return _Excess(now, before, _by_time(question, past), usual, -1 if case.below else 1)
+    unit = _unit(reading, np.concatenate([now, before])) if case.by_money else None
+    return _Excess(reading, now, before, _by_time(question, past), usual, -1 if case.below else 1, unit)
 
 
-def _bad(case: _Case, question: Question, code: int, moment: Moment) -> Rows:
-    """The rows that count against the rule: those that match; of a share that is too low, those that do not."""
-    matching = moment.reading.rows(case.counted(question), code)
-    if not (case.below and case.is_share):
-        return matching
-    return np.setdiff1d(moment.reading.rows(question, code), matching, assume_unique=True)
+def _prices(reading: Reading, rows: Rows) -> Floats:
+    """What each row costs, in the window's unit; nothing where that is not given."""
+    prices: Floats = np.maximum(reading.window.columns["price"][rows], 0).astype(np.float64)
+    return prices
 
 
-def _traffic(case: _Case, group: Group, moment: Moment) -> tuple[Question, int | None]:
+def _unit(reading: Reading, rows: Rows) -> float:
+    """How much money says as much as one message: the effective number of messages (Kish 1965) in it is then the sum over it."""
+    prices = _prices(reading, rows)
+    return float((prices**2).sum() / max(prices.sum(), 1.0)) or 1.0
+
+
+def _traffic(case: Case, moment: Moment) -> tuple[Question, int | None]:
     """The messages that the bad ones are to be compared with: of the same group, whatever became of them."""
     question = case.question
-    kept = [(name, value) for name, value in group if name not in OUTCOMES and name != case.novel]
+    kept = [(name, value) for name, value in case.group if name not in OUTCOMES and name != case.novel]
     by = tuple(name for name, _ in kept)
     conditions = tuple(condition for condition in question.conditions if condition.field not in OUTCOMES)
     return replace(question, by=by, conditions=conditions), moment.reading.code(by, tuple(value for _, value in kept))
 
 
 def _before(question: Question, since: Instant | None) -> Question:
-    """The time before, long enough to show what is usual; of an alert that has lasted, the time before it began."""
+    """The time before, long enough to show what is usual; of an alert that has lasted, the time before it began.
+
+    Where messages are followed from when they were first seen on, all of them are looked at: there is no time before.
+    """
+    if question.seen:
+        return question.moved(question.start, question.start)
     window = question.end - question.start
     end = question.start if since is None else min(question.start, since - window)
     return question.moved(end - max(6 * window, HOUR), end)
 
 
 def _by_time(question: Question, before: Question) -> float:
-    return (question.end - question.start) / (before.end - before.start)
+    length = before.end - before.start
+    return (question.end - question.start) / length if length else 0.0
 
 
-def _is_fixed(name: str, case: _Case) -> bool:
+def _is_fixed(name: str, case: Case) -> bool:
     """Whether the rule itself asks for one value of the field, so that finding it says nothing."""
     conditions = (*case.question.conditions, *case.match.conditions)
     return any(c.field == name and c.operator == "is" and len(c.values) == 1 for c in conditions)
 
 
-def _carried(name: str, excess: _Excess, moment: Moment) -> dict[str, float]:
+def _carried(name: str, excess: _Excess) -> dict[str, float]:
     """How much of the excess each value carries."""
-    split = moment.reading.split
-    now, before = split(excess.now, name), split(excess.before, name)
+    now, before = excess.split(excess.now, name), excess.split(excess.before, name)
     values = (now.keys() | before.keys()) - {UNKNOWN}
     return {value: excess.sign * (now.get(value, 0) - before.get(value, 0) * excess.scale) for value in values}
 
 
 def _cause(name: str, excess: _Excess, moment: Moment) -> list[Cause]:
     """The value of a field that carries most, if it carries enough to explain something."""
-    carried = _carried(name, excess, moment)
+    carried = _carried(name, excess)
     if name in OUTCOMES:
         # "Undelivered because Undelivered" explains nothing; see `_status`.
         carried = {value: size for value, size in carried.items() if value not in STATUSES}
     best = _best(name, carried, excess, moment)
     if name in OUTCOMES or not best:
         return best
-    shares = moment.reading.split(excess.traffic, name)
+    shares = excess.split(excess.traffic, name)
     return best if _stands_out(best[0], shares, excess.size) else []
 
 
@@ -209,7 +183,7 @@ def _best(name: str, carried: Mapping[str, float], excess: _Excess, moment: Mome
     return [Cause(name, value, share, matching)] if share >= LEAST_SHARE else []
 
 
-def _stands_out(cause: Cause, traffic: Mapping[str, int], excess: float) -> bool:
+def _stands_out(cause: Cause, traffic: Mapping[str, float], excess: float) -> bool:
     """Whether it carries more of the excess than its part of the traffic makes likely."""
     total = sum(traffic.values())
     usual = max(traffic.get(cause.value, 0), 0.5) / max(total, 1)
@@ -227,12 +201,12 @@ def _divergence(share: float, usual: float) -> float:
     return share * log(share / usual) + other
 
 
-def _status(rule: Rule, case: _Case, excess: _Excess, moment: Moment) -> list[Cause]:
+def _status(rule: Rule, case: Case, excess: _Excess, moment: Moment) -> list[Cause]:
     """Where nothing explains more: that Routee could not process the messages (Failed), where usually receipts say that they did
     not arrive (Undelivered), or the other way round. Nothing where they fail as they always do, or where the rule asks for it.
     """
     if not OUTCOMES.isdisjoint(rule.grouping) or any(_is_fixed(name, case) for name in OUTCOMES):
         return []
-    best = _best("status", _carried("status", excess, moment), excess, moment)
-    usual = moment.reading.split(excess.before, "status")
+    best = _best("status", _carried("status", excess), excess, moment)
+    usual = excess.split(excess.before, "status")
     return best if best and usual and _stands_out(best[0], usual, excess.size) else []

@@ -1,17 +1,20 @@
 """``count``: a number of messages."""
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.clock import HOUR, iso
-from monitor.evaluate.judgement import NOT_ENOUGH, Judgement, Moment
+from monitor.evaluate.alike import Alike, Column, Pair, Weighed, column
+from monitor.evaluate.judgement import NOT_ENOUGH, Floats, Judgement, Moment
 from monitor.evaluate.levels import crossed, number_of, numbers_of
-from monitor.evaluate.question import considered
+from monitor.evaluate.question import considered, pair
 from monitor.evaluate.words import number, plural
 from monitor.finding import Finding
 from monitor.rules import Count
-from monitor.window import Codes
+from monitor.window import Codes, Standing
 
 SEEN_IN = 24 * HOUR
 """A group that sent nothing counts as zero where it was seen in this long."""
@@ -19,20 +22,41 @@ SEEN_IN = 24 * HOUR
 
 @dataclass(frozen=True, slots=True)
 class _Numbers:
-    """What was counted, by group."""
+    """What was counted, by group. ``warming``: not all of the window is known yet, so little may be too little."""
 
     codes: Codes
     messages: Codes
     matching: Codes
+    warming: bool
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return self.messages, self.matching
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """``seen``: the messages by which a group is known to be there; None where it takes messages in the window."""
+
+    pair: Pair
+    seen: Standing | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """The mildest threshold of each rule, in a column."""
+
+    below: bool
+    limit: Floats
 
 
 def evaluate(rule: Count, moment: Moment) -> Judgement:
     """The number of each group; for ``below`` also of groups that sent nothing now but did in the last 24 hours."""
-    numbers = moment.shared(rule, lambda: _count(rule, moment))
+    numbers = moment.shared(rule, lambda: _count(rule, _asked(rule), moment))
     codes, messages, matching = numbers.codes, numbers.messages, numbers.matching
     value = matching.astype(np.float64)
     breached, threshold = crossed(value, numbers_of(rule), rule.comparison == "below")
-    warming = rule.comparison == "below" and moment.as_of - rule.window < moment.covered_since
+    warming = numbers.warming
     if warming:
         breached[:] = NOT_ENOUGH
 
@@ -51,16 +75,40 @@ def evaluate(rule: Count, moment: Moment) -> Judgement:
     return Judgement(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
 
 
-def _count(rule: Count, moment: Moment) -> _Numbers:
-    question = considered(rule, moment.as_of, rule.window)
-    found = moment.reading.tally(question.narrowed(rule.match.conditions))
-    codes = moment.codes(rule.by, found)
-    if rule.comparison == "below":
-        codes = np.union1d(codes, _seen(rule, moment))
-    return _Numbers(codes, moment.reading.tally(question).at(codes), found.at(codes))
+def _asked(rule: Count) -> _Asked:
+    below = rule.comparison == "below"
+    seen = Standing(considered(rule, 0, max(SEEN_IN, rule.window))) if below and rule.by else None
+    return _Asked(pair(considered(rule, 0, rule.window), rule.match), seen)
 
 
-def _seen(rule: Count, moment: Moment) -> Codes:
-    if not rule.by:
-        return np.zeros(1, np.int64)
-    return moment.reading.tally(considered(rule, moment.as_of, max(SEEN_IN, rule.window))).codes
+def _count(rule: Count, asked: _Asked, moment: Moment) -> _Numbers:
+    whole, part = (moment.tally(one) for one in asked.pair)
+    codes = moment.codes(rule.by, part)
+    below = rule.comparison == "below"
+    if below:
+        seen = moment.tally(asked.seen).codes if asked.seen is not None else np.zeros(1, np.int64)
+        codes = np.union1d(codes, seen)
+    warming = below and moment.as_of - rule.window < moment.covered_since
+    return _Numbers(codes, whole.at(codes), part.at(codes), warming)
+
+
+def _apart(rule: Count) -> Hashable:
+    return rule.comparison
+
+
+def _limits(rules: Sequence[Count]) -> _Limits:
+    return _Limits(rules[0].comparison == "below", column([number_of(rule) for rule in rules]))
+
+
+def _over(limits: _Limits, numbers: _Numbers) -> NDArray[np.bool_]:
+    over = numbers.matching < limits.limit if limits.below else numbers.matching > limits.limit
+    return np.asarray(over.any(axis=1) | numbers.warming)
+
+
+def _weigh(rule: Count, columns: tuple[Floats, ...]) -> Weighed:
+    value = columns[1]
+    breached, threshold = crossed(value, numbers_of(rule), rule.comparison == "below")
+    return Weighed(breached, value, threshold, columns[0].astype(np.int64))
+
+
+ALIKE = Alike(_apart, _asked, _count, _limits, _over, _weigh)

@@ -5,7 +5,7 @@ import numpy as np
 from monitor.evaluate.amount import codes_of, judged
 from monitor.evaluate.judgement import Judgement, Moment
 from monitor.evaluate.question import considered
-from monitor.evaluate.words import number
+from monitor.evaluate.words import number, plural
 from monitor.rules import Distinct
 from monitor.window.measures import distinct
 
@@ -17,6 +17,6 @@ def evaluate(rule: Distinct, moment: Moment) -> Judgement:
     messages = moment.reading.tally(question).at(codes)
 
     def measured(count: float) -> str:
-        return f"{number(count)} different values of {rule.field}"
+        return f"{plural(int(count), 'different value')} of {rule.field}"
 
     return judged(rule, moment, codes, value, messages, messages, number, measured)

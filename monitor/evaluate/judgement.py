@@ -11,7 +11,7 @@ from monitor.clock import Instant
 from monitor.facts import NOTHING_KNOWN, Facts
 from monitor.finding import Finding
 from monitor.rules import Rule
-from monitor.window import Codes, Reading, Tally
+from monitor.window import Carried, Codes, Reading, Standing, Tally
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
@@ -27,7 +27,7 @@ class Moment:
     """What a rule is judged on: a reading of the window, as of when, and since when nothing is missing from it.
 
     ``known`` are groups that must be judged even where nothing is found of them: those with an alert. ``facts`` is what was
-    asked of the account besides its messages.
+    asked of the account besides its messages. ``carried`` has the answers of earlier moments, which save counting.
     """
 
     reading: Reading
@@ -35,6 +35,13 @@ class Moment:
     covered_since: Instant
     known: tuple[tuple[tuple[str, str], ...], ...] = ()
     facts: Facts = NOTHING_KNOWN
+    carried: Carried | None = None
+
+    def tally(self, standing: Standing) -> Tally:
+        """The answer to a question that is asked at each moment."""
+        if self.carried is None:
+            return self.reading.tally(standing.at(self.as_of))
+        return self.carried.tally(self.reading, standing, self.as_of)
 
     def shared(self, rule: Rule, count: Callable[[], T]) -> T:
         """What ``count`` gives: of the rules that count the same at the same moment the first does it for all.

@@ -1,5 +1,7 @@
 """Which function judges which kind of rule. A new kind is one file beside this one and one line here."""
 
+from typing import Final
+
 from monitor.evaluate import (
     absence,
     balance,
@@ -14,6 +16,7 @@ from monitor.evaluate import (
     spike,
     stuck,
 )
+from monitor.evaluate.alike import Alike
 from monitor.evaluate.judgement import Judgement, Moment
 from monitor.rules import (
     Absence,
@@ -30,6 +33,9 @@ from monitor.rules import (
     Spike,
     Stuck,
 )
+
+ALIKE: Final[dict[type[Rule], Alike]] = {Rate: rate.ALIKE, Count: count.ALIKE, Spike: spike.ALIKE}
+"""The kinds whose rules can be judged together where they count the same; the others are judged one by one."""
 
 
 def evaluate(rule: Rule, moment: Moment) -> Judgement:  # noqa: C901 — a line a kind is not complex

@@ -14,7 +14,7 @@ class Names:
 
     def begin(self, judgement: Judgement) -> bool:
         """Get ready for the codes of this judgement; False: codes of earlier ones mean something else now."""
-        means = _meaning(judgement)
+        means = meaning(judgement)
         if means is not None and means is self._means:
             return True
         self._means = means
@@ -30,6 +30,6 @@ class Names:
         return known
 
 
-def _meaning(judgement: Judgement) -> object:
+def meaning(judgement: Judgement) -> object:
     """What stays the same thing as long as codes mean the same; None where they never do (recipients are numbered anew by each reading)."""
     return None if "to" in judgement.by else judgement.reading.window.facets

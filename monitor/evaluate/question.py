@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from monitor.clock import Duration, Instant
+from monitor.evaluate.alike import Pair
 from monitor.rules import Among, Match, Rule
-from monitor.window import Question
+from monitor.window import Question, Standing
 
 
 def considered(
@@ -27,3 +28,9 @@ def of(question: Question, what: Among) -> Question:
     if isinstance(what, Match):
         return question.narrowed(what.conditions)
     return replace(question, final=True) if what == "final" else question
+
+
+def pair(question: Question, match: Match) -> Pair:
+    """A question and those of its messages that match, to be asked at each moment; its span is relative to that."""
+    whole, part = Standing(question), Standing(question.narrowed(match.conditions))
+    return whole, whole if part == whole else part

@@ -1,13 +1,16 @@
 """``rate``: the share of messages that match, among those considered."""
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.detect import wilson
+from monitor.evaluate.alike import Alike, Column, Pair, Weighed, column
 from monitor.evaluate.judgement import NOT_ENOUGH, Floats, Judgement, Moment
 from monitor.evaluate.levels import crossed, number_of, numbers_of
-from monitor.evaluate.question import considered, of
+from monitor.evaluate.question import considered, of, pair
 from monitor.evaluate.words import number, percent, plural
 from monitor.finding import Finding
 from monitor.rules import Rate
@@ -23,14 +26,26 @@ class _Shares:
     matching: Codes
     value: Floats
 
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return self.messages, self.matching, self.value
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """The mildest threshold of each rule and how many messages it takes, in columns; the rest is the same for all."""
+
+    rule: Rate
+    limit: Floats
+    least: Floats
+
 
 def evaluate(rule: Rate, moment: Moment) -> Judgement:
     """The share of each group that has messages in the window, or an alert."""
-    shares = moment.shared(rule, lambda: _count(rule, moment))
+    shares = moment.shared(rule, lambda: _count(rule, _asked(rule), moment))
     codes, messages, matching, value = shares.codes, shares.messages, shares.matching, shares.value
     proven = _proven(rule, matching, messages, value)
-    breached, threshold = crossed(proven, numbers_of(rule), rule.comparison == "below")
-    breached[messages < max(rule.min_messages, 1)] = NOT_ENOUGH
+    breached, threshold = _crossed(rule, proven, messages)
 
     def why(at: int) -> str:
         if breached[at] == NOT_ENOUGH:
@@ -48,12 +63,14 @@ def evaluate(rule: Rate, moment: Moment) -> Judgement:
     return Judgement(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
 
 
-def _count(rule: Rate, moment: Moment) -> _Shares:
-    question = of(considered(rule, moment.as_of, rule.window, within=rule.receipts_within), rule.of)
-    total = moment.reading.tally(question)
+def _asked(rule: Rate) -> Pair:
+    return pair(of(considered(rule, 0, rule.window, within=rule.receipts_within), rule.of), rule.match)
+
+
+def _count(rule: Rate, asked: Pair, moment: Moment) -> _Shares:
+    total = moment.tally(asked[0])
     codes = moment.codes(rule.by, total)
-    messages = total.at(codes)
-    matching = moment.reading.tally(question.narrowed(rule.match.conditions)).at(codes)
+    messages, matching = total.at(codes), moment.tally(asked[1]).at(codes)
     value = np.divide(matching, messages, out=np.full(len(codes), np.nan), where=messages > 0)
     return _Shares(codes, messages, matching, value)
 
@@ -64,6 +81,37 @@ def _proven(rule: Rate, matching: Codes, messages: Codes, value: Floats) -> Floa
         return value
     lower, upper = wilson(matching.astype(np.float64), messages.astype(np.float64), rule.confidence)
     return upper if rule.comparison == "below" else lower
+
+
+def _crossed(rule: Rate, proven: Floats, messages: Column) -> tuple[NDArray[np.int64], Floats]:
+    breached, threshold = crossed(proven, numbers_of(rule), rule.comparison == "below")
+    breached[messages < max(rule.min_messages, 1)] = NOT_ENOUGH
+    return breached, threshold
+
+
+def _apart(rule: Rate) -> Hashable:
+    return rule.comparison, rule.confidence
+
+
+def _limits(rules: Sequence[Rate]) -> _Limits:
+    least = [max(rule.min_messages, 1) for rule in rules]
+    return _Limits(rules[0], column([number_of(rule) for rule in rules]), column(least))
+
+
+def _over(limits: _Limits, shares: _Shares) -> NDArray[np.bool_]:
+    rule = limits.rule
+    proven = _proven(rule, shares.matching, shares.messages, shares.value)
+    over = proven < limits.limit if rule.comparison == "below" else proven > limits.limit
+    return np.asarray((over & (shares.messages >= limits.least)).any(axis=1))
+
+
+def _weigh(rule: Rate, columns: tuple[Floats, ...]) -> Weighed:
+    messages, matching, value = columns[0].astype(np.int64), columns[1].astype(np.int64), columns[2]
+    breached, threshold = _crossed(rule, _proven(rule, matching, messages, value), messages)
+    return Weighed(breached, value, threshold, messages)
+
+
+ALIKE = Alike(_apart, _asked, _count, _limits, _over, _weigh)
 
 
 def _too_few(rule: Rate, messages: int) -> str:

@@ -124,7 +124,8 @@ def _left(rule: Slo, moment: Moment, code: int) -> str:
     budget = f"the {format_duration(rule.period)} budget"
     if spent < 1:
         return f"{percent(1 - spent)} of {budget} is left"
-    return f"{budget} is used up {number(float(spent))} times"
+    times = number(float(spent))
+    return f"{budget} is used up" if times == "1" else f"{budget} is used up {times} times"
 
 
 def _too_few(rule: Slo, moment: Moment, messages: int) -> str:

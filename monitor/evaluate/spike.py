@@ -1,15 +1,17 @@
 """``spike``: now against a baseline, as a number or as a share."""
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import DAY, iso
+from monitor.clock import DAY, Duration, iso
 from monitor.detect import count_noise, robust_sigma, share_noise
+from monitor.evaluate.alike import Alike, Column, Pair, Weighed, column
 from monitor.evaluate.judgement import NOT_ENOUGH, Floats, Judgement, Moment
 from monitor.evaluate.levels import crossed
-from monitor.evaluate.question import considered, of
+from monitor.evaluate.question import considered, of, pair
 from monitor.evaluate.words import number, percent, plural
 from monitor.finding import Finding
 from monitor.rules import Ago, Change, Spike
@@ -18,6 +20,24 @@ from monitor.window import Codes, Tally
 ENOUGH_DAYS = 3
 """A baseline of the same hour speaks once so many days are known (or all, where it asks for fewer)."""
 MOST_SLICES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked of one span: it begins ``reach`` ago; ``scale`` brings counts to the rule's window."""
+
+    pair: Pair
+    reach: Duration
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Questions:
+    """What a rule asks: of now, of the baseline, and of the pieces of that by which its noise is told."""
+
+    now: _Asked
+    usual: tuple[_Asked, ...]
+    slices: tuple[_Asked, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +51,8 @@ class _Span:
 
 @dataclass(frozen=True, slots=True)
 class _Baseline:
-    """What is usual for each group: the expected measure, its noise, and how many messages that rests on."""
+    """What is usual for each group: the expected measure, its noise, and what ``min_baseline`` is held against: of a number the
+    expected number itself, of a share the messages that it rests on."""
 
     expected: Floats
     noise: Floats
@@ -50,17 +71,27 @@ class _Measured:
     change: Floats
     known: bool
 
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return self.messages, self.matching, self.value, self.usual.expected, self.usual.noise, self.usual.rests_on
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """The rules, and in columns the fewest messages that each one takes, now and in its baseline."""
+
+    rules: tuple[Spike, ...]
+    least: Floats
+    least_usual: Floats
+
 
 def evaluate(rule: Spike, moment: Moment) -> Judgement:
     """The present measure of each group that has messages now or had them in the baseline, or that has an alert."""
-    measured = moment.shared(rule, lambda: _count(rule, moment))
+    measured = moment.shared(rule, lambda: _count(rule, _asked(rule), moment))
     messages, matching, value = measured.messages, measured.matching, measured.value
     usual, change = measured.usual, measured.change
     below = rule.comparison == "below"
-    breached, threshold = crossed(value, [_limit(level.limit, usual, below) for level in rule.levels_], below)
-    few = _too_few(rule, messages, matching, breached > 0)
-    thin = ~(usual.rests_on >= rule.min_baseline)
-    breached[few | thin | np.isnan(value)] = NOT_ENOUGH
+    breached, threshold, few, thin = _crossed(rule, messages, matching, value, usual)
 
     def why(at: int) -> str:
         if not measured.known:
@@ -69,18 +100,15 @@ def evaluate(rule: Spike, moment: Moment) -> Judgement:
             counted = matching[at] if rule.measure == "count" else messages[at]
             return f"not enough data: {plural(int(counted), 'message')} now, min_messages is {rule.min_messages}"
         if thin[at]:
-            return (
-                f"not enough data: {_said(rule, usual.expected[at])} usual, min_baseline is {number(rule.min_baseline)}"
-            )
+            return f"not enough data: {_thin(rule, usual, at)}"
         side = "below" if value[at] < threshold[at] else "above" if value[at] > threshold[at] else "at"
         times = "" if not np.isfinite(change[at]) else f" ({change[at]:.3g} times)"
         said = f"{_said(rule, value[at])} against {_said(rule, usual.expected[at])} usual{times}"
         return f"{said}: {side} {_said(rule, threshold[at])}"
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
-        return Finding(
-            group, None if below or not measured.known else 0, 0.0, None, "no messages, now or in the baseline"
-        )
+        calm = measured.known and not below and rule.measure == "count"  # none is a number, but no share
+        return Finding(group, 0 if calm else None, 0.0 if calm else None, None, "no messages, now or in the baseline")
 
     return Judgement(
         moment.reading,
@@ -98,40 +126,57 @@ def evaluate(rule: Spike, moment: Moment) -> Judgement:
     )
 
 
-def _count(rule: Spike, moment: Moment) -> _Measured:
-    now = _span(rule, moment, 0, rule.window)
-    spans = _baseline_spans(rule, moment)
+def _crossed(
+    rule: Spike, messages: Column, matching: Column, value: Floats, usual: _Baseline
+) -> tuple[NDArray[np.int64], Floats, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Levels crossed and the threshold, and which groups have too few messages now or in the baseline."""
+    below = rule.comparison == "below"
+    breached, threshold = crossed(value, [_limit(level.limit, usual, below) for level in rule.levels_], below)
+    few = _too_few(rule, messages, matching, breached > 0)
+    thin = ~(usual.rests_on >= rule.min_baseline) | np.isnan(usual.expected)
+    breached[few | thin | np.isnan(value)] = NOT_ENOUGH
+    return breached, threshold, few, thin
+
+
+def _asked(rule: Spike) -> _Questions:
+    baseline, slices = rule.baseline, list[_Asked]()
+    if not isinstance(baseline, Ago):
+        usual = [_span_asked(rule, day * DAY, rule.window) for day in range(1, baseline.days + 1)]
+    else:
+        usual = [_span_asked(rule, baseline.ago, baseline.window)]
+        count = min(max(baseline.window // rule.window, 1), MOST_SLICES) if rule.in_sigma else 0
+        slices = [_span_asked(rule, baseline.ago + i * rule.window, rule.window) for i in range(count)]
+    return _Questions(_span_asked(rule, 0, rule.window), tuple(usual), tuple(slices))
+
+
+def _span_asked(rule: Spike, ago: Duration, window: Duration) -> _Asked:
+    question = considered(rule, 0, window, ago, rule.receipts_within)
+    if rule.measure == "rate":
+        question = of(question, rule.of)
+    return _Asked(pair(question, rule.match), ago + window, rule.window / window)
+
+
+def _count(rule: Spike, asked: _Questions, moment: Moment) -> _Measured:
+    now = _span(asked.now, moment)
+    spans = _baseline_spans(rule, asked, moment)
     codes = (
         moment.codes(rule.by, now.messages, *(span.messages for span in spans)) if rule.by else np.zeros(1, np.int64)
     )
     value = _measure(rule, now, codes)
-    usual = _usual(rule, moment, spans, codes)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        change = value / usual.expected
+    usual = _usual(rule, [_span(one, moment) for one in asked.slices] if spans else [], spans, codes)
+    change = np.divide(value, usual.expected, out=np.full(len(codes), np.nan), where=usual.expected > 0)
     return _Measured(codes, now.messages.at(codes), now.matching.at(codes), value, usual, change, bool(spans))
 
 
-def _span(rule: Spike, moment: Moment, ago: int, window: int) -> _Span:
-    question = considered(rule, moment.as_of, window, ago, rule.receipts_within)
-    if rule.measure == "rate":
-        question = of(question, rule.of)
-    whole = moment.reading.tally(question)
-    part = moment.reading.tally(question.narrowed(rule.match.conditions))
-    return _Span(whole, part, rule.window / window)
+def _span(asked: _Asked, moment: Moment) -> _Span:
+    whole, part = asked.pair
+    return _Span(moment.tally(whole), moment.tally(part), asked.scale)
 
 
-def _baseline_spans(rule: Spike, moment: Moment) -> list[_Span]:
+def _baseline_spans(rule: Spike, asked: _Questions, moment: Moment) -> list[_Span]:
     """The spans that the baseline rests on; none while too little of them is known."""
-    baseline = rule.baseline
-    if isinstance(baseline, Ago):
-        known = moment.as_of - baseline.ago - baseline.window >= moment.covered_since
-        return [_span(rule, moment, baseline.ago, baseline.window)] if known else []
-    days = [
-        day for day in range(1, baseline.days + 1) if moment.as_of - day * DAY - rule.window >= moment.covered_since
-    ]
-    if len(days) < min(ENOUGH_DAYS, baseline.days):
-        return []
-    return [_span(rule, moment, day * DAY, rule.window) for day in days]
+    known = [one for one in asked.usual if moment.as_of - one.reach >= moment.covered_since]
+    return [_span(one, moment) for one in known] if len(known) >= min(ENOUGH_DAYS, len(asked.usual)) else []
 
 
 def _measure(rule: Spike, span: _Span, codes: Codes) -> Floats:
@@ -142,27 +187,20 @@ def _measure(rule: Spike, span: _Span, codes: Codes) -> Floats:
     return np.asarray(np.divide(matching, messages, out=np.full(len(codes), np.nan), where=messages > 0))
 
 
-def _usual(rule: Spike, moment: Moment, spans: list[_Span], codes: Codes) -> _Baseline:
+def _usual(rule: Spike, slices: list[_Span], spans: list[_Span], codes: Codes) -> _Baseline:
     nothing = np.full(len(codes), np.nan)
     if not spans:
         return _Baseline(nothing, nothing, nothing)
-    samples = np.stack([_measure(rule, span, codes) for span in spans])
-    weights = np.stack([span.messages.at(codes).astype(np.float64) for span in spans])
-    expected = _nanmedian(samples)
-    rests_on = expected if rule.measure == "count" else np.median(weights, axis=0)
+    samples = [_measure(rule, span, codes) for span in spans]
+    weights = [span.messages.at(codes).astype(np.float64) for span in spans]
+    expected = samples[0] if len(spans) == 1 else _nanmedian(np.stack(samples))
+    weight = weights[0] if len(spans) == 1 else np.median(weights, axis=0)
+    rests_on = expected if rule.measure == "count" else weight
     if not rule.in_sigma:
         return _Baseline(expected, nothing, rests_on)
-    chance = count_noise(expected) if rule.measure == "count" else share_noise(expected, np.median(weights, axis=0))
-    spread = robust_sigma(samples if len(spans) > 1 else _slices(rule, moment, codes))
-    return _Baseline(expected, np.fmax(spread, chance), rests_on)
-
-
-def _slices(rule: Spike, moment: Moment, codes: Codes) -> Floats:
-    """The measure in the pieces of the baseline's span that are as long as the rule's window."""
-    assert isinstance(rule.baseline, Ago)
-    count = min(max(rule.baseline.window // rule.window, 1), MOST_SLICES)
-    spans = [_span(rule, moment, rule.baseline.ago + i * rule.window, rule.window) for i in range(count)]
-    return np.stack([_measure(rule, span, codes) for span in spans])
+    chance = count_noise(expected) if rule.measure == "count" else share_noise(expected, weight)
+    pieces = np.stack([_measure(rule, span, codes) for span in slices]) if slices else np.stack(samples)
+    return _Baseline(expected, np.fmax(robust_sigma(pieces), chance), rests_on)
 
 
 def _nanmedian(samples: Floats) -> Floats:
@@ -177,22 +215,56 @@ def _nanmedian(samples: Floats) -> Floats:
 
 def _limit(change: float | Change, usual: _Baseline, below: bool) -> Floats:
     assert isinstance(change, Change)
-    match change.form:
-        case "factor":
-            return usual.expected * change.amount
-        case "relative":
-            return usual.expected * (1 + change.amount)
-        case "sigma":
-            return usual.expected + usual.noise * (-change.amount if below else change.amount)
+    if change.factor is None:
+        return usual.expected + usual.noise * (-change.amount if below else change.amount)
+    # Rounded, so that 115 against a usual 100 is not above +15% by the last bit.
+    return np.asarray(np.round(usual.expected * change.factor, 9))
 
 
-def _too_few(rule: Spike, messages: Codes, matching: Codes, crossed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _too_few(rule: Spike, messages: Column, matching: Column, crossed: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """A share needs messages to be one. A number needs them to be a spike; that there is none, or that it is over, a few say as well."""
     if rule.measure == "rate":
         return messages < max(rule.min_messages, 1)
     if rule.comparison == "below":
         return np.zeros(len(messages), np.bool_)
     return crossed & (matching < rule.min_messages)
+
+
+def _thin(rule: Spike, usual: _Baseline, at: int) -> str:
+    """What the baseline lacks."""
+    if rule.measure == "count":
+        return f"{number(usual.expected[at])} usual, min_baseline is {rule.min_baseline}"
+    messages = plural(int(usual.rests_on[at]), "message")
+    return f"{messages} in the baseline, min_baseline is {max(rule.min_baseline, 1)}"
+
+
+def _apart(rule: Spike) -> Hashable:
+    return rule.comparison
+
+
+def _limits(rules: Sequence[Spike]) -> _Limits:
+    least = column([rule.min_messages for rule in rules])
+    return _Limits(tuple(rules), least, column([rule.min_baseline for rule in rules]))
+
+
+def _over(limits: _Limits, measured: _Measured) -> NDArray[np.bool_]:
+    rule, usual = limits.rules[0], measured.usual
+    below = rule.comparison == "below"
+    limit = np.stack([_limit(one.levels_[0].limit, usual, below) for one in limits.rules])
+    over = measured.value < limit if below else measured.value > limit
+    over &= usual.rests_on >= limits.least_usual
+    if rule.measure == "rate" or not below:
+        over &= (measured.messages if rule.measure == "rate" else measured.matching) >= limits.least
+    return np.asarray(over.any(axis=1))
+
+
+def _weigh(rule: Spike, columns: tuple[Floats, ...]) -> Weighed:
+    messages, matching, value, *usual = columns
+    breached, threshold, _, _ = _crossed(rule, messages, matching, value, _Baseline(*usual))
+    return Weighed(breached, value, threshold, messages.astype(np.int64))
+
+
+ALIKE = Alike(_apart, _asked, _count, _limits, _over, _weigh)
 
 
 def _said(rule: Spike, measure: float) -> str:

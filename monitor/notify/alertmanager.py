@@ -54,7 +54,9 @@ class AlertmanagerClient:
     def __init__(self, urls: Sequence[str], *, clock: Clock, login: Login | None = None, timeout: float = 10.0) -> None:
         self._urls = tuple(url.rstrip("/") for url in urls)
         self._clock = clock
-        self._headers = (login or Login()).headers | {"User-Agent": "routee-monitor"}
+        login = login or Login()
+        self._headers = login.headers | {"User-Agent": "routee-monitor"}
+        self._secrets = tuple(filter(None, (login.token, login.password)))
         self._timeout = timeout
 
     def __repr__(self) -> str:
@@ -65,7 +67,8 @@ class AlertmanagerClient:
         return await self.post(alerts_of(notification, self._clock.now()))
 
     async def post(self, alerts: Sequence[dict[str, Any]]) -> Outcome:
-        """Tell all of them. It is sent if one took everything, since the alerts are posted again before they end; else why the first did not."""
+        """Tell all of them, also of nothing. It is sent if one took everything, since the alerts are posted again before they end; else why
+        the first did not."""
         outcomes = await self._all(partial(self._post, alerts))
         return next((one for one in outcomes if isinstance(one, Sent)), outcomes[0])
 
@@ -88,12 +91,14 @@ class AlertmanagerClient:
     async def _post(self, alerts: Sequence[dict[str, Any]], url: str) -> Outcome:
         outcome: Outcome = Sent()
         headers = self._headers | {"Content-Type": "application/json"}
-        for start in range(0, len(alerts), AT_ONCE):
+        for start in range(0, max(len(alerts), 1), AT_ONCE):
             body = to_json(alerts[start : start + AT_ONCE]).encode(errors="replace")
-            outcome = await http.post(f"{url}/api/v2/alerts", body, headers, self._timeout, self._clock.now())
+            outcome = await http.post(
+                f"{url}/api/v2/alerts", body, headers, self._timeout, self._clock.now(), self._secrets
+            )
             if not isinstance(outcome, Sent):
                 return outcome
         return outcome
 
     async def _ask(self, url: str) -> Outcome:
-        return await http.get(f"{url}/api/v2/status", self._headers, self._timeout, self._clock.now())
+        return await http.get(f"{url}/api/v2/status", self._headers, self._timeout, self._clock.now(), self._secrets)

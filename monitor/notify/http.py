@@ -5,7 +5,7 @@ in a pool when a send is cancelled.
 """
 
 import ssl
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from functools import lru_cache, partial
 from typing import Final
@@ -40,8 +40,8 @@ def origin(url: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _trust() -> ssl.SSLContext:
-    """The certificates that are trusted; read once, because it takes 20 ms."""
+def trust() -> ssl.SSLContext:
+    """The certificates that are trusted: those of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's. Read once, because it takes 20 ms."""
     return httpx.create_ssl_context()
 
 
@@ -60,13 +60,21 @@ async def post(
     Of an answer that repeats the URL or one of the ``secrets``, these are not told. ``judging`` says what an answer means, where that
     differs from the usual.
     """
-    hidden = (url, *secrets)
+    hidden = (url, *secrets, *_authorisation(headers))
     return await _ask(partial(_answer, "POST", url, body, headers), hidden, within, now, judging or judge)
 
 
-async def get(url: str, headers: dict[str, str], within: float, now: Instant) -> Outcome:
+async def get(url: str, headers: dict[str, str], within: float, now: Instant, secrets: Iterable[str] = ()) -> Outcome:
     """GET it, as `post` posts: whether whoever is there answers. Of what it answers nothing is kept."""
-    return await _ask(partial(_answer, "GET", url, b"", headers), (url,), within, now, judge)
+    hidden = (url, *secrets, *_authorisation(headers))
+    return await _ask(partial(_answer, "GET", url, b"", headers), hidden, within, now, judge)
+
+
+def _authorisation(headers: Mapping[str, str]) -> Iterator[str]:
+    """What of a request's headers opens doors: also what was made of a name and a password, which nobody else knows to hide."""
+    for name, value in headers.items():
+        if name.lower() in ("authorization", "proxy-authorization"):
+            yield from (value, value.rpartition(" ")[2])
 
 
 async def _ask(
@@ -100,7 +108,7 @@ async def _answer(
     method: str, url: str, body: bytes, headers: dict[str, str], within: float
 ) -> tuple[httpx.Response, str]:
     async with (
-        httpx.AsyncClient(verify=_trust(), follow_redirects=False, timeout=within) as client,
+        httpx.AsyncClient(verify=trust(), follow_redirects=False, timeout=within) as client,
         client.stream(method, url, content=body or None, headers=headers) as response,
     ):
         return response, await _head(response)

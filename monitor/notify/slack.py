@@ -6,6 +6,8 @@ import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import trio
 from slack_sdk import WebClient
@@ -13,6 +15,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from monitor.clock import SECOND, Clock
 from monitor.notification import Notification
+from monitor.notify.http import trust
 from monitor.notify.outcome import Outcome, Rejected, Retry, Sent, too_slow, unreachable
 from monitor.notify.slack_chart import Charts
 from monitor.notify.slack_message import message, plainer, reply
@@ -70,7 +73,10 @@ class SlackNotifier:
         # Longer than our own limit: an answer that comes after we gave up still says that the post got through.
         patience = math.ceil(2 * timeout)
         # Its own retries sleep in the thread, where nothing can cancel them, and repeat posts that Slack had already taken.
-        self._client = WebClient(token, base_url=api_url, timeout=patience, retry_handlers=[], logger=quiet)
+        self._client = WebClient(
+            token, base_url=api_url, timeout=patience, retry_handlers=[], logger=quiet, ssl=trust()
+        )
+        self._client.proxy = _proxy(api_url)
         self._token = token
         self._api_url = api_url
         self._channel = channel
@@ -215,3 +221,12 @@ class SlackNotifier:
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         return await trio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=self._one_call)
+
+
+def _proxy(url: str) -> str | None:
+    """The environment's proxy for this URL. Left to itself, slack-sdk knows neither NO_PROXY nor ALL_PROXY."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")

@@ -5,6 +5,8 @@ runs. Where a sweep's whole span fits on one page it costs less as part of a pol
 then simply starts further back.
 """
 
+from typing import Final
+
 import trio
 
 from monitor.clock import Clock
@@ -15,6 +17,9 @@ from monitor.poll.sink import NoObserver, Observer, Sink
 from monitor.poll.sweeps import Sweeps
 from monitor.routee.question import Tracking
 from monitor.store.protocol import Cursor
+
+LAST_POLL: Final = 10.0
+"""Seconds that a poll under way gets to be completed when it is told to stop."""
 
 
 async def poll_search(
@@ -30,7 +35,8 @@ async def poll_search(
     """Poll until cancelled, or until ``stop`` is set. ``cursor`` is the last one that was committed; None: never polled.
 
     Polls and sweeps that fail (RouteeError, StoreError) are told to the sink and made again at the next interval, over the
-    whole range since the watermark. Stopping cuts a request short; nothing is lost by it, as only what is complete counts.
+    whole range since the watermark. Told to stop it completes a poll that is under way, if that takes no longer than LAST_POLL;
+    nothing is lost where it is cut short, as only what is complete counts.
     """
     search = Search(plan, tracking, sink, clock, cursor, observer or NoObserver())
     async with trio.open_nursery() as nursery:
@@ -39,4 +45,6 @@ async def poll_search(
         nursery.start_soon(Sweeps(search).run, name=f"sweep {plan.name}")
         if stop is not None:
             await stop.wait()
+            with trio.move_on_after(LAST_POLL):
+                await search.idle.wait()
             nursery.cancel_scope.cancel()

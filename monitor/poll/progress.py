@@ -1,25 +1,44 @@
 """How far one search has come: its cursor, and the one way in which it moves."""
 
+import logging
 from collections.abc import Mapping
+from typing import Final
 
+import msgspec
 import trio
 
-from monitor.clock import Clock, Instant
+from monitor.clock import MINUTE, Clock, Duration, Instant
+from monitor.discipline import DisciplinedClock
 from monitor.poll.ledger import Ledger
 from monitor.poll.plan import SearchPlan, Slice, horizon
 from monitor.poll.sink import Sink
 from monitor.store.protocol import Cursor
 
+WORTH_WAITING: Final[Duration] = 5 * MINUTE
+
+log = logging.getLogger("monitor")
+
 
 class Progress:
-    """The cursor of a search. It moves only when the sink has committed it, and its ``as_of`` never moves back."""
+    """The cursor of a search. It moves only when the sink has committed it, and its ``as_of`` does not move back: where the clock was set
+    back it waits. Only where the clock is known to be right, one that lies further ahead than WORTH_WAITING was made by a clock that was
+    wrong, and counts for nothing.
+
+    A cursor of other filters under the same name says how far was polled, but nothing of what was covered and swept.
+    """
 
     def __init__(self, plan: SearchPlan, sink: Sink, clock: Clock, cursor: Cursor | None) -> None:
         self._plan = plan
         self._sink = sink
         self._clock = clock
         self._lock = trio.Lock()
-        self._covered_since = cursor.covered_since if cursor else None
+        self._question = plan.question.digest
+        if cursor is not None and cursor.question not in ("", self._question):
+            log.info("search %s asks for other messages than before: those of the past are fetched anew", plan.name)
+            cursor = msgspec.structs.replace(cursor, covered_since=cursor.as_of, swept={}, counts={}, question="")
+            self._covered_since = None
+        else:
+            self._covered_since = cursor.covered_since if cursor else None
         self._seen_to: Instant | None = None
         self.cursor = cursor
         self.ledger = Ledger.load(cursor.counts if cursor else {})
@@ -70,13 +89,18 @@ class Progress:
             cursor = Cursor(
                 account=self._plan.account,
                 search=self._plan.name,
-                as_of=max(as_of, before.as_of) if before else as_of,
+                as_of=max(as_of, before.as_of) if before and not self._is_of_a_wrong_clock(before) else as_of,
                 covered_since=covered_since,
                 swept=self._still_planned({**self.swept, **swept}),
                 counts=self.ledger.dump(horizon(self._clock.now())),
+                question=self._question,
             )
             await self._sink.complete(self._plan.name, cursor)
             self.cursor = cursor
+
+    def _is_of_a_wrong_clock(self, cursor: Cursor) -> bool:
+        clock = self._clock
+        return isinstance(clock, DisciplinedClock) and clock.is_sure and cursor.as_of > clock.now() + WORTH_WAITING
 
     def _still_planned(self, swept: Mapping[str, Instant]) -> dict[str, Instant]:
         planned = {str(back) for back, _ in self._plan.sweeps}

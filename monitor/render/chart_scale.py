@@ -29,9 +29,13 @@ class Scale:
         return self.first + part * (self.last - self.first)
 
 
+_NOTHING: Final = 1e-12
+"""A smaller difference is none that could be drawn."""
+
+
 def ticks(low: float, high: float, unit: Unit) -> list[float]:
     """Round values, evenly spaced, from at or under ``low`` to at or over ``high``: at most six, at least two."""
-    if high <= low:
+    if high - low < _NOTHING:
         high = low + (0.01 if unit == "share" else 1.0)
     step = _step((high - low) / _MOST_UP, unit)
     first = math.floor(low / step + 1e-9)

@@ -55,11 +55,14 @@ def _entry(view: AlertView, labels: dict[str, str], external_url: str) -> dict[s
 
 
 def posted(view: AlertView, labels: dict[str, str], ends_at: Instant, external_url: str) -> dict[str, Any]:
-    """An alert as Alertmanager's API v2 takes it by POST: it is over once ``ends_at`` has passed and nothing came after it."""
+    """An alert as Alertmanager's API v2 takes it by POST: it is over once ``ends_at`` has passed and nothing came after it.
+
+    One that began "in the future", by a clock that has been set back since, begins when it ends: Alertmanager refuses any other.
+    """
     return {
         "labels": labels,
         "annotations": view.annotations,
-        "startsAt": iso(view.starts_at),
+        "startsAt": iso(min(view.starts_at, ends_at)),
         "endsAt": iso(ends_at),
         "generatorURL": generator_url(view, external_url),
     }

@@ -102,6 +102,10 @@ class Templates:
         self._sandboxes: dict[Escape, Sandbox] = {}
         self._compiled: dict[tuple[str, str, Escape], Template] = {}
 
+    def say_the_same(self, other: "Templates") -> bool:
+        """Whether all template files have the same texts."""
+        return self._sources == other._sources
+
     @property
     def names(self) -> frozenset[str]:
         """The configuration's named templates."""

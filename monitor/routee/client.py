@@ -24,9 +24,9 @@ from monitor.routee.call import Call, Endpoints
 from monitor.routee.failure import detail_of, unreachable
 from monitor.routee.limits import Pace, Paused, Steady
 from monitor.routee.question import PAGE_SIZE, Balance, CampaignState, Page, Question
-from monitor.routee.retry import Effort, Patience, TryAgain, retried
+from monitor.routee.retry import Effort, Patience, TryAgain, http_date, retried
 from monitor.routee.token import Tokens
-from monitor.routee.verdict import Answer, Unauthorised, judge
+from monitor.routee.verdict import Answer, Unauthorised, judge, without
 from monitor.routee.wire import Malformed, decode_page, decode_parts
 
 API_URL: Final = "https://connect.routee.net"
@@ -65,9 +65,12 @@ class Routee:
         observe: Observer = lambda endpoint, outcome, seconds: None,
         patience: Patience = _PATIENCE,
         chance: random.Random | None = None,
+        heard: Callable[[Instant], None] | None = None,
     ) -> None:
         self.name = name
+        self._heard = heard
         self._endpoints = Endpoints(api_url, auth_url)
+        self._secrets = (application_secret, application_id)
         self._basic = "Basic " + base64.b64encode(f"{application_id}:{application_secret}".encode()).decode()
         self._clock = clock
         self._steady = Steady(clock)
@@ -172,8 +175,10 @@ class Routee:
         began, outcome = trio.current_time(), "cancelled"
         try:
             answer = await self._http.exchange(call, authorisation, seconds)
+            answer = without(answer, (*self._secrets, authorisation.partition(" ")[2]))
             result = _decoded(decode, judge(answer, call.host, self._clock.now()), call.host)
             outcome = "ok"
+            self._listen(answer)
         except (TryAgain, Unauthorised, RouteeError) as failure:
             outcome = failure.outcome
             if isinstance(failure, TryAgain) and outcome == "429" and failure.wait:
@@ -182,6 +187,12 @@ class Routee:
         finally:
             self._observe(call.endpoint, outcome, trio.current_time() - began)
         return result
+
+    def _listen(self, answer: Answer) -> None:
+        """What time it is at Routee; of a good answer, since others may be a proxy's."""
+        date = http_date(answer.date) if self._heard is not None and answer.date else None
+        if self._heard is not None and date is not None:
+            self._heard(date)
 
 
 def _decoded(decode: Callable[[bytes], Result], body: bytes, host: str) -> Result:

@@ -67,7 +67,10 @@ def _head(characters: Characters) -> tuple[Whole, Truth]:
     good &= (characters[_SIGNS] == np.frombuffer(b"--::", np.uint8)[:, None]).all(axis=0)
     good &= (characters[10] == ord("T")) | (characters[10] == ord(" "))
     good &= (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1) & (first + day <= following)
-    good &= (hour < 24) & (minute < 60) & (second < 60)
+    leap = (second == 60) & (
+        minute % 15 == 14
+    )  # the end of an hour in UTC, at whatever offset: the next second's beginning
+    good &= (hour < 24) & (minute < 60) & ((second < 60) | leap)
     return (first + day - 1) * 86_400 + hour * 3_600 + minute * 60 + second, good
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from monitor.routee.text import clean
 
 _LONGEST_DETAIL = 160
+_OWN_AUTHORITY = "; where a proxy or an authority of your own signs, name its certificates in SSL_CERT_FILE"
 
 
 def unreachable(error: BaseException, host: str) -> tuple[str, str]:
@@ -17,7 +18,8 @@ def unreachable(error: BaseException, host: str) -> tuple[str, str]:
                 return "dns", f"the host name {host} cannot be resolved: check the URL and this machine's DNS"
             case ssl.SSLError():
                 detail = getattr(cause, "verify_message", "") or cause.reason or "handshake failed"
-                return "tls", f"no trusted TLS connection to {host}: {clean(str(detail), _LONGEST_DETAIL)}"
+                sentence = f"no trusted TLS connection to {host}: {clean(str(detail), _LONGEST_DETAIL)}"
+                return "tls", sentence + (_OWN_AUTHORITY if isinstance(cause, ssl.SSLCertVerificationError) else "")
             case ConnectionRefusedError():
                 return "refused", f"{host} refuses the connection: check the URL, its port and the firewall"
             case OSError(strerror=str() as reason):

@@ -1,5 +1,6 @@
 """What can be asked of Routee's tracking, and what comes back: plain values, without any I/O."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
@@ -29,6 +30,12 @@ class Question:
     filters: tuple[Filter, ...] = ()
     campaign: bool | None = None
     tracking_id: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """The same for the same messages, whatever the order of the filters; nobody can read from it what they ask for."""
+        filters = sorted((one.field, one.operator, one.term) for one in self.filters)
+        return hashlib.blake2b(repr((filters, self.campaign, self.tracking_id)).encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

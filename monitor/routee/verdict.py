@@ -1,6 +1,9 @@
 """What an HTTP answer of Routee's means: good, try again, a new token is needed, or a question that was wrong."""
 
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 from monitor.clock import Instant
 from monitor.errors import RouteeRejected, RouteeUnavailable
@@ -26,6 +29,17 @@ class Answer:
         """``: `` and Routee's code and explanation, or nothing."""
         said = " ".join(filter(None, decode_error(self.body)))
         return f": {said}" if said else ""
+
+
+def without(answer: Answer, secrets: Iterable[str]) -> Answer:
+    """An answer that is no good one, with ``***`` where it repeats what it was asked with: some of it is told to people."""
+    if answer.status < 300:
+        return answer
+    body = answer.body
+    for secret in filter(None, secrets):
+        for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe="")):
+            body = body.replace(form.encode(), b"***")
+    return replace(answer, body=body)
 
 
 class Unauthorised(Exception):

@@ -10,7 +10,7 @@ from monitor.rules.kinds import RULE, AnyRule, rule_of
 from monitor.rules.latency import Latency
 from monitor.rules.load import EXIT_BAD_RULES, load_rules, read_rules
 from monitor.rules.match import EVERYTHING, FAILED, OPERATORS, Condition, Match, Row, parse_match
-from monitor.rules.model import Rule, Thresholded, Windowed
+from monitor.rules.model import Rule, Windowed
 from monitor.rules.new_value import NewValue
 from monitor.rules.rate import Rate
 from monitor.rules.share import Among
@@ -18,6 +18,7 @@ from monitor.rules.slo import Burn, Slo
 from monitor.rules.spike import Ago, SameHour, Spike
 from monitor.rules.stuck import Stuck
 from monitor.rules.threshold import Change, Comparison, Level, Limit, Part
+from monitor.rules.thresholded import Thresholded
 
 __all__ = [
     "EVERYTHING",

@@ -1,17 +1,19 @@
 """The kind ``balance``: the account's balance is low."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import WithJsonSchema
+from pydantic import PlainValidator, WithJsonSchema
 
 from monitor.clock import DAY, Duration
 from monitor.document import KeyPath
 from monitor.rules.match import EVERYTHING, Match
 from monitor.rules.model import FieldName, Rule, Window
-from monitor.rules.threshold import Amount, Comparison, Level, Seconds
+from monitor.rules.threshold import Comparison, Level, Seconds, parse_number
 from monitor.written import Name, Note, Reading, Written
+from monitor.written.types import PERIOD
 
 Unused = WithJsonSchema({"type": "null"})
 """Marks a key that every rule has but that says nothing here: editors do not offer it."""
@@ -19,10 +21,20 @@ WAYS = ("below", "lasts_below", "levels")
 NOT_HERE = "is of no use here: the balance is the whole account's"
 
 
+def _money(value: object) -> float:
+    if isinstance(value, str) and re.fullmatch(PERIOD, value):
+        raise ValueError(f"{value!r} is a span of time, which is written as lasts_below: {value}")
+    return parse_number(value)
+
+
+Money = Annotated[float, PlainValidator(_money), WithJsonSchema({"type": "number", "minimum": 0})]
+"""What may be left, in the account's currency."""
+
+
 class BalanceLevel(Written):
     """One entry of ``levels`` of a balance: a threshold and its severity."""
 
-    below: Amount | None = None
+    below: Money | None = None
     """Crossed when less money than this is left."""
     lasts_below: Seconds | None = None
     """Crossed when the balance lasts less long than this."""
@@ -42,7 +54,7 @@ class Balance(Rule):
 
     kind: Literal["balance"]
     """How much money is left in the account, or how long it lasts."""
-    below: Amount | None = None
+    below: Money | None = None
     """Fires when less than this is left, in the account's currency."""
     lasts_below: Seconds | None = None
     """Fires when the balance lasts less long than this at the present rate of spending: 2d."""

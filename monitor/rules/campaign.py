@@ -90,7 +90,7 @@ class Campaign(Rule):
 
     @property
     def reach(self) -> Duration:
-        return ACTIVE
+        return FOLLOWED
 
     @property
     def grouping(self) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from monitor.rules.model import Thresholded
 from monitor.rules.threshold import Amount, CountLevel
+from monitor.rules.thresholded import Thresholded
 
 
 class Cost(Thresholded):

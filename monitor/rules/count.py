@@ -2,9 +2,9 @@
 
 from typing import ClassVar, Literal
 
-from monitor.rules.match import EVERYTHING, MatchField
-from monitor.rules.model import Thresholded
+from monitor.rules.match import EVERYTHING, Condition, MatchField
 from monitor.rules.threshold import Amount, CountLevel
+from monitor.rules.thresholded import Thresholded
 
 
 class Count(Thresholded):
@@ -22,3 +22,6 @@ class Count(Thresholded):
     """Fires when there are fewer than this."""
     levels: tuple[CountLevel, ...] = ()
     """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""
+
+    def meant(self) -> tuple[Condition, ...]:
+        return (*super().meant(), *self.match.conditions)

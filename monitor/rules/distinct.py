@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from monitor.rules.model import FieldName, Thresholded
-from monitor.rules.threshold import Amount, CountLevel
+from monitor.rules.match import Condition
+from monitor.rules.model import FieldName
+from monitor.rules.threshold import Amount, CountLevel, size
+from monitor.rules.thresholded import Thresholded
 from monitor.written import Note
 
 
@@ -28,3 +30,11 @@ class Distinct(Thresholded):
             yield Note(("field",), f"can never be more than 1 within groups by {self.field}; count another field")
         elif self.field == "account":
             yield Note(("field",), "is never more than 1: rules are judged account by account")
+        for path, comparison, limit, _ in self._thresholds():
+            named = {value for one in self.where.conditions if self._names(one) for value in one.values}
+            if named and comparison == "above" and size(limit) >= len(named):
+                yield Note(path, f"can never fire: where leaves {len(named)} of {self.field}")
+
+    def _names(self, condition: Condition) -> bool:
+        """Whether a condition names the values that the field can have; of groups, a message has others beside them."""
+        return condition.field == self.field != "groups" and condition.operator == "is"

@@ -1,13 +1,15 @@
 """The kind ``latency``: a percentile of the time from sending to delivery."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from monitor.rules.model import Thresholded
+from monitor.clock import SECOND, format_duration
 from monitor.rules.share import AtLeastOne
-from monitor.rules.threshold import Seconds, SecondsLevel
-from monitor.written import Number, Period
+from monitor.rules.threshold import Seconds, SecondsLevel, size
+from monitor.rules.thresholded import Thresholded
+from monitor.written import Note, Number, Period
 
 Percentile = Annotated[Number, Field(gt=0, le=100)]
 
@@ -29,3 +31,12 @@ class Latency(Thresholded):
     """With fewer messages whose latency is known there is not enough data, and no alert."""
     receipts_within: Period | None = None
     """Only reports that came so soon after sending count: what took hours was waiting for a handset that was off."""
+
+    def second_look(self) -> Iterable[Note]:
+        yield from super().second_look()
+        for path, comparison, limit, _ in self._thresholds():
+            if self.receipts_within is None or comparison == "below":
+                continue
+            if size(limit) * SECOND >= self.receipts_within:
+                within = format_duration(self.receipts_within)
+                yield Note(path, f"can never fire: with receipts_within nothing slower than {within} is looked at")

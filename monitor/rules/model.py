@@ -1,6 +1,6 @@
 """What rules of every kind have in common. A kind is one model in a file of its own and one line in ``kinds.py``."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Literal
 
@@ -10,9 +10,10 @@ from monitor.clock import DAY, HOUR, Duration
 from monitor.document import Document, KeyPath, show_path
 from monitor.errors import Problem
 from monitor.message import FIELDS
+from monitor.rules.contradiction import contradiction
 from monitor.rules.match import EVERYTHING, Condition, Match, MatchField
 from monitor.rules.pairs import RESERVED, Pairs
-from monitor.rules.threshold import Comparison, Level, Limit, WrittenLevel, mixed, never, size
+from monitor.rules.threshold import Comparison, Level
 from monitor.written import (
     AnyText,
     Flag,
@@ -20,7 +21,6 @@ from monitor.written import (
     Note,
     Period,
     PeriodOrZero,
-    Reading,
     WholeNumber,
     Written,
     suggest,
@@ -176,6 +176,10 @@ class Rule(Written):
             if isinstance(value, Match):
                 yield name, value
 
+    def meant(self) -> tuple[Condition, ...]:
+        """What a message must meet to be counted; with a share, to be the part that is looked for."""
+        return self.where.conditions
+
     def conditions(self) -> Iterator[tuple[KeyPath, Condition]]:
         """Every condition of the rule with the path at which it stands."""
         for name, match in self.matches():
@@ -187,6 +191,9 @@ class Rule(Written):
         for index, name in enumerate(self.by):
             if name in self.by[:index]:
                 yield Note(("by", index), f"{name!r} stands here twice")
+        if complaint := contradiction(self.meant()):
+            written = [name for name, _ in self.matches() if name in self.model_fields_set]
+            yield Note((written[-1],) if written else (), complaint)
         for name in self.labels:
             if name in RESERVED or name in self.grouping:
                 yield Note(("labels", name), "is set by routee-monitor itself; choose another name", at_key=True)
@@ -201,65 +208,3 @@ class Windowed(Rule):
     @property
     def reach(self) -> Duration:
         return self.window
-
-
-class Thresholded(Windowed):
-    """A rule that measures something within a window and compares it with ``above`` or ``below``, or with several ``levels``."""
-
-    most: ClassVar[float | None] = None
-    """The largest value that can be measured, where there is one."""
-
-    above: Limit | None = None
-    """Fires when the value is above this."""
-    below: Limit | None = None
-    """Fires when the value is below this."""
-    levels: tuple[WrittenLevel, ...] = ()
-    """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""
-
-    @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
-        written = [key for key in ("above", "below", "levels") if key in data]
-        if not written:
-            yield Note((), "needs a threshold: above, below or levels")
-        for key in written[1:]:
-            yield Note(
-                (key,), f"only one of above, below and levels can be written; {written[0]} is there already", True
-            )
-        if "levels" in data and "severity" in data:
-            yield Note(("severity",), "each of the levels has its own severity; take this one out", at_key=True)
-        if data.get("levels") == []:
-            yield Note(("levels",), "needs at least one level")
-
-    @cached_property
-    def levels_(self) -> tuple[Level[Any], ...]:
-        found = [Level(severity, limit) for _, _, limit, severity in self._thresholds()]
-        return tuple(sorted(found, key=lambda level: size(level.limit), reverse=self.comparison == "below"))
-
-    @cached_property
-    def comparison(self) -> Comparison:
-        return next(self._thresholds())[1]
-
-    def _thresholds(self) -> Iterator[tuple[KeyPath, Comparison, Limit, str]]:
-        """Each threshold as written: path, side, limit, severity."""
-        entries: list[tuple[KeyPath, Thresholded | WrittenLevel]] = [((), self)]
-        entries += [(("levels", index), level) for index, level in enumerate(self.levels)]
-        for path, entry in entries:
-            if entry.above is not None:
-                yield (*path, "above"), "above", entry.above, entry.severity
-            if entry.below is not None:
-                yield (*path, "below"), "below", entry.below, entry.severity
-
-    def second_look(self) -> Iterable[Note]:
-        yield from super().second_look()
-        seen: list[Limit] = []
-        first = next((comparison for _, comparison, _, _ in self._thresholds()), "above")
-        for path, comparison, limit, _ in self._thresholds():
-            if complaint := never(comparison, limit, self.most):
-                yield Note(path, complaint)
-            if comparison != first:
-                yield Note(path, f"the levels of one rule are all {first} or all {comparison}", at_key=True)
-            if size(limit) in map(size, seen):
-                yield Note(path, "two levels have the same threshold")
-            seen.append(limit)
-        if complaint := mixed(seen):
-            yield Note(("levels",), complaint)

@@ -2,10 +2,10 @@
 
 from typing import ClassVar, Literal
 
-from monitor.rules.match import FAILED, MatchField
-from monitor.rules.model import Thresholded
-from monitor.rules.share import AtLeastOne, Confidence, Of
+from monitor.rules.match import FAILED, Condition, MatchField
+from monitor.rules.share import AtLeastOne, Confidence, Of, among
 from monitor.rules.threshold import Share, ShareLevel
+from monitor.rules.thresholded import Thresholded
 from monitor.written import Period
 
 
@@ -33,3 +33,6 @@ class Rate(Thresholded):
     """How sure it must be that the share is beyond the threshold (95%): the Wilson bound instead of the share itself is compared."""
     receipts_within: Period | None = None
     """Only reports that came so soon after sending count: late ones tell of the past."""
+
+    def meant(self) -> tuple[Condition, ...]:
+        return (*super().meant(), *among(self.of), *self.match.conditions)

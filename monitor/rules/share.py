@@ -1,10 +1,11 @@
 """What kinds that measure a share have in common: among which messages, how many, how surely."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
-from monitor.rules.match import MATCH, Match, parse_match
+from monitor.message import FINAL, STATUSES
+from monitor.rules.match import MATCH, Condition, Match, parse_match
 from monitor.rules.threshold import Share
 from monitor.written import WholeNumber
 
@@ -28,6 +29,14 @@ def _confidence(value: float) -> float:
     return value
 
 
+def among(of: Among) -> tuple[Condition, ...]:
+    """What a message must meet to be in the denominator of a share."""
+    if isinstance(of, Match):
+        return of.conditions
+    return (HAS_ENDED,) if of == "final" else ()
+
+
+HAS_ENDED: Final = Condition("status", "is", tuple(status for status in STATUSES if status in FINAL))
 Of = Annotated[
     Among, PlainValidator(parse_of), WithJsonSchema({"anyOf": [{"enum": ["final", "all"]}, {"$comment": MATCH}]})
 ]

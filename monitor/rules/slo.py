@@ -8,9 +8,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, Field
 
 from monitor.clock import DAY, HOUR, MINUTE, SECOND, Duration
-from monitor.rules.match import FAILED, MatchField
+from monitor.rules.match import FAILED, Condition, MatchField
 from monitor.rules.model import LONGEST_WINDOW, Rule
-from monitor.rules.share import AtLeastOne, Of
+from monitor.rules.share import AtLeastOne, Of, among
 from monitor.rules.threshold import Level, Share
 from monitor.written import Name, Note, Period
 
@@ -69,6 +69,9 @@ class Slo(Rule):
     """With fewer messages in the longer window of a pair there is not enough data, and no alert."""
     severity: Name = Field(default="")
     """How bad it is; left out: critical for a fast burn, warning for a slow one."""
+
+    def meant(self) -> tuple[Condition, ...]:
+        return (*super().meant(), *among(self.of), *self.match.conditions)
 
     @property
     def budget(self) -> float:

@@ -7,10 +7,11 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from monitor.clock import DAY, Duration
-from monitor.rules.match import EVERYTHING, FAILED, Match, MatchField
-from monitor.rules.model import Thresholded, Window
-from monitor.rules.share import AtLeastNone, Of
+from monitor.rules.match import EVERYTHING, FAILED, Condition, Match, MatchField
+from monitor.rules.model import Window
+from monitor.rules.share import AtLeastNone, Of, among
 from monitor.rules.threshold import Change, ChangeLevel, ChangeOf
+from monitor.rules.thresholded import Thresholded
 from monitor.written import Note, Period, PeriodOrZero, Reading, Written
 
 
@@ -91,7 +92,8 @@ class Spike(Thresholded):
     min_messages: AtLeastNone = Field(default_factory=_usual_least)
     """With fewer messages now there is not enough data, and no alert."""
     min_baseline: AtLeastNone = 0
-    """With fewer messages in the baseline there is not enough data, and no alert."""
+    """With less in the baseline there is not enough data, and no alert. For measure count: the usual number, brought to the length
+    of the window; for measure rate: the messages among which the usual share is taken (of same_hour, on the median day)."""
     receipts_within: Period | None = None
     """Only reports that came so soon after sending count: late ones tell of the past."""
 
@@ -100,6 +102,10 @@ class Spike(Thresholded):
         yield from super().first_look(data, reading)
         if "of" in data and data.get("measure", "count") == "count":
             yield Note(("of",), "is of use only with measure: rate; a count is of all messages considered", at_key=True)
+
+    def meant(self) -> tuple[Condition, ...]:
+        denominator = among(self.of) if self.measure == "rate" else ()
+        return (*super().meant(), *denominator, *self.match.conditions)
 
     @cached_property
     def in_sigma(self) -> bool:

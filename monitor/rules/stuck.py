@@ -1,12 +1,15 @@
 """The kind ``stuck``: messages that have had no final status for too long."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from monitor.clock import DAY
-from monitor.rules.model import Thresholded, Window
-from monitor.rules.share import AtLeastOne
+from monitor.rules.match import Condition
+from monitor.rules.model import Window
+from monitor.rules.share import HAS_ENDED, AtLeastOne
 from monitor.rules.threshold import CountOrShare, CountOrShareLevel, Part
+from monitor.rules.thresholded import Thresholded
 from monitor.written import Note, Period, Reading
 
 
@@ -33,6 +36,9 @@ class Stuck(Thresholded):
         yield from super().first_look(data, reading)
         if "above" in data and "min_messages" in data and not str(data["above"]).rstrip().endswith("%"):
             yield Note(("min_messages",), "is of use only with a share (above: 5%), not with a number", at_key=True)
+
+    def meant(self) -> tuple[Condition, ...]:
+        return (*super().meant(), replace(HAS_ENDED, operator="is_not"))
 
     @property
     def is_share(self) -> bool:

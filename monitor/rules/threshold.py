@@ -97,17 +97,27 @@ def parse_change(value: object) -> Change:
         if found := pattern.fullmatch(str(value)):
             number = Decimal(found[1])
             return Change(form, float(number / 100 if form == "relative" else number))
-    raise ValueError(f"should be a change like 3x, 0.5x, +25%, -25% or 4 sigma, not {_shown(value)}")
+    meant = _unsigned(value)
+    raise ValueError(f"should be a change like 3x, 0.5x, +25%, -25% or 4 sigma, not {_shown(value)}{meant}")
+
+
+def _unsigned(value: object) -> str:
+    """The end of a sentence about a change that lacks its sign or its unit."""
+    if isinstance(value, str) and _SHARE.fullmatch(value):
+        return f"; a share of the usual is written +{value} or -{value}"
+    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+        return f"; {value:g} times the usual is written {value:g}x"
+    return ""
 
 
 def parse_seconds(value: object) -> float:
     """``30s`` or ``1m30s`` in seconds. A bare number is refused, because its unit could be anything. Raises ValueError."""
     if isinstance(value, str) and value.rstrip().endswith("%"):
-        raise ValueError(f"{value[:40]!r} is a share, but a latency is a duration; write it like 30s or 2m")
+        raise ValueError(f"{value[:40]!r} is a share, but this is a duration; write it like 30s or 2m")
     if isinstance(value, str):
         return parse_duration(value) / SECOND
     if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError(f"a latency is written with its unit: {value:g}s, not {value:g}")
+        raise ValueError(f"a duration is written with its unit, like {value:g}s or {value:g}m, not {value:g}")
     raise ValueError(f"should be a duration like 30s or 2m, not {_shown(value)}")
 
 

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from monitor.ruletest.load import fields_of
 from monitor.ruletest.model import Expectation, ExpectedAlert, ExpectedGroup
 from monitor.ruletest.scene import Scene, Shown, Standing, named, said
-from monitor.ruletest.wanted import parse_wanted
+from monitor.ruletest.wanted import differs
 
 MOST: Final = 10
 """So many alerts or groups are listed to explain one difference."""
@@ -72,12 +71,12 @@ def _wrong(wanted: ExpectedAlert, shown: Shown, scene: Scene) -> list[str]:
             wrong.append(f"{name} is {shown.labels.get(name, 'not there')}, expected {value}")
     if wanted.severity is not None and shown.severity != wanted.severity:
         wrong.append(f"severity is {shown.severity}, expected {wanted.severity}")
-    return wrong + _wrong_values(wanted.value, shown.value, scene)
+    return wrong + _wrong_values(wanted.value, shown, scene)
 
 
-def _wrong_values(wanted: Sequence[str], value: float | None, scene: Scene) -> list[str]:
-    comparisons = [parse_wanted(text, scene.unit) for text in wanted]
-    return [f"value is {scene.amount(value)}, expected {one}" for one in comparisons if not one.holds(value)]
+def _wrong_values(wanted: Sequence[str], found: Shown | Standing, scene: Scene) -> list[str]:
+    unit = scene.unit(found.labels)
+    return [wrong for text in wanted if (wrong := differs(text, found.value, unit))]
 
 
 def _alike(wanted: ExpectedAlert, present: Sequence[Shown]) -> list[Shown]:
@@ -95,7 +94,7 @@ def _missing(wanted: ExpectedAlert, left: Sequence[Shown], scene: Scene) -> Iter
         yield f"  it is: {near[0]}"
         return
     yield f"missing: {_called(wanted)}"
-    own = fields_of(scene.rule)
+    own = scene.rule.grouping
     yield from (f"  {line}" for line in _standings({k: v for k, v in wanted.labels.items() if k in own}, scene))
 
 
@@ -120,7 +119,7 @@ def _standings(labels: Mapping[str, str], scene: Scene) -> Iterator[str]:
 
 
 def _groups(labels: Mapping[str, str], scene: Scene) -> list[Standing]:
-    own = fields_of(scene.rule)
+    own = scene.rule.grouping
     if labels.keys() == set(own):
         return [scene.group(tuple((name, labels[name]) for name in own))]
     return [standing for standing in scene.groups() if labels.items() <= standing.labels.items()]
@@ -135,7 +134,7 @@ def _group(wanted: ExpectedGroup, scene: Scene) -> Iterator[str]:
         wrong = (
             [] if standing.state == wanted.state else [f"it is {said(standing.state)}, expected {said(wanted.state)}"]
         )
-        wrong += _wrong_values(wanted.value, standing.value, scene)
+        wrong += _wrong_values(wanted.value, standing, scene)
         for complaint in wrong:
             yield f"group {named(standing.labels)}: {complaint}"
         if wrong:

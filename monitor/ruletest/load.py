@@ -1,28 +1,32 @@
 """Files of rule tests with the rules that they name, and whether the two agree."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from pydantic import TypeAdapter
 
-from monitor.config.files import each_once, find_files
+from monitor.config.files import TESTS, each_once, find_files
 from monitor.document import Document, KeyPath, read_document
 from monitor.errors import InputError, Problem
+from monitor.finding import Unit
 from monitor.rules import EXIT_BAD_RULES, Rule, read_rules
 from monitor.ruletest.model import Expectation, RuleTest, RuleTests
-from monitor.ruletest.wanted import parse_wanted
-from monitor.view import unit_of
-from monitor.written import Note, problems_of, suggest, validate
+from monitor.ruletest.wanted import check_wanted, units_of
+from monitor.written import Note, problems_of, suggest, validate, value_at
 
 _SHAPE: Final = TypeAdapter(RuleTests)
+_TEST: Final = TypeAdapter(RuleTest)
+_RULES_INSTEAD: Final = (
+    "this file holds rules, not tests of rules: those stand in files of their own, which name it under `rules`"
+)
 _SUFFIXES: Final = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """One file of tests with its rules, by name."""
+    """One file of tests with its rules, by name, each switched on."""
 
     document: Document
     tests: tuple[RuleTest, ...]
@@ -63,11 +67,16 @@ def load_suites(names: Iterable[str], environ: Mapping[str, str]) -> list[Suite]
 def _files(name: str) -> tuple[Path, ...]:
     path = Path(name)
     if path.is_dir():
-        found = tuple(sorted(one for one in path.rglob("*") if one.suffix in _SUFFIXES and one.is_file()))
-        if not found:
-            raise ValueError("there is no test file (*.yaml) in this folder")
-        return found
+        return _files_in(path)
     return (path,) if path.exists() else find_files(Path(), name)
+
+
+def _files_in(folder: Path) -> tuple[Path, ...]:
+    """Of a folder of rules those in its folders named ``tests``; of one without any such all of them."""
+    found = sorted(one for one in folder.rglob("*") if one.suffix in _SUFFIXES and one.is_file())
+    if not found:
+        raise ValueError("there is no test file (*.yaml) in this folder")
+    return tuple([one for one in found if TESTS in one.relative_to(folder).parts[:-1]] or found)
 
 
 def _read(path: Path, environ: Mapping[str, str]) -> Suite | list[Problem]:
@@ -75,33 +84,62 @@ def _read(path: Path, environ: Mapping[str, str]) -> Suite | list[Problem]:
     problems = list(document.problems)
     if not document.readable:
         return problems
+    if _holds_rules(document.data):
+        return [*problems, document.problem(("rules",), _RULES_INSTEAD)]
     shape = validate(_SHAPE, document)
-    if isinstance(shape, list):
-        return problems + shape
-    rules, wrong = _rules(document, path.parent, shape, environ)
+    problems += shape if isinstance(shape, list) else []
+    patterns = _patterns(document.data)
+    rules, wrong = _rules(document, path.parent, patterns, environ)
     problems += wrong
-    if not wrong:
-        problems += problems_of(document, _disagreements(shape, rules))
-    return problems or Suite(document, shape.tests, rules)
+    if patterns and not wrong:
+        problems += problems_of(document, _disagreements(_sound(document, shape), rules))
+    return problems if problems or isinstance(shape, list) else Suite(document, shape.tests, rules)
+
+
+def _holds_rules(data: object) -> bool:
+    """Whether a file is one of rules, taken for one of tests."""
+    items = value_at(data, ("rules",))
+    mappings = isinstance(items, list) and any(isinstance(item, dict) for item in items)
+    return mappings and value_at(data, ("tests",)) is None
+
+
+def _patterns(data: object) -> tuple[str, ...]:
+    """The rule files as they are named, in a file that may be wrong otherwise."""
+    items = value_at(data, ("rules",))
+    named = isinstance(items, list) and all(isinstance(item, str) and item for item in items)
+    return tuple(items) if isinstance(items, list) and named else ()
+
+
+def _sound(document: Document, shape: RuleTests | list[Problem]) -> Iterator[tuple[int, RuleTest]]:
+    """The tests that are well written, with their numbers: what is wrong with others does not hide what is wrong with them."""
+    if isinstance(shape, RuleTests):
+        yield from enumerate(shape.tests)
+        return
+    items = value_at(document.data, ("tests",))
+    for number in range(len(items) if isinstance(items, list) else 0):
+        test = validate(_TEST, document, at=("tests", number))
+        if isinstance(test, RuleTest):
+            yield number, test
 
 
 def _rules(
-    document: Document, folder: Path, shape: RuleTests, environ: Mapping[str, str]
+    document: Document, folder: Path, patterns: Sequence[str], environ: Mapping[str, str]
 ) -> tuple[dict[str, Rule], list[Problem]]:
     problems = []
-    for index, pattern in enumerate(shape.rules):
+    for index, pattern in enumerate(patterns):
         try:
             find_files(folder, pattern)
         except ValueError as error:
             problems.append(document.problem(("rules", index), str(error)))
     if problems:
         return {}, problems
-    rules, wrong = read_rules(each_once(folder, shape.rules, _SUFFIXES), environ)
-    return {rule.name: rule for rule in rules}, wrong
+    rules, wrong = read_rules(each_once(folder, patterns, _SUFFIXES), environ)
+    # What is expected of a rule is proven of it before it is switched on, too.
+    return {rule.name: rule.model_copy(update={"enabled": True}) for rule in rules}, wrong
 
 
-def _disagreements(shape: RuleTests, rules: Mapping[str, Rule]) -> Iterator[Note]:
-    for number, test in enumerate(shape.tests):
+def _disagreements(tests: Iterable[tuple[int, RuleTest]], rules: Mapping[str, Rule]) -> Iterator[Note]:
+    for number, test in tests:
         yield from _unsent_campaigns(test, number)
         for index, expected in enumerate(test.expect):
             at: KeyPath = ("tests", number, "expect", index)
@@ -109,8 +147,6 @@ def _disagreements(shape: RuleTests, rules: Mapping[str, Rule]) -> Iterator[Note
             if rule is None:
                 said = f"there is no rule {expected.rule!r} in the files under `rules`{suggest(expected.rule, sorted(rules))}"
                 yield Note((*at, "rule"), said)
-            elif not rule.enabled:
-                yield Note((*at, "rule"), f"the rule {expected.rule!r} is switched off (enabled: false)")
             else:
                 yield from _impossible(expected, rule, at)
 
@@ -127,25 +163,20 @@ def _unsent_campaigns(test: RuleTest, number: int) -> Iterator[Note]:
 
 
 def _impossible(expected: Expectation, rule: Rule, at: KeyPath) -> Iterator[Note]:
-    own = fields_of(rule)
+    own = rule.grouping
     all_labels = ("alertname", "severity", *own, *rule.labels)
     severities = [level.severity for level in rule.levels_]
     for index, alert in enumerate(expected.alerts or ()):
         path = (*at, "alerts", index)
         yield from _unknown_labels(alert.labels, all_labels, path)
-        yield from _unreadable(alert.value, rule, path)
+        yield from _unreadable(alert.value, units_of(rule, alert.labels), path)
         if alert.severity is not None and alert.severity not in severities:
             said = f"{rule.name} has no level of the severity {alert.severity!r}{suggest(alert.severity, severities)}"
             yield Note((*path, "severity"), said)
     for index, group in enumerate(expected.groups):
         path = (*at, "groups", index)
         yield from _unknown_labels(group.labels, own, path)
-        yield from _unreadable(group.value, rule, path)
-
-
-def fields_of(rule: Rule) -> tuple[str, ...]:
-    """The fields that tell the rule's alerts apart."""
-    return tuple(getattr(rule, "grouping", rule.by))
+        yield from _unreadable(group.value, units_of(rule, group.labels), path)
 
 
 def _unknown_labels(labels: Mapping[str, str], known: tuple[str, ...], path: KeyPath) -> Iterator[Note]:
@@ -154,9 +185,9 @@ def _unknown_labels(labels: Mapping[str, str], known: tuple[str, ...], path: Key
             yield Note((*path, "labels", name), f"the rule's alerts have no label {name!r}{suggest(name, known)}", True)
 
 
-def _unreadable(values: Iterable[str], rule: Rule, path: KeyPath) -> Iterator[Note]:
+def _unreadable(values: Iterable[str], units: Sequence[Unit], path: KeyPath) -> Iterator[Note]:
     for value in values:
         try:
-            parse_wanted(value, unit_of(rule))
+            check_wanted(value, units)
         except ValueError as error:
             yield Note((*path, "value"), str(error))

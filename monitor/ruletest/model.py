@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from monitor.clock import MINUTE, SECOND, Duration, Instant, parse_duration, parse_iso
 from monitor.message import DELIVERED, SENT, STATUSES
@@ -118,6 +118,13 @@ class Report(Written):
 class Series(Written):
     """Messages at even distances, alike but for their ids and recipients."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["rate"]}, {"required": ["count"]}],
+            "dependentRequired": {"rate": ["during"]},
+        }
+    )
+
     at: Offset
     """When the first one is reported."""
     during: PeriodOrZero = 0
@@ -131,17 +138,27 @@ class Series(Written):
     then: Annotated[tuple[Report, ...], BeforeValidator(_listed)] = ()
     """What becomes of each message after it was sent: one report, or a list of them."""
     detailed_status: Texts = Field(default=(), alias="detailedStatus")
+    """The closer reason; as all texts of messages: one for all, or a list that is taken in turn. Left out: unknown."""
     operator: Texts = ()
+    """The recipients' operator."""
     country: Texts = ()
+    """The recipients' country."""
     campaign: Texts = ()
+    """The campaign's name."""
     campaign_tracking_id: Texts = Field(default=(), alias="campaignTrackingId")
+    """The campaign's tracking id."""
     label: Texts = ()
+    """The label."""
     from_: Texts = Field(default=(), alias="from")
+    """The sender."""
     to: Texts = ()
     """The recipient; left out: another number for each message."""
     direction: Texts = ()
+    """Outbound or Inbound."""
     application_name: Texts = Field(default=(), alias="applicationName")
+    """The application that sends them."""
     originating_service: Texts = Field(default=(), alias="originatingService")
+    """The service of Routee that they come from."""
     groups: Texts = ()
     """The groups of each message, all of them together."""
     search: Name | None = None
@@ -243,6 +260,8 @@ class ExpectedGroup(Written):
 
 class Expectation(Written):
     """What one rule is expected to say at one moment."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["alerts"]}, {"required": ["groups"]}]})
 
     at: Offset
     """When: as the evaluation at that moment, or the last one before it, finds it."""

@@ -1,6 +1,6 @@
 """How a rule stands at one moment of a test: its alerts with their labels, and its groups."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +9,6 @@ from monitor.clock import Duration, Instant, format_duration
 from monitor.evaluate import Moment, evaluate
 from monitor.finding import Finding, Unit
 from monitor.judge import Group
-from monitor.render.filters import amount
 from monitor.replay import Replay
 from monitor.rules import Rule
 from monitor.view import unit_of
@@ -53,7 +52,6 @@ class Scene:
 
     def __init__(self, replay: Replay, rule: Rule, as_of: Instant, covered_since: Instant) -> None:
         self.rule = rule
-        self.unit: Unit = unit_of(rule)
         self.as_of = as_of
         self._replay = replay
         self._present = replay.judge.alerts.get(rule.name, {})
@@ -112,9 +110,9 @@ class Scene:
             state = "not_enough_data"
         return Standing(dict(finding.group), state, finding.value, finding.why)
 
-    def amount(self, value: float | None) -> str:
-        """A value of the rule in its unit."""
-        return amount(value, self.unit) if value is not None else "no value"
+    def unit(self, labels: Mapping[str, str]) -> Unit:
+        """What the values of a group with those labels are measured in."""
+        return unit_of(self.rule, tuple(labels.items()))
 
 
 def named(labels: dict[str, str]) -> str:

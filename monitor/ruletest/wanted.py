@@ -2,13 +2,16 @@
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
 
 from monitor.clock import SECOND, parse_duration
 from monitor.finding import Unit
+from monitor.render.filters import amount
+from monitor.rules import Campaign, Rule
+from monitor.view import unit_of
 
 Compare = Literal[">", ">=", "<", "<=", "=", "!="]
 
@@ -20,7 +23,7 @@ _COMPARE: Final[dict[Compare, Callable[[float, float], bool]]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
-_SUFFIXES: Final[dict[Unit, str]] = {"share": "%", "seconds": "s"}
+_NOUNS: Final[dict[Unit, str]] = {"share": "shares", "seconds": "times", "count": "numbers", "money": "amounts"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,43 @@ def parse_wanted(text: str, unit: Unit) -> Wanted:
     compare: Compare = next((known for known in _COMPARE if known == sign), "!=" if sign == "!=" else "=")
     number, tolerance = _seconds(written) if unit == "seconds" else _plain(written, unit)
     return Wanted(compare, number, tolerance, f"{compare} {written}")
+
+
+def units_of(rule: Rule, labels: Mapping[str, str]) -> tuple[Unit, ...]:
+    """What the values of the rule's alerts are measured in; several where labels leave open which of a campaign's problems is meant."""
+    problems = (labels.get("problem"),) if "problem" in labels or not isinstance(rule, Campaign) else rule.problems
+    return tuple(dict.fromkeys(unit_of(rule, (("problem", problem or ""),)) for problem in problems))
+
+
+def check_wanted(text: str, units: Sequence[Unit]) -> None:
+    """Raises ValueError where the text is no value in any of the units."""
+    errors = []
+    for unit in units:
+        try:
+            parse_wanted(text, unit)
+        except ValueError as error:
+            errors.append(str(error))
+    if len(errors) == len(units):
+        raise ValueError(errors[0] if len(units) == 1 else _goes_with_none(text, units))
+
+
+def _goes_with_none(text: str, units: Sequence[Unit]) -> str:
+    nouns = " nor with its ".join(_NOUNS[unit] for unit in units)
+    examples = " or ".join(map(_example, units))
+    return f"{text!r} goes with no problem of the rule, neither with its {nouns}; write it like {examples}"
+
+
+def differs(text: str, value: float | None, unit: Unit) -> str:
+    """How a value is not as expected, in words; empty where it is. One in another unit never is."""
+    try:
+        wanted = parse_wanted(text, unit)
+    except ValueError:
+        said: object = text if text[:1] in "<>=!" else f"= {text}"
+    else:
+        if wanted.holds(value):
+            return ""
+        said = wanted
+    return f"value is {amount(value, unit) if value is not None else 'no value'}, expected {said}"
 
 
 def _plain(written: str, unit: Unit) -> tuple[float, float]:

@@ -5,11 +5,13 @@ The number of the last one applied is the file's ``user_version``; ``application
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import version as version_of
 from importlib.resources import files
 from typing import Final
 
-from monitor.errors import StoreError
+from monitor.errors import StoreDamaged, StoreError
 
 APPLICATION_ID: Final = 0x524D4F4E
 """``RMON``: stands in the header of every file that this program made."""
@@ -32,19 +34,17 @@ def migrations() -> list[Migration]:
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:
     """Apply what is missing; an interrupted step is not there at all. Raises StoreError where the file is not ours or too new."""
+    _refuse_newer(connection, path)
     for step in migrations():
         if version(connection, path) < step.number:
             _apply(connection, step)
-    if version(connection, path) > len(migrations()):
-        raise StoreError(_TOO_NEW.format(path=path))
+    _sign(connection)
 
 
 def require_current(connection: sqlite3.Connection, path: str) -> None:
     """For readers, who change nothing: raises StoreError where the file is not ours, too new, or not brought up to date yet."""
-    found, known = version(connection, path), len(migrations())
-    if found > known:
-        raise StoreError(_TOO_NEW.format(path=path))
-    if found < known:
+    _refuse_newer(connection, path)
+    if version(connection, path) < len(migrations()):
         raise StoreError(
             f"the store {path} is not up to date with this program: start the daemon once, it updates the file"
         )
@@ -55,12 +55,38 @@ def version(connection: sqlite3.Connection, path: str) -> int:
     (owner,) = connection.execute("PRAGMA application_id").fetchone()
     (number,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if owner != APPLICATION_ID and _has_our_tables(connection):
+        raise StoreDamaged(f"the store {path} is damaged: its header names another program, its tables are ours")
     if owner != APPLICATION_ID and (owner or number or tables):
         raise StoreError(f"{path} is the database of another program: point `store` at a file of its own")
     return int(number)
 
 
-_TOO_NEW = "the store {path} was written by a newer version of this program: run that version, or point `store` at another file"
+def _has_our_tables(connection: sqlite3.Connection) -> bool:
+    found = connection.execute("SELECT count(*) FROM sqlite_schema WHERE name IN ('alert_group', 'parcel', 'journal')")
+    return bool(found.fetchone() == (3,))
+
+
+def _refuse_newer(connection: sqlite3.Connection, path: str) -> None:
+    """Nobody knows what else a newer program has changed: nothing is read, and nothing written."""
+    found, known = version(connection, path), len(migrations())
+    if found <= known:
+        return
+    writer = "a newer version of this program"
+    with suppress(sqlite3.Error):
+        [(name,)] = connection.execute("SELECT version FROM written_by").fetchall()
+        writer += f", {name}"
+    raise StoreError(
+        f"the store {path} was written by {writer} (tables of step {found}; {version_of('routee-monitor')} knows "
+        f"{known}): run that version, restore a backup made before the upgrade, or point `store` at another file"
+    )
+
+
+def _sign(connection: sqlite3.Connection) -> None:
+    """Remember which version of the program writes here, for older ones to say."""
+    name = version_of("routee-monitor")
+    if connection.execute("SELECT version FROM written_by").fetchall() != [(name,)]:
+        connection.execute("INSERT OR REPLACE INTO written_by (only, version) VALUES (1, ?)", (name,))
 
 
 def _apply(connection: sqlite3.Connection, step: Migration) -> None:

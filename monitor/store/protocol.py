@@ -14,6 +14,7 @@ import msgspec
 from monitor.acknowledgement import Ack
 from monitor.alert import Alert, Transition
 from monitor.clock import DAY, Duration, Instant
+from monitor.facts import Facts
 from monitor.notification import Notification, Reason
 from monitor.route import Group
 from monitor.silence import Silence
@@ -21,7 +22,8 @@ from monitor.silence import Silence
 
 class Cursor(msgspec.Struct, frozen=True):
     """How far one search has been polled. ``as_of``: end of the last complete poll. ``covered_since``: from here on nothing is
-    missing. ``swept`` maps each resweep's ``back`` (µs, as text) to when it last ran. ``counts`` remembers what sweeps compared."""
+    missing. ``swept`` maps each resweep's ``back`` (µs, as text) to when it last ran. ``counts`` remembers what sweeps compared.
+    ``question``: the digest of what was asked; empty: not known, from before it was remembered."""
 
     account: str
     search: str
@@ -29,6 +31,7 @@ class Cursor(msgspec.Struct, frozen=True):
     covered_since: Instant
     swept: dict[str, Instant] = {}
     counts: dict[str, list[int]] = {}
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +67,14 @@ class Pending:
 class Commit:
     """What one transaction writes. ``journal`` are blobs of changed rows by account; ``cleaned`` are the (account, sequence
     number) of those to delete, ``dropped_entries`` (account, field, code), ``dropped_alerts`` and ``dropped_acks`` fingerprints,
-    ``dropped_groups`` (key, receiver), ``dropped_silences`` ids.
+    ``dropped_groups`` (key, receiver), ``dropped_silences`` ids. ``forgotten`` are accounts whose journal, dictionaries and cursors
+    go before anything is written, so that their messages are asked of Routee again; ``facts`` what is known by account.
 
     Writing the same thing twice is harmless: entries, cursors, alerts, groups, silences and acknowledgements replace what they name, and
     a notification whose key its channel already has is left out.
     """
 
+    forgotten: list[str] = field(default_factory=list)
     journal: list[tuple[str, bytes]] = field(default_factory=list)
     cleaned: list[tuple[str, int]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
@@ -86,13 +91,15 @@ class Commit:
     acks: list[Ack] = field(default_factory=list)
     dropped_acks: list[str] = field(default_factory=list)
     asides: list[Aside] = field(default_factory=list)
+    facts: dict[str, Facts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """Everything that a restart brings back, besides the windows' journals.
 
-    ``begun`` is which alerts (by fingerprint) began to fire, and when, in the last BEGUN_KEPT before the latest change of any alert.
+    ``facts`` is what Routee answered besides messages, by account. ``begun`` is which alerts (by fingerprint) began to fire, and
+    when, in the last BEGUN_KEPT before the latest change of any alert.
     """
 
     cursors: list[Cursor]
@@ -101,6 +108,7 @@ class Loaded:
     silences: list[Silence] = field(default_factory=list)
     acks: list[Ack] = field(default_factory=list)
     begun: list[tuple[str, Instant]] = field(default_factory=list)
+    facts: dict[str, Facts] = field(default_factory=dict)
 
 
 OutboxState = Literal["waiting", "sent", "dead"]
@@ -110,6 +118,9 @@ BEGUN_KEPT: Final[Duration] = DAY // 12
 
 HISTORY_KEPT: Final[Duration] = 30 * DAY
 """What was told to whom, and what happened to alerts, is kept so long, whatever else is forgotten."""
+
+PRUNED_AT_ONCE: Final = 500
+"""So many rows of a kind are forgotten in one transaction, so that nobody waits long for the store."""
 
 SILENCES_KEPT: Final[Duration] = 5 * DAY
 """A silence that is over is kept so long, to be looked at or begun anew."""
@@ -239,6 +250,7 @@ class Store(Protocol):
         """How much there is, for metrics: ``journal``, ``entries``, ``alerts``, ``groups``, ``transitions``, ``waiting``, ``sent``,
         ``dead``, and ``asides`` (as many as ever were, not only those kept)."""
 
-    def prune(self, before: Instant, told_before: Instant) -> None:
-        """Forget what was set aside before then, and alerts that were over; and what was sent, given up or changed before ``told_before``.
-        The latest receipt of an episode stays while a group of it lives or a parcel of it waits."""
+    def prune(self, before: Instant, told_before: Instant, most: int = PRUNED_AT_ONCE) -> int:
+        """Forget what was set aside before then, and alerts that were over and that no group still tells of; and what was sent, given up or
+        changed before ``told_before``. The latest receipt of an episode stays while a group of it lives or a parcel of it waits.
+        Of each kind at most ``most`` rows go; gives how many went, 0 when none is left."""

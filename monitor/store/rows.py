@@ -1,14 +1,16 @@
 """Values as rows of a table, and back: the same for every SQL database."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
 
 from monitor.acknowledgement import Ack
 from monitor.alert import Alert, Transition
-from monitor.errors import StoreError
+from monitor.errors import StoreDamaged
+from monitor.facts import Facts
 from monitor.notification import Reason, decode, encode
 from monitor.route import Group
 from monitor.silence import Silence
@@ -27,6 +29,10 @@ from monitor.store.protocol import (
 )
 
 Row = tuple[Any, ...]
+
+_UNREADABLE = (
+    "{what} cannot be read: {reason}; start the daemon anew, it sets the file aside and goes on, or restore a backup"
+)
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 
@@ -77,6 +83,20 @@ def ack_rows(acks: Iterable[Ack]) -> list[Row]:
     return [(ack.fingerprint, msgspec.json.encode(ack)) for ack in acks]
 
 
+def fact_rows(facts: Mapping[str, Facts]) -> list[Row]:
+    """(account, data)."""
+    return [(account, msgspec.json.encode(known)) for account, known in facts.items()]
+
+
+def facts(found: Iterable[Row]) -> dict[str, Facts]:
+    """From (account, data). What cannot be read is not known: Routee is soon asked again."""
+    known = {}
+    for account, data in found:
+        with suppress(msgspec.MsgspecError):
+            known[account] = msgspec.json.decode(data, type=Facts)
+    return known
+
+
 def parcel_rows(outbox: Iterable[Pending]) -> list[Row]:
     """(receiver, channel, key, group_key, episode, created_at, notification)."""
     told = [(pending.channel, pending.notification) for pending in outbox]
@@ -92,12 +112,12 @@ def aside_rows(asides: Iterable[Aside]) -> list[Row]:
 
 
 def parcel(row: Row) -> Parcel:
-    """From the columns named below, in that order. Raises StoreError where the notification cannot be read."""
+    """From the columns named below, in that order. Raises StoreDamaged where the notification cannot be read."""
     number, channel, notification, state, attempts, next_at, error, receipt, done_at = row
     try:
         told = decode(notification)
     except msgspec.MsgspecError as reason:
-        raise StoreError(f"notification {number} in the store cannot be read: {reason}; restore a backup") from reason
+        raise StoreDamaged(_UNREADABLE.format(what=f"notification {number} in the store", reason=reason)) from reason
     back = None if receipt is None else dict(json.loads(receipt))
     return Parcel(number, channel, told, state, attempts, next_at, error, back, done_at)
 
@@ -111,21 +131,21 @@ class _Told(msgspec.Struct, frozen=True):
 
 
 def telling(row: Row) -> Telling:
-    """From the columns of `statements.HISTORY`. Raises StoreError where the notification cannot be read."""
+    """From the columns of `statements.HISTORY`. Raises StoreDamaged where the notification cannot be read."""
     at, receiver, channel, state, attempts, error, receipt, done_at, notification = row
     try:
         told = msgspec.json.decode(notification, type=_Told)
     except msgspec.MsgspecError as reason:
-        raise StoreError(f"a notification in the store cannot be read: {reason}; restore a backup") from reason
+        raise StoreDamaged(_UNREADABLE.format(what="a notification in the store", reason=reason)) from reason
     outcome: Fate = "superseded" if receipt is not None and SUPERSEDED in json.loads(receipt) else state
     return Telling(at, receiver, channel, told.reason, told.alerts, told.truncated, outcome, attempts, error, done_at)
 
 
 def structs(kind: type[Struct], rows: Iterable[Row]) -> list[Struct]:
-    """From one column of JSON. Raises StoreError where a struct cannot be read."""
+    """From one column of JSON. Raises StoreDamaged where a struct cannot be read."""
     decoder = msgspec.json.Decoder(kind)
     try:
         return [decoder.decode(data) for (data,) in rows]
     except msgspec.MsgspecError as reason:
         name = kind.__name__.lower()
-        raise StoreError(f"a stored {name} cannot be read: {reason}; restore a backup of the store") from reason
+        raise StoreDamaged(_UNREADABLE.format(what=f"a stored {name}", reason=reason)) from reason

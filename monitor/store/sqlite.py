@@ -7,7 +7,7 @@ messages and cursors may be undone by a power failure (never by a crash of the p
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from typing import Any, Final
 from monitor.acknowledgement import Ack
 from monitor.alert import Alert, Transition
 from monitor.clock import SECOND, Duration, Instant
+from monitor.errors import StoreDamaged
 from monitor.route import Group
 from monitor.silence import Silence
 from monitor.store import rows, statements
@@ -22,6 +23,7 @@ from monitor.store.migrate import migrate, require_current
 from monitor.store.protocol import (
     ASIDES_KEPT,
     BEGUN_KEPT,
+    PRUNED_AT_ONCE,
     SUPERSEDED,
     Aside,
     Commit,
@@ -32,33 +34,40 @@ from monitor.store.protocol import (
     Parcel,
     Telling,
 )
-from monitor.store.sqlite_file import DaemonLock, connect, explained
+from monitor.store.salvage import Salvage, pour
+from monitor.store.sqlite_file import DaemonLock, connect, explained, quick_check
 
 _JOURNAL_PAGE: Final = 4
 _NOT_SENT: Final = json.dumps({SUPERSEDED: ""})[:-2] + "%"
 
 
 def open_sqlite(
-    path: str | Path, *, read_only: bool = False, exclusive: bool = False, busy_timeout: Duration = 5 * SECOND
+    path: str | Path,
+    *,
+    read_only: bool = False,
+    exclusive: bool = False,
+    lock: DaemonLock | None = None,
+    busy_timeout: Duration = 5 * SECOND,
 ) -> "SqliteStore":
     """Open the store in ``path`` and bring its tables up to date; made (mode 0600) where it is not there, unlike its folder.
 
-    ``exclusive`` is for the daemon: a second one is refused. ``read_only`` changes nothing and works beside it. Another
-    program's lock is waited for during ``busy_timeout``. Raises StoreError.
+    ``exclusive`` is for the daemon: a second one is refused; a ``lock`` that is held already is let go with the store.
+    ``read_only`` changes nothing and works beside it. Another program's lock is waited for during ``busy_timeout``. Raises
+    StoreError, and StoreDamaged where the file is none of ours any more.
     """
     path = Path(path)
     with explained(path):
         connection = connect(path, read_only=read_only, busy_timeout=busy_timeout)
-        lock = None
+        taken = None
         try:
-            lock = DaemonLock(path) if exclusive else None
+            taken = DaemonLock(path) if exclusive else None
             (require_current if read_only else migrate)(connection, str(path))
         except BaseException:
             connection.close()
-            if lock:
-                lock.release()
+            if taken:
+                taken.release()
             raise
-    return SqliteStore(path, connection, lock)
+    return SqliteStore(path, connection, lock or taken)
 
 
 class SqliteStore:
@@ -106,6 +115,7 @@ class SqliteStore:
                 silences=rows.structs(Silence, self._rows(statements.SILENCES)),
                 acks=rows.structs(Ack, self._rows(statements.ACKS)),
                 begun=self._rows(statements.BEGUN, BEGUN_KEPT),
+                facts=rows.facts(self._rows(statements.FACTS)),
             )
 
     def entries(self, account: str) -> list[Entry]:
@@ -128,11 +138,14 @@ class SqliteStore:
         return sequences
 
     def _write_window(self, commit: Commit) -> list[int]:
+        for statement in statements.FORGET_WINDOW:
+            self._many(statement, [(account,) for account in commit.forgotten])
         sequences = [self._connection.execute(statements.APPEND, row).lastrowid or 0 for row in commit.journal]
         self._many(statements.CLEAN, commit.cleaned)
         self._many(statements.DROP_ENTRY, commit.dropped_entries)
         self._many(statements.ENTRY, rows.entry_rows(commit.entries))
         self._many(statements.CURSOR, rows.cursor_rows(commit.cursors))
+        self._many(statements.FACT, rows.fact_rows(commit.facts))
         return sequences
 
     def _write_alerts(self, commit: Commit) -> None:
@@ -197,12 +210,43 @@ class SqliteStore:
     def counts(self) -> dict[str, int]:
         return {"waiting": 0, "sent": 0, "dead": 0} | dict(self._rows(statements.COUNTS))
 
-    def prune(self, before: Instant, told_before: Instant) -> None:
-        with self._writing():
-            self._connection.execute(statements.PRUNE_PARCELS, (told_before, _NOT_SENT))
-            self._connection.execute(statements.PRUNE_TRANSITIONS, (told_before,))
-            for statement in statements.PRUNE:
-                self._connection.execute(statement, (before,))
+    def prune(self, before: Instant, told_before: Instant, most: int = PRUNED_AT_ONCE) -> int:
+        with self._writing(durable=False):
+            gone = self._gone(statements.PRUNE_PARCELS, told_before, _NOT_SENT, _NOT_SENT, most)
+            gone += self._gone(statements.PRUNE_TRANSITIONS, told_before, most)
+            return gone + sum(self._gone(statement, before, most) for statement in statements.PRUNE_OLD)
+
+    def copy_to(self, target: sqlite3.Connection, pages: int, progress: Callable[[int, int], None]) -> None:
+        """Copy the whole file as it is at one moment, ``pages`` at a time; ``progress`` hears how many are left, and of how many."""
+        # Within one reading transaction, so that what the daemon writes meanwhile does not make the copy begin anew.
+        with explained(self.path), self.snapshot():
+            self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            self._connection.backup(target, pages=pages, progress=lambda _, left, total: progress(left, total), sleep=0)
+
+    def take_over(self, kept: Salvage) -> None:
+        """Begin with what was read of another file."""
+        with explained(self.path):
+            pour(kept, self._connection)
+
+    def abandon(self) -> None:
+        """Close the file and keep the daemon's lock: another file comes in its place."""
+        with explained(self.path):
+            self._connection.close()
+
+    def examine(self, patience: Duration) -> None:
+        """Look whether it is whole: SQLite's own quick check, for so long at most, and whether the latest values can be read.
+
+        Raises StoreDamaged.
+        """
+        with explained(self.path):
+            found = quick_check(self._connection, patience)
+        if found:
+            raise StoreDamaged(f"the store {self.path} is damaged: {found}")
+        self.load()
+        self._parcels(statements.PARCELS_IN, "waiting", -1)
+
+    def _gone(self, statement: str, *values: str | int) -> int:
+        return self._connection.execute(statement, values).rowcount
 
     @contextmanager
     def _writing(self, durable: bool = True) -> Iterator[None]:

@@ -3,16 +3,20 @@
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from monitor.clock import SECOND, Duration
-from monitor.errors import StoreError
+from monitor.errors import StoreDamaged, StoreError
 
 CHECKPOINT_PAGES: Final = 2_000
 """The write-ahead log is folded into the file when it is this long (8 MB): 40 pages of messages, some 10 ms."""
+
+_STEPS_BETWEEN: Final = 100
+"""So many steps of SQLite's machine pass between two looks at the time."""
 
 _MEANING: Final = {
     sqlite3.SQLITE_BUSY: "is locked by another program; it is tried again, or find and stop what holds the file",
@@ -20,7 +24,7 @@ _MEANING: Final = {
     sqlite3.SQLITE_FULL: "cannot grow, its disk is full; free some space, nothing that was stored is lost",
     sqlite3.SQLITE_IOERR: "cannot be read or written, its disk reports an error ({name}); check the disk",
     sqlite3.SQLITE_NOTADB: "is not a SQLite database; move the file away or point `store` at another one",
-    sqlite3.SQLITE_CORRUPT: "is damaged; restore a backup, or move the file away to start anew",
+    sqlite3.SQLITE_CORRUPT: "is damaged; start the daemon anew, it sets the file aside and goes on, or restore a backup",
     sqlite3.SQLITE_READONLY: "cannot be written; check the owner and the permissions of the file and its folder",
     sqlite3.SQLITE_PERM: "may not be opened; check the owner and the permissions of the file and its folder",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened; check the owner and the permissions of the file and its folder",
@@ -29,23 +33,27 @@ _MEANING: Final = {
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turns SQLite's errors into StoreError with a sentence for people."""
+    """Turns SQLite's errors into StoreError with a sentence for people, StoreDamaged where the file itself is wrong."""
     try:
         yield
     except sqlite3.Error as error:
-        raise StoreError(_sentence(path, error)) from error
+        damaged = _code(error) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+        raise (StoreDamaged if damaged else StoreError)(_sentence(path, error)) from error
+
+
+def _code(error: sqlite3.Error) -> int:
+    # Errors of the driver itself (a closed connection) carry no code.
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _sentence(path: Path, error: sqlite3.Error) -> str:
-    # Errors of the driver itself (a closed connection) carry no code.
-    code = getattr(error, "sqlite_errorcode", 0)
-    meaning = _MEANING.get(code & 0xFF, "cannot be used: {error}")
+    meaning = _MEANING.get(_code(error), "cannot be used: {error}")
     return f"the store {path} " + meaning.format(name=getattr(error, "sqlite_errorname", "?"), error=error)
 
 
 def connect(path: Path, *, read_only: bool, busy_timeout: Duration) -> sqlite3.Connection:
     """An open connection in autocommit mode with its settings made; nothing of our tables is looked at yet."""
-    _refuse(path, read_only)
+    refuse_place(path, read_only=read_only)
     if not read_only and not path.exists():
         _create(path)
     address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
@@ -62,8 +70,8 @@ def connect(path: Path, *, read_only: bool, busy_timeout: Duration) -> sqlite3.C
     return connection
 
 
-def _refuse(path: Path, read_only: bool) -> None:
-    """What SQLite would answer with "unable to open database file" and nothing more."""
+def refuse_place(path: Path, *, read_only: bool = False) -> None:
+    """Raises StoreError where no store can be: what SQLite would answer with "unable to open database file" and nothing more."""
     if not path.parent.is_dir():
         raise StoreError(f"there is no folder {path.parent} for the store {path}: create it, or change `store`")
     if path.is_dir():
@@ -91,12 +99,32 @@ def _set_up(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA journal_size_limit = 67108864")
 
 
+def beside(store: Path, suffix: str) -> Path:
+    """The file beside a store that has this at the end of its name."""
+    return store.with_name(store.name + suffix)
+
+
+def quick_check(connection: sqlite3.Connection, patience: Duration) -> str:
+    """What SQLite finds wrong with a file's pages, in its words; empty where all are well, or as far as it came in that time."""
+    until = time.monotonic() + patience / SECOND
+    connection.set_progress_handler(lambda: int(time.monotonic() > until), _STEPS_BETWEEN)
+    try:
+        [(found,), *_] = connection.execute("PRAGMA quick_check(1)").fetchall()
+    except sqlite3.OperationalError as error:
+        if _code(error) != sqlite3.SQLITE_INTERRUPT:
+            raise
+        return ""
+    finally:
+        connection.set_progress_handler(None, 0)
+    return "" if found == "ok" else " ".join(str(found).split())
+
+
 class DaemonLock:
     """Held by the one daemon that works on a store. The kernel lets go of it when the process ends, however it ends."""
 
     def __init__(self, store: Path) -> None:
         # Not on the database itself: closing a second descriptor of it would drop SQLite's own locks in this process.
-        path = store.with_name(store.name + ".lock")
+        path = self.path = beside(store, ".lock")
         try:
             self._descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -110,8 +138,10 @@ class DaemonLock:
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
 
-    def release(self) -> None:
-        """Let another daemon have it; safe to call twice."""
+    def release(self, *, forget: bool = False) -> None:
+        """Let another daemon have it; safe to call twice. ``forget``: as if no daemon had ever been here."""
         if self._descriptor >= 0:
+            if forget:
+                self.path.unlink(missing_ok=True)
             os.close(self._descriptor)
             self._descriptor = -1

@@ -40,6 +40,15 @@ BEGUN: Final = """
     SELECT fingerprint, at FROM transition
     WHERE what = 'fired' AND at > (SELECT max(at) FROM transition) - ? ORDER BY id"""
 
+FACTS: Final = "SELECT account, data FROM fact"
+FACT: Final = "INSERT OR REPLACE INTO fact (account, data) VALUES (?, ?)"
+
+FORGET_WINDOW: Final = (
+    "DELETE FROM journal WHERE account = ?",
+    "DELETE FROM entry WHERE account = ?",
+    "DELETE FROM cursor WHERE account = ?",
+)
+
 ASIDES: Final = "SELECT account, search, at, why, record FROM aside ORDER BY id DESC LIMIT ?"
 ASIDE: Final = "INSERT INTO aside (account, search, at, why, record) VALUES (?, ?, ?, ?, ?)"
 DROP_OLD_ASIDES: Final = "DELETE FROM aside WHERE id <= (SELECT max(id) FROM aside) - ?"
@@ -86,10 +95,25 @@ COUNTS: Final = """
     UNION ALL SELECT 'asides', coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'aside'
     UNION ALL SELECT state, count(*) FROM parcel GROUP BY state"""
 
-PRUNE: Final = ("DELETE FROM aside WHERE at < ?", "DELETE FROM alert WHERE resolved_at < ?")
-PRUNE_TRANSITIONS: Final = "DELETE FROM transition WHERE at < ?"
+PRUNE_OLD: Final = (
+    "DELETE FROM aside WHERE id IN (SELECT id FROM aside WHERE at < ? LIMIT ?)",
+    """
+    DELETE FROM alert WHERE fingerprint IN (
+        SELECT fingerprint FROM alert WHERE resolved_at < ? AND fingerprint NOT IN (
+            SELECT told.key FROM alert_group, json_each(CAST(alert_group.data AS TEXT), '$.told') AS told)
+        LIMIT ?)""",
+)
+PRUNE_TRANSITIONS: Final = "DELETE FROM transition WHERE id IN (SELECT id FROM transition WHERE at < ? LIMIT ?)"
 PRUNE_PARCELS: Final = """
-    DELETE FROM parcel WHERE state <> 'waiting' AND done_at < ? AND id NOT IN (
-        SELECT max(id) FROM parcel WHERE state = 'sent' AND receipt NOT LIKE ? AND episode IN (
-            SELECT episode FROM alert_group UNION SELECT episode FROM parcel WHERE state = 'waiting')
-        GROUP BY receiver, channel, episode)"""
+    DELETE FROM parcel WHERE id IN (
+        SELECT id FROM parcel AS old WHERE done_at < ? AND state <> 'waiting' AND NOT (
+            state = 'sent' AND receipt NOT LIKE ? AND (
+                EXISTS (SELECT 1 FROM alert_group AS living WHERE living.episode = old.episode)
+                OR EXISTS (
+                    SELECT 1 FROM parcel AS next WHERE next.receiver = old.receiver AND next.channel = old.channel
+                    AND next.state = 'waiting' AND next.episode = old.episode))
+            AND NOT EXISTS (
+                SELECT 1 FROM parcel AS later WHERE later.receiver = old.receiver AND later.channel = old.channel
+                AND later.state = 'sent' AND later.episode = old.episode AND later.id > old.id
+                AND later.receipt NOT LIKE ?))
+        LIMIT ?)"""

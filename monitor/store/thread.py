@@ -79,4 +79,6 @@ class StoreFront:
         return await self.run(lambda store: store.counts())
 
     async def prune(self, before: Instant, told_before: Instant) -> None:
-        await self.run(lambda store: store.prune(before, told_before))
+        """All of it, in small steps: others have their turns in between."""
+        while await self.run(lambda store: store.prune(before, told_before)):
+            pass

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from monitor.web.tokens import carries
+from monitor.web.tokens import carries, is_token
 from monitor.written import is_loopback
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -26,11 +26,33 @@ def may_change(request: Request, token: str) -> None:
                 "changes need the header 'Authorization: Bearer <token>' with the token of web.token_file",
                 {"www-authenticate": "Bearer"},
             )
-    elif not (_is_here(request.client.host if request.client else "") and _is_here(_named_host(request))):
+    else:
+        _from_here(request)
+    _is_json(request)
+
+
+def _from_here(request: Request) -> None:
+    client = request.client.host if request.client else ""
+    if not (is_loopback(client) and is_loopback(_named_host(request))):
         raise HTTPException(
             HTTPStatus.FORBIDDEN, "without web.token_file changes are taken from this machine only, by its own address"
         )
-    _is_json(request)
+
+
+def may_submit(request: Request, shown: str, token: str, external_url: str = "") -> None:
+    """The same for a form of our own, in which the token was ``shown``. A form that another site has made is refused.
+
+    ``external_url`` is where people reach it: a proxy may name us another host than the browser did.
+    """
+    origin, ours = request.headers.get("origin"), {request.headers.get("host", ""), urlsplit(external_url).netloc}
+    if origin is not None and urlsplit(origin).netloc not in ours - {""}:
+        raise HTTPException(HTTPStatus.FORBIDDEN, "this form comes from another site")
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise HTTPException(HTTPStatus.FORBIDDEN, "this form comes from another site")
+    if token and not (is_token(shown, token) or carries(request.headers, token)):
+        raise HTTPException(HTTPStatus.FORBIDDEN, "the token is not that of web.token: go back and try again")
+    if not token:
+        _from_here(request)
 
 
 def _is_json(request: Request) -> None:
@@ -46,7 +68,3 @@ def _named_host(request: Request) -> str:
         return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     except ValueError:
         return ""
-
-
-def _is_here(host: str) -> bool:
-    return is_loopback(host)

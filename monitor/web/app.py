@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.metrics import Metrics
+from monitor.render.escape import html
 from monitor.web.health import WebState
 from monitor.web.tokens import carries
 
@@ -23,8 +24,8 @@ PROBES = frozenset({"/healthz", "/readyz"})
 
 _HEADERS = {
     "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "referrer-policy": "no-referrer",
+    "content-security-policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "referrer-policy": "same-origin",  # with none, a browser would not say that our own forms are ours
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
@@ -41,6 +42,16 @@ _PAGE = """<!doctype html>
 <li><a href="/metrics">/metrics</a>: for Prometheus</li>
 <li><a href="/api/v2/alerts">/api/v2/alerts</a>: what fires; with the rest of Alertmanager's API, for amtool, karma and Grafana</li>
 </ul>
+</body>
+</html>
+"""
+
+
+_PROBLEM = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>routee-monitor</title></head>
+<body>
+<h1>{text}.</h1>
 </body>
 </html>
 """
@@ -140,6 +151,9 @@ class SecurityHeaders:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if "text/html" in request.headers.get("accept", ""):
+        text = html(error.detail[:1].upper() + error.detail[1:])
+        return HTMLResponse(_PROBLEM.format(text=text), error.status_code, error.headers)
     return JSONResponse(
         {"error": f"{request.method} {request.url.path}: {error.detail}"}, error.status_code, error.headers
     )

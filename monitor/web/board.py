@@ -1,6 +1,6 @@
 """What the listener needs of the daemon's alerts: how they stand, and what people may do about them. The pipeline is one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from monitor.acknowledgement import Ack
@@ -12,8 +12,11 @@ from monitor.standing import Standing, StandingGroup, StandingSilence
 class Stocktaking(Protocol):
     """How things stand at one moment."""
 
-    def alerts(self) -> Sequence[Standing]:
-        """Every alert that is pending or fires, or is over but not told so everywhere."""
+    def alerts(self) -> Iterable[Standing]:
+        """Every alert that is pending or fires, or is over but not told so everywhere; each is made when it is asked for."""
+
+    def find(self, fingerprint: str) -> Standing | None:
+        """The one with this fingerprint, its own or that of its labels."""
 
     def groups(self) -> Sequence[StandingGroup]:
         """What fires, by group."""

@@ -43,6 +43,9 @@ class Health:
         self._store_error = ""
         self._starting = True
         self._failing: dict[tuple[str, str], str] = {}
+        self._known: set[tuple[str, str]] = set()
+        self._new: dict[tuple[str, str], None] = {}
+        self._reload_error = ""
 
     def expect(self, loop: str, within: Duration) -> None:
         """From now on ``loop`` is to `beat` at least once in ``within``."""
@@ -61,11 +64,24 @@ class Health:
     def searches(self, searches: Sequence[tuple[str, str]]) -> None:
         """These (account, search) are to be polled once before the daemon is ready."""
         self._unpolled = dict.fromkeys(searches)
+        self._known = set(searches)
         self._starting = False
+
+    def reloaded(self, searches: Sequence[tuple[str, str]]) -> None:
+        """The searches (account, search) are these after a reload. Who was ready stays ready: new ones are waited for without it."""
+        known = self._known | self._new.keys()
+        self._unpolled = {search: None for search in self._unpolled if search in searches}
+        self._new = {search: None for search in searches if search in self._new or search not in known}
+        self._known = set(searches)
+
+    def reload_failed(self, error: str = "") -> None:
+        """Whether the last reload was refused: ``error`` says why, and is empty where it was not."""
+        self._reload_error = error
 
     def polled(self, account: str, search: str) -> None:
         """A poll of that search was complete and is committed."""
         self._unpolled.pop((account, search), None)
+        self._new.pop((account, search), None)
 
     def store(self, error: str = "") -> None:
         """Whether the last write to the store went well: ``error`` is empty then."""
@@ -77,9 +93,11 @@ class Health:
 
     def warnings(self) -> Sequence[str]:
         """See `WebState`."""
-        return [
+        reload = [f"What is written now was not taken up: {self._reload_error}"] if self._reload_error else []
+        channels = [
             f"Receiver {receiver} ({channel}) is not told: {why}" for (receiver, channel), why in self._failing.items()
         ]
+        return reload + channels + [_unpolled(*search) for search in self._new]
 
     def stuck(self) -> Sequence[str]:
         """See `WebState`."""
@@ -94,9 +112,13 @@ class Health:
     def unready(self) -> Sequence[str]:
         """See `WebState`."""
         starting = ["The daemon is starting"] if self._starting else []
-        polls = [f"Search {search} of account {account} has not been polled yet" for account, search in self._unpolled]
+        polls = [_unpolled(*search) for search in self._unpolled]
         store = [f"The store cannot be written: {self._store_error}"] if self._store_error else []
         return starting + polls + store
+
+
+def _unpolled(account: str, search: str) -> str:
+    return f"Search {search} of account {account} has not been polled yet"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from starlette.routing import Route
 
 from monitor.clock import Clock, Instant, parse_duration, parse_iso
 from monitor.errors import NothingThere
-from monitor.render.payload import label_fingerprint
 from monitor.web.access import may_change
 from monitor.web.board import Board
 from monitor.web.v2 import said
@@ -53,8 +52,8 @@ class OwnApi:
 
     def _own(self, fingerprint: str) -> str:
         """The alert's own fingerprint, where that of its labels is given, which is what amtool and webhooks show."""
-        by_labels = {label_fingerprint(one.view.labels): one.view.fingerprint for one in self._board.stock().alerts()}
-        return by_labels.get(fingerprint, fingerprint)
+        found = self._board.stock().find(fingerprint)
+        return fingerprint if found is None else found.view.fingerprint
 
 
 def _until(moment: str, duration: str, now: Instant) -> Instant | None:

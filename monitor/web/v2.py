@@ -1,19 +1,21 @@
 """Alertmanager's API v2, so that amtool, karma and Grafana work against this daemon. Its alerts are its own: none can be posted."""
 
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import wraps
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
+import trio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from monitor.clock import Clock, Instant, iso
 from monitor.errors import NothingThere, StoreError
-from monitor.matchers import Matcher, matches, parse_matchers
+from monitor.matcher_syntax import read_matchers
+from monitor.matchers import Matcher, matches
 from monitor.silence import Silence
 from monitor.standing import Standing, StandingSilence
 from monitor.web import v2_shapes as shapes
@@ -24,28 +26,41 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 _TRUE: Final = frozenset({"true", "1", "t"})
 _FALSE: Final = frozenset({"false", "0", "f"})
+_MOST_FILTERS: Final = 50
+_AT_A_BREATH: Final = 50
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What the API says of the daemon: its version, the names of its receivers, its routing as Alertmanager would write it, its address."""
+    """What the API says of the daemon: its version, the names of its receivers, its routing as Alertmanager would write it, its address;
+    since when it runs, and a name that is its own as long as it does."""
 
     version: str
     receivers: tuple[str, ...]
     routing: str
     external_url: str = ""
+    since: Instant = 0
+    name: str = field(default_factory=lambda: uuid.uuid4().hex[:26].upper())
 
 
 class AlertmanagerApi:
-    """The endpoints below ``/api/v2``. ``token`` is what changes need, empty: see `monitor.web.access`."""
+    """The endpoints below ``/api/v2``. ``token`` is what changes need, empty: see `monitor.web.access`. ``warnings`` says what is wrong
+    although the daemon is well."""
 
-    def __init__(self, board: Board, about: About, clock: Clock, token: str = "") -> None:
+    def __init__(
+        self,
+        board: Board,
+        about: About,
+        clock: Clock,
+        token: str = "",
+        warnings: Callable[[], Sequence[str]] = lambda: (),
+    ) -> None:
+        self._warnings = warnings
         self._board = board
         self._about = about
         self._clock = clock
         self._token = token
-        self._since = clock.now()
-        self._name = uuid.uuid4().hex[:26].upper()
 
     def routes(self) -> list[Route]:
         """The routes; the paths are Alertmanager's."""
@@ -63,13 +78,15 @@ class AlertmanagerApi:
 
     async def status(self, _: Request) -> Response:
         version = dict.fromkeys(("branch", "buildDate", "buildUser", "goVersion", "revision"), "")
+        warnings = list(self._warnings())
         return JSONResponse(
             {
-                "cluster": {"name": self._name, "status": "disabled", "peers": []},
+                "cluster": {"name": self._about.name, "status": "disabled", "peers": []},
                 "config": {"original": self._about.routing},
-                "uptime": iso(self._since),
+                "uptime": iso(self._about.since),
                 "versionInfo": version | {"version": self._about.version},
             }
+            | ({"warnings": warnings} if warnings else {})  # ours: Alertmanager's has no such key
         )
 
     async def receivers(self, _: Request) -> Response:
@@ -77,10 +94,11 @@ class AlertmanagerApi:
 
     async def alerts(self, request: Request) -> Response:
         wanted = Wanted(request)
-        everything = [one for one in self._board.stock().alerts() if one.state != "resolved"]
+        everything = [one async for one in _paced(self._board.stock().alerts()) if one.state != "resolved"]
         known = shapes.label_fingerprints(everything)
-        url = self._about.external_url
-        return JSONResponse([shapes.alert(one, url, known) for one in everything if wanted.has(one, one.receivers)])
+        url, now = self._about.external_url, self._clock.now()
+        found = (one for one in everything if wanted.has(one, one.receivers))
+        return JSONResponse([shapes.alert(one, url, known, now) async for one in _paced(found)])
 
     async def refuse_alerts(self, _: Request) -> Response:
         return JSONResponse(
@@ -89,13 +107,13 @@ class AlertmanagerApi:
 
     async def groups(self, request: Request) -> Response:
         wanted = Wanted(request)
-        stock = self._board.stock()
-        known = shapes.label_fingerprints(stock.alerts())
+        stock, now = self._board.stock(), self._clock.now()
+        known = shapes.label_fingerprints([one async for one in _paced(stock.alerts())])
         found = []
         for together in stock.groups():
             alerts = [
-                shapes.alert(one, self._about.external_url, known)
-                for one in together.alerts
+                shapes.alert(one, self._about.external_url, known, now)
+                async for one in _paced(together.alerts)
                 if wanted.has(one, (together.receiver,))
             ]
             found += [shapes.group(together, alerts)] if alerts else []
@@ -139,6 +157,14 @@ class AlertmanagerApi:
         return next((one for one in self._board.stock().silences() if one.silence.id == silence_id), None)
 
 
+async def _paced(some: Iterable[T]) -> AsyncIterator[T]:
+    """One after the other, with a breath in between: thousands of alerts, which somebody may ask for, must not hold up polling."""
+    for number, one in enumerate(some, 1):
+        yield one
+        if number % _AT_A_BREATH == 0:
+            await trio.lowlevel.checkpoint()
+
+
 class Wanted:
     """Which alerts a request asks for. Raises ValueError with what is wrong with its parameters."""
 
@@ -175,7 +201,11 @@ def _flag(text: str | None, name: str) -> bool:
 
 
 def _matchers(request: Request) -> tuple[Matcher, ...]:
-    return tuple(matcher for text in request.query_params.getlist("filter") for matcher in parse_matchers(text))
+    """What is asked for. Raises ValueError; before anything is made ready where it is so much that this would hold up the daemon."""
+    written = [one for text in request.query_params.getlist("filter") for one in read_matchers(text)]
+    if len(written) > _MOST_FILTERS:
+        raise ValueError(f"filter: at most {_MOST_FILTERS} matchers can be asked for, here are {len(written)}")
+    return tuple(Matcher(*one) for one in written)
 
 
 def _meets(silence: Silence, wanted: Sequence[Matcher]) -> bool:

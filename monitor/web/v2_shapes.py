@@ -15,7 +15,7 @@ from monitor.standing import Standing, StandingGroup, StandingSilence
 from monitor.web.during import read_during
 
 ENDS_AHEAD: Final[Duration] = 4 * MINUTE
-"""An alert that still fires is said to end so long after it was last seen."""
+"""An alert that still fires is said to end so far ahead, also where it was last judged long ago: who asks takes what has ended for over."""
 _OPERATORS: Final[Mapping[tuple[bool, bool], Operator]] = {
     (False, True): "=",
     (False, False): "!=",
@@ -26,14 +26,18 @@ _OPERATORS: Final[Mapping[tuple[bool, bool], Operator]] = {
 _MOST_TEXT: Final = 1_000
 
 
-def alert(one: Standing, external_url: str, inhibiting: Mapping[str, str]) -> dict[str, Any]:
-    """An alert; ``inhibiting`` maps our fingerprints to those that are made of labels, as Alertmanager's are."""
+def alert(one: Standing, external_url: str, inhibiting: Mapping[str, str], now: Instant) -> dict[str, Any]:
+    """An alert; ``inhibiting`` maps our fingerprints to those that are made of labels, as Alertmanager's are.
+
+    ``acknowledgedBy`` is ours, and stands there where somebody looks after the alert.
+    """
     view = one.view
+    ours = {} if one.ack is None else {"acknowledgedBy": one.ack.by}
     return {
         "labels": view.labels,
         "annotations": view.annotations,
         "startsAt": iso(view.starts_at),
-        "endsAt": iso(view.as_of + ENDS_AHEAD if view.ends_at is None else view.ends_at),
+        "endsAt": iso(now + ENDS_AHEAD if view.ends_at is None else view.ends_at),
         "updatedAt": iso(view.as_of),
         "fingerprint": label_fingerprint(view.labels),
         "generatorURL": generator_url(view, external_url),
@@ -44,6 +48,7 @@ def alert(one: Standing, external_url: str, inhibiting: Mapping[str, str]) -> di
             "inhibitedBy": [inhibiting.get(source, source) for source in one.inhibited_by],
             "mutedBy": list(one.muted_by),
         },
+        **ours,
     }
 
 
@@ -65,9 +70,10 @@ def group(together: StandingGroup, alerts: Sequence[dict[str, Any]]) -> dict[str
 
 
 def silence(standing: StandingSilence) -> dict[str, Any]:
-    """A silence. Ours are ``silencing``, how many alerts that fire it is about, ``endsSoon``, and, where it recurs, ``during``."""
+    """A silence. Ours are ``silencing``, how many alerts that fire it is about, ``silencesNow``, ``endsSoon``, and, where it
+    recurs, ``during``."""
     one = standing.silence
-    ours = {"silencing": standing.matching, "endsSoon": standing.ends_soon}
+    ours = {"silencing": standing.matching, "silencesNow": standing.is_silencing, "endsSoon": standing.ends_soon}
     recurs = {} if one.during is None else {"during": written(one.during)}
     return {
         "id": one.id,

@@ -1,10 +1,15 @@
 """Rows as bytes, for the journal: each column is written as its smallest value and what each row is above it, in as few bytes as that takes.
 
-A blob is a chain of sections. One with profiles comes before the one with the rows that have them: numbers of profiles mean
-nothing outside of memory, so within a blob they are counted from 0.
+A blob begins with its format's number and a checksum, and goes on as a chain of sections. A section with profiles
+comes before the one with the rows that have them: numbers of profiles mean nothing outside of memory, so within a blob they
+are counted from 0.
+
+Format 1, the first, had no beginning of that kind: it began with the length of its first section's header, which is never as large
+as the mark of the later ones. Formats 1 and 2 have the same sections, so that both can be read.
 """
 
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -31,10 +36,36 @@ class _Header(msgspec.Struct, array_like=True):
     columns: list[_Packed]
 
 
+FORMAT = 2
+_MARK = b"\xffRW"
+_START = len(_MARK) + 1 + 4  # mark, format, checksum
+
 _ROWS = ""  # the name under which the rows' own numbers stand
 _PROFILE = "profile"
 _NARROW = ((1, ""), (1 << 8, "|u1"), (1 << 16, "<u2"), (1 << 32, "<u4"))
 _header = msgspec.msgpack.Decoder(_Header)
+
+
+class Unreadable(ValueError):
+    """A blob that this program did not make, or that is not as it was made."""
+
+
+def sealed(sections: Iterable[bytes]) -> bytes:
+    """A blob of what `encode` gave."""
+    body = b"".join(sections)
+    return _MARK + bytes([FORMAT]) + zlib.crc32(body).to_bytes(4, "little") + body
+
+
+def opened(blob: bytes) -> bytes:
+    """The sections of a blob. Raises Unreadable where they are damaged, or of a format that is not known."""
+    if not blob.startswith(_MARK):
+        return blob  # format 1
+    body = blob[_START:]
+    if blob[len(_MARK)] != FORMAT:
+        raise Unreadable(f"its format is {blob[len(_MARK)]}, and {FORMAT} is the newest that is known")
+    if blob[len(_MARK) + 1 : _START] != zlib.crc32(body).to_bytes(4, "little"):
+        raise Unreadable("its checksum does not fit")
+    return body
 
 
 def encode(columns: Columns, rows: Rows, names: tuple[str, ...]) -> bytes:
@@ -47,10 +78,18 @@ def encode(columns: Columns, rows: Rows, names: tuple[str, ...]) -> bytes:
 
 
 def decode(blob: bytes, profiles: Profiles) -> Iterator[tuple[Rows, Values]]:
-    """What `encode` made: rows and their values, with the numbers that their profiles have among ``profiles``.
+    """What `encode` made and `sealed`: rows and their values, with the numbers that their profiles have among ``profiles``.
 
-    Columns that are newer than the blob are missing from it.
+    Columns that are newer than the blob are missing from it. Raises Unreadable.
     """
+    sections = opened(blob)
+    try:
+        yield from _decoded(sections, profiles)
+    except (ValueError, IndexError, KeyError, TypeError, StopIteration, msgspec.MsgspecError) as error:
+        raise Unreadable(f"it is no journal entry ({type(error).__name__})") from error
+
+
+def _decoded(blob: bytes, profiles: Profiles) -> Iterator[tuple[Rows, Values]]:
     at, numbers = 0, np.zeros(0, np.int64)
     while at < len(blob):
         at, values = _read(blob, at)

@@ -4,6 +4,7 @@ Answers are kept from poll to poll, one for each profile; only profiles that are
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,13 +57,24 @@ class Groups:
 
 
 class Facets:
-    """The answers for one account's profiles. A new one is needed once profiles are numbered anew."""
+    """The answers for one account's profiles. A new one is needed once profiles are numbered anew.
 
-    def __init__(self, account: str, columns: Columns, dictionaries: dict[str, Dictionary], searches: Sets) -> None:
+    ``kept`` says what is kept of the number of a person who wrote.
+    """
+
+    def __init__(
+        self,
+        account: str,
+        columns: Columns,
+        dictionaries: dict[str, Dictionary],
+        searches: Sets,
+        kept: Callable[[str], str],
+    ) -> None:
         self.profiles = columns.profiles
         self._account = account
         self._dictionaries = dictionaries
         self._searches = searches
+        self._kept = kept
         self._fits: dict[object, Mask] = {}
         self._lookups: dict[object, Mask] = {}
         self._groups: dict[Group, Groups] = {}
@@ -71,7 +83,14 @@ class Facets:
         """Which profiles meet a condition on any field but ``to``."""
         if condition.field == "account":
             return np.full(self.profiles.length, condition.matches({"account": self._account}))
-        return self._by_text(condition.field, condition, lambda text: condition.matches({condition.field: text}))
+        told = self._with_people(condition)
+        return self._by_text(condition.field, condition, lambda text: told.matches({condition.field: text}))
+
+    def _with_people(self, condition: Condition) -> Condition:
+        """The condition on texts as they are kept: the sender of an inbound message is a person, whose number is not."""
+        if condition.field != "from" or condition.operator not in ("is", "is_not"):
+            return condition
+        return replace(condition, values=(*condition.values, *map(self._kept, condition.values)))
 
     def final(self) -> Mask:
         """Which profiles have a final status."""

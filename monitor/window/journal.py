@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.window.blob import decode, encode
+from monitor.window.blob import decode, encode, sealed
 from monitor.window.columns import COLUMNS, Columns
 from monitor.window.index import Rows
 from monitor.window.table import Table
@@ -74,7 +74,7 @@ class Journal:
         kept, freed = rows[used], rows[~used]
         sections = [encode(self._columns, kept, COLUMNS)] if kept.size else []
         sections += [encode(self._columns, freed, ("kind",))] if freed.size else []
-        return Rewritten(kept, freed, b"".join(sections) or None, cleaned)
+        return Rewritten(kept, freed, sealed(sections) if sections else None, cleaned)
 
     def saved(self, entry: Rewritten, seq: int | None) -> None:
         """The store has it; ``seq`` is the entry's number."""
@@ -89,7 +89,7 @@ class Journal:
         self.changed(np.concatenate([entry.rows, entry.freed]))
 
     def restore(self, seq: int, blob: bytes) -> None:
-        """Take an entry over from the store; oldest first."""
+        """Take an entry over from the store; oldest first. Raises Unreadable, and then the window is worth nothing."""
         for rows, values in decode(blob, self._columns.profiles):
             self._columns.reserve(int(rows.max()) + 1)
             self._columns.write(rows, values)

@@ -58,15 +58,21 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Counts by group: the groups' codes ascending (see `Reading.labels`), groups with none left out."""
+    """Counts by group: the groups' codes ascending (see `Reading.labels`), groups with none left out.
+
+    ``all`` are the counts of all groups there are, by code, those with none included; None where groups are not numbered from 0.
+    """
 
     codes: Codes
     counts: Codes
+    all: Codes | None = None
 
     def at(self, codes: Codes) -> Codes:
         """The count of each of ``codes``, 0 where it has none."""
         if codes is self.codes:
             return self.counts
+        if self.all is not None:
+            return np.asarray(self.all[codes])
         if not len(self.codes):
             return np.zeros(len(codes), np.int64)
         places = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
@@ -141,7 +147,7 @@ class Reading:
         """The rows of the window that are meant, of one group only where it is given."""
         rows = self._rows_of(self._span(question))
         profiles = self.window.columns["profile"][rows]
-        fits = self._fits(question)
+        fits = self.fits(question)
         chosen = np.ones(len(rows), np.bool_) if fits is None else fits[profiles]
         if group is not None:
             chosen &= self._codes_of(question.by, rows) == group
@@ -182,11 +188,21 @@ class Reading:
             for row, (to, status, detailed_status, operator) in zip(newest.tolist(), fields, strict=True)
         )
 
+    def fits(self, question: Question) -> Mask | None:
+        """Which profiles meet all that a question asks of them, None: all."""
+        facets = self._facets
+        masks = [facets.fits(condition) for condition in question.conditions if condition.field != RECIPIENT]
+        if question.final:
+            masks.append(facets.final())
+        if question.search is not None:
+            masks.append(facets.returned_by(question.search))
+        return np.logical_and.reduce(masks) if masks else None
+
     # From a question to rows, profiles and groups
 
     def _count(self, question: Question) -> Tally:
         profiles, counts = self._present_in(self._span(question))
-        fits = self._fits(question)
+        fits = self.fits(question)
         if fits is not None:
             some = fits[profiles]
             profiles, counts = profiles[some], counts[some]
@@ -243,16 +259,6 @@ class Reading:
         if span.slower is not None:
             masks.append(columns["latency"][rows] > max(span.slower, 0.0) * LATENCY_UNIT)
         return np.logical_and.reduce(masks) if masks else slice(None)
-
-    def _fits(self, question: Question) -> Mask | None:
-        """Which profiles meet all that a question asks of them, None: all."""
-        facets = self._facets
-        masks = [facets.fits(condition) for condition in question.conditions if condition.field != RECIPIENT]
-        if question.final:
-            masks.append(facets.final())
-        if question.search is not None:
-            masks.append(facets.returned_by(question.search))
-        return np.logical_and.reduce(masks) if masks else None
 
     def _codes_of(self, by: Group, rows: Rows) -> Codes:
         """The group of each row."""
@@ -312,5 +318,5 @@ class Reading:
 
 
 def _tally(counts: Codes) -> Tally:
-    present = np.flatnonzero(counts)
-    return Tally(present, counts[present])
+    present = counts.nonzero()[0]
+    return Tally(present, counts[present], counts)

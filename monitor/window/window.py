@@ -93,7 +93,7 @@ class Window:
         return self._facets
 
     def _new_facets(self) -> Facets:
-        return Facets(self.account, self.columns, self.dictionaries, self.searches)
+        return Facets(self.account, self.columns, self.dictionaries, self.searches, self.privacy.sender)
 
     def twin(self) -> "Window":
         """An empty window that shares dictionaries and ids with this one: what is known here can be told to it by `upsert_coded`."""
@@ -128,8 +128,9 @@ class Window:
         values["price"] = _whole(batch.price, PRICE_UNIT, 1 << 50)
         values["to"] = self.privacy.hashes(batch.recipient)
         values["recipient"] = self.dictionaries["recipient"].encode(self.privacy.texts(batch.recipient))
+        fields = batch.fields | {"from": self.privacy.senders(batch.fields["from"], batch.fields["direction"])}
         for name in CODED_FIELDS:
-            values[name] = self.dictionaries[name].encode(batch.fields[name])
+            values[name] = self.dictionaries[name].encode(fields[name])
         values["searches"] = np.full(len(batch), self.searches.code(frozenset([search])), np.int64)
         return values
 

@@ -1,6 +1,7 @@
 """The tools with which the files that people write are turned into models, or into every problem that they have."""
 
 from monitor.written.model import Misplaced, Note, Reading, Written
+from monitor.written.secret_file import locate
 from monitor.written.types import (
     AnyText,
     Flag,
@@ -37,6 +38,7 @@ __all__ = [
     "Written",
     "host_only",
     "is_loopback",
+    "locate",
     "near_miss",
     "nearest",
     "problems_of",

@@ -156,6 +156,8 @@ def notes_of(error: ValidationError, data: object) -> Iterable[Note]:
             continue
         if isinstance(cause, Misplaced):
             yield from (replace(note, path=path + note.path) for note in cause.notes)
+        elif item["type"] == "union_tag_not_found" and not isinstance(item["input"], dict):
+            yield Note(path, sentence(item))
         elif item["type"] in ("union_tag_invalid", "union_tag_not_found"):
             yield Note((*path, str(item.get("ctx", {})["discriminator"]).strip("'")), sentence(item))
         else:

@@ -1,10 +1,14 @@
 """Secrets that stand in files of their own: found, read, stripped."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 LARGEST: Final = 64 * 1024
+
+_PLAINLY_A_NAME: Final = re.compile(r"(/|\./|\.\./|~)|[A-Za-z_. -]{1,40}$")
+"""A path, or a word without a digit: hardly a secret."""
 
 
 def locate(name: str, folder: Path, environ: Mapping[str, str]) -> Path:
@@ -18,18 +22,22 @@ def locate(name: str, folder: Path, environ: Mapping[str, str]) -> Path:
 
 
 def read_secret(name: str, folder: Path, environ: Mapping[str, str]) -> str:
-    """The secret in the file ``name``, without white space around it. Raises ValueError with a sentence that does not show it."""
+    """The secret in the file ``name``, without white space around it. Raises ValueError with a sentence that does not show it.
+
+    Nor does it show a name that could be the secret itself, written in the place of its file's name.
+    """
+    shown = f"the file {name}" if _PLAINLY_A_NAME.match(name) else "the file named here"
     try:
         path = locate(name, folder, environ)
         with path.open("rb") as stream:
             content = stream.read(LARGEST + 1)
     except OSError as error:
-        raise ValueError(f"the file {name} cannot be read: {error.strerror}") from None
+        raise ValueError(f"{shown} cannot be read: {error.strerror}") from None
     except (ValueError, RuntimeError):  # a name that no file can have; ~ without a home
-        raise ValueError(f"the file {name!r} cannot be read: that is no file's name") from None
+        raise ValueError(f"{shown} cannot be read: that is no file's name") from None
     secret = content.decode("utf-8-sig", "replace").strip()
     if len(content) > LARGEST or "\0" in secret or "\ufffd" in secret:
-        raise ValueError(f"the file {name} does not hold a secret: it is not text, or larger than 64 KiB")
+        raise ValueError(f"{shown} does not hold a secret: it is not text, or larger than 64 KiB")
     if not secret:
-        raise ValueError(f"the file {name} is empty; write the secret into it")
+        raise ValueError(f"{shown} is empty; write the secret into it")
     return secret

@@ -59,7 +59,7 @@ def _shown(value: object) -> str:
 
 
 def _at_least(ctx: dict[str, Any], value: object) -> str:
-    return f"is {value}, but must be at least {ctx['ge']}"
+    return f"is {value}, but must be at least {ctx['ge']:g}"
 
 
 def _text(_: dict[str, Any], value: object) -> str:
@@ -87,11 +87,11 @@ _SENTENCES: dict[str, Callable[[dict[str, Any], object], str]] = {
     "literal_error": _choice,
     "none_required": lambda ctx, value: "has no use here; take it out",
     "union_tag_invalid": _kind,
-    "union_tag_not_found": lambda ctx, value: MISSING,
-    "greater_than": lambda ctx, value: f"is {value}, but must be more than {ctx['gt']}",
+    "union_tag_not_found": lambda ctx, value: MISSING if isinstance(value, dict) else _MAPPING(ctx, value),
+    "greater_than": lambda ctx, value: f"is {value}, but must be more than {ctx['gt']:g}",
     "greater_than_equal": _at_least,
-    "less_than": lambda ctx, value: f"is {value}, but must be less than {ctx['lt']}",
-    "less_than_equal": lambda ctx, value: f"is {value}, but must be at most {ctx['le']}",
+    "less_than": lambda ctx, value: f"is {value}, but must be less than {ctx['lt']:g}",
+    "less_than_equal": lambda ctx, value: f"is {value}, but must be at most {ctx['le']:g}",
     "too_short": lambda ctx, value: f"needs at least {ctx['min_length']} of them",
     "too_long": lambda ctx, value: f"has {ctx['actual_length']} entries; at most {ctx['max_length']} are allowed",
     "string_too_short": lambda ctx, value: "must not be empty",

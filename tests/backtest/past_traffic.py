@@ -46,33 +46,51 @@ class Message:
 
 
 def traffic(seed: int, hours: int) -> list[Message]:
-    """Three operators, ten messages a minute; one loses most of its messages for 40 minutes, one is slow for an hour."""
+    """Three operators, ten messages a minute; one loses most of its messages for 40 minutes, one is slow for an hour, one is silent
+    for 25 minutes. For a quarter of an hour some have no report at all; a new sender comes; two campaigns are sent, one of which stalls."""
     dice = random.Random(seed)
-    return [_message(dice, number, START + round(dice.random() * hours * HOUR)) for number in range(hours * 600)]
+    usual = [_message(dice, number, START + round(dice.random() * hours * HOUR)) for number in range(hours * 600)]
+    return usual + [_of_campaign(dice, 100_000 + number) for number in range(400)]
 
 
-def _message(dice: random.Random, number: int, sent: Instant) -> Message:
-    operator = dice.choices(["Cosmote", "Vodafone", "Nova"], [5, 3, 2])[0]
+def _of_campaign(dice: random.Random, number: int) -> Message:
+    """One of 200 messages that are sent within ten minutes: of the first campaign many fail, of the second many are not reported."""
+    second = number % 2 == 1
+    sent = START + (60 if second else 20) * MINUTE + round(dice.random() * 10 * MINUTE)
+    fields = {"campaign": "Sale" if second else "News", "campaignTrackingId": "c2" if second else "c1", "from": "Shop"}
+    return _message(dice, number, sent, bad=0.02 if second else 0.3, lost=0.4 if second else 0.0, **fields)
+
+
+def _message(
+    dice: random.Random, number: int, sent: Instant, bad: float = 0.04, lost: float = 0.0, **fields: str
+) -> Message:
+    operators = ["Cosmote", "Vodafone", "Nova"] if not 100 * MINUTE < sent - START < 125 * MINUTE else ["Cosmote"]
+    operator = dice.choices(operators, [5, 3, 2][: len(operators)])[0]
     slow = operator == "Vodafone" and HOUR < sent - START < 2 * HOUR
     down = operator == "Cosmote" and 90 * MINUTE < sent - START < 130 * MINUTE
+    lost = 0.3 if 40 * MINUTE < sent - START < 55 * MINUTE else lost
+    fields = {"from": "Newcomer" if sent - START > 130 * MINUTE and dice.random() < 0.1 else "Bank"} | fields
     parts = dice.choice([1, 1, 1, 3])
+    late = 12 * HOUR if dice.random() < lost else 0
     rows = []
     for part in range(1, parts + 1):
         wait = round(dice.lognormvariate(1.5, 1.0) * SECOND * (40 if slow else 1))
-        bad = dice.random() < (0.6 if down else 0.04)
+        wait += late
+        failed = dice.random() < (0.6 if down else bad)
         rows.append(
             {
+                **fields,
                 "messageId": f"{number:08x}-0000-4000-8000-000000000000",
                 "part": part,
                 "parts": parts,
                 "date": sent + wait,
-                "status": "Undelivered" if bad else "Delivered",
-                "detailedStatus": dice.choice(["Expired", "Carrier Violation"]) if bad else "Delivered",
+                "status": "Undelivered" if failed else "Delivered",
+                "detailedStatus": dice.choice(["Expired", "Carrier Violation"]) if failed else "Delivered",
                 "operator": operator,
                 "country": "GR",
                 "to": f"+3069{number:08d}",
                 "latency": round(wait / SECOND, 3),
-                "price": 0.04,
+                "price": dice.choice([0.0371, 0.0412, 0.01]),
             }
         )
     return Message(sent, tuple(rows))

@@ -12,6 +12,7 @@ from monitor.backtest.course import MOST_GROUPS, Course
 from monitor.backtest.exhibit import MOST_GROUPS as SHOWN
 from monitor.backtest.exhibit import exhibits
 from monitor.backtest.page import page
+from monitor.backtest.report import as_json
 from monitor.backtest.run import Account, Backtest, Subject
 from monitor.backtest.timeline import lines
 from monitor.backtest.variant import BadChange, variants
@@ -23,6 +24,7 @@ from monitor.rules import Rule, load_rules, rule_of
 from monitor.window import Question, Reading, Window
 
 NOW = parse_iso("2026-11-21T10:00:00Z")
+HOURLY = Span(NOW, NOW + HOUR, 30 * MINUTE)
 RATE = {"name": "R", "kind": "rate", "by": ["operator"], "window": "10m", "above": "20%", "min_messages": 5}
 
 
@@ -77,6 +79,25 @@ def test_the_step_is_that_of_the_searches_unless_it_would_take_long() -> None:
     assert choose_step(30 * SECOND, 7 * DAY, rules * 300, 1_000_000) >= HOUR
 
 
+SLO = {"name": "S", "kind": "slo", "objective": "98%", "period": "30d"}
+ABSENCE = {"name": "A", "kind": "absence", "window": "15m", "active_in": "1h", "by": ["operator"]}
+CAMPAIGN = {"name": "C", "kind": "campaign", "stalled_for": "30m"}
+LATENCY = {"name": "L", "kind": "latency", "window": "1d", "above": "30s"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "step"),
+    [(RATE, 30 * SECOND), (SLO, MINUTE), (ABSENCE, MINUTE), (LATENCY, 5 * MINUTE), (CAMPAIGN, 30 * MINUTE)],
+)
+def test_the_step_follows_from_what_a_rule_looks_at_not_from_how_far_back(rule: dict[str, object], step: int) -> None:
+    assert choose_step(30 * SECOND, 7 * DAY, [rule_of(rule)], 1_000_000) == step
+
+
+def test_what_rules_look_at_together_is_looked_at_once() -> None:
+    rules = [rule_of(CAMPAIGN | {"name": name}) for name in "ABCDEFGH"]
+    assert choose_step(30 * SECOND, 7 * DAY, rules, 1_000_000) == 30 * MINUTE
+
+
 def test_a_course_keeps_the_worst_value_of_each_moment_and_the_worst_groups() -> None:
     window, rule = Window("main"), rule_of(RATE | {"min_messages": 1})
     rows = [
@@ -92,6 +113,10 @@ def test_a_course_keeps_the_worst_value_of_each_moment_and_the_worst_groups() ->
     assert len(found) <= MOST_GROUPS
     assert all(line.values[0] == 0.9 for line in found[:40])
     assert int((~np.isnan(found[0].values)).sum()) == 2
+
+
+def _unheard(done: float) -> None:
+    """Progress that nobody looks at."""
 
 
 def rules_at(folder: Path) -> list[Rule]:
@@ -125,6 +150,8 @@ def test_a_variant_is_the_rule_with_some_of_its_fields_changed(tmp_path: Path) -
         ("R.levels=[", "is not valid YAML"),
         ("L.levels.7.above=1%", "the rule has no levels.7.above"),
         ("R.window.x=1%", "the rule has no window.x"),
+        ("R.name=Other", "a rule is known by its name"),
+        ("R.kind=shift", "'shift' is planned, but not supported in this version"),
     ],
 )
 def test_a_wrong_change_is_told_in_a_sentence(change: str, message: str, tmp_path: Path) -> None:
@@ -190,6 +217,28 @@ def test_the_drawings_are_sound_and_show_values_thresholds_and_alerts(tmp_path: 
     assert "http" not in whole.replace("http://www.w3.org/2000/svg", ""), "the page needs nothing else"
 
 
+def test_what_the_past_does_not_tell_is_said(tmp_path: Path) -> None:
+    rules = [
+        rule_of({"name": "Low", "kind": "balance", "below": 50}),
+        rule_of({"name": "Watch", "kind": "campaign", "stalled_for": "30m", "short_below": "95%"}),
+        rule_of({"name": "Failing", "kind": "campaign", "failure_above": "20%", "where": {"country": "GR"}}),
+    ]
+    found = run([Account(Window("main"), ["all"], NOW)], [Subject(rule, rule.name) for rule in rules], HOURLY, _unheard)
+    low = "not judged: what the balance was in the past is not known"
+    watch = "judged by messages alone: what Routee said of campaigns in the past is not known"
+    said = [one["unknown"] for one in as_json(found)["rules"]]
+    assert said[0] == low
+    assert said[1].startswith(f"{watch} (none is found to have ended short; ")
+    assert said[2] is None, "a rule that takes only some messages of campaigns asks Routee nothing"
+    text = "\n".join(lines(found, 72))
+    assert f"Low (below 50): {low}" in text
+    assert f"Watch (stalled for 30m, short below 95%): no alerts\n  {said[1]}" in text
+    whole = page(found)
+    assert "Not judged: what the balance was" in whole
+    assert "No group of Low" not in whole
+    assert "No group of Watch" in whole
+
+
 def test_the_timeline_shows_when_each_group_fired(tmp_path: Path) -> None:
     text = list(lines(small_backtest(tmp_path), 72))
     assert text[2] == "R (above 20%): 1 alert, 168 a week, firing for 24m in all, 24m at the longest"
@@ -200,3 +249,47 @@ def test_the_timeline_shows_when_each_group_fired(tmp_path: Path) -> None:
     assert 15 <= blocks.count("█") <= 18
     assert all(len(line) <= 110 for line in text)
     assert any("2026-11-21 10:23 to 11-21 10:47" in line and "peak 100%" in line for line in text)
+
+
+def stalled_campaign() -> Backtest:
+    """An hour in which a campaign waits for the reports of a third of its messages."""
+    known = Window("main")
+    told = {"campaign": "Sale", "campaignTrackingId": "c-1"}
+    rows = [
+        row(f"{n}", NOW - 20 * MINUTE + n * SECOND, status="Sent" if n % 3 == 0 else "Delivered", **told)
+        for n in range(120)
+    ]
+    known.upsert(batch_of(rows), "all")
+    stalls = rule_of({"name": "Stalls", "kind": "campaign", "stalled_for": "30m", "failure_above": "20%"})
+    span = Span(NOW, NOW + HOUR, MINUTE)
+    return run([Account(known, ["all"], NOW - DAY)], [Subject(stalls, "Stalls")], span, lambda done: None)
+
+
+def test_each_problem_of_a_campaign_is_shown_in_its_own_unit() -> None:
+    found = stalled_campaign()
+    (text,) = [line for line in lines(found, 100) if "peak" in line]
+    assert "peak 1h18m" in text
+    assert "peak 1h18m" in figure(found)
+    assert ">1h18m</td>" in page(found)
+
+
+def test_no_alerts_and_never_enough_data_are_told_apart() -> None:
+    known = Window("main")
+    known.upsert(batch_of([row(f"{n}", NOW + n * MINUTE, price=0.05) for n in range(30)]), "all")
+    rules = [
+        {"name": "Few", "kind": "rate", "window": "10m", "above": "20%", "min_messages": 500},
+        {"name": "Well", "kind": "rate", "window": "10m", "above": "20%"},
+        {"name": "Nobody", "kind": "count", "match": {"country": "IR"}, "by": ["country"], "window": "10m", "above": 5},
+    ]
+    subjects = [Subject(rule_of(rule), str(rule["name"])) for rule in rules]
+    span = Span(NOW, NOW + HOUR, MINUTE)
+    found = run([Account(known, ["all"], NOW - DAY)], subjects, span, lambda done: None)
+    said = [line for line in lines(found, 100) if line.startswith(("Few", "Well", "Nobody"))]
+    assert said == [
+        "Few (above 20%): never enough data to judge",
+        "Well (above 20%): no alerts",
+        "Nobody (above 5): no alerts",
+    ]
+    assert [one["enough_data"] for one in as_json(found)["rules"]] == [False, True, True]
+    assert "No group of Few ever had enough data." in figure(found)
+    assert "No group of Nobody ever had a value." in figure(found)

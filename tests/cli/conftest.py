@@ -14,7 +14,7 @@ from tests.fakes.routee import sms
 
 
 def _filled() -> Sandbox:
-    """100 messages to Cosmote, 40 of which failed, 60 to Nova, all delivered; one of two parts."""
+    """100 messages to Cosmote, 40 of which failed, 60 to Nova, all delivered; one of two parts; and a reply."""
     sandbox = Sandbox(SystemClock(), credentials=CREDENTIALS)
     now = sandbox.now()
     for number in range(100):
@@ -24,6 +24,15 @@ def _filled() -> Sandbox:
         sandbox.put(sms("Delivered", now - 5 * MINUTE - number * SECOND, operator="Nova"))
     for part in (1, 2):
         sandbox.put(sms("Delivered", now - 9 * MINUTE, messageId="two-parts", parts=2, part=part, operator="Cyta"))
+    sandbox.put(
+        sms(
+            "Delivered",
+            now - 9 * MINUTE,
+            messageId="reply",
+            direction="Inbound",
+            **{"from": "+306912345678", "to": "54011"},
+        )
+    )
     return sandbox
 
 

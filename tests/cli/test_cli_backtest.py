@@ -1,11 +1,14 @@
 """`backtest`: from the store and from Routee, with variants, as text, JSON and drawings."""
 
 import json
+import os
+import pty
+import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from cli_folder import Folder
+from cli_folder import PROGRAM, Folder
 
 WORDS = ("backtest", "--since", "14m", "--every", "30s")
 
@@ -62,6 +65,42 @@ def test_what_reaches_back_further_than_what_is_known_begins_there(polled: Folde
     assert outcome.exit_code == 0
     assert "messages are known from 2" in outcome.stderr
     assert "judged every" not in outcome.stderr
+
+
+def test_that_routee_gives_back_a_week_is_said_once(polled: Folder) -> None:
+    outcome = polled.invoke("backtest", "--from-api", "--since", "9d", "--json")
+    assert outcome.exit_code == 0
+    (line,) = [line for line in outcome.stderr.splitlines() if "begins" in line]
+    assert line.startswith("Routee gives back 7 days at most: the backtest begins at 2")
+
+
+def test_on_a_terminal_a_bar_shows_how_far_it_is_and_goes_again(polled: Folder) -> None:
+    leader, terminal = pty.openpty()
+    command = [*PROGRAM, *WORDS, "--from-api", "--json", "--config", str(polled.config)]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=terminal, timeout=60, env=os.environ | {"TERM": "xterm"}
+    )
+    os.close(terminal)
+    shown = b""
+    while piece := _read(leader):
+        shown += piece
+    os.close(leader)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["messages"] > 0
+    assert "fetching main" in shown.decode()
+    assert "judging" in shown.decode()
+    assert shown.decode().rstrip().endswith("\x1b[2K"), "nothing of it stays"
+
+
+def _read(leader: int) -> bytes:
+    try:
+        return os.read(leader, 10_000)
+    except OSError:  # the other end is closed, and all of it was read
+        return b""
+
+
+def test_without_a_terminal_there_is_no_bar(polled: Folder) -> None:
+    assert polled.invoke(*WORDS, "--from-api").stderr == ""
 
 
 @pytest.mark.parametrize(

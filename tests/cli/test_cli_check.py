@@ -23,6 +23,28 @@ def test_right_files_are_shown(folder: Folder) -> None:
     assert "secret-path" not in outcome.output
 
 
+OTHERS = """\
+rules:
+  - {name: Slo, kind: slo, objective: 98%}
+  - {name: Silence, kind: absence, window: 45m}
+  - {name: Newcomer, kind: new_value, field: country, window: 1h}
+  - {name: Money, kind: balance, levels: [{lasts_below: 2d, severity: warning}, {lasts_below: 6h, severity: critical}]}
+  - {name: Spent, kind: cost, window: 1h, above: 100}
+  - {name: Campaigns, kind: campaign, failure_above: 20%, stalled_for: 30m, ended: report}
+"""
+
+
+def test_of_every_kind_it_is_shown_when_it_fires(folder: Folder) -> None:
+    folder.rules.write_text(OTHERS)
+    fires = {line.split("  ")[0].strip(): line for line in folder.invoke("check").stdout.splitlines() if line}
+    assert "objective 98% over 7d" in fires["Slo"]
+    assert "no messages for 45m" in fires["Silence"]
+    assert "new country" in fires["Newcomer"]
+    assert "lasts below 2d / 6h" in fires["Money"]
+    assert "above 100 " in fires["Spent"]
+    assert "failed above 20%, stalled for 30m, ended" in fires["Campaigns"]
+
+
 def test_the_same_as_json(folder: Folder) -> None:
     found = json.loads(folder.invoke("check", "--json").stdout)
     assert [rule["name"] for rule in found["rules"]] == ["OperatorFailureRate", "ManyMessages", "SwitchedOff"]
@@ -74,6 +96,25 @@ def test_what_is_hardly_meant_is_warned_of(folder: Folder) -> None:
     assert outcome.exit_code == 0
     assert "rule OperatorFailureRate looks 15m back" in outcome.stderr
     assert "the daemon will not start" in outcome.stderr
+
+
+ODD = """\
+rules:
+  - {name: Backwards, kind: count, window: 1h, levels: [{above: 10, severity: warning}, {above: 5, severity: critical}]}
+  - {name: Own, kind: count, window: 1h, levels: [{above: 5, severity: page}, {above: 10, severity: critical}]}
+  - {name: Seldom, kind: count, window: 15m, above: 10, every: 1d}
+"""
+
+
+def test_of_a_rule_what_is_hardly_meant_is_warned_of(folder: Folder) -> None:
+    folder.rules.write_text(ODD)
+    outcome = folder.invoke("check")
+    assert outcome.exit_code == 0
+    warnings = [line for line in outcome.stderr.splitlines() if "resweep" not in line and "no route" not in line]
+    assert warnings == [
+        "warning: rule Backwards: the further the value goes, the milder its severity gets: critical then warning",
+        "warning: rule Seldom is judged every 1d and looks 15m back: what happens in between it never sees",
+    ]
 
 
 def test_online_asks_routee_and_the_receivers(folder: Folder) -> None:

@@ -61,6 +61,42 @@ def test_it_is_blind_where_the_daemon_says_so(polled: Folder, tmp_path: Path) ->
     assert "Routee does not answer" in groups[0]["why"]
 
 
+ASKED = """\
+rules:
+  - {name: Money, kind: balance, lasts_below: 2d}
+  - {name: Campaigns, kind: campaign, failure_above: 20%, short_below: 95%, stalled_for: 30m, min_messages: 1}
+"""
+
+
+def told(rule: str, group: tuple[tuple[str, str], ...], value: float, why: str) -> Alert:
+    at = 1_763_700_000_000_000
+    return Alert("main", rule, group, "firing", (), at, at, level=1, firing_at=at, value=value, threshold=0.95, why=why)
+
+
+def test_what_rests_on_routees_own_answers_is_shown_as_the_daemon_told_it(polled: Folder, tmp_path: Path) -> None:
+    folder = copied(polled, tmp_path)
+    folder.rules.write_text(ASKED)
+    short = (("campaign", "Sale"), ("campaignTrackingId", "c-1"), ("problem", "short"))
+    stalled = (*short[:2], ("problem", "stalled"))
+    alerts = [
+        told("Money", (), 3600.0, "3.00 EUR left: lasts 1h"),
+        told("Campaigns", short, 0.9, "ended short"),
+        told("Campaigns", stalled, 2400.0, "has stalled"),
+    ]
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        store.commit(Commit(alerts=alerts))
+    (money,) = json.loads(folder.invoke("explain", "Money", "--json").stdout)["groups"]
+    assert (money["state"], money["value"]) == ("firing", 3600.0)
+    assert money["why"] == "3.00 EUR left: lasts 1h (at 2025-11-21T04:40:00Z)"
+    lines = folder.invoke("explain", "Campaigns").stdout.splitlines()
+    assert "only the daemon knows" in lines[1]
+    (one,) = [line for line in lines if "problem=short" in line]
+    assert one.startswith("firing")
+    assert "90%" in one
+    (other,) = [line for line in lines if "problem=stalled" in line]
+    assert "40m" in other
+
+
 def test_an_unknown_rule_names_the_nearest(polled: Folder) -> None:
     outcome = polled.invoke("explain", "OperatorFailurRate")
     assert (outcome.exit_code, outcome.stderr) == (

@@ -32,6 +32,11 @@ def test_for_people_it_is_a_table(folder: Folder) -> None:
     assert len(lines) == 4
 
 
+def test_the_number_of_a_person_who_writes_is_masked(folder: Folder) -> None:
+    (part,) = json.loads(folder.invoke("track", "reply", "--json").stdout)
+    assert (part["from"], part["direction"]) == ("+30691•••••78", "Inbound")
+
+
 def test_numbers_in_full_only_where_privacy_says_so(folder: Folder) -> None:
     folder.config.write_text(folder.config.read_text() + "privacy: {recipients: show}\n")
     (part,) = json.loads(folder.invoke("search", "outbound", "--json", "--limit", "1").stdout)

@@ -1,6 +1,7 @@
 """`run`: starts, stops as asked, and says in one line why it cannot start."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -44,13 +45,40 @@ def test_it_runs_until_sigterm_survives_sighup_and_writes_nothing_to_stdout(fold
         assert locked.stderr.splitlines()[-1].startswith("another daemon")
         process.send_signal(signal.SIGHUP)
         assert process.stderr is not None
-        assert any("does not reload" in line for line in process.stderr)  # reads as far as that line
+        assert any("reloaded: nothing has changed" in line for line in process.stderr)  # reads as far as that line
         process.send_signal(signal.SIGTERM)
         *_, last = process.stderr
         assert json.loads(last)["message"] == "stopped"
         assert process.wait(10) == 0
         assert process.stdout is not None
         assert process.stdout.read() == ""
+
+
+@pytest.mark.e2e
+def test_sighup_while_it_starts_is_survived(folder: Folder) -> None:
+    text = folder.config.read_text()
+    folder.config.unlink()
+    os.mkfifo(folder.config)
+    words = [*PROGRAM, "run", "--config", str(folder.config)]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            with folder.config.open(
+                "w"
+            ) as pipe:  # opened once the command has begun to read it, and waits for the rest
+                process.send_signal(signal.SIGHUP)
+                pipe.write(text)
+            assert process.stderr is not None
+            assert any("watching" in line for line in process.stderr)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+
+
+def test_running_it_leaves_the_signal_as_it_was(folder: Folder) -> None:
+    folder.config.unlink()
+    assert folder.invoke("run").exit_code == 78
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
 
 
 @pytest.mark.e2e

@@ -5,11 +5,13 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 from cli_folder import Folder
 
 from monitor.clock import HOUR, MINUTE, SystemClock, parse_iso
+from monitor.intervals import TimeInterval
 from monitor.metrics import Metrics
 from monitor.render.payload import label_fingerprint
 from monitor.web.app import make_app
@@ -67,6 +69,17 @@ async def test_a_silence_is_added_shown_and_ended(board, folder):
         assert (await invoke("silence list")).stdout == "No silences.\n"
         (over,) = json.loads((await invoke("silence list", "--expired", "--json")).stdout)
         assert over["status"] == {"state": "expired"}
+
+
+async def test_what_does_not_silence_now_is_not_said_to(board, folder):
+    async with listening(board, folder) as invoke:
+        await invoke("silence add", "operator=Cosmote", "--start", "2030-01-01T00:00:00Z", "--comment", "then")
+        assert "not now" in (await invoke("silence list")).stdout
+        (one,) = board.kept.all()
+        board.kept.put(msgspec.structs.replace(one, starts_at=0, during=TimeInterval(years=((1970, 1970),))))
+        assert "not now" in (await invoke("silence list")).stdout
+        board.kept.put(msgspec.structs.replace(one, starts_at=0, ends_at=1))
+        assert "not now" in (await invoke("silence list", "--expired")).stdout
 
 
 async def test_a_silence_recurs_by_the_clock_of_a_place(board, folder):
@@ -128,6 +141,15 @@ async def test_an_alert_is_acknowledged_by_either_fingerprint_or_by_matchers(boa
     by, _, until = board.acknowledged[other.fingerprint]
     assert by == "bob"
     assert 3 * HOUR < until - board.clock.now() <= 4 * HOUR
+
+
+async def test_of_several_alerts_one_that_nobody_looks_after_stops_no_other(board, folder):
+    _, last = board.views
+    async with listening(board, folder) as invoke:
+        assert (await invoke("ack", label_fingerprint(last.labels))).exit_code == 0
+        undone = await invoke("ack", "alertname=~.+", "--undo")
+    assert (undone.exit_code, board.acknowledged) == (0, {})
+    assert undone.stdout.count("no longer acknowledged") == 1
 
 
 @pytest.mark.parametrize(

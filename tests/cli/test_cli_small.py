@@ -15,7 +15,7 @@ from monitor.cli import cli
 
 
 def test_schemas_are_json_schemas_of_what_people_write() -> None:
-    for what, sample in (("config", {"accounts": []}), ("rules", yaml.safe_load(RULES))):
+    for what, sample in (("config", {"accounts": []}), ("rules", yaml.safe_load(RULES)), ("tests", {})):
         schema = json.loads(CliRunner().invoke(cli, ["schema", what]).stdout)
         jsonschema.Draft202012Validator.check_schema(schema)
         if what == "rules":

@@ -64,9 +64,10 @@ class Daemon:
 
 
 @asynccontextmanager
-async def daemon(config: Path, *, inside: Sequence[str] = ()) -> AsyncIterator[Daemon]:
+async def daemon(config: Path, *, inside: Sequence[str] = (), level: str = "info") -> AsyncIterator[Daemon]:
     """A daemon that is gone after the block, killed if need be. ``inside``: a command that runs the command behind it."""
     command = [*inside, sys.executable, "-m", "monitor", "run", "--config", str(config), "--log-format", "json"]
+    command += ["--log-level", level]
     process = await trio.lowlevel.open_process(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     running = Daemon(process)
     async with trio.open_nursery() as nursery:

@@ -56,7 +56,12 @@ class Lives:
         self._number += 1
         where = receivers(f"{self._told.url}/life-{self._number}")
         return write(
-            self._folder, RULES, accounts=[account(self._url)], searches=[SEARCH], receivers=where, route=ROUTE
+            *(self._folder, RULES),
+            accounts=[account(self._url)],
+            searches=[SEARCH],
+            receivers=where,
+            route=ROUTE,
+            flapping="off",
         )
 
     async def short(self, *, in_start_up: bool) -> None:
@@ -84,7 +89,7 @@ class Lives:
                 said = [f"{entry['time']} {entry['message']}" for entry in life.logged]
                 return "\n".join([f"these to be told otherwise: {wrong}", f"waiting: {late}", *said])
 
-            await until(settled, unsettled, 30)
+            await until(settled, unsettled, 120)  # an alert that flapped is over after one of its rounds
             if then_kill:
                 await life.kill()
             else:

@@ -45,8 +45,8 @@ def test_the_value_is_the_balance_or_the_seconds_it_lasts(
     assert (money.value, money.breached) == (left, int(left < 50))
     span = found(read(left), spent, lasts_below="2d", window=f"{hours}h")
     total = sum(price for date, price in spent if NOW - hours * HOUR < date <= NOW)
-    if total:
-        seconds = max(left, 0) / total * hours * 3600
+    if total or left <= 0:
+        seconds = left / total * hours * 3600 if left > 0 else 0
         assert span.value == pytest.approx(seconds)
         assert span.breached == int(seconds < 2 * 86400)
     else:
@@ -58,6 +58,12 @@ def test_it_says_how_long_the_money_lasts() -> None:
     assert found(read(41.2), spent, below=50).why == "41.20 EUR left: lasts 9h9m at 4.5 EUR an hour"
     assert found(read(41.2), [], lasts_below="2d").why == "41.20 EUR left: nothing was spent in 1d"
     assert found(read(-3, currency=""), spent, below=50).why == "-3.00 left: nothing more can be sent"
+
+
+def test_a_balance_that_is_used_up_does_not_recover_because_nothing_can_be_spent() -> None:
+    finding = found(read(0), [], lasts_below="2d")
+    assert (finding.value, finding.breached) == (0.0, 1)
+    assert finding.why == "0.00 EUR left: nothing more can be sent"
 
 
 def test_levels_escalate_in_either_form() -> None:

@@ -211,6 +211,11 @@ def test_falling_short_is_told_where_the_recipients_and_the_beginning_are_known(
     finding = problems(judged(rows, facts=state(1000, "Finished")))["short"]
     assert (finding.breached, finding.value, finding.threshold) == (2, 0.9, 0.95)
     assert finding.why == "ended short: 900 messages for 1,000 recipients (90%), limit 95%"
+    later = problems(judged(rows, NOW + 2 * HOUR, facts=state(1000, "Finished")))["short"]
+    assert later.breached == 0
+    assert later.why == (
+        "has ended short: 900 messages for 1,000 recipients (90%), limit 95%, which is told for 1h from the end on"
+    )
     assert "short" not in problems(judged(rows, facts=state(1000, "Finished"), since=NOW - HOUR))
     assert "short" not in problems(judged(rows))
 

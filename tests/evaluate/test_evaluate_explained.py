@@ -61,6 +61,17 @@ def test_the_sender_of_what_is_wrong_explains_it(rule: dict[str, Any], bad: dict
     assert len(shown) == 5
 
 
+def test_what_came_too_late_to_be_looked_at_does_not_explain_slowness() -> None:
+    echoes = series(300, NOW - HOUR, NOW - 2 * SECOND, **{"from": "Newsletter", "latency": 7200.0})
+    slow = series(100, NOW - HOUR, NOW - 20 * SECOND, **{"from": "Shop", "latency": 45.0})
+    moment = Moment(Reading(window_of(USUAL + echoes + slow)), NOW, NOW - 7 * DAY)
+    rule = {"name": "R", "kind": "latency", "window": "1h", "above": "30s", "receipts_within": "60s"}
+    made, group = rule_of(rule | {"by": ["operator"]}), (("operator", "Cosmote"),)
+    causes = {cause.field: cause.value for cause in breakdown(made, moment, group)}
+    assert causes["from"] == "Shop"
+    assert max(sample.date for sample in samples(made, moment, group)) < NOW - 10 * SECOND
+
+
 def test_who_writes_to_a_new_country_explains_it() -> None:
     new = series(40, NOW - 30 * MINUTE, NOW, **{"from": "Shop", "country": "IR", "operator": None})
     moment = Moment(Reading(window_of([row | {"country": "GR"} for row in USUAL] + new)), NOW, NOW - 7 * DAY)

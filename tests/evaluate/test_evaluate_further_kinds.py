@@ -267,6 +267,9 @@ def test_few_recipients_are_seen_where_a_group_stopped() -> None:
     rows = sent(9, NOW - 2 * HOUR, to="+306912345678")
     finding = by_operator(judged(rows, kind="distinct", field="to", by=["operator"], window="1h", below=2))["Cosmote"]
     assert (finding.breached, finding.why) == (1, "0 different values of to: below 2")
+    rows += sent(9, NOW - MINUTE, to="+306912345678")
+    finding = by_operator(judged(rows, kind="distinct", field="to", by=["operator"], window="1h", below=2))["Cosmote"]
+    assert (finding.breached, finding.why) == (1, "1 different value of to: below 2")
 
 
 # slo
@@ -325,6 +328,8 @@ def test_what_is_left_of_the_budget_takes_the_unknown_past_as_faultless() -> Non
     rows = burning(0.02, 14) + burning(0, 0)
     half = only(judged(rows, NOW - 84 * HOUR, kind="slo", objective="98%"))
     assert "50% of the 7d budget is left" in half.why
+    whole = only(judged(rows, NOW - 7 * DAY, kind="slo", objective="98%"))
+    assert whole.why.endswith("the 7d budget is used up")
 
 
 def test_one_severity_makes_one_level() -> None:

@@ -1,6 +1,6 @@
 """Rate, count and spike against naive oracles, and the cases that people argue about."""
 
-from math import inf, sqrt
+from math import sqrt
 from statistics import NormalDist, median
 from typing import Any
 
@@ -169,9 +169,41 @@ def test_sigma_allows_for_chance_and_for_a_restless_past() -> None:
     assert only(judged(restless + sent(400), **rule)).breached == 0
 
 
-def test_a_value_never_seen_in_the_baseline_is_an_endless_change() -> None:
+def test_a_value_never_seen_in_the_baseline_crosses_every_factor_and_has_none_itself() -> None:
     finding = only(judged(sent(5), kind="spike", window="1h", above="3x", baseline={"window": "1h", "ago": "1h"}))
-    assert (finding.change, finding.breached) == (inf, 1)
+    assert (finding.change, finding.breached) == (None, 1)
+
+
+SHARES: dict[str, Any] = {
+    "kind": "spike",
+    "measure": "rate",
+    "window": "15m",
+    "baseline": {"window": "1h", "ago": "15m"},
+}
+
+
+def test_a_share_without_any_in_the_baseline_is_not_enough_data() -> None:
+    finding = only(judged(sent(5, status="Failed"), **SHARES, above="+25%"))
+    assert (finding.value, finding.breached) == (1.0, None)
+    assert finding.why == "not enough data: 0 messages in the baseline, min_baseline is 1"
+
+
+def test_a_group_of_a_share_that_is_gone_is_not_called_well() -> None:
+    rule = SHARES | {"by": ["operator"], "above": "+25%"}
+    gone = judged([], **rule).of((("operator", "Cosmote"),))
+    assert (gone.value, gone.breached) == (None, None)
+    counted = judged([], **(rule | {"measure": "count"})).of((("operator", "Cosmote"),))
+    assert (counted.value, counted.breached) == (0.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("now", "threshold"), [(115, {"above": "+15%"}), (55, {"below": "0.55x"}), (110, {"above": "1.1x"})]
+)
+def test_a_change_exactly_at_the_threshold_does_not_cross_it(now: int, threshold: dict[str, str]) -> None:
+    rows = sent(100, NOW - 90 * MINUTE) + sent(now)
+    rule: dict[str, Any] = {"kind": "spike", "window": "1h", "baseline": {"window": "1h", "ago": "1h"}}
+    finding = only(judged(rows, **rule, **threshold))
+    assert (finding.value, finding.threshold, finding.breached) == (now, now, 0)
 
 
 def test_min_baseline_and_min_messages_guard_a_spike() -> None:

@@ -1,5 +1,6 @@
 """A board in memory: alerts that a test puts there, silences that silence them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -9,6 +10,7 @@ from monitor.alert import State
 from monitor.clock import Clock, Instant, SystemClock
 from monitor.errors import NothingThere, StoreError
 from monitor.notification import AlertView
+from monitor.render.payload import label_fingerprint
 from monitor.silence import Silence, Silences
 from monitor.standing import Standing, StandingGroup, StandingSilence
 
@@ -32,10 +34,16 @@ class FakeBoard:
     def stock(self) -> "FakeBoard":
         return self
 
-    def alerts(self) -> list[Standing]:
-        found = [self._standing(view, "firing") for view in self.views]
-        found += [self._standing(view, "pending") for view in self.pending]
-        return found + [self._standing(view, "resolved") for view in self.over]
+    def alerts(self) -> Iterator[Standing]:
+        yield from (self._standing(view, "firing") for view in self.views)
+        yield from (self._standing(view, "pending") for view in self.pending)
+        yield from (self._standing(view, "resolved") for view in self.over)
+
+    def find(self, fingerprint: str) -> Standing | None:
+        return next(
+            (one for one in self.alerts() if fingerprint in (one.view.fingerprint, label_fingerprint(one.view.labels))),
+            None,
+        )
 
     def groups(self) -> list[StandingGroup]:
         names = sorted({view.name for view in self.views})
@@ -51,7 +59,11 @@ class FakeBoard:
         now = self.clock.now()
         return [
             StandingSilence(
-                one, one.state(now), sum(one in self.kept.candidates(view.labels) for view in self.views), False
+                one,
+                one.state(now),
+                sum(one in self.kept.candidates(view.labels) for view in self.views),
+                one.is_active(now),
+                ends_soon=False,
             )
             for one in self.kept.all()
         ]

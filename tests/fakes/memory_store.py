@@ -5,6 +5,7 @@ import msgspec
 from monitor.acknowledgement import Ack
 from monitor.alert import Alert, Transition
 from monitor.errors import StoreError
+from monitor.facts import Facts
 from monitor.route import Group
 from monitor.silence import Silence
 from monitor.store.protocol import Commit, Cursor, Entry, Loaded, Pending
@@ -25,6 +26,7 @@ class MemoryStore:
         self._acks: dict[str, bytes] = {}
         self._journal: dict[int, tuple[str, bytes]] = {}
         self._entries: dict[tuple[str, str, int], str] = {}
+        self._facts: dict[str, bytes] = {}
         self._sequence = 0
 
     def commit(self, commit: Commit) -> list[int]:
@@ -55,6 +57,11 @@ class MemoryStore:
         self._acks |= {ack.fingerprint: msgspec.json.encode(ack) for ack in commit.acks}
 
     def _write_window(self, commit: Commit) -> None:
+        for account in commit.forgotten:
+            self._journal = {one: row for one, row in self._journal.items() if row[0] != account}
+            self._entries = {key: value for key, value in self._entries.items() if key[0] != account}
+            self._cursors = {key: data for key, data in self._cursors.items() if key[0] != account}
+        self._facts |= {account: msgspec.json.encode(facts) for account, facts in commit.facts.items()}
         for account, blob in commit.journal:
             self._sequence += 1
             self._journal[self._sequence] = (account, blob)
@@ -71,6 +78,7 @@ class MemoryStore:
             [msgspec.json.decode(data, type=Silence) for data in self._silences.values()],
             [msgspec.json.decode(data, type=Ack) for data in self._acks.values()],
             [(one.fingerprint, one.at) for one in self.transitions if one.what == "fired"],
+            {account: msgspec.json.decode(data, type=Facts) for account, data in self._facts.items()},
         )
 
     def entries(self, account: str) -> list[Entry]:

@@ -8,12 +8,21 @@ from monitor.intake import AccountSink
 from monitor.message import batch_of
 from monitor.metrics import Metrics
 from monitor.notification import Notification
-from monitor.pipeline import Desk, Pipeline, Surroundings
+from monitor.pipeline import Basis, Desk, Pipeline, Surroundings
 from monitor.render import Templates
-from monitor.restore import accounts_of, restored_dispatch, restored_judge, restored_window
+from monitor.restore import (
+    accounts_of,
+    continued_dispatch,
+    renewed_desks,
+    restored_dispatch,
+    restored_judge,
+    restored_window,
+    returned,
+)
 from monitor.settings import Settings
 from monitor.store.protocol import Cursor, Store
 from monitor.store.thread import StoreFront
+from monitor.storm import MOST
 from monitor.view import Views
 from monitor.web.health import Health
 from tests.fakes.inline_store import InlineStoreFront
@@ -21,17 +30,21 @@ from tests.fakes.memory_store import MemoryStore
 
 
 class Station:
-    """A pipeline over ``store``. ``woken`` counts how often delivery was told of news; ``fronted`` is how the store is called."""
+    """A pipeline over ``store``. ``woken`` counts how often delivery was told of news; ``most_groups``: more new ones are a storm;
+    ``fronted`` is how the store is called."""
 
     def __init__(
         self,
         settings: Settings,
         clock: Clock,
         store: Store | MemoryStore | None = None,
+        *,
+        most_groups: int = MOST,
         fronted: Callable[[Store], StoreFront] = InlineStoreFront,
     ) -> None:
         self.store = store or MemoryStore()
         self.front = fronted(self.store)
+        self.most_groups = most_groups
         self.clock = clock
         self.woken = 0
         self.metrics = Metrics(clock)
@@ -50,6 +63,7 @@ class Station:
             desks.append(Desk(judge, Views(judge, Templates(), distinguish=len(config.accounts) > 1)))
         self.around = Surroundings(self.clock, self.metrics, self.health, self._wake)
         dispatch = restored_dispatch(config, loaded)
+        dispatch.most_groups = self.most_groups
         self.pipeline = Pipeline(self.front, desks, dispatch, config.retention, self.around)
         self.sinks = {desk.judge.account: AccountSink(self.pipeline, desk.judge.account, self.around) for desk in desks}
 
@@ -59,6 +73,22 @@ class Station:
     async def restart(self, settings: Settings) -> None:
         """As after kill -9: only what was committed is left."""
         self._start(settings)
+        await self.pipeline.begin()
+
+    async def reload(self, settings: Settings) -> None:
+        """As the daemon does it: the windows and everything else in memory stay."""
+        config, before = settings.config, self.settings.config
+        found = returned(self.store, before, config, self.store.secret("recipients"))
+        anew = {(one.account, one.name) for one in config.searches if one not in before.searches}
+
+        def renewed() -> Basis:
+            desks = renewed_desks(self.pipeline.desks, config, settings.rules, Templates(), found, anew)
+            return Basis(desks, continued_dispatch(config, self.pipeline.dispatch), config.retention)
+
+        await self.pipeline.renew(renewed)
+        self.settings = settings
+        for account in self.pipeline.desks:
+            self.sinks.setdefault(account, AccountSink(self.pipeline, account, self.around))
         await self.pipeline.begin()
 
     async def poll(

@@ -55,7 +55,7 @@ class Life(Station):
     """From polls to the webhook; the ``number``-th life of so many."""
 
     def __init__(self, written: Settings, clock: SharedClock, store: SqliteStore, number: int, lives: int) -> None:
-        super().__init__(written, clock, store, StoreFront)
+        super().__init__(written, clock, store, fronted=StoreFront)
         self._number, self._lives = number, lives
         self._polls = 0
         self._outbox: Outbox | None = None

@@ -1,14 +1,14 @@
 """Alertmanagers as receivers: what they are told and when, over virtual time, and what the real one makes of it."""
 
 import json
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 
-from monitor.clock import MINUTE, SECOND, SystemClock, TrioClock, parse_iso
+from monitor.clock import HOUR, MINUTE, SECOND, SystemClock, TrioClock, iso, parse_iso
 from monitor.deliver.outbox import Outbox, Unobserved
 from monitor.notification import AlertView
 from monitor.notify.alertmanager import AlertmanagerClient, Login
@@ -113,11 +113,59 @@ async def test_what_is_over_is_told_at_once_and_for_fifteen_minutes(autojump_clo
     assert all("UndeliveredSpike" in [name for name, _ in post] for post in told[2:])
 
 
-async def test_nothing_is_posted_while_nothing_fires(autojump_clock: object) -> None:
-    stage, client = Stage(), Took()
+async def test_while_nothing_fires_it_is_only_asked_once_whether_they_take_anything(autojump_clock: object) -> None:
+    stage, client, outbox = Stage(), Took(Retry("it is not there")), Outbox()
     with trio.move_on_after(600):
-        await pusher(stage, client, TrioClock(NOW)).run(stage.news)
-    assert client.posts == []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pusher(stage, client, TrioClock(NOW), outbox).run, stage.news)
+            await trio.sleep(0.1)
+            assert outbox.taken == set(), "where nobody has answered it is not known that somebody takes anything"
+            assert outbox.failing["pager", "alertmanager/0"].why == "it is not there"
+    assert ends(client.posts) == [[], []]
+    assert (outbox.taken, outbox.failing) == ({("pager", "alertmanager/0")}, {})
+
+
+async def test_thousands_of_alerts_hold_up_nobody(autojump_clock: object) -> None:
+    turns, seen = 0, set[int]()
+
+    def made() -> AlertView:
+        seen.add(turns)
+        return rate()
+
+    stage, client = Stage(), Took()
+    firing = [Firing(str(number), "critical", False, cache(made)) for number in range(1_000)]
+    stage.firing = lambda: firing  # type: ignore[method-assign]  # a thousand of them, made when they are asked for
+    with trio.move_on_after(1):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pusher(stage, client, TrioClock(NOW)).run, stage.news)
+            while not client.posts:
+                turns += 1
+                await trio.lowlevel.checkpoint()
+    assert len(client.posts[0][1]) == 1_000
+    assert len(seen) >= 5
+
+
+async def test_an_empty_post_asks_every_alertmanager() -> None:
+    bodies: list[bytes] = []
+
+    async def take(asked: Asked) -> Answer:
+        bodies.append(asked.body)
+        return Answer()
+
+    async with serving(take) as url:
+        assert await AlertmanagerClient([url], clock=SystemClock()).post([]) == Sent()
+    assert bodies == [b"[]"]
+
+
+def test_after_the_clock_was_set_back_nothing_begins_after_it_ends_or_ends_in_the_future() -> None:
+    roll, view = Roll(lambda _: 30 * SECOND), rate(starts_at=NOW + 2 * HOUR)
+    fires = {(view.fingerprint, view.severity): Firing(view.fingerprint, view.severity, False, partial(_same, view))}
+    roll.take(fires, NOW + 2 * HOUR)
+    [firing] = roll.everything(fires, NOW)
+    assert firing["startsAt"] == firing["endsAt"] == iso(NOW + 4 * MINUTE)
+    roll.take({}, NOW + 2 * HOUR)
+    [over] = roll.news(NOW)
+    assert over["startsAt"] == over["endsAt"] == iso(NOW)
 
 
 async def test_an_escalation_ends_the_old_severity_and_begins_the_new_one_in_one_post(autojump_clock: object) -> None:

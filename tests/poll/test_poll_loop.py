@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -12,7 +13,7 @@ from trio.testing import MockClock
 from monitor.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, TrioClock
 from monitor.errors import RouteeRefused, RouteeUnavailable, StoreError
 from monitor.poll import SearchPlan, poll_search
-from monitor.routee.question import Question
+from monitor.routee.question import Filter, Question
 from monitor.store.protocol import Cursor
 from tests.fakes.tracking import FakeTracking
 
@@ -73,6 +74,40 @@ class World:
 
 def cursor_at(as_of: Instant, swept: dict[str, Instant] | None = None) -> Cursor:
     return Cursor("main", "outbound", as_of, as_of - HOUR, swept or {})
+
+
+async def test_a_search_that_asks_something_else_is_covered_anew(autojump_clock: MockClock) -> None:
+    narrow = Question((Filter("direction", "Outbound"),))
+    old = Cursor("main", "outbound", NOW - MINUTE, NOW - 6 * DAY, {str(DAY): NOW - MINUTE}, question=narrow.digest)
+    for question, covered_since in ((narrow, NOW - 6 * DAY), (Question(), NOW - 6 * MINUTE)):
+        world = World(((5 * MINUTE, EVERY), (DAY, HOUR)), old)
+        world.plan = replace(world.plan, question=question)
+        world.fill(3_000, over=22 * HOUR, until=HOUR)
+        async with world.running():
+            await world.pass_(20 * SECOND)
+            assert world.sink.cursors[0].covered_since == covered_since
+            assert {cursor.question for cursor in world.sink.cursors} == {question.digest}
+            assert world.sink.cursors[0].as_of >= old.as_of
+            await world.pass_(10 * MINUTE)
+        fetched_anew = question != narrow
+        assert (len(world.sink.seen()) > 2_900) == fetched_anew
+        if fetched_anew:
+            assert world.sink.cursors[-1].covered_since <= NOW - DAY + MINUTE
+
+
+async def test_a_cursor_that_does_not_say_what_was_asked_is_believed(autojump_clock: MockClock) -> None:
+    world = World(cursor=Cursor("main", "outbound", NOW - MINUTE, NOW - 6 * DAY))
+    async with world.running():
+        await world.pass_(MINUTE)
+    assert world.sink.cursors[-1].covered_since == NOW - 6 * DAY
+    assert world.sink.cursors[-1].question == Question().digest
+
+
+def test_the_order_of_filters_is_no_difference() -> None:
+    one, other = Filter("direction", "Outbound"), Filter("label", "otp", "starts_with")
+    assert Question((one, other)).digest == Question((other, one)).digest
+    questions = [Question(), Question((one,)), Question((other,)), Question(campaign=True), Question(tracking_id="c")]
+    assert len({question.digest for question in questions}) == len(questions)
 
 
 async def test_polls_keep_their_cadence(autojump_clock: MockClock) -> None:

@@ -60,6 +60,11 @@ def test_every_spelling_seen_means_the_same_instant(text: str) -> None:
     assert instants(["2026-01-01T00:00:00.5Z", text, ""]).tolist()[1] == expected
 
 
+@pytest.mark.parametrize("text", ["2016-12-31T23:59:60Z", "2016-12-31T23:59:60", "2017-01-01T05:29:60.000+05:30"])
+def test_a_leap_second_is_the_beginning_of_the_next(text: str) -> None:
+    assert instants([text]).tolist() == [from_datetime(datetime(2017, 1, 1, tzinfo=UTC))]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -69,6 +74,8 @@ def test_every_spelling_seen_means_the_same_instant(text: str) -> None:
         "2026-02-29T00:00:00Z",
         "2026-01-01T24:00:01Z",
         "2026-01-01T00:60:00Z",
+        "2026-01-01T00:00:60Z",
+        "2026-01-01T23:59:61Z",
         "0000-01-01T00:00:00Z",
         "２026-01-01T00:00:00Z",
     ],

@@ -220,3 +220,18 @@ def test_whatever_a_rule_holds_it_is_a_rule_or_a_value_error(kind: str, data: di
     except ValueError:
         return
     assert rule.levels_
+
+
+def test_above_beside_below_is_one_problem_and_a_bound_has_no_needless_digits(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(
+        "rules:\n"
+        "  - {name: A, kind: rate, window: 15m, above: 20%, below: 3%}\n"
+        "  - {name: B, kind: latency, window: 15m, above: 20s, percentile: 101}\n"
+    )
+    with pytest.raises(InputError) as caught:
+        load_rules([file], {})
+    assert [problem.message for problem in caught.value.problems] == [
+        "only one of above, below and levels can be written; above is there already",
+        "is 101, but must be at most 100",
+    ]

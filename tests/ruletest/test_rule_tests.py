@@ -112,6 +112,15 @@ def test_a_missing_alert_is_explained_by_how_its_group_stands(tmp_path: Path) ->
     assert "not expected: firing {operator: Cosmote, country: GR, team: sms}" in message
 
 
+def test_a_rule_that_is_switched_off_is_judged_as_if_it_were_on(tmp_path: Path) -> None:
+    off = RULES.replace("kind: rate", "kind: rate\n    enabled: false")
+    file = suite_of(tmp_path, GOOD, off)
+    (suite,) = load_suites([str(file)], {})
+    assert run_test(suite, 0).ok
+    (suite,) = load_suites([str(suite_of(tmp_path, GOOD.replace('"> 20%"', '"> 55%"'), off))], {})
+    assert "value is 42.9%, expected > 55%" in run_test(suite, 0).message
+
+
 def test_an_alert_that_nobody_expects_fails_the_test(tmp_path: Path) -> None:
     (message,) = messages(tmp_path, GOOD.replace("at: 25m", "at: 45m"))
     assert message.splitlines()[1].startswith("  not expected: firing {operator: Cosmote")
@@ -241,6 +250,45 @@ def test_what_the_rules_cannot_give_is_an_error(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_wrong_with_one_test_does_not_hide_what_is_wrong_with_another(tmp_path: Path) -> None:
+    twice = """
+  - name: twice
+    expect: [{at: 5m, rule: Que, alerts: []}]
+  - name: twice
+    expect: [{at: 5m, rule: Queue, alerts: []}]
+"""
+    found = [line.partition(": ")[0] for line in problems(tmp_path, twice)]
+    assert found == ["4:29 tests[0].expect[0].rule", "5:11 tests[1].name"]
+    swapped = """
+  - name: wrong
+    evry: 3s
+    expect: [{at: 5m, rule: Queue, alerts: []}]
+  - name: right but for the rule
+    expect: [{at: 5m, rule: Que, alerts: []}]
+"""
+    found = [line.partition(": ")[0] for line in problems(tmp_path, swapped)]
+    assert found == ["4:5 tests[0].evry", "7:29 tests[1].expect[0].rule"]
+
+
+def test_a_rule_file_that_is_taken_for_a_test_file_is_told_apart(tmp_path: Path) -> None:
+    suite_of(tmp_path, GOOD)
+    result = command(str(tmp_path / "rules" / "rules.yaml"))
+    assert result.exit_code == 65
+    (line,) = result.stderr.splitlines()
+    assert "this file holds rules, not tests of rules" in line
+
+
+def test_of_a_folder_of_rules_the_tests_in_it_are_run(tmp_path: Path) -> None:
+    suite = suite_of(tmp_path, GOOD)
+    (tmp_path / "rules" / "tests").mkdir()
+    suite.rename(tmp_path / "rules" / "tests" / suite.name)
+    moved = tmp_path / "rules" / "tests" / suite.name
+    moved.write_text(moved.read_text().replace("rules/*.yaml", "../*.yaml"))
+    for folder in ("rules", "rules/tests", "."):
+        result = command(str(tmp_path / folder))
+        assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "1 passed, 0 failed"), result.stderr
+
+
 def test_wrong_rules_and_missing_files_are_errors(tmp_path: Path) -> None:
     file = suite_of(tmp_path, GOOD, RULES.replace("window: 10m", "windw: 10m"))
     result = command(str(file), str(tmp_path / "nothing.yaml"))
@@ -330,6 +378,78 @@ def test_what_routee_answers_is_known_from_then_on(tmp_path: Path) -> None:
 """
     (suite,) = load_suites([str(suite_of(tmp_path, tests, ASKING))], {})
     assert run_test(suite, 0).message == ""
+
+
+WATCHDOG = """
+rules:
+  - {name: Watch, kind: campaign, failure_above: 20%, stalled_for: 20m}
+"""
+SENT = "messages: [{at: 0m, during: 10m, rate: 50, campaignTrackingId: c-1, campaign: Sale, then: {after: 5h, status: Failed}}]"
+
+
+def _of_watchdog(folder: Path, value: str, labels: str = "problem: stalled") -> Path:
+    expect = f"[{{at: 1h, rule: Watch, alerts: [{{labels: {{{labels}}}, value: {value}}}]}}]"
+    return suite_of(folder, f"\n  - name: stalls\n    every: 1m\n    {SENT}\n    expect: {expect}\n", WATCHDOG)
+
+
+@pytest.mark.parametrize("labels", ["problem: stalled", "campaign: Sale"])
+def test_each_problem_of_a_campaign_is_compared_in_its_own_unit(labels: str, tmp_path: Path) -> None:
+    (suite,) = load_suites([str(_of_watchdog(tmp_path, '"> 30m"', labels))], {})
+    assert run_test(suite, 0).message == ""
+    (suite,) = load_suites([str(_of_watchdog(tmp_path, "50m1s", labels))], {})
+    assert run_test(suite, 0).message == ""
+    (suite,) = load_suites([str(_of_watchdog(tmp_path, '"< 45m"', labels))], {})
+    assert "value is 50m1s, expected < 45m" in run_test(suite, 0).message
+
+
+def test_an_alert_of_another_unit_is_not_the_expected_one(tmp_path: Path) -> None:
+    (suite,) = load_suites([str(_of_watchdog(tmp_path, "20%", "campaign: Sale"))], {})
+    assert "value is 50m1s, expected = 20%" in run_test(suite, 0).message
+
+
+@pytest.mark.parametrize(
+    ("labels", "value", "message"),
+    [
+        ("problem: stalled", "20%", "the rule's values are times: write them like"),
+        ("problem: failing", "30m", "'30m' does not go with the rule's values; write it like \"> 20%\""),
+        ("campaign: Sale", "many", "neither with its shares nor with its times"),
+    ],
+)
+def test_a_value_of_a_unit_that_the_problem_does_not_have_is_an_error(
+    labels: str, value: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as caught:
+        load_suites([str(_of_watchdog(tmp_path, value, labels))], {})
+    (problem,) = caught.value.problems
+    assert (problem.path, message in problem.message) == ("tests[0].expect[0].alerts[0].value", True), problem.message
+
+
+STALLS = """
+rules:
+  - {name: Campaigns, kind: campaign, failure_above: 20%, stalled_for: 30m, min_messages: 50}
+"""
+STALLED = """
+  - name: a campaign makes no progress
+    history: 1d
+    every: 1m
+    messages:
+      - {at: 0m, during: 10m, rate: 40, campaign: Sale, campaignTrackingId: c-1}
+    campaigns:
+      - {at: 0m, campaignTrackingId: c-1, state: Running, recipients: 900}
+    expect:
+      - at: 50m
+        rule: Campaigns
+        alerts: [{labels: {campaign: Sale, problem: stalled}, value: ["> 30m", "< 41m"]}]
+        groups: [{labels: {problem: failing}, state: inactive, value: 0%}]
+"""
+
+
+def test_a_stall_is_compared_as_a_time_and_a_failure_as_a_share(tmp_path: Path) -> None:
+    file = suite_of(tmp_path, STALLED, STALLS)
+    (suite,) = load_suites([str(file)], {})
+    assert run_test(suite, 0).message == ""
+    (suite,) = load_suites([str(suite_of(tmp_path, STALLED.replace("> 30m", "> 2h"), STALLS))], {})
+    assert "value is 40m1s, expected > 2h" in run_test(suite, 0).message
 
 
 def test_answers_that_cannot_be_are_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from monitor.alert import Transition
@@ -305,6 +306,17 @@ def test_pruning_leaves_the_receipt_of_an_episode_that_goes_on(store: Store) -> 
     assert keys(store.parcels()) == ["b2", "b1", "a2"]
     assert store.receipt("ops", "slack/0", "a") == {"ts": "a2"}
     assert store.receipt("ops", "slack/0", "b") == {"ts": "b1"}
+
+
+def test_pruning_leaves_an_alert_whose_end_somebody_has_yet_to_be_told(store: Store) -> None:
+    awaited, told = alert("Awaited", resolved_at=NOW - 1), alert("Told", resolved_at=NOW - 1)
+    waiting = msgspec.structs.replace(group(), told={awaited.fingerprint: "warning"})
+    store.commit(Commit(alerts=[awaited, told], groups=[waiting]))
+    store.prune(NOW, NOW)
+    assert store.load().alerts == [awaited]
+    store.commit(Commit(dropped_groups=[(waiting.key, waiting.receiver)]))
+    store.prune(NOW, NOW)
+    assert store.load().alerts == []
 
 
 def test_silences_and_acknowledgements_come_back_as_they_are_now(store: Store, reopen: Opener) -> None:

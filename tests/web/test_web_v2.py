@@ -1,21 +1,25 @@
 """Alertmanager's API v2: what amtool, the real one, makes of it, and what its answers are."""
 
 import json
+from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
+import trio
 from plain_client import served
 
-from monitor.clock import HOUR, MINUTE, SystemClock, iso
+from monitor.clock import HOUR, MINUTE, SystemClock, iso, parse_iso
 from monitor.metrics import Metrics
+from monitor.notification import AlertView
 from monitor.render.payload import label_fingerprint
+from monitor.standing import Standing
 from monitor.web.app import make_app
 from monitor.web.health import Health
 from monitor.web.v2 import About, AlertmanagerApi
 from tests.fakes.alertmanager import amtool, amtool_fails
-from tests.fakes.alerts import rate, spike
+from tests.fakes.alerts import change, rate, spike
 from tests.fakes.board import FakeBoard
 
 ORIGINAL = "route:\n  receiver: ops\nreceivers:\n- name: ops\n- name: oncall\n"
@@ -124,19 +128,29 @@ async def test_amtool_says_why_a_silence_was_not_taken(board):
 
 async def test_an_alert_has_every_key_of_alertmanagers(board):
     async with listening(board) as url:
+        before = SystemClock().now()
         (alert, _) = await asked(url, "/api/v2/alerts")
     view = board.views[0]
+    assert before <= parse_iso(alert.pop("endsAt")) - 4 * MINUTE <= SystemClock().now()
     assert alert == {
         "labels": view.labels,
         "annotations": view.annotations,
         "startsAt": iso(view.starts_at),
-        "endsAt": iso(view.as_of + 4 * MINUTE),
         "updatedAt": iso(view.as_of),
         "fingerprint": label_fingerprint(view.labels),
         "generatorURL": view.links[0].url,
         "receivers": [{"name": "ops"}],
         "status": {"state": "active", "silencedBy": [], "inhibitedBy": [], "mutedBy": []},
     }
+
+
+async def test_what_was_judged_long_ago_and_still_fires_has_not_ended(board):
+    board.views = [change(view, as_of=view.as_of - HOUR) for view in board.views]
+    async with listening(board) as url:
+        for path in ("alerts", "alerts/groups"):
+            (alert, *_) = await asked(url, f"/api/v2/{path}")
+            [alert] = alert.get("alerts", [alert])
+            assert parse_iso(alert["endsAt"]) > SystemClock().now()
 
 
 async def test_what_is_over_is_not_shown(board):
@@ -186,7 +200,12 @@ async def test_alerts_and_groups_are_filtered(board, query, found):
 
 @pytest.mark.parametrize(
     ("query", "says"),
-    [("filter=no+matcher", "matcher"), ("active=perhaps", "active"), ("receiver=(", "regular expression")],
+    [
+        ("filter=no+matcher", "matcher"),
+        ("active=perhaps", "active"),
+        ("receiver=(", "regular expression"),
+        (f"filter={','.join(f'a=~x{{{number}}}' for number in range(1, 52))}", "at most 50 matchers"),
+    ],
 )
 async def test_a_question_that_cannot_be_read_is_told_what_is_wrong(board, query, says):
     async with listening(board) as url, httpx.AsyncClient() as client:
@@ -286,3 +305,40 @@ async def test_without_a_token_no_page_in_a_browser_can_change_something(board):
         asked_first = await client.options(f"{url}/api/v2/silences", headers={"Origin": "https://evil.example.org"})
         assert "access-control-allow-origin" not in asked_first.headers
     assert board.silences() == []
+
+
+async def test_what_passes_on_for_others_is_a_program_on_this_machine(board):
+    karma = {"X-Forwarded-For": "203.0.113.7", "Via": "1.1 karma"}
+    async with listening(board) as url:
+        assert (await posted(url, silence(board), **karma)).status_code == 200
+
+
+class CountingBoard(FakeBoard):
+    """Notes for the alerts that are asked for how often somebody else had a turn before them."""
+
+    def __init__(self, views: list[AlertView]) -> None:
+        super().__init__(views)
+        self.turns = 0
+        self.seen = set[int]()
+
+    def alerts(self) -> Iterator[Standing]:
+        for one in super().alerts():
+            self.seen.add(self.turns)
+            yield one
+
+
+@pytest.mark.parametrize("path", ["alerts", "alerts/groups"])
+async def test_asking_for_thousands_of_alerts_holds_up_nobody(path):
+    now = SystemClock().now()
+    board = CountingBoard([rate(starts_at=now, as_of=now)] * 1_000)
+
+    async def others() -> None:
+        while True:
+            board.turns += 1
+            await trio.sleep(0)
+
+    async with listening(board) as url, trio.open_nursery() as nursery:
+        nursery.start_soon(others)
+        assert await asked(url, f"/api/v2/{path}") != []
+        nursery.cancel_scope.cancel()
+    assert len(board.seen) >= 5

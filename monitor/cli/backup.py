@@ -1,0 +1,37 @@
+"""``routee-monitor backup``: a copy of the store, while the daemon runs."""
+
+from pathlib import Path
+
+import click
+
+from monitor.cli.options import config_option, json_option, level_option
+from monitor.cli.reading import read_config
+from monitor.cli.table import print_json
+
+
+@click.command(short_help="Copy the store while the daemon runs.")
+@click.argument("file", type=click.Path(path_type=Path))
+@config_option
+@json_option
+@level_option
+@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+def backup(file: Path, config: Path | None, as_json: bool, force: bool) -> None:
+    """Copy the store to FILE, as it is at one moment, whether the daemon runs or not. The copy is checked before it takes that name.
+
+    \b
+    To restore: stop the daemon, put the copy in the place of the store
+    (removing its -wal and -shm), start the daemon. What changed since is
+    asked of Routee again, up to 7 days back.
+
+    \b
+    Exit codes: 0 copied and checked; 69 there is no store, FILE is there
+    already or cannot be written, or the copy is not whole; 78 bad or missing
+    configuration.
+    """
+    from monitor.store.backup import back_up
+
+    made = back_up(read_config(config).store_path, file.absolute(), force=force)
+    if as_json:
+        print_json({"file": str(made.path), "bytes": made.size})
+    else:
+        click.echo(f"{made.path}: {made.size / 1e6:,.1f} MB, checked")

@@ -1,0 +1,131 @@
+"""How each group of a rule stands, from what the daemon stored and last judged."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from monitor.alert import Alert, is_held_back
+from monitor.builtin import MONITOR_BLIND
+from monitor.cli.trend import trend
+from monitor.clock import Instant, iso
+from monitor.errors import MonitorError, StoreError
+from monitor.evaluate import Judgement, Moment, evaluate
+from monitor.finding import Finding
+from monitor.judge import Group, Judge
+from monitor.loading import Loaded
+from monitor.restore import restored_judge, restored_window
+from monitor.ring import Evaluation
+from monitor.rules import Balance, Campaign, Rule
+from monitor.store.protocol import Loaded as Kept
+from monitor.store.protocol import Store
+from monitor.window import Reading
+
+State = Literal["firing", "pending", "blind", "not_enough_data", "inactive"]
+_ORDER: Final = ("firing", "blind", "pending", "inactive", "not_enough_data")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One group: its labels, how it stands, the numbers."""
+
+    labels: dict[str, str]
+    state: State
+    finding: Finding
+    why: str
+    history: tuple[Evaluation, ...] = ()
+
+
+def explained(rule: Rule, loaded: Loaded, store: Store, kept: Kept) -> tuple[Instant, list[Line]]:
+    """As of when (the earliest of the accounts), and every group of every account."""
+    config = loaded.settings.config
+    key = store.secret("recipients")
+    lines: list[Line] = []
+    moments: list[Instant] = []
+    for account in config.accounts:
+        searches = [search.name for search in config.searches if search.account == account.name]
+        if not searches or (rule.search is not None and rule.search not in searches):
+            continue
+        judge = restored_judge(restored_window(store, account.name, config, key), config, loaded.settings.rules, kept)
+        span = judge.as_of(rule)
+        if span is not None:
+            moments.append(span[0])
+            lines += _lines(rule, judge, *span, distinguish=len(config.accounts) > 1)
+    if not moments:
+        raise StoreError(f"the rule {rule.name!r} cannot be judged yet: not every search that it needs was polled once")
+    return min(moments), sorted(lines, key=lambda line: _worst_first(rule, line))
+
+
+def _worst_first(rule: Rule, line: Line) -> tuple[int, int, float]:
+    """By state, by levels crossed, then by how near the value is to the threshold or how far beyond it."""
+    value, threshold = line.finding.value, line.finding.threshold
+    nearness = 0.0 if value is None or threshold is None else value / (abs(threshold) or 1.0)
+    return (
+        _ORDER.index(line.state),
+        -(line.finding.breached or 0),
+        nearness if rule.comparison == "below" else -nearness,
+    )
+
+
+def _lines(rule: Rule, judge: Judge, as_of: Instant, covered_since: Instant, *, distinguish: bool) -> Iterator[Line]:
+    judgement = _judged(rule, judge, judge.moment(rule, Reading(judge.window), as_of, covered_since))
+    findings = list(judgement.findings())
+    if not findings and not rule.grouping:
+        findings = [judgement.of(())]
+    blind = _blindness(rule, judge)
+    alerts, recent = judge.alerts.get(rule.name, {}), trend(rule, judge)
+    shown = {finding.group for finding in findings}
+    findings += [judgement.of(group) for group, alert in alerts.items() if _stands(alert) and group not in shown]
+    for finding in findings:
+        labels = dict(finding.group) | ({"account": judge.account} if distinguish else {})
+        yield Line(
+            labels,
+            *_standing(rule, _as_told(rule, finding, alerts), alerts.get(finding.group), blind),
+            recent.of(rule.name, finding.group),
+        )
+
+
+def _stands(alert: Alert) -> bool:
+    return alert.state != "resolved"
+
+
+def _as_told(rule: Rule, finding: Finding, alerts: Mapping[Group, Alert]) -> Finding:
+    """The finding, or where it rests on what only the daemon was told by Routee, what the group's alert remembers of that."""
+    alert = alerts.get(finding.group)
+    if alert is None or not _stands(alert) or not asks_routee(rule):
+        return finding
+    numbers = {name: getattr(alert, name) for name in ("value", "threshold", "messages", "matching")}
+    return replace(finding, why=f"{alert.why} (at {iso(alert.as_of - alert.as_of % 1_000_000)})", **numbers)
+
+
+def asks_routee(rule: Rule) -> bool:
+    """Whether the rule rests on answers that the daemon gets from Routee and does not store."""
+    return isinstance(rule, Balance | Campaign)
+
+
+def _judged(rule: Rule, judge: Judge, moment: Moment) -> Judgement:
+    try:
+        return evaluate(rule, moment)
+    except Exception as error:  # as in the daemon, where it becomes the alert RuleError
+        raise MonitorError(f"the rule {rule.name!r} cannot be judged: {type(error).__name__}: {error}") from error
+
+
+def _blindness(rule: Rule, judge: Judge) -> str:
+    """Why a search that the rule needs cannot be seen; empty while all can."""
+    needed = (rule.search,) if rule.search is not None else judge.searches
+    for group, alert in judge.alerts.get(MONITOR_BLIND.name, {}).items():
+        if alert.state != "resolved" and dict(group).get("search") in needed:
+            return alert.why
+    return ""
+
+
+def _standing(rule: Rule, finding: Finding, alert: Alert | None, blind: str) -> tuple[State, Finding, str]:
+    state: State = "inactive" if alert is None or alert.state == "resolved" else alert.state
+    if blind:
+        kept = f" (its alert stays {state})" if state != "inactive" else ""
+        return "blind", finding, f"frozen{kept}: {blind}; at the last poll: {finding.why}"
+    if finding.breached is None and state != "firing":
+        return "not_enough_data", finding, finding.why
+    if state == "pending" and alert is not None:
+        held = f", held back: limit is {rule.limit}" if is_held_back(alert) else ""
+        return state, finding, f"{finding.why}, since {iso(alert.pending_at)}{held}"
+    return state, finding, finding.why

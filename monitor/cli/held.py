@@ -1,0 +1,89 @@
+"""Whether alerts are silenced, inhibited, muted or acknowledged: as the running daemon says, else as far as the store tells."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from monitor.errors import MonitorError
+
+if TYPE_CHECKING:
+    from monitor.config import Config
+    from monitor.notification import AlertView
+    from monitor.store.protocol import Loaded as Kept
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Why nobody is told of an alert now, or only once. ``receivers``: who hears of it, empty where that is not known here."""
+
+    silenced_by: tuple[str, ...] = ()
+    inhibited_by: tuple[str, ...] = ()
+    muted_by: tuple[str, ...] = ()
+    acknowledged_by: str = ""
+    receivers: tuple[str, ...] = field(default=(), compare=False)
+    suppressed: bool = False
+
+    @property
+    def is_suppressed(self) -> bool:
+        """Whether nobody is told of it now."""
+        return self.suppressed or bool(self.silenced_by or self.inhibited_by)
+
+    @property
+    def words(self) -> str:
+        """For people, behind the alert's sentence; empty where nothing holds it."""
+        found = {"silenced": self.silenced_by, "inhibited": self.inhibited_by, "muted": self.muted_by}
+        words = [word for word, by in found.items() if by]
+        words += [f"acknowledged by {self.acknowledged_by}"] if self.acknowledged_by else []
+        return f" [{', '.join(words)}]" if words else ""
+
+
+def held_of(config: "Config", url: str | None, kept: "Kept", views: "Iterable[AlertView]") -> dict[str, Held]:
+    """By our fingerprints. With ``url`` a daemon has to answer: raises NoAnswer, Refused and ListenError; else the store has to do."""
+    from monitor.cli.daemon_api import Refused, api_of
+
+    views = list(views)
+    try:
+        said = api_of(config, url).get("/api/v2/alerts")
+        if not isinstance(said, list):
+            raise Refused("the daemon's answer is no list of alerts; does --url name a routee-monitor?")
+    except MonitorError:
+        if url:
+            raise
+        return _as_stored(kept, views)
+    return _as_said(said, views)
+
+
+def _as_said(said: list[Any], views: "Iterable[AlertView]") -> dict[str, Held]:
+    from monitor.render.payload import label_fingerprint
+
+    by_labels = {one.get("fingerprint"): one for one in said if isinstance(one, dict)}
+    return {view.fingerprint: _held(by_labels.get(label_fingerprint(view.labels), {})) for view in views}
+
+
+def _held(one: Mapping[str, Any]) -> Held:
+    status = one.get("status", {})
+    by = {name: tuple(map(str, status.get(f"{name}By", ()))) for name in ("silenced", "inhibited", "muted")}
+    receivers = tuple(str(receiver.get("name")) for receiver in one.get("receivers", ()))
+    acknowledged = str(one.get("acknowledgedBy", ""))
+    suppressed = status.get("state") == "suppressed"
+    return Held(by["silenced"], by["inhibited"], by["muted"], acknowledged, receivers, suppressed)
+
+
+def _as_stored(kept: "Kept", views: "Iterable[AlertView]") -> dict[str, Held]:
+    from monitor.clock import SystemClock
+    from monitor.silence import Silences
+
+    now, silences = SystemClock().now(), Silences(kept.silences)
+    firing = {alert.fingerprint: alert for alert in kept.alerts if alert.state == "firing"}
+    by = {
+        ack.fingerprint: ack.by
+        for ack in kept.acks
+        if ack.fingerprint in firing and ack.holds(firing[ack.fingerprint], now)
+    }
+    return {
+        view.fingerprint: Held(
+            silences.silencing(view.labels, now) if view.fingerprint in firing else (),
+            acknowledged_by=by.get(view.fingerprint, ""),
+        )
+        for view in views
+    }

@@ -1,0 +1,78 @@
+"""``routee-monitor alerts --history``: what was told to whom, and when."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.cli.table import print_json, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from monitor.clock import Instant
+    from monitor.store.protocol import Telling, ToldAlert
+
+_MOST_NAMED = 3
+"""So many alerts of a notification are named in the table."""
+
+
+def show_history(tellings: "Sequence[Telling]", as_json: bool) -> None:
+    """Print notifications of the past, newest first."""
+    if as_json:
+        print_json([_as_json(one) for one in tellings])
+        return
+    if not tellings:
+        click.echo("Nobody was told anything.")
+        return
+    rows = [
+        (_when(one.at), f"{one.receiver} {one.channel}", one.reason, _alerts(one), _outcome(one)) for one in tellings
+    ]
+    print_table(("DECIDED (UTC)", "CHANNEL", "REASON", "ALERTS", "WHAT BECAME OF IT"), rows, _colour)
+
+
+def _as_json(one: "Telling") -> dict[str, Any]:
+    from monitor.clock import iso
+
+    return {
+        "at": iso(one.at),
+        "receiver": one.receiver,
+        "channel": one.channel,
+        "reason": one.reason,
+        "alerts": [{"name": alert.name, "labels": alert.labels, "status": alert.status} for alert in one.alerts],
+        "truncated": one.truncated,
+        "outcome": one.outcome,
+        "attempts": one.attempts,
+        "error": one.error,
+        "doneAt": None if one.done_at is None else iso(one.done_at),
+    }
+
+
+def _alerts(one: "Telling") -> str:
+    named = [_alert(alert) for alert in one.alerts[:_MOST_NAMED]]
+    more = len(one.alerts) - len(named) + one.truncated
+    return ", ".join(named) + (f" and {more} more" if more else "")
+
+
+def _alert(alert: "ToldAlert") -> str:
+    group = ", ".join(value for name, value in alert.labels.items() if name not in ("alertname", "severity"))
+    return f"{alert.name}{f' ({group})' if group else ''} {alert.status}"
+
+
+def _outcome(one: "Telling") -> str:
+    done = "" if one.done_at is None else f" {_when(one.done_at)}"
+    if one.outcome == "dead":
+        return f"given up{done}: {one.error}"
+    if one.outcome == "waiting":
+        return "waiting" + (f", tried {one.attempts}x: {one.error}" if one.attempts else "")
+    return "not sent: a newer one said more" if one.outcome == "superseded" else f"sent{done}"
+
+
+def _when(instant: "Instant") -> str:
+    from monitor.clock import iso
+
+    return iso(instant)[:19].replace("T", " ")
+
+
+def _colour(row: Any) -> str:
+    outcome = str(row[-1])
+    return "red" if outcome.startswith("given up") else "yellow" if outcome.startswith("waiting") else ""

@@ -1,0 +1,63 @@
+"""What a kind offers whose rules can be judged together where they count the same: numbers once, thresholds for all at a time.
+
+Rules of a team mostly ask the same of the same messages, and nearly always nothing is over any threshold. So the kind says in a
+few operations which of the rules have anything to say at all; only those are then judged one by one, by the kind's ``evaluate``.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.evaluate.judgement import Floats, Moment
+from monitor.window import Codes, Standing
+
+Column = NDArray[np.int64] | NDArray[np.float64]
+
+
+class Numbers(Protocol):
+    """What was counted, by group; ``columns`` has all that a threshold is compared by, the number of messages first."""
+
+    @property
+    def codes(self) -> Codes: ...
+
+    @property
+    def columns(self) -> tuple[Column, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """Numbers against one rule's thresholds: see `Judgement`."""
+
+    breached: NDArray[np.int64]
+    value: Floats
+    threshold: Floats
+    messages: Codes
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """How the rules of one kind are judged together. The rules of a call agree in ``Rule.counted`` and in ``apart``.
+
+    ``asked``: what a rule asks of the window. ``count``: the numbers, from that. ``limits``: what is needed of each rule to
+    compare, in columns. ``over``: which of the rules have a group over a threshold; True also where that cannot be said of all
+    their groups at once. ``weigh``: columns, as they were remembered, against a rule's thresholds.
+    """
+
+    apart: Callable[[Any], Hashable]
+    asked: Callable[[Any], Any]
+    count: Callable[[Any, Any, Moment], Any]
+    limits: Callable[[Sequence[Any]], Any]
+    over: Callable[[Any, Any], NDArray[np.bool_]]
+    weigh: Callable[[Any, tuple[Floats, ...]], Weighed]
+
+
+Pair = tuple[Standing, Standing]
+"""Two questions of one span: the messages considered, and those of them that match."""
+
+
+def column(values: Sequence[float]) -> Floats:
+    """One number a rule, to be compared with one number a group: gives a line a rule, a place a group."""
+    return np.array(values, np.float64)[:, None]

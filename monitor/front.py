@@ -1,0 +1,50 @@
+"""The listener's application: pages and APIs over the pipeline, made anew where a reload changes what they show or ask for."""
+
+from dataclasses import replace
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from monitor.clock import Clock
+from monitor.config import Config, Web
+from monitor.metrics import Metrics
+from monitor.pipeline import Pipeline
+from monitor.web.alert_pages import AlertPages
+from monitor.web.app import make_app
+from monitor.web.health import Health
+from monitor.web.original import original
+from monitor.web.v1 import OwnApi
+from monitor.web.v2 import About, AlertmanagerApi
+
+
+class Front:
+    """An application that can be put in another's place; each request stays with the one that it began with."""
+
+    def __init__(
+        self, web: Web, config: Config, pipeline: Pipeline, clock: Clock, health: Health, metrics: Metrics
+    ) -> None:
+        self._pipeline, self._clock, self._health, self._metrics = pipeline, clock, health, metrics
+        self._about = About(metrics.version, (), "", since=clock.now())
+        self._app: ASGIApp = self._made(web, config)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    def take_up(self, config: Config) -> None:
+        """Show and ask for what is written there from now on."""
+        if config.web is not None:
+            self._app = self._made(config.web, config)
+
+    def _made(self, web: Web, config: Config) -> ASGIApp:
+        about = self._about_it(web, config)
+        token = web.token.get_secret_value() if web.token else ""
+        apis = [
+            *AlertPages(self._pipeline, self._clock, token, about.external_url).routes(),
+            *AlertmanagerApi(self._pipeline, about, self._clock, token, self._health.warnings).routes(),
+            *OwnApi(self._pipeline, self._clock, token).routes(),
+        ]
+        return make_app(self._health, self._metrics, token=token, protect_reads=web.protect_reads, apis=apis)
+
+    def _about_it(self, web: Web, config: Config) -> About:
+        receivers = tuple(receiver.name for receiver in config.receivers)
+        routing = original(config.route_tree(), receivers, config.inhibitions)
+        return replace(self._about, receivers=receivers, routing=routing, external_url=web.external_url or "")

@@ -1,0 +1,63 @@
+"""What is made of one configuration, as far as it can be made beforehand: a reload makes another one, and puts it in the place of the first."""
+
+from dataclasses import dataclass, replace
+from typing import TextIO
+
+from monitor.clock import Clock
+from monitor.config import Config
+from monitor.loading import Loaded
+from monitor.notify import Surroundings
+from monitor.receivers import Notified
+from monitor.render import Templates
+from monitor.rules import Rule
+from monitor.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Settings with their templates and notifiers."""
+
+    settings: Settings
+    templates: Templates
+    notified: Notified
+
+    @classmethod
+    def first(cls, loaded: Loaded, clock: Clock, stream: TextIO) -> "Generation":
+        """That of the start. ``stream`` is where consoles write."""
+        around = Surroundings(clock, loaded.templates, stream)
+        return cls(loaded.settings, loaded.templates, Notified.of(loaded.settings.config, around))
+
+    def next(self, loaded: Loaded) -> "Generation":
+        """The one after this: what is written as it was is not made anew."""
+        templates = self.templates if self.templates.say_the_same(loaded.templates) else loaded.templates
+        around = replace(self.notified.around, templates=templates)
+        return Generation(loaded.settings, templates, Notified.of(loaded.settings.config, around, self.notified))
+
+    @property
+    def config(self) -> Config:
+        """The configuration itself."""
+        return self.settings.config
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Its rules."""
+        return self.settings.rules
+
+    @property
+    def searches(self) -> list[tuple[str, str]]:
+        """What is polled: account and search."""
+        return [(search.account, search.name) for search in self.config.searches]
+
+    @property
+    def channels(self) -> list[tuple[str, str]]:
+        """Who is told: receiver and channel, Alertmanagers included."""
+        return [(receiver.name, channel) for receiver in self.config.receivers for channel, _ in receiver.channels]
+
+    def asks_otherwise(self, before: "Generation") -> set[tuple[str, str]]:
+        """The searches that ask something else than before, or of another account."""
+        was = before._asked()
+        return {search for search, asked in self._asked().items() if was.get(search) != asked}
+
+    def _asked(self) -> dict[tuple[str, str], object]:
+        accounts = {account.name: account for account in self.config.accounts}
+        return {(one.account, one.name): (one, accounts[one.account]) for one in self.config.searches}

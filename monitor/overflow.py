@@ -1,0 +1,81 @@
+"""A storm at one look: the groups that are told by themselves, and those whose alerts go into the overflow of their route."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from monitor.clock import Instant
+from monitor.membership import Members
+from monitor.places import Key
+from monitor.route import Decision, Group
+from monitor.storm import is_overflow, overflow_key, split, told_lately
+
+Badness = Callable[[Mapping[str, str]], tuple[float, float]]
+"""How bad the worst of these alerts is, by fingerprint and severity: its severity's rank first."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """One group's turn in a look: as it was, as it is taken to be, and what is decided."""
+
+    key: Key
+    members: Members
+    before: Group | None
+    group: Group
+    decision: Decision
+
+
+TurnOf = Callable[[Key, Members], Turn]
+
+
+def calmed(
+    turns: list[Turn], groups: Mapping[Key, Group], turn_of: TurnOf, badness: Badness, now: Instant, most: int
+) -> list[Turn]:
+    """The turns with storms broken: where more than ``most`` groups of a route would be told for the first time, the others are put together."""
+    first: dict[Key, list[Turn]] = {}
+    for turn in turns:
+        if turn.decision.reason == "first" and not is_overflow(turn.group.key):
+            first.setdefault((turn.group.receiver, turn.group.route), []).append(turn)
+    for (receiver, _), some in first.items():
+        route = some[0].members.route
+        key = (receiver, overflow_key(route))
+        lately = told_lately(groups.values(), route, groups.get(key), now)
+        worst_first = sorted(some, key=lambda turn: badness(turn.members.firing), reverse=True)
+        _, rest = split(worst_first, lately, most)
+        if rest:
+            turns = _together(turns, key, rest, turn_of, badness)
+    return turns
+
+
+def _together(turns: list[Turn], key: Key, rest: Sequence[Turn], turn_of: TurnOf, badness: Badness) -> list[Turn]:
+    """The turns with ``rest`` put into the overflow, or made to wait for its time."""
+    present = next((turn for turn in turns if turn.key == key), None)
+    joined = turn_of(key, _joined(present, rest))
+    if joined.before is None:
+        joined.decision = Decision("first", None)
+    elif joined.decision.reason is None and _is_worse(rest, joined.before, badness):
+        joined.decision = Decision("new alerts", None)
+    moved = {id(turn) for turn in rest}
+    others = [turn for turn in turns if id(turn) not in moved and turn is not present]
+    for turn in rest:
+        if joined.decision.reason is not None:
+            turn.members.firing = {}
+        turn.decision = Decision(None, joined.decision.next_at)
+    if joined.decision.reason is not None:
+        return [*others, *rest, joined]
+    return [*others, *rest, *([] if present is None else [present])]
+
+
+def _joined(present: Turn | None, rest: Sequence[Turn]) -> Members:
+    route, muted = rest[0].members.route, rest[0].members.muted
+    some = Members(route, {}, muted) if present is None else replace(present.members, route=route)
+    some.firing, some.quiet = dict(some.firing), set(some.quiet)
+    for turn in rest:
+        some.firing |= turn.members.firing
+        some.quiet |= turn.members.quiet
+    return some
+
+
+def _is_worse(rest: Sequence[Turn], overflow: Group, badness: Badness) -> bool:
+    """Whether one of them is worse than all that was told there: it must not wait behind a storm of lesser ones."""
+    worst, _ = max(badness(turn.members.firing) for turn in rest)
+    return bool(overflow.told) and all(worst > badness({one: told})[0] for one, told in overflow.told.items())

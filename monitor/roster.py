@@ -1,0 +1,93 @@
+"""The tasks that a configuration asks for, kept as they are while what they come of does not change.
+
+Assigning anew ends the tasks of which nothing is written any more or something else, and begins those that are new. One that
+takes another's place begins when that has ended: what it was about is nobody's meanwhile, and never two tasks' at once.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+
+import trio
+
+Work = Callable[[trio.Event], Awaitable[object]]
+"""Goes on until the event is set and what was begun is brought to its end, or until it is cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """One task. ``terms`` is what it comes of: while they are equal, the task that runs goes on."""
+
+    name: str
+    terms: object
+    work: Work
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """Terms that are equal where they are about one and the same object."""
+
+    what: object
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.what is other.what
+
+    def __hash__(self) -> int:
+        return id(self.what)
+
+
+@dataclass(slots=True)
+class _Holder:
+    """A duty's task: told to leave by one event, and gone at the other."""
+
+    terms: object
+    leave: trio.Event = field(default_factory=trio.Event)
+    gone: trio.Event = field(default_factory=trio.Event)
+
+
+class Roster:
+    """Keeps the tasks in ``nursery``."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+        self._holders: dict[str, _Holder] = {}
+        self._leaving: dict[str, trio.Event] = {}
+
+    def assign(self, duties: Iterable[Duty]) -> None:
+        """From now on these and no others; those that leave may take their time."""
+        wanted = {duty.name: duty for duty in duties}
+        for name, holder in list(self._holders.items()):
+            if name not in wanted or wanted[name].terms != holder.terms:
+                del self._holders[name]
+                self._leaving[name] = holder.gone
+                holder.leave.set()
+        for name, duty in wanted.items():
+            if name not in self._holders:
+                self._begin(duty)
+
+    def _begin(self, duty: Duty) -> None:
+        holder = self._holders[duty.name] = _Holder(duty.terms)
+        self._nursery.start_soon(self._hold, duty, holder, self._leaving.get(duty.name), name=duty.name)
+
+    async def _hold(self, duty: Duty, holder: _Holder, before: trio.Event | None) -> None:
+        try:
+            if before is not None:
+                await before.wait()
+            if not holder.leave.is_set():
+                await duty.work(holder.leave)
+        finally:
+            holder.gone.set()
+            if self._leaving.get(duty.name) is holder.gone:
+                del self._leaving[duty.name]
+
+
+async def until_told(leave: trio.Event, work: Callable[[], Awaitable[object]]) -> None:
+    """Do something that may be broken off anywhere until it ends or ``leave`` is set."""
+    async with trio.open_nursery() as nursery:
+
+        async def watch() -> None:
+            await leave.wait()
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(watch)
+        await work()
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,72 @@
+"""What rules have in common that compare what they measure with thresholds."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, ClassVar
+
+from monitor.document import KeyPath
+from monitor.rules.model import Windowed
+from monitor.rules.threshold import Comparison, Level, Limit, WrittenLevel, mixed, never, size
+from monitor.written import Note, Reading
+
+
+class Thresholded(Windowed):
+    """A rule that measures something within a window and compares it with ``above`` or ``below``, or with several ``levels``."""
+
+    most: ClassVar[float | None] = None
+    """The largest value that can be measured, where there is one."""
+
+    above: Limit | None = None
+    """Fires when the value is above this."""
+    below: Limit | None = None
+    """Fires when the value is below this."""
+    levels: tuple[WrittenLevel, ...] = ()
+    """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""
+
+    @classmethod
+    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+        written = [key for key in ("above", "below", "levels") if key in data]
+        if not written:
+            yield Note((), "needs a threshold: above, below or levels")
+        for key in written[1:]:
+            yield Note(
+                (key,), f"only one of above, below and levels can be written; {written[0]} is there already", True
+            )
+        if "levels" in data and "severity" in data:
+            yield Note(("severity",), "each of the levels has its own severity; take this one out", at_key=True)
+        if data.get("levels") == []:
+            yield Note(("levels",), "needs at least one level")
+
+    @cached_property
+    def levels_(self) -> tuple[Level[Any], ...]:
+        found = [Level(severity, limit) for _, _, limit, severity in self._thresholds()]
+        return tuple(sorted(found, key=lambda level: size(level.limit), reverse=self.comparison == "below"))
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        return next(self._thresholds())[1]
+
+    def _thresholds(self) -> Iterator[tuple[KeyPath, Comparison, Limit, str]]:
+        """Each threshold as written: path, side, limit, severity."""
+        entries: list[tuple[KeyPath, Thresholded | WrittenLevel]] = [((), self)]
+        entries += [(("levels", index), level) for index, level in enumerate(self.levels)]
+        for path, entry in entries:
+            if entry.above is not None:
+                yield (*path, "above"), "above", entry.above, entry.severity
+            if entry.below is not None:
+                yield (*path, "below"), "below", entry.below, entry.severity
+
+    def second_look(self) -> Iterable[Note]:
+        yield from super().second_look()
+        seen: list[Limit] = []
+        first = next((comparison for _, comparison, _, _ in self._thresholds()), "above")
+        for path, comparison, limit, _ in self._thresholds():
+            if complaint := never(comparison, limit, self.most):
+                yield Note(path, complaint)
+            if comparison != first and self.levels:
+                yield Note(path, f"the levels of one rule are all {first} or all {comparison}", at_key=True)
+            if size(limit) in map(size, seen):
+                yield Note(path, "two levels have the same threshold")
+            seen.append(limit)
+        if complaint := mixed(seen):
+            yield Note(("levels",), complaint)

@@ -1,0 +1,109 @@
+"""Opening the daemon's store, also where its file is damaged: then it is set aside, and what can be read of it goes into a new one.
+
+A file that was never ours (a picture, a configuration, another program's database) is refused and left alone.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from monitor.clock import SECOND, Duration, Instant, iso
+from monitor.errors import StoreDamaged
+from monitor.store.salvage import Salvage, salvage
+from monitor.store.sqlite import SqliteStore, open_sqlite
+from monitor.store.sqlite_file import DaemonLock, beside, refuse_place
+
+PATIENCE: Final[Duration] = 5 * SECOND
+"""So long at most is a file examined before the daemon starts; 76 MB take a tenth of a second (docs/decisions/0011)."""
+
+_OURS: Final = b"CREATE TABLE alert_group ("
+"""Stands in every file of ours as SQLite keeps it, on a page near the beginning."""
+_CHUNK: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Mishap:
+    """A damaged store: why, where it is now, and what was read of it."""
+
+    why: str
+    aside: Path
+    kept: Salvage
+
+    def __str__(self) -> str:
+        count = self.kept.count
+        text = (
+            f"{self.why.partition(';')[0]}; it was set aside as {self.aside}, and a new one begun with what could be read: "
+            f"{count('alert')} alerts, {count('alert_group')} groups, {count('silence')} silences, {count('parcel')} "
+            "notifications; messages of the last 7 days are asked of Routee again, and no alert is told as over before"
+        )
+        if {"alert", "alert_group"} & set(self.kept.incomplete):
+            text += "; of some alerts it is not known any more who was told: those that fire are told anew, the end of others is not told"
+        return text
+
+
+def open_daemon_store(
+    path: Path, now: Instant, busy_timeout: Duration = 5 * SECOND
+) -> tuple[SqliteStore, Mishap | None]:
+    """The store for the one daemon, whole; and what had happened to it, if anything. Raises StoreError."""
+    refuse_place(path)
+    used = beside(path, ".lock").exists()
+    lock = DaemonLock(path)
+    try:
+        return _opened(path, now, lock, used, busy_timeout)
+    except BaseException:
+        lock.release(forget=not used)
+        raise
+
+
+def _opened(
+    path: Path, now: Instant, lock: DaemonLock, used: bool, busy_timeout: Duration
+) -> tuple[SqliteStore, Mishap | None]:
+    try:
+        if used and path.exists() and not path.stat().st_size:
+            raise StoreDamaged(f"the store {path} is empty, although a daemon has worked on it")
+        return _examined(path, lock, busy_timeout), None
+    except StoreDamaged as damage:
+        if not (used or _was_ours(path)):
+            raise
+        aside = set_aside(path, now)
+        mishap = Mishap(str(damage), aside, salvage(aside))
+    store = open_sqlite(path, lock=lock, busy_timeout=busy_timeout)
+    store.take_over(mishap.kept)
+    return store, mishap
+
+
+def _examined(path: Path, lock: DaemonLock, busy_timeout: Duration) -> SqliteStore:
+    store = open_sqlite(path, lock=lock, busy_timeout=busy_timeout)
+    try:
+        store.examine(PATIENCE)
+    except BaseException:
+        store.abandon()
+        raise
+    return store
+
+
+def _was_ours(path: Path) -> bool:
+    """Whether our tables are mentioned in it, wherever the damage is."""
+    rest = b""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            if _OURS in rest + chunk:
+                return True
+            rest = chunk[-len(_OURS) :]
+    return False
+
+
+def set_aside(path: Path, now: Instant) -> Path:
+    """Rename a store and its write-ahead log to ``monitor.db.corrupt-TIME``; gives the new name. Nobody may have it open."""
+    moment = iso(now - now % SECOND).replace("-", "").replace(":", "")
+    aside = beside(path, f".corrupt-{moment}")
+    number = 1
+    while aside.exists():
+        number += 1
+        aside = beside(path, f".corrupt-{moment}-{number}")
+    log = beside(path, "-wal")
+    if log.exists():
+        log.rename(beside(aside, "-wal"))
+    beside(path, "-shm").unlink(missing_ok=True)
+    path.rename(aside)
+    return aside

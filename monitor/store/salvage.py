@@ -1,0 +1,154 @@
+"""What can still be read of a damaged file: alerts, groups, silences, acknowledgements, what was told and what is to be told.
+
+Not the messages: Routee is asked for them again. Rows are taken from both ends of a table up to where it cannot be read, and a row
+whose content makes no sense is left out. A receiver's belief about an alert that is lost is forgotten with it, so that nobody is
+ever told the end of an alert of which nothing is known; if that alert still fires, it is told anew.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from monitor.acknowledgement import Ack
+from monitor.alert import Alert
+from monitor.facts import Facts
+from monitor.notification import decode
+from monitor.route import Group
+from monitor.silence import Silence
+
+Record = dict[str, Any]
+"""One row: its columns by their names."""
+
+TABLES: Final = (
+    "secret",
+    "alert",
+    "transition",
+    "alert_group",
+    "parcel",
+    "silence",
+    "acknowledgement",
+    "aside",
+    "fact",
+)
+"""Those that Routee cannot be asked for, and what is only worth something with them."""
+
+
+@dataclass(slots=True)
+class Salvage:
+    """Rows by table, and the tables of which something is missing."""
+
+    found: dict[str, list[Record]] = field(default_factory=dict)
+    incomplete: list[str] = field(default_factory=list)
+
+    def count(self, table: str) -> int:
+        """How many rows there are."""
+        return len(self.found.get(table, ()))
+
+
+def salvage(path: Path) -> Salvage:
+    """Read what can be read; the file is not changed. It never fails: of a file that is no database nothing is found."""
+    kept = Salvage()
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    except sqlite3.Error:
+        return Salvage(incomplete=list(TABLES))
+    with closing(connection):
+        connection.row_factory = sqlite3.Row
+        connection.text_factory = lambda text: text.decode("utf-8", "replace")
+        _look_past_damage(connection)
+        for table in TABLES:
+            found, complete = _rows(connection, table)
+            sound = [row for row in found if _makes_sense(table, row)]
+            kept.found[table] = sound
+            if not complete or len(sound) < len(found):
+                kept.incomplete.append(table)
+    kept.found["alert_group"] = _believed(kept.found["alert_group"], kept.found["alert"])
+    return kept
+
+
+def pour(kept: Salvage, connection: sqlite3.Connection) -> None:
+    """Write it into another file that has the tables of this version. Columns that the old file lacked have their default there."""
+    connection.execute("BEGIN IMMEDIATE")
+    for table, found in kept.found.items():
+        for row in found:
+            names, marks = ", ".join(row), ", ".join("?" * len(row))
+            connection.execute(  # the names are those of our own tables' columns
+                f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})",  # noqa: S608
+                tuple(row.values()),
+            )
+    connection.execute("COMMIT")
+
+
+def _look_past_damage(connection: sqlite3.Connection) -> None:
+    """With this, SQLite opens a file that is shorter than its header says."""
+    try:
+        connection.execute("PRAGMA writable_schema = ON")
+    except sqlite3.Error:
+        return
+
+
+def _rows(connection: sqlite3.Connection, table: str) -> tuple[list[Record], bool]:
+    """The rows of a table in their order, and whether these are all."""
+    place = "name" if table == "secret" else "rowid"
+    found: dict[Any, Record] = {}
+    for order in ("ASC", "DESC"):
+        try:
+            for row in connection.execute(f"SELECT {place} AS place, * FROM {table} ORDER BY {place} {order}"):  # noqa: S608 - ours
+                if row["place"] in found:
+                    break
+                found[row["place"]] = {name: row[name] for name in row.keys() if name != "place"}  # noqa: SIM118 - of a Row
+            else:
+                return _in_order(found), True
+        except sqlite3.Error as error:
+            if "no such table" in str(error):
+                return [], True
+    return _in_order(found), False
+
+
+def _in_order(found: dict[Any, Record]) -> list[Record]:
+    return [found[place] for place in sorted(found)]
+
+
+def _makes_sense(table: str, row: Record) -> bool:
+    try:
+        check = _SENSE.get(table)
+        return check is None or bool(check(row))
+    except (ValueError, TypeError, KeyError, msgspec.MsgspecError):
+        return False
+
+
+def _struct(kind: Any) -> Callable[[Record], bool]:
+    return lambda row: msgspec.json.decode(row["data"], type=kind) is not None
+
+
+def _parcel(row: Record) -> bool:
+    receipt = row["receipt"]
+    return decode(row["notification"]) is not None and (receipt is None or isinstance(json.loads(receipt), dict))
+
+
+_SENSE: Final[dict[str, Callable[[Record], bool]]] = {
+    "secret": lambda row: isinstance(row["value"], bytes) and len(row["value"]) == 32,
+    "alert": lambda row: msgspec.json.decode(row["data"], type=Alert).fingerprint == row["fingerprint"],
+    "alert_group": _struct(Group),
+    "silence": _struct(Silence),
+    "acknowledgement": _struct(Ack),
+    "fact": _struct(Facts),
+    "parcel": _parcel,
+}
+
+
+def _believed(groups: list[Record], alerts: list[Record]) -> list[Record]:
+    """The groups, without what receivers believe of alerts that are lost."""
+    known = {row["fingerprint"] for row in alerts}
+    kept = []
+    for row in groups:
+        group = msgspec.json.decode(row["data"], type=Group)
+        told = {one: severity for one, severity in group.told.items() if one in known}
+        kept.append(row | {"data": msgspec.json.encode(msgspec.structs.replace(group, told=told))})
+    return kept

@@ -1,0 +1,151 @@
+"""One track of the ring: numbers of some groups over the latest evaluations, and which groups those are."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.clock import Duration, Instant
+from monitor.evaluate import NOT_ENOUGH, Judgement
+from monitor.evaluate.alike import Column
+from monitor.evaluate.names import Group, Names
+from monitor.shelf import Shelf
+from monitor.window import Codes
+
+KEPT: Final = 60
+"""So many evaluations of a group are kept."""
+SPACED: Final = 24
+"""So many evaluations are kept that are further apart: as many as a sparkline shows."""
+LOOK_AGAIN: Final = 30
+"""After so many evaluations the groups are chosen anew."""
+
+Shelved = Literal["latest", "spaced"]
+
+
+@dataclass(slots=True)
+class Sample:
+    """What a track takes: numbers by group, and how its groups are found.
+
+    The first of the ``columns`` is the number of messages; ``nothing`` are the numbers of a group that is not among ``codes``.
+
+    ``means`` stays the same thing as long as codes mean the same; None where they never do. ``judge`` gives the judgement by which
+    groups are chosen, where it is time for that; ``alarmed`` are chosen in any case.
+    """
+
+    as_of: Instant
+    codes: Codes
+    columns: Sequence[Column]
+    nothing: Sequence[float]
+    means: object
+    code: Callable[[Group], int]
+    judge: Callable[[], Judgement]
+    below: bool
+    alarmed: Sequence[Group] = ()
+
+
+class Track:
+    """Numbers of some groups: of the latest evaluations, and of some that are ``apart`` from each other."""
+
+    def __init__(self, by: tuple[str, ...], columns: int, most: int, turn: int, apart: Duration) -> None:
+        self.by = by
+        self.groups: list[Group] = []
+        self._most = most
+        self._apart = apart
+        self._shelves: dict[Shelved, Shelf] = {"latest": Shelf(KEPT, columns), "spaced": Shelf(SPACED, columns)}
+        self._wait = turn
+        self._names = Names()
+        self._means: object = None
+        self._codes: Codes = np.zeros(0, np.int64)
+        self._places = _Places(self._codes, self._codes)
+
+    @property
+    def latest(self) -> Instant:
+        """The latest moment."""
+        return max(self._shelves["latest"].moments, default=0)
+
+    def rows(self, group: Group, shelf: Shelved) -> tuple[list[Instant], NDArray[np.float64]]:
+        """The numbers of one group with their moments, oldest first, from when it came in."""
+        shelved = self._shelves[shelf]
+        if group not in self.groups:
+            return [], np.empty((0, shelved.columns))
+        return shelved.of(self.groups.index(group))
+
+    def take(self, sample: Sample) -> None:
+        """Write a row; from time to time, and where something is missing, the groups are chosen anew first."""
+        same = sample.means is not None and sample.means is self._means
+        self._means = sample.means
+        short = len(self.groups) < min(len(sample.codes), self._most)
+        if short or self._wait < 0 or not all(group in self.groups for group in sample.alarmed):
+            self._choose(sample)
+            same = False
+        self._wait = LOOK_AGAIN - 1 if self._wait < 0 else self._wait - 1
+        if not same:
+            self._codes = np.array([sample.code(group) for group in self.groups], np.int64)
+        if not same or self._places.codes is not sample.codes:
+            self._places = _Places(sample.codes, self._codes)
+        row = self._shelves["latest"].row(sample.as_of)
+        self._places.write(row, sample.columns, sample.nothing)
+        spaced = self._shelves["spaced"]
+        if spaced.newest is None or not 0 < sample.as_of - spaced.newest < self._apart:
+            spaced.row(sample.as_of)[:] = row
+
+    def _choose(self, sample: Sample) -> None:
+        """Choose the groups anew: those that stay keep their place and their past."""
+        judgement = sample.judge()
+        self._names.begin(judgement)
+        telling = (self._names.group(judgement, at) for at in _telling(judgement, sample.below, self._most))
+        wanted = list(dict.fromkeys([*sample.alarmed, *telling]))[: self._most]
+        kept = [place for place, group in enumerate(self.groups) if group in wanted]
+        staying = {self.groups[place] for place in kept}
+        fresh = [group for group in wanted if group not in staying]
+        # A group that says nothing any more keeps its place until someone needs it.
+        idle = [place for place in range(len(self.groups)) if place not in kept][: self._most - len(kept) - len(fresh)]
+        stay = sorted(kept + idle)
+        for shelf in self._shelves.values():
+            shelf.rearrange(stay, len(fresh))
+        self.groups = [self.groups[place] for place in stay] + fresh
+
+
+class _Places:
+    """Where among ``codes`` the groups of a track are."""
+
+    def __init__(self, codes: Codes, wanted: Codes) -> None:
+        self.codes = codes
+        self._places: NDArray[np.int64] = codes[:0]
+        self._here: NDArray[np.bool_] | None = np.zeros(len(wanted), np.bool_)
+        if not len(codes):
+            return
+        # Not every kind gives its groups in the order of their codes.
+        order = None if (codes[1:] > codes[:-1]).all() else np.argsort(codes, kind="stable")
+        ranks = np.minimum(codes.searchsorted(wanted, sorter=order), len(codes) - 1)
+        places = ranks if order is None else order[ranks]
+        here = codes[places] == wanted
+        self._places, self._here = (places, None) if here.all() else (places[here], here)
+
+    def write(self, row: NDArray[np.float64], columns: Sequence[Column], nothing: Sequence[float]) -> None:
+        """Write the numbers of the groups, ``nothing`` for those that are not there."""
+        here = self._here
+        if here is not None:
+            row[:] = np.asarray(nothing)[:, None]
+        for number, column in enumerate(columns):
+            if here is None:
+                row[number] = column[self._places]
+            else:
+                row[number, here] = column[self._places]
+
+
+def _telling(judgement: Judgement, below: bool, most: int) -> list[int]:
+    """The places of groups worth keeping: in turn the worst and the most voluminous."""
+    if len(judgement) <= most:
+        return list(range(len(judgement)))
+    ratio = (judgement.value + 1e-9) / (judgement.threshold + 1e-9)
+    badness = -ratio if below else ratio
+    badness = np.where((judgement.breached == NOT_ENOUGH) | np.isnan(badness), -np.inf, badness)
+    worst = np.argpartition(-badness, most)[:most]
+    worst = worst[np.argsort(-badness[worst], kind="stable")]
+    largest = np.argpartition(-judgement.messages, most)[:most]
+    largest = largest[np.argsort(-judgement.messages[largest], kind="stable")]
+    both = np.stack([worst, largest], axis=1).ravel().tolist()
+    return list(dict.fromkeys(both))[:most]

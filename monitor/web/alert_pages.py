@@ -1,0 +1,183 @@
+"""The pages that links in messages lead to: one alert, and the forms that acknowledge and silence it. They work without JavaScript."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+import jinja2
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from monitor.clock import Clock, Instant, parse_duration
+from monitor.errors import NothingThere, StoreError
+from monitor.links import acknowledge_url, page_url, silence_url
+from monitor.matchers import Matcher, parse_matchers
+from monitor.render.filters import datetime, duration
+from monitor.render.sentence import sentence
+from monitor.render.story import marks, notes
+from monitor.render.words import tone
+from monitor.silence import new_silence
+from monitor.standing import Standing
+from monitor.web.access import may_submit
+from monitor.web.board import Board
+from monitor.web.v2_shapes import new_id
+
+_MOST_FIELDS: Final = 20
+_MOST_TEXT: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a form; ``rows`` 0: a single line."""
+
+    name: str
+    label: str
+    value: str = ""
+    type: str = "text"
+    hint: str = ""
+    rows: int = 0
+    required: bool = True
+    complete: str = "off"
+
+
+_BY: Final = Field("by", "Your name", complete="name")
+_COMMENT: Final = Field("comment", "Comment")
+_LASTS: Final = Field("for", "For how long", hint="until it is over; or 4h", required=False)
+_TOKEN: Final = Field("token", "Token (web.token)", type="password", complete="current-password")
+
+
+class AlertPages:
+    """The pages. ``token`` is what changes need, empty: see `monitor.web.access`; ``external_url`` is where people reach them."""
+
+    def __init__(self, board: Board, clock: Clock, token: str = "", external_url: str = "") -> None:
+        self._board = board
+        self._clock = clock
+        self._token = token
+        self._external_url = external_url
+        self._root = urlsplit(external_url).path.rstrip("/")
+
+    def routes(self) -> list[Route]:
+        """The routes; `monitor.links` makes their addresses."""
+        return [
+            Route("/page.css", self.style),
+            Route("/alerts/{fingerprint}", self.alert),
+            Route("/alerts/{fingerprint}/acknowledge", self.acknowledge, methods=["GET", "POST"]),
+            Route("/silences/new", self.silence, methods=["GET", "POST"]),
+        ]
+
+    async def style(self, _: Request) -> Response:
+        return Response(_style(), media_type="text/css")
+
+    async def alert(self, request: Request) -> Response:
+        one = self._find(request)
+        view = one.view
+        return self._page(
+            "alert.html",
+            one=one,
+            view=view,
+            state=one.state,
+            tone=tone(view.severity, view.status),
+            sentence=sentence(view),
+            notes=notes(view),
+            marks=marks(view),
+            since=datetime(view.starts_at),
+            lasted=duration(view.duration),
+            acknowledge=acknowledge_url(self._root, view.fingerprint),
+            silence=silence_url(self._root, view.labels),
+        )
+
+    async def acknowledge(self, request: Request) -> Response:
+        one = self._find(request)
+        about = f"{sentence(one.view).removesuffix('.')}. It is not repeated until it is over; that it is over, or gets worse, is told."
+        fields = (_BY, Field("comment", "What is being done", required=False), _LASTS)
+        show = partial(self._form, "Acknowledge", about, fields)
+        if request.method != "POST":
+            return show({})
+        given = await self._given(request)
+        try:
+            until = self._clock.now() + parse_duration(given["for"]) if given.get("for") else None
+            await self._board.acknowledge(one.view.fingerprint, given.get("by", ""), given.get("comment", ""), until)
+        except (ValueError, StoreError, NothingThere) as error:
+            return show(given, str(error))
+        said = f"{given['by']} looks after it until {'it is over' if until is None else datetime(until)}."
+        return self._page("done.html", title="Acknowledged", text=said, back=page_url(self._root, one.view.fingerprint))
+
+    async def silence(self, request: Request) -> Response:
+        about = "Alerts that meet all of the matchers are not told for that time. What was told already is still told as over."
+        matchers = "\n".join(request.query_params.getlist("matcher"))
+        rows = max(matchers.count("\n") + 1, 2)
+        fields = (
+            Field("matchers", "Matchers, one a line", matchers, rows=rows),
+            Field("for", "For how long", "1h"),
+            _BY,
+            _COMMENT,
+        )
+        show = partial(self._form, "Silence", about, fields)
+        if request.method != "POST":
+            return show({})
+        given = await self._given(request)
+        try:
+            ends_at = await self._silenced(given)
+        except (ValueError, StoreError) as error:
+            return show(given, str(error))
+        return self._page("done.html", title="Silenced", text=f"Until {datetime(ends_at)}.", back="")
+
+    async def _silenced(self, given: Mapping[str, str]) -> Instant:
+        now = self._clock.now()
+        wanted: list[Matcher] = []
+        for line in given.get("matchers", "").splitlines():
+            wanted += parse_matchers(line)
+        ends_at = now + parse_duration(given.get("for", ""))
+        by, comment = given.get("by", ""), given.get("comment", "")
+        silence = new_silence(
+            wanted, starts_at=now, ends_at=ends_at, created_by=by, comment=comment, now=now, id=new_id()
+        )
+        await self._board.put_silence(silence)
+        return ends_at
+
+    async def _given(self, request: Request) -> dict[str, str]:
+        """What was filled in, by somebody who may."""
+        try:
+            pairs = parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+        except ValueError:
+            raise HTTPException(HTTPStatus.BAD_REQUEST, "this is no form that can be read") from None
+        given = {name: value.strip()[:_MOST_TEXT] for name, value in pairs}
+        may_submit(request, given.pop("token", ""), self._token, self._external_url)
+        return given
+
+    def _form(
+        self, title: str, about: str, fields: tuple[Field, ...], given: Mapping[str, str], problem: str = ""
+    ) -> Response:
+        shown = [_filled(field, given) for field in fields] + ([_TOKEN] if self._token else [])
+        status = HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK
+        return self._page("form.html", status, title=title, about=about, fields=shown, problem=problem, button=title)
+
+    def _find(self, request: Request) -> Standing:
+        found = self._board.stock().find(request.path_params["fingerprint"])
+        if found is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "this alert is over, and everybody was told so")
+        return found
+
+    def _page(self, name: str, status: int = HTTPStatus.OK, **context: Any) -> Response:
+        return HTMLResponse(_templates().get_template(name).render(root=self._root, **context), status)
+
+
+def _filled(field: Field, given: Mapping[str, str]) -> Field:
+    return replace(field, value=given.get(field.name, field.value))
+
+
+@lru_cache(1)
+def _templates() -> jinja2.Environment:
+    loader = jinja2.PackageLoader("monitor.web", "pages")
+    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+
+
+@lru_cache(1)
+def _style() -> str:
+    return files("monitor.web").joinpath("pages", "page.css").read_text("utf-8")

@@ -1,0 +1,16 @@
+"""Waiting for what happens on a real machine, whose time cannot be wound on."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def until(look: Callable[[], T], what: str, within: float = 40.0) -> T:
+    """Look again and again, at most ``within`` seconds; what is seen at last."""
+    end = time.monotonic() + within
+    while not (seen := look()):
+        assert time.monotonic() < end, f"waited {within:.0f} s in vain for {what}"
+        time.sleep(0.1)
+    return seen

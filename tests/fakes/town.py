@@ -1,0 +1,113 @@
+"""Polling, judging and telling in virtual time, on a machine whose clock anybody may set and that may fall asleep."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+import trio.testing
+
+from monitor.clock import MINUTE, SECOND, Duration, Instant, TrioClock, parse_iso
+from monitor.discipline import DisciplinedClock
+from monitor.poll import Round, SearchPlan, poll_search
+from monitor.routee.question import PAGE_SIZE, Page, Question
+from tests.fakes.station import Station
+from tests.fakes.tracking import FakeTracking
+from tests.fakes.written import CONFIG, settings
+
+NOW: Instant = parse_iso("2026-10-24T22:00:00Z")
+"""The evening before clocks in Europe are set back."""
+EVERY: Duration = MINUTE
+APART: Duration = 30 * SECOND
+"""Between two messages."""
+
+
+class TrueTime(TrioClock):
+    """What time it really is: also while the machine sleeps, when trio's clock stands still."""
+
+    slept: Duration = 0
+
+    def now(self) -> Instant:
+        return super().now() + self.slept
+
+
+class WallClock:
+    """What the machine says."""
+
+    def __init__(self, true: TrueTime) -> None:
+        self._true = true
+        self.off: Duration = 0
+
+    def now(self) -> Instant:
+        return self._true.now() + self.off
+
+    async def sleep(self, duration: Duration) -> None:
+        await self._true.sleep(duration)
+
+
+class Town:
+    """``failing`` says whether the messages of the moment fail. Routee tells the time with every answer, to the second."""
+
+    def __init__(self, rules: str, config: str = CONFIG, off: Duration = 0) -> None:
+        self.true = TrueTime(NOW)
+        self.wall = WallClock(self.true)
+        self.wall.off = off
+        self.clock = DisciplinedClock(self.wall, self.true.now)
+        self.tracking = FakeTracking(self.true)
+        self.station = Station(settings(rules, config), self.clock)
+        self.failing = False
+        self.polls: list[Instant] = []
+
+    async def search(
+        self, question: Question, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
+    ) -> Page:
+        found = await self.tracking.search(question, start, end, page=page, size=size)
+        self.clock.heard(self.true.now() // SECOND * SECOND)
+        return found
+
+    def finished(self, figures: Round) -> None:
+        assert figures.outcome == "ok"
+        if figures.kind == "poll":
+            self.polls.append(self.true.now())
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        plan = SearchPlan("main", "all", Question(), EVERY, ((5 * MINUTE, EVERY), (60 * MINUTE, 10 * MINUTE)))
+        async with trio.open_nursery() as nursery:
+
+            async def poll() -> None:
+                await poll_search(plan, self, self.station.sinks["main"], self.clock, None, observer=self)
+
+            nursery.start_soon(poll)
+            nursery.start_soon(self.station.pipeline.flush_when_due)
+            nursery.start_soon(self._traffic)
+            yield
+            nursery.cancel_scope.cancel()
+
+    async def pass_(self, duration: Duration) -> None:
+        await self.true.sleep(duration)
+
+    def sleep_through(self, duration: Duration) -> None:
+        """The machine is suspended and wakes again; messages are sent meanwhile."""
+        began = self.true.now()
+        self.true.slept += duration
+        for at in range(began, began + duration, APART):
+            self._send(at)
+
+    async def _traffic(self) -> None:
+        for at in range(NOW - 90 * MINUTE, NOW, APART):
+            self._send(at)
+        while True:
+            self._send(self.true.now())
+            await self.true.sleep(APART)
+
+    def _send(self, at: Instant) -> None:
+        status = "Undelivered" if self.failing else "Delivered"
+        self.tracking.send(f"m{len(self.tracking.messages)}", at, status)
+
+    def told(self, name: str) -> list[tuple[str, Duration]]:
+        """What was told of an alert, and when by the true time, from the start on."""
+        return [
+            (one.reason, one.created_at - NOW)
+            for one in self.station.told
+            if any(view.name == name for view in one.alerts)
+        ]

@@ -1,0 +1,180 @@
+"""The daemon's store where its file is damaged: set aside, what can be read is kept, and what was never ours is left alone."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from monitor.errors import StoreDamaged, StoreError
+from monitor.store.opening import Mishap, open_daemon_store
+from monitor.store.protocol import Commit, Loaded
+from monitor.store.sqlite import open_sqlite
+from monitor.store.sqlite_file import quick_check
+from tests.store.store_samples import NOW, ack, alert, cursor, enqueue, group, keys, notification, silence, transition
+
+OPERATORS = [f"Operator {number}" for number in range(200)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "monitor.db"
+
+
+def filled(path: Path) -> None:
+    """A store that a daemon has worked on: 200 alerts, one told of; messages in between."""
+    known = alert(operator=OPERATORS[0])
+    told = msgspec.structs.replace(group(), told={known.fingerprint: "critical"})
+    store, mishap = open_daemon_store(path, NOW)
+    assert mishap is None
+    with closing(store):
+        for first in range(0, len(OPERATORS), 20):
+            some = [alert(operator=operator) for operator in OPERATORS[first : first + 20]]
+            store.commit(Commit(alerts=some, journal=[("main", os.urandom(100_000))]))
+        store.commit(Commit(groups=[told], silences=[silence()], acks=[ack()], cursors=[cursor()]))
+        store.commit(Commit(transitions=[transition()]))
+        enqueue(store, notification("k1"), notification("k2", episode="e2"))
+
+
+def reopened(path: Path) -> tuple[Loaded, list[str], Mishap | None]:
+    store, mishap = open_daemon_store(path, NOW)
+    with closing(store):
+        assert store.commit(Commit(journal=[("main", b"x")])), "it can be written"
+        return store.load(), keys(store.waiting("ops", "slack/0", 9)), mishap
+
+
+def overwrite(path: Path, at: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(data)
+
+
+def wrong_application_id(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA application_id = 99")
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "garbage in the header": lambda path: overwrite(path, 0, os.urandom(100)),
+    "a torn first page": lambda path: overwrite(path, 0, bytes(4096)),
+    "garbage all over": lambda path: path.write_bytes(os.urandom(path.stat().st_size)),
+    "text": lambda path: path.write_text("not a database any more\n" * 1000),
+    "a torn page in the middle": lambda path: overwrite(path, path.stat().st_size // 8192 * 4096, os.urandom(4096)),
+    "half a file": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "a torn end": lambda path: os.truncate(path, path.stat().st_size - 10_000),
+    "no content": lambda path: os.truncate(path, 0),
+    "a header of another program": wrong_application_id,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_set_aside_and_the_daemon_begins_anew(path: Path, damage: str) -> None:
+    filled(path)
+    DAMAGES[damage](path)
+    as_it_was = path.read_bytes()
+    loaded, _, mishap = reopened(path)
+    assert mishap is not None
+    assert mishap.aside.name == "monitor.db.corrupt-20260528T202640Z"
+    assert mishap.aside.read_bytes() == as_it_was
+    assert loaded.cursors == [], "messages are asked of Routee again"
+    assert "set aside as" in str(mishap)
+    assert "\n" not in str(mishap)
+    assert reopened(path)[2] is None, "once is enough"
+
+
+@pytest.mark.parametrize(
+    "damage", ["a header of another program", "a torn page in the middle", "half a file", "a torn end"]
+)
+def test_what_can_be_read_of_it_is_kept(path: Path, damage: str) -> None:
+    filled(path)
+    DAMAGES[damage](path)
+    loaded, _, mishap = reopened(path)
+    assert mishap is not None
+    assert len(loaded.alerts) == mishap.kept.count("alert") > 10
+    assert {one.group[0][1] for one in loaded.alerts} <= set(OPERATORS)
+    known = {one.fingerprint for one in loaded.alerts}
+    assert all(set(one.told) <= known for one in loaded.groups), "nobody's belief is about an alert that is lost"
+
+
+def test_where_only_messages_are_damaged_nothing_else_is_lost(path: Path) -> None:
+    filled(path)
+    wrong_application_id(path)
+    loaded, waiting, mishap = reopened(path)
+    assert mishap is not None
+    assert not mishap.kept.incomplete
+    assert len(loaded.alerts) == len(OPERATORS)
+    assert list(loaded.groups[0].told) == [alert(operator=OPERATORS[0]).fingerprint]
+    assert (loaded.silences, loaded.acks, waiting) == ([silence()], [ack()], ["k1", "k2"])
+    assert len(loaded.begun) == 1
+
+
+def test_an_alert_that_makes_no_sense_is_left_out_and_what_is_believed_of_it(path: Path) -> None:
+    filled(path)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("UPDATE alert SET data = 'x' WHERE rowid = 1")
+        other.commit()
+    loaded, _, mishap = reopened(path)
+    assert mishap is not None
+    assert mishap.kept.incomplete == ["alert"]
+    assert "who was told" in str(mishap)
+    assert len(loaded.alerts) == len(OPERATORS) - 1
+    assert loaded.groups[0].told == {}
+
+
+@pytest.mark.parametrize("content", [b"", os.urandom(5_000)])
+def test_a_log_that_is_lost_or_damaged_leaves_an_earlier_whole_state(path: Path, content: bytes) -> None:
+    """As after a power failure on a disk that lies: the file alone is whole, as of the last time the log was folded in."""
+    filled(path)
+    with closing(open_sqlite(path)) as store:
+        store.commit(Commit(silences=[silence(2)]))
+        saved = path.read_bytes()
+    path.write_bytes(saved)
+    path.with_name("monitor.db-wal").write_bytes(content)
+    loaded, _, mishap = reopened(path)
+    assert mishap is None
+    assert len(loaded.alerts) == len(OPERATORS)
+
+
+def test_a_file_that_was_never_ours_is_refused_each_time_and_left_alone(path: Path) -> None:
+    for content in (b"accounts: []\n" * 100, os.urandom(10_000)):
+        path.write_bytes(content)
+        for _ in range(2):
+            with pytest.raises(StoreDamaged, match="is not a SQLite database"):
+                open_daemon_store(path, NOW)
+        assert path.read_bytes() == content
+        assert list(path.parent.iterdir()) == [path]
+
+
+def test_another_programs_database_is_refused_and_left_alone(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE bookmarks (url TEXT)")
+    with pytest.raises(StoreError, match="the database of another program"):
+        open_daemon_store(path, NOW)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_two_mishaps_in_one_second_do_not_overwrite_each_other(path: Path) -> None:
+    for _ in range(2):
+        filled(path)
+        os.truncate(path, 0)
+        reopened(path)
+        path.unlink()
+    assert len(list(path.parent.glob("*.corrupt-*"))) == 2
+
+
+def test_a_running_daemons_store_is_not_set_aside_by_a_second_one(path: Path) -> None:
+    store, _ = open_daemon_store(path, NOW)
+    with closing(store), pytest.raises(StoreError, match="another daemon"):
+        open_daemon_store(path, NOW)
+    assert not list(path.parent.glob("*.corrupt-*"))
+
+
+def test_examining_a_large_file_ends_in_time(path: Path) -> None:
+    filled(path)
+    overwrite(path, path.stat().st_size - 4096, os.urandom(4096))
+    with closing(sqlite3.connect(path)) as connection:
+        assert quick_check(connection, -1) == "", "no time, no finding"
+        assert quick_check(connection, 10_000_000) != ""

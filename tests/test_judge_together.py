@@ -1,0 +1,152 @@
+"""Rules that are judged together come to the same as rules that are judged one by one, in every detail that anyone can see."""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.clock import DAY, HOUR, MINUTE, Instant
+from monitor.evaluate import Judgement
+from monitor.judge import Judge, Outcome
+from monitor.message import batch_of
+from monitor.ring import Ring
+from monitor.rules import Rule, rule_of
+from monitor.store.protocol import Cursor
+from monitor.window import Window
+
+NOW: Instant = 20_000 * DAY
+BY = {"by": ["operator"], "window": "5m"}
+LAST = {"window": "10m", "ago": "5m"}
+WRITTEN: list[dict[str, Any]] = [
+    *({"kind": "rate", "above": above, "min_messages": least} | BY for above in ("20%", "50%") for least in (1, 3)),
+    {"kind": "rate", "below": "60%", "match": {"status": "Delivered"}, "for": "2m"} | BY,
+    {"kind": "rate", "above": "40%", "confidence": "90%", "of": "all"} | BY,
+    {"kind": "rate", "above": "30%", "confidence": "60%", "of": "all", "keep_firing_for": "3m"} | BY,
+    {"kind": "rate", "above": "40%", "by": ["to"], "window": "5m"},
+    {"kind": "rate", "above": "40%", "window": "5m", "receipts_within": "1m"},
+    {
+        "kind": "rate",
+        "window": "5m",
+        "levels": [{"above": "20%", "severity": "info"}, {"above": "60%", "severity": "critical"}],
+        "by": ["country"],
+    },
+    *({"kind": "count", "above": above, "limit": 1} | BY for above in (2, 5)),
+    *({"kind": "count", "below": below, "forget_after": "10m"} | BY for below in (1, 3)),
+    {"kind": "count", "below": 2, "window": "5m", "every": "2m"},
+    *(
+        {"kind": "spike", "baseline": LAST, "above": above, "min_messages": 2} | BY
+        for above in ("2x", "+20%", "2 sigma")
+    ),
+    {"kind": "spike", "baseline": LAST, "below": "0.5x", "min_baseline": 1} | BY,
+    {"kind": "spike", "baseline": {"same_hour": "3d"}, "above": "1.5x"} | BY,
+    {"kind": "spike", "measure": "rate", "baseline": LAST, "above": "1.5x", "min_messages": 2} | BY,
+    {"kind": "stuck", "older_than": "1m", "above": 2} | BY | {"window": "10m"},
+    {"kind": "absence", "active_in": "1h", "min_baseline": 2} | BY,
+]
+RULES = [rule_of({"name": f"R{i}"} | written) for i, written in enumerate(WRITTEN)]
+
+rows = st.fixed_dictionaries(
+    {
+        "messageId": st.sampled_from([f"m{i}" for i in range(30)]),
+        "date": st.integers(-20, 15).map(lambda minutes: NOW + minutes * MINUTE),
+        "status": st.sampled_from(["Queued", "Delivered", "Failed", "Undelivered"]),
+        "operator": st.sampled_from(["Cosmote", "Vodafone"]),
+        "country": st.sampled_from(["GR", "DE"]),
+        "to": st.sampled_from(["+306912345678", "+306999945678"]),
+    }
+)
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("page"), st.lists(rows, min_size=1, max_size=15)),
+        st.tuples(st.just("poll"), st.sampled_from([0, 1, 1, 1, 2, 7, -2])),
+        st.tuples(st.just("poll"), st.just(1)),
+        st.tuples(st.just("expire"), st.integers(-20, 0)),
+    ),
+    max_size=14,
+)
+
+
+class OneByOne:
+    """A judge that judges each rule by itself, and the ring that it then would have filled."""
+
+    def __init__(self) -> None:
+        self.judge, self.ring = Judge(Window("main"), RULES, ["all"]), Ring()
+        self.judge.observe = self._see
+
+    def _see(self, rule: Rule, as_of: Instant, judgement: Judgement, alerts: Any) -> None:
+        self.ring.take(rule, as_of, judgement, alerts)
+
+
+def polled(judge: Judge, as_of: Instant, covered_since: Instant) -> Outcome:
+    cursor = Cursor("main", "all", as_of, covered_since)
+    outcome = judge.judge(cursor)
+    judge.apply(outcome, cursor)
+    return outcome
+
+
+def assert_same_ring(one: Ring, other: Ring) -> None:
+    for rule in RULES:
+        for group in {*one.groups(rule.name), *other.groups(rule.name)}:
+            here, there = ({e.as_of: e for e in ring.of(rule.name, group)} for ring in (one, other))
+            known = [as_of for as_of in here.keys() & there.keys() if here[as_of].threshold is not None]
+            assert [here[as_of] for as_of in known] == [there[as_of] for as_of in known], (rule, group)
+
+
+@given(steps, st.sampled_from([4 * DAY, HOUR, 3 * MINUTE]))
+@settings(max_examples=40, deadline=None)
+def test_judging_together_changes_nothing(history: list[Any], known: int) -> None:
+    together, apart, as_of = Judge(Window("main"), RULES, ["all"]), OneByOne(), NOW
+    for what, value in [*history, ("poll", 1), ("poll", 1)]:
+        if what == "poll":
+            as_of += value * MINUTE
+            here, there = (polled(judge, as_of, NOW - known) for judge in (together, apart.judge))
+            assert here.alerts == there.alerts
+            assert here.transitions == there.transitions
+            assert here.judged == there.judged
+            assert here.errors == there.errors == {}
+            assert here.seconds.keys() == there.seconds.keys()
+            assert_same_ring(together.ring, apart.ring)
+        else:
+            for judge in (together, apart.judge):
+                judge.window.upsert(batch_of(value), "all") if what == "page" else judge.window.expire(
+                    NOW + value * MINUTE
+                )
+
+
+def test_rules_that_say_nothing_are_seen_in_the_ring_with_their_own_thresholds() -> None:
+    judge = Judge(Window("main"), RULES, ["all"])
+    page = [
+        {"messageId": f"m{i}", "date": NOW, "status": "Failed" if i < 1 else "Delivered", "operator": "Wind"}
+        for i in range(10)
+    ]
+    judge.window.upsert(batch_of(page), "all")
+    assert not polled(judge, NOW, NOW - HOUR).alerts.keys() & {("R0", ()), ("R2", ())}
+    group = (("operator", "Wind"),)
+    for minute in (1, 2):
+        polled(judge, NOW + minute * MINUTE, NOW - HOUR)
+    mild, harsh = judge.ring.of("R0", group), judge.ring.of("R2", group)
+    assert [(one.as_of - NOW, one.value, one.threshold, one.messages) for one in mild] == [
+        (minute * MINUTE, 0.1, 0.2, 10) for minute in range(3)
+    ]
+    assert [one.threshold for one in harsh] == [0.5] * 3
+
+
+def test_the_past_of_a_group_goes_on_when_its_rule_begins_and_ceases_to_have_something_to_say() -> None:
+    judge = Judge(Window("main"), RULES[:4], ["all"])
+    group = (("operator", "Wind"),)
+    for minute, status in enumerate(
+        ["Delivered", "Delivered", "Failed", "Failed", "Delivered", "Delivered", "Delivered", "Delivered"] * 2
+    ):
+        page = [
+            {"messageId": f"{minute}-{i}", "date": NOW + minute * 3 * MINUTE, "status": status, "operator": "Wind"}
+            for i in range(9)
+        ]
+        judge.window.upsert(batch_of(page), "all")
+        polled(judge, NOW + minute * 3 * MINUTE, NOW - HOUR)
+        for told in list(judge.alerts.get("R0", {}).values()):
+            if told.state == "resolved":
+                judge.put("R0", told.group, None)
+    values = [one.value for one in judge.ring.of("R0", group)]
+    half = [0.0, 0.0, 0.5, 1.0, 0.5, 0.0, 0.0, 0.0]
+    assert values == half * 2
+    assert judge.ring.groups("R0") == (group,)

@@ -1,0 +1,91 @@
+"""What a reload may change, what it says that it changed, and when it is asked for."""
+
+import os
+from pathlib import Path
+
+import pytest
+import trio
+
+from monitor.config import load_config
+from monitor.errors import InputError
+from monitor.reload import Reloads, changes, check_is_possible
+from monitor.written_files import files_of, stamp
+from tests.fakes.written import CONFIG, settings
+
+RULES = "rules:\n  - {name: First, kind: count, window: 5m, above: 5}\n"
+
+
+def test_what_changed_is_named_without_values() -> None:
+    after = (
+        CONFIG.replace("every: 30s", "every: 10s")
+        .replace("application_secret: secret", "application_secret: another")
+        .replace("receivers:\n", "receivers:\n  - {name: new, console: [{}]}\n")
+        .replace("repeat_interval: 4h", "repeat_interval: 5h")
+    )
+    found = changes(settings(RULES), settings(RULES.replace("First", "Other"), after))
+    assert [str(change) for change in found] == [
+        "account main changed",
+        "search all changed",
+        "rule First removed",
+        "rule Other added",
+        "receiver new added",
+        "route changed",
+    ]
+
+
+def test_a_rule_that_only_moved_in_its_file_has_not_changed() -> None:
+    assert changes(settings(RULES), settings("# a comment\n" + RULES, "# another\n" + CONFIG)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("web: off", "web: off\nstore: sqlite:other.db", "another store can only be opened by a restart"),
+        ("web: off", "web: {listen: '127.0.0.1:9465'}", "web.listen: where it listens can only be changed by a restart; now it is off"),
+    ],
+)  # fmt: skip
+def test_what_only_a_restart_can_bring_about_is_refused_with_its_place(old: str, new: str, said: str) -> None:
+    before = settings(RULES).config
+    with pytest.raises(InputError, match=said) as caught:
+        check_is_possible(before, settings(RULES, CONFIG.replace(old, new)).config)
+    assert caught.value.exit_code == 78
+
+
+def test_every_file_that_is_read_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "credentials").mkdir()
+    for name in ("rules.yaml", "body.j2", "secret", "credentials/hook"):
+        (tmp_path / name).write_text(RULES if name == "rules.yaml" else "https://example.org/x")
+    path = tmp_path / "monitor.yaml"
+    path.write_text(
+        CONFIG.replace("application_secret: secret", "application_secret_file: secret").replace(
+            "console: [{}]", "webhook: [{url_file: hook}]"
+        )
+        + "templates: ['*.j2']\n"
+    )
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path / "credentials")}
+    files = files_of(path, load_config(path, environ), environ)
+    assert {str(file.relative_to(tmp_path)) for file in files} == {
+        "monitor.yaml",
+        "rules.yaml",
+        "body.j2",
+        "secret",
+        "credentials/hook",
+    }
+    before = stamp(files)
+    assert stamp(files) == before
+    for file in files:
+        os.utime(file, ns=(1, 1))
+        assert stamp(files) != before
+        before = stamp(files)
+    files[1].unlink()
+    assert stamp(files) != before
+
+
+async def test_what_is_asked_for_several_times_is_done_once_also_where_nobody_listened_yet() -> None:
+    reloads = Reloads(Path("monitor.yaml"), {})
+    reloads.ask()
+    reloads.ask()
+    await reloads.asked()
+    with trio.move_on_after(0.01) as waiting:
+        await reloads.asked()
+    assert waiting.cancelled_caught

@@ -1,0 +1,145 @@
+"""What a reload keeps and what it changes between polls and the outbox, on a store that can refuse."""
+
+import pytest
+import trio
+import trio.testing
+
+from monitor.clock import HOUR, MINUTE, SECOND, TrioClock
+from monitor.errors import StoreError
+from monitor.matchers import parse_matchers
+from monitor.metrics import Metrics
+from monitor.settings import Settings
+from monitor.silence import Silence
+from tests.fakes.hand_clock import HandClock
+from tests.fakes.station import Station, traffic
+from tests.fakes.written import CONFIG, settings
+
+RULES = "rules:\n  - {name: Failing, kind: rate, by: [operator, country], window: 5m, above: 20%}\n"
+AT_ONCE = CONFIG.replace("group_wait: 10s", "group_wait: 0s")
+TWO_SEARCHES = AT_ONCE.replace(
+    "  - {name: all, account: main, every: 30s}\n",
+    "  - {name: all, account: main, every: 30s}\n  - {name: more, account: main, every: 30s}\n",
+)
+
+
+def written(rules: str = RULES, config: str = AT_ONCE) -> Settings:
+    return settings(rules, config)
+
+
+def station(config: str = AT_ONCE) -> Station:
+    return Station(written(config=config), HandClock())
+
+
+async def fail(world: Station) -> None:
+    world.clock.at += MINUTE  # type: ignore[attr-defined]  # these tests' clock is set by hand
+    await world.poll(traffic(9, operator="Cosmote", country="GR"))
+
+
+async def test_the_window_and_the_alerts_are_the_very_same_afterwards() -> None:
+    world = station()
+    await fail(world)
+    judge = world.pipeline.desks["main"].judge
+    window, alerts, ring = judge.window, dict(judge.alerts["Failing"]), judge.ring.groups("Failing")
+    await world.reload(written("# another text, the same rule\n" + RULES))
+    judge = world.pipeline.desks["main"].judge
+    assert judge.window is window
+    assert judge.alerts["Failing"] == alerts
+    assert judge.ring.groups("Failing") == ring
+    assert world.reasons() == ["first"]
+
+
+async def test_alerts_keep_their_place_where_a_rule_writes_its_fields_in_another_order() -> None:
+    world = station()
+    await fail(world)
+    await world.reload(written(RULES.replace("operator, country", "country, operator")))
+    [group] = world.pipeline.desks["main"].judge.alerts["Failing"]
+    assert group == (("country", "GR"), ("operator", "Cosmote"))
+    await fail(world)
+    assert world.reasons() == ["first"]
+
+
+async def test_silences_acknowledgements_and_the_watchdogs_beat_go_on() -> None:
+    config = AT_ONCE + "watchdog: {receiver: ops, every: 5m}\n"
+    world = station(config)
+    await fail(world)
+    now = world.clock.now()
+    await world.pipeline.put_silence(Silence("s", parse_matchers("a=b"), now, now + HOUR, "Ann", "why", now))
+    [alert] = world.pipeline.desks["main"].judge.alerts["Failing"].values()
+    await world.pipeline.acknowledge(alert.fingerprint, "Ann")
+    told, barks = len(world.told), world.pipeline.dispatch.watchdog
+    assert barks is not None
+    for turn in range(3):
+        await world.reload(written(config=config + f"retention: {10 + turn}d\n"))
+    assert len(world.told) == told
+    assert [one.id for one in world.pipeline.dispatch.silences.all()] == ["s"]
+    assert set(world.pipeline.dispatch.acks) == {alert.fingerprint}
+    world.clock.at += 5 * MINUTE  # type: ignore[attr-defined]  # as above
+    await world.pipeline.flush()
+    [first, second] = [one for one in world.told if one.group_key == "{watchdog}"]
+    assert first.episode == second.episode
+
+
+async def test_a_store_that_refuses_the_ends_of_what_is_gone_is_asked_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    world = Station(written(), TrioClock(HandClock().at))
+    await world.poll(traffic(9, operator="Cosmote", country="GR"))
+    world.store.failures = 1
+    with pytest.raises(StoreError):
+        await world.reload(written("rules: []"))
+    assert not world.pipeline.desks["main"].judge.rules
+    assert world.reasons() == ["first"]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(world.pipeline.flush_when_due)
+        await trio.sleep(400)
+        nursery.cancel_scope.cancel()
+    assert world.reasons() == ["first", "all resolved"]
+
+
+async def test_what_a_search_that_is_gone_still_brings_counts_for_nothing() -> None:
+    world = station(TWO_SEARCHES)
+    await world.poll(search="all")
+    await world.poll(search="more")
+    sink, judge = world.sinks["main"], world.pipeline.desks["main"].judge
+    await world.reload(written())
+    known = judge.window.messages
+    world.clock.at += MINUTE  # type: ignore[attr-defined]  # as above
+    await world.poll(traffic(9), search="more")
+    await sink.blind("more", world.clock.now(), "no answer")
+    await sink.gap("more", 0, world.clock.now())
+    assert (judge.window.messages, list(judge.cursors), world.told) == (known, ["all"], [])
+    assert 'search="more"' not in _gauges(world.metrics)
+    await world.poll(search="all")
+    await sink.blind("all", world.clock.now(), "no answer")
+    assert 'search="all"' in _gauges(world.metrics)
+
+
+def _gauges(metrics: Metrics) -> str:
+    lines = metrics.exposition()[0].decode().splitlines()
+    return "\n".join(line for line in lines if line.startswith("routee_monitor_blind{"))
+
+
+async def test_rules_wait_for_a_search_that_was_added_or_asks_something_else() -> None:
+    world = station()
+    await fail(world)
+    await world.reload(written(config=TWO_SEARCHES))
+    judge = world.pipeline.desks["main"].judge
+    before = dict(judge.alerts["Failing"])
+    world.clock.at += 10 * MINUTE  # type: ignore[attr-defined]  # as above
+    await world.poll(traffic(0, operator="Cosmote", country="GR"), search="all")
+    assert judge.alerts["Failing"] == before, "what the other search would show is not known yet"
+    await world.poll(search="more")
+    assert not any(alert.state == "firing" for alert in judge.alerts["Failing"].values())
+
+
+async def test_numbers_are_kept_as_privacy_says_from_then_on() -> None:
+    world = station()
+    window = world.pipeline.desks["main"].judge.window
+    await world.poll([{"to": "+306912345678"}])
+    await world.reload(written(config=AT_ONCE + "privacy: {recipients: hash}\n"))
+    world.clock.at += SECOND  # type: ignore[attr-defined]  # as above
+    await world.poll([{"to": "+306912345678"}])
+    used = window.columns.length
+    texts = [window.dictionaries["recipient"].texts[code] for code in window.columns["recipient"][:used].tolist()]
+    assert texts == ["+30691•••••78", "•" * 8]
+    assert len(set(window.columns["to"][:used].tolist())) == 1, "both can be compared"

@@ -1,0 +1,193 @@
+"""The pages that links in messages lead to."""
+
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from plain_client import served
+
+from monitor.clock import HOUR, MINUTE, SystemClock
+from monitor.links import acknowledge_url, page_url, silence_url
+from monitor.metrics import Metrics
+from monitor.web.alert_pages import AlertPages
+from monitor.web.app import make_app
+from monitor.web.health import Health
+from tests.fakes.alerts import change, rate
+from tests.fakes.board import FakeBoard
+
+TOKEN = "a-web-token"
+HTML = {"Accept": "text/html"}
+
+
+@asynccontextmanager
+async def browsing(board: FakeBoard, token: str = "", external_url: str = ""):
+    pages = AlertPages(board, board.clock, token, external_url)
+    app = make_app(Health(), Metrics(SystemClock()), token=token, apis=pages.routes())
+    async with served(app) as url, httpx.AsyncClient(base_url=url, headers=HTML) as client:
+        yield client
+
+
+@pytest.fixture
+def board() -> FakeBoard:
+    now = SystemClock().now()
+    hostile = {"alertname": "OperatorFailureRate", "operator": "<script>alert(1)</script>", "severity": "critical"}
+    return FakeBoard([rate(labels=hostile, starts_at=now - 5 * MINUTE, as_of=now)])
+
+
+def here(url: str) -> str:
+    """Path and query of a link, as a browser asks for them."""
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+async def test_the_links_in_messages_lead_to_pages(board):
+    view = board.views[0]
+    base = "https://sms.example.org"
+    links = [page_url(base, view.fingerprint), acknowledge_url(base, view.fingerprint), silence_url(base, view.labels)]
+    async with browsing(board) as browser:
+        for link in links:
+            answer = await browser.get(here(link))
+            assert answer.status_code == 200
+            assert answer.headers["content-type"].startswith("text/html")
+            assert "<script>" not in answer.text, "data of messages is data"
+        style = await browser.get("/page.css")
+    assert style.headers["content-type"].startswith("text/css")
+
+
+async def test_an_alerts_page_says_what_its_message_says(board):
+    view = board.views[0]
+    async with browsing(board, external_url="https://example.org/sms/") as browser:
+        page = (await browser.get(f"/alerts/{view.fingerprint}")).text
+    assert "of messages failed" in page or "34.2%" in page
+    assert "firing · critical" in page
+    assert "5m" in page
+    assert page.count("UTC") == 1
+    assert 'href="/sms/page.css"' in page, "behind a proxy the pages may have a path before theirs"
+    assert f'href="/sms/alerts/{view.fingerprint}/acknowledge"' in page
+
+
+async def test_an_alert_that_is_over_is_said_to_be(board):
+    async with browsing(board) as browser:
+        answer = await browser.get("/alerts/0000")
+        plain = await browser.get("/alerts/0000", headers={"Accept": "application/json"})
+    assert answer.status_code == plain.status_code == 404
+    assert "This alert is over" in answer.text
+    assert "this alert is over" in plain.json()["error"]
+
+
+async def test_an_alert_is_acknowledged_by_its_form(board):
+    view = board.views[0]
+    path = f"/alerts/{view.fingerprint}/acknowledge"
+    async with browsing(board) as browser:
+        done = await browser.post(path, data={"by": "Ann", "comment": "", "for": ""})
+        assert done.status_code == 200
+        assert "Ann looks after it until it is over." in done.text
+        assert board.acknowledged[view.fingerprint] == ("Ann", "", None)
+        await browser.post(path, data={"by": "Ann", "for": "4h"})
+    _, _, until = board.acknowledged[view.fingerprint]
+    assert until is not None
+    assert 0 <= board.clock.now() + 4 * HOUR - until < MINUTE
+
+
+async def test_the_form_names_the_alert_in_a_sentence_of_its_own(board):
+    async with browsing(board) as browser:
+        page = (await browser.get(f"/alerts/{board.views[0].fingerprint}/acknowledge")).text
+    assert ". It is not repeated" in page
+    assert ".. It" not in page
+
+
+async def test_a_silence_is_made_of_the_matchers_in_the_link(board):
+    view = board.views[0]
+    link = here(silence_url("", view.labels))
+    async with browsing(board) as browser:
+        form = (await browser.get(link)).text
+        assert "operator=&#34;&lt;script&gt;" in form
+        matchers = "\n".join(f'{name}="{value}"' for name, value in view.labels.items())
+        done = await browser.post(link, data={"matchers": matchers, "for": "2h", "by": "Ann", "comment": "known"})
+    assert "Silenced" in done.text
+    (kept,) = board.kept.all()
+    assert board.kept.silencing(view.labels, board.clock.now()) == (kept.id,)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"for": "soon"}, "is not a duration"),
+        ({"matchers": ""}, "at least one matcher"),
+        ({"matchers": "operator"}, "operator"),
+        ({"by": ""}, "who asks for it"),
+        ({"comment": " "}, "why"),
+    ],
+)
+async def test_what_is_wrong_is_said_in_the_form_and_what_was_filled_in_stays(board, wrong, says):
+    given = {"matchers": "operator=Nova", "for": "2h", "by": "Ann", "comment": "known"} | wrong
+    async with browsing(board) as browser:
+        answer = await browser.post("/silences/new", data=given)
+    assert answer.status_code == 400
+    assert says in answer.text
+    assert 'value="Ann"' in answer.text or "by" in wrong
+    assert board.kept.all() == ()
+
+
+async def test_a_store_that_cannot_be_written_is_said_in_the_form(board):
+    board.broken = True
+    async with browsing(board) as browser:
+        answer = await browser.post(f"/alerts/{board.views[0].fingerprint}/acknowledge", data={"by": "Ann"})
+    assert "the disk is full" in answer.text
+
+
+async def test_with_a_token_the_form_asks_for_it(board):
+    path = f"/alerts/{board.views[0].fingerprint}/acknowledge"
+    async with browsing(board, TOKEN) as browser:
+        assert 'type="password"' in (await browser.get(path)).text
+        wrong = await browser.post(path, data={"by": "Ann", "token": "guess"})
+        assert (wrong.status_code, board.acknowledged) == (403, {})
+        assert "guess" not in wrong.text
+        right = await browser.post(path, data={"by": "Ann", "token": TOKEN}, headers={"Host": "sms.example.org"})
+        assert right.status_code == 200
+        assert TOKEN not in right.text
+    assert board.acknowledged != {}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example.org"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Host": "rebound.example.org"},
+    ],
+)
+async def test_a_form_of_another_site_changes_nothing(board, headers):
+    path = f"/alerts/{board.views[0].fingerprint}/acknowledge"
+    async with browsing(board, external_url="https://sms.example.org") as browser:
+        answer = await browser.post(path, data={"by": "Ann"}, headers=headers)
+    assert (answer.status_code, board.acknowledged) == (403, {})
+
+
+async def test_a_form_comes_through_a_proxy_that_names_another_host(board):
+    path = f"/alerts/{board.views[0].fingerprint}/acknowledge"
+    browsers = {"Origin": "https://sms.example.org", "Sec-Fetch-Site": "same-origin", "X-Forwarded-For": "203.0.113.7"}
+    async with browsing(board, TOKEN, "https://sms.example.org/monitor/") as browser:
+        answer = await browser.post(path, data={"by": "Ann", "token": TOKEN}, headers=browsers)
+    assert answer.status_code == 200
+    assert board.acknowledged != {}
+
+
+async def test_what_is_no_form_is_refused(board):
+    path = f"/alerts/{board.views[0].fingerprint}/acknowledge"
+    async with browsing(board) as browser:
+        many = await browser.post(path, data={f"field{number}": "x" for number in range(50)})
+        raw = await browser.post(path, content=b"\xff\xfe")
+    assert (many.status_code, raw.status_code, board.acknowledged) == (400, 400, {})
+
+
+async def test_what_is_acknowledged_and_silenced_offers_neither_again(board):
+    view = change(board.views[0], acknowledged_by="Ann")
+    board.views = [view]
+    async with browsing(board) as browser:
+        page = (await browser.get(f"/alerts/{view.fingerprint}")).text
+    assert ">Acknowledge<" not in page
+    assert "acknowledged by Ann" in page
