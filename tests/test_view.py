@@ -8,7 +8,8 @@ import pytest
 from monitor.clock import HOUR, MINUTE
 from monitor.notification import AlertView, Link
 from monitor.rules import Rule, rule_of
-from monitor.view import links_of, matched, unit_of
+from monitor.view import history, links_of, matched, unit_of
+from monitor.window import Reading
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.station import Station, traffic
 from tests.fakes.written import CONFIG, settings
@@ -84,6 +85,18 @@ async def test_what_is_shown_of_recipients_is_as_configured(mode: str, text: str
     assert view.samples[0].to == text
     assert view.labels["to"].startswith(text)
     assert ("+306912345678" in str(view)) == (mode == "show")
+
+
+async def test_what_history_needs_is_worked_out_once_for_all_alerts_of_a_rule() -> None:
+    station = Station(settings(RATE, AT_ONCE), HandClock())
+    await station.poll([*traffic(5, operator="Cosmote"), *traffic(5, operator="Nova")])
+    judge = station.pipeline.desks["main"].judge
+    cursor, rule = judge.cursors["all"], judge.rules["Failing"]
+    moment = judge.moment(rule, Reading(judge.window), cursor.as_of, cursor.covered_since)
+    assert history(rule, moment, (("operator", "Cosmote"),))[-1] == 0.5
+    worked_out = len(moment.reading.shared)
+    assert history(rule, moment, (("operator", "Nova"),))[-1] == 0.5
+    assert len(moment.reading.shared) == worked_out > 0
 
 
 async def test_history_ends_with_the_present_and_has_no_value_from_before_it_was_known() -> None:

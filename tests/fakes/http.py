@@ -29,7 +29,7 @@ class Asked:
 class Answer:
     """What is answered, after ``delay`` seconds.
 
-    ``fault``: hang (nothing comes), drip (a byte now and then, for ever), reset (the connection is cut).
+    ``fault``: hang (nothing comes), drip (a byte every ``drips`` seconds, for ever), reset (the connection is cut).
     """
 
     status: int = 200
@@ -37,6 +37,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     fault: Literal["", "hang", "drip", "reset"] = ""
     delay: float = 0.0
+    drips: float = 0.02
 
 
 Handler = Callable[[Asked], Awaitable[Answer]]
@@ -96,7 +97,7 @@ async def _reply(machine: h11.Connection, stream: trio.SocketStream, answer: Ans
     await stream.send_all(machine.send(h11.Response(status_code=answer.status, headers=headers)) or b"")
     while answer.fault == "drip":
         await stream.send_all(b"x")
-        await trio.sleep(0.02)
+        await trio.sleep(answer.drips)
     await stream.send_all(machine.send(h11.Data(data=answer.body)) or b"")
     await stream.send_all(machine.send(h11.EndOfMessage()) or b"")
     return False

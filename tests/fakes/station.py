@@ -1,6 +1,6 @@
 """The middle of the daemon, from polls to the outbox, on a store that can refuse; started again as often as one likes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from monitor.clock import Clock, Instant
@@ -20,7 +20,8 @@ from monitor.restore import (
     returned,
 )
 from monitor.settings import Settings
-from monitor.store.protocol import Cursor
+from monitor.store.protocol import Cursor, Store
+from monitor.store.thread import StoreFront
 from monitor.storm import MOST
 from monitor.view import Views
 from monitor.web.health import Health
@@ -29,12 +30,20 @@ from tests.fakes.memory_store import MemoryStore
 
 
 class Station:
-    """A pipeline over ``store``. ``woken`` counts how often delivery was told of news; ``most_groups``: more new ones are a storm."""
+    """A pipeline over ``store``. ``woken`` counts how often delivery was told of news; ``most_groups``: more new ones are a storm;
+    ``fronted`` is how the store is called."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, store: MemoryStore | None = None, *, most_groups: int = MOST
+        self,
+        settings: Settings,
+        clock: Clock,
+        store: Store | MemoryStore | None = None,
+        *,
+        most_groups: int = MOST,
+        fronted: Callable[[Store], StoreFront] = InlineStoreFront,
     ) -> None:
         self.store = store or MemoryStore()
+        self.front = fronted(self.store)
         self.most_groups = most_groups
         self.clock = clock
         self.woken = 0
@@ -53,9 +62,9 @@ class Station:
             judge = restored_judge(window, config, settings.rules, loaded)
             desks.append(Desk(judge, Views(judge, Templates(), distinguish=len(config.accounts) > 1)))
         self.around = Surroundings(self.clock, self.metrics, self.health, self._wake)
-        front, dispatch = InlineStoreFront(self.store), restored_dispatch(config, loaded)
+        dispatch = restored_dispatch(config, loaded)
         dispatch.most_groups = self.most_groups
-        self.pipeline = Pipeline(front, desks, dispatch, config.retention, self.around)
+        self.pipeline = Pipeline(self.front, desks, dispatch, config.retention, self.around)
         self.sinks = {desk.judge.account: AccountSink(self.pipeline, desk.judge.account, self.around) for desk in desks}
 
     def _wake(self) -> None:

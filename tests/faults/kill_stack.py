@@ -1,0 +1,147 @@
+"""Kills the pipeline, the store and the delivery, as one process, at random instants, and lets the last one come to rest.
+
+Run as a program of its own (``kill_stack.py DATABASE WEBHOOK KILLS SEED``), so that it can fork: a life begins in milliseconds. Each life
+posts to a path of its own. Prints, as JSON, how many lives were killed before they had begun their work, and how the last one ended.
+"""
+
+import functools
+import importlib
+import json
+import logging
+import os
+import random
+import select
+import signal
+import sys
+import time
+import traceback
+from contextlib import closing
+from pathlib import Path
+
+import trio
+
+from monitor.clock import SECOND, Duration, Instant
+from monitor.deliver import Outbox, deliver
+from monitor.notify import Surroundings, make_notifier
+from monitor.notify.http import _trust
+from monitor.render import Templates
+from monitor.settings import Settings
+from monitor.store.sqlite import SqliteStore, open_sqlite
+from monitor.store.thread import StoreFront
+from tests.fakes.station import Station
+from tests.fakes.written import settings
+from tests.faults.many_alerts import BEGIN, RULES, config, rows
+
+SPEED = 20
+POLL: Duration = 2 * SECOND
+AT_REST_WITHIN = 90
+"""Seconds."""
+
+
+class SharedClock:
+    """The same time in every life: ``SPEED`` times as fast as the machine's, from ``origin`` (its monotonic seconds) on."""
+
+    def __init__(self, origin: float) -> None:
+        self._origin = origin
+
+    def now(self) -> Instant:
+        return BEGIN + round((time.monotonic() - self._origin) * SPEED * SECOND)
+
+    async def sleep(self, duration: Duration) -> None:
+        await trio.sleep(max(duration, 0) / SECOND / SPEED)
+
+
+class Life(Station):
+    """From polls to the webhook; the ``number``-th life of so many."""
+
+    def __init__(self, written: Settings, clock: SharedClock, store: SqliteStore, number: int, lives: int) -> None:
+        super().__init__(written, clock, store, fronted=StoreFront)
+        self._number, self._lives = number, lives
+        self._polls = 0
+        self._outbox: Outbox | None = None
+
+    def _wake(self) -> None:
+        if self._outbox is not None:
+            self._outbox.wake()
+
+    async def live(self, began: int) -> None:
+        """Until it is killed, or (the last one) everybody knows the end. Writes a byte to ``began`` after its first poll."""
+        [(channel, entry)] = self.settings.config.receivers[0].channels
+        notifier = make_notifier("webhook", entry, Surroundings(self.clock, Templates(), sys.stdout))
+        async with trio.open_nursery() as nursery:
+            await self.pipeline.begin()
+            delivering = functools.partial(deliver, self.front, {("ops", channel): notifier}, self.clock)
+            self._outbox = await nursery.start(lambda task_status: delivering(task_status=task_status))
+            nursery.start_soon(self.pipeline.flush_when_due)
+            await self._look()
+            os.write(began, b".")
+            while not await self._is_over():
+                await self.clock.sleep(POLL)
+                await self._look()
+            nursery.cancel_scope.cancel()
+
+    async def _look(self) -> None:
+        """A poll; the first few of a life show something new each."""
+        await self.poll(rows(self._number + min(self._polls, 9) / 10, self._lives))
+        self._polls += 1
+
+    async def _is_over(self) -> bool:
+        believed = self.pipeline.dispatch.told_fingerprints()
+        return self._number == self._lives and not believed and not await self.front.backlog()
+
+
+def fork(database: Path, url: str, origin: float, number: int, lives: int) -> tuple[int, int]:
+    """Begin a life; gives its process and where it says that it has begun its work."""
+    read, began = os.pipe()
+    process = os.fork()
+    if process:
+        os.close(began)
+        return process, read
+    try:
+        with closing(open_sqlite(database, exclusive=True)) as store:
+            life = Life(settings(RULES, config(url)), SharedClock(origin), store, number, lives)
+            trio.run(life.live, began)
+    except BaseException:  # noqa: BLE001 - whatever it is, this process must not go on as its parent
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def killed(process: int, began: int, luck: random.Random) -> bool:
+    """Kill it, every fourth time so soon that it may not have begun its work; gives whether it had."""
+    if luck.random() < 0.25:
+        time.sleep(luck.uniform(0, 0.1))
+        had_begun = bool(select.select([began], [], [], 0)[0])
+    else:
+        had_begun = bool(os.read(began, 1))
+        time.sleep(luck.uniform(0, 0.4))
+    os.kill(process, signal.SIGKILL)
+    _, status = os.waitpid(process, 0)
+    os.close(began)
+    assert os.WIFSIGNALED(status), "it had ended by itself"
+    return had_begun
+
+
+def warm_up(url: str) -> None:
+    """What every life would import, or read (the certificates that are trusted), before its first request."""
+    for module in ("monitor.notify.webhook", "httpcore", "h11", "anyio._backends._trio"):
+        importlib.import_module(module)
+    settings(RULES, config(url))
+    _trust()
+
+
+def main(database: Path, url: str, kills: int, seed: int) -> None:
+    """So many lives that are killed, and one that comes to rest."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    warm_up(url)
+    luck, origin, early = random.Random(seed), time.monotonic(), 0
+    for number in range(kills):
+        early += not killed(*fork(database, f"{url}/life-{number}", origin, number, kills), luck)
+    last, _ = fork(database, f"{url}/life-{kills}", origin, kills, kills)
+    signal.alarm(AT_REST_WITHIN)
+    _, status = os.waitpid(last, 0)
+    sys.stdout.write(json.dumps({"early": early, "code": os.waitstatus_to_exitcode(status)}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

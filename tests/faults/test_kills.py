@@ -1,0 +1,65 @@
+"""kill -9 at 200 random instants: of five hundred alerts no firing and no resolve is lost; what is told twice has the same id."""
+
+import json
+import random
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+import trio
+from e2e_hook import Episode, Hook, hook
+
+from monitor.notify.webhook import WebhookNotifier
+from monitor.store.sqlite import open_sqlite
+from tests.fakes.http import Answer
+from tests.faults.many_alerts import ALERTS
+
+KILLS = 200
+SEED = 20261122
+
+
+@pytest.mark.timeout(300)
+async def test_two_hundred_kills_lose_no_firing_and_no_resolve(tmp_path: Path) -> None:
+    luck = random.Random(SEED)
+    database = tmp_path / "monitor.db"
+    async with hook() as told:
+        told.answer = lambda asked: Answer(500 if luck.random() < 1 / 3 else 200)
+        done = await trio.run_process(_command(database, told.url), capture_stdout=True, capture_stderr=True)
+    outcome = json.loads(done.stdout)
+    assert (outcome["code"], done.stderr) == (0, b"")
+    assert outcome["early"] < KILLS / 3, "most lives have begun their work"
+    assert told.refused > len(told.taken) / 4
+    assert sum(not each.path.endswith(f"life-{KILLS}") for each in told.told) > ALERTS / 2, "much is told between kills"
+    assert _happened(database, "fired") == _happened(database, "resolved") == ALERTS
+    assert Counter(_operator(each) for each in told.episodes()) == Counter(range(ALERTS)), "each is told once"
+    assert all(each.end is not None for each in told.episodes()), "and so is its end"
+    _duplicates_have_one_id_and_are_few(told)
+
+
+def _command(database: Path, url: str) -> list[str]:
+    return [sys.executable, "-m", "tests.faults.kill_stack", str(database), url, str(KILLS), str(SEED)]
+
+
+def _happened(database: Path, what: str) -> int:
+    store = open_sqlite(database, read_only=True)
+    try:
+        return sum(one.what == what for one in store.transitions(1_000_000))
+    finally:
+        store.close()
+
+
+def _operator(episode: Episode) -> int:
+    return int(dict(episode.labels)["operator"].removeprefix("op-"))
+
+
+def _duplicates_have_one_id_and_are_few(told: Hook) -> None:
+    """What was taken is told again only in another life, with the same id and in the same words; never more often than was killed."""
+    bodies = defaultdict(set)
+    for each in told.taken:
+        bodies[each.id].add(each.body)
+    assert all(len(different) == 1 for different in bodies.values())
+    assert all(times == 1 for times in Counter((each.id, each.path) for each in told.taken).values())
+    again = Counter(each.path for each in told.taken) - Counter(each.path for each in told.told)
+    assert sum(again.values()) <= KILLS
+    assert max(again.values(), default=0) <= WebhookNotifier.at_once, "what was under way, side by side"
