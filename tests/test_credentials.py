@@ -43,6 +43,15 @@ def secret(name: str) -> str:
     return f"xapp-{name}" if name == "slack-app_token" else f"https://example.org/secret-of-{name}"
 
 
+BEFORE = {"webhook-headers": "Authorization: ", "webhook-fields": "key: "}
+"""What stands before the secret in a file that holds names and values."""
+
+
+def secret_of(name: str) -> str:
+    scheme = {"slack-app_token": "xapp-", "apprise-url": "json://"}.get(name, "https://")
+    return f"{scheme}example.org/secret-of-{name}"
+
+
 def models(of: type[Written] = Written) -> Iterator[type[Written]]:
     for model in of.__subclasses__():
         if model.__module__.startswith("monitor.config"):
