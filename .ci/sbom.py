@@ -25,6 +25,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "requirements" / "run.txt"
+LOCKED_EXTRAS = ("charts",)
+"""The extras whose packages are locked with the program's own (see the Makefile)."""
 
 Json = dict[str, Any]
 
@@ -79,11 +81,16 @@ def needs(name: str, known: dict[str, list[str]]) -> list[str]:
     return references(wanted, known)
 
 
-def references(wanted: list[str], known: dict[str, list[str]]) -> list[str]:
+def references(wanted: list[str], known: dict[str, list[str]], extras: tuple[str, ...] = ()) -> list[str]:
     """The components among ``known`` that these requirements mean, without those of extras that nobody asked for."""
     parsed = [Requirement(each) for each in wanted]
-    plain = [each for each in parsed if "extra" not in str(each.marker or "")]
+    asked = tuple(f"extra == '{extra}'" for extra in extras)
+    plain = [each for each in parsed if "extra" not in (marker := _marker(each)) or any(one in marker for one in asked)]
     return sorted({reference for each in plain for reference in known.get(canonicalize_name(each.name), [])})
+
+
+def _marker(requirement: Requirement) -> str:
+    return str(requirement.marker or "").replace('"', "'")
 
 
 def described(wheel: Path) -> Message:
@@ -111,7 +118,7 @@ def document(wheel: Path, lock: Path = LOCK) -> Json:
         "licenses": [{"expression": about["License-Expression"]}],
         "hashes": [{"alg": "SHA-256", "content": digest}],
     }
-    graph = [{"ref": own, "dependsOn": references(about.get_all("Requires-Dist") or [], known)}]
+    graph = [{"ref": own, "dependsOn": references(about.get_all("Requires-Dist") or [], known, LOCKED_EXTRAS)}]
     graph += [{"ref": each["bom-ref"], "dependsOn": needs(each["name"], known)} for each in components]
     return {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",

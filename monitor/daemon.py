@@ -13,24 +13,24 @@ import functools
 import gc
 import logging
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
 import trio
 
+from monitor import housekeeping
 from monitor.accounts import hide_secrets, routee_client
 from monitor.alertmanagers import pushing
 from monitor.buttons import Buttons
 from monitor.channels import ChannelWatch
-from monitor.clock import HOUR, MINUTE, SECOND, Clock, SystemClock
-from monitor.complaint import Complaint
+from monitor.clock import MINUTE, SECOND, Clock, SystemClock
 from monitor.deliver import Outbox, deliver
 from monitor.discipline import DisciplinedClock
 from monitor.errors import MonitorError, StoreError
 from monitor.front import Front
 from monitor.generation import Generation
+from monitor.housekeeping import dead_letters, keep_house
 from monitor.loading import Loaded
 from monitor.metrics import Metrics
 from monitor.notify.slack_socket import listen
@@ -53,7 +53,6 @@ from monitor.roster import Duty, Roster, until_told
 from monitor.sd_notify import Systemd
 from monitor.settings import Settings
 from monitor.store.opening import open_daemon_store
-from monitor.store.protocol import HISTORY_KEPT
 from monitor.store.thread import StoreFront
 from monitor.view import Views
 from monitor.watching import Watching, plan_of
@@ -68,15 +67,10 @@ LOCK_PATIENCE = SECOND
 """Another program's lock on the store is waited for so long at a time: nothing else gets at the store meanwhile, nor does a stop."""
 SLOWEST_LOOK = 5 * MINUTE
 """The groups are looked at again long before this has passed."""
-SLOWEST_HOUSEKEEPING = 30 * MINUTE
 DELIVERY = "delivery"
 """The name of all channels' loops together, where signs of life are collected."""
-HOUSEKEEPING = "housekeeping"
 MOST_CHANGES = 20
 """So many changes of a reload are named in the log."""
-
-MOST_DEAD = 5_000
-"""So many dead letters that a store holds are counted: each is read for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +176,7 @@ class _Daemon:
             desks.append(Desk(judge, views, facts_kept=judge.facts))
         self._health.searches(self._present.searches)
         self._observe(desks)
-        self._metrics.dead_letters(await self._dead_letters())
+        self._metrics.dead_letters(await dead_letters(self._store))
         pipeline = Pipeline(self._store, desks, restored_dispatch(config, loaded), config.retention, self._around)
         await pipeline.begin()
         return pipeline
@@ -214,10 +208,18 @@ class _Daemon:
         self._assign(outbox)
         health.expect(DELIVERY, MINUTE)
         health.expect(GROUPS, SLOWEST_LOOK)
-        health.expect(HOUSEKEEPING, SLOWEST_HOUSEKEEPING)
+        health.expect(housekeeping.LOOP, housekeeping.SLOWEST)
         work.start_soon(self._pipeline.flush_when_due, name="groups")
         work.start_soon(self._channels.run, name="channels")
-        work.start_soon(self._keep_house, name="housekeeping")
+        work.start_soon(
+            keep_house,
+            self._store,
+            self._clock,
+            self._metrics,
+            health,
+            lambda: self._present.config.retention,
+            name=housekeeping.LOOP,
+        )
         work.start_soon(self._tell_systemd, name="systemd")
         if self._reloads is not None:
             work.start_soon(self._reload_when_asked, self._reloads, outbox, name="reload")
@@ -321,33 +323,7 @@ class _Daemon:
             self._front.take_up(after.config)
         self._assign(outbox)
 
-    # Timers
-
-    async def _keep_house(self) -> None:
-        """Forget what is old, and keep the metrics of the outbox true."""
-        pruned_at = 0
-        trouble = Complaint(log, "housekeeping in the store", self._clock, logging.ERROR)
-        while True:
-            self._health.beat(HOUSEKEEPING)
-            try:
-                now = self._clock.now()
-                if not 0 <= now - pruned_at < HOUR:
-                    await self._store.prune(now - self._present.config.retention, now - HISTORY_KEPT)
-                    self._metrics.dead_letters(await self._dead_letters())
-                    pruned_at = now
-                self._metrics.backlog(await self._store.backlog())
-            except StoreError as error:
-                trouble.arose(str(error))
-                self._metrics.store_error()
-            else:
-                trouble.over()
-            await trio.sleep(5)
-
-    async def _dead_letters(self) -> Counter[tuple[str, str]]:
-        """How many the store holds by receiver and channel."""
-        count = min((await self._store.counts()).get("dead", 0), MOST_DEAD)
-        dead = await self._store.parcels("dead", count) if count else []
-        return Counter((parcel.notification.receiver, parcel.channel) for parcel in dead)
+    # For people and supervisors
 
     async def _tell_systemd(self) -> None:
         """A line for `systemctl status`, and the watchdog, which is fed only while every loop makes progress."""

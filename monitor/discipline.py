@@ -48,6 +48,7 @@ class DisciplinedClock:
         self._wall = wall or SystemClock()
         self._passed = passed
         self._held = _Reading(self._wall.now(), passed())
+        self._began = self._held.passed
         self._witness: _Reading | None = None
         self._parted: _Reading | None = None
         """What the wall clock said when it was first seen to be set otherwise."""
@@ -73,6 +74,13 @@ class DisciplinedClock:
         now = self.now()
         return self._witness is not None and abs(now - self._witness.by_now(self._passed())) <= DOUBTFUL
 
+    @property
+    def may_forget(self) -> bool:
+        """Whether what is old by this clock may be forgotten for good: not while somebody says otherwise, or nobody could say anything yet."""
+        if self._witness is None:
+            return self._passed() - self._began >= UNCONTRADICTED
+        return self.is_sure
+
     def heard(self, date: Instant) -> None:
         """Routee's clock says that it is ``date``, to the second."""
         self._witness = _Reading(date, self._passed())
@@ -92,3 +100,8 @@ class DisciplinedClock:
             return passed - self._parted.passed >= UNCONTRADICTED
         there = self._witness.by_now(passed)
         return abs(wall - there) < abs(held - there)
+
+
+def may_forget(clock: Clock) -> bool:
+    """Whether what is old by a clock may be forgotten for good; any but a daemon's is never doubted."""
+    return clock.may_forget if isinstance(clock, DisciplinedClock) else True

@@ -19,6 +19,7 @@ from monitor.builtin import BuiltIn
 from monitor.changes import Changes, alerts_of, is_news, keep_views, put_alerts, put_groups, put_rows
 from monitor.clock import HOUR, SECOND, Clock, Duration, Instant, iso
 from monitor.complaint import Complaint
+from monitor.discipline import may_forget
 from monitor.dispatch import Dispatch
 from monitor.edits import Edits
 from monitor.errors import NothingThere, StoreError
@@ -353,7 +354,7 @@ class Pipeline:
 
     def _expire(self, desk: Desk, as_of: Instant) -> None:
         """Forget what is older than the retention, a part with each poll until nothing is left of it."""
-        if as_of - desk.expired_at >= EXPIRE_EVERY:
+        if as_of - desk.expired_at >= EXPIRE_EVERY and may_forget(self._around.clock):
             forgotten = desk.judge.window.expire(as_of - self._retention, EXPIRE_AT_ONCE)
             desk.expired_at = desk.expired_at if forgotten else as_of
 

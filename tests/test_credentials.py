@@ -1,6 +1,6 @@
 """Every secret can be a file that systemd hands over: `LoadCredential=NAME:…` in the unit, `KEY_file: NAME` in monitor.yaml."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,15 @@ accounts:
     CALLBACK
 receivers:
   - name: one
-    slack: [{channel: "#ops", token_file: slack-token}]
-    webhook: [{url_file: webhook-url, secret_file: webhook-secret}]
+    slack: [{channel: "#ops", token_file: slack-token, app_token_file: slack-app_token}]
+    webhook:
+      - url_file: webhook-url
+        url_resolved_file: webhook-url_resolved
+        secret_file: webhook-secret
+        headers_file: webhook-headers
+        fields_file: webhook-fields
+        template: pagerduty
+    apprise: [{url_file: apprise-url}]
     alertmanager:
       - {url: "http://127.0.0.1:9093", bearer_token_file: alertmanager-bearer_token}
   - name: two
@@ -25,6 +32,24 @@ receivers:
 route: {receiver: one}
 web: {token_file: web-token}
 """
+
+
+FORMS = {"webhook-headers": "Authorization: {}", "webhook-fields": "routing_key: {}"}
+"""What a file holds where that is more than the secret."""
+
+
+def secret(name: str) -> str:
+    """What stands in that file: it could be an address, and an app-level token too."""
+    return f"xapp-{name}" if name == "slack-app_token" else f"https://example.org/secret-of-{name}"
+
+
+BEFORE = {"webhook-headers": "Authorization: ", "webhook-fields": "key: "}
+"""What stands before the secret in a file that holds names and values."""
+
+
+def secret_of(name: str) -> str:
+    scheme = {"slack-app_token": "xapp-", "apprise-url": "json://"}.get(name, "https://")
+    return f"{scheme}example.org/secret-of-{name}"
 
 
 def models(of: type[Written] = Written) -> Iterator[type[Written]]:
@@ -43,7 +68,9 @@ def values(config: Any) -> Iterator[str]:
     for model in (*config.accounts, *(entry for one in config.receivers for _, entry in one.channels), config.web):
         for key in model.secrets:
             value = getattr(model, key)
-            if value is not None:
+            if isinstance(value, Mapping):
+                yield from (one.get_secret_value() for one in value.values())
+            elif value is not None:
                 yield value.get_secret_value()
 
 
@@ -55,7 +82,7 @@ def test_every_secret_is_found_by_name_where_systemd_puts_it(tmp_path: Path) -> 
     text = CONFIG.replace("CALLBACK", callback)
     for name in secrets():
         assert f"_file: {name}" in text, f"{name} is not in this test's configuration"
-        (credentials / name).write_text(f"https://example.org/secret-of-{name}\n")
+        (credentials / name).write_text(FORMS.get(name, "{}").format(secret(name)) + "\n")
     (folder / "monitor.yaml").write_text(text)
     config = load_config(folder / "monitor.yaml", {"CREDENTIALS_DIRECTORY": str(credentials)})
-    assert set(values(config)) == {f"https://example.org/secret-of-{name}" for name in secrets()}
+    assert set(values(config)) == {secret(name) for name in secrets()}

@@ -192,6 +192,7 @@ async def test_wrong_files_change_nothing_and_are_shown_until_they_are_right(
         assert "abvoe" in caplog.text
         assert "routee_monitor_config_last_reload_successful 0.0" in metrics.body
         assert "abvoe" in status.body
+        assert "abvoe" in (await ask(running.url, "/")).body
         assert running.pipeline.desks["main"].judge.rules["Failing"].name == "Failing"
         world.rules = [RULE]
         await world.reload()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.clock import DAY, HOUR, MINUTE, SECOND
-from monitor.discipline import TOLERANCE, UNCONTRADICTED, DisciplinedClock, boot_time
+from monitor.discipline import TOLERANCE, UNCONTRADICTED, DisciplinedClock, boot_time, may_forget
 from tests.fakes.hand_clock import HandClock
 
 STEPS = st.sampled_from([0, SECOND, -SECOND, MINUTE, -MINUTE, HOUR, -HOUR, 3 * HOUR, -3 * HOUR, 30 * DAY, -30 * DAY])
@@ -63,6 +63,22 @@ def test_a_clock_that_is_put_right_is_followed_at_once(off: int, caplog: pytest.
     assert machine.off == 0
     machine.hear()
     assert machine.clock.is_sure
+
+
+def test_by_a_clock_that_is_contradicted_or_unknown_nothing_is_forgotten_for_good() -> None:
+    machine = Machine(400 * DAY)
+    assert not may_forget(machine.clock)
+    machine.hear()
+    machine.pass_(DAY)
+    assert not may_forget(machine.clock)
+    machine.set(-400 * DAY)
+    assert may_forget(machine.clock)
+    alone = Machine()
+    alone.pass_(UNCONTRADICTED - 1)
+    assert not may_forget(alone.clock)
+    alone.pass_(1)
+    assert may_forget(alone.clock)
+    assert may_forget(alone.wall)
 
 
 def test_the_machine_sleeping_is_time_that_has_passed() -> None:

@@ -14,7 +14,7 @@ from monitor.store.sqlite import SqliteStore, open_sqlite
 from monitor.store.sqlite_file import DaemonLock, beside, refuse_place
 
 PATIENCE: Final[Duration] = 5 * SECOND
-"""So long at most is a file examined before the daemon starts; 76 MB take a tenth of a second (docs/decisions/0011)."""
+"""So long at most is a file examined before the daemon starts; 76 MB take a tenth of a second (docs/decisions/0013)."""
 
 _OURS: Final = b"CREATE TABLE alert_group ("
 """Stands in every file of ours as SQLite keeps it, on a page near the beginning."""

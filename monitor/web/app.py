@@ -36,7 +36,7 @@ _PAGE = """<!doctype html>
 <body>
 <h1>routee-monitor {version}</h1>
 <p>Watches SMS delivery through Routee and tells the ops team.</p>
-<ul>
+{warnings}<ul>
 <li><a href="/healthz">/healthz</a>: do its loops make progress?</li>
 <li><a href="/readyz">/readyz</a>: was every search polled, can the store be written?</li>
 <li><a href="/metrics">/metrics</a>: for Prometheus</li>
@@ -96,7 +96,8 @@ class _Pages:
         ]
 
     async def index(self, _: Request) -> Response:
-        return HTMLResponse(_PAGE.format(version=self._metrics.version))
+        warnings = "".join(f"<p><strong>{html(one)}</strong></p>\n" for one in self._state.warnings())
+        return HTMLResponse(_PAGE.format(version=self._metrics.version, warnings=warnings))
 
     async def healthz(self, request: Request) -> Response:
         return self._probe(request, "healthy", self._state.stuck())

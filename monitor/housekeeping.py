@@ -1,0 +1,55 @@
+"""What is done to the store from time to time: forgetting what is old, and counting what waits."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from monitor.clock import HOUR, MINUTE, Clock, Duration
+from monitor.complaint import Complaint
+from monitor.discipline import may_forget
+from monitor.errors import StoreError
+from monitor.metrics import Metrics
+from monitor.store.protocol import HISTORY_KEPT
+from monitor.store.thread import StoreFront
+from monitor.web.health import Health
+
+LOOP: Final = "housekeeping"
+"""Its name, where signs of life are collected."""
+SLOWEST: Final[Duration] = 30 * MINUTE
+MOST_DEAD: Final = 5_000
+"""So many dead letters that a store holds are counted: each is read for that."""
+
+log = logging.getLogger("monitor")
+
+
+async def keep_house(
+    store: StoreFront, clock: Clock, metrics: Metrics, health: Health, retention: Callable[[], Duration]
+) -> None:
+    """Forget what is older than ``retention`` says, and keep the metrics of the outbox true, for as long as it runs."""
+    pruned_at = 0
+    trouble = Complaint(log, "housekeeping in the store", clock, logging.ERROR)
+    while True:
+        health.beat(LOOP)
+        try:
+            now = clock.now()
+            if not 0 <= now - pruned_at < HOUR and may_forget(clock):
+                await store.prune(now - retention(), now - HISTORY_KEPT)
+                metrics.dead_letters(await dead_letters(store))
+                pruned_at = now
+            metrics.backlog(await store.backlog())
+        except StoreError as error:
+            trouble.arose(str(error))
+            metrics.store_error()
+        else:
+            trouble.over()
+        await trio.sleep(5)
+
+
+async def dead_letters(store: StoreFront) -> Counter[tuple[str, str]]:
+    """How many the store holds by receiver and channel."""
+    count = min((await store.counts()).get("dead", 0), MOST_DEAD)
+    dead = await store.parcels("dead", count) if count else []
+    return Counter((parcel.notification.receiver, parcel.channel) for parcel in dead)
