@@ -23,7 +23,7 @@ import trio
 from monitor.clock import SECOND, Duration, Instant
 from monitor.deliver import Outbox, deliver
 from monitor.notify import Surroundings, make_notifier
-from monitor.notify.http import _trust
+from monitor.notify.http import trust
 from monitor.render import Templates
 from monitor.settings import Settings
 from monitor.store.sqlite import SqliteStore, open_sqlite
@@ -127,7 +127,7 @@ def warm_up(url: str) -> None:
     for module in ("monitor.notify.webhook", "httpcore", "h11", "anyio._backends._trio"):
         importlib.import_module(module)
     settings(RULES, config(url))
-    _trust()
+    trust()
 
 
 def main(database: Path, url: str, kills: int, seed: int) -> None:

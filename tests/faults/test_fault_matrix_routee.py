@@ -79,5 +79,6 @@ async def test_what_can_be_seen_through_is_not_even_noticed(
         stage.changes()
         await stage.until(lambda: stage.told.failing() == {"GoesOn", "Begins"}, "the change to be told", 5 * MINUTE)
         stage.sandbox.faults.clear()
-        await stage.is_well_again()
+        # A record whose messageId alone is unreadable is known by its smsId, and stays beside the whole one that comes later.
+        await stage.is_well_again(exact=fault != "records of wrong types")
         assert not stage.told.names("firing")["MonitorBlind"]
