@@ -235,22 +235,23 @@ class Judge:
         """The rules to judge, and as of when and since when nothing is missing."""
         cursors = {**self.cursors, cursor.search: cursor}
         seen, spans, due = self._seen(cursor), dict[str | None, Span | None](), {}
+        is_poll = self.is_poll(cursor)
         for rule in self.rules.values():
             if rule.search not in spans:
                 bears = rule.search in (None, cursor.search) and seen.issuperset(self._needed(rule))
                 spans[rule.search] = self.as_of(rule, cursors) if bears else None
             span = spans[rule.search]
-            if span is not None and self._due(rule, span[0], cursor):
+            if span is not None and self._due(rule, span[0], is_poll):
                 due[rule.name] = rule, span
         return due
 
-    def _due(self, rule: Rule, as_of: Instant, cursor: Cursor) -> bool:
+    def _due(self, rule: Rule, as_of: Instant, is_poll: bool) -> bool:
         last = self._judged.get(rule.name)
         if last is None:
             return True
         if rule.every is not None and last[0] <= as_of < last[0] + rule.every:
             return False
-        if as_of == last[0] and self.is_poll(cursor):
+        if as_of == last[0] and is_poll:
             return False  # another search lags behind; what this one brought is later than what can be judged
         return (as_of, self.window.version) != last
 
@@ -260,8 +261,9 @@ class Judge:
         troubled = {name for name, alerts in self.alerts.items() if alerts}
         troubled |= {dict(group)["rule"] for group in self.alerts.get(builtin.RULE_ERROR.name, {})}
         moments: dict[Span, Moment] = {}
+        all_are_due = len(due) == len(self.rules)
         for peers in self._peers:
-            names = [name for name, rule in peers.named if name in due and due[name][0] is rule]
+            names = peers.names if all_are_due else [name for name in peers.names if name in due]
             names = [name for name in names if name not in troubled] if troubled else names
             if names:
                 span = due[names[0]][1]

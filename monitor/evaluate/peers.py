@@ -13,7 +13,7 @@ class Peers:
 
     def __init__(self, alike: Alike, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
-        self.named = [(rule.name, rule) for rule in self.rules]
+        self.names = [rule.name for rule in self.rules]
         self.by = self.rules[0].grouping
         self.below = self.rules[0].comparison == "below"
         self._alike = alike

@@ -78,11 +78,13 @@ class _Measured:
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """The rules, and in columns the fewest messages that each one takes, now and in its baseline."""
+    """The rules, and in columns the fewest messages that each one takes, now and in its baseline, and how many times the usual its mildest
+    threshold is; no such column where one of them is written otherwise."""
 
     rules: tuple[Spike, ...]
     least: Floats
     least_usual: Floats
+    factors: Floats | None
 
 
 def evaluate(rule: Spike, moment: Moment) -> Judgement:
@@ -217,8 +219,12 @@ def _limit(change: float | Change, usual: _Baseline, below: bool) -> Floats:
     assert isinstance(change, Change)
     if change.factor is None:
         return usual.expected + usual.noise * (-change.amount if below else change.amount)
-    # Rounded, so that 115 against a usual 100 is not above +15% by the last bit.
-    return np.asarray(np.round(usual.expected * change.factor, 9))
+    return _times(usual, change.factor)
+
+
+def _times(usual: _Baseline, factor: float | Floats) -> Floats:
+    """Rounded, so that 115 against a usual 100 is not above +15% by the last bit."""
+    return np.asarray(np.round(usual.expected * factor, 9))
 
 
 def _too_few(rule: Spike, messages: Column, matching: Column, crossed: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -243,14 +249,23 @@ def _apart(rule: Spike) -> Hashable:
 
 
 def _limits(rules: Sequence[Spike]) -> _Limits:
-    least = column([rule.min_messages for rule in rules])
-    return _Limits(tuple(rules), least, column([rule.min_baseline for rule in rules]))
+    changes = [rule.levels_[0].limit for rule in rules]
+    factors = [change.factor for change in changes if isinstance(change, Change) and change.factor is not None]
+    return _Limits(
+        tuple(rules),
+        column([rule.min_messages for rule in rules]),
+        column([rule.min_baseline for rule in rules]),
+        column(factors) if len(factors) == len(rules) else None,
+    )
 
 
 def _over(limits: _Limits, measured: _Measured) -> NDArray[np.bool_]:
     rule, usual = limits.rules[0], measured.usual
     below = rule.comparison == "below"
-    limit = np.stack([_limit(one.levels_[0].limit, usual, below) for one in limits.rules])
+    if limits.factors is not None:
+        limit = _times(usual, limits.factors)
+    else:
+        limit = np.stack([_limit(one.levels_[0].limit, usual, below) for one in limits.rules])
     over = measured.value < limit if below else measured.value > limit
     over &= usual.rests_on >= limits.least_usual
     if rule.measure == "rate" or not below:
