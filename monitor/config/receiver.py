@@ -132,6 +132,8 @@ class Webhook(Written):
     """How long one attempt may take."""
     max_alerts: Annotated[WholeNumber, Field(ge=0)] = 0
     """The most alerts in one payload, the others are only counted; 0: all."""
+    at_once: Annotated[WholeNumber, Field(ge=1, le=32)] = 1
+    """How many requests may be under way at a time, of different groups; more are for receivers that answer slowly."""
 
     @classmethod
     def completed(cls, data: dict[str, Any], reading: Reading) -> dict[str, Any]:

@@ -63,6 +63,7 @@ class WebhookEntry(Protocol):
     content_type: str | None
     timeout: Duration
     max_alerts: int
+    at_once: int
 
 
 class AlertmanagerEntry(Protocol):
@@ -136,6 +137,7 @@ def webhook_notifier(
         secret=entry.secret.get_secret_value() if entry.secret else None,
         timeout=entry.timeout / SECOND,
         max_alerts=entry.max_alerts,
+        at_once=entry.at_once,
         url_resolved=entry.resolve_url.get_secret_value() if entry.resolve_url else None,
         headers=opened(entry.headers),
         fields=opened(entry.fields) if fields is None else fields,

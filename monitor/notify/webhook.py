@@ -37,11 +37,9 @@ class Request:
 
 class WebhookNotifier:
     """One webhook. ``template`` is the name of a template for the whole body, which gets ``fields``; ``timeout`` in seconds bounds each
-    send; ``max_alerts`` 0: all. ``url_resolved`` is where the end of an episode is posted, in place of ``url``; what stands for
-    ``{episode}`` in it is a hash of ours, so that no address is ever made from message data."""
-
-    at_once = 8
-    """So many requests may be under way: a receiver that takes 100 ms to answer is told of 80 groups a second."""
+    send; ``max_alerts`` 0: all. ``at_once``: so many requests may be under way, of different groups. ``url_resolved`` is where the end
+    of an episode is posted, in place of ``url``; what stands for ``{episode}`` in it is a hash of ours, so that no address is ever made
+    from message data."""
 
     def __init__(
         self,
@@ -54,10 +52,12 @@ class WebhookNotifier:
         secret: str | None = None,
         timeout: float = 10.0,
         max_alerts: int = 0,
+        at_once: int = 1,
         url_resolved: str | None = None,
         headers: Mapping[str, str] | None = None,
         fields: Mapping[str, str] | None = None,
     ) -> None:
+        self.at_once = at_once
         self._url = url
         self._url_resolved = url_resolved
         self._headers = dict(headers or {})

@@ -76,9 +76,10 @@ def test_sighup_while_it_starts_is_survived(folder: Folder) -> None:
 
 
 def test_running_it_leaves_the_signal_as_it_was(folder: Folder) -> None:
+    before = signal.getsignal(signal.SIGHUP)
     folder.config.unlink()
     assert folder.invoke("run").exit_code == 78
-    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGHUP) is before
 
 
 @pytest.mark.e2e
