@@ -241,14 +241,16 @@ class Judge:
                 bears = rule.search in (None, cursor.search) and seen.issuperset(self._needed(rule))
                 spans[rule.search] = self.as_of(rule, cursors) if bears else None
             span = spans[rule.search]
-            if span is not None and self._due(rule, span[0], is_poll):
+            if span is None:
+                continue
+            last = self._judged.get(rule.name)
+            # Most rules are judged at each poll: of these it is seen without a call.
+            is_later = last is None or (rule.every is None and last[0] < span[0])
+            if is_later or (last is not None and self._due(rule, last, span[0], is_poll)):
                 due[rule.name] = rule, span
         return due
 
-    def _due(self, rule: Rule, as_of: Instant, is_poll: bool) -> bool:
-        last = self._judged.get(rule.name)
-        if last is None:
-            return True
+    def _due(self, rule: Rule, last: tuple[Instant, int], as_of: Instant, is_poll: bool) -> bool:
         if rule.every is not None and last[0] <= as_of < last[0] + rule.every:
             return False
         if as_of == last[0] and is_poll:
@@ -282,8 +284,10 @@ class Judge:
         except Exception:  # noqa: BLE001 — whichever rule is at fault fails again when it is judged by itself, and is told then
             return set()
         seconds = (perf_counter() - began) / len(names)
-        outcome.judged |= dict.fromkeys(calm, (moment.as_of, self.window.version))
-        outcome.seconds |= dict.fromkeys(calm, seconds)
+        judged, took = (moment.as_of, self.window.version), outcome.seconds
+        for name in calm:
+            outcome.judged[name] = judged
+            took[name] = seconds
         return calm
 
     def _judge_rule(
