@@ -65,7 +65,8 @@ async def test_a_daemon_goes_on_from_a_backup_and_tells_nobody_what_they_know(to
     town.restore()
     async with running(town.config, town.clock) as daemon:
         await until_polled(daemon, town.clock.now() + MINUTE)
-        assert len(town.told.taken) == 1
+        # The copy may have been made between the sending and its receipt: then the same comes again, under the same id.
+        assert len({one.id for one in town.told.taken}) == 1
         put_operator(town.sandbox, "Cosmote", failed=0)
         await until(lambda: not town.told.failing(), "the end to be told")
     assert (town.told.names("firing"), town.told.names("resolved")) == ({"Failing": 1}, {"Failing": 1})
