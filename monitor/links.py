@@ -8,6 +8,8 @@
 from collections.abc import Mapping
 from urllib.parse import quote
 
+from monitor.matcher_syntax import write_matcher
+
 
 def page_url(external_url: str, fingerprint: str) -> str:
     """The page of one alert."""
@@ -21,14 +23,8 @@ def acknowledge_url(external_url: str, fingerprint: str) -> str:
 
 def silence_url(external_url: str, labels: Mapping[str, str]) -> str:
     """Where a silence for exactly these labels is written: ``matcher=alertname="Late"``, encoded, once a label and sorted."""
-    matchers = "&".join(f"matcher={_part(matcher(name, value))}" for name, value in sorted(labels.items()))
+    matchers = "&".join(f"matcher={_part(write_matcher(name, '=', value))}" for name, value in sorted(labels.items()))
     return f"{external_url.rstrip('/')}/silences/new" + (f"?{matchers}" if matchers else "")
-
-
-def matcher(name: str, value: str) -> str:
-    r"""``name="value"`` as Alertmanager writes it: ``\``, ``"`` and line breaks in the value are escaped."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'{name}="{escaped}"'
 
 
 def _part(text: str) -> str:

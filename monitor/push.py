@@ -127,7 +127,7 @@ class Pusher:
             if self._failures:
                 await self.clock.sleep(wait)
             else:
-                await _until(changed, self.clock, wait)
+                await self.outbox.rest(changed, self.clock, wait)
 
     async def _turn(self, trouble: Complaint) -> Duration:
         """Tell what there is to tell; how long to wait until the next turn."""
@@ -157,8 +157,8 @@ class Pusher:
 
     def _failed(self, outcome: Retry | Rejected, trouble: Complaint) -> Duration:
         self._failures += 1
-        known = self.outbox.failing.get(self.name)
-        self.outbox.failing[self.name] = Failing(known.since if known else self.clock.now(), outcome.why)
+        known, refused = self.outbox.failing.get(self.name), isinstance(outcome, Rejected)
+        self.outbox.failing[self.name] = Failing(known.since if known else self.clock.now(), outcome.why, refused)
         trouble.arose(outcome.why)
         asked = outcome.after if isinstance(outcome, Retry) else None
         return min(max(asked or 0, backoff(self._failures, self.jitter)), AGAIN_EVERY)
@@ -177,16 +177,3 @@ async def _made(firing: Iterable[Firing]) -> None:
         alert.view()
         if number % _AT_A_BREATH == 0:
             await trio.lowlevel.checkpoint()
-
-
-async def _until(event: trio.Event, clock: Clock, wait: Duration) -> None:
-    """Until the event, or for so long."""
-    async with trio.open_nursery() as nursery:
-
-        async def watch() -> None:
-            await event.wait()
-            nursery.cancel_scope.cancel()
-
-        nursery.start_soon(watch)
-        await clock.sleep(wait)
-        nursery.cancel_scope.cancel()

@@ -120,7 +120,7 @@ def _views(loaded: "Loaded", kept: "Kept") -> "Iterable[tuple[Alert, AlertView]]
 def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "Held") -> dict[str, Any]:
     """As Alertmanager's API v2 shows an alert; ``state`` and ``acknowledgedBy`` beside it are ours."""
     from monitor.clock import iso
-    from monitor.render.payload import label_fingerprint
+    from monitor.render.payload import generator_url, label_fingerprint
 
     external = (config.web.external_url or "") if config.web is not None else ""
     return {
@@ -138,7 +138,7 @@ def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "Held") ->
         "acknowledgedBy": held.acknowledged_by,
         "receivers": [{"name": name} for name in held.receivers or (config.route.receiver,)],
         "fingerprint": label_fingerprint(view.labels),
-        "generatorURL": view.links[0].url if view.links else external,
+        "generatorURL": generator_url(view, external),
         "state": alert.state,
     }
 

@@ -1,4 +1,4 @@
-"""What Alertmanager's API lacks: acknowledging alerts, and what was told to whom."""
+"""What Alertmanager's API lacks: acknowledging alerts."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response

@@ -225,6 +225,19 @@ async def test_a_failure_is_shown_and_what_was_missed_is_told_afterwards(autojum
     assert ends(client.posts)[3][0][1] < 5, "it was over when it ended, not when that could be told"
 
 
+async def test_a_refusal_is_told_at_once_and_until_they_take_something(autojump_clock: object) -> None:
+    stage, outbox = Stage(), Outbox()
+    client = Took(Rejected("it says no"))
+    stage.show(rate())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pusher(stage, client, TrioClock(NOW), outbox).run, stage.news)
+        await trio.sleep(0.1)
+        assert outbox.failing["pager", "alertmanager/0"].refused
+        await trio.sleep(60)
+        assert outbox.failing == {}
+        nursery.cancel_scope.cancel()
+
+
 async def test_the_log_and_the_repr_show_no_secret() -> None:
     client = AlertmanagerClient(["http://127.0.0.1:9/very-secret"], clock=SystemClock(), login=Login("canary-token"))
     assert "secret" not in repr(client)
