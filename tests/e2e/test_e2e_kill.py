@@ -41,7 +41,8 @@ RULES = [
     },
 ]
 SEARCH = {"name": "all", "every": "1s", "resweep": [{"back": "5m", "every": "1s"}, {"back": "1h", "every": "3s"}]}
-ROUTE = {"group_by": ["alertname", "operator"], "group_interval": "1s"}
+ROUTE = {"group_by": ["alertname", "operator", "country"], "group_interval": "1s"}
+"""Each alert by itself: in a group with others one that begins has to wait for the group's interval, and may be over by then."""
 
 
 class Lives:
