@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.message import UNKNOWN
+
 Codes = NDArray[np.int64]
 
 
@@ -46,11 +48,11 @@ class Dictionary:
         return self._codes.texts
 
     def digests(self) -> NDArray[np.uint64]:
-        """64 bits of each text that do not depend on the order of arrival: what equal dates are told apart by."""
+        """64 bits of each text that do not depend on the order of arrival: what puts texts in order. UNKNOWN has 0, the lowest."""
         known = len(self._digests)
         if known < len(self):
-            fresh = [hashlib.blake2b(t.encode(errors="replace"), digest_size=8).digest() for t in self.texts[known:]]
-            self._digests = np.concatenate([self._digests, np.frombuffer(b"".join(fresh), np.uint64)])
+            fresh = b"".join(map(_digest, self.texts[known:]))
+            self._digests = np.concatenate([self._digests, np.frombuffer(fresh, np.uint64)])
         return self._digests
 
     def unsaved(self) -> list[tuple[int, str]]:
@@ -65,6 +67,10 @@ class Dictionary:
         """Take the entries over from the store, in the order of their codes."""
         self.encode(texts)
         self.saved(len(texts))
+
+
+def _digest(text: str) -> bytes:
+    return bytes(8) if text == UNKNOWN else hashlib.blake2b(text.encode(errors="replace"), digest_size=8).digest()
 
 
 class Sets:

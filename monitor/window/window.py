@@ -1,7 +1,8 @@
 """The window: the latest state of each of an account's messages, in columns in memory. The one truth that rules are judged by.
 
-A report replaces what is known of its part where it is later: by its date, then by how far along its status is, then by its
-content, so that any order and any repetition of the same reports ends in the same state. Rows that changed are journalled.
+A report replaces what is known of its part where it is later: by its date, then by how far along its status is. Two reports of one
+status and date are put together field by field (`monitor.window.merging`): a value that is known is never replaced by a missing
+one. So any order and any repetition of the same reports ends in the same state. Rows that changed are journalled.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.clock import Instant
-from monitor.message import CODED_FIELDS, Batch, rank
+from monitor.message import CODED_FIELDS, UNKNOWN, Batch, rank
 from monitor.privacy import Privacy
 from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT, Columns
 from monitor.window.dictionary import Dictionary, Sets
@@ -20,6 +21,7 @@ from monitor.window.facets import Facets
 from monitor.window.ids import MessageIds
 from monitor.window.index import Index, Keys, Rows
 from monitor.window.journal import Journal, Rewritten
+from monitor.window.merging import Merging
 from monitor.window.parts import HEAD, combine
 from monitor.window.profiles import PROFILED
 from monitor.window.table import Values
@@ -70,6 +72,7 @@ class Window:
         self._used = 0
         self._cutoff = _DISTANT_PAST
         self._journal = Journal(self.columns)
+        self._nobody = self.privacy.hash(UNKNOWN)
 
     def __len__(self) -> int:
         """How many rows are in use: parts, and one more for each message of several parts."""
@@ -150,45 +153,39 @@ class Window:
 
     def _update(self, rows: Rows, values: Values) -> Rows:
         columns = self.columns
-        wins = self._wins(rows, values)
+        later, same = self._compared(rows, values)
+        merging = Merging(columns, self.dictionaries, self._nobody)
+        values, fuller = merging.merge(rows, values, np.flatnonzero(same))
+        wins = later | fuller
         seen_earlier = values["first_seen"] < columns["first_seen"][rows]
         had = columns.of("searches", rows).astype(np.int64)
         searches = self.searches.union(had, values["searches"])
         lost = ~wins & (searches != had)
-        merged = values | {"searches": searches}
+        values = values | {"searches": searches}
         for which, names in ((wins, _REPORTED), (lost, ("searches",)), (seen_earlier, ("first_seen",))):
             if which.any():
-                columns.write(rows[which], {name: merged[name][which] for name in names})
+                columns.write(rows[which], {name: values[name][which] for name in names})
         changed: Rows = rows[wins | lost | seen_earlier]
         return changed
 
-    def _wins(self, rows: Rows, values: Values) -> NDArray[np.bool_]:
-        """Which reports are later than what is known: by date, then rank of the status, then content."""
+    def _compared(self, rows: Rows, values: Values) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which reports are later than what is known, by date and then by status; and which are of the same status and date."""
         held = self.columns["date"][rows]
-        wins: NDArray[np.bool_] = values["date"] > held
-        same = np.flatnonzero(values["date"] == held)
-        if same.size:
-            wins[same] = self._outranks(rows[same], {name: array[same] for name, array in values.items()})
-        return wins
+        later, same = np.asarray(values["date"] > held), np.asarray(values["date"] == held)
+        dated = np.flatnonzero(same)
+        new, old = values["status"][dated], self.columns.of("status", rows[dated])
+        same[dated] = new == old
+        other = np.flatnonzero(new != old)
+        if other.size:
+            later[dated[other]] = self._ranks(new[other]) > self._ranks(old[other])
+        return later, same
 
-    def _outranks(self, rows: Rows, values: Values) -> NDArray[np.bool_]:
-        ranks = np.array([rank(text) for text in self.dictionaries["status"].texts], np.int64)
-        new, old = ranks[values["status"]], ranks[self.columns.of("status", rows)]
-        wins: NDArray[np.bool_] = np.asarray(new > old)
-        ties = np.flatnonzero(new == old)
-        held = {name: self.columns.of(name, rows[ties]) for name in _REPORTED}
-        wins[ties] = self._digest({name: array[ties] for name, array in values.items()}) > self._digest(held)
-        return wins
-
-    def _digest(self, values: Values) -> NDArray[np.uint64]:
-        """64 bits of a report's content that do not depend on when its texts were first seen."""
-        total = np.zeros(len(values["date"]), np.uint64)
-        parts = [self.dictionaries[name].digests()[values[name]] for name in (*CODED_FIELDS, "recipient")]
-        parts += [values[name].astype(np.uint64) for name in ("latency", "price", "to", "parts")]
-        for part in parts:
-            total = (total ^ part) * np.uint64(0x9E3779B97F4A7C15)
-            total ^= total >> np.uint64(29)
-        return total
+    def _ranks(self, statuses: Rows) -> Rows:
+        """How far along statuses are. Of those that Routee did not document none is further than another: any order will do."""
+        status = self.dictionaries["status"]
+        order = np.argsort(np.argsort(status.digests()))
+        ranks = np.array([rank(text) for text in status.texts], np.int64) * len(order) + order
+        return np.asarray(ranks[statuses])
 
     def _append(self, values: Values, keys: Keys) -> Rows:
         count = len(values["date"])
@@ -216,7 +213,7 @@ class Window:
         if not parts.size:
             return parts
         heads, touched = self._heads(parts)
-        whole = combine(columns, heads, self.dictionaries["status"], self.searches)
+        whole = combine(columns, heads, self.dictionaries, self.searches, self._nobody)
         columns.write(heads, whole)
         return np.concatenate([heads, touched])
 
