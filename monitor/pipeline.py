@@ -313,7 +313,11 @@ class Pipeline:
             self._around.metrics.alerts(account, [*judge.rules, *builtin.BUILT_IN], present)
 
     async def _commit(self, desk: Desk, commit: Commit) -> None:
-        """Write it, with the rows and the records set aside that have come meanwhile."""
+        """Write it, with the rows and the records set aside that have come meanwhile.
+
+        Whatever ends it without their being written, above all a cancelled wait for the store, gives them back to the next commit. A call
+        that has begun is finished in any case (`StoreFront`), and between its end and `_apply` nothing can be cancelled.
+        """
         window, asides, changed = desk.judge.window, desk.asides, desk.changed
         facts = desk.judge.facts
         unsaved = window.unsaved()
@@ -324,11 +328,12 @@ class Pipeline:
         began = perf_counter()
         try:
             numbers = await self._store.commit(commit)
-        except StoreError as error:
+        except BaseException as error:
             window.not_saved(unsaved)
             desk.asides = asides + desk.asides
             desk.changed += changed
-            self._trouble(error)
+            if isinstance(error, StoreError):
+                self._trouble(error)
             raise
         window.saved(unsaved, numbers[0] if numbers else None)
         desk.facts_kept = facts
