@@ -60,9 +60,10 @@ class Moment:
         """The groups that have something in one of the tallies, and the known ones."""
         if len(tallies) == 1 and not self.known:
             return tallies[0].codes
-        return np.unique(np.concatenate([self._known(by), *(tally.codes for tally in tallies)]))
+        return np.unique(np.concatenate([self.known_codes(by), *(tally.codes for tally in tallies)]))
 
-    def _known(self, by: tuple[str, ...]) -> Codes:
+    def known_codes(self, by: tuple[str, ...]) -> Codes:
+        """The groups with an alert."""
         codes = []
         for group in self.known:
             if tuple(name for name, _ in group) == by:

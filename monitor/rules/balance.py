@@ -11,7 +11,7 @@ from monitor.clock import DAY, Duration
 from monitor.document import KeyPath
 from monitor.rules.match import EVERYTHING, Match
 from monitor.rules.model import FieldName, Rule, Window
-from monitor.rules.threshold import Comparison, Level, Seconds, parse_number
+from monitor.rules.threshold import Comparison, Level, Seconds, Share, parse_number
 from monitor.written import Name, Note, Reading, Written
 from monitor.written.types import PERIOD
 
@@ -62,6 +62,8 @@ class Balance(Rule):
     """Several thresholds of one form, each with its severity, in place of below or lasts_below: one alert that escalates."""
     window: Window = DAY
     """The span whose spending is the present rate."""
+    min_priced: Share = 0.5
+    """With fewer of the messages in the window having a price the rate of spending is not known."""
     search: Name | None = None
     """Which account: that of this search; left out: every account by itself."""
     where: Annotated[Match, Unused] = EVERYTHING
