@@ -229,7 +229,7 @@ async def test_whatever_is_cancelled_loses_nothing_and_repeats_nothing(what: str
             one.assert_memory_is_what_is_stored()
             one.assert_nothing_is_lost()
             one.assert_told_once()
-    assert 2 < at < MOST
+    assert 0 < at < MOST
 
 
 @pytest.mark.parametrize("config", [OTHER, BOTH], ids=["without the search", "with another one"])
@@ -255,7 +255,7 @@ async def test_a_reload_during_a_poll_and_a_sweep_loses_nothing(config: str) -> 
             one.assert_memory_is_what_is_stored()
             one.assert_nothing_is_lost()
             one.assert_told_once()
-    assert 2 < at < MOST
+    assert 0 < at < MOST
 
 
 async def deliver_all(one: World, slack: ScriptedNotifier) -> None:
@@ -285,7 +285,7 @@ async def test_a_receipt_is_written_whatever_is_cancelled() -> None:
             assert len(slack.ended) == 1
             if not came:
                 break
-    assert 2 < at < MOST
+    assert 0 < at < MOST
 
 
 async def test_a_reload_during_a_sending_repeats_nothing() -> None:
@@ -300,7 +300,7 @@ async def test_a_reload_during_a_sending_repeats_nothing() -> None:
             assert len(slack.ended + other.ended) == 1
             if not came:
                 break
-    assert 2 < at < MOST
+    assert 0 < at < MOST
 
 
 def test_a_backup_that_is_broken_off_anywhere_leaves_nothing_behind_and_the_store_as_it_was(tmp_path: Path) -> None:

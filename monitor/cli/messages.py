@@ -245,7 +245,7 @@ def _row(part: Part) -> tuple[str, ...]:
 
 
 def _print_asides(search: "Search", config: "Config", as_json: bool) -> None:
-    """The records of one search that could not be read, newest first."""
+    """The records of one search that could not be read, those seen last first."""
     from contextlib import closing
 
     from monitor.clock import iso
@@ -255,8 +255,15 @@ def _print_asides(search: "Search", config: "Config", as_json: bool) -> None:
     with closing(open_sqlite(config.store_path, read_only=True)) as store:
         found = [one for one in store.asides(ASIDES_KEPT) if (one.account, one.search) == (search.account, search.name)]
     if as_json:
-        print_json([{"at": iso(one.at), "why": one.why, "record": one.record} for one in found])
+        print_json(
+            [
+                {"at": iso(one.at), "why": one.why, "record": one.record}
+                | {"first_at": iso(one.first_at or one.at), "seen": one.seen}
+                for one in found
+            ]
+        )
     elif not found:
         click.echo("No records were set aside.")
     else:
-        print_table(("AT", "WHY", "RECORD"), [(iso(one.at), one.why, one.record) for one in found])
+        rows = [(iso(one.first_at or one.at), iso(one.at), str(one.seen), one.why, one.record) for one in found]
+        print_table(("FIRST SEEN", "LAST SEEN", "TIMES", "WHY", "RECORD"), rows)

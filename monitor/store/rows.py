@@ -107,8 +107,11 @@ def parcel_rows(outbox: Iterable[Pending]) -> list[Row]:
 
 
 def aside_rows(asides: Iterable[Aside]) -> list[Row]:
-    """(account, search, at, why, record); a long record is cut."""
-    return [(one.account, one.search, one.at, writable(one.why), writable(one.record[:ASIDE_LENGTH])) for one in asides]
+    """(at, why, seen, account, search, record); a long record is cut."""
+    return [
+        (one.at, writable(one.why), one.seen, one.account, one.search, writable(one.record[:ASIDE_LENGTH]))
+        for one in asides
+    ]
 
 
 def parcel(row: Row) -> Parcel:
