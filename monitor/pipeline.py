@@ -26,7 +26,7 @@ from monitor.errors import NothingThere, StoreError
 from monitor.facts import NOTHING_KNOWN, Facts
 from monitor.finding import Finding
 from monitor.judge import Judge, Outcome, Scene
-from monitor.message import Batch
+from monitor.message import Batch, Unread
 from monitor.metrics import Metrics
 from monitor.routee.question import SetAside
 from monitor.silence import Silence
@@ -106,7 +106,10 @@ class Pipeline:
             return  # it was taken out of the configuration while this page was on its way
         desk.changed += desk.judge.window.upsert(batch, search)
         desk.asides += [Aside(account, search, now, aside.why, aside.record) for aside in asides]
+        desk.asides += [_noted(account, search, now, one) for one in batch.unread]
         self._around.metrics.pages(account, search)
+        for one in batch.unread:
+            self._around.metrics.unread(account, search, one.field, one.count)
         if asides:
             self._around.metrics.set_aside(account, search, len(asides))
 
@@ -378,6 +381,12 @@ class Pipeline:
             for error in dict.fromkeys(desk.views.errors):
                 log.warning("%s", error)
             desk.views.errors.clear()
+
+
+def _noted(account: str, search: str, now: Instant, unread: Unread) -> Aside:
+    """A value that could not be read, to be looked at beside the records that could not."""
+    why = f"the {unread.field} is not a number, so it counts as missing; the rest of the record is used"
+    return Aside(account, search, now, why, f'{{"{unread.field}": {unread.value}}}', seen=unread.count)
 
 
 def _log_transitions(outcome: Outcome) -> None:

@@ -9,7 +9,7 @@ from trio.testing import MockClock
 
 from monitor.clock import HOUR, MINUTE, SECOND, Duration, Instant, TrioClock
 from monitor.errors import RouteeUnavailable, StoreError
-from monitor.message import batch_of
+from monitor.message import Unread, batch_of
 from monitor.pipeline import ROWS_AT_ONCE
 from monitor.restore import restored_window
 from monitor.routee.question import SetAside
@@ -53,6 +53,19 @@ async def test_a_poll_is_one_commit_with_all_that_came_of_it() -> None:
     assert len(commit.outbox) == len(commit.asides) == 1
     assert commit.alerts[0].view is not None
     assert one.woken == 1
+
+
+async def test_values_that_cannot_be_read_are_counted_and_kept_to_be_looked_at() -> None:
+    one = station()
+    batch = batch_of([{"messageId": "m", "date": one.clock.at, "status": "Delivered"}])
+    batch.unread = (Unread("price", '"1_000"', 3),)
+    for _ in range(2):
+        await one.sinks["main"].page("all", batch, ())
+    await one.poll()
+    first, _ = one.store.commits[-1].asides
+    assert (first.record, first.seen) == ('{"price": "1_000"}', 3)
+    exposed = one.metrics.exposition()[0].decode()
+    assert 'values_unread_total{account="main",field="price",search="all"} 6.0' in exposed
 
 
 async def test_a_commit_that_fails_leaves_memory_as_it_was_and_the_next_carries_all() -> None:

@@ -55,7 +55,9 @@ def _history(text: str) -> "Duration":
     help="The most parts of messages; the latest are shown.",
 )
 @click.option(
-    "--set-aside", is_flag=True, help="Show instead the records of this search that the daemon could not read."
+    "--set-aside",
+    is_flag=True,
+    help="Show instead the records and values of this search that the daemon could not read.",
 )
 def search(
     name: str,
