@@ -9,6 +9,7 @@ import click
 from monitor.cli.options import config_option, json_option, level_option
 from monitor.cli.reading import read_config
 from monitor.cli.table import print_json, print_table
+from monitor.cli.times import TIME
 
 if TYPE_CHECKING:
     from monitor.clock import Instant
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from monitor.intervals import NamedInterval
     from monitor.route import Route
 
-_AFTER = "As of this time (2026-11-21T10:00:00Z) in place of now."
+_AFTER = "As of this time (2026-11-21T10:00, in your time zone) in place of now."
 
 
 @click.group(short_help="Show the routing tree; say where an alert would go.")
@@ -56,11 +57,16 @@ def show(above: Path | None, config: Path | None, as_json: bool) -> None:
 @config_option
 @json_option
 @level_option
-@click.option("--at", metavar="TIME", help=_AFTER)
+@click.option("--at", type=TIME, metavar="TIME", help=_AFTER)
 @click.option("--expect", metavar="RECEIVERS", help="Exit with 1 unless just these would be told (ops,oncall).")
 @click.pass_obj
 def test_labels(
-    above: Path | None, config: Path | None, as_json: bool, labels: tuple[str, ...], at: str | None, expect: str | None
+    above: Path | None,
+    config: Path | None,
+    as_json: bool,
+    labels: tuple[str, ...],
+    at: "Instant | None",
+    expect: str | None,
 ) -> int:
     """Say where an alert with these labels would go: which routes take it, who is told, together with what, how soon and how often.
 
@@ -76,7 +82,7 @@ def test_labels(
     from monitor.route import routes_for
 
     given = dict(map(_label, labels))
-    moment = SystemClock().now() if at is None else _moment(at)
+    moment = SystemClock().now() if at is None else at
     loaded = read_config(config or above)
     found = routes_for(loaded.route_tree(), given)
     inhibits = list(_inhibitions(loaded, given))
@@ -96,15 +102,6 @@ def _label(text: str) -> tuple[str, str]:
         raise click.BadParameter(f"{text!r} is not a label of an alert; write it like severity=critical")
     quoted = len(value) > 1 and value[0] == value[-1] == '"'
     return name, value[1:-1] if quoted else value
-
-
-def _moment(text: str) -> "Instant":
-    from monitor.clock import parse_iso
-
-    try:
-        return parse_iso(text)
-    except ValueError:
-        raise click.BadParameter(f"--at: {text!r} is not a time; write it like 2026-11-21T10:00:00Z") from None
 
 
 def _verdict(found: "tuple[Route, ...]", expect: str | None) -> int:
