@@ -47,6 +47,14 @@ def ack(
         raise refused[0]
 
 
+def _by_name(text: str, firing: list[dict[str, Any]]) -> str:
+    """A name in place of a fingerprint: how to write that."""
+    from monitor.written import nearest
+
+    near = nearest(text, sorted({one["labels"]["alertname"] for one in firing}))
+    return f"; did you mean alertname={near}?" if near is not None else ""
+
+
 def _meant(api: DaemonApi, text: str) -> list[dict[str, Any]]:
     """The alerts that fire and are meant. Raises click.UsageError."""
     from monitor.matchers import matches, parse_matchers
@@ -59,7 +67,7 @@ def _meant(api: DaemonApi, text: str) -> list[dict[str, Any]]:
         wanted = parse_matchers(text)
     except ValueError:
         raise click.ClickException(
-            f"no alert with the fingerprint {text!r} fires; see `routee-monitor alerts`"
+            f"no alert with the fingerprint {text!r} fires{_by_name(text, firing)}; see `routee-monitor alerts`"
         ) from None
     found = [one for one in firing if matches(wanted, one["labels"])]
     if not found:

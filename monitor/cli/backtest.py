@@ -11,6 +11,7 @@ from monitor.cli.options import config_option, duration, json_option, level_opti
 from monitor.cli.reading import read_everything
 from monitor.cli.table import print_json, width_of_terminal
 from monitor.cli.times import WHEN, When
+from monitor.cli.words import known
 from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
@@ -89,13 +90,10 @@ def _subjects(loaded: "Loaded", names: Sequence[str], changes: Sequence[str]) ->
     from monitor.backtest import Subject
     from monitor.backtest.variant import variants
     from monitor.settings import check_against
-    from monitor.written import suggest
 
     rules = loaded.settings.rules
-    known = [rule.name for rule in rules]
     for name in names:
-        if name not in known:
-            raise MonitorError(f"there is no rule {name!r}{suggest(name, sorted(known))}")
+        known("rule", name, (rule.name for rule in rules))
     changed = variants(changes, rules)
     problems = check_against([subject.rule for subject in changed], loaded.settings.config)
     if problems:

@@ -10,6 +10,7 @@ from monitor.cli.options import config_option, json_option, level_option
 from monitor.cli.reading import read_config
 from monitor.cli.table import print_json, print_table
 from monitor.cli.times import TIME
+from monitor.cli.words import known
 
 if TYPE_CHECKING:
     from monitor.clock import Instant
@@ -84,6 +85,7 @@ def test_labels(
     given = dict(map(_label, labels))
     moment = SystemClock().now() if at is None else at
     loaded = read_config(config or above)
+    wanted = None if expect is None else _receivers(expect, loaded)
     found = routes_for(loaded.route_tree(), given)
     inhibits = list(_inhibitions(loaded, given))
     if as_json:
@@ -92,7 +94,7 @@ def test_labels(
         _table(found, given, moment)
         for one in inhibits:
             click.echo(f"\nNot told while an alert fires that meets {one['source']}{_alike(one['equal'])}.")
-    return _verdict(found, expect)
+    return _verdict(found, wanted)
 
 
 def _label(text: str) -> tuple[str, str]:
@@ -104,12 +106,15 @@ def _label(text: str) -> tuple[str, str]:
     return name, value[1:-1] if quoted else value
 
 
-def _verdict(found: "tuple[Route, ...]", expect: str | None) -> int:
-    if expect is None:
-        return 0
-    wanted = {name.strip() for name in expect.split(",") if name.strip()}
+def _receivers(text: str, config: "Config") -> set[str]:
+    """Names of receivers, separated by commas. Raises MonitorError for one that there is not."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    return {known("receiver", name, (one.name for one in config.receivers)) for name in names}
+
+
+def _verdict(found: "tuple[Route, ...]", wanted: set[str] | None) -> int:
     told = {route.receiver for route in found}
-    if wanted == told:
+    if wanted is None or wanted == told:
         return 0
     click.echo(
         f"expected {', '.join(sorted(wanted)) or 'nobody'}, but told would be {', '.join(sorted(told))}", err=True

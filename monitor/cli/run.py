@@ -8,6 +8,7 @@ import click
 
 from monitor.cli.options import LEVELS, config_option, environment, find_config
 from monitor.cli.reading import read_everything
+from monitor.cli.words import OneOf
 
 if TYPE_CHECKING:
     from monitor.config import Config
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Run the daemon.")
 @config_option
-@click.option("--log-level", type=click.Choice(LEVELS), help="From which severity on; default: log.level of the file.")
+@click.option("--log-level", type=OneOf(LEVELS), help="From which severity on; default: log.level of the file.")
 @click.option(
     "--log-format",
-    type=click.Choice(["auto", "journal", "text", "json"]),
+    type=OneOf(["auto", "journal", "text", "json"]),
     help="How; default: log.format of the file. auto: journal under systemd, text on a terminal, else JSON.",
 )
 def run(

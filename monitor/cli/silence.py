@@ -11,6 +11,7 @@ from monitor.cli.options import config_option, duration, json_option, url_option
 from monitor.cli.silenced import broad, effect, is_broad, met_by
 from monitor.cli.table import print_json, print_table
 from monitor.cli.times import TIME
+from monitor.cli.words import known
 
 if TYPE_CHECKING:
     from monitor.clock import Duration, Instant
@@ -165,6 +166,9 @@ def _during(weekdays: tuple[str, ...], times: tuple[str, ...], location: str) ->
     """The times of a recurring silence, if it is one."""
     if not weekdays and not times:
         return {}
+    from zoneinfo import available_timezones
+
+    known("time zone", location, available_timezones())
     ranges = [dict(zip(("start_time", "end_time"), text.split("-", 1), strict=False)) for text in times]
     some = {"weekdays": list(weekdays)} if weekdays else {}
     return {"during": some | ({"times": ranges} if ranges else {}) | {"location": location}}

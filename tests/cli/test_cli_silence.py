@@ -171,7 +171,11 @@ async def test_a_silence_recurs_by_the_clock_of_a_place(board, folder):
         (["operator=A", "--comment", "x", "--weekdays", "sonday"], 1, "did you mean 'sunday'"),
         (["operator=A", "--comment", "x", "--times", "22:00-02:00"], 1, "over midnight write two"),
         (["operator=A", "--comment", "x", "--times", "22:00"], 1, "end_time"),
-        (["operator=A", "--comment", "x", "--weekdays", "sunday", "--location", "Athens"], 1, "time zone"),
+        (
+            ["operator=A", "--comment", "x", "--weekdays", "sunday", "--location", "Athens"],
+            1,
+            "time zone 'Athens'; did you mean",
+        ),
     ],
 )
 async def test_what_makes_no_sense_is_said_in_a_line(board, folder, arguments, code, says):
@@ -218,6 +222,8 @@ async def test_of_several_alerts_one_that_nobody_looks_after_stops_no_other(boar
     ("arguments", "code", "says"),
     [
         (["operator=Nobody"], 1, "no alert that meets operator=Nobody fires"),
+        (["operator=Cosmot"], 1, "; did you mean 'Cosmote'?"),
+        (["OperatorFailureRat"], 1, "; did you mean alertname=OperatorFailureRate?"),
         (["0000000000000000"], 1, "no alert with the fingerprint"),
         (["operator=Cosmote", "--for", "soon"], 2, "'soon' is not a duration"),
         (["operator=Cosmote", "--by", " "], 1, "who looks after the alert"),
