@@ -193,6 +193,10 @@ class Pipeline:
         """Every alert that is pending or fires, or is over but not yet told so everywhere."""
         return list(self.stock().alerts())
 
+    async def kept(self) -> tuple[dict[str, int], dict[tuple[str, str], tuple[int, Instant]]]:
+        """How much there is in the store, and what waits in the outbox, see `monitor.store.protocol`. Raises StoreError."""
+        return await self._store.run(lambda store: (store.counts(), store.backlog()))
+
     async def _edit(self, edits: Callable[[], Edits]) -> None:
         async with self._turn:
             await self._settle(self._any_desk, Outcome(), edits=edits())

@@ -34,6 +34,7 @@ from monitor.cli.sandbox import sandbox
 from monitor.cli.schema import schema
 from monitor.cli.send_test import send_test
 from monitor.cli.silence import silence
+from monitor.cli.status import status
 from monitor.cli.test import test
 
 
@@ -59,6 +60,7 @@ for command in (
     track,
     campaign,
     explain,
+    status,
     alerts,
     ack,
     silence,

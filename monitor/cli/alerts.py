@@ -87,7 +87,7 @@ def alerts(
 
             show_history(store.history(limit, since.seen_from(SystemClock().now())), as_json)
             return 0
-        found = [(alert, view) for alert, view in _views(loaded, kept) if _is_wanted(alert, state)]
+        found = [(alert, view) for alert, view in views_of(loaded, kept) if _is_wanted(alert, state)]
         stale, counts = is_stale(kept, loaded.settings.config), store.counts()
     held = held_of(loaded.settings.config, url, kept, [view for _, view in found])
     if stale:
@@ -104,7 +104,7 @@ def _is_wanted(alert: "Alert", state: str | None) -> bool:
     return alert.state in ("firing", "pending") if state is None else state in ("all", alert.state)
 
 
-def _views(loaded: "Loaded", kept: "Kept") -> "Iterable[tuple[Alert, AlertView]]":
+def views_of(loaded: "Loaded", kept: "Kept") -> "Iterable[tuple[Alert, AlertView]]":
     """Every alert as it is shown, the worst first."""
     from monitor.judge import Judge
     from monitor.privacy import Privacy

@@ -85,4 +85,4 @@ def named_alert(alert: Alert) -> str:
     """``OperatorFailureRate operator=Cosmote, country=GR``."""
     labels = alert["labels"]
     group = ", ".join(f"{key}={value}" for key, value in labels.items() if key not in ALWAYS_THERE)
-    return f"{labels.get('alertname', alert['fingerprint'])} {group}".strip()
+    return f"{labels.get('alertname') or alert.get('fingerprint', '')} {group}".strip()
