@@ -26,6 +26,7 @@ from monitor.cli.demo import demo
 from monitor.cli.explain import explain
 from monitor.cli.failure import CommandLine
 from monitor.cli.healthcheck import healthcheck
+from monitor.cli.init import init
 from monitor.cli.messages import search, track
 from monitor.cli.render import render
 from monitor.cli.routes import routes
@@ -45,6 +46,7 @@ def cli() -> None:
 
     \b
     To see it work:      routee-monitor demo
+    To begin:            routee-monitor init
     To check your files: routee-monitor check --online
     To start watching:   routee-monitor run
     """
@@ -53,6 +55,7 @@ def cli() -> None:
 for command in (
     run,
     demo,
+    init,
     check,
     test,
     backtest,
