@@ -13,14 +13,14 @@ import msgspec
 import trio
 
 from monitor import builtin
-from monitor.acknowledgement import Ack, acknowledge
-from monitor.alert import Alert
+from monitor.acknowledgement import Ack, acknowledge, acknowledged, unacknowledged
+from monitor.alert import Alert, Transition
 from monitor.builtin import BuiltIn
 from monitor.changes import Changes, alerts_of, is_news, keep_views, put_alerts, put_groups, put_rows
 from monitor.clock import HOUR, SECOND, Clock, Duration, Instant, iso
 from monitor.complaint import Complaint
 from monitor.discipline import may_forget
-from monitor.dispatch import Dispatch
+from monitor.dispatch import Dispatch, Told
 from monitor.edits import Edits
 from monitor.errors import NothingThere, StoreError
 from monitor.facts import NOTHING_KNOWN, Facts
@@ -283,7 +283,8 @@ class Pipeline:
         judges = {account: one.judge for account, one in self.desks.items()}
         keep_views(judges, changes, told)
         if cursor is not None or outcome.alerts or is_news(told):
-            commit = Commit(cursors=[] if cursor is None else [cursor], transitions=outcome.transitions)
+            transitions = [*outcome.transitions, *_by_people(told, edits)]
+            commit = Commit(cursors=[] if cursor is None else [cursor], transitions=transitions)
             put_alerts(commit, judges, changes)
             put_groups(commit, told)
             await self._commit(desk, commit)
@@ -377,6 +378,17 @@ class Pipeline:
             for error in dict.fromkeys(desk.views.errors):
                 log.warning("%s", error)
             desk.views.errors.clear()
+
+
+def _by_people(told: Told, edits: Edits | None) -> Iterator[Transition]:
+    """What people have made of alerts, for their history."""
+    if edits is None:
+        return
+    known = told.facts.known
+    yield from (acknowledged(known[ack.fingerprint][0], ack) for ack in edits.acks if ack.fingerprint in known)
+    for one in edits.dropped_acks:
+        if one in known:
+            yield unacknowledged(known[one][0], told.facts.now)
 
 
 def _log_transitions(outcome: Outcome) -> None:

@@ -26,6 +26,7 @@ from monitor.cli.demo import demo
 from monitor.cli.explain import explain
 from monitor.cli.failure import CommandLine
 from monitor.cli.healthcheck import healthcheck
+from monitor.cli.incidents import history_of_alerts
 from monitor.cli.init import init
 from monitor.cli.messages import search, track
 from monitor.cli.render import render
@@ -65,6 +66,7 @@ for command in (
     explain,
     status,
     alerts,
+    history_of_alerts,
     ack,
     silence,
     backup,
