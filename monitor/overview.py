@@ -14,7 +14,7 @@ from monitor.builtin import MONITOR_BLIND
 from monitor.clock import SECOND, Instant, iso
 from monitor.config import Config, Search
 from monitor.notification import AlertView
-from monitor.poll.plan import LOOK_BACK, SearchPlan
+from monitor.poll.plan import SearchPlan, share_read
 from monitor.render.story import excess
 from monitor.render.words import URGENCY, tone
 from monitor.silence import Silence
@@ -57,14 +57,8 @@ def overview(config: Config, stand: Stand, now: Instant) -> dict[str, Any]:
 
 
 def caught_up(plan: SearchPlan, cursor: Cursor | None) -> float:
-    """How much of the past that a search looks back to has been read: 0 to 1, and 1 only where all of it has."""
-    if cursor is None:
-        return 0.0
-    furthest = max((back for back, _ in plan.sweeps), default=0)
-    if not furthest or str(furthest) in cursor.swept:
-        return 1.0
-    share = (cursor.as_of - cursor.covered_since) / min(furthest, LOOK_BACK)
-    return min(max(round(share, 3), 0.0), 0.999)
+    """See `monitor.poll.plan.share_read`; 0 where nothing was ever polled."""
+    return 0.0 if cursor is None else share_read(plan, cursor.as_of, cursor.covered_since, cursor.swept)
 
 
 def _search(search: Search, cursor: Cursor | None, blind: str | None, now: Instant) -> dict[str, Any]:

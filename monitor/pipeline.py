@@ -65,12 +65,14 @@ class Desk:
 
 @dataclass(slots=True)
 class Surroundings:
-    """What the pipeline reports to: when it is, what is counted, whether all is well, and whom to wake when there is news."""
+    """What the pipeline reports to: when it is, what is counted, whether all is well, whom to wake when there is news, and how much of
+    the past a search has read (account, search, share)."""
 
     clock: Clock
     metrics: Metrics
     health: Health
     wake: Callable[[], None]
+    reached: Callable[[str, str, float], None] = lambda account, search, share: None
 
 
 @dataclass(frozen=True, slots=True)
