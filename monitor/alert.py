@@ -11,7 +11,7 @@ with the new alert (``earlier``), so that its end can still be told, and comes b
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
@@ -23,7 +23,7 @@ from monitor.notification import AlertView
 
 State = Literal["pending", "firing", "resolved"]
 Because = Literal["recovered", "no_data", "removed"]
-What = Literal["pending", "dropped", "fired", "escalated", "eased", "resolved"]
+What = Literal["pending", "dropped", "fired", "escalated", "eased", "resolved", "acknowledged", "unacknowledged"]
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -95,9 +95,19 @@ class Policy:
     forget_after: Duration = 6 * 3_600_000_000
 
 
+class About(msgspec.Struct, frozen=True):
+    """Which alert a transition is about, its level after it, and, where a person made it, who and with which comment."""
+
+    account: str
+    group: tuple[tuple[str, str], ...]
+    level: int = 0
+    by: str = ""
+    comment: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A change of state: which alert, when, what."""
+    """A change of state: which alert, when, what. ``about`` is None in rows of older versions."""
 
     fingerprint: str
     rule: str
@@ -105,6 +115,7 @@ class Transition:
     what: What
     because: Because | None = None
     value: float | None = None
+    about: About | None = field(default=None, compare=False)
 
 
 Step = tuple[Alert | None, Transition | None]
@@ -234,4 +245,5 @@ def _resolve(alert: Alert, as_of: Instant, because: Because) -> Step:
 
 
 def _moved(alert: Alert, as_of: Instant, what: What, because: Because | None = None) -> Transition:
-    return Transition(alert.fingerprint, alert.rule, as_of, what, because, alert.value)
+    about = About(alert.account, alert.group, alert.level)
+    return Transition(alert.fingerprint, alert.rule, as_of, what, because, alert.value, about)

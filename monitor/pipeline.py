@@ -13,14 +13,14 @@ import msgspec
 import trio
 
 from monitor import builtin
-from monitor.acknowledgement import Ack, acknowledge
-from monitor.alert import Alert
+from monitor.acknowledgement import Ack, acknowledge, acknowledged, unacknowledged
+from monitor.alert import Alert, Transition
 from monitor.builtin import BuiltIn
 from monitor.changes import Changes, alerts_of, is_news, keep_views, put_alerts, put_groups, put_rows
 from monitor.clock import HOUR, SECOND, Clock, Duration, Instant, iso
 from monitor.complaint import Complaint
 from monitor.discipline import may_forget
-from monitor.dispatch import Dispatch
+from monitor.dispatch import Dispatch, Told
 from monitor.edits import Edits
 from monitor.errors import NothingThere, StoreError
 from monitor.facts import NOTHING_KNOWN, Facts
@@ -65,12 +65,14 @@ class Desk:
 
 @dataclass(slots=True)
 class Surroundings:
-    """What the pipeline reports to: when it is, what is counted, whether all is well, and whom to wake when there is news."""
+    """What the pipeline reports to: when it is, what is counted, whether all is well, whom to wake when there is news, and how much of
+    the past a search has read (account, search, share)."""
 
     clock: Clock
     metrics: Metrics
     health: Health
     wake: Callable[[], None]
+    reached: Callable[[str, str, float], None] = lambda account, search, share: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,10 @@ class Pipeline:
         """Every alert that is pending or fires, or is over but not yet told so everywhere."""
         return list(self.stock().alerts())
 
+    async def kept(self) -> tuple[dict[str, int], dict[tuple[str, str], tuple[int, Instant]]]:
+        """How much there is in the store, and what waits in the outbox, see `monitor.store.protocol`. Raises StoreError."""
+        return await self._store.run(lambda store: (store.counts(), store.backlog()))
+
     async def _edit(self, edits: Callable[[], Edits]) -> None:
         async with self._turn:
             await self._settle(self._any_desk, Outcome(), edits=edits())
@@ -282,7 +288,8 @@ class Pipeline:
         judges = {account: one.judge for account, one in self.desks.items()}
         keep_views(judges, changes, told)
         if cursor is not None or outcome.alerts or is_news(told):
-            commit = Commit(cursors=[] if cursor is None else [cursor], transitions=outcome.transitions)
+            transitions = [*outcome.transitions, *_by_people(told, edits)]
+            commit = Commit(cursors=[] if cursor is None else [cursor], transitions=transitions)
             put_alerts(commit, judges, changes)
             put_groups(commit, told)
             await self._commit(desk, commit)
@@ -387,6 +394,17 @@ def _noted(account: str, search: str, now: Instant, unread: Unread) -> Aside:
     """A value that could not be read, to be looked at beside the records that could not."""
     why = f"the {unread.field} is not a number, so it counts as missing; the rest of the record is used"
     return Aside(account, search, now, why, f'{{"{unread.field}": {unread.value}}}', seen=unread.count)
+
+
+def _by_people(told: Told, edits: Edits | None) -> Iterator[Transition]:
+    """What people have made of alerts, for their history."""
+    if edits is None:
+        return
+    known = told.facts.known
+    yield from (acknowledged(known[ack.fingerprint][0], ack) for ack in edits.acks if ack.fingerprint in known)
+    for one in edits.dropped_acks:
+        if one in known:
+            yield unacknowledged(known[one][0], told.facts.now)
 
 
 def _log_transitions(outcome: Outcome) -> None:

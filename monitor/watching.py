@@ -111,6 +111,10 @@ class _Rounds:
             outcome: PollOutcome = "complete" if figures.outcome == "ok" else "failed"
             self._around.metrics.poll(self._search.account, self._search.name, outcome, figures.seconds)
 
+    def reached(self, search: str, share: float) -> None:
+        """See `monitor.poll.Observer`."""
+        self._around.reached(self._search.account, search, share)
+
 
 def loop_of(search: Search) -> str:
     """The name of a search's loop, where signs of life are collected."""

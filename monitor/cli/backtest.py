@@ -10,6 +10,8 @@ import click
 from monitor.cli.options import config_option, duration, json_option, level_option
 from monitor.cli.reading import read_everything
 from monitor.cli.table import print_json, width_of_terminal
+from monitor.cli.times import WHEN, When
+from monitor.cli.words import known
 from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
@@ -17,22 +19,8 @@ if TYPE_CHECKING:
 
     from monitor.backtest import Backtest, Span, Subject
     from monitor.cli.history import History
-    from monitor.clock import Duration, Instant
+    from monitor.clock import Duration
     from monitor.loading import Loaded
-
-
-def _when(text: str) -> "tuple[Instant | None, Duration]":
-    """A moment, or how long before another one."""
-    from monitor.clock import parse_iso
-
-    try:
-        return parse_iso(text), 0
-    except (ValueError, OverflowError):
-        pass
-    try:
-        return None, duration(text)
-    except click.BadParameter:
-        raise click.BadParameter(f"{text!r} is neither a span like 7d nor a time like 2026-11-21T10:00:00Z") from None
 
 
 @click.command(short_help="Show what the rules would have alerted in the past.")
@@ -40,9 +28,9 @@ def _when(text: str) -> "tuple[Instant | None, Duration]":
 @json_option
 @level_option
 @click.option(
-    "--since", type=_when, metavar="WHEN", default="7d", show_default=True, help="How long back, or a time (UTC)."
+    "--since", type=WHEN, metavar="WHEN", default="7d", show_default=True, help="How long back (7d), or a time."
 )
-@click.option("--until", type=_when, metavar="WHEN", help="Up to when, likewise; default: the last poll, or now.")
+@click.option("--until", type=WHEN, metavar="WHEN", help="Up to when, likewise; default: the last poll, or now.")
 @click.option("--rule", "names", metavar="NAME", multiple=True, help="Only this rule; can be given several times.")
 @click.option("--set", "changes", metavar="RULE.KEY=VALUE", multiple=True, help="Try a rule with that changed, too.")
 @click.option(
@@ -63,8 +51,8 @@ def _when(text: str) -> "tuple[Instant | None, Duration]":
 def backtest(
     config: Path | None,
     as_json: bool,
-    since: "tuple[Instant | None, Duration]",
-    until: "tuple[Instant | None, Duration] | None",
+    since: When,
+    until: When | None,
     names: Sequence[str],
     changes: Sequence[str],
     from_api: bool,
@@ -102,13 +90,10 @@ def _subjects(loaded: "Loaded", names: Sequence[str], changes: Sequence[str]) ->
     from monitor.backtest import Subject
     from monitor.backtest.variant import variants
     from monitor.settings import check_against
-    from monitor.written import suggest
 
     rules = loaded.settings.rules
-    known = [rule.name for rule in rules]
     for name in names:
-        if name not in known:
-            raise MonitorError(f"there is no rule {name!r}{suggest(name, sorted(known))}")
+        known("rule", name, (rule.name for rule in rules))
     changed = variants(changes, rules)
     problems = check_against([subject.rule for subject in changed], loaded.settings.config)
     if problems:
@@ -129,8 +114,8 @@ def _subjects(loaded: "Loaded", names: Sequence[str], changes: Sequence[str]) ->
 def _history(
     loaded: "Loaded",
     subjects: "Sequence[Subject]",
-    since: "tuple[Instant | None, Duration]",
-    until: "tuple[Instant | None, Duration] | None",
+    since: When,
+    until: When | None,
     from_api: bool,
 ) -> "History":
     from monitor.cli import history

@@ -1,24 +1,12 @@
-"""A notification to try receivers with, and the words for a name that nothing has."""
+"""A notification to try receivers with."""
 
 from typing import TYPE_CHECKING
 
-from monitor.errors import MonitorError
+from monitor.cli.words import known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from monitor.loading import Loaded
     from monitor.notification import AlertView, Notification
-
-
-def known(what: str, name: str, names: "Iterable[str]") -> str:
-    """``name``, if it is one of ``names``. Raises MonitorError (exit 1) with the nearest one."""
-    from monitor.written import suggest
-
-    choices = sorted(names)
-    if name not in choices:
-        raise MonitorError(f"there is no {what} {name!r}{suggest(name, choices)}")
-    return name
 
 
 def sample(rule: str | None, loaded: "Loaded") -> "AlertView":

@@ -33,7 +33,7 @@ def send_test(receiver: str, config: Path | None, as_json: bool, rule: str | Non
     """
     import trio
 
-    from monitor.cli.sample import known
+    from monitor.cli.words import known
 
     loaded = read_everything(config)
     known("receiver", receiver, [one.name for one in loaded.settings.config.receivers])

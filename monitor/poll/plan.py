@@ -127,6 +127,14 @@ def sweep_range(plan: SearchPlan, now: Instant, as_of: Instant, back: Duration) 
     return Slice(start, end) if start < end else None
 
 
+def share_read(plan: SearchPlan, as_of: Instant, covered_since: Instant, swept: Mapping[str, Instant]) -> float:
+    """How much of the past that a search looks back to has been read: 0 to 1, and 1 only where all of it has."""
+    furthest = max((back for back, _ in plan.sweeps), default=0)
+    if not furthest or str(furthest) in swept:
+        return 1.0
+    return min(max(round((as_of - covered_since) / min(furthest, LOOK_BACK), 3), 0.0), 0.999)
+
+
 def due(
     sweeps: Iterable[tuple[Duration, Duration]], swept: Mapping[str, Instant], now: Instant, leeway: Duration = 0
 ) -> list[Duration]:

@@ -49,6 +49,7 @@ class Polls:
         for back in folded[:1]:
             search.measured(back, total)
         search.first_poll.set()
+        search.reached()
         search.blindness.completed(progress.as_of)
 
     def _seen_to(self, readings: list[Reading], wanted: Slice) -> Instant:

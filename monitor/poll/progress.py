@@ -10,7 +10,7 @@ import trio
 from monitor.clock import MINUTE, Clock, Duration, Instant
 from monitor.discipline import DisciplinedClock
 from monitor.poll.ledger import Ledger
-from monitor.poll.plan import SearchPlan, Slice, horizon
+from monitor.poll.plan import SearchPlan, Slice, horizon, share_read
 from monitor.poll.sink import Sink
 from monitor.store.protocol import Cursor
 
@@ -60,6 +60,13 @@ class Progress:
     def swept(self) -> Mapping[str, Instant]:
         """When each sweep last began, of those that were completed."""
         return self.cursor.swept if self.cursor else {}
+
+    @property
+    def share_read(self) -> float:
+        """How much of the past has been read, also by a sweep that is under way."""
+        if self._covered_since is None:
+            return 0.0
+        return share_read(self._plan, self.as_of, self._covered_since, self.swept)
 
     def covers(self, piece: Slice) -> None:
         """``piece`` is up to date: where it adjoins what is covered, coverage reaches back to its start."""

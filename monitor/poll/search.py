@@ -64,6 +64,10 @@ class Search:
             give_way,
         )
 
+    def reached(self) -> None:
+        """More of the past may have been read."""
+        self._observer.reached(self.plan.name, self.progress.share_read)
+
     async def attempt(self, kind: Kind, action: Callable[[Round], Awaitable[None]]) -> bool:
         """Do one poll or sweep, tell how it went, and give whether it was complete."""
         figures = Round(self.plan.name, kind)

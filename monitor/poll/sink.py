@@ -62,9 +62,15 @@ class Observer(Protocol):
     def finished(self, figures: Round) -> None:
         """A poll or sweep is over, well or not."""
 
+    def reached(self, search: str, share: float) -> None:
+        """So much of the past that the search looks back to has been read: see `monitor.poll.plan.share_read`."""
+
 
 class NoObserver:
     """Counts nothing."""
 
     def finished(self, figures: Round) -> None:
+        """Nothing."""
+
+    def reached(self, search: str, share: float) -> None:
         """Nothing."""

@@ -4,7 +4,7 @@ from functools import partial
 
 from monitor.clock import MILLISECOND, Duration, Instant
 from monitor.errors import RouteeUnavailable
-from monitor.poll.plan import due, sweep_range
+from monitor.poll.plan import Slice, due, sweep_range
 from monitor.poll.search import Search
 from monitor.poll.sink import Round
 from monitor.poll.sweep import Sweep
@@ -74,7 +74,7 @@ class Sweeps:
         if wanted is None:
             return
         reader = search.reader(figures, partial(self._give_way, back))
-        sweep = Sweep(reader, progress.ledger, search.plan.page_size, figures, progress.covers)
+        sweep = Sweep(reader, progress.ledger, search.plan.page_size, figures, self._reached)
         await sweep.run(wanted)
         if sweep.moving:
             raise RouteeUnavailable(
@@ -83,6 +83,11 @@ class Sweeps:
             )
         await progress.swept_over(self._covered(back, now))
         search.measured(back, sweep.total)
+        search.reached()
+
+    def _reached(self, piece: Slice) -> None:
+        self._search.progress.covers(piece)
+        self._search.reached()
 
     def _covered(self, back: Duration, begun: Instant) -> dict[str, Instant]:
         """What a sweep makes unnecessary: itself and the smaller ones, unless they ran since it began."""

@@ -204,7 +204,7 @@ class SqliteStore:
         return {(receiver, channel): (count, oldest) for receiver, channel, count, oldest in found}
 
     def transitions(self, limit: int = 100) -> list[Transition]:
-        return [Transition(*row) for row in self._rows(statements.TRANSITIONS, limit)]
+        return [rows.transition(row) for row in self._rows(statements.TRANSITIONS, limit)]
 
     def asides(self, limit: int = 100) -> list[Aside]:
         return [Aside(*row) for row in self._rows(statements.ASIDES, limit)]

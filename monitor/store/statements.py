@@ -19,8 +19,12 @@ ALERT: Final = """
     INSERT INTO alert (fingerprint, resolved_at, data) VALUES (?, ?, ?)
     ON CONFLICT (fingerprint) DO UPDATE SET resolved_at = excluded.resolved_at, data = excluded.data"""
 DROP_ALERT: Final = "DELETE FROM alert WHERE fingerprint = ?"
-TRANSITIONS: Final = "SELECT fingerprint, rule, at, what, because, value FROM transition ORDER BY id DESC LIMIT ?"
-TRANSITION: Final = "INSERT INTO transition (fingerprint, rule, at, what, because, value) VALUES (?, ?, ?, ?, ?, ?)"
+TRANSITIONS: Final = (
+    "SELECT fingerprint, rule, at, what, because, value, about FROM transition ORDER BY id DESC LIMIT ?"
+)
+TRANSITION: Final = (
+    "INSERT INTO transition (fingerprint, rule, at, what, because, value, about) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
 GROUPS: Final = "SELECT data FROM alert_group ORDER BY rowid"
 GROUP: Final = """
     INSERT INTO alert_group (key, receiver, episode, data) VALUES (?, ?, ?, ?)

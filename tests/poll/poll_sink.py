@@ -69,6 +69,9 @@ class Figures:
 
     rounds: list[Round] = field(default_factory=list)
 
+    def reached(self, search: str, share: float) -> None:
+        """Nothing."""
+
     def finished(self, figures: Round) -> None:
         """Keep it."""
         self.rounds.append(figures)

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.alert import Transition
+from monitor.alert import About, Transition
 from monitor.clock import SECOND
 from monitor.errors import StoreError
 from monitor.store.protocol import (
@@ -350,8 +350,10 @@ def test_silences_and_acknowledgements_come_back_as_they_are_now(store: Store, r
 def test_beginnings_of_alerts_in_the_last_two_hours_come_back(store: Store) -> None:
     moments = [NOW - BEGUN_KEPT, NOW - BEGUN_KEPT + 1, NOW - 5, NOW]
     made = [transition(f"f{i}", at) for i, at in enumerate(moments)]
-    over = Transition("f9", "R", NOW, "resolved", "recovered")
+    about = About("main", (("operator", "Ä"),), 2, "Ann", "on it")
+    over = Transition("f9", "R", NOW, "resolved", "recovered", None, about)
     store.commit(Commit(transitions=[*made, over]))
+    assert [one.about for one in store.transitions(2)] == [about, None]
     assert store.load().begun == [("f1", NOW - BEGUN_KEPT + 1), ("f2", NOW - 5), ("f3", NOW)]
 
 
