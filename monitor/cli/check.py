@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.options import config_option, find_config, json_option, level_option
-from monitor.cli.reading import read_everything
+from monitor.cli.reading import look_outside, read_everything
 from monitor.cli.table import print_json, print_table
 from monitor.errors import InputError
 
@@ -40,6 +40,7 @@ def check(config: Path | None, as_json: bool, online: bool) -> int:
     place = find_config(config)
     try:
         loaded = read_everything(place)
+        look_outside()
     except InputError as error:
         if as_json:
             print_json({"config": str(place), "problems": [_problem(problem) for problem in error.problems]})

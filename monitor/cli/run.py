@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import click
 
 from monitor.cli.options import LEVELS, config_option, environment, find_config
-from monitor.cli.reading import read_everything
+from monitor.cli.reading import look_outside, read_everything
 from monitor.cli.table import width_of_terminal
 from monitor.cli.words import OneOf
 
@@ -83,6 +83,7 @@ def _run(
         logs.configure(log_level or settings.log.level, log_format or settings.log.format, screen)
 
     loaded = read_everything(config)
+    look_outside()
     log_as_written(loaded.settings.config)
     reloads = Reloads(find_config(config), environment(), log_as_written)
     run_daemon = functools.partial(

@@ -111,10 +111,21 @@ def _zone(name: str) -> str:
     try:
         zoneinfo.ZoneInfo(name)
     except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
-        known = zoneinfo.available_timezones()
-        hint = suggest(name, known) or "; write it like Europe/Athens"
+        hint = _fixed(name) or suggest(name, zoneinfo.available_timezones()) or "; write it like Europe/Athens"
         raise ValueError(f"{name[:100]!r} is not a time zone{hint}") from None
     return name
+
+
+_OFFSET: Final = re.compile(r"(?:UTC|GMT)?\s*([+-])0?(\d{1,2})(?::?00)?", re.IGNORECASE)
+
+
+def _fixed(name: str) -> str:
+    """What to write for ``UTC+3``: a place, or IANA's zone of that offset, whose sign is the other way round."""
+    found = _OFFSET.fullmatch(name.strip())
+    zone = "" if found is None else f"Etc/GMT{'-' if found[1] == '+' else '+'}{int(found[2])}"
+    if zone not in zoneinfo.available_timezones():
+        return ""
+    return f": name a place, as in Europe/Athens, which knows summer time; or {zone}, which is {name.strip()} all year"
 
 
 def _range(read: Callable[[str], Range]) -> BeforeValidator:

@@ -3,19 +3,20 @@
 import http.client
 import logging
 import math
+import os
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import proxy_bypass
 
 import trio
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from monitor.certificates import trust
 from monitor.clock import SECOND, Clock
 from monitor.notification import Notification
-from monitor.notify.http import trust
 from monitor.notify.outcome import Outcome, Rejected, Retry, Sent, too_slow, unreachable
 from monitor.notify.slack_chart import Charts
 from monitor.notify.slack_message import message, plainer, reply
@@ -32,6 +33,7 @@ from monitor.notify.slack_trouble import (
     socket_reason,
     verdict,
 )
+from monitor.proxies import proxies
 from monitor.render.templates import Template
 
 API_URL: Final = "https://slack.com/api/"
@@ -224,9 +226,13 @@ class SlackNotifier:
 
 
 def _proxy(url: str) -> str | None:
-    """The environment's proxy for this URL. Left to itself, slack-sdk knows neither NO_PROXY nor ALL_PROXY."""
-    parts = urlsplit(url)
-    if proxy_bypass(parts.hostname or ""):
-        return None
-    proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
+    """The environment's proxy for this URL. Left to itself, slack-sdk knows neither NO_PROXY nor ALL_PROXY.
+
+    Without a proxy it leaves the choice to urllib, which knows no networks: the host itself is written where urllib looks.
+    """
+    around = proxies()
+    proxy, host = around.of(url), urlsplit(url).hostname or ""
+    if proxy is None and around.through and not proxy_bypass(host):
+        written = os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))
+        os.environ["no_proxy"] = f"{written},{host}"
+    return proxy

@@ -11,13 +11,14 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Final, Self, TypeVar
-from urllib.request import getproxies
 
 import httpx
 import trio
 
+from monitor.certificates import trust
 from monitor.clock import SECOND, Clock, Instant
 from monitor.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
+from monitor.proxies import proxies
 from monitor.routee.answers import Token, decode_balance, decode_campaign_state, decode_token
 from monitor.routee.body import LARGEST_BODY, Damaged, TooLarge, unpacked
 from monitor.routee.call import Call, Endpoints
@@ -80,7 +81,7 @@ class Routee:
         self._slots = trio.CapacityLimiter(concurrency)
         self._pace = Pace(requests_per_second, self._steady)
         self._tokens = Tokens(self._fetch_token, self._steady)
-        self._http = Connections(concurrency)
+        self._http = Connections(concurrency, (api_url, auth_url))
 
     def __repr__(self) -> str:
         return f"Routee({self.name!r})"
@@ -205,22 +206,31 @@ def _decoded(decode: Callable[[bytes], Result], body: bytes, host: str) -> Resul
 class Connections:
     """The connections of one account, bounded in number. Callers hold one of as many places, so nobody ever waits in the pool."""
 
-    def __init__(self, connections: int) -> None:
+    def __init__(self, connections: int, urls: tuple[str, ...] = ()) -> None:
+        self._urls = urls
         self._limits = httpx.Limits(
             max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=45
         )
         self._client: httpx.AsyncClient | None = None
 
     def open(self) -> None:
-        """Make ready; connects to nobody yet. Proxies and certificates come from the environment."""
+        """Make ready; connects to nobody yet. Raises EnvironmentUnusable: proxies and certificates come from the environment."""
         headers = {"User-Agent": "routee-monitor", "Accept": "application/json", "Accept-Encoding": "gzip"}
-        try:
-            self._client = httpx.AsyncClient(
-                http2=False, follow_redirects=False, headers=headers, limits=self._limits, trust_env=True
-            )
-        except (ValueError, OSError, ImportError, httpx.InvalidURL) as error:
-            sentence = "the environment's proxy (HTTPS_PROXY, ALL_PROXY) or certificates (SSL_CERT_FILE) cannot be used"
-            raise RouteeUnavailable(f"{sentence}: {type(error).__name__}", "environment") from error
+        around = proxies()
+        through = {url: proxy for url in self._urls if (proxy := around.of(url)) is not None}
+        transports = {
+            proxy: httpx.AsyncHTTPTransport(verify=trust(), limits=self._limits, proxy=proxy)
+            for proxy in through.values()
+        }
+        self._proxied = bool(through)
+        self._client = httpx.AsyncClient(
+            verify=trust(),
+            trust_env=False,
+            follow_redirects=False,
+            headers=headers,
+            limits=self._limits,
+            mounts={_origin(url): transports[proxy] for url, proxy in through.items()},
+        )
 
     async def close(self) -> None:
         """Close all connections, also while the task is being cancelled."""
@@ -248,7 +258,7 @@ class Connections:
                 await client.aclose()
             raise TryAgain("pool", "connections were lost to cancelled requests; all are made anew") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _failure(error, call.host) from error
+            raise _failure(error, call.host, self._proxied) from error
 
 
 async def _exchange(client: httpx.AsyncClient, call: Call, authorisation: str, seconds: float) -> Answer:
@@ -308,11 +318,12 @@ async def _body(answer: httpx.Response, host: str) -> bytes:
         raise RouteeUnavailable(f"{host} gives an answer that cannot be used: {error}", "malformed") from error
 
 
-def _has_proxy() -> bool:
-    return not getproxies().keys().isdisjoint({"http", "https", "all"})
+def _origin(url: str) -> str:
+    """What httpx's mounts are named by: ``https://host:port``."""
+    return str(httpx.URL(url).copy_with(raw_path=b"", fragment=None, username="", password=""))
 
 
-def _failure(error: httpx.HTTPError | httpx.InvalidURL, host: str) -> TryAgain | RouteeUnavailable:
+def _failure(error: httpx.HTTPError | httpx.InvalidURL, host: str, proxied: bool) -> TryAgain | RouteeUnavailable:
     """Why there is no answer, and whether another attempt makes sense."""
     match error:
         case httpx.ConnectTimeout():
@@ -320,7 +331,7 @@ def _failure(error: httpx.HTTPError | httpx.InvalidURL, host: str) -> TryAgain |
         case httpx.TimeoutException():
             return TryAgain("timeout", f"{host} stopped answering: {detail_of(error)}")
         case httpx.ConnectError():
-            return TryAgain(*unreachable(error, f"{host} (or the proxy before it)" if _has_proxy() else host))
+            return TryAgain(*unreachable(error, f"{host} (or the proxy before it)" if proxied else host))
         case httpx.ProxyError():
             return TryAgain("proxy", f"the environment's proxy does not let through to {host}: {detail_of(error)}")
         case httpx.NetworkError() | httpx.RemoteProtocolError():

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from monitor.clock import MINUTE
 from monitor.notification import AlertView, Cause, Link, Notification, Sample
 from monitor.notify.slack_message import COLOURS, message, plainer, reply
+from monitor.notify.slack_text import headline
+from monitor.render import Templates
 from tests.fakes.alerts import change, over, rate, spike, telling
 from tests.fakes.slack import broken_limit
 from tests.golden import is_as_before
@@ -246,3 +248,16 @@ def test_whatever_there_is_to_say_slacks_limits_are_kept(told: Notification) -> 
     assert broken_limit(plainer(message(told), "invalid_blocks")) == ""
     assert broken_limit(reply(told)) == ""
     assert "<!channel" not in everything(message(told))
+
+
+def test_who_writes_the_template_can_mention_somebody_and_a_message_cannot() -> None:
+    template = Templates().compile(
+        '{% if severity == "critical" %}<!subteam^S0123ABCD> <@U0123ABCD> {% endif %}{{ labels.operator }}',
+        form="slack",
+    )
+    text, problem = headline(template, telling(rate(labels={"operator": "<!subteam^S9> <@U9> <!here>"})))
+    assert (text or "").startswith("<!subteam^S0123ABCD> <@U0123ABCD> &lt;!subteam^S9&gt;")
+    made = message(telling(rate()), text, problem)
+    assert made["text"] == made["blocks"][0]["text"]["text"] == text
+    assert "<@U9" not in everything(made)
+    assert "<!here" not in everything(made)
