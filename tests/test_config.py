@@ -187,7 +187,8 @@ def test_with_several_accounts_a_search_says_which_and_a_route_says_whom(folder:
     assert "searches[0].account: is missing" in problems_of(folder, text + "searches: [{name: x}]\n")
     said = problems_of(folder, text + "searches: [{name: x, account: c}]\nreceivers: [{name: p}, {name: q}]\n")
     assert "searches[0].account: no account is named 'c'" in said
-    assert "route.receiver: is missing" in said or "route: is missing" in said
+    assert "route.receiver: is missing: write who gets what no other route takes, as in route: {receiver: p}" in said
+    assert "the receivers are p, q" in said
     assert "no receiver is named 'opps'; did you mean 'ops'?" in problems_of(
         folder, ACCOUNT + "receivers: [{name: ops}, {name: oncall}]\nroute: {receiver: opps}\n"
     )

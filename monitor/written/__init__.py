@@ -1,7 +1,8 @@
 """The tools with which the files that people write are turned into models, or into every problem that they have."""
 
-from monitor.written.model import Misplaced, Note, Reading, Written
+from monitor.written.model import Misplaced, Note, Reading, Written, notes_of
 from monitor.written.secret_file import locate
+from monitor.written.sentences import MISSING, kind_of
 from monitor.written.types import (
     AnyText,
     Flag,
@@ -21,6 +22,7 @@ from monitor.written.validation import problems_of, validate, value_at
 from monitor.written.words import near_miss, nearest, suggest
 
 __all__ = [
+    "MISSING",
     "AnyText",
     "Flag",
     "Misplaced",
@@ -38,9 +40,11 @@ __all__ = [
     "Written",
     "host_only",
     "is_loopback",
+    "kind_of",
     "locate",
     "near_miss",
     "nearest",
+    "notes_of",
     "problems_of",
     "suggest",
     "validate",
