@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.message import CODED_FIELDS, DELIVERED, FAILED, QUEUED, SENT, UNDELIVERED, UNSENT
+from monitor.message import CODED_FIELDS, DELIVERED, FAILED, QUEUED, SENT, UNDELIVERED, UNKNOWN, UNSENT
 from monitor.window.columns import AS_MESSAGE, NOT_GIVEN, Columns
 from monitor.window.dictionary import Dictionary, Sets
 from monitor.window.index import Rows
@@ -17,8 +17,8 @@ from monitor.window.table import Values
 
 HEAD = -1
 
-_BADNESS = {DELIVERED: 0, SENT: 1, QUEUED: 3, UNDELIVERED: 4, FAILED: 5, UNSENT: 6}
-_BADNESS_OF_OTHERS = 2
+_BADNESS = {DELIVERED: 0, UNKNOWN: 1, SENT: 2, QUEUED: 4, UNDELIVERED: 5, FAILED: 6, UNSENT: 7}
+_BADNESS_OF_OTHERS = 3
 
 _TAKEN_FROM_WORST = (*(name for name in CODED_FIELDS if name != "status"), "recipient", "to", "date", "parts")
 
