@@ -1,9 +1,9 @@
 """The local Routee and the middle of the daemon in one process and in virtual time: each search polls, the store keeps, rules are judged."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -63,6 +63,7 @@ class Watched:
     sandbox: Sandbox
     station: Station
     clock: TrioClock
+    page_size: int = PAGE_SIZE
     wires: dict[str, Wire] = field(default_factory=dict)
     _scope: trio.CancelScope = field(default_factory=trio.CancelScope)
 
@@ -87,6 +88,12 @@ class Watched:
     def statuses(self, search: str | None = None) -> dict[str, int]:
         """How many messages have each status."""
         return {status: count for (status,), count in self.counts("status", search=search).items()}
+
+    def messages(self, search: str | None = None) -> dict[str, str]:
+        """The status of each message, by its id."""
+        reading = Reading(self.window)
+        rows = reading.rows(Asked(0, 1 << 62, search=search))
+        return {sample.message_id: sample.status for sample in reading.samples(rows, len(rows))}
 
     def value(self, rule: str) -> float | None:
         """What a rule without groups measures now."""
@@ -139,7 +146,8 @@ class Watched:
                 for search in self.settings.config.searches:
                     wire = self.wires.setdefault(search.name, Wire(self.sandbox))
                     sink, cursor = self.station.sinks["main"], cursors.get(search.name)
-                    nursery.start_soon(poll_search, plan_of(search), wire, sink, self.clock, cursor)
+                    plan = replace(plan_of(search), page_size=self.page_size)
+                    nursery.start_soon(poll_search, plan, wire, sink, self.clock, cursor)
 
     _nursery: trio.Nursery = field(init=False)
 
@@ -165,11 +173,19 @@ web: off
 
 
 @asynccontextmanager
-async def watched(searches: str, rules: str = "", **sandbox: Any) -> AsyncIterator[Watched]:
-    """Searches at work on a local Routee; ``sandbox``: what it is like. They have polled, and swept what there was."""
+async def watched(
+    searches: str,
+    rules: str = "",
+    page_size: int = PAGE_SIZE,
+    before: Callable[[Watched], None] | None = None,
+    **sandbox: Any,
+) -> AsyncIterator[Watched]:
+    """Searches at work on a local Routee; ``sandbox``: what it is like; ``before`` fills it. They have polled, and swept what there was."""
     clock = TrioClock(START)
     config = written(searches, rules)
-    one = Watched(config, Sandbox(clock, **sandbox), Station(config, clock), clock)
+    one = Watched(config, Sandbox(clock, **sandbox), Station(config, clock), clock, page_size)
+    if before is not None:
+        before(one)
     async with trio.open_nursery() as nursery:
         one._nursery = nursery
         nursery.start_soon(one.run)
