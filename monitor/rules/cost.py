@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from monitor.rules.match import Condition
 from monitor.rules.threshold import Amount, CountLevel
 from monitor.rules.thresholded import Thresholded
 
@@ -17,3 +18,6 @@ class Cost(Thresholded):
     """Fires when less than this is spent in the window."""
     levels: tuple[CountLevel, ...] = ()
     """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""
+
+    def measured_against(self) -> tuple[Condition, ...]:
+        return self.where.conditions
