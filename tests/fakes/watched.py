@@ -11,6 +11,7 @@ import trio
 import trio.testing
 
 from monitor.clock import MINUTE, SECOND, Duration, Instant, TrioClock, iso
+from monitor.errors import RouteeUnavailable
 from monitor.evaluate import evaluate
 from monitor.poll import poll_search
 from monitor.routee.question import PAGE_SIZE, Page, Question
@@ -34,6 +35,7 @@ class Wire:
     sandbox: Sandbox
     requests: int = 0
     latency: float = 0.0
+    down: bool = False
 
     async def search(
         self, question: Question, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
@@ -41,6 +43,8 @@ class Wire:
         """See `monitor.routee.question.Tracking`."""
         await trio.sleep(self.latency)
         self.requests += 1
+        if self.down:
+            raise RouteeUnavailable("Routee answers 503", "503")
         query = {"dateStart": iso(start), "dateEnd": iso(end), "page": str(page), "size": str(size)}
         query |= {"campaign": "true"} if question.campaign else {}
         query |= {"trackingId": question.tracking_id} if question.tracking_id else {}
@@ -121,6 +125,10 @@ class Watched:
     async def poll(self) -> None:
         """Until every search has polled once more, and swept what is due."""
         await self.pass_(31 * SECOND)
+
+    def stop(self) -> None:
+        """Nobody polls any more."""
+        self._scope.cancel()
 
     async def restart(self, other: Settings | None = None) -> None:
         """As after kill -9, perhaps with another configuration: only what was committed is left."""
