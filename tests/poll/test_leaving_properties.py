@@ -87,7 +87,7 @@ class Life:
             assert (status == "unknown") == (message not in seen)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     select_by=st.sampled_from(["sent", "status"]),
