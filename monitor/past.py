@@ -90,8 +90,16 @@ class Past:
         values["date"] = values["first_seen"]
         values["latency"] = np.full(len(places), NOT_GIVEN, np.int64)
         values["status"] = self._first_status[values["status"]]
+        values["searches"] = self._had_it(values["searches"])
         values["detailedStatus"] = np.full(len(places), self._code("detailedStatus", UNKNOWN), np.int64)
         return values
+
+    def _had_it(self, sets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The searches that had a message before its latest report: those that have left it had it then."""
+        searches = self._known.searches
+        some, inverse = np.unique(sets, return_inverse=True)
+        before = [searches.code(searches.ever(int(one))) for one in some]
+        return np.array(before, np.int64)[inverse]
 
     def _first_statuses(self) -> NDArray[np.int64]:
         """By the code of the latest status: the status that was there before it."""

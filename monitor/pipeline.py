@@ -28,6 +28,7 @@ from monitor.finding import Finding
 from monitor.judge import Judge, Outcome, Scene
 from monitor.message import Batch, Unread
 from monitor.metrics import Metrics
+from monitor.reads import SOMEWHERE, Origin, Read
 from monitor.routee.question import SetAside
 from monitor.silence import Silence
 from monitor.standing import Standing, Stock
@@ -35,6 +36,7 @@ from monitor.store.protocol import Aside, Commit, Cursor
 from monitor.store.thread import StoreFront
 from monitor.view import Views
 from monitor.web.health import Health
+from monitor.window.membership import Membership
 
 log = logging.getLogger("monitor")
 
@@ -101,12 +103,18 @@ class Pipeline:
         self._begin_is_due = False
         self._store_trouble = Complaint(log, "the store", around.clock, logging.ERROR)
 
-    def take(self, account: str, search: str, batch: Batch, asides: tuple[SetAside, ...]) -> None:
+    def membership(self, account: str) -> Membership:
+        """Which searches have which messages of an account."""
+        return self.desks[account].judge.window.membership
+
+    def take(
+        self, account: str, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: Origin = SOMEWHERE
+    ) -> None:
         """Put a page into the account's window."""
         desk, now = self.desks[account], self._around.clock.now()
         if search not in desk.judge.searches:
             return  # it was taken out of the configuration while this page was on its way
-        desk.changed += desk.judge.window.upsert(batch, search)
+        desk.changed += desk.judge.window.upsert(batch, search, origin)
         desk.asides += [Aside(account, search, now, aside.why, aside.record) for aside in asides]
         desk.asides += [_noted(account, search, now, one) for one in batch.unread]
         self._around.metrics.pages(account, search)
@@ -121,12 +129,17 @@ class Pipeline:
             async with self._turn:
                 await self._commit(self.desks[account], Commit())
 
-    async def complete(self, account: str, cursor: Cursor) -> None:
-        """A poll or sweep is complete: judge, dispatch, commit, apply. Raises StoreError, and then nothing has happened but rows in memory."""
+    async def complete(self, account: str, cursor: Cursor, read: Read | None = None) -> None:
+        """A poll or sweep is complete: judge, dispatch, commit, apply. Raises StoreError, and then nothing has happened but rows in memory.
+
+        ``read`` is what it has read: messages that it would have returned, and did not, leave the search first.
+        """
         async with self._turn:
             desk = self.desks[account]
             if cursor.search not in desk.judge.searches:
                 return
+            if read is not None:
+                desk.changed += desk.judge.window.conclude(read)
             self._expire(desk, cursor.as_of)
             outcome = desk.judge.judge(cursor)
             await self._settle(desk, outcome, cursor)

@@ -25,6 +25,7 @@ from monitor.view import Annotator, Views
 from monitor.watchdog import KEY as WATCHDOG_KEY
 from monitor.watchdog import Watchdog
 from monitor.window import Unreadable, Window
+from monitor.window.membership import Fits
 
 
 def accounts_of(config: Config, loaded: Loaded) -> list[str]:
@@ -75,6 +76,7 @@ def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], load
     """An account's judge, with the cursors and alerts that were stored. An account without searches has no rules."""
     account = window.account
     searches = _searches_of(account, config)
+    window.membership.searches = _statuses_of(account, config)
     judge = Judge(window, _rules_of(searches, rules), searches)
     found = [cursor for cursor in loaded.cursors if cursor.account == account and cursor.search in searches]
     judge.cursors = {cursor.search: cursor for cursor in found}
@@ -116,6 +118,7 @@ def renewed_desks(
         judge = desk.judge if desk is not None else _new_judge(account, found)
         judge.window = found.windows.get(account, judge.window)
         judge.window.privacy.mode = config.privacy.recipients
+        judge.window.membership.searches = _statuses_of(account, config)
         searches = _searches_of(account, config)
         cursors = {name: found.cursors.get((account, name)) for name in searches}
         judge.renew(_rules_of(searches, rules), cursors, {name for name in searches if (account, name) in anew})
@@ -178,6 +181,12 @@ def _flapping(config: Config) -> Flapping:
 
 def _searches_of(account: str, config: Config) -> list[str]:
     return [search.name for search in config.searches if search.account == account]
+
+
+def _statuses_of(account: str, config: Config) -> dict[str, Fits | None]:
+    """The account's searches, each with the statuses that it can return; None: all."""
+    asked = {search.name: search.question for search in config.searches if search.account == account}
+    return {name: question.can_have if question.by_status else None for name, question in asked.items()}
 
 
 def _rules_of(searches: list[str], rules: tuple[Rule, ...]) -> list[Rule]:

@@ -94,7 +94,8 @@ class SearchFilter(Written):
 
     def second_look(self) -> Iterable[Note]:
         wanted = self.filter
-        if meant := near_miss(wanted.term, _WORDS.get(self.field, ())):
+        whole = _WORDS.get(self.field, ()) if wanted.operator in ("is", "is_not") else ()
+        if meant := near_miss(wanted.term, whole):
             yield Note((wanted.operator,), f"{wanted.term!r} is not a {self.field}; did you mean {meant!r}?")
 
     @property

@@ -15,6 +15,8 @@ LOOK_BACK: Duration = 7 * DAY - 5 * MINUTE
 """How far back may be asked: the API's seven days, less what Routee's clock may be ahead of ours."""
 FIRST_LOOK: Duration = 15 * MINUTE
 """What the very first poll reads before older messages are filled in, so that rules can speak within seconds."""
+STEADY: Duration = 5 * MINUTE
+"""Polls of a search by status begin at multiples of this, so that most of them begin where the one before did."""
 LEAST_OVERLAP: Duration = MINUTE
 """Each poll reads at least this much again: Routee's clock may be behind ours, and a change may show late."""
 SHORTEST_SLICE: Duration = SECOND
@@ -118,7 +120,10 @@ def poll_range(plan: SearchPlan, now: Instant, watermark: Instant | None, back: 
     start = now - plan.settle - max(FIRST_LOOK, plan.overlap + SECOND)
     if watermark is not None and watermark <= now:
         start = watermark - plan.overlap
-    return Slice(max(min(start, now - back), horizon(now)), now)
+    start = min(start, now - back)
+    if plan.question.by_status:
+        start = start // STEADY * STEADY - SECOND // 2
+    return Slice(max(start, horizon(now)), now)
 
 
 def sweep_range(plan: SearchPlan, now: Instant, as_of: Instant, back: Duration) -> Slice | None:

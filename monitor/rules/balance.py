@@ -9,7 +9,7 @@ from pydantic import PlainValidator, WithJsonSchema
 
 from monitor.clock import DAY, Duration
 from monitor.document import KeyPath
-from monitor.rules.match import EVERYTHING, Match
+from monitor.rules.match import EVERYTHING, Condition, Match
 from monitor.rules.model import FieldName, Rule, Window
 from monitor.rules.threshold import Comparison, Level, Seconds, Share, parse_number
 from monitor.written import Name, Note, Reading, Written
@@ -105,6 +105,9 @@ class Balance(Rule):
     def levels_(self) -> tuple[Level[float], ...]:
         found = [Level(severity, limit) for _, _, limit, severity in self._thresholds()]
         return tuple(sorted(found, key=lambda level: level.limit, reverse=True))
+
+    def measured_against(self) -> tuple[Condition, ...] | None:
+        return () if self.is_span else None
 
     def _thresholds(self) -> Iterator[tuple[KeyPath, str, float, str]]:
         """Each threshold as written: path, form, limit, severity."""

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from monitor.rules.match import Condition
 from monitor.rules.threshold import Amount, CountLevel, Share
 from monitor.rules.thresholded import Thresholded
 
@@ -19,3 +20,6 @@ class Cost(Thresholded):
     """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""
     min_priced: Share = 0.5
     """With fewer of the messages having a price there is not enough data: a price that Routee leaves out is not zero."""
+
+    def measured_against(self) -> tuple[Condition, ...]:
+        return self.where.conditions

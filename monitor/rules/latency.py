@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from monitor.clock import SECOND, format_duration
+from monitor.message import DELIVERED
+from monitor.rules.match import Condition
 from monitor.rules.share import AtLeastOne
 from monitor.rules.threshold import Seconds, SecondsLevel, size
 from monitor.rules.thresholded import Thresholded
@@ -31,6 +33,9 @@ class Latency(Thresholded):
     """With fewer messages whose latency is known there is not enough data, and no alert."""
     receipts_within: Period | None = None
     """Only reports that came so soon after sending count: what took hours was waiting for a handset that was off."""
+
+    def measured_against(self) -> tuple[Condition, ...]:
+        return (*self.where.conditions, Condition("status", "is", (DELIVERED,)))
 
     def second_look(self) -> Iterable[Note]:
         yield from super().second_look()

@@ -20,8 +20,8 @@ from monitor.window.table import Values
 
 HEAD = -1
 
-_BADNESS = {DELIVERED: 0, SENT: 1, QUEUED: 3, UNDELIVERED: 4, FAILED: 5, UNSENT: 6}
-_BADNESS_OF_OTHERS = 2
+_BADNESS = {DELIVERED: 0, UNKNOWN: 1, SENT: 2, QUEUED: 4, UNDELIVERED: 5, FAILED: 6, UNSENT: 7}
+_BADNESS_OF_OTHERS = 3
 
 _TEXTS = tuple(name for name in CODED_FIELDS if name != "status")
 _TAKEN_FROM_WORST = (*_TEXTS, "recipient", "to", "date")
