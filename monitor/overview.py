@@ -13,9 +13,9 @@ from monitor.alert import State
 from monitor.builtin import MONITOR_BLIND
 from monitor.clock import SECOND, Instant, iso
 from monitor.config import Config, Search
+from monitor.finding import excess
 from monitor.notification import AlertView
 from monitor.poll.plan import SearchPlan, share_read
-from monitor.render.story import excess
 from monitor.render.words import URGENCY, tone
 from monitor.silence import Silence
 from monitor.store.protocol import Cursor
@@ -98,7 +98,8 @@ def _alerts(alerts: Sequence[tuple[State, AlertView]]) -> dict[str, Any]:
 
 
 def _badness(view: AlertView) -> tuple[int, float, Instant]:
-    return URGENCY[tone(view.severity, "firing")], -excess(view), view.starts_at
+    beyond = excess(view.value, view.threshold, below=view.comparison == "below")
+    return URGENCY[tone(view.severity, "firing")], -beyond, view.starts_at
 
 
 def _outbox(outbox: Outbox) -> dict[str, Any]:

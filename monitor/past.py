@@ -32,14 +32,15 @@ class Past:
     """Feeds the reports of ``known`` into ``window``, an empty one that shares its dictionaries. ``known`` must not change meanwhile.
 
     ``slack``: a part is taken to have been missed while it was on its way if its latency says that it was sent by so much earlier
-    than it was first seen; the daemon misses those that are faster than its polls.
+    than it was first seen; the daemon misses those that are faster than its polls. ``since``: reports of up to then are left out.
     """
 
-    def __init__(self, known: Window, slack: Duration = 0) -> None:
+    def __init__(self, known: Window, slack: Duration = 0, since: Instant | None = None) -> None:
         self.window = known.twin()
         self._known = known
         columns = known.columns
         rows = np.flatnonzero(columns["kind"][: columns.length] & AS_PART)
+        rows = rows if since is None else rows[columns["date"][rows] > since]
         dates, sent = columns["date"][rows], _sent(known, rows, slack)
         order = np.argsort(dates, kind="stable")
         self._rows: Rows = rows[order]

@@ -80,7 +80,7 @@ def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], load
     judge = Judge(window, _rules_of(searches, rules), searches)
     found = [cursor for cursor in loaded.cursors if cursor.account == account and cursor.search in searches]
     judge.cursors = {cursor.search: cursor for cursor in found}
-    judge.deepest = _deepest_of(account, config)
+    judge.deepest, judge.every = _deepest_of(account, config), _every_of(account, config)
     judge.facts = loaded.facts.get(account, NOTHING_KNOWN)
     for alert in loaded.alerts:
         if alert.account == account:
@@ -122,7 +122,7 @@ def renewed_desks(
         searches = _searches_of(account, config)
         cursors = {name: found.cursors.get((account, name)) for name in searches}
         judge.renew(_rules_of(searches, rules), cursors, {name for name in searches if (account, name) in anew})
-        judge.deepest = _deepest_of(account, config)
+        judge.deepest, judge.every = _deepest_of(account, config), _every_of(account, config)
         _put_in_order(judge)
         renewed[account] = desk = desk or Desk(judge, Views(judge, annotator), facts_kept=judge.facts)
         desk.views = Views(judge, annotator, distinguish=len(config.accounts) > 1)
@@ -205,6 +205,10 @@ def _dispatch(config: Config, told: list[Group]) -> Dispatch:
         editable={one.name: tuple(_editable(one)) for one in config.receivers},
         watchdog=None if watchdog is None else _watchdog(watchdog.receiver, watchdog.every, told),
     )
+
+
+def _every_of(account: str, config: Config) -> dict[str, Duration]:
+    return {search.name: search.every for search in config.searches if search.account == account}
 
 
 def _deepest_of(account: str, config: Config) -> dict[str, str | None]:

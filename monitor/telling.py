@@ -78,18 +78,19 @@ class Teller:
             self.outbox += [Pending(channel, notification) for channel in channels]
         return msgspec.structs.replace(group, acked=acked, count=group.count + bool(channels))
 
-    def badness(self, firing: Mapping[str, str]) -> tuple[float, float]:
+    def badness(self, firing: Mapping[str, str]) -> tuple[float, int, float]:
         """How bad the worst of these is: fingerprints with severities."""
         return max(self._badness(one, severity) for one, severity in firing.items())
 
-    def _badness(self, fingerprint: str, severity: str) -> tuple[float, float]:
+    def _badness(self, fingerprint: str, severity: str) -> tuple[float, int, float]:
+        """Its severity, by how many levels it has recovered (under 0) while that severity is kept, how far it is beyond the threshold."""
         alert, _, _ = self._facts.known[fingerprint]
-        return self.ranks.get(severity, 0.0), alert.excess
+        return self.ranks.get(severity, 0.0), alert.crossed - alert.level, alert.excess
 
     def _worst_first(self, some: Members) -> list[str]:
         """The fingerprints of alerts that fire, the worst first; those of which there is no news come last."""
 
-        def place(one: str) -> tuple[bool, float, float]:
+        def place(one: str) -> tuple[bool, float, int, float]:
             return (one not in some.kept, *self._badness(one, some.firing[one]))
 
         return sorted(some.firing, key=place, reverse=True)

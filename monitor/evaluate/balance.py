@@ -39,7 +39,8 @@ def evaluate(rule: Balance, moment: Moment) -> Judgement:
     breached, threshold = crossed(value, numbers_of(rule), below=True)
     if unknown or known is None:
         breached[:] = NOT_ENOUGH
-    said = unknown if known is None or unknown else _said(known, pace)
+    is_whole = moment.settled or moment.covers(rule.window)
+    said = unknown if known is None or unknown else _said(known, pace, is_whole=is_whole)
     none = np.zeros(1, np.int64)
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
@@ -85,14 +86,14 @@ def _lasts(amount: float, pace: Pace) -> float:
     return amount / pace.spent * pace.span / SECOND if pace.spent > 0 else np.nan
 
 
-def _said(known: BalanceAt, pace: Pace) -> str:
-    """``41.20 EUR left: lasts 9h at 4.5 EUR an hour``."""
+def _said(known: BalanceAt, pace: Pace, *, is_whole: bool) -> str:
+    """``41.20 EUR left: lasts 9h at 4.5 EUR an hour``. The pace is left out while what was spent is still being fetched."""
     amount, currency = known.balance.amount, f" {known.balance.currency}".rstrip()
     left, span = f"{money(amount)}{currency} left", pace.span
     lasts = _lasts(amount, pace)
     if amount <= 0:
         return f"{left}: nothing more can be sent"
-    if pace.unknown or span < MINUTE or (np.isnan(lasts) and span < HOUR):
+    if pace.unknown or not is_whole or span < MINUTE or (np.isnan(lasts) and span < HOUR):
         return left
     if np.isnan(lasts):
         return f"{left}: nothing was spent in {format_duration(span - span % MINUTE)}"

@@ -97,8 +97,8 @@ class Progress:
             await self._sink.gap(self._plan.name, before.as_of, start)
         covered = start if missed or self._covered_since is None else min(self._covered_since, start)
         await self._commit(seen_to - self._plan.settle, covered, swept, read)
-        if missed or self._covered_since is None:
-            self._covered_since = covered
+        # A sweep may have reached further back meanwhile.
+        self._covered_since = covered if missed or self._covered_since is None else min(self._covered_since, covered)
         self._seen_to = seen_to
 
     async def swept_over(self, swept: Mapping[str, Instant], read: Read | None = None) -> None:

@@ -13,6 +13,7 @@ from monitor.poll.plan import SearchPlan, Slice, horizon
 from monitor.poll.progress import Progress
 from monitor.poll.sink import Kind, Observer, Round, Sink
 from monitor.poll.slices import Reader
+from monitor.poll.trouble import Trouble
 from monitor.reads import POLL, Origin
 from monitor.routee.question import Page, Tracking
 from monitor.store.protocol import Cursor
@@ -29,11 +30,12 @@ class Search:
         clock: Clock,
         cursor: Cursor | None,
         observer: Observer,
+        trouble: Trouble | None = None,
     ) -> None:
         self.plan = plan
         self.clock = clock
         self.progress = Progress(plan, sink, clock, cursor)
-        self.blindness = Blindness(plan, sink, clock, cursor.as_of if cursor else None)
+        self.blindness = Blindness(plan, sink, clock, cursor.as_of if cursor else None, trouble)
         self.first_poll = trio.Event()
         self.idle = trio.Event()
         self._tracking = tracking
@@ -86,7 +88,7 @@ class Search:
         except (RouteeError, StoreError) as error:
             figures.outcome = error.outcome if isinstance(error, RouteeError) else "store"
             if kind == "poll":
-                self.blindness.reason = str(error)
+                self.blindness.trouble.ended(figures.outcome, str(error))
             with suppress(
                 StoreError
             ):  # what cannot be stored now is on the observer's figures, and fails again if it lasts

@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from monitor.finding import Unit
+from monitor.finding import Unit, excess
 from monitor.notification import AlertView, Notification
 from monitor.render.filters import amount, duration, number
 from monitor.render.sentence import sentence, threshold
@@ -19,16 +19,8 @@ def told(notification: Notification) -> list[AlertView]:
 
 
 def _rank(view: AlertView) -> tuple[int, float, int, str]:
-    return URGENCY[tone(view.severity, view.status)], -excess(view), view.starts_at, view.fingerprint
-
-
-def excess(view: AlertView) -> float:
-    """How far beyond its threshold, as a factor."""
-    if view.value is None or view.threshold is None:
-        return 0.0
-    small = 1e-9
-    ratio = (abs(view.value) + small) / (abs(view.threshold) + small)
-    return ratio if view.comparison == "above" else 1 / ratio
+    beyond = excess(view.value, view.threshold, below=view.comparison == "below")
+    return URGENCY[tone(view.severity, view.status)], -beyond, view.starts_at, view.fingerprint
 
 
 def tone_of(notification: Notification) -> Tone:

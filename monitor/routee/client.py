@@ -25,7 +25,7 @@ from monitor.routee.call import Call, Endpoints
 from monitor.routee.failure import detail_of, unreachable
 from monitor.routee.limits import Pace, Paused, Steady
 from monitor.routee.question import PAGE_SIZE, Balance, CampaignState, Page, Question
-from monitor.routee.retry import Effort, Patience, TryAgain, http_date, retried
+from monitor.routee.retry import Effort, Failed, Patience, TryAgain, http_date, nobody, retried
 from monitor.routee.token import Tokens
 from monitor.routee.verdict import Answer, Unauthorised, judge, without
 from monitor.routee.wire import Malformed, decode_page, decode_parts
@@ -82,6 +82,7 @@ class Routee:
         self._pace = Pace(requests_per_second, self._steady)
         self._tokens = Tokens(self._fetch_token, self._steady)
         self._http = Connections(concurrency, (api_url, auth_url))
+        self._asking: list[Failed] = []
 
     def __repr__(self) -> str:
         return f"Routee({self.name!r})"
@@ -96,11 +97,22 @@ class Routee:
         await self._http.close()
 
     async def search(
-        self, question: Question, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
+        self,
+        question: Question,
+        start: Instant,
+        end: Instant,
+        *,
+        page: int = 0,
+        size: int = PAGE_SIZE,
+        failed: Failed = nobody,
     ) -> Page:
-        """Page ``page`` of the messages between the instants; Routee keeps the latest 7 days."""
+        """Page ``page`` of the messages between the instants; Routee keeps the latest 7 days. ``failed`` is told of tries in vain."""
         call = self._endpoints.search(question, start, end, page, size)
-        return await self._ask(call, lambda body: decode_page(body, self._clock.now(), page))
+        self._asking.append(failed)
+        try:
+            return await self._ask(call, lambda body: decode_page(body, self._clock.now(), page), failed)
+        finally:
+            self._asking.remove(failed)
 
     async def single(self, message_id: str) -> Page:
         """All parts of one message."""
@@ -127,7 +139,9 @@ class Routee:
     async def _fetch_token(self) -> Token:
         call = self._endpoints.token()
         try:
-            return await self._retried(lambda effort: self._attempt(call, decode_token, self._basic, effort))
+            return await self._retried(
+                lambda effort: self._attempt(call, decode_token, self._basic, effort), self._token_failed
+            )
         except (Unauthorised, RouteeRejected) as failure:
             raise RouteeRefused(
                 f"account {self.name}: Routee does not take the credentials ({failure}): "
@@ -135,11 +149,16 @@ class Routee:
                 failure.outcome,
             ) from failure
 
-    async def _ask(self, call: Call, decode: Callable[[bytes], Result]) -> Result:
-        return await self._retried(lambda effort: self._authorised(call, decode, effort))
+    def _token_failed(self, outcome: str, sentence: str) -> None:
+        """Whoever asks for something waits for the token."""
+        for failed in self._asking:
+            failed(outcome, sentence)
 
-    async def _retried(self, attempt: Callable[[Effort], Awaitable[Result]]) -> Result:
-        return await retried(attempt, self._patience, self._steady, self._chance)
+    async def _ask(self, call: Call, decode: Callable[[bytes], Result], failed: Failed = nobody) -> Result:
+        return await self._retried(lambda effort: self._authorised(call, decode, effort), failed)
+
+    async def _retried(self, attempt: Callable[[Effort], Awaitable[Result]], failed: Failed) -> Result:
+        return await retried(attempt, self._patience, self._steady, self._chance, failed)
 
     async def _authorised(self, call: Call, decode: Callable[[bytes], Result], effort: Effort) -> Result:
         """One attempt; where the token is not taken, one more with a new one."""

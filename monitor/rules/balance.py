@@ -98,6 +98,10 @@ class Balance(Rule):
         return next(self._thresholds())[1] == "lasts_below"
 
     @property
+    def speaks_early(self) -> bool:
+        return not self.is_span
+
+    @property
     def comparison(self) -> Comparison:
         return "below"
 

@@ -155,6 +155,11 @@ class Rule(Written):
         return 0
 
     @property
+    def speaks_early(self) -> bool:
+        """Whether a threshold that is crossed is so for certain also while some of the messages are still to be fetched."""
+        return False
+
+    @property
     def grouping(self) -> tuple[str, ...]:
         """The fields of its alerts' groups."""
         return self.by
