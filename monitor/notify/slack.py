@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from urllib.request import proxy_bypass
 
 import trio
-from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from monitor.certificates import trust
@@ -19,6 +18,7 @@ from monitor.clock import SECOND, Clock
 from monitor.notification import Notification
 from monitor.notify.outcome import Outcome, Rejected, Retry, Sent, too_slow, unreachable
 from monitor.notify.slack_chart import Charts
+from monitor.notify.slack_client import SlackClient
 from monitor.notify.slack_message import message, plainer, reply
 from monitor.notify.slack_pace import OnHold, Paces
 from monitor.notify.slack_scopes import lacking
@@ -68,17 +68,9 @@ class SlackNotifier:
         chart: bool = False,
         app_token: str | None = None,
     ) -> None:
-        quiet = logging.getLogger("monitor.notify.slack.client")
-        quiet.setLevel(
-            logging.CRITICAL
-        )  # it would write whole messages at DEBUG; what goes wrong comes back as an Outcome
         # Longer than our own limit: an answer that comes after we gave up still says that the post got through.
         patience = math.ceil(2 * timeout)
-        # Its own retries sleep in the thread, where nothing can cancel them, and repeat posts that Slack had already taken.
-        self._client = WebClient(
-            token, base_url=api_url, timeout=patience, retry_handlers=[], logger=quiet, ssl=trust()
-        )
-        self._client.proxy = _proxy(api_url)
+        self._client = SlackClient(token, api_url=api_url, timeout=patience, trusted=trust(), proxy=_proxy(api_url))
         self._token = token
         self._api_url = api_url
         self._channel = channel

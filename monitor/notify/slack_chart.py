@@ -7,10 +7,10 @@ from functools import partial
 from typing import Final
 
 import trio
-from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from monitor.notification import AlertView, Notification
+from monitor.notify.slack_client import SlackClient
 from monitor.notify.slack_trouble import reason
 from monitor.render.chart import NoPictures, png, problem, worth_drawing
 from monitor.render.sentence import sentence
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 class Charts:
     """The pictures of one notifier, through its client: one at a time. Why there is none is logged once, until there is one again."""
 
-    def __init__(self, client: WebClient) -> None:
+    def __init__(self, client: SlackClient) -> None:
         self._client = client
         self._places = threading.BoundedSemaphore(_MOST_WAITING)
         self._one = threading.Lock()

@@ -13,12 +13,12 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import trio
-from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from monitor.clock import MINUTE, SECOND, Clock, Duration, format_duration
 from monitor.notify import http as rim
 from monitor.notify.outcome import Sent, unreachable
+from monitor.notify.slack_client import SlackClient
 from monitor.notify.slack_pressed import Press, Pressed, envelope_of, press_of
 from monitor.notify.slack_trouble import socket_reason
 from monitor.notify.slack_websocket import ConnectionClosed, Unusable, WebSocketConnection, converse
@@ -87,9 +87,7 @@ class _Listener:
     """What the connections of one app have in common. Presses are dealt with in ``nursery``, which outlives each connection."""
 
     def __init__(self, app_token: str, api_url: str, handle: Handle, clock: Clock, nursery: trio.Nursery) -> None:
-        quiet = logging.getLogger("monitor.notify.slack.client")
-        quiet.setLevel(logging.CRITICAL)  # at DEBUG it would write the address of the connection
-        self._client = WebClient(base_url=api_url, timeout=round(_PATIENCE), retry_handlers=[], logger=quiet)
+        self._client = SlackClient(api_url=api_url, timeout=round(_PATIENCE))
         self._app_token = app_token
         self._api_url = api_url
         self._handle = handle

@@ -1,32 +1,33 @@
-"""The sandbox that templates run in: a short list of filters, no way out of the data, and an end to every loop.
+"""The sandbox that templates run in: a short list of filters, no way out of the data, and an end to whatever they do (`budget`).
 
 It keeps an accident in a template (a loop in a loop, a huge repetition, a misspelt name) from harming the daemon. Templates
 are written by whoever may write the configuration, and are trusted as much; data from messages is never a template.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from jinja2 import DictLoader, StrictUndefined, nodes, pass_context
+from jinja2 import DictLoader, Environment, StrictUndefined, nodes, pass_context, pass_environment, pass_eval_context
 from jinja2.exceptions import SecurityError
+from jinja2.filters import do_round, make_attrgetter, sync_do_join
+from jinja2.nodes import EvalContext
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.utils import missing
+from jinja2.utils import Namespace, missing
 from markupsafe import Markup
 
 from monitor.render import escape, filters
+from monitor.render.budget import made, spend, spend_characters
+from monitor.render.budgeted_code import BUDGETING, bounded, rewritten
 from monitor.render.context import NAMES
 from monitor.render.sentence import sentence
 from monitor.render.story import notes
 from monitor.render.words import clean
 
-MOST_STEPS: Final = 100_000
-"""Passes through all loops of one rendering together."""
-
-LONGEST_VALUE: Final = 100_000
-"""Characters or items that one operation of a template may make."""
+MOST_GROWTH: Final = 100_000
+"""Characters or items that one ``*``, ``replace`` or ``join`` may make; of whole numbers, bits times 32."""
 
 _KEPT_FILTERS: Final = (
     *(
@@ -40,7 +41,6 @@ _KEPT_FILTERS: Final = (
         "groupby",
         "int",
         "items",
-        "join",
         "last",
         "length",
     ),
@@ -54,11 +54,10 @@ _KEPT_FILTERS: Final = (
         "reject",
         "rejectattr",
         "reverse",
-        "round",
         "select",
         "selectattr",
     ),
-    *("sort", "string", "sum", "title", "trim", "truncate", "unique", "upper"),
+    *("sort", "string", "title", "trim", "truncate", "unique", "upper"),
 )
 _OWN_FILTERS: Final = ("percent", "number", "duration", "datetime", "sparkline", "mask")
 _FURTHER: Final[dict[str, Callable[..., Any]]] = {
@@ -69,13 +68,58 @@ _FURTHER: Final[dict[str, Callable[..., Any]]] = {
     "sentence": sentence,
 }
 """What is a filter under another name, or is from elsewhere."""
-FILTERS: Final = frozenset({*_KEPT_FILTERS, *_OWN_FILTERS, *_FURTHER, "replace", "tojson"})
+FILTERS: Final = frozenset({*_KEPT_FILTERS, *_OWN_FILTERS, *_FURTHER, "join", "replace", "round", "sum", "tojson"})
 """Every filter there is."""
 
 _KEPT_GLOBALS: Final = ("range", "dict", "namespace", "joiner", "cycler")
-_GROWING_METHODS: Final = frozenset(
-    {"center", "ljust", "rjust", "zfill", "expandtabs", "format", "format_map", "replace"}
+_METHODS: Final[tuple[tuple[type | tuple[type, ...], frozenset[str]], ...]] = (
+    (
+        str,
+        frozenset(
+            {
+                *(
+                    "capitalize",
+                    "casefold",
+                    "count",
+                    "endswith",
+                    "find",
+                    "index",
+                    "isalnum",
+                    "isalpha",
+                    "isascii",
+                    "isdecimal",
+                ),
+                *(
+                    "isdigit",
+                    "islower",
+                    "isnumeric",
+                    "isspace",
+                    "isupper",
+                    "lower",
+                    "lstrip",
+                    "partition",
+                    "removeprefix",
+                ),
+                *(
+                    "removesuffix",
+                    "rfind",
+                    "rindex",
+                    "rpartition",
+                    "rsplit",
+                    "rstrip",
+                    "split",
+                    "splitlines",
+                    "startswith",
+                ),
+                *("strip", "swapcase", "title", "upper"),
+            }
+        ),
+    ),
+    (dict, frozenset({"get", "items", "keys", "values"})),
+    ((list, tuple, range), frozenset({"count", "index"})),
+    ((int, float, bytes, set, frozenset), frozenset()),
 )
+"""The methods of plain values that templates may call: none that makes much out of little, or changes anything."""
 
 
 class Unknown(StrictUndefined):
@@ -86,6 +130,8 @@ class Unknown(StrictUndefined):
         if self._undefined_hint or self._undefined_name is None:
             return super()._undefined_message
         name = str(self._undefined_name)
+        if self._undefined_obj is missing and name in NAMES:
+            return f"there is no {name!r} here: only the template of a whole message has it"
         return f"there is no {name!r} here" + nearest(name, _names_of(self._undefined_obj))
 
 
@@ -103,38 +149,32 @@ def _names_of(thing: Any) -> Iterable[str]:
     return [name for name in dir(thing) if not name.startswith("_")]
 
 
-class CountingContext(Context):
-    """Counts the passes through loops."""
+class Variables(Namespace):
+    """``namespace()``: what is in it, and perhaps in that in turn, is not written out."""
 
-    steps = 0
-
-
-@pass_context
-def counted(context: Context, items: Iterable[Any]) -> Iterator[Any]:
-    """``items``, until the rendering has used up its steps. Every ``for`` goes through it."""
-    for item in items:
-        if isinstance(context, CountingContext):
-            context.steps += 1
-            if context.steps > MOST_STEPS:
-                raise SecurityError(f"the loops of this template do not end within {MOST_STEPS:,} steps")
-        yield item
+    def __repr__(self) -> str:
+        return "<namespace>"
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
     """Jinja2 with what is above."""
 
-    context_class = CountingContext
-    intercepted_binops = frozenset({"*", "**", "%"})
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "**", "%"})
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Arithmetic, as long as the result stays small."""
-        if operator == "%" and isinstance(left, str):
+        if operator == "%" and isinstance(left, str | bytes):
             raise SecurityError("text cannot be formatted with %; put values side by side with ~")
-        if operator == "**" and abs(right) > 64:
-            raise SecurityError("an exponent can be 64 at most")
-        if operator == "*" and _product(left, right) > LONGEST_VALUE:
+        if operator == "**" and (abs(right) > 64 or _power(left, right) > MOST_GROWTH):
+            raise SecurityError("an exponent can be 64 at most, of a number that is not large")
+        if operator == "*" and _product(left, right) > MOST_GROWTH:
             raise SecurityError("the result of * would be too long")
-        return super().call_binop(context, operator, left, right)
+        return made(super().call_binop(context, operator, left, right))
+
+    def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """A call of a macro, a method or a global function."""
+        spend()
+        return made(super().call(context, called, *args, **kwargs))
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """``labels.count`` is the label, also where dictionaries have a method of that name."""
@@ -143,22 +183,25 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        """Nothing that starts with an underscore, nothing that changes data, no method that can make text of any length."""
-        if isinstance(obj, str) and attr in _GROWING_METHODS:
-            return False
+        """Nothing that starts with an underscore; of plain values only methods that neither change them nor make much out of little."""
+        for kind, methods in _METHODS:
+            if isinstance(obj, kind):
+                return attr in methods
         return super().is_safe_attribute(obj, attr, value)
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
         """``str.format`` is refused like the other growing methods, not wrapped."""
         return None
 
+    def get_template(self, name: Any, parent: str | None = None, globals: Any = None) -> Any:  # noqa: A002 - Jinja2's name
+        """A template that another one includes; its text is taken from the budget each time."""
+        sources = self.loader.mapping if isinstance(self.loader, DictLoader) else {}
+        spend_characters(len(sources.get(name, "")) if isinstance(name, str) else 0)
+        return super().get_template(name, parent, globals)
+
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        # Jinja2 has no public place to see a loop go round; rewriting the tree right after parsing is the smallest one.
-        tree = super()._parse(source, name, filename)
-        for loop in list(tree.find_all(nodes.For)):
-            loop.iter = nodes.Filter(loop.iter, "counted", [], [], None, None, lineno=loop.lineno)
-            loop.iter.set_environment(self)
-        return tree
+        # Jinja2 has no public place to see what a template does; rewriting the tree right after parsing is the smallest one.
+        return rewritten(super()._parse(source, name, filename), self)
 
 
 def _product(left: Any, right: Any) -> int:
@@ -171,9 +214,38 @@ def _product(left: Any, right: Any) -> int:
     return 0
 
 
+def _power(base: Any, exponent: Any) -> int:
+    return int(base.bit_length() * abs(exponent) * 32) if isinstance(base, int) else 0
+
+
+@pass_eval_context
+def _join(context: EvalContext, value: Iterable[Any], d: str = "", attribute: str | int | None = None) -> str:
+    """Jinja2's filter, where the result cannot be much longer than what it is made of."""
+    items = list(value)
+    if len(items) * len(str(d)) > MOST_GROWTH:
+        raise SecurityError("the result of join would be too long")
+    return sync_do_join(context, items, d, attribute)
+
+
+@pass_environment
+def _sum(environment: Environment, value: Iterable[Any], attribute: str | int | None = None, start: float = 0) -> Any:
+    """Jinja2's filter, of numbers alone: lists would be copied again and again."""
+    items = list(value) if attribute is None else [make_attrgetter(environment, attribute)(one) for one in value]
+    if not all(isinstance(one, int | float) for one in (start, *items)):
+        raise SecurityError("sum adds up numbers only")
+    return sum(items, start)
+
+
+def _round(value: float, precision: int = 0, method: Literal["common", "ceil", "floor"] = "common") -> float:
+    """Jinja2's filter, to as many digits as numbers have."""
+    if abs(precision) > 20:
+        raise SecurityError("round takes 20 digits at most")
+    return do_round(value, precision, method)
+
+
 def _replace(text: object, old: str, new: str) -> str:
     whole = str(text)
-    if len(whole) + whole.count(str(old)) * len(str(new)) > LONGEST_VALUE:
+    if len(whole) + whole.count(str(old)) * len(str(new)) > MOST_GROWTH:
         raise SecurityError("the result of replace would be too long")
     return whole.replace(str(old), str(new))
 
@@ -186,23 +258,26 @@ def _for_slack(value: object) -> str:
     return escape.slack(str(value))
 
 
-def _finalizer(form: escape.Escape) -> Callable[[Any], Any]:
+def _finalizer(form: escape.Escape) -> Callable[[Context, Any], Any]:
     """What is done to each ``{{ … }}`` before it goes into the text; what the template itself says stays as it is."""
     escaped: Callable[[object], str] = escape.json_text if form == "json" else _for_slack
 
-    def finalize(value: Any) -> Any:
+    @pass_context
+    def finalize(context: Context, value: Any) -> Any:
         if isinstance(value, StrictUndefined) or hasattr(value, "__html__"):
             return value
         if value is None and form != "json":
             return filters.NOTHING
-        return Markup(escaped(value)) if form != "none" else value  # noqa: S704 — just escaped for the place it goes to
+        text = escaped(value) if form != "none" else str(value)
+        spend_characters(len(text))
+        return Markup(text) if form != "none" else text  # noqa: S704 — just escaped for the place it goes to
 
     return finalize
 
 
 def sandbox(sources: Mapping[str, str], form: escape.Escape) -> Sandbox:
     """An environment whose templates can include each other by name, and whose values are escaped for ``form``."""
-    made = Sandbox(
+    environment = Sandbox(
         loader=DictLoader(dict(sources)),
         undefined=Unknown,
         autoescape=form != "none",
@@ -211,10 +286,18 @@ def sandbox(sources: Mapping[str, str], form: escape.Escape) -> Sandbox:
         cache_size=100,
     )
     own = {name: getattr(filters, name) for name in _OWN_FILTERS}
-    kept = {name: made.filters[name] for name in _KEPT_FILTERS}
-    made.filters = {**kept, **own, **_FURTHER, "replace": _replace, "tojson": _tojson, "counted": counted}
-    made.globals = {name: made.globals[name] for name in _KEPT_GLOBALS}
-    return made
+    kept = {name: environment.filters[name] for name in _KEPT_FILTERS}
+    guarded: dict[str, Any] = {
+        "join": _join,
+        "replace": _replace,
+        "round": _round,
+        "sum": _sum,
+        "tojson": _tojson,
+    }
+    environment.filters = {name: bounded(one) for name, one in (kept | own | _FURTHER | guarded).items()} | BUDGETING
+    environment.tests = {name: bounded(one) for name, one in environment.tests.items()}
+    environment.globals = {name: environment.globals[name] for name in _KEPT_GLOBALS} | {"namespace": Variables}
+    return environment
 
 
 @lru_cache(maxsize=1)

@@ -13,6 +13,7 @@ from jinja2.meta import find_undeclared_variables
 
 from monitor.errors import MonitorError
 from monitor.notification import AlertView, Notification
+from monitor.render.budget import Exhausted, budgeted
 from monitor.render.context import alert_context, notification_context
 from monitor.render.environment import FILTERS, Sandbox, known_names, nearest, sandbox
 from monitor.render.escape import Escape
@@ -28,6 +29,7 @@ LONGEST_BODY: Final = 1024 * 1024
 """Characters of a whole webhook body; a longer one is an error, because half a document is none."""
 
 _MOST_COMPILED: Final = 1000
+_MOST_STOPPED: Final = 3
 _NO_FILTER: Final = re.compile(r"No filter named '(.*?)'")
 
 
@@ -43,17 +45,22 @@ class TemplateProblem(MonitorError):
 
 
 class Template:
-    """One compiled template."""
+    """One compiled template. One that was stopped by its budget `_MOST_STOPPED` times is not tried again: it would hold up everything else."""
 
     def __init__(self, compiled: jinja2.Template, name: str) -> None:
         self.name = name
         self._compiled = compiled
+        self._stopped = 0
 
     def render(self, context: Mapping[str, Any], longest: int = LONGEST_TEXT, *, whole: bool = False) -> str:
         """The text, cut to ``longest`` characters, or with ``whole`` an error if it is longer. Raises TemplateProblem and nothing else."""
+        if self._stopped >= _MOST_STOPPED:
+            raise TemplateProblem(1, "the template was stopped too often; it is not tried again before it is changed")
         try:
-            text = _gathered(self._compiled.generate(context), longest)
+            with budgeted():
+                text = _gathered(self._compiled.generate(context), longest)
         except Exception as error:  # noqa: BLE001 — a template is a program of someone else's: whatever it raises, the alert goes on
+            self._stopped += isinstance(error, Exhausted)
             raise _problem(error, self.name) from None
         if whole and len(text) > longest:
             raise TemplateProblem(1, f"the text is longer than {longest:,} characters")

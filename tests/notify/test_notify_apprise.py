@@ -56,6 +56,13 @@ async def test_what_it_does_not_take_is_tried_again(answer: Answer) -> None:
         assert await channel.send(telling(), None) == Sent()
 
 
+@pytest.mark.parametrize("status", [302, 307])
+async def test_a_redirect_is_not_followed(status: int) -> None:
+    async with webhook() as elsewhere, webhook(Answer(status, b"", {"Location": elsewhere.url})) as fake:
+        assert isinstance(await to(fake).send(telling(), None), Retry)
+        assert elsewhere.asked == []
+
+
 async def test_one_that_hangs_is_left_in_time_and_holds_up_nothing_else() -> None:
     async with webhook(Answer(fault="hang")) as fake:
         began = trio.current_time()

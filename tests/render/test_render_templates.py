@@ -64,6 +64,14 @@ def test_a_mistake_is_found_at_load_with_its_line_and_the_nearest_right_name(tex
         "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
         "{% set ns = namespace(x=3) %}{% for i in range(99) %}{% set ns.x = ns.x * ns.x %}{% endfor %}",
         "{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}",
+        "{{ ('a' * 99999).translate({97: 'b' * 99999}) }}",
+        "{{ ('b' * 99999).join(['a'] * 99999) }}",
+        "{{ range(99999) | join('b' * 99999) }}",
+        "{{ (1).to_bytes(9999999999) }}",
+        "{{ 3 | round(999999999, 'ceil') }}",
+        "{{ [[1]] | sum(start=[]) }}",
+        "{{ ((9 ** 64) ** 64) ** 64 }}",
+        "{% for i in range(9) recursive %}{{ loop(range(9)) }}{% endfor %}",
     ],
 )
 def test_the_sandbox_refuses(text: str) -> None:

@@ -1,0 +1,165 @@
+"""slack-sdk's client, bounded: it follows no redirect, reads no more of an answer than Slack's are long, and takes no longer than it may.
+
+slack-sdk asks through urllib, which hands the token on to wherever a redirect leads, and reads an answer to its end, however large and slow it
+is. All that is asked of Slack goes through `_ask` here instead.
+"""
+
+import http.client
+import io
+import logging
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+from urllib.error import HTTPError
+from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackRequestError
+from slack_sdk.web.file_upload_v2_result import FileUploadV2Result
+
+LARGEST_ANSWER: Final = 1024 * 1024
+"""Bytes of an answer that are read; Slack's hold the message that was sent, up to some 60 kB."""
+
+
+class SlackClient(WebClient):
+    """A `slack_sdk.WebClient` whose every request is bounded. ``timeout`` is seconds of a whole request, the answer included.
+
+    Its own retries are off: they sleep in the thread, where nothing can cancel them, and repeat posts that Slack had already taken.
+    """
+
+    def __init__(
+        self,
+        token: str | None = None,
+        *,
+        api_url: str,
+        timeout: int,
+        trusted: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+    ) -> None:
+        quiet = logging.getLogger("monitor.notify.slack.client")
+        quiet.setLevel(logging.CRITICAL)  # at DEBUG it would write whole messages, and the address of a socket
+        super().__init__(token, base_url=api_url, timeout=timeout, retry_handlers=[], logger=quiet, ssl=trusted)
+        self.proxy = proxy
+
+    def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
+        return self._ask(req)
+
+    def _upload_file(self, *, url: str, data: bytes, **_: Any) -> FileUploadV2Result:
+        found = self._ask(Request(url, data=data, method="POST"))  # noqa: S310 - _ask looks at the scheme
+        return FileUploadV2Result(status=found["status"], body=found["body"])
+
+    def _ask(self, request: Request) -> dict[str, Any]:
+        """What is answered. Raises HTTPError for what is no success, redirects among it, OSError and HTTPException where nothing usable comes."""
+        if not request.full_url.lower().startswith(("http://", "https://")):
+            raise SlackRequestError("that is no http:// or https:// URL")
+        with _Limit(self.timeout) as limit:
+            proxies = {"http": self.proxy, "https": self.proxy} if self.proxy else {}
+            opener = build_opener(ProxyHandler(proxies), _NoRedirects(), _Plain(limit), _Encrypted(limit, self.ssl))
+            try:
+                with opener.open(request, timeout=self.timeout) as answer:
+                    body = _read(answer)
+                    limit.must_not_be_over()
+                    charset = answer.headers.get_content_charset() or "utf-8"
+                    return {"status": answer.status, "headers": answer.headers, "body": body.decode(charset, "replace")}
+            except HTTPError as error:
+                with error:
+                    raise HTTPError(
+                        error.url, error.code, error.reason, error.headers, io.BytesIO(_read(error))
+                    ) from None
+
+
+def _read(answer: Any) -> bytes:
+    """The body. Raises HTTPException where it is longer than Slack's are."""
+    body: bytes = answer.read(LARGEST_ANSWER + 1)
+    if len(body) > LARGEST_ANSWER:
+        raise http.client.HTTPException(f"an answer of more than {LARGEST_ANSWER // 1024} KiB")
+    return body
+
+
+class _Limit:
+    """Closes the connection when the time is over, whatever is waited for: a timeout of a socket begins anew with each byte."""
+
+    def __init__(self, seconds: float) -> None:
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+        self._socket: socket.socket | None = None
+        self._over = False
+
+    def __enter__(self) -> "_Limit":
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def must_not_be_over(self) -> None:
+        """Raises TimeoutError where the connection was closed, so that half an answer is not taken for one."""
+        if self._over:
+            raise TimeoutError("the answer took too long")
+
+    def watch(self, opened: socket.socket) -> None:
+        """The connection to be closed."""
+        self._socket = opened
+        if self._over:
+            self._cut()
+
+    def _cut(self) -> None:
+        self._over = True
+        if self._socket is None or self._socket.fileno() < 0:
+            return
+        nothing = os.open(os.devnull, os.O_RDWR)
+        try:
+            # Of the socket below TLS, which would say goodbye first and wait for an answer. Whoever waits for bytes wakes up ...
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+            # ... and whoever gets ever more of them gets none any longer: a socket that is shut down goes on taking in what is sent. The
+            # descriptor stays ours until its owner closes it.
+            os.dup2(nothing, self._socket.fileno())
+        except OSError:
+            return  # it is closed already
+        finally:
+            os.close(nothing)
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """A redirect is an answer like any other that is no success."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def _watched(
+    kind: Callable[..., http.client.HTTPConnection], limit: _Limit, host: str, **more: Any
+) -> http.client.HTTPConnection:
+    connection = kind(host, **more)
+    connect = connection.connect
+
+    def connected() -> None:
+        connect()
+        limit.watch(connection.sock)
+
+    connection.connect = connected  # type: ignore[method-assign]
+    return connection
+
+
+class _Plain(HTTPHandler):
+    def __init__(self, limit: _Limit) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def http_open(self, req: Request) -> Any:
+        return self.do_open(partial(_watched, http.client.HTTPConnection, self._limit), req)
+
+
+class _Encrypted(HTTPSHandler):
+    def __init__(self, limit: _Limit, trusted: ssl.SSLContext | None) -> None:
+        super().__init__(context=trusted)
+        self._limit = limit
+        self._trusted = trusted
+
+    def https_open(self, req: Request) -> Any:
+        connect = partial(_watched, http.client.HTTPSConnection, self._limit)
+        return self.do_open(connect, req, context=self._trusted)
