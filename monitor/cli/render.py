@@ -66,19 +66,13 @@ def render(
 def _notification(
     receiver: str, name: str | None, loaded: "Loaded", *, as_sample: bool, resolved: bool
 ) -> "Notification":
-    from monitor.cli.sample import sample, told
+    from monitor.cli.sample import over, sample, told
 
     view, more = (sample(name, loaded), {}) if name is None or as_sample else _found(name, loaded)
     if resolved and view.status == "firing":
-        view = _over(view)
+        view = over(view)
     reason = "all resolved" if view.status == "resolved" else "first"
     return told(receiver, view, loaded, **({"reason": reason} | more))
-
-
-def _over(view: "AlertView") -> "AlertView":
-    import msgspec
-
-    return msgspec.structs.replace(view, status="resolved", ends_at=view.as_of, resolved_because="recovered")
 
 
 def _found(name: str, loaded: "Loaded") -> "tuple[AlertView, dict[str, str]]":

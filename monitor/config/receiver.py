@@ -127,7 +127,7 @@ class Webhook(Written):
     fields_file: Text | None = None
     """A file that holds them, a line each: name: value."""
     content_type: Text | None = None
-    """What the body is; left out: application/json, or text/plain where a template makes something else."""
+    """What the body is; application/json unless written. A template's values are escaped for it."""
     timeout: Timeout = 10 * SECOND
     """How long one attempt may take."""
     max_alerts: Annotated[WholeNumber, Field(ge=0)] = 0

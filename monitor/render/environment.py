@@ -186,9 +186,26 @@ def _for_slack(value: object) -> str:
     return escape.slack(str(value))
 
 
+def _as_is(value: object) -> str:
+    return str(value)
+
+
+_ESCAPED: Final[dict[escape.Escape, Callable[[object], str]]] = {
+    "none": _as_is,
+    "slack": _for_slack,
+    "json": escape.json_text,
+    "html": escape.html_text,
+    "form": escape.form_text,
+}
+
+
+def _escaped_once(value: object) -> Markup:
+    return Markup(escape.html(value))  # noqa: S704 — escaped just now
+
+
 def _finalizer(form: escape.Escape) -> Callable[[Any], Any]:
     """What is done to each ``{{ … }}`` before it goes into the text; what the template itself says stays as it is."""
-    escaped: Callable[[object], str] = escape.json_text if form == "json" else _for_slack
+    escaped = _ESCAPED[form]
 
     def finalize(value: Any) -> Any:
         if isinstance(value, StrictUndefined) or hasattr(value, "__html__"):
@@ -213,6 +230,8 @@ def sandbox(sources: Mapping[str, str], form: escape.Escape) -> Sandbox:
     own = {name: getattr(filters, name) for name in _OWN_FILTERS}
     kept = {name: made.filters[name] for name in _KEPT_FILTERS}
     made.filters = {**kept, **own, **_FURTHER, "replace": _replace, "tojson": _tojson, "counted": counted}
+    if form == "html":  # what a template escapes itself is not escaped again
+        made.filters["html"] = _escaped_once
     made.globals = {name: made.globals[name] for name in _KEPT_GLOBALS}
     return made
 

@@ -3,10 +3,13 @@
 import json
 import re
 from typing import Any, Final, Literal
+from urllib.parse import quote_plus
 
 import msgspec
+from markupsafe import escape as markup
 
-Escape = Literal["none", "slack", "json"]
+Escape = Literal["none", "slack", "json", "html", "form"]
+"""The language that values are escaped for. ``html`` is XML too, ``form`` is ``a=b&c=d`` as HTML forms send it."""
 
 _WORD_JOINER: Final = "\u2060"
 """Not seen, but what it stands in is no longer a name that Slack would look up."""
@@ -36,6 +39,26 @@ def markdown(text: object) -> str:
     """``text`` such that Discord shows exactly it: no mention, no link, no markup comes of it. At most twice as long."""
     quiet = _MENTION.sub("@" + _WORD_JOINER, str(text)).replace("://", f":{_WORD_JOINER}//")
     return _MARKDOWN.sub(r"\\\g<0>", quiet)
+
+
+def of_content_type(content_type: str) -> Escape:
+    """The language of a body with this content type; plain text needs no escaping."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if "json" in kind:
+        return "json"
+    if "html" in kind or "xml" in kind:
+        return "html"
+    return "form" if kind == "application/x-www-form-urlencoded" else "none"
+
+
+def html_text(value: object) -> str:
+    """A value such that HTML and XML show exactly it, also within an attribute in quotes of either kind."""
+    return str(markup(str(value)))
+
+
+def form_text(value: object) -> str:
+    """A value inside the body of a form."""
+    return quote_plus(str(value), errors="replace")
 
 
 def json_text(value: object) -> str:

@@ -52,7 +52,7 @@ def urgency(notification: Notification) -> Literal["critical", "error", "warning
 def badge(notification: Notification) -> str:
     """The first words: ``CRITICAL``, ``RESOLVED``, ``TEST``."""
     if notification.reason == "test":
-        return "TEST"
+        return "TEST" if notification.status == "firing" else "TEST RESOLVED"
     if notification.status == "resolved":
         return "RESOLVED"
     views = told(notification)
