@@ -86,6 +86,9 @@ class AlertView(msgspec.Struct, frozen=True):
     acknowledged_by: str = ""
     """Who has acknowledged it; empty: nobody."""
 
+    acknowledged_comment: str = ""
+    """What whoever has acknowledged it says about it; may be empty."""
+
     flapping: int = 0
     """How often it began within an hour, where that is so often that its ends are not told for now; else 0."""
 

@@ -13,6 +13,7 @@ from monitor.config.pairs import complaint as fields_complaint
 from monitor.errors import Problem
 from monitor.notification import Notification
 from monitor.notify import Notifier, Sent, Surroundings, make_notifier, opened
+from monitor.notify.outcome import checked as checked
 from monitor.notify.webhook import JSON
 from monitor.render import TemplateProblem, Templates, awkward, notification_context, sample_notification, sample_view
 from monitor.services import service_of

@@ -186,7 +186,14 @@ class Views:
 
 def kept(view: AlertView) -> AlertView:
     """What an alert remembers of how it was shown: all but what explains a moment that is gone."""
-    passing = {"was_severity": "", "more": 0, "acknowledged_by": "", "flapping": 0, "suppressed": ""}
+    passing = {
+        "was_severity": "",
+        "more": 0,
+        "acknowledged_by": "",
+        "acknowledged_comment": "",
+        "flapping": 0,
+        "suppressed": "",
+    }
     return msgspec.structs.replace(view, breakdown=(), samples=(), history=(), **passing)
 
 

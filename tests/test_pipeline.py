@@ -55,6 +55,16 @@ async def test_a_poll_is_one_commit_with_all_that_came_of_it() -> None:
     assert one.woken == 1
 
 
+async def test_what_becomes_of_an_alert_is_logged_with_its_labels(caplog: pytest.LogCaptureFixture) -> None:
+    one = station()
+    caplog.set_level(logging.INFO, "monitor")
+    await one.poll(BAD)
+    (record,) = [record for record in caplog.records if "fired" in record.getMessage()]
+    assert record.getMessage().startswith("Failing fired at ")
+    assert record.getMessage().endswith("Z (operator=Cosmote, severity=warning)")
+    assert vars(record)["label_operator"] == "Cosmote"
+
+
 async def test_a_commit_that_fails_leaves_memory_as_it_was_and_the_next_carries_all() -> None:
     one = station(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
     await one.poll(GOOD)

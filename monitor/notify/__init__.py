@@ -9,6 +9,7 @@ webhook             any HTTP endpoint            http            the one place t
 alertmanager        Alertmanagers (see `monitor.push`)
 apprise             whatever Apprise knows       preview         what each would send, without sending
 console             this terminal                outcome         what sending can come to
+reach               whether a connection opens
 """
 
 from collections.abc import Callable, Mapping

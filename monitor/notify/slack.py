@@ -6,8 +6,6 @@ import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import trio
 from slack_sdk import WebClient
@@ -17,6 +15,7 @@ from monitor.clock import SECOND, Clock
 from monitor.notification import Notification
 from monitor.notify.http import trust
 from monitor.notify.outcome import Outcome, Rejected, Retry, Sent, too_slow, unreachable
+from monitor.notify.reach import proxy_of
 from monitor.notify.slack_chart import Charts
 from monitor.notify.slack_message import message, plainer, reply
 from monitor.notify.slack_pace import OnHold, Paces
@@ -76,7 +75,7 @@ class SlackNotifier:
         self._client = WebClient(
             token, base_url=api_url, timeout=patience, retry_handlers=[], logger=quiet, ssl=trust()
         )
-        self._client.proxy = _proxy(api_url)
+        self._client.proxy = proxy_of(api_url)  # left to itself, slack-sdk knows neither NO_PROXY nor ALL_PROXY
         self._token = token
         self._api_url = api_url
         self._channel = channel
@@ -89,6 +88,8 @@ class SlackNotifier:
         # One call at a time: a call that was given up goes on in its thread, and its post must be known before it is tried again.
         self._one_call = trio.CapacityLimiter(1)
         self._posted: OrderedDict[tuple[str, str], Receipt] = OrderedDict()
+
+    checked = "Slack takes the token"
 
     def __repr__(self) -> str:
         return f"SlackNotifier({self._channel})"
@@ -221,12 +222,3 @@ class SlackNotifier:
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         return await trio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=self._one_call)
-
-
-def _proxy(url: str) -> str | None:
-    """The environment's proxy for this URL. Left to itself, slack-sdk knows neither NO_PROXY nor ALL_PROXY."""
-    parts = urlsplit(url)
-    if proxy_bypass(parts.hostname or ""):
-        return None
-    proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")

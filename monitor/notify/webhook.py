@@ -14,6 +14,7 @@ from monitor.clock import Clock, to_datetime
 from monitor.notification import Notification
 from monitor.notify import http
 from monitor.notify.outcome import Outcome
+from monitor.notify.reach import unreached
 from monitor.render.escape import of_content_type, to_json
 from monitor.render.payload import alertmanager
 from monitor.render.templates import TemplateProblem, Templates
@@ -69,6 +70,8 @@ class WebhookNotifier:
         self._timeout = timeout
         self._max_alerts = max_alerts
 
+    checked = "a connection opens; nothing is posted"
+
     def __repr__(self) -> str:
         return f"WebhookNotifier({http.origin(self._url)})"
 
@@ -116,13 +119,16 @@ class WebhookNotifier:
         return {"webhook-timestamp": str(int(moment.timestamp())), "webhook-signature": signature}
 
     async def check(self) -> str:
-        """A webhook has no way to ask without telling: only what can be seen of its URL and its template is checked."""
-        for url in (self._url, self._url_resolved or self._url):
+        """A webhook has no way to ask without telling: its URLs and its template are looked at, and connections opened."""
+        urls = dict.fromkeys((self._url, self._url_resolved or self._url))
+        for url in urls:
             if not url.startswith(("http://", "https://")) or not http.origin(url).partition("://")[2]:
                 return f"{http.origin(url)}: a webhook's URL is http://… or https://… with a host; correct it in the configuration"
         if self._template is not None and self._templates.find(self._template) is None:
             return f"there is no template {self._template!r}; list its file under templates"
-        return ""
+        hosts = {http.origin(url): url for url in urls}
+        problems = [await unreached(url, self._timeout) for url in hosts.values()]
+        return "; ".join(filter(None, problems))
 
 
 def key_of(secret: str) -> bytes:

@@ -197,6 +197,7 @@ def awkward(view: AlertView, fixed: Set[str] = frozenset()) -> AlertView:
         breakdown=breakdown,
         samples=samples,
         acknowledged_by=AWKWARD,
+        acknowledged_comment=AWKWARD,
     )
 
 

@@ -83,8 +83,14 @@ def change(notification: Notification) -> str:
 
 
 def _acknowledged(views: list[AlertView]) -> str:
-    names = dict.fromkeys(clean(view.acknowledged_by, 60) for view in views if view.acknowledged_by)
+    names = dict.fromkeys(_acknowledger(view) for view in views if view.acknowledged_by)
     return f"acknowledged by {', '.join(names)}" if names else "no longer acknowledged"
+
+
+def _acknowledger(view: AlertView) -> str:
+    """``Ann: reroutes it``."""
+    comment = clean(view.acknowledged_comment, 200)
+    return clean(view.acknowledged_by, 60) + (f": {comment}" if comment else "")
 
 
 def _longest(views: list[AlertView]) -> int:
@@ -136,7 +142,7 @@ def notes(view: AlertView, longest: int = 2000) -> list[str]:
 
 def marks(view: AlertView) -> list[str]:
     """What people or the course of things have made of it: acknowledged, silenced, flapping."""
-    said = [f"acknowledged by {clean(view.acknowledged_by, 60)}"] if view.acknowledged_by and not view.ends_at else []
+    said = [f"acknowledged by {_acknowledger(view)}"] if view.acknowledged_by and not view.ends_at else []
     said += [clean(view.suppressed, 120)] if view.suppressed else []
     if view.flapping:
         times = "once" if view.flapping == 1 else f"{number(view.flapping)} times"
