@@ -208,6 +208,7 @@ def _numbers(alert: Alert) -> dict[str, Any]:
         "messages": alert.messages,
         "matching": alert.matching,
         "starts_at": alert.firing_at if alert.firing_at is not None else alert.pending_at,
+        "began_at": alert.pending_at,
         "ends_at": alert.resolved_at,
         "resolved_because": alert.because or "",
         "as_of": alert.as_of,

@@ -47,6 +47,7 @@ class SlackEntry(Protocol):
     webhook_url: Secret | None
     app_token: Secret | None
     chart: bool
+    broadcast_resolved: str
     api_url: str
     template: str | None
     timeout: Duration
@@ -120,6 +121,7 @@ def _slack(entry: SlackEntry, around: Surroundings) -> Notifier:
         paces=around.paces,
         chart=entry.chart,
         app_token=entry.app_token.get_secret_value() if entry.app_token else None,
+        broadcast_resolved=entry.broadcast_resolved,
     )
 
 

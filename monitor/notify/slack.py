@@ -31,6 +31,7 @@ from monitor.notify.slack_trouble import (
     socket_reason,
     verdict,
 )
+from monitor.render.story import urgency
 from monitor.render.templates import Template
 
 API_URL: Final = "https://slack.com/api/"
@@ -50,6 +51,7 @@ class SlackNotifier:
 
     ``paces`` is shared by all who may write into the same channel. ``chart``: a picture goes into the thread, where it can be
     made. ``app_token``: Socket Mode tells of presses (`monitor.notify.slack_socket`), so there are buttons to press.
+    ``broadcast_resolved``: whose end is shown in the channel too, besides the thread: ``critical`` ones', ``always``, ``never``.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class SlackNotifier:
         paces: Paces | None = None,
         chart: bool = False,
         app_token: str | None = None,
+        broadcast_resolved: str = "critical",
     ) -> None:
         quiet = logging.getLogger("monitor.notify.slack.client")
         quiet.setLevel(
@@ -85,6 +88,7 @@ class SlackNotifier:
         self._paces = paces or Paces()
         self._charts = Charts(self._client) if chart else None
         self._app_token = app_token
+        self._broadcast_resolved = broadcast_resolved
         # One call at a time: a call that was given up goes on in its thread, and its post must be known before it is tried again.
         self._one_call = trio.CapacityLimiter(1)
         self._posted: OrderedDict[tuple[str, str], Receipt] = OrderedDict()
@@ -174,13 +178,19 @@ class SlackNotifier:
         """The change as a line in the thread. What should not be overlooked is shown in the channel too."""
         memory = notification.key, "reply"
         line = reply(notification) | {"channel": first["channel"]}
-        seen = notification.reason in ("escalated", "repeat")
+        seen = notification.reason in ("escalated", "repeat") or self._shows_end(notification)
         try:
             await self._post(memory, line | {"thread_ts": first["ts"], "reply_broadcast": seen}, limit)
         except SlackApiError as error:
             if code(error) not in NO_THREAD:
                 raise
             await self._post(memory, line, limit)
+
+    def _shows_end(self, notification: Notification) -> bool:
+        """Whether the end of it all is shown in the channel too: whoever was called out by it looks there, not into the thread."""
+        if notification.status == "firing" or self._broadcast_resolved == "never":
+            return False
+        return self._broadcast_resolved == "always" or urgency(notification) == "critical"
 
     async def _post(self, memory: tuple[str, str], made: dict[str, Any], limit: trio.CancelScope) -> Receipt:
         async def post(made: dict[str, Any]) -> Receipt:

@@ -16,7 +16,7 @@ _FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(AlertView)
 _WHOLE_FIELDS: Final = frozenset(
     {*(field.name for field in msgspec.structs.fields(Notification)), "firing", "resolved"}
 )
-ALERT_NAMES: Final = frozenset({*_FIELDS, "duration", "sentence"})
+ALERT_NAMES: Final = frozenset({*_FIELDS, "since", "duration", "sentence"})
 """Names in the template of one alert."""
 
 NOTIFICATION_NAMES: Final = frozenset(
@@ -43,7 +43,7 @@ NAMES: Final = ALERT_NAMES | NOTIFICATION_NAMES
 def alert_context(view: AlertView) -> dict[str, Any]:
     """What the template of one alert sees."""
     names: dict[str, Any] = {name: getattr(view, name) for name in _FIELDS}
-    return names | {"duration": view.duration, "sentence": sentence(view)}
+    return names | {"since": view.since, "duration": view.duration, "sentence": sentence(view)}
 
 
 def notification_context(notification: Notification, fields: Mapping[str, str] | None = None) -> dict[str, Any]:

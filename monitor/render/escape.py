@@ -14,12 +14,14 @@ Escape = Literal["none", "slack", "json", "html", "form"]
 _WORD_JOINER: Final = "\u2060"
 """Not seen, but what it stands in is no longer a name that Slack would look up."""
 
+_ENTITIES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _MARKS: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "*": "∗", "~": "∼", "`": "ˋ"})
 # Slack's markup has no way to escape * ~ ` and _, so signs that look the same stand in for them. An underscore inside a word
 # is no markup, and stays, so that names can be copied.
 _UNDERSCORE: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _MENTION: Final = re.compile(r"@(?=here|channel|everyone)", re.IGNORECASE)
-_EMOJI: Final = re.compile(r":(?=[\w+'-]+:)")
+_EMOJI: Final = re.compile(r":(?!\d\d:\d\d(?!\d))(?=[\w+'-]+:)")  # a time of day is none: 17:02:05
+_CODE: Final = re.compile(r"`([^`\n]+)`")
 _MARKDOWN: Final = re.compile(r"[\\`*_~|<>\[\]()#]")
 _HTML: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 
@@ -28,6 +30,14 @@ def slack(text: str) -> str:
     """``text`` such that Slack shows exactly it: no mention, no link, no markup, no emoji comes of it."""
     quiet = _EMOJI.sub(":" + _WORD_JOINER, _MENTION.sub("@" + _WORD_JOINER, text))
     return _UNDERSCORE.sub("＿", quiet).translate(_MARKS)
+
+
+def slack_prose(text: str) -> str:
+    """As `slack`, but what stands between backticks is shown as code, as it is: for what the owner of a rule writes."""
+    parts = _CODE.split(text)
+    return "".join(
+        slack(part) if place % 2 == 0 else f"`{part.translate(_ENTITIES)}`" for place, part in enumerate(parts)
+    )
 
 
 def html(text: object) -> str:

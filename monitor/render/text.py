@@ -89,9 +89,9 @@ def lead(said: str) -> tuple[str, str]:
 
 def _course(view: AlertView, colour: Tone, now: Instant) -> Line:
     bars = sparkline(view.history)
-    times = f"since {moment(view.starts_at, now)}, {duration(view.duration)}"
+    times = f"since {moment(view.since, now)}, {duration(view.duration)}"
     if view.ends_at is not None:
-        times = f"{moment(view.starts_at, now)} to {moment(view.ends_at, now)}, {duration(view.duration)}"
+        times = f"{moment(view.since, now)} to {moment(view.ends_at, now)}, {duration(view.duration)}"
     return Line(colour, ((f"{bars}   " if bars else "", "toned"), (times, "faint")))
 
 

@@ -18,7 +18,7 @@ from monitor.clock import Clock, Instant, parse_duration
 from monitor.errors import NothingThere, StoreError
 from monitor.links import acknowledge_url, page_url, silence_url
 from monitor.matchers import Matcher, parse_matchers
-from monitor.render.filters import datetime, duration, sparkline
+from monitor.render.filters import datetime, duration, moments, sparkline
 from monitor.render.sentence import cause, sentence
 from monitor.render.story import marks, notes
 from monitor.render.text import example
@@ -91,7 +91,7 @@ class AlertPages:
             bars=sparkline(view.history),
             samples=[example(sample) for sample in view.samples],
             marks=marks(view),
-            since=datetime(view.starts_at),
+            since=moments(view.since, view.time_zone),
             lasted=duration(view.duration),
             acknowledge=acknowledge_url(self._root, view.fingerprint),
             silence=silence_url(self._root, view.labels),
