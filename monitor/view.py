@@ -57,6 +57,8 @@ class Views:
     judge: Judge
     annotator: Annotator
     distinguish: bool = False
+    time_zone: str = "UTC"
+    """By whose clock times are shown beside UTC."""
     errors: list[str] = field(default_factory=list)
     """What went wrong in templates since this was last emptied."""
 
@@ -136,6 +138,7 @@ class Views:
             window=rule.window if isinstance(rule, Windowed) else None,
             matched=matched(rule),
             more=scene.held_back.get(rule.name, 0),
+            time_zone=self.time_zone,
             **_numbers(alert),
         )
 
@@ -173,6 +176,7 @@ class Views:
             severity=built_in.severity,
             labels=self.labels(alert),
             annotations={"summary": f"{built_in.summary}: {alert.why}", "description": built_in.advice},
+            time_zone=self.time_zone,
             **_numbers(alert),
         )
 

@@ -55,6 +55,26 @@ async def test_a_poll_is_one_commit_with_all_that_came_of_it() -> None:
     assert one.woken == 1
 
 
+async def test_what_is_told_holds_when_it_began_and_the_accounts_time_zone() -> None:
+    athens = CONFIG.replace("group_wait: 10s", "group_wait: 0s").replace(
+        "{name: main,", "{name: main, time_zone: Europe/Athens,"
+    )
+    one = station(athens, RULES.replace("above: 20%", "above: 20%, for: 2m"))
+    await one.poll(BAD)
+    began = one.clock.at
+    for _ in range(2):
+        one.clock.at += MINUTE
+        await one.poll(BAD)
+    [pending] = one.store.commits[-1].outbox
+    (view,) = pending.notification.alerts
+    assert (view.time_zone, view.since, view.starts_at, view.duration) == (
+        "Europe/Athens",
+        began,
+        one.clock.at,
+        2 * MINUTE,
+    )
+
+
 async def test_what_becomes_of_an_alert_is_logged_with_its_labels(caplog: pytest.LogCaptureFixture) -> None:
     one = station()
     caplog.set_level(logging.INFO, "monitor")

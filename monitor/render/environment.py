@@ -19,7 +19,7 @@ from markupsafe import Markup
 from monitor.render import escape, filters
 from monitor.render.context import NAMES
 from monitor.render.sentence import sentence
-from monitor.render.story import notes
+from monitor.render.story import advice
 from monitor.render.words import clean
 
 MOST_STEPS: Final = 100_000
@@ -65,7 +65,7 @@ _FURTHER: Final[dict[str, Callable[..., Any]]] = {
     "clip": lambda value, longest=80: clean(str(value), longest),
     "html": escape.html,
     "markdown": escape.markdown,
-    "notes": notes,
+    "notes": advice,
     "sentence": sentence,
 }
 """What is a filter under another name, or is from elsewhere."""

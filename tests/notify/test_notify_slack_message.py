@@ -111,6 +111,7 @@ def test_of_nine_alerts_the_list_comes_first_and_what_to_do_once() -> None:
 
 
 def test_code_stays_code_and_times_stay_times() -> None:
+    acknowledged = {"acknowledged_by": "Ann", "acknowledged_comment": "since 17:02:05"}
     view = rate(annotations={"description": "At 17:02:05 run `store copy a_b *.db`, not ``"}, **acknowledged)
     text = everything(message(telling(view)))
     assert "At 17:02:05 run `store copy a_b *.db`, not ˋˋ" in text
