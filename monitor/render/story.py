@@ -12,8 +12,8 @@ from monitor.render.words import URGENCY, Tone, clean, clean_lines, tone
 _MOST_NAMES: Final = 5
 _STATES: Final = ("escalated", "repeat")
 """Reasons whose change is a state of its own: ``escalated from warning``, ``still firing after 4h``."""
-_OWN_WORDS: Final = 9
-"""A summary with no more words of its own than this repeats the sentence beside it; most of them are *of*, *is* and *now*."""
+_OWN_PART: Final = 2
+"""A summary of which at most one word in so many is its own repeats the sentence beside it; its own are then *of*, *is* and *now*."""
 _WORD: Final = re.compile(r"[^\W_][\w.,%-]*")
 
 
@@ -176,11 +176,11 @@ def advice(view: AlertView, longest: int = 2000) -> list[str]:
 
 
 def _repeats(summary: str, view: AlertView) -> bool:
-    """Whether most words of the summary stand in the alert's sentence or among its labels; its own words are then few."""
+    """Whether a number and nearly all words of the summary stand in the alert's sentence or among its labels: it says nothing of its own."""
     said = _words(" ".join([sentence(view), view.why, *view.labels.values()]))
     words = _words(summary)
     numbers = {word for word in words if word[0].isdigit()}
-    return bool(numbers & said or (view.why and view.why in summary)) and len(words - said) <= _OWN_WORDS
+    return bool(numbers & said or (view.why and view.why in summary)) and _OWN_PART * len(words - said) <= len(words)
 
 
 def _words(text: str) -> set[str]:
