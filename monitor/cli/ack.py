@@ -8,6 +8,7 @@ import click
 
 from monitor.cli.daemon_api import DaemonApi, Refused, daemon_api
 from monitor.cli.options import config_option, duration_text, url_option
+from monitor.cli.output import say
 
 
 @click.command(short_help="Acknowledge alerts: no repeats, until they are over.")
@@ -41,7 +42,7 @@ def ack(
         except Refused as why:  # of several that were meant, one may be over by now, or was never acknowledged
             refused.append(why)
         else:
-            click.echo(f"{_named(alert)}: {'no longer acknowledged' if undo else 'acknowledged'}")
+            say(f"{_named(alert)}: {'no longer acknowledged' if undo else 'acknowledged'}")
     if len(refused) == len(found):
         raise refused[0]
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from monitor.cli.held import Held, held_of
-from monitor.cli.options import config_option, duration, json_option, level_option, url_option
+from monitor.cli.options import config_option, duration, json_option, level_option, url_option, wide_option
+from monitor.cli.output import say
 from monitor.cli.reading import read_everything
-from monitor.cli.table import print_json, print_table
+from monitor.cli.table import Column, print_json, print_table
 from monitor.cli.told import show_history
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _AHEAD: Final = 4 * 60 * 1_000_000
 @click.command(short_help="Show what fires and what is pending.")
 @config_option
 @json_option
+@wide_option
 @level_option
 @click.option(
     "--state",
@@ -85,7 +87,7 @@ def alerts(
         stale, counts = is_stale(kept, loaded.settings.config), store.counts()
     held = held_of(loaded.settings.config, url, kept, [view for _, view in found])
     if stale:
-        click.echo(f"warning: {stale}", err=True)
+        say(f"warning: {stale}", err=True)
     if as_json:
         print_json([_as_v2(alert, view, loaded.settings.config, held[view.fingerprint]) for alert, view in found])
     else:
@@ -159,9 +161,9 @@ def _table(found: "Iterable[tuple[Alert, AlertView]]", held: "Mapping[str, Held]
         for alert, view in found
     ]
     if not rows:
-        click.echo("No alerts.")
+        say("No alerts.")
         return
-    print_table(("STATE", "SEVERITY", "ALERT", "GROUP", "SINCE (UTC)", "WHY"), rows, _colour)
+    print_table(("STATE", "SEVERITY", "ALERT", "GROUP", Column("SINCE (UTC)", 1), "WHY"), rows, _colour)
 
 
 def _colour(row: Any) -> str:
@@ -175,9 +177,9 @@ def _footer(counts: dict[str, int]) -> None:
     from monitor.evaluate.words import plural
 
     if counts["dead"]:
-        click.echo(f"{plural(counts['dead'], 'notification')} could never be delivered: see `alerts --dead-letters`")
+        say(f"{plural(counts['dead'], 'notification')} could never be delivered: see `alerts --dead-letters`")
     if counts.get("asides"):
-        click.echo(f"{plural(counts['asides'], 'record')} of Routee's could not be read: see `search NAME --set-aside`")
+        say(f"{plural(counts['asides'], 'record')} of Routee's could not be read: see `search NAME --set-aside`")
 
 
 def _dead_letters(store: "Store", as_json: bool) -> None:
@@ -214,6 +216,6 @@ def _dead_letters(store: "Store", as_json: bool) -> None:
         for parcel in parcels
     ]
     if not rows:
-        click.echo("No dead letters.")
+        say("No dead letters.")
         return
-    print_table(("WRITTEN", "CHANNEL", "GROUP", "REASON", "WHY IT WAS GIVEN UP"), rows)
+    print_table(("WRITTEN", "CHANNEL", "GROUP", Column("REASON", 1), "WHY IT WAS GIVEN UP"), rows)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.options import config_option, duration, json_option, level_option
+from monitor.cli.output import say, say_lines, width_of_output
 from monitor.cli.reading import read_everything
-from monitor.cli.table import print_json, width_of_terminal
+from monitor.cli.table import print_json
 from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def _span(history: "History", subjects: "Sequence[Subject]", every: "Duration | 
     step = every or choose_step(history.every, length, rules, history.messages)
     if every is None and step > history.every:
         usual, coarse = format_duration(history.every), format_duration(step)
-        click.echo(
+        say(
             f"judged every {coarse} rather than every {usual}, to be done in about a minute: alerts can begin up to {coarse} later, "
             f"and shorter ones can be missed; --every {usual} judges as the daemon does",
             err=True,
@@ -202,5 +203,5 @@ def _put(path: Path, text: str) -> None:
 def _print(found: "Backtest") -> None:
     from monitor.backtest.timeline import lines, totals_of
 
-    for line in (*totals_of(found), "", *lines(found, width_of_terminal())):
-        click.echo(line)
+    for line in (*totals_of(found), "", *lines(found, width_of_output() or 110)):
+        say_lines(line)

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from monitor.cli.options import config_option, json_option, level_option
+from monitor.cli.options import config_option, json_option, level_option, wide_option
+from monitor.cli.output import clear, say, say_paragraphs
 from monitor.cli.reading import read_everything
-from monitor.cli.table import print_json, print_table
+from monitor.cli.table import Column, print_json, print_table
 from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _COLOURS: Final = {"firing": "red", "blind": "magenta", "pending": "yellow", "no
 @click.argument("name", metavar="RULE")
 @config_option
 @json_option
+@wide_option
 @level_option
 @click.option("--watch", is_flag=True, help="Go on, and show it anew after each poll, until Ctrl-C.")
 def explain(name: str, config: Path | None, as_json: bool, watch: bool) -> None:
@@ -64,7 +66,7 @@ def _watch(rule: "Rule", loaded: "Loaded", as_json: bool) -> None:
         if as_json:
             print_json(_as_json(rule, as_of, lines), indent=None)
         else:
-            click.clear()
+            clear()
             _table(rule, as_of, lines)
 
 
@@ -114,13 +116,13 @@ def _table(rule: "Rule", as_of: "Instant", lines: "list[Line]") -> None:
     from monitor.view import unit_of
 
     file, number_of_line = rule.source
-    click.echo(f"{rule.name} ({rule.kind}, {file}:{number_of_line}) as of {Age.of(as_of)}")
+    say(f"{rule.name} ({rule.kind}, {file}:{number_of_line}) as of {Age.of(as_of)}")
     if rule.description:
-        click.echo(rule.description.strip())
+        say_paragraphs(rule.description.strip())
     if asks_routee(rule):
-        click.echo(_UNASKED)
+        say(_UNASKED)
     if not lines:
-        click.echo("No group has any messages in the window.")
+        say("No group has any messages in the window.")
         return
 
     def row(line: "Line") -> tuple[str, ...]:
@@ -135,5 +137,15 @@ def _table(rule: "Rule", as_of: "Instant", lines: "list[Line]") -> None:
             line.why,
         )
 
-    columns = ("STATE", "GROUP", "VALUE", "THRESHOLD", "BASELINE", "MESSAGES", "MATCHING", "TREND", "WHY")
+    columns = (
+        "STATE",
+        "GROUP",
+        "VALUE",
+        Column("THRESHOLD", 2),
+        Column("BASELINE", 3),
+        Column("MESSAGES", 4),
+        Column("MATCHING", 5),
+        Column("TREND", 1),
+        "WHY",
+    )
     print_table(columns, [row(line) for line in lines], lambda row: _COLOURS.get(row[0].replace(" ", "_")))

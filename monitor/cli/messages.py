@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from monitor.cli.options import config_option, duration, json_option, level_option
+from monitor.cli.options import config_option, duration, json_option, level_option, wide_option
+from monitor.cli.output import say
 from monitor.cli.reading import read_config
-from monitor.cli.table import print_json, print_table
+from monitor.cli.table import Column, print_json, print_table
 from monitor.errors import MonitorError, RouteeRejected
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def _history(text: str) -> "Duration":
 @click.argument("name")
 @config_option
 @json_option
+@wide_option
 @level_option
 @click.option("--account", metavar="ACCOUNT", help="Of which account, where several have a search of that name.")
 @click.option(
@@ -87,6 +89,7 @@ def search(
 @click.argument("message_id")
 @config_option
 @json_option
+@wide_option
 @level_option
 @click.option("--account", metavar="ACCOUNT", help="Of which account; default: the first that knows the message.")
 def track(message_id: str, config: Path | None, as_json: bool, account: str | None) -> None:
@@ -209,18 +212,18 @@ def _print(parts: list[Part], as_json: bool) -> None:
         print_json(parts)
         return
     if not parts:
-        click.echo("No messages.")
+        say("No messages.")
         return
     columns = (
         "STATUS DATE",
         "STATUS",
-        "DETAILED STATUS",
+        Column("DETAILED STATUS", 1),
         "TO",
-        "FROM",
-        "OPERATOR",
-        "COUNTRY",
-        "LATENCY",
-        "PART",
+        Column("FROM", 3),
+        Column("OPERATOR", 2),
+        Column("COUNTRY", 4),
+        Column("LATENCY", 5),
+        Column("PART", 6),
         "MESSAGE ID",
     )
     print_table(columns, [_row(part) for part in parts], lambda row: _COLOURS.get(row[1]))
@@ -257,6 +260,6 @@ def _print_asides(search: "Search", config: "Config", as_json: bool) -> None:
     if as_json:
         print_json([{"at": iso(one.at), "why": one.why, "record": one.record} for one in found])
     elif not found:
-        click.echo("No records were set aside.")
+        say("No records were set aside.")
     else:
         print_table(("AT", "WHY", "RECORD"), [(iso(one.at), one.why, one.record) for one in found])

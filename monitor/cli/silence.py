@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.daemon_api import daemon_api
-from monitor.cli.options import config_option, duration, json_option, url_option
-from monitor.cli.table import print_json, print_table
+from monitor.cli.options import config_option, duration, json_option, url_option, wide_option
+from monitor.cli.output import say
+from monitor.cli.table import Column, print_json, print_table
 
 if TYPE_CHECKING:
     from monitor.clock import Duration, Instant
@@ -81,13 +82,14 @@ def add(
     during = _during(weekdays, times, location)
     body = {"matchers": wanted, "startsAt": iso(began), "endsAt": iso(ends), "createdBy": by, "comment": comment}
     answer = daemon_api(config or above, url).post("/api/v2/silences", body | during)
-    click.echo(answer["silenceID"]) if not as_json else print_json(answer)
+    say(answer["silenceID"]) if not as_json else print_json(answer)
 
 
 @silence.command("list", short_help="Show the silences.")
 @config_option
 @url_option
 @json_option
+@wide_option
 @click.option("--expired", is_flag=True, help="Also those that are over.")
 @click.pass_obj
 def show(above: Path | None, config: Path | None, url: str | None, as_json: bool, expired: bool) -> None:
@@ -161,7 +163,7 @@ def _during(weekdays: tuple[str, ...], times: tuple[str, ...], location: str) ->
 
 def _table(found: list[dict[str, Any]]) -> None:
     if not found:
-        click.echo("No silences.")
+        say("No silences.")
         return
     rows = [
         (
@@ -175,7 +177,7 @@ def _table(found: list[dict[str, Any]]) -> None:
         )
         for one in found
     ]
-    print_table(("ID", "STATE", "FROM", "UNTIL", "SILENCES", "BY", "WHAT AND WHY"), rows)
+    print_table(("ID", "STATE", Column("FROM", 1), "UNTIL", "SILENCES", Column("BY", 2), "WHAT AND WHY"), rows)
 
 
 def _silences(one: dict[str, Any]) -> str:
