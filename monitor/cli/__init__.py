@@ -6,7 +6,7 @@ Only click is imported here and at the head of the commands' files; what a comma
 options    what several commands take              failure    how errors become lines and exit codes
 reading    configuration, rules, templates         standing   what the daemon's store says
 table      tables for people, JSON                  signals    running until SIGTERM or SIGINT
-output     the one way to the terminal            cells      how wide a text is
+output     the one way to the terminal
 sample     a notification to try receivers with
 roff       the manual page, made from the commands
 """

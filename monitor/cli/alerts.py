@@ -120,7 +120,7 @@ def _views(loaded: "Loaded", kept: "Kept") -> "Iterable[tuple[Alert, AlertView]]
 
 
 def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "Held") -> dict[str, Any]:
-    """As Alertmanager's API v2 shows an alert; ``state`` and ``acknowledgedBy`` beside it are ours."""
+    """As Alertmanager's API v2 shows an alert; ``state``, ``acknowledgedBy`` and ``acknowledgedComment`` are ours."""
     from monitor.clock import iso
     from monitor.render.payload import generator_url, label_fingerprint
 
@@ -138,6 +138,7 @@ def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "Held") ->
             "mutedBy": list(held.muted_by),
         },
         "acknowledgedBy": held.acknowledged_by,
+        "acknowledgedComment": held.acknowledged_comment,
         "receivers": [{"name": name} for name in held.receivers or (config.route.receiver,)],
         "fingerprint": label_fingerprint(view.labels),
         "generatorURL": generator_url(view, external),

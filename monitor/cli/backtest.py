@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.options import config_option, duration, json_option, level_option
-from monitor.cli.output import say, say_lines, width_of_output
+from monitor.cli.output import say, width_of_output
 from monitor.cli.reading import read_everything
 from monitor.cli.table import print_json
 from monitor.errors import MonitorError
@@ -204,4 +204,4 @@ def _print(found: "Backtest") -> None:
     from monitor.backtest.timeline import lines, totals_of
 
     for line in (*totals_of(found), "", *lines(found, width_of_output() or 110)):
-        say_lines(line)
+        say(line, indent=4)

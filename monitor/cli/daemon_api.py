@@ -58,7 +58,10 @@ class DaemonApi:
         except urllib.error.HTTPError as error:
             raise Refused(_sentence(error)) from None
         except (OSError, ValueError) as error:
-            why = getattr(error, "reason", error)
+            from monitor.transport import trouble
+
+            reason = getattr(error, "reason", error)
+            why = trouble(reason) if isinstance(reason, BaseException) else str(reason)
             raise NoAnswer(
                 f"No answer from {self.url}: {why}; is the daemon running? (--url names another one)"
             ) from None

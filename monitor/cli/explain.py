@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from monitor.cli.options import config_option, json_option, level_option, wide_option
-from monitor.cli.output import clear, say, say_paragraphs
+from monitor.cli.output import clear, height_of_output, say, say_paragraphs
 from monitor.cli.reading import read_everything
 from monitor.cli.table import Column, print_json, print_table
 from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from monitor.cli.findings import Line
     from monitor.clock import Instant
     from monitor.loading import Loaded
@@ -67,7 +69,7 @@ def _watch(rule: "Rule", loaded: "Loaded", as_json: bool) -> None:
             print_json(_as_json(rule, as_of, lines), indent=None)
         else:
             clear()
-            _table(rule, as_of, lines)
+            _table(rule, as_of, lines, height_of_output())
 
 
 def _rule(name: str, loaded: "Loaded") -> "Rule":
@@ -96,6 +98,7 @@ def _as_json(rule: "Rule", as_of: "Instant", lines: "list[Line]") -> dict[str, A
             "matching": line.finding.matching,
             "why": line.why,
             "change": line.finding.change,
+            "fires_on_until": None if line.fires_on_until is None else iso(line.fires_on_until),
             "history": [_past(one) for one in line.history],
         }
         for line in lines
@@ -109,7 +112,8 @@ def _past(one: "Evaluation") -> dict[str, Any]:
     return {"as_of": iso(one.as_of), "value": one.value, "threshold": one.threshold, "messages": one.messages}
 
 
-def _table(rule: "Rule", as_of: "Instant", lines: "list[Line]") -> None:
+def _table(rule: "Rule", as_of: "Instant", lines: "list[Line]", height: int = 0) -> None:
+    """``height``: rows of the terminal that it has to fit, 0 for as many as there are."""
     from monitor.cli.findings import asks_routee
     from monitor.cli.standing import Age
     from monitor.render.filters import amount, number, sparkline
@@ -148,4 +152,9 @@ def _table(rule: "Rule", as_of: "Instant", lines: "list[Line]") -> None:
         Column("TREND", 1),
         "WHY",
     )
-    print_table(columns, [row(line) for line in lines], lambda row: _COLOURS.get(row[0].replace(" ", "_")))
+    head = 1 + 2 * len((rule.description or "").splitlines()) + 3 * asks_routee(rule)
+    print_table(columns, [row(line) for line in lines], _colour, height and max(height - head - 1, 4))
+
+
+def _colour(row: "Sequence[str]") -> str | None:
+    return _COLOURS.get(row[0].replace(" ", "_"))

@@ -42,8 +42,10 @@ class CommandLine(click.Group):
             result = super().main(*args, **extra)
         except (KeyboardInterrupt, click.Abort):
             return EXIT_INTERRUPTED
-        except SystemExit:  # click's own answer where the reader of a help text has left
-            drop_output()
+        except SystemExit as ended:
+            if not isinstance(ended.__context__, BrokenPipeError):
+                raise  # as completion ends
+            drop_output()  # click's own answer where the reader of a help text has left
             return 0
         except click.ClickException as error:
             _show(error)

@@ -17,7 +17,7 @@ from typing import Final, TextIO
 import click
 
 from monitor import printable
-from monitor.cli.cells import cells, wrapped
+from monitor.cells import cells, wrapped
 from monitor.errors import MonitorError
 
 _NO_COLOURS: Final = ("dumb", "unknown")

@@ -13,7 +13,7 @@ from typing import Any, Final
 import click
 
 from monitor import printable
-from monitor.cli.cells import cells, padded, wrapped
+from monitor.cells import cells, padded, wrapped
 from monitor.cli.output import painted, put_row, say, say_lines, width_of_output
 
 Row = Sequence[str]
@@ -36,6 +36,8 @@ class Column:
 
 
 Head = str | Column
+Shown = tuple[list[str], Row | None, str]
+"""Lines, the row that they show (None: the head), or a note without lines."""
 
 
 def print_json(data: Any, indent: int | None = 2) -> None:
@@ -47,10 +49,16 @@ def print_json(data: Any, indent: int | None = 2) -> None:
 
 
 def print_table(
-    columns: Sequence[Head], rows: Sequence[Row], colour: Callable[[Row], str | None] = lambda row: None
+    columns: Sequence[Head],
+    rows: Sequence[Row],
+    colour: Callable[[Row], str | None] = lambda row: None,
+    height: int = 0,
 ) -> None:
-    """A table with a head. ``colour`` gives a row's colour in click's words, None or empty for none."""
-    for lines, row, note in shown(columns, rows, width_of_table()):
+    """A table with a head. ``colour`` gives a row's colour in click's words, None or empty for none. Of what does not fit into ``height``
+    lines (0: without limit) the last rows are left out, and a line says how many.
+    """
+    found = list(shown(columns, rows, width_of_table()))
+    for lines, row, note in _fitting(found, height) if height else found:
         if note:
             say(note)
             continue
@@ -59,17 +67,32 @@ def print_table(
             put_row(painted(line, shade, bold=row is None))
 
 
+def _fitting(found: list[Shown], height: int) -> list[Shown]:
+    """The first of them that fit, with a note of how many rows do not."""
+    notes = sum(1 for _, _, note in found if note)
+    used, kept = 0, 0
+    total = sum(len(lines) for lines, _, _ in found) + notes
+    for lines, _, _ in found:
+        used += len(lines)
+        if total > height and used > height - notes - 1 and kept > 1:
+            break
+        kept += 1
+    left = sum(1 for _, row, _ in found[kept:] if row is not None)
+    more: list[Shown] = [([], None, f"{left} more of {len(found) - 1 - notes}, less urgent")] if left else []
+    return [*found[:kept], *more, *(one for one in found[kept:] if one[2])]
+
+
 def width_of_table() -> int:
     """The columns that a table may take; 0: without limit."""
     context = click.get_current_context(silent=True)
     return 0 if context is not None and context.meta.get(WIDE) else width_of_output()
 
 
-def shown(columns: Sequence[Head], rows: Sequence[Row], width: int = 0) -> Iterator[tuple[list[str], Row | None, str]]:
+def shown(columns: Sequence[Head], rows: Sequence[Row], width: int = 0) -> Iterator[Shown]:
     """The lines of the head (no row), those of each row with the row, and, where columns were left out, a note that says which."""
     heads = [one if isinstance(one, Column) else Column(one) for one in columns]
     cleaned = [[printable.line(cell) for cell in row] for row in rows]
-    table = [[one.head for one in heads], *cleaned]
+    table = [[printable.line(one.head) for one in heads], *cleaned]
     places = list(range(len(heads)))
     while width and _least(table, places) > width and (least := _least_telling(heads, places)) is not None:
         places.remove(least)
@@ -107,17 +130,24 @@ def _least(table: list[list[str]], places: Sequence[int]) -> int:
 
 
 def _widths(table: list[list[str]], places: Sequence[int], width: int) -> list[int]:
-    """Of all columns but the last: as wide as they are, and where that is too wide the widest are narrowed first."""
+    """Of all columns but the last: as wide as they are, and where that is too wide the widest are narrowed first, at last by cutting words."""
     *firsts, last = places
     widths = [_full(table, place) for place in firsts]
     narrowest = [_narrow(table, place) for place in firsts]
-    room = width - len(_GAP) * len(firsts) - min(_full(table, last), _LAST)
-    while width and sum(widths) > room:
+    gaps = len(_GAP) * len(firsts)
+    if width:
+        _narrow_down(widths, narrowest, width - gaps - min(_full(table, last), _LAST))
+        _narrow_down(widths, [1] * len(firsts), width - gaps)
+    return widths
+
+
+def _narrow_down(widths: list[int], narrowest: Sequence[int], room: int) -> None:
+    """Take columns from the widest, as long as there are more than ``room`` and one can be narrower."""
+    while sum(widths) > room:
         spare = [number for number, size in enumerate(widths) if size > narrowest[number]]
         if not spare:
-            break
+            return
         widths[max(spare, key=lambda number: widths[number])] -= 1
-    return widths
 
 
 def _lines(row: list[str], widths: list[int], width: int) -> list[str]:
