@@ -39,7 +39,7 @@ def test_one_column_is_a_table_too() -> None:
 
 def test_no_cell_steers_the_terminal_or_forges_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(("A\x1b[2J", "B"), [("x\ny\x9b1m", "\u202eevil\u200b")])
-    assert capsys.readouterr().out == "A\ufffd[2J   B\nx y\ufffd1m   \ufffdevil\ufffd\n"
+    assert capsys.readouterr().out == "A\ufffd[2J   B\nx y\ufffd1m  \ufffdevil\ufffd\n"
 
 
 def test_json_says_what_was_written_with_escapes(capsys: pytest.CaptureFixture[str]) -> None:
