@@ -23,6 +23,14 @@ class CommandLine(click.Group):
         """In the order in which they were added: what people need first comes first."""
         return list(self.commands)
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the command line, which prints ``--help``: whoever reads that may leave as well."""
+        try:
+            return super().make_context(*args, **extra)
+        except BrokenPipeError:
+            drop_output()
+            raise click.exceptions.Exit(0) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the chosen command. Where whoever reads its output has left, it ends there."""
         try:
@@ -42,11 +50,6 @@ class CommandLine(click.Group):
             result = super().main(*args, **extra)
         except (KeyboardInterrupt, click.Abort):
             return EXIT_INTERRUPTED
-        except SystemExit as ended:
-            if not isinstance(ended.__context__, BrokenPipeError):
-                raise  # as completion ends
-            drop_output()  # click's own answer where the reader of a help text has left
-            return 0
         except click.ClickException as error:
             _show(error)
             return error.exit_code

@@ -30,14 +30,8 @@ ORIGINAL = "route:\n  receiver: ops\nreceivers:\n- name: ops\n- name: oncall\n"
 async def listening(board: FakeBoard, token: str = ""):
     about = About("1.2.3", ("ops", "oncall"), ORIGINAL, "https://sms.example.org")
     api = AlertmanagerApi(board, about, board.clock, token)
-    async with served(
-        make_app(
-            Health(),
-            Metrics(SystemClock()),
-            token=token,
-            apis=[*api.routes(), *OwnApi(board, board.clock, token).routes()],
-        )
-    ) as url:
+    routes = [*api.routes(), *OwnApi(board, board.clock, token).routes()]
+    async with served(make_app(Health(), Metrics(SystemClock()), token=token, apis=routes)) as url:
         yield url
 
 
