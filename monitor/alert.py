@@ -172,6 +172,15 @@ def is_held_back(alert: Alert) -> bool:
     return alert.state == "pending" and any(clock.on for clock in alert.held)
 
 
+def fires_on_until(alert: Alert, policy: Policy) -> Instant | None:
+    """Until when an alert that is no longer over its threshold fires on for ``keep_firing_for``; None where it fires for another reason,
+    or does not."""
+    on = [clock for clock in alert.held if clock.on]
+    if alert.state != "firing" or alert.no_data_since is not None or any(clock.since is not None for clock in on):
+        return None
+    return max((clock.last + policy.keep_firing_for for clock in on if clock.last is not None), default=None)
+
+
 def remove(alert: Alert, as_of: Instant, because: Because = "removed") -> Step:
     """The alert's rule is gone, or no longer speaks of this group."""
     if alert.state == "firing":

@@ -316,7 +316,9 @@ class Judge:
             outcome.include(self._advance(rule, judgement, as_of, read, late.alerts))
             (self.observe or self.ring.take)(rule, as_of, judgement, self.alerts.get(rule.name, ()))
         except Exception as error:  # one rule that fails must not stop the others; RuleError shows it
-            why = outcome.errors[rule.name] = f"{type(error).__name__}: {error}"
+            why = outcome.errors[rule.name] = (
+                f"an internal error, please report it with the traceback in the log: {error}"
+            )
             if self.errors.get(rule.name) != why:
                 log.exception("rule %s cannot be judged", rule.name)
             self.tell(builtin.RULE_ERROR, builtin.finding(why, rule=rule.name), as_of, outcome)

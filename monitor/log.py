@@ -17,6 +17,7 @@ from typing import Literal, TextIO
 from urllib.parse import quote
 
 from monitor.journal import Journal, field_name
+from monitor.printable import UNPRINTABLE
 
 Format = Literal["auto", "journal", "text", "json"]
 LEVELS = ("debug", "info", "warning", "error")
@@ -27,7 +28,6 @@ _QUIET = ("httpx", "httpcore", "hypercorn", "slack_sdk", "trio-websocket", "urll
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _PRIORITY = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 _COLOUR = {logging.DEBUG: "2", logging.WARNING: "33", logging.ERROR: "31", logging.CRITICAL: "1;31"}
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _PLAIN_VALUE = re.compile(r"[^\s\"'=]+")
 _SHORTEST_SECRET = 4
 _IDENTIFIER = "routee-monitor"
@@ -163,7 +163,7 @@ def _message(record: logging.LogRecord) -> str:
 
 def _clean(value: object) -> str:
     """As text, without secrets and control characters."""
-    return _CONTROL.sub(_escape, mask(str(value)))
+    return UNPRINTABLE.sub(_escape, mask(str(value)))
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -192,7 +192,7 @@ def _traceback(record: logging.LogRecord) -> str:
     if not record.exc_info or record.exc_info[0] is None:
         return ""
     lines = mask(logging.Formatter().formatException(record.exc_info)).split("\n")
-    return "\n".join(_CONTROL.sub(_escape, line) for line in lines)
+    return "\n".join(UNPRINTABLE.sub(_escape, line) for line in lines)
 
 
 def _time(record: logging.LogRecord) -> str:
@@ -239,4 +239,4 @@ class JsonFormatter(logging.Formatter):
         for key, value in _fields(record):
             entry[f"{key}_" if key in entry else key] = _json_value(value)
         line = json.dumps(entry, ensure_ascii=False, allow_nan=False)
-        return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+        return UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], line)

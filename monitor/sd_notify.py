@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Self
 
 from monitor.clock import Duration
+from monitor.transport import trouble
 
 _PATIENCE_SECONDS = 1.0
 
@@ -62,7 +63,7 @@ class Systemd:
                 manager.connect(self._address)
                 manager.sendall("\n".join(lines).encode(errors="replace"))
         except (OSError, ValueError) as error:
-            log.warning("systemd cannot be told %s: %r", lines[0], error)
+            log.warning("systemd cannot be told %s: %s", lines[0], trouble(error))
 
 
 def _status(text: str) -> list[str]:

@@ -45,6 +45,8 @@ class Standing:
     muted_by: tuple[str, ...]
     is_suppressed: bool
     ack: Ack | None
+    fires_on_until: Instant | None = None
+    """Where its threshold is no longer crossed and it fires on for ``keep_firing_for``: until when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,7 @@ class Stock:
             muted_by=tuple(dict.fromkeys(name for names in muted for name in names)),
             is_suppressed=silent or fingerprint in self._facts.suppressed,
             ack=self._facts.acked.get(fingerprint),
+            fires_on_until=views.fires_on_until(alert),
         )
 
     def _view(self, alert: Alert, views: Views, scene: Scene, why: Why, *, deep: bool) -> AlertView:

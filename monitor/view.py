@@ -8,13 +8,13 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from monitor.alert import Alert
+from monitor.alert import Alert, fires_on_until
 from monitor.builtin import BUILT_IN, BuiltIn
 from monitor.clock import Instant, format_duration
 from monitor.evaluate import Judgement, Moment, evaluate
 from monitor.evaluate.causes import breakdown, samples
 from monitor.finding import Unit
-from monitor.judge import Group, Judge, Scene
+from monitor.judge import Group, Judge, Scene, policy_of
 from monitor.notification import AlertView, Link
 from monitor.ring import Evaluation, spacing
 from monitor.route import RANKS
@@ -84,6 +84,11 @@ class Views:
         if rule is None:
             return alert.view.severity if alert.view is not None else "warning"
         return rule.levels_[min(max(alert.level, 1), len(rule.levels_)) - 1].severity
+
+    def fires_on_until(self, alert: Alert) -> Instant | None:
+        """See `monitor.alert.fires_on_until`."""
+        rule = self.judge.rules.get(alert.rule)
+        return None if rule is None else fires_on_until(alert, policy_of(rule))
 
     def ranks(self) -> dict[str, float]:
         """How bad each severity is; a word of one's own is a little worse than the level below it."""

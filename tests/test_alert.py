@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.alert import Alert, Policy, Transition, advance, catch_up, displace, is_held_back, remove
+from monitor.alert import Alert, Policy, Transition, advance, catch_up, displace, fires_on_until, is_held_back, remove
 from monitor.clock import HOUR, MINUTE
 from monitor.finding import Finding
 
@@ -53,6 +53,27 @@ def finding(breached: int | None, value: float | None = None) -> Finding:
 )
 def test_sequences(breaches: list[int | None], policy: Policy, expected: list[str]) -> None:
     assert live(breaches, policy) == expected
+
+
+@pytest.mark.parametrize(
+    ("breaches", "policy", "until"),
+    [
+        ([1], Policy(keep_firing_for=3 * MINUTE), None),
+        ([1, 0], Policy(keep_firing_for=3 * MINUTE), 3 * MINUTE),
+        ([1, 1, 0, 0], Policy(keep_firing_for=3 * MINUTE), 4 * MINUTE),
+        ([2, 1], Policy(levels=2, keep_firing_for=3 * MINUTE), None),
+        ([2, 0], Policy(levels=2, keep_firing_for=3 * MINUTE), 3 * MINUTE),
+        ([1, 0, N], Policy(keep_firing_for=3 * MINUTE), None),
+        ([1, 0, 0, 0], Policy(keep_firing_for=3 * MINUTE), None),
+        ([1, 0], Policy(), None),
+    ],
+)
+def test_until_when_it_fires_on(breaches: list[int | None], policy: Policy, until: int | None) -> None:
+    alert: Alert | None = None
+    for minute, breached in enumerate(breaches):
+        alert, _ = advance("main", "r", alert, finding(breached), policy, minute * MINUTE)
+    assert alert is not None
+    assert fires_on_until(alert, policy) == until
 
 
 def test_peak_is_the_worst_value_in_the_direction_of_the_rule() -> None:

@@ -8,9 +8,11 @@ from monitor.backtest.report import Totals, age
 from monitor.backtest.run import Backtest, Trial
 from monitor.backtest.span import Span
 from monitor.backtest.unknown import is_judged
+from monitor.cells import cells, clipped, padded
 from monitor.clock import Instant, iso
 from monitor.evaluate.words import plural
 from monitor.fires import condition
+from monitor.printable import line
 from monitor.render.filters import amount, duration, number
 from monitor.replay import Episode
 
@@ -22,14 +24,14 @@ _QUIET, _PENDING, _FIRING = "·", "░", "█"
 
 def lines(found: Backtest, width: int) -> Iterator[str]:
     """All of it, no line longer than ``width`` where that is possible."""
-    cells = max(width - _NAME - 4, 20)
-    yield f"{_NAME * ' '}  {_scale(found.span, cells)}"
+    columns = max(width - _NAME - 4, 20)
+    yield f"{_NAME * ' '}  {_scale(found.span, columns)}"
     for exhibit in exhibits(found):
         yield ""
-        yield from _exhibit(exhibit, found, cells)
+        yield from _exhibit(exhibit, found, columns)
 
 
-def _exhibit(exhibit: Exhibit, found: Backtest, cells: int) -> Iterator[str]:
+def _exhibit(exhibit: Exhibit, found: Backtest, columns: int) -> Iterator[str]:
     for trial in exhibit.trials:
         yield from _head(trial, found)
         yield from (f"  error: {error}" for error in trial.errors)
@@ -38,7 +40,7 @@ def _exhibit(exhibit: Exhibit, found: Backtest, cells: int) -> Iterator[str]:
     for panel in shown:
         for strand in panel.strands:
             name = f"{panel.name} {strand.trial.subject.variant}".strip() if several else panel.name
-            yield f"  {_cut(name)}  {_blocks(strand, found.span, cells)}"
+            yield f"  {_cut(name)}  {_blocks(strand, found.span, columns)}"
     if exhibit.more and shown:
         yield f"  and {plural(exhibit.more, 'more group')}; --json has them all"
     for trial in exhibit.trials:
@@ -87,12 +89,12 @@ def _alert(episode: Episode, trial: Trial, found: Backtest) -> str:
     return said.rstrip() + variant
 
 
-def _blocks(strand: Strand, span: Span, cells: int) -> str:
-    row = [_QUIET] * cells
+def _blocks(strand: Strand, span: Span, columns: int) -> str:
+    row = [_QUIET] * columns
     for episode in strand.alerts:
         start, end = episode.firing_at or episode.pending_at, episode.resolved_at or span.until
-        _fill(row, _PENDING, _cell(episode.pending_at, span, cells), _cell(start, span, cells))
-        _fill(row, _FIRING, _cell(start, span, cells), _cell(end, span, cells))
+        _fill(row, _PENDING, _cell(episode.pending_at, span, columns), _cell(start, span, columns))
+        _fill(row, _FIRING, _cell(start, span, columns), _cell(end, span, columns))
     return "".join(row)
 
 
@@ -102,17 +104,20 @@ def _fill(row: list[str], block: str, first: int, last: int) -> None:
             row[place] = block
 
 
-def _cell(at: Instant, span: Span, cells: int) -> int:
-    return min(max((at - span.since) * cells // max(span.length, 1), 0), cells - 1)
+def _cell(at: Instant, span: Span, columns: int) -> int:
+    return min(max((at - span.since) * columns // max(span.length, 1), 0), columns - 1)
 
 
-def _scale(span: Span, cells: int) -> str:
+def _scale(span: Span, columns: int) -> str:
     start, end = age(span.since), age(span.until)
-    return f"{start}{end:>{max(cells - len(start), len(end) + 1)}} UTC" if cells > 34 else f"{iso(span.since)[5:16]}"
+    return (
+        f"{start}{end:>{max(columns - len(start), len(end) + 1)}} UTC" if columns > 34 else f"{iso(span.since)[5:16]}"
+    )
 
 
 def _cut(name: str) -> str:
-    return f"{name:<{_NAME - 2}}" if len(name) <= _NAME - 2 else f"{name[: _NAME - 3]}…"
+    name = line(name)
+    return padded(name if cells(name) <= _NAME - 2 else f"{clipped(name, _NAME - 3)[0]}…", _NAME - 2)
 
 
 def totals_of(found: Backtest) -> Sequence[str]:

@@ -5,13 +5,11 @@ Only click is imported here and at the head of the commands' files; what a comma
 
 options    what several commands take              failure    how errors become lines and exit codes
 reading    configuration, rules, templates         standing   what the daemon's store says
-table      what is printed: tables or JSON          signals    running until SIGTERM or SIGINT
+table      tables for people, JSON                  signals    running until SIGTERM or SIGINT
+output     the one way to the terminal
 sample     a notification to try receivers with
 roff       the manual page, made from the commands
 """
-
-import io
-import sys
 
 import click
 
@@ -29,6 +27,7 @@ from monitor.cli.healthcheck import healthcheck
 from monitor.cli.incidents import history_of_alerts
 from monitor.cli.init import init
 from monitor.cli.messages import search, track
+from monitor.cli.output import open_streams
 from monitor.cli.render import render
 from monitor.cli.routes import routes
 from monitor.cli.run import run
@@ -84,7 +83,5 @@ for command in (
 
 def main() -> None:
     """The program ``routee-monitor``."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that cannot show a character still shows the rest
+    open_streams()
     cli.main(prog_name="routee-monitor")

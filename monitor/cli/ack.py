@@ -8,6 +8,7 @@ import click
 
 from monitor.cli.daemon_api import DaemonApi, Refused, daemon_api
 from monitor.cli.options import config_option, duration_text, url_option
+from monitor.cli.output import say
 from monitor.cli.silenced import named_alert, suggestion
 
 
@@ -42,7 +43,7 @@ def ack(
         except Refused as why:  # of several that were meant, one may be over by now, or was never acknowledged
             refused.append(why)
         else:
-            click.echo(f"{named_alert(alert)}: {'no longer acknowledged' if undo else 'acknowledged'}")
+            say(f"{named_alert(alert)}: {'no longer acknowledged' if undo else 'acknowledged'}")
     if len(refused) == len(found):
         raise refused[0]
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from monitor.cli.held import Held, held_of
-from monitor.cli.options import config_option, json_option, level_option, url_option
+from monitor.cli.options import config_option, json_option, level_option, url_option, wide_option
+from monitor.cli.output import say
 from monitor.cli.reading import read_everything
-from monitor.cli.table import print_json, print_table
+from monitor.cli.table import Column, print_json, print_table
 from monitor.cli.times import WHEN, When
 from monitor.cli.told import show_history
 from monitor.cli.words import OneOf
@@ -32,6 +33,7 @@ _AHEAD: Final = 4 * 60 * 1_000_000
 @click.command(short_help="Show what fires and what is pending.")
 @config_option
 @json_option
+@wide_option
 @level_option
 @click.option(
     "--state",
@@ -91,7 +93,7 @@ def alerts(
         stale, counts = is_stale(kept, loaded.settings.config), store.counts()
     held = held_of(loaded.settings.config, url, kept, [view for _, view in found])
     if stale:
-        click.echo(f"warning: {stale}", err=True)
+        say(f"warning: {stale}", err=True)
     if as_json:
         print_json([_as_v2(alert, view, loaded.settings.config, held[view.fingerprint]) for alert, view in found])
     else:
@@ -129,7 +131,7 @@ def views_of(loaded: "Loaded", kept: "Kept") -> "Iterable[tuple[Alert, AlertView
 
 
 def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "Held") -> dict[str, Any]:
-    """As Alertmanager's API v2 shows an alert; ``state`` and ``acknowledgedBy`` beside it are ours."""
+    """As Alertmanager's API v2 shows an alert; ``state``, ``acknowledgedBy`` and ``acknowledgedComment`` are ours."""
     from monitor.clock import iso
     from monitor.render.payload import generator_url, label_fingerprint
 
@@ -147,6 +149,7 @@ def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "Held") ->
             "mutedBy": list(held.muted_by),
         },
         "acknowledgedBy": held.acknowledged_by,
+        "acknowledgedComment": held.acknowledged_comment,
         "receivers": [{"name": name} for name in held.receivers or (config.route.receiver,)],
         "fingerprint": label_fingerprint(view.labels),
         "generatorURL": generator_url(view, external),
@@ -170,9 +173,9 @@ def _table(found: "Iterable[tuple[Alert, AlertView]]", held: "Mapping[str, Held]
         for alert, view in found
     ]
     if not rows:
-        click.echo("No alerts.")
+        say("No alerts.")
         return
-    print_table(("STATE", "SEVERITY", "ALERT", "GROUP", "SINCE (UTC)", "WHY"), rows, _colour)
+    print_table(("STATE", "SEVERITY", "ALERT", "GROUP", Column("SINCE (UTC)", 1), "WHY"), rows, _colour)
 
 
 def _colour(row: Any) -> str:
@@ -186,9 +189,9 @@ def _footer(counts: dict[str, int]) -> None:
     from monitor.evaluate.words import plural
 
     if counts["dead"]:
-        click.echo(f"{plural(counts['dead'], 'notification')} could never be delivered: see `alerts --dead-letters`")
+        say(f"{plural(counts['dead'], 'notification')} could never be delivered: see `alerts --dead-letters`")
     if counts.get("asides"):
-        click.echo(f"{plural(counts['asides'], 'record')} of Routee's could not be read: see `search NAME --set-aside`")
+        say(f"{plural(counts['asides'], 'record')} of Routee's could not be read: see `search NAME --set-aside`")
 
 
 def _dead_letters(store: "Store", as_json: bool) -> None:
@@ -225,6 +228,6 @@ def _dead_letters(store: "Store", as_json: bool) -> None:
         for parcel in parcels
     ]
     if not rows:
-        click.echo("No dead letters.")
+        say("No dead letters.")
         return
-    print_table(("WRITTEN", "CHANNEL", "GROUP", "REASON", "WHY IT WAS GIVEN UP"), rows)
+    print_table(("WRITTEN", "CHANNEL", "GROUP", Column("REASON", 1), "WHY IT WAS GIVEN UP"), rows)

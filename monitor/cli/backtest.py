@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.options import config_option, duration, json_option, level_option
+from monitor.cli.output import say, width_of_output
 from monitor.cli.output_file import require_writable, write_output
 from monitor.cli.reading import read_everything
-from monitor.cli.table import print_json, width_of_terminal
+from monitor.cli.table import print_json
 from monitor.cli.times import WHEN, When
 from monitor.cli.words import known
 from monitor.errors import MonitorError
@@ -137,7 +138,7 @@ def _span(history: "History", subjects: "Sequence[Subject]", every: "Duration | 
     chosen = choose_step(history.every, length, rules, history.messages)
     step = chosen if every is None else Step(every, 0, unseen(every, history.every, rules))
     for line in _said_of_step(step, history.every, chosen=every is None):
-        click.echo(line, err=True)
+        say(line, err=True)
     return Span(history.since, history.until, step.length)
 
 
@@ -194,5 +195,5 @@ def _write(found: "Backtest", html: Path | None, svg: Path | None, note: str) ->
 def _print(found: "Backtest") -> None:
     from monitor.backtest.timeline import lines, totals_of
 
-    for line in (*totals_of(found), "", *lines(found, width_of_terminal())):
-        click.echo(line)
+    for line in (*totals_of(found), "", *lines(found, width_of_output() or 110)):
+        say(line, indent=4)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from monitor.cli.options import config_option, json_option, level_option
+from monitor.cli.output import say
 from monitor.cli.reading import read_config
 from monitor.cli.table import print_json
 
@@ -34,4 +35,4 @@ def backup(file: Path, config: Path | None, as_json: bool, force: bool) -> None:
     if as_json:
         print_json({"file": str(made.path), "bytes": made.size})
     else:
-        click.echo(f"{made.path}: {made.size / 1e6:,.1f} MB, checked")
+        say(f"{made.path}: {made.size / 1e6:,.1f} MB, checked")

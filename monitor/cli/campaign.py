@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from monitor.cli.options import config_option, json_option, level_option
+from monitor.cli.options import config_option, json_option, level_option, wide_option
+from monitor.cli.output import say
 from monitor.cli.reading import read_everything
 from monitor.cli.table import print_json, print_table
 from monitor.cli.words import unknown
@@ -45,6 +46,7 @@ class Seen:
 @click.argument("tracking_id")
 @config_option
 @json_option
+@wide_option
 @level_option
 @click.option("--account", metavar="ACCOUNT", help="Of which account; default: the first that knows the campaign.")
 def campaign(tracking_id: str, config: Path | None, as_json: bool, account: str | None) -> None:
@@ -124,7 +126,7 @@ async def _state(routee: "Routee", tracking_id: str) -> "CampaignState | None":
     except (RouteeRejected, RouteeRefused):
         return None
     except RouteeError as error:
-        click.echo(f"the campaign's own state is not known: {error}", err=True)
+        say(f"the campaign's own state is not known: {error}", err=True)
         return None
 
 
@@ -225,28 +227,28 @@ def _finding(rule: "Rule", finding: "Finding") -> dict[str, Any]:
 def _print(shown: dict[str, Any]) -> None:
     from monitor.render.filters import number, percent, sparkline
 
-    click.echo(f"{shown['name'] or 'A campaign without a name'} ({shown['tracking_id']}) of account {shown['account']}")
+    say(f"{shown['name'] or 'A campaign without a name'} ({shown['tracking_id']}) of account {shown['account']}")
     state = shown["state"] or "not known: this account may not ask for it"
     times = [f"{word} {shown[key]}" for word, key in (("created", "created_at"), ("due", "scheduled_at")) if shown[key]]
-    click.echo(f"State      {', '.join([state, *times])}")
+    say(f"State      {', '.join([state, *times])}")
     recipients = "" if shown["recipients"] is None else f" for {number(shown['recipients'])} recipients"
-    click.echo(f"Messages   {number(shown['messages'])}{recipients}, {number(shown['cost'], 2)} spent")
+    say(f"Messages   {number(shown['messages'])}{recipients}, {number(shown['cost'], 2)} spent")
     if not shown["messages"]:
         return
-    click.echo(f"Delivered  {percent(shown['delivered'])}, failed {percent(shown['failed'])}")
+    say(f"Delivered  {percent(shown['delivered'])}, failed {percent(shown['failed'])}")
     for title, counts in (("Statuses", shown["statuses"]), ("Reasons", shown["reasons"])):
         if counts:
-            click.echo(f"{title:10} {', '.join(f'{name} {number(count)}' for name, count in counts.items())}")
+            say(f"{title:10} {', '.join(f'{name} {number(count)}' for name, count in counts.items())}")
     for title, key in (("Reports", "messages"), ("Failures", "failed")):
         course = sparkline([float(span[key]) for span in shown["timeline"]])
-        click.echo(f"{title:10} {course}  {shown['first_report']} to {shown['last_report']}")
+        say(f"{title:10} {course}  {shown['first_report']} to {shown['last_report']}")
     _print_rules(shown["rules"])
 
 
 def _print_rules(rules: list[dict[str, Any]]) -> None:
     if not rules:
         return
-    click.echo("")
+    say("")
     rows = [
         (one["rule"], one["labels"].get("problem", ""), one["state"].replace("_", " "), one["why"]) for one in rules
     ]

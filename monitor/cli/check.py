@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.check_warnings import warnings_of
-from monitor.cli.options import config_option, find_config, json_option, level_option
+from monitor.cli.options import config_option, find_config, json_option, level_option, wide_option
+from monitor.cli.output import say
 from monitor.cli.reading import look_outside, read_everything
-from monitor.cli.table import print_json, print_table
+from monitor.cli.table import Column, print_json, print_table
 from monitor.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ EXIT_UNAVAILABLE = 69
 @click.command(short_help="Check configuration, rules and templates.")
 @config_option
 @json_option
+@wide_option
 @level_option
 @click.option(
     "--online",
@@ -50,7 +52,7 @@ def check(config: Path | None, as_json: bool, online: bool) -> int:
     if not as_json:
         _tables(place, loaded)
         for warning in warnings:
-            click.echo(f"warning: {warning}", err=True)
+            say(f"warning: {warning}", err=True, indent=2)
     answers = _ask(loaded, as_json) if online else []
     if as_json:
         print_json(_as_json(place, loaded) | {"warnings": warnings, "online": answers if online else None})
@@ -91,22 +93,25 @@ def _as_json(place: Path, loaded: "Loaded") -> dict[str, Any]:
 
 def _tables(place: Path, loaded: "Loaded") -> None:
     config = loaded.settings.config
-    click.echo(f"{place}: good. Everything is kept in {config.store_path}\n")
+    say(f"{place}: good. Everything is kept in {config.store_path}")
+    say("")
     print_table(("ACCOUNT", "API"), [(account.name, account.api_url) for account in config.accounts])
-    click.echo()
-    print_table(("SEARCH", "ACCOUNT", "EVERY", "FILTERS", "RESWEEPS"), list(_searches(config)))
-    click.echo()
+    say("")
+    print_table(("SEARCH", "ACCOUNT", "EVERY", "FILTERS", Column("RESWEEPS", 1)), list(_searches(config)))
+    say("")
     rules = [_rule(rule) for rule in loaded.settings.rules]
     print_table(
-        ("RULE", "KIND", "FIRES", "BY", "SEVERITY", "FILE"),
+        ("RULE", "KIND", "FIRES", "BY", Column("SEVERITY", 1), Column("FILE", 2)),
         rules,
         lambda row: "bright_black" if row[2] == "off" else None,
     )
-    click.echo()
+    say("")
     print_table(("RECEIVER", "CHANNELS", "GETS"), list(_receivers(config)))
-    click.echo(f"\n{_routing(config)}")
+    say("")
+    say(_routing(config))
     if loaded.templates.names:
-        click.echo(f"\nTemplates: {', '.join(sorted(loaded.templates.names))}")
+        say("")
+        say(f"Templates: {', '.join(sorted(loaded.templates.names))}")
 
 
 def _searches(config: "Config") -> Iterator[tuple[str, ...]]:
@@ -171,9 +176,9 @@ def _ask(loaded: "Loaded", as_json: bool) -> list[dict[str, Any]]:
     def note(what: str, why: str, good: str) -> None:
         answers.append({"what": what, "ok": not why, "why": why})
         if not as_json:
-            click.echo(f"✗ {what}: {why}" if why else f"✓ {what}: {good}")
+            say(f"✗ {what}: {why}" if why else f"✓ {what}: {good}", indent=2)
 
     if not as_json:
-        click.echo()
+        say("")
     trio.run(asked, loaded, note)
     return answers

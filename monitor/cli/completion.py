@@ -5,6 +5,7 @@ from typing import Final
 import click
 
 from monitor.cli.options import unused_config_option
+from monitor.cli.output import say_lines
 from monitor.cli.roff import PROGRAM
 from monitor.cli.words import OneOf
 
@@ -29,7 +30,7 @@ def manual(ctx: click.Context) -> None:
 
     commands = ctx.find_root().command
     assert isinstance(commands, click.Group)
-    click.echo(roff.manual(commands, version("routee-monitor")), nl=False)
+    say_lines(roff.manual(commands, version("routee-monitor")), newline=False)
 
 
 @click.command(short_help="Print what makes a shell complete.")
@@ -47,7 +48,7 @@ def completion(ctx: click.Context, shell: str) -> None:
     \b
     Exit codes: 0 printed.
     """
-    click.echo(completion_script(ctx.find_root().command, shell), nl=False)
+    say_lines(completion_script(ctx.find_root().command, shell), newline=False)
 
 
 def completion_script(commands: click.Command, shell: str) -> str:

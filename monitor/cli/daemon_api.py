@@ -58,8 +58,10 @@ class DaemonApi:
         except urllib.error.HTTPError as error:
             raise Refused(_sentence(error)) from None
         except (OSError, ValueError) as error:
-            cause = getattr(error, "reason", error)
-            why = getattr(cause, "strerror", None) or cause  # without the number that Python puts before it
+            from monitor.transport import trouble
+
+            reason = getattr(error, "reason", error)
+            why = trouble(reason) if isinstance(reason, BaseException) else str(reason)
             raise NoAnswer(
                 f"No answer from {self.url}: {why}; is the daemon running? (--url names another one)"
             ) from None

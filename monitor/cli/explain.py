@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from monitor.cli.options import config_option, json_option, level_option
+from monitor.cli.options import config_option, json_option, level_option, wide_option
+from monitor.cli.output import clear, height_of_output, say, say_paragraphs
 from monitor.cli.reading import read_everything
-from monitor.cli.table import print_json, print_table
+from monitor.cli.table import Column, print_json, print_table
 from monitor.cli.words import known
 from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from monitor.cli.findings import Line
     from monitor.clock import Instant
     from monitor.loading import Loaded
@@ -29,6 +32,7 @@ _COLOURS: Final = {"firing": "red", "blind": "magenta", "pending": "yellow", "no
 @click.argument("name", metavar="RULE")
 @config_option
 @json_option
+@wide_option
 @level_option
 @click.option("--watch", is_flag=True, help="Go on, and show it anew after each poll, until Ctrl-C.")
 def explain(name: str, config: Path | None, as_json: bool, watch: bool) -> None:
@@ -65,8 +69,8 @@ def _watch(rule: "Rule", loaded: "Loaded", as_json: bool) -> None:
         if as_json:
             print_json(_as_json(rule, as_of, lines), indent=None)
         else:
-            click.clear()
-            _table(rule, as_of, lines)
+            clear()
+            _table(rule, as_of, lines, height_of_output())
 
 
 def _rule(name: str, loaded: "Loaded") -> "Rule":
@@ -91,6 +95,7 @@ def _as_json(rule: "Rule", as_of: "Instant", lines: "list[Line]") -> dict[str, A
             "matching": line.finding.matching,
             "why": line.why,
             "change": line.finding.change,
+            "fires_on_until": None if line.fires_on_until is None else iso(line.fires_on_until),
             "history": [_past(one) for one in line.history],
         }
         for line in lines
@@ -104,20 +109,21 @@ def _past(one: "Evaluation") -> dict[str, Any]:
     return {"as_of": iso(one.as_of), "value": one.value, "threshold": one.threshold, "messages": one.messages}
 
 
-def _table(rule: "Rule", as_of: "Instant", lines: "list[Line]") -> None:
+def _table(rule: "Rule", as_of: "Instant", lines: "list[Line]", height: int = 0) -> None:
+    """``height``: rows of the terminal that it has to fit, 0 for as many as there are."""
     from monitor.cli.findings import asks_routee
     from monitor.cli.standing import Age
     from monitor.render.filters import amount, number, sparkline
     from monitor.view import unit_of
 
     file, number_of_line = rule.source
-    click.echo(f"{rule.name} ({rule.kind}, {file}:{number_of_line}) as of {Age.of(as_of)}")
+    say(f"{rule.name} ({rule.kind}, {file}:{number_of_line}) as of {Age.of(as_of)}")
     if rule.description:
-        click.echo(rule.description.strip())
+        say_paragraphs(rule.description.strip())
     if asks_routee(rule):
-        click.echo(_UNASKED)
+        say(_UNASKED)
     if not lines:
-        click.echo("No group has any messages in the window.")
+        say("No group has any messages in the window.")
         return
 
     def row(line: "Line") -> tuple[str, ...]:
@@ -132,5 +138,20 @@ def _table(rule: "Rule", as_of: "Instant", lines: "list[Line]") -> None:
             line.why,
         )
 
-    columns = ("STATE", "GROUP", "VALUE", "THRESHOLD", "BASELINE", "MESSAGES", "MATCHING", "TREND", "WHY")
-    print_table(columns, [row(line) for line in lines], lambda row: _COLOURS.get(row[0].replace(" ", "_")))
+    columns = (
+        "STATE",
+        "GROUP",
+        "VALUE",
+        Column("THRESHOLD", 2),
+        Column("BASELINE", 3),
+        Column("MESSAGES", 4),
+        Column("MATCHING", 5),
+        Column("TREND", 1),
+        "WHY",
+    )
+    head = 1 + 2 * len((rule.description or "").splitlines()) + 3 * asks_routee(rule)
+    print_table(columns, [row(line) for line in lines], _colour, height and max(height - head - 1, 4))
+
+
+def _colour(row: "Sequence[str]") -> str | None:
+    return _COLOURS.get(row[0].replace(" ", "_"))

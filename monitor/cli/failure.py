@@ -1,7 +1,7 @@
 """How errors become lines on standard error and exit codes. No traceback reaches a person who has not asked for one."""
 
+import io
 import logging
-import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from monitor.cli.output import OutputError, drop_output, say_lines, say_paragraphs
 from monitor.errors import MonitorError
 
 EXIT_INTERRUPTED = 130
@@ -22,13 +23,21 @@ class CommandLine(click.Group):
         """In the order in which they were added: what people need first comes first."""
         return list(self.commands)
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the command line, which prints ``--help``: whoever reads that may leave as well."""
+        try:
+            return super().make_context(*args, **extra)
+        except BrokenPipeError:
+            drop_output()
+            raise click.exceptions.Exit(0) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the chosen command. Where whoever reads its output has left, it ends there."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            _leave_quietly()
+            drop_output()
             return 0
         return result
 
@@ -42,7 +51,7 @@ class CommandLine(click.Group):
         except (KeyboardInterrupt, click.Abort):
             return EXIT_INTERRUPTED
         except click.ClickException as error:
-            error.show()
+            _show(error)
             return error.exit_code
         except BaseExceptionGroup as error:  # out of a nursery; KeyboardInterrupt may be among them
             return told(error)
@@ -51,18 +60,27 @@ class CommandLine(click.Group):
         return result if isinstance(result, int) else 0
 
 
+def _show(error: click.ClickException) -> None:
+    """In click's words, cleaned: they repeat what was typed."""
+    shown = io.StringIO()
+    error.show(shown)
+    say_lines(shown.getvalue(), err=True, newline=False)
+
+
 def told(error: BaseException) -> int:
     """Tell of ``error`` (also a group of several) on standard error; the exit code."""
     leaves = list(_leaves(error))
     if all(isinstance(leaf, BrokenPipeError) for leaf in leaves):
-        _leave_quietly()
+        drop_output()
         return 0
+    if any(isinstance(leaf, OutputError) for leaf in leaves):
+        drop_output()
     if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves):
         return EXIT_INTERRUPTED
     for leaf in dict.fromkeys(leaves):
-        click.echo(_masked(_line(leaf)), err=True)
+        say_paragraphs(_masked(_line(leaf)), err=True)
     if logging.getLogger().isEnabledFor(logging.DEBUG):
-        click.echo(_masked("".join(traceback.format_exception(error))), err=True, nl=False)
+        say_lines(_masked("".join(traceback.format_exception(error))), err=True, newline=False)
     codes = [leaf.exit_code if isinstance(leaf, MonitorError) else EXIT_INTERNAL for leaf in leaves]
     return max(codes, key=lambda code: (code == EXIT_INTERNAL, code))
 
@@ -87,8 +105,3 @@ def _masked(text: str) -> str:
     from monitor.log import mask
 
     return mask(text)
-
-
-def _leave_quietly() -> None:
-    """Whoever read our output has gone: let nothing be written there at exit either."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from monitor.alert import Alert, is_held_back
+from monitor.alert import Alert, fires_on_until, is_held_back
 from monitor.builtin import MONITOR_BLIND
 from monitor.cli.trend import trend
-from monitor.clock import Instant, iso
+from monitor.clock import Instant, format_duration, iso
 from monitor.errors import MonitorError, StoreError
 from monitor.evaluate import Judgement, Moment, evaluate
 from monitor.finding import Finding, excess
-from monitor.judge import Group, Judge
+from monitor.judge import Group, Judge, policy_of
 from monitor.loading import Loaded
 from monitor.restore import restored_judge, restored_window
 from monitor.ring import Evaluation
@@ -33,6 +33,8 @@ class Line:
     finding: Finding
     why: str
     history: tuple[Evaluation, ...] = ()
+    fires_on_until: Instant | None = None
+    """Where its threshold is no longer crossed and its alert fires on for ``keep_firing_for``: until when."""
 
 
 def explained(rule: Rule, loaded: Loaded, store: Store, kept: Kept) -> tuple[Instant, list[Line]]:
@@ -77,7 +79,12 @@ def _lines(rule: Rule, judge: Judge, as_of: Instant, covered_since: Instant, *, 
             labels,
             *_standing(rule, _as_told(rule, finding, alerts), alerts.get(finding.group), blind),
             recent.of(rule.name, finding.group),
+            _fires_on_until(rule, alerts.get(finding.group)),
         )
+
+
+def _fires_on_until(rule: Rule, alert: Alert | None) -> Instant | None:
+    return None if alert is None else fires_on_until(alert, policy_of(rule))
 
 
 def _stands(alert: Alert) -> bool:
@@ -102,7 +109,9 @@ def _judged(rule: Rule, judge: Judge, moment: Moment) -> Judgement:
     try:
         return evaluate(rule, moment)
     except Exception as error:  # as in the daemon, where it becomes the alert RuleError
-        raise MonitorError(f"the rule {rule.name!r} cannot be judged: {type(error).__name__}: {error}") from error
+        raise MonitorError(
+            f"the rule {rule.name!r} cannot be judged, an internal error; please report it: {error}"
+        ) from error
 
 
 def _blindness(rule: Rule, judge: Judge) -> str:
@@ -124,4 +133,11 @@ def _standing(rule: Rule, finding: Finding, alert: Alert | None, blind: str) -> 
     if state == "pending" and alert is not None:
         held = f", held back: limit is {rule.limit}" if is_held_back(alert) else ""
         return state, finding, f"{finding.why}, since {iso(alert.pending_at)}{held}"
+    until = _fires_on_until(rule, alert)
+    if until is not None:
+        return (
+            state,
+            finding,
+            f"{finding.why}; fires on until {iso(until - until % 1_000_000)} (keep_firing_for {format_duration(rule.keep_firing_for)})",
+        )
     return state, finding, finding.why

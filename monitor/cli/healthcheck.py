@@ -6,6 +6,7 @@ import click
 
 from monitor.cli.daemon_api import listener
 from monitor.cli.options import config_option, level_option, url_option
+from monitor.cli.output import say, say_paragraphs
 from monitor.cli.reading import read_config
 from monitor.errors import ListenError, MonitorError
 
@@ -32,7 +33,7 @@ def healthcheck(config: Path | None, url: str | None) -> int:
     except ListenError:
         raise
     except MonitorError as error:
-        click.echo(str(error), err=True)
+        say(str(error), err=True)
         return EXIT_NO_ANSWER
-    click.echo(answer.body.strip(), err=answer.status != 200)
+    say_paragraphs(answer.body.strip(), err=answer.status != 200)
     return int(answer.status != 200)

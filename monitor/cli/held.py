@@ -20,6 +20,7 @@ class Held:
     inhibited_by: tuple[str, ...] = ()
     muted_by: tuple[str, ...] = ()
     acknowledged_by: str = ""
+    acknowledged_comment: str = ""
     receivers: tuple[str, ...] = field(default=(), compare=False)
     suppressed: bool = False
 
@@ -33,7 +34,8 @@ class Held:
         """For people, behind the alert's sentence; empty where nothing holds it."""
         found = {"silenced": self.silenced_by, "inhibited": self.inhibited_by, "muted": self.muted_by}
         words = [word for word, by in found.items() if by]
-        words += [f"acknowledged by {self.acknowledged_by}"] if self.acknowledged_by else []
+        comment = f": {self.acknowledged_comment}" if self.acknowledged_comment else ""
+        words += [f"acknowledged by {self.acknowledged_by}{comment}"] if self.acknowledged_by else []
         return f" [{', '.join(words)}]" if words else ""
 
 
@@ -64,9 +66,9 @@ def _held(one: Mapping[str, Any]) -> Held:
     status = one.get("status", {})
     by = {name: tuple(map(str, status.get(f"{name}By", ()))) for name in ("silenced", "inhibited", "muted")}
     receivers = tuple(str(receiver.get("name")) for receiver in one.get("receivers", ()))
-    acknowledged = str(one.get("acknowledgedBy", ""))
+    by_whom, comment = str(one.get("acknowledgedBy", "")), str(one.get("acknowledgedComment", ""))
     suppressed = status.get("state") == "suppressed"
-    return Held(by["silenced"], by["inhibited"], by["muted"], acknowledged, receivers, suppressed)
+    return Held(by["silenced"], by["inhibited"], by["muted"], by_whom, comment, receivers, suppressed)
 
 
 def _as_stored(kept: "Kept", views: "Iterable[AlertView]") -> dict[str, Held]:
@@ -76,14 +78,15 @@ def _as_stored(kept: "Kept", views: "Iterable[AlertView]") -> dict[str, Held]:
     now, silences = SystemClock().now(), Silences(kept.silences)
     firing = {alert.fingerprint: alert for alert in kept.alerts if alert.state == "firing"}
     by = {
-        ack.fingerprint: ack.by
+        ack.fingerprint: ack
         for ack in kept.acks
         if ack.fingerprint in firing and ack.holds(firing[ack.fingerprint], now)
     }
     return {
         view.fingerprint: Held(
             silences.silencing(view.labels, now) if view.fingerprint in firing else (),
-            acknowledged_by=by.get(view.fingerprint, ""),
+            acknowledged_by=by[view.fingerprint].by if view.fingerprint in by else "",
+            acknowledged_comment=by[view.fingerprint].comment if view.fingerprint in by else "",
         )
         for view in views
     }

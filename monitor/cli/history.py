@@ -9,6 +9,7 @@ import trio
 from monitor.accounts import routee_client
 from monitor.backtest.fetch import Fetched, fetch
 from monitor.backtest.run import Account
+from monitor.cli.output import say
 from monitor.cli.standing import standing
 from monitor.cli.times import When
 from monitor.clock import MINUTE, Duration, Instant, SystemClock, format_duration, iso
@@ -77,18 +78,14 @@ def from_routee(loaded: Loaded, wanted: Wanted) -> History:
     config, clock = loaded.settings.config, SystemClock()
     since, until = wanted.span(clock.now())
     if since < horizon(clock.now()):
-        click.echo(
-            f"Routee gives back 7 days at most: the backtest begins at {iso(horizon(clock.now()))[:16]}Z", err=True
-        )
+        say(f"Routee gives back 7 days at most: the backtest begins at {iso(horizon(clock.now()))[:16]}Z", err=True)
         since = horizon(clock.now())
     if since >= until:
         raise click.UsageError(f"--until ({iso(until)}) lies before the 7 days that Routee gives back")
     fetched = trio.run(_fetch_all, config, since - wanted.reach, until)
     for one in fetched:
         for search in one.moving:
-            click.echo(
-                f"search {search}: its pages moved while they were read; a few messages may be missing", err=True
-            )
+            say(f"search {search}: its pages moved while they were read; a few messages may be missing", err=True)
     note = "From Routee: of each message its latest report, and when it was sent as far as its latency tells."
     return _history([one.account for one in fetched], since, until, config, note)
 
@@ -119,7 +116,7 @@ def _history(accounts: Sequence[Account], since: Instant, until: Instant, config
     if covered >= until:
         raise StoreError(f"messages are known from {iso(covered)[:16]}Z on only: there is nothing to judge before")
     if covered - since > MINUTE:  # what is said to the minute is not worth saying again
-        click.echo(f"messages are known from {iso(covered)[:16]}Z on only: the backtest begins there", err=True)
+        say(f"messages are known from {iso(covered)[:16]}Z on only: the backtest begins there", err=True)
     since = max(since, covered)
     names = {(account.known.account, search) for account in accounts for search in account.searches}
     every = min(search.every for search in config.searches if (search.account, search.name) in names)

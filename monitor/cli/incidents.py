@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from monitor.cli.options import config_option, json_option, level_option
+from monitor.cli.options import config_option, json_option, level_option, wide_option
+from monitor.cli.output import say
 from monitor.cli.reading import read_everything
-from monitor.cli.table import print_json, print_table
+from monitor.cli.table import Column, print_json, print_table
 from monitor.cli.times import WHEN, When
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _WORDS: Final = {"resolved": "resolved", "dropped": "over before it fired", "una
 @click.argument("rules", metavar="[RULE]...", nargs=-1)
 @config_option
 @json_option
+@wide_option
 @level_option
 @click.option(
     "--since",
@@ -74,10 +76,10 @@ def history_of_alerts(
     if as_json:
         print_json([_as_json(one, names, kept.silences) for one in shown])
     elif not shown:
-        click.echo("No alert fired.")
+        say("No alert fired.")
     else:
         rows = [_row(one, names, kept.silences) for one in shown]
-        print_table(("BEGAN (UTC)", "LASTED", "ALERT", "WHAT HAPPENED (UTC)"), rows, _colour)
+        print_table(("BEGAN (UTC)", Column("LASTED", drop=1), "ALERT", "WHAT HAPPENED (UTC)"), rows, _colour)
 
 
 def _severity(one: "Transition", rules: "Mapping[str, Rule]") -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 import click
 
 from monitor.cli.options import PLACES, level_option
+from monitor.cli.output import say
 from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
@@ -149,13 +150,15 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def _tell_next(config: Path, answers: "Answers", rules: int, secrets: list[Path]) -> None:
-    click.echo(f"Written: {config}; {rules} files of rules and their tests in {config.parent / 'rules'}")
+    say(f"Written: {config}; {rules} files of rules and their tests in {config.parent / 'rules'}")
     for path in secrets:
-        click.echo(f"Written: {path} (a secret: only you can read it)")
+        say(f"Written: {path} (a secret: only you can read it)")
     named = "" if config == PLACES[0] else f" --config {config}"
-    click.echo("\nNext, type:\n")
+    say("")
+    say("Next, type:")
+    say("")
     if answers.variables:
-        click.echo(f"  export {' '.join(f'{name}=…' for name in answers.variables)}")
-    click.echo(f"  routee-monitor check --online{named}")
-    click.echo(f"  routee-monitor send-test ops{named}")
-    click.echo(f"  routee-monitor run{named}")
+        say(f"  export {' '.join(f'{name}=…' for name in answers.variables)}")
+    say(f"  routee-monitor check --online{named}")
+    say(f"  routee-monitor send-test ops{named}")
+    say(f"  routee-monitor run{named}")

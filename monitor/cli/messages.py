@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from monitor.cli.options import config_option, json_option, level_option
+from monitor.cli.options import config_option, json_option, level_option, wide_option
+from monitor.cli.output import say
 from monitor.cli.reading import read_config
-from monitor.cli.table import print_json, print_table
+from monitor.cli.table import Column, print_json, print_table
 from monitor.cli.times import WHEN, When
 from monitor.cli.words import unknown
 from monitor.errors import MonitorError, RouteeRejected
@@ -29,6 +30,7 @@ _COLOURS: Final = {"Delivered": "green", "Failed": "red", "Undelivered": "red", 
 @click.argument("name")
 @config_option
 @json_option
+@wide_option
 @level_option
 @click.option("--account", metavar="ACCOUNT", help="Of which account, where several have a search of that name.")
 @click.option(
@@ -88,6 +90,7 @@ def search(
 @click.argument("message_id")
 @config_option
 @json_option
+@wide_option
 @level_option
 @click.option("--account", metavar="ACCOUNT", help="Of which account; default: the first that knows the message.")
 def track(message_id: str, config: Path | None, as_json: bool, account: str | None) -> None:
@@ -161,7 +164,7 @@ def _status(written: str) -> str:
         raise click.BadParameter(f"there is no status {written!r}; did you mean {near!r}?", param_hint="--status")
     if near is None:
         known = ", ".join(STATUSES)
-        click.echo(
+        say(
             f"warning: {written!r} is none of Routee's documented statuses ({known}); Routee is asked for it all the same",
             err=True,
         )
@@ -229,18 +232,18 @@ def _print(parts: list[Part], as_json: bool) -> None:
         print_json(parts)
         return
     if not parts:
-        click.echo("No messages.")
+        say("No messages.")
         return
     columns = (
         "STATUS DATE",
         "STATUS",
-        "DETAILED STATUS",
+        Column("DETAILED STATUS", 1),
         "TO",
-        "FROM",
-        "OPERATOR",
-        "COUNTRY",
-        "LATENCY",
-        "PART",
+        Column("FROM", 3),
+        Column("OPERATOR", 2),
+        Column("COUNTRY", 4),
+        Column("LATENCY", 5),
+        Column("PART", 6),
         "MESSAGE ID",
     )
     print_table(columns, [_row(part) for part in parts], lambda row: _COLOURS.get(row[1]))
@@ -283,7 +286,7 @@ def _print_asides(search: "Search", config: "Config", as_json: bool) -> None:
             ]
         )
     elif not found:
-        click.echo("No records were set aside.")
+        say("No records were set aside.")
     else:
         rows = [(iso(one.first_at or one.at), iso(one.at), str(one.seen), one.why, one.record) for one in found]
         print_table(("FIRST SEEN", "LAST SEEN", "TIMES", "WHY", "RECORD"), rows)

@@ -90,6 +90,23 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")(command)
 
 
+def wide_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--wide``, for a command that prints tables (`monitor.cli.table` heeds it)."""
+    return click.option(
+        "--wide",
+        is_flag=True,
+        callback=_set_wide,
+        expose_value=False,
+        help="Show whole tables on a terminal: every column, nothing wrapped.",
+    )(command)
+
+
+def _set_wide(ctx: click.Context, param: click.Parameter, wide: bool) -> None:
+    from monitor.cli.table import WIDE
+
+    ctx.meta[WIDE] = wide
+
+
 def environment() -> dict[str, str]:
     """The variables that ``${NAME}`` in the configuration stands for."""
     return dict(os.environ)

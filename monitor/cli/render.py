@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from monitor.cli.options import config_option, json_option, level_option
+from monitor.cli.output import say, say_lines, shaded
 from monitor.cli.reading import read_everything
 from monitor.cli.table import print_json
 from monitor.errors import MonitorError
@@ -59,7 +60,9 @@ def render(
     if as_json:
         print_json([_as_json(chosen.name, one, made) for one, made in shown.items()])
     else:
-        click.echo("\n\n".join(_as_text(chosen.name, one, made) for one, made in shown.items()))
+        for number, (one, made) in enumerate(shown.items()):
+            say_lines("\n" if number else "", newline=False)
+            _print(chosen.name, one, made)
     return 0
 
 
@@ -158,12 +161,11 @@ def _as_json(receiver: str, channel: str, made: "Preview") -> dict[str, Any]:
     return where | {"body": made.data}
 
 
-def _as_text(receiver: str, channel: str, made: "Preview") -> str:
-    from monitor.cli.table import shaded
+def _print(receiver: str, channel: str, made: "Preview") -> None:
     from monitor.render.words import clean_lines
 
-    head = shaded(" ".join(filter(None, (f"── {receiver} {channel}", made.address))), "bright_black")
+    say(shaded(" ".join(filter(None, (f"── {receiver} {channel}", made.address))), "bright_black"))
     headers = [f"{name}: {value}" for name, value in made.headers.items()]
     # What came with messages may hold what steers a terminal.
     text = clean_lines(made.text, len(made.text))
-    return "\n".join([head, *headers, *([""] if headers else []), text])
+    say_lines("\n".join([*headers, *([""] if headers else []), text]))

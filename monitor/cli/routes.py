@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.options import config_option, json_option, level_option
+from monitor.cli.options import config_option, json_option, level_option, wide_option
+from monitor.cli.output import say, say_lines
 from monitor.cli.reading import read_config
-from monitor.cli.table import print_json, print_table
+from monitor.cli.table import Column, print_json, print_table
 from monitor.cli.times import TIME
 from monitor.cli.words import known
 
@@ -50,13 +51,14 @@ def show(above: Path | None, config: Path | None, as_json: bool) -> None:
         print_json(_tree(root))
         return
     for line in _drawn(root):
-        click.echo(line)
+        say_lines(line)
 
 
 @routes.command("test", short_help="Say where an alert would go.")
 @click.argument("labels", metavar="LABEL=VALUE...", nargs=-1)
 @config_option
 @json_option
+@wide_option
 @level_option
 @click.option("--at", type=TIME, metavar="TIME", help=_AFTER)
 @click.option("--expect", metavar="RECEIVERS", help="Exit with 1 unless just these would be told (ops,oncall).")
@@ -93,7 +95,8 @@ def test_labels(
     else:
         _table(found, given, moment)
         for one in inhibits:
-            click.echo(f"\nNot told while an alert fires that meets {one['source']}{_alike(one['equal'])}.")
+            say("")
+            say(f"Not told while an alert fires that meets {one['source']}{_alike(one['equal'])}.")
     return _verdict(found, wanted)
 
 
@@ -116,9 +119,7 @@ def _verdict(found: "tuple[Route, ...]", wanted: set[str] | None) -> int:
     told = {route.receiver for route in found}
     if wanted is None or wanted == told:
         return 0
-    click.echo(
-        f"expected {', '.join(sorted(wanted)) or 'nobody'}, but told would be {', '.join(sorted(told))}", err=True
-    )
+    say(f"expected {', '.join(sorted(wanted)) or 'nobody'}, but told would be {', '.join(sorted(told))}", err=True)
     return 1
 
 
@@ -150,7 +151,7 @@ def _table(found: "tuple[Route, ...]", labels: dict[str, str], moment: "Instant"
         )
         for route in found
     ]
-    print_table(("RECEIVER", "GROUP", "WAIT", "INTERVAL", "REPEAT", "MUTED NOW BY", "ROUTE"), rows)
+    print_table(("RECEIVER", "GROUP", "WAIT", "INTERVAL", "REPEAT", "MUTED NOW BY", Column("ROUTE", 1)), rows)
 
 
 def _found(route: "Route", labels: dict[str, str], moment: "Instant") -> dict[str, Any]:

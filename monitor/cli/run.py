@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal, Self
 import click
 
 from monitor.cli.options import LEVELS, config_option, environment, find_config
+from monitor.cli.output import width_of_output
 from monitor.cli.reading import look_outside, read_everything
-from monitor.cli.table import width_of_terminal
 from monitor.cli.words import OneOf
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _run(
         stream=screen if is_shared and screen is not None else sys.stdout,
         systemd=Systemd.from_environment(),
         reloads=reloads,
-        live=(lambda text: screen.live(text[: width_of_terminal(80) - 1]))
+        live=(lambda text: screen.live(text[: (width_of_output() or 80) - 1]))
         if screen is not None and screen.moves
         else None,
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import click
 
 from monitor.cli.options import duration, level_option, unused_config_option
+from monitor.cli.output import say_lines
 from monitor.cli.words import OneOf
 from monitor.errors import ListenError
 
@@ -125,7 +126,7 @@ async def _serve(serving: Callable[..., Awaitable[None]], listen: str, stop: "tr
                 f"The sandbox cannot listen on {listen}: {_reason(error)}; choose another with --listen"
             ) from None
         application_id, secret = DEFAULT_CREDENTIALS
-        click.echo(_HINTS.format(url=url, application_id=application_id, application_secret=secret))
+        say_lines(_HINTS.format(url=url, application_id=application_id, application_secret=secret))
         await stop.wait()
         nursery.cancel_scope.cancel()
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.options import config_option, json_option, level_option
+from monitor.cli.output import say
 from monitor.cli.reading import read_everything
 from monitor.cli.table import print_json
 
@@ -44,7 +45,8 @@ def send_test(receiver: str, config: Path | None, as_json: bool, rule: str | Non
         print_json([{"channel": channel, "ok": not why, "why": why} for channel, why in outcomes.items()])
     else:
         for channel, why in outcomes.items():
-            click.echo(f"✗ {receiver} {channel}: {why}" if why else f"✓ {receiver} {channel}: sent, and resolved")
+            good = f"✓ {receiver} {channel}: sent, and resolved"
+            say(f"✗ {receiver} {channel}: {why}" if why else good, indent=2)
     return EXIT_NOT_SENT if any(outcomes.values()) else 0
 
 

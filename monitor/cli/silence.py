@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.daemon_api import Refused, daemon_api
-from monitor.cli.options import config_option, duration, json_option, url_option
+from monitor.cli.options import config_option, duration, json_option, url_option, wide_option
+from monitor.cli.output import say
 from monitor.cli.silenced import broad, effect, is_broad, met_by
-from monitor.cli.table import print_json, print_table
+from monitor.cli.table import Column, print_json, print_table
 from monitor.cli.times import TIME
 from monitor.cli.words import known
 
@@ -100,15 +101,16 @@ def add(
             answer | {"startsAt": made["startsAt"], "endsAt": made["endsAt"], "alerts": [one["labels"] for one in met]}
         )
         return
-    click.echo(answer["silenceID"])
+    say(answer["silenceID"])
     for line in effect(made, wanted, alerts):
-        click.echo(line, err=True)
+        say(line, err=True)
 
 
 @silence.command("list", short_help="Show the silences.")
 @config_option
 @url_option
 @json_option
+@wide_option
 @click.option("--expired", is_flag=True, help="Also those that are over.")
 @click.pass_obj
 def show(above: Path | None, config: Path | None, url: str | None, as_json: bool, expired: bool) -> None:
@@ -176,7 +178,7 @@ def _during(weekdays: tuple[str, ...], times: tuple[str, ...], location: str) ->
 
 def _table(found: list[dict[str, Any]]) -> None:
     if not found:
-        click.echo("No silences.")
+        say("No silences.")
         return
     rows = [
         (
@@ -190,7 +192,7 @@ def _table(found: list[dict[str, Any]]) -> None:
         )
         for one in found
     ]
-    print_table(("ID", "STATE", "FROM", "UNTIL", "SILENCES", "BY", "WHAT AND WHY"), rows)
+    print_table(("ID", "STATE", Column("FROM", 1), "UNTIL", "SILENCES", Column("BY", 2), "WHAT AND WHY"), rows)
 
 
 def _silences(one: dict[str, Any]) -> str:

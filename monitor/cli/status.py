@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from monitor.cli.options import config_option, json_option, level_option, url_option
+from monitor.cli.options import config_option, json_option, level_option, url_option, wide_option
+from monitor.cli.output import Shaded, say, shaded
 from monitor.cli.reading import read_everything
-from monitor.cli.table import print_json, print_table, shaded, width_of_terminal
+from monitor.cli.table import Column, print_json, print_table
 from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _INTERVALS: Final = 3
 @click.command(short_help="Show on one screen how all stands.")
 @config_option
 @json_option
+@wide_option
 @level_option
 @url_option
 def status(config: Path | None, as_json: bool, url: str | None) -> int:
@@ -93,46 +95,40 @@ def _stand(loaded: "Loaded", store: Any, now: int) -> Any:
     return Stand(kept.cursors, alerts, kept.silences, acks, store.counts(), store.backlog())
 
 
+Line = tuple[str | Shaded, ...]
+"""The pieces of a line."""
+_LABEL: Final = 14
+"""Columns of a fact's name; a text that goes on in a further row begins there."""
+
+
 def _print(found: dict[str, Any]) -> None:
-    for line in _head(found):
-        click.echo(line)
+    for pieces in _head(found):
+        say(*pieces, indent=2)
     rows = [_search(one) for one in _in_order(found["searches"])]
-    click.echo()
-    print_table(("SEARCH", "LAST POLL", "PAST READ", "STATE"), rows[:_MOST_SEARCHES], _colour)
+    say("")
+    print_table(("SEARCH", "LAST POLL", Column("PAST READ", drop=1), "STATE"), rows[:_MOST_SEARCHES], _colour)
     if len(rows) > _MOST_SEARCHES:
-        click.echo(f"and {len(rows) - _MOST_SEARCHES} more searches: --json shows all")
-    click.echo()
-    for line in _facts(found):
-        click.echo(line)
+        say(f"and {len(rows) - _MOST_SEARCHES} more searches: --json shows all")
+    say("")
+    for name, text in _facts(found):
+        say(f"{name:<{_LABEL}}{text}", indent=_LABEL)
 
 
-def _head(found: dict[str, Any]) -> Iterator[str]:
+def _head(found: dict[str, Any]) -> Iterator[Line]:
     """Whether it runs, and what it complains of."""
     if found["store"] is None:
-        yield from _wrapped(f"routee-monitor {found['version']} runs", f"since {_ago(found['since'])}", colour="green")
+        yield shaded(f"routee-monitor {found['version']} runs", "green"), f" since {_ago(found['since'])}"
     elif found["process"] is None:
-        yield from _wrapped("routee-monitor does not run.", found["why"], colour="red")
+        yield shaded("routee-monitor does not run.", "red"), f" {found['why']}"
     else:
         label = f"routee-monitor runs (process {found['process']}), but does not say how it stands."
-        yield from _wrapped(label, found["why"], colour="yellow")
+        yield shaded(label, "yellow"), f" {found['why']}"
     if found["store"] is not None:
-        yield from _wrapped("What follows is from its store", found["store"])
+        yield (f"What follows is from its store {found['store']}",)
     for warning in found["warnings"][:_MOST_WARNINGS]:
-        yield from _wrapped("warning:", warning, colour="yellow")
+        yield shaded("warning:", "yellow"), f" {warning}"
     if len(found["warnings"]) > _MOST_WARNINGS:
-        yield f"and {len(found['warnings']) - _MOST_WARNINGS} more warnings: --json shows all"
-
-
-def _wrapped(label: str, text: str, indent: str = "  ", colour: str = "") -> list[str]:
-    """A label and a text behind it, in lines that fit."""
-    import textwrap
-
-    from monitor.render.words import clean
-
-    whole = f"{label} {clean(text, 1_000)}".rstrip()
-    width = max(width_of_terminal(80) - 1, 40)
-    first, *rest = textwrap.wrap(whole, width, subsequent_indent=indent, break_on_hyphens=False)
-    return [(shaded(label, colour) if colour else label) + first[len(label) :], *rest]
+        yield (f"and {len(found['warnings']) - _MOST_WARNINGS} more warnings: --json shows all",)
 
 
 def _in_order(searches: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -163,34 +159,28 @@ def _colour(row: Any) -> str | None:
     return "red" if state.startswith("blind") else "yellow" if state != "ok" else None
 
 
-def _facts(found: dict[str, Any]) -> Iterator[str]:
-    """The other things, a line or a few each."""
+def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The other things: a name and a text."""
     yield from _alerts(found["alerts"])
     outbox = found["outbox"]
     waiting = [f"{one['receiver']} {one['channel']} ({one['waiting']})" for one in outbox["channels"]]
     oldest = f", the oldest {_ago(outbox['oldest'])}: {', '.join(waiting)}" if waiting else ""
-    yield from _fact("Outbox", f"{outbox['waiting']} waiting{oldest}")
-    yield from _fact(
-        "Dead letters", _count(found["deadLetters"], "notifications: see `routee-monitor alerts --dead-letters`")
-    )
-    yield from _fact("Unreadable", _count(found["setAside"], "records: see `routee-monitor search NAME --set-aside`"))
+    yield ("Outbox", f"{outbox['waiting']} waiting{oldest}")
+    yield ("Dead letters", _count(found["deadLetters"], "notifications: see `routee-monitor alerts --dead-letters`"))
+    yield ("Unreadable", _count(found["setAside"], "records: see `routee-monitor search NAME --set-aside`"))
     silences = found["silences"]
-    yield from _fact("Silences", f"{silences['active']} active, {silences['pending']} to come")
+    yield ("Silences", f"{silences['active']} active, {silences['pending']} to come")
 
 
-def _alerts(alerts: dict[str, Any]) -> Iterator[str]:
+def _alerts(alerts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     by = ", ".join(f"{count} {severity}" for severity, count in alerts["bySeverity"].items())
     firing = f"{alerts['firing']} firing" + (f" ({by})" if by else "")
-    yield from _fact("Alerts", f"{firing}, {alerts['pending']} pending, {alerts['acknowledged']} acknowledged")
+    yield ("Alerts", f"{firing}, {alerts['pending']} pending, {alerts['acknowledged']} acknowledged")
     worst = alerts["worst"]
     if worst is not None:
         from monitor.cli.silenced import named_alert
 
-        yield from _fact("Worst", f"{worst['severity']} {named_alert(worst)}, since {_ago(worst['startsAt'])}")
-
-
-def _fact(label: str, text: str) -> list[str]:
-    return _wrapped(f"{label:<13}", text, " " * 14)
+        yield ("Worst", f"{worst['severity']} {named_alert(worst)}, since {_ago(worst['startsAt'])}")
 
 
 def _count(number: int | None, more: str) -> str:

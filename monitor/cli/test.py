@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.options import environment, json_option, level_option, unused_config_option
+from monitor.cli.output import say
 from monitor.cli.output_file import require_writable, write_output
 from monitor.cli.table import print_json
 
@@ -51,7 +52,7 @@ def test(files: Sequence[str], pattern: str | None, junit: Path | None, as_json:
     if as_json:
         print_json(found)
     else:
-        click.echo(f"{found['passed']} passed, {found['failed']} failed")
+        say(f"{found['passed']} passed, {found['failed']} failed")
     return int(found["failed"] > 0)
 
 
@@ -83,9 +84,9 @@ def _run(suite: "Suite", number: int) -> "Verdict":
 
 
 def _show(verdict: "Verdict") -> None:
-    from monitor.cli.table import shaded
+    from monitor.cli.output import shaded
 
     word = shaded("ok  ", "green") if verdict.ok else shaded("FAIL", "red")
-    click.echo(f"{word}  {verdict.file}: {verdict.name} ({verdict.seconds:.1f}s)")
+    say(word, f"  {verdict.file}: {verdict.name} ({verdict.seconds:.1f}s)", indent=6)
     for line in verdict.message.splitlines():
-        click.echo(f"      {line}")
+        say(f"      {line}")

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from monitor.cli.output import say
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -112,4 +114,4 @@ def _parsed(text: str) -> "datetime | None":
 def _tell(param: click.Parameter | None, text: str, local: "datetime", *, twice: bool) -> None:
     option = f"{param.opts[0]} " if param is not None else ""
     again = " It comes twice that night; this is the first time." if twice else ""
-    click.echo(f"{option}{text} has no time zone. It is read in yours: {_spoken(local)}.{again}", err=True)
+    say(f"{option}{text} has no time zone. It is read in yours: {_spoken(local)}.{again}", err=True)

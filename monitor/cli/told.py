@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from monitor.cli.table import print_json, print_table
+from monitor.cli.output import say
+from monitor.cli.table import Column, print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,12 +21,12 @@ def show_history(tellings: "Sequence[Telling]", as_json: bool) -> None:
         print_json([_as_json(one) for one in tellings])
         return
     if not tellings:
-        click.echo("Nobody was told anything.")
+        say("Nobody was told anything.")
         return
     rows = [
         (_when(one.at), f"{one.receiver} {one.channel}", one.reason, _alerts(one), _outcome(one)) for one in tellings
     ]
-    print_table(("DECIDED (UTC)", "CHANNEL", "REASON", "ALERTS", "WHAT BECAME OF IT"), rows, _colour)
+    print_table(("DECIDED (UTC)", "CHANNEL", Column("REASON", 1), "ALERTS", "WHAT BECAME OF IT"), rows, _colour)
 
 
 def _as_json(one: "Telling") -> dict[str, Any]:

@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
-import click
-
+from monitor.cli.output import say
 from monitor.cli.standing import standing
 from monitor.errors import StoreError
 from monitor.loading import Loaded
@@ -33,7 +32,7 @@ def each_poll(
         except StoreError as error:
             if seen is None:
                 raise
-            click.echo(str(error), err=True)
+            say(str(error), err=True)
             found = None
         else:
             seen = news

@@ -15,6 +15,7 @@ from monitor.notify.outcome import Outcome, Rejected, Retry, Sent, too_slow
 from monitor.render.story import badge, title, tone_of
 from monitor.render.text import plain_text
 from monitor.render.words import Tone, clip
+from monitor.transport import trouble
 
 MISSING: Final = "needs Apprise, which is not installed: pip install 'routee-monitor[apprise]'"
 UNKNOWN: Final = (
@@ -52,7 +53,7 @@ class AppriseNotifier:
                     self._tell, content(notification), abandon_on_cancel=True, limiter=self._one_call
                 )
             except Exception as error:  # noqa: BLE001 — some hundred plugins: whatever one raises, the alert is tried again
-                return Retry(f"{where} failed with {type(error).__name__}")  # its text may hold the address
+                return Retry(f"{where} failed: {trouble(error, quote=False)}")
         return too_slow(where, self._timeout)
 
     async def check(self) -> str:

@@ -8,6 +8,7 @@ from monitor.notification import Notification
 from monitor.notify.outcome import Outcome, Rejected, Sent, too_slow
 from monitor.render.text import Line, Style, layout, plain_text
 from monitor.render.words import Tone
+from monitor.transport import trouble
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,7 +43,7 @@ class ConsoleNotifier:
                     self._write, notification, abandon_on_cancel=True, limiter=self._one_writer
                 )
             except (OSError, ValueError) as error:
-                return Rejected(f"the terminal cannot be written to any more: {error!r}")
+                return Rejected(f"the terminal cannot be written to any more: {trouble(error)}")
             return Sent()
         return too_slow("The terminal", self._timeout)
 

@@ -1,13 +1,11 @@
 """What sending one notification came to, and what every channel promises."""
 
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Protocol
 
 from monitor.clock import Duration
 from monitor.notification import Notification
-from monitor.render.words import clean
-
-_DISTRUSTED: Final = "; where a proxy or an authority of your own signs, name its certificates in SSL_CERT_FILE"
+from monitor.transport import trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +54,8 @@ def checked(notifier: Notifier) -> str:
 
 
 def unreachable(origin: str, error: BaseException) -> Retry:
-    """No usable answer came: ``repr``, because ``str`` of a timeout is empty; of an error that says nothing, what caused it."""
-    told = error if str(error) else _origin(error)
-    distrusted = _DISTRUSTED if "CERTIFICATE_VERIFY_FAILED" in repr(told) else ""
-    return Retry(f"{origin} could not be reached: {clean(repr(told), 200)}{distrusted}")
-
-
-def _origin(error: BaseException) -> BaseException:
-    """What it all began with, where that was an error of the operating system or of TLS."""
-    seen, cause = error, error.__cause__ or error.__context__
-    for _ in range(20):
-        if cause is None:
-            break
-        if isinstance(cause, BaseExceptionGroup):
-            cause = cause.exceptions[0]
-        if isinstance(cause, OSError) and str(cause):
-            seen = cause
-        cause = cause.__cause__ or cause.__context__
-    return seen
+    """No usable answer came."""
+    return Retry(f"{origin} could not be reached: {trouble(error)}")
 
 
 def too_slow(origin: str, timeout: float) -> Retry:

@@ -16,6 +16,7 @@ from monitor.render.chart import NoPictures, png, problem, worth_drawing
 from monitor.render.sentence import sentence
 from monitor.render.story import told
 from monitor.render.words import clean, clip
+from monitor.transport import trouble
 
 _REASONS: Final = frozenset({"first", "escalated", "repeat", "all resolved", "test"})
 """When a picture says more than the last one."""
@@ -68,9 +69,9 @@ class Charts:
             self._complain(str(missing))
         except SlackApiError as error:
             self._complain(f"Slack refuses it: {reason(error)}")
-        # Of slack-sdk's own errors only the type is said: their text may hold the address of the upload.
+        # The text of slack-sdk's own errors is not said: it may hold the address of the upload.
         except (OSError, http.client.HTTPException, SlackClientError, ValueError) as error:
-            self._complain(f"Slack could not be reached with it ({type(error).__name__})")
+            self._complain(f"Slack could not be reached with it: {trouble(error, quote=False)}")
         # A picture is never worth an alert: whatever drawing did not foresee is named, and the rest goes on.
         except Exception as error:  # noqa: BLE001
             self._complain(f"it could not be drawn ({type(error).__name__}); please report this")

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
+from monitor.transport import trouble
+
 __all__ = ["ConnectionClosed", "Unusable", "WebSocketConnection", "converse"]
 
 _GOODBYE: Final = 1.0
@@ -17,7 +19,7 @@ _GOODBYE: Final = 1.0
 
 
 class Unusable(Exception):
-    """The websocket could not be opened, or broke; the text names the kind of error and never the address, which is a secret."""
+    """The websocket could not be opened, or broke; the text says why and never the address, which is a secret."""
 
 
 async def converse(url: str, within: float, largest: int, talk: Callable[[WebSocketConnection], Awaitable[str]]) -> str:
@@ -25,7 +27,7 @@ async def converse(url: str, within: float, largest: int, talk: Callable[[WebSoc
 
     Raises Unusable.
     """
-    said, trouble = "", ""
+    said, why = "", ""
     try:
         with trio.fail_after(within) as limit:
             stream = await _open(url)
@@ -43,9 +45,9 @@ async def converse(url: str, within: float, largest: int, talk: Callable[[WebSoc
                 await trio.aclose_forcefully(stream)
     # trio-websocket also lets out what its own layers raise about an answer that is none (h11, wsproto): nothing of it may end the listening.
     except* Exception as group:  # noqa: BLE001
-        trouble = ", ".join(sorted({type(error).__name__ for error in _leaves(group)}))
-    if trouble:
-        raise Unusable(f"the websocket could not be used ({trouble})")
+        why = trouble(group, quote=False)
+    if why:
+        raise Unusable(f"the websocket could not be used: {why}")
     return said
 
 
@@ -59,10 +61,3 @@ async def _open(url: str) -> trio.SocketStream | trio.SSLStream[trio.SocketStrea
 def _resource(url: str) -> str:
     parts = urlsplit(url)
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-
-
-def _leaves(group: BaseExceptionGroup[Exception]) -> list[Exception]:
-    found: list[Exception] = []
-    for error in group.exceptions:
-        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found

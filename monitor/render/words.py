@@ -3,6 +3,8 @@
 import re
 from typing import Final, Literal
 
+from monitor.printable import UNPRINTABLE
+
 Tone = Literal["critical", "warning", "info", "resolved"]
 """The colour that an alert is shown in."""
 
@@ -22,19 +24,17 @@ URGENCY: Final[dict[Tone, int]] = {"critical": 0, "warning": 1, "info": 2, "reso
 """What comes first where several alerts are shown."""
 
 _SPACE = re.compile(r"\s+")
-# C0 and C1 controls (a terminal obeys them), zero-width and bidirectional marks (they hide or reorder text), lone surrogates.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 
 
 def clean(text: str, longest: int = 80) -> str:
     """``text`` on one line, without characters that steer a terminal or reorder what is read, cut to ``longest``."""
     head = text[: 4 * longest]
-    return clip(_UNSEEN.sub("", _SPACE.sub(" ", head)).strip(), longest)
+    return clip(UNPRINTABLE.sub("", _SPACE.sub(" ", head)).strip(), longest)
 
 
 def clean_lines(text: str, longest: int) -> str:
     """As `clean`, but line breaks stay: for what the owner of a rule wrote on several lines."""
-    lines = [_UNSEEN.sub("", line).rstrip() for line in text[: 4 * longest].splitlines()]
+    lines = [UNPRINTABLE.sub("", line).rstrip() for line in text[: 4 * longest].splitlines()]
     return clip("\n".join(lines).strip(), longest)
 
 

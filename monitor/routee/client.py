@@ -29,6 +29,7 @@ from monitor.routee.retry import Effort, Failed, Patience, TryAgain, http_date, 
 from monitor.routee.token import Tokens
 from monitor.routee.verdict import Answer, Unauthorised, judge, without
 from monitor.routee.wire import Malformed, decode_page, decode_parts
+from monitor.transport import trouble
 
 API_URL: Final = "https://connect.routee.net"
 AUTH_URL: Final = "https://auth.routee.net"
@@ -357,4 +358,4 @@ def _failure(error: httpx.HTTPError | httpx.InvalidURL, host: str, proxied: bool
             return TryAgain("cut", f"the connection to {host} was cut: {detail_of(error)}")
         case httpx.LocalProtocolError():  # without detail: it may quote headers, and one of them is the token
             return TryAgain("cut", f"the connection to {host} was closed while it was used")
-    return RouteeUnavailable(f"{host} cannot be asked ({type(error).__name__}): check the URL", "url")
+    return RouteeUnavailable(f"{host} cannot be asked ({trouble(error)}): check the URL", "url")

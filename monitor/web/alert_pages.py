@@ -93,6 +93,7 @@ class AlertPages:
             marks=marks(view),
             since=moments(view.since, view.time_zone),
             lasted=duration(view.duration),
+            fires_on_until=None if one.fires_on_until is None else datetime(one.fires_on_until),
             acknowledge=acknowledge_url(self._root, view.fingerprint),
             silence=silence_url(self._root, view.labels),
         )

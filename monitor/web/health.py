@@ -14,6 +14,7 @@ import trio
 
 from monitor.clock import SECOND, Duration, format_duration
 from monitor.errors import MonitorError
+from monitor.transport import trouble
 from monitor.web.address import Address
 
 _LONGEST_ANSWER = 64 * 1024
@@ -151,7 +152,7 @@ async def ask(url: str, path: str = "/healthz", *, seconds: float = 5.0) -> Answ
         with trio.fail_after(seconds):
             return _parse(await _exchange(host, port, request.encode()))
     except (OSError, trio.TooSlowError, trio.BrokenResourceError, ValueError) as error:
-        raise MonitorError(f"No answer from {url}{path}; is the daemon running? ({error!r})") from error
+        raise MonitorError(f"No answer from {url}{path}; is the daemon running? ({trouble(error)})") from error
 
 
 async def _exchange(host: str, port: int, request: bytes) -> bytes:

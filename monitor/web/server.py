@@ -17,6 +17,7 @@ from hypercorn.config import Config
 from starlette.types import ASGIApp
 
 from monitor.errors import ListenError
+from monitor.transport import trouble
 from monitor.web.address import Address
 from monitor.web.guards import DEFAULT_LIMITS, Guards, Limits
 
@@ -149,7 +150,7 @@ def _explain(error: OSError) -> str:
         case OSError(errno=errno.EADDRNOTAVAIL):
             return "it is not an address of this machine; write 127.0.0.1 or one of its own in web.listen"
         case _:
-            return f"{error.strerror or repr(error)}; write another address in web.listen"
+            return f"{trouble(error)}; write another address in web.listen"
 
 
 def bound_url(listening: socket.socket) -> str:

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from monitor.clock import Clock, Instant, parse_duration, parse_iso
+from monitor.clock import Clock, Instant, iso, parse_duration, parse_iso
 from monitor.errors import NothingThere
 from monitor.web.access import may_change
 from monitor.web.board import Board
@@ -39,6 +39,7 @@ class OwnApi:
             *status,
             Route(path, said(self.acknowledge), methods=["POST"]),
             Route(path, said(self.unacknowledge), methods=["DELETE"]),
+            Route(path, said(self.acknowledgement), methods=["GET"]),
         ]
 
     async def status(self, _: Request) -> Response:
@@ -58,6 +59,14 @@ class OwnApi:
         except NothingThere:
             return JSONResponse("no alert with this fingerprint fires", 404)
         return Response()
+
+    async def acknowledgement(self, request: Request) -> Response:
+        found = self._board.stock().find(request.path_params["fingerprint"])
+        if found is None or found.ack is None:
+            return JSONResponse("no alert with this fingerprint is acknowledged", 404)
+        ack = found.ack
+        until = None if ack.until is None else iso(ack.until)
+        return JSONResponse({"by": ack.by, "comment": ack.comment, "at": iso(ack.at), "until": until})
 
     async def unacknowledge(self, request: Request) -> Response:
         may_change(request, self._token)

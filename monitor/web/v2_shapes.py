@@ -29,10 +29,12 @@ _MOST_TEXT: Final = 1_000
 def alert(one: Standing, external_url: str, inhibiting: Mapping[str, str], now: Instant) -> dict[str, Any]:
     """An alert; ``inhibiting`` maps our fingerprints to those that are made of labels, as Alertmanager's are.
 
-    ``acknowledgedBy`` is ours, and stands there where somebody looks after the alert.
+    ``acknowledgedBy`` and ``acknowledgedComment`` are ours, and stand there where somebody looks after the alert; so is ``firesOnUntil``,
+    which stands there where its threshold is no longer crossed and it fires on for ``keep_firing_for``.
     """
     view = one.view
-    ours = {} if one.ack is None else {"acknowledgedBy": one.ack.by}
+    ours = {} if one.ack is None else {"acknowledgedBy": one.ack.by, "acknowledgedComment": one.ack.comment}
+    ours |= {} if one.fires_on_until is None else {"firesOnUntil": iso(one.fires_on_until)}
     return {
         "labels": view.labels,
         "annotations": view.annotations,

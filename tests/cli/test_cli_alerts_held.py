@@ -56,8 +56,8 @@ def test_without_a_daemon_silences_and_acknowledgements_are_as_the_store_has_the
     )
     shown = firing(folder)
     assert shown["status"] == {"state": "suppressed", "silencedBy": [SILENCE], "inhibitedBy": [], "mutedBy": []}
-    assert shown["acknowledgedBy"] == "Bob"
-    assert "[silenced, acknowledged by Bob]" in folder.invoke("alerts").stdout
+    assert (shown["acknowledgedBy"], shown["acknowledgedComment"]) == ("Bob", "on it")
+    assert "[silenced, acknowledged by Bob: on it]" in folder.invoke("alerts").stdout
     over = Silence(SILENCE, matchers, now - 2 * HOUR, now - HOUR, "Ann", "x", now)
     put(folder, Commit(silences=[over], dropped_acks=[alert.fingerprint]))
     assert firing(folder)["status"] == {"state": "active", "silencedBy": [], "inhibitedBy": [], "mutedBy": []}
@@ -67,7 +67,11 @@ async def test_the_running_daemon_is_believed(folder: Folder) -> None:
     labels = {"alertname": "OperatorFailureRate", "operator": "Cosmote", "country": "GR", "severity": "critical"}
     status = {"state": "suppressed", "silencedBy": [], "inhibitedBy": ["aa"], "mutedBy": ["nights"]}
     said = {"labels": labels, "fingerprint": label_fingerprint(labels), "status": status}
-    said |= {"receivers": [{"name": "night-shift"}], "acknowledgedBy": "Cleo"}
+    said |= {
+        "receivers": [{"name": "night-shift"}],
+        "acknowledgedBy": "Cleo",
+        "acknowledgedComment": "call \x1b]0;x\x07 them",
+    }
 
     async def answer(asked: Asked) -> Answer:
         return Answer(200, json.dumps([said]).encode())
@@ -77,7 +81,7 @@ async def test_the_running_daemon_is_believed(folder: Folder) -> None:
         table = await trio.to_thread.run_sync(lambda: folder.invoke("alerts", "--url", url).stdout)
     assert (shown["status"], shown["receivers"]) == (status, [{"name": "night-shift"}])
     assert shown["acknowledgedBy"] == "Cleo"
-    assert "[inhibited, muted, acknowledged by Cleo]" in table
+    assert "[inhibited, muted, acknowledged by Cleo: call \ufffd]0;x\ufffd them]" in table
 
 
 async def test_what_is_asked_for_by_its_address_has_to_answer(folder: Folder) -> None:

@@ -82,3 +82,30 @@ def test_a_reader_that_has_left_is_no_error(tmp_path: Path) -> None:
     with os.fdopen(writing, "wb") as nobody_reads:
         done = subprocess.run([*PROGRAM, "schema", "rules"], stdout=nobody_reads, stderr=subprocess.PIPE, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("arguments", ["--help", "schema rules"])
+def test_a_closed_output_is_said_and_no_file_takes_its_place(arguments: str) -> None:
+    command = f"{' '.join(PROGRAM)} {arguments} >&-"
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (74, "Standard output cannot be written: it is closed\n")
+
+
+def test_a_reader_of_a_help_text_that_has_left_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as nobody_reads:
+        done = subprocess.run([*PROGRAM, "--help"], stdout=nobody_reads, stderr=subprocess.PIPE, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-"])
+def test_where_errors_cannot_be_written_the_exit_code_still_says_it(redirection: str) -> None:
+    done = subprocess.run(["sh", "-c", f"{' '.join(PROGRAM)} check -c nowhere.yaml {redirection}"], timeout=60)
+    assert done.returncode == 78
+
+
+def test_an_error_and_a_wrong_word_do_not_steer_the_terminal() -> None:
+    outcome = run(StoreError("peer said \x1b]0;owned\x07 \u202e"))
+    assert outcome.stderr == "peer said \ufffd]0;owned\ufffd \ufffd\n"
+    assert "\x1b" not in run(None, "--\x1b]0;x\x07").stderr

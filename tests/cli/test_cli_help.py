@@ -1,5 +1,6 @@
 """Help that is quick, complete and the same as the documentation."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -70,7 +71,7 @@ def test_the_documentation_has_every_command_with_an_example_and_exit_codes() ->
         assert "Exit codes:" in section
         for option in cli.commands[name].params:
             for spelling in option.opts:
-                if spelling.startswith("--") and spelling not in ("--config", "--json", "--log-level"):
+                if spelling.startswith("--") and spelling not in ("--config", "--json", "--wide", "--log-level"):
                     assert f"`{spelling}" in section, f"{spelling} of {name} is not in docs/commands.md"
 
 
@@ -94,3 +95,15 @@ def test_a_fixed_word_that_is_mistyped_is_suggested() -> None:
         outcome = CliRunner().invoke(cli, words)
         assert outcome.exit_code == 2
         assert "Did you mean '" in outcome.stderr
+
+
+def test_every_command_that_prints_tables_takes_wide() -> None:
+    lacking, found = set(), set()
+    for command in cli.commands.values():
+        for one in command.commands.values() if isinstance(command, click.Group) else [command]:
+            module = inspect.unwrap(one.callback).__module__ if one.callback is not None else ""
+            if hasattr(sys.modules.get(module), "print_table"):
+                wide = any("--wide" in option.opts for option in one.params)
+                (found if wide else lacking).add(module)
+    assert lacking - found == set()
+    assert len(found) >= 7

@@ -1,6 +1,11 @@
 """Tables: full length for programs, wrapped for terminals."""
 
-from monitor.cli.table import table_lines
+import json
+
+import pytest
+
+from monitor.cells import cells
+from monitor.cli.table import Column, print_json, print_table, table_lines
 
 COLUMNS = ("STATE", "GROUP", "WHY")
 ROWS = [("firing", "operator=Cosmote", "40% (40 of 100 messages) is above 20%"), ("inactive", "all", "")]
@@ -30,3 +35,51 @@ def test_a_narrow_terminal_gets_it_on_lines_of_its_own() -> None:
 
 def test_one_column_is_a_table_too() -> None:
     assert table_lines(("A",), [("b",)], 10) == ["A", "b"]
+
+
+def test_no_cell_steers_the_terminal_or_forges_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("A\x1b[2J", "B"), [("x\ny\x9b1m", "\u202eevil\u200b")])
+    assert capsys.readouterr().out == "A\ufffd[2J   B\nx y\ufffd1m  \ufffdevil\ufffd\n"
+
+
+def test_json_says_what_was_written_with_escapes(capsys: pytest.CaptureFixture[str]) -> None:
+    data = {"by": "Ann \x1b]0;x\x07\x9b\u202e\u200b\U000e0041 Ä中"}
+    print_json(data)
+    said = capsys.readouterr().out
+    assert json.loads(said) == data
+    assert all(char.isprintable() or char == "\n" for char in said)
+    assert "Ä中" in said
+
+
+def test_the_least_telling_columns_are_left_out_and_named() -> None:
+    columns = ("STATE", Column("MESSAGES", 2), Column("TREND", 1), "WHY")
+    rows = [("firing", "1,234", "▁▂▃▄▅▆▇█▁▂▃▄", "40% (40 of 100 messages) is above 20%")]
+    assert table_lines(columns, rows, 50) == [
+        "STATE   TREND         WHY",
+        "firing  ▁▂▃▄▅▆▇█▁▂▃▄  40% (40 of 100 messages) is\n                      above 20%",
+        "Not shown for want of room: MESSAGES (--wide shows all)",
+    ]
+    assert len(table_lines(columns, rows)) == 2
+
+
+def test_a_wide_name_lines_up() -> None:
+    lines = table_lines(("NAME", "WHY"), [("中国移动 📱", "a"), ("Cosmote", "b")], 40)
+    assert [cells(line) for line in lines] == [16, 14, 14]
+
+
+@pytest.mark.parametrize("width", range(20, 130, 7))
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    long = [
+        "OperatorFailureRate",
+        "operator=中国移动通信, country=GR, campaignTrackingId=182d20da-3f6f-4d4a-9d5e-111111111111",
+        "x" * 90,
+    ]
+    found = table_lines(("ALERT", "GROUP", Column("ID", 1), "WHY IT IS SO"), [(*long, "words " * 20)], width)
+    assert max(cells(row) for line in found[:-1] for row in line.split("\n")) <= width
+
+
+def test_the_first_rows_stay_where_not_all_fit(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("A", "B"), [(str(number), "b") for number in range(30)], height=10)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 10
+    assert (lines[1], lines[-1]) == ("0   b", "22 more of 30, less urgent")

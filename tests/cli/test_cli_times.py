@@ -4,6 +4,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from monitor.cli.output import say
 from monitor.cli.times import TIME, WHEN, When
 from monitor.clock import DAY, HOUR, MINUTE, iso, parse_iso
 
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("athens")
 @click.option("--at", type=TIME)
 @click.option("--since", type=WHEN, default="7d")
 def command(at: int | None, since: When) -> None:
-    click.echo(iso(since.seen_from(parse_iso("2026-11-21T12:00:00Z")) if at is None else at))
+    say(iso(since.seen_from(parse_iso("2026-11-21T12:00:00Z")) if at is None else at))
 
 
 def asked(*arguments: str) -> Result:

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 from cli_folder import Folder
 
+from monitor.alert import Held
 from monitor.cli.watch import each_poll
-from monitor.clock import SECOND
+from monitor.clock import MINUTE, SECOND, iso
 from monitor.errors import StoreError
 from monitor.loading import load
 from monitor.store.protocol import Commit
@@ -47,3 +48,22 @@ def test_the_course_of_each_group_is_told(polled: Folder) -> None:
     lines = polled.invoke("explain", "OperatorFailureRate").stdout.splitlines()
     assert "TREND" in lines[1]
     assert "█" in lines[2]
+
+
+def test_an_alert_that_fires_on_says_until_when(polled: Folder, tmp_path: Path) -> None:
+    shutil.copytree(polled.path, tmp_path / "copy")
+    folder = Folder(tmp_path / "copy")
+    folder.replace(folder.rules, "above: 20%", "above: 60%\n    keep_firing_for: 15m")
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        [alert] = [one for one in store.load().alerts if one.state == "firing"]
+        over = msgspec.structs.replace(alert, held=(Held(None, alert.as_of, True),))
+        store.commit(Commit(alerts=[over]))
+    until = iso(alert.as_of + 15 * MINUTE)
+    [group] = [
+        one
+        for one in json.loads(folder.invoke("explain", "OperatorFailureRate", "--json").stdout)["groups"]
+        if one["state"] == "firing"
+    ]
+    assert group["fires_on_until"] == until
+    assert f"fires on until {until[:19]}" in folder.invoke("explain", "OperatorFailureRate").stdout
+    assert "(keep_firing_for 15m)" in group["why"]

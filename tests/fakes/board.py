@@ -99,4 +99,10 @@ class FakeBoard:
         silenced = self.kept.silencing(view.labels, self.clock.now())
         source = self.inhibited.get(view.fingerprint)
         inhibited = () if source is None else (source,)
-        return Standing(view, state, ("ops",), silenced, inhibited, (), bool(silenced or inhibited), None)
+        return Standing(view, state, ("ops",), silenced, inhibited, (), bool(silenced or inhibited), self._ack(view))
+
+    def _ack(self, view: AlertView) -> Ack | None:
+        if view.fingerprint not in self.acknowledged:
+            return None
+        by, comment, until = self.acknowledged[view.fingerprint]
+        return Ack(view.fingerprint, 0, by, comment, self.clock.now(), until)

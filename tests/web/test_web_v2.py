@@ -17,6 +17,7 @@ from monitor.render.payload import label_fingerprint
 from monitor.standing import Standing
 from monitor.web.app import make_app
 from monitor.web.health import Health
+from monitor.web.v1 import OwnApi
 from monitor.web.v2 import About, AlertmanagerApi
 from tests.fakes.alertmanager import amtool, amtool_fails
 from tests.fakes.alerts import change, rate, spike
@@ -29,7 +30,8 @@ ORIGINAL = "route:\n  receiver: ops\nreceivers:\n- name: ops\n- name: oncall\n"
 async def listening(board: FakeBoard, token: str = ""):
     about = About("1.2.3", ("ops", "oncall"), ORIGINAL, "https://sms.example.org")
     api = AlertmanagerApi(board, about, board.clock, token)
-    async with served(make_app(Health(), Metrics(SystemClock()), token=token, apis=api.routes())) as url:
+    routes = [*api.routes(), *OwnApi(board, board.clock, token).routes()]
+    async with served(make_app(Health(), Metrics(SystemClock()), token=token, apis=routes)) as url:
         yield url
 
 
@@ -142,6 +144,19 @@ async def test_an_alert_has_every_key_of_alertmanagers(board):
         "receivers": [{"name": "ops"}],
         "status": {"state": "active", "silencedBy": [], "inhibitedBy": [], "mutedBy": []},
     }
+
+
+async def test_an_acknowledgement_is_shown_with_its_comment(board):
+    path = f"/api/v1/alerts/{board.views[0].fingerprint}/acknowledgement"
+    async with listening(board) as url:
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(url + path)).status_code == 404
+            await client.post(url + path, json={"by": "Ann", "comment": "called them"})
+        alert, other = await asked(url, "/api/v2/alerts")
+        ack = await asked(url, path)
+    assert (alert["acknowledgedBy"], alert["acknowledgedComment"]) == ("Ann", "called them")
+    assert "acknowledgedBy" not in other
+    assert (ack["by"], ack["comment"], ack["until"]) == ("Ann", "called them", None)
 
 
 async def test_what_was_judged_long_ago_and_still_fires_has_not_ended(board):

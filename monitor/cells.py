@@ -1,0 +1,69 @@
+"""How many columns of a terminal a text takes, and wrapping by them: East Asian wide characters and emoji take two."""
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Final
+
+_EMOJI_FORM: Final = "\ufe0f"
+"""Behind a character: shown as an emoji."""
+_WORD: Final = re.compile(r"\S+|\s+")
+
+
+def cells(text: str) -> int:
+    """Columns of a terminal."""
+    return len(text) if text.isascii() else _cells(text)
+
+
+@lru_cache(4096)
+def _cells(text: str) -> int:
+    total, last = 0, 0
+    for character in text:
+        if character == _EMOJI_FORM:
+            total, last = total + (last == 1), 2
+            continue
+        last = _cell(character)
+        total += last
+    return total
+
+
+def _cell(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def padded(text: str, width: int) -> str:
+    """``text`` with spaces behind it, ``width`` columns in all."""
+    return text + " " * (width - cells(text))
+
+
+def clipped(text: str, width: int) -> tuple[str, str]:
+    """As much of the beginning as fits into ``width`` columns (at least one character), and the rest."""
+    used = 0
+    for number, character in enumerate(text):
+        used += _cell(character)
+        if used > width and number:
+            return text[:number], text[number:]
+    return text, ""
+
+
+def wrapped(text: str, width: int, hang: str = "") -> list[str]:
+    """``text`` in rows of at most ``width`` columns, broken between words; a word that is longer than a row is cut. ``hang`` begins
+    each row but the first."""
+    rows, row = [], ""
+    for word in _WORD.findall(text):
+        if cells(row) + cells(word) <= width:
+            row += word
+            continue
+        if word.isspace():
+            continue
+        if row.strip():
+            rows.append(row.rstrip())
+            row = hang
+        while cells(row) + cells(word) > width:
+            part, word = clipped(word, width - cells(row))
+            rows.append(row + part)
+            row = hang
+        row += word
+    return [*rows, row.rstrip()] if row.strip() or not rows else rows

@@ -1,0 +1,179 @@
+"""The one way to the terminal: every command prints with `say`, `say_lines`, `print_json` and `print_table` (ruff forbids click.echo).
+
+They clean what they print (`monitor.printable`), so no comment, name or error of anybody steers the terminal. `say` is one line,
+wrapped at words on a terminal; pieces of it may have a colour: ``say(shaded("ok", "green"), "  outbound")``. Where standard output
+cannot be written (a full disk, closed), OutputError says so; where its reader has left (``| head``), the command ends quietly.
+"""
+
+import io
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, TextIO
+
+import click
+
+from monitor import printable
+from monitor.cells import cells, wrapped
+from monitor.errors import MonitorError
+
+_NO_COLOURS: Final = ("dumb", "unknown")
+"""Values of TERM at which there are no colours."""
+NARROWEST: Final = 20
+
+
+class OutputError(MonitorError, OSError):
+    """What a command prints cannot be written."""
+
+    exit_code = 74  # EX_IOERR
+
+
+@dataclass(frozen=True, slots=True)
+class Shaded:
+    """Text in a colour, in click's words; None or empty for none."""
+
+    text: str
+    colour: str | None
+    bold: bool = False
+
+
+def shaded(text: str, colour: str | None, *, bold: bool = False) -> Shaded:
+    """A piece of a line, in a colour where standard output is a terminal that shows colours."""
+    return Shaded(text, colour, bold)
+
+
+def say(*pieces: str | Shaded, err: bool = False, indent: int = 0) -> None:
+    """One line. On a terminal it is wrapped at words, what follows the first row ``indent`` columns further in than the line begins."""
+    parts = [piece if isinstance(piece, Shaded) else Shaded(piece, None) for piece in pieces]
+    parts = [Shaded(printable.line(part.text), part.colour, part.bold) for part in parts]
+    whole = "".join(part.text for part in parts)
+    width = _width(sys.stderr if err else sys.stdout)
+    if width and cells(whole) > width and not any(part.colour for part in parts[1:]):
+        hang = " " * min(len(whole) - len(whole.lstrip(" ")) + indent, width // 2)
+        rows = wrapped(whole, width, hang)
+        head = parts[0].text
+        if len(parts) > 1 and rows[0].startswith(head):
+            rows[0] = _painted(parts[0], err) + rows[0][len(head) :]
+        elif len(parts) == 1:
+            rows = [_painted(Shaded(row, parts[0].colour, parts[0].bold), err) for row in rows]
+        _echo("\n".join(rows), err)
+    else:
+        _echo("".join(_painted(part, err) for part in parts), err)
+
+
+def say_lines(text: str, *, err: bool = False, newline: bool = True) -> None:
+    """Text of several lines as it is, unwrapped: files, programs, drawings."""
+    _echo(printable.lines(text), err, newline=newline)
+
+
+def say_paragraphs(text: str, *, err: bool = False) -> None:
+    """Text of several lines, each as `say` prints it."""
+    for line in text.splitlines():
+        say(line, err=err)
+
+
+def put_row(text: str) -> None:
+    """For tables: a row that has been cleaned and may hold colours."""
+    _echo(text, err=False)
+
+
+def painted(text: str, colour: str | None, *, bold: bool = False) -> str:
+    """Clean text with the codes of a colour around it, where standard output shows colours."""
+    return _painted(Shaded(text, colour, bold), err=False)
+
+
+def _painted(part: Shaded, err: bool) -> str:
+    if not (part.colour or part.bold) or not shows_colours(sys.stderr if err else sys.stdout):
+        return part.text
+    return click.style(part.text, fg=part.colour or None, bold=part.bold or None)
+
+
+def _echo(text: str, err: bool, *, newline: bool = True) -> None:
+    click.echo(text, err=err, nl=newline, color=shows_colours(sys.stderr if err else sys.stdout))  # noqa: TID251 - the one place
+
+
+def shows_colours(stream: TextIO) -> bool:
+    """Whether it is a terminal with colours, and nobody has said NO_COLOR."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in _NO_COLOURS
+
+
+def _width(stream: TextIO) -> int:
+    """Columns of a terminal, at least NARROWEST; 0 where ``stream`` is none: there nothing is wrapped."""
+    return max(shutil.get_terminal_size().columns, NARROWEST) if stream.isatty() else 0
+
+
+def width_of_output() -> int:
+    """Columns of standard output, 0 where it is no terminal."""
+    return _width(sys.stdout)
+
+
+def height_of_output() -> int:
+    """Rows of standard output, 0 where it is no terminal."""
+    return shutil.get_terminal_size().lines if sys.stdout.isatty() else 0
+
+
+def clear() -> None:
+    """Empty the terminal, if standard output is one."""
+    if sys.stdout.isatty():
+        click.clear()
+
+
+class _Output(io.TextIOWrapper):
+    """Standard output: what keeps it from being written is an OutputError. A reader that has left stays a BrokenPipeError."""
+
+    def write(self, text: str) -> int:
+        with _unwritable():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with _unwritable():
+            super().flush()
+
+
+class _Errors(io.TextIOWrapper):
+    """Standard error: where it cannot be written nobody can be told of that, and what was to be done is done all the same."""
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except OSError:
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError:
+            return
+
+
+@contextmanager
+def _unwritable() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        why = "it is closed" if error.errno == 9 else error.strerror
+        raise OutputError(f"Standard output cannot be written: {why}") from error
+
+
+def open_streams() -> None:
+    """Take hold of standard output and error, also where whoever started the program closed them.
+
+    What is closed is opened on the null device for reading: no file of ours gets its number, and writing to it fails.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)  # takes the lowest free number: this one
+    sys.stdout = _Output(open(1, "wb", closefd=False), errors="replace", line_buffering=os.isatty(1))  # noqa: SIM115
+    sys.stderr = _Errors(open(2, "wb", closefd=False), errors="replace", line_buffering=True)  # noqa: SIM115
+
+
+def drop_output() -> None:
+    """Whoever read our output has gone, or it cannot be written: nothing is written there at exit either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
