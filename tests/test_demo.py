@@ -33,21 +33,25 @@ async def test_both_incidents_are_told_with_their_reasons_and_their_ends(tmp_pat
     with guarded():
         await demo(speed=SPEED, seed=DEFAULT_SEED, forever=False, stream=stream, stop=trio.Event())
     story = stream.getvalue()
-    told = (
+    outage = (
         r"starts failing",
         r"▌ CRITICAL OperatorFailureRate",
         r"▌ \d[\d.]*% of [\d,]+ messages to Cosmote \(GR\) failed in 15m, threshold 20%",
+        r"▌ RESOLVED OperatorFailureRate",
+        r"Save this as monitor.yaml",
+    )
+    filtered = (
         r"filter what Shop sends",
         r"▌ WARNING UndeliveredSpike",
         r"▌ \d+ Carrier Violation in 15m, [\d.]+x the usual",
         r"▌ why .*\d+% sender Shop",
-        r"▌ RESOLVED OperatorFailureRate",
         r"▌ RESOLVED UndeliveredSpike",
         r"Save this as monitor.yaml",
     )
-    places = [found.start() if (found := re.search(line, story)) else line for line in told]
-    assert all(isinstance(place, int) for place in places), story
-    assert places == sorted(places), story
+    for told in (outage, filtered):  # on a busy machine the first is told when the second has begun
+        places = [found.start() if (found := re.search(line, story)) else line for line in told]
+        assert all(isinstance(place, int) for place in places), story
+        assert places == sorted(places), story
     alerts = re.findall(r"^▌ (CRITICAL|WARNING|RESOLVED) (\w+)", story, re.MULTILINE)
     of_rules = [(what, name) for what, name in alerts if name != "MonitorBlind"]  # a busy machine may not keep up
     assert len(of_rules) == len(set(of_rules)) == 4, story
