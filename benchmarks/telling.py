@@ -1,6 +1,7 @@
 """Whom to tell: a look at ten thousand alerts, what twenty thousand take in memory, and what one webhook is told in a second."""
 
 import gc
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +19,8 @@ from monitor.dispatch import Dispatch
 from monitor.inhibition import Inhibition
 from monitor.judge import Judge
 from monitor.matchers import parse_matchers
+from monitor.notification import Notification
+from monitor.notify.outcome import Outcome, Sent
 from monitor.notify.webhook import WebhookNotifier
 from monitor.render import Templates, sample_notification, sample_view
 from monitor.route import Route
@@ -37,7 +40,8 @@ RULES: Final = 100
 def run(quick: bool) -> list[Figure]:
     """Ten thousand alerts of a hundred rules under twenty routes, a thousand silences, a hundred rules of inhibition."""
     many = 1_000 if quick else 10_000
-    return [*_looks(many), *_memory(2 * many), trio.run(_sending, 100 if quick else 1_000)]
+    sent = 100 if quick else 1_000
+    return [*_looks(many), *_memory(2 * many), trio.run(_sending, sent), trio.run(_handing_over, sent // 10)]
 
 
 def _looks(many: int) -> list[Figure]:
@@ -106,6 +110,34 @@ async def _sending(many: int) -> Figure:
             outbox.stop()
         await front.close()
     return Figure("notifications through one webhook, each receipt synced", many / seconds, "a second", at_least=100)
+
+
+async def _handing_over(many: int) -> Figure:
+    """From the commit of a notification until its receiver is called, one at a time."""
+    notification, called = sample_notification([sample_view("Rule", "rate", ["operator"])]), trio.Event()
+    seconds = []
+
+    class Receiver:
+        async def send(self, _notification: Notification, _previous: dict[str, str] | None) -> Outcome:
+            called.set()
+            return Sent()
+
+    with tempfile.TemporaryDirectory() as folder:
+        front = StoreFront(open_sqlite(Path(folder) / "monitor.db"))
+        async with trio.open_nursery() as nursery:
+            channels = {(notification.receiver, "webhook/0"): Receiver()}
+            outbox = await nursery.start(deliver, front, channels, SystemClock())
+            for i in range(many):
+                called = trio.Event()
+                one = msgspec.structs.replace(notification, key=f"key-{i}", episode=f"episode-{i}")
+                began = time.perf_counter()
+                await front.commit(Commit(outbox=[Pending("webhook/0", one)]))
+                outbox.wake()
+                await called.wait()
+                seconds.append(time.perf_counter() - began)
+            outbox.stop()
+        await front.close()
+    return Figure("from a commit until the receiver is called", statistics.median(seconds) * 1e3, "ms", at_most=50)
 
 
 def _views() -> Views:

@@ -1,9 +1,12 @@
 """What holds for every test."""
 
 import logging
+import threading
 from collections.abc import Iterator
 
 import pytest
+
+from tests.fakes.patience import until
 
 
 @pytest.fixture(autouse=True)
@@ -16,3 +19,16 @@ def _log_as_it_was() -> Iterator[None]:
     root.setLevel(level)
     own.setLevel(own_level)
     logging.captureWarnings(False)
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_left_at_work() -> Iterator[None]:
+    """A call that a test gave up goes on in its thread. It ends before the next test begins, so that it cannot log or warn into that."""
+    before = _at_work()
+    yield
+    until(lambda: not _at_work() - before, "the threads of this test to end")
+
+
+def _at_work() -> set[threading.Thread]:
+    """All but trio's spare ones, which wait under this name for what comes next."""
+    return {thread for thread in threading.enumerate() if not thread.name.startswith("Trio thread ")}

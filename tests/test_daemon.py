@@ -23,7 +23,7 @@ from monitor.settings import load
 from monitor.web.health import ask
 from tests.fakes.http import Answer
 from tests.fakes.routee import APPLICATION_ID, APPLICATION_SECRET, START, LocalRoutee, local_routee, sms
-from tests.fakes.waiting import until
+from tests.fakes.waiting import GUARD, guarded, until
 from tests.fakes.webhook import FakeWebhook, webhook
 
 CONFIG = """
@@ -61,7 +61,8 @@ class World:
         async with trio.open_nursery() as nursery:
             yield await nursery.start(run)
             stop.set()
-            nursery.cancel_scope.deadline = trio.current_time() + 8
+            nursery.cancel_scope.deadline = trio.current_time() + GUARD
+        assert not nursery.cancel_scope.cancelled_caught, "it did not stop"
 
     def report(self, status: str, count: int = 20) -> None:
         """So many messages fare like that now."""
@@ -163,7 +164,7 @@ async def test_dead_letters_are_shown_over_a_restart(world: World) -> None:
     async with world.daemon() as running:
         assert await dead_letters(running) == "none"
         await until(lambda: world.hook.asked, "the alert")
-        with trio.fail_after(10):
+        with guarded():
             while await dead_letters(running) != "1.0":
                 await trio.sleep(0.02)
     async with world.daemon() as running:

@@ -23,7 +23,7 @@ from monitor.sd_notify import Systemd
 from monitor.web.health import ask
 from tests.fakes.http import Answer, Asked, serving
 from tests.fakes.routee import APPLICATION_ID, APPLICATION_SECRET, START, LocalRoutee, local_routee, sms
-from tests.fakes.waiting import until
+from tests.fakes.waiting import GUARD, until
 from tests.web.plain_client import ask as ask_with
 
 RULE = {"name": "Failing", "kind": "rate", "by": ["operator"], "window": "3m", "above": "20%", "min_messages": 5}
@@ -112,7 +112,8 @@ class World:
             await until(lambda: "all" in judge.cursors, "a poll")
             yield running
             stop.set()
-            nursery.cancel_scope.deadline = trio.current_time() + 8
+            nursery.cancel_scope.deadline = trio.current_time() + GUARD
+        assert not nursery.cancel_scope.cancelled_caught, "it did not stop"
 
     def report(self, status: str, count: int = 20, **fields: Any) -> None:
         for _ in range(count):

@@ -14,7 +14,7 @@ from monitor.daemon import Running, run
 from monitor.loading import load
 from monitor.routee.sandbox import DEFAULT_CREDENTIALS, Sandbox, serve
 from tests.fakes.routee import sms
-from tests.fakes.waiting import until
+from tests.fakes.waiting import guarded, until
 from tests.fakes.webhook import FakeWebhook, webhook
 
 NOW = parse_iso("2026-11-21T10:00:00Z")
@@ -127,7 +127,7 @@ async def test_what_routee_says_besides_messages_becomes_alerts(tmp_path: Path) 
         loaded = load(tmp_path / "monitor.yaml", {})
         daemon = functools.partial(run, loaded.settings, loaded.templates, stop=stop, clock=clock, stream=stream)
         running: Running = await nursery.start(daemon)
-        with trio.fail_after(60):
+        with guarded():
             while "Only 41.20 EUR left" not in stream.getvalue() or "has stalled" not in stream.getvalue():
                 await trio.sleep(0.05)
             assert running.pipeline.desks["main"].judge.facts.campaigns["c1"].state.recipients == 1000

@@ -1,7 +1,5 @@
-"""Inhibition: as Alertmanager documents it, and quick."""
+"""Inhibition: as Alertmanager documents it."""
 
-import random
-import time
 from collections.abc import Mapping, Sequence
 
 from hypothesis import given
@@ -88,28 +86,3 @@ alerts = st.dictionaries(st.sampled_from("uvwxyz"), st.dictionaries(names, value
 @given(rules, alerts)
 def test_it_is_what_comparing_each_with_each_gives(rules: list[Inhibition], firing: dict[str, dict[str, str]]) -> None:
     assert inhibited(rules, firing) == naive(rules, firing)
-
-
-def test_a_hundred_rules_against_ten_thousand_alerts_are_quick() -> None:
-    chance = random.Random(1)
-    firing = {
-        f"{number:05}": {
-            "alertname": f"Rule{chance.randrange(40)}",
-            "country": f"C{chance.randrange(90)}",
-            "operator": f"O{chance.randrange(300)}",
-            "severity": chance.choice(["critical", "warning", "warning"]),
-        }
-        for number in range(10_000)
-    }
-    rules = [
-        rule(
-            f'alertname="Rule{number % 40}",severity="critical"',
-            f'alertname=~"Rule.*{number % 7}",severity!="critical"',
-            "country",
-        )
-        for number in range(100)
-    ]
-    began = time.process_time()
-    found = inhibited(rules, firing)
-    assert time.process_time() - began < 1.5  # a tenth of that on an idle machine
-    assert len(found) > 500

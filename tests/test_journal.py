@@ -6,7 +6,6 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 from itertools import repeat
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor import log
-from monitor.journal import PATIENCE_SECONDS, Journal, encode, field_name
+from monitor.journal import Journal, encode, field_name
 
 SPEAK = """
 import logging, sys
@@ -67,7 +66,7 @@ class Journald:
 
     def close(self) -> None:
         self._socket.close()
-        self.path.unlink()
+        self.path.unlink(missing_ok=True)
 
 
 def _sealed(file: int) -> bytes:
@@ -132,10 +131,10 @@ def test_a_journald_that_was_restarted_is_found_again(tmp_path):
 
 
 def test_a_journald_that_stands_still_is_not_waited_for_twice(journal, journald):
-    began = time.monotonic()
+    journal.send([("MESSAGE", "connected")])
+    journald.path.unlink()  # whoever connected anew to send it once more would meet another error than this one
     with pytest.raises(TimeoutError):
         list(map(journal.send, repeat([("MESSAGE", "nobody reads this")], 100_000)))
-    assert time.monotonic() - began < 2 * PATIENCE_SECONDS
 
 
 def spoken(journal: Path, form: str = "auto", connected: bool = True, speak: str = SPEAK) -> str:

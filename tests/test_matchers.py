@@ -2,7 +2,6 @@
 
 import contextlib
 import resource
-import time
 from pathlib import Path
 
 import msgspec
@@ -171,12 +170,10 @@ def test_an_expression_that_python_would_need_hours_for_is_answered(pattern: str
     ],
     ids=lambda text: text[:8],
 )
-def test_whatever_a_stranger_writes_is_read_or_refused_soon(text: str) -> None:
-    began = time.process_time()
+def test_whatever_a_stranger_writes_is_read_or_refused(text: str) -> None:
     for parse in (parse_matchers, parse_matcher):
         with contextlib.suppress(ValueError):
             parse(text)
-    assert time.process_time() - began < 3
 
 
 def test_what_is_too_long_is_refused() -> None:

@@ -129,12 +129,26 @@ def test_every_package_is_locked_to_one_version_by_hashes(lock: str) -> None:
         assert re.fullmatch(r"[a-z0-9.-]+==[^ ;]+( ; [^-]+)?(\s+--hash=sha256:[0-9a-f]{64})+\s*", line), line
 
 
-def test_the_tools_lock_holds_what_the_programs_lock_holds() -> None:
-    run, dev = ({(each.name, str(each.specifier)) for each in here(locked(lock))} for lock in LOCKS)
-    assert run <= dev
+def pins(lock: str) -> dict[str, str]:
+    """Name and version of all that this machine needs of a lock."""
+    return {canonicalize_name(each.name): next(iter(each.specifier)).version for each in here(locked(lock))}
+
+
+@pytest.mark.parametrize("lock", ["requirements/run.txt", "requirements/build.txt"])
+def test_the_tools_lock_holds_what_running_and_building_need(lock: str) -> None:
+    assert pins(lock).items() <= pins("requirements/dev.txt").items()
+
+
+def test_locks_that_are_installed_together_agree() -> None:
+    tools = pins("requirements/dev.txt")
+    assert {
+        name: version
+        for name, version in pins("requirements/apprise.txt").items()
+        if tools.get(name, version) != version
+    } == {}
 
 
 def test_the_locks_satisfy_what_the_project_asks_for() -> None:
-    pinned = {canonicalize_name(each.name): next(iter(each.specifier)).version for each in here(locked(LOCKS[1]))}
+    pinned = pins("requirements/dev.txt")
     for wanted in asked_for("dev"):
         assert wanted.specifier.contains(pinned[canonicalize_name(wanted.name)]), wanted

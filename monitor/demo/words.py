@@ -37,8 +37,8 @@ class Words:
         """What there is to see."""
         self._paragraph(Text("routee-monitor demo", "bold"))
         self._paragraph(
-            f"A local Routee delivers {number(rate)} SMS a minute. The real daemon polls it over HTTP, judges them by the three "
-            "starter rules in rules/, and tells the terminal what it would tell Slack."
+            f"A local Routee delivers {number(rate)} SMS a minute. The real daemon polls it over HTTP, judges them by three "
+            "of the starter rules in rules/, and tells the terminal what it would tell Slack."
         )
         seconds = round(minutes * 60 / speed)
         length = (

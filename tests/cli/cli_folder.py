@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from monitor import daemon
 from monitor.cli import cli
 from monitor.loading import load
+from tests.fakes.waiting import guarded
 
 CREDENTIALS = ("cli-test-application", "cli-test-secret")
 
@@ -112,7 +113,7 @@ def poll_once(folder: Folder) -> None:
     async def main() -> None:
         stop = trio.Event()
         run = functools.partial(daemon.run, loaded.settings, loaded.templates, stop=stop, stream=io.StringIO())
-        with trio.fail_after(30):
+        with guarded():
             async with trio.open_nursery() as nursery:
                 running = await nursery.start(run)
                 while not running.pipeline.desks["main"].judge.cursors:

@@ -17,6 +17,7 @@ from monitor import daemon
 from monitor.loading import load
 from monitor.store.sqlite import open_sqlite
 from tests.fakes.http import Answer, Asked, serving
+from tests.fakes.waiting import guarded
 
 
 @asynccontextmanager
@@ -26,7 +27,7 @@ async def running(folder: Folder) -> AsyncIterator[str]:
     run = functools.partial(daemon.run, loaded.settings, loaded.templates, stop=stop, stream=io.StringIO())
     async with trio.open_nursery() as nursery:
         started = await nursery.start(run)
-        with trio.fail_after(30):
+        with guarded():
             while not started.pipeline.desks["main"].judge.cursors:
                 await trio.sleep(0.01)
         yield started.url

@@ -59,7 +59,7 @@ class Daemon:
     async def stop(self, within: float = 10.0) -> int:
         """SIGTERM; its exit code, which has to come within so many seconds."""
         self.process.send_signal(signal.SIGTERM)
-        with trio.fail_after(within):
+        with trio.fail_after(within):  # measured on purpose: the daemon promises to be gone within 10 seconds
             return await self.process.wait()
 
 

@@ -14,6 +14,8 @@ import httpx
 import pytest
 import trio
 
+from tests.fakes.waiting import guarded
+
 PACKAGE = "prometheus-alertmanager"
 
 
@@ -91,7 +93,7 @@ def free_port() -> int:
 
 async def _ready(url: str) -> None:
     async with httpx.AsyncClient() as client:
-        with trio.fail_after(20):
+        with guarded():
             while True:
                 try:
                     if (await client.get(f"{url}/-/ready")).is_success:

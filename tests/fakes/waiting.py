@@ -1,11 +1,20 @@
 """Waiting for something to become true, in a test with real sockets, threads or processes."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import trio
 
+GUARD = 60.0
+"""Seconds. Whatever takes longer hangs, also on a machine that is busy with other things: nothing is measured by it."""
 
-async def until(true: Callable[[], object], what: str | Callable[[], str], within: float = 20.0) -> None:
+
+def guarded() -> AbstractContextManager[trio.CancelScope]:
+    """The block ends; trio.TooSlowError where it hangs."""
+    return trio.fail_after(GUARD)
+
+
+async def until(true: Callable[[], object], what: str | Callable[[], str], within: float = GUARD) -> None:
     """Look every few milliseconds; fails, naming ``what`` was waited for, after ``within`` seconds."""
     with trio.move_on_after(within):
         while not true():

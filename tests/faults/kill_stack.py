@@ -45,7 +45,7 @@ class SharedClock:
         self._origin = origin
 
     def now(self) -> Instant:
-        return BEGIN + round((time.monotonic() - self._origin) * SPEED * SECOND)
+        return BEGIN + round((time.monotonic() - self._origin) * SPEED * SECOND)  # noqa: TID251 - a clock for processes
 
     async def sleep(self, duration: Duration) -> None:
         await trio.sleep(max(duration, 0) / SECOND / SPEED)
@@ -134,7 +134,7 @@ def main(database: Path, url: str, kills: int, seed: int) -> None:
     """So many lives that are killed, and one that comes to rest."""
     logging.getLogger().addHandler(logging.NullHandler())
     warm_up(url)
-    luck, origin, early = random.Random(seed), time.monotonic(), 0
+    luck, origin, early = random.Random(seed), time.monotonic(), 0  # noqa: TID251 - the same
     for number in range(kills):
         early += not killed(*fork(database, f"{url}/life-{number}", origin, number, kills), luck)
     last, _ = fork(database, f"{url}/life-{kills}", origin, kills, kills)

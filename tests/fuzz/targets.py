@@ -21,6 +21,7 @@ from monitor.web.v1 import OwnApi
 from monitor.web.v2 import About, AlertmanagerApi
 from tests.fakes.alerts import NOW, rate, telling
 from tests.fakes.board import FakeBoard
+from tests.fakes.waiting import guarded
 
 Target = Callable[[bytes], object]
 
@@ -132,7 +133,7 @@ async def _asked(method: str, path: str, query: bytes, body: bytes, with_token: 
         if message["type"] == "http.response.start":
             statuses.append(message["status"])
 
-    with trio.fail_after(5):
+    with guarded():
         await _app()(scope, receive, send)
     [status] = statuses
     return status

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import trio
 from standardwebhooks import Webhook
+from trio.testing import MockClock
 
 from monitor.clock import MINUTE, SECOND, SystemClock
 from monitor.notify.http import judge, origin, wait
@@ -200,11 +201,13 @@ async def test_redirects_are_not_followed(status: int) -> None:
 
 
 @pytest.mark.parametrize("fault", ["hang", "drip", "reset"])
-async def test_connections_that_hang_or_break_are_tried_again_in_bounded_time(fault: str) -> None:
+async def test_connections_that_hang_or_break_are_tried_again_in_bounded_time(
+    fault: str, autojump_clock: MockClock
+) -> None:
     async with webhook(Answer(500, fault=fault)) as fake:  # type: ignore[arg-type]  # the parameter is one of the literals
         began = trio.current_time()
-        assert isinstance(await to(fake, within=0.5).send(telling(), None), Retry)
-        assert trio.current_time() - began < 2
+        assert isinstance(await to(fake, within=30).send(telling(), None), Retry)
+        assert trio.current_time() - began <= 30
 
 
 async def test_nobody_can_make_us_read_a_huge_answer() -> None:

@@ -22,6 +22,7 @@ from monitor.routee.client import Connections, Routee
 from monitor.routee.question import Question
 from monitor.routee.retry import Patience, TryAgain
 from tests.fakes.scripted import Reply, answer, scripted, token
+from tests.fakes.waiting import guarded
 
 PAGE = Reply(body=body_of(item()))
 HTML = Reply(200, b"<!doctype html><title>Sign in</title>", {"Content-Type": "text/html"})
@@ -333,7 +334,7 @@ async def test_a_pool_that_has_lost_its_connections_is_made_anew(autojump_clock:
 
 async def served(b: Bench) -> None:
     """As many requests as there are connections, together."""
-    with trio.fail_after(10):
+    with guarded():
         async with trio.open_nursery() as nursery:
             for _ in range(4):
                 nursery.start_soon(b.search)

@@ -6,6 +6,7 @@ import trio
 
 from monitor.clock import DAY, HOUR, MINUTE, SECOND, iso
 from monitor.routee.sandbox import Sandbox
+from tests.fakes.hand_clock import HandClock
 from tests.fakes.routee import APPLICATION_ID, START, caller, local_routee, sms
 
 
@@ -102,7 +103,10 @@ async def test_each_filter_and_operator_chooses(wanted: dict[str, str], found: s
 
 
 async def test_filters_choose_drawn_traffic_as_a_scan_of_everything_would() -> None:
-    async with local_routee(seed=5, history=6 * HOUR, messages=900, wild=True) as routee, caller(routee.url) as call:
+    async with (
+        local_routee(HandClock(START), seed=5, history=6 * HOUR, messages=900, wild=True) as routee,
+        caller(routee.url) as call,
+    ):
         everything = await call.found(start=START - DAY, size=2000)
         sample = everything[7]
         cases = [
@@ -234,7 +238,7 @@ async def test_a_changed_status_is_seen_at_once_and_the_rest_stays() -> None:
 
 
 async def test_a_drawn_message_can_be_changed_too() -> None:
-    async with local_routee(history=HOUR, messages=10) as routee, caller(routee.url) as call:
+    async with local_routee(HandClock(START), history=HOUR, messages=10) as routee, caller(routee.url) as call:
         sms_id = (await call.found())[0]["smsId"]
         routee.sandbox.change(sms_id, "Failed", START, "Brand New")
         assert (await call.found([is_("smsId", sms_id)]))[0]["status"]["reason"]["detailedStatus"] == "Brand New"
@@ -243,7 +247,7 @@ async def test_a_drawn_message_can_be_changed_too() -> None:
 
 
 async def test_one_message_is_tracked_as_a_list_of_its_parts() -> None:
-    async with local_routee(history=DAY, messages=300) as routee, caller(routee.url) as call:
+    async with local_routee(HandClock(START), history=DAY, messages=300) as routee, caller(routee.url) as call:
         everything = await call.found(start=START - 2 * DAY, size=2000)
         long = next(record for record in everything if record["parts"] > 1)
         parts = (await call.client.get(f"/sms/tracking/single/{long['messageId']}")).json()
@@ -291,7 +295,10 @@ async def test_what_does_not_exist_is_404_and_a_wrong_method_405() -> None:
 
 
 async def test_gzip_is_used_where_it_is_switched_on_and_allowed() -> None:
-    async with local_routee(history=HOUR, messages=50, gzip=True) as routee, caller(routee.url) as call:
+    async with (
+        local_routee(HandClock(START), history=HOUR, messages=50, gzip=True) as routee,
+        caller(routee.url) as call,
+    ):
         packed = await call.search()
         call.client.headers["Accept-Encoding"] = "identity"
         plain = await call.search()

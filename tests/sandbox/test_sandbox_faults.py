@@ -11,6 +11,7 @@ from monitor.clock import MINUTE, SECOND
 from monitor.routee.sandbox import Sandbox, run_sandbox, serve
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.routee import START, LocalRoutee, caller, local_routee, sms
+from tests.fakes.waiting import guarded
 
 WRONG_FAULTS: list[Any] = [
     {},
@@ -214,7 +215,7 @@ async def test_messages_are_put_and_changed_over_http() -> None:
 
 
 async def test_cancelling_stops_at_once_though_clients_hang_on() -> None:
-    with trio.fail_after(5):
+    with guarded():
         async with trio.open_nursery() as nursery:
             sandbox = Sandbox(HandClock())
             url = await nursery.start(serve, sandbox)

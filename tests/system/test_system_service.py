@@ -149,8 +149,8 @@ def test_what_a_person_has_to_put_right_is_not_tried_again(running: Machine, fil
 
 
 def test_it_stops_in_good_order_within_ten_seconds(running: Machine) -> None:
-    began = time.monotonic()
+    began = time.monotonic()  # noqa: TID251 - measured on purpose: ten seconds are the promise
     running.run("systemctl", "stop", UNIT)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 10  # noqa: TID251 - the same
     assert running.shows("Result") == "success"
     assert running.shows("ExecMainStatus") == "0"

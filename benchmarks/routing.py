@@ -1,0 +1,103 @@
+"""What decides whether an alert is told, each part alone: inhibition, silences, time intervals, and matchers as strangers write them."""
+
+import contextlib
+import random
+
+from benchmarks.figure import Figure, timed
+from monitor.clock import HOUR, SystemClock
+from monitor.inhibition import Inhibition, inhibited
+from monitor.intervals import TimeInterval
+from monitor.matchers import parse_matcher, parse_matchers
+from monitor.silence import Silence, Silences
+
+Labels = dict[str, str]
+
+SILENCES = (
+    'alertname="Rule{0}",operator="{1}"',
+    'alertname="Rule{0}",country=~"C{0}|C{0}."',
+    'operator=~"{1}.?",severity!="critical"',
+)
+HOSTILE = (
+    "a=" + "x" * 199_000,
+    ",".join(f'"a {number}"=b' for number in range(12_000)),
+    'a="' + '\\"' * 99_000 + '"',
+    '"a b"="' + "x" * 190_000,
+    "," * 199_000,
+    "a=~" + "(x|y)" * 1_999,
+    r"a=~" + r"\pL" * 3_000,
+    "a=~" + "(" * 9_000,
+    "a=b," * 10**6,
+)
+"""Long, deep or repetitive: what takes a parser long that is not made for strangers."""
+
+
+def run(quick: bool) -> list[Figure]:
+    """Medians; of the hostile texts the slowest."""
+    chance = random.Random(1)
+    alerts = {f"{number:05}": _labels(number, chance) for number in range(1_000 if quick else 10_000)}
+    rules = [_inhibition(number) for number in range(100)]
+    silences, now = _silences(chance), SystemClock().now()
+    night = TimeInterval(times=((22 * 60, 1440), (0, 6 * 60)), location="Europe/Athens")
+    return [
+        Figure(
+            f"100 rules of inhibition over {len(alerts):,} alerts",
+            timed(lambda: inhibited(rules, alerts), 5).median,
+            "s",
+            at_most=0.5,
+        ),
+        Figure(
+            f"1,000 silences against each of {len(alerts):,} alerts",
+            timed(lambda: [silences.silencing(one, now) for one in alerts.values()], 5).median,
+            "s",
+            at_most=0.6,
+        ),
+        Figure(
+            "an instant held against an interval of a zone with changing clocks",
+            timed(lambda: [night.contains(hour * HOUR) for hour in range(5_000)], 5).median / 5_000 * 1e6,
+            "µs",
+            at_most=100,
+        ),
+        Figure(
+            "a hostile matcher read or refused, the slowest",
+            max(timed(lambda text=text: _read(text), 3).median for text in HOSTILE),
+            "s",
+            at_most=2,
+        ),
+    ]
+
+
+def _labels(number: int, chance: random.Random) -> Labels:
+    return {
+        "alertname": f"Rule{chance.randrange(40)}",
+        "country": f"C{number % 90}",
+        "operator": f"operator-{chance.randrange(300)}",
+        "severity": chance.choice(["critical", "warning", "warning"]),
+    }
+
+
+def _inhibition(number: int) -> Inhibition:
+    return Inhibition(
+        parse_matchers(f'alertname="Rule{number % 40}",severity="critical"'),
+        parse_matchers(f'alertname=~"Rule.*{number % 7}",severity!="critical"'),
+        ("country",),
+    )
+
+
+def _silences(chance: random.Random) -> Silences:
+    now = SystemClock().now()
+    matchers = [
+        parse_matchers(SILENCES[number % 3].format(number % 20, f"operator-{chance.randrange(300)}"))
+        for number in range(1_000)
+    ]
+    return Silences(
+        [
+            Silence(str(number), each, now - HOUR, now + HOUR, "ann", "upgrade", now)
+            for number, each in enumerate(matchers)
+        ]
+    )
+
+
+def _read(text: str) -> None:
+    for parse in (parse_matchers, parse_matcher):
+        with contextlib.suppress(ValueError):
+            parse(text)

@@ -1,0 +1,27 @@
+"""The local Routee of the demo and the tests: a week of messages is drawn, and a page of them is encoded."""
+
+from benchmarks.figure import Figure, timed
+from benchmarks.messages import SPAN, count
+from monitor.clock import SystemClock
+from monitor.routee.question import PAGE_SIZE
+from monitor.routee.sandbox import Sandbox
+from monitor.routee.sandbox.search import Search
+
+
+def run(quick: bool) -> list[Figure]:
+    """One drawing, and the median of ten pages."""
+    messages, made = count(quick), list[Sandbox]()
+    drawing = timed(lambda: made.append(Sandbox(SystemClock(), history=SPAN, messages=messages)), 1)
+    [sandbox] = made
+    now = sandbox.now()
+    numbers = sandbox.select(Search(), now)
+    starts = iter(range(0, 10 * PAGE_SIZE, PAGE_SIZE))
+
+    def page() -> None:
+        start = next(starts)
+        sandbox.encoded(numbers[start : start + PAGE_SIZE], now)
+
+    return [
+        Figure(f"{messages:,} messages drawn", drawing.median, "s", at_most=10),
+        Figure(f"a page of {PAGE_SIZE:,} messages encoded", timed(page, 10).median * 1e3, "ms", at_most=20),
+    ]
