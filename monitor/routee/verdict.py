@@ -10,6 +10,9 @@ from monitor.errors import RouteeRejected, RouteeUnavailable
 from monitor.routee.answers import decode_error
 from monitor.routee.retry import TryAgain, http_date, retry_after
 
+_LONGEST_ERROR = 64 * 1024
+"""Bytes that are looked at of an answer that is no good one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -35,7 +38,7 @@ def without(answer: Answer, secrets: Iterable[str]) -> Answer:
     """An answer that is no good one, with ``***`` where it repeats what it was asked with: some of it is told to people."""
     if answer.status < 300:
         return answer
-    body = answer.body
+    body = answer.body[:_LONGEST_ERROR]
     for secret in filter(None, secrets):
         for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe="")):
             body = body.replace(form.encode(), b"***")
