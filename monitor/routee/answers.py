@@ -14,6 +14,8 @@ LONGEST_MESSAGE = 200
 """Characters of Routee's own explanation that are passed on."""
 
 _DEFAULT_LIFETIME = 3_600.0
+_LONGEST_LIFETIME = 20 * 365 * 86_400.0
+"""Seconds; an application can be set to tokens that live for about 20 years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ def decode_token(body: bytes) -> Token:
         raise Malformed("it has no usable access_token")
     lifetime = number_of(answer.get("expires_in"))
     usable = lifetime is not None and math.isfinite(lifetime) and lifetime > 0
-    return Token(value, lifetime if usable and lifetime else _DEFAULT_LIFETIME)
+    return Token(value, min(lifetime, _LONGEST_LIFETIME) if usable and lifetime else _DEFAULT_LIFETIME)
 
 
 def decode_balance(body: bytes) -> Balance:
