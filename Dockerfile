@@ -6,17 +6,20 @@ FROM ${BASE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
 WORKDIR /src
 COPY requirements/ requirements/
-# Only packages whose hashes are locked, the build backend included.
+# --build-arg LOCKS="run apprise" adds Apprise.
+ARG LOCKS=run
+# Only packages whose hashes are locked, the build backend included. --no-deps: the locks are whole.
 RUN python3 -m venv /opt/routee-monitor \
- && /opt/routee-monitor/bin/pip install --quiet --require-hashes --only-binary :all: -r requirements/run.txt \
- && awk '/^[a-z]/ { wanted = /^(click|hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/ } wanted' requirements/dev.txt > build.txt \
+ && for lock in $LOCKS; do echo "-r requirements/$lock.txt"; done > wanted.txt \
+ && /opt/routee-monitor/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: -r wanted.txt \
  && python3 -m venv /build \
- && /build/bin/pip install --quiet --require-hashes -r build.txt
+ && /build/bin/pip install --quiet --require-hashes --no-deps --only-binary :all: -r requirements/build.txt
 COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY monitor/ monitor/
 COPY rules/ rules/
 RUN /build/bin/python -m hatchling build -t wheel -d /dist \
  && /opt/routee-monitor/bin/pip install --quiet --no-deps --no-index /dist/*.whl \
+ && /opt/routee-monitor/bin/pip check \
  && /opt/routee-monitor/bin/python -m compileall -q /opt/routee-monitor/lib \
  && /opt/routee-monitor/bin/python -m pip uninstall --quiet --yes pip
 

@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The venv's own pip. .ci/locks puts other ones in its place, the oldest and the newest.
+PIP ?= $(BIN)/python -m pip
 STAMP := $(VENV)/.installed
 JOBS ?= 2
 
@@ -45,18 +47,24 @@ format: $(STAMP)
 release: $(STAMP)
 	@.ci/release dist
 
-# Resolve again within the ranges of pyproject.toml; needs uv. The result is committed.
+# Resolve again within the ranges of pyproject.toml; needs uv. ARGS=--upgrade takes the newest releases. The result is committed.
+UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(ARGS)
+requires = $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))$(1), sep="\n")'
 lock:
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra charts -o requirements/run.txt pyproject.toml
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra charts --extra dev -c requirements/run.txt -o requirements/dev.txt pyproject.toml
+	$(UV_COMPILE) --extra charts -o requirements/run.txt pyproject.toml
+	$(UV_COMPILE) --extra charts --extra dev -c requirements/run.txt -o requirements/dev.txt pyproject.toml
+	$(call requires,["build-system"]["requires"]) | $(UV_COMPILE) -c requirements/dev.txt -o requirements/build.txt -
+	$(call requires,["project"]["optional-dependencies"]["apprise"]) | $(UV_COMPILE) -c requirements/dev.txt -o requirements/apprise.txt -
 
 # Only hashed, locked packages are installed, the build backend among them; the project itself is linked in, not downloaded.
+# --no-deps: a lock is whole. Without it pip resolves it again, and refuses it once a newer release of a package is out.
 $(STAMP): pyproject.toml hatch_build.py requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "routee-monitor needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "Setting up $(VENV) (once) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(PIP) install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
+	@$(PIP) install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(PIP) --disable-pip-version-check check
 	$(write_schemas)
 	@touch $@
 

@@ -26,7 +26,7 @@ from monitor.view import Views
 from monitor.web.health import Health
 from monitor.window import Window
 
-Take = Callable[[Page], Awaitable[None]]
+Take = Callable[[Page, Slice], Awaitable[None]]
 
 
 class Station:
@@ -42,7 +42,7 @@ class Station:
         self._sink = AccountSink(self._pipeline, "main", around)
         self._clock = clock
 
-    async def take(self, page: Page) -> None:
+    async def take(self, page: Page, _piece: Slice) -> None:
         """Into the window, and with enough others into the store."""
         await self._sink.page("all", page.batch, page.asides)
 
@@ -70,5 +70,5 @@ async def read_all(routee: Routee, take: Take, messages: int) -> int:
     return figures.rows
 
 
-async def ignore(page: Page) -> None:
+async def ignore(page: Page, _piece: Slice) -> None:
     """What the floor does with a page."""

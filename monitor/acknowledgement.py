@@ -2,7 +2,7 @@
 
 import msgspec
 
-from monitor.alert import Alert
+from monitor.alert import About, Alert, Transition
 from monitor.clock import Instant
 
 
@@ -21,6 +21,11 @@ class Ack(msgspec.Struct, frozen=True):
     until: Instant | None = None
     level: int = 0
 
+    @property
+    def words(self) -> str:
+        """Who it is, and what they say about it: what is shown of an acknowledgement."""
+        return f"{self.by}: {self.comment}" if self.comment else self.by
+
     def holds(self, alert: Alert, now: Instant) -> bool:
         """Whether the alert, which has this fingerprint, is acknowledged now."""
         if alert.state != "firing" or alert.firing_at != self.starts_at or alert.level > self.level:
@@ -37,3 +42,15 @@ def acknowledge(alert: Alert, by: str, comment: str, at: Instant, until: Instant
     if until is not None and until <= at:
         raise ValueError("the acknowledgement would have ended already")
     return Ack(alert.fingerprint, alert.firing_at, by, comment, at, until, alert.level)
+
+
+def acknowledged(alert: Alert, ack: Ack) -> Transition:
+    """That somebody took the alert on, for its history."""
+    about = About(alert.account, alert.group, alert.level, ack.by, ack.comment)
+    return Transition(alert.fingerprint, alert.rule, ack.at, "acknowledged", None, alert.value, about)
+
+
+def unacknowledged(alert: Alert, at: Instant) -> Transition:
+    """That nobody looks after it any more, for its history."""
+    about = About(alert.account, alert.group, alert.level)
+    return Transition(alert.fingerprint, alert.rule, at, "unacknowledged", None, alert.value, about)

@@ -4,14 +4,15 @@ Each level of a rule keeps its own two clocks: since when its threshold has been
 when it was last seen crossed (``keep_firing_for``). A level is *held* from the first to the end of the second, and an alert's
 level is the highest that is held. So an alert escalates at once when a worse level has held for its time, and goes
 down as slowly as it resolves. "Not enough data" starts and ends nothing: a pending alert is dropped, a firing one stays,
-marked, until ``forget_after`` has passed.
+marked, until ``forget_after`` has passed. A worse level that has not held for its time yet starts anew: nobody saw it held.
 
 An alert that is over is kept while someone has yet to be told so. Where its group crosses a threshold again meanwhile, it travels
 with the new alert (``earlier``), so that its end can still be told, and comes back if nothing becomes of the new one.
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
@@ -22,8 +23,9 @@ from monitor.finding import Finding, excess
 from monitor.notification import AlertView
 
 State = Literal["pending", "firing", "resolved"]
-Because = Literal["recovered", "no_data", "removed"]
-What = Literal["pending", "dropped", "fired", "escalated", "eased", "resolved"]
+Because = Literal["recovered", "no_data", "removed", "outranked"]
+"""``outranked``: the rule's ``limit`` lets only the worst fire, and a worse one took its place."""
+What = Literal["pending", "dropped", "fired", "escalated", "eased", "resolved", "acknowledged", "unacknowledged"]
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -66,6 +68,9 @@ class Alert(msgspec.Struct, frozen=True):
     earlier: "Alert | None" = None
     """While pending: the alert of the same group that is over, where there was one."""
 
+    below: bool = False
+    """Whether low values are the bad ones."""
+
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that identify the rule's group: the same over restarts and severities."""
@@ -73,8 +78,13 @@ class Alert(msgspec.Struct, frozen=True):
 
     @property
     def excess(self) -> float:
-        """How far beyond its threshold, as a factor: what the worst alerts are chosen by."""
-        return excess(self.value, self.threshold)
+        """How far beyond its threshold, as a factor; under 1 while it is kept firing although it has recovered."""
+        return excess(self.value, self.threshold, below=self.below)
+
+    @property
+    def crossed(self) -> int:
+        """How many levels its value crossed when it was last known."""
+        return sum(clock.since is not None for clock in self.held)
 
 
 @lru_cache(1 << 15)  # each alert is asked for it several times at each look
@@ -95,9 +105,19 @@ class Policy:
     forget_after: Duration = 6 * 3_600_000_000
 
 
+class About(msgspec.Struct, frozen=True):
+    """Which alert a transition is about, its level after it, and, where a person made it, who and with which comment."""
+
+    account: str
+    group: tuple[tuple[str, str], ...]
+    level: int = 0
+    by: str = ""
+    comment: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A change of state: which alert, when, what."""
+    """A change of state: which alert, when, what. ``about`` is None in rows of older versions."""
 
     fingerprint: str
     rule: str
@@ -105,6 +125,7 @@ class Transition:
     what: What
     because: Because | None = None
     value: float | None = None
+    about: About | None = field(default=None, compare=False)
 
 
 Step = tuple[Alert | None, Transition | None]
@@ -126,6 +147,8 @@ def advance(
     new begins. Without ``may_fire`` an alert that would begin to fire stays pending: see `is_held_back`.
     """
     inactive = alert is None or alert.state == "resolved"
+    if finding.gone and alert is not None:
+        return remove(alert, as_of, "no_data")
     if finding.breached is None:
         return (alert, None) if alert is None or inactive else _unseen(alert, policy, as_of)
     if inactive and finding.breached == 0:
@@ -149,11 +172,47 @@ def is_held_back(alert: Alert) -> bool:
     return alert.state == "pending" and any(clock.on for clock in alert.held)
 
 
-def remove(alert: Alert, as_of: Instant) -> Step:
+def remove(alert: Alert, as_of: Instant, because: Because = "removed") -> Step:
     """The alert's rule is gone, or no longer speaks of this group."""
     if alert.state == "firing":
-        return _resolve(alert, as_of, "removed")
+        return _resolve(alert, as_of, because)
     return _dropped(alert, as_of) if alert.state == "pending" else (alert, None)
+
+
+def displace(alert: Alert, as_of: Instant) -> Step:
+    """A worse group takes the place of one that fires. It is over for those who were told, and held back while it is over its threshold."""
+    if not alert.crossed:
+        return _resolve(alert, as_of, "recovered")
+    over, moved = _resolve(alert, as_of, "outranked")
+    return msgspec.structs.replace(alert, state="pending", level=0, firing_at=None, earlier=over), moved
+
+
+def rests_on_the_past(alert: Alert, breached: int | None, policy: Policy) -> bool:
+    """Whether what becomes of the alert now, that ``breached`` levels are crossed, depends on the time since it was last judged."""
+    if breached is None:
+        return False
+    if alert.state == "pending":
+        return breached > 0 and policy.for_ > 0
+    waits = any(clock.since is not None and not clock.on for clock in alert.held[:breached])
+    return alert.state == "firing" and (waits or (breached < alert.level and policy.keep_firing_for > 0))
+
+
+def catch_up(
+    alert: Alert, seen: Iterable[tuple[Instant, Finding]], policy: Policy
+) -> tuple[Alert | None, list[Transition]]:
+    """The alert after a time in which nobody judged it: ``seen`` is what is found of that time now, the oldest moment first.
+
+    Only clocks move. Nothing fires, and what fires goes on firing at its level: that is decided by what is found of now.
+    """
+    account, rule, moves = alert.account, alert.rule, list[Transition]()
+    after: Alert | None = alert
+    for as_of, finding in seen:
+        if after is not None and after.state == "firing":
+            after = _followed(after, finding.breached, policy, as_of)
+            continue
+        after, moved = advance(account, rule, after, finding, policy, as_of, may_fire=False)
+        moves += [] if moved is None else [moved]
+    return after, moves
 
 
 def _begun(account: str, rule: str, finding: Finding, over: Alert | None, as_of: Instant) -> Alert:
@@ -169,10 +228,24 @@ def _unseen(alert: Alert, policy: Policy, as_of: Instant) -> Step:
     if alert.state == "pending":
         return _dropped(alert, as_of)
     since = as_of if alert.no_data_since is None else min(alert.no_data_since, as_of)
-    alert = msgspec.structs.replace(alert, no_data_since=since)
+    alert = msgspec.structs.replace(alert, held=_interrupted(alert.held), no_data_since=since)
     if as_of - since >= policy.forget_after:
         return _resolve(alert, as_of, "no_data")
     return alert, None
+
+
+def _interrupted(held: tuple[Held, ...]) -> tuple[Held, ...]:
+    """The clocks where nobody knows whether levels are crossed: one that has not held for its time yet starts anew."""
+    return tuple(clock if clock.on else Held() for clock in held)
+
+
+def _followed(alert: Alert, breached: int | None, policy: Policy, as_of: Instant) -> Alert:
+    """An alert that fires at a moment of the past: the levels at which it fires stay."""
+    if breached is None:
+        return msgspec.structs.replace(alert, held=_interrupted(alert.held))
+    clocks = _clocks(alert.held, breached, policy, as_of)
+    held = (msgspec.structs.replace(clock, on=clock.on or i < alert.level) for i, clock in enumerate(clocks))
+    return msgspec.structs.replace(alert, held=tuple(held))
 
 
 def _clocks(held: tuple[Held, ...], breached: int, policy: Policy, as_of: Instant) -> tuple[Held, ...]:
@@ -214,6 +287,7 @@ def _measured(
         messages=finding.messages,
         matching=finding.matching,
         why=finding.why,
+        below=policy.below,
     )
 
 
@@ -234,4 +308,5 @@ def _resolve(alert: Alert, as_of: Instant, because: Because) -> Step:
 
 
 def _moved(alert: Alert, as_of: Instant, what: What, because: Because | None = None) -> Transition:
-    return Transition(alert.fingerprint, alert.rule, as_of, what, because, alert.value)
+    about = About(alert.account, alert.group, alert.level)
+    return Transition(alert.fingerprint, alert.rule, as_of, what, because, alert.value, about)

@@ -13,7 +13,7 @@ import functools
 import gc
 import logging
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -23,6 +23,7 @@ from monitor import housekeeping
 from monitor.accounts import hide_secrets, routee_client
 from monitor.alertmanagers import pushing
 from monitor.buttons import Buttons
+from monitor.catchup import CatchUp
 from monitor.channels import ChannelWatch
 from monitor.clock import MINUTE, SECOND, Clock, SystemClock
 from monitor.deliver import Outbox, deliver
@@ -90,10 +91,12 @@ async def run(
     stream: TextIO = sys.stdout,
     systemd: Systemd | None = None,
     reloads: Reloads | None = None,
+    live: Callable[[str], None] | None = None,
     task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run until ``stop`` is set. Raises StoreError or ListenError where it cannot even start.
 
+    ``live`` shows a line that changes: how much of the past has been read.
     ``reloads``: where the settings came from, and who asks for them to be read again; without it they stay as they are.
     """
     config, clock, systemd = settings.config, clock or DisciplinedClock(), systemd or Systemd()
@@ -105,7 +108,7 @@ async def run(
     front = StoreFront(store)
     try:
         generation = Generation.first(Loaded(settings, templates), clock, stream)
-        await _Daemon(generation, front, clock, systemd, reloads).run(stop, task_status)
+        await _Daemon(generation, front, clock, systemd, reloads, live).run(stop, task_status)
     finally:
         with trio.CancelScope(shield=True):
             await front.close()
@@ -115,14 +118,20 @@ class _Daemon:
     """The parts of one run. ``_present`` is the configuration that is in force."""
 
     def __init__(
-        self, generation: Generation, store: StoreFront, clock: Clock, systemd: Systemd, reloads: Reloads | None
+        self,
+        generation: Generation,
+        store: StoreFront,
+        clock: Clock,
+        systemd: Systemd,
+        reloads: Reloads | None,
+        live: Callable[[str], None] | None,
     ) -> None:
         self._present, self._store, self._clock = generation, store, clock
         self._systemd, self._reloads = systemd, reloads
         self._metrics, self._health = Metrics(clock), Health()
         self._outbox: Outbox | None = None
         self._front: Front | None = None
-        self._around = Surroundings(clock, self._metrics, self._health, self._wake)
+        self._around = Surroundings(clock, self._metrics, self._health, self._wake, CatchUp(clock, live).reached)
 
     async def run(self, stop: trio.Event, task_status: trio.TaskStatus[Running]) -> None:
         gc.disable()  # what is restored stays: looking through it for garbage is in vain, now and later
@@ -172,7 +181,12 @@ class _Daemon:
                 log.error("%s: Routee is asked for the last 7 days again, no alert is told as over before", trouble)
                 loaded = without_cursors(loaded, account)
             judge = restored_judge(window, config, self._present.rules, loaded)
-            views = Views(judge, self._present.templates, distinguish=len(config.accounts) > 1)
+            views = Views(
+                judge,
+                self._present.templates,
+                distinguish=len(config.accounts) > 1,
+                time_zone=config.time_zone_of(account),
+            )
             desks.append(Desk(judge, views, facts_kept=judge.facts))
         self._health.searches(self._present.searches)
         self._observe(desks)

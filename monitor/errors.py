@@ -2,6 +2,7 @@
 
 MonitorError
 ├── InputError              a file that a person wrote is wrong; lists every problem with its place   exit 65 (rules) or 78
+│   └── EnvironmentUnusable   a proxy or certificates that the environment names cannot be used         exit 78
 ├── RouteeError             Routee did not give what was asked for
 │   ├── RouteeUnavailable   no answer, or one that says "later": tried again by itself                exit 69
 │   ├── RouteeRefused       credentials or permissions are not accepted: a person has to act          exit 69
@@ -23,7 +24,7 @@ class MonitorError(Exception):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing wrong in a file. ``line`` and ``column`` count from 1; ``path`` is the key's path (``rules[2].window``)."""
+    """One thing wrong in a file. ``line`` and ``column`` count from 1, or are 0; ``path`` is the key's path (``rules[2].window``)."""
 
     file: str
     line: int
@@ -32,7 +33,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}: "
+        place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: "
         return place + (f"{self.path}: {self.message}" if self.path else self.message)
 
 
@@ -43,6 +44,15 @@ class InputError(MonitorError):
         self.problems = sorted(set(problems))
         self.exit_code = exit_code
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class EnvironmentUnusable(InputError):
+    """Variables of the environment say how the outside is reached, and cannot be used; every one of them is listed."""
+
+
+def of_environment(variable: str, message: str) -> Problem:
+    """A problem with the value of an environment variable. It has no line."""
+    return Problem("environment", 0, 0, variable, message)
 
 
 class RouteeError(MonitorError):

@@ -1,12 +1,16 @@
 """The listener's application: pages and APIs over the pipeline, made anew where a reload changes what they show or ask for."""
 
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from monitor.clock import Clock
+from monitor.clock import Clock, Instant, iso
 from monitor.config import Config, Web
+from monitor.errors import StoreError
 from monitor.metrics import Metrics
+from monitor.overview import Stand, overview
 from monitor.pipeline import Pipeline
 from monitor.web.alert_pages import AlertPages
 from monitor.web.app import make_app
@@ -40,9 +44,31 @@ class Front:
         apis = [
             *AlertPages(self._pipeline, self._clock, token, about.external_url).routes(),
             *AlertmanagerApi(self._pipeline, about, self._clock, token, self._health.warnings).routes(),
-            *OwnApi(self._pipeline, self._clock, token).routes(),
+            *OwnApi(self._pipeline, self._clock, token, partial(self._status, config)).routes(),
         ]
         return make_app(self._health, self._metrics, token=token, protect_reads=web.protect_reads, apis=apis)
+
+    async def _status(self, config: Config) -> dict[str, Any]:
+        """How the whole stands; what only the store knows is left out where that cannot be read."""
+        pipeline, health = self._pipeline, self._health
+        counts: dict[str, int] = {}
+        outbox: dict[tuple[str, str], tuple[int, Instant]] = {}
+        broken: list[str] = []
+        try:
+            counts, outbox = await pipeline.kept()
+        except StoreError as error:
+            broken = [str(error)]
+        stand = Stand(
+            [cursor for desk in pipeline.desks.values() for cursor in desk.judge.cursors.values()],
+            [(one.state, one.view) for one in pipeline.standing()],
+            pipeline.dispatch.silences.all(),
+            list(pipeline.dispatch.acks.values()),
+            counts,
+            outbox,
+        )
+        about = {"running": True, "version": self._about.version, "since": iso(self._about.since)}
+        trouble = {"warnings": [*health.stuck(), *health.unready(), *broken, *health.warnings()]}
+        return about | overview(config, stand, self._clock.now()) | trouble
 
     def _about_it(self, web: Web, config: Config) -> About:
         receivers = tuple(receiver.name for receiver in config.receivers)

@@ -9,6 +9,7 @@ from monitor.errors import RouteeError, StoreError
 from monitor.finding import Finding
 from monitor.message import Batch
 from monitor.pipeline import Pipeline, Surroundings
+from monitor.reads import SOMEWHERE, Origin, Read
 from monitor.routee.question import SetAside
 from monitor.store.protocol import Cursor
 
@@ -24,15 +25,23 @@ class AccountSink:
         self._around = around
         self._complaints: dict[str, Complaint] = {}
 
-    async def page(self, search: str, batch: Batch, asides: tuple[SetAside, ...]) -> None:
+    def begin(self, search: str, read: str) -> None:
         """See `monitor.poll.Sink`."""
-        self._pipeline.take(self._account, search, batch, asides)
+        self._pipeline.membership(self._account).begin(search, read)
+
+    def end(self, search: str, read: str) -> None:
+        """See `monitor.poll.Sink`."""
+        self._pipeline.membership(self._account).end(search, read)
+
+    async def page(self, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: Origin = SOMEWHERE) -> None:
+        """See `monitor.poll.Sink`."""
+        self._pipeline.take(self._account, search, batch, asides, origin)
         self._around.health.beat(self._called(search))
         await self._pipeline.relieve(self._account)
 
-    async def complete(self, search: str, cursor: Cursor) -> None:
+    async def complete(self, search: str, cursor: Cursor, read: Read | None = None) -> None:
         """See `monitor.poll.Sink`."""
-        await self._pipeline.complete(self._account, cursor)
+        await self._pipeline.complete(self._account, cursor, read)
         self._complaint(search).over()
 
     async def failed(self, search: str, error: RouteeError | StoreError) -> None:

@@ -10,16 +10,18 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from monitor import builtin
-from monitor.alert import Alert, Policy, Step, Transition, advance, is_held_back, remove
+from monitor.alert import Alert, Policy, Step, Transition, advance, displace, is_held_back, remove
 from monitor.builtin import BuiltIn
-from monitor.clock import Instant
+from monitor.clock import Duration, Instant
 from monitor.evaluate import Judgement, Moment, evaluate
 from monitor.evaluate.peers import Peers, grouped
 from monitor.facts import NOTHING_KNOWN, Facts
 from monitor.finding import Finding
+from monitor.limit import badness, places
 from monitor.ring import Observer, Ring
 from monitor.rules import Rule
 from monitor.store.protocol import Cursor
+from monitor.unjudged import unjudged
 from monitor.window import Carried, Reading, Window
 
 log = logging.getLogger(__name__)
@@ -78,6 +80,8 @@ class Judge:
         self.cursors: dict[str, Cursor] = {}
         self.deepest: Mapping[str, str | None] = {}
         """By search, what of its cursor's ``swept`` says that its history was read; None, or no search: that need not be waited for."""
+        self.every: Mapping[str, Duration] = {}
+        """By search, how often it is polled; a rule whose searches are not here misses no time (`monitor.unjudged`)."""
         self.alerts: dict[str, dict[Group, Alert]] = {}
         """By the rule's name and the group; resolved ones stay until everyone has been told."""
         self.errors: dict[str, str] = {}
@@ -131,21 +135,21 @@ class Judge:
         outcome, reading = Outcome(), Reading(self.window)
         self._age(cursor.as_of, outcome)
         due, cursors = self._due_rules(cursor), {**self.cursors, cursor.search: cursor}
-        calm = set() if self.observe is not None else self._judge_together(due, reading, outcome)
+        calm = set() if self.observe is not None else self._judge_together(due, reading, cursors, outcome)
         for rule, span in due.values():
             if rule.name not in calm:
-                self._judge_rule(rule, reading, *span, outcome, self._has_been_read(rule, *span, cursors))
+                self._judge_rule(rule, self.moment(rule, reading, *span, cursors), outcome)
         self._carried.rest()
         return outcome
 
-    def _has_been_read(self, rule: Rule, as_of: Instant, covered_since: Instant, cursors: Mapping[str, Cursor]) -> bool:
-        """Whether all that the rule looks at has been read, or else as much as is ever read: before that no alert can be over.
+    def _is_settled(self, rule: Rule, cursors: Mapping[str, Cursor]) -> bool:
+        """Whether as much of the past has been read as is ever read, by each search that the rule needs.
 
         It has not been where a search begins, or begins anew because its messages in the store could not be read.
         """
-        if covered_since <= as_of - rule.reach:
-            return True
-        return all(self.deepest.get(name) in (None, *cursors[name].swept) for name in self._needed(rule))
+        return all(
+            name in cursors and self.deepest.get(name) in (None, *cursors[name].swept) for name in self._needed(rule)
+        )
 
     def is_poll(self, cursor: Cursor) -> bool:
         """Whether a cursor is a poll's, that is: more has been seen than before. A sweep's is not."""
@@ -179,10 +183,18 @@ class Judge:
         else:
             of_rule[group] = alert
 
-    def moment(self, rule: Rule, reading: Reading, as_of: Instant, covered_since: Instant) -> Moment:
+    def moment(
+        self,
+        rule: Rule,
+        reading: Reading,
+        as_of: Instant,
+        covered_since: Instant,
+        cursors: Mapping[str, Cursor] | None = None,
+    ) -> Moment:
         """What a rule is judged on."""
         known = tuple(self.alerts.get(rule.name, ()))
-        return Moment(reading, as_of, covered_since, known, self.facts, self._carried)
+        settled = self._is_settled(rule, self.cursors if cursors is None else cursors)
+        return Moment(reading, as_of, covered_since, known, self.facts, self._carried, settled)
 
     def tell(self, built_in: BuiltIn, finding: Finding, as_of: Instant, outcome: Outcome) -> None:
         """Start, keep up or end a built-in alert."""
@@ -257,21 +269,25 @@ class Judge:
             return False  # another search lags behind; what this one brought is later than what can be judged
         return (as_of, self.window.version) != last
 
-    def _judge_together(self, due: Mapping[str, tuple[Rule, Span]], reading: Reading, outcome: Outcome) -> set[str]:
+    def _judge_together(
+        self, due: Mapping[str, tuple[Rule, Span]], reading: Reading, cursors: Mapping[str, Cursor], outcome: Outcome
+    ) -> set[str]:
         """Judge the rules that can be judged with their peers and have nothing to say; gives their names."""
         calm: set[str] = set()
         troubled = {name for name, alerts in self.alerts.items() if alerts}
         troubled |= {dict(group)["rule"] for group in self.alerts.get(builtin.RULE_ERROR.name, {})}
-        moments: dict[Span, Moment] = {}
+        moments: dict[tuple[Span, str | None], Moment] = {}
         all_are_due = len(due) == len(self.rules)
         for peers in self._peers:
             names = peers.names if all_are_due else [name for name in peers.names if name in due]
             names = [name for name in names if name not in troubled] if troubled else names
             if names:
-                span = due[names[0]][1]
-                if span not in moments:
-                    moments[span] = Moment(reading, *span, (), self.facts, self._carried)
-                calm |= self._judge_peers(peers, names, moments[span], outcome)
+                rule, span = due[names[0]]
+                place = span, rule.search
+                if place not in moments:
+                    moments[place] = self.moment(rule, reading, *span, cursors)
+                if not moments[place].lacks(rule):
+                    calm |= self._judge_peers(peers, names, moments[place], outcome)
         return calm
 
     def _judge_peers(self, peers: Peers, names: list[str], moment: Moment, outcome: Outcome) -> set[str]:
@@ -290,14 +306,14 @@ class Judge:
             took[name] = seconds
         return calm
 
-    def _judge_rule(
-        self, rule: Rule, reading: Reading, as_of: Instant, covered_since: Instant, outcome: Outcome, read: bool
-    ) -> None:
-        began = perf_counter()
-        moment = self.moment(rule, reading, as_of, covered_since)
+    def _judge_rule(self, rule: Rule, moment: Moment, outcome: Outcome) -> None:
+        began, as_of = perf_counter(), moment.as_of
+        read = moment.settled or moment.covers(rule.reach)
         try:
             judgement = evaluate(rule, moment)
-            outcome.include(self._advance(rule, judgement, as_of, read))
+            late = self._caught_up(rule, moment, judgement) if read else Outcome()
+            outcome.include(late)
+            outcome.include(self._advance(rule, judgement, as_of, read, late.alerts))
             (self.observe or self.ring.take)(rule, as_of, judgement, self.alerts.get(rule.name, ()))
         except Exception as error:  # one rule that fails must not stop the others; RuleError shows it
             why = outcome.errors[rule.name] = f"{type(error).__name__}: {error}"
@@ -309,27 +325,47 @@ class Judge:
             self.tell(builtin.RULE_ERROR, builtin.over(rule=rule.name), as_of, outcome)
         outcome.seconds[rule.name] = perf_counter() - began
 
-    def _advance(self, rule: Rule, judgement: Judgement, as_of: Instant, read: bool) -> Outcome:
-        """What becomes of the rule's alerts. Those that fire go on firing; of the others the worst may begin, up to the limit.
+    def _caught_up(self, rule: Rule, moment: Moment, judgement: Judgement) -> Outcome:
+        """What became of the rule's alerts in a time in which it was not judged, as far as that decides what becomes of them now."""
+        outcome, alerts = Outcome(), self.alerts.get(rule.name, {})
+        every = [self.every[name] for name in self._needed(rule) if name in self.every]
+        if not alerts or not every:
+            return outcome
+        late = unjudged(alerts, judgement, policy_of(rule), moment.as_of, max(*every, rule.every or 0))
+        if late is not None:
+            after, outcome.transitions = late.caught_up(rule, moment)
+            outcome.alerts = {(rule.name, group): alert for group, alert in after.items()}
+        return outcome
+
+    def _advance(
+        self, rule: Rule, judgement: Judgement, as_of: Instant, read: bool, late: Mapping[Key, Alert | None]
+    ) -> Outcome:
+        """What becomes of the rule's alerts. Where it has a limit, only the worst fire; the others are held back.
 
         While what the rule looks at has not been ``read``, those that fire neither end nor ease: what speaks for them may be missing.
         """
-        outcome, policy, alerts = Outcome(), policy_of(rule), self.alerts.get(rule.name, {})
+        outcome, policy, before = Outcome(), policy_of(rule), self.alerts.get(rule.name, {})
+        now = {group: late.get((rule.name, group), alert) for group, alert in before.items()}
+        alerts = {group: alert for group, alert in now.items() if alert is not None}
         over = {finding.group: finding for finding in judgement.telling()}
-        firing = 0
-        for group, before in alerts.items():
-            waits = group in over or (not read and before.state == "firing" and _is_of(rule, before))
-            step = (before, None) if waits else self._calm(rule, before, judgement, policy, as_of)
-            outcome.add((rule.name, group), before, step)
-            firing += step[0] is not None and step[0].state == "firing"
-        room = len(over) if rule.limit is None else rule.limit - firing
+        steps: dict[Group, Step] = {}
+        for group, alert in alerts.items():
+            waits = group in over or (not read and alert.state == "firing" and _is_of(rule, alert))
+            steps[group] = (alert, None) if waits else self._calm(rule, alert, judgement, policy, as_of)
+
+        def step(group: Group, *, may_fire: bool) -> Step:
+            return advance(self.account, rule.name, alerts.get(group), over[group], policy, as_of, may_fire=may_fire)
+
         for group, finding in over.items():
             present = alerts.get(group)
-            if not read and present is not None and (finding.breached or 0) < present.level:
-                continue
-            step = advance(self.account, rule.name, present, finding, policy, as_of, may_fire=room > 0)
-            outcome.add((rule.name, group), present, step)
-            room -= step[1] is not None and step[1].what == "fired"
+            if read or present is None or (finding.breached or 0) >= present.level:
+                steps[group] = step(group, may_fire=rule.limit is None)
+        if rule.limit is not None:
+            begin, end = _places(steps, rule.limit)
+            steps |= {group: step(group, may_fire=True) for group in begin}
+            steps |= {group: displace(told, as_of) for group, told in end.items()}
+        for group, one in steps.items():
+            outcome.add((rule.name, group), before.get(group), one)
         return outcome
 
     def _calm(self, rule: Rule, alert: Alert, judgement: Judgement, policy: Policy, as_of: Instant) -> Step:
@@ -339,6 +375,15 @@ class Judge:
         if not _is_of(rule, alert):
             return remove(alert, as_of)
         return advance(self.account, rule.name, alert, judgement.of(alert.group), policy, as_of)
+
+
+def _places(steps: Mapping[Group, Step], limit: int) -> tuple[list[Group], dict[Group, Alert]]:
+    """Which of a rule's groups begin to fire, and the alerts that make room for them."""
+    alerts = {group: alert for group, (alert, _) in steps.items() if alert is not None}
+    told = {group: badness(alert) for group, alert in alerts.items() if alert.state == "firing"}
+    waiting = {group: badness(alert) for group, alert in alerts.items() if is_held_back(alert)}
+    begin, end = places(told, waiting, limit)
+    return begin, {group: alerts[group] for group in end}
 
 
 def _is_of(rule: Rule, alert: Alert) -> bool:

@@ -63,6 +63,15 @@ GROUPS_SEPARATOR: Final = "\x1f"
 """Stands between the groups of a message where they are one text; it cannot occur in a group's name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A value that could not be read and counts as missing: its field, what may be shown of it, and how many parts of the page have it."""
+
+    field: str
+    value: str
+    count: int
+
+
 @dataclass(slots=True)
 class Batch:
     """Parts as reported, one list a field, all of one length: the form in which a page goes from the wire to the window.
@@ -70,7 +79,7 @@ class Batch:
     ``date`` holds instants (status.date), ``latency`` seconds and ``price`` money, NaN where not given. ``fields`` has every
     name of CODED_FIELDS; a missing value is UNKNOWN; ``groups`` are joined by GROUPS_SEPARATOR. ``recipient`` is the number
     with its leading ``+``, as reported: whoever keeps it masks it first. ``key`` tells parts of one message apart: the part's
-    number where it is known, else a hash of the smsId.
+    number where it is known, else a hash of the smsId. ``unread`` are the values that could not be read.
     """
 
     message_id: Sequence[str]
@@ -81,6 +90,7 @@ class Batch:
     price: NDArray[np.float64]
     recipient: Sequence[str]
     fields: dict[str, Sequence[str]] = field(default_factory=dict)
+    unread: tuple[Unread, ...] = ()
 
     def __len__(self) -> int:
         return len(self.message_id)

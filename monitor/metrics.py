@@ -69,6 +69,7 @@ class Metrics:
         self._poll_seconds = self._histogram("poll_duration_seconds", "How long a poll took.", _SLOW, *search)
         self._pages = self._counter("pages", "Pages of messages that were read.", *search)
         self._aside = self._counter("records_set_aside", "Records that could not be read.", *search)
+        self._unread = self._counter("values_unread", "Values that are no numbers.", *search, "field")
         self._requests = self._counter(
             "requests", "Requests to Routee by how they ended.", "account", "endpoint", "outcome"
         )
@@ -85,6 +86,8 @@ class Metrics:
                 self._polls.labels(account, search, outcome)
             self._pages.labels(account, search)
             self._aside.labels(account, search)
+            for value in ("latency", "price"):
+                self._unread.labels(account, search, value)
         self._now.blind = {key: self._now.blind.get(key, False) for key in configured}
         self._now.as_of = {key: as_of for key, as_of in self._now.as_of.items() if key in self._now.blind}
         accounts = {account for account, _ in configured}
@@ -102,6 +105,10 @@ class Metrics:
     def set_aside(self, account: str, search: str, count: int = 1) -> None:
         """That many records could not be read."""
         self._aside.labels(account, search).inc(count)
+
+    def unread(self, account: str, search: str, field: str, count: int = 1) -> None:
+        """That many values of a field could not be read."""
+        self._unread.labels(account, search, field).inc(count)
 
     def request(self, account: str, endpoint: str, outcome: str, seconds: float) -> None:
         """One request to Routee ended. ``functools.partial(metrics.request, account)`` observes an account's client."""

@@ -9,7 +9,7 @@ from monitor.places import Key
 from monitor.route import Decision, Group
 from monitor.storm import is_overflow, overflow_key, split, told_lately
 
-Badness = Callable[[Mapping[str, str]], tuple[float, float]]
+Badness = Callable[[Mapping[str, str]], tuple[float, int, float]]
 """How bad the worst of these alerts is, by fingerprint and severity: its severity's rank first."""
 
 
@@ -77,5 +77,5 @@ def _joined(present: Turn | None, rest: Sequence[Turn]) -> Members:
 
 def _is_worse(rest: Sequence[Turn], overflow: Group, badness: Badness) -> bool:
     """Whether one of them is worse than all that was told there: it must not wait behind a storm of lesser ones."""
-    worst, _ = max(badness(turn.members.firing) for turn in rest)
+    worst = max(badness(turn.members.firing) for turn in rest)[0]
     return bool(overflow.told) and all(worst > badness({one: told})[0] for one, told in overflow.told.items())

@@ -32,14 +32,15 @@ class Past:
     """Feeds the reports of ``known`` into ``window``, an empty one that shares its dictionaries. ``known`` must not change meanwhile.
 
     ``slack``: a part is taken to have been missed while it was on its way if its latency says that it was sent by so much earlier
-    than it was first seen; the daemon misses those that are faster than its polls.
+    than it was first seen; the daemon misses those that are faster than its polls. ``since``: reports of up to then are left out.
     """
 
-    def __init__(self, known: Window, slack: Duration = 0) -> None:
+    def __init__(self, known: Window, slack: Duration = 0, since: Instant | None = None) -> None:
         self.window = known.twin()
         self._known = known
         columns = known.columns
         rows = np.flatnonzero(columns["kind"][: columns.length] & AS_PART)
+        rows = rows if since is None else rows[columns["date"][rows] > since]
         dates, sent = columns["date"][rows], _sent(known, rows, slack)
         order = np.argsort(dates, kind="stable")
         self._rows: Rows = rows[order]
@@ -90,8 +91,16 @@ class Past:
         values["date"] = values["first_seen"]
         values["latency"] = np.full(len(places), NOT_GIVEN, np.int64)
         values["status"] = self._first_status[values["status"]]
+        values["searches"] = self._had_it(values["searches"])
         values["detailedStatus"] = np.full(len(places), self._code("detailedStatus", UNKNOWN), np.int64)
         return values
+
+    def _had_it(self, sets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The searches that had a message before its latest report: those that have left it had it then."""
+        searches = self._known.searches
+        some, inverse = np.unique(sets, return_inverse=True)
+        before = [searches.code(searches.ever(int(one))) for one in some]
+        return np.array(before, np.int64)[inverse]
 
     def _first_statuses(self) -> NDArray[np.int64]:
         """By the code of the latest status: the status that was there before it."""

@@ -13,21 +13,22 @@ import msgspec
 import trio
 
 from monitor import builtin
-from monitor.acknowledgement import Ack, acknowledge
-from monitor.alert import Alert
+from monitor.acknowledgement import Ack, acknowledge, acknowledged, unacknowledged
+from monitor.alert import Alert, Transition
 from monitor.builtin import BuiltIn
 from monitor.changes import Changes, alerts_of, is_news, keep_views, put_alerts, put_groups, put_rows
 from monitor.clock import HOUR, SECOND, Clock, Duration, Instant, iso
 from monitor.complaint import Complaint
 from monitor.discipline import may_forget
-from monitor.dispatch import Dispatch
+from monitor.dispatch import Dispatch, Told
 from monitor.edits import Edits
 from monitor.errors import NothingThere, StoreError
 from monitor.facts import NOTHING_KNOWN, Facts
 from monitor.finding import Finding
 from monitor.judge import Judge, Outcome, Scene
-from monitor.message import Batch
+from monitor.message import Batch, Unread
 from monitor.metrics import Metrics
+from monitor.reads import SOMEWHERE, Origin, Read
 from monitor.routee.question import SetAside
 from monitor.silence import Silence
 from monitor.standing import Standing, Stock
@@ -35,6 +36,7 @@ from monitor.store.protocol import Aside, Commit, Cursor
 from monitor.store.thread import StoreFront
 from monitor.view import Views
 from monitor.web.health import Health
+from monitor.window.membership import Membership
 
 log = logging.getLogger("monitor")
 
@@ -65,12 +67,14 @@ class Desk:
 
 @dataclass(slots=True)
 class Surroundings:
-    """What the pipeline reports to: when it is, what is counted, whether all is well, and whom to wake when there is news."""
+    """What the pipeline reports to: when it is, what is counted, whether all is well, whom to wake when there is news, and how much of
+    the past a search has read (account, search, share)."""
 
     clock: Clock
     metrics: Metrics
     health: Health
     wake: Callable[[], None]
+    reached: Callable[[str, str, float], None] = lambda account, search, share: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +103,23 @@ class Pipeline:
         self._begin_is_due = False
         self._store_trouble = Complaint(log, "the store", around.clock, logging.ERROR)
 
-    def take(self, account: str, search: str, batch: Batch, asides: tuple[SetAside, ...]) -> None:
+    def membership(self, account: str) -> Membership:
+        """Which searches have which messages of an account."""
+        return self.desks[account].judge.window.membership
+
+    def take(
+        self, account: str, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: Origin = SOMEWHERE
+    ) -> None:
         """Put a page into the account's window."""
         desk, now = self.desks[account], self._around.clock.now()
         if search not in desk.judge.searches:
             return  # it was taken out of the configuration while this page was on its way
-        desk.changed += desk.judge.window.upsert(batch, search)
+        desk.changed += desk.judge.window.upsert(batch, search, origin)
         desk.asides += [Aside(account, search, now, aside.why, aside.record) for aside in asides]
+        desk.asides += [_noted(account, search, now, one) for one in batch.unread]
         self._around.metrics.pages(account, search)
+        for one in batch.unread:
+            self._around.metrics.unread(account, search, one.field, one.count)
         if asides:
             self._around.metrics.set_aside(account, search, len(asides))
 
@@ -116,12 +129,17 @@ class Pipeline:
             async with self._turn:
                 await self._commit(self.desks[account], Commit())
 
-    async def complete(self, account: str, cursor: Cursor) -> None:
-        """A poll or sweep is complete: judge, dispatch, commit, apply. Raises StoreError, and then nothing has happened but rows in memory."""
+    async def complete(self, account: str, cursor: Cursor, read: Read | None = None) -> None:
+        """A poll or sweep is complete: judge, dispatch, commit, apply. Raises StoreError, and then nothing has happened but rows in memory.
+
+        ``read`` is what it has read: messages that it would have returned, and did not, leave the search first.
+        """
         async with self._turn:
             desk = self.desks[account]
             if cursor.search not in desk.judge.searches:
                 return
+            if read is not None:
+                desk.changed += desk.judge.window.conclude(read)
             self._expire(desk, cursor.as_of)
             outcome = desk.judge.judge(cursor)
             await self._settle(desk, outcome, cursor)
@@ -192,6 +210,10 @@ class Pipeline:
     def standing(self) -> list[Standing]:
         """Every alert that is pending or fires, or is over but not yet told so everywhere."""
         return list(self.stock().alerts())
+
+    async def kept(self) -> tuple[dict[str, int], dict[tuple[str, str], tuple[int, Instant]]]:
+        """How much there is in the store, and what waits in the outbox, see `monitor.store.protocol`. Raises StoreError."""
+        return await self._store.run(lambda store: (store.counts(), store.backlog()))
 
     async def _edit(self, edits: Callable[[], Edits]) -> None:
         async with self._turn:
@@ -279,7 +301,8 @@ class Pipeline:
         judges = {account: one.judge for account, one in self.desks.items()}
         keep_views(judges, changes, told)
         if cursor is not None or outcome.alerts or is_news(told):
-            commit = Commit(cursors=[] if cursor is None else [cursor], transitions=outcome.transitions)
+            transitions = [*outcome.transitions, *_by_people(told, edits)]
+            commit = Commit(cursors=[] if cursor is None else [cursor], transitions=transitions)
             put_alerts(commit, judges, changes)
             put_groups(commit, told)
             await self._commit(desk, commit)
@@ -289,7 +312,7 @@ class Pipeline:
         self._next_at = told.next_at
         self._news.set()
         self._news = trio.Event()
-        _log_transitions(outcome)
+        _log_transitions(outcome, desk.views)
         if told.outbox:
             self._around.wake()
 
@@ -313,7 +336,11 @@ class Pipeline:
             self._around.metrics.alerts(account, [*judge.rules, *builtin.BUILT_IN], present)
 
     async def _commit(self, desk: Desk, commit: Commit) -> None:
-        """Write it, with the rows and the records set aside that have come meanwhile."""
+        """Write it, with the rows and the records set aside that have come meanwhile.
+
+        Whatever ends it without their being written, above all a cancelled wait for the store, gives them back to the next commit. A call
+        that has begun is finished in any case (`StoreFront`), and between its end and `_apply` nothing can be cancelled.
+        """
         window, asides, changed = desk.judge.window, desk.asides, desk.changed
         facts = desk.judge.facts
         unsaved = window.unsaved()
@@ -324,11 +351,12 @@ class Pipeline:
         began = perf_counter()
         try:
             numbers = await self._store.commit(commit)
-        except StoreError as error:
+        except BaseException as error:
             window.not_saved(unsaved)
             desk.asides = asides + desk.asides
             desk.changed += changed
-            self._trouble(error)
+            if isinstance(error, StoreError):
+                self._trouble(error)
             raise
         window.saved(unsaved, numbers[0] if numbers else None)
         desk.facts_kept = facts
@@ -375,13 +403,36 @@ class Pipeline:
             desk.views.errors.clear()
 
 
-def _log_transitions(outcome: Outcome) -> None:
-    for transition in outcome.transitions:
-        if transition.what in ("fired", "escalated", "eased", "resolved"):
-            log.info(
-                "%s %s at %s",
-                transition.rule,
-                transition.what,
-                iso(transition.at),
-                extra={"rule": transition.rule, "fingerprint": transition.fingerprint, "what": transition.what},
-            )
+def _noted(account: str, search: str, now: Instant, unread: Unread) -> Aside:
+    """A value that could not be read, to be looked at beside the records that could not."""
+    why = f"the {unread.field} is not a number, so it counts as missing; the rest of the record is used"
+    return Aside(account, search, now, why, f'{{"{unread.field}": {unread.value}}}', seen=unread.count)
+
+
+def _by_people(told: Told, edits: Edits | None) -> Iterator[Transition]:
+    """What people have made of alerts, for their history."""
+    if edits is None:
+        return
+    known = told.facts.known
+    yield from (acknowledged(known[ack.fingerprint][0], ack) for ack in edits.acks if ack.fingerprint in known)
+    for one in edits.dropped_acks:
+        if one in known:
+            yield unacknowledged(known[one][0], told.facts.now)
+
+
+def _log_transitions(outcome: Outcome, views: Views) -> None:
+    told = [one for one in outcome.transitions if one.what in ("fired", "escalated", "eased", "resolved")]
+    alerts = {alert.fingerprint: alert for alert in outcome.alerts.values() if alert is not None} if told else {}
+    for transition in told:
+        alert = alerts.get(transition.fingerprint)
+        labels = {} if alert is None else views.labels(alert)
+        named = ", ".join(f"{name}={value}" for name, value in labels.items() if name != "alertname")
+        facts = {f"label_{name}": value for name, value in labels.items() if name != "alertname"}
+        log.info(
+            "%s %s at %s%s",
+            transition.rule,
+            transition.what,
+            iso(transition.at),
+            f" ({named})" if named else "",
+            extra=facts | {"rule": transition.rule, "fingerprint": transition.fingerprint, "what": transition.what},
+        )

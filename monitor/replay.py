@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from monitor.alert import Alert
 from monitor.builtin import BUILT_IN
 from monitor.clock import DAY, Duration, Instant
@@ -104,6 +106,9 @@ class Replay:
             if alert is None:
                 self.dropped[name] = self.dropped.get(name, 0) + (self._open.pop(key, None) is not None)
                 continue
+            if alert.state == "pending" and alert.earlier is not None:
+                self._displaced(key, alert, alert.earlier, as_of)
+                continue
             episode = self._open.get(key)
             if episode is None:
                 episode = self._open[key] = Episode(alert.account, name, group, alert.pending_at)
@@ -114,6 +119,13 @@ class Replay:
             if alert.state == "resolved":
                 del self._open[key]
                 self.judge.put(name, group, None)  # everyone knows: what comes next is a new alert
+
+    def _displaced(self, key: Key, alert: Alert, over: Alert, as_of: Instant) -> None:
+        """A worse group took its place: that is the end of one alert, and from now on another is held back."""
+        name, group = key
+        self._open.pop(key).follow(over, self.judge.rules[name], as_of)
+        self._open[key] = Episode(alert.account, name, group, alert.pending_at, peak=alert.peak)
+        self.judge.put(name, group, msgspec.structs.replace(alert, earlier=None))
 
 
 def times(start: Instant, end: Instant, every: Duration) -> Iterator[Instant]:

@@ -25,6 +25,7 @@ from monitor.view import Annotator, Views
 from monitor.watchdog import KEY as WATCHDOG_KEY
 from monitor.watchdog import Watchdog
 from monitor.window import Unreadable, Window
+from monitor.window.membership import Fits
 
 
 def accounts_of(config: Config, loaded: Loaded) -> list[str]:
@@ -75,10 +76,11 @@ def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], load
     """An account's judge, with the cursors and alerts that were stored. An account without searches has no rules."""
     account = window.account
     searches = _searches_of(account, config)
+    window.membership.searches = _statuses_of(account, config)
     judge = Judge(window, _rules_of(searches, rules), searches)
     found = [cursor for cursor in loaded.cursors if cursor.account == account and cursor.search in searches]
     judge.cursors = {cursor.search: cursor for cursor in found}
-    judge.deepest = _deepest_of(account, config)
+    judge.deepest, judge.every = _deepest_of(account, config), _every_of(account, config)
     judge.facts = loaded.facts.get(account, NOTHING_KNOWN)
     for alert in loaded.alerts:
         if alert.account == account:
@@ -116,13 +118,16 @@ def renewed_desks(
         judge = desk.judge if desk is not None else _new_judge(account, found)
         judge.window = found.windows.get(account, judge.window)
         judge.window.privacy.mode = config.privacy.recipients
+        judge.window.membership.searches = _statuses_of(account, config)
         searches = _searches_of(account, config)
         cursors = {name: found.cursors.get((account, name)) for name in searches}
         judge.renew(_rules_of(searches, rules), cursors, {name for name in searches if (account, name) in anew})
-        judge.deepest = _deepest_of(account, config)
+        judge.deepest, judge.every = _deepest_of(account, config), _every_of(account, config)
         _put_in_order(judge)
         renewed[account] = desk = desk or Desk(judge, Views(judge, annotator), facts_kept=judge.facts)
-        desk.views = Views(judge, annotator, distinguish=len(config.accounts) > 1)
+        desk.views = Views(
+            judge, annotator, distinguish=len(config.accounts) > 1, time_zone=config.time_zone_of(account)
+        )
     return renewed
 
 
@@ -180,6 +185,12 @@ def _searches_of(account: str, config: Config) -> list[str]:
     return [search.name for search in config.searches if search.account == account]
 
 
+def _statuses_of(account: str, config: Config) -> dict[str, Fits | None]:
+    """The account's searches, each with the statuses that it can return; None: all."""
+    asked = {search.name: search.question for search in config.searches if search.account == account}
+    return {name: question.can_have if question.by_status else None for name, question in asked.items()}
+
+
 def _rules_of(searches: list[str], rules: tuple[Rule, ...]) -> list[Rule]:
     """The rules that are judged where these searches are."""
     return [rule for rule in rules if searches and rule.search in (None, *searches)]
@@ -196,6 +207,10 @@ def _dispatch(config: Config, told: list[Group]) -> Dispatch:
         editable={one.name: tuple(_editable(one)) for one in config.receivers},
         watchdog=None if watchdog is None else _watchdog(watchdog.receiver, watchdog.every, told),
     )
+
+
+def _every_of(account: str, config: Config) -> dict[str, Duration]:
+    return {search.name: search.every for search in config.searches if search.account == account}
 
 
 def _deepest_of(account: str, config: Config) -> dict[str, str | None]:

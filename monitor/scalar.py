@@ -62,6 +62,7 @@ def substitute(text: str, environ: Mapping[str, str]) -> tuple[str, list[str]]:
     """``text`` with its variables filled in, and what is wrong with them, in sentences that never show a value.
 
     ``${VAR:-default}`` gives the default where VAR is unset or empty, as in a shell; ``$${`` stands for ``${`` itself.
+    White space around a value is left out.
     """
     if "${" not in text:
         return text, []
@@ -88,7 +89,7 @@ def _value(found: re.Match[str], environ: Mapping[str, str]) -> str:
     name, default = written["name"], written["default"]
     if name not in environ and default is None:
         raise ValueError(f"the environment variable {name} is not set: set it, or write a default as ${{{name}:-…}}")
-    value = environ.get(name, "") or default or ""
+    value = environ.get(name, "").strip() or default or ""  # a secret's newline at the end, as of one in a file
     if not is_text(value):
         raise ValueError(f"the environment variable {name} holds bytes that are not text")
     return value

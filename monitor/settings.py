@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from monitor.answerable import unanswered
 from monitor.clock import format_duration
 from monitor.config import EXIT_BAD_CONFIG, Config, read_config
 from monitor.errors import InputError, Problem
@@ -59,6 +60,7 @@ def _notes(rule: Rule, config: Config) -> Iterator[Note]:
     if rule.reach > config.retention:
         reach, kept = format_duration(rule.reach), format_duration(config.retention)
         yield Note((), f"the rule looks {reach} back, but messages are kept for {kept} (retention)")
+    yield from unanswered(rule, config)
     yield from _conditions(rule, config)
 
 

@@ -78,26 +78,27 @@ class Teller:
             self.outbox += [Pending(channel, notification) for channel in channels]
         return msgspec.structs.replace(group, acked=acked, count=group.count + bool(channels))
 
-    def badness(self, firing: Mapping[str, str]) -> tuple[float, float]:
+    def badness(self, firing: Mapping[str, str]) -> tuple[float, int, float]:
         """How bad the worst of these is: fingerprints with severities."""
         return max(self._badness(one, severity) for one, severity in firing.items())
 
-    def _badness(self, fingerprint: str, severity: str) -> tuple[float, float]:
+    def _badness(self, fingerprint: str, severity: str) -> tuple[float, int, float]:
+        """Its severity, by how many levels it has recovered (under 0) while that severity is kept, how far it is beyond the threshold."""
         alert, _, _ = self._facts.known[fingerprint]
-        return self.ranks.get(severity, 0.0), alert.excess
+        return self.ranks.get(severity, 0.0), alert.crossed - alert.level, alert.excess
 
     def _worst_first(self, some: Members) -> list[str]:
         """The fingerprints of alerts that fire, the worst first; those of which there is no news come last."""
 
-        def place(one: str) -> tuple[bool, float, float]:
+        def place(one: str) -> tuple[bool, float, int, float]:
             return (one not in some.kept, *self._badness(one, some.firing[one]))
 
         return sorted(some.firing, key=place, reverse=True)
 
     def _acked(self, told: Iterable[str], some: Members) -> dict[str, str]:
-        """Who has acknowledged which of these."""
+        """Who has acknowledged which of these, and with which comment."""
         acks = self._facts.acked
-        return {one: acks[one].by for one in told if one in acks and one in some.firing} if acks else {}
+        return {one: acks[one].words for one in told if one in acks and one in some.firing} if acks else {}
 
     def _shown(self, fingerprints: list[str], group: Group, some: Members) -> list[AlertView]:
         views = [self._view(one, group, some, deep=place < DEEPEST) for place, one in enumerate(fingerprints)]
@@ -119,6 +120,7 @@ class Teller:
             view,
             was_severity="" if was == view.severity else was,
             acknowledged_by="" if ack is None else ack.by,
+            acknowledged_comment="" if ack is None else ack.comment,
             flapping=flapping(self._facts.begun, source, self._facts.now),
             suppressed=word,
         )

@@ -4,21 +4,23 @@ An account that is written otherwise gets another client, and its tasks begin an
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 import trio
 
 from monitor.accounts import routee_client
-from monitor.clock import MINUTE
+from monitor.clock import MINUTE, Instant
 from monitor.config import Account, Config, Search
 from monitor.errands import run_errands
 from monitor.intake import AccountSink
 from monitor.metrics import PollOutcome
 from monitor.pipeline import Pipeline, Surroundings
-from monitor.poll import Round, SearchPlan, poll_search
+from monitor.poll import Round, SearchPlan, Trouble, poll_search
 from monitor.roster import Duty, Roster, until_told
 from monitor.routee.client import Routee
+from monitor.routee.question import PAGE_SIZE, Page, Question
 from monitor.rules import Balance, Campaign
 
 SLOWEST_PAGE: Final = 10 * MINUTE
@@ -82,19 +84,35 @@ class _Crew:
     async def _poll(self, search: Search, leave: trio.Event) -> None:
         health, cursors = self._around.health, self._pipeline.desks[search.account].judge.cursors
         health.expect(loop_of(search), SLOWEST_PAGE + 3 * search.every)
-        observer = _Rounds(search, self._around)
+        observer, trouble = _Rounds(search, self._around), Trouble(self._around.clock)
+        health.troubled(search.account, search.name, lambda: str(trouble))
         try:
             await poll_search(
                 plan_of(search),
-                self._client,
+                _Tried(self._client, trouble),
                 self._sink,
                 self._around.clock,
                 cursors.get(search.name),
                 stop=leave,
                 observer=observer,
+                trouble=trouble,
             )
         finally:
             health.forget(loop_of(search))
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """An account's client, as one search has it: tries that fail are noted."""
+
+    client: Routee
+    trouble: Trouble
+
+    async def search(
+        self, question: Question, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
+    ) -> Page:
+        """See `monitor.routee.question.Tracking`."""
+        return await self.client.search(question, start, end, page=page, size=size, failed=self.trouble.met)
 
 
 class _Rounds:
@@ -110,6 +128,10 @@ class _Rounds:
         if figures.kind == "poll":
             outcome: PollOutcome = "complete" if figures.outcome == "ok" else "failed"
             self._around.metrics.poll(self._search.account, self._search.name, outcome, figures.seconds)
+
+    def reached(self, search: str, share: float) -> None:
+        """See `monitor.poll.Observer`."""
+        self._around.reached(self._search.account, search, share)
 
 
 def loop_of(search: Search) -> str:

@@ -1,12 +1,15 @@
 """The life of an alert, told as sequences of judgements a minute apart."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from monitor.alert import Alert, Policy, Transition, advance, is_held_back, remove
+from monitor.alert import Alert, Policy, Transition, advance, catch_up, displace, is_held_back, remove
 from monitor.clock import HOUR, MINUTE
 from monitor.finding import Finding
 
 N = None
+LEVELS = Policy(levels=2, for_=2 * MINUTE)
 
 
 def live(breaches: list[int | None], policy: Policy) -> list[str]:
@@ -41,6 +44,11 @@ def finding(breached: int | None, value: float | None = None) -> Finding:
         ([1, 1, 2, 2, 2], Policy(levels=2, for_=2 * MINUTE), ["pending", "-", "fired", "-", "escalated"]),
         ([2, 1, 1, 1], Policy(levels=2, keep_firing_for=2 * MINUTE), ["fired", "-", "eased", "-"]),
         ([1, 0, 1], Policy(), ["fired", "resolved", "fired"]),
+        # A worse level that was pending starts anew after a time without data, and one that fires stays.
+        ([1, 1, 1, 2, N, N, 2, 2, 2], LEVELS, ["pending", "-", "fired", "-", "-", "-", "-", "-", "escalated"]),
+        ([2, 2, 2, N, N, 1, 2], LEVELS, ["pending", "-", "fired", "-", "-", "eased", "-"]),
+        # Time without data counts towards keep_firing_for: the threshold was last crossed before it.
+        ([1, 0, N, N, 0], Policy(keep_firing_for=3 * MINUTE), ["fired", "-", "-", "-", "resolved"]),
     ],
 )
 def test_sequences(breaches: list[int | None], policy: Policy, expected: list[str]) -> None:
@@ -138,3 +146,119 @@ def test_a_clock_that_was_set_back_keeps_nothing_firing_and_nothing_waiting() ->
     fired, moved = advance("main", "r", pending, finding(1), policy, 2 * MINUTE)
     assert moved is not None
     assert moved.what == "fired"
+
+
+def test_an_alert_that_is_kept_firing_is_not_beyond_its_threshold() -> None:
+    for below, bad, good in [(False, 3.0, 0.0), (True, 0.2, 9.0)]:
+        policy = Policy(below=below, keep_firing_for=HOUR)
+        alert, _ = advance("main", "r", None, finding(1, bad), policy, 0)
+        assert alert is not None
+        assert alert.excess > 1
+        alert, _ = advance("main", "r", alert, finding(0, good), policy, MINUTE)
+        assert alert is not None
+        assert (alert.state, alert.crossed) == ("firing", 0)
+        assert alert.excess < 1
+
+
+def test_a_group_that_is_gone_ends_its_alert_at_once_for_want_of_data() -> None:
+    gone = Finding((("operator", "Cosmote"),), None, 0.0, 1.0, "not seen for a day", gone=True)
+    fired, _ = advance("main", "r", None, finding(1), Policy(), 0)
+    over, moved = advance("main", "r", fired, gone, Policy(), MINUTE)
+    assert over is not None
+    assert moved is not None
+    assert (over.state, over.because, moved.because) == ("resolved", "no_data", "no_data")
+    assert advance("main", "r", over, gone, Policy(), 2 * MINUTE) == (over, None)
+    pending, _ = advance("main", "r", None, finding(1), Policy(for_=HOUR), 0)
+    assert advance("main", "r", pending, gone, Policy(for_=HOUR), MINUTE)[0] is None
+    assert advance("main", "r", None, gone, Policy(), 0) == (None, None)
+
+
+def test_an_alert_that_loses_its_place_is_over_and_waits_while_it_is_over_its_threshold() -> None:
+    policy = Policy(for_=2 * MINUTE, keep_firing_for=HOUR)
+    alert = None
+    for minute in range(3):
+        alert, _ = advance("main", "r", alert, finding(1), policy, minute * MINUTE)
+    assert alert is not None
+    waiting, moved = displace(alert, 2 * MINUTE)
+    assert waiting is not None
+    assert moved is not None
+    assert (moved.what, moved.because) == ("resolved", "outranked")
+    assert (waiting.state, waiting.firing_at, is_held_back(waiting)) == ("pending", None, True)
+    assert waiting.earlier is not None
+    assert (waiting.earlier.state, waiting.earlier.because) == ("resolved", "outranked")
+    again, moved = advance("main", "r", waiting, finding(1), policy, 3 * MINUTE)
+    assert again is not None
+    assert moved is not None
+    assert (again.state, moved.what, again.earlier) == ("firing", "fired", None)
+    assert advance("main", "r", waiting, finding(0), policy, 3 * MINUTE)[0] == waiting.earlier
+    kept, _ = advance("main", "r", alert, finding(0), policy, 3 * MINUTE)
+    assert kept is not None
+    over, moved = displace(kept, 3 * MINUTE)
+    assert over is not None
+    assert (over.state, over.because) == ("resolved", "recovered")
+
+
+@pytest.mark.parametrize(
+    ("between", "pending_at", "fires"),
+    [([1, 1, 1, 1], 0, True), ([1, 0, 1, 1], 3, False), ([0, 0, 0, 0], 5, False), ([1, N, 1, 1], 3, False)],
+)
+def test_a_pending_alert_that_nobody_judged_is_decided_by_what_is_found_of_that_time(
+    between: list[int | None], pending_at: int, fires: bool
+) -> None:
+    policy = Policy(for_=4 * MINUTE)
+    alert, _ = advance("main", "r", None, finding(1), policy, 0)
+    assert alert is not None
+    seen = [(minute * MINUTE, finding(breached)) for minute, breached in enumerate(between, 1)]
+    late, moves = catch_up(alert, seen, policy)
+    assert "fired" not in [one.what for one in moves]
+    now, _ = advance("main", "r", late, finding(1), policy, 5 * MINUTE)
+    assert now is not None
+    assert (now.state == "firing", now.pending_at) == (fires, pending_at * MINUTE)
+
+
+def test_catching_up_ends_nothing_that_fires_and_knows_when_it_was_last_crossed() -> None:
+    policy = Policy(keep_firing_for=10 * MINUTE, levels=2)
+    alert, _ = advance("main", "r", None, finding(1), policy, 0)
+    assert alert is not None
+    seen = [(minute * MINUTE, finding(1 if minute == 50 else 0)) for minute in range(1, 55)]
+    late, moves = catch_up(alert, seen, policy)
+    assert late is not None
+    assert (late.state, late.level, moves) == ("firing", 1, [])
+    for minute, state in [(55, "firing"), (60, "resolved")]:
+        after, _ = advance("main", "r", late, finding(0), policy, minute * MINUTE)
+        assert after is not None
+        assert after.state == state
+
+
+_BREACHES = st.lists(st.one_of(st.none(), st.integers(0, 2)), max_size=40)
+
+
+@settings(max_examples=300)
+@given(_BREACHES, st.integers(0, 5), st.integers(0, 40), st.integers(0, 40))
+def test_a_pending_alert_caught_up_fires_when_one_judged_all_along_would(
+    breaches: list[int | None], minutes: int, start: int, length: int
+) -> None:
+    """Down from ``start`` on for ``length`` judgements, all of which are known later."""
+    policy = Policy(for_=minutes * MINUTE, levels=2)
+
+    def step(alert: Alert | None, at: int, may_fire: bool = True) -> Alert | None:
+        after, _ = advance("main", "r", alert, finding(breaches[at]), policy, at * MINUTE, may_fire=may_fire)
+        return None if after is None or after.state == "resolved" else after
+
+    alert = None
+    for at in range(min(start, len(breaches))):
+        alert = step(alert, at)
+    end = min(start + length, len(breaches) - 1)
+    if alert is None or alert.state != "pending" or end <= start:
+        return
+    all_along = alert
+    late, _ = catch_up(alert, [(at * MINUTE, finding(breaches[at])) for at in range(start, end)], policy)
+    for at in range(start, end):
+        all_along = step(all_along, at, may_fire=False)
+    one, other = step(all_along, end), step(late, end)
+    assert (one and one.state, one and one.pending_at) == (other and other.state, other and other.pending_at)
+    # Judged by its definition: crossed at each judgement of the last ``for``.
+    crossed = [at for at in range(start, end + 1) if not breaches[at]]
+    since = (crossed[-1] + 1) if crossed else alert.pending_at // MINUTE
+    fires = bool(breaches[end]) and end - since >= minutes
+    assert (other is not None and other.state == "firing") == fires

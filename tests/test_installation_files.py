@@ -3,11 +3,13 @@
 import configparser
 import re
 from importlib.metadata import requires
+from itertools import chain
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -77,18 +79,53 @@ def build_requirements(name: str) -> set[str]:
     return needed.union(*map(build_requirements, needed))
 
 
-def test_the_image_is_built_with_all_that_the_locked_build_backend_needs():
-    named = re.search(r"\^\(([a-z|-]+)\)==", DOCKERFILE)
-    assert named is not None
-    assert set(named[1].split("|")) == {"hatchling", "click"} | build_requirements("hatchling") | build_requirements(
-        "click"
-    )
+def locked(name: str) -> dict[str, str]:
+    """Every requirement of a lock by its package, as it is pinned."""
+    text = (ROOT / "requirements" / f"{name}.txt").read_text("utf-8")
+    return dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize(("lock", "roots"), [("build", ["hatchling", "click"]), ("apprise", ["apprise"])])
+def test_a_small_lock_is_whole_and_pins_what_the_others_pin(lock, roots):
+    pins, whole = locked(lock), locked("dev")
+    needed = chain(roots, *map(build_requirements, roots))
+    assert set(map(canonicalize_name, needed)) <= pins.keys()
+    assert pins.items() <= whole.items()
+    assert locked("run").items() <= whole.items()
 
 
 def test_the_image_installs_only_what_is_locked_with_hashes():
     installs = re.findall(r"pip install ([^\n\\&]*)", DOCKERFILE)
     assert len(installs) == 3
     assert all("--require-hashes" in each or "--no-index" in each for each in installs)
+
+
+def installing() -> list[tuple[Path, str]]:
+    """Every line of the repository, outside the tests, with which a lock is installed or fetched."""
+    files = [
+        ROOT / "Makefile",
+        ROOT / "Dockerfile",
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob(".ci/*"),
+    ]
+    texts = [(file, file.read_text("utf-8")) for file in [*files, ROOT / "tests/system/install.sh"]]
+    return [
+        (file.relative_to(ROOT), line)
+        for file, text in texts
+        for line in text.splitlines()
+        if re.search(r"(install|download) .*--require-hashes", line)
+    ]
+
+
+def test_wherever_a_lock_is_installed_pip_does_not_resolve_it_again():
+    assert {str(file) for file, _ in installing()} >= {"Makefile", "Dockerfile", "README.md", ".ci/package", ".ci/fuzz"}
+    assert [line for _, line in installing() if "--no-deps" not in line] == []
+
+
+def test_wherever_the_project_is_built_to_be_installed_its_backend_is_the_locked_one():
+    lines = [line for line in (ROOT / "README.md").read_text("utf-8").splitlines() if line.endswith(" .")]
+    assert [line for line in lines if "pip install" in line and "--no-build-isolation" not in line] == []
 
 
 def test_the_image_runs_as_nobody_special_and_says_how_it_fares():

@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 VERSION = version("routee-monitor")
-LOCKS = ["requirements/run.txt", "requirements/dev.txt"]
+LOCKS = ["requirements/run.txt", "requirements/dev.txt", "requirements/build.txt", "requirements/apprise.txt"]
 
 
 @pytest.fixture(scope="module")

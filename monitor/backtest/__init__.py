@@ -9,6 +9,6 @@ timeline one line a group for terminals         report    the JSON
 """
 
 from monitor.backtest.run import Backtest, Subject, Trial, run
-from monitor.backtest.span import Span, choose_step
+from monitor.backtest.span import Span, Step, choose_step, unseen
 
-__all__ = ["Backtest", "Span", "Subject", "Trial", "choose_step", "run"]
+__all__ = ["Backtest", "Span", "Step", "Subject", "Trial", "choose_step", "run", "unseen"]

@@ -1,5 +1,6 @@
 """Values, thresholds and alerts as SVG: drawn plainly, without style sheets, so that anything that shows SVG shows it alike."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Final
@@ -12,7 +13,7 @@ from monitor.backtest.report import Totals, age
 from monitor.backtest.run import Backtest, Trial
 from monitor.backtest.span import Span
 from monitor.backtest.unknown import is_judged
-from monitor.clock import DAY, HOUR, MINUTE, Duration, Instant, iso
+from monitor.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, iso
 from monitor.evaluate.words import plural
 from monitor.finding import Unit
 from monitor.fires import condition
@@ -24,6 +25,8 @@ WIDTH: Final = 960
 _LEFT, _RIGHT, _PLOT, _GAP = 190, 16, 84, 30
 _TITLE: Final = 30
 _LINE: Final = 17
+_LINE_CHARACTERS: Final = 135
+"""Characters of a sentence that fit beside each other in the usual fonts."""
 _BAND: Final = 5
 _INK, _QUIET, _GRID, _PAPER = "#1f2328", "#656d76", "#e4e8ec", "#ffffff"
 _TRIALS: Final = ("#0969da", "#8250df", "#1a7f37", "#bc4c00")
@@ -31,6 +34,13 @@ _TRIALS: Final = ("#0969da", "#8250df", "#1a7f37", "#bc4c00")
 _SHADES: Final = {"critical": "#cf222e", "warning": "#d4a72c"}
 _OTHER_SHADE: Final = "#6e7781"
 _FONT: Final = "font-family='system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif'"
+_ROUND_SPANS: Final = tuple(
+    span / SECOND
+    for unit, counts in ((SECOND, (1, 2, 4, 10, 20)), (MINUTE, (1, 2, 4, 10, 20)), (HOUR, (1, 2, 4, 6, 12)))
+    for span in (unit * count for count in counts)
+)
+"""Seconds of which half is a round span too; from a day on, whole even days follow."""
+_DAY: Final = DAY / SECOND
 _TICKS: Final = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY)
 
 
@@ -41,7 +51,7 @@ def figure(found: Backtest) -> str:
     title = f"Backtest of {iso(span.since)[:16]} to {iso(span.until)[:16]} UTC, judged every {duration(span.step)}"
     head = _text(16, 28, title, size=17, weight="bold")
     for exhibit in exhibits(found):
-        height = exhibit_height(exhibit)
+        height = exhibit_height(exhibit, found)
         pieces.append(f"<g transform='translate(0 {top:g})'>{''.join(_drawn(exhibit, found))}</g>")
         top += height + 12
     return _svg(top, head + "".join(pieces))
@@ -49,21 +59,27 @@ def figure(found: Backtest) -> str:
 
 def exhibit_figure(exhibit: Exhibit, found: Backtest) -> str:
     """One rule, as an SVG element."""
-    return _svg(exhibit_height(exhibit), "".join(_drawn(exhibit, found)))
+    return _svg(exhibit_height(exhibit, found), "".join(_drawn(exhibit, found)))
 
 
-def exhibit_height(exhibit: Exhibit) -> float:
+def exhibit_height(exhibit: Exhibit, found: Backtest) -> float:
     """How high the drawing of a rule is."""
-    return _head_height(exhibit) + _plots(exhibit) * (_PLOT + _GAP) + (_LINE if exhibit.more else 0) + 6
+    plots = len(exhibit.panels) * (_PLOT + _GAP) or _GAP * is_judged(exhibit.trials[0].subject.rule)
+    return _head_height(exhibit, found) + plots + (_LINE if exhibit.more else 0) + 6
 
 
-def _plots(exhibit: Exhibit) -> int:
-    """How many plots there is room for: one also where there is none, but a reason."""
-    return max(len(exhibit.panels), is_judged(exhibit.trials[0].subject.rule))
+def _head_height(exhibit: Exhibit, found: Backtest) -> float:
+    return _TITLE + _LINE * len(list(_head(exhibit, found))) + 8
 
 
-def _head_height(exhibit: Exhibit) -> float:
-    return _TITLE + _LINE * (len(exhibit.trials) + bool(exhibit.trials[0].unknown)) + 8
+def _head(exhibit: Exhibit, found: Backtest) -> Iterator[tuple[int | None, str]]:
+    """The lines below a rule's name; with the first of a trial, which trial it is."""
+    for place, trial in enumerate(exhibit.trials):
+        first, *rest = textwrap.wrap(_said_of(trial, found), _LINE_CHARACTERS)
+        yield place, first
+        yield from ((None, line) for line in rest)
+    if unknown := exhibit.trials[0].unknown:
+        yield from ((None, line) for line in textwrap.wrap(_capital(unknown), _LINE_CHARACTERS))
 
 
 def _svg(height: float, content: str) -> str:
@@ -75,13 +91,12 @@ def _svg(height: float, content: str) -> str:
 def _drawn(exhibit: Exhibit, found: Backtest) -> Iterator[str]:
     rule = exhibit.trials[0].subject.rule
     yield _text(16, 20, exhibit.name, size=15, weight="bold")
-    for place, trial in enumerate(exhibit.trials):
-        y = _TITLE + _LINE * place + 8
-        yield f"<line x1='16' x2='34' y1='{y - 4}' y2='{y - 4}' stroke='{_colour(place)}' stroke-width='2.5'/>"
-        yield _text(42, y, _said_of(trial, found), size=12, colour=_INK)
-    top = _head_height(exhibit)
-    if unknown := exhibit.trials[0].unknown:
-        yield _text(42, top - _LINE, _capital(unknown), size=12, colour=_QUIET)
+    for row, (place, line) in enumerate(_head(exhibit, found)):
+        y = _TITLE + _LINE * row + 8
+        if place is not None:
+            yield f"<line x1='16' x2='34' y1='{y - 4}' y2='{y - 4}' stroke='{_colour(place)}' stroke-width='2.5'/>"
+        yield _text(42, y, line, size=12, colour=_QUIET if place is None else _INK)
+    top = _head_height(exhibit, found)
     for panel in exhibit.panels:
         plot = _Plot(panel, exhibit.course, found.span, exhibit.trials[0].unit(tuple(panel.labels.items())))
         yield f"<g transform='translate(0 {top:g})'>{''.join(plot.drawn())}</g>"
@@ -163,7 +178,15 @@ class _Plot:
         for at, label in _ticks(self._span):
             x = self._x(at)
             yield f"<line x1='{x:.1f}' x2='{x:.1f}' y1='0' y2='{_PLOT}' stroke='{_GRID}'/>"
-            yield _text(x, _PLOT + 13, label, size=10, colour=_QUIET, anchor="middle")
+            inside = x <= WIDTH - _RIGHT - 4
+            yield _text(
+                x if inside else WIDTH - 2,
+                _PLOT + 13,
+                label,
+                size=10,
+                colour=_QUIET,
+                anchor="middle" if inside else "end",
+            )
 
     def _alert(self, episode: Episode, place: int, count: int) -> Iterator[str]:
         """The present rule's alerts shade the plot; with variants each has a band of its own above it as well."""
@@ -211,16 +234,18 @@ class _Plot:
 
 
 def _ceiling(strands: Sequence[Strand], unit: Unit) -> float:
-    """The top of a plot: a round number over every value and threshold."""
+    """The top of a plot, over every value and threshold: a round number of which half is round too."""
     lines = [strand.line for strand in strands if strand.line is not None]
     known = [array[~np.isnan(array)] for line in lines for array in (line.values, line.thresholds)]
     known.append(np.array(_fixed(strands)))
     highest = max((float(array.max()) for array in known if array.size), default=1.0) * 1.05
     if highest <= 0 or not np.isfinite(highest):
         return 1.0
+    if unit == "seconds":
+        return next((span for span in _ROUND_SPANS if span >= highest), 2 * _DAY * np.ceil(highest / (2 * _DAY)))
     size = 10.0 ** np.floor(np.log10(highest))
-    top = next(float(step * size) for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * size >= highest)
-    return min(top, 1.0) if unit == "share" else top
+    top = next(float(step * size) for step in (1, 2, 4, 6, 8, 10) if step * size >= highest)
+    return min(top, 1.0) if unit == "share" else max(top, 2.0) if unit == "count" else top
 
 
 def _fixed(strands: Sequence[Strand]) -> list[float]:

@@ -75,7 +75,7 @@ class _Fetching:
     def _earliest(self) -> Instant:
         return horizon(self._clock.now())
 
-    async def _take(self, page: Page) -> None:
+    async def _take(self, page: Page, _piece: Slice) -> None:
         self._window.upsert(page.batch, self._search.name)
         self._progress(self._search.name, min(self.figures.rows, self._total), self._total)
 

@@ -1,6 +1,6 @@
 """From when to when a backtest goes, and in which steps."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,8 @@ from monitor.rules.campaign import FOLLOWED
 WEEK: Final = 7 * DAY
 QUICK_SECONDS: Final = 40.0
 """A backtest whose step nobody chose should take no longer than about this on a small machine."""
+PATIENT_SECONDS: Final = 300.0
+"""Nor longer than this where a longer step would miss alerts because of their rules' ``for``."""
 
 _LADDER: Final = (
     SECOND,
@@ -55,15 +57,40 @@ class Span:
         return self.length / WEEK
 
 
-def choose_step(every: Duration, length: Duration, rules: Iterable[Rule], messages: int) -> Duration:
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How often rules are judged. ``seconds``: how long that takes, about. ``unseen``: rules whose ``for`` is shorter than the step, so that
+    alerts of theirs can be missed that the daemon would have told."""
+
+    length: Duration
+    seconds: float
+    unseen: tuple[Rule, ...] = ()
+
+
+def choose_step(every: Duration, length: Duration, rules: Iterable[Rule], messages: int) -> Step:
     """The step for ``messages`` in a span of that length: that of the searches, or a coarser one where it would take long.
 
-    It follows from these numbers alone, so that the same question has the same answer at each time.
+    One that sees the ``for`` of every rule, if it can be had in minutes. It follows from these numbers alone, so that the same question
+    has the same answer at each time.
     """
-    rules, rate = list(rules), messages / max(length, 1)
-    looks = _COUNT_SECONDS * sum(map(_counts, rules)) + _LOOK_SECONDS * rate * _looked_at_in_all(rules)
-    steps = max(QUICK_SECONDS - _REPORT_SECONDS * messages, 1.0) / (_STEP_SECONDS + looks)
-    return next((step for step in (every, *_LADDER) if step >= every and length / step <= steps), 2 * HOUR)
+    rules = list(rules)
+    steps = [every, *(step for step in _LADDER if step > every), 2 * HOUR]
+    costs = {step: _seconds(step, length, rules, messages) for step in steps}
+    quick = next((step for step in steps if costs[step] <= QUICK_SECONDS), steps[-1])
+    seeing = max(step for step in steps if not unseen(step, every, rules))
+    chosen = min(quick, seeing) if costs[min(quick, seeing)] <= PATIENT_SECONDS else quick
+    return Step(chosen, costs[chosen], unseen(chosen, every, rules))
+
+
+def unseen(step: Duration, every: Duration, rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """The rules whose alerts can come and go between two judgements, though not between two polls of the daemon, ``every`` apart."""
+    return tuple(rule for rule in rules if step > max(every, rule.for_) and rule.for_)
+
+
+def _seconds(step: Duration, length: Duration, rules: Sequence[Rule], messages: int) -> float:
+    looks = _COUNT_SECONDS * sum(map(_counts, rules))
+    looks += _LOOK_SECONDS * messages / max(length, 1) * _looked_at_in_all(rules)
+    return _REPORT_SECONDS * messages + length / step * (_STEP_SECONDS + looks)
 
 
 def _counts(rule: Rule) -> int:

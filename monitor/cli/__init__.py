@@ -26,6 +26,8 @@ from monitor.cli.demo import demo
 from monitor.cli.explain import explain
 from monitor.cli.failure import CommandLine
 from monitor.cli.healthcheck import healthcheck
+from monitor.cli.incidents import history_of_alerts
+from monitor.cli.init import init
 from monitor.cli.messages import search, track
 from monitor.cli.render import render
 from monitor.cli.routes import routes
@@ -34,6 +36,7 @@ from monitor.cli.sandbox import sandbox
 from monitor.cli.schema import schema
 from monitor.cli.send_test import send_test
 from monitor.cli.silence import silence
+from monitor.cli.status import status
 from monitor.cli.test import test
 
 
@@ -44,6 +47,7 @@ def cli() -> None:
 
     \b
     To see it work:      routee-monitor demo
+    To begin:            routee-monitor init
     To check your files: routee-monitor check --online
     To start watching:   routee-monitor run
     """
@@ -52,6 +56,7 @@ def cli() -> None:
 for command in (
     run,
     demo,
+    init,
     check,
     test,
     backtest,
@@ -59,7 +64,9 @@ for command in (
     track,
     campaign,
     explain,
+    status,
     alerts,
+    history_of_alerts,
     ack,
     silence,
     backup,

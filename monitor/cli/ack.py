@@ -8,6 +8,7 @@ import click
 
 from monitor.cli.daemon_api import DaemonApi, Refused, daemon_api
 from monitor.cli.options import config_option, duration_text, url_option
+from monitor.cli.silenced import named_alert, suggestion
 
 
 @click.command(short_help="Acknowledge alerts: no repeats, until they are over.")
@@ -41,15 +42,17 @@ def ack(
         except Refused as why:  # of several that were meant, one may be over by now, or was never acknowledged
             refused.append(why)
         else:
-            click.echo(f"{_named(alert)}: {'no longer acknowledged' if undo else 'acknowledged'}")
+            click.echo(f"{named_alert(alert)}: {'no longer acknowledged' if undo else 'acknowledged'}")
     if len(refused) == len(found):
         raise refused[0]
 
 
-def _named(alert: dict[str, Any]) -> str:
-    labels = alert["labels"]
-    group = ", ".join(f"{key}={value}" for key, value in labels.items() if key not in ("alertname", "severity"))
-    return f"{labels.get('alertname', alert['fingerprint'])} {group}".strip()
+def _by_name(text: str, firing: list[dict[str, Any]]) -> str:
+    """A name in place of a fingerprint: how to write that."""
+    from monitor.written import nearest
+
+    near = nearest(text, sorted({one["labels"]["alertname"] for one in firing}))
+    return f"; did you mean alertname={near}?" if near is not None else ""
 
 
 def _meant(api: DaemonApi, text: str) -> list[dict[str, Any]]:
@@ -64,9 +67,11 @@ def _meant(api: DaemonApi, text: str) -> list[dict[str, Any]]:
         wanted = parse_matchers(text)
     except ValueError:
         raise click.ClickException(
-            f"no alert with the fingerprint {text!r} fires; see `routee-monitor alerts`"
+            f"no alert with the fingerprint {text!r} fires{_by_name(text, firing)}; see `routee-monitor alerts`"
         ) from None
     found = [one for one in firing if matches(wanted, one["labels"])]
     if not found:
-        raise click.ClickException(f"no alert that meets {text} fires; see `routee-monitor alerts`")
+        raise click.ClickException(
+            f"no alert that meets {text} fires{suggestion(wanted, firing)}; see `routee-monitor alerts`"
+        )
     return found

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from monitor.cli.held import Held, held_of
-from monitor.cli.options import config_option, duration, json_option, level_option, url_option
+from monitor.cli.options import config_option, json_option, level_option, url_option
 from monitor.cli.reading import read_everything
 from monitor.cli.table import print_json, print_table
+from monitor.cli.times import WHEN, When
 from monitor.cli.told import show_history
+from monitor.cli.words import OneOf
 
 if TYPE_CHECKING:
     from monitor.alert import Alert
-    from monitor.clock import Duration
     from monitor.config import Config
     from monitor.loading import Loaded
     from monitor.notification import AlertView
@@ -34,7 +35,7 @@ _AHEAD: Final = 4 * 60 * 1_000_000
 @level_option
 @click.option(
     "--state",
-    type=click.Choice(["firing", "pending", "resolved", "all"]),
+    type=OneOf(["firing", "pending", "resolved", "all"]),
     help="Only those; default: firing and pending.",
 )
 @click.option("--fail", is_flag=True, help="Exit with 1 if anything fires, for scripts.")
@@ -43,7 +44,12 @@ _AHEAD: Final = 4 * 60 * 1_000_000
 )
 @click.option("--history", is_flag=True, help="Show what was told to whom and when, newest first; kept for 30 days.")
 @click.option(
-    "--since", type=duration, metavar="DURATION", default="7d", show_default=True, help="With --history: how far back."
+    "--since",
+    type=WHEN,
+    metavar="WHEN",
+    default="7d",
+    show_default=True,
+    help="With --history: how far back (7d), or a time.",
 )
 @click.option(
     "--limit", type=click.IntRange(1), default=100, show_default=True, help="With --history: the most that is shown."
@@ -56,7 +62,7 @@ def alerts(
     fail: bool,
     dead_letters: bool,
     history: bool,
-    since: "Duration",
+    since: When,
     limit: int,
     url: str | None,
 ) -> int:
@@ -79,9 +85,9 @@ def alerts(
         if history:
             from monitor.clock import SystemClock
 
-            show_history(store.history(limit, SystemClock().now() - since), as_json)
+            show_history(store.history(limit, since.seen_from(SystemClock().now())), as_json)
             return 0
-        found = [(alert, view) for alert, view in _views(loaded, kept) if _is_wanted(alert, state)]
+        found = [(alert, view) for alert, view in views_of(loaded, kept) if _is_wanted(alert, state)]
         stale, counts = is_stale(kept, loaded.settings.config), store.counts()
     held = held_of(loaded.settings.config, url, kept, [view for _, view in found])
     if stale:
@@ -98,7 +104,7 @@ def _is_wanted(alert: "Alert", state: str | None) -> bool:
     return alert.state in ("firing", "pending") if state is None else state in ("all", alert.state)
 
 
-def _views(loaded: "Loaded", kept: "Kept") -> "Iterable[tuple[Alert, AlertView]]":
+def views_of(loaded: "Loaded", kept: "Kept") -> "Iterable[tuple[Alert, AlertView]]":
     """Every alert as it is shown, the worst first."""
     from monitor.judge import Judge
     from monitor.privacy import Privacy
@@ -108,7 +114,12 @@ def _views(loaded: "Loaded", kept: "Kept") -> "Iterable[tuple[Alert, AlertView]]
     settings = loaded.settings
     several = len(settings.config.accounts) > 1
     views = {
-        account: Views(Judge(Window(account, Privacy()), settings.rules, ()), loaded.templates, distinguish=several)
+        account: Views(
+            Judge(Window(account, Privacy()), settings.rules, ()),
+            loaded.templates,
+            distinguish=several,
+            time_zone=settings.config.time_zone_of(account),
+        )
         for account in {alert.account for alert in kept.alerts}
     }
     found = [(alert, views[alert.account].view(alert)) for alert in kept.alerts]

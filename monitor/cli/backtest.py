@@ -8,31 +8,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.options import config_option, duration, json_option, level_option
+from monitor.cli.output_file import require_writable, write_output
 from monitor.cli.reading import read_everything
 from monitor.cli.table import print_json, width_of_terminal
+from monitor.cli.times import WHEN, When
+from monitor.cli.words import known
 from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.backtest import Backtest, Span, Subject
+    from monitor.backtest import Backtest, Span, Step, Subject
     from monitor.cli.history import History
-    from monitor.clock import Duration, Instant
+    from monitor.clock import Duration
     from monitor.loading import Loaded
-
-
-def _when(text: str) -> "tuple[Instant | None, Duration]":
-    """A moment, or how long before another one."""
-    from monitor.clock import parse_iso
-
-    try:
-        return parse_iso(text), 0
-    except (ValueError, OverflowError):
-        pass
-    try:
-        return None, duration(text)
-    except click.BadParameter:
-        raise click.BadParameter(f"{text!r} is neither a span like 7d nor a time like 2026-11-21T10:00:00Z") from None
 
 
 @click.command(short_help="Show what the rules would have alerted in the past.")
@@ -40,9 +29,9 @@ def _when(text: str) -> "tuple[Instant | None, Duration]":
 @json_option
 @level_option
 @click.option(
-    "--since", type=_when, metavar="WHEN", default="7d", show_default=True, help="How long back, or a time (UTC)."
+    "--since", type=WHEN, metavar="WHEN", default="7d", show_default=True, help="How long back (7d), or a time."
 )
-@click.option("--until", type=_when, metavar="WHEN", help="Up to when, likewise; default: the last poll, or now.")
+@click.option("--until", type=WHEN, metavar="WHEN", help="Up to when, likewise; default: the last poll, or now.")
 @click.option("--rule", "names", metavar="NAME", multiple=True, help="Only this rule; can be given several times.")
 @click.option("--set", "changes", metavar="RULE.KEY=VALUE", multiple=True, help="Try a rule with that changed, too.")
 @click.option(
@@ -63,8 +52,8 @@ def _when(text: str) -> "tuple[Instant | None, Duration]":
 def backtest(
     config: Path | None,
     as_json: bool,
-    since: "tuple[Instant | None, Duration]",
-    until: "tuple[Instant | None, Duration] | None",
+    since: When,
+    until: When | None,
     names: Sequence[str],
     changes: Sequence[str],
     from_api: bool,
@@ -83,6 +72,9 @@ def backtest(
     Exit codes: 0 shown; 1 there is no such rule; 65 bad rules, or a bad --set;
     69 there is no store, no poll, or no Routee; 78 bad configuration.
     """
+    for file in (html, svg):
+        if file is not None:
+            require_writable(file)
     loaded = read_everything(config)
     subjects = _subjects(loaded, names, changes)
     history = _history(loaded, subjects, since, until, from_api)
@@ -102,13 +94,10 @@ def _subjects(loaded: "Loaded", names: Sequence[str], changes: Sequence[str]) ->
     from monitor.backtest import Subject
     from monitor.backtest.variant import variants
     from monitor.settings import check_against
-    from monitor.written import suggest
 
     rules = loaded.settings.rules
-    known = [rule.name for rule in rules]
     for name in names:
-        if name not in known:
-            raise MonitorError(f"there is no rule {name!r}{suggest(name, sorted(known))}")
+        known("rule", name, (rule.name for rule in rules))
     changed = variants(changes, rules)
     problems = check_against([subject.rule for subject in changed], loaded.settings.config)
     if problems:
@@ -129,8 +118,8 @@ def _subjects(loaded: "Loaded", names: Sequence[str], changes: Sequence[str]) ->
 def _history(
     loaded: "Loaded",
     subjects: "Sequence[Subject]",
-    since: "tuple[Instant | None, Duration]",
-    until: "tuple[Instant | None, Duration] | None",
+    since: When,
+    until: When | None,
     from_api: bool,
 ) -> "History":
     from monitor.cli import history
@@ -141,20 +130,30 @@ def _history(
 
 
 def _span(history: "History", subjects: "Sequence[Subject]", every: "Duration | None") -> "Span":
-    from monitor.backtest import Span, choose_step
-    from monitor.clock import format_duration
+    from monitor.backtest import Span, Step, choose_step, unseen
 
     length = history.until - history.since
     rules = [subject.rule for subject in subjects]
-    step = every or choose_step(history.every, length, rules, history.messages)
-    if every is None and step > history.every:
-        usual, coarse = format_duration(history.every), format_duration(step)
-        click.echo(
-            f"judged every {coarse} rather than every {usual}, to be done in about a minute: alerts can begin up to {coarse} later, "
-            f"and shorter ones can be missed; --every {usual} judges as the daemon does",
-            err=True,
-        )
-    return Span(history.since, history.until, step)
+    chosen = choose_step(history.every, length, rules, history.messages)
+    step = chosen if every is None else Step(every, 0, unseen(every, history.every, rules))
+    for line in _said_of_step(step, history.every, chosen=every is None):
+        click.echo(line, err=True)
+    return Span(history.since, history.until, step.length)
+
+
+def _said_of_step(step: "Step", usual: "Duration", *, chosen: bool) -> "Iterator[str]":
+    """What a person has to know of the step; nothing where it is that of the daemon."""
+    from monitor.clock import format_duration
+
+    coarse, fine = format_duration(step.length), format_duration(usual)
+    if chosen and step.length > usual:
+        sees = "" if step.unseen else ", which sees the `for` of every rule"
+        yield f"Rules are judged every {coarse}{sees}; alerts can begin up to {coarse} later than the daemon's. --every {fine} judges as it does."
+    if chosen and step.seconds > 60:
+        yield f"This takes about {step.seconds / 60:.0f} minutes."
+    if step.unseen:
+        names = ", ".join(dict.fromkeys(rule.name for rule in step.unseen))
+        yield f"Alerts can be missed, because `for` is shorter than {coarse}: {names}. Judge them alone (--rule NAME), or more often (--every)."
 
 
 def _run(history: "History", subjects: "Sequence[Subject]", span: "Span") -> "Backtest":
@@ -187,16 +186,9 @@ def _write(found: "Backtest", html: Path | None, svg: Path | None, note: str) ->
     from monitor.backtest.page import page
 
     if html is not None:
-        _put(html, page(found, note))
+        write_output(html, page(found, note).encode())
     if svg is not None:
-        _put(svg, figure(found))
-
-
-def _put(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise MonitorError(f"{path} cannot be written: {error.strerror}") from error
+        write_output(svg, figure(found).encode())
 
 
 def _print(found: "Backtest") -> None:

@@ -10,6 +10,7 @@ import click
 from monitor.cli.options import config_option, json_option, level_option
 from monitor.cli.reading import read_everything
 from monitor.cli.table import print_json, print_table
+from monitor.cli.words import unknown
 from monitor.errors import MonitorError, RouteeError, RouteeRefused, RouteeRejected
 
 if TYPE_CHECKING:
@@ -58,12 +59,9 @@ def campaign(tracking_id: str, config: Path | None, as_json: bool, account: str 
 
     loaded = read_everything(config)
     settings = loaded.settings
-    names = [one.name for one in settings.config.accounts]
     accounts = [one for one in settings.config.accounts if account in (None, one.name)]
     if not accounts:
-        from monitor.written import suggest
-
-        raise MonitorError(f"there is no account {account!r}{suggest(account or '', names)}")
+        raise unknown("account", account or "", [one.name for one in settings.config.accounts])
     seen = trio.run(_seen, tracking_id, accounts, _known(loaded))
     shown = _shown(seen) | {"rules": [_finding(rule, one) for rule, one in _judged(seen, settings.rules)]}
     if as_json:

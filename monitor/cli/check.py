@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from monitor.cli.check_warnings import warnings_of
 from monitor.cli.options import config_option, find_config, json_option, level_option
-from monitor.cli.reading import read_everything
+from monitor.cli.reading import look_outside, read_everything
 from monitor.cli.table import print_json, print_table
 from monitor.errors import InputError
 
@@ -40,11 +41,12 @@ def check(config: Path | None, as_json: bool, online: bool) -> int:
     place = find_config(config)
     try:
         loaded = read_everything(place)
+        look_outside()
     except InputError as error:
         if as_json:
             print_json({"config": str(place), "problems": [_problem(problem) for problem in error.problems]})
         raise
-    warnings = list(_warnings(loaded))
+    warnings = list(warnings_of(loaded))
     if not as_json:
         _tables(place, loaded)
         for warning in warnings:
@@ -156,60 +158,6 @@ def _routing(config: "Config") -> str:
     counts += [plural(len(config.inhibit_rules), "inhibition rule")] if config.inhibit_rules else []
     counts += [plural(len(config.time_intervals), "time interval")] if config.time_intervals else []
     return f"Routing: {', '.join(counts)}; see `routes show` and `routes test`"
-
-
-def _warnings(loaded: "Loaded") -> Iterator[str]:
-    """What is right as it stands, but hardly meant."""
-    from monitor.clock import format_duration
-
-    config, rules = loaded.settings.config, loaded.settings.rules
-    if not rules:
-        yield "there are no rules, so nothing but the monitor's own alerts can fire (see `rules` in README.md)"
-    if not config.store_path.parent.is_dir():
-        yield f"there is no folder {config.store_path.parent} for the store: the daemon will not start before it is made"
-    yield from _doubtful_routing(config)
-    for rule in rules:
-        yield from _odd(rule)
-        for search in config.searches:
-            if rule.search not in (None, search.name):
-                continue
-            farthest = max((sweep.back for sweep in search.resweep), default=0)
-            if rule.reach > farthest:
-                yield (
-                    f"rule {rule.name} looks {format_duration(rule.reach)} back, but search {search.name} sees later changes of "
-                    f"status only {format_duration(farthest)} back (resweep)"
-                )
-
-
-def _doubtful_routing(config: "Config") -> Iterator[str]:
-    from monitor.config import doubts, every_route, receivers_told
-
-    root = config.route_tree()
-    told = receivers_told(root) | ({config.watchdog.receiver} if config.watchdog is not None else set())
-    for receiver in config.receivers:
-        if receiver.name not in told:
-            yield f"no route leads to the receiver {receiver.name!r}"
-        elif not receiver.channels:
-            yield f"the receiver {receiver.name!r} has no channel, so nobody is told of what goes there"
-    used = {interval.name for route in every_route(root) for interval in (*route.mute, *route.active)}
-    for interval in config.time_intervals:
-        if interval.name not in used:
-            yield f"no route refers to the time interval {interval.name!r}"
-    yield from doubts(root)
-
-
-def _odd(rule: "Rule") -> Iterator[str]:
-    """What of one rule was probably meant otherwise."""
-    from monitor.clock import format_duration
-    from monitor.route import RANKS
-    from monitor.rules import Windowed
-
-    known = [level.severity for level in rule.levels_ if level.severity in RANKS]
-    if known != sorted(known, key=RANKS.__getitem__):
-        yield f"rule {rule.name}: the further the value goes, the milder its severity gets: {' then '.join(known)}"
-    if rule.every is not None and isinstance(rule, Windowed) and rule.every > rule.window:
-        every, window = format_duration(rule.every), format_duration(rule.window)
-        yield f"rule {rule.name} is judged every {every} and looks {window} back: what happens in between it never sees"
 
 
 def _ask(loaded: "Loaded", as_json: bool) -> list[dict[str, Any]]:

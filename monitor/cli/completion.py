@@ -6,6 +6,7 @@ import click
 
 from monitor.cli.options import unused_config_option
 from monitor.cli.roff import PROGRAM
+from monitor.cli.words import OneOf
 
 SHELLS: Final = ("bash", "zsh", "fish")
 
@@ -32,7 +33,7 @@ def manual(ctx: click.Context) -> None:
 
 
 @click.command(short_help="Print what makes a shell complete.")
-@click.argument("shell", metavar="bash|zsh|fish", type=click.Choice(SHELLS))
+@click.argument("shell", metavar="bash|zsh|fish", type=OneOf(SHELLS))
 @unused_config_option
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:

@@ -58,7 +58,8 @@ class DaemonApi:
         except urllib.error.HTTPError as error:
             raise Refused(_sentence(error)) from None
         except (OSError, ValueError) as error:
-            why = getattr(error, "reason", error)
+            cause = getattr(error, "reason", error)
+            why = getattr(cause, "strerror", None) or cause  # without the number that Python puts before it
             raise NoAnswer(
                 f"No answer from {self.url}: {why}; is the daemon running? (--url names another one)"
             ) from None

@@ -8,6 +8,7 @@ import click
 from monitor.cli.options import config_option, json_option, level_option
 from monitor.cli.reading import read_everything
 from monitor.cli.table import print_json, print_table
+from monitor.cli.words import known
 from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
@@ -69,12 +70,8 @@ def _watch(rule: "Rule", loaded: "Loaded", as_json: bool) -> None:
 
 
 def _rule(name: str, loaded: "Loaded") -> "Rule":
-    from monitor.written import suggest
-
     rules = {rule.name: rule for rule in loaded.settings.rules}
-    if name not in rules:
-        raise MonitorError(f"there is no rule {name!r}{suggest(name, sorted(rules))}")
-    if not rules[name].enabled:
+    if not rules[known("rule", name, rules)].enabled:
         file, line = rules[name].source
         raise MonitorError(f"the rule {name!r} is switched off (enabled: false, {file}:{line}), so nothing is judged")
     return rules[name]

@@ -10,7 +10,7 @@ from monitor.cli.trend import trend
 from monitor.clock import Instant, iso
 from monitor.errors import MonitorError, StoreError
 from monitor.evaluate import Judgement, Moment, evaluate
-from monitor.finding import Finding
+from monitor.finding import Finding, excess
 from monitor.judge import Group, Judge
 from monitor.loading import Loaded
 from monitor.restore import restored_judge, restored_window
@@ -57,13 +57,9 @@ def explained(rule: Rule, loaded: Loaded, store: Store, kept: Kept) -> tuple[Ins
 
 def _worst_first(rule: Rule, line: Line) -> tuple[int, int, float]:
     """By state, by levels crossed, then by how near the value is to the threshold or how far beyond it."""
-    value, threshold = line.finding.value, line.finding.threshold
-    nearness = 0.0 if value is None or threshold is None else value / (abs(threshold) or 1.0)
-    return (
-        _ORDER.index(line.state),
-        -(line.finding.breached or 0),
-        nearness if rule.comparison == "below" else -nearness,
-    )
+    found = line.finding
+    beyond = excess(found.value, found.threshold, below=rule.comparison == "below")
+    return _ORDER.index(line.state), -(found.breached or 0), -beyond
 
 
 def _lines(rule: Rule, judge: Judge, as_of: Instant, covered_since: Instant, *, distinguish: bool) -> Iterator[Line]:

@@ -10,6 +10,7 @@ from monitor.accounts import routee_client
 from monitor.backtest.fetch import Fetched, fetch
 from monitor.backtest.run import Account
 from monitor.cli.standing import standing
+from monitor.cli.times import When
 from monitor.clock import MINUTE, Duration, Instant, SystemClock, format_duration, iso
 from monitor.config import Config
 from monitor.errors import StoreError
@@ -17,9 +18,6 @@ from monitor.loading import Loaded
 from monitor.poll.plan import horizon
 from monitor.privacy import Privacy
 from monitor.restore import restored_window
-
-When = tuple[Instant | None, Duration]
-"""A moment, or how long before another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +30,8 @@ class Wanted:
 
     def span(self, now: Instant) -> tuple[Instant, Instant]:
         """From when to when, where ``now`` is the latest that can be judged. Raises click.UsageError."""
-        moment, before = self.until or (None, 0)
-        until = min(now if moment is None and not before else moment or now - before, now)
-        since = self.since[0] if self.since[0] is not None else until - self.since[1]
+        until = now if self.until is None else min(self.until.seen_from(now), now)
+        since = self.since.seen_from(until)
         if since >= until:
             raise click.UsageError(f"--since ({iso(since)}) is not before --until ({iso(until)})")
         return since, until

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from monitor.cli.options import config_option, duration, json_option, level_option
+from monitor.cli.options import config_option, json_option, level_option
 from monitor.cli.reading import read_config
 from monitor.cli.table import print_json, print_table
+from monitor.cli.times import WHEN, When
+from monitor.cli.words import unknown
 from monitor.errors import MonitorError, RouteeRejected
 
 if TYPE_CHECKING:
@@ -23,16 +25,6 @@ _LARGEST_HASH_FREE_PART: Final = 65_536
 _COLOURS: Final = {"Delivered": "green", "Failed": "red", "Undelivered": "red", "Unsent": "red"}
 
 
-def _history(text: str) -> "Duration":
-    """A duration that Routee can look back."""
-    from monitor.clock import DAY
-
-    since = duration(text)
-    if since > 7 * DAY:
-        raise click.BadParameter(f"{text!r} is longer than 7d, which is as far back as Routee can be asked")
-    return since
-
-
 @click.command(short_help="Show the latest messages of a search.")
 @click.argument("name")
 @config_option
@@ -40,7 +32,12 @@ def _history(text: str) -> "Duration":
 @level_option
 @click.option("--account", metavar="ACCOUNT", help="Of which account, where several have a search of that name.")
 @click.option(
-    "--since", type=_history, metavar="DURATION", default="1h", show_default=True, help="How far back, at most 7d."
+    "--since",
+    type=WHEN,
+    metavar="WHEN",
+    default="1h",
+    show_default=True,
+    help="How far back (1h), or a time; at most 7d.",
 )
 @click.option(
     "--status",
@@ -55,14 +52,16 @@ def _history(text: str) -> "Duration":
     help="The most parts of messages; the latest are shown.",
 )
 @click.option(
-    "--set-aside", is_flag=True, help="Show instead the records of this search that the daemon could not read."
+    "--set-aside",
+    is_flag=True,
+    help="Show instead the records and values of this search that the daemon could not read.",
 )
 def search(
     name: str,
     config: Path | None,
     as_json: bool,
     account: str | None,
-    since: "Duration",
+    since: When,
     status: str | None,
     limit: int,
     set_aside: bool,
@@ -75,12 +74,14 @@ def search(
     """
     import trio
 
+    status = None if status is None else _status(status)
+    span = _span(since)
     settings = read_config(config)
     wanted = _search(name, account, settings)
     if set_aside:
         _print_asides(wanted, settings, as_json)
         return
-    _print(trio.run(_latest, wanted, settings, since, status, limit), as_json)
+    _print(trio.run(_latest, wanted, settings, span, status, limit), as_json)
 
 
 @click.command(short_help="Show the parts of one message.")
@@ -101,28 +102,22 @@ def track(message_id: str, config: Path | None, as_json: bool, account: str | No
     settings = read_config(config)
     accounts = [one for one in settings.accounts if account in (None, one.name)]
     if not accounts:
-        raise MonitorError(_unknown("account", account or "", [one.name for one in settings.accounts]))
+        raise unknown("account", account or "", [one.name for one in settings.accounts])
     _print(trio.run(_parts, message_id, accounts, settings), as_json)
 
 
 def _search(name: str, account: str | None, config: "Config") -> "Search":
     named = [one for one in config.searches if one.name == name]
     if not named:
-        raise MonitorError(_unknown("search", name, [one.name for one in config.searches]))
+        raise unknown("search", name, [one.name for one in config.searches])
     found = [one for one in named if account in (None, one.account)]
     if not found:
-        raise MonitorError(_unknown("account with that search", account or "", [one.account for one in named]))
+        raise unknown("account with that search", account or "", [one.account for one in named])
     if len(found) > 1:
         raise MonitorError(
             f"several accounts have a search {name!r}: choose with --account {' or '.join(one.account for one in found)}"
         )
     return found[0]
-
-
-def _unknown(what: str, name: str, known: list[str]) -> str:
-    from monitor.written import suggest
-
-    return f"there is no {what} {name!r}{suggest(name, list(dict.fromkeys(known)))}"
 
 
 async def _latest(search: "Search", config: "Config", since: "Duration", status: str | None, limit: int) -> list[Part]:
@@ -135,7 +130,7 @@ async def _latest(search: "Search", config: "Config", since: "Duration", status:
 
     question = search.question
     if status is not None:
-        question = replace(question, filters=(*question.filters, Filter("status.status", _status(status))))
+        question = replace(question, filters=(*question.filters, Filter("status.status", status)))
     clock = SystemClock()
     account = next(one for one in config.accounts if one.name == search.account)
     async with routee_client(account, clock) as routee:
@@ -157,10 +152,35 @@ def _newest_first(part: Part) -> tuple[Any, ...]:
 
 
 def _status(written: str) -> str:
-    """A status in Routee's spelling. One that is not known may still be one of Routee's."""
+    """A status in Routee's spelling. One that is like none of the known ones may still be one of Routee's. Raises click.BadParameter."""
     from monitor.message import STATUSES
+    from monitor.written import nearest
 
-    return next((status for status in STATUSES if status.lower() == written.lower()), written)
+    near = nearest(written, STATUSES)
+    if near is not None and near.lower() != written.lower():
+        raise click.BadParameter(f"there is no status {written!r}; did you mean {near!r}?", param_hint="--status")
+    if near is None:
+        known = ", ".join(STATUSES)
+        click.echo(
+            f"warning: {written!r} is none of Routee's documented statuses ({known}); Routee is asked for it all the same",
+            err=True,
+        )
+    return near or written
+
+
+def _span(since: When) -> "Duration":
+    """How far back to look. Raises click.BadParameter where Routee cannot be asked for so much."""
+    from monitor.clock import DAY, SystemClock
+
+    now = SystemClock().now()
+    span = now - since.seen_from(now)
+    if span > 7 * DAY:
+        raise click.BadParameter(
+            "it is longer than 7d ago, which is as far back as Routee can be asked", param_hint="--since"
+        )
+    if span <= 0:
+        raise click.BadParameter("the time has not come yet", param_hint="--since")
+    return span
 
 
 async def _parts(message_id: str, accounts: "Sequence[Account]", config: "Config") -> list[Part]:
@@ -245,7 +265,7 @@ def _row(part: Part) -> tuple[str, ...]:
 
 
 def _print_asides(search: "Search", config: "Config", as_json: bool) -> None:
-    """The records of one search that could not be read, newest first."""
+    """The records of one search that could not be read, those seen last first."""
     from contextlib import closing
 
     from monitor.clock import iso
@@ -255,8 +275,15 @@ def _print_asides(search: "Search", config: "Config", as_json: bool) -> None:
     with closing(open_sqlite(config.store_path, read_only=True)) as store:
         found = [one for one in store.asides(ASIDES_KEPT) if (one.account, one.search) == (search.account, search.name)]
     if as_json:
-        print_json([{"at": iso(one.at), "why": one.why, "record": one.record} for one in found])
+        print_json(
+            [
+                {"at": iso(one.at), "why": one.why, "record": one.record}
+                | {"first_at": iso(one.first_at or one.at), "seen": one.seen}
+                for one in found
+            ]
+        )
     elif not found:
         click.echo("No records were set aside.")
     else:
-        print_table(("AT", "WHY", "RECORD"), [(iso(one.at), one.why, one.record) for one in found])
+        rows = [(iso(one.first_at or one.at), iso(one.at), str(one.seen), one.why, one.record) for one in found]
+        print_table(("FIRST SEEN", "LAST SEEN", "TIMES", "WHY", "RECORD"), rows)

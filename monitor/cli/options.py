@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from monitor.cli.words import OneOf
 from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def level_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--log-level`` for a command that is not the daemon: what it logs goes to standard error."""
     return click.option(
         "--log-level",
-        type=click.Choice(LEVELS),
+        type=OneOf(LEVELS),
         default="error",
         callback=_set_level,
         expose_value=False,

@@ -28,3 +28,12 @@ def read_everything(given: Path | None) -> "Loaded":
     loaded = load(find_config(given), environment())
     hide_secrets(loaded.settings.config)
     return loaded
+
+
+def look_outside() -> None:
+    """Make sure that clients can be made as the environment says. Raises EnvironmentUnusable."""
+    from monitor.certificates import trust
+    from monitor.proxies import proxies
+
+    proxies()
+    trust()

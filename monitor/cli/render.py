@@ -45,7 +45,7 @@ def render(
     Exit codes: 0 shown; 1 there is no such receiver, channel, alert or rule;
     69 the store cannot be read; 65, 78 bad rules or configuration.
     """
-    from monitor.cli.sample import known
+    from monitor.cli.words import known
     from monitor.clock import SystemClock
     from monitor.receivers import previews
 
@@ -68,17 +68,38 @@ def _notification(
 ) -> "Notification":
     from monitor.cli.sample import sample, told
 
-    view, more = (sample(name, loaded), {}) if name is None or as_sample else _found(name, loaded)
+    is_sample = name is None or as_sample
+    view, more = (sample(name, loaded), {}) if is_sample or name is None else _found(name, loaded)
     if resolved and view.status == "firing":
-        view = _over(view)
+        view = _over(_recovered(view) if is_sample else view, loaded)
     reason = "all resolved" if view.status == "resolved" else "first"
     return told(receiver, view, loaded, **({"reason": reason} | more))
 
 
-def _over(view: "AlertView") -> "AlertView":
+def _recovered(view: "AlertView") -> "AlertView":
+    """A sample whose value is back on the right side of its threshold."""
     import msgspec
 
-    return msgspec.structs.replace(view, status="resolved", ends_at=view.as_of, resolved_because="recovered")
+    if view.value is None or not view.threshold:
+        return view
+    value = view.threshold * (0.5 if view.comparison == "above" else 2)
+    matching = round(view.messages * value) if view.unit == "share" else view.matching
+    return msgspec.structs.replace(view, value=value, matching=matching)
+
+
+def _over(view: "AlertView", loaded: "Loaded") -> "AlertView":
+    """The alert as over, in the words of its end: what explains a moment that is gone is left out, annotations are made anew."""
+    import msgspec
+
+    from monitor.view import kept
+
+    over = {"status": "resolved", "ends_at": view.as_of, "resolved_because": "recovered"}
+    view = msgspec.structs.replace(kept(view), **over, history=view.history)
+    rule = next((rule for rule in loaded.settings.rules if rule.name == view.rule), None)
+    if rule is None:
+        return view
+    texts, _ = loaded.templates.render_annotations(rule.annotations, view)
+    return msgspec.structs.replace(view, annotations=texts)
 
 
 def _found(name: str, loaded: "Loaded") -> "tuple[AlertView, dict[str, str]]":
@@ -93,8 +114,13 @@ def _found(name: str, loaded: "Loaded") -> "tuple[AlertView, dict[str, str]]":
                 return view, {"key": one.key, "episode": one.episode, "group_key": one.group_key}
         stands = [view for view in _standing(loaded, kept.alerts) if _is_meant(view, name)]
     if not stands:
+        from monitor.written import nearest
+
+        rules = [rule.name for rule in loaded.settings.rules]
+        near = None if name in rules else nearest(name, rules)
         raise MonitorError(
-            f"the store knows no alert {name!r}, neither by its fingerprint nor by its rule; with --sample a rule needs none"
+            f"the store knows no alert {name!r}, neither by its fingerprint nor by its rule"
+            + (f"; did you mean {near!r}?" if near is not None else "; with --sample a rule needs none")
         )
     return stands[0], {}
 
@@ -110,9 +136,12 @@ def _standing(loaded: "Loaded", alerts: Any) -> "list[AlertView]":
     several = len(settings.config.accounts) > 1
     order = ("firing", "pending", "resolved")
     return [
-        Views(Judge(Window(alert.account, Privacy()), settings.rules, ()), loaded.templates, distinguish=several).view(
-            alert
-        )
+        Views(
+            Judge(Window(alert.account, Privacy()), settings.rules, ()),
+            loaded.templates,
+            distinguish=several,
+            time_zone=settings.config.time_zone_of(alert.account),
+        ).view(alert)
         for alert in sorted(alerts, key=lambda alert: order.index(alert.state))
     ]
 

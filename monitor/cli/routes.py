@@ -9,6 +9,8 @@ import click
 from monitor.cli.options import config_option, json_option, level_option
 from monitor.cli.reading import read_config
 from monitor.cli.table import print_json, print_table
+from monitor.cli.times import TIME
+from monitor.cli.words import known
 
 if TYPE_CHECKING:
     from monitor.clock import Instant
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from monitor.intervals import NamedInterval
     from monitor.route import Route
 
-_AFTER = "As of this time (2026-11-21T10:00:00Z) in place of now."
+_AFTER = "As of this time (2026-11-21T10:00, in your time zone) in place of now."
 
 
 @click.group(short_help="Show the routing tree; say where an alert would go.")
@@ -56,11 +58,16 @@ def show(above: Path | None, config: Path | None, as_json: bool) -> None:
 @config_option
 @json_option
 @level_option
-@click.option("--at", metavar="TIME", help=_AFTER)
+@click.option("--at", type=TIME, metavar="TIME", help=_AFTER)
 @click.option("--expect", metavar="RECEIVERS", help="Exit with 1 unless just these would be told (ops,oncall).")
 @click.pass_obj
 def test_labels(
-    above: Path | None, config: Path | None, as_json: bool, labels: tuple[str, ...], at: str | None, expect: str | None
+    above: Path | None,
+    config: Path | None,
+    as_json: bool,
+    labels: tuple[str, ...],
+    at: "Instant | None",
+    expect: str | None,
 ) -> int:
     """Say where an alert with these labels would go: which routes take it, who is told, together with what, how soon and how often.
 
@@ -76,8 +83,9 @@ def test_labels(
     from monitor.route import routes_for
 
     given = dict(map(_label, labels))
-    moment = SystemClock().now() if at is None else _moment(at)
+    moment = SystemClock().now() if at is None else at
     loaded = read_config(config or above)
+    wanted = None if expect is None else _receivers(expect, loaded)
     found = routes_for(loaded.route_tree(), given)
     inhibits = list(_inhibitions(loaded, given))
     if as_json:
@@ -86,7 +94,7 @@ def test_labels(
         _table(found, given, moment)
         for one in inhibits:
             click.echo(f"\nNot told while an alert fires that meets {one['source']}{_alike(one['equal'])}.")
-    return _verdict(found, expect)
+    return _verdict(found, wanted)
 
 
 def _label(text: str) -> tuple[str, str]:
@@ -98,21 +106,15 @@ def _label(text: str) -> tuple[str, str]:
     return name, value[1:-1] if quoted else value
 
 
-def _moment(text: str) -> "Instant":
-    from monitor.clock import parse_iso
-
-    try:
-        return parse_iso(text)
-    except ValueError:
-        raise click.BadParameter(f"--at: {text!r} is not a time; write it like 2026-11-21T10:00:00Z") from None
+def _receivers(text: str, config: "Config") -> set[str]:
+    """Names of receivers, separated by commas. Raises MonitorError for one that there is not."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    return {known("receiver", name, (one.name for one in config.receivers)) for name in names}
 
 
-def _verdict(found: "tuple[Route, ...]", expect: str | None) -> int:
-    if expect is None:
-        return 0
-    wanted = {name.strip() for name in expect.split(",") if name.strip()}
+def _verdict(found: "tuple[Route, ...]", wanted: set[str] | None) -> int:
     told = {route.receiver for route in found}
-    if wanted == told:
+    if wanted is None or wanted == told:
         return 0
     click.echo(
         f"expected {', '.join(sorted(wanted)) or 'nobody'}, but told would be {', '.join(sorted(told))}", err=True

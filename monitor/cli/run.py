@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Literal, Self
 import click
 
 from monitor.cli.options import LEVELS, config_option, environment, find_config
-from monitor.cli.reading import read_everything
+from monitor.cli.reading import look_outside, read_everything
+from monitor.cli.table import width_of_terminal
+from monitor.cli.words import OneOf
 
 if TYPE_CHECKING:
     from monitor.config import Config
@@ -15,10 +17,10 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Run the daemon.")
 @config_option
-@click.option("--log-level", type=click.Choice(LEVELS), help="From which severity on; default: log.level of the file.")
+@click.option("--log-level", type=OneOf(LEVELS), help="From which severity on; default: log.level of the file.")
 @click.option(
     "--log-format",
-    type=click.Choice(["auto", "journal", "text", "json"]),
+    type=OneOf(["auto", "journal", "text", "json"]),
     help="How; default: log.format of the file. auto: journal under systemd, text on a terminal, else JSON.",
 )
 def run(
@@ -68,27 +70,39 @@ def _run(
     from monitor import daemon
     from monitor import log as logs
     from monitor.cli.signals import until_signalled
+    from monitor.demo.screen import Screen
     from monitor.reload import Reloads
     from monitor.sd_notify import Systemd
 
+    screen = Screen(sys.stderr) if sys.stderr.isatty() else None
+    is_shared = (
+        screen is not None and sys.stdout.isatty()
+    )  # what is printed there has to make room for the changing line
+
     def log_as_written(settings: "Config") -> None:
-        logs.configure(log_level or settings.log.level, log_format or settings.log.format)
+        logs.configure(log_level or settings.log.level, log_format or settings.log.format, screen)
 
     loaded = read_everything(config)
+    look_outside()
     log_as_written(loaded.settings.config)
     reloads = Reloads(find_config(config), environment(), log_as_written)
     run_daemon = functools.partial(
         daemon.run,
         loaded.settings,
         loaded.templates,
-        stream=sys.stdout,
+        stream=screen if is_shared and screen is not None else sys.stdout,
         systemd=Systemd.from_environment(),
         reloads=reloads,
+        live=(lambda text: screen.live(text[: width_of_terminal(80) - 1]))
+        if screen is not None and screen.moves
+        else None,
     )
 
     async def act(stop: trio.Event) -> None:
         if hangups.came:
             reloads.ask()
         await run_daemon(stop=stop)
+        if screen is not None:
+            screen.live("")
 
     trio.run(until_signalled, act, reloads.ask)

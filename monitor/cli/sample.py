@@ -1,24 +1,12 @@
-"""A notification to try receivers with, and the words for a name that nothing has."""
+"""A notification to try receivers with."""
 
 from typing import TYPE_CHECKING
 
-from monitor.errors import MonitorError
+from monitor.cli.words import known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from monitor.loading import Loaded
     from monitor.notification import AlertView, Notification
-
-
-def known(what: str, name: str, names: "Iterable[str]") -> str:
-    """``name``, if it is one of ``names``. Raises MonitorError (exit 1) with the nearest one."""
-    from monitor.written import suggest
-
-    choices = sorted(names)
-    if name not in choices:
-        raise MonitorError(f"there is no {what} {name!r}{suggest(name, choices)}")
-    return name
 
 
 def sample(rule: str | None, loaded: "Loaded") -> "AlertView":
@@ -41,6 +29,28 @@ def sample(rule: str | None, loaded: "Loaded") -> "AlertView":
     view = msgspec.structs.replace(view, **then, links=links_of(found))
     texts, _ = loaded.templates.render_annotations(found.annotations, view)
     return msgspec.structs.replace(view, annotations=texts)
+
+
+def as_test(view: "AlertView") -> "AlertView":
+    """The alert, marked as a test in all that goes out: labels, annotations, severity and its name in sentences."""
+    import msgspec
+
+    marked = {"test": "true", "severity": "none"}
+    note = {"test": "This is a test of routee-monitor. Nothing is wrong."}
+    return msgspec.structs.replace(
+        view,
+        name=f"{view.name} (test)",
+        severity="none",
+        labels=view.labels | marked,
+        annotations=view.annotations | note,
+    )
+
+
+def over(view: "AlertView") -> "AlertView":
+    """The alert as it looks when it is over."""
+    import msgspec
+
+    return msgspec.structs.replace(view, status="resolved", ends_at=view.as_of, resolved_because="recovered")
 
 
 def told(receiver: str, view: "AlertView", loaded: "Loaded", **more: object) -> "Notification":

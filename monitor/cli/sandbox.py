@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import click
 
 from monitor.cli.options import duration, level_option, unused_config_option
+from monitor.cli.words import OneOf
 from monitor.errors import ListenError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ Ctrl-C ends it."""
 @click.option("--messages", type=click.IntRange(0), help="Exactly so many messages in that history.")
 @click.option(
     "--select-by",
-    type=click.Choice(["sent", "status"]),
+    type=OneOf(["sent", "status"]),
     default="sent",
     show_default=True,
     help="Whether a search's dates mean when a message was sent or when its status was reported.",

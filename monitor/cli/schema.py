@@ -4,10 +4,11 @@ import click
 
 from monitor.cli.options import unused_config_option
 from monitor.cli.table import print_json
+from monitor.cli.words import OneOf
 
 
 @click.command(short_help="Print the JSON Schema of your files.")
-@click.argument("what", metavar="config|rules|tests", type=click.Choice(["config", "rules", "tests"]))
+@click.argument("what", metavar="config|rules|tests", type=OneOf(["config", "rules", "tests"]))
 @unused_config_option
 def schema(what: str) -> None:
     """Print the JSON Schema of monitor.yaml (config), of rule files (rules) or of rule tests (tests), so that an editor completes and checks them.

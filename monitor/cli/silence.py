@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.daemon_api import daemon_api
+from monitor.cli.daemon_api import Refused, daemon_api
 from monitor.cli.options import config_option, duration, json_option, url_option
+from monitor.cli.silenced import broad, effect, is_broad, met_by
 from monitor.cli.table import print_json, print_table
+from monitor.cli.times import TIME
+from monitor.cli.words import known
 
 if TYPE_CHECKING:
     from monitor.clock import Duration, Instant
@@ -36,8 +39,8 @@ def silence(ctx: click.Context, config: Path | None) -> None:
 @url_option
 @json_option
 @click.option("--for", "lasts", type=duration, metavar="DURATION", default="1h", help="How long; default: 1h.")
-@click.option("--until", metavar="TIME", help="Until when (2026-11-21T18:00:00Z), in place of --for.")
-@click.option("--start", metavar="TIME", help="When it begins; default: now.")
+@click.option("--until", type=TIME, metavar="TIME", help="Until when (2026-11-21T18:00), in place of --for.")
+@click.option("--start", type=TIME, metavar="TIME", help="When it begins; default: now.")
 @click.option(
     "--by", default=getpass.getuser, metavar="NAME", help="Who asks for it; default: you.", show_default=False
 )
@@ -47,6 +50,7 @@ def silence(ctx: click.Context, config: Path | None) -> None:
 @click.option(
     "--location", default="UTC", metavar="ZONE", help="Whose clock --weekdays and --times are of; default: UTC."
 )
+@click.option("--yes", is_flag=True, help="Also where alerts that lack the labels are silenced, too.")
 @click.pass_obj
 def add(
     above: Path | None,
@@ -55,15 +59,19 @@ def add(
     url: str | None,
     as_json: bool,
     lasts: "Duration",
-    until: str | None,
-    start: str | None,
+    until: "Instant | None",
+    start: "Instant | None",
     by: str,
     comment: str,
     weekdays: tuple[str, ...],
     times: tuple[str, ...],
     location: str,
+    yes: bool,
 ) -> None:
-    """Silence the alerts that meet all matchers; prints the silence's id.
+    """Silence the alerts that meet all matchers; prints the silence's id. Standard error says until when, and which alerts it silences now.
+
+    A time without a zone (--until 2026-11-21T18:00) is in your terminal's zone. A label that an alert lacks counts as empty, so
+    'team!=sms' is also met by alerts without a team: what only such matchers choose needs --yes.
 
     \b
     routee-monitor silence add alertname=OperatorFailureRate operator=Cosmote --for 2h --comment "they know"
@@ -75,13 +83,26 @@ def add(
     """
     from monitor.clock import SystemClock, iso
 
-    wanted = [_matcher(matcher) for text in matchers for matcher in _read(text)]
-    began = _moment("--start", start) if start else SystemClock().now()
-    ends = _moment("--until", until) if until else began + lasts
-    during = _during(weekdays, times, location)
-    body = {"matchers": wanted, "startsAt": iso(began), "endsAt": iso(ends), "createdBy": by, "comment": comment}
-    answer = daemon_api(config or above, url).post("/api/v2/silences", body | during)
-    click.echo(answer["silenceID"]) if not as_json else print_json(answer)
+    wanted = [matcher for text in matchers for matcher in _read(text)]
+    began = SystemClock().now() if start is None else start
+    ends = began + lasts if until is None else until
+    body = {"startsAt": iso(began), "endsAt": iso(ends), "createdBy": by, "comment": comment}
+    body |= {"matchers": [_matcher(one) for one in wanted]} | _during(weekdays, times, location)
+    api = daemon_api(config or above, url)
+    alerts = api.get("/api/v2/alerts")
+    met = met_by(wanted, alerts)
+    if not yes and is_broad(wanted):
+        raise Refused(broad(wanted, met))
+    answer = api.post("/api/v2/silences", body)
+    made = api.get(f"/api/v2/silence/{answer['silenceID']}")
+    if as_json:
+        print_json(
+            answer | {"startsAt": made["startsAt"], "endsAt": made["endsAt"], "alerts": [one["labels"] for one in met]}
+        )
+        return
+    click.echo(answer["silenceID"])
+    for line in effect(made, wanted, alerts):
+        click.echo(line, err=True)
 
 
 @silence.command("list", short_help="Show the silences.")
@@ -141,19 +162,13 @@ def _matcher(matcher: "Matcher") -> dict[str, Any]:
     return show_matcher(matcher)
 
 
-def _moment(option: str, text: str) -> "Instant":
-    from monitor.clock import parse_iso
-
-    try:
-        return parse_iso(text)
-    except ValueError:
-        raise click.BadParameter(f"{option}: {text!r} is not a time; write it like 2026-11-21T18:00:00Z") from None
-
-
 def _during(weekdays: tuple[str, ...], times: tuple[str, ...], location: str) -> dict[str, Any]:
     """The times of a recurring silence, if it is one."""
     if not weekdays and not times:
         return {}
+    from zoneinfo import available_timezones
+
+    known("time zone", location, available_timezones())
     ranges = [dict(zip(("start_time", "end_time"), text.split("-", 1), strict=False)) for text in times]
     some = {"weekdays": list(weekdays)} if weekdays else {}
     return {"during": some | ({"times": ranges} if ranges else {}) | {"location": location}}

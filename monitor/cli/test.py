@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.options import environment, json_option, level_option, unused_config_option
+from monitor.cli.output_file import require_writable, write_output
 from monitor.cli.table import print_json
-from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
     from monitor.ruletest import Suite, Verdict
@@ -35,6 +35,8 @@ def test(files: Sequence[str], pattern: str | None, junit: Path | None, as_json:
     from monitor.ruletest import as_json as results
     from monitor.ruletest import load_suites
 
+    if junit is not None:
+        require_writable(junit)
     wanted = _compiled(pattern)
     verdicts = []
     for suite, number in _chosen(load_suites(files, environment()), wanted):
@@ -42,7 +44,9 @@ def test(files: Sequence[str], pattern: str | None, junit: Path | None, as_json:
         if not as_json:
             _show(verdicts[-1])
     if junit is not None:
-        _write(junit, verdicts)
+        from monitor.ruletest import junit as as_junit
+
+        write_output(junit, as_junit(verdicts))
     found = results(verdicts)
     if as_json:
         print_json(found)
@@ -85,12 +89,3 @@ def _show(verdict: "Verdict") -> None:
     click.echo(f"{word}  {verdict.file}: {verdict.name} ({verdict.seconds:.1f}s)")
     for line in verdict.message.splitlines():
         click.echo(f"      {line}")
-
-
-def _write(path: Path, verdicts: "Sequence[Verdict]") -> None:
-    from monitor.ruletest import junit
-
-    try:
-        path.write_bytes(junit(verdicts))
-    except OSError as error:
-        raise MonitorError(f"{path} cannot be written: {error.strerror}") from error

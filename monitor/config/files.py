@@ -1,5 +1,6 @@
 """Finding the files that globs and folders name."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,8 @@ TEMPLATES: Final = (".j2",)
 """What templates in a folder end with."""
 
 _WILD: Final = frozenset("*?[")
+_LEFTOVER: Final = re.compile(r"[.#]|.*~$")
+"""Files that a glob or a folder leaves out: macOS's ``._rules.yaml``, an editor's ``.#rules.yaml`` and ``rules.yaml~``, hidden ones."""
 TESTS: Final = "tests"
 """Folders of this name hold tests of rules; what a glob or a folder finds there is left out."""
 
@@ -56,7 +59,8 @@ def _find(folder: Path, pattern: str, suffixes: tuple[str, ...]) -> tuple[Path, 
         found = (path for path in start.rglob("*") if path.suffix in suffixes)
     else:
         return (start,) if start.exists() else ()
-    return tuple(sorted(path for path in found if path.is_file() and not _is_test(path, start)))
+    wanted = (path for path in found if not _LEFTOVER.match(path.name) and not _is_test(path, start))
+    return tuple(sorted(path for path in wanted if path.is_file()))
 
 
 def _is_test(path: Path, start: Path) -> bool:

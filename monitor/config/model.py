@@ -1,10 +1,11 @@
 """The whole configuration."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
+from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_validator
 
 from monitor.clock import DAY
 from monitor.config.account import Account, Search
@@ -19,7 +20,7 @@ from monitor.errors import Problem
 from monitor.inhibition import Inhibition
 from monitor.intervals import NamedInterval
 from monitor.route import Route as Tree
-from monitor.written import Misplaced, Note, Period, Reading, Text, Written, suggest
+from monitor.written import MISSING, Misplaced, Note, Period, Reading, Text, Written, suggest
 
 _SQLITE_ABSOLUTE = "sqlite:///"
 _SQLITE = "sqlite:"
@@ -65,6 +66,10 @@ class Config(Written):
 
     _document: Document | None = PrivateAttr(default=None)
     _folder: Path = PrivateAttr(default=Path())
+
+    def time_zone_of(self, account: str) -> str:
+        """The time zone of an account; UTC where there is none of that name."""
+        return next((one.time_zone for one in self.accounts if one.name == account), "UTC")
 
     def read_from(self, document: Document, folder: Path) -> None:
         """Remember where the configuration stands, and which folder its paths are relative to."""
@@ -158,6 +163,16 @@ class Config(Written):
         route = data.get("route", {})
         route = usual | route if isinstance(route, dict) else route
         return data | {"searches": searches, "receivers": receivers, "route": route}
+
+    @classmethod
+    def _notes_of(cls, error: ValidationError, data: dict[str, Any]) -> Iterable[Note]:
+        """With what to write where nobody is named who is told."""
+        names = [str(entry["name"]) for _, entry in _mappings(data.get("receivers")) if entry.get("name")]
+        for note in super()._notes_of(error, data):
+            if note.path == ("route", "receiver") and note.message == MISSING and names:
+                said = f"is missing: write who gets what no other route takes, as in route: {{receiver: {names[0]}}}"
+                note = replace(note, message=f"{said}; the receivers are {', '.join(names)}")
+            yield note
 
     @field_validator("rules", "templates")
     @classmethod

@@ -21,6 +21,7 @@ from monitor.demo.screen import Screen
 from monitor.demo.words import Words
 from monitor.loading import load
 from monitor.routee.sandbox import Sandbox, Traffic, serve
+from monitor.starter import rules
 
 DEFAULT_SPEED: Final = 60.0
 DEFAULT_SEED: Final = 7
@@ -73,12 +74,6 @@ async def demo(*, speed: float, seed: int, forever: bool, stream: TextIO, stop: 
         words.closing(yours())
     else:
         words.stopped()
-
-
-def rules() -> Path:
-    """The folder of the starter rules: within the package where it was installed, else that of the checkout."""
-    installed = _HERE / "rules"
-    return installed if installed.is_dir() else _HERE.parents[1] / "rules"
 
 
 def yours() -> str:

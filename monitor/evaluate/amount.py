@@ -4,24 +4,23 @@ from collections.abc import Callable
 
 import numpy as np
 
-from monitor.clock import HOUR, iso
+from monitor.clock import iso
+from monitor.evaluate.count import forgotten, remembered
 from monitor.evaluate.judgement import NOT_ENOUGH, Floats, Judgement, Moment
-from monitor.evaluate.levels import crossed, number_of, numbers_of
+from monitor.evaluate.levels import crossed, numbers_of
 from monitor.evaluate.question import considered
 from monitor.finding import Finding
 from monitor.rules import Thresholded
 from monitor.window import Codes
 
-SEEN_IN = 24 * HOUR
-"""A group without messages counts as zero where it was seen in this long."""
-
 
 def codes_of(rule: Thresholded, moment: Moment) -> Codes:
-    """The groups to judge: those with messages now or with an alert; for ``below`` also those seen in the last 24 hours."""
+    """The groups to judge: those with messages now or with an alert; for ``below`` those seen in the last 24 hours."""
     if not rule.by:
         return np.zeros(1, np.int64)
-    span = max(SEEN_IN, rule.window) if rule.comparison == "below" else rule.window
-    return moment.codes(rule.by, moment.reading.tally(considered(rule, moment.as_of, span)))
+    if rule.comparison == "below":
+        return moment.reading.tally(considered(rule, moment.as_of, remembered(rule))).codes
+    return moment.codes(rule.by, moment.reading.tally(considered(rule, moment.as_of, rule.window)))
 
 
 def judged(
@@ -40,7 +39,7 @@ def judged(
     """
     below = rule.comparison == "below"
     breached, threshold = crossed(value, numbers_of(rule), below)
-    warming = below and moment.as_of - rule.window < moment.covered_since
+    warming = below and not moment.covers(rule.window)
     if warming:
         breached[:] = NOT_ENOUGH
 
@@ -51,7 +50,6 @@ def judged(
         return f"{measured(float(value[at]))}: {side} {say(float(threshold[at]))}"
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
-        levels = sum(level.limit > 0 for level in rule.levels_) if below else 0
-        return Finding(group, None if warming else levels, 0.0, number_of(rule), "no messages")
+        return forgotten(rule, group, warming=warming)
 
     return Judgement(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)

@@ -1,5 +1,6 @@
 """``balance``: how much money is left in the account, or how long it lasts at the present rate of spending."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -7,20 +8,27 @@ import numpy as np
 from monitor.clock import HOUR, MINUTE, SECOND, Duration, Instant, format_duration, iso
 from monitor.evaluate.judgement import NOT_ENOUGH, Judgement, Moment
 from monitor.evaluate.levels import crossed, number_of, numbers_of
+from monitor.evaluate.prices import are_few, too_few
 from monitor.evaluate.words import duration, money, number
 from monitor.facts import BalanceAt
 from monitor.finding import Finding
 from monitor.rules import Balance
 from monitor.window import Question
-from monitor.window.measures import sums
+from monitor.window.measures import sums, unpriced
 
 STALE: Final[Duration] = HOUR
 """An answer older than this, or than two of the rule's own intervals, says nothing of now."""
 SHORTEST: Final[Duration] = HOUR
 """A rate of spending needs messages of at least so long."""
 
-Pace = tuple[float, Duration]
-"""Money, and the span in which it was spent."""
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Money, and the span in which it was spent. ``unknown``: why that is not known; empty where it is."""
+
+    spent: float
+    span: Duration
+    unknown: str = ""
 
 
 def evaluate(rule: Balance, moment: Moment) -> Judgement:
@@ -31,7 +39,8 @@ def evaluate(rule: Balance, moment: Moment) -> Judgement:
     breached, threshold = crossed(value, numbers_of(rule), below=True)
     if unknown or known is None:
         breached[:] = NOT_ENOUGH
-    said = unknown if known is None or unknown else _said(known, pace)
+    is_whole = moment.settled or moment.covers(rule.window)
+    said = unknown if known is None or unknown else _said(known, pace, is_whole=is_whole)
     none = np.zeros(1, np.int64)
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
@@ -43,8 +52,12 @@ def evaluate(rule: Balance, moment: Moment) -> Judgement:
 def _pace(rule: Balance, moment: Moment) -> Pace:
     """What was spent in the window, as far as that is known to be complete."""
     start = max(moment.as_of - rule.window, min(moment.covered_since, moment.as_of))
-    spent = sums(moment.reading, Question(start, moment.as_of))
-    return float(np.nan_to_num(spent.at(np.zeros(1, np.int64)))[0]), moment.as_of - start
+    question, whole = Question(start, moment.as_of), np.zeros(1, np.int64)
+    spent = sums(moment.reading, question)
+    priced, missing = spent.tally.at(whole), unpriced(moment.reading, question).at(whole)
+    few = bool(are_few(priced, missing, rule.min_priced)[0])
+    unknown = too_few(int(priced[0]), int(missing[0]), rule.min_priced) if few else ""
+    return Pace(float(np.nan_to_num(spent.at(whole))[0]), moment.as_of - start, unknown)
 
 
 def _unknown(rule: Balance, moment: Moment, known: BalanceAt | None, pace: Pace) -> str:
@@ -53,9 +66,9 @@ def _unknown(rule: Balance, moment: Moment, known: BalanceAt | None, pace: Pace)
         return "not enough data: the balance has not been read yet"
     if moment.as_of - known.at > max(STALE, 2 * (rule.every or 0)):
         return f"not enough data: the balance was last read at {_minute(known.at)}"
-    if rule.is_span and pace[1] < min(SHORTEST, rule.window):
+    if rule.is_span and pace.span < min(SHORTEST, rule.window):
         return f"not enough data: history reaches back to {iso(moment.covered_since)} only"
-    return ""
+    return pace.unknown if rule.is_span and known.balance.amount > 0 else ""
 
 
 def _minute(instant: Instant) -> str:
@@ -68,21 +81,20 @@ def _value(rule: Balance, amount: float, pace: Pace) -> float:
 
 def _lasts(amount: float, pace: Pace) -> float:
     """Seconds; NaN for ever. Where nothing is left nothing can be sent, and so soon nothing is spent: that lasts not for ever."""
-    spent, span = pace
     if amount <= 0:
         return 0.0
-    return amount / spent * span / SECOND if spent > 0 else np.nan
+    return amount / pace.spent * pace.span / SECOND if pace.spent > 0 else np.nan
 
 
-def _said(known: BalanceAt, pace: Pace) -> str:
-    """``41.20 EUR left: lasts 9h at 4.5 EUR an hour``."""
+def _said(known: BalanceAt, pace: Pace, *, is_whole: bool) -> str:
+    """``41.20 EUR left: lasts 9h at 4.5 EUR an hour``. The pace is left out while what was spent is still being fetched."""
     amount, currency = known.balance.amount, f" {known.balance.currency}".rstrip()
-    left, (spent, span) = f"{money(amount)}{currency} left", pace
+    left, span = f"{money(amount)}{currency} left", pace.span
     lasts = _lasts(amount, pace)
     if amount <= 0:
         return f"{left}: nothing more can be sent"
-    if span < MINUTE or (np.isnan(lasts) and span < HOUR):
+    if pace.unknown or not is_whole or span < MINUTE or (np.isnan(lasts) and span < HOUR):
         return left
     if np.isnan(lasts):
         return f"{left}: nothing was spent in {format_duration(span - span % MINUTE)}"
-    return f"{left}: lasts {duration(lasts)} at {number(spent * HOUR / span)}{currency} an hour"
+    return f"{left}: lasts {duration(lasts)} at {number(pace.spent * HOUR / span)}{currency} an hour"

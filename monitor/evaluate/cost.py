@@ -1,17 +1,25 @@
 """``cost``: money spent."""
 
+from dataclasses import replace
+
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.evaluate.amount import codes_of, judged
-from monitor.evaluate.judgement import Judgement, Moment
+from monitor.evaluate.judgement import NOT_ENOUGH, Judgement, Moment
+from monitor.evaluate.prices import are_few, too_few
 from monitor.evaluate.question import considered
 from monitor.evaluate.words import money, number
 from monitor.rules import Cost
-from monitor.window.measures import sums
+from monitor.window import Codes
+from monitor.window.measures import sums, unpriced
 
 
 def evaluate(rule: Cost, moment: Moment) -> Judgement:
-    """The sum of the prices of each group's messages, in the account's currency; ``matching``: those whose price is given."""
+    """The sum of the prices of each group's messages, in the account's currency; ``matching``: those whose price is given.
+
+    Where Routee gives too few prices nobody knows what was spent.
+    """
     question, codes = considered(rule, moment.as_of, rule.window), codes_of(rule, moment)
     spent = sums(moment.reading, question)
     value = np.nan_to_num(spent.at(codes))
@@ -20,4 +28,20 @@ def evaluate(rule: Cost, moment: Moment) -> Judgement:
     def measured(amount: float) -> str:
         return f"{money(amount)} spent"
 
-    return judged(rule, moment, codes, value, messages, spent.tally.at(codes), number, measured)
+    priced, missing = spent.tally.at(codes), unpriced(moment.reading, question).at(codes)
+    few = are_few(priced, missing, rule.min_priced) | _is_over_unseen(rule, moment, codes, messages)
+    judgement = judged(rule, moment, codes, value, messages, priced, number, measured)
+    judgement.breached[few] = NOT_ENOUGH
+    said = judgement.why
+
+    def why(at: int) -> str:
+        return too_few(int(priced[at]), int(missing[at]), rule.min_priced) if few[at] else said(at)
+
+    return replace(judgement, why=why)
+
+
+def _is_over_unseen(rule: Cost, moment: Moment, codes: Codes, messages: Codes) -> NDArray[np.bool_]:
+    """Which groups have an alert about much money, and no message any more whose price would show that it is over."""
+    if rule.comparison == "below":
+        return np.zeros(len(codes), np.bool_)
+    return np.asarray((messages == 0) & np.isin(codes, moment.known_codes(rule.by)))

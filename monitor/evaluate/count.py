@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import HOUR, iso
+from monitor.clock import HOUR, Duration, format_duration, iso
 from monitor.evaluate.alike import Alike, Column, Pair, Weighed, column
 from monitor.evaluate.judgement import NOT_ENOUGH, Floats, Judgement, Moment
 from monitor.evaluate.levels import crossed, number_of, numbers_of
 from monitor.evaluate.question import considered, pair
 from monitor.evaluate.words import number, plural
 from monitor.finding import Finding
-from monitor.rules import Count
-from monitor.window import Codes, Standing
+from monitor.rules import Count, Thresholded
+from monitor.window import Codes, Standing, Tally
 
 SEEN_IN = 24 * HOUR
 """A group that sent nothing counts as zero where it was seen in this long."""
@@ -68,28 +68,41 @@ def evaluate(rule: Count, moment: Moment) -> Judgement:
         return f"{plural(int(matching[at]), 'message')}: {side} {number(limit)}"
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
-        limit = number_of(rule)
-        breached = sum(level.limit > 0 for level in rule.levels_) if rule.comparison == "below" else 0
-        return Finding(group, None if warming else breached, 0.0, limit, "no messages")
+        return forgotten(rule, group, warming=warming)
 
     return Judgement(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
 
 
+def remembered(rule: Thresholded) -> Duration:
+    """For how long a group counts, as zero, after it was last seen; with ``below`` it is forgotten then."""
+    return max(SEEN_IN, rule.window)
+
+
+def forgotten(rule: Thresholded, group: tuple[tuple[str, str], ...], *, warming: bool) -> Finding:
+    """What is found of a group without messages that does not count any more; above a threshold it is not in any case."""
+    if rule.comparison == "above":
+        return Finding(group, 0, 0.0, number_of(rule), "no messages")
+    why = f"no messages for {format_duration(remembered(rule))}: the group does not count any more"
+    return Finding(group, None, 0.0, number_of(rule), why, gone=not warming)
+
+
 def _asked(rule: Count) -> _Asked:
     below = rule.comparison == "below"
-    seen = Standing(considered(rule, 0, max(SEEN_IN, rule.window))) if below and rule.by else None
+    seen = Standing(considered(rule, 0, remembered(rule))) if below and rule.by else None
     return _Asked(pair(considered(rule, 0, rule.window), rule.match), seen)
 
 
 def _count(rule: Count, asked: _Asked, moment: Moment) -> _Numbers:
     whole, part = (moment.tally(one) for one in asked.pair)
-    codes = moment.codes(rule.by, part)
-    below = rule.comparison == "below"
-    if below:
-        seen = moment.tally(asked.seen).codes if asked.seen is not None else np.zeros(1, np.int64)
-        codes = np.union1d(codes, seen)
-    warming = below and moment.as_of - rule.window < moment.covered_since
+    codes = _codes(rule, asked, moment, part)
+    warming = rule.comparison == "below" and not moment.covers(rule.window)
     return _Numbers(codes, whole.at(codes), part.at(codes), warming)
+
+
+def _codes(rule: Count, asked: _Asked, moment: Moment, part: Tally) -> Codes:
+    if rule.comparison == "above":
+        return moment.codes(rule.by, part)
+    return np.zeros(1, np.int64) if asked.seen is None else moment.tally(asked.seen).codes
 
 
 def _apart(rule: Count) -> Hashable:

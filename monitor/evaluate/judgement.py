@@ -1,13 +1,13 @@
 """What evaluating one rule gives: numbers of all its groups in arrays, and a finding in words for the few that matter."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import Instant
+from monitor.clock import Duration, Instant, iso
 from monitor.facts import NOTHING_KNOWN, Facts
 from monitor.finding import Finding
 from monitor.rules import Rule
@@ -27,7 +27,8 @@ class Moment:
     """What a rule is judged on: a reading of the window, as of when, and since when nothing is missing from it.
 
     ``known`` are groups that must be judged even where nothing is found of them: those with an alert. ``facts`` is what was
-    asked of the account besides its messages. ``carried`` has the answers of earlier moments, which save counting.
+    asked of the account besides its messages. ``carried`` has the answers of earlier moments, which save counting. ``settled``: as
+    much of the past is known as is ever fetched; not so while a search that begins is still reading its history.
     """
 
     reading: Reading
@@ -36,6 +37,15 @@ class Moment:
     known: tuple[tuple[tuple[str, str], ...], ...] = ()
     facts: Facts = NOTHING_KNOWN
     carried: Carried | None = None
+    settled: bool = True
+
+    def covers(self, span: Duration) -> bool:
+        """Whether no message of that span up to ``as_of`` is missing."""
+        return self.covered_since <= self.as_of - span
+
+    def lacks(self, rule: Rule) -> bool:
+        """Whether messages that the rule looks back at are still to be fetched: until then it is not judged."""
+        return not (self.settled or rule.speaks_early or self.covers(rule.reach))
 
     def tally(self, standing: Standing) -> Tally:
         """The answer to a question that is asked at each moment."""
@@ -60,9 +70,10 @@ class Moment:
         """The groups that have something in one of the tallies, and the known ones."""
         if len(tallies) == 1 and not self.known:
             return tallies[0].codes
-        return np.unique(np.concatenate([self._known(by), *(tally.codes for tally in tallies)]))
+        return np.unique(np.concatenate([self.known_codes(by), *(tally.codes for tally in tallies)]))
 
-    def _known(self, by: tuple[str, ...]) -> Codes:
+    def known_codes(self, by: tuple[str, ...]) -> Codes:
+        """The groups with an alert."""
         codes = []
         for group in self.known:
             if tuple(name for name, _ in group) == by:
@@ -120,9 +131,8 @@ class Judgement:
         return map(self.finding, range(len(self)))
 
     def telling(self) -> Iterator[Finding]:
-        """Findings of the groups over a threshold, the worst first."""
-        over = [self.finding(at) for at in np.flatnonzero(self.breached > 0).tolist()]
-        return iter(sorted(over, key=lambda finding: (finding.breached or 0, finding.excess), reverse=True))
+        """Findings of the groups over a threshold."""
+        return map(self.finding, np.flatnonzero(self.breached > 0).tolist())
 
     def of(self, group: tuple[tuple[str, str], ...]) -> Finding:
         """The finding of one group, present here or not."""
@@ -135,6 +145,18 @@ class Judgement:
             return UNHEARD_OF  # an alert of before the rule was grouped as it is now
         code = self.reading.code(self.by, tuple(value for _, value in group))
         return UNHEARD_OF if code is None else code
+
+
+def withheld(judgement: Judgement, moment: Moment) -> Judgement:
+    """The same groups while messages are missing: there is not enough data to say anything of any group."""
+    why = f"not enough data: history reaches back to {iso(moment.covered_since)} only"
+    nothing = np.full(len(judgement), np.nan)
+
+    def absent(group: tuple[tuple[str, str], ...]) -> Finding:
+        return replace(judgement.absent(group), breached=None, value=None, why=why, gone=False)
+
+    breached = np.full(len(judgement), NOT_ENOUGH)
+    return replace(judgement, breached=breached, value=nothing, why=lambda at: why, absent=absent)
 
 
 def _number(value: float) -> float | None:

@@ -17,7 +17,7 @@ from monitor.evaluate import (
     stuck,
 )
 from monitor.evaluate.alike import Alike
-from monitor.evaluate.judgement import Judgement, Moment
+from monitor.evaluate.judgement import Judgement, Moment, withheld
 from monitor.rules import (
     Absence,
     Balance,
@@ -38,8 +38,16 @@ ALIKE: Final[dict[type[Rule], Alike]] = {Rate: rate.ALIKE, Count: count.ALIKE, S
 """The kinds whose rules can be judged together where they count the same; the others are judged one by one."""
 
 
-def evaluate(rule: Rule, moment: Moment) -> Judgement:  # noqa: C901 — a line a kind is not complex
-    """The numbers of every group of a rule. Raises ValueError where the rule cannot be judged on this window."""
+def evaluate(rule: Rule, moment: Moment) -> Judgement:
+    """The numbers of every group of a rule; not enough data while messages that it looks at are still to be fetched.
+
+    Raises ValueError where the rule cannot be judged on this window.
+    """
+    found = _evaluate(rule, moment)
+    return withheld(found, moment) if moment.lacks(rule) else found
+
+
+def _evaluate(rule: Rule, moment: Moment) -> Judgement:  # noqa: C901 — a line a kind is not complex
     match rule:
         case Rate():
             return rate.evaluate(rule, moment)

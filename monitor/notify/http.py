@@ -4,17 +4,18 @@ Each request has a connection of its own. Notifications are few, and a connectio
 in a pool when a send is cancelled.
 """
 
-import ssl
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from functools import lru_cache, partial
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
 import trio
 
+from monitor.certificates import trust
 from monitor.clock import Instant
 from monitor.notify.outcome import Outcome, Rejected, Retry, Sent, too_slow, unreachable
+from monitor.proxies import proxies
 from monitor.render.words import clean
 from monitor.retry_after import retry_after as asked_wait
 
@@ -35,12 +36,6 @@ def origin(url: str) -> str:
         return f"{parts.scheme}://{parts.hostname or ''}"
     except ValueError:
         return "an unreadable URL"
-
-
-@lru_cache(maxsize=1)
-def trust() -> ssl.SSLContext:
-    """The certificates that are trusted: those of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's. Read once, because it takes 20 ms."""
-    return httpx.create_ssl_context()
 
 
 async def post(
@@ -106,7 +101,9 @@ async def _answer(
     method: str, url: str, body: bytes, headers: dict[str, str], within: float
 ) -> tuple[httpx.Response, str]:
     async with (
-        httpx.AsyncClient(verify=trust(), follow_redirects=False, timeout=within) as client,
+        httpx.AsyncClient(
+            verify=trust(), trust_env=False, proxy=proxies().of(url), follow_redirects=False, timeout=within
+        ) as client,
         client.stream(method, url, content=body or None, headers=headers) as response,
     ):
         return response, await _head(response)

@@ -7,5 +7,6 @@ reads it completely, the `sink` takes rows and cursor. `sweep` does the same fur
 from monitor.poll.loop import poll_search
 from monitor.poll.plan import SearchPlan, Slice
 from monitor.poll.sink import NoObserver, Observer, Round, Sink
+from monitor.poll.trouble import Trouble
 
-__all__ = ["NoObserver", "Observer", "Round", "SearchPlan", "Sink", "Slice", "poll_search"]
+__all__ = ["NoObserver", "Observer", "Round", "SearchPlan", "Sink", "Slice", "Trouble", "poll_search"]

@@ -1,31 +1,43 @@
 """Notices when polls stop being complete, also while one hangs."""
 
+from contextlib import suppress
+
 import trio
 
 from monitor.clock import Clock, Duration, Instant
 from monitor.errors import StoreError
 from monitor.poll.plan import SearchPlan
 from monitor.poll.sink import Sink
+from monitor.poll.trouble import Trouble
 
 INTERVALS = 3
 """So many intervals without a complete poll are blindness."""
 
 
 class Blindness:
-    """A timer that each complete poll winds up again. ``reason`` is why the last poll failed."""
+    """A timer that each complete poll winds up again. ``trouble`` is what polls meet meanwhile."""
 
-    def __init__(self, plan: SearchPlan, sink: Sink, clock: Clock, since: Instant | None) -> None:
+    def __init__(
+        self, plan: SearchPlan, sink: Sink, clock: Clock, since: Instant | None, trouble: Trouble | None = None
+    ) -> None:
         self._plan = plan
         self._sink = sink
         self._clock = clock
         self._seen = trio.Event()
         self.since = clock.now() if since is None else since
-        self.reason = "no poll has been completed yet"
+        self.trouble = Trouble(clock) if trouble is None else trouble
+        self._slow = "no poll has been completed yet"
+
+    @property
+    def reason(self) -> str:
+        """The last trouble met, also by a poll that is still trying; where there is none, that the poll takes long."""
+        return str(self.trouble) or self._slow
 
     def completed(self, as_of: Instant) -> None:
         """A poll was complete."""
         self.since = as_of
-        self.reason = "the poll takes too long"
+        self.trouble.over()
+        self._slow = "the poll takes too long"
         self._seen.set()
 
     async def watch(self) -> None:
@@ -36,7 +48,6 @@ class Blindness:
             if not await self._completed_within(patience):
                 await self._tell_blind()
                 sighted = False
-                await self._seen.wait()
             self._seen = trio.Event()
             if not sighted:
                 sighted = await self._tell_sighted()
@@ -54,14 +65,15 @@ class Blindness:
         scope.cancel()
 
     async def _tell_blind(self) -> None:
-        """Tell it once; a store that cannot take it is asked again at each interval, until a poll is complete."""
+        """Tell it, and at each interval the reason where it is another by then, until a poll is complete."""
+        told = ""
         while not self._seen.is_set():
-            try:
-                await self._sink.blind(self._plan.name, self.since, self.reason)
-            except StoreError:
-                await self._completed_within(self._plan.every)
-            else:
-                return
+            reason = self.reason
+            with suppress(StoreError):  # told again at the next interval
+                if reason != told:
+                    await self._sink.blind(self._plan.name, self.since, reason)
+                    told = reason
+            await self._completed_within(self._plan.every)
 
     async def _tell_sighted(self) -> bool:
         try:

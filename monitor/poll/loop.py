@@ -15,6 +15,7 @@ from monitor.poll.polls import Polls
 from monitor.poll.search import Search
 from monitor.poll.sink import NoObserver, Observer, Sink
 from monitor.poll.sweeps import Sweeps
+from monitor.poll.trouble import Trouble
 from monitor.routee.question import Tracking
 from monitor.store.protocol import Cursor
 
@@ -31,14 +32,16 @@ async def poll_search(
     *,
     stop: trio.Event | None = None,
     observer: Observer | None = None,
+    trouble: Trouble | None = None,
 ) -> None:
     """Poll until cancelled, or until ``stop`` is set. ``cursor`` is the last one that was committed; None: never polled.
 
     Polls and sweeps that fail (RouteeError, StoreError) are told to the sink and made again at the next interval, over the
     whole range since the watermark. Told to stop it completes a poll that is under way, if that takes no longer than LAST_POLL;
-    nothing is lost where it is cut short, as only what is complete counts.
+    nothing is lost where it is cut short, as only what is complete counts. ``trouble``
+    is told by others of tries that fail while a poll goes on.
     """
-    search = Search(plan, tracking, sink, clock, cursor, observer or NoObserver())
+    search = Search(plan, tracking, sink, clock, cursor, observer or NoObserver(), trouble)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(search.blindness.watch, name=f"watch {plan.name}")
         nursery.start_soon(Polls(search).run, name=f"poll {plan.name}")

@@ -15,6 +15,8 @@ LOOK_BACK: Duration = 7 * DAY - 5 * MINUTE
 """How far back may be asked: the API's seven days, less what Routee's clock may be ahead of ours."""
 FIRST_LOOK: Duration = 15 * MINUTE
 """What the very first poll reads before older messages are filled in, so that rules can speak within seconds."""
+STEADY: Duration = 5 * MINUTE
+"""Polls of a search by status begin at multiples of this, so that most of them begin where the one before did."""
 LEAST_OVERLAP: Duration = MINUTE
 """Each poll reads at least this much again: Routee's clock may be behind ours, and a change may show late."""
 SHORTEST_SLICE: Duration = SECOND
@@ -118,13 +120,24 @@ def poll_range(plan: SearchPlan, now: Instant, watermark: Instant | None, back: 
     start = now - plan.settle - max(FIRST_LOOK, plan.overlap + SECOND)
     if watermark is not None and watermark <= now:
         start = watermark - plan.overlap
-    return Slice(max(min(start, now - back), horizon(now)), now)
+    start = min(start, now - back)
+    if plan.question.by_status:
+        start = start // STEADY * STEADY - SECOND // 2
+    return Slice(max(start, horizon(now)), now)
 
 
 def sweep_range(plan: SearchPlan, now: Instant, as_of: Instant, back: Duration) -> Slice | None:
     """What a sweep at ``now`` reads: as far as ``back``, up to where the polls read anyway; None where nothing is left between."""
     start, end = _on_grid(max(now - back, horizon(now))), _on_grid(min(as_of, now) - plan.overlap)
     return Slice(start, end) if start < end else None
+
+
+def share_read(plan: SearchPlan, as_of: Instant, covered_since: Instant, swept: Mapping[str, Instant]) -> float:
+    """How much of the past that a search looks back to has been read: 0 to 1, and 1 only where all of it has."""
+    furthest = max((back for back, _ in plan.sweeps), default=0)
+    if not furthest or str(furthest) in swept:
+        return 1.0
+    return min(max(round((as_of - covered_since) / min(furthest, LOOK_BACK), 3), 0.0), 0.999)
 
 
 def due(

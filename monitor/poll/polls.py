@@ -4,10 +4,11 @@ import trio
 
 from monitor.clock import Duration, Instant
 from monitor.errors import RouteeUnavailable
-from monitor.poll.plan import Slice, due, next_tick, poll_range, tick
+from monitor.poll.plan import LEAST_OVERLAP, Slice, due, next_tick, poll_range, tick
 from monitor.poll.search import Search
 from monitor.poll.sink import Round
 from monitor.poll.slices import Reading
+from monitor.reads import POLL
 
 
 class Polls:
@@ -41,15 +42,26 @@ class Polls:
         wanted = poll_range(search.plan, now, progress.watermark, max(folded, default=0))
         readings: list[Reading] = []
         expected, self._density = round(self._density * wanted.length), 0.0
-        await search.reader(figures).read(wanted, readings.append, expected)
+        await search.reader(figures, fresh_since=self._fresh_since()).read(wanted, readings.append, expected)
         total = sum(reading.counts[0] for reading in readings)
         start = min((reading.slice.start for reading in readings), default=wanted.start)
-        await progress.polled(start, self._seen_to(readings, wanted), {str(back): now for back in folded})
+        seen_to = self._seen_to(readings, wanted)
+        read = progress.read(POLL, [one.slice for one in readings if one.still], wanted.end)
+        await progress.polled(start, seen_to, {str(back): now for back in folded}, read)
         self._density = total / max(wanted.length, 1)
         for back in folded[:1]:
             search.measured(back, total)
         search.first_poll.set()
+        search.reached()
         search.blindness.completed(progress.as_of)
+
+    def _fresh_since(self) -> Instant:
+        """What this poll is the first to return was sent after that: the poll before would have returned it.
+
+        Nothing is known where a filter on the status may have hidden it until now.
+        """
+        watermark, question = self._search.progress.watermark, self._search.plan.question
+        return 0 if watermark is None or question.by_status else watermark - LEAST_OVERLAP
 
     def _seen_to(self, readings: list[Reading], wanted: Slice) -> Instant:
         """The end of the range, or the start of the first slice that never held still, where that is progress at all."""
@@ -66,4 +78,6 @@ class Polls:
         """The sweeps that this poll does by starting further back, largest first."""
         search = self._search
         small = [sweep for sweep in search.plan.sweeps if search.is_small(sweep[0])]
+        if search.plan.question.by_status:
+            return [back for back, _ in small]  # it costs no request more, and tells at once what has left the search
         return due(small, search.progress.swept, now, leeway=search.plan.every // 2)

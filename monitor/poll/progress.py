@@ -1,7 +1,7 @@
 """How far one search has come: its cursor, and the one way in which it moves."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -10,8 +10,9 @@ import trio
 from monitor.clock import MINUTE, Clock, Duration, Instant
 from monitor.discipline import DisciplinedClock
 from monitor.poll.ledger import Ledger
-from monitor.poll.plan import SearchPlan, Slice, horizon
+from monitor.poll.plan import SearchPlan, Slice, horizon, share_read
 from monitor.poll.sink import Sink
+from monitor.reads import Read
 from monitor.store.protocol import Cursor
 
 WORTH_WAITING: Final[Duration] = 5 * MINUTE
@@ -61,29 +62,53 @@ class Progress:
         """When each sweep last began, of those that were completed."""
         return self.cursor.swept if self.cursor else {}
 
+    @property
+    def share_read(self) -> float:
+        """How much of the past has been read, also by a sweep that is under way."""
+        if self._covered_since is None:
+            return 0.0
+        return share_read(self._plan, self.as_of, self._covered_since, self.swept)
+
+    def read(self, name: str, spans: Iterable[Slice], seen_to: Instant) -> Read | None:
+        """What has just been read completely, where messages can leave the search; the newest of ``spans`` first."""
+        question = self._plan.question
+        if not question.is_narrow:
+            return None
+        found: list[tuple[Instant, Instant]] = []
+        for piece in spans:
+            if found and piece.end == found[-1][0]:
+                found[-1] = piece.start, found[-1][1]
+            else:
+                found.append((piece.start, piece.end))
+        return Read(self._plan.name, name, tuple(found), self._clock.now(), seen_to, question.is_of_one_status)
+
     def covers(self, piece: Slice) -> None:
         """``piece`` is up to date: where it adjoins what is covered, coverage reaches back to its start."""
         if self._covered_since is not None and piece.start < self._covered_since <= piece.end:
             self._covered_since = piece.start
 
-    async def polled(self, start: Instant, seen_to: Instant, swept: Mapping[str, Instant]) -> None:
+    async def polled(
+        self, start: Instant, seen_to: Instant, swept: Mapping[str, Instant], read: Read | None = None
+    ) -> None:
         """A poll from ``start`` to ``seen_to`` is complete. Raises StoreError, and then nothing has moved."""
         before = self.cursor
         missed = before is not None and start > before.as_of
         if before is not None and missed:
             await self._sink.gap(self._plan.name, before.as_of, start)
         covered = start if missed or self._covered_since is None else min(self._covered_since, start)
-        await self._commit(seen_to - self._plan.settle, covered, swept)
-        if missed or self._covered_since is None:
-            self._covered_since = covered
+        await self._commit(seen_to - self._plan.settle, covered, swept, read)
+        # A sweep may have reached further back meanwhile.
+        self._covered_since = covered if missed or self._covered_since is None else min(self._covered_since, covered)
         self._seen_to = seen_to
 
-    async def swept_over(self, swept: Mapping[str, Instant]) -> None:
+    async def swept_over(self, swept: Mapping[str, Instant], read: Read | None = None) -> None:
         """Sweeps are complete. Raises StoreError, and then nothing has moved."""
         assert self._covered_since is not None, "a sweep follows a complete poll"
-        await self._commit(self.as_of, self._covered_since, swept)
+        await self._commit(self.as_of, self._covered_since, swept, read)
 
-    async def _commit(self, as_of: Instant, covered_since: Instant, swept: Mapping[str, Instant]) -> None:
+    async def _commit(
+        self, as_of: Instant, covered_since: Instant, swept: Mapping[str, Instant], read: Read | None
+    ) -> None:
         async with self._lock:
             before = self.cursor
             cursor = Cursor(
@@ -95,7 +120,7 @@ class Progress:
                 counts=self.ledger.dump(horizon(self._clock.now())),
                 question=self._question,
             )
-            await self._sink.complete(self._plan.name, cursor)
+            await self._sink.complete(self._plan.name, cursor, read)
             self.cursor = cursor
 
     def _is_of_a_wrong_clock(self, cursor: Cursor) -> bool:

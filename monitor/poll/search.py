@@ -1,17 +1,20 @@
 """What the polls and the sweeps of one search share."""
 
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 
 import trio
 
-from monitor.clock import Clock, Duration
+from monitor.clock import Clock, Duration, Instant
 from monitor.errors import RouteeError, StoreError
 from monitor.poll.blindness import Blindness
-from monitor.poll.plan import SearchPlan, horizon
+from monitor.poll.plan import SearchPlan, Slice, horizon
 from monitor.poll.progress import Progress
 from monitor.poll.sink import Kind, Observer, Round, Sink
 from monitor.poll.slices import Reader
+from monitor.poll.trouble import Trouble
+from monitor.reads import POLL, Origin
 from monitor.routee.question import Page, Tracking
 from monitor.store.protocol import Cursor
 
@@ -27,11 +30,12 @@ class Search:
         clock: Clock,
         cursor: Cursor | None,
         observer: Observer,
+        trouble: Trouble | None = None,
     ) -> None:
         self.plan = plan
         self.clock = clock
         self.progress = Progress(plan, sink, clock, cursor)
-        self.blindness = Blindness(plan, sink, clock, cursor.as_of if cursor else None)
+        self.blindness = Blindness(plan, sink, clock, cursor.as_of if cursor else None, trouble)
         self.first_poll = trio.Event()
         self.idle = trio.Event()
         self._tracking = tracking
@@ -46,34 +50,45 @@ class Search:
                 self._sizes[other] = min(self._sizes.get(other, total), total)
         self._sizes[back] = total
 
+    def is_measured(self, back: Duration) -> bool:
+        """Whether it is known in this run how much such a sweep brings."""
+        return back in self._sizes
+
     def is_small(self, back: Duration) -> bool:
         """Whether a sweep is known to fit on one page, so that it is done by starting a poll further back."""
         size = self.plan.page_size
         return self._sizes.get(back, size) <= size * 3 // 4
 
-    def reader(self, figures: Round, give_way: Callable[[], Awaitable[None]] | None = None) -> Reader:
-        """A reader whose pages go to the sink."""
+    def reader(
+        self, figures: Round, give_way: Callable[[], Awaitable[None]] | None = None, fresh_since: Instant = 0
+    ) -> Reader:
+        """A reader whose pages go to the sink. What it is first to return was sent after ``fresh_since``."""
         plan = self.plan
         return Reader(
             self._tracking,
             plan.question,
             plan.page_size,
-            self._take,
+            partial(self._take, fresh_since),
             figures,
             lambda: horizon(self.clock.now()),
             give_way,
         )
 
-    async def attempt(self, kind: Kind, action: Callable[[Round], Awaitable[None]]) -> bool:
-        """Do one poll or sweep, tell how it went, and give whether it was complete."""
+    def reached(self) -> None:
+        """More of the past may have been read."""
+        self._observer.reached(self.plan.name, self.progress.share_read)
+
+    async def attempt(self, kind: Kind, action: Callable[[Round], Awaitable[None]], read: str = POLL) -> bool:
+        """Do one poll or sweep, tell how it went, and give whether it was complete. ``read`` is its name at the sink."""
         figures = Round(self.plan.name, kind)
         began = trio.current_time()
         try:
-            await action(figures)
+            with self._reading(read):
+                await action(figures)
         except (RouteeError, StoreError) as error:
             figures.outcome = error.outcome if isinstance(error, RouteeError) else "store"
             if kind == "poll":
-                self.blindness.reason = str(error)
+                self.blindness.trouble.ended(figures.outcome, str(error))
             with suppress(
                 StoreError
             ):  # what cannot be stored now is on the observer's figures, and fails again if it lasts
@@ -82,5 +97,18 @@ class Search:
         self._observer.finished(figures)
         return figures.outcome == "ok"
 
-    async def _take(self, page: Page) -> None:
-        await self._sink.page(self.plan.name, page.batch, page.asides)
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        """Within it the sink notes what the search returns, where messages can leave it."""
+        if not self.plan.question.is_narrow:
+            yield
+            return
+        self._sink.begin(self.plan.name, name)
+        try:
+            yield
+        finally:
+            self._sink.end(self.plan.name, name)
+
+    async def _take(self, fresh_since: Instant, page: Page, piece: Slice) -> None:
+        origin = Origin(piece.start, max(piece.start, fresh_since))
+        await self._sink.page(self.plan.name, page.batch, page.asides, origin)

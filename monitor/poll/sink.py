@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 from monitor.clock import Instant
 from monitor.errors import RouteeError, StoreError
 from monitor.message import Batch
+from monitor.reads import SOMEWHERE, Origin, Read
 from monitor.routee.question import SetAside
 from monitor.store.protocol import Cursor
 
@@ -17,11 +18,20 @@ class Sink(Protocol):
     that were handed over stay the sink's to commit, also when one ``complete`` fails: they are not sure to come again.
     """
 
-    async def page(self, search: str, batch: Batch, asides: tuple[SetAside, ...]) -> None:
+    def begin(self, search: str, read: str) -> None:
+        """A poll or sweep of a search that messages can leave begins. Several of different names may be under way."""
+
+    def end(self, search: str, read: str) -> None:
+        """It is over, complete or not."""
+
+    async def page(self, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: Origin = SOMEWHERE) -> None:
         """Rows as reported now; the same ones may come again."""
 
-    async def complete(self, search: str, cursor: Cursor) -> None:
-        """A poll (``as_of`` moved) or a sweep (it did not) is complete: commit the cursor with all rows that came before."""
+    async def complete(self, search: str, cursor: Cursor, read: Read | None = None) -> None:
+        """A poll (``as_of`` moved) or a sweep (it did not) is complete: commit the cursor with all rows that came before.
+
+        ``read`` is what was read, where messages can leave the search.
+        """
 
     async def failed(self, search: str, error: RouteeError | StoreError) -> None:
         """One poll or sweep failed; it is tried again at the next interval."""
@@ -62,9 +72,15 @@ class Observer(Protocol):
     def finished(self, figures: Round) -> None:
         """A poll or sweep is over, well or not."""
 
+    def reached(self, search: str, share: float) -> None:
+        """So much of the past that the search looks back to has been read: see `monitor.poll.plan.share_read`."""
+
 
 class NoObserver:
     """Counts nothing."""
 
     def finished(self, figures: Round) -> None:
+        """Nothing."""
+
+    def reached(self, search: str, share: float) -> None:
         """Nothing."""

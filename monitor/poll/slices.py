@@ -85,7 +85,7 @@ class _Pass:
 
 
 class Reader:
-    """Reads slices of one question. ``take`` gets every page as it comes; ``give_way`` is awaited before every request.
+    """Reads slices of one question. ``take`` gets every page as it comes, with the slice that it is of; ``give_way`` is awaited before every request.
 
     ``earliest`` says how far back may be asked at this moment: a long reading is overtaken by the API's limit, and what then lies
     beyond it is left out.
@@ -96,7 +96,7 @@ class Reader:
         tracking: Tracking,
         question: Question,
         page_size: int,
-        take: Callable[[Page], Awaitable[None]],
+        take: Callable[[Page, Slice], Awaitable[None]],
         figures: Round,
         earliest: Callable[[], Instant],
         give_way: Callable[[], Awaitable[None]] | None = None,
@@ -213,7 +213,7 @@ class Reader:
         self._figures.rows += len(page.batch)
         self._figures.asides += len(page.asides)
         if len(page.batch) or page.asides:
-            await self._take(page)
+            await self._take(page, piece)
         return page
 
     async def _ask(self, question: Question, piece: Slice, number: int, size: int) -> Page:

@@ -11,24 +11,36 @@ from monitor.poll.slices import Counts, Reader, Reading
 
 
 class Sweep:
-    """Walks a span from the newest to the oldest. ``reached`` is told of each slice that is up to date, downloaded or not."""
+    """Walks a span from the newest to the oldest. ``reached`` is told of each slice that is up to date, downloaded or not.
+
+    ``sparing``: what counts as before is not downloaded. ``downloaded`` is what was, the newest first.
+    """
 
     def __init__(
-        self, reader: Reader, ledger: Ledger, page_size: int, figures: Round, reached: Callable[[Slice], None]
+        self,
+        reader: Reader,
+        ledger: Ledger,
+        page_size: int,
+        figures: Round,
+        reached: Callable[[Slice], None],
+        *,
+        sparing: bool = True,
     ) -> None:
         self._reader = reader
         self._ledger = ledger
         self._size = page_size
         self._figures = figures
         self._reached = reached
+        self._sparing = sparing
         self.moving = False
         self.total = 0
+        self.downloaded: list[Slice] = []
 
     async def run(self, wanted: Slice) -> None:
         """Bring all of ``wanted`` up to date. Afterwards ``moving`` says whether some slice never held still. Raises RouteeError."""
         parts = self._ledger.parts(wanted, self._size, int(FILL * self._size))
         for known, group in groupby(parts, lambda part: part.counts is not None):
-            if known:
+            if known and self._sparing:
                 await self._compare(list(group))
             else:
                 for part in group:
@@ -70,4 +82,5 @@ class Sweep:
         self.total += reading.counts[0]
         self.moving |= not reading.still
         if reading.still:
+            self.downloaded.append(reading.slice)
             self._reached(reading.slice)

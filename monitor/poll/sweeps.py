@@ -4,7 +4,7 @@ from functools import partial
 
 from monitor.clock import MILLISECOND, Duration, Instant
 from monitor.errors import RouteeUnavailable
-from monitor.poll.plan import due, sweep_range
+from monitor.poll.plan import Slice, due, sweep_range
 from monitor.poll.search import Search
 from monitor.poll.sink import Round
 from monitor.poll.sweep import Sweep
@@ -39,7 +39,7 @@ class Sweeps:
         while backs := self._due(schedule, self._search.clock.now()):
             back = backs[0]
             self._tried[back] = self._running[back] = self._search.clock.now()
-            if await self._search.attempt("sweep", partial(self._sweep, back)):
+            if await self._search.attempt("sweep", partial(self._sweep, back), _name(back)):
                 del self._tried[back]
             del self._running[back]
 
@@ -47,6 +47,8 @@ class Sweeps:
         """Those due, not left to the polls, and not covered by a running one, largest first."""
         search = self._search
         swept = dict(search.progress.swept)
+        if search.plan.question.by_status:  # after a restart at once: what left it meanwhile is not found otherwise
+            swept = {back: at for back, at in swept.items() if search.is_measured(int(back))}
         for running, begun in self._running.items():
             swept |= self._covered(running, begun)
         large = [sweep for sweep in schedule if not search.is_small(sweep[0])]
@@ -74,15 +76,22 @@ class Sweeps:
         if wanted is None:
             return
         reader = search.reader(figures, partial(self._give_way, back))
-        sweep = Sweep(reader, progress.ledger, search.plan.page_size, figures, progress.covers)
+        sparing = not search.plan.question.by_status
+        sweep = Sweep(reader, progress.ledger, search.plan.page_size, figures, self._reached, sparing=sparing)
         await sweep.run(wanted)
         if sweep.moving:
             raise RouteeUnavailable(
                 "Routee's pages moved at each reading, also within single seconds; it is swept again at the next interval",
                 "paging",
             )
-        await progress.swept_over(self._covered(back, now))
+        seen_to = progress.as_of + search.plan.settle
+        await progress.swept_over(self._covered(back, now), progress.read(_name(back), sweep.downloaded, seen_to))
         search.measured(back, sweep.total)
+        search.reached()
+
+    def _reached(self, piece: Slice) -> None:
+        self._search.progress.covers(piece)
+        self._search.reached()
 
     def _covered(self, back: Duration, begun: Instant) -> dict[str, Instant]:
         """What a sweep makes unnecessary: itself and the smaller ones, unless they ran since it began."""
@@ -93,3 +102,8 @@ class Sweeps:
     async def _give_way(self, back: Duration) -> None:
         await self._search.idle.wait()
         await self._sweep_due(tuple(sweep for sweep in self._search.plan.sweeps if sweep[0] < back))
+
+
+def _name(back: Duration) -> str:
+    """What a sweep is called at the sink: a smaller one may run while a larger one waits."""
+    return f"sweep {back}"

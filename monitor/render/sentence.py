@@ -45,7 +45,12 @@ _BECAUSE: Final = {
     "no_data": "too few messages{} to judge any more",
     "removed": "its rule or its group is gone",
     "moved": "it goes on under another severity",
+    "outranked": "it is still over its threshold, but its rule tells only the worst groups, and a worse one took its place",
 }
+
+
+_ZERO_AT_LEAST: Final = ("count", "cost", "distinct")
+"""Kinds by which a group without messages counts as 0, until it is forgotten."""
 
 
 def sentence(view: AlertView) -> str:
@@ -66,7 +71,8 @@ def statement(view: AlertView) -> str:
 
 def aftermath(view: AlertView) -> str:
     """How it stood when it was over, and how bad it had been."""
-    if view.kind == "absence" and view.resolved_because == "no_data":
+    forgotten = view.kind == "absence" or (view.kind in _ZERO_AT_LEAST and view.comparison == "below")
+    if forgotten and view.resolved_because == "no_data":
         return f"no messages{place(view)} for so long that they are not expected any more"
     if view.resolved_because in _BECAUSE:
         return _BECAUSE[view.resolved_because].format(place(view))

@@ -1,6 +1,5 @@
 """Routee's small answers: token, balance, a campaign's state, errors. All are read tolerantly; Malformed where the point is missing."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -33,7 +32,7 @@ def decode_token(body: bytes) -> Token:
     if not isinstance(value, str) or not value or not all("!" <= character <= "~" for character in value):
         raise Malformed("it has no usable access_token")
     lifetime = number_of(answer.get("expires_in"))
-    usable = lifetime is not None and math.isfinite(lifetime) and lifetime > 0
+    usable = lifetime is not None and lifetime > 0
     return Token(value, min(lifetime, _LONGEST_LIFETIME) if usable and lifetime else _DEFAULT_LIFETIME)
 
 
@@ -41,7 +40,7 @@ def decode_balance(body: bytes) -> Balance:
     """The account's balance. Raises Malformed."""
     answer = _object(body, "a balance")
     amount = number_of(answer.get("balance"))
-    if amount is None or not math.isfinite(amount):
+    if amount is None:
         raise Malformed("it has no number named balance")
     currency = answer.get("currency")
     code = currency.get("code") if isinstance(currency, Mapping) else currency

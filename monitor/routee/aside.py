@@ -11,6 +11,8 @@ from monitor.routee.text import clean
 
 LONGEST_RECORD: Final = 500
 """Characters of a record that are kept."""
+LONGEST_VALUE: Final = 60
+"""Characters of a single value that are kept."""
 
 _BODIES: Final = frozenset({"body", "message", "text", "content"})
 _IDS: Final = frozenset({"smsid", "messageid", "campaigntrackingid", "trackingid"})
@@ -25,6 +27,11 @@ def set_aside(why: str, record: object) -> SetAside:
         return SetAside(why, json.dumps(f"({_KINDS.get(type(record), 'a number')})"))
     text = json.dumps(_shown(record, "", 0), ensure_ascii=False)
     return SetAside(why, clean(text, LONGEST_RECORD))
+
+
+def shown(value: object) -> str:
+    """A single value as it may be shown: as JSON, telephone numbers masked, cut."""
+    return clean(_text(json.dumps(_shown(value, "", 0), ensure_ascii=False), ""), LONGEST_VALUE)
 
 
 _KINDS: Final = {dict: "an object", list: "a list", str: "a text", bool: "a truth value", type(None): "null"}

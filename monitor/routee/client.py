@@ -11,13 +11,14 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Final, Self, TypeVar
-from urllib.request import getproxies
 
 import httpx
 import trio
 
+from monitor.certificates import trust
 from monitor.clock import SECOND, Clock, Instant
 from monitor.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
+from monitor.proxies import proxies
 from monitor.retry_after import http_date
 from monitor.routee.answers import Token, decode_balance, decode_campaign_state, decode_token
 from monitor.routee.body import LARGEST_BODY, Damaged, TooLarge, unpacked
@@ -25,7 +26,7 @@ from monitor.routee.call import Call, Endpoints
 from monitor.routee.failure import detail_of, unreachable
 from monitor.routee.limits import Pace, Paused, Steady
 from monitor.routee.question import PAGE_SIZE, Balance, CampaignState, Page, Question
-from monitor.routee.retry import Effort, Patience, TryAgain, retried
+from monitor.routee.retry import Effort, Failed, Patience, TryAgain, nobody, retried
 from monitor.routee.token import Tokens
 from monitor.routee.verdict import Answer, Unauthorised, judge, without
 from monitor.routee.wire import Malformed, decode_page, decode_parts
@@ -81,7 +82,8 @@ class Routee:
         self._slots = trio.CapacityLimiter(concurrency)
         self._pace = Pace(requests_per_second, self._steady)
         self._tokens = Tokens(self._fetch_token, self._steady)
-        self._http = Connections(concurrency)
+        self._http = Connections(concurrency, (api_url, auth_url))
+        self._asking: list[Failed] = []
 
     def __repr__(self) -> str:
         return f"Routee({self.name!r})"
@@ -96,11 +98,22 @@ class Routee:
         await self._http.close()
 
     async def search(
-        self, question: Question, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
+        self,
+        question: Question,
+        start: Instant,
+        end: Instant,
+        *,
+        page: int = 0,
+        size: int = PAGE_SIZE,
+        failed: Failed = nobody,
     ) -> Page:
-        """Page ``page`` of the messages between the instants; Routee keeps the latest 7 days."""
+        """Page ``page`` of the messages between the instants; Routee keeps the latest 7 days. ``failed`` is told of tries in vain."""
         call = self._endpoints.search(question, start, end, page, size)
-        return await self._ask(call, lambda body: decode_page(body, self._clock.now(), page))
+        self._asking.append(failed)
+        try:
+            return await self._ask(call, lambda body: decode_page(body, self._clock.now(), page), failed)
+        finally:
+            self._asking.remove(failed)
 
     async def single(self, message_id: str) -> Page:
         """All parts of one message."""
@@ -127,7 +140,9 @@ class Routee:
     async def _fetch_token(self) -> Token:
         call = self._endpoints.token()
         try:
-            return await self._retried(lambda effort: self._attempt(call, decode_token, self._basic, effort))
+            return await self._retried(
+                lambda effort: self._attempt(call, decode_token, self._basic, effort), self._token_failed
+            )
         except (Unauthorised, RouteeRejected) as failure:
             raise RouteeRefused(
                 f"account {self.name}: Routee does not take the credentials ({failure}): "
@@ -135,11 +150,16 @@ class Routee:
                 failure.outcome,
             ) from failure
 
-    async def _ask(self, call: Call, decode: Callable[[bytes], Result]) -> Result:
-        return await self._retried(lambda effort: self._authorised(call, decode, effort))
+    def _token_failed(self, outcome: str, sentence: str) -> None:
+        """Whoever asks for something waits for the token."""
+        for failed in self._asking:
+            failed(outcome, sentence)
 
-    async def _retried(self, attempt: Callable[[Effort], Awaitable[Result]]) -> Result:
-        return await retried(attempt, self._patience, self._steady, self._chance)
+    async def _ask(self, call: Call, decode: Callable[[bytes], Result], failed: Failed = nobody) -> Result:
+        return await self._retried(lambda effort: self._authorised(call, decode, effort), failed)
+
+    async def _retried(self, attempt: Callable[[Effort], Awaitable[Result]], failed: Failed) -> Result:
+        return await retried(attempt, self._patience, self._steady, self._chance, failed)
 
     async def _authorised(self, call: Call, decode: Callable[[bytes], Result], effort: Effort) -> Result:
         """One attempt; where the token is not taken, one more with a new one."""
@@ -206,22 +226,31 @@ def _decoded(decode: Callable[[bytes], Result], body: bytes, host: str) -> Resul
 class Connections:
     """The connections of one account, bounded in number. Callers hold one of as many places, so nobody ever waits in the pool."""
 
-    def __init__(self, connections: int) -> None:
+    def __init__(self, connections: int, urls: tuple[str, ...] = ()) -> None:
+        self._urls = urls
         self._limits = httpx.Limits(
             max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=45
         )
         self._client: httpx.AsyncClient | None = None
 
     def open(self) -> None:
-        """Make ready; connects to nobody yet. Proxies and certificates come from the environment."""
+        """Make ready; connects to nobody yet. Raises EnvironmentUnusable: proxies and certificates come from the environment."""
         headers = {"User-Agent": "routee-monitor", "Accept": "application/json", "Accept-Encoding": "gzip"}
-        try:
-            self._client = httpx.AsyncClient(
-                http2=False, follow_redirects=False, headers=headers, limits=self._limits, trust_env=True
-            )
-        except (ValueError, OSError, ImportError, httpx.InvalidURL) as error:
-            sentence = "the environment's proxy (HTTPS_PROXY, ALL_PROXY) or certificates (SSL_CERT_FILE) cannot be used"
-            raise RouteeUnavailable(f"{sentence}: {type(error).__name__}", "environment") from error
+        around = proxies()
+        through = {url: proxy for url in self._urls if (proxy := around.of(url)) is not None}
+        transports = {
+            proxy: httpx.AsyncHTTPTransport(verify=trust(), limits=self._limits, proxy=proxy)
+            for proxy in through.values()
+        }
+        self._proxied = bool(through)
+        self._client = httpx.AsyncClient(
+            verify=trust(),
+            trust_env=False,
+            follow_redirects=False,
+            headers=headers,
+            limits=self._limits,
+            mounts={_origin(url): transports[proxy] for url, proxy in through.items()},
+        )
 
     async def close(self) -> None:
         """Close all connections, also while the task is being cancelled."""
@@ -249,7 +278,7 @@ class Connections:
                 await client.aclose()
             raise TryAgain("pool", "connections were lost to cancelled requests; all are made anew") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _failure(error, call.host) from error
+            raise _failure(error, call.host, self._proxied) from error
 
 
 async def _exchange(client: httpx.AsyncClient, call: Call, authorisation: str, seconds: float) -> Answer:
@@ -309,11 +338,12 @@ async def _body(answer: httpx.Response, host: str) -> bytes:
         raise RouteeUnavailable(f"{host} gives an answer that cannot be used: {error}", "malformed") from error
 
 
-def _has_proxy() -> bool:
-    return not getproxies().keys().isdisjoint({"http", "https", "all"})
+def _origin(url: str) -> str:
+    """What httpx's mounts are named by: ``https://host:port``."""
+    return str(httpx.URL(url).copy_with(raw_path=b"", fragment=None, username="", password=""))
 
 
-def _failure(error: httpx.HTTPError | httpx.InvalidURL, host: str) -> TryAgain | RouteeUnavailable:
+def _failure(error: httpx.HTTPError | httpx.InvalidURL, host: str, proxied: bool) -> TryAgain | RouteeUnavailable:
     """Why there is no answer, and whether another attempt makes sense."""
     match error:
         case httpx.ConnectTimeout():
@@ -321,7 +351,7 @@ def _failure(error: httpx.HTTPError | httpx.InvalidURL, host: str) -> TryAgain |
         case httpx.TimeoutException():
             return TryAgain("timeout", f"{host} stopped answering: {detail_of(error)}")
         case httpx.ConnectError():
-            return TryAgain(*unreachable(error, f"{host} (or the proxy before it)" if _has_proxy() else host))
+            return TryAgain(*unreachable(error, f"{host} (or the proxy before it)" if proxied else host))
         case httpx.ProxyError():
             return TryAgain("proxy", f"the environment's proxy does not let through to {host}: {detail_of(error)}")
         case httpx.NetworkError() | httpx.RemoteProtocolError():

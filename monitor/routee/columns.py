@@ -1,30 +1,55 @@
 """From parts to a batch: one list or array a field, values cleaned and in range."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.message import GROUPS_SEPARATOR, UNKNOWN, Batch
+from monitor.message import GROUPS_SEPARATOR, UNKNOWN, Batch, Unread
+from monitor.routee.aside import shown
 from monitor.routee.part import SMALLEST_HASH, Part
 from monitor.routee.text import LONGEST, clean, cleaned, known
 
 _LONGEST_GROUPS = 4 * LONGEST
+_MOST_UNREAD = 20
+"""So many different values that cannot be read are told of a page."""
+
+Source = Callable[[int], object]
+"""Gives the record that a part was read from, parsed, by the part's place."""
 
 
-def batch_of_parts(parts: Sequence[Part], dates: NDArray[np.int64]) -> Batch:
+def batch_of_parts(parts: Sequence[Part], dates: NDArray[np.int64], source: Source = lambda place: None) -> Batch:
     """The batch of parts that have an id and a status (see `part.complaint`), and the instants of their reports."""
+    latencies, prices = [part.latency for part in parts], [part.price for part in parts]
+    latency, price = _amounts(latencies), _amounts(prices)
     return Batch(
         message_id=cleaned([part.messageId or part.smsId or UNKNOWN for part in parts]),
         key=_keys(parts),
         parts=np.array([part.parts or 1 for part in parts], np.int64).clip(1),
         date=dates,
-        latency=_amounts(part.latency for part in parts),
-        price=_amounts(part.price for part in parts),
+        latency=latency,
+        price=price,
         recipient=_recipients(parts),
         fields=_fields(parts),
+        unread=(*_unread("latency", latencies, latency, source), *_unread("price", prices, price, source)),
     )
+
+
+def _unread(name: str, given: Sequence[float | None], read: NDArray[np.float64], source: Source) -> Sequence[Unread]:
+    missing = np.isnan(read)
+    if np.count_nonzero(missing) == given.count(None):
+        return ()
+    found = Counter(
+        _written(name, given[i], source(i)) for i in np.flatnonzero(missing).tolist() if given[i] is not None
+    )
+    return [Unread(name, value, count) for value, count in found.most_common(_MOST_UNREAD)]
+
+
+def _written(name: str, given: float | None, record: object) -> str:
+    """A value as it was written, where the record is known."""
+    return shown(record[name] if isinstance(record, Mapping) and name in record else given)
 
 
 def _fields(parts: Sequence[Part]) -> dict[str, Sequence[str]]:
@@ -61,9 +86,9 @@ def _key(part: Part) -> int:
     return SMALLEST_HASH + int.from_bytes(digest, "little") % (2**31 - SMALLEST_HASH)
 
 
-def _amounts(values: Iterable[float | None]) -> NDArray[np.float64]:
+def _amounts(values: Sequence[float | None]) -> NDArray[np.float64]:
     """The numbers, NaN where one is missing, negative or not finite."""
-    amounts = np.array(list(values), np.float64)
+    amounts = np.array(values, np.float64)
     amounts[~(np.isfinite(amounts) & (amounts >= 0))] = np.nan
     return amounts
 

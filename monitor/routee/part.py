@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import msgspec
 
 from monitor.routee.text import LONGEST
-from monitor.routee.values import count_of, date_of, number_of, text_of
+from monitor.routee.values import amount_of, count_of, date_of, text_of
 
 Id = Annotated[str, msgspec.Meta(max_length=LONGEST)]
 Count = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
@@ -98,8 +98,8 @@ def read_part(record: object) -> Part:
         messageId=_id(record, "messageId"),
         from_=text_of(record.get("from")),
         groups=_groups(record.get("groups")),
-        latency=number_of(record.get("latency")),
-        price=number_of(record.get("price")),
+        latency=amount_of(record.get("latency")),
+        price=amount_of(record.get("price")),
         parts=count_of(record.get("parts")),
         part=count_of(record.get("part")),
         receivedDate=date_of(record.get("receivedDate")),

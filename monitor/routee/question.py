@@ -1,7 +1,7 @@
 """What can be asked of Routee's tracking, and what comes back: plain values, without any I/O."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -10,6 +10,7 @@ from monitor.message import Batch
 
 Operator = Literal["is", "is_not", "contains", "starts_with", "ends_with"]
 FILTER_FIELDS: Final = ("smsId", "to", "status.status", "direction", "label", "campaign")
+STATUS: Final = "status.status"
 PAGE_SIZE: Final = 2000
 """The largest page that Routee gives."""
 
@@ -22,6 +23,19 @@ class Filter:
     term: str
     operator: Operator = "is"
 
+    def fits(self, text: str) -> bool:
+        """Whether a text passes it."""
+        return _FITS[self.operator](text, self.term)
+
+
+_FITS: Final[Mapping[Operator, Callable[[str, str], bool]]] = {
+    "is": str.__eq__,
+    "is_not": str.__ne__,
+    "contains": str.__contains__,
+    "starts_with": str.startswith,
+    "ends_with": str.endswith,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -30,6 +44,25 @@ class Question:
     filters: tuple[Filter, ...] = ()
     campaign: bool | None = None
     tracking_id: str | None = None
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it leaves messages out, so that one can cease to be among its answers."""
+        return bool(self.filters or self.campaign or self.tracking_id)
+
+    @property
+    def by_status(self) -> tuple[Filter, ...]:
+        """Its filters on the status, which every message changes."""
+        return tuple(one for one in self.filters if one.field == STATUS)
+
+    @property
+    def is_of_one_status(self) -> bool:
+        """Whether a message whose status changes cannot be among its answers any more."""
+        return any(one.operator == "is" for one in self.by_status)
+
+    def can_have(self, status: str) -> bool:
+        """Whether messages of that status can be among its answers."""
+        return all(one.fits(status) for one in self.by_status)
 
     @property
     def digest(self) -> str:

@@ -72,8 +72,20 @@ class Effort:
         return RouteeUnavailable(f"{failure}{times}", failure.outcome)
 
 
+Failed = Callable[[str, str], None]
+"""Told of each try that failed: a short word (``503``, ``timeout``), and a sentence."""
+
+
+def nobody(outcome: str, sentence: str) -> None:
+    """Nobody is told of tries that failed."""
+
+
 async def retried(
-    attempt: Callable[[Effort], Awaitable[Result]], patience: Patience, clock: Steady, chance: random.Random
+    attempt: Callable[[Effort], Awaitable[Result]],
+    patience: Patience,
+    clock: Steady,
+    chance: random.Random,
+    failed: Failed = nobody,
 ) -> Result:
     """What ``attempt`` gives, as soon as it raises no TryAgain. Raises RouteeUnavailable when patience is at an end."""
     effort = Effort(patience, clock, chance)
@@ -81,6 +93,7 @@ async def retried(
         try:
             return await attempt(effort)
         except TryAgain as failure:
+            failed(failure.outcome, str(failure))
             wait = effort.wait_after(failure)
             if wait is None:
                 raise effort.given_up(failure) from failure

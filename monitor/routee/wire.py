@@ -125,8 +125,9 @@ def _one_by_one(records: Sequence[object], latest: Instant) -> tuple[Batch, tupl
     good = _believed(dates, latest)
     bad = np.flatnonzero(~good).tolist()
     asides += [set_aside(_doubt(parts[i], int(dates[i]), latest), _plain(sources[i])) for i in bad]
-    kept = [parts[i] for i in np.flatnonzero(good).tolist()]
-    return batch_of_parts(kept, dates[good]), tuple(asides)
+    kept = np.flatnonzero(good).tolist()
+    batch = batch_of_parts([parts[i] for i in kept], dates[good], lambda place: _plain(sources[kept[place]]))
+    return batch, tuple(asides)
 
 
 def _part(record: object) -> Part:

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Literal
 
 from monitor.clock import DAY, Duration
+from monitor.rules.match import Condition
 from monitor.rules.model import Windowed
 from monitor.rules.share import AtLeastOne
 from monitor.rules.threshold import Comparison, Level
@@ -32,6 +33,9 @@ class Absence(Windowed):
     @property
     def comparison(self) -> Comparison:
         return "below"
+
+    def measured_against(self) -> tuple[Condition, ...]:
+        return self.where.conditions
 
     def second_look(self) -> Iterable[Note]:
         yield from super().second_look()

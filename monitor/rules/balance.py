@@ -9,9 +9,9 @@ from pydantic import PlainValidator, WithJsonSchema
 
 from monitor.clock import DAY, Duration
 from monitor.document import KeyPath
-from monitor.rules.match import EVERYTHING, Match
+from monitor.rules.match import EVERYTHING, Condition, Match
 from monitor.rules.model import FieldName, Rule, Window
-from monitor.rules.threshold import Comparison, Level, Seconds, parse_number
+from monitor.rules.threshold import Comparison, Level, Seconds, Share, parse_number
 from monitor.written import Name, Note, Reading, Written
 from monitor.written.types import PERIOD
 
@@ -62,6 +62,8 @@ class Balance(Rule):
     """Several thresholds of one form, each with its severity, in place of below or lasts_below: one alert that escalates."""
     window: Window = DAY
     """The span whose spending is the present rate."""
+    min_priced: Share = 0.5
+    """With fewer of the messages in the window having a price the rate of spending is not known."""
     search: Name | None = None
     """Which account: that of this search; left out: every account by itself."""
     where: Annotated[Match, Unused] = EVERYTHING
@@ -96,6 +98,10 @@ class Balance(Rule):
         return next(self._thresholds())[1] == "lasts_below"
 
     @property
+    def speaks_early(self) -> bool:
+        return not self.is_span
+
+    @property
     def comparison(self) -> Comparison:
         return "below"
 
@@ -103,6 +109,9 @@ class Balance(Rule):
     def levels_(self) -> tuple[Level[float], ...]:
         found = [Level(severity, limit) for _, _, limit, severity in self._thresholds()]
         return tuple(sorted(found, key=lambda level: level.limit, reverse=True))
+
+    def measured_against(self) -> tuple[Condition, ...] | None:
+        return () if self.is_span else None
 
     def _thresholds(self) -> Iterator[tuple[KeyPath, str, float, str]]:
         """Each threshold as written: path, form, limit, severity."""

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, ConfigDict
 
 from monitor.clock import DAY, HOUR, Duration
 from monitor.rules.balance import Unused
+from monitor.rules.match import Condition
 from monitor.rules.model import LONGEST_WINDOW, FieldName, Rule
 from monitor.rules.share import AtLeastOne, Confidence
 from monitor.rules.threshold import Level, Share
@@ -104,6 +105,9 @@ class Campaign(Rule):
         if len(self.problems) == 1:
             return (Level("info", 0.0),)
         return (Level("info", 0.0), Level(self.severity, 0.0))
+
+    def measured_against(self) -> tuple[Condition, ...]:
+        return self.where.conditions
 
     def second_look(self) -> Iterable[Note]:
         yield from super().second_look()

@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from monitor.rules.threshold import Amount, CountLevel
+from monitor.rules.match import Condition
+from monitor.rules.threshold import Amount, CountLevel, Share
 from monitor.rules.thresholded import Thresholded
 
 
@@ -17,3 +18,8 @@ class Cost(Thresholded):
     """Fires when less than this is spent in the window."""
     levels: tuple[CountLevel, ...] = ()
     """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""
+    min_priced: Share = 0.5
+    """With fewer of the messages having a price there is not enough data: a price that Routee leaves out is not zero."""
+
+    def measured_against(self) -> tuple[Condition, ...]:
+        return self.where.conditions

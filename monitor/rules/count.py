@@ -25,3 +25,7 @@ class Count(Thresholded):
 
     def meant(self) -> tuple[Condition, ...]:
         return (*super().meant(), *self.match.conditions)
+
+    @property
+    def speaks_early(self) -> bool:
+        return self.comparison == "above"

@@ -155,6 +155,11 @@ class Rule(Written):
         return 0
 
     @property
+    def speaks_early(self) -> bool:
+        """Whether a threshold that is crossed is so for certain also while some of the messages are still to be fetched."""
+        return False
+
+    @property
     def grouping(self) -> tuple[str, ...]:
         """The fields of its alerts' groups."""
         return self.by
@@ -179,6 +184,18 @@ class Rule(Written):
     def meant(self) -> tuple[Condition, ...]:
         """What a message must meet to be counted; with a share, to be the part that is looked for."""
         return self.where.conditions
+
+    def measured_against(self) -> tuple[Condition, ...] | None:
+        """What a message must meet to be among those against which the value is held; None: it is held against nothing, messages are counted.
+
+        A search that hides some of them by their status cannot answer the rule.
+        """
+        return None
+
+    @property
+    def remembers(self) -> bool:
+        """Whether messages of the past matter as they were: those that have left a search since would be missing."""
+        return False
 
     def conditions(self) -> Iterator[tuple[KeyPath, Condition]]:
         """Every condition of the rule with the path at which it stands."""

@@ -35,6 +35,10 @@ class NewValue(Windowed):
     def levels_(self) -> tuple[Level[Any], ...]:
         return (Level(self.severity, float(self.min_messages)),)
 
+    @property
+    def remembers(self) -> bool:
+        return True
+
     def second_look(self) -> Iterable[Note]:
         yield from super().second_look()
         if self.field in self.by:

@@ -36,3 +36,6 @@ class Rate(Thresholded):
 
     def meant(self) -> tuple[Condition, ...]:
         return (*super().meant(), *among(self.of), *self.match.conditions)
+
+    def measured_against(self) -> tuple[Condition, ...]:
+        return (*self.where.conditions, *among(self.of))

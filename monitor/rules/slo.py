@@ -73,6 +73,9 @@ class Slo(Rule):
     def meant(self) -> tuple[Condition, ...]:
         return (*super().meant(), *among(self.of), *self.match.conditions)
 
+    def measured_against(self) -> tuple[Condition, ...]:
+        return (*self.where.conditions, *among(self.of))
+
     @property
     def budget(self) -> float:
         """The share of messages that may match."""

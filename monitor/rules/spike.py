@@ -107,6 +107,13 @@ class Spike(Thresholded):
         denominator = among(self.of) if self.measure == "rate" else ()
         return (*super().meant(), *denominator, *self.match.conditions)
 
+    def measured_against(self) -> tuple[Condition, ...] | None:
+        return (*self.where.conditions, *among(self.of)) if self.measure == "rate" else None
+
+    @property
+    def remembers(self) -> bool:
+        return True
+
     @cached_property
     def in_sigma(self) -> bool:
         """Whether thresholds are written in standard deviations."""

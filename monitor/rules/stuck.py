@@ -40,6 +40,9 @@ class Stuck(Thresholded):
     def meant(self) -> tuple[Condition, ...]:
         return (*super().meant(), replace(HAS_ENDED, operator="is_not"))
 
+    def measured_against(self) -> tuple[Condition, ...] | None:
+        return self.where.conditions if self.is_share else None
+
     @property
     def is_share(self) -> bool:
         """Whether the thresholds are shares."""

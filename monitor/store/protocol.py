@@ -46,13 +46,19 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """A record of Routee's that could not be read: kept to be looked at, recipients and bodies taken out."""
+    """A record of Routee's that could not be read: kept to be looked at, recipients and bodies taken out.
+
+    Each poll may bring it again; it is kept once for each search. ``at`` is when it was last seen, ``first_at`` when first (None: then,
+    too), ``seen`` how often.
+    """
 
     account: str
     search: str
     at: Instant
     why: str
     record: str
+    seen: int = 1
+    first_at: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +135,7 @@ SUPERSEDED: Final = "superseded"
 """The one key in the receipt of a parcel that was not sent because a newer one of its episode says more; no channel uses it."""
 
 ASIDES_KEPT: Final = 1_000
-"""So many of the latest records set aside are kept; `Store.counts` tells how many there ever were."""
+"""So many different records set aside are kept, those seen last; `Store.counts` tells how many there ever were."""
 
 ASIDE_LENGTH: Final = 4_000
 """A record set aside is kept up to this many characters."""
@@ -244,7 +250,7 @@ class Store(Protocol):
         """The latest changes of alerts, newest first."""
 
     def asides(self, limit: int = 100) -> list[Aside]:
-        """The latest records set aside, newest first."""
+        """The records set aside, those seen last first."""
 
     def counts(self) -> dict[str, int]:
         """How much there is, for metrics: ``journal``, ``entries``, ``alerts``, ``groups``, ``transitions``, ``waiting``, ``sent``,

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from monitor.acknowledgement import Ack
-from monitor.alert import Alert, Transition
+from monitor.alert import About, Alert, Transition
 from monitor.errors import StoreDamaged
 from monitor.facts import Facts
 from monitor.notification import Reason, decode, encode
@@ -64,8 +64,21 @@ def alert_rows(alerts: Iterable[Alert]) -> list[Row]:
 
 
 def transition_rows(transitions: Iterable[Transition]) -> list[Row]:
-    """(fingerprint, rule, at, what, because, value)."""
-    return [(one.fingerprint, one.rule, one.at, one.what, one.because, one.value) for one in transitions]
+    """(fingerprint, rule, at, what, because, value, about)."""
+    return [
+        (
+            *(one.fingerprint, one.rule, one.at, one.what, one.because, one.value),
+            None if one.about is None else msgspec.json.encode(one.about),
+        )
+        for one in transitions
+    ]
+
+
+def transition(row: Row) -> Transition:
+    """What `transition_rows` made, read again; Raises StoreDamaged."""
+    fingerprint, rule, at, what, because, value, about = row
+    known = None if about is None else structs(About, [(about,)])[0]
+    return Transition(fingerprint, rule, at, what, because, value, known)
 
 
 def group_rows(groups: Iterable[Group]) -> list[Row]:
@@ -107,8 +120,11 @@ def parcel_rows(outbox: Iterable[Pending]) -> list[Row]:
 
 
 def aside_rows(asides: Iterable[Aside]) -> list[Row]:
-    """(account, search, at, why, record); a long record is cut."""
-    return [(one.account, one.search, one.at, writable(one.why), writable(one.record[:ASIDE_LENGTH])) for one in asides]
+    """(at, why, seen, account, search, record); a long record is cut."""
+    return [
+        (one.at, writable(one.why), one.seen, one.account, one.search, writable(one.record[:ASIDE_LENGTH]))
+        for one in asides
+    ]
 
 
 def parcel(row: Row) -> Parcel:

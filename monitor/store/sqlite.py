@@ -162,8 +162,10 @@ class SqliteStore:
         self._many(statements.ACK, rows.ack_rows(commit.acks))
 
     def _set_aside(self, asides: list[Aside]) -> None:
+        for row in rows.aside_rows(asides):
+            if not self._connection.execute(statements.ASIDE_AGAIN, row).rowcount:
+                self._connection.execute(statements.ASIDE, (*row, row[0]))
         if asides:
-            self._many(statements.ASIDE, rows.aside_rows(asides))
             self._connection.execute(statements.DROP_OLD_ASIDES, (ASIDES_KEPT,))
 
     def waiting(self, receiver: str, channel: str, limit: int) -> list[Parcel]:
@@ -202,7 +204,7 @@ class SqliteStore:
         return {(receiver, channel): (count, oldest) for receiver, channel, count, oldest in found}
 
     def transitions(self, limit: int = 100) -> list[Transition]:
-        return [Transition(*row) for row in self._rows(statements.TRANSITIONS, limit)]
+        return [rows.transition(row) for row in self._rows(statements.TRANSITIONS, limit)]
 
     def asides(self, limit: int = 100) -> list[Aside]:
         return [Aside(*row) for row in self._rows(statements.ASIDES, limit)]

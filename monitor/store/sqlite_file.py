@@ -119,6 +119,21 @@ def quick_check(connection: sqlite3.Connection, patience: Duration) -> str:
     return "" if found == "ok" else " ".join(str(found).split())
 
 
+def lock_holder(store: Path) -> int | None:
+    """The process of the daemon that works on a store; None where none does, or where the kernel does not tell.
+
+    It is read, not tried: to take the lock, however briefly, could keep a daemon from starting.
+    """
+    try:
+        inode = beside(store, ".lock").stat().st_ino
+        locks = Path("/proc/locks").read_text("ascii").splitlines()
+    except OSError:
+        return None
+    fields = [line.split() for line in locks]
+    held = (words for words in fields if words[1:2] == ["FLOCK"] and words[5].rpartition(":")[2] == str(inode))
+    return next((int(words[4]) for words in held), None)
+
+
 class DaemonLock:
     """Held by the one daemon that works on a store. The kernel lets go of it when the process ends, however it ends."""
 

@@ -19,8 +19,12 @@ ALERT: Final = """
     INSERT INTO alert (fingerprint, resolved_at, data) VALUES (?, ?, ?)
     ON CONFLICT (fingerprint) DO UPDATE SET resolved_at = excluded.resolved_at, data = excluded.data"""
 DROP_ALERT: Final = "DELETE FROM alert WHERE fingerprint = ?"
-TRANSITIONS: Final = "SELECT fingerprint, rule, at, what, because, value FROM transition ORDER BY id DESC LIMIT ?"
-TRANSITION: Final = "INSERT INTO transition (fingerprint, rule, at, what, because, value) VALUES (?, ?, ?, ?, ?, ?)"
+TRANSITIONS: Final = (
+    "SELECT fingerprint, rule, at, what, because, value, about FROM transition ORDER BY id DESC LIMIT ?"
+)
+TRANSITION: Final = (
+    "INSERT INTO transition (fingerprint, rule, at, what, because, value, about) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
 GROUPS: Final = "SELECT data FROM alert_group ORDER BY rowid"
 GROUP: Final = """
     INSERT INTO alert_group (key, receiver, episode, data) VALUES (?, ?, ?, ?)
@@ -49,9 +53,13 @@ FORGET_WINDOW: Final = (
     "DELETE FROM cursor WHERE account = ?",
 )
 
-ASIDES: Final = "SELECT account, search, at, why, record FROM aside ORDER BY id DESC LIMIT ?"
-ASIDE: Final = "INSERT INTO aside (account, search, at, why, record) VALUES (?, ?, ?, ?, ?)"
-DROP_OLD_ASIDES: Final = "DELETE FROM aside WHERE id <= (SELECT max(id) FROM aside) - ?"
+ASIDES: Final = """
+    SELECT account, search, at, why, record, seen, coalesce(first_at, at) FROM aside ORDER BY at DESC, id DESC LIMIT ?"""
+ASIDE_AGAIN: Final = """
+    UPDATE aside SET first_at = coalesce(first_at, at), at = max(at, ?), why = ?, seen = seen + ?
+    WHERE account = ? AND search = ? AND record = ?"""
+ASIDE: Final = "INSERT INTO aside (at, why, seen, account, search, record, first_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+DROP_OLD_ASIDES: Final = "DELETE FROM aside WHERE id NOT IN (SELECT id FROM aside ORDER BY at DESC, id DESC LIMIT ?)"
 
 ENQUEUE: Final = """
     INSERT INTO parcel (receiver, channel, key, group_key, episode, created_at, notification) VALUES (?, ?, ?, ?, ?, ?, ?)

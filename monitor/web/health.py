@@ -46,6 +46,7 @@ class Health:
         self._known: set[tuple[str, str]] = set()
         self._new: dict[tuple[str, str], None] = {}
         self._reload_error = ""
+        self._troubles: dict[tuple[str, str], Callable[[], str]] = {}
 
     def expect(self, loop: str, within: Duration) -> None:
         """From now on ``loop`` is to `beat` at least once in ``within``."""
@@ -78,6 +79,10 @@ class Health:
         """Whether the last reload was refused: ``error`` says why, and is empty where it was not."""
         self._reload_error = error
 
+    def troubled(self, account: str, search: str, why: Callable[[], str]) -> None:
+        """``why`` says at any time why polls of that search fail; empty where they do not."""
+        self._troubles[account, search] = why
+
     def polled(self, account: str, search: str) -> None:
         """A poll of that search was complete and is committed."""
         self._unpolled.pop((account, search), None)
@@ -97,7 +102,7 @@ class Health:
         channels = [
             f"Receiver {receiver} ({channel}) is not told: {why}" for (receiver, channel), why in self._failing.items()
         ]
-        return reload + channels + [_unpolled(*search) for search in self._new]
+        return reload + channels + [self._unpolled_yet(*search) for search in self._new]
 
     def stuck(self) -> Sequence[str]:
         """See `WebState`."""
@@ -112,13 +117,13 @@ class Health:
     def unready(self) -> Sequence[str]:
         """See `WebState`."""
         starting = ["The daemon is starting"] if self._starting else []
-        polls = [_unpolled(*search) for search in self._unpolled]
+        polls = [self._unpolled_yet(*search) for search in self._unpolled]
         store = [f"The store cannot be written: {self._store_error}"] if self._store_error else []
         return starting + polls + store
 
-
-def _unpolled(account: str, search: str) -> str:
-    return f"Search {search} of account {account} has not been polled yet"
+    def _unpolled_yet(self, account: str, search: str) -> str:
+        why = self._troubles[account, search]() if (account, search) in self._troubles else ""
+        return f"Search {search} of account {account} has not been polled yet" + (f": {why}" if why else "")
 
 
 @dataclass(frozen=True, slots=True)

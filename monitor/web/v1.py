@@ -1,4 +1,7 @@
-"""What Alertmanager's API lacks: acknowledging alerts."""
+"""What Alertmanager's API lacks: acknowledging alerts, and how the whole stands."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -13,20 +16,34 @@ from monitor.web.v2_shapes import read_object, text_of
 
 
 class OwnApi:
-    """The endpoints below ``/api/v1``. ``token`` is what changes need, empty: see `monitor.web.access`."""
+    """The endpoints below ``/api/v1``. ``token`` is what changes need, empty: see `monitor.web.access`. ``status`` makes what is said of
+    the whole."""
 
-    def __init__(self, board: Board, clock: Clock, token: str = "") -> None:
+    def __init__(
+        self,
+        board: Board,
+        clock: Clock,
+        token: str = "",
+        status: Callable[[], Awaitable[dict[str, Any]]] | None = None,
+    ) -> None:
         self._board = board
         self._clock = clock
         self._token = token
+        self._status = status
 
     def routes(self) -> list[Route]:
         """The routes."""
         path = "/api/v1/alerts/{fingerprint}/acknowledgement"
+        status = [] if self._status is None else [Route("/api/v1/status", said(self.status))]
         return [
+            *status,
             Route(path, said(self.acknowledge), methods=["POST"]),
             Route(path, said(self.unacknowledge), methods=["DELETE"]),
         ]
+
+    async def status(self, _: Request) -> Response:
+        assert self._status is not None
+        return JSONResponse(await self._status())
 
     async def acknowledge(self, request: Request) -> Response:
         may_change(request, self._token)

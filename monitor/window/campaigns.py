@@ -21,6 +21,9 @@ STAGES = 4
 """How far along a message is: the first two have no final status."""
 IN_A_CAMPAIGN = Condition("campaignTrackingId", "is_not", (UNKNOWN,))
 
+IS_KNOWN = Condition("status", "is_not", (UNKNOWN,))
+"""A message that has left every search is neither waiting nor final."""
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -118,7 +121,7 @@ def _runs(reading: Reading, question: Question, since: Instant, settling: Durati
 
 def _placed(reading: Reading, question: Question, codes: Codes) -> tuple[Rows, Codes]:
     """The messages of these campaigns, and the place of each one's campaign among them."""
-    rows, of = reading.grouped(_of_campaigns(replace(question, seen=True)))
+    rows, of = reading.grouped(_of_campaigns(replace(question, seen=True)).narrowed([IS_KNOWN]))
     places = np.full(len(reading.window.facets.groups(BY)), -1, np.int64)
     places[codes] = np.arange(len(codes))
     place = places[of]

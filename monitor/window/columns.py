@@ -27,6 +27,7 @@ _TYPES: dict[str, DTypeLike] = {
     "price": np.int32,  # in billionths, so that sums do not depend on their order, NOT_GIVEN
     "to": np.uint64,  # keyed hash of the recipient
     "recipient": np.uint8,  # code of the text that may be shown
+    "asked": np.uint32,  # seconds: the latest beginning of a span out of which a search that can lose messages returned it
     "link": np.int32,  # the next row of the same message, -1 at the end
     "kind": np.uint8,  # AS_PART | AS_MESSAGE: what the row counts as; 0: free
     "profile": np.uint8,  # the number of its profile: the values of all other fields

@@ -1,10 +1,12 @@
 """Dictionaries: texts as small numbers, so that columns are narrow and comparing is comparing numbers."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
+
+from monitor.message import UNKNOWN
 
 Codes = NDArray[np.int64]
 
@@ -46,11 +48,11 @@ class Dictionary:
         return self._codes.texts
 
     def digests(self) -> NDArray[np.uint64]:
-        """64 bits of each text that do not depend on the order of arrival: what equal dates are told apart by."""
+        """64 bits of each text that do not depend on the order of arrival: what puts texts in order. UNKNOWN has 0, the lowest."""
         known = len(self._digests)
         if known < len(self):
-            fresh = [hashlib.blake2b(t.encode(errors="replace"), digest_size=8).digest() for t in self.texts[known:]]
-            self._digests = np.concatenate([self._digests, np.frombuffer(b"".join(fresh), np.uint64)])
+            fresh = b"".join(map(_digest, self.texts[known:]))
+            self._digests = np.concatenate([self._digests, np.frombuffer(fresh, np.uint64)])
         return self._digests
 
     def unsaved(self) -> list[tuple[int, str]]:
@@ -67,14 +69,19 @@ class Dictionary:
         self.saved(len(texts))
 
 
+def _digest(text: str) -> bytes:
+    return bytes(8) if text == UNKNOWN else hashlib.blake2b(text.encode(errors="replace"), digest_size=8).digest()
+
+
 class Sets:
-    """Sets of searches as codes, with the union of two codes: which searches have returned a message."""
+    """Sets of searches as codes: those that have a message, and (marked by LEFT) those that had it before."""
 
     SEPARATOR = "\x1f"
+    LEFT = "\x1e"
 
     def __init__(self, dictionary: Dictionary) -> None:
         self.dictionary = dictionary
-        self._unions: dict[tuple[int, int], int] = {}
+        self._pairs: dict[tuple[int, int, bool], int] = {}
 
     def code(self, names: frozenset[str]) -> int:
         """The code of a set."""
@@ -85,16 +92,46 @@ class Sets:
         return frozenset(self.dictionary.texts[code].split(self.SEPARATOR))
 
     def union(self, left: Codes, right: Codes) -> Codes:
-        """The code of the union, pair by pair."""
+        """The code of the union, pair by pair. A search that has what another part of a message has left is in it."""
+        return self._of_pairs(left, right, later=False)
+
+    def after(self, before: Codes, told: Codes) -> Codes:
+        """The sets after what was told, pair by pair: what it says of a search goes, be it that the search has a message or that it has left."""
+        return self._of_pairs(before, told, later=True)
+
+    def ever(self, code: int) -> frozenset[str]:
+        """All searches that had it once."""
+        return frozenset(name.removeprefix(self.LEFT) for name in self.members(code))
+
+    def without(self, code: int, names: Set[str]) -> int:
+        """The set after these searches have left it."""
+        had = self.members(code)
+        return self.code((had - names) | {self.left(name) for name in names & had})
+
+    def left(self, search: str) -> str:
+        """How a search stands in a set that it has left."""
+        return search if search.startswith(self.LEFT) else self.LEFT + search
+
+    def _of_pairs(self, left: Codes, right: Codes, *, later: bool) -> Codes:
         if np.array_equal(left, right):
             return left
         pairs, inverse = np.unique((left << 32) | right, return_inverse=True)
-        return np.array([self._union(int(pair) >> 32, int(pair) & 0xFFFFFFFF) for pair in pairs], np.int64)[inverse]
+        codes = [self._of_pair(int(pair) >> 32, int(pair) & 0xFFFFFFFF, later) for pair in pairs]
+        return np.array(codes, np.int64)[inverse]
 
-    def _union(self, left: int, right: int) -> int:
+    def _of_pair(self, left: int, right: int, later: bool) -> int:
         if left == right:
             return left
-        known = self._unions.get((left, right))
+        known = self._pairs.get((left, right, later))
         if known is None:
-            known = self._unions[left, right] = self.code(self.members(left) | self.members(right))
+            one, other = self.members(left), self.members(right)
+            hidden = {
+                name.removeprefix(self.LEFT) if name.startswith(self.LEFT) else self.LEFT + name for name in other
+            }
+            both = ((one - hidden) if later else one) | other
+            present = {name for name in both if not name.startswith(self.LEFT)}
+            known = self.code(
+                frozenset(name for name in both if name.removeprefix(self.LEFT) not in present or name in present)
+            )
+            self._pairs[left, right, later] = known
         return known

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.message import FINAL, GROUPS_SEPARATOR
+from monitor.message import FINAL, GROUPS_SEPARATOR, UNKNOWN
 from monitor.rules.match import Condition
 from monitor.window.columns import Columns
 from monitor.window.dictionary import Dictionary, Sets
@@ -96,8 +96,12 @@ class Facets:
         """Which profiles have a final status."""
         return self._by_text("status", "final", FINAL.__contains__)
 
+    def known(self) -> Mask:
+        """Which profiles have a status that is known: all but those of messages that have left every search."""
+        return self._by_text("status", "known", UNKNOWN.__ne__)
+
     def returned_by(self, search: str) -> Mask:
-        """Which profiles are of messages that a search has returned."""
+        """Which profiles are of messages that a search has."""
         return self._by_text(SEARCHES, ("search", search), lambda names: search in names.split(Sets.SEPARATOR))
 
     def texts_that_fit(self, name: str, what: object, fits: Callable[[str], bool]) -> Mask:

@@ -10,7 +10,8 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.message import UNKNOWN
+from monitor.message import INBOUND, UNKNOWN, UNSENT
+from monitor.rules.match import Condition
 from monitor.window.columns import LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT
 from monitor.window.facets import Codes
 from monitor.window.index import Rows
@@ -47,6 +48,11 @@ def sums(reading: Reading, question: Question) -> Measured:
     return _once(reading, ("sums", question), lambda: _sums(reading, question))
 
 
+def unpriced(reading: Reading, question: Question) -> Tally:
+    """How many messages of each group have no price although they should have one: what people sent in costs nothing, nor what was not sent."""
+    return _once(reading, ("unpriced", question), lambda: _unpriced(reading, question.narrowed(_CHARGED)))
+
+
 def distinct(reading: Reading, question: Question, field: str) -> Tally:
     """How many different values of a field each group has; that a message lacks it is no value."""
     return _once(reading, ("distinct", field, question), lambda: _distinct(reading, question, field))
@@ -77,6 +83,7 @@ def _placed(reading: Reading, question: Question, codes: Codes) -> tuple[Codes, 
     return groups, places[codes]
 
 
+_CHARGED: Final = (Condition("direction", "is_not", (INBOUND,)), Condition("status", "is_not", (UNSENT,)))
 _COUNTABLE: Final = 1 << 22
 _LATENCY_BITS: Final = 31
 _HALF: Final = 26
@@ -93,6 +100,13 @@ def _sums(reading: Reading, question: Question) -> Measured:
     low = np.bincount(place, np.where(given, price & ((1 << _HALF) - 1), 0), len(groups)).astype(np.int64)
     counts = np.bincount(place, given, len(groups)).astype(np.int64)
     return Measured(groups, ((high << _HALF) + low) / PRICE_UNIT, counts)
+
+
+def _unpriced(reading: Reading, question: Question) -> Tally:
+    rows, codes = reading.grouped(question)
+    groups, place = _placed(reading, question, codes)
+    missing = reading.window.columns["price"][rows] == NOT_GIVEN
+    return Tally(groups, np.bincount(place[missing], minlength=len(groups)))
 
 
 def _distinct(reading: Reading, question: Question, field: str) -> Tally:

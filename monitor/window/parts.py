@@ -1,15 +1,18 @@
 """A message of several parts: one more row stands for it, made anew from the rows of its parts whenever one of them changes.
 
+What its worst part lacks is taken from other parts of the same status and date, so that a value that is known stays known.
+
 The rows of one message form a chain by ``link``: the message's own row (its ``key`` is HEAD), then its parts in any order.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.message import CODED_FIELDS, DELIVERED, FAILED, QUEUED, SENT, UNDELIVERED, UNSENT
+from monitor.message import CODED_FIELDS, DELIVERED, FAILED, QUEUED, SENT, UNDELIVERED, UNKNOWN, UNSENT
 from monitor.window.columns import AS_MESSAGE, NOT_GIVEN, Columns
 from monitor.window.dictionary import Dictionary, Sets
 from monitor.window.index import Rows
@@ -17,10 +20,11 @@ from monitor.window.table import Values
 
 HEAD = -1
 
-_BADNESS = {DELIVERED: 0, SENT: 1, QUEUED: 3, UNDELIVERED: 4, FAILED: 5, UNSENT: 6}
-_BADNESS_OF_OTHERS = 2
+_BADNESS = {DELIVERED: 0, UNKNOWN: 1, SENT: 2, QUEUED: 4, UNDELIVERED: 5, FAILED: 6, UNSENT: 7}
+_BADNESS_OF_OTHERS = 3
 
-_TAKEN_FROM_WORST = (*(name for name in CODED_FIELDS if name != "status"), "recipient", "to", "date", "parts")
+_TEXTS = tuple(name for name in CODED_FIELDS if name != "status")
+_TAKEN_FROM_WORST = (*_TEXTS, "recipient", "to", "date")
 
 
 def badness(status: str) -> int:
@@ -35,21 +39,29 @@ class _Fold:
     worst: Rows
     badness: NDArray[np.int64]
     seen: NDArray[np.int64]
+    parts: NDArray[np.int64]
     first_seen: NDArray[np.int64]
     latency: NDArray[np.int64]
     price: NDArray[np.int64]
     searches: NDArray[np.int64]
 
 
-def combine(columns: Columns, heads: Rows, statuses: Dictionary, searches: Sets) -> Values:
+def combine(
+    columns: Columns, heads: Rows, dictionaries: Mapping[str, Dictionary], searches: Sets, nobody: int
+) -> Values:
     """The values of the rows ``heads``, from their parts: the status of the worst, the latest date of that status, the sum of
-    the prices and the largest latency. While parts are missing and none has failed, the message counts as sent."""
+    the prices and the largest latency. While parts are missing and none has failed, the message counts as sent.
+
+    ``nobody`` stands in the column ``to`` for a missing recipient."""
+    statuses = dictionaries["status"]
     ranks = np.array([badness(text) for text in statuses.texts], np.int64)
     fold = _fold(columns, heads, ranks, searches)
     values: Values = {name: columns.of(name, fold.worst) for name in _TAKEN_FROM_WORST}
+    _fill_in(values, fold, columns, heads, dictionaries, nobody)
     sent = statuses.encode([SENT])[0]
-    waiting = (fold.seen < values["parts"]) & (fold.badness == 0)
+    waiting = (fold.seen < fold.parts) & (fold.badness == 0)
     values["status"] = np.where(waiting, sent, columns.of("status", fold.worst))
+    values["parts"] = fold.parts
     values["first_seen"] = fold.first_seen
     values["latency"] = fold.latency
     values["price"] = fold.price
@@ -64,18 +76,23 @@ def _fold(columns: Columns, heads: Rows, ranks: NDArray[np.int64], searches: Set
         worst=first.copy(),
         badness=ranks[columns.of("status", first)],
         seen=np.ones(len(heads), np.int64),
+        parts=columns["parts"][first].astype(np.int64),
         first_seen=columns["first_seen"][first],
         latency=columns["latency"][first].astype(np.int64),
         price=columns["price"][first].astype(np.int64),
         searches=columns.of("searches", first).astype(np.int64),
     )
-    at, part = np.arange(len(heads)), columns["link"][first].astype(np.int64)
-    while True:
-        going = part >= 0
-        if not going.any():
-            return fold
-        at, part = at[going], part[going]
+    for at, part in _chains(columns, first):
         _take_in(fold, columns, at, part, ranks, searches)
+    return fold
+
+
+def _chains(columns: Columns, rows: Rows) -> Iterator[tuple[Rows, Rows]]:
+    """Along the chains that go on from ``rows``, a link of each at a time: the places among ``rows``, and the next part of each."""
+    at, part = np.arange(len(rows)), columns["link"][rows].astype(np.int64)
+    while (going := part >= 0).any():
+        at, part = at[going], part[going]
+        yield at, part
         part = columns["link"][part].astype(np.int64)
 
 
@@ -90,6 +107,7 @@ def _take_in(
     fold.worst[at[worse]] = part[worse]
     fold.badness[at[worse]] = bad[worse]
     fold.seen[at] += 1
+    fold.parts[at] = np.maximum(fold.parts[at], columns["parts"][part])
     fold.first_seen[at] = np.minimum(fold.first_seen[at], columns["first_seen"][part])
     fold.latency[at] = np.maximum(fold.latency[at], columns["latency"][part])
     fold.price[at] = _sum(fold.price[at], columns["price"][part].astype(np.int64))
@@ -99,3 +117,44 @@ def _take_in(
 def _sum(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
     given = np.maximum(left, 0) + np.maximum(right, 0)
     return np.where((left == NOT_GIVEN) & (right == NOT_GIVEN), NOT_GIVEN, given)
+
+
+def _fill_in(
+    values: Values, fold: _Fold, columns: Columns, heads: Rows, dictionaries: Mapping[str, Dictionary], nobody: int
+) -> None:
+    """Take what the worst part lacks from the first part of the same status and date that has it."""
+    at, part = _equals(fold, columns, heads)
+    if not at.size:
+        return
+    for name in _TEXTS:
+        unknown = dictionaries[name].code(UNKNOWN)
+        if unknown is not None:
+            given = columns.of(name, part)
+            places, lenders = _first(at, (values[name][at] == unknown) & (given != unknown))
+            values[name][places] = given[lenders]
+    to, nobody_ = columns["to"][part], np.uint64(nobody)
+    places, lenders = _first(at, (values["to"][at] == nobody_) & (to != nobody_))
+    values["to"][places] = to[lenders]
+    values["recipient"][places] = columns["recipient"][part[lenders]]
+
+
+def _equals(fold: _Fold, columns: Columns, heads: Rows) -> tuple[Rows, Rows]:
+    """The parts that have the status and date of the worst part of their message, and other values: the place of the message, and the row."""
+    found = [(np.zeros(0, np.int64), np.zeros(0, np.int64))]
+    for at, part in _chains(columns, heads):
+        worst = fold.worst[at]
+        other = (columns["profile"][part] != columns["profile"][worst]) | (columns["to"][part] != columns["to"][worst])
+        other &= columns["date"][part] == columns["date"][worst]
+        at, part, worst = at[other], part[other], worst[other]
+        equal = columns.of("status", part) == columns.of("status", worst)
+        found.append((at[equal], part[equal]))
+    at, part = (np.concatenate(rows) for rows in zip(*found, strict=True))
+    by_key = np.argsort(columns["key"][part], kind="stable")
+    return at[by_key], part[by_key]
+
+
+def _first(at: Rows, fits: NDArray[np.bool_]) -> tuple[Rows, Rows]:
+    """The places that occur where something fits, each once, and where each does so first."""
+    where = np.flatnonzero(fits)
+    places, first = np.unique(at[where], return_index=True)
+    return places, where[first]

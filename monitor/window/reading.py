@@ -255,7 +255,9 @@ class Reading:
         """Which rows had no final status then, that is have none now or got it later, and took longer than asked for."""
         columns, masks = self.window.columns, []
         if span.pending_at is not None:
-            masks.append(~self._facets.final()[columns["profile"][rows]] | (columns["date"][rows] > span.pending_at))
+            profile = columns["profile"][rows]
+            masks.append(self._facets.known()[profile])
+            masks.append(~self._facets.final()[profile] | (columns["date"][rows] > span.pending_at))
         if span.slower is not None:
             masks.append(columns["latency"][rows] > max(span.slower, 0.0) * LATENCY_UNIT)
         return np.logical_and.reduce(masks) if masks else slice(None)

@@ -1,7 +1,8 @@
 """The window: the latest state of each of an account's messages, in columns in memory. The one truth that rules are judged by.
 
-A report replaces what is known of its part where it is later: by its date, then by how far along its status is, then by its
-content, so that any order and any repetition of the same reports ends in the same state. Rows that changed are journalled.
+A report replaces what is known of its part where it is later: by its date, then by how far along its status is. Two reports of one
+status and date are put together field by field (`monitor.window.merging`): a value that is known is never replaced by a missing
+one. So any order and any repetition of the same reports ends in the same state. Rows that changed are journalled.
 """
 
 from collections.abc import Iterator
@@ -12,14 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.clock import Instant
-from monitor.message import CODED_FIELDS, Batch, rank
+from monitor.message import CODED_FIELDS, UNKNOWN, Batch, rank
 from monitor.privacy import Privacy
+from monitor.reads import SOMEWHERE, Origin, Read
 from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT, Columns
 from monitor.window.dictionary import Dictionary, Sets
 from monitor.window.facets import Facets
 from monitor.window.ids import MessageIds
 from monitor.window.index import Index, Keys, Rows
 from monitor.window.journal import Journal, Rewritten
+from monitor.window.membership import Membership
+from monitor.window.merging import Merging
 from monitor.window.parts import HEAD, combine
 from monitor.window.profiles import PROFILED
 from monitor.window.table import Values
@@ -62,6 +66,7 @@ class Window:
         self.columns = Columns()
         self.dictionaries = {name: Dictionary() for name in (*PROFILED, "recipient")}
         self.searches = Sets(self.dictionaries["searches"])
+        self.membership = Membership(self.columns, self.dictionaries["status"], self.searches)
         self.ids = MessageIds()
         self.version = 0
         self._facets = self._new_facets()
@@ -70,6 +75,7 @@ class Window:
         self._used = 0
         self._cutoff = _DISTANT_PAST
         self._journal = Journal(self.columns)
+        self._nobody = self.privacy.hash(UNKNOWN)
 
     def __len__(self) -> int:
         """How many rows are in use: parts, and one more for each message of several parts."""
@@ -99,22 +105,23 @@ class Window:
         """An empty window that shares dictionaries and ids with this one: what is known here can be told to it by `upsert_coded`."""
         twin = Window(self.account, self.privacy)
         twin.dictionaries, twin.searches, twin.ids = self.dictionaries, self.searches, self.ids
+        twin.membership = Membership(twin.columns, self.dictionaries["status"], self.searches)
         twin._facets = twin._new_facets()
         return twin
 
     # Taking reports in
 
-    def upsert(self, batch: Batch, search: str) -> int:
+    def upsert(self, batch: Batch, search: str, origin: Origin = SOMEWHERE) -> int:
         """Take a page of reports in, in any order; gives the number of rows that this changed."""
-        return self.upsert_coded(self._values(batch, search)) if len(batch) else 0
+        return self.upsert_coded(self._values(batch, search), (search, origin)) if len(batch) else 0
 
-    def upsert_coded(self, values: Values) -> int:
+    def upsert_coded(self, values: Values, told_by: tuple[str, Origin] | None = None) -> int:
         """Take reports in as columns whose codes are this window's own already: for a replay, which shares its dictionaries."""
         keys = Keys(values["high"], values["low"], values["key"])
         changed = 0
         for some in _rounds(keys):
             part = values if some is None else {name: array[some] for name, array in values.items()}
-            changed += self._take_in(part, keys if some is None else keys[some])
+            changed += self._take_in(part, keys if some is None else keys[some], told_by)
         self.version += bool(changed)
         return changed
 
@@ -134,7 +141,7 @@ class Window:
         values["searches"] = np.full(len(batch), self.searches.code(frozenset([search])), np.int64)
         return values
 
-    def _take_in(self, values: Values, keys: Keys) -> int:
+    def _take_in(self, values: Values, keys: Keys, told_by: tuple[str, Origin] | None) -> int:
         """Take in reports of different parts."""
         rows = self._index.find(keys, self.columns.keys)
         known, fresh = rows >= 0, (rows < 0) & (values["date"] > self._cutoff)
@@ -142,7 +149,10 @@ class Window:
         if known.any():
             touched.append(self._update(rows[known], _some(values, known)))
         if fresh.any():
-            touched.append(self._append(_some(values, fresh), keys if fresh.all() else keys[fresh]))
+            rows[fresh] = self._append(_some(values, fresh), keys if fresh.all() else keys[fresh])
+            touched.append(rows[fresh])
+        if told_by is not None:
+            self.membership.returned(*told_by, rows[known], rows[fresh])
         changed = np.concatenate(touched)
         changed = np.concatenate([changed, self._combine(changed)])
         self._journal.changed(changed)
@@ -150,51 +160,54 @@ class Window:
 
     def _update(self, rows: Rows, values: Values) -> Rows:
         columns = self.columns
-        wins = self._wins(rows, values)
+        later, same = self._compared(rows, values)
+        merging = Merging(columns, self.dictionaries, self._nobody)
+        values, fuller = merging.merge(rows, values, np.flatnonzero(same))
+        wins = later | fuller
         seen_earlier = values["first_seen"] < columns["first_seen"][rows]
         had = columns.of("searches", rows).astype(np.int64)
-        searches = self.searches.union(had, values["searches"])
+        searches = self.searches.after(had, values["searches"])
+        if self.membership.depends_on_status:
+            status = np.where(wins, values["status"], columns.of("status", rows)).astype(np.int64)
+            searches = self.membership.fitting(searches, status, np.where(wins, values["searches"], -1))
         lost = ~wins & (searches != had)
-        merged = values | {"searches": searches}
+        values = values | {"searches": searches}
         for which, names in ((wins, _REPORTED), (lost, ("searches",)), (seen_earlier, ("first_seen",))):
             if which.any():
-                columns.write(rows[which], {name: merged[name][which] for name in names})
+                columns.write(rows[which], {name: values[name][which] for name in names})
         changed: Rows = rows[wins | lost | seen_earlier]
         return changed
 
-    def _wins(self, rows: Rows, values: Values) -> NDArray[np.bool_]:
-        """Which reports are later than what is known: by date, then rank of the status, then content."""
+    def _compared(self, rows: Rows, values: Values) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which reports are later than what is known, by date and then by status; and which are of the same status and date."""
         held = self.columns["date"][rows]
-        wins: NDArray[np.bool_] = values["date"] > held
-        same = np.flatnonzero(values["date"] == held)
-        if same.size:
-            wins[same] = self._outranks(rows[same], {name: array[same] for name, array in values.items()})
-        return wins
+        later, same = np.asarray(values["date"] > held), np.asarray(values["date"] == held)
+        dated = np.flatnonzero(same)
+        new, old = values["status"][dated], self.columns.of("status", rows[dated])
+        same[dated] = new == old
+        other = np.flatnonzero(new != old)
+        if other.size:
+            later[dated[other]] = self._ranks(new[other]) > self._ranks(old[other])
+        unknown = self.dictionaries["status"].code(UNKNOWN)
+        if unknown is not None:  # what has left every search: whatever is reported of it says more
+            left = self.columns.of("status", rows) == unknown
+            later |= left
+            same &= ~left
+        return later, same
 
-    def _outranks(self, rows: Rows, values: Values) -> NDArray[np.bool_]:
-        ranks = np.array([rank(text) for text in self.dictionaries["status"].texts], np.int64)
-        new, old = ranks[values["status"]], ranks[self.columns.of("status", rows)]
-        wins: NDArray[np.bool_] = np.asarray(new > old)
-        ties = np.flatnonzero(new == old)
-        held = {name: self.columns.of(name, rows[ties]) for name in _REPORTED}
-        wins[ties] = self._digest({name: array[ties] for name, array in values.items()}) > self._digest(held)
-        return wins
-
-    def _digest(self, values: Values) -> NDArray[np.uint64]:
-        """64 bits of a report's content that do not depend on when its texts were first seen."""
-        total = np.zeros(len(values["date"]), np.uint64)
-        parts = [self.dictionaries[name].digests()[values[name]] for name in (*CODED_FIELDS, "recipient")]
-        parts += [values[name].astype(np.uint64) for name in ("latency", "price", "to", "parts")]
-        for part in parts:
-            total = (total ^ part) * np.uint64(0x9E3779B97F4A7C15)
-            total ^= total >> np.uint64(29)
-        return total
+    def _ranks(self, statuses: Rows) -> Rows:
+        """How far along statuses are. Of those that Routee did not document none is further than another: any order will do."""
+        status = self.dictionaries["status"]
+        order = np.argsort(np.argsort(status.digests()))
+        ranks = np.array([rank(text) for text in status.texts], np.int64) * len(order) + order
+        return np.asarray(ranks[statuses])
 
     def _append(self, values: Values, keys: Keys) -> Rows:
         count = len(values["date"])
         rows = self._allocate(count)
         values["kind"] = np.where(_single(values), AS_PART | AS_MESSAGE, AS_PART).astype(np.uint8)
         values["link"] = np.full(count, -1, np.int32)
+        values["asked"] = np.zeros(count, np.uint32)
         self.columns.write(rows, values)
         self._index.add(keys, rows, self.columns.keys)
         return rows
@@ -206,6 +219,28 @@ class Window:
         self._used += count
         return np.concatenate([reused, np.arange(first, first + count - len(reused))])
 
+    # Searches that have a message no more
+
+    def conclude(self, read: Read) -> int:
+        """A read is complete: what it proves to have left its search does. Gives the number of rows that this changed."""
+        rows = self.membership.missed(read, self.facets.returned_by(read.search))
+        return self._leave(rows, read.search, read.seen_to) if rows.size else 0
+
+    def _leave(self, rows: Rows, search: str, at: Instant) -> int:
+        """Parts leave a search; where no other has them nothing is known of their status from that instant on."""
+        columns, sets = self.columns, self.searches
+        codes, inverse = np.unique(columns.of("searches", rows), return_inverse=True)
+        after = np.array([sets.without(int(code), {search}) for code in codes], np.int64)[inverse]
+        columns.write(rows, {"searches": after})
+        unseen = rows[~self.membership.seen(after)]
+        unknown = {name: self.dictionaries[name].encode([UNKNOWN])[0] for name in ("status", "detailedStatus")}
+        values: Values = {name: np.full(len(unseen), code) for name, code in unknown.items()}
+        columns.write(unseen, values | {"date": np.maximum(columns["date"][unseen], at)})
+        changed = np.concatenate([rows, self._combine(rows)])
+        self._journal.changed(changed)
+        self.version += 1
+        return len(changed)
+
     # Messages of several parts
 
     def _combine(self, changed: Rows) -> Rows:
@@ -216,7 +251,7 @@ class Window:
         if not parts.size:
             return parts
         heads, touched = self._heads(parts)
-        whole = combine(columns, heads, self.dictionaries["status"], self.searches)
+        whole = combine(columns, heads, self.dictionaries, self.searches, self._nobody)
         columns.write(heads, whole)
         return np.concatenate([heads, touched])
 
@@ -281,6 +316,7 @@ class Window:
         rows = np.sort(np.concatenate([old, self._chain(old[self.columns["key"][old] == HEAD])]))
         self._index.remove(self.columns.keys[rows], self.columns.keys)
         self.columns.write(rows, {"kind": np.zeros(len(rows), np.uint8)})
+        self.membership.forget(rows)
         self._journal.changed(rows)
         self._free = np.sort(np.concatenate([self._free, rows]), kind="stable")
         self._used -= len(rows)

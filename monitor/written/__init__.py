@@ -1,7 +1,8 @@
 """The tools with which the files that people write are turned into models, or into every problem that they have."""
 
-from monitor.written.model import Misplaced, Note, Reading, Written
+from monitor.written.model import Misplaced, Note, Reading, Written, notes_of
 from monitor.written.secret_file import locate
+from monitor.written.sentences import MISSING, kind_of
 from monitor.written.types import (
     AnyText,
     Flag,
@@ -19,8 +20,10 @@ from monitor.written.types import (
 )
 from monitor.written.validation import problems_of, validate, value_at
 from monitor.written.words import near_miss, nearest, suggest
+from monitor.written.zone import Zone
 
 __all__ = [
+    "MISSING",
     "AnyText",
     "Flag",
     "Misplaced",
@@ -36,11 +39,14 @@ __all__ = [
     "Url",
     "WholeNumber",
     "Written",
+    "Zone",
     "host_only",
     "is_loopback",
+    "kind_of",
     "locate",
     "near_miss",
     "nearest",
+    "notes_of",
     "problems_of",
     "suggest",
     "validate",

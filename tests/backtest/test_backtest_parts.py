@@ -1,5 +1,6 @@
 """The parts of a backtest: the past told again, steps, values over time, variants, drawings."""
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -7,13 +8,14 @@ import numpy as np
 import pytest
 
 from monitor.backtest import Span, choose_step, run
-from monitor.backtest.chart import figure
+from monitor.backtest.chart import WIDTH, figure
 from monitor.backtest.course import MOST_GROUPS, Course
 from monitor.backtest.exhibit import MOST_GROUPS as SHOWN
 from monitor.backtest.exhibit import exhibits
 from monitor.backtest.page import page
 from monitor.backtest.report import as_json
 from monitor.backtest.run import Account, Backtest, Subject
+from monitor.backtest.span import PATIENT_SECONDS, QUICK_SECONDS
 from monitor.backtest.timeline import lines
 from monitor.backtest.variant import BadChange, variants
 from monitor.clock import DAY, HOUR, MINUTE, SECOND, parse_iso
@@ -72,11 +74,30 @@ def test_parts_of_long_messages_are_told_each_at_its_time() -> None:
 
 
 def test_the_step_is_that_of_the_searches_unless_it_would_take_long() -> None:
-    rules = [rule_of(RATE | {"name": f"R{number}"}) for number in range(12)]
-    assert choose_step(30 * SECOND, DAY, rules, 100_000) == 30 * SECOND
-    assert choose_step(30 * SECOND, 7 * DAY, rules, 1_000_000) == 2 * MINUTE
-    assert choose_step(10 * MINUTE, 7 * DAY, rules, 1_000) == 10 * MINUTE
-    assert choose_step(30 * SECOND, 7 * DAY, rules * 300, 1_000_000) >= HOUR
+    rules = [rule_of(RATE | {"name": f"R{number}", "for": 0}) for number in range(12)]
+    assert choose_step(30 * SECOND, DAY, rules, 100_000).length == 30 * SECOND
+    assert choose_step(30 * SECOND, 7 * DAY, rules, 1_000_000).length == 2 * MINUTE
+    assert choose_step(10 * MINUTE, 7 * DAY, rules, 1_000).length == 10 * MINUTE
+    assert choose_step(30 * SECOND, 7 * DAY, rules * 300, 1_000_000).length >= HOUR
+
+
+def test_the_step_sees_the_for_of_every_rule_while_that_takes_minutes_and_else_says_which_it_does_not_see() -> None:
+    long = [rule_of(LATENCY | {"name": f"L{number}"}) for number in range(3)]
+    brief = rule_of(RATE | {"name": "Brief", "for": "2m"})
+    coarse = choose_step(30 * SECOND, 7 * DAY, long, 1_000_000)
+    assert (coarse.length, coarse.unseen) == (5 * MINUTE, ())
+    seeing = choose_step(30 * SECOND, 7 * DAY, [*long, brief], 1_000_000)
+    assert (seeing.length, seeing.unseen) == (2 * MINUTE, ())
+    assert QUICK_SECONDS < seeing.seconds < PATIENT_SECONDS
+    blind = choose_step(30 * SECOND, 7 * DAY, [*(rule_of(CAMPAIGN | {"name": "C"}),), brief], 10_000_000)
+    assert blind.length > 2 * MINUTE
+    assert blind.unseen == (brief,)
+
+
+def test_what_the_daemon_itself_would_not_see_is_not_asked_of_the_step() -> None:
+    brief = rule_of(RATE | {"name": "Brief", "for": "10s"})
+    step = choose_step(30 * SECOND, DAY, [brief], 1_000)
+    assert (step.length, step.unseen) == (30 * SECOND, ())
 
 
 SLO = {"name": "S", "kind": "slo", "objective": "98%", "period": "30d"}
@@ -90,12 +111,12 @@ LATENCY = {"name": "L", "kind": "latency", "window": "1d", "above": "30s"}
     [(RATE, 30 * SECOND), (SLO, MINUTE), (ABSENCE, MINUTE), (LATENCY, 5 * MINUTE), (CAMPAIGN, 30 * MINUTE)],
 )
 def test_the_step_follows_from_what_a_rule_looks_at_not_from_how_far_back(rule: dict[str, object], step: int) -> None:
-    assert choose_step(30 * SECOND, 7 * DAY, [rule_of(rule)], 1_000_000) == step
+    assert choose_step(30 * SECOND, 7 * DAY, [rule_of(rule | {"for": 0})], 1_000_000).length == step
 
 
 def test_what_rules_look_at_together_is_looked_at_once() -> None:
     rules = [rule_of(CAMPAIGN | {"name": name}) for name in "ABCDEFGH"]
-    assert choose_step(30 * SECOND, 7 * DAY, rules, 1_000_000) == 30 * MINUTE
+    assert choose_step(30 * SECOND, 7 * DAY, rules, 1_000_000).length == 30 * MINUTE
 
 
 def test_a_course_keeps_the_worst_value_of_each_moment_and_the_worst_groups() -> None:
@@ -210,6 +231,8 @@ def test_the_drawings_are_sound_and_show_values_thresholds_and_alerts(tmp_path: 
     assert any("Söhne" in text for text in texts)
     titles = ["".join(title.itertext()) for title in drawing.iter("{http://www.w3.org/2000/svg}title")]
     assert titles[0] == "warning: fired 2026-11-21 10:23, resolved 2026-11-21 10:47, peak 100%"
+    assert all(float(text.get("x", "0")) < WIDTH for text in drawing.iter("{http://www.w3.org/2000/svg}text"))
+    assert max(map(len, texts)) <= 140, "a sentence that is longer would be cut off at the right edge"
     whole = page(found, "From a <test>.")
     assert "From a &lt;test&gt;." in whole
     assert "&gt; &amp; Söhne</text>" in whole
@@ -269,7 +292,12 @@ def test_each_problem_of_a_campaign_is_shown_in_its_own_unit() -> None:
     found = stalled_campaign()
     (text,) = [line for line in lines(found, 100) if "peak" in line]
     assert "peak 1h18m" in text
-    assert "peak 1h18m" in figure(found)
+    drawing = figure(found)
+    assert "peak 1h18m" in drawing
+    assert [mark for mark in re.findall(r"text-anchor='end'>([^<]*)<", drawing) if "m" in mark or "h" in mark] == [
+        "1h",
+        "2h",
+    ]
     assert ">1h18m</td>" in page(found)
 
 

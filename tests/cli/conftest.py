@@ -1,6 +1,8 @@
 """A local Routee in a thread of its own, a folder with the files that commands read, and a store that a daemon has filled."""
 
+import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,3 +72,15 @@ def polled(tmp_path_factory: pytest.TempPathFactory, routee_url: str) -> Folder:
     folder = folder_at(tmp_path_factory.mktemp("polled"), routee_url)
     poll_once(folder)
     return folder
+
+
+@pytest.fixture
+def athens() -> Iterator[None]:
+    """The terminal's time zone is Athens'."""
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "Europe/Athens"
+    time.tzset()
+    yield
+    os.environ.pop("TZ")
+    os.environ |= {} if before is None else {"TZ": before}
+    time.tzset()

@@ -3,6 +3,7 @@
 import json
 import shutil
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ def with_losses(polled: Folder, tmp_path: Path) -> Folder:
     notification = sample_notification([sample_view("Sample", "rate")], "hook")
     with closing(open_sqlite(folder.path / "monitor.db")) as store:
         aside = Aside("main", "outbound", 1, "it has no status", "{}")
-        store.commit(Commit(outbox=[Pending("webhook/0", notification)], asides=[aside]))
+        store.commit(Commit(outbox=[Pending("webhook/0", notification)], asides=[aside, replace(aside, at=4)]))
         (parcel,) = store.waiting("hook", "webhook/0", 10)
         store.rejected(parcel.id, "HTTP 410: the address is gone", 2)
     return folder
@@ -102,8 +103,11 @@ def test_dead_letters_are_found(with_losses: Folder) -> None:
 def test_records_set_aside_are_found(with_losses: Folder) -> None:
     assert "see `search NAME --set-aside`" in with_losses.invoke("alerts").stdout
     (record,) = json.loads(with_losses.invoke("search", "outbound", "--set-aside", "--json").stdout)
-    assert record == {"at": "1970-01-01T00:00:00.000001Z", "why": "it has no status", "record": "{}"}
-    assert "it has no status" in with_losses.invoke("search", "outbound", "--set-aside").stdout
+    seen = {"first_at": "1970-01-01T00:00:00.000001Z", "at": "1970-01-01T00:00:00.000004Z", "seen": 2}
+    assert record == {"why": "it has no status", "record": "{}"} | seen
+    shown = with_losses.invoke("search", "outbound", "--set-aside").stdout
+    assert "it has no status" in shown
+    assert "LAST SEEN" in shown
 
 
 def test_no_store_is_69(folder: Folder) -> None:

@@ -55,9 +55,18 @@ def test_charts_are_written(polled: Folder, tmp_path: Path) -> None:
     assert polled.invoke(*WORDS, "--html", str(html), "--svg", str(svg)).exit_code == 0
     assert ElementTree.fromstring(svg.read_text()).tag.endswith("svg")
     assert "<h1>Backtest " in html.read_text()
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_worked_out(polled: Folder, tmp_path: Path) -> None:
     nowhere = polled.invoke(*WORDS, "--svg", str(tmp_path / "no" / "try.svg"))
-    assert nowhere.exit_code == 1
-    assert "cannot be written" in nowhere.stderr
+    assert (nowhere.exit_code, nowhere.stdout) == (1, "")
+    assert nowhere.stderr == f"{tmp_path / 'no' / 'try.svg'} cannot be written: there is no folder {tmp_path / 'no'}\n"
+
+
+def test_a_step_that_is_longer_than_a_rules_for_is_warned_of(polled: Folder) -> None:
+    polled_every = polled.invoke("backtest", "--since", "14m", "--every", "2h")
+    assert "Alerts can be missed, because `for` is shorter than 2h: ManyMessages." in polled_every.stderr
+    assert "Alerts can be missed" not in polled.invoke(*WORDS).stderr
 
 
 def test_what_reaches_back_further_than_what_is_known_begins_there(polled: Folder) -> None:

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -11,6 +12,8 @@ from cli_folder import PROGRAM
 from click.testing import CliRunner
 
 from monitor.cli import cli
+from monitor.cli.times import TIME, WHEN
+from monitor.cli.words import OneOf
 
 HEAVY = (
     "httpx",
@@ -69,3 +72,25 @@ def test_the_documentation_has_every_command_with_an_example_and_exit_codes() ->
             for spelling in option.opts:
                 if spelling.startswith("--") and spelling not in ("--config", "--json", "--log-level"):
                     assert f"`{spelling}" in section, f"{spelling} of {name} is not in docs/commands.md"
+
+
+def parameters() -> Iterator[tuple[str, click.Parameter]]:
+    for name, command in cli.commands.items():
+        parts = command.commands.values() if isinstance(command, click.Group) else ()
+        for one in (command, *parts):
+            yield from ((f"{name} {one.name}", parameter) for parameter in one.params)
+
+
+def test_all_times_are_read_in_the_same_way_and_all_fixed_words_are_suggested() -> None:
+    for name, parameter in parameters():
+        assert not isinstance(parameter.type, click.Choice) or isinstance(parameter.type, OneOf), name
+        kind = {"TIME": TIME, "WHEN": WHEN}.get(str(parameter.metavar), parameter.type)
+        assert parameter.type is kind, name
+        assert not isinstance(parameter.type, click.DateTime), name
+
+
+def test_a_fixed_word_that_is_mistyped_is_suggested() -> None:
+    for words in (["alerts", "--state", "Fireing"], ["alerts", "--log-level", "debg"], ["schema", "rule"]):
+        outcome = CliRunner().invoke(cli, words)
+        assert outcome.exit_code == 2
+        assert "Did you mean '" in outcome.stderr

@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
 from cli_folder import Folder
+
+from monitor.clock import MINUTE, SystemClock, to_datetime
 
 
 def test_a_search_shows_the_latest_parts_masked(folder: Folder) -> None:
@@ -84,3 +87,23 @@ def test_an_unknown_account_is_1(folder: Folder) -> None:
 
 def test_nothing_set_aside(polled: Folder) -> None:
     assert polled.invoke("search", "outbound", "--set-aside").stdout == "No records were set aside.\n"
+
+
+def test_a_status_that_is_mistyped_is_suggested_and_one_of_routees_own_is_asked_for(folder: Folder) -> None:
+    outcome = folder.invoke("search", "outbound", "--status", "Undeliverd")
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert "there is no status 'Undeliverd'; did you mean 'Undelivered'?" in outcome.stderr
+    outcome = folder.invoke("search", "outbound", "--status", "Xyz")
+    assert (outcome.exit_code, outcome.stdout) == (0, "No messages.\n")
+    assert outcome.stderr.startswith("warning: 'Xyz' is none of Routee's documented statuses (Queued, Sent, ")
+
+
+@pytest.mark.usefixtures("athens")
+def test_how_far_back_is_a_span_or_a_time(folder: Folder) -> None:
+    since = to_datetime(SystemClock().now() - 30 * MINUTE).astimezone().replace(tzinfo=None).isoformat()
+    by_time = json.loads(folder.invoke("search", "outbound", "--json", "--limit", "500", "--since", since).stdout)
+    by_span = json.loads(folder.invoke("search", "outbound", "--json", "--limit", "500", "--since", "30m").stdout)
+    assert by_time == by_span != []
+    for when, said in (("2001-01-01", "longer than 7d ago"), ("2061-01-01T00:00Z", "has not come yet")):
+        outcome = folder.invoke("search", "outbound", "--since", when)
+        assert (outcome.exit_code, said in outcome.stderr) == (2, True)

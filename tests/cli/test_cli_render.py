@@ -60,13 +60,14 @@ def test_a_sample_of_a_rule_through_a_template(folder: Folder) -> None:
     assert made["headers"]["Content-Type"] == "application/json"
     assert made["body"]["text"].startswith("OperatorFailureRate: 34.2%")
     (made,) = shown(folder, "hook", "--alert", "OperatorFailureRate", "--sample", "--resolved")
-    assert made["body"]["text"].startswith("OperatorFailureRate resolved after 5m")
+    assert made["body"]["text"].startswith("OperatorFailureRate resolved after 5m: 10% of 1,204")
+    assert "at worst 34.2%" in made["body"]["text"]
 
 
 def test_every_channel_is_shown_without_what_is_secret(folder: Folder) -> None:
     slack, pagerduty, opsgenie, plain = shown(folder, "oncall", "--alert", "OperatorFailureRate", "--sample")
     assert slack["address"] == "#ops"
-    assert slack["body"]["text"].startswith("OperatorFailureRate: 34.2%")
+    assert slack["body"]["text"].startswith("CRITICAL firing: OperatorFailureRate: 34.2%")
     assert pagerduty["address"] == "https://events.pagerduty.com/…"
     assert pagerduty["body"]["routing_key"] == "***"
     assert pagerduty["body"]["payload"]["severity"] == "critical"
@@ -82,8 +83,11 @@ def test_for_people_slacks_blocks_are_their_texts(folder: Folder) -> None:
     assert outcome.exit_code == 0
     head, sentence, *rest = outcome.stdout.splitlines()
     assert head == "── oncall slack/0 #ops"
-    assert sentence == "*TestNotification*: *34.2%* of 1,204 messages to Cosmote (GR) failed in 15m, threshold 20%"
-    assert any(line.startswith("*Messages*") for line in rest)
+    assert (
+        sentence
+        == "*INFO firing*  *TestNotification*: *34.2%* of 1,204 messages to Cosmote (GR) failed in 15m, threshold 20%"
+    )
+    assert any(line.startswith("Since ") for line in rest)
     assert "Carrier Violation" in outcome.stdout
 
 
@@ -109,6 +113,32 @@ def test_one_that_was_never_told_is_shown_as_it_stands(polled: Folder) -> None:
     assert made["body"]["text"].startswith("ManyMessages: 16")
     (made,) = shown(polled, "hook", "--alert", "ManyMessages", "--resolved")
     assert "resolved" in made["body"]["text"]
+
+
+SAYS_BOTH = (
+    """'{% if status == "firing" %}It fails.{% else %}It works again after {{ duration | duration }}.{% endif %}'"""
+)
+
+
+@pytest.mark.parametrize("sample", [("--sample",), ()])
+def test_what_is_over_is_shown_in_the_words_of_its_end(polled: Folder, tmp_path: Path, sample: tuple[str, ...]) -> None:
+    shutil.copytree(polled.path, tmp_path / "copy")
+    folder = Folder(tmp_path / "copy")
+    folder.replace(folder.rules, 'summary: "{{ labels.operator }}: {{ value | percent }}"', f"summary: {SAYS_BOTH}")
+    text = folder.config.read_text()
+    start, end = text.index("receivers:"), text.index("store:")
+    folder.config.write_text(text[:start] + RECEIVERS + text[end:])
+    arguments = ("oncall", "--alert", "OperatorFailureRate", *sample)
+    resolved = shown(folder, *arguments, "--resolved")
+    assert "It works again after" in folder.invoke("render", *arguments, "--resolved").stdout
+    for firing, over in zip(shown(folder, *arguments, "--sample"), resolved, strict=True):
+        assert "It fails." not in json.dumps(over)
+        assert "Carrier Violation" not in json.dumps(over), "what explains it is told while it fires"
+        assert firing["channel"] == over["channel"]
+    slack, _, _, payload = resolved
+    assert "It works again after" in json.dumps(slack["body"])
+    assert (payload["body"]["status"], payload["body"]["alerts"][0]["status"]) == ("resolved", "resolved")
+    assert payload["body"]["commonAnnotations"]["summary"].startswith("It works again after")
 
 
 def test_one_that_is_over_is_found_in_what_was_told(polled: Folder, tmp_path: Path) -> None:
@@ -159,4 +189,6 @@ def test_an_alert_that_the_store_does_not_know_is_1_and_no_store_69(polled: Fold
     outcome = polled.invoke("render", "--alert", "SwitchedOff")
     assert (outcome.exit_code, outcome.stdout) == (1, "")
     assert "--sample" in outcome.stderr
+    outcome = polled.invoke("render", "--alert", "ManyMesages")
+    assert "did you mean 'ManyMessages'?" in outcome.stderr
     assert folder.invoke("render", "--alert", "ManyMessages").exit_code == 69

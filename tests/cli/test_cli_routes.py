@@ -98,6 +98,8 @@ def test_a_script_can_hold_it_to_what_it_expects(routed: Folder) -> None:
     outcome = routed.invoke("routes", "test", "country=GR", "--expect", "oncall")
     assert outcome.exit_code == 1
     assert "expected oncall, but told would be greece" in outcome.stderr
+    outcome = routed.invoke("routes", "test", "country=GR", "--expect", "oncal")
+    assert (outcome.exit_code, outcome.stderr) == (1, "there is no receiver 'oncal'; did you mean 'oncall'?\n")
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,68 @@ async def test_what_does_not_silence_now_is_not_said_to(board, folder):
         assert "not now" in (await invoke("silence list", "--expired")).stdout
 
 
+async def test_what_a_silence_hides_now_is_said_when_it_is_added(board, folder):
+    async with listening(board, folder) as invoke:
+        added = await invoke("silence add", "operator=Cosmote", "--for", "2h", "--comment", "they know")
+        assert added.stdout.splitlines() == [board.silences()[0].silence.id], "scripts read the id alone"
+        assert "silenced until 20" in added.stderr
+        assert "it silences 1 alert that fires now: OperatorFailureRate operator=Cosmote, country=GR" in added.stderr
+        assert "warning" not in added.stderr
+        as_json = json.loads((await invoke("silence add", "alertname=~.+", "--comment", "all", "--json")).stdout)
+        assert [labels["alertname"] for labels in as_json["alerts"]] == [view.name for view in board.views]
+        later = await invoke("silence add", "alertname=~.+", "--start", "2031-01-01T00:00:00Z", "--comment", "then")
+        assert "not silenced now, but from 2031-01-01T00:00:00Z until 2031-01-01T01:00:00Z" in later.stderr
+        assert "it would silence 2 alerts that fire now" in later.stderr
+
+
+@pytest.mark.parametrize(
+    ("matcher", "hint"),
+    [
+        ("operator=Cosmot", "; did you mean 'Cosmote'?"),
+        ("operater=Cosmote", ": none has the label 'operater'; did you mean 'operator'?"),
+    ],
+)
+async def test_a_silence_of_nothing_is_warned_of(board, folder, matcher, hint):
+    async with listening(board, folder) as invoke:
+        added = await invoke("silence add", matcher, "--comment", "x")
+    assert added.exit_code == 0
+    assert f"warning: no alert that fires now meets the matchers{hint}" in added.stderr
+
+
+@pytest.mark.parametrize("matchers", [('foo!~"bar.+"',), ("foo!=bar", 'team!~"a|b"'), ("foo!=bar", "country=~.*")])
+async def test_what_alerts_without_the_label_meet_too_is_to_be_confirmed(board, folder, matchers):
+    async with listening(board, folder) as invoke:
+        refused = await invoke("silence add", *matchers, "--comment", "x")
+        assert (refused.exit_code, board.silences()) == (1, [])
+        assert "alerts without the label foo" in refused.stderr
+        assert "It would silence 2 alerts that fire now: " in refused.stderr
+        assert "--yes" in refused.stderr
+        added = await invoke("silence add", *matchers, "--comment", "x", "--yes")
+        assert added.exit_code == 0
+        assert "it silences 2 alerts" in added.stderr
+
+
+@pytest.mark.parametrize("matchers", [("severity!=critical",), ("foo!=bar", "operator=Cosmote")])
+async def test_a_negated_matcher_that_narrows_is_not_to_be_confirmed(board, folder, matchers):
+    async with listening(board, folder) as invoke:
+        assert (await invoke("silence add", *matchers, "--comment", "x")).exit_code == 0
+
+
+async def test_a_silences_times_are_those_of_the_terminal(board, folder, athens):
+    async with listening(board, folder) as invoke:
+        added = await invoke(
+            *("silence add", "operator=Cosmote", "--comment", "x"),
+            *("--start", "2031-01-01T10:00", "--until", "2031-01-01T18:00"),
+        )
+    assert added.exit_code == 0, added.stderr
+    (kept,) = board.kept.all()
+    assert kept.starts_at == parse_iso("2031-01-01T08:00:00Z")
+    assert kept.ends_at == parse_iso("2031-01-01T16:00:00Z")
+    said = "--until 2031-01-01T18:00 has no time zone. It is read in yours: 2031-01-01T18:00:00+02:00 (EET), 16:00Z."
+    assert said in added.stderr
+    assert "until 2031-01-01T18:00:00+02:00 (EET), 16:00Z" in added.stderr.splitlines()[-2]
+
+
 async def test_a_silence_recurs_by_the_clock_of_a_place(board, folder):
     async with listening(board, folder) as invoke:
         added = await invoke(
@@ -102,14 +164,18 @@ async def test_a_silence_recurs_by_the_clock_of_a_place(board, folder):
     [
         (["operator", "--comment", "x"], 2, "operator"),
         (["operator=~(", "--comment", "x"], 2, "regular expression"),
-        (["operator=A", "--comment", "x", "--until", "tomorrow"], 2, "--until: 'tomorrow' is not a time"),
+        (["operator=A", "--comment", "x", "--until", "tomorrow"], 2, "'--until': 'tomorrow' is not a time"),
         (["operator=A", "--comment", "x", "--until", "2020-01-01T00:00:00Z"], 1, "ends"),
         (["operator=~.*", "--comment", "x"], 1, "add a matcher"),
         (["operator=A", "--comment", " "], 1, "comment"),
         (["operator=A", "--comment", "x", "--weekdays", "sonday"], 1, "did you mean 'sunday'"),
         (["operator=A", "--comment", "x", "--times", "22:00-02:00"], 1, "over midnight write two"),
         (["operator=A", "--comment", "x", "--times", "22:00"], 1, "end_time"),
-        (["operator=A", "--comment", "x", "--weekdays", "sunday", "--location", "Athens"], 1, "time zone"),
+        (
+            ["operator=A", "--comment", "x", "--weekdays", "sunday", "--location", "Athens"],
+            1,
+            "time zone 'Athens'; did you mean",
+        ),
     ],
 )
 async def test_what_makes_no_sense_is_said_in_a_line(board, folder, arguments, code, says):
@@ -156,6 +222,8 @@ async def test_of_several_alerts_one_that_nobody_looks_after_stops_no_other(boar
     ("arguments", "code", "says"),
     [
         (["operator=Nobody"], 1, "no alert that meets operator=Nobody fires"),
+        (["operator=Cosmot"], 1, "; did you mean 'Cosmote'?"),
+        (["OperatorFailureRat"], 1, "; did you mean alertname=OperatorFailureRate?"),
         (["0000000000000000"], 1, "no alert with the fingerprint"),
         (["operator=Cosmote", "--for", "soon"], 2, "'soon' is not a duration"),
         (["operator=Cosmote", "--by", " "], 1, "who looks after the alert"),

@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,8 +151,6 @@ def test_its_log_is_json_without_secrets(container: Container) -> None:
 
 
 def test_it_drains_within_ten_seconds_of_sigterm(container: Container) -> None:
-    began = time.monotonic()
     subprocess.run(["kill", f"-{signal.SIGTERM.value}", str(container.first)], check=True)
     assert container.process.wait(10) == 0
-    assert time.monotonic() - began < 10
     assert container.said("stopped")

@@ -23,6 +23,7 @@ CONFIG = """\
 accounts:
   - {{name: main, application_id: sandbox, application_secret: sandbox-secret, api_url: "{routee}", auth_url: "{routee}"}}
 searches: [{{name: all}}]
+rules: [rules.yaml]
 receivers:
   - name: ops
     slack: [{{channel: "#sms-ops", token: {token}, api_url: "{slack}/api/"}}]
@@ -48,6 +49,7 @@ class Company:
     async def run(self, *command: str, urls: Mapping[str, str], **environment: str) -> tuple[int, str]:
         """Run a command with these ways to the outside; its exit code and all that it printed."""
         config = self.folder / "monitor.yaml"
+        (self.folder / "rules.yaml").write_text("rules: [{name: Many, kind: count, window: 5m, above: 1000000}]\n")
         config.write_text(CONFIG.format(token=TOKEN, **urls))
         clean = {name: value for name, value in os.environ.items() if name.upper() not in UNSET}
         done = await trio.run_process(
@@ -102,6 +104,36 @@ async def test_what_is_excepted_from_the_proxy_is_reached_without_it(company: Co
         code, printed = await company.run(*command, urls=company.direct, **proxies)
         assert code == 0, printed
     assert company.proxy.asked == []
+
+
+async def test_a_network_of_addresses_is_excepted_too(company: Company) -> None:
+    proxies = {"HTTP_PROXY": company.proxy.url, "NO_PROXY": "fd00::/8,[::1],127.0.0.0/8"}
+    for command in (["check", "--online"], ["send-test", "ops"]):
+        code, printed = await company.run(*command, urls=company.direct, **proxies)
+        assert code == 0, printed
+    assert company.proxy.asked == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["check"],
+        ["check", "--online"],
+        ["run"],
+        ["send-test", "ops"],
+        ["search", "all"],
+        ["track", "8f2d"],
+        ["campaign", "8f2d"],
+        ["backtest", "--from-api"],
+    ],
+    ids=" ".join,
+)
+async def test_whatever_needs_a_client_blames_the_variable_at_fault(company: Company, command: list[str]) -> None:
+    code, printed = await company.run(*command, urls=company.direct, ALL_PROXY="socks5://user:hunter2@127.0.0.1:1")
+    assert code == 78, printed
+    [said] = [line for line in printed.splitlines() if "proxy" in line.lower()]
+    assert said.startswith("environment: ALL_PROXY: a SOCKS proxy (socks5://) is not supported")
+    assert "hunter2" not in printed
 
 
 async def test_without_the_companys_certificates_nothing_is_sent_and_the_reason_is_told(company: Company) -> None:

@@ -231,7 +231,9 @@ def test_cost_is_the_naive_sum_of_each_group(rows: Rows) -> None:
         spent = sum(round((row["price"] or 0) * 10**9) for row in mine) / 10**9
         assert (operator in found) == bool(mine)
         if mine:
-            assert (found[operator].value, found[operator].breached) == (spent, int(spent > 7))
+            priced = sum(row["price"] is not None for row in mine)
+            breached = int(spent > 7) if priced * 2 >= len(mine) else None
+            assert (found[operator].value, found[operator].breached) == (spent, breached)
 
 
 def test_spending_too_little_needs_a_known_window_and_sees_groups_that_stopped() -> None:
@@ -245,6 +247,39 @@ def test_spending_too_little_needs_a_known_window_and_sees_groups_that_stopped()
 def test_cost_says_the_money() -> None:
     finding = only(judged(sent(3, price=40.5), kind="cost", window="1h", above=100))
     assert finding.why == "121.50 spent: above 100"
+
+
+@pytest.mark.parametrize(("priced", "breached"), [(0, None), (49, None), (50, 1), (100, 1)])
+def test_where_most_prices_are_missing_nobody_knows_what_was_spent(priced: int, breached: int | None) -> None:
+    rows = sent(priced, price=3.0) + sent(100 - priced)
+    finding = only(judged(rows, kind="cost", window="1h", above=100))
+    assert (finding.breached, finding.matching) == (breached, priced)
+    if breached is None:
+        assert finding.why == f"not enough data: {priced} of 100 messages have a price, min_priced is 50%"
+    assert only(judged(rows, kind="cost", window="1h", below=1)).breached in (None, 0)
+
+
+def test_how_many_prices_are_needed_is_configurable() -> None:
+    rows = sent(60, price=3.0) + sent(40)
+    assert only(judged(rows, kind="cost", window="1h", above=100, min_priced="61%")).breached is None
+    assert only(judged(rows, kind="cost", window="1h", above=100, min_priced="60%")).breached == 1
+    assert only(judged(sent(9), kind="cost", window="1h", below=1, min_priced="0%")).breached == 1
+
+
+@pytest.mark.parametrize("free", [{"direction": "Inbound"}, {"status": "Unsent"}])
+def test_what_costs_nothing_needs_no_price(free: dict[str, str]) -> None:
+    rows = sent(10, price=3.0) + sent(90, **free)
+    finding = only(judged(rows, kind="cost", window="1h", above=20))
+    assert (finding.breached, finding.value, finding.messages) == (1, 30.0, 100)
+
+
+def test_an_alert_about_money_does_not_end_for_want_of_messages() -> None:
+    rows = sent(10, NOW - 2 * HOUR, price=3.0)
+    group: tuple[tuple[str, str], ...] = (("operator", "Cosmote"),)
+    rule: dict[str, Any] = {"kind": "cost", "window": "1h", "above": 20, "by": ["operator"]}
+    assert judged(rows, known=[group], **rule).of(group).breached is None
+    cheap = rows + sent(1, price=0.1)
+    assert judged(cheap, known=[group], **rule).of(group).breached == 0
 
 
 # distinct

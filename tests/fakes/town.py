@@ -64,6 +64,9 @@ class Town:
         self.clock.heard(self.true.now() // SECOND * SECOND)
         return found
 
+    def reached(self, search: str, share: float) -> None:
+        """Nothing."""
+
     def finished(self, figures: Round) -> None:
         assert figures.outcome == "ok"
         if figures.kind == "poll":

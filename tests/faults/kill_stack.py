@@ -20,10 +20,10 @@ from pathlib import Path
 
 import trio
 
+from monitor.certificates import trust
 from monitor.clock import SECOND, Duration, Instant
 from monitor.deliver import Outbox, deliver
 from monitor.notify import Surroundings, make_notifier
-from monitor.notify.http import trust
 from monitor.render import Templates
 from monitor.settings import Settings
 from monitor.store.sqlite import SqliteStore, open_sqlite

@@ -6,6 +6,7 @@ from monitor.clock import Instant
 from monitor.errors import RouteeError, StoreError
 from monitor.message import Batch
 from monitor.poll import Round
+from monitor.reads import SOMEWHERE, Origin, Read
 from monitor.routee.question import SetAside
 from monitor.store.protocol import Cursor
 
@@ -29,7 +30,13 @@ class FakeSink:
         """The names of events, in order, of those asked for."""
         return [name for name, _ in self.events if name in names]
 
-    async def page(self, search: str, batch: Batch, asides: tuple[SetAside, ...]) -> None:
+    def begin(self, search: str, read: str) -> None:
+        """Nothing leaves here."""
+
+    def end(self, search: str, read: str) -> None:
+        """Nothing leaves here."""
+
+    async def page(self, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: Origin = SOMEWHERE) -> None:
         """Later reports win."""
         if self.broken_pages is not None:
             raise self.broken_pages
@@ -37,7 +44,7 @@ class FakeSink:
         for id_, date, status in zip(batch.message_id, batch.date.tolist(), batch.fields["status"], strict=True):
             self.statuses[id_] = max(self.statuses.get(id_, (0, "")), (date, status))
 
-    async def complete(self, search: str, cursor: Cursor) -> None:
+    async def complete(self, search: str, cursor: Cursor, read: Read | None = None) -> None:
         """Keep the cursor."""
         if self.broken is not None:
             raise self.broken
@@ -68,6 +75,9 @@ class Figures:
     """An observer that keeps every round."""
 
     rounds: list[Round] = field(default_factory=list)
+
+    def reached(self, search: str, share: float) -> None:
+        """Nothing."""
 
     def finished(self, figures: Round) -> None:
         """Keep it."""

@@ -35,7 +35,7 @@ class Bench:
             self.tracking, Question(), size, self.take, self.figures, lambda: horizon(self.clock.now())
         )
 
-    async def take(self, page: Page) -> None:
+    async def take(self, page: Page, piece: Slice) -> None:
         await self.sink.page("outbound", page.batch, page.asides)
 
     async def read(self, wanted: Slice = RANGE, expected: int = 0) -> None:

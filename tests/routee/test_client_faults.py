@@ -16,7 +16,7 @@ from routee_pages import NOW, body_of, item
 from trio.testing import MockClock
 
 from monitor.clock import MINUTE, SECOND, TrioClock
-from monitor.errors import RouteeUnavailable
+from monitor.errors import EnvironmentUnusable, RouteeUnavailable
 from monitor.routee.call import Endpoints
 from monitor.routee.client import Connections, Routee
 from monitor.routee.question import Question
@@ -277,7 +277,7 @@ async def test_the_environments_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -
 
 async def test_a_proxy_that_cannot_be_used_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "gopher://user:hunter2@127.0.0.1:1")
-    with pytest.raises(RouteeUnavailable, match="HTTPS_PROXY") as raised:
+    with pytest.raises(EnvironmentUnusable, match="HTTPS_PROXY") as raised:
         async with client("https://connect.routee.example"):
             pass
     assert "hunter2" not in str(raised.value)

@@ -149,6 +149,59 @@ def test_amounts_that_make_no_sense_are_not_given(amount: object) -> None:
     assert (found["price"], found["latency"]) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("0,05", 0.05),
+        ("0,045", 0.045),
+        (" 0.05 ", 0.05),
+        ("\u00a00,05", 0.05),
+        ("5e-2", 0.05),
+        ("1E3", 1000.0),
+        ("+1", 1.0),
+        (".5", 0.5),
+        ("5.", 5.0),
+        ("12,5", 12.5),
+        ("1234,567", 1234.567),
+        (0, 0.0),
+        ("0", 0.0),
+    ],
+)
+def test_amounts_may_be_written_in_several_ways(written: object, read: float) -> None:
+    page = decode_page(body_of(item(price=written, latency=written), item()), NOW)
+    found = next(page.batch.rows())
+    assert (found["price"], found["latency"], page.batch.unread) == (read, read, ())
+
+
+NO_AMOUNTS = ["1_000", "1,000", "1.000,5", "1,2,3", "NaN", "inf", "-Infinity", "٠", "٠,٥", "0x10", "€0.05", "-1", -0.5]
+NO_AMOUNTS += [True, False, [], {}, float("nan"), "e5", ",", "+", "1 000", "9" * 400]
+
+
+@pytest.mark.parametrize("written", NO_AMOUNTS)
+def test_what_is_no_amount_counts_as_missing_and_is_told(written: object) -> None:
+    page = decode_page(body_of(item(price=written), item(price=written), item(latency=written), item()), NOW)
+    assert [one["price"] for one in page.batch.rows()] == [None, None, 0.045, 0.045]
+    assert [one["latency"] for one in page.batch.rows()] == [3.0, 3.0, None, 3.0]
+    assert [(one.field, one.count) for one in page.batch.unread] == [("latency", 1), ("price", 2)]
+    assert page.asides == ()
+
+
+@pytest.mark.parametrize("written", [None, ""])
+def test_what_is_not_given_is_told_to_nobody(written: object) -> None:
+    page = decode_page(body_of(item(price=written, latency=written)), NOW)
+    assert page.batch.unread == ()
+
+
+def test_what_is_told_of_values_is_what_was_written_masked_and_bounded() -> None:
+    prices = ["1_000", "call +306912345678", 306912345678 * -1, "x" * 900, *(f"{i}_0" for i in range(50))]
+    found = decode_page(body_of(*(item(price=price) for price in prices)), NOW).batch.unread
+    assert len(found) == 20
+    told = " ".join(one.value for one in found)
+    assert '"1_000"' in told
+    assert "6912345678" not in told
+    assert max(len(one.value) for one in found) <= 60
+
+
 @pytest.mark.parametrize("reason", [None, "Expired", {"detailedStatus": "Expired"}, {"description": "x"}, [], 5])
 def test_a_reason_may_have_any_shape(reason: object) -> None:
     expected = {"Expired": "Expired", 5: "5"}.get(str(reason) if isinstance(reason, str) else 5 if reason == 5 else "")

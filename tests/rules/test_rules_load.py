@@ -233,5 +233,33 @@ def test_above_beside_below_is_one_problem_and_a_bound_has_no_needless_digits(tm
         load_rules([file], {})
     assert [problem.message for problem in caught.value.problems] == [
         "only one of above, below and levels can be written; above is there already",
-        "is 101, but must be at most 100",
+        "a percentile is 1 to 100, not 101",
+    ]
+
+
+def test_a_wrong_kind_hides_no_other_error(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(
+        "rules:\n"
+        "  - {name: Near, kind: rat, widow: 15m, above: 20}\n"
+        "  - {name: Far, kind: zzz, for: x, severty: critical, window: 15m}\n"
+        "  - {name: Without, window: 15m, by: [oprator]}\n"
+        "  - {name: List, kind: [rate], limit: -1}\n"
+    )
+    with pytest.raises(InputError) as raised:
+        load_rules([path])
+    said = [(problem.path, problem.message) for problem in raised.value.problems]
+    kinds = [message for path, message in said if path.endswith(".kind")]
+    assert kinds[0].endswith("; did you mean 'rate'?")
+    assert "did you mean" not in kinds[1]
+    assert kinds[2].startswith("is missing: write one of rate, count, ")
+    assert kinds[3].endswith(", not a list")
+    assert [path for path, _ in said if not path.endswith(".kind")] == [
+        "rules[0].window",
+        "rules[0].widow",
+        "rules[0].above",
+        "rules[1].for",
+        "rules[1].severty",
+        "rules[2].by[0]",
+        "rules[3].limit",
     ]

@@ -491,3 +491,47 @@ def test_an_answer_about_a_campaign_without_messages_is_a_slip(tmp_path: Path) -
     (said,) = problems(tmp_path, tests)
     assert "no message of this test has the tracking id 'sale-l'" in said
     assert "did you mean 'sale-1'" in said
+
+
+SPENDING = """
+rules:
+  - {name: Spending, kind: cost, window: 10m, above: 45}
+"""
+
+
+def test_messages_without_prices_begin_no_alert_about_money_and_end_none(tmp_path: Path) -> None:
+    tests = """
+  - name: no message has a price
+    messages: [{at: 1m, count: 1000}]
+    expect: [{at: 2m, rule: Spending, alerts: [], groups: [{state: not_enough_data}]}]
+  - name: it fires, and then Routee leaves the prices out
+    messages: [{at: 1m, count: 1000, price: 0.06}, {at: 12m, count: 1000}]
+    expect:
+      - {at: 2m, rule: Spending, alerts: [{value: "60.00"}]}
+      - {at: 11m, rule: Spending, alerts: [{status: firing}]}
+      - {at: 15m, rule: Spending, alerts: [{status: firing}]}
+  - name: it fires, and prices show that it is over
+    messages: [{at: 1m, count: 1000, price: 0.06}, {at: 12m, count: 1000, price: 0.01}]
+    expect: [{at: 12m, rule: Spending, alerts: [{status: resolved}]}]
+"""
+    (suite,) = load_suites([str(suite_of(tmp_path, tests, SPENDING))], {})
+    assert [run_test(suite, number).message for number in range(3)] == ["", "", ""]
+
+
+def test_money_lasts_for_an_unknown_time_where_prices_are_missing(tmp_path: Path) -> None:
+    rules = "rules: [{name: Left, kind: balance, lasts_below: 2d, window: 1h}]"
+    tests = """
+  - name: prices, then none, then some
+    every: 1m
+    messages:
+      - {at: 0m, during: 70m, rate: 10, price: 0.05}
+      - {at: 70m, during: 2h, rate: 20}
+      - {at: 190m, during: 2h, rate: 10, price: 0.0001}
+    balance: [{at: 0m, amount: 40}, {at: 50m, amount: 40}, {at: 100m, amount: 40}, {at: 150m, amount: 40}]
+    expect:
+      - {at: 65m, rule: Left, alerts: [{status: firing}]}
+      - {at: 150m, rule: Left, alerts: [{status: firing}]}
+      - {at: 185m, rule: Left, alerts: [{status: firing}]}
+"""
+    (suite,) = load_suites([str(suite_of(tmp_path, tests, rules))], {})
+    assert run_test(suite, 0).message == ""

@@ -52,6 +52,10 @@ def test_an_older_store_is_brought_up_to_date_with_all_that_is_in_it(step: int, 
         assert store.receipt("ops", "slack/0", "e1") == {"ts": "1.2", "channel": "C1"}
         assert keys(store.waiting("ops", "slack/0", 9)) == ["k2"]
         assert [one.outcome for one in store.history()] == ["waiting", "sent"]
+        if step == 3:
+            found = [(one.record, one.seen, one.first_at, one.at) for one in store.asides()]
+            minute = 60_000_000
+            assert found == [("{}", 3, NOW, NOW + 2 * minute), ('{"messageId": "m"}', 1, NOW + minute, NOW + minute)]
         if step >= 2:
             assert (loaded.silences, loaded.acks) == ([silence()], [ack(alert().fingerprint)])
         window = restored_window(store, "main", settings(RULES).config, store.secret("recipients"))

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from monitor.alert import Transition
+from monitor.alert import About, Transition
 from monitor.clock import SECOND
 from monitor.errors import StoreError
 from monitor.store.protocol import (
@@ -78,7 +79,7 @@ def test_a_poll_comes_back_after_a_restart(store: Store, reopen: Opener) -> None
         assert again.entries("main") == entries
         assert [blob for _, blob in again.journal("main")] == [b"rows"]
         assert again.transitions() == [transition()]
-        assert again.asides() == [aside]
+        assert again.asides() == [replace(aside, first_at=aside.at)]
         [parcel] = again.waiting("ops", "slack/0", 10)
         assert (parcel.notification, parcel.attempts, parcel.next_at, parcel.receipt) == (told, 0, 0, None)
 
@@ -262,8 +263,24 @@ def test_the_latest_records_set_aside_are_kept_and_all_are_counted(store: Store)
     store.commit(Commit(asides=asides[700:]))
     kept = store.asides(2_000)
     assert len(kept) == ASIDES_KEPT
-    assert (kept[0].at, len(kept[0].record), kept[-1]) == (NOW + 1_499, ASIDE_LENGTH, asides[500])
+    assert (kept[0].at, len(kept[0].record)) == (NOW + 1_499, ASIDE_LENGTH)
+    assert kept[-1] == replace(asides[500], first_at=asides[500].at)
     assert store.counts()["asides"] == 1_500
+
+
+def test_a_record_that_comes_again_is_one_row_and_pushes_out_no_other(store: Store) -> None:
+    bad, other = Aside("main", "outbound", NOW, "no date", "{1}"), Aside("main", "outbound", NOW + 1, "no date", "{2}")
+    store.commit(Commit(asides=[bad, other, replace(bad, at=NOW + 2)]))
+    for i in range(ASIDES_KEPT):
+        store.commit(Commit(asides=[replace(bad, at=NOW + 3 + i, why="no status")]))
+    elsewhere = replace(bad, at=NOW + 3, search="more")
+    store.commit(Commit(asides=[elsewhere]))
+    assert store.asides() == [
+        replace(bad, at=NOW + 2 + ASIDES_KEPT, why="no status", seen=2 + ASIDES_KEPT, first_at=NOW),
+        replace(elsewhere, first_at=NOW + 3),
+        replace(other, first_at=NOW + 1),
+    ]
+    assert store.counts()["asides"] == 3
 
 
 def test_counts_tell_how_much_there_is(store: Store) -> None:
@@ -333,8 +350,10 @@ def test_silences_and_acknowledgements_come_back_as_they_are_now(store: Store, r
 def test_beginnings_of_alerts_in_the_last_two_hours_come_back(store: Store) -> None:
     moments = [NOW - BEGUN_KEPT, NOW - BEGUN_KEPT + 1, NOW - 5, NOW]
     made = [transition(f"f{i}", at) for i, at in enumerate(moments)]
-    over = Transition("f9", "R", NOW, "resolved", "recovered")
+    about = About("main", (("operator", "Ä"),), 2, "Ann", "on it")
+    over = Transition("f9", "R", NOW, "resolved", "recovered", None, about)
     store.commit(Commit(transitions=[*made, over]))
+    assert [one.about for one in store.transitions(2)] == [about, None]
     assert store.load().begun == [("f1", NOW - BEGUN_KEPT + 1), ("f2", NOW - 5), ("f3", NOW)]
 
 

@@ -2,13 +2,14 @@
 cd /root/routee-monitor
 if [[ $1 == fetch ]]; then
   python3 -m venv /root/fetch
-  /root/fetch/bin/pip download --quiet --require-hashes --only-binary :all: -r requirements/run.txt -d packages
+  /root/fetch/bin/pip download --quiet --require-hashes --no-deps --only-binary :all: -r requirements/run.txt -d packages
   exit
 fi
 
 python3 -m venv /opt/routee-monitor
-/opt/routee-monitor/bin/pip install --quiet --no-index --find-links packages --require-hashes -r requirements/run.txt
+/opt/routee-monitor/bin/pip install --quiet --no-index --find-links packages --require-hashes --no-deps -r requirements/run.txt
 /opt/routee-monitor/bin/pip install --quiet --no-index --no-deps packages/routee_monitor-*.whl
+/opt/routee-monitor/bin/pip check
 install -d /etc/routee-monitor
 cp -r rules /etc/routee-monitor/
 install -d -m 0700 /etc/routee-monitor/secrets

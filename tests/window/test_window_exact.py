@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.message import FAILURES, FINAL, STATUSES, batch_of, rank
 from monitor.rules.match import Condition
 from monitor.window import Question, Reading, Window
+from monitor.window.measures import percentiles, sums
 
 IDS = [f"{i:08x}-0000-4000-8000-00000000000{i % 10}" for i in range(6)] + ["plain-1", "plain-2"]
 
@@ -20,7 +22,7 @@ def reports(draw: st.DrawFn) -> dict[str, Any]:
         "messageId": message,
         "parts": parts,
         "part": draw(st.integers(1, parts)),
-        "date": draw(st.integers(0, 12)),
+        "date": draw(st.integers(0, 4)) * 3,
         "status": draw(st.sampled_from([*STATUSES, "Odd"])),
         "operator": draw(st.sampled_from(["Cosmote", "Vodafone", None])),
         "country": draw(st.sampled_from(["GR", "Iraq"])),
@@ -36,6 +38,16 @@ pages = st.lists(st.tuples(st.sampled_from(["a", "b"]), st.lists(reports(), max_
 BAD = {"Delivered": 0, "Sent": 1, "Odd": 2, "Queued": 3, "Undelivered": 4, "Failed": 5, "Unsent": 6}
 
 
+FILLED = ("operator", "country", "detailedStatus", "to")
+
+
+def joined(ties: list[dict[str, Any]]) -> dict[str, Any]:
+    """Reports of one part, status and date: what any of them knows is known; ``settled``: no two of them know different values."""
+    known = {name: {r[name] for r in ties} - {None} for name in (*FILLED, "latency", "price")}
+    numbers = {name: max(known[name], default=None) for name in ("latency", "price")}
+    return {name: min(known[name], default=None) for name in FILLED} | numbers | {"ties": known}
+
+
 def oracle(history: list[tuple[str, list[dict[str, Any]]]]) -> list[dict[str, Any]]:
     """The messages that these reports leave, one dictionary each."""
     parts: dict[tuple[str, int], list[dict[str, Any]]] = {}
@@ -47,20 +59,30 @@ def oracle(history: list[tuple[str, list[dict[str, Any]]]]) -> list[dict[str, An
     messages: dict[str, list[dict[str, Any]]] = {}
     for (message, part), seen in parts.items():
         last = max(seen, key=lambda r: (r["date"], rank(r["status"])))
-        ties = [r for r in seen if (r["date"], rank(r["status"])) == (last["date"], rank(last["status"]))]
-        state = last | {"first": min(r["date"] for r in seen), "in": searches[message, part], "ties": ties}
+        ties = [r for r in seen if (r["date"], r["status"]) == (last["date"], last["status"])]
+        state = last | {"first": min(r["date"] for r in seen), "in": searches[message, part]} | joined(ties)
         messages.setdefault(message, []).append(state)
     return [whole(found) for found in messages.values()]
 
 
 def whole(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    parts = sorted(parts, key=lambda p: int(p["part"]))
     worst = max(parts, key=lambda p: (BAD[p["status"]], p["date"], -p["part"]))
+    equals = [worst, *(p for p in parts if (p["status"], p["date"]) == (worst["status"], worst["date"]))]
     waiting = len(parts) < parts[0]["parts"] and worst["status"] == "Delivered"
-    return worst | {
-        "status": "Sent" if waiting else worst["status"],
-        "first": min(p["first"] for p in parts),
-        "in": set().union(*(p["in"] for p in parts)),
-    }
+    prices = [p["price"] for p in parts if p["price"] is not None]
+    return (
+        worst
+        | {name: next((p[name] for p in equals if p[name] is not None), None) for name in FILLED}
+        | {
+            "settled": all(len(p["ties"][name]) < 2 for p in parts for name in FILLED),
+            "status": "Sent" if waiting else worst["status"],
+            "first": min(p["first"] for p in parts),
+            "in": set().union(*(p["in"] for p in parts)),
+            "price": sum(prices) if prices else None,
+            "latency": max((p["latency"] for p in parts if p["latency"] is not None), default=None),
+        }
+    )
 
 
 def count(window: Window, **what: Any) -> dict[tuple[str, ...], int]:
@@ -69,6 +91,33 @@ def count(window: Window, **what: Any) -> dict[tuple[str, ...], int]:
     tally = reading.tally(question)
     pairs = zip(tally.codes.tolist(), tally.counts.tolist(), strict=True)
     return {reading.labels(question.by, code): n for code, n in pairs}
+
+
+ALL: dict[str, Any] = {"start": -1, "end": 400}
+
+
+def money(window: Window, **what: Any) -> dict[tuple[str, ...], tuple[float, int]]:
+    """What the messages of each group cost, and how many have a price."""
+    reading = Reading(window)
+    found = sums(reading, Question(**ALL, **what))
+    rows = zip(found.codes.tolist(), found.values.tolist(), found.counts.tolist(), strict=True)
+    return {reading.labels(what.get("by", ()), code): (value, number) for code, value, number in rows}
+
+
+def latencies(window: Window, percent: float, **what: Any) -> dict[tuple[str, ...], float]:
+    reading = Reading(window)
+    found = percentiles(reading, Question(**ALL, **what), percent)
+    return {reading.labels(what.get("by", ()), c): v for c, v in zip(found.codes, found.values.tolist(), strict=True)}
+
+
+def state(window: Window) -> list[object]:
+    """Everything that rules can ask, of messages and of parts."""
+    by = ("status", "operator", "detailedStatus", "country", "to")
+    found: list[object] = []
+    for what in ({"by": by}, {"by": by, "unit": "parts"}):
+        found += [count(window, **ALL, **what), money(window, **what)]
+        found += [latencies(window, percent, **what) for percent in (1, 50, 100)]
+    return found
 
 
 def naive(messages: list[dict[str, Any]], start: int, end: int, by: tuple[str, ...], fits: Any) -> dict[Any, int]:
@@ -81,8 +130,11 @@ def naive(messages: list[dict[str, Any]], start: int, end: int, by: tuple[str, .
 
 
 def assert_same(window: Window, messages: list[dict[str, Any]]) -> None:
-    settled = all(len({r["operator"] for r in m["ties"]}) == 1 for m in messages)
-    by = ("status", "operator") if settled else ("status",)
+    by = ("status", "operator", "country", "detailedStatus") if all(m["settled"] for m in messages) else ("status",)
+    spent = [m["price"] for m in messages if m["price"] is not None]
+    assert money(window)[()] == pytest.approx((sum(spent), len(spent))) if messages else not money(window)
+    slowest = [m["latency"] for m in messages if m["latency"] is not None]
+    assert latencies(window, 100).get((), None) == max(slowest, default=None)
     for start, end in [(-1, 12), (3, 8), (5, 5)]:
         assert count(window, start=start, end=end, by=by) == naive(messages, start, end, by, lambda m: True)
         assert count(window, start=start, end=end, final=True) == naive(
@@ -116,14 +168,7 @@ def test_order_and_repetition_of_reports_change_nothing(history: list[Any], rand
     random.shuffle(shuffled)
     for search, rows in shuffled:
         second.upsert(batch_of(rows), search)
-    everything: dict[str, Any] = {
-        "start": -1,
-        "end": 12,
-        "by": ("status", "operator", "detailedStatus", "country", "to"),
-    }
-    assert count(first, **everything) == count(second, **everything)
-    everything["unit"] = "parts"
-    assert count(first, **everything) == count(second, **everything)
+    assert state(first) == state(second)
 
 
 @given(pages)
@@ -138,8 +183,7 @@ def test_a_restart_from_the_journal_changes_nothing(history: list[Any]) -> None:
         back = store.restored()
         back.expire(before)
         if number % 3 != 1:
-            everything: dict[str, Any] = {"start": -1, "end": 12, "by": ("status", "operator", "country")}
-            assert count(back, **everything) == count(live, **everything)
+            assert state(back) == state(live)
             assert len(back) == len(live)
     live.upsert(batch_of([]), "a")
 

@@ -76,6 +76,17 @@ def test_its_date_is_the_latest_among_the_parts_of_the_worst_status() -> None:
     assert counted(made, start=20, end=100) == {}
 
 
+def test_of_parts_that_failed_differently_the_time_is_that_of_the_worst_status() -> None:
+    reports = [part(1, "Failed", 10), part(2, "Undelivered", 20)]
+    for order in (reports, reports[::-1]):
+        made = window(*order)
+        assert counted(made, start=9, end=10) == {"Failed": 1}
+        assert counted(made, start=10, end=100) == {}
+        made.upsert(batch_of([part(3, "Failed", 30)]), "all")
+        assert counted(made, start=29, end=30) == {"Failed": 1}
+        assert counted(made, start=0, end=29) == {}
+
+
 def test_a_status_change_moves_it() -> None:
     made = window(part(1, "Delivered", 1), part(2, "Sent", 2), part(3, "Delivered", 3))
     assert counted(made, start=1, end=2) == {"Sent": 1}

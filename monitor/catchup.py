@@ -1,0 +1,64 @@
+"""How much of the past has been read after a first start: a line that changes for a terminal, lines at steps for a log."""
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from monitor.clock import SECOND, Clock, Instant, format_duration
+
+log = logging.getLogger("monitor")
+
+STEPS: Final = 4
+"""So many lines at most are logged of each search, evenly spaced."""
+_LEAST_FOR_GUESS: Final = 0.05
+"""From this share on it is guessed how long it will take."""
+
+Search = tuple[str, str]
+
+
+class CatchUp:
+    """Told how far each search has come. ``live`` shows a text in place of its last one, and nothing for an empty text; without it only the
+    log is told."""
+
+    def __init__(self, clock: Clock, live: Callable[[str], None] | None = None) -> None:
+        self._clock = clock
+        self._live = live
+        self._shares: dict[Search, float] = {}
+        self._began: dict[Search, tuple[Instant, float]] = {}
+
+    def reached(self, account: str, search: str, share: float) -> None:
+        """So much of the past that the search looks back to has been read: 0 to 1. One that has it from the start on is not told of."""
+        key, before = (account, search), self._shares.get((account, search))
+        self._shares[key] = share
+        if share >= 1:
+            if key in self._began:
+                log.info("search %s of account %s: all of the past is read, in %s", search, account, self._took(key))
+                del self._began[key]
+        elif key not in self._began:
+            self._began[key] = self._clock.now(), share
+            log.info(
+                "search %s of account %s reads the past; rules that look back say more as it goes on", search, account
+            )
+        elif self._live is None and before is not None and int(share * STEPS) > int(before * STEPS):
+            log.info("search %s of account %s: %d%% of the past is read", search, account, share * 100)
+        if self._live is not None:
+            self._live(self._line())
+
+    def _took(self, key: Search) -> str:
+        return format_duration((self._clock.now() - self._began[key][0]) // SECOND * SECOND)
+
+    def _line(self) -> str:
+        """``reading the past: outbound 43%, about 2m left``; empty where nothing is to be read any more."""
+        if not self._began:
+            return ""
+        parts = [f"{search} {self._shares[account, search]:.0%}" for account, search in self._began]
+        left = [guess for key in self._began if (guess := self._left(key)) is not None]
+        shown = ", ".join(parts[:3]) + (f" and {len(parts) - 3} more searches" if len(parts) > 3 else "")
+        return f"reading the past: {shown}" + (f", about {format_duration(max(left))} left" if left else "")
+
+    def _left(self, key: Search) -> int | None:
+        began, start = self._began[key]
+        done = self._shares[key] - start
+        if done < _LEAST_FOR_GUESS:
+            return None
+        return round((self._clock.now() - began) * (1 - self._shares[key]) / done) // SECOND * SECOND

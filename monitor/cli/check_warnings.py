@@ -1,0 +1,98 @@
+"""What `check` warns of: what is right as it stands, but probably has not the effect that was meant."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from monitor.config import Config
+    from monitor.loading import Loaded
+    from monitor.rules import Rule
+    from monitor.silence import Silence
+
+
+def warnings_of(loaded: "Loaded") -> Iterator[str]:
+    """A sentence for each thing in the files, or in the stored silences, that probably has not the effect that was meant."""
+    from monitor.clock import format_duration
+    from monitor.rules.model import LONGEST_WINDOW
+
+    config, rules = loaded.settings.config, loaded.settings.rules
+    if not rules:
+        yield "there are no rules, so nothing but the monitor's own alerts can fire (see `rules` in README.md)"
+    if not config.store_path.parent.is_dir():
+        yield f"there is no folder {config.store_path.parent} for the store: the daemon will not start before it is made"
+    yield from _doubtful_routing(config)
+    yield from _without_effect(loaded)
+    for rule in rules:
+        yield from _odd(rule)
+        for search in config.searches:
+            if rule.search not in (None, search.name):
+                continue
+            farthest = max((sweep.back for sweep in search.resweep), default=0)
+            if min(rule.reach, LONGEST_WINDOW) > farthest:  # Routee gives nothing back from before that
+                yield (
+                    f"rule {rule.name} looks {format_duration(rule.reach)} back, but search {search.name} sees later changes of "
+                    f"status only {format_duration(farthest)} back (resweep)"
+                )
+
+
+def _without_effect(loaded: "Loaded") -> Iterator[str]:
+    """Matchers that no alert of these rules can meet."""
+    from monitor.possible_labels import PossibleAlerts, idle_inhibitions, idle_routes, unknown_severities
+
+    config, rules = loaded.settings.config, loaded.settings.rules
+    root, alerts = config.route_tree(), PossibleAlerts.of(config, rules)
+    yield from idle_routes(root, alerts)
+    yield from idle_inhibitions(config, alerts)
+    yield from unknown_severities(root, rules)
+    for silence in _stored_silences(config):
+        if why := alerts.why_none(silence.matchers):
+            yield f"the silence {silence.id} hides nothing: {why}"
+
+
+def _stored_silences(config: "Config") -> Iterator["Silence"]:
+    """Those that are not over; none where there is no store yet, or it cannot be read: other commands say why."""
+    from contextlib import closing
+
+    from monitor.clock import SystemClock
+    from monitor.errors import StoreError
+    from monitor.store.sqlite import open_sqlite
+
+    if not config.store_path.exists():
+        return
+    now = SystemClock().now()
+    try:
+        with closing(open_sqlite(config.store_path, read_only=True)) as store, store.snapshot():
+            yield from (silence for silence in store.load().silences if silence.ends_at > now)
+    except StoreError:
+        return
+
+
+def _doubtful_routing(config: "Config") -> Iterator[str]:
+    from monitor.config import doubts, every_route, receivers_told
+
+    root = config.route_tree()
+    told = receivers_told(root) | ({config.watchdog.receiver} if config.watchdog is not None else set())
+    for receiver in config.receivers:
+        if receiver.name not in told:
+            yield f"no route leads to the receiver {receiver.name!r}"
+        elif not receiver.channels:
+            yield f"the receiver {receiver.name!r} has no channel, so nobody is told of what goes there"
+    used = {interval.name for route in every_route(root) for interval in (*route.mute, *route.active)}
+    for interval in config.time_intervals:
+        if interval.name not in used:
+            yield f"no route refers to the time interval {interval.name!r}"
+    yield from doubts(root)
+
+
+def _odd(rule: "Rule") -> Iterator[str]:
+    """What of one rule was probably meant otherwise."""
+    from monitor.clock import format_duration
+    from monitor.route import RANKS
+    from monitor.rules import Windowed
+
+    known = [level.severity for level in rule.levels_ if level.severity in RANKS]
+    if known != sorted(known, key=RANKS.__getitem__):
+        yield f"rule {rule.name}: the further the value goes, the milder its severity gets: {' then '.join(known)}"
+    if rule.every is not None and isinstance(rule, Windowed) and rule.every > rule.window:
+        every, window = format_duration(rule.every), format_duration(rule.window)
+        yield f"rule {rule.name} is judged every {every} and looks {window} back: what happens in between it never sees"

@@ -1,0 +1,185 @@
+"""``routee-monitor history``: what happened to each alert, from its beginning to its end."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from monitor.cli.options import config_option, json_option, level_option
+from monitor.cli.reading import read_everything
+from monitor.cli.table import print_json, print_table
+from monitor.cli.times import WHEN, When
+
+if TYPE_CHECKING:
+    from monitor.alert import Transition
+    from monitor.incidents import Incident
+    from monitor.rules import Rule
+    from monitor.silence import Silence
+
+_MOST_READ: Final = 50_000
+"""So many of the latest transitions are looked through."""
+
+_WORDS: Final = {"resolved": "resolved", "dropped": "over before it fired", "unacknowledged": "no longer acknowledged"}
+
+
+@click.command("history", short_help="Show what happened to each alert: fired, acknowledged, resolved.")
+@click.argument("rules", metavar="[RULE]...", nargs=-1)
+@config_option
+@json_option
+@level_option
+@click.option(
+    "--since",
+    type=WHEN,
+    metavar="WHEN",
+    default="7d",
+    show_default=True,
+    help="How far back (7d), or a time; at most 30d are kept.",
+)
+@click.option(
+    "--limit", type=click.IntRange(1), default=50, show_default=True, help="The most incidents that are shown."
+)
+@click.option("--all", "everything", is_flag=True, help="Also what was pending and never fired.")
+def history_of_alerts(
+    rules: Sequence[str], config: Path | None, as_json: bool, since: When, limit: int, everything: bool
+) -> None:
+    """Show what happened to each alert, the latest first: when it began, fired, got worse, was acknowledged and by whom, was silenced, and
+    ended. With RULE only that rule's.
+
+    It reads the daemon's store, whether the daemon runs or not. What was told to whom shows `alerts --history`.
+
+    \b
+    Exit codes: 0 shown; 1 there is no such rule; 69 there is no store or no
+    poll yet; 65, 78 bad rules or configuration.
+    """
+    from monitor.cli.standing import standing
+    from monitor.cli.words import known
+    from monitor.clock import SystemClock
+    from monitor.incidents import incidents
+
+    loaded = read_everything(config)
+    start = since.seen_from(SystemClock().now())
+    with standing(loaded) as (store, kept):
+        found = incidents(reversed(store.transitions(_MOST_READ)))
+    names = {rule.name: rule for rule in loaded.settings.rules}
+    for rule in rules:
+        known("rule", rule, {*names, *(one.rule for one in found)})
+    shown = [
+        one
+        for one in found
+        if (one.ended_at is None or one.ended_at >= start)
+        and (not rules or one.rule in rules)
+        and (everything or one.fired)
+    ][:limit]
+    if as_json:
+        print_json([_as_json(one, names, kept.silences) for one in shown])
+    elif not shown:
+        click.echo("No alert fired.")
+    else:
+        rows = [_row(one, names, kept.silences) for one in shown]
+        print_table(("BEGAN (UTC)", "LASTED", "ALERT", "WHAT HAPPENED (UTC)"), rows, _colour)
+
+
+def _severity(one: "Transition", rules: "Mapping[str, Rule]") -> str:
+    """How bad it was after that, as the rule says today; empty where that is not known."""
+    rule = rules.get(one.rule)
+    if rule is None or one.about is None or not one.about.level:
+        return ""
+    return rule.levels_[min(one.about.level, len(rule.levels_)) - 1].severity
+
+
+def _silences(incident: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> "list[Silence]":
+    """Those that held it while it fired, of the silences that are still kept."""
+    from monitor.matchers import matches
+
+    if incident.firing_at is None:
+        return []
+    rule = rules.get(incident.rule)
+    labels = {"alertname": incident.rule} | dict(incident.group) | ({} if rule is None else dict(rule.labels))
+    severities = {_severity(one, rules) for one in incident.events} - {""} or {""}
+    ended = incident.ended_at
+    return [
+        one
+        for one in silences
+        if one.ends_at > incident.firing_at
+        and (ended is None or one.starts_at < ended)
+        and any(matches(one.matchers, labels | {"severity": severity}) for severity in severities)
+    ]
+
+
+def _as_json(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> dict[str, Any]:
+    from monitor.clock import SECOND, iso
+
+    def time(instant: int | None) -> str | None:
+        return None if instant is None else iso(instant)
+
+    return {
+        "rule": one.rule,
+        "account": one.account,
+        "labels": dict(one.group),
+        "fingerprint": one.fingerprint,
+        "pendingAt": time(one.pending_at),
+        "firingAt": time(one.firing_at),
+        "endedAt": time(one.ended_at),
+        "because": one.because,
+        "seconds": None if one.ended_at is None else (one.ended_at - one.began_at) / SECOND,
+        "events": [_event(event, rules) for event in one.events],
+        "silences": [
+            {
+                "id": silence.id,
+                "startsAt": iso(silence.starts_at),
+                "endsAt": iso(silence.ends_at),
+                "by": silence.created_by,
+                "comment": silence.comment,
+            }
+            for silence in _silences(one, rules, silences)
+        ],
+    }
+
+
+def _event(one: "Transition", rules: "Mapping[str, Rule]") -> dict[str, Any]:
+    from monitor.clock import iso
+
+    by = {"by": one.about.by, "comment": one.about.comment} if one.about is not None and one.about.by else {}
+    return {"at": iso(one.at), "what": one.what, "severity": _severity(one, rules), "value": one.value} | by
+
+
+def _row(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> tuple[str, ...]:
+    from monitor.clock import SystemClock
+    from monitor.render.filters import datetime, duration
+    from monitor.render.words import clean
+
+    group = ", ".join(value for _, value in one.group)
+    ended = SystemClock().now() if one.ended_at is None else one.ended_at
+    said = [f"{datetime(event.at, '%H:%M:%S')} {_said(event, rules)}" for event in one.events]
+    said += [
+        f"silenced by {clean(silence.created_by)}: {clean(silence.comment)}"
+        for silence in _silences(one, rules, silences)
+    ]
+    return (
+        datetime(one.began_at, "%m-%d %H:%M"),
+        duration(max(ended - one.began_at, 0)) + ("" if one.ended_at is not None else ", goes on"),
+        clean(f"{one.rule} {group}".strip(), 60),
+        "; ".join(said),
+    )
+
+
+def _said(one: "Transition", rules: "Mapping[str, Rule]") -> str:
+    """``fired (critical)``, ``acknowledged by Ann: called them``, ``resolved (no_data)``."""
+    from monitor.render.filters import amount
+    from monitor.render.words import clean
+    from monitor.view import unit_of
+
+    about, word = one.about, _WORDS.get(one.what, one.what)
+    if one.what == "acknowledged" and about is not None:
+        return f"acknowledged by {clean(about.by)}" + (f": {clean(about.comment, 200)}" if about.comment else "")
+    rule = rules.get(one.rule)
+    facts = [_severity(one, rules) if one.what in ("fired", "escalated", "eased") else "", one.because or ""]
+    if rule is not None and one.value is not None and one.what != "unacknowledged":
+        facts.append(f"value {amount(one.value, unit_of(rule, about.group if about is not None else ()))}")
+    told = ", ".join(filter(None, facts))
+    return f"{word} ({told})" if told else word
+
+
+def _colour(row: Any) -> str | None:
+    return "yellow" if row[1].endswith("goes on") else None

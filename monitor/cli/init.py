@@ -1,0 +1,161 @@
+"""``routee-monitor init``: a first configuration."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TextIO
+
+import click
+
+from monitor.cli.options import PLACES, level_option
+from monitor.errors import MonitorError
+
+if TYPE_CHECKING:
+    from monitor.starter import Answers
+
+_PRIVATE: Final = 0o600
+
+
+@click.command(short_help="Write a first configuration.")
+@click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    default=PLACES[0],
+    help="Where to write the configuration; default: monitor.yaml here. The rules go into rules/ beside it.",
+)
+@level_option
+@click.option(
+    "--application-id",
+    metavar="ID",
+    help="The id of your Routee application; empty (''): it comes from the variable ROUTEE_APPLICATION_ID.",
+)
+@click.option(
+    "--application-secret-from",
+    type=click.File(),
+    metavar="FILE",
+    help="A file (- for standard input) that holds its secret; default: the variable ROUTEE_APPLICATION_SECRET, when the daemon starts.",
+)
+@click.option(
+    "--tell",
+    metavar="WHOM",
+    help="A Slack channel (#sms-ops), a file that holds the URL of a Slack webhook (@FILE), or console.",
+)
+@click.option("--force", is_flag=True, help="Write over files that are there.")
+def init(
+    config: Path,
+    application_id: str | None,
+    application_secret_from: "TextIO | None",
+    tell: str | None,
+    force: bool,
+) -> None:
+    """Write a first monitor.yaml and a copy of the starter rules, and say what to type next.
+
+    On a terminal it asks for what no option says: three questions. Elsewhere it asks nothing: --application-id and --tell have to be given.
+    Secrets go into files that only you can read, or stay in variables of the environment.
+
+    \b
+    Exit codes: 0 written; 1 a file is there already, or cannot be written;
+    2 an option is missing.
+    """
+    from monitor import starter
+
+    secret = "" if application_secret_from is None else application_secret_from.read().strip()
+    if application_secret_from is not None and not secret:
+        raise click.BadParameter("the file is empty", param_hint="--application-secret-from")
+    answers = _asked(application_id, secret, tell)
+    folder = config.parent
+    rules = starter.rules()
+    texts = {config: answers.text()}
+    texts |= {
+        folder / "rules" / one.relative_to(rules): one.read_text("utf-8") for one in sorted(rules.rglob("*.yaml"))
+    }
+    secrets = {folder / name: text + "\n" for name, text in answers.secrets.items()}
+    if not force:
+        _refuse({**texts, **secrets})
+    try:
+        for path, text in texts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+        for path, text in secrets.items():
+            _write_private(path, text)
+    except OSError as error:
+        raise MonitorError(f"{error.filename} cannot be written: {error.strerror}") from error
+    _tell_next(config, answers, len(texts) - 1, list(secrets))
+
+
+def _asked(application_id: str | None, secret: str, tell: str | None) -> "Answers":
+    """What the options say, and what a person at a terminal answers. Raises click.UsageError where there is nobody to ask."""
+    from monitor.starter import Answers
+
+    if not sys.stdin.isatty():
+        wanted = {"--application-id": application_id, "--tell": tell}
+        missing = [option for option, value in wanted.items() if value is None]
+        if missing:
+            raise click.UsageError(f"{' and '.join(missing)} missing; without a terminal nothing is asked")
+        return Answers((application_id or "").strip(), secret, _whom(tell or ""))
+    if application_id is None:
+        where = "1. The id of your Routee application (empty: it comes from the variable ROUTEE_APPLICATION_ID)"
+        application_id = click.prompt(where, default="", show_default=False)
+    if not secret:
+        where = "2. Its secret (not shown; empty: it comes from the variable ROUTEE_APPLICATION_SECRET)"
+        secret = click.prompt(where, default="", hide_input=True, show_default=False).strip()
+    if tell is None:
+        tell = click.prompt(
+            "3. Who is told: a Slack channel, the URL of a Slack webhook, or console", default="#sms-ops"
+        )
+    return Answers(application_id.strip(), secret, _whom(tell))
+
+
+def _whom(tell: str) -> str:
+    """Whom to tell, without what is around it. A webhook's URL is a secret, so that it may stand in a file. Raises MonitorError."""
+    tell = tell.strip()
+    if not tell:
+        raise click.BadParameter("it names nobody", param_hint="--tell")
+    if not tell.startswith("@"):
+        return tell
+    try:
+        return Path(tell[1:]).read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise MonitorError(f"--tell: {tell[1:]} cannot be read: {getattr(error, 'strerror', error)}") from error
+
+
+def _refuse(texts: Mapping[Path, str]) -> None:
+    """Raises MonitorError where a file is there that says something else."""
+    there = [path for path, text in texts.items() if path.exists() and not _says(path, text)]
+    if there:
+        names = ", ".join(map(str, there[:5])) + (f" and {len(there) - 5} more" if len(there) > 5 else "")
+        raise MonitorError(
+            f"nothing is written: {names} would be overwritten. Add --force if you want that, or name another --config FILE"
+        )
+
+
+def _says(path: Path, text: str) -> bool:
+    try:
+        return path.read_text("utf-8") == text
+    except (OSError, ValueError):
+        return False
+
+
+def _write_private(path: Path, text: str) -> None:
+    """A file that nobody else can read at any moment."""
+    import os
+
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE), "w", encoding="utf-8") as file:  # noqa: PTH123
+        file.write(text)
+
+
+def _tell_next(config: Path, answers: "Answers", rules: int, secrets: list[Path]) -> None:
+    click.echo(f"Written: {config}; {rules} files of rules and their tests in {config.parent / 'rules'}")
+    for path in secrets:
+        click.echo(f"Written: {path} (a secret: only you can read it)")
+    named = "" if config == PLACES[0] else f" --config {config}"
+    click.echo("\nNext, type:\n")
+    if answers.variables:
+        click.echo(f"  export {' '.join(f'{name}=…' for name in answers.variables)}")
+    click.echo(f"  routee-monitor check --online{named}")
+    click.echo(f"  routee-monitor send-test ops{named}")
+    click.echo(f"  routee-monitor run{named}")

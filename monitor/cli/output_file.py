@@ -1,0 +1,23 @@
+"""Files that a command writes for people: refused before the work where they cannot be written, not after it."""
+
+import os
+from pathlib import Path
+
+from monitor.errors import MonitorError
+
+
+def require_writable(path: Path) -> None:
+    """Raises MonitorError where ``path`` cannot be written."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise MonitorError(f"{path} cannot be written: there is no folder {folder}")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise MonitorError(f"{path} cannot be written: you may not write there")
+
+
+def write_output(path: Path, data: bytes) -> None:
+    """Write the file. Raises MonitorError with the reason where that fails."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise MonitorError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,206 @@
+"""``routee-monitor status``: how the whole stands, on one screen."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from monitor.cli.options import config_option, json_option, level_option, url_option
+from monitor.cli.reading import read_everything
+from monitor.cli.table import print_json, print_table, shaded, width_of_terminal
+from monitor.errors import MonitorError
+
+if TYPE_CHECKING:
+    from monitor.loading import Loaded
+
+EXIT_NOT_RUNNING: Final = 69
+_MOST_SEARCHES: Final = 8
+_MOST_WARNINGS: Final = 3
+_INTERVALS: Final = 3
+"""A poll that was due so many intervals ago is late."""
+
+
+@click.command(short_help="Show on one screen how all stands.")
+@config_option
+@json_option
+@level_option
+@url_option
+def status(config: Path | None, as_json: bool, url: str | None) -> int:
+    """Show on one screen how all stands: each search's last poll, how far the past has been read, what fires, and what waits to be sent.
+
+    It asks the running daemon. Where none answers it says so, and shows what the daemon's store holds.
+
+    \b
+    Exit codes: 0 the daemon runs; 69 it does not run or does not answer;
+    65, 78 bad rules or configuration.
+    """
+    loaded = read_everything(config)
+    found = _asked(loaded, url)
+    if as_json:
+        print_json(found)
+    else:
+        _print(found)
+    return 0 if found["running"] else EXIT_NOT_RUNNING
+
+
+def _asked(loaded: "Loaded", url: str | None) -> dict[str, Any]:
+    """What the daemon says, else what its store says. With ``url`` a daemon has to answer: raises NoAnswer and Refused."""
+    from monitor.cli.daemon_api import Refused, api_of
+
+    try:
+        api = api_of(loaded.settings.config, url)
+        said = api.get("/api/v1/status")
+        if not isinstance(said, dict) or "searches" not in said:
+            raise Refused("the answer is not that of a routee-monitor; does --url name one?")
+    except MonitorError as why:
+        if url:
+            raise
+        return _stored(loaded, str(why))
+    return said | {"url": api.url, "why": "", "store": None}
+
+
+def _stored(loaded: "Loaded", why: str) -> dict[str, Any]:
+    from contextlib import closing
+
+    from monitor.clock import SystemClock
+    from monitor.overview import Stand, overview
+    from monitor.store.sqlite import open_sqlite
+    from monitor.store.sqlite_file import lock_holder
+
+    config, now = loaded.settings.config, SystemClock().now()
+    process = lock_holder(config.store_path)
+    stand, warnings = Stand([], [], [], [], {}, {}), []
+    try:
+        with closing(open_sqlite(config.store_path, read_only=True)) as store, store.snapshot():
+            stand = _stand(loaded, store, now)
+    except MonitorError as error:
+        warnings = [str(error)]
+    about = {"running": process is not None and config.web is None, "version": None, "since": None, "process": process}
+    where = {"url": None, "why": why, "store": str(config.store_path)}
+    return about | overview(config, stand, now) | {"warnings": warnings} | where
+
+
+def _stand(loaded: "Loaded", store: Any, now: int) -> Any:
+    """What the store holds."""
+    from monitor.cli.alerts import views_of
+    from monitor.overview import Stand
+
+    kept = store.load()
+    firing = {alert.fingerprint: alert for alert in kept.alerts}
+    acks = [one for one in kept.acks if one.fingerprint in firing and one.holds(firing[one.fingerprint], now)]
+    alerts = [(alert.state, view) for alert, view in views_of(loaded, kept)]
+    return Stand(kept.cursors, alerts, kept.silences, acks, store.counts(), store.backlog())
+
+
+def _print(found: dict[str, Any]) -> None:
+    for line in _head(found):
+        click.echo(line)
+    rows = [_search(one) for one in _in_order(found["searches"])]
+    click.echo()
+    print_table(("SEARCH", "LAST POLL", "PAST READ", "STATE"), rows[:_MOST_SEARCHES], _colour)
+    if len(rows) > _MOST_SEARCHES:
+        click.echo(f"and {len(rows) - _MOST_SEARCHES} more searches: --json shows all")
+    click.echo()
+    for line in _facts(found):
+        click.echo(line)
+
+
+def _head(found: dict[str, Any]) -> Iterator[str]:
+    """Whether it runs, and what it complains of."""
+    if found["store"] is None:
+        yield from _wrapped(f"routee-monitor {found['version']} runs", f"since {_ago(found['since'])}", colour="green")
+    elif found["process"] is None:
+        yield from _wrapped("routee-monitor does not run.", found["why"], colour="red")
+    else:
+        label = f"routee-monitor runs (process {found['process']}), but does not say how it stands."
+        yield from _wrapped(label, found["why"], colour="yellow")
+    if found["store"] is not None:
+        yield from _wrapped("What follows is from its store", found["store"])
+    for warning in found["warnings"][:_MOST_WARNINGS]:
+        yield from _wrapped("warning:", warning, colour="yellow")
+    if len(found["warnings"]) > _MOST_WARNINGS:
+        yield f"and {len(found['warnings']) - _MOST_WARNINGS} more warnings: --json shows all"
+
+
+def _wrapped(label: str, text: str, indent: str = "  ", colour: str = "") -> list[str]:
+    """A label and a text behind it, in lines that fit."""
+    import textwrap
+
+    from monitor.render.words import clean
+
+    whole = f"{label} {clean(text, 1_000)}".rstrip()
+    width = max(width_of_terminal(80) - 1, 40)
+    first, *rest = textwrap.wrap(whole, width, subsequent_indent=indent, break_on_hyphens=False)
+    return [(shaded(label, colour) if colour else label) + first[len(label) :], *rest]
+
+
+def _in_order(searches: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those in trouble first."""
+    return sorted(searches, key=lambda one: (one["blind"] is None, not _is_late(one), one["caughtUp"] >= 1))
+
+
+def _is_late(one: dict[str, Any]) -> bool:
+    return one["age"] is None or one["age"] > _INTERVALS * one["every"]
+
+
+def _search(one: dict[str, Any]) -> tuple[str, ...]:
+    from monitor.render.filters import percent
+
+    polled = "never" if one["lastPoll"] is None else _ago(one["lastPoll"], one["age"])
+    past = "all" if one["caughtUp"] >= 1 else f"{percent(one['caughtUp'], 0)}"
+    if one["blind"] is not None:
+        state = f"blind: {one['blind']}"
+    elif _is_late(one):
+        state = "late" if one["age"] is not None else "waits for its first poll"
+    else:
+        state = "ok" if one["caughtUp"] >= 1 else "reads the past"
+    return f"{one['account']} {one['search']}", polled, past, state
+
+
+def _colour(row: Any) -> str | None:
+    state = str(row[-1])
+    return "red" if state.startswith("blind") else "yellow" if state != "ok" else None
+
+
+def _facts(found: dict[str, Any]) -> Iterator[str]:
+    """The other things, a line or a few each."""
+    yield from _alerts(found["alerts"])
+    outbox = found["outbox"]
+    waiting = [f"{one['receiver']} {one['channel']} ({one['waiting']})" for one in outbox["channels"]]
+    oldest = f", the oldest {_ago(outbox['oldest'])}: {', '.join(waiting)}" if waiting else ""
+    yield from _fact("Outbox", f"{outbox['waiting']} waiting{oldest}")
+    yield from _fact(
+        "Dead letters", _count(found["deadLetters"], "notifications: see `routee-monitor alerts --dead-letters`")
+    )
+    yield from _fact("Unreadable", _count(found["setAside"], "records: see `routee-monitor search NAME --set-aside`"))
+    silences = found["silences"]
+    yield from _fact("Silences", f"{silences['active']} active, {silences['pending']} to come")
+
+
+def _alerts(alerts: dict[str, Any]) -> Iterator[str]:
+    by = ", ".join(f"{count} {severity}" for severity, count in alerts["bySeverity"].items())
+    firing = f"{alerts['firing']} firing" + (f" ({by})" if by else "")
+    yield from _fact("Alerts", f"{firing}, {alerts['pending']} pending, {alerts['acknowledged']} acknowledged")
+    worst = alerts["worst"]
+    if worst is not None:
+        from monitor.cli.silenced import named_alert
+
+        yield from _fact("Worst", f"{worst['severity']} {named_alert(worst)}, since {_ago(worst['startsAt'])}")
+
+
+def _fact(label: str, text: str) -> list[str]:
+    return _wrapped(f"{label:<13}", text, " " * 14)
+
+
+def _count(number: int | None, more: str) -> str:
+    return "not known" if number is None else f"{number} {more}" if number else "none"
+
+
+def _ago(time: str, age: float | None = None) -> str:
+    """``2026-11-21 17:07:04Z (12s ago)``."""
+    from monitor.clock import SECOND, SystemClock, parse_iso
+    from monitor.render.filters import duration
+
+    span = SystemClock().now() - parse_iso(time) if age is None else round(age * SECOND)
+    return f"{time[:19].replace('T', ' ')}Z ({duration(max(span, 0) // SECOND * SECOND)} ago)"

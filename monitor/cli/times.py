@@ -1,0 +1,115 @@
+"""Times as a person types them: in the zone of the terminal, unless another one is written."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from monitor.clock import Duration, Instant
+
+    _Type = click.ParamType[Any]
+else:
+    _Type = click.ParamType  # generic in newer versions of click only
+
+_LIKE: Final = "2026-11-21T18:00 (in your time zone) or 2026-11-21T18:00:00Z"
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A moment, or (``moment`` None) so long before another one."""
+
+    moment: "Instant | None" = None
+    before: "Duration" = 0
+
+    def seen_from(self, other: "Instant") -> "Instant":
+        """The moment; a span counts back from ``other``."""
+        return other - self.before if self.moment is None else self.moment
+
+
+class TimeType(_Type):
+    """A time: the command gets its instant. A time without a zone is in the terminal's zone, and standard error says which instant that is."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        moment = _parsed(value)
+        if moment is None:
+            self.fail(f"{value[:60]!r} is not a time. Write it like {_LIKE}.", param, ctx)
+        return self._instant(value, moment, param, ctx)
+
+    def _instant(
+        self, text: str, moment: "datetime", param: click.Parameter | None, ctx: click.Context | None
+    ) -> "Instant":
+        from monitor.clock import from_datetime
+
+        try:
+            local = moment.astimezone()  # from the terminal's zone, where none is written
+            later = moment.replace(fold=1).astimezone()
+        except (OverflowError, ValueError, OSError):  # which of them, depends on the C library
+            self.fail(f"{text!r} is too far from now.", param, ctx)
+        if moment.tzinfo is None:
+            if local.replace(tzinfo=None) != moment:
+                self.fail(f"{text!r} does not exist in your time zone: the clocks change over it.", param, ctx)
+            if ctx is None or not ctx.resilient_parsing:
+                _tell(param, text, local, twice=later != local)
+        return from_datetime(local)
+
+
+class WhenType(TimeType):
+    """A time as above, or a span back from another moment, such as ``7d``: the command gets a `When`."""
+
+    name = "when"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from monitor.clock import parse_duration
+
+        if not isinstance(value, str):
+            return value
+        try:
+            return When(before=parse_duration(value))
+        except ValueError:
+            moment = _parsed(value)
+        if moment is None:
+            self.fail(f"{value[:60]!r} is neither a span like 7d nor a time like {_LIKE}.", param, ctx)
+        return When(self._instant(value, moment, param, ctx))
+
+
+TIME: Final = TimeType()
+WHEN: Final = WhenType()
+
+
+def spoken(instant: "Instant") -> str:
+    """An instant in the terminal's zone, and in UTC where that is another: ``2026-11-21T18:00:00+02:00 (EET), 16:00Z``."""
+    from monitor.clock import to_datetime
+
+    return _spoken(to_datetime(instant).replace(microsecond=0).astimezone())
+
+
+def _spoken(local: "datetime") -> str:
+    from datetime import UTC
+
+    utc = local.astimezone(UTC)
+    if local.utcoffset() == utc.utcoffset():
+        return utc.isoformat().replace("+00:00", "Z")
+    day = "" if utc.date() == local.date() else f"{utc.date()} "
+    return f"{local.isoformat()} ({local.tzname()}), {day}{utc:%H:%M}Z"
+
+
+def _parsed(text: str) -> "datetime | None":
+    from datetime import datetime
+
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+
+
+def _tell(param: click.Parameter | None, text: str, local: "datetime", *, twice: bool) -> None:
+    option = f"{param.opts[0]} " if param is not None else ""
+    again = " It comes twice that night; this is the first time." if twice else ""
+    click.echo(f"{option}{text} has no time zone. It is read in yours: {_spoken(local)}.{again}", err=True)

@@ -1,0 +1,45 @@
+"""A rule's ``limit``: which of its groups that are over the threshold are told, and which are only counted.
+
+The worst are told. One that is told keeps its place until another is clearly worse, so that groups that are about equally bad do not
+take turns: each change of places is two things that people have to read.
+"""
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Final, TypeVar
+
+from monitor.alert import Alert
+
+CLEARLY: Final = 1.25
+"""A group that crosses as many levels as another is clearly worse where it is beyond its threshold by so much as the other, or more."""
+
+Badness = tuple[int, float]
+"""How many levels are crossed now, and how far the value is beyond the threshold, as a factor."""
+Key = TypeVar("Key", bound=Hashable)
+
+
+def badness(alert: Alert) -> Badness:
+    """How bad an alert is now, by the value that was last known. One that is kept firing has a factor under 1."""
+    return max(alert.crossed, 1), alert.excess
+
+
+def places(told: Mapping[Key, Badness], waiting: Mapping[Key, Badness], limit: int) -> tuple[list[Key], list[Key]]:
+    """Which of those that wait begin to fire, and which of those that fire make room for them."""
+    worst_first, mildest_first = _worst_first(waiting), reversed(_worst_first(told))
+    free = max(limit - len(told), 0)
+    begin, end = worst_first[:free], list[Key]()
+    for challenger, present in zip(worst_first[free:], mildest_first, strict=False):
+        if not _is_clearly_worse(waiting[challenger], told[present]):
+            break
+        begin.append(challenger)
+        end.append(present)
+    return begin, end
+
+
+def _worst_first(some: Mapping[Key, Badness]) -> list[Key]:
+    """Of those that are equally bad the order does not depend on that in which they came."""
+    by_name: Iterable[Key] = sorted(some, key=repr)
+    return sorted(by_name, key=lambda key: some[key], reverse=True)
+
+
+def _is_clearly_worse(one: Badness, other: Badness) -> bool:
+    return one[0] > other[0] or (one[0] == other[0] and one[1] >= CLEARLY * other[1])

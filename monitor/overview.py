@@ -1,0 +1,114 @@
+"""How the whole stands, in one object for people and programs: `GET /api/v1/status` and ``routee-monitor status``.
+
+It is made of values alone, so that the daemon makes it of its memory and a command of the store.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from monitor.acknowledgement import Ack
+from monitor.alert import State
+from monitor.builtin import MONITOR_BLIND
+from monitor.clock import SECOND, Instant, iso
+from monitor.config import Config, Search
+from monitor.finding import excess
+from monitor.notification import AlertView
+from monitor.poll.plan import SearchPlan, share_read
+from monitor.render.words import URGENCY, tone
+from monitor.silence import Silence
+from monitor.store.protocol import Cursor
+from monitor.watching import plan_of
+
+Outbox = Mapping[tuple[str, str], tuple[int, Instant]]
+"""By receiver and channel: how many notifications wait, and since when the oldest does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """What there is at one moment: ``alerts`` with their states, ``counts`` and ``outbox`` as the store gives them
+    (empty: not known)."""
+
+    cursors: Sequence[Cursor]
+    alerts: Sequence[tuple[State, AlertView]]
+    silences: Sequence[Silence]
+    acks: Sequence[Ack]
+    counts: Mapping[str, int]
+    outbox: Outbox
+
+
+def overview(config: Config, stand: Stand, now: Instant) -> dict[str, Any]:
+    """The object, as JSON has it. Shares are fractions, ages seconds, times ISO-8601 in UTC."""
+    cursors = {(cursor.account, cursor.search): cursor for cursor in stand.cursors}
+    blind = _blind(stand.alerts)
+    return {
+        "searches": [
+            _search(one, cursors.get((one.account, one.name)), blind.get((one.account, one.name)), now)
+            for one in config.searches
+        ],
+        "alerts": _alerts(stand.alerts) | {"acknowledged": len(stand.acks)},
+        "outbox": _outbox(stand.outbox),
+        "deadLetters": stand.counts.get("dead"),
+        "setAside": stand.counts.get("asides", 0 if stand.counts else None),
+        "silences": dict.fromkeys(("active", "pending"), 0)
+        | Counter(state for one in stand.silences if (state := one.state(now)) != "expired"),
+    }
+
+
+def caught_up(plan: SearchPlan, cursor: Cursor | None) -> float:
+    """See `monitor.poll.plan.share_read`; 0 where nothing was ever polled."""
+    return 0.0 if cursor is None else share_read(plan, cursor.as_of, cursor.covered_since, cursor.swept)
+
+
+def _search(search: Search, cursor: Cursor | None, blind: str | None, now: Instant) -> dict[str, Any]:
+    return {
+        "account": search.account,
+        "search": search.name,
+        "every": search.every / SECOND,
+        "lastPoll": None if cursor is None else iso(cursor.as_of),
+        "age": None if cursor is None else max(now - cursor.as_of, 0) / SECOND,
+        "coveredSince": None if cursor is None else iso(cursor.covered_since),
+        "caughtUp": caught_up(plan_of(search), cursor),
+        "blind": blind,
+    }
+
+
+def _blind(alerts: Iterable[tuple[State, AlertView]]) -> dict[tuple[str, str], str]:
+    """By account and search: why it cannot be seen."""
+    return {
+        (view.labels.get("account", ""), view.labels.get("search", "")): view.why
+        for state, view in alerts
+        if state == "firing" and view.rule == MONITOR_BLIND.name
+    }
+
+
+def _alerts(alerts: Sequence[tuple[State, AlertView]]) -> dict[str, Any]:
+    firing = [view for state, view in alerts if state == "firing"]
+    by_severity = Counter(view.severity for view in firing)
+    worst = min(firing, key=_badness, default=None)
+    return {
+        "firing": len(firing),
+        "pending": sum(state == "pending" for state, _ in alerts),
+        "bySeverity": dict(sorted(by_severity.items(), key=lambda one: URGENCY[tone(one[0], "firing")])),
+        "worst": None
+        if worst is None
+        else {"labels": worst.labels, "severity": worst.severity, "startsAt": iso(worst.starts_at)},
+    }
+
+
+def _badness(view: AlertView) -> tuple[int, float, Instant]:
+    beyond = excess(view.value, view.threshold, below=view.comparison == "below")
+    return URGENCY[tone(view.severity, "firing")], -beyond, view.starts_at
+
+
+def _outbox(outbox: Outbox) -> dict[str, Any]:
+    oldest = min((at for _, at in outbox.values()), default=None)
+    return {
+        "waiting": sum(count for count, _ in outbox.values()),
+        "oldest": None if oldest is None else iso(oldest),
+        "channels": [
+            {"receiver": receiver, "channel": channel, "waiting": count, "oldest": iso(at)}
+            for (receiver, channel), (count, at) in outbox.items()
+        ],
+    }

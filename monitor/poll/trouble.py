@@ -1,0 +1,45 @@
+"""What goes wrong with a search's requests, try by try, until a poll is complete again."""
+
+from monitor.clock import Clock, Instant, iso
+
+
+class Trouble:
+    """The troubles since the last complete poll: of each kind, how many tries met it and since when."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._met: dict[str, tuple[int, Instant]] = {}
+        self._last = ("", "")
+        self._is_under_way = False
+
+    def met(self, outcome: str, sentence: str) -> None:
+        """A try failed: a short word for what happened (``503``, ``timeout``), and what people are told of it."""
+        tries, since = self._met.get(outcome, (0, self._clock.now()))
+        self._met[outcome] = tries + 1, since
+        self._last = outcome, sentence
+        self._is_under_way = True
+
+    def ended(self, outcome: str, sentence: str) -> None:
+        """A poll failed for that reason. Where its last try said the same, that try was counted already."""
+        if not self._is_under_way or not sentence.startswith(self._last[1]):
+            self.met(outcome, sentence)
+        self._is_under_way = False
+
+    def over(self) -> None:
+        """A poll was complete."""
+        self._met.clear()
+        self._is_under_way = False
+
+    def __str__(self) -> str:
+        """``503 from Routee, 6 tries since 10:02 UTC``: the last trouble met; empty where there is none."""
+        if not self._met:
+            return ""
+        outcome, sentence = self._last
+        tries, since = self._met[outcome]
+        counted = f"{tries} {'try' if tries == 1 else 'tries'} since {self._short(since)} UTC"
+        return f"{outcome} from Routee, {counted}" if outcome.startswith("5") else f"{sentence} ({counted})"
+
+    def _short(self, since: Instant) -> str:
+        """The time of day, with the day where that is not today."""
+        day, _, time = iso(since)[:16].partition("T")
+        return time if iso(self._clock.now()).startswith(day) else f"{day} {time}"

@@ -1,0 +1,92 @@
+"""What a rule would have found while nobody judged it: the daemon was down, or could not see.
+
+The messages of that time are known by now. They are told again in the order of their reports, as in a backtest, and the rule is judged
+at each of its intervals.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from monitor.alert import Alert, Policy, Transition, catch_up, rests_on_the_past
+from monitor.clock import HOUR, Duration, Instant
+from monitor.evaluate import Judgement, Moment, evaluate
+from monitor.evaluate.count import remembered
+from monitor.finding import Finding
+from monitor.past import Past
+from monitor.rules import Rule, Thresholded
+from monitor.window import Reading
+
+Group = tuple[tuple[str, str], ...]
+Found = tuple[Instant, Callable[[Group], Finding]]
+"""A moment, and what is found of each group as of it."""
+
+INTERVALS: Final = 3
+"""A rule that was not judged for more than so many of its intervals missed something."""
+MOST_MOMENTS: Final = 500
+"""So many moments are judged late; of a longer time the latest part."""
+MOST_REPORTS: Final = 1_000_000
+"""So many messages are told again, in about five seconds. Where there are more, that time counts as not seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unjudged:
+    """Alerts whose fate depends on a time in which nobody judged them. ``every`` is how often the rule is judged."""
+
+    alerts: Mapping[Group, Alert]
+    policy: Policy
+    every: Duration
+
+    def caught_up(self, rule: Rule, moment: Moment) -> tuple[dict[Group, Alert | None], list[Transition]]:
+        """The alerts as they are just before ``moment``, and what happened to them."""
+        found, after, moves = list(self._found(rule, moment)), dict[Group, Alert | None](), list[Transition]()
+        for group, alert in self.alerts.items():
+            seen = [(as_of, of(group)) for as_of, of in found if as_of > alert.as_of]
+            after[group], moved = catch_up(alert, seen, self.policy)
+            moves += moved
+        return after, moves
+
+    def _found(self, rule: Rule, moment: Moment) -> Iterator[Found]:
+        since = min(alert.as_of for alert in self.alerts.values())
+        longest = max(self.policy.for_, self.policy.keep_firing_for)
+        step = max(self.every, longest // (MOST_MOMENTS - 1) + 1)
+        start = max(since + step, moment.as_of - MOST_MOMENTS * step)
+        if start > since + step:
+            yield start - step, _not_seen
+        yield from judged_late(rule, moment, range(start, moment.as_of, step), self.every)
+
+
+def unjudged(
+    alerts: Mapping[Group, Alert], judgement: Judgement, policy: Policy, as_of: Instant, every: Duration
+) -> Unjudged | None:
+    """The alerts of a rule that were not judged for longer than three intervals and that need it; None where there are none."""
+    late = {group: alert for group, alert in alerts.items() if as_of - alert.as_of > INTERVALS * every}
+    late = {
+        group: alert for group, alert in late.items() if rests_on_the_past(alert, judgement.of(group).breached, policy)
+    }
+    return Unjudged(late, policy, every) if late else None
+
+
+def judged_late(rule: Rule, moment: Moment, times: Iterable[Instant], slack: Duration) -> Iterator[Found]:
+    """What the rule finds as of each of these moments, which are earlier than ``moment``. ``slack``: see `monitor.past.Past`."""
+    times = list(times)
+    if not times:
+        return
+    reach = rule.reach
+    if isinstance(rule, Thresholded):
+        reach = max(reach, remembered(rule))
+    past = Past(moment.reading.window, slack, since=times[0] - reach - HOUR)
+    if len(past) > MOST_REPORTS:
+        yield times[0], _not_seen
+        return
+    for as_of in times:
+        if as_of <= moment.covered_since:
+            yield as_of, _not_seen
+            continue
+        past.feed(as_of)
+        then = replace(moment, reading=Reading(past.window), as_of=as_of, carried=None)
+        yield as_of, evaluate(rule, then).of
+
+
+def _not_seen(group: Group) -> Finding:
+    return Finding(group, None, None, None, "nobody looked")

@@ -1,0 +1,104 @@
+"""What `check` warns of: matchers that no alert can meet, and severities that no route asks for."""
+
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from cli_folder import Folder
+
+from monitor.clock import HOUR
+from monitor.matchers import Matcher
+from monitor.silence import Silence
+from monitor.store.protocol import Commit
+from monitor.store.sqlite import open_sqlite
+
+
+def warnings(folder: Folder) -> list[str]:
+    outcome = folder.invoke("check")
+    assert outcome.exit_code == 0, outcome.stderr
+    return [line.removeprefix("warning: ") for line in outcome.stderr.splitlines()]
+
+
+def routed(folder: Folder, routes: str, more: str = "") -> list[str]:
+    folder.replace(folder.config, "route: {receiver: ops}", f"route: {{receiver: ops, routes: [{routes}]}}{more}")
+    return warnings(folder)
+
+
+@pytest.mark.parametrize(
+    ("matcher", "why"),
+    [
+        ("severity=critcal", "no alert can meet severity=\"critcal\"; did you mean 'critical'?"),
+        ("severity=page", 'no alert can meet severity="page"; severity is one of critical, warning'),
+        (
+            "alertname=OperatrFailureRate",
+            "no alert can meet alertname=\"OperatrFailureRate\"; did you mean 'OperatorFailureRate'?",
+        ),
+        (
+            "operater=Cosmote",
+            'no alert can meet operater="Cosmote": no alert has a label operater; did you mean operator?',
+        ),
+        ('operator=""', None),
+        ("operator=Cosmote", None),
+        ('team=""', None),
+        ("search=outbound", None),
+        ("alertname=NotificationFailing", None),
+        ("severity=~crit.*", None),
+        ("severity!=critical", None),
+        ("alertname=SwitchedOff", None),
+    ],
+)
+def test_a_route_that_no_alert_can_come_to_is_named(folder: Folder, matcher: str, why: str | None) -> None:
+    found = [one for one in routed(folder, f"{{matchers: ['{matcher}'], receiver: hook}}") if "never taken" in one]
+    assert [one.partition(" is never taken: ")[2] for one in found] == ([why] if why else [])
+
+
+def test_matchers_that_only_different_alerts_can_meet_are_named_together(folder: Folder) -> None:
+    (found,) = routed(folder, "{matchers: [alertname=ManyMessages, severity=critical], receiver: hook}")
+    assert found.endswith('no alert can meet all of alertname="ManyMessages", severity="critical"')
+
+
+def test_a_route_below_another_only_gets_what_that_one_takes(folder: Folder) -> None:
+    below = "{matchers: [alertname=ManyMessages], receiver: hook, routes: [{matchers: [severity=critical]}]}"
+    (found,) = routed(folder, below)
+    assert found.startswith('the route {}/{alertname="ManyMessages"}/{severity="critical"} is never taken')
+
+
+def test_an_inhibition_that_can_never_act_is_named(folder: Folder) -> None:
+    rule = "\ninhibit_rules: [{source_matchers: [alertname=CountryOutage], target_matchers: [alertname=ManyMessages]}]"
+    found = routed(folder, "{matchers: [severity=critical], receiver: hook}", rule)
+    assert found == ['inhibit_rules[0] never acts: of its source_matchers, no alert can meet alertname="CountryOutage"']
+
+
+def test_a_severity_that_no_route_asks_for_is_named(folder: Folder) -> None:
+    folder.replace(folder.rules, "severity: critical", "severity: page")
+    found = routed(folder, "{matchers: [severity=critical], receiver: hook}")
+    assert found == ["rule OperatorFailureRate: no route asks for the severity 'page'"]
+    folder.replace(folder.rules, "severity: page", "severity: warnin")
+    assert "rule OperatorFailureRate: no route asks for the severity 'warnin'; did you mean 'warning'?" in warnings(
+        folder
+    )
+
+
+def test_a_stored_silence_that_hides_nothing_is_named_while_it_lasts(folder: Folder) -> None:
+    now = time.time_ns() // 1000
+    matchers = (Matcher("alertname", "=", "Gone"),)
+    lasting = Silence("aa", matchers, now - HOUR, now + HOUR, "Ann", "x", now)
+    over = Silence("bb", matchers, now - 2 * HOUR, now - HOUR, "Ann", "x", now)
+    good = Silence("cc", (Matcher("operator", "=", "Cosmote"),), now - HOUR, now + HOUR, "Ann", "x", now)
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        store.commit(Commit(silences=[lasting, over, good]))
+    assert [one for one in warnings(folder) if "silence" in one] == [
+        'the silence aa hides nothing: no alert can meet alertname="Gone"'
+    ]
+
+
+def test_the_shipped_rules_with_the_shipped_defaults_are_warned_of_nothing(folder: Folder) -> None:
+    rules = Path(__file__).parent.parent.parent / "rules"
+    folder.replace(folder.config, "rules: [rules.yaml]", f"rules: ['{rules}']")
+    folder.replace(
+        folder.config,
+        "route: {receiver: ops}",
+        "route: {receiver: ops, routes: [{matchers: [severity=critical], receiver: hook}]}",
+    )
+    assert warnings(folder) == []

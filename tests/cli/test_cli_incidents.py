@@ -1,0 +1,71 @@
+"""`history`: what happened to each alert, from its beginning to its end."""
+
+import json
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from cli_folder import Folder
+
+from monitor.acknowledgement import acknowledge, acknowledged
+from monitor.alert import About, Transition
+from monitor.clock import DAY, HOUR, MINUTE, SECOND, SystemClock
+from monitor.matchers import Matcher
+from monitor.silence import Silence
+from monitor.store.protocol import Commit
+from monitor.store.sqlite import open_sqlite
+
+
+@pytest.fixture
+def folder(polled: Folder, tmp_path: Path) -> Folder:
+    """With an alert that fires (and somebody looks after), one that is over, one that never fired, and one of an older version."""
+    shutil.copytree(polled.path, tmp_path / "copy")
+    folder, now = Folder(tmp_path / "copy"), SystemClock().now()
+    about = About("main", (("operator", "Nova"), ("country", "CY")), 1)
+
+    def moved(key: str, what: str, back: int, because: str | None = None) -> Transition:
+        return Transition(key, "OperatorFailureRate", now - back, what, because, 0.42, about if key != "old" else None)  # type: ignore[arg-type]
+
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        [alert] = [one for one in store.load().alerts if one.state == "firing"]
+        ack = acknowledge(alert, "Ann", "called them", now, None)
+        course = [moved("old", "fired", 9 * DAY), moved("f1", "pending", 3 * HOUR), moved("f1", "fired", 2 * HOUR)]
+        course += [
+            moved("f1", "resolved", HOUR, "recovered"),
+            moved("f2", "pending", MINUTE),
+            moved("f2", "dropped", SECOND),
+        ]
+        silence = Silence("s1", (Matcher("operator", "=", "Nova"),), now - 3 * HOUR, now, "Bob", "known", now)
+        store.commit(Commit(transitions=[*course, acknowledged(alert, ack)], acks=[ack], silences=[silence]))
+    return folder
+
+
+def test_each_incident_says_what_happened_and_who_did_it(folder: Folder) -> None:
+    found = json.loads(folder.invoke("history", "--json").stdout)
+    fires, over, old = found
+    assert [event["what"] for event in fires["events"]] == ["fired", "acknowledged"]
+    assert (fires["labels"], fires["endedAt"], fires["seconds"]) == (
+        {"operator": "Cosmote", "country": "GR"},
+        None,
+        None,
+    )
+    assert (fires["events"][0]["severity"], fires["events"][0]["value"]) == ("critical", 0.4)
+    assert (fires["events"][1]["by"], fires["events"][1]["comment"]) == ("Ann", "called them")
+    assert (over["because"], over["seconds"], over["account"]) == ("recovered", 2 * 3600, "main")
+    assert [silence["by"] for silence in over["silences"]] == ["Bob"]
+    assert (old["labels"], old["events"][0]["severity"]) == ({}, "")
+    shown = folder.invoke("history").stdout
+    assert "acknowledged by Ann: called them" in shown
+    assert "resolved (recovered, value 42%); silenced by Bob: known" in shown
+    assert "goes on" in shown
+
+
+def test_what_is_shown_can_be_narrowed(folder: Folder) -> None:
+    everything = json.loads(folder.invoke("history", "--json", "--all").stdout)
+    assert "dropped" in {event["what"] for one in everything for event in one["events"]}
+    assert len(json.loads(folder.invoke("history", "--json", "--limit", "1").stdout)) == 1
+    assert len(json.loads(folder.invoke("history", "--json", "--since", "30m").stdout)) == 2, "what goes on is shown"
+    assert folder.invoke("history", "ManyMessages").stdout == "No alert fired.\n"
+    outcome = folder.invoke("history", "ManyMesages")
+    assert (outcome.exit_code, "did you mean 'ManyMessages'?" in outcome.stderr) == (1, True)

@@ -1,0 +1,141 @@
+"""`init`: a first configuration, from options or from three questions on a terminal."""
+
+import os
+import pty
+import select
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from cli_folder import PROGRAM
+from click.testing import CliRunner, Result
+
+from monitor.cli import cli
+from monitor.loading import load
+from monitor.starter import rules
+
+SET = {
+    "ROUTEE_APPLICATION_ID": "id-from-a-variable",
+    "ROUTEE_APPLICATION_SECRET": "from-a-variable",
+    "SLACK_BOT_TOKEN": "xoxb-1",
+}
+
+
+def init(folder: Path, *arguments: str, **more: str) -> Result:
+    return CliRunner().invoke(cli, ["init", "--config", str(folder / "monitor.yaml"), *arguments], **more)
+
+
+def checked(folder: Path, environ: dict[str, str]) -> Result:
+    return CliRunner().invoke(cli, ["check", "--config", str(folder / "monitor.yaml")], env=environ)
+
+
+def private(path: Path) -> bool:
+    return stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_what_is_written_passes_check_once_the_variables_are_set(tmp_path: Path) -> None:
+    outcome = init(tmp_path, "--application-id", "5e8f: #", "--tell", "sms-night")
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    assert "  export ROUTEE_APPLICATION_SECRET=… SLACK_BOT_TOKEN=…\n" in outcome.stdout
+    assert f"  routee-monitor check --online --config {tmp_path / 'monitor.yaml'}\n" in outcome.stdout
+    assert checked(tmp_path, SET).exit_code == 0
+    loaded = load(tmp_path / "monitor.yaml", SET)
+    [account], [receiver] = loaded.settings.config.accounts, loaded.settings.config.receivers
+    assert [one.get_secret_value() for one in (account.application_id, account.application_secret)] == [
+        "5e8f: #",
+        "from-a-variable",
+    ]
+    assert receiver.slack[0].channel == "#sms-night"
+    assert checked(tmp_path, dict.fromkeys(SET)).exit_code == 78
+
+
+def test_everything_can_come_from_variables(tmp_path: Path) -> None:
+    outcome = init(tmp_path, "--application-id", "", "--tell", "#ops")
+    assert "  export ROUTEE_APPLICATION_ID=… ROUTEE_APPLICATION_SECRET=… SLACK_BOT_TOKEN=…\n" in outcome.stdout
+    assert not (tmp_path / "secrets").exists()
+    assert checked(tmp_path, SET).exit_code == 0
+
+
+def test_the_starter_rules_and_their_tests_are_copied_and_hold(tmp_path: Path) -> None:
+    assert init(tmp_path, "--application-id", "a", "--tell", "console").exit_code == 0
+    copied = {path.relative_to(tmp_path / "rules"): path.read_bytes() for path in (tmp_path / "rules").rglob("*.yaml")}
+    assert copied == {path.relative_to(rules()): path.read_bytes() for path in rules().rglob("*.yaml")} != {}
+    assert CliRunner().invoke(cli, ["test", str(tmp_path / "rules" / "tests" / "spend.yaml")]).exit_code == 0
+
+
+def test_secrets_go_into_files_that_nobody_else_can_read(tmp_path: Path) -> None:
+    hook = "https://hooks.slack.com/services/T0/B0/xyz-secret"
+    (tmp_path / "hook").write_text(hook + "\n")
+    arguments = ("--application-id", "a", "--application-secret-from", "-", "--tell", f"@{tmp_path / 'hook'}")
+    outcome = init(tmp_path, *arguments, input="s3cret-of-routee\n")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "export" not in outcome.stdout
+    written = (tmp_path / "monitor.yaml").read_text() + outcome.stdout
+    assert "s3cret" not in written
+    assert "xyz-secret" not in written
+    secrets = sorted((tmp_path / "secrets").iterdir())
+    assert [path.name for path in secrets] == ["routee_application_id", "routee_secret", "slack_hook"]
+    assert all(map(private, secrets))
+    [account], [receiver] = (loaded := load(tmp_path / "monitor.yaml", {}).settings.config).accounts, loaded.receivers
+    assert account.application_secret.get_secret_value() == "s3cret-of-routee"
+    assert receiver.slack[0].webhook_url.get_secret_value() == hook
+
+
+def test_nothing_that_is_there_is_overwritten_unasked(tmp_path: Path) -> None:
+    assert init(tmp_path, "--application-id", "a", "--tell", "console").exit_code == 0
+    assert init(tmp_path, "--application-id", "a", "--tell", "console").exit_code == 0, "it says the same"
+    rule = tmp_path / "rules" / "spend.yaml"
+    rule.write_text("rules: []\n")
+    refused = init(tmp_path, "--application-id", "b", "--tell", "console")
+    assert refused.exit_code == 1
+    id_file = tmp_path / "secrets" / "routee_application_id"
+    assert f"nothing is written: {rule}, {id_file} would be overwritten" in refused.stderr
+    assert (id_file.read_text(), rule.read_text()) == ("a\n", "rules: []\n")
+    assert init(tmp_path, "--application-id", "b", "--tell", "console", "--force").exit_code == 0
+    assert id_file.read_text() == "b\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "--application-id and --tell missing; without a terminal nothing is asked"),
+        (("--application-id", "a"), "--tell missing"),
+        (("--application-id", "a", "--tell", "console", "--application-secret-from", "-"), "the file is empty"),
+    ],
+)
+def test_without_a_terminal_nothing_is_asked(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+    outcome = init(tmp_path, *arguments)
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert says in outcome.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_on_a_terminal_it_asks_three_questions(tmp_path: Path) -> None:
+    answers = [b"my-application\n", b"s3cret-typed\n", b"\n"]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*PROGRAM, "init"], cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    ) as asking:  # fmt: skip
+        os.close(theirs)
+        seen = b""
+        while asking.poll() is None or select.select([ours], [], [], 0)[0]:
+            if not select.select([ours], [], [], 0.1)[0]:
+                continue
+            try:
+                seen += os.read(ours, 4096)
+            except OSError:  # the other end is closed
+                break
+            if answers and b"%d. " % (4 - len(answers)) in seen and seen.endswith(b": "):
+                os.write(ours, answers.pop(0))
+    os.close(ours)
+    assert (asking.returncode, answers) == (0, []), seen
+    assert b"s3cret" not in seen
+    assert (tmp_path / "secrets" / "routee_secret").read_text() == "s3cret-typed\n"
+    config = load(tmp_path / "monitor.yaml", SET).settings.config
+    assert (config.accounts[0].application_id.get_secret_value(), config.receivers[0].slack[0].channel) == (
+        "my-application",
+        "#sms-ops",
+    )
+    assert b"routee-monitor run" in seen

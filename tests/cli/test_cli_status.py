@@ -1,0 +1,112 @@
+"""`status`: how the whole stands, as the running daemon says, else as its store has it."""
+
+import functools
+import io
+import json
+import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+import trio
+from cli_folder import Folder
+
+from monitor import daemon
+from monitor.loading import load
+from monitor.store.sqlite import open_sqlite
+from tests.fakes.http import Answer, Asked, serving
+
+
+@asynccontextmanager
+async def running(folder: Folder) -> AsyncIterator[str]:
+    """A daemon that has polled once; gives its address, empty where it has no listener."""
+    loaded, stop = load(folder.config, dict(os.environ)), trio.Event()
+    run = functools.partial(daemon.run, loaded.settings, loaded.templates, stop=stop, stream=io.StringIO())
+    async with trio.open_nursery() as nursery:
+        started = await nursery.start(run)
+        with trio.fail_after(30):
+            while not started.pipeline.desks["main"].judge.cursors:
+                await trio.sleep(0.01)
+        yield started.url
+        stop.set()
+
+
+async def asked(folder: Folder, *arguments: str):
+    return await trio.to_thread.run_sync(functools.partial(folder.invoke, "status", *arguments))
+
+
+async def test_the_running_daemon_says_how_it_stands(folder: Folder) -> None:
+    async with running(folder) as url:
+        outcome = await asked(folder, "--url", url)
+        data = json.loads((await asked(folder, "--url", url, "--json")).stdout)
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    assert re.match(r"routee-monitor \d\S* runs since ", outcome.stdout)
+    assert "main outbound" in outcome.stdout
+    assert "Alerts        1 firing (1 critical), 1 pending, 0 acknowledged" in outcome.stdout
+    assert "critical OperatorFailureRate operator=Cosmote, country=GR, since " in " ".join(outcome.stdout.split())
+    assert (data["running"], data["url"], data["store"]) == (True, url, None)
+    [search] = data["searches"]
+    assert (search["search"], search["caughtUp"], search["blind"]) == ("outbound", pytest.approx(1, abs=1), None)
+    assert (data["alerts"]["firing"], data["deadLetters"]) == (1, 0)
+
+
+def test_without_a_daemon_it_says_so_and_shows_the_store(polled: Folder) -> None:
+    outcome = polled.invoke("status")
+    assert outcome.exit_code == 69
+    assert outcome.stdout.startswith("routee-monitor does not run. ")
+    assert f"What follows is from its store {polled.path / 'monitor.db'}" in " ".join(outcome.stdout.split())
+    assert "1 firing (1 critical), 1 pending" in outcome.stdout
+    data = json.loads(polled.invoke("status", "--json").stdout)
+    assert (data["running"], data["version"], data["alerts"]["firing"]) == (False, None, 1)
+    assert data["store"] == str(polled.path / "monitor.db")
+
+
+def test_without_a_store_it_is_a_warning_and_no_crash(folder: Folder) -> None:
+    outcome = folder.invoke("status")
+    assert outcome.exit_code == 69
+    assert "warning: there is no store" in outcome.stdout
+    assert "waits for its first poll" in outcome.stdout
+    assert "Dead letters  not known" in outcome.stdout
+    assert "[Errno" not in outcome.stdout
+
+
+async def test_a_daemon_without_a_listener_is_known_by_its_lock(folder: Folder) -> None:
+    folder.replace(folder.config, 'web: {listen: "127.0.0.1:0"}', "web: off")
+    async with running(folder):
+        outcome = await asked(folder)
+        data = json.loads((await asked(folder, "--json")).stdout)
+    assert outcome.exit_code == 0
+    assert f"routee-monitor runs (process {os.getpid()}), but does not say how it stands" in outcome.stdout
+    assert (data["running"], data["process"]) == (True, os.getpid())
+    with closing(open_sqlite(folder.path / "monitor.db", read_only=True)):
+        assert (await asked(folder)).exit_code == 69, "a reader is no daemon"
+
+
+def test_it_fits_on_one_screen_and_trouble_comes_first(polled: Folder, tmp_path: Path) -> None:
+    searches = "".join(f"  - {{name: search-number-{number}}}\n" for number in range(20))
+    text = re.sub(r"searches:\n.*\n", lambda found: found[0] + searches, polled.config.read_text())
+    folder = Folder(tmp_path)
+    folder.config.write_text(
+        text.replace("rules.yaml", str(polled.rules)).replace("[templates]", f"[{polled.template.parent}]")
+    )
+    (folder.path / "monitor.db").write_bytes((polled.path / "monitor.db").read_bytes())
+    lines = folder.invoke("status").stdout.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    assert "and 13 more searches: --json shows all" in lines
+    shown = [line for line in lines if line.startswith("main ")]
+    assert all("waits for its first poll" in line for line in shown)
+
+
+async def test_an_address_that_is_named_has_to_be_a_daemons(folder: Folder) -> None:
+    assert folder.invoke("status", "--url", "http://127.0.0.1:1").exit_code == 69
+
+    async def other(_: Asked) -> Answer:
+        return Answer(200, b"[]")
+
+    async with serving(other) as url:
+        outcome = await asked(folder, "--url", url)
+    assert outcome.exit_code == 1
+    assert "not that of a routee-monitor" in outcome.stderr

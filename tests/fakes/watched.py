@@ -1,0 +1,202 @@
+"""The local Routee and the middle of the daemon in one process and in virtual time: each search polls, the store keeps, rules are judged."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+import trio
+import trio.testing
+
+from monitor.clock import MINUTE, SECOND, Duration, Instant, TrioClock, iso
+from monitor.errors import RouteeUnavailable
+from monitor.evaluate import evaluate
+from monitor.poll import poll_search
+from monitor.routee.question import PAGE_SIZE, Page, Question
+from monitor.routee.sandbox import Sandbox
+from monitor.routee.sandbox.api import respond
+from monitor.routee.sandbox.http import Request
+from monitor.routee.wire import decode_page
+from monitor.settings import Settings
+from monitor.watching import plan_of
+from monitor.window import Question as Asked
+from monitor.window import Reading, Window
+from tests.fakes.routee import START, sms
+from tests.fakes.station import Station
+from tests.fakes.written import settings
+
+
+@dataclass
+class Wire:
+    """Routee's search endpoint without a network: real requests to the local Routee, real answers read as the daemon reads them."""
+
+    sandbox: Sandbox
+    requests: int = 0
+    latency: float = 0.0
+    down: bool = False
+
+    async def search(
+        self, question: Question, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
+    ) -> Page:
+        """See `monitor.routee.question.Tracking`."""
+        await trio.sleep(self.latency)
+        self.requests += 1
+        if self.down:
+            raise RouteeUnavailable("Routee answers 503", "503")
+        query = {"dateStart": iso(start), "dateEnd": iso(end), "page": str(page), "size": str(size)}
+        query |= {"campaign": "true"} if question.campaign else {}
+        query |= {"trackingId": question.tracking_id} if question.tracking_id else {}
+        named = [
+            {"fieldName": one.field, "searchTerm": one.term, "searchOperator": one.operator} for one in question.filters
+        ]
+        now = self.sandbox.now()
+        token, _ = self.sandbox.account.new_token(now)
+        headers = {"authorization": f"Bearer {token}"}
+        answer = respond(self.sandbox, Request("POST", "/sms/tracking", query, headers, msgspec.json.encode(named)))
+        assert answer.status == 200, answer.body
+        return decode_page(answer.body, now, page)
+
+
+@dataclass
+class Watched:
+    """A configuration at work. ``requests`` by search."""
+
+    settings: Settings
+    sandbox: Sandbox
+    station: Station
+    clock: TrioClock
+    page_size: int = PAGE_SIZE
+    wires: dict[str, Wire] = field(default_factory=dict)
+    _scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+    @property
+    def window(self) -> Window:
+        """The account's messages."""
+        return self.station.pipeline.desks["main"].judge.window
+
+    @property
+    def requests(self) -> Counter[str]:
+        """How many there were."""
+        return Counter({name: wire.requests for name, wire in self.wires.items()})
+
+    def counts(self, *by: str, search: str | None = None) -> dict[tuple[str, ...], int]:
+        """How many messages there are in each group."""
+        reading, question = Reading(self.window), Asked(0, 1 << 62, by=by, search=search)
+        tally = reading.tally(question)
+        return {
+            reading.labels(by, code): n for code, n in zip(tally.codes.tolist(), tally.counts.tolist(), strict=True)
+        }
+
+    def statuses(self, search: str | None = None) -> dict[str, int]:
+        """How many messages have each status."""
+        return {status: count for (status,), count in self.counts("status", search=search).items()}
+
+    def messages(self, search: str | None = None) -> dict[str, str]:
+        """The status of each message, by its id."""
+        reading = Reading(self.window)
+        rows = reading.rows(Asked(0, 1 << 62, search=search))
+        return {sample.message_id: sample.status for sample in reading.samples(rows, len(rows))}
+
+    def value(self, rule: str) -> float | None:
+        """What a rule without groups measures now."""
+        judge = self.station.pipeline.desks["main"].judge
+        one = judge.rules[rule]
+        span = judge.as_of(one)
+        assert span is not None
+        findings = list(evaluate(one, judge.moment(one, Reading(judge.window), *span)).findings())
+        return findings[0].value if findings else 0.0
+
+    def put(self, count: int, status: str = "Queued", ago: Duration = 5 * SECOND, **fields: Any) -> list[str]:
+        """So many messages that were sent a while ago."""
+        at = self.clock.now() - ago
+        return [self.sandbox.put(sms(status, at, **fields)) for _ in range(count)]
+
+    def change(self, keys: list[str], status: str, ago: Duration = SECOND, **fields: Any) -> None:
+        """Their status changes."""
+        for key in keys:
+            self.sandbox.change(key, status, self.clock.now() - ago, **fields)
+
+    async def pass_(self, duration: Duration) -> None:
+        """Let time pass."""
+        await self.clock.sleep(duration)
+
+    async def poll(self) -> None:
+        """Until every search has polled once more, and swept what is due."""
+        await self.pass_(31 * SECOND)
+
+    def stop(self) -> None:
+        """Nobody polls any more."""
+        self._scope.cancel()
+
+    async def restart(self, other: Settings | None = None) -> None:
+        """As after kill -9, perhaps with another configuration: only what was committed is left."""
+        self._scope.cancel()
+        await trio.testing.wait_all_tasks_blocked()
+        self.settings = other or self.settings
+        await self.station.restart(self.settings)
+        self._nursery.start_soon(self.run)
+
+    async def reload(self, other: Settings) -> None:
+        """With other searches, as the daemon does it."""
+        self._scope.cancel()
+        await trio.testing.wait_all_tasks_blocked()
+        self.settings = other
+        await self.station.reload(other)
+        self._nursery.start_soon(self.run)
+
+    async def run(self) -> None:
+        """Poll all searches."""
+        cursors = self.station.pipeline.desks["main"].judge.cursors
+        with trio.CancelScope() as self._scope:
+            async with trio.open_nursery() as nursery:
+                for search in self.settings.config.searches:
+                    wire = self.wires.setdefault(search.name, Wire(self.sandbox))
+                    sink, cursor = self.station.sinks["main"], cursors.get(search.name)
+                    plan = replace(plan_of(search), page_size=self.page_size)
+                    nursery.start_soon(poll_search, plan, wire, sink, self.clock, cursor)
+
+    _nursery: trio.Nursery = field(init=False)
+
+
+def written(searches: str, rules: str = "") -> Settings:
+    """A configuration of one account with these searches and rules, one a line."""
+    listed = "\n".join(f"  - {line.strip()}" for line in searches.strip().splitlines())
+    ruled = (
+        "rules:\n" + "\n".join(f"  - {line.strip()}" for line in rules.strip().splitlines()) if rules else "rules: []"
+    )
+    return settings(ruled, _CONFIG.replace("SEARCHES", listed))
+
+
+_CONFIG = """
+accounts:
+  - {name: main, application_id: id, application_secret: secret}
+searches:
+SEARCHES
+rules: [rules.yaml]
+receivers: [{name: ops, console: [{}]}]
+web: off
+"""
+
+
+@asynccontextmanager
+async def watched(
+    searches: str,
+    rules: str = "",
+    page_size: int = PAGE_SIZE,
+    before: Callable[[Watched], None] | None = None,
+    **sandbox: Any,
+) -> AsyncIterator[Watched]:
+    """Searches at work on a local Routee; ``sandbox``: what it is like; ``before`` fills it. They have polled, and swept what there was."""
+    clock = TrioClock(START)
+    config = written(searches, rules)
+    one = Watched(config, Sandbox(clock, **sandbox), Station(config, clock), clock, page_size)
+    if before is not None:
+        before(one)
+    async with trio.open_nursery() as nursery:
+        one._nursery = nursery
+        nursery.start_soon(one.run)
+        await one.pass_(2 * MINUTE)
+        yield one
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,70 @@
+"""What is said of the troubles of a search."""
+
+import random
+
+import pytest
+from trio.testing import MockClock
+
+from monitor.clock import DAY, HOUR, MINUTE, TrioClock, parse_iso
+from monitor.errors import RouteeUnavailable
+from monitor.poll import Trouble
+from monitor.routee.limits import Steady
+from monitor.routee.retry import Effort, Patience, TryAgain, retried
+
+
+class Hands:
+    """A clock set by hand."""
+
+    at = parse_iso("2026-11-21T10:02:00Z")
+
+    def now(self) -> int:
+        return self.at
+
+    async def sleep(self, duration: int) -> None:
+        raise NotImplementedError
+
+
+def test_the_last_trouble_is_said_with_its_number_of_tries_and_since_when() -> None:
+    clock = Hands()
+    trouble = Trouble(clock)
+    assert not str(trouble)
+    trouble.met("503", "routee is not serving now (HTTP 503)")
+    assert str(trouble) == "503 from Routee, 1 try since 10:02 UTC"
+    clock.at += MINUTE
+    trouble.met("timeout", "routee gave no complete answer")
+    assert str(trouble) == "routee gave no complete answer (1 try since 10:03 UTC)"
+    trouble.met("503", "routee is not serving now (HTTP 503)")
+    assert str(trouble) == "503 from Routee, 2 tries since 10:02 UTC"
+    clock.at += DAY
+    assert str(trouble) == "503 from Routee, 2 tries since 2026-11-21 10:02 UTC"
+    trouble.over()
+    assert not str(trouble)
+    clock.at += HOUR
+    trouble.ended("paging", "pages moved")
+    assert str(trouble) == "pages moved (1 try since 11:03 UTC)"
+
+
+def test_the_end_of_tries_that_were_counted_is_no_further_try() -> None:
+    trouble = Trouble(Hands())
+    trouble.met("503", "routee is not serving now (HTTP 503)")
+    trouble.ended("503", "routee is not serving now (HTTP 503) (tried 4 times)")
+    assert str(trouble) == "503 from Routee, 1 try since 10:02 UTC"
+    for tries in ("1 try", "2 tries"):
+        trouble.ended("401", "the credentials are not taken")
+        assert str(trouble) == f"the credentials are not taken ({tries} since 10:02 UTC)"
+
+
+async def test_a_poll_that_is_still_trying_says_so(autojump_clock: MockClock) -> None:
+    clock = TrioClock(Hands.at)
+    trouble, said = Trouble(clock), list[str]()
+
+    async def attempt(effort: Effort) -> None:
+        effort.begin()
+        said.append(str(trouble).partition(" since ")[0])
+        raise TryAgain("503", "routee is not serving now (HTTP 503)")
+
+    with pytest.raises(RouteeUnavailable) as raised:
+        await retried(attempt, Patience(), Steady(clock), random.Random(1), trouble.met)
+    trouble.ended(raised.value.outcome, str(raised.value))
+    assert said == ["", "503 from Routee, 1 try", "503 from Routee, 2 tries", "503 from Routee, 3 tries"]
+    assert str(trouble).startswith("503 from Routee, 4 tries")

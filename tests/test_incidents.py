@@ -1,0 +1,48 @@
+"""Incidents, put together from the transitions of alerts."""
+
+from monitor.alert import About, Transition, What
+from monitor.clock import MINUTE
+from monitor.incidents import Incident, incidents
+from tests.fakes.telling_world import TellingWorld
+
+
+def moved(what: What, at: int, key: str = "f1") -> Transition:
+    return Transition(
+        key, "R", at, what, "recovered" if what == "resolved" else None, 0.5, About("main", (("operator", key),))
+    )
+
+
+def told(one: Incident) -> list[str]:
+    return [event.what for event in one.events]
+
+
+def test_each_life_of_an_alert_is_an_incident_of_its_own_the_latest_first() -> None:
+    course: list[What] = ["pending", "fired", "acknowledged", "escalated", "resolved", "pending", "dropped", "fired"]
+    last, dropped, first = incidents(moved(what, at) for at, what in enumerate(course))
+    assert told(first) == ["pending", "fired", "acknowledged", "escalated", "resolved"]
+    assert (first.pending_at, first.firing_at, first.ended_at, first.because) == (0, 1, 4, "recovered")
+    assert (told(dropped), dropped.firing_at, dropped.ended_at) == (["pending", "dropped"], None, 6)
+    assert (told(last), last.firing_at, last.ended_at) == (["fired"], 7, None)
+    assert first.group == (("operator", "f1"),)
+
+
+def test_alerts_that_interleave_are_kept_apart() -> None:
+    found = incidents([moved("fired", 1), moved("fired", 2, "f2"), moved("resolved", 3), moved("resolved", 4, "f2")])
+    assert [(one.fingerprint, one.ended_at) for one in found] == [("f2", 4), ("f1", 3)]
+
+
+def test_what_began_before_the_first_that_is_known_is_an_incident_too() -> None:
+    [one] = incidents([moved("escalated", 5), moved("resolved", 9)])
+    assert (one.firing_at, one.began_at, one.ended_at, one.fired) == (None, 5, 9, True)
+
+
+async def test_the_daemon_records_who_acknowledged_and_what_became_of_it() -> None:
+    world = TellingWorld()
+    await world.poll(Cosmote=4)
+    await world.ack("Cosmote")
+    await world.poll(2 * MINUTE, Cosmote=0)
+    [one] = incidents(world.station.store.transitions)
+    assert told(one) == ["fired", "acknowledged", "resolved"]
+    about = one.events[1].about
+    assert about is not None
+    assert (about.by, about.account, dict(about.group)["operator"]) == ("Ann", "main", "Cosmote")

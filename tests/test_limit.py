@@ -1,0 +1,52 @@
+"""Which groups of a rule with a limit are told."""
+
+from collections.abc import Mapping
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.limit import CLEARLY, Badness, places
+
+
+def test_free_places_go_to_the_worst() -> None:
+    assert places({}, {"a": (1, 2.0), "b": (1, 3.0), "c": (2, 1.1)}, 2) == (["c", "b"], [])
+
+
+def test_a_clearly_worse_group_takes_the_place_of_the_mildest() -> None:
+    told = {"a": (1, 2.0), "b": (1, 1.1)}
+    assert places(told, {"c": (1, 5.0)}, 2) == (["c"], ["b"])
+    assert places(told, {"c": (1, 5.0), "d": (1, 4.0)}, 2) == (["c", "d"], ["b", "a"])
+
+
+def test_groups_about_equally_bad_do_not_take_turns() -> None:
+    assert places({"a": (1, 2.0)}, {"b": (1, 2.4)}, 1) == ([], [])
+    assert places({"a": (1, 0.97)}, {"b": (1, 1.03)}, 1) == ([], [])  # one is kept firing, barely recovered
+
+
+def test_a_recovered_group_that_is_kept_firing_makes_room() -> None:
+    assert places({"a": (1, 0.0)}, {"b": (1, 1.01)}, 1) == (["b"], ["a"])
+
+
+def test_a_worse_level_counts_before_the_factor() -> None:
+    assert places({"a": (1, 4.9)}, {"b": (2, 1.02)}, 1) == (["b"], ["a"])
+    assert places({"a": (2, 1.02)}, {"b": (1, 4.9)}, 1) == ([], [])
+
+
+_SOME = st.dictionaries(st.integers(0, 30), st.tuples(st.integers(1, 3), st.floats(0, 9)), max_size=12)
+
+
+@given(_SOME, _SOME, st.integers(1, 8))
+def test_the_outcome_is_full_and_nobody_left_out_is_clearly_worse_and_it_comes_to_rest(
+    told: Mapping[int, Badness], waiting: Mapping[int, Badness], limit: int
+) -> None:
+    waiting = {key: value for key, value in waiting.items() if key not in told}
+    begin, end = places(told, waiting, limit)
+    both = {**told, **waiting}
+    after = {key: both[key] for key in {*told, *begin} - {*end}}
+    left = {key: both[key] for key in both.keys() - after.keys()}
+    assert len(after) == max(len(told), min(limit, len(both)))
+    assert places(after, left, limit) == ([], [])
+    for one in left.values():
+        for other in after.values():
+            assert one[0] <= other[0]
+            assert one[0] < other[0] or one[1] < CLEARLY * other[1] or other[1] == 0
