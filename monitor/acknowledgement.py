@@ -21,6 +21,11 @@ class Ack(msgspec.Struct, frozen=True):
     until: Instant | None = None
     level: int = 0
 
+    @property
+    def words(self) -> str:
+        """Who it is, and what they say about it: what is shown of an acknowledgement."""
+        return f"{self.by}: {self.comment}" if self.comment else self.by
+
     def holds(self, alert: Alert, now: Instant) -> bool:
         """Whether the alert, which has this fingerprint, is acknowledged now."""
         if alert.state != "firing" or alert.firing_at != self.starts_at or alert.level > self.level:

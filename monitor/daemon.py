@@ -183,7 +183,12 @@ class _Daemon:
                 log.error("%s: Routee is asked for the last 7 days again, no alert is told as over before", trouble)
                 loaded = without_cursors(loaded, account)
             judge = restored_judge(window, config, self._present.rules, loaded)
-            views = Views(judge, self._present.templates, distinguish=len(config.accounts) > 1)
+            views = Views(
+                judge,
+                self._present.templates,
+                distinguish=len(config.accounts) > 1,
+                time_zone=config.time_zone_of(account),
+            )
             desks.append(Desk(judge, views, facts_kept=judge.facts))
         self._health.searches(self._present.searches)
         self._observe(desks)

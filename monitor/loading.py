@@ -16,7 +16,7 @@ from monitor.config import EXIT_BAD_CONFIG, Config
 from monitor.errors import InputError, Problem
 from monitor.notification import AlertView
 from monitor.receivers import template_problems
-from monitor.render import TemplateProblem, Templates, alert_context, sample_view
+from monitor.render import TemplateProblem, Templates, alert_context, awkward, sample_view
 from monitor.rules import EXIT_BAD_RULES, Rule, Windowed
 from monitor.settings import Settings, read
 from monitor.view import unit_of
@@ -105,17 +105,18 @@ def _annotations(rule: Rule, config: Config | None, templates: Templates) -> Ite
     for name, text in rule.annotations.items():
         if config is None and _NAMES_FILES.search(text):
             continue  # which template files there are is not known before the configuration is right
-        problem = _tried(text, sample, templates)
+        problem = _tried(text, rule, sample, templates)
         if problem is not None:
             line = f"line {problem.line}: " if "\n" in text.strip() else ""
             yield rule.problem(f"{line}{problem.message}", "annotations", name)
 
 
-def _tried(text: str, sample: AlertView, templates: Templates) -> TemplateProblem | None:
+def _tried(text: str, rule: Rule, sample: AlertView, templates: Templates) -> TemplateProblem | None:
     over = msgspec.structs.replace(sample, status="resolved", ends_at=sample.as_of, resolved_because="recovered")
+    strange = (awkward(view, set(rule.labels)) for view in (sample, over))
     try:
         template = templates.compile(text)
-        for view in (sample, over):
+        for view in (sample, over, *strange):
             template.render(alert_context(view))
     except TemplateProblem as problem:
         return problem

@@ -83,8 +83,17 @@ class AlertView(msgspec.Struct, frozen=True):
     was_severity: str = ""
     """The severity that the receiver was told before this escalation: receivers that know alerts by labels see that one resolve."""
 
+    began_at: Instant | None = None
+    """When the trouble began: since then the threshold has been crossed, before the rule's ``for`` was over. None: at ``starts_at``."""
+
+    time_zone: str = ""
+    """The account's time zone (IANA), beside which UTC is shown; empty: only UTC."""
+
     acknowledged_by: str = ""
     """Who has acknowledged it; empty: nobody."""
+
+    acknowledged_comment: str = ""
+    """What whoever has acknowledged it says about it; may be empty."""
 
     flapping: int = 0
     """How often it began within an hour, where that is so often that its ends are not told for now; else 0."""
@@ -98,9 +107,14 @@ class AlertView(msgspec.Struct, frozen=True):
         return history_step(self.kind, self.window)
 
     @property
+    def since(self) -> Instant:
+        """When the trouble began."""
+        return self.starts_at if self.began_at is None else self.began_at
+
+    @property
     def duration(self) -> Duration:
-        """How long it has lasted, or lasted."""
-        return (self.ends_at if self.ends_at is not None else self.as_of) - self.starts_at
+        """How long the trouble has lasted, or lasted."""
+        return (self.ends_at if self.ends_at is not None else self.as_of) - self.since
 
 
 def history_step(kind: str, window: Duration | None) -> Duration:

@@ -317,7 +317,7 @@ class Pipeline:
         self._next_at = told.next_at
         self._news.set()
         self._news = trio.Event()
-        _log_transitions(outcome)
+        _log_transitions(outcome, desk.views)
         if told.outbox:
             self._around.wake()
 
@@ -425,13 +425,19 @@ def _by_people(told: Told, edits: Edits | None) -> Iterator[Transition]:
             yield unacknowledged(known[one][0], told.facts.now)
 
 
-def _log_transitions(outcome: Outcome) -> None:
-    for transition in outcome.transitions:
-        if transition.what in ("fired", "escalated", "eased", "resolved"):
-            log.info(
-                "%s %s at %s",
-                transition.rule,
-                transition.what,
-                iso(transition.at),
-                extra={"rule": transition.rule, "fingerprint": transition.fingerprint, "what": transition.what},
-            )
+def _log_transitions(outcome: Outcome, views: Views) -> None:
+    told = [one for one in outcome.transitions if one.what in ("fired", "escalated", "eased", "resolved")]
+    alerts = {alert.fingerprint: alert for alert in outcome.alerts.values() if alert is not None} if told else {}
+    for transition in told:
+        alert = alerts.get(transition.fingerprint)
+        labels = {} if alert is None else views.labels(alert)
+        named = ", ".join(f"{name}={value}" for name, value in labels.items() if name != "alertname")
+        facts = {f"label_{name}": value for name, value in labels.items() if name != "alertname"}
+        log.info(
+            "%s %s at %s%s",
+            transition.rule,
+            transition.what,
+            iso(transition.at),
+            f" ({named})" if named else "",
+            extra=facts | {"rule": transition.rule, "fingerprint": transition.fingerprint, "what": transition.what},
+        )

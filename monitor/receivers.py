@@ -1,6 +1,5 @@
 """Receivers put to use: the notifiers of a configuration, whether their templates are right, what they would send, sending by hand."""
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from monitor.config.pairs import complaint as fields_complaint
 from monitor.errors import Problem
 from monitor.notification import Notification
 from monitor.notify import Notifier, Sent, Surroundings, make_notifier, opened
-from monitor.render import TemplateProblem, Templates, notification_context, sample_notification, sample_view
-from monitor.render.templates import LONGEST_BODY
+from monitor.notify.outcome import checked as checked
+from monitor.notify.webhook import JSON
+from monitor.render import TemplateProblem, Templates, awkward, notification_context, sample_notification, sample_view
 from monitor.services import service_of
 from monitor.written import suggest
 
@@ -81,10 +81,13 @@ def previews(
     }
 
 
-async def told(notifier: Notifier, notification: Notification) -> str:
-    """Tell one channel; why it did not take it, empty where it did."""
-    outcome = await notifier.send(notification, None)
-    return "" if isinstance(outcome, Sent) else outcome.why
+async def told_and_resolved(notifier: Notifier, firing: Notification, over: Notification) -> str:
+    """Tell one channel of an alert and then of its end; what it did not take and why, empty where it took both."""
+    outcome = await notifier.send(firing, None)
+    if not isinstance(outcome, Sent):
+        return outcome.why
+    outcome = await notifier.send(over, outcome.receipt)
+    return "" if isinstance(outcome, Sent) else f"it took the alert, but not its resolve: {outcome.why}"
 
 
 def template_problems(config: Config, templates: Templates, files: Mapping[str, str]) -> Iterator[Problem]:
@@ -135,14 +138,9 @@ def _of_file(entry: Webhook, full: str, templates: Templates, file: str) -> Iter
     """Tried with samples, and with the entry's fields, whose values stay hidden."""
     for sample in _samples():
         try:
-            context = notification_context(sample, opened(entry.fields))
-            body = templates.named(full).render(context, LONGEST_BODY, whole=True)
+            templates.body(full, entry.content_type or JSON, sample, opened(entry.fields))
         except TemplateProblem as problem:
             yield Problem(file, problem.line, 1, "", problem.message)
-            return
-        complaint = _json_complaint(body) if "json" in (entry.content_type or full) else ""
-        if complaint:
-            yield Problem(file, 1, 1, "", f"{complaint}; set content_type if it is not meant to be JSON")
             return
 
 
@@ -178,16 +176,8 @@ def _no_template(name: str, templates: Templates) -> str:
 
 
 def _samples() -> Iterator[Notification]:
-    """What a template has to cope with: an alert that fires, and one that is over."""
+    """What a template has to cope with: an alert that fires, and one that is over; and both with awkward values."""
     firing = sample_view("SampleRate", "rate", ("operator", "country"))
     over = msgspec.structs.replace(firing, status="resolved", ends_at=firing.as_of, resolved_because="recovered")
-    yield sample_notification([firing])
-    yield sample_notification([over])
-
-
-def _json_complaint(body: str) -> str:
-    try:
-        json.loads(body)
-    except ValueError as error:
-        return f"with a sample alert it does not make JSON: {error}"
-    return ""
+    for view in (firing, over, awkward(firing), awkward(over)):
+        yield sample_notification([view])

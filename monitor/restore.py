@@ -125,7 +125,9 @@ def renewed_desks(
         judge.deepest, judge.every = _deepest_of(account, config), _every_of(account, config)
         _put_in_order(judge)
         renewed[account] = desk = desk or Desk(judge, Views(judge, annotator), facts_kept=judge.facts)
-        desk.views = Views(judge, annotator, distinguish=len(config.accounts) > 1)
+        desk.views = Views(
+            judge, annotator, distinguish=len(config.accounts) > 1, time_zone=config.time_zone_of(account)
+        )
     return renewed
 
 

@@ -32,7 +32,7 @@ Alerts = Iterable[tuple[Alert, Views, Scene]]
 @dataclass(frozen=True, slots=True)
 class Standing:
     """One alert: pending, firing, or over but not yet told everywhere. ``receivers`` is who hears of it, ``muted_by`` the time intervals
-    of their routes for which nobody is told now; ``view`` is without what explains it.
+    of their routes for which nobody is told now; ``view`` is without what explains it, unless that was asked for.
 
     ``is_suppressed``: nobody is told of it now.
     """
@@ -101,13 +101,14 @@ class Stock:
         """Every alert, each made when it is asked for: what is done with thousands may take breath in between."""
         return (self._standing(one) for one in self._facts.known)
 
-    def find(self, fingerprint: str) -> Standing | None:
-        """The alert with this fingerprint, its own or that of its labels."""
-        if fingerprint in self._facts.known:
-            return self._standing(fingerprint)
+    def find(self, fingerprint: str, *, deep: bool = False) -> Standing | None:
+        """The alert with this fingerprint, its own or that of its labels; ``deep``: also with what explains it."""
         places = self._facts.places.items()
-        found = (one for one, place in places if label_fingerprint(place.labels) == fingerprint)
-        return next((self._standing(one) for one in found), None)
+        known = [fingerprint] if fingerprint in self._facts.known else []
+        known = known or [one for one, place in places if label_fingerprint(place.labels) == fingerprint]
+        if not known:
+            return None
+        return self._stands(known[0], deep=True) if deep else self._standing(known[0])
 
     def firing(self, receiver: str) -> Iterator[Firing]:
         """What fires and is routed to that receiver; what it was told of and is not to be told of now, as it was told. And the watchdog's
@@ -163,14 +164,14 @@ class Stock:
             self._made[fingerprint] = self._stands(fingerprint)
         return self._made[fingerprint]
 
-    def _stands(self, fingerprint: str) -> Standing:
+    def _stands(self, fingerprint: str, *, deep: bool = False) -> Standing:
         alert, views, scene = self._facts.known[fingerprint]
         place, why = self._facts.places[fingerprint], self._facts.suppressed.get(fingerprint, Why())
         muted = self._muted(place)
         receivers = tuple(dict.fromkeys(home.route.receiver for home in place.homes))
         silent = bool(muted) and all(muted)
         return Standing(
-            view=self._view(alert, views, scene, why),
+            view=self._view(alert, views, scene, why, deep=deep),
             state=alert.state,
             receivers=receivers,
             silenced_by=why.silenced_by,
@@ -180,11 +181,12 @@ class Stock:
             ack=self._facts.acked.get(fingerprint),
         )
 
-    def _view(self, alert: Alert, views: Views, scene: Scene, why: Why) -> AlertView:
+    def _view(self, alert: Alert, views: Views, scene: Scene, why: Why, *, deep: bool) -> AlertView:
         ack = self._facts.acked.get(alert.fingerprint)
         return msgspec.structs.replace(
-            views.view(alert, scene),
+            views.view(alert, scene, deep=deep),
             acknowledged_by="" if ack is None else ack.by,
+            acknowledged_comment="" if ack is None else ack.comment,
             flapping=flapping(self._facts.begun, alert, self._now) if alert.state == "firing" else 0,
             suppressed=why.word if why.silenced_by or why.inhibited_by else "",
         )

@@ -96,9 +96,9 @@ class Teller:
         return sorted(some.firing, key=place, reverse=True)
 
     def _acked(self, told: Iterable[str], some: Members) -> dict[str, str]:
-        """Who has acknowledged which of these."""
+        """Who has acknowledged which of these, and with which comment."""
         acks = self._facts.acked
-        return {one: acks[one].by for one in told if one in acks and one in some.firing} if acks else {}
+        return {one: acks[one].words for one in told if one in acks and one in some.firing} if acks else {}
 
     def _shown(self, fingerprints: list[str], group: Group, some: Members) -> list[AlertView]:
         views = [self._view(one, group, some, deep=place < DEEPEST) for place, one in enumerate(fingerprints)]
@@ -120,6 +120,7 @@ class Teller:
             view,
             was_severity="" if was == view.severity else was,
             acknowledged_by="" if ack is None else ack.by,
+            acknowledged_comment="" if ack is None else ack.comment,
             flapping=flapping(self._facts.begun, source, self._facts.now),
             suppressed=word,
         )

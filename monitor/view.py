@@ -57,6 +57,8 @@ class Views:
     judge: Judge
     annotator: Annotator
     distinguish: bool = False
+    time_zone: str = "UTC"
+    """By whose clock times are shown beside UTC."""
     errors: list[str] = field(default_factory=list)
     """What went wrong in templates since this was last emptied."""
 
@@ -136,6 +138,7 @@ class Views:
             window=rule.window if isinstance(rule, Windowed) else None,
             matched=matched(rule),
             more=scene.held_back.get(rule.name, 0),
+            time_zone=self.time_zone,
             **_numbers(alert),
         )
 
@@ -173,6 +176,7 @@ class Views:
             severity=built_in.severity,
             labels=self.labels(alert),
             annotations={"summary": f"{built_in.summary}: {alert.why}", "description": built_in.advice},
+            time_zone=self.time_zone,
             **_numbers(alert),
         )
 
@@ -186,7 +190,14 @@ class Views:
 
 def kept(view: AlertView) -> AlertView:
     """What an alert remembers of how it was shown: all but what explains a moment that is gone."""
-    passing = {"was_severity": "", "more": 0, "acknowledged_by": "", "flapping": 0, "suppressed": ""}
+    passing = {
+        "was_severity": "",
+        "more": 0,
+        "acknowledged_by": "",
+        "acknowledged_comment": "",
+        "flapping": 0,
+        "suppressed": "",
+    }
     return msgspec.structs.replace(view, breakdown=(), samples=(), history=(), **passing)
 
 
@@ -201,6 +212,7 @@ def _numbers(alert: Alert) -> dict[str, Any]:
         "messages": alert.messages,
         "matching": alert.matching,
         "starts_at": alert.firing_at if alert.firing_at is not None else alert.pending_at,
+        "began_at": alert.pending_at,
         "ends_at": alert.resolved_at,
         "resolved_because": alert.because or "",
         "as_of": alert.as_of,

@@ -66,6 +66,21 @@ def test_a_full_configuration_loads_with_every_value_in_its_unit(folder: Path) -
     assert (config.web.host, config.web.port) == ("0.0.0.0", 9465)
 
 
+def test_an_account_has_the_time_zone_that_people_live_by(folder: Path) -> None:
+    written = """accounts:
+  - {{name: main, application_id: i, application_secret: s{}}}
+receivers: [{{name: ops, console: [{{}}]}}]
+rules: [rules.yaml]
+store: sqlite:monitor.db
+"""
+    (folder / "rules.yaml").write_text("rules: []\n")
+    assert config_of(folder, written.format("")).accounts[0].time_zone == "UTC"
+    assert config_of(folder, written.format(", time_zone: Europe/Athens")).accounts[0].time_zone == "Europe/Athens"
+    said = problems_of(folder, written.format(", time_zone: Europe/Atens"))
+    assert "monitor.yaml:2:" in said
+    assert "accounts[0].time_zone: 'Europe/Atens' is not a time zone; did you mean 'Europe/Athens'?" in said
+
+
 def test_channels_have_ids_and_secrets_come_from_files(folder: Path) -> None:
     config = load_config(folder / "config-good-full.yaml", {"ROUTEE_APPLICATION_ID": "42"})
     ops, oncall, nobody = config.receivers

@@ -6,6 +6,7 @@ import pytest
 
 from monitor.errors import InputError
 from monitor.loading import load
+from monitor.render import awkward, sample_view
 
 CONFIG = """\
 accounts: [{name: main, application_id: a-test-id, application_secret: a-test-secret}]
@@ -86,7 +87,28 @@ def test_a_template_that_is_named_but_not_there(files: Path) -> None:
 def test_a_json_body_that_is_no_json(files: Path) -> None:
     (files / "templates" / "body.json.j2").write_text('{"text": {{ sentence }}')
     (problem,) = wrong(files)
-    assert problem.startswith("templates/body.json.j2:1:1: with a sample alert it does not make JSON")
+    assert problem.startswith("templates/body.json.j2:1:1: the text is not JSON: ")
+    assert problem.endswith("; if it is not meant to be, write its content_type")
+
+
+def test_a_json_body_that_only_some_values_break(files: Path) -> None:
+    (files / "templates" / "body.json.j2").write_text(
+        '{"text": "{% if breakdown %}{{ breakdown[0].value | tojson }}{% endif %}"}'
+    )
+    (problem,) = wrong(files)
+    assert problem.startswith("templates/body.json.j2:1:1: the text is not JSON: ")
+
+
+def test_every_text_of_a_sample_holds_what_templates_stumble_over() -> None:
+    view = awkward(sample_view("R", "rate", ("operator",)))
+    texts = [
+        view.labels["operator"],
+        *view.annotations.values(),
+        view.why,
+        view.breakdown[0].value,
+        str(view.samples[0]),
+    ]
+    assert all(mark in text for text in texts for mark in ('"', "\\", "\n", "<b>", "*", "&"))
 
 
 def test_a_slack_template_in_place(files: Path) -> None:

@@ -68,6 +68,36 @@ async def test_values_that_cannot_be_read_are_counted_and_kept_to_be_looked_at()
     assert 'values_unread_total{account="main",field="price",search="all"} 6.0' in exposed
 
 
+async def test_what_is_told_holds_when_it_began_and_the_accounts_time_zone() -> None:
+    athens = CONFIG.replace("group_wait: 10s", "group_wait: 0s").replace(
+        "{name: main,", "{name: main, time_zone: Europe/Athens,"
+    )
+    one = station(athens, RULES.replace("above: 20%", "above: 20%, for: 2m"))
+    await one.poll(BAD)
+    began = one.clock.at
+    for _ in range(2):
+        one.clock.at += MINUTE
+        await one.poll(BAD)
+    [pending] = one.store.commits[-1].outbox
+    (view,) = pending.notification.alerts
+    assert (view.time_zone, view.since, view.starts_at, view.duration) == (
+        "Europe/Athens",
+        began,
+        one.clock.at,
+        2 * MINUTE,
+    )
+
+
+async def test_what_becomes_of_an_alert_is_logged_with_its_labels(caplog: pytest.LogCaptureFixture) -> None:
+    one = station()
+    caplog.set_level(logging.INFO, "monitor")
+    await one.poll(BAD)
+    (record,) = [record for record in caplog.records if "fired" in record.getMessage()]
+    assert record.getMessage().startswith("Failing fired at ")
+    assert record.getMessage().endswith("Z (operator=Cosmote, severity=warning)")
+    assert vars(record)["label_operator"] == "Cosmote"
+
+
 async def test_a_commit_that_fails_leaves_memory_as_it_was_and_the_next_carries_all() -> None:
     one = station(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
     await one.poll(GOOD)

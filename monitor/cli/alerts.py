@@ -114,7 +114,12 @@ def views_of(loaded: "Loaded", kept: "Kept") -> "Iterable[tuple[Alert, AlertView
     settings = loaded.settings
     several = len(settings.config.accounts) > 1
     views = {
-        account: Views(Judge(Window(account, Privacy()), settings.rules, ()), loaded.templates, distinguish=several)
+        account: Views(
+            Judge(Window(account, Privacy()), settings.rules, ()),
+            loaded.templates,
+            distinguish=several,
+            time_zone=settings.config.time_zone_of(account),
+        )
         for account in {alert.account for alert in kept.alerts}
     }
     found = [(alert, views[alert.account].view(alert)) for alert in kept.alerts]

@@ -10,7 +10,7 @@ from monitor.config import Account
 from monitor.errors import RouteeError
 from monitor.evaluate.words import plural
 from monitor.loading import Loaded
-from monitor.receivers import notifiers
+from monitor.receivers import checked, notifiers
 from monitor.routee.retry import Patience
 
 Note = Callable[[str, str, str], None]
@@ -26,7 +26,7 @@ async def asked(loaded: Loaded, note: Note) -> None:
         await _ask_routee(account, loaded, note)
     channels = notifiers(loaded.settings.config, loaded.templates, SystemClock(), sys.stdout)
     for (receiver, channel), notifier in channels.items():
-        note(f"receiver {receiver} {channel}", await notifier.check(), "nothing wrong to be seen")
+        note(f"receiver {receiver} {channel}", await notifier.check(), checked(notifier))
 
 
 async def _ask_routee(account: Account, loaded: Loaded, note: Note) -> None:

@@ -136,9 +136,12 @@ def _standing(loaded: "Loaded", alerts: Any) -> "list[AlertView]":
     several = len(settings.config.accounts) > 1
     order = ("firing", "pending", "resolved")
     return [
-        Views(Judge(Window(alert.account, Privacy()), settings.rules, ()), loaded.templates, distinguish=several).view(
-            alert
-        )
+        Views(
+            Judge(Window(alert.account, Privacy()), settings.rules, ()),
+            loaded.templates,
+            distinguish=several,
+            time_zone=settings.config.time_zone_of(alert.account),
+        ).view(alert)
         for alert in sorted(alerts, key=lambda alert: order.index(alert.state))
     ]
 

@@ -31,6 +31,28 @@ def sample(rule: str | None, loaded: "Loaded") -> "AlertView":
     return msgspec.structs.replace(view, annotations=texts)
 
 
+def as_test(view: "AlertView") -> "AlertView":
+    """The alert, marked as a test in all that goes out: labels, annotations, severity and its name in sentences."""
+    import msgspec
+
+    marked = {"test": "true", "severity": "none"}
+    note = {"test": "This is a test of routee-monitor. Nothing is wrong."}
+    return msgspec.structs.replace(
+        view,
+        name=f"{view.name} (test)",
+        severity="none",
+        labels=view.labels | marked,
+        annotations=view.annotations | note,
+    )
+
+
+def over(view: "AlertView") -> "AlertView":
+    """The alert as it looks when it is over."""
+    import msgspec
+
+    return msgspec.structs.replace(view, status="resolved", ends_at=view.as_of, resolved_because="recovered")
+
+
 def told(receiver: str, view: "AlertView", loaded: "Loaded", **more: object) -> "Notification":
     """A notification of that alert alone, to ``receiver``; ``more`` are further fields of it."""
     import msgspec

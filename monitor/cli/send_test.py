@@ -25,7 +25,8 @@ EXIT_NOT_SENT = 69
 def send_test(receiver: str, config: Path | None, as_json: bool, rule: str | None) -> int:
     """Send a sample notification through every channel of RECEIVER, and say what became of it.
 
-    It is sent at once and once, beside the daemon, and is marked as a test.
+    It is sent at once, beside the daemon. It is marked as a test: the label test="true", the severity none. Its resolve
+    follows, so that what it opened at an on-call service is closed again.
 
     \b
     Exit codes: 0 every channel took it; 1 there is no such receiver or rule;
@@ -37,40 +38,45 @@ def send_test(receiver: str, config: Path | None, as_json: bool, rule: str | Non
 
     loaded = read_everything(config)
     known("receiver", receiver, [one.name for one in loaded.settings.config.receivers])
-    outcomes = trio.run(_send, receiver, _sample(receiver, rule, loaded), loaded)
+    firing, over = _samples(receiver, rule, loaded)
+    outcomes = trio.run(_send, receiver, firing, over, loaded)
     if as_json:
         print_json([{"channel": channel, "ok": not why, "why": why} for channel, why in outcomes.items()])
     else:
         for channel, why in outcomes.items():
-            click.echo(f"✗ {receiver} {channel}: {why}" if why else f"✓ {receiver} {channel}: sent")
+            click.echo(f"✗ {receiver} {channel}: {why}" if why else f"✓ {receiver} {channel}: sent, and resolved")
     return EXIT_NOT_SENT if any(outcomes.values()) else 0
 
 
-def _sample(receiver: str, rule: str | None, loaded: "Loaded") -> "Notification":
-    """A firing alert, now."""
+def _samples(receiver: str, rule: str | None, loaded: "Loaded") -> "tuple[Notification, Notification]":
+    """An alert that fires now, and its resolve."""
     import secrets
 
-    from monitor.cli.sample import sample, told
+    from monitor.cli.sample import as_test, over, sample, told
 
-    key = f"test-{secrets.token_hex(8)}"  # another one each time: nobody takes it for a repetition
-    return told(receiver, sample(rule, loaded), loaded, key=key, episode=key, reason="test")
+    view = as_test(sample(rule, loaded))
+    episode = f"test-{secrets.token_hex(8)}"  # another one each time: nobody takes it for a repetition
+    return (
+        told(receiver, view, loaded, key=f"{episode}-1", episode=episode, reason="test"),
+        told(receiver, over(view), loaded, key=f"{episode}-2", episode=episode, reason="test"),
+    )
 
 
-async def _send(receiver: str, sample: "Notification", loaded: "Loaded") -> dict[str, str]:
-    """By channel: why it did not take it, empty where it did."""
+async def _send(receiver: str, firing: "Notification", over: "Notification", loaded: "Loaded") -> dict[str, str]:
+    """By channel: what it did not take and why, empty where it took both."""
     import sys
 
     import trio
 
     from monitor.clock import SystemClock
-    from monitor.receivers import notifiers, told
+    from monitor.receivers import notifiers, told_and_resolved
 
     channels = notifiers(loaded.settings.config, loaded.templates, SystemClock(), sys.stdout)
     mine = {channel: notifier for (name, channel), notifier in channels.items() if name == receiver}
     outcomes = dict.fromkeys(mine, "")
 
     async def send(channel: str) -> None:
-        outcomes[channel] = await told(mine[channel], sample)
+        outcomes[channel] = await told_and_resolved(mine[channel], firing, over)
 
     async with trio.open_nursery() as nursery:
         for channel in mine:

@@ -21,6 +21,7 @@ from monitor.written import (
     Url,
     WholeNumber,
     Written,
+    Zone,
     near_miss,
     suggest,
 )
@@ -50,6 +51,8 @@ class Account(Written):
     """The most requests a second."""
     concurrency: Annotated[WholeNumber, Field(ge=1, le=100)] = 4
     """The most requests at a time."""
+    time_zone: Zone = "UTC"
+    """The time zone whose days and hours people mean: of baselines of the same hour, and of times in notifications and reports."""
 
 
 _OPERATORS: Final[tuple[tuple[Operator, str], ...]] = (

@@ -1,7 +1,6 @@
 """Time intervals as people write them, in Alertmanager's words."""
 
 import re
-import zoneinfo
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Annotated, Final
@@ -9,7 +8,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from monitor.intervals import Range, TimeInterval
-from monitor.written import Note, Text, Written, suggest
+from monitor.written import Note, Text, Written, Zone, suggest
 from monitor.written.sentences import kind_of
 from monitor.written.types import as_text
 
@@ -107,27 +106,6 @@ def _two_ranges(why: str, words: Sequence[str], first: int, last: int) -> str:
     return f"{words[first]} comes after {words[last]}, because {why}; write two ranges: {ranges[0]!r}, {ranges[1]!r}"
 
 
-def _zone(name: str) -> str:
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
-        hint = _fixed(name) or suggest(name, zoneinfo.available_timezones()) or "; write it like Europe/Athens"
-        raise ValueError(f"{name[:100]!r} is not a time zone{hint}") from None
-    return name
-
-
-_OFFSET: Final = re.compile(r"(?:UTC|GMT)?\s*([+-])0?(\d{1,2})(?::?00)?", re.IGNORECASE)
-
-
-def _fixed(name: str) -> str:
-    """What to write for ``UTC+3``: a place, or IANA's zone of that offset, whose sign is the other way round."""
-    found = _OFFSET.fullmatch(name.strip())
-    zone = "" if found is None else f"Etc/GMT{'-' if found[1] == '+' else '+'}{int(found[2])}"
-    if zone not in zoneinfo.available_timezones():
-        return ""
-    return f": name a place, as in Europe/Athens, which knows summer time; or {zone}, which is {name.strip()} all year"
-
-
 def _range(read: Callable[[str], Range]) -> BeforeValidator:
     def from_written(value: object) -> Range:
         text = as_text(value)
@@ -183,7 +161,7 @@ class Interval(Written):
     """Months: november:december, or 1:3."""
     years: tuple[Years, ...] = _SOME
     """Years: 2026:2028."""
-    location: Annotated[Text, AfterValidator(_zone)] = "UTC"
+    location: Zone = "UTC"
     """The time zone whose clock counts: Europe/Athens."""
 
     @property

@@ -67,6 +67,10 @@ class Config(Written):
     _document: Document | None = PrivateAttr(default=None)
     _folder: Path = PrivateAttr(default=Path())
 
+    def time_zone_of(self, account: str) -> str:
+        """The time zone of an account; UTC where there is none of that name."""
+        return next((one.time_zone for one in self.accounts if one.name == account), "UTC")
+
     def read_from(self, document: Document, folder: Path) -> None:
         """Remember where the configuration stands, and which folder its paths are relative to."""
         self._document = document

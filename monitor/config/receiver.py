@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -70,6 +70,8 @@ class Slack(Written):
     """A file that holds the webhook's address."""
     chart: Flag = False
     """true: a picture of the alert's course goes into the thread; the token needs the scope files:write, and Pillow is installed."""
+    broadcast_resolved: Literal["critical", "always", "never"] = "critical"
+    """Which resolves are shown in the channel besides the thread: those of critical alerts, all, or none."""
     app_token: AppToken | None = None
     """An app-level token (xapp-…), with the scope connections:write: with it, Acknowledge and Silence are buttons (Socket Mode)."""
     app_token_file: Text | None = None
@@ -92,7 +94,7 @@ class Slack(Written):
         elif hook and "channel" in data:
             yield Note(("channel",), "a webhook writes to its own channel; take this out, or use a token", at_key=True)
         if hook and not bot:
-            for key in ("chart", "app_token", "app_token_file"):
+            for key in ("chart", "broadcast_resolved", "app_token", "app_token_file"):
                 if key in data:
                     yield Note(
                         (key,), "needs a bot token: a webhook can only post; take this out, or use a token", at_key=True
@@ -127,7 +129,7 @@ class Webhook(Written):
     fields_file: Text | None = None
     """A file that holds them, a line each: name: value."""
     content_type: Text | None = None
-    """What the body is; left out: application/json, or text/plain where a template makes something else."""
+    """What the body is; application/json unless written. A template's values are escaped for it."""
     timeout: Timeout = 10 * SECOND
     """How long one attempt may take."""
     max_alerts: Annotated[WholeNumber, Field(ge=0)] = 0

@@ -109,7 +109,8 @@ def evaluate(rule: Spike, moment: Moment) -> Judgement:
         return f"{said}: {side} {_said(rule, threshold[at])}"
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
-        calm = measured.known and not below and rule.measure == "count"  # none is a number, but no share
+        # None is a number, but no share; and it is one only where so few are taken.
+        calm = measured.known and not below and rule.measure == "count" and not rule.min_messages
         return Finding(group, 0 if calm else None, 0.0 if calm else None, None, "no messages, now or in the baseline")
 
     return Judgement(
@@ -134,7 +135,7 @@ def _crossed(
     """Levels crossed and the threshold, and which groups have too few messages now or in the baseline."""
     below = rule.comparison == "below"
     breached, threshold = crossed(value, [_limit(level.limit, usual, below) for level in rule.levels_], below)
-    few = _too_few(rule, messages, matching, breached > 0)
+    few = _too_few(rule, messages, matching)
     thin = ~(usual.rests_on >= rule.min_baseline) | np.isnan(usual.expected)
     breached[few | thin | np.isnan(value)] = NOT_ENOUGH
     return breached, threshold, few, thin
@@ -227,13 +228,11 @@ def _times(usual: _Baseline, factor: float | Floats) -> Floats:
     return np.asarray(np.round(usual.expected * factor, 9))
 
 
-def _too_few(rule: Spike, messages: Column, matching: Column, crossed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A share needs messages to be one. A number needs them to be a spike; that there is none, or that it is over, a few say as well."""
+def _too_few(rule: Spike, messages: Column, matching: Column) -> NDArray[np.bool_]:
+    """Whether there are too few to say anything, crossed or not. A share needs at least one message to be one."""
     if rule.measure == "rate":
         return messages < max(rule.min_messages, 1)
-    if rule.comparison == "below":
-        return np.zeros(len(messages), np.bool_)
-    return crossed & (matching < rule.min_messages)
+    return matching < rule.min_messages
 
 
 def _thin(rule: Spike, usual: _Baseline, at: int) -> str:
@@ -268,8 +267,7 @@ def _over(limits: _Limits, measured: _Measured) -> NDArray[np.bool_]:
         limit = np.stack([_limit(one.levels_[0].limit, usual, below) for one in limits.rules])
     over = measured.value < limit if below else measured.value > limit
     over &= usual.rests_on >= limits.least_usual
-    if rule.measure == "rate" or not below:
-        over &= (measured.messages if rule.measure == "rate" else measured.matching) >= limits.least
+    over &= (measured.messages if rule.measure == "rate" else measured.matching) >= limits.least
     return np.asarray(over.any(axis=1))
 
 

@@ -9,6 +9,7 @@ webhook             any HTTP endpoint            http            the one place t
 alertmanager        Alertmanagers (see `monitor.push`)
 apprise             whatever Apprise knows       preview         what each would send, without sending
 console             this terminal                outcome         what sending can come to
+reach               whether a connection opens
 """
 
 from collections.abc import Callable, Mapping
@@ -46,6 +47,7 @@ class SlackEntry(Protocol):
     webhook_url: Secret | None
     app_token: Secret | None
     chart: bool
+    broadcast_resolved: str
     api_url: str
     template: str | None
     timeout: Duration
@@ -119,6 +121,7 @@ def _slack(entry: SlackEntry, around: Surroundings) -> Notifier:
         paces=around.paces,
         chart=entry.chart,
         app_token=entry.app_token.get_secret_value() if entry.app_token else None,
+        broadcast_resolved=entry.broadcast_resolved,
     )
 
 

@@ -59,6 +59,8 @@ class AlertmanagerClient:
         self._secrets = tuple(filter(None, (login.token, login.password)))
         self._timeout = timeout
 
+    checked = "it answers"
+
     def __repr__(self) -> str:
         return f"AlertmanagerClient({', '.join(map(http.origin, self._urls))})"
 

@@ -38,6 +38,8 @@ class AppriseNotifier:
         # One call at a time: one that was given up goes on in its thread, and the next waits for its end.
         self._one_call = trio.CapacityLimiter(1)
 
+    checked = "the address has the right form; no connection is tried"
+
     def __repr__(self) -> str:
         return f"AppriseNotifier({scheme(self._url)})"
 

@@ -32,6 +32,8 @@ class ConsoleNotifier:
         self._timeout = timeout
         self._one_writer = trio.CapacityLimiter(1)
 
+    checked = "the terminal is open"
+
     async def send(self, notification: Notification, previous: dict[str, str] | None) -> Outcome:
         """Write a block of lines."""
         with trio.move_on_after(self._timeout):

@@ -50,6 +50,11 @@ def at_once(notifier: Notifier) -> int:
     return int(getattr(notifier, "at_once", 1))
 
 
+def checked(notifier: Notifier) -> str:
+    """What a `Notifier.check` that found nothing wrong has shown: the notifier's ``checked``."""
+    return str(getattr(notifier, "checked", "nothing wrong to be seen"))
+
+
 def unreachable(origin: str, error: BaseException) -> Retry:
     """No usable answer came: ``repr``, because ``str`` of a timeout is empty; of an error that says nothing, what caused it."""
     told = error if str(error) else _origin(error)

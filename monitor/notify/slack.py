@@ -3,12 +3,9 @@
 import http.client
 import logging
 import math
-import os
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
-from urllib.request import proxy_bypass
 
 import trio
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -34,6 +31,7 @@ from monitor.notify.slack_trouble import (
     verdict,
 )
 from monitor.proxies import proxies
+from monitor.render.story import urgency
 from monitor.render.templates import Template
 
 API_URL: Final = "https://slack.com/api/"
@@ -53,6 +51,7 @@ class SlackNotifier:
 
     ``paces`` is shared by all who may write into the same channel. ``chart``: a picture goes into the thread, where it can be
     made. ``app_token``: Socket Mode tells of presses (`monitor.notify.slack_socket`), so there are buttons to press.
+    ``broadcast_resolved``: whose end is shown in the channel too, besides the thread: ``critical`` ones', ``always``, ``never``.
     """
 
     def __init__(
@@ -67,10 +66,12 @@ class SlackNotifier:
         paces: Paces | None = None,
         chart: bool = False,
         app_token: str | None = None,
+        broadcast_resolved: str = "critical",
     ) -> None:
         # Longer than our own limit: an answer that comes after we gave up still says that the post got through.
         patience = math.ceil(2 * timeout)
-        self._client = SlackClient(token, api_url=api_url, timeout=patience, trusted=trust(), proxy=_proxy(api_url))
+        proxy = proxies().of(api_url)
+        self._client = SlackClient(token, api_url=api_url, timeout=patience, trusted=trust(), proxy=proxy)
         self._token = token
         self._api_url = api_url
         self._channel = channel
@@ -80,9 +81,12 @@ class SlackNotifier:
         self._paces = paces or Paces()
         self._charts = Charts(self._client) if chart else None
         self._app_token = app_token
+        self._broadcast_resolved = broadcast_resolved
         # One call at a time: a call that was given up goes on in its thread, and its post must be known before it is tried again.
         self._one_call = trio.CapacityLimiter(1)
         self._posted: OrderedDict[tuple[str, str], Receipt] = OrderedDict()
+
+    checked = "Slack takes the token"
 
     def __repr__(self) -> str:
         return f"SlackNotifier({self._channel})"
@@ -167,13 +171,19 @@ class SlackNotifier:
         """The change as a line in the thread. What should not be overlooked is shown in the channel too."""
         memory = notification.key, "reply"
         line = reply(notification) | {"channel": first["channel"]}
-        seen = notification.reason in ("escalated", "repeat")
+        seen = notification.reason in ("escalated", "repeat") or self._shows_end(notification)
         try:
             await self._post(memory, line | {"thread_ts": first["ts"], "reply_broadcast": seen}, limit)
         except SlackApiError as error:
             if code(error) not in NO_THREAD:
                 raise
             await self._post(memory, line, limit)
+
+    def _shows_end(self, notification: Notification) -> bool:
+        """Whether the end of it all is shown in the channel too: whoever was called out by it looks there, not into the thread."""
+        if notification.status == "firing" or self._broadcast_resolved == "never":
+            return False
+        return self._broadcast_resolved == "always" or urgency(notification) == "critical"
 
     async def _post(self, memory: tuple[str, str], made: dict[str, Any], limit: trio.CancelScope) -> Receipt:
         async def post(made: dict[str, Any]) -> Receipt:
@@ -215,16 +225,3 @@ class SlackNotifier:
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         return await trio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=self._one_call)
-
-
-def _proxy(url: str) -> str | None:
-    """The environment's proxy for this URL. Left to itself, slack-sdk knows neither NO_PROXY nor ALL_PROXY.
-
-    Without a proxy it leaves the choice to urllib, which knows no networks: the host itself is written where urllib looks.
-    """
-    around = proxies()
-    proxy, host = around.of(url), urlsplit(url).hostname or ""
-    if proxy is None and around.through and not proxy_bypass(host):
-        written = os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))
-        os.environ["no_proxy"] = f"{written},{host}"
-    return proxy

@@ -20,13 +20,20 @@ _MOST_LINKS: Final = 5
 Button = dict[str, Any]
 
 
-def buttons(view: AlertView, external_url: str, *, pressable: bool) -> list[Button]:
+def buttons(view: AlertView, external_url: str, *, pressable: bool, actionable: bool = True) -> list[Button]:
     """Acknowledge and silence, while there is something to; the alert's page; the links and the runbook of its rule.
 
     ``pressable``: Slack tells us of presses. Without it, and without an ``external_url``, nothing acknowledges from Slack.
+    ``actionable``: there is an alert to acknowledge and to silence, which there is not for a test.
     """
-    found = [*_pressed(view)] if pressable else [*_forms(view, external_url)]
-    return found + [_link(name, url) for name, url in _links(view, external_url)[:_MOST_LINKS] if _openable(url)]
+    found: list[Button] = []
+    if actionable:
+        found = _pressed(view) if pressable else _forms(view, external_url)
+    return found + [
+        _link(name, url)
+        for name, url in _links(view, external_url if actionable else "")[:_MOST_LINKS]
+        if _openable(url)
+    ]
 
 
 def _pressed(view: AlertView) -> list[Button]:

@@ -6,6 +6,7 @@ from monitor.clock import SECOND, Clock, Instant
 from monitor.notification import Notification
 from monitor.notify import http
 from monitor.notify.outcome import Outcome, Rejected, Retry
+from monitor.notify.reach import unreached
 from monitor.notify.slack_message import message, plainer
 from monitor.notify.slack_pace import OnHold, Paces
 from monitor.notify.slack_text import headline
@@ -34,6 +35,8 @@ class SlackHookNotifier:
         self._timeout = timeout
         self._pace = (paces or Paces()).of("", url, "")
 
+    checked = "a connection opens; the URL's path is not tried, because that would post"
+
     def __repr__(self) -> str:
         return f"SlackHookNotifier({http.origin(self._url)})"
 
@@ -56,9 +59,9 @@ class SlackHookNotifier:
         return outcome
 
     async def check(self) -> str:
-        """A hook has no way to ask without telling: only the form of its URL is checked."""
+        """A hook has no way to ask without telling: the form of its URL is checked, and that a connection can be opened."""
         if self._url.startswith(("http://", "https://")):
-            return ""
+            return await unreached(self._url, self._timeout)
         return (
             f"{http.origin(self._url)}: an incoming webhook's URL begins with https://; correct it in the configuration"
         )

@@ -1,6 +1,7 @@
 """What a notification looks like in Slack: Block Kit, every piece of data escaped, everything within Slack's limits.
 
-The preview is one sentence. Under it each alert has a bar in its colour: fields, why, a sparkline, examples, buttons.
+The preview begins with severity and state, then one sentence. Under it each alert has a bar in its colour. One alert alone: what to do,
+since when, why, a sparkline, examples, buttons. Several: a list of all of them, then what explains the worst, then what to do, once.
 """
 
 import json
@@ -8,19 +9,18 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from monitor.clock import SECOND, Instant
 from monitor.notification import AlertView, Notification
 from monitor.notify.slack_buttons import buttons
 from monitor.render.escape import slack as escaped
-from monitor.render.filters import amount, datetime, duration, number, sparkline
-from monitor.render.sentence import aftermath, cause, sentence, statement
-from monitor.render.story import change, counted, held_back, marks, measured, notes, storm, title, told
+from monitor.render.escape import slack_prose
+from monitor.render.filters import amount, duration, moments, number, sparkline
+from monitor.render.sentence import aftermath, cause, place, sentence, statement
+from monitor.render.story import advice, counted, heading, held_back, marks, news, push, storm, title, told
 from monitor.render.text import example, lead
 from monitor.render.words import Tone, clean, tone
 
 SECTION: Final = 3000
 FIELD: Final = 2000
-FIELDS: Final = 10
 WHOLE: Final = 12_000
 """Characters of the whole message as JSON; Slack refuses somewhat over 13,000."""
 
@@ -32,6 +32,7 @@ COLOURS: Final[dict[Tone, str]] = {
 }
 
 _MOST_SHOWN: Final = 10
+_MOST_ADVICE: Final = 3
 _PLAIN: Final = 500
 _CUT_ENTITY: Final = re.compile(r"&[a-z]{0,3}$")
 
@@ -72,15 +73,15 @@ def _message(
         head.append(context(f":warning: {fit(escaped(clean(problem, 500)), 1000)}"))
     stormy = bool(notification.tally) and notification.status == "firing"
     attachments = [
-        _attachment(
-            view, layout, notification.external_url, detailed=index < layout.detailed, headed=index > 0 or stormy
-        )
-        for index, view in enumerate(views[: layout.shown])
+        _listed(view, place, layout, notification) if stormy or len(views) > 1 else _alone(view, layout, notification)
+        for place, view in enumerate(views[: layout.shown])
     ]
     others = len(views) - layout.shown + notification.truncated
     if others:
         attachments.append(_coloured("info", [context(f"+{number(others)} more")], f"+{number(others)} more"))
-    preview = text if text is not None else escaped(title(notification))
+    if (stormy or len(views) > 1) and layout.detailed:
+        attachments += _explained(views[: layout.shown], layout, notification)
+    preview = f"{escaped(heading(notification))}: {text}" if text is not None else escaped(push(notification))
     return {"text": fit(preview, SECTION), "blocks": head, "attachments": attachments}
 
 
@@ -88,33 +89,78 @@ def _headline(notification: Notification, views: list[AlertView]) -> str:
     """The sentence with its name and its number in bold, and what has changed since the first time."""
     if not views:
         return fit(escaped(title(notification)), SECTION)
-    what = change(notification) if notification.status == "firing" else ""
+    what = news(notification)
     if notification.tally and notification.status == "firing":
         line = f"*{escaped(storm(notification))}*"
         return fit(f"{line}\n_{escaped(what)}_" if what else line, SECTION)
-    prefix = "*Test*  " if notification.reason == "test" else ""
-    others = title(notification).removeprefix(sentence(views[0]))
-    line = prefix + _sentence(views[0]) + escaped(others)
+    said = _sentence(views[0], short=True) if len(views) == 1 else _several(views, notification)
+    line = f"*{escaped(heading(notification))}*  {said}"
     return fit(f"{line}\n_{escaped(what)}_" if what else line, SECTION)
 
 
-def _sentence(view: AlertView) -> str:
+def _several(views: list[AlertView], notification: Notification) -> str:
+    """``OperatorFailureRate: 9 alerts``, and since when where that is the same for all."""
+    names = list(dict.fromkeys(view.name for view in views))
+    name = f"*{escaped(clean(names[0]))}*: " if len(names) == 1 else ""
+    said = {_times(view) for view in views}
+    when = f", {escaped(said.pop())}" if len(said) == 1 else ""
+    return f"{name}{number(len(views) + notification.truncated)} alerts{when}"
+
+
+def _sentence(view: AlertView, *, short: bool = False) -> str:
+    """``short``: behind words that say already that it is resolved."""
     name = f"*{escaped(clean(view.name))}*"
     if view.status == "resolved":
-        return f"{name} resolved after *{duration(view.duration)}*: {escaped(aftermath(view))}"
+        return f"{name} {'' if short else 'resolved '}after *{duration(view.duration)}*: {escaped(aftermath(view))}"
     first, rest = lead(statement(view))
     return f"{name}: *{escaped(first)}*{escaped(rest)}" if first else f"{name}: {escaped(rest)}"
 
 
-def _attachment(view: AlertView, layout: _Layout, external_url: str, *, detailed: bool, headed: bool) -> Block:
-    """``headed``: with its own sentence. The worst alert's stands above already, unless that tells of a storm."""
-    own = [section(_sentence(view))] if headed else []
-    blocks = [] if own else _facts(view)
-    if detailed:
-        found = buttons(view, external_url, pressable=layout.pressable)
-        blocks = [*_notes(view), *_facts(view), *_reasons(view)]
-        blocks += [{"type": "actions", "elements": found}] if found else []
-    return _coloured(tone(view.severity, view.status), [*own, *_marks(view), *blocks], sentence(view))
+def _alone(view: AlertView, layout: _Layout, notification: Notification) -> Block:
+    """The only alert: its sentence stands above already."""
+    blocks = [*_marks(view), *_advice(advice(view, 600)), *_course(view)]
+    if layout.detailed:
+        blocks += [*_reasons(view), *_actions(view, layout, notification)]
+    return _coloured(tone(view.severity, view.status), blocks, sentence(view))
+
+
+def _listed(view: AlertView, index: int, layout: _Layout, notification: Notification) -> Block:
+    """One of several: its sentence and since when. The first is explained below, the others have their first button here."""
+    line = section(_sentence(view))
+    times = bool(notification.tally) or len({_times(one) for one in told(notification)}) > 1
+    found = _buttons(view, layout, notification) if index and layout.detailed else []
+    if found:
+        line["accessory"] = found[0]
+    return _coloured(
+        tone(view.severity, view.status), [line, *_marks(view), *_course(view, times=times)], sentence(view)
+    )
+
+
+def _explained(views: list[AlertView], layout: _Layout, notification: Notification) -> list[Block]:
+    """What explains the worst of several alerts, and below it what is to be done, once for each rule."""
+    worst = views[0]
+    reasons = _reasons(worst)
+    where = " ".join(escaped(clean(word)) for word in (worst.name, place(worst).strip()) if word)
+    head = [context(f"*The worst: {where}*")] if reasons else []
+    rules = {view.rule: view for view in reversed(views)}
+    told_once = [text for view in reversed(rules.values()) for text in advice(view, 600)]
+    blocks = [
+        *head,
+        *reasons,
+        *_advice(list(dict.fromkeys(told_once))[:_MOST_ADVICE]),
+        *_actions(worst, layout, notification),
+    ]
+    return [_coloured(tone(worst.severity, worst.status), blocks, sentence(worst))] if blocks else []
+
+
+def _buttons(view: AlertView, layout: _Layout, notification: Notification) -> list[Block]:
+    actionable = notification.reason != "test"
+    return buttons(view, notification.external_url, pressable=layout.pressable, actionable=actionable)
+
+
+def _actions(view: AlertView, layout: _Layout, notification: Notification) -> list[Block]:
+    found = _buttons(view, layout, notification)
+    return [{"type": "actions", "elements": found}] if found else []
 
 
 def _coloured(colour: Tone, blocks: list[Block], fallback: str) -> Block:
@@ -126,22 +172,22 @@ def _marks(view: AlertView) -> list[Block]:
     return [context(f"*{escaped(' · '.join(said))}*")] if said else []
 
 
-def _notes(view: AlertView) -> list[Block]:
-    said = "\n".join(escaped(text) for text in notes(view, 600))
+def _advice(texts: list[str]) -> list[Block]:
+    said = "\n".join(slack_prose(text) for text in texts)
     return [section(said)] if said else []
 
 
-def _facts(view: AlertView) -> list[Block]:
-    rows = [("Value", escaped(measured(view)))]
-    rows += [("Messages", escaped(counted(view)))] if view.messages else []
+def _course(view: AlertView, *, times: bool = True) -> list[Block]:
+    """What the sentence leaves out: of how many messages, and since when."""
+    many = f"{counted(view)} messages" if view.messages and number(view.messages) not in sentence(view) else ""
+    said = ", ".join(filter(None, (many, _times(view) if times else "")))
+    return [context(escaped(said[:1].upper() + said[1:]))] if said else []
+
+
+def _times(view: AlertView) -> str:
     if view.status == "resolved":
-        rows += [("Lasted", duration(view.duration)), ("At worst", escaped(amount(view.peak, view.unit)))]
-        rows += [("From", date(view.starts_at)), ("To", date(view.ends_at or view.as_of))]
-    else:
-        rows += [("Since", f"{date(view.starts_at)} ({duration(view.duration)})")]
-        rows += [("Severity", escaped(clean(view.severity, 60) or "–"))]
-    fields = [_mrkdwn(fit(f"*{name}*\n{text}", FIELD)) for name, text in rows[:FIELDS]]
-    return [{"type": "section", "fields": fields}]
+        return f"from {moments(view.since, view.time_zone)} to {moments(view.ends_at or view.as_of, view.time_zone)}"
+    return f"since {moments(view.since, view.time_zone)}, for {duration(view.duration)}"
 
 
 def _reasons(view: AlertView) -> list[Block]:
@@ -170,18 +216,18 @@ def _examples(view: AlertView) -> list[str]:
 
 
 def reply(notification: Notification) -> Block:
-    """What has changed, as a line for the thread."""
+    """What has changed, as a line for the thread, with severity and state first."""
     views = _changed(notification)
-    lines = [_sentence(view) for view in views[:_MOST_SHOWN]]
+    lines = [
+        _sentence(view, short=len(views) == 1 and notification.status == "resolved") for view in views[:_MOST_SHOWN]
+    ]
     others = len(views) - len(lines) + notification.truncated
-    if len(views) == 1 and notification.status == "resolved":
-        return {"text": fit(lines[0], SECTION)}
-    what = {"first": "firing", "test": "test", "all resolved": "resolved"}.get(
-        notification.reason, change(notification)
-    )
-    listed = [f"• {line}" for line in lines] if len(lines) > 1 else lines
+    what = news(notification)
+    head = f"*{escaped(heading(notification))}*" + (f" ({escaped(what)})" if what else "")
     more = [f"+{number(others)} more"] if others else []
-    return {"text": fit("\n".join([f"*{escaped(what[:1].upper() + what[1:])}*", *listed, *more]), SECTION)}
+    if len(lines) == 1 and not more:
+        return {"text": fit(f"{head}  {lines[0]}", SECTION)}
+    return {"text": fit("\n".join([head, *(f"• {line}" for line in lines), *more]), SECTION)}
 
 
 def _changed(notification: Notification) -> list[AlertView]:
@@ -195,11 +241,6 @@ def _changed(notification: Notification) -> list[AlertView]:
         case _:
             found = [view for view in views if view.status == "firing"]
     return found or views
-
-
-def date(at: Instant) -> str:
-    """A time in the reader's own time zone, ``Today 17:02``; the fallback is UTC."""
-    return f"<!date^{at // SECOND}^{{date_short_pretty}} {{time}}|{datetime(at, '%Y-%m-%d %H:%M UTC')}>"
 
 
 def section(text: str) -> Block:

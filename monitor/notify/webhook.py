@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,14 +14,15 @@ from monitor.clock import Clock, to_datetime
 from monitor.notification import Notification
 from monitor.notify import http
 from monitor.notify.outcome import Outcome
-from monitor.render.context import notification_context
-from monitor.render.escape import to_json
+from monitor.notify.reach import unreached
+from monitor.render.escape import of_content_type, to_json
 from monitor.render.payload import alertmanager
-from monitor.render.templates import LONGEST_BODY, TemplateProblem, Templates
+from monitor.render.templates import TemplateProblem, Templates
 from monitor.render.text import plain_text
 
 _PREFIX: Final = "whsec_"
-_JSON: Final = "application/json"
+JSON: Final = "application/json"
+"""The content type of a body, unless the configuration says otherwise."""
 _TEXT: Final = "text/plain; charset=utf-8"
 
 
@@ -70,6 +70,8 @@ class WebhookNotifier:
         self._timeout = timeout
         self._max_alerts = max_alerts
 
+    checked = "a connection opens; nothing is posted"
+
     def __repr__(self) -> str:
         return f"WebhookNotifier({http.origin(self._url)})"
 
@@ -102,19 +104,13 @@ class WebhookNotifier:
 
     def body(self, notification: Notification) -> tuple[str, str]:
         """The body and its content type. Where the template fails, the alert goes out as plain text with the error named."""
+        content_type = self._content_type or JSON
         if self._template is None:
-            return to_json(alertmanager(notification, self._max_alerts)), self._content_type or _JSON
+            return to_json(alertmanager(notification, self._max_alerts)), content_type
         try:
-            template = self._templates.named(self._template)
-            text = template.render(notification_context(notification, self._fields), LONGEST_BODY, whole=True)
+            return self._templates.body(self._template, content_type, notification, self._fields), content_type
         except TemplateProblem as problem:
-            failed = f"The template {self._template} failed: {problem}"
-            return _fallback(notification, failed, json=self._wants_json)
-        return text, self._content_type or (_JSON if _is_json(text) else _TEXT)
-
-    @property
-    def _wants_json(self) -> bool:
-        return "json" in (self._content_type or self._templates.find(self._template or "") or "")
+            return _fallback(notification, f"The template {self._template} failed: {problem}", content_type)
 
     def _signature(self, key: str, moment: datetime, body: str) -> dict[str, str]:
         if self._signer is None:
@@ -123,13 +119,16 @@ class WebhookNotifier:
         return {"webhook-timestamp": str(int(moment.timestamp())), "webhook-signature": signature}
 
     async def check(self) -> str:
-        """A webhook has no way to ask without telling: only what can be seen of its URL and its template is checked."""
-        for url in (self._url, self._url_resolved or self._url):
+        """A webhook has no way to ask without telling: its URLs and its template are looked at, and connections opened."""
+        urls = dict.fromkeys((self._url, self._url_resolved or self._url))
+        for url in urls:
             if not url.startswith(("http://", "https://")) or not http.origin(url).partition("://")[2]:
                 return f"{http.origin(url)}: a webhook's URL is http://… or https://… with a host; correct it in the configuration"
         if self._template is not None and self._templates.find(self._template) is None:
             return f"there is no template {self._template!r}; list its file under templates"
-        return ""
+        hosts = {http.origin(url): url for url in urls}
+        problems = [await unreached(url, self._timeout) for url in hosts.values()]
+        return "; ".join(filter(None, problems))
 
 
 def key_of(secret: str) -> bytes:
@@ -144,16 +143,8 @@ def key_of(secret: str) -> bytes:
     return text.encode()
 
 
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _fallback(notification: Notification, failed: str, *, json: bool) -> tuple[str, str]:
+def _fallback(notification: Notification, failed: str, content_type: str) -> tuple[str, str]:
     text = plain_text(notification, failed)
-    if json:
-        return to_json({"text": text, "error": failed, "status": notification.status}), _JSON
+    if of_content_type(content_type) == "json":
+        return to_json({"text": text, "error": failed, "status": notification.status}), content_type
     return text, _TEXT

@@ -7,7 +7,7 @@ escape     data made harmless for a channel   context   the names that templates
 environment   the sandbox                     templates   compile, check, render; the errors of templates
 """
 
-from monitor.render.context import alert_context, notification_context, sample_notification, sample_view
+from monitor.render.context import alert_context, awkward, notification_context, sample_notification, sample_view
 from monitor.render.sentence import sentence
 from monitor.render.templates import Template, TemplateProblem, Templates
 from monitor.render.text import plain_text
@@ -17,6 +17,7 @@ __all__ = [
     "TemplateProblem",
     "Templates",
     "alert_context",
+    "awkward",
     "notification_context",
     "plain_text",
     "sample_notification",

@@ -1,6 +1,6 @@
 """The names that templates see, and samples of what they stand for, to check templates by before there is an alert."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +16,7 @@ _FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(AlertView)
 _WHOLE_FIELDS: Final = frozenset(
     {*(field.name for field in msgspec.structs.fields(Notification)), "firing", "resolved"}
 )
-ALERT_NAMES: Final = frozenset({*_FIELDS, "duration", "sentence"})
+ALERT_NAMES: Final = frozenset({*_FIELDS, "since", "duration", "sentence"})
 """Names in the template of one alert."""
 
 NOTIFICATION_NAMES: Final = frozenset(
@@ -43,7 +43,7 @@ NAMES: Final = ALERT_NAMES | NOTIFICATION_NAMES
 def alert_context(view: AlertView) -> dict[str, Any]:
     """What the template of one alert sees."""
     names: dict[str, Any] = {name: getattr(view, name) for name in _FIELDS}
-    return names | {"duration": view.duration, "sentence": sentence(view)}
+    return names | {"since": view.since, "duration": view.duration, "sentence": sentence(view)}
 
 
 def notification_context(notification: Notification, fields: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -168,6 +168,37 @@ def _samples(as_of: Instant) -> tuple[Sample, ...]:
     identifiers = ("a6b62347-51c0-4d0e-8a35-6f5cf0c6e0d1", "5e0b8f0c-2f7c-4a57-9a6f-2f4f1f0f7d52")
     make = "+30691•••••78", "Undelivered", "Carrier Violation", "Cosmote"
     return tuple(Sample(identifier, *make, as_of - index * 40 * SECOND) for index, identifier in enumerate(identifiers))
+
+
+AWKWARD: Final = "a \"quote\", a \\ backslash, a\nnew line, <b>markup</b> & *stars* @here 'end'"
+"""What data may hold and what templates get wrong."""
+
+_FIXED: Final = frozenset({"alertname", "severity", "account", "search", "problem"})
+"""Labels whose values the configuration and the program give."""
+
+
+def awkward(view: AlertView, fixed: Set[str] = frozenset()) -> AlertView:
+    """The alert with everything in its texts that a careless template stumbles over: whatever comes from messages and from people.
+
+    Labels named in ``fixed`` stay, because the configuration gives their values.
+    """
+    replace = msgspec.structs.replace
+    labels = {name: value if name in _FIXED | fixed else f"{value} {AWKWARD}" for name, value in view.labels.items()}
+    annotations = {"summary": AWKWARD, "description": AWKWARD} | dict.fromkeys(view.annotations, AWKWARD)
+    breakdown = tuple(replace(one, value=AWKWARD) for one in view.breakdown)
+    texts = dict.fromkeys(("message_id", "to", "status", "detailed_status", "operator"), AWKWARD)
+    samples = tuple(replace(one, **texts) for one in view.samples)
+    return replace(
+        view,
+        labels=labels,
+        annotations=annotations,
+        why=AWKWARD,
+        matched=AWKWARD,
+        breakdown=breakdown,
+        samples=samples,
+        acknowledged_by=AWKWARD,
+        acknowledged_comment=AWKWARD,
+    )
 
 
 def sample_notification(views: Sequence[AlertView], receiver: str = "ops") -> Notification:

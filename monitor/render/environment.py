@@ -23,7 +23,7 @@ from monitor.render.budget import made, spend, spend_characters
 from monitor.render.budgeted_code import BUDGETING, bounded, rewritten
 from monitor.render.context import NAMES
 from monitor.render.sentence import sentence
-from monitor.render.story import notes
+from monitor.render.story import advice
 from monitor.render.words import clean
 
 MOST_GROWTH: Final = 100_000
@@ -64,7 +64,7 @@ _FURTHER: Final[dict[str, Callable[..., Any]]] = {
     "clip": lambda value, longest=80: clean(str(value), longest),
     "html": escape.html,
     "markdown": escape.markdown,
-    "notes": notes,
+    "notes": advice,
     "sentence": sentence,
 }
 """What is a filter under another name, or is from elsewhere."""
@@ -258,9 +258,26 @@ def _for_slack(value: object) -> str:
     return escape.slack(str(value))
 
 
+def _as_is(value: object) -> str:
+    return str(value)
+
+
+_ESCAPED: Final[dict[escape.Escape, Callable[[object], str]]] = {
+    "none": _as_is,
+    "slack": _for_slack,
+    "json": escape.json_text,
+    "html": escape.html_text,
+    "form": escape.form_text,
+}
+
+
+def _escaped_once(value: object) -> Markup:
+    return Markup(escape.html(value))  # noqa: S704 — escaped just now
+
+
 def _finalizer(form: escape.Escape) -> Callable[[Context, Any], Any]:
     """What is done to each ``{{ … }}`` before it goes into the text; what the template itself says stays as it is."""
-    escaped: Callable[[object], str] = escape.json_text if form == "json" else _for_slack
+    escaped = _ESCAPED[form]
 
     @pass_context
     def finalize(context: Context, value: Any) -> Any:
@@ -295,6 +312,8 @@ def sandbox(sources: Mapping[str, str], form: escape.Escape) -> Sandbox:
         "tojson": _tojson,
     }
     environment.filters = {name: bounded(one) for name, one in (kept | own | _FURTHER | guarded).items()} | BUDGETING
+    if form == "html":  # what a template escapes itself is not escaped again
+        environment.filters["html"] = bounded(_escaped_once)
     environment.tests = {name: bounded(one) for name, one in environment.tests.items()}
     environment.globals = {name: environment.globals[name] for name in _KEPT_GLOBALS} | {"namespace": Variables}
     return environment

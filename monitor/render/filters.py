@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from monitor.clock import DAY, HOUR, MICROSECOND, MINUTE, SECOND, Duration, Instant, format_duration, to_datetime
 from monitor.finding import Unit
@@ -77,6 +78,16 @@ def _precision(span: Duration) -> Duration:
 def datetime(value: Instant | None, form: str = "%Y-%m-%d %H:%M:%S UTC") -> str:
     """An instant in UTC, ``2026-11-21 17:07:04 UTC``, or in the given strftime form."""
     return NOTHING if value is None else to_datetime(value).strftime(form[:100])
+
+
+def moments(value: Instant, zone: str = "") -> str:
+    """An instant in UTC and, where a time zone is given, by its clock: ``2026-11-21 17:02 UTC (19:02 Athens)``."""
+    text = datetime(value, "%Y-%m-%d %H:%M UTC")
+    if not zone or zone in ("UTC", "Etc/UTC"):
+        return text
+    there = to_datetime(value).astimezone(ZoneInfo(zone))
+    day = "" if there.date() == to_datetime(value).date() else f"{there:%Y-%m-%d} "
+    return f"{text} ({day}{there:%H:%M} {zone.rpartition('/')[2].replace('_', ' ')})"
 
 
 def sparkline(values: Iterable[float | None], width: int = 24) -> str:

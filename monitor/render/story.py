@@ -1,5 +1,6 @@
 """What one notification tells, before any channel lays it out: which alerts, the worst first, and what has changed."""
 
+import re
 from typing import Final, Literal
 
 from monitor.finding import Unit, excess
@@ -9,6 +10,11 @@ from monitor.render.sentence import sentence, threshold
 from monitor.render.words import URGENCY, Tone, clean, clean_lines, tone
 
 _MOST_NAMES: Final = 5
+_STATES: Final = ("escalated", "repeat")
+"""Reasons whose change is a state of its own: ``escalated from warning``, ``still firing after 4h``."""
+_OWN_PART: Final = 2
+"""A summary of which at most one word in so many is its own repeats the sentence beside it; its own are then *of*, *is* and *now*."""
+_WORD: Final = re.compile(r"[^\W_][\w.,%-]*")
 
 
 def told(notification: Notification) -> list[AlertView]:
@@ -44,11 +50,41 @@ def urgency(notification: Notification) -> Literal["critical", "error", "warning
 def badge(notification: Notification) -> str:
     """The first words: ``CRITICAL``, ``RESOLVED``, ``TEST``."""
     if notification.reason == "test":
-        return "TEST"
+        return "TEST" if notification.status == "firing" else "TEST RESOLVED"
     if notification.status == "resolved":
         return "RESOLVED"
     views = told(notification)
     return clean(views[0].severity, 30).upper() if views and views[0].severity else "ALERT"
+
+
+def heading(notification: Notification) -> str:
+    """Severity and state, with which every push begins: ``CRITICAL firing``, ``WARNING resolved``, ``TEST firing``."""
+    views = told(notification)
+    if notification.reason == "test":
+        return f"TEST {notification.status}"
+    if notification.reason == "acknowledged":
+        return f"{_severity(views)} {_acknowledged(views).partition(' by ')[0]}"
+    if notification.status == "resolved":
+        return f"{_severity(views)} resolved"
+    return f"{_severity(views)} {change(notification) if notification.reason in _STATES else 'firing'}"
+
+
+def news(notification: Notification) -> str:
+    """What has changed, as far as the heading does not say it."""
+    known = notification.status == "resolved" or notification.reason in (*_STATES, "acknowledged")
+    return "" if known else change(notification)
+
+
+def _severity(views: list[AlertView]) -> str:
+    return clean(views[0].severity, 30).upper() if views and views[0].severity else "ALERT"
+
+
+def push(notification: Notification) -> str:
+    """What a push shows: severity and state, then the sentence of the worst alert and how many others there are."""
+    views, said = told(notification), title(notification)
+    if views and views[0].status == "resolved":
+        said = said.replace(f"{clean(views[0].name)} resolved after", f"{clean(views[0].name)} after", 1)
+    return f"{heading(notification)}: {said}"
 
 
 def change(notification: Notification) -> str:
@@ -75,8 +111,14 @@ def change(notification: Notification) -> str:
 
 
 def _acknowledged(views: list[AlertView]) -> str:
-    names = dict.fromkeys(clean(view.acknowledged_by, 60) for view in views if view.acknowledged_by)
+    names = dict.fromkeys(_acknowledger(view) for view in views if view.acknowledged_by)
     return f"acknowledged by {', '.join(names)}" if names else "no longer acknowledged"
+
+
+def _acknowledger(view: AlertView) -> str:
+    """``Ann: reroutes it``."""
+    comment = clean(view.acknowledged_comment, 200)
+    return clean(view.acknowledged_by, 60) + (f": {comment}" if comment else "")
 
 
 def _longest(views: list[AlertView]) -> int:
@@ -126,9 +168,28 @@ def notes(view: AlertView, longest: int = 2000) -> list[str]:
     return [text for text in texts if text]
 
 
+def advice(view: AlertView, longest: int = 2000) -> list[str]:
+    """`notes`, without a summary that only says in other words what the alert's sentence says already."""
+    texts = notes(view, longest)
+    summary = clean_lines(view.annotations.get("summary", ""), longest)
+    return texts[1:] if texts and texts[0] == summary and _repeats(summary, view) else texts
+
+
+def _repeats(summary: str, view: AlertView) -> bool:
+    """Whether a number and nearly all words of the summary stand in the alert's sentence or among its labels: it says nothing of its own."""
+    said = _words(" ".join([sentence(view), view.why, *view.labels.values()]))
+    words = _words(summary)
+    numbers = {word for word in words if word[0].isdigit()}
+    return bool(numbers & said or (view.why and view.why in summary)) and _OWN_PART * len(words - said) <= len(words)
+
+
+def _words(text: str) -> set[str]:
+    return {word.rstrip(".,").removesuffix("%") for word in _WORD.findall(text.lower())}
+
+
 def marks(view: AlertView) -> list[str]:
     """What people or the course of things have made of it: acknowledged, silenced, flapping."""
-    said = [f"acknowledged by {clean(view.acknowledged_by, 60)}"] if view.acknowledged_by and not view.ends_at else []
+    said = [f"acknowledged by {_acknowledger(view)}"] if view.acknowledged_by and not view.ends_at else []
     said += [clean(view.suppressed, 120)] if view.suppressed else []
     if view.flapping:
         times = "once" if view.flapping == 1 else f"{number(view.flapping)} times"

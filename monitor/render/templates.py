@@ -1,10 +1,11 @@
 """Templates that people write: compiled and checked at load, rendered within limits, and never the reason an alert is lost."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from traceback import walk_tb
 from types import CodeType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import jinja2
 import msgspec
@@ -14,9 +15,9 @@ from jinja2.meta import find_undeclared_variables
 from monitor.errors import MonitorError
 from monitor.notification import AlertView, Notification
 from monitor.render.budget import Exhausted, budgeted
-from monitor.render.context import alert_context, notification_context
+from monitor.render.context import alert_context, awkward, notification_context
 from monitor.render.environment import FILTERS, Sandbox, known_names, nearest, sandbox
-from monitor.render.escape import Escape
+from monitor.render.escape import Escape, of_content_type
 from monitor.render.sentence import sentence
 from monitor.render.shipped import shipped
 from monitor.render.words import clean, clip
@@ -144,6 +145,22 @@ class Templates:
             raise TemplateProblem(1, f"there is no template {name!r}{nearest(name, self.known)}")
         return self.compile(self._sources[full], full, form or escape_of(full))
 
+    def body(
+        self, name: str, content_type: str, notification: Notification, fields: Mapping[str, str] | None = None
+    ) -> str:
+        """The body of a request: the template of that name, its values escaped for ``content_type``; ``fields`` as in `notification_context`.
+
+        Raises TemplateProblem, also where the content type is JSON and the text is not.
+        """
+        form = of_content_type(content_type)
+        text = self.named(name, form).render(notification_context(notification, fields), LONGEST_BODY, whole=True)
+        complaint = _json_complaint(text) if form == "json" else ""
+        if complaint:
+            raise TemplateProblem(
+                1, f"the text is not JSON: {complaint}; if it is not meant to be, write its content_type"
+            )
+        return text
+
     def check_syntax(self, name: str) -> TemplateProblem | None:
         """What is wrong with a template file whatever it is rendered with: one that others include may use names that they set."""
         try:
@@ -171,7 +188,7 @@ class Templates:
         over = msgspec.structs.replace(view, status="resolved", ends_at=view.as_of, resolved_because="recovered")
         try:
             template = self.compile(text)
-            for tried in (view, over):
+            for tried in (view, over, awkward(view), awkward(over)):
                 template.render(alert_context(tried))
         except TemplateProblem as problem:
             return str(problem)
@@ -207,8 +224,21 @@ class Templates:
         return texts, errors
 
 
+def _json_complaint(text: str) -> str:
+    """Why a text is not JSON; empty where it is."""
+    try:
+        json.loads(text, parse_constant=_refused)
+    except (ValueError, RecursionError) as error:
+        return clean(str(error), 200)
+    return ""
+
+
+def _refused(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a number in JSON")
+
+
 def escape_of(name: str) -> Escape:
-    """How values are escaped in a template file of that name."""
+    """How values are escaped in a template file of that name, where nothing says what is made of it."""
     return "json" if ".json" in name.lower() else "none"
 
 

@@ -8,7 +8,7 @@ from monitor.clock import Instant, to_datetime
 from monitor.notification import AlertView, Notification, Sample
 from monitor.render.filters import datetime, duration, number, sparkline
 from monitor.render.sentence import aftermath, cause, statement
-from monitor.render.story import badge, change, held_back, marks, notes, storm, told, tone_of
+from monitor.render.story import advice, badge, change, held_back, marks, storm, told, tone_of
 from monitor.render.words import Tone, clean, tone
 
 Style = Literal["plain", "strong", "faint", "toned", "badge"]
@@ -65,7 +65,7 @@ def _alert(view: AlertView, now: Instant, *, named: bool, detailed: bool) -> lis
     name: list[tuple[str, Style]] = [(f"{clean(view.name)}  ", "strong")] if named else []
     lines = [Line(colour, (*name, *_stressed(said)))]
     lines += [Line(colour, ((mark, "strong"),)) for mark in marks(view)]
-    lines += [Line(colour, ((text, "plain"),)) for note in notes(view) for text in note.splitlines() if text]
+    lines += [Line(colour, ((text, "plain"),)) for note in advice(view) for text in note.splitlines() if text]
     lines.append(_course(view, colour, now))
     return lines + (_reasons(view, colour) if detailed and view.status == "firing" else [])
 
@@ -89,9 +89,9 @@ def lead(said: str) -> tuple[str, str]:
 
 def _course(view: AlertView, colour: Tone, now: Instant) -> Line:
     bars = sparkline(view.history)
-    times = f"since {moment(view.starts_at, now)}, {duration(view.duration)}"
+    times = f"since {moment(view.since, now)}, {duration(view.duration)}"
     if view.ends_at is not None:
-        times = f"{moment(view.starts_at, now)} to {moment(view.ends_at, now)}, {duration(view.duration)}"
+        times = f"{moment(view.since, now)} to {moment(view.ends_at, now)}, {duration(view.duration)}"
     return Line(colour, ((f"{bars}   " if bars else "", "toned"), (times, "faint")))
 
 

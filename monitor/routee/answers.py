@@ -16,6 +16,8 @@ _LARGEST = 2**20
 """Bytes of such an answer that are looked at."""
 
 _DEFAULT_LIFETIME = 3_600.0
+_LONGEST_LIFETIME = 20 * 365 * 86_400.0
+"""Seconds; an application can be set to tokens that live for about 20 years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ def decode_token(body: bytes) -> Token:
         raise Malformed("it has no usable access_token")
     lifetime = number_of(answer.get("expires_in"))
     usable = lifetime is not None and lifetime > 0
-    return Token(value, lifetime if usable and lifetime else _DEFAULT_LIFETIME)
+    return Token(value, min(lifetime, _LONGEST_LIFETIME) if usable and lifetime else _DEFAULT_LIFETIME)
 
 
 def decode_balance(body: bytes) -> Balance:

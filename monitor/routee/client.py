@@ -19,13 +19,14 @@ from monitor.certificates import trust
 from monitor.clock import SECOND, Clock, Instant
 from monitor.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
 from monitor.proxies import proxies
+from monitor.retry_after import http_date
 from monitor.routee.answers import Token, decode_balance, decode_campaign_state, decode_token
 from monitor.routee.body import LARGEST_BODY, Damaged, TooLarge, unpacked
 from monitor.routee.call import Call, Endpoints
 from monitor.routee.failure import detail_of, unreachable
 from monitor.routee.limits import Pace, Paused, Steady
 from monitor.routee.question import PAGE_SIZE, Balance, CampaignState, Page, Question
-from monitor.routee.retry import Effort, Failed, Patience, TryAgain, http_date, nobody, retried
+from monitor.routee.retry import Effort, Failed, Patience, TryAgain, nobody, retried
 from monitor.routee.token import Tokens
 from monitor.routee.verdict import Answer, Unauthorised, judge, without
 from monitor.routee.wire import Malformed, decode_page, decode_parts

@@ -7,8 +7,9 @@ from urllib.parse import quote
 
 from monitor.clock import Instant
 from monitor.errors import RouteeRejected, RouteeUnavailable
+from monitor.retry_after import http_date, retry_after
 from monitor.routee.answers import decode_error
-from monitor.routee.retry import TryAgain, http_date, retry_after
+from monitor.routee.retry import TryAgain
 
 _LONGEST_ERROR = 64 * 1024
 """Bytes that are looked at of an answer that is no good one."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, WithJsonSchema
 
 from monitor.clock import SECOND, format_duration
 from monitor.message import DELIVERED
@@ -13,7 +13,18 @@ from monitor.rules.threshold import Seconds, SecondsLevel, size
 from monitor.rules.thresholded import Thresholded
 from monitor.written import Note, Number, Period
 
-Percentile = Annotated[Number, Field(gt=0, le=100)]
+
+def _percentile(value: float) -> float:
+    if 0 < value < 1:
+        raise ValueError(f"a percentile is 1 to 100: write {value * 100:g}, not {value:g}")
+    if not 1 <= value <= 100:
+        raise ValueError(f"a percentile is 1 to 100, not {value:g}")
+    return value
+
+
+Percentile = Annotated[
+    Number, AfterValidator(_percentile), WithJsonSchema({"type": "number", "minimum": 1, "maximum": 100})
+]
 
 
 class Latency(Thresholded):

@@ -18,9 +18,10 @@ from monitor.clock import Clock, Instant, parse_duration
 from monitor.errors import NothingThere, StoreError
 from monitor.links import acknowledge_url, page_url, silence_url
 from monitor.matcher_syntax import read_matchers
-from monitor.render.filters import datetime, duration
-from monitor.render.sentence import sentence
+from monitor.render.filters import datetime, duration, moments, sparkline
+from monitor.render.sentence import cause, sentence
 from monitor.render.story import marks, notes
+from monitor.render.text import example
 from monitor.render.words import tone
 from monitor.silence import new_silence
 from monitor.standing import Standing
@@ -31,6 +32,7 @@ from monitor.web.v2_shapes import new_id
 
 _MOST_FIELDS: Final = 20
 _MOST_TEXT: Final = 10_000
+_BULLETS: Final = ("- ", "* ", "• ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class AlertPages:
         return Response(_style(), media_type="text/css")
 
     async def alert(self, request: Request) -> Response:
-        one = self._find(request)
+        one = self._find(request, deep=True)
         view = one.view
         return self._page(
             "alert.html",
@@ -85,9 +87,12 @@ class AlertPages:
             state=one.state,
             tone=tone(view.severity, view.status),
             sentence=sentence(view),
-            notes=notes(view),
+            notes=[passages(text) for text in notes(view)],
+            causes=[cause(found) for found in view.breakdown],
+            bars=sparkline(view.history),
+            samples=[example(sample) for sample in view.samples],
             marks=marks(view),
-            since=datetime(view.starts_at),
+            since=moments(view.since, view.time_zone),
             lasted=duration(view.duration),
             acknowledge=acknowledge_url(self._root, view.fingerprint),
             silence=silence_url(self._root, view.labels),
@@ -95,7 +100,7 @@ class AlertPages:
 
     async def acknowledge(self, request: Request) -> Response:
         one = self._find(request)
-        about = f"{sentence(one.view).removesuffix('.')}. It is not repeated until it is over; that it is over, or gets worse, is told."
+        about = f"{sentence(one.view).removesuffix('.')}. It is not repeated until it is over. You are told when it gets worse, and when it is over."
         fields = (_BY, Field("comment", "What is being done", required=False), _LASTS)
         show = partial(self._form, "Acknowledge", about, fields)
         if request.method != "POST":
@@ -110,7 +115,10 @@ class AlertPages:
         return self._page("done.html", title="Acknowledged", text=said, back=page_url(self._root, one.view.fingerprint))
 
     async def silence(self, request: Request) -> Response:
-        about = "Alerts that meet all of the matchers are not told for that time. What was told already is still told as over."
+        about = (
+            "For that time nobody is told of alerts that meet all of the matchers. "
+            "If you were told of an alert already, you are still told when it is over."
+        )
         matchers = "\n".join(request.query_params.getlist("matcher"))
         rows = max(matchers.count("\n") + 1, 2)
         fields = (
@@ -157,14 +165,25 @@ class AlertPages:
         status = HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK
         return self._page("form.html", status, title=title, about=about, fields=shown, problem=problem, button=title)
 
-    def _find(self, request: Request) -> Standing:
-        found = self._board.stock().find(request.path_params["fingerprint"])
+    def _find(self, request: Request, *, deep: bool = False) -> Standing:
+        found = self._board.stock().find(request.path_params["fingerprint"], deep=deep)
         if found is None:
-            raise HTTPException(HTTPStatus.NOT_FOUND, "this alert is over, and everybody was told so")
+            raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such alert now; if it was one, it is over")
         return found
 
     def _page(self, name: str, status: int = HTTPStatus.OK, **context: Any) -> Response:
         return HTMLResponse(_templates().get_template(name).render(root=self._root, **context), status)
+
+
+def passages(text: str) -> list[tuple[str, list[str]]]:
+    """A note as paragraphs (``p``) and lists (``ul``): lines that begin with ``-``, ``*`` or ``•`` are the items of a list."""
+    found: list[tuple[str, list[str]]] = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        kind = "ul" if line.startswith(_BULLETS) else "p"
+        if not found or found[-1][0] != kind:
+            found.append((kind, []))
+        found[-1][1].append(line[2:].strip() if kind == "ul" else line)
+    return found
 
 
 def _filled(field: Field, given: Mapping[str, str]) -> Field:

@@ -15,8 +15,8 @@ class Stocktaking(Protocol):
     def alerts(self) -> Iterable[Standing]:
         """Every alert that is pending or fires, or is over but not told so everywhere; each is made when it is asked for."""
 
-    def find(self, fingerprint: str) -> Standing | None:
-        """The one with this fingerprint, its own or that of its labels."""
+    def find(self, fingerprint: str, *, deep: bool = False) -> Standing | None:
+        """The one with this fingerprint, its own or that of its labels; ``deep``: also with what explains it."""
 
     def groups(self) -> Sequence[StandingGroup]:
         """What fires, by group."""

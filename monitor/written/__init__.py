@@ -20,6 +20,7 @@ from monitor.written.types import (
 )
 from monitor.written.validation import problems_of, validate, value_at
 from monitor.written.words import near_miss, nearest, suggest
+from monitor.written.zone import Zone
 
 __all__ = [
     "MISSING",
@@ -38,6 +39,7 @@ __all__ = [
     "Url",
     "WholeNumber",
     "Written",
+    "Zone",
     "host_only",
     "is_loopback",
     "kind_of",

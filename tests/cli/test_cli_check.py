@@ -1,6 +1,9 @@
 """`check`: what it finds, every problem with its place, and whether the other side answers."""
 
 import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from cli_folder import Folder
 
@@ -117,17 +120,34 @@ def test_of_a_rule_what_is_hardly_meant_is_warned_of(folder: Folder) -> None:
     ]
 
 
+@contextmanager
+def listening(folder: Folder) -> Iterator[None]:
+    """Somebody listens where the webhook is."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        folder.replace(folder.config, "http://127.0.0.1:9/", f"http://127.0.0.1:{server.getsockname()[1]}/")
+        yield
+
+
 def test_online_asks_routee_and_the_receivers(folder: Folder) -> None:
-    outcome = folder.invoke("check", "--online")
+    with listening(folder):
+        outcome = folder.invoke("check", "--online")
     assert outcome.exit_code == 0
     assert "✓ account main: Routee takes the credentials" in outcome.stdout
     assert "✓ search outbound of account main" in outcome.stdout
-    assert "✓ receiver hook webhook/0" in outcome.stdout
+    assert "✓ receiver hook webhook/0: a connection opens; nothing is posted" in outcome.stdout
+
+
+def test_online_opens_a_connection_to_webhooks(folder: Folder) -> None:
+    outcome = folder.invoke("check", "--online")
+    assert outcome.exit_code == 69
+    assert "✗ receiver hook webhook/0: http://127.0.0.1 could not be reached: " in outcome.stdout
+    assert "secret-path" not in outcome.output
 
 
 def test_online_with_a_wrong_secret_is_69_and_does_not_show_it(folder: Folder) -> None:
     folder.replace(folder.config, "cli-test-secret", "wrong-secret-of-test")
-    outcome = folder.invoke("check", "--online", "--json")
+    with listening(folder):
+        outcome = folder.invoke("check", "--online", "--json")
     assert outcome.exit_code == 69
     (bad,) = [answer for answer in json.loads(outcome.stdout)["online"] if not answer["ok"]]
     assert bad["what"] == "account main"

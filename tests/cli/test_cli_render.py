@@ -67,7 +67,7 @@ def test_a_sample_of_a_rule_through_a_template(folder: Folder) -> None:
 def test_every_channel_is_shown_without_what_is_secret(folder: Folder) -> None:
     slack, pagerduty, opsgenie, plain = shown(folder, "oncall", "--alert", "OperatorFailureRate", "--sample")
     assert slack["address"] == "#ops"
-    assert slack["body"]["text"].startswith("OperatorFailureRate: 34.2%")
+    assert slack["body"]["text"].startswith("CRITICAL firing: OperatorFailureRate: 34.2%")
     assert pagerduty["address"] == "https://events.pagerduty.com/…"
     assert pagerduty["body"]["routing_key"] == "***"
     assert pagerduty["body"]["payload"]["severity"] == "critical"
@@ -83,8 +83,11 @@ def test_for_people_slacks_blocks_are_their_texts(folder: Folder) -> None:
     assert outcome.exit_code == 0
     head, sentence, *rest = outcome.stdout.splitlines()
     assert head == "── oncall slack/0 #ops"
-    assert sentence == "*TestNotification*: *34.2%* of 1,204 messages to Cosmote (GR) failed in 15m, threshold 20%"
-    assert any(line.startswith("*Messages*") for line in rest)
+    assert (
+        sentence
+        == "*INFO firing*  *TestNotification*: *34.2%* of 1,204 messages to Cosmote (GR) failed in 15m, threshold 20%"
+    )
+    assert any(line.startswith("Since ") for line in rest)
     assert "Carrier Violation" in outcome.stdout
 
 

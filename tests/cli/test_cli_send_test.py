@@ -8,6 +8,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from cli_folder import Folder
 
+from monitor.cli.sample import as_test, over
+from monitor.render import Templates
+from monitor.services import SERVICES
+from tests.fakes.alerts import rate, telling
+
 
 @pytest.fixture
 def hook() -> Iterator[tuple[str, list[bytes]]]:
@@ -45,6 +50,35 @@ def test_a_webhook_gets_a_sample_marked_as_a_test(folder: Folder, hook: tuple[st
     assert sent["summary"]["summary"] == "Cosmote: 34.2%"
 
 
+def test_alertmanagers_payload_is_marked_and_its_resolve_follows(folder: Folder, hook: tuple[str, list[bytes]]) -> None:
+    url, bodies = hook
+    folder.replace(folder.config, "http://127.0.0.1:9/secret-path", f"{url}/secret-path")
+    folder.replace(folder.config, ", template: body.json.j2", "")
+    outcome = folder.invoke("send-test", "hook", "--rule", "OperatorFailureRate")
+    assert outcome.stdout == "✓ hook webhook/0: sent, and resolved\n"
+    first, last = map(json.loads, bodies)
+    assert (first["status"], last["status"]) == ("firing", "resolved")
+    for payload in (first, last):
+        (alert,) = payload["alerts"]
+        assert (
+            alert["labels"].items() >= {"alertname": "OperatorFailureRate", "test": "true", "severity": "none"}.items()
+        )
+        assert alert["annotations"]["test"] == "This is a test of routee-monitor. Nothing is wrong."
+    assert first["alerts"][0]["fingerprint"] == last["alerts"][0]["fingerprint"]
+    assert first["groupKey"] == last["groupKey"]
+
+
+@pytest.mark.parametrize("resolved", [False, True])
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_is_told_that_it_is_a_test(name: str, resolved: bool) -> None:
+    view = as_test(rate())
+    notification = telling(over(view) if resolved else view, reason="test", status="resolved" if resolved else "firing")
+    fields = {"routing_key": "key", "chat_id": "1"}
+    body = Templates().body(name, "application/json", notification, fields)
+    silent = name == "pagerduty" and resolved  # an end has no text there
+    assert ("test" in body.lower()) != silent
+
+
 def test_a_channel_that_does_not_answer_is_69_without_its_secret_path(folder: Folder) -> None:
     outcome = folder.invoke("send-test", "hook")
     assert outcome.exit_code == 69
@@ -56,7 +90,7 @@ def test_the_console_shows_it(folder: Folder) -> None:
     outcome = folder.invoke("send-test", "ops")
     assert outcome.exit_code == 0
     assert "TestNotification" in outcome.stdout
-    assert "✓ ops console/0: sent" in outcome.stdout
+    assert "✓ ops console/0: sent, and resolved" in outcome.stdout
     assert "example.org" not in outcome.stdout
 
 

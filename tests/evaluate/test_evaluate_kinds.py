@@ -214,10 +214,22 @@ def test_min_baseline_and_min_messages_guard_a_spike() -> None:
     assert only(judged(rows, **rule, min_baseline=3)).breached is None
 
 
-def test_a_spike_is_over_when_few_are_left_of_it() -> None:
-    rule: dict[str, Any] = {"kind": "spike", "window": "1h", "above": "3x", "baseline": {"window": "1h", "ago": "1h"}}
-    rows = sent(10, NOW - 90 * MINUTE) + sent(8)
-    assert only(judged(rows, **rule, min_messages=30)).breached == 0
+@pytest.mark.parametrize("limit", [{"above": "3x"}, {"below": "0.5x"}, {"above": "4 sigma"}, {"below": "4 sigma"}])
+@pytest.mark.parametrize("measure", ["count", "rate"])
+@pytest.mark.parametrize("now", [0, 1, 29])
+def test_a_few_messages_say_nothing_of_a_spike_whether_or_not_it_is_crossed(
+    now: int, measure: str, limit: dict[str, str]
+) -> None:
+    rule: dict[str, Any] = {"kind": "spike", "window": "1h", "baseline": {"window": "1h", "ago": "1h"}} | limit
+    for before in (10, 28, 100):
+        rows = sent(before, NOW - 90 * MINUTE) + sent(now)
+        judgement = judged(rows, **rule, measure=measure, min_messages=30, by=["operator"])
+        finding = judgement.of((("operator", "Cosmote"),))
+        assert finding.breached is None
+        assert f"{now} message" in finding.why
+        assert finding.why.endswith("now, min_messages is 30")
+    nothing = judged([], **rule, measure=measure, min_messages=30, by=["operator"])
+    assert nothing.of((("operator", "Cosmote"),)).breached is None
 
 
 def test_a_spike_downwards_sees_a_group_that_vanished() -> None:

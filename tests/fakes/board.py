@@ -39,7 +39,7 @@ class FakeBoard:
         yield from (self._standing(view, "pending") for view in self.pending)
         yield from (self._standing(view, "resolved") for view in self.over)
 
-    def find(self, fingerprint: str) -> Standing | None:
+    def find(self, fingerprint: str, *, deep: bool = False) -> Standing | None:
         return next(
             (one for one in self.alerts() if fingerprint in (one.view.fingerprint, label_fingerprint(one.view.labels))),
             None,

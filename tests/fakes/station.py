@@ -60,7 +60,8 @@ class Station:
         for account in accounts_of(config, loaded):
             window = restored_window(self.store, account, config, key)
             judge = restored_judge(window, config, settings.rules, loaded)
-            desks.append(Desk(judge, Views(judge, Templates(), distinguish=len(config.accounts) > 1)))
+            several, zone = len(config.accounts) > 1, config.time_zone_of(account)
+            desks.append(Desk(judge, Views(judge, Templates(), distinguish=several, time_zone=zone)))
         self.around = Surroundings(self.clock, self.metrics, self.health, self._wake)
         dispatch = restored_dispatch(config, loaded)
         dispatch.most_groups = self.most_groups

@@ -22,6 +22,7 @@ def notifier(
     within: float = 5.0,
     spacing: float = 0.0,
     template: Template | None = None,
+    broadcast_resolved: str = "critical",
 ) -> SlackNotifier:
     return SlackNotifier(
         token,
@@ -29,6 +30,7 @@ def notifier(
         clock=SystemClock(),
         api_url=fake.api_url,
         timeout=within,
+        broadcast_resolved=broadcast_resolved,
         paces=Paces(spacing),
         template=template,
     )
@@ -49,10 +51,10 @@ async def test_an_episode_is_one_message_edited_with_its_changes_in_the_thread()
         assert await channel.send(OVER, first.receipt) == first
         (main,) = fake.main
         assert (main.edits, main.said["attachments"][0]["color"]) == (2, "#2eb67d")
-        assert "resolved after 35m" in main.said["text"]
+        assert "CRITICAL resolved: OperatorFailureRate after 35m" in main.said["text"]
         assert [post.thread_ts for post in fake.replies] == [main.ts, main.ts]
-        assert fake.replies[0].said["text"].startswith("*Escalated from warning*")
-        assert "resolved after *35m*" in fake.replies[1].said["text"]
+        assert fake.replies[0].said["text"].startswith("*CRITICAL escalated from warning*")
+        assert "*CRITICAL resolved*  *OperatorFailureRate* after *35m*" in fake.replies[1].said["text"]
 
 
 async def test_what_should_not_be_overlooked_is_shown_in_the_channel_too() -> None:
@@ -62,7 +64,26 @@ async def test_what_should_not_be_overlooked_is_shown_in_the_channel_too() -> No
         assert isinstance(first, Sent)
         await channel.send(WORSE, first.receipt)
         await channel.send(OVER, first.receipt)
-        assert [post.said["reply_broadcast"] for post in fake.replies] == [True, False]
+        assert [post.said["reply_broadcast"] for post in fake.replies] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("configured", "severity", "shown"),
+    [
+        ("critical", "critical", True),
+        ("critical", "warning", False),
+        ("always", "warning", True),
+        ("never", "critical", False),
+    ],
+)
+async def test_whose_resolve_is_shown_in_the_channel_is_configured(configured: str, severity: str, shown: bool) -> None:
+    async with slack() as fake:
+        channel = notifier(fake, broadcast_resolved=configured)
+        first = await channel.send(telling(rate(severity=severity)), None)
+        assert isinstance(first, Sent)
+        ended = telling(over(rate(severity=severity)), key="key-2", reason="all resolved", status="resolved")
+        await channel.send(ended, first.receipt)
+        assert [post.said["reply_broadcast"] for post in fake.replies] == [shown]
 
 
 async def test_slack_is_told_to_look_for_no_names_and_links() -> None:
@@ -188,8 +209,8 @@ async def test_a_template_of_ones_own_and_one_that_fails() -> None:
             FIRST, None
         )
         await notifier(fake, template=Templates().compile("{{ labels.nope }}", form="slack")).send(FIRST, None)
-        assert fake.posts[0].said["text"] == "<!here> Cosmote"
-        assert fake.posts[1].said["text"].startswith("OperatorFailureRate: 34.2%")
+        assert fake.posts[0].said["text"] == "WARNING firing: <!here> Cosmote"
+        assert fake.posts[1].said["text"].startswith("WARNING firing: OperatorFailureRate: 34.2%")
         assert (
             "there is no &#39;nope&#39;" in str(fake.posts[1].said)
             or "there is no 'nope'" in fake.posts[1].said["blocks"][1]["elements"][0]["text"]

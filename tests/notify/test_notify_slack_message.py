@@ -42,23 +42,23 @@ def test_the_messages_are_as_before() -> None:
 
 
 def test_the_preview_is_one_sentence_with_the_number() -> None:
-    said = "OperatorFailureRate: 34.2% of 1,204 messages to Cosmote (GR) failed in 15m, threshold 20%"
+    said = "CRITICAL firing: OperatorFailureRate: 34.2% of 1,204 messages to Cosmote (GR) failed in 15m, threshold 20%"
     assert message(telling())["text"] == said
     assert message(telling(rate(), spike()))["text"] == f"{said} (+1 more)"
 
 
 def test_each_alert_has_a_bar_in_its_colour() -> None:
     told = telling(rate(), spike(), rate(fingerprint="3", severity="info"), over(spike(fingerprint="4")))
-    bars = [attachment["color"] for attachment in message(told)["attachments"]]
+    *bars, worst = [attachment["color"] for attachment in message(told)["attachments"]]
+    assert worst == COLOURS["critical"], "what explains the worst stands below the list"
     assert bars == [COLOURS["critical"], COLOURS["warning"], COLOURS["info"], COLOURS["resolved"]]
 
 
 def test_what_an_ops_person_asks_is_answered() -> None:
     text = everything(message(telling()))
     for wanted in (
-        "34.2% (threshold 20%)",
-        "411 of 1,204",
-        "<!date^1795280524^{date_short_pretty} {time}|2026-11-21 17:02 UTC> (5m)",
+        "*34.2%* of 1,204 messages to Cosmote (GR) failed in 15m, threshold 20%",
+        "Since 2026-11-21 17:02 UTC, for 5m",
         "92% Carrier Violation · 88% sender Shop",
         "▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▃▄▅▆▇██",
         "a6b62347-51c0-4d0e-8a35-6f5cf0c6e0d1  +30691•••••78",
@@ -71,9 +71,68 @@ def test_a_resolve_turns_green_and_says_how_long_and_how_bad() -> None:
     told = telling(over(rate()), status="resolved", reason="all resolved")
     made = message(told)
     assert [each["color"] for each in made["attachments"]] == [COLOURS["resolved"]]
-    assert "resolved after 35m" in made["text"]
+    assert made["text"].startswith("CRITICAL resolved: OperatorFailureRate after 35m: ")
     assert "at worst 34.2%" in made["text"]
-    assert "resolved after *35m*" in reply(told)["text"]
+    assert reply(told)["text"].startswith("*CRITICAL resolved*  *OperatorFailureRate* after *35m*: ")
+
+
+ADVICE = {
+    "summary": "Cosmote (GR) loses 34.2% of what it is given: 411 of 1,204 messages in 15m.",
+    "description": "• Run `routee-monitor campaign 182d20da` first.",
+    "runbook_url": "https://wiki.example.org/sms",
+}
+
+
+def test_one_fact_stands_once() -> None:
+    text = everything(message(telling(rate(annotations=ADVICE))) | {"text": ""})
+    assert text.count("34.2%") == 3, "the sentence, its fallback, and the end of the course"
+    assert text.count("1,204") == 2
+    own = ADVICE | {
+        "summary": "Cosmote filters our messages since 34.2% of them go to one sender: reroute them, then call +30 210 0000 and ask"
+    }
+    assert "reroute them" in everything(message(telling(rate(annotations=own))))
+
+
+def test_of_nine_alerts_the_list_comes_first_and_what_to_do_once() -> None:
+    operators = [
+        rate(fingerprint=str(index), annotations=ADVICE, labels={**rate().labels, "operator": f"Op{index}"})
+        for index in range(9)
+    ]
+    made = message(telling(*operators))
+    text = everything(made)
+    assert (
+        made["blocks"][0]["text"]["text"]
+        == "*CRITICAL firing*  *OperatorFailureRate*: 9 alerts, since 2026-11-21 17:02 UTC, for 5m"
+    )
+    assert [text.count(f"messages to Op{index} ") for index in range(1, 9)] == [2] * 8, (
+        "its line, and the line's fallback"
+    )
+    assert text.count("routee-monitor campaign") == text.count("https://wiki.example.org/sms") == 1
+    assert text.index("to Op8 ") < text.index("routee-monitor campaign")
+    assert broken_limit(made) == ""
+
+
+def test_code_stays_code_and_times_stay_times() -> None:
+    acknowledged = {"acknowledged_by": "Ann", "acknowledged_comment": "since 17:02:05"}
+    view = rate(annotations={"description": "At 17:02:05 run `store copy a_b *.db`, not ``"}, **acknowledged)
+    text = everything(message(telling(view)))
+    assert "At 17:02:05 run `store copy a_b *.db`, not ˋˋ" in text
+    assert "acknowledged by Ann: since 17:02:05" in text
+    assert "\u2060" not in text
+
+
+def test_since_is_when_the_trouble_began_by_both_clocks() -> None:
+    view = rate(began_at=rate().as_of - 10 * MINUTE, time_zone="Europe/Athens")
+    assert "Since 2026-11-21 16:57 UTC (18:57 Athens), for 10m" in everything(message(telling(view)))
+
+
+def test_a_test_offers_nothing_to_acknowledge_or_silence() -> None:
+    names = [
+        word
+        for word in ("Acknowledge", "Silence", "Status page")
+        if word in everything(message(telling(rate(links=()), reason="test")))
+    ]
+    assert names == []
 
 
 def test_a_runbook_is_offered_once() -> None:
@@ -143,7 +202,7 @@ def test_acknowledged_flapping_and_silenced_are_said() -> None:
 def test_the_plainer_message_is_its_text_and_says_so() -> None:
     made = plainer(message(telling()) | {"channel": "C0", "ts": "1"}, "invalid_blocks")
     assert (made["blocks"], made["attachments"], made["ts"]) == ([], [], "1")
-    assert made["text"].startswith("OperatorFailureRate: 34.2%")
+    assert made["text"].startswith("CRITICAL firing: OperatorFailureRate: 34.2%")
     assert "invalid_blocks" in made["text"]
     assert set(plainer(message(telling()) | {"channel": "C0"}, "invalid_blocks")) == {"text", "channel"}
 
@@ -179,10 +238,10 @@ def test_data_neither_mentions_nor_formats_nor_links() -> None:
 
 
 def test_a_template_takes_the_place_of_the_sentence_and_its_failure_is_named() -> None:
-    assert message(telling(), "<!here> look")["text"] == "<!here> look"
+    assert message(telling(), "<!here> look")["text"] == "CRITICAL firing: <!here> look"
     assert message(telling(), "<!here> look")["blocks"][0]["text"]["text"] == "<!here> look"
     failed = message(telling(), None, "The template of this message failed: line 2")
-    assert failed["text"].startswith("OperatorFailureRate: 34.2%")
+    assert failed["text"].startswith("CRITICAL firing: OperatorFailureRate: 34.2%")
     assert "The template of this message failed: line 2" in everything(failed)
 
 
@@ -193,8 +252,8 @@ def test_many_alerts_are_listed_the_worst_first_and_the_others_counted() -> None
     made = message(telling(*views, truncated=100))
     assert "Op49" in made["text"]
     assert made["text"].endswith("(+149 more)")
-    shown = len(made["attachments"]) - 1
-    assert made["attachments"][-1]["fallback"] == f"+{150 - shown} more"
+    shown = len(made["attachments"]) - 2
+    assert made["attachments"][-2]["fallback"] == f"+{150 - shown} more"
     assert broken_limit(made) == ""
 
 

@@ -23,8 +23,8 @@ async def test_an_acknowledgement_is_an_edit_without_a_line_in_the_thread() -> N
         assert await channel.send(ACKED, first.receipt) == first
         (main,) = fake.posts
         assert main.edits == 1
-        assert "acknowledged by Ann" in str(main.said["blocks"])
-        assert "<!channel>" not in str(main.said["blocks"])
+        assert "acknowledged by Ann" in str(main.said["attachments"])
+        assert "<!channel>" not in str(main.said)
 
 
 async def test_an_acknowledgement_of_a_message_that_is_gone_makes_no_new_one() -> None:
@@ -41,10 +41,10 @@ def test_a_storm_is_said_first_and_its_worst_alert_stands_below_with_its_name() 
     storm = telling(rate(), tally={"OperatorFailureRate": 9_000, "CountryOutage": 981}, truncated=9_980)
     made = message(storm)
     said = "Storm: 9,981 more alerts, told together: 9,000 OperatorFailureRate, 981 CountryOutage"
-    assert made["text"] == said
+    assert made["text"] == f"CRITICAL firing: {said}"
     assert made["blocks"][0]["text"]["text"] == f"*{said}*"
     assert "*OperatorFailureRate*" in str(made["attachments"][0])
-    assert "+9,980 more" in str(made["attachments"][-1])
+    assert "+9,980 more" in str(made["attachments"][1])
 
 
 def test_a_storm_of_many_names_counts_the_rest_of_them() -> None:

@@ -121,7 +121,7 @@ async def test_what_is_refused_as_it_is_laid_out_is_told_as_plain_text(word: str
         first = await channel.send(FIRST, None)
         assert isinstance(first, Sent)
         assert (fake.main[0].said["text"].partition("\n")[0], word in fake.main[0].said["text"]) == (
-            "OperatorFailureRate: 34.2% of 1,204 messages to Cosmote (GR) failed in 15m, threshold 20%",
+            "WARNING firing: OperatorFailureRate: 34.2% of 1,204 messages to Cosmote (GR) failed in 15m, threshold 20%",
             True,
         )
         fake.script = [no(word)]
@@ -144,7 +144,7 @@ async def test_where_there_can_be_no_thread_the_change_goes_into_the_channel(wor
         assert isinstance(first, Sent)
         fake.script = [Answer(200, b'{"ok": true}'), no(word)]
         assert await channel.send(OVER, first.receipt) == first
-        assert "resolved after *35m*" in fake.main[1].said["text"]
+        assert "*OperatorFailureRate* after *35m*" in fake.main[1].said["text"]
 
 
 async def test_a_renamed_channel_goes_on_with_its_episodes_and_asks_for_its_new_name() -> None:

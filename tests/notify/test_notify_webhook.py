@@ -9,11 +9,12 @@ import trio
 from standardwebhooks import Webhook
 
 from monitor.clock import MINUTE, SECOND, SystemClock
-from monitor.notify.http import judge, origin, wait
+from monitor.notify.http import judge, origin
 from monitor.notify.outcome import Outcome, Rejected, Retry, Sent
 from monitor.notify.webhook import WebhookNotifier, key_of
 from monitor.render.payload import alertmanager
 from monitor.render.templates import Templates
+from monitor.retry_after import retry_after
 from tests.fakes.alerts import NOW, rate, telling
 from tests.fakes.http import Answer
 from tests.fakes.webhook import FakeWebhook, webhook
@@ -107,21 +108,58 @@ async def test_a_template_makes_the_whole_body() -> None:
     async with webhook() as fake:
         source = '{"text": "{{ labels.operator }}: {{ value | percent }}", "n": {{ alerts | length }}}'
         await to(fake, template="body.json.j2", source=source).send(telling(rate(labels={"operator": 'A"B'})), None)
-        await to(fake, template="body.txt", source="{{ name }}").send(telling(), None)
+        await to(fake, template="body.txt", source="{{ name }}", content_type="text/plain").send(telling(), None)
         await to(fake, template="body.xml", source="<a/>", content_type="application/xml").send(telling(), None)
         first, second, third = fake.asked
         assert first.json == {"text": 'A"B: 34.2%', "n": 1}
         assert [asked.headers["content-type"] for asked in fake.asked] == [
             "application/json",
-            "text/plain; charset=utf-8",
+            "text/plain",
             "application/xml",
         ]
         assert (second.body, third.body) == (b"OperatorFailureRate", b"<a/>")
 
 
+@pytest.mark.parametrize("content_type", [None, "application/vnd.ours+json; charset=utf-8"])
+async def test_values_are_escaped_for_json_whatever_the_template_is_called(content_type: str | None) -> None:
+    async with webhook() as fake:
+        channel = to(fake, template="body.j2", source='{"text": "{{ labels.operator }}"}', content_type=content_type)
+        assert await channel.send(telling(rate(labels={"operator": 'A"B\\C\nD <b>&'})), None) == Sent()
+        (asked,) = fake.asked
+        assert asked.headers["content-type"] == (content_type or "application/json")
+        assert asked.json == {"text": 'A"B\\C\nD <b>&'}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("text/plain", 'A"B & <b>\n'),
+        ("text/html; charset=utf-8", "A&#34;B &amp; &lt;b&gt;\n"),
+        ("application/xml", "A&#34;B &amp; &lt;b&gt;\n"),
+        ("application/x-www-form-urlencoded", "A%22B+%26+%3Cb%3E%0A"),
+    ],
+)
+async def test_values_are_escaped_for_the_content_type_that_is_sent(content_type: str, body: str) -> None:
+    async with webhook() as fake:
+        channel = to(fake, template="body.json.j2", source="{{ labels.operator }}", content_type=content_type)
+        assert await channel.send(telling(rate(labels={"operator": 'A"B & <b>\n'})), None) == Sent()
+        assert (fake.asked[0].body.decode(), fake.asked[0].headers["content-type"]) == (body, content_type)
+
+
+async def test_a_body_that_is_no_json_under_a_json_type_is_told_in_the_built_in_text() -> None:
+    async with webhook() as fake:
+        for source in ("{{ name }}", '{"n": {{ value }}, }', '{"n": NaN}'):
+            assert await to(fake, template="body.j2", source=source).send(telling(), None) == Sent()
+        for asked in fake.asked:
+            assert asked.headers["content-type"] == "application/json"
+            assert "34.2% of 1,204 messages" in asked.json["text"]
+            assert "The template body.j2 failed: line 1: the text is not JSON" in asked.json["error"]
+
+
 async def test_a_template_that_fails_loses_nothing() -> None:
     async with webhook() as fake:
-        assert await to(fake, template="body.txt", source="\n{{ labels.nope }}").send(telling(), None) == Sent()
+        text = to(fake, template="body.txt", source="\n{{ labels.nope }}", content_type="text/plain")
+        assert await text.send(telling(), None) == Sent()
         assert (
             await to(fake, template="body.json.j2", source='{"a": "{{ labels.nope }}"}').send(telling(), None) == Sent()
         )
@@ -234,7 +272,7 @@ async def test_check_finds_what_can_be_seen_without_telling() -> None:
     ],
 )
 def test_retry_after_is_seconds_or_a_date_and_at_most_a_day(header: str | None, asked: int | None) -> None:
-    assert wait(header, NOW) == asked
+    assert retry_after(header, NOW) == asked
 
 
 def test_of_a_url_only_scheme_and_host_are_shown() -> None:

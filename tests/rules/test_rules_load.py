@@ -233,7 +233,7 @@ def test_above_beside_below_is_one_problem_and_a_bound_has_no_needless_digits(tm
         load_rules([file], {})
     assert [problem.message for problem in caught.value.problems] == [
         "only one of above, below and levels can be written; above is there already",
-        "is 101, but must be at most 100",
+        "a percentile is 1 to 100, not 101",
     ]
 
 

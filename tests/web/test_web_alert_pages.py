@@ -72,8 +72,25 @@ async def test_an_alert_that_is_over_is_said_to_be(board):
         answer = await browser.get("/alerts/0000")
         plain = await browser.get("/alerts/0000", headers={"Accept": "application/json"})
     assert answer.status_code == plain.status_code == 404
-    assert "This alert is over" in answer.text
-    assert "this alert is over" in plain.json()["error"]
+    assert "There is no such alert now" in answer.text
+    assert "there is no such alert now" in plain.json()["error"]
+
+
+async def test_an_alerts_page_explains_it_as_slack_does(board):
+    advice = "Look at the operator first:\n- ask them\n- reroute\nThen wait."
+    board.views = [
+        change(
+            board.views[0], annotations={"description": advice}, acknowledged_by="Ann", acknowledged_comment="rerouting"
+        )
+    ]
+    async with browsing(board) as browser:
+        page = (await browser.get(f"/alerts/{board.views[0].fingerprint}")).text
+    assert "<p>Look at the operator first:</p>" in page
+    assert "<ul><li>ask them</li><li>reroute</li></ul>" in page
+    assert "<li>92% Carrier Violation</li>" in page
+    assert "a6b62347-51c0-4d0e-8a35-6f5cf0c6e0d1  +30691•••••78" in page
+    assert "▅▆▇██" in page
+    assert "acknowledged by Ann: rerouting" in page
 
 
 async def test_an_alert_is_acknowledged_by_its_form(board):

@@ -1,0 +1,35 @@
+"""Time zones as people write them: names of IANA's, like ``Europe/Athens``."""
+
+import re
+import zoneinfo
+from typing import Annotated, Final
+
+from pydantic import AfterValidator
+
+from monitor.written.types import Text
+from monitor.written.words import suggest
+
+_OFFSET: Final = re.compile(r"(?:UTC|GMT)?\s*([+-])0?(\d{1,2})(?::?00)?", re.IGNORECASE)
+
+
+def zone_of(name: str) -> str:
+    """The name of a time zone. Raises ValueError with the nearest right name where it is none."""
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
+        hint = _fixed(name) or suggest(name, zoneinfo.available_timezones()) or "; write it like Europe/Athens"
+        raise ValueError(f"{name[:100]!r} is not a time zone{hint}") from None
+    return name
+
+
+def _fixed(name: str) -> str:
+    """What to write for ``UTC+3``: a place, or IANA's zone of that offset, whose sign is the other way round."""
+    found = _OFFSET.fullmatch(name.strip())
+    zone = "" if found is None else f"Etc/GMT{'-' if found[1] == '+' else '+'}{int(found[2])}"
+    if zone not in zoneinfo.available_timezones():
+        return ""
+    return f": name a place, as in Europe/Athens, which knows summer time; or {zone}, which is {name.strip()} all year"
+
+
+Zone = Annotated[Text, AfterValidator(zone_of)]
+"""The name of a time zone."""

@@ -1,0 +1,78 @@
+"""Whether an address can be reached, without asking anything there."""
+
+import ssl
+from functools import partial
+
+import pytest
+import trio
+import trustme
+
+from monitor.notify.http import trust
+from monitor.notify.reach import unreached
+from tests.fakes.proxy import FakeProxy
+
+
+async def tls(stream: trio.SocketStream, authority: trustme.CA, heard: list[bytes]) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    try:
+        heard.append(await trio.SSLStream(stream, context, server_side=True).receive_some(100))
+    except trio.BrokenResourceError:
+        heard.append(b"")
+
+
+@pytest.fixture
+def authority(tmp_path, monkeypatch):
+    made = trustme.CA()
+    made.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    trust.cache_clear()
+    yield made
+    trust.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _without_a_proxy(monkeypatch):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+async def test_tls_is_spoken_and_nothing_is_asked(authority):
+    heard: list[bytes] = []
+    async with trio.open_nursery() as nursery:
+        (listener,) = await nursery.start(
+            partial(trio.serve_tcp, partial(tls, authority=authority, heard=heard), 0, host="127.0.0.1")
+        )
+        port = listener.socket.getsockname()[1]
+        assert await unreached(f"https://localhost:{port}/secret", 5) == ""
+        wrong = await unreached(f"https://127.0.0.1:{port}/secret", 5)
+        nursery.cancel_scope.cancel()
+    assert set(heard) == {b""}
+    assert "CERTIFICATE_VERIFY_FAILED" in wrong
+    assert "secret" not in wrong
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_named():
+    async with trio.open_nursery() as nursery:
+        serve = partial(tls, authority=trustme.CA(), heard=[])
+        (listener,) = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
+        said = await unreached(f"https://localhost:{listener.socket.getsockname()[1]}/", 5)
+        nursery.cancel_scope.cancel()
+    assert said.startswith("https://localhost could not be reached: ")
+    assert "name its certificates in SSL_CERT_FILE" in said
+
+
+async def test_where_there_is_a_proxy_the_connection_goes_through_it(authority, monkeypatch):
+    async with trio.open_nursery() as nursery:
+        (behind,) = await nursery.start(partial(trio.serve_tcp, _swallow, 0, host="127.0.0.1"))
+        proxy = FakeProxy(authority, {"hooks.example.org": behind.socket.getsockname()[1]})
+        (listener,) = await nursery.start(partial(trio.serve_tcp, proxy.connection, 0, host="127.0.0.1"))
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{listener.socket.getsockname()[1]}")
+        assert await unreached("https://hooks.example.org/secret", 5) == ""
+        nursery.cancel_scope.cancel()
+    assert proxy.asked == ["hooks.example.org"]
+
+
+async def _swallow(stream: trio.SocketStream) -> None:
+    async for _ in stream:
+        pass
