@@ -38,8 +38,8 @@ _MOST_VALUES: Final = 50 * MOST_RECORDS
 _SMALL: Final = 2 * 2**20
 """Bytes of an answer that cannot hold too many values; a full page of Routee's has 1.5 million."""
 
-_LONGEST_NUMBER: Final = 400
-"""Digits of a whole number; the largest that any float can hold has 309."""
+_LONGEST_NUMBER: Final = 300
+"""Digits of a whole number; every such number fits into a float."""
 
 _NO_LIMIT: Final = 2**63 - 1
 

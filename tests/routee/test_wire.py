@@ -471,6 +471,15 @@ def test_a_number_of_many_digits_spoils_one_record_at_most(name: str, beside: by
     assert all(len(one.record) <= 500 for one in page.asides)
 
 
+@pytest.mark.parametrize("digits", [300, 309, 400, 4_301])
+@pytest.mark.parametrize("name", ["price", "parts", "label", "messageId", "campaign", "status"])
+def test_nor_does_one_that_no_float_can_hold(name: str, digits: int) -> None:
+    odd = json.dumps(item())[:-1] + f', "{name}": {"9" * digits}}}'
+    page = decode_page(f'{{"content": [{json.dumps(item())}, {odd}]}}'.encode(), NOW)
+    assert len(page.batch) + len(page.asides) == 2
+    assert next(iter(page.batch.rows())) == row()
+
+
 @pytest.mark.parametrize("name", ["number", "totalElements", "totalPages", "size", "last", "other"])
 def test_a_number_of_many_digits_around_the_records_spoils_none(name: str) -> None:
     body = b'{"%s": %s, "content": [%s]}' % (name.encode(), b"9" * DIGITS, json.dumps(item()).encode())
