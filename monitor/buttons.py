@@ -33,6 +33,8 @@ class Buttons:
             return _GONE
         except StoreError as error:
             return f"That could not be written down, please try again: {error}"
+        except ValueError as error:
+            return f"That could not be done: {error}"
         log.info("%s pressed %s", pressed.user, pressed.action, extra={"fingerprint": pressed.fingerprint})
         return said
 

@@ -25,6 +25,10 @@ _UNITS = {"d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND}
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST = 36_500 * DAY
+LATEST: Instant = (datetime(9998, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+"""The latest instant that anybody may name: what is reckoned from it can still be written as a date."""
+
+_FIRST: Instant = (datetime(1, 1, 2, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
 def parse_duration(text: str) -> Duration:
@@ -51,8 +55,9 @@ def format_duration(duration: Duration) -> str:
 
 
 def to_datetime(instant: Instant) -> datetime:
-    """The instant as an aware datetime in UTC."""
-    return _EPOCH + timedelta(microseconds=instant)
+    """The instant as an aware datetime in UTC. It never fails: an instant that no date can be written for is shown as the nearest that can
+    be, in every time zone."""
+    return _EPOCH + timedelta(microseconds=min(max(instant, _FIRST), LATEST))
 
 
 def from_datetime(moment: datetime) -> Instant:
@@ -67,8 +72,14 @@ def iso(instant: Instant) -> str:
 
 
 def parse_iso(text: str) -> Instant:
-    """The instant of an ISO-8601 date-time, ``Z``, ``+0000`` and no offset (UTC) included. Raises ValueError."""
-    return from_datetime(datetime.fromisoformat(text.strip()))
+    """The instant of an ISO-8601 date-time, ``Z``, ``+0000`` and no offset (UTC) included.
+
+    Raises ValueError, also for what lies before 1970 or after 9998 in UTC.
+    """
+    instant = from_datetime(datetime.fromisoformat(text.strip()))
+    if not 0 <= instant <= LATEST:
+        raise ValueError("a time lies between 1970 and 9998")
+    return instant
 
 
 class Clock(Protocol):

@@ -13,7 +13,7 @@ import functools
 import gc
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -54,6 +54,7 @@ from monitor.roster import Duty, Roster, until_told
 from monitor.sd_notify import Systemd
 from monitor.settings import Settings
 from monitor.store.opening import open_daemon_store
+from monitor.store.protocol import Aside, Commit, Unusable
 from monitor.store.thread import StoreFront
 from monitor.view import Views
 from monitor.watching import Watching, plan_of
@@ -172,6 +173,7 @@ class _Daemon:
         """The pipeline as the last commit left it."""
         config = self._present.config
         loaded = await self._store.load()
+        await self._set_aside(loaded.unusable)
         self._key = key = await self._store.secret("recipients")
         desks = []
         for account in accounts_of(config, loaded):
@@ -194,6 +196,18 @@ class _Daemon:
         pipeline = Pipeline(self._store, desks, restored_dispatch(config, loaded), config.retention, self._around)
         await pipeline.begin()
         return pipeline
+
+    async def _set_aside(self, unusable: Sequence[Unusable]) -> None:
+        """Silences that cannot be kept do not silence any more; what they were stays among the records set aside."""
+        if not unusable:
+            return
+        now = self._clock.now()
+        asides = [Aside("", "silences", now, f"silence {one.id}: {one.why}", one.record) for one in unusable]
+        await self._store.commit(Commit(dropped_silences=[one.id for one in unusable], asides=asides))
+        for one in unusable:
+            said = f"The stored silence {one.id[:40]} was set aside and silences nothing any more: {one.why}"
+            log.error("%s", said)
+            self._health.set_aside(said)
 
     def _observe(self, desks: Iterable[Desk]) -> None:
         self._metrics.searches(self._present.searches)

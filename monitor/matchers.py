@@ -4,8 +4,9 @@ A regular expression is RE2's and has to match the whole value. It takes time in
 written in it, so that one given by a stranger cannot hold up the program.
 """
 
+import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from threading import Lock
 from typing import Final
@@ -13,12 +14,22 @@ from typing import Final
 import msgspec
 import re2  # type: ignore[import-untyped]  # it has no type hints; what is used of it is wrapped below
 
-from monitor.matcher_syntax import Operator, read_matcher, read_matchers, write_matcher
+from monitor.matcher_syntax import Operator, Written, read_matcher, read_matchers, write_matcher
 
-_MEMORY: Final = 1 << 20
-"""Bytes that one regular expression may take."""
+_MEMORY: Final = 1 << 18
+"""Bytes that one regular expression may take: about 10,000 instructions."""
 _LONGEST: Final = 10_000
 """Characters of a regular expression; making a longer one ready could take a second."""
+_MOST_WORK: Final = 4_000
+"""Work of making a regular expression ready, see `_work`; some milliseconds."""
+MOST_MATCHERS: Final = 50
+"""Matchers of one list: of a silence, a request, a route."""
+_LONGEST_ASKED: Final = 1_000
+"""Characters of a name or a value that somebody asks for over the network."""
+_LONGEST_TOGETHER: Final = 4_096
+"""Characters of all regular expressions of one silence or request."""
+MOST_INSTRUCTIONS: Final = 8_192
+"""Instructions of all regular expressions of one silence or request: to match a value of 256 characters takes 7 ms at most."""
 _ALL_READY: Final = 1 << 20
 """Instructions of all regular expressions that are kept ready: 64 MB. Thousands of usual ones, some dozens of the largest."""
 _SHORT: Final = 256
@@ -70,6 +81,35 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
     return tuple(Matcher(*written) for written in read_matchers(text))
 
 
+def check_written(written: Collection[Written]) -> None:
+    """Make sure that matchers which somebody asks for are so few and short that they can be made. Raises ValueError with what is too much."""
+    if len(written) > MOST_MATCHERS:
+        raise ValueError(f"at most {MOST_MATCHERS} matchers can be asked for, here are {len(written)}")
+    for name, _, value in written:
+        if max(len(name), len(value)) > _LONGEST_ASKED:
+            raise ValueError(f"a matcher's name and value have at most {_LONGEST_ASKED} characters each")
+    expressions = [value for _, op, value in written if op in ("=~", "!~")]
+    if sum(map(len, expressions)) > _LONGEST_TOGETHER:
+        raise ValueError(f"the regular expressions together have more than {_LONGEST_TOGETHER} characters")
+    if sum(map(_work, expressions)) > _MOST_WORK:
+        raise ValueError(
+            "the regular expressions together have too many classes like \\pL, or repetitions like {1,900}"
+        )
+
+
+def instructions(matchers: Iterable[Matcher]) -> int:
+    """How large the regular expressions of the matchers are, once they are made ready: what matching takes is in proportion to it."""
+    return sum(int(_expression(one.value).programsize) for one in matchers if one.op in ("=~", "!~"))
+
+
+def check_ready(matchers: Iterable[Matcher]) -> None:
+    """Make sure that what somebody asks for is matched fast enough. Raises ValueError."""
+    if instructions(matchers) > MOST_INSTRUCTIONS:
+        raise ValueError(
+            "the regular expressions together are too large: write fewer alternatives, repetitions and classes like \\pL"
+        )
+
+
 def matches(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
     """Whether all of the conditions are met."""
     for matcher in matchers:  # noqa: SIM110 - runs for each alert and silence; a generator takes twice as long
@@ -118,6 +158,10 @@ def _made_ready(pattern: str) -> "re2._Regexp":
         raise ValueError(
             f"a regular expression has at most {_LONGEST} characters; {pattern[:40]!r}… has {len(pattern)}"
         )
+    if _work(pattern) > _MOST_WORK:
+        raise ValueError(
+            f"{pattern[:100]!r} takes too long to be made ready: write fewer classes like \\pL, or repetitions like {{1,900}}"
+        )
     options = re2.Options()
     options.max_mem = _MEMORY
     options.never_capture = True  # whether it matches is all that is asked
@@ -126,7 +170,19 @@ def _made_ready(pattern: str) -> "re2._Regexp":
         return re2.compile(_encoded(pattern), options)
     except re2.error as error:
         why = repr(error.args[0].decode("utf-8", "replace"))[1:-1]
+        if "too large" in why:
+            why = "too large; write fewer alternatives, repetitions or classes like \\pL"
         raise ValueError(f"{pattern[:100]!r} is not a regular expression: {why}") from None
+
+
+_CLASS: Final = re.compile(r"\\[pP]")
+_REPEATED: Final = re.compile(r"\{([0-9]{0,4})(?:,([0-9]{0,4}))?\}")
+
+
+def _work(pattern: str) -> int:
+    """What RE2 does before it knows how large a regular expression becomes, in about microseconds: its own bound comes after that."""
+    repeated = sum(max(int(least or 0), int(most or 0)) for least, most in _REPEATED.findall(pattern))
+    return 300 * len(_CLASS.findall(pattern)) + repeated // 4
 
 
 def _size(expression: "re2._Regexp") -> int:

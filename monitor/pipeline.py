@@ -30,7 +30,7 @@ from monitor.message import Batch, Unread
 from monitor.metrics import Metrics
 from monitor.reads import SOMEWHERE, Origin, Read
 from monitor.routee.question import SetAside
-from monitor.silence import Silence
+from monitor.silence import Silence, make_room
 from monitor.standing import Standing, Stock
 from monitor.store.protocol import Aside, Commit, Cursor
 from monitor.store.thread import StoreFront
@@ -173,8 +173,13 @@ class Pipeline:
     # What people ask for. Each raises StoreError, and then nothing has happened.
 
     async def put_silence(self, silence: Silence) -> None:
-        """Add a silence, or replace the one with its id."""
-        await self._edit(lambda: Edits(silences=[silence]))
+        """Add a silence, or replace the one with its id. Raises ValueError where there are too many."""
+
+        def edits() -> Edits:
+            known, now = self.dispatch.silences.all(), self._around.clock.now()
+            return Edits(silences=[silence], dropped_silences=make_room(known, silence, now))
+
+        await self._edit(edits)
 
     async def expire_silence(self, silence_id: str) -> None:
         """End a silence now; one that is over stays as it is. Raises NothingThere."""

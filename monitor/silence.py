@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfoNotFoundError
 
 import msgspec
 
-from monitor.clock import MINUTE, Instant, iso
+from monitor.clock import LATEST, MINUTE, Instant, iso
 from monitor.intervals import TimeInterval
-from monitor.matchers import Matcher, matches
+from monitor.matchers import Matcher, check_ready, check_written, instructions, matches
 
 Labels = Mapping[str, str]
 
@@ -66,11 +66,15 @@ def new_silence(
     wanted = tuple(matchers)
     if not wanted:
         raise ValueError("a silence needs at least one matcher: it would silence everything")
+    check_written([(matcher.name, matcher.op, matcher.value) for matcher in wanted])
+    check_ready(wanted)
     if not any(_narrows(matcher) for matcher in wanted):
         shown = ", ".join(map(str, wanted))
         raise ValueError(f"{shown} is met by alerts that lack the label as well: add a matcher that is not")
     if ends_at <= starts_at:
         raise ValueError(f"the silence ends ({iso(ends_at)}) before it begins ({iso(starts_at)})")
+    if not 0 <= starts_at <= ends_at <= LATEST:
+        raise ValueError("a silence begins after 1970 and ends before 9999")
     if ends_at <= now:
         raise ValueError(f"the silence would have ended already, at {iso(ends_at)}")
     for what, text in (("who asks for it (createdBy)", created_by), ("why (comment)", comment)):
@@ -91,6 +95,67 @@ def _has_clock(during: TimeInterval) -> None:
 def _narrows(matcher: Matcher) -> bool:
     """Whether it is more than a condition that the empty text meets; Alertmanager takes one that negates for enough."""
     return matcher.op in ("!=", "!~") or matcher.needs_label
+
+
+MOST_SILENCES: Final = 10_000
+_MOST_BYTES: Final = 64 << 20
+_MOST_INSTRUCTIONS: Final = 1 << 18
+"""Of the regular expressions of all silences: a value of a label is matched with all of them in 0.2 s at most."""
+
+
+class Room:
+    """What is left of the room for silences: number, size, and the size of their regular expressions."""
+
+    def __init__(self, silences: Iterable[Silence] = ()) -> None:
+        self._number, self._bytes, self._instructions = MOST_SILENCES, _MOST_BYTES, _MOST_INSTRUCTIONS
+        for silence in silences:
+            self._count(silence, 1)
+
+    def takes(self, silence: Silence) -> bool:
+        """Whether there is room for the silence; then it is taken."""
+        self._count(silence, 1)
+        if self.is_overdrawn:
+            self._count(silence, -1)
+            return False
+        return True
+
+    def free(self, silence: Silence) -> None:
+        """The silence is gone."""
+        self._count(silence, -1)
+
+    @property
+    def is_overdrawn(self) -> bool:
+        return min(self._number, self._bytes, self._instructions) < 0
+
+    def _count(self, silence: Silence, times: int) -> None:
+        self._number -= times
+        self._bytes -= times * _size(silence)
+        self._instructions -= times * instructions(silence.matchers)
+
+
+def _size(silence: Silence) -> int:
+    """About how many bytes it takes, in memory and in an answer."""
+    texts = sum(len(matcher.name) + len(matcher.value) + 60 for matcher in silence.matchers)
+    return 4 * (texts + len(silence.comment) + len(silence.created_by)) + 400
+
+
+def make_room(silences: Iterable[Silence], wanted: Silence, now: Instant) -> list[str]:
+    """Which silences that are over are to be forgotten, the earliest first, for there to be room for ``wanted``. Raises ValueError where that
+    is not enough."""
+    others = [one for one in silences if one.id != wanted.id]
+    room = Room([*others, wanted])
+    dropped = []
+    for one in sorted((one for one in others if one.state(now) == "expired"), key=lambda one: one.ends_at):
+        if not room.is_overdrawn:
+            break
+        room.free(one)
+        dropped.append(one.id)
+    if room.is_overdrawn:
+        raise ValueError(
+            f"there is no room for another silence: there are {len(others) - len(dropped)}, and {MOST_SILENCES} are the most, "
+            "or their regular expressions are too large together; end some, or write fewer that are broader"
+        )
+    return dropped
 
 
 _MOST_VALUES: Final = 50_000

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.matchers import Matcher, in_order, matches, parse_matcher, parse_matchers, show
+from monitor.matcher_syntax import Written
+from monitor.matchers import (
+    Matcher,
+    check_ready,
+    check_written,
+    in_order,
+    matches,
+    parse_matcher,
+    parse_matchers,
+    show,
+)
 
 LABELS = {"severity": "critical", "operator": "Cosmote", "country": "GR", "empty": ""}
 
@@ -247,7 +257,7 @@ def test_ever_new_expressions_of_strangers_take_bounded_memory() -> None:
     usual = [Matcher("operator", "=~", f"Operator{number}|Other{number}") for number in range(2_000)]
     before = resident_megabytes()
     for number in range(150):
-        largest = f"(?i){number}" + "".join(chr(0x100 + (place * 7 + number) % 2_000) for place in range(9_000))
+        largest = f"(?i){number}" + "".join(chr(0x100 + (place * 7 + number) % 2_000) for place in range(2_500))
         assert not Matcher("operator", "=~", largest).accepts("Cosmote")
     assert resident_megabytes() - before < 60
     assert all(matcher.accepts(f"Other{number}") for number, matcher in enumerate(usual))
@@ -257,3 +267,55 @@ def resident_megabytes() -> float:
     """The memory that this process takes."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 1e6
+
+
+DEAR = r"(?i)(?:\pL\PL){12}"
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ([("a", "=~", DEAR)] * 2_000, "at most 50 matchers"),
+        ([("a", "=", "b")] * 51, "at most 50 matchers"),
+        ([("a", "=~", DEAR)] * 50, "too many classes"),
+        ([("a", "=", "b" * 1_001)], "at most 1000 characters"),
+        ([("a" * 1_001, "!=", "b")], "at most 1000 characters"),
+        ([("a", "=~", "b" * 1_000)] * 5, "more than 4096 characters"),
+        ([("a", "=~", "a{0,1000}" * 30)], "repetitions"),
+        ([("a", "=~", r"\pL" * 300)], "too many classes"),
+    ],
+)
+def test_what_is_dear_is_refused_before_anything_is_made_of_it(written: list[Written], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        check_written(written)
+
+
+def test_expressions_that_are_too_large_together_are_refused() -> None:
+    usual = [parse_matcher(f'a=~"(?i)x{number}.*|.*[a-zα-ω]{{1,3}}y"') for number in range(50)]
+    check_ready(usual)
+    large = [Matcher("a", "=~", f".{{1,200}}{number}") for number in range(5)]
+    check_ready(large[:4])
+    with pytest.raises(ValueError, match="too large"):
+        check_ready(large)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "|".join(f"Operator number {number}" for number in range(40)),
+        r"(?i)\s*[\p{L}\p{N} .'-]+\s*",
+        "(?i).*(payment|invoice|receipt).*failed.*",
+        "[^,]{1,100},[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+        r"\p{Greek}+ .{1,200}",
+        "^.+$",
+    ],
+)
+def test_what_people_write_is_taken(pattern: str) -> None:
+    check_written([("a", "=~", pattern)])
+    check_ready([Matcher("a", "=~", pattern)])
+
+
+@pytest.mark.parametrize("pattern", [DEAR, r"\pL" * 300, "a{0,1000}" * 20, r"(?i)[\p{Lu}\p{Ll}]" * 40])
+def test_a_single_expression_that_is_too_dear_is_refused_wherever_it_stands(pattern: str) -> None:
+    with pytest.raises(ValueError, match=r"takes too long to be made ready|too large"):
+        Matcher("a", "=~", pattern)

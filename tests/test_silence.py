@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from monitor.clock import HOUR, MINUTE, SECOND, parse_iso
 from monitor.intervals import TimeInterval
 from monitor.matchers import Matcher, matches, parse_matchers
-from monitor.silence import Silence, Silences, new_silence
+from monitor.silence import Silence, Silences, make_room, new_silence
 
 NOW = parse_iso("2026-11-21T12:00:30Z")
 NOON = TimeInterval(times=((12 * 60, 12 * 60 + 5),))
@@ -162,3 +162,28 @@ def test_it_finds_what_looking_at_each_silence_finds(
         found = kept.silencing(labels, NOW)
         assert set(found) == expected
         assert len(found) == len(expected)
+
+
+def test_more_silences_than_there_is_room_for_are_refused_and_those_that_are_over_make_room() -> None:
+    def one(number: int, ends_at: int = NOW + HOUR, pattern: str = "") -> Silence:
+        matcher = Matcher("a", "=~", pattern) if pattern else Matcher("a", "=", str(number))
+        return Silence(str(number), (matcher,), NOW, ends_at, "ann", "why", NOW)
+
+    full = [one(number) for number in range(10_000)]
+    with pytest.raises(ValueError, match="no room for another silence: there are 10000"):
+        make_room(full, one(10_000), NOW)
+    assert make_room(full, one(7), NOW) == [], "one in another's place"
+    over = [one(number, NOW - number) for number in range(2)]
+    assert make_room([*full[2:], *over], one(10_000), NOW) == ["1"], "the earliest is forgotten"
+    assert make_room(full[:9_999], one(10_000), NOW) == []
+    large = [one(number, pattern=f".{{1,200}}.{{1,100}}{number}") for number in range(150)]
+    with pytest.raises(ValueError, match="too large together"):
+        make_room(large, one(10_000), NOW)
+
+
+@pytest.mark.parametrize("ends_at", [2**63 - 1, 10**18, -(2**63)])
+def test_a_silence_ends_while_dates_can_be_written(ends_at: int) -> None:
+    with pytest.raises(ValueError, match="ends"):
+        new_silence(
+            [Matcher("a", "=", "b")], starts_at=NOW, ends_at=ends_at, created_by="ann", comment="why", now=NOW, id="1"
+        )

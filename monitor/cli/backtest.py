@@ -158,7 +158,7 @@ def _said_of_step(step: "Step", usual: "Duration", *, chosen: bool) -> "Iterator
 
 
 def _run(history: "History", subjects: "Sequence[Subject]", span: "Span") -> "Backtest":
-    from time import perf_counter
+    from time import perf_counter  # noqa: TID251 - people are told how long it took
 
     from monitor.backtest import run
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 
-from monitor.matchers import Matcher, in_order, parse_matchers
+from monitor.matchers import MOST_MATCHERS, Matcher, in_order, parse_matchers
 from monitor.written import AnyText, Misplaced, Note
 from monitor.written.sentences import kind_of
 
@@ -24,6 +24,10 @@ def _matchers(value: object) -> tuple[Matcher, ...]:
             notes.append(Note((index,), str(error)))
     if notes:
         raise Misplaced(notes)
+    if len(found) > MOST_MATCHERS:
+        raise ValueError(
+            f'should be at most {MOST_MATCHERS} matchers, not {len(found)}; values in one can be written as =~"a|b"'
+        )
     return in_order(dict.fromkeys(found))
 
 

@@ -5,7 +5,6 @@ in a pool when a send is cancelled.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,18 +13,17 @@ import httpx
 import trio
 
 from monitor.certificates import trust
-from monitor.clock import DAY, SECOND, Duration, Instant, from_datetime
+from monitor.clock import Instant
 from monitor.notify.outcome import Outcome, Rejected, Retry, Sent, too_slow, unreachable
 from monitor.proxies import proxies
 from monitor.render.words import clean
+from monitor.retry_after import retry_after as asked_wait
 
 AGAIN: Final = frozenset({408, 425, 429})
 """Client errors that pass by themselves; every 5xx does too."""
 
 _MOST_READ: Final = 2048
 """Bytes of an answer that are looked at; nobody can make us download more."""
-
-_LONGEST_WAIT: Final = DAY
 
 Judge = Callable[[str, int, str | None, str, Instant], Outcome]
 """Who was asked, the status, its Retry-After, the beginning of a refusal, and the time: what came of it."""
@@ -140,19 +138,7 @@ def judge(where: str, status: int, retry_after: str | None, text: str, now: Inst
         return Sent()
     said = f"{where} answered {status}" + (f": {text}" if text else "")
     if status in AGAIN or status >= 500:
-        return Retry(said, wait(retry_after, now))
+        return Retry(said, asked_wait(retry_after, now))
     if 300 <= status < 400:
         return Rejected(f"{said}; redirects are not followed: put the final URL into the configuration")
     return Rejected(f"{said}; check the URL and its credentials in the configuration")
-
-
-def wait(retry_after: str | None, now: Instant) -> Duration | None:
-    """What Retry-After asks for, in seconds or as a date; at most a day; None where it says nothing that can be read."""
-    text = (retry_after or "").strip()
-    if text.replace(".", "", 1).isdecimal() and len(text) < 12:
-        return min(round(float(text) * SECOND), _LONGEST_WAIT)
-    try:
-        at = from_datetime(parsedate_to_datetime(text))
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return min(max(at - now, 0), _LONGEST_WAIT)

@@ -15,9 +15,10 @@ from typing import Any, Final
 from slack_sdk.errors import SlackApiError
 
 from monitor.clock import Duration, Instant
-from monitor.notify.http import AGAIN, wait
+from monitor.notify.http import AGAIN
 from monitor.notify.outcome import Outcome, Rejected, Retry
 from monitor.render.words import clean
+from monitor.retry_after import retry_after
 
 GONE: Final = frozenset(
     {
@@ -187,4 +188,6 @@ def socket_reason(error: SlackApiError) -> str:
 def asked_wait(error: SlackApiError, now: Instant) -> Duration | None:
     """How long Slack asks to wait; None where it does not."""
     headers = getattr(error.response, "headers", None) or {}
-    return wait(next((str(value) for name, value in headers.items() if name.lower() == "retry-after"), None), now)
+    return retry_after(
+        next((str(value) for name, value in headers.items() if name.lower() == "retry-after"), None), now
+    )

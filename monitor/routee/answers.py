@@ -12,7 +12,12 @@ from monitor.routee.wire import Malformed, read_json
 LONGEST_MESSAGE = 200
 """Characters of Routee's own explanation that are passed on."""
 
+_LARGEST = 2**20
+"""Bytes of such an answer that are looked at."""
+
 _DEFAULT_LIFETIME = 3_600.0
+_LONGEST_LIFETIME = 20 * 365 * 86_400.0
+"""Seconds; an application can be set to tokens that live for about 20 years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ def decode_token(body: bytes) -> Token:
         raise Malformed("it has no usable access_token")
     lifetime = number_of(answer.get("expires_in"))
     usable = lifetime is not None and lifetime > 0
-    return Token(value, lifetime if usable and lifetime else _DEFAULT_LIFETIME)
+    return Token(value, min(lifetime, _LONGEST_LIFETIME) if usable and lifetime else _DEFAULT_LIFETIME)
 
 
 def decode_balance(body: bytes) -> Balance:
@@ -67,7 +72,7 @@ def decode_campaign_state(body: bytes, tracking_id: str) -> CampaignState:
 def decode_error(body: bytes) -> tuple[str, str]:
     """Routee's code and explanation, both empty where ``body`` has none. Never raises."""
     try:
-        answer = read_json(body)
+        answer = _read(body)
     except Malformed:
         return "", ""
     if not isinstance(answer, Mapping):
@@ -78,10 +83,16 @@ def decode_error(body: bytes) -> tuple[str, str]:
 
 
 def _object(body: bytes, what: str) -> Mapping[str, object]:
-    answer = read_json(body)
+    answer = _read(body)
     if not isinstance(answer, Mapping):
         raise Malformed(f"it is not {what}")
     return answer
+
+
+def _read(body: bytes) -> object:
+    if len(body) > _LARGEST:
+        raise Malformed(f"it is larger than {_LARGEST >> 20} MiB")
+    return read_json(body)
 
 
 def _counts(value: object) -> dict[str, int]:

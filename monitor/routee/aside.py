@@ -17,6 +17,8 @@ LONGEST_VALUE: Final = 60
 _BODIES: Final = frozenset({"body", "message", "text", "content"})
 _IDS: Final = frozenset({"smsid", "messageid", "campaigntrackingid", "trackingid"})
 _NUMBER = re.compile(r"\+?\d{8,}")
+_LONGEST_START = 4 * LONGEST_RECORD
+_CUT_NUMBER = re.compile(r"\+?\d+\Z")
 _DEEPEST = 6
 _MOST_ITEMS = 50
 
@@ -42,12 +44,17 @@ def _shown(value: object, name: str, depth: int) -> object:
         return "…"
     if isinstance(value, Mapping):
         items = list(value.items())[:_MOST_ITEMS]
-        return {_text(str(key), ""): _shown(inner, str(key).lower(), depth + 1) for key, inner in items}
+        return {_text(_start(str(key)), ""): _shown(inner, str(key).lower(), depth + 1) for key, inner in items}
     if isinstance(value, list):
         return [_shown(inner, name, depth + 1) for inner in value[:_MOST_ITEMS]]
     if isinstance(value, str):
-        return _text(value, name)
+        return _text(_start(value), name)
     return mask(str(value)) if name == "to" else value
+
+
+def _start(text: str) -> str:
+    """The part of a long text that can be looked at. No number is cut in two: its rest would not be known as one, and not masked."""
+    return text if len(text) <= _LONGEST_START else _CUT_NUMBER.sub("", text[:_LONGEST_START])
 
 
 def _text(text: str, name: str) -> str:

@@ -19,16 +19,18 @@ from monitor.certificates import trust
 from monitor.clock import SECOND, Clock, Instant
 from monitor.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
 from monitor.proxies import proxies
+from monitor.retry_after import http_date
 from monitor.routee.answers import Token, decode_balance, decode_campaign_state, decode_token
 from monitor.routee.body import LARGEST_BODY, Damaged, TooLarge, unpacked
 from monitor.routee.call import Call, Endpoints
 from monitor.routee.failure import detail_of, unreachable
 from monitor.routee.limits import Pace, Paused, Steady
 from monitor.routee.question import PAGE_SIZE, Balance, CampaignState, Page, Question
-from monitor.routee.retry import Effort, Failed, Patience, TryAgain, http_date, nobody, retried
+from monitor.routee.retry import Effort, Failed, Patience, TryAgain, nobody, retried
 from monitor.routee.token import Tokens
 from monitor.routee.verdict import Answer, Unauthorised, judge, without
 from monitor.routee.wire import Malformed, decode_page, decode_parts
+from monitor.routee.worker import in_worker
 from monitor.transport import trouble
 
 API_URL: Final = "https://connect.routee.net"
@@ -111,7 +113,8 @@ class Routee:
         call = self._endpoints.search(question, start, end, page, size)
         self._asking.append(failed)
         try:
-            return await self._ask(call, lambda body: decode_page(body, self._clock.now(), page), failed)
+            now = self._clock.now()  # not asked for while decoding, which may be done in a thread
+            return await self._ask(call, lambda body: decode_page(body, now, page, size), failed)
         finally:
             self._asking.remove(failed)
 
@@ -122,7 +125,8 @@ class Routee:
     async def campaign(self, tracking_id: str, *, page: int = 0, size: int = PAGE_SIZE) -> Page:
         """Page ``page`` of a campaign's messages, whatever their age."""
         call = self._endpoints.campaign(tracking_id, page, size)
-        return await self._ask(call, lambda body: decode_page(body, self._clock.now(), page))
+        now = self._clock.now()
+        return await self._ask(call, lambda body: decode_page(body, now, page, size))
 
     async def campaign_state(self, tracking_id: str) -> CampaignState:
         """What Routee says of a campaign as a whole."""
@@ -197,7 +201,7 @@ class Routee:
         try:
             answer = await self._http.exchange(call, authorisation, seconds)
             answer = without(answer, (*self._secrets, authorisation.partition(" ")[2]))
-            result = _decoded(decode, judge(answer, call.host, self._clock.now()), call.host)
+            result = await _decoded(decode, judge(answer, call.host, self._clock.now()), call.host)
             outcome = "ok"
             self._listen(answer)
         except (TryAgain, Unauthorised, RouteeError) as failure:
@@ -216,9 +220,15 @@ class Routee:
             self._heard(date)
 
 
-def _decoded(decode: Callable[[bytes], Result], body: bytes, host: str) -> Result:
+_LARGE: Final = 2**20
+"""Bytes of an answer that are decoded while all else waits; a larger one is decoded in a thread."""
+_LARGE_PACKED: Final = 64 * 1024
+"""Likewise of one that is still packed."""
+
+
+async def _decoded(decode: Callable[[bytes], Result], body: bytes, host: str) -> Result:
     try:
-        return decode(body)
+        return await in_worker(decode, body, _LARGE)
     except Malformed as error:
         raise TryAgain("malformed", f"{host} gives an answer that cannot be used: {error}") from error
 
@@ -331,7 +341,8 @@ async def _body(answer: httpx.Response, host: str) -> bytes:
     try:
         if size > LARGEST_BODY:
             raise TooLarge(f"it is larger than {LARGEST_BODY >> 20} MiB")
-        return unpacked(b"".join(chunks), answer.headers.get("content-encoding", ""))
+        encoding = answer.headers.get("content-encoding", "")
+        return await in_worker(lambda body: unpacked(body, encoding), b"".join(chunks), _LARGE_PACKED)
     except Damaged as error:
         raise TryAgain("malformed", f"{host} gives an answer that cannot be used: {error}") from error
     except TooLarge as error:

@@ -13,6 +13,8 @@ from monitor.routee.part import SMALLEST_HASH, Part
 from monitor.routee.text import LONGEST, clean, cleaned, known
 
 _LONGEST_GROUPS = 4 * LONGEST
+LARGEST_AMOUNT = 1e9
+"""A price, or a latency in seconds, that is larger counts as unreadable: it is none, and would outweigh all others."""
 _MOST_UNREAD = 20
 """So many different values that cannot be read are told of a page."""
 
@@ -87,9 +89,9 @@ def _key(part: Part) -> int:
 
 
 def _amounts(values: Sequence[float | None]) -> NDArray[np.float64]:
-    """The numbers, NaN where one is missing, negative or not finite."""
+    """The numbers, NaN where one is missing, negative, not finite, or so large that sums of it would not be."""
     amounts = np.array(values, np.float64)
-    amounts[~(np.isfinite(amounts) & (amounts >= 0))] = np.nan
+    amounts[~((amounts >= 0) & (amounts <= LARGEST_AMOUNT))] = np.nan
     return amounts
 
 

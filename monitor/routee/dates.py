@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import SECOND, Instant, parse_iso
+from monitor.clock import LATEST, SECOND, Instant, parse_iso
 
 UNREADABLE: Final = -(2**63)
 """Stands where a date could not be read; no instant is that early."""
@@ -56,7 +56,8 @@ def _of_length(texts: Sequence[str], length: int) -> Whole:
     characters = np.ascontiguousarray(matrix.T)  # one row a place: each is read for all dates at once
     seconds, good = _head(characters[:_HEAD])
     micros, tail_good = _tail(characters[_HEAD:])
-    return np.where(good & tail_good, seconds * SECOND + micros, UNREADABLE)
+    found = seconds * SECOND + micros
+    return np.where(good & tail_good & (found >= 0) & (found <= LATEST), found, UNREADABLE)
 
 
 def _head(characters: Characters) -> tuple[Whole, Truth]:

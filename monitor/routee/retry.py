@@ -1,19 +1,14 @@
 """Trying again: how often, how long, and how long to wait in between. Nothing here knows HTTP's transport."""
 
 import logging
-import math
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from typing import Final, TypeVar
+from typing import TypeVar
 
-from monitor.clock import MILLISECOND, MINUTE, SECOND, Duration, Instant, from_datetime
+from monitor.clock import MILLISECOND, SECOND, Duration, Instant
 from monitor.errors import RouteeUnavailable
 from monitor.routee.limits import Steady
-
-LONGEST_WAIT: Final = 5 * MINUTE
-"""However long a Retry-After asks for, this is the most that is believed."""
 
 _log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -104,24 +99,3 @@ async def retried(
                 raise effort.given_up(failure) from failure
             _log.info("%s; trying again in %.1f s", failure, wait / SECOND)
         await clock.sleep(wait)
-
-
-def retry_after(text: str | None, now: Instant) -> Duration | None:
-    """How long a Retry-After header asks to wait from ``now`` on: seconds or an HTTP date; None where it is missing or unreadable."""
-    if not text:
-        return None
-    try:
-        seconds = float(text)
-        wanted = round(seconds * SECOND) if math.isfinite(seconds) else None
-    except ValueError:
-        at = http_date(text)
-        wanted = None if at is None else at - now
-    return None if wanted is None else min(max(wanted, 0), LONGEST_WAIT)
-
-
-def http_date(text: str | None) -> Instant | None:
-    """The instant of an HTTP date (``Sun, 22 Nov 2026 08:49:37 GMT``); None where it is missing or unreadable."""
-    try:
-        return from_datetime(parsedate_to_datetime(text)) if text else None
-    except (ValueError, OverflowError):
-        return None

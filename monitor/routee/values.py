@@ -15,9 +15,12 @@ def text_of(value: object) -> str | None:
     """A text, or a number written as one; anything else counts as missing."""
     if isinstance(value, str):
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < math.inf:
+        return None  # a comparison takes whole numbers of any size, unlike math.isfinite
+    try:
+        return str(int(value)) if value == int(value) else repr(value)
+    except ValueError:  # more digits than Python writes
         return None
-    return str(int(value)) if value == int(value) else repr(value)
 
 
 def number_of(value: object) -> float | None:

@@ -7,8 +7,12 @@ from urllib.parse import quote
 
 from monitor.clock import Instant
 from monitor.errors import RouteeRejected, RouteeUnavailable
+from monitor.retry_after import http_date, retry_after
 from monitor.routee.answers import decode_error
-from monitor.routee.retry import TryAgain, http_date, retry_after
+from monitor.routee.retry import TryAgain
+
+_LONGEST_ERROR = 64 * 1024
+"""Bytes that are looked at of an answer that is no good one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ def without(answer: Answer, secrets: Iterable[str]) -> Answer:
     """An answer that is no good one, with ``***`` where it repeats what it was asked with: some of it is told to people."""
     if answer.status < 300:
         return answer
-    body = answer.body
+    body = answer.body[:_LONGEST_ERROR]
     for secret in filter(None, secrets):
         for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe="")):
             body = body.replace(form.encode(), b"***")

@@ -5,6 +5,8 @@ record is read on its own: in one go, else tolerantly, else it is set aside and 
 """
 
 import json
+import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
@@ -18,7 +20,7 @@ from monitor.routee.aside import set_aside
 from monitor.routee.columns import batch_of_parts
 from monitor.routee.dates import instants
 from monitor.routee.part import Part, Unreadable, complaint, read_part
-from monitor.routee.question import Page, SetAside
+from monitor.routee.question import PAGE_SIZE, Page, SetAside
 from monitor.routee.values import count_of
 
 AHEAD: Final = DAY
@@ -26,6 +28,18 @@ AHEAD: Final = DAY
 
 EARLIEST: Final = parse_iso("2000-01-01")
 """Earlier dates (0001-01-01, 1970-01-01) are how some programs write "none"."""
+
+MOST_RECORDS: Final = 10 * PAGE_SIZE
+"""Records of a page that are taken, or ten times as many as were asked for. A page with more is none of Routee's."""
+
+_MOST_VALUES: Final = 50 * MOST_RECORDS
+"""Commas and opening brackets of an answer, texts left out: more than it has values. A record of Routee's has about 30."""
+
+_SMALL: Final = 2 * 2**20
+"""Bytes of an answer that cannot hold too many values; a full page of Routee's has 1.5 million."""
+
+_LONGEST_NUMBER: Final = 300
+"""Digits of a whole number; every such number fits into a float."""
 
 _NO_LIMIT: Final = 2**63 - 1
 
@@ -55,30 +69,83 @@ _RAW_PAGE = msgspec.json.Decoder(_Answer[msgspec.Raw])
 _UNDECODABLE = (ValueError, RecursionError)
 
 
-def decode_page(body: bytes, now: Instant, number: int = 0) -> Page:
-    """The page in ``body``; ``number`` is the one asked for, used where the answer does not say. Raises Malformed."""
+def decode_page(body: bytes, now: Instant, number: int = 0, size: int = PAGE_SIZE) -> Page:
+    """The page in ``body``; ``number`` is the one asked for, used where the answer does not say, ``size`` how many records were.
+
+    Raises Malformed, also for a page of far more records than were asked for: to take only some would lose messages.
+    """
+    _check_values(body)
+    most = max(10 * size, MOST_RECORDS)
     try:
         answer = _PAGE.decode(body)
+        _check_records(answer.content, most)
         return _page(answer, _at_once(answer.content, now + AHEAD), (), number)
+    except Malformed:
+        raise
     except _UNDECODABLE:
         loose = _loose_page(body)
+        _check_records(loose.content, most)
         return _page(loose, *_one_by_one(loose.content, now + AHEAD), number)
 
 
 def decode_parts(body: bytes) -> Page:
     """The parts of one message, which come as a plain list, as one page; meant to be looked at, so any date will do. Raises Malformed."""
+    _check_values(body)
     try:
-        return _only_page(_at_once(_PARTS.decode(body), _NO_LIMIT), ())
+        parts = _PARTS.decode(body)
+        _check_records(parts, MOST_RECORDS)
+        return _only_page(_at_once(parts, _NO_LIMIT), ())
+    except Malformed:
+        raise
     except _UNDECODABLE:
-        return _only_page(*_one_by_one(_loose_parts(body), _NO_LIMIT))
+        loose = _loose_parts(body)
+        _check_records(loose, MOST_RECORDS)
+        return _only_page(*_one_by_one(loose, _NO_LIMIT))
 
 
 def read_json(body: bytes) -> object:
-    """``body`` as the standard library reads it: NaN, stray bytes and halves of surrogate pairs included. Raises Malformed."""
+    """``body`` as the standard library reads it: NaN, stray bytes and halves of surrogate pairs included. A whole number that is too large
+    for any use is infinite. Raises Malformed."""
+    _check_values(body)
     try:
-        return json.loads(body.decode("utf-8-sig", "replace"))
+        return json.loads(body.decode("utf-8-sig", "replace"), parse_int=_whole)
     except _UNDECODABLE as error:
         raise Malformed("it is not JSON, or was cut off") from error
+
+
+def _whole(digits: str) -> float:
+    return int(digits) if len(digits) <= _LONGEST_NUMBER else math.inf
+
+
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+"""Also one that is never closed: to look for its end again from each of its quotes would take time without end."""
+_STRUCTURE: Final = (b",", b"[", b"{")
+
+
+def _check_values(body: bytes) -> None:
+    """Make sure, before anything is made of it, that an answer holds a bounded number of values. Raises Malformed.
+
+    To count is fast, and right for every answer that is as it should be. Only where there are many commas and brackets are those within
+    texts told from the others.
+    """
+    if len(body) <= _SMALL or sum(map(body.count, _STRUCTURE)) <= _MOST_VALUES:
+        return
+    found, behind = 0, 0
+    for count, text in enumerate(_TEXT.finditer(body)):
+        start, end = text.span()
+        between, behind = body[behind:start], end
+        found += sum(map(between.count, _STRUCTURE))
+        if found > _MOST_VALUES or count > 2 * _MOST_VALUES:  # each value may have a name
+            break
+    else:
+        found += sum(map(body[behind:].count, _STRUCTURE))
+    if found > _MOST_VALUES:
+        raise Malformed(f"it holds more than {_MOST_VALUES} values, far more than any answer of Routee's")
+
+
+def _check_records(records: Sequence[object], most: int) -> None:
+    if len(records) > most:
+        raise Malformed(f"it holds {len(records)} records, far more than were asked for; none of them is taken")
 
 
 def _page(answer: _Answer[Record], batch: Batch, asides: tuple[SetAside, ...], asked: int) -> Page:

@@ -101,11 +101,20 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class Unusable:
+    """A silence that is stored and cannot be kept, why, and its record."""
+
+    id: str
+    why: str
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """Everything that a restart brings back, besides the windows' journals.
 
     ``facts`` is what Routee answered besides messages, by account. ``begun`` is which alerts (by fingerprint) began to fire, and
-    when, in the last BEGUN_KEPT before the latest change of any alert.
+    when, in the last BEGUN_KEPT before the latest change of any alert. ``unusable`` are silences that are not among the others.
     """
 
     cursors: list[Cursor]
@@ -115,6 +124,7 @@ class Loaded:
     acks: list[Ack] = field(default_factory=list)
     begun: list[tuple[str, Instant]] = field(default_factory=list)
     facts: dict[str, Facts] = field(default_factory=dict)
+    unusable: list[Unusable] = field(default_factory=list)
 
 
 OutboxState = Literal["waiting", "sent", "dead"]

@@ -9,11 +9,14 @@ import msgspec
 
 from monitor.acknowledgement import Ack
 from monitor.alert import About, Alert, Transition
+from monitor.clock import LATEST
 from monitor.errors import StoreDamaged
 from monitor.facts import Facts
+from monitor.matcher_syntax import Operator
+from monitor.matchers import check_ready, check_written
 from monitor.notification import Reason, decode, encode
 from monitor.route import Group
-from monitor.silence import Silence
+from monitor.silence import Room, Silence
 from monitor.store.protocol import (
     ASIDE_LENGTH,
     SUPERSEDED,
@@ -26,6 +29,7 @@ from monitor.store.protocol import (
     Pending,
     Telling,
     ToldAlert,
+    Unusable,
 )
 
 Row = tuple[Any, ...]
@@ -89,6 +93,54 @@ def group_rows(groups: Iterable[Group]) -> list[Row]:
 def silence_rows(silences: Iterable[Silence]) -> list[Row]:
     """(id, data)."""
     return [(silence.id, msgspec.json.encode(silence)) for silence in silences]
+
+
+class _StoredMatcher(msgspec.Struct):
+    name: str
+    op: Operator
+    value: str
+
+
+class _StoredSilence(msgspec.Struct):
+    """As much of a silence as has to be looked at before it is made: making its matchers ready may take long."""
+
+    matchers: list[_StoredMatcher]
+
+
+def silences(found: Iterable[Row]) -> tuple[list[Silence], list[Unusable]]:
+    """From (id, data): the silences, and those that cannot be kept: unreadable, or dearer than any that can be asked for now.
+
+    An instant that is out of bounds is taken for the nearest that is not.
+    """
+    known, unusable, room = [], [], Room()
+    for name, data in found:
+        try:
+            silence = _silence(data)
+            if not room.takes(silence):
+                raise ValueError("there is no room for it: there are too many, or too large ones")
+            known.append(silence)
+        except msgspec.ValidationError as error:
+            unusable.append(Unusable(name, str(error), _start(data)))
+        except msgspec.DecodeError as reason:
+            raise StoreDamaged(_UNREADABLE.format(what="a stored silence", reason=reason)) from reason
+        except ValueError as error:
+            unusable.append(Unusable(name, str(error), _start(data)))
+    return known, unusable
+
+
+def _start(data: bytes) -> str:
+    return bytes(data[: 4 * ASIDE_LENGTH]).decode("utf-8", "replace")[:ASIDE_LENGTH]
+
+
+def _silence(data: bytes) -> Silence:
+    """Raises ValueError."""
+    written = msgspec.json.decode(data, type=_StoredSilence).matchers
+    check_written([(one.name, one.op, one.value) for one in written])
+    silence = msgspec.json.decode(data, type=Silence)
+    check_ready(silence.matchers)
+    times = (silence.starts_at, silence.ends_at, silence.updated_at)
+    starts_at, ends_at, updated_at = (min(max(one, 0), LATEST) for one in times)
+    return msgspec.structs.replace(silence, starts_at=starts_at, ends_at=ends_at, updated_at=updated_at)
 
 
 def ack_rows(acks: Iterable[Ack]) -> list[Row]:

@@ -17,7 +17,6 @@ from monitor.alert import Alert, Transition
 from monitor.clock import SECOND, Duration, Instant
 from monitor.errors import StoreDamaged
 from monitor.route import Group
-from monitor.silence import Silence
 from monitor.store import rows, statements
 from monitor.store.migrate import migrate, require_current
 from monitor.store.protocol import (
@@ -108,11 +107,13 @@ class SqliteStore:
 
     def load(self) -> Loaded:
         with self.snapshot():
+            silences, unusable = rows.silences(self._rows(statements.SILENCES))
             return Loaded(
                 cursors=rows.structs(Cursor, self._rows(statements.CURSORS)),
                 alerts=rows.structs(Alert, self._rows(statements.ALERTS)),
                 groups=rows.structs(Group, self._rows(statements.GROUPS)),
-                silences=rows.structs(Silence, self._rows(statements.SILENCES)),
+                silences=silences,
+                unusable=unusable,
                 acks=rows.structs(Ack, self._rows(statements.ACKS)),
                 begun=self._rows(statements.BEGUN, BEGUN_KEPT),
                 facts=rows.facts(self._rows(statements.FACTS)),

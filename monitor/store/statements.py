@@ -31,7 +31,7 @@ GROUP: Final = """
     ON CONFLICT (key, receiver) DO UPDATE SET episode = excluded.episode, data = excluded.data"""
 DROP_GROUP: Final = "DELETE FROM alert_group WHERE key = ? AND receiver = ?"
 
-SILENCES: Final = "SELECT data FROM silence ORDER BY rowid"
+SILENCES: Final = "SELECT id, data FROM silence ORDER BY rowid"
 SILENCE: Final = """
     INSERT INTO silence (id, data) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET data = excluded.data"""
 DROP_SILENCE: Final = "DELETE FROM silence WHERE id = ?"

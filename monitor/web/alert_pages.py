@@ -17,7 +17,7 @@ from starlette.routing import Route
 from monitor.clock import Clock, Instant, parse_duration
 from monitor.errors import NothingThere, StoreError
 from monitor.links import acknowledge_url, page_url, silence_url
-from monitor.matchers import Matcher, parse_matchers
+from monitor.matcher_syntax import read_matchers
 from monitor.render.filters import datetime, duration, moments, sparkline
 from monitor.render.sentence import cause, sentence
 from monitor.render.story import marks, notes
@@ -26,6 +26,7 @@ from monitor.render.words import tone
 from monitor.silence import new_silence
 from monitor.standing import Standing
 from monitor.web.access import may_submit
+from monitor.web.asked import asked
 from monitor.web.board import Board
 from monitor.web.v2_shapes import new_id
 
@@ -111,7 +112,7 @@ class AlertPages:
             await self._board.acknowledge(one.view.fingerprint, given.get("by", ""), given.get("comment", ""), until)
         except (ValueError, StoreError, NothingThere) as error:
             return show(given, str(error))
-        said = f"{given['by']} looks after it until {'it is over' if until is None else datetime(until)}."
+        said = f"{given.get('by', '')} looks after it until {'it is over' if until is None else datetime(until)}."
         return self._page("done.html", title="Acknowledged", text=said, back=page_url(self._root, one.view.fingerprint))
 
     async def silence(self, request: Request) -> Response:
@@ -139,9 +140,7 @@ class AlertPages:
 
     async def _silenced(self, given: Mapping[str, str]) -> Instant:
         now = self._clock.now()
-        wanted: list[Matcher] = []
-        for line in given.get("matchers", "").splitlines():
-            wanted += parse_matchers(line)
+        wanted = await asked([one for line in given.get("matchers", "").splitlines() for one in read_matchers(line)])
         ends_at = now + parse_duration(given.get("for", ""))
         by, comment = given.get("by", ""), given.get("comment", "")
         silence = new_silence(

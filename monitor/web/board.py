@@ -32,7 +32,7 @@ class Board(Protocol):
         """How things stand now."""
 
     async def put_silence(self, silence: Silence) -> None:
-        """Begin one, or replace the one with its id."""
+        """Begin one, or replace the one with its id. Raises ValueError where there are too many."""
 
     async def expire_silence(self, silence_id: str) -> None:
         """End one now. Raises NothingThere."""

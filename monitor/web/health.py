@@ -33,6 +33,9 @@ class WebState(Protocol):
         """A sentence for each thing that is wrong although the daemon is well and ready."""
 
 
+_MOST_ASIDE = 5
+
+
 class Health:
     """Collects the signs of life of the daemon's loops. ``now`` is a monotonic clock in seconds."""
 
@@ -47,6 +50,7 @@ class Health:
         self._known: set[tuple[str, str]] = set()
         self._new: dict[tuple[str, str], None] = {}
         self._reload_error = ""
+        self._set_aside: list[str] = []
         self._troubles: dict[tuple[str, str], Callable[[], str]] = {}
 
     def expect(self, loop: str, within: Duration) -> None:
@@ -80,6 +84,10 @@ class Health:
         """Whether the last reload was refused: ``error`` says why, and is empty where it was not."""
         self._reload_error = error
 
+    def set_aside(self, what: str) -> None:
+        """Something that was stored could not be taken up; said until the daemon starts anew."""
+        self._set_aside.append(what)
+
     def troubled(self, account: str, search: str, why: Callable[[], str]) -> None:
         """``why`` says at any time why polls of that search fail; empty where they do not."""
         self._troubles[account, search] = why
@@ -103,7 +111,7 @@ class Health:
         channels = [
             f"Receiver {receiver} ({channel}) is not told: {why}" for (receiver, channel), why in self._failing.items()
         ]
-        return reload + channels + [self._unpolled_yet(*search) for search in self._new]
+        return reload + self._set_aside[:_MOST_ASIDE] + channels + [self._unpolled_yet(*search) for search in self._new]
 
     def stuck(self) -> Sequence[str]:
         """See `WebState`."""

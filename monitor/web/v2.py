@@ -1,5 +1,6 @@
 """Alertmanager's API v2, so that amtool, karma and Grafana work against this daemon. Its alerts are its own: none can be posted."""
 
+import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,20 +15,22 @@ from starlette.routing import Route
 
 from monitor.clock import Clock, Instant, iso
 from monitor.errors import NothingThere, StoreError
-from monitor.matcher_syntax import read_matchers
+from monitor.matcher_syntax import Written, read_matchers
 from monitor.matchers import Matcher, matches
 from monitor.silence import Silence
 from monitor.standing import Standing, StandingSilence
 from monitor.web import v2_shapes as shapes
 from monitor.web.access import may_change
+from monitor.web.asked import asked
 from monitor.web.board import Board
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 _TRUE: Final = frozenset({"true", "1", "t"})
 _FALSE: Final = frozenset({"false", "0", "f"})
-_MOST_FILTERS: Final = 50
 _AT_A_BREATH: Final = 50
+_LONGEST_WITHOUT_BREATH: Final = 0.005
+"""Seconds for which a request may hold up everything else; an expression against one alert's labels takes as long at worst."""
 T = TypeVar("T")
 
 
@@ -93,12 +96,13 @@ class AlertmanagerApi:
         return JSONResponse([{"name": name} for name in self._about.receivers])
 
     async def alerts(self, request: Request) -> Response:
-        wanted = Wanted(request)
+        wanted = await wanted_by(request)
         everything = [one async for one in _paced(self._board.stock().alerts()) if one.state != "resolved"]
         known = shapes.label_fingerprints(everything)
         url, now = self._about.external_url, self._clock.now()
-        found = (one for one in everything if wanted.has(one, one.receivers))
-        return JSONResponse([shapes.alert(one, url, known, now) async for one in _paced(found)])
+        return JSONResponse(
+            [shapes.alert(one, url, known, now) async for one in _paced(everything) if wanted.has(one, one.receivers)]
+        )
 
     async def refuse_alerts(self, _: Request) -> Response:
         return JSONResponse(
@@ -106,7 +110,7 @@ class AlertmanagerApi:
         )
 
     async def groups(self, request: Request) -> Response:
-        wanted = Wanted(request)
+        wanted = await wanted_by(request)
         stock, now = self._board.stock(), self._clock.now()
         known = shapes.label_fingerprints([one async for one in _paced(stock.alerts())])
         found = []
@@ -120,9 +124,12 @@ class AlertmanagerApi:
         return JSONResponse(found)
 
     async def silences(self, request: Request) -> Response:
-        wanted = _matchers(request)
-        found = shapes.in_order(one for one in self._board.stock().silences() if _meets(one.silence, wanted))
-        return JSONResponse([shapes.silence(one) for one in found])
+        wanted = await asked(_filters(request))
+        found = [one async for one in _paced(self._board.stock().silences()) if _meets(one.silence, wanted)]
+        some = shapes.in_order(found)[_part_of(request)]
+        return JSONResponse(
+            [shapes.silence(one) async for one in _paced(some)], headers={"x-total-count": str(len(found))}
+        )
 
     async def silence(self, request: Request) -> Response:
         found = self._find(request.path_params["id"])
@@ -131,7 +138,7 @@ class AlertmanagerApi:
     async def put_silence(self, request: Request) -> Response:
         may_change(request, self._token)
         now = self._clock.now()
-        named, wanted = shapes.read_silence(await request.body(), now)
+        named, wanted = await shapes.read_silence(await request.body(), now)
         found = self._find(named) if named else None
         if named and found is None:
             return _none()
@@ -159,30 +166,40 @@ class AlertmanagerApi:
 
 async def _paced(some: Iterable[T]) -> AsyncIterator[T]:
     """One after the other, with a breath in between: thousands of alerts, which somebody may ask for, must not hold up polling."""
+    began = time.perf_counter()
     for number, one in enumerate(some, 1):
         yield one
-        if number % _AT_A_BREATH == 0:
+        if number % _AT_A_BREATH == 0 or time.perf_counter() - began > _LONGEST_WITHOUT_BREATH:
             await trio.lowlevel.checkpoint()
+            began = time.perf_counter()
 
 
-class Wanted:
+async def wanted_by(request: Request) -> "Wanted":
     """Which alerts a request asks for. Raises ValueError with what is wrong with its parameters."""
+    query = request.query_params
+    shown = {name: _flag(query.get(name), name) for name in ("active", "silenced", "inhibited", "muted", "unprocessed")}
+    receiver = query.get("receiver")
+    written = _filters(request)
+    if receiver:
+        written.append(("receiver", "=~", receiver))
+    matchers = await asked(written)
+    hidden = frozenset(name for name, wanted in shown.items() if not wanted)
+    return Wanted(hidden, matchers[:-1], matchers[-1]) if receiver else Wanted(hidden, matchers)
 
-    def __init__(self, request: Request) -> None:
-        query = request.query_params
-        shown = {
-            name: _flag(query.get(name), name) for name in ("active", "silenced", "inhibited", "muted", "unprocessed")
-        }
-        self._hidden = {name for name, wanted in shown.items() if not wanted}
-        self._matchers = _matchers(request)
-        receiver = query.get("receiver")
-        self._receiver = Matcher("receiver", "=~", receiver) if receiver else None
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Alerts of no kind that is hidden, that meet the matchers, and that a receiver is told of which meets its own."""
+
+    hidden: frozenset[str]
+    matchers: tuple[Matcher, ...]
+    receiver: Matcher | None = None
 
     def has(self, one: Standing, receivers: Sequence[str]) -> bool:
         """Whether it is wanted, of somebody who is told by these receivers."""
-        if self._receiver is not None and not any(self._receiver.accepts(name) for name in receivers):
+        if self.receiver is not None and not any(self.receiver.accepts(name) for name in receivers):
             return False
-        return not (_kinds(one) & self._hidden) and matches(self._matchers, one.view.labels)
+        return not (_kinds(one) & self.hidden) and matches(self.matchers, one.view.labels)
 
 
 def _kinds(one: Standing) -> set[str]:
@@ -200,12 +217,21 @@ def _flag(text: str | None, name: str) -> bool:
     raise ValueError(f"{name}: {text[:40]!r} is neither true nor false")
 
 
-def _matchers(request: Request) -> tuple[Matcher, ...]:
-    """What is asked for. Raises ValueError; before anything is made ready where it is so much that this would hold up the daemon."""
-    written = [one for text in request.query_params.getlist("filter") for one in read_matchers(text)]
-    if len(written) > _MOST_FILTERS:
-        raise ValueError(f"filter: at most {_MOST_FILTERS} matchers can be asked for, here are {len(written)}")
-    return tuple(Matcher(*one) for one in written)
+def _filters(request: Request) -> list[Written]:
+    """The filters as they are written. Raises ValueError."""
+    return [one for text in request.query_params.getlist("filter") for one in read_matchers(text)]
+
+
+def _part_of(request: Request) -> slice:
+    """Which part of a list is asked for, by ``limit`` and ``offset``, which are ours: amtool asks for the whole. Raises ValueError."""
+    numbers = []
+    for name in ("offset", "limit"):
+        text = request.query_params.get(name)
+        if text is not None and not (text.isascii() and text.isdecimal() and len(text) < 10):
+            raise ValueError(f"{name}: {text[:40]!r} is not a whole number")
+        numbers.append(None if text is None else int(text))
+    offset, limit = numbers[0] or 0, numbers[1]
+    return slice(offset, None if limit is None else offset + limit)
 
 
 def _meets(silence: Silence, wanted: Sequence[Matcher]) -> bool:

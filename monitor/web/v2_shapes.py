@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from monitor.clock import MINUTE, Duration, Instant, iso, parse_iso
 from monitor.config.interval import written
-from monitor.matcher_syntax import Operator
+from monitor.matcher_syntax import Operator, Written
 from monitor.matchers import Matcher
 from monitor.render.payload import generator_url, label_fingerprint
 from monitor.silence import Silence, new_silence
 from monitor.standing import Standing, StandingGroup, StandingSilence
+from monitor.web.asked import asked
 from monitor.web.during import read_during
 
 ENDS_AHEAD: Final[Duration] = 4 * MINUTE
@@ -106,7 +107,7 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def read_silence(body: bytes, now: Instant) -> tuple[str, Silence]:
+async def read_silence(body: bytes, now: Instant) -> tuple[str, Silence]:
     """The id that a request's body names, empty where it names none, and the silence that it asks for. Raises ValueError with what is wrong."""
     data = read_object(body)
     named = text_of(data, "id")
@@ -114,7 +115,7 @@ def read_silence(body: bytes, now: Instant) -> tuple[str, Silence]:
     if not isinstance(matchers, list):
         raise ValueError("matchers: should be a list of {name, value, isRegex, isEqual}")
     return named, new_silence(
-        [read_matcher(one) for one in matchers],
+        await asked([written_matcher(one) for one in matchers]),
         starts_at=_instant(data, "startsAt"),
         ends_at=_instant(data, "endsAt"),
         created_by=text_of(data, "createdBy"),
@@ -154,14 +155,19 @@ def _instant(data: Mapping[str, Any], key: str) -> Instant:
         raise ValueError(f"{key}: {text[:40]!r} is not a time; write it like 2026-11-21T17:07:04Z") from None
 
 
-def read_matcher(data: object) -> Matcher:
-    """The matcher that `show_matcher` would show so. Raises ValueError."""
+def written_matcher(data: object) -> Written:
+    """The matcher that `show_matcher` would show so, not made ready yet. Raises ValueError."""
     if not isinstance(data, dict):
         raise ValueError("matchers: each should be {name, value, isRegex, isEqual}")
     is_regex, is_equal = data.get("isRegex") or False, data.get("isEqual", True)
     if not isinstance(is_regex, bool) or not isinstance(is_equal, bool):
         raise ValueError("matchers: isRegex and isEqual are true or false")
-    return Matcher(text_of(data, "name"), _OPERATORS[is_regex, is_equal], text_of(data, "value"))
+    return text_of(data, "name"), _OPERATORS[is_regex, is_equal], text_of(data, "value")
+
+
+def read_matcher(data: object) -> Matcher:
+    """The matcher that `show_matcher` would show so. Raises ValueError."""
+    return Matcher(*written_matcher(data))
 
 
 def in_order(silences: Iterable[StandingSilence]) -> list[StandingSilence]:

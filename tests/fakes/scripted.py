@@ -105,9 +105,16 @@ class Scripted:
 async def scripted(otherwise: Reply | None = None, tls: ssl.SSLContext | None = None) -> AsyncIterator[Scripted]:
     """A running server on a free loopback port; stopped at the end."""
     server = Scripted(otherwise or answer({"code": "500000000", "developerMessage": "not in the script"}, 500))
+    async with served(server, tls):
+        yield server
+
+
+@asynccontextmanager
+async def served(server: Scripted, tls: ssl.SSLContext | None = None) -> AsyncIterator[None]:
+    """That server, running inside the block."""
     async with trio.open_nursery() as nursery:
         server.port = await nursery.start(_listen, server, tls)
-        yield server
+        yield
         nursery.cancel_scope.cancel()
 
 

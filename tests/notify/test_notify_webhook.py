@@ -10,11 +10,12 @@ from standardwebhooks import Webhook
 from trio.testing import MockClock
 
 from monitor.clock import MINUTE, SECOND, SystemClock
-from monitor.notify.http import judge, origin, wait
+from monitor.notify.http import judge, origin
 from monitor.notify.outcome import Outcome, Rejected, Retry, Sent
 from monitor.notify.webhook import WebhookNotifier, key_of
 from monitor.render.payload import alertmanager
 from monitor.render.templates import Templates
+from monitor.retry_after import retry_after
 from tests.fakes.alerts import NOW, rate, telling
 from tests.fakes.http import Answer
 from tests.fakes.webhook import FakeWebhook, webhook
@@ -274,7 +275,7 @@ async def test_check_finds_what_can_be_seen_without_telling() -> None:
     ],
 )
 def test_retry_after_is_seconds_or_a_date_and_at_most_a_day(header: str | None, asked: int | None) -> None:
-    assert wait(header, NOW) == asked
+    assert retry_after(header, NOW) == asked
 
 
 def test_of_a_url_only_scheme_and_host_are_shown() -> None:

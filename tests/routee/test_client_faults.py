@@ -5,6 +5,7 @@ import itertools
 import random
 import socket
 import ssl
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from monitor.routee.call import Endpoints
 from monitor.routee.client import Connections, Routee
 from monitor.routee.question import Question
 from monitor.routee.retry import Patience, TryAgain
+from monitor.routee.worker import in_worker
 from tests.fakes.scripted import Reply, answer, scripted, token
 from tests.fakes.waiting import guarded
 
@@ -139,7 +141,7 @@ async def test_a_pause_longer_than_patience_fails_at_once_without_asking(autojum
             assert raised.value.outcome == "429"
         assert trio.current_time() == began
         assert len(b.server.asked("/sms/")) == 1
-        await trio.sleep(5 * 60)
+        await trio.sleep(24 * 3600)
         await b.search()
 
 
@@ -355,3 +357,28 @@ async def test_closing_while_cancelled_closes_the_connections() -> None:
                 scope.cancel()
                 await trio.lowlevel.checkpoint()
         assert scope.cancelled_caught
+
+
+async def test_a_large_answer_is_worked_on_in_a_thread() -> None:
+    seen = [await in_worker(lambda _: threading.current_thread(), b"x" * size, 100) for size in (100, 101)]
+    assert seen[0] is threading.main_thread()
+    assert seen[1] is not threading.main_thread()
+
+
+async def test_what_comes_of_a_large_answer_is_the_same() -> None:
+    records = body_of(
+        *(item(messageId=f"m{number}", body=random.Random(number).randbytes(500).hex()) for number in range(2_000))
+    )
+    packed = Reply(200, gzip.compress(records, 1), {"Content-Encoding": "gzip"})
+    assert len(packed.body) > 64 * 1024
+    assert len(records) > 1 << 20
+    async with bench(packed) as b:
+        page = await b.search()
+    assert page.batch.message_id == [f"m{number}" for number in range(2_000)]
+
+
+async def test_a_bomb_of_empty_records_is_malformed() -> None:
+    bomb = gzip.compress(b'{"content":[' + b"{}," * 20_000_000 + b"{}]}", 1)
+    async with bench(Reply(200, bomb, {"Content-Encoding": "gzip"}), patience=Patience(attempts=1)) as b:
+        with pytest.raises(RouteeUnavailable, match="holds more than 1000000 values"):
+            await b.search()

@@ -1,6 +1,7 @@
 """Pages of messages: what is read, what is tolerated, what is set aside."""
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +14,7 @@ from routee_pages import NOW, body_of, item, status
 from monitor.clock import DAY, iso, parse_iso
 from monitor.message import CODED_FIELDS, GROUPS_SEPARATOR, UNKNOWN
 from monitor.routee.part import SMALLEST_HASH
-from monitor.routee.wire import Malformed, decode_page, decode_parts
+from monitor.routee.wire import Malformed, decode_page, decode_parts, read_json
 
 
 def row(**changed: object) -> dict[str, Any]:
@@ -407,3 +408,99 @@ def test_no_body_raises_anything_but_malformed(body: bytes) -> None:
         decode_page(body, NOW)
     with suppress(Malformed):
         decode_parts(body)
+
+
+DIGITS = 100_000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{}," * 1_000_000 + b"{}",
+        b"0," * 2_000_000 + b"0",
+        b'"",' * 1_000_000 + b'""',
+        (b"[" * 500 + b"]" * 500 + b",") * 5_000 + b"0",
+        b"{" + b'"a":0,' * 1_000_000 + b'"b":0}',
+        b'{"a":NaN},' * 600_000 + b"0",
+    ],
+    ids=["empty records", "numbers", "texts", "lists in lists", "one name again and again", "what is no JSON"],
+)
+def test_a_page_of_millions_of_values_is_malformed_before_anything_is_made_of_them(content: bytes) -> None:
+    body = b'{"content":[' + content + b"]}"
+    with pytest.raises(Malformed, match="holds more than 1000000 values"):
+        decode_page(body, NOW)
+
+
+@pytest.mark.parametrize("decode", [decode_parts, read_json])
+def test_so_are_the_other_answers(decode: Callable[[bytes], object]) -> None:
+    with pytest.raises(Malformed, match="holds more than 1000000 values"):
+        decode(b"[" + b"{}," * 1_000_000 + b"{}]")
+
+
+def test_a_page_holds_far_more_records_than_were_asked_for_or_is_taken_whole() -> None:
+    assert len(decode_page(body_of(*[item()] * 2_100), NOW, size=100).batch) == 2_100
+    for record in (item(), {}):
+        with pytest.raises(Malformed, match="holds 20001 records, far more than were asked for"):
+            decode_page(body_of(*[record] * 20_001), NOW, size=2_000)
+    assert len(decode_page(body_of(*[item()] * 20_001), NOW, size=3_000).batch) == 20_001
+
+
+def test_commas_and_brackets_within_texts_are_no_values() -> None:
+    label = ",[{" * 500_000
+    page = decode_page(body_of(item(label=label), item(label='\\"' * 10), item(status=None, label=label)), NOW)
+    assert (len(page.batch), len(page.asides)) == (2, 1)
+    assert page.batch.fields["label"][0] == label[:256]
+
+
+def test_a_text_that_never_ends_is_read_once() -> None:
+    with pytest.raises(Malformed, match="cut off"):
+        decode_page(b'{"content":["' + b'\\",' * 1_500_000, NOW)
+
+
+@pytest.mark.parametrize(
+    "name", ["price", "latency", "parts", "part", "foo", "label", "messageId", "smsId", "to", "date"]
+)
+@pytest.mark.parametrize("beside", [b"1", b"NaN"], ids=["a good page", "a page that is no JSON"])
+def test_a_number_of_many_digits_spoils_one_record_at_most(name: str, beside: bytes) -> None:
+    good = json.dumps(item()).encode()
+    odd = good[:-1] + b', "%s": %s}' % (name.encode(), b"9" * DIGITS)
+    page = decode_page(b'{"x": %s, "content": [%s,%s,%s]}' % (beside, good, odd, good), NOW)
+    assert len(page.batch) + len(page.asides) == 3
+    assert len(page.batch) >= 2
+    assert next(iter(page.batch.rows())) == row()
+    assert all(len(one.record) <= 500 for one in page.asides)
+
+
+@pytest.mark.parametrize("digits", [300, 309, 400, 4_301])
+@pytest.mark.parametrize("name", ["price", "parts", "label", "messageId", "campaign", "status"])
+def test_nor_does_one_that_no_float_can_hold(name: str, digits: int) -> None:
+    odd = json.dumps(item())[:-1] + f', "{name}": {"9" * digits}}}'
+    page = decode_page(f'{{"content": [{json.dumps(item())}, {odd}]}}'.encode(), NOW)
+    assert len(page.batch) + len(page.asides) == 2
+    assert next(iter(page.batch.rows())) == row()
+
+
+@pytest.mark.parametrize("name", ["number", "totalElements", "totalPages", "size", "last", "other"])
+def test_a_number_of_many_digits_around_the_records_spoils_none(name: str) -> None:
+    body = b'{"%s": %s, "content": [%s]}' % (name.encode(), b"9" * DIGITS, json.dumps(item()).encode())
+    page = decode_page(body, NOW, number=4)
+    assert list(page.batch.rows()) == [row()]
+    assert 0 <= page.number < 2**31
+    assert 0 <= page.total < 2**31
+
+
+@pytest.mark.parametrize("amount", [1e308, 1e18, 2**63, 2.0**64, "1e300", 10**400])
+def test_an_amount_too_large_to_be_one_is_missing_and_told_as_unreadable(amount: object) -> None:
+    page = decode_page(body_of(item(price=amount, latency=amount), item()), NOW)
+    assert np.isnan(page.batch.price[0])
+    assert np.isnan(page.batch.latency[0])
+    assert (page.batch.price[1], page.batch.latency[1]) == (0.045, 3.0)
+    assert {one.field for one in page.batch.unread} == {"price", "latency"}
+
+
+def test_a_long_text_of_a_record_set_aside_is_looked_at_from_its_start_and_no_number_is_cut_in_two() -> None:
+    digits, words = "9" * (1 << 20), "see " * 499 + "+306912345678 " * 1000
+    record = aside(item(status=None, label=digits, operator=words))[1]
+    assert len(record) <= 500
+    assert "99999" not in record
+    assert "69123" not in record

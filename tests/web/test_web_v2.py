@@ -357,3 +357,16 @@ async def test_asking_for_thousands_of_alerts_holds_up_nobody(path):
         assert await asked(url, f"/api/v2/{path}") != []
         nursery.cancel_scope.cancel()
     assert len(board.seen) >= 5
+
+
+async def test_a_part_of_the_silences_can_be_asked_for(board):
+    async with listening(board) as url, httpx.AsyncClient() as client:
+        for number in range(5):
+            await posted(url, silence(board, comment=str(number)))
+        everything = await client.get(f"{url}/api/v2/silences")
+        parts = [await client.get(f"{url}/api/v2/silences?limit=2&offset={offset}") for offset in (0, 2, 4, 6)]
+        wrong = await client.get(f"{url}/api/v2/silences?limit=-1")
+    assert [one for part in parts for one in part.json()] == everything.json()
+    assert [len(part.json()) for part in parts] == [2, 2, 1, 0]
+    assert {part.headers["x-total-count"] for part in (everything, *parts)} == {"5"}
+    assert (wrong.status_code, wrong.json()) == (400, "limit: '-1' is not a whole number")

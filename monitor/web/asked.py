@@ -1,0 +1,23 @@
+"""Matchers that somebody asks for over the network: few, short, and made ready one after the other with a breath in between.
+
+The library holds the interpreter's lock while it makes one ready, so that a thread would not help: what bounds it is how much can be
+asked for (docs/decisions/0024).
+"""
+
+from collections.abc import Collection
+
+import trio
+
+from monitor.matcher_syntax import Written
+from monitor.matchers import Matcher, check_ready, check_written
+
+
+async def asked(written: Collection[Written]) -> tuple[Matcher, ...]:
+    """The matchers. Raises ValueError with what is wrong, or too much."""
+    check_written(written)
+    made = []
+    for one in written:
+        made.append(Matcher(*one))
+        check_ready(made)
+        await trio.lowlevel.checkpoint()
+    return tuple(made)
