@@ -71,6 +71,7 @@ def _run(
     from monitor import log as logs
     from monitor.cli.signals import until_signalled
     from monitor.demo.screen import Screen
+    from monitor.descriptors import raise_limit
     from monitor.reload import Reloads
     from monitor.sd_notify import Systemd
 
@@ -82,6 +83,7 @@ def _run(
     def log_as_written(settings: "Config") -> None:
         logs.configure(log_level or settings.log.level, log_format or settings.log.format, screen)
 
+    raise_limit()
     loaded = read_everything(config)
     look_outside()
     log_as_written(loaded.settings.config)

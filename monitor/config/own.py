@@ -1,5 +1,6 @@
 """The daemon's own matters: its listener, what it may keep, how it logs."""
 
+import re
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
@@ -18,6 +19,17 @@ def _listen(value: str) -> str:
     return value
 
 
+def _host_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?", value) or len(value) > 253:
+        raise ValueError(
+            f"{value[:100]!r} is not a host's name: write it without scheme and port, like monitor.example.org"
+        )
+    return value.lower()
+
+
+HostName = Annotated[Text, AfterValidator(_host_name)]
+
+
 class Web(Written):
     """The listener for health checks, metrics, the page and the APIs."""
 
@@ -27,6 +39,8 @@ class Web(Written):
     """Host and port; port 0 takes a free one."""
     external_url: Url | None = None
     """How people reach it, for links in messages."""
+    allowed_hosts: tuple[HostName, ...] = ()
+    """Further names by which it may be reached, beside that of external_url; no other name is answered without the token."""
     token: Secret | None = None
     """What changes must carry as Authorization: Bearer."""
     token_file: Text | None = None

@@ -93,7 +93,9 @@ def service(url: str) -> Any:
     made = apprise.Apprise.instantiate(url, asset=asset)
     if made is None:
         return None
-    made.redirects = False  # they would carry the message, and with some services the token in it, to wherever they lead
+    made.redirects = (
+        False  # they would carry the message, and with some services the token in it, to wherever they lead
+    )
     if "overflow=" not in url:
         made.overflow_mode = apprise.OverflowMode.TRUNCATE
     whole = apprise.Apprise(asset=asset)
