@@ -36,6 +36,9 @@ DRAIN_SECONDS = 1.0
 SHORTAGE_SECONDS = 0.1
 """Wait before the next connection is accepted, where the machine or the process is short of descriptors or memory."""
 
+BACKLOG = 1024
+"""So many connections may wait in the kernel to be accepted; in a crowd the others would have to try again a second later."""
+
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 log = logging.getLogger(__name__)
@@ -156,7 +159,7 @@ async def bind(address: Address) -> socket.socket:
     try:
         _set_options(listening)
         listening.bind(sockaddr)
-        listening.listen(100)
+        listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
         raise ListenError(f"Cannot listen on {address}: {_explain(error)}") from error
