@@ -63,12 +63,14 @@ def _run(
     hangups: Hangups,
 ) -> None:
     import functools
+    import logging
     import sys
 
     import trio
 
     from monitor import daemon
     from monitor import log as logs
+    from monitor.cli.check_warnings import exposed_secrets
     from monitor.cli.signals import until_signalled
     from monitor.demo.screen import Screen
     from monitor.descriptors import raise_limit
@@ -87,6 +89,8 @@ def _run(
     loaded = read_everything(config)
     look_outside()
     log_as_written(loaded.settings.config)
+    for warning in exposed_secrets(loaded, find_config(config)):
+        logging.getLogger(__name__).warning("%s", warning)
     reloads = Reloads(find_config(config), environment(), log_as_written)
     run_daemon = functools.partial(
         daemon.run,

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
 from monitor.clock import DAY, HOUR, MINUTE
 from monitor.flapping import Flapping as Policy
 from monitor.written import Flag, Name, Note, Period, Secret, Text, Url, WholeNumber, Written, is_loopback
+
+SHORTEST_TOKEN: Final = 16
+"""So many characters at least has a token that other machines may try."""
 
 
 def _listen(value: str) -> str:
@@ -62,6 +65,16 @@ class Web(Written):
         if self.token is None and not is_loopback(self.host):
             yield Note(
                 ("listen",), "other machines can reach this address, so a token is needed: write token or token_file"
+            )
+        if (
+            self.token is not None
+            and not is_loopback(self.host)
+            and len(self.token.get_secret_value()) < SHORTEST_TOKEN
+        ):
+            yield Note(
+                ("token",),
+                f"other machines can reach {self.listen}, and this token is short enough to be guessed: "
+                f"write one of at least {SHORTEST_TOKEN} characters (openssl rand -hex 16 makes one)",
             )
         if self.token is None and self.protect_reads:
             yield Note(("protect_reads",), "needs a token: write token or token_file")
