@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -46,7 +47,10 @@ class Front:
             *AlertmanagerApi(self._pipeline, about, self._clock, token, self._health.warnings).routes(),
             *OwnApi(self._pipeline, self._clock, token, partial(self._status, config)).routes(),
         ]
-        return make_app(self._health, self._metrics, token=token, protect_reads=web.protect_reads, apis=apis)
+        hosts = (web.host, urlsplit(about.external_url).hostname or "", *web.allowed_hosts)
+        return make_app(
+            self._health, self._metrics, token=token, protect_reads=web.protect_reads, hosts=hosts, apis=apis
+        )
 
     async def _status(self, config: Config) -> dict[str, Any]:
         """How the whole stands; what only the store knows is left out where that cannot be read."""

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from pydantic import SecretStr
 
 from monitor.clock import DAY, HOUR, MINUTE, SECOND
 from monitor.config import Config, Console, Slack, Webhook, load_config
+from monitor.config.exposed import exposed_files
 from monitor.errors import InputError
 from monitor.receivers import socket_apps
 from monitor.routee.question import Filter
@@ -183,7 +185,51 @@ def test_a_listener_on_loopback_needs_no_token(folder: Path, listen: str) -> Non
 @pytest.mark.parametrize("listen", ["0.0.0.0:9465", ":9465", "*:9465", "[::]:9465", "example.org:80"])
 def test_a_listener_that_others_can_reach_needs_a_token(folder: Path, listen: str) -> None:
     assert "a token is needed" in problems_of(folder, ACCOUNT + f'web: {{listen: "{listen}"}}\n')
-    assert config_of(folder, ACCOUNT + f'web: {{listen: "{listen}", token: abc}}\n').web
+    assert config_of(folder, ACCOUNT + f'web: {{listen: "{listen}", token: an-abc-of-16-chars}}\n').web
+
+
+def test_a_token_that_other_machines_may_guess_is_refused(folder: Path) -> None:
+    assert "at least 16 characters" in problems_of(
+        folder, ACCOUNT + 'web: {listen: "0.0.0.0:9465", token: fifteen-letters}\n'
+    )
+    assert config_of(folder, ACCOUNT + "web: {token: short}\n").web, "on loopback it only keeps honest people out"
+
+
+@pytest.mark.parametrize(
+    "secret", ["whsec_", "whsec_c2hvcnQ=", "whsec_!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!", "whsec_" + "A" * 33]
+)
+def test_a_signing_key_that_is_none_is_refused(folder: Path, secret: str) -> None:
+    said = problems_of(
+        folder, ACCOUNT + f'receivers: [{{name: a, webhook: [{{url: "http://a", secret: "{secret}"}}]}}]\n'
+    )
+    assert "is not base64 of at least 24 bytes" in said
+
+
+@pytest.mark.parametrize(
+    "secret", ["whsec_" + "A" * 32, "whsec_" + "A" * 43 + "=", "whsec_" + "A" * 43, "a plain password"]
+)
+def test_a_signing_key_may_leave_out_padding_or_be_plain(folder: Path, secret: str) -> None:
+    assert config_of(
+        folder, ACCOUNT + f'receivers: [{{name: a, webhook: [{{url: "http://a", secret: "{secret}"}}]}}]\n'
+    )
+
+
+@pytest.mark.parametrize("name", ["https://a.example.org", "a.example.org:80", "a b", "", "*"])
+def test_what_is_no_name_of_a_host(folder: Path, name: str) -> None:
+    assert "web.allowed_hosts[0]" in problems_of(folder, ACCOUNT + f'web: {{allowed_hosts: ["{name}"]}}\n')
+
+
+@pytest.mark.parametrize(
+    ("folder_mode", "file_mode", "exposed"), [(0o755, 0o644, True), (0o755, 0o640, False), (0o700, 0o644, False)]
+)
+def test_a_secret_file_that_everybody_can_read_is_named(folder_mode: int, file_mode: int, exposed: bool) -> None:
+    with TemporaryDirectory() as name:
+        place = Path(name)
+        place.chmod(folder_mode)
+        (place / "web_token").write_text("a-token-of-the-web")
+        (place / "web_token").chmod(file_mode)
+        config = config_of(place, ACCOUNT + "web: {token_file: web_token}\n")
+        assert exposed_files(config, place, {}) == ([(place / "web_token")] if exposed else [])
 
 
 @pytest.mark.parametrize("listen", ["9465", "127.0.0.1", "::1:9465", "127.0.0.1:x", "127.0.0.1:70000"])

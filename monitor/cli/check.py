@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.check_warnings import warnings_of
+from monitor.cli.check_warnings import exposed_secrets, warnings_of
 from monitor.cli.options import config_option, find_config, json_option, level_option, wide_option
 from monitor.cli.output import say
 from monitor.cli.reading import look_outside, read_everything
@@ -48,7 +48,7 @@ def check(config: Path | None, as_json: bool, online: bool) -> int:
         if as_json:
             print_json({"config": str(place), "problems": [_problem(problem) for problem in error.problems]})
         raise
-    warnings = list(warnings_of(loaded))
+    warnings = [*exposed_secrets(loaded, place), *warnings_of(loaded)]
     if not as_json:
         _tables(place, loaded)
         for warning in warnings:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from monitor.config import Config
     from monitor.loading import Loaded
     from monitor.rules import Rule
@@ -33,6 +35,15 @@ def warnings_of(loaded: "Loaded") -> Iterator[str]:
                     f"rule {rule.name} looks {format_duration(rule.reach)} back, but search {search.name} sees later changes of "
                     f"status only {format_duration(farthest)} back (resweep)"
                 )
+
+
+def exposed_secrets(loaded: "Loaded", place: "Path") -> Iterator[str]:
+    """A sentence for each secret file of the configuration at ``place`` that everybody on this machine can read; `run` logs them."""
+    from monitor.cli.options import environment
+    from monitor.config.exposed import exposed_files
+
+    for path in exposed_files(loaded.settings.config, place.parent, environment()):
+        yield f"every user of this machine can read the secret in {path}: chmod 600 {path}, owned by the user that the daemon runs as"
 
 
 def _without_effect(loaded: "Loaded") -> Iterator[str]:

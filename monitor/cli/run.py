@@ -63,14 +63,17 @@ def _run(
     hangups: Hangups,
 ) -> None:
     import functools
+    import logging
     import sys
 
     import trio
 
     from monitor import daemon
     from monitor import log as logs
+    from monitor.cli.check_warnings import exposed_secrets
     from monitor.cli.signals import until_signalled
     from monitor.demo.screen import Screen
+    from monitor.descriptors import raise_limit
     from monitor.reload import Reloads
     from monitor.sd_notify import Systemd
 
@@ -82,9 +85,12 @@ def _run(
     def log_as_written(settings: "Config") -> None:
         logs.configure(log_level or settings.log.level, log_format or settings.log.format, screen)
 
+    raise_limit()
     loaded = read_everything(config)
     look_outside()
     log_as_written(loaded.settings.config)
+    for warning in exposed_secrets(loaded, find_config(config)):
+        logging.getLogger(__name__).warning("%s", warning)
     reloads = Reloads(find_config(config), environment(), log_as_written)
     run_daemon = functools.partial(
         daemon.run,

@@ -1,13 +1,17 @@
 """The daemon's own matters: its listener, what it may keep, how it logs."""
 
+import re
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
 from monitor.clock import DAY, HOUR, MINUTE
 from monitor.flapping import Flapping as Policy
 from monitor.written import Flag, Name, Note, Period, Secret, Text, Url, WholeNumber, Written, is_loopback
+
+SHORTEST_TOKEN: Final = 16
+"""So many characters at least has a token that other machines may try."""
 
 
 def _listen(value: str) -> str:
@@ -16,6 +20,17 @@ def _listen(value: str) -> str:
     if not colon or not bare or not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535):
         raise ValueError("should be an address like 127.0.0.1:9465 or [::1]:9465")
     return value
+
+
+def _host_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?", value) or len(value) > 253:
+        raise ValueError(
+            f"{value[:100]!r} is not a host's name: write it without scheme and port, like monitor.example.org"
+        )
+    return value.lower()
+
+
+HostName = Annotated[Text, AfterValidator(_host_name)]
 
 
 class Web(Written):
@@ -27,6 +42,8 @@ class Web(Written):
     """Host and port; port 0 takes a free one."""
     external_url: Url | None = None
     """How people reach it, for links in messages."""
+    allowed_hosts: tuple[HostName, ...] = ()
+    """Further names by which it may be reached, beside that of external_url; no other name is answered without the token."""
     token: Secret | None = None
     """What changes must carry as Authorization: Bearer."""
     token_file: Text | None = None
@@ -48,6 +65,16 @@ class Web(Written):
         if self.token is None and not is_loopback(self.host):
             yield Note(
                 ("listen",), "other machines can reach this address, so a token is needed: write token or token_file"
+            )
+        if (
+            self.token is not None
+            and not is_loopback(self.host)
+            and len(self.token.get_secret_value()) < SHORTEST_TOKEN
+        ):
+            yield Note(
+                ("token",),
+                f"other machines can reach {self.listen}, and this token is short enough to be guessed: "
+                f"write one of at least {SHORTEST_TOKEN} characters (openssl rand -hex 16 makes one)",
             )
         if self.token is None and self.protect_reads:
             yield Note(("protect_reads",), "needs a token: write token or token_file")

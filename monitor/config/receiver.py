@@ -1,8 +1,9 @@
 """Receivers: who is told, and through which channels."""
 
+import base64
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -36,6 +37,28 @@ def _app_token(token: SecretStr) -> SecretStr:
 
 
 AppToken = Annotated[Secret, AfterValidator(_app_token)]
+
+
+def _signing_key(secret: SecretStr) -> SecretStr:
+    """Behind whsec_ stands base64 (Standard Webhooks); anything else would be signed with another key than its reader has."""
+    prefix, text = "whsec_", secret.get_secret_value().strip()
+    if text.startswith(prefix):
+        bare = text.removeprefix(prefix).rstrip("=")
+        try:
+            key = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+        except ValueError:
+            key = b""
+        if len(key) < SHORTEST_KEY:
+            raise ValueError(
+                f"begins with whsec_, but is not base64 of at least {SHORTEST_KEY} bytes behind it: "
+                "`head -c 32 /dev/urandom | base64 | sed 's/^/whsec_/'` makes one"
+            )
+    return secret
+
+
+SHORTEST_KEY: Final = 24
+"""Bytes, as Standard Webhooks asks for."""
+SigningKey = Annotated[Secret, AfterValidator(_signing_key)]
 
 
 def _closed(url: str) -> str:
@@ -118,7 +141,7 @@ class Webhook(Written):
     """Further headers of the request (Authorization: GenieKey …)."""
     headers_file: Text | None = None
     """A file that holds them, a line each: Name: value."""
-    secret: Secret | None = None
+    secret: SigningKey | None = None
     """The key of the signature, as Standard Webhooks say."""
     secret_file: Text | None = None
     """A file that holds the key."""

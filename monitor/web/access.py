@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from monitor.web.hosts import named_host
 from monitor.web.tokens import carries, is_token
 from monitor.written import is_loopback
 
@@ -33,7 +34,7 @@ def may_change(request: Request, token: str) -> None:
 
 def _from_here(request: Request) -> None:
     client = request.client.host if request.client else ""
-    if not (is_loopback(client) and is_loopback(_named_host(request))):
+    if not (is_loopback(client) and is_loopback(named_host(request.headers.get("host", "")))):
         raise HTTPException(
             HTTPStatus.FORBIDDEN, "without web.token_file changes are taken from this machine only, by its own address"
         )
@@ -61,10 +62,3 @@ def _is_json(request: Request) -> None:
         raise HTTPException(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body should be JSON (Content-Type: application/json)"
         )
-
-
-def _named_host(request: Request) -> str:
-    try:
-        return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    except ValueError:
-        return ""

@@ -3,7 +3,7 @@
 What guards every request (headers, the token for reading) is middleware; what changes something asks `monitor.web.access` first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from monitor.metrics import Metrics
 from monitor.render.escape import html
 from monitor.web.health import WebState
+from monitor.web.hosts import KnownHosts
 from monitor.web.tokens import carries
 
 PROBES = frozenset({"/healthz", "/readyz"})
@@ -63,9 +64,11 @@ def make_app(
     *,
     token: str = "",
     protect_reads: bool = False,
+    hosts: Iterable[str] = (),
     apis: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """The application of one daemon, with the routes of its APIs. With ``protect_reads`` every page needs ``Authorization: Bearer <token>``.
+    ``hosts`` are the names by which it may be reached, beside this machine's own and addresses.
 
     Raises ValueError for ``protect_reads`` without a token: nobody could read anything.
     """
@@ -74,7 +77,11 @@ def make_app(
     secret = token if protect_reads else ""
     return Starlette(
         routes=[*_Pages(state, metrics, secret).routes(), *apis],
-        middleware=[Middleware(SecurityHeaders), Middleware(ReadToken, token=secret)],
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(KnownHosts, names=hosts, token=token),
+            Middleware(ReadToken, token=secret),
+        ],
         exception_handlers={HTTPException: _http_error, 500: _internal_error},
     )
 
@@ -160,6 +167,9 @@ async def _http_error(request: Request, error: Exception) -> Response:
     )
 
 
-async def _internal_error(_: Request, __: Exception) -> Response:
-    """Starlette raises the error again after this answer, so that it is logged; the client learns nothing of it."""
-    return JSONResponse({"error": "Something went wrong inside routee-monitor; its log says what."}, 500, _HEADERS)
+async def _internal_error(request: Request, _: Exception) -> Response:
+    """Starlette raises the error again after this answer, so that `monitor.web.guards` logs it; the client learns nothing of it."""
+    text = "Something went wrong inside routee-monitor; its log says what"
+    if "text/html" in request.headers.get("accept", ""):
+        return HTMLResponse(_PROBLEM.format(text=text), 500, _HEADERS)
+    return JSONResponse({"error": f"{text}."}, 500, _HEADERS)

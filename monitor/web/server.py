@@ -1,25 +1,32 @@
 """Serves an ASGI application with hypercorn under trio, and keeps hypercorn's known weaknesses from reaching the daemon.
 
-The listening socket is made here and handed over by its descriptor. So a busy port is one plain error, a client that has
-stopped reading is dropped by the kernel (TCP_USER_TIMEOUT) instead of holding up the shutdown, and the address stays ours
-when one connection brings the server down: it is started again on the same socket.
+The socket and the accepting are our own: a busy port is one plain error, connections are bounded in number, each is answered under a
+guard of its own, and a client that has stopped reading is dropped by the kernel (TCP_USER_TIMEOUT) instead of holding up the shutdown.
+hypercorn gets one connection at a time (`monitor.web.http1`).
 """
 
 import errno
 import logging
 import os
 import socket
+from contextlib import suppress
 from functools import partial
 
-import hypercorn.trio
 import trio
+from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from starlette.types import ASGIApp
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from monitor.descriptors import connections_possible
 from monitor.errors import ListenError
 from monitor.transport import trouble
 from monitor.web.address import Address
+from monitor.web.connections import Connection, Connections
 from monitor.web.guards import DEFAULT_LIMITS, Guards, Limits
+from monitor.web.http1 import Http1Connection, TimedStream
+from monitor.web.seldom import Seldom
 
 STALLED_MILLISECONDS = 1_000
 """A connection on which the other side takes no data for so long is dropped. Bounds the shutdown, so it is under 2 s."""
@@ -27,8 +34,13 @@ STALLED_MILLISECONDS = 1_000
 DRAIN_SECONDS = 1.0
 """How long requests that are being answered may go on once the listener is told to stop."""
 
-RESTART_SECONDS = (0.05, 0.2, 1.0, 5.0)
-"""Waits before the first, second, ... start after a failure; a listener that lasted longer than the last begins anew."""
+SHORTAGE_SECONDS = 0.1
+"""Wait before the next connection is accepted, where the machine or the process is short of descriptors or memory."""
+
+BACKLOG = 1024
+"""So many connections may wait in the kernel to be accepted; in a crowd the others would have to try again a second later."""
+
+BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 log = logging.getLogger(__name__)
 
@@ -47,62 +59,97 @@ async def serve(
     """
     with await bind(Address.parse(listen)) as listening:
         url = bound_url(listening)
-        await _Listener(app, limits, listening, stop, url).run(task_status)
+        task_status.started(url)
+        await _Listener(app, limits, stop, url).run(listening)
 
 
 class _Listener:
-    """Keeps hypercorn running on one socket. Connections that come while it starts again wait in the kernel's queue."""
+    """Accepts connections on one socket and answers each under a guard of its own: what breaks one ends that one alone."""
 
-    def __init__(self, app: ASGIApp, limits: Limits, listening: socket.socket, stop: trio.Event, url: str) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits, stop: trio.Event, url: str) -> None:
         self._app = Guards(app, limits)
         self._limits = limits
-        self._listening = listening
+        self._config = _config(limits)
         self._stop = stop
         self._url = url
-        self._starts = 0
-        self._failures = 0
+        self._context = WorkerContext(None)
+        self._connections = Connections(min(limits.connections, connections_possible()))
+        self._failures, self._shortages = Seldom(5), Seldom()
 
-    async def run(self, task_status: trio.TaskStatus[str]) -> None:
-        """Until ``stop`` is set. Where not even the first start succeeds, the error goes on to the caller."""
-        while not (self._starts and self._stop.is_set()):
-            began = trio.current_time()
+    async def run(self, listening: socket.socket) -> None:
+        """Until ``stop`` is set, and then until what is being answered is answered, or the time for that is over."""
+        listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+        async with trio.open_nursery() as answering:
+            async with trio.open_nursery() as accepting:
+                accepting.start_soon(self._accept, listener, answering, name="web: accept")
+                await self._stop.wait()
+                accepting.cancel_scope.cancel()
+            await self._context.terminated.set()
+            answering.cancel_scope.deadline = trio.current_time() + DRAIN_SECONDS
+
+    async def _accept(self, listener: trio.SocketListener, answering: trio.Nursery) -> None:
+        while True:
             try:
-                await self._serve(task_status)
-            except* Exception:
-                # There are requests that make hypercorn raise out of its server (a broken upgrade to HTTP/2 is one).
-                # The daemon's work does not need the listener, so they must not end it.
-                if not self._starts:
-                    raise
-                log.exception("A request broke the listener; it starts again", extra={"address": self._url})
-            await self._pause(trio.current_time() - began)
+                stream = await listener.accept()
+            except OSError as error:
+                await self._short_of(error)
+                continue
+            connection = self._connections.admit(stream)
+            if connection is None:
+                _turn_away(stream)
+            else:
+                answering.start_soon(self._answer, connection, name="web: a connection")
 
-    async def _serve(self, task_status: trio.TaskStatus[str]) -> None:
-        """hypercorn closes the descriptor that it is given, so it gets one of its own."""
-        config = _config(os.dup(self._listening.fileno()), self._limits)
-        hypercorn_serve = partial(hypercorn.trio.serve, shutdown_trigger=self._stop.wait, mode="asgi")
-        async with trio.open_nursery() as nursery:
-            await nursery.start(hypercorn_serve, self._app, config)
-            self._starts += 1
-            if self._starts == 1:
-                task_status.started(self._url)
+    async def _short_of(self, error: OSError) -> None:
+        """Out of descriptors or memory: an idle connection gives up its own, and the next are accepted a moment later."""
+        if self._shortages.passes():
+            log.error(
+                "The listener cannot accept a connection (%s); it tries again, and closes idle connections; "
+                "raise the limit of open files (LimitNOFILE)",
+                error.strerror or error,
+                extra={"address": self._url},
+            )
+        self._connections.make_room()
+        await trio.sleep(SHORTAGE_SECONDS)
 
-    async def _pause(self, lasted: float) -> None:
-        short_lived = lasted < RESTART_SECONDS[-1]
-        self._failures = min(self._failures + 1, len(RESTART_SECONDS)) if short_lived else 1
-        with trio.move_on_after(RESTART_SECONDS[self._failures - 1]):
-            await self._stop.wait()
+    async def _answer(self, connection: Connection) -> None:
+        stream = TimedStream(connection.stream)
+        app = ASGIWrapper(partial(self._request, connection))
+        try:
+            with connection.scope:
+                await Http1Connection(app, self._config, self._context, ConnectionState({}), stream).run()  # type: ignore[arg-type]
+        except* OSError:
+            pass  # the client has gone
+        except* Exception:
+            # There are requests that make hypercorn raise. The daemon's work does not need this connection.
+            if self._failures.passes():
+                log.exception("A request broke its connection", extra={"address": self._url})
+        finally:
+            self._connections.end(connection)
+
+    async def _request(self, connection: Connection, scope: Scope, receive: Receive, send: Send) -> None:
+        connection.answers()
+        try:
+            await self._app(scope, connection.receiving(receive), send)
+        finally:
+            connection.idles()
 
 
-def _config(descriptor: int, limits: Limits) -> Config:
+def _turn_away(stream: trio.SocketStream) -> None:
+    """All connections are being answered: say so to the newest, without waiting for its client."""
+    with suppress(OSError):
+        os.write(stream.socket.fileno(), BUSY)
+        stream.socket.shutdown(socket.SHUT_WR)
+    stream.socket.close()
+
+
+def _config(limits: Limits) -> Config:
     config = Config()
-    config.bind = [f"fd://{descriptor}"]
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")
     config.include_server_header = False
     config.h11_max_incomplete_size = 16 * 1024
     config.keep_alive_timeout = limits.idle_seconds
-    config.graceful_timeout = DRAIN_SECONDS
-    config.shutdown_timeout = DRAIN_SECONDS
     return config
 
 
@@ -113,7 +160,7 @@ async def bind(address: Address) -> socket.socket:
     try:
         _set_options(listening)
         listening.bind(sockaddr)
-        listening.listen(100)
+        listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
         raise ListenError(f"Cannot listen on {address}: {_explain(error)}") from error

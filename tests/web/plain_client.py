@@ -43,7 +43,7 @@ async def exchange(url: str, request: bytes) -> bytes:
 
 
 async def ask(url: str, path: str, method: str = "GET", **headers: str) -> Reply:
-    lines = [f"{method} {path} HTTP/1.1", "Host: test", "Connection: close"]
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {headers.pop('Host', 'localhost')}", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return parse(await exchange(url, "\r\n".join([*lines, "", ""]).encode()))
 

@@ -23,7 +23,7 @@ HTML = {"Accept": "text/html"}
 @asynccontextmanager
 async def browsing(board: FakeBoard, token: str = "", external_url: str = ""):
     pages = AlertPages(board, board.clock, token, external_url)
-    app = make_app(Health(), Metrics(SystemClock()), token=token, apis=pages.routes())
+    app = make_app(Health(), Metrics(SystemClock()), token=token, hosts=["sms.example.org"], apis=pages.routes())
     async with served(app) as url, httpx.AsyncClient(base_url=url, headers=HTML) as client:
         yield client
 

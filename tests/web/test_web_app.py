@@ -142,3 +142,50 @@ async def test_reads_are_open_where_only_changes_need_the_token(app):
 def test_protection_without_a_token_is_refused(app):
     with pytest.raises(ValueError, match=r"web\.token_file"):
         app(protect_reads=True)
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/metrics", "/nowhere"])
+@pytest.mark.parametrize(
+    "host",
+    ["rebound.example.org", "rebound.example.org:9465", "127.0.0.1.example.org", "", "[", "ours.example.org.evil.org"],
+)
+async def test_a_name_that_nobody_wrote_reads_nothing(app, path, host):
+    async with served(app(hosts=["ours.example.org"])) as url:
+        reply = await ask(url, path, Host=host)
+    assert reply.status == 403
+    assert "web.allowed_hosts" in reply.json["error"]
+
+
+HOSTS = [
+    "localhost",
+    "LOCALHOST:1",
+    "127.0.0.1:9465",
+    "[::1]:9465",
+    "10.1.2.3",
+    "[fd00::1]",
+    "Ours.example.org:80",
+    "ours.example.org.",
+]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+async def test_addresses_and_names_that_were_written_read(app, host):
+    async with served(app(hosts=["", "ours.example.org"])) as url:
+        assert (await ask(url, "/metrics", Host=host)).status == 200
+
+
+async def test_who_shows_the_token_may_use_any_name(app):
+    async with served(app(token="t0k3n")) as url:
+        assert (await ask(url, "/metrics", Host="any", Authorization="Bearer t0k3n")).status == 200
+        assert (await ask(url, "/metrics", Host="any")).status == 403
+
+
+async def test_a_failure_inside_is_a_page_for_a_browser(metrics):
+    class Broken(Health):
+        def stuck(self):
+            raise RuntimeError("inner detail")
+
+    async with served(make_app(Broken(lambda: 0.0), metrics)) as url:
+        reply = await ask(url, "/healthz", Accept="text/html")
+    assert (reply.status, reply.headers["content-type"]) == (500, "text/html; charset=utf-8")
+    assert b"inner detail" not in reply.body

@@ -238,15 +238,111 @@ async def test_no_request_ends_the_listener(request_bytes):
             async with await connect(url) as stream:
                 await stream.send_all(request_bytes)
         with guarded():
-            while not await exchange(url, b"GET / HTTP/1.0\r\n\r\n"):  # cut off where it came just before the restart
+            while not await exchange(url, b"GET / HTTP/1.0\r\nHost: x\r\n\r\n"):
                 pass
 
 
-async def test_what_broke_the_listener_is_logged(caplog):
-    async with served(APP) as url:
-        while not (found := [record for record in caplog.records if record.name == "monitor.web.server"]):
-            async with await connect(url) as stream:
-                await stream.send_all(BREAKING["websocket and away"])
-            await trio.sleep(0.01)
-    assert found[0].levelno == logging.ERROR
-    assert vars(found[0])["address"] == url
+REFUSED = {
+    "h2c": (
+        400,
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade, http2-settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAAA\r\n\r\n",
+    ),
+    "websocket": (400, BREAKING["websocket and away"]),
+    "HTTP/2 at once": (505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    "a length and chunks": (400, post("Content-Length: 5\r\nTransfer-Encoding: chunked", b"0\r\n\r\n")),
+    "chunks in HTTP/1.0": (400, b"POST /echo HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    "two lengths": (400, post("Content-Length: 5\r\nContent-Length: 6", b"hello")),
+    "no host": (400, b"GET / HTTP/1.1\r\n\r\n"),
+    "no host in HTTP/1.0": (400, b"GET / HTTP/1.0\r\n\r\n"),
+    "two hosts": (400, b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n"),
+    "two hosts in HTTP/1.0": (400, b"GET / HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize(("status", "request_bytes"), REFUSED.values(), ids=REFUSED)
+async def test_what_may_be_understood_in_two_ways_is_refused_and_the_connection_closed(status, request_bytes):
+    async with served(APP) as url, await connect(url) as bystander:
+        with trio.fail_after(3):
+            assert parse(await exchange(url, request_bytes)).status == status
+        await bystander.send_all(GET % b"/")  # it was open all the time, and still is
+        assert parse(await bystander.receive_some()).status == 200
+
+
+async def test_the_connection_that_has_waited_longest_makes_room_for_a_new_one():
+    async with (
+        served(APP, limits=Limits(connections=2)) as url,
+        await connect(url) as oldest,
+        await connect(url) as newer,
+    ):
+        for stream in (oldest, newer):
+            await stream.send_all(GET % b"/")
+            assert await receive_until(stream, b"hello")
+        assert (await ask(url, "/")).status == 200
+        with trio.fail_after(2):
+            assert await oldest.receive_some() == b""
+        await newer.send_all(GET % b"/")
+        assert await receive_until(newer, b"hello")
+
+
+async def test_where_all_connections_are_being_answered_the_newest_is_turned_away():
+    async with served(APP, limits=Limits(connections=2)) as url, await connect(url) as one, await connect(url) as other:
+        for stream in (one, other):
+            await stream.send_all(GET % b"/endless")
+            await receive_until(stream, b"tick\n\r\n")
+        reply = parse(await exchange(url, b""))
+    assert (reply.status, reply.headers["retry-after"]) == (503, "1")
+
+
+async def test_a_body_that_drips_makes_room_too():
+    async with served(APP, limits=Limits(connections=1)) as url, await connect(url) as dripping:
+        await dripping.send_all(post("Content-Length: 10", b"x"))
+        assert (await ask(url, "/")).status == 200
+
+
+async def test_a_body_is_not_waited_for_where_the_headers_say_enough():
+    async def refuses(request: Request) -> Response:
+        return PlainTextResponse("no", 401)
+
+    app = Starlette(routes=[Route("/", refuses, methods=["GET", "POST"])])
+    async with served(app) as url:
+        with trio.fail_after(3):
+            head = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000\r\n\r\n"
+            assert parse(await exchange(url, head)).status == 401
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_stranger_keeps_no_connection(status):
+    async def refuses(request: Request) -> Response:
+        return PlainTextResponse("no", status)
+
+    async with served(Starlette(routes=[Route("/", refuses)])) as url:
+        with trio.fail_after(3):
+            reply = parse(await exchange(url, GET % b"/"))
+    assert (reply.status, reply.headers["connection"]) == (status, "close")
+
+
+async def test_the_bodies_of_all_requests_together_are_bounded():
+    async with served(APP, limits=Limits(body=1000, bodies=1500)) as url, await connect(url) as first:
+        await first.send_all(post("Content-Length: 1000", b"x" * 999))
+        reply = None
+        with trio.fail_after(5):  # until the first has arrived there
+            while reply is None or reply.status == 200:
+                reply = parse(await exchange(url, post("Content-Length: 1000", b"x" * 1000)))
+        assert (reply.status, reply.headers["retry-after"]) == (503, "1")
+        await first.send_all(b"x")
+        assert b"1000" in await receive_until(first, b"1000")
+        assert parse(await exchange(url, post("Content-Length: 1000", b"x" * 1000))).status == 200
+
+
+async def test_what_a_page_raises_fails_that_page_alone_and_its_log_is_bounded(caplog):
+    async def bare(scope, receive, send):
+        raise RuntimeError("inner detail")
+
+    async with served(bare) as url:
+        replies = [await ask(url, "/") for _ in range(20)]
+    assert {reply.status for reply in replies} == {500}
+    assert b"inner detail" not in replies[0].body
+    logged = [record for record in caplog.records if record.name == "monitor.web.guards"]
+    assert len(logged) == 5
+    assert logged[0].levelno == logging.ERROR
+    assert logged[0].exc_info

@@ -1,0 +1,38 @@
+"""Which secret files other users of this machine can read."""
+
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from monitor.written import Written
+from monitor.written.secret_file import locate
+
+
+def exposed_files(config: Written, folder: Path, environ: Mapping[str, str]) -> list[Path]:
+    """Those that ``config``, written in ``folder``, names; each once."""
+    paths = (locate(name, folder, environ) for name in _named(config))
+    return [path for path in dict.fromkeys(paths) if is_exposed(path)]
+
+
+def is_exposed(path: Path) -> bool:
+    """Whether everybody may read the file, and pass through the folders above it. False where that cannot be seen."""
+    try:
+        real = path.resolve()
+        passable = all(folder.stat().st_mode & stat.S_IXOTH for folder in real.parents)
+        return passable and bool(real.stat().st_mode & stat.S_IROTH)
+    except (OSError, ValueError, RuntimeError):
+        return False
+
+
+def _named(value: object) -> Iterator[str]:
+    if isinstance(value, Written):
+        names = (getattr(value, f"{key}_file", None) for key in value.secrets)
+        yield from (name for name in names if isinstance(name, str))
+    if isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _named(getattr(value, name))
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _named(one)

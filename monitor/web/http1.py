@@ -1,0 +1,106 @@
+"""hypercorn's HTTP/1.1 for one connection, without the protocols that a request could change to.
+
+hypercorn would turn to HTTP/2 or WebSockets where a request asks for it, in code that a broken request brings down. Such requests are
+refused before that code is reached, and so are those which a proxy in front could understand differently (request smuggling).
+"""
+
+import json
+from typing import Final
+
+import h11
+import trio
+from hypercorn.events import Closed
+from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.trio.task_group import TaskGroup
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.typing import ConnectionState
+from hypercorn.utils import parse_socket_addr
+
+SEND_SECONDS: Final = 10.0
+"""So long the client may take to take a piece of an answer (64 KiB at most)."""
+
+
+class Http1Connection(TCPServer):
+    """Answers one connection until it is closed. hypercorn's exceptions go on to the caller, who closes the stream."""
+
+    async def run(self) -> None:
+        """Until the client or the idle time ends it."""
+        socket = self.stream.socket
+        client = parse_socket_addr(socket.family, socket.getpeername())
+        server = parse_socket_addr(socket.family, socket.getsockname())
+        async with TaskGroup() as task_group:
+            self._task_group = task_group
+            self.protocol = Http1Protocol(  # type: ignore[assignment]  # the wrapper that stands there chooses between this and HTTP/2
+                self.app,
+                self.config,
+                self.context,
+                task_group,
+                ConnectionState(self.state),
+                False,
+                client,
+                server,
+                self.protocol_send,
+            )
+            await self.idle_task.restart(task_group, self._idle_timeout)
+            await self._read_data()
+
+
+class Http1Protocol(H11Protocol):
+    """HTTP/1.0 and 1.1, and nothing that a client could have it changed to."""
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        """hypercorn would raise here what makes it turn to HTTP/2."""
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        refused = refusal(request)
+        if refused is None:
+            await super()._create_stream(request)
+            return
+        status, error = refused
+        body = json.dumps({"error": error}).encode()
+        headers = [("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close")]
+        await self._send_h11_event(h11.Response(status_code=status, headers=headers))
+        await self._send_h11_event(h11.Data(data=b"" if request.method == b"HEAD" else body))
+        await self._send_h11_event(h11.EndOfMessage())
+        await self.send(Closed())
+
+
+def refusal(request: h11.Request) -> tuple[int, str] | None:
+    """Status and sentence where a request is not to be answered, whatever it asks for."""
+    names = [name.lower() for name, _ in request.headers]
+    if request.http_version not in (b"1.0", b"1.1"):
+        return 505, "This listener speaks HTTP/1.1 only."
+    if b"upgrade" in names:
+        return 400, "This listener speaks HTTP/1.1 only: send the request without the header Upgrade."
+    if b"transfer-encoding" in names and (b"content-length" in names or request.http_version == b"1.0"):
+        return 400, "A request has either Content-Length or, in HTTP/1.1, Transfer-Encoding, never both."
+    if names.count(b"host") != 1:
+        return 400, "A request names its host once: send one header Host."
+    return None
+
+
+class TimedStream(trio.abc.HalfCloseableStream):
+    """A connection's stream on which a client that takes an answer in drips is cut off: hypercorn's own writing knows no end."""
+
+    def __init__(self, stream: trio.SocketStream, seconds: float = SEND_SECONDS) -> None:
+        self.socket = stream.socket
+        self._stream, self._seconds = stream, seconds
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        with trio.move_on_after(self._seconds) as taken:
+            await self._stream.send_all(data)
+        if taken.cancelled_caught:
+            self.socket.close()
+            raise trio.BrokenResourceError("the client does not take its answer")
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        return await self._stream.receive_some(max_bytes)
+
+    async def send_eof(self) -> None:
+        await self._stream.send_eof()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
