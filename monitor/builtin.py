@@ -49,10 +49,20 @@ NOTIFICATION_FAILING: Final = BuiltIn(
     "This alert ends when something is taken there again.",
     of_account=False,
 )
+INTERNAL_ERROR: Final = BuiltIn(
+    "InternalError",
+    "warning",
+    "a part of routee-monitor fails",
+    "This is a fault of routee-monitor. It tries again by itself, and everything else goes on. Please report it with the traceback in the log. "
+    "This alert ends when the part has not failed for ten minutes.",
+    of_account=False,
+)
 GAP_IS_TOLD_FOR: Final = DAY
 AT_ONCE: Final = Policy()
 """They fire and end without delay."""
-BUILT_IN: Final = {one.name: one for one in (MONITOR_BLIND, GAP_IN_HISTORY, RULE_ERROR, NOTIFICATION_FAILING)}
+BUILT_IN: Final = {
+    one.name: one for one in (MONITOR_BLIND, GAP_IN_HISTORY, RULE_ERROR, NOTIFICATION_FAILING, INTERNAL_ERROR)
+}
 
 
 def finding(why: str, **group: str) -> Finding:

@@ -86,11 +86,8 @@ class ChannelWatch:
 
     def _raised(self) -> Iterator[tuple[Channel, str]]:
         """The channels of which it is told that they fail, and the account under which it is."""
-        for account, desk in self._pipeline.desks.items():
-            for group, alert in desk.judge.alerts.get(NOTIFICATION_FAILING.name, {}).items():
-                if alert.state == "firing":
-                    about = dict(group)
-                    yield (about.get("receiver", ""), about.get("channel", "")), account
+        for account, about in self._pipeline.firing(NOTIFICATION_FAILING):
+            yield (about.get("receiver", ""), about.get("channel", "")), account
 
     async def _tell(self, account: str, channel: Channel, one: Failing) -> None:
         receiver, name = channel

@@ -13,7 +13,7 @@ import functools
 import gc
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -32,6 +32,7 @@ from monitor.errors import MonitorError, StoreError
 from monitor.front import Front
 from monitor.generation import Generation
 from monitor.housekeeping import dead_letters, keep_house
+from monitor.internal_errors import InternalErrors
 from monitor.loading import Loaded
 from monitor.metrics import Metrics
 from monitor.notify.slack_socket import listen
@@ -132,7 +133,15 @@ class _Daemon:
         self._metrics, self._health = Metrics(clock), Health()
         self._outbox: Outbox | None = None
         self._front: Front | None = None
-        self._around = Surroundings(clock, self._metrics, self._health, self._wake, CatchUp(clock, live).reached)
+        self._internal_errors = InternalErrors(clock)
+        self._around = Surroundings(
+            clock,
+            self._metrics,
+            self._health,
+            self._wake,
+            CatchUp(clock, live).reached,
+            self._internal_errors.failed,
+        )
 
     async def run(self, stop: trio.Event, task_status: trio.TaskStatus[Running]) -> None:
         gc.disable()  # what is restored stays: looking through it for garbage is in vain, now and later
@@ -144,7 +153,8 @@ class _Daemon:
         stop_listening = trio.Event()
         async with trio.open_nursery() as services:
             url = await self._listen(services, stop_listening)
-            deliver_to = functools.partial(deliver, observer=self._metrics)
+            keep_going = self._internal_errors.keep_going
+            deliver_to = functools.partial(deliver, observer=self._metrics, keep_going=keep_going)
             notifiers = self._present.notified.notifiers
             self._outbox = outbox = await services.start(
                 deliver_to, self._store, notifiers, self._clock, name="deliver"
@@ -230,28 +240,29 @@ class _Daemon:
     def _begin(self, work: trio.Nursery, outbox: Outbox) -> None:
         """Start every task in ``work``."""
         health = self._health
-        self._roster = Roster(work)
-        self._watching = Watching(self._present.config, self._pipeline, self._around)
+        keep_going = self._internal_errors.keep_going
+        self._roster = Roster(work, keep_going)
+        self._watching = Watching(self._present.config, self._pipeline, self._around, keep_going)
         self._channels = self._channel_watch(outbox)
         self._assign(outbox)
         health.expect(DELIVERY, MINUTE)
         health.expect(GROUPS, SLOWEST_LOOK)
         health.expect(housekeeping.LOOP, housekeeping.SLOWEST)
-        work.start_soon(self._pipeline.flush_when_due, name="groups")
-        work.start_soon(self._channels.run, name="channels")
-        work.start_soon(
-            keep_house,
-            self._store,
-            self._clock,
-            self._metrics,
-            health,
-            lambda: self._present.config.retention,
-            name=housekeeping.LOOP,
+        housekeeper = functools.partial(
+            keep_house, self._store, self._clock, self._metrics, health, lambda: self._present.config.retention
         )
-        work.start_soon(self._tell_systemd, name="systemd")
+        tasks: dict[str, Callable[[], Awaitable[object]]] = {
+            "groups": self._pipeline.flush_when_due,
+            "channels": self._channels.run,
+            housekeeping.LOOP: housekeeper,
+            "systemd": self._tell_systemd,
+        }
         if self._reloads is not None:
-            work.start_soon(self._reload_when_asked, self._reloads, outbox, name="reload")
-            work.start_soon(self._reloads.watch, lambda: self._present.config, name="files")
+            tasks["reload"] = functools.partial(self._reload_when_asked, self._reloads, outbox)
+            tasks["files"] = functools.partial(self._reloads.watch, lambda: self._present.config)
+        for name, task in tasks.items():
+            work.start_soon(keep_going, name, task, name=name)
+        work.start_soon(self._internal_errors.tell, self._pipeline, name="internal errors")
 
     def _channel_watch(self, outbox: Outbox) -> ChannelWatch:
         health, metrics = self._health, self._metrics

@@ -10,10 +10,13 @@ MonitorError
 ├── NothingThere            what was asked for by its id is not there (no such silence, no such alert)  exit 1
 ├── StoreError              the store cannot be read or written now                                   exit 69
 │   └── StoreDamaged        what stands in it cannot be right: the daemon sets it aside when it starts
+├── InternalError           something that nobody foresaw, in one task: it is tried again, and everything else goes on   exit 70
 └── ListenError             the web listener cannot have its address (busy, not allowed, not ours)    exit 69
 """
 
+import traceback
 from dataclasses import dataclass
+from pathlib import PurePath
 
 
 class MonitorError(Exception):
@@ -101,3 +104,22 @@ class ListenError(MonitorError):
     """The listener cannot have its address."""
 
     exit_code = 69
+
+
+class InternalError(MonitorError):
+    """An exception that nobody foresaw, as what it is for people: a fault of this program."""
+
+    exit_code = 70
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        super().__init__(f"an internal error ({place_of(error)}); please report it with the traceback in the log")
+
+
+def place_of(error: BaseException) -> str:
+    """The error's type and where it arose: ``TypeError at wire.py:120``. Its text is left out, because it may hold a secret."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return type(error).__name__ + place

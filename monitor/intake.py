@@ -5,7 +5,7 @@ import logging
 from monitor import builtin
 from monitor.clock import Instant, iso
 from monitor.complaint import Complaint
-from monitor.errors import RouteeError, StoreError
+from monitor.errors import InternalError, RouteeError, StoreError
 from monitor.finding import Finding
 from monitor.message import Batch
 from monitor.pipeline import Pipeline, Surroundings
@@ -44,10 +44,12 @@ class AccountSink:
         await self._pipeline.complete(self._account, cursor, read)
         self._complaint(search).over()
 
-    async def failed(self, search: str, error: RouteeError | StoreError) -> None:
+    async def failed(self, search: str, error: RouteeError | StoreError | InternalError) -> None:
         """See `monitor.poll.Sink`. The store's troubles are told by whoever writes to it."""
         if isinstance(error, RouteeError):
             self._complaint(search).arose(str(error))
+        if isinstance(error, InternalError):
+            self._around.internal_error(self._called(search), error.error)
 
     async def blind(self, search: str, since: Instant, reason: str) -> None:
         """See `monitor.poll.Sink`."""

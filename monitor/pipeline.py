@@ -22,7 +22,7 @@ from monitor.complaint import Complaint
 from monitor.discipline import may_forget
 from monitor.dispatch import Dispatch, Told
 from monitor.edits import Edits
-from monitor.errors import NothingThere, StoreError
+from monitor.errors import InternalError, NothingThere, StoreError
 from monitor.facts import NOTHING_KNOWN, Facts
 from monitor.finding import Finding
 from monitor.judge import Judge, Outcome, Scene
@@ -75,6 +75,8 @@ class Surroundings:
     health: Health
     wake: Callable[[], None]
     reached: Callable[[str, str, float], None] = lambda account, search, share: None
+    internal_error: Callable[[str, Exception], str] = lambda task, error: str(InternalError(error))
+    """Told of what fails unexpectedly, and in which task; gives the sentence for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +252,13 @@ class Pipeline:
     def first_account(self) -> str:
         """The account under which alerts are kept that are about none."""
         return self._any_desk.judge.account
+
+    def firing(self, built_in: BuiltIn) -> Iterator[tuple[str, dict[str, str]]]:
+        """Each of these alerts that fires: the account under which it is kept, and its group."""
+        for account, desk in self.desks.items():
+            for group, alert in desk.judge.alerts.get(built_in.name, {}).items():
+                if alert.state == "firing":
+                    yield account, dict(group)
 
     @property
     def next_look(self) -> Instant | None:

@@ -22,6 +22,7 @@ _GROUPS_OF_BUILT_IN: Mapping[str, tuple[str, ...]] = {
     "GapInHistory": ("account", "search"),
     "RuleError": ("rule",),
     "NotificationFailing": ("receiver", "channel"),
+    "InternalError": ("task",),
 }
 
 

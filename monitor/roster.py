@@ -6,6 +6,7 @@ takes another's place begins when that has ended: what it was about is nobody's 
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 import trio
 
@@ -44,11 +45,21 @@ class _Holder:
     gone: trio.Event = field(default_factory=trio.Event)
 
 
-class Roster:
-    """Keeps the tasks in ``nursery``."""
+KeepGoing = Callable[[str, Callable[[], Awaitable[object]], trio.Event], Awaitable[object]]
+"""Does the work of a task of that name until it ends, or, where it fails unexpectedly, until the event is set."""
 
-    def __init__(self, nursery: trio.Nursery) -> None:
+
+async def once(name: str, work: Callable[[], Awaitable[object]], leave: trio.Event) -> None:
+    """Does it, and lets out what it raises."""
+    await work()
+
+
+class Roster:
+    """Keeps the tasks in ``nursery``. ``keep_going`` does their work, and decides what becomes of one that fails."""
+
+    def __init__(self, nursery: trio.Nursery, keep_going: KeepGoing = once) -> None:
         self._nursery = nursery
+        self._keep_going = keep_going
         self._holders: dict[str, _Holder] = {}
         self._leaving: dict[str, trio.Event] = {}
 
@@ -73,7 +84,7 @@ class Roster:
             if before is not None:
                 await before.wait()
             if not holder.leave.is_set():
-                await duty.work(holder.leave)
+                await self._keep_going(duty.name, partial(duty.work, holder.leave), holder.leave)
         finally:
             holder.gone.set()
             if self._leaving.get(duty.name) is holder.gone:

@@ -18,7 +18,7 @@ from monitor.intake import AccountSink
 from monitor.metrics import PollOutcome
 from monitor.pipeline import Pipeline, Surroundings
 from monitor.poll import Round, SearchPlan, Trouble, poll_search
-from monitor.roster import Duty, Roster, until_told
+from monitor.roster import Duty, KeepGoing, Roster, once, until_told
 from monitor.routee.client import Routee
 from monitor.routee.question import PAGE_SIZE, Page, Question
 from monitor.rules import Balance, Campaign
@@ -30,10 +30,11 @@ SLOWEST_PAGE: Final = 10 * MINUTE
 class Watching:
     """Keeps the accounts' tasks in ``roster``, which others may share."""
 
-    def __init__(self, config: Config, pipeline: Pipeline, around: Surroundings) -> None:
+    def __init__(self, config: Config, pipeline: Pipeline, around: Surroundings, keep_going: KeepGoing = once) -> None:
         self._config = config
         self._pipeline = pipeline
         self._around = around
+        self._keep_going = keep_going
         self._crews: dict[str, _Crew] = {}
 
     def duties(self, config: Config) -> Iterator[Duty]:
@@ -47,7 +48,7 @@ class Watching:
     async def _watch(self, account: Account, leave: trio.Event) -> None:
         observe = partial(self._around.metrics.request, account.name)
         async with routee_client(account, self._around.clock, observe) as client, trio.open_nursery() as nursery:
-            crew = _Crew(account, client, self._pipeline, self._around, Roster(nursery))
+            crew = _Crew(account, client, self._pipeline, self._around, Roster(nursery, self._keep_going))
             self._crews[account.name] = crew
             crew.assign(self._config)
             await leave.wait()

@@ -11,7 +11,7 @@ from monitor.clock import Clock
 from monitor.deliver.outbox import Notifiers, Observer, Outbox, Unobserved
 from monitor.deliver.sender import Sender
 from monitor.errors import StoreError
-from monitor.roster import Duty, Roster, Same
+from monitor.roster import Duty, KeepGoing, Roster, Same, once
 from monitor.store.thread import StoreFront
 
 GRACE: Final = 4.0
@@ -26,6 +26,7 @@ async def deliver(
     clock: Clock,
     *,
     observer: Observer | None = None,
+    keep_going: KeepGoing = once,
     grace: float = GRACE,
     task_status: trio.TaskStatus[Outbox] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -36,7 +37,7 @@ async def deliver(
     """
     outbox = Outbox()
     async with trio.open_nursery() as nursery:
-        roster = Roster(nursery)
+        roster = Roster(nursery, keep_going)
 
         def assign(notifiers: Notifiers) -> None:
             roster.assign(_duties(outbox, store, clock, observer or Unobserved(), notifiers))

@@ -2,11 +2,9 @@
 
 import logging
 import random
-import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import PurePath
 from typing import Final, Literal, assert_never
 
 import trio
@@ -14,7 +12,7 @@ import trio
 from monitor.clock import SECOND, Clock, Duration, format_duration
 from monitor.deliver.outbox import Failing, Observer, Outbox
 from monitor.deliver.pace import Pace, backoff
-from monitor.errors import StoreError
+from monitor.errors import StoreError, place_of
 from monitor.notify.outcome import Notifier, Outcome, Rejected, Retry, Sent, at_once
 from monitor.store.protocol import SUPERSEDED, Parcel
 from monitor.store.thread import StoreFront
@@ -179,7 +177,7 @@ class Sender:
             outcome = Retry(f"no answer within {SEND_LIMIT:.0f} s")
         # Whatever a notifier did not foresee must not end the telling: it is a failure to be tried again.
         except Exception as error:  # noqa: BLE001
-            outcome = Retry(f"the channel failed unexpectedly ({_where(error)}); please report this")
+            outcome = Retry(f"the channel failed unexpectedly ({place_of(error)}); please report this")
         finally:
             self.outbox.sending.pop(here, None)
         seconds = trio.current_time() - began
@@ -264,10 +262,3 @@ def _word(outcome: Outcome) -> Literal["sent", "retry", "rejected"]:
             return "rejected"
         case _:
             assert_never(outcome)
-
-
-def _where(error: Exception) -> str:
-    """The error's type and place; its text is left out, because it may carry an address with a secret in it."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return type(error).__name__ + place

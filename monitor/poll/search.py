@@ -7,7 +7,7 @@ from functools import partial
 import trio
 
 from monitor.clock import Clock, Duration, Instant
-from monitor.errors import RouteeError, StoreError
+from monitor.errors import InternalError, RouteeError, StoreError
 from monitor.poll.blindness import Blindness
 from monitor.poll.plan import SearchPlan, Slice, horizon
 from monitor.poll.progress import Progress
@@ -87,15 +87,21 @@ class Search:
                 await action(figures)
         except (RouteeError, StoreError) as error:
             figures.outcome = error.outcome if isinstance(error, RouteeError) else "store"
-            if kind == "poll":
-                self.blindness.trouble.ended(figures.outcome, str(error))
-            with suppress(
-                StoreError
-            ):  # what cannot be stored now is on the observer's figures, and fails again if it lasts
-                await self._sink.failed(self.plan.name, error)
+            await self._failed(figures, error)
+        except Exception as error:  # noqa: BLE001 - what nobody foresaw fails this poll or sweep, and nothing else
+            figures.outcome = "internal"
+            await self._failed(figures, InternalError(error))
         figures.seconds = trio.current_time() - began
         self._observer.finished(figures)
         return figures.outcome == "ok"
+
+    async def _failed(self, figures: Round, error: RouteeError | StoreError | InternalError) -> None:
+        if figures.kind == "poll":
+            self.blindness.trouble.ended(figures.outcome, str(error))
+        with suppress(
+            StoreError
+        ):  # what cannot be stored now is on the observer's figures, and fails again if it lasts
+            await self._sink.failed(self.plan.name, error)
 
     @contextmanager
     def _reading(self, name: str) -> Iterator[None]:

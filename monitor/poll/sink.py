@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from monitor.clock import Instant
-from monitor.errors import RouteeError, StoreError
+from monitor.errors import InternalError, RouteeError, StoreError
 from monitor.message import Batch
 from monitor.reads import SOMEWHERE, Origin, Read
 from monitor.routee.question import SetAside
@@ -33,7 +33,7 @@ class Sink(Protocol):
         ``read`` is what was read, where messages can leave the search.
         """
 
-    async def failed(self, search: str, error: RouteeError | StoreError) -> None:
+    async def failed(self, search: str, error: RouteeError | StoreError | InternalError) -> None:
         """One poll or sweep failed; it is tried again at the next interval."""
 
     async def blind(self, search: str, since: Instant, reason: str) -> None:

@@ -29,7 +29,7 @@ from monitor.written import (
 
 LONGEST_WINDOW: Final = 7 * DAY
 """What Routee can give back after an empty start: a longer window could not be known to be complete."""
-BUILT_IN: Final = ("MonitorBlind", "NotificationFailing", "GapInHistory", "RuleError", "Watchdog")
+BUILT_IN: Final = ("MonitorBlind", "NotificationFailing", "GapInHistory", "RuleError", "InternalError", "Watchdog")
 """Alerts that routee-monitor raises about itself; no rule may have such a name."""
 
 

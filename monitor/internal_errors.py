@@ -1,0 +1,111 @@
+"""What fails although nobody foresaw it fails alone: the task goes on after a pause, everything else at once, and people are told.
+
+The traceback is in the log; the built-in alert ``InternalError`` says which task it is, for as long as it fails and ten minutes more.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from typing import Final, Protocol
+
+import trio
+
+from monitor.builtin import INTERNAL_ERROR, BuiltIn, finding, over
+from monitor.clock import MINUTE, SECOND, Clock, Duration, Instant
+from monitor.errors import InternalError, StoreError
+from monitor.finding import Finding
+from monitor.roster import until_told
+
+TOLD_FOR: Final[Duration] = 10 * MINUTE
+"""How long the alert goes on after the task failed for the last time."""
+FIRST_PAUSE: Final[Duration] = SECOND
+LONGEST_PAUSE: Final[Duration] = MINUTE
+LOOK_EVERY: Final[Duration] = 10 * SECOND
+_TRACEBACK_AGAIN: Final[Duration] = 10 * MINUTE
+"""The same traceback is logged again after so long; in between one line says that it happened again."""
+
+log = logging.getLogger("monitor")
+
+
+class Teller(Protocol):
+    """What raises and ends built-in alerts (`monitor.pipeline.Pipeline`)."""
+
+    @property
+    def first_account(self) -> str:
+        """Under which account alerts are kept that are about none."""
+
+    async def tell(self, account: str, built_in: BuiltIn, finding: Finding) -> None:
+        """Raise or end one. Raises StoreError."""
+
+    def firing(self, built_in: BuiltIn) -> Iterator[tuple[str, dict[str, str]]]:
+        """The account and the group of each that fires."""
+
+
+class InternalErrors:
+    """Which tasks failed unexpectedly, when and why."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._failed: dict[str, tuple[Instant, str]] = {}
+        self._logged: dict[str, tuple[Instant, str]] = {}
+
+    def failed(self, task: str, error: Exception) -> str:
+        """``task`` failed with ``error``: log it, and give the sentence for people."""
+        now, why = self._clock.now(), str(InternalError(error))
+        self._failed[task] = now, why
+        logged_at, logged = self._logged.get(task, (0, ""))
+        if logged == why and 0 <= now - logged_at < _TRACEBACK_AGAIN:
+            log.error("%s failed again: %s", task, why)
+        else:
+            self._logged[task] = now, why
+            log.error("%s failed: %s", task, why, exc_info=error)
+        return why
+
+    def lately(self) -> dict[str, str]:
+        """The tasks that failed within `TOLD_FOR`, each with its reason."""
+        now = self._clock.now()
+        self._failed = {task: (at, why) for task, (at, why) in self._failed.items() if abs(now - at) < TOLD_FOR}
+        return {task: why for task, (_, why) in self._failed.items()}
+
+    async def keep_going(
+        self, task: str, work: Callable[[], Awaitable[object]], leave: trio.Event | None = None
+    ) -> None:
+        """Do ``work`` until it ends by itself or is cancelled.
+
+        Where it fails unexpectedly it is done again after 1 s, 2 s, 4 s … 1 min, unless ``leave`` is set by then.
+        """
+        leave = trio.Event() if leave is None else leave
+        failures = 0
+        while True:
+            began = self._clock.now()
+            try:
+                await work()
+                return
+            except Exception as error:  # noqa: BLE001 - the last fence before the whole process
+                self.failed(task, error)
+                failures = failures + 1 if self._clock.now() - began < TOLD_FOR else 1
+            pause = min(FIRST_PAUSE << min(failures - 1, 10), LONGEST_PAUSE)
+            await until_told(leave, partial(self._clock.sleep, pause))
+            if leave.is_set():
+                return
+
+    async def tell(self, teller: Teller) -> None:
+        """Raise and end ``InternalError`` as tasks fail and no longer fail, until cancelled."""
+        while True:
+            try:
+                await self.look(teller)
+            except StoreError:
+                pass  # whoever writes to the store says so; the next look makes up for it
+            except Exception as error:  # noqa: BLE001 - what tells of faults does not fall to one
+                self.failed("telling of internal errors", error)
+            await self._clock.sleep(LOOK_EVERY)
+
+    async def look(self, teller: Teller) -> None:
+        """Raise and end what has changed. Raises StoreError; what was not told then is at the next look."""
+        lately, told = self.lately(), {group["task"]: account for account, group in teller.firing(INTERNAL_ERROR)}
+        for task, why in lately.items():
+            if task not in told:
+                await teller.tell(teller.first_account, INTERNAL_ERROR, finding(f"{task}: {why}", task=task))
+        for task, account in told.items():
+            if task not in lately:
+                await teller.tell(account, INTERNAL_ERROR, over(task=task))
