@@ -18,7 +18,7 @@ from monitor.message import batch_of
 from monitor.render import Templates
 from monitor.replay import Replay
 from monitor.routee.question import Balance
-from monitor.rules import Rule, load_rules
+from monitor.rules import Rule, SameHour, Spike, load_rules
 from monitor.schema import rules_schema
 from monitor.store.protocol import Cursor
 from monitor.window import Window
@@ -211,3 +211,17 @@ def test_the_incidents_of_the_local_routee_are_told_and_clean_hours_are_quiet() 
         told = account.watch(lasts + 30 * MINUTE)
         spoke[kind] = expected in counted(told)
     assert all(spoke.values()), (spoke, account.told)
+
+
+OF_OTHER_DAYS = [rule for rule in PACK if isinstance(rule, Spike) and isinstance(rule.baseline, SameHour)]
+
+
+@pytest.mark.parametrize("fetched", [None, 7 * DAY], ids=["from the store", "at a first start"])
+@pytest.mark.parametrize("age", range(9))
+def test_no_rule_speaks_of_other_days_before_three_of_them_are_known(age: int, fetched: Duration | None) -> None:
+    account = Account(OF_OTHER_DAYS, NOW - age * DAY, seed=3, rate=5, fetched=fetched)
+    account.learn(age * DAY)
+    assert account.watch(10 * MINUTE) == []
+    pumped = sent(300, account.now, 10 * MINUTE, country="LV")
+    account.judge.window.upsert(batch_of([row | {"messageId": f"p{i}"} for i, row in enumerate(pumped)]), "all")
+    assert counted(account.watch(5 * MINUTE)) == ({"CountrySurge": 1} if age > 3 else {})

@@ -143,3 +143,10 @@ async def test_numbers_are_kept_as_privacy_says_from_then_on() -> None:
     texts = [window.dictionaries["recipient"].texts[code] for code in window.columns["recipient"][:used].tolist()]
     assert texts == ["+30691•••••78", "•" * 8]
     assert len(set(window.columns["to"][:used].tolist())) == 1, "both can be compared"
+
+
+async def test_the_accounts_time_zone_is_that_of_the_configuration_at_the_start_and_after_a_reload() -> None:
+    world = station(AT_ONCE.replace("name: main,", "name: main, time_zone: Asia/Kolkata,", 1))
+    assert world.pipeline.desks["main"].judge.time_zone == "Asia/Kolkata"
+    await world.reload(written(config=AT_ONCE.replace("name: main,", "name: main, time_zone: Europe/Athens,", 1)))
+    assert world.pipeline.desks["main"].judge.time_zone == "Europe/Athens"

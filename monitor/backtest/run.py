@@ -80,6 +80,7 @@ class Account:
     searches: Sequence[str]
     covered_since: Instant
     slack: Duration = 0
+    time_zone: str = "UTC"
 
 
 def run(accounts: Iterable[Account], subjects: Sequence[Subject], span: Span, progress: Progress) -> Backtest:
@@ -108,6 +109,7 @@ def _one_account(account: Account, found: Backtest, progress: Progress) -> None:
     }
     courses = {name: Course(span, trial.subject.rule.comparison == "below") for name, trial in trials.items()}
     judge = Judge(past.window, [trial.subject.rule for trial in trials.values()], account.searches)
+    judge.time_zone = account.time_zone
 
     def observe(rule: Rule, as_of: Instant, judgement: Judgement, _: Iterable[Group]) -> None:
         courses[rule.name].take(as_of, judgement)

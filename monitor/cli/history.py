@@ -1,7 +1,7 @@
 """Where a backtest's messages come from: the daemon's store, or Routee itself."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import click
 import trio
@@ -121,6 +121,8 @@ def _history(accounts: Sequence[Account], since: Instant, until: Instant, config
     names = {(account.known.account, search) for account in accounts for search in account.searches}
     every = min(search.every for search in config.searches if (search.account, search.name) in names)
     messages = sum(_count(account, since, until) for account in accounts)
+    zones = {account.name: account.time_zone for account in config.accounts}
+    accounts = [replace(account, time_zone=zones[account.known.account]) for account in accounts]
     return History(accounts, since, until, every, messages, f"{note} Polled every {format_duration(every)}.")
 
 

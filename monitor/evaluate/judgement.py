@@ -28,7 +28,8 @@ class Moment:
 
     ``known`` are groups that must be judged even where nothing is found of them: those with an alert. ``facts`` is what was
     asked of the account besides its messages. ``carried`` has the answers of earlier moments, which save counting. ``settled``: as
-    much of the past is known as is ever fetched; not so while a search that begins is still reading its history.
+    much of the past is known as is ever fetched; not so while a search that begins is still reading its history. ``begun``: when the
+    account's messages begin. That there were none before says nothing of what is usual. ``time_zone`` is that of the account.
     """
 
     reading: Reading
@@ -38,6 +39,13 @@ class Moment:
     facts: Facts = NOTHING_KNOWN
     carried: Carried | None = None
     settled: bool = True
+    begun: Instant = 0
+    time_zone: str = "UTC"
+
+    @property
+    def known_since(self) -> Instant:
+        """Since when it is known what is usual: nothing is missing, and the account was in use."""
+        return max(self.covered_since, self.begun)
 
     def covers(self, span: Duration) -> bool:
         """Whether no message of that span up to ``as_of`` is missing."""

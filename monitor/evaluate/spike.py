@@ -1,24 +1,24 @@
 """``spike``: now against a baseline, as a number or as a share."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import DAY, Duration, iso
+from monitor.clock import Duration, iso
 from monitor.detect import count_noise, robust_sigma, share_noise
 from monitor.evaluate.alike import Alike, Column, Pair, Weighed, column
 from monitor.evaluate.judgement import NOT_ENOUGH, Floats, Judgement, Moment
 from monitor.evaluate.levels import crossed
 from monitor.evaluate.question import considered, of, pair
+from monitor.evaluate.same_hour import days_ago
 from monitor.evaluate.words import number, percent, plural
 from monitor.finding import Finding
 from monitor.rules import Ago, Change, Spike
+from monitor.rules.spike import ENOUGH_DAYS
 from monitor.window import Codes, Tally
 
-ENOUGH_DAYS = 3
-"""A baseline of the same hour speaks once so many days are known (or all, where it asks for fewer)."""
 MOST_SLICES = 24
 
 
@@ -33,11 +33,22 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Questions:
-    """What a rule asks: of now, of the baseline, and of the pieces of that by which its noise is told."""
+    """What a rule asks: of now, of the baseline, and of the pieces of that by which its noise is told.
+
+    Where the baseline is other days, ``ago`` is None: which spans are asked of depends on the moment (`_known_days`). ``days`` keeps
+    those that were asked of already, by how long ago they ended.
+    """
 
     now: _Asked
-    usual: tuple[_Asked, ...]
+    ago: _Asked | None
     slices: tuple[_Asked, ...]
+    days: dict[Duration, _Asked] = field(default_factory=dict)
+
+    def of_day(self, rule: Spike, ago: Duration) -> _Asked:
+        """The rule's window on another day."""
+        if ago not in self.days:
+            self.days[ago] = _span_asked(rule, ago, rule.window)
+        return self.days[ago]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +108,7 @@ def evaluate(rule: Spike, moment: Moment) -> Judgement:
 
     def why(at: int) -> str:
         if not measured.known:
-            return f"not enough data: the baseline is still warming up; history reaches back to {iso(moment.covered_since)}"
+            return f"not enough data: {_warming(rule, moment)}"
         if few[at] or np.isnan(value[at]):
             counted = matching[at] if rule.measure == "count" else messages[at]
             return f"not enough data: {plural(int(counted), 'message')} now, min_messages is {rule.min_messages}"
@@ -142,14 +153,12 @@ def _crossed(
 
 
 def _asked(rule: Spike) -> _Questions:
-    baseline, slices = rule.baseline, list[_Asked]()
+    baseline, now = rule.baseline, _span_asked(rule, 0, rule.window)
     if not isinstance(baseline, Ago):
-        usual = [_span_asked(rule, day * DAY, rule.window) for day in range(1, baseline.days + 1)]
-    else:
-        usual = [_span_asked(rule, baseline.ago, baseline.window)]
-        count = min(max(baseline.window // rule.window, 1), MOST_SLICES) if rule.in_sigma else 0
-        slices = [_span_asked(rule, baseline.ago + i * rule.window, rule.window) for i in range(count)]
-    return _Questions(_span_asked(rule, 0, rule.window), tuple(usual), tuple(slices))
+        return _Questions(now, None, ())
+    count = min(max(baseline.window // rule.window, 1), MOST_SLICES) if rule.in_sigma else 0
+    slices = [_span_asked(rule, baseline.ago + i * rule.window, rule.window) for i in range(count)]
+    return _Questions(now, _span_asked(rule, baseline.ago, baseline.window), tuple(slices))
 
 
 def _span_asked(rule: Spike, ago: Duration, window: Duration) -> _Asked:
@@ -178,8 +187,30 @@ def _span(asked: _Asked, moment: Moment) -> _Span:
 
 def _baseline_spans(rule: Spike, asked: _Questions, moment: Moment) -> list[_Span]:
     """The spans that the baseline rests on; none while too little of them is known."""
-    known = [one for one in asked.usual if moment.as_of - one.reach >= moment.covered_since]
-    return [_span(one, moment) for one in known] if len(known) >= min(ENOUGH_DAYS, len(asked.usual)) else []
+    return [_span(one, moment) for one in _usual_asked(rule, asked, moment)]
+
+
+def _usual_asked(rule: Spike, asked: _Questions, moment: Moment) -> list[_Asked]:
+    if asked.ago is not None:
+        return [asked.ago] if moment.covers(asked.ago.reach) else []
+    known = _known_days(rule, moment)
+    return [asked.of_day(rule, ago) for ago in known] if len(known) >= ENOUGH_DAYS else []
+
+
+def _known_days(rule: Spike, moment: Moment) -> list[Duration]:
+    """How long ago the same span ended, on each of the days of which it is wholly known."""
+    baseline = rule.baseline
+    assert not isinstance(baseline, Ago)
+    days = days_ago(moment.as_of, rule.window, baseline.days, baseline.location or moment.time_zone)
+    return [ago for ago in days if moment.as_of - ago - rule.window >= moment.known_since]
+
+
+def _warming(rule: Spike, moment: Moment) -> str:
+    """Why nothing is known yet of what is usual."""
+    if isinstance(rule.baseline, Ago):
+        return f"the baseline is still warming up; history reaches back to {iso(moment.covered_since)}"
+    days, since = len(_known_days(rule, moment)), iso(moment.known_since)
+    return f"this hour is known of {plural(days, 'day')}, {ENOUGH_DAYS} are needed; what is known begins at {since}"
 
 
 def _measure(rule: Spike, span: _Span, codes: Codes) -> Floats:

@@ -6,18 +6,21 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from monitor.clock import DAY, Duration
+from monitor.clock import DAY, HOUR, Duration
 from monitor.rules.match import EVERYTHING, FAILED, Condition, Match, MatchField
 from monitor.rules.model import Window
 from monitor.rules.share import AtLeastNone, Of, among
 from monitor.rules.threshold import Change, ChangeLevel, ChangeOf
 from monitor.rules.thresholded import Thresholded
-from monitor.written import Note, Period, PeriodOrZero, Reading, Written
+from monitor.written import Note, Period, PeriodOrZero, Reading, Written, Zone
+
+ENOUGH_DAYS = 3
+"""A baseline of the same hour speaks once so many days are known."""
 
 
 def _whole_days(duration: Duration) -> Duration:
-    if duration % DAY or duration > 30 * DAY:
-        raise ValueError("should be whole days, 1d to 30d")
+    if duration % DAY or not ENOUGH_DAYS * DAY <= duration <= 30 * DAY:
+        raise ValueError(f"should be whole days, {ENOUGH_DAYS}d to 30d: with fewer days nobody knows what is usual")
     return duration
 
 
@@ -39,7 +42,9 @@ class SameHour(Written):
     """The same span of each of the last days; the median is the baseline."""
 
     same_hour: Annotated[Period, AfterValidator(_whole_days)]
-    """How many days back: 7d."""
+    """How many days back, at least 3d: 7d."""
+    location: Zone | None = None
+    """The time zone whose clock says which hour is the same; left out: the account's time_zone."""
 
     @property
     def days(self) -> int:
@@ -82,7 +87,7 @@ class Spike(Thresholded):
     of: Of = "final"
     """For measure rate: among which messages the share is taken: final, all, or a match."""
     baseline: Baseline
-    """What now is compared with: {window: 1h, ago: 15m} or {same_hour: 7d}."""
+    """What now is compared with: {window: 1h, ago: 15m} or {same_hour: 7d, location: Europe/Athens}."""
     above: ChangeOf | None = None
     """Fires above this change: 3x, +25% or 4 sigma."""
     below: ChangeOf | None = None
@@ -122,5 +127,5 @@ class Spike(Thresholded):
     @property
     def reach(self) -> Duration:
         if isinstance(self.baseline, SameHour):
-            return self.window + self.baseline.same_hour
+            return self.window + self.baseline.same_hour + HOUR  # a day on which clocks are set back is longer
         return max(self.window, self.baseline.reach)

@@ -10,7 +10,19 @@ from monitor.clock import MINUTE, SECOND, Duration, Instant, parse_duration, par
 from monitor.message import DELIVERED, SENT, STATUSES
 from monitor.rules.pairs import Pairs
 from monitor.scalar import Fraction, Whole
-from monitor.written import AnyText, Name, Note, Period, PeriodOrZero, Reading, Text, WholeNumber, Written, near_miss
+from monitor.written import (
+    AnyText,
+    Name,
+    Note,
+    Period,
+    PeriodOrZero,
+    Reading,
+    Text,
+    WholeNumber,
+    Written,
+    Zone,
+    near_miss,
+)
 
 MOST_MESSAGES: Final = 500_000
 """Messages of one test: more take minutes to judge, and say no more."""
@@ -293,6 +305,8 @@ class RuleTest(Written):
     """How often the rules are judged."""
     history: PeriodOrZero | None = None
     """How far before the start messages are known; left out: all along, so that what is not listed was not there."""
+    time_zone: Zone = "UTC"
+    """The account's time zone: whose clock says which hour is the same on other days."""
     messages: tuple[Series, ...] = ()
     """Series of messages."""
     balance: tuple[BalanceAnswer, ...] = ()

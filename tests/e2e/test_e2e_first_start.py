@@ -8,7 +8,7 @@ from e2e_folder import hook as receivers
 from e2e_hook import hook
 from e2e_stage import NOW, routee, running
 
-from monitor.clock import HOUR, TrioClock
+from monitor.clock import DAY, HOUR, TrioClock
 from monitor.judge import Judge
 from monitor.routee.sandbox import Sandbox
 from tests.fakes.waiting import until
@@ -47,6 +47,30 @@ async def test_nothing_that_rests_on_history_fires_before_the_history_is_there(t
             assert judge.cursors["all"].as_of > first.as_of, "there were polls, and judgements, meanwhile"
             await until(lambda: told.names("firing")["TrulyTooFew"], "the one rule that is really broken to say so")
         assert set(told.names("firing")) == {"TrulyTooFew"}
+
+
+async def test_an_account_of_two_days_has_nothing_usual_at_the_first_start(tmp_path: Path) -> None:
+    clock = TrioClock(NOW)
+    sandbox = Sandbox(clock, seed=1, history=2 * DAY, messages=MESSAGES)
+    surge: Written = {"kind": "spike", "by": ["country"], "window": "30m", "baseline": {"same_hour": "7d"}}
+    rules = [surge | {"name": "Surge", "above": "5x", "min_messages": 20}, IN_TWO_HOURS | {"name": "Any", "above": 0}]
+    async with routee(sandbox) as url, hook() as told:
+        searches = [{"name": "all", "every": "1s"}]
+        config = write(tmp_path, rules, accounts=[account(url)], searches=searches, receivers=receivers(told.url))
+        for start in ("the first", "another, from the store"):
+            async with running(config, clock) as daemon:
+                judge = daemon.pipeline.desks["main"].judge
+                await until(lambda judge=judge: all_is_read(judge), "the history")
+                polled = judge.cursors["all"].as_of
+                await until(lambda judge=judge, polled=polled: judge.cursors["all"].as_of > polled, f"a poll: {start}")
+                await until(lambda: told.names("firing")["Any"], "the rule that is not of other days")
+                assert not judge.alerts.get("Surge")
+        assert set(told.names("firing")) == {"Any"}
+
+
+def all_is_read(judge: Judge) -> bool:
+    """Whether as much was fetched as Routee gives."""
+    return "all" in judge.cursors and judge.cursors["all"].covered_since <= NOW - 6 * DAY
 
 
 def covered(judge: Judge) -> bool:

@@ -53,7 +53,8 @@ class _Coming:
 
 @dataclass
 class Account:
-    """One account over time. ``every``: between polls. ``balance``: what is left, None: not known."""
+    """One account over time. ``every``: between polls. ``balance``: what is left, None: not known.
+    ``fetched``: how much of the past the daemon has asked for, although there was nothing before ``start``; None: it ran all along."""
 
     rules: Iterable[Rule]
     start: Instant
@@ -61,6 +62,7 @@ class Account:
     rate: float = 100.0
     every: Duration = MINUTE
     balance: float | None = ENOUGH
+    fetched: Duration | None = None
     traffic: Traffic | None = None
     incidents: list[Incident] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
@@ -71,7 +73,7 @@ class Account:
         self.model = Model(self.seed, self.traffic or Traffic(rate=self.rate), self.known)
         self.judge = Judge(Window("main"), self.rules, ["all"])
         self.now = self.start // BLOCK * BLOCK
-        self._drawn = self.now
+        self._drawn = self._covered_since = self.now
         self._coming = _Coming(Rows.empty(), np.zeros(0, np.int64))
 
     def incident(self, kind: str, after: Duration, lasts: Duration, **what: object) -> Incident:
@@ -94,6 +96,8 @@ class Account:
     def watch(self, span: Duration) -> list[Told]:
         """Let time pass and judge at each poll; what fired meanwhile."""
         end, before = self.now + span, len(self.told)
+        if self.fetched is not None:
+            self._covered_since = min(self._covered_since, self.now - self.fetched)
         while self.now < end:
             self._receive(self.now + self.every)
             self._know()
@@ -101,7 +105,7 @@ class Account:
         return self.told[before:]
 
     def _judge(self) -> None:
-        cursor = Cursor("main", "all", as_of=self.now, covered_since=self.start // BLOCK * BLOCK)
+        cursor = Cursor("main", "all", as_of=self.now, covered_since=self._covered_since)
         outcome = self.judge.judge(cursor)
         assert not outcome.errors, outcome.errors
         fired = {move.fingerprint for move in outcome.transitions if move.what == "fired"}

@@ -63,7 +63,7 @@ def test_a_spike_knows_its_baseline_its_change_and_how_far_back_it_looks() -> No
     assert isinstance(surge.baseline, Ago)
     assert (surge.baseline.window, surge.baseline.ago) == (HOUR, 15 * MINUTE)
     assert surge.levels_ == (Level("warning", Change("factor", 3.0)),)
-    assert drop.reach == 7 * 24 * HOUR + HOUR
+    assert drop.reach == 7 * 24 * HOUR + HOUR + HOUR, "a day on which clocks are set back has an hour more"
     assert surge.reach == HOUR + 15 * MINUTE
 
 

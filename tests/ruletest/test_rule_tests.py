@@ -64,8 +64,8 @@ def suite_of(folder: Path, tests: str, rules: str = RULES) -> Path:
     return file
 
 
-def messages(folder: Path, tests: str) -> list[str]:
-    (suite,) = load_suites([str(suite_of(folder, tests))], {})
+def messages(folder: Path, tests: str, rules: str = RULES) -> list[str]:
+    (suite,) = load_suites([str(suite_of(folder, tests, rules))], {})
     return [run_test(suite, number).message for number in range(len(suite.tests))]
 
 
@@ -535,3 +535,33 @@ def test_money_lasts_for_an_unknown_time_where_prices_are_missing(tmp_path: Path
 """
     (suite,) = load_suites([str(suite_of(tmp_path, tests, rules))], {})
     assert run_test(suite, 0).message == ""
+
+
+REMINDERS = """
+rules:
+  - {name: Surge, kind: spike, by: [country], window: 30m, baseline: {same_hour: 7d}, above: 5x, min_messages: 100}
+  - {name: Drop, kind: spike, by: [country], window: 30m, baseline: {same_hour: 7d}, below: 0.5x, min_baseline: 100}
+"""
+MORNINGS = """
+  - name: reminders at ten o'clock in Athens, before and after summer time ends
+    start: 2026-10-25T00:00:00Z
+    every: 5m
+    time_zone: Europe/Athens
+    messages:
+{}
+      - {{at: 8h, during: 20m, rate: 15, country: GR}}
+      - {{at: 32h, during: 20m, rate: 15, country: GR}}
+    expect:
+      - {{at: 7h25m, rule: Drop, alerts: []}}
+      - {{at: 8h20m, rule: Drop, alerts: []}}
+      - {{at: 8h20m, rule: Surge, alerts: [], groups: [{{labels: {{country: GR}}, state: inactive, value: 300}}]}}
+      - {{at: 32h20m, rule: Surge, alerts: [], groups: [{{labels: {{country: GR}}, state: inactive, value: 300}}]}}
+"""
+
+
+def test_the_same_hour_is_that_of_the_clock_in_the_tests_time_zone(tmp_path: Path) -> None:
+    before = [f"      - {{at: -{24 * day - 7}h, during: 20m, rate: 15, country: GR}}" for day in range(1, 9)]
+    tests = MORNINGS.format("\n".join(before))
+    assert messages(tmp_path, tests, REMINDERS) == [""]
+    (wrong,) = messages(tmp_path, tests.replace("Europe/Athens", "UTC"), REMINDERS)
+    assert wrong.count("not expected: firing") == 4, "by UTC the reminders are missing at seven, and too many at eight"

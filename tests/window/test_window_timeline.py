@@ -36,6 +36,7 @@ def test_every_span_is_what_a_look_at_all_rows_finds(history: list[object], segm
         for kind in (AS_PART, AS_MESSAGE):
             wanted = np.flatnonzero((dates > start) & (dates <= end) & ((kinds & kind) > 0))
             assert sorted(timeline.rows(start, end, kind).tolist()) == wanted.tolist()
+        assert timeline.begins == min(dates[(kinds & AS_MESSAGE) > 0].tolist(), default=None)
         assert (timeline.count(start, end, 5) == np.bincount(table["profile"][wanted], minlength=5)).all()
 
 
