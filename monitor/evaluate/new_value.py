@@ -23,7 +23,9 @@ def evaluate(rule: NewValue, moment: Moment) -> Judgement:
     present, past = moment.reading.tally(now), moment.reading.tally(before)
     codes = moment.codes(rule.grouping, present)
     messages, earlier = present.at(codes), past.at(codes)
-    breached = ((earlier == 0) & (messages >= rule.min_messages)).astype(np.int64)
+    breached = ((earlier == 0) & (messages > 0)).astype(np.int64)
+    few = (breached > 0) & (messages < rule.min_messages)
+    breached[few] = NOT_ENOUGH
     warming = moment.as_of - min(rule.reach, ENOUGH_HISTORY) < moment.covered_since
     if warming:
         breached[:] = NOT_ENOUGH
@@ -35,8 +37,8 @@ def evaluate(rule: NewValue, moment: Moment) -> Judgement:
         said = f"{plural(int(messages[at]), 'message')} in {format_duration(rule.window)}"
         if earlier[at]:
             return f"{said}: known, {number(int(earlier[at]))} in the {format_duration(rule.seen_in)} before"
-        few = "" if breached[at] else f"; min_messages is {rule.min_messages}"
-        return f"{said}, none in the {format_duration(rule.seen_in)} before{few}"
+        said += f", none in the {format_duration(rule.seen_in)} before"
+        return f"not enough data: {said}, min_messages is {rule.min_messages}" if few[at] else said
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         return Finding(group, None if warming else 0, 0.0, float(rule.min_messages), "no messages")

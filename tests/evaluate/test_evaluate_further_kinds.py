@@ -130,6 +130,13 @@ def test_what_got_its_final_status_later_was_stuck_then() -> None:
     assert "5 of 5 messages had no final status 1h after sending" in then.why
 
 
+def test_a_message_is_stuck_from_the_very_moment_on_at_which_it_is_as_old_as_that() -> None:
+    waiting: Rows = [{"date": NOW - HOUR, "first": NOW - HOUR, "status": "Sent"}]
+    rule: dict[str, Any] = {"kind": "stuck", "older_than": "1h", "above": 0}
+    assert only(judged(waiting, at=NOW - 1, **rule)).value == 0
+    assert only(judged(waiting, at=NOW, **rule)).value == 1
+
+
 def test_stuck_groups_that_are_gone_are_over_as_numbers_and_unknown_as_shares() -> None:
     group = (("operator", "Cosmote"),)
     rule: dict[str, Any] = {"kind": "stuck", "by": ["operator"], "older_than": "1h", "known": [group]}
@@ -197,7 +204,7 @@ def test_a_value_is_new_where_none_had_it_before(rows: Rows, least: int) -> None
             if now:
                 finding = found[group]
                 assert (finding.value, finding.baseline) == (now, before)
-                assert finding.breached == int(not before and now >= least)
+                assert finding.breached == (0 if before else 1 if now >= least else None)
     assert all(group[1][1] != "unknown" for group in found)
 
 
@@ -217,6 +224,17 @@ def test_a_new_value_is_over_once_its_messages_have_left_the_window() -> None:
     assert judged(rows, at=NOW + HOUR, known=[group], **rule).of(group).breached == 0
     again = rows + sent(1, NOW + HOUR, country="IR")
     assert judged(again, at=NOW + HOUR, **rule).of(group).breached == 0
+
+
+def test_too_few_messages_with_a_new_value_are_not_enough_data_and_say_how_many() -> None:
+    rule: dict[str, Any] = {"kind": "new_value", "field": "country", "window": "1h", "min_messages": 3}
+    few = only(judged(sent(2, country="IR"), **rule))
+    assert (few.breached, few.why) == (
+        None,
+        "not enough data: 2 messages in 1h, none in the 7d before, min_messages is 3",
+    )
+    assert only(judged(sent(3, country="IR"), **rule)).breached == 1
+    assert only(judged(sent(2, country="IR") + sent(9, NOW - 2 * HOUR, country="IR"), **rule)).breached == 0
 
 
 # cost
@@ -365,6 +383,18 @@ def test_what_is_left_of_the_budget_takes_the_unknown_past_as_faultless() -> Non
     assert "50% of the 7d budget is left" in half.why
     whole = only(judged(rows, NOW - 7 * DAY, kind="slo", objective="98%"))
     assert whole.why.endswith("the 7d budget is used up")
+
+
+def test_a_burn_does_not_end_because_messages_stop() -> None:
+    group, rule = (("operator", "Cosmote"),), {"kind": "slo", "objective": "98%", "by": ["operator"]}
+    rows = burning(0.5, 14) + [row | {"date": row["date"] - 14 * MINUTE} for row in burning(0, 16 * 60)]
+    for later in (5 * MINUTE, 20 * MINUTE, 2 * HOUR):
+        quiet = judged(rows, NOW - 7 * DAY, at=NOW + later, known=[group], **rule).of(group)
+        assert quiet.breached is None
+        assert quiet.why.startswith("not enough data: no messages in the short window")
+        good = [row | {"date": row["date"] + later} for row in burning(0, 3)]
+        assert judged(rows + good, NOW - 7 * DAY, at=NOW + later, known=[group], **rule).of(group).breached == 0
+    assert judged(rows, NOW - 7 * DAY, at=NOW + 5 * MINUTE, **rule).of(group).breached == 0, "there is no alert to keep"
 
 
 def test_one_severity_makes_one_level() -> None:
