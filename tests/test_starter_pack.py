@@ -191,7 +191,9 @@ def test_money_is_told_as_an_amount_spent_and_as_a_balance_that_does_not_last() 
 def test_slow_login_codes_are_told() -> None:
     until, span = NOW + 16 * MINUTE, 45 * MINUTE
     assert "SlowOneTimePasswords" in alerts_of(sent(2000, until, span, label="otp", latency=12.0))
-    assert "SlowDelivery" in alerts_of(sent(2000, until, span) + sent(200, until, span, latency=45.0))
+    tail = alerts_of(sent(2000, until, span) + sent(250, until, span, latency=45.0))
+    assert not [rule for rule in tail if "Slow" in rule]
+    assert "OperatorSlowMedian" in alerts_of(sent(900, until, span) + sent(1000, until, span, latency=45.0))
 
 
 def test_the_incidents_of_the_local_routee_are_told_and_clean_hours_are_quiet() -> None:
@@ -202,7 +204,7 @@ def test_the_incidents_of_the_local_routee_are_told_and_clean_hours_are_quiet() 
     for kind, expected in {
         "operator_outage": "OperatorFailureRate",
         "carrier_filter": "UndeliveredSpike",
-        "slow_delivery": "OperatorSlowDelivery",
+        "slow_delivery": "OperatorSlowMedian",
         "failing_campaign": "CampaignFailureRate",
         "detailed_status": "UndeliveredSpike",
         "silence": "OperatorSilence",
