@@ -89,6 +89,10 @@ class Judge:
         """The latest evaluations, as they are proposed: a commit that fails makes none of them untrue."""
         self.observe: Observer | None = None
         """Who sees every judgement in the ring's place; each rule is then judged by itself."""
+        self.time_zone = "UTC"
+        """Of the account: whose clock its people's days and hours follow."""
+        self.begun: Instant | None = None
+        """When the account's messages begin; None: with the oldest one that is known."""
         self.facts: Facts = NOTHING_KNOWN
         """What was asked of the account besides messages; rules see it at their next judgement."""
         self._judged: dict[str, tuple[Instant, int]] = {}
@@ -194,7 +198,8 @@ class Judge:
         """What a rule is judged on."""
         known = tuple(self.alerts.get(rule.name, ()))
         settled = self._is_settled(rule, self.cursors if cursors is None else cursors)
-        return Moment(reading, as_of, covered_since, known, self.facts, self._carried, settled)
+        begun = reading.begins(as_of) if self.begun is None else self.begun
+        return Moment(reading, as_of, covered_since, known, self.facts, self._carried, settled, begun, self.time_zone)
 
     def tell(self, built_in: BuiltIn, finding: Finding, as_of: Instant, outcome: Outcome) -> None:
         """Start, keep up or end a built-in alert."""

@@ -55,6 +55,7 @@ def alerts_of(rows: Rows, now: Instant = NOW, known: float | None = None, since:
     window = Window("main")
     window.upsert(batch_of([{"messageId": f"m{i}"} | row for i, row in enumerate(rows)]), "all")
     judge = Judge(window, PACK, ["all"])
+    judge.begun = since
     for minute in range(16):
         if known is not None:
             judge.facts = judge.facts.with_balance(now + minute * MINUTE, Balance(known, "EUR"))
@@ -100,6 +101,7 @@ def told_of(rows: Rows, steps: Iterable[Instant]) -> dict[str, int]:
     """How often each rule of the pack fires at these moments, those included that are switched off as shipped."""
     rules = [rule.model_copy(update={"enabled": True}) for rule in PACK]
     judge = Judge(Window("main"), rules, ["all"])
+    judge.begun = NOW - 8 * DAY
     coming = sorted(({"messageId": f"m{number}"} | row for number, row in enumerate(rows)), key=_date)
     fed = 0
 

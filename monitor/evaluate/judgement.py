@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import Duration, Instant, iso
+from monitor.clock import DAY, Duration, Instant, iso
 from monitor.facts import NOTHING_KNOWN, Facts
 from monitor.finding import Finding
 from monitor.rules import Rule
@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 NOT_ENOUGH = -1
 """In `Judgement.breached`: not enough data to say."""
+ENOUGH_HISTORY = 6 * DAY
+"""So much history is enough in any case: Routee gives back a little less than the 7 days that a rule may look back."""
 UNHEARD_OF = -1
 """The code of no group."""
 
@@ -28,7 +30,8 @@ class Moment:
 
     ``known`` are groups that must be judged even where nothing is found of them: those with an alert. ``facts`` is what was
     asked of the account besides its messages. ``carried`` has the answers of earlier moments, which save counting. ``settled``: as
-    much of the past is known as is ever fetched; not so while a search that begins is still reading its history.
+    much of the past is known as is ever fetched; not so while a search that begins is still reading its history. ``begun``: when the
+    account's messages begin. That there were none before says nothing of what is usual. ``time_zone`` is that of the account.
     """
 
     reading: Reading
@@ -38,6 +41,17 @@ class Moment:
     facts: Facts = NOTHING_KNOWN
     carried: Carried | None = None
     settled: bool = True
+    begun: Instant = 0
+    time_zone: str = "UTC"
+
+    @property
+    def known_since(self) -> Instant:
+        """Since when it is known what is usual: nothing is missing, and the account was in use."""
+        return max(self.covered_since, self.begun)
+
+    def remembers(self, span: Duration) -> bool:
+        """Whether it is known what is usual in that span up to ``as_of``. ENOUGH_HISTORY is enough for any."""
+        return self.known_since <= self.as_of - min(span, ENOUGH_HISTORY)
 
     def covers(self, span: Duration) -> bool:
         """Whether no message of that span up to ``as_of`` is missing."""

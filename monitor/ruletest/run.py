@@ -58,6 +58,7 @@ class _Run:
         self._reports, self._answers = Reports(test, searches), Answers(test)
         self._judge = Judge(Window(ACCOUNT), self._rules.values(), searches)
         covered_since = test.start - (ALWAYS if test.history is None else test.history)
+        self._judge.begun = covered_since
         self._replay = Replay(self._judge, self._feed, covered_since)
         self._covered_since = covered_since
 

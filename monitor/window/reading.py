@@ -110,6 +110,13 @@ class Reading:
         self._present: dict[_Span, tuple[Codes, Codes]] = {}
         self._tallies: dict[Question, Tally] = {}
         self._recipients: NDArray[np.uint64] | None = None
+        self._begins: Instant | None = None
+
+    def begins(self, otherwise: Instant) -> Instant:
+        """The date of the oldest message; ``otherwise`` where there is none."""
+        if self._begins is None:
+            self._begins = self.window.columns.timeline.begins
+        return otherwise if self._begins is None else self._begins
 
     # Counting
 

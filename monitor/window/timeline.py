@@ -52,6 +52,19 @@ class Timeline:
     def nbytes(self) -> int:
         return self._state.nbytes + self._order.nbytes + self._counts.nbytes
 
+    @property
+    def begins(self) -> Instant | None:
+        """The date of the oldest message; None where there is none."""
+        dates = self._table["date"][self._of_kind(self._recent_rows(), AS_MESSAGE)]
+        oldest = [int(dates.min())] if dates.size else []
+        for segment in range(len(self._marks)):
+            rows = self._order[self._starts[segment] : self._starts[segment + 1]]
+            rows = self._of_kind(rows[self._state["state"][rows] == _SETTLED], AS_MESSAGE)
+            if rows.size:
+                oldest.append(int(self._table["date"][rows[0]]))
+                break
+        return min(oldest, default=None)
+
     def changing(self, rows: Rows) -> None:
         """These rows, all different, are about to change or were just made."""
         self._state.reserve(self._table.length)

@@ -22,13 +22,15 @@ EDGES = [NOW, NOW - HOUR, NOW - 2 * HOUR, NOW - 4 * HOUR]
 Rows = list[dict[str, Any]]
 
 
-def judged(rows: Rows, covered_since: int = FOREVER, known: Any = (), at: int = NOW, **rule: Any) -> Judgement:
+def judged(
+    rows: Rows, covered_since: int = FOREVER, known: Any = (), at: int = NOW, begun: int = FOREVER, **rule: Any
+) -> Judgement:
     window = Window("main")
     for report in ("first", "date"):
         told = [row | {"messageId": f"m{i}"} for i, row in enumerate(rows) if report in row]
         first = [row | {"date": row["first"], "status": "Queued"} for row in told] if report == "first" else told
         window.upsert(batch_of(first), "all")
-    return evaluate(rule_of({"name": "R"} | rule), Moment(Reading(window), at, covered_since, known))
+    return evaluate(rule_of({"name": "R"} | rule), Moment(Reading(window), at, covered_since, known, begun=begun))
 
 
 def by_operator(judgement: Judgement) -> dict[str, Finding]:
@@ -165,10 +167,12 @@ def test_absence_is_that_none_came_where_enough_had_come(rows: Rows, least: int)
 def test_silence_needs_a_known_window_and_a_known_past() -> None:
     rows, rule = sent(9, NOW - 2 * HOUR), {"kind": "absence", "window": "1h"}
     assert only(judged(rows, **rule)).breached == 1
-    assert only(judged(rows, NOW - HOUR + 1, **rule)).breached is None
-    assert only(judged(rows, NOW - HOUR, **rule)).breached is None  # nothing is known of what was before
-    partly = only(judged(rows, NOW - 3 * HOUR, **rule))
-    assert (partly.breached, partly.baseline) == (1, 4.5)  # nine in the two hours that are known
+    assert only(judged(rows, NOW - 25 * HOUR, **rule)).breached == 1
+    for since in (NOW - HOUR + 1, NOW - HOUR, NOW - 25 * HOUR + 1):
+        assert only(judged(rows, since, **rule)).breached is None
+        assert only(judged(rows, begun=since, **rule)).breached is None
+    week: dict[str, Any] = {"kind": "absence", "window": "1h", "active_in": "7d"}
+    assert only(judged(rows, NOW - 6 * DAY, **week)).breached == 1
 
 
 def test_a_late_report_of_an_old_message_does_not_break_a_silence() -> None:
@@ -213,6 +217,7 @@ def test_new_values_wait_for_six_days_of_history_at_most() -> None:
     rows = sent(2, country="IR")
     for covered, breached in [(NOW - 6 * DAY, 1), (NOW - 6 * DAY + 1, None), (NOW - DAY, None)]:
         assert only(judged(rows, covered, **rule)).breached == breached
+        assert only(judged(rows, begun=covered, **rule)).breached == breached
     assert only(judged(rows, NOW - 25 * HOUR, **rule, seen_in="1d")).breached == 1
     assert only(judged(rows, NOW - 25 * HOUR + 1, **rule, seen_in="1d")).breached is None
 
