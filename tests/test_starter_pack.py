@@ -55,6 +55,7 @@ def alerts_of(rows: Rows, now: Instant = NOW, known: float | None = None, since:
     window = Window("main")
     window.upsert(batch_of([{"messageId": f"m{i}"} | row for i, row in enumerate(rows)]), "all")
     judge = Judge(window, PACK, ["all"])
+    judge.begun = since
     for minute in range(16):
         if known is not None:
             judge.facts = judge.facts.with_balance(now + minute * MINUTE, Balance(known, "EUR"))
@@ -100,6 +101,7 @@ def told_of(rows: Rows, steps: Iterable[Instant]) -> dict[str, int]:
     """How often each rule of the pack fires at these moments, those included that are switched off as shipped."""
     rules = [rule.model_copy(update={"enabled": True}) for rule in PACK]
     judge = Judge(Window("main"), rules, ["all"])
+    judge.begun = NOW - 8 * DAY
     coming = sorted(({"messageId": f"m{number}"} | row for number, row in enumerate(rows)), key=_date)
     fed = 0
 
@@ -191,7 +193,9 @@ def test_money_is_told_as_an_amount_spent_and_as_a_balance_that_does_not_last() 
 def test_slow_login_codes_are_told() -> None:
     until, span = NOW + 16 * MINUTE, 45 * MINUTE
     assert "SlowOneTimePasswords" in alerts_of(sent(2000, until, span, label="otp", latency=12.0))
-    assert "SlowDelivery" in alerts_of(sent(2000, until, span) + sent(200, until, span, latency=45.0))
+    tail = alerts_of(sent(2000, until, span) + sent(250, until, span, latency=45.0))
+    assert not [rule for rule in tail if "Slow" in rule]
+    assert "OperatorSlowMedian" in alerts_of(sent(900, until, span) + sent(1000, until, span, latency=45.0))
 
 
 def test_the_incidents_of_the_local_routee_are_told_and_clean_hours_are_quiet() -> None:
@@ -202,7 +206,7 @@ def test_the_incidents_of_the_local_routee_are_told_and_clean_hours_are_quiet() 
     for kind, expected in {
         "operator_outage": "OperatorFailureRate",
         "carrier_filter": "UndeliveredSpike",
-        "slow_delivery": "OperatorSlowDelivery",
+        "slow_delivery": "OperatorSlowMedian",
         "failing_campaign": "CampaignFailureRate",
         "detailed_status": "UndeliveredSpike",
         "silence": "OperatorSilence",

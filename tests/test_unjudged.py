@@ -175,6 +175,7 @@ WEEK = str(7 * DAY)
 def test_a_rule_is_not_judged_before_all_that_it_looks_at_was_fetched(rule: dict[str, Any]) -> None:
     one = Bench(rule | {"name": "Failing"})
     one.judge.deepest = {"all": WEEK}
+    one.judge.begun = NOW - 3 * HOUR
     one.minutes(-50, -20, 5, operator="Gone", price=1.0)
     one.minutes(-9, 1, 5, operator="Cosmote", price=1.0)
     one.poll(1, covered_since=NOW - 15 * MINUTE)

@@ -19,14 +19,14 @@ SILENT = 1.0
 def evaluate(rule: Absence, moment: Moment) -> Judgement:
     """How many messages of each group were first seen in the window; the baseline is how many are usual in such a span.
 
-    A silent group that was not active enough before is not judged: it may well pause. Neither is any group before the window
-    is known to be complete.
+    A silent group that was not active enough before is not judged: it may well pause. Neither is any group before it is known
+    what is usual.
     """
     now, before = questions(rule, moment)
     present, past = moment.reading.tally(now), moment.reading.tally(before)
     codes = moment.codes(rule.by, present, past) if rule.by else np.zeros(1, np.int64)
     messages, active = present.at(codes), past.at(codes)
-    blank = now.start < moment.covered_since
+    blank = not moment.remembers(rule.reach)
     breached = np.where(messages > 0, 0, np.where(active >= rule.min_baseline, 1, NOT_ENOUGH))
     if blank:
         breached[:] = NOT_ENOUGH
@@ -62,7 +62,7 @@ def _none(codes: Codes) -> Codes:
 
 
 def _unknown(moment: Moment) -> str:
-    return f"not enough data: history reaches back to {iso(moment.covered_since)} only"
+    return f"not enough data: history reaches back to {iso(moment.known_since)} only"
 
 
 def _quiet(rule: Absence, active: int) -> str:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import Duration, Instant, iso
+from monitor.clock import DAY, Duration, Instant, iso
 from monitor.facts import NOTHING_KNOWN, Facts
 from monitor.finding import Finding
 from monitor.rules import Rule
@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 NOT_ENOUGH = -1
 """In `Judgement.breached`: not enough data to say."""
+ENOUGH_HISTORY = 6 * DAY
+"""So much history is enough in any case: Routee gives back a little less than the 7 days that a rule may look back."""
 UNHEARD_OF = -1
 """The code of no group."""
 
@@ -46,6 +48,10 @@ class Moment:
     def known_since(self) -> Instant:
         """Since when it is known what is usual: nothing is missing, and the account was in use."""
         return max(self.covered_since, self.begun)
+
+    def remembers(self, span: Duration) -> bool:
+        """Whether it is known what is usual in that span up to ``as_of``. ENOUGH_HISTORY is enough for any."""
+        return self.known_since <= self.as_of - min(span, ENOUGH_HISTORY)
 
     def covers(self, span: Duration) -> bool:
         """Whether no message of that span up to ``as_of`` is missing."""

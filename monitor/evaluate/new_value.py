@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from monitor.clock import DAY, format_duration, iso
+from monitor.clock import format_duration, iso
 from monitor.evaluate.judgement import NOT_ENOUGH, Judgement, Moment
 from monitor.evaluate.question import considered
 from monitor.evaluate.words import number, plural
@@ -13,9 +13,6 @@ from monitor.message import UNKNOWN
 from monitor.rules import Condition, NewValue
 from monitor.window import Question
 
-ENOUGH_HISTORY = 6 * DAY
-"""So much history is enough in any case: Routee gives back a little less than the 7 days that a rule looks back unless told."""
-
 
 def evaluate(rule: NewValue, moment: Moment) -> Judgement:
     """How many messages of each group and value were first seen in the window; the baseline is how many there were before."""
@@ -23,20 +20,22 @@ def evaluate(rule: NewValue, moment: Moment) -> Judgement:
     present, past = moment.reading.tally(now), moment.reading.tally(before)
     codes = moment.codes(rule.grouping, present)
     messages, earlier = present.at(codes), past.at(codes)
-    breached = ((earlier == 0) & (messages >= rule.min_messages)).astype(np.int64)
-    warming = moment.as_of - min(rule.reach, ENOUGH_HISTORY) < moment.covered_since
+    breached = ((earlier == 0) & (messages > 0)).astype(np.int64)
+    few = (breached > 0) & (messages < rule.min_messages)
+    breached[few] = NOT_ENOUGH
+    warming = not moment.remembers(rule.reach)
     if warming:
         breached[:] = NOT_ENOUGH
     value, threshold = messages.astype(np.float64), np.full(len(codes), float(rule.min_messages))
 
     def why(at: int) -> str:
         if warming:
-            return f"not enough data: history reaches back to {iso(moment.covered_since)} only"
+            return f"not enough data: history reaches back to {iso(moment.known_since)} only"
         said = f"{plural(int(messages[at]), 'message')} in {format_duration(rule.window)}"
         if earlier[at]:
             return f"{said}: known, {number(int(earlier[at]))} in the {format_duration(rule.seen_in)} before"
-        few = "" if breached[at] else f"; min_messages is {rule.min_messages}"
-        return f"{said}, none in the {format_duration(rule.seen_in)} before{few}"
+        said += f", none in the {format_duration(rule.seen_in)} before"
+        return f"not enough data: {said}, min_messages is {rule.min_messages}" if few[at] else said
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         return Finding(group, None if warming else 0, 0.0, float(rule.min_messages), "no messages")

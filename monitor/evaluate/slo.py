@@ -42,7 +42,8 @@ def evaluate(rule: Slo, moment: Moment) -> Judgement:
     """The burn rate of each group over the longer window of the pair that speaks, against that pair's factor.
 
     A pair speaks where both its windows burn faster than its factor, the fastest pair first; where none does, the one that is
-    nearest to it is shown. A pair is judged once its longer window is known to be complete and has enough messages.
+    nearest to it is shown. A pair is judged once its longer window is known to be complete and has enough messages. An alert is over
+    only where the fastest pair that is judged has messages in its short window.
     """
     question = asked(rule, moment, rule.burns[-1].long)
     codes = moment.codes(rule.by, moment.reading.tally(question)) if rule.by else np.zeros(1, np.int64)
@@ -54,6 +55,7 @@ def evaluate(rule: Slo, moment: Moment) -> Judgement:
 
     threshold = np.array([pair.pair.factor for pair in pairs])[speaking]
     breached = _breached(rule, pairs)
+    breached[(breached == 0) & _is_unseen(pairs) & np.isin(codes, moment.known_codes(rule.by))] = NOT_ENOUGH
     value = np.where(breached == NOT_ENOUGH, np.nan, chosen("burn"))
     messages, matching = chosen("messages").astype(np.int64), chosen("matching").astype(np.int64)
 
@@ -110,6 +112,13 @@ def _breached(rule: Slo, pairs: list[_Pair]) -> NDArray[np.int64]:
     return np.where(judged, np.max(levels, axis=0), NOT_ENOUGH)
 
 
+def _is_unseen(pairs: list[_Pair]) -> NDArray[np.bool_]:
+    """Which groups have no message in the short window of the fastest pair that is judged: nothing shows that an alert is over."""
+    empty = np.stack([pair.short.messages == 0 for pair in pairs])
+    fastest = np.argmax(np.stack([pair.judged for pair in pairs]), axis=0)
+    return np.asarray(np.take_along_axis(empty, fastest[None], axis=0)[0])
+
+
 def _pace(pair: _Pair, at: int) -> str:
     windows = (pair.long, pair.pair.long), (pair.short, pair.pair.short)
     paces = [f"{number(float(spent.burn[at]))}x over {format_duration(window)}" for spent, window in windows]
@@ -129,6 +138,8 @@ def _left(rule: Slo, moment: Moment, code: int) -> str:
 
 
 def _too_few(rule: Slo, moment: Moment, messages: int) -> str:
+    if messages >= rule.min_messages and moment.covers(rule.burns[0].long):
+        return "not enough data: no messages in the short window, which would show whether it is over"
     if moment.as_of - rule.burns[0].long < moment.covered_since:
         return f"not enough data: the shortest pair of windows looks {format_duration(rule.burns[0].long)} back"
     return f"not enough data: {plural(messages, 'message')}, min_messages is {rule.min_messages}"

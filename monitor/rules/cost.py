@@ -3,7 +3,7 @@
 from typing import Literal
 
 from monitor.rules.match import Condition
-from monitor.rules.threshold import Amount, CountLevel, Share
+from monitor.rules.threshold import Amount, AmountLevel, Share
 from monitor.rules.thresholded import Thresholded
 
 
@@ -16,7 +16,7 @@ class Cost(Thresholded):
     """Fires when more than this is spent in the window, in the account's currency."""
     below: Amount | None = None
     """Fires when less than this is spent in the window."""
-    levels: tuple[CountLevel, ...] = ()
+    levels: tuple[AmountLevel, ...] = ()
     """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""
     min_priced: Share = 0.5
     """With fewer of the messages having a price there is not enough data: a price that Routee leaves out is not zero."""

@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 
 from monitor.rules.match import EVERYTHING, Condition, MatchField
-from monitor.rules.threshold import Amount, CountLevel
+from monitor.rules.threshold import CountLevel, CountOf
 from monitor.rules.thresholded import Thresholded
 
 
@@ -16,9 +16,9 @@ class Count(Thresholded):
     """How many messages match."""
     match: MatchField = EVERYTHING
     """Which messages are counted; left out: all that are considered."""
-    above: Amount | None = None
+    above: CountOf | None = None
     """Fires when there are more than this."""
-    below: Amount | None = None
+    below: CountOf | None = None
     """Fires when there are fewer than this."""
     levels: tuple[CountLevel, ...] = ()
     """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""

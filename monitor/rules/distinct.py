@@ -5,7 +5,7 @@ from typing import Literal
 
 from monitor.rules.match import Condition
 from monitor.rules.model import FieldName
-from monitor.rules.threshold import Amount, CountLevel, size
+from monitor.rules.threshold import CountLevel, CountOf, size
 from monitor.rules.thresholded import Thresholded
 from monitor.written import Note
 
@@ -17,9 +17,9 @@ class Distinct(Thresholded):
     """How many different values a field has."""
     field: FieldName
     """The field whose values are counted, each once; that a message lacks it is no value. ``to`` counts recipients."""
-    above: Amount | None = None
+    above: CountOf | None = None
     """Fires when there are more different values than this."""
-    below: Amount | None = None
+    below: CountOf | None = None
     """Fires when there are fewer."""
     levels: tuple[CountLevel, ...] = ()
     """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""

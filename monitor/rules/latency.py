@@ -1,9 +1,10 @@
 """The kind ``latency``: a percentile of the time from sending to delivery."""
 
+import re
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from monitor.clock import SECOND, format_duration
 from monitor.message import DELIVERED
@@ -12,6 +13,12 @@ from monitor.rules.share import AtLeastOne
 from monitor.rules.threshold import Seconds, SecondsLevel, size
 from monitor.rules.thresholded import Thresholded
 from monitor.written import Note, Number, Period
+
+
+def _bare(value: object) -> object:
+    if isinstance(value, str) and (found := re.fullmatch(r"p?(\d{1,3}(?:\.\d{1,9})?)\s*%?", value, re.ASCII)):
+        raise ValueError(f"a percentile is a number from 1 to 100: write {found[1]}, not {value!r}")
+    return value
 
 
 def _percentile(value: float) -> float:
@@ -23,7 +30,10 @@ def _percentile(value: float) -> float:
 
 
 Percentile = Annotated[
-    Number, AfterValidator(_percentile), WithJsonSchema({"type": "number", "minimum": 1, "maximum": 100})
+    Number,
+    AfterValidator(_percentile),
+    BeforeValidator(_bare),
+    WithJsonSchema({"type": "number", "minimum": 1, "maximum": 100}),
 ]
 
 

@@ -25,7 +25,8 @@ def parse_of(value: object) -> Among:
 
 def _confidence(value: float) -> float:
     if not 0.5 <= value < 1:
-        raise ValueError("a confidence is at least 50% and under 100%; 95% is usual")
+        meant = f"; if {value * 100:g} of 1 is meant, write {value * 10_000:g}%" if 0.005 <= value < 0.01 else ""
+        raise ValueError(f"a confidence is at least 50% and under 100%; 95% is usual{meant}")
     return value
 
 

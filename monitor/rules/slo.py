@@ -34,6 +34,8 @@ PAIRS: Final = (
 """For a period of 30 days, from the Google SRE Workbook, chapter 5: 2 %, 5 % and 10 % of the budget are spent when they speak."""
 LONGEST_PERIOD: Final = LONGEST_WINDOW * _USUAL // PAIRS[-1].long
 SHORTEST_PERIOD: Final = DAY
+LEAST_OBJECTIVE: Final = 0.84
+"""Under this a fast burn could never be told: 6 times the failures that it allows are nearly all messages."""
 
 
 def _objective(value: float) -> float:
@@ -41,6 +43,13 @@ def _objective(value: float) -> float:
         raise ValueError("an objective of 100% leaves no error budget; write less, 98% or 99.5%")
     if value <= 0:
         raise ValueError("an objective is more than 0%; write one like 98%")
+    if value < 0.01:
+        raise ValueError(f"{value * 100:g}% would allow nearly everything to fail; write {value * 10_000:g}%")
+    if value < LEAST_OBJECTIVE and 1 - value >= LEAST_OBJECTIVE:
+        allowed = value * 100
+        raise ValueError(
+            f"an objective is the share that should not fail; if {allowed:g}% may fail, write {100 - allowed:g}%"
+        )
     return value
 
 

@@ -21,7 +21,7 @@ class Stuck(Thresholded):
     window: Window = DAY
     """Messages that were first seen within this span are looked at; older ones are given up."""
     older_than: Period
-    """A message is stuck once it was first seen longer ago than this and has no final status."""
+    """A message is stuck once it was first seen so long ago, or longer, and has no final status."""
     above: CountOrShare | None = None
     """Fires when more are stuck than this: a number (50), or a share of those first seen in the window (5%)."""
     below: None = None

@@ -17,6 +17,8 @@ Comparison = Literal["above", "below"]
 
 _PERCENT: Final = r"^\d{1,3}(\.\d{1,10})?\s*%$"
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,10})?)\s*%", re.ASCII)
+_BARE = re.compile(r"-?\d{1,9}(?:\.\d{1,9})?", re.ASCII)
+_WITH_UNIT = re.compile(r"\d{1,9}(?:\.\d{1,9})?(?=\s*[^\d\s.,]|$)", re.ASCII)
 _CHANGE: Final[tuple[tuple[Literal["factor", "relative", "sigma"], re.Pattern[str]], ...]] = (
     ("factor", re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*x", re.ASCII)),
     ("relative", re.compile(r"([+-]\d{1,9}(?:\.\d{1,9})?)\s*%", re.ASCII)),
@@ -74,10 +76,12 @@ def parse_share(value: object) -> float:
         if share > 1:
             raise ValueError(f"{value!r}: a share is at most 100%")
         return share
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        percent = value * 100 if 0 < value < 1 else value
-        raise ValueError(f"a share is written in percent: {percent:g}%, not {value:g}")
-    raise ValueError(f"should be a share like 20%, not {_shown(value)}")
+    number = _bare(value)
+    if number is not None and 0 <= number <= 100:
+        percent = number * 100 if 0 < number < 1 else number
+        meant = "1% or 100%" if number == 1 else f"{percent:g}%"
+        raise ValueError(f"a share is written in percent: {meant}, not {number:g}")
+    raise ValueError(f"should be a share from 0% to 100%, like 20%, not {_shown(value)}")
 
 
 def parse_number(value: object) -> float:
@@ -85,8 +89,15 @@ def parse_number(value: object) -> float:
     if isinstance(value, str) and value.rstrip().endswith("%"):
         raise ValueError(f"{value!r} is a share, but this is a number; write a number without %")
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise ValueError(f"should be a number like 100, at least 0, not {_shown(value)}")
+        raise ValueError(f"should be a number like 100, at least 0, not {_shown(value)}{_without_unit(value)}")
     return float(value)
+
+
+def parse_count(value: object) -> float:
+    """How many there are of something. What is less than one is refused, because a share is probably meant. Raises ValueError."""
+    if isinstance(value, float) and 0 < value < 1:
+        raise ValueError(f"{value:g} is less than one; for a share use the kind rate, and write {value * 100:g}%")
+    return parse_number(value)
 
 
 def parse_change(value: object) -> Change:
@@ -105,19 +116,40 @@ def _unsigned(value: object) -> str:
     """The end of a sentence about a change that lacks its sign or its unit."""
     if isinstance(value, str) and _SHARE.fullmatch(value):
         return f"; a share of the usual is written +{value} or -{value}"
-    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
-        return f"; {value:g} times the usual is written {value:g}x"
+    number = _bare(value)
+    if number is not None and number > 0:
+        return f"; {number:g} times the usual is written {number:g}x"
+    if number is not None and number < 0:
+        return f"; a fall by {-number:g}% is written {number:g}%"
     return ""
+
+
+def _bare(value: object) -> float | None:
+    """A number that is written without a unit, in quotes or not."""
+    if isinstance(value, str) and _BARE.fullmatch(value):
+        return float(value)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _without_unit(value: object) -> str:
+    """The end of a sentence about a number that stands in quotes or has a unit."""
+    found = _WITH_UNIT.match(value) if isinstance(value, str) else None
+    return f"; write {found[0]}, without quotes and without a unit" if found else ""
 
 
 def parse_seconds(value: object) -> float:
     """``30s`` or ``1m30s`` in seconds. A bare number is refused, because its unit could be anything. Raises ValueError."""
     if isinstance(value, str) and value.rstrip().endswith("%"):
         raise ValueError(f"{value[:40]!r} is a share, but this is a duration; write it like 30s or 2m")
+    number = _bare(value)
+    if number is not None and number >= 1 and number.is_integer():
+        raise ValueError(f"a duration is written with its unit, like {number:.0f}s or {number:.0f}m, not {number:.0f}")
+    if number is not None:
+        raise ValueError(
+            f"a duration is written in whole seconds with its unit, 1s or more, like 30s or 2m, not {number:g}"
+        )
     if isinstance(value, str):
         return parse_duration(value) / SECOND
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError(f"a duration is written with its unit, like {value:g}s or {value:g}m, not {value:g}")
     raise ValueError(f"should be a duration like 30s or 2m, not {_shown(value)}")
 
 
@@ -142,6 +174,8 @@ def _schema(pattern: str) -> WithJsonSchema:
 
 Share = Annotated[float, PlainValidator(parse_share), _schema(_PERCENT)]
 Amount = Annotated[float, PlainValidator(parse_number), WithJsonSchema({"type": "number", "minimum": 0})]
+CountOf = Annotated[float, PlainValidator(parse_count), WithJsonSchema({"type": "number", "minimum": 0})]
+"""A number of messages or of values."""
 Seconds = Annotated[float, PlainValidator(parse_seconds), _schema(f"^{PERIOD}$")]
 """A duration as a threshold, in seconds."""
 CountOrShare = Annotated[
@@ -185,10 +219,19 @@ class ShareLevel(WrittenLevel):
 class CountLevel(WrittenLevel):
     """A level of a number."""
 
-    above: Amount | None = None
+    above: CountOf | None = None
     """Crossed when the number is above this."""
-    below: Amount | None = None
+    below: CountOf | None = None
     """Crossed when the number is below this."""
+
+
+class AmountLevel(WrittenLevel):
+    """A level of an amount of money."""
+
+    above: Amount | None = None
+    """Crossed when the amount is above this."""
+    below: Amount | None = None
+    """Crossed when the amount is below this."""
 
 
 class SecondsLevel(WrittenLevel):

@@ -97,6 +97,7 @@ class Watch:
     def __init__(self, rows: Rows, **rule: Any) -> None:
         self.rule = rule_of({"name": "R"} | rule)
         self.judge = Judge(window_of(rows), [self.rule], ["all"])
+        self.judge.begun = NOW - 7 * DAY
 
     def at(self, as_of: int) -> list[Alert]:
         cursor = Cursor("main", "all", as_of=as_of, covered_since=NOW - 7 * DAY)

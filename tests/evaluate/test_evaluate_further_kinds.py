@@ -22,13 +22,15 @@ EDGES = [NOW, NOW - HOUR, NOW - 2 * HOUR, NOW - 4 * HOUR]
 Rows = list[dict[str, Any]]
 
 
-def judged(rows: Rows, covered_since: int = FOREVER, known: Any = (), at: int = NOW, **rule: Any) -> Judgement:
+def judged(
+    rows: Rows, covered_since: int = FOREVER, known: Any = (), at: int = NOW, begun: int = FOREVER, **rule: Any
+) -> Judgement:
     window = Window("main")
     for report in ("first", "date"):
         told = [row | {"messageId": f"m{i}"} for i, row in enumerate(rows) if report in row]
         first = [row | {"date": row["first"], "status": "Queued"} for row in told] if report == "first" else told
         window.upsert(batch_of(first), "all")
-    return evaluate(rule_of({"name": "R"} | rule), Moment(Reading(window), at, covered_since, known))
+    return evaluate(rule_of({"name": "R"} | rule), Moment(Reading(window), at, covered_since, known, begun=begun))
 
 
 def by_operator(judgement: Judgement) -> dict[str, Finding]:
@@ -130,6 +132,13 @@ def test_what_got_its_final_status_later_was_stuck_then() -> None:
     assert "5 of 5 messages had no final status 1h after sending" in then.why
 
 
+def test_a_message_is_stuck_from_the_very_moment_on_at_which_it_is_as_old_as_that() -> None:
+    waiting: Rows = [{"date": NOW - HOUR, "first": NOW - HOUR, "status": "Sent"}]
+    rule: dict[str, Any] = {"kind": "stuck", "older_than": "1h", "above": 0}
+    assert only(judged(waiting, at=NOW - 1, **rule)).value == 0
+    assert only(judged(waiting, at=NOW, **rule)).value == 1
+
+
 def test_stuck_groups_that_are_gone_are_over_as_numbers_and_unknown_as_shares() -> None:
     group = (("operator", "Cosmote"),)
     rule: dict[str, Any] = {"kind": "stuck", "by": ["operator"], "older_than": "1h", "known": [group]}
@@ -158,10 +167,12 @@ def test_absence_is_that_none_came_where_enough_had_come(rows: Rows, least: int)
 def test_silence_needs_a_known_window_and_a_known_past() -> None:
     rows, rule = sent(9, NOW - 2 * HOUR), {"kind": "absence", "window": "1h"}
     assert only(judged(rows, **rule)).breached == 1
-    assert only(judged(rows, NOW - HOUR + 1, **rule)).breached is None
-    assert only(judged(rows, NOW - HOUR, **rule)).breached is None  # nothing is known of what was before
-    partly = only(judged(rows, NOW - 3 * HOUR, **rule))
-    assert (partly.breached, partly.baseline) == (1, 4.5)  # nine in the two hours that are known
+    assert only(judged(rows, NOW - 25 * HOUR, **rule)).breached == 1
+    for since in (NOW - HOUR + 1, NOW - HOUR, NOW - 25 * HOUR + 1):
+        assert only(judged(rows, since, **rule)).breached is None
+        assert only(judged(rows, begun=since, **rule)).breached is None
+    week: dict[str, Any] = {"kind": "absence", "window": "1h", "active_in": "7d"}
+    assert only(judged(rows, NOW - 6 * DAY, **week)).breached == 1
 
 
 def test_a_late_report_of_an_old_message_does_not_break_a_silence() -> None:
@@ -197,7 +208,7 @@ def test_a_value_is_new_where_none_had_it_before(rows: Rows, least: int) -> None
             if now:
                 finding = found[group]
                 assert (finding.value, finding.baseline) == (now, before)
-                assert finding.breached == int(not before and now >= least)
+                assert finding.breached == (0 if before else 1 if now >= least else None)
     assert all(group[1][1] != "unknown" for group in found)
 
 
@@ -206,6 +217,7 @@ def test_new_values_wait_for_six_days_of_history_at_most() -> None:
     rows = sent(2, country="IR")
     for covered, breached in [(NOW - 6 * DAY, 1), (NOW - 6 * DAY + 1, None), (NOW - DAY, None)]:
         assert only(judged(rows, covered, **rule)).breached == breached
+        assert only(judged(rows, begun=covered, **rule)).breached == breached
     assert only(judged(rows, NOW - 25 * HOUR, **rule, seen_in="1d")).breached == 1
     assert only(judged(rows, NOW - 25 * HOUR + 1, **rule, seen_in="1d")).breached is None
 
@@ -217,6 +229,17 @@ def test_a_new_value_is_over_once_its_messages_have_left_the_window() -> None:
     assert judged(rows, at=NOW + HOUR, known=[group], **rule).of(group).breached == 0
     again = rows + sent(1, NOW + HOUR, country="IR")
     assert judged(again, at=NOW + HOUR, **rule).of(group).breached == 0
+
+
+def test_too_few_messages_with_a_new_value_are_not_enough_data_and_say_how_many() -> None:
+    rule: dict[str, Any] = {"kind": "new_value", "field": "country", "window": "1h", "min_messages": 3}
+    few = only(judged(sent(2, country="IR"), **rule))
+    assert (few.breached, few.why) == (
+        None,
+        "not enough data: 2 messages in 1h, none in the 7d before, min_messages is 3",
+    )
+    assert only(judged(sent(3, country="IR"), **rule)).breached == 1
+    assert only(judged(sent(2, country="IR") + sent(9, NOW - 2 * HOUR, country="IR"), **rule)).breached == 0
 
 
 # cost
@@ -365,6 +388,18 @@ def test_what_is_left_of_the_budget_takes_the_unknown_past_as_faultless() -> Non
     assert "50% of the 7d budget is left" in half.why
     whole = only(judged(rows, NOW - 7 * DAY, kind="slo", objective="98%"))
     assert whole.why.endswith("the 7d budget is used up")
+
+
+def test_a_burn_does_not_end_because_messages_stop() -> None:
+    group, rule = (("operator", "Cosmote"),), {"kind": "slo", "objective": "98%", "by": ["operator"]}
+    rows = burning(0.5, 14) + [row | {"date": row["date"] - 14 * MINUTE} for row in burning(0, 16 * 60)]
+    for later in (5 * MINUTE, 20 * MINUTE, 2 * HOUR):
+        quiet = judged(rows, NOW - 7 * DAY, at=NOW + later, known=[group], **rule).of(group)
+        assert quiet.breached is None
+        assert quiet.why.startswith("not enough data: no messages in the short window")
+        good = [row | {"date": row["date"] + later} for row in burning(0, 3)]
+        assert judged(rows + good, NOW - 7 * DAY, at=NOW + later, known=[group], **rule).of(group).breached == 0
+    assert judged(rows, NOW - 7 * DAY, at=NOW + 5 * MINUTE, **rule).of(group).breached == 0, "there is no alert to keep"
 
 
 def test_one_severity_makes_one_level() -> None:

@@ -15,6 +15,7 @@ from monitor.finding import Finding
 from monitor.judge import Judge
 from monitor.message import batch_of
 from monitor.render import Templates, sentence
+from monitor.replay import ALWAYS
 from monitor.routee.question import Balance
 from monitor.rules import Rule, load_rules
 from monitor.store.protocol import Cursor
@@ -69,12 +70,18 @@ def judge_at(page: Page, test: dict[str, Any], expected: dict[str, Any]) -> tupl
     as_of, window = start + parse_duration(expected["at"]), Window("main")
     window.upsert(batch_of(list(messages(test, as_of))), "all")
     judge = Judge(window, [rule], ["all"])
+    judge.begun = since = _known_since(rule, start)
     for known in test.get("balance", []):
         judge.facts = judge.facts.with_balance(
             start + _at(known["at"]), Balance(float(known["amount"]), known["currency"])
         )
-    found = evaluate(rule, Moment(Reading(window), as_of, start, (), judge.facts)).telling()
+    found = evaluate(rule, Moment(Reading(window), as_of, since, (), judge.facts)).telling()
     return judge, as_of, list(found)
+
+
+def _known_since(rule: Rule, start: Instant) -> Instant:
+    """Silence is told only where the past is known; what the other pages say is of a history that begins with the example."""
+    return start - ALWAYS if rule.kind == "absence" else start
 
 
 def fits(rule: Rule, finding: Finding, alert: dict[str, Any]) -> bool:
@@ -94,7 +101,8 @@ def _holds(text: str, value: float) -> bool:
 
 def sentence_of(judge: Judge, rule: Rule, as_of: Instant, start: Instant) -> str:
     """What people read of the alert that fires then."""
-    outcome = judge.judge(Cursor("main", "all", as_of=as_of, covered_since=start))
-    judge.apply(outcome, Cursor("main", "all", as_of=as_of, covered_since=start))
+    since = _known_since(rule, start)
+    outcome = judge.judge(Cursor("main", "all", as_of=as_of, covered_since=since))
+    judge.apply(outcome, Cursor("main", "all", as_of=as_of, covered_since=since))
     (alert,) = [alert for alert in judge.alerts[rule.name].values() if alert.state == "firing"]
     return sentence(Views(judge, Templates()).view(alert))

@@ -1,12 +1,14 @@
 """Thresholds: shares, numbers and changes, and what is no threshold at all."""
 
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.rules import Change
+from monitor.errors import InputError
+from monitor.rules import Change, load_rules, rule_of
 from monitor.rules.threshold import parse_change, parse_number, parse_share
 
 
@@ -18,7 +20,18 @@ def test_a_share_is_exact(text: str, share: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "hint"), [(30, "30%"), (0.3, "30%"), ("30", "20%"), ("x", "20%"), (True, "20%"), (None, "20%")]
+    ("value", "hint"),
+    [
+        (30, "30%"),
+        (0.3, "30%"),
+        ("30", "30%"),
+        ("0.3", "30%"),
+        (1, "1% or 100%"),
+        (200, "20%"),
+        ("x", "20%"),
+        (True, "20%"),
+        (None, "20%"),
+    ],
 )
 def test_anything_else_is_no_share_and_the_right_form_is_named(value: object, hint: str) -> None:
     with pytest.raises(ValueError, match=hint):
@@ -29,6 +42,53 @@ def test_anything_else_is_no_share_and_the_right_form_is_named(value: object, hi
 def test_what_is_no_number(value: object) -> None:
     with pytest.raises(ValueError):
         parse_number(value)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("{kind: rate, window: 1h, above: 0.2}", "a share is written in percent: 20%, not 0.2"),
+        ("{kind: rate, window: 1h, above: '0.2'}", "a share is written in percent: 20%, not 0.2"),
+        ("{kind: rate, window: 1h, above: 20%, confidence: 0.95}", "95%, not 0.95"),
+        ("{kind: rate, window: 1h, above: 20%, confidence: 0.95%}", "if 0.95 of 1 is meant, write 95%"),
+        ("{kind: rate, window: 1h, levels: [{above: 0.1, severity: info}]}", "10%, not 0.1"),
+        ("{kind: count, window: 1h, above: 0.2}", "use the kind rate, and write 20%"),
+        ("{kind: count, window: 1h, below: '100'}", "write 100, without quotes"),
+        ("{kind: count, window: 1h, levels: [{above: 0.1, severity: info}]}", "use the kind rate, and write 10%"),
+        ("{kind: distinct, field: to, window: 1h, above: 0.2}", "use the kind rate"),
+        ("{kind: cost, window: 1h, above: 100 EUR}", "write 100, without quotes and without a unit"),
+        ("{kind: cost, window: 1h, above: 9, min_priced: 0.5}", "50%, not 0.5"),
+        ("{kind: latency, window: 1h, above: 30}", "like 30s or 30m, not 30"),
+        ("{kind: latency, window: 1h, above: '30'}", "like 30s or 30m, not 30"),
+        ("{kind: latency, window: 1h, above: 0.5}", "in whole seconds with its unit, 1s or more"),
+        ("{kind: latency, window: 1h, above: 30s, percentile: 95%}", "write 95, not '95%'"),
+        ("{kind: latency, window: 1h, above: 30s, percentile: p95}", "write 95, not 'p95'"),
+        ("{kind: stuck, older_than: 1m, above: 0.05}", "write 5%"),
+        ("{kind: stuck, older_than: 15, above: 5}", "should be a duration like 30s"),
+        ("{kind: spike, window: 1h, baseline: {window: 1h, ago: 1h}, above: '3'}", "is written 3x"),
+        ("{kind: spike, window: 1h, baseline: {window: 1h, ago: 1h}, below: -25}", "is written -25%"),
+        ("{kind: spike, window: 1h, baseline: {window: 1h, ago: 1h}, above: 25%}", "is written +25% or -25%"),
+        ("{kind: slo, objective: 0.98}", "98%, not 0.98"),
+        ("{kind: slo, objective: 98}", "98%, not 98"),
+        ("{kind: slo, objective: 0.98%}", "write 98%"),
+        ("{kind: slo, objective: 2%}", "if 2% may fail, write 98%"),
+        ("{kind: campaign, failure_above: 0.2}", "20%, not 0.2"),
+        ("{kind: campaign, short_below: 0.85}", "85%, not 0.85"),
+        ("{kind: balance, lasts_below: 2}", "like 2s or 2m, not 2"),
+        ("{kind: balance, below: 2d}", "lasts_below: 2d"),
+    ],
+)
+def test_a_slip_of_the_unit_is_an_error_that_says_what_to_write(tmp_path: Path, written: str, said: str) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(f"rules: [{written.replace('{', '{name: A, ', 1)}]")
+    with pytest.raises(InputError) as caught:
+        load_rules([path], {})
+    (problem,) = caught.value.problems
+    assert said in problem.message
+
+
+def test_money_may_be_less_than_one() -> None:
+    assert rule_of({"name": "A", "kind": "cost", "window": "1h", "above": 0.2}).levels_[0].limit == 0.2
 
 
 @pytest.mark.parametrize(
