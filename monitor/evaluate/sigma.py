@@ -107,20 +107,23 @@ def _crossing(beyond: Callable[[Floats], Floats], near: Floats, far: Floats) -> 
     Regula falsi (Illinois), for all groups at once.
     """
     at_near, at_far = beyond(near), beyond(far)
-    there_is = (at_near < 0) & (at_far > 0)
+    far = np.where(at_near < 0, far, near)  # beyond already where it is nearest
     place, moved_far = far, np.zeros(len(far), np.bool_)
+    open_ = (at_near < 0) & (at_far > 0)
     for number in range(ROUNDS):
         straight = (near * at_far - far * at_near) / (at_far - at_near)
-        place = np.where(np.isfinite(straight), straight, (near + far) / 2)
+        # A group that is done stays as it is, so that its threshold does not depend on the other groups.
+        place = np.where(open_, np.where(np.isfinite(straight), straight, (near + far) / 2), place)
         at = beyond(place)
-        if not (there_is & (np.abs(at) > EXACT)).any():
+        open_ &= np.abs(at) > EXACT
+        if not open_.any():
             break
         out = at > 0
         again = (out == moved_far) & (number > 0)
         at_near = np.where(out, np.where(again, at_near / 2, at_near), at)
         at_far = np.where(out, at, np.where(again, at_far / 2, at_far))
         near, far, moved_far = np.where(out, near, place), np.where(out, place, far), out
-    return np.asarray(np.where(at_near < 0, place, near))
+    return place
 
 
 def _stretch(size: Floats, past: Past, is_share: bool) -> Floats:
