@@ -12,7 +12,7 @@ from benchmarks.figure import Figure, table
 
 NAMES = (
     *("start", "evaluate", "rules", "ingest", "memory", "restart", "forget"),
-    *("notify", "telling", "routing", "store", "render", "view", "sandbox"),
+    *("notify", "telling", "routing", "store", "render", "view", "sandbox", "sigma"),
 )
 
 

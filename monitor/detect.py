@@ -26,22 +26,19 @@ def wilson(matching: Floats, total: Floats, confidence: float) -> tuple[Floats, 
     return np.where(total > 0, lower, 0.0), np.where(total > 0, upper, 1.0)
 
 
+def median(samples: Floats) -> Floats:
+    """The median down the first axis, NaN left out; NaN where there is nothing else."""
+    ordered = np.sort(samples, axis=0)  # NaN last
+    counted = np.count_nonzero(~np.isnan(samples), axis=0)
+    middle = [
+        np.take_along_axis(ordered, at[None], axis=0)[0] for at in (np.maximum(counted - 1, 0) // 2, counted // 2)
+    ]
+    return np.asarray(np.where(counted > 0, (middle[0] + middle[1]) / 2, np.nan))
+
+
 def robust_sigma(samples: Floats) -> Floats:
     """The standard deviation of normal data with the same median absolute deviation, down the first axis.
 
     Outliers hardly move it. NaN are left out.
     """
-    middle = np.nanmedian(samples, axis=0)
-    return np.asarray(MAD_TO_SIGMA * np.nanmedian(np.abs(samples - middle), axis=0))
-
-
-def count_noise(expected: Floats) -> Floats:
-    """The standard deviation that counts have by chance alone (Poisson), at least that of one event."""
-    return np.sqrt(np.maximum(expected, 1.0))
-
-
-def share_noise(share: Floats, total: Floats) -> Floats:
-    """The standard deviation that shares of ``total`` have by chance alone (binomial), never zero: one event is added to either side."""
-    counted = np.maximum(total, 1.0)
-    smoothed = (share * counted + 1) / (counted + 2)
-    return np.asarray(np.sqrt(smoothed * (1 - smoothed) / counted))
+    return np.asarray(MAD_TO_SIGMA * median(np.abs(samples - median(samples))))

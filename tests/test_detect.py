@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.detect import count_noise, robust_sigma, share_noise, wilson
+from monitor.detect import robust_sigma, wilson
 
 
 def bounds(matching: int, total: int, confidence: float) -> tuple[float, float]:
@@ -53,11 +53,3 @@ def test_robust_sigma_is_that_of_normal_data_and_ignores_outliers() -> None:
 
 def test_missing_samples_are_left_out() -> None:
     assert robust_sigma(np.array([[1.0], [np.nan], [3.0]]))[0] == pytest.approx(1.4826)
-
-
-def test_noise_is_never_zero() -> None:
-    assert count_noise(np.array([0.0, 0.5, 100.0])).tolist() == [1.0, 1.0, 10.0]
-    noise = share_noise(np.array([0.0, 1.0, 0.5]), np.array([100.0, 100.0, 100.0]))
-    assert (noise > 0).all()
-    assert noise[2] == pytest.approx(0.05, abs=1e-3)
-    assert share_noise(np.array([0.5]), np.array([0.0]))[0] > 0

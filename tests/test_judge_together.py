@@ -37,6 +37,15 @@ WRITTEN: list[dict[str, Any]] = [
         {"kind": "spike", "baseline": LAST, "above": above, "min_messages": 2} | BY
         for above in ("2x", "+20%", "2 sigma")
     ),
+    *(
+        {"kind": "spike", "baseline": baseline, "measure": measure, side: sigma} | BY
+        for measure, side, baseline in (
+            ("rate", "above", LAST),
+            ("rate", "below", {"same_hour": "3d"}),
+            ("count", "below", {"same_hour": "3d"}),
+        )
+        for sigma in ("0.5 sigma", "1 sigma")
+    ),
     {"kind": "spike", "baseline": LAST, "below": "0.5x", "min_baseline": 1} | BY,
     {"kind": "spike", "baseline": {"same_hour": "3d"}, "above": "1.5x"} | BY,
     {"kind": "spike", "measure": "rate", "baseline": LAST, "above": "1.5x", "min_messages": 2} | BY,

@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.clock import Duration, iso
-from monitor.detect import count_noise, robust_sigma, share_noise
+from monitor.detect import median
 from monitor.evaluate.alike import Alike, Column, Pair, Weighed, column
 from monitor.evaluate.judgement import NOT_ENOUGH, Floats, Judgement, Moment
 from monitor.evaluate.levels import crossed
 from monitor.evaluate.question import considered, of, pair
 from monitor.evaluate.same_hour import days_ago
+from monitor.evaluate.sigma import Past, distance, past_of, threshold
 from monitor.evaluate.words import number, percent, plural
 from monitor.finding import Finding
 from monitor.rules import Ago, Change, Spike
@@ -20,6 +21,8 @@ from monitor.rules.spike import ENOUGH_DAYS
 from monitor.window import Codes, Tally
 
 MOST_SLICES = 24
+NEARLY = 1e-6
+"""So much nearer than its sigma a rule is judged by itself: thresholds are solved to less than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,17 @@ class _Span:
 
 @dataclass(frozen=True, slots=True)
 class _Baseline:
-    """What is usual for each group: the expected measure, its noise, and what ``min_baseline`` is held against: of a number the
-    expected number itself, of a share the messages that it rests on."""
+    """What is usual for each group: the expected measure, and what ``min_baseline`` is held against: of a number the
+    expected number itself, of a share the messages that it rests on. ``past``: what thresholds in sigma need."""
 
     expected: Floats
-    noise: Floats
     rests_on: Floats
+    past: Past | None = None
+
+    @property
+    def columns(self) -> tuple[Floats, ...]:
+        """All of it, in the order in which `_remembered` takes it."""
+        return self.expected, self.rests_on, *(self.past.columns if self.past else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +92,18 @@ class _Measured:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        return self.messages, self.matching, self.value, self.usual.expected, self.usual.noise, self.usual.rests_on
+        return self.messages, self.matching, self.value, *self.usual.columns
 
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """The rules, and in columns the fewest messages that each one takes, now and in its baseline, and how many times the usual its mildest
-    threshold is; no such column where one of them is written otherwise."""
+    """The rules, and in columns the fewest messages that each one takes, now and in its baseline, and its mildest threshold: how many
+    times the usual, or how many sigma."""
 
     rules: tuple[Spike, ...]
     least: Floats
     least_usual: Floats
-    factors: Floats | None
+    sizes: Floats
 
 
 def evaluate(rule: Spike, moment: Moment) -> Judgement:
@@ -145,7 +153,8 @@ def _crossed(
 ) -> tuple[NDArray[np.int64], Floats, NDArray[np.bool_], NDArray[np.bool_]]:
     """Levels crossed and the threshold, and which groups have too few messages now or in the baseline."""
     below = rule.comparison == "below"
-    breached, threshold = crossed(value, [_limit(level.limit, usual, below) for level in rule.levels_], below)
+    limits = [_limit(rule, level.limit, messages, usual) for level in rule.levels_]
+    breached, threshold = crossed(value, limits, below)
     few = _too_few(rule, messages, matching)
     thin = ~(usual.rests_on >= rule.min_baseline) | np.isnan(usual.expected)
     breached[few | thin | np.isnan(value)] = NOT_ENOUGH
@@ -224,34 +233,37 @@ def _measure(rule: Spike, span: _Span, codes: Codes) -> Floats:
 def _usual(rule: Spike, slices: list[_Span], spans: list[_Span], codes: Codes) -> _Baseline:
     nothing = np.full(len(codes), np.nan)
     if not spans:
-        return _Baseline(nothing, nothing, nothing)
+        return _Baseline(nothing, nothing, Past(nothing, nothing, nothing) if rule.in_sigma else None)
     samples = [_measure(rule, span, codes) for span in spans]
     weights = [span.messages.at(codes).astype(np.float64) for span in spans]
-    expected = samples[0] if len(spans) == 1 else _nanmedian(np.stack(samples))
+    expected = samples[0] if len(spans) == 1 else median(np.stack(samples))
     weight = weights[0] if len(spans) == 1 else np.median(weights, axis=0)
     rests_on = expected if rule.measure == "count" else weight
     if not rule.in_sigma:
-        return _Baseline(expected, nothing, rests_on)
-    chance = count_noise(expected) if rule.measure == "count" else share_noise(expected, weight)
-    pieces = np.stack([_measure(rule, span, codes) for span in slices]) if slices else np.stack(samples)
-    return _Baseline(expected, np.fmax(robust_sigma(pieces), chance), rests_on)
+        return _Baseline(expected, rests_on)
+    past = past_of(_sized(rule, spans, codes), _sized(rule, slices or spans, codes), rule.measure == "rate")
+    return _Baseline(expected, rests_on, past)
 
 
-def _nanmedian(samples: Floats) -> Floats:
-    """The median of each column, NaN left out; NaN where a column has nothing else."""
-    ordered = np.sort(samples, axis=0)  # NaN last
-    counted = np.count_nonzero(~np.isnan(samples), axis=0)
-    middle = [
-        np.take_along_axis(ordered, at[None], axis=0)[0] for at in (np.maximum(counted - 1, 0) // 2, counted // 2)
-    ]
-    return np.asarray(np.where(counted > 0, (middle[0] + middle[1]) / 2, np.nan))
+def _sized(rule: Spike, spans: list[_Span], codes: Codes) -> tuple[Floats, Floats]:
+    """The measures of some spans, a line each, and their sizes: the messages of a share, the windows of a number."""
+    values = np.stack([_measure(rule, span, codes) for span in spans])
+    if rule.measure == "rate":
+        return values, np.stack([span.messages.at(codes).astype(np.float64) for span in spans])
+    return values, np.stack([np.full(len(codes), 1 / span.scale) for span in spans])
 
 
-def _limit(change: float | Change, usual: _Baseline, below: bool) -> Floats:
+def _size_now(rule: Spike, messages: Column) -> Floats:
+    return messages.astype(np.float64) if rule.measure == "rate" else np.ones(len(messages))
+
+
+def _limit(rule: Spike, change: float | Change, messages: Column, usual: _Baseline) -> Floats:
     assert isinstance(change, Change)
-    if change.factor is None:
-        return usual.expected + usual.noise * (-change.amount if below else change.amount)
-    return _times(usual, change.factor)
+    if change.factor is not None:
+        return _times(usual, change.factor)
+    assert usual.past is not None
+    size, below = _size_now(rule, messages), rule.comparison == "below"
+    return threshold(change.amount, size, usual.past, rule.measure == "rate", below)
 
 
 def _times(usual: _Baseline, factor: float | Floats) -> Floats:
@@ -280,23 +292,23 @@ def _apart(rule: Spike) -> Hashable:
 
 def _limits(rules: Sequence[Spike]) -> _Limits:
     changes = [rule.levels_[0].limit for rule in rules]
-    factors = [change.factor for change in changes if isinstance(change, Change) and change.factor is not None]
     return _Limits(
         tuple(rules),
         column([rule.min_messages for rule in rules]),
         column([rule.min_baseline for rule in rules]),
-        column(factors) if len(factors) == len(rules) else None,
+        column([change.size for change in changes if isinstance(change, Change)]),
     )
 
 
 def _over(limits: _Limits, measured: _Measured) -> NDArray[np.bool_]:
     rule, usual = limits.rules[0], measured.usual
     below = rule.comparison == "below"
-    if limits.factors is not None:
-        limit = _times(usual, limits.factors)
+    if usual.past is None:
+        limit = _times(usual, limits.sizes)
+        over = measured.value < limit if below else measured.value > limit
     else:
-        limit = np.stack([_limit(one.levels_[0].limit, usual, below) for one in limits.rules])
-    over = measured.value < limit if below else measured.value > limit
+        size, is_share = _size_now(rule, measured.messages), rule.measure == "rate"
+        over = distance(measured.value, size, usual.past, is_share, below) > limits.sizes - NEARLY
     over &= usual.rests_on >= limits.least_usual
     over &= (measured.messages if rule.measure == "rate" else measured.matching) >= limits.least
     return np.asarray(over.any(axis=1))
@@ -304,8 +316,12 @@ def _over(limits: _Limits, measured: _Measured) -> NDArray[np.bool_]:
 
 def _weigh(rule: Spike, columns: tuple[Floats, ...]) -> Weighed:
     messages, matching, value, *usual = columns
-    breached, threshold, _, _ = _crossed(rule, messages, matching, value, _Baseline(*usual))
+    breached, threshold, _, _ = _crossed(rule, messages, matching, value, _remembered(*usual))
     return Weighed(breached, value, threshold, messages.astype(np.int64))
+
+
+def _remembered(expected: Floats, rests_on: Floats, *past: Floats) -> _Baseline:
+    return _Baseline(expected, rests_on, Past(*past) if past else None)
 
 
 ALIKE = Alike(_apart, _asked, _count, _limits, _over, _weigh)
