@@ -29,10 +29,11 @@ _MOST_TEXT: Final = 1_000
 def alert(one: Standing, external_url: str, inhibiting: Mapping[str, str], now: Instant) -> dict[str, Any]:
     """An alert; ``inhibiting`` maps our fingerprints to those that are made of labels, as Alertmanager's are.
 
-    ``acknowledgedBy`` is ours, and stands there where somebody looks after the alert.
+    ``acknowledgedBy`` and ``report`` are ours, and stand there where somebody looks after the alert, and where it is a report.
     """
     view = one.view
-    ours = {} if one.ack is None else {"acknowledgedBy": one.ack.by}
+    ours: dict[str, Any] = {} if one.ack is None else {"acknowledgedBy": one.ack.by}
+    ours |= {"report": True} if view.is_report else {}
     return {
         "labels": view.labels,
         "annotations": view.annotations,
