@@ -8,6 +8,7 @@ from monitor.notification import Notification
 from monitor.notify.slack_message import message, reply
 from monitor.render.payload import alertmanager
 from monitor.render.story import heading, push
+from monitor.render.templates import Templates
 from monitor.render.text import plain_text
 from monitor.silence import Silence
 from tests.fakes.hand_clock import HandClock
@@ -177,6 +178,19 @@ async def test_what_people_read_says_neither_firing_nor_resolved() -> None:
     assert made["text"].startswith("INFO report: Ended: Sale has ended: 20 messages")
     for word in ("firing", "resolved", "acknowledge", "silence", "since"):
         assert word not in shown, word
+
+
+@pytest.mark.parametrize("service", ["teams", "discord", "telegram"])
+async def test_chats_behind_a_webhook_are_for_people_too(service: str) -> None:
+    fields = ", fields: {chat_id: '1'}" if service == "telegram" else ""
+    world = World(BOTH.replace("9/'}]", f"9/', template: {service}{fields}}}]"))
+    await world.send("Sale")
+    await world.wait(90)
+    [told] = world.to("webhook/0")
+    body = Templates().body(f"{service}.json.j2", "application/json", told, {"chat_id": "1"})
+    assert "Reported at" in body
+    for word in ("Since", "firing", "resolved"):
+        assert word not in body, word
 
 
 async def test_a_report_is_not_acknowledged() -> None:
