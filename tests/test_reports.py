@@ -1,6 +1,8 @@
 """A campaign's end is a report: people are told of it once, never again and of no end; programs get its end."""
 
+import httpx
 import pytest
+from starlette.applications import Starlette
 
 from monitor.clock import HOUR, MINUTE
 from monitor.matchers import parse_matchers
@@ -11,6 +13,8 @@ from monitor.render.story import heading, push
 from monitor.render.templates import Templates
 from monitor.render.text import plain_text
 from monitor.silence import Silence
+from monitor.web import v2_shapes
+from monitor.web.alert_pages import AlertPages
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.station import Station, traffic
 from tests.fakes.written import CONFIG, settings
@@ -199,3 +203,22 @@ async def test_a_report_is_not_acknowledged() -> None:
     await world.wait(20)
     with pytest.raises(ValueError, match="a report cannot be acknowledged"):
         await world.station.pipeline.acknowledge(world.fingerprint, "Ann", "", None)
+
+
+async def test_whoever_asks_sees_a_report_that_can_be_neither_acknowledged_nor_is_said_to_last() -> None:
+    world = World()
+    await world.send("Sale")
+    await world.wait(20)
+    found = world.station.pipeline.stock().find(world.fingerprint)
+    assert found is not None
+    assert v2_shapes.alert(found, "", {}, world.clock.at)["report"] is True
+    app = Starlette(routes=AlertPages(world.station.pipeline, world.clock).routes())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+        page = (await client.get(f"/alerts/{world.fingerprint}")).text
+        form = await client.get(f"/alerts/{world.fingerprint}/acknowledge")
+    assert "report · info" in page
+    assert "Reported" in page
+    for word in ("firing", "Acknowledge", "Silence"):
+        assert word not in page, word
+    assert form.status_code == 400
+    assert "a report cannot be acknowledged" in form.text
