@@ -1,9 +1,14 @@
 """Acknowledgements: somebody has seen an alert and takes care of it, so that it need not be repeated."""
 
+from typing import Final
+
 import msgspec
 
 from monitor.alert import About, Alert, Transition
 from monitor.clock import Instant
+
+REPORT: Final = "a report cannot be acknowledged: it is told once and never again. For fewer reports, raise min_messages of its rule"
+"""The answer to whoever acknowledges that a campaign has ended."""
 
 
 class Ack(msgspec.Struct, frozen=True):
@@ -37,6 +42,8 @@ def acknowledge(alert: Alert, by: str, comment: str, at: Instant, until: Instant
     """The acknowledgement of an alert that fires. Raises ValueError with a sentence for whoever asked for it."""
     if alert.state != "firing" or alert.firing_at is None:
         raise ValueError("only an alert that fires can be acknowledged")
+    if alert.is_report:
+        raise ValueError(REPORT)
     if not by.strip():
         raise ValueError("an acknowledgement says who gives it")
     if until is not None and until <= at:

@@ -77,6 +77,11 @@ class Alert(msgspec.Struct, frozen=True):
         return fingerprint(self.account, self.rule, self.group)
 
     @property
+    def is_report(self) -> bool:
+        """Whether it reports that a campaign has ended; see `AlertView.is_report`."""
+        return is_report(self.group)
+
+    @property
     def excess(self) -> float:
         """How far beyond its threshold, as a factor; under 1 while it is kept firing although it has recovered."""
         return excess(self.value, self.threshold, below=self.below)
@@ -85,6 +90,11 @@ class Alert(msgspec.Struct, frozen=True):
     def crossed(self) -> int:
         """How many levels its value crossed when it was last known."""
         return sum(clock.since is not None for clock in self.held)
+
+
+def is_report(group: tuple[tuple[str, str], ...]) -> bool:
+    """Whether the alerts of a rule's group report that a campaign has ended."""
+    return ("problem", "ended") in group
 
 
 @lru_cache(1 << 15)  # each alert is asked for it several times at each look

@@ -26,7 +26,7 @@ from monitor.route import Decision, Group, Route, decide
 from monitor.silence import Silence, Silences
 from monitor.store.protocol import SILENCES_KEPT, Pending
 from monitor.storm import MOST as MOST_GROUPS
-from monitor.suppression import Suppression, Why, next_minute, silences_change_at
+from monitor.suppression import Suppression, Why, next_minute, silenced_since, silences_change_at
 from monitor.telling import MOST_ALERTS, Teller, new_group, to_all
 from monitor.view import Views
 from monitor.watchdog import Watchdog
@@ -65,8 +65,9 @@ class Told:
 class Dispatch:
     """Keeps the groups, and decides at each look what is told.
 
-    ``channels`` are the receivers', such as ``slack/0``, and ``editable`` those of them that can change what they were told. ``most`` is
-    how many alerts one notification holds, ``most_groups`` from how many new groups on there is a storm.
+    ``channels`` are the receivers', such as ``slack/0``, and ``editable`` those of them that can change what they were told; ``keeping`` are
+    those behind which a program keeps an alert until it gets its end, also of a report. ``most`` is how many alerts one notification
+    holds, ``most_groups`` from how many new groups on there is a storm.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Dispatch:
         *,
         inhibitions: Iterable[Inhibition] = (),
         editable: Mapping[str, tuple[str, ...]] | None = None,
+        keeping: Mapping[str, tuple[str, ...]] | None = None,
         watchdog: Watchdog | None = None,
     ) -> None:
         self.route = route
@@ -91,6 +93,7 @@ class Dispatch:
         self.acks: dict[str, Ack] = {}
         self.begun = Beginnings()
         self._editable = editable or {}
+        self._keeping = keeping or {}
         self._routes = routes_by_place(route)
         self._places = Places(route, tuple(channels))
         self._suppression = Suppression(tuple(inhibitions))
@@ -110,7 +113,7 @@ class Dispatch:
         """
         told = self._facts(alerts, now, edits or Edits())
         assembly = Assembly(told.facts, self.groups, self.route, self._routes)
-        teller = Teller(told.facts, self.channels, self._editable, self.external_url, self.most)
+        teller = Teller(told.facts, self.channels, self._editable, self._keeping, self.external_url, self.most)
         members = assembly.assemble()
         told.dropped += [self.groups[key] for key, some in members.items() if self._is_given_up(key, some, now)]
 
@@ -162,6 +165,11 @@ class Dispatch:
         acks, gone = self._acks_after(edits, known, now)
         firing = {one: places[one].labels for one, (alert, _, _) in known.items() if alert.state == "firing"}
         suppressed: dict[str, Why] = self._suppression.of(firing, silences, now)
+        reports = {one: alert.firing_at for one, (alert, _, _) in known.items() if one in firing and alert.is_report}
+        for one, since in reports.items():
+            by = silenced_since(firing[one], silences, now if since is None else since, now)
+            if by and one not in suppressed:
+                suppressed[one] = Why(by)
         facts = Facts(known, places, suppressed, acks, self.begun, now)
         kept = [ack for ack in edits.acks if ack.fingerprint in acks]
         return Told(facts, silences, acks, Edits(edits.silences, dropped, kept, gone))

@@ -17,7 +17,7 @@ from monitor.errors import InputError, Problem
 from monitor.notification import AlertView
 from monitor.receivers import template_problems
 from monitor.render import TemplateProblem, Templates, alert_context, awkward, sample_view
-from monitor.rules import EXIT_BAD_RULES, Rule, Windowed
+from monitor.rules import EXIT_BAD_RULES, Campaign, Rule, Windowed
 from monitor.settings import Settings, read
 from monitor.view import unit_of
 
@@ -59,7 +59,9 @@ def sample_of(rule: Rule, accounts: int = 1) -> AlertView:
         rule.kind,
         rule.grouping,
         severity=rule.levels_[-1].severity,
-        labels=rule.labels | ({"account": "main"} if accounts > 1 else {}),
+        labels=rule.labels
+        | ({"account": "main"} if accounts > 1 else {})
+        | ({"problem": rule.problems[0]} if isinstance(rule, Campaign) else {}),
         unit=unit_of(rule),
         window=rule.window if isinstance(rule, Windowed) else None,
     )

@@ -7,6 +7,7 @@ was told does not exist for the group; one that was told stays in it as it was t
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from monitor.acknowledgement import Ack
 from monitor.alert import Alert
@@ -90,12 +91,19 @@ class Assembly:
         """Into the groups to which it is routed."""
         place = self._facts.places[fingerprint]
         for home in place.homes:
+            if alert.is_report and self._told_in.get((home.route.receiver, fingerprint), home.key) != home.key:
+                continue  # it is told once, wherever it is routed by now
             key, group = self._group_of(home, fingerprint)
             some = self.members.get(key)
             if some is None:
                 some = self.members[key] = self._new(key, home, place, group)
             told = None if group is None else group.told.get(fingerprint)
             self._enter(some, alert, place.severity, told)
+
+    @cached_property
+    def _told_in(self) -> dict[tuple[str, str], Key]:
+        """By receiver and fingerprint: the group that the receiver was told of it in."""
+        return {(key[0], one): key for key, group in self._groups.items() for one in group.told}
 
     def _group_of(self, home: Home, fingerprint: str) -> tuple[Key, Group | None]:
         """The alert's own group, or the overflow of its route if it was told there."""

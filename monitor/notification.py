@@ -102,6 +102,11 @@ class AlertView(msgspec.Struct, frozen=True):
     """``silenced``, ``inhibited`` or ``muted``: it was told before, and is shown as it was told then."""
 
     @property
+    def is_report(self) -> bool:
+        """Whether it reports that a campaign has ended: people are told of that once, it lasts no time, and nobody acknowledges it."""
+        return self.kind == "campaign" and self.labels.get("problem") == "ended"
+
+    @property
     def history_step(self) -> Duration:
         """The time between two values of ``history``; the last of them is as of ``as_of``."""
         return history_step(self.kind, self.window)
@@ -146,6 +151,11 @@ class Notification(msgspec.Struct, frozen=True):
     truncated: int = 0
     tally: dict[str, int] = {}
     """In a storm, where this stands for many groups: how many alerts fire, by name. See `monitor.storm`."""
+
+    @property
+    def is_report(self) -> bool:
+        """Whether all that it tells are reports."""
+        return bool(self.alerts) and all(alert.is_report for alert in self.alerts)
 
     @property
     def firing(self) -> tuple[AlertView, ...]:

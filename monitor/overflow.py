@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from monitor.clock import Instant
 from monitor.membership import Members
 from monitor.places import Key
-from monitor.route import Decision, Group
-from monitor.storm import is_overflow, overflow_key, split, told_lately
+from monitor.route import Decision, Group, is_of_reports
+from monitor.storm import is_overflow, overflow_key, reports_overflow_key, split, told_lately
 
 Badness = Callable[[Mapping[str, str]], tuple[float, int, float]]
 """How bad the worst of these alerts is, by fingerprint and severity: its severity's rank first."""
@@ -31,14 +31,15 @@ def calmed(
     turns: list[Turn], groups: Mapping[Key, Group], turn_of: TurnOf, badness: Badness, now: Instant, most: int
 ) -> list[Turn]:
     """The turns with storms broken: where more than ``most`` groups of a route would be told for the first time, the others are put together."""
-    first: dict[Key, list[Turn]] = {}
+    first: dict[tuple[str, str, bool], list[Turn]] = {}
     for turn in turns:
         if turn.decision.reason == "first" and not is_overflow(turn.group.key):
-            first.setdefault((turn.group.receiver, turn.group.route), []).append(turn)
-    for (receiver, _), some in first.items():
+            place = (turn.group.receiver, turn.group.route, is_of_reports(turn.group))
+            first.setdefault(place, []).append(turn)
+    for (receiver, _, of_reports), some in first.items():
         route = some[0].members.route
-        key = (receiver, overflow_key(route))
-        lately = told_lately(groups.values(), route, groups.get(key), now)
+        key = (receiver, reports_overflow_key(route) if of_reports else overflow_key(route))
+        lately = told_lately(groups.values(), route, groups.get(key), now, of_reports=of_reports)
         worst_first = sorted(some, key=lambda turn: badness(turn.members.firing), reverse=True)
         _, rest = split(worst_first, lately, most)
         if rest:

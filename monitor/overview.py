@@ -84,11 +84,13 @@ def _blind(alerts: Iterable[tuple[State, AlertView]]) -> dict[tuple[str, str], s
 
 
 def _alerts(alerts: Sequence[tuple[State, AlertView]]) -> dict[str, Any]:
-    firing = [view for state, view in alerts if state == "firing"]
+    reports = sum(state == "firing" and view.is_report for state, view in alerts)
+    firing = [view for state, view in alerts if state == "firing" and not view.is_report]
     by_severity = Counter(view.severity for view in firing)
     worst = min(firing, key=_badness, default=None)
     return {
         "firing": len(firing),
+        "reports": reports,
         "pending": sum(state == "pending" for state, _ in alerts),
         "bySeverity": dict(sorted(by_severity.items(), key=lambda one: URGENCY[tone(one[0], "firing")])),
         "worst": None

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from monitor.alert import Alert
 from monitor.builtin import NOTIFICATION_FAILING
-from monitor.route import Route, group_key, routes_for
-from monitor.storm import overflow_key
+from monitor.route import ALL_LABELS, Route, group_key, report_key, routes_for
+from monitor.storm import overflow_key, reports_overflow_key
 from monitor.view import Views
 
 Key = tuple[str, str]
@@ -49,7 +49,9 @@ class Places:
         if known is not None and known[0] == alert.level and known[1] is views:
             return known[2]
         labels = views.labels(alert)
-        place = Place(labels, views.severity(alert), self._homes(routes_for(self._root, labels), labels))
+        routes = routes_for(self._root, labels)
+        homes = _homes_of_report(routes, alert.fingerprint) if alert.is_report else self._homes(routes, labels)
+        place = Place(labels, views.severity(alert), homes)
         if views.knows(alert):
             self._known[alert.fingerprint] = (alert.level, views, place)
         return place
@@ -81,6 +83,16 @@ class Places:
             for route in routes
         )
         return tuple({home.key: home for home in homes}.values())
+
+
+def _homes_of_report(routes: Iterable[Route], fingerprint: str) -> tuple[Home, ...]:
+    """A report is a group of its own, with all of its labels, and is never repeated."""
+    alone = (replace(route, group_by=(ALL_LABELS,), repeat_interval=None) for route in routes)
+    homes = (
+        Home(route, (route.receiver, report_key(route, fingerprint)), (route.receiver, reports_overflow_key(route)))
+        for route in alone
+    )
+    return tuple({home.key: home for home in homes}.values())
 
 
 def failing_receivers(alerts: Iterable[Alert], channels: Mapping[str, tuple[str, ...]]) -> dict[str, bool]:

@@ -7,7 +7,7 @@ import msgspec
 
 from monitor.alert import Alert
 from monitor.clock import Duration
-from monitor.config import Config, Receiver, Search, Slack
+from monitor.config import Config, Receiver, Search, Slack, Webhook
 from monitor.dispatch import Dispatch
 from monitor.errors import StoreDamaged
 from monitor.facts import NOTHING_KNOWN, Facts
@@ -19,6 +19,7 @@ from monitor.poll import SearchPlan
 from monitor.privacy import Privacy
 from monitor.route import Group
 from monitor.rules import Rule
+from monitor.services import service_of
 from monitor.silence import Silences
 from monitor.store.protocol import Commit, Cursor, Loaded, Store
 from monitor.view import Annotator, Views
@@ -212,6 +213,7 @@ def _dispatch(config: Config, told: list[Group]) -> Dispatch:
         (web.external_url or "") if web is not None else "",
         inhibitions=config.inhibitions,
         editable={one.name: tuple(_editable(one)) for one in config.receivers},
+        keeping={one.name: tuple(_keeping(one)) for one in config.receivers},
         watchdog=None if watchdog is None else _watchdog(watchdog.receiver, watchdog.every, told),
     )
 
@@ -234,6 +236,15 @@ def _deepest(search: Search) -> str | None:
 def _editable(receiver: Receiver) -> Iterator[str]:
     """The channels that can change what they were told."""
     return (channel for channel, entry in receiver.channels if isinstance(entry, Slack) and entry.token is not None)
+
+
+def _keeping(receiver: Receiver) -> Iterator[str]:
+    """The channels behind which a program keeps an alert until it gets its end: all webhooks but those of chats."""
+    for channel, entry in receiver.channels:
+        if isinstance(entry, Webhook):
+            service = service_of(entry.template)
+            if service is None or not service.is_chat:
+                yield channel
 
 
 def _watchdog(receiver: str, every: Duration, told: list[Group]) -> Watchdog:

@@ -100,6 +100,16 @@ def group_key(route: Route, labels: Mapping[str, str]) -> str:
     return f"{route.key}:{{{pairs}}}"
 
 
+def report_key(route: Route, fingerprint: str) -> str:
+    """The key of the group that one report makes for itself. No group of labels can have it."""
+    return f"{route.key}:report:{{{fingerprint}}}"
+
+
+def is_of_reports(group: Group) -> bool:
+    """Whether the group holds one report, or those of a storm."""
+    return group.key.startswith(f"{group.route}:report:")
+
+
 def decide(
     group: Group,
     firing: Mapping[str, str],

@@ -26,6 +26,8 @@ class Service:
     fields: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
+    is_chat: bool = False
+    """Whether people read it there; else it keeps the alert until it gets its end."""
 
     @property
     def template(self) -> str:
@@ -43,9 +45,9 @@ SERVICES: Final[dict[str, Service]] = {
             resolved="/{episode}/close?identifierType=alias",
             headers=(("Authorization", "GenieKey KEY"),),
         ),
-        Service("teams"),
-        Service("discord", optional=("username",)),
-        Service("telegram", fields=("chat_id",), optional=("message_thread_id",)),
+        Service("teams", is_chat=True),
+        Service("discord", optional=("username",), is_chat=True),
+        Service("telegram", fields=("chat_id",), optional=("message_thread_id",), is_chat=True),
     )
 }
 """Every one of them by its name, which is also the short name of its template."""

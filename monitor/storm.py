@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
 from monitor.clock import MINUTE, Duration, Instant
-from monitor.route import Group, Route
+from monitor.route import Group, Route, is_of_reports
 
 MOST: Final = 20
 """So many groups of one route and receiver are told for the first time within WINDOW, the overflow included."""
@@ -25,16 +25,27 @@ def overflow_key(route: Route) -> str:
     return f"{route.key}:{{...}}"
 
 
+def reports_overflow_key(route: Route) -> str:
+    """The key of the overflow of the route's reports: they must not stand among alerts, which are repeated and resolved."""
+    return f"{route.key}:report:{{...}}"
+
+
 def is_overflow(group_key: str) -> bool:
     """Whether a group is the overflow of a route."""
     return group_key.endswith(":{...}")
 
 
-def told_lately(groups: Iterable[Group], route: Route, overflow: Group | None, now: Instant) -> int:
-    """How many groups of the route and its receiver were first told lately: within a minute, and while a storm lasts within ``group_interval``."""
+def told_lately(
+    groups: Iterable[Group], route: Route, overflow: Group | None, now: Instant, *, of_reports: bool = False
+) -> int:
+    """How many groups of the route and its receiver were first told lately: within a minute, and while a storm lasts within ``group_interval``.
+
+    Those of reports are counted by themselves: many campaigns that end at once hide no alert.
+    """
     window = WINDOW if overflow is None else max(WINDOW, route.group_interval)
     return sum(
         group.route == route.key
+        and is_of_reports(group) == of_reports
         and group.receiver == route.receiver
         and group.first_at is not None
         and 0 <= now - group.first_at < window

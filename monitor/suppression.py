@@ -75,6 +75,16 @@ class Suppression:
         return self._inhibited
 
 
+def silenced_since(labels: Labels, silences: Silences, since: Instant, now: Instant) -> tuple[str, ...]:
+    """The silences that held a report with these labels at ``since`` or later: it is not told after them either, as it is old by then."""
+    return tuple(
+        silence.id
+        for silence in silences.candidates(labels)
+        if (silence.is_active(since) or silence.is_active(now))
+        or (silence.during is None and silence.starts_at <= now and silence.ends_at > since)
+    )
+
+
 def muted_by(route: Route, now: Instant) -> tuple[str, ...]:
     """The time intervals for which the route tells nobody now."""
     return muting(route.mute, route.active, now) if route.mute or route.active else ()

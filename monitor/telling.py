@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -29,13 +29,16 @@ Channels = Mapping[str, tuple[str, ...]]
 class Teller:
     """Fills the outbox at one look. ``views`` are the alerts as they were shown, ``ranks`` is how bad each severity is."""
 
-    def __init__(self, facts: Facts, channels: Channels, editable: Channels, external_url: str, most: int) -> None:
+    def __init__(
+        self, facts: Facts, channels: Channels, editable: Channels, keeping: Channels, external_url: str, most: int
+    ) -> None:
         self.outbox: list[Pending] = []
         self.views: list[AlertView] = []
         self.ranks = _ranks(facts)
         self._facts = facts
         self._channels = channels
         self._editable = editable
+        self._keeping = keeping
         self._external_url = external_url
         self._most = most
 
@@ -51,7 +54,7 @@ class Teller:
         views += [self._over(one, some.over[one], group) for one in ended]
         now, acked = self._facts.now, self._acked(some.firing, some)
         notification = self._notification(group, some, views, reason, len(firing) + len(over) - len(views))
-        self.outbox += to_all(notification, self._channels)
+        self.outbox += self._to_each(notification, group)
         known_by_name = {*shown, *(group.told.keys() - set(group.counted))}
         return msgspec.structs.replace(
             group,
@@ -62,6 +65,15 @@ class Teller:
             counted=tuple(one for one in firing if one not in known_by_name),
             acked=acked,
         )
+
+    def _to_each(self, notification: Notification, group: Group) -> Iterator[Pending]:
+        """The notification for each channel: for people as they read reports, for programs whole, since they need the end of each alert."""
+        whole = set(self._keeping.get(notification.receiver, ()))
+        for_people = _once_reported(notification, group)
+        for channel in self._channels.get(notification.receiver, ()):
+            told = notification if channel in whole else for_people
+            if told is not None:
+                yield Pending(channel, told)
 
     def show_acks(self, group: Group, some: Members) -> Group:
         """Where who has acknowledged what is not as it was shown: show it, to those who can change what they were told."""
@@ -156,6 +168,38 @@ class Teller:
     def _tally(self, some: Members) -> dict[str, int]:
         names = (self._facts.places[one].labels.get("alertname", "") for one in some.firing)
         return dict(Counter(names).most_common())
+
+
+def _once_reported(notification: Notification, group: Group) -> Notification | None:
+    """What people are told of it: no report again, and no end of one; None where nothing is left.
+
+    Reports alone are an episode of their own, so that no channel writes over what was reported before.
+    """
+    views = tuple(
+        view
+        for view in notification.alerts
+        if not view.is_report or (view.status == "firing" and view.fingerprint not in group.told)
+    )
+    if len(views) == len(notification.alerts) and not notification.is_report:
+        return notification
+    if not views:
+        return None
+    made = msgspec.structs.replace(
+        notification,
+        alerts=views,
+        status="firing" if any(view.status == "firing" for view in views) else "resolved",
+        common_labels=common([view.labels for view in views]),
+        common_annotations=common([view.annotations for view in views]),
+    )
+    if not made.is_report:
+        return made
+    return msgspec.structs.replace(
+        made,
+        reason="first",
+        episode=notification.key,
+        truncated=0 if group.told else made.truncated,
+        tally=dict(Counter(view.name for view in views).most_common()) if made.tally else {},
+    )
 
 
 def to_all(notification: Notification, channels: Channels) -> list[Pending]:

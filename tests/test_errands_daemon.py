@@ -134,7 +134,7 @@ async def test_what_routee_says_besides_messages_becomes_alerts(tmp_path: Path) 
             assert "WARNING LowBalance" in stream.getvalue()
             assert "Sale has stalled: messages to 300 of 1,000 recipients, no new one for" in stream.getvalue()
             sandbox.put_campaign("c1", {"state": "Finished", "smsAnalysis": {"numberOfRecipients": 1000}})
-            while "ended short" not in stream.getvalue() or "INFO Watch" not in stream.getvalue():
+            while "ended short" not in stream.getvalue() or "INFO REPORT Watch" not in stream.getvalue():
                 await trio.sleep(0.05)
         assert "Sale has ended: 300 messages to 1,000 recipients in 19m: 100% delivered" in stream.getvalue()
         stop.set()

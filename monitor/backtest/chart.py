@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from monitor.alert import is_report
 from monitor.backtest.course import Course, Floats
 from monitor.backtest.exhibit import Exhibit, Panel, Strand, exhibits
 from monitor.backtest.report import Totals, age
@@ -270,6 +271,8 @@ def _ticks(span: Span) -> Iterator[tuple[Instant, str]]:
 
 
 def _told(episode: Episode, unit: Unit) -> str:
+    if is_report(episode.group):
+        return f"{episode.severity} report {age(episode.firing_at)}"
     ended = f"resolved {age(episode.resolved_at)}" if episode.resolved_at is not None else "still firing at the end"
     return f"{episode.severity}: fired {age(episode.firing_at)}, {ended}, peak {amount(episode.peak, unit)}"
 

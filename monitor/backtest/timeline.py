@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from monitor.alert import is_report
 from monitor.backtest.exhibit import Exhibit, Strand, exhibits
 from monitor.backtest.report import Totals, age
 from monitor.backtest.run import Backtest, Trial
@@ -64,6 +65,8 @@ def _totals(trial: Trial, found: Backtest) -> str:
     if not totals.alerts:
         none = "no alerts" if trial.is_known else "never enough data to judge"
         return none + (f", {number(trial.dropped)} only pending" if trial.dropped else "")
+    if all(is_report(episode.group) for episode in trial.alerts):
+        return f"{plural(totals.alerts, 'report')}, {number(totals.a_week)} a week"
     said = f"{plural(totals.alerts, 'alert')}, {number(totals.a_week)} a week, "
     said += f"firing for {duration(totals.firing)} in all, {duration(totals.longest)} at the longest"
     return said + (f"; {number(trial.dropped)} only pending" if trial.dropped else "")
@@ -84,6 +87,8 @@ def _alert(episode: Episode, trial: Trial, found: Backtest) -> str:
     lasted = duration(end - (episode.firing_at or end))
     span = f"{age(episode.firing_at)} to {age(episode.resolved_at)[5:] if episode.resolved_at else 'the end'}"
     group = ", ".join(found.labels(episode.account, episode.group).values())
+    if is_report(episode.group):
+        span, lasted = age(episode.firing_at), "report"
     said = f"{span:<31}  {lasted:>7}  {episode.severity:<8}  peak {amount(episode.peak, trial.unit(episode.group)):<7}  {group}"
     variant = f"  [{trial.subject.variant}]" if trial.subject.variant else ""
     return said.rstrip() + variant

@@ -40,7 +40,7 @@ _AHEAD: Final = 4 * 60 * 1_000_000
     type=OneOf(["firing", "pending", "resolved", "all"]),
     help="Only those; default: firing and pending.",
 )
-@click.option("--fail", is_flag=True, help="Exit with 1 if anything fires, for scripts.")
+@click.option("--fail", is_flag=True, help="Exit with 1 if anything fires, for scripts. A report does not count.")
 @click.option(
     "--dead-letters", is_flag=True, help="Show notifications that no channel will ever take, with the reason."
 )
@@ -99,7 +99,7 @@ def alerts(
     else:
         _table(found, held)
         _footer(counts)
-    return int(fail and any(alert.state == "firing" for alert in kept.alerts))
+    return int(fail and any(alert.state == "firing" and not alert.is_report for alert in kept.alerts))
 
 
 def _is_wanted(alert: "Alert", state: str | None) -> bool:
@@ -154,6 +154,7 @@ def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "Held") ->
         "fingerprint": label_fingerprint(view.labels),
         "generatorURL": generator_url(view, external),
         "state": alert.state,
+        **({"report": True} if alert.is_report else {}),
     }
 
 
@@ -163,11 +164,11 @@ def _table(found: "Iterable[tuple[Alert, AlertView]]", held: "Mapping[str, Held]
 
     rows = [
         (
-            alert.state,
+            "report" if alert.is_report and alert.state == "firing" else alert.state,
             view.severity,
             view.name,
             ", ".join(f"{name}={value}" for name, value in alert.group),
-            f"{datetime(view.starts_at, '%m-%d %H:%M:%S')} ({duration(view.duration)})",
+            datetime(view.starts_at, "%m-%d %H:%M:%S") + ("" if view.is_report else f" ({duration(view.duration)})"),
             sentence(view) + held[view.fingerprint].words,
         )
         for alert, view in found

@@ -111,6 +111,7 @@ def _past(one: "Evaluation") -> dict[str, Any]:
 
 def _table(rule: "Rule", as_of: "Instant", lines: "list[Line]", height: int = 0) -> None:
     """``height``: rows of the terminal that it has to fit, 0 for as many as there are."""
+    from monitor.alert import is_report
     from monitor.cli.findings import asks_routee
     from monitor.cli.standing import Age
     from monitor.render.filters import amount, number, sparkline
@@ -127,9 +128,10 @@ def _table(rule: "Rule", as_of: "Instant", lines: "list[Line]", height: int = 0)
         return
 
     def row(line: "Line") -> tuple[str, ...]:
-        finding, unit = line.finding, unit_of(rule, tuple(line.labels.items()))
+        labels = tuple(line.labels.items())
+        finding, unit = line.finding, unit_of(rule, labels)
         return (
-            line.state.replace("_", " "),
+            "report" if line.state == "firing" and is_report(labels) else line.state.replace("_", " "),
             ", ".join(f"{name}={value}" for name, value in line.labels.items()) or "all",
             *(amount(value, unit) for value in (finding.value, finding.threshold, finding.baseline)),
             number(finding.messages),

@@ -24,6 +24,10 @@ _MOST_READ: Final = 50_000
 _WORDS: Final = {"resolved": "resolved", "dropped": "over before it fired", "unacknowledged": "no longer acknowledged"}
 
 
+_OF_REPORTS: Final = {"fired": "reported"}
+"""A report has no course."""
+
+
 @click.command("history", short_help="Show what happened to each alert: fired, acknowledged, resolved.")
 @click.argument("rules", metavar="[RULE]...", nargs=-1)
 @config_option
@@ -147,20 +151,25 @@ def _event(one: "Transition", rules: "Mapping[str, Rule]") -> dict[str, Any]:
 
 
 def _row(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> tuple[str, ...]:
+    from monitor.alert import is_report
     from monitor.clock import SystemClock
     from monitor.render.filters import datetime, duration
     from monitor.render.words import clean
 
     group = ", ".join(value for _, value in one.group)
     ended = SystemClock().now() if one.ended_at is None else one.ended_at
-    said = [f"{datetime(event.at, '%H:%M:%S')} {_said(event, rules)}" for event in one.events]
+    of_report = is_report(one.group)
+    events = [event for event in one.events if not of_report or event.what == "fired"] or one.events
+    said = [f"{datetime(event.at, '%H:%M:%S')} {_said(event, rules)}" for event in events]
     said += [
         f"silenced by {clean(silence.created_by)}: {clean(silence.comment)}"
         for silence in _silences(one, rules, silences)
     ]
     return (
         datetime(one.began_at, "%m-%d %H:%M"),
-        duration(max(ended - one.began_at, 0)) + ("" if one.ended_at is not None else ", goes on"),
+        "report"
+        if of_report
+        else duration(max(ended - one.began_at, 0)) + ("" if one.ended_at is not None else ", goes on"),
         clean(f"{one.rule} {group}".strip(), 60),
         "; ".join(said),
     )
@@ -168,6 +177,7 @@ def _row(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silen
 
 def _said(one: "Transition", rules: "Mapping[str, Rule]") -> str:
     """``fired (critical)``, ``acknowledged by Ann: called them``, ``resolved (no_data)``."""
+    from monitor.alert import is_report
     from monitor.render.filters import amount
     from monitor.render.words import clean
     from monitor.view import unit_of
@@ -175,6 +185,8 @@ def _said(one: "Transition", rules: "Mapping[str, Rule]") -> str:
     about, word = one.about, _WORDS.get(one.what, one.what)
     if one.what == "acknowledged" and about is not None:
         return f"acknowledged by {clean(about.by)}" + (f": {clean(about.comment, 200)}" if about.comment else "")
+    if about is not None and is_report(about.group):
+        return _OF_REPORTS.get(one.what, word)
     rule = rules.get(one.rule)
     facts = [_severity(one, rules) if one.what in ("fired", "escalated", "eased") else "", one.because or ""]
     if rule is not None and one.value is not None and one.what != "unacknowledged":

@@ -175,7 +175,8 @@ def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _alerts(alerts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     by = ", ".join(f"{count} {severity}" for severity, count in alerts["bySeverity"].items())
     firing = f"{alerts['firing']} firing" + (f" ({by})" if by else "")
-    yield ("Alerts", f"{firing}, {alerts['pending']} pending, {alerts['acknowledged']} acknowledged")
+    reports = f", {alerts['reports']} reported" if alerts["reports"] else ""
+    yield ("Alerts", f"{firing}, {alerts['pending']} pending, {alerts['acknowledged']} acknowledged{reports}")
     worst = alerts["worst"]
     if worst is not None:
         from monitor.cli.silenced import named_alert

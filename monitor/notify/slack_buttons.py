@@ -21,7 +21,7 @@ Button = dict[str, Any]
 
 
 def buttons(view: AlertView, external_url: str, *, pressable: bool, actionable: bool = True) -> list[Button]:
-    """Acknowledge and silence, while there is something to; the alert's page; the links and the runbook of its rule.
+    """Acknowledge and silence, while there is something to (not of a report); the alert's page; the links and the runbook of its rule.
 
     ``pressable``: Slack tells us of presses. Without it, and without an ``external_url``, nothing acknowledges from Slack.
     ``actionable``: there is an alert to acknowledge and to silence, which there is not for a test.
@@ -37,7 +37,7 @@ def buttons(view: AlertView, external_url: str, *, pressable: bool, actionable: 
 
 
 def _pressed(view: AlertView) -> list[Button]:
-    if view.status == "resolved" or not view.fingerprint:
+    if view.status == "resolved" or view.is_report or not view.fingerprint:
         return []
     found = [] if view.acknowledged_by else [_press("Acknowledge", ACKNOWLEDGE, view.fingerprint)]
     return found + ([] if view.suppressed else [_press("Silence 1 h", SILENCE, view.fingerprint)])
@@ -45,7 +45,7 @@ def _pressed(view: AlertView) -> list[Button]:
 
 def _forms(view: AlertView, external_url: str) -> list[Button]:
     """The same as links to the page, for those who have one."""
-    if view.status == "resolved" or not external_url:
+    if view.status == "resolved" or view.is_report or not external_url:
         return []
     acknowledge = acknowledge_url(external_url, view.fingerprint)
     silence = silence_url(external_url, view.labels)

@@ -98,6 +98,6 @@ class Charts:
 def worth_showing(notification: Notification) -> AlertView | None:
     """The alert whose picture goes along: the worst, where there is a course to see and something new to see in it."""
     views = told(notification)
-    if notification.reason not in _REASONS or not views:
+    if notification.reason not in _REASONS or not views or notification.is_report:
         return None
     return views[0] if worth_drawing(views[0]) else None

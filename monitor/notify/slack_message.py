@@ -110,7 +110,7 @@ def _several(views: list[AlertView], notification: Notification) -> str:
 def _sentence(view: AlertView, *, short: bool = False) -> str:
     """``short``: behind words that say already that it is resolved."""
     name = f"*{escaped(clean(view.name))}*"
-    if view.status == "resolved":
+    if view.status == "resolved" and not view.is_report:
         return f"{name} {'' if short else 'resolved '}after *{duration(view.duration)}*: {escaped(aftermath(view))}"
     first, rest = lead(statement(view))
     return f"{name}: *{escaped(first)}*{escaped(rest)}" if first else f"{name}: {escaped(rest)}"
@@ -185,6 +185,8 @@ def _course(view: AlertView, *, times: bool = True) -> list[Block]:
 
 
 def _times(view: AlertView) -> str:
+    if view.is_report:
+        return f"reported at {moments(view.starts_at, view.time_zone)}"
     if view.status == "resolved":
         return f"from {moments(view.since, view.time_zone)} to {moments(view.ends_at or view.as_of, view.time_zone)}"
     return f"since {moments(view.since, view.time_zone)}, for {duration(view.duration)}"

@@ -16,7 +16,7 @@ _FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(AlertView)
 _WHOLE_FIELDS: Final = frozenset(
     {*(field.name for field in msgspec.structs.fields(Notification)), "firing", "resolved"}
 )
-ALERT_NAMES: Final = frozenset({*_FIELDS, "since", "duration", "sentence"})
+ALERT_NAMES: Final = frozenset({*_FIELDS, "since", "duration", "sentence", "is_report"})
 """Names in the template of one alert."""
 
 NOTIFICATION_NAMES: Final = frozenset(
@@ -43,7 +43,8 @@ NAMES: Final = ALERT_NAMES | NOTIFICATION_NAMES
 def alert_context(view: AlertView) -> dict[str, Any]:
     """What the template of one alert sees."""
     names: dict[str, Any] = {name: getattr(view, name) for name in _FIELDS}
-    return names | {"since": view.since, "duration": view.duration, "sentence": sentence(view)}
+    said = {"since": view.since, "duration": view.duration, "sentence": sentence(view), "is_report": view.is_report}
+    return names | said
 
 
 def notification_context(notification: Notification, fields: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -99,6 +100,10 @@ _VALUES_OF: Final[dict[str, tuple[float, float, float | None]]] = {
 _WHY: Final = {
     "slo": "burns too fast: 15.2x over 14m and 16.1x over 1m10s, limit 14.4x, 38% of the budget is left",
     "campaign": "fails: 411 of 1,204 messages failed (34.1%), limit 20%",
+    "stalled": "has stalled: messages to 300 of 1,000 recipients, no new one for 35m",
+    "short": "has ended short: messages to 800 of 1,000 recipients (80%), limit 95%",
+    "ended": "has ended: 1,204 messages to 1,210 recipients in 42m: 93.4% delivered, 5.1% failed (Unknown Number 61), "
+    "1.5% without a final status",
     "balance": "41.20 EUR left: lasts 9h at 4.5 EUR an hour",
 }
 _WITH_BASELINE: Final = frozenset({"spike", "shift", "absence", "new_value"})
@@ -126,7 +131,8 @@ def sample_view(
     measure = unit or _UNITS.get(kind, "count")
     value, threshold, usual = _VALUES[measure] if unit == "seconds" else _VALUES_OF.get(kind, _VALUES[measure])
     group = {field: _EXAMPLES.get(field, "example") for field in by}
-    return AlertView(
+    shown = {"alertname": name, **group, "severity": severity, **(labels or {})}
+    view = AlertView(
         fingerprint="0123456789abcdef",
         name=name,
         rule=name,
@@ -134,7 +140,7 @@ def sample_view(
         status="firing",
         severity=severity,
         unit=measure,
-        labels={"alertname": name, **group, "severity": severity, **(labels or {})},
+        labels=shown,
         annotations={},
         value=value,
         threshold=threshold,
@@ -143,7 +149,7 @@ def sample_view(
         peak=value,
         starts_at=as_of - 5 * MINUTE,
         as_of=as_of,
-        why=_WHY.get(kind, ""),
+        why=_WHY.get(shown.get("problem", ""), _WHY.get(kind, "")),
         comparison="below" if kind in ("absence", "balance") else "above",
         window=window,
         messages=1204,
@@ -153,6 +159,7 @@ def sample_view(
         history=tuple(value * part for part in _COURSE),
         links=(Link("Status page", "https://sms.example.org/"),),
     )
+    return msgspec.structs.replace(view, breakdown=(), samples=(), history=()) if view.is_report else view
 
 
 _COURSE: Final = (

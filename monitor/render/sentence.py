@@ -56,7 +56,7 @@ _ZERO_AT_LEAST: Final = ("count", "cost", "distinct")
 def sentence(view: AlertView) -> str:
     """``OperatorFailureRate: 34.2% of 1,204 messages to Cosmote (GR) failed in 15m, threshold 20%``."""
     name = clean(view.name)
-    if view.status == "firing":
+    if view.status == "firing" or view.is_report:
         return f"{name}: {statement(view)}"
     return f"{name} resolved after {duration(view.duration)}: {aftermath(view)}"
 

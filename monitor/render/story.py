@@ -51,6 +51,8 @@ def badge(notification: Notification) -> str:
     """The first words: ``CRITICAL``, ``RESOLVED``, ``TEST``."""
     if notification.reason == "test":
         return "TEST" if notification.status == "firing" else "TEST RESOLVED"
+    if notification.is_report:
+        return f"{_severity(told(notification))} REPORT"
     if notification.status == "resolved":
         return "RESOLVED"
     views = told(notification)
@@ -58,8 +60,10 @@ def badge(notification: Notification) -> str:
 
 
 def heading(notification: Notification) -> str:
-    """Severity and state, with which every push begins: ``CRITICAL firing``, ``WARNING resolved``, ``TEST firing``."""
+    """Severity and state, with which every push begins: ``CRITICAL firing``, ``WARNING resolved``, ``INFO report``."""
     views = told(notification)
+    if notification.is_report:
+        return f"{'TEST' if notification.reason == 'test' else _severity(views)} report"
     if notification.reason == "test":
         return f"TEST {notification.status}"
     if notification.reason == "acknowledged":
@@ -137,11 +141,12 @@ def title(notification: Notification) -> str:
 
 
 def storm(notification: Notification) -> str:
-    """``Storm: 9,981 more alerts at once: 9,000 OperatorFailureRate, 981 CountryOutage``."""
+    """``Storm: 9,981 more alerts at once: 9,000 OperatorFailureRate, 981 CountryOutage``; of reports ``30 more reports, told together: …``."""
     counts = [f"{number(count)} {clean(name or 'unnamed', 60)}" for name, count in notification.tally.items()]
     rest = [f"{number(len(counts) - _MOST_NAMES)} other names"] if len(counts) > _MOST_NAMES else []
     total = sum(notification.tally.values())
-    return f"Storm: {number(total)} more alerts, told together: " + ", ".join(counts[:_MOST_NAMES] + rest)
+    what = f"{number(total)} more reports" if notification.is_report else f"Storm: {number(total)} more alerts"
+    return f"{what}, told together: " + ", ".join(counts[:_MOST_NAMES] + rest)
 
 
 def measured(view: AlertView) -> str:

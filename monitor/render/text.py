@@ -61,7 +61,7 @@ def _head(notification: Notification, views: list[AlertView]) -> Line:
 
 def _alert(view: AlertView, now: Instant, *, named: bool, detailed: bool) -> list[Line]:
     colour = tone(view.severity, view.status)
-    said = statement(view) if view.status == "firing" else _over(view)
+    said = statement(view) if view.status == "firing" or view.is_report else _over(view)
     name: list[tuple[str, Style]] = [(f"{clean(view.name)}  ", "strong")] if named else []
     lines = [Line(colour, (*name, *_stressed(said)))]
     lines += [Line(colour, ((mark, "strong"),)) for mark in marks(view)]
@@ -90,7 +90,9 @@ def lead(said: str) -> tuple[str, str]:
 def _course(view: AlertView, colour: Tone, now: Instant) -> Line:
     bars = sparkline(view.history)
     times = f"since {moment(view.since, now)}, {duration(view.duration)}"
-    if view.ends_at is not None:
+    if view.is_report:
+        times = f"reported at {moment(view.starts_at, now)}"
+    elif view.ends_at is not None:
         times = f"{moment(view.since, now)} to {moment(view.ends_at, now)}, {duration(view.duration)}"
     return Line(colour, ((f"{bars}   " if bars else "", "toned"), (times, "faint")))
 

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from monitor.acknowledgement import REPORT
 from monitor.clock import Clock, Instant, parse_duration
 from monitor.errors import NothingThere, StoreError
 from monitor.links import acknowledge_url, page_url, silence_url
@@ -105,7 +106,7 @@ class AlertPages:
         fields = (_BY, Field("comment", "What is being done", required=False), _LASTS)
         show = partial(self._form, "Acknowledge", about, fields)
         if request.method != "POST":
-            return show({})
+            return show({}, REPORT if one.view.is_report else "")
         given = await self._given(request)
         try:
             until = self._clock.now() + parse_duration(given["for"]) if given.get("for") else None

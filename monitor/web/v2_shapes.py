@@ -30,12 +30,15 @@ _MOST_TEXT: Final = 1_000
 def alert(one: Standing, external_url: str, inhibiting: Mapping[str, str], now: Instant) -> dict[str, Any]:
     """An alert; ``inhibiting`` maps our fingerprints to those that are made of labels, as Alertmanager's are.
 
-    ``acknowledgedBy`` and ``acknowledgedComment`` are ours, and stand there where somebody looks after the alert; so is ``firesOnUntil``,
-    which stands there where its threshold is no longer crossed and it fires on for ``keep_firing_for``.
+    ``acknowledgedBy``, ``acknowledgedComment`` and ``report`` are ours: they stand there where somebody looks after the alert, and where it is
+    a report. So is ``firesOnUntil``, where the threshold is no longer crossed and the alert fires on for ``keep_firing_for``.
     """
     view = one.view
-    ours = {} if one.ack is None else {"acknowledgedBy": one.ack.by, "acknowledgedComment": one.ack.comment}
+    ours: dict[str, Any] = {}
+    if one.ack is not None:
+        ours = {"acknowledgedBy": one.ack.by, "acknowledgedComment": one.ack.comment}
     ours |= {} if one.fires_on_until is None else {"firesOnUntil": iso(one.fires_on_until)}
+    ours |= {"report": True} if view.is_report else {}
     return {
         "labels": view.labels,
         "annotations": view.annotations,

@@ -69,3 +69,18 @@ def test_what_is_shown_can_be_narrowed(folder: Folder) -> None:
     assert folder.invoke("history", "ManyMessages").stdout == "No alert fired.\n"
     outcome = folder.invoke("history", "ManyMesages")
     assert (outcome.exit_code, "did you mean 'ManyMessages'?" in outcome.stderr) == (1, True)
+
+
+def test_a_report_is_one_and_is_not_resolved(folder: Folder) -> None:
+    now = SystemClock().now()
+    about = About("main", (("campaign", "Sale"), ("campaignTrackingId", "c1"), ("problem", "ended")), 1)
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        course = [
+            Transition("r1", "CampaignReport", now - 2 * HOUR, "fired", None, 0.9, about),
+            Transition("r1", "CampaignReport", now - HOUR, "resolved", "recovered", 0.9, about),
+        ]
+        store.commit(Commit(transitions=course))
+    [row] = [line for line in folder.invoke("history", "CampaignReport").stdout.splitlines() if "Sale" in line]
+    assert "report" in row.split()
+    assert "reported" in row
+    assert "resolved" not in row
