@@ -31,6 +31,7 @@ from monitor.discipline import DisciplinedClock
 from monitor.errors import MonitorError, StoreError
 from monitor.front import Front
 from monitor.generation import Generation
+from monitor.given import named
 from monitor.housekeeping import dead_letters, keep_house
 from monitor.internal_errors import InternalErrors
 from monitor.loading import Loaded
@@ -190,7 +191,10 @@ class _Daemon:
             restoring = functools.partial(restored_or_empty, account=account, config=config, key=key)
             window, trouble = await self._store.run(restoring)
             if trouble:
-                log.error("%s: Routee is asked for the last 7 days again, no alert is told as over before", trouble)
+                log.error(
+                    "%s: Routee is asked for the last 7 days again, until then no alert is reported as resolved",
+                    trouble,
+                )
                 loaded = without_cursors(loaded, account)
             judge = restored_judge(window, config, self._present.rules, loaded)
             views = Views(
@@ -317,9 +321,9 @@ class _Daemon:
             self._systemd.ready(self._status())
 
     def _refused(self, why: str) -> None:
-        first, *others = why.splitlines()
+        first, *others = named(why).splitlines()
         for line in (first, *others):
-            log.error("not taken up, all stays as it was: %s", line)
+            log.error("the changed files were refused, nothing has changed: %s", line)
         more = f" (and {len(others)} more; the log has all)" if others else ""
         self._health.reload_failed(first + more)
         self._metrics.reloaded(successful=False)
@@ -335,7 +339,9 @@ class _Daemon:
         await _check_clients(after, before)
         found = await self._store.run(functools.partial(returned, before=before.config, config=config, key=self._key))
         for trouble in found.troubles:
-            log.error("%s: Routee is asked for the last 7 days again, no alert is told as over before", trouble)
+            log.error(
+                "%s: Routee is asked for the last 7 days again, until then no alert is reported as resolved", trouble
+            )
 
         def renewed() -> Basis:
             dispatch = continued_dispatch(config, self._pipeline.dispatch)

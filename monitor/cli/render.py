@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from monitor.cli.options import config_option, json_option, level_option
-from monitor.cli.output import say, say_lines, shaded
+from monitor.cli.output import name_variables, say, say_lines, shaded
 from monitor.cli.reading import read_everything
 from monitor.cli.table import print_json
 from monitor.errors import MonitorError
@@ -50,6 +50,7 @@ def render(
     from monitor.clock import SystemClock
     from monitor.receivers import previews
 
+    name_variables()
     loaded = read_everything(config)
     receivers = {one.name: one for one in loaded.settings.config.receivers}
     chosen = receivers[known("receiver", receiver or loaded.settings.config.route.receiver, receivers)]

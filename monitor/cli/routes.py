@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.options import config_option, json_option, level_option, wide_option
-from monitor.cli.output import say, say_lines
+from monitor.cli.output import name_variables, say, say_lines
 from monitor.cli.reading import read_config
 from monitor.cli.table import Column, print_json, print_table
 from monitor.cli.times import TIME
@@ -46,6 +46,7 @@ def show(above: Path | None, config: Path | None, as_json: bool) -> None:
     \b
     Exit codes: 0 shown; 78 bad or missing configuration.
     """
+    name_variables()
     root = read_config(config or above).route_tree()
     if as_json:
         print_json(_tree(root))
@@ -86,6 +87,7 @@ def test_labels(
 
     given = dict(map(_label, labels))
     moment = SystemClock().now() if at is None else at
+    name_variables()
     loaded = read_config(config or above)
     wanted = None if expect is None else _receivers(expect, loaded)
     found = routes_for(loaded.route_tree(), given)

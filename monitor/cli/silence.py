@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @config_option
 @click.pass_context
 def silence(ctx: click.Context, config: Path | None) -> None:
-    """Keep alerts from being told for a while, through the running daemon. What was told already is still told as over.
+    """Keep alerts from being told for a while, through the running daemon. The end of an alert that was told is still told.
 
     amtool does the same: amtool --alertmanager.url=http://127.0.0.1:9465 silence add ...
 

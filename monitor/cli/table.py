@@ -14,7 +14,7 @@ import click
 
 from monitor import printable
 from monitor.cells import cells, padded, wrapped
-from monitor.cli.output import painted, put_row, say, say_lines, width_of_output
+from monitor.cli.output import painted, put_row, say, say_lines, width_of_output, with_names
 
 Row = Sequence[str]
 WIDE: Final = "monitor.cli.wide"
@@ -91,7 +91,7 @@ def width_of_table() -> int:
 def shown(columns: Sequence[Head], rows: Sequence[Row], width: int = 0) -> Iterator[Shown]:
     """The lines of the head (no row), those of each row with the row, and, where columns were left out, a note that says which."""
     heads = [one if isinstance(one, Column) else Column(one) for one in columns]
-    cleaned = [[printable.line(cell) for cell in row] for row in rows]
+    cleaned = [[printable.line(with_names(cell, err=False)) for cell in row] for row in rows]
     table = [[printable.line(one.head) for one in heads], *cleaned]
     places = list(range(len(heads)))
     while width and _least(table, places) > width and (least := _least_telling(heads, places)) is not None:

@@ -62,7 +62,7 @@ class Config(Written):
     log: Log = Field(default_factory=Log.model_construct)
     """What is logged."""
     reload: Reload = Field(default_factory=Reload.model_construct)
-    """When changed files are taken up."""
+    """When changed files are read."""
 
     _document: Document | None = PrivateAttr(default=None)
     _folder: Path = PrivateAttr(default=Path())

@@ -107,7 +107,11 @@ class Health:
 
     def warnings(self) -> Sequence[str]:
         """See `WebState`."""
-        reload = [f"What is written now was not taken up: {self._reload_error}"] if self._reload_error else []
+        reload = (
+            [f"The changed files were refused, and the daemon goes on with the previous ones: {self._reload_error}"]
+            if self._reload_error
+            else []
+        )
         channels = [
             f"Receiver {receiver} ({channel}) is not told: {why}" for (receiver, channel), why in self._failing.items()
         ]

@@ -67,8 +67,8 @@ async def test_a_wrong_file_is_said_with_its_place_and_a_right_one_is_taken_up(p
         await process.watching()
         place.rules = [FAILING | {"above": "twenty"}]
         place.write()
-        await hang_up(process, "not taken up, all stays as it was: ")
-        [said] = process.said("not taken up")
+        await hang_up(process, "the changed files were refused, nothing has changed: ")
+        [said] = process.said("were refused")
         assert "rules.yaml:1:" in said
         assert "rules[0].above" in said
         metrics = (await ask(process.url, "/metrics")).body
