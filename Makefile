@@ -18,7 +18,8 @@ demo: $(STAMP)
 	@$(BIN)/routee-monitor demo $(ARGS)
 
 test: check
-	$(BIN)/pytest -n $(JOBS) $(ARGS)
+	$(BIN)/pytest -n $(JOBS) -m 'not alone' $(ARGS)
+	$(BIN)/pytest -n 0 -m alone
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -252,7 +252,7 @@ class Judge:
         """The rules to judge, and as of when and since when nothing is missing."""
         cursors = {**self.cursors, cursor.search: cursor}
         seen, spans, due = self._seen(cursor), dict[str | None, Span | None](), {}
-        is_poll = self.is_poll(cursor)
+        is_poll, settles = self.is_poll(cursor), self._settles(cursor)
         for rule in self.rules.values():
             if rule.search not in spans:
                 bears = rule.search in (None, cursor.search) and seen.issuperset(self._needed(rule))
@@ -263,9 +263,14 @@ class Judge:
             last = self._judged.get(rule.name)
             # Most rules are judged at each poll: of these it is seen without a call.
             is_later = last is None or (rule.every is None and last[0] < span[0])
-            if is_later or (last is not None and self._due(rule, last, span[0], is_poll)):
+            if is_later or settles or (last is not None and self._due(rule, last, span[0], is_poll)):
                 due[rule.name] = rule, span
         return due
+
+    def _settles(self, cursor: Cursor) -> bool:
+        """Whether the search's history has just been read to its end: what waited for that is judged now, not at the next poll."""
+        deepest, before = self.deepest.get(cursor.search), self.cursors.get(cursor.search)
+        return deepest is not None and deepest in cursor.swept and (before is None or deepest not in before.swept)
 
     def _due(self, rule: Rule, last: tuple[Instant, int], as_of: Instant, is_poll: bool) -> bool:
         if rule.every is not None and last[0] <= as_of < last[0] + rule.every:

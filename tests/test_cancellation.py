@@ -35,8 +35,10 @@ from tests.fakes.written import CONFIG, settings
 
 NOW: Instant = 1_795_280_824 * SECOND
 RULES = "rules:\n  - {name: Failing, kind: rate, window: 1h, above: 20%}\n"
-ONE_SEARCH = CONFIG.replace("group_wait: 10s", "group_wait: 0s")
-SEARCH = "  - {name: all, account: main, every: 30s}\n"
+SEARCH = "  - {name: all, account: main, every: 30s, resweep: [{back: 1h, every: 5m}]}\n"
+ONE_SEARCH = CONFIG.replace("group_wait: 10s", "group_wait: 0s").replace(
+    "  - {name: all, account: main, every: 30s}\n", SEARCH
+)
 BOTH = ONE_SEARCH.replace(SEARCH, SEARCH + "  - {name: more, account: main, every: 30s}\n")
 OTHER = ONE_SEARCH.replace(SEARCH, "  - {name: more, account: main, every: 30s}\n")
 PLAN = SearchPlan("main", "all", Asked(), 30 * SECOND, ((HOUR, 5 * MINUTE),))
@@ -157,6 +159,9 @@ class _Until:
     def finished(self, figures: Round) -> None:
         if figures.kind == self._kind:
             self._scope.cancel()
+
+    def reached(self, search: str, share: float) -> None:
+        """Nothing."""
 
 
 def counts(window: Window) -> dict[str, int]:

@@ -199,7 +199,10 @@ def test_slow_login_codes_are_told() -> None:
 
 
 def test_the_incidents_of_the_local_routee_are_told_and_clean_hours_are_quiet() -> None:
-    account = Account(PACK, NOW - 9 * HOUR, seed=4, rate=120, every=2 * MINUTE)
+    account = Account(PACK, NOW - 9 * HOUR, seed=4, rate=120, every=2 * MINUTE, fetched=2 * DAY)
+    account.judge.begun = (
+        NOW - 8 * DAY
+    )  # the account is older than the hours that are learnt, and was silent before them
     account.learn(4 * HOUR)
     assert counted(account.watch(2 * HOUR)) == {}
     spoke, lasts = {}, HOUR

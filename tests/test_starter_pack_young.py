@@ -65,6 +65,7 @@ class Watched:
         self.judge.apply(outcome, cursor)
 
 
+@pytest.mark.timeout(600)
 def test_an_account_that_is_watched_from_its_first_day_on_raises_nothing_also_after_restarts() -> None:
     watched, now = Watched(), START
     restarts = {START + age * DAY + 2 * HOUR for age in AGES}

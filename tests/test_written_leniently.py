@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from monitor.config.files import RULES, find_files
-from monitor.config.interval import _zone
 from monitor.scalar import substitute
+from monitor.written.zone import zone_of
 
 
 @pytest.mark.parametrize("held", ["hunter2\n", "hunter2\r\n", " hunter2 ", "hunter2"])
@@ -42,11 +42,11 @@ def test_a_file_that_is_named_is_read_whatever_its_name(tmp_path: Path) -> None:
 )
 def test_an_offset_is_answered_with_a_place_or_the_zone_of_that_offset(written: str, zone: str) -> None:
     with pytest.raises(ValueError, match="Europe/Athens") as raised:
-        _zone(written)
+        zone_of(written)
     assert f"or {zone}, which is {written}" in str(raised.value)
 
 
 def test_an_offset_that_no_zone_has_is_not_answered_with_one() -> None:
     with pytest.raises(ValueError, match="not a time zone") as raised:
-        _zone("UTC+25")
+        zone_of("UTC+25")
     assert "Etc/GMT" not in str(raised.value)

@@ -58,7 +58,7 @@ class Case:
 CASES = {
     "run": Case("--config second.yaml", until="watching", verbatim=True),
     "demo": Case("--speed 600", until="behind the scenes", verbatim=True),
-    "check": Case("--online"),
+    "check": Case("--online", 69),
     "test": Case("tests.yaml", 1),
     "backtest": Case("--since 10m --rule OperatorFailureRate"),
     "search": Case("outbound"),
@@ -68,7 +68,7 @@ CASES = {
     "alerts": Case(""),
     "status": Case(""),
     "history": Case(""),
-    "init": Case("", 2),
+    "init": Case("--help"),
     "ack": Case("operator=Cosmote --by Ann --comment again"),
     "silence add": Case("operator=Nobody --for 1h --by Ann --comment why"),
     "silence list": Case(""),

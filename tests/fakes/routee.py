@@ -50,7 +50,7 @@ def sms(
     reason = {"detailedStatus": detail or status, "description": "as the test says"}
     record: dict[str, Any] = {
         "smsId": f"sms-{number}",
-        "messageId": f"message-{number}",
+        "messageId": f"{number:08x}-0000-4000-8000-000000000000",
         "to": f"+30690{number:07}",
         "from": "Shop",
         "groups": ["vip"],

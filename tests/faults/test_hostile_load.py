@@ -88,6 +88,8 @@ def largest(running: Daemon) -> int:
     return int(status.partition("VmHWM:")[2].split()[0])
 
 
+@pytest.mark.alone
+@pytest.mark.timeout(SECONDS + 120)
 async def test_a_crowd_of_hostile_clients_stops_neither_polling_nor_telling_nor_answers(tmp_path: Path) -> None:
     sandbox = Sandbox(SystemClock())
     put_operator(sandbox, "Before", failed=5)

@@ -317,6 +317,7 @@ def test_who_writes_the_template_can_mention_somebody_and_a_message_cannot() -> 
     text, problem = headline(template, telling(rate(labels={"operator": "<!subteam^S9> <@U9> <!here>"})))
     assert (text or "").startswith("<!subteam^S0123ABCD> <@U0123ABCD> &lt;!subteam^S9&gt;")
     made = message(telling(rate()), text, problem)
-    assert made["text"] == made["blocks"][0]["text"]["text"] == text
+    assert made["text"] == f"CRITICAL firing: {text}"
+    assert made["blocks"][0]["text"]["text"] == text
     assert "<@U9" not in everything(made)
     assert "<!here" not in everything(made)
