@@ -38,7 +38,7 @@ rules:
 """
 CONFIG = """
 accounts: [{{name: main, application_id: id, application_secret: secret}}]
-searches: [{{name: all}}]
+searches: [{{name: all, every: 1d}}]
 rules: [rules.yaml]
 receivers: [{receivers}]
 route: {{receiver: {receiver}, group_by: [{group_by}], group_wait: 10s, group_interval: 5m, repeat_interval: 1h{routes}}}
@@ -75,7 +75,10 @@ def believed(told: list[Notification]) -> dict[str, set[Labels]]:
 
 
 class Life:
-    """The oracle of one operator: since when each level is crossed, and which of them fire."""
+    """The oracle of one operator: since when each level is crossed, and which of them fire.
+
+    The search is polled once a day as far as the rules know, so that no time between two polls counts as unseen (`monitor.unjudged`).
+    """
 
     def __init__(self, for_: int) -> None:
         self.for_ = for_
@@ -88,7 +91,7 @@ class Life:
 
     def judged(self, state: str, now: int) -> None:
         if state == "none":
-            self.since = self.since if self.on else {}
+            self.since = {level: since for level, since in self.since.items() if level in self.on}
             return
         for level in LEVELS:
             if FAILING[state] >= FAILING[level]:
