@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import trio
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from monitor.certificates import trust
 from monitor.clock import MINUTE, SECOND, Clock, Duration, format_duration
 from monitor.notify import http as rim
 from monitor.notify.outcome import Sent, unreachable
@@ -22,6 +23,7 @@ from monitor.notify.slack_client import SlackClient
 from monitor.notify.slack_pressed import Press, Pressed, envelope_of, press_of
 from monitor.notify.slack_trouble import socket_reason
 from monitor.notify.slack_websocket import ConnectionClosed, Unusable, WebSocketConnection, converse
+from monitor.proxies import proxies
 from monitor.render.escape import slack as escaped
 from monitor.render.escape import to_json
 from monitor.render.words import clean, clean_lines
@@ -87,7 +89,9 @@ class _Listener:
     """What the connections of one app have in common. Presses are dealt with in ``nursery``, which outlives each connection."""
 
     def __init__(self, app_token: str, api_url: str, handle: Handle, clock: Clock, nursery: trio.Nursery) -> None:
-        self._client = SlackClient(api_url=api_url, timeout=round(_PATIENCE))
+        self._client = SlackClient(
+            api_url=api_url, timeout=round(_PATIENCE), trusted=trust(), proxy=proxies().of(api_url)
+        )
         self._app_token = app_token
         self._api_url = api_url
         self._handle = handle
