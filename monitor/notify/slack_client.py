@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 from urllib.error import HTTPError
@@ -23,6 +24,8 @@ from slack_sdk.web.file_upload_v2_result import FileUploadV2Result
 
 LARGEST_ANSWER: Final = 1024 * 1024
 """Bytes of an answer that are read; Slack's hold the message that was sent, up to some 60 kB."""
+MOST_BEGINNINGS: Final = 10
+"""Status lines of one answer: Slack sends one."""
 
 
 class SlackClient(WebClient):
@@ -62,7 +65,8 @@ class SlackClient(WebClient):
             try:
                 with opener.open(request, timeout=self.timeout) as answer:
                     body = _read(answer)
-                    limit.must_not_be_over()
+                    if limit.is_over:  # half an answer is none
+                        raise TimeoutError
                     charset = answer.headers.get_content_charset() or "utf-8"
                     return {"status": answer.status, "headers": answer.headers, "body": body.decode(charset, "replace")}
             except HTTPError as error:
@@ -70,6 +74,10 @@ class SlackClient(WebClient):
                     raise HTTPError(
                         error.url, error.code, error.reason, error.headers, io.BytesIO(_read(error))
                     ) from None
+            except (OSError, http.client.HTTPException):
+                if limit.is_over:
+                    raise TimeoutError("the answer took too long") from None
+                raise
 
 
 def _read(answer: Any) -> bytes:
@@ -81,13 +89,18 @@ def _read(answer: Any) -> bytes:
 
 
 class _Limit:
-    """Closes the connection when the time is over, whatever is waited for: a timeout of a socket begins anew with each byte."""
+    """Ends the connection when the time is over, whatever is waited for: a timeout of a socket begins anew with each byte.
+
+    It holds a descriptor of its own of the connection, because the other's number may be another file's by then. A socket that is shut
+    down still gives what goes on being sent, so what is read is bounded as well (`_read`, `_Answer`).
+    """
 
     def __init__(self, seconds: float) -> None:
-        self._timer = threading.Timer(seconds, self._cut)
+        self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
-        self._socket: socket.socket | None = None
-        self._over = False
+        self._turn = threading.Lock()
+        self._connection: socket.socket | None = None
+        self.is_over = False
 
     def __enter__(self) -> "_Limit":
         self._timer.start()
@@ -95,33 +108,40 @@ class _Limit:
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
-
-    def must_not_be_over(self) -> None:
-        """Raises TimeoutError where the connection was closed, so that half an answer is not taken for one."""
-        if self._over:
-            raise TimeoutError("the answer took too long")
+        with self._turn:
+            self._forget()
 
     def watch(self, opened: socket.socket) -> None:
-        """The connection to be closed."""
-        self._socket = opened
-        if self._over:
-            self._cut()
+        """The connection to be ended."""
+        with self._turn:
+            self._forget()
+            self._connection = socket.socket(fileno=os.dup(opened.fileno()))
+        if self.is_over:
+            self._end()
 
-    def _cut(self) -> None:
-        self._over = True
-        if self._socket is None or self._socket.fileno() < 0:
-            return
-        nothing = os.open(os.devnull, os.O_RDWR)
-        try:
-            # Of the socket below TLS, which would say goodbye first and wait for an answer. Whoever waits for bytes wakes up ...
-            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-            # ... and whoever gets ever more of them gets none any longer: a socket that is shut down goes on taking in what is sent. The
-            # descriptor stays ours until its owner closes it.
-            os.dup2(nothing, self._socket.fileno())
-        except OSError:
-            return  # it is closed already
-        finally:
-            os.close(nothing)
+    def _end(self) -> None:
+        self.is_over = True
+        with self._turn:
+            if self._connection is not None:
+                with suppress(OSError):  # it is closed already
+                    self._connection.shutdown(socket.SHUT_RDWR)
+
+    def _forget(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer that does not begin again and again: http.client itself reads any number of ``100 Continue``."""
+
+    _beginnings = 0
+
+    def _read_status(self) -> Any:
+        self._beginnings += 1
+        if self._beginnings > MOST_BEGINNINGS:
+            raise http.client.HTTPException("an answer that does not begin")
+        return super()._read_status()  # type: ignore[misc]  # typeshed leaves out what is private
 
 
 class _NoRedirects(HTTPRedirectHandler):
@@ -135,6 +155,7 @@ def _watched(
     kind: Callable[..., http.client.HTTPConnection], limit: _Limit, host: str, **more: Any
 ) -> http.client.HTTPConnection:
     connection = kind(host, **more)
+    connection.response_class = _Answer
     connect = connection.connect
 
     def connected() -> None:
