@@ -104,7 +104,9 @@ def _wrong_proxy(url: str) -> Iterator[str]:
     scheme = url.partition("://")[0].lower()
     if scheme.startswith("socks"):
         yield f"a SOCKS proxy ({scheme}://) is not supported: name an HTTP proxy, http://HOST:PORT"
-    elif scheme not in _PORTS:
+    elif scheme == "https":
+        yield "a proxy that is itself spoken to in TLS (https://) is not supported, and its password would go out in clear: name an HTTP proxy, http://HOST:PORT"
+    elif scheme != "http":
         yield f"a proxy's URL begins with http://, not {scheme}://: write http://HOST:PORT"
     elif not _has_host(url):
         yield "this is no URL of a proxy: write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, special characters as %XX"

@@ -129,3 +129,9 @@ def test_certificates_that_cannot_be_read_are_those_of_their_variable(tmp_path: 
             trusted(file, folder)
         assert str(raised.value).startswith(said)
     assert trusted("", "").verify_mode == ssl.CERT_REQUIRED
+
+
+def test_a_proxy_that_wants_tls_is_refused_before_its_password_goes_out_in_clear() -> None:
+    with pytest.raises(EnvironmentUnusable, match="HTTPS_PROXY: a proxy that is itself spoken to in TLS") as raised:
+        proxies({"HTTPS_PROXY": "https://user:pa55word@proxy.example:3128"})
+    assert "pa55word" not in str(raised.value)
