@@ -21,7 +21,7 @@ from monitor.limit import badness, places
 from monitor.ring import Observer, Ring
 from monitor.rules import Rule
 from monitor.store.protocol import Cursor
-from monitor.unjudged import unjudged
+from monitor.unjudged import Allowance, unjudged
 from monitor.window import Carried, Reading, Window
 
 log = logging.getLogger(__name__)
@@ -96,6 +96,7 @@ class Judge:
         self.facts: Facts = NOTHING_KNOWN
         """What was asked of the account besides messages; rules see it at their next judgement."""
         self._judged: dict[str, tuple[Instant, int]] = {}
+        self._allowance = Allowance()
         self._polled: set[str] = set()
         self._peers = grouped(self.rules.values())
         self._carried = Carried(window)
@@ -137,6 +138,7 @@ class Judge:
     def judge(self, cursor: Cursor) -> Outcome:
         """Judge every rule that a poll of ``cursor.search`` bears on, as if that cursor were committed."""
         outcome, reading = Outcome(), Reading(self.window)
+        self._allowance = Allowance()
         self._age(cursor.as_of, outcome)
         due, cursors = self._due_rules(cursor), {**self.cursors, cursor.search: cursor}
         calm = set() if self.observe is not None else self._judge_together(due, reading, cursors, outcome)
@@ -345,7 +347,7 @@ class Judge:
             return outcome
         late = unjudged(alerts, judgement, policy_of(rule), moment.as_of, max(*every, rule.every or 0))
         if late is not None:
-            after, outcome.transitions = late.caught_up(rule, moment)
+            after, outcome.transitions = late.caught_up(rule, moment, self._allowance)
             outcome.alerts = {(rule.name, group): alert for group, alert in after.items()}
         return outcome
 

@@ -26,7 +26,22 @@ INTERVALS: Final = 3
 MOST_MOMENTS: Final = 500
 """So many moments are judged late; of a longer time the latest part."""
 MOST_REPORTS: Final = 1_000_000
-"""So many messages are told again, in about five seconds. Where there are more, that time counts as not seen."""
+"""So many messages are told again for one rule, in about three seconds. Where there are more, that time counts as not seen."""
+MOST_REPORTS_TOGETHER: Final = 3_000_000
+"""So many for all rules that are judged together: nothing else goes on meanwhile. For rules that come after that, the time counts as not seen."""
+
+
+@dataclass(slots=True)
+class Allowance:
+    """How many messages may still be told again, for the rules that are judged together."""
+
+    reports: int = MOST_REPORTS_TOGETHER
+
+    def take(self, reports: int) -> bool:
+        """Whether so many may be; then they are taken."""
+        allowed = reports <= min(self.reports, MOST_REPORTS)
+        self.reports -= reports
+        return allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +52,29 @@ class Unjudged:
     policy: Policy
     every: Duration
 
-    def caught_up(self, rule: Rule, moment: Moment) -> tuple[dict[Group, Alert | None], list[Transition]]:
+    def caught_up(
+        self, rule: Rule, moment: Moment, allowance: Allowance
+    ) -> tuple[dict[Group, Alert | None], list[Transition]]:
         """The alerts as they are just before ``moment``, and what happened to them."""
-        found, after, moves = list(self._found(rule, moment)), dict[Group, Alert | None](), list[Transition]()
+        found, after, moves = (
+            list(self._found(rule, moment, allowance)),
+            dict[Group, Alert | None](),
+            list[Transition](),
+        )
         for group, alert in self.alerts.items():
             seen = [(as_of, of(group)) for as_of, of in found if as_of > alert.as_of]
             after[group], moved = catch_up(alert, seen, self.policy)
             moves += moved
         return after, moves
 
-    def _found(self, rule: Rule, moment: Moment) -> Iterator[Found]:
+    def _found(self, rule: Rule, moment: Moment, allowance: Allowance) -> Iterator[Found]:
         since = min(alert.as_of for alert in self.alerts.values())
         longest = max(self.policy.for_, self.policy.keep_firing_for)
         step = max(self.every, longest // (MOST_MOMENTS - 1) + 1)
         start = max(since + step, moment.as_of - MOST_MOMENTS * step)
         if start > since + step:
             yield start - step, _not_seen
-        yield from judged_late(rule, moment, range(start, moment.as_of, step), self.every)
+        yield from judged_late(rule, moment, range(start, moment.as_of, step), self.every, allowance)
 
 
 def unjudged(
@@ -67,7 +88,9 @@ def unjudged(
     return Unjudged(late, policy, every) if late else None
 
 
-def judged_late(rule: Rule, moment: Moment, times: Iterable[Instant], slack: Duration) -> Iterator[Found]:
+def judged_late(
+    rule: Rule, moment: Moment, times: Iterable[Instant], slack: Duration, allowance: Allowance
+) -> Iterator[Found]:
     """What the rule finds as of each of these moments, which are earlier than ``moment``. ``slack``: see `monitor.past.Past`."""
     times = list(times)
     if not times:
@@ -75,8 +98,8 @@ def judged_late(rule: Rule, moment: Moment, times: Iterable[Instant], slack: Dur
     reach = rule.reach
     if isinstance(rule, Thresholded):
         reach = max(reach, remembered(rule))
-    past = Past(moment.reading.window, slack, since=times[0] - reach - HOUR)
-    if len(past) > MOST_REPORTS:
+    past = Past(moment.reading.window, slack, since=times[0] - reach - HOUR) if allowance.reports > 0 else None
+    if past is None or not allowance.take(len(past)):
         yield times[0], _not_seen
         return
     for as_of in times:

@@ -12,6 +12,7 @@ from monitor.past import Past
 from monitor.replay import Replay
 from monitor.rules import rule_of
 from monitor.store.protocol import Cursor
+from monitor.unjudged import Allowance
 from monitor.window import Window
 from tests.fakes.station import traffic
 
@@ -254,3 +255,11 @@ def test_the_worst_group_is_told_and_what_loses_its_place_is_over_and_waits() ->
     one.minutes(11, 21, 0, operator="Total")
     one.poll(16)
     assert one.judge.alerts["Failing"][("operator", "Mild"),].state == "firing"
+
+
+def test_all_rules_together_have_one_allowance_and_what_is_refused_counts_too() -> None:
+    allowance = Allowance(reports=2_500_000)
+    assert allowance.take(1_000_000)
+    assert not allowance.take(1_000_001), "too many for one rule"
+    assert not allowance.take(600_000), "no more than that is left"
+    assert allowance.reports < 0
