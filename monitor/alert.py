@@ -165,6 +165,8 @@ def advance(
         return alert, None
     before = _begun(account, rule, finding, alert, as_of) if alert is None or inactive else alert
     held = _clocks(before.held, finding.breached, policy, as_of)
+    if before.state != "firing":  # nothing is kept firing that nobody was told of
+        held = tuple(clock if clock.since is not None else Held() for clock in held)
     level = sum(clock.on for clock in held)
     after = _measured(before, finding, policy, as_of, held=held, no_data_since=None)
     if before.state == "firing":

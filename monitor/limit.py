@@ -18,8 +18,8 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 def badness(alert: Alert) -> Badness:
-    """How bad an alert is now, by the value that was last known. One that is kept firing has a factor under 1."""
-    return max(alert.crossed, 1), alert.excess
+    """How bad an alert is now, by the value that was last known. One that has recovered and is kept firing crosses no level."""
+    return alert.crossed, alert.excess
 
 
 def places(told: Mapping[Key, Badness], waiting: Mapping[Key, Badness], limit: int) -> tuple[list[Key], list[Key]]:

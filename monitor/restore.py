@@ -82,7 +82,7 @@ def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], load
     found = [cursor for cursor in loaded.cursors if cursor.account == account and cursor.search in searches]
     judge.cursors = {cursor.search: cursor for cursor in found}
     judge.deepest, judge.every = _deepest_of(account, config), _every_of(account, config)
-    judge.time_zone = _time_zone_of(account, config)
+    judge.time_zone = config.time_zone_of(account)
     judge.facts = loaded.facts.get(account, NOTHING_KNOWN)
     for alert in loaded.alerts:
         if alert.account == account:
@@ -125,7 +125,7 @@ def renewed_desks(
         cursors = {name: found.cursors.get((account, name)) for name in searches}
         judge.renew(_rules_of(searches, rules), cursors, {name for name in searches if (account, name) in anew})
         judge.deepest, judge.every = _deepest_of(account, config), _every_of(account, config)
-        judge.time_zone = _time_zone_of(account, config)
+        judge.time_zone = config.time_zone_of(account)
         _put_in_order(judge)
         renewed[account] = desk = desk or Desk(judge, Views(judge, annotator), facts_kept=judge.facts)
         desk.views = Views(
@@ -186,11 +186,6 @@ def _flapping(config: Config) -> Flapping:
 
 def _searches_of(account: str, config: Config) -> list[str]:
     return [search.name for search in config.searches if search.account == account]
-
-
-def _time_zone_of(account: str, config: Config) -> str:
-    """The zone of an account; of one that is watched no more it does not matter."""
-    return next((one.time_zone for one in config.accounts if one.name == account), "UTC")
 
 
 def _statuses_of(account: str, config: Config) -> dict[str, Fits | None]:

@@ -14,7 +14,7 @@ from monitor.facts import BalanceAt
 from monitor.finding import Finding
 from monitor.rules import Balance
 from monitor.window import Question
-from monitor.window.measures import sums, unpriced
+from monitor.window.measures import charged, sums, unpriced
 
 STALE: Final[Duration] = HOUR
 """An answer older than this, or than two of the rule's own intervals, says nothing of now."""
@@ -54,7 +54,8 @@ def _pace(rule: Balance, moment: Moment) -> Pace:
     start = max(moment.as_of - rule.window, min(moment.covered_since, moment.as_of))
     question, whole = Question(start, moment.as_of), np.zeros(1, np.int64)
     spent = sums(moment.reading, question)
-    priced, missing = spent.tally.at(whole), unpriced(moment.reading, question).at(whole)
+    missing = unpriced(moment.reading, question).at(whole)
+    priced = charged(moment.reading, question).at(whole) - missing
     few = bool(are_few(priced, missing, rule.min_priced)[0])
     unknown = too_few(int(priced[0]), int(missing[0]), rule.min_priced) if few else ""
     return Pace(float(np.nan_to_num(spent.at(whole))[0]), moment.as_of - start, unknown)

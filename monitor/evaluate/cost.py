@@ -12,7 +12,7 @@ from monitor.evaluate.question import considered
 from monitor.evaluate.words import money, number
 from monitor.rules import Cost
 from monitor.window import Codes
-from monitor.window.measures import sums, unpriced
+from monitor.window.measures import charged, sums, unpriced
 
 
 def evaluate(rule: Cost, moment: Moment) -> Judgement:
@@ -29,13 +29,14 @@ def evaluate(rule: Cost, moment: Moment) -> Judgement:
         return f"{money(amount)} spent"
 
     priced, missing = spent.tally.at(codes), unpriced(moment.reading, question).at(codes)
-    few = are_few(priced, missing, rule.min_priced) | _is_over_unseen(rule, moment, codes, messages)
+    known = charged(moment.reading, question).at(codes) - missing  # of those that should have a price
+    few = are_few(known, missing, rule.min_priced) | _is_over_unseen(rule, moment, codes, messages)
     judgement = judged(rule, moment, codes, value, messages, priced, number, measured)
     judgement.breached[few] = NOT_ENOUGH
     said = judgement.why
 
     def why(at: int) -> str:
-        return too_few(int(priced[at]), int(missing[at]), rule.min_priced) if few[at] else said(at)
+        return too_few(int(known[at]), int(missing[at]), rule.min_priced) if few[at] else said(at)
 
     return replace(judgement, why=why)
 

@@ -154,7 +154,7 @@ def _crossed(
     """Levels crossed and the threshold, and which groups have too few messages now or in the baseline."""
     below = rule.comparison == "below"
     limits = [_limit(rule, level.limit, messages, usual) for level in rule.levels_]
-    breached, threshold = crossed(value, limits, below)
+    breached, threshold = crossed(value if rule.in_sigma else _exactly(value), limits, below)
     few = _too_few(rule, messages, matching)
     thin = ~(usual.rests_on >= rule.min_baseline) | np.isnan(usual.expected)
     breached[few | thin | np.isnan(value)] = NOT_ENOUGH
@@ -267,8 +267,13 @@ def _limit(rule: Spike, change: float | Change, messages: Column, usual: _Baseli
 
 
 def _times(usual: _Baseline, factor: float | Floats) -> Floats:
-    """Rounded, so that 115 against a usual 100 is not above +15% by the last bit."""
-    return np.asarray(np.round(usual.expected * factor, 9))
+    """Rounded as `_exactly` rounds."""
+    return _exactly(np.asarray(usual.expected * factor))
+
+
+def _exactly(measure: Floats) -> Floats:
+    """Rounded before it is compared, so that 115 against a usual 100 is not above +15%, nor 5/6 above 2.5 times 1/3, by the last bit."""
+    return np.asarray(np.round(measure, 9))
 
 
 def _too_few(rule: Spike, messages: Column, matching: Column) -> NDArray[np.bool_]:
@@ -305,7 +310,8 @@ def _over(limits: _Limits, measured: _Measured) -> NDArray[np.bool_]:
     below = rule.comparison == "below"
     if usual.past is None:
         limit = _times(usual, limits.sizes)
-        over = measured.value < limit if below else measured.value > limit
+        value = _exactly(measured.value)
+        over = value < limit if below else value > limit
     else:
         size, is_share = _size_now(rule, measured.messages), rule.measure == "rate"
         over = distance(measured.value, size, usual.past, is_share, below) > limits.sizes - NEARLY

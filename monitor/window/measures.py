@@ -48,6 +48,11 @@ def sums(reading: Reading, question: Question) -> Measured:
     return _once(reading, ("sums", question), lambda: _sums(reading, question))
 
 
+def charged(reading: Reading, question: Question) -> Tally:
+    """How many messages of each group should have a price: what people sent in costs nothing, nor what was not sent."""
+    return reading.tally(question.narrowed(_CHARGED))
+
+
 def unpriced(reading: Reading, question: Question) -> Tally:
     """How many messages of each group have no price although they should have one: what people sent in costs nothing, nor what was not sent."""
     return _once(reading, ("unpriced", question), lambda: _unpriced(reading, question.narrowed(_CHARGED)))
