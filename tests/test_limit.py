@@ -20,11 +20,16 @@ def test_a_clearly_worse_group_takes_the_place_of_the_mildest() -> None:
 
 def test_groups_about_equally_bad_do_not_take_turns() -> None:
     assert places({"a": (1, 2.0)}, {"b": (1, 2.4)}, 1) == ([], [])
-    assert places({"a": (1, 0.97)}, {"b": (1, 1.03)}, 1) == ([], [])  # one is kept firing, barely recovered
 
 
 def test_a_recovered_group_that_is_kept_firing_makes_room() -> None:
-    assert places({"a": (1, 0.0)}, {"b": (1, 1.01)}, 1) == (["b"], ["a"])
+    assert places({"a": (0, 0.97)}, {"b": (1, 1.01)}, 1) == (["b"], ["a"])
+
+
+def test_a_limit_that_was_lowered_takes_the_mildest_off() -> None:
+    told = {"a": (1, 2.0), "b": (1, 1.1), "c": (0, 0.5)}
+    assert places(told, {}, 1) == ([], ["c", "b"])
+    assert places(told, {"d": (2, 1.0)}, 1) == (["d"], ["c", "b", "a"])
 
 
 def test_a_worse_level_counts_before_the_factor() -> None:
@@ -44,7 +49,7 @@ def test_the_outcome_is_full_and_nobody_left_out_is_clearly_worse_and_it_comes_t
     both = {**told, **waiting}
     after = {key: both[key] for key in {*told, *begin} - {*end}}
     left = {key: both[key] for key in both.keys() - after.keys()}
-    assert len(after) == max(len(told), min(limit, len(both)))
+    assert len(after) == min(limit, len(both))
     assert places(after, left, limit) == ([], [])
     for one in left.values():
         for other in after.values():
