@@ -13,10 +13,10 @@ from monitor.clock import MINUTE, Duration, Instant
 from monitor.dispatch import Dispatch
 from monitor.flapping import flapping
 from monitor.judge import Scene
+from monitor.label_fingerprint import label_fingerprint
 from monitor.membership import Facts
 from monitor.notification import AlertView
 from monitor.places import Key, Place
-from monitor.render.payload import label_fingerprint
 from monitor.route import group_labels
 from monitor.silence import Silence
 from monitor.suppression import Why, muted_by

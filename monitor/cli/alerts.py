@@ -133,7 +133,8 @@ def views_of(loaded: "Loaded", kept: "Kept") -> "Iterable[tuple[Alert, AlertView
 def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "Held") -> dict[str, Any]:
     """As Alertmanager's API v2 shows an alert; ``state``, ``acknowledgedBy`` and ``acknowledgedComment`` are ours."""
     from monitor.clock import iso
-    from monitor.render.payload import generator_url, label_fingerprint
+    from monitor.label_fingerprint import label_fingerprint
+    from monitor.render.payload import generator_url
 
     external = (config.web.external_url or "") if config.web is not None else ""
     return {

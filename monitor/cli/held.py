@@ -56,7 +56,7 @@ def held_of(config: "Config", url: str | None, kept: "Kept", views: "Iterable[Al
 
 
 def _as_said(said: list[Any], views: "Iterable[AlertView]") -> dict[str, Held]:
-    from monitor.render.payload import label_fingerprint
+    from monitor.label_fingerprint import label_fingerprint
 
     by_labels = {one.get("fingerprint"): one for one in said if isinstance(one, dict)}
     return {view.fingerprint: _held(by_labels.get(label_fingerprint(view.labels), {})) for view in views}

@@ -152,7 +152,7 @@ def _standing(loaded: "Loaded", alerts: Any) -> "list[AlertView]":
 
 def _is_meant(view: "AlertView", name: str) -> bool:
     """By its rule, by our fingerprint, or by that of its labels, which Alertmanager and ``alerts --json`` show."""
-    from monitor.render.payload import label_fingerprint
+    from monitor.label_fingerprint import label_fingerprint
 
     return name in (view.rule, view.fingerprint) or (len(name) == 16 and label_fingerprint(view.labels) == name)
 

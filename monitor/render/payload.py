@@ -3,13 +3,11 @@
 from typing import Any, Final
 
 from monitor.clock import Instant, iso
+from monitor.label_fingerprint import label_fingerprint
 from monitor.notification import AlertView, Notification, common
 
 _NOT_OVER: Final = "0001-01-01T00:00:00Z"
 """Go's zero time: the end of an alert that is still firing."""
-
-_FNV_OFFSET: Final = 0xCBF29CE484222325
-_FNV_PRIME: Final = 0x100000001B3
 
 
 def alertmanager(notification: Notification, most: int = 0) -> dict[str, Any]:
@@ -76,12 +74,3 @@ def generator_url(view: AlertView, external_url: str) -> str:
 def _shared(told: dict[str, str], alerts: list[dict[str, Any]], key: str) -> dict[str, str]:
     """Of the pairs the notification calls common, those that hold for every entry, the resolved halves of escalations included."""
     return common([told, *(alert[key] for alert in alerts)])
-
-
-def label_fingerprint(labels: dict[str, str]) -> str:
-    """16 hexadecimal digits by which Alertmanager knows an alert: FNV-1a over its sorted labels (prometheus/common, labelset)."""
-    digest = _FNV_OFFSET
-    for name, value in sorted(labels.items()):
-        for byte in b"%b\xff%b\xff" % (name.encode(errors="replace"), value.encode(errors="replace")):
-            digest = ((digest ^ byte) * _FNV_PRIME) & 0xFFFFFFFFFFFFFFFF
-    return f"{digest:016x}"

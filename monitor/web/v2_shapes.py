@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from monitor.clock import MINUTE, Duration, Instant, iso, parse_iso
 from monitor.config.interval import written
+from monitor.label_fingerprint import label_fingerprint
 from monitor.matcher_syntax import Operator, Written
 from monitor.matchers import Matcher
-from monitor.render.payload import generator_url, label_fingerprint
+from monitor.render.payload import generator_url
 from monitor.silence import Silence, new_silence
 from monitor.standing import Standing, StandingGroup, StandingSilence
 from monitor.web.asked import asked

@@ -13,9 +13,9 @@ from cli_folder import Folder
 
 from monitor.acknowledgement import Ack
 from monitor.clock import DAY, HOUR, SystemClock
+from monitor.label_fingerprint import label_fingerprint
 from monitor.matchers import Matcher
 from monitor.render import sample_notification, sample_view
-from monitor.render.payload import label_fingerprint
 from monitor.silence import Silence
 from monitor.store.protocol import SUPERSEDED, Commit, Pending
 from monitor.store.sqlite import open_sqlite

@@ -12,8 +12,8 @@ from cli_folder import Folder
 
 from monitor.clock import HOUR, MINUTE, SystemClock, parse_iso
 from monitor.intervals import TimeInterval
+from monitor.label_fingerprint import label_fingerprint
 from monitor.metrics import Metrics
-from monitor.render.payload import label_fingerprint
 from monitor.web.app import make_app
 from monitor.web.health import Health
 from monitor.web.server import serve

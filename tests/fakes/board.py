@@ -9,8 +9,8 @@ from monitor.acknowledgement import Ack
 from monitor.alert import State
 from monitor.clock import Clock, Instant, SystemClock
 from monitor.errors import NothingThere, StoreError
+from monitor.label_fingerprint import label_fingerprint
 from monitor.notification import AlertView
-from monitor.render.payload import label_fingerprint
 from monitor.silence import Silence, Silences
 from monitor.standing import Standing, StandingGroup, StandingSilence
 

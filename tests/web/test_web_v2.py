@@ -11,9 +11,9 @@ import trio
 from plain_client import served
 
 from monitor.clock import HOUR, MINUTE, SystemClock, iso, parse_iso
+from monitor.label_fingerprint import label_fingerprint
 from monitor.metrics import Metrics
 from monitor.notification import AlertView
-from monitor.render.payload import label_fingerprint
 from monitor.standing import Standing
 from monitor.web.app import make_app
 from monitor.web.health import Health
