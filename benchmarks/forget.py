@@ -4,8 +4,8 @@ import time
 
 from benchmarks.figure import Figure
 from benchmarks.messages import SPAN, count, filled_window
-from monitor.clock import SystemClock
-from monitor.pipeline import EXPIRE_AT_ONCE
+from monitor.daemon.pipeline import EXPIRE_AT_ONCE
+from monitor.runtime.clock import SystemClock
 from monitor.window import Question, Reading
 
 

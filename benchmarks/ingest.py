@@ -12,7 +12,7 @@ from benchmarks.figure import Figure
 from benchmarks.messages import count
 from benchmarks.routee_process import client, routee_with
 from benchmarks.station import Take, ignore, read_all, station
-from monitor.routee.client import Routee
+from monitor.ingest.routee.client import Routee
 
 
 def run(quick: bool) -> list[Figure]:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from benchmarks.figure import Times, timed
 from benchmarks.messages import batches, filled_window
-from monitor.clock import DAY, SECOND, SystemClock
-from monitor.judge import Judge, Outcome
-from monitor.message import Batch
-from monitor.rules import Rule
+from monitor.alerts.evaluator import Judge, Outcome
+from monitor.config.rules import Rule
+from monitor.model.message import Batch
+from monitor.runtime.clock import DAY, SECOND, SystemClock
 from monitor.store.protocol import Cursor
 
 

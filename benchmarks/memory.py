@@ -12,10 +12,10 @@ from benchmarks.figure import Figure
 from benchmarks.messages import SPAN, count
 from benchmarks.routee_process import client, routee_with
 from benchmarks.station import read_all, station
-from monitor.clock import SystemClock
-from monitor.privacy import Privacy
-from monitor.routee.client import Routee
-from monitor.routee.question import Question
+from monitor.ingest.routee.client import Routee
+from monitor.model.privacy import Privacy
+from monitor.model.routee_query import Question
+from monitor.runtime.clock import SystemClock
 from monitor.store.sqlite import open_sqlite
 from monitor.window import Window
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from monitor.clock import DAY, SystemClock
-from monitor.message import Batch
-from monitor.privacy import Privacy
-from monitor.routee.question import PAGE_SIZE
-from monitor.routee.sandbox import Sandbox
-from monitor.routee.sandbox.search import Search
-from monitor.routee.wire import decode_page
+from monitor.ingest.routee.wire import decode_page
+from monitor.model.message import Batch
+from monitor.model.privacy import Privacy
+from monitor.model.routee_query import PAGE_SIZE
+from monitor.runtime.clock import DAY, SystemClock
+from monitor.simulation.sandbox import Sandbox
+from monitor.simulation.sandbox.search import Search
 from monitor.window import Window
 
 MILLION = 1_000_000

@@ -11,11 +11,11 @@ from pathlib import Path
 import trio
 
 from benchmarks.figure import Figure
-from monitor.clock import SECOND, SystemClock, iso
-from monitor.daemon import run as run_daemon
-from monitor.render import Templates
-from monitor.routee.sandbox import DEFAULT_CREDENTIALS, Sandbox, serve
-from monitor.settings import load
+from monitor.config.settings import load
+from monitor.daemon.main import run as run_daemon
+from monitor.notify.render import Templates
+from monitor.runtime.clock import SECOND, SystemClock, iso
+from monitor.simulation.sandbox import DEFAULT_CREDENTIALS, Sandbox, serve
 from tests.fakes.http import Answer, Asked, serving
 
 EVERY = 1.0

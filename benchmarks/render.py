@@ -5,10 +5,10 @@ from collections.abc import Callable
 import msgspec
 
 from benchmarks.figure import Figure, timed
-from monitor.notification import Notification
-from monitor.notify import slack_message
-from monitor.render import Templates, plain_text, sample_notification, sample_view
-from monitor.render.payload import alertmanager
+from monitor.model.notification import Notification
+from monitor.notify.channels.slack import block_kit as slack_message
+from monitor.notify.render import Templates, plain_text, sample_notification, sample_view
+from monitor.notify.render.alertmanager_payload import alertmanager
 
 
 def run(quick: bool) -> list[Figure]:

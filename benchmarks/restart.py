@@ -17,7 +17,7 @@ from benchmarks.figure import Figure
 from benchmarks.messages import count
 from benchmarks.routee_process import client, routee_with
 from benchmarks.station import read_all, station
-from monitor.routee.sandbox import DEFAULT_CREDENTIALS
+from monitor.simulation.sandbox import DEFAULT_CREDENTIALS
 
 PATIENCE = 60.0
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import trio
 
 from benchmarks.messages import SPAN
-from monitor.clock import Clock, SystemClock
-from monitor.routee.client import Routee
-from monitor.routee.sandbox import DEFAULT_CREDENTIALS, run_sandbox
+from monitor.ingest.routee.client import Routee
+from monitor.runtime.clock import Clock, SystemClock
+from monitor.simulation.sandbox import DEFAULT_CREDENTIALS, run_sandbox
 
 
 @contextmanager

@@ -4,11 +4,11 @@ import contextlib
 import random
 
 from benchmarks.figure import Figure, timed
-from monitor.clock import HOUR, SystemClock
-from monitor.inhibition import Inhibition, inhibited
-from monitor.intervals import TimeInterval
-from monitor.matchers import parse_matcher, parse_matchers
-from monitor.silence import Silence, Silences
+from monitor.routing.inhibition import Inhibition, inhibited
+from monitor.routing.matchers import parse_matcher, parse_matchers
+from monitor.routing.silences import Silence, Silences
+from monitor.routing.time_intervals import TimeInterval
+from monitor.runtime.clock import HOUR, SystemClock
 
 Labels = dict[str, str]
 

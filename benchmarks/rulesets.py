@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import cycle, islice, product
 from typing import Any
 
-from monitor.rules import Rule, rule_of
+from monitor.config.rules import Rule, rule_of
 
 BY: tuple[tuple[str, ...], ...] = (
     ("operator", "country"),

@@ -2,10 +2,10 @@
 
 from benchmarks.figure import Figure, timed
 from benchmarks.messages import SPAN, count
-from monitor.clock import SystemClock
-from monitor.routee.question import PAGE_SIZE
-from monitor.routee.sandbox import Sandbox
-from monitor.routee.sandbox.search import Search
+from monitor.model.routee_query import PAGE_SIZE
+from monitor.runtime.clock import SystemClock
+from monitor.simulation.sandbox import Sandbox
+from monitor.simulation.sandbox.search import Search
 
 
 def run(quick: bool) -> list[Figure]:

@@ -5,8 +5,8 @@ from statistics import NormalDist
 import numpy as np
 
 from benchmarks.figure import Figure
-from monitor.detect import Floats
-from monitor.evaluate.sigma import distance, past_of
+from monitor.alerts.kinds.sigma import distance, past_of
+from monitor.alerts.kinds.statistics import Floats
 
 SIZES = (20, 200, 2_000, 20_000)
 SHARES = (0.002, 0.02, 0.2, 0.5)

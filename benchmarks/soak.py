@@ -24,14 +24,14 @@ import trio
 import trio.testing
 
 from benchmarks.soak_world import OPERATORS, World, within
-from monitor.alert import Transition, fingerprint
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, Clock, Duration, TrioClock, parse_iso
-from monitor.deliver import Outbox, deliver
-from monitor.errors import StoreError
-from monitor.notification import Notification
-from monitor.notify.outcome import Outcome, Retry, Sent
-from monitor.poll import SearchPlan, poll_search
-from monitor.routee.question import Question
+from monitor.ingest.poll import SearchPlan, poll_search
+from monitor.model.alert import Transition, fingerprint
+from monitor.model.notification import Notification
+from monitor.model.routee_query import Question
+from monitor.notify.channels.protocol import Outcome, Retry, Sent
+from monitor.notify.outbox import Outbox, deliver
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Clock, Duration, TrioClock, parse_iso
+from monitor.runtime.errors import StoreError
 from monitor.store.protocol import HISTORY_KEPT, Store
 from monitor.store.sqlite import open_sqlite
 from monitor.window import Question as Asking

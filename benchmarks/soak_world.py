@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import HOUR, MINUTE, SECOND, Clock, Duration, Instant
-from monitor.errors import RouteeUnavailable
-from monitor.message import CODED_FIELDS, DELIVERED, FAILED, SENT, UNKNOWN, Batch
-from monitor.routee.question import PAGE_SIZE, Page, Question
+from monitor.model.message import CODED_FIELDS, DELIVERED, FAILED, SENT, UNKNOWN, Batch
+from monitor.model.routee_query import PAGE_SIZE, Page, Question
+from monitor.runtime.clock import HOUR, MINUTE, SECOND, Clock, Duration, Instant
+from monitor.runtime.errors import RouteeUnavailable
 
 OPERATORS = ("Cosmote", "Nova", "TIM", "Iliad", "Jio", "Vi", "Orange", "Free")
 COUNTRIES = ("GR", "GR", "IT", "IT", "IN", "IN", "FR", "FR")

@@ -12,8 +12,8 @@ import argparse
 import time
 from pathlib import Path
 
-from monitor.clock import DAY, HOUR, MINUTE
-from monitor.rules import Rule, load_rules
+from monitor.config.rules import Rule, load_rules
+from monitor.runtime.clock import DAY, HOUR, MINUTE
 from tests.fakes.simulated import Account, Told, counted, lines
 
 START = 20_700 * DAY

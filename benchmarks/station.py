@@ -5,25 +5,25 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from benchmarks.messages import SPAN
-from monitor.clock import DAY, HOUR, SystemClock
-from monitor.dispatch import Dispatch
-from monitor.intake import AccountSink
-from monitor.judge import Judge
-from monitor.metrics import Metrics
-from monitor.pipeline import Desk, Pipeline, Surroundings
-from monitor.poll.plan import Slice
-from monitor.poll.sink import Round
-from monitor.poll.slices import Reader
-from monitor.privacy import Privacy
-from monitor.render import Templates
-from monitor.route import Route
-from monitor.routee.client import Routee
-from monitor.routee.question import PAGE_SIZE, Page, Question
+from monitor.alerts.evaluator import Judge
+from monitor.alerts.view import Views
+from monitor.daemon.account_sink import AccountSink
+from monitor.daemon.health import Health
+from monitor.daemon.metrics import Metrics
+from monitor.daemon.pipeline import Desk, Pipeline, Surroundings
+from monitor.dispatch.dispatcher import Dispatch
+from monitor.ingest.poll.plan import Slice
+from monitor.ingest.poll.reader import Reader
+from monitor.ingest.poll.sink import Round
+from monitor.ingest.routee.client import Routee
+from monitor.model.privacy import Privacy
+from monitor.model.routee_query import PAGE_SIZE, Page, Question
+from monitor.notify.render import Templates
+from monitor.routing.route import Route
+from monitor.runtime.clock import DAY, HOUR, SystemClock
+from monitor.store.async_store import StoreFront
 from monitor.store.protocol import Cursor
 from monitor.store.sqlite import open_sqlite
-from monitor.store.thread import StoreFront
-from monitor.view import Views
-from monitor.web.health import Health
 from monitor.window import Window
 
 Take = Callable[[Page, Slice], Awaitable[None]]

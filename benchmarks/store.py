@@ -9,7 +9,7 @@ from statistics import median
 import msgspec
 
 from benchmarks.figure import Figure
-from monitor.render import sample_notification, sample_view
+from monitor.notify.render import sample_notification, sample_view
 from monitor.store.protocol import Commit, Cursor, Pending
 from monitor.store.sqlite import open_sqlite
 

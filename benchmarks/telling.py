@@ -12,24 +12,24 @@ import trio
 
 from benchmarks.figure import Figure, timed
 from benchmarks.memory import resident
-from monitor.alert import Alert, Held
-from monitor.clock import HOUR, SECOND, Instant, SystemClock
-from monitor.deliver import deliver
-from monitor.dispatch import Dispatch
-from monitor.inhibition import Inhibition
-from monitor.judge import Judge
-from monitor.matchers import parse_matchers
-from monitor.notification import Notification
-from monitor.notify.outcome import Outcome, Sent
-from monitor.notify.webhook import WebhookNotifier
-from monitor.render import Templates, sample_notification, sample_view
-from monitor.route import Route
-from monitor.rules import Rule, rule_of
-from monitor.silence import Silence, Silences
+from monitor.alerts.evaluator import Judge
+from monitor.alerts.view import Views
+from monitor.config.rules import Rule, rule_of
+from monitor.dispatch.dispatcher import Dispatch
+from monitor.model.alert import Alert, Held
+from monitor.model.notification import Notification
+from monitor.notify.channels.protocol import Outcome, Sent
+from monitor.notify.channels.webhook import WebhookNotifier
+from monitor.notify.outbox import deliver
+from monitor.notify.render import Templates, sample_notification, sample_view
+from monitor.routing.inhibition import Inhibition
+from monitor.routing.matchers import parse_matchers
+from monitor.routing.route import Route
+from monitor.routing.silences import Silence, Silences
+from monitor.runtime.clock import HOUR, SECOND, Instant, SystemClock
+from monitor.store.async_store import StoreFront
 from monitor.store.protocol import Commit, Pending
 from monitor.store.sqlite import open_sqlite
-from monitor.store.thread import StoreFront
-from monitor.view import Views
 from monitor.window import Window
 from tests.fakes.webhook import webhook
 

@@ -3,10 +3,10 @@
 from benchmarks.figure import Figure, timed
 from benchmarks.judging import Polls
 from benchmarks.messages import count
-from monitor.alert import Alert
-from monitor.render import Templates
-from monitor.rules import rule_of
-from monitor.view import HISTORY, Views
+from monitor.alerts.view import HISTORY, Views
+from monitor.config.rules import rule_of
+from monitor.model.alert import Alert
+from monitor.notify.render import Templates
 
 RULE = {"name": "Objective", "kind": "slo", "objective": "99.9%", "by": ["operator"]}
 

@@ -1,4 +1,4 @@
-"""Draws slack-chart.png, the picture that goes into the thread of an alert: as monitor.render.chart draws it for a sample.
+"""Draws slack-chart.png, the picture that goes into the thread of an alert: as monitor.notify.render.chart draws it for a sample.
 
 python docs/images/draw_chart.py [folder]
 """
@@ -6,9 +6,9 @@ python docs/images/draw_chart.py [folder]
 import sys
 from pathlib import Path
 
-from monitor.notification import AlertView
-from monitor.render import sample_view
-from monitor.render.chart import png
+from monitor.model.notification import AlertView
+from monitor.notify.render import sample_view
+from monitor.notify.render.chart import png
 
 HERE = Path(__file__).parent
 PICTURE = "slack-chart.png"

@@ -9,19 +9,19 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from monitor import builtin
-from monitor.alert import Alert, Policy, Step, Transition, advance, displace, is_held_back, remove
-from monitor.builtin import BuiltIn
-from monitor.clock import Duration, Instant
-from monitor.evaluate import Judgement, Moment, evaluate
-from monitor.evaluate.peers import Peers, grouped
-from monitor.facts import NOTHING_KNOWN, Facts
-from monitor.finding import Finding
-from monitor.limit import badness, places
-from monitor.ring import Observer, Ring
-from monitor.rules import Rule
+from monitor.alerts.kinds import Judgement, Moment, evaluate
+from monitor.alerts.kinds.peers import Peers, grouped
+from monitor.alerts.limit import badness, places
+from monitor.alerts.ring import Observer, Ring
+from monitor.alerts.unjudged import Allowance, unjudged
+from monitor.config.rules import Rule
+from monitor.model import builtin_alerts as builtin
+from monitor.model.account_state import NOTHING_KNOWN, Facts
+from monitor.model.alert import Alert, Policy, Step, Transition, advance, displace, is_held_back, remove
+from monitor.model.builtin_alerts import BuiltIn
+from monitor.model.finding import Finding
+from monitor.runtime.clock import Duration, Instant
 from monitor.store.protocol import Cursor
-from monitor.unjudged import Allowance, unjudged
 from monitor.window import Carried, Reading, Window
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class Judge:
         self.deepest: Mapping[str, str | None] = {}
         """By search, what of its cursor's ``swept`` says that its history was read; None, or no search: that need not be waited for."""
         self.every: Mapping[str, Duration] = {}
-        """By search, how often it is polled; a rule whose searches are not here misses no time (`monitor.unjudged`)."""
+        """By search, how often it is polled; a rule whose searches are not here misses no time (`monitor.alerts.unjudged`)."""
         self.alerts: dict[str, dict[Group, Alert]] = {}
         """By the rule's name and the group; resolved ones stay until everyone has been told."""
         self.errors: dict[str, str] = {}

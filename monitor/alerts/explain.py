@@ -10,12 +10,12 @@ from math import log
 
 import numpy as np
 
-from monitor.clock import HOUR, Instant
-from monitor.evaluate.against import Case, Group, case_of
-from monitor.evaluate.judgement import Floats, Moment
-from monitor.message import STATUSES, UNKNOWN
-from monitor.notification import Cause, Sample
-from monitor.rules import Rule
+from monitor.alerts.explain_case import Case, Group, case_of
+from monitor.alerts.kinds.result import Floats, Moment
+from monitor.config.rules import Rule
+from monitor.model.message import STATUSES, UNKNOWN
+from monitor.model.notification import Cause, Sample
+from monitor.runtime.clock import HOUR, Instant
 from monitor.window import Question, Reading
 from monitor.window.index import Rows
 

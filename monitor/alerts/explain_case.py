@@ -4,12 +4,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from monitor.clock import Instant
-from monitor.evaluate import new_value, slo, stuck
-from monitor.evaluate.judgement import Moment
-from monitor.evaluate.levels import number_of
-from monitor.evaluate.question import considered, of
-from monitor.rules import (
+from monitor.alerts.kinds import new_value, slo, stuck
+from monitor.alerts.kinds.levels import number_of
+from monitor.alerts.kinds.result import Moment
+from monitor.alerts.kinds.rule_query import considered, of
+from monitor.config.rules import (
     EVERYTHING,
     FAILED,
     Campaign,
@@ -24,9 +23,10 @@ from monitor.rules import (
     Spike,
     Stuck,
 )
-from monitor.rules.campaign import FOLLOWED
+from monitor.config.rules.campaign import FOLLOWED
+from monitor.runtime.clock import Instant
 from monitor.window import Question
-from monitor.window.campaigns import BY
+from monitor.window.campaign_progress import BY
 from monitor.window.index import Rows
 
 Group = tuple[tuple[str, str], ...]

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from monitor.alert import Because, Transition
-from monitor.clock import Instant
+from monitor.model.alert import Because, Transition
+from monitor.runtime.clock import Instant
 
 
 @dataclass(slots=True)

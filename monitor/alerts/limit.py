@@ -7,7 +7,7 @@ take turns: each change of places is two things that people have to read.
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Final, TypeVar
 
-from monitor.alert import Alert
+from monitor.model.alert import Alert
 
 CLEARLY: Final = 1.25
 """A group that crosses as many levels as another is clearly worse where it is beyond its threshold by so much as the other, or more."""

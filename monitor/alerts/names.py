@@ -1,6 +1,6 @@
 """The names of groups, remembered from one judgement of a rule to the next."""
 
-from monitor.evaluate.judgement import Judgement
+from monitor.alerts.kinds.result import Judgement
 
 Group = tuple[tuple[str, str], ...]
 

@@ -15,15 +15,15 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import Duration, Instant
-from monitor.evaluate import NOT_ENOUGH, Judgement, Moment
-from monitor.evaluate.alike import Numbers
-from monitor.evaluate.judgement import UNHEARD_OF
-from monitor.evaluate.names import Group, meaning
-from monitor.evaluate.peers import Peers
-from monitor.notification import history_step
-from monitor.rules import Rule, Windowed
-from monitor.track import KEPT, LOOK_AGAIN, SPACED, Sample, Shelved, Track
+from monitor.alerts.kinds import NOT_ENOUGH, Judgement, Moment
+from monitor.alerts.kinds.alike import Numbers
+from monitor.alerts.kinds.peers import Peers
+from monitor.alerts.kinds.result import UNHEARD_OF
+from monitor.alerts.names import Group, meaning
+from monitor.alerts.track import KEPT, LOOK_AGAIN, SPACED, Sample, Shelved, Track
+from monitor.config.rules import Rule, Windowed
+from monitor.model.notification import history_step
+from monitor.runtime.clock import Duration, Instant
 
 GROUPS: Final = 12
 """So many groups of a rule are kept at most."""

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import Instant
+from monitor.runtime.clock import Instant
 
 
 class Shelf:

@@ -7,11 +7,11 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import Duration, Instant
-from monitor.evaluate import NOT_ENOUGH, Judgement
-from monitor.evaluate.alike import Column
-from monitor.evaluate.names import Group, Names
-from monitor.shelf import Shelf
+from monitor.alerts.kinds import NOT_ENOUGH, Judgement
+from monitor.alerts.kinds.alike import Column
+from monitor.alerts.names import Group, Names
+from monitor.alerts.shelf import Shelf
+from monitor.runtime.clock import Duration, Instant
 from monitor.window import Codes
 
 KEPT: Final = 60

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from monitor.alert import Alert, Policy, Transition, catch_up, rests_on_the_past
-from monitor.clock import HOUR, Duration, Instant
-from monitor.evaluate import Judgement, Moment, evaluate
-from monitor.evaluate.count import remembered
-from monitor.finding import Finding
-from monitor.past import Past
-from monitor.rules import Rule, Thresholded
+from monitor.alerts.kinds import Judgement, Moment, evaluate
+from monitor.alerts.kinds.count import remembered
+from monitor.config.rules import Rule, Thresholded
+from monitor.model.alert import Alert, Policy, Transition, catch_up, rests_on_the_past
+from monitor.model.finding import Finding
+from monitor.runtime.clock import HOUR, Duration, Instant
 from monitor.window import Reading
+from monitor.window.recorded_messages import Past
 
 Group = tuple[tuple[str, str], ...]
 Found = tuple[Instant, Callable[[Group], Finding]]
@@ -91,7 +91,7 @@ def unjudged(
 def judged_late(
     rule: Rule, moment: Moment, times: Iterable[Instant], slack: Duration, allowance: Allowance
 ) -> Iterator[Found]:
-    """What the rule finds as of each of these moments, which are earlier than ``moment``. ``slack``: see `monitor.past.Past`."""
+    """What the rule finds as of each of these moments, which are earlier than ``moment``. ``slack``: see `monitor.window.recorded_messages.Past`."""
     times = list(times)
     if not times:
         return

@@ -8,17 +8,12 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from monitor.alert import Alert, fires_on_until
-from monitor.builtin import BUILT_IN, BuiltIn
-from monitor.clock import Instant, format_duration
-from monitor.evaluate import Judgement, Moment, evaluate
-from monitor.evaluate.causes import breakdown, samples
-from monitor.finding import Unit
-from monitor.judge import Group, Judge, Scene, policy_of
-from monitor.notification import AlertView, Link
-from monitor.ring import Evaluation, spacing
-from monitor.route import RANKS
-from monitor.rules import (
+from monitor.alerts.evaluator import Group, Judge, Scene, policy_of
+from monitor.alerts.explain import breakdown, samples
+from monitor.alerts.kinds import Judgement, Moment, evaluate
+from monitor.alerts.ring import Evaluation, spacing
+from monitor.alerts.track import SPACED
+from monitor.config.rules import (
     EVERYTHING,
     FAILED,
     Balance,
@@ -34,7 +29,12 @@ from monitor.rules import (
     Stuck,
     Windowed,
 )
-from monitor.track import SPACED
+from monitor.model.alert import Alert, fires_on_until
+from monitor.model.builtin_alerts import BUILT_IN, BuiltIn
+from monitor.model.finding import Unit
+from monitor.model.notification import AlertView, Link
+from monitor.routing.route import RANKS
+from monitor.runtime.clock import Instant, format_duration
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class Views:
         return rule.levels_[min(max(alert.level, 1), len(rule.levels_)) - 1].severity
 
     def fires_on_until(self, alert: Alert) -> Instant | None:
-        """See `monitor.alert.fires_on_until`."""
+        """See `monitor.model.alert.fires_on_until`."""
         rule = self.judge.rules.get(alert.rule)
         return None if rule is None else fires_on_until(alert, policy_of(rule))
 

@@ -21,8 +21,8 @@ from monitor.cli.campaign import campaign
 from monitor.cli.check import check
 from monitor.cli.completion import completion, manual
 from monitor.cli.demo import demo
+from monitor.cli.exit_codes import CommandLine
 from monitor.cli.explain import explain
-from monitor.cli.failure import CommandLine
 from monitor.cli.healthcheck import healthcheck
 from monitor.cli.incidents import history_of_alerts
 from monitor.cli.init import init

@@ -50,7 +50,7 @@ def ack(
 
 def _by_name(text: str, firing: list[dict[str, Any]]) -> str:
     """A name in place of a fingerprint: how to write that."""
-    from monitor.written import nearest
+    from monitor.config.yaml import nearest
 
     near = nearest(text, sorted({one["labels"]["alertname"] for one in firing}))
     return f"; did you mean alertname={near}?" if near is not None else ""
@@ -58,7 +58,7 @@ def _by_name(text: str, firing: list[dict[str, Any]]) -> str:
 
 def _meant(api: DaemonApi, text: str) -> list[dict[str, Any]]:
     """The alerts that fire and are meant. Raises click.UsageError."""
-    from monitor.matchers import matches, parse_matchers
+    from monitor.routing.matchers import matches, parse_matchers
 
     firing = [one for one in api.get("/api/v2/alerts") if one["status"]["state"] != "unprocessed"]
     by_fingerprint = [one for one in firing if one["fingerprint"] == text]

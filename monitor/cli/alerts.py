@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from monitor.cli.held import Held, held_of
+from monitor.cli.choices import OneOf
+from monitor.cli.format_history import show_history
+from monitor.cli.load import read_everything
 from monitor.cli.options import config_option, json_option, level_option, url_option, wide_option
 from monitor.cli.output import say
-from monitor.cli.reading import read_everything
+from monitor.cli.suppression import Held, held_of
 from monitor.cli.table import Column, print_json, print_table
 from monitor.cli.times import WHEN, When
-from monitor.cli.told import show_history
-from monitor.cli.words import OneOf
 
 if TYPE_CHECKING:
-    from monitor.alert import Alert
-    from monitor.config import Config
-    from monitor.loading import Loaded
-    from monitor.notification import AlertView
+    from monitor.config.monitor import Config
+    from monitor.daemon.loading import Loaded
+    from monitor.model.alert import Alert
+    from monitor.model.notification import AlertView
     from monitor.store.protocol import Loaded as Kept
     from monitor.store.protocol import Store
 
@@ -77,7 +77,7 @@ def alerts(
     Exit codes: 0 shown; 1 with --fail if anything fires; 69 there is no store
     or no poll yet; 65, 78 bad rules or configuration.
     """
-    from monitor.cli.standing import is_stale, standing
+    from monitor.cli.read_store import is_stale, standing
 
     loaded = read_everything(config)
     with standing(loaded) as (store, kept):
@@ -85,7 +85,7 @@ def alerts(
             _dead_letters(store, as_json)
             return 0
         if history:
-            from monitor.clock import SystemClock
+            from monitor.runtime.clock import SystemClock
 
             show_history(store.history(limit, since.seen_from(SystemClock().now())), as_json)
             return 0
@@ -108,9 +108,9 @@ def _is_wanted(alert: "Alert", state: str | None) -> bool:
 
 def views_of(loaded: "Loaded", kept: "Kept") -> "Iterable[tuple[Alert, AlertView]]":
     """Every alert as it is shown, the worst first."""
-    from monitor.judge import Judge
-    from monitor.privacy import Privacy
-    from monitor.view import Views
+    from monitor.alerts.evaluator import Judge
+    from monitor.alerts.view import Views
+    from monitor.model.privacy import Privacy
     from monitor.window import Window
 
     settings = loaded.settings
@@ -132,9 +132,9 @@ def views_of(loaded: "Loaded", kept: "Kept") -> "Iterable[tuple[Alert, AlertView
 
 def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "Held") -> dict[str, Any]:
     """As Alertmanager's API v2 shows an alert; ``state``, ``acknowledgedBy`` and ``acknowledgedComment`` are ours."""
-    from monitor.clock import iso
-    from monitor.label_fingerprint import label_fingerprint
-    from monitor.render.payload import generator_url
+    from monitor.model.label_fingerprint import label_fingerprint
+    from monitor.notify.render.alertmanager_payload import generator_url
+    from monitor.runtime.clock import iso
 
     external = (config.web.external_url or "") if config.web is not None else ""
     return {
@@ -160,8 +160,8 @@ def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "Held") ->
 
 
 def _table(found: "Iterable[tuple[Alert, AlertView]]", held: "Mapping[str, Held]") -> None:
-    from monitor.render import sentence
-    from monitor.render.filters import datetime, duration
+    from monitor.model.format import datetime, duration
+    from monitor.notify.render import sentence
 
     rows = [
         (
@@ -188,7 +188,7 @@ def _colour(row: Any) -> str:
 
 
 def _footer(counts: dict[str, int]) -> None:
-    from monitor.evaluate.words import plural
+    from monitor.model.evaluate_words import plural
 
     if counts["dead"]:
         say(f"{plural(counts['dead'], 'notification')} could never be delivered: see `alerts --dead-letters`")
@@ -197,7 +197,7 @@ def _footer(counts: dict[str, int]) -> None:
 
 
 def _dead_letters(store: "Store", as_json: bool) -> None:
-    from monitor.clock import iso
+    from monitor.runtime.clock import iso
 
     parcels = store.parcels("dead")
     if as_json:

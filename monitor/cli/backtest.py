@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from monitor.cli.choices import known
+from monitor.cli.load import read_everything
 from monitor.cli.options import config_option, duration, json_option, level_option
 from monitor.cli.output import say, width_of_output
 from monitor.cli.output_file import require_writable, write_output
-from monitor.cli.reading import read_everything
 from monitor.cli.table import print_json
 from monitor.cli.times import WHEN, When
-from monitor.cli.words import known
-from monitor.errors import MonitorError
+from monitor.runtime.errors import MonitorError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.backtest import Backtest, Span, Step, Subject
     from monitor.cli.history import History
-    from monitor.clock import Duration
-    from monitor.loading import Loaded
+    from monitor.daemon.loading import Loaded
+    from monitor.runtime.clock import Duration
+    from monitor.simulation.backtest import Backtest, Span, Step, Subject
 
 
 @click.command(short_help="Show what the rules would have alerted in the past.")
@@ -83,7 +83,7 @@ def backtest(
     found = _run(history, subjects, span)
     _write(found, html, svg, history.note)
     if as_json:
-        from monitor.backtest.report import as_json as whole
+        from monitor.simulation.backtest.report import as_json as whole
 
         print_json(whole(found))
     else:
@@ -92,9 +92,9 @@ def backtest(
 
 def _subjects(loaded: "Loaded", names: Sequence[str], changes: Sequence[str]) -> "list[Subject]":
     """The rules to be tried, each followed by its variant."""
-    from monitor.backtest import Subject
-    from monitor.backtest.variant import variants
-    from monitor.settings import check_against
+    from monitor.config.settings import check_against
+    from monitor.simulation.backtest import Subject
+    from monitor.simulation.backtest.variant import variants
 
     rules = loaded.settings.rules
     for name in names:
@@ -102,7 +102,7 @@ def _subjects(loaded: "Loaded", names: Sequence[str], changes: Sequence[str]) ->
     changed = variants(changes, rules)
     problems = check_against([subject.rule for subject in changed], loaded.settings.config)
     if problems:
-        from monitor.backtest.variant import BadChange
+        from monitor.simulation.backtest.variant import BadChange
 
         raise BadChange("\n".join(f"--set: {problem.path}: {problem.message}" for problem in problems))
     asked = {*names, *(subject.name for subject in changed)}
@@ -131,7 +131,7 @@ def _history(
 
 
 def _span(history: "History", subjects: "Sequence[Subject]", every: "Duration | None") -> "Span":
-    from monitor.backtest import Span, Step, choose_step, unseen
+    from monitor.simulation.backtest import Span, Step, choose_step, unseen
 
     length = history.until - history.since
     rules = [subject.rule for subject in subjects]
@@ -144,7 +144,7 @@ def _span(history: "History", subjects: "Sequence[Subject]", every: "Duration | 
 
 def _said_of_step(step: "Step", usual: "Duration", *, chosen: bool) -> "Iterator[str]":
     """What a person has to know of the step; nothing where it is that of the daemon."""
-    from monitor.clock import format_duration
+    from monitor.runtime.clock import format_duration
 
     coarse, fine = format_duration(step.length), format_duration(usual)
     if chosen and step.length > usual:
@@ -160,7 +160,7 @@ def _said_of_step(step: "Step", usual: "Duration", *, chosen: bool) -> "Iterator
 def _run(history: "History", subjects: "Sequence[Subject]", span: "Span") -> "Backtest":
     from time import perf_counter  # noqa: TID251 - people are told how long it took
 
-    from monitor.backtest import run
+    from monitor.simulation.backtest import run
 
     began = perf_counter()
     with progress_bar("judging") as progress:
@@ -183,8 +183,8 @@ def progress_bar(what: str) -> "Iterator[Callable[[int, int], None]]":
 
 
 def _write(found: "Backtest", html: Path | None, svg: Path | None, note: str) -> None:
-    from monitor.backtest.chart import figure
-    from monitor.backtest.page import page
+    from monitor.simulation.backtest.chart import figure
+    from monitor.simulation.backtest.page import page
 
     if html is not None:
         write_output(html, page(found, note).encode())
@@ -193,7 +193,7 @@ def _write(found: "Backtest", html: Path | None, svg: Path | None, note: str) ->
 
 
 def _print(found: "Backtest") -> None:
-    from monitor.backtest.timeline import lines, totals_of
+    from monitor.simulation.backtest.timeline import lines, totals_of
 
     for line in (*totals_of(found), "", *lines(found, width_of_output() or 110)):
         say(line, indent=4)

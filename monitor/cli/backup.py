@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
+from monitor.cli.load import read_config
 from monitor.cli.options import config_option, json_option, level_option
 from monitor.cli.output import say
-from monitor.cli.reading import read_config
 from monitor.cli.table import print_json
 
 

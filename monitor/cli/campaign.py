@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from monitor.cli.choices import unknown
+from monitor.cli.load import read_everything
 from monitor.cli.options import config_option, json_option, level_option, wide_option
 from monitor.cli.output import say
-from monitor.cli.reading import read_everything
 from monitor.cli.table import print_json, print_table
-from monitor.cli.words import unknown
-from monitor.errors import MonitorError, RouteeError, RouteeRefused, RouteeRejected
+from monitor.runtime.errors import MonitorError, RouteeError, RouteeRefused, RouteeRejected
 
 if TYPE_CHECKING:
-    from monitor.clock import Instant
-    from monitor.config import Account
-    from monitor.facts import Facts
-    from monitor.finding import Finding
-    from monitor.loading import Loaded
-    from monitor.routee.client import Routee
-    from monitor.routee.question import CampaignState
-    from monitor.rules import Rule
+    from monitor.config.monitor import Account
+    from monitor.config.rules import Rule
+    from monitor.daemon.loading import Loaded
+    from monitor.ingest.routee.client import Routee
+    from monitor.model.account_state import Facts
+    from monitor.model.finding import Finding
+    from monitor.model.routee_query import CampaignState
+    from monitor.runtime.clock import Instant
     from monitor.window import Window
 
 BINS: Final = 24
@@ -74,8 +74,8 @@ def campaign(tracking_id: str, config: Path | None, as_json: bool, account: str 
 
 def _known(loaded: "Loaded") -> "Mapping[str, Facts]":
     """What the daemon was told of each account; nothing where it has no store that can be read."""
-    from monitor.cli.standing import standing
-    from monitor.errors import StoreError
+    from monitor.cli.read_store import standing
+    from monitor.runtime.errors import StoreError
 
     try:
         with standing(loaded) as (_, kept):
@@ -86,9 +86,9 @@ def _known(loaded: "Loaded") -> "Mapping[str, Facts]":
 
 async def _seen(tracking_id: str, accounts: "Sequence[Account]", kept: "Mapping[str, Facts]") -> Seen:
     """The campaign as the first account that knows it has it."""
-    from monitor.accounts import routee_client
-    from monitor.clock import SystemClock
-    from monitor.facts import NOTHING_KNOWN
+    from monitor.daemon.account_client import routee_client
+    from monitor.model.account_state import NOTHING_KNOWN
+    from monitor.runtime.clock import SystemClock
     from monitor.window import Window
 
     clock = SystemClock()
@@ -134,10 +134,10 @@ def _shown(seen: Seen) -> dict[str, Any]:
     """The campaign in numbers, as ``--json`` prints it."""
     import numpy as np
 
-    from monitor.clock import iso
-    from monitor.message import DELIVERED, FAILURES, UNKNOWN
+    from monitor.model.message import DELIVERED, FAILURES, UNKNOWN
+    from monitor.runtime.clock import iso
     from monitor.window import Question, Reading
-    from monitor.window.campaigns import among
+    from monitor.window.campaign_progress import among
     from monitor.window.columns import PRICE_UNIT
 
     reading, state = Reading(seen.window), seen.state
@@ -180,7 +180,7 @@ def _timeline(dates: Any, failed: Any) -> list[dict[str, Any]]:
     """How many messages got their present status in each span, and how many of them failed."""
     import numpy as np
 
-    from monitor.clock import iso
+    from monitor.runtime.clock import iso
 
     if not len(dates):
         return []
@@ -195,8 +195,8 @@ def _timeline(dates: Any, failed: Any) -> list[dict[str, Any]]:
 
 def _judged(seen: Seen, rules: "Sequence[Rule]") -> "list[tuple[Rule, Finding]]":
     """What the rules about campaigns find of this one."""
-    from monitor.evaluate import Moment, evaluate
-    from monitor.rules import Campaign, Rate
+    from monitor.alerts.kinds import Moment, evaluate
+    from monitor.config.rules import Campaign, Rate
     from monitor.window import Reading
 
     facts = seen.facts if seen.state is None else seen.facts.with_campaign(seen.at, seen.state)
@@ -225,7 +225,7 @@ def _finding(rule: "Rule", finding: "Finding") -> dict[str, Any]:
 
 
 def _print(shown: dict[str, Any]) -> None:
-    from monitor.render.filters import number, percent, sparkline
+    from monitor.model.format import number, percent, sparkline
 
     say(f"{shown['name'] or 'A campaign without a name'} ({shown['tracking_id']}) of account {shown['account']}")
     state = shown["state"] or "not known: this account may not ask for it"

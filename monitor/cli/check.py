@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.check_warnings import exposed_secrets, warnings_of
+from monitor.cli.load import look_outside, read_everything
 from monitor.cli.options import config_option, find_config, json_option, level_option, wide_option
 from monitor.cli.output import name_variables, say
-from monitor.cli.reading import look_outside, read_everything
 from monitor.cli.table import Column, print_json, print_table
-from monitor.errors import InputError
+from monitor.runtime.errors import InputError
 
 if TYPE_CHECKING:
-    from monitor.config import Config
-    from monitor.loading import Loaded
-    from monitor.rules import Rule
+    from monitor.config.monitor import Config
+    from monitor.config.rules import Rule
+    from monitor.daemon.loading import Loaded
 
 EXIT_UNAVAILABLE = 69
 
@@ -116,7 +116,7 @@ def _tables(place: Path, loaded: "Loaded") -> None:
 
 
 def _searches(config: "Config") -> Iterator[tuple[str, ...]]:
-    from monitor.clock import format_duration
+    from monitor.runtime.clock import format_duration
 
     for search in config.searches:
         filters = [f"{one.field} {one.operator} {one.term}" for one in search.question.filters]
@@ -127,7 +127,7 @@ def _searches(config: "Config") -> Iterator[tuple[str, ...]]:
 
 
 def _rule(rule: "Rule") -> tuple[str, ...]:
-    from monitor.fires import condition
+    from monitor.notify.render.condition import condition
 
     file, line = rule.source
     levels = " / ".join(level.severity for level in rule.levels_)
@@ -141,7 +141,7 @@ def _receivers(config: "Config") -> Iterator[tuple[str, ...]]:
 
 
 def _gets(receiver: str, config: "Config") -> str:
-    from monitor.config import receivers_told
+    from monitor.config.monitor import receivers_told
 
     told = receivers_told(config.route_tree())
     watched = config.watchdog is not None and config.watchdog.receiver == receiver
@@ -152,13 +152,13 @@ def _gets(receiver: str, config: "Config") -> str:
 
 
 def _count_routes(config: "Config") -> int:
-    from monitor.config import every_route
+    from monitor.config.monitor import every_route
 
     return sum(1 for _ in every_route(config.route_tree()))
 
 
 def _routing(config: "Config") -> str:
-    from monitor.evaluate.words import plural
+    from monitor.model.evaluate_words import plural
 
     counts = [plural(_count_routes(config), "route")]
     counts += [plural(len(config.inhibit_rules), "inhibition rule")] if config.inhibit_rules else []
@@ -170,7 +170,7 @@ def _ask(loaded: "Loaded", as_json: bool) -> list[dict[str, Any]]:
     """Ask everybody; one line each as it comes."""
     import trio
 
-    from monitor.cli.online import asked
+    from monitor.cli.check_online import asked
 
     answers: list[dict[str, Any]] = []
 

@@ -4,14 +4,14 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from monitor.accounts import routee_client
-from monitor.clock import SECOND, SystemClock
-from monitor.config import Account
-from monitor.errors import RouteeError
-from monitor.evaluate.words import plural
-from monitor.loading import Loaded
-from monitor.receivers import checked, notifiers
-from monitor.routee.retry import Patience
+from monitor.config.monitor import Account
+from monitor.daemon.account_client import routee_client
+from monitor.daemon.loading import Loaded
+from monitor.ingest.routee.retry import Patience
+from monitor.model.evaluate_words import plural
+from monitor.notify.receivers import checked, notifiers
+from monitor.runtime.clock import SECOND, SystemClock
+from monitor.runtime.errors import RouteeError
 
 Note = Callable[[str, str, str], None]
 """Told of each question: what was asked, why it went wrong (empty: it did not), what there is to say if it went well."""

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from monitor.config import Config
-    from monitor.loading import Loaded
-    from monitor.rules import Rule
-    from monitor.silence import Silence
+    from monitor.config.monitor import Config
+    from monitor.config.rules import Rule
+    from monitor.daemon.loading import Loaded
+    from monitor.routing.silences import Silence
 
 
 def warnings_of(loaded: "Loaded") -> Iterator[str]:
     """A sentence for each thing in the files, or in the stored silences, that probably has not the effect that was meant."""
-    from monitor.clock import format_duration
-    from monitor.rules.model import LONGEST_WINDOW
+    from monitor.config.rules.model import LONGEST_WINDOW
+    from monitor.runtime.clock import format_duration
 
     config, rules = loaded.settings.config, loaded.settings.rules
     if not rules:
@@ -40,7 +40,7 @@ def warnings_of(loaded: "Loaded") -> Iterator[str]:
 def exposed_secrets(loaded: "Loaded", place: "Path") -> Iterator[str]:
     """A sentence for each secret file of the configuration at ``place`` that everybody on this machine can read; `run` logs them."""
     from monitor.cli.options import environment
-    from monitor.config.exposed import exposed_files
+    from monitor.config.monitor.exposed_secrets import exposed_files
 
     for path in exposed_files(loaded.settings.config, place.parent, environment()):
         yield f"every user of this machine can read the secret in {path}: chmod 600 {path}, owned by the user that the daemon runs as"
@@ -48,7 +48,7 @@ def exposed_secrets(loaded: "Loaded", place: "Path") -> Iterator[str]:
 
 def _without_effect(loaded: "Loaded") -> Iterator[str]:
     """Matchers that no alert of these rules can meet."""
-    from monitor.possible_labels import PossibleAlerts, idle_inhibitions, idle_routes, unknown_severities
+    from monitor.config.possible_labels import PossibleAlerts, idle_inhibitions, idle_routes, unknown_severities
 
     config, rules = loaded.settings.config, loaded.settings.rules
     root, alerts = config.route_tree(), PossibleAlerts.of(config, rules)
@@ -64,8 +64,8 @@ def _stored_silences(config: "Config") -> Iterator["Silence"]:
     """Those that are not over; none where there is no store yet, or it cannot be read: other commands say why."""
     from contextlib import closing
 
-    from monitor.clock import SystemClock
-    from monitor.errors import StoreError
+    from monitor.runtime.clock import SystemClock
+    from monitor.runtime.errors import StoreError
     from monitor.store.sqlite import open_sqlite
 
     if not config.store_path.exists():
@@ -79,7 +79,7 @@ def _stored_silences(config: "Config") -> Iterator["Silence"]:
 
 
 def _doubtful_routing(config: "Config") -> Iterator[str]:
-    from monitor.config import doubts, every_route, receivers_told
+    from monitor.config.monitor import doubts, every_route, receivers_told
 
     root = config.route_tree()
     told = receivers_told(root) | ({config.watchdog.receiver} if config.watchdog is not None else set())
@@ -97,9 +97,9 @@ def _doubtful_routing(config: "Config") -> Iterator[str]:
 
 def _odd(rule: "Rule") -> Iterator[str]:
     """What of one rule was probably meant otherwise."""
-    from monitor.clock import format_duration
-    from monitor.route import RANKS
-    from monitor.rules import Windowed
+    from monitor.config.rules import Windowed
+    from monitor.routing.route import RANKS
+    from monitor.runtime.clock import format_duration
 
     known = [level.severity for level in rule.levels_ if level.severity in RANKS]
     if known != sorted(known, key=RANKS.__getitem__):

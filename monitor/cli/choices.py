@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.errors import MonitorError
+from monitor.runtime.errors import MonitorError
 
 if TYPE_CHECKING:
     _Choice = click.Choice[str]
@@ -20,7 +20,7 @@ class OneOf(_Choice):
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter as error:
-            from monitor.written import nearest
+            from monitor.config.yaml import nearest
 
             near = nearest(str(value), map(str, self.choices))
             self.fail(error.message + (f" Did you mean {near!r}?" if near is not None else ""), param, ctx)
@@ -36,6 +36,6 @@ def known(what: str, name: str, names: Iterable[str]) -> str:
 
 def unknown(what: str, name: str, names: Iterable[str]) -> MonitorError:
     """What to raise where there is no ``what`` of that name."""
-    from monitor.written import suggest
+    from monitor.config.yaml import suggest
 
     return MonitorError(f"there is no {what} {name!r}{suggest(name, sorted(set(names)))}")

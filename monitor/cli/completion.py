@@ -4,10 +4,10 @@ from typing import Final
 
 import click
 
+from monitor.cli.choices import OneOf
 from monitor.cli.options import unused_config_option
 from monitor.cli.output import say_lines
 from monitor.cli.roff import PROGRAM
-from monitor.cli.words import OneOf
 
 SHELLS: Final = ("bash", "zsh", "fish")
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from monitor.errors import ListenError, MonitorError
+from monitor.runtime.errors import ListenError, MonitorError
 
 if TYPE_CHECKING:
-    from monitor.config import Config, Web
+    from monitor.config.monitor import Config, Web
 
 _SECONDS: Final = 10.0
 _LONGEST_ANSWER: Final = 64 * 1024 * 1024
@@ -58,7 +58,7 @@ class DaemonApi:
         except urllib.error.HTTPError as error:
             raise Refused(_sentence(error)) from None
         except (OSError, ValueError) as error:
-            from monitor.transport import trouble
+            from monitor.runtime.transport_errors import trouble
 
             reason = getattr(error, "reason", error)
             why = trouble(reason) if isinstance(reason, BaseException) else str(reason)
@@ -79,7 +79,7 @@ def _sentence(error: urllib.error.HTTPError) -> str:
 
 def daemon_api(config: Path | None, url: str | None) -> DaemonApi:
     """The daemon of a configuration, or at ``url``. Raises ListenError where it has no listener."""
-    from monitor.cli.reading import read_config
+    from monitor.cli.load import read_config
 
     return api_of(read_config(config), url)
 
@@ -96,7 +96,7 @@ def api_of(config: "Config", url: str | None) -> DaemonApi:
 
 def listener(web: "Web | None") -> str:
     """Where a daemon is reached that listens so."""
-    from monitor.web.address import Address
+    from monitor.daemon.http.address import Address
 
     if web is None:
         raise ListenError("web is off in the configuration, so there is nothing to ask; switch it on or give --url")

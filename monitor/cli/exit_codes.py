@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from monitor.cli.output import OutputError, drop_output, say_lines, say_paragraphs
-from monitor.errors import MonitorError
+from monitor.runtime.errors import MonitorError
 
 EXIT_INTERRUPTED = 130
 EXIT_INTERNAL = 70
@@ -102,6 +102,6 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def _masked(text: str) -> str:
-    from monitor.log import mask
+    from monitor.runtime.log import mask
 
     return mask(text)

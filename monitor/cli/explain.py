@@ -5,21 +5,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from monitor.cli.choices import known
+from monitor.cli.load import read_everything
 from monitor.cli.options import config_option, json_option, level_option, wide_option
 from monitor.cli.output import clear, height_of_output, say, say_paragraphs
-from monitor.cli.reading import read_everything
 from monitor.cli.table import Column, print_json, print_table
-from monitor.cli.words import known
-from monitor.errors import MonitorError
+from monitor.runtime.errors import MonitorError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from monitor.alerts.ring import Evaluation
     from monitor.cli.findings import Line
-    from monitor.clock import Instant
-    from monitor.loading import Loaded
-    from monitor.ring import Evaluation
-    from monitor.rules import Rule
+    from monitor.config.rules import Rule
+    from monitor.daemon.loading import Loaded
+    from monitor.runtime.clock import Instant
 
 _UNASKED: Final = (
     "What Routee answers about the balance and about campaigns only the daemon knows: "
@@ -45,7 +45,7 @@ def explain(name: str, config: Path | None, as_json: bool, watch: bool) -> None:
     poll yet; 65, 78 bad rules or configuration.
     """
     from monitor.cli.findings import explained
-    from monitor.cli.standing import standing
+    from monitor.cli.read_store import standing
 
     loaded = read_everything(config)
     rule = _rule(name, loaded)
@@ -82,7 +82,7 @@ def _rule(name: str, loaded: "Loaded") -> "Rule":
 
 
 def _as_json(rule: "Rule", as_of: "Instant", lines: "list[Line]") -> dict[str, Any]:
-    from monitor.clock import iso
+    from monitor.runtime.clock import iso
 
     groups = [
         {
@@ -104,18 +104,18 @@ def _as_json(rule: "Rule", as_of: "Instant", lines: "list[Line]") -> dict[str, A
 
 
 def _past(one: "Evaluation") -> dict[str, Any]:
-    from monitor.clock import iso
+    from monitor.runtime.clock import iso
 
     return {"as_of": iso(one.as_of), "value": one.value, "threshold": one.threshold, "messages": one.messages}
 
 
 def _table(rule: "Rule", as_of: "Instant", lines: "list[Line]", height: int = 0) -> None:
     """``height``: rows of the terminal that it has to fit, 0 for as many as there are."""
-    from monitor.alert import is_report
+    from monitor.alerts.view import unit_of
     from monitor.cli.findings import asks_routee
-    from monitor.cli.standing import Age
-    from monitor.render.filters import amount, number, sparkline
-    from monitor.view import unit_of
+    from monitor.cli.read_store import Age
+    from monitor.model.alert import is_report
+    from monitor.model.format import amount, number, sparkline
 
     file, number_of_line = rule.source
     say(f"{rule.name} ({rule.kind}, {file}:{number_of_line}) as of {Age.of(as_of)}")

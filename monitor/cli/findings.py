@@ -4,18 +4,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from monitor.alert import Alert, fires_on_until, is_held_back
-from monitor.builtin import MONITOR_BLIND
+from monitor.alerts.evaluator import Group, Judge, policy_of
+from monitor.alerts.kinds import Judgement, Moment, evaluate
+from monitor.alerts.ring import Evaluation
 from monitor.cli.trend import trend
-from monitor.clock import Instant, format_duration, iso
-from monitor.errors import MonitorError, StoreError
-from monitor.evaluate import Judgement, Moment, evaluate
-from monitor.finding import Finding, excess
-from monitor.judge import Group, Judge, policy_of
-from monitor.loading import Loaded
-from monitor.restore import restored_judge, restored_window
-from monitor.ring import Evaluation
-from monitor.rules import Balance, Campaign, Rule
+from monitor.config.rules import Balance, Campaign, Rule
+from monitor.daemon.loading import Loaded
+from monitor.daemon.restore import restored_judge, restored_window
+from monitor.model.alert import Alert, fires_on_until, is_held_back
+from monitor.model.builtin_alerts import MONITOR_BLIND
+from monitor.model.finding import Finding, excess
+from monitor.runtime.clock import Instant, format_duration, iso
+from monitor.runtime.errors import MonitorError, StoreError
 from monitor.store.protocol import Loaded as Kept
 from monitor.store.protocol import Store
 from monitor.window import Reading

@@ -8,7 +8,7 @@ from monitor.cli.table import Column, print_json, print_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitor.clock import Instant
+    from monitor.runtime.clock import Instant
     from monitor.store.protocol import Telling, ToldAlert
 
 _MOST_NAMED = 3
@@ -30,7 +30,7 @@ def show_history(tellings: "Sequence[Telling]", as_json: bool) -> None:
 
 
 def _as_json(one: "Telling") -> dict[str, Any]:
-    from monitor.clock import iso
+    from monitor.runtime.clock import iso
 
     return {
         "at": iso(one.at),
@@ -67,7 +67,7 @@ def _outcome(one: "Telling") -> str:
 
 
 def _when(instant: "Instant") -> str:
-    from monitor.clock import iso
+    from monitor.runtime.clock import iso
 
     return iso(instant)[:19].replace("T", " ")
 

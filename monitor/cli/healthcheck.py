@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from monitor.cli.daemon_api import listener
+from monitor.cli.load import read_config
 from monitor.cli.options import config_option, level_option, url_option
 from monitor.cli.output import say, say_paragraphs
-from monitor.cli.reading import read_config
-from monitor.errors import ListenError, MonitorError
+from monitor.runtime.errors import ListenError, MonitorError
 
 EXIT_NO_ANSWER = 69
 
@@ -26,7 +26,7 @@ def healthcheck(config: Path | None, url: str | None) -> int:
     """
     import trio
 
-    from monitor.web.health import ask
+    from monitor.daemon.health import ask
 
     try:
         answer = trio.run(ask, url or listener(read_config(config).web))

@@ -6,19 +6,19 @@ from dataclasses import dataclass, replace
 import click
 import trio
 
-from monitor.accounts import routee_client
-from monitor.backtest.fetch import Fetched, fetch
-from monitor.backtest.run import Account
 from monitor.cli.output import say
-from monitor.cli.standing import standing
+from monitor.cli.read_store import standing
 from monitor.cli.times import When
-from monitor.clock import MINUTE, Duration, Instant, SystemClock, format_duration, iso
-from monitor.config import Config
-from monitor.errors import StoreError
-from monitor.loading import Loaded
-from monitor.poll.plan import horizon
-from monitor.privacy import Privacy
-from monitor.restore import restored_window
+from monitor.config.monitor import Config
+from monitor.daemon.account_client import routee_client
+from monitor.daemon.loading import Loaded
+from monitor.daemon.restore import restored_window
+from monitor.ingest.poll.plan import horizon
+from monitor.model.privacy import Privacy
+from monitor.runtime.clock import MINUTE, Duration, Instant, SystemClock, format_duration, iso
+from monitor.runtime.errors import StoreError
+from monitor.simulation.backtest.fetch import Fetched, fetch
+from monitor.simulation.backtest.run import Account
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from monitor.cli.load import read_everything
 from monitor.cli.options import config_option, json_option, level_option, wide_option
 from monitor.cli.output import say
-from monitor.cli.reading import read_everything
 from monitor.cli.table import Column, print_json, print_table
 from monitor.cli.times import WHEN, When
 
 if TYPE_CHECKING:
-    from monitor.alert import Transition
-    from monitor.incidents import Incident
-    from monitor.rules import Rule
-    from monitor.silence import Silence
+    from monitor.alerts.incidents import Incident
+    from monitor.config.rules import Rule
+    from monitor.model.alert import Transition
+    from monitor.routing.silences import Silence
 
 _MOST_READ: Final = 50_000
 """So many of the latest transitions are looked through."""
@@ -58,10 +58,10 @@ def history_of_alerts(
     Exit codes: 0 shown; 1 there is no such rule; 69 there is no store or no
     poll yet; 65, 78 bad rules or configuration.
     """
-    from monitor.cli.standing import standing
-    from monitor.cli.words import known
-    from monitor.clock import SystemClock
-    from monitor.incidents import incidents
+    from monitor.alerts.incidents import incidents
+    from monitor.cli.choices import known
+    from monitor.cli.read_store import standing
+    from monitor.runtime.clock import SystemClock
 
     loaded = read_everything(config)
     start = since.seen_from(SystemClock().now())
@@ -96,7 +96,7 @@ def _severity(one: "Transition", rules: "Mapping[str, Rule]") -> str:
 
 def _silences(incident: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> "list[Silence]":
     """Those that held it while it fired, of the silences that are still kept."""
-    from monitor.matchers import matches
+    from monitor.routing.matchers import matches
 
     if incident.firing_at is None:
         return []
@@ -114,7 +114,7 @@ def _silences(incident: "Incident", rules: "Mapping[str, Rule]", silences: "Sequ
 
 
 def _as_json(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> dict[str, Any]:
-    from monitor.clock import SECOND, iso
+    from monitor.runtime.clock import SECOND, iso
 
     def time(instant: int | None) -> str | None:
         return None if instant is None else iso(instant)
@@ -144,17 +144,17 @@ def _as_json(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[S
 
 
 def _event(one: "Transition", rules: "Mapping[str, Rule]") -> dict[str, Any]:
-    from monitor.clock import iso
+    from monitor.runtime.clock import iso
 
     by = {"by": one.about.by, "comment": one.about.comment} if one.about is not None and one.about.by else {}
     return {"at": iso(one.at), "what": one.what, "severity": _severity(one, rules), "value": one.value} | by
 
 
 def _row(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> tuple[str, ...]:
-    from monitor.alert import is_report
-    from monitor.clock import SystemClock
-    from monitor.render.filters import datetime, duration
-    from monitor.render.words import clean
+    from monitor.model.alert import is_report
+    from monitor.model.format import datetime, duration
+    from monitor.notify.render.sanitize import clean
+    from monitor.runtime.clock import SystemClock
 
     group = ", ".join(value for _, value in one.group)
     ended = SystemClock().now() if one.ended_at is None else one.ended_at
@@ -177,10 +177,10 @@ def _row(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silen
 
 def _said(one: "Transition", rules: "Mapping[str, Rule]") -> str:
     """``fired (critical)``, ``acknowledged by Ann: called them``, ``resolved (no_data)``."""
-    from monitor.alert import is_report
-    from monitor.render.filters import amount
-    from monitor.render.words import clean
-    from monitor.view import unit_of
+    from monitor.alerts.view import unit_of
+    from monitor.model.alert import is_report
+    from monitor.model.format import amount
+    from monitor.notify.render.sanitize import clean
 
     about, word = one.about, _WORDS.get(one.what, one.what)
     if one.what == "acknowledged" and about is not None:

@@ -9,10 +9,10 @@ import click
 
 from monitor.cli.options import PLACES, level_option
 from monitor.cli.output import say
-from monitor.errors import MonitorError
+from monitor.runtime.errors import MonitorError
 
 if TYPE_CHECKING:
-    from monitor.starter import Answers
+    from monitor.config.starter import Answers
 
 _PRIVATE: Final = 0o600
 
@@ -60,7 +60,7 @@ def init(
     Exit codes: 0 written; 1 a file is there already, or cannot be written;
     2 an option is missing.
     """
-    from monitor import starter
+    from monitor.config import starter
 
     secret = "" if application_secret_from is None else application_secret_from.read().strip()
     if application_secret_from is not None and not secret:
@@ -88,7 +88,7 @@ def init(
 
 def _asked(application_id: str | None, secret: str, tell: str | None) -> "Answers":
     """What the options say, and what a person at a terminal answers. Raises click.UsageError where there is nobody to ask."""
-    from monitor.starter import Answers
+    from monitor.config.starter import Answers
 
     if not sys.stdin.isatty():
         wanted = {"--application-id": application_id, "--tell": tell}

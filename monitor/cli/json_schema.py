@@ -2,14 +2,14 @@
 
 from typing import Any, Final
 
-from monitor.clock import format_duration, iso
-from monitor.config import Config
-from monitor.message import FIELDS
-from monitor.rules import OPERATORS, RULE
-from monitor.rules.match import MATCH
-from monitor.ruletest.model import RuleTests
-from monitor.services import SERVICES
-from monitor.written.types import PERIOD
+from monitor.config.monitor import Config
+from monitor.config.monitor.services import SERVICES
+from monitor.config.rules import OPERATORS, RULE
+from monitor.config.rules.match import MATCH
+from monitor.config.yaml.types import PERIOD
+from monitor.model.message import FIELDS
+from monitor.runtime.clock import format_duration, iso
+from monitor.simulation.ruletest.model import RuleTests
 
 Schema = dict[str, Any]
 

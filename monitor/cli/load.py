@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 from monitor.cli.options import environment, find_config
 
 if TYPE_CHECKING:
-    from monitor.config import Config
-    from monitor.loading import Loaded
+    from monitor.config.monitor import Config
+    from monitor.daemon.loading import Loaded
 
 
 def read_config(given: Path | None) -> "Config":
     """The configuration alone. Raises InputError and ConfigMissing."""
-    from monitor.accounts import hide_secrets
-    from monitor.config import load_config
+    from monitor.config.monitor import load_config
+    from monitor.daemon.account_client import hide_secrets
 
     config = load_config(find_config(given), environment())
     hide_secrets(config)
@@ -22,8 +22,8 @@ def read_config(given: Path | None) -> "Config":
 
 def read_everything(given: Path | None) -> "Loaded":
     """Configuration, rules and templates. Raises InputError and ConfigMissing."""
-    from monitor.accounts import hide_secrets
-    from monitor.loading import load
+    from monitor.daemon.account_client import hide_secrets
+    from monitor.daemon.loading import load
 
     loaded = load(find_config(given), environment())
     hide_secrets(loaded.settings.config)
@@ -32,8 +32,8 @@ def read_everything(given: Path | None) -> "Loaded":
 
 def look_outside() -> None:
     """Make sure that clients can be made as the environment says. Raises EnvironmentUnusable."""
-    from monitor.certificates import trust
-    from monitor.proxies import proxies
+    from monitor.runtime.certificates import trust
+    from monitor.runtime.proxies import proxies
 
     proxies()
     trust()

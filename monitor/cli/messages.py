@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from monitor.cli.choices import unknown
+from monitor.cli.load import read_config
 from monitor.cli.options import config_option, json_option, level_option, wide_option
 from monitor.cli.output import say
-from monitor.cli.reading import read_config
 from monitor.cli.table import Column, print_json, print_table
 from monitor.cli.times import WHEN, When
-from monitor.cli.words import unknown
-from monitor.errors import MonitorError, RouteeRejected
+from monitor.runtime.errors import MonitorError, RouteeRejected
 
 if TYPE_CHECKING:
-    from monitor.clock import Duration
-    from monitor.config import Account, Config, Search
-    from monitor.message import Batch
+    from monitor.config.monitor import Account, Config, Search
+    from monitor.model.message import Batch
+    from monitor.runtime.clock import Duration
 
 Part = dict[str, Any]
 
 _LARGEST_HASH_FREE_PART: Final = 65_536
-"""From this on a part's key is not its number (see `monitor.routee.part`)."""
+"""From this on a part's key is not its number (see `monitor.ingest.routee.tolerant`)."""
 _COLOURS: Final = {"Delivered": "green", "Failed": "red", "Undelivered": "red", "Unsent": "red"}
 
 
@@ -127,9 +127,9 @@ async def _latest(search: "Search", config: "Config", since: "Duration", status:
     """The latest ``limit`` parts, newest first. The span grows until it holds enough, because pages come in no promised order."""
     from dataclasses import replace
 
-    from monitor.accounts import routee_client
-    from monitor.clock import MINUTE, SystemClock
-    from monitor.routee.question import Filter
+    from monitor.daemon.account_client import routee_client
+    from monitor.model.routee_query import Filter
+    from monitor.runtime.clock import MINUTE, SystemClock
 
     question = search.question
     if status is not None:
@@ -156,8 +156,8 @@ def _newest_first(part: Part) -> tuple[Any, ...]:
 
 def _status(written: str) -> str:
     """A status in Routee's spelling. One that is like none of the known ones may still be one of Routee's. Raises click.BadParameter."""
-    from monitor.message import STATUSES
-    from monitor.written import nearest
+    from monitor.config.yaml import nearest
+    from monitor.model.message import STATUSES
 
     near = nearest(written, STATUSES)
     if near is not None and near.lower() != written.lower():
@@ -173,7 +173,7 @@ def _status(written: str) -> str:
 
 def _span(since: When) -> "Duration":
     """How far back to look. Raises click.BadParameter where Routee cannot be asked for so much."""
-    from monitor.clock import DAY, SystemClock
+    from monitor.runtime.clock import DAY, SystemClock
 
     now = SystemClock().now()
     span = now - since.seen_from(now)
@@ -188,8 +188,8 @@ def _span(since: When) -> "Duration":
 
 async def _parts(message_id: str, accounts: "Sequence[Account]", config: "Config") -> list[Part]:
     """The parts of the message in the first account that knows it."""
-    from monitor.accounts import routee_client
-    from monitor.clock import SystemClock
+    from monitor.daemon.account_client import routee_client
+    from monitor.runtime.clock import SystemClock
 
     for account in accounts:
         async with routee_client(account, SystemClock()) as routee:
@@ -205,9 +205,9 @@ async def _parts(message_id: str, accounts: "Sequence[Account]", config: "Config
 
 def _shown(batch: "Batch", config: "Config") -> list[Part]:
     """Parts as they are printed."""
-    from monitor.clock import iso
-    from monitor.message import GROUPS_SEPARATOR, UNKNOWN
-    from monitor.privacy import Privacy
+    from monitor.model.message import GROUPS_SEPARATOR, UNKNOWN
+    from monitor.model.privacy import Privacy
+    from monitor.runtime.clock import iso
 
     privacy = Privacy(config.privacy.recipients)
     batch.recipient = privacy.texts(batch.recipient)
@@ -250,7 +250,7 @@ def _print(parts: list[Part], as_json: bool) -> None:
 
 
 def _row(part: Part) -> tuple[str, ...]:
-    from monitor.render.filters import duration as spelt
+    from monitor.model.format import duration as spelt
 
     latency = part["latency"]
     return (
@@ -271,7 +271,7 @@ def _print_asides(search: "Search", config: "Config", as_json: bool) -> None:
     """The records of one search that could not be read, those seen last first."""
     from contextlib import closing
 
-    from monitor.clock import iso
+    from monitor.runtime.clock import iso
     from monitor.store.protocol import ASIDES_KEPT
     from monitor.store.sqlite import open_sqlite
 

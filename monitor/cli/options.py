@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from monitor.cli.words import OneOf
-from monitor.errors import MonitorError
+from monitor.cli.choices import OneOf
+from monitor.runtime.errors import MonitorError
 
 if TYPE_CHECKING:
-    from monitor.clock import Duration
+    from monitor.runtime.clock import Duration
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 PLACES: Final = (Path("monitor.yaml"), Path("/etc/routee-monitor/monitor.yaml"))
@@ -26,7 +26,7 @@ class ConfigMissing(MonitorError):
 
 def duration(text: str) -> "Duration":
     """The type of an option that is a duration, written as in the configuration (``1h30m``); microseconds inside."""
-    from monitor.clock import parse_duration
+    from monitor.runtime.clock import parse_duration
 
     try:
         return parse_duration(text)
@@ -49,7 +49,7 @@ def find_config(given: Path | None) -> Path:
 
 def _set_level(ctx: click.Context, param: click.Parameter, level: str) -> None:
     if not ctx.resilient_parsing:
-        from monitor import log
+        from monitor.runtime import log
 
         log.configure(level, "text")
 

@@ -1,6 +1,6 @@
 """The one way to the terminal: every command prints with `say`, `say_lines`, `print_json` and `print_table` (ruff forbids click.echo).
 
-They clean what they print (`monitor.printable`), so no comment, name or error of anybody steers the terminal. `say` is one line,
+They clean what they print (`monitor.runtime.printable`), so no comment, name or error of anybody steers the terminal. `say` is one line,
 wrapped at words on a terminal; pieces of it may have a colour: ``say(shaded("ok", "green"), "  outbound")``. Where standard output
 cannot be written (a full disk, closed), OutputError says so; where its reader has left (``| head``), the command ends quietly.
 """
@@ -16,10 +16,10 @@ from typing import Final, TextIO
 
 import click
 
-from monitor import printable
-from monitor.cells import cells, wrapped
-from monitor.errors import MonitorError
-from monitor.given import named
+from monitor.runtime import printable
+from monitor.runtime.environment_values import named
+from monitor.runtime.errors import MonitorError
+from monitor.runtime.terminal_width import cells, wrapped
 
 NAMED: Final = "monitor.cli.named"
 """Where click's context remembers that a command shows variables by their names."""

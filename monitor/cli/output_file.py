@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from monitor.errors import MonitorError
+from monitor.runtime.errors import MonitorError
 
 
 def require_writable(path: Path) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
-from monitor.clock import Instant, SystemClock, format_duration, iso
-from monitor.config import Config
-from monitor.errors import StoreError
-from monitor.loading import Loaded
+from monitor.config.monitor import Config
+from monitor.daemon.loading import Loaded
+from monitor.runtime.clock import Instant, SystemClock, format_duration, iso
+from monitor.runtime.errors import StoreError
 from monitor.store.protocol import Loaded as Kept
 from monitor.store.protocol import Store
 from monitor.store.sqlite import open_sqlite

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from monitor.cli.load import read_everything
 from monitor.cli.options import config_option, json_option, level_option
 from monitor.cli.output import name_variables, say, say_lines, shaded
-from monitor.cli.reading import read_everything
 from monitor.cli.table import print_json
-from monitor.errors import MonitorError
+from monitor.runtime.errors import MonitorError
 
 if TYPE_CHECKING:
-    from monitor.loading import Loaded
-    from monitor.notification import AlertView, Notification
-    from monitor.receivers import Preview
+    from monitor.daemon.loading import Loaded
+    from monitor.model.notification import AlertView, Notification
+    from monitor.notify.receivers import Preview
 
 _LOOKED_AT: Final = 2_000
 """So many of the latest notifications are looked through for an alert."""
@@ -46,9 +46,9 @@ def render(
     Exit codes: 0 shown; 1 there is no such receiver, channel, alert or rule;
     69 the store cannot be read; 65, 78 bad rules or configuration.
     """
-    from monitor.cli.words import known
-    from monitor.clock import SystemClock
-    from monitor.receivers import previews
+    from monitor.cli.choices import known
+    from monitor.notify.receivers import previews
+    from monitor.runtime.clock import SystemClock
 
     name_variables()
     loaded = read_everything(config)
@@ -70,7 +70,7 @@ def render(
 def _notification(
     receiver: str, name: str | None, loaded: "Loaded", *, as_sample: bool, resolved: bool
 ) -> "Notification":
-    from monitor.cli.sample import sample, told
+    from monitor.cli.sample_alert import sample, told
 
     is_sample = name is None or as_sample
     view, more = (sample(name, loaded), {}) if is_sample or name is None else _found(name, loaded)
@@ -95,7 +95,7 @@ def _over(view: "AlertView", loaded: "Loaded") -> "AlertView":
     """The alert as over, in the words of its end: what explains a moment that is gone is left out, annotations are made anew."""
     import msgspec
 
-    from monitor.view import kept
+    from monitor.alerts.view import kept
 
     over = {"status": "resolved", "ends_at": view.as_of, "resolved_because": "recovered"}
     view = msgspec.structs.replace(kept(view), **over, history=view.history)
@@ -108,7 +108,7 @@ def _over(view: "AlertView", loaded: "Loaded") -> "AlertView":
 
 def _found(name: str, loaded: "Loaded") -> "tuple[AlertView, dict[str, str]]":
     """The alert as it was last told, with its notification's key, episode and group; else as it stands."""
-    from monitor.cli.standing import standing
+    from monitor.cli.read_store import standing
 
     with standing(loaded) as (store, kept):
         for parcel in store.parcels(limit=_LOOKED_AT):
@@ -118,7 +118,7 @@ def _found(name: str, loaded: "Loaded") -> "tuple[AlertView, dict[str, str]]":
                 return view, {"key": one.key, "episode": one.episode, "group_key": one.group_key}
         stands = [view for view in _standing(loaded, kept.alerts) if _is_meant(view, name)]
     if not stands:
-        from monitor.written import nearest
+        from monitor.config.yaml import nearest
 
         rules = [rule.name for rule in loaded.settings.rules]
         near = None if name in rules else nearest(name, rules)
@@ -131,9 +131,9 @@ def _found(name: str, loaded: "Loaded") -> "tuple[AlertView, dict[str, str]]":
 
 def _standing(loaded: "Loaded", alerts: Any) -> "list[AlertView]":
     """Every alert as it stands, those that fire first."""
-    from monitor.judge import Judge
-    from monitor.privacy import Privacy
-    from monitor.view import Views
+    from monitor.alerts.evaluator import Judge
+    from monitor.alerts.view import Views
+    from monitor.model.privacy import Privacy
     from monitor.window import Window
 
     settings = loaded.settings
@@ -152,7 +152,7 @@ def _standing(loaded: "Loaded", alerts: Any) -> "list[AlertView]":
 
 def _is_meant(view: "AlertView", name: str) -> bool:
     """By its rule, by our fingerprint, or by that of its labels, which Alertmanager and ``alerts --json`` show."""
-    from monitor.label_fingerprint import label_fingerprint
+    from monitor.model.label_fingerprint import label_fingerprint
 
     return name in (view.rule, view.fingerprint) or (len(name) == 16 and label_fingerprint(view.labels) == name)
 
@@ -163,7 +163,7 @@ def _as_json(receiver: str, channel: str, made: "Preview") -> dict[str, Any]:
 
 
 def _print(receiver: str, channel: str, made: "Preview") -> None:
-    from monitor.render.words import clean_lines
+    from monitor.notify.render.sanitize import clean_lines
 
     say(shaded(" ".join(filter(None, (f"── {receiver} {channel}", made.address))), "bright_black"))
     headers = [f"{name}: {value}" for name, value in made.headers.items()]

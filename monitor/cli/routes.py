@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from monitor.cli.choices import known
+from monitor.cli.load import read_config
 from monitor.cli.options import config_option, json_option, level_option, wide_option
 from monitor.cli.output import name_variables, say, say_lines
-from monitor.cli.reading import read_config
 from monitor.cli.table import Column, print_json, print_table
 from monitor.cli.times import TIME
-from monitor.cli.words import known
 
 if TYPE_CHECKING:
-    from monitor.clock import Instant
-    from monitor.config import Config
-    from monitor.intervals import NamedInterval
-    from monitor.route import Route
+    from monitor.config.monitor import Config
+    from monitor.routing.route import Route
+    from monitor.routing.time_intervals import NamedInterval
+    from monitor.runtime.clock import Instant
 
 _AFTER = "As of this time (2026-11-21T10:00, in your time zone) in place of now."
 
@@ -82,8 +82,8 @@ def test_labels(
     Exit codes: 0 shown; 1 with --expect, if others would be told;
     78 bad or missing configuration.
     """
-    from monitor.clock import SystemClock
-    from monitor.route import routes_for
+    from monitor.routing.route import routes_for
+    from monitor.runtime.clock import SystemClock
 
     given = dict(map(_label, labels))
     moment = SystemClock().now() if at is None else at
@@ -127,7 +127,7 @@ def _verdict(found: "tuple[Route, ...]", wanted: set[str] | None) -> int:
 
 def _inhibitions(config: "Config", labels: dict[str, str]) -> Iterator[dict[str, Any]]:
     """The inhibition rules whose target such an alert is."""
-    from monitor.matchers import matches, show
+    from monitor.routing.matchers import matches, show
 
     for rule in config.inhibitions:
         if matches(rule.target, labels):
@@ -140,7 +140,7 @@ def _alike(equal: dict[str, str]) -> str:
 
 
 def _table(found: "tuple[Route, ...]", labels: dict[str, str], moment: "Instant") -> None:
-    from monitor.route import group_labels
+    from monitor.routing.route import group_labels
 
     rows = [
         (
@@ -157,7 +157,7 @@ def _table(found: "tuple[Route, ...]", labels: dict[str, str], moment: "Instant"
 
 
 def _found(route: "Route", labels: dict[str, str], moment: "Instant") -> dict[str, Any]:
-    from monitor.route import group_labels
+    from monitor.routing.route import group_labels
 
     return _node(route) | {"group_labels": group_labels(route, labels), "muted_by": list(_muting(route, moment))}
 
@@ -183,7 +183,7 @@ def _tree(route: "Route") -> dict[str, Any]:
 
 
 def _muting(route: "Route", moment: "Instant") -> tuple[str, ...]:
-    from monitor.intervals import muting
+    from monitor.routing.time_intervals import muting
 
     return muting(route.mute, route.active, moment)
 
@@ -193,7 +193,7 @@ def _names(intervals: "tuple[NamedInterval, ...]") -> list[str]:
 
 
 def _timing(route: "Route") -> tuple[str, str, str]:
-    from monitor.clock import format_duration
+    from monitor.runtime.clock import format_duration
 
     repeat = "never" if route.repeat_interval is None else format_duration(route.repeat_interval)
     return format_duration(route.group_wait), format_duration(route.group_interval), repeat
@@ -208,7 +208,7 @@ def _drawn(route: "Route", first: str = "", others: str = "", above: "Route | No
 
 def _line(route: "Route", above: "Route | None") -> str:
     """One route in a line: what it takes, who is told, and what is otherwise than in the route above."""
-    from monitor.matchers import show
+    from monitor.routing.matchers import show
 
     taken = show(route.matchers) if route.matchers else "everything"
     words = (

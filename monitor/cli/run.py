@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal, Self
 
 import click
 
+from monitor.cli.choices import OneOf
+from monitor.cli.load import look_outside, read_everything
 from monitor.cli.options import LEVELS, config_option, environment, find_config
 from monitor.cli.output import width_of_output
-from monitor.cli.reading import look_outside, read_everything
-from monitor.cli.words import OneOf
 
 if TYPE_CHECKING:
-    from monitor.config import Config
+    from monitor.config.monitor import Config
 
 
 @click.command(short_help="Run the daemon.")
@@ -68,14 +68,14 @@ def _run(
 
     import trio
 
-    from monitor import daemon
-    from monitor import log as logs
     from monitor.cli.check_warnings import exposed_secrets
     from monitor.cli.signals import until_signalled
-    from monitor.demo.screen import Screen
-    from monitor.descriptors import raise_limit
-    from monitor.reload import Reloads
-    from monitor.sd_notify import Systemd
+    from monitor.daemon import main as daemon
+    from monitor.daemon.reload import Reloads
+    from monitor.runtime import log as logs
+    from monitor.runtime.file_descriptors import raise_limit
+    from monitor.runtime.sd_notify import Systemd
+    from monitor.simulation.demo.screen import Screen
 
     screen = Screen(sys.stderr) if sys.stderr.isatty() else None
     is_shared = (

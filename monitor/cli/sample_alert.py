@@ -2,21 +2,21 @@
 
 from typing import TYPE_CHECKING
 
-from monitor.cli.words import known
+from monitor.cli.choices import known
 
 if TYPE_CHECKING:
-    from monitor.loading import Loaded
-    from monitor.notification import AlertView, Notification
+    from monitor.daemon.loading import Loaded
+    from monitor.model.notification import AlertView, Notification
 
 
 def sample(rule: str | None, loaded: "Loaded") -> "AlertView":
     """An alert that fires since five minutes, as ``rule`` would give it, else an example. Raises MonitorError for no such rule."""
     import msgspec
 
-    from monitor.clock import MINUTE, SystemClock
-    from monitor.loading import sample_of
-    from monitor.render import sample_view
-    from monitor.view import links_of
+    from monitor.alerts.view import links_of
+    from monitor.daemon.loading import sample_of
+    from monitor.notify.render import sample_view
+    from monitor.runtime.clock import MINUTE, SystemClock
 
     now = SystemClock().now()
     then = {"starts_at": now - 5 * MINUTE, "as_of": now}
@@ -57,7 +57,7 @@ def told(receiver: str, view: "AlertView", loaded: "Loaded", **more: object) -> 
     """A notification of that alert alone, to ``receiver``; ``more`` are further fields of it."""
     import msgspec
 
-    from monitor.render import sample_notification
+    from monitor.notify.render import sample_notification
 
     web = loaded.settings.config.web
     url = (web.external_url or "") if web is not None else ""

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
+from monitor.cli.choices import OneOf
 from monitor.cli.options import duration, level_option, unused_config_option
 from monitor.cli.output import say_lines
-from monitor.cli.words import OneOf
-from monitor.errors import ListenError
+from monitor.runtime.errors import ListenError
 
 if TYPE_CHECKING:
     import trio
 
-    from monitor.clock import Duration
+    from monitor.runtime.clock import Duration
 
 _HINTS: Final = """\
 The sandbox is at {url}
@@ -96,8 +96,8 @@ def sandbox(
     import trio
 
     from monitor.cli.signals import until_signalled
-    from monitor.clock import HOUR
-    from monitor.routee.sandbox import run_sandbox
+    from monitor.runtime.clock import HOUR
+    from monitor.simulation.sandbox import run_sandbox
 
     serving = functools.partial(
         run_sandbox,
@@ -116,7 +116,7 @@ def sandbox(
 async def _serve(serving: Callable[..., Awaitable[None]], listen: str, stop: "trio.Event") -> None:
     import trio
 
-    from monitor.routee.sandbox import DEFAULT_CREDENTIALS
+    from monitor.simulation.sandbox import DEFAULT_CREDENTIALS
 
     async with trio.open_nursery() as nursery:
         try:

@@ -2,9 +2,9 @@
 
 import click
 
+from monitor.cli.choices import OneOf
 from monitor.cli.options import unused_config_option
 from monitor.cli.table import print_json
-from monitor.cli.words import OneOf
 
 
 @click.command(short_help="Print the JSON Schema of your files.")
@@ -21,7 +21,7 @@ def schema(what: str) -> None:
     \b
     Exit codes: 0 printed.
     """
-    from monitor.schema import config_schema, rule_tests_schema, rules_schema
+    from monitor.cli.json_schema import config_schema, rule_tests_schema, rules_schema
 
     made = {"config": config_schema, "rules": rules_schema, "tests": rule_tests_schema}
     print_json(made[what]())

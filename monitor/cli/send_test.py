@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from monitor.cli.load import read_everything
 from monitor.cli.options import config_option, json_option, level_option
 from monitor.cli.output import say
-from monitor.cli.reading import read_everything
 from monitor.cli.table import print_json
 
 if TYPE_CHECKING:
-    from monitor.loading import Loaded
-    from monitor.notification import Notification
+    from monitor.daemon.loading import Loaded
+    from monitor.model.notification import Notification
 
 EXIT_NOT_SENT = 69
 
@@ -35,7 +35,7 @@ def send_test(receiver: str, config: Path | None, as_json: bool, rule: str | Non
     """
     import trio
 
-    from monitor.cli.words import known
+    from monitor.cli.choices import known
 
     loaded = read_everything(config)
     known("receiver", receiver, [one.name for one in loaded.settings.config.receivers])
@@ -54,7 +54,7 @@ def _samples(receiver: str, rule: str | None, loaded: "Loaded") -> "tuple[Notifi
     """An alert that fires now, and its resolve."""
     import secrets
 
-    from monitor.cli.sample import as_test, over, sample, told
+    from monitor.cli.sample_alert import as_test, over, sample, told
 
     view = as_test(sample(rule, loaded))
     episode = f"test-{secrets.token_hex(8)}"  # another one each time: nobody takes it for a repetition
@@ -70,8 +70,8 @@ async def _send(receiver: str, firing: "Notification", over: "Notification", loa
 
     import trio
 
-    from monitor.clock import SystemClock
-    from monitor.receivers import notifiers, told_and_resolved
+    from monitor.notify.receivers import notifiers, told_and_resolved
+    from monitor.runtime.clock import SystemClock
 
     channels = notifiers(loaded.settings.config, loaded.templates, SystemClock(), sys.stdout)
     mine = {channel: notifier for (name, channel), notifier in channels.items() if name == receiver}

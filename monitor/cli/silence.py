@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from monitor.cli.choices import known
 from monitor.cli.daemon_api import Refused, daemon_api
 from monitor.cli.options import config_option, duration, json_option, url_option, wide_option
 from monitor.cli.output import say
 from monitor.cli.silenced import broad, effect, is_broad, met_by
 from monitor.cli.table import Column, print_json, print_table
 from monitor.cli.times import TIME
-from monitor.cli.words import known
 
 if TYPE_CHECKING:
-    from monitor.clock import Duration, Instant
-    from monitor.matchers import Matcher
+    from monitor.routing.matchers import Matcher
+    from monitor.runtime.clock import Duration, Instant
 
 
 @click.group(short_help="Silence alerts for a while; show and end silences.")
@@ -82,7 +82,7 @@ def add(
     \b
     Exit codes: 0 silenced; 1 refused, with the reason; 2 wrong usage; 69 no daemon answers.
     """
-    from monitor.clock import SystemClock, iso
+    from monitor.runtime.clock import SystemClock, iso
 
     wanted = [matcher for text in matchers for matcher in _read(text)]
     began = SystemClock().now() if start is None else start
@@ -150,7 +150,7 @@ def expire(above: Path | None, ids: tuple[str, ...], config: Path | None, url: s
 
 
 def _read(text: str) -> "tuple[Matcher, ...]":
-    from monitor.matchers import parse_matchers
+    from monitor.routing.matchers import parse_matchers
 
     try:
         return parse_matchers(text)
@@ -159,7 +159,7 @@ def _read(text: str) -> "tuple[Matcher, ...]":
 
 
 def _matcher(matcher: "Matcher") -> dict[str, Any]:
-    from monitor.web.v2_shapes import show_matcher
+    from monitor.daemon.http.alertmanager_json import show_matcher
 
     return show_matcher(matcher)
 
@@ -203,8 +203,8 @@ def _silences(one: dict[str, Any]) -> str:
 
 
 def _shown(one: dict[str, Any]) -> str:
-    from monitor.matchers import show
-    from monitor.web.v2_shapes import read_matcher
+    from monitor.daemon.http.alertmanager_json import read_matcher
+    from monitor.routing.matchers import show
 
     recurs = ""
     if during := one.get("during"):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from monitor.matchers import Matcher
+    from monitor.routing.matchers import Matcher
 
 _MOST_NAMED: Final = 5
 ALWAYS_THERE: Final = frozenset({"alertname", "severity"})
@@ -16,7 +16,7 @@ Alert = dict[str, Any]
 
 def met_by(wanted: "Sequence[Matcher]", alerts: Sequence[Alert]) -> list[Alert]:
     """The alerts that fire and meet all matchers."""
-    from monitor.matchers import matches
+    from monitor.routing.matchers import matches
 
     return [one for one in alerts if one["status"]["state"] != "unprocessed" and matches(wanted, one["labels"])]
 
@@ -29,7 +29,7 @@ def is_broad(wanted: "Sequence[Matcher]") -> bool:
 
 def broad(wanted: "Sequence[Matcher]", met: Sequence[Alert]) -> str:
     """Why such a silence needs to be confirmed."""
-    from monitor.matchers import show
+    from monitor.routing.matchers import show
 
     labels = " or ".join(dict.fromkeys(one.name for one in wanted))
     return (
@@ -41,7 +41,7 @@ def broad(wanted: "Sequence[Matcher]", met: Sequence[Alert]) -> str:
 def effect(made: dict[str, Any], wanted: "Sequence[Matcher]", alerts: Sequence[Alert]) -> list[str]:
     """What a silence does, as it was made, in lines. ``alerts`` are all that there are."""
     from monitor.cli.times import spoken
-    from monitor.clock import parse_iso
+    from monitor.runtime.clock import parse_iso
 
     met = met_by(wanted, alerts)
     starts, ends = (spoken(parse_iso(made[key])) for key in ("startsAt", "endsAt"))
@@ -54,7 +54,7 @@ def effect(made: dict[str, Any], wanted: "Sequence[Matcher]", alerts: Sequence[A
 
 def suggestion(wanted: "Sequence[Matcher]", alerts: Sequence[Alert]) -> str:
     """What the first matcher that no alert meets should perhaps have been, as the end of a sentence; empty where nothing is near."""
-    from monitor.written import suggest
+    from monitor.config.yaml import suggest
 
     labels = [one["labels"] for one in alerts]
     for matcher in wanted:
@@ -70,7 +70,7 @@ def suggestion(wanted: "Sequence[Matcher]", alerts: Sequence[Alert]) -> str:
 
 def _fire(met: Sequence[Alert], does: str) -> str:
     """``It silences 7 alerts that fire now (OperatorFailureRate operator=Cosmote, …)``."""
-    from monitor.evaluate.words import plural
+    from monitor.model.evaluate_words import plural
 
     if not met:
         return f"{does} no alert that fires now"

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from monitor.cli.load import read_everything
 from monitor.cli.options import config_option, json_option, level_option, url_option, wide_option
 from monitor.cli.output import Shaded, say, shaded
-from monitor.cli.reading import read_everything
 from monitor.cli.table import Column, print_json, print_table
-from monitor.errors import MonitorError
+from monitor.runtime.errors import MonitorError
 
 if TYPE_CHECKING:
-    from monitor.loading import Loaded
+    from monitor.daemon.loading import Loaded
 
 EXIT_NOT_RUNNING: Final = 69
 _MOST_SEARCHES: Final = 8
@@ -65,8 +65,8 @@ def _asked(loaded: "Loaded", url: str | None) -> dict[str, Any]:
 def _stored(loaded: "Loaded", why: str) -> dict[str, Any]:
     from contextlib import closing
 
-    from monitor.clock import SystemClock
-    from monitor.overview import Stand, overview
+    from monitor.daemon.overview import Stand, overview
+    from monitor.runtime.clock import SystemClock
     from monitor.store.sqlite import open_sqlite
     from monitor.store.sqlite_file import lock_holder
 
@@ -86,7 +86,7 @@ def _stored(loaded: "Loaded", why: str) -> dict[str, Any]:
 def _stand(loaded: "Loaded", store: Any, now: int) -> Any:
     """What the store holds."""
     from monitor.cli.alerts import views_of
-    from monitor.overview import Stand
+    from monitor.daemon.overview import Stand
 
     kept = store.load()
     firing = {alert.fingerprint: alert for alert in kept.alerts}
@@ -141,7 +141,7 @@ def _is_late(one: dict[str, Any]) -> bool:
 
 
 def _search(one: dict[str, Any]) -> tuple[str, ...]:
-    from monitor.render.filters import percent
+    from monitor.model.format import percent
 
     polled = "never" if one["lastPoll"] is None else _ago(one["lastPoll"], one["age"])
     past = "all" if one["caughtUp"] >= 1 else f"{percent(one['caughtUp'], 0)}"
@@ -190,8 +190,8 @@ def _count(number: int | None, more: str) -> str:
 
 def _ago(time: str, age: float | None = None) -> str:
     """``2026-11-21 17:07:04Z (12s ago)``."""
-    from monitor.clock import SECOND, SystemClock, parse_iso
-    from monitor.render.filters import duration
+    from monitor.model.format import duration
+    from monitor.runtime.clock import SECOND, SystemClock, parse_iso
 
     span = SystemClock().now() - parse_iso(time) if age is None else round(age * SECOND)
     return f"{time[:19].replace('T', ' ')}Z ({duration(max(span, 0) // SECOND * SECOND)} ago)"

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from monitor.errors import MonitorError
+from monitor.runtime.errors import MonitorError
 
 if TYPE_CHECKING:
-    from monitor.config import Config
-    from monitor.notification import AlertView
+    from monitor.config.monitor import Config
+    from monitor.model.notification import AlertView
     from monitor.store.protocol import Loaded as Kept
 
 
@@ -56,7 +56,7 @@ def held_of(config: "Config", url: str | None, kept: "Kept", views: "Iterable[Al
 
 
 def _as_said(said: list[Any], views: "Iterable[AlertView]") -> dict[str, Held]:
-    from monitor.label_fingerprint import label_fingerprint
+    from monitor.model.label_fingerprint import label_fingerprint
 
     by_labels = {one.get("fingerprint"): one for one in said if isinstance(one, dict)}
     return {view.fingerprint: _held(by_labels.get(label_fingerprint(view.labels), {})) for view in views}
@@ -72,8 +72,8 @@ def _held(one: Mapping[str, Any]) -> Held:
 
 
 def _as_stored(kept: "Kept", views: "Iterable[AlertView]") -> dict[str, Held]:
-    from monitor.clock import SystemClock
-    from monitor.silence import Silences
+    from monitor.routing.silences import Silences
+    from monitor.runtime.clock import SystemClock
 
     now, silences = SystemClock().now(), Silences(kept.silences)
     firing = {alert.fingerprint: alert for alert in kept.alerts if alert.state == "firing"}

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import click
 
-from monitor import printable
-from monitor.cells import cells, padded, wrapped
 from monitor.cli.output import painted, put_row, say, say_lines, width_of_output, with_names
+from monitor.runtime import printable
+from monitor.runtime.terminal_width import cells, padded, wrapped
 
 Row = Sequence[str]
 WIDE: Final = "monitor.cli.wide"

@@ -13,7 +13,7 @@ from monitor.cli.output_file import require_writable, write_output
 from monitor.cli.table import print_json
 
 if TYPE_CHECKING:
-    from monitor.ruletest import Suite, Verdict
+    from monitor.simulation.ruletest import Suite, Verdict
 
 
 @click.command(short_help="Run rule tests.")
@@ -33,8 +33,8 @@ def test(files: Sequence[str], pattern: str | None, junit: Path | None, as_json:
     Exit codes: 0 all is as expected; 1 something is not; 65 a test file, or a
     rule file that it names, is wrong.
     """
-    from monitor.ruletest import as_json as results
-    from monitor.ruletest import load_suites
+    from monitor.simulation.ruletest import as_json as results
+    from monitor.simulation.ruletest import load_suites
 
     if junit is not None:
         require_writable(junit)
@@ -45,7 +45,7 @@ def test(files: Sequence[str], pattern: str | None, junit: Path | None, as_json:
         if not as_json:
             _show(verdicts[-1])
     if junit is not None:
-        from monitor.ruletest import junit as as_junit
+        from monitor.simulation.ruletest import junit as as_junit
 
         write_output(junit, as_junit(verdicts))
     found = results(verdicts)
@@ -78,7 +78,7 @@ def _chosen(suites: "Sequence[Suite]", wanted: "re.Pattern[str] | None") -> "lis
 
 
 def _run(suite: "Suite", number: int) -> "Verdict":
-    from monitor.ruletest import run_test
+    from monitor.simulation.ruletest import run_test
 
     return run_test(suite, number)
 

@@ -10,7 +10,7 @@ from monitor.cli.output import say
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from monitor.clock import Duration, Instant
+    from monitor.runtime.clock import Duration, Instant
 
     _Type = click.ParamType[Any]
 else:
@@ -47,7 +47,7 @@ class TimeType(_Type):
     def _instant(
         self, text: str, moment: "datetime", param: click.Parameter | None, ctx: click.Context | None
     ) -> "Instant":
-        from monitor.clock import from_datetime
+        from monitor.runtime.clock import from_datetime
 
         try:
             local = moment.astimezone()  # from the terminal's zone, where none is written
@@ -68,7 +68,7 @@ class WhenType(TimeType):
     name = "when"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from monitor.clock import parse_duration
+        from monitor.runtime.clock import parse_duration
 
         if not isinstance(value, str):
             return value
@@ -87,7 +87,7 @@ WHEN: Final = WhenType()
 
 def spoken(instant: "Instant") -> str:
     """An instant in the terminal's zone, and in UTC where that is another: ``2026-11-21T18:00:00+02:00 (EET), 16:00Z``."""
-    from monitor.clock import to_datetime
+    from monitor.runtime.clock import to_datetime
 
     return _spoken(to_datetime(instant).replace(microsecond=0).astimezone())
 

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Final
 
-from monitor.clock import MINUTE, SECOND
-from monitor.evaluate import Moment, evaluate
-from monitor.judge import Judge
-from monitor.ring import Ring
-from monitor.rules import Rule, Thresholded
+from monitor.alerts.evaluator import Judge
+from monitor.alerts.kinds import Moment, evaluate
+from monitor.alerts.ring import Ring
+from monitor.config.rules import Rule, Thresholded
+from monitor.runtime.clock import MINUTE, SECOND
 from monitor.window import Reading
 
 MOMENTS: Final = 24

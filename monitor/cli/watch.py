@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
 from monitor.cli.output import say
-from monitor.cli.standing import standing
-from monitor.errors import StoreError
-from monitor.loading import Loaded
+from monitor.cli.read_store import standing
+from monitor.daemon.loading import Loaded
+from monitor.runtime.errors import StoreError
 from monitor.store.protocol import Cursor, Store
 from monitor.store.protocol import Loaded as Kept
 

@@ -9,11 +9,11 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from monitor.config import Config, Search
-from monitor.message import FINAL, STATUSES
-from monitor.routee.question import STATUS, Filter
-from monitor.rules import Condition, Rule
-from monitor.written import Note
+from monitor.config.monitor import Config, Search
+from monitor.config.rules import Condition, Rule
+from monitor.config.yaml import Note
+from monitor.model.message import FINAL, STATUSES
+from monitor.model.routee_query import STATUS, Filter
 
 Scope = frozenset[object]
 """All that a search asks for besides statuses."""

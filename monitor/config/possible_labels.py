@@ -7,12 +7,12 @@ come from messages.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from monitor.builtin import BUILT_IN
-from monitor.config import Config, every_route
-from monitor.matchers import Matcher
-from monitor.route import RANKS, Route
-from monitor.rules import Campaign, Rule
-from monitor.written import near_miss, nearest
+from monitor.config.monitor import Config, every_route
+from monitor.config.rules import Campaign, Rule
+from monitor.config.yaml import near_miss, nearest
+from monitor.model.builtin_alerts import BUILT_IN
+from monitor.routing.matchers import Matcher
+from monitor.routing.route import RANKS, Route
 
 Labels = Mapping[str, frozenset[str] | None]
 """The values that each label of one kind of alert can have; None: any value that messages have."""

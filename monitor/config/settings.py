@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from monitor.answerable import unanswered
-from monitor.clock import format_duration
-from monitor.config import EXIT_BAD_CONFIG, Config, read_config
-from monitor.errors import InputError, Problem
-from monitor.rules import EXIT_BAD_RULES, Rule, read_rules
-from monitor.written import Note, suggest
+from monitor.config.answerable import unanswered
+from monitor.config.monitor import EXIT_BAD_CONFIG, Config, read_config
+from monitor.config.rules import EXIT_BAD_RULES, Rule, read_rules
+from monitor.config.yaml import Note, suggest
+from monitor.runtime.clock import format_duration
+from monitor.runtime.errors import InputError, Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,8 @@ store: sqlite:monitor.db
 
 def rules() -> Path:
     """The folder of the starter rules: within the package where it was installed, else that of the checkout."""
-    installed = _HERE / "demo" / "rules"
-    return installed if installed.is_dir() else _HERE.parent / "rules"
+    installed = _HERE / "starter_rules"
+    return installed if installed.is_dir() else _HERE.parents[1] / "rules"
 
 
 @dataclass(frozen=True, slots=True)

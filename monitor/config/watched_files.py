@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from monitor.config import Config
-from monitor.config.files import RULES, TEMPLATES, each_once
-from monitor.written import Written, locate
+from monitor.config.monitor import Config
+from monitor.config.monitor.globs import RULES, TEMPLATES, each_once
+from monitor.config.yaml import Written, locate
 
 Stamp = tuple[tuple[str, int, int, int], ...]
 """Of each file its name, when it was changed, its size and its number; 0 where there is none."""

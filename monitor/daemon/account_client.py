@@ -5,12 +5,12 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from monitor import log as logs
-from monitor.clock import Clock
-from monitor.config import Account, Config
-from monitor.discipline import DisciplinedClock
-from monitor.routee.client import Observer, Routee
-from monitor.routee.retry import Patience
+from monitor.config.monitor import Account, Config
+from monitor.ingest.routee.client import Observer, Routee
+from monitor.ingest.routee.retry import Patience
+from monitor.runtime import log as logs
+from monitor.runtime.clock import Clock
+from monitor.runtime.guarded_clock import DisciplinedClock
 
 SHORTEST_ID: Final = 16
 """An application's id of so many characters is no word; Routee's own have 24."""

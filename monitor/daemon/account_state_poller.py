@@ -1,6 +1,6 @@
 """What is asked of Routee besides messages: the balance, and how campaigns stand. Only where a rule of the account needs it.
 
-The answers are put into `monitor.judge.Judge.facts`, where rules see them at their next judgement. An endpoint that the account
+The answers are put into `monitor.alerts.evaluator.Judge.facts`, where rules see them at their next judgement. An endpoint that the account
 does not have is complained of once and asked again each hour; rules then work without it, or say "not enough data".
 """
 
@@ -11,16 +11,16 @@ from typing import Final, Protocol, TypeVar
 import numpy as np
 import trio
 
-from monitor.clock import DAY, HOUR, MINUTE, Clock, Duration, Instant
-from monitor.complaint import Complaint
-from monitor.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
-from monitor.facts import CampaignFact
-from monitor.judge import Judge
-from monitor.routee.question import Balance, CampaignState
-from monitor.rules import Balance as BalanceRule
-from monitor.rules import Campaign
+from monitor.alerts.evaluator import Judge
+from monitor.config.rules import Balance as BalanceRule
+from monitor.config.rules import Campaign
+from monitor.model.account_state import CampaignFact
+from monitor.model.routee_query import Balance, CampaignState
+from monitor.runtime.clock import DAY, HOUR, MINUTE, Clock, Duration, Instant
+from monitor.runtime.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
+from monitor.runtime.throttled_log import Complaint
 from monitor.window import Question, Reading
-from monitor.window.campaigns import BY, active, runs
+from monitor.window.campaign_progress import BY, active, runs
 
 log = logging.getLogger(__name__)
 

@@ -10,18 +10,18 @@ from typing import Final
 
 import trio
 
-from monitor.accounts import routee_client
-from monitor.clock import MINUTE, Instant
-from monitor.config import Account, Config, Search
-from monitor.errands import run_errands
-from monitor.intake import AccountSink
-from monitor.metrics import PollOutcome
-from monitor.pipeline import Pipeline, Surroundings
-from monitor.poll import Round, SearchPlan, Trouble, poll_search
-from monitor.roster import Duty, KeepGoing, Roster, once, until_told
-from monitor.routee.client import Routee
-from monitor.routee.question import PAGE_SIZE, Page, Question
-from monitor.rules import Balance, Campaign
+from monitor.config.monitor import Account, Config, Search
+from monitor.config.rules import Balance, Campaign
+from monitor.daemon.account_client import routee_client
+from monitor.daemon.account_sink import AccountSink
+from monitor.daemon.account_state_poller import run_errands
+from monitor.daemon.metrics import PollOutcome
+from monitor.daemon.pipeline import Pipeline, Surroundings
+from monitor.ingest.poll import Round, SearchPlan, Trouble, poll_search
+from monitor.ingest.routee.client import Routee
+from monitor.model.routee_query import PAGE_SIZE, Page, Question
+from monitor.runtime.clock import MINUTE, Instant
+from monitor.runtime.task_supervisor import Duty, KeepGoing, Roster, once, until_told
 
 SLOWEST_PAGE: Final = 10 * MINUTE
 """A search that has not so much as read a page for so long, and three intervals, is stuck."""
@@ -112,7 +112,7 @@ class _Tried:
     async def search(
         self, question: Question, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
     ) -> Page:
-        """See `monitor.routee.question.Tracking`."""
+        """See `monitor.model.routee_query.Tracking`."""
         return await self.client.search(question, start, end, page=page, size=size, failed=self.trouble.met)
 
 
@@ -124,14 +124,14 @@ class _Rounds:
         self._around = around
 
     def finished(self, figures: Round) -> None:
-        """See `monitor.poll.Observer`."""
+        """See `monitor.ingest.poll.Observer`."""
         self._around.health.beat(loop_of(self._search))
         if figures.kind == "poll":
             outcome: PollOutcome = "complete" if figures.outcome == "ok" else "failed"
             self._around.metrics.poll(self._search.account, self._search.name, outcome, figures.seconds)
 
     def reached(self, search: str, share: float) -> None:
-        """See `monitor.poll.Observer`."""
+        """See `monitor.ingest.poll.Observer`."""
         self._around.reached(self._search.account, search, share)
 
 

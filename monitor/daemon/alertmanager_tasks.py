@@ -7,17 +7,17 @@ from typing import Final
 
 import trio
 
-from monitor.clock import MINUTE, Clock, Duration
-from monitor.config import Config
-from monitor.deliver import Observer, Outbox
-from monitor.notification import AlertView
-from monitor.notify import alertmanager_client
-from monitor.pipeline import Pipeline
-from monitor.push import Pusher, Roll
-from monitor.roster import Duty, until_told
-from monitor.settings import Settings
-from monitor.standing import Firing
-from monitor.web.health import Health
+from monitor.config.monitor import Config
+from monitor.config.settings import Settings
+from monitor.daemon.health import Health
+from monitor.daemon.pipeline import Pipeline
+from monitor.dispatch.status import Firing
+from monitor.model.notification import AlertView
+from monitor.notify.alertmanager_push import Pusher, Roll
+from monitor.notify.channels import alertmanager_client
+from monitor.notify.outbox import Observer, Outbox
+from monitor.runtime.clock import MINUTE, Clock, Duration
+from monitor.runtime.task_supervisor import Duty, until_told
 
 SLOWEST_TURN: Final[Duration] = 5 * MINUTE
 """A pusher that has not so much as tried for so long is stuck."""

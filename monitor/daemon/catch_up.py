@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from monitor.clock import SECOND, Clock, Instant, format_duration
+from monitor.runtime.clock import SECOND, Clock, Instant, format_duration
 
 log = logging.getLogger("monitor")
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import msgspec
 
-from monitor.alert import Alert
-from monitor.dispatch import Told
-from monitor.judge import Judge, Key
+from monitor.alerts.evaluator import Judge, Key
+from monitor.alerts.view import kept
+from monitor.dispatch.dispatcher import Told
+from monitor.model.alert import Alert
 from monitor.store.protocol import Commit, Entry
-from monitor.view import kept
 from monitor.window import Unsaved
 
 Changes = dict[str, dict[Key, Alert | None]]

@@ -7,11 +7,11 @@ from typing import Final
 
 import trio
 
-from monitor.builtin import NOTIFICATION_FAILING, finding, over
-from monitor.clock import MINUTE, SECOND, Clock, Duration
-from monitor.deliver import Failing, Outbox
-from monitor.errors import StoreError
-from monitor.pipeline import Pipeline
+from monitor.daemon.pipeline import Pipeline
+from monitor.model.builtin_alerts import NOTIFICATION_FAILING, finding, over
+from monitor.notify.outbox import Failing, Outbox
+from monitor.runtime.clock import MINUTE, SECOND, Clock, Duration
+from monitor.runtime.errors import StoreError
 
 PATIENCE: Final[Duration] = 5 * MINUTE
 """A channel that has taken nothing for so long since its first failure is told of; a dead letter is told of at once."""

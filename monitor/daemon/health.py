@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import trio
 
-from monitor.clock import SECOND, Duration, format_duration
-from monitor.errors import MonitorError
-from monitor.transport import trouble
-from monitor.web.address import Address
+from monitor.daemon.http.address import Address
+from monitor.runtime.clock import SECOND, Duration, format_duration
+from monitor.runtime.errors import MonitorError
+from monitor.runtime.transport_errors import trouble
 
 _LONGEST_ANSWER = 64 * 1024
 

@@ -10,11 +10,11 @@ from typing import Final, Protocol
 
 import trio
 
-from monitor.builtin import INTERNAL_ERROR, BuiltIn, finding, over
-from monitor.clock import MINUTE, SECOND, Clock, Duration, Instant
-from monitor.errors import InternalError, StoreError
-from monitor.finding import Finding
-from monitor.roster import until_told
+from monitor.model.builtin_alerts import INTERNAL_ERROR, BuiltIn, finding, over
+from monitor.model.finding import Finding
+from monitor.runtime.clock import MINUTE, SECOND, Clock, Duration, Instant
+from monitor.runtime.errors import InternalError, StoreError
+from monitor.runtime.task_supervisor import until_told
 
 TOLD_FOR: Final[Duration] = 10 * MINUTE
 """How long the alert goes on after the task failed for the last time."""
@@ -28,7 +28,7 @@ log = logging.getLogger("monitor")
 
 
 class Teller(Protocol):
-    """What raises and ends built-in alerts (`monitor.pipeline.Pipeline`)."""
+    """What raises and ends built-in alerts (`monitor.daemon.pipeline.Pipeline`)."""
 
     @property
     def first_account(self) -> str:

@@ -12,14 +12,14 @@ from typing import Final
 
 import msgspec
 
-from monitor.config import EXIT_BAD_CONFIG, Config
-from monitor.errors import InputError, Problem
-from monitor.notification import AlertView
-from monitor.receivers import template_problems
-from monitor.render import TemplateProblem, Templates, alert_context, awkward, sample_view
-from monitor.rules import EXIT_BAD_RULES, Campaign, Rule, Windowed
-from monitor.settings import Settings, read
-from monitor.view import unit_of
+from monitor.alerts.view import unit_of
+from monitor.config.monitor import EXIT_BAD_CONFIG, Config
+from monitor.config.rules import EXIT_BAD_RULES, Campaign, Rule, Windowed
+from monitor.config.settings import Settings, read
+from monitor.model.notification import AlertView
+from monitor.notify.receivers import template_problems
+from monitor.notify.render import TemplateProblem, Templates, alert_context, awkward, sample_view
+from monitor.runtime.errors import InputError, Problem
 
 _LARGEST: Final = 256 * 1024
 """Bytes of a template file; whatever is larger was not meant to be one."""

@@ -3,7 +3,7 @@
     store → windows, alerts, groups      per account: Routee client → polling → pipeline → outbox
     outbox → delivery → channels         listener: health, metrics, APIs  timers: groups that are due, pruning, systemd
 
-It starts with what the last commit left. What comes of the configuration (`monitor.generation`) can be replaced while it runs; the
+It starts with what the last commit left. What comes of the configuration (`monitor.daemon.runtime_config`) can be replaced while it runs; the
 store, the windows, the outbox and the listener stay. When it is told to stop, polling ends at once, deliveries under way get a few
 seconds, and then the store is closed.
 """
@@ -19,29 +19,23 @@ from typing import TextIO
 
 import trio
 
-from monitor import housekeeping
-from monitor.accounts import hide_secrets, routee_client
-from monitor.alertmanagers import pushing
-from monitor.buttons import Buttons
-from monitor.catchup import CatchUp
-from monitor.channels import ChannelWatch
-from monitor.clock import MINUTE, SECOND, Clock, SystemClock
-from monitor.deliver import Outbox, deliver
-from monitor.discipline import DisciplinedClock
-from monitor.errors import MonitorError, StoreError
-from monitor.front import Front
-from monitor.generation import Generation
-from monitor.given import named
-from monitor.housekeeping import dead_letters, keep_house
-from monitor.internal_errors import InternalErrors
-from monitor.loading import Loaded
-from monitor.metrics import Metrics
-from monitor.notify.slack_socket import listen
-from monitor.pipeline import GROUPS, Basis, Desk, Pipeline, Surroundings
-from monitor.receivers import socket_apps
-from monitor.reload import Reloads, changes, check_is_possible
-from monitor.render import Templates
-from monitor.restore import (
+from monitor.alerts.view import Views
+from monitor.config.settings import Settings
+from monitor.daemon import retention as housekeeping
+from monitor.daemon.account_client import hide_secrets, routee_client
+from monitor.daemon.account_tasks import Watching, plan_of
+from monitor.daemon.alertmanager_tasks import pushing
+from monitor.daemon.catch_up import CatchUp
+from monitor.daemon.channel_health import ChannelWatch
+from monitor.daemon.health import Health
+from monitor.daemon.http.reloadable_app import Front
+from monitor.daemon.http.server import serve
+from monitor.daemon.internal_errors import InternalErrors
+from monitor.daemon.loading import Loaded
+from monitor.daemon.metrics import Metrics
+from monitor.daemon.pipeline import GROUPS, Basis, Desk, Pipeline, Surroundings
+from monitor.daemon.reload import Reloads, changes, check_is_possible
+from monitor.daemon.restore import (
     accounts_of,
     continued_dispatch,
     renewed_desks,
@@ -52,16 +46,22 @@ from monitor.restore import (
     returned,
     without_cursors,
 )
-from monitor.roster import Duty, Roster, until_told
-from monitor.sd_notify import Systemd
-from monitor.settings import Settings
-from monitor.store.opening import open_daemon_store
+from monitor.daemon.retention import dead_letters, keep_house
+from monitor.daemon.runtime_config import Generation
+from monitor.daemon.slack_actions import Buttons
+from monitor.notify.channels.slack.socket_mode import listen
+from monitor.notify.outbox import Outbox, deliver
+from monitor.notify.receivers import socket_apps
+from monitor.notify.render import Templates
+from monitor.runtime.clock import MINUTE, SECOND, Clock, SystemClock
+from monitor.runtime.environment_values import named
+from monitor.runtime.errors import MonitorError, StoreError
+from monitor.runtime.guarded_clock import DisciplinedClock
+from monitor.runtime.sd_notify import Systemd
+from monitor.runtime.task_supervisor import Duty, Roster, until_told
+from monitor.store.async_store import StoreFront
+from monitor.store.open import open_daemon_store
 from monitor.store.protocol import Aside, Commit, Unusable
-from monitor.store.thread import StoreFront
-from monitor.view import Views
-from monitor.watching import Watching, plan_of
-from monitor.web.health import Health
-from monitor.web.server import serve
 
 __all__ = ["Running", "plan_of", "restored_judge", "restored_window", "routee_client", "run"]
 

@@ -18,8 +18,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from monitor.alert import Alert
-from monitor.clock import SECOND, Clock, Instant
+from monitor.model.alert import Alert
+from monitor.runtime.clock import SECOND, Clock, Instant
 
 PREFIX = "routee_monitor"
 

@@ -8,18 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from monitor.acknowledgement import Ack
-from monitor.alert import State
-from monitor.builtin import MONITOR_BLIND
-from monitor.clock import SECOND, Instant, iso
-from monitor.config import Config, Search
-from monitor.finding import excess
-from monitor.notification import AlertView
-from monitor.poll.plan import SearchPlan, share_read
-from monitor.render.words import URGENCY, tone
-from monitor.silence import Silence
+from monitor.config.monitor import Config, Search
+from monitor.daemon.account_tasks import plan_of
+from monitor.ingest.poll.plan import SearchPlan, share_read
+from monitor.model.alert import State
+from monitor.model.builtin_alerts import MONITOR_BLIND
+from monitor.model.finding import excess
+from monitor.model.notification import AlertView
+from monitor.notify.render.sanitize import URGENCY, tone
+from monitor.routing.acknowledgements import Ack
+from monitor.routing.silences import Silence
+from monitor.runtime.clock import SECOND, Instant, iso
 from monitor.store.protocol import Cursor
-from monitor.watching import plan_of
 
 Outbox = Mapping[tuple[str, str], tuple[int, Instant]]
 """By receiver and channel: how many notifications wait, and since when the oldest does."""
@@ -57,7 +57,7 @@ def overview(config: Config, stand: Stand, now: Instant) -> dict[str, Any]:
 
 
 def caught_up(plan: SearchPlan, cursor: Cursor | None) -> float:
-    """See `monitor.poll.plan.share_read`; 0 where nothing was ever polled."""
+    """See `monitor.ingest.poll.plan.share_read`; 0 where nothing was ever polled."""
     return 0.0 if cursor is None else share_read(plan, cursor.as_of, cursor.covered_since, cursor.swept)
 
 

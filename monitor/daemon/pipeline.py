@@ -12,30 +12,30 @@ from time import perf_counter
 import msgspec
 import trio
 
-from monitor import builtin
-from monitor.acknowledgement import Ack, acknowledge, acknowledged, unacknowledged
-from monitor.alert import Alert, Transition
-from monitor.builtin import BuiltIn
-from monitor.changes import Changes, alerts_of, is_news, keep_views, put_alerts, put_groups, put_rows
-from monitor.clock import HOUR, SECOND, Clock, Duration, Instant, iso
-from monitor.complaint import Complaint
-from monitor.discipline import may_forget
-from monitor.dispatch import Dispatch, Told
-from monitor.edits import Edits
-from monitor.errors import InternalError, NothingThere, StoreError
-from monitor.facts import NOTHING_KNOWN, Facts
-from monitor.finding import Finding
-from monitor.judge import Judge, Outcome, Scene
-from monitor.message import Batch, Unread
-from monitor.metrics import Metrics
-from monitor.reads import SOMEWHERE, Origin, Read
-from monitor.routee.question import SetAside
-from monitor.silence import Silence, make_room
-from monitor.standing import Standing, Stock
+from monitor.alerts.evaluator import Judge, Outcome, Scene
+from monitor.alerts.view import Views
+from monitor.daemon.changes import Changes, alerts_of, is_news, keep_views, put_alerts, put_groups, put_rows
+from monitor.daemon.health import Health
+from monitor.daemon.metrics import Metrics
+from monitor.dispatch.dispatcher import Dispatch, Told
+from monitor.dispatch.edits import Edits
+from monitor.dispatch.status import Standing, Stock
+from monitor.model import builtin_alerts as builtin
+from monitor.model.account_state import NOTHING_KNOWN, Facts
+from monitor.model.alert import Alert, Transition
+from monitor.model.builtin_alerts import BuiltIn
+from monitor.model.complete_read import SOMEWHERE, Origin, Read
+from monitor.model.finding import Finding
+from monitor.model.message import Batch, Unread
+from monitor.model.routee_query import SetAside
+from monitor.routing.acknowledgements import Ack, acknowledge, acknowledged, unacknowledged
+from monitor.routing.silences import Silence, make_room
+from monitor.runtime.clock import HOUR, SECOND, Clock, Duration, Instant, iso
+from monitor.runtime.errors import InternalError, NothingThere, StoreError
+from monitor.runtime.guarded_clock import may_forget
+from monitor.runtime.throttled_log import Complaint
+from monitor.store.async_store import StoreFront
 from monitor.store.protocol import Aside, Commit, Cursor
-from monitor.store.thread import StoreFront
-from monitor.view import Views
-from monitor.web.health import Health
 from monitor.window.membership import Membership
 
 log = logging.getLogger("monitor")

@@ -7,12 +7,12 @@ from typing import Final, Literal
 
 import trio
 
-from monitor.config import Config
-from monitor.errors import InputError, Problem
-from monitor.loading import Loaded, load
-from monitor.settings import Settings
-from monitor.written import Written
-from monitor.written_files import files_of, stamp
+from monitor.config.monitor import Config
+from monitor.config.settings import Settings
+from monitor.config.watched_files import files_of, stamp
+from monitor.config.yaml import Written
+from monitor.daemon.loading import Loaded, load
+from monitor.runtime.errors import InputError, Problem
 
 LOOK_EVERY: Final = 3.0
 """Seconds between two looks at the files. They are taken up once two looks in a row have found the same, so that no half-written file is."""

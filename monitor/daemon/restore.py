@@ -5,26 +5,26 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from monitor.alert import Alert
-from monitor.clock import Duration
-from monitor.config import Config, Receiver, Search, Slack, Webhook
-from monitor.dispatch import Dispatch
-from monitor.errors import StoreDamaged
-from monitor.facts import NOTHING_KNOWN, Facts
-from monitor.flapping import NEVER, Beginnings, Flapping
-from monitor.judge import Group as GroupOfRule
-from monitor.judge import Judge
-from monitor.pipeline import Desk
-from monitor.poll import SearchPlan
-from monitor.privacy import Privacy
-from monitor.route import Group
-from monitor.rules import Rule
-from monitor.services import service_of
-from monitor.silence import Silences
+from monitor.alerts.evaluator import Group as GroupOfRule
+from monitor.alerts.evaluator import Judge
+from monitor.alerts.view import Annotator, Views
+from monitor.config.monitor import Config, Receiver, Search, Slack, Webhook
+from monitor.config.monitor.services import service_of
+from monitor.config.rules import Rule
+from monitor.daemon.pipeline import Desk
+from monitor.dispatch.dispatcher import Dispatch
+from monitor.dispatch.watchdog import KEY as WATCHDOG_KEY
+from monitor.dispatch.watchdog import Watchdog
+from monitor.ingest.poll import SearchPlan
+from monitor.model.account_state import NOTHING_KNOWN, Facts
+from monitor.model.alert import Alert
+from monitor.model.privacy import Privacy
+from monitor.routing.flapping import NEVER, Beginnings, Flapping
+from monitor.routing.route import Group
+from monitor.routing.silences import Silences
+from monitor.runtime.clock import Duration
+from monitor.runtime.errors import StoreDamaged
 from monitor.store.protocol import Commit, Cursor, Loaded, Store
-from monitor.view import Annotator, Views
-from monitor.watchdog import KEY as WATCHDOG_KEY
-from monitor.watchdog import Watchdog
 from monitor.window import Unreadable, Window
 from monitor.window.membership import Fits
 
@@ -59,7 +59,7 @@ def restored_window(store: Store, account: str, config: Config, key: bytes) -> W
 def restored_or_empty(store: Store, account: str, config: Config, key: bytes) -> tuple[Window, str]:
     """An account's window, and why it is empty where its messages cannot be read: then its searches begin anew.
 
-    Its alerts stay as they are: what they rest on is read again before any of them can be over (`monitor.judge`).
+    Its alerts stay as they are: what they rest on is read again before any of them can be over (`monitor.alerts.evaluator`).
     """
     try:
         return restored_window(store, account, config, key), ""

@@ -7,14 +7,14 @@ from typing import Final
 
 import trio
 
-from monitor.clock import HOUR, MINUTE, Clock, Duration
-from monitor.complaint import Complaint
-from monitor.discipline import may_forget
-from monitor.errors import StoreError
-from monitor.metrics import Metrics
+from monitor.daemon.health import Health
+from monitor.daemon.metrics import Metrics
+from monitor.runtime.clock import HOUR, MINUTE, Clock, Duration
+from monitor.runtime.errors import StoreError
+from monitor.runtime.guarded_clock import may_forget
+from monitor.runtime.throttled_log import Complaint
+from monitor.store.async_store import StoreFront
 from monitor.store.protocol import HISTORY_KEPT
-from monitor.store.thread import StoreFront
-from monitor.web.health import Health
 
 LOOP: Final = "housekeeping"
 """Its name, where signs of life are collected."""

@@ -3,14 +3,14 @@
 from dataclasses import dataclass, replace
 from typing import TextIO
 
-from monitor.clock import Clock
-from monitor.config import Config
-from monitor.loading import Loaded
-from monitor.notify import Surroundings
-from monitor.receivers import Notified
-from monitor.render import Templates
-from monitor.rules import Rule
-from monitor.settings import Settings
+from monitor.config.monitor import Config
+from monitor.config.rules import Rule
+from monitor.config.settings import Settings
+from monitor.daemon.loading import Loaded
+from monitor.notify.channels import Surroundings
+from monitor.notify.receivers import Notified
+from monitor.notify.render import Templates
+from monitor.runtime.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)

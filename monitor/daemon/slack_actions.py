@@ -5,13 +5,13 @@ import uuid
 from dataclasses import dataclass
 from typing import Final
 
-from monitor.clock import SECOND, Clock, Duration, Instant, format_duration
-from monitor.errors import NothingThere, StoreError
-from monitor.matchers import Matcher
-from monitor.notify.slack_pressed import Pressed
-from monitor.pipeline import Pipeline
-from monitor.silence import Silence, new_silence
-from monitor.standing import Standing
+from monitor.daemon.pipeline import Pipeline
+from monitor.dispatch.status import Standing
+from monitor.notify.channels.slack.interaction import Pressed
+from monitor.routing.matchers import Matcher
+from monitor.routing.silences import Silence, new_silence
+from monitor.runtime.clock import SECOND, Clock, Duration, Instant, format_duration
+from monitor.runtime.errors import NothingThere, StoreError
 
 log = logging.getLogger("monitor")
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from monitor.alert import Alert
-from monitor.builtin import NOTIFICATION_FAILING
-from monitor.route import ALL_LABELS, Route, group_key, report_key, routes_for
-from monitor.storm import overflow_key, reports_overflow_key
-from monitor.view import Views
+from monitor.alerts.view import Views
+from monitor.model.alert import Alert
+from monitor.model.builtin_alerts import NOTIFICATION_FAILING
+from monitor.routing.route import ALL_LABELS, Route, group_key, report_key, routes_for
+from monitor.routing.storm import overflow_key, reports_overflow_key
 
 Key = tuple[str, str]
 """A receiver and the key of a group."""

@@ -1,7 +1,7 @@
 """From alerts to notifications: which groups there are, which of them are told something now, and what exactly.
 
-Like `monitor.judge` it proposes: what is to be written is committed first and applied then. Which alerts a group is concerned with says
-`monitor.membership`, whether it is told `monitor.route.decide`, and in what words `monitor.telling`.
+Like `monitor.alerts.evaluator` it proposes: what is to be written is committed first and applied then. Which alerts a group is concerned with says
+`monitor.dispatch.group_members`, whether it is told `monitor.routing.route.decide`, and in what words `monitor.dispatch.notification_builder`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,26 +10,26 @@ from typing import Final
 
 import msgspec
 
-from monitor.acknowledgement import Ack
-from monitor.alert import Alert
-from monitor.builtin import NOTIFICATION_FAILING
-from monitor.clock import DAY, Duration, Instant
-from monitor.edits import Edits
-from monitor.flapping import Beginnings
-from monitor.inhibition import Inhibition
-from monitor.judge import Scene
-from monitor.membership import Assembly, Facts, Known, Members
-from monitor.notification import AlertView
-from monitor.overflow import Turn, calmed
-from monitor.places import Key, Place, Places, failing_receivers, routes_by_place
-from monitor.route import Decision, Group, Route, decide
-from monitor.silence import Silence, Silences
+from monitor.alerts.evaluator import Scene
+from monitor.alerts.view import Views
+from monitor.dispatch.destinations import Key, Place, Places, failing_receivers, routes_by_place
+from monitor.dispatch.edits import Edits
+from monitor.dispatch.group_members import Assembly, Facts, Known, Members
+from monitor.dispatch.notification_builder import MOST_ALERTS, Teller, new_group, to_all
+from monitor.dispatch.storm_overflow import Turn, calmed
+from monitor.dispatch.watchdog import Watchdog
+from monitor.model.alert import Alert
+from monitor.model.builtin_alerts import NOTIFICATION_FAILING
+from monitor.model.notification import AlertView
+from monitor.routing.acknowledgements import Ack
+from monitor.routing.flapping import Beginnings
+from monitor.routing.inhibition import Inhibition
+from monitor.routing.route import Decision, Group, Route, decide
+from monitor.routing.silences import Silence, Silences
+from monitor.routing.storm import MOST as MOST_GROUPS
+from monitor.routing.suppression import Suppression, Why, next_minute, silenced_since, silences_change_at
+from monitor.runtime.clock import DAY, Duration, Instant
 from monitor.store.protocol import SILENCES_KEPT, Pending
-from monitor.storm import MOST as MOST_GROUPS
-from monitor.suppression import Suppression, Why, next_minute, silenced_since, silences_change_at
-from monitor.telling import MOST_ALERTS, Teller, new_group, to_all
-from monitor.view import Views
-from monitor.watchdog import Watchdog
 
 AWAITED: Final[Duration] = 7 * DAY
 """A receiver that is taken out of the configuration and comes back within so long hears of the ends that it missed."""

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from monitor.acknowledgement import Ack
-from monitor.silence import Silence
+from monitor.routing.acknowledgements import Ack
+from monitor.routing.silences import Silence
 
 
 @dataclass(slots=True)

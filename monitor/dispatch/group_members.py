@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from monitor.acknowledgement import Ack
-from monitor.alert import Alert
-from monitor.clock import Instant
-from monitor.flapping import Beginnings, held_until
-from monitor.judge import Scene
-from monitor.places import Home, Key, Place
-from monitor.route import Group, Route, group_labels
-from monitor.suppression import Why, muted_by
-from monitor.view import Views
+from monitor.alerts.evaluator import Scene
+from monitor.alerts.view import Views
+from monitor.dispatch.destinations import Home, Key, Place
+from monitor.model.alert import Alert
+from monitor.routing.acknowledgements import Ack
+from monitor.routing.flapping import Beginnings, held_until
+from monitor.routing.route import Group, Route, group_labels
+from monitor.routing.suppression import Why, muted_by
+from monitor.runtime.clock import Instant
 
 Known = Mapping[str, tuple[Alert, Views, Scene]]
 """All alerts by their fingerprints, with what they are shown by."""

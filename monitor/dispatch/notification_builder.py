@@ -7,16 +7,16 @@ from typing import Final
 
 import msgspec
 
-from monitor.alert import Alert
-from monitor.clock import Instant
-from monitor.flapping import flapping
-from monitor.membership import Facts, Members
-from monitor.notification import AlertView, Notification, Reason, common
-from monitor.places import Key
-from monitor.route import RANKS, Group, Route
+from monitor.alerts.view import DEEPEST
+from monitor.dispatch.destinations import Key
+from monitor.dispatch.group_members import Facts, Members
+from monitor.model.alert import Alert
+from monitor.model.notification import AlertView, Notification, Reason, common
+from monitor.routing.flapping import flapping
+from monitor.routing.route import RANKS, Group, Route
+from monitor.routing.storm import NAMED, is_overflow
+from monitor.runtime.clock import Instant
 from monitor.store.protocol import Pending
-from monitor.storm import NAMED, is_overflow
-from monitor.view import DEEPEST
 
 MOST_ALERTS: Final = 1_000
 """One notification holds so many alerts. Of those that fire the worst are named and the others only counted; the end of one that was

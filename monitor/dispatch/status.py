@@ -7,21 +7,21 @@ from typing import Final, Literal
 
 import msgspec
 
-from monitor.acknowledgement import Ack
-from monitor.alert import Alert, State
-from monitor.clock import MINUTE, Duration, Instant
-from monitor.dispatch import Dispatch
-from monitor.flapping import flapping
-from monitor.judge import Scene
-from monitor.label_fingerprint import label_fingerprint
-from monitor.membership import Facts
-from monitor.notification import AlertView
-from monitor.places import Key, Place
-from monitor.route import group_labels
-from monitor.silence import Silence
-from monitor.suppression import Why, muted_by
-from monitor.view import Views
-from monitor.watchdog import FINGERPRINT, SEVERITY, sign_of_life
+from monitor.alerts.evaluator import Scene
+from monitor.alerts.view import Views
+from monitor.dispatch.destinations import Key, Place
+from monitor.dispatch.dispatcher import Dispatch
+from monitor.dispatch.group_members import Facts
+from monitor.dispatch.watchdog import FINGERPRINT, SEVERITY, sign_of_life
+from monitor.model.alert import Alert, State
+from monitor.model.label_fingerprint import label_fingerprint
+from monitor.model.notification import AlertView
+from monitor.routing.acknowledgements import Ack
+from monitor.routing.flapping import flapping
+from monitor.routing.route import group_labels
+from monitor.routing.silences import Silence
+from monitor.routing.suppression import Why, muted_by
+from monitor.runtime.clock import MINUTE, Duration, Instant
 
 ENDS_SOON: Final[Duration] = 15 * MINUTE
 """A silence that ends within this time is about to end."""

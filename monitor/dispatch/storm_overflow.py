@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from monitor.clock import Instant
-from monitor.membership import Members
-from monitor.places import Key
-from monitor.route import Decision, Group, is_of_reports
-from monitor.storm import is_overflow, overflow_key, reports_overflow_key, split, told_lately
+from monitor.dispatch.destinations import Key
+from monitor.dispatch.group_members import Members
+from monitor.routing.route import Decision, Group, is_of_reports
+from monitor.routing.storm import is_overflow, overflow_key, reports_overflow_key, split, told_lately
+from monitor.runtime.clock import Instant
 
 Badness = Callable[[Mapping[str, str]], tuple[float, int, float]]
 """How bad the worst of these alerts is, by fingerprint and severity: its severity's rank first."""

@@ -9,10 +9,10 @@ from typing import Final
 
 import msgspec
 
-from monitor.clock import SECOND, Duration, Instant
-from monitor.notification import AlertView, Notification
-from monitor.route import Group, Route
-from monitor.telling import new_group
+from monitor.dispatch.notification_builder import new_group
+from monitor.model.notification import AlertView, Notification
+from monitor.routing.route import Group, Route
+from monitor.runtime.clock import SECOND, Duration, Instant
 
 NAME: Final = "Watchdog"
 SEVERITY: Final = "none"

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from monitor.clock import HOUR, Duration, Instant
-from monitor.routee.question import Balance, CampaignState
+from monitor.model.routee_query import Balance, CampaignState
+from monitor.runtime.clock import HOUR, Duration, Instant
 
 REMEMBERED: Final[Duration] = 25 * HOUR
 """How long answers about the balance are kept: a day of them is shown."""

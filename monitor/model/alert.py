@@ -18,9 +18,9 @@ from typing import Literal
 
 import msgspec
 
-from monitor.clock import Duration, Instant
-from monitor.finding import Finding, excess
-from monitor.notification import AlertView
+from monitor.model.finding import Finding, excess
+from monitor.model.notification import AlertView
+from monitor.runtime.clock import Duration, Instant
 
 State = Literal["pending", "firing", "resolved"]
 Because = Literal["recovered", "no_data", "removed", "outranked"]

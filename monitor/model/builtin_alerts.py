@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-from monitor.alert import Policy
-from monitor.clock import DAY
-from monitor.finding import Finding
+from monitor.model.alert import Policy
+from monitor.model.finding import Finding
+from monitor.runtime.clock import DAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from monitor.clock import Instant
+from monitor.runtime.clock import Instant
 
 POLL: Final = "poll"
 """The name of the reads that are polls."""

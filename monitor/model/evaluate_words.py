@@ -1,6 +1,6 @@
 """Numbers in sentences."""
 
-from monitor.render.filters import duration, number, percent
+from monitor.model.format import duration, number, percent
 
 __all__ = ["duration", "money", "number", "percent", "plural"]
 

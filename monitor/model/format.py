@@ -6,9 +6,19 @@ from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from monitor.clock import DAY, HOUR, MICROSECOND, MINUTE, SECOND, Duration, Instant, format_duration, to_datetime
-from monitor.finding import Unit
-from monitor.privacy import mask as mask_number
+from monitor.model.finding import Unit
+from monitor.model.privacy import mask as mask_number
+from monitor.runtime.clock import (
+    DAY,
+    HOUR,
+    MICROSECOND,
+    MINUTE,
+    SECOND,
+    Duration,
+    Instant,
+    format_duration,
+    to_datetime,
+)
 
 NOTHING: Final = "–"
 _LONGEST_SECONDS: Final = 1e12

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import Instant
+from monitor.runtime.clock import Instant
 
 UNKNOWN: Final = "unknown"
 """The value of a field that a message lacks."""

@@ -4,8 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from monitor.clock import HOUR, MINUTE, SECOND, Duration, Instant
-from monitor.finding import Unit
+from monitor.model.finding import Unit
+from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant
 
 Reason = Literal[
     "first", "new alerts", "some resolved", "all resolved", "escalated", "eased", "repeat", "acknowledged", "test"
@@ -150,7 +150,7 @@ class Notification(msgspec.Struct, frozen=True):
     external_url: str = ""
     truncated: int = 0
     tally: dict[str, int] = {}
-    """In a storm, where this stands for many groups: how many alerts fire, by name. See `monitor.storm`."""
+    """In a storm, where this stands for many groups: how many alerts fire, by name. See `monitor.routing.storm`."""
 
     @property
     def is_report(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.message import INBOUND, UNKNOWN
+from monitor.model.message import INBOUND, UNKNOWN
 
 Mode = Literal["mask", "hash", "show"]
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-from monitor.clock import Instant
-from monitor.message import Batch
+from monitor.model.message import Batch
+from monitor.runtime.clock import Instant
 
 Operator = Literal["is", "is_not", "contains", "starts_with", "ends_with"]
 FILTER_FIELDS: Final = ("smsId", "to", "status.status", "direction", "label", "campaign")

@@ -11,14 +11,14 @@ from typing import Any, Final, Literal, Protocol
 
 import trio
 
-from monitor.clock import MINUTE, Clock, Duration, Instant
-from monitor.complaint import Complaint
-from monitor.deliver.outbox import Failing, Observer, Outbox
-from monitor.deliver.pace import backoff
-from monitor.notification import AlertView
-from monitor.notify.outcome import Outcome, Rejected, Retry, Sent
-from monitor.render.payload import posted
-from monitor.standing import Firing
+from monitor.dispatch.status import Firing
+from monitor.model.notification import AlertView
+from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent
+from monitor.notify.outbox.backoff import backoff
+from monitor.notify.outbox.handle import Failing, Observer, Outbox
+from monitor.notify.render.alertmanager_payload import posted
+from monitor.runtime.clock import MINUTE, Clock, Duration, Instant
+from monitor.runtime.throttled_log import Complaint
 
 AGAIN_EVERY: Final[Duration] = MINUTE
 """How often everything is told again."""

@@ -7,20 +7,29 @@ from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
-from monitor.clock import Clock
-from monitor.config import Apprise, Config, Receiver, Slack, Webhook
-from monitor.config.pairs import complaint as fields_complaint
-from monitor.errors import Problem
-from monitor.notification import Notification
-from monitor.notify import Notifier, Sent, Surroundings, make_notifier, opened
-from monitor.notify.outcome import checked as checked
-from monitor.notify.webhook import JSON
-from monitor.render import TemplateProblem, Templates, awkward, notification_context, sample_notification, sample_view
-from monitor.services import service_of
-from monitor.written import suggest
+from monitor.config.monitor import Apprise, Config, Receiver, Slack, Webhook
+from monitor.config.monitor.headers import complaint as fields_complaint
+from monitor.config.monitor.services import service_of
+from monitor.config.yaml import suggest
+from monitor.model.notification import Notification
+from monitor.notify.channels import Notifier, Sent, Surroundings, make_notifier, opened
+from monitor.notify.channels.protocol import checked as checked
+from monitor.notify.channels.webhook import JSON
+from monitor.notify.render import (
+    TemplateProblem,
+    Templates,
+    awkward,
+    notification_context,
+    sample_notification,
+    sample_view,
+)
+from monitor.runtime.clock import Clock
+from monitor.runtime.errors import Problem
 
 if TYPE_CHECKING:
-    from monitor.notify.preview import Preview as Preview  # commands show it, and know receivers by this module only
+    from monitor.notify.channels.preview import (  # commands show it, and know receivers by this module only
+        Preview as Preview,
+    )
 
 Place = tuple[str | int, ...]
 
@@ -37,7 +46,7 @@ def notifiers(config: Config, templates: Templates, clock: Clock, stream: TextIO
 
 @dataclass(frozen=True, slots=True)
 class Notified:
-    """The notifiers that get notifications one by one: Alertmanagers are told the state (`monitor.alertmanagers`)."""
+    """The notifiers that get notifications one by one: Alertmanagers are told the state (`monitor.daemon.alertmanager_tasks`)."""
 
     around: Surroundings
     entries: Mapping[tuple[str, str], object]
@@ -73,7 +82,7 @@ def previews(
     receiver: Receiver, notification: Notification, templates: Templates, clock: Clock
 ) -> "dict[str, Preview]":
     """What each channel of ``receiver`` would be told, by the channel's name. Nothing is sent."""
-    from monitor.notify.preview import preview
+    from monitor.notify.channels.preview import preview
 
     around = Surroundings(clock, templates, sys.stdout)
     return {
@@ -145,7 +154,7 @@ def _of_file(entry: Webhook, full: str, templates: Templates, file: str) -> Iter
 
 
 def _of_apprise(entry: Apprise, config: Config, place: Place) -> Iterator[Problem]:
-    from monitor.notify.apprise import complaint
+    from monitor.notify.channels.apprise import complaint
 
     wrong = complaint(entry.url.get_secret_value())
     if wrong:

@@ -4,8 +4,8 @@ from typing import Final
 
 import msgspec
 
-from monitor.alert import About, Alert, Transition
-from monitor.clock import Instant
+from monitor.model.alert import About, Alert, Transition
+from monitor.runtime.clock import Instant
 
 REPORT: Final = "a report cannot be acknowledged: it is told once and never again. For fewer reports, raise min_messages of its rule"
 """The answer to whoever acknowledges that a campaign has ended."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from monitor.alert import Alert
-from monitor.clock import HOUR, MINUTE, Duration, Instant
+from monitor.model.alert import Alert
+from monitor.runtime.clock import HOUR, MINUTE, Duration, Instant
 
 
 @dataclass(frozen=True, slots=True)

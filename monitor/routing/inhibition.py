@@ -5,7 +5,7 @@ from functools import reduce
 
 import msgspec
 
-from monitor.matchers import Matcher
+from monitor.routing.matchers import Matcher
 
 Alerts = Mapping[str, Mapping[str, str]]
 """Labels by fingerprint."""

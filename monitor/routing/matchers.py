@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 import re2  # type: ignore[import-untyped]  # it has no type hints; what is used of it is wrapped below
 
-from monitor.matcher_syntax import Operator, Written, read_matcher, read_matchers, write_matcher
+from monitor.routing.matcher_syntax import Operator, Written, read_matcher, read_matchers, write_matcher
 
 _MEMORY: Final = 1 << 18
 """Bytes that one regular expression may take: about 10,000 instructions."""

@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 
-from monitor.clock import MINUTE, Duration, Instant
-from monitor.intervals import NamedInterval
-from monitor.matchers import Matcher, matches
-from monitor.notification import Reason
+from monitor.model.notification import Reason
+from monitor.routing.matchers import Matcher, matches
+from monitor.routing.time_intervals import NamedInterval
+from monitor.runtime.clock import MINUTE, Duration, Instant
 
 
 class Group(msgspec.Struct, frozen=True):

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfoNotFoundError
 
 import msgspec
 
-from monitor.clock import LATEST, MINUTE, Instant, iso
-from monitor.intervals import TimeInterval
-from monitor.matchers import Matcher, check_ready, check_written, instructions, matches
+from monitor.routing.matchers import Matcher, check_ready, check_written, instructions, matches
+from monitor.routing.time_intervals import TimeInterval
+from monitor.runtime.clock import LATEST, MINUTE, Instant, iso
 
 Labels = Mapping[str, str]
 

@@ -8,8 +8,8 @@ until it is over, so the end of a storm is few messages, too.
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
-from monitor.clock import MINUTE, Duration, Instant
-from monitor.route import Group, Route, is_of_reports
+from monitor.routing.route import Group, Route, is_of_reports
+from monitor.runtime.clock import MINUTE, Duration, Instant
 
 MOST: Final = 20
 """So many groups of one route and receiver are told for the first time within WINDOW, the overflow included."""

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from monitor.clock import MINUTE, Instant
-from monitor.inhibition import Inhibition, inhibited
-from monitor.intervals import muting
-from monitor.route import Route
-from monitor.silence import Silence, Silences
+from monitor.routing.inhibition import Inhibition, inhibited
+from monitor.routing.route import Route
+from monitor.routing.silences import Silence, Silences
+from monitor.routing.time_intervals import muting
+from monitor.runtime.clock import MINUTE, Instant
 
 Labels = Mapping[str, str]
 Firing = Mapping[str, Labels]

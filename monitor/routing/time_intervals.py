@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from monitor.clock import Instant, to_datetime
+from monitor.runtime.clock import Instant, to_datetime
 
 Range = tuple[int, int]
 """From the first to the last, both included."""

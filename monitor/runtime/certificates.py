@@ -7,7 +7,7 @@ from pathlib import Path
 
 import certifi
 
-from monitor.errors import EnvironmentUnusable, of_environment
+from monitor.runtime.errors import EnvironmentUnusable, of_environment
 
 
 def trust() -> ssl.SSLContext:

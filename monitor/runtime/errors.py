@@ -18,7 +18,7 @@ import traceback
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from monitor.given import named
+from monitor.runtime.environment_values import named
 
 
 class MonitorError(Exception):

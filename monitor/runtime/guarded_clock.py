@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from monitor.clock import MINUTE, SECOND, Clock, Duration, Instant, SystemClock, format_duration
+from monitor.runtime.clock import MINUTE, SECOND, Clock, Duration, Instant, SystemClock, format_duration
 
 TOLERANCE: Final[Duration] = 2 * SECOND
 """By so much the two may differ from one reading to the next: leap seconds and slow corrections are followed as they come."""

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from typing import Literal, TextIO
 from urllib.parse import quote
 
-from monitor.journal import Journal, field_name
-from monitor.printable import UNPRINTABLE
+from monitor.runtime.journald import Journal, field_name
+from monitor.runtime.printable import UNPRINTABLE
 
 Format = Literal["auto", "journal", "text", "json"]
 LEVELS = ("debug", "info", "warning", "error")

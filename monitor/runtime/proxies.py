@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Final
 from urllib.parse import urlsplit
 
-from monitor.errors import EnvironmentUnusable, Problem, of_environment
+from monitor.runtime.errors import EnvironmentUnusable, Problem, of_environment
 
 _SCHEMES: Final = ("https", "http", "all")
 _PORTS: Final = {"http": 80, "https": 443}

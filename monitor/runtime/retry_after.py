@@ -4,7 +4,7 @@ import re
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from monitor.clock import DAY, LATEST, SECOND, Duration, Instant, from_datetime
+from monitor.runtime.clock import DAY, LATEST, SECOND, Duration, Instant, from_datetime
 
 LONGEST_WAIT: Final = DAY
 """However long a Retry-After asks for, this is the most that is waited."""

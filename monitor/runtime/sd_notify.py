@@ -11,8 +11,8 @@ import time
 from collections.abc import Mapping
 from typing import Self
 
-from monitor.clock import Duration
-from monitor.transport import trouble
+from monitor.runtime.clock import Duration
+from monitor.runtime.transport_errors import trouble
 
 _PATIENCE_SECONDS = 1.0
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from monitor.clock import MINUTE, Clock, Duration, Instant
+from monitor.runtime.clock import MINUTE, Clock, Duration, Instant
 
 QUIET: Final[Duration] = 10 * MINUTE
 """The same reason is said once in so long."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import trio
 
-from monitor.printable import line
+from monitor.runtime.printable import line
 
 _LONGEST = 160
 OWN_AUTHORITY = "; where a proxy or an authority of your own signs, name its certificates in SSL_CERT_FILE"

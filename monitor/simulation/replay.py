@@ -11,11 +11,11 @@ from typing import Final
 
 import msgspec
 
-from monitor.alert import Alert
-from monitor.builtin import BUILT_IN
-from monitor.clock import DAY, Duration, Instant
-from monitor.judge import Group, Judge, Key, Outcome
-from monitor.rules import Rule
+from monitor.alerts.evaluator import Group, Judge, Key, Outcome
+from monitor.config.rules import Rule
+from monitor.model.alert import Alert
+from monitor.model.builtin_alerts import BUILT_IN
+from monitor.runtime.clock import DAY, Duration, Instant
 from monitor.store.protocol import Cursor
 
 Feed = Callable[[Instant], None]

@@ -5,8 +5,8 @@ from typing import TypeVar
 
 import trio
 
-from monitor.alert import Transition
-from monitor.clock import Instant
+from monitor.model.alert import Transition
+from monitor.runtime.clock import Instant
 from monitor.store.protocol import Aside, Commit, Entry, Loaded, OutboxState, Parcel, Store, Telling
 
 T = TypeVar("T")

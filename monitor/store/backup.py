@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from monitor.clock import MINUTE, Duration
-from monitor.errors import StoreError
+from monitor.runtime.clock import MINUTE, Duration
+from monitor.runtime.errors import StoreError
 from monitor.store.sqlite import open_sqlite
 from monitor.store.sqlite_file import beside, explained, quick_check
 

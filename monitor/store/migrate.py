@@ -11,7 +11,7 @@ from importlib.metadata import version as version_of
 from importlib.resources import files
 from typing import Final
 
-from monitor.errors import StoreDamaged, StoreError
+from monitor.runtime.errors import StoreDamaged, StoreError
 
 APPLICATION_ID: Final = 0x524D4F4E
 """``RMON``: stands in the header of every file that this program made."""

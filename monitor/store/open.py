@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from monitor.clock import SECOND, Duration, Instant, iso
-from monitor.errors import StoreDamaged
+from monitor.runtime.clock import SECOND, Duration, Instant, iso
+from monitor.runtime.errors import StoreDamaged
 from monitor.store.salvage import Salvage, salvage
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from monitor.store.sqlite_file import DaemonLock, beside, refuse_place

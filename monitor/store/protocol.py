@@ -11,13 +11,13 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
-from monitor.acknowledgement import Ack
-from monitor.alert import Alert, Transition
-from monitor.clock import DAY, Duration, Instant
-from monitor.facts import Facts
-from monitor.notification import Notification, Reason
-from monitor.route import Group
-from monitor.silence import Silence
+from monitor.model.account_state import Facts
+from monitor.model.alert import Alert, Transition
+from monitor.model.notification import Notification, Reason
+from monitor.routing.acknowledgements import Ack
+from monitor.routing.route import Group
+from monitor.routing.silences import Silence
+from monitor.runtime.clock import DAY, Duration, Instant
 
 
 class Cursor(msgspec.Struct, frozen=True):

@@ -7,16 +7,16 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from monitor.acknowledgement import Ack
-from monitor.alert import About, Alert, Transition
-from monitor.clock import LATEST
-from monitor.errors import StoreDamaged
-from monitor.facts import Facts
-from monitor.matcher_syntax import Operator
-from monitor.matchers import check_ready, check_written
-from monitor.notification import Reason, decode, encode
-from monitor.route import Group
-from monitor.silence import Room, Silence
+from monitor.model.account_state import Facts
+from monitor.model.alert import About, Alert, Transition
+from monitor.model.notification import Reason, decode, encode
+from monitor.routing.acknowledgements import Ack
+from monitor.routing.matcher_syntax import Operator
+from monitor.routing.matchers import check_ready, check_written
+from monitor.routing.route import Group
+from monitor.routing.silences import Room, Silence
+from monitor.runtime.clock import LATEST
+from monitor.runtime.errors import StoreDamaged
 from monitor.store.protocol import (
     ASIDE_LENGTH,
     SUPERSEDED,

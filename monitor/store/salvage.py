@@ -15,12 +15,12 @@ from typing import Any, Final
 
 import msgspec
 
-from monitor.acknowledgement import Ack
-from monitor.alert import Alert
-from monitor.facts import Facts
-from monitor.notification import decode
-from monitor.route import Group
-from monitor.silence import Silence
+from monitor.model.account_state import Facts
+from monitor.model.alert import Alert
+from monitor.model.notification import decode
+from monitor.routing.acknowledgements import Ack
+from monitor.routing.route import Group
+from monitor.routing.silences import Silence
 
 Record = dict[str, Any]
 """One row: its columns by their names."""

@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from monitor.acknowledgement import Ack
-from monitor.alert import Alert, Transition
-from monitor.clock import SECOND, Duration, Instant
-from monitor.errors import StoreDamaged
-from monitor.route import Group
-from monitor.store import rows, statements
+from monitor.model.alert import Alert, Transition
+from monitor.routing.acknowledgements import Ack
+from monitor.routing.route import Group
+from monitor.runtime.clock import SECOND, Duration, Instant
+from monitor.runtime.errors import StoreDamaged
+from monitor.store import row_codec as rows
+from monitor.store import statements
 from monitor.store.migrate import migrate, require_current
 from monitor.store.protocol import (
     ASIDES_KEPT,

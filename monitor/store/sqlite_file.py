@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from monitor.clock import SECOND, Duration
-from monitor.errors import StoreDamaged, StoreError
+from monitor.runtime.clock import SECOND, Duration
+from monitor.runtime.errors import StoreDamaged, StoreError
 
 CHECKPOINT_PAGES: Final = 2_000
 """The write-ahead log is folded into the file when it is this long (8 MB): 40 pages of messages, some 10 ms."""

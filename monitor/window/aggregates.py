@@ -10,12 +10,12 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.message import INBOUND, UNKNOWN, UNSENT
-from monitor.rules.match import Condition
+from monitor.config.rules.match import Condition
+from monitor.model.message import INBOUND, UNKNOWN, UNSENT
 from monitor.window.columns import LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT
-from monitor.window.facets import Codes
 from monitor.window.index import Rows
-from monitor.window.reading import RECIPIENT, Question, Reading, Tally
+from monitor.window.profile_index import Codes
+from monitor.window.query import RECIPIENT, Question, Reading, Tally
 
 Floats = NDArray[np.float64]
 

@@ -7,13 +7,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import Duration, Instant
-from monitor.message import DELIVERED, FAILURES, QUEUED, UNKNOWN
-from monitor.rules.match import Condition
+from monitor.config.rules.match import Condition
+from monitor.model.message import DELIVERED, FAILURES, QUEUED, UNKNOWN
+from monitor.runtime.clock import Duration, Instant
 from monitor.window.columns import PRICE_UNIT
-from monitor.window.facets import Codes, Mask
 from monitor.window.index import Rows
-from monitor.window.reading import Question, Reading
+from monitor.window.profile_index import Codes, Mask
+from monitor.window.query import Question, Reading
 
 BY = ("campaignTrackingId",)
 WAITING, NOT_SENT, FAILED, ARRIVED = range(4)

@@ -6,7 +6,7 @@ from collections.abc import Sequence, Set
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.message import UNKNOWN
+from monitor.model.message import UNKNOWN
 
 Codes = NDArray[np.int64]
 

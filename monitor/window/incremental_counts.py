@@ -10,11 +10,11 @@ from typing import Final
 
 import numpy as np
 
-from monitor.clock import Instant
+from monitor.runtime.clock import Instant
 from monitor.window.columns import AS_MESSAGE
-from monitor.window.facets import Codes, Facets, Mask
 from monitor.window.index import Rows
-from monitor.window.reading import RECIPIENT, Question, Reading, Tally
+from monitor.window.profile_index import Codes, Facets, Mask
+from monitor.window.query import RECIPIENT, Question, Reading, Tally
 from monitor.window.window import Window
 
 FEW: Final = 4096

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.window.blob import decode, encode, sealed
+from monitor.window.codec import decode, encode, sealed
 from monitor.window.columns import COLUMNS, Columns
 from monitor.window.index import Rows
 from monitor.window.table import Table

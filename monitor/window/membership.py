@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import DAY, SECOND, Duration, Instant
-from monitor.message import QUEUED
-from monitor.reads import POLL, Origin, Read
+from monitor.model.complete_read import POLL, Origin, Read
+from monitor.model.message import QUEUED
+from monitor.runtime.clock import DAY, SECOND, Duration, Instant
 from monitor.window.columns import AS_PART, Columns
 from monitor.window.dictionary import Codes, Dictionary, Sets
 from monitor.window.index import Rows

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.message import CODED_FIELDS
+from monitor.model.message import CODED_FIELDS
 from monitor.window.columns import Columns
 from monitor.window.dictionary import Dictionary
 from monitor.window.index import Rows

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.message import CODED_FIELDS, DELIVERED, FAILED, QUEUED, SENT, UNDELIVERED, UNKNOWN, UNSENT
+from monitor.model.message import CODED_FIELDS, DELIVERED, FAILED, QUEUED, SENT, UNDELIVERED, UNKNOWN, UNSENT
 from monitor.window.columns import AS_MESSAGE, NOT_GIVEN, Columns
 from monitor.window.dictionary import Dictionary, Sets
 from monitor.window.index import Rows

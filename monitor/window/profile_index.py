@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.message import FINAL, GROUPS_SEPARATOR, UNKNOWN
-from monitor.rules.match import Condition
+from monitor.config.rules.match import Condition
+from monitor.model.message import FINAL, GROUPS_SEPARATOR, UNKNOWN
 from monitor.window.columns import Columns
 from monitor.window.dictionary import Dictionary, Sets
 from monitor.window.profiles import SEARCHES

@@ -6,7 +6,7 @@ each group) is worked out for each profile instead of each message.
 
 import numpy as np
 
-from monitor.message import CODED_FIELDS
+from monitor.model.message import CODED_FIELDS
 from monitor.window.index import Hashes, Index, Keys, Rows
 from monitor.window.table import Table, Values
 

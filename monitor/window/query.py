@@ -13,12 +13,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import MILLISECOND, Duration, Instant
-from monitor.notification import Sample
-from monitor.rules.match import Condition
+from monitor.config.rules.match import Condition
+from monitor.model.notification import Sample
+from monitor.runtime.clock import MILLISECOND, Duration, Instant
 from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN
-from monitor.window.facets import Codes, Group, Mask
 from monitor.window.index import Rows
+from monitor.window.profile_index import Codes, Group, Mask
 from monitor.window.window import Window
 
 RECIPIENT = "to"

@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import MILLISECOND, Duration, Instant
-from monitor.message import FINAL, QUEUED, SENT, UNKNOWN
+from monitor.model.message import FINAL, QUEUED, SENT, UNKNOWN
+from monitor.runtime.clock import MILLISECOND, Duration, Instant
 from monitor.window import Window
 from monitor.window.columns import AS_PART, NOT_GIVEN
 from monitor.window.index import Rows

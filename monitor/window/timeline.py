@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import Instant
-from monitor.window import heap
+from monitor.runtime.clock import Instant
+from monitor.window import malloc_trim as heap
 from monitor.window.index import Rows
 from monitor.window.table import Table
 

@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import Instant
-from monitor.message import CODED_FIELDS, UNKNOWN, Batch, rank
-from monitor.privacy import Privacy
-from monitor.reads import SOMEWHERE, Origin, Read
+from monitor.model.complete_read import SOMEWHERE, Origin, Read
+from monitor.model.message import CODED_FIELDS, UNKNOWN, Batch, rank
+from monitor.model.privacy import Privacy
+from monitor.runtime.clock import Instant
 from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT, Columns
 from monitor.window.dictionary import Dictionary, Sets
-from monitor.window.facets import Facets
 from monitor.window.ids import MessageIds
 from monitor.window.index import Index, Keys, Rows
 from monitor.window.journal import Journal, Rewritten
 from monitor.window.membership import Membership
 from monitor.window.merging import Merging
-from monitor.window.parts import HEAD, combine
+from monitor.window.multipart import HEAD, combine
+from monitor.window.profile_index import Facets
 from monitor.window.profiles import PROFILED
 from monitor.window.table import Values
 
@@ -58,7 +58,7 @@ class Unsaved:
 
 
 class Window:
-    """Holds one account's messages; see `monitor.window.reading` for asking questions."""
+    """Holds one account's messages; see `monitor.window.query` for asking questions."""
 
     def __init__(self, account: str, privacy: Privacy | None = None) -> None:
         self.account = account

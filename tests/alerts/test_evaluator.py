@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from monitor import builtin
-from monitor.alert import Alert
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, Instant
-from monitor.judge import Judge, Outcome
-from monitor.message import batch_of
-from monitor.rules import Rule, rule_of
+from monitor.alerts.evaluator import Judge, Outcome
+from monitor.config.rules import Rule, rule_of
+from monitor.model import builtin_alerts as builtin
+from monitor.model.alert import Alert
+from monitor.model.message import batch_of
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant
 from monitor.store.protocol import Cursor
 from monitor.window import Window
 from tests.fakes.station import traffic

@@ -5,12 +5,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.clock import DAY, HOUR, MINUTE, Instant
-from monitor.evaluate import Judgement
-from monitor.judge import Judge, Outcome
-from monitor.message import batch_of
-from monitor.ring import Ring
-from monitor.rules import Rule, rule_of
+from monitor.alerts.evaluator import Judge, Outcome
+from monitor.alerts.kinds import Judgement
+from monitor.alerts.ring import Ring
+from monitor.config.rules import Rule, rule_of
+from monitor.model.message import batch_of
+from monitor.runtime.clock import DAY, HOUR, MINUTE, Instant
 from monitor.store.protocol import Cursor
 from monitor.window import Window
 

@@ -4,17 +4,17 @@ from typing import Any
 
 import pytest
 
-from monitor.alert import Alert
-from monitor.clock import DAY, HOUR, MINUTE, SECOND
-from monitor.evaluate import Moment
-from monitor.evaluate.causes import breakdown, samples
-from monitor.judge import Judge
-from monitor.message import batch_of
-from monitor.notification import AlertView
-from monitor.render import Templates, sentence
-from monitor.rules import rule_of
+from monitor.alerts.evaluator import Judge
+from monitor.alerts.explain import breakdown, samples
+from monitor.alerts.kinds import Moment
+from monitor.alerts.view import Views
+from monitor.config.rules import rule_of
+from monitor.model.alert import Alert
+from monitor.model.message import batch_of
+from monitor.model.notification import AlertView
+from monitor.notify.render import Templates, sentence
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
 from monitor.store.protocol import Cursor
-from monitor.view import Views
 from monitor.window import Reading, Window
 
 NOW = 100 * DAY

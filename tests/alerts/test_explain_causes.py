@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from monitor.clock import DAY, HOUR, MINUTE, Instant
-from monitor.evaluate import Moment
-from monitor.evaluate.causes import breakdown, samples
-from monitor.message import batch_of
-from monitor.notification import Cause
-from monitor.rules import rule_of
+from monitor.alerts.explain import breakdown, samples
+from monitor.alerts.kinds import Moment
+from monitor.config.rules import rule_of
+from monitor.model.message import batch_of
+from monitor.model.notification import Cause
+from monitor.runtime.clock import DAY, HOUR, MINUTE, Instant
 from monitor.window import Reading, Window
 
 NOW: Instant = 20_000 * DAY

@@ -1,14 +1,14 @@
 """The ring: the latest evaluations of the groups that matter."""
 
-from monitor.alert import Alert
-from monitor.clock import DAY, MINUTE, SECOND, Instant, parse_iso
-from monitor.judge import Judge
-from monitor.message import batch_of
-from monitor.ring import GROUPS
-from monitor.rules import rule_of
+from monitor.alerts.evaluator import Judge
+from monitor.alerts.ring import GROUPS
+from monitor.alerts.track import KEPT, SPACED
+from monitor.alerts.view import history
+from monitor.config.rules import rule_of
+from monitor.model.alert import Alert
+from monitor.model.message import batch_of
+from monitor.runtime.clock import DAY, MINUTE, SECOND, Instant, parse_iso
 from monitor.store.protocol import Cursor
-from monitor.track import KEPT, SPACED
-from monitor.view import history
 from monitor.window import Reading, Window
 
 NOW = parse_iso("2026-11-21T10:00:00Z")

@@ -1,8 +1,8 @@
 """Incidents, put together from the transitions of alerts."""
 
-from monitor.alert import About, Transition, What
-from monitor.clock import MINUTE
-from monitor.incidents import Incident, incidents
+from monitor.alerts.incidents import Incident, incidents
+from monitor.model.alert import About, Transition, What
+from monitor.runtime.clock import MINUTE
 from tests.fakes.telling_world import TellingWorld
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.limit import CLEARLY, Badness, places
+from monitor.alerts.limit import CLEARLY, Badness, places
 
 
 def test_free_places_go_to_the_worst() -> None:

@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
-from monitor.alert import Alert
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, Instant
-from monitor.judge import Judge, Outcome
-from monitor.message import batch_of
-from monitor.past import Past
-from monitor.replay import Replay
-from monitor.rules import rule_of
+from monitor.alerts.evaluator import Judge, Outcome
+from monitor.alerts.unjudged import Allowance
+from monitor.config.rules import rule_of
+from monitor.model.alert import Alert
+from monitor.model.message import batch_of
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant
+from monitor.simulation.replay import Replay
 from monitor.store.protocol import Cursor
-from monitor.unjudged import Allowance
 from monitor.window import Window
+from monitor.window.recorded_messages import Past
 from tests.fakes.station import traffic
 
 NOW: Instant = 20_000 * DAY

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from monitor.clock import HOUR, MINUTE
-from monitor.notification import AlertView, Link
-from monitor.rules import Rule, rule_of
-from monitor.view import history, links_of, matched, unit_of
+from monitor.alerts.view import history, links_of, matched, unit_of
+from monitor.config.rules import Rule, rule_of
+from monitor.model.notification import AlertView, Link
+from monitor.runtime.clock import HOUR, MINUTE
 from monitor.window import Reading
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.station import Station, traffic

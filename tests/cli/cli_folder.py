@@ -11,9 +11,9 @@ from pathlib import Path
 import trio
 from click.testing import CliRunner, Result
 
-from monitor import daemon
 from monitor.cli import cli
-from monitor.loading import load
+from monitor.daemon import main as daemon
+from monitor.daemon.loading import load
 from tests.fakes.waiting import guarded
 
 CREDENTIALS = ("cli-test-application", "cli-test-secret")

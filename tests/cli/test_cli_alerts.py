@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from cli_folder import Folder
 
-from monitor.clock import parse_iso
-from monitor.render import sample_notification, sample_view
+from monitor.notify.render import sample_notification, sample_view
+from monitor.runtime.clock import parse_iso
 from monitor.store.protocol import Aside, Commit, Pending
 from monitor.store.sqlite import open_sqlite
 

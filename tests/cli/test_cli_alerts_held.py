@@ -11,12 +11,12 @@ import pytest
 import trio
 from cli_folder import Folder
 
-from monitor.acknowledgement import Ack
-from monitor.clock import DAY, HOUR, SystemClock
-from monitor.label_fingerprint import label_fingerprint
-from monitor.matchers import Matcher
-from monitor.render import sample_notification, sample_view
-from monitor.silence import Silence
+from monitor.model.label_fingerprint import label_fingerprint
+from monitor.notify.render import sample_notification, sample_view
+from monitor.routing.acknowledgements import Ack
+from monitor.routing.matchers import Matcher
+from monitor.routing.silences import Silence
+from monitor.runtime.clock import DAY, HOUR, SystemClock
 from monitor.store.protocol import SUPERSEDED, Commit, Pending
 from monitor.store.sqlite import open_sqlite
 from tests.fakes.http import Answer, Asked, serving

@@ -9,8 +9,8 @@ import pytest
 import trio
 from cli_folder import CREDENTIALS, Folder, folder_at
 
-from monitor.clock import MINUTE, SECOND, SystemClock
-from monitor.routee.sandbox import Sandbox, serve
+from monitor.runtime.clock import MINUTE, SECOND, SystemClock
+from monitor.simulation.sandbox import Sandbox, serve
 from tests.fakes.routee import sms
 
 WATCH = """\

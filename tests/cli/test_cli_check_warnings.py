@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from cli_folder import Folder
 
-from monitor.clock import HOUR
-from monitor.matchers import Matcher
-from monitor.silence import Silence
+from monitor.routing.matchers import Matcher
+from monitor.routing.silences import Silence
+from monitor.runtime.clock import HOUR
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import open_sqlite
 

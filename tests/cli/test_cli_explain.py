@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cli_folder import Folder
 
-from monitor.alert import Alert
-from monitor.builtin import MONITOR_BLIND
+from monitor.model.alert import Alert
+from monitor.model.builtin_alerts import MONITOR_BLIND
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import open_sqlite
 

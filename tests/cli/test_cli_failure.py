@@ -10,9 +10,9 @@ import pytest
 from cli_folder import PROGRAM
 from click.testing import CliRunner, Result
 
-from monitor.cli.failure import CommandLine
+from monitor.cli.exit_codes import CommandLine
 from monitor.cli.options import level_option
-from monitor.errors import InputError, Problem, RouteeUnavailable, StoreError
+from monitor.runtime.errors import InputError, Problem, RouteeUnavailable, StoreError
 
 
 def run(error: BaseException | None, *arguments: str, result: int | None = None) -> Result:

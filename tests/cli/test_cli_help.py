@@ -13,8 +13,8 @@ from cli_folder import PROGRAM
 from click.testing import CliRunner
 
 from monitor.cli import cli
+from monitor.cli.choices import OneOf
 from monitor.cli.times import TIME, WHEN
-from monitor.cli.words import OneOf
 
 HEAVY = (
     "httpx",

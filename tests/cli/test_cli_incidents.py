@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from cli_folder import Folder
 
-from monitor.acknowledgement import acknowledge, acknowledged
-from monitor.alert import About, Transition
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, SystemClock
-from monitor.matchers import Matcher
-from monitor.silence import Silence
+from monitor.model.alert import About, Transition
+from monitor.routing.acknowledgements import acknowledge, acknowledged
+from monitor.routing.matchers import Matcher
+from monitor.routing.silences import Silence
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, SystemClock
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import open_sqlite
 

@@ -12,8 +12,8 @@ from cli_folder import PROGRAM
 from click.testing import CliRunner, Result
 
 from monitor.cli import cli
-from monitor.loading import load
-from monitor.starter import rules
+from monitor.config.starter import rules
+from monitor.daemon.loading import load
 
 SET = {
     "ROUTEE_APPLICATION_ID": "id-from-a-variable",

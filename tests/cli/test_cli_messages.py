@@ -5,7 +5,7 @@ import json
 import pytest
 from cli_folder import Folder
 
-from monitor.clock import MINUTE, SystemClock, to_datetime
+from monitor.runtime.clock import MINUTE, SystemClock, to_datetime
 
 
 def test_a_search_shows_the_latest_parts_masked(folder: Folder) -> None:

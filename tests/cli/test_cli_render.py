@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from cli_folder import Folder
 
-from monitor.render import sample_notification, sample_view
+from monitor.notify.render import sample_notification, sample_view
 from monitor.store.protocol import Commit, Pending
 from monitor.store.sqlite import open_sqlite
 

@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from cli_folder import Folder
 
-from monitor.cli.sample import as_test, over
-from monitor.render import Templates
-from monitor.services import SERVICES
+from monitor.cli.sample_alert import as_test, over
+from monitor.config.monitor.services import SERVICES
+from monitor.notify.render import Templates
 from tests.fakes.alerts import rate, telling
 
 

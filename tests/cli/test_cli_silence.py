@@ -10,15 +10,15 @@ import pytest
 import trio
 from cli_folder import Folder
 
-from monitor.clock import HOUR, MINUTE, SystemClock, parse_iso
-from monitor.intervals import TimeInterval
-from monitor.label_fingerprint import label_fingerprint
-from monitor.metrics import Metrics
-from monitor.web.app import make_app
-from monitor.web.health import Health
-from monitor.web.server import serve
-from monitor.web.v1 import OwnApi
-from monitor.web.v2 import About, AlertmanagerApi
+from monitor.daemon.health import Health
+from monitor.daemon.http.alertmanager_api import About, AlertmanagerApi
+from monitor.daemon.http.app import make_app
+from monitor.daemon.http.own_api import OwnApi
+from monitor.daemon.http.server import serve
+from monitor.daemon.metrics import Metrics
+from monitor.model.label_fingerprint import label_fingerprint
+from monitor.routing.time_intervals import TimeInterval
+from monitor.runtime.clock import HOUR, MINUTE, SystemClock, parse_iso
 from tests.fakes.alerts import rate, spike
 from tests.fakes.board import FakeBoard
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from monitor.cells import cells
 from monitor.cli.table import Column, print_json, print_table, table_lines
+from monitor.runtime.terminal_width import cells
 
 COLUMNS = ("STATE", "GROUP", "WHY")
 ROWS = [("firing", "operator=Cosmote", "40% (40 of 100 messages) is above 20%"), ("inactive", "all", "")]

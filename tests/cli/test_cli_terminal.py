@@ -20,8 +20,8 @@ from cli_folder import CREDENTIALS, PROGRAM, Folder, folder_at
 from terminal import environment, on_terminal, piped
 
 from monitor.cli import cli
-from monitor.clock import MINUTE, SECOND, SystemClock
-from monitor.routee.sandbox import Sandbox, serve
+from monitor.runtime.clock import MINUTE, SECOND, SystemClock
+from monitor.simulation.sandbox import Sandbox, serve
 from tests.fakes.routee import sms
 
 HOSTILE = "Ann \x1b]0;owned\x07\x9b31m\u202egnp\u200b\ufeff"

@@ -6,7 +6,7 @@ from click.testing import CliRunner, Result
 
 from monitor.cli.output import say
 from monitor.cli.times import TIME, WHEN, When
-from monitor.clock import DAY, HOUR, MINUTE, iso, parse_iso
+from monitor.runtime.clock import DAY, HOUR, MINUTE, iso, parse_iso
 
 pytestmark = pytest.mark.usefixtures("athens")
 

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 from cli_folder import Folder
 
-from monitor.alert import Held
 from monitor.cli.watch import each_poll
-from monitor.clock import MINUTE, SECOND, iso
-from monitor.errors import StoreError
-from monitor.loading import load
+from monitor.daemon.loading import load
+from monitor.model.alert import Held
+from monitor.runtime.clock import MINUTE, SECOND, iso
+from monitor.runtime.errors import StoreError
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import open_sqlite
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from monitor.document import read_document
-from monitor.schema import config_schema, rule_tests_schema, rules_schema
+from monitor.cli.json_schema import config_schema, rule_tests_schema, rules_schema
+from monitor.config.yaml.document import read_document
 from tests.fakes.marked import TESTDATA
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CONFIG, RULES, TESTS = map(Draft202012Validator, (config_schema(), rules_schema(), rule_tests_schema()))
 ACCOUNT = {"name": "main", "application_id": "id", "application_secret": "x"}
 RULE = {"name": "A", "kind": "rate", "window": "15m", "above": "20%"}

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.errors import InputError
-from monitor.settings import read
+from monitor.config.settings import read
+from monitor.runtime.errors import InputError
 from tests.fakes.watched import written
 
 QUEUED = "{name: queued, filters: [{field: status, is: Queued}]}"

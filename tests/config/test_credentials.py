@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from monitor.config import load_config
-from monitor.written import Written
+from monitor.config.monitor import load_config
+from monitor.config.yaml import Written
 
 CONFIG = """
 accounts:
@@ -54,7 +54,7 @@ def secret_of(name: str) -> str:
 
 def models(of: type[Written] = Written) -> Iterator[type[Written]]:
     for model in of.__subclasses__():
-        if model.__module__.startswith("monitor.config"):
+        if model.__module__.startswith("monitor.config.monitor"):
             yield model
         yield from models(model)
 

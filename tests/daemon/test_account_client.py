@@ -2,8 +2,8 @@
 
 import pytest
 
-from monitor import log
-from monitor.accounts import hide_secrets
+from monitor.daemon.account_client import hide_secrets
+from monitor.runtime import log
 from tests.fakes.written import CONFIG, settings
 
 

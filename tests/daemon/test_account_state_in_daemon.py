@@ -9,10 +9,10 @@ from pathlib import Path
 
 import trio
 
-from monitor.clock import MINUTE, SECOND, TrioClock, parse_iso
-from monitor.daemon import Running, run
-from monitor.loading import load
-from monitor.routee.sandbox import DEFAULT_CREDENTIALS, Sandbox, serve
+from monitor.daemon.loading import load
+from monitor.daemon.main import Running, run
+from monitor.runtime.clock import MINUTE, SECOND, TrioClock, parse_iso
+from monitor.simulation.sandbox import DEFAULT_CREDENTIALS, Sandbox, serve
 from tests.fakes.routee import sms
 from tests.fakes.waiting import guarded, until
 from tests.fakes.webhook import FakeWebhook, webhook

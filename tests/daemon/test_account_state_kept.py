@@ -10,14 +10,14 @@ from pathlib import Path
 import trio
 from click.testing import CliRunner
 
+from monitor.alerts.evaluator import Judge
 from monitor.cli import cli
-from monitor.clock import MINUTE, SECOND, Clock, SystemClock, TrioClock
-from monitor.daemon import Running, run
-from monitor.facts import NOTHING_KNOWN, Facts
-from monitor.judge import Judge
-from monitor.loading import load
-from monitor.routee.question import Balance, CampaignState
-from monitor.routee.sandbox import DEFAULT_CREDENTIALS, Sandbox, serve
+from monitor.daemon.loading import load
+from monitor.daemon.main import Running, run
+from monitor.model.account_state import NOTHING_KNOWN, Facts
+from monitor.model.routee_query import Balance, CampaignState
+from monitor.runtime.clock import MINUTE, SECOND, Clock, SystemClock, TrioClock
+from monitor.simulation.sandbox import DEFAULT_CREDENTIALS, Sandbox, serve
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import open_sqlite
 from tests.fakes.log_as_it_was import _log_as_it_was

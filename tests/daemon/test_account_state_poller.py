@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 import trio
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, TrioClock
-from monitor.errands import AT_ONCE, run_errands, to_ask
-from monitor.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
-from monitor.judge import Judge
-from monitor.message import batch_of
-from monitor.routee.question import Balance, CampaignState
-from monitor.rules import rule_of
+from monitor.alerts.evaluator import Judge
+from monitor.config.rules import rule_of
+from monitor.daemon.account_state_poller import AT_ONCE, run_errands, to_ask
+from monitor.model.message import batch_of
+from monitor.model.routee_query import Balance, CampaignState
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, TrioClock
+from monitor.runtime.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
 from monitor.window import Window
 
 START = 100 * DAY

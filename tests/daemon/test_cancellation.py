@@ -13,19 +13,19 @@ from tempfile import TemporaryDirectory
 import pytest
 import trio
 
-from monitor.clock import HOUR, MINUTE, SECOND, Instant, TrioClock
-from monitor.deliver import deliver
-from monitor.matchers import parse_matchers
-from monitor.message import batch_of
-from monitor.pipeline import ROWS_AT_ONCE
-from monitor.poll import Round, SearchPlan, poll_search
-from monitor.restore import restored_window
-from monitor.routee.question import Question as Asked
-from monitor.routee.question import SetAside
-from monitor.silence import Silence
+from monitor.daemon.pipeline import ROWS_AT_ONCE
+from monitor.daemon.restore import restored_window
+from monitor.ingest.poll import Round, SearchPlan, poll_search
+from monitor.model.message import batch_of
+from monitor.model.routee_query import Question as Asked
+from monitor.model.routee_query import SetAside
+from monitor.notify.outbox import deliver
+from monitor.routing.matchers import parse_matchers
+from monitor.routing.silences import Silence
+from monitor.runtime.clock import HOUR, MINUTE, SECOND, Instant, TrioClock
+from monitor.store.async_store import StoreFront
 from monitor.store.backup import back_up
 from monitor.store.sqlite import SqliteStore, open_sqlite
-from monitor.store.thread import StoreFront
 from monitor.window import Question, Reading, Window
 from tests.fakes.interruption import cancelled, interrupted
 from tests.fakes.scripted_notifier import ScriptedNotifier

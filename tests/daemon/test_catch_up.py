@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from monitor.catchup import CatchUp
-from monitor.clock import MINUTE, SECOND
+from monitor.daemon.catch_up import CatchUp
+from monitor.runtime.clock import MINUTE, SECOND
 from tests.fakes.hand_clock import HandClock
 
 COURSE = (0.0, 0.1, 0.26, 0.27, 0.5, 0.99, 1.0)

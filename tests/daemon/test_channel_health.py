@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from monitor.channels import ChannelWatch
-from monitor.clock import HOUR, MINUTE
-from monitor.deliver import Failing, Outbox
-from monitor.errors import StoreError
+from monitor.daemon.channel_health import ChannelWatch
+from monitor.notify.outbox import Failing, Outbox
+from monitor.runtime.clock import HOUR, MINUTE
+from monitor.runtime.errors import StoreError
 from tests.fakes.telling_world import AT_ONCE, TWO, TellingWorld
 
 OPS, ONCALL = ("ops", "console/0"), ("oncall", "console/0")

@@ -6,9 +6,9 @@ from itertools import pairwise
 import pytest
 import trio.testing
 
-from monitor.clock import HOUR, MINUTE, SECOND, iso
-from monitor.matchers import parse_matchers
-from monitor.silence import Silence
+from monitor.routing.matchers import parse_matchers
+from monitor.routing.silences import Silence
+from monitor.runtime.clock import HOUR, MINUTE, SECOND, iso
 from tests.fakes.town import EVERY, NOW, Town
 from tests.fakes.written import CONFIG
 

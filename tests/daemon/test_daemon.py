@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 import trio
 
-from monitor import daemon
-from monitor.clock import MINUTE, TrioClock
-from monitor.config import Search
-from monitor.daemon import Running
-from monitor.errors import StoreError
-from monitor.render import Templates
-from monitor.settings import load
-from monitor.web.health import ask
+from monitor.config.monitor import Search
+from monitor.config.settings import load
+from monitor.daemon import main as daemon
+from monitor.daemon.health import ask
+from monitor.daemon.main import Running
+from monitor.notify.render import Templates
+from monitor.runtime.clock import MINUTE, TrioClock
+from monitor.runtime.errors import StoreError
 from tests.fakes.http import Answer
 from tests.fakes.routee import APPLICATION_ID, APPLICATION_SECRET, START, LocalRoutee, local_routee, sms
 from tests.fakes.waiting import GUARD, guarded, until

@@ -13,18 +13,18 @@ from typing import Any
 
 import pytest
 import trio
+from tests.web.plain_client import ask as ask_with
 
-from monitor import daemon
-from monitor.clock import TrioClock
-from monitor.daemon import Running
-from monitor.loading import load
-from monitor.reload import Reloads
-from monitor.sd_notify import Systemd
-from monitor.web.health import ask
+from monitor.daemon import main as daemon
+from monitor.daemon.health import ask
+from monitor.daemon.loading import load
+from monitor.daemon.main import Running
+from monitor.daemon.reload import Reloads
+from monitor.runtime.clock import TrioClock
+from monitor.runtime.sd_notify import Systemd
 from tests.fakes.http import Answer, Asked, serving
 from tests.fakes.routee import APPLICATION_ID, APPLICATION_SECRET, START, LocalRoutee, local_routee, sms
 from tests.fakes.waiting import GUARD, until
-from tests.web.plain_client import ask as ask_with
 
 RULE = {"name": "Failing", "kind": "rate", "by": ["operator"], "window": "3m", "above": "20%", "min_messages": 5}
 

@@ -7,12 +7,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from monitor.clock import MINUTE, SECOND, TrioClock, parse_iso
-from monitor.errors import InternalError
-from monitor.internal_errors import InternalErrors
-from monitor.poll import SearchPlan, poll_search
-from monitor.roster import Duty, Roster
-from monitor.routee.question import Page, Question
+from monitor.daemon.internal_errors import InternalErrors
+from monitor.ingest.poll import SearchPlan, poll_search
+from monitor.model.routee_query import Page, Question
+from monitor.runtime.clock import MINUTE, SECOND, TrioClock, parse_iso
+from monitor.runtime.errors import InternalError
+from monitor.runtime.task_supervisor import Duty, Roster
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.telling_world import TellingWorld
 from tests.fakes.tracking import FakeTracking

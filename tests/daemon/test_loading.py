@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.errors import InputError
-from monitor.loading import load
-from monitor.render import awkward, sample_view
+from monitor.daemon.loading import load
+from monitor.notify.render import awkward, sample_view
+from monitor.runtime.errors import InputError
 
 CONFIG = """\
 accounts: [{name: main, application_id: a-test-id, application_secret: a-test-secret}]

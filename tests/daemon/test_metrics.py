@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from monitor.alert import Alert
-from monitor.clock import HOUR, SECOND
-from monitor.metrics import Metrics
+from monitor.daemon.metrics import Metrics
+from monitor.model.alert import Alert
+from monitor.runtime.clock import HOUR, SECOND
 
 START = 1_795_280_824 * SECOND
-DOCUMENT = Path(__file__).parent.parent / "docs" / "metrics.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 
 class Clock:

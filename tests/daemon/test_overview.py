@@ -6,15 +6,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from monitor.acknowledgement import Ack
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, parse_iso
-from monitor.config import Config, load_config
-from monitor.matchers import Matcher
-from monitor.overview import Stand, caught_up, overview
-from monitor.render import sample_view
-from monitor.silence import Silence
+from monitor.config.monitor import Config, load_config
+from monitor.daemon.account_tasks import plan_of
+from monitor.daemon.overview import Stand, caught_up, overview
+from monitor.notify.render import sample_view
+from monitor.routing.acknowledgements import Ack
+from monitor.routing.matchers import Matcher
+from monitor.routing.silences import Silence
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, parse_iso
 from monitor.store.protocol import Cursor
-from monitor.watching import plan_of
 
 NOW = parse_iso("2026-11-21T17:00:00Z")
 

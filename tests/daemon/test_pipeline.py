@@ -7,12 +7,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from monitor.clock import HOUR, MINUTE, SECOND, Duration, Instant, TrioClock
-from monitor.errors import RouteeUnavailable, StoreError
-from monitor.message import Unread, batch_of
-from monitor.pipeline import ROWS_AT_ONCE
-from monitor.restore import restored_window
-from monitor.routee.question import SetAside
+from monitor.daemon.pipeline import ROWS_AT_ONCE
+from monitor.daemon.restore import restored_window
+from monitor.model.message import Unread, batch_of
+from monitor.model.routee_query import SetAside
+from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant, TrioClock
+from monitor.runtime.errors import RouteeUnavailable, StoreError
 from monitor.store.protocol import Cursor
 from monitor.window import Question, Reading
 from tests.fakes.hand_clock import HandClock

@@ -14,13 +14,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from monitor.clock import MINUTE, SECOND
-from monitor.errors import StoreError
-from monitor.matchers import Matcher
-from monitor.notification import Notification
-from monitor.render.payload import alertmanager
-from monitor.settings import Settings
-from monitor.silence import Silence
+from monitor.config.settings import Settings
+from monitor.model.notification import Notification
+from monitor.notify.render.alertmanager_payload import alertmanager
+from monitor.routing.matchers import Matcher
+from monitor.routing.silences import Silence
+from monitor.runtime.clock import MINUTE, SECOND
+from monitor.runtime.errors import StoreError
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.station import Station, traffic
 from tests.fakes.written import settings
@@ -77,7 +77,7 @@ def believed(told: list[Notification]) -> dict[str, set[Labels]]:
 class Life:
     """The oracle of one operator: since when each level is crossed, and which of them fire.
 
-    The search is polled once a day as far as the rules know, so that no time between two polls counts as unseen (`monitor.unjudged`).
+    The search is polled once a day as far as the rules know, so that no time between two polls counts as unseen (`monitor.alerts.unjudged`).
     """
 
     def __init__(self, for_: int) -> None:

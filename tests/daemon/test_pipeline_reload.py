@@ -4,12 +4,12 @@ import pytest
 import trio
 import trio.testing
 
-from monitor.clock import HOUR, MINUTE, SECOND, TrioClock
-from monitor.errors import StoreError
-from monitor.matchers import parse_matchers
-from monitor.metrics import Metrics
-from monitor.settings import Settings
-from monitor.silence import Silence
+from monitor.config.settings import Settings
+from monitor.daemon.metrics import Metrics
+from monitor.routing.matchers import parse_matchers
+from monitor.routing.silences import Silence
+from monitor.runtime.clock import HOUR, MINUTE, SECOND, TrioClock
+from monitor.runtime.errors import StoreError
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.station import Station, traffic
 from tests.fakes.written import CONFIG, settings

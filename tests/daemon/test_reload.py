@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import trio
 
-from monitor.config import load_config
-from monitor.errors import InputError
-from monitor.reload import Reloads, changes, check_is_possible
-from monitor.written_files import files_of, stamp
+from monitor.config.monitor import load_config
+from monitor.config.watched_files import files_of, stamp
+from monitor.daemon.reload import Reloads, changes, check_is_possible
+from monitor.runtime.errors import InputError
 from tests.fakes.written import CONFIG, settings
 
 RULES = "rules:\n  - {name: First, kind: count, window: 5m, above: 5}\n"

@@ -4,17 +4,17 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from monitor.clock import HOUR, MINUTE
-from monitor.matchers import parse_matchers
-from monitor.notification import Notification
-from monitor.notify.slack_message import message, reply
-from monitor.render.payload import alertmanager
-from monitor.render.story import heading, push
-from monitor.render.templates import Templates
-from monitor.render.text import plain_text
-from monitor.silence import Silence
-from monitor.web import v2_shapes
-from monitor.web.alert_pages import AlertPages
+from monitor.daemon.http import alertmanager_json as v2_shapes
+from monitor.daemon.http.alert_pages import AlertPages
+from monitor.model.notification import Notification
+from monitor.notify.channels.slack.block_kit import message, reply
+from monitor.notify.render.alertmanager_payload import alertmanager
+from monitor.notify.render.notification_text import heading, push
+from monitor.notify.render.templates import Templates
+from monitor.notify.render.text import plain_text
+from monitor.routing.matchers import parse_matchers
+from monitor.routing.silences import Silence
+from monitor.runtime.clock import HOUR, MINUTE
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.station import Station, traffic
 from tests.fakes.written import CONFIG, settings

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from monitor.restore import accounts_of, restored_dispatch, restored_judge, restored_window
+from monitor.daemon.restore import accounts_of, restored_dispatch, restored_judge, restored_window
 from monitor.store.protocol import Cursor, Loaded
 from monitor.window import Window
 from tests.fakes.hand_clock import HandClock

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND
-from monitor.notification import Notification
-from monitor.render.payload import alertmanager
+from monitor.model.notification import Notification
+from monitor.notify.render.alertmanager_payload import alertmanager
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.station import Station, traffic
 from tests.fakes.written import CONFIG, settings

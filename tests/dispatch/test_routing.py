@@ -1,6 +1,6 @@
 """The tree in use: who is told through which route, and what becomes of it when routes, receivers and severities change."""
 
-from monitor.clock import HOUR, MINUTE
+from monitor.runtime.clock import HOUR, MINUTE
 from tests.fakes.telling_world import AT_ONCE, TWO, TellingWorld, payload
 
 BY_SEVERITY = TWO.replace(

@@ -1,7 +1,7 @@
 """How things stand: what API and commands are shown of alerts, groups and silences."""
 
-from monitor.clock import HOUR, MINUTE
-from monitor.label_fingerprint import label_fingerprint
+from monitor.model.label_fingerprint import label_fingerprint
+from monitor.runtime.clock import HOUR, MINUTE
 from tests.fakes.telling_world import RULES, TWO, TellingWorld
 
 INHIBITING = (

@@ -3,7 +3,7 @@
 import trio
 from trio.testing import MockClock
 
-from monitor.clock import HOUR, MINUTE, SECOND, TrioClock
+from monitor.runtime.clock import HOUR, MINUTE, SECOND, TrioClock
 from tests.fakes.station import Station
 from tests.fakes.telling_world import AT_ONCE, TWO, TellingWorld
 from tests.fakes.written import settings

@@ -12,24 +12,24 @@ import yaml
 from pydantic import BaseModel
 from standardwebhooks import Webhook
 
-from monitor.clock import SECOND, to_datetime
-from monitor.config.account import Account, Resweep, Search, SearchFilter
-from monitor.config.alertmanager import Alertmanager
-from monitor.config.interval import Interval, TimeIntervals, TimeRange
-from monitor.config.model import Config
-from monitor.config.own import Flapping, Log, Privacy, Reload, Watchdog, Web
-from monitor.config.receiver import Apprise, Receiver, Slack
-from monitor.config.receiver import Webhook as WebhookEntry
-from monitor.config.route import InhibitRule, Route, Subroute
-from monitor.loading import load, sample_of
-from monitor.notify.webhook import key_of
-from monitor.render import Templates
-from monitor.render.context import NAMES, sample_notification, sample_view
-from monitor.render.environment import FILTERS
-from monitor.rules import Count, Rate, Rule, Spike, load_rules
-from monitor.written import Written
+from monitor.config.monitor.account import Account, Resweep, Search, SearchFilter
+from monitor.config.monitor.alertmanager import Alertmanager
+from monitor.config.monitor.interval import Interval, TimeIntervals, TimeRange
+from monitor.config.monitor.model import Config
+from monitor.config.monitor.receiver import Apprise, Receiver, Slack
+from monitor.config.monitor.receiver import Webhook as WebhookEntry
+from monitor.config.monitor.route import InhibitRule, Route, Subroute
+from monitor.config.monitor.sections import Flapping, Log, Privacy, Reload, Watchdog, Web
+from monitor.config.rules import Count, Rate, Rule, Spike, load_rules
+from monitor.config.yaml import Written
+from monitor.daemon.loading import load, sample_of
+from monitor.notify.channels.webhook import key_of
+from monitor.notify.render import Templates
+from monitor.notify.render.context import NAMES, sample_notification, sample_view
+from monitor.notify.render.jinja_sandbox import FILTERS
+from monitor.runtime.clock import SECOND, to_datetime
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
 FOREIGN = {"groups", "tests"}
@@ -101,7 +101,7 @@ def test_every_template_that_is_shown_can_be_rendered(text: str) -> None:
     templates = Templates({name: text})
     assert templates.check_named(name, sample_notification([view])) is None
     if "json" in name:
-        from monitor.render.context import notification_context
+        from monitor.notify.render.context import notification_context
 
         json.loads(templates.named(name).render(notification_context(sample_notification([view]))))
 

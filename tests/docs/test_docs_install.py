@@ -9,7 +9,7 @@ import pytest
 
 from monitor.cli import cli
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGES = {page.stem: page.read_text("utf-8") for page in (ROOT / "docs" / "install").glob("*.md")}
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 

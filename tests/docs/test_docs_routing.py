@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from monitor.clock import DAY, SECOND, parse_iso
-from monitor.config import Config, doubts, load_config
-from monitor.inhibition import inhibited
-from monitor.intervals import muting
-from monitor.matchers import parse_matcher
-from monitor.route import group_labels, routes_for
+from monitor.config.monitor import Config, doubts, load_config
+from monitor.routing.inhibition import inhibited
+from monitor.routing.matchers import parse_matcher
+from monitor.routing.route import group_labels, routes_for
+from monitor.routing.time_intervals import muting
+from monitor.runtime.clock import DAY, SECOND, parse_iso
 
-PAGE = (Path(__file__).parents[1] / "docs" / "routing.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "routing.md").read_text("utf-8")
 ACCOUNT = "accounts: [{name: main, application_id: a, application_secret: b}]\n"
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from monitor.clock import parse_iso
-from monitor.rules import Absence, Cost, Distinct, Latency, NewValue, Rule, Slo, Stuck
+from monitor.config.rules import Absence, Cost, Distinct, Latency, NewValue, Rule, Slo, Stuck
+from monitor.runtime.clock import parse_iso
 from tests.fakes.worked_example import fits, judge_at, read_page, sentence_of
 
-PAGES = sorted((Path(__file__).parent.parent / "docs" / "rules").glob("*.md"))
+PAGES = sorted((Path(__file__).parents[2] / "docs" / "rules").glob("*.md"))
 PAGES = [page for page in PAGES if page.stem != "starter-pack"]  # about rules, not about a kind
 
 

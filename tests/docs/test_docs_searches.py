@@ -7,12 +7,12 @@ import pytest
 import yaml
 from trio.testing import MockClock
 
-from monitor.clock import DAY, HOUR
-from monitor.errors import InputError
-from monitor.routee.sandbox import Traffic
+from monitor.runtime.clock import DAY, HOUR
+from monitor.runtime.errors import InputError
+from monitor.simulation.sandbox import Traffic
 from tests.fakes.watched import watched, written
 
-PAGE = (Path(__file__).parents[1] / "docs" / "searches.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "searches.md").read_text("utf-8")
 SECTIONS = {
     title: [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)]
     for title, text in re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)

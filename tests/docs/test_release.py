@@ -19,7 +19,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 VERSION = version("routee-monitor")
 LOCKS = ["requirements/run.txt", "requirements/dev.txt", "requirements/build.txt", "requirements/apprise.txt"]
 
@@ -69,8 +69,12 @@ def test_the_wheel_has_the_program_its_demo_its_manual_and_nothing_of_the_tests(
         f"{data}/zsh/site-functions/_routee-monitor",
         f"{data}/fish/vendor_completions.d/routee-monitor.fish",
     } <= names
-    assert {"monitor/py.typed", "monitor/store/migrations/0001_initial.sql", "monitor/demo/monitor.yaml"} <= names
-    assert any(name.startswith("monitor/demo/rules/") for name in names)
+    assert {
+        "monitor/py.typed",
+        "monitor/store/migrations/0001_initial.sql",
+        "monitor/simulation/demo/monitor.yaml",
+    } <= names
+    assert any(name.startswith("monitor/config/starter_rules/") for name in names)
     assert {name.split("/")[0] for name in names} == {
         "monitor",
         f"routee_monitor-{VERSION}.data",

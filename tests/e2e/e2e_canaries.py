@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from monitor.clock import SECOND, SystemClock, iso
-from monitor.config import Config
-from monitor.written import Written
+from monitor.config.monitor import Config
+from monitor.config.yaml import Written
+from monitor.runtime.clock import SECOND, SystemClock, iso
 from tests.fakes.http import Answer, Asked, serving
 from tests.fakes.routee import sms
 

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from monitor.clock import Instant, iso
-from monitor.routee.sandbox import DEFAULT_CREDENTIALS
+from monitor.runtime.clock import Instant, iso
+from monitor.simulation.sandbox import DEFAULT_CREDENTIALS
 
 Written = dict[str, Any]
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from monitor.clock import Instant, SystemClock, parse_iso
+from monitor.runtime.clock import Instant, SystemClock, parse_iso
 from tests.fakes.http import Answer, Asked, serving
 
 Labels = frozenset[tuple[str, str]]

@@ -10,11 +10,11 @@ import trio
 from e2e_folder import message
 from e2e_store import counted
 
-from monitor import daemon
-from monitor.clock import MINUTE, SECOND, Clock, Instant, TrioClock, parse_iso
-from monitor.loading import load
-from monitor.message import DELIVERED, FAILED
-from monitor.routee.sandbox import Sandbox, serve
+from monitor.daemon import main as daemon
+from monitor.daemon.loading import load
+from monitor.model.message import DELIVERED, FAILED
+from monitor.runtime.clock import MINUTE, SECOND, Clock, Instant, TrioClock, parse_iso
+from monitor.simulation.sandbox import Sandbox, serve
 from tests.fakes.waiting import until
 
 NOW = parse_iso("2026-11-21T10:00:00Z")

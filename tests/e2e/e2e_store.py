@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from monitor.alert import Transition
-from monitor.clock import HOUR, Duration, Instant
-from monitor.loading import load
-from monitor.restore import restored_window
+from monitor.daemon.loading import load
+from monitor.daemon.restore import restored_window
+from monitor.model.alert import Transition
+from monitor.runtime.clock import HOUR, Duration, Instant
 from monitor.store.protocol import Parcel, Store
 from monitor.store.sqlite import open_sqlite
 from monitor.window import Question, Reading, Window

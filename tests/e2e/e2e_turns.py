@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import trio
 from e2e_folder import message
 
-from monitor.clock import HOUR, MINUTE, SECOND, Duration, Instant, parse_iso
-from monitor.message import DELIVERED, FAILED, SENT, UNDELIVERED
-from monitor.routee.sandbox import Sandbox
+from monitor.model.message import DELIVERED, FAILED, SENT, UNDELIVERED
+from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant, parse_iso
+from monitor.simulation.sandbox import Sandbox
 
 COUNTRIES = {"Cosmote": "GR", "Nova": "GR", "TIM": "IT", "Iliad": "IT", "Jio": "IN", "Vi": "IN"}
 EACH = 10

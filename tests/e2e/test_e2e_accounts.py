@@ -8,9 +8,9 @@ from e2e_folder import hook as receivers
 from e2e_hook import hook
 from e2e_stage import EACH_ALONE, FAILING, SEARCH, fast_clock, put_operator, routee, running, until_polled
 
-from monitor.clock import MINUTE, SECOND
-from monitor.message import DELIVERED, FAILED
-from monitor.routee.sandbox import Sandbox
+from monitor.model.message import DELIVERED, FAILED
+from monitor.runtime.clock import MINUTE, SECOND
+from monitor.simulation.sandbox import Sandbox
 from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.e2e

@@ -8,8 +8,8 @@ import pytest
 from e2e_folder import account, write
 from e2e_stage import FAILING, put_operator, routee, running
 
-from monitor.clock import SystemClock
-from monitor.routee.sandbox import Sandbox
+from monitor.runtime.clock import SystemClock
+from monitor.simulation.sandbox import Sandbox
 from tests.fakes.alertmanager import alertmanager, amtool
 from tests.fakes.waiting import until
 from tests.fakes.webhook import FakeWebhook, webhook

@@ -13,8 +13,8 @@ from e2e_hook import Hook, hook
 from e2e_stage import EACH_ALONE, FAILING, SEARCH, fast_clock, put_operator, routee, running, until_polled
 
 from monitor.cli import cli
-from monitor.clock import MINUTE, Clock
-from monitor.routee.sandbox import Sandbox
+from monitor.runtime.clock import MINUTE, Clock
+from monitor.simulation.sandbox import Sandbox
 from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.e2e

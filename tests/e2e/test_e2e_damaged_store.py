@@ -13,10 +13,10 @@ from e2e_folder import hook as receivers
 from e2e_hook import Hook, hook
 from e2e_stage import FAILING, fast_clock, routee, running, until_polled
 
-from monitor.clock import MINUTE, SECOND, Clock, Duration
-from monitor.daemon import Running
-from monitor.message import DELIVERED, FAILED
-from monitor.routee.sandbox import Sandbox
+from monitor.daemon.main import Running
+from monitor.model.message import DELIVERED, FAILED
+from monitor.runtime.clock import MINUTE, SECOND, Clock, Duration
+from monitor.simulation.sandbox import Sandbox
 from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.e2e

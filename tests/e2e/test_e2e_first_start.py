@@ -8,9 +8,9 @@ from e2e_folder import hook as receivers
 from e2e_hook import hook
 from e2e_stage import NOW, routee, running
 
-from monitor.clock import DAY, HOUR, TrioClock
-from monitor.judge import Judge
-from monitor.routee.sandbox import Sandbox
+from monitor.alerts.evaluator import Judge
+from monitor.runtime.clock import DAY, HOUR, TrioClock
+from monitor.simulation.sandbox import Sandbox
 from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.e2e

@@ -14,9 +14,9 @@ from e2e_process import daemon
 from e2e_store import as_of, counted, transitions, waiting, window
 from e2e_turns import COUNTRIES, Turns, recount
 
-from monitor.alert import Transition, fingerprint
-from monitor.clock import SECOND, Duration, Instant, SystemClock
-from monitor.routee.sandbox import Sandbox, serve
+from monitor.model.alert import Transition, fingerprint
+from monitor.runtime.clock import SECOND, Duration, Instant, SystemClock
+from monitor.simulation.sandbox import Sandbox, serve
 from tests.fakes.http import Answer, Asked
 from tests.fakes.waiting import until
 

@@ -11,8 +11,8 @@ from e2e_hook import hook
 from e2e_process import daemon
 from e2e_stage import EACH_ALONE, FAILING, put_operator, routee
 
-from monitor.clock import SECOND, SystemClock, parse_duration
-from monitor.routee.sandbox import Sandbox
+from monitor.runtime.clock import SECOND, SystemClock, parse_duration
+from monitor.simulation.sandbox import Sandbox
 from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.e2e

@@ -16,9 +16,9 @@ from e2e_process import Daemon, daemon
 from e2e_stage import EACH_ALONE, FAILING, put_operator, routee
 from e2e_store import waiting
 
-from monitor.clock import SystemClock
-from monitor.routee.sandbox import Sandbox
-from monitor.web.health import ask
+from monitor.daemon.health import ask
+from monitor.runtime.clock import SystemClock
+from monitor.simulation.sandbox import Sandbox
 from tests.fakes.http import Answer
 from tests.fakes.waiting import until
 

@@ -6,9 +6,9 @@ import pytest
 from e2e_folder import account, message, write
 from e2e_stage import NOW, SEARCH, routee, running, until_polled
 
-from monitor.clock import MINUTE, SECOND, TrioClock
-from monitor.message import DELIVERED
-from monitor.routee.sandbox import Sandbox
+from monitor.model.message import DELIVERED
+from monitor.runtime.clock import MINUTE, SECOND, TrioClock
+from monitor.simulation.sandbox import Sandbox
 from tests.fakes.slack import TOKEN, slack
 from tests.fakes.waiting import until
 from tests.fakes.webhook import webhook

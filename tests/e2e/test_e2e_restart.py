@@ -12,10 +12,10 @@ from e2e_process import daemon
 from e2e_stage import EACH_ALONE, FAILING, SEARCH, fast_clock, put_operator, routee, running, until_polled
 from e2e_store import opened, transitions, waiting
 
-from monitor.alert import Alert
-from monitor.clock import MINUTE, SECOND, Clock, Instant, SystemClock
-from monitor.daemon import Running
-from monitor.routee.sandbox import Sandbox
+from monitor.daemon.main import Running
+from monitor.model.alert import Alert
+from monitor.runtime.clock import MINUTE, SECOND, Clock, Instant, SystemClock
+from monitor.simulation.sandbox import Sandbox
 from tests.fakes.http import Answer
 from tests.fakes.waiting import until
 

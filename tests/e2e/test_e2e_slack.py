@@ -6,7 +6,7 @@ import pytest
 from e2e_folder import account, write
 from e2e_stage import FAILING, SEARCH, fast_clock, put_operator, routee, running
 
-from monitor.routee.sandbox import Sandbox
+from monitor.simulation.sandbox import Sandbox
 from tests.fakes.slack import TOKEN, FakeSlack, slack
 from tests.fakes.waiting import until
 

@@ -17,9 +17,9 @@ from e2e_stage import EACH_ALONE, FAILING, SEARCH, put_operator, routee
 from e2e_store import as_of, counted, window
 from e2e_turns import recount
 
-from monitor.clock import SystemClock
-from monitor.routee.sandbox import Sandbox
-from monitor.web.health import ask
+from monitor.daemon.health import ask
+from monitor.runtime.clock import SystemClock
+from monitor.simulation.sandbox import Sandbox
 from tests.fakes.http import Answer
 from tests.fakes.waiting import until
 

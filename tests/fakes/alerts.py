@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from monitor.clock import MINUTE, SECOND, Instant
-from monitor.notification import AlertView, Link, Notification
-from monitor.render import sample_notification, sample_view
+from monitor.model.notification import AlertView, Link, Notification
+from monitor.notify.render import sample_notification, sample_view
+from monitor.runtime.clock import MINUTE, SECOND, Instant
 
 NOW: Instant = 1_795_280_824 * SECOND
 """2026-11-21T17:07:04Z"""

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from monitor.acknowledgement import Ack
-from monitor.alert import State
-from monitor.clock import Clock, Instant, SystemClock
-from monitor.errors import NothingThere, StoreError
-from monitor.label_fingerprint import label_fingerprint
-from monitor.notification import AlertView
-from monitor.silence import Silence, Silences
-from monitor.standing import Standing, StandingGroup, StandingSilence
+from monitor.dispatch.status import Standing, StandingGroup, StandingSilence
+from monitor.model.alert import State
+from monitor.model.label_fingerprint import label_fingerprint
+from monitor.model.notification import AlertView
+from monitor.routing.acknowledgements import Ack
+from monitor.routing.silences import Silence, Silences
+from monitor.runtime.clock import Clock, Instant, SystemClock
+from monitor.runtime.errors import NothingThere, StoreError
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """A clock that stands still until the test moves it."""
 
-from monitor.clock import Duration, Instant, parse_iso
+from monitor.runtime.clock import Duration, Instant, parse_iso
 
 
 class HandClock:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
-from monitor.message import CODED_FIELDS, UNKNOWN, Batch
+from monitor.model.message import CODED_FIELDS, UNKNOWN, Batch
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 
 OPERATORS = ("Cosmote", "Vodafone", "Wind", "Cyta", "Epic", "Telekom")
 COUNTRIES = ("GR", "GR", "GR", "CY", "CY", "DE")

@@ -5,8 +5,8 @@ from typing import TypeVar
 
 import trio
 
+from monitor.store.async_store import StoreFront
 from monitor.store.protocol import Store
-from monitor.store.thread import StoreFront
 
 T = TypeVar("T")
 

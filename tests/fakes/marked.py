@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from monitor.errors import Problem
+from monitor.runtime.errors import Problem
 
 TESTDATA = Path(__file__).parent.parent / "testdata"
 

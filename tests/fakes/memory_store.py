@@ -2,12 +2,12 @@
 
 import msgspec
 
-from monitor.acknowledgement import Ack
-from monitor.alert import Alert, Transition
-from monitor.errors import StoreError
-from monitor.facts import Facts
-from monitor.route import Group
-from monitor.silence import Silence
+from monitor.model.account_state import Facts
+from monitor.model.alert import Alert, Transition
+from monitor.routing.acknowledgements import Ack
+from monitor.routing.route import Group
+from monitor.routing.silences import Silence
+from monitor.runtime.errors import StoreError
 from monitor.store.protocol import Commit, Cursor, Entry, Loaded, Pending
 
 

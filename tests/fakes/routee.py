@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import trio
 
-from monitor.clock import Clock, Instant, TrioClock, iso, parse_iso
-from monitor.routee.sandbox import DEFAULT_CREDENTIALS, Sandbox, serve
+from monitor.runtime.clock import Clock, Instant, TrioClock, iso, parse_iso
+from monitor.simulation.sandbox import DEFAULT_CREDENTIALS, Sandbox, serve
 
 START: Instant = parse_iso("2026-11-21T12:00:00Z")
 """When tests take place, unless they bring a clock."""

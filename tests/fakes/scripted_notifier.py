@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import trio
 
-from monitor.notification import Notification
-from monitor.notify.outcome import Outcome, Sent
+from monitor.model.notification import Notification
+from monitor.notify.channels.protocol import Outcome, Sent
 
 Answer = Callable[[Notification], Outcome]
 

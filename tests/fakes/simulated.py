@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
-from monitor.facts import NOTHING_KNOWN
-from monitor.judge import Judge
-from monitor.message import CODED_FIELDS, GROUPS_SEPARATOR, UNKNOWN, Batch
-from monitor.routee.question import Balance, CampaignState
-from monitor.routee.sandbox import incidents
-from monitor.routee.sandbox.campaigns import BLOCK
-from monitor.routee.sandbox.incidents import Incident, failing_campaign, new_incident
-from monitor.routee.sandbox.messages import NEVER, Ints, Rows
-from monitor.routee.sandbox.tables import DELIVERED_CODE, new_tables
-from monitor.routee.sandbox.traffic import Model, Traffic
-from monitor.rules import Rule
+from monitor.alerts.evaluator import Judge
+from monitor.config.rules import Rule
+from monitor.model.account_state import NOTHING_KNOWN
+from monitor.model.message import CODED_FIELDS, GROUPS_SEPARATOR, UNKNOWN, Batch
+from monitor.model.routee_query import Balance, CampaignState
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
+from monitor.simulation.sandbox import incidents
+from monitor.simulation.sandbox.campaigns import BLOCK
+from monitor.simulation.sandbox.incidents import Incident, failing_campaign, new_incident
+from monitor.simulation.sandbox.messages import NEVER, Ints, Rows
+from monitor.simulation.sandbox.tables import DELIVERED_CODE, new_tables
+from monitor.simulation.sandbox.traffic import Model, Traffic
 from monitor.store.protocol import Cursor
 from monitor.window import Window
 

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from monitor.clock import Clock, Instant
-from monitor.intake import AccountSink
-from monitor.message import batch_of
-from monitor.metrics import Metrics
-from monitor.notification import Notification
-from monitor.pipeline import Basis, Desk, Pipeline, Surroundings
-from monitor.render import Templates
-from monitor.restore import (
+from monitor.alerts.view import Views
+from monitor.config.settings import Settings
+from monitor.daemon.account_sink import AccountSink
+from monitor.daemon.health import Health
+from monitor.daemon.metrics import Metrics
+from monitor.daemon.pipeline import Basis, Desk, Pipeline, Surroundings
+from monitor.daemon.restore import (
     accounts_of,
     continued_dispatch,
     renewed_desks,
@@ -19,12 +18,13 @@ from monitor.restore import (
     restored_window,
     returned,
 )
-from monitor.settings import Settings
+from monitor.model.message import batch_of
+from monitor.model.notification import Notification
+from monitor.notify.render import Templates
+from monitor.routing.storm import MOST
+from monitor.runtime.clock import Clock, Instant
+from monitor.store.async_store import StoreFront
 from monitor.store.protocol import Cursor, Store
-from monitor.store.thread import StoreFront
-from monitor.storm import MOST
-from monitor.view import Views
-from monitor.web.health import Health
 from tests.fakes.inline_store import InlineStoreFront
 from tests.fakes.memory_store import MemoryStore
 

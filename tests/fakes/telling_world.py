@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from monitor.alert import Alert
-from monitor.clock import HOUR, MINUTE, Duration
-from monitor.matchers import parse_matchers
-from monitor.notification import Notification
-from monitor.render.payload import alertmanager
-from monitor.silence import Silence
+from monitor.model.alert import Alert
+from monitor.model.notification import Notification
+from monitor.notify.render.alertmanager_payload import alertmanager
+from monitor.routing.matchers import parse_matchers
+from monitor.routing.silences import Silence
+from monitor.runtime.clock import HOUR, MINUTE, Duration
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.station import Station, traffic
 from tests.fakes.written import CONFIG, settings

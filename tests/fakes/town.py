@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 import trio
 import trio.testing
 
-from monitor.clock import MINUTE, SECOND, Duration, Instant, TrioClock, parse_iso
-from monitor.discipline import DisciplinedClock
-from monitor.poll import Round, SearchPlan, poll_search
-from monitor.routee.question import PAGE_SIZE, Page, Question
+from monitor.ingest.poll import Round, SearchPlan, poll_search
+from monitor.model.routee_query import PAGE_SIZE, Page, Question
+from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant, TrioClock, parse_iso
+from monitor.runtime.guarded_clock import DisciplinedClock
 from tests.fakes.station import Station
 from tests.fakes.tracking import FakeTracking
 from tests.fakes.written import CONFIG, settings

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import trio
 
-from monitor.clock import DAY, Clock, Instant
-from monitor.errors import RouteeError, RouteeRejected
-from monitor.message import batch_of
-from monitor.routee.question import PAGE_SIZE, Page, Question, SetAside
+from monitor.model.message import batch_of
+from monitor.model.routee_query import PAGE_SIZE, Page, Question, SetAside
+from monitor.runtime.clock import DAY, Clock, Instant
+from monitor.runtime.errors import RouteeError, RouteeRejected
 
 
 @dataclass(slots=True)

@@ -10,17 +10,17 @@ import msgspec
 import trio
 import trio.testing
 
-from monitor.clock import MINUTE, SECOND, Duration, Instant, TrioClock, iso
-from monitor.errors import RouteeUnavailable
-from monitor.evaluate import evaluate
-from monitor.poll import poll_search
-from monitor.routee.question import PAGE_SIZE, Page, Question
-from monitor.routee.sandbox import Sandbox
-from monitor.routee.sandbox.api import respond
-from monitor.routee.sandbox.http import Request
-from monitor.routee.wire import decode_page
-from monitor.settings import Settings
-from monitor.watching import plan_of
+from monitor.alerts.kinds import evaluate
+from monitor.config.settings import Settings
+from monitor.daemon.account_tasks import plan_of
+from monitor.ingest.poll import poll_search
+from monitor.ingest.routee.wire import decode_page
+from monitor.model.routee_query import PAGE_SIZE, Page, Question
+from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant, TrioClock, iso
+from monitor.runtime.errors import RouteeUnavailable
+from monitor.simulation.sandbox import Sandbox
+from monitor.simulation.sandbox.api import respond
+from monitor.simulation.sandbox.http import Request
 from monitor.window import Question as Asked
 from monitor.window import Reading, Window
 from tests.fakes.routee import START, sms
@@ -40,7 +40,7 @@ class Wire:
     async def search(
         self, question: Question, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
     ) -> Page:
-        """See `monitor.routee.question.Tracking`."""
+        """See `monitor.model.routee_query.Tracking`."""
         await trio.sleep(self.latency)
         self.requests += 1
         if self.down:

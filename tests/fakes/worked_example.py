@@ -9,17 +9,17 @@ from typing import Any
 
 import yaml
 
-from monitor.clock import MINUTE, Instant, parse_duration, parse_iso
-from monitor.evaluate import Moment, evaluate
-from monitor.finding import Finding
-from monitor.judge import Judge
-from monitor.message import batch_of
-from monitor.render import Templates, sentence
-from monitor.replay import ALWAYS
-from monitor.routee.question import Balance
-from monitor.rules import Rule, load_rules
+from monitor.alerts.evaluator import Judge
+from monitor.alerts.kinds import Moment, evaluate
+from monitor.alerts.view import Views
+from monitor.config.rules import Rule, load_rules
+from monitor.model.finding import Finding
+from monitor.model.message import batch_of
+from monitor.model.routee_query import Balance
+from monitor.notify.render import Templates, sentence
+from monitor.runtime.clock import MINUTE, Instant, parse_duration, parse_iso
+from monitor.simulation.replay import ALWAYS
 from monitor.store.protocol import Cursor
-from monitor.view import Views
 from monitor.window import Reading, Window
 
 _BLOCK = re.compile(r"```yaml\n(.*?)```", re.DOTALL)

@@ -4,7 +4,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from monitor.settings import Settings, load
+from monitor.config.settings import Settings, load
 
 CONFIG = """
 accounts:

@@ -20,14 +20,14 @@ from pathlib import Path
 
 import trio
 
-from monitor.certificates import trust
-from monitor.clock import SECOND, Duration, Instant
-from monitor.deliver import Outbox, deliver
-from monitor.notify import Surroundings, make_notifier
-from monitor.render import Templates
-from monitor.settings import Settings
+from monitor.config.settings import Settings
+from monitor.notify.channels import Surroundings, make_notifier
+from monitor.notify.outbox import Outbox, deliver
+from monitor.notify.render import Templates
+from monitor.runtime.certificates import trust
+from monitor.runtime.clock import SECOND, Duration, Instant
+from monitor.store.async_store import StoreFront
 from monitor.store.sqlite import SqliteStore, open_sqlite
-from monitor.store.thread import StoreFront
 from tests.fakes.station import Station
 from tests.fakes.written import settings
 from tests.faults.many_alerts import BEGIN, RULES, config, rows
@@ -124,7 +124,7 @@ def killed(process: int, began: int, luck: random.Random) -> bool:
 
 def warm_up(url: str) -> None:
     """What every life would import, or read (the certificates that are trusted), before its first request."""
-    for module in ("monitor.notify.webhook", "httpcore", "h11", "anyio._backends._trio"):
+    for module in ("monitor.notify.channels.webhook", "httpcore", "h11", "anyio._backends._trio"):
         importlib.import_module(module)
     settings(RULES, config(url))
     trust()

@@ -5,7 +5,7 @@ So it outlives every process that is killed, and does not depend on how fast the
 
 from typing import Any
 
-from monitor.clock import SECOND, Instant, parse_iso
+from monitor.runtime.clock import SECOND, Instant, parse_iso
 from tests.fakes.written import CONFIG
 
 ALERTS = 500

@@ -9,10 +9,10 @@ import trio
 import trio.testing
 from e2e_folder import account
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, TrioClock
-from monitor.errors import RouteeUnavailable
-from monitor.poll import SearchPlan, poll_search
-from monitor.routee.question import Question
+from monitor.ingest.poll import SearchPlan, poll_search
+from monitor.model.routee_query import Question
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, TrioClock
+from monitor.runtime.errors import RouteeUnavailable
 from tests.fakes.http import Answer
 from tests.fakes.station import Station
 from tests.fakes.tracking import FakeTracking

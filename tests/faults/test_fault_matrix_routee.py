@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import trio.testing
 
-from monitor.clock import MINUTE
+from monitor.runtime.clock import MINUTE
 from tests.faults.fault_stage import staged
 
 IDLE = 0.005

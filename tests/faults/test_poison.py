@@ -9,7 +9,7 @@ from typing import Any
 
 import trio.testing
 
-from monitor.clock import HOUR, LATEST, iso
+from monitor.runtime.clock import HOUR, LATEST, iso
 from monitor.store.sqlite import open_sqlite
 from tests.faults.fault_stage import NOW, staged
 

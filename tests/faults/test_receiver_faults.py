@@ -10,10 +10,10 @@ import pytest
 import trio
 import trio.testing
 
-from monitor.clock import MILLISECOND, SECOND, TrioClock
-from monitor.deliver import Outbox, deliver
-from monitor.notify.webhook import WebhookNotifier
-from monitor.render import Templates
+from monitor.notify.channels.webhook import WebhookNotifier
+from monitor.notify.outbox import Outbox, deliver
+from monitor.notify.render import Templates
+from monitor.runtime.clock import MILLISECOND, SECOND, TrioClock
 from monitor.store.protocol import Commit, Pending
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from tests.fakes.http import Answer, Asked, serving

@@ -1,7 +1,7 @@
 """The soak, small: four hours in a few seconds. A week is `python -m benchmarks.soak`."""
 
 from benchmarks.soak import run
-from monitor.clock import HOUR
+from monitor.runtime.clock import HOUR
 
 
 def test_four_hours_of_traffic_and_trouble_end_with_exact_values_and_everybody_told() -> None:

@@ -15,13 +15,13 @@ import pytest
 import trio
 import trio.testing
 
-from monitor.clock import MILLISECOND, MINUTE, SECOND, TrioClock
-from monitor.deliver import Outbox, deliver
-from monitor.errors import StoreError
-from monitor.notification import Notification
-from monitor.notify.outcome import Outcome, Retry, Sent
-from monitor.poll import SearchPlan, poll_search
-from monitor.routee.question import Question
+from monitor.ingest.poll import SearchPlan, poll_search
+from monitor.model.notification import Notification
+from monitor.model.routee_query import Question
+from monitor.notify.channels.protocol import Outcome, Retry, Sent
+from monitor.notify.outbox import Outbox, deliver
+from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, TrioClock
+from monitor.runtime.errors import StoreError
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from monitor.window import Question as Asking
 from monitor.window import Reading

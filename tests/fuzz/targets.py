@@ -7,18 +7,18 @@ from urllib.parse import quote_from_bytes
 
 import trio
 
-from monitor.clock import SystemClock, format_duration, parse_duration
-from monitor.document import parse_document
-from monitor.matchers import matches, parse_matcher, parse_matchers
-from monitor.metrics import Metrics
-from monitor.render import Templates
-from monitor.render.context import notification_context
-from monitor.render.templates import TemplateProblem
-from monitor.routee.wire import Malformed, decode_page, decode_parts
-from monitor.web.app import make_app
-from monitor.web.health import Health
-from monitor.web.v1 import OwnApi
-from monitor.web.v2 import About, AlertmanagerApi
+from monitor.config.yaml.document import parse_document
+from monitor.daemon.health import Health
+from monitor.daemon.http.alertmanager_api import About, AlertmanagerApi
+from monitor.daemon.http.app import make_app
+from monitor.daemon.http.own_api import OwnApi
+from monitor.daemon.metrics import Metrics
+from monitor.ingest.routee.wire import Malformed, decode_page, decode_parts
+from monitor.notify.render import Templates
+from monitor.notify.render.context import notification_context
+from monitor.notify.render.templates import TemplateProblem
+from monitor.routing.matchers import matches, parse_matcher, parse_matchers
+from monitor.runtime.clock import SystemClock, format_duration, parse_duration
 from tests.fakes.alerts import NOW, rate, telling
 from tests.fakes.board import FakeBoard
 from tests.fakes.waiting import guarded

@@ -4,9 +4,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.alert import Alert, Policy, Transition, advance, catch_up, displace, fires_on_until, is_held_back, remove
-from monitor.clock import HOUR, MINUTE
-from monitor.finding import Finding
+from monitor.model.alert import (
+    Alert,
+    Policy,
+    Transition,
+    advance,
+    catch_up,
+    displace,
+    fires_on_until,
+    is_held_back,
+    remove,
+)
+from monitor.model.finding import Finding
+from monitor.runtime.clock import HOUR, MINUTE
 
 N = None
 LEVELS = Policy(levels=2, for_=2 * MINUTE)

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from monitor.message import CODED_FIELDS, FAILURES, FIELDS, FINAL, STATUSES, UNKNOWN, batch_of, rank
+from monitor.model.message import CODED_FIELDS, FAILURES, FIELDS, FINAL, STATUSES, UNKNOWN, batch_of, rank
 
 
 def test_reports_of_one_date_are_ordered_as_messages_go() -> None:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.changes import put_rows
-from monitor.message import batch_of
-from monitor.privacy import Mode, Privacy, mask
-from monitor.rules import Condition
+from monitor.config.rules import Condition
+from monitor.daemon.changes import put_rows
+from monitor.model.message import batch_of
+from monitor.model.privacy import Mode, Privacy, mask
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import open_sqlite
 from monitor.window import Question, Reading, Window

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import trio
 
-from monitor.clock import HOUR, MINUTE, SECOND, SystemClock, TrioClock, iso, parse_iso
-from monitor.deliver.outbox import Outbox, Unobserved
-from monitor.notification import AlertView
-from monitor.notify.alertmanager import AlertmanagerClient, Login
-from monitor.notify.outcome import Outcome, Rejected, Retry, Sent
-from monitor.push import Pusher, Roll
-from monitor.standing import Firing
+from monitor.dispatch.status import Firing
+from monitor.model.notification import AlertView
+from monitor.notify.alertmanager_push import Pusher, Roll
+from monitor.notify.channels.alertmanager import AlertmanagerClient, Login
+from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent
+from monitor.notify.outbox.handle import Outbox, Unobserved
+from monitor.runtime.clock import HOUR, MINUTE, SECOND, SystemClock, TrioClock, iso, parse_iso
 from tests.fakes.alertmanager import alertmanager
 from tests.fakes.alerts import NOW, change, rate, spike
 from tests.fakes.http import Answer, Asked, serving

@@ -2,8 +2,8 @@
 
 import pytest
 
-from monitor.clock import HOUR, MINUTE, SECOND
-from monitor.errors import NothingThere, StoreError
+from monitor.runtime.clock import HOUR, MINUTE, SECOND
+from monitor.runtime.errors import NothingThere, StoreError
 from tests.fakes.telling_world import AT_ONCE, TellingWorld
 
 SLACK = AT_ONCE.replace(

@@ -1,8 +1,8 @@
 """Alerts that begin and end over and over: told as flapping, and over only once they have been calm."""
 
-from monitor.alert import Alert
-from monitor.clock import HOUR, MINUTE, SECOND
-from monitor.flapping import NEVER, USUAL, Beginnings, Flapping, flapping, held_until
+from monitor.model.alert import Alert
+from monitor.routing.flapping import NEVER, USUAL, Beginnings, Flapping, flapping, held_until
+from monitor.runtime.clock import HOUR, MINUTE, SECOND
 from tests.fakes.telling_world import TellingWorld
 
 NOW = 1_780_000_000_000_000

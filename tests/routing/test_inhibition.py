@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.inhibition import Inhibition, inhibited
-from monitor.matchers import Matcher, matches, parse_matchers
+from monitor.routing.inhibition import Inhibition, inhibited
+from monitor.routing.matchers import Matcher, matches, parse_matchers
 
 OUTAGE = Inhibition(
     parse_matchers("alertname=CountryOutage"), parse_matchers("alertname=OperatorFailureRate"), ("country",)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.matcher_syntax import Written
-from monitor.matchers import (
+from monitor.routing.matcher_syntax import Written
+from monitor.routing.matchers import (
     Matcher,
     check_ready,
     check_written,

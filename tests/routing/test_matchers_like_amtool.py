@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config import load_config
-from monitor.matchers import parse_matchers
-from monitor.route import routes_for
+from monitor.config.monitor import load_config
+from monitor.routing.matchers import parse_matchers
+from monitor.routing.route import routes_for
 
 AMTOOL = shutil.which("amtool")
 pytestmark = pytest.mark.skipif(AMTOOL is None, reason="amtool is not installed (Debian: prometheus-alertmanager)")

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.clock import HOUR, MINUTE, SECOND
-from monitor.matchers import parse_matchers
-from monitor.route import Decision, Group, Route, decide, group_key, group_labels, routes_for
+from monitor.routing.matchers import parse_matchers
+from monitor.routing.route import Decision, Group, Route, decide, group_key, group_labels, routes_for
+from monitor.runtime.clock import HOUR, MINUTE, SECOND
 
 ROUTE = Route("ops", ("alertname",), 10 * SECOND, 5 * MINUTE, 4 * HOUR)
 RANKS = {"warning": 1, "critical": 2}

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.clock import HOUR, MINUTE, SECOND, parse_iso
-from monitor.intervals import TimeInterval
-from monitor.matchers import Matcher, matches, parse_matchers
-from monitor.silence import Silence, Silences, make_room, new_silence
+from monitor.routing.matchers import Matcher, matches, parse_matchers
+from monitor.routing.silences import Silence, Silences, make_room, new_silence
+from monitor.routing.time_intervals import TimeInterval
+from monitor.runtime.clock import HOUR, MINUTE, SECOND, parse_iso
 
 NOW = parse_iso("2026-11-21T12:00:30Z")
 NOON = TimeInterval(times=((12 * 60, 12 * 60 + 5),))

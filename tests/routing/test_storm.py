@@ -1,10 +1,10 @@
 """Ten thousand alerts at once: few messages, which say how many more, and as few when they are over."""
 
-from monitor.clock import MINUTE
-from monitor.render.payload import alertmanager
-from monitor.render.story import title
-from monitor.render.text import plain_text
-from monitor.storm import MOST, split
+from monitor.notify.render.alertmanager_payload import alertmanager
+from monitor.notify.render.notification_text import title
+from monitor.notify.render.text import plain_text
+from monitor.routing.storm import MOST, split
+from monitor.runtime.clock import MINUTE
 from tests.fakes.telling_world import AT_ONCE, RULES, TellingWorld
 
 EACH = AT_ONCE.replace("[alertname]", "['...']")

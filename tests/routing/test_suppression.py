@@ -2,9 +2,9 @@
 
 import pytest
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, parse_iso
-from monitor.errors import NothingThere, StoreError
-from monitor.intervals import TimeInterval
+from monitor.routing.time_intervals import TimeInterval
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, parse_iso
+from monitor.runtime.errors import NothingThere, StoreError
 from tests.fakes.telling_world import AT_ONCE, RULES, TellingWorld
 
 OUTAGE = (

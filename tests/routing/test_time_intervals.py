@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from monitor.clock import MINUTE, SECOND, from_datetime, parse_iso
-from monitor.intervals import NamedInterval, TimeInterval, muting
+from monitor.routing.time_intervals import NamedInterval, TimeInterval, muting
+from monitor.runtime.clock import MINUTE, SECOND, from_datetime, parse_iso
 
 ATHENS = "Europe/Athens"
 NIGHT = TimeInterval(times=((22 * 60, 1440), (0, 6 * 60)), location=ATHENS)

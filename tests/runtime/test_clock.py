@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from monitor.clock import (
+from monitor.runtime.clock import (
     DAY,
     HOUR,
     MINUTE,

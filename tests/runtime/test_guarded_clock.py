@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND
-from monitor.discipline import TOLERANCE, UNCONTRADICTED, DisciplinedClock, boot_time, may_forget
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
+from monitor.runtime.guarded_clock import TOLERANCE, UNCONTRADICTED, DisciplinedClock, boot_time, may_forget
 from tests.fakes.hand_clock import HandClock
 
 STEPS = st.sampled_from([0, SECOND, -SECOND, MINUTE, -MINUTE, HOUR, -HOUR, 3 * HOUR, -3 * HOUR, 30 * DAY, -30 * DAY])

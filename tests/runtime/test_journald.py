@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor import log
-from monitor.journal import Journal, encode, field_name
+from monitor.runtime import log
+from monitor.runtime.journald import Journal, encode, field_name
 
 SPEAK = """
 import logging, sys
@@ -22,7 +22,7 @@ from pathlib import Path
 from monitor import log
 from monitor.journal import Journal
 log.configure("info", sys.argv[2], journal=Journal(Path(sys.argv[1])))
-logging.getLogger("monitor.pipeline").warning("It failed", extra={"rule": "R", "fingerprint": "f00"})
+logging.getLogger("monitor.daemon.pipeline").warning("It failed", extra={"rule": "R", "fingerprint": "f00"})
 """
 
 
@@ -157,7 +157,7 @@ def test_under_systemd_facts_become_fields(journald, form):
         "MESSAGE": "It failed",
         "PRIORITY": "4",
         "SYSLOG_IDENTIFIER": "routee-monitor",
-        "LOGGER": "monitor.pipeline",
+        "LOGGER": "monitor.daemon.pipeline",
         "CODE_FILE": "<string>",
         "CODE_FUNC": "<module>",
         "RULE": "R",
@@ -166,7 +166,7 @@ def test_under_systemd_facts_become_fields(journald, form):
 
 
 def test_what_the_journal_does_not_take_is_a_line_on_standard_error(tmp_path):
-    assert spoken(tmp_path / "nobody") == "<4>monitor.pipeline: It failed rule=R fingerprint=f00\n"
+    assert spoken(tmp_path / "nobody") == "<4>monitor.daemon.pipeline: It failed rule=R fingerprint=f00\n"
 
 
 def test_where_standard_error_is_not_the_journal_the_journal_hears_nothing(journald):

@@ -4,8 +4,8 @@ import unicodedata
 
 import pytest
 
-from monitor.cells import cells, padded, wrapped
-from monitor.printable import REPLACEMENT, line, lines
+from monitor.runtime.printable import REPLACEMENT, line, lines
+from monitor.runtime.terminal_width import cells, padded, wrapped
 
 VISIBLE_FORMATS = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
 """Signs that stand before a number: seen, though Unicode calls them format characters."""

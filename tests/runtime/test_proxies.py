@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.certificates import trusted
-from monitor.errors import EnvironmentUnusable
-from monitor.proxies import proxies
+from monitor.runtime.certificates import trusted
+from monitor.runtime.errors import EnvironmentUnusable
+from monitor.runtime.proxies import proxies
 
 PROXY = "http://proxy.example:3128"
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.clock import DAY, LATEST, SECOND, parse_iso
-from monitor.retry_after import http_date, retry_after
+from monitor.runtime.clock import DAY, LATEST, SECOND, parse_iso
+from monitor.runtime.retry_after import http_date, retry_after
 
 NOW = parse_iso("2026-11-22T08:00:00Z")
 

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from monitor.sd_notify import Systemd
+from monitor.runtime.sd_notify import Systemd
 
 
 class Manager:

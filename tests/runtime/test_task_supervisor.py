@@ -5,7 +5,7 @@ from collections.abc import Callable
 import trio
 import trio.testing
 
-from monitor.roster import Duty, Roster, Same, until_told
+from monitor.runtime.task_supervisor import Duty, Roster, Same, until_told
 
 
 class Work:

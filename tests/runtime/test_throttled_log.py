@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from monitor.clock import MINUTE, SECOND
-from monitor.complaint import Complaint
+from monitor.runtime.clock import MINUTE, SECOND
+from monitor.runtime.throttled_log import Complaint
 from tests.fakes.hand_clock import HandClock
 
 log = logging.getLogger("monitor.test")

@@ -8,7 +8,7 @@ import httpx
 import pytest
 import trio
 
-from monitor.transport import trouble
+from monitor.runtime.transport_errors import trouble
 
 
 def caused(error: BaseException, cause: BaseException) -> BaseException:

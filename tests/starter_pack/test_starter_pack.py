@@ -9,21 +9,21 @@ import pytest
 from fakes.simulated import Account, counted
 from jsonschema import Draft202012Validator
 
-from monitor.alert import Alert
-from monitor.clock import DAY, HOUR, MINUTE, Duration, Instant
-from monitor.document import read_document
-from monitor.judge import Judge
-from monitor.loading import sample_of
-from monitor.message import batch_of
-from monitor.render import Templates
-from monitor.replay import Replay
-from monitor.routee.question import Balance
-from monitor.rules import Rule, SameHour, Spike, load_rules
-from monitor.schema import rules_schema
+from monitor.alerts.evaluator import Judge
+from monitor.cli.json_schema import rules_schema
+from monitor.config.rules import Rule, SameHour, Spike, load_rules
+from monitor.config.yaml.document import read_document
+from monitor.daemon.loading import sample_of
+from monitor.model.alert import Alert
+from monitor.model.message import batch_of
+from monitor.model.routee_query import Balance
+from monitor.notify.render import Templates
+from monitor.runtime.clock import DAY, HOUR, MINUTE, Duration, Instant
+from monitor.simulation.replay import Replay
 from monitor.store.protocol import Cursor
 from monitor.window import Window
 
-FILES = sorted((Path(__file__).parent.parent / "rules").glob("*.yaml"))
+FILES = sorted((Path(__file__).parents[2] / "rules").glob("*.yaml"))
 PACK = load_rules(FILES, {})
 NOW = 20_700 * DAY + 15 * HOUR
 Rows = list[dict[str, object]]

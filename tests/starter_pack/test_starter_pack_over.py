@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from monitor.clock import DAY, HOUR, MINUTE, Duration
-from monitor.judge import Judge
-from monitor.message import batch_of
-from monitor.replay import Replay
-from monitor.rules import Rule, load_rules
-from monitor.rules.model import Windowed
+from monitor.alerts.evaluator import Judge
+from monitor.config.rules import Rule, load_rules
+from monitor.config.rules.model import Windowed
+from monitor.model.message import batch_of
+from monitor.runtime.clock import DAY, HOUR, MINUTE, Duration
+from monitor.simulation.replay import Replay
 from monitor.window import Window
 
-PACK = load_rules(sorted((Path(__file__).parent.parent / "rules").glob("*.yaml")), {})
+PACK = load_rules(sorted((Path(__file__).parents[2] / "rules").glob("*.yaml")), {})
 START = 20_700 * DAY
 BEGINS = START + 7 * DAY + 20 * HOUR
 LASTS = 90 * MINUTE

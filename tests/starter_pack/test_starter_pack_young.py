@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
-from monitor.judge import Judge
-from monitor.routee.question import Balance, CampaignState
-from monitor.rules import load_rules
+from monitor.alerts.evaluator import Judge
+from monitor.config.rules import load_rules
+from monitor.model.routee_query import Balance, CampaignState
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 from monitor.store.protocol import Cursor
 from monitor.window import Window
 from tests.fakes.heavy_tail import CAMPAIGN, HeavyTail
 
-SHIPPED = load_rules(sorted((Path(__file__).parent.parent / "rules").glob("*.yaml")), {})
+SHIPPED = load_rules(sorted((Path(__file__).parents[2] / "rules").glob("*.yaml")), {})
 PACK = SHIPPED
 """Without the rules that compare with other days."""
 START = 20_700 * DAY + 9 * HOUR

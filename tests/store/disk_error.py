@@ -6,7 +6,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from monitor.errors import StoreError
+from monitor.runtime.errors import StoreError
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import open_sqlite
 from tests.store.store_samples import cursor

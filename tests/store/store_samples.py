@@ -1,13 +1,13 @@
 """Values to put into a store."""
 
-from monitor.acknowledgement import Ack
-from monitor.alert import Alert, Held, State, Transition
-from monitor.clock import MINUTE
-from monitor.intervals import TimeInterval
-from monitor.matchers import Matcher
-from monitor.notification import AlertView, Cause, Notification, Reason, Sample
-from monitor.route import Group
-from monitor.silence import Silence
+from monitor.model.alert import Alert, Held, State, Transition
+from monitor.model.notification import AlertView, Cause, Notification, Reason, Sample
+from monitor.routing.acknowledgements import Ack
+from monitor.routing.matchers import Matcher
+from monitor.routing.route import Group
+from monitor.routing.silences import Silence
+from monitor.routing.time_intervals import TimeInterval
+from monitor.runtime.clock import MINUTE
 from monitor.store.protocol import Commit, Cursor, Parcel, Pending, Store
 
 NOW = 1_780_000_000_000_000

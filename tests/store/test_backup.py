@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.errors import StoreError
+from monitor.runtime.errors import StoreError
 from monitor.store.backup import PAGES, back_up
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import open_sqlite

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.restore import restored_window
+from monitor.daemon.restore import restored_window
 from monitor.store.migrate import migrations
-from monitor.store.opening import open_daemon_store
+from monitor.store.open import open_daemon_store
 from monitor.store.protocol import Commit, Entry
 from monitor.store.sqlite import open_sqlite
 from monitor.window import Question, Reading

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.errors import StoreDamaged, StoreError
-from monitor.store.opening import Mishap, open_daemon_store
+from monitor.runtime.errors import StoreDamaged, StoreError
+from monitor.store.open import Mishap, open_daemon_store
 from monitor.store.protocol import Commit, Loaded
 from monitor.store.sqlite import open_sqlite
 from monitor.store.sqlite_file import quick_check

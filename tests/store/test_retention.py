@@ -8,11 +8,11 @@ import pytest
 import trio
 import trio.testing
 
-from monitor.clock import DAY, HOUR, Duration
-from monitor.message import batch_of
+from monitor.model.message import batch_of
+from monitor.runtime.clock import DAY, HOUR, Duration
+from monitor.store.async_store import StoreFront
 from monitor.store.protocol import PRUNED_AT_ONCE, Commit, Entry, Pending
 from monitor.store.sqlite import SqliteStore, open_sqlite
-from monitor.store.thread import StoreFront
 from monitor.window import Window
 from tests.store.store_samples import NOW, alert, enqueue, notification, silence, transition
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.clock import MILLISECOND
-from monitor.errors import StoreError
+from monitor.runtime.clock import MILLISECOND
+from monitor.runtime.errors import StoreError
 from monitor.store.migrate import APPLICATION_ID, migrations
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import SqliteStore, open_sqlite

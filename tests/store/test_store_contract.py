@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.alert import About, Transition
-from monitor.clock import SECOND
-from monitor.errors import StoreError
+from monitor.model.alert import About, Transition
+from monitor.runtime.clock import SECOND
+from monitor.runtime.errors import StoreError
 from monitor.store.protocol import (
     ASIDE_LENGTH,
     ASIDES_KEPT,

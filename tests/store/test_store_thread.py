@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import trio
 
-from monitor.errors import StoreError
+from monitor.runtime.errors import StoreError
+from monitor.store.async_store import StoreFront
 from monitor.store.protocol import Commit, Pending, Store
 from monitor.store.sqlite import open_sqlite
-from monitor.store.thread import StoreFront
 from tests.store.store_samples import cursor, notification
 
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.message import FAILURES, FINAL, STATUSES, batch_of, rank
-from monitor.rules.match import Condition
+from monitor.config.rules.match import Condition
+from monitor.model.message import FAILURES, FINAL, STATUSES, batch_of, rank
 from monitor.window import Question, Reading, Window
-from monitor.window.measures import percentiles, sums
+from monitor.window.aggregates import percentiles, sums
 
 IDS = [f"{i:08x}-0000-4000-8000-00000000000{i % 10}" for i in range(6)] + ["plain-1", "plain-2"]
 

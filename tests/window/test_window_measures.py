@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.message import FINAL, batch_of
+from monitor.model.message import FINAL, batch_of
 from monitor.window import Question, Reading, Window
-from monitor.window.measures import distinct, percentiles, sums
+from monitor.window.aggregates import distinct, percentiles, sums
 
 OPERATORS = ("Cosmote", "Vodafone", "Wind")
 

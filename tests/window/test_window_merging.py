@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from monitor.clock import SECOND
-from monitor.message import CODED_FIELDS, batch_of
+from monitor.model.message import CODED_FIELDS, batch_of
+from monitor.runtime.clock import SECOND
 from monitor.window import Question, Reading, Window
-from monitor.window.measures import percentiles, sums
+from monitor.window.aggregates import percentiles, sums
 
 ID = "0b6f0c1e-7d8a-4c5e-9f00-1234567890ab"
 FIELDS = tuple(name for name in CODED_FIELDS if name != "status")

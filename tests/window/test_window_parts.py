@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from monitor.clock import SECOND
-from monitor.message import batch_of
-from monitor.rules.match import Condition
+from monitor.config.rules.match import Condition
+from monitor.model.message import batch_of
+from monitor.runtime.clock import SECOND
 from monitor.window import Question, Reading, Window
 
 ID = "0b6f0c1e-7d8a-4c5e-9f00-1234567890ab"

@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.message import FAILURES, FINAL, batch_of
-from monitor.rules.match import Condition
+from monitor.config.rules.match import Condition
+from monitor.model.message import FAILURES, FINAL, batch_of
 from monitor.window import Carried, Question, Reading, Standing, Tally, Window
-from monitor.window.standing import FEW
+from monitor.window.incremental_counts import FEW
 
 FAILED = (Condition("status", "is", tuple(sorted(FAILURES))),)
 ASKED = [

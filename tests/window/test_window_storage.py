@@ -7,10 +7,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.message import batch_of
-from monitor.privacy import Privacy, mask
+from monitor.model.message import batch_of
+from monitor.model.privacy import Privacy, mask
 from monitor.window import Window
-from monitor.window.blob import decode, encode
+from monitor.window.codec import decode, encode
 from monitor.window.columns import COLUMNS, Columns
 from monitor.window.dictionary import Dictionary
 from monitor.window.ids import MessageIds

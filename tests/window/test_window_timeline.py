@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.message import batch_of
+from monitor.model.message import batch_of
 from monitor.window import Question, Reading, Window
 from monitor.window.table import Table
 from monitor.window.timeline import AS_MESSAGE, AS_PART, RECENT, Timeline

@@ -4,7 +4,7 @@ One file a kind, each with ``evaluate(rule, moment) -> Judgement``. The same cod
 and backtests. Nothing here knows of stores, of the network or of time passing.
 """
 
-from monitor.evaluate.judgement import NOT_ENOUGH, Judgement, Moment
-from monitor.evaluate.kinds import evaluate
+from monitor.alerts.kinds.kinds import evaluate
+from monitor.alerts.kinds.result import NOT_ENOUGH, Judgement, Moment
 
 __all__ = ["NOT_ENOUGH", "Judgement", "Moment", "evaluate"]

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from monitor.clock import format_duration, iso
-from monitor.evaluate.judgement import NOT_ENOUGH, Judgement, Moment
-from monitor.evaluate.question import considered
-from monitor.evaluate.words import number, plural
-from monitor.finding import Finding
-from monitor.rules import Absence
+from monitor.alerts.kinds.result import NOT_ENOUGH, Judgement, Moment
+from monitor.alerts.kinds.rule_query import considered
+from monitor.config.rules import Absence
+from monitor.model.evaluate_words import number, plural
+from monitor.model.finding import Finding
+from monitor.runtime.clock import format_duration, iso
 from monitor.window import Codes, Question
 
 SILENT = 1.0

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.evaluate.judgement import Floats, Moment
+from monitor.alerts.kinds.result import Floats, Moment
 from monitor.window import Codes, Standing
 
 Column = NDArray[np.int64] | NDArray[np.float64]

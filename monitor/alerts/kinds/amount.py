@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from monitor.clock import iso
-from monitor.evaluate.count import forgotten, remembered
-from monitor.evaluate.judgement import NOT_ENOUGH, Floats, Judgement, Moment
-from monitor.evaluate.levels import crossed, numbers_of
-from monitor.evaluate.question import considered
-from monitor.finding import Finding
-from monitor.rules import Thresholded
+from monitor.alerts.kinds.count import forgotten, remembered
+from monitor.alerts.kinds.levels import crossed, numbers_of
+from monitor.alerts.kinds.result import NOT_ENOUGH, Floats, Judgement, Moment
+from monitor.alerts.kinds.rule_query import considered
+from monitor.config.rules import Thresholded
+from monitor.model.finding import Finding
+from monitor.runtime.clock import iso
 from monitor.window import Codes
 
 

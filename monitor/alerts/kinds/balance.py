@@ -5,16 +5,16 @@ from typing import Final
 
 import numpy as np
 
-from monitor.clock import HOUR, MINUTE, SECOND, Duration, Instant, format_duration, iso
-from monitor.evaluate.judgement import NOT_ENOUGH, Judgement, Moment
-from monitor.evaluate.levels import crossed, number_of, numbers_of
-from monitor.evaluate.prices import are_few, too_few
-from monitor.evaluate.words import duration, money, number
-from monitor.facts import BalanceAt
-from monitor.finding import Finding
-from monitor.rules import Balance
+from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
+from monitor.alerts.kinds.prices import are_few, too_few
+from monitor.alerts.kinds.result import NOT_ENOUGH, Judgement, Moment
+from monitor.config.rules import Balance
+from monitor.model.account_state import BalanceAt
+from monitor.model.evaluate_words import duration, money, number
+from monitor.model.finding import Finding
+from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant, format_duration, iso
 from monitor.window import Question
-from monitor.window.measures import charged, sums, unpriced
+from monitor.window.aggregates import charged, sums, unpriced
 
 STALE: Final[Duration] = HOUR
 """An answer older than this, or than two of the rule's own intervals, says nothing of now."""

@@ -7,17 +7,17 @@ from typing import Final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import HOUR, MINUTE, SECOND, Duration, Instant
-from monitor.detect import wilson
-from monitor.evaluate.campaign_words import WORDS
-from monitor.evaluate.judgement import NOT_ENOUGH, UNHEARD_OF, Floats, Judgement, Moment
-from monitor.evaluate.question import considered
-from monitor.finding import Finding
-from monitor.message import UNKNOWN
-from monitor.rules import Campaign
-from monitor.rules.campaign import ACTIVE, FOLLOWED, TOLD_FOR, Problem
-from monitor.window.campaigns import BY, Runs, runs
-from monitor.window.facets import Codes
+from monitor.alerts.kinds.campaign_words import WORDS
+from monitor.alerts.kinds.result import NOT_ENOUGH, UNHEARD_OF, Floats, Judgement, Moment
+from monitor.alerts.kinds.rule_query import considered
+from monitor.alerts.kinds.statistics import wilson
+from monitor.config.rules import Campaign
+from monitor.config.rules.campaign import ACTIVE, FOLLOWED, TOLD_FOR, Problem
+from monitor.model.finding import Finding
+from monitor.model.message import UNKNOWN
+from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant
+from monitor.window.campaign_progress import BY, Runs, runs
+from monitor.window.profile_index import Codes
 
 PROBLEMS: Final[tuple[Problem, ...]] = get_args(Problem)
 

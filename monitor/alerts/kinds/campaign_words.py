@@ -4,16 +4,16 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from monitor.clock import MINUTE, Duration, format_duration
-from monitor.evaluate.judgement import Moment
-from monitor.evaluate.words import money, number, percent, plural
-from monitor.message import FAILURES, UNKNOWN
-from monitor.rules import Campaign
-from monitor.rules.campaign import TOLD_FOR, Problem
-from monitor.window.campaigns import among
+from monitor.alerts.kinds.result import Moment
+from monitor.config.rules import Campaign
+from monitor.config.rules.campaign import TOLD_FOR, Problem
+from monitor.model.evaluate_words import money, number, percent, plural
+from monitor.model.message import FAILURES, UNKNOWN
+from monitor.runtime.clock import MINUTE, Duration, format_duration
+from monitor.window.campaign_progress import among
 
 if TYPE_CHECKING:
-    from monitor.evaluate.campaign import Course
+    from monitor.alerts.kinds.campaign import Course
 
 AWAITED: Final = "not enough data: Routee has not been asked about this campaign yet"
 MOST_REASONS: Final = 3

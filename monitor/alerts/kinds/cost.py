@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.evaluate.amount import codes_of, judged
-from monitor.evaluate.judgement import NOT_ENOUGH, Judgement, Moment
-from monitor.evaluate.prices import are_few, too_few
-from monitor.evaluate.question import considered
-from monitor.evaluate.words import money, number
-from monitor.rules import Cost
+from monitor.alerts.kinds.amount import codes_of, judged
+from monitor.alerts.kinds.prices import are_few, too_few
+from monitor.alerts.kinds.result import NOT_ENOUGH, Judgement, Moment
+from monitor.alerts.kinds.rule_query import considered
+from monitor.config.rules import Cost
+from monitor.model.evaluate_words import money, number
 from monitor.window import Codes
-from monitor.window.measures import charged, sums, unpriced
+from monitor.window.aggregates import charged, sums, unpriced
 
 
 def evaluate(rule: Cost, moment: Moment) -> Judgement:

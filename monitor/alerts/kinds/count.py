@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import HOUR, Duration, format_duration, iso
-from monitor.evaluate.alike import Alike, Column, Pair, Weighed, column
-from monitor.evaluate.judgement import NOT_ENOUGH, Floats, Judgement, Moment
-from monitor.evaluate.levels import crossed, number_of, numbers_of
-from monitor.evaluate.question import considered, pair
-from monitor.evaluate.words import number, plural
-from monitor.finding import Finding
-from monitor.rules import Count, Thresholded
+from monitor.alerts.kinds.alike import Alike, Column, Pair, Weighed, column
+from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
+from monitor.alerts.kinds.result import NOT_ENOUGH, Floats, Judgement, Moment
+from monitor.alerts.kinds.rule_query import considered, pair
+from monitor.config.rules import Count, Thresholded
+from monitor.model.evaluate_words import number, plural
+from monitor.model.finding import Finding
+from monitor.runtime.clock import HOUR, Duration, format_duration, iso
 from monitor.window import Codes, Standing, Tally
 
 SEEN_IN = 24 * HOUR

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from monitor.evaluate.amount import codes_of, judged
-from monitor.evaluate.judgement import Judgement, Moment
-from monitor.evaluate.question import considered
-from monitor.evaluate.words import number, plural
-from monitor.rules import Distinct
-from monitor.window.measures import distinct
+from monitor.alerts.kinds.amount import codes_of, judged
+from monitor.alerts.kinds.result import Judgement, Moment
+from monitor.alerts.kinds.rule_query import considered
+from monitor.config.rules import Distinct
+from monitor.model.evaluate_words import number, plural
+from monitor.window.aggregates import distinct
 
 
 def evaluate(rule: Distinct, moment: Moment) -> Judgement:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from monitor.evaluate import (
+from monitor.alerts.kinds import (
     absence,
     balance,
     campaign,
@@ -16,9 +16,9 @@ from monitor.evaluate import (
     spike,
     stuck,
 )
-from monitor.evaluate.alike import Alike
-from monitor.evaluate.judgement import Judgement, Moment, withheld
-from monitor.rules import (
+from monitor.alerts.kinds.alike import Alike
+from monitor.alerts.kinds.result import Judgement, Moment, withheld
+from monitor.config.rules import (
     Absence,
     Balance,
     Campaign,

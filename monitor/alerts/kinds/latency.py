@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from monitor.evaluate.judgement import NOT_ENOUGH, Judgement, Moment
-from monitor.evaluate.levels import crossed, number_of, numbers_of
-from monitor.evaluate.question import considered
-from monitor.evaluate.words import duration, number, plural
-from monitor.finding import Finding
-from monitor.rules import Latency
-from monitor.window.measures import percentiles
+from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
+from monitor.alerts.kinds.result import NOT_ENOUGH, Judgement, Moment
+from monitor.alerts.kinds.rule_query import considered
+from monitor.config.rules import Latency
+from monitor.model.evaluate_words import duration, number, plural
+from monitor.model.finding import Finding
+from monitor.window.aggregates import percentiles
 
 
 def evaluate(rule: Latency, moment: Moment) -> Judgement:

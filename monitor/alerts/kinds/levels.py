@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.rules import Rule
+from monitor.config.rules import Rule
 
 Floats = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ All arguments may be fractions, so that a threshold can lie between two whole nu
 
 import numpy as np
 
-from monitor.detect import Floats
+from monitor.alerts.kinds.statistics import Floats
 
 
 @np.errstate(all="ignore")

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from monitor.evaluate.alike import Alike, Numbers, Weighed
-from monitor.evaluate.judgement import Floats, Judgement, Moment
-from monitor.evaluate.kinds import ALIKE, evaluate
-from monitor.rules import Rule
+from monitor.alerts.kinds.alike import Alike, Numbers, Weighed
+from monitor.alerts.kinds.kinds import ALIKE, evaluate
+from monitor.alerts.kinds.result import Floats, Judgement, Moment
+from monitor.config.rules import Rule
 
 
 class Peers:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detect import wilson
-from monitor.evaluate.alike import Alike, Column, Pair, Weighed, column
-from monitor.evaluate.judgement import NOT_ENOUGH, Floats, Judgement, Moment
-from monitor.evaluate.levels import crossed, number_of, numbers_of
-from monitor.evaluate.question import considered, of, pair
-from monitor.evaluate.words import number, percent, plural
-from monitor.finding import Finding
-from monitor.rules import Rate
+from monitor.alerts.kinds.alike import Alike, Column, Pair, Weighed, column
+from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
+from monitor.alerts.kinds.result import NOT_ENOUGH, Floats, Judgement, Moment
+from monitor.alerts.kinds.rule_query import considered, of, pair
+from monitor.alerts.kinds.statistics import wilson
+from monitor.config.rules import Rate
+from monitor.model.evaluate_words import number, percent, plural
+from monitor.model.finding import Finding
 from monitor.window import Codes
 
 

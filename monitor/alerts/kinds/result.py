@@ -7,10 +7,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import DAY, Duration, Instant, iso
-from monitor.facts import NOTHING_KNOWN, Facts
-from monitor.finding import Finding
-from monitor.rules import Rule
+from monitor.config.rules import Rule
+from monitor.model.account_state import NOTHING_KNOWN, Facts
+from monitor.model.finding import Finding
+from monitor.runtime.clock import DAY, Duration, Instant, iso
 from monitor.window import Carried, Codes, Reading, Standing, Tally
 
 Floats = NDArray[np.float64]

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from monitor.clock import Duration, Instant
-from monitor.evaluate.alike import Pair
-from monitor.rules import Among, Match, Rule
+from monitor.alerts.kinds.alike import Pair
+from monitor.config.rules import Among, Match, Rule
+from monitor.runtime.clock import Duration, Instant
 from monitor.window import Question, Standing
 
 

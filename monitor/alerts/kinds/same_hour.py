@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from monitor.clock import Duration, Instant, from_datetime, to_datetime
+from monitor.runtime.clock import Duration, Instant, from_datetime, to_datetime
 
 
 @lru_cache(maxsize=256)

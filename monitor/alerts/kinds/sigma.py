@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.detect import Floats, median, robust_sigma
-from monitor.tails import binomial_score, hypergeometric_score
+from monitor.alerts.kinds.normal_score import binomial_score, hypergeometric_score
+from monitor.alerts.kinds.statistics import Floats, median, robust_sigma
 
 CLIPPED_AT = 3.0
 """A day further from the median than so many sigma counts as if it were there: one odd day hardly moves what is usual."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import Duration, format_duration
-from monitor.evaluate.judgement import NOT_ENOUGH, Floats, Judgement, Moment
-from monitor.evaluate.question import considered, of
-from monitor.evaluate.words import number, percent, plural
-from monitor.finding import Finding
-from monitor.rules import Burn, Slo
+from monitor.alerts.kinds.result import NOT_ENOUGH, Floats, Judgement, Moment
+from monitor.alerts.kinds.rule_query import considered, of
+from monitor.config.rules import Burn, Slo
+from monitor.model.evaluate_words import number, percent, plural
+from monitor.model.finding import Finding
+from monitor.runtime.clock import Duration, format_duration
 from monitor.window import Codes, Question
 
 

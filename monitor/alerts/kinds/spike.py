@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import Duration, iso
-from monitor.detect import median
-from monitor.evaluate.alike import Alike, Column, Pair, Weighed, column
-from monitor.evaluate.judgement import NOT_ENOUGH, Floats, Judgement, Moment
-from monitor.evaluate.levels import crossed
-from monitor.evaluate.question import considered, of, pair
-from monitor.evaluate.same_hour import days_ago
-from monitor.evaluate.sigma import Past, distance, past_of, threshold
-from monitor.evaluate.words import number, percent, plural
-from monitor.finding import Finding
-from monitor.rules import Ago, Change, Spike
-from monitor.rules.spike import ENOUGH_DAYS
+from monitor.alerts.kinds.alike import Alike, Column, Pair, Weighed, column
+from monitor.alerts.kinds.levels import crossed
+from monitor.alerts.kinds.result import NOT_ENOUGH, Floats, Judgement, Moment
+from monitor.alerts.kinds.rule_query import considered, of, pair
+from monitor.alerts.kinds.same_hour import days_ago
+from monitor.alerts.kinds.sigma import Past, distance, past_of, threshold
+from monitor.alerts.kinds.statistics import median
+from monitor.config.rules import Ago, Change, Spike
+from monitor.config.rules.spike import ENOUGH_DAYS
+from monitor.model.evaluate_words import number, percent, plural
+from monitor.model.finding import Finding
+from monitor.runtime.clock import Duration, iso
 from monitor.window import Codes, Tally
 
 MOST_SLICES = 24

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from monitor.clock import format_duration
-from monitor.evaluate.judgement import NOT_ENOUGH, Floats, Judgement, Moment
-from monitor.evaluate.levels import crossed, number_of, numbers_of
-from monitor.evaluate.question import considered
-from monitor.evaluate.words import number, percent, plural
-from monitor.finding import Finding
-from monitor.rules import Stuck
+from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
+from monitor.alerts.kinds.result import NOT_ENOUGH, Floats, Judgement, Moment
+from monitor.alerts.kinds.rule_query import considered
+from monitor.config.rules import Stuck
+from monitor.model.evaluate_words import number, percent, plural
+from monitor.model.finding import Finding
+from monitor.runtime.clock import format_duration
 from monitor.window import Codes, Question
 
 

@@ -1,13 +1,13 @@
 """``monitor.yaml`` as frozen settings. Durations are microseconds; secrets are SecretStr and are never shown."""
 
-from monitor.config.account import Account, Resweep, Search, SearchFilter
-from monitor.config.alertmanager import Alertmanager
-from monitor.config.load import EXIT_BAD_CONFIG, load_config, read_config
-from monitor.config.model import Config
-from monitor.config.own import Log, Privacy, Watchdog, Web
-from monitor.config.receiver import Apprise, Channel, Console, Receiver, Slack, Webhook
-from monitor.config.route import InhibitRule, Route, Subroute
-from monitor.config.tree import doubts, every_route, receivers_told
+from monitor.config.monitor.account import Account, Resweep, Search, SearchFilter
+from monitor.config.monitor.alertmanager import Alertmanager
+from monitor.config.monitor.load import EXIT_BAD_CONFIG, load_config, read_config
+from monitor.config.monitor.model import Config
+from monitor.config.monitor.receiver import Apprise, Channel, Console, Receiver, Slack, Webhook
+from monitor.config.monitor.route import InhibitRule, Route, Subroute
+from monitor.config.monitor.routing_tree import doubts, every_route, receivers_told
+from monitor.config.monitor.sections import Log, Privacy, Watchdog, Web
 
 __all__ = [
     "EXIT_BAD_CONFIG",

@@ -5,10 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, Duration
-from monitor.message import STATUSES
-from monitor.routee.question import FILTER_FIELDS, Filter, Operator, Question
-from monitor.written import (
+from monitor.config.yaml import (
     Flag,
     Name,
     Note,
@@ -25,6 +22,9 @@ from monitor.written import (
     near_miss,
     suggest,
 )
+from monitor.model.message import STATUSES
+from monitor.model.routee_query import FILTER_FIELDS, Filter, Operator, Question
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration
 
 
 class Account(Written):

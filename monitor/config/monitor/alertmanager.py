@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from monitor.clock import MINUTE, SECOND
-from monitor.written import Note, Period, Reading, Secret, Text, Url, Written
+from monitor.config.yaml import Note, Period, Reading, Secret, Text, Url, Written
+from monitor.runtime.clock import MINUTE, SECOND
 
 
 class Alertmanager(Written):

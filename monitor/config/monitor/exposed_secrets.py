@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from monitor.written import Written
-from monitor.written.secret_file import locate
+from monitor.config.yaml import Written
+from monitor.config.yaml.secret_file import locate
 
 
 def exposed_files(config: Written, folder: Path, environ: Mapping[str, str]) -> list[Path]:

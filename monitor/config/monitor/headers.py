@@ -5,9 +5,9 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, WithJsonSchema
 
-from monitor.written import Misplaced, Note, Secret
-from monitor.written.types import LABEL
-from monitor.written.words import suggest
+from monitor.config.yaml import Misplaced, Note, Secret
+from monitor.config.yaml.types import LABEL
+from monitor.config.yaml.words import suggest
 
 _HEADER_NAME: Final = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 OURS: Final = frozenset(

@@ -7,10 +7,10 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from monitor.intervals import Range, TimeInterval
-from monitor.written import Note, Text, Written, Zone, suggest
-from monitor.written.sentences import kind_of
-from monitor.written.types import as_text
+from monitor.config.yaml import Note, Text, Written, Zone, suggest
+from monitor.config.yaml.sentences import kind_of
+from monitor.config.yaml.types import as_text
+from monitor.routing.time_intervals import Range, TimeInterval
 
 _DAYS: Final = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 _MONTHS: Final = (

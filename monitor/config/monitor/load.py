@@ -6,11 +6,11 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from monitor.config.files import RULES, each_once
-from monitor.config.model import Config
-from monitor.document import read_document
-from monitor.errors import InputError, Problem
-from monitor.written import Reading, validate, value_at
+from monitor.config.monitor.globs import RULES, each_once
+from monitor.config.monitor.model import Config
+from monitor.config.yaml import Reading, validate, value_at
+from monitor.config.yaml.document import read_document
+from monitor.runtime.errors import InputError, Problem
 
 EXIT_BAD_CONFIG: Final = 78
 

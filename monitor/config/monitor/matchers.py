@@ -5,9 +5,9 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 
-from monitor.matchers import MOST_MATCHERS, Matcher, in_order, parse_matchers
-from monitor.written import AnyText, Misplaced, Note
-from monitor.written.sentences import kind_of
+from monitor.config.yaml import AnyText, Misplaced, Note
+from monitor.config.yaml.sentences import kind_of
+from monitor.routing.matchers import MOST_MATCHERS, Matcher, in_order, parse_matchers
 
 _QUOTES: Final = "put the whole matcher in single quotes, as in ['country=~\"GR|CY\"']"
 

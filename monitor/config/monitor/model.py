@@ -7,20 +7,20 @@ from typing import Any
 
 from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_validator
 
-from monitor.clock import DAY
-from monitor.config.account import Account, Search
-from monitor.config.files import RULES, TEMPLATES, each_once, find_files
-from monitor.config.interval import TimeIntervals
-from monitor.config.own import Flapping, Log, Privacy, Reload, Watchdog, Web
-from monitor.config.receiver import Receiver
-from monitor.config.route import InhibitRule, Route, names_used
-from monitor.config.tree import tree_of
-from monitor.document import Document, KeyPath, show_path
-from monitor.errors import Problem
-from monitor.inhibition import Inhibition
-from monitor.intervals import NamedInterval
-from monitor.route import Route as Tree
-from monitor.written import MISSING, Misplaced, Note, Period, Reading, Text, Written, suggest
+from monitor.config.monitor.account import Account, Search
+from monitor.config.monitor.globs import RULES, TEMPLATES, each_once, find_files
+from monitor.config.monitor.interval import TimeIntervals
+from monitor.config.monitor.receiver import Receiver
+from monitor.config.monitor.route import InhibitRule, Route, names_used
+from monitor.config.monitor.routing_tree import tree_of
+from monitor.config.monitor.sections import Flapping, Log, Privacy, Reload, Watchdog, Web
+from monitor.config.yaml import MISSING, Misplaced, Note, Period, Reading, Text, Written, suggest
+from monitor.config.yaml.document import Document, KeyPath, show_path
+from monitor.routing.inhibition import Inhibition
+from monitor.routing.route import Route as Tree
+from monitor.routing.time_intervals import NamedInterval
+from monitor.runtime.clock import DAY
+from monitor.runtime.errors import Problem
 
 _SQLITE_ABSOLUTE = "sqlite:///"
 _SQLITE = "sqlite:"

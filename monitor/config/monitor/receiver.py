@@ -7,23 +7,11 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from monitor.clock import MINUTE, SECOND
-from monitor.config.alertmanager import Alertmanager
-from monitor.config.pairs import Fields, Headers, Lines
-from monitor.services import service_of
-from monitor.written import (
-    Flag,
-    Name,
-    Note,
-    Period,
-    Reading,
-    Secret,
-    SecretUrl,
-    Text,
-    Url,
-    WholeNumber,
-    Written,
-)
+from monitor.config.monitor.alertmanager import Alertmanager
+from monitor.config.monitor.headers import Fields, Headers, Lines
+from monitor.config.monitor.services import service_of
+from monitor.config.yaml import Flag, Name, Note, Period, Reading, Secret, SecretUrl, Text, Url, WholeNumber, Written
+from monitor.runtime.clock import MINUTE, SECOND
 
 Timeout = Annotated[Period, Field(le=5 * MINUTE)]
 

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from pydantic import ConfigDict, Field
 
-from monitor.clock import HOUR, MINUTE
-from monitor.config.matching import Label, Matchers, in_new_form
-from monitor.document import KeyPath
-from monitor.written import Flag, Name, Note, Period, PeriodOrZero, Reading, Text, Written
+from monitor.config.monitor.matchers import Label, Matchers, in_new_form
+from monitor.config.yaml import Flag, Name, Note, Period, PeriodOrZero, Reading, Text, Written
+from monitor.config.yaml.document import KeyPath
+from monitor.runtime.clock import HOUR, MINUTE
 
 _BELOW: Final = "the first route takes every alert; write this on a route under routes"
 

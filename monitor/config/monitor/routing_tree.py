@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from monitor.config.route import Route as Written
-from monitor.config.route import Subroute
-from monitor.intervals import NamedInterval
-from monitor.matchers import show
-from monitor.route import Route
+from monitor.config.monitor.route import Route as Written
+from monitor.config.monitor.route import Subroute
+from monitor.routing.matchers import show
+from monitor.routing.route import Route
+from monitor.routing.time_intervals import NamedInterval
 
 Intervals = Mapping[str, NamedInterval]
 

@@ -6,9 +6,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
-from monitor.clock import DAY, HOUR, MINUTE
-from monitor.flapping import Flapping as Policy
-from monitor.written import Flag, Name, Note, Period, Secret, Text, Url, WholeNumber, Written, is_loopback
+from monitor.config.yaml import Flag, Name, Note, Period, Secret, Text, Url, WholeNumber, Written, is_loopback
+from monitor.routing.flapping import Flapping as Policy
+from monitor.runtime.clock import DAY, HOUR, MINUTE
 
 SHORTEST_TOKEN: Final = 16
 """So many characters at least has a token that other machines may try."""

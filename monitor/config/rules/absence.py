@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Literal
 
-from monitor.clock import DAY, Duration
-from monitor.rules.match import Condition
-from monitor.rules.model import Windowed
-from monitor.rules.share import AtLeastOne
-from monitor.rules.threshold import Comparison, Level
-from monitor.written import Note, Period
+from monitor.config.rules.match import Condition
+from monitor.config.rules.model import Windowed
+from monitor.config.rules.ratio_fields import AtLeastOne
+from monitor.config.rules.threshold import Comparison, Level
+from monitor.config.yaml import Note, Period
+from monitor.runtime.clock import DAY, Duration
 
 
 class Absence(Windowed):

@@ -7,13 +7,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from monitor.clock import DAY, Duration
-from monitor.document import KeyPath
-from monitor.rules.match import EVERYTHING, Condition, Match
-from monitor.rules.model import FieldName, Rule, Window
-from monitor.rules.threshold import Comparison, Level, Seconds, Share, parse_number
-from monitor.written import Name, Note, Reading, Written
-from monitor.written.types import PERIOD
+from monitor.config.rules.match import EVERYTHING, Condition, Match
+from monitor.config.rules.model import FieldName, Rule, Window
+from monitor.config.rules.threshold import Comparison, Level, Seconds, Share, parse_number
+from monitor.config.yaml import Name, Note, Reading, Written
+from monitor.config.yaml.document import KeyPath
+from monitor.config.yaml.types import PERIOD
+from monitor.runtime.clock import DAY, Duration
 
 Unused = WithJsonSchema({"type": "null"})
 """Marks a key that every rule has but that says nothing here: editors do not offer it."""

@@ -6,13 +6,13 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict
 
-from monitor.clock import DAY, HOUR, Duration
-from monitor.rules.balance import Unused
-from monitor.rules.match import Condition
-from monitor.rules.model import LONGEST_WINDOW, FieldName, Rule
-from monitor.rules.share import AtLeastOne, Confidence
-from monitor.rules.threshold import Level, Share
-from monitor.written import Note, Period, Reading
+from monitor.config.rules.balance import Unused
+from monitor.config.rules.match import Condition
+from monitor.config.rules.model import LONGEST_WINDOW, FieldName, Rule
+from monitor.config.rules.ratio_fields import AtLeastOne, Confidence
+from monitor.config.rules.threshold import Level, Share
+from monitor.config.yaml import Note, Period, Reading
+from monitor.runtime.clock import DAY, HOUR, Duration
 
 FOLLOWED: Final[Duration] = LONGEST_WINDOW
 """Messages of a campaign that were first seen in this span are looked at."""

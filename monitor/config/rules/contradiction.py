@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from monitor.rules.match import Condition
+from monitor.config.rules.match import Condition
 
 _SEVERAL = "groups"
 """A message has several of these, so that one may meet one condition and another the next."""

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from monitor.rules.match import Condition
-from monitor.rules.threshold import Amount, AmountLevel, Share
-from monitor.rules.thresholded import Thresholded
+from monitor.config.rules.match import Condition
+from monitor.config.rules.threshold import Amount, AmountLevel, Share
+from monitor.config.rules.thresholded import Thresholded
 
 
 class Cost(Thresholded):

@@ -2,9 +2,9 @@
 
 from typing import ClassVar, Literal
 
-from monitor.rules.match import EVERYTHING, Condition, MatchField
-from monitor.rules.threshold import CountLevel, CountOf
-from monitor.rules.thresholded import Thresholded
+from monitor.config.rules.match import EVERYTHING, Condition, MatchField
+from monitor.config.rules.threshold import CountLevel, CountOf
+from monitor.config.rules.thresholded import Thresholded
 
 
 class Count(Thresholded):

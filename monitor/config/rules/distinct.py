@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from monitor.rules.match import Condition
-from monitor.rules.model import FieldName
-from monitor.rules.threshold import CountLevel, CountOf, size
-from monitor.rules.thresholded import Thresholded
-from monitor.written import Note
+from monitor.config.rules.match import Condition
+from monitor.config.rules.model import FieldName
+from monitor.config.rules.threshold import CountLevel, CountOf, size
+from monitor.config.rules.thresholded import Thresholded
+from monitor.config.yaml import Note
 
 
 class Distinct(Thresholded):

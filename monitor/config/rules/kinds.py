@@ -5,20 +5,20 @@ from typing import Annotated, Any, Final, get_args
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, ValidationInfo
 
-from monitor.rules.absence import Absence
-from monitor.rules.balance import Balance
-from monitor.rules.campaign import Campaign
-from monitor.rules.cost import Cost
-from monitor.rules.count import Count
-from monitor.rules.distinct import Distinct
-from monitor.rules.latency import Latency
-from monitor.rules.model import Rule
-from monitor.rules.new_value import NewValue
-from monitor.rules.rate import Rate
-from monitor.rules.slo import Slo
-from monitor.rules.spike import Spike
-from monitor.rules.stuck import Stuck
-from monitor.written import MISSING, Misplaced, Note, kind_of, nearest, notes_of, suggest
+from monitor.config.rules.absence import Absence
+from monitor.config.rules.balance import Balance
+from monitor.config.rules.campaign import Campaign
+from monitor.config.rules.cost import Cost
+from monitor.config.rules.count import Count
+from monitor.config.rules.distinct import Distinct
+from monitor.config.rules.latency import Latency
+from monitor.config.rules.model import Rule
+from monitor.config.rules.new_value import NewValue
+from monitor.config.rules.rate import Rate
+from monitor.config.rules.slo import Slo
+from monitor.config.rules.spike import Spike
+from monitor.config.rules.stuck import Stuck
+from monitor.config.yaml import MISSING, Misplaced, Note, kind_of, nearest, notes_of, suggest
 
 AnyRule = Annotated[
     Rate | Count | Spike | Latency | Stuck | Absence | NewValue | Cost | Distinct | Slo | Campaign | Balance,

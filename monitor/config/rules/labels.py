@@ -5,9 +5,9 @@ from typing import Annotated, Final
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from monitor.scalar import Fraction, Whole
-from monitor.written import Misplaced, Note
-from monitor.written.types import LABEL
+from monitor.config.yaml import Misplaced, Note
+from monitor.config.yaml.scalar import Fraction, Whole
+from monitor.config.yaml.types import LABEL
 
 RESERVED: Final = ("alertname", "severity", "account", "search")
 """Labels that every alert gets by itself."""

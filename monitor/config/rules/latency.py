@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from monitor.clock import SECOND, format_duration
-from monitor.message import DELIVERED
-from monitor.rules.match import Condition
-from monitor.rules.share import AtLeastOne
-from monitor.rules.threshold import Seconds, SecondsLevel, size
-from monitor.rules.thresholded import Thresholded
-from monitor.written import Note, Number, Period
+from monitor.config.rules.match import Condition
+from monitor.config.rules.ratio_fields import AtLeastOne
+from monitor.config.rules.threshold import Seconds, SecondsLevel, size
+from monitor.config.rules.thresholded import Thresholded
+from monitor.config.yaml import Note, Number, Period
+from monitor.model.message import DELIVERED
+from monitor.runtime.clock import SECOND, format_duration
 
 
 def _bare(value: object) -> object:

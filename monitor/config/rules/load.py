@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from monitor.document import Document, read_document
-from monitor.errors import InputError, Problem
-from monitor.rules.kinds import RULE
-from monitor.rules.model import Rule
-from monitor.written import Written, validate, value_at
+from monitor.config.rules.kinds import RULE
+from monitor.config.rules.model import Rule
+from monitor.config.yaml import Written, validate, value_at
+from monitor.config.yaml.document import Document, read_document
+from monitor.runtime.errors import InputError, Problem
 
 EXIT_BAD_RULES: Final = 65
 

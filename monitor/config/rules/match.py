@@ -6,11 +6,11 @@ from typing import Annotated, Any, Final, get_args
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from monitor.document import KeyPath
-from monitor.message import FAILURES, FIELDS, GROUPS_SEPARATOR, STATUSES, UNKNOWN
-from monitor.routee.question import Operator
-from monitor.scalar import Fraction, Whole
-from monitor.written import Misplaced, Note, near_miss, suggest
+from monitor.config.yaml import Misplaced, Note, near_miss, suggest
+from monitor.config.yaml.document import KeyPath
+from monitor.config.yaml.scalar import Fraction, Whole
+from monitor.model.message import FAILURES, FIELDS, GROUPS_SEPARATOR, STATUSES, UNKNOWN
+from monitor.model.routee_query import Operator
 
 OPERATORS: Final[tuple[Operator, ...]] = get_args(Operator)
 

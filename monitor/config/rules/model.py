@@ -6,26 +6,15 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, WithJsonSchema
 
-from monitor.clock import DAY, HOUR, Duration
-from monitor.document import Document, KeyPath, show_path
-from monitor.errors import Problem
-from monitor.message import FIELDS
-from monitor.rules.contradiction import contradiction
-from monitor.rules.match import EVERYTHING, Condition, Match, MatchField
-from monitor.rules.pairs import RESERVED, Pairs
-from monitor.rules.threshold import Comparison, Level
-from monitor.written import (
-    AnyText,
-    Flag,
-    Name,
-    Note,
-    Period,
-    PeriodOrZero,
-    WholeNumber,
-    Written,
-    suggest,
-    value_at,
-)
+from monitor.config.rules.contradiction import contradiction
+from monitor.config.rules.labels import RESERVED, Pairs
+from monitor.config.rules.match import EVERYTHING, Condition, Match, MatchField
+from monitor.config.rules.threshold import Comparison, Level
+from monitor.config.yaml import AnyText, Flag, Name, Note, Period, PeriodOrZero, WholeNumber, Written, suggest, value_at
+from monitor.config.yaml.document import Document, KeyPath, show_path
+from monitor.model.message import FIELDS
+from monitor.runtime.clock import DAY, HOUR, Duration
+from monitor.runtime.errors import Problem
 
 LONGEST_WINDOW: Final = 7 * DAY
 """What Routee can give back after an empty start: a longer window could not be known to be complete."""

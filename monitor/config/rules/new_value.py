@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Literal
 
-from monitor.clock import DAY, Duration
-from monitor.rules.model import FieldName, Windowed
-from monitor.rules.share import AtLeastOne
-from monitor.rules.threshold import Level
-from monitor.written import Note, Period
+from monitor.config.rules.model import FieldName, Windowed
+from monitor.config.rules.ratio_fields import AtLeastOne
+from monitor.config.rules.threshold import Level
+from monitor.config.yaml import Note, Period
+from monitor.runtime.clock import DAY, Duration
 
 
 class NewValue(Windowed):

@@ -2,11 +2,11 @@
 
 from typing import ClassVar, Literal
 
-from monitor.rules.match import FAILED, Condition, MatchField
-from monitor.rules.share import AtLeastOne, Confidence, Of, among
-from monitor.rules.threshold import Share, ShareLevel
-from monitor.rules.thresholded import Thresholded
-from monitor.written import Period
+from monitor.config.rules.match import FAILED, Condition, MatchField
+from monitor.config.rules.ratio_fields import AtLeastOne, Confidence, Of, among
+from monitor.config.rules.threshold import Share, ShareLevel
+from monitor.config.rules.thresholded import Thresholded
+from monitor.config.yaml import Period
 
 
 class Rate(Thresholded):

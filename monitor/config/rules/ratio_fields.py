@@ -4,10 +4,10 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
-from monitor.message import FINAL, STATUSES
-from monitor.rules.match import MATCH, Condition, Match, parse_match
-from monitor.rules.threshold import Share
-from monitor.written import WholeNumber
+from monitor.config.rules.match import MATCH, Condition, Match, parse_match
+from monitor.config.rules.threshold import Share
+from monitor.config.yaml import WholeNumber
+from monitor.model.message import FINAL, STATUSES
 
 Among = Literal["final", "all"] | Match
 

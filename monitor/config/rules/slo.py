@@ -7,12 +7,12 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, Duration
-from monitor.rules.match import FAILED, Condition, MatchField
-from monitor.rules.model import LONGEST_WINDOW, Rule
-from monitor.rules.share import AtLeastOne, Of, among
-from monitor.rules.threshold import Level, Share
-from monitor.written import Name, Note, Period
+from monitor.config.rules.match import FAILED, Condition, MatchField
+from monitor.config.rules.model import LONGEST_WINDOW, Rule
+from monitor.config.rules.ratio_fields import AtLeastOne, Of, among
+from monitor.config.rules.threshold import Level, Share
+from monitor.config.yaml import Name, Note, Period
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from monitor.clock import DAY, HOUR, Duration
-from monitor.rules.match import EVERYTHING, FAILED, Condition, Match, MatchField
-from monitor.rules.model import Window
-from monitor.rules.share import AtLeastNone, Of, among
-from monitor.rules.threshold import Change, ChangeLevel, ChangeOf
-from monitor.rules.thresholded import Thresholded
-from monitor.written import Note, Period, PeriodOrZero, Reading, Written, Zone
+from monitor.config.rules.match import EVERYTHING, FAILED, Condition, Match, MatchField
+from monitor.config.rules.model import Window
+from monitor.config.rules.ratio_fields import AtLeastNone, Of, among
+from monitor.config.rules.threshold import Change, ChangeLevel, ChangeOf
+from monitor.config.rules.thresholded import Thresholded
+from monitor.config.yaml import Note, Period, PeriodOrZero, Reading, Written, Zone
+from monitor.runtime.clock import DAY, HOUR, Duration
 
 ENOUGH_DAYS = 3
 """A baseline of the same hour speaks once so many days are known."""

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from monitor.clock import DAY
-from monitor.rules.match import Condition
-from monitor.rules.model import Window
-from monitor.rules.share import HAS_ENDED, AtLeastOne
-from monitor.rules.threshold import CountOrShare, CountOrShareLevel, Part
-from monitor.rules.thresholded import Thresholded
-from monitor.written import Note, Period, Reading
+from monitor.config.rules.match import Condition
+from monitor.config.rules.model import Window
+from monitor.config.rules.ratio_fields import HAS_ENDED, AtLeastOne
+from monitor.config.rules.threshold import CountOrShare, CountOrShareLevel, Part
+from monitor.config.rules.thresholded import Thresholded
+from monitor.config.yaml import Note, Period, Reading
+from monitor.runtime.clock import DAY
 
 
 class Stuck(Thresholded):

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from monitor.clock import SECOND, parse_duration
-from monitor.written import Name, Note, Written
-from monitor.written.sentences import kind_of
-from monitor.written.types import PERIOD
+from monitor.config.yaml import Name, Note, Written
+from monitor.config.yaml.sentences import kind_of
+from monitor.config.yaml.types import PERIOD
+from monitor.runtime.clock import SECOND, parse_duration
 
 Comparison = Literal["above", "below"]
 

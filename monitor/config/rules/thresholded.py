@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
-from monitor.document import KeyPath
-from monitor.rules.model import Windowed
-from monitor.rules.threshold import Comparison, Level, Limit, WrittenLevel, mixed, never, size
-from monitor.written import Note, Reading
+from monitor.config.rules.model import Windowed
+from monitor.config.rules.threshold import Comparison, Level, Limit, WrittenLevel, mixed, never, size
+from monitor.config.yaml import Note, Reading
+from monitor.config.yaml.document import KeyPath
 
 
 class Thresholded(Windowed):

@@ -1,9 +1,9 @@
 """The tools with which the files that people write are turned into models, or into every problem that they have."""
 
-from monitor.written.model import Misplaced, Note, Reading, Written, notes_of
-from monitor.written.secret_file import locate
-from monitor.written.sentences import MISSING, kind_of
-from monitor.written.types import (
+from monitor.config.yaml.model import Misplaced, Note, Reading, Written, notes_of
+from monitor.config.yaml.secret_file import locate
+from monitor.config.yaml.sentences import MISSING, kind_of
+from monitor.config.yaml.types import (
     AnyText,
     Flag,
     Name,
@@ -18,9 +18,9 @@ from monitor.written.types import (
     host_only,
     is_loopback,
 )
-from monitor.written.validation import problems_of, validate, value_at
-from monitor.written.words import near_miss, nearest, suggest
-from monitor.written.zone import Zone
+from monitor.config.yaml.validation import problems_of, validate, value_at
+from monitor.config.yaml.words import near_miss, nearest, suggest
+from monitor.config.yaml.zone import Zone
 
 __all__ = [
     "MISSING",

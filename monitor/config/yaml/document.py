@@ -12,8 +12,8 @@ from typing import Final
 
 import yaml
 
-from monitor.errors import Problem
-from monitor.scalar import is_text, resolve, substitute
+from monitor.config.yaml.scalar import is_text, resolve, substitute
+from monitor.runtime.errors import Problem
 
 Key = str | int
 KeyPath = tuple[Key, ...]

@@ -13,10 +13,10 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
 from pydantic_core import ErrorDetails
 
-from monitor.document import KeyPath
-from monitor.written.secret_file import read_secret
-from monitor.written.sentences import MISSING, kind_of, sentence
-from monitor.written.words import suggest
+from monitor.config.yaml.document import KeyPath
+from monitor.config.yaml.secret_file import read_secret
+from monitor.config.yaml.sentences import MISSING, kind_of, sentence
+from monitor.config.yaml.words import suggest
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ that a field that holds text gets ``012`` and ``+30`` as they stand in the file.
 import re
 from collections.abc import Mapping
 
-from monitor.given import remember
+from monitor.runtime.environment_values import remember
 
 _NULL = re.compile(r"~|null|Null|NULL|")
 _FLAGS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}

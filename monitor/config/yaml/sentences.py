@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic_core import ErrorDetails
 
-from monitor.written.words import suggest
+from monitor.config.yaml.words import suggest
 
 MISSING: Final = "is missing"
 

@@ -7,9 +7,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, StrictBool, StrictFloat, StrictInt, WithJsonSchema
 
-from monitor.clock import Duration, parse_duration
-from monitor.scalar import Fraction, Whole
-from monitor.written.sentences import kind_of
+from monitor.config.yaml.scalar import Fraction, Whole
+from monitor.config.yaml.sentences import kind_of
+from monitor.runtime.clock import Duration, parse_duration
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_-]*"
 LABEL: Final = r"[A-Za-z_][A-Za-z0-9_]*"

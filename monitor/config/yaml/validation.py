@@ -5,9 +5,9 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from monitor.document import Document, KeyPath
-from monitor.errors import Problem
-from monitor.written.model import Note, Reading, notes_of
+from monitor.config.yaml.document import Document, KeyPath
+from monitor.config.yaml.model import Note, Reading, notes_of
+from monitor.runtime.errors import Problem
 
 T = TypeVar("T")
 

@@ -6,8 +6,8 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
-from monitor.written.types import Text
-from monitor.written.words import suggest
+from monitor.config.yaml.types import Text
+from monitor.config.yaml.words import suggest
 
 _OFFSET: Final = re.compile(r"(?:UTC|GMT)?\s*([+-])0?(\d{1,2})(?::?00)?", re.IGNORECASE)
 

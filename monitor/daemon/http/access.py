@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from monitor.web.hosts import named_host
-from monitor.web.tokens import carries, is_token
-from monitor.written import is_loopback
+from monitor.config.yaml import is_loopback
+from monitor.daemon.http.hosts import named_host
+from monitor.daemon.http.tokens import carries, is_token
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 

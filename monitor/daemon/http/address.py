@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from monitor.errors import ListenError
+from monitor.runtime.errors import ListenError
 
 _WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - named to be replaced, not to be bound
 

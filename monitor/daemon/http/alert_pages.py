@@ -14,22 +14,22 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from monitor.acknowledgement import REPORT
-from monitor.clock import Clock, Instant, parse_duration
-from monitor.errors import NothingThere, StoreError
-from monitor.links import acknowledge_url, page_url, silence_url
-from monitor.matcher_syntax import read_matchers
-from monitor.render.filters import datetime, duration, moments, sparkline
-from monitor.render.sentence import cause, sentence
-from monitor.render.story import marks, notes
-from monitor.render.text import example
-from monitor.render.words import tone
-from monitor.silence import new_silence
-from monitor.standing import Standing
-from monitor.web.access import may_submit
-from monitor.web.asked import asked
-from monitor.web.board import Board
-from monitor.web.v2_shapes import new_id
+from monitor.daemon.http.access import may_submit
+from monitor.daemon.http.alertmanager_json import new_id
+from monitor.daemon.http.board import Board
+from monitor.daemon.http.matchers_asked import asked
+from monitor.dispatch.status import Standing
+from monitor.model.format import datetime, duration, moments, sparkline
+from monitor.notify.render.alert_sentence import cause, sentence
+from monitor.notify.render.links import acknowledge_url, page_url, silence_url
+from monitor.notify.render.notification_text import marks, notes
+from monitor.notify.render.sanitize import tone
+from monitor.notify.render.text import example
+from monitor.routing.acknowledgements import REPORT
+from monitor.routing.matcher_syntax import read_matchers
+from monitor.routing.silences import new_silence
+from monitor.runtime.clock import Clock, Instant, parse_duration
+from monitor.runtime.errors import NothingThere, StoreError
 
 _MOST_FIELDS: Final = 20
 _MOST_TEXT: Final = 10_000
@@ -57,7 +57,7 @@ _TOKEN: Final = Field("token", "Token (web.token)", type="password", complete="c
 
 
 class AlertPages:
-    """The pages. ``token`` is what changes need, empty: see `monitor.web.access`; ``external_url`` is where people reach them."""
+    """The pages. ``token`` is what changes need, empty: see `monitor.daemon.http.access`; ``external_url`` is where people reach them."""
 
     def __init__(self, board: Board, clock: Clock, token: str = "", external_url: str = "") -> None:
         self._board = board
@@ -67,7 +67,7 @@ class AlertPages:
         self._root = urlsplit(external_url).path.rstrip("/")
 
     def routes(self) -> list[Route]:
-        """The routes; `monitor.links` makes their addresses."""
+        """The routes; `monitor.notify.render.links` makes their addresses."""
         return [
             Route("/page.css", self.style),
             Route("/alerts/{fingerprint}", self.alert),
@@ -194,10 +194,10 @@ def _filled(field: Field, given: Mapping[str, str]) -> Field:
 
 @lru_cache(1)
 def _templates() -> jinja2.Environment:
-    loader = jinja2.PackageLoader("monitor.web", "pages")
+    loader = jinja2.PackageLoader("monitor.daemon.http", "pages")
     return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
 
 
 @lru_cache(1)
 def _style() -> str:
-    return files("monitor.web").joinpath("pages", "page.css").read_text("utf-8")
+    return files("monitor.daemon.http").joinpath("pages", "page.css").read_text("utf-8")

@@ -13,16 +13,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from monitor.clock import Clock, Instant, iso
-from monitor.errors import NothingThere, StoreError
-from monitor.matcher_syntax import Written, read_matchers
-from monitor.matchers import Matcher, matches
-from monitor.silence import Silence
-from monitor.standing import Standing, StandingSilence
-from monitor.web import v2_shapes as shapes
-from monitor.web.access import may_change
-from monitor.web.asked import asked
-from monitor.web.board import Board
+from monitor.daemon.http import alertmanager_json as shapes
+from monitor.daemon.http.access import may_change
+from monitor.daemon.http.board import Board
+from monitor.daemon.http.matchers_asked import asked
+from monitor.dispatch.status import Standing, StandingSilence
+from monitor.routing.matcher_syntax import Written, read_matchers
+from monitor.routing.matchers import Matcher, matches
+from monitor.routing.silences import Silence
+from monitor.runtime.clock import Clock, Instant, iso
+from monitor.runtime.errors import NothingThere, StoreError
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -48,7 +48,7 @@ class About:
 
 
 class AlertmanagerApi:
-    """The endpoints below ``/api/v2``. ``token`` is what changes need, empty: see `monitor.web.access`. ``warnings`` says what is wrong
+    """The endpoints below ``/api/v2``. ``token`` is what changes need, empty: see `monitor.daemon.http.access`. ``warnings`` says what is wrong
     although the daemon is well."""
 
     def __init__(

@@ -5,16 +5,16 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from monitor.clock import MINUTE, Duration, Instant, iso, parse_iso
-from monitor.config.interval import written
-from monitor.label_fingerprint import label_fingerprint
-from monitor.matcher_syntax import Operator, Written
-from monitor.matchers import Matcher
-from monitor.render.payload import generator_url
-from monitor.silence import Silence, new_silence
-from monitor.standing import Standing, StandingGroup, StandingSilence
-from monitor.web.asked import asked
-from monitor.web.during import read_during
+from monitor.config.monitor.interval import written
+from monitor.daemon.http.during import read_during
+from monitor.daemon.http.matchers_asked import asked
+from monitor.dispatch.status import Standing, StandingGroup, StandingSilence
+from monitor.model.label_fingerprint import label_fingerprint
+from monitor.notify.render.alertmanager_payload import generator_url
+from monitor.routing.matcher_syntax import Operator, Written
+from monitor.routing.matchers import Matcher
+from monitor.routing.silences import Silence, new_silence
+from monitor.runtime.clock import MINUTE, Duration, Instant, iso, parse_iso
 
 ENDS_AHEAD: Final[Duration] = 4 * MINUTE
 """An alert that still fires is said to end so far ahead, also where it was last judged long ago: who asks takes what has ended for over."""

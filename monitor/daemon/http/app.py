@@ -1,6 +1,6 @@
 """What the listener answers: health, readiness, metrics, Alertmanager's API, our own, and a plain page that says what this is.
 
-What guards every request (headers, the token for reading) is middleware; what changes something asks `monitor.web.access` first.
+What guards every request (headers, the token for reading) is middleware; what changes something asks `monitor.daemon.http.access` first.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,11 +14,11 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from monitor.metrics import Metrics
-from monitor.render.escape import html
-from monitor.web.health import WebState
-from monitor.web.hosts import KnownHosts
-from monitor.web.tokens import carries
+from monitor.daemon.health import WebState
+from monitor.daemon.http.hosts import KnownHosts
+from monitor.daemon.http.tokens import carries
+from monitor.daemon.metrics import Metrics
+from monitor.notify.render.escape import html
 
 PROBES = frozenset({"/healthz", "/readyz"})
 """Answered without a token even where reads are protected, but then without the reasons."""
@@ -168,7 +168,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _internal_error(request: Request, _: Exception) -> Response:
-    """Starlette raises the error again after this answer, so that `monitor.web.guards` logs it; the client learns nothing of it."""
+    """Starlette raises the error again after this answer, so that `monitor.daemon.http.guards` logs it; the client learns nothing of it."""
     text = "Something went wrong inside routee-monitor; its log says what"
     if "text/html" in request.headers.get("accept", ""):
         return HTMLResponse(_PROBLEM.format(text=text), 500, _HEADERS)

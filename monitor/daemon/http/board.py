@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from monitor.acknowledgement import Ack
-from monitor.clock import Instant
-from monitor.silence import Silence
-from monitor.standing import Standing, StandingGroup, StandingSilence
+from monitor.dispatch.status import Standing, StandingGroup, StandingSilence
+from monitor.routing.acknowledgements import Ack
+from monitor.routing.silences import Silence
+from monitor.runtime.clock import Instant
 
 
 class Stocktaking(Protocol):

@@ -2,9 +2,9 @@
 
 from pydantic import ValidationError
 
-from monitor.config.interval import Interval
-from monitor.intervals import TimeInterval
-from monitor.written.model import notes_of
+from monitor.config.monitor.interval import Interval
+from monitor.config.yaml.model import notes_of
+from monitor.routing.time_intervals import TimeInterval
 
 
 def read_during(data: object) -> TimeInterval:

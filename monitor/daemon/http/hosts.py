@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from monitor.web.tokens import carries
+from monitor.daemon.http.tokens import carries
 
 
 def named_host(header: str) -> str:

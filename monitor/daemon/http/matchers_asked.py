@@ -8,8 +8,8 @@ from collections.abc import Collection
 
 import trio
 
-from monitor.matcher_syntax import Written
-from monitor.matchers import Matcher, check_ready, check_written
+from monitor.routing.matcher_syntax import Written
+from monitor.routing.matchers import Matcher, check_ready, check_written
 
 
 async def asked(written: Collection[Written]) -> tuple[Matcher, ...]:

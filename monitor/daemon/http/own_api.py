@@ -7,16 +7,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from monitor.clock import Clock, Instant, iso, parse_duration, parse_iso
-from monitor.errors import NothingThere
-from monitor.web.access import may_change
-from monitor.web.board import Board
-from monitor.web.v2 import said
-from monitor.web.v2_shapes import read_object, text_of
+from monitor.daemon.http.access import may_change
+from monitor.daemon.http.alertmanager_api import said
+from monitor.daemon.http.alertmanager_json import read_object, text_of
+from monitor.daemon.http.board import Board
+from monitor.runtime.clock import Clock, Instant, iso, parse_duration, parse_iso
+from monitor.runtime.errors import NothingThere
 
 
 class OwnApi:
-    """The endpoints below ``/api/v1``. ``token`` is what changes need, empty: see `monitor.web.access`. ``status`` makes what is said of
+    """The endpoints below ``/api/v1``. ``token`` is what changes need, empty: see `monitor.daemon.http.access`. ``status`` makes what is said of
     the whole."""
 
     def __init__(

@@ -7,18 +7,18 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from monitor.clock import Clock, Instant, iso
-from monitor.config import Config, Web
-from monitor.errors import StoreError
-from monitor.metrics import Metrics
-from monitor.overview import Stand, overview
-from monitor.pipeline import Pipeline
-from monitor.web.alert_pages import AlertPages
-from monitor.web.app import make_app
-from monitor.web.health import Health
-from monitor.web.original import original
-from monitor.web.v1 import OwnApi
-from monitor.web.v2 import About, AlertmanagerApi
+from monitor.config.monitor import Config, Web
+from monitor.daemon.health import Health
+from monitor.daemon.http.alert_pages import AlertPages
+from monitor.daemon.http.alertmanager_api import About, AlertmanagerApi
+from monitor.daemon.http.app import make_app
+from monitor.daemon.http.own_api import OwnApi
+from monitor.daemon.http.routing_yaml import original
+from monitor.daemon.metrics import Metrics
+from monitor.daemon.overview import Stand, overview
+from monitor.daemon.pipeline import Pipeline
+from monitor.runtime.clock import Clock, Instant, iso
+from monitor.runtime.errors import StoreError
 
 
 class Front:

@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
-from monitor.clock import format_duration
-from monitor.config.interval import written
-from monitor.inhibition import Inhibition
-from monitor.intervals import NamedInterval
-from monitor.route import Route
+from monitor.config.monitor.interval import written
+from monitor.routing.inhibition import Inhibition
+from monitor.routing.route import Route
+from monitor.routing.time_intervals import NamedInterval
+from monitor.runtime.clock import format_duration
 
 
 def original(root: Route, receivers: Iterable[str], inhibitions: Sequence[Inhibition] = ()) -> str:

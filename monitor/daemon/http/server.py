@@ -2,7 +2,7 @@
 
 The socket and the accepting are our own: a busy port is one plain error, connections are bounded in number, each is answered under a
 guard of its own, and a client that has stopped reading is dropped by the kernel (TCP_USER_TIMEOUT) instead of holding up the shutdown.
-hypercorn gets one connection at a time (`monitor.web.http1`).
+hypercorn gets one connection at a time (`monitor.daemon.http.http1`).
 """
 
 import errno
@@ -19,14 +19,14 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from monitor.descriptors import connections_possible
-from monitor.errors import ListenError
-from monitor.transport import trouble
-from monitor.web.address import Address
-from monitor.web.connections import Connection, Connections
-from monitor.web.guards import DEFAULT_LIMITS, Guards, Limits
-from monitor.web.http1 import Http1Connection, TimedStream
-from monitor.web.seldom import Seldom
+from monitor.daemon.http.address import Address
+from monitor.daemon.http.connections import Connection, Connections
+from monitor.daemon.http.guards import DEFAULT_LIMITS, Guards, Limits
+from monitor.daemon.http.http1 import Http1Connection, TimedStream
+from monitor.daemon.http.seldom import Seldom
+from monitor.runtime.errors import ListenError
+from monitor.runtime.file_descriptors import connections_possible
+from monitor.runtime.transport_errors import trouble
 
 STALLED_MILLISECONDS = 1_000
 """A connection on which the other side takes no data for so long is dropped. Bounds the shutdown, so it is under 2 s."""

@@ -4,9 +4,9 @@
 reads it completely, the `sink` takes rows and cursor. `sweep` does the same further back, with `ledger` to spare downloads.
 """
 
-from monitor.poll.loop import poll_search
-from monitor.poll.plan import SearchPlan, Slice
-from monitor.poll.sink import NoObserver, Observer, Round, Sink
-from monitor.poll.trouble import Trouble
+from monitor.ingest.poll.plan import SearchPlan, Slice
+from monitor.ingest.poll.search_tasks import poll_search
+from monitor.ingest.poll.sink import NoObserver, Observer, Round, Sink
+from monitor.ingest.poll.trouble import Trouble
 
 __all__ = ["NoObserver", "Observer", "Round", "SearchPlan", "Sink", "Slice", "Trouble", "poll_search"]

@@ -4,11 +4,11 @@ from contextlib import suppress
 
 import trio
 
-from monitor.clock import Clock, Duration, Instant
-from monitor.errors import StoreError
-from monitor.poll.plan import SearchPlan
-from monitor.poll.sink import Sink
-from monitor.poll.trouble import Trouble
+from monitor.ingest.poll.plan import SearchPlan
+from monitor.ingest.poll.sink import Sink
+from monitor.ingest.poll.trouble import Trouble
+from monitor.runtime.clock import Clock, Duration, Instant
+from monitor.runtime.errors import StoreError
 
 INTERVALS = 3
 """So many intervals without a complete poll are blindness."""

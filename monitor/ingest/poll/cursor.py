@@ -7,12 +7,12 @@ from typing import Final
 import msgspec
 import trio
 
-from monitor.clock import MINUTE, Clock, Duration, Instant
-from monitor.discipline import DisciplinedClock
-from monitor.poll.ledger import Ledger
-from monitor.poll.plan import SearchPlan, Slice, horizon, share_read
-from monitor.poll.sink import Sink
-from monitor.reads import Read
+from monitor.ingest.poll.plan import SearchPlan, Slice, horizon, share_read
+from monitor.ingest.poll.sink import Sink
+from monitor.ingest.poll.sweep_ledger import Ledger
+from monitor.model.complete_read import Read
+from monitor.runtime.clock import MINUTE, Clock, Duration, Instant
+from monitor.runtime.guarded_clock import DisciplinedClock
 from monitor.store.protocol import Cursor
 
 WORTH_WAITING: Final[Duration] = 5 * MINUTE

@@ -8,8 +8,8 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from monitor.clock import DAY, MILLISECOND, MINUTE, SECOND, Duration, Instant
-from monitor.routee.question import PAGE_SIZE, Question
+from monitor.model.routee_query import PAGE_SIZE, Question
+from monitor.runtime.clock import DAY, MILLISECOND, MINUTE, SECOND, Duration, Instant
 
 LOOK_BACK: Duration = 7 * DAY - 5 * MINUTE
 """How far back may be asked: the API's seven days, less what Routee's clock may be ahead of ours."""

@@ -2,13 +2,13 @@
 
 import trio
 
-from monitor.clock import Duration, Instant
-from monitor.errors import RouteeUnavailable
-from monitor.poll.plan import LEAST_OVERLAP, Slice, due, next_tick, poll_range, tick
-from monitor.poll.search import Search
-from monitor.poll.sink import Round
-from monitor.poll.slices import Reading
-from monitor.reads import POLL
+from monitor.ingest.poll.plan import LEAST_OVERLAP, Slice, due, next_tick, poll_range, tick
+from monitor.ingest.poll.reader import Reading
+from monitor.ingest.poll.search_state import Search
+from monitor.ingest.poll.sink import Round
+from monitor.model.complete_read import POLL
+from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.errors import RouteeUnavailable
 
 
 class Polls:

@@ -19,12 +19,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from monitor.clock import Instant
-from monitor.errors import RouteeUnavailable
-from monitor.message import QUEUED, SENT
-from monitor.poll.plan import DEEPEST, FILL, SHORTEST_SLICE, Slice, newest, pages
-from monitor.poll.sink import Round
-from monitor.routee.question import Filter, Page, Question, Tracking
+from monitor.ingest.poll.plan import DEEPEST, FILL, SHORTEST_SLICE, Slice, newest, pages
+from monitor.ingest.poll.sink import Round
+from monitor.model.message import QUEUED, SENT
+from monitor.model.routee_query import Filter, Page, Question, Tracking
+from monitor.runtime.clock import Instant
+from monitor.runtime.errors import RouteeUnavailable
 
 PASSES = 3
 """How often a slice that moves is read before it is cut."""

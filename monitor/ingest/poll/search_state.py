@@ -6,16 +6,16 @@ from functools import partial
 
 import trio
 
-from monitor.clock import Clock, Duration, Instant
-from monitor.errors import InternalError, RouteeError, StoreError
-from monitor.poll.blindness import Blindness
-from monitor.poll.plan import SearchPlan, Slice, horizon
-from monitor.poll.progress import Progress
-from monitor.poll.sink import Kind, Observer, Round, Sink
-from monitor.poll.slices import Reader
-from monitor.poll.trouble import Trouble
-from monitor.reads import POLL, Origin
-from monitor.routee.question import Page, Tracking
+from monitor.ingest.poll.blindness import Blindness
+from monitor.ingest.poll.cursor import Progress
+from monitor.ingest.poll.plan import SearchPlan, Slice, horizon
+from monitor.ingest.poll.reader import Reader
+from monitor.ingest.poll.sink import Kind, Observer, Round, Sink
+from monitor.ingest.poll.trouble import Trouble
+from monitor.model.complete_read import POLL, Origin
+from monitor.model.routee_query import Page, Tracking
+from monitor.runtime.clock import Clock, Duration, Instant
+from monitor.runtime.errors import InternalError, RouteeError, StoreError
 from monitor.store.protocol import Cursor
 
 

@@ -9,14 +9,14 @@ from typing import Final
 
 import trio
 
-from monitor.clock import Clock
-from monitor.poll.plan import SearchPlan
-from monitor.poll.polls import Polls
-from monitor.poll.search import Search
-from monitor.poll.sink import NoObserver, Observer, Sink
-from monitor.poll.sweeps import Sweeps
-from monitor.poll.trouble import Trouble
-from monitor.routee.question import Tracking
+from monitor.ingest.poll.plan import SearchPlan
+from monitor.ingest.poll.poller import Polls
+from monitor.ingest.poll.search_state import Search
+from monitor.ingest.poll.sink import NoObserver, Observer, Sink
+from monitor.ingest.poll.sweep_scheduler import Sweeps
+from monitor.ingest.poll.trouble import Trouble
+from monitor.model.routee_query import Tracking
+from monitor.runtime.clock import Clock
 from monitor.store.protocol import Cursor
 
 LAST_POLL: Final = 10.0

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from monitor.clock import Instant
-from monitor.errors import InternalError, RouteeError, StoreError
-from monitor.message import Batch
-from monitor.reads import SOMEWHERE, Origin, Read
-from monitor.routee.question import SetAside
+from monitor.model.complete_read import SOMEWHERE, Origin, Read
+from monitor.model.message import Batch
+from monitor.model.routee_query import SetAside
+from monitor.runtime.clock import Instant
+from monitor.runtime.errors import InternalError, RouteeError, StoreError
 from monitor.store.protocol import Cursor
 
 
@@ -73,7 +73,7 @@ class Observer(Protocol):
         """A poll or sweep is over, well or not."""
 
     def reached(self, search: str, share: float) -> None:
-        """So much of the past that the search looks back to has been read: see `monitor.poll.plan.share_read`."""
+        """So much of the past that the search looks back to has been read: see `monitor.ingest.poll.plan.share_read`."""
 
 
 class NoObserver:

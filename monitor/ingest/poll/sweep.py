@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from itertools import groupby
 
-from monitor.message import QUEUED, SENT
-from monitor.poll.ledger import Ledger, Part, add, unfinished, worth_comparing
-from monitor.poll.plan import FILL, Slice
-from monitor.poll.sink import Round
-from monitor.poll.slices import Counts, Reader, Reading
+from monitor.ingest.poll.plan import FILL, Slice
+from monitor.ingest.poll.reader import Counts, Reader, Reading
+from monitor.ingest.poll.sink import Round
+from monitor.ingest.poll.sweep_ledger import Ledger, Part, add, unfinished, worth_comparing
+from monitor.model.message import QUEUED, SENT
 
 
 class Sweep:

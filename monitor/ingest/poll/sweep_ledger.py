@@ -14,9 +14,9 @@ was Queued or Sent any more the total alone is enough. Final statuses are taken 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from monitor.clock import Instant
-from monitor.poll.plan import Slice, pages
-from monitor.poll.slices import Counts, Reading
+from monitor.ingest.poll.plan import Slice, pages
+from monitor.ingest.poll.reader import Counts, Reading
+from monitor.runtime.clock import Instant
 
 MOST = 4_000
 """Slices remembered: 20 million messages. Beyond it the oldest are forgotten, which costs requests and nothing else."""

@@ -2,12 +2,12 @@
 
 from functools import partial
 
-from monitor.clock import MILLISECOND, Duration, Instant
-from monitor.errors import RouteeUnavailable
-from monitor.poll.plan import Slice, due, sweep_range
-from monitor.poll.search import Search
-from monitor.poll.sink import Round
-from monitor.poll.sweep import Sweep
+from monitor.ingest.poll.plan import Slice, due, sweep_range
+from monitor.ingest.poll.search_state import Search
+from monitor.ingest.poll.sink import Round
+from monitor.ingest.poll.sweep import Sweep
+from monitor.runtime.clock import MILLISECOND, Duration, Instant
+from monitor.runtime.errors import RouteeUnavailable
 
 Schedule = tuple[tuple[Duration, Duration], ...]
 

@@ -1,6 +1,6 @@
 """What goes wrong with a search's requests, try by try, until a poll is complete again."""
 
-from monitor.clock import Clock, Instant, iso
+from monitor.runtime.clock import Clock, Instant, iso
 
 
 class Trouble:

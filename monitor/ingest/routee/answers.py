@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from monitor.clock import Instant, parse_iso
-from monitor.routee.question import Balance, CampaignState
-from monitor.routee.text import clean
-from monitor.routee.values import count_of, date_of, number_of, text_of
-from monitor.routee.wire import Malformed, read_json
+from monitor.ingest.routee.clean_text import clean
+from monitor.ingest.routee.coerce import count_of, date_of, number_of, text_of
+from monitor.ingest.routee.wire import Malformed, read_json
+from monitor.model.routee_query import Balance, CampaignState
+from monitor.runtime.clock import Instant, parse_iso
 
 LONGEST_MESSAGE = 200
 """Characters of Routee's own explanation that are passed on."""

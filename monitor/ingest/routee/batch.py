@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.message import GROUPS_SEPARATOR, UNKNOWN, Batch, Unread
-from monitor.routee.aside import shown
-from monitor.routee.part import SMALLEST_HASH, Part
-from monitor.routee.text import LONGEST, clean, cleaned, known
+from monitor.ingest.routee.clean_text import LONGEST, clean, cleaned, known
+from monitor.ingest.routee.quarantine import shown
+from monitor.ingest.routee.tolerant import SMALLEST_HASH, Part
+from monitor.model.message import GROUPS_SEPARATOR, UNKNOWN, Batch, Unread
 
 _LONGEST_GROUPS = 4 * LONGEST
 LARGEST_AMOUNT = 1e9

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from monitor.message import UNKNOWN
+from monitor.model.message import UNKNOWN
 
 LONGEST: Final = 256
 """Characters of a value that are kept."""

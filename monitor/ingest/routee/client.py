@@ -15,23 +15,23 @@ from typing import Final, Self, TypeVar
 import httpx
 import trio
 
-from monitor.certificates import trust
-from monitor.clock import SECOND, Clock, Instant
-from monitor.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
-from monitor.proxies import proxies
-from monitor.retry_after import http_date
-from monitor.routee.answers import Token, decode_balance, decode_campaign_state, decode_token
-from monitor.routee.body import LARGEST_BODY, Damaged, TooLarge, unpacked
-from monitor.routee.call import Call, Endpoints
-from monitor.routee.failure import detail_of, unreachable
-from monitor.routee.limits import Pace, Paused, Steady
-from monitor.routee.question import PAGE_SIZE, Balance, CampaignState, Page, Question
-from monitor.routee.retry import Effort, Failed, Patience, TryAgain, nobody, retried
-from monitor.routee.token import Tokens
-from monitor.routee.verdict import Answer, Unauthorised, judge, without
-from monitor.routee.wire import Malformed, decode_page, decode_parts
-from monitor.routee.worker import in_worker
-from monitor.transport import trouble
+from monitor.ingest.routee.answers import Token, decode_balance, decode_campaign_state, decode_token
+from monitor.ingest.routee.decompress import LARGEST_BODY, Damaged, TooLarge, unpacked
+from monitor.ingest.routee.endpoints import Call, Endpoints
+from monitor.ingest.routee.rate_limit import Pace, Paused, Steady
+from monitor.ingest.routee.response import Answer, Unauthorised, judge, without
+from monitor.ingest.routee.retry import Effort, Failed, Patience, TryAgain, nobody, retried
+from monitor.ingest.routee.token import Tokens
+from monitor.ingest.routee.transport_errors import detail_of, unreachable
+from monitor.ingest.routee.wire import Malformed, decode_page, decode_parts
+from monitor.ingest.routee.worker_thread import in_worker
+from monitor.model.routee_query import PAGE_SIZE, Balance, CampaignState, Page, Question
+from monitor.runtime.certificates import trust
+from monitor.runtime.clock import SECOND, Clock, Instant
+from monitor.runtime.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
+from monitor.runtime.proxies import proxies
+from monitor.runtime.retry_after import http_date
+from monitor.runtime.transport_errors import trouble
 
 API_URL: Final = "https://connect.routee.net"
 AUTH_URL: Final = "https://auth.routee.net"

@@ -3,7 +3,7 @@
 import math
 import re
 
-from monitor.clock import SECOND, iso
+from monitor.runtime.clock import SECOND, iso
 
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import LATEST, SECOND, Instant, parse_iso
+from monitor.runtime.clock import LATEST, SECOND, Instant, parse_iso
 
 UNREADABLE: Final = -(2**63)
 """Stands where a date could not be read; no instant is that early."""

@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from monitor.clock import MILLISECOND, SECOND, Instant, iso
-from monitor.routee.question import Question
+from monitor.model.routee_query import Question
+from monitor.runtime.clock import MILLISECOND, SECOND, Instant, iso
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from monitor.privacy import mask
-from monitor.routee.question import SetAside
-from monitor.routee.text import clean
+from monitor.ingest.routee.clean_text import clean
+from monitor.model.privacy import mask
+from monitor.model.routee_query import SetAside
 
 LONGEST_RECORD: Final = 500
 """Characters of a record that are kept."""

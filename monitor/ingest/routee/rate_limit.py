@@ -2,7 +2,7 @@
 
 import trio
 
-from monitor.clock import SECOND, Clock, Duration, Instant
+from monitor.runtime.clock import SECOND, Clock, Duration, Instant
 
 
 class Steady:

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from monitor.clock import Instant
-from monitor.errors import RouteeRejected, RouteeUnavailable
-from monitor.retry_after import http_date, retry_after
-from monitor.routee.answers import decode_error
-from monitor.routee.retry import TryAgain
+from monitor.ingest.routee.answers import decode_error
+from monitor.ingest.routee.retry import TryAgain
+from monitor.runtime.clock import Instant
+from monitor.runtime.errors import RouteeRejected, RouteeUnavailable
+from monitor.runtime.retry_after import http_date, retry_after
 
 _LONGEST_ERROR = 64 * 1024
 """Bytes that are looked at of an answer that is no good one."""

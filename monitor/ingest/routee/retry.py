@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from monitor.clock import MILLISECOND, SECOND, Duration, Instant
-from monitor.errors import RouteeUnavailable
-from monitor.routee.limits import Steady
+from monitor.ingest.routee.rate_limit import Steady
+from monitor.runtime.clock import MILLISECOND, SECOND, Duration, Instant
+from monitor.runtime.errors import RouteeUnavailable
 
 _log = logging.getLogger(__name__)
 Result = TypeVar("Result")

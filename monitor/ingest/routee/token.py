@@ -5,10 +5,10 @@ from typing import Final, NamedTuple
 
 import trio
 
-from monitor.clock import MINUTE, SECOND, Duration, Instant
-from monitor.errors import RouteeError
-from monitor.routee.answers import Token
-from monitor.routee.limits import Steady
+from monitor.ingest.routee.answers import Token
+from monitor.ingest.routee.rate_limit import Steady
+from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant
+from monitor.runtime.errors import RouteeError
 
 MARGIN: Final = MINUTE
 """A token is renewed so long before it expires, or after nine tenths of a short life."""

@@ -9,8 +9,8 @@ from typing import Annotated, Final
 
 import msgspec
 
-from monitor.routee.text import LONGEST
-from monitor.routee.values import amount_of, count_of, date_of, text_of
+from monitor.ingest.routee.clean_text import LONGEST
+from monitor.ingest.routee.coerce import amount_of, count_of, date_of, text_of
 
 Id = Annotated[str, msgspec.Meta(max_length=LONGEST)]
 Count = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]

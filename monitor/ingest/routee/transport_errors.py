@@ -3,8 +3,8 @@
 import socket
 import ssl
 
-from monitor.routee.text import clean
-from monitor.transport import OWN_AUTHORITY, causes, trouble
+from monitor.ingest.routee.clean_text import clean
+from monitor.runtime.transport_errors import OWN_AUTHORITY, causes, trouble
 
 _LONGEST_DETAIL = 160
 

@@ -14,14 +14,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import DAY, Instant, parse_iso
-from monitor.message import Batch
-from monitor.routee.aside import set_aside
-from monitor.routee.columns import batch_of_parts
-from monitor.routee.dates import instants
-from monitor.routee.part import Part, Unreadable, complaint, read_part
-from monitor.routee.question import PAGE_SIZE, Page, SetAside
-from monitor.routee.values import count_of
+from monitor.ingest.routee.batch import batch_of_parts
+from monitor.ingest.routee.coerce import count_of
+from monitor.ingest.routee.dates import instants
+from monitor.ingest.routee.quarantine import set_aside
+from monitor.ingest.routee.tolerant import Part, Unreadable, complaint, read_part
+from monitor.model.message import Batch
+from monitor.model.routee_query import PAGE_SIZE, Page, SetAside
+from monitor.runtime.clock import DAY, Instant, parse_iso
 
 AHEAD: Final = DAY
 """A status dated further ahead than this is not believed: it would outdate every true report until then."""

@@ -6,7 +6,7 @@ slack_buttons       what is opened or pressed    slack_socket    presses, as Soc
 slack_pressed       a press, read                slack_websocket one websocket
 slack_pace          one message a second         slack_chart     pictures in the thread
 webhook             any HTTP endpoint            http            the one place that speaks HTTP
-alertmanager        Alertmanagers (see `monitor.push`)
+alertmanager        Alertmanagers (see `monitor.notify.alertmanager_push`)
 apprise             whatever Apprise knows       preview         what each would send, without sending
 console             this terminal                outcome         what sending can come to
 reach               whether a connection opens
@@ -16,15 +16,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from monitor.clock import SECOND, Clock, Duration
-from monitor.notify.outcome import Notifier, Outcome, Rejected, Retry, Sent
-from monitor.notify.slack_pace import Paces
-from monitor.render.escape import Escape
-from monitor.render.templates import Template, Templates
+from monitor.notify.channels.protocol import Notifier, Outcome, Rejected, Retry, Sent
+from monitor.notify.channels.slack.rate_limit import Paces
+from monitor.notify.render.escape import Escape
+from monitor.notify.render.templates import Template, Templates
+from monitor.runtime.clock import SECOND, Clock, Duration
 
 if TYPE_CHECKING:
-    from monitor.notify.alertmanager import AlertmanagerClient
-    from monitor.notify.webhook import WebhookNotifier
+    from monitor.notify.channels.alertmanager import AlertmanagerClient
+    from monitor.notify.channels.webhook import WebhookNotifier
 
 __all__ = ["Notifier", "Outcome", "Rejected", "Retry", "Sent", "Surroundings", "make_notifier", "opened"]
 
@@ -103,13 +103,13 @@ def make_notifier(kind: str, entry: Any, around: Surroundings) -> Notifier:
 def _slack(entry: SlackEntry, around: Surroundings) -> Notifier:
     template = template_of(entry.template, around.templates, "slack")
     if entry.token is None and entry.webhook_url is not None:
-        from monitor.notify.slack_hook import SlackHookNotifier
+        from monitor.notify.channels.slack.incoming_webhook import SlackHookNotifier
 
         hook = entry.webhook_url.get_secret_value()
         return SlackHookNotifier(
             hook, clock=around.clock, template=template, timeout=entry.timeout / SECOND, paces=around.paces
         )
-    from monitor.notify.slack import SlackNotifier
+    from monitor.notify.channels.slack.bot import SlackNotifier
 
     return SlackNotifier(
         entry.token.get_secret_value() if entry.token else "",
@@ -129,7 +129,7 @@ def webhook_notifier(
     entry: WebhookEntry, around: Surroundings, fields: Mapping[str, str] | None = None
 ) -> "WebhookNotifier":
     """The notifier of a webhook entry; ``fields`` in place of those that it was written with."""
-    from monitor.notify.webhook import WebhookNotifier
+    from monitor.notify.channels.webhook import WebhookNotifier
 
     return WebhookNotifier(
         entry.url.get_secret_value(),
@@ -153,14 +153,14 @@ def opened(secrets: Mapping[str, Secret] | None) -> dict[str, str]:
 
 
 def _apprise(entry: AppriseEntry, around: Surroundings) -> Notifier:
-    from monitor.notify.apprise import AppriseNotifier
+    from monitor.notify.channels.apprise import AppriseNotifier
 
     return AppriseNotifier(entry.url.get_secret_value(), timeout=entry.timeout / SECOND)
 
 
 def alertmanager_client(entry: Any, clock: Clock) -> "AlertmanagerClient":
     """What tells the Alertmanagers of an `AlertmanagerEntry`."""
-    from monitor.notify.alertmanager import AlertmanagerClient, Login
+    from monitor.notify.channels.alertmanager import AlertmanagerClient, Login
 
     token, password = (secret.get_secret_value() if secret else "" for secret in (entry.bearer_token, entry.password))
     login = Login(token, entry.username or "", password)
@@ -172,7 +172,7 @@ def _alertmanager(entry: AlertmanagerEntry, around: Surroundings) -> Notifier:
 
 
 def _console(entry: object, around: Surroundings) -> Notifier:
-    from monitor.notify.console import ConsoleNotifier
+    from monitor.notify.channels.console import ConsoleNotifier
 
     return ConsoleNotifier(around.stream)
 

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import trio
 
-from monitor.clock import MINUTE, Clock, Duration, Instant
-from monitor.notification import Notification
-from monitor.notify import http
-from monitor.notify.outcome import Outcome, Rejected, Retry, Sent
-from monitor.render.escape import to_json
-from monitor.render.payload import posted
+from monitor.model.notification import Notification
+from monitor.notify.channels import http
+from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent
+from monitor.notify.render.alertmanager_payload import posted
+from monitor.notify.render.escape import to_json
+from monitor.runtime.clock import MINUTE, Clock, Duration, Instant
 
 AT_ONCE: Final = 1_000
 """So many alerts stand in one request."""

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import trio
 
-from monitor.notification import Notification
-from monitor.notify.outcome import Outcome, Rejected, Retry, Sent, too_slow
-from monitor.render.story import badge, title, tone_of
-from monitor.render.text import plain_text
-from monitor.render.words import Tone, clip
-from monitor.transport import trouble
+from monitor.model.notification import Notification
+from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent, too_slow
+from monitor.notify.render.notification_text import badge, title, tone_of
+from monitor.notify.render.sanitize import Tone, clip
+from monitor.notify.render.text import plain_text
+from monitor.runtime.transport_errors import trouble
 
 MISSING: Final = "needs Apprise, which is not installed: pip install 'routee-monitor[apprise]'"
 UNKNOWN: Final = (

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 import trio
 
-from monitor.notification import Notification
-from monitor.notify.outcome import Outcome, Rejected, Sent, too_slow
-from monitor.render.text import Line, Style, layout, plain_text
-from monitor.render.words import Tone
-from monitor.transport import trouble
+from monitor.model.notification import Notification
+from monitor.notify.channels.protocol import Outcome, Rejected, Sent, too_slow
+from monitor.notify.render.sanitize import Tone
+from monitor.notify.render.text import Line, Style, layout, plain_text
+from monitor.runtime.transport_errors import trouble
 
 if TYPE_CHECKING:
     from rich.console import Console

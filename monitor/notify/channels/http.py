@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 import httpx
 import trio
 
-from monitor.certificates import trust
-from monitor.clock import Instant
-from monitor.notify.outcome import Outcome, Rejected, Retry, Sent, too_slow, unreachable
-from monitor.proxies import proxies
-from monitor.render.words import clean
-from monitor.retry_after import retry_after as asked_wait
+from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent, too_slow, unreachable
+from monitor.notify.render.sanitize import clean
+from monitor.runtime.certificates import trust
+from monitor.runtime.clock import Instant
+from monitor.runtime.proxies import proxies
+from monitor.runtime.retry_after import retry_after as asked_wait
 
 AGAIN: Final = frozenset({408, 425, 429})
 """Client errors that pass by themselves; every 5xx does too."""

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from monitor.notification import Notification
-from monitor.notify import Surroundings, opened, template_of, webhook_notifier
-from monitor.notify.http import origin
-from monitor.render import plain_text
+from monitor.model.notification import Notification
+from monitor.notify.channels import Surroundings, opened, template_of, webhook_notifier
+from monitor.notify.channels.http import origin
+from monitor.notify.render import plain_text
 
 HIDDEN: Final = "***"
 
@@ -51,8 +51,8 @@ def _data(body: str) -> Any:
 
 
 def _slack(entry: Any, notification: Notification, around: Surroundings) -> Preview:
-    from monitor.notify.slack_message import message
-    from monitor.notify.slack_text import headline
+    from monitor.notify.channels.slack.block_kit import message
+    from monitor.notify.channels.slack.text import headline
 
     text, problem = headline(template_of(entry.template, around.templates, "slack"), notification)
     made = message(notification, text, problem)
@@ -76,7 +76,7 @@ def _texts(blocks: Any) -> Iterator[str]:
 
 
 def _alertmanager(entry: Any, notification: Notification, around: Surroundings) -> Preview:
-    from monitor.notify.alertmanager import alerts_of
+    from monitor.notify.channels.alertmanager import alerts_of
 
     made = alerts_of(notification, around.clock.now())
     headers = {} if entry.bearer_token is None and entry.username is None else {"Authorization": HIDDEN}
@@ -86,7 +86,7 @@ def _alertmanager(entry: Any, notification: Notification, around: Surroundings) 
 
 
 def _apprise(entry: Any, notification: Notification, around: Surroundings) -> Preview:
-    from monitor.notify.apprise import content, scheme
+    from monitor.notify.channels.apprise import content, scheme
 
     made = content(notification)
     return Preview(f"{made['title']}\n\n{made['body']}", made, scheme(entry.url.get_secret_value()))

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from monitor.clock import Duration
-from monitor.notification import Notification
-from monitor.transport import trouble
+from monitor.model.notification import Notification
+from monitor.runtime.clock import Duration
+from monitor.runtime.transport_errors import trouble
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import trio
 
-from monitor.certificates import trust
-from monitor.notify.http import origin
-from monitor.notify.outcome import too_slow, unreachable
-from monitor.proxies import proxies
-from monitor.render.words import clean
+from monitor.notify.channels.http import origin
+from monitor.notify.channels.protocol import too_slow, unreachable
+from monitor.notify.render.sanitize import clean
+from monitor.runtime.certificates import trust
+from monitor.runtime.proxies import proxies
 
 _LONGEST_ANSWER: Final = 4096
 

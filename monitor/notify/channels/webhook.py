@@ -10,15 +10,15 @@ from urllib.parse import quote
 
 from standardwebhooks import Webhook
 
-from monitor.clock import Clock, to_datetime
-from monitor.notification import Notification
-from monitor.notify import http
-from monitor.notify.outcome import Outcome
-from monitor.notify.reach import unreached
-from monitor.render.escape import of_content_type, to_json
-from monitor.render.payload import alertmanager
-from monitor.render.templates import TemplateProblem, Templates
-from monitor.render.text import plain_text
+from monitor.model.notification import Notification
+from monitor.notify.channels import http
+from monitor.notify.channels.protocol import Outcome
+from monitor.notify.channels.reach import unreached
+from monitor.notify.render.alertmanager_payload import alertmanager
+from monitor.notify.render.escape import of_content_type, to_json
+from monitor.notify.render.templates import TemplateProblem, Templates
+from monitor.notify.render.text import plain_text
+from monitor.runtime.clock import Clock, to_datetime
 
 _PREFIX: Final = "whsec_"
 JSON: Final = "application/json"

@@ -9,7 +9,7 @@ When a channel that refused several takes one again, those that failed meanwhile
 from collections.abc import Callable
 from typing import Final
 
-from monitor.clock import HOUR, MINUTE, SECOND, Duration, Instant
+from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant
 from monitor.store.protocol import Parcel
 
 FIRST_WAIT: Final = SECOND

@@ -7,8 +7,8 @@ from typing import Literal, Protocol
 
 import trio
 
-from monitor.clock import Clock, Duration, Instant
-from monitor.notify.outcome import Notifier
+from monitor.notify.channels.protocol import Notifier
+from monitor.runtime.clock import Clock, Duration, Instant
 
 
 class Observer(Protocol):

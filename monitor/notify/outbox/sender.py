@@ -9,13 +9,13 @@ from typing import Final, Literal, assert_never
 
 import trio
 
-from monitor.clock import SECOND, Clock, Duration, format_duration
-from monitor.deliver.outbox import Failing, Observer, Outbox
-from monitor.deliver.pace import Pace, backoff
-from monitor.errors import StoreError, place_of
-from monitor.notify.outcome import Notifier, Outcome, Rejected, Retry, Sent, at_once
+from monitor.notify.channels.protocol import Notifier, Outcome, Rejected, Retry, Sent, at_once
+from monitor.notify.outbox.backoff import Pace, backoff
+from monitor.notify.outbox.handle import Failing, Observer, Outbox
+from monitor.runtime.clock import SECOND, Clock, Duration, format_duration
+from monitor.runtime.errors import StoreError, place_of
+from monitor.store.async_store import StoreFront
 from monitor.store.protocol import SUPERSEDED, Parcel
-from monitor.store.thread import StoreFront
 
 SEND_LIMIT: Final = 60.0
 """Seconds after which a send counts as failed, should the notifier's own limit not hold."""
@@ -29,7 +29,7 @@ _WRITING_LIMIT: Final = 2.0
 _SHORTEST_WAIT: Final = SECOND // 10
 """Between two tries of a store that is in trouble."""
 
-log = logging.getLogger("monitor.deliver")
+log = logging.getLogger("monitor.notify.outbox")
 _jitter = random.SystemRandom().random
 
 
@@ -49,7 +49,7 @@ class _Turn:
 
 @dataclass(slots=True)
 class Sender:
-    """Everything that one channel's task needs; see `monitor.deliver` for what it promises."""
+    """Everything that one channel's task needs; see `monitor.notify.outbox` for what it promises."""
 
     outbox: Outbox
     store: StoreFront

@@ -7,17 +7,17 @@ from typing import Final
 
 import trio
 
-from monitor.clock import Clock
-from monitor.deliver.outbox import Notifiers, Observer, Outbox, Unobserved
-from monitor.deliver.sender import Sender
-from monitor.errors import StoreError
-from monitor.roster import Duty, KeepGoing, Roster, Same, once
-from monitor.store.thread import StoreFront
+from monitor.notify.outbox.handle import Notifiers, Observer, Outbox, Unobserved
+from monitor.notify.outbox.sender import Sender
+from monitor.runtime.clock import Clock
+from monitor.runtime.errors import StoreError
+from monitor.runtime.task_supervisor import Duty, KeepGoing, Roster, Same, once
+from monitor.store.async_store import StoreFront
 
 GRACE: Final = 4.0
 """Seconds that sends under way get to end when delivery is stopped."""
 
-log = logging.getLogger("monitor.deliver")
+log = logging.getLogger("monitor.notify.outbox")
 
 
 async def deliver(

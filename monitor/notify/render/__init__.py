@@ -7,10 +7,10 @@ escape     data made harmless for a channel   context   the names that templates
 environment   the sandbox                     templates   compile, check, render; the errors of templates
 """
 
-from monitor.render.context import alert_context, awkward, notification_context, sample_notification, sample_view
-from monitor.render.sentence import sentence
-from monitor.render.templates import Template, TemplateProblem, Templates
-from monitor.render.text import plain_text
+from monitor.notify.render.alert_sentence import sentence
+from monitor.notify.render.context import alert_context, awkward, notification_context, sample_notification, sample_view
+from monitor.notify.render.templates import Template, TemplateProblem, Templates
+from monitor.notify.render.text import plain_text
 
 __all__ = [
     "Template",

@@ -5,12 +5,12 @@ from typing import Final
 
 import msgspec
 
-from monitor.clock import HOUR
-from monitor.finding import Unit
-from monitor.message import UNKNOWN
-from monitor.notification import AlertView, Cause
-from monitor.render.filters import NOTHING, amount, duration, number, percent
-from monitor.render.words import clean
+from monitor.model.finding import Unit
+from monitor.model.format import NOTHING, amount, duration, number, percent
+from monitor.model.message import UNKNOWN
+from monitor.model.notification import AlertView, Cause
+from monitor.notify.render.sanitize import clean
+from monitor.runtime.clock import HOUR
 
 _PLACES: Final[tuple[tuple[str, str], ...]] = (
     ("to", "to {}"),

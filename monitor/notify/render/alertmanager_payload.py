@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from monitor.clock import Instant, iso
-from monitor.label_fingerprint import label_fingerprint
-from monitor.notification import AlertView, Notification, common
+from monitor.model.label_fingerprint import label_fingerprint
+from monitor.model.notification import AlertView, Notification, common
+from monitor.runtime.clock import Instant, iso
 
 _NOT_OVER: Final = "0001-01-01T00:00:00Z"
 """Go's zero time: the end of an alert that is still firing."""

@@ -10,7 +10,7 @@ from jinja2.runtime import Context
 from jinja2.utils import _PassArg
 from jinja2.visitor import NodeTransformer
 
-from monitor.render.budget import made, size_of, spend, spend_characters
+from monitor.notify.render.budget import made, size_of, spend, spend_characters
 
 
 @pass_context

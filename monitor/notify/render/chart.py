@@ -7,12 +7,12 @@ import io
 import math
 from typing import TYPE_CHECKING, Final
 
-from monitor.clock import Instant
-from monitor.notification import AlertView
-from monitor.render.chart_scale import Scale, ticks, times
-from monitor.render.filters import amount, duration
-from monitor.render.sentence import place, threshold
-from monitor.render.words import Tone, clean, clip, tone
+from monitor.model.format import amount, duration
+from monitor.model.notification import AlertView
+from monitor.notify.render.alert_sentence import place, threshold
+from monitor.notify.render.chart_scale import Scale, ticks, times
+from monitor.notify.render.sanitize import Tone, clean, clip, tone
+from monitor.runtime.clock import Instant
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw

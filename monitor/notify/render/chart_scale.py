@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from monitor.clock import DAY, MINUTE, SECOND, Duration, Instant, to_datetime
-from monitor.finding import Unit
+from monitor.model.finding import Unit
+from monitor.runtime.clock import DAY, MINUTE, SECOND, Duration, Instant, to_datetime
 
 _MOST_UP: Final = 4
 _MOST_ACROSS: Final = 6

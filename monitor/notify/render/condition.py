@@ -1,10 +1,10 @@
 """When a rule fires, in a few words: what tables and backtests show of it."""
 
-from monitor.clock import format_duration
-from monitor.evaluate.words import percent
-from monitor.render.sentence import threshold
-from monitor.rules import Absence, Balance, Campaign, NewValue, Rule, Slo, Thresholded
-from monitor.view import unit_of
+from monitor.alerts.view import unit_of
+from monitor.config.rules import Absence, Balance, Campaign, NewValue, Rule, Slo, Thresholded
+from monitor.model.evaluate_words import percent
+from monitor.notify.render.alert_sentence import threshold
+from monitor.runtime.clock import format_duration
 
 
 def condition(rule: Rule) -> str:

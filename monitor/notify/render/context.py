@@ -5,12 +5,12 @@ from typing import Any, Final
 
 import msgspec
 
-from monitor.clock import HOUR, MINUTE, SECOND, Duration, Instant
-from monitor.finding import Unit
-from monitor.notification import AlertView, Cause, Link, Notification, Sample, common
-from monitor.render.payload import alertmanager
-from monitor.render.sentence import sentence
-from monitor.render.story import badge, change, title, told, tone_of, urgency
+from monitor.model.finding import Unit
+from monitor.model.notification import AlertView, Cause, Link, Notification, Sample, common
+from monitor.notify.render.alert_sentence import sentence
+from monitor.notify.render.alertmanager_payload import alertmanager
+from monitor.notify.render.notification_text import badge, change, title, told, tone_of, urgency
+from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant
 
 _FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(AlertView))
 _WHOLE_FIELDS: Final = frozenset(

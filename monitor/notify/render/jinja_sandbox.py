@@ -18,13 +18,14 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, missing
 from markupsafe import Markup
 
-from monitor.render import escape, filters
-from monitor.render.budget import made, spend, spend_characters
-from monitor.render.budgeted_code import BUDGETING, bounded, rewritten
-from monitor.render.context import NAMES
-from monitor.render.sentence import sentence
-from monitor.render.story import advice
-from monitor.render.words import clean
+from monitor.model import format as filters
+from monitor.notify.render import escape
+from monitor.notify.render.alert_sentence import sentence
+from monitor.notify.render.budget import made, spend, spend_characters
+from monitor.notify.render.budgeted_code import BUDGETING, bounded, rewritten
+from monitor.notify.render.context import NAMES
+from monitor.notify.render.notification_text import advice
+from monitor.notify.render.sanitize import clean
 
 MOST_GROWTH: Final = 100_000
 """Characters or items that one ``*``, ``replace`` or ``join`` may make; of whole numbers, bits times 32."""

@@ -8,7 +8,7 @@
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from monitor.matcher_syntax import write_matcher
+from monitor.routing.matcher_syntax import write_matcher
 
 
 def page_url(external_url: str, fingerprint: str) -> str:

@@ -3,11 +3,11 @@
 import re
 from typing import Final, Literal
 
-from monitor.finding import Unit, excess
-from monitor.notification import AlertView, Notification
-from monitor.render.filters import amount, duration, number
-from monitor.render.sentence import sentence, threshold
-from monitor.render.words import URGENCY, Tone, clean, clean_lines, tone
+from monitor.model.finding import Unit, excess
+from monitor.model.format import amount, duration, number
+from monitor.model.notification import AlertView, Notification
+from monitor.notify.render.alert_sentence import sentence, threshold
+from monitor.notify.render.sanitize import URGENCY, Tone, clean, clean_lines, tone
 
 _MOST_NAMES: Final = 5
 _STATES: Final = ("escalated", "repeat")

@@ -3,7 +3,7 @@
 import re
 from typing import Final, Literal
 
-from monitor.printable import UNPRINTABLE
+from monitor.runtime.printable import UNPRINTABLE
 
 Tone = Literal["critical", "warning", "info", "resolved"]
 """The colour that an alert is shown in."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-from monitor.services import SERVICES, TEMPLATES
+from monitor.config.monitor.services import SERVICES, TEMPLATES
 
 
 @lru_cache(maxsize=1)

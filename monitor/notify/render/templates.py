@@ -12,16 +12,16 @@ import msgspec
 from jinja2 import nodes
 from jinja2.meta import find_undeclared_variables
 
-from monitor.errors import MonitorError
-from monitor.notification import AlertView, Notification
-from monitor.render.budget import Exhausted, budgeted
-from monitor.render.context import alert_context, awkward, notification_context
-from monitor.render.environment import FILTERS, Sandbox, known_names, nearest, sandbox
-from monitor.render.escape import Escape, of_content_type
-from monitor.render.sentence import sentence
-from monitor.render.shipped import shipped
-from monitor.render.words import clean, clip
-from monitor.services import SERVICES, service_of
+from monitor.config.monitor.services import SERVICES, service_of
+from monitor.model.notification import AlertView, Notification
+from monitor.notify.render.alert_sentence import sentence
+from monitor.notify.render.budget import Exhausted, budgeted
+from monitor.notify.render.context import alert_context, awkward, notification_context
+from monitor.notify.render.escape import Escape, of_content_type
+from monitor.notify.render.jinja_sandbox import FILTERS, Sandbox, known_names, nearest, sandbox
+from monitor.notify.render.sanitize import clean, clip
+from monitor.notify.render.shipped import shipped
+from monitor.runtime.errors import MonitorError
 
 LONGEST_TEXT: Final = 64 * 1024
 """Characters that one template may make of an alert; what is longer is cut."""

@@ -4,12 +4,12 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from monitor.clock import Instant, to_datetime
-from monitor.notification import AlertView, Notification, Sample
-from monitor.render.filters import datetime, duration, number, sparkline
-from monitor.render.sentence import aftermath, cause, statement
-from monitor.render.story import advice, badge, change, held_back, marks, storm, told, tone_of
-from monitor.render.words import Tone, clean, tone
+from monitor.model.format import datetime, duration, number, sparkline
+from monitor.model.notification import AlertView, Notification, Sample
+from monitor.notify.render.alert_sentence import aftermath, cause, statement
+from monitor.notify.render.notification_text import advice, badge, change, held_back, marks, storm, told, tone_of
+from monitor.notify.render.sanitize import Tone, clean, tone
+from monitor.runtime.clock import Instant, to_datetime
 
 Style = Literal["plain", "strong", "faint", "toned", "badge"]
 _LABEL_WIDTH: Final = 6

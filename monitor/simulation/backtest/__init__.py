@@ -8,7 +8,7 @@ unknown  what of a rule the past does not tell
 timeline one line a group for terminals         report    the JSON
 """
 
-from monitor.backtest.run import Backtest, Subject, Trial, run
-from monitor.backtest.span import Span, Step, choose_step, unseen
+from monitor.simulation.backtest.run import Backtest, Subject, Trial, run
+from monitor.simulation.backtest.step_size import Span, Step, choose_step, unseen
 
 __all__ = ["Backtest", "Span", "Step", "Subject", "Trial", "choose_step", "run", "unseen"]

@@ -7,20 +7,20 @@ from typing import Final
 
 import numpy as np
 
-from monitor.alert import is_report
-from monitor.backtest.course import Course, Floats
-from monitor.backtest.exhibit import Exhibit, Panel, Strand, exhibits
-from monitor.backtest.report import Totals, age
-from monitor.backtest.run import Backtest, Trial
-from monitor.backtest.span import Span
-from monitor.backtest.unknown import is_judged
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, iso
-from monitor.evaluate.words import plural
-from monitor.finding import Unit
-from monitor.fires import condition
-from monitor.render.filters import amount, duration, number
-from monitor.replay import Episode
-from monitor.rules import Thresholded
+from monitor.config.rules import Thresholded
+from monitor.model.alert import is_report
+from monitor.model.evaluate_words import plural
+from monitor.model.finding import Unit
+from monitor.model.format import amount, duration, number
+from monitor.notify.render.condition import condition
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, iso
+from monitor.simulation.backtest.export import Exhibit, Panel, Strand, exhibits
+from monitor.simulation.backtest.report import Totals, age
+from monitor.simulation.backtest.run import Backtest, Trial
+from monitor.simulation.backtest.series import Course, Floats
+from monitor.simulation.backtest.step_size import Span
+from monitor.simulation.backtest.unknown_values import is_judged
+from monitor.simulation.replay import Episode
 
 WIDTH: Final = 960
 _LEFT, _RIGHT, _PLOT, _GAP = 190, 16, 84, 30

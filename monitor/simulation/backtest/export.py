@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from monitor.backtest.course import Course, Floats, Line
-from monitor.backtest.run import Backtest, Trial
-from monitor.replay import Episode
+from monitor.simulation.backtest.run import Backtest, Trial
+from monitor.simulation.backtest.series import Course, Floats, Line
+from monitor.simulation.replay import Episode
 
 MOST_GROUPS: Final = 6
 

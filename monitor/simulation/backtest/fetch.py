@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from monitor.backtest.run import Account
-from monitor.clock import Clock, Instant
-from monitor.config import Search
-from monitor.poll import Round
-from monitor.poll.plan import Slice, horizon
-from monitor.poll.slices import Reader, Reading
-from monitor.privacy import Privacy
-from monitor.routee.question import PAGE_SIZE, Page, Tracking
+from monitor.config.monitor import Search
+from monitor.ingest.poll import Round
+from monitor.ingest.poll.plan import Slice, horizon
+from monitor.ingest.poll.reader import Reader, Reading
+from monitor.model.privacy import Privacy
+from monitor.model.routee_query import PAGE_SIZE, Page, Tracking
+from monitor.runtime.clock import Clock, Instant
+from monitor.simulation.backtest.run import Account
 from monitor.window import Window
 
 Progress = Callable[[str, int, int], None]

@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from html import escape
 from typing import Final
 
-from monitor.backtest.chart import WIDTH, exhibit_figure
-from monitor.backtest.exhibit import Exhibit, exhibits
-from monitor.backtest.report import Totals, age
-from monitor.backtest.run import Backtest, Trial
-from monitor.backtest.unknown import is_judged
-from monitor.clock import iso
-from monitor.evaluate.words import plural
-from monitor.fires import condition
-from monitor.render.filters import amount, duration, number
-from monitor.replay import Episode
+from monitor.model.evaluate_words import plural
+from monitor.model.format import amount, duration, number
+from monitor.notify.render.condition import condition
+from monitor.runtime.clock import iso
+from monitor.simulation.backtest.chart import WIDTH, exhibit_figure
+from monitor.simulation.backtest.export import Exhibit, exhibits
+from monitor.simulation.backtest.report import Totals, age
+from monitor.simulation.backtest.run import Backtest, Trial
+from monitor.simulation.backtest.unknown_values import is_judged
+from monitor.simulation.replay import Episode
 
 MOST_ALERTS: Final = 200
 """So many alerts of a rule are listed."""

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from monitor.backtest.run import Backtest, Trial
-from monitor.clock import SECOND, Duration, Instant, iso
-from monitor.replay import Episode
+from monitor.runtime.clock import SECOND, Duration, Instant, iso
+from monitor.simulation.backtest.run import Backtest, Trial
+from monitor.simulation.replay import Episode
 
 
 @dataclass(frozen=True, slots=True)

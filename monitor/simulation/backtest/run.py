@@ -3,18 +3,18 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from monitor.backtest.course import Course
-from monitor.backtest.span import Span
-from monitor.backtest.unknown import is_judged, unknown
-from monitor.clock import Duration, Instant
-from monitor.evaluate import Judgement
-from monitor.finding import Unit
-from monitor.judge import Group, Judge
-from monitor.past import Past
-from monitor.replay import Episode, Replay, times
-from monitor.rules import Rule
-from monitor.view import unit_of
+from monitor.alerts.evaluator import Group, Judge
+from monitor.alerts.kinds import Judgement
+from monitor.alerts.view import unit_of
+from monitor.config.rules import Rule
+from monitor.model.finding import Unit
+from monitor.runtime.clock import Duration, Instant
+from monitor.simulation.backtest.series import Course
+from monitor.simulation.backtest.step_size import Span
+from monitor.simulation.backtest.unknown_values import is_judged, unknown
+from monitor.simulation.replay import Episode, Replay, times
 from monitor.window import Window
+from monitor.window.recorded_messages import Past
 
 Progress = Callable[[float], None]
 """Told how much of the work is done, from 0 to 1."""
@@ -73,7 +73,7 @@ class Backtest:
 class Account:
     """One account's messages: what is known of them, which searches returned them, and since when none is missing.
 
-    ``slack``: see `monitor.past.Past`.
+    ``slack``: see `monitor.window.recorded_messages.Past`.
     """
 
     known: Window

@@ -10,11 +10,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.backtest.span import Span
-from monitor.clock import Instant
-from monitor.evaluate import NOT_ENOUGH, Judgement
-from monitor.evaluate.names import Names
-from monitor.judge import Group
+from monitor.alerts.evaluator import Group
+from monitor.alerts.kinds import NOT_ENOUGH, Judgement
+from monitor.alerts.names import Names
+from monitor.runtime.clock import Instant
+from monitor.simulation.backtest.step_size import Span
 
 MOMENTS: Final = 720
 MOST_GROUPS: Final = 256

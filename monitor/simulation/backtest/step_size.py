@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
-from monitor.rules import Campaign, Count, Rate, Rule, SameHour, Slo, Spike
-from monitor.rules.campaign import FOLLOWED
+from monitor.config.rules import Campaign, Count, Rate, Rule, SameHour, Slo, Spike
+from monitor.config.rules.campaign import FOLLOWED
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 
 WEEK: Final = 7 * DAY
 QUICK_SECONDS: Final = 40.0

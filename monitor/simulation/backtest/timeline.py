@@ -3,19 +3,19 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from monitor.alert import is_report
-from monitor.backtest.exhibit import Exhibit, Strand, exhibits
-from monitor.backtest.report import Totals, age
-from monitor.backtest.run import Backtest, Trial
-from monitor.backtest.span import Span
-from monitor.backtest.unknown import is_judged
-from monitor.cells import cells, clipped, padded
-from monitor.clock import Instant, iso
-from monitor.evaluate.words import plural
-from monitor.fires import condition
-from monitor.printable import line
-from monitor.render.filters import amount, duration, number
-from monitor.replay import Episode
+from monitor.model.alert import is_report
+from monitor.model.evaluate_words import plural
+from monitor.model.format import amount, duration, number
+from monitor.notify.render.condition import condition
+from monitor.runtime.clock import Instant, iso
+from monitor.runtime.printable import line
+from monitor.runtime.terminal_width import cells, clipped, padded
+from monitor.simulation.backtest.export import Exhibit, Strand, exhibits
+from monitor.simulation.backtest.report import Totals, age
+from monitor.simulation.backtest.run import Backtest, Trial
+from monitor.simulation.backtest.step_size import Span
+from monitor.simulation.backtest.unknown_values import is_judged
+from monitor.simulation.replay import Episode
 
 MOST_ALERTS: Final = 10
 """So many alerts of a rule are listed, the longest."""

@@ -1,6 +1,6 @@
 """What of a rule a backtest cannot know: answers of Routee about the balance and about campaigns are not kept."""
 
-from monitor.rules import Balance, Campaign, Rule
+from monitor.config.rules import Balance, Campaign, Rule
 
 _BALANCE = "not judged: what the balance was in the past is not known"
 _CAMPAIGN = "judged by messages alone: what Routee said of campaigns in the past is not known"

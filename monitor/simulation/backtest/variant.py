@@ -5,11 +5,11 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Final
 
-from monitor.backtest.run import Subject
-from monitor.document import parse_document
-from monitor.errors import MonitorError
-from monitor.rules import EXIT_BAD_RULES, RULE, Rule
-from monitor.written import suggest, validate, value_at
+from monitor.config.rules import EXIT_BAD_RULES, RULE, Rule
+from monitor.config.yaml import suggest, validate, value_at
+from monitor.config.yaml.document import parse_document
+from monitor.runtime.errors import MonitorError
+from monitor.simulation.backtest.run import Subject
 
 _EXAMPLE: Final = "write it like 'OperatorFailureRate.above=15%'"
 

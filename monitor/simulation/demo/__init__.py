@@ -7,6 +7,6 @@ clock       as fast as the story needs                             words     wha
 ``monitor.yaml`` is the configuration that it runs with, ``yours.yaml`` the one that it ends with.
 """
 
-from monitor.demo.stage import DEFAULT_SEED, DEFAULT_SPEED, demo
+from monitor.simulation.demo.runner import DEFAULT_SEED, DEFAULT_SPEED, demo
 
 __all__ = ["DEFAULT_SEED", "DEFAULT_SPEED", "demo"]

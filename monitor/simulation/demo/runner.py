@@ -11,17 +11,17 @@ from typing import Final, TextIO
 
 import trio
 
-from monitor import log
-from monitor.clock import HOUR, MINUTE, SECOND, Instant, parse_iso
-from monitor.daemon import Running, run
-from monitor.demo.acts import FURTHER, STORY, Act
-from monitor.demo.clock import StoryClock
-from monitor.demo.glance import Course, look
-from monitor.demo.screen import Screen
-from monitor.demo.words import Words
-from monitor.loading import load
-from monitor.routee.sandbox import Sandbox, Traffic, serve
-from monitor.starter import rules
+from monitor.config.starter import rules
+from monitor.daemon.loading import load
+from monitor.daemon.main import Running, run
+from monitor.runtime import log
+from monitor.runtime.clock import HOUR, MINUTE, SECOND, Instant, parse_iso
+from monitor.simulation.demo.clock import StoryClock
+from monitor.simulation.demo.screen import Screen
+from monitor.simulation.demo.script import FURTHER, STORY, Act
+from monitor.simulation.demo.sparklines import Course, look
+from monitor.simulation.demo.words import Words
+from monitor.simulation.sandbox import Sandbox, Traffic, serve
 
 DEFAULT_SPEED: Final = 60.0
 DEFAULT_SEED: Final = 7

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from monitor.clock import MINUTE, Duration
+from monitor.runtime.clock import MINUTE, Duration
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from typing import Final
 
 from rich.text import Text
 
-from monitor.clock import MINUTE, Instant
-from monitor.message import DELIVERED
-from monitor.pipeline import Desk
-from monitor.render.filters import BARS, datetime, number, percent
-from monitor.rules.match import Condition
+from monitor.config.rules.match import Condition
+from monitor.daemon.pipeline import Desk
+from monitor.model.format import BARS, datetime, number, percent
+from monitor.model.message import DELIVERED
+from monitor.runtime.clock import MINUTE, Instant
 from monitor.window import Question, Reading
 
 _FULL_BAR: Final = 0.25

@@ -8,9 +8,9 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from monitor.clock import Instant
-from monitor.demo.screen import Screen
-from monitor.render.filters import datetime, number
+from monitor.model.format import datetime, number
+from monitor.runtime.clock import Instant
+from monitor.simulation.demo.screen import Screen
 
 _LONGEST_LINE: Final = 110
 _BAR: Final = "▌"

@@ -5,8 +5,8 @@ series  the messages of a test            run     the messages judged on a virtu
 wanted  ``> 20%``: values to compare      report  what came of it, for people and for JUnit
 """
 
-from monitor.ruletest.load import Suite, load_suites
-from monitor.ruletest.report import as_json, junit
-from monitor.ruletest.run import Verdict, run_test
+from monitor.simulation.ruletest.load import Suite, load_suites
+from monitor.simulation.ruletest.report import as_json, junit
+from monitor.simulation.ruletest.run import Verdict, run_test
 
 __all__ = ["Suite", "Verdict", "as_json", "junit", "load_suites", "run_test"]

@@ -3,10 +3,10 @@
 from bisect import bisect_right
 from typing import Final
 
-from monitor.clock import Instant
-from monitor.facts import Facts
-from monitor.routee.question import Balance, CampaignState
-from monitor.ruletest.model import ASKED_EVERY, RuleTest
+from monitor.model.account_state import Facts
+from monitor.model.routee_query import Balance, CampaignState
+from monitor.runtime.clock import Instant
+from monitor.simulation.ruletest.model import ASKED_EVERY, RuleTest
 
 Answer = tuple[Instant, Balance | CampaignState]
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from monitor.ruletest.model import Expectation, ExpectedAlert, ExpectedGroup
-from monitor.ruletest.scene import Scene, Shown, Standing, named, said
-from monitor.ruletest.wanted import differs
+from monitor.simulation.ruletest.expectations import differs
+from monitor.simulation.ruletest.model import Expectation, ExpectedAlert, ExpectedGroup
+from monitor.simulation.ruletest.scenario import Scene, Shown, Standing, named, said
 
 MOST: Final = 10
 """So many alerts or groups are listed to explain one difference."""

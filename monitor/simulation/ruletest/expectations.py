@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
 
-from monitor.clock import SECOND, parse_duration
-from monitor.finding import Unit
-from monitor.render.filters import amount
-from monitor.rules import Campaign, Rule
-from monitor.view import unit_of
+from monitor.alerts.view import unit_of
+from monitor.config.rules import Campaign, Rule
+from monitor.model.finding import Unit
+from monitor.model.format import amount
+from monitor.runtime.clock import SECOND, parse_duration
 
 Compare = Literal[">", ">=", "<", "<=", "=", "!="]
 

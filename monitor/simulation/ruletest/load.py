@@ -7,14 +7,14 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from monitor.config.files import TESTS, each_once, find_files
-from monitor.document import Document, KeyPath, read_document
-from monitor.errors import InputError, Problem
-from monitor.finding import Unit
-from monitor.rules import EXIT_BAD_RULES, Rule, read_rules
-from monitor.ruletest.model import Expectation, RuleTest, RuleTests
-from monitor.ruletest.wanted import check_wanted, units_of
-from monitor.written import Note, problems_of, suggest, validate, value_at
+from monitor.config.monitor.globs import TESTS, each_once, find_files
+from monitor.config.rules import EXIT_BAD_RULES, Rule, read_rules
+from monitor.config.yaml import Note, problems_of, suggest, validate, value_at
+from monitor.config.yaml.document import Document, KeyPath, read_document
+from monitor.model.finding import Unit
+from monitor.runtime.errors import InputError, Problem
+from monitor.simulation.ruletest.expectations import check_wanted, units_of
+from monitor.simulation.ruletest.model import Expectation, RuleTest, RuleTests
 
 _SHAPE: Final = TypeAdapter(RuleTests)
 _TEST: Final = TypeAdapter(RuleTest)

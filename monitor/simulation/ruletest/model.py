@@ -6,11 +6,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 
-from monitor.clock import MINUTE, SECOND, Duration, Instant, parse_duration, parse_iso
-from monitor.message import DELIVERED, SENT, STATUSES
-from monitor.rules.pairs import Pairs
-from monitor.scalar import Fraction, Whole
-from monitor.written import (
+from monitor.config.rules.labels import Pairs
+from monitor.config.yaml import (
     AnyText,
     Name,
     Note,
@@ -23,6 +20,9 @@ from monitor.written import (
     Zone,
     near_miss,
 )
+from monitor.config.yaml.scalar import Fraction, Whole
+from monitor.model.message import DELIVERED, SENT, STATUSES
+from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant, parse_duration, parse_iso
 
 MOST_MESSAGES: Final = 500_000
 """Messages of one test: more take minutes to judge, and say no more."""

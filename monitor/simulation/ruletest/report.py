@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any
 from xml.etree import ElementTree
 
-from monitor.ruletest.run import Verdict
+from monitor.simulation.ruletest.run import Verdict
 
 
 def as_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:

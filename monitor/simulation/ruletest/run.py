@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
-from monitor.clock import Instant, format_duration
-from monitor.judge import Judge
-from monitor.replay import ALWAYS, Replay
-from monitor.rules import Rule
-from monitor.ruletest.answers import Answers
-from monitor.ruletest.compare import differences
-from monitor.ruletest.load import Suite
-from monitor.ruletest.model import Expectation, RuleTest
-from monitor.ruletest.scene import Scene
-from monitor.ruletest.series import Reports
+from monitor.alerts.evaluator import Judge
+from monitor.config.rules import Rule
+from monitor.runtime.clock import Instant, format_duration
+from monitor.simulation.replay import ALWAYS, Replay
+from monitor.simulation.ruletest.account_state import Answers
+from monitor.simulation.ruletest.compare import differences
+from monitor.simulation.ruletest.load import Suite
+from monitor.simulation.ruletest.model import Expectation, RuleTest
+from monitor.simulation.ruletest.scenario import Scene
+from monitor.simulation.ruletest.series import Reports
 from monitor.window import Window
 
 ACCOUNT: Final = "main"

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from monitor.alert import Alert
-from monitor.clock import Duration, Instant, format_duration
-from monitor.evaluate import Moment, evaluate
-from monitor.finding import Finding, Unit
-from monitor.judge import Group
-from monitor.replay import Replay
-from monitor.rules import Rule
-from monitor.view import unit_of
+from monitor.alerts.evaluator import Group
+from monitor.alerts.kinds import Moment, evaluate
+from monitor.alerts.view import unit_of
+from monitor.config.rules import Rule
+from monitor.model.alert import Alert
+from monitor.model.finding import Finding, Unit
+from monitor.runtime.clock import Duration, Instant, format_duration
+from monitor.simulation.replay import Replay
 from monitor.window import Reading
 
 AlertState = Literal["firing", "pending", "resolved"]

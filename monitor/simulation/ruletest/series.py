@@ -4,9 +4,9 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from monitor.clock import SECOND, Instant
-from monitor.message import FINAL, GROUPS_SEPARATOR, batch_of
-from monitor.ruletest.model import Report, RuleTest, Series
+from monitor.model.message import FINAL, GROUPS_SEPARATOR, batch_of
+from monitor.runtime.clock import SECOND, Instant
+from monitor.simulation.ruletest.model import Report, RuleTest, Series
 from monitor.window import Window
 
 Row = dict[str, object]

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from monitor.clock import HOUR, SECOND, Duration, Instant
+from monitor.runtime.clock import HOUR, SECOND, Duration, Instant
 
 Credentials = tuple[str, str]
 """Application id and application secret."""

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from monitor.clock import Instant, iso
-from monitor.routee.sandbox import spoil
-from monitor.routee.sandbox.control import controlled
-from monitor.routee.sandbox.faults import Fault
-from monitor.routee.sandbox.http import Answer, Refused, Request, failure, json_answer
-from monitor.routee.sandbox.question import INVALID, page_asked, search_asked, sort_asked
-from monitor.routee.sandbox.search import Search
-from monitor.routee.sandbox.state import Sandbox
+from monitor.runtime.clock import Instant, iso
+from monitor.simulation.sandbox import apply_fault as spoil
+from monitor.simulation.sandbox.control import controlled
+from monitor.simulation.sandbox.faults import Fault
+from monitor.simulation.sandbox.http import Answer, Refused, Request, failure, json_answer
+from monitor.simulation.sandbox.question import INVALID, page_asked, search_asked, sort_asked
+from monitor.simulation.sandbox.search import Search
+from monitor.simulation.sandbox.state import Sandbox
 
 CAMPAIGN_NOT_FOUND: Final = "400009001"
 TRACKING_NOT_FOUND: Final = "404005000"

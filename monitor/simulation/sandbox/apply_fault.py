@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from monitor.routee.sandbox.faults import Fault
-from monitor.routee.sandbox.http import Answer, Conduct, failure
+from monitor.simulation.sandbox.faults import Fault
+from monitor.simulation.sandbox.http import Answer, Conduct, failure
 
 _PAGE_OF_A_PROXY = b"<html><head><title>%d</title></head><body><center><h1>%d</h1></center><hr>proxy</body></html>"
 _MESSAGES = {

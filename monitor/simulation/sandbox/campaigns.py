@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from monitor.clock import HOUR, MINUTE, Duration, Instant
-from monitor.routee.sandbox.tables import Stream
-from monitor.routee.sandbox.world import CAMPAIGNERS, COUNTRIES, Country
+from monitor.runtime.clock import HOUR, MINUTE, Duration, Instant
+from monitor.simulation.sandbox.population import CAMPAIGNERS, COUNTRIES, Country
+from monitor.simulation.sandbox.tables import Stream
 
 BLOCK: Final = 30 * MINUTE
 """The span over which the model's slow factors are constant; campaigns are planned by block."""

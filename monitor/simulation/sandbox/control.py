@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import msgspec
 
-from monitor.clock import iso, parse_duration
-from monitor.routee.sandbox.http import Answer, Request, failure, json_answer
-from monitor.routee.sandbox.state import Sandbox
+from monitor.runtime.clock import iso, parse_duration
+from monitor.simulation.sandbox.http import Answer, Request, failure, json_answer
+from monitor.simulation.sandbox.state import Sandbox
 
 
 def controlled(sandbox: Sandbox, request: Request) -> Answer:

@@ -6,12 +6,12 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from monitor.clock import DAY, SECOND, Instant, to_datetime
-from monitor.routee.sandbox import tables
-from monitor.routee.sandbox.ids import MESSAGE, SMS, Ids
-from monitor.routee.sandbox.messages import EXACT, Ints, Messages, Rows
-from monitor.routee.sandbox.oddities import Record, distort
-from monitor.routee.sandbox.tables import DELIVERED_CODE, Tables
+from monitor.runtime.clock import DAY, SECOND, Instant, to_datetime
+from monitor.simulation.sandbox import tables
+from monitor.simulation.sandbox.ids import MESSAGE, SMS, Ids
+from monitor.simulation.sandbox.malformed_records import Record, distort
+from monitor.simulation.sandbox.messages import EXACT, Ints, Messages, Rows
+from monitor.simulation.sandbox.tables import DELIVERED_CODE, Tables
 
 Form = Literal["search", "single"]
 """A search names the campaign ``campaignName``; the tracking of one message ``campaign``."""

@@ -17,7 +17,7 @@ from difflib import get_close_matches
 from random import Random
 from typing import Final, Literal, get_args
 
-from monitor.clock import Instant, iso
+from monitor.runtime.clock import Instant, iso
 
 Kind = Literal[
     "status",

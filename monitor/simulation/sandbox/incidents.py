@@ -10,14 +10,14 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 
-from monitor.clock import MINUTE, SECOND, Duration, Instant, iso
-from monitor.message import UNDELIVERED
-from monitor.routee.sandbox.campaigns import Campaign, new_stream
-from monitor.routee.sandbox.life import CARRIER_VIOLATION, NOT_DELIVERED, UNKNOWN_NUMBER
-from monitor.routee.sandbox.messages import NEVER, Rows
-from monitor.routee.sandbox.search import Mask
-from monitor.routee.sandbox.tables import Outcome, Tables
-from monitor.routee.sandbox.world import COUNTRIES
+from monitor.model.message import UNDELIVERED
+from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant, iso
+from monitor.simulation.sandbox.campaigns import Campaign, new_stream
+from monitor.simulation.sandbox.message_lifecycle import CARRIER_VIOLATION, NOT_DELIVERED, UNKNOWN_NUMBER
+from monitor.simulation.sandbox.messages import NEVER, Rows
+from monitor.simulation.sandbox.population import COUNTRIES
+from monitor.simulation.sandbox.search import Mask
+from monitor.simulation.sandbox.tables import Outcome, Tables
 
 Kind = Literal["operator_outage", "carrier_filter", "detailed_status", "slow_delivery", "silence", "failing_campaign"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)

@@ -3,10 +3,10 @@
 from copy import deepcopy
 from typing import Any
 
-from monitor.clock import Instant, iso, parse_iso
-from monitor.routee.sandbox.ids import SMS, Ids
-from monitor.routee.sandbox.messages import EXACT, Messages, Rows
-from monitor.routee.sandbox.tables import Outcome, Route, Stream, Tables
+from monitor.runtime.clock import Instant, iso, parse_iso
+from monitor.simulation.sandbox.ids import SMS, Ids
+from monitor.simulation.sandbox.messages import EXACT, Messages, Rows
+from monitor.simulation.sandbox.tables import Outcome, Route, Stream, Tables
 
 Record = dict[str, Any]
 

@@ -6,10 +6,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import DAY, HOUR, SECOND
-from monitor.message import FAILED, UNDELIVERED
-from monitor.routee.sandbox.messages import NEVER, Ints, Rows
-from monitor.routee.sandbox.tables import DELIVERED_CODE, OUTCOMES
+from monitor.model.message import FAILED, UNDELIVERED
+from monitor.runtime.clock import DAY, HOUR, SECOND
+from monitor.simulation.sandbox.messages import NEVER, Ints, Rows
+from monitor.simulation.sandbox.tables import DELIVERED_CODE, OUTCOMES
 
 Floats = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import Instant
-from monitor.routee.sandbox.tables import QUEUED_CODE, SENT_CODE
+from monitor.runtime.clock import Instant
+from monitor.simulation.sandbox.tables import QUEUED_CODE, SENT_CODE
 
 NEVER: Final = 1 << 62
 """The instant of what does not happen: a part whose last report never comes."""

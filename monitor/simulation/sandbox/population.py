@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from monitor.routee.sandbox.tables import Stream
+from monitor.simulation.sandbox.tables import Stream
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from typing import Any, get_args
 
 import msgspec
 
-from monitor.clock import DAY, Instant, parse_iso
-from monitor.routee.question import FILTER_FIELDS, PAGE_SIZE, Filter, Operator
-from monitor.routee.sandbox.http import Refused, Request
-from monitor.routee.sandbox.search import SORT_FIELDS, Search
+from monitor.model.routee_query import FILTER_FIELDS, PAGE_SIZE, Filter, Operator
+from monitor.runtime.clock import DAY, Instant, parse_iso
+from monitor.simulation.sandbox.http import Refused, Request
+from monitor.simulation.sandbox.search import SORT_FIELDS, Search
 
 INVALID = "400005000"
 REACH = 7 * DAY

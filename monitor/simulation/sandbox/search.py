@@ -7,12 +7,12 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import Instant
-from monitor.routee.question import Filter, Operator
-from monitor.routee.sandbox.ids import MESSAGE, SMS, Ids
-from monitor.routee.sandbox.messages import EXACT, Ints, Messages, Rows
-from monitor.routee.sandbox.oddities import LACKS
-from monitor.routee.sandbox.tables import Stream, Tables
+from monitor.model.routee_query import Filter, Operator
+from monitor.runtime.clock import Instant
+from monitor.simulation.sandbox.ids import MESSAGE, SMS, Ids
+from monitor.simulation.sandbox.malformed_records import LACKS
+from monitor.simulation.sandbox.messages import EXACT, Ints, Messages, Rows
+from monitor.simulation.sandbox.tables import Stream, Tables
 
 SelectBy = Literal["sent", "status"]
 """Whether a range of time selects by the date of sending or by that of the present status."""

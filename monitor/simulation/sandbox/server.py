@@ -11,13 +11,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import h11
 import trio
 
-from monitor.clock import Clock, Duration, SystemClock, TrioClock
-from monitor.routee.sandbox.account import Credentials
-from monitor.routee.sandbox.api import bad_request, respond
-from monitor.routee.sandbox.http import Answer, Request
-from monitor.routee.sandbox.search import SelectBy
-from monitor.routee.sandbox.state import DEFAULT_CREDENTIALS, Sandbox
-from monitor.routee.sandbox.traffic import Traffic
+from monitor.runtime.clock import Clock, Duration, SystemClock, TrioClock
+from monitor.simulation.sandbox.account import Credentials
+from monitor.simulation.sandbox.api import bad_request, respond
+from monitor.simulation.sandbox.http import Answer, Request
+from monitor.simulation.sandbox.search import SelectBy
+from monitor.simulation.sandbox.state import DEFAULT_CREDENTIALS, Sandbox
+from monitor.simulation.sandbox.traffic import Traffic
 
 _READ = 65_536
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)

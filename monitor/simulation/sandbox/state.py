@@ -6,19 +6,19 @@ from typing import Any, Final
 
 import numpy as np
 
-from monitor.clock import HOUR, SECOND, Clock, Duration, Instant, parse_iso
-from monitor.routee.sandbox import incidents
-from monitor.routee.sandbox.account import Account, Credentials
-from monitor.routee.sandbox.by_hand import Desk, Record
-from monitor.routee.sandbox.campaigns import BLOCK
-from monitor.routee.sandbox.encode import Form, encode
-from monitor.routee.sandbox.faults import Fault, Faults, Value
-from monitor.routee.sandbox.ids import Ids
-from monitor.routee.sandbox.incidents import Incident
-from monitor.routee.sandbox.messages import NEVER, Ints, Messages, Rows
-from monitor.routee.sandbox.search import Search, SelectBy, Selector
-from monitor.routee.sandbox.tables import Outcome, new_tables
-from monitor.routee.sandbox.traffic import Model, Traffic, blocks
+from monitor.runtime.clock import HOUR, SECOND, Clock, Duration, Instant, parse_iso
+from monitor.simulation.sandbox import incidents
+from monitor.simulation.sandbox.account import Account, Credentials
+from monitor.simulation.sandbox.campaigns import BLOCK
+from monitor.simulation.sandbox.encode import Form, encode
+from monitor.simulation.sandbox.faults import Fault, Faults, Value
+from monitor.simulation.sandbox.ids import Ids
+from monitor.simulation.sandbox.incidents import Incident
+from monitor.simulation.sandbox.manual_messages import Desk, Record
+from monitor.simulation.sandbox.messages import NEVER, Ints, Messages, Rows
+from monitor.simulation.sandbox.search import Search, SelectBy, Selector
+from monitor.simulation.sandbox.tables import Outcome, new_tables
+from monitor.simulation.sandbox.traffic import Model, Traffic, blocks
 
 TICK: Final = 10 * SECOND
 """Live traffic is drawn in spans of this length (after a long pause by half hours), so that it does not depend on when it is asked for."""

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.message import DELIVERED, FAILED, QUEUED, SENT, UNDELIVERED, UNSENT
+from monitor.model.message import DELIVERED, FAILED, QUEUED, SENT, UNDELIVERED, UNSENT
 
 T = TypeVar("T", bound=Hashable)
 

@@ -11,13 +11,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Duration, Instant
-from monitor.routee.sandbox import campaigns, oddities
-from monitor.routee.sandbox.campaigns import BLOCK, Campaign
-from monitor.routee.sandbox.life import Chances, live
-from monitor.routee.sandbox.messages import Ints, Rows
-from monitor.routee.sandbox.tables import Route, Tables
-from monitor.routee.sandbox.world import COUNTRIES, STEADY, bodies_of
+from monitor.runtime.clock import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Duration, Instant
+from monitor.simulation.sandbox import campaigns
+from monitor.simulation.sandbox import malformed_records as oddities
+from monitor.simulation.sandbox.campaigns import BLOCK, Campaign
+from monitor.simulation.sandbox.message_lifecycle import Chances, live
+from monitor.simulation.sandbox.messages import Ints, Rows
+from monitor.simulation.sandbox.population import COUNTRIES, STEADY, bodies_of
+from monitor.simulation.sandbox.tables import Route, Tables
 
 Floats = NDArray[np.float64]
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.clock import DAY, HOUR, MINUTE, Instant
-from monitor.evaluate import Moment, evaluate
-from monitor.facts import NOTHING_KNOWN, Facts
-from monitor.finding import Finding
-from monitor.message import batch_of
-from monitor.routee.question import Balance
-from monitor.rules import rule_of
+from monitor.alerts.kinds import Moment, evaluate
+from monitor.config.rules import rule_of
+from monitor.model.account_state import NOTHING_KNOWN, Facts
+from monitor.model.finding import Finding
+from monitor.model.message import batch_of
+from monitor.model.routee_query import Balance
+from monitor.runtime.clock import DAY, HOUR, MINUTE, Instant
 from monitor.window import Reading, Window
 
 NOW = 100 * DAY

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, Instant
-from monitor.detect import wilson
-from monitor.evaluate import Judgement, Moment, evaluate
-from monitor.facts import NOTHING_KNOWN, Facts
-from monitor.finding import Finding
-from monitor.message import FAILURES, FINAL, batch_of
-from monitor.routee.question import CampaignState
-from monitor.rules import rule_of
+from monitor.alerts.kinds import Judgement, Moment, evaluate
+from monitor.alerts.kinds.statistics import wilson
+from monitor.config.rules import rule_of
+from monitor.model.account_state import NOTHING_KNOWN, Facts
+from monitor.model.finding import Finding
+from monitor.model.message import FAILURES, FINAL, batch_of
+from monitor.model.routee_query import CampaignState
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant
 from monitor.window import Reading, Window
 
 NOW = 100 * DAY

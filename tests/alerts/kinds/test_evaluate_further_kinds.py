@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND
-from monitor.evaluate import Judgement, Moment, evaluate
-from monitor.finding import Finding
-from monitor.message import FAILURES, FINAL, batch_of
-from monitor.rules import Slo, rule_of
+from monitor.alerts.kinds import Judgement, Moment, evaluate
+from monitor.config.rules import Slo, rule_of
+from monitor.model.finding import Finding
+from monitor.model.message import FAILURES, FINAL, batch_of
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
 from monitor.window import Reading, Window
 
 NOW = 100 * DAY

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.sigma import alarms
-from monitor.detect import Floats, wilson
-from monitor.evaluate.sigma import Past, distance, past_of, threshold
+from monitor.alerts.kinds.sigma import Past, distance, past_of, threshold
+from monitor.alerts.kinds.statistics import Floats, wilson
 
 NORMAL = NormalDist()
 GRID = [(20, 0.02), (20, 0.2), (20, 0.5), (200, 0.002), (200, 0.2), (2_000, 0.02), (20_000, 0.002), (20_000, 0.5)]

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from monitor.clock import DAY, HOUR, MINUTE, Duration, Instant, parse_iso
-from monitor.evaluate import Moment, evaluate
-from monitor.evaluate.same_hour import days_ago
-from monitor.finding import Finding
-from monitor.judge import Judge
-from monitor.message import batch_of
-from monitor.rules import Rule, rule_of
+from monitor.alerts.evaluator import Judge
+from monitor.alerts.kinds import Moment, evaluate
+from monitor.alerts.kinds.same_hour import days_ago
+from monitor.config.rules import Rule, rule_of
+from monitor.model.finding import Finding
+from monitor.model.message import batch_of
+from monitor.runtime.clock import DAY, HOUR, MINUTE, Duration, Instant, parse_iso
 from monitor.store.protocol import Cursor
 from monitor.window import Reading, Window
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.detect import robust_sigma, wilson
+from monitor.alerts.kinds.statistics import robust_sigma, wilson
 
 
 def bounds(matching: int, total: int, confidence: float) -> tuple[float, float]:

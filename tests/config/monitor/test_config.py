@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND
-from monitor.config import Config, Console, Slack, Webhook, load_config
-from monitor.config.exposed import exposed_files
-from monitor.errors import InputError
-from monitor.receivers import socket_apps
-from monitor.routee.question import Filter
-from monitor.settings import load
-from monitor.written import host_only
+from monitor.config.monitor import Config, Console, Slack, Webhook, load_config
+from monitor.config.monitor.exposed_secrets import exposed_files
+from monitor.config.settings import load
+from monitor.config.yaml import host_only
+from monitor.model.routee_query import Filter
+from monitor.notify.receivers import socket_apps
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
+from monitor.runtime.errors import InputError
 from tests.fakes.marked import TESTDATA, assert_as_marked
 
 ACCOUNT = "accounts: [{name: main, application_id: id, application_secret: s3cret}]\n"

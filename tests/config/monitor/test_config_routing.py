@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, parse_iso
-from monitor.config import Alertmanager, Config, doubts, every_route, load_config, receivers_told
-from monitor.inhibition import Inhibition
-from monitor.intervals import TimeInterval
-from monitor.matchers import parse_matchers
-from monitor.route import routes_for
+from monitor.config.monitor import Alertmanager, Config, doubts, every_route, load_config, receivers_told
+from monitor.routing.inhibition import Inhibition
+from monitor.routing.matchers import parse_matchers
+from monitor.routing.route import routes_for
+from monitor.routing.time_intervals import TimeInterval
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, parse_iso
 from tests.fakes.marked import TESTDATA
 
 BEGIN = """

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.files import RULES, find_files
-from monitor.scalar import substitute
-from monitor.written.zone import zone_of
+from monitor.config.monitor.globs import RULES, find_files
+from monitor.config.yaml.scalar import substitute
+from monitor.config.yaml.zone import zone_of
 
 
 @pytest.mark.parametrize("held", ["hunter2\n", "hunter2\r\n", " hunter2 ", "hunter2"])

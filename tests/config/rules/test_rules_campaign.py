@@ -3,10 +3,10 @@
 import pytest
 from jsonschema import Draft202012Validator
 
-from monitor.clock import DAY, HOUR
-from monitor.errors import InputError
-from monitor.rules import Balance, Campaign, Level, load_rules
-from monitor.schema import rules_schema
+from monitor.cli.json_schema import rules_schema
+from monitor.config.rules import Balance, Campaign, Level, load_rules
+from monitor.runtime.clock import DAY, HOUR
+from monitor.runtime.errors import InputError
 from tests.fakes.marked import TESTDATA, assert_as_marked
 
 GOOD = {rule.name: rule for rule in load_rules([TESTDATA / "rules-good-campaign.yaml"], {})}

@@ -2,9 +2,9 @@
 
 import pytest
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND
-from monitor.errors import InputError
-from monitor.rules import Absence, Latency, Level, NewValue, Part, Slo, Stuck, load_rules
+from monitor.config.rules import Absence, Latency, Level, NewValue, Part, Slo, Stuck, load_rules
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
+from monitor.runtime.errors import InputError
 from tests.fakes.marked import TESTDATA, assert_as_marked
 
 GOOD = {rule.name: rule for rule in load_rules([TESTDATA / "rules-good-kinds.yaml"], {})}

@@ -6,9 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.clock import HOUR, MINUTE
-from monitor.errors import InputError
-from monitor.rules import Ago, Change, Condition, Count, Level, Match, Rate, Rule, SameHour, Spike, load_rules, rule_of
+from monitor.config.rules import (
+    Ago,
+    Change,
+    Condition,
+    Count,
+    Level,
+    Match,
+    Rate,
+    Rule,
+    SameHour,
+    Spike,
+    load_rules,
+    rule_of,
+)
+from monitor.runtime.clock import HOUR, MINUTE
+from monitor.runtime.errors import InputError
 from tests.fakes.marked import TESTDATA, assert_as_marked
 
 GOOD = TESTDATA / "rules-good.yaml"

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.message import GROUPS_SEPARATOR
-from monitor.rules import EVERYTHING, FAILED, OPERATORS, Condition, Match, parse_match
+from monitor.config.rules import EVERYTHING, FAILED, OPERATORS, Condition, Match, parse_match
+from monitor.model.message import GROUPS_SEPARATOR
 
 ROW = {
     "status": "Undelivered",

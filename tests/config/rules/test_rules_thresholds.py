@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.errors import InputError
-from monitor.rules import Change, load_rules, rule_of
-from monitor.rules.threshold import parse_change, parse_number, parse_share
+from monitor.config.rules import Change, load_rules, rule_of
+from monitor.config.rules.threshold import parse_change, parse_number, parse_share
+from monitor.runtime.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.document import Document, parse_document, show_path
+from monitor.config.yaml.document import Document, parse_document, show_path
 
 
 def read(text: str | bytes, **environ: str) -> Document:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import trio
 
-from monitor.web.server import serve
+from monitor.daemon.http.server import serve
 
 
 @dataclass

@@ -1,7 +1,7 @@
 import pytest
 
-from monitor.errors import ListenError
-from monitor.web.address import Address
+from monitor.daemon.http.address import Address
+from monitor.runtime.errors import ListenError
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ import httpx
 import pytest
 from plain_client import served
 
-from monitor.clock import HOUR, MINUTE, SystemClock
-from monitor.links import acknowledge_url, page_url, silence_url
-from monitor.metrics import Metrics
-from monitor.web.alert_pages import AlertPages
-from monitor.web.app import make_app
-from monitor.web.health import Health
+from monitor.daemon.health import Health
+from monitor.daemon.http.alert_pages import AlertPages
+from monitor.daemon.http.app import make_app
+from monitor.daemon.metrics import Metrics
+from monitor.notify.render.links import acknowledge_url, page_url, silence_url
+from monitor.runtime.clock import HOUR, MINUTE, SystemClock
 from tests.fakes.alerts import change, rate
 from tests.fakes.board import FakeBoard
 

@@ -5,10 +5,10 @@ from plain_client import ask, served
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from monitor.clock import MINUTE, SystemClock
-from monitor.metrics import Metrics
-from monitor.web.app import make_app
-from monitor.web.health import Health
+from monitor.daemon.health import Health
+from monitor.daemon.http.app import make_app
+from monitor.daemon.metrics import Metrics
+from monitor.runtime.clock import MINUTE, SystemClock
 
 
 @pytest.fixture

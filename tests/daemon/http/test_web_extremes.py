@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from plain_client import served
 
-from monitor.clock import HOUR, MINUTE, SystemClock, iso
-from monitor.metrics import Metrics
-from monitor.web.alert_pages import AlertPages
-from monitor.web.app import make_app
-from monitor.web.health import Health
-from monitor.web.v1 import OwnApi
-from monitor.web.v2 import About, AlertmanagerApi
+from monitor.daemon.health import Health
+from monitor.daemon.http.alert_pages import AlertPages
+from monitor.daemon.http.alertmanager_api import About, AlertmanagerApi
+from monitor.daemon.http.app import make_app
+from monitor.daemon.http.own_api import OwnApi
+from monitor.daemon.metrics import Metrics
+from monitor.runtime.clock import HOUR, MINUTE, SystemClock, iso
 from tests.fakes.alerts import rate, spike
 from tests.fakes.board import FakeBoard
 

@@ -1,7 +1,7 @@
 import pytest
 import trio
 
-from monitor.web.guards import CHUNK, Guards, Limits
+from monitor.daemon.http.guards import CHUNK, Guards, Limits
 
 SCOPE = {"type": "http", "method": "POST", "path": "/", "headers": []}
 

@@ -4,9 +4,9 @@ import pytest
 import trio
 from plain_client import served
 
-from monitor.clock import SECOND
-from monitor.errors import MonitorError
-from monitor.web.health import Health, ask, healthcheck
+from monitor.daemon.health import Health, ask, healthcheck
+from monitor.runtime.clock import SECOND
+from monitor.runtime.errors import MonitorError
 
 
 class Seconds:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import yaml
 
-from monitor.inhibition import Inhibition
-from monitor.intervals import NamedInterval, TimeInterval
-from monitor.matchers import parse_matchers
-from monitor.route import Route
-from monitor.web.original import original
+from monitor.daemon.http.routing_yaml import original
+from monitor.routing.inhibition import Inhibition
+from monitor.routing.matchers import parse_matchers
+from monitor.routing.route import Route
+from monitor.routing.time_intervals import NamedInterval, TimeInterval
 from tests.fakes.alertmanager import amtool_fails, needs_alertmanager
 
 NIGHT = NamedInterval(

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from monitor.errors import ListenError
-from monitor.web.guards import Limits
-from monitor.web.server import serve
+from monitor.daemon.http.guards import Limits
+from monitor.daemon.http.server import serve
+from monitor.runtime.errors import ListenError
 from tests.fakes.waiting import GUARD, guarded
 
 HUGE = 32 * 1024 * 1024
@@ -342,7 +342,7 @@ async def test_what_a_page_raises_fails_that_page_alone_and_its_log_is_bounded(c
         replies = [await ask(url, "/") for _ in range(20)]
     assert {reply.status for reply in replies} == {500}
     assert b"inner detail" not in replies[0].body
-    logged = [record for record in caplog.records if record.name == "monitor.web.guards"]
+    logged = [record for record in caplog.records if record.name == "monitor.daemon.http.guards"]
     assert len(logged) == 5
     assert logged[0].levelno == logging.ERROR
     assert logged[0].exc_info

@@ -10,15 +10,15 @@ import pytest
 import trio
 from plain_client import served
 
-from monitor.clock import HOUR, MINUTE, SystemClock, iso, parse_iso
-from monitor.label_fingerprint import label_fingerprint
-from monitor.metrics import Metrics
-from monitor.notification import AlertView
-from monitor.standing import Standing
-from monitor.web.app import make_app
-from monitor.web.health import Health
-from monitor.web.v1 import OwnApi
-from monitor.web.v2 import About, AlertmanagerApi
+from monitor.daemon.health import Health
+from monitor.daemon.http.alertmanager_api import About, AlertmanagerApi
+from monitor.daemon.http.app import make_app
+from monitor.daemon.http.own_api import OwnApi
+from monitor.daemon.metrics import Metrics
+from monitor.dispatch.status import Standing
+from monitor.model.label_fingerprint import label_fingerprint
+from monitor.model.notification import AlertView
+from monitor.runtime.clock import HOUR, MINUTE, SystemClock, iso, parse_iso
 from tests.fakes.alertmanager import amtool, amtool_fails
 from tests.fakes.alerts import change, rate, spike
 from tests.fakes.board import FakeBoard

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from monitor.clock import Instant
-from monitor.errors import RouteeError, StoreError
-from monitor.message import Batch
-from monitor.poll import Round
-from monitor.reads import SOMEWHERE, Origin, Read
-from monitor.routee.question import SetAside
+from monitor.ingest.poll import Round
+from monitor.model.complete_read import SOMEWHERE, Origin, Read
+from monitor.model.message import Batch
+from monitor.model.routee_query import SetAside
+from monitor.runtime.clock import Instant
+from monitor.runtime.errors import RouteeError, StoreError
 from monitor.store.protocol import Cursor
 
 

@@ -9,16 +9,16 @@ import pytest
 import trio
 import trio.testing
 
-from monitor.alertmanagers import pushing
-from monitor.channels import SLOWEST_STEP, ChannelWatch
-from monitor.clock import HOUR, MINUTE, TrioClock
-from monitor.deliver import Outbox, deliver
-from monitor.notify.outcome import Retry
-from monitor.pipeline import GROUPS
-from monitor.roster import Roster
+from monitor.daemon.alertmanager_tasks import pushing
+from monitor.daemon.channel_health import SLOWEST_STEP, ChannelWatch
+from monitor.daemon.health import Health
+from monitor.daemon.pipeline import GROUPS
+from monitor.notify.channels.protocol import Retry
+from monitor.notify.outbox import Outbox, deliver
+from monitor.runtime.clock import HOUR, MINUTE, TrioClock
+from monitor.runtime.task_supervisor import Roster
 from monitor.store.protocol import Commit, Parcel, Pending
 from monitor.store.sqlite import open_sqlite
-from monitor.web.health import Health
 from tests.fakes.inline_store import InlineStoreFront
 from tests.fakes.scripted_notifier import ScriptedNotifier
 from tests.fakes.station import Station

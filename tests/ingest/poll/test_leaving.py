@@ -3,9 +3,9 @@
 import pytest
 from trio.testing import MockClock
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND
-from monitor.past import Past
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
 from monitor.window import Question, Reading, Window
+from monitor.window.recorded_messages import Past
 from tests.fakes.watched import watched, written
 
 QUEUED = "{name: queued, filters: [{field: status, is: Queued}]}"

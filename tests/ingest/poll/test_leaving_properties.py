@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from monitor.clock import HOUR, MINUTE, SECOND, Duration
+from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration
 from tests.fakes.watched import Watched, watched
 
 NEXT = {"Queued": ["Sent", "Delivered"], "Sent": ["Delivered", "Undelivered", "Failed"]}

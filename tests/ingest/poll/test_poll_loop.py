@@ -11,10 +11,10 @@ import trio
 from poll_sink import FakeSink, Figures
 from trio.testing import MockClock
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, TrioClock
-from monitor.errors import RouteeRefused, RouteeUnavailable, StoreError
-from monitor.poll import SearchPlan, poll_search
-from monitor.routee.question import Filter, Question
+from monitor.ingest.poll import SearchPlan, poll_search
+from monitor.model.routee_query import Filter, Question
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, TrioClock
+from monitor.runtime.errors import RouteeRefused, RouteeUnavailable, StoreError
 from monitor.store.protocol import Cursor
 from tests.fakes.tracking import FakeTracking
 

@@ -3,21 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
-from monitor.poll.ledger import Ledger, worth_comparing
-from monitor.poll.plan import (
-    LOOK_BACK,
-    SearchPlan,
-    Slice,
-    due,
-    newest,
-    next_tick,
-    poll_range,
-    sweep_range,
-    tick,
-)
-from monitor.poll.slices import Reading
-from monitor.routee.question import Question
+from monitor.ingest.poll.plan import LOOK_BACK, SearchPlan, Slice, due, newest, next_tick, poll_range, sweep_range, tick
+from monitor.ingest.poll.reader import Reading
+from monitor.ingest.poll.sweep_ledger import Ledger, worth_comparing
+from monitor.model.routee_query import Question
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 
 NOW = 1_800_000_000 * SECOND
 DEFAULTS = ((5 * MINUTE, 30 * SECOND), (HOUR, 5 * MINUTE), (DAY, HOUR), (7 * DAY, 6 * HOUR))

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from poll_sink import FakeSink, Figures
 from trio.testing import MockClock
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, TrioClock
-from monitor.errors import RouteeUnavailable, StoreError
-from monitor.poll import SearchPlan, poll_search
-from monitor.routee.question import Question
+from monitor.ingest.poll import SearchPlan, poll_search
+from monitor.model.routee_query import Question
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, TrioClock
+from monitor.runtime.errors import RouteeUnavailable, StoreError
 from tests.fakes.tracking import FakeTracking
 
 NOW = 1_800_000_000 * SECOND

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from poll_sink import FakeSink
 from trio.testing import MockClock
 
-from monitor.clock import DAY, HOUR, SECOND, TrioClock
-from monitor.errors import RouteeUnavailable
-from monitor.poll.plan import Slice, horizon
-from monitor.poll.sink import Round
-from monitor.poll.slices import Reader, Reading
-from monitor.routee.question import Page, Question
+from monitor.ingest.poll.plan import Slice, horizon
+from monitor.ingest.poll.reader import Reader, Reading
+from monitor.ingest.poll.sink import Round
+from monitor.model.routee_query import Page, Question
+from monitor.runtime.clock import DAY, HOUR, SECOND, TrioClock
+from monitor.runtime.errors import RouteeUnavailable
 from tests.fakes.tracking import FakeTracking
 
 START = 1_800_000_000 * SECOND

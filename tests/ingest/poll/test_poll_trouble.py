@@ -5,11 +5,11 @@ import random
 import pytest
 from trio.testing import MockClock
 
-from monitor.clock import DAY, HOUR, MINUTE, TrioClock, parse_iso
-from monitor.errors import RouteeUnavailable
-from monitor.poll import Trouble
-from monitor.routee.limits import Steady
-from monitor.routee.retry import Effort, Patience, TryAgain, retried
+from monitor.ingest.poll import Trouble
+from monitor.ingest.routee.rate_limit import Steady
+from monitor.ingest.routee.retry import Effort, Patience, TryAgain, retried
+from monitor.runtime.clock import DAY, HOUR, MINUTE, TrioClock, parse_iso
+from monitor.runtime.errors import RouteeUnavailable
 
 
 class Hands:

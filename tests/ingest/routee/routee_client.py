@@ -9,9 +9,9 @@ from typing import Any
 import trio
 from routee_pages import NOW
 
-from monitor.clock import TrioClock
-from monitor.routee.client import Routee
-from monitor.routee.question import Page, Question
+from monitor.ingest.routee.client import Routee
+from monitor.model.routee_query import Page, Question
+from monitor.runtime.clock import TrioClock
 from tests.fakes.scripted import Reply, Scripted, scripted
 
 

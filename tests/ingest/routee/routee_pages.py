@@ -2,7 +2,7 @@
 
 import json
 
-from monitor.clock import parse_iso
+from monitor.runtime.clock import parse_iso
 
 NOW = parse_iso("2026-11-21T18:00:00Z")
 

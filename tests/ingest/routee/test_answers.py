@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.clock import parse_iso
-from monitor.routee.answers import decode_balance, decode_campaign_state, decode_error, decode_token
-from monitor.routee.body import LARGEST_BODY, Damaged, TooLarge, unpacked
-from monitor.routee.question import Balance
-from monitor.routee.wire import Malformed
+from monitor.ingest.routee.answers import decode_balance, decode_campaign_state, decode_error, decode_token
+from monitor.ingest.routee.decompress import LARGEST_BODY, Damaged, TooLarge, unpacked
+from monitor.ingest.routee.wire import Malformed
+from monitor.model.routee_query import Balance
+from monitor.runtime.clock import parse_iso
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),

@@ -12,9 +12,9 @@ from routee_client import at_once, bench, client, until
 from routee_pages import NOW, body_of, item
 from trio.testing import MockClock
 
-from monitor.clock import MINUTE
-from monitor.errors import RouteeRefused, RouteeRejected, RouteeUnavailable
-from monitor.routee.question import Filter, Question, Tracking
+from monitor.model.routee_query import Filter, Question, Tracking
+from monitor.runtime.clock import MINUTE
+from monitor.runtime.errors import RouteeRefused, RouteeRejected, RouteeUnavailable
 from tests.fakes.scripted import Reply, answer, token
 
 PAGE = Reply(body=body_of(item()))

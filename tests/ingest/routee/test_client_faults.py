@@ -16,13 +16,13 @@ from routee_client import Bench, bench, client, until
 from routee_pages import NOW, body_of, item
 from trio.testing import MockClock
 
-from monitor.clock import MINUTE, SECOND, TrioClock
-from monitor.errors import EnvironmentUnusable, RouteeUnavailable
-from monitor.routee.call import Endpoints
-from monitor.routee.client import Connections, Routee
-from monitor.routee.question import Question
-from monitor.routee.retry import Patience, TryAgain
-from monitor.routee.worker import in_worker
+from monitor.ingest.routee.client import Connections, Routee
+from monitor.ingest.routee.endpoints import Endpoints
+from monitor.ingest.routee.retry import Patience, TryAgain
+from monitor.ingest.routee.worker_thread import in_worker
+from monitor.model.routee_query import Question
+from monitor.runtime.clock import MINUTE, SECOND, TrioClock
+from monitor.runtime.errors import EnvironmentUnusable, RouteeUnavailable
 from tests.fakes.scripted import Reply, answer, scripted, token
 from tests.fakes.waiting import guarded
 

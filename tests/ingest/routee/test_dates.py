@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.clock import from_datetime, parse_iso
-from monitor.routee.dates import UNREADABLE, instants
+from monitor.ingest.routee.dates import UNREADABLE, instants
+from monitor.runtime.clock import from_datetime, parse_iso
 
 zones = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 moments = st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=zones)  # noqa: DTZ001 - bounds are naive by hypothesis' rule

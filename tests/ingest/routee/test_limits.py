@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from monitor.clock import SECOND, TrioClock
-from monitor.routee.limits import Pace, Paused, Steady
+from monitor.ingest.routee.rate_limit import Pace, Paused, Steady
+from monitor.runtime.clock import SECOND, TrioClock
 
 LONG = 3600 * SECOND
 

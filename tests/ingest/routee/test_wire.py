@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from routee_pages import NOW, body_of, item, status
 
-from monitor.clock import DAY, iso, parse_iso
-from monitor.message import CODED_FIELDS, GROUPS_SEPARATOR, UNKNOWN
-from monitor.routee.part import SMALLEST_HASH
-from monitor.routee.wire import Malformed, decode_page, decode_parts, read_json
+from monitor.ingest.routee.tolerant import SMALLEST_HASH
+from monitor.ingest.routee.wire import Malformed, decode_page, decode_parts, read_json
+from monitor.model.message import CODED_FIELDS, GROUPS_SEPARATOR, UNKNOWN
+from monitor.runtime.clock import DAY, iso, parse_iso
 
 
 def row(**changed: object) -> dict[str, Any]:

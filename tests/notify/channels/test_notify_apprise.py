@@ -6,20 +6,20 @@ from pathlib import Path
 import pytest
 import trio
 
-from monitor.clock import SystemClock
-from monitor.errors import InputError
-from monitor.loading import load
-from monitor.notify import Surroundings, make_notifier
-from monitor.notify.outcome import Rejected, Retry, Sent
-from monitor.render import Templates
+from monitor.daemon.loading import load
+from monitor.notify.channels import Surroundings, make_notifier
+from monitor.notify.channels.protocol import Rejected, Retry, Sent
+from monitor.notify.render import Templates
+from monitor.runtime.clock import SystemClock
+from monitor.runtime.errors import InputError
 from tests.fakes.alerts import over, rate, telling
 from tests.fakes.http import Answer
 from tests.fakes.waiting import GUARD, until
 from tests.fakes.webhook import FakeWebhook, webhook
 
 pytest.importorskip("apprise", reason="the extra apprise is not installed")
-from monitor.config import Apprise
-from monitor.notify.apprise import AppriseNotifier, content
+from monitor.config.monitor import Apprise
+from monitor.notify.channels.apprise import AppriseNotifier, content
 
 # Apprise imports a module of the standard library that Python 3.13 has not any more.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor.errors import InputError
-from monitor.loading import load
-from monitor.notify.apprise import AppriseNotifier
-from monitor.notify.outcome import Rejected
+from monitor.daemon.loading import load
+from monitor.notify.channels.apprise import AppriseNotifier
+from monitor.notify.channels.protocol import Rejected
+from monitor.runtime.errors import InputError
 from tests.fakes.alerts import telling
 
 HOW = "needs Apprise, which is not installed: pip install 'routee-monitor[apprise]'"

@@ -6,11 +6,11 @@ import pytest
 import trio
 import trio.testing
 
-from monitor.clock import SystemClock
-from monitor.notify import Surroundings, make_notifier
-from monitor.notify.console import ConsoleNotifier
-from monitor.notify.outcome import Rejected, Retry, Sent
-from monitor.render import Templates, plain_text
+from monitor.notify.channels import Surroundings, make_notifier
+from monitor.notify.channels.console import ConsoleNotifier
+from monitor.notify.channels.protocol import Rejected, Retry, Sent
+from monitor.notify.render import Templates, plain_text
+from monitor.runtime.clock import SystemClock
 from tests.fakes.alerts import over, rate, spike, telling
 from tests.golden import is_as_before
 

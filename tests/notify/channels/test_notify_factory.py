@@ -5,13 +5,13 @@ import io
 import pytest
 from pydantic import SecretStr
 
-from monitor.clock import SystemClock
-from monitor.config.receiver import Slack, Webhook
-from monitor.notify import Surroundings, make_notifier
-from monitor.notify.slack import SlackNotifier
-from monitor.notify.slack_hook import SlackHookNotifier
-from monitor.notify.webhook import WebhookNotifier
-from monitor.render import TemplateProblem, Templates
+from monitor.config.monitor.receiver import Slack, Webhook
+from monitor.notify.channels import Surroundings, make_notifier
+from monitor.notify.channels.slack.bot import SlackNotifier
+from monitor.notify.channels.slack.incoming_webhook import SlackHookNotifier
+from monitor.notify.channels.webhook import WebhookNotifier
+from monitor.notify.render import TemplateProblem, Templates
+from monitor.runtime.clock import SystemClock
 
 AROUND = Surroundings(SystemClock(), Templates({"body.json.j2": "{}"}), io.StringIO())
 

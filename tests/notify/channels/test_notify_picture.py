@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.golden import FOLDER
 
-IMAGES = Path(__file__).parents[2] / "docs" / "images"
+IMAGES = Path(__file__).parents[3] / "docs" / "images"
 
 
 def test_the_picture_is_drawn_from_the_golden_message() -> None:

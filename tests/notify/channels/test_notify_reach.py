@@ -7,7 +7,7 @@ import pytest
 import trio
 import trustme
 
-from monitor.notify.reach import unreached
+from monitor.notify.channels.reach import unreached
 from tests.fakes.proxy import FakeProxy
 
 

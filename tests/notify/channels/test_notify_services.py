@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from monitor.clock import SystemClock
-from monitor.errors import InputError
-from monitor.loading import load
-from monitor.notify.outcome import Notifier, Outcome, Rejected, Sent
-from monitor.receivers import notifiers
+from monitor.daemon.loading import load
+from monitor.notify.channels.protocol import Notifier, Outcome, Rejected, Sent
+from monitor.notify.receivers import notifiers
+from monitor.runtime.clock import SystemClock
+from monitor.runtime.errors import InputError
 from tests.fakes.alerts import change, over, rate, telling
 from tests.fakes.services import CHAT, GENIE_KEY, ROUTING_KEY, TELEGRAM_TOKEN, FakeServices, services
 
@@ -214,8 +214,8 @@ def test_the_fields_of_a_file_are_read(tmp_path: Path) -> None:
 
 
 def test_a_configuration_shows_no_value_of_headers_and_fields(tmp_path: Path) -> None:
-    from monitor import log
-    from monitor.accounts import hide_secrets
+    from monitor.daemon.account_client import hide_secrets
+    from monitor.runtime import log
 
     entry = '{url: "http://a", template: telegram, fields: {chat_id: hidden-chat}, headers: {X: "Bearer hidden-key"}}'
     loaded = load(config(tmp_path, entry), {})

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from monitor.clock import SystemClock
-from monitor.notify.outcome import Retry, Sent
-from monitor.notify.slack import SlackNotifier
-from monitor.notify.slack_client import LARGEST_ANSWER, SlackClient
-from monitor.notify.slack_pace import Paces
+from monitor.notify.channels.protocol import Retry, Sent
+from monitor.notify.channels.slack.bot import SlackNotifier
+from monitor.notify.channels.slack.client import LARGEST_ANSWER, SlackClient
+from monitor.notify.channels.slack.rate_limit import Paces
+from monitor.runtime.clock import SystemClock
 from tests.fakes.alerts import rate, telling
 from tests.fakes.http import Answer, Asked, serving
 from tests.fakes.slack import APP_TOKEN, TOKEN, slack

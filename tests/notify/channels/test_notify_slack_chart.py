@@ -3,12 +3,12 @@
 import pytest
 import trio
 
-from monitor.clock import SystemClock
-from monitor.notify.outcome import Sent
-from monitor.notify.slack import SlackNotifier
-from monitor.notify.slack_chart import worth_showing
-from monitor.notify.slack_pace import Paces
-from monitor.render.chart import NoPictures
+from monitor.notify.channels.protocol import Sent
+from monitor.notify.channels.slack.bot import SlackNotifier
+from monitor.notify.channels.slack.chart_upload import worth_showing
+from monitor.notify.channels.slack.rate_limit import Paces
+from monitor.notify.render.chart import NoPictures
+from monitor.runtime.clock import SystemClock
 from tests.fakes.alerts import change, over, rate, spike, telling
 from tests.fakes.slack import TOKEN, FakeSlack, slack
 from tests.fakes.waiting import until
@@ -70,7 +70,7 @@ async def test_without_pillow_alerts_go_out_without_pictures(
     def missing(*_: object) -> bytes:
         raise NoPictures("Pillow is not installed")
 
-    monkeypatch.setattr("monitor.notify.slack_chart.png", missing)
+    monkeypatch.setattr("monitor.notify.channels.slack.chart_upload.png", missing)
     async with slack() as fake:
         assert isinstance(await notifier(fake).send(telling(reason="test"), None), Sent)
         assert "Pillow is not installed" in caplog.text
@@ -83,7 +83,7 @@ async def test_a_picture_that_cannot_be_drawn_is_not_the_alerts_loss(
     def broken(*_: object) -> bytes:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("monitor.notify.slack_chart.png", broken)
+    monkeypatch.setattr("monitor.notify.channels.slack.chart_upload.png", broken)
     async with slack() as fake:
         assert isinstance(await notifier(fake).send(telling(reason="test"), None), Sent)
         assert "could not be drawn (ZeroDivisionError)" in caplog.text
@@ -109,5 +109,5 @@ async def test_check_asks_for_the_scope_and_for_pillow(monkeypatch: pytest.Monke
         fake.scopes = "chat:write"
         assert "lacks the scope files:write" in await notifier(fake).check()
         fake.scopes = "chat:write,files:write"
-        monkeypatch.setattr("monitor.notify.slack_chart.problem", lambda: "Pillow is not installed")
+        monkeypatch.setattr("monitor.notify.channels.slack.chart_upload.problem", lambda: "Pillow is not installed")
         assert await notifier(fake).check() == "Pillow is not installed"

@@ -6,11 +6,11 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from monitor.clock import MINUTE
-from monitor.notification import AlertView, Cause, Link, Notification, Sample
-from monitor.notify.slack_message import COLOURS, message, plainer, reply
-from monitor.notify.slack_text import headline
-from monitor.render import Templates
+from monitor.model.notification import AlertView, Cause, Link, Notification, Sample
+from monitor.notify.channels.slack.block_kit import COLOURS, message, plainer, reply
+from monitor.notify.channels.slack.text import headline
+from monitor.notify.render import Templates
+from monitor.runtime.clock import MINUTE
 from tests.fakes.alerts import change, over, rate, spike, telling
 from tests.fakes.slack import broken_limit
 from tests.golden import is_as_before

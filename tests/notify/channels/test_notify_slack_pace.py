@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from monitor.clock import SECOND, SystemClock
-from monitor.config.receiver import Slack
-from monitor.notify import Notifier, Surroundings, make_notifier
-from monitor.notify.outcome import Retry, Sent
-from monitor.notify.slack_pace import OnHold, Pace, Paces
-from monitor.render.templates import Templates
+from monitor.config.monitor.receiver import Slack
+from monitor.notify.channels import Notifier, Surroundings, make_notifier
+from monitor.notify.channels.protocol import Retry, Sent
+from monitor.notify.channels.slack.rate_limit import OnHold, Pace, Paces
+from monitor.notify.render.templates import Templates
+from monitor.runtime.clock import SECOND, SystemClock
 from tests.fakes.alerts import rate, telling
 from tests.fakes.http import Answer
 from tests.fakes.slack import TOKEN, FakeSlack, slack

@@ -1,10 +1,10 @@
 """What Slack shows without disturbing anybody, and what it shows of a storm."""
 
-from monitor.clock import SystemClock
-from monitor.notify.outcome import Sent
-from monitor.notify.slack import SlackNotifier
-from monitor.notify.slack_message import message
-from monitor.render.text import plain_text
+from monitor.notify.channels.protocol import Sent
+from monitor.notify.channels.slack.block_kit import message
+from monitor.notify.channels.slack.bot import SlackNotifier
+from monitor.notify.render.text import plain_text
+from monitor.runtime.clock import SystemClock
 from tests.fakes.alerts import rate, telling
 from tests.fakes.slack import TOKEN, FakeSlack, slack
 

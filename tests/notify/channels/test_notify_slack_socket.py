@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection
 
-from monitor.clock import TrioClock
-from monitor.notify.slack_pressed import Pressed, envelope_of, press_of
-from monitor.notify.slack_socket import LARGEST, listen
+from monitor.notify.channels.slack.interaction import Pressed, envelope_of, press_of
+from monitor.notify.channels.slack.socket_mode import LARGEST, listen
+from monitor.runtime.clock import TrioClock
 from tests.fakes.slack import APP_TOKEN
 from tests.fakes.slack_socket import TICKET, FakeSocket, slack_socket
 from tests.fakes.waiting import until
@@ -190,7 +190,7 @@ async def test_no_secret_is_ever_logged(
     prepare: Callable[[FakeSocket], object], said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    logging.getLogger("trio-websocket").setLevel(logging.WARNING)  # as monitor.log does
+    logging.getLogger("trio-websocket").setLevel(logging.WARNING)  # as monitor.runtime.log does
     async with slack_socket() as fake, trio.open_nursery() as nursery:
         prepare(fake)
         nursery.start_soon(listen, APP_TOKEN, fake.web.api_url, Desk(), TrioClock(0, 100))

@@ -5,11 +5,11 @@ from typing import Literal
 
 import pytest
 
-from monitor.clock import SECOND, SystemClock
-from monitor.notify.outcome import Rejected, Retry, Sent
-from monitor.notify.slack import SlackNotifier
-from monitor.notify.slack_hook import SlackHookNotifier
-from monitor.notify.slack_pace import Paces
+from monitor.notify.channels.protocol import Rejected, Retry, Sent
+from monitor.notify.channels.slack.bot import SlackNotifier
+from monitor.notify.channels.slack.incoming_webhook import SlackHookNotifier
+from monitor.notify.channels.slack.rate_limit import Paces
+from monitor.runtime.clock import SECOND, SystemClock
 from tests.fakes.alerts import over, rate, telling
 from tests.fakes.http import Answer
 from tests.fakes.slack import TOKEN, FakeSlack, slack

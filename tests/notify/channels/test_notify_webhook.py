@@ -9,13 +9,13 @@ import trio
 from standardwebhooks import Webhook
 from trio.testing import MockClock
 
-from monitor.clock import MINUTE, SECOND, SystemClock
-from monitor.notify.http import judge, origin
-from monitor.notify.outcome import Outcome, Rejected, Retry, Sent
-from monitor.notify.webhook import WebhookNotifier, key_of
-from monitor.render.payload import alertmanager
-from monitor.render.templates import Templates
-from monitor.retry_after import retry_after
+from monitor.notify.channels.http import judge, origin
+from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent
+from monitor.notify.channels.webhook import WebhookNotifier, key_of
+from monitor.notify.render.alertmanager_payload import alertmanager
+from monitor.notify.render.templates import Templates
+from monitor.runtime.clock import MINUTE, SECOND, SystemClock
+from monitor.runtime.retry_after import retry_after
 from tests.fakes.alerts import NOW, rate, telling
 from tests.fakes.http import Answer
 from tests.fakes.webhook import FakeWebhook, webhook

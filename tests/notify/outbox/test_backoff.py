@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.clock import HOUR, MINUTE, SECOND
-from monitor.deliver.pace import LONGEST_WAIT, Pace, backoff
+from monitor.notify.outbox.backoff import LONGEST_WAIT, Pace, backoff
+from monitor.runtime.clock import HOUR, MINUTE, SECOND
 from monitor.store.protocol import Parcel
 from tests.store.store_samples import NOW, notification
 

@@ -12,10 +12,10 @@ import pytest
 import trio
 import trio.testing
 
-from monitor.clock import HOUR, MILLISECOND, MINUTE, SECOND, TrioClock
-from monitor.deliver import GRACE, Outbox, deliver
-from monitor.notification import Notification, Reason
-from monitor.notify.outcome import Notifier, Outcome, Rejected, Retry, Sent
+from monitor.model.notification import Notification, Reason
+from monitor.notify.channels.protocol import Notifier, Outcome, Rejected, Retry, Sent
+from monitor.notify.outbox import GRACE, Outbox, deliver
+from monitor.runtime.clock import HOUR, MILLISECOND, MINUTE, SECOND, TrioClock
 from monitor.store.protocol import SUPERSEDED, Commit, Pending
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from tests.fakes.inline_store import InlineStoreFront

@@ -5,8 +5,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.links import acknowledge_url, page_url, silence_url
-from monitor.matcher_syntax import write_matcher
+from monitor.notify.render.links import acknowledge_url, page_url, silence_url
+from monitor.routing.matcher_syntax import write_matcher
 
 OUTSIDE = "https://sms.example.org/monitor"
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from monitor.render import TemplateProblem, Templates, alert_context
-from monitor.render.budget import MOST_UNITS, Budget, Exhausted, budgeted, size_of, spend
+from monitor.notify.render import TemplateProblem, Templates, alert_context
+from monitor.notify.render.budget import MOST_UNITS, Budget, Exhausted, budgeted, size_of, spend
 from tests.fakes.alerts import rate
 
 DEAR = {

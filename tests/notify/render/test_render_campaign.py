@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from monitor.clock import MINUTE
-from monitor.notification import AlertView
-from monitor.render import sample_view, sentence
+from monitor.model.notification import AlertView
+from monitor.notify.render import sample_view, sentence
+from monitor.runtime.clock import MINUTE
 
 GROUP = ("campaign", "campaignTrackingId", "problem")
 

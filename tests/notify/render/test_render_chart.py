@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from monitor.clock import DAY, SECOND
-from monitor.finding import Unit
-from monitor.render import sample_view
-from monitor.render.chart import HEIGHT, WIDTH, NoPictures, png, problem, worth_drawing
-from monitor.render.chart_scale import Scale, ticks, times
+from monitor.model.finding import Unit
+from monitor.notify.render import sample_view
+from monitor.notify.render.chart import HEIGHT, WIDTH, NoPictures, png, problem, worth_drawing
+from monitor.notify.render.chart_scale import Scale, ticks, times
+from monitor.runtime.clock import DAY, SECOND
 from tests.fakes.alerts import over, rate, spike
 
 change = msgspec.structs.replace
@@ -78,14 +78,14 @@ def test_without_pillow_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_without_a_font_of_the_system_there_are_letters_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.render.chart._FONTS", ())
+    monkeypatch.setattr("monitor.notify.render.chart._FONTS", ())
     assert colours(png(rate(labels={"operator": "Ελλάδα"})))
 
 
 def test_the_command_in_the_documentation_draws_the_picture_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script = Path(__file__).parents[2] / "docs" / "images" / "draw_chart.py"
+    script = Path(__file__).parents[3] / "docs" / "images" / "draw_chart.py"
     monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path)])
     runpy.run_path(str(script), run_name="__main__")
     drawn, kept = (colours((folder / "slack-chart.png").read_bytes()) for folder in (tmp_path, script.parent))

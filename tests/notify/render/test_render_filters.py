@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND
-from monitor.render.filters import BARS, GAP, amount, datetime, duration, mask, number, percent, sparkline
+from monitor.model.format import BARS, GAP, amount, datetime, duration, mask, number, percent, sparkline
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import json
 
-from monitor.render.payload import alertmanager, label_fingerprint
+from monitor.notify.render.alertmanager_payload import alertmanager, label_fingerprint
 from tests.fakes.alerts import over, rate, spike, telling
 from tests.golden import is_as_before
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.notification import AlertView, Cause, Link, Notification
-from monitor.render import Templates
-from monitor.render.context import notification_context
-from monitor.services import SERVICES
+from monitor.config.monitor.services import SERVICES
+from monitor.model.notification import AlertView, Cause, Link, Notification
+from monitor.notify.render import Templates
+from monitor.notify.render.context import notification_context
 from tests.fakes.alerts import change, over, rate, spike, telling
 from tests.fakes.requests import Shown, complaints
 
@@ -177,7 +177,7 @@ def test_a_test_is_said_to_be_one(name: str) -> None:
 
 
 def test_every_template_that_is_shipped_is_a_services_and_the_other_way_round() -> None:
-    from monitor.services import TEMPLATES as FOLDER
+    from monitor.config.monitor.services import TEMPLATES as FOLDER
 
     assert {path.name for path in FOLDER.iterdir()} == {service.template for service in SERVICES.values()}
 

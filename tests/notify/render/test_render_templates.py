@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from monitor.render import TemplateProblem, Templates, alert_context, notification_context, sample_notification
-from monitor.render.escape import slack
+from monitor.notify.render import TemplateProblem, Templates, alert_context, notification_context, sample_notification
+from monitor.notify.render.escape import slack
 from tests.fakes.alerts import over, rate, spike, telling
 
 ALL_FILTERS = """{{ value | percent }} {{ messages | number }} {{ window | duration }} {{ starts_at | datetime }}

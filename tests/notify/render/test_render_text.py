@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.clock import HOUR, MINUTE
-from monitor.notification import AlertView, Cause, Sample
-from monitor.render import plain_text, sample_view, sentence
+from monitor.model.notification import AlertView, Cause, Sample
+from monitor.notify.render import plain_text, sample_view, sentence
+from monitor.runtime.clock import HOUR, MINUTE
 from tests.fakes.alerts import change, over, rate, spike, telling
 from tests.golden import is_as_before
 

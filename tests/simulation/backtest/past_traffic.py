@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, Instant, parse_iso
-from monitor.dispatch import Dispatch
-from monitor.judge import Judge
-from monitor.message import batch_of
-from monitor.metrics import Metrics
-from monitor.pipeline import Desk, Pipeline, Surroundings
-from monitor.privacy import Privacy
-from monitor.render import Templates
-from monitor.route import Route
-from monitor.rules import Rule
+from monitor.alerts.evaluator import Judge
+from monitor.alerts.view import Views
+from monitor.config.rules import Rule
+from monitor.daemon.health import Health
+from monitor.daemon.metrics import Metrics
+from monitor.daemon.pipeline import Desk, Pipeline, Surroundings
+from monitor.dispatch.dispatcher import Dispatch
+from monitor.model.message import batch_of
+from monitor.model.privacy import Privacy
+from monitor.notify.render import Templates
+from monitor.routing.route import Route
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant, parse_iso
 from monitor.store.protocol import Cursor
 from monitor.store.sqlite import open_sqlite
-from monitor.view import Views
-from monitor.web.health import Health
 from monitor.window import Window
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.inline_store import InlineStoreFront

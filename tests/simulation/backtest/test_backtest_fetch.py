@@ -4,11 +4,11 @@ import random
 
 import pytest
 
-from monitor.backtest.fetch import fetch
-from monitor.clock import DAY, HOUR, SECOND, Duration
-from monitor.config import Search
-from monitor.privacy import Privacy
-from monitor.routee.question import PAGE_SIZE
+from monitor.config.monitor import Search
+from monitor.model.privacy import Privacy
+from monitor.model.routee_query import PAGE_SIZE
+from monitor.runtime.clock import DAY, HOUR, SECOND, Duration
+from monitor.simulation.backtest.fetch import fetch
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.tracking import FakeTracking
 

@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner
 from past_traffic import EVERY, START, polled, traffic
 
-from monitor.alert import fingerprint
 from monitor.cli import cli
-from monitor.clock import HOUR, format_duration, iso
-from monitor.rules import load_rules
+from monitor.config.rules import load_rules
+from monitor.model.alert import fingerprint
+from monitor.runtime.clock import HOUR, format_duration, iso
 from monitor.store.sqlite import open_sqlite
 
 RULES = """

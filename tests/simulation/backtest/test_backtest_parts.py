@@ -7,23 +7,23 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from monitor.backtest import Span, choose_step, run
-from monitor.backtest.chart import WIDTH, figure
-from monitor.backtest.course import MOST_GROUPS, Course
-from monitor.backtest.exhibit import MOST_GROUPS as SHOWN
-from monitor.backtest.exhibit import exhibits
-from monitor.backtest.page import page
-from monitor.backtest.report import as_json
-from monitor.backtest.run import Account, Backtest, Subject
-from monitor.backtest.span import PATIENT_SECONDS, QUICK_SECONDS
-from monitor.backtest.timeline import lines
-from monitor.backtest.variant import BadChange, variants
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, parse_iso
-from monitor.evaluate import Moment, evaluate
-from monitor.message import batch_of
-from monitor.past import Past
-from monitor.rules import Rule, load_rules, rule_of
+from monitor.alerts.kinds import Moment, evaluate
+from monitor.config.rules import Rule, load_rules, rule_of
+from monitor.model.message import batch_of
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, parse_iso
+from monitor.simulation.backtest import Span, choose_step, run
+from monitor.simulation.backtest.chart import WIDTH, figure
+from monitor.simulation.backtest.export import MOST_GROUPS as SHOWN
+from monitor.simulation.backtest.export import exhibits
+from monitor.simulation.backtest.page import page
+from monitor.simulation.backtest.report import as_json
+from monitor.simulation.backtest.run import Account, Backtest, Subject
+from monitor.simulation.backtest.series import MOST_GROUPS, Course
+from monitor.simulation.backtest.step_size import PATIENT_SECONDS, QUICK_SECONDS
+from monitor.simulation.backtest.timeline import lines
+from monitor.simulation.backtest.variant import BadChange, variants
 from monitor.window import Question, Reading, Window
+from monitor.window.recorded_messages import Past
 
 NOW = parse_iso("2026-11-21T10:00:00Z")
 HOURLY = Span(NOW, NOW + HOUR, 30 * MINUTE)

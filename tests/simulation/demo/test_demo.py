@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import trio
 
-from monitor.clock import SECOND, parse_iso
-from monitor.demo import DEFAULT_SEED, demo
-from monitor.demo.glance import Course, Glance
-from monitor.demo.screen import Screen
-from monitor.demo.stage import rules, yours
-from monitor.settings import load
+from monitor.config.settings import load
+from monitor.runtime.clock import SECOND, parse_iso
+from monitor.simulation.demo import DEFAULT_SEED, demo
+from monitor.simulation.demo.runner import rules, yours
+from monitor.simulation.demo.screen import Screen
+from monitor.simulation.demo.sparklines import Course, Glance
 from tests.fakes.waiting import guarded
 
 SPEED = 300.0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.ruletest import load_suites, run_test
+from monitor.simulation.ruletest import load_suites, run_test
 
 
 def failures(folder: Path, rule: str, test: str) -> str:

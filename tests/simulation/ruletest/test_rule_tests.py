@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from monitor.cli import cli
-from monitor.errors import InputError
-from monitor.finding import Unit
-from monitor.ruletest import junit, load_suites, run_test
-from monitor.ruletest.wanted import parse_wanted
+from monitor.model.finding import Unit
+from monitor.runtime.errors import InputError
+from monitor.simulation.ruletest import junit, load_suites, run_test
+from monitor.simulation.ruletest.expectations import parse_wanted
 
 RULES = """
 rules:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.rules import load_rules
-from monitor.ruletest import load_suites, run_test
-from monitor.ruletest.model import (
+from monitor.config.rules import load_rules
+from monitor.simulation.ruletest import load_suites, run_test
+from monitor.simulation.ruletest.model import (
     BalanceAnswer,
     CampaignAnswer,
     Expectation,
@@ -19,7 +19,7 @@ from monitor.ruletest.model import (
     Series,
 )
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "rule-tests.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 SHIPPED = sorted((ROOT / "rules" / "tests").glob("*.yaml"))

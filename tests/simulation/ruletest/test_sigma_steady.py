@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from monitor.ruletest import load_suites, run_test
+from monitor.simulation.ruletest import load_suites, run_test
 
 
 def test_steady_failures_of_small_windows_do_not_fire_at_four_sigma(tmp_path: Path) -> None:

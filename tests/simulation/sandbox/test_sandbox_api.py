@@ -4,8 +4,8 @@ import httpx
 import pytest
 import trio
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, iso
-from monitor.routee.sandbox import Sandbox
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, iso
+from monitor.simulation.sandbox import Sandbox
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.routee import APPLICATION_ID, START, caller, local_routee, sms
 

@@ -7,8 +7,8 @@ import httpx
 import pytest
 import trio
 
-from monitor.clock import MINUTE, SECOND
-from monitor.routee.sandbox import Sandbox, run_sandbox, serve
+from monitor.runtime.clock import MINUTE, SECOND
+from monitor.simulation.sandbox import Sandbox, run_sandbox, serve
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.routee import START, LocalRoutee, caller, local_routee, sms
 from tests.fakes.waiting import guarded

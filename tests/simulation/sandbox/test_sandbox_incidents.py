@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monitor.clock import HOUR, MINUTE
-from monitor.routee.sandbox import Sandbox, Traffic
-from monitor.routee.sandbox.messages import Rows
-from monitor.routee.sandbox.tables import DELIVERED_CODE
+from monitor.runtime.clock import HOUR, MINUTE
+from monitor.simulation.sandbox import Sandbox, Traffic
+from monitor.simulation.sandbox.messages import Rows
+from monitor.simulation.sandbox.tables import DELIVERED_CODE
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.routee import caller, local_routee
 

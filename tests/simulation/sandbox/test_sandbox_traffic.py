@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.clock import DAY, HOUR, MINUTE, SECOND, parse_iso
-from monitor.message import FINAL
-from monitor.routee.sandbox import Sandbox, Traffic
-from monitor.routee.sandbox.ids import MESSAGE, SMS, Ids
-from monitor.routee.sandbox.search import Search
-from monitor.routee.sandbox.tables import DELIVERED_CODE
+from monitor.model.message import FINAL
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, parse_iso
+from monitor.simulation.sandbox import Sandbox, Traffic
+from monitor.simulation.sandbox.ids import MESSAGE, SMS, Ids
+from monitor.simulation.sandbox.search import Search
+from monitor.simulation.sandbox.tables import DELIVERED_CODE
 from tests.fakes.hand_clock import HandClock
 
 NOON = parse_iso("2026-11-18T12:00:00Z")

@@ -9,15 +9,26 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from monitor.notification import AlertView, Notification
-from monitor.notify.slack_buttons import buttons
-from monitor.render.escape import slack as escaped
-from monitor.render.escape import slack_prose
-from monitor.render.filters import amount, duration, moments, number, sparkline
-from monitor.render.sentence import aftermath, cause, place, sentence, statement
-from monitor.render.story import advice, counted, heading, held_back, marks, news, push, storm, title, told
-from monitor.render.text import example, lead
-from monitor.render.words import Tone, clean, tone
+from monitor.model.format import amount, duration, moments, number, sparkline
+from monitor.model.notification import AlertView, Notification
+from monitor.notify.channels.slack.buttons import buttons
+from monitor.notify.render.alert_sentence import aftermath, cause, place, sentence, statement
+from monitor.notify.render.escape import slack as escaped
+from monitor.notify.render.escape import slack_prose
+from monitor.notify.render.notification_text import (
+    advice,
+    counted,
+    heading,
+    held_back,
+    marks,
+    news,
+    push,
+    storm,
+    title,
+    told,
+)
+from monitor.notify.render.sanitize import Tone, clean, tone
+from monitor.notify.render.text import example, lead
 
 SECTION: Final = 3000
 FIELD: Final = 2000

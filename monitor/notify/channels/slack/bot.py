@@ -10,17 +10,12 @@ from typing import Any, Final, TypeVar
 import trio
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from monitor.certificates import trust
-from monitor.clock import SECOND, Clock
-from monitor.notification import Notification
-from monitor.notify.outcome import Outcome, Rejected, Retry, Sent, too_slow, unreachable
-from monitor.notify.slack_chart import Charts
-from monitor.notify.slack_client import SlackClient
-from monitor.notify.slack_message import message, plainer, reply
-from monitor.notify.slack_pace import OnHold, Paces
-from monitor.notify.slack_scopes import lacking
-from monitor.notify.slack_text import headline
-from monitor.notify.slack_trouble import (
+from monitor.model.notification import Notification
+from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent, too_slow, unreachable
+from monitor.notify.channels.slack.block_kit import message, plainer, reply
+from monitor.notify.channels.slack.chart_upload import Charts
+from monitor.notify.channels.slack.client import SlackClient
+from monitor.notify.channels.slack.errors import (
     GONE,
     NO_THREAD,
     asked_wait,
@@ -30,9 +25,14 @@ from monitor.notify.slack_trouble import (
     socket_reason,
     verdict,
 )
-from monitor.proxies import proxies
-from monitor.render.story import urgency
-from monitor.render.templates import Template
+from monitor.notify.channels.slack.rate_limit import OnHold, Paces
+from monitor.notify.channels.slack.scopes import lacking
+from monitor.notify.channels.slack.text import headline
+from monitor.notify.render.notification_text import urgency
+from monitor.notify.render.templates import Template
+from monitor.runtime.certificates import trust
+from monitor.runtime.clock import SECOND, Clock
+from monitor.runtime.proxies import proxies
 
 API_URL: Final = "https://slack.com/api/"
 
@@ -50,7 +50,7 @@ class SlackNotifier:
     """One channel. ``timeout`` in seconds bounds the one or two calls of each send; ``template`` replaces the sentence.
 
     ``paces`` is shared by all who may write into the same channel. ``chart``: a picture goes into the thread, where it can be
-    made. ``app_token``: Socket Mode tells of presses (`monitor.notify.slack_socket`), so there are buttons to press.
+    made. ``app_token``: Socket Mode tells of presses (`monitor.notify.channels.slack.socket_mode`), so there are buttons to press.
     ``broadcast_resolved``: whose end is shown in the channel too, besides the thread: ``critical`` ones', ``always``, ``never``.
     """
 

@@ -2,10 +2,10 @@
 
 from typing import Any, Final
 
-from monitor.links import acknowledge_url, page_url, silence_url
-from monitor.notification import AlertView
-from monitor.render.escape import slack as escaped
-from monitor.render.words import clean, clip
+from monitor.model.notification import AlertView
+from monitor.notify.render.escape import slack as escaped
+from monitor.notify.render.links import acknowledge_url, page_url, silence_url
+from monitor.notify.render.sanitize import clean, clip
 
 ACKNOWLEDGE: Final = "acknowledge"
 SILENCE: Final = "silence"

@@ -9,14 +9,14 @@ from typing import Final
 import trio
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from monitor.notification import AlertView, Notification
-from monitor.notify.slack_client import SlackClient
-from monitor.notify.slack_trouble import reason
-from monitor.render.chart import NoPictures, png, problem, worth_drawing
-from monitor.render.sentence import sentence
-from monitor.render.story import told
-from monitor.render.words import clean, clip
-from monitor.transport import trouble
+from monitor.model.notification import AlertView, Notification
+from monitor.notify.channels.slack.client import SlackClient
+from monitor.notify.channels.slack.errors import reason
+from monitor.notify.render.alert_sentence import sentence
+from monitor.notify.render.chart import NoPictures, png, problem, worth_drawing
+from monitor.notify.render.notification_text import told
+from monitor.notify.render.sanitize import clean, clip
+from monitor.runtime.transport_errors import trouble
 
 _REASONS: Final = frozenset({"first", "escalated", "repeat", "all resolved", "test"})
 """When a picture says more than the last one."""

@@ -43,7 +43,7 @@ class SlackClient(WebClient):
         trusted: ssl.SSLContext | None = None,
         proxy: str | None = None,
     ) -> None:
-        quiet = logging.getLogger("monitor.notify.slack.client")
+        quiet = logging.getLogger("monitor.notify.channels.slack.bot.client")
         quiet.setLevel(logging.CRITICAL)  # at DEBUG it would write whole messages, and the address of a socket
         super().__init__(token, base_url=api_url, timeout=timeout, retry_handlers=[], logger=quiet, ssl=trusted)
         self.proxy = proxy

@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from slack_sdk.errors import SlackApiError
 
-from monitor.clock import Duration, Instant
-from monitor.notify.http import AGAIN
-from monitor.notify.outcome import Outcome, Rejected, Retry
-from monitor.render.words import clean
-from monitor.retry_after import retry_after
+from monitor.notify.channels.http import AGAIN
+from monitor.notify.channels.protocol import Outcome, Rejected, Retry
+from monitor.notify.render.sanitize import clean
+from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.retry_after import retry_after
 
 GONE: Final = frozenset(
     {

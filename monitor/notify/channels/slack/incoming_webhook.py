@@ -2,16 +2,16 @@
 
 from typing import Any, Final
 
-from monitor.clock import SECOND, Clock, Instant
-from monitor.notification import Notification
-from monitor.notify import http
-from monitor.notify.outcome import Outcome, Rejected, Retry
-from monitor.notify.reach import unreached
-from monitor.notify.slack_message import message, plainer
-from monitor.notify.slack_pace import OnHold, Paces
-from monitor.notify.slack_text import headline
-from monitor.render.escape import to_json
-from monitor.render.templates import Template
+from monitor.model.notification import Notification
+from monitor.notify.channels import http
+from monitor.notify.channels.protocol import Outcome, Rejected, Retry
+from monitor.notify.channels.reach import unreached
+from monitor.notify.channels.slack.block_kit import message, plainer
+from monitor.notify.channels.slack.rate_limit import OnHold, Paces
+from monitor.notify.channels.slack.text import headline
+from monitor.notify.render.escape import to_json
+from monitor.notify.render.templates import Template
+from monitor.runtime.clock import SECOND, Clock, Instant
 
 _MEND: Final = "unarchive its channel, or add a new incoming webhook to the app and put its URL into the configuration"
 _HEADERS: Final = {"Content-Type": "application/json; charset=utf-8"}

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from monitor.notify.slack_buttons import ACKNOWLEDGE, SILENCE
-from monitor.render.words import clean
+from monitor.notify.channels.slack.buttons import ACKNOWLEDGE, SILENCE
+from monitor.notify.render.sanitize import clean
 
 SILENCED: Final = 3600
 """Seconds that the button silences for."""

@@ -15,18 +15,18 @@ from urllib.parse import urlsplit
 import trio
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from monitor.certificates import trust
-from monitor.clock import MINUTE, SECOND, Clock, Duration, format_duration
-from monitor.notify import http as rim
-from monitor.notify.outcome import Sent, unreachable
-from monitor.notify.slack_client import SlackClient
-from monitor.notify.slack_pressed import Press, Pressed, envelope_of, press_of
-from monitor.notify.slack_trouble import socket_reason
-from monitor.notify.slack_websocket import ConnectionClosed, Unusable, WebSocketConnection, converse
-from monitor.proxies import proxies
-from monitor.render.escape import slack as escaped
-from monitor.render.escape import to_json
-from monitor.render.words import clean, clean_lines
+from monitor.notify.channels import http as rim
+from monitor.notify.channels.protocol import Sent, unreachable
+from monitor.notify.channels.slack.client import SlackClient
+from monitor.notify.channels.slack.errors import socket_reason
+from monitor.notify.channels.slack.interaction import Press, Pressed, envelope_of, press_of
+from monitor.notify.channels.slack.websocket import ConnectionClosed, Unusable, WebSocketConnection, converse
+from monitor.notify.render.escape import slack as escaped
+from monitor.notify.render.escape import to_json
+from monitor.notify.render.sanitize import clean, clean_lines
+from monitor.runtime.certificates import trust
+from monitor.runtime.clock import MINUTE, SECOND, Clock, Duration, format_duration
+from monitor.runtime.proxies import proxies
 
 __all__ = ["Handle", "Pressed", "listen"]
 

@@ -1,9 +1,9 @@
 """A Slack entry's own template for the sentence, and what stands in where it fails."""
 
-from monitor.notification import Notification
-from monitor.notify.slack_message import SECTION
-from monitor.render.context import notification_context
-from monitor.render.templates import Template, TemplateProblem
+from monitor.model.notification import Notification
+from monitor.notify.channels.slack.block_kit import SECTION
+from monitor.notify.render.context import notification_context
+from monitor.notify.render.templates import Template, TemplateProblem
 
 
 def headline(template: Template | None, notification: Notification) -> tuple[str | None, str]:

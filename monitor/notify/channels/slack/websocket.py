@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
-from monitor.transport import trouble
+from monitor.runtime.transport_errors import trouble
 
 __all__ = ["ConnectionClosed", "Unusable", "WebSocketConnection", "converse"]
 

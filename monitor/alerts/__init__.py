@@ -1,0 +1,1 @@
+"""Rules are evaluated, alerts are made, explained and remembered."""

@@ -1,0 +1,1 @@
+"""Everything that people write: YAML, monitor.yaml, rules."""

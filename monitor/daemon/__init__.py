@@ -1,0 +1,1 @@
+"""The process: tasks, pipeline, reload, listener."""

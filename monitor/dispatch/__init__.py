@@ -1,0 +1,1 @@
+"""From alerts to notifications: groups, their timing, what each notification says of whom."""

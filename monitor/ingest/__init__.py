@@ -1,0 +1,1 @@
+"""From Routee's answers to batches of messages."""

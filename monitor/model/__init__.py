@@ -1,0 +1,1 @@
+"""Values that travel: message, finding, alert, notification."""

@@ -1,0 +1,1 @@
+"""From a notification to a receiver: the outbox, the text, the channels."""

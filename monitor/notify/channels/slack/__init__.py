@@ -1,0 +1,1 @@
+"""Slack: messages, threads, charts, buttons."""

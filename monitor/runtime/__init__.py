@@ -1,0 +1,1 @@
+"""What knows nothing of messages or alerts: time, errors, tasks, logs, the environment, the terminal."""
