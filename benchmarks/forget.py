@@ -6,14 +6,14 @@ from benchmarks.figure import Figure
 from benchmarks.messages import SPAN, count, filled_window
 from monitor.daemon.pipeline import EXPIRE_AT_ONCE
 from monitor.runtime.clock import SystemClock
-from monitor.window import Question, Reading
+from monitor.window import Query, WindowReader
 
 
 def run(quick: bool) -> list[Figure]:
     """The worst step, not the median: it is what holds a poll up."""
     window = filled_window(count(quick))
     window.saved(window.unsaved(), 1)
-    Reading(window).tally(Question(0, 1))  # as every poll does
+    WindowReader(window).tally(Query(0, 1))  # as every poll does
     middle = SystemClock().now() - SPAN // 2
     steps, blobs, rows = [0.0], [0], len(window)
     forgotten = 1

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from benchmarks.figure import Times, timed
 from benchmarks.messages import batches, filled_window
-from monitor.alerts.evaluator import Judge, Outcome
+from monitor.alerts.evaluator import EvaluationResult, RuleEvaluator
 from monitor.config.rules import Rule
 from monitor.model.message import Batch
 from monitor.runtime.clock import DAY, SECOND, SystemClock
@@ -16,8 +16,8 @@ class Polls:
     """A judge over a window of ``messages``, polled every 30 seconds."""
 
     def __init__(self, rules: Sequence[Rule], messages: int) -> None:
-        self.judge = Judge(filled_window(messages), rules, ["all"])
-        self.last = Outcome()
+        self.judge = RuleEvaluator(filled_window(messages), rules, ["all"])
+        self.last = EvaluationResult()
         self._as_of = SystemClock().now()
         self._since = self._as_of - 30 * DAY
         self._pages = list(batches(40_000))

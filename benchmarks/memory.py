@@ -13,8 +13,8 @@ from benchmarks.messages import SPAN, count
 from benchmarks.routee_process import client, routee_with
 from benchmarks.station import read_all, station
 from monitor.ingest.routee.client import Routee
-from monitor.model.privacy import Privacy
-from monitor.model.routee_query import Question
+from monitor.model.privacy import RecipientMask
+from monitor.model.routee_query import RouteeQuery
 from monitor.runtime.clock import SystemClock
 from monitor.store.sqlite import open_sqlite
 from monitor.window import Window
@@ -47,13 +47,13 @@ async def _warm_up(routee: Routee) -> None:
     """Read a few pages and forget them: what reading takes at all is not the messages'."""
     now = SystemClock().now()
     for page in range(10):
-        await routee.search(Question(), now - SPAN, now, page=page)
+        await routee.search(RouteeQuery(), now - SPAN, now, page=page)
 
 
 def _restore(folder: Path) -> int:
     store = open_sqlite(folder / "monitor.db")
     before = resident()
-    window = Window("main", Privacy("mask", store.secret("recipients")))
+    window = Window("main", RecipientMask("mask", store.secret("recipients")))
     window.restore_entries([(entry.field, entry.code, entry.value) for entry in store.entries("main")])
     for seq, blob in store.journal("main"):
         window.restore(seq, blob)

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from monitor.ingest.routee.wire import decode_page
 from monitor.model.message import Batch
-from monitor.model.privacy import Privacy
+from monitor.model.privacy import RecipientMask
 from monitor.model.routee_query import PAGE_SIZE
 from monitor.runtime.clock import DAY, SystemClock
 from monitor.simulation.sandbox import Sandbox
-from monitor.simulation.sandbox.search import Search
+from monitor.simulation.sandbox.search import SearchRequest
 from monitor.window import Window
 
 MILLION = 1_000_000
@@ -24,7 +24,7 @@ def bodies(messages: int) -> Iterator[bytes]:
     """Pages as Routee answers them, the oldest first."""
     sandbox = Sandbox(SystemClock(), history=SPAN, messages=messages)
     now = sandbox.now()
-    numbers = sandbox.select(Search(), now)[::-1]
+    numbers = sandbox.select(SearchRequest(), now)[::-1]
     for start in range(0, len(numbers), PAGE_SIZE):
         records = sandbox.encoded(numbers[start : start + PAGE_SIZE], now)
         yield b'{"content":[%b],"totalElements":%d,"last":false}' % (b",".join(records), len(numbers))
@@ -38,7 +38,7 @@ def batches(messages: int) -> Iterator[Batch]:
 
 def filled_window(messages: int) -> Window:
     """A window with that many messages in it."""
-    window = Window("main", Privacy("mask", bytes(32)))
+    window = Window("main", RecipientMask("mask", bytes(32)))
     for batch in batches(messages):
         window.upsert(batch, "all")
     return window

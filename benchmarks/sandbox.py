@@ -5,7 +5,7 @@ from benchmarks.messages import SPAN, count
 from monitor.model.routee_query import PAGE_SIZE
 from monitor.runtime.clock import SystemClock
 from monitor.simulation.sandbox import Sandbox
-from monitor.simulation.sandbox.search import Search
+from monitor.simulation.sandbox.search import SearchRequest
 
 
 def run(quick: bool) -> list[Figure]:
@@ -14,7 +14,7 @@ def run(quick: bool) -> list[Figure]:
     drawing = timed(lambda: made.append(Sandbox(SystemClock(), history=SPAN, messages=messages)), 1)
     [sandbox] = made
     now = sandbox.now()
-    numbers = sandbox.select(Search(), now)
+    numbers = sandbox.select(SearchRequest(), now)
     starts = iter(range(0, 10 * PAGE_SIZE, PAGE_SIZE))
 
     def page() -> None:

@@ -27,15 +27,15 @@ from benchmarks.soak_world import OPERATORS, World, within
 from monitor.ingest.poll import SearchPlan, poll_search
 from monitor.model.alert import Transition, fingerprint
 from monitor.model.notification import Notification
-from monitor.model.routee_query import Question
+from monitor.model.routee_query import RouteeQuery
 from monitor.notify.channels.protocol import Outcome, Retry, Sent
 from monitor.notify.outbox import Outbox, deliver
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Clock, Duration, TrioClock, parse_iso
 from monitor.runtime.errors import StoreError
 from monitor.store.protocol import HISTORY_KEPT, Store
 from monitor.store.sqlite import open_sqlite
-from monitor.window import Question as Asking
-from monitor.window import Reading, Window
+from monitor.window import Query as Asking
+from monitor.window import Window, WindowReader
 from tests.fakes.inline_store import InlineStoreFront
 from tests.fakes.station import Station
 from tests.fakes.written import settings
@@ -190,7 +190,7 @@ async def _begin(nursery: trio.Nursery, station: _Outboxed, world: World, receiv
     delivering = functools.partial(deliver, station.front, channels, station.clock)
     station.outbox = await nursery.start(lambda task_status: delivering(task_status=task_status))
     sweeps = ((15 * MINUTE, 30 * MINUTE),)
-    plan = SearchPlan("main", "all", Question(), MINUTE, sweeps, 0)
+    plan = SearchPlan("main", "all", RouteeQuery(), MINUTE, sweeps, 0)
     nursery.start_soon(poll_search, plan, world, station.sinks["main"], station.clock, None)
     nursery.start_soon(station.pipeline.flush_when_due)
     nursery.start_soon(_keep_house, station)
@@ -282,7 +282,7 @@ def _fingerprint(operator: str) -> str:
 
 
 def _counted(window: Window, end: int) -> Counter[tuple[str, str]]:
-    by, reading = ("operator", "status"), Reading(window)
+    by, reading = ("operator", "status"), WindowReader(window)
     tally = reading.tally(Asking(end - COUNTED, end, by=by))
     found = zip(tally.codes.tolist(), tally.counts.tolist(), strict=True)
     return Counter({reading.labels(by, code): count for code, count in found if count})

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.model.message import CODED_FIELDS, DELIVERED, FAILED, SENT, UNKNOWN, Batch
-from monitor.model.routee_query import PAGE_SIZE, Page, Question
+from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Clock, Duration, Instant
 from monitor.runtime.errors import RouteeUnavailable
 
@@ -99,7 +99,7 @@ class World:
         self.sent += count
 
     async def search(
-        self, question: Question, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
+        self, question: RouteeQuery, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
     ) -> Page:
         """See `Tracking`. Raises RouteeUnavailable while there is an outage."""
         now = self.clock.now()

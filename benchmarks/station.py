@@ -5,23 +5,23 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from benchmarks.messages import SPAN
-from monitor.alerts.evaluator import Judge
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.view import Views
 from monitor.daemon.account_sink import AccountSink
 from monitor.daemon.health import Health
 from monitor.daemon.metrics import Metrics
-from monitor.daemon.pipeline import Desk, Pipeline, Surroundings
-from monitor.dispatch.dispatcher import Dispatch
+from monitor.daemon.pipeline import AccountPipeline, Pipeline, Services
+from monitor.dispatch.dispatcher import Dispatcher
 from monitor.ingest.poll.plan import Slice
 from monitor.ingest.poll.reader import Reader
-from monitor.ingest.poll.sink import Round
+from monitor.ingest.poll.sink import PollFigures
 from monitor.ingest.routee.client import Routee
-from monitor.model.privacy import Privacy
-from monitor.model.routee_query import PAGE_SIZE, Page, Question
+from monitor.model.privacy import RecipientMask
+from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery
 from monitor.notify.render import Templates
 from monitor.routing.route import Route
 from monitor.runtime.clock import DAY, HOUR, SystemClock
-from monitor.store.async_store import StoreFront
+from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Cursor
 from monitor.store.sqlite import open_sqlite
 from monitor.window import Window
@@ -32,13 +32,13 @@ Take = Callable[[Page, Slice], Awaitable[None]]
 class Station:
     """A pipeline of one account with one search."""
 
-    def __init__(self, front: StoreFront, key: bytes) -> None:
+    def __init__(self, front: AsyncStore, key: bytes) -> None:
         clock = SystemClock()
-        self.window = Window("main", Privacy("mask", key))
-        judge = Judge(self.window, [], ["all"])
-        around = Surroundings(clock, Metrics(clock), Health(), lambda: None)
-        desks = [Desk(judge, Views(judge, Templates()))]
-        self._pipeline = Pipeline(front, desks, Dispatch(Route("nobody"), {}), 30 * DAY, around)
+        self.window = Window("main", RecipientMask("mask", key))
+        judge = RuleEvaluator(self.window, [], ["all"])
+        around = Services(clock, Metrics(clock), Health(), lambda: None)
+        desks = [AccountPipeline(judge, Views(judge, Templates()))]
+        self._pipeline = Pipeline(front, desks, Dispatcher(Route("nobody"), {}), 30 * DAY, around)
         self._sink = AccountSink(self._pipeline, "main", around)
         self._clock = clock
 
@@ -55,7 +55,7 @@ class Station:
 @asynccontextmanager
 async def station(folder: Path) -> AsyncIterator[Station]:
     """A station whose store is a file in that folder."""
-    front = StoreFront(open_sqlite(folder / "monitor.db", exclusive=True))
+    front = AsyncStore(open_sqlite(folder / "monitor.db", exclusive=True))
     try:
         yield Station(front, await front.secret("recipients"))
     finally:
@@ -64,8 +64,8 @@ async def station(folder: Path) -> AsyncIterator[Station]:
 
 async def read_all(routee: Routee, take: Take, messages: int) -> int:
     """Read everything as polling reads it, slice by slice; gives how many parts came, repeated ones counted again."""
-    now, figures = SystemClock().now(), Round("all", "sweep")
-    reader = Reader(routee, Question(), PAGE_SIZE, take, figures, lambda: 0)
+    now, figures = SystemClock().now(), PollFigures("all", "sweep")
+    reader = Reader(routee, RouteeQuery(), PAGE_SIZE, take, figures, lambda: 0)
     await reader.read(Slice(now - SPAN - HOUR, now), lambda reading: None, messages)
     return figures.rows
 

@@ -12,11 +12,11 @@ import trio
 
 from benchmarks.figure import Figure, timed
 from benchmarks.memory import resident
-from monitor.alerts.evaluator import Judge
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.view import Views
 from monitor.config.rules import Rule, rule_of
-from monitor.dispatch.dispatcher import Dispatch
-from monitor.model.alert import Alert, Held
+from monitor.dispatch.dispatcher import Dispatcher
+from monitor.model.alert import Alert, LevelClock
 from monitor.model.notification import Notification
 from monitor.notify.channels.protocol import Outcome, Sent
 from monitor.notify.channels.webhook import WebhookNotifier
@@ -27,7 +27,7 @@ from monitor.routing.matchers import parse_matchers
 from monitor.routing.route import Route
 from monitor.routing.silences import Silence, Silences
 from monitor.runtime.clock import HOUR, SECOND, Instant, SystemClock
-from monitor.store.async_store import StoreFront
+from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Commit, Pending
 from monitor.store.sqlite import open_sqlite
 from monitor.window import Window
@@ -97,7 +97,7 @@ async def _sending(many: int) -> Figure:
         for i in range(many)
     ]
     with tempfile.TemporaryDirectory() as folder:
-        front = StoreFront(open_sqlite(Path(folder) / "monitor.db"))
+        front = AsyncStore(open_sqlite(Path(folder) / "monitor.db"))
         await front.commit(Commit(outbox=[Pending("webhook/0", one) for one in told]))
         async with webhook() as hook, trio.open_nursery() as nursery:
             clock = SystemClock()
@@ -123,7 +123,7 @@ async def _handing_over(many: int) -> Figure:
             return Sent()
 
     with tempfile.TemporaryDirectory() as folder:
-        front = StoreFront(open_sqlite(Path(folder) / "monitor.db"))
+        front = AsyncStore(open_sqlite(Path(folder) / "monitor.db"))
         async with trio.open_nursery() as nursery:
             channels = {(notification.receiver, "webhook/0"): Receiver()}
             outbox = await nursery.start(deliver, front, channels, SystemClock())
@@ -155,12 +155,12 @@ def _views() -> Views:
         )
         for i in range(RULES)
     ]
-    return Views(Judge(Window("main"), rules, ["all"]), Templates())
+    return Views(RuleEvaluator(Window("main"), rules, ["all"]), Templates())
 
 
 def _alert(i: int) -> Alert:
     group = (("operator", f"Operator {i // RULES}"), ("country", f"C{i % 200}"))
-    held = (Held(NOW - HOUR, NOW, True), Held())
+    held = (LevelClock(NOW - HOUR, NOW, True), LevelClock())
     return Alert(
         account="main",
         rule=f"Rule{i % RULES}",
@@ -183,8 +183,8 @@ def _as_of(alert: Alert, later: int) -> Alert:
     return msgspec.structs.replace(alert, as_of=alert.as_of + later, value=(alert.value or 0) + 0.001)
 
 
-def _dispatch(group_by: tuple[str, ...]) -> Dispatch:
-    dispatch = Dispatch(_tree(group_by), {"ops": ("webhook/0",)}, inhibitions=_inhibitions())
+def _dispatch(group_by: tuple[str, ...]) -> Dispatcher:
+    dispatch = Dispatcher(_tree(group_by), {"ops": ("webhook/0",)}, inhibitions=_inhibitions())
     dispatch.silences = Silences(_silence(i) for i in range(1_000))
     return dispatch
 

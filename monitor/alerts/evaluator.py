@@ -1,6 +1,6 @@
 """Judging an account: its rules over its window, and the alerts that come of it.
 
-`Judge.judge` only proposes: the outcome is committed with the poll's rows and then applied, so that what is in memory never
+`RuleEvaluator.judge` only proposes: the outcome is committed with the poll's rows and then applied, so that what is in memory never
 runs ahead of what a restart would find. A rule stands still while one of the searches that it needs cannot be seen.
 """
 
@@ -9,20 +9,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from monitor.alerts.kinds import Judgement, Moment, evaluate
-from monitor.alerts.kinds.peers import Peers, grouped
+from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
+from monitor.alerts.kinds.peers import RuleBatch, grouped
 from monitor.alerts.limit import badness, places
-from monitor.alerts.ring import Observer, Ring
-from monitor.alerts.unjudged import Allowance, unjudged
+from monitor.alerts.ring import EvaluationHistory, EvaluationObserver
+from monitor.alerts.unjudged import ReplayBudget, unjudged
 from monitor.config.rules import Rule
 from monitor.model import builtin_alerts as builtin
-from monitor.model.account_state import NOTHING_KNOWN, Facts
+from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.alert import Alert, Policy, Step, Transition, advance, displace, is_held_back, remove
 from monitor.model.builtin_alerts import BuiltIn
 from monitor.model.finding import Finding
 from monitor.runtime.clock import Duration, Instant
 from monitor.store.protocol import Cursor
-from monitor.window import Carried, Reading, Window
+from monitor.window import IncrementalCounts, Window, WindowReader
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ Span = tuple[Instant, Instant]
 
 
 @dataclass(slots=True)
-class Outcome:
+class EvaluationResult:
     """What judging changes: alerts by their key (None: gone), what happened to them, and how each rule fared."""
 
     alerts: dict[Key, Alert | None] = field(default_factory=dict)
@@ -51,25 +51,25 @@ class Outcome:
         if alert is not before and (alert is not None or before is not None):
             self.alerts[key] = alert
 
-    def include(self, other: "Outcome") -> None:
+    def include(self, other: "EvaluationResult") -> None:
         """Take over what happened to alerts."""
         self.alerts |= other.alerts
         self.transitions += other.transitions
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class ViewContext:
     """An account as it will be once an outcome is applied: what its alerts are shown by.
 
     ``held_back`` is how many groups of a rule would fire too, were it not for the rule's ``limit``.
     """
 
-    reading: Reading
+    reading: WindowReader
     cursors: Mapping[str, Cursor]
     held_back: Mapping[str, int]
 
 
-class Judge:
+class RuleEvaluator:
     """Holds one account's window, rules and alerts."""
 
     def __init__(self, window: Window, rules: Iterable[Rule], searches: Iterable[str]) -> None:
@@ -85,21 +85,21 @@ class Judge:
         self.alerts: dict[str, dict[Group, Alert]] = {}
         """By the rule's name and the group; resolved ones stay until everyone has been told."""
         self.errors: dict[str, str] = {}
-        self.ring = Ring()
+        self.ring = EvaluationHistory()
         """The latest evaluations, as they are proposed: a commit that fails makes none of them untrue."""
-        self.observe: Observer | None = None
+        self.observe: EvaluationObserver | None = None
         """Who sees every judgement in the ring's place; each rule is then judged by itself."""
         self.time_zone = "UTC"
         """Of the account: whose clock its people's days and hours follow."""
         self.begun: Instant | None = None
         """When the account's messages begin; None: with the oldest one that is known."""
-        self.facts: Facts = NOTHING_KNOWN
+        self.facts: AccountState = NOTHING_KNOWN
         """What was asked of the account besides messages; rules see it at their next judgement."""
         self._judged: dict[str, tuple[Instant, int]] = {}
-        self._allowance = Allowance()
+        self._allowance = ReplayBudget()
         self._polled: set[str] = set()
         self._peers = grouped(self.rules.values())
-        self._carried = Carried(window)
+        self._carried = IncrementalCounts(window)
 
     def renew(self, rules: Iterable[Rule], searches: Mapping[str, Cursor | None], afresh: Collection[str]) -> None:
         """The rules and searches are these from now on. Alerts stay, and so does whatever else is about a rule that says what it said.
@@ -111,7 +111,7 @@ class Judge:
         if list(self.rules.items()) != list(wanted.items()):
             self._exchange_rules(wanted)
         if self._carried.window is not self.window:
-            self._carried = Carried(self.window)
+            self._carried = IncrementalCounts(self.window)
         known = {name: self.cursors.get(name) or cursor for name, cursor in searches.items()}
         self.cursors = {name: cursor for name, cursor in known.items() if cursor is not None}
         self.searches = tuple(searches)
@@ -135,10 +135,10 @@ class Judge:
         found = [cursors[name] for name in needed]
         return min(c.as_of for c in found), max(c.covered_since for c in found)
 
-    def judge(self, cursor: Cursor) -> Outcome:
+    def judge(self, cursor: Cursor) -> EvaluationResult:
         """Judge every rule that a poll of ``cursor.search`` bears on, as if that cursor were committed."""
-        outcome, reading = Outcome(), Reading(self.window)
-        self._allowance = Allowance()
+        outcome, reading = EvaluationResult(), WindowReader(self.window)
+        self._allowance = ReplayBudget()
         self._age(cursor.as_of, outcome)
         due, cursors = self._due_rules(cursor), {**self.cursors, cursor.search: cursor}
         calm = set() if self.observe is not None else self._judge_together(due, reading, cursors, outcome)
@@ -162,7 +162,7 @@ class Judge:
         before = self.cursors.get(cursor.search)
         return before is None or cursor.as_of > before.as_of
 
-    def apply(self, outcome: Outcome, cursor: Cursor | None = None) -> None:
+    def apply(self, outcome: EvaluationResult, cursor: Cursor | None = None) -> None:
         """The outcome is committed: it is the truth from now on."""
         if cursor is not None:
             self.cursors[cursor.search] = cursor
@@ -174,12 +174,12 @@ class Judge:
             self.errors.pop(rule, None)
         self.errors |= outcome.errors
 
-    def scene(self, outcome: Outcome | None = None, cursor: Cursor | None = None) -> Scene:
+    def scene(self, outcome: EvaluationResult | None = None, cursor: Cursor | None = None) -> ViewContext:
         """How the account will stand once these two are applied."""
         cursors = self.cursors if cursor is None else {**self.cursors, cursor.search: cursor}
         fresh = {} if outcome is None else outcome.alerts
         held_back = {rule.name: self._held_back(rule, fresh) for rule in self.rules.values() if rule.limit is not None}
-        return Scene(Reading(self.window), cursors, held_back)
+        return ViewContext(WindowReader(self.window), cursors, held_back)
 
     def put(self, rule: str, group: Group, alert: Alert | None) -> None:
         """Take an alert over from the store, or (None) forget one."""
@@ -192,26 +192,28 @@ class Judge:
     def moment(
         self,
         rule: Rule,
-        reading: Reading,
+        reading: WindowReader,
         as_of: Instant,
         covered_since: Instant,
         cursors: Mapping[str, Cursor] | None = None,
-    ) -> Moment:
+    ) -> EvaluationInput:
         """What a rule is judged on."""
         known = tuple(self.alerts.get(rule.name, ()))
         settled = self._is_settled(rule, self.cursors if cursors is None else cursors)
         begun = reading.begins(as_of) if self.begun is None else self.begun
-        return Moment(reading, as_of, covered_since, known, self.facts, self._carried, settled, begun, self.time_zone)
+        return EvaluationInput(
+            reading, as_of, covered_since, known, self.facts, self._carried, settled, begun, self.time_zone
+        )
 
-    def tell(self, built_in: BuiltIn, finding: Finding, as_of: Instant, outcome: Outcome) -> None:
+    def tell(self, built_in: BuiltIn, finding: Finding, as_of: Instant, outcome: EvaluationResult) -> None:
         """Start, keep up or end a built-in alert."""
         key = (built_in.name, finding.group)
         before = self.alerts.get(built_in.name, {}).get(finding.group)
         outcome.add(key, before, advance(self.account, built_in.name, before, finding, builtin.AT_ONCE, as_of))
 
-    def drop_gone(self, as_of: Instant) -> Outcome:
+    def drop_gone(self, as_of: Instant) -> EvaluationResult:
         """End the alerts of rules that are gone, and those of our own about searches and rules that are gone."""
-        outcome = Outcome()
+        outcome = EvaluationResult()
         for rule, alerts in self.alerts.items():
             for group, alert in alerts.items():
                 if self.is_gone(rule, group):
@@ -244,7 +246,7 @@ class Judge:
         alerts = known | {key: alert for key, alert in fresh.items() if key[0] == rule.name}
         return sum(alert is not None and is_held_back(alert) for alert in alerts.values())
 
-    def _age(self, as_of: Instant, outcome: Outcome) -> None:
+    def _age(self, as_of: Instant, outcome: EvaluationResult) -> None:
         """A gap is told for a day, from the latest one on; it cannot be mended."""
         for group, alert in self.alerts.get(builtin.GAP_IN_HISTORY.name, {}).items():
             if alert.state == "firing" and as_of - alert.as_of >= builtin.GAP_IS_TOLD_FOR:
@@ -282,13 +284,17 @@ class Judge:
         return (as_of, self.window.version) != last
 
     def _judge_together(
-        self, due: Mapping[str, tuple[Rule, Span]], reading: Reading, cursors: Mapping[str, Cursor], outcome: Outcome
+        self,
+        due: Mapping[str, tuple[Rule, Span]],
+        reading: WindowReader,
+        cursors: Mapping[str, Cursor],
+        outcome: EvaluationResult,
     ) -> set[str]:
         """Judge the rules that can be judged with their peers and have nothing to say; gives their names."""
         calm: set[str] = set()
         troubled = {name for name, alerts in self.alerts.items() if alerts}
         troubled |= {dict(group)["rule"] for group in self.alerts.get(builtin.RULE_ERROR.name, {})}
-        moments: dict[tuple[Span, str | None], Moment] = {}
+        moments: dict[tuple[Span, str | None], EvaluationInput] = {}
         all_are_due = len(due) == len(self.rules)
         for peers in self._peers:
             names = peers.names if all_are_due else [name for name in peers.names if name in due]
@@ -302,7 +308,9 @@ class Judge:
                     calm |= self._judge_peers(peers, names, moments[place], outcome)
         return calm
 
-    def _judge_peers(self, peers: Peers, names: list[str], moment: Moment, outcome: Outcome) -> set[str]:
+    def _judge_peers(
+        self, peers: RuleBatch, names: list[str], moment: EvaluationInput, outcome: EvaluationResult
+    ) -> set[str]:
         began = perf_counter()
         try:
             numbers = peers.count(moment)
@@ -318,12 +326,12 @@ class Judge:
             took[name] = seconds
         return calm
 
-    def _judge_rule(self, rule: Rule, moment: Moment, outcome: Outcome) -> None:
+    def _judge_rule(self, rule: Rule, moment: EvaluationInput, outcome: EvaluationResult) -> None:
         began, as_of = perf_counter(), moment.as_of
         read = moment.settled or moment.covers(rule.reach)
         try:
             judgement = evaluate(rule, moment)
-            late = self._caught_up(rule, moment, judgement) if read else Outcome()
+            late = self._caught_up(rule, moment, judgement) if read else EvaluationResult()
             outcome.include(late)
             outcome.include(self._advance(rule, judgement, as_of, read, late.alerts))
             (self.observe or self.ring.take)(rule, as_of, judgement, self.alerts.get(rule.name, ()))
@@ -339,9 +347,9 @@ class Judge:
             self.tell(builtin.RULE_ERROR, builtin.over(rule=rule.name), as_of, outcome)
         outcome.seconds[rule.name] = perf_counter() - began
 
-    def _caught_up(self, rule: Rule, moment: Moment, judgement: Judgement) -> Outcome:
+    def _caught_up(self, rule: Rule, moment: EvaluationInput, judgement: RuleResult) -> EvaluationResult:
         """What became of the rule's alerts in a time in which it was not judged, as far as that decides what becomes of them now."""
-        outcome, alerts = Outcome(), self.alerts.get(rule.name, {})
+        outcome, alerts = EvaluationResult(), self.alerts.get(rule.name, {})
         every = [self.every[name] for name in self._needed(rule) if name in self.every]
         if not alerts or not every:
             return outcome
@@ -352,13 +360,13 @@ class Judge:
         return outcome
 
     def _advance(
-        self, rule: Rule, judgement: Judgement, as_of: Instant, read: bool, late: Mapping[Key, Alert | None]
-    ) -> Outcome:
+        self, rule: Rule, judgement: RuleResult, as_of: Instant, read: bool, late: Mapping[Key, Alert | None]
+    ) -> EvaluationResult:
         """What becomes of the rule's alerts. Where it has a limit, only the worst fire; the others are held back.
 
         While what the rule looks at has not been ``read``, those that fire neither end nor ease: what speaks for them may be missing.
         """
-        outcome, policy, before = Outcome(), policy_of(rule), self.alerts.get(rule.name, {})
+        outcome, policy, before = EvaluationResult(), policy_of(rule), self.alerts.get(rule.name, {})
         now = {group: late.get((rule.name, group), alert) for group, alert in before.items()}
         alerts = {group: alert for group, alert in now.items() if alert is not None}
         over = {finding.group: finding for finding in judgement.telling()}
@@ -382,7 +390,7 @@ class Judge:
             outcome.add((rule.name, group), before.get(group), one)
         return outcome
 
-    def _calm(self, rule: Rule, alert: Alert, judgement: Judgement, policy: Policy, as_of: Instant) -> Step:
+    def _calm(self, rule: Rule, alert: Alert, judgement: RuleResult, policy: Policy, as_of: Instant) -> Step:
         """An alert whose group is not over a threshold, or is none of the rule's groups any more."""
         if alert.state == "resolved":
             return alert, None

@@ -10,13 +10,13 @@ from math import log
 
 import numpy as np
 
-from monitor.alerts.explain_case import Case, Group, case_of
-from monitor.alerts.kinds.result import Floats, Moment
+from monitor.alerts.explain_case import Group, RuleCase, case_of
+from monitor.alerts.kinds.result import EvaluationInput, Floats
 from monitor.config.rules import Rule
 from monitor.model.message import STATUSES, UNKNOWN
 from monitor.model.notification import Cause, Sample
 from monitor.runtime.clock import HOUR, Instant
-from monitor.window import Question, Reading
+from monitor.window import Query, WindowReader
 from monitor.window.index import Rows
 
 DIMENSIONS = ("operator", "country", "detailedStatus", "campaign", "from", "label")
@@ -41,7 +41,7 @@ class _Excess:
     it costs, in so much money.
     """
 
-    reading: Reading
+    reading: WindowReader
     now: Rows
     before: Rows
     scale: float
@@ -69,7 +69,7 @@ class _Excess:
         return np.asarray(_prices(self.reading, rows) / (self.unit or 1.0))
 
 
-def breakdown(rule: Rule, moment: Moment, group: Group, since: Instant | None = None) -> tuple[Cause, ...]:
+def breakdown(rule: Rule, moment: EvaluationInput, group: Group, since: Instant | None = None) -> tuple[Cause, ...]:
     """The values that carry most of the excess of one group, at most one a field, the largest share first.
 
     ``since`` is when its alert began: what is usual is taken from before then.
@@ -88,7 +88,7 @@ def breakdown(rule: Rule, moment: Moment, group: Group, since: Instant | None = 
     return tuple(sorted(causes, key=lambda cause: cause.share, reverse=True)[:MOST])
 
 
-def samples(rule: Rule, moment: Moment, group: Group, most: int = 5) -> tuple[Sample, ...]:
+def samples(rule: Rule, moment: EvaluationInput, group: Group, most: int = 5) -> tuple[Sample, ...]:
     """The latest messages of a group that count against the rule; none where there are too few of them instead of too many."""
     case = case_of(rule, moment, group)
     if case is None or (code := case.code(moment)) is None or (case.below and not case.is_share):
@@ -96,7 +96,7 @@ def samples(rule: Rule, moment: Moment, group: Group, most: int = 5) -> tuple[Sa
     return moment.reading.samples(case.bad(case.question, code, moment), most)
 
 
-def _excess(case: Case, code: int, moment: Moment, since: Instant | None) -> _Excess:
+def _excess(case: RuleCase, code: int, moment: EvaluationInput, since: Instant | None) -> _Excess:
     question, reading = case.question, moment.reading
     past = _before(question, since)
     now, before = (case.bad(asked, code, moment) for asked in (question, past))
@@ -110,19 +110,19 @@ def _excess(case: Case, code: int, moment: Moment, since: Instant | None) -> _Ex
     return _Excess(reading, now, before, _by_time(question, past), usual, -1 if case.below else 1, unit)
 
 
-def _prices(reading: Reading, rows: Rows) -> Floats:
+def _prices(reading: WindowReader, rows: Rows) -> Floats:
     """What each row costs, in the window's unit; nothing where that is not given."""
     prices: Floats = np.maximum(reading.window.columns["price"][rows], 0).astype(np.float64)
     return prices
 
 
-def _unit(reading: Reading, rows: Rows) -> float:
+def _unit(reading: WindowReader, rows: Rows) -> float:
     """How much money says as much as one message: the effective number of messages (Kish 1965) in it is then the sum over it."""
     prices = _prices(reading, rows)
     return float((prices**2).sum() / max(prices.sum(), 1.0)) or 1.0
 
 
-def _traffic(case: Case, moment: Moment) -> tuple[Question, int | None]:
+def _traffic(case: RuleCase, moment: EvaluationInput) -> tuple[Query, int | None]:
     """The messages that the bad ones are to be compared with: of the same group, whatever became of them."""
     question = case.question
     kept = [(name, value) for name, value in case.group if name not in OUTCOMES and name != case.novel]
@@ -131,7 +131,7 @@ def _traffic(case: Case, moment: Moment) -> tuple[Question, int | None]:
     return replace(question, by=by, conditions=conditions), moment.reading.code(by, tuple(value for _, value in kept))
 
 
-def _before(question: Question, since: Instant | None) -> Question:
+def _before(question: Query, since: Instant | None) -> Query:
     """The time before, long enough to show what is usual; of an alert that has lasted, the time before it began.
 
     Where messages are followed from when they were first seen on, all of them are looked at: there is no time before.
@@ -143,12 +143,12 @@ def _before(question: Question, since: Instant | None) -> Question:
     return question.moved(end - max(6 * window, HOUR), end)
 
 
-def _by_time(question: Question, before: Question) -> float:
+def _by_time(question: Query, before: Query) -> float:
     length = before.end - before.start
     return (question.end - question.start) / length if length else 0.0
 
 
-def _is_fixed(name: str, case: Case) -> bool:
+def _is_fixed(name: str, case: RuleCase) -> bool:
     """Whether the rule itself asks for one value of the field, so that finding it says nothing."""
     conditions = (*case.question.conditions, *case.match.conditions)
     return any(c.field == name and c.operator == "is" and len(c.values) == 1 for c in conditions)
@@ -161,7 +161,7 @@ def _carried(name: str, excess: _Excess) -> dict[str, float]:
     return {value: excess.sign * (now.get(value, 0) - before.get(value, 0) * excess.scale) for value in values}
 
 
-def _cause(name: str, excess: _Excess, moment: Moment) -> list[Cause]:
+def _cause(name: str, excess: _Excess, moment: EvaluationInput) -> list[Cause]:
     """The value of a field that carries most, if it carries enough to explain something."""
     carried = _carried(name, excess)
     if name in OUTCOMES:
@@ -174,7 +174,7 @@ def _cause(name: str, excess: _Excess, moment: Moment) -> list[Cause]:
     return best if _stands_out(best[0], shares, excess.size) else []
 
 
-def _best(name: str, carried: Mapping[str, float], excess: _Excess, moment: Moment) -> list[Cause]:
+def _best(name: str, carried: Mapping[str, float], excess: _Excess, moment: EvaluationInput) -> list[Cause]:
     if not carried:
         return []
     value = max(carried, key=lambda one: (carried[one], one))
@@ -201,7 +201,7 @@ def _divergence(share: float, usual: float) -> float:
     return share * log(share / usual) + other
 
 
-def _status(rule: Rule, case: Case, excess: _Excess, moment: Moment) -> list[Cause]:
+def _status(rule: Rule, case: RuleCase, excess: _Excess, moment: EvaluationInput) -> list[Cause]:
     """Where nothing explains more: that Routee could not process the messages (Failed), where usually receipts say that they did
     not arrive (Undelivered), or the other way round. Nothing where they fail as they always do, or where the rule asks for it.
     """

@@ -1,6 +1,6 @@
 """The names of groups, remembered from one judgement of a rule to the next."""
 
-from monitor.alerts.kinds.result import Judgement
+from monitor.alerts.kinds.result import RuleResult
 
 Group = tuple[tuple[str, str], ...]
 
@@ -12,7 +12,7 @@ class Names:
         self._means: object = None
         self._groups: dict[int, Group] = {}
 
-    def begin(self, judgement: Judgement) -> bool:
+    def begin(self, judgement: RuleResult) -> bool:
         """Get ready for the codes of this judgement; False: codes of earlier ones mean something else now."""
         means = meaning(judgement)
         if means is not None and means is self._means:
@@ -21,7 +21,7 @@ class Names:
         self._groups.clear()
         return False
 
-    def group(self, judgement: Judgement, at: int) -> Group:
+    def group(self, judgement: RuleResult, at: int) -> Group:
         """The group at a place of the judgement."""
         code = int(judgement.codes[at])
         known = self._groups.get(code)
@@ -30,6 +30,6 @@ class Names:
         return known
 
 
-def meaning(judgement: Judgement) -> object:
+def meaning(judgement: RuleResult) -> object:
     """What stays the same thing as long as codes mean the same; None where they never do (recipients are numbered anew by each reading)."""
     return None if "to" in judgement.by else judgement.reading.window.facets

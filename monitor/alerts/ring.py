@@ -15,12 +15,12 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.alerts.kinds import NOT_ENOUGH, Judgement, Moment
+from monitor.alerts.kinds import NOT_ENOUGH, EvaluationInput, RuleResult
 from monitor.alerts.kinds.alike import Numbers
-from monitor.alerts.kinds.peers import Peers
+from monitor.alerts.kinds.peers import RuleBatch
 from monitor.alerts.kinds.result import UNHEARD_OF
 from monitor.alerts.names import Group, meaning
-from monitor.alerts.track import KEPT, LOOK_AGAIN, SPACED, Sample, Shelved, Track
+from monitor.alerts.track import KEPT, LOOK_AGAIN, SPACED, SampledSeries, SeriesSample, Shelved
 from monitor.config.rules import Rule, Windowed
 from monitor.model.notification import history_step
 from monitor.runtime.clock import Duration, Instant
@@ -29,10 +29,10 @@ GROUPS: Final = 12
 """So many groups of a rule are kept at most."""
 
 
-class Observer(Protocol):
+class EvaluationObserver(Protocol):
     """Who looks on while rules are judged."""
 
-    def __call__(self, rule: Rule, as_of: Instant, judgement: Judgement, alerts: Iterable[Group], /) -> None:
+    def __call__(self, rule: Rule, as_of: Instant, judgement: RuleResult, alerts: Iterable[Group], /) -> None:
         """``rule`` was judged; ``alerts`` are the groups that have an alert."""
 
 
@@ -51,27 +51,29 @@ def spacing(rule: Rule) -> Duration:
     return history_step(rule.kind, rule.window if isinstance(rule, Windowed) else None)
 
 
-class Ring:
+class EvaluationHistory:
     """The latest evaluations of all rules of one account."""
 
     def __init__(self) -> None:
-        self._own: dict[str, Track] = {}
+        self._own: dict[str, SampledSeries] = {}
         self._shared: dict[str, _Part] = {}
 
-    def take(self, rule: Rule, as_of: Instant, judgement: Judgement, alerts: Iterable[Group]) -> None:
+    def take(self, rule: Rule, as_of: Instant, judgement: RuleResult, alerts: Iterable[Group]) -> None:
         """Remember a judgement; one of the same moment replaces the one before."""
         track = self._own.get(rule.name)
         if track is None or track.by != judgement.by:
-            track = self._own[rule.name] = Track(judgement.by, 3, GROUPS, self._turn(), spacing(rule))
+            track = self._own[rule.name] = SampledSeries(judgement.by, 3, GROUPS, self._turn(), spacing(rule))
         alarmed = [group for group in alerts if tuple(name for name, _ in group) == track.by][:GROUPS]
         value = np.where(judgement.breached != NOT_ENOUGH, judgement.value, np.nan)
         columns, nothing = (judgement.messages, value, judgement.threshold), (0.0, _of_nothing(judgement), np.nan)
         means, below = meaning(judgement), rule.comparison == "below"
         track.take(
-            Sample(as_of, judgement.codes, columns, nothing, means, judgement.code, lambda: judgement, below, alarmed)
+            SeriesSample(
+                as_of, judgement.codes, columns, nothing, means, judgement.code, lambda: judgement, below, alarmed
+            )
         )
 
-    def take_shared(self, peers: Peers, moment: Moment, numbers: Numbers) -> None:
+    def take_shared(self, peers: RuleBatch, moment: EvaluationInput, numbers: Numbers) -> None:
         """Remember what some of these rules were judged on that had nothing to say."""
         known = self._shared.get(peers.rules[0].name)
         if known is None or known.shared.peers is not peers:
@@ -102,7 +104,7 @@ class Ring:
         tracks = self._tracks(rule)
         return tuple(max(tracks, key=lambda track: track.latest).groups) if tracks else ()
 
-    def _tracks(self, rule: str) -> "list[Track]":
+    def _tracks(self, rule: str) -> "list[SampledSeries]":
         own = [self._own[rule]] if rule in self._own else []
         return own + ([self._shared[rule].shared.track] if rule in self._shared else [])
 
@@ -119,29 +121,31 @@ class Ring:
 class _Shared:
     """The track of rules that count the same."""
 
-    def __init__(self, peers: Peers, columns: int, turn: int) -> None:
+    def __init__(self, peers: RuleBatch, columns: int, turn: int) -> None:
         self.peers = peers
         most = GROUPS if len(peers.rules) == 1 else 2 * GROUPS
-        self.track = Track(peers.by, columns, most, turn, spacing(peers.rules[0]))
+        self.track = SampledSeries(peers.by, columns, most, turn, spacing(peers.rules[0]))
         self.of_nothing = np.nan
         self._nothing = (0.0, *[np.nan] * (columns - 1))
         self._chosen = 0
 
-    def take(self, moment: Moment, numbers: Numbers) -> None:
+    def take(self, moment: EvaluationInput, numbers: Numbers) -> None:
         """Write down what was counted."""
 
         def code(group: Group) -> int:
             known = moment.reading.code(self.peers.by, tuple(value for _, value in group))
             return UNHEARD_OF if known is None else known
 
-        def judge() -> Judgement:
+        def judge() -> RuleResult:
             self._chosen += 1  # the groups that matter to one rule, then those that matter to the next
             judgement = self.peers.judgement(self._chosen, moment)
             self.of_nothing = _of_nothing(judgement)
             return judgement
 
         means, below = moment.reading.window.facets, self.peers.below
-        self.track.take(Sample(moment.as_of, numbers.codes, numbers.columns, self._nothing, means, code, judge, below))
+        self.track.take(
+            SeriesSample(moment.as_of, numbers.codes, numbers.columns, self._nothing, means, code, judge, below)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,7 @@ class _Part:
         return _evaluations(moments, found)
 
 
-def _of_nothing(judgement: Judgement) -> float:
+def _of_nothing(judgement: RuleResult) -> float:
     """The value of a group of which nothing is found; NaN where it has none."""
     value = judgement.absent(()).value
     return np.nan if value is None else value

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from monitor.runtime.clock import Instant
 
 
-class Shelf:
+class RingBuffer:
     """A row a moment (the latest ``kept`` of them, around and around), a place a group, with some columns of numbers.
 
     The first column is NaN for the moments before a group came in.

@@ -7,10 +7,10 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.alerts.kinds import NOT_ENOUGH, Judgement
+from monitor.alerts.kinds import NOT_ENOUGH, RuleResult
 from monitor.alerts.kinds.alike import Column
 from monitor.alerts.names import Group, Names
-from monitor.alerts.shelf import Shelf
+from monitor.alerts.shelf import RingBuffer
 from monitor.runtime.clock import Duration, Instant
 from monitor.window import Codes
 
@@ -25,7 +25,7 @@ Shelved = Literal["latest", "spaced"]
 
 
 @dataclass(slots=True)
-class Sample:
+class SeriesSample:
     """What a track takes: numbers by group, and how its groups are found.
 
     The first of the ``columns`` is the number of messages; ``nothing`` are the numbers of a group that is not among ``codes``.
@@ -40,12 +40,12 @@ class Sample:
     nothing: Sequence[float]
     means: object
     code: Callable[[Group], int]
-    judge: Callable[[], Judgement]
+    judge: Callable[[], RuleResult]
     below: bool
     alarmed: Sequence[Group] = ()
 
 
-class Track:
+class SampledSeries:
     """Numbers of some groups: of the latest evaluations, and of some that are ``apart`` from each other."""
 
     def __init__(self, by: tuple[str, ...], columns: int, most: int, turn: int, apart: Duration) -> None:
@@ -53,7 +53,10 @@ class Track:
         self.groups: list[Group] = []
         self._most = most
         self._apart = apart
-        self._shelves: dict[Shelved, Shelf] = {"latest": Shelf(KEPT, columns), "spaced": Shelf(SPACED, columns)}
+        self._shelves: dict[Shelved, RingBuffer] = {
+            "latest": RingBuffer(KEPT, columns),
+            "spaced": RingBuffer(SPACED, columns),
+        }
         self._wait = turn
         self._names = Names()
         self._means: object = None
@@ -72,7 +75,7 @@ class Track:
             return [], np.empty((0, shelved.columns))
         return shelved.of(self.groups.index(group))
 
-    def take(self, sample: Sample) -> None:
+    def take(self, sample: SeriesSample) -> None:
         """Write a row; from time to time, and where something is missing, the groups are chosen anew first."""
         same = sample.means is not None and sample.means is self._means
         self._means = sample.means
@@ -91,7 +94,7 @@ class Track:
         if spaced.newest is None or not 0 < sample.as_of - spaced.newest < self._apart:
             spaced.row(sample.as_of)[:] = row
 
-    def _choose(self, sample: Sample) -> None:
+    def _choose(self, sample: SeriesSample) -> None:
         """Choose the groups anew: those that stay keep their place and their past."""
         judgement = sample.judge()
         self._names.begin(judgement)
@@ -136,7 +139,7 @@ class _Places:
                 row[number, here] = column[self._places]
 
 
-def _telling(judgement: Judgement, below: bool, most: int) -> list[int]:
+def _telling(judgement: RuleResult, below: bool, most: int) -> list[int]:
     """The places of groups worth keeping: in turn the worst and the most voluminous."""
     if len(judgement) <= most:
         return list(range(len(judgement)))

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from monitor.alerts.kinds import Judgement, Moment, evaluate
+from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
 from monitor.alerts.kinds.count import remembered
 from monitor.config.rules import Rule, Thresholded
 from monitor.model.alert import Alert, Policy, Transition, catch_up, rests_on_the_past
 from monitor.model.finding import Finding
 from monitor.runtime.clock import HOUR, Duration, Instant
-from monitor.window import Reading
-from monitor.window.recorded_messages import Past
+from monitor.window import WindowReader
+from monitor.window.recorded_messages import RecordedMessages
 
 Group = tuple[tuple[str, str], ...]
 Found = tuple[Instant, Callable[[Group], Finding]]
@@ -32,7 +32,7 @@ MOST_REPORTS_TOGETHER: Final = 3_000_000
 
 
 @dataclass(slots=True)
-class Allowance:
+class ReplayBudget:
     """How many messages may still be told again, for the rules that are judged together."""
 
     reports: int = MOST_REPORTS_TOGETHER
@@ -45,7 +45,7 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True)
-class Unjudged:
+class UnjudgedAlerts:
     """Alerts whose fate depends on a time in which nobody judged them. ``every`` is how often the rule is judged."""
 
     alerts: Mapping[Group, Alert]
@@ -53,7 +53,7 @@ class Unjudged:
     every: Duration
 
     def caught_up(
-        self, rule: Rule, moment: Moment, allowance: Allowance
+        self, rule: Rule, moment: EvaluationInput, allowance: ReplayBudget
     ) -> tuple[dict[Group, Alert | None], list[Transition]]:
         """The alerts as they are just before ``moment``, and what happened to them."""
         found, after, moves = (
@@ -67,7 +67,7 @@ class Unjudged:
             moves += moved
         return after, moves
 
-    def _found(self, rule: Rule, moment: Moment, allowance: Allowance) -> Iterator[Found]:
+    def _found(self, rule: Rule, moment: EvaluationInput, allowance: ReplayBudget) -> Iterator[Found]:
         since = min(alert.as_of for alert in self.alerts.values())
         longest = max(self.policy.for_, self.policy.keep_firing_for)
         step = max(self.every, longest // (MOST_MOMENTS - 1) + 1)
@@ -78,27 +78,30 @@ class Unjudged:
 
 
 def unjudged(
-    alerts: Mapping[Group, Alert], judgement: Judgement, policy: Policy, as_of: Instant, every: Duration
-) -> Unjudged | None:
+    alerts: Mapping[Group, Alert], judgement: RuleResult, policy: Policy, as_of: Instant, every: Duration
+) -> UnjudgedAlerts | None:
     """The alerts of a rule that were not judged for longer than three intervals and that need it; None where there are none."""
     late = {group: alert for group, alert in alerts.items() if as_of - alert.as_of > INTERVALS * every}
     late = {
         group: alert for group, alert in late.items() if rests_on_the_past(alert, judgement.of(group).breached, policy)
     }
-    return Unjudged(late, policy, every) if late else None
+    return UnjudgedAlerts(late, policy, every) if late else None
 
 
 def judged_late(
-    rule: Rule, moment: Moment, times: Iterable[Instant], slack: Duration, allowance: Allowance
+    rule: Rule, moment: EvaluationInput, times: Iterable[Instant], slack: Duration, allowance: ReplayBudget
 ) -> Iterator[Found]:
-    """What the rule finds as of each of these moments, which are earlier than ``moment``. ``slack``: see `monitor.window.recorded_messages.Past`."""
+    """What the rule finds as of each of these moments, which are earlier than ``moment``. ``slack``: see
+    `monitor.window.recorded_messages.RecordedMessages`."""
     times = list(times)
     if not times:
         return
     reach = rule.reach
     if isinstance(rule, Thresholded):
         reach = max(reach, remembered(rule))
-    past = Past(moment.reading.window, slack, since=times[0] - reach - HOUR) if allowance.reports > 0 else None
+    past = (
+        RecordedMessages(moment.reading.window, slack, since=times[0] - reach - HOUR) if allowance.reports > 0 else None
+    )
     if past is None or not allowance.take(len(past)):
         yield times[0], _not_seen
         return
@@ -107,7 +110,7 @@ def judged_late(
             yield as_of, _not_seen
             continue
         past.feed(as_of)
-        then = replace(moment, reading=Reading(past.window), as_of=as_of, carried=None)
+        then = replace(moment, reading=WindowReader(past.window), as_of=as_of, carried=None)
         yield as_of, evaluate(rule, then).of
 
 

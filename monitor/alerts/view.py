@@ -8,9 +8,9 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from monitor.alerts.evaluator import Group, Judge, Scene, policy_of
+from monitor.alerts.evaluator import Group, RuleEvaluator, ViewContext, policy_of
 from monitor.alerts.explain import breakdown, samples
-from monitor.alerts.kinds import Judgement, Moment, evaluate
+from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
 from monitor.alerts.ring import Evaluation, spacing
 from monitor.alerts.track import SPACED
 from monitor.config.rules import (
@@ -54,7 +54,7 @@ class Annotator(Protocol):
 class Views:
     """Makes views of an account's alerts. ``distinguish``: the alerts say which account they are of, because there are several."""
 
-    judge: Judge
+    judge: RuleEvaluator
     annotator: Annotator
     distinguish: bool = False
     time_zone: str = "UTC"
@@ -100,7 +100,7 @@ class Views:
                 ranks[level.severity] = rank
         return ranks
 
-    def view(self, alert: Alert, scene: Scene | None = None, *, deep: bool = False) -> AlertView:
+    def view(self, alert: Alert, scene: ViewContext | None = None, *, deep: bool = False) -> AlertView:
         """The alert in that scene (as it is now, where none is given); ``deep``: also with what explains it."""
         built_in, rule = BUILT_IN.get(alert.rule), self.judge.rules.get(alert.rule)
         if built_in is not None:
@@ -111,7 +111,7 @@ class Views:
         plain = self._plain(alert, rule, scene)
         return self._annotated(rule, self._explained(alert, rule, plain, scene) if deep else plain)
 
-    def over(self, alert: Alert, severity: str, scene: Scene | None = None) -> AlertView:
+    def over(self, alert: Alert, severity: str, scene: ViewContext | None = None) -> AlertView:
         """An alert that is over for those who were told of it under ``severity``, with the labels that it was shown with.
 
         One that still fires is over for them because it goes on under another severity, in another group.
@@ -122,13 +122,13 @@ class Views:
             view = msgspec.structs.replace(view, status="resolved", ends_at=alert.as_of, resolved_because="moved")
         return msgspec.structs.replace(view, labels=labels, severity=severity, was_severity="", more=0)
 
-    def as_told(self, alert: Alert, severity: str, scene: Scene | None = None) -> AlertView:
+    def as_told(self, alert: Alert, severity: str, scene: ViewContext | None = None) -> AlertView:
         """An alert that fires for those who were told of it under ``severity`` and are to hear nothing else of it now."""
         view = self.view(msgspec.structs.replace(alert, state="firing", resolved_at=None, because=None), scene)
         labels = (alert.view.labels if alert.view is not None else view.labels) | {"severity": severity}
         return msgspec.structs.replace(view, labels=labels, severity=severity)
 
-    def _plain(self, alert: Alert, rule: Rule, scene: Scene) -> AlertView:
+    def _plain(self, alert: Alert, rule: Rule, scene: ViewContext) -> AlertView:
         return AlertView(
             fingerprint=alert.fingerprint,
             name=rule.name,
@@ -147,7 +147,7 @@ class Views:
             **_numbers(alert),
         )
 
-    def _explained(self, alert: Alert, rule: Rule, view: AlertView, scene: Scene) -> AlertView:
+    def _explained(self, alert: Alert, rule: Rule, view: AlertView, scene: ViewContext) -> AlertView:
         span = self.judge.as_of(rule, scene.cursors)
         if span is None or tuple(name for name, _ in alert.group) != rule.grouping:
             return view
@@ -269,7 +269,9 @@ def links_of(rule: Rule) -> tuple[Link, ...]:
     return (Link("Runbook", url),) if url.startswith(("https://", "http://")) and "{" not in url else ()
 
 
-def history(rule: Rule, moment: Moment, group: Group, course: Sequence[Evaluation] = ()) -> tuple[float | None, ...]:
+def history(
+    rule: Rule, moment: EvaluationInput, group: Group, course: Sequence[Evaluation] = ()
+) -> tuple[float | None, ...]:
     """The group's values at the latest moments, oldest first, up to now. ``course`` is what was found of it lately.
 
     Of before that the window is asked, which still holds what those values rest on: the same for all the rule's groups.
@@ -288,11 +290,11 @@ def history(rule: Rule, moment: Moment, group: Group, course: Sequence[Evaluatio
     return tuple(values)
 
 
-def _value_at(rule: Rule, moment: Moment, then: Instant, group: Group) -> float | None:
+def _value_at(rule: Rule, moment: EvaluationInput, then: Instant, group: Group) -> float | None:
     key = ("history", rule.name, then)
     shared = moment.reading.shared
     if key not in shared:
         shared[key] = evaluate(rule, replace(moment, as_of=then))
-    judgement: Judgement = shared[key]
+    judgement: RuleResult = shared[key]
     finding = judgement.of(group)
     return None if finding.breached is None else finding.value

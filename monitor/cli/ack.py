@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from monitor.cli.daemon_api import DaemonApi, Refused, daemon_api
+from monitor.cli.daemon_api import DaemonApi, DaemonRefused, daemon_api
 from monitor.cli.options import config_option, duration_text, url_option
 from monitor.cli.output import say
 from monitor.cli.silenced import named_alert, suggestion
@@ -35,12 +35,12 @@ def ack(
     api = daemon_api(config, url)
     found = {one["fingerprint"]: one for text in alerts for one in _meant(api, text)}
     body = {"by": by, "comment": comment} | ({"for": lasts} if lasts else {})
-    refused: list[Refused] = []
+    refused: list[DaemonRefused] = []
     for fingerprint, alert in found.items():
         path = f"/api/v1/alerts/{fingerprint}/acknowledgement"
         try:
             api.delete(path) if undo else api.post(path, body)
-        except Refused as why:  # of several that were meant, one may be over by now, or was never acknowledged
+        except DaemonRefused as why:  # of several that were meant, one may be over by now, or was never acknowledged
             refused.append(why)
         else:
             say(f"{named_alert(alert)}: {'no longer acknowledged' if undo else 'acknowledged'}")

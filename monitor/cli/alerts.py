@@ -11,17 +11,17 @@ from monitor.cli.format_history import show_history
 from monitor.cli.load import read_everything
 from monitor.cli.options import config_option, json_option, level_option, url_option, wide_option
 from monitor.cli.output import say
-from monitor.cli.suppression import Held, held_of
+from monitor.cli.suppression import SuppressionState, held_of
 from monitor.cli.table import Column, print_json, print_table
 from monitor.cli.times import WHEN, When
 
 if TYPE_CHECKING:
     from monitor.config.monitor import Config
-    from monitor.daemon.loading import Loaded
+    from monitor.daemon.loading import SettingsWithTemplates
     from monitor.model.alert import Alert
     from monitor.model.notification import AlertView
-    from monitor.store.protocol import Loaded as Kept
     from monitor.store.protocol import Store
+    from monitor.store.protocol import StoredState as Kept
 
 _STATES: Final = {"firing": "active", "pending": "unprocessed", "resolved": "resolved"}
 """A state in Alertmanager's word, as far as it has one."""
@@ -106,18 +106,18 @@ def _is_wanted(alert: "Alert", state: str | None) -> bool:
     return alert.state in ("firing", "pending") if state is None else state in ("all", alert.state)
 
 
-def views_of(loaded: "Loaded", kept: "Kept") -> "Iterable[tuple[Alert, AlertView]]":
+def views_of(loaded: "SettingsWithTemplates", kept: "Kept") -> "Iterable[tuple[Alert, AlertView]]":
     """Every alert as it is shown, the worst first."""
-    from monitor.alerts.evaluator import Judge
+    from monitor.alerts.evaluator import RuleEvaluator
     from monitor.alerts.view import Views
-    from monitor.model.privacy import Privacy
+    from monitor.model.privacy import RecipientMask
     from monitor.window import Window
 
     settings = loaded.settings
     several = len(settings.config.accounts) > 1
     views = {
         account: Views(
-            Judge(Window(account, Privacy()), settings.rules, ()),
+            RuleEvaluator(Window(account, RecipientMask()), settings.rules, ()),
             loaded.templates,
             distinguish=several,
             time_zone=settings.config.time_zone_of(account),
@@ -130,7 +130,7 @@ def views_of(loaded: "Loaded", kept: "Kept") -> "Iterable[tuple[Alert, AlertView
     return sorted(found, key=lambda one: (order.index(one[0].state), rank.get(one[1].severity, 3), one[1].starts_at))
 
 
-def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "Held") -> dict[str, Any]:
+def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "SuppressionState") -> dict[str, Any]:
     """As Alertmanager's API v2 shows an alert; ``state``, ``acknowledgedBy`` and ``acknowledgedComment`` are ours."""
     from monitor.model.label_fingerprint import label_fingerprint
     from monitor.notify.render.alertmanager_payload import generator_url
@@ -159,7 +159,7 @@ def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "Held") ->
     }
 
 
-def _table(found: "Iterable[tuple[Alert, AlertView]]", held: "Mapping[str, Held]") -> None:
+def _table(found: "Iterable[tuple[Alert, AlertView]]", held: "Mapping[str, SuppressionState]") -> None:
     from monitor.model.format import datetime, duration
     from monitor.notify.render import sentence
 

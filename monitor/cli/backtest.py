@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.cli.history import History
-    from monitor.daemon.loading import Loaded
+    from monitor.daemon.loading import SettingsWithTemplates
     from monitor.runtime.clock import Duration
-    from monitor.simulation.backtest import Backtest, Span, Step, Subject
+    from monitor.simulation.backtest import Backtest, EvaluationSpan, EvaluationStep, Subject
 
 
 @click.command(short_help="Show what the rules would have alerted in the past.")
@@ -90,7 +90,7 @@ def backtest(
         _print(found)
 
 
-def _subjects(loaded: "Loaded", names: Sequence[str], changes: Sequence[str]) -> "list[Subject]":
+def _subjects(loaded: "SettingsWithTemplates", names: Sequence[str], changes: Sequence[str]) -> "list[Subject]":
     """The rules to be tried, each followed by its variant."""
     from monitor.config.settings import check_against
     from monitor.simulation.backtest import Subject
@@ -117,7 +117,7 @@ def _subjects(loaded: "Loaded", names: Sequence[str], changes: Sequence[str]) ->
 
 
 def _history(
-    loaded: "Loaded",
+    loaded: "SettingsWithTemplates",
     subjects: "Sequence[Subject]",
     since: When,
     until: When | None,
@@ -126,23 +126,23 @@ def _history(
     from monitor.cli import history
 
     reach = max(subject.rule.reach for subject in subjects)
-    wanted = history.Wanted(since, until, reach)
+    wanted = history.HistoryQuery(since, until, reach)
     return history.from_routee(loaded, wanted) if from_api else history.from_store(loaded, wanted)
 
 
-def _span(history: "History", subjects: "Sequence[Subject]", every: "Duration | None") -> "Span":
-    from monitor.simulation.backtest import Span, Step, choose_step, unseen
+def _span(history: "History", subjects: "Sequence[Subject]", every: "Duration | None") -> "EvaluationSpan":
+    from monitor.simulation.backtest import EvaluationSpan, EvaluationStep, choose_step, unseen
 
     length = history.until - history.since
     rules = [subject.rule for subject in subjects]
     chosen = choose_step(history.every, length, rules, history.messages)
-    step = chosen if every is None else Step(every, 0, unseen(every, history.every, rules))
+    step = chosen if every is None else EvaluationStep(every, 0, unseen(every, history.every, rules))
     for line in _said_of_step(step, history.every, chosen=every is None):
         say(line, err=True)
-    return Span(history.since, history.until, step.length)
+    return EvaluationSpan(history.since, history.until, step.length)
 
 
-def _said_of_step(step: "Step", usual: "Duration", *, chosen: bool) -> "Iterator[str]":
+def _said_of_step(step: "EvaluationStep", usual: "Duration", *, chosen: bool) -> "Iterator[str]":
     """What a person has to know of the step; nothing where it is that of the daemon."""
     from monitor.runtime.clock import format_duration
 
@@ -157,7 +157,7 @@ def _said_of_step(step: "Step", usual: "Duration", *, chosen: bool) -> "Iterator
         yield f"Alerts can be missed, because `for` is shorter than {coarse}: {names}. Judge them alone (--rule NAME), or more often (--every)."
 
 
-def _run(history: "History", subjects: "Sequence[Subject]", span: "Span") -> "Backtest":
+def _run(history: "History", subjects: "Sequence[Subject]", span: "EvaluationSpan") -> "Backtest":
     from time import perf_counter  # noqa: TID251 - people are told how long it took
 
     from monitor.simulation.backtest import run

@@ -17,9 +17,9 @@ from monitor.runtime.errors import MonitorError, RouteeError, RouteeRefused, Rou
 if TYPE_CHECKING:
     from monitor.config.monitor import Account
     from monitor.config.rules import Rule
-    from monitor.daemon.loading import Loaded
+    from monitor.daemon.loading import SettingsWithTemplates
     from monitor.ingest.routee.client import Routee
-    from monitor.model.account_state import Facts
+    from monitor.model.account_state import AccountState
     from monitor.model.finding import Finding
     from monitor.model.routee_query import CampaignState
     from monitor.runtime.clock import Instant
@@ -30,7 +30,7 @@ BINS: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class CampaignView:
     """What Routee has of a campaign: its messages, and its own state where the account may ask for that."""
 
     tracking_id: str
@@ -38,7 +38,7 @@ class Seen:
     at: "Instant"
     window: "Window"
     state: "CampaignState | None"
-    facts: "Facts"
+    facts: "AccountState"
     """What the daemon knows of the account, where there is one."""
 
 
@@ -72,7 +72,7 @@ def campaign(tracking_id: str, config: Path | None, as_json: bool, account: str 
         _print(shown)
 
 
-def _known(loaded: "Loaded") -> "Mapping[str, Facts]":
+def _known(loaded: "SettingsWithTemplates") -> "Mapping[str, AccountState]":
     """What the daemon was told of each account; nothing where it has no store that can be read."""
     from monitor.cli.read_store import standing
     from monitor.runtime.errors import StoreError
@@ -84,7 +84,7 @@ def _known(loaded: "Loaded") -> "Mapping[str, Facts]":
         return {}
 
 
-async def _seen(tracking_id: str, accounts: "Sequence[Account]", kept: "Mapping[str, Facts]") -> Seen:
+async def _seen(tracking_id: str, accounts: "Sequence[Account]", kept: "Mapping[str, AccountState]") -> CampaignView:
     """The campaign as the first account that knows it has it."""
     from monitor.daemon.account_client import routee_client
     from monitor.model.account_state import NOTHING_KNOWN
@@ -99,7 +99,7 @@ async def _seen(tracking_id: str, accounts: "Sequence[Account]", kept: "Mapping[
             state = await _state(routee, tracking_id)
             if known or state is not None:
                 facts = kept.get(account.name, NOTHING_KNOWN)
-                return Seen(tracking_id, account.name, clock.now(), window, state, facts)
+                return CampaignView(tracking_id, account.name, clock.now(), window, state, facts)
     names = ", ".join(account.name for account in accounts)
     raise MonitorError(f"no campaign {tracking_id!r} is known to {names}")
 
@@ -130,18 +130,18 @@ async def _state(routee: "Routee", tracking_id: str) -> "CampaignState | None":
         return None
 
 
-def _shown(seen: Seen) -> dict[str, Any]:
+def _shown(seen: CampaignView) -> dict[str, Any]:
     """The campaign in numbers, as ``--json`` prints it."""
     import numpy as np
 
     from monitor.model.message import DELIVERED, FAILURES, UNKNOWN
     from monitor.runtime.clock import iso
-    from monitor.window import Question, Reading
+    from monitor.window import Query, WindowReader
     from monitor.window.campaign_progress import among
     from monitor.window.columns import PRICE_UNIT
 
-    reading, state = Reading(seen.window), seen.state
-    rows = reading.rows(Question(-1, 1 << 62))
+    reading, state = WindowReader(seen.window), seen.state
+    rows = reading.rows(Query(-1, 1 << 62))
     failed = among(reading, rows, FAILURES)
     dates = seen.window.columns["date"][rows]
     statuses = reading.split(rows, "status")
@@ -193,14 +193,14 @@ def _timeline(dates: Any, failed: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _judged(seen: Seen, rules: "Sequence[Rule]") -> "list[tuple[Rule, Finding]]":
+def _judged(seen: CampaignView, rules: "Sequence[Rule]") -> "list[tuple[Rule, Finding]]":
     """What the rules about campaigns find of this one."""
-    from monitor.alerts.kinds import Moment, evaluate
+    from monitor.alerts.kinds import EvaluationInput, evaluate
     from monitor.config.rules import Campaign, Rate
-    from monitor.window import Reading
+    from monitor.window import WindowReader
 
     facts = seen.facts if seen.state is None else seen.facts.with_campaign(seen.at, seen.state)
-    moment = Moment(Reading(seen.window), seen.at, 0, (), facts)
+    moment = EvaluationInput(WindowReader(seen.window), seen.at, 0, (), facts)
     found: list[tuple[Rule, Finding]] = []
     for rule in rules:
         about = isinstance(rule, Campaign) or (

@@ -16,7 +16,7 @@ from monitor.runtime.errors import InputError
 if TYPE_CHECKING:
     from monitor.config.monitor import Config
     from monitor.config.rules import Rule
-    from monitor.daemon.loading import Loaded
+    from monitor.daemon.loading import SettingsWithTemplates
 
 EXIT_UNAVAILABLE = 69
 
@@ -64,7 +64,7 @@ def _problem(problem: Any) -> dict[str, Any]:
     return {name: getattr(problem, name) for name in ("file", "line", "column", "path", "message")}
 
 
-def _as_json(place: Path, loaded: "Loaded") -> dict[str, Any]:
+def _as_json(place: Path, loaded: "SettingsWithTemplates") -> dict[str, Any]:
     config = loaded.settings.config
     return {
         "config": str(place),
@@ -92,7 +92,7 @@ def _as_json(place: Path, loaded: "Loaded") -> dict[str, Any]:
     }
 
 
-def _tables(place: Path, loaded: "Loaded") -> None:
+def _tables(place: Path, loaded: "SettingsWithTemplates") -> None:
     config = loaded.settings.config
     say(f"{place}: good. Everything is kept in {config.store_path}")
     say("")
@@ -166,7 +166,7 @@ def _routing(config: "Config") -> str:
     return f"Routing: {', '.join(counts)}; see `routes show` and `routes test`"
 
 
-def _ask(loaded: "Loaded", as_json: bool) -> list[dict[str, Any]]:
+def _ask(loaded: "SettingsWithTemplates", as_json: bool) -> list[dict[str, Any]]:
     """Ask everybody; one line each as it comes."""
     import trio
 

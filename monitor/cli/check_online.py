@@ -6,8 +6,8 @@ from typing import Final
 
 from monitor.config.monitor import Account
 from monitor.daemon.account_client import routee_client
-from monitor.daemon.loading import Loaded
-from monitor.ingest.routee.retry import Patience
+from monitor.daemon.loading import SettingsWithTemplates
+from monitor.ingest.routee.retry import RetryPolicy
 from monitor.model.evaluate_words import plural
 from monitor.notify.receivers import checked, notifiers
 from monitor.runtime.clock import SECOND, SystemClock
@@ -16,11 +16,11 @@ from monitor.runtime.errors import RouteeError
 Note = Callable[[str, str, str], None]
 """Told of each question: what was asked, why it went wrong (empty: it did not), what there is to say if it went well."""
 
-_PATIENCE: Final = Patience(attempts=2, within=15 * SECOND, timeout=10 * SECOND)
+_PATIENCE: Final = RetryPolicy(attempts=2, within=15 * SECOND, timeout=10 * SECOND)
 """A person waits: less than the daemon has."""
 
 
-async def asked(loaded: Loaded, note: Note) -> None:
+async def asked(loaded: SettingsWithTemplates, note: Note) -> None:
     """Ask everybody, one after the other."""
     for account in loaded.settings.config.accounts:
         await _ask_routee(account, loaded, note)
@@ -29,7 +29,7 @@ async def asked(loaded: Loaded, note: Note) -> None:
         note(f"receiver {receiver} {channel}", await notifier.check(), checked(notifier))
 
 
-async def _ask_routee(account: Account, loaded: Loaded, note: Note) -> None:
+async def _ask_routee(account: Account, loaded: SettingsWithTemplates, note: Note) -> None:
     clock = SystemClock()
     try:
         async with routee_client(account, clock, patience=_PATIENCE) as routee:

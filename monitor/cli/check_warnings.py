@@ -8,11 +8,11 @@ if TYPE_CHECKING:
 
     from monitor.config.monitor import Config
     from monitor.config.rules import Rule
-    from monitor.daemon.loading import Loaded
+    from monitor.daemon.loading import SettingsWithTemplates
     from monitor.routing.silences import Silence
 
 
-def warnings_of(loaded: "Loaded") -> Iterator[str]:
+def warnings_of(loaded: "SettingsWithTemplates") -> Iterator[str]:
     """A sentence for each thing in the files, or in the stored silences, that probably has not the effect that was meant."""
     from monitor.config.rules.model import LONGEST_WINDOW
     from monitor.runtime.clock import format_duration
@@ -37,7 +37,7 @@ def warnings_of(loaded: "Loaded") -> Iterator[str]:
                 )
 
 
-def exposed_secrets(loaded: "Loaded", place: "Path") -> Iterator[str]:
+def exposed_secrets(loaded: "SettingsWithTemplates", place: "Path") -> Iterator[str]:
     """A sentence for each secret file of the configuration at ``place`` that everybody on this machine can read; `run` logs them."""
     from monitor.cli.options import environment
     from monitor.config.monitor.exposed_secrets import exposed_files
@@ -46,7 +46,7 @@ def exposed_secrets(loaded: "Loaded", place: "Path") -> Iterator[str]:
         yield f"every user of this machine can read the secret in {path}: chmod 600 {path}, owned by the user that the daemon runs as"
 
 
-def _without_effect(loaded: "Loaded") -> Iterator[str]:
+def _without_effect(loaded: "SettingsWithTemplates") -> Iterator[str]:
     """Matchers that no alert of these rules can meet."""
     from monitor.config.possible_labels import PossibleAlerts, idle_inhibitions, idle_routes, unknown_severities
 

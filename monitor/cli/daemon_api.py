@@ -16,7 +16,7 @@ _SECONDS: Final = 10.0
 _LONGEST_ANSWER: Final = 64 * 1024 * 1024
 
 
-class Refused(MonitorError):
+class DaemonRefused(MonitorError):
     """The daemon said no."""
 
     exit_code = 1
@@ -56,7 +56,7 @@ class DaemonApi:
             with direct.open(request, timeout=_SECONDS) as answer:
                 return json.loads(answer.read(_LONGEST_ANSWER) or b"null")
         except urllib.error.HTTPError as error:
-            raise Refused(_sentence(error)) from None
+            raise DaemonRefused(_sentence(error)) from None
         except (OSError, ValueError) as error:
             from monitor.runtime.transport_errors import trouble
 

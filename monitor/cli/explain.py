@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.alerts.ring import Evaluation
-    from monitor.cli.findings import Line
+    from monitor.cli.findings import GroupLine
     from monitor.config.rules import Rule
-    from monitor.daemon.loading import Loaded
+    from monitor.daemon.loading import SettingsWithTemplates
     from monitor.runtime.clock import Instant
 
 _UNASKED: Final = (
@@ -60,7 +60,7 @@ def explain(name: str, config: Path | None, as_json: bool, watch: bool) -> None:
         _table(rule, as_of, lines)
 
 
-def _watch(rule: "Rule", loaded: "Loaded", as_json: bool) -> None:
+def _watch(rule: "Rule", loaded: "SettingsWithTemplates", as_json: bool) -> None:
     """Each poll anew: on a terminal in place of what was shown before; as JSON, one line each."""
     from monitor.cli.findings import explained
     from monitor.cli.watch import each_poll
@@ -73,7 +73,7 @@ def _watch(rule: "Rule", loaded: "Loaded", as_json: bool) -> None:
             _table(rule, as_of, lines, height_of_output())
 
 
-def _rule(name: str, loaded: "Loaded") -> "Rule":
+def _rule(name: str, loaded: "SettingsWithTemplates") -> "Rule":
     rules = {rule.name: rule for rule in loaded.settings.rules}
     if not rules[known("rule", name, rules)].enabled:
         file, line = rules[name].source
@@ -81,7 +81,7 @@ def _rule(name: str, loaded: "Loaded") -> "Rule":
     return rules[name]
 
 
-def _as_json(rule: "Rule", as_of: "Instant", lines: "list[Line]") -> dict[str, Any]:
+def _as_json(rule: "Rule", as_of: "Instant", lines: "list[GroupLine]") -> dict[str, Any]:
     from monitor.runtime.clock import iso
 
     groups = [
@@ -109,16 +109,16 @@ def _past(one: "Evaluation") -> dict[str, Any]:
     return {"as_of": iso(one.as_of), "value": one.value, "threshold": one.threshold, "messages": one.messages}
 
 
-def _table(rule: "Rule", as_of: "Instant", lines: "list[Line]", height: int = 0) -> None:
+def _table(rule: "Rule", as_of: "Instant", lines: "list[GroupLine]", height: int = 0) -> None:
     """``height``: rows of the terminal that it has to fit, 0 for as many as there are."""
     from monitor.alerts.view import unit_of
     from monitor.cli.findings import asks_routee
-    from monitor.cli.read_store import Age
+    from monitor.cli.read_store import DataAge
     from monitor.model.alert import is_report
     from monitor.model.format import amount, number, sparkline
 
     file, number_of_line = rule.source
-    say(f"{rule.name} ({rule.kind}, {file}:{number_of_line}) as of {Age.of(as_of)}")
+    say(f"{rule.name} ({rule.kind}, {file}:{number_of_line}) as of {DataAge.of(as_of)}")
     if rule.description:
         say_paragraphs(rule.description.strip())
     if asks_routee(rule):
@@ -127,7 +127,7 @@ def _table(rule: "Rule", as_of: "Instant", lines: "list[Line]", height: int = 0)
         say("No group has any messages in the window.")
         return
 
-    def row(line: "Line") -> tuple[str, ...]:
+    def row(line: "GroupLine") -> tuple[str, ...]:
         labels = tuple(line.labels.items())
         finding, unit = line.finding, unit_of(rule, labels)
         return (

@@ -4,28 +4,28 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from monitor.alerts.evaluator import Group, Judge, policy_of
-from monitor.alerts.kinds import Judgement, Moment, evaluate
+from monitor.alerts.evaluator import Group, RuleEvaluator, policy_of
+from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
 from monitor.alerts.ring import Evaluation
 from monitor.cli.trend import trend
 from monitor.config.rules import Balance, Campaign, Rule
-from monitor.daemon.loading import Loaded
+from monitor.daemon.loading import SettingsWithTemplates
 from monitor.daemon.restore import restored_judge, restored_window
 from monitor.model.alert import Alert, fires_on_until, is_held_back
 from monitor.model.builtin_alerts import MONITOR_BLIND
 from monitor.model.finding import Finding, excess
 from monitor.runtime.clock import Instant, format_duration, iso
 from monitor.runtime.errors import MonitorError, StoreError
-from monitor.store.protocol import Loaded as Kept
 from monitor.store.protocol import Store
-from monitor.window import Reading
+from monitor.store.protocol import StoredState as Kept
+from monitor.window import WindowReader
 
 State = Literal["firing", "pending", "blind", "not_enough_data", "inactive"]
 _ORDER: Final = ("firing", "blind", "pending", "inactive", "not_enough_data")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class GroupLine:
     """One group: its labels, how it stands, the numbers."""
 
     labels: dict[str, str]
@@ -37,11 +37,11 @@ class Line:
     """Where its threshold is no longer crossed and its alert fires on for ``keep_firing_for``: until when."""
 
 
-def explained(rule: Rule, loaded: Loaded, store: Store, kept: Kept) -> tuple[Instant, list[Line]]:
+def explained(rule: Rule, loaded: SettingsWithTemplates, store: Store, kept: Kept) -> tuple[Instant, list[GroupLine]]:
     """As of when (the earliest of the accounts), and every group of every account."""
     config = loaded.settings.config
     key = store.secret("recipients")
-    lines: list[Line] = []
+    lines: list[GroupLine] = []
     moments: list[Instant] = []
     for account in config.accounts:
         searches = [search.name for search in config.searches if search.account == account.name]
@@ -57,15 +57,17 @@ def explained(rule: Rule, loaded: Loaded, store: Store, kept: Kept) -> tuple[Ins
     return min(moments), sorted(lines, key=lambda line: _worst_first(rule, line))
 
 
-def _worst_first(rule: Rule, line: Line) -> tuple[int, int, float]:
+def _worst_first(rule: Rule, line: GroupLine) -> tuple[int, int, float]:
     """By state, by levels crossed, then by how near the value is to the threshold or how far beyond it."""
     found = line.finding
     beyond = excess(found.value, found.threshold, below=rule.comparison == "below")
     return _ORDER.index(line.state), -(found.breached or 0), -beyond
 
 
-def _lines(rule: Rule, judge: Judge, as_of: Instant, covered_since: Instant, *, distinguish: bool) -> Iterator[Line]:
-    judgement = _judged(rule, judge, judge.moment(rule, Reading(judge.window), as_of, covered_since))
+def _lines(
+    rule: Rule, judge: RuleEvaluator, as_of: Instant, covered_since: Instant, *, distinguish: bool
+) -> Iterator[GroupLine]:
+    judgement = _judged(rule, judge, judge.moment(rule, WindowReader(judge.window), as_of, covered_since))
     findings = list(judgement.findings())
     if not findings and not rule.grouping:
         findings = [judgement.of(())]
@@ -75,7 +77,7 @@ def _lines(rule: Rule, judge: Judge, as_of: Instant, covered_since: Instant, *, 
     findings += [judgement.of(group) for group, alert in alerts.items() if _stands(alert) and group not in shown]
     for finding in findings:
         labels = dict(finding.group) | ({"account": judge.account} if distinguish else {})
-        yield Line(
+        yield GroupLine(
             labels,
             *_standing(rule, _as_told(rule, finding, alerts), alerts.get(finding.group), blind),
             recent.of(rule.name, finding.group),
@@ -105,7 +107,7 @@ def asks_routee(rule: Rule) -> bool:
     return isinstance(rule, Balance | Campaign)
 
 
-def _judged(rule: Rule, judge: Judge, moment: Moment) -> Judgement:
+def _judged(rule: Rule, judge: RuleEvaluator, moment: EvaluationInput) -> RuleResult:
     try:
         return evaluate(rule, moment)
     except Exception as error:  # as in the daemon, where it becomes the alert RuleError
@@ -114,7 +116,7 @@ def _judged(rule: Rule, judge: Judge, moment: Moment) -> Judgement:
         ) from error
 
 
-def _blindness(rule: Rule, judge: Judge) -> str:
+def _blindness(rule: Rule, judge: RuleEvaluator) -> str:
     """Why a search that the rule needs cannot be seen; empty while all can."""
     needed = (rule.search,) if rule.search is not None else judge.searches
     for group, alert in judge.alerts.get(MONITOR_BLIND.name, {}).items():

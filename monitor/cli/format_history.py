@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.runtime.clock import Instant
-    from monitor.store.protocol import Telling, ToldAlert
+    from monitor.store.protocol import NotificationRecord, NotifiedAlert
 
 _MOST_NAMED = 3
 """So many alerts of a notification are named in the table."""
 
 
-def show_history(tellings: "Sequence[Telling]", as_json: bool) -> None:
+def show_history(tellings: "Sequence[NotificationRecord]", as_json: bool) -> None:
     """Print notifications of the past, newest first."""
     if as_json:
         print_json([_as_json(one) for one in tellings])
@@ -29,7 +29,7 @@ def show_history(tellings: "Sequence[Telling]", as_json: bool) -> None:
     print_table(("DECIDED (UTC)", "CHANNEL", Column("REASON", 1), "ALERTS", "WHAT BECAME OF IT"), rows, _colour)
 
 
-def _as_json(one: "Telling") -> dict[str, Any]:
+def _as_json(one: "NotificationRecord") -> dict[str, Any]:
     from monitor.runtime.clock import iso
 
     return {
@@ -46,18 +46,18 @@ def _as_json(one: "Telling") -> dict[str, Any]:
     }
 
 
-def _alerts(one: "Telling") -> str:
+def _alerts(one: "NotificationRecord") -> str:
     named = [_alert(alert) for alert in one.alerts[:_MOST_NAMED]]
     more = len(one.alerts) - len(named) + one.truncated
     return ", ".join(named) + (f" and {more} more" if more else "")
 
 
-def _alert(alert: "ToldAlert") -> str:
+def _alert(alert: "NotifiedAlert") -> str:
     group = ", ".join(value for name, value in alert.labels.items() if name not in ("alertname", "severity"))
     return f"{alert.name}{f' ({group})' if group else ''} {alert.status}"
 
 
-def _outcome(one: "Telling") -> str:
+def _outcome(one: "NotificationRecord") -> str:
     done = "" if one.done_at is None else f" {_when(one.done_at)}"
     if one.outcome == "dead":
         return f"given up{done}: {one.error}"

@@ -11,18 +11,18 @@ from monitor.cli.read_store import standing
 from monitor.cli.times import When
 from monitor.config.monitor import Config
 from monitor.daemon.account_client import routee_client
-from monitor.daemon.loading import Loaded
+from monitor.daemon.loading import SettingsWithTemplates
 from monitor.daemon.restore import restored_window
 from monitor.ingest.poll.plan import horizon
-from monitor.model.privacy import Privacy
+from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import MINUTE, Duration, Instant, SystemClock, format_duration, iso
 from monitor.runtime.errors import StoreError
 from monitor.simulation.backtest.fetch import Fetched, fetch
-from monitor.simulation.backtest.run import Account
+from monitor.simulation.backtest.run import AccountMessages
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class HistoryQuery:
     """What is asked for; ``reach`` is how far back from a moment the rules look."""
 
     since: When
@@ -42,7 +42,7 @@ class Wanted:
 class History:
     """Messages, and the span for which they are complete enough. ``every`` is how often the searches are polled."""
 
-    accounts: Sequence[Account]
+    accounts: Sequence[AccountMessages]
     since: Instant
     until: Instant
     every: Duration
@@ -50,7 +50,7 @@ class History:
     note: str
 
 
-def from_store(loaded: Loaded, wanted: Wanted) -> History:
+def from_store(loaded: SettingsWithTemplates, wanted: HistoryQuery) -> History:
     """What the daemon's store holds. Raises StoreError."""
     config = loaded.settings.config
     accounts = []
@@ -67,13 +67,13 @@ def from_store(loaded: Loaded, wanted: Wanted) -> History:
                 window = restored_window(store, account.name, config, key)
                 covered = max(cursor.covered_since for cursor in own)
                 slack = 2 * max(search.every for search in config.searches)
-                accounts.append(Account(window, [cursor.search for cursor in own], covered, slack))
+                accounts.append(AccountMessages(window, [cursor.search for cursor in own], covered, slack))
     since, until = wanted.span(min(cursor.as_of for cursor in cursors))
     note = "From the daemon's store: of each message its first report and its latest one."
     return _history(accounts, since, until, config, note)
 
 
-def from_routee(loaded: Loaded, wanted: Wanted) -> History:
+def from_routee(loaded: SettingsWithTemplates, wanted: HistoryQuery) -> History:
     """What Routee gives back, at most 7 days. Raises RouteeError."""
     config, clock = loaded.settings.config, SystemClock()
     since, until = wanted.span(clock.now())
@@ -93,7 +93,7 @@ def from_routee(loaded: Loaded, wanted: Wanted) -> History:
 async def _fetch_all(config: Config, start: Instant, until: Instant) -> list[Fetched]:
     from monitor.cli.backtest import progress_bar
 
-    clock, privacy = SystemClock(), Privacy(config.privacy.recipients)
+    clock, privacy = SystemClock(), RecipientMask(config.privacy.recipients)
     fetched = []
     for account in config.accounts:
         searches = [search for search in config.searches if search.account == account.name]
@@ -109,7 +109,7 @@ async def _fetch_all(config: Config, start: Instant, until: Instant) -> list[Fet
     return fetched
 
 
-def _history(accounts: Sequence[Account], since: Instant, until: Instant, config: Config, note: str) -> History:
+def _history(accounts: Sequence[AccountMessages], since: Instant, until: Instant, config: Config, note: str) -> History:
     if not accounts:
         raise StoreError("no account has a search, so there are no messages to judge")
     covered = max(account.covered_since for account in accounts)
@@ -126,7 +126,7 @@ def _history(accounts: Sequence[Account], since: Instant, until: Instant, config
     return History(accounts, since, until, every, messages, f"{note} Polled every {format_duration(every)}.")
 
 
-def _count(account: Account, since: Instant, until: Instant) -> int:
+def _count(account: AccountMessages, since: Instant, until: Instant) -> int:
     columns = account.known.columns
     dates = columns["date"][: columns.length]
     return int(((dates > since) & (dates <= until)).sum())

@@ -12,7 +12,7 @@ from monitor.cli.output import say
 from monitor.runtime.errors import MonitorError
 
 if TYPE_CHECKING:
-    from monitor.config.starter import Answers
+    from monitor.config.starter import StarterAnswers
 
 _PRIVATE: Final = 0o600
 
@@ -86,16 +86,16 @@ def init(
     _tell_next(config, answers, len(texts) - 1, list(secrets))
 
 
-def _asked(application_id: str | None, secret: str, tell: str | None) -> "Answers":
+def _asked(application_id: str | None, secret: str, tell: str | None) -> "StarterAnswers":
     """What the options say, and what a person at a terminal answers. Raises click.UsageError where there is nobody to ask."""
-    from monitor.config.starter import Answers
+    from monitor.config.starter import StarterAnswers
 
     if not sys.stdin.isatty():
         wanted = {"--application-id": application_id, "--tell": tell}
         missing = [option for option, value in wanted.items() if value is None]
         if missing:
             raise click.UsageError(f"{' and '.join(missing)} missing; without a terminal nothing is asked")
-        return Answers((application_id or "").strip(), secret, _whom(tell or ""))
+        return StarterAnswers((application_id or "").strip(), secret, _whom(tell or ""))
     if application_id is None:
         where = "1. The id of your Routee application (empty: it comes from the variable ROUTEE_APPLICATION_ID)"
         application_id = click.prompt(where, default="", show_default=False)
@@ -106,7 +106,7 @@ def _asked(application_id: str | None, secret: str, tell: str | None) -> "Answer
         tell = click.prompt(
             "3. Who is told: a Slack channel, the URL of a Slack webhook, or console", default="#sms-ops"
         )
-    return Answers(application_id.strip(), secret, _whom(tell))
+    return StarterAnswers(application_id.strip(), secret, _whom(tell))
 
 
 def _whom(tell: str) -> str:
@@ -149,7 +149,7 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
-def _tell_next(config: Path, answers: "Answers", rules: int, secrets: list[Path]) -> None:
+def _tell_next(config: Path, answers: "StarterAnswers", rules: int, secrets: list[Path]) -> None:
     say(f"Written: {config}; {rules} files of rules and their tests in {config.parent / 'rules'}")
     for path in secrets:
         say(f"Written: {path} (a secret: only you can read it)")

@@ -61,7 +61,7 @@ def config_schema() -> Schema:
     schema = _finished(Config.model_json_schema())
     schema["required"] = ["accounts"]  # a route may be left out where there is one receiver, and so on
     schema["$defs"]["Search"]["required"] = ["name"]
-    schema["$defs"]["Route"]["required"] = []
+    schema["$defs"]["RootRoute"]["required"] = []
     schema["$defs"]["Alertmanager"]["oneOf"] = [{"required": ["url"]}, {"required": ["urls"]}]
     schema["$defs"]["Webhook"] |= _ADDRESS
     web = schema["properties"]["web"]

@@ -7,7 +7,7 @@ from monitor.cli.options import environment, find_config
 
 if TYPE_CHECKING:
     from monitor.config.monitor import Config
-    from monitor.daemon.loading import Loaded
+    from monitor.daemon.loading import SettingsWithTemplates
 
 
 def read_config(given: Path | None) -> "Config":
@@ -20,7 +20,7 @@ def read_config(given: Path | None) -> "Config":
     return config
 
 
-def read_everything(given: Path | None) -> "Loaded":
+def read_everything(given: Path | None) -> "SettingsWithTemplates":
     """Configuration, rules and templates. Raises InputError and ConfigMissing."""
     from monitor.daemon.account_client import hide_secrets
     from monitor.daemon.loading import load

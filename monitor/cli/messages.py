@@ -206,10 +206,10 @@ async def _parts(message_id: str, accounts: "Sequence[Account]", config: "Config
 def _shown(batch: "Batch", config: "Config") -> list[Part]:
     """Parts as they are printed."""
     from monitor.model.message import GROUPS_SEPARATOR, UNKNOWN
-    from monitor.model.privacy import Privacy
+    from monitor.model.privacy import RecipientMask
     from monitor.runtime.clock import iso
 
-    privacy = Privacy(config.privacy.recipients)
+    privacy = RecipientMask(config.privacy.recipients)
     batch.recipient = privacy.texts(batch.recipient)
     # The hash behind it tells people apart, but without the store's key it would also let a number be tried out.
     senders = privacy.senders(batch.fields["from"], batch.fields["direction"])

@@ -5,16 +5,16 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 from monitor.config.monitor import Config
-from monitor.daemon.loading import Loaded
+from monitor.daemon.loading import SettingsWithTemplates
 from monitor.runtime.clock import Instant, SystemClock, format_duration, iso
 from monitor.runtime.errors import StoreError
-from monitor.store.protocol import Loaded as Kept
 from monitor.store.protocol import Store
+from monitor.store.protocol import StoredState as Kept
 from monitor.store.sqlite import open_sqlite
 
 
 @contextmanager
-def standing(loaded: Loaded) -> Iterator[tuple[Store, Kept]]:
+def standing(loaded: SettingsWithTemplates) -> Iterator[tuple[Store, Kept]]:
     """The store at one moment, and its cursors, alerts and groups. Raises StoreError, also where no poll has been stored yet."""
     config = loaded.settings.config
     with closing(open_sqlite(config.store_path, read_only=True)) as store, store.snapshot():
@@ -33,14 +33,14 @@ def _is_configured(account: str, search: str, config: Config) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Age:
+class DataAge:
     """As of when something is, seen from now."""
 
     as_of: Instant
     now: Instant
 
     @classmethod
-    def of(cls, as_of: Instant) -> "Age":
+    def of(cls, as_of: Instant) -> "DataAge":
         """Seen from the machine's present."""
         return cls(as_of, SystemClock().now())
 
@@ -59,5 +59,7 @@ def is_stale(kept: Kept, config: Config) -> str:
         return "no search has been polled completely yet"
     fresh = any(now - one.as_of <= 3 * intervals[one.account, one.search] for one in kept.cursors)
     return (
-        "" if fresh else f"the last complete poll was {Age(latest, now)}: is the daemon running, and can it see Routee?"
+        ""
+        if fresh
+        else f"the last complete poll was {DataAge(latest, now)}: is the daemon running, and can it see Routee?"
     )

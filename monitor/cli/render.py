@@ -12,7 +12,7 @@ from monitor.cli.table import print_json
 from monitor.runtime.errors import MonitorError
 
 if TYPE_CHECKING:
-    from monitor.daemon.loading import Loaded
+    from monitor.daemon.loading import SettingsWithTemplates
     from monitor.model.notification import AlertView, Notification
     from monitor.notify.receivers import Preview
 
@@ -68,7 +68,7 @@ def render(
 
 
 def _notification(
-    receiver: str, name: str | None, loaded: "Loaded", *, as_sample: bool, resolved: bool
+    receiver: str, name: str | None, loaded: "SettingsWithTemplates", *, as_sample: bool, resolved: bool
 ) -> "Notification":
     from monitor.cli.sample_alert import sample, told
 
@@ -91,7 +91,7 @@ def _recovered(view: "AlertView") -> "AlertView":
     return msgspec.structs.replace(view, value=value, matching=matching)
 
 
-def _over(view: "AlertView", loaded: "Loaded") -> "AlertView":
+def _over(view: "AlertView", loaded: "SettingsWithTemplates") -> "AlertView":
     """The alert as over, in the words of its end: what explains a moment that is gone is left out, annotations are made anew."""
     import msgspec
 
@@ -106,7 +106,7 @@ def _over(view: "AlertView", loaded: "Loaded") -> "AlertView":
     return msgspec.structs.replace(view, annotations=texts)
 
 
-def _found(name: str, loaded: "Loaded") -> "tuple[AlertView, dict[str, str]]":
+def _found(name: str, loaded: "SettingsWithTemplates") -> "tuple[AlertView, dict[str, str]]":
     """The alert as it was last told, with its notification's key, episode and group; else as it stands."""
     from monitor.cli.read_store import standing
 
@@ -129,11 +129,11 @@ def _found(name: str, loaded: "Loaded") -> "tuple[AlertView, dict[str, str]]":
     return stands[0], {}
 
 
-def _standing(loaded: "Loaded", alerts: Any) -> "list[AlertView]":
+def _standing(loaded: "SettingsWithTemplates", alerts: Any) -> "list[AlertView]":
     """Every alert as it stands, those that fire first."""
-    from monitor.alerts.evaluator import Judge
+    from monitor.alerts.evaluator import RuleEvaluator
     from monitor.alerts.view import Views
-    from monitor.model.privacy import Privacy
+    from monitor.model.privacy import RecipientMask
     from monitor.window import Window
 
     settings = loaded.settings
@@ -141,7 +141,7 @@ def _standing(loaded: "Loaded", alerts: Any) -> "list[AlertView]":
     order = ("firing", "pending", "resolved")
     return [
         Views(
-            Judge(Window(alert.account, Privacy()), settings.rules, ()),
+            RuleEvaluator(Window(alert.account, RecipientMask()), settings.rules, ()),
             loaded.templates,
             distinguish=several,
             time_zone=settings.config.time_zone_of(alert.account),

@@ -36,11 +36,11 @@ def run(
     Exit codes: 0 stopped as asked; 65 bad rules; 69 the store or the listener's
     address is not available; 78 bad or missing configuration.
     """
-    with Hangups() as hangups:  # before anything that takes time: whoever manages services may send one at once
+    with HangupGuard() as hangups:  # before anything that takes time: whoever manages services may send one at once
         _run(config, log_level, log_format, hangups)
 
 
-class Hangups:
+class HangupGuard:
     """Within it SIGHUP, which would end the process, is remembered, until `monitor.cli.signals` takes it over."""
 
     came = False
@@ -60,7 +60,7 @@ def _run(
     config: Path | None,
     log_level: str | None,
     log_format: Literal["auto", "journal", "text", "json"] | None,
-    hangups: Hangups,
+    hangups: HangupGuard,
 ) -> None:
     import functools
     import logging

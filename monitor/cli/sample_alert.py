@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from monitor.cli.choices import known
 
 if TYPE_CHECKING:
-    from monitor.daemon.loading import Loaded
+    from monitor.daemon.loading import SettingsWithTemplates
     from monitor.model.notification import AlertView, Notification
 
 
-def sample(rule: str | None, loaded: "Loaded") -> "AlertView":
+def sample(rule: str | None, loaded: "SettingsWithTemplates") -> "AlertView":
     """An alert that fires since five minutes, as ``rule`` would give it, else an example. Raises MonitorError for no such rule."""
     import msgspec
 
@@ -53,7 +53,7 @@ def over(view: "AlertView") -> "AlertView":
     return msgspec.structs.replace(view, status="resolved", ends_at=view.as_of, resolved_because="recovered")
 
 
-def told(receiver: str, view: "AlertView", loaded: "Loaded", **more: object) -> "Notification":
+def told(receiver: str, view: "AlertView", loaded: "SettingsWithTemplates", **more: object) -> "Notification":
     """A notification of that alert alone, to ``receiver``; ``more`` are further fields of it."""
     import msgspec
 

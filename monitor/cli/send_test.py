@@ -11,7 +11,7 @@ from monitor.cli.output import say
 from monitor.cli.table import print_json
 
 if TYPE_CHECKING:
-    from monitor.daemon.loading import Loaded
+    from monitor.daemon.loading import SettingsWithTemplates
     from monitor.model.notification import Notification
 
 EXIT_NOT_SENT = 69
@@ -50,7 +50,7 @@ def send_test(receiver: str, config: Path | None, as_json: bool, rule: str | Non
     return EXIT_NOT_SENT if any(outcomes.values()) else 0
 
 
-def _samples(receiver: str, rule: str | None, loaded: "Loaded") -> "tuple[Notification, Notification]":
+def _samples(receiver: str, rule: str | None, loaded: "SettingsWithTemplates") -> "tuple[Notification, Notification]":
     """An alert that fires now, and its resolve."""
     import secrets
 
@@ -64,7 +64,9 @@ def _samples(receiver: str, rule: str | None, loaded: "Loaded") -> "tuple[Notifi
     )
 
 
-async def _send(receiver: str, firing: "Notification", over: "Notification", loaded: "Loaded") -> dict[str, str]:
+async def _send(
+    receiver: str, firing: "Notification", over: "Notification", loaded: "SettingsWithTemplates"
+) -> dict[str, str]:
     """By channel: what it did not take and why, empty where it took both."""
     import sys
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.choices import known
-from monitor.cli.daemon_api import Refused, daemon_api
+from monitor.cli.daemon_api import DaemonRefused, daemon_api
 from monitor.cli.options import config_option, duration, json_option, url_option, wide_option
 from monitor.cli.output import say
 from monitor.cli.silenced import broad, effect, is_broad, met_by
@@ -93,7 +93,7 @@ def add(
     alerts = api.get("/api/v2/alerts")
     met = met_by(wanted, alerts)
     if not yes and is_broad(wanted):
-        raise Refused(broad(wanted, met))
+        raise DaemonRefused(broad(wanted, met))
     answer = api.post("/api/v2/silences", body)
     made = api.get(f"/api/v2/silence/{answer['silenceID']}")
     if as_json:

@@ -13,7 +13,7 @@ from monitor.cli.table import Column, print_json, print_table
 from monitor.runtime.errors import MonitorError
 
 if TYPE_CHECKING:
-    from monitor.daemon.loading import Loaded
+    from monitor.daemon.loading import SettingsWithTemplates
 
 EXIT_NOT_RUNNING: Final = 69
 _MOST_SEARCHES: Final = 8
@@ -46,15 +46,15 @@ def status(config: Path | None, as_json: bool, url: str | None) -> int:
     return 0 if found["running"] else EXIT_NOT_RUNNING
 
 
-def _asked(loaded: "Loaded", url: str | None) -> dict[str, Any]:
+def _asked(loaded: "SettingsWithTemplates", url: str | None) -> dict[str, Any]:
     """What the daemon says, else what its store says. With ``url`` a daemon has to answer: raises NoAnswer and Refused."""
-    from monitor.cli.daemon_api import Refused, api_of
+    from monitor.cli.daemon_api import DaemonRefused, api_of
 
     try:
         api = api_of(loaded.settings.config, url)
         said = api.get("/api/v1/status")
         if not isinstance(said, dict) or "searches" not in said:
-            raise Refused("the answer is not that of a routee-monitor; does --url name one?")
+            raise DaemonRefused("the answer is not that of a routee-monitor; does --url name one?")
     except MonitorError as why:
         if url:
             raise
@@ -62,17 +62,17 @@ def _asked(loaded: "Loaded", url: str | None) -> dict[str, Any]:
     return said | {"url": api.url, "why": "", "store": None}
 
 
-def _stored(loaded: "Loaded", why: str) -> dict[str, Any]:
+def _stored(loaded: "SettingsWithTemplates", why: str) -> dict[str, Any]:
     from contextlib import closing
 
-    from monitor.daemon.overview import Stand, overview
+    from monitor.daemon.overview import Overview, overview
     from monitor.runtime.clock import SystemClock
     from monitor.store.sqlite import open_sqlite
     from monitor.store.sqlite_file import lock_holder
 
     config, now = loaded.settings.config, SystemClock().now()
     process = lock_holder(config.store_path)
-    stand, warnings = Stand([], [], [], [], {}, {}), []
+    stand, warnings = Overview([], [], [], [], {}, {}), []
     try:
         with closing(open_sqlite(config.store_path, read_only=True)) as store, store.snapshot():
             stand = _stand(loaded, store, now)
@@ -83,16 +83,16 @@ def _stored(loaded: "Loaded", why: str) -> dict[str, Any]:
     return about | overview(config, stand, now) | {"warnings": warnings} | where
 
 
-def _stand(loaded: "Loaded", store: Any, now: int) -> Any:
+def _stand(loaded: "SettingsWithTemplates", store: Any, now: int) -> Any:
     """What the store holds."""
     from monitor.cli.alerts import views_of
-    from monitor.daemon.overview import Stand
+    from monitor.daemon.overview import Overview
 
     kept = store.load()
     firing = {alert.fingerprint: alert for alert in kept.alerts}
     acks = [one for one in kept.acks if one.fingerprint in firing and one.holds(firing[one.fingerprint], now)]
     alerts = [(alert.state, view) for alert, view in views_of(loaded, kept)]
-    return Stand(kept.cursors, alerts, kept.silences, acks, store.counts(), store.backlog())
+    return Overview(kept.cursors, alerts, kept.silences, acks, store.counts(), store.backlog())
 
 
 Line = tuple[str | Shaded, ...]

@@ -9,11 +9,11 @@ from monitor.runtime.errors import MonitorError
 if TYPE_CHECKING:
     from monitor.config.monitor import Config
     from monitor.model.notification import AlertView
-    from monitor.store.protocol import Loaded as Kept
+    from monitor.store.protocol import StoredState as Kept
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class SuppressionState:
     """Why nobody is told of an alert now, or only once. ``receivers``: who hears of it, empty where that is not known here."""
 
     silenced_by: tuple[str, ...] = ()
@@ -39,15 +39,17 @@ class Held:
         return f" [{', '.join(words)}]" if words else ""
 
 
-def held_of(config: "Config", url: str | None, kept: "Kept", views: "Iterable[AlertView]") -> dict[str, Held]:
+def held_of(
+    config: "Config", url: str | None, kept: "Kept", views: "Iterable[AlertView]"
+) -> dict[str, SuppressionState]:
     """By our fingerprints. With ``url`` a daemon has to answer: raises NoAnswer, Refused and ListenError; else the store has to do."""
-    from monitor.cli.daemon_api import Refused, api_of
+    from monitor.cli.daemon_api import DaemonRefused, api_of
 
     views = list(views)
     try:
         said = api_of(config, url).get("/api/v2/alerts")
         if not isinstance(said, list):
-            raise Refused("the daemon's answer is no list of alerts; does --url name a routee-monitor?")
+            raise DaemonRefused("the daemon's answer is no list of alerts; does --url name a routee-monitor?")
     except MonitorError:
         if url:
             raise
@@ -55,23 +57,23 @@ def held_of(config: "Config", url: str | None, kept: "Kept", views: "Iterable[Al
     return _as_said(said, views)
 
 
-def _as_said(said: list[Any], views: "Iterable[AlertView]") -> dict[str, Held]:
+def _as_said(said: list[Any], views: "Iterable[AlertView]") -> dict[str, SuppressionState]:
     from monitor.model.label_fingerprint import label_fingerprint
 
     by_labels = {one.get("fingerprint"): one for one in said if isinstance(one, dict)}
     return {view.fingerprint: _held(by_labels.get(label_fingerprint(view.labels), {})) for view in views}
 
 
-def _held(one: Mapping[str, Any]) -> Held:
+def _held(one: Mapping[str, Any]) -> SuppressionState:
     status = one.get("status", {})
     by = {name: tuple(map(str, status.get(f"{name}By", ()))) for name in ("silenced", "inhibited", "muted")}
     receivers = tuple(str(receiver.get("name")) for receiver in one.get("receivers", ()))
     by_whom, comment = str(one.get("acknowledgedBy", "")), str(one.get("acknowledgedComment", ""))
     suppressed = status.get("state") == "suppressed"
-    return Held(by["silenced"], by["inhibited"], by["muted"], by_whom, comment, receivers, suppressed)
+    return SuppressionState(by["silenced"], by["inhibited"], by["muted"], by_whom, comment, receivers, suppressed)
 
 
-def _as_stored(kept: "Kept", views: "Iterable[AlertView]") -> dict[str, Held]:
+def _as_stored(kept: "Kept", views: "Iterable[AlertView]") -> dict[str, SuppressionState]:
     from monitor.routing.silences import Silences
     from monitor.runtime.clock import SystemClock
 
@@ -83,7 +85,7 @@ def _as_stored(kept: "Kept", views: "Iterable[AlertView]") -> dict[str, Held]:
         if ack.fingerprint in firing and ack.holds(firing[ack.fingerprint], now)
     }
     return {
-        view.fingerprint: Held(
+        view.fingerprint: SuppressionState(
             silences.silencing(view.labels, now) if view.fingerprint in firing else (),
             acknowledged_by=by[view.fingerprint].by if view.fingerprint in by else "",
             acknowledged_comment=by[view.fingerprint].comment if view.fingerprint in by else "",

@@ -3,22 +3,22 @@
 from dataclasses import replace
 from typing import Final
 
-from monitor.alerts.evaluator import Judge
-from monitor.alerts.kinds import Moment, evaluate
-from monitor.alerts.ring import Ring
+from monitor.alerts.evaluator import RuleEvaluator
+from monitor.alerts.kinds import EvaluationInput, evaluate
+from monitor.alerts.ring import EvaluationHistory
 from monitor.config.rules import Rule, Thresholded
 from monitor.runtime.clock import MINUTE, SECOND
-from monitor.window import Reading
+from monitor.window import WindowReader
 
 MOMENTS: Final = 24
 
 
-def trend(rule: Rule, judge: Judge) -> Ring:
+def trend(rule: Rule, judge: RuleEvaluator) -> EvaluationHistory:
     """The latest MOMENTS evaluations of the groups that matter, a quarter of the rule's window apart."""
-    ring, span = Ring(), judge.as_of(rule)
+    ring, span = EvaluationHistory(), judge.as_of(rule)
     if span is None:
         return ring
-    moment: Moment = judge.moment(rule, Reading(judge.window), *span)
+    moment: EvaluationInput = judge.moment(rule, WindowReader(judge.window), *span)
     step = max(rule.window // 4, 30 * SECOND) if isinstance(rule, Thresholded) else MINUTE
     alerts = [alert.group for alert in judge.alerts.get(rule.name, {}).values() if alert.state != "resolved"]
     # The present first: it says which groups matter.

@@ -6,10 +6,10 @@ from typing import Final, TypeVar
 
 from monitor.cli.output import say
 from monitor.cli.read_store import standing
-from monitor.daemon.loading import Loaded
+from monitor.daemon.loading import SettingsWithTemplates
 from monitor.runtime.errors import StoreError
 from monitor.store.protocol import Cursor, Store
-from monitor.store.protocol import Loaded as Kept
+from monitor.store.protocol import StoredState as Kept
 
 T = TypeVar("T")
 
@@ -17,7 +17,9 @@ LOOK_EVERY_SECONDS: Final = 1.0
 
 
 def each_poll(
-    loaded: Loaded, make: Callable[[Store, Kept], T], pause: Callable[[], None] = lambda: time.sleep(LOOK_EVERY_SECONDS)
+    loaded: SettingsWithTemplates,
+    make: Callable[[Store, Kept], T],
+    pause: Callable[[], None] = lambda: time.sleep(LOOK_EVERY_SECONDS),
 ) -> Iterator[T]:
     """What ``make`` finds in the store, now and after each further poll or sweep; ``pause`` is called between looks.
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from monitor.config.monitor import Config, Search
 from monitor.config.rules import Condition, Rule
-from monitor.config.yaml import Note
+from monitor.config.yaml import FieldProblem
 from monitor.model.message import FINAL, STATUSES
 from monitor.model.routee_query import STATUS, Filter
 
@@ -21,14 +21,14 @@ Scope = frozenset[object]
 NAMES: Final = ("everything", "all_statuses", "unfiltered")
 
 
-def unanswered(rule: Rule, config: Config) -> Iterator[Note]:
+def unanswered(rule: Rule, config: Config) -> Iterator[FieldProblem]:
     """What is wrong where the searches that a rule is about hide what it needs: with the search to add."""
     for account in config.accounts:
         searches = [one for one in config.searches if one.account == account.name]
         asked = [one for one in searches if rule.search in (None, one.name)]
         if asked and _may_be(rule.meant(), "account", account.name) and (why := _hidden(rule, asked)):
             narrow = next(one for one in asked if one.question.by_status)
-            yield Note(
+            yield FieldProblem(
                 ("search",) if rule.search is not None else (), f"{why}. {_remedy(rule, narrow, searches, config)}"
             )
 

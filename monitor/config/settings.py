@@ -7,7 +7,7 @@ from pathlib import Path
 from monitor.config.answerable import unanswered
 from monitor.config.monitor import EXIT_BAD_CONFIG, Config, read_config
 from monitor.config.rules import EXIT_BAD_RULES, Rule, read_rules
-from monitor.config.yaml import Note, suggest
+from monitor.config.yaml import FieldProblem, suggest
 from monitor.runtime.clock import format_duration
 from monitor.runtime.errors import InputError, Problem
 
@@ -21,7 +21,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SettingsResult:
     """What could be read of the files, and every problem that they have: of the configuration (then it is None) and of the rules."""
 
     config: Config | None
@@ -29,12 +29,12 @@ class Found:
     problems: tuple[Problem, ...]
 
 
-def read(path: Path, environ: Mapping[str, str]) -> Found:
+def read(path: Path, environ: Mapping[str, str]) -> SettingsResult:
     """What is in the file ``path`` and in the rule files that it names, right or wrong."""
     config, problems, files = read_config(path, environ)
     rules, wrong = read_rules(files, environ)
     wrong += check_against(rules, config) if config else []
-    return Found(config, tuple(rules), (*problems, *wrong))
+    return SettingsResult(config, tuple(rules), (*problems, *wrong))
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -53,18 +53,18 @@ def check_against(rules: Iterable[Rule], config: Config) -> list[Problem]:
     return [rule.problem(note.message, *note.path) for rule in rules for note in _notes(rule, config)]
 
 
-def _notes(rule: Rule, config: Config) -> Iterator[Note]:
+def _notes(rule: Rule, config: Config) -> Iterator[FieldProblem]:
     searches = [search.name for search in config.searches]
     if rule.search is not None and rule.search not in searches:
-        yield Note(("search",), f"no search is named {rule.search!r}{suggest(rule.search, searches)}")
+        yield FieldProblem(("search",), f"no search is named {rule.search!r}{suggest(rule.search, searches)}")
     if rule.reach > config.retention:
         reach, kept = format_duration(rule.reach), format_duration(config.retention)
-        yield Note((), f"the rule looks {reach} back, but messages are kept for {kept} (retention)")
+        yield FieldProblem((), f"the rule looks {reach} back, but messages are kept for {kept} (retention)")
     yield from unanswered(rule, config)
     yield from _conditions(rule, config)
 
 
-def _conditions(rule: Rule, config: Config) -> Iterator[Note]:
+def _conditions(rule: Rule, config: Config) -> Iterator[FieldProblem]:
     accounts = [account.name for account in config.accounts]
     for path, condition in rule.conditions():
         if (
@@ -72,10 +72,10 @@ def _conditions(rule: Rule, config: Config) -> Iterator[Note]:
             and condition.operator not in ("is", "is_not")
             and config.privacy.recipients != "show"
         ):
-            yield Note(
+            yield FieldProblem(
                 path,
                 f"numbers are masked, so {condition.operator} cannot see them: use is or is_not, or set privacy.recipients: show",
             )
         for value in condition.values:
             if condition.field == "account" and condition.operator in ("is", "is_not") and value not in accounts:
-                yield Note(path, f"no account is named {value!r}{suggest(value, accounts)}")
+                yield FieldProblem(path, f"no account is named {value!r}{suggest(value, accounts)}")

@@ -36,7 +36,7 @@ def rules() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class StarterAnswers:
     """What a first configuration needs to know. ``application_id`` or ``secret`` empty: it comes from a variable.
 
     ``told`` is a Slack channel, the address of a Slack webhook, or ``console``.

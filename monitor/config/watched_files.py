@@ -6,7 +6,7 @@ from pathlib import Path
 
 from monitor.config.monitor import Config
 from monitor.config.monitor.globs import RULES, TEMPLATES, each_once
-from monitor.config.yaml import Written, locate
+from monitor.config.yaml import YamlModel, locate
 
 Stamp = tuple[tuple[str, int, int, int], ...]
 """Of each file its name, when it was changed, its size and its number; 0 where there is none."""
@@ -37,7 +37,7 @@ def _stamp_of(file: Path) -> tuple[str, int, int, int]:
 
 def _secret_files(part: object) -> Iterator[str]:
     """The names of files with secrets, wherever in the configuration they stand."""
-    if isinstance(part, Written):
+    if isinstance(part, YamlModel):
         for key in part.secrets:
             name = getattr(part, f"{key}_file", None)
             if isinstance(name, str):

@@ -7,19 +7,19 @@ from pydantic import SecretStr
 
 from monitor.config.monitor import Account, Config
 from monitor.ingest.routee.client import Observer, Routee
-from monitor.ingest.routee.retry import Patience
+from monitor.ingest.routee.retry import RetryPolicy
 from monitor.runtime import log as logs
 from monitor.runtime.clock import Clock
-from monitor.runtime.guarded_clock import DisciplinedClock
+from monitor.runtime.guarded_clock import GuardedClock
 
 SHORTEST_ID: Final = 16
 """An application's id of so many characters is no word; Routee's own have 24."""
 
-_PATIENCE = Patience()
+_PATIENCE = RetryPolicy()
 
 
 def routee_client(
-    account: Account, clock: Clock, observe: Observer | None = None, patience: Patience = _PATIENCE
+    account: Account, clock: Clock, observe: Observer | None = None, patience: RetryPolicy = _PATIENCE
 ) -> Routee:
     """The client of an account; ``observe`` is told of each request, and a clock that wishes it what time it is at Routee."""
     return Routee(
@@ -33,7 +33,7 @@ def routee_client(
         concurrency=account.concurrency,
         observe=observe or _unobserved,
         patience=patience,
-        heard=clock.heard if isinstance(clock, DisciplinedClock) else None,
+        heard=clock.heard if isinstance(clock, GuardedClock) else None,
     )
 
 

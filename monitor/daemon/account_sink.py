@@ -2,15 +2,15 @@
 
 import logging
 
-from monitor.daemon.pipeline import Pipeline, Surroundings
+from monitor.daemon.pipeline import Pipeline, Services
 from monitor.model import builtin_alerts as builtin
-from monitor.model.complete_read import SOMEWHERE, Origin, Read
+from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.finding import Finding
 from monitor.model.message import Batch
 from monitor.model.routee_query import SetAside
 from monitor.runtime.clock import Instant, iso
 from monitor.runtime.errors import InternalError, RouteeError, StoreError
-from monitor.runtime.throttled_log import Complaint
+from monitor.runtime.throttled_log import ThrottledLog
 from monitor.store.protocol import Cursor
 
 log = logging.getLogger("monitor")
@@ -19,11 +19,11 @@ log = logging.getLogger("monitor")
 class AccountSink:
     """What polling sees of the pipeline (`monitor.ingest.poll.Sink`), for the searches of one account."""
 
-    def __init__(self, pipeline: Pipeline, account: str, around: Surroundings) -> None:
+    def __init__(self, pipeline: Pipeline, account: str, around: Services) -> None:
         self._pipeline = pipeline
         self._account = account
         self._around = around
-        self._complaints: dict[str, Complaint] = {}
+        self._complaints: dict[str, ThrottledLog] = {}
 
     def begin(self, search: str, read: str) -> None:
         """See `monitor.ingest.poll.Sink`."""
@@ -33,13 +33,15 @@ class AccountSink:
         """See `monitor.ingest.poll.Sink`."""
         self._pipeline.membership(self._account).end(search, read)
 
-    async def page(self, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: Origin = SOMEWHERE) -> None:
+    async def page(
+        self, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: ReadOrigin = SOMEWHERE
+    ) -> None:
         """See `monitor.ingest.poll.Sink`."""
         self._pipeline.take(self._account, search, batch, asides, origin)
         self._around.health.beat(self._called(search))
         await self._pipeline.relieve(self._account)
 
-    async def complete(self, search: str, cursor: Cursor, read: Read | None = None) -> None:
+    async def complete(self, search: str, cursor: Cursor, read: CompleteRead | None = None) -> None:
         """See `monitor.ingest.poll.Sink`."""
         await self._pipeline.complete(self._account, cursor, read)
         self._complaint(search).over()
@@ -75,10 +77,10 @@ class AccountSink:
     def _finding(self, search: str, why: str) -> Finding:
         return builtin.finding(why, account=self._account, search=search)
 
-    def _complaint(self, search: str) -> Complaint:
+    def _complaint(self, search: str) -> ThrottledLog:
         if search not in self._complaints:
             facts = {"account": self._account, "search": search}
-            self._complaints[search] = Complaint(log, self._called(search), self._around.clock, facts=facts)
+            self._complaints[search] = ThrottledLog(log, self._called(search), self._around.clock, facts=facts)
         return self._complaints[search]
 
     def _called(self, search: str) -> str:

@@ -1,6 +1,6 @@
 """What is asked of Routee besides messages: the balance, and how campaigns stand. Only where a rule of the account needs it.
 
-The answers are put into `monitor.alerts.evaluator.Judge.facts`, where rules see them at their next judgement. An endpoint that the account
+The answers are put into `monitor.alerts.evaluator.RuleEvaluator.facts`, where rules see them at their next judgement. An endpoint that the account
 does not have is complained of once and asked again each hour; rules then work without it, or say "not enough data".
 """
 
@@ -11,15 +11,15 @@ from typing import Final, Protocol, TypeVar
 import numpy as np
 import trio
 
-from monitor.alerts.evaluator import Judge
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import Balance as BalanceRule
 from monitor.config.rules import Campaign
-from monitor.model.account_state import CampaignFact
-from monitor.model.routee_query import Balance, CampaignState
+from monitor.model.account_state import CampaignAt
+from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Clock, Duration, Instant
 from monitor.runtime.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
-from monitor.runtime.throttled_log import Complaint
-from monitor.window import Question, Reading
+from monitor.runtime.throttled_log import ThrottledLog
+from monitor.window import Query, WindowReader
 from monitor.window.campaign_progress import BY, active, runs
 
 log = logging.getLogger(__name__)
@@ -41,24 +41,24 @@ Answer = TypeVar("Answer")
 class Asked(Protocol):
     """What errands need of an account."""
 
-    async def balance(self) -> Balance:
+    async def balance(self) -> AccountBalance:
         """The account's balance. Raises RouteeError."""
 
     async def campaign_state(self, tracking_id: str) -> CampaignState:
         """What Routee says of a campaign. Raises RouteeError."""
 
 
-async def run_errands(judge: Judge, routee: Asked, clock: Clock) -> None:
+async def run_errands(judge: RuleEvaluator, routee: Asked, clock: Clock) -> None:
     """Ask for what the account's rules need, for as long as it runs; it ends at once where they need nothing."""
     rules = judge.rules.values()
     balances = [rule for rule in rules if isinstance(rule, BalanceRule)]
     campaigns = [rule for rule in rules if isinstance(rule, Campaign) and rule.takes_whole_campaigns]
     async with trio.open_nursery() as nursery:
         if balances:
-            errand = BalanceErrand(judge, routee, clock)
+            errand = BalancePoller(judge, routee, clock)
             nursery.start_soon(_repeat, errand.round, _often(balances), clock, name=f"balance of {judge.account}")
         if campaigns:
-            rounds = CampaignErrand(judge, routee, clock)
+            rounds = CampaignPoller(judge, routee, clock)
             nursery.start_soon(_repeat, rounds.round, LOOK_EVERY, clock, name=f"campaigns of {judge.account}")
 
 
@@ -72,14 +72,14 @@ async def _repeat(work: Callable[[], Awaitable[Duration]], every: Duration, cloc
         await clock.sleep(max(await work(), every))
 
 
-class _Errand:
+class _AccountStatePoller:
     """One kind of question about one account, and what became of it."""
 
-    def __init__(self, what: str, judge: Judge, routee: Asked, clock: Clock) -> None:
+    def __init__(self, what: str, judge: RuleEvaluator, routee: Asked, clock: Clock) -> None:
         self._judge = judge
         self._routee = routee
         self._clock = clock
-        self._trouble = Complaint(log, f"{what} of account {judge.account}", clock)
+        self._trouble = ThrottledLog(log, f"{what} of account {judge.account}", clock)
 
     async def _ask(self, question: Awaitable[Answer]) -> Answer | None:
         """The answer, or None where there is none now. Raises RouteeRefused and RouteeRejected where there will be none."""
@@ -97,10 +97,10 @@ class _Errand:
         return AGAIN
 
 
-class BalanceErrand(_Errand):
+class BalancePoller(_AccountStatePoller):
     """Asks for the balance."""
 
-    def __init__(self, judge: Judge, routee: Asked, clock: Clock) -> None:
+    def __init__(self, judge: RuleEvaluator, routee: Asked, clock: Clock) -> None:
         super().__init__("balance", judge, routee, clock)
 
     async def round(self) -> Duration:
@@ -114,10 +114,10 @@ class BalanceErrand(_Errand):
         return 0
 
 
-class CampaignErrand(_Errand):
+class CampaignPoller(_AccountStatePoller):
     """Asks how campaigns stand that are under way."""
 
-    def __init__(self, judge: Judge, routee: Asked, clock: Clock) -> None:
+    def __init__(self, judge: RuleEvaluator, routee: Asked, clock: Clock) -> None:
         super().__init__("campaign states", judge, routee, clock)
         self._unknown: dict[str, Instant] = {}
         """Campaigns that Routee did not know, and when it said so."""
@@ -147,13 +147,13 @@ class CampaignErrand(_Errand):
         return self._closed(error)
 
 
-def to_ask(judge: Judge, now: Instant, unknown: Collection[str]) -> list[str]:
+def to_ask(judge: RuleEvaluator, now: Instant, unknown: Collection[str]) -> list[str]:
     """The tracking ids to ask about, at most AT_ONCE: those never asked about, the latest first, and those asked EVERY ago or longer.
 
     Campaigns that are over are left out, and what is known of those long silent is forgotten.
     """
-    reading = Reading(judge.window)
-    there = active(reading, Question(now - DAY, now))
+    reading = WindowReader(judge.window)
+    there = active(reading, Query(now - DAY, now))
     judge.facts = judge.facts.only({reading.labels(BY, int(code))[0] for code in there})
     known = judge.facts.campaigns
     old = [name for _, name in sorted((fact.at, name) for name, fact in known.items() if _is_due(fact, now))]
@@ -161,13 +161,13 @@ def to_ask(judge: Judge, now: Instant, unknown: Collection[str]) -> list[str]:
     return [*new[: AT_ONCE - min(len(old), AT_ONCE // 2)], *old][:AT_ONCE]
 
 
-def _is_due(fact: CampaignFact, now: Instant) -> bool:
+def _is_due(fact: CampaignAt, now: Instant) -> bool:
     return not fact.is_over and now - fact.at >= EVERY
 
 
-def _latest_first(reading: Reading, now: Instant) -> Iterator[str]:
+def _latest_first(reading: WindowReader, now: Instant) -> Iterator[str]:
     """Campaigns of which a message appeared lately."""
-    found = runs(reading, Question(now - LATELY, now), now - LATELY, 0)
+    found = runs(reading, Query(now - LATELY, now), now - LATELY, 0)
     for at in np.argsort(-found.appeared, kind="stable").tolist():
         if found.messages[at]:
             yield reading.labels(BY, int(found.codes[at]))[0]

@@ -16,50 +16,52 @@ from monitor.daemon.account_client import routee_client
 from monitor.daemon.account_sink import AccountSink
 from monitor.daemon.account_state_poller import run_errands
 from monitor.daemon.metrics import PollOutcome
-from monitor.daemon.pipeline import Pipeline, Surroundings
-from monitor.ingest.poll import Round, SearchPlan, Trouble, poll_search
+from monitor.daemon.pipeline import Pipeline, Services
+from monitor.ingest.poll import PollFigures, SearchPlan, Trouble, poll_search
 from monitor.ingest.routee.client import Routee
-from monitor.model.routee_query import PAGE_SIZE, Page, Question
+from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery
 from monitor.runtime.clock import MINUTE, Instant
-from monitor.runtime.task_supervisor import Duty, KeepGoing, Roster, once, until_told
+from monitor.runtime.task_supervisor import KeepGoing, TaskSpec, TaskSupervisor, once, until_told
 
 SLOWEST_PAGE: Final = 10 * MINUTE
 """A search that has not so much as read a page for so long, and three intervals, is stuck."""
 
 
-class Watching:
+class AccountSupervisor:
     """Keeps the accounts' tasks in ``roster``, which others may share."""
 
-    def __init__(self, config: Config, pipeline: Pipeline, around: Surroundings, keep_going: KeepGoing = once) -> None:
+    def __init__(self, config: Config, pipeline: Pipeline, around: Services, keep_going: KeepGoing = once) -> None:
         self._config = config
         self._pipeline = pipeline
         self._around = around
         self._keep_going = keep_going
-        self._crews: dict[str, _Crew] = {}
+        self._crews: dict[str, _AccountTasks] = {}
 
-    def duties(self, config: Config) -> Iterator[Duty]:
+    def duties(self, config: Config) -> Iterator[TaskSpec]:
         """One for each account of the configuration, which is in force from now on also for those that go on."""
         self._config = config
         for account in config.accounts:
-            yield Duty(f"account {account.name}", account, partial(self._watch, account))
+            yield TaskSpec(f"account {account.name}", account, partial(self._watch, account))
         for crew in self._crews.values():
             crew.assign(config)  # also to leave at once, where its account is gone or another
 
     async def _watch(self, account: Account, leave: trio.Event) -> None:
         observe = partial(self._around.metrics.request, account.name)
         async with routee_client(account, self._around.clock, observe) as client, trio.open_nursery() as nursery:
-            crew = _Crew(account, client, self._pipeline, self._around, Roster(nursery, self._keep_going))
+            crew = _AccountTasks(
+                account, client, self._pipeline, self._around, TaskSupervisor(nursery, self._keep_going)
+            )
             self._crews[account.name] = crew
             crew.assign(self._config)
             await leave.wait()
             del self._crews[account.name]
 
 
-class _Crew:
+class _AccountTasks:
     """The tasks over one client."""
 
     def __init__(
-        self, account: Account, client: Routee, pipeline: Pipeline, around: Surroundings, roster: Roster
+        self, account: Account, client: Routee, pipeline: Pipeline, around: Services, roster: TaskSupervisor
     ) -> None:
         self._account = account
         self._client = client
@@ -72,15 +74,15 @@ class _Crew:
         """From now on as written there: nothing, but to end what is under way, where this account is not written there."""
         self._roster.assign(self._duties(config) if self._account in config.accounts else ())
 
-    def _duties(self, config: Config) -> Iterator[Duty]:
+    def _duties(self, config: Config) -> Iterator[TaskSpec]:
         account = self._account.name
         judge = self._pipeline.desks[account].judge
         asking = [rule for rule in judge.rules.values() if isinstance(rule, Balance | Campaign)]
         errands = partial(run_errands, judge, self._client, self._around.clock)
-        yield Duty(f"errands of account {account}", asking, lambda leave: until_told(leave, errands))
+        yield TaskSpec(f"errands of account {account}", asking, lambda leave: until_told(leave, errands))
         for search in config.searches:
             if search.account == account:
-                yield Duty(loop_of(search), search, partial(self._poll, search))
+                yield TaskSpec(loop_of(search), search, partial(self._poll, search))
 
     async def _poll(self, search: Search, leave: trio.Event) -> None:
         health, cursors = self._around.health, self._pipeline.desks[search.account].judge.cursors
@@ -110,7 +112,7 @@ class _Tried:
     trouble: Trouble
 
     async def search(
-        self, question: Question, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
+        self, question: RouteeQuery, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
     ) -> Page:
         """See `monitor.model.routee_query.Tracking`."""
         return await self.client.search(question, start, end, page=page, size=size, failed=self.trouble.met)
@@ -119,11 +121,11 @@ class _Tried:
 class _Rounds:
     """Told of the polls and sweeps of one search that are over."""
 
-    def __init__(self, search: Search, around: Surroundings) -> None:
+    def __init__(self, search: Search, around: Services) -> None:
         self._search = search
         self._around = around
 
-    def finished(self, figures: Round) -> None:
+    def finished(self, figures: PollFigures) -> None:
         """See `monitor.ingest.poll.Observer`."""
         self._around.health.beat(loop_of(self._search))
         if figures.kind == "poll":

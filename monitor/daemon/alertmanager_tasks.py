@@ -11,13 +11,13 @@ from monitor.config.monitor import Config
 from monitor.config.settings import Settings
 from monitor.daemon.health import Health
 from monitor.daemon.pipeline import Pipeline
-from monitor.dispatch.status import Firing
+from monitor.dispatch.status import FiringAlert
 from monitor.model.notification import AlertView
-from monitor.notify.alertmanager_push import Pusher, Roll
+from monitor.notify.alertmanager_push import KnownAlerts, Pusher
 from monitor.notify.channels import alertmanager_client
-from monitor.notify.outbox import Observer, Outbox
+from monitor.notify.outbox import DeliveryObserver, Outbox
 from monitor.runtime.clock import MINUTE, Clock, Duration
-from monitor.runtime.task_supervisor import Duty, until_told
+from monitor.runtime.task_supervisor import TaskSpec, until_told
 
 SLOWEST_TURN: Final[Duration] = 5 * MINUTE
 """A pusher that has not so much as tried for so long is stuck."""
@@ -29,9 +29,9 @@ def pushing(
     pipeline: Pipeline,
     outbox: Outbox,
     clock: Clock,
-    observer: Observer,
+    observer: DeliveryObserver,
     health: Health,
-) -> Iterator[Duty]:
+) -> Iterator[TaskSpec]:
     """A duty for each entry of each receiver. ``present`` are the settings of the moment: they may change while it is done."""
     url = (config.web.external_url or "") if config.web is not None else ""
     interval = partial(_interval, present)
@@ -40,8 +40,8 @@ def pushing(
         firing = partial(_firing, pipeline, receiver.name)
         for number, entry in enumerate(receiver.alertmanager):
             name, client = (receiver.name, f"alertmanager/{number}"), alertmanager_client(entry, clock)
-            pusher = Pusher(name, client, Roll(interval, url), firing, clock, jitter, observer, outbox)
-            yield Duty(f"push to {' '.join(name)}", (entry, url), partial(_push, pusher, pipeline, health))
+            pusher = Pusher(name, client, KnownAlerts(interval, url), firing, clock, jitter, observer, outbox)
+            yield TaskSpec(f"push to {' '.join(name)}", (entry, url), partial(_push, pusher, pipeline, health))
 
 
 async def _push(pusher: Pusher, pipeline: Pipeline, health: Health, leave: trio.Event) -> None:
@@ -60,7 +60,7 @@ async def _push(pusher: Pusher, pipeline: Pipeline, health: Health, leave: trio.
         pusher.outbox.taken.discard(pusher.name)
 
 
-def _firing(pipeline: Pipeline, receiver: str) -> Iterable[Firing]:
+def _firing(pipeline: Pipeline, receiver: str) -> Iterable[FiringAlert]:
     return pipeline.stock().firing(receiver)
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from monitor.alerts.evaluator import Judge, Key
+from monitor.alerts.evaluator import Key, RuleEvaluator
 from monitor.alerts.view import kept
-from monitor.dispatch.dispatcher import Told
+from monitor.dispatch.dispatcher import DispatchPlan
 from monitor.model.alert import Alert
 from monitor.store.protocol import Commit, Entry
 from monitor.window import Unsaved
@@ -15,13 +15,13 @@ Changes = dict[str, dict[Key, Alert | None]]
 """By account: alerts as they are to be, None: gone."""
 
 
-def alerts_of(judge: Judge, fresh: Mapping[Key, Alert | None]) -> dict[Key, Alert]:
+def alerts_of(judge: RuleEvaluator, fresh: Mapping[Key, Alert | None]) -> dict[Key, Alert]:
     """An account's alerts with these changes."""
     known = {(rule, group): alert for rule, alerts in judge.alerts.items() for group, alert in alerts.items()}
     return {key: alert for key, alert in (known | dict(fresh)).items() if alert is not None}
 
 
-def keep_views(judges: Mapping[str, Judge], changes: Changes, told: Told) -> None:
+def keep_views(judges: Mapping[str, RuleEvaluator], changes: Changes, told: DispatchPlan) -> None:
     """Alerts remember how they were last shown while they fired: that is one more change."""
     shown = {view.fingerprint: view for view in told.views if view.status == "firing"}
     if not shown:
@@ -33,7 +33,7 @@ def keep_views(judges: Mapping[str, Judge], changes: Changes, told: Told) -> Non
                 fresh[key] = msgspec.structs.replace(alert, view=kept(view))
 
 
-def put_alerts(commit: Commit, judges: Mapping[str, Judge], changes: Changes) -> None:
+def put_alerts(commit: Commit, judges: Mapping[str, RuleEvaluator], changes: Changes) -> None:
     """Alerts as they are to be, and those that are gone."""
     for account, fresh in changes.items():
         for (rule, group), alert in fresh.items():
@@ -43,7 +43,7 @@ def put_alerts(commit: Commit, judges: Mapping[str, Judge], changes: Changes) ->
                 commit.dropped_alerts.append(before.fingerprint)
 
 
-def put_groups(commit: Commit, told: Told) -> None:
+def put_groups(commit: Commit, told: DispatchPlan) -> None:
     """Notifications, and the groups, silences and acknowledgements as they are after them."""
     commit.outbox = told.outbox
     commit.groups = told.groups if told.watchdog is None else [*told.groups, told.watchdog]
@@ -52,7 +52,7 @@ def put_groups(commit: Commit, told: Told) -> None:
     commit.acks, commit.dropped_acks = told.edits.acks, told.edits.dropped_acks
 
 
-def is_news(told: Told) -> bool:
+def is_news(told: DispatchPlan) -> bool:
     """Whether there is anything in it to be written."""
     return bool(told.groups or told.dropped or told.outbox or told.edits)
 

@@ -140,7 +140,7 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HealthAnswer:
     """What a listener answered: the HTTP status and its body."""
 
     status: int
@@ -155,7 +155,7 @@ async def healthcheck(url: str, *, seconds: float = 5.0) -> bool:
         return False
 
 
-async def ask(url: str, path: str = "/healthz", *, seconds: float = 5.0) -> Answer:
+async def ask(url: str, path: str = "/healthz", *, seconds: float = 5.0) -> HealthAnswer:
     """One plain GET, without an HTTP library, whose import would take longer than the question. Raises MonitorError."""
     parts = urlsplit(url)
     host, port = parts.hostname or "127.0.0.1", parts.port or 80
@@ -178,9 +178,9 @@ async def _exchange(host: str, port: int, request: bytes) -> bytes:
     return bytes(answer)
 
 
-def _parse(answer: bytes) -> Answer:
+def _parse(answer: bytes) -> HealthAnswer:
     head, _, body = answer.partition(b"\r\n\r\n")
     version, status = head.split(b" ", 2)[:2]
     if not version.startswith(b"HTTP/1."):
         raise ValueError("not an HTTP answer")
-    return Answer(int(status), body.decode(errors="replace"))
+    return HealthAnswer(int(status), body.decode(errors="replace"))

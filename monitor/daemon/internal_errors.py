@@ -27,7 +27,7 @@ _TRACEBACK_AGAIN: Final[Duration] = 10 * MINUTE
 log = logging.getLogger("monitor")
 
 
-class Teller(Protocol):
+class BuiltInAlerts(Protocol):
     """What raises and ends built-in alerts (`monitor.daemon.pipeline.Pipeline`)."""
 
     @property
@@ -89,7 +89,7 @@ class InternalErrors:
             if leave.is_set():
                 return
 
-    async def tell(self, teller: Teller) -> None:
+    async def tell(self, teller: BuiltInAlerts) -> None:
         """Raise and end ``InternalError`` as tasks fail and no longer fail, until cancelled."""
         while True:
             try:
@@ -100,7 +100,7 @@ class InternalErrors:
                 self.failed("telling of internal errors", error)
             await self._clock.sleep(LOOK_EVERY)
 
-    async def look(self, teller: Teller) -> None:
+    async def look(self, teller: BuiltInAlerts) -> None:
         """Raise and end what has changed. Raises StoreError; what was not told then is at the next look."""
         lately, told = self.lately(), {group["task"]: account for account, group in teller.firing(INTERNAL_ERROR)}
         for task, why in lately.items():

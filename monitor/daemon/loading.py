@@ -28,14 +28,14 @@ _NAMES_FILES: Final = re.compile(r"\{%-?\s*(include|import|from|extends)\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class SettingsWithTemplates:
     """Settings with their templates."""
 
     settings: Settings
     templates: Templates
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Loaded:
+def load(path: Path, environ: Mapping[str, str]) -> SettingsWithTemplates:
     """What the configuration ``path`` and the files that it names say.
 
     Raises InputError with every problem of every file: exit 78 where the configuration or a template is wrong, else 65.
@@ -49,7 +49,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
         wrong += template_problems(found.config, templates, {file.name: str(file) for file in files})
     if found.config is None or found.problems or wrong:
         raise InputError([*found.problems, *wrong], EXIT_BAD_CONFIG if wrong or not found.config else EXIT_BAD_RULES)
-    return Loaded(Settings(found.config, found.rules), templates)
+    return SettingsWithTemplates(Settings(found.config, found.rules), templates)
 
 
 def sample_of(rule: Rule, accounts: int = 1) -> AlertView:

@@ -23,17 +23,17 @@ from monitor.alerts.view import Views
 from monitor.config.settings import Settings
 from monitor.daemon import retention as housekeeping
 from monitor.daemon.account_client import hide_secrets, routee_client
-from monitor.daemon.account_tasks import Watching, plan_of
+from monitor.daemon.account_tasks import AccountSupervisor, plan_of
 from monitor.daemon.alertmanager_tasks import pushing
 from monitor.daemon.catch_up import CatchUp
 from monitor.daemon.channel_health import ChannelWatch
 from monitor.daemon.health import Health
-from monitor.daemon.http.reloadable_app import Front
+from monitor.daemon.http.reloadable_app import ReloadableApp
 from monitor.daemon.http.server import serve
 from monitor.daemon.internal_errors import InternalErrors
-from monitor.daemon.loading import Loaded
+from monitor.daemon.loading import SettingsWithTemplates
 from monitor.daemon.metrics import Metrics
-from monitor.daemon.pipeline import GROUPS, Basis, Desk, Pipeline, Surroundings
+from monitor.daemon.pipeline import GROUPS, AccountPipeline, Pipeline, PipelineConfig, Services
 from monitor.daemon.reload import Reloads, changes, check_is_possible
 from monitor.daemon.restore import (
     accounts_of,
@@ -47,7 +47,7 @@ from monitor.daemon.restore import (
     without_cursors,
 )
 from monitor.daemon.retention import dead_letters, keep_house
-from monitor.daemon.runtime_config import Generation
+from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.slack_actions import Buttons
 from monitor.notify.channels.slack.socket_mode import listen
 from monitor.notify.outbox import Outbox, deliver
@@ -56,12 +56,12 @@ from monitor.notify.render import Templates
 from monitor.runtime.clock import MINUTE, SECOND, Clock, SystemClock
 from monitor.runtime.environment_values import named
 from monitor.runtime.errors import MonitorError, StoreError
-from monitor.runtime.guarded_clock import DisciplinedClock
+from monitor.runtime.guarded_clock import GuardedClock
 from monitor.runtime.sd_notify import Systemd
-from monitor.runtime.task_supervisor import Duty, Roster, until_told
-from monitor.store.async_store import StoreFront
+from monitor.runtime.task_supervisor import TaskSpec, TaskSupervisor, until_told
+from monitor.store.async_store import AsyncStore
 from monitor.store.open import open_daemon_store
-from monitor.store.protocol import Aside, Commit, Unusable
+from monitor.store.protocol import Commit, QuarantinedRecord, UnusableSilence
 
 __all__ = ["Running", "plan_of", "restored_judge", "restored_window", "routee_client", "run"]
 
@@ -102,15 +102,15 @@ async def run(
     ``live`` shows a line that changes: how much of the past has been read.
     ``reloads``: where the settings came from, and who asks for them to be read again; without it they stay as they are.
     """
-    config, clock, systemd = settings.config, clock or DisciplinedClock(), systemd or Systemd()
+    config, clock, systemd = settings.config, clock or GuardedClock(), systemd or Systemd()
     hide_secrets(config)
     opening = functools.partial(open_daemon_store, config.store_path, clock.now(), busy_timeout=LOCK_PATIENCE)
     store, mishap = await trio.to_thread.run_sync(opening)
     if mishap is not None:
         log.error("%s", mishap)
-    front = StoreFront(store)
+    front = AsyncStore(store)
     try:
-        generation = Generation.first(Loaded(settings, templates), clock, stream)
+        generation = RuntimeConfig.first(SettingsWithTemplates(settings, templates), clock, stream)
         await _Daemon(generation, front, clock, systemd, reloads, live).run(stop, task_status)
     finally:
         with trio.CancelScope(shield=True):
@@ -122,8 +122,8 @@ class _Daemon:
 
     def __init__(
         self,
-        generation: Generation,
-        store: StoreFront,
+        generation: RuntimeConfig,
+        store: AsyncStore,
         clock: Clock,
         systemd: Systemd,
         reloads: Reloads | None,
@@ -133,9 +133,9 @@ class _Daemon:
         self._systemd, self._reloads = systemd, reloads
         self._metrics, self._health = Metrics(clock), Health()
         self._outbox: Outbox | None = None
-        self._front: Front | None = None
+        self._front: ReloadableApp | None = None
         self._internal_errors = InternalErrors(clock)
-        self._around = Surroundings(
+        self._around = Services(
             clock,
             self._metrics,
             self._health,
@@ -203,7 +203,7 @@ class _Daemon:
                 distinguish=len(config.accounts) > 1,
                 time_zone=config.time_zone_of(account),
             )
-            desks.append(Desk(judge, views, facts_kept=judge.facts))
+            desks.append(AccountPipeline(judge, views, facts_kept=judge.facts))
         self._health.searches(self._present.searches)
         self._observe(desks)
         self._metrics.dead_letters(await dead_letters(self._store))
@@ -211,19 +211,21 @@ class _Daemon:
         await pipeline.begin()
         return pipeline
 
-    async def _set_aside(self, unusable: Sequence[Unusable]) -> None:
+    async def _set_aside(self, unusable: Sequence[UnusableSilence]) -> None:
         """Silences that cannot be kept do not silence any more; what they were stays among the records set aside."""
         if not unusable:
             return
         now = self._clock.now()
-        asides = [Aside("", "silences", now, f"silence {one.id}: {one.why}", one.record) for one in unusable]
+        asides = [
+            QuarantinedRecord("", "silences", now, f"silence {one.id}: {one.why}", one.record) for one in unusable
+        ]
         await self._store.commit(Commit(dropped_silences=[one.id for one in unusable], asides=asides))
         for one in unusable:
             said = f"The stored silence {one.id[:40]} was set aside and silences nothing any more: {one.why}"
             log.error("%s", said)
             self._health.set_aside(said)
 
-    def _observe(self, desks: Iterable[Desk]) -> None:
+    def _observe(self, desks: Iterable[AccountPipeline]) -> None:
         self._metrics.searches(self._present.searches)
         self._metrics.receivers(self._present.channels)
         self._metrics.reloaded(successful=True)
@@ -235,7 +237,7 @@ class _Daemon:
         config = self._present.config
         if config.web is None:
             return ""
-        self._front = Front(config.web, config, self._pipeline, self._clock, self._health, self._metrics)
+        self._front = ReloadableApp(config.web, config, self._pipeline, self._clock, self._health, self._metrics)
         serving = functools.partial(serve, self._front, config.web.listen, stop=stop)
         url: str = await nursery.start(serving, name="listener")
         log.info("listening on %s", url)
@@ -245,8 +247,8 @@ class _Daemon:
         """Start every task in ``work``."""
         health = self._health
         keep_going = self._internal_errors.keep_going
-        self._roster = Roster(work, keep_going)
-        self._watching = Watching(self._present.config, self._pipeline, self._around, keep_going)
+        self._roster = TaskSupervisor(work, keep_going)
+        self._watching = AccountSupervisor(self._present.config, self._pipeline, self._around, keep_going)
         self._channels = self._channel_watch(outbox)
         self._assign(outbox)
         health.expect(DELIVERY, MINUTE)
@@ -293,13 +295,13 @@ class _Daemon:
         )
         self._roster.assign([*self._watching.duties(config), *pushers, *self._buttons()])
 
-    def _buttons(self) -> Iterator[Duty]:
+    def _buttons(self) -> Iterator[TaskSpec]:
         """Those that are pressed in Slack."""
         press = Buttons(self._pipeline, self._clock).press
         for number, (token, api_url) in enumerate(socket_apps(self._present.config)):
             listening = functools.partial(listen, token, api_url, press, self._clock)
             work = functools.partial(until_told, work=listening)
-            yield Duty(f"Slack's buttons {number}", (token, api_url), work)
+            yield TaskSpec(f"Slack's buttons {number}", (token, api_url), work)
 
     # Reloading
 
@@ -343,11 +345,11 @@ class _Daemon:
                 "%s: Routee is asked for the last 7 days again, until then no alert is reported as resolved", trouble
             )
 
-        def renewed() -> Basis:
+        def renewed() -> PipelineConfig:
             dispatch = continued_dispatch(config, self._pipeline.dispatch)
             anew = after.asks_otherwise(before)
             desks = renewed_desks(self._pipeline.desks, config, after.rules, after.templates, found, anew)
-            return Basis(desks, dispatch, config.retention)
+            return PipelineConfig(desks, dispatch, config.retention)
 
         await self._pipeline.renew(renewed)
         self._present = after
@@ -357,7 +359,7 @@ class _Daemon:
         reloads.taken_up(config)
         _log_changes(before, after)
 
-    def _take_up(self, outbox: Outbox, before: Generation) -> None:
+    def _take_up(self, outbox: Outbox, before: RuntimeConfig) -> None:
         """Let everything follow the configuration that is in force now."""
         after = self._present
         self._health.reloaded(after.searches)
@@ -389,7 +391,7 @@ class _Daemon:
         return f"{len(self._present.config.searches)} searches, {firing} alerts firing{lag}"
 
 
-async def _check_clients(after: Generation, before: Generation) -> None:
+async def _check_clients(after: RuntimeConfig, before: RuntimeConfig) -> None:
     """Raises RouteeError where an account that is new or changed cannot have a client at all."""
     for account in after.config.accounts:
         if account not in before.config.accounts:
@@ -397,7 +399,7 @@ async def _check_clients(after: Generation, before: Generation) -> None:
                 pass
 
 
-def _log_changes(before: Generation, after: Generation) -> None:
+def _log_changes(before: RuntimeConfig, after: RuntimeConfig) -> None:
     found = [str(change) for change in changes(before.settings, after.settings)]
     found += [] if after.templates is before.templates else ["templates changed"]
     more = f" and {len(found) - MOST_CHANGES} more" if len(found) > MOST_CHANGES else ""

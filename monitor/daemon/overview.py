@@ -26,7 +26,7 @@ Outbox = Mapping[tuple[str, str], tuple[int, Instant]]
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
+class Overview:
     """What there is at one moment: ``alerts`` with their states, ``counts`` and ``outbox`` as the store gives them
     (empty: not known)."""
 
@@ -38,7 +38,7 @@ class Stand:
     outbox: Outbox
 
 
-def overview(config: Config, stand: Stand, now: Instant) -> dict[str, Any]:
+def overview(config: Config, stand: Overview, now: Instant) -> dict[str, Any]:
     """The object, as JSON has it. Shares are fractions, ages seconds, times ISO-8601 in UTC."""
     cursors = {(cursor.account, cursor.search): cursor for cursor in stand.cursors}
     blind = _blind(stand.alerts)

@@ -12,19 +12,19 @@ from time import perf_counter
 import msgspec
 import trio
 
-from monitor.alerts.evaluator import Judge, Outcome, Scene
+from monitor.alerts.evaluator import EvaluationResult, RuleEvaluator, ViewContext
 from monitor.alerts.view import Views
 from monitor.daemon.changes import Changes, alerts_of, is_news, keep_views, put_alerts, put_groups, put_rows
 from monitor.daemon.health import Health
 from monitor.daemon.metrics import Metrics
-from monitor.dispatch.dispatcher import Dispatch, Told
-from monitor.dispatch.edits import Edits
-from monitor.dispatch.status import Standing, Stock
+from monitor.dispatch.dispatcher import Dispatcher, DispatchPlan
+from monitor.dispatch.edits import SuppressionEdits
+from monitor.dispatch.status import AlertStatus, StatusSnapshot
 from monitor.model import builtin_alerts as builtin
-from monitor.model.account_state import NOTHING_KNOWN, Facts
+from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.alert import Alert, Transition
 from monitor.model.builtin_alerts import BuiltIn
-from monitor.model.complete_read import SOMEWHERE, Origin, Read
+from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.finding import Finding
 from monitor.model.message import Batch, Unread
 from monitor.model.routee_query import SetAside
@@ -33,9 +33,9 @@ from monitor.routing.silences import Silence, make_room
 from monitor.runtime.clock import HOUR, SECOND, Clock, Duration, Instant, iso
 from monitor.runtime.errors import InternalError, NothingThere, StoreError
 from monitor.runtime.guarded_clock import may_forget
-from monitor.runtime.throttled_log import Complaint
-from monitor.store.async_store import StoreFront
-from monitor.store.protocol import Aside, Commit, Cursor
+from monitor.runtime.throttled_log import ThrottledLog
+from monitor.store.async_store import AsyncStore
+from monitor.store.protocol import Commit, Cursor, QuarantinedRecord
 from monitor.window.membership import Membership
 
 log = logging.getLogger("monitor")
@@ -54,19 +54,19 @@ PATIENCE: Duration = 5 * SECOND
 
 
 @dataclass(slots=True)
-class Desk:
+class AccountPipeline:
     """One account's judge and views, with what is not committed yet."""
 
-    judge: Judge
+    judge: RuleEvaluator
     views: Views
-    asides: list[Aside] = field(default_factory=list)
+    asides: list[QuarantinedRecord] = field(default_factory=list)
     changed: int = 0
     expired_at: Instant = 0
-    facts_kept: Facts = NOTHING_KNOWN
+    facts_kept: AccountState = NOTHING_KNOWN
 
 
 @dataclass(slots=True)
-class Surroundings:
+class Services:
     """What the pipeline reports to: when it is, what is counted, whether all is well, whom to wake when there is news, and how much of
     the past a search has read (account, search, share)."""
 
@@ -80,11 +80,11 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class Basis:
+class PipelineConfig:
     """What of the pipeline comes of the configuration: an account's desk by its name, who is told, how long messages are kept."""
 
-    desks: dict[str, Desk]
-    dispatch: Dispatch
+    desks: dict[str, AccountPipeline]
+    dispatch: Dispatcher
     retention: Duration
 
 
@@ -92,7 +92,12 @@ class Pipeline:
     """Takes what polling hands over, for all accounts. ``retention`` is how long messages are kept."""
 
     def __init__(
-        self, store: StoreFront, desks: Iterable[Desk], dispatch: Dispatch, retention: Duration, around: Surroundings
+        self,
+        store: AsyncStore,
+        desks: Iterable[AccountPipeline],
+        dispatch: Dispatcher,
+        retention: Duration,
+        around: Services,
     ) -> None:
         self.desks = {desk.judge.account: desk for desk in desks}
         self.dispatch = dispatch
@@ -103,21 +108,21 @@ class Pipeline:
         self._news = trio.Event()
         self._next_at: Instant | None = None
         self._begin_is_due = False
-        self._store_trouble = Complaint(log, "the store", around.clock, logging.ERROR)
+        self._store_trouble = ThrottledLog(log, "the store", around.clock, logging.ERROR)
 
     def membership(self, account: str) -> Membership:
         """Which searches have which messages of an account."""
         return self.desks[account].judge.window.membership
 
     def take(
-        self, account: str, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: Origin = SOMEWHERE
+        self, account: str, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: ReadOrigin = SOMEWHERE
     ) -> None:
         """Put a page into the account's window."""
         desk, now = self.desks[account], self._around.clock.now()
         if search not in desk.judge.searches:
             return  # it was taken out of the configuration while this page was on its way
         desk.changed += desk.judge.window.upsert(batch, search, origin)
-        desk.asides += [Aside(account, search, now, aside.why, aside.record) for aside in asides]
+        desk.asides += [QuarantinedRecord(account, search, now, aside.why, aside.record) for aside in asides]
         desk.asides += [_noted(account, search, now, one) for one in batch.unread]
         self._around.metrics.pages(account, search)
         for one in batch.unread:
@@ -131,7 +136,7 @@ class Pipeline:
             async with self._turn:
                 await self._commit(self.desks[account], Commit())
 
-    async def complete(self, account: str, cursor: Cursor, read: Read | None = None) -> None:
+    async def complete(self, account: str, cursor: Cursor, read: CompleteRead | None = None) -> None:
         """A poll or sweep is complete: judge, dispatch, commit, apply. Raises StoreError, and then nothing has happened but rows in memory.
 
         ``read`` is what it has read: messages that it would have returned, and did not, leave the search first.
@@ -150,7 +155,7 @@ class Pipeline:
     async def tell(self, account: str, built_in: BuiltIn, finding: Finding) -> None:
         """Start or end a built-in alert. Raises StoreError, and then nothing has happened."""
         async with self._turn:
-            desk, outcome = self.desks[account], Outcome()
+            desk, outcome = self.desks[account], EvaluationResult()
             if desk.judge.is_gone(built_in.name, finding.group):
                 return
             desk.judge.tell(built_in, finding, self._around.clock.now(), outcome)
@@ -165,7 +170,7 @@ class Pipeline:
                 await self._settle(desk, desk.judge.drop_gone(self._around.clock.now()))
             self._begin_is_due = False
 
-    async def renew(self, renewed: Callable[[], Basis]) -> None:
+    async def renew(self, renewed: Callable[[], PipelineConfig]) -> None:
         """Go on under another configuration, from the moment at which ``renewed`` is called: between two commits. `begin` comes after it."""
         async with self._turn:
             basis = renewed()
@@ -177,24 +182,24 @@ class Pipeline:
     async def put_silence(self, silence: Silence) -> None:
         """Add a silence, or replace the one with its id. Raises ValueError where there are too many."""
 
-        def edits() -> Edits:
+        def edits() -> SuppressionEdits:
             known, now = self.dispatch.silences.all(), self._around.clock.now()
-            return Edits(silences=[silence], dropped_silences=make_room(known, silence, now))
+            return SuppressionEdits(silences=[silence], dropped_silences=make_room(known, silence, now))
 
         await self._edit(edits)
 
     async def expire_silence(self, silence_id: str) -> None:
         """End a silence now; one that is over stays as it is. Raises NothingThere."""
-        await self._edit(lambda: Edits(silences=self._expired(silence_id)))
+        await self._edit(lambda: SuppressionEdits(silences=self._expired(silence_id)))
 
     async def acknowledge(self, fingerprint: str, by: str, comment: str = "", until: Instant | None = None) -> Ack:
         """Take on an alert that fires; a later acknowledgement replaces the one before. Raises NothingThere, and ValueError where it makes no
         sense."""
         made: list[Ack] = []
 
-        def edits() -> Edits:
+        def edits() -> SuppressionEdits:
             made.append(acknowledge(self._firing(fingerprint), by, comment, self._around.clock.now(), until))
-            return Edits(acks=made)
+            return SuppressionEdits(acks=made)
 
         await self._edit(edits)
         return made[0]
@@ -202,19 +207,21 @@ class Pipeline:
     async def unacknowledge(self, fingerprint: str) -> None:
         """Take an acknowledgement back. Raises NothingThere."""
 
-        def edits() -> Edits:
+        def edits() -> SuppressionEdits:
             if fingerprint not in self.dispatch.acks:
                 raise NothingThere(f"there is no acknowledgement of an alert {fingerprint}")
-            return Edits(dropped_acks=[fingerprint])
+            return SuppressionEdits(dropped_acks=[fingerprint])
 
         await self._edit(edits)
 
-    def stock(self) -> Stock:
+    def stock(self) -> StatusSnapshot:
         """How alerts, groups and silences stand."""
         well = not self._around.health.stuck()
-        return Stock(self.dispatch, self._alerts(None, Outcome(), None), self._around.clock.now(), well=well)
+        return StatusSnapshot(
+            self.dispatch, self._alerts(None, EvaluationResult(), None), self._around.clock.now(), well=well
+        )
 
-    def standing(self) -> list[Standing]:
+    def standing(self) -> list[AlertStatus]:
         """Every alert that is pending or fires, or is over but not yet told so everywhere."""
         return list(self.stock().alerts())
 
@@ -222,9 +229,9 @@ class Pipeline:
         """How much there is in the store, and what waits in the outbox, see `monitor.store.protocol`. Raises StoreError."""
         return await self._store.run(lambda store: (store.counts(), store.backlog()))
 
-    async def _edit(self, edits: Callable[[], Edits]) -> None:
+    async def _edit(self, edits: Callable[[], SuppressionEdits]) -> None:
         async with self._turn:
-            await self._settle(self._any_desk, Outcome(), edits=edits())
+            await self._settle(self._any_desk, EvaluationResult(), edits=edits())
 
     def _expired(self, silence_id: str) -> list[Silence]:
         known, now = self.dispatch.silences.get(silence_id), self._around.clock.now()
@@ -266,7 +273,7 @@ class Pipeline:
         return self._next_at
 
     @property
-    def _any_desk(self) -> Desk:
+    def _any_desk(self) -> AccountPipeline:
         return next(iter(self.desks.values()))
 
     # Timers
@@ -285,7 +292,7 @@ class Pipeline:
     async def flush(self) -> None:
         """Look at the groups, whatever has happened. Raises StoreError, and then nothing has happened."""
         async with self._turn:
-            await self._settle(self._any_desk, Outcome())
+            await self._settle(self._any_desk, EvaluationResult())
 
     async def _is_due(self) -> bool:
         """Wait until the next group is due, or (False) until a commit has changed when that is."""
@@ -305,7 +312,11 @@ class Pipeline:
         return is_due
 
     async def _settle(
-        self, desk: Desk, outcome: Outcome, cursor: Cursor | None = None, edits: Edits | None = None
+        self,
+        desk: AccountPipeline,
+        outcome: EvaluationResult,
+        cursor: Cursor | None = None,
+        edits: SuppressionEdits | None = None,
     ) -> None:
         """Dispatch what the outcome brings and what people ask for, commit all of it, and apply it."""
         alerts, well = self._alerts(desk, outcome, cursor), not self._around.health.stuck()
@@ -331,8 +342,8 @@ class Pipeline:
             self._around.wake()
 
     def _alerts(
-        self, changed: Desk | None, outcome: Outcome, cursor: Cursor | None
-    ) -> Iterator[tuple[Alert, Views, Scene]]:
+        self, changed: AccountPipeline | None, outcome: EvaluationResult, cursor: Cursor | None
+    ) -> Iterator[tuple[Alert, Views, ViewContext]]:
         """All alerts, as they are once the outcome is applied."""
         for desk in self.desks.values():
             here = desk is changed
@@ -340,7 +351,7 @@ class Pipeline:
             for alert in alerts_of(desk.judge, outcome.alerts if here else {}).values():
                 yield alert, desk.views, scene
 
-    def _apply(self, desk: Desk, outcome: Outcome, cursor: Cursor | None, changes: Changes) -> None:
+    def _apply(self, desk: AccountPipeline, outcome: EvaluationResult, cursor: Cursor | None, changes: Changes) -> None:
         desk.judge.apply(outcome, cursor)
         for account, fresh in changes.items():
             judge = self.desks[account].judge
@@ -349,11 +360,11 @@ class Pipeline:
             present = [alert for alerts in judge.alerts.values() for alert in alerts.values()]
             self._around.metrics.alerts(account, [*judge.rules, *builtin.BUILT_IN], present)
 
-    async def _commit(self, desk: Desk, commit: Commit) -> None:
+    async def _commit(self, desk: AccountPipeline, commit: Commit) -> None:
         """Write it, with the rows and the records set aside that have come meanwhile.
 
         Whatever ends it without their being written, above all a cancelled wait for the store, gives them back to the next commit. A call
-        that has begun is finished in any case (`StoreFront`), and between its end and `_apply` nothing can be cancelled.
+        that has begun is finished in any case (`AsyncStore`), and between its end and `_apply` nothing can be cancelled.
         """
         window, asides, changed = desk.judge.window, desk.asides, desk.changed
         facts = desk.judge.facts
@@ -394,13 +405,13 @@ class Pipeline:
                     elif alert.earlier is not None and alert.fingerprint not in believed:
                         desk.judge.put(rule, group, msgspec.structs.replace(alert, earlier=None))
 
-    def _expire(self, desk: Desk, as_of: Instant) -> None:
+    def _expire(self, desk: AccountPipeline, as_of: Instant) -> None:
         """Forget what is older than the retention, a part with each poll until nothing is left of it."""
         if as_of - desk.expired_at >= EXPIRE_EVERY and may_forget(self._around.clock):
             forgotten = desk.judge.window.expire(as_of - self._retention, EXPIRE_AT_ONCE)
             desk.expired_at = desk.expired_at if forgotten else as_of
 
-    def _report(self, desk: Desk, outcome: Outcome, cursor: Cursor) -> None:
+    def _report(self, desk: AccountPipeline, outcome: EvaluationResult, cursor: Cursor) -> None:
         metrics, judge = self._around.metrics, desk.judge
         for rule, seconds in outcome.seconds.items():
             metrics.evaluation(rule, seconds)
@@ -417,13 +428,13 @@ class Pipeline:
             desk.views.errors.clear()
 
 
-def _noted(account: str, search: str, now: Instant, unread: Unread) -> Aside:
+def _noted(account: str, search: str, now: Instant, unread: Unread) -> QuarantinedRecord:
     """A value that could not be read, to be looked at beside the records that could not."""
     why = f"the {unread.field} is not a number, so it counts as missing; the rest of the record is used"
-    return Aside(account, search, now, why, f'{{"{unread.field}": {unread.value}}}', seen=unread.count)
+    return QuarantinedRecord(account, search, now, why, f'{{"{unread.field}": {unread.value}}}', seen=unread.count)
 
 
-def _by_people(told: Told, edits: Edits | None) -> Iterator[Transition]:
+def _by_people(told: DispatchPlan, edits: SuppressionEdits | None) -> Iterator[Transition]:
     """What people have made of alerts, for their history."""
     if edits is None:
         return
@@ -434,7 +445,7 @@ def _by_people(told: Told, edits: Edits | None) -> Iterator[Transition]:
             yield unacknowledged(known[one][0], told.facts.now)
 
 
-def _log_transitions(outcome: Outcome, views: Views) -> None:
+def _log_transitions(outcome: EvaluationResult, views: Views) -> None:
     told = [one for one in outcome.transitions if one.what in ("fired", "escalated", "eased", "resolved")]
     alerts = {alert.fingerprint: alert for alert in outcome.alerts.values() if alert is not None} if told else {}
     for transition in told:

@@ -10,8 +10,8 @@ import trio
 from monitor.config.monitor import Config
 from monitor.config.settings import Settings
 from monitor.config.watched_files import files_of, stamp
-from monitor.config.yaml import Written
-from monitor.daemon.loading import Loaded, load
+from monitor.config.yaml import YamlModel
+from monitor.daemon.loading import SettingsWithTemplates, load
 from monitor.runtime.errors import InputError, Problem
 
 LOOK_EVERY: Final = 3.0
@@ -43,7 +43,7 @@ class Reloads:
         await self._wish.wait()
         self._wish = trio.Event()
 
-    def read(self) -> Loaded:
+    def read(self) -> SettingsWithTemplates:
         """What is written now. Blocking. Raises InputError with every problem of every file."""
         return load(self.path, self.environ)
 
@@ -87,7 +87,7 @@ def _refusals(before: Config, after: Config) -> Iterator[Problem]:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Change:
+class ConfigChange:
     """One thing that is written otherwise: of which kind (``rule``), its name, and what became of it."""
 
     kind: str
@@ -98,9 +98,9 @@ class Change:
         return f"{self.kind} {self.name} {self.what}".replace("  ", " ")
 
 
-def changes(before: Settings, after: Settings) -> list[Change]:
+def changes(before: Settings, after: Settings) -> list[ConfigChange]:
     """What differs, in the order of the configuration's sections; values are not shown, some of them are secret."""
-    found: list[Change] = []
+    found: list[ConfigChange] = []
     old, new = before.config, after.config
     named: list[tuple[str, Mapping[str, object], Mapping[str, object]]] = [
         ("account", _named(old.accounts), _named(new.accounts)),
@@ -110,13 +110,13 @@ def changes(before: Settings, after: Settings) -> list[Change]:
         ("time interval", _named(old.time_intervals), _named(new.time_intervals)),
     ]
     for kind, was, now in named:
-        found += (Change(kind, name, _what(name, was, now)) for name in sorted(_differing(was, now)))
+        found += (ConfigChange(kind, name, _what(name, was, now)) for name in sorted(_differing(was, now)))
     sections = ("route", "inhibit_rules", "flapping", "watchdog", "retention", "web", "privacy", "log", "reload")
-    found += (Change(name, "", "changed") for name in sections if getattr(old, name) != getattr(new, name))
+    found += (ConfigChange(name, "", "changed") for name in sections if getattr(old, name) != getattr(new, name))
     return found
 
 
-def _named(entries: Iterable[Written]) -> dict[str, object]:
+def _named(entries: Iterable[YamlModel]) -> dict[str, object]:
     return {entry.name: entry for entry in entries}  # type: ignore[attr-defined]  # all of these have names
 
 

@@ -6,30 +6,30 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from monitor.alerts.evaluator import Group as GroupOfRule
-from monitor.alerts.evaluator import Judge
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.view import Annotator, Views
 from monitor.config.monitor import Config, Receiver, Search, Slack, Webhook
 from monitor.config.monitor.services import service_of
 from monitor.config.rules import Rule
-from monitor.daemon.pipeline import Desk
-from monitor.dispatch.dispatcher import Dispatch
+from monitor.daemon.pipeline import AccountPipeline
+from monitor.dispatch.dispatcher import Dispatcher
 from monitor.dispatch.watchdog import KEY as WATCHDOG_KEY
-from monitor.dispatch.watchdog import Watchdog
+from monitor.dispatch.watchdog import WatchdogState
 from monitor.ingest.poll import SearchPlan
-from monitor.model.account_state import NOTHING_KNOWN, Facts
+from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.alert import Alert
-from monitor.model.privacy import Privacy
-from monitor.routing.flapping import NEVER, Beginnings, Flapping
-from monitor.routing.route import Group
+from monitor.model.privacy import RecipientMask
+from monitor.routing.flapping import NEVER, FlappingPolicy, RecentStarts
+from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silences
 from monitor.runtime.clock import Duration
 from monitor.runtime.errors import StoreDamaged
-from monitor.store.protocol import Commit, Cursor, Loaded, Store
-from monitor.window import Unreadable, Window
+from monitor.store.protocol import Commit, Cursor, Store, StoredState
+from monitor.window import UnreadableBlob, Window
 from monitor.window.membership import Fits
 
 
-def accounts_of(config: Config, loaded: Loaded) -> list[str]:
+def accounts_of(config: Config, loaded: StoredState) -> list[str]:
     """The accounts that are watched, and those that have alerts although they are watched no more."""
     watched = [account.name for account in config.accounts]
     return list(dict.fromkeys([*watched, *(alert.account for alert in loaded.alerts)]))
@@ -40,14 +40,14 @@ def restored_window(store: Store, account: str, config: Config, key: bytes) -> W
 
     Raises StoreError, and StoreDamaged where an entry of its journal cannot be read.
     """
-    window = Window(account, Privacy(config.privacy.recipients, key))
+    window = Window(account, RecipientMask(config.privacy.recipients, key))
     if account not in {one.name for one in config.accounts}:
         return window
     window.restore_entries([(entry.field, entry.code, entry.value) for entry in store.entries(account)])
     for seq, blob in store.journal(account):
         try:
             window.restore(seq, blob)
-        except Unreadable as error:
+        except UnreadableBlob as error:
             raise StoreDamaged(
                 f"the messages of account {account} in the store cannot be read ({error}): start the daemon anew, it asks "
                 "Routee for the last 7 days again"
@@ -65,20 +65,20 @@ def restored_or_empty(store: Store, account: str, config: Config, key: bytes) ->
         return restored_window(store, account, config, key), ""
     except StoreDamaged as error:
         store.commit(Commit(forgotten=[account]))
-        return Window(account, Privacy(config.privacy.recipients, key)), str(error).partition(": start")[0]
+        return Window(account, RecipientMask(config.privacy.recipients, key)), str(error).partition(": start")[0]
 
 
-def without_cursors(loaded: Loaded, account: str) -> Loaded:
+def without_cursors(loaded: StoredState, account: str) -> StoredState:
     """Where an account's searches begin anew."""
     return replace(loaded, cursors=[cursor for cursor in loaded.cursors if cursor.account != account])
 
 
-def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], loaded: Loaded) -> Judge:
+def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], loaded: StoredState) -> RuleEvaluator:
     """An account's judge, with the cursors and alerts that were stored. An account without searches has no rules."""
     account = window.account
     searches = _searches_of(account, config)
     window.membership.searches = _statuses_of(account, config)
-    judge = Judge(window, _rules_of(searches, rules), searches)
+    judge = RuleEvaluator(window, _rules_of(searches, rules), searches)
     found = [cursor for cursor in loaded.cursors if cursor.account == account and cursor.search in searches]
     judge.cursors = {cursor.search: cursor for cursor in found}
     judge.deepest, judge.every = _deepest_of(account, config), _every_of(account, config)
@@ -91,24 +91,24 @@ def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], load
     return judge
 
 
-def restored_dispatch(config: Config, loaded: Loaded) -> Dispatch:
+def restored_dispatch(config: Config, loaded: StoredState) -> Dispatcher:
     """The groups, silences and acknowledgements as they were, under the routes as they are written now."""
     dispatch = _dispatch(config, [group for group in loaded.groups if group.key == WATCHDOG_KEY])
     dispatch.groups = {(group.receiver, group.key): group for group in loaded.groups if group.key != WATCHDOG_KEY}
     dispatch.silences = Silences(loaded.silences)
     dispatch.acks = {ack.fingerprint: ack for ack in loaded.acks}
-    dispatch.begun = Beginnings(loaded.begun, _flapping(config))
+    dispatch.begun = RecentStarts(loaded.begun, _flapping(config))
     return dispatch
 
 
 def renewed_desks(
-    desks: Mapping[str, Desk],
+    desks: Mapping[str, AccountPipeline],
     config: Config,
     rules: tuple[Rule, ...],
     annotator: Annotator,
-    found: "Returned",
+    found: "RestoredState",
     afresh: Iterable[tuple[str, str]],
-) -> dict[str, Desk]:
+) -> dict[str, AccountPipeline]:
     """The desks under another configuration; one whose account is watched no more keeps its alerts, until they are told as over.
 
     ``afresh`` are the searches (account, name) that ask something else than before.
@@ -127,7 +127,7 @@ def renewed_desks(
         judge.deepest, judge.every = _deepest_of(account, config), _every_of(account, config)
         judge.time_zone = config.time_zone_of(account)
         _put_in_order(judge)
-        renewed[account] = desk = desk or Desk(judge, Views(judge, annotator), facts_kept=judge.facts)
+        renewed[account] = desk = desk or AccountPipeline(judge, Views(judge, annotator), facts_kept=judge.facts)
         desk.views = Views(
             judge, annotator, distinguish=len(config.accounts) > 1, time_zone=config.time_zone_of(account)
         )
@@ -135,7 +135,7 @@ def renewed_desks(
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
+class RestoredState:
     """What the store has of accounts and searches that are not watched yet, and an empty window for each account that is watched no more.
 
     ``troubles`` says of which accounts the messages cannot be read: their searches begin anew.
@@ -143,11 +143,11 @@ class Returned:
 
     windows: Mapping[str, Window]
     cursors: Mapping[tuple[str, str], Cursor]
-    facts: Mapping[str, Facts]
+    facts: Mapping[str, AccountState]
     troubles: tuple[str, ...] = ()
 
 
-def returned(store: Store, before: Config, config: Config, key: bytes) -> Returned:
+def returned(store: Store, before: Config, config: Config, key: bytes) -> RestoredState:
     """What a reload needs from the store. Blocking: for a worker thread."""
     known = {account.name for account in before.accounts}
     now = {account.name for account in config.accounts}
@@ -156,13 +156,13 @@ def returned(store: Store, before: Config, config: Config, key: bytes) -> Return
     troubles = {name: trouble for name, (_, trouble) in restored.items() if trouble}
     searches = {(search.account, search.name) for search in before.searches}
     if all((search.account, search.name) in searches for search in config.searches):
-        return Returned(windows, {}, {}, tuple(troubles.values()))
+        return RestoredState(windows, {}, {}, tuple(troubles.values()))
     loaded = store.load()
     cursors = {(one.account, one.search): one for one in loaded.cursors if one.account not in troubles}
-    return Returned(windows, cursors, loaded.facts, tuple(troubles.values()))
+    return RestoredState(windows, cursors, loaded.facts, tuple(troubles.values()))
 
 
-def continued_dispatch(config: Config, before: Dispatch) -> Dispatch:
+def continued_dispatch(config: Config, before: Dispatcher) -> Dispatcher:
     """The groups, silences and acknowledgements as they are, under the routes as they are written now."""
     dog = before.watchdog
     dispatch = _dispatch(config, [dog.group] if dog is not None and dog.group is not None else [])
@@ -173,14 +173,14 @@ def continued_dispatch(config: Config, before: Dispatch) -> Dispatch:
     return dispatch
 
 
-def _new_judge(account: str, found: Returned) -> Judge:
+def _new_judge(account: str, found: RestoredState) -> RuleEvaluator:
     """Of an account that was never watched since the start."""
-    judge = Judge(found.windows[account], (), ())
+    judge = RuleEvaluator(found.windows[account], (), ())
     judge.facts = found.facts.get(account, NOTHING_KNOWN)
     return judge
 
 
-def _flapping(config: Config) -> Flapping:
+def _flapping(config: Config) -> FlappingPolicy:
     return NEVER if config.flapping is None else config.flapping.policy
 
 
@@ -199,10 +199,10 @@ def _rules_of(searches: list[str], rules: tuple[Rule, ...]) -> list[Rule]:
     return [rule for rule in rules if searches and rule.search in (None, *searches)]
 
 
-def _dispatch(config: Config, told: list[Group]) -> Dispatch:
+def _dispatch(config: Config, told: list[AggregationGroup]) -> Dispatcher:
     """Without groups but the watchdog's, of which ``told`` are those that are known."""
     web, watchdog = config.web, config.watchdog
-    return Dispatch(
+    return Dispatcher(
         config.route_tree(),
         {one.name: tuple(one.notified) for one in config.receivers},
         (web.external_url or "") if web is not None else "",
@@ -242,11 +242,11 @@ def _keeping(receiver: Receiver) -> Iterator[str]:
                 yield channel
 
 
-def _watchdog(receiver: str, every: Duration, told: list[Group]) -> Watchdog:
-    return Watchdog(receiver, every, next((group for group in told if group.receiver == receiver), None))
+def _watchdog(receiver: str, every: Duration, told: list[AggregationGroup]) -> WatchdogState:
+    return WatchdogState(receiver, every, next((group for group in told if group.receiver == receiver), None))
 
 
-def _put_in_order(judge: Judge) -> None:
+def _put_in_order(judge: RuleEvaluator) -> None:
     """Alerts whose rule writes the fields of its groups in another order now find their place again."""
     for name, rule in judge.rules.items():
         for group, alert in list(judge.alerts.get(name, {}).items()):

@@ -12,8 +12,8 @@ from monitor.daemon.metrics import Metrics
 from monitor.runtime.clock import HOUR, MINUTE, Clock, Duration
 from monitor.runtime.errors import StoreError
 from monitor.runtime.guarded_clock import may_forget
-from monitor.runtime.throttled_log import Complaint
-from monitor.store.async_store import StoreFront
+from monitor.runtime.throttled_log import ThrottledLog
+from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import HISTORY_KEPT
 
 LOOP: Final = "housekeeping"
@@ -26,11 +26,11 @@ log = logging.getLogger("monitor")
 
 
 async def keep_house(
-    store: StoreFront, clock: Clock, metrics: Metrics, health: Health, retention: Callable[[], Duration]
+    store: AsyncStore, clock: Clock, metrics: Metrics, health: Health, retention: Callable[[], Duration]
 ) -> None:
     """Forget what is older than ``retention`` says, and keep the metrics of the outbox true, for as long as it runs."""
     pruned_at = 0
-    trouble = Complaint(log, "housekeeping in the store", clock, logging.ERROR)
+    trouble = ThrottledLog(log, "housekeeping in the store", clock, logging.ERROR)
     while True:
         health.beat(LOOP)
         try:
@@ -48,7 +48,7 @@ async def keep_house(
         await trio.sleep(5)
 
 
-async def dead_letters(store: StoreFront) -> Counter[tuple[str, str]]:
+async def dead_letters(store: AsyncStore) -> Counter[tuple[str, str]]:
     """How many the store holds by receiver and channel."""
     count = min((await store.counts()).get("dead", 0), MOST_DEAD)
     dead = await store.parcels("dead", count) if count else []

@@ -6,32 +6,32 @@ from typing import TextIO
 from monitor.config.monitor import Config
 from monitor.config.rules import Rule
 from monitor.config.settings import Settings
-from monitor.daemon.loading import Loaded
-from monitor.notify.channels import Surroundings
-from monitor.notify.receivers import Notified
+from monitor.daemon.loading import SettingsWithTemplates
+from monitor.notify.channels import ChannelContext
+from monitor.notify.receivers import Notifiers
 from monitor.notify.render import Templates
 from monitor.runtime.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
-class Generation:
+class RuntimeConfig:
     """Settings with their templates and notifiers."""
 
     settings: Settings
     templates: Templates
-    notified: Notified
+    notified: Notifiers
 
     @classmethod
-    def first(cls, loaded: Loaded, clock: Clock, stream: TextIO) -> "Generation":
+    def first(cls, loaded: SettingsWithTemplates, clock: Clock, stream: TextIO) -> "RuntimeConfig":
         """That of the start. ``stream`` is where consoles write."""
-        around = Surroundings(clock, loaded.templates, stream)
-        return cls(loaded.settings, loaded.templates, Notified.of(loaded.settings.config, around))
+        around = ChannelContext(clock, loaded.templates, stream)
+        return cls(loaded.settings, loaded.templates, Notifiers.of(loaded.settings.config, around))
 
-    def next(self, loaded: Loaded) -> "Generation":
+    def next(self, loaded: SettingsWithTemplates) -> "RuntimeConfig":
         """The one after this: what is written as it was is not made anew."""
         templates = self.templates if self.templates.say_the_same(loaded.templates) else loaded.templates
         around = replace(self.notified.around, templates=templates)
-        return Generation(loaded.settings, templates, Notified.of(loaded.settings.config, around, self.notified))
+        return RuntimeConfig(loaded.settings, templates, Notifiers.of(loaded.settings.config, around, self.notified))
 
     @property
     def config(self) -> Config:
@@ -53,7 +53,7 @@ class Generation:
         """Who is told: receiver and channel, Alertmanagers included."""
         return [(receiver.name, channel) for receiver in self.config.receivers for channel, _ in receiver.channels]
 
-    def asks_otherwise(self, before: "Generation") -> set[tuple[str, str]]:
+    def asks_otherwise(self, before: "RuntimeConfig") -> set[tuple[str, str]]:
         """The searches that ask something else than before, or of another account."""
         was = before._asked()
         return {search for search, asked in self._asked().items() if was.get(search) != asked}

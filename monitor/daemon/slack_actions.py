@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from monitor.daemon.pipeline import Pipeline
-from monitor.dispatch.status import Standing
+from monitor.dispatch.status import AlertStatus
 from monitor.notify.channels.slack.interaction import Pressed
 from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence, new_silence
@@ -49,12 +49,12 @@ class Buttons:
         await self.pipeline.put_silence(_silence_of(alert, pressed.user, lasts, self.clock.now()))
         return f"Silenced for {format_duration(lasts)}. Its end is told all the same."
 
-    def _alert(self, fingerprint: str) -> Standing | None:
+    def _alert(self, fingerprint: str) -> AlertStatus | None:
         found = self.pipeline.stock().find(fingerprint)
         return found if found is not None and found.state == "firing" else None
 
 
-def _silence_of(alert: Standing, user: str, lasts: Duration, now: Instant) -> Silence:
+def _silence_of(alert: AlertStatus, user: str, lasts: Duration, now: Instant) -> Silence:
     """Of just this alert as bad as it is: all of its labels, as Alertmanager's own button does it."""
     matchers = [Matcher(name, "=", value) for name, value in alert.view.labels.items()]
     return new_silence(

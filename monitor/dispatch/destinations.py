@@ -14,7 +14,7 @@ Key = tuple[str, str]
 """A receiver and the key of a group."""
 
 
-class Home(NamedTuple):
+class Destination(NamedTuple):
     """One group that an alert belongs to: its route, its key, and the key of the route's overflow."""
 
     route: Route
@@ -23,27 +23,27 @@ class Home(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AlertDestinations:
     """One alert's labels and severity, and the groups that it belongs to while it fires."""
 
     labels: dict[str, str]
     severity: str
-    homes: tuple[Home, ...]
+    homes: tuple[Destination, ...]
 
-    def home_of(self, receiver: str) -> Iterator[Home]:
+    def home_of(self, receiver: str) -> Iterator[Destination]:
         """The groups through which that receiver hears of it."""
         return (home for home in self.homes if home.key[0] == receiver)
 
 
-class Places:
+class DestinationCache:
     """Remembers the place of each alert while it does not change. ``receivers`` are all there are, in the order of the configuration."""
 
     def __init__(self, root: Route, receivers: tuple[str, ...]) -> None:
         self._root = root
         self._receivers = receivers
-        self._known: dict[str, tuple[int, Views, Place]] = {}
+        self._known: dict[str, tuple[int, Views, AlertDestinations]] = {}
 
-    def of(self, alert: Alert, views: Views) -> Place:
+    def of(self, alert: Alert, views: Views) -> AlertDestinations:
         """The alert's place. One whose rule is gone is looked at anew each time."""
         known = self._known.get(alert.fingerprint)
         if known is not None and known[0] == alert.level and known[1] is views:
@@ -51,12 +51,12 @@ class Places:
         labels = views.labels(alert)
         routes = routes_for(self._root, labels)
         homes = _homes_of_report(routes, alert.fingerprint) if alert.is_report else self._homes(routes, labels)
-        place = Place(labels, views.severity(alert), homes)
+        place = AlertDestinations(labels, views.severity(alert), homes)
         if views.knows(alert):
             self._known[alert.fingerprint] = (alert.level, views, place)
         return place
 
-    def around(self, place: Place, failing: Mapping[str, bool], about: str) -> Place:
+    def around(self, place: AlertDestinations, failing: Mapping[str, bool], about: str) -> AlertDestinations:
         """The place of an alert which says that receiver ``about`` cannot be told: elsewhere, as far as there is another.
 
         ``failing`` are the receivers with a channel that fails; True: all of their channels do.
@@ -77,19 +77,21 @@ class Places:
         others = [one for one in self._receivers if one != about and not failing.get(one, False)]
         return sorted(others, key=lambda one: one in failing)
 
-    def _homes(self, routes: "tuple[Route, ...] | list[Route]", labels: dict[str, str]) -> tuple[Home, ...]:
+    def _homes(self, routes: "tuple[Route, ...] | list[Route]", labels: dict[str, str]) -> tuple[Destination, ...]:
         homes = (
-            Home(route, (route.receiver, group_key(route, labels)), (route.receiver, overflow_key(route)))
+            Destination(route, (route.receiver, group_key(route, labels)), (route.receiver, overflow_key(route)))
             for route in routes
         )
         return tuple({home.key: home for home in homes}.values())
 
 
-def _homes_of_report(routes: Iterable[Route], fingerprint: str) -> tuple[Home, ...]:
+def _homes_of_report(routes: Iterable[Route], fingerprint: str) -> tuple[Destination, ...]:
     """A report is a group of its own, with all of its labels, and is never repeated."""
     alone = (replace(route, group_by=(ALL_LABELS,), repeat_interval=None) for route in routes)
     homes = (
-        Home(route, (route.receiver, report_key(route, fingerprint)), (route.receiver, reports_overflow_key(route)))
+        Destination(
+            route, (route.receiver, report_key(route, fingerprint)), (route.receiver, reports_overflow_key(route))
+        )
         for route in alone
     )
     return tuple({home.key: home for home in homes}.values())

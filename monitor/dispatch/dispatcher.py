@@ -10,24 +10,24 @@ from typing import Final
 
 import msgspec
 
-from monitor.alerts.evaluator import Scene
+from monitor.alerts.evaluator import ViewContext
 from monitor.alerts.view import Views
-from monitor.dispatch.destinations import Key, Place, Places, failing_receivers, routes_by_place
-from monitor.dispatch.edits import Edits
-from monitor.dispatch.group_members import Assembly, Facts, Known, Members
-from monitor.dispatch.notification_builder import MOST_ALERTS, Teller, new_group, to_all
-from monitor.dispatch.storm_overflow import Turn, calmed
-from monitor.dispatch.watchdog import Watchdog
+from monitor.dispatch.destinations import AlertDestinations, DestinationCache, Key, failing_receivers, routes_by_place
+from monitor.dispatch.edits import SuppressionEdits
+from monitor.dispatch.group_members import DispatchInput, GroupAssembler, GroupMembers, Known
+from monitor.dispatch.notification_builder import MOST_ALERTS, NotificationBuilder, new_group, to_all
+from monitor.dispatch.storm_overflow import GroupDecision, calmed
+from monitor.dispatch.watchdog import WatchdogState
 from monitor.model.alert import Alert
 from monitor.model.builtin_alerts import NOTIFICATION_FAILING
 from monitor.model.notification import AlertView
 from monitor.routing.acknowledgements import Ack
-from monitor.routing.flapping import Beginnings
+from monitor.routing.flapping import RecentStarts
 from monitor.routing.inhibition import Inhibition
-from monitor.routing.route import Decision, Group, Route, decide
+from monitor.routing.route import AggregationGroup, Decision, Route, decide
 from monitor.routing.silences import Silence, Silences
 from monitor.routing.storm import MOST as MOST_GROUPS
-from monitor.routing.suppression import Suppression, Why, next_minute, silenced_since, silences_change_at
+from monitor.routing.suppression import Suppression, SuppressionReason, next_minute, silenced_since, silences_change_at
 from monitor.runtime.clock import DAY, Duration, Instant
 from monitor.store.protocol import SILENCES_KEPT, Pending
 
@@ -36,22 +36,22 @@ AWAITED: Final[Duration] = 7 * DAY
 
 
 @dataclass(slots=True)
-class Told:
+class DispatchPlan:
     """What is to be committed: notifications, groups as they are afterwards, those that are over, and what of silences and
     acknowledgements changes; and when to look again.
 
     ``views`` are the alerts as they were shown. ``facts`` is what was decided by, ``silences`` and ``acks`` are as they will be.
     """
 
-    facts: Facts
+    facts: DispatchInput
     silences: Silences
     acks: dict[str, Ack]
-    edits: Edits = field(default_factory=Edits)
+    edits: SuppressionEdits = field(default_factory=SuppressionEdits)
     outbox: list[Pending] = field(default_factory=list)
-    groups: list[Group] = field(default_factory=list)
-    dropped: list[Group] = field(default_factory=list)
+    groups: list[AggregationGroup] = field(default_factory=list)
+    dropped: list[AggregationGroup] = field(default_factory=list)
     views: list[AlertView] = field(default_factory=list)
-    watchdog: Group | None = None
+    watchdog: AggregationGroup | None = None
     """The watchdog's group, where it barks."""
 
     next_at: Instant | None = None
@@ -62,7 +62,7 @@ class Told:
             self.next_at = at if self.next_at is None else min(at, self.next_at)
 
 
-class Dispatch:
+class Dispatcher:
     """Keeps the groups, and decides at each look what is told.
 
     ``channels`` are the receivers', such as ``slack/0``, and ``editable`` those of them that can change what they were told; ``keeping`` are
@@ -80,7 +80,7 @@ class Dispatch:
         inhibitions: Iterable[Inhibition] = (),
         editable: Mapping[str, tuple[str, ...]] | None = None,
         keeping: Mapping[str, tuple[str, ...]] | None = None,
-        watchdog: Watchdog | None = None,
+        watchdog: WatchdogState | None = None,
     ) -> None:
         self.route = route
         self.channels = channels
@@ -88,36 +88,38 @@ class Dispatch:
         self.most = most
         self.most_groups = MOST_GROUPS
         self.watchdog = watchdog
-        self.groups: dict[Key, Group] = {}
+        self.groups: dict[Key, AggregationGroup] = {}
         self.silences = Silences()
         self.acks: dict[str, Ack] = {}
-        self.begun = Beginnings()
+        self.begun = RecentStarts()
         self._editable = editable or {}
         self._keeping = keeping or {}
         self._routes = routes_by_place(route)
-        self._places = Places(route, tuple(channels))
+        self._places = DestinationCache(route, tuple(channels))
         self._suppression = Suppression(tuple(inhibitions))
         self._timed = any(one.mute or one.active for one in self._routes.values())
 
     def look(
         self,
-        alerts: Iterable[tuple[Alert, Views, Scene]],
+        alerts: Iterable[tuple[Alert, Views, ViewContext]],
         now: Instant,
-        edits: Edits | None = None,
+        edits: SuppressionEdits | None = None,
         *,
         well: bool = True,
-    ) -> Told:
+    ) -> DispatchPlan:
         """What is to be told now of these alerts, which are all that there are: pending, firing, or over but not yet told so.
 
         ``edits`` are taken to be made. ``well``: the watchdog may say that all is well.
         """
-        told = self._facts(alerts, now, edits or Edits())
-        assembly = Assembly(told.facts, self.groups, self.route, self._routes)
-        teller = Teller(told.facts, self.channels, self._editable, self._keeping, self.external_url, self.most)
+        told = self._facts(alerts, now, edits or SuppressionEdits())
+        assembly = GroupAssembler(told.facts, self.groups, self.route, self._routes)
+        teller = NotificationBuilder(
+            told.facts, self.channels, self._editable, self._keeping, self.external_url, self.most
+        )
         members = assembly.assemble()
         told.dropped += [self.groups[key] for key, some in members.items() if self._is_given_up(key, some, now)]
 
-        def turn_of(key: Key, some: Members) -> Turn:
+        def turn_of(key: Key, some: GroupMembers) -> GroupDecision:
             return self._turn(key, some, teller, now)
 
         turns = [turn_of(key, some) for key, some in members.items() if key[0] in self.channels]
@@ -132,7 +134,7 @@ class Dispatch:
             told.look_again(next_minute(now))
         return told
 
-    def apply(self, told: Told) -> None:
+    def apply(self, told: DispatchPlan) -> None:
         """It is committed."""
         for group in told.groups:
             self.groups[group.receiver, group.key] = group
@@ -153,28 +155,30 @@ class Dispatch:
 
     # What is so
 
-    def facts(self, alerts: Iterable[tuple[Alert, Views, Scene]], now: Instant) -> Facts:
+    def facts(self, alerts: Iterable[tuple[Alert, Views, ViewContext]], now: Instant) -> DispatchInput:
         """How things stand, for whoever only looks."""
-        return self._facts(alerts, now, Edits()).facts
+        return self._facts(alerts, now, SuppressionEdits()).facts
 
-    def _facts(self, alerts: Iterable[tuple[Alert, Views, Scene]], now: Instant, edits: Edits) -> Told:
+    def _facts(
+        self, alerts: Iterable[tuple[Alert, Views, ViewContext]], now: Instant, edits: SuppressionEdits
+    ) -> DispatchPlan:
         known = {alert.fingerprint: (alert, views, scene) for alert, views, scene in alerts}
         places = self._all_places(known)
         dropped = edits.dropped_silences + [one.id for one in self.silences.all() if one.ends_at <= now - SILENCES_KEPT]
         silences = self._silences_after(edits.silences, dropped)
         acks, gone = self._acks_after(edits, known, now)
         firing = {one: places[one].labels for one, (alert, _, _) in known.items() if alert.state == "firing"}
-        suppressed: dict[str, Why] = self._suppression.of(firing, silences, now)
+        suppressed: dict[str, SuppressionReason] = self._suppression.of(firing, silences, now)
         reports = {one: alert.firing_at for one, (alert, _, _) in known.items() if one in firing and alert.is_report}
         for one, since in reports.items():
             by = silenced_since(firing[one], silences, now if since is None else since, now)
             if by and one not in suppressed:
-                suppressed[one] = Why(by)
-        facts = Facts(known, places, suppressed, acks, self.begun, now)
+                suppressed[one] = SuppressionReason(by)
+        facts = DispatchInput(known, places, suppressed, acks, self.begun, now)
         kept = [ack for ack in edits.acks if ack.fingerprint in acks]
-        return Told(facts, silences, acks, Edits(edits.silences, dropped, kept, gone))
+        return DispatchPlan(facts, silences, acks, SuppressionEdits(edits.silences, dropped, kept, gone))
 
-    def _all_places(self, known: Known) -> dict[str, Place]:
+    def _all_places(self, known: Known) -> dict[str, AlertDestinations]:
         places = {}
         for one, (alert, views, _) in known.items():
             was = alert.earlier if alert.state == "pending" and alert.earlier is not None else alert
@@ -193,7 +197,7 @@ class Dispatch:
             after.pop(one, None)
         return Silences(after.values()) if [*put, *dropped] else self.silences
 
-    def _acks_after(self, edits: Edits, known: Known, now: Instant) -> tuple[dict[str, Ack], list[str]]:
+    def _acks_after(self, edits: SuppressionEdits, known: Known, now: Instant) -> tuple[dict[str, Ack], list[str]]:
         """Those that hold, and the fingerprints of those that are to be forgotten."""
         acks = self.acks | {ack.fingerprint: ack for ack in edits.acks}
         holding = {
@@ -205,19 +209,21 @@ class Dispatch:
 
     # Telling
 
-    def _turn(self, key: Key, some: Members, teller: Teller, now: Instant) -> Turn:
+    def _turn(self, key: Key, some: GroupMembers, teller: NotificationBuilder, now: Instant) -> GroupDecision:
         before = self.groups.get(key)
         group = _not_ahead(before, now) if before is not None else new_group(key, some.route, some.labels, now)
-        return Turn(key, some, before, group, decide(group, some.firing, teller.ranks, some.route, now, some.quiet))
+        return GroupDecision(
+            key, some, before, group, decide(group, some.firing, teller.ranks, some.route, now, some.quiet)
+        )
 
-    def _is_given_up(self, key: Key, some: Members, now: Instant) -> bool:
+    def _is_given_up(self, key: Key, some: GroupMembers, now: Instant) -> bool:
         """Whether a group need not be kept any longer for a receiver that the configuration does not have, in case it comes back."""
         if key[0] in self.channels:
             return False
         ends = [over.resolved_at for over in some.over.values()]
         return not some.firing and all(end is not None and now - end >= AWAITED for end in ends)
 
-    def _settle(self, turn: Turn, teller: Teller, told: Told) -> None:
+    def _settle(self, turn: GroupDecision, teller: NotificationBuilder, told: DispatchPlan) -> None:
         group, some, decision, now = turn.group, turn.members, turn.decision, told.facts.now
         if decision.reason is not None:
             group = teller.tell(group, some, decision.reason)
@@ -234,7 +240,7 @@ class Dispatch:
         if group != turn.before:
             told.groups.append(group)
 
-    def _watch(self, told: Told, now: Instant, *, well: bool) -> None:
+    def _watch(self, told: DispatchPlan, now: Instant, *, well: bool) -> None:
         if self.watchdog is None:
             return
         group, notification = self.watchdog.look(now, self.external_url, well=well)
@@ -244,7 +250,7 @@ class Dispatch:
         told.look_again(self.watchdog.next_at(group, now))
 
 
-def _not_ahead(group: Group, now: Instant) -> Group:
+def _not_ahead(group: AggregationGroup, now: Instant) -> AggregationGroup:
     """A group that was told "in the future", by a clock that has been set back since, must not wait until then."""
     if group.started_at <= now and (group.told_at is None or group.told_at <= now):
         return group

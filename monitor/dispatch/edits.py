@@ -7,7 +7,7 @@ from monitor.routing.silences import Silence
 
 
 @dataclass(slots=True)
-class Edits:
+class SuppressionEdits:
     """Silences and acknowledgements that are new or changed, and those to be forgotten (by id, by fingerprint)."""
 
     silences: list[Silence] = field(default_factory=list)

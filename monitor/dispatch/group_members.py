@@ -9,22 +9,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from monitor.alerts.evaluator import Scene
+from monitor.alerts.evaluator import ViewContext
 from monitor.alerts.view import Views
-from monitor.dispatch.destinations import Home, Key, Place
+from monitor.dispatch.destinations import AlertDestinations, Destination, Key
 from monitor.model.alert import Alert
 from monitor.routing.acknowledgements import Ack
-from monitor.routing.flapping import Beginnings, held_until
-from monitor.routing.route import Group, Route, group_labels
-from monitor.routing.suppression import Why, muted_by
+from monitor.routing.flapping import RecentStarts, held_until
+from monitor.routing.route import AggregationGroup, Route, group_labels
+from monitor.routing.suppression import SuppressionReason, muted_by
 from monitor.runtime.clock import Instant
 
-Known = Mapping[str, tuple[Alert, Views, Scene]]
+Known = Mapping[str, tuple[Alert, Views, ViewContext]]
 """All alerts by their fingerprints, with what they are shown by."""
 
 
 @dataclass(slots=True)
-class Members:
+class GroupMembers:
     """One group's alerts. ``firing`` has the severity of each that fires or is taken to; ``kept`` are those of them that nothing new is
     said of, with the word why (empty: their end is held back); no repeat is for the sake of ``quiet`` ones."""
 
@@ -44,31 +44,33 @@ class Members:
 
 
 @dataclass(slots=True)
-class Facts:
+class DispatchInput:
     """What decides about membership at one look: alerts, their places, why some are not told, and who has acknowledged what."""
 
     known: Known
-    places: Mapping[str, Place]
-    suppressed: Mapping[str, Why]
+    places: Mapping[str, AlertDestinations]
+    suppressed: Mapping[str, SuppressionReason]
     acked: Mapping[str, Ack]
-    begun: Beginnings
+    begun: RecentStarts
     now: Instant
 
 
-class Assembly:
+class GroupAssembler:
     """Puts the groups of one look together. ``groups`` are those of before, ``routes`` all there are, by receiver and key."""
 
-    def __init__(self, facts: Facts, groups: Mapping[Key, Group], root: Route, routes: Mapping[Key, Route]) -> None:
+    def __init__(
+        self, facts: DispatchInput, groups: Mapping[Key, AggregationGroup], root: Route, routes: Mapping[Key, Route]
+    ) -> None:
         self._facts = facts
         self._groups = groups
         self._root = root
         self._routes = routes
         self._muted: dict[Key, bool] = {}
-        self.members: dict[Key, Members] = {}
+        self.members: dict[Key, GroupMembers] = {}
         self.change_at: list[Instant] = []
         """When something changes by the passing of time alone."""
 
-    def assemble(self) -> dict[Key, Members]:
+    def assemble(self) -> dict[Key, GroupMembers]:
         """Every group that has, or had, something to tell."""
         for fingerprint, (alert, _, _) in self._facts.known.items():
             if alert.state == "firing":
@@ -105,14 +107,14 @@ class Assembly:
         """By receiver and fingerprint: the group that the receiver was told of it in."""
         return {(key[0], one): key for key, group in self._groups.items() for one in group.told}
 
-    def _group_of(self, home: Home, fingerprint: str) -> tuple[Key, Group | None]:
+    def _group_of(self, home: Destination, fingerprint: str) -> tuple[Key, AggregationGroup | None]:
         """The alert's own group, or the overflow of its route if it was told there."""
         group, overflow = self._groups.get(home.key), self._groups.get(home.overflow)
         if overflow is None or fingerprint not in overflow.told or (group is not None and fingerprint in group.told):
             return home.key, group
         return home.overflow, overflow
 
-    def _enter(self, some: Members, alert: Alert, severity: str, told: str | None) -> None:
+    def _enter(self, some: GroupMembers, alert: Alert, severity: str, told: str | None) -> None:
         fingerprint = alert.fingerprint
         word = self._word(some, fingerprint)
         if not word:
@@ -122,25 +124,27 @@ class Assembly:
         elif told is not None:
             some.keep(alert, told, word)
 
-    def _word(self, some: Members, fingerprint: str) -> str:
+    def _word(self, some: GroupMembers, fingerprint: str) -> str:
         why = self._facts.suppressed.get(fingerprint)
         return why.word if why is not None else "muted" if some.muted else ""
 
-    def _new(self, key: Key, home: Home, place: Place, group: Group | None) -> Members:
+    def _new(
+        self, key: Key, home: Destination, place: AlertDestinations, group: AggregationGroup | None
+    ) -> GroupMembers:
         labels = group_labels(home.route, place.labels) if key == home.key else {}
         if group is not None:
             labels = group.labels
-        return Members(home.route, labels, self.is_muted(home.route))
+        return GroupMembers(home.route, labels, self.is_muted(home.route))
 
-    def _left_over(self, key: Key, group: Group) -> Members:
+    def _left_over(self, key: Key, group: AggregationGroup) -> GroupMembers:
         """A group to which no alert is routed now: it is not repeated."""
         route = self._routes.get((group.receiver, group.route))
         muted = route is not None and self.is_muted(route)
-        some = Members(replace(route or self._root, repeat_interval=None), group.labels, muted)
+        some = GroupMembers(replace(route or self._root, repeat_interval=None), group.labels, muted)
         self.members[key] = some
         return some
 
-    def _follow(self, some: Members, group: Group, fingerprint: str, told: str) -> None:
+    def _follow(self, some: GroupMembers, group: AggregationGroup, fingerprint: str, told: str) -> None:
         """An alert that the group's receiver was told of and that is not routed to the group now, or is over."""
         alert, _, _ = self._facts.known[fingerprint]
         place = self._facts.places[fingerprint]
@@ -162,7 +166,7 @@ class Assembly:
         else:
             some.over[fingerprint] = over
 
-    def _is_told_elsewhere(self, over: Alert, place: Place, group: Group, severity: str) -> bool:
+    def _is_told_elsewhere(self, over: Alert, place: AlertDestinations, group: AggregationGroup, severity: str) -> bool:
         """Whether the receiver hears of the alert's end from the group to which it is routed now: it must not hear of it here
         before, since the alert could begin again in between, which that group would have no reason to tell."""
         homes = [key for home in place.home_of(group.receiver) for key in (home.key, home.overflow)]

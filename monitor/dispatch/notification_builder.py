@@ -9,11 +9,11 @@ import msgspec
 
 from monitor.alerts.view import DEEPEST
 from monitor.dispatch.destinations import Key
-from monitor.dispatch.group_members import Facts, Members
+from monitor.dispatch.group_members import DispatchInput, GroupMembers
 from monitor.model.alert import Alert
 from monitor.model.notification import AlertView, Notification, Reason, common
 from monitor.routing.flapping import flapping
-from monitor.routing.route import RANKS, Group, Route
+from monitor.routing.route import RANKS, AggregationGroup, Route
 from monitor.routing.storm import NAMED, is_overflow
 from monitor.runtime.clock import Instant
 from monitor.store.protocol import Pending
@@ -26,11 +26,17 @@ Channels = Mapping[str, tuple[str, ...]]
 """By receiver: its channels."""
 
 
-class Teller:
+class NotificationBuilder:
     """Fills the outbox at one look. ``views`` are the alerts as they were shown, ``ranks`` is how bad each severity is."""
 
     def __init__(
-        self, facts: Facts, channels: Channels, editable: Channels, keeping: Channels, external_url: str, most: int
+        self,
+        facts: DispatchInput,
+        channels: Channels,
+        editable: Channels,
+        keeping: Channels,
+        external_url: str,
+        most: int,
     ) -> None:
         self.outbox: list[Pending] = []
         self.views: list[AlertView] = []
@@ -42,7 +48,7 @@ class Teller:
         self._external_url = external_url
         self._most = most
 
-    def tell(self, group: Group, some: Members, reason: Reason) -> Group:
+    def tell(self, group: AggregationGroup, some: GroupMembers, reason: Reason) -> AggregationGroup:
         """Put a notification into the outbox; gives the group as it is then."""
         firing = self._worst_first(some)
         named = [one for one in some.over if one not in group.counted]
@@ -66,7 +72,7 @@ class Teller:
             acked=acked,
         )
 
-    def _to_each(self, notification: Notification, group: Group) -> Iterator[Pending]:
+    def _to_each(self, notification: Notification, group: AggregationGroup) -> Iterator[Pending]:
         """The notification for each channel: for people as they read reports, for programs whole, since they need the end of each alert."""
         whole = set(self._keeping.get(notification.receiver, ()))
         for_people = _once_reported(notification, group)
@@ -75,7 +81,7 @@ class Teller:
             if told is not None:
                 yield Pending(channel, told)
 
-    def show_acks(self, group: Group, some: Members) -> Group:
+    def show_acks(self, group: AggregationGroup, some: GroupMembers) -> AggregationGroup:
         """Where who has acknowledged what is not as it was shown: show it, to those who can change what they were told."""
         acked = self._acked(group.told, some)
         if acked == group.acked:
@@ -99,7 +105,7 @@ class Teller:
         alert, _, _ = self._facts.known[fingerprint]
         return self.ranks.get(severity, 0.0), alert.crossed - alert.level, alert.excess
 
-    def _worst_first(self, some: Members) -> list[str]:
+    def _worst_first(self, some: GroupMembers) -> list[str]:
         """The fingerprints of alerts that fire, the worst first; those of which there is no news come last."""
 
         def place(one: str) -> tuple[bool, float, int, float]:
@@ -107,17 +113,17 @@ class Teller:
 
         return sorted(some.firing, key=place, reverse=True)
 
-    def _acked(self, told: Iterable[str], some: Members) -> dict[str, str]:
+    def _acked(self, told: Iterable[str], some: GroupMembers) -> dict[str, str]:
         """Who has acknowledged which of these, and with which comment."""
         acks = self._facts.acked
         return {one: acks[one].words for one in told if one in acks and one in some.firing} if acks else {}
 
-    def _shown(self, fingerprints: list[str], group: Group, some: Members) -> list[AlertView]:
+    def _shown(self, fingerprints: list[str], group: AggregationGroup, some: GroupMembers) -> list[AlertView]:
         views = [self._view(one, group, some, deep=place < DEEPEST) for place, one in enumerate(fingerprints)]
         self.views += [view for view in views if view.fingerprint not in some.kept]
         return views
 
-    def _view(self, fingerprint: str, group: Group, some: Members, *, deep: bool) -> AlertView:
+    def _view(self, fingerprint: str, group: AggregationGroup, some: GroupMembers, *, deep: bool) -> AlertView:
         alert, views, scene = self._facts.known[fingerprint]
         ack = self._facts.acked.get(fingerprint)
         kept = some.kept.get(fingerprint)
@@ -137,7 +143,7 @@ class Teller:
             suppressed=word,
         )
 
-    def _over(self, fingerprint: str, over: Alert, group: Group) -> AlertView:
+    def _over(self, fingerprint: str, over: Alert, group: AggregationGroup) -> AlertView:
         _, views, scene = self._facts.known[fingerprint]
         return views.over(over, group.told[fingerprint], scene)
 
@@ -146,7 +152,7 @@ class Teller:
         return views.as_told(alert, told, scene)
 
     def _notification(
-        self, group: Group, some: Members, views: list[AlertView], reason: Reason, hidden: int
+        self, group: AggregationGroup, some: GroupMembers, views: list[AlertView], reason: Reason, hidden: int
     ) -> Notification:
         return Notification(
             key=f"{group.episode}-{group.count + 1}",
@@ -165,12 +171,12 @@ class Teller:
             tally=self._tally(some) if is_overflow(group.key) else {},
         )
 
-    def _tally(self, some: Members) -> dict[str, int]:
+    def _tally(self, some: GroupMembers) -> dict[str, int]:
         names = (self._facts.places[one].labels.get("alertname", "") for one in some.firing)
         return dict(Counter(names).most_common())
 
 
-def _once_reported(notification: Notification, group: Group) -> Notification | None:
+def _once_reported(notification: Notification, group: AggregationGroup) -> Notification | None:
     """What people are told of it: no report again, and no end of one; None where nothing is left.
 
     Reports alone are an episode of their own, so that no channel writes over what was reported before.
@@ -207,14 +213,14 @@ def to_all(notification: Notification, channels: Channels) -> list[Pending]:
     return [Pending(channel, notification) for channel in channels.get(notification.receiver, ())]
 
 
-def new_group(key: Key, route: Route, labels: dict[str, str], now: Instant) -> Group:
+def new_group(key: Key, route: Route, labels: dict[str, str], now: Instant) -> AggregationGroup:
     """A group about which nobody knows anything yet."""
     receiver, text = key
     episode = hashlib.blake2b(f"{receiver}\0{text}\0{now}".encode(), digest_size=12).hexdigest()
-    return Group(text, receiver, labels, episode, now, now, route=route.key)
+    return AggregationGroup(text, receiver, labels, episode, now, now, route=route.key)
 
 
-def _ranks(facts: Facts) -> dict[str, float]:
+def _ranks(facts: DispatchInput) -> dict[str, float]:
     ranks = dict(RANKS)
     for views in {id(views): views for _, views, _ in facts.known.values()}.values():
         ranks |= views.ranks()

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from monitor.dispatch.destinations import Key
-from monitor.dispatch.group_members import Members
-from monitor.routing.route import Decision, Group, is_of_reports
+from monitor.dispatch.group_members import GroupMembers
+from monitor.routing.route import AggregationGroup, Decision, is_of_reports
 from monitor.routing.storm import is_overflow, overflow_key, reports_overflow_key, split, told_lately
 from monitor.runtime.clock import Instant
 
@@ -14,24 +14,29 @@ Badness = Callable[[Mapping[str, str]], tuple[float, int, float]]
 
 
 @dataclass(slots=True)
-class Turn:
+class GroupDecision:
     """One group's turn in a look: as it was, as it is taken to be, and what is decided."""
 
     key: Key
-    members: Members
-    before: Group | None
-    group: Group
+    members: GroupMembers
+    before: AggregationGroup | None
+    group: AggregationGroup
     decision: Decision
 
 
-TurnOf = Callable[[Key, Members], Turn]
+TurnOf = Callable[[Key, GroupMembers], GroupDecision]
 
 
 def calmed(
-    turns: list[Turn], groups: Mapping[Key, Group], turn_of: TurnOf, badness: Badness, now: Instant, most: int
-) -> list[Turn]:
+    turns: list[GroupDecision],
+    groups: Mapping[Key, AggregationGroup],
+    turn_of: TurnOf,
+    badness: Badness,
+    now: Instant,
+    most: int,
+) -> list[GroupDecision]:
     """The turns with storms broken: where more than ``most`` groups of a route would be told for the first time, the others are put together."""
-    first: dict[tuple[str, str, bool], list[Turn]] = {}
+    first: dict[tuple[str, str, bool], list[GroupDecision]] = {}
     for turn in turns:
         if turn.decision.reason == "first" and not is_overflow(turn.group.key):
             place = (turn.group.receiver, turn.group.route, is_of_reports(turn.group))
@@ -47,7 +52,9 @@ def calmed(
     return turns
 
 
-def _together(turns: list[Turn], key: Key, rest: Sequence[Turn], turn_of: TurnOf, badness: Badness) -> list[Turn]:
+def _together(
+    turns: list[GroupDecision], key: Key, rest: Sequence[GroupDecision], turn_of: TurnOf, badness: Badness
+) -> list[GroupDecision]:
     """The turns with ``rest`` put into the overflow, or made to wait for its time."""
     present = next((turn for turn in turns if turn.key == key), None)
     joined = turn_of(key, _joined(present, rest))
@@ -66,9 +73,9 @@ def _together(turns: list[Turn], key: Key, rest: Sequence[Turn], turn_of: TurnOf
     return [*others, *rest, *([] if present is None else [present])]
 
 
-def _joined(present: Turn | None, rest: Sequence[Turn]) -> Members:
+def _joined(present: GroupDecision | None, rest: Sequence[GroupDecision]) -> GroupMembers:
     route, muted = rest[0].members.route, rest[0].members.muted
-    some = Members(route, {}, muted) if present is None else replace(present.members, route=route)
+    some = GroupMembers(route, {}, muted) if present is None else replace(present.members, route=route)
     some.firing, some.quiet = dict(some.firing), set(some.quiet)
     for turn in rest:
         some.firing |= turn.members.firing
@@ -76,7 +83,7 @@ def _joined(present: Turn | None, rest: Sequence[Turn]) -> Members:
     return some
 
 
-def _is_worse(rest: Sequence[Turn], overflow: Group, badness: Badness) -> bool:
+def _is_worse(rest: Sequence[GroupDecision], overflow: AggregationGroup, badness: Badness) -> bool:
     """Whether one of them is worse than all that was told there: it must not wait behind a storm of lesser ones."""
     worst = max(badness(turn.members.firing) for turn in rest)[0]
     return bool(overflow.told) and all(worst > badness({one: told})[0] for one, told in overflow.told.items())

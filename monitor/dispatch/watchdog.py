@@ -11,7 +11,7 @@ import msgspec
 
 from monitor.dispatch.notification_builder import new_group
 from monitor.model.notification import AlertView, Notification
-from monitor.routing.route import Group, Route
+from monitor.routing.route import AggregationGroup, Route
 from monitor.runtime.clock import SECOND, Duration, Instant
 
 NAME: Final = "Watchdog"
@@ -24,16 +24,16 @@ LOOK_AGAIN: Final[Duration] = 10 * SECOND
 
 
 @dataclass(slots=True)
-class Watchdog:
+class WatchdogState:
     """Who is told, how often, and what has been told (``group``; None: nothing yet)."""
 
     receiver: str
     every: Duration
-    group: Group | None = None
+    group: AggregationGroup | None = None
 
     def look(
         self, now: Instant, external_url: str = "", *, well: bool = True
-    ) -> tuple[Group | None, Notification | None]:
+    ) -> tuple[AggregationGroup | None, Notification | None]:
         """What is to be sent now, and the group as it is afterwards. The beat is kept: one that is late does not move the next."""
         known = self.group if self.group is not None and self.group.receiver == self.receiver else None
         due = self._due(known, now)
@@ -44,17 +44,17 @@ class Watchdog:
         told = msgspec.structs.replace(group, told_at=told_at, count=group.count + 1, flush_at=told_at + self.every)
         return told, self._notification(group, now, external_url)
 
-    def next_at(self, group: Group | None, now: Instant) -> Instant:
+    def next_at(self, group: AggregationGroup | None, now: Instant) -> Instant:
         """When to look again."""
         due = self._due(group, now)
         return due if due > now else now + LOOK_AGAIN
 
-    def _due(self, group: Group | None, now: Instant) -> Instant:
+    def _due(self, group: AggregationGroup | None, now: Instant) -> Instant:
         if group is None or group.told_at is None or group.told_at > now:  # the last: the clock was set back
             return now
         return group.told_at + self.every
 
-    def _notification(self, group: Group, now: Instant, external_url: str) -> Notification:
+    def _notification(self, group: AggregationGroup, now: Instant, external_url: str) -> Notification:
         view = sign_of_life(group.started_at, now)
         return Notification(
             key=f"{group.episode}-{group.count + 1}",

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from monitor.model.routee_query import Balance, CampaignState
+from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import HOUR, Duration, Instant
 
 REMEMBERED: Final[Duration] = 25 * HOUR
@@ -38,11 +38,11 @@ class BalanceAt:
     """The balance, and when it was asked for."""
 
     at: Instant
-    balance: Balance
+    balance: AccountBalance
 
 
 @dataclass(frozen=True, slots=True)
-class CampaignFact:
+class CampaignAt:
     """What Routee says of a campaign, and when it was asked.
 
     ``over_since`` is when it was first said to be over, where it had been said to be under way before.
@@ -69,41 +69,41 @@ class CampaignFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class AccountState:
     """What is known of one account; ``balances`` in the order of time, ``campaigns`` by their tracking ids.
 
     ``asking_since`` is when the account was first asked about campaigns; None: it is not, or may not be.
     """
 
     balances: tuple[BalanceAt, ...] = ()
-    campaigns: Mapping[str, CampaignFact] = field(default_factory=dict)
+    campaigns: Mapping[str, CampaignAt] = field(default_factory=dict)
     asking_since: Instant | None = None
 
     def balance_at(self, instant: Instant) -> BalanceAt | None:
         """The last answer about the balance that had come then."""
         return next((known for known in reversed(self.balances) if known.at <= instant), None)
 
-    def with_balance(self, at: Instant, balance: Balance) -> "Facts":
+    def with_balance(self, at: Instant, balance: AccountBalance) -> "AccountState":
         """These, and one more answer about the balance."""
         kept = tuple(known for known in self.balances if at - REMEMBERED <= known.at < at)
         return replace(self, balances=(*kept, BalanceAt(at, balance)))
 
-    def with_campaign(self, at: Instant, state: CampaignState) -> "Facts":
+    def with_campaign(self, at: Instant, state: CampaignState) -> "AccountState":
         """These, and the latest answer about one campaign."""
-        before, fact = self.campaigns.get(state.tracking_id), CampaignFact(at, state)
+        before, fact = self.campaigns.get(state.tracking_id), CampaignAt(at, state)
         if fact.is_over and before is not None:
             fact = replace(fact, over_since=before.over_since if before.is_over else at)
         return replace(self, campaigns={**self.campaigns, state.tracking_id: fact})
 
-    def asking(self, since: Instant | None) -> "Facts":
+    def asking(self, since: Instant | None) -> "AccountState":
         """These, where campaigns are asked about (if not before, then) from that instant on; None: no more."""
         known = None if since is None else self.asking_since
         return replace(self, asking_since=since if known is None else known)
 
-    def only(self, tracking_ids: Collection[str]) -> "Facts":
+    def only(self, tracking_ids: Collection[str]) -> "AccountState":
         """These, without campaigns other than those."""
         kept = {name: fact for name, fact in self.campaigns.items() if name in tracking_ids}
         return replace(self, campaigns=kept)
 
 
-NOTHING_KNOWN: Final = Facts()
+NOTHING_KNOWN: Final = AccountState()

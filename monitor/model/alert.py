@@ -28,7 +28,7 @@ Because = Literal["recovered", "no_data", "removed", "outranked"]
 What = Literal["pending", "dropped", "fired", "escalated", "eased", "resolved", "acknowledged", "unacknowledged"]
 
 
-class Held(msgspec.Struct, frozen=True):
+class LevelClock(msgspec.Struct, frozen=True):
     """One level's clocks: crossed without a break from ``since`` on (None: not crossed now), last seen crossed at ``last``.
 
     ``on`` is true from the moment it has held for the rule's ``for`` until ``keep_firing_for`` is over.
@@ -46,7 +46,7 @@ class Alert(msgspec.Struct, frozen=True):
     rule: str
     group: tuple[tuple[str, str], ...]
     state: State
-    held: tuple[Held, ...]
+    held: tuple[LevelClock, ...]
     as_of: Instant
     pending_at: Instant
     level: int = 0
@@ -115,7 +115,7 @@ class Policy:
     forget_after: Duration = 6 * 3_600_000_000
 
 
-class About(msgspec.Struct, frozen=True):
+class TransitionSubject(msgspec.Struct, frozen=True):
     """Which alert a transition is about, its level after it, and, where a person made it, who and with which comment."""
 
     account: str
@@ -135,7 +135,7 @@ class Transition:
     what: What
     because: Because | None = None
     value: float | None = None
-    about: About | None = field(default=None, compare=False)
+    about: TransitionSubject | None = field(default=None, compare=False)
 
 
 Step = tuple[Alert | None, Transition | None]
@@ -166,7 +166,7 @@ def advance(
     before = _begun(account, rule, finding, alert, as_of) if alert is None or inactive else alert
     held = _clocks(before.held, finding.breached, policy, as_of)
     if before.state != "firing":  # nothing is kept firing that nobody was told of
-        held = tuple(clock if clock.since is not None else Held() for clock in held)
+        held = tuple(clock if clock.since is not None else LevelClock() for clock in held)
     level = sum(clock.on for clock in held)
     after = _measured(before, finding, policy, as_of, held=held, no_data_since=None)
     if before.state == "firing":
@@ -255,9 +255,9 @@ def _unseen(alert: Alert, policy: Policy, as_of: Instant) -> Step:
     return alert, None
 
 
-def _interrupted(held: tuple[Held, ...]) -> tuple[Held, ...]:
+def _interrupted(held: tuple[LevelClock, ...]) -> tuple[LevelClock, ...]:
     """The clocks where nobody knows whether levels are crossed: one that has not held for its time yet starts anew."""
-    return tuple(clock if clock.on else Held() for clock in held)
+    return tuple(clock if clock.on else LevelClock() for clock in held)
 
 
 def _followed(alert: Alert, breached: int | None, policy: Policy, as_of: Instant) -> Alert:
@@ -269,19 +269,19 @@ def _followed(alert: Alert, breached: int | None, policy: Policy, as_of: Instant
     return msgspec.structs.replace(alert, held=tuple(held))
 
 
-def _clocks(held: tuple[Held, ...], breached: int, policy: Policy, as_of: Instant) -> tuple[Held, ...]:
-    clocks = (*held[: policy.levels], *(Held() for _ in range(policy.levels - len(held))))
+def _clocks(held: tuple[LevelClock, ...], breached: int, policy: Policy, as_of: Instant) -> tuple[LevelClock, ...]:
+    clocks = (*held[: policy.levels], *(LevelClock() for _ in range(policy.levels - len(held))))
     return tuple(_tick(clock, breached > i, policy, as_of) for i, clock in enumerate(clocks))
 
 
-def _tick(clock: Held, crossed: bool, policy: Policy, as_of: Instant) -> Held:
+def _tick(clock: LevelClock, crossed: bool, policy: Policy, as_of: Instant) -> LevelClock:
     """One clock after one more judgement. What lies ahead of ``as_of`` was written before the time was set back: it counts as now."""
     if crossed:
         since = as_of if clock.since is None else min(clock.since, as_of)
-        return Held(since, as_of, clock.on or as_of - since >= policy.for_)
+        return LevelClock(since, as_of, clock.on or as_of - since >= policy.for_)
     last = as_of if clock.last is None else min(clock.last, as_of)
     over = clock.last is None or as_of - last >= policy.keep_firing_for
-    return Held(None, None if clock.last is None else last, clock.on and not over)
+    return LevelClock(None, None if clock.last is None else last, clock.on and not over)
 
 
 def _measured(
@@ -290,7 +290,7 @@ def _measured(
     policy: Policy,
     as_of: Instant,
     *,
-    held: tuple[Held, ...],
+    held: tuple[LevelClock, ...],
     no_data_since: Instant | None,
 ) -> Alert:
     worst = min if policy.below else max
@@ -329,5 +329,5 @@ def _resolve(alert: Alert, as_of: Instant, because: Because) -> Step:
 
 
 def _moved(alert: Alert, as_of: Instant, what: What, because: Because | None = None) -> Transition:
-    about = About(alert.account, alert.group, alert.level)
+    about = TransitionSubject(alert.account, alert.group, alert.level)
     return Transition(alert.fingerprint, alert.rule, as_of, what, because, alert.value, about)

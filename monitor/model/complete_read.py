@@ -10,18 +10,18 @@ POLL: Final = "poll"
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class ReadOrigin:
     """The span that a page is of: it begins at ``since``. What the search returns for the first time was sent after ``fresh_since``."""
 
     since: Instant
     fresh_since: Instant
 
 
-SOMEWHERE: Final = Origin(0, 0)
+SOMEWHERE: Final = ReadOrigin(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class CompleteRead:
     """A poll or sweep of one search that is complete. ``name`` tells those apart that are under way at the same time.
 
     ``spans`` (from, to) were read without a gap, all pages of them. ``read_at`` is when the last page had come, ``seen_to`` how far

@@ -22,7 +22,7 @@ def mask(number: str) -> str:
     return sign + digits[:kept] + "•" * hidden + digits[kept + hidden :] if hidden else sign + "•" * len(digits)
 
 
-class Privacy:
+class RecipientMask:
     """Turns recipients into what may be kept: a keyed hash (to compare by) and a text (to show)."""
 
     def __init__(self, mode: Mode = "mask", key: bytes = b"") -> None:

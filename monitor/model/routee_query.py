@@ -38,7 +38,7 @@ _FITS: Final[Mapping[Operator, Callable[[str, str], bool]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class RouteeQuery:
     """Which messages: all of an account's, unless narrowed."""
 
     filters: tuple[Filter, ...] = ()
@@ -104,7 +104,7 @@ class CampaignState:
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
+class AccountBalance:
     """The account's balance in its currency (``EUR``)."""
 
     amount: float
@@ -115,6 +115,6 @@ class Tracking(Protocol):
     """The one thing that polling needs of an account: a page of messages of a range of time."""
 
     async def search(
-        self, question: Question, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
+        self, question: RouteeQuery, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
     ) -> Page:
         """Page ``page`` of the messages between the instants. Raises RouteeError."""

@@ -11,14 +11,14 @@ from typing import Any, Final, Literal, Protocol
 
 import trio
 
-from monitor.dispatch.status import Firing
+from monitor.dispatch.status import FiringAlert
 from monitor.model.notification import AlertView
 from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent
 from monitor.notify.outbox.backoff import backoff
-from monitor.notify.outbox.handle import Failing, Observer, Outbox
+from monitor.notify.outbox.handle import DeliveryObserver, Failing, Outbox
 from monitor.notify.render.alertmanager_payload import posted
 from monitor.runtime.clock import MINUTE, Clock, Duration, Instant
-from monitor.runtime.throttled_log import Complaint
+from monitor.runtime.throttled_log import ThrottledLog
 
 AGAIN_EVERY: Final[Duration] = MINUTE
 """How often everything is told again."""
@@ -47,7 +47,7 @@ class _Known:
 
 
 @dataclass(slots=True)
-class Roll:
+class KnownAlerts:
     """What Alertmanagers know, and what they are told next. ``interval``: how often the rule of an alert is judged."""
 
     interval: Callable[[AlertView], Duration]
@@ -55,7 +55,7 @@ class Roll:
     _known: dict[Key, _Known] = field(default_factory=dict)
     _untold: set[Key] = field(default_factory=set)
 
-    def take(self, firing: Mapping[Key, Firing], now: Instant) -> None:
+    def take(self, firing: Mapping[Key, FiringAlert], now: Instant) -> None:
         """Note what fires now. What is silenced, inhibited or muted is told only if it was told before."""
         for key, known in self._known.items():
             if key not in firing and known.over_at is None:
@@ -67,7 +67,7 @@ class Roll:
                 self._known[key] = _Known(alert.view())
                 self._untold.add(key)
 
-    def wanted(self, firing: Mapping[Key, Firing], *, everything: bool) -> Iterator[Firing]:
+    def wanted(self, firing: Mapping[Key, FiringAlert], *, everything: bool) -> Iterator[FiringAlert]:
         """What of it they are told now: what they know nothing of, and with ``everything`` also what they know."""
         for key, alert in firing.items():
             present = self._known.get(key)
@@ -84,7 +84,7 @@ class Roll:
         """What began or ended since it was last told."""
         return [self._entry(self._known[key], now) for key in self._untold]
 
-    def everything(self, firing: Mapping[Key, Firing], now: Instant) -> list[dict[str, Any]]:
+    def everything(self, firing: Mapping[Key, FiringAlert], now: Instant) -> list[dict[str, Any]]:
         """All that fires, with its present numbers, and what was over a short time ago."""
         for key, known in list(self._known.items()):
             if known.over_at is None:
@@ -109,18 +109,18 @@ class Pusher:
 
     name: tuple[str, str]
     client: Client
-    roll: Roll
-    firing: Callable[[], Iterable[Firing]]
+    roll: KnownAlerts
+    firing: Callable[[], Iterable[FiringAlert]]
     clock: Clock
     jitter: Callable[[], float]
-    observer: Observer
+    observer: DeliveryObserver
     outbox: Outbox
     _told_at: Instant | None = None
     _failures: int = 0
 
     async def run(self, news: Callable[[], trio.Event]) -> None:
         """For as long as it runs. ``news`` gives an event that is set once alerts may have changed."""
-        trouble = Complaint(log, f"receiver {self.name[0]}: its Alertmanagers", self.clock, logging.WARNING)
+        trouble = ThrottledLog(log, f"receiver {self.name[0]}: its Alertmanagers", self.clock, logging.WARNING)
         while True:
             changed = news()
             wait = await self._turn(trouble)
@@ -129,7 +129,7 @@ class Pusher:
             else:
                 await self.outbox.rest(changed, self.clock, wait)
 
-    async def _turn(self, trouble: Complaint) -> Duration:
+    async def _turn(self, trouble: ThrottledLog) -> Duration:
         """Tell what there is to tell; how long to wait until the next turn."""
         firing = {(alert.fingerprint, alert.severity): alert for alert in self.firing()}
         now = self.clock.now()
@@ -155,7 +155,7 @@ class Pusher:
         self.observer.notification(*self.name, word, trio.current_time() - began)
         return outcome
 
-    def _failed(self, outcome: Retry | Rejected, trouble: Complaint) -> Duration:
+    def _failed(self, outcome: Retry | Rejected, trouble: ThrottledLog) -> Duration:
         self._failures += 1
         known, refused = self.outbox.failing.get(self.name), isinstance(outcome, Rejected)
         self.outbox.failing[self.name] = Failing(known.since if known else self.clock.now(), outcome.why, refused)
@@ -163,7 +163,7 @@ class Pusher:
         asked = outcome.after if isinstance(outcome, Retry) else None
         return min(max(asked or 0, backoff(self._failures, self.jitter)), AGAIN_EVERY)
 
-    def _succeeded(self, trouble: Complaint) -> None:
+    def _succeeded(self, trouble: ThrottledLog) -> None:
         self._failures = 0
         self.outbox.failing.pop(self.name, None)
         self.outbox.taken.add(self.name)
@@ -171,7 +171,7 @@ class Pusher:
         trouble.over()
 
 
-async def _made(firing: Iterable[Firing]) -> None:
+async def _made(firing: Iterable[FiringAlert]) -> None:
     """Have them made, with a breath in between: thousands of alerts must not hold up polling."""
     for number, alert in enumerate(firing, 1):
         alert.view()

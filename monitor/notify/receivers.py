@@ -12,7 +12,7 @@ from monitor.config.monitor.headers import complaint as fields_complaint
 from monitor.config.monitor.services import service_of
 from monitor.config.yaml import suggest
 from monitor.model.notification import Notification
-from monitor.notify.channels import Notifier, Sent, Surroundings, make_notifier, opened
+from monitor.notify.channels import ChannelContext, Notifier, Sent, make_notifier, opened
 from monitor.notify.channels.protocol import checked as checked
 from monitor.notify.channels.webhook import JSON
 from monitor.notify.render import (
@@ -36,7 +36,7 @@ Place = tuple[str | int, ...]
 
 def notifiers(config: Config, templates: Templates, clock: Clock, stream: TextIO) -> dict[tuple[str, str], Notifier]:
     """A notifier for every channel of every receiver, by both names (``ops``, ``slack/0``); ``stream`` is where consoles write."""
-    around = Surroundings(clock, templates, stream)
+    around = ChannelContext(clock, templates, stream)
     return {
         (receiver.name, channel): make_notifier(channel.partition("/")[0], entry, around)
         for receiver in config.receivers
@@ -45,15 +45,15 @@ def notifiers(config: Config, templates: Templates, clock: Clock, stream: TextIO
 
 
 @dataclass(frozen=True, slots=True)
-class Notified:
+class Notifiers:
     """The notifiers that get notifications one by one: Alertmanagers are told the state (`monitor.daemon.alertmanager_tasks`)."""
 
-    around: Surroundings
+    around: ChannelContext
     entries: Mapping[tuple[str, str], object]
     notifiers: Mapping[tuple[str, str], Notifier]
 
     @classmethod
-    def of(cls, config: Config, around: Surroundings, before: "Notified | None" = None) -> "Notified":
+    def of(cls, config: Config, around: ChannelContext, before: "Notifiers | None" = None) -> "Notifiers":
         """Those of a configuration; an entry that is written as ``before`` keeps its notifier, unless templates have changed."""
         entries = {
             (receiver.name, channel): entry
@@ -84,7 +84,7 @@ def previews(
     """What each channel of ``receiver`` would be told, by the channel's name. Nothing is sent."""
     from monitor.notify.channels.preview import preview
 
-    around = Surroundings(clock, templates, sys.stdout)
+    around = ChannelContext(clock, templates, sys.stdout)
     return {
         channel: preview(channel.partition("/")[0], entry, notification, around) for channel, entry in receiver.channels
     }

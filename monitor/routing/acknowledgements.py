@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from monitor.model.alert import About, Alert, Transition
+from monitor.model.alert import Alert, Transition, TransitionSubject
 from monitor.runtime.clock import Instant
 
 REPORT: Final = "a report cannot be acknowledged: it is told once and never again. For fewer reports, raise min_messages of its rule"
@@ -53,11 +53,11 @@ def acknowledge(alert: Alert, by: str, comment: str, at: Instant, until: Instant
 
 def acknowledged(alert: Alert, ack: Ack) -> Transition:
     """That somebody took the alert on, for its history."""
-    about = About(alert.account, alert.group, alert.level, ack.by, ack.comment)
+    about = TransitionSubject(alert.account, alert.group, alert.level, ack.by, ack.comment)
     return Transition(alert.fingerprint, alert.rule, ack.at, "acknowledged", None, alert.value, about)
 
 
 def unacknowledged(alert: Alert, at: Instant) -> Transition:
     """That nobody looks after it any more, for its history."""
-    about = About(alert.account, alert.group, alert.level)
+    about = TransitionSubject(alert.account, alert.group, alert.level)
     return Transition(alert.fingerprint, alert.rule, at, "unacknowledged", None, alert.value, about)

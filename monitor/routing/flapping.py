@@ -17,7 +17,7 @@ from monitor.runtime.clock import HOUR, MINUTE, Duration, Instant
 
 
 @dataclass(frozen=True, slots=True)
-class Flapping:
+class FlappingPolicy:
     """What counts as flapping: ``begins`` beginnings ``within`` so long. ``calm_for``: an alert that flapped is told to be over after so long
     without firing at the latest."""
 
@@ -26,15 +26,15 @@ class Flapping:
     calm_for: Duration = 15 * MINUTE
 
 
-USUAL: Final = Flapping()
-NEVER: Final = Flapping(begins=math.inf)
+USUAL: Final = FlappingPolicy()
+NEVER: Final = FlappingPolicy(begins=math.inf)
 """Every beginning and every end is told."""
 
 
-class Beginnings:
+class RecentStarts:
     """When each alert began to fire lately, by its fingerprint; ``policy`` says which of them flap."""
 
-    def __init__(self, begun: Iterable[tuple[str, Instant]] = (), policy: Flapping = USUAL) -> None:
+    def __init__(self, begun: Iterable[tuple[str, Instant]] = (), policy: FlappingPolicy = USUAL) -> None:
         self.policy = policy
         self._times: dict[str, tuple[Instant, ...]] = {}
         self._swept_at: Instant | None = None
@@ -80,7 +80,7 @@ class Beginnings:
             )
 
 
-def flapping(begun: Beginnings, alert: Alert, now: Instant) -> int:
+def flapping(begun: RecentStarts, alert: Alert, now: Instant) -> int:
     """How often a firing alert began lately, if that is flapping and it has not settled since; else 0."""
     if alert.firing_at is None or not 0 <= now - alert.firing_at < begun.policy.within:
         return 0
@@ -88,7 +88,7 @@ def flapping(begun: Beginnings, alert: Alert, now: Instant) -> int:
     return times if times >= begun.policy.begins else 0
 
 
-def held_until(begun: Beginnings, over: Alert, now: Instant) -> Instant | None:
+def held_until(begun: RecentStarts, over: Alert, now: Instant) -> Instant | None:
     """Until when the end of an alert is not told because it flapped; None where it can be told.
 
     An end that lies ahead of ``now`` was written before the clock was set back: it is told.

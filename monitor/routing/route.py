@@ -12,7 +12,7 @@ from monitor.routing.time_intervals import NamedInterval
 from monitor.runtime.clock import MINUTE, Duration, Instant
 
 
-class Group(msgspec.Struct, frozen=True):
+class AggregationGroup(msgspec.Struct, frozen=True):
     """What is remembered of one group of alerts for one receiver: what it has been told, and when to look again.
 
     ``told`` maps the fingerprint of each alert that the receiver believes to be firing to the severity it was told; ``counted`` are those
@@ -105,13 +105,13 @@ def report_key(route: Route, fingerprint: str) -> str:
     return f"{route.key}:report:{{{fingerprint}}}"
 
 
-def is_of_reports(group: Group) -> bool:
+def is_of_reports(group: AggregationGroup) -> bool:
     """Whether the group holds one report, or those of a storm."""
     return group.key.startswith(f"{group.route}:report:")
 
 
 def decide(
-    group: Group,
+    group: AggregationGroup,
     firing: Mapping[str, str],
     ranks: Mapping[str, float],
     route: Route,
@@ -139,7 +139,7 @@ def decide(
     return Decision("repeat", None) if now >= due else Decision(None, due)
 
 
-def _first(group: Group, firing: Mapping[str, str], route: Route, now: Instant) -> Decision:
+def _first(group: AggregationGroup, firing: Mapping[str, str], route: Route, now: Instant) -> Decision:
     if not firing:
         return Decision(None, None)
     due = group.started_at + route.group_wait

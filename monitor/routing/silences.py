@@ -103,7 +103,7 @@ _MOST_INSTRUCTIONS: Final = 1 << 18
 """Of the regular expressions of all silences: a value of a label is matched with all of them in 0.2 s at most."""
 
 
-class Room:
+class SilenceQuota:
     """What is left of the room for silences: number, size, and the size of their regular expressions."""
 
     def __init__(self, silences: Iterable[Silence] = ()) -> None:
@@ -143,7 +143,7 @@ def make_room(silences: Iterable[Silence], wanted: Silence, now: Instant) -> lis
     """Which silences that are over are to be forgotten, the earliest first, for there to be room for ``wanted``. Raises ValueError where that
     is not enough."""
     others = [one for one in silences if one.id != wanted.id]
-    room = Room([*others, wanted])
+    room = SilenceQuota([*others, wanted])
     dropped = []
     for one in sorted((one for one in others if one.state(now) == "expired"), key=lambda one: one.ends_at):
         if not room.is_overdrawn:

@@ -8,7 +8,7 @@ until it is over, so the end of a storm is few messages, too.
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
-from monitor.routing.route import Group, Route, is_of_reports
+from monitor.routing.route import AggregationGroup, Route, is_of_reports
 from monitor.runtime.clock import MINUTE, Duration, Instant
 
 MOST: Final = 20
@@ -36,7 +36,12 @@ def is_overflow(group_key: str) -> bool:
 
 
 def told_lately(
-    groups: Iterable[Group], route: Route, overflow: Group | None, now: Instant, *, of_reports: bool = False
+    groups: Iterable[AggregationGroup],
+    route: Route,
+    overflow: AggregationGroup | None,
+    now: Instant,
+    *,
+    of_reports: bool = False,
 ) -> int:
     """How many groups of the route and its receiver were first told lately: within a minute, and while a storm lasts within ``group_interval``.
 

@@ -20,7 +20,7 @@ _SPARE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class SuppressionReason:
     """Why an alert is not told: the ids of the silences, or the fingerprint of the alert that inhibits it."""
 
     silenced_by: tuple[str, ...] = ()
@@ -42,11 +42,14 @@ class Suppression:
         self._firing: Firing = {}
         self._inhibited: Mapping[str, str] = {}
 
-    def of(self, firing: Firing, silences: Silences, now: Instant) -> dict[str, Why]:
+    def of(self, firing: Firing, silences: Silences, now: Instant) -> dict[str, SuppressionReason]:
         """Of the alerts that fire those that are silenced or inhibited now, and why."""
         silenced = self._silenced(firing, silences, now)
         inhibited_by = self._inhibitions(firing)
-        return {one: Why(silenced.get(one, ()), inhibited_by.get(one, "")) for one in silenced.keys() | inhibited_by}
+        return {
+            one: SuppressionReason(silenced.get(one, ()), inhibited_by.get(one, ""))
+            for one in silenced.keys() | inhibited_by
+        }
 
     def _silenced(self, firing: Firing, silences: Silences, now: Instant) -> dict[str, tuple[str, ...]]:
         active = {silence.id for silence in silences.all() if silence.is_active(now)}

@@ -41,7 +41,7 @@ class _Reading:
         return self.at + passed - self.passed
 
 
-class DisciplinedClock:
+class GuardedClock:
     """See above. ``wall`` gives the time and waits, ``passed`` says how much time has passed since whenever."""
 
     def __init__(self, wall: Clock | None = None, passed: Callable[[], Duration] = boot_time) -> None:
@@ -104,4 +104,4 @@ class DisciplinedClock:
 
 def may_forget(clock: Clock) -> bool:
     """Whether what is old by a clock may be forgotten for good; any but a daemon's is never doubted."""
-    return clock.may_forget if isinstance(clock, DisciplinedClock) else True
+    return clock.may_forget if isinstance(clock, GuardedClock) else True

@@ -30,7 +30,7 @@ _FOREIGN: Final = re.compile(r"[^A-Z0-9_]")
 Field = tuple[str, str]
 
 
-class Journal:
+class JournaldSocket:
     """journald's socket at ``address``. A connection is made with the first record, and anew after journald was restarted."""
 
     def __init__(self, address: Path = SOCKET) -> None:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Literal, TextIO
 from urllib.parse import quote
 
-from monitor.runtime.journald import Journal, field_name
+from monitor.runtime.journald import JournaldSocket, field_name
 from monitor.runtime.printable import UNPRINTABLE
 
 Format = Literal["auto", "journal", "text", "json"]
@@ -70,7 +70,7 @@ def configure(
     level: str = "info",
     format: Format = "auto",  # noqa: A002 - the key's name
     stream: TextIO | None = None,
-    journal: Journal | None = None,
+    journal: JournaldSocket | None = None,
 ) -> None:
     """Send the log to ``stream`` (default: standard error) from ``level`` up, in place of whatever was set before.
 
@@ -78,7 +78,7 @@ def configure(
     """
     target = stream or sys.stderr
     native = format in ("auto", "journal") and _is_journal(target)
-    handler = _JournalHandler(target, journal or Journal()) if native else _Handler(target)
+    handler = _JournalHandler(target, journal or JournaldSocket()) if native else _Handler(target)
     handler.setFormatter(_formatter(format, target))
     root = logging.getLogger()
     root.handlers = [handler]
@@ -123,7 +123,7 @@ class _Handler(logging.StreamHandler[TextIO]):
 class _JournalHandler(_Handler):
     """Hands records to the journal; what it does not take becomes lines on the stream, which leads there by another way."""
 
-    def __init__(self, stream: TextIO, journal: Journal) -> None:
+    def __init__(self, stream: TextIO, journal: JournaldSocket) -> None:
         super().__init__(stream)
         self._journal = journal
 

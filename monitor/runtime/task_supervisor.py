@@ -15,7 +15,7 @@ Work = Callable[[trio.Event], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
-class Duty:
+class TaskSpec:
     """One task. ``terms`` is what it comes of: while they are equal, the task that runs goes on."""
 
     name: str
@@ -24,13 +24,13 @@ class Duty:
 
 
 @dataclass(frozen=True, slots=True)
-class Same:
+class ById:
     """Terms that are equal where they are about one and the same object."""
 
     what: object
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and self.what is other.what
+        return isinstance(other, ById) and self.what is other.what
 
     def __hash__(self) -> int:
         return id(self.what)
@@ -54,7 +54,7 @@ async def once(name: str, work: Callable[[], Awaitable[object]], leave: trio.Eve
     await work()
 
 
-class Roster:
+class TaskSupervisor:
     """Keeps the tasks in ``nursery``. ``keep_going`` does their work, and decides what becomes of one that fails."""
 
     def __init__(self, nursery: trio.Nursery, keep_going: KeepGoing = once) -> None:
@@ -63,7 +63,7 @@ class Roster:
         self._holders: dict[str, _Holder] = {}
         self._leaving: dict[str, trio.Event] = {}
 
-    def assign(self, duties: Iterable[Duty]) -> None:
+    def assign(self, duties: Iterable[TaskSpec]) -> None:
         """From now on these and no others; those that leave may take their time."""
         wanted = {duty.name: duty for duty in duties}
         for name, holder in list(self._holders.items()):
@@ -75,11 +75,11 @@ class Roster:
             if name not in self._holders:
                 self._begin(duty)
 
-    def _begin(self, duty: Duty) -> None:
+    def _begin(self, duty: TaskSpec) -> None:
         holder = self._holders[duty.name] = _Holder(duty.terms)
         self._nursery.start_soon(self._hold, duty, holder, self._leaving.get(duty.name), name=duty.name)
 
-    async def _hold(self, duty: Duty, holder: _Holder, before: trio.Event | None) -> None:
+    async def _hold(self, duty: TaskSpec, holder: _Holder, before: trio.Event | None) -> None:
         try:
             if before is not None:
                 await before.wait()

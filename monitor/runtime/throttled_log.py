@@ -15,7 +15,7 @@ _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _DIGITS: Final = re.compile(r"\d[\d.,:]*")
 
 
-class Complaint:
+class ThrottledLog:
     """One kind of trouble with one thing, named by ``what`` (``search outbound of account main``).
 
     Said are: its beginning, each reason that was not said lately, every ten minutes how often it happened, and its end. Reasons

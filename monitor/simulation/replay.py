@@ -1,6 +1,6 @@
 """The past judged anew: the one engine behind rule tests and backtests.
 
-Reports are fed into a window in the order of their time, and the `Judge` of the daemon judges at each step, with cursors made
+Reports are fed into a window in the order of their time, and the `RuleEvaluator` of the daemon judges at each step, with cursors made
 here: every search is taken to have been polled up to that step, and nothing to be missing from `covered_since` on. What happens to
 alerts is kept as episodes. Nothing is told to anybody, and no time passes but that of the steps.
 """
@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from monitor.alerts.evaluator import Group, Judge, Key, Outcome
+from monitor.alerts.evaluator import EvaluationResult, Group, Key, RuleEvaluator
 from monitor.config.rules import Rule
 from monitor.model.alert import Alert
 from monitor.model.builtin_alerts import BUILT_IN
@@ -75,7 +75,7 @@ class Replay:
     """One account's rules over its past. ``step`` it through time; ``fired`` are the alerts that came of it, ``dropped`` counts
     by rule those that were pending and went away again, ``errors`` are the rules that could not be judged."""
 
-    def __init__(self, judge: Judge, feed: Feed, covered_since: Instant) -> None:
+    def __init__(self, judge: RuleEvaluator, feed: Feed, covered_since: Instant) -> None:
         self.judge = judge
         self.fired: list[Episode] = []
         self.dropped: dict[str, int] = {}
@@ -98,7 +98,7 @@ class Replay:
         """The alerts of a rule that fired, in the order in which they did."""
         return (episode for episode in self.fired if episode.rule == rule)
 
-    def _follow(self, outcome: Outcome, as_of: Instant) -> None:
+    def _follow(self, outcome: EvaluationResult, as_of: Instant) -> None:
         for key, alert in outcome.alerts.items():
             name, group = key
             if name in BUILT_IN:

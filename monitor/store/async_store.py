@@ -7,12 +7,21 @@ import trio
 
 from monitor.model.alert import Transition
 from monitor.runtime.clock import Instant
-from monitor.store.protocol import Aside, Commit, Entry, Loaded, OutboxState, Parcel, Store, Telling
+from monitor.store.protocol import (
+    Commit,
+    Entry,
+    NotificationRecord,
+    OutboxRow,
+    OutboxState,
+    QuarantinedRecord,
+    Store,
+    StoredState,
+)
 
 T = TypeVar("T")
 
 
-class StoreFront:
+class AsyncStore:
     """A store's methods as coroutines; see `monitor.store.protocol.Store` for what each does. All raise StoreError.
 
     A call that has begun is finished even where its task is cancelled meanwhile, and its result is given: nothing is ever
@@ -33,7 +42,7 @@ class StoreFront:
     async def secret(self, name: str) -> bytes:
         return await self.run(lambda store: store.secret(name))
 
-    async def load(self) -> Loaded:
+    async def load(self) -> StoredState:
         return await self.run(lambda store: store.load())
 
     async def entries(self, account: str) -> list[Entry]:
@@ -42,7 +51,7 @@ class StoreFront:
     async def commit(self, commit: Commit) -> list[int]:
         return await self.run(lambda store: store.commit(commit))
 
-    async def heads(self, receiver: str, channel: str, limit: int) -> list[Parcel]:
+    async def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
         return await self.run(lambda store: store.heads(receiver, channel, limit))
 
     async def successor(self, parcel: int) -> str | None:
@@ -60,10 +69,10 @@ class StoreFront:
     async def receipt(self, receiver: str, channel: str, episode: str) -> dict[str, str] | None:
         return await self.run(lambda store: store.receipt(receiver, channel, episode))
 
-    async def parcels(self, state: OutboxState | None = None, limit: int = 100) -> list[Parcel]:
+    async def parcels(self, state: OutboxState | None = None, limit: int = 100) -> list[OutboxRow]:
         return await self.run(lambda store: store.parcels(state, limit))
 
-    async def history(self, limit: int = 100, since: Instant = 0) -> list[Telling]:
+    async def history(self, limit: int = 100, since: Instant = 0) -> list[NotificationRecord]:
         return await self.run(lambda store: store.history(limit, since))
 
     async def backlog(self) -> dict[tuple[str, str], tuple[int, Instant]]:
@@ -72,7 +81,7 @@ class StoreFront:
     async def transitions(self, limit: int = 100) -> list[Transition]:
         return await self.run(lambda store: store.transitions(limit))
 
-    async def asides(self, limit: int = 100) -> list[Aside]:
+    async def asides(self, limit: int = 100) -> list[QuarantinedRecord]:
         return await self.run(lambda store: store.asides(limit))
 
     async def counts(self) -> dict[str, int]:

@@ -22,7 +22,7 @@ _CHUNK: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Mishap:
+class DamageReport:
     """A damaged store: why, where it is now, and what was read of it."""
 
     why: str
@@ -43,7 +43,7 @@ class Mishap:
 
 def open_daemon_store(
     path: Path, now: Instant, busy_timeout: Duration = 5 * SECOND
-) -> tuple[SqliteStore, Mishap | None]:
+) -> tuple[SqliteStore, DamageReport | None]:
     """The store for the one daemon, whole; and what had happened to it, if anything. Raises StoreError."""
     refuse_place(path)
     used = beside(path, ".lock").exists()
@@ -57,7 +57,7 @@ def open_daemon_store(
 
 def _opened(
     path: Path, now: Instant, lock: DaemonLock, used: bool, busy_timeout: Duration
-) -> tuple[SqliteStore, Mishap | None]:
+) -> tuple[SqliteStore, DamageReport | None]:
     try:
         if used and path.exists() and not path.stat().st_size:
             raise StoreDamaged(f"the store {path} is empty, although a daemon has worked on it")
@@ -66,7 +66,7 @@ def _opened(
         if not (used or _was_ours(path)):
             raise
         aside = set_aside(path, now)
-        mishap = Mishap(str(damage), aside, salvage(aside))
+        mishap = DamageReport(str(damage), aside, salvage(aside))
     store = open_sqlite(path, lock=lock, busy_timeout=busy_timeout)
     store.take_over(mishap.kept)
     return store, mishap

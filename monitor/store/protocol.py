@@ -11,11 +11,11 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
-from monitor.model.account_state import Facts
+from monitor.model.account_state import AccountState
 from monitor.model.alert import Alert, Transition
 from monitor.model.notification import Notification, Reason
 from monitor.routing.acknowledgements import Ack
-from monitor.routing.route import Group
+from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import DAY, Duration, Instant
 
@@ -45,7 +45,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
+class QuarantinedRecord:
     """A record of Routee's that could not be read: kept to be looked at, recipients and bodies taken out.
 
     Each poll may bring it again; it is kept once for each search. ``at`` is when it was last seen, ``first_at`` when first (None: then,
@@ -89,19 +89,19 @@ class Commit:
     alerts: list[Alert] = field(default_factory=list)
     dropped_alerts: list[str] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
-    groups: list[Group] = field(default_factory=list)
+    groups: list[AggregationGroup] = field(default_factory=list)
     dropped_groups: list[tuple[str, str]] = field(default_factory=list)
     outbox: list[Pending] = field(default_factory=list)
     silences: list[Silence] = field(default_factory=list)
     dropped_silences: list[str] = field(default_factory=list)
     acks: list[Ack] = field(default_factory=list)
     dropped_acks: list[str] = field(default_factory=list)
-    asides: list[Aside] = field(default_factory=list)
-    facts: dict[str, Facts] = field(default_factory=dict)
+    asides: list[QuarantinedRecord] = field(default_factory=list)
+    facts: dict[str, AccountState] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Unusable:
+class UnusableSilence:
     """A silence that is stored and cannot be kept, why, and its record."""
 
     id: str
@@ -110,7 +110,7 @@ class Unusable:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class StoredState:
     """Everything that a restart brings back, besides the windows' journals.
 
     ``facts`` is what Routee answered besides messages, by account. ``begun`` is which alerts (by fingerprint) began to fire, and
@@ -119,12 +119,12 @@ class Loaded:
 
     cursors: list[Cursor]
     alerts: list[Alert]
-    groups: list[Group]
+    groups: list[AggregationGroup]
     silences: list[Silence] = field(default_factory=list)
     acks: list[Ack] = field(default_factory=list)
     begun: list[tuple[str, Instant]] = field(default_factory=list)
-    facts: dict[str, Facts] = field(default_factory=dict)
-    unusable: list[Unusable] = field(default_factory=list)
+    facts: dict[str, AccountState] = field(default_factory=dict)
+    unusable: list[UnusableSilence] = field(default_factory=list)
 
 
 OutboxState = Literal["waiting", "sent", "dead"]
@@ -152,7 +152,7 @@ ASIDE_LENGTH: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class OutboxRow:
     """One row of the outbox. ``receipt`` is what the channel gave back when it took it (Slack: channel and ts).
 
     ``attempts`` counts the sends that failed and were postponed. ``next_at`` is 0 until the first of them: due at once, whatever
@@ -174,7 +174,7 @@ Fate = Literal["waiting", "sent", "dead", "superseded"]
 """What became of a notification."""
 
 
-class ToldAlert(msgspec.Struct, frozen=True):
+class NotifiedAlert(msgspec.Struct, frozen=True):
     """One alert of a notification of the past."""
 
     name: str
@@ -183,7 +183,7 @@ class ToldAlert(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class NotificationRecord:
     """One notification of the past to one channel: at ``at`` it was decided, at ``done_at`` it was sent or given up.
 
     ``outcome`` is ``superseded`` where it was not sent because a newer one said more; ``error`` is the latest reason of a failure.
@@ -193,7 +193,7 @@ class Telling:
     receiver: str
     channel: str
     reason: Reason
-    alerts: tuple[ToldAlert, ...]
+    alerts: tuple[NotifiedAlert, ...]
     truncated: int
     outcome: Fate
     attempts: int = 0
@@ -213,7 +213,7 @@ class Store(Protocol):
     def secret(self, name: str) -> bytes:
         """32 random bytes that belong to this store, made at first use: the key of the recipients' hashes."""
 
-    def load(self) -> Loaded:
+    def load(self) -> StoredState:
         """Cursors, alerts, groups, silences and acknowledgements as the last commit left them."""
 
     def entries(self, account: str) -> list[Entry]:
@@ -225,10 +225,10 @@ class Store(Protocol):
     def commit(self, commit: Commit) -> list[int]:
         """Write all of it in one transaction; gives the sequence numbers of the journal blobs, in their order."""
 
-    def waiting(self, receiver: str, channel: str, limit: int) -> list[Parcel]:
+    def waiting(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
         """The oldest parcels of a channel that are still to be sent, whether due or not, in the order they were written."""
 
-    def heads(self, receiver: str, channel: str, limit: int) -> list[Parcel]:
+    def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
         """The oldest waiting parcel of each group of a channel, whether due or not: by ``next_at``, then as they were written."""
 
     def successor(self, parcel: int) -> str | None:
@@ -247,10 +247,10 @@ class Store(Protocol):
         """The latest receipt of that episode in that channel: the message to edit and the thread to write into. One that says
         SUPERSEDED does not count."""
 
-    def parcels(self, state: OutboxState | None = None, limit: int = 100) -> list[Parcel]:
+    def parcels(self, state: OutboxState | None = None, limit: int = 100) -> list[OutboxRow]:
         """Parcels newest first, for people."""
 
-    def history(self, limit: int = 100, since: Instant = 0) -> list[Telling]:
+    def history(self, limit: int = 100, since: Instant = 0) -> list[NotificationRecord]:
         """What was told to whom from then on, newest first."""
 
     def backlog(self) -> dict[tuple[str, str], tuple[int, Instant]]:
@@ -259,7 +259,7 @@ class Store(Protocol):
     def transitions(self, limit: int = 100) -> list[Transition]:
         """The latest changes of alerts, newest first."""
 
-    def asides(self, limit: int = 100) -> list[Aside]:
+    def asides(self, limit: int = 100) -> list[QuarantinedRecord]:
         """The records set aside, those seen last first."""
 
     def counts(self) -> dict[str, int]:

@@ -7,29 +7,29 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from monitor.model.account_state import Facts
-from monitor.model.alert import About, Alert, Transition
+from monitor.model.account_state import AccountState
+from monitor.model.alert import Alert, Transition, TransitionSubject
 from monitor.model.notification import Reason, decode, encode
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.matcher_syntax import Operator
 from monitor.routing.matchers import check_ready, check_written
-from monitor.routing.route import Group
-from monitor.routing.silences import Room, Silence
+from monitor.routing.route import AggregationGroup
+from monitor.routing.silences import Silence, SilenceQuota
 from monitor.runtime.clock import LATEST
 from monitor.runtime.errors import StoreDamaged
 from monitor.store.protocol import (
     ASIDE_LENGTH,
     SUPERSEDED,
-    Aside,
     Commit,
     Cursor,
     Entry,
     Fate,
-    Parcel,
+    NotificationRecord,
+    NotifiedAlert,
+    OutboxRow,
     Pending,
-    Telling,
-    ToldAlert,
-    Unusable,
+    QuarantinedRecord,
+    UnusableSilence,
 )
 
 Row = tuple[Any, ...]
@@ -81,11 +81,11 @@ def transition_rows(transitions: Iterable[Transition]) -> list[Row]:
 def transition(row: Row) -> Transition:
     """What `transition_rows` made, read again; Raises StoreDamaged."""
     fingerprint, rule, at, what, because, value, about = row
-    known = None if about is None else structs(About, [(about,)])[0]
+    known = None if about is None else structs(TransitionSubject, [(about,)])[0]
     return Transition(fingerprint, rule, at, what, because, value, known)
 
 
-def group_rows(groups: Iterable[Group]) -> list[Row]:
+def group_rows(groups: Iterable[AggregationGroup]) -> list[Row]:
     """(key, receiver, episode, data)."""
     return [(group.key, group.receiver, group.episode, msgspec.json.encode(group)) for group in groups]
 
@@ -107,12 +107,12 @@ class _StoredSilence(msgspec.Struct):
     matchers: list[_StoredMatcher]
 
 
-def silences(found: Iterable[Row]) -> tuple[list[Silence], list[Unusable]]:
+def silences(found: Iterable[Row]) -> tuple[list[Silence], list[UnusableSilence]]:
     """From (id, data): the silences, and those that cannot be kept: unreadable, or dearer than any that can be asked for now.
 
     An instant that is out of bounds is taken for the nearest that is not.
     """
-    known, unusable, room = [], [], Room()
+    known, unusable, room = [], [], SilenceQuota()
     for name, data in found:
         try:
             silence = _silence(data)
@@ -120,11 +120,11 @@ def silences(found: Iterable[Row]) -> tuple[list[Silence], list[Unusable]]:
                 raise ValueError("there is no room for it: there are too many, or too large ones")
             known.append(silence)
         except msgspec.ValidationError as error:
-            unusable.append(Unusable(name, str(error), _start(data)))
+            unusable.append(UnusableSilence(name, str(error), _start(data)))
         except msgspec.DecodeError as reason:
             raise StoreDamaged(_UNREADABLE.format(what="a stored silence", reason=reason)) from reason
         except ValueError as error:
-            unusable.append(Unusable(name, str(error), _start(data)))
+            unusable.append(UnusableSilence(name, str(error), _start(data)))
     return known, unusable
 
 
@@ -148,17 +148,17 @@ def ack_rows(acks: Iterable[Ack]) -> list[Row]:
     return [(ack.fingerprint, msgspec.json.encode(ack)) for ack in acks]
 
 
-def fact_rows(facts: Mapping[str, Facts]) -> list[Row]:
+def fact_rows(facts: Mapping[str, AccountState]) -> list[Row]:
     """(account, data)."""
     return [(account, msgspec.json.encode(known)) for account, known in facts.items()]
 
 
-def facts(found: Iterable[Row]) -> dict[str, Facts]:
+def facts(found: Iterable[Row]) -> dict[str, AccountState]:
     """From (account, data). What cannot be read is not known: Routee is soon asked again."""
     known = {}
     for account, data in found:
         with suppress(msgspec.MsgspecError):
-            known[account] = msgspec.json.decode(data, type=Facts)
+            known[account] = msgspec.json.decode(data, type=AccountState)
     return known
 
 
@@ -171,7 +171,7 @@ def parcel_rows(outbox: Iterable[Pending]) -> list[Row]:
     ]
 
 
-def aside_rows(asides: Iterable[Aside]) -> list[Row]:
+def aside_rows(asides: Iterable[QuarantinedRecord]) -> list[Row]:
     """(at, why, seen, account, search, record); a long record is cut."""
     return [
         (one.at, writable(one.why), one.seen, one.account, one.search, writable(one.record[:ASIDE_LENGTH]))
@@ -179,7 +179,7 @@ def aside_rows(asides: Iterable[Aside]) -> list[Row]:
     ]
 
 
-def parcel(row: Row) -> Parcel:
+def parcel(row: Row) -> OutboxRow:
     """From the columns named below, in that order. Raises StoreDamaged where the notification cannot be read."""
     number, channel, notification, state, attempts, next_at, error, receipt, done_at = row
     try:
@@ -187,18 +187,18 @@ def parcel(row: Row) -> Parcel:
     except msgspec.MsgspecError as reason:
         raise StoreDamaged(_UNREADABLE.format(what=f"notification {number} in the store", reason=reason)) from reason
     back = None if receipt is None else dict(json.loads(receipt))
-    return Parcel(number, channel, told, state, attempts, next_at, error, back, done_at)
+    return OutboxRow(number, channel, told, state, attempts, next_at, error, back, done_at)
 
 
 class _Told(msgspec.Struct, frozen=True):
     """What the history shows of a notification."""
 
     reason: Reason
-    alerts: tuple[ToldAlert, ...]
+    alerts: tuple[NotifiedAlert, ...]
     truncated: int = 0
 
 
-def telling(row: Row) -> Telling:
+def telling(row: Row) -> NotificationRecord:
     """From the columns of `statements.HISTORY`. Raises StoreDamaged where the notification cannot be read."""
     at, receiver, channel, state, attempts, error, receipt, done_at, notification = row
     try:
@@ -206,7 +206,9 @@ def telling(row: Row) -> Telling:
     except msgspec.MsgspecError as reason:
         raise StoreDamaged(_UNREADABLE.format(what="a notification in the store", reason=reason)) from reason
     outcome: Fate = "superseded" if receipt is not None and SUPERSEDED in json.loads(receipt) else state
-    return Telling(at, receiver, channel, told.reason, told.alerts, told.truncated, outcome, attempts, error, done_at)
+    return NotificationRecord(
+        at, receiver, channel, told.reason, told.alerts, told.truncated, outcome, attempts, error, done_at
+    )
 
 
 def structs(kind: type[Struct], rows: Iterable[Row]) -> list[Struct]:

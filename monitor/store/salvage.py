@@ -15,11 +15,11 @@ from typing import Any, Final
 
 import msgspec
 
-from monitor.model.account_state import Facts
+from monitor.model.account_state import AccountState
 from monitor.model.alert import Alert
 from monitor.model.notification import decode
 from monitor.routing.acknowledgements import Ack
-from monitor.routing.route import Group
+from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silence
 
 Record = dict[str, Any]
@@ -135,10 +135,10 @@ def _parcel(row: Record) -> bool:
 _SENSE: Final[dict[str, Callable[[Record], bool]]] = {
     "secret": lambda row: isinstance(row["value"], bytes) and len(row["value"]) == 32,
     "alert": lambda row: msgspec.json.decode(row["data"], type=Alert).fingerprint == row["fingerprint"],
-    "alert_group": _struct(Group),
+    "alert_group": _struct(AggregationGroup),
     "silence": _struct(Silence),
     "acknowledgement": _struct(Ack),
-    "fact": _struct(Facts),
+    "fact": _struct(AccountState),
     "parcel": _parcel,
 }
 
@@ -148,7 +148,7 @@ def _believed(groups: list[Record], alerts: list[Record]) -> list[Record]:
     known = {row["fingerprint"] for row in alerts}
     kept = []
     for row in groups:
-        group = msgspec.json.decode(row["data"], type=Group)
+        group = msgspec.json.decode(row["data"], type=AggregationGroup)
         told = {one: severity for one, severity in group.told.items() if one in known}
         kept.append(row | {"data": msgspec.json.encode(msgspec.structs.replace(group, told=told))})
     return kept

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from monitor.model.alert import Alert, Transition
 from monitor.routing.acknowledgements import Ack
-from monitor.routing.route import Group
+from monitor.routing.route import AggregationGroup
 from monitor.runtime.clock import SECOND, Duration, Instant
 from monitor.runtime.errors import StoreDamaged
 from monitor.store import row_codec as rows
@@ -25,14 +25,14 @@ from monitor.store.protocol import (
     BEGUN_KEPT,
     PRUNED_AT_ONCE,
     SUPERSEDED,
-    Aside,
     Commit,
     Cursor,
     Entry,
-    Loaded,
+    NotificationRecord,
+    OutboxRow,
     OutboxState,
-    Parcel,
-    Telling,
+    QuarantinedRecord,
+    StoredState,
 )
 from monitor.store.salvage import Salvage, pour
 from monitor.store.sqlite_file import DaemonLock, connect, explained, quick_check
@@ -106,13 +106,13 @@ class SqliteStore:
             found = self._rows(statements.KEY, name)
         return bytes(found[0][0])
 
-    def load(self) -> Loaded:
+    def load(self) -> StoredState:
         with self.snapshot():
             silences, unusable = rows.silences(self._rows(statements.SILENCES))
-            return Loaded(
+            return StoredState(
                 cursors=rows.structs(Cursor, self._rows(statements.CURSORS)),
                 alerts=rows.structs(Alert, self._rows(statements.ALERTS)),
-                groups=rows.structs(Group, self._rows(statements.GROUPS)),
+                groups=rows.structs(AggregationGroup, self._rows(statements.GROUPS)),
                 silences=silences,
                 unusable=unusable,
                 acks=rows.structs(Ack, self._rows(statements.ACKS)),
@@ -163,17 +163,17 @@ class SqliteStore:
         self._many(statements.DROP_ACK, [(one,) for one in commit.dropped_acks])
         self._many(statements.ACK, rows.ack_rows(commit.acks))
 
-    def _set_aside(self, asides: list[Aside]) -> None:
+    def _set_aside(self, asides: list[QuarantinedRecord]) -> None:
         for row in rows.aside_rows(asides):
             if not self._connection.execute(statements.ASIDE_AGAIN, row).rowcount:
                 self._connection.execute(statements.ASIDE, (*row, row[0]))
         if asides:
             self._connection.execute(statements.DROP_OLD_ASIDES, (ASIDES_KEPT,))
 
-    def waiting(self, receiver: str, channel: str, limit: int) -> list[Parcel]:
+    def waiting(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
         return self._parcels(statements.WAITING, receiver, channel, limit)
 
-    def heads(self, receiver: str, channel: str, limit: int) -> list[Parcel]:
+    def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
         return self._parcels(statements.HEADS, receiver, channel, limit)
 
     def successor(self, parcel: int) -> str | None:
@@ -193,12 +193,12 @@ class SqliteStore:
         first = self._rows(statements.RECEIPT, receiver, channel, episode, _NOT_SENT)
         return dict(json.loads(first[0][0])) if first else None
 
-    def parcels(self, state: OutboxState | None = None, limit: int = 100) -> list[Parcel]:
+    def parcels(self, state: OutboxState | None = None, limit: int = 100) -> list[OutboxRow]:
         if state is None:
             return self._parcels(statements.PARCELS, limit)
         return self._parcels(statements.PARCELS_IN, state, limit)
 
-    def history(self, limit: int = 100, since: Instant = 0) -> list[Telling]:
+    def history(self, limit: int = 100, since: Instant = 0) -> list[NotificationRecord]:
         return [rows.telling(row) for row in self._rows(statements.HISTORY, since, limit)]
 
     def backlog(self) -> dict[tuple[str, str], tuple[int, Instant]]:
@@ -208,8 +208,8 @@ class SqliteStore:
     def transitions(self, limit: int = 100) -> list[Transition]:
         return [rows.transition(row) for row in self._rows(statements.TRANSITIONS, limit)]
 
-    def asides(self, limit: int = 100) -> list[Aside]:
-        return [Aside(*row) for row in self._rows(statements.ASIDES, limit)]
+    def asides(self, limit: int = 100) -> list[QuarantinedRecord]:
+        return [QuarantinedRecord(*row) for row in self._rows(statements.ASIDES, limit)]
 
     def counts(self) -> dict[str, int]:
         return {"waiting": 0, "sent": 0, "dead": 0} | dict(self._rows(statements.COUNTS))
@@ -283,5 +283,5 @@ class SqliteStore:
         with explained(self.path):
             return self._connection.execute(query, values).fetchall()
 
-    def _parcels(self, query: str, *values: str | int) -> list[Parcel]:
+    def _parcels(self, query: str, *values: str | int) -> list[OutboxRow]:
         return [rows.parcel(row) for row in self._rows(query, *values)]

@@ -15,7 +15,7 @@ from monitor.model.message import INBOUND, UNKNOWN, UNSENT
 from monitor.window.columns import LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT
 from monitor.window.index import Rows
 from monitor.window.profile_index import Codes
-from monitor.window.query import RECIPIENT, Question, Reading, Tally
+from monitor.window.query import RECIPIENT, GroupCounts, Query, WindowReader
 
 Floats = NDArray[np.float64]
 
@@ -38,32 +38,32 @@ class Measured:
         return np.where(self.codes[places] == codes, self.values[places], np.nan)
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> GroupCounts:
         """How many messages the numbers rest on."""
-        return Tally(self.codes, self.counts)
+        return GroupCounts(self.codes, self.counts)
 
 
-def sums(reading: Reading, question: Question) -> Measured:
+def sums(reading: WindowReader, question: Query) -> Measured:
     """The money that the messages of each group cost, in the account's currency; ``counts``: those whose price is given."""
     return _once(reading, ("sums", question), lambda: _sums(reading, question))
 
 
-def charged(reading: Reading, question: Question) -> Tally:
+def charged(reading: WindowReader, question: Query) -> GroupCounts:
     """How many messages of each group should have a price: what people sent in costs nothing, nor what was not sent."""
     return reading.tally(question.narrowed(_CHARGED))
 
 
-def unpriced(reading: Reading, question: Question) -> Tally:
+def unpriced(reading: WindowReader, question: Query) -> GroupCounts:
     """How many messages of each group have no price although they should have one: what people sent in costs nothing, nor what was not sent."""
     return _once(reading, ("unpriced", question), lambda: _unpriced(reading, question.narrowed(_CHARGED)))
 
 
-def distinct(reading: Reading, question: Question, field: str) -> Tally:
+def distinct(reading: WindowReader, question: Query, field: str) -> GroupCounts:
     """How many different values of a field each group has; that a message lacks it is no value."""
     return _once(reading, ("distinct", field, question), lambda: _distinct(reading, question, field))
 
 
-def percentiles(reading: Reading, question: Question, percent: float) -> Measured:
+def percentiles(reading: WindowReader, question: Query, percent: float) -> Measured:
     """The nearest rank of the latencies of each group in seconds, of the messages whose latency is given.
 
     That is the smallest latency with at least ``percent`` of 100 messages at or under it.
@@ -71,14 +71,14 @@ def percentiles(reading: Reading, question: Question, percent: float) -> Measure
     return _once(reading, ("percentile", percent, question), lambda: _percentiles(reading, question, percent))
 
 
-def _once(reading: Reading, key: Hashable, make: Callable[[], A]) -> A:
+def _once(reading: WindowReader, key: Hashable, make: Callable[[], A]) -> A:
     if key not in reading.shared:
         reading.shared[key] = make()
     found: A = reading.shared[key]
     return found
 
 
-def _placed(reading: Reading, question: Question, codes: Codes) -> tuple[Codes, Rows]:
+def _placed(reading: WindowReader, question: Query, codes: Codes) -> tuple[Codes, Rows]:
     """The groups there are, ascending, and the place among them of each row's group."""
     groups = reading.tally(question).codes
     if groups.max(initial=0) >= _COUNTABLE:
@@ -95,7 +95,7 @@ _HALF: Final = 26
 """Bits of money in billionths that are summed apart."""
 
 
-def _sums(reading: Reading, question: Question) -> Measured:
+def _sums(reading: WindowReader, question: Query) -> Measured:
     rows, codes = reading.grouped(question)
     price = reading.window.columns["price"][rows].astype(np.int64)
     groups, place = _placed(reading, question, codes)
@@ -107,14 +107,14 @@ def _sums(reading: Reading, question: Question) -> Measured:
     return Measured(groups, ((high << _HALF) + low) / PRICE_UNIT, counts)
 
 
-def _unpriced(reading: Reading, question: Question) -> Tally:
+def _unpriced(reading: WindowReader, question: Query) -> GroupCounts:
     rows, codes = reading.grouped(question)
     groups, place = _placed(reading, question, codes)
     missing = reading.window.columns["price"][rows] == NOT_GIVEN
-    return Tally(groups, np.bincount(place[missing], minlength=len(groups)))
+    return GroupCounts(groups, np.bincount(place[missing], minlength=len(groups)))
 
 
-def _distinct(reading: Reading, question: Question, field: str) -> Tally:
+def _distinct(reading: WindowReader, question: Query, field: str) -> GroupCounts:
     rows, codes = reading.grouped(question)
     digits, known = _recipients(reading, rows) if field == RECIPIENT else _values(reading, field, rows)
     size = int(digits.max(initial=0)) + 1
@@ -122,10 +122,10 @@ def _distinct(reading: Reading, question: Question, field: str) -> Tally:
     pairs = np.sort(place[known] * size + digits[known])  # numpy's own `unique` hashes, which takes ten times as long
     first = np.ones(len(pairs), np.bool_)
     first[1:] = pairs[1:] != pairs[:-1]
-    return Tally(groups, np.bincount(pairs[first] // size, minlength=len(groups)))
+    return GroupCounts(groups, np.bincount(pairs[first] // size, minlength=len(groups)))
 
 
-def _values(reading: Reading, field: str, rows: Rows) -> tuple[Codes, NDArray[np.bool_]]:
+def _values(reading: WindowReader, field: str, rows: Rows) -> tuple[Codes, NDArray[np.bool_]]:
     """The values of a field as numbers, and which rows have one."""
     facets = reading.window.facets
     digits, unknown = facets.digits(field).astype(np.int64), facets.code(field, UNKNOWN)
@@ -133,14 +133,14 @@ def _values(reading: Reading, field: str, rows: Rows) -> tuple[Codes, NDArray[np
     return of_rows, of_rows != (-1 if unknown is None else unknown)
 
 
-def _recipients(reading: Reading, rows: Rows) -> tuple[Codes, NDArray[np.bool_]]:
+def _recipients(reading: WindowReader, rows: Rows) -> tuple[Codes, NDArray[np.bool_]]:
     """The same of recipients, of whom only those in question are numbered: there are too many in all."""
     hashes = reading.window.columns["to"][rows]
     digits = np.unique(hashes, return_inverse=True)[1]
     return digits, hashes != np.uint64(reading.window.privacy.hash(UNKNOWN))
 
 
-def _percentiles(reading: Reading, question: Question, percent: float) -> Measured:
+def _percentiles(reading: WindowReader, question: Query, percent: float) -> Measured:
     rows, codes = reading.grouped(question)
     groups, place = _placed(reading, question, codes)
     latency = reading.window.columns["latency"][rows]

@@ -13,7 +13,7 @@ from monitor.runtime.clock import Duration, Instant
 from monitor.window.columns import PRICE_UNIT
 from monitor.window.index import Rows
 from monitor.window.profile_index import Codes, Mask
-from monitor.window.query import Question, Reading
+from monitor.window.query import Query, WindowReader
 
 BY = ("campaignTrackingId",)
 WAITING, NOT_SENT, FAILED, ARRIVED = range(4)
@@ -72,12 +72,12 @@ class Runs:
         return self.rows[np.argsort(self.place, kind="stable")]
 
 
-def active(reading: Reading, question: Question) -> Codes:
+def active(reading: WindowReader, question: Query) -> Codes:
     """The campaigns of which something was reported in the question's span, ascending."""
     return reading.tally(_of_campaigns(question)).codes
 
 
-def runs(reading: Reading, question: Question, since: Instant, settling: Duration) -> Runs:
+def runs(reading: WindowReader, question: Query, since: Instant, settling: Duration) -> Runs:
     """The campaigns that were active from ``since`` on, with their messages that were first seen in the question's span."""
     key = ("runs", question, since, settling)
     known = reading.shared.get(key)
@@ -86,11 +86,11 @@ def runs(reading: Reading, question: Question, since: Instant, settling: Duratio
     return known
 
 
-def _of_campaigns(question: Question) -> Question:
+def _of_campaigns(question: Query) -> Query:
     return replace(question, by=BY).narrowed([IN_A_CAMPAIGN])
 
 
-def _runs(reading: Reading, question: Question, since: Instant, settling: Duration) -> Runs:
+def _runs(reading: WindowReader, question: Query, since: Instant, settling: Duration) -> Runs:
     codes = active(reading, question.moved(since, question.end))
     rows, place = _placed(reading, question, codes)
     columns, end, count = reading.window.columns, question.end, len(codes)
@@ -119,7 +119,7 @@ def _runs(reading: Reading, question: Question, since: Instant, settling: Durati
     )
 
 
-def _placed(reading: Reading, question: Question, codes: Codes) -> tuple[Rows, Codes]:
+def _placed(reading: WindowReader, question: Query, codes: Codes) -> tuple[Rows, Codes]:
     """The messages of these campaigns, and the place of each one's campaign among them."""
     rows, of = reading.grouped(_of_campaigns(replace(question, seen=True)).narrowed([IS_KNOWN]))
     places = np.full(len(reading.window.facets.groups(BY)), -1, np.int64)
@@ -134,7 +134,7 @@ def _highest(place: Codes, values: Codes, count: int) -> Codes:
     return np.where(highest == np.iinfo(np.int64).min, 0, highest)
 
 
-def _names(reading: Reading, codes: Codes) -> Codes:
+def _names(reading: WindowReader, codes: Codes) -> Codes:
     """A name of each campaign, always the same one: that which was given first of all."""
     facets = reading.window.facets
     of, names, unknown = facets.groups(BY).of, facets.digits("campaign"), facets.code("campaign", UNKNOWN)
@@ -145,16 +145,16 @@ def _names(reading: Reading, codes: Codes) -> Codes:
     return np.where(found == none, -1, found)[codes]
 
 
-def _stages(reading: Reading) -> Codes:
+def _stages(reading: WindowReader) -> Codes:
     """How far along the messages of each profile are."""
     fits = [_with_status(reading, some) for some in ({QUEUED}, FAILURES, {DELIVERED})]
     return np.select(fits, [NOT_SENT, FAILED, ARRIVED], WAITING)
 
 
-def among(reading: Reading, rows: Rows, statuses: Collection[str]) -> Mask:
+def among(reading: WindowReader, rows: Rows, statuses: Collection[str]) -> Mask:
     """Which rows have one of these statuses."""
     return np.asarray(_with_status(reading, statuses)[reading.window.columns["profile"][rows]])
 
 
-def _with_status(reading: Reading, statuses: Collection[str]) -> Mask:
+def _with_status(reading: WindowReader, statuses: Collection[str]) -> Mask:
     return reading.window.facets.fits(Condition("status", "is", tuple(sorted(statuses))))

@@ -46,7 +46,7 @@ _NARROW = ((1, ""), (1 << 8, "|u1"), (1 << 16, "<u2"), (1 << 32, "<u4"))
 _header = msgspec.msgpack.Decoder(_Header)
 
 
-class Unreadable(ValueError):
+class UnreadableBlob(ValueError):
     """A blob that this program did not make, or that is not as it was made."""
 
 
@@ -62,9 +62,9 @@ def opened(blob: bytes) -> bytes:
         return blob  # format 1
     body = blob[_START:]
     if blob[len(_MARK)] != FORMAT:
-        raise Unreadable(f"its format is {blob[len(_MARK)]}, and {FORMAT} is the newest that is known")
+        raise UnreadableBlob(f"its format is {blob[len(_MARK)]}, and {FORMAT} is the newest that is known")
     if blob[len(_MARK) + 1 : _START] != zlib.crc32(body).to_bytes(4, "little"):
-        raise Unreadable("its checksum does not fit")
+        raise UnreadableBlob("its checksum does not fit")
     return body
 
 
@@ -86,7 +86,7 @@ def decode(blob: bytes, profiles: Profiles) -> Iterator[tuple[Rows, Values]]:
     try:
         yield from _decoded(sections, profiles)
     except (ValueError, IndexError, KeyError, TypeError, StopIteration, msgspec.MsgspecError) as error:
-        raise Unreadable(f"it is no journal entry ({type(error).__name__})") from error
+        raise UnreadableBlob(f"it is no journal entry ({type(error).__name__})") from error
 
 
 def _decoded(blob: bytes, profiles: Profiles) -> Iterator[tuple[Rows, Values]]:

@@ -7,7 +7,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from monitor.window.index import Keys, Rows
 from monitor.window.profiles import PROFILED, Profiles
-from monitor.window.table import Table, Values
+from monitor.window.table import ColumnTable, Values
 from monitor.window.timeline import AS_MESSAGE, AS_PART, Timeline
 
 __all__ = ["AS_MESSAGE", "AS_PART", "COLUMNS", "LATENCY_UNIT", "NOT_GIVEN", "PRICE_UNIT", "Columns"]
@@ -39,7 +39,7 @@ SPARE_PROFILES = 1 << 15
 _DATED = {"date", "kind", "profile"}
 
 
-class Columns(Table):
+class Columns(ColumnTable):
     """The rows. Fields that make a profile are written and read by their names like all others: see `of`."""
 
     def __init__(self) -> None:

@@ -14,19 +14,19 @@ from monitor.runtime.clock import Instant
 from monitor.window.columns import AS_MESSAGE
 from monitor.window.index import Rows
 from monitor.window.profile_index import Codes, Facets, Mask
-from monitor.window.query import RECIPIENT, Question, Reading, Tally
+from monitor.window.query import RECIPIENT, GroupCounts, Query, WindowReader
 from monitor.window.window import Window
 
 FEW: Final = 4096
 """So many messages may leave or enter a span; where it moves past more of them it is counted anew."""
 
 
-class Standing:
+class RelativeQuery:
     """A question whose span is meant relative to the moment at which it is asked. Made to be looked up fast."""
 
     __slots__ = ("_hash", "is_carried", "question")
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: Query) -> None:
         self.question = question
         self.is_carried = _is_plain(question)
         """Whether dates and profiles alone say what it counts, so that its answers can be carried on."""
@@ -36,25 +36,25 @@ class Standing:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Standing) and self.question == other.question)
+        return self is other or (isinstance(other, RelativeQuery) and self.question == other.question)
 
-    def at(self, as_of: Instant) -> Question:
+    def at(self, as_of: Instant) -> Query:
         """The question at a moment."""
         return self.question.moved(as_of + self.question.start, as_of + self.question.end)
 
 
-def _is_plain(question: Question) -> bool:
+def _is_plain(question: Query) -> bool:
     own = question.within, question.pending_at, question.slower
     to = RECIPIENT in question.by or any(condition.field == RECIPIENT for condition in question.conditions)
     return question.unit == "messages" and not question.seen and not to and own == (None, None, None)
 
 
 @dataclass(slots=True)
-class _Answer:
+class _CountedAnswer:
     """The latest answer, replaced as it moves on, and what it takes to carry it on: which profiles fit (None: all), and the group of each."""
 
     as_of: Instant
-    tally: Tally
+    tally: GroupCounts
     fits: Mask | None
     groups: Codes
 
@@ -76,17 +76,17 @@ class _Passed:
         return known
 
 
-class Carried:
+class IncrementalCounts:
     """The latest answers of one window. It is told of nothing: it sees for itself whether the window is what it was."""
 
     def __init__(self, window: Window) -> None:
         self.window = window
         self._seen: tuple[int, Facets] | None = None
-        self._answers: dict[Standing, _Answer] = {}
+        self._answers: dict[RelativeQuery, _CountedAnswer] = {}
         self._masks: dict[object, Mask | None] = {}
         self._passed: dict[tuple[Instant, Instant], _Passed] = {}
 
-    def tally(self, reading: Reading, standing: Standing, as_of: Instant) -> Tally:
+    def tally(self, reading: WindowReader, standing: RelativeQuery, as_of: Instant) -> GroupCounts:
         """The answer at a moment, later or earlier than the one before; ``reading`` is of the same window, and as it is now."""
         if not standing.is_carried:
             return reading.tally(standing.at(as_of))
@@ -110,16 +110,16 @@ class Carried:
         self._passed.clear()
         return False
 
-    def _counted(self, reading: Reading, standing: Standing, as_of: Instant) -> _Answer:
+    def _counted(self, reading: WindowReader, standing: RelativeQuery, as_of: Instant) -> _CountedAnswer:
         """The answer from nothing."""
         asked = standing.question
         what = asked.conditions, asked.final, asked.search
         if what not in self._masks:
             self._masks[what] = reading.fits(asked)
         tally = reading.tally(standing.at(as_of))
-        return _Answer(as_of, tally, self._masks[what], self.window.facets.groups(asked.by).of)
+        return _CountedAnswer(as_of, tally, self._masks[what], self.window.facets.groups(asked.by).of)
 
-    def _moves(self, standing: Standing, answer: _Answer, as_of: Instant) -> bool:
+    def _moves(self, standing: RelativeQuery, answer: _CountedAnswer, as_of: Instant) -> bool:
         """Move an answer to another moment; False, and it stays as it is, where the way is too long.
 
         Messages in (a, b] are those up to b less those up to a. So what the start passes is taken away and what the end passes
@@ -158,10 +158,10 @@ class Carried:
         return known
 
 
-def _changed(before: Tally, counts: Codes) -> Tally:
+def _changed(before: GroupCounts, counts: Codes) -> GroupCounts:
     """The tally of new counts; what is as it was stays the very same thing, so that whoever worked on it sees that at a glance."""
     if counts is before.all:
         return before
     codes = counts.nonzero()[0]
     same = len(codes) == len(before.codes) and bool((codes == before.codes).all())
-    return Tally(before.codes if same else codes, counts[codes], counts)
+    return GroupCounts(before.codes if same else codes, counts[codes], counts)

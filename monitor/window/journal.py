@@ -13,7 +13,7 @@ import numpy as np
 from monitor.window.codec import decode, encode, sealed
 from monitor.window.columns import COLUMNS, Columns
 from monitor.window.index import Rows
-from monitor.window.table import Table
+from monitor.window.table import ColumnTable
 
 MOST_ENTRIES = 256
 """So many entries may there be in any case, and one more for each 4,096 rows: reading them back takes a while for each."""
@@ -41,12 +41,12 @@ class _Entry:
     live: int
 
 
-class Journal:
+class WindowJournal:
     """Knows for each row of the columns which entry has its latest values."""
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
-        self._entry_of = Table({"seq": np.uint16})  # for each row; 0: none
+        self._entry_of = ColumnTable({"seq": np.uint16})  # for each row; 0: none
         self._changed: list[Rows] = []
         self._entries: dict[int, _Entry] = {}
         self._stale = 0

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model.complete_read import POLL, Origin, Read
+from monitor.model.complete_read import POLL, CompleteRead, ReadOrigin
 from monitor.model.message import QUEUED
 from monitor.runtime.clock import DAY, SECOND, Duration, Instant
 from monitor.window.columns import AS_PART, Columns
@@ -84,7 +84,7 @@ class Membership:
         """A read is over; one that was not complete proves nothing."""
         self._reads.get(search, {}).pop(name, None)
 
-    def returned(self, search: str, origin: Origin, known: Rows, fresh: Rows) -> None:
+    def returned(self, search: str, origin: ReadOrigin, known: Rows, fresh: Rows) -> None:
         """The search has just returned these; ``fresh`` were not known before."""
         reads = self._reads.get(search)
         if not reads:
@@ -99,7 +99,7 @@ class Membership:
         asked[known] = np.maximum(asked[known], max(origin.since, 0) // SECOND)
         asked[fresh] = max(origin.fresh_since, 0) // SECOND
 
-    def missed(self, read: Read, of_search: NDArray[np.bool_]) -> Rows:
+    def missed(self, read: CompleteRead, of_search: NDArray[np.bool_]) -> Rows:
         """The parts that have left a search, by what this complete read and those before it did not return.
 
         ``of_search`` says of each profile whether the search has its messages.
@@ -118,7 +118,7 @@ class Membership:
         doubts.add(absent, np.where(queued, HIDING_QUEUED, HIDING))
         return gone
 
-    def _absent(self, read: Read, of_search: NDArray[np.bool_]) -> Rows:
+    def _absent(self, read: CompleteRead, of_search: NDArray[np.bool_]) -> Rows:
         """The parts that a search has, and whose place a read covers."""
         found = [_NONE]
         for start, end in read.spans:

@@ -8,14 +8,14 @@ import numpy as np
 
 from monitor.model.message import CODED_FIELDS
 from monitor.window.index import Hashes, Index, Keys, Rows
-from monitor.window.table import Table, Values
+from monitor.window.table import ColumnTable, Values
 
 SEARCHES = "searches"
 PROFILED = (*CODED_FIELDS, SEARCHES)
 """The fields that make a profile; SEARCHES is the set of searches that have returned the message."""
 
 
-class Profiles(Table):
+class Profiles(ColumnTable):
     """The codes of each profile. None is ever taken away; see `Columns.forget_profiles`."""
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ _TAIL = re.compile(r".*#([0-9a-f]{8})", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Query:
     """Which messages are meant: those whose present status was reported in (start, end], that fit all conditions.
 
     ``within``: only those whose report came so soon after sending. ``final``: only those with a final status. ``seen``: the span
@@ -47,18 +47,18 @@ class Question:
     pending_at: Instant | None = None
     slower: float | None = None
 
-    def moved(self, start: Instant, end: Instant) -> "Question":
+    def moved(self, start: Instant, end: Instant) -> "Query":
         """The same of another span."""
         return replace(self, start=start, end=end)
 
-    def narrowed(self, conditions: Sequence[Condition]) -> "Question":
+    def narrowed(self, conditions: Sequence[Condition]) -> "Query":
         """The same with further conditions."""
         return replace(self, conditions=(*self.conditions, *(c for c in conditions if c not in self.conditions)))
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """Counts by group: the groups' codes ascending (see `Reading.labels`), groups with none left out.
+class GroupCounts:
+    """Counts by group: the groups' codes ascending (see `WindowReader.labels`), groups with none left out.
 
     ``all`` are the counts of all groups there are, by code, those with none included; None where groups are not numbered from 0.
     """
@@ -80,7 +80,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
+class _QuerySpan:
     """Rows of the window as far as only they can tell: their dates, how soon they were reported, whom they went to."""
 
     start: Instant
@@ -95,10 +95,10 @@ class _Span:
     @property
     def is_plain(self) -> bool:
         """Whether dates alone say which rows it has."""
-        return self == _Span(self.start, self.end, self.kind)
+        return self == _QuerySpan(self.start, self.end, self.kind)
 
 
-class Reading:
+class WindowReader:
     """Answers questions about a window as it is now."""
 
     def __init__(self, window: Window) -> None:
@@ -106,9 +106,9 @@ class Reading:
         self.shared: dict[Hashable, Any] = {}
         """What rules have worked out from it, for others that need the same."""
         self._facets = window.facets
-        self._rows: dict[_Span, Rows] = {}
-        self._present: dict[_Span, tuple[Codes, Codes]] = {}
-        self._tallies: dict[Question, Tally] = {}
+        self._rows: dict[_QuerySpan, Rows] = {}
+        self._present: dict[_QuerySpan, tuple[Codes, Codes]] = {}
+        self._tallies: dict[Query, GroupCounts] = {}
         self._recipients: NDArray[np.uint64] | None = None
         self._begins: Instant | None = None
 
@@ -120,7 +120,7 @@ class Reading:
 
     # Counting
 
-    def tally(self, question: Question) -> Tally:
+    def tally(self, question: Query) -> GroupCounts:
         """How many there are in each group."""
         known = self._tallies.get(question)
         if known is None:
@@ -150,7 +150,7 @@ class Reading:
         recipient = self._recipient_code(values[by.index(RECIPIENT)])
         return None if recipient is None else number * len(self._known_recipients()) + recipient
 
-    def rows(self, question: Question, group: int | None = None) -> Rows:
+    def rows(self, question: Query, group: int | None = None) -> Rows:
         """The rows of the window that are meant, of one group only where it is given."""
         rows = self._rows_of(self._span(question))
         profiles = self.window.columns["profile"][rows]
@@ -161,7 +161,7 @@ class Reading:
         meant: Rows = rows[chosen]
         return meant
 
-    def grouped(self, question: Question) -> tuple[Rows, Codes]:
+    def grouped(self, question: Query) -> tuple[Rows, Codes]:
         """The rows that are meant, and the code of each one's group."""
         rows = self.rows(question)
         return rows, self._codes_of(question.by, rows)
@@ -195,7 +195,7 @@ class Reading:
             for row, (to, status, detailed_status, operator) in zip(newest.tolist(), fields, strict=True)
         )
 
-    def fits(self, question: Question) -> Mask | None:
+    def fits(self, question: Query) -> Mask | None:
         """Which profiles meet all that a question asks of them, None: all."""
         facets = self._facets
         masks = [facets.fits(condition) for condition in question.conditions if condition.field != RECIPIENT]
@@ -207,7 +207,7 @@ class Reading:
 
     # From a question to rows, profiles and groups
 
-    def _count(self, question: Question) -> Tally:
+    def _count(self, question: Query) -> GroupCounts:
         profiles, counts = self._present_in(self._span(question))
         fits = self.fits(question)
         if fits is not None:
@@ -216,16 +216,16 @@ class Reading:
         groups = self._facets.groups(question.by)
         return _tally(np.bincount(groups.of[profiles], counts, len(groups)).astype(np.int64))
 
-    def _count_recipients(self, question: Question) -> Tally:
-        return Tally(*np.unique(self._codes_of(question.by, self.rows(question)), return_counts=True))
+    def _count_recipients(self, question: Query) -> GroupCounts:
+        return GroupCounts(*np.unique(self._codes_of(question.by, self.rows(question)), return_counts=True))
 
-    def _span(self, question: Question) -> _Span:
+    def _span(self, question: Query) -> _QuerySpan:
         kind = AS_PART if question.unit == "parts" else AS_MESSAGE
         recipients = tuple(condition for condition in question.conditions if condition.field == RECIPIENT)
         own = question.seen, question.pending_at, question.slower
-        return _Span(question.start, question.end, kind, question.within, recipients, *own)
+        return _QuerySpan(question.start, question.end, kind, question.within, recipients, *own)
 
-    def _present_in(self, span: _Span) -> tuple[Codes, Codes]:
+    def _present_in(self, span: _QuerySpan) -> tuple[Codes, Codes]:
         """The profiles of a span's rows, and how many rows have each."""
         known = self._present.get(span)
         if known is None:
@@ -238,7 +238,7 @@ class Reading:
             known = self._present[span] = present, counts[present]
         return known
 
-    def _rows_of(self, span: _Span) -> Rows:
+    def _rows_of(self, span: _QuerySpan) -> Rows:
         known = self._rows.get(span)
         if known is None:
             timeline = self.window.columns.timeline
@@ -251,14 +251,14 @@ class Reading:
             known = self._rows[span] = rows
         return known
 
-    def _seen(self, span: _Span) -> Rows:
+    def _seen(self, span: _QuerySpan) -> Rows:
         """The rows first seen in a span: among those reported since, because nothing is reported before it is first seen."""
         columns = self.window.columns
         rows = columns.timeline.rows(span.start, _ALWAYS, span.kind)
         first_seen = columns["first_seen"][rows]
         return rows[(first_seen > span.start) & (first_seen <= span.end)]
 
-    def _on_its_way(self, span: _Span, rows: Rows) -> Mask | slice:
+    def _on_its_way(self, span: _QuerySpan, rows: Rows) -> Mask | slice:
         """Which rows had no final status then, that is have none now or got it later, and took longer than asked for."""
         columns, masks = self.window.columns, []
         if span.pending_at is not None:
@@ -326,6 +326,6 @@ class Reading:
         return text if self.window.privacy.mode == "show" else f"{text}#{int(hashed):016x}"[: len(text) + 9]
 
 
-def _tally(counts: Codes) -> Tally:
+def _tally(counts: Codes) -> GroupCounts:
     present = counts.nonzero()[0]
-    return Tally(present, counts[present], counts)
+    return GroupCounts(present, counts[present], counts)

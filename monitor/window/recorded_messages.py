@@ -28,7 +28,7 @@ _COPIED: Final = ("high", "low", "key", "parts", "latency", "price", "to", "reci
 Instants = NDArray[np.int64]
 
 
-class Past:
+class RecordedMessages:
     """Feeds the reports of ``known`` into ``window``, an empty one that shares its dictionaries. ``known`` must not change meanwhile.
 
     ``slack``: a part is taken to have been missed while it was on its way if its latency says that it was sent by so much earlier

@@ -20,7 +20,7 @@ _SIGNED = (np.int8, np.int16, np.int32, np.int64)
 _UNSIGNED = (np.uint8, np.uint16, np.uint32, np.uint64)
 
 
-class Table:
+class ColumnTable:
     """Rows from 0 to ``length``; the arrays themselves are longer."""
 
     def __init__(self, types: Mapping[str, DTypeLike]) -> None:

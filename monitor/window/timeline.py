@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from monitor.runtime.clock import Instant
 from monitor.window import malloc_trim as heap
 from monitor.window.index import Rows
-from monitor.window.table import Table
+from monitor.window.table import ColumnTable
 
 AS_PART = 1
 AS_MESSAGE = 2
@@ -34,10 +34,10 @@ Dates = NDArray[np.int64]
 class Timeline:
     """Follows the columns ``date``, ``kind`` and ``profile`` of a table: `changing` is called before any of them changes."""
 
-    def __init__(self, table: Table, segment: int = SEGMENT) -> None:
+    def __init__(self, table: ColumnTable, segment: int = SEGMENT) -> None:
         self._table = table
         self._segment = segment
-        self._state = Table({"state": np.uint8})
+        self._state = ColumnTable({"state": np.uint8})
         self._order = np.zeros(0, np.int32)
         self._marks: Dates = np.zeros(0, np.int64)  # the first date of each segment; a date is in one segment only
         self._starts: Rows = np.zeros(

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model.complete_read import SOMEWHERE, Origin, Read
+from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.message import CODED_FIELDS, UNKNOWN, Batch, rank
-from monitor.model.privacy import Privacy
+from monitor.model.privacy import RecipientMask
 from monitor.runtime.clock import Instant
 from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT, Columns
 from monitor.window.dictionary import Dictionary, Sets
 from monitor.window.ids import MessageIds
 from monitor.window.index import Index, Keys, Rows
-from monitor.window.journal import Journal, Rewritten
+from monitor.window.journal import Rewritten, WindowJournal
 from monitor.window.membership import Membership
 from monitor.window.merging import Merging
 from monitor.window.multipart import HEAD, combine
@@ -60,9 +60,9 @@ class Unsaved:
 class Window:
     """Holds one account's messages; see `monitor.window.query` for asking questions."""
 
-    def __init__(self, account: str, privacy: Privacy | None = None) -> None:
+    def __init__(self, account: str, privacy: RecipientMask | None = None) -> None:
         self.account = account
-        self.privacy = privacy or Privacy()
+        self.privacy = privacy or RecipientMask()
         self.columns = Columns()
         self.dictionaries = {name: Dictionary() for name in (*PROFILED, "recipient")}
         self.searches = Sets(self.dictionaries["searches"])
@@ -74,7 +74,7 @@ class Window:
         self._free: Rows = np.zeros(0, np.int64)
         self._used = 0
         self._cutoff = _DISTANT_PAST
-        self._journal = Journal(self.columns)
+        self._journal = WindowJournal(self.columns)
         self._nobody = self.privacy.hash(UNKNOWN)
 
     def __len__(self) -> int:
@@ -111,11 +111,11 @@ class Window:
 
     # Taking reports in
 
-    def upsert(self, batch: Batch, search: str, origin: Origin = SOMEWHERE) -> int:
+    def upsert(self, batch: Batch, search: str, origin: ReadOrigin = SOMEWHERE) -> int:
         """Take a page of reports in, in any order; gives the number of rows that this changed."""
         return self.upsert_coded(self._values(batch, search), (search, origin)) if len(batch) else 0
 
-    def upsert_coded(self, values: Values, told_by: tuple[str, Origin] | None = None) -> int:
+    def upsert_coded(self, values: Values, told_by: tuple[str, ReadOrigin] | None = None) -> int:
         """Take reports in as columns whose codes are this window's own already: for a replay, which shares its dictionaries."""
         keys = Keys(values["high"], values["low"], values["key"])
         changed = 0
@@ -141,7 +141,7 @@ class Window:
         values["searches"] = np.full(len(batch), self.searches.code(frozenset([search])), np.int64)
         return values
 
-    def _take_in(self, values: Values, keys: Keys, told_by: tuple[str, Origin] | None) -> int:
+    def _take_in(self, values: Values, keys: Keys, told_by: tuple[str, ReadOrigin] | None) -> int:
         """Take in reports of different parts."""
         rows = self._index.find(keys, self.columns.keys)
         known, fresh = rows >= 0, (rows < 0) & (values["date"] > self._cutoff)
@@ -221,7 +221,7 @@ class Window:
 
     # Searches that have a message no more
 
-    def conclude(self, read: Read) -> int:
+    def conclude(self, read: CompleteRead) -> int:
         """A read is complete: what it proves to have left its search does. Gives the number of rows that this changed."""
         rows = self.membership.missed(read, self.facets.returned_by(read.search))
         return self._leave(rows, read.search, read.seen_to) if rows.size else 0

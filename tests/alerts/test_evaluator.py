@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from monitor.alerts.evaluator import Judge, Outcome
+from monitor.alerts.evaluator import EvaluationResult, RuleEvaluator
 from monitor.config.rules import Rule, rule_of
 from monitor.model import builtin_alerts as builtin
 from monitor.model.alert import Alert
@@ -23,8 +23,8 @@ RATE: dict[str, Any] = {"name": "Failing", "kind": "rate", "window": "5m", "abov
 class Bench:
     """A judge whose outcomes are applied at once, as if every commit went well."""
 
-    judge: Judge
-    outcomes: list[Outcome] = field(default_factory=list)
+    judge: RuleEvaluator
+    outcomes: list[EvaluationResult] = field(default_factory=list)
     sent: int = 0
 
     def message(self, rows: Any, at: Instant = NOW, search: str = "all") -> None:
@@ -32,7 +32,7 @@ class Bench:
         self.sent += len(found)
         self.judge.window.upsert(batch_of(found), search)
 
-    def poll(self, as_of: Instant = NOW, search: str = "all", covered_since: Instant = 0) -> Outcome:
+    def poll(self, as_of: Instant = NOW, search: str = "all", covered_since: Instant = 0) -> EvaluationResult:
         cursor = Cursor("main", search, as_of, covered_since)
         outcome = self.judge.judge(cursor)
         self.judge.apply(outcome, cursor)
@@ -40,7 +40,7 @@ class Bench:
         return outcome
 
     def tell(self, built_in: builtin.BuiltIn, over: bool = False, **group: str) -> None:
-        outcome = Outcome()
+        outcome = EvaluationResult()
         finding = builtin.over(**group) if over else builtin.finding("why", **group)
         self.judge.tell(built_in, finding, NOW, outcome)
         self.judge.apply(outcome)
@@ -50,10 +50,10 @@ class Bench:
 
 
 def bench(*rules: dict[str, Any], searches: tuple[str, ...] = ("all",)) -> Bench:
-    return Bench(Judge(Window("main"), [rule_of(one) for one in rules], searches))
+    return Bench(RuleEvaluator(Window("main"), [rule_of(one) for one in rules], searches))
 
 
-def whats(outcome: Outcome) -> list[str]:
+def whats(outcome: EvaluationResult) -> list[str]:
     return [f"{one.rule} {one.what}" for one in outcome.transitions]
 
 
@@ -222,7 +222,7 @@ def test_a_gap_in_history_is_told_for_a_day_from_the_latest_one_on() -> None:
 def test_an_alert_of_our_own_that_outlived_the_clock_ends_no_earlier_than_it_began() -> None:
     one = bench()
     one.tell(builtin.MONITOR_BLIND, account="main", search="all")
-    outcome = Outcome()
+    outcome = EvaluationResult()
     one.judge.tell(builtin.MONITOR_BLIND, builtin.over(account="main", search="all"), NOW - DAY, outcome)
     [over] = outcome.alerts.values()
     assert over is not None

@@ -5,9 +5,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.alerts.evaluator import Judge, Outcome
-from monitor.alerts.kinds import Judgement
-from monitor.alerts.ring import Ring
+from monitor.alerts.evaluator import EvaluationResult, RuleEvaluator
+from monitor.alerts.kinds import RuleResult
+from monitor.alerts.ring import EvaluationHistory
 from monitor.config.rules import Rule, rule_of
 from monitor.model.message import batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Instant
@@ -79,21 +79,21 @@ class OneByOne:
     """A judge that judges each rule by itself, and the ring that it then would have filled."""
 
     def __init__(self) -> None:
-        self.judge, self.ring = Judge(Window("main"), RULES, ["all"]), Ring()
+        self.judge, self.ring = RuleEvaluator(Window("main"), RULES, ["all"]), EvaluationHistory()
         self.judge.observe = self._see
 
-    def _see(self, rule: Rule, as_of: Instant, judgement: Judgement, alerts: Any) -> None:
+    def _see(self, rule: Rule, as_of: Instant, judgement: RuleResult, alerts: Any) -> None:
         self.ring.take(rule, as_of, judgement, alerts)
 
 
-def polled(judge: Judge, as_of: Instant, covered_since: Instant) -> Outcome:
+def polled(judge: RuleEvaluator, as_of: Instant, covered_since: Instant) -> EvaluationResult:
     cursor = Cursor("main", "all", as_of, covered_since)
     outcome = judge.judge(cursor)
     judge.apply(outcome, cursor)
     return outcome
 
 
-def assert_same_ring(one: Ring, other: Ring) -> None:
+def assert_same_ring(one: EvaluationHistory, other: EvaluationHistory) -> None:
     for rule in RULES:
         for group in {*one.groups(rule.name), *other.groups(rule.name)}:
             here, there = ({e.as_of: e for e in ring.of(rule.name, group)} for ring in (one, other))
@@ -104,7 +104,7 @@ def assert_same_ring(one: Ring, other: Ring) -> None:
 @given(steps, st.sampled_from([4 * DAY, HOUR, 3 * MINUTE]))
 @settings(max_examples=40, deadline=None)
 def test_judging_together_changes_nothing(history: list[Any], known: int) -> None:
-    together, apart, as_of = Judge(Window("main"), RULES, ["all"]), OneByOne(), NOW
+    together, apart, as_of = RuleEvaluator(Window("main"), RULES, ["all"]), OneByOne(), NOW
     is_set_back = False
     for what, value in [*history, ("poll", 1), ("poll", 1)]:
         if what == "poll":
@@ -126,7 +126,7 @@ def test_judging_together_changes_nothing(history: list[Any], known: int) -> Non
 
 
 def test_rules_that_say_nothing_are_seen_in_the_ring_with_their_own_thresholds() -> None:
-    judge = Judge(Window("main"), RULES, ["all"])
+    judge = RuleEvaluator(Window("main"), RULES, ["all"])
     page = [
         {"messageId": f"m{i}", "date": NOW, "status": "Failed" if i < 1 else "Delivered", "operator": "Wind"}
         for i in range(10)
@@ -144,7 +144,7 @@ def test_rules_that_say_nothing_are_seen_in_the_ring_with_their_own_thresholds()
 
 
 def test_the_past_of_a_group_goes_on_when_its_rule_begins_and_ceases_to_have_something_to_say() -> None:
-    judge = Judge(Window("main"), RULES[:4], ["all"])
+    judge = RuleEvaluator(Window("main"), RULES[:4], ["all"])
     group = (("operator", "Wind"),)
     for minute, status in enumerate(
         ["Delivered", "Delivered", "Failed", "Failed", "Delivered", "Delivered", "Delivered", "Delivered"] * 2

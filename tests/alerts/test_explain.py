@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from monitor.alerts.explain import breakdown
-from monitor.alerts.kinds import Moment
+from monitor.alerts.kinds import EvaluationInput
 from monitor.config.rules import rule_of
 from monitor.model.message import batch_of
 from monitor.model.notification import Cause
 from monitor.runtime.clock import DAY, HOUR, MINUTE
-from monitor.window import Reading, Window
+from monitor.window import Window, WindowReader
 
 NOW = 100 * DAY
 
@@ -26,7 +26,7 @@ def explained(rows: list[dict[str, Any]], *group: tuple[str, str], **rule: Any) 
 def causes(rows: list[dict[str, Any]], *group: tuple[str, str], **rule: Any) -> tuple[Cause, ...]:
     window = Window("main")
     window.upsert(batch_of([row | {"messageId": f"m{i}"} for i, row in enumerate(rows)]), "all")
-    moment = Moment(Reading(window), NOW, 0, ())
+    moment = EvaluationInput(WindowReader(window), NOW, 0, ())
     return breakdown(rule_of({"name": "R"} | rule), moment, group)
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from monitor.alerts.evaluator import Judge
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.explain import breakdown, samples
-from monitor.alerts.kinds import Moment
+from monitor.alerts.kinds import EvaluationInput
 from monitor.alerts.view import Views
 from monitor.config.rules import rule_of
 from monitor.model.alert import Alert
@@ -15,7 +15,7 @@ from monitor.model.notification import AlertView
 from monitor.notify.render import Templates, sentence
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
 from monitor.store.protocol import Cursor
-from monitor.window import Reading, Window
+from monitor.window import Window, WindowReader
 
 NOW = 100 * DAY
 Rows = list[dict[str, Any]]
@@ -51,7 +51,7 @@ USUAL = series(2000, NOW - 12 * HOUR, NOW, **{"from": "Bank", "latency": 3.0})
 )
 def test_the_sender_of_what_is_wrong_explains_it(rule: dict[str, Any], bad: dict[str, Any]) -> None:
     wrong = series(100, NOW - HOUR, NOW - 20 * SECOND, **{"from": "Shop", "latency": 3.0} | bad)
-    moment = Moment(Reading(window_of(USUAL + wrong)), NOW, NOW - 7 * DAY)
+    moment = EvaluationInput(WindowReader(window_of(USUAL + wrong)), NOW, NOW - 7 * DAY)
     made = rule_of({"name": "R", "by": ["operator"]} | rule)
     group = (("operator", "Cosmote"),)
     causes = {cause.field: cause for cause in breakdown(made, moment, group)}
@@ -64,7 +64,7 @@ def test_the_sender_of_what_is_wrong_explains_it(rule: dict[str, Any], bad: dict
 def test_what_came_too_late_to_be_looked_at_does_not_explain_slowness() -> None:
     echoes = series(300, NOW - HOUR, NOW - 2 * SECOND, **{"from": "Newsletter", "latency": 7200.0})
     slow = series(100, NOW - HOUR, NOW - 20 * SECOND, **{"from": "Shop", "latency": 45.0})
-    moment = Moment(Reading(window_of(USUAL + echoes + slow)), NOW, NOW - 7 * DAY)
+    moment = EvaluationInput(WindowReader(window_of(USUAL + echoes + slow)), NOW, NOW - 7 * DAY)
     rule = {"name": "R", "kind": "latency", "window": "1h", "above": "30s", "receipts_within": "60s"}
     made, group = rule_of(rule | {"by": ["operator"]}), (("operator", "Cosmote"),)
     causes = {cause.field: cause.value for cause in breakdown(made, moment, group)}
@@ -74,7 +74,9 @@ def test_what_came_too_late_to_be_looked_at_does_not_explain_slowness() -> None:
 
 def test_who_writes_to_a_new_country_explains_it() -> None:
     new = series(40, NOW - 30 * MINUTE, NOW, **{"from": "Shop", "country": "IR", "operator": None})
-    moment = Moment(Reading(window_of([row | {"country": "GR"} for row in USUAL] + new)), NOW, NOW - 7 * DAY)
+    moment = EvaluationInput(
+        WindowReader(window_of([row | {"country": "GR"} for row in USUAL] + new)), NOW, NOW - 7 * DAY
+    )
     made = rule_of({"name": "R", "kind": "new_value", "field": "country", "window": "1h"})
     (cause,) = breakdown(made, moment, (("country", "IR"),))
     assert (cause.field, cause.value, cause.matching) == ("from", "Shop", 40)
@@ -85,7 +87,7 @@ def test_who_writes_to_a_new_country_explains_it() -> None:
     "rule", [{"kind": "absence", "window": "1h"}, {"kind": "distinct", "field": "to", "window": "1h", "above": 0}]
 )
 def test_silence_and_variety_have_no_causes(rule: dict[str, Any]) -> None:
-    moment = Moment(Reading(window_of(USUAL)), NOW, NOW - 7 * DAY)
+    moment = EvaluationInput(WindowReader(window_of(USUAL)), NOW, NOW - 7 * DAY)
     made = rule_of({"name": "R"} | rule)
     assert breakdown(made, moment, ()) == ()
     assert samples(made, moment, ()) == ()
@@ -96,7 +98,7 @@ class Watch:
 
     def __init__(self, rows: Rows, **rule: Any) -> None:
         self.rule = rule_of({"name": "R"} | rule)
-        self.judge = Judge(window_of(rows), [self.rule], ["all"])
+        self.judge = RuleEvaluator(window_of(rows), [self.rule], ["all"])
         self.judge.begun = NOW - 7 * DAY
 
     def at(self, as_of: int) -> list[Alert]:

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from monitor.alerts.explain import breakdown, samples
-from monitor.alerts.kinds import Moment
+from monitor.alerts.kinds import EvaluationInput
 from monitor.config.rules import rule_of
 from monitor.model.message import batch_of
 from monitor.model.notification import Cause
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Instant
-from monitor.window import Reading, Window
+from monitor.window import Window, WindowReader
 
 NOW: Instant = 20_000 * DAY
 RATE: dict[str, Any] = {"name": "R", "kind": "rate", "by": ["operator"], "window": "15m", "above": "20%"}
@@ -50,10 +50,10 @@ class Traffic:
     def now(self, count: int, failing: float, **fields: Any) -> "Traffic":
         return self.add(count, NOW - 10 * MINUTE, NOW, failing, **fields)
 
-    def moment(self, as_of: Instant = NOW) -> Moment:
+    def moment(self, as_of: Instant = NOW) -> EvaluationInput:
         window = Window("main")
         window.upsert(batch_of(self.rows), "all")
-        return Moment(Reading(window), as_of, 0)
+        return EvaluationInput(WindowReader(window), as_of, 0)
 
     def explained(self, rule: dict[str, Any] = RATE, since: Instant | None = None) -> dict[str, str]:
         return {cause.field: cause.value for cause in self.causes(rule, since)}

@@ -1,6 +1,6 @@
 """The ring: the latest evaluations of the groups that matter."""
 
-from monitor.alerts.evaluator import Judge
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.ring import GROUPS
 from monitor.alerts.track import KEPT, SPACED
 from monitor.alerts.view import history
@@ -9,17 +9,17 @@ from monitor.model.alert import Alert
 from monitor.model.message import batch_of
 from monitor.runtime.clock import DAY, MINUTE, SECOND, Instant, parse_iso
 from monitor.store.protocol import Cursor
-from monitor.window import Reading, Window
+from monitor.window import Window, WindowReader
 
 NOW = parse_iso("2026-11-21T10:00:00Z")
 RATE = {"name": "R", "kind": "rate", "by": ["operator"], "window": "5m", "above": "20%", "min_messages": 3}
 
 
-def judge_of(**changes: object) -> Judge:
-    return Judge(Window("main"), [rule_of(RATE | changes)], ["all"])
+def judge_of(**changes: object) -> RuleEvaluator:
+    return RuleEvaluator(Window("main"), [rule_of(RATE | changes)], ["all"])
 
 
-def put(judge: Judge, operator: str, at: Instant, failed: int, of: int) -> None:
+def put(judge: RuleEvaluator, operator: str, at: Instant, failed: int, of: int) -> None:
     rows: list[dict[str, object]] = [
         {
             "messageId": f"{operator}-{at}-{i}",
@@ -32,7 +32,7 @@ def put(judge: Judge, operator: str, at: Instant, failed: int, of: int) -> None:
     judge.window.upsert(batch_of(rows), "all")
 
 
-def poll(judge: Judge, as_of: Instant) -> None:
+def poll(judge: RuleEvaluator, as_of: Instant) -> None:
     cursor = Cursor("main", "all", as_of, 0)
     judge.apply(judge.judge(cursor), cursor)
 
@@ -88,7 +88,7 @@ def test_of_many_groups_those_with_alerts_the_worst_and_the_largest_are_kept() -
 
 def test_a_number_of_nothing_is_zero() -> None:
     count = {"name": "R", "kind": "count", "by": ["operator"], "window": "5m", "above": 20}
-    judge = Judge(Window("main"), [rule_of(count)], ["all"])
+    judge = RuleEvaluator(Window("main"), [rule_of(count)], ["all"])
     put(judge, "A", NOW, 1, 10)
     poll(judge, NOW)
     poll(judge, NOW + 10 * MINUTE)
@@ -115,7 +115,7 @@ def test_a_sparkline_of_what_was_kept_is_that_of_the_window() -> None:
             put(judge, operator, NOW + step * MINUTE, step // (20 if operator == "A" else 40), 10)
         poll(judge, NOW + step * MINUTE)
     now = NOW + 199 * MINUTE
-    moment = judge.moment(rule, Reading(judge.window), now, NOW - DAY)
+    moment = judge.moment(rule, WindowReader(judge.window), now, NOW - DAY)
     for operator in ("A", "B"):
         kept = history(rule, moment, group(operator), judge.ring.course("R", group(operator)))
         asked = history(rule, moment, group(operator))
@@ -132,7 +132,7 @@ def test_a_sparkline_shows_what_was_found_at_the_time() -> None:
     poll(judge, NOW)
     put(judge, "A", NOW - SECOND, 10, 10)
     poll(judge, NOW + 75 * SECOND)
-    moment = judge.moment(rule, Reading(judge.window), NOW + 75 * SECOND, NOW - DAY)
+    moment = judge.moment(rule, WindowReader(judge.window), NOW + 75 * SECOND, NOW - DAY)
     course = judge.ring.course("R", group("A"))
     assert history(rule, moment, group("A"), course)[-3:] == (None, 0.5, 0.75), "it came late"
 

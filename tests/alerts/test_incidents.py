@@ -1,14 +1,20 @@
 """Incidents, put together from the transitions of alerts."""
 
 from monitor.alerts.incidents import Incident, incidents
-from monitor.model.alert import About, Transition, What
+from monitor.model.alert import Transition, TransitionSubject, What
 from monitor.runtime.clock import MINUTE
 from tests.fakes.telling_world import TellingWorld
 
 
 def moved(what: What, at: int, key: str = "f1") -> Transition:
     return Transition(
-        key, "R", at, what, "recovered" if what == "resolved" else None, 0.5, About("main", (("operator", key),))
+        key,
+        "R",
+        at,
+        what,
+        "recovered" if what == "resolved" else None,
+        0.5,
+        TransitionSubject("main", (("operator", key),)),
     )
 
 

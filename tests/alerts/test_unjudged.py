@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from monitor.alerts.evaluator import Judge, Outcome
-from monitor.alerts.unjudged import Allowance
+from monitor.alerts.evaluator import EvaluationResult, RuleEvaluator
+from monitor.alerts.unjudged import ReplayBudget
 from monitor.config.rules import rule_of
 from monitor.model.alert import Alert
 from monitor.model.message import batch_of
@@ -13,7 +13,7 @@ from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant
 from monitor.simulation.replay import Replay
 from monitor.store.protocol import Cursor
 from monitor.window import Window
-from monitor.window.recorded_messages import Past
+from monitor.window.recorded_messages import RecordedMessages
 from tests.fakes.station import traffic
 
 NOW: Instant = 20_000 * DAY
@@ -26,7 +26,7 @@ class Bench:
 
     def __init__(self, rule: dict[str, Any]) -> None:
         self.rule = rule_of(rule)
-        self.judge = Judge(Window("main"), [self.rule], ["all"])
+        self.judge = RuleEvaluator(Window("main"), [self.rule], ["all"])
         self.judge.every = {"all": EVERY}
         self.sent = 0
 
@@ -39,7 +39,9 @@ class Bench:
                 rows.append({"messageId": f"m{self.sent}", "date": NOW + minute * MINUTE - SECOND} | row)
         self.judge.window.upsert(batch_of(rows), "all")
 
-    def poll(self, minute: float, covered_since: Instant = 0, swept: dict[str, Instant] | None = None) -> Outcome:
+    def poll(
+        self, minute: float, covered_since: Instant = 0, swept: dict[str, Instant] | None = None
+    ) -> EvaluationResult:
         cursor = Cursor("main", "all", NOW + round(minute * MINUTE), covered_since, swept or {})
         outcome = self.judge.judge(cursor)
         self.judge.apply(outcome, cursor)
@@ -51,7 +53,7 @@ class Bench:
 
     def restart(self) -> None:
         """Another judge with what the store has: messages, cursors, alerts."""
-        before, self.judge = self.judge, Judge(self.judge.window, [self.rule], ["all"])
+        before, self.judge = self.judge, RuleEvaluator(self.judge.window, [self.rule], ["all"])
         self.judge.every, self.judge.cursors, self.judge.alerts = before.every, before.cursors, before.alerts
 
     @property
@@ -98,8 +100,8 @@ def test_it_is_as_a_backtest_over_the_same_messages_says(broke: int) -> None:
     for span in ((6, broke, 5), (broke, broke + 6, 0), (broke + 6, 41, 5)):
         one.minutes(*span)
     one.poll(40)
-    past = Past(one.judge.window)
-    replay = Replay(Judge(past.window, [one.rule], ["all"]), past.feed, 0)
+    past = RecordedMessages(one.judge.window)
+    replay = Replay(RuleEvaluator(past.window, [one.rule], ["all"]), past.feed, 0)
     for step in range(81):
         replay.step(NOW + step * EVERY)
     expected = next(iter(replay.judge.alerts["Failing"].values()))
@@ -258,7 +260,7 @@ def test_the_worst_group_is_told_and_what_loses_its_place_is_over_and_waits() ->
 
 
 def test_all_rules_together_have_one_allowance_and_what_is_refused_counts_too() -> None:
-    allowance = Allowance(reports=2_500_000)
+    allowance = ReplayBudget(reports=2_500_000)
     assert allowance.take(1_000_000)
     assert not allowance.take(1_000_001), "too many for one rule"
     assert not allowance.take(600_000), "no more than that is left"

@@ -9,7 +9,7 @@ from monitor.alerts.view import history, links_of, matched, unit_of
 from monitor.config.rules import Rule, rule_of
 from monitor.model.notification import AlertView, Link
 from monitor.runtime.clock import HOUR, MINUTE
-from monitor.window import Reading
+from monitor.window import WindowReader
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.station import Station, traffic
 from tests.fakes.written import CONFIG, settings
@@ -92,7 +92,7 @@ async def test_what_history_needs_is_worked_out_once_for_all_alerts_of_a_rule() 
     await station.poll([*traffic(5, operator="Cosmote"), *traffic(5, operator="Nova")])
     judge = station.pipeline.desks["main"].judge
     cursor, rule = judge.cursors["all"], judge.rules["Failing"]
-    moment = judge.moment(rule, Reading(judge.window), cursor.as_of, cursor.covered_since)
+    moment = judge.moment(rule, WindowReader(judge.window), cursor.as_of, cursor.covered_since)
     assert history(rule, moment, (("operator", "Cosmote"),))[-1] == 0.5
     worked_out = len(moment.reading.shared)
     assert history(rule, moment, (("operator", "Nova"),))[-1] == 0.5

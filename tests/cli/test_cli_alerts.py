@@ -11,7 +11,7 @@ from cli_folder import Folder
 
 from monitor.notify.render import sample_notification, sample_view
 from monitor.runtime.clock import parse_iso
-from monitor.store.protocol import Aside, Commit, Pending
+from monitor.store.protocol import Commit, Pending, QuarantinedRecord
 from monitor.store.sqlite import open_sqlite
 
 
@@ -82,7 +82,7 @@ def with_losses(polled: Folder, tmp_path: Path) -> Folder:
     folder = Folder(tmp_path / "copy")
     notification = sample_notification([sample_view("Sample", "rate")], "hook")
     with closing(open_sqlite(folder.path / "monitor.db")) as store:
-        aside = Aside("main", "outbound", 1, "it has no status", "{}")
+        aside = QuarantinedRecord("main", "outbound", 1, "it has no status", "{}")
         store.commit(Commit(outbox=[Pending("webhook/0", notification)], asides=[aside, replace(aside, at=4)]))
         (parcel,) = store.waiting("hook", "webhook/0", 10)
         store.rejected(parcel.id, "HTTP 410: the address is gone", 2)

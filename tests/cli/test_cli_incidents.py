@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cli_folder import Folder
 
-from monitor.model.alert import About, Transition
+from monitor.model.alert import Transition, TransitionSubject
 from monitor.routing.acknowledgements import acknowledge, acknowledged
 from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence
@@ -22,7 +22,7 @@ def folder(polled: Folder, tmp_path: Path) -> Folder:
     """With an alert that fires (and somebody looks after), one that is over, one that never fired, and one of an older version."""
     shutil.copytree(polled.path, tmp_path / "copy")
     folder, now = Folder(tmp_path / "copy"), SystemClock().now()
-    about = About("main", (("operator", "Nova"), ("country", "CY")), 1)
+    about = TransitionSubject("main", (("operator", "Nova"), ("country", "CY")), 1)
 
     def moved(key: str, what: str, back: int, because: str | None = None) -> Transition:
         return Transition(key, "OperatorFailureRate", now - back, what, because, 0.42, about if key != "old" else None)  # type: ignore[arg-type]
@@ -73,7 +73,7 @@ def test_what_is_shown_can_be_narrowed(folder: Folder) -> None:
 
 def test_a_report_is_one_and_is_not_resolved(folder: Folder) -> None:
     now = SystemClock().now()
-    about = About("main", (("campaign", "Sale"), ("campaignTrackingId", "c1"), ("problem", "ended")), 1)
+    about = TransitionSubject("main", (("campaign", "Sale"), ("campaignTrackingId", "c1"), ("problem", "ended")), 1)
     with closing(open_sqlite(folder.path / "monitor.db")) as store:
         course = [
             Transition("r1", "CampaignReport", now - 2 * HOUR, "fired", None, 0.9, about),

@@ -11,7 +11,7 @@ import trio
 from cli_folder import Folder
 
 from monitor.daemon.health import Health
-from monitor.daemon.http.alertmanager_api import About, AlertmanagerApi
+from monitor.daemon.http.alertmanager_api import AlertmanagerApi, ApiStatus
 from monitor.daemon.http.app import make_app
 from monitor.daemon.http.own_api import OwnApi
 from monitor.daemon.http.server import serve
@@ -36,7 +36,7 @@ async def listening(board: FakeBoard, folder: Folder):
     """Gives what runs a command on that listener, with the token of the folder's configuration."""
     folder.replace(folder.config, 'web: {listen: "127.0.0.1:0"}', f'web: {{listen: "127.0.0.1:0", token: {TOKEN}}}')
     apis = [
-        *AlertmanagerApi(board, About("1", ("ops",), ""), board.clock, TOKEN).routes(),
+        *AlertmanagerApi(board, ApiStatus("1", ("ops",), ""), board.clock, TOKEN).routes(),
         *OwnApi(board, board.clock, TOKEN).routes(),
     ]
     app, stop = make_app(Health(), Metrics(SystemClock()), token=TOKEN, apis=apis), trio.Event()

@@ -11,7 +11,7 @@ from cli_folder import Folder
 
 from monitor.cli.watch import each_poll
 from monitor.daemon.loading import load
-from monitor.model.alert import Held
+from monitor.model.alert import LevelClock
 from monitor.runtime.clock import MINUTE, SECOND, iso
 from monitor.runtime.errors import StoreError
 from monitor.store.protocol import Commit
@@ -56,7 +56,7 @@ def test_an_alert_that_fires_on_says_until_when(polled: Folder, tmp_path: Path) 
     folder.replace(folder.rules, "above: 20%", "above: 60%\n    keep_firing_for: 15m")
     with closing(open_sqlite(folder.path / "monitor.db")) as store:
         [alert] = [one for one in store.load().alerts if one.state == "firing"]
-        over = msgspec.structs.replace(alert, held=(Held(None, alert.as_of, True),))
+        over = msgspec.structs.replace(alert, held=(LevelClock(None, alert.as_of, True),))
         store.commit(Commit(alerts=[over]))
     until = iso(alert.as_of + 15 * MINUTE)
     [group] = [

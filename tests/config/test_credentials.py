@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.config.monitor import load_config
-from monitor.config.yaml import Written
+from monitor.config.yaml import YamlModel
 
 CONFIG = """
 accounts:
@@ -52,7 +52,7 @@ def secret_of(name: str) -> str:
     return f"{scheme}example.org/secret-of-{name}"
 
 
-def models(of: type[Written] = Written) -> Iterator[type[Written]]:
+def models(of: type[YamlModel] = YamlModel) -> Iterator[type[YamlModel]]:
     for model in of.__subclasses__():
         if model.__module__.startswith("monitor.config.monitor"):
             yield model

@@ -10,12 +10,12 @@ from pathlib import Path
 import trio
 from click.testing import CliRunner
 
-from monitor.alerts.evaluator import Judge
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.cli import cli
 from monitor.daemon.loading import load
 from monitor.daemon.main import Running, run
-from monitor.model.account_state import NOTHING_KNOWN, Facts
-from monitor.model.routee_query import Balance, CampaignState
+from monitor.model.account_state import NOTHING_KNOWN, AccountState
+from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import MINUTE, SECOND, Clock, SystemClock, TrioClock
 from monitor.simulation.sandbox import DEFAULT_CREDENTIALS, Sandbox, serve
 from monitor.store.protocol import Commit
@@ -50,7 +50,7 @@ def state(number: int, word: str = "Running") -> CampaignState:
 def test_what_is_known_comes_back_as_it_was(tmp_path: Path) -> None:
     facts = NOTHING_KNOWN.asking(NOW)
     for number in range(300):
-        facts = facts.with_balance(NOW + number * MINUTE, Balance(41.25 + number, "EUR")).with_campaign(
+        facts = facts.with_balance(NOW + number * MINUTE, AccountBalance(41.25 + number, "EUR")).with_campaign(
             NOW, state(number)
         )
     facts = facts.with_campaign(NOW + 1, state(7, "Finished"))
@@ -77,11 +77,11 @@ async def started(config: Path, clock: Clock) -> AsyncIterator[Running]:
         stop.set()
 
 
-def judge_of(running: Running) -> Judge:
+def judge_of(running: Running) -> RuleEvaluator:
     return running.pipeline.desks["main"].judge
 
 
-def known(config: Path) -> Facts:
+def known(config: Path) -> AccountState:
     with closing(open_sqlite(config.parent / "monitor.db", read_only=True)) as store:
         return store.load().facts.get("main", NOTHING_KNOWN)
 

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 import pytest
 import trio
 
-from monitor.alerts.evaluator import Judge
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import rule_of
 from monitor.daemon.account_state_poller import AT_ONCE, run_errands, to_ask
 from monitor.model.message import batch_of
-from monitor.model.routee_query import Balance, CampaignState
+from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, TrioClock
 from monitor.runtime.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
 from monitor.window import Window
@@ -29,11 +29,11 @@ class Routee:
         self.over: set[str] = set()
         self.strangers: set[str] = set()
 
-    async def balance(self) -> Balance:
+    async def balance(self) -> AccountBalance:
         self.asked.append("balance")
         if self.trouble:
             raise self.trouble
-        return Balance(41.2, "EUR")
+        return AccountBalance(41.2, "EUR")
 
     async def campaign_state(self, tracking_id: str) -> CampaignState:
         self.asked.append(tracking_id)
@@ -44,8 +44,10 @@ class Routee:
         return CampaignState(tracking_id, "Sale", "Finished" if tracking_id in self.over else "Running", {}, 1000)
 
 
-def judge(*rules: dict[str, object], campaigns: int = 0, at: int = START, judge: Judge | None = None) -> Judge:
-    judge = judge or Judge(Window("main"), [rule_of(rule) for rule in rules], ["all"])
+def judge(
+    *rules: dict[str, object], campaigns: int = 0, at: int = START, judge: RuleEvaluator | None = None
+) -> RuleEvaluator:
+    judge = judge or RuleEvaluator(Window("main"), [rule_of(rule) for rule in rules], ["all"])
     rows = [
         {"messageId": f"m{at}-{i}", "date": at - 101 + i, "status": "Sent", "campaignTrackingId": f"c{i}"}
         for i in range(campaigns)
@@ -77,7 +79,7 @@ async def test_the_balance_is_asked_every_five_minutes_or_as_often_as_a_rule_wan
         assert routee.asked == ["balance"] * times
         known = one.facts.balance_at(START + HOUR)
         assert known is not None
-        assert known.balance == Balance(41.2, "EUR")
+        assert known.balance == AccountBalance(41.2, "EUR")
 
 
 @pytest.mark.parametrize("trouble", [RouteeRefused("not allowed", "403"), RouteeRejected("no such thing", "404")])
@@ -159,7 +161,7 @@ def test_an_answer_is_seen_at_the_next_judgement() -> None:
     one = judge(BALANCE)
     cursor = Cursor("main", "all", START, START - DAY)
     assert one.judge(cursor).alerts == {}
-    one.facts = one.facts.with_balance(START, Balance(3, "EUR"))
+    one.facts = one.facts.with_balance(START, AccountBalance(3, "EUR"))
     later = Cursor("main", "all", START + MINUTE, START - DAY)
     (alert,) = one.judge(later).alerts.values()
     assert alert is not None

@@ -15,18 +15,18 @@ import trio
 
 from monitor.daemon.pipeline import ROWS_AT_ONCE
 from monitor.daemon.restore import restored_window
-from monitor.ingest.poll import Round, SearchPlan, poll_search
+from monitor.ingest.poll import PollFigures, SearchPlan, poll_search
 from monitor.model.message import batch_of
-from monitor.model.routee_query import Question as Asked
+from monitor.model.routee_query import RouteeQuery as Asked
 from monitor.model.routee_query import SetAside
 from monitor.notify.outbox import deliver
 from monitor.routing.matchers import parse_matchers
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Instant, TrioClock
-from monitor.store.async_store import StoreFront
+from monitor.store.async_store import AsyncStore
 from monitor.store.backup import back_up
 from monitor.store.sqlite import SqliteStore, open_sqlite
-from monitor.window import Question, Reading, Window
+from monitor.window import Query, Window, WindowReader
 from tests.fakes.interruption import cancelled, interrupted
 from tests.fakes.scripted_notifier import ScriptedNotifier
 from tests.fakes.station import Station
@@ -55,7 +55,7 @@ class World:
     def __init__(self, store: SqliteStore) -> None:
         self.store = store
         self.clock = TrioClock(NOW)
-        self.station = Station(settings(RULES, ONE_SEARCH), self.clock, store, fronted=StoreFront)
+        self.station = Station(settings(RULES, ONE_SEARCH), self.clock, store, fronted=AsyncStore)
         self.routee = FakeTracking(
             self.clock, twist=lambda page: replace(page, total=page.total + 1, asides=UNREADABLE)
         )
@@ -156,7 +156,7 @@ class _Until:
         self._kind = kind
         self._scope = scope
 
-    def finished(self, figures: Round) -> None:
+    def finished(self, figures: PollFigures) -> None:
         if figures.kind == self._kind:
             self._scope.cancel()
 
@@ -166,8 +166,8 @@ class _Until:
 
 def counts(window: Window) -> dict[str, int]:
     """How many messages of each status."""
-    reading = Reading(window)
-    tally = reading.tally(Question(0, 1 << 62, by=("status",)))
+    reading = WindowReader(window)
+    tally = reading.tally(Query(0, 1 << 62, by=("status",)))
     pairs = zip(tally.codes.tolist(), tally.counts.tolist(), strict=True)
     return {reading.labels(("status",), code)[0]: number for code, number in pairs}
 

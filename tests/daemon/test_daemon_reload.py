@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import trio
-from tests.web.plain_client import ask as ask_with
 
 from monitor.daemon import main as daemon
 from monitor.daemon.health import ask
@@ -22,6 +21,7 @@ from monitor.daemon.main import Running
 from monitor.daemon.reload import Reloads
 from monitor.runtime.clock import TrioClock
 from monitor.runtime.sd_notify import Systemd
+from tests.daemon.http.plain_client import ask as ask_with
 from tests.fakes.http import Answer, Asked, serving
 from tests.fakes.routee import APPLICATION_ID, APPLICATION_SECRET, START, LocalRoutee, local_routee, sms
 from tests.fakes.waiting import GUARD, until

@@ -9,10 +9,10 @@ from trio.testing import MockClock
 
 from monitor.daemon.internal_errors import InternalErrors
 from monitor.ingest.poll import SearchPlan, poll_search
-from monitor.model.routee_query import Page, Question
+from monitor.model.routee_query import Page, RouteeQuery
 from monitor.runtime.clock import MINUTE, SECOND, TrioClock, parse_iso
 from monitor.runtime.errors import InternalError
-from monitor.runtime.task_supervisor import Duty, Roster
+from monitor.runtime.task_supervisor import TaskSpec, TaskSupervisor
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.telling_world import TellingWorld
 from tests.fakes.tracking import FakeTracking
@@ -73,8 +73,8 @@ async def test_a_task_that_fails_is_begun_again_and_its_neighbours_go_on(autojum
             await trio.sleep(1)
 
     async with trio.open_nursery() as nursery:
-        roster = Roster(nursery, errors.keep_going)
-        roster.assign([Duty("failing", 1, failing), Duty("good", 1, good)])
+        roster = TaskSupervisor(nursery, errors.keep_going)
+        roster.assign([TaskSpec("failing", 1, failing), TaskSpec("good", 1, good)])
         await trio.sleep(300.5)
         nursery.cancel_scope.cancel()
     waits = [round(later - earlier) for earlier, later in pairwise(begun)]
@@ -90,8 +90,8 @@ async def test_a_task_that_is_told_to_leave_while_it_rests_leaves_at_once(autoju
         raise fault()
 
     async with trio.open_nursery() as nursery:
-        roster = Roster(nursery, errors.keep_going)
-        roster.assign([Duty("failing", 1, failing)])
+        roster = TaskSupervisor(nursery, errors.keep_going)
+        roster.assign([TaskSpec("failing", 1, failing)])
         await trio.sleep(100)
         began = trio.current_time()
         roster.assign([])
@@ -140,7 +140,7 @@ async def test_a_poll_that_fails_unexpectedly_is_made_again_at_the_next_interval
         return page
 
     tracking = FakeTracking(clock, twist=broken)
-    plan = SearchPlan("main", "all", Question(), 30 * SECOND, ())
+    plan = SearchPlan("main", "all", RouteeQuery(), 30 * SECOND, ())
     with trio.move_on_after(400):
         await poll_search(plan, tracking, sink, clock, None)  # type: ignore[arg-type]
     assert len(sink.failures) == 5

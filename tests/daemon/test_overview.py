@@ -8,7 +8,7 @@ import pytest
 
 from monitor.config.monitor import Config, load_config
 from monitor.daemon.account_tasks import plan_of
-from monitor.daemon.overview import Stand, caught_up, overview
+from monitor.daemon.overview import Overview, caught_up, overview
 from monitor.notify.render import sample_view
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.matchers import Matcher
@@ -30,7 +30,7 @@ def config(tmp_path: Path) -> Config:
 
 def test_each_search_says_when_it_was_polled_and_how_much_of_the_past_is_read(config: Config) -> None:
     cursor = Cursor("main", "outbound", NOW - 12 * SECOND, NOW - 12 * SECOND - 3 * DAY - 12 * HOUR)
-    outbound, quick = overview(config, Stand([cursor], [], [], [], {}, {}), NOW)["searches"]
+    outbound, quick = overview(config, Overview([cursor], [], [], [], {}, {}), NOW)["searches"]
     assert (outbound["lastPoll"], outbound["age"], outbound["every"]) == ("2026-11-21T16:59:48Z", 12.0, 30.0)
     assert outbound["caughtUp"] == pytest.approx(0.5, abs=0.002)
     assert (quick["lastPoll"], quick["age"], quick["caughtUp"]) == (None, None, 0.0)
@@ -53,7 +53,7 @@ def test_a_blind_search_says_why_and_the_worst_alert_is_named(config: Config) ->
     )
     bad = sample_view("Bad", "rate", severity="critical")
     worse = msgspec.structs.replace(sample_view("Worse", "rate", severity="critical"), value=0.9)
-    stand = Stand([], [("firing", blind), ("firing", bad), ("firing", worse), ("pending", worse)], [], [], {}, {})
+    stand = Overview([], [("firing", blind), ("firing", bad), ("firing", worse), ("pending", worse)], [], [], {}, {})
     found = overview(config, stand, NOW)
     assert [one["blind"] for one in found["searches"]] == [None, "503 from Routee"]
     assert (found["alerts"]["firing"], found["alerts"]["pending"]) == (3, 1)
@@ -68,9 +68,9 @@ def test_what_waits_what_is_dead_and_what_is_silent_is_counted(config: Config) -
     silences = [silence(-HOUR, HOUR), silence(HOUR, DAY), silence(-DAY, -HOUR)]
     outbox = {("ops", "slack/0"): (2, NOW - MINUTE), ("hook", "webhook/0"): (1, NOW - HOUR)}
     acks = [Ack("f" * 16, NOW, "Bob", "on it", NOW)]
-    found = overview(config, Stand([], [], silences, acks, {"dead": 3, "asides": 4}, outbox), NOW)
+    found = overview(config, Overview([], [], silences, acks, {"dead": 3, "asides": 4}, outbox), NOW)
     assert (found["deadLetters"], found["setAside"], found["alerts"]["acknowledged"]) == (3, 4, 1)
     assert found["silences"] == {"active": 1, "pending": 1}
     assert (found["outbox"]["waiting"], found["outbox"]["oldest"]) == (3, "2026-11-21T16:00:00Z")
-    unknown = overview(config, Stand([], [], [], [], {}, {}), NOW)
+    unknown = overview(config, Overview([], [], [], [], {}, {}), NOW)
     assert (unknown["deadLetters"], unknown["setAside"]) == (None, None), "where the store cannot be read"

@@ -14,7 +14,7 @@ from monitor.model.routee_query import SetAside
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant, TrioClock
 from monitor.runtime.errors import RouteeUnavailable, StoreError
 from monitor.store.protocol import Cursor
-from monitor.window import Question, Reading
+from monitor.window import Query, WindowReader
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.station import Station, traffic
 from tests.fakes.written import CONFIG, settings
@@ -39,7 +39,7 @@ def station(config: str = CONFIG, rules: str = RULES) -> Station:
 def stored(one: Station) -> int:
     """How many messages a restart would find."""
     window = restored_window(one.store, "main", settings(RULES).config, b"")
-    return int(Reading(window).tally(Question(0, 1 << 62)).counts.sum())
+    return int(WindowReader(window).tally(Query(0, 1 << 62)).counts.sum())
 
 
 async def test_a_poll_is_one_commit_with_all_that_came_of_it() -> None:

@@ -18,10 +18,10 @@ from monitor.config.monitor.interval import Interval, TimeIntervals, TimeRange
 from monitor.config.monitor.model import Config
 from monitor.config.monitor.receiver import Apprise, Receiver, Slack
 from monitor.config.monitor.receiver import Webhook as WebhookEntry
-from monitor.config.monitor.route import InhibitRule, Route, Subroute
+from monitor.config.monitor.route import InhibitRule, RootRoute, Subroute
 from monitor.config.monitor.sections import Flapping, Log, Privacy, Reload, Watchdog, Web
 from monitor.config.rules import Count, Rate, Rule, Spike, load_rules
-from monitor.config.yaml import Written
+from monitor.config.yaml import YamlModel
 from monitor.daemon.loading import load, sample_of
 from monitor.notify.channels.webhook import key_of
 from monitor.notify.render import Templates
@@ -144,7 +144,7 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("### `webhook`", WebhookEntry),
     ("### `alertmanager`", Alertmanager),
     ("### `apprise`", Apprise),
-    ("## `route`", Route),
+    ("## `route`", RootRoute),
     ("### `routes`", Subroute),
     ("## `inhibit_rules`", InhibitRule),
     ("## `time_intervals`", TimeIntervals),
@@ -160,7 +160,7 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
 
 
 @pytest.mark.parametrize(("heading", "model"), SECTIONS, ids=[heading for heading, _ in SECTIONS])
-def test_configuration_lists_exactly_the_keys_there_are(heading: str, model: type[Written]) -> None:
+def test_configuration_lists_exactly_the_keys_there_are(heading: str, model: type[YamlModel]) -> None:
     assert table_under(heading, "configuration.md") == set(model.keys())
 
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from monitor.config.monitor import Config
-from monitor.config.yaml import Written
+from monitor.config.yaml import YamlModel
 from monitor.runtime.clock import SECOND, SystemClock, iso
 from tests.fakes.http import Answer, Asked, serving
 from tests.fakes.routee import sms
@@ -25,14 +25,14 @@ Place = tuple[str, str]
 """A model's name and its field."""
 
 
-def secret_places(model: type[Written] = Config) -> set[Place]:
+def secret_places(model: type[YamlModel] = Config) -> set[Place]:
     """Every field of the configuration that holds a secret, wherever it stands."""
     return {(of.__name__, name) for of in set(models(model)) for name in _secret_fields(of)}
 
 
-def models(model: type[Written]) -> Iterator[type[Written]]:
+def models(model: type[YamlModel]) -> Iterator[type[YamlModel]]:
     """A model and those below it."""
-    seen, left = set[type[Written]](), [model]
+    seen, left = set[type[YamlModel]](), [model]
     while left:
         one = left.pop()
         if one in seen:
@@ -40,10 +40,10 @@ def models(model: type[Written]) -> Iterator[type[Written]]:
         seen.add(one)
         yield one
         for info in one.model_fields.values():
-            left += [kind for kind in _kinds(info.annotation) if issubclass(kind, Written)]
+            left += [kind for kind in _kinds(info.annotation) if issubclass(kind, YamlModel)]
 
 
-def _secret_fields(model: type[Written]) -> Iterator[str]:
+def _secret_fields(model: type[YamlModel]) -> Iterator[str]:
     for name, info in model.model_fields.items():
         if any(issubclass(kind, SecretStr) for kind in _kinds(info.annotation)):
             yield name

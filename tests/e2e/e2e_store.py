@@ -9,9 +9,9 @@ from monitor.daemon.loading import load
 from monitor.daemon.restore import restored_window
 from monitor.model.alert import Transition
 from monitor.runtime.clock import HOUR, Duration, Instant
-from monitor.store.protocol import Parcel, Store
+from monitor.store.protocol import OutboxRow, Store
 from monitor.store.sqlite import open_sqlite
-from monitor.window import Question, Reading, Window
+from monitor.window import Query, Window, WindowReader
 
 
 @contextmanager
@@ -33,8 +33,8 @@ def window(config: Path, account: str = "main") -> Window:
 def counted(window: Window, end: Instant, length: Duration = 6 * HOUR) -> Counter[tuple[str, str]]:
     """By operator and status, the messages in the window."""
     by = ("operator", "status")
-    reading = Reading(window)
-    tally = reading.tally(Question(end - length, end, by=by))
+    reading = WindowReader(window)
+    tally = reading.tally(Query(end - length, end, by=by))
     found = zip(tally.codes.tolist(), tally.counts.tolist(), strict=True)
     return Counter({reading.labels(by, code): count for code, count in found})
 
@@ -51,7 +51,7 @@ def transitions(config: Path) -> list[Transition]:
         return store.transitions(1_000_000)[::-1]
 
 
-def waiting(path: Path) -> list[Parcel]:
+def waiting(path: Path) -> list[OutboxRow]:
     """Notifications that are still to be sent."""
     with opened(path) as store:
         return store.parcels("waiting")

@@ -8,7 +8,7 @@ from e2e_folder import hook as receivers
 from e2e_hook import hook
 from e2e_stage import NOW, routee, running
 
-from monitor.alerts.evaluator import Judge
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.runtime.clock import DAY, HOUR, TrioClock
 from monitor.simulation.sandbox import Sandbox
 from tests.fakes.waiting import until
@@ -68,11 +68,11 @@ async def test_an_account_of_two_days_has_nothing_usual_at_the_first_start(tmp_p
         assert set(told.names("firing")) == {"Any"}
 
 
-def all_is_read(judge: Judge) -> bool:
+def all_is_read(judge: RuleEvaluator) -> bool:
     """Whether as much was fetched as Routee gives."""
     return "all" in judge.cursors and judge.cursors["all"].covered_since <= NOW - 6 * DAY
 
 
-def covered(judge: Judge) -> bool:
+def covered(judge: RuleEvaluator) -> bool:
     """Whether everything that the rules look at has been fetched."""
     return judge.cursors["all"].covered_since <= judge.cursors["all"].as_of - 2 * HOUR

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from monitor.dispatch.status import Standing, StandingGroup, StandingSilence
+from monitor.dispatch.status import AlertStatus, GroupStatus, SilenceStatus
 from monitor.model.alert import State
 from monitor.model.label_fingerprint import label_fingerprint
 from monitor.model.notification import AlertView
@@ -34,31 +34,31 @@ class FakeBoard:
     def stock(self) -> "FakeBoard":
         return self
 
-    def alerts(self) -> Iterator[Standing]:
+    def alerts(self) -> Iterator[AlertStatus]:
         yield from (self._standing(view, "firing") for view in self.views)
         yield from (self._standing(view, "pending") for view in self.pending)
         yield from (self._standing(view, "resolved") for view in self.over)
 
-    def find(self, fingerprint: str, *, deep: bool = False) -> Standing | None:
+    def find(self, fingerprint: str, *, deep: bool = False) -> AlertStatus | None:
         return next(
             (one for one in self.alerts() if fingerprint in (one.view.fingerprint, label_fingerprint(one.view.labels))),
             None,
         )
 
-    def groups(self) -> list[StandingGroup]:
+    def groups(self) -> list[GroupStatus]:
         names = sorted({view.name for view in self.views})
         firing = [one for one in self.alerts() if one.state == "firing"]
         return [
-            StandingGroup(
+            GroupStatus(
                 "ops", f"{{}}:{name}", {"alertname": name}, tuple(one for one in firing if one.view.name == name)
             )
             for name in names
         ]
 
-    def silences(self) -> list[StandingSilence]:
+    def silences(self) -> list[SilenceStatus]:
         now = self.clock.now()
         return [
-            StandingSilence(
+            SilenceStatus(
                 one,
                 one.state(now),
                 sum(one in self.kept.candidates(view.labels) for view in self.views),
@@ -95,11 +95,11 @@ class FakeBoard:
         if self.broken:
             raise StoreError("the disk is full")
 
-    def _standing(self, view: AlertView, state: State) -> Standing:
+    def _standing(self, view: AlertView, state: State) -> AlertStatus:
         silenced = self.kept.silencing(view.labels, self.clock.now())
         source = self.inhibited.get(view.fingerprint)
         inhibited = () if source is None else (source,)
-        return Standing(view, state, ("ops",), silenced, inhibited, (), bool(silenced or inhibited), self._ack(view))
+        return AlertStatus(view, state, ("ops",), silenced, inhibited, (), bool(silenced or inhibited), self._ack(view))
 
     def _ack(self, view: AlertView) -> Ack | None:
         if view.fingerprint not in self.acknowledged:

@@ -5,13 +5,13 @@ from typing import TypeVar
 
 import trio
 
-from monitor.store.async_store import StoreFront
+from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Store
 
 T = TypeVar("T")
 
 
-class InlineStoreFront(StoreFront):
+class InlineStoreFront(AsyncStore):
     """Runs each call at once, in the event loop."""
 
     async def run(self, call: Callable[[Store], T]) -> T:

@@ -2,13 +2,13 @@
 
 import msgspec
 
-from monitor.model.account_state import Facts
+from monitor.model.account_state import AccountState
 from monitor.model.alert import Alert, Transition
 from monitor.routing.acknowledgements import Ack
-from monitor.routing.route import Group
+from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silence
 from monitor.runtime.errors import StoreError
-from monitor.store.protocol import Commit, Cursor, Entry, Loaded, Pending
+from monitor.store.protocol import Commit, Cursor, Entry, Pending, StoredState
 
 
 class MemoryStore:
@@ -70,15 +70,15 @@ class MemoryStore:
         self._entries |= {(entry.account, entry.field, entry.code): entry.value for entry in commit.entries}
         self._cursors |= {(one.account, one.search): msgspec.json.encode(one) for one in commit.cursors}
 
-    def load(self) -> Loaded:
-        return Loaded(
+    def load(self) -> StoredState:
+        return StoredState(
             [msgspec.json.decode(data, type=Cursor) for data in self._cursors.values()],
             [msgspec.json.decode(data, type=Alert) for data in self._alerts.values()],
-            [msgspec.json.decode(data, type=Group) for data in self._groups.values()],
+            [msgspec.json.decode(data, type=AggregationGroup) for data in self._groups.values()],
             [msgspec.json.decode(data, type=Silence) for data in self._silences.values()],
             [msgspec.json.decode(data, type=Ack) for data in self._acks.values()],
             [(one.fingerprint, one.at) for one in self.transitions if one.what == "fired"],
-            {account: msgspec.json.decode(data, type=Facts) for account, data in self._facts.items()},
+            {account: msgspec.json.decode(data, type=AccountState) for account, data in self._facts.items()},
         )
 
     def entries(self, account: str) -> list[Entry]:

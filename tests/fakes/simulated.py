@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from monitor.alerts.evaluator import Judge
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import Rule
 from monitor.model.account_state import NOTHING_KNOWN
 from monitor.model.message import CODED_FIELDS, GROUPS_SEPARATOR, UNKNOWN, Batch
-from monitor.model.routee_query import Balance, CampaignState
+from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 from monitor.simulation.sandbox import incidents
 from monitor.simulation.sandbox.campaigns import BLOCK
-from monitor.simulation.sandbox.incidents import Incident, failing_campaign, new_incident
+from monitor.simulation.sandbox.incidents import SandboxIncident, failing_campaign, new_incident
 from monitor.simulation.sandbox.messages import NEVER, Ints, Rows
 from monitor.simulation.sandbox.tables import DELIVERED_CODE, new_tables
 from monitor.simulation.sandbox.traffic import Model, Traffic
@@ -64,19 +64,19 @@ class Account:
     balance: float | None = ENOUGH
     fetched: Duration | None = None
     traffic: Traffic | None = None
-    incidents: list[Incident] = field(default_factory=list)
+    incidents: list[SandboxIncident] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     messages: int = 0
 
     def __post_init__(self) -> None:
         self.known = new_tables()
         self.model = Model(self.seed, self.traffic or Traffic(rate=self.rate), self.known)
-        self.judge = Judge(Window("main"), self.rules, ["all"])
+        self.judge = RuleEvaluator(Window("main"), self.rules, ["all"])
         self.now = self.start // BLOCK * BLOCK
         self._drawn = self._covered_since = self.now
         self._coming = _Coming(Rows.empty(), np.zeros(0, np.int64))
 
-    def incident(self, kind: str, after: Duration, lasts: Duration, **what: object) -> Incident:
+    def incident(self, kind: str, after: Duration, lasts: Duration, **what: object) -> SandboxIncident:
         """Let something go wrong, so long from now and for so long."""
         start = self.now + after
         one = new_incident(len(self.incidents) + 1, kind, start, start + lasts, dict(what))
@@ -124,7 +124,7 @@ class Account:
             return
         facts = self.judge.facts if self.balance is not None else NOTHING_KNOWN
         if self.balance is not None:
-            facts = facts.with_balance(self.now, Balance(self.balance, "EUR"))
+            facts = facts.with_balance(self.now, AccountBalance(self.balance, "EUR"))
         for campaign in self.model.active(self.now - 3 * HOUR, self.now):
             tracking_id, end = campaign.stream.tracking_id or "", campaign.start + campaign.duration
             word = "Finished" if self.now >= end else "Running"
@@ -205,7 +205,7 @@ class _Tracked:
     number: Ints
     place: Ints
 
-    def after(self, wrong: list[Incident], model: Model, seed: int) -> _Coming:
+    def after(self, wrong: list[SandboxIncident], model: Model, seed: int) -> _Coming:
         """What the incidents leave."""
         numbers = self.number
         self.rows.to[:] = (

@@ -8,7 +8,7 @@ from monitor.config.settings import Settings
 from monitor.daemon.account_sink import AccountSink
 from monitor.daemon.health import Health
 from monitor.daemon.metrics import Metrics
-from monitor.daemon.pipeline import Basis, Desk, Pipeline, Surroundings
+from monitor.daemon.pipeline import AccountPipeline, Pipeline, PipelineConfig, Services
 from monitor.daemon.restore import (
     accounts_of,
     continued_dispatch,
@@ -23,7 +23,7 @@ from monitor.model.notification import Notification
 from monitor.notify.render import Templates
 from monitor.routing.storm import MOST
 from monitor.runtime.clock import Clock, Instant
-from monitor.store.async_store import StoreFront
+from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Cursor, Store
 from tests.fakes.inline_store import InlineStoreFront
 from tests.fakes.memory_store import MemoryStore
@@ -40,7 +40,7 @@ class Station:
         store: Store | MemoryStore | None = None,
         *,
         most_groups: int = MOST,
-        fronted: Callable[[Store], StoreFront] = InlineStoreFront,
+        fronted: Callable[[Store], AsyncStore] = InlineStoreFront,
     ) -> None:
         self.store = store or MemoryStore()
         self.front = fronted(self.store)
@@ -61,8 +61,8 @@ class Station:
             window = restored_window(self.store, account, config, key)
             judge = restored_judge(window, config, settings.rules, loaded)
             several, zone = len(config.accounts) > 1, config.time_zone_of(account)
-            desks.append(Desk(judge, Views(judge, Templates(), distinguish=several, time_zone=zone)))
-        self.around = Surroundings(self.clock, self.metrics, self.health, self._wake)
+            desks.append(AccountPipeline(judge, Views(judge, Templates(), distinguish=several, time_zone=zone)))
+        self.around = Services(self.clock, self.metrics, self.health, self._wake)
         dispatch = restored_dispatch(config, loaded)
         dispatch.most_groups = self.most_groups
         self.pipeline = Pipeline(self.front, desks, dispatch, config.retention, self.around)
@@ -82,9 +82,9 @@ class Station:
         found = returned(self.store, before, config, self.store.secret("recipients"))
         anew = {(one.account, one.name) for one in config.searches if one not in before.searches}
 
-        def renewed() -> Basis:
+        def renewed() -> PipelineConfig:
             desks = renewed_desks(self.pipeline.desks, config, settings.rules, Templates(), found, anew)
-            return Basis(desks, continued_dispatch(config, self.pipeline.dispatch), config.retention)
+            return PipelineConfig(desks, continued_dispatch(config, self.pipeline.dispatch), config.retention)
 
         await self.pipeline.renew(renewed)
         self.settings = settings

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 import trio
 import trio.testing
 
-from monitor.ingest.poll import Round, SearchPlan, poll_search
-from monitor.model.routee_query import PAGE_SIZE, Page, Question
+from monitor.ingest.poll import PollFigures, SearchPlan, poll_search
+from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery
 from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant, TrioClock, parse_iso
-from monitor.runtime.guarded_clock import DisciplinedClock
+from monitor.runtime.guarded_clock import GuardedClock
 from tests.fakes.station import Station
 from tests.fakes.tracking import FakeTracking
 from tests.fakes.written import CONFIG, settings
@@ -51,14 +51,14 @@ class Town:
         self.true = TrueTime(NOW)
         self.wall = WallClock(self.true)
         self.wall.off = off
-        self.clock = DisciplinedClock(self.wall, self.true.now)
+        self.clock = GuardedClock(self.wall, self.true.now)
         self.tracking = FakeTracking(self.true)
         self.station = Station(settings(rules, config), self.clock)
         self.failing = False
         self.polls: list[Instant] = []
 
     async def search(
-        self, question: Question, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
+        self, question: RouteeQuery, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
     ) -> Page:
         found = await self.tracking.search(question, start, end, page=page, size=size)
         self.clock.heard(self.true.now() // SECOND * SECOND)
@@ -67,14 +67,14 @@ class Town:
     def reached(self, search: str, share: float) -> None:
         """Nothing."""
 
-    def finished(self, figures: Round) -> None:
+    def finished(self, figures: PollFigures) -> None:
         assert figures.outcome == "ok"
         if figures.kind == "poll":
             self.polls.append(self.true.now())
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        plan = SearchPlan("main", "all", Question(), EVERY, ((5 * MINUTE, EVERY), (60 * MINUTE, 10 * MINUTE)))
+        plan = SearchPlan("main", "all", RouteeQuery(), EVERY, ((5 * MINUTE, EVERY), (60 * MINUTE, 10 * MINUTE)))
         async with trio.open_nursery() as nursery:
 
             async def poll() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import trio
 
 from monitor.model.message import batch_of
-from monitor.model.routee_query import PAGE_SIZE, Page, Question, SetAside
+from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery, SetAside
 from monitor.runtime.clock import DAY, Clock, Instant
 from monitor.runtime.errors import RouteeError, RouteeRejected
 
@@ -68,7 +68,7 @@ class FakeTracking:
         return {sms.id: sms.status for sms in self.messages.values()}
 
     async def search(
-        self, question: Question, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
+        self, question: RouteeQuery, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
     ) -> Page:
         """A page of what is there at this moment."""
         status = next((only.term for only in question.filters if only.field == "status.status"), None)

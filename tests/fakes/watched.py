@@ -15,14 +15,14 @@ from monitor.config.settings import Settings
 from monitor.daemon.account_tasks import plan_of
 from monitor.ingest.poll import poll_search
 from monitor.ingest.routee.wire import decode_page
-from monitor.model.routee_query import PAGE_SIZE, Page, Question
+from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery
 from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant, TrioClock, iso
 from monitor.runtime.errors import RouteeUnavailable
 from monitor.simulation.sandbox import Sandbox
 from monitor.simulation.sandbox.api import respond
-from monitor.simulation.sandbox.http import Request
-from monitor.window import Question as Asked
-from monitor.window import Reading, Window
+from monitor.simulation.sandbox.http import SandboxRequest
+from monitor.window import Query as Asked
+from monitor.window import Window, WindowReader
 from tests.fakes.routee import START, sms
 from tests.fakes.station import Station
 from tests.fakes.written import settings
@@ -38,7 +38,7 @@ class Wire:
     down: bool = False
 
     async def search(
-        self, question: Question, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
+        self, question: RouteeQuery, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
     ) -> Page:
         """See `monitor.model.routee_query.Tracking`."""
         await trio.sleep(self.latency)
@@ -54,7 +54,9 @@ class Wire:
         now = self.sandbox.now()
         token, _ = self.sandbox.account.new_token(now)
         headers = {"authorization": f"Bearer {token}"}
-        answer = respond(self.sandbox, Request("POST", "/sms/tracking", query, headers, msgspec.json.encode(named)))
+        answer = respond(
+            self.sandbox, SandboxRequest("POST", "/sms/tracking", query, headers, msgspec.json.encode(named))
+        )
         assert answer.status == 200, answer.body
         return decode_page(answer.body, now, page)
 
@@ -83,7 +85,7 @@ class Watched:
 
     def counts(self, *by: str, search: str | None = None) -> dict[tuple[str, ...], int]:
         """How many messages there are in each group."""
-        reading, question = Reading(self.window), Asked(0, 1 << 62, by=by, search=search)
+        reading, question = WindowReader(self.window), Asked(0, 1 << 62, by=by, search=search)
         tally = reading.tally(question)
         return {
             reading.labels(by, code): n for code, n in zip(tally.codes.tolist(), tally.counts.tolist(), strict=True)
@@ -95,7 +97,7 @@ class Watched:
 
     def messages(self, search: str | None = None) -> dict[str, str]:
         """The status of each message, by its id."""
-        reading = Reading(self.window)
+        reading = WindowReader(self.window)
         rows = reading.rows(Asked(0, 1 << 62, search=search))
         return {sample.message_id: sample.status for sample in reading.samples(rows, len(rows))}
 
@@ -105,7 +107,7 @@ class Watched:
         one = judge.rules[rule]
         span = judge.as_of(one)
         assert span is not None
-        findings = list(evaluate(one, judge.moment(one, Reading(judge.window), *span)).findings())
+        findings = list(evaluate(one, judge.moment(one, WindowReader(judge.window), *span)).findings())
         return findings[0].value if findings else 0.0
 
     def put(self, count: int, status: str = "Queued", ago: Duration = 5 * SECOND, **fields: Any) -> list[str]:

@@ -9,18 +9,18 @@ from typing import Any
 
 import yaml
 
-from monitor.alerts.evaluator import Judge
-from monitor.alerts.kinds import Moment, evaluate
+from monitor.alerts.evaluator import RuleEvaluator
+from monitor.alerts.kinds import EvaluationInput, evaluate
 from monitor.alerts.view import Views
 from monitor.config.rules import Rule, load_rules
 from monitor.model.finding import Finding
 from monitor.model.message import batch_of
-from monitor.model.routee_query import Balance
+from monitor.model.routee_query import AccountBalance
 from monitor.notify.render import Templates, sentence
 from monitor.runtime.clock import MINUTE, Instant, parse_duration, parse_iso
 from monitor.simulation.replay import ALWAYS
 from monitor.store.protocol import Cursor
-from monitor.window import Reading, Window
+from monitor.window import Window, WindowReader
 
 _BLOCK = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
 _SAID = re.compile(r"The message reads: `(.*)`")
@@ -64,18 +64,20 @@ def _at(text: str) -> Instant:
     return 0 if text == "0m" else parse_duration(text)
 
 
-def judge_at(page: Page, test: dict[str, Any], expected: dict[str, Any]) -> tuple[Judge, Instant, list[Finding]]:
+def judge_at(
+    page: Page, test: dict[str, Any], expected: dict[str, Any]
+) -> tuple[RuleEvaluator, Instant, list[Finding]]:
     """The judge with the messages up to then, as of when, and what the rule finds over its threshold."""
     start, rule = parse_iso(test["start"]), page.rules[expected["rule"]]
     as_of, window = start + parse_duration(expected["at"]), Window("main")
     window.upsert(batch_of(list(messages(test, as_of))), "all")
-    judge = Judge(window, [rule], ["all"])
+    judge = RuleEvaluator(window, [rule], ["all"])
     judge.begun = since = _known_since(rule, start)
     for known in test.get("balance", []):
         judge.facts = judge.facts.with_balance(
-            start + _at(known["at"]), Balance(float(known["amount"]), known["currency"])
+            start + _at(known["at"]), AccountBalance(float(known["amount"]), known["currency"])
         )
-    found = evaluate(rule, Moment(Reading(window), as_of, since, (), judge.facts)).telling()
+    found = evaluate(rule, EvaluationInput(WindowReader(window), as_of, since, (), judge.facts)).telling()
     return judge, as_of, list(found)
 
 
@@ -99,7 +101,7 @@ def _holds(text: str, value: float) -> bool:
     return not text or compare(value, float(number if unit is None else number[:-1]) * (unit or 1))
 
 
-def sentence_of(judge: Judge, rule: Rule, as_of: Instant, start: Instant) -> str:
+def sentence_of(judge: RuleEvaluator, rule: Rule, as_of: Instant, start: Instant) -> str:
     """What people read of the alert that fires then."""
     since = _known_since(rule, start)
     outcome = judge.judge(Cursor("main", "all", as_of=as_of, covered_since=since))

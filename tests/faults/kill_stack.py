@@ -21,12 +21,12 @@ from pathlib import Path
 import trio
 
 from monitor.config.settings import Settings
-from monitor.notify.channels import Surroundings, make_notifier
+from monitor.notify.channels import ChannelContext, make_notifier
 from monitor.notify.outbox import Outbox, deliver
 from monitor.notify.render import Templates
 from monitor.runtime.certificates import trust
 from monitor.runtime.clock import SECOND, Duration, Instant
-from monitor.store.async_store import StoreFront
+from monitor.store.async_store import AsyncStore
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from tests.fakes.station import Station
 from tests.fakes.written import settings
@@ -55,7 +55,7 @@ class Life(Station):
     """From polls to the webhook; the ``number``-th life of so many."""
 
     def __init__(self, written: Settings, clock: SharedClock, store: SqliteStore, number: int, lives: int) -> None:
-        super().__init__(written, clock, store, fronted=StoreFront)
+        super().__init__(written, clock, store, fronted=AsyncStore)
         self._number, self._lives = number, lives
         self._polls = 0
         self._outbox: Outbox | None = None
@@ -67,7 +67,7 @@ class Life(Station):
     async def live(self, began: int) -> None:
         """Until it is killed, or (the last one) everybody knows the end. Writes a byte to ``began`` after its first poll."""
         [(channel, entry)] = self.settings.config.receivers[0].channels
-        notifier = make_notifier("webhook", entry, Surroundings(self.clock, Templates(), sys.stdout))
+        notifier = make_notifier("webhook", entry, ChannelContext(self.clock, Templates(), sys.stdout))
         async with trio.open_nursery() as nursery:
             await self.pipeline.begin()
             delivering = functools.partial(deliver, self.front, {("ops", channel): notifier}, self.clock)

@@ -10,7 +10,7 @@ import trio.testing
 from e2e_folder import account
 
 from monitor.ingest.poll import SearchPlan, poll_search
-from monitor.model.routee_query import Question
+from monitor.model.routee_query import RouteeQuery
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, TrioClock
 from monitor.runtime.errors import RouteeUnavailable
 from tests.fakes.http import Answer
@@ -66,7 +66,7 @@ async def test_a_day_of_503_is_one_alert_and_ends_in_the_true_state(autojump_clo
     tracking = FakeTracking(clock)
     station = Station(settings(RULES, CONFIG.replace("repeat_interval: 4h", "repeat_interval: 7d")), clock)
     async with trio.open_nursery() as nursery:
-        plan = SearchPlan("main", "all", Question(), MINUTE // 2, ((HOUR, HOUR),), 0)
+        plan = SearchPlan("main", "all", RouteeQuery(), MINUTE // 2, ((HOUR, HOUR),), 0)
         nursery.start_soon(poll_search, plan, tracking, station.sinks["main"], clock, None)
         nursery.start_soon(station.pipeline.flush_when_due)
         _fail(tracking, "Failed", clock.now())

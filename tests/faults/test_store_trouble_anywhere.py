@@ -17,14 +17,14 @@ import trio.testing
 
 from monitor.ingest.poll import SearchPlan, poll_search
 from monitor.model.notification import Notification
-from monitor.model.routee_query import Question
+from monitor.model.routee_query import RouteeQuery
 from monitor.notify.channels.protocol import Outcome, Retry, Sent
 from monitor.notify.outbox import Outbox, deliver
 from monitor.runtime.clock import MILLISECOND, MINUTE, SECOND, TrioClock
 from monitor.runtime.errors import StoreError
 from monitor.store.sqlite import SqliteStore, open_sqlite
-from monitor.window import Question as Asking
-from monitor.window import Reading
+from monitor.window import Query as Asking
+from monitor.window import WindowReader
 from tests.fakes.scripted_notifier import ScriptedNotifier
 from tests.fakes.station import Station
 from tests.fakes.tracking import FakeTracking
@@ -110,7 +110,7 @@ async def live(store: TroubledStore) -> Scene:
     async with trio.open_nursery() as nursery:
         begin = partial(deliver, station.front, {("ops", "console/0"): notifier}, clock)
         station.outbox = await nursery.start(lambda task_status: begin(task_status=task_status))
-        plan = SearchPlan("main", "all", Question(), MINUTE // 2, ((5 * MINUTE, MINUTE),), 0)
+        plan = SearchPlan("main", "all", RouteeQuery(), MINUTE // 2, ((5 * MINUTE, MINUTE),), 0)
         nursery.start_soon(poll_search, plan, tracking, station.sinks["main"], clock, None)
         nursery.start_soon(station.pipeline.flush_when_due)
         await _happen(clock, tracking)
@@ -148,7 +148,7 @@ def _take(scene: Scene, notification: Notification) -> Outcome:
 
 
 def _counted(station: Station, end: int) -> Counter[str]:
-    reading = Reading(station.pipeline.desks["main"].judge.window)
+    reading = WindowReader(station.pipeline.desks["main"].judge.window)
     tally = reading.tally(Asking(end - 60 * MINUTE, end, by=("status",)))
     pairs = zip(tally.codes.tolist(), tally.counts.tolist(), strict=True)
     return Counter({reading.labels(("status",), code)[0]: count for code, count in pairs if count})

@@ -9,7 +9,7 @@ import trio
 
 from monitor.config.yaml.document import parse_document
 from monitor.daemon.health import Health
-from monitor.daemon.http.alertmanager_api import About, AlertmanagerApi
+from monitor.daemon.http.alertmanager_api import AlertmanagerApi, ApiStatus
 from monitor.daemon.http.app import make_app
 from monitor.daemon.http.own_api import OwnApi
 from monitor.daemon.metrics import Metrics
@@ -143,7 +143,7 @@ async def _asked(method: str, path: str, query: bytes, body: bytes, with_token: 
 def _app() -> Any:
     board, clock = FakeBoard([rate()]), SystemClock()
     apis = [
-        *AlertmanagerApi(board, About("1", ("ops",), "route: {}"), clock, TOKEN).routes(),
+        *AlertmanagerApi(board, ApiStatus("1", ("ops",), "route: {}"), clock, TOKEN).routes(),
         *OwnApi(board, clock, TOKEN).routes(),
     ]
     return make_app(Health(lambda: 0.0), Metrics(clock), token=TOKEN, apis=apis)

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from monitor.config.rules import Condition
 from monitor.daemon.changes import put_rows
 from monitor.model.message import batch_of
-from monitor.model.privacy import Mode, Privacy, mask
+from monitor.model.privacy import Mode, RecipientMask, mask
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import open_sqlite
-from monitor.window import Question, Reading, Window
+from monitor.window import Query, Window, WindowReader
 
 NUMBERS = st.one_of(st.from_regex(r"\+?[0-9]{1,16}", fullmatch=True), st.text(max_size=20), st.just("unknown"))
 
@@ -47,16 +47,16 @@ def test_a_mask_keeps_the_length_and_hides_what_identifies(number: str) -> None:
 
 @given(st.lists(NUMBERS, max_size=5))
 def test_many_are_treated_as_one_each(numbers: list[str]) -> None:
-    privacy = Privacy("mask", b"k" * 32)
+    privacy = RecipientMask("mask", b"k" * 32)
     assert privacy.texts(numbers) == [mask(number) for number in numbers]
     assert privacy.hashes(numbers).tolist() == [privacy.hash(number) for number in numbers]
 
 
 def test_modes_differ_in_what_is_shown_only() -> None:
     number = "+306912345678"
-    shown = {mode: Privacy(mode, b"key").texts([number])[0] for mode in ("mask", "hash", "show")}
+    shown = {mode: RecipientMask(mode, b"key").texts([number])[0] for mode in ("mask", "hash", "show")}
     assert shown == {"mask": "+30691•••••78", "hash": "••••••••", "show": number}
-    assert len({Privacy(mode, b"key").hash(number) for mode in ("mask", "hash", "show")}) == 1
+    assert len({RecipientMask(mode, b"key").hash(number) for mode in ("mask", "hash", "show")}) == 1
 
 
 def inbound(number: str, direction: str = "Inbound") -> dict[str, object]:
@@ -74,7 +74,7 @@ CANARY = "+306912345678"
 
 def test_the_number_of_a_person_who_writes_is_nowhere_in_the_store(tmp_path: Path) -> None:
     store = open_sqlite(tmp_path / "monitor.db")
-    window = Window("main", Privacy("mask", store.secret("recipients")))
+    window = Window("main", RecipientMask("mask", store.secret("recipients")))
     window.upsert(batch_of([inbound(CANARY), inbound("+306919999978", "inbound"), inbound("Shop", "Outbound")]), "all")
     commit = Commit()
     put_rows(commit, "main", window.unsaved())
@@ -89,10 +89,10 @@ def test_the_number_of_a_person_who_writes_is_nowhere_in_the_store(tmp_path: Pat
 
 @pytest.mark.parametrize("mode", ["mask", "hash", "show"])
 def test_people_who_write_are_told_apart_and_found_by_their_number(mode: Mode) -> None:
-    window = Window("main", Privacy(mode, b"key"))
+    window = Window("main", RecipientMask(mode, b"key"))
     other = "+306919999978"
     window.upsert(batch_of([inbound(CANARY), inbound(other), inbound("Shop", "Outbound"), inbound("unknown")]), "all")
-    reading, everything = Reading(window), Question(0, 10)
+    reading, everything = WindowReader(window), Query(0, 10)
     senders = reading.split(reading.rows(everything), "from")
     assert len(senders) == 4
     assert {"Shop", "unknown"} < senders.keys()
@@ -107,10 +107,10 @@ def test_people_who_write_are_told_apart_and_found_by_their_number(mode: Mode) -
 
 
 def test_without_the_key_a_number_cannot_be_tried_out() -> None:
-    assert Privacy("mask", b"one").hash("+306912345678") != Privacy("mask", b"two").hash("+306912345678")
+    assert RecipientMask("mask", b"one").hash("+306912345678") != RecipientMask("mask", b"two").hash("+306912345678")
 
 
 def test_different_numbers_of_the_same_look_have_different_hashes() -> None:
     one, two = "+306910000078", "+306919999978"
     assert mask(one) == mask(two)
-    assert Privacy(key=b"key").hash(one) != Privacy(key=b"key").hash(two)
+    assert RecipientMask(key=b"key").hash(one) != RecipientMask(key=b"key").hash(two)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import trio
 
-from monitor.dispatch.status import Firing
+from monitor.dispatch.status import FiringAlert
 from monitor.model.notification import AlertView
-from monitor.notify.alertmanager_push import Pusher, Roll
+from monitor.notify.alertmanager_push import KnownAlerts, Pusher
 from monitor.notify.channels.alertmanager import AlertmanagerClient, Login
 from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent
 from monitor.notify.outbox.handle import Outbox, Unobserved
@@ -38,9 +38,9 @@ class Stage:
     def news(self) -> trio.Event:
         return self._news
 
-    def firing(self) -> list[Firing]:
+    def firing(self) -> list[FiringAlert]:
         return [
-            Firing(view.fingerprint, view.severity, view.name in self.quiet, partial(_same, view))
+            FiringAlert(view.fingerprint, view.severity, view.name in self.quiet, partial(_same, view))
             for view in self.views
         ]
 
@@ -62,7 +62,9 @@ class Took:
 
 
 def pusher(stage: Stage, client: Any, clock: Any, outbox: Outbox | None = None) -> Pusher:
-    roll = Roll(lambda view: 2 * MINUTE if view.name == "UndeliveredSpike" else 30 * SECOND, "https://sms.example.org")
+    roll = KnownAlerts(
+        lambda view: 2 * MINUTE if view.name == "UndeliveredSpike" else 30 * SECOND, "https://sms.example.org"
+    )
     name = ("pager", "alertmanager/0")
     return Pusher(name, client, roll, stage.firing, clock, lambda: 0.5, Unobserved(), outbox or Outbox())
 
@@ -133,7 +135,7 @@ async def test_thousands_of_alerts_hold_up_nobody(autojump_clock: object) -> Non
         return rate()
 
     stage, client = Stage(), Took()
-    firing = [Firing(str(number), "critical", False, cache(made)) for number in range(1_000)]
+    firing = [FiringAlert(str(number), "critical", False, cache(made)) for number in range(1_000)]
     stage.firing = lambda: firing  # type: ignore[method-assign]  # a thousand of them, made when they are asked for
     with trio.move_on_after(1):
         async with trio.open_nursery() as nursery:
@@ -158,8 +160,10 @@ async def test_an_empty_post_asks_every_alertmanager() -> None:
 
 
 def test_after_the_clock_was_set_back_nothing_begins_after_it_ends_or_ends_in_the_future() -> None:
-    roll, view = Roll(lambda _: 30 * SECOND), rate(starts_at=NOW + 2 * HOUR)
-    fires = {(view.fingerprint, view.severity): Firing(view.fingerprint, view.severity, False, partial(_same, view))}
+    roll, view = KnownAlerts(lambda _: 30 * SECOND), rate(starts_at=NOW + 2 * HOUR)
+    fires = {
+        (view.fingerprint, view.severity): FiringAlert(view.fingerprint, view.severity, False, partial(_same, view))
+    }
     roll.take(fires, NOW + 2 * HOUR)
     [firing] = roll.everything(fires, NOW)
     assert firing["startsAt"] == firing["endsAt"] == iso(NOW + 4 * MINUTE)

@@ -1,7 +1,7 @@
 """Alerts that begin and end over and over: told as flapping, and over only once they have been calm."""
 
 from monitor.model.alert import Alert
-from monitor.routing.flapping import NEVER, USUAL, Beginnings, Flapping, flapping, held_until
+from monitor.routing.flapping import NEVER, USUAL, FlappingPolicy, RecentStarts, flapping, held_until
 from monitor.runtime.clock import HOUR, MINUTE, SECOND
 from tests.fakes.telling_world import TellingWorld
 
@@ -16,7 +16,7 @@ def alert(firing_at: int, resolved_at: int | None = None) -> Alert:
 
 def test_beginnings_within_an_hour_up_to_the_last_are_counted() -> None:
     one = alert(NOW)
-    begun = Beginnings([(one.fingerprint, NOW - HOUR), (one.fingerprint, NOW - HOUR + 1), (one.fingerprint, NOW - 1)])
+    begun = RecentStarts([(one.fingerprint, NOW - HOUR), (one.fingerprint, NOW - HOUR + 1), (one.fingerprint, NOW - 1)])
     assert begun.times(one) == 3
     begun.note(one)
     begun.note(one)
@@ -25,37 +25,37 @@ def test_beginnings_within_an_hour_up_to_the_last_are_counted() -> None:
 
 
 def test_what_has_fired_for_an_hour_flaps_no_more_and_neither_does_what_begins_seldom() -> None:
-    often = Beginnings([(alert(0).fingerprint, NOW - i * MINUTE) for i in range(int(USUAL.begins))])
+    often = RecentStarts([(alert(0).fingerprint, NOW - i * MINUTE) for i in range(int(USUAL.begins))])
     assert flapping(often, alert(NOW), NOW) == int(USUAL.begins)
     assert flapping(often, alert(NOW), NOW + HOUR - 1) == int(USUAL.begins)
     assert flapping(often, alert(NOW), NOW + HOUR) == 0
-    seldom = Beginnings([(alert(0).fingerprint, NOW - i * MINUTE) for i in range(int(USUAL.begins) - 1)])
+    seldom = RecentStarts([(alert(0).fingerprint, NOW - i * MINUTE) for i in range(int(USUAL.begins) - 1)])
     assert flapping(seldom, alert(NOW), NOW) == 0
 
 
 def test_what_flaps_is_the_configurations_to_say() -> None:
     times = [(alert(0).fingerprint, NOW - i * MINUTE) for i in range(6)]
-    twice = Beginnings(times, Flapping(begins=2, within=90 * SECOND, calm_for=MINUTE))
+    twice = RecentStarts(times, FlappingPolicy(begins=2, within=90 * SECOND, calm_for=MINUTE))
     assert flapping(twice, alert(NOW), NOW) == 2
-    assert flapping(Beginnings(times, NEVER), alert(NOW), NOW) == 0
+    assert flapping(RecentStarts(times, NEVER), alert(NOW), NOW) == 0
 
 
 def test_the_end_of_what_flapped_is_held_back_for_a_quarter_of_an_hour_or_one_round() -> None:
-    begun = Beginnings([(alert(0).fingerprint, NOW - i * 16 * MINUTE) for i in range(int(USUAL.begins))])
+    begun = RecentStarts([(alert(0).fingerprint, NOW - i * 16 * MINUTE) for i in range(int(USUAL.begins))])
     over = alert(NOW, NOW + MINUTE)
     assert held_until(begun, over, NOW + MINUTE) == NOW + MINUTE + USUAL.calm_for
     assert held_until(begun, over, NOW + MINUTE + USUAL.calm_for) is None
     assert held_until(begun, over, NOW) is None  # a clock that was set back holds nothing up
     assert held_until(begun, alert(NOW, NOW + HOUR), NOW + HOUR) is None
-    assert held_until(Beginnings(), over, NOW + MINUTE) is None
+    assert held_until(RecentStarts(), over, NOW + MINUTE) is None
     moments = (NOW - 50 * MINUTE, NOW - 6 * MINUTE, NOW - 4 * MINUTE, NOW - MINUTE, NOW)
-    quick = Beginnings([(alert(0).fingerprint, at) for at in moments])
+    quick = RecentStarts([(alert(0).fingerprint, at) for at in moments])
     assert held_until(quick, over, NOW + MINUTE) == NOW + 4 * MINUTE
     assert held_until(quick, over, NOW + 4 * MINUTE) is None
 
 
 def test_what_is_long_ago_is_forgotten() -> None:
-    begun = Beginnings([(alert(0).fingerprint, NOW - i * MINUTE) for i in range(int(USUAL.begins))])
+    begun = RecentStarts([(alert(0).fingerprint, NOW - i * MINUTE) for i in range(int(USUAL.begins))])
     begun.sweep(NOW + HOUR)
     assert begun.times(alert(NOW)) == int(USUAL.begins)
     begun.sweep(NOW + 3 * HOUR)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.routing.matchers import parse_matchers
-from monitor.routing.route import Decision, Group, Route, decide, group_key, group_labels, routes_for
+from monitor.routing.route import AggregationGroup, Decision, Route, decide, group_key, group_labels, routes_for
 from monitor.runtime.clock import HOUR, MINUTE, SECOND
 
 ROUTE = Route("ops", ("alertname",), 10 * SECOND, 5 * MINUTE, 4 * HOUR)
@@ -36,7 +36,7 @@ ONE, TWO = {"a": W}, {"a": W, "b": W}
     ],
 )
 def test_decide(told: dict[str, str] | None, firing: dict[str, str], since: int, expected: Decision) -> None:
-    group = Group("k", "ops", {}, "e", 0, 0, told or {}, 0 if told else None)
+    group = AggregationGroup("k", "ops", {}, "e", 0, 0, told or {}, 0 if told else None)
     assert decide(group, firing, RANKS, ROUTE, since) == expected
 
 
@@ -66,7 +66,7 @@ QUIET_A, QUIET_BOTH = frozenset("a"), frozenset("ab")
 def test_decide_where_some_are_acknowledged_or_suppressed(
     told: dict[str, str] | None, firing: dict[str, str], quiet: frozenset[str], since: int, expected: Decision
 ) -> None:
-    group = Group("k", "ops", {}, "e", 0, 0, told or {}, 0 if told else None)
+    group = AggregationGroup("k", "ops", {}, "e", 0, 0, told or {}, 0 if told else None)
     assert decide(group, firing, RANKS, ROUTE, since, quiet) == expected
 
 
@@ -79,7 +79,7 @@ def test_groups_are_formed_by_the_labels_that_the_route_names() -> None:
 
 
 def test_without_a_repeat_interval_nothing_is_told_twice() -> None:
-    group = Group("k", "ops", {}, "e", 0, 0, ONE, 0)
+    group = AggregationGroup("k", "ops", {}, "e", 0, 0, ONE, 0)
     once = Route("ops", ("alertname",), 0, 5 * MINUTE, None)
     assert decide(group, ONE, RANKS, once, 1000 * HOUR) == Decision(None, None)
     assert decide(group, {}, RANKS, once, 5 * MINUTE) == Decision("all resolved", None)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
-from monitor.runtime.guarded_clock import TOLERANCE, UNCONTRADICTED, DisciplinedClock, boot_time, may_forget
+from monitor.runtime.guarded_clock import TOLERANCE, UNCONTRADICTED, GuardedClock, boot_time, may_forget
 from tests.fakes.hand_clock import HandClock
 
 STEPS = st.sampled_from([0, SECOND, -SECOND, MINUTE, -MINUTE, HOUR, -HOUR, 3 * HOUR, -3 * HOUR, 30 * DAY, -30 * DAY])
@@ -20,7 +20,7 @@ class Machine:
         self.wall = HandClock()
         self.true, self.passed = self.wall.at, 5 * HOUR
         self.wall.at += off
-        self.clock = DisciplinedClock(self.wall, lambda: self.passed)
+        self.clock = GuardedClock(self.wall, lambda: self.passed)
 
     def pass_(self, duration: int) -> None:
         self.wall.at += duration
@@ -144,6 +144,6 @@ def test_whatever_is_done_to_a_clock_that_was_right_the_time_is_right_and_runs_o
 
 def test_time_passes_on_this_machine() -> None:
     first = boot_time()
-    clock = DisciplinedClock()
+    clock = GuardedClock()
     assert boot_time() >= first > 0
-    assert abs(clock.now() - DisciplinedClock().now()) < TOLERANCE
+    assert abs(clock.now() - GuardedClock().now()) < TOLERANCE

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.runtime import log
-from monitor.runtime.journald import Journal, encode, field_name
+from monitor.runtime.journald import JournaldSocket, encode, field_name
 
 SPEAK = """
 import logging, sys
@@ -85,7 +85,7 @@ def journald(tmp_path):
 
 @pytest.fixture
 def journal(journald):
-    made = Journal(journald.path)
+    made = JournaldSocket(journald.path)
     yield made
     made.close()
 
@@ -119,7 +119,7 @@ def test_a_large_record_travels_in_a_sealed_file(journal, journald):
 
 def test_a_journald_that_was_restarted_is_found_again(tmp_path):
     before = Journald(tmp_path / "journal")
-    journal = Journal(before.path)
+    journal = JournaldSocket(before.path)
     journal.send([("MESSAGE", "one")])
     assert before.heard()["MESSAGE"] == "one"
     before.close()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import trio
 import trio.testing
 
-from monitor.runtime.task_supervisor import Duty, Roster, Same, until_told
+from monitor.runtime.task_supervisor import ById, TaskSpec, TaskSupervisor, until_told
 
 
 class Work:
@@ -16,7 +16,7 @@ class Work:
         self.seen: list[str] = []
         self.at_once = 0
 
-    def duty(self, name: str, terms: object) -> Duty:
+    def duty(self, name: str, terms: object) -> TaskSpec:
         async def work(leave: trio.Event) -> None:
             self.at_once += 1
             assert self.at_once <= 2, "never two of one name"
@@ -26,7 +26,7 @@ class Work:
             self.seen.append(f"{name}{terms} ends")
             self.at_once -= 1
 
-        return Duty(name, terms, work)
+        return TaskSpec(name, terms, work)
 
 
 async def settled(act: Callable[[], None]) -> None:
@@ -37,7 +37,7 @@ async def settled(act: Callable[[], None]) -> None:
 async def test_what_stays_as_it_was_goes_on_and_the_rest_follows(autojump_clock: trio.testing.MockClock) -> None:
     work = Work()
     async with trio.open_nursery() as nursery:
-        roster = Roster(nursery)
+        roster = TaskSupervisor(nursery)
         await settled(lambda: roster.assign([work.duty("a", 1), work.duty("b", 1)]))
         work.seen.clear()
         await settled(lambda: roster.assign([work.duty("a", 1), work.duty("b", 2)]))
@@ -53,7 +53,7 @@ async def test_a_successor_begins_when_the_one_before_is_gone_however_often_it_i
 ) -> None:
     work = Work(lasts=60)
     async with trio.open_nursery() as nursery:
-        roster = Roster(nursery)
+        roster = TaskSupervisor(nursery)
         for terms in (1, 2, 3, 4):
             await settled(lambda terms=terms: roster.assign([work.duty("a", terms)]))
         assert work.seen == ["a1 begins"]
@@ -73,9 +73,9 @@ async def test_a_task_that_has_ended_by_itself_is_not_begun_again(autojump_clock
         begun.append(leave)
 
     async with trio.open_nursery() as nursery:
-        roster = Roster(nursery)
-        await settled(lambda: roster.assign([Duty("a", 1, work)]))
-        await settled(lambda: roster.assign([Duty("a", 1, work)]))
+        roster = TaskSupervisor(nursery)
+        await settled(lambda: roster.assign([TaskSpec("a", 1, work)]))
+        await settled(lambda: roster.assign([TaskSpec("a", 1, work)]))
     assert len(begun) == 1
 
 
@@ -93,5 +93,5 @@ async def test_work_that_may_be_broken_off_ends_when_it_is_told_to_or_is_done(
 
 def test_terms_can_be_about_one_object() -> None:
     one, other = [1], [1]
-    assert Same(one) == Same(one) != Same(other)
-    assert len({Same(one), Same(one)}) == 1
+    assert ById(one) == ById(one) != ById(other)
+    assert len({ById(one), ById(one)}) == 1

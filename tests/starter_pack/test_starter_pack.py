@@ -9,14 +9,14 @@ import pytest
 from fakes.simulated import Account, counted
 from jsonschema import Draft202012Validator
 
-from monitor.alerts.evaluator import Judge
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.cli.json_schema import rules_schema
 from monitor.config.rules import Rule, SameHour, Spike, load_rules
 from monitor.config.yaml.document import read_document
 from monitor.daemon.loading import sample_of
 from monitor.model.alert import Alert
 from monitor.model.message import batch_of
-from monitor.model.routee_query import Balance
+from monitor.model.routee_query import AccountBalance
 from monitor.notify.render import Templates
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Duration, Instant
 from monitor.simulation.replay import Replay
@@ -54,18 +54,18 @@ def alerts_of(rows: Rows, now: Instant = NOW, known: float | None = None, since:
     """The rules of the pack that fire, once their ``for`` has passed."""
     window = Window("main")
     window.upsert(batch_of([{"messageId": f"m{i}"} | row for i, row in enumerate(rows)]), "all")
-    judge = Judge(window, PACK, ["all"])
+    judge = RuleEvaluator(window, PACK, ["all"])
     judge.begun = since
     for minute in range(16):
         if known is not None:
-            judge.facts = judge.facts.with_balance(now + minute * MINUTE, Balance(known, "EUR"))
+            judge.facts = judge.facts.with_balance(now + minute * MINUTE, AccountBalance(known, "EUR"))
         cursor = Cursor("main", "all", as_of=now + minute * MINUTE, covered_since=since)
         judge.apply(judge.judge(cursor), cursor)
     assert judge.errors == {}
     return sorted({alert.rule for alert in _present(judge) if alert.state == "firing"})
 
 
-def _present(judge: Judge) -> Iterator[Alert]:
+def _present(judge: RuleEvaluator) -> Iterator[Alert]:
     for alerts in judge.alerts.values():
         yield from alerts.values()
 
@@ -100,7 +100,7 @@ def groups_of(size: int, groups: int, span: Duration) -> Rows:
 def told_of(rows: Rows, steps: Iterable[Instant]) -> dict[str, int]:
     """How often each rule of the pack fires at these moments, those included that are switched off as shipped."""
     rules = [rule.model_copy(update={"enabled": True}) for rule in PACK]
-    judge = Judge(Window("main"), rules, ["all"])
+    judge = RuleEvaluator(Window("main"), rules, ["all"])
     judge.begun = NOW - 8 * DAY
     coming = sorted(({"messageId": f"m{number}"} | row for number, row in enumerate(rows)), key=_date)
     fed = 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from monitor.alerts.evaluator import Judge
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import Rule, load_rules
 from monitor.config.rules.model import Windowed
 from monitor.model.message import batch_of
@@ -42,7 +42,7 @@ def told(rule: Rule, trouble: dict[str, Any], after: int) -> list[tuple[int | No
     rows = list(_rows(trouble, after))
     for number, row in enumerate(rows):
         row["messageId"] = f"m{number}"
-    judge, fed = Judge(Window("main"), [rule], ["all"]), 0
+    judge, fed = RuleEvaluator(Window("main"), [rule], ["all"]), 0
 
     def feed(until: int) -> None:
         nonlocal fed

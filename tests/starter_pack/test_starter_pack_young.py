@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.alerts.evaluator import Judge
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import load_rules
-from monitor.model.routee_query import Balance, CampaignState
+from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 from monitor.store.protocol import Cursor
 from monitor.window import Window
@@ -31,8 +31,8 @@ class Watched:
         self.judge = self._new_judge()
         self.told: list[str] = []
 
-    def _new_judge(self) -> Judge:
-        judge = Judge(self.window, PACK, ["all"])
+    def _new_judge(self) -> RuleEvaluator:
+        judge = RuleEvaluator(self.window, PACK, ["all"])
         judge.deepest, judge.every = {"all": WEEK}, {"all": EVERY}
         return judge
 
@@ -46,7 +46,7 @@ class Watched:
 
     def step(self, as_of: Instant, covered_since: Instant, *, is_read: bool = True) -> None:
         """Judge at a poll, or at a sweep that has come so far."""
-        facts = self.judge.facts.with_balance(as_of, Balance(1e6, "EUR"))
+        facts = self.judge.facts.with_balance(as_of, AccountBalance(1e6, "EUR"))
         begun = as_of // DAY * DAY + 11 * HOUR
         if begun < as_of:
             word = "Finished" if as_of >= begun + 20 * MINUTE else "Running"

@@ -1,14 +1,14 @@
 """Values to put into a store."""
 
-from monitor.model.alert import Alert, Held, State, Transition
+from monitor.model.alert import Alert, LevelClock, State, Transition
 from monitor.model.notification import AlertView, Cause, Notification, Reason, Sample
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.matchers import Matcher
-from monitor.routing.route import Group
+from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silence
 from monitor.routing.time_intervals import TimeInterval
 from monitor.runtime.clock import MINUTE
-from monitor.store.protocol import Commit, Cursor, Parcel, Pending, Store
+from monitor.store.protocol import Commit, Cursor, OutboxRow, Pending, Store
 
 NOW = 1_780_000_000_000_000
 
@@ -19,13 +19,13 @@ def cursor(search: str = "outbound", as_of: int = NOW) -> Cursor:
 
 def alert(rule: str = "OperatorFailureRate", operator: str = "Cosmote", resolved_at: int | None = None) -> Alert:
     state: State = "firing" if resolved_at is None else "resolved"
-    held = (Held(NOW, NOW + 1, True), Held())
+    held = (LevelClock(NOW, NOW + 1, True), LevelClock())
     group = (("operator", operator), ("country", "GR"))
     return Alert("main", rule, group, state, held, NOW, NOW, level=1, resolved_at=resolved_at, value=0.25, why="äöü €")
 
 
-def group(key: str = "{alertname=Cosmote}", episode: str = "e1", receiver: str = "ops") -> Group:
-    return Group(key, receiver, {"alertname": "x"}, episode, NOW, NOW + MINUTE, told={"f1": "critical"})
+def group(key: str = "{alertname=Cosmote}", episode: str = "e1", receiver: str = "ops") -> AggregationGroup:
+    return AggregationGroup(key, receiver, {"alertname": "x"}, episode, NOW, NOW + MINUTE, told={"f1": "critical"})
 
 
 def silence(number: int = 1, ends_at: int = NOW + 60 * MINUTE) -> Silence:
@@ -69,11 +69,11 @@ def notification(
     )
 
 
-def enqueue(store: Store, *notifications: Notification, channel: str = "slack/0") -> list[Parcel]:
+def enqueue(store: Store, *notifications: Notification, channel: str = "slack/0") -> list[OutboxRow]:
     """Write them into the outbox; gives that channel's waiting parcels."""
     store.commit(Commit(outbox=[Pending(channel, one) for one in notifications]))
     return store.waiting(notifications[0].receiver, channel, 1_000)
 
 
-def keys(parcels: list[Parcel]) -> list[str]:
+def keys(parcels: list[OutboxRow]) -> list[str]:
     return [parcel.notification.key for parcel in parcels]

@@ -11,7 +11,7 @@ from monitor.store.migrate import migrations
 from monitor.store.open import open_daemon_store
 from monitor.store.protocol import Commit, Entry
 from monitor.store.sqlite import open_sqlite
-from monitor.window import Question, Reading
+from monitor.window import Query, WindowReader
 from tests.fakes.written import settings
 from tests.store.store_samples import NOW, ack, alert, keys, silence
 
@@ -59,8 +59,8 @@ def test_an_older_store_is_brought_up_to_date_with_all_that_is_in_it(step: int, 
         if step >= 2:
             assert (loaded.silences, loaded.acks) == ([silence()], [ack(alert().fingerprint)])
         window = restored_window(store, "main", settings(RULES).config, store.secret("recipients"))
-        reading = Reading(window)
-        tally = reading.tally(Question(NOW - 10**10, NOW, by=("operator", "status")))
+        reading = WindowReader(window)
+        tally = reading.tally(Query(NOW - 10**10, NOW, by=("operator", "status")))
         found = {
             reading.labels(("operator", "status"), code): n for code, n in zip(tally.codes, tally.counts, strict=True)
         }

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from monitor.runtime.errors import StoreDamaged, StoreError
-from monitor.store.open import Mishap, open_daemon_store
-from monitor.store.protocol import Commit, Loaded
+from monitor.store.open import DamageReport, open_daemon_store
+from monitor.store.protocol import Commit, StoredState
 from monitor.store.sqlite import open_sqlite
 from monitor.store.sqlite_file import quick_check
 from tests.store.store_samples import NOW, ack, alert, cursor, enqueue, group, keys, notification, silence, transition
@@ -39,7 +39,7 @@ def filled(path: Path) -> None:
         enqueue(store, notification("k1"), notification("k2", episode="e2"))
 
 
-def reopened(path: Path) -> tuple[Loaded, list[str], Mishap | None]:
+def reopened(path: Path) -> tuple[StoredState, list[str], DamageReport | None]:
     store, mishap = open_daemon_store(path, NOW)
     with closing(store):
         assert store.commit(Commit(journal=[("main", b"x")])), "it can be written"

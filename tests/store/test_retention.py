@@ -10,7 +10,7 @@ import trio.testing
 
 from monitor.model.message import batch_of
 from monitor.runtime.clock import DAY, HOUR, Duration
-from monitor.store.async_store import StoreFront
+from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import PRUNED_AT_ONCE, Commit, Entry, Pending
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from monitor.window import Window
@@ -102,7 +102,7 @@ def test_what_must_stay_is_no_reason_to_go_on_for_ever(tmp_path: Path) -> None:
 
 
 async def test_others_have_their_turns_between_the_steps(tmp_path: Path) -> None:
-    front = StoreFront(open_sqlite(tmp_path / "monitor.db"))
+    front = AsyncStore(open_sqlite(tmp_path / "monitor.db"))
     await front.commit(Commit(transitions=[transition(at=NOW)] * (20 * PRUNED_AT_ONCE)))
     left: list[int] = []
 

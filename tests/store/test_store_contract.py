@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.model.alert import About, Transition
+from monitor.model.alert import Transition, TransitionSubject
 from monitor.runtime.clock import SECOND
 from monitor.runtime.errors import StoreError
 from monitor.store.protocol import (
@@ -16,12 +16,12 @@ from monitor.store.protocol import (
     ASIDES_KEPT,
     BEGUN_KEPT,
     SUPERSEDED,
-    Aside,
     Commit,
     Entry,
-    Loaded,
     Pending,
+    QuarantinedRecord,
     Store,
+    StoredState,
 )
 from monitor.store.sqlite import open_sqlite
 from tests.store.store_samples import (
@@ -59,7 +59,7 @@ def store(reopen: Opener) -> Iterator[Store]:
 
 def test_a_poll_comes_back_after_a_restart(store: Store, reopen: Opener) -> None:
     entries = [Entry("main", "operator", 0, "unknown"), Entry("main", "operator", 1, "Cosmote")]
-    aside = Aside("main", "outbound", NOW, "no messageId", "{}")
+    aside = QuarantinedRecord("main", "outbound", NOW, "no messageId", "{}")
     told = notification("k1")
     store.commit(
         Commit(
@@ -75,7 +75,7 @@ def test_a_poll_comes_back_after_a_restart(store: Store, reopen: Opener) -> None
     )
     store.close()
     with closing(reopen()) as again:
-        assert again.load() == Loaded([cursor()], [alert()], [group()], begun=[("f1", NOW)])
+        assert again.load() == StoredState([cursor()], [alert()], [group()], begun=[("f1", NOW)])
         assert again.entries("main") == entries
         assert [blob for _, blob in again.journal("main")] == [b"rows"]
         assert again.transitions() == [transition()]
@@ -85,7 +85,7 @@ def test_a_poll_comes_back_after_a_restart(store: Store, reopen: Opener) -> None
 
 
 def test_an_empty_store_has_nothing(store: Store) -> None:
-    assert store.load() == Loaded([], [], [])
+    assert store.load() == StoredState([], [], [])
     assert list(store.journal("main")) == []
     assert store.commit(Commit()) == []
     assert store.backlog() == {}
@@ -97,7 +97,7 @@ def test_what_is_written_again_replaces_and_what_is_dropped_is_gone(store: Store
     newer = alert(resolved_at=NOW)
     store.commit(Commit(cursors=[cursor(as_of=NOW + 1)], alerts=[newer], groups=[group(episode="e2")]))
     store.commit(Commit(dropped_alerts=[alert("Other").fingerprint], dropped_groups=[("g2", "ops")]))
-    assert store.load() == Loaded([cursor(as_of=NOW + 1)], [newer], [group(episode="e2")])
+    assert store.load() == StoredState([cursor(as_of=NOW + 1)], [newer], [group(episode="e2")])
 
 
 def test_entries_are_per_account_ascending_and_can_be_dropped(store: Store) -> None:
@@ -111,7 +111,7 @@ def test_a_text_that_utf8_cannot_hold_does_not_stop_the_poll(store: Store) -> No
     store.commit(
         Commit(
             entries=[Entry("main", "from", 1, "a\ud800b"), Entry("main", "from", 2, "nul\x00in it")],
-            asides=[Aside("main", "s", NOW, "why \udfff", "\ud800")],
+            asides=[QuarantinedRecord("main", "s", NOW, "why \udfff", "\ud800")],
         )
     )
     assert [entry.value for entry in store.entries("main")] == ["a?b", "nul\x00in it"]
@@ -258,7 +258,10 @@ def test_the_backlog_says_how_many_wait_and_since_when(store: Store) -> None:
 
 
 def test_the_latest_records_set_aside_are_kept_and_all_are_counted(store: Store) -> None:
-    asides = [Aside("main", "outbound", NOW + i, "bad", "x" * 5_000 if i == 1_499 else str(i)) for i in range(1_500)]
+    asides = [
+        QuarantinedRecord("main", "outbound", NOW + i, "bad", "x" * 5_000 if i == 1_499 else str(i))
+        for i in range(1_500)
+    ]
     store.commit(Commit(asides=asides[:700]))
     store.commit(Commit(asides=asides[700:]))
     kept = store.asides(2_000)
@@ -269,7 +272,10 @@ def test_the_latest_records_set_aside_are_kept_and_all_are_counted(store: Store)
 
 
 def test_a_record_that_comes_again_is_one_row_and_pushes_out_no_other(store: Store) -> None:
-    bad, other = Aside("main", "outbound", NOW, "no date", "{1}"), Aside("main", "outbound", NOW + 1, "no date", "{2}")
+    bad, other = (
+        QuarantinedRecord("main", "outbound", NOW, "no date", "{1}"),
+        QuarantinedRecord("main", "outbound", NOW + 1, "no date", "{2}"),
+    )
     store.commit(Commit(asides=[bad, other, replace(bad, at=NOW + 2)]))
     for i in range(ASIDES_KEPT):
         store.commit(Commit(asides=[replace(bad, at=NOW + 3 + i, why="no status")]))
@@ -297,7 +303,7 @@ def test_pruning_forgets_the_old_and_nothing_that_is_still_open(store: Store) ->
         Commit(
             alerts=[alert(), alert("Old", resolved_at=NOW - 1), alert("Young", resolved_at=NOW)],
             transitions=[transition(at=NOW - 1), transition(at=NOW)],
-            asides=[Aside("main", "s", NOW - 1, "", ""), Aside("main", "s", NOW, "", "")],
+            asides=[QuarantinedRecord("main", "s", NOW - 1, "", ""), QuarantinedRecord("main", "s", NOW, "", "")],
         )
     )
     sent, dead, young, _ = enqueue(store, *(notification(f"k{i}", f"e{i}") for i in range(4)))
@@ -350,7 +356,7 @@ def test_silences_and_acknowledgements_come_back_as_they_are_now(store: Store, r
 def test_beginnings_of_alerts_in_the_last_two_hours_come_back(store: Store) -> None:
     moments = [NOW - BEGUN_KEPT, NOW - BEGUN_KEPT + 1, NOW - 5, NOW]
     made = [transition(f"f{i}", at) for i, at in enumerate(moments)]
-    about = About("main", (("operator", "Ä"),), 2, "Ann", "on it")
+    about = TransitionSubject("main", (("operator", "Ä"),), 2, "Ann", "on it")
     over = Transition("f9", "R", NOW, "resolved", "recovered", None, about)
     store.commit(Commit(transitions=[*made, over]))
     assert [one.about for one in store.transitions(2)] == [about, None]

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from monitor.runtime.errors import StoreError
-from monitor.store.async_store import StoreFront
+from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Commit, Pending, Store
 from monitor.store.sqlite import open_sqlite
 from tests.store.store_samples import cursor, notification
@@ -16,7 +16,7 @@ from tests.store.store_samples import cursor, notification
 
 async def test_calls_run_one_at_a_time_outside_the_event_loop(tmp_path: Path) -> None:
     with closing(open_sqlite(tmp_path / "monitor.db")) as store:
-        front, inside, most, threads = StoreFront(store), 0, 0, set()
+        front, inside, most, threads = AsyncStore(store), 0, 0, set()
 
         def call(store: Store) -> None:
             nonlocal inside, most
@@ -34,7 +34,7 @@ async def test_calls_run_one_at_a_time_outside_the_event_loop(tmp_path: Path) ->
 
 
 async def test_every_call_of_the_daemon_goes_through(tmp_path: Path) -> None:
-    front = StoreFront(open_sqlite(tmp_path / "monitor.db"))
+    front = AsyncStore(open_sqlite(tmp_path / "monitor.db"))
     [sequence] = await front.commit(
         Commit(
             journal=[("main", b"x")],
@@ -64,7 +64,7 @@ async def test_every_call_of_the_daemon_goes_through(tmp_path: Path) -> None:
 
 async def test_a_call_that_has_begun_is_finished_although_its_task_is_cancelled(tmp_path: Path) -> None:
     with closing(open_sqlite(tmp_path / "monitor.db")) as store:
-        front, begun = StoreFront(store), threading.Event()
+        front, begun = AsyncStore(store), threading.Event()
         with trio.CancelScope() as scope:
 
             def write(store: Store) -> list[int]:

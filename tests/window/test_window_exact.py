@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from monitor.config.rules.match import Condition
 from monitor.model.message import FAILURES, FINAL, STATUSES, batch_of, rank
-from monitor.window import Question, Reading, Window
+from monitor.window import Query, Window, WindowReader
 from monitor.window.aggregates import percentiles, sums
 
 IDS = [f"{i:08x}-0000-4000-8000-00000000000{i % 10}" for i in range(6)] + ["plain-1", "plain-2"]
@@ -86,8 +86,8 @@ def whole(parts: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def count(window: Window, **what: Any) -> dict[tuple[str, ...], int]:
-    reading = Reading(window)
-    question = Question(**what)
+    reading = WindowReader(window)
+    question = Query(**what)
     tally = reading.tally(question)
     pairs = zip(tally.codes.tolist(), tally.counts.tolist(), strict=True)
     return {reading.labels(question.by, code): n for code, n in pairs}
@@ -98,15 +98,15 @@ ALL: dict[str, Any] = {"start": -1, "end": 400}
 
 def money(window: Window, **what: Any) -> dict[tuple[str, ...], tuple[float, int]]:
     """What the messages of each group cost, and how many have a price."""
-    reading = Reading(window)
-    found = sums(reading, Question(**ALL, **what))
+    reading = WindowReader(window)
+    found = sums(reading, Query(**ALL, **what))
     rows = zip(found.codes.tolist(), found.values.tolist(), found.counts.tolist(), strict=True)
     return {reading.labels(what.get("by", ()), code): (value, number) for code, value, number in rows}
 
 
 def latencies(window: Window, percent: float, **what: Any) -> dict[tuple[str, ...], float]:
-    reading = Reading(window)
-    found = percentiles(reading, Question(**ALL, **what), percent)
+    reading = WindowReader(window)
+    found = percentiles(reading, Query(**ALL, **what), percent)
     return {reading.labels(what.get("by", ()), c): v for c, v in zip(found.codes, found.values.tolist(), strict=True)}
 
 

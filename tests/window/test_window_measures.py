@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.model.message import FINAL, batch_of
-from monitor.window import Question, Reading, Window
+from monitor.window import Query, Window, WindowReader
 from monitor.window.aggregates import distinct, percentiles, sums
 
 OPERATORS = ("Cosmote", "Vodafone", "Wind")
@@ -41,13 +41,13 @@ def of_group(rows: list[dict[str, Any]], operator: str) -> list[dict[str, Any]]:
     return [row for row in rows if row["operator"] == operator and 2 < row["date"] <= 8]
 
 
-QUESTION = Question(2, 8, ("operator",))
+QUESTION = Query(2, 8, ("operator",))
 
 
 @given(messages, st.sampled_from([1, 50, 90, 95, 99.9, 100]))
 @settings(max_examples=100, deadline=None)
 def test_a_percentile_is_the_nearest_rank(rows: list[dict[str, Any]], percent: float) -> None:
-    reading = Reading(window_of(rows))
+    reading = WindowReader(window_of(rows))
     found = percentiles(reading, QUESTION, percent)
     expected = {}
     for operator in OPERATORS:
@@ -61,7 +61,7 @@ def test_a_percentile_is_the_nearest_rank(rows: list[dict[str, Any]], percent: f
 @given(messages)
 @settings(max_examples=60, deadline=None)
 def test_money_is_summed_exactly_in_any_order(rows: list[dict[str, Any]]) -> None:
-    found, reading = sums(Reading(window_of(rows)), QUESTION), Reading(window_of(rows))
+    found, reading = sums(WindowReader(window_of(rows)), QUESTION), WindowReader(window_of(rows))
     for code, value, count in zip(found.codes, found.values, found.counts, strict=True):
         (operator,) = reading.labels(("operator",), int(code))
         prices = [round(row["price"] * 10**9) for row in of_group(rows, operator) if row["price"] is not None]
@@ -73,7 +73,7 @@ def test_money_is_summed_exactly_in_any_order(rows: list[dict[str, Any]]) -> Non
 @given(rows=messages)
 @settings(max_examples=40, deadline=None)
 def test_different_values_are_counted_once_and_unknown_is_none(field: str, rows: list[dict[str, Any]]) -> None:
-    reading = Reading(window_of(rows))
+    reading = WindowReader(window_of(rows))
     found = distinct(reading, QUESTION, field)
     names = [reading.labels(("operator",), int(code))[0] for code in found.codes]
     expected = {
@@ -88,9 +88,9 @@ def test_different_values_are_counted_once_and_unknown_is_none(field: str, rows:
 @settings(max_examples=80, deadline=None)
 def test_first_seen_and_pending_then(rows: list[dict[str, Any]], changes: list[tuple[int, str]]) -> None:
     later = [row | {"date": date, "status": status} for row, (date, status) in zip(rows, changes, strict=False)]
-    reading = Reading(window_of(rows, later))
+    reading = WindowReader(window_of(rows, later))
     for pending_at in (None, 5, 12):
-        question = Question(2, 8, seen=True, pending_at=pending_at)
+        question = Query(2, 8, seen=True, pending_at=pending_at)
         expected = 0
         for number, row in enumerate(rows):
             reports = [row, *later[number : number + 1]]
@@ -103,13 +103,13 @@ def test_first_seen_and_pending_then(rows: list[dict[str, Any]], changes: list[t
 
 def test_the_slower_ones_are_those_whose_latency_is_given() -> None:
     rows = [{"date": 5, "operator": "Wind", "latency": latency} for latency in (None, 1.0, 30.0, 30.5)]
-    reading = Reading(window_of(rows))
-    assert reading.tally(Question(0, 9, slower=30.0)).counts.tolist() == [1]
-    assert reading.tally(Question(0, 9)).counts.tolist() == [4]
+    reading = WindowReader(window_of(rows))
+    assert reading.tally(Query(0, 9, slower=30.0)).counts.tolist() == [1]
+    assert reading.tally(Query(0, 9)).counts.tolist() == [4]
 
 
 def test_nothing_has_no_measures() -> None:
-    reading = Reading(Window("main"))
+    reading = WindowReader(Window("main"))
     assert not len(sums(reading, QUESTION).codes)
     assert not len(percentiles(reading, QUESTION, 95).codes)
     assert not len(distinct(reading, QUESTION, "to").codes)

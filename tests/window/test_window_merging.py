@@ -8,12 +8,12 @@ import pytest
 
 from monitor.model.message import CODED_FIELDS, batch_of
 from monitor.runtime.clock import SECOND
-from monitor.window import Question, Reading, Window
+from monitor.window import Query, Window, WindowReader
 from monitor.window.aggregates import percentiles, sums
 
 ID = "0b6f0c1e-7d8a-4c5e-9f00-1234567890ab"
 FIELDS = tuple(name for name in CODED_FIELDS if name != "status")
-ALL = Question(0, 100 * SECOND)
+ALL = Query(0, 100 * SECOND)
 NONE = (0.0, 0)
 
 
@@ -31,14 +31,14 @@ def window(*reports: dict[str, Any]) -> Window:
 
 def value(of: Window, field: str) -> str:
     """The one message's value."""
-    reading = Reading(of)
-    question = Question(0, 100 * SECOND, by=(field,))
+    reading = WindowReader(of)
+    question = Query(0, 100 * SECOND, by=(field,))
     (code,) = reading.tally(question).codes.tolist()
     return reading.labels((field,), code)[0]
 
 
 def spent(of: Window, **what: Any) -> tuple[float, int]:
-    found = sums(Reading(of), Question(0, 100 * SECOND, **what))
+    found = sums(WindowReader(of), Query(0, 100 * SECOND, **what))
     return (float(found.values.sum()), int(found.counts.sum()))
 
 
@@ -57,7 +57,7 @@ def test_a_price_and_a_latency_that_come_later_are_kept() -> None:
     for order in permutations([report(), report(price=0.05), report(latency=3.0)]):
         made = window(*order)
         assert spent(made) == (0.05, 1)
-        assert percentiles(Reading(made), ALL, 95).values.tolist() == [3.0]
+        assert percentiles(WindowReader(made), ALL, 95).values.tolist() == [3.0]
 
 
 def test_each_of_several_reports_adds_what_it_knows() -> None:
@@ -169,9 +169,9 @@ def test_many_messages_in_random_pages_end_the_same() -> None:
         made = Window("main")
         for start in range(0, len(rows), 100):
             made.upsert(batch_of(rows[start : start + 150]), "all")  # pages overlap
-        reading = Reading(made)
+        reading = WindowReader(made)
         by = ("status", "operator", "country", "label", "campaign")
-        question = Question(0, 100 * SECOND, by=by)
+        question = Query(0, 100 * SECOND, by=by)
         money = sums(reading, question)
         labels = [reading.labels(by, code) for code in money.codes.tolist()]
         found.append(dict(zip(labels, zip(money.values.tolist(), money.counts.tolist(), strict=True), strict=True)))

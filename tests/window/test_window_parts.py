@@ -7,7 +7,7 @@ import pytest
 from monitor.config.rules.match import Condition
 from monitor.model.message import batch_of
 from monitor.runtime.clock import SECOND
-from monitor.window import Question, Reading, Window
+from monitor.window import Query, Window, WindowReader
 
 ID = "0b6f0c1e-7d8a-4c5e-9f00-1234567890ab"
 
@@ -27,8 +27,8 @@ def window(*reports: dict[str, Any], search: str = "all") -> Window:
 
 def counted(of: Window, by: tuple[str, ...] = ("status",), end: int = 100, start: int = 0, **more: Any) -> Any:
     """How many messages there are of each value between two seconds."""
-    reading = Reading(of)
-    question = Question(start * SECOND, end * SECOND, by=by, **more)
+    reading = WindowReader(of)
+    question = Query(start * SECOND, end * SECOND, by=by, **more)
     tally = reading.tally(question)
     found = zip(tally.codes.tolist(), tally.counts.tolist(), strict=True)
     return {"/".join(reading.labels(by, code)): count for code, count in found}

@@ -8,21 +8,21 @@ from hypothesis import strategies as st
 
 from monitor.config.rules.match import Condition
 from monitor.model.message import FAILURES, FINAL, batch_of
-from monitor.window import Carried, Question, Reading, Standing, Tally, Window
+from monitor.window import GroupCounts, IncrementalCounts, Query, RelativeQuery, Window, WindowReader
 from monitor.window.incremental_counts import FEW
 
 FAILED = (Condition("status", "is", tuple(sorted(FAILURES))),)
 ASKED = [
-    Question(-4, 0, ("operator",)),
-    Question(-9, -3, ("operator",)),
-    Question(-4, 0, ("operator",), FAILED),
-    Question(-6, 0, ("status", "country"), final=True),
-    Question(-6, 0, search="b"),
-    Question(-5, 0, ("to",)),
-    Question(-5, 0, conditions=(Condition("to", "is", ("+306912345678",)),)),
-    Question(-5, 0, ("operator",), within=2),
-    Question(-5, 0, ("operator",), unit="parts"),
-    Question(-5, 0, ("operator",), seen=True),
+    Query(-4, 0, ("operator",)),
+    Query(-9, -3, ("operator",)),
+    Query(-4, 0, ("operator",), FAILED),
+    Query(-6, 0, ("status", "country"), final=True),
+    Query(-6, 0, search="b"),
+    Query(-5, 0, ("to",)),
+    Query(-5, 0, conditions=(Condition("to", "is", ("+306912345678",)),)),
+    Query(-5, 0, ("operator",), within=2),
+    Query(-5, 0, ("operator",), unit="parts"),
+    Query(-5, 0, ("operator",), seen=True),
 ]
 rows = st.fixed_dictionaries(
     {
@@ -46,8 +46,8 @@ steps = st.lists(
 )
 
 
-def named(window: Window, question: Question, tally: Tally) -> dict[tuple[str, ...], int]:
-    reading = Reading(window)
+def named(window: Window, question: Query, tally: GroupCounts) -> dict[tuple[str, ...], int]:
+    reading = WindowReader(window)
     return {reading.labels(question.by, int(c)): int(n) for c, n in zip(tally.codes, tally.counts, strict=True)}
 
 
@@ -55,7 +55,7 @@ def named(window: Window, question: Question, tally: Tally) -> dict[tuple[str, .
 @settings(max_examples=100, deadline=None)
 def test_a_carried_answer_is_what_a_new_count_gives(history: list[Any]) -> None:
     window = Window("main")
-    carried, standing = Carried(window), [Standing(question) for question in ASKED]
+    carried, standing = IncrementalCounts(window), [RelativeQuery(question) for question in ASKED]
     for what, one, page in [*history, ("as of", 11, None), ("as of", 12, None), ("as of", 10, None)]:
         if what == "page":
             window.upsert(batch_of(page), one)
@@ -64,11 +64,11 @@ def test_a_carried_answer_is_what_a_new_count_gives(history: list[Any]) -> None:
         elif what == "settle":
             window.columns.timeline.settle()
         else:
-            reading = Reading(window)
+            reading = WindowReader(window)
             for asked in standing:
                 question = asked.at(one)
                 found = named(window, question, carried.tally(reading, asked, one))
-                assert found == named(window, question, Reading(window).tally(question)), question
+                assert found == named(window, question, WindowReader(window).tally(question)), question
             carried.rest()
 
 
@@ -77,22 +77,22 @@ def test_a_carried_answer_is_what_a_new_count_gives(history: list[Any]) -> None:
 def test_it_is_what_a_look_at_each_message_gives(page: list[dict[str, Any]], moments: list[int]) -> None:
     window = Window("main")
     window.upsert(batch_of(page), "a")
-    carried, asked = Carried(window), Standing(Question(-6, -1, ("operator",), FAILED, final=True))
+    carried, asked = IncrementalCounts(window), RelativeQuery(Query(-6, -1, ("operator",), FAILED, final=True))
     for as_of in moments:
         expected: dict[tuple[str, ...], int] = {}
         for row in page:
             if as_of - 6 < row["date"] <= as_of - 1 and row["status"] in FAILURES & FINAL:
                 group = (row["operator"] or "unknown",)
                 expected[group] = expected.get(group, 0) + 1
-        assert named(window, asked.question, carried.tally(Reading(window), asked, as_of)) == expected
+        assert named(window, asked.question, carried.tally(WindowReader(window), asked, as_of)) == expected
 
 
 def test_the_all_of_a_tally_agrees_with_it_after_moves() -> None:
     window = Window("main")
     window.upsert(batch_of([{"messageId": f"m{i}", "date": i, "operator": f"O{i % 3}"} for i in range(50)]), "a")
-    carried, asked = Carried(window), Standing(Question(-10, 0, ("operator",)))
+    carried, asked = IncrementalCounts(window), RelativeQuery(Query(-10, 0, ("operator",)))
     for as_of in (20, 25, 31, 28):
-        tally, fresh = carried.tally(Reading(window), asked, as_of), Reading(window).tally(asked.at(as_of))
+        tally, fresh = carried.tally(WindowReader(window), asked, as_of), WindowReader(window).tally(asked.at(as_of))
         assert tally.at(fresh.codes).tolist() == fresh.counts.tolist()
         assert replace(tally, all=None).at(fresh.codes).tolist() == fresh.counts.tolist()
 
@@ -100,16 +100,16 @@ def test_the_all_of_a_tally_agrees_with_it_after_moves() -> None:
 def test_where_very_many_messages_leave_at_once_all_are_counted_anew() -> None:
     window, many = Window("main"), FEW + 10
     window.upsert(batch_of([{"messageId": f"m{i}", "date": i % 5} for i in range(many)]), "a")
-    carried, asked = Carried(window), Standing(Question(-100, 0))
-    counted = [carried.tally(Reading(window), asked, as_of).counts.tolist() for as_of in (50, 104, 150)]
+    carried, asked = IncrementalCounts(window), RelativeQuery(Query(-100, 0))
+    counted = [carried.tally(WindowReader(window), asked, as_of).counts.tolist() for as_of in (50, 104, 150)]
     assert counted == [[many], [], []]
 
 
 def test_an_answer_that_stays_the_same_is_the_same_object() -> None:
     window = Window("main")
     window.upsert(batch_of([{"messageId": "m", "date": 5}]), "a")
-    carried, asked = Carried(window), Standing(Question(-10, 0))
-    first = carried.tally(Reading(window), asked, 6)
-    assert carried.tally(Reading(window), asked, 9) is first
+    carried, asked = IncrementalCounts(window), RelativeQuery(Query(-10, 0))
+    first = carried.tally(WindowReader(window), asked, 6)
+    assert carried.tally(WindowReader(window), asked, 9) is first
     window.upsert(batch_of([{"messageId": "n", "date": 5}]), "a")
-    assert carried.tally(Reading(window), asked, 9).counts.tolist() == [2]
+    assert carried.tally(WindowReader(window), asked, 9).counts.tolist() == [2]

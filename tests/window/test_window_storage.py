@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.model.message import batch_of
-from monitor.model.privacy import Privacy, mask
+from monitor.model.privacy import RecipientMask, mask
 from monitor.window import Window
 from monitor.window.codec import decode, encode
 from monitor.window.columns import COLUMNS, Columns
 from monitor.window.dictionary import Dictionary
 from monitor.window.ids import MessageIds
 from monitor.window.index import SMALLEST, Index, Keys
-from monitor.window.journal import MOST_ENTRIES, STALE_ROWS, Journal
+from monitor.window.journal import MOST_ENTRIES, STALE_ROWS, WindowJournal
 from monitor.window.profiles import PROFILED
 from monitor.window.table import BLOCK
 
@@ -133,7 +133,7 @@ def test_an_id_that_only_looks_like_a_uuid_is_no_other_one() -> None:
 
 @given(st.lists(st.text("+0123456789x•", max_size=16)))
 def test_masks_on_a_page_are_those_of_each_number(numbers: list[str]) -> None:
-    privacy = Privacy("mask", b"k")
+    privacy = RecipientMask("mask", b"k")
     assert privacy.texts(numbers) == [mask(number) for number in numbers]
     assert privacy.hashes(numbers).tolist() == [privacy.hash(number) for number in numbers]
 
@@ -152,7 +152,7 @@ class Kept:
 
     def __init__(self) -> None:
         self.columns = Columns()
-        self.journal = Journal(self.columns)
+        self.journal = WindowJournal(self.columns)
         self.blobs: dict[int, bytes] = {}
         self.seq = 0
         self.written = 0
@@ -174,7 +174,7 @@ class Kept:
 
     def assert_restored(self) -> None:
         back = Columns()
-        journal = Journal(back)
+        journal = WindowJournal(back)
         for seq, blob in self.blobs.items():
             journal.restore(seq, blob)
         used = self.columns["kind"][: back.length] > 0

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.model.message import batch_of
-from monitor.window import Question, Reading, Window
-from monitor.window.table import Table
+from monitor.window import Query, Window, WindowReader
+from monitor.window.table import ColumnTable
 from monitor.window.timeline import AS_MESSAGE, AS_PART, RECENT, Timeline
 
 ROWS = 60
@@ -21,7 +21,7 @@ steps = st.lists(st.tuples(changes, st.booleans()), max_size=8)
 @given(steps, st.integers(1, 9), st.integers(-1, 21), st.integers(-1, 21))
 @settings(max_examples=300, deadline=None)
 def test_every_span_is_what_a_look_at_all_rows_finds(history: list[object], segment: int, start: int, end: int) -> None:
-    table = Table({"date": np.int64, "kind": np.uint8, "profile": np.uint8})
+    table = ColumnTable({"date": np.int64, "kind": np.uint8, "profile": np.uint8})
     table.reserve(ROWS)
     timeline = Timeline(table, segment)
     for some, settle in history:  # type: ignore[misc]  # hypothesis' nested tuples
@@ -54,8 +54,8 @@ def test_counts_stay_exact_while_many_messages_change() -> None:
 
 
 def counted(window: Window, start: int, end: int) -> dict[tuple[str, ...], int]:
-    reading = Reading(window)
-    tally = reading.tally(Question(start, end, by=("status",)))
+    reading = WindowReader(window)
+    tally = reading.tally(Query(start, end, by=("status",)))
     return {
         reading.labels(("status",), code): n
         for code, n in zip(tally.codes.tolist(), tally.counts.tolist(), strict=True)
@@ -73,7 +73,7 @@ def test_profiles_that_nothing_has_any_more_are_forgotten() -> None:
         while window.expire(day * 10 - 5):
             pass
     assert window.columns.profiles.length < 40_000
-    reading = Reading(window)
-    assert reading.tally(Question(0, 10_000)).counts.tolist() == [1000]
-    campaigns = reading.split(reading.rows(Question(0, 10_000)), "campaign")
+    reading = WindowReader(window)
+    assert reading.tally(Query(0, 10_000)).counts.tolist() == [1000]
+    campaigns = reading.split(reading.rows(Query(0, 10_000)), "campaign")
     assert campaigns == {f"49-{i}": 1 for i in range(1000)}

@@ -5,6 +5,6 @@ and backtests. Nothing here knows of stores, of the network or of time passing.
 """
 
 from monitor.alerts.kinds.kinds import evaluate
-from monitor.alerts.kinds.result import NOT_ENOUGH, Judgement, Moment
+from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
 
-__all__ = ["NOT_ENOUGH", "Judgement", "Moment", "evaluate"]
+__all__ = ["NOT_ENOUGH", "EvaluationInput", "RuleResult", "evaluate"]

@@ -4,19 +4,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from monitor.alerts.kinds.result import NOT_ENOUGH, Judgement, Moment
+from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
 from monitor.alerts.kinds.rule_query import considered
 from monitor.config.rules import Absence
 from monitor.model.evaluate_words import number, plural
 from monitor.model.finding import Finding
 from monitor.runtime.clock import format_duration, iso
-from monitor.window import Codes, Question
+from monitor.window import Codes, Query
 
 SILENT = 1.0
 """The threshold: fewer messages than this."""
 
 
-def evaluate(rule: Absence, moment: Moment) -> Judgement:
+def evaluate(rule: Absence, moment: EvaluationInput) -> RuleResult:
     """How many messages of each group were first seen in the window; the baseline is how many are usual in such a span.
 
     A silent group that was not active enough before is not judged: it may well pause. Neither is any group before it is known
@@ -45,12 +45,12 @@ def evaluate(rule: Absence, moment: Moment) -> Judgement:
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         return Finding(group, None, 0.0, SILENT, _unknown(moment) if blank else _quiet(rule, 0))
 
-    return Judgement(
+    return RuleResult(
         moment.reading, rule.by, codes, breached, value, threshold, messages, _none(codes), why, absent, usual
     )
 
 
-def questions(rule: Absence, moment: Moment) -> tuple[Question, Question]:
+def questions(rule: Absence, moment: EvaluationInput) -> tuple[Query, Query]:
     """The messages first seen in the window, and those first seen before it, as far as that is known to be complete."""
     now = replace(considered(rule, moment.as_of, rule.window), seen=True)
     start = min(max(now.start - rule.active_in, moment.covered_since), now.start)
@@ -61,7 +61,7 @@ def _none(codes: Codes) -> Codes:
     return np.zeros(len(codes), np.int64)
 
 
-def _unknown(moment: Moment) -> str:
+def _unknown(moment: EvaluationInput) -> str:
     return f"not enough data: history reaches back to {iso(moment.known_since)} only"
 
 

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.alerts.kinds.result import Floats, Moment
-from monitor.window import Codes, Standing
+from monitor.alerts.kinds.result import EvaluationInput, Floats
+from monitor.window import Codes, RelativeQuery
 
 Column = NDArray[np.int64] | NDArray[np.float64]
 
@@ -28,7 +28,7 @@ class Numbers(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class BatchResult:
     """Numbers against one rule's thresholds: see `Judgement`."""
 
     breached: NDArray[np.int64]
@@ -38,7 +38,7 @@ class Weighed:
 
 
 @dataclass(frozen=True, slots=True)
-class Alike:
+class BatchEvaluator:
     """How the rules of one kind are judged together. The rules of a call agree in ``Rule.counted`` and in ``apart``.
 
     ``asked``: what a rule asks of the window. ``count``: the numbers, from that. ``limits``: what is needed of each rule to
@@ -48,13 +48,13 @@ class Alike:
 
     apart: Callable[[Any], Hashable]
     asked: Callable[[Any], Any]
-    count: Callable[[Any, Any, Moment], Any]
+    count: Callable[[Any, Any, EvaluationInput], Any]
     limits: Callable[[Sequence[Any]], Any]
     over: Callable[[Any, Any], NDArray[np.bool_]]
-    weigh: Callable[[Any, tuple[Floats, ...]], Weighed]
+    weigh: Callable[[Any, tuple[Floats, ...]], BatchResult]
 
 
-Pair = tuple[Standing, Standing]
+Pair = tuple[RelativeQuery, RelativeQuery]
 """Two questions of one span: the messages considered, and those of them that match."""
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from monitor.alerts.kinds.count import forgotten, remembered
 from monitor.alerts.kinds.levels import crossed, numbers_of
-from monitor.alerts.kinds.result import NOT_ENOUGH, Floats, Judgement, Moment
+from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered
 from monitor.config.rules import Thresholded
 from monitor.model.finding import Finding
@@ -14,7 +14,7 @@ from monitor.runtime.clock import iso
 from monitor.window import Codes
 
 
-def codes_of(rule: Thresholded, moment: Moment) -> Codes:
+def codes_of(rule: Thresholded, moment: EvaluationInput) -> Codes:
     """The groups to judge: those with messages now or with an alert; for ``below`` those seen in the last 24 hours."""
     if not rule.by:
         return np.zeros(1, np.int64)
@@ -25,14 +25,14 @@ def codes_of(rule: Thresholded, moment: Moment) -> Codes:
 
 def judged(
     rule: Thresholded,
-    moment: Moment,
+    moment: EvaluationInput,
     codes: Codes,
     value: Floats,
     messages: Codes,
     matching: Codes,
     say: Callable[[float], str],
     measured: Callable[[float], str],
-) -> Judgement:
+) -> RuleResult:
     """The amounts against the rule's thresholds; ``say`` writes a threshold, ``measured`` an amount with its noun.
 
     What is too little may only be unknown: ``below`` has not enough data until the window is known to be complete.
@@ -52,4 +52,4 @@ def judged(
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         return forgotten(rule, group, warming=warming)
 
-    return Judgement(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
+    return RuleResult(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)

@@ -7,13 +7,13 @@ import numpy as np
 
 from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
 from monitor.alerts.kinds.prices import are_few, too_few
-from monitor.alerts.kinds.result import NOT_ENOUGH, Judgement, Moment
+from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
 from monitor.config.rules import Balance
 from monitor.model.account_state import BalanceAt
 from monitor.model.evaluate_words import duration, money, number
 from monitor.model.finding import Finding
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant, format_duration, iso
-from monitor.window import Question
+from monitor.window import Query
 from monitor.window.aggregates import charged, sums, unpriced
 
 STALE: Final[Duration] = HOUR
@@ -23,7 +23,7 @@ SHORTEST: Final[Duration] = HOUR
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class SpendingRate:
     """Money, and the span in which it was spent. ``unknown``: why that is not known; empty where it is."""
 
     spent: float
@@ -31,7 +31,7 @@ class Pace:
     unknown: str = ""
 
 
-def evaluate(rule: Balance, moment: Moment) -> Judgement:
+def evaluate(rule: Balance, moment: EvaluationInput) -> RuleResult:
     """The balance, or the seconds that it lasts (no value where some is left and nothing is spent: it lasts for ever)."""
     known, pace = moment.facts.balance_at(moment.as_of), _pace(rule, moment)
     unknown = _unknown(rule, moment, known, pace)
@@ -46,22 +46,22 @@ def evaluate(rule: Balance, moment: Moment) -> Judgement:
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         return Finding(group, None, None, number_of(rule), said)
 
-    return Judgement(moment.reading, (), none, breached, value, threshold, none, none, lambda at: said, absent)
+    return RuleResult(moment.reading, (), none, breached, value, threshold, none, none, lambda at: said, absent)
 
 
-def _pace(rule: Balance, moment: Moment) -> Pace:
+def _pace(rule: Balance, moment: EvaluationInput) -> SpendingRate:
     """What was spent in the window, as far as that is known to be complete."""
     start = max(moment.as_of - rule.window, min(moment.covered_since, moment.as_of))
-    question, whole = Question(start, moment.as_of), np.zeros(1, np.int64)
+    question, whole = Query(start, moment.as_of), np.zeros(1, np.int64)
     spent = sums(moment.reading, question)
     missing = unpriced(moment.reading, question).at(whole)
     priced = charged(moment.reading, question).at(whole) - missing
     few = bool(are_few(priced, missing, rule.min_priced)[0])
     unknown = too_few(int(priced[0]), int(missing[0]), rule.min_priced) if few else ""
-    return Pace(float(np.nan_to_num(spent.at(whole))[0]), moment.as_of - start, unknown)
+    return SpendingRate(float(np.nan_to_num(spent.at(whole))[0]), moment.as_of - start, unknown)
 
 
-def _unknown(rule: Balance, moment: Moment, known: BalanceAt | None, pace: Pace) -> str:
+def _unknown(rule: Balance, moment: EvaluationInput, known: BalanceAt | None, pace: SpendingRate) -> str:
     """Why nothing can be said; empty where it can."""
     if known is None:
         return "not enough data: the balance has not been read yet"
@@ -76,18 +76,18 @@ def _minute(instant: Instant) -> str:
     return iso(instant - instant % SECOND)
 
 
-def _value(rule: Balance, amount: float, pace: Pace) -> float:
+def _value(rule: Balance, amount: float, pace: SpendingRate) -> float:
     return amount if not rule.is_span else _lasts(amount, pace)
 
 
-def _lasts(amount: float, pace: Pace) -> float:
+def _lasts(amount: float, pace: SpendingRate) -> float:
     """Seconds; NaN for ever. Where nothing is left nothing can be sent, and so soon nothing is spent: that lasts not for ever."""
     if amount <= 0:
         return 0.0
     return amount / pace.spent * pace.span / SECOND if pace.spent > 0 else np.nan
 
 
-def _said(known: BalanceAt, pace: Pace, *, is_whole: bool) -> str:
+def _said(known: BalanceAt, pace: SpendingRate, *, is_whole: bool) -> str:
     """``41.20 EUR left: lasts 9h at 4.5 EUR an hour``. The pace is left out while what was spent is still being fetched."""
     amount, currency = known.balance.amount, f" {known.balance.currency}".rstrip()
     left, span = f"{money(amount)}{currency} left", pace.span

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.alerts.kinds.campaign_words import WORDS
-from monitor.alerts.kinds.result import NOT_ENOUGH, UNHEARD_OF, Floats, Judgement, Moment
+from monitor.alerts.kinds.result import NOT_ENOUGH, UNHEARD_OF, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered
 from monitor.alerts.kinds.statistics import wilson
 from monitor.config.rules import Campaign
@@ -39,7 +39,7 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class CampaignProgress:
     """What is known of each campaign, in arrays of one length.
 
     ``recipients`` is 0 where not known. ``awaited``: Routee is yet to be asked. ``left``: something is still to be sent.
@@ -73,7 +73,7 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
-class _Numbers:
+class _CampaignNumbers:
     """One problem's numbers of every campaign; ``listed`` are those that are shown."""
 
     listed: Flags
@@ -85,7 +85,7 @@ class _Numbers:
 
 
 @dataclass(slots=True, kw_only=True)
-class CampaignJudgement(Judgement):
+class CampaignResult(RuleResult):
     """A judgement whose groups are campaigns and problems: codes are those of tracking ids, times the number of problems, plus the problem's."""
 
     name: Callable[[int, str], str]
@@ -106,7 +106,7 @@ class CampaignJudgement(Judgement):
         return campaign * len(PROBLEMS) + PROBLEMS.index(labels["problem"])
 
 
-def evaluate(rule: Campaign, moment: Moment) -> Judgement:
+def evaluate(rule: Campaign, moment: EvaluationInput) -> RuleResult:
     """Every problem that the rule watches of every campaign of which something was heard within a day."""
     course = course_of(rule, moment)
     found = {problem: _NUMBERS[problem](rule, moment, course) for problem in rule.problems}
@@ -114,7 +114,7 @@ def evaluate(rule: Campaign, moment: Moment) -> Judgement:
     place = np.concatenate(list(places.values()))
     which = np.concatenate([np.full(len(some), PROBLEMS.index(problem)) for problem, some in places.items()])
 
-    def gathered(of: Callable[[_Numbers], NDArray[np.generic]]) -> NDArray[np.generic]:
+    def gathered(of: Callable[[_CampaignNumbers], NDArray[np.generic]]) -> NDArray[np.generic]:
         return np.concatenate([of(found[problem])[some] for problem, some in places.items()])
 
     def why(at: int) -> str:
@@ -125,7 +125,7 @@ def evaluate(rule: Campaign, moment: Moment) -> Judgement:
         return Finding(group, 0, None, None, "is over: nothing was heard of it for a day")
 
     breached = gathered(lambda numbers: numbers.breached).astype(np.int64)
-    return CampaignJudgement(
+    return CampaignResult(
         moment.reading,
         rule.grouping,
         course.runs.codes[place] * len(PROBLEMS) + which,
@@ -140,7 +140,7 @@ def evaluate(rule: Campaign, moment: Moment) -> Judgement:
     )
 
 
-def course_of(rule: Campaign, moment: Moment) -> Course:
+def course_of(rule: Campaign, moment: EvaluationInput) -> CampaignProgress:
     """How all campaigns that the rule considers fare."""
     found = runs(moment.reading, considered(rule, moment.as_of, FOLLOWED), moment.as_of - ACTIVE, QUIET)
     count = len(found)
@@ -160,10 +160,10 @@ def course_of(rule: Campaign, moment: Moment) -> Course:
     left = (missing | held | awaited | (found.queued > found.messages * LEFT)) & ~cancelled
     sent_out = over | ((recipients > 0) & (found.messages >= recipients))
     ended_at = np.maximum(_end(found, left, sent_out), over_since)
-    return Course(found, moment.as_of, recipients, held, awaited, known, missing, left, ended_at)
+    return CampaignProgress(found, moment.as_of, recipients, held, awaited, known, missing, left, ended_at)
 
 
-def _is_starting(rule: Campaign, moment: Moment) -> bool:
+def _is_starting(rule: Campaign, moment: EvaluationInput) -> bool:
     """Whether Routee is asked about campaigns, and has not been for long."""
     since = moment.facts.asking_since
     return rule.takes_whole_campaigns and since is not None and moment.as_of < since + PATIENCE
@@ -178,7 +178,7 @@ def _end(found: Runs, left: Flags, sent_out: Flags) -> Codes:
     return np.where(left | (found.messages == 0), NEVER, ended)
 
 
-def _failing(rule: Campaign, moment: Moment, course: Course) -> _Numbers:
+def _failing(rule: Campaign, moment: EvaluationInput, course: CampaignProgress) -> _CampaignNumbers:
     """The share that failed among the final; over once the campaign has ended, since nothing can be done about it any more."""
     found, limit = course.runs, rule.failure_above or 0.0
     final = found.messages - found.waiting
@@ -188,10 +188,10 @@ def _failing(rule: Campaign, moment: Moment, course: Course) -> _Numbers:
         proven, _ = wilson(found.failed.astype(np.float64), final.astype(np.float64), rule.confidence)
     breached = np.where((proven > limit) & ~course.ended, len(rule.levels_), 0)
     breached[final < rule.min_messages] = np.where(course.ended, 0, NOT_ENOUGH)[final < rule.min_messages]
-    return _Numbers(found.messages > 0, breached, share, limit, final, found.failed)
+    return _CampaignNumbers(found.messages > 0, breached, share, limit, final, found.failed)
 
 
-def _stalled(rule: Campaign, moment: Moment, course: Course) -> _Numbers:
+def _stalled(rule: Campaign, moment: EvaluationInput, course: CampaignProgress) -> _CampaignNumbers:
     found, limit = course.runs, rule.stalled_for or 0
     silent = found.waiting > found.messages * UNREPORTED
     unfinished = (course.left | silent) & ~course.is_held & ~course.ended
@@ -199,16 +199,16 @@ def _stalled(rule: Campaign, moment: Moment, course: Course) -> _Numbers:
     breached = np.where(unfinished & (quiet >= limit), len(rule.levels_), 0)
     breached[course.awaited] = NOT_ENOUGH
     value = np.asarray(quiet / SECOND, np.float64)
-    return _Numbers(_followed(rule, course), breached, value, limit / SECOND, found.messages, found.waiting)
+    return _CampaignNumbers(_followed(rule, course), breached, value, limit / SECOND, found.messages, found.waiting)
 
 
-def _short(rule: Campaign, moment: Moment, course: Course) -> _Numbers:
+def _short(rule: Campaign, moment: EvaluationInput, course: CampaignProgress) -> _CampaignNumbers:
     found, limit = course.runs, rule.short_below or 0.0
     recipients = np.maximum(course.recipients, 1)
     share = np.where(course.is_known, found.messages / recipients, np.nan)
     breached = np.where(course.told & (share < limit), len(rule.levels_), 0)
     breached[course.awaited] = NOT_ENOUGH
-    return _Numbers(
+    return _CampaignNumbers(
         _followed(rule, course) & (course.is_known | course.awaited),
         breached,
         share,
@@ -218,15 +218,15 @@ def _short(rule: Campaign, moment: Moment, course: Course) -> _Numbers:
     )
 
 
-def _ended(rule: Campaign, moment: Moment, course: Course) -> _Numbers:
+def _ended(rule: Campaign, moment: EvaluationInput, course: CampaignProgress) -> _CampaignNumbers:
     """The report: the share that was delivered. It is shown only while it is told."""
     found, listed = course.runs, (course.told | course.awaited) & _followed(rule, course)
     share = found.delivered / np.maximum(found.messages, 1)
     breached = np.where(course.awaited, NOT_ENOUGH, 1)
-    return _Numbers(listed, breached, share, np.nan, found.messages, found.delivered)
+    return _CampaignNumbers(listed, breached, share, np.nan, found.messages, found.delivered)
 
 
-_NUMBERS: Final[dict[Problem, Callable[[Campaign, Moment, Course], _Numbers]]] = {
+_NUMBERS: Final[dict[Problem, Callable[[Campaign, EvaluationInput, CampaignProgress], _CampaignNumbers]]] = {
     "failing": _failing,
     "stalled": _stalled,
     "short": _short,
@@ -234,12 +234,12 @@ _NUMBERS: Final[dict[Problem, Callable[[Campaign, Moment, Course], _Numbers]]] =
 }
 
 
-def _followed(rule: Campaign, course: Course) -> Flags:
+def _followed(rule: Campaign, course: CampaignProgress) -> Flags:
     found = course.runs
     return (found.messages > 0) & (np.maximum(found.messages, course.recipients) >= rule.min_messages)
 
 
-def _namer(moment: Moment, found: Runs) -> Callable[[int, str], str]:
+def _namer(moment: EvaluationInput, found: Runs) -> Callable[[int, str], str]:
     """What a campaign is called: an alert keeps the name with which it began, since that is part of what it is."""
     kept = {(labels["campaignTrackingId"], labels["problem"]): labels["campaign"] for labels in map(dict, moment.known)}
 

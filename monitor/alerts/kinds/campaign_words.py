@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from monitor.alerts.kinds.result import Moment
+from monitor.alerts.kinds.result import EvaluationInput
 from monitor.config.rules import Campaign
 from monitor.config.rules.campaign import TOLD_FOR, Problem
 from monitor.model.evaluate_words import money, number, percent, plural
@@ -13,14 +13,14 @@ from monitor.runtime.clock import MINUTE, Duration, format_duration
 from monitor.window.campaign_progress import among
 
 if TYPE_CHECKING:
-    from monitor.alerts.kinds.campaign import Course
+    from monitor.alerts.kinds.campaign import CampaignProgress
 
 AWAITED: Final = "not enough data: Routee has not been asked about this campaign yet"
 MOST_REASONS: Final = 3
 """So many reasons of failures a report names."""
 
 
-def _failing(rule: Campaign, moment: Moment, course: "Course", at: int, over: bool) -> str:
+def _failing(rule: Campaign, moment: EvaluationInput, course: "CampaignProgress", at: int, over: bool) -> str:
     found, limit = course.runs, percent(rule.failure_above)
     final, failed = int(found.messages[at] - found.waiting[at]), int(found.failed[at])
     share = percent(failed / final) if final else "none"
@@ -39,7 +39,7 @@ def _unproven(rule: Campaign, share: float) -> str:
     return f", but not with {percent(rule.confidence)} confidence" if above else ""
 
 
-def _stalled(rule: Campaign, moment: Moment, course: "Course", at: int, over: bool) -> str:
+def _stalled(rule: Campaign, moment: EvaluationInput, course: "CampaignProgress", at: int, over: bool) -> str:
     found, quiet = course.runs, _span(int(course.quiet[at]))
     if course.awaited[at]:
         return AWAITED
@@ -54,7 +54,7 @@ def _stalled(rule: Campaign, moment: Moment, course: "Course", at: int, over: bo
     return f"under way: last progress {quiet} ago, limit {limit}; {waiting} without a final status"
 
 
-def _progress(course: "Course", at: int) -> str:
+def _progress(course: "CampaignProgress", at: int) -> str:
     found = course.runs
     messages = int(found.messages[at])
     if course.missing[at]:
@@ -64,7 +64,7 @@ def _progress(course: "Course", at: int) -> str:
     return f"{number(int(found.waiting[at]))} of {plural(messages, 'message')} without a final status, nothing changed"
 
 
-def _short(rule: Campaign, moment: Moment, course: "Course", at: int, over: bool) -> str:
+def _short(rule: Campaign, moment: EvaluationInput, course: "CampaignProgress", at: int, over: bool) -> str:
     if course.awaited[at]:
         return AWAITED
     messages, recipients = int(course.runs.messages[at]), int(course.recipients[at])
@@ -79,11 +79,11 @@ def _short(rule: Campaign, moment: Moment, course: "Course", at: int, over: bool
     return f"has ended: {said}"
 
 
-def _ended(rule: Campaign, moment: Moment, course: "Course", at: int, over: bool) -> str:
+def _ended(rule: Campaign, moment: EvaluationInput, course: "CampaignProgress", at: int, over: bool) -> str:
     return AWAITED if course.awaited[at] else f"has ended: {totals(moment, course, at)}"
 
 
-def totals(moment: Moment, course: "Course", at: int) -> str:
+def totals(moment: EvaluationInput, course: "CampaignProgress", at: int) -> str:
     """``10,204 messages in 42m: 93.4% delivered, 5.1% failed (Unknown Number 312, Expired 40), 1.5% without a final status, 459.18 EUR spent``."""
     found = course.runs
     messages = int(found.messages[at])
@@ -99,7 +99,7 @@ def totals(moment: Moment, course: "Course", at: int) -> str:
     return f"{plural(messages, 'message')}{recipients} in {span}: {', '.join(parts)}"
 
 
-def _reasons(moment: Moment, course: "Course", at: int) -> str:
+def _reasons(moment: EvaluationInput, course: "CampaignProgress", at: int) -> str:
     reading, rows = moment.reading, course.runs.rows_of(at)
     rows = rows[reading.window.columns["date"][rows] <= moment.as_of]
     counts: Counter[str] = Counter()
@@ -110,7 +110,7 @@ def _reasons(moment: Moment, course: "Course", at: int) -> str:
     return f" ({', '.join(f'{reason} {number(count)}' for reason, count in worst)})"
 
 
-def _currency(moment: Moment) -> str:
+def _currency(moment: EvaluationInput) -> str:
     known = moment.facts.balances
     return f" {known[-1].balance.currency}" if known and known[-1].balance.currency else ""
 
@@ -120,7 +120,7 @@ def _span(span: Duration) -> str:
     return format_duration(span if span < 10 * MINUTE else span - span % MINUTE)
 
 
-WORDS: Final[dict[Problem, Callable[[Campaign, Moment, "Course", int, bool], str]]] = {
+WORDS: Final[dict[Problem, Callable[[Campaign, EvaluationInput, "CampaignProgress", int, bool], str]]] = {
     "failing": _failing,
     "stalled": _stalled,
     "short": _short,

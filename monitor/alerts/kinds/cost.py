@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from monitor.alerts.kinds.amount import codes_of, judged
 from monitor.alerts.kinds.prices import are_few, too_few
-from monitor.alerts.kinds.result import NOT_ENOUGH, Judgement, Moment
+from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
 from monitor.alerts.kinds.rule_query import considered
 from monitor.config.rules import Cost
 from monitor.model.evaluate_words import money, number
@@ -15,7 +15,7 @@ from monitor.window import Codes
 from monitor.window.aggregates import charged, sums, unpriced
 
 
-def evaluate(rule: Cost, moment: Moment) -> Judgement:
+def evaluate(rule: Cost, moment: EvaluationInput) -> RuleResult:
     """The sum of the prices of each group's messages, in the account's currency; ``matching``: those whose price is given.
 
     Where Routee gives too few prices nobody knows what was spent.
@@ -41,7 +41,7 @@ def evaluate(rule: Cost, moment: Moment) -> Judgement:
     return replace(judgement, why=why)
 
 
-def _is_over_unseen(rule: Cost, moment: Moment, codes: Codes, messages: Codes) -> NDArray[np.bool_]:
+def _is_over_unseen(rule: Cost, moment: EvaluationInput, codes: Codes, messages: Codes) -> NDArray[np.bool_]:
     """Which groups have an alert about much money, and no message any more whose price would show that it is over."""
     if rule.comparison == "below":
         return np.zeros(len(codes), np.bool_)

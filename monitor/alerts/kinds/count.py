@@ -6,22 +6,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.alerts.kinds.alike import Alike, Column, Pair, Weighed, column
+from monitor.alerts.kinds.alike import BatchEvaluator, BatchResult, Column, Pair, column
 from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
-from monitor.alerts.kinds.result import NOT_ENOUGH, Floats, Judgement, Moment
+from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered, pair
 from monitor.config.rules import Count, Thresholded
 from monitor.model.evaluate_words import number, plural
 from monitor.model.finding import Finding
 from monitor.runtime.clock import HOUR, Duration, format_duration, iso
-from monitor.window import Codes, Standing, Tally
+from monitor.window import Codes, GroupCounts, RelativeQuery
 
 SEEN_IN = 24 * HOUR
 """A group that sent nothing counts as zero where it was seen in this long."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Numbers:
+class _CountNumbers:
     """What was counted, by group. ``warming``: not all of the window is known yet, so little may be too little."""
 
     codes: Codes
@@ -35,22 +35,22 @@ class _Numbers:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _CountQuery:
     """``seen``: the messages by which a group is known to be there; None where it takes messages in the window."""
 
     pair: Pair
-    seen: Standing | None
+    seen: RelativeQuery | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Limits:
+class _CountLimits:
     """The mildest threshold of each rule, in a column."""
 
     below: bool
     limit: Floats
 
 
-def evaluate(rule: Count, moment: Moment) -> Judgement:
+def evaluate(rule: Count, moment: EvaluationInput) -> RuleResult:
     """The number of each group; for ``below`` also of groups that sent nothing now but did in the last 24 hours."""
     numbers = moment.shared(rule, lambda: _count(rule, _asked(rule), moment))
     codes, messages, matching = numbers.codes, numbers.messages, numbers.matching
@@ -70,7 +70,7 @@ def evaluate(rule: Count, moment: Moment) -> Judgement:
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         return forgotten(rule, group, warming=warming)
 
-    return Judgement(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
+    return RuleResult(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
 
 
 def remembered(rule: Thresholded) -> Duration:
@@ -86,20 +86,20 @@ def forgotten(rule: Thresholded, group: tuple[tuple[str, str], ...], *, warming:
     return Finding(group, None, 0.0, number_of(rule), why, gone=not warming)
 
 
-def _asked(rule: Count) -> _Asked:
+def _asked(rule: Count) -> _CountQuery:
     below = rule.comparison == "below"
-    seen = Standing(considered(rule, 0, remembered(rule))) if below and rule.by else None
-    return _Asked(pair(considered(rule, 0, rule.window), rule.match), seen)
+    seen = RelativeQuery(considered(rule, 0, remembered(rule))) if below and rule.by else None
+    return _CountQuery(pair(considered(rule, 0, rule.window), rule.match), seen)
 
 
-def _count(rule: Count, asked: _Asked, moment: Moment) -> _Numbers:
+def _count(rule: Count, asked: _CountQuery, moment: EvaluationInput) -> _CountNumbers:
     whole, part = (moment.tally(one) for one in asked.pair)
     codes = _codes(rule, asked, moment, part)
     warming = rule.comparison == "below" and not moment.covers(rule.window)
-    return _Numbers(codes, whole.at(codes), part.at(codes), warming)
+    return _CountNumbers(codes, whole.at(codes), part.at(codes), warming)
 
 
-def _codes(rule: Count, asked: _Asked, moment: Moment, part: Tally) -> Codes:
+def _codes(rule: Count, asked: _CountQuery, moment: EvaluationInput, part: GroupCounts) -> Codes:
     if rule.comparison == "above":
         return moment.codes(rule.by, part)
     return np.zeros(1, np.int64) if asked.seen is None else moment.tally(asked.seen).codes
@@ -109,19 +109,19 @@ def _apart(rule: Count) -> Hashable:
     return rule.comparison
 
 
-def _limits(rules: Sequence[Count]) -> _Limits:
-    return _Limits(rules[0].comparison == "below", column([number_of(rule) for rule in rules]))
+def _limits(rules: Sequence[Count]) -> _CountLimits:
+    return _CountLimits(rules[0].comparison == "below", column([number_of(rule) for rule in rules]))
 
 
-def _over(limits: _Limits, numbers: _Numbers) -> NDArray[np.bool_]:
+def _over(limits: _CountLimits, numbers: _CountNumbers) -> NDArray[np.bool_]:
     over = numbers.matching < limits.limit if limits.below else numbers.matching > limits.limit
     return np.asarray(over.any(axis=1) | numbers.warming)
 
 
-def _weigh(rule: Count, columns: tuple[Floats, ...]) -> Weighed:
+def _weigh(rule: Count, columns: tuple[Floats, ...]) -> BatchResult:
     value = columns[1]
     breached, threshold = crossed(value, numbers_of(rule), rule.comparison == "below")
-    return Weighed(breached, value, threshold, columns[0].astype(np.int64))
+    return BatchResult(breached, value, threshold, columns[0].astype(np.int64))
 
 
-ALIKE = Alike(_apart, _asked, _count, _limits, _over, _weigh)
+ALIKE = BatchEvaluator(_apart, _asked, _count, _limits, _over, _weigh)

@@ -3,14 +3,14 @@
 import numpy as np
 
 from monitor.alerts.kinds.amount import codes_of, judged
-from monitor.alerts.kinds.result import Judgement, Moment
+from monitor.alerts.kinds.result import EvaluationInput, RuleResult
 from monitor.alerts.kinds.rule_query import considered
 from monitor.config.rules import Distinct
 from monitor.model.evaluate_words import number, plural
 from monitor.window.aggregates import distinct
 
 
-def evaluate(rule: Distinct, moment: Moment) -> Judgement:
+def evaluate(rule: Distinct, moment: EvaluationInput) -> RuleResult:
     """How many different values of the rule's field the messages of each group have."""
     question, codes = considered(rule, moment.as_of, rule.window), codes_of(rule, moment)
     value = distinct(moment.reading, question, rule.field).at(codes).astype(np.float64)

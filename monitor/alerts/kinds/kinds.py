@@ -16,8 +16,8 @@ from monitor.alerts.kinds import (
     spike,
     stuck,
 )
-from monitor.alerts.kinds.alike import Alike
-from monitor.alerts.kinds.result import Judgement, Moment, withheld
+from monitor.alerts.kinds.alike import BatchEvaluator
+from monitor.alerts.kinds.result import EvaluationInput, RuleResult, withheld
 from monitor.config.rules import (
     Absence,
     Balance,
@@ -34,11 +34,11 @@ from monitor.config.rules import (
     Stuck,
 )
 
-ALIKE: Final[dict[type[Rule], Alike]] = {Rate: rate.ALIKE, Count: count.ALIKE, Spike: spike.ALIKE}
+ALIKE: Final[dict[type[Rule], BatchEvaluator]] = {Rate: rate.ALIKE, Count: count.ALIKE, Spike: spike.ALIKE}
 """The kinds whose rules can be judged together where they count the same; the others are judged one by one."""
 
 
-def evaluate(rule: Rule, moment: Moment) -> Judgement:
+def evaluate(rule: Rule, moment: EvaluationInput) -> RuleResult:
     """The numbers of every group of a rule; not enough data while messages that it looks at are still to be fetched.
 
     Raises ValueError where the rule cannot be judged on this window.
@@ -47,7 +47,7 @@ def evaluate(rule: Rule, moment: Moment) -> Judgement:
     return withheld(found, moment) if moment.lacks(rule) else found
 
 
-def _evaluate(rule: Rule, moment: Moment) -> Judgement:  # noqa: C901 — a line a kind is not complex
+def _evaluate(rule: Rule, moment: EvaluationInput) -> RuleResult:  # noqa: C901 — a line a kind is not complex
     match rule:
         case Rate():
             return rate.evaluate(rule, moment)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
-from monitor.alerts.kinds.result import NOT_ENOUGH, Judgement, Moment
+from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
 from monitor.alerts.kinds.rule_query import considered
 from monitor.config.rules import Latency
 from monitor.model.evaluate_words import duration, number, plural
@@ -11,7 +11,7 @@ from monitor.model.finding import Finding
 from monitor.window.aggregates import percentiles
 
 
-def evaluate(rule: Latency, moment: Moment) -> Judgement:
+def evaluate(rule: Latency, moment: EvaluationInput) -> RuleResult:
     """The percentile of each group, in seconds, over the messages whose latency is given; ``matching`` are the slower ones.
 
     A message counts by the time of its present status, whatever that status is; one that is still on its way has no latency.
@@ -37,7 +37,7 @@ def evaluate(rule: Latency, moment: Moment) -> Judgement:
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         return Finding(group, None, None, number_of(rule), _too_few(rule, 0))
 
-    return Judgement(moment.reading, rule.by, codes, breached, value, threshold, messages, slower, why, absent)
+    return RuleResult(moment.reading, rule.by, codes, breached, value, threshold, messages, slower, why, absent)
 
 
 def _too_few(rule: Latency, messages: int) -> str:

@@ -4,17 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from monitor.alerts.kinds.result import NOT_ENOUGH, Judgement, Moment
+from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
 from monitor.alerts.kinds.rule_query import considered
 from monitor.config.rules import Condition, NewValue
 from monitor.model.evaluate_words import number, plural
 from monitor.model.finding import Finding
 from monitor.model.message import UNKNOWN
 from monitor.runtime.clock import format_duration, iso
-from monitor.window import Question
+from monitor.window import Query
 
 
-def evaluate(rule: NewValue, moment: Moment) -> Judgement:
+def evaluate(rule: NewValue, moment: EvaluationInput) -> RuleResult:
     """How many messages of each group and value were first seen in the window; the baseline is how many there were before."""
     now, before = questions(rule, moment)
     present, past = moment.reading.tally(now), moment.reading.tally(before)
@@ -40,7 +40,7 @@ def evaluate(rule: NewValue, moment: Moment) -> Judgement:
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         return Finding(group, None if warming else 0, 0.0, float(rule.min_messages), "no messages")
 
-    return Judgement(
+    return RuleResult(
         moment.reading,
         rule.grouping,
         codes,
@@ -55,7 +55,7 @@ def evaluate(rule: NewValue, moment: Moment) -> Judgement:
     )
 
 
-def questions(rule: NewValue, moment: Moment) -> tuple[Question, Question]:
+def questions(rule: NewValue, moment: EvaluationInput) -> tuple[Query, Query]:
     """The messages with any value first seen in the window, and those first seen before it."""
     asked = replace(considered(rule, moment.as_of, rule.window), seen=True, by=rule.grouping)
     now = asked.narrowed([Condition(rule.field, "is_not", (UNKNOWN,))])

@@ -1,17 +1,17 @@
-"""Rules that count the same and compare it in the same way: only their thresholds differ. They are judged together, see `Alike`."""
+"""Rules that count the same and compare it in the same way: only their thresholds differ. They are judged together, see `BatchEvaluator`."""
 
 from collections.abc import Iterable
 
-from monitor.alerts.kinds.alike import Alike, Numbers, Weighed
+from monitor.alerts.kinds.alike import BatchEvaluator, BatchResult, Numbers
 from monitor.alerts.kinds.kinds import ALIKE, evaluate
-from monitor.alerts.kinds.result import Floats, Judgement, Moment
+from monitor.alerts.kinds.result import EvaluationInput, Floats, RuleResult
 from monitor.config.rules import Rule
 
 
-class Peers:
+class RuleBatch:
     """Some such rules, at least one; ``by`` is how all of them are grouped."""
 
-    def __init__(self, alike: Alike, rules: Iterable[Rule]) -> None:
+    def __init__(self, alike: BatchEvaluator, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
         self.names = [rule.name for rule in self.rules]
         self.by = self.rules[0].grouping
@@ -20,7 +20,7 @@ class Peers:
         self._asked = alike.asked(self.rules[0])
         self._limits = alike.limits(self.rules)
 
-    def count(self, moment: Moment) -> Numbers:
+    def count(self, moment: EvaluationInput) -> Numbers:
         """What all of them count."""
         numbers: Numbers = moment.shared(self.rules[0], lambda: self._alike.count(self.rules[0], self._asked, moment))
         return numbers
@@ -30,16 +30,16 @@ class Peers:
         over = self._alike.over(self._limits, numbers)
         return {self.rules[at].name for at in over.nonzero()[0].tolist()} if over.any() else set()
 
-    def weigh(self, rule: Rule, columns: tuple[Floats, ...]) -> Weighed:
+    def weigh(self, rule: Rule, columns: tuple[Floats, ...]) -> BatchResult:
         """Numbers of some groups, as they were remembered, against one rule's thresholds."""
         return self._alike.weigh(rule, columns)
 
-    def judgement(self, number: int, moment: Moment) -> Judgement:
+    def judgement(self, number: int, moment: EvaluationInput) -> RuleResult:
         """One of the rules in full, whichever has its turn."""
         return evaluate(self.rules[number % len(self.rules)], moment)
 
 
-def grouped(rules: Iterable[Rule]) -> list[Peers]:
+def grouped(rules: Iterable[Rule]) -> list[RuleBatch]:
     """All rules that can be judged with others like them, or alone in the same way.
 
     Those grouped by recipient cannot: recipients are numbered anew by each reading.
@@ -49,4 +49,4 @@ def grouped(rules: Iterable[Rule]) -> list[Peers]:
         alike = ALIKE.get(type(rule))
         if alike is not None and "to" not in rule.by:
             found.setdefault((rule.counted, rule.every, alike.apart(rule)), []).append(rule)
-    return [Peers(ALIKE[type(some[0])], some) for some in found.values()]
+    return [RuleBatch(ALIKE[type(some[0])], some) for some in found.values()]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.alerts.kinds.alike import Alike, Column, Pair, Weighed, column
+from monitor.alerts.kinds.alike import BatchEvaluator, BatchResult, Column, Pair, column
 from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
-from monitor.alerts.kinds.result import NOT_ENOUGH, Floats, Judgement, Moment
+from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered, of, pair
 from monitor.alerts.kinds.statistics import wilson
 from monitor.config.rules import Rate
@@ -32,7 +32,7 @@ class _Shares:
 
 
 @dataclass(frozen=True, slots=True)
-class _Limits:
+class _RateLimits:
     """The mildest threshold of each rule and how many messages it takes, in columns; the rest is the same for all."""
 
     rule: Rate
@@ -40,7 +40,7 @@ class _Limits:
     least: Floats
 
 
-def evaluate(rule: Rate, moment: Moment) -> Judgement:
+def evaluate(rule: Rate, moment: EvaluationInput) -> RuleResult:
     """The share of each group that has messages in the window, or an alert."""
     shares = moment.shared(rule, lambda: _count(rule, _asked(rule), moment))
     codes, messages, matching, value = shares.codes, shares.messages, shares.matching, shares.value
@@ -60,14 +60,14 @@ def evaluate(rule: Rate, moment: Moment) -> Judgement:
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         return Finding(group, None, None, number_of(rule), _too_few(rule, 0))
 
-    return Judgement(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
+    return RuleResult(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
 
 
 def _asked(rule: Rate) -> Pair:
     return pair(of(considered(rule, 0, rule.window, within=rule.receipts_within), rule.of), rule.match)
 
 
-def _count(rule: Rate, asked: Pair, moment: Moment) -> _Shares:
+def _count(rule: Rate, asked: Pair, moment: EvaluationInput) -> _Shares:
     total = moment.tally(asked[0])
     codes = moment.codes(rule.by, total)
     messages, matching = total.at(codes), moment.tally(asked[1]).at(codes)
@@ -93,25 +93,25 @@ def _apart(rule: Rate) -> Hashable:
     return rule.comparison, rule.confidence
 
 
-def _limits(rules: Sequence[Rate]) -> _Limits:
+def _limits(rules: Sequence[Rate]) -> _RateLimits:
     least = [max(rule.min_messages, 1) for rule in rules]
-    return _Limits(rules[0], column([number_of(rule) for rule in rules]), column(least))
+    return _RateLimits(rules[0], column([number_of(rule) for rule in rules]), column(least))
 
 
-def _over(limits: _Limits, shares: _Shares) -> NDArray[np.bool_]:
+def _over(limits: _RateLimits, shares: _Shares) -> NDArray[np.bool_]:
     rule = limits.rule
     proven = _proven(rule, shares.matching, shares.messages, shares.value)
     over = proven < limits.limit if rule.comparison == "below" else proven > limits.limit
     return np.asarray((over & (shares.messages >= limits.least)).any(axis=1))
 
 
-def _weigh(rule: Rate, columns: tuple[Floats, ...]) -> Weighed:
+def _weigh(rule: Rate, columns: tuple[Floats, ...]) -> BatchResult:
     messages, matching, value = columns[0].astype(np.int64), columns[1].astype(np.int64), columns[2]
     breached, threshold = _crossed(rule, _proven(rule, matching, messages, value), messages)
-    return Weighed(breached, value, threshold, messages)
+    return BatchResult(breached, value, threshold, messages)
 
 
-ALIKE = Alike(_apart, _asked, _count, _limits, _over, _weigh)
+ALIKE = BatchEvaluator(_apart, _asked, _count, _limits, _over, _weigh)
 
 
 def _too_few(rule: Rate, messages: int) -> str:

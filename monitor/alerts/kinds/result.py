@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.config.rules import Rule
-from monitor.model.account_state import NOTHING_KNOWN, Facts
+from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.finding import Finding
 from monitor.runtime.clock import DAY, Duration, Instant, iso
-from monitor.window import Carried, Codes, Reading, Standing, Tally
+from monitor.window import Codes, GroupCounts, IncrementalCounts, RelativeQuery, WindowReader
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
 
 NOT_ENOUGH = -1
-"""In `Judgement.breached`: not enough data to say."""
+"""In `RuleResult.breached`: not enough data to say."""
 ENOUGH_HISTORY = 6 * DAY
 """So much history is enough in any case: Routee gives back a little less than the 7 days that a rule may look back."""
 UNHEARD_OF = -1
@@ -25,7 +25,7 @@ UNHEARD_OF = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class EvaluationInput:
     """What a rule is judged on: a reading of the window, as of when, and since when nothing is missing from it.
 
     ``known`` are groups that must be judged even where nothing is found of them: those with an alert. ``facts`` is what was
@@ -34,12 +34,12 @@ class Moment:
     account's messages begin. That there were none before says nothing of what is usual. ``time_zone`` is that of the account.
     """
 
-    reading: Reading
+    reading: WindowReader
     as_of: Instant
     covered_since: Instant
     known: tuple[tuple[tuple[str, str], ...], ...] = ()
-    facts: Facts = NOTHING_KNOWN
-    carried: Carried | None = None
+    facts: AccountState = NOTHING_KNOWN
+    carried: IncrementalCounts | None = None
     settled: bool = True
     begun: Instant = 0
     time_zone: str = "UTC"
@@ -61,7 +61,7 @@ class Moment:
         """Whether messages that the rule looks back at are still to be fetched: until then it is not judged."""
         return not (self.settled or rule.speaks_early or self.covers(rule.reach))
 
-    def tally(self, standing: Standing) -> Tally:
+    def tally(self, standing: RelativeQuery) -> GroupCounts:
         """The answer to a question that is asked at each moment."""
         if self.carried is None:
             return self.reading.tally(standing.at(self.as_of))
@@ -80,7 +80,7 @@ class Moment:
         found: T = self.reading.shared[key]
         return found
 
-    def codes(self, by: tuple[str, ...], *tallies: Tally) -> Codes:
+    def codes(self, by: tuple[str, ...], *tallies: GroupCounts) -> Codes:
         """The groups that have something in one of the tallies, and the known ones."""
         if len(tallies) == 1 and not self.known:
             return tallies[0].codes
@@ -97,7 +97,7 @@ class Moment:
 
 
 @dataclass(slots=True)
-class Judgement:
+class RuleResult:
     """The groups of one rule at one moment, in arrays of one length.
 
     ``breached`` is the number of levels crossed, or NOT_ENOUGH. ``value`` is NaN where there is none, ``threshold`` that of the
@@ -105,7 +105,7 @@ class Judgement:
     that has no row here.
     """
 
-    reading: Reading
+    reading: WindowReader
     by: tuple[str, ...]
     codes: Codes
     breached: NDArray[np.int64]
@@ -161,7 +161,7 @@ class Judgement:
         return UNHEARD_OF if code is None else code
 
 
-def withheld(judgement: Judgement, moment: Moment) -> Judgement:
+def withheld(judgement: RuleResult, moment: EvaluationInput) -> RuleResult:
     """The same groups while messages are missing: there is not enough data to say anything of any group."""
     why = f"not enough data: history reaches back to {iso(moment.covered_since)} only"
     nothing = np.full(len(judgement), np.nan)

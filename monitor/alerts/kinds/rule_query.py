@@ -5,14 +5,14 @@ from dataclasses import replace
 from monitor.alerts.kinds.alike import Pair
 from monitor.config.rules import Among, Match, Rule
 from monitor.runtime.clock import Duration, Instant
-from monitor.window import Question, Standing
+from monitor.window import Query, RelativeQuery
 
 
 def considered(
     rule: Rule, as_of: Instant, window: Duration, ago: Duration = 0, within: Duration | None = None
-) -> Question:
+) -> Query:
     """The messages that a rule considers, in the span of ``window`` that ended ``ago`` before ``as_of``."""
-    question = Question(
+    question = Query(
         start=as_of - ago - window,
         end=as_of - ago,
         by=rule.by,
@@ -23,14 +23,14 @@ def considered(
     return question.narrowed(rule.where.conditions)
 
 
-def of(question: Question, what: Among) -> Question:
+def of(question: Query, what: Among) -> Query:
     """The denominator of a share: all, the final ones, or those that match."""
     if isinstance(what, Match):
         return question.narrowed(what.conditions)
     return replace(question, final=True) if what == "final" else question
 
 
-def pair(question: Question, match: Match) -> Pair:
+def pair(question: Query, match: Match) -> Pair:
     """A question and those of its messages that match, to be asked at each moment; its span is relative to that."""
-    whole, part = Standing(question), Standing(question.narrowed(match.conditions))
+    whole, part = RelativeQuery(question), RelativeQuery(question.narrowed(match.conditions))
     return whole, whole if part == whole else part

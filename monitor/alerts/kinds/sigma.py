@@ -21,7 +21,7 @@ EXACT = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class SigmaBaseline:
     """What the baseline knows, by group: ``events`` among ``size`` messages (of a number: in ``size`` windows), and ``spread``, the
     variance of a window's measure beyond chance."""
 
@@ -35,20 +35,20 @@ class Past:
         return self.events, self.size, self.spread
 
 
-def past_of(spans: tuple[Floats, Floats], pieces: tuple[Floats, Floats], is_share: bool) -> Past:
+def past_of(spans: tuple[Floats, Floats], pieces: tuple[Floats, Floats], is_share: bool) -> SigmaBaseline:
     """Of measures and their sizes, one line a span: ``spans`` make the baseline up, ``pieces`` tell how much it varies."""
     with np.errstate(all="ignore"):
         values = _clipped(*spans, is_share)
-        return Past(np.nansum(values * spans[1], axis=0), spans[1].sum(axis=0), _spread(*pieces, is_share))
+        return SigmaBaseline(np.nansum(values * spans[1], axis=0), spans[1].sum(axis=0), _spread(*pieces, is_share))
 
 
-def distance(value: Floats, size: Floats, past: Past, is_share: bool, below: bool) -> Floats:
+def distance(value: Floats, size: Floats, past: SigmaBaseline, is_share: bool, below: bool) -> Floats:
     """How many sigma the present is out on one side. NaN or minus infinity where that cannot be said."""
     with np.errstate(all="ignore"):
         return _score(value, size, past, is_share, below) / _stretch(size, past, is_share)
 
 
-def threshold(amount: float, size: Floats, past: Past, is_share: bool, below: bool) -> Floats:
+def threshold(amount: float, size: Floats, past: SigmaBaseline, is_share: bool, below: bool) -> Floats:
     """The measure at which the present is ``amount`` sigma out; NaN where nothing was counted.
 
     Where no measure is far enough out it is the last one (1, or 0 for below), which nothing crosses.
@@ -56,12 +56,12 @@ def threshold(amount: float, size: Floats, past: Past, is_share: bool, below: bo
     with np.errstate(all="ignore"):
         needed = amount * _stretch(size, past, is_share)
         if is_share and below:
-            other = Past(past.size - past.events, past.size, past.spread)
+            other = SigmaBaseline(past.size - past.events, past.size, past.spread)
             return np.asarray(1 - _highest_share(needed, size, other))
         return _highest_share(needed, size, past) if is_share else _number(needed, size, past, below)
 
 
-def _score(value: Floats, size: Floats, past: Past, is_share: bool, below: bool) -> Floats:
+def _score(value: Floats, size: Floats, past: SigmaBaseline, is_share: bool, below: bool) -> Floats:
     events = value * size
     if not is_share:
         total, part = events + past.events, size / (size + past.size)
@@ -72,7 +72,7 @@ def _score(value: Floats, size: Floats, past: Past, is_share: bool, below: bool)
     return hypergeometric_score(events - 1, others + 1, past.events + 1, usual_others - 1)
 
 
-def _highest_share(needed: Floats, size: Floats, past: Past) -> Floats:
+def _highest_share(needed: Floats, size: Floats, past: SigmaBaseline) -> Floats:
     """Along the angle whose squared sine is the share: there scores run nearly straight."""
 
     def beyond(angle: Floats) -> Floats:
@@ -83,7 +83,7 @@ def _highest_share(needed: Floats, size: Floats, past: Past) -> Floats:
     return np.where((size > 0) & (past.size > 0), np.where(beyond(last) > 0, share, 1.0), np.nan)
 
 
-def _number(needed: Floats, size: Floats, past: Past, below: bool) -> Floats:
+def _number(needed: Floats, size: Floats, past: SigmaBaseline, below: bool) -> Floats:
     """Along the root of the number: there scores run nearly straight."""
 
     def beyond(root: Floats) -> Floats:
@@ -126,7 +126,7 @@ def _crossing(beyond: Callable[[Floats], Floats], near: Floats, far: Floats) -> 
     return place
 
 
-def _stretch(size: Floats, past: Past, is_share: bool) -> Floats:
+def _stretch(size: Floats, past: SigmaBaseline, is_share: bool) -> Floats:
     """How many times the distance by chance alone is needed, because the past varies more than by chance."""
     chance = _variance(past.events / past.size, is_share) * (1 / size + 1 / past.size)
     return np.asarray(np.sqrt(1 + np.where(past.spread > 0, past.spread / chance, 0.0)))

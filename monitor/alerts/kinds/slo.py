@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.alerts.kinds.result import NOT_ENOUGH, Floats, Judgement, Moment
+from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered, of
 from monitor.config.rules import Burn, Slo
 from monitor.model.evaluate_words import number, percent, plural
 from monitor.model.finding import Finding
 from monitor.runtime.clock import Duration, format_duration
-from monitor.window import Codes, Question
+from monitor.window import Codes, Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class _Pair:
         return np.where(self.judged, pace, -1.0)
 
 
-def evaluate(rule: Slo, moment: Moment) -> Judgement:
+def evaluate(rule: Slo, moment: EvaluationInput) -> RuleResult:
     """The burn rate of each group over the longer window of the pair that speaks, against that pair's factor.
 
     A pair speaks where both its windows burn faster than its factor, the fastest pair first; where none does, the one that is
@@ -69,27 +69,27 @@ def evaluate(rule: Slo, moment: Moment) -> Judgement:
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         return Finding(group, None, None, rule.burns[0].factor, _too_few(rule, moment, 0))
 
-    return Judgement(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
+    return RuleResult(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
 
 
-def speaking(rule: Slo, moment: Moment, group: tuple[tuple[str, str], ...]) -> Burn:
+def speaking(rule: Slo, moment: EvaluationInput, group: tuple[tuple[str, str], ...]) -> Burn:
     """The pair of windows that speaks of a group, or is nearest to it."""
     factor = evaluate(rule, moment).of(group).threshold
     return next((pair for pair in rule.burns if pair.factor == factor), rule.burns[0])
 
 
-def asked(rule: Slo, moment: Moment, window: Duration) -> Question:
+def asked(rule: Slo, moment: EvaluationInput, window: Duration) -> Query:
     """The messages that the objective is about, in a window."""
     return of(considered(rule, moment.as_of, window), rule.of)
 
 
-def _pair(rule: Slo, moment: Moment, codes: Codes, pair: Burn) -> _Pair:
+def _pair(rule: Slo, moment: EvaluationInput, codes: Codes, pair: Burn) -> _Pair:
     long, short = (_spent(rule, moment, codes, window) for window in (pair.long, pair.short))
     known = moment.as_of - pair.long >= moment.covered_since
     return _Pair(pair, long, short, known & (long.messages >= rule.min_messages))
 
 
-def _spent(rule: Slo, moment: Moment, codes: Codes, window: Duration) -> _Spent:
+def _spent(rule: Slo, moment: EvaluationInput, codes: Codes, window: Duration) -> _Spent:
     question = asked(rule, moment, window)
     messages = moment.reading.tally(question).at(codes)
     matching = moment.reading.tally(question.narrowed(rule.match.conditions)).at(codes)
@@ -126,7 +126,7 @@ def _pace(pair: _Pair, at: int) -> str:
     return f"{verb}: {paces[0]} and {paces[1]}, limit {number(pair.pair.factor)}x"
 
 
-def _left(rule: Slo, moment: Moment, code: int) -> str:
+def _left(rule: Slo, moment: EvaluationInput, code: int) -> str:
     """How much of the period's budget is left. What is not known of the period is taken to have been faultless."""
     span = min(rule.period, max(moment.as_of - moment.covered_since, rule.burns[0].long))
     spent = _spent(rule, moment, np.array([code]), span).burn[0] * span / rule.period
@@ -137,7 +137,7 @@ def _left(rule: Slo, moment: Moment, code: int) -> str:
     return f"{budget} is used up" if times == "1" else f"{budget} is used up {times} times"
 
 
-def _too_few(rule: Slo, moment: Moment, messages: int) -> str:
+def _too_few(rule: Slo, moment: EvaluationInput, messages: int) -> str:
     if messages >= rule.min_messages and moment.covers(rule.burns[0].long):
         return "not enough data: no messages in the short window, which would show whether it is over"
     if moment.as_of - rule.burns[0].long < moment.covered_since:

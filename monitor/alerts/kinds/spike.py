@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.alerts.kinds.alike import Alike, Column, Pair, Weighed, column
+from monitor.alerts.kinds.alike import BatchEvaluator, BatchResult, Column, Pair, column
 from monitor.alerts.kinds.levels import crossed
-from monitor.alerts.kinds.result import NOT_ENOUGH, Floats, Judgement, Moment
+from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered, of, pair
 from monitor.alerts.kinds.same_hour import days_ago
-from monitor.alerts.kinds.sigma import Past, distance, past_of, threshold
+from monitor.alerts.kinds.sigma import SigmaBaseline, distance, past_of, threshold
 from monitor.alerts.kinds.statistics import median
-from monitor.config.rules import Ago, Change, Spike
+from monitor.config.rules import Ago, BaselineChange, Spike
 from monitor.config.rules.spike import ENOUGH_DAYS
 from monitor.model.evaluate_words import number, percent, plural
 from monitor.model.finding import Finding
 from monitor.runtime.clock import Duration, iso
-from monitor.window import Codes, Tally
+from monitor.window import Codes, GroupCounts
 
 MOST_SLICES = 24
 NEARLY = 1e-6
@@ -26,7 +26,7 @@ NEARLY = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _SpikeQuery:
     """What is asked of one span: it begins ``reach`` ago; ``scale`` brings counts to the rule's window."""
 
     pair: Pair
@@ -42,12 +42,12 @@ class _Questions:
     those that were asked of already, by how long ago they ended.
     """
 
-    now: _Asked
-    ago: _Asked | None
-    slices: tuple[_Asked, ...]
-    days: dict[Duration, _Asked] = field(default_factory=dict)
+    now: _SpikeQuery
+    ago: _SpikeQuery | None
+    slices: tuple[_SpikeQuery, ...]
+    days: dict[Duration, _SpikeQuery] = field(default_factory=dict)
 
-    def of_day(self, rule: Spike, ago: Duration) -> _Asked:
+    def of_day(self, rule: Spike, ago: Duration) -> _SpikeQuery:
         """The rule's window on another day."""
         if ago not in self.days:
             self.days[ago] = _span_asked(rule, ago, rule.window)
@@ -55,11 +55,11 @@ class _Questions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
+class _SpanCounts:
     """What was counted in one span: the denominators and the matching, by group; ``scale`` brings counts to the rule's window."""
 
-    messages: Tally
-    matching: Tally
+    messages: GroupCounts
+    matching: GroupCounts
     scale: float = 1.0
 
 
@@ -70,7 +70,7 @@ class _Baseline:
 
     expected: Floats
     rests_on: Floats
-    past: Past | None = None
+    past: SigmaBaseline | None = None
 
     @property
     def columns(self) -> tuple[Floats, ...]:
@@ -96,7 +96,7 @@ class _Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class _Limits:
+class _SpikeLimits:
     """The rules, and in columns the fewest messages that each one takes, now and in its baseline, and its mildest threshold: how many
     times the usual, or how many sigma."""
 
@@ -106,7 +106,7 @@ class _Limits:
     sizes: Floats
 
 
-def evaluate(rule: Spike, moment: Moment) -> Judgement:
+def evaluate(rule: Spike, moment: EvaluationInput) -> RuleResult:
     """The present measure of each group that has messages now or had them in the baseline, or that has an alert."""
     measured = moment.shared(rule, lambda: _count(rule, _asked(rule), moment))
     messages, matching, value = measured.messages, measured.matching, measured.value
@@ -132,7 +132,7 @@ def evaluate(rule: Spike, moment: Moment) -> Judgement:
         calm = measured.known and not below and rule.measure == "count" and not rule.min_messages
         return Finding(group, 0 if calm else None, 0.0 if calm else None, None, "no messages, now or in the baseline")
 
-    return Judgement(
+    return RuleResult(
         moment.reading,
         rule.by,
         measured.codes,
@@ -170,14 +170,14 @@ def _asked(rule: Spike) -> _Questions:
     return _Questions(now, _span_asked(rule, baseline.ago, baseline.window), tuple(slices))
 
 
-def _span_asked(rule: Spike, ago: Duration, window: Duration) -> _Asked:
+def _span_asked(rule: Spike, ago: Duration, window: Duration) -> _SpikeQuery:
     question = considered(rule, 0, window, ago, rule.receipts_within)
     if rule.measure == "rate":
         question = of(question, rule.of)
-    return _Asked(pair(question, rule.match), ago + window, rule.window / window)
+    return _SpikeQuery(pair(question, rule.match), ago + window, rule.window / window)
 
 
-def _count(rule: Spike, asked: _Questions, moment: Moment) -> _Measured:
+def _count(rule: Spike, asked: _Questions, moment: EvaluationInput) -> _Measured:
     now = _span(asked.now, moment)
     spans = _baseline_spans(rule, asked, moment)
     codes = (
@@ -189,24 +189,24 @@ def _count(rule: Spike, asked: _Questions, moment: Moment) -> _Measured:
     return _Measured(codes, now.messages.at(codes), now.matching.at(codes), value, usual, change, bool(spans))
 
 
-def _span(asked: _Asked, moment: Moment) -> _Span:
+def _span(asked: _SpikeQuery, moment: EvaluationInput) -> _SpanCounts:
     whole, part = asked.pair
-    return _Span(moment.tally(whole), moment.tally(part), asked.scale)
+    return _SpanCounts(moment.tally(whole), moment.tally(part), asked.scale)
 
 
-def _baseline_spans(rule: Spike, asked: _Questions, moment: Moment) -> list[_Span]:
+def _baseline_spans(rule: Spike, asked: _Questions, moment: EvaluationInput) -> list[_SpanCounts]:
     """The spans that the baseline rests on; none while too little of them is known."""
     return [_span(one, moment) for one in _usual_asked(rule, asked, moment)]
 
 
-def _usual_asked(rule: Spike, asked: _Questions, moment: Moment) -> list[_Asked]:
+def _usual_asked(rule: Spike, asked: _Questions, moment: EvaluationInput) -> list[_SpikeQuery]:
     if asked.ago is not None:
         return [asked.ago] if moment.covers(asked.ago.reach) else []
     known = _known_days(rule, moment)
     return [asked.of_day(rule, ago) for ago in known] if len(known) >= ENOUGH_DAYS else []
 
 
-def _known_days(rule: Spike, moment: Moment) -> list[Duration]:
+def _known_days(rule: Spike, moment: EvaluationInput) -> list[Duration]:
     """How long ago the same span ended, on each of the days of which it is wholly known."""
     baseline = rule.baseline
     assert not isinstance(baseline, Ago)
@@ -214,7 +214,7 @@ def _known_days(rule: Spike, moment: Moment) -> list[Duration]:
     return [ago for ago in days if moment.as_of - ago - rule.window >= moment.known_since]
 
 
-def _warming(rule: Spike, moment: Moment) -> str:
+def _warming(rule: Spike, moment: EvaluationInput) -> str:
     """Why nothing is known yet of what is usual."""
     if isinstance(rule.baseline, Ago):
         return f"the baseline is still warming up; history reaches back to {iso(moment.covered_since)}"
@@ -222,7 +222,7 @@ def _warming(rule: Spike, moment: Moment) -> str:
     return f"this hour is known of {plural(days, 'day')}, {ENOUGH_DAYS} are needed; what is known begins at {since}"
 
 
-def _measure(rule: Spike, span: _Span, codes: Codes) -> Floats:
+def _measure(rule: Spike, span: _SpanCounts, codes: Codes) -> Floats:
     matching = span.matching.at(codes).astype(np.float64)
     if rule.measure == "count":
         return np.asarray(matching * span.scale)
@@ -230,10 +230,10 @@ def _measure(rule: Spike, span: _Span, codes: Codes) -> Floats:
     return np.asarray(np.divide(matching, messages, out=np.full(len(codes), np.nan), where=messages > 0))
 
 
-def _usual(rule: Spike, slices: list[_Span], spans: list[_Span], codes: Codes) -> _Baseline:
+def _usual(rule: Spike, slices: list[_SpanCounts], spans: list[_SpanCounts], codes: Codes) -> _Baseline:
     nothing = np.full(len(codes), np.nan)
     if not spans:
-        return _Baseline(nothing, nothing, Past(nothing, nothing, nothing) if rule.in_sigma else None)
+        return _Baseline(nothing, nothing, SigmaBaseline(nothing, nothing, nothing) if rule.in_sigma else None)
     samples = [_measure(rule, span, codes) for span in spans]
     weights = [span.messages.at(codes).astype(np.float64) for span in spans]
     expected = samples[0] if len(spans) == 1 else median(np.stack(samples))
@@ -245,7 +245,7 @@ def _usual(rule: Spike, slices: list[_Span], spans: list[_Span], codes: Codes) -
     return _Baseline(expected, rests_on, past)
 
 
-def _sized(rule: Spike, spans: list[_Span], codes: Codes) -> tuple[Floats, Floats]:
+def _sized(rule: Spike, spans: list[_SpanCounts], codes: Codes) -> tuple[Floats, Floats]:
     """The measures of some spans, a line each, and their sizes: the messages of a share, the windows of a number."""
     values = np.stack([_measure(rule, span, codes) for span in spans])
     if rule.measure == "rate":
@@ -257,8 +257,8 @@ def _size_now(rule: Spike, messages: Column) -> Floats:
     return messages.astype(np.float64) if rule.measure == "rate" else np.ones(len(messages))
 
 
-def _limit(rule: Spike, change: float | Change, messages: Column, usual: _Baseline) -> Floats:
-    assert isinstance(change, Change)
+def _limit(rule: Spike, change: float | BaselineChange, messages: Column, usual: _Baseline) -> Floats:
+    assert isinstance(change, BaselineChange)
     if change.factor is not None:
         return _times(usual, change.factor)
     assert usual.past is not None
@@ -295,17 +295,17 @@ def _apart(rule: Spike) -> Hashable:
     return rule.comparison
 
 
-def _limits(rules: Sequence[Spike]) -> _Limits:
+def _limits(rules: Sequence[Spike]) -> _SpikeLimits:
     changes = [rule.levels_[0].limit for rule in rules]
-    return _Limits(
+    return _SpikeLimits(
         tuple(rules),
         column([rule.min_messages for rule in rules]),
         column([rule.min_baseline for rule in rules]),
-        column([change.size for change in changes if isinstance(change, Change)]),
+        column([change.size for change in changes if isinstance(change, BaselineChange)]),
     )
 
 
-def _over(limits: _Limits, measured: _Measured) -> NDArray[np.bool_]:
+def _over(limits: _SpikeLimits, measured: _Measured) -> NDArray[np.bool_]:
     rule, usual = limits.rules[0], measured.usual
     below = rule.comparison == "below"
     if usual.past is None:
@@ -320,17 +320,17 @@ def _over(limits: _Limits, measured: _Measured) -> NDArray[np.bool_]:
     return np.asarray(over.any(axis=1))
 
 
-def _weigh(rule: Spike, columns: tuple[Floats, ...]) -> Weighed:
+def _weigh(rule: Spike, columns: tuple[Floats, ...]) -> BatchResult:
     messages, matching, value, *usual = columns
     breached, threshold, _, _ = _crossed(rule, messages, matching, value, _remembered(*usual))
-    return Weighed(breached, value, threshold, messages.astype(np.int64))
+    return BatchResult(breached, value, threshold, messages.astype(np.int64))
 
 
 def _remembered(expected: Floats, rests_on: Floats, *past: Floats) -> _Baseline:
-    return _Baseline(expected, rests_on, Past(*past) if past else None)
+    return _Baseline(expected, rests_on, SigmaBaseline(*past) if past else None)
 
 
-ALIKE = Alike(_apart, _asked, _count, _limits, _over, _weigh)
+ALIKE = BatchEvaluator(_apart, _asked, _count, _limits, _over, _weigh)
 
 
 def _said(rule: Spike, measure: float) -> str:

@@ -5,16 +5,16 @@ from dataclasses import replace
 import numpy as np
 
 from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
-from monitor.alerts.kinds.result import NOT_ENOUGH, Floats, Judgement, Moment
+from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered
 from monitor.config.rules import Stuck
 from monitor.model.evaluate_words import number, percent, plural
 from monitor.model.finding import Finding
 from monitor.runtime.clock import format_duration
-from monitor.window import Codes, Question
+from monitor.window import Codes, Query
 
 
-def evaluate(rule: Stuck, moment: Moment) -> Judgement:
+def evaluate(rule: Stuck, moment: EvaluationInput) -> RuleResult:
     """How many messages of each group are stuck, or which share of those first seen in the window."""
     reading = moment.reading
     sent, waiting = questions(rule, moment)
@@ -40,10 +40,10 @@ def evaluate(rule: Stuck, moment: Moment) -> Judgement:
             return Finding(group, None, None, number_of(rule), _too_few(rule, 0))
         return Finding(group, 0, 0.0, number_of(rule), "no messages")
 
-    return Judgement(reading, rule.by, codes, breached, value, threshold, messages, stuck, why, absent)
+    return RuleResult(reading, rule.by, codes, breached, value, threshold, messages, stuck, why, absent)
 
 
-def questions(rule: Stuck, moment: Moment) -> tuple[Question, Question]:
+def questions(rule: Stuck, moment: EvaluationInput) -> tuple[Query, Query]:
     """The messages that were first seen in the window, and those of them that are stuck."""
     sent = replace(considered(rule, moment.as_of, rule.window), seen=True)
     old = sent.moved(sent.start, moment.as_of - rule.older_than)

@@ -5,7 +5,7 @@ from monitor.config.monitor.alertmanager import Alertmanager
 from monitor.config.monitor.load import EXIT_BAD_CONFIG, load_config, read_config
 from monitor.config.monitor.model import Config
 from monitor.config.monitor.receiver import Apprise, Channel, Console, Receiver, Slack, Webhook
-from monitor.config.monitor.route import InhibitRule, Route, Subroute
+from monitor.config.monitor.route import InhibitRule, RootRoute, Subroute
 from monitor.config.monitor.routing_tree import doubts, every_route, receivers_told
 from monitor.config.monitor.sections import Log, Privacy, Watchdog, Web
 
@@ -22,7 +22,7 @@ __all__ = [
     "Privacy",
     "Receiver",
     "Resweep",
-    "Route",
+    "RootRoute",
     "Search",
     "SearchFilter",
     "Slack",

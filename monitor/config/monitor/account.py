@@ -6,28 +6,28 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, Field
 
 from monitor.config.yaml import (
+    FieldProblem,
     Flag,
     Name,
-    Note,
     Number,
     Period,
     PeriodOrZero,
-    Reading,
     Secret,
     Text,
     Url,
+    ValidationContext,
     WholeNumber,
-    Written,
+    YamlModel,
     Zone,
     near_miss,
     suggest,
 )
 from monitor.model.message import STATUSES
-from monitor.model.routee_query import FILTER_FIELDS, Filter, Operator, Question
+from monitor.model.routee_query import FILTER_FIELDS, Filter, Operator, RouteeQuery
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration
 
 
-class Account(Written):
+class Account(YamlModel):
     """One Routee account and how hard it may be asked."""
 
     secrets = ("application_id", "application_secret")
@@ -73,7 +73,7 @@ def _filter_field(name: str) -> str:
     return name
 
 
-class SearchFilter(Written):
+class SearchFilter(YamlModel):
     """One of Routee's own filters: a field, an operator and the text that it is held against."""
 
     field: Annotated[Text, AfterValidator(_filter_field)]
@@ -90,16 +90,16 @@ class SearchFilter(Written):
     """The field ends with this."""
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         written = [operator for operator, _ in _OPERATORS if operator in data]
         if len(written) != 1:
-            yield Note((), f"needs exactly one of {', '.join(operator for operator, _ in _OPERATORS)}")
+            yield FieldProblem((), f"needs exactly one of {', '.join(operator for operator, _ in _OPERATORS)}")
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         wanted = self.filter
         whole = _WORDS.get(self.field, ()) if wanted.operator in ("is", "is_not") else ()
         if meant := near_miss(wanted.term, whole):
-            yield Note((wanted.operator,), f"{wanted.term!r} is not a {self.field}; did you mean {meant!r}?")
+            yield FieldProblem((wanted.operator,), f"{wanted.term!r} is not a {self.field}; did you mean {meant!r}?")
 
     @property
     def filter(self) -> Filter:
@@ -117,7 +117,7 @@ def _within_history(back: Duration) -> Duration:
     return back
 
 
-class Resweep(Written):
+class Resweep(YamlModel):
     """How later status changes are seen: look this far back, this often."""
 
     back: Annotated[Period, AfterValidator(_within_history)]
@@ -131,7 +131,7 @@ def _usual_resweeps() -> tuple[Resweep, ...]:
     return tuple(Resweep.model_construct(back=back, every=every) for back, every in usual)
 
 
-class Search(Written):
+class Search(YamlModel):
     """What is polled: every message that it returns feeds the rules."""
 
     name: Name
@@ -152,6 +152,6 @@ class Search(Written):
     """How long messages are given to become visible before they are judged."""
 
     @property
-    def question(self) -> Question:
+    def question(self) -> RouteeQuery:
         """What Routee is asked."""
-        return Question(tuple(entry.filter for entry in self.filters), self.campaign, self.tracking_id)
+        return RouteeQuery(tuple(entry.filter for entry in self.filters), self.campaign, self.tracking_id)

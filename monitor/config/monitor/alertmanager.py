@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from monitor.config.yaml import Note, Period, Reading, Secret, Text, Url, Written
+from monitor.config.yaml import FieldProblem, Period, Secret, Text, Url, ValidationContext, YamlModel
 from monitor.runtime.clock import MINUTE, SECOND
 
 
-class Alertmanager(Written):
+class Alertmanager(YamlModel):
     """An Alertmanager, or all of a cluster: each is told everything."""
 
     secrets = ("bearer_token", "password")
@@ -37,18 +37,18 @@ class Alertmanager(Written):
         return (self.url,) if self.url is not None else self.urls
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         if ("url" in data) == ("urls" in data):
-            yield Note((), "needs either url, or urls for all of a cluster")
+            yield FieldProblem((), "needs either url, or urls for all of a cluster")
         elif data.get("urls") == []:
-            yield Note(("urls",), "needs at least one address")
+            yield FieldProblem(("urls",), "needs at least one address")
         token, password = (key in data or f"{key}_file" in data for key in ("bearer_token", "password"))
         if ("username" in data) != password:
-            yield Note((), "needs username and password (or password_file) together")
+            yield FieldProblem((), "needs username and password (or password_file) together")
         if token and password:
-            yield Note((), "takes either a bearer_token, or username and password")
+            yield FieldProblem((), "takes either a bearer_token, or username and password")
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         for index, url in enumerate(self.urls):
             if url in self.urls[:index]:
-                yield Note(("urls", index), "stands here twice")
+                yield FieldProblem(("urls", index), "stands here twice")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from monitor.config.yaml import Written
+from monitor.config.yaml import YamlModel
 from monitor.config.yaml.secret_file import locate
 
 
-def exposed_files(config: Written, folder: Path, environ: Mapping[str, str]) -> list[Path]:
+def exposed_files(config: YamlModel, folder: Path, environ: Mapping[str, str]) -> list[Path]:
     """Those that ``config``, written in ``folder``, names; each once."""
     paths = (locate(name, folder, environ) for name in _named(config))
     return [path for path in dict.fromkeys(paths) if is_exposed(path)]
@@ -27,7 +27,7 @@ def is_exposed(path: Path) -> bool:
 
 
 def _named(value: object) -> Iterator[str]:
-    if isinstance(value, Written):
+    if isinstance(value, YamlModel):
         names = (getattr(value, f"{key}_file", None) for key in value.secrets)
         yield from (name for name in names if isinstance(name, str))
     if isinstance(value, BaseModel):

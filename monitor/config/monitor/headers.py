@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, WithJsonSchema
 
-from monitor.config.yaml import Misplaced, Note, Secret
+from monitor.config.yaml import FieldProblem, NestedProblems, Secret
 from monitor.config.yaml.types import LABEL
 from monitor.config.yaml.words import suggest
 
@@ -45,22 +45,22 @@ def _pairs(value: Any) -> Any:
 
 
 def _headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
-    notes: list[Note] = []
+    notes: list[FieldProblem] = []
     seen: set[str] = set()
     for name, value in headers.items():
         text = value.get_secret_value()
         if not re.fullmatch(_HEADER_NAME, name):
-            notes.append(Note((name,), "is not a header's name", at_key=True))
+            notes.append(FieldProblem((name,), "is not a header's name", at_key=True))
         elif name.lower() in OURS:
             hint = "; write content_type" if name.lower() == "content-type" else ""
-            notes.append(Note((name,), f"is written by routee-monitor itself; take it out{hint}", at_key=True))
+            notes.append(FieldProblem((name,), f"is written by routee-monitor itself; take it out{hint}", at_key=True))
         elif name.lower() in seen:
-            notes.append(Note((name,), "stands here twice; letter case does not count in headers", at_key=True))
+            notes.append(FieldProblem((name,), "stands here twice; letter case does not count in headers", at_key=True))
         elif not (text.isascii() and text.isprintable()):
-            notes.append(Note((name,), "is not a header's value: only printable ASCII characters can be sent"))
+            notes.append(FieldProblem((name,), "is not a header's value: only printable ASCII characters can be sent"))
         seen.add(name.lower())
     if notes:
-        raise Misplaced(notes)
+        raise NestedProblems(notes)
     return headers
 
 
@@ -68,7 +68,7 @@ def _fields(fields: dict[str, SecretStr]) -> dict[str, SecretStr]:
     wrong = [name for name in fields if not re.fullmatch(LABEL, name)]
     if wrong:
         said = "is not a field's name: letters, digits and _, beginning with a letter or _"
-        raise Misplaced(Note((name,), said, at_key=True) for name in wrong)
+        raise NestedProblems(FieldProblem((name,), said, at_key=True) for name in wrong)
     return fields
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from monitor.config.yaml import Note, Text, Written, Zone, suggest
+from monitor.config.yaml import FieldProblem, Text, YamlModel, Zone, suggest
 from monitor.config.yaml.sentences import kind_of
 from monitor.config.yaml.types import as_text
 from monitor.routing.time_intervals import Range, TimeInterval
@@ -125,7 +125,7 @@ Months = Annotated[Range, _range(month_range), _RANGE]
 Years = Annotated[Range, _range(year_range), _RANGE]
 
 
-class TimeRange(Written):
+class TimeRange(YamlModel):
     """Times of a day."""
 
     start_time: Time
@@ -133,14 +133,16 @@ class TimeRange(Written):
     end_time: Time
     """The minute that is no longer in it: 17:00, or 24:00 for the end of the day."""
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         first, end = self.minutes
         if first == end or end == 0:
             late = " (the end of the day is 24:00)" if end == 0 else ""
-            yield Note(("end_time",), f"a range ends after it begins{late}")
+            yield FieldProblem(("end_time",), f"a range ends after it begins{late}")
         elif first > end:
             ranges = f'{{start_time: "{self.start_time}", end_time: "24:00"}} and {{start_time: "00:00", end_time: "{self.end_time}"}}'
-            yield Note(("end_time",), f"a range ends on the day on which it begins; over midnight write two: {ranges}")
+            yield FieldProblem(
+                ("end_time",), f"a range ends on the day on which it begins; over midnight write two: {ranges}"
+            )
 
     @property
     def minutes(self) -> Range:
@@ -148,7 +150,7 @@ class TimeRange(Written):
         return minute_of_day(self.start_time), minute_of_day(self.end_time)
 
 
-class Interval(Written):
+class Interval(YamlModel):
     """When all of what is written here is so; what is left out is always so."""
 
     times: tuple[TimeRange, ...] = _SOME
@@ -171,7 +173,7 @@ class Interval(Written):
         return TimeInterval(times, self.weekdays, self.days_of_month, self.months, self.years, self.location)
 
 
-class TimeIntervals(Written):
+class TimeIntervals(YamlModel):
     """Intervals under a name that routes refer to."""
 
     name: Text

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from monitor.config.monitor.globs import RULES, each_once
 from monitor.config.monitor.model import Config
-from monitor.config.yaml import Reading, validate, value_at
+from monitor.config.yaml import ValidationContext, validate, value_at
 from monitor.config.yaml.document import read_document
 from monitor.runtime.errors import InputError, Problem
 
@@ -32,7 +32,7 @@ def read_config(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, 
     if not document.readable:
         return None, problems, ()
     folder = path.parent
-    found = validate(_CONFIG, document, Reading(folder, environ))
+    found = validate(_CONFIG, document, ValidationContext(folder, environ))
     files = _rule_files(folder, value_at(document.data, ("rules",)))
     if isinstance(found, list):
         return None, problems + found, files

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 
-from monitor.config.yaml import AnyText, Misplaced, Note
+from monitor.config.yaml import AnyText, FieldProblem, NestedProblems
 from monitor.config.yaml.sentences import kind_of
 from monitor.routing.matchers import MOST_MATCHERS, Matcher, in_order, parse_matchers
 
@@ -16,14 +16,14 @@ def _matchers(value: object) -> tuple[Matcher, ...]:
     if not isinstance(value, list):
         raise ValueError(f'should be a list of matchers, like [severity="critical"], not {kind_of(value)}')
     found: list[Matcher] = []
-    notes: list[Note] = []
+    notes: list[FieldProblem] = []
     for index, text in enumerate(value):
         try:
             found += _parsed(text)
         except ValueError as error:
-            notes.append(Note((index,), str(error)))
+            notes.append(FieldProblem((index,), str(error)))
     if notes:
-        raise Misplaced(notes)
+        raise NestedProblems(notes)
     if len(found) > MOST_MATCHERS:
         raise ValueError(
             f'should be at most {MOST_MATCHERS} matchers, not {len(found)}; values in one can be written as =~"a|b"'

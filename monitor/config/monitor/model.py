@@ -11,10 +11,19 @@ from monitor.config.monitor.account import Account, Search
 from monitor.config.monitor.globs import RULES, TEMPLATES, each_once, find_files
 from monitor.config.monitor.interval import TimeIntervals
 from monitor.config.monitor.receiver import Receiver
-from monitor.config.monitor.route import InhibitRule, Route, names_used
+from monitor.config.monitor.route import InhibitRule, RootRoute, names_used
 from monitor.config.monitor.routing_tree import tree_of
 from monitor.config.monitor.sections import Flapping, Log, Privacy, Reload, Watchdog, Web
-from monitor.config.yaml import MISSING, Misplaced, Note, Period, Reading, Text, Written, suggest
+from monitor.config.yaml import (
+    MISSING,
+    FieldProblem,
+    NestedProblems,
+    Period,
+    Text,
+    ValidationContext,
+    YamlModel,
+    suggest,
+)
 from monitor.config.yaml.document import Document, KeyPath, show_path
 from monitor.routing.inhibition import Inhibition
 from monitor.routing.route import Route as Tree
@@ -26,7 +35,7 @@ _SQLITE_ABSOLUTE = "sqlite:///"
 _SQLITE = "sqlite:"
 
 
-class Config(Written):
+class Config(YamlModel):
     """Everything in ``monitor.yaml``."""
 
     may_be_null = ("web", "flapping")
@@ -43,7 +52,7 @@ class Config(Written):
     """How long messages and alerts are kept."""
     receivers: tuple[Receiver, ...] = ()
     """Who is told; left out: the console."""
-    route: Route
+    route: RootRoute
     """Which receiver is told, and when; may be left out where there is one receiver."""
     inhibit_rules: tuple[InhibitRule, ...] = ()
     """What is not told while something larger fires."""
@@ -124,12 +133,14 @@ class Config(Written):
         return tuple(Inhibition(one.source_matchers, one.target_matchers, one.equal) for one in self.inhibit_rules)
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         """Names: used once, and there where they are used. Looked at as written, so that other errors do not hide these."""
         whole = cls.completed(dict(data), reading)
         accounts, searches, receivers = (_mappings(whole.get(key)) for key in ("accounts", "searches", "receivers"))
         if data.get("searches") == []:
-            yield Note(("searches",), "needs at least one search; take the key out to poll everything of each account")
+            yield FieldProblem(
+                ("searches",), "needs at least one search; take the key out to poll everything of each account"
+            )
         yield from _twice("accounts", accounts, "name")
         yield from _twice("searches", searches, "account", "name")
         yield from _twice("receivers", receivers, "name")
@@ -151,7 +162,7 @@ class Config(Written):
         return super().unknown_key(key, value)
 
     @classmethod
-    def completed(cls, data: dict[str, Any], reading: Reading) -> dict[str, Any]:
+    def completed(cls, data: dict[str, Any], reading: ValidationContext) -> dict[str, Any]:
         """With what may be left out: the searches, their account, the receiver, the route."""
         accounts = [str(entry.get("name")) for _, entry in _mappings(data.get("accounts"))]
         searches = data.get("searches", [{"name": "all", "account": account} for account in accounts])
@@ -165,7 +176,7 @@ class Config(Written):
         return data | {"searches": searches, "receivers": receivers, "route": route}
 
     @classmethod
-    def _notes_of(cls, error: ValidationError, data: dict[str, Any]) -> Iterable[Note]:
+    def _notes_of(cls, error: ValidationError, data: dict[str, Any]) -> Iterable[FieldProblem]:
         """With what to write where nobody is named who is told."""
         names = [str(entry["name"]) for _, entry in _mappings(data.get("receivers")) if entry.get("name")]
         for note in super()._notes_of(error, data):
@@ -177,16 +188,16 @@ class Config(Written):
     @field_validator("rules", "templates")
     @classmethod
     def _found(cls, patterns: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        folder = info.context.folder if isinstance(info.context, Reading) else None
+        folder = info.context.folder if isinstance(info.context, ValidationContext) else None
         suffixes = RULES if info.field_name == "rules" else TEMPLATES
         notes = []
         for index, pattern in enumerate(patterns if folder is not None else ()):
             try:
                 find_files(folder or Path(), pattern, suffixes)
             except ValueError as error:
-                notes.append(Note((index,), str(error)))
+                notes.append(FieldProblem((index,), str(error)))
         if notes:
-            raise Misplaced(notes)
+            raise NestedProblems(notes)
         return patterns
 
     @field_validator("store")
@@ -214,18 +225,22 @@ def _mappings(entries: object) -> list[tuple[int, dict[str, Any]]]:
     )
 
 
-def _twice(key: str, entries: list[tuple[int, dict[str, Any]]], *identity: str) -> Iterable[Note]:
+def _twice(key: str, entries: list[tuple[int, dict[str, Any]]], *identity: str) -> Iterable[FieldProblem]:
     """Entries that are called like an earlier one."""
     seen: dict[str, int] = {}
     for index, entry in entries:
         name = entry.get("name")
         first = seen.setdefault(str([entry.get(part) for part in identity]), index)
         if isinstance(name, str) and first != index:
-            yield Note((key, index, "name"), f"{name!r} is already the name of {key}[{first}]; choose another one")
+            yield FieldProblem(
+                (key, index, "name"), f"{name!r} is already the name of {key}[{first}]; choose another one"
+            )
 
 
-def _unknown(what: str, path: KeyPath, name: object, entries: list[tuple[int, dict[str, Any]]]) -> Iterable[Note]:
+def _unknown(
+    what: str, path: KeyPath, name: object, entries: list[tuple[int, dict[str, Any]]]
+) -> Iterable[FieldProblem]:
     """A name that nothing has."""
     names = dict.fromkeys(entry["name"] for _, entry in entries if isinstance(entry.get("name"), str))
     if isinstance(name, str) and name not in names:
-        yield Note(path, f"no {what} is named {name!r}{suggest(name, names)}")
+        yield FieldProblem(path, f"no {what} is named {name!r}{suggest(name, names)}")

@@ -10,7 +10,19 @@ from pydantic import AfterValidator, Field, SecretStr
 from monitor.config.monitor.alertmanager import Alertmanager
 from monitor.config.monitor.headers import Fields, Headers, Lines
 from monitor.config.monitor.services import service_of
-from monitor.config.yaml import Flag, Name, Note, Period, Reading, Secret, SecretUrl, Text, Url, WholeNumber, Written
+from monitor.config.yaml import (
+    FieldProblem,
+    Flag,
+    Name,
+    Period,
+    Secret,
+    SecretUrl,
+    Text,
+    Url,
+    ValidationContext,
+    WholeNumber,
+    YamlModel,
+)
 from monitor.runtime.clock import MINUTE, SECOND
 
 Timeout = Annotated[Period, Field(le=5 * MINUTE)]
@@ -64,7 +76,7 @@ AppriseUrl = Annotated[Secret, AfterValidator(_apprise_url)]
 """The address of one service. Never shown: most hold a password."""
 
 
-class Slack(Written):
+class Slack(YamlModel):
     """A Slack channel, by bot token (messages are edited, changes go into threads) or by webhook (a new message each time)."""
 
     secrets = ("token", "webhook_url", "app_token")
@@ -95,24 +107,28 @@ class Slack(Written):
     """How long one attempt may take."""
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         bot = "token" in data or "token_file" in data
         hook = "webhook_url" in data or "webhook_url_file" in data
         if bot == hook:
-            yield Note((), "needs either a token (token, token_file) or a webhook (webhook_url, webhook_url_file)")
+            yield FieldProblem(
+                (), "needs either a token (token, token_file) or a webhook (webhook_url, webhook_url_file)"
+            )
         elif bot and "channel" not in data:
-            yield Note(("channel",), "is missing: a token needs the channel to write to")
+            yield FieldProblem(("channel",), "is missing: a token needs the channel to write to")
         elif hook and "channel" in data:
-            yield Note(("channel",), "a webhook writes to its own channel; take this out, or use a token", at_key=True)
+            yield FieldProblem(
+                ("channel",), "a webhook writes to its own channel; take this out, or use a token", at_key=True
+            )
         if hook and not bot:
             for key in ("chart", "broadcast_resolved", "app_token", "app_token_file"):
                 if key in data:
-                    yield Note(
+                    yield FieldProblem(
                         (key,), "needs a bot token: a webhook can only post; take this out, or use a token", at_key=True
                     )
 
 
-class Webhook(Written):
+class Webhook(YamlModel):
     """An address that gets Alertmanager's payload, or a template's, by POST."""
 
     secrets = ("url", "url_resolved", "secret", "headers", "fields")
@@ -149,20 +165,22 @@ class Webhook(Written):
     """How many requests may be under way at a time, of different groups; more are for receivers that answer slowly."""
 
     @classmethod
-    def completed(cls, data: dict[str, Any], reading: Reading) -> dict[str, Any]:
+    def completed(cls, data: dict[str, Any], reading: ValidationContext) -> dict[str, Any]:
         """With the address of the template's service; what came from files is marked as lines."""
         service = service_of(data.get("template"))
         usual = {"url": service.url} if service is not None and service.url else {}
         of_files = [key for key in ("headers", "fields") if f"{key}_file" in data and isinstance(data.get(key), str)]
         return usual | data | {key: Lines(data[key]) for key in of_files}
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         named = self.content_type or ""
         if not (named.isascii() and named.isprintable()):
-            yield Note(("content_type",), "is not a content type; write it like application/json")
+            yield FieldProblem(("content_type",), "is not a content type; write it like application/json")
         if self.template is None and self.fields is not None:
             key = "fields_file" if self.fields_file else "fields"
-            yield Note((key,), "is for a template, and none is named; write template, or take this out", at_key=True)
+            yield FieldProblem(
+                (key,), "is for a template, and none is named; write template, or take this out", at_key=True
+            )
 
     @property
     def resolve_url(self) -> SecretStr | None:
@@ -173,11 +191,11 @@ class Webhook(Written):
         return SecretStr(self.url.get_secret_value().rstrip("/") + service.resolved)
 
 
-class Console(Written):
+class Console(YamlModel):
     """The terminal, or wherever standard output goes."""
 
 
-class Apprise(Written):
+class Apprise(YamlModel):
     """One of the services that the library Apprise knows; needs routee-monitor[apprise]."""
 
     secrets = ("url",)
@@ -193,7 +211,7 @@ class Apprise(Written):
 Channel = Slack | Webhook | Alertmanager | Apprise | Console
 
 
-class Receiver(Written):
+class Receiver(YamlModel):
     """Who is told."""
 
     name: Name

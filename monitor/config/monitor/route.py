@@ -6,23 +6,23 @@ from typing import Any, Final
 from pydantic import ConfigDict, Field
 
 from monitor.config.monitor.matchers import Label, Matchers, in_new_form
-from monitor.config.yaml import Flag, Name, Note, Period, PeriodOrZero, Reading, Text, Written
+from monitor.config.yaml import FieldProblem, Flag, Name, Period, PeriodOrZero, Text, ValidationContext, YamlModel
 from monitor.config.yaml.document import KeyPath
 from monitor.runtime.clock import HOUR, MINUTE
 
 _BELOW: Final = "the first route takes every alert; write this on a route under routes"
 
 
-class _Node(Written):
+class _Node(YamlModel):
     """What every route of the tree has."""
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         grouped: tuple[str, ...] = getattr(self, "group_by", None) or ()
         for index, label in enumerate(grouped):
             if label in grouped[:index]:
-                yield Note(("group_by", index), f"{label!r} stands here twice")
+                yield FieldProblem(("group_by", index), f"{label!r} stands here twice")
         if "..." in grouped and len(grouped) > 1:
-            yield Note(("group_by",), '"..." means every label and stands alone')
+            yield FieldProblem(("group_by",), '"..." means every label and stands alone')
 
     @classmethod
     def unknown_key(cls, key: str, value: object) -> str:
@@ -56,7 +56,7 @@ class Subroute(_Node):
     """The routes below; the first that an alert meets takes it."""
 
 
-class Route(_Node):
+class RootRoute(_Node):
     """The first route: it takes every alert that no route below it takes."""
 
     receiver: Name
@@ -79,7 +79,7 @@ class Route(_Node):
         return super().unknown_key(key, value)
 
 
-class InhibitRule(Written):
+class InhibitRule(YamlModel):
     """While alerts of one kind fire, those of another are not told."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["source_matchers", "target_matchers"]})
@@ -99,17 +99,17 @@ class InhibitRule(Written):
         return super().unknown_key(key, value)
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         for side in ("source", "target"):
             key = f"{side}_matchers"
             if data.get(key) == []:
-                yield Note((key,), "needs at least one matcher")
+                yield FieldProblem((key,), "needs at least one matcher")
             elif not data.keys() & {
                 key,
                 f"{side}_match",
                 f"{side}_match_re",
             }:  # the old forms are told of by themselves
-                yield Note((key,), "is missing")
+                yield FieldProblem((key,), "is missing")
 
 
 def names_used(route: object, path: KeyPath = ("route",)) -> Iterator[tuple[str, KeyPath, object]]:

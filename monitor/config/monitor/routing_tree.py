@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from monitor.config.monitor.route import Route as Written
+from monitor.config.monitor.route import RootRoute as Written
 from monitor.config.monitor.route import Subroute
 from monitor.routing.matchers import show
 from monitor.routing.route import Route

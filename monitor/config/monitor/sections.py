@@ -6,8 +6,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
-from monitor.config.yaml import Flag, Name, Note, Period, Secret, Text, Url, WholeNumber, Written, is_loopback
-from monitor.routing.flapping import Flapping as Policy
+from monitor.config.yaml import FieldProblem, Flag, Name, Period, Secret, Text, Url, WholeNumber, YamlModel, is_loopback
+from monitor.routing.flapping import FlappingPolicy as Policy
 from monitor.runtime.clock import DAY, HOUR, MINUTE
 
 SHORTEST_TOKEN: Final = 16
@@ -33,7 +33,7 @@ def _host_name(value: str) -> str:
 HostName = Annotated[Text, AfterValidator(_host_name)]
 
 
-class Web(Written):
+class Web(YamlModel):
     """The listener for health checks, metrics, the page and the APIs."""
 
     secrets = ("token",)
@@ -61,9 +61,9 @@ class Web(Written):
         """Which port; 0 for a free one."""
         return int(self.listen.rpartition(":")[2])
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         if self.token is None and not is_loopback(self.host):
-            yield Note(
+            yield FieldProblem(
                 ("listen",), "other machines can reach this address, so a token is needed: write token or token_file"
             )
         if (
@@ -71,16 +71,16 @@ class Web(Written):
             and not is_loopback(self.host)
             and len(self.token.get_secret_value()) < SHORTEST_TOKEN
         ):
-            yield Note(
+            yield FieldProblem(
                 ("token",),
                 f"other machines can reach {self.listen}, and this token is short enough to be guessed: "
                 f"write one of at least {SHORTEST_TOKEN} characters (openssl rand -hex 16 makes one)",
             )
         if self.token is None and self.protect_reads:
-            yield Note(("protect_reads",), "needs a token: write token or token_file")
+            yield FieldProblem(("protect_reads",), "needs a token: write token or token_file")
 
 
-class Watchdog(Written):
+class Watchdog(YamlModel):
     """A dead-man's switch: an alert that always fires, so that its silence tells that nothing works any more."""
 
     receiver: Name
@@ -89,7 +89,7 @@ class Watchdog(Written):
     """How often."""
 
 
-class Flapping(Written):
+class Flapping(YamlModel):
     """When an alert that begins and ends over and over is told as flapping, and then not told for a while."""
 
     begins: Annotated[WholeNumber, Field(ge=2, le=1000)] = 4
@@ -105,7 +105,7 @@ class Flapping(Written):
         return Policy(self.begins, self.within, self.calm_for)
 
 
-class Privacy(Written):
+class Privacy(YamlModel):
     """What is kept of the people who get messages."""
 
     recipients: Literal["mask", "hash", "show"] = "mask"
@@ -113,19 +113,19 @@ class Privacy(Written):
     bodies: Literal["drop", "keep"] = "drop"
     """drop: what messages say is never stored."""
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         if self.bodies == "keep":
-            yield Note(("bodies",), "keep is not supported in this version of routee-monitor; take it out")
+            yield FieldProblem(("bodies",), "keep is not supported in this version of routee-monitor; take it out")
 
 
-class Reload(Written):
+class Reload(YamlModel):
     """When the daemon takes up changed files; SIGHUP always makes it do so."""
 
     watch: Flag = False
     """true: also a few seconds after the configuration, or a file that it names, has changed."""
 
 
-class Log(Written):
+class Log(YamlModel):
     """What is logged and how."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"

@@ -17,7 +17,7 @@ from monitor.config.rules.ratio_fields import Among
 from monitor.config.rules.slo import Burn, Slo
 from monitor.config.rules.spike import Ago, SameHour, Spike
 from monitor.config.rules.stuck import Stuck
-from monitor.config.rules.threshold import Change, Comparison, Level, Limit, Part
+from monitor.config.rules.threshold import BaselineChange, Comparison, Level, Limit, ShareAmount
 from monitor.config.rules.thresholded import Thresholded
 
 __all__ = [
@@ -32,9 +32,9 @@ __all__ = [
     "AnyRule",
     "Balance",
     "BalanceLevel",
+    "BaselineChange",
     "Burn",
     "Campaign",
-    "Change",
     "Comparison",
     "Condition",
     "Cost",
@@ -45,11 +45,11 @@ __all__ = [
     "Limit",
     "Match",
     "NewValue",
-    "Part",
     "Rate",
     "Row",
     "Rule",
     "SameHour",
+    "ShareAmount",
     "Slo",
     "Spike",
     "Stuck",

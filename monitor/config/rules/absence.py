@@ -8,7 +8,7 @@ from monitor.config.rules.match import Condition
 from monitor.config.rules.model import Windowed
 from monitor.config.rules.ratio_fields import AtLeastOne
 from monitor.config.rules.threshold import Comparison, Level
-from monitor.config.yaml import Note, Period
+from monitor.config.yaml import FieldProblem, Period
 from monitor.runtime.clock import DAY, Duration
 
 
@@ -37,7 +37,9 @@ class Absence(Windowed):
     def measured_against(self) -> tuple[Condition, ...]:
         return self.where.conditions
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         yield from super().second_look()
         if self.active_in < self.window:
-            yield Note(("active_in",), "must be at least as long as the window, else what is usual cannot be told")
+            yield FieldProblem(
+                ("active_in",), "must be at least as long as the window, else what is usual cannot be told"
+            )

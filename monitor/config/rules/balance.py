@@ -10,7 +10,7 @@ from pydantic import PlainValidator, WithJsonSchema
 from monitor.config.rules.match import EVERYTHING, Condition, Match
 from monitor.config.rules.model import FieldName, Rule, Window
 from monitor.config.rules.threshold import Comparison, Level, Seconds, Share, parse_number
-from monitor.config.yaml import Name, Note, Reading, Written
+from monitor.config.yaml import FieldProblem, Name, ValidationContext, YamlModel
 from monitor.config.yaml.document import KeyPath
 from monitor.config.yaml.types import PERIOD
 from monitor.runtime.clock import DAY, Duration
@@ -31,7 +31,7 @@ Money = Annotated[float, PlainValidator(_money), WithJsonSchema({"type": "number
 """What may be left, in the account's currency."""
 
 
-class BalanceLevel(Written):
+class BalanceLevel(YamlModel):
     """One entry of ``levels`` of a balance: a threshold and its severity."""
 
     below: Money | None = None
@@ -42,9 +42,9 @@ class BalanceLevel(Written):
     """How bad that is: info, warning, critical, or a word of your own."""
 
     @classmethod
-    def first_look(cls, data: Any, reading: Reading) -> Iterable[Note]:
+    def first_look(cls, data: Any, reading: ValidationContext) -> Iterable[FieldProblem]:
         if ("below" in data) == ("lasts_below" in data):
-            yield Note((), "needs either below or lasts_below")
+            yield FieldProblem((), "needs either below or lasts_below")
 
 
 class Balance(Rule):
@@ -74,19 +74,21 @@ class Balance(Rule):
     """Of no use here."""
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         for key in cls.unused:
             if key in data:
-                yield Note((key,), NOT_HERE, at_key=True)
+                yield FieldProblem((key,), NOT_HERE, at_key=True)
         written = [key for key in WAYS if key in data]
         if not written:
-            yield Note((), "needs a threshold: below, lasts_below or levels")
+            yield FieldProblem((), "needs a threshold: below, lasts_below or levels")
         for key in written[1:]:
-            yield Note((key,), f"only one of {', '.join(WAYS)} can be written; {written[0]} is there already", True)
+            yield FieldProblem(
+                (key,), f"only one of {', '.join(WAYS)} can be written; {written[0]} is there already", True
+            )
         if "levels" in data and "severity" in data:
-            yield Note(("severity",), "each of the levels has its own severity; take this one out", at_key=True)
+            yield FieldProblem(("severity",), "each of the levels has its own severity; take this one out", at_key=True)
         if data.get("levels") == []:
-            yield Note(("levels",), "needs at least one level")
+            yield FieldProblem(("levels",), "needs at least one level")
 
     @property
     def reach(self) -> Duration:
@@ -123,15 +125,15 @@ class Balance(Rule):
             if entry.lasts_below is not None:
                 yield (*path, "lasts_below"), "lasts_below", entry.lasts_below, entry.severity
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         yield from super().second_look()
         seen: list[float] = []
         first = next((form for _, form, _, _ in self._thresholds()), "below")
         for path, form, limit, _ in self._thresholds():
             if form == "below" and limit <= 0:
-                yield Note(path, "would only fire once money is owed; write how much should be left")
+                yield FieldProblem(path, "would only fire once money is owed; write how much should be left")
             if form != first:
-                yield Note(path, f"the levels of one rule are all {first} or all {form}", at_key=True)
+                yield FieldProblem(path, f"the levels of one rule are all {first} or all {form}", at_key=True)
             if limit in seen:
-                yield Note(path, "two levels have the same threshold")
+                yield FieldProblem(path, "two levels have the same threshold")
             seen.append(limit)

@@ -11,7 +11,7 @@ from monitor.config.rules.match import Condition
 from monitor.config.rules.model import LONGEST_WINDOW, FieldName, Rule
 from monitor.config.rules.ratio_fields import AtLeastOne, Confidence
 from monitor.config.rules.threshold import Level, Share
-from monitor.config.yaml import Note, Period, Reading
+from monitor.config.yaml import FieldProblem, Period, ValidationContext
 from monitor.runtime.clock import DAY, HOUR, Duration
 
 FOLLOWED: Final[Duration] = LONGEST_WINDOW
@@ -71,13 +71,13 @@ class Campaign(Rule):
     """Of no use here: alerts are by campaign and problem."""
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         if "by" in data:
-            yield Note(("by",), "is of no use here: alerts are by campaign and problem anyway", at_key=True)
+            yield FieldProblem(("by",), "is of no use here: alerts are by campaign and problem anyway", at_key=True)
         if not any(key in data for key in WATCHED):
-            yield Note((), f"watches nothing: write one or more of {', '.join(WATCHED)}")
+            yield FieldProblem((), f"watches nothing: write one or more of {', '.join(WATCHED)}")
         if "confidence" in data and "failure_above" not in data:
-            yield Note(("confidence",), "is of use only with failure_above", at_key=True)
+            yield FieldProblem(("confidence",), "is of use only with failure_above", at_key=True)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -109,15 +109,17 @@ class Campaign(Rule):
     def measured_against(self) -> tuple[Condition, ...]:
         return self.where.conditions
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         yield from super().second_look()
         if self.stalled_for is not None and self.stalled_for >= ACTIVE:
-            yield Note(
+            yield FieldProblem(
                 ("stalled_for",), "must be less than 1d: campaigns are followed while something happened within a day"
             )
         if self.for_ >= TOLD_FOR and self.problems[-1] in ("short", "ended"):
-            yield Note(("for",), "can never fire for short and ended: an end is told for one hour; write less than 1h")
+            yield FieldProblem(
+                ("for",), "can never fire for short and ended: an end is told for one hour; write less than 1h"
+            )
         if self.short_below is not None and not self.takes_whole_campaigns:
-            yield Note(
+            yield FieldProblem(
                 ("short_below",), "cannot be told where `where` takes only some messages of a campaign", at_key=True
             )

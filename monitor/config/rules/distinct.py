@@ -7,7 +7,7 @@ from monitor.config.rules.match import Condition
 from monitor.config.rules.model import FieldName
 from monitor.config.rules.threshold import CountLevel, CountOf, size
 from monitor.config.rules.thresholded import Thresholded
-from monitor.config.yaml import Note
+from monitor.config.yaml import FieldProblem
 
 
 class Distinct(Thresholded):
@@ -24,16 +24,18 @@ class Distinct(Thresholded):
     levels: tuple[CountLevel, ...] = ()
     """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         yield from super().second_look()
         if self.field in self.by:
-            yield Note(("field",), f"can never be more than 1 within groups by {self.field}; count another field")
+            yield FieldProblem(
+                ("field",), f"can never be more than 1 within groups by {self.field}; count another field"
+            )
         elif self.field == "account":
-            yield Note(("field",), "is never more than 1: rules are judged account by account")
+            yield FieldProblem(("field",), "is never more than 1: rules are judged account by account")
         for path, comparison, limit, _ in self._thresholds():
             named = {value for one in self.where.conditions if self._names(one) for value in one.values}
             if named and comparison == "above" and size(limit) >= len(named):
-                yield Note(path, f"can never fire: where leaves {len(named)} of {self.field}")
+                yield FieldProblem(path, f"can never fire: where leaves {len(named)} of {self.field}")
 
     def _names(self, condition: Condition) -> bool:
         """Whether a condition names the values that the field can have; of groups, a message has others beside them."""

@@ -18,7 +18,7 @@ from monitor.config.rules.rate import Rate
 from monitor.config.rules.slo import Slo
 from monitor.config.rules.spike import Spike
 from monitor.config.rules.stuck import Stuck
-from monitor.config.yaml import MISSING, Misplaced, Note, kind_of, nearest, notes_of, suggest
+from monitor.config.yaml import MISSING, FieldProblem, NestedProblems, kind_of, nearest, notes_of, suggest
 
 AnyRule = Annotated[
     Rate | Count | Spike | Latency | Stuck | Absence | NewValue | Cost | Distinct | Slo | Campaign | Balance,
@@ -43,10 +43,10 @@ def _with_known_kind(data: object, info: ValidationInfo) -> object:
     model, written = _likeliest(kind, data)
     try:
         model.model_validate(written, context=info.context)
-        others: list[Note] = []
+        others: list[FieldProblem] = []
     except ValidationError as error:
         others = list(notes_of(error, written))
-    raise Misplaced([Note(("kind",), _wrong_kind(kind)), *others, *_unknown_to_all(kind, data, written)])
+    raise NestedProblems([FieldProblem(("kind",), _wrong_kind(kind)), *others, *_unknown_to_all(kind, data, written)])
 
 
 def _likeliest(kind: object, data: dict[str, Any]) -> tuple[type[Rule], dict[str, Any]]:
@@ -56,13 +56,13 @@ def _likeliest(kind: object, data: dict[str, Any]) -> tuple[type[Rule], dict[str
     return Rule, {key: value for key, value in data.items() if key in Rule.keys()} | {"kind": "?"}  # noqa: SIM118 - a class is no mapping
 
 
-def _unknown_to_all(kind: object, data: dict[str, Any], checked: dict[str, Any]) -> Iterator[Note]:
+def _unknown_to_all(kind: object, data: dict[str, Any], checked: dict[str, Any]) -> Iterator[FieldProblem]:
     """Keys that were not checked and that no kind has. Those of a planned kind cannot be judged."""
     known = list(dict.fromkeys(key for model in MODELS.values() for key in model.keys()))  # noqa: SIM118 - a class is no mapping
     planned = isinstance(kind, str) and kind in LATER
     for key in data:
         if key not in checked and key not in known and not planned:
-            yield Note((key,), f"unknown key{suggest(key, known)}", at_key=True)
+            yield FieldProblem((key,), f"unknown key{suggest(key, known)}", at_key=True)
 
 
 def _wrong_kind(kind: object) -> str:

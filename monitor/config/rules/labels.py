@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from monitor.config.yaml import Misplaced, Note
+from monitor.config.yaml import FieldProblem, NestedProblems
 from monitor.config.yaml.scalar import Fraction, Whole
 from monitor.config.yaml.types import LABEL
 
@@ -17,20 +17,22 @@ def parse_pairs(data: object) -> dict[str, str]:
     """Names and texts; a number counts as it is written. Raises Misplaced with every pair that is wrong."""
     if not isinstance(data, dict):
         raise ValueError("should be a mapping of names to texts, like {team: sms}")
-    notes: list[Note] = []
+    notes: list[FieldProblem] = []
     pairs: dict[str, str] = {}
     for name, value in data.items():
         text = _text(value)
         if not re.fullmatch(LABEL, name):
             notes.append(
-                Note((name,), "a name here has letters, digits and _ and begins with a letter or _", at_key=True)
+                FieldProblem(
+                    (name,), "a name here has letters, digits and _ and begins with a letter or _", at_key=True
+                )
             )
         elif text is None:
-            notes.append(Note((name,), "should be text (in quotes, if it reads as true, false or null)"))
+            notes.append(FieldProblem((name,), "should be text (in quotes, if it reads as true, false or null)"))
         else:
             pairs[name] = text
     if notes:
-        raise Misplaced(notes)
+        raise NestedProblems(notes)
     return pairs
 
 

@@ -10,7 +10,7 @@ from monitor.config.rules.match import Condition
 from monitor.config.rules.ratio_fields import AtLeastOne
 from monitor.config.rules.threshold import Seconds, SecondsLevel, size
 from monitor.config.rules.thresholded import Thresholded
-from monitor.config.yaml import Note, Number, Period
+from monitor.config.yaml import FieldProblem, Number, Period
 from monitor.model.message import DELIVERED
 from monitor.runtime.clock import SECOND, format_duration
 
@@ -58,11 +58,13 @@ class Latency(Thresholded):
     def measured_against(self) -> tuple[Condition, ...]:
         return (*self.where.conditions, Condition("status", "is", (DELIVERED,)))
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         yield from super().second_look()
         for path, comparison, limit, _ in self._thresholds():
             if self.receipts_within is None or comparison == "below":
                 continue
             if size(limit) * SECOND >= self.receipts_within:
                 within = format_duration(self.receipts_within)
-                yield Note(path, f"can never fire: with receipts_within nothing slower than {within} is looked at")
+                yield FieldProblem(
+                    path, f"can never fire: with receipts_within nothing slower than {within} is looked at"
+                )

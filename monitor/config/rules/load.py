@@ -9,14 +9,14 @@ from pydantic import TypeAdapter
 
 from monitor.config.rules.kinds import RULE
 from monitor.config.rules.model import Rule
-from monitor.config.yaml import Written, validate, value_at
+from monitor.config.yaml import YamlModel, validate, value_at
 from monitor.config.yaml.document import Document, read_document
 from monitor.runtime.errors import InputError, Problem
 
 EXIT_BAD_RULES: Final = 65
 
 
-class RuleFile(Written):
+class RuleFile(YamlModel):
     """What a rule file holds."""
 
     rules: list[Any]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, get_args
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from monitor.config.yaml import Misplaced, Note, near_miss, suggest
+from monitor.config.yaml import FieldProblem, NestedProblems, near_miss, suggest
 from monitor.config.yaml.document import KeyPath
 from monitor.config.yaml.scalar import Fraction, Whole
 from monitor.model.message import FAILURES, FIELDS, GROUPS_SEPARATOR, STATUSES, UNKNOWN
@@ -86,48 +86,52 @@ def parse_match(data: object) -> Match:
         raise ValueError("should be a mapping of fields to values, like {status: [Failed, Undelivered]}")
     if not data:
         raise ValueError("names no field; take it out to mean every message")
-    notes: list[Note] = []
+    notes: list[FieldProblem] = []
     conditions = tuple(_conditions(data, notes))
     if notes:
-        raise Misplaced(notes)
+        raise NestedProblems(notes)
     return Match(conditions)
 
 
-def _conditions(data: dict[str, Any], notes: list[Note]) -> Iterator[Condition]:
+def _conditions(data: dict[str, Any], notes: list[FieldProblem]) -> Iterator[Condition]:
     for field, wanted in data.items():
         if field not in FIELDS:
-            notes.append(Note((field,), f"messages have no field {field!r}{suggest(field, FIELDS)}", at_key=True))
+            notes.append(
+                FieldProblem((field,), f"messages have no field {field!r}{suggest(field, FIELDS)}", at_key=True)
+            )
         elif isinstance(wanted, dict):
             yield from _operated(field, wanted, notes)
         else:
             yield Condition(field, "is", _wanted(field, "is", wanted, (field,), notes))
 
 
-def _operated(field: str, wanted: dict[str, Any], notes: list[Note]) -> Iterator[Condition]:
+def _operated(field: str, wanted: dict[str, Any], notes: list[FieldProblem]) -> Iterator[Condition]:
     if not wanted:
-        notes.append(Note((field,), f"needs an operator: {', '.join(OPERATORS)}"))
+        notes.append(FieldProblem((field,), f"needs an operator: {', '.join(OPERATORS)}"))
     for name, value in wanted.items():
         operator = next((known for known in OPERATORS if known == name), None)
         if operator is None:
-            notes.append(Note((field, name), f"unknown operator{suggest(name, OPERATORS)}", at_key=True))
+            notes.append(FieldProblem((field, name), f"unknown operator{suggest(name, OPERATORS)}", at_key=True))
         else:
             yield Condition(field, operator, _wanted(field, operator, value, (field, name), notes))
 
 
-def _wanted(field: str, operator: Operator, value: object, path: tuple[str, ...], notes: list[Note]) -> tuple[str, ...]:
+def _wanted(
+    field: str, operator: Operator, value: object, path: tuple[str, ...], notes: list[FieldProblem]
+) -> tuple[str, ...]:
     items = value if isinstance(value, list) else [value]
     if not items:
-        notes.append(Note(path, "the list is empty, so nothing can match; write at least one value"))
+        notes.append(FieldProblem(path, "the list is empty, so nothing can match; write at least one value"))
     words: list[str] = []
     for index, item in enumerate(items):
         where: KeyPath = (*path, index) if isinstance(value, list) else path
         word = _word(item)
         if word is None:
             notes.append(
-                Note(where, "should be text (in quotes, if it reads as true, false or null) or a list of texts")
+                FieldProblem(where, "should be text (in quotes, if it reads as true, false or null) or a list of texts")
             )
         elif complaint := _slip(field, operator, word):
-            notes.append(Note(where, complaint))
+            notes.append(FieldProblem(where, complaint))
         else:
             words.append(word)
     return tuple(dict.fromkeys(words))

@@ -10,7 +10,18 @@ from monitor.config.rules.contradiction import contradiction
 from monitor.config.rules.labels import RESERVED, Pairs
 from monitor.config.rules.match import EVERYTHING, Condition, Match, MatchField
 from monitor.config.rules.threshold import Comparison, Level
-from monitor.config.yaml import AnyText, Flag, Name, Note, Period, PeriodOrZero, WholeNumber, Written, suggest, value_at
+from monitor.config.yaml import (
+    AnyText,
+    FieldProblem,
+    Flag,
+    Name,
+    Period,
+    PeriodOrZero,
+    WholeNumber,
+    YamlModel,
+    suggest,
+    value_at,
+)
 from monitor.config.yaml.document import Document, KeyPath, show_path
 from monitor.model.message import FIELDS
 from monitor.runtime.clock import DAY, HOUR, Duration
@@ -40,7 +51,7 @@ Window = Annotated[Period, AfterValidator(_window)]
 """A span that a rule looks at, in microseconds."""
 
 
-class Origin:
+class RuleOrigin:
     """Where a rule stands. It makes no difference between rules: one that moved within its file is still the same."""
 
     def __init__(self, document: Document | None = None, path: KeyPath = ()) -> None:
@@ -48,10 +59,10 @@ class Origin:
         self.path = path
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Origin)
+        return isinstance(other, RuleOrigin)
 
 
-class Counted:
+class CountingKey:
     """What a rule counts, apart from its thresholds: rules for which it is equal share all counting. Made to be looked up fast."""
 
     __slots__ = ("_hash", "_what")
@@ -64,10 +75,10 @@ class Counted:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Counted) and self._what == other._what)
+        return self is other or (isinstance(other, CountingKey) and self._what == other._what)
 
 
-class Rule(Written):
+class Rule(YamlModel):
     """One rule: which messages it looks at, how they are grouped, and what its alerts are like."""
 
     name: Name
@@ -106,12 +117,12 @@ class Rule(Written):
     counted_by: ClassVar[tuple[str, ...]] = ("kind", "search", "where", "by", "unit")
     """The fields that decide what is counted."""
 
-    _origin: Origin = PrivateAttr(default_factory=Origin)
+    _origin: RuleOrigin = PrivateAttr(default_factory=RuleOrigin)
 
     @cached_property
-    def counted(self) -> Counted:
+    def counted(self) -> CountingKey:
         """What the rule counts."""
-        return Counted(*(getattr(self, name) for name in self.counted_by))
+        return CountingKey(*(getattr(self, name) for name in self.counted_by))
 
     @property
     def source(self) -> tuple[str, int]:
@@ -136,7 +147,7 @@ class Rule(Written):
 
     def read_from(self, document: Document, path: KeyPath) -> None:
         """Remember where the rule stands."""
-        self._origin = Origin(document, path)
+        self._origin = RuleOrigin(document, path)
 
     @property
     def reach(self) -> Duration:
@@ -191,18 +202,22 @@ class Rule(Written):
         for name, match in self.matches():
             yield from (((name, condition.field), condition) for condition in match.conditions)
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         if self.name in BUILT_IN:
-            yield Note(("name",), f"{self.name} is an alert that routee-monitor raises itself; choose another name")
+            yield FieldProblem(
+                ("name",), f"{self.name} is an alert that routee-monitor raises itself; choose another name"
+            )
         for index, name in enumerate(self.by):
             if name in self.by[:index]:
-                yield Note(("by", index), f"{name!r} stands here twice")
+                yield FieldProblem(("by", index), f"{name!r} stands here twice")
         if complaint := contradiction(self.meant()):
             written = [name for name, _ in self.matches() if name in self.model_fields_set]
-            yield Note((written[-1],) if written else (), complaint)
+            yield FieldProblem((written[-1],) if written else (), complaint)
         for name in self.labels:
             if name in RESERVED or name in self.grouping:
-                yield Note(("labels", name), "is set by routee-monitor itself; choose another name", at_key=True)
+                yield FieldProblem(
+                    ("labels", name), "is set by routee-monitor itself; choose another name", at_key=True
+                )
 
 
 class Windowed(Rule):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from monitor.config.rules.model import FieldName, Windowed
 from monitor.config.rules.ratio_fields import AtLeastOne
 from monitor.config.rules.threshold import Level
-from monitor.config.yaml import Note, Period
+from monitor.config.yaml import FieldProblem, Period
 from monitor.runtime.clock import DAY, Duration
 
 
@@ -39,9 +39,11 @@ class NewValue(Windowed):
     def remembers(self) -> bool:
         return True
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         yield from super().second_look()
         if self.field in self.by:
-            yield Note(("by",), f"alerts are grouped by {self.field} anyway; take it out here")
+            yield FieldProblem(("by",), f"alerts are grouped by {self.field} anyway; take it out here")
         if self.seen_in < self.window:
-            yield Note(("seen_in",), "must be at least as long as the window, else nearly every value would be new")
+            yield FieldProblem(
+                ("seen_in",), "must be at least as long as the window, else nearly every value would be new"
+            )

@@ -11,7 +11,7 @@ from monitor.config.rules.match import FAILED, Condition, MatchField
 from monitor.config.rules.model import LONGEST_WINDOW, Rule
 from monitor.config.rules.ratio_fields import AtLeastOne, Of, among
 from monitor.config.rules.threshold import Level, Share
-from monitor.config.yaml import Name, Note, Period
+from monitor.config.yaml import FieldProblem, Name, Period
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration
 
 
@@ -109,11 +109,11 @@ class Slo(Rule):
             return (Level(self.severity, slow),)
         return (Level("warning", slow), Level("critical", fast))
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         yield from super().second_look()
         least = min(pair.factor for pair in PAIRS if pair.fast)
         if least * self.budget >= 1:
             need = f"{least:g} times the {self.budget:.4g} that {self.objective * 100:g}% allows is everything"
-            yield Note(
+            yield FieldProblem(
                 ("objective",), f"can never fire for a fast burn: {need}; write 84% or more, or use the kind rate"
             )

@@ -9,9 +9,9 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 from monitor.config.rules.match import EVERYTHING, FAILED, Condition, Match, MatchField
 from monitor.config.rules.model import Window
 from monitor.config.rules.ratio_fields import AtLeastNone, Of, among
-from monitor.config.rules.threshold import Change, ChangeLevel, ChangeOf
+from monitor.config.rules.threshold import BaselineChange, ChangeLevel, ChangeOf
 from monitor.config.rules.thresholded import Thresholded
-from monitor.config.yaml import Note, Period, PeriodOrZero, Reading, Written, Zone
+from monitor.config.yaml import FieldProblem, Period, PeriodOrZero, ValidationContext, YamlModel, Zone
 from monitor.runtime.clock import DAY, HOUR, Duration
 
 ENOUGH_DAYS = 3
@@ -24,7 +24,7 @@ def _whole_days(duration: Duration) -> Duration:
     return duration
 
 
-class Ago(Written):
+class Ago(YamlModel):
     """A span that ended some time ago, scaled to the length of the rule's window."""
 
     window: Window
@@ -38,7 +38,7 @@ class Ago(Written):
         return self.window + self.ago
 
 
-class SameHour(Written):
+class SameHour(YamlModel):
     """The same span of each of the last days; the median is the baseline."""
 
     same_hour: Annotated[Period, AfterValidator(_whole_days)]
@@ -103,10 +103,12 @@ class Spike(Thresholded):
     """Only reports that came so soon after sending count: late ones tell of the past."""
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         yield from super().first_look(data, reading)
         if "of" in data and data.get("measure", "count") == "count":
-            yield Note(("of",), "is of use only with measure: rate; a count is of all messages considered", at_key=True)
+            yield FieldProblem(
+                ("of",), "is of use only with measure: rate; a count is of all messages considered", at_key=True
+            )
 
     def meant(self) -> tuple[Condition, ...]:
         denominator = among(self.of) if self.measure == "rate" else ()
@@ -122,7 +124,7 @@ class Spike(Thresholded):
     @cached_property
     def in_sigma(self) -> bool:
         """Whether thresholds are written in standard deviations."""
-        return any(isinstance(level.limit, Change) and level.limit.form == "sigma" for level in self.levels_)
+        return any(isinstance(level.limit, BaselineChange) and level.limit.form == "sigma" for level in self.levels_)
 
     @property
     def reach(self) -> Duration:

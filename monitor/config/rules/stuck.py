@@ -7,9 +7,9 @@ from typing import Any, Literal
 from monitor.config.rules.match import Condition
 from monitor.config.rules.model import Window
 from monitor.config.rules.ratio_fields import HAS_ENDED, AtLeastOne
-from monitor.config.rules.threshold import CountOrShare, CountOrShareLevel, Part
+from monitor.config.rules.threshold import CountOrShare, CountOrShareLevel, ShareAmount
 from monitor.config.rules.thresholded import Thresholded
-from monitor.config.yaml import Note, Period, Reading
+from monitor.config.yaml import FieldProblem, Period, ValidationContext
 from monitor.runtime.clock import DAY
 
 
@@ -32,10 +32,12 @@ class Stuck(Thresholded):
     """For a share: with fewer messages first seen in the window there is not enough data, and no alert."""
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         yield from super().first_look(data, reading)
         if "above" in data and "min_messages" in data and not str(data["above"]).rstrip().endswith("%"):
-            yield Note(("min_messages",), "is of use only with a share (above: 5%), not with a number", at_key=True)
+            yield FieldProblem(
+                ("min_messages",), "is of use only with a share (above: 5%), not with a number", at_key=True
+            )
 
     def meant(self) -> tuple[Condition, ...]:
         return (*super().meant(), replace(HAS_ENDED, operator="is_not"))
@@ -46,9 +48,9 @@ class Stuck(Thresholded):
     @property
     def is_share(self) -> bool:
         """Whether the thresholds are shares."""
-        return isinstance(self.levels_[0].limit, Part)
+        return isinstance(self.levels_[0].limit, ShareAmount)
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         yield from super().second_look()
         if self.older_than >= self.window:
-            yield Note(("older_than",), "must be shorter than the window, else no message could be stuck")
+            yield FieldProblem(("older_than",), "must be shorter than the window, else no message could be stuck")

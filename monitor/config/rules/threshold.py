@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from monitor.config.yaml import Name, Note, Written
+from monitor.config.yaml import FieldProblem, Name, YamlModel
 from monitor.config.yaml.sentences import kind_of
 from monitor.config.yaml.types import PERIOD
 from monitor.runtime.clock import SECOND, parse_duration
@@ -27,7 +27,7 @@ _CHANGE: Final[tuple[tuple[Literal["factor", "relative", "sigma"], re.Pattern[st
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class BaselineChange:
     """How far from a baseline: ``3x`` is factor 3.0, ``-25%`` is relative -0.25, ``4 sigma`` is sigma 4.0."""
 
     form: Literal["factor", "relative", "sigma"]
@@ -51,11 +51,11 @@ class Change:
         return f"{self.amount:g}x" if self.form == "factor" else f"{self.amount:g} sigma"
 
 
-class Part(float):
+class ShareAmount(float):
     """A share, where a number could stand as well."""
 
 
-Limit = float | Change
+Limit = float | BaselineChange
 
 
 L = TypeVar("L", bound=Limit, covariant=True)
@@ -100,14 +100,14 @@ def parse_count(value: object) -> float:
     return parse_number(value)
 
 
-def parse_change(value: object) -> Change:
+def parse_change(value: object) -> BaselineChange:
     """``3x``, ``+25%``, ``-25%`` or ``4 sigma``. Raises ValueError."""
-    if isinstance(value, Change):
+    if isinstance(value, BaselineChange):
         return value
     for form, pattern in _CHANGE if isinstance(value, str) else ():
         if found := pattern.fullmatch(str(value)):
             number = Decimal(found[1])
-            return Change(form, float(number / 100 if form == "relative" else number))
+            return BaselineChange(form, float(number / 100 if form == "relative" else number))
     meant = _unsigned(value)
     raise ValueError(f"should be a change like 3x, 0.5x, +25%, -25% or 4 sigma, not {_shown(value)}{meant}")
 
@@ -154,9 +154,9 @@ def parse_seconds(value: object) -> float:
 
 
 def parse_count_or_share(value: object) -> float:
-    """``50`` as 50.0, ``5%`` as `Part` 0.05. Raises ValueError."""
+    """``50`` as 50.0, ``5%`` as `ShareAmount` 0.05. Raises ValueError."""
     if isinstance(value, str) and value.rstrip().endswith("%"):
-        return Part(parse_share(value))
+        return ShareAmount(parse_share(value))
     if isinstance(value, float) and 0 < value < 1:
         raise ValueError(f"{value:g} is no number of messages; if a share is meant, write {value * 100:g}%")
     if isinstance(value, str):
@@ -183,15 +183,15 @@ CountOrShare = Annotated[
     PlainValidator(parse_count_or_share),
     WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": _PERCENT}]}),
 ]
-"""A number, or a share as `Part`."""
+"""A number, or a share as `ShareAmount`."""
 ChangeOf = Annotated[
-    Change,
+    BaselineChange,
     PlainValidator(parse_change),
     _schema(r"^(\d+(\.\d+)?\s*x|[+-]\d+(\.\d+)?\s*%|\d+(\.\d+)?\s*sigma)$"),
 ]
 
 
-class WrittenLevel(Written):
+class WrittenLevel(YamlModel):
     """One entry of ``levels``: a threshold and its severity."""
 
     above: Limit | None = None
@@ -202,9 +202,9 @@ class WrittenLevel(Written):
     """How bad that is: info, warning, critical, or a word of your own."""
 
     @classmethod
-    def first_look(cls, data: Any, reading: object) -> Iterable[Note]:
+    def first_look(cls, data: Any, reading: object) -> Iterable[FieldProblem]:
         if ("above" in data) == ("below" in data):
-            yield Note((), "needs either above or below")
+            yield FieldProblem((), "needs either above or below")
 
 
 class ShareLevel(WrittenLevel):
@@ -263,9 +263,9 @@ class ChangeLevel(WrittenLevel):
 
 def never(comparison: Comparison, limit: Limit, most: float | None = None) -> str | None:
     """Why a threshold makes no sense, if so: it could never be crossed, or always would be. ``most`` is the largest value possible."""
-    if isinstance(limit, Change):
+    if isinstance(limit, BaselineChange):
         return _pointless_change(comparison, limit)
-    most = 1.0 if isinstance(limit, Part) else most
+    most = 1.0 if isinstance(limit, ShareAmount) else most
     if comparison == "above" and most is not None and limit >= most:
         return (
             "can never fire: the value is never above 100%"
@@ -277,7 +277,7 @@ def never(comparison: Comparison, limit: Limit, most: float | None = None) -> st
     return None
 
 
-def _pointless_change(comparison: Comparison, limit: Change) -> str | None:
+def _pointless_change(comparison: Comparison, limit: BaselineChange) -> str | None:
     if limit.factor is None:
         return None if limit.amount > 0 else "sigma must be more than 0"
     if comparison == "above" and limit.factor <= 1:
@@ -291,13 +291,13 @@ def _pointless_change(comparison: Comparison, limit: Change) -> str | None:
 
 def size(limit: Limit) -> float:
     """What limits of one form are ordered by."""
-    return limit.size if isinstance(limit, Change) else limit
+    return limit.size if isinstance(limit, BaselineChange) else limit
 
 
 def mixed(limits: Sequence[Limit]) -> str | None:
     """Why limits cannot be ordered, if so: sigma beside factors, numbers beside shares."""
-    if len({isinstance(limit, Change) and limit.factor is None for limit in limits}) > 1:
+    if len({isinstance(limit, BaselineChange) and limit.factor is None for limit in limits}) > 1:
         return "sigma cannot stand beside other forms: write all levels in one form"
-    if len({isinstance(limit, Part) for limit in limits}) > 1:
+    if len({isinstance(limit, ShareAmount) for limit in limits}) > 1:
         return "numbers cannot stand beside shares: write all levels in one form"
     return None

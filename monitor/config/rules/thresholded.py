@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from monitor.config.rules.model import Windowed
 from monitor.config.rules.threshold import Comparison, Level, Limit, WrittenLevel, mixed, never, size
-from monitor.config.yaml import Note, Reading
+from monitor.config.yaml import FieldProblem, ValidationContext
 from monitor.config.yaml.document import KeyPath
 
 
@@ -24,18 +24,18 @@ class Thresholded(Windowed):
     """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         written = [key for key in ("above", "below", "levels") if key in data]
         if not written:
-            yield Note((), "needs a threshold: above, below or levels")
+            yield FieldProblem((), "needs a threshold: above, below or levels")
         for key in written[1:]:
-            yield Note(
+            yield FieldProblem(
                 (key,), f"only one of above, below and levels can be written; {written[0]} is there already", True
             )
         if "levels" in data and "severity" in data:
-            yield Note(("severity",), "each of the levels has its own severity; take this one out", at_key=True)
+            yield FieldProblem(("severity",), "each of the levels has its own severity; take this one out", at_key=True)
         if data.get("levels") == []:
-            yield Note(("levels",), "needs at least one level")
+            yield FieldProblem(("levels",), "needs at least one level")
 
     @cached_property
     def levels_(self) -> tuple[Level[Any], ...]:
@@ -56,17 +56,17 @@ class Thresholded(Windowed):
             if entry.below is not None:
                 yield (*path, "below"), "below", entry.below, entry.severity
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         yield from super().second_look()
         seen: list[Limit] = []
         first = next((comparison for _, comparison, _, _ in self._thresholds()), "above")
         for path, comparison, limit, _ in self._thresholds():
             if complaint := never(comparison, limit, self.most):
-                yield Note(path, complaint)
+                yield FieldProblem(path, complaint)
             if comparison != first and self.levels:
-                yield Note(path, f"the levels of one rule are all {first} or all {comparison}", at_key=True)
+                yield FieldProblem(path, f"the levels of one rule are all {first} or all {comparison}", at_key=True)
             if size(limit) in map(size, seen):
-                yield Note(path, "two levels have the same threshold")
+                yield FieldProblem(path, "two levels have the same threshold")
             seen.append(limit)
         if complaint := mixed(seen):
-            yield Note(("levels",), complaint)
+            yield FieldProblem(("levels",), complaint)

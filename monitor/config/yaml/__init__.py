@@ -1,6 +1,6 @@
 """The tools with which the files that people write are turned into models, or into every problem that they have."""
 
-from monitor.config.yaml.model import Misplaced, Note, Reading, Written, notes_of
+from monitor.config.yaml.model import FieldProblem, NestedProblems, ValidationContext, YamlModel, notes_of
 from monitor.config.yaml.secret_file import locate
 from monitor.config.yaml.sentences import MISSING, kind_of
 from monitor.config.yaml.types import (
@@ -25,20 +25,20 @@ from monitor.config.yaml.zone import Zone
 __all__ = [
     "MISSING",
     "AnyText",
+    "FieldProblem",
     "Flag",
-    "Misplaced",
     "Name",
-    "Note",
+    "NestedProblems",
     "Number",
     "Period",
     "PeriodOrZero",
-    "Reading",
     "Secret",
     "SecretUrl",
     "Text",
     "Url",
+    "ValidationContext",
     "WholeNumber",
-    "Written",
+    "YamlModel",
     "Zone",
     "host_only",
     "is_loopback",

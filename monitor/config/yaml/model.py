@@ -1,8 +1,8 @@
 """What people write, as models: the base of every section of the configuration and of every rule.
 
-A `Written` model reports everything that is wrong with it at once, as `Note`s that carry the path below the model and a sentence
+A `YamlModel` model reports everything that is wrong with it at once, as `FieldProblem`s that carry the path below the model and a sentence
 for people: unknown keys with the nearest right one, keys without a value, secrets and their ``*_file`` twins, wrong types, and
-what the model itself finds (`Written.first_look` at the raw keys, `Written.second_look` at the finished values).
+what the model itself finds (`YamlModel.first_look` at the raw keys, `YamlModel.second_look` at the finished values).
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ from monitor.config.yaml.words import suggest
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class FieldProblem:
     """One thing wrong below a model: where, what, and whether the key itself (rather than its value) is to be pointed at."""
 
     path: KeyPath
@@ -28,23 +28,23 @@ class Note:
     at_key: bool = False
 
 
-class Misplaced(ValueError):
+class NestedProblems(ValueError):
     """Several things wrong, each with its place below the value that was looked at."""
 
-    def __init__(self, notes: Iterable[Note]) -> None:
+    def __init__(self, notes: Iterable[FieldProblem]) -> None:
         self.notes = tuple(notes)
         super().__init__("; ".join(note.message for note in self.notes))
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ValidationContext:
     """What validation may need of the world: the folder that paths are relative to, and the environment."""
 
     folder: Path = field(default_factory=Path)
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
-class Written(BaseModel):
+class YamlModel(BaseModel):
     """A mapping that people write."""
 
     model_config = ConfigDict(
@@ -59,7 +59,7 @@ class Written(BaseModel):
     """Keys for which ``null`` says something."""
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         """What is wrong with the keys as written, before any value is looked at."""
         return ()
 
@@ -69,11 +69,11 @@ class Written(BaseModel):
         return f"unknown key{suggest(key, cls.keys())}"
 
     @classmethod
-    def completed(cls, data: dict[str, Any], reading: Reading) -> dict[str, Any]:
+    def completed(cls, data: dict[str, Any], reading: ValidationContext) -> dict[str, Any]:
         """The keys with what follows from others filled in."""
         return data
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         """What is wrong although each value alone is right."""
         return ()
 
@@ -82,17 +82,17 @@ class Written(BaseModel):
     def _read(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
         if not isinstance(data, dict):
             raise ValueError(f"should be a mapping (key: value), not {kind_of(data)}")
-        reading = info.context if isinstance(info.context, Reading) else Reading()
+        reading = info.context if isinstance(info.context, ValidationContext) else ValidationContext()
         kept, notes = cls._sift(data)
         notes += cls._open_secrets(kept, reading)
         notes += cls.first_look(data, reading)
         try:
             model = handler(cls.completed(kept, reading))
         except ValidationError as error:
-            raise Misplaced([*notes, *cls._notes_of(error, data)]) from None
+            raise NestedProblems([*notes, *cls._notes_of(error, data)]) from None
         notes += model.second_look()
         if notes:
-            raise Misplaced(notes)
+            raise NestedProblems(notes)
         return model
 
     @classmethod
@@ -101,39 +101,39 @@ class Written(BaseModel):
         return tuple(info.alias or name for name, info in cls.model_fields.items())
 
     @classmethod
-    def _sift(cls, data: dict[str, Any]) -> tuple[dict[str, Any], list[Note]]:
+    def _sift(cls, data: dict[str, Any]) -> tuple[dict[str, Any], list[FieldProblem]]:
         """The keys that can be looked at, and notes about the others."""
         kept, notes, known = {}, [], cls.keys()
         for key, value in data.items():
             if key in cls.later:
                 notes.append(
-                    Note((key,), "is not supported in this version of routee-monitor; take it out", at_key=True)
+                    FieldProblem((key,), "is not supported in this version of routee-monitor; take it out", at_key=True)
                 )
             elif key not in known:
-                notes.append(Note((key,), cls.unknown_key(key, value), at_key=True))
+                notes.append(FieldProblem((key,), cls.unknown_key(key, value), at_key=True))
             elif value is None and key not in cls.may_be_null:
-                notes.append(Note((key,), "has no value; write one, or take the key out", at_key=True))
+                notes.append(FieldProblem((key,), "has no value; write one, or take the key out", at_key=True))
             else:
                 kept[key] = value
         return kept, notes
 
     @classmethod
-    def _open_secrets(cls, kept: dict[str, Any], reading: Reading) -> Iterable[Note]:
+    def _open_secrets(cls, kept: dict[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         """Put what secret files hold in the place of their names."""
         for key in cls.secrets:
             name = kept.get(f"{key}_file")
             if not isinstance(name, str):
                 continue
             if key in kept:
-                yield Note((f"{key}_file",), f"write either {key} or {key}_file, not both", at_key=True)
+                yield FieldProblem((f"{key}_file",), f"write either {key} or {key}_file, not both", at_key=True)
                 continue
             try:
                 kept[key] = read_secret(name, reading.folder, reading.environ)
             except ValueError as error:
-                yield Note((f"{key}_file",), str(error))
+                yield FieldProblem((f"{key}_file",), str(error))
 
     @classmethod
-    def _notes_of(cls, error: ValidationError, data: dict[str, Any]) -> Iterable[Note]:
+    def _notes_of(cls, error: ValidationError, data: dict[str, Any]) -> Iterable[FieldProblem]:
         for note in notes_of(error, data):
             first = note.path[0] if note.path else ""
             twin = f"{first}_file" if first in cls.secrets else ""
@@ -147,21 +147,21 @@ class Written(BaseModel):
             yield note
 
 
-def notes_of(error: ValidationError, data: object) -> Iterable[Note]:
+def notes_of(error: ValidationError, data: object) -> Iterable[FieldProblem]:
     """The errors of pydantic as notes; those of models within keep their own places."""
     for item in error.errors(include_url=False):
         path = _as_written(item["loc"], data)
         cause = item.get("ctx", {}).get("error")
         if _only_follows(item):
             continue
-        if isinstance(cause, Misplaced):
+        if isinstance(cause, NestedProblems):
             yield from (replace(note, path=path + note.path) for note in cause.notes)
         elif item["type"] == "union_tag_not_found" and not isinstance(item["input"], dict):
-            yield Note(path, sentence(item))
+            yield FieldProblem(path, sentence(item))
         elif item["type"] in ("union_tag_invalid", "union_tag_not_found"):
-            yield Note((*path, str(item.get("ctx", {})["discriminator"]).strip("'")), sentence(item))
+            yield FieldProblem((*path, str(item.get("ctx", {})["discriminator"]).strip("'")), sentence(item))
         else:
-            yield Note(path, sentence(item))
+            yield FieldProblem(path, sentence(item))
 
 
 def _only_follows(error: ErrorDetails) -> bool:

@@ -6,14 +6,14 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from monitor.config.yaml.document import Document, KeyPath
-from monitor.config.yaml.model import Note, Reading, notes_of
+from monitor.config.yaml.model import FieldProblem, ValidationContext, notes_of
 from monitor.runtime.errors import Problem
 
 T = TypeVar("T")
 
 
 def validate(
-    shape: TypeAdapter[T], document: Document, reading: Reading | None = None, at: KeyPath = ()
+    shape: TypeAdapter[T], document: Document, reading: ValidationContext | None = None, at: KeyPath = ()
 ) -> T | list[Problem]:
     """The value at ``at`` as ``shape`` describes it, or what is wrong with it. What reading already complained of is not said again."""
     data = value_at(document.data, at)
@@ -23,7 +23,7 @@ def validate(
         return problems_of(document, notes_of(error, data), at)
 
 
-def problems_of(document: Document, notes: Iterable[Note], at: KeyPath = ()) -> list[Problem]:
+def problems_of(document: Document, notes: Iterable[FieldProblem], at: KeyPath = ()) -> list[Problem]:
     """The notes as problems of the document; their paths begin at ``at``."""
     return [
         document.problem(at + note.path, note.message, key=note.at_key)

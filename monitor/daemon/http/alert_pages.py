@@ -16,9 +16,9 @@ from starlette.routing import Route
 
 from monitor.daemon.http.access import may_submit
 from monitor.daemon.http.alertmanager_json import new_id
-from monitor.daemon.http.board import Board
+from monitor.daemon.http.board import AlertActions
 from monitor.daemon.http.matchers_asked import asked
-from monitor.dispatch.status import Standing
+from monitor.dispatch.status import AlertStatus
 from monitor.model.format import datetime, duration, moments, sparkline
 from monitor.notify.render.alert_sentence import cause, sentence
 from monitor.notify.render.links import acknowledge_url, page_url, silence_url
@@ -37,7 +37,7 @@ _BULLETS: Final = ("- ", "* ", "• ")
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FormField:
     """One field of a form; ``rows`` 0: a single line."""
 
     name: str
@@ -50,16 +50,16 @@ class Field:
     complete: str = "off"
 
 
-_BY: Final = Field("by", "Your name", complete="name")
-_COMMENT: Final = Field("comment", "Comment")
-_LASTS: Final = Field("for", "For how long", hint="until it is over; or 4h", required=False)
-_TOKEN: Final = Field("token", "Token (web.token)", type="password", complete="current-password")
+_BY: Final = FormField("by", "Your name", complete="name")
+_COMMENT: Final = FormField("comment", "Comment")
+_LASTS: Final = FormField("for", "For how long", hint="until it is over; or 4h", required=False)
+_TOKEN: Final = FormField("token", "Token (web.token)", type="password", complete="current-password")
 
 
 class AlertPages:
     """The pages. ``token`` is what changes need, empty: see `monitor.daemon.http.access`; ``external_url`` is where people reach them."""
 
-    def __init__(self, board: Board, clock: Clock, token: str = "", external_url: str = "") -> None:
+    def __init__(self, board: AlertActions, clock: Clock, token: str = "", external_url: str = "") -> None:
         self._board = board
         self._clock = clock
         self._token = token
@@ -103,7 +103,7 @@ class AlertPages:
     async def acknowledge(self, request: Request) -> Response:
         one = self._find(request)
         about = f"{sentence(one.view).removesuffix('.')}. It is not repeated until it is over. You are told when it gets worse, and when it is over."
-        fields = (_BY, Field("comment", "What is being done", required=False), _LASTS)
+        fields = (_BY, FormField("comment", "What is being done", required=False), _LASTS)
         show = partial(self._form, "Acknowledge", about, fields)
         if request.method != "POST":
             return show({}, REPORT if one.view.is_report else "")
@@ -124,8 +124,8 @@ class AlertPages:
         matchers = "\n".join(request.query_params.getlist("matcher"))
         rows = max(matchers.count("\n") + 1, 2)
         fields = (
-            Field("matchers", "Matchers, one a line", matchers, rows=rows),
-            Field("for", "For how long", "1h"),
+            FormField("matchers", "Matchers, one a line", matchers, rows=rows),
+            FormField("for", "For how long", "1h"),
             _BY,
             _COMMENT,
         )
@@ -161,13 +161,13 @@ class AlertPages:
         return given
 
     def _form(
-        self, title: str, about: str, fields: tuple[Field, ...], given: Mapping[str, str], problem: str = ""
+        self, title: str, about: str, fields: tuple[FormField, ...], given: Mapping[str, str], problem: str = ""
     ) -> Response:
         shown = [_filled(field, given) for field in fields] + ([_TOKEN] if self._token else [])
         status = HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK
         return self._page("form.html", status, title=title, about=about, fields=shown, problem=problem, button=title)
 
-    def _find(self, request: Request, *, deep: bool = False) -> Standing:
+    def _find(self, request: Request, *, deep: bool = False) -> AlertStatus:
         found = self._board.stock().find(request.path_params["fingerprint"], deep=deep)
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such alert now; if it was one, it is over")
@@ -188,7 +188,7 @@ def passages(text: str) -> list[tuple[str, list[str]]]:
     return found
 
 
-def _filled(field: Field, given: Mapping[str, str]) -> Field:
+def _filled(field: FormField, given: Mapping[str, str]) -> FormField:
     return replace(field, value=given.get(field.name, field.value))
 
 

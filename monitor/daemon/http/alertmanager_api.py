@@ -15,9 +15,9 @@ from starlette.routing import Route
 
 from monitor.daemon.http import alertmanager_json as shapes
 from monitor.daemon.http.access import may_change
-from monitor.daemon.http.board import Board
+from monitor.daemon.http.board import AlertActions
 from monitor.daemon.http.matchers_asked import asked
-from monitor.dispatch.status import Standing, StandingSilence
+from monitor.dispatch.status import AlertStatus, SilenceStatus
 from monitor.routing.matcher_syntax import Written, read_matchers
 from monitor.routing.matchers import Matcher, matches
 from monitor.routing.silences import Silence
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class ApiStatus:
     """What the API says of the daemon: its version, the names of its receivers, its routing as Alertmanager would write it, its address;
     since when it runs, and a name that is its own as long as it does."""
 
@@ -53,8 +53,8 @@ class AlertmanagerApi:
 
     def __init__(
         self,
-        board: Board,
-        about: About,
+        board: AlertActions,
+        about: ApiStatus,
         clock: Clock,
         token: str = "",
         warnings: Callable[[], Sequence[str]] = lambda: (),
@@ -160,7 +160,7 @@ class AlertmanagerApi:
             return _none()
         return Response()
 
-    def _find(self, silence_id: str) -> StandingSilence | None:
+    def _find(self, silence_id: str) -> SilenceStatus | None:
         return next((one for one in self._board.stock().silences() if one.silence.id == silence_id), None)
 
 
@@ -174,7 +174,7 @@ async def _paced(some: Iterable[T]) -> AsyncIterator[T]:
             began = time.perf_counter()
 
 
-async def wanted_by(request: Request) -> "Wanted":
+async def wanted_by(request: Request) -> "AlertFilter":
     """Which alerts a request asks for. Raises ValueError with what is wrong with its parameters."""
     query = request.query_params
     shown = {name: _flag(query.get(name), name) for name in ("active", "silenced", "inhibited", "muted", "unprocessed")}
@@ -184,25 +184,25 @@ async def wanted_by(request: Request) -> "Wanted":
         written.append(("receiver", "=~", receiver))
     matchers = await asked(written)
     hidden = frozenset(name for name, wanted in shown.items() if not wanted)
-    return Wanted(hidden, matchers[:-1], matchers[-1]) if receiver else Wanted(hidden, matchers)
+    return AlertFilter(hidden, matchers[:-1], matchers[-1]) if receiver else AlertFilter(hidden, matchers)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AlertFilter:
     """Alerts of no kind that is hidden, that meet the matchers, and that a receiver is told of which meets its own."""
 
     hidden: frozenset[str]
     matchers: tuple[Matcher, ...]
     receiver: Matcher | None = None
 
-    def has(self, one: Standing, receivers: Sequence[str]) -> bool:
+    def has(self, one: AlertStatus, receivers: Sequence[str]) -> bool:
         """Whether it is wanted, of somebody who is told by these receivers."""
         if self.receiver is not None and not any(self.receiver.accepts(name) for name in receivers):
             return False
         return not (_kinds(one) & self.hidden) and matches(self.matchers, one.view.labels)
 
 
-def _kinds(one: Standing) -> set[str]:
+def _kinds(one: AlertStatus) -> set[str]:
     if one.state == "pending":
         return {"unprocessed"}
     reasons = {"silenced": one.silenced_by, "inhibited": one.inhibited_by, "muted": one.muted_by}

@@ -8,7 +8,7 @@ from typing import Any, Final
 from monitor.config.monitor.interval import written
 from monitor.daemon.http.during import read_during
 from monitor.daemon.http.matchers_asked import asked
-from monitor.dispatch.status import Standing, StandingGroup, StandingSilence
+from monitor.dispatch.status import AlertStatus, GroupStatus, SilenceStatus
 from monitor.model.label_fingerprint import label_fingerprint
 from monitor.notify.render.alertmanager_payload import generator_url
 from monitor.routing.matcher_syntax import Operator, Written
@@ -28,7 +28,7 @@ _OPERATORS: Final[Mapping[tuple[bool, bool], Operator]] = {
 _MOST_TEXT: Final = 1_000
 
 
-def alert(one: Standing, external_url: str, inhibiting: Mapping[str, str], now: Instant) -> dict[str, Any]:
+def alert(one: AlertStatus, external_url: str, inhibiting: Mapping[str, str], now: Instant) -> dict[str, Any]:
     """An alert; ``inhibiting`` maps our fingerprints to those that are made of labels, as Alertmanager's are.
 
     ``acknowledgedBy``, ``acknowledgedComment`` and ``report`` are ours: they stand there where somebody looks after the alert, and where it is
@@ -59,24 +59,24 @@ def alert(one: Standing, external_url: str, inhibiting: Mapping[str, str], now: 
     }
 
 
-def state(one: Standing) -> str:
+def state(one: AlertStatus) -> str:
     """Alertmanager's word: ``unprocessed`` is what nobody is told of yet."""
     if one.state == "pending":
         return "unprocessed"
     return "suppressed" if one.is_suppressed else "active"
 
 
-def label_fingerprints(alerts: Iterable[Standing]) -> dict[str, str]:
+def label_fingerprints(alerts: Iterable[AlertStatus]) -> dict[str, str]:
     """Of each alert both of its fingerprints: its own, and the one made of its labels."""
     return {one.view.fingerprint: label_fingerprint(one.view.labels) for one in alerts}
 
 
-def group(together: StandingGroup, alerts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def group(together: GroupStatus, alerts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """A group with those of its alerts that are asked for."""
     return {"labels": together.labels, "receiver": {"name": together.receiver}, "alerts": list(alerts)}
 
 
-def silence(standing: StandingSilence) -> dict[str, Any]:
+def silence(standing: SilenceStatus) -> dict[str, Any]:
     """A silence. Ours are ``silencing``, how many alerts that fire it is about, ``silencesNow``, ``endsSoon``, and, where it
     recurs, ``during``."""
     one = standing.silence
@@ -174,11 +174,11 @@ def read_matcher(data: object) -> Matcher:
     return Matcher(*written_matcher(data))
 
 
-def in_order(silences: Iterable[StandingSilence]) -> list[StandingSilence]:
+def in_order(silences: Iterable[SilenceStatus]) -> list[SilenceStatus]:
     """As Alertmanager sorts them: what is active by its end, then what is pending by its start, then what is over, the latest first."""
     rank = {"active": 0, "pending": 1, "expired": 2}
 
-    def order(one: StandingSilence) -> tuple[int, Instant, str]:
+    def order(one: SilenceStatus) -> tuple[int, Instant, str]:
         kept = one.silence
         when = {"active": kept.ends_at, "pending": kept.starts_at, "expired": -kept.ends_at}[one.state]
         return rank[one.state], when, kept.id

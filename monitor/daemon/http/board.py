@@ -3,32 +3,32 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from monitor.dispatch.status import Standing, StandingGroup, StandingSilence
+from monitor.dispatch.status import AlertStatus, GroupStatus, SilenceStatus
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import Instant
 
 
-class Stocktaking(Protocol):
+class StatusReader(Protocol):
     """How things stand at one moment."""
 
-    def alerts(self) -> Iterable[Standing]:
+    def alerts(self) -> Iterable[AlertStatus]:
         """Every alert that is pending or fires, or is over but not told so everywhere; each is made when it is asked for."""
 
-    def find(self, fingerprint: str, *, deep: bool = False) -> Standing | None:
+    def find(self, fingerprint: str, *, deep: bool = False) -> AlertStatus | None:
         """The one with this fingerprint, its own or that of its labels; ``deep``: also with what explains it."""
 
-    def groups(self) -> Sequence[StandingGroup]:
+    def groups(self) -> Sequence[GroupStatus]:
         """What fires, by group."""
 
-    def silences(self) -> Sequence[StandingSilence]:
+    def silences(self) -> Sequence[SilenceStatus]:
         """All silences, those that are over for some days included."""
 
 
-class Board(Protocol):
+class AlertActions(Protocol):
     """One daemon's alerts. What changes something raises StoreError, and has then changed nothing."""
 
-    def stock(self) -> Stocktaking:
+    def stock(self) -> StatusReader:
         """How things stand now."""
 
     async def put_silence(self, silence: Silence) -> None:

@@ -50,7 +50,7 @@ class Connection:
         self.stream.socket.close()
 
 
-class Connections:
+class OpenConnections:
     """At most ``most`` of them."""
 
     def __init__(self, most: int) -> None:

@@ -18,7 +18,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from monitor.daemon.http.seldom import Seldom
+from monitor.daemon.http.seldom import RateLimitedLog
 
 CHUNK = 64 * 1024
 """An answer is handed on in pieces of this size: hypercorn's writing cannot be cancelled within a piece, only between two."""
@@ -49,7 +49,7 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
-class Refused(Exception):
+class BodyRefused(Exception):
     """The request's body is not taken. ``args``: status, sentence."""
 
 
@@ -60,15 +60,15 @@ class Guards:
         self._app = app
         self._limits = limits
         self._bodies = Bodies(limits.bodies)
-        self._failures = Seldom(5)
+        self._failures = RateLimitedLog(5)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             with self._bodies.one() as body:
                 request = _Request(scope, receive, self._limits, body)
-                await self._answer(request, _Answer(send, request))
+                await self._answer(request, _ResponseStream(send, request))
 
-    async def _answer(self, request: "_Request", answer: "_Answer") -> None:
+    async def _answer(self, request: "_Request", answer: "_ResponseStream") -> None:
         """Run the application; what it does not take of the body is thrown away, for else hypercorn could not end the answer."""
         async with trio.open_nursery() as nursery:
             answer.begun = partial(nursery.start_soon, request.drain, name="web: throw a body away")
@@ -80,7 +80,7 @@ class Guards:
                 await JSONResponse({"error": error}, status, headers)(request.scope, request.receive, answer)
             nursery.cancel_scope.cancel()
 
-    async def _run(self, request: "_Request", answer: "_Answer") -> None:
+    async def _run(self, request: "_Request", answer: "_ResponseStream") -> None:
         try:
             await self._app(request.scope, request.receive, answer)
         except Exception:
@@ -154,7 +154,7 @@ class _Request:
         try:
             with trio.fail_after(self._limits.body_seconds):
                 self._has_come = await read_body(self.scope, self._receive, self._body, self._limits.body)
-        except Refused as error:
+        except BodyRefused as error:
             self.refused = error.args
         except trio.TooSlowError:
             self.refused = (408, "The body took too long to arrive.")
@@ -171,7 +171,7 @@ class _Request:
 
 async def read_body(scope: Scope, receive: Receive, body: Body, limit: int) -> bool:
     """Fill ``body``; False where the client went away. Raises Refused."""
-    too_large = Refused(413, f"The body is larger than {limit} bytes.")
+    too_large = BodyRefused(413, f"The body is larger than {limit} bytes.")
     announced = Headers(scope=scope).get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
         raise too_large
@@ -183,12 +183,12 @@ async def read_body(scope: Scope, receive: Receive, body: Body, limit: int) -> b
         if len(body.data) + len(piece) > limit:
             raise too_large
         if not body.add(piece):
-            raise Refused(503, "Too many bodies arrive at once; try again in a second.")
+            raise BodyRefused(503, "Too many bodies arrive at once; try again in a second.")
         if not message.get("more_body", False):
             return True
 
 
-class _Answer:
+class _ResponseStream:
     """Sends an answer in pieces, and its end, without any data and so without waiting for the client, shielded from cancellation."""
 
     def __init__(self, send: Send, request: "_Request") -> None:

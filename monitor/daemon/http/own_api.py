@@ -10,7 +10,7 @@ from starlette.routing import Route
 from monitor.daemon.http.access import may_change
 from monitor.daemon.http.alertmanager_api import said
 from monitor.daemon.http.alertmanager_json import read_object, text_of
-from monitor.daemon.http.board import Board
+from monitor.daemon.http.board import AlertActions
 from monitor.runtime.clock import Clock, Instant, iso, parse_duration, parse_iso
 from monitor.runtime.errors import NothingThere
 
@@ -21,7 +21,7 @@ class OwnApi:
 
     def __init__(
         self,
-        board: Board,
+        board: AlertActions,
         clock: Clock,
         token: str = "",
         status: Callable[[], Awaitable[dict[str, Any]]] | None = None,

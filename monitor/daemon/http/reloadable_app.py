@@ -10,25 +10,25 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from monitor.config.monitor import Config, Web
 from monitor.daemon.health import Health
 from monitor.daemon.http.alert_pages import AlertPages
-from monitor.daemon.http.alertmanager_api import About, AlertmanagerApi
+from monitor.daemon.http.alertmanager_api import AlertmanagerApi, ApiStatus
 from monitor.daemon.http.app import make_app
 from monitor.daemon.http.own_api import OwnApi
 from monitor.daemon.http.routing_yaml import original
 from monitor.daemon.metrics import Metrics
-from monitor.daemon.overview import Stand, overview
+from monitor.daemon.overview import Overview, overview
 from monitor.daemon.pipeline import Pipeline
 from monitor.runtime.clock import Clock, Instant, iso
 from monitor.runtime.errors import StoreError
 
 
-class Front:
+class ReloadableApp:
     """An application that can be put in another's place; each request stays with the one that it began with."""
 
     def __init__(
         self, web: Web, config: Config, pipeline: Pipeline, clock: Clock, health: Health, metrics: Metrics
     ) -> None:
         self._pipeline, self._clock, self._health, self._metrics = pipeline, clock, health, metrics
-        self._about = About(metrics.version, (), "", since=clock.now())
+        self._about = ApiStatus(metrics.version, (), "", since=clock.now())
         self._app: ASGIApp = self._made(web, config)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,7 +62,7 @@ class Front:
             counts, outbox = await pipeline.kept()
         except StoreError as error:
             broken = [str(error)]
-        stand = Stand(
+        stand = Overview(
             [cursor for desk in pipeline.desks.values() for cursor in desk.judge.cursors.values()],
             [(one.state, one.view) for one in pipeline.standing()],
             pipeline.dispatch.silences.all(),
@@ -74,7 +74,7 @@ class Front:
         trouble = {"warnings": [*health.stuck(), *health.unready(), *broken, *health.warnings()]}
         return about | overview(config, stand, self._clock.now()) | trouble
 
-    def _about_it(self, web: Web, config: Config) -> About:
+    def _about_it(self, web: Web, config: Config) -> ApiStatus:
         receivers = tuple(receiver.name for receiver in config.receivers)
         routing = original(config.route_tree(), receivers, config.inhibitions)
         return replace(self._about, receivers=receivers, routing=routing, external_url=web.external_url or "")

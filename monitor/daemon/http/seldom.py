@@ -3,7 +3,7 @@
 import trio
 
 
-class Seldom:
+class RateLimitedLog:
     """Lets ``most`` log entries through in each span of ``seconds``. For use inside trio's loop."""
 
     def __init__(self, most: int = 1, seconds: float = 60.0) -> None:

@@ -20,10 +20,10 @@ from hypercorn.typing import ConnectionState
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.daemon.http.address import Address
-from monitor.daemon.http.connections import Connection, Connections
+from monitor.daemon.http.connections import Connection, OpenConnections
 from monitor.daemon.http.guards import DEFAULT_LIMITS, Guards, Limits
 from monitor.daemon.http.http1 import Http1Connection, TimedStream
-from monitor.daemon.http.seldom import Seldom
+from monitor.daemon.http.seldom import RateLimitedLog
 from monitor.runtime.errors import ListenError
 from monitor.runtime.file_descriptors import connections_possible
 from monitor.runtime.transport_errors import trouble
@@ -73,8 +73,8 @@ class _Listener:
         self._stop = stop
         self._url = url
         self._context = WorkerContext(None)
-        self._connections = Connections(min(limits.connections, connections_possible()))
-        self._failures, self._shortages = Seldom(5), Seldom()
+        self._connections = OpenConnections(min(limits.connections, connections_possible()))
+        self._failures, self._shortages = RateLimitedLog(5), RateLimitedLog()
 
     async def run(self, listening: socket.socket) -> None:
         """Until ``stop`` is set, and then until what is being answered is answered, or the time for that is over."""

@@ -6,7 +6,7 @@ reads it completely, the `sink` takes rows and cursor. `sweep` does the same fur
 
 from monitor.ingest.poll.plan import SearchPlan, Slice
 from monitor.ingest.poll.search_tasks import poll_search
-from monitor.ingest.poll.sink import NoObserver, Observer, Round, Sink
+from monitor.ingest.poll.sink import NoObserver, PollFigures, PollObserver, Sink
 from monitor.ingest.poll.trouble import Trouble
 
-__all__ = ["NoObserver", "Observer", "Round", "SearchPlan", "Sink", "Slice", "Trouble", "poll_search"]
+__all__ = ["NoObserver", "PollFigures", "PollObserver", "SearchPlan", "Sink", "Slice", "Trouble", "poll_search"]

@@ -10,9 +10,9 @@ import trio
 from monitor.ingest.poll.plan import SearchPlan, Slice, horizon, share_read
 from monitor.ingest.poll.sink import Sink
 from monitor.ingest.poll.sweep_ledger import Ledger
-from monitor.model.complete_read import Read
+from monitor.model.complete_read import CompleteRead
 from monitor.runtime.clock import MINUTE, Clock, Duration, Instant
-from monitor.runtime.guarded_clock import DisciplinedClock
+from monitor.runtime.guarded_clock import GuardedClock
 from monitor.store.protocol import Cursor
 
 WORTH_WAITING: Final[Duration] = 5 * MINUTE
@@ -69,7 +69,7 @@ class Progress:
             return 0.0
         return share_read(self._plan, self.as_of, self._covered_since, self.swept)
 
-    def read(self, name: str, spans: Iterable[Slice], seen_to: Instant) -> Read | None:
+    def read(self, name: str, spans: Iterable[Slice], seen_to: Instant) -> CompleteRead | None:
         """What has just been read completely, where messages can leave the search; the newest of ``spans`` first."""
         question = self._plan.question
         if not question.is_narrow:
@@ -80,7 +80,7 @@ class Progress:
                 found[-1] = piece.start, found[-1][1]
             else:
                 found.append((piece.start, piece.end))
-        return Read(self._plan.name, name, tuple(found), self._clock.now(), seen_to, question.is_of_one_status)
+        return CompleteRead(self._plan.name, name, tuple(found), self._clock.now(), seen_to, question.is_of_one_status)
 
     def covers(self, piece: Slice) -> None:
         """``piece`` is up to date: where it adjoins what is covered, coverage reaches back to its start."""
@@ -88,7 +88,7 @@ class Progress:
             self._covered_since = piece.start
 
     async def polled(
-        self, start: Instant, seen_to: Instant, swept: Mapping[str, Instant], read: Read | None = None
+        self, start: Instant, seen_to: Instant, swept: Mapping[str, Instant], read: CompleteRead | None = None
     ) -> None:
         """A poll from ``start`` to ``seen_to`` is complete. Raises StoreError, and then nothing has moved."""
         before = self.cursor
@@ -101,13 +101,13 @@ class Progress:
         self._covered_since = covered if missed or self._covered_since is None else min(self._covered_since, covered)
         self._seen_to = seen_to
 
-    async def swept_over(self, swept: Mapping[str, Instant], read: Read | None = None) -> None:
+    async def swept_over(self, swept: Mapping[str, Instant], read: CompleteRead | None = None) -> None:
         """Sweeps are complete. Raises StoreError, and then nothing has moved."""
         assert self._covered_since is not None, "a sweep follows a complete poll"
         await self._commit(self.as_of, self._covered_since, swept, read)
 
     async def _commit(
-        self, as_of: Instant, covered_since: Instant, swept: Mapping[str, Instant], read: Read | None
+        self, as_of: Instant, covered_since: Instant, swept: Mapping[str, Instant], read: CompleteRead | None
     ) -> None:
         async with self._lock:
             before = self.cursor
@@ -125,7 +125,7 @@ class Progress:
 
     def _is_of_a_wrong_clock(self, cursor: Cursor) -> bool:
         clock = self._clock
-        return isinstance(clock, DisciplinedClock) and clock.is_sure and cursor.as_of > clock.now() + WORTH_WAITING
+        return isinstance(clock, GuardedClock) and clock.is_sure and cursor.as_of > clock.now() + WORTH_WAITING
 
     def _still_planned(self, swept: Mapping[str, Instant]) -> dict[str, Instant]:
         planned = {str(back) for back, _ in self._plan.sweeps}

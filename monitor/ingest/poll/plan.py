@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from monitor.model.routee_query import PAGE_SIZE, Question
+from monitor.model.routee_query import PAGE_SIZE, RouteeQuery
 from monitor.runtime.clock import DAY, MILLISECOND, MINUTE, SECOND, Duration, Instant
 
 LOOK_BACK: Duration = 7 * DAY - 5 * MINUTE
@@ -32,7 +32,7 @@ class SearchPlan:
 
     account: str
     name: str
-    question: Question
+    question: RouteeQuery
     every: Duration
     resweeps: tuple[tuple[Duration, Duration], ...] = ()
     settle: Duration = 0

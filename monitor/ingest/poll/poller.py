@@ -3,9 +3,9 @@
 import trio
 
 from monitor.ingest.poll.plan import LEAST_OVERLAP, Slice, due, next_tick, poll_range, tick
-from monitor.ingest.poll.reader import Reading
-from monitor.ingest.poll.search_state import Search
-from monitor.ingest.poll.sink import Round
+from monitor.ingest.poll.reader import SliceResult
+from monitor.ingest.poll.search_state import SearchState
+from monitor.ingest.poll.sink import PollFigures
 from monitor.model.complete_read import POLL
 from monitor.runtime.clock import Duration, Instant
 from monitor.runtime.errors import RouteeUnavailable
@@ -19,7 +19,7 @@ class Polls:
     changes of the second kind are the sweeps' part.
     """
 
-    def __init__(self, search: Search) -> None:
+    def __init__(self, search: SearchState) -> None:
         self._search = search
         self._density = 0.0  # parts a microsecond, as the last poll found them: a guess that spares asking
 
@@ -35,12 +35,12 @@ class Polls:
             if tick(search.plan, now) <= at:
                 await search.clock.sleep(next_tick(search.plan, now))
 
-    async def _poll(self, figures: Round) -> None:
+    async def _poll(self, figures: PollFigures) -> None:
         search, progress = self._search, self._search.progress
         now = search.clock.now()
         folded = self._folded(now)
         wanted = poll_range(search.plan, now, progress.watermark, max(folded, default=0))
-        readings: list[Reading] = []
+        readings: list[SliceResult] = []
         expected, self._density = round(self._density * wanted.length), 0.0
         await search.reader(figures, fresh_since=self._fresh_since()).read(wanted, readings.append, expected)
         total = sum(reading.counts[0] for reading in readings)
@@ -63,7 +63,7 @@ class Polls:
         watermark, question = self._search.progress.watermark, self._search.plan.question
         return 0 if watermark is None or question.by_status else watermark - LEAST_OVERLAP
 
-    def _seen_to(self, readings: list[Reading], wanted: Slice) -> Instant:
+    def _seen_to(self, readings: list[SliceResult], wanted: Slice) -> Instant:
         """The end of the range, or the start of the first slice that never held still, where that is progress at all."""
         seen_to = min((reading.slice.start for reading in readings if not reading.still), default=wanted.end)
         watermark = self._search.progress.watermark

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from monitor.ingest.poll.plan import DEEPEST, FILL, SHORTEST_SLICE, Slice, newest, pages
-from monitor.ingest.poll.sink import Round
+from monitor.ingest.poll.sink import PollFigures
 from monitor.model.message import QUEUED, SENT
-from monitor.model.routee_query import Filter, Page, Question, Tracking
+from monitor.model.routee_query import Filter, Page, RouteeQuery, Tracking
 from monitor.runtime.clock import Instant
 from monitor.runtime.errors import RouteeUnavailable
 
@@ -40,7 +40,7 @@ Counts = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SliceResult:
     """A slice that was read; ``still`` says that it is complete for certain."""
 
     slice: Slice
@@ -94,10 +94,10 @@ class Reader:
     def __init__(
         self,
         tracking: Tracking,
-        question: Question,
+        question: RouteeQuery,
         page_size: int,
         take: Callable[[Page, Slice], Awaitable[None]],
-        figures: Round,
+        figures: PollFigures,
         earliest: Callable[[], Instant],
         give_way: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
@@ -109,7 +109,7 @@ class Reader:
         self._earliest = earliest
         self._give_way = give_way
 
-    async def read(self, wanted: Slice, note: Callable[[Reading], None], expected: int = 0) -> None:
+    async def read(self, wanted: Slice, note: Callable[[SliceResult], None], expected: int = 0) -> None:
         """Read all of ``wanted``, newest first; ``note`` is told of each slice read. ``expected``, a guess of how many, saves requests.
 
         Each slice is as long as the one before it suggests. Raises RouteeError, with the outcome ``paging`` where the answers lead
@@ -122,7 +122,7 @@ class Reader:
         while (within := self._within_reach(rest)) is not None:
             piece = newest(within, length)
             outcome = await self._settle(piece)
-            if isinstance(outcome, Reading):
+            if isinstance(outcome, SliceResult):
                 note(outcome)
                 self._figures.slices += 1
                 rest = Slice(rest.start, piece.start)
@@ -140,7 +140,7 @@ class Reader:
         question = self._question
         if status is not None:
             only = Filter("status.status", status)
-            question = Question((*question.filters, only), question.campaign, question.tracking_id)
+            question = RouteeQuery((*question.filters, only), question.campaign, question.tracking_id)
         return (await self._ask(question, wanted, 0, 1)).total
 
     def reaches(self, wanted: Slice) -> bool:
@@ -155,7 +155,7 @@ class Reader:
     def _filled(self) -> int:
         return max(int(FILL * self._size), 1)
 
-    async def _settle(self, piece: Slice) -> Reading | _Crowded:
+    async def _settle(self, piece: Slice) -> SliceResult | _Crowded:
         """Read one slice until it is complete, at most three times."""
         previous: _Pass | None = None
         for attempt in range(PASSES):
@@ -164,14 +164,14 @@ class Reader:
             if isinstance(found, _Crowded):
                 return found
             if found.complete or found.same_as(previous):
-                return Reading(piece, found.counts, still=True)
+                return SliceResult(piece, found.counts, still=True)
             previous = found
         assert previous is not None
         if len(previous.totals) == 1:
-            return Reading(piece, previous.counts, still=True)
+            return SliceResult(piece, previous.counts, still=True)
         if piece.divisible:
             return _Crowded(max(previous.totals[-1], self._size + 1), max(self._size * 3 // 4, 1))
-        return Reading(piece, previous.counts, still=False)
+        return SliceResult(piece, previous.counts, still=False)
 
     async def _pass(self, piece: Slice) -> _Pass | _Crowded:
         first = await self._page(piece, 0)
@@ -216,7 +216,7 @@ class Reader:
             await self._take(page, piece)
         return page
 
-    async def _ask(self, question: Question, piece: Slice, number: int, size: int) -> Page:
+    async def _ask(self, question: RouteeQuery, piece: Slice, number: int, size: int) -> Page:
         if self._give_way is not None:
             await self._give_way()
         self._figures.requests += 1

@@ -10,16 +10,16 @@ from monitor.ingest.poll.blindness import Blindness
 from monitor.ingest.poll.cursor import Progress
 from monitor.ingest.poll.plan import SearchPlan, Slice, horizon
 from monitor.ingest.poll.reader import Reader
-from monitor.ingest.poll.sink import Kind, Observer, Round, Sink
+from monitor.ingest.poll.sink import Kind, PollFigures, PollObserver, Sink
 from monitor.ingest.poll.trouble import Trouble
-from monitor.model.complete_read import POLL, Origin
+from monitor.model.complete_read import POLL, ReadOrigin
 from monitor.model.routee_query import Page, Tracking
 from monitor.runtime.clock import Clock, Duration, Instant
 from monitor.runtime.errors import InternalError, RouteeError, StoreError
 from monitor.store.protocol import Cursor
 
 
-class Search:
+class SearchState:
     """One search at work. ``idle`` is set while no poll runs; ``first_poll`` once one was complete in this run."""
 
     def __init__(
@@ -29,7 +29,7 @@ class Search:
         sink: Sink,
         clock: Clock,
         cursor: Cursor | None,
-        observer: Observer,
+        observer: PollObserver,
         trouble: Trouble | None = None,
     ) -> None:
         self.plan = plan
@@ -60,7 +60,7 @@ class Search:
         return self._sizes.get(back, size) <= size * 3 // 4
 
     def reader(
-        self, figures: Round, give_way: Callable[[], Awaitable[None]] | None = None, fresh_since: Instant = 0
+        self, figures: PollFigures, give_way: Callable[[], Awaitable[None]] | None = None, fresh_since: Instant = 0
     ) -> Reader:
         """A reader whose pages go to the sink. What it is first to return was sent after ``fresh_since``."""
         plan = self.plan
@@ -78,9 +78,9 @@ class Search:
         """More of the past may have been read."""
         self._observer.reached(self.plan.name, self.progress.share_read)
 
-    async def attempt(self, kind: Kind, action: Callable[[Round], Awaitable[None]], read: str = POLL) -> bool:
+    async def attempt(self, kind: Kind, action: Callable[[PollFigures], Awaitable[None]], read: str = POLL) -> bool:
         """Do one poll or sweep, tell how it went, and give whether it was complete. ``read`` is its name at the sink."""
-        figures = Round(self.plan.name, kind)
+        figures = PollFigures(self.plan.name, kind)
         began = trio.current_time()
         try:
             with self._reading(read):
@@ -95,7 +95,7 @@ class Search:
         self._observer.finished(figures)
         return figures.outcome == "ok"
 
-    async def _failed(self, figures: Round, error: RouteeError | StoreError | InternalError) -> None:
+    async def _failed(self, figures: PollFigures, error: RouteeError | StoreError | InternalError) -> None:
         if figures.kind == "poll":
             self.blindness.trouble.ended(figures.outcome, str(error))
         with suppress(
@@ -116,5 +116,5 @@ class Search:
             self._sink.end(self.plan.name, name)
 
     async def _take(self, fresh_since: Instant, page: Page, piece: Slice) -> None:
-        origin = Origin(piece.start, max(piece.start, fresh_since))
+        origin = ReadOrigin(piece.start, max(piece.start, fresh_since))
         await self._sink.page(self.plan.name, page.batch, page.asides, origin)

@@ -11,8 +11,8 @@ import trio
 
 from monitor.ingest.poll.plan import SearchPlan
 from monitor.ingest.poll.poller import Polls
-from monitor.ingest.poll.search_state import Search
-from monitor.ingest.poll.sink import NoObserver, Observer, Sink
+from monitor.ingest.poll.search_state import SearchState
+from monitor.ingest.poll.sink import NoObserver, PollObserver, Sink
 from monitor.ingest.poll.sweep_scheduler import Sweeps
 from monitor.ingest.poll.trouble import Trouble
 from monitor.model.routee_query import Tracking
@@ -31,7 +31,7 @@ async def poll_search(
     cursor: Cursor | None,
     *,
     stop: trio.Event | None = None,
-    observer: Observer | None = None,
+    observer: PollObserver | None = None,
     trouble: Trouble | None = None,
 ) -> None:
     """Poll until cancelled, or until ``stop`` is set. ``cursor`` is the last one that was committed; None: never polled.
@@ -41,7 +41,7 @@ async def poll_search(
     nothing is lost where it is cut short, as only what is complete counts. ``trouble``
     is told by others of tries that fail while a poll goes on.
     """
-    search = Search(plan, tracking, sink, clock, cursor, observer or NoObserver(), trouble)
+    search = SearchState(plan, tracking, sink, clock, cursor, observer or NoObserver(), trouble)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(search.blindness.watch, name=f"watch {plan.name}")
         nursery.start_soon(Polls(search).run, name=f"poll {plan.name}")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from monitor.model.complete_read import SOMEWHERE, Origin, Read
+from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.message import Batch
 from monitor.model.routee_query import SetAside
 from monitor.runtime.clock import Instant
@@ -24,10 +24,12 @@ class Sink(Protocol):
     def end(self, search: str, read: str) -> None:
         """It is over, complete or not."""
 
-    async def page(self, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: Origin = SOMEWHERE) -> None:
+    async def page(
+        self, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: ReadOrigin = SOMEWHERE
+    ) -> None:
         """Rows as reported now; the same ones may come again."""
 
-    async def complete(self, search: str, cursor: Cursor, read: Read | None = None) -> None:
+    async def complete(self, search: str, cursor: Cursor, read: CompleteRead | None = None) -> None:
         """A poll (``as_of`` moved) or a sweep (it did not) is complete: commit the cursor with all rows that came before.
 
         ``read`` is what was read, where messages can leave the search.
@@ -50,7 +52,7 @@ Kind = Literal["poll", "sweep"]
 
 
 @dataclass(slots=True)
-class Round:
+class PollFigures:
     """The figures of one poll or sweep. ``outcome`` is ``ok``, an error's outcome or ``store``; ``reread`` counts slices read again."""
 
     search: str
@@ -66,10 +68,10 @@ class Round:
     seconds: float = 0.0
 
 
-class Observer(Protocol):
+class PollObserver(Protocol):
     """Who counts."""
 
-    def finished(self, figures: Round) -> None:
+    def finished(self, figures: PollFigures) -> None:
         """A poll or sweep is over, well or not."""
 
     def reached(self, search: str, share: float) -> None:
@@ -79,7 +81,7 @@ class Observer(Protocol):
 class NoObserver:
     """Counts nothing."""
 
-    def finished(self, figures: Round) -> None:
+    def finished(self, figures: PollFigures) -> None:
         """Nothing."""
 
     def reached(self, search: str, share: float) -> None:

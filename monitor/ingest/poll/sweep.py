@@ -4,9 +4,9 @@ from collections.abc import Callable
 from itertools import groupby
 
 from monitor.ingest.poll.plan import FILL, Slice
-from monitor.ingest.poll.reader import Counts, Reader, Reading
-from monitor.ingest.poll.sink import Round
-from monitor.ingest.poll.sweep_ledger import Ledger, Part, add, unfinished, worth_comparing
+from monitor.ingest.poll.reader import Counts, Reader, SliceResult
+from monitor.ingest.poll.sink import PollFigures
+from monitor.ingest.poll.sweep_ledger import Ledger, SweepSlice, add, unfinished, worth_comparing
 from monitor.model.message import QUEUED, SENT
 
 
@@ -21,7 +21,7 @@ class Sweep:
         reader: Reader,
         ledger: Ledger,
         page_size: int,
-        figures: Round,
+        figures: PollFigures,
         reached: Callable[[Slice], None],
         *,
         sparing: bool = True,
@@ -46,7 +46,7 @@ class Sweep:
                 for part in group:
                     await self._download(part)
 
-    async def _compare(self, group: list[Part]) -> None:
+    async def _compare(self, group: list[SweepSlice]) -> None:
         """Skip adjacent known parts if their counts still hold; else look at each half, down to single slices."""
         counts = add([part.counts for part in group if part.counts is not None])
         if worth_comparing(counts, self._size) and await self._holds(group, counts):
@@ -61,7 +61,7 @@ class Sweep:
             await self._compare(group[:middle])
             await self._compare(group[middle:])
 
-    async def _holds(self, group: list[Part], counts: Counts) -> bool:
+    async def _holds(self, group: list[SweepSlice], counts: Counts) -> bool:
         """Whether Routee still counts the same. What is likeliest to differ is asked first."""
         span = Slice(group[-1].slice.start, group[0].slice.end)
         total, queued, sent = counts
@@ -74,10 +74,10 @@ class Sweep:
                 return False
         return await self._reader.count(span) == total
 
-    async def _download(self, part: Part) -> None:
+    async def _download(self, part: SweepSlice) -> None:
         await self._reader.read(part.slice, self._note, part.expected)
 
-    def _note(self, reading: Reading) -> None:
+    def _note(self, reading: SliceResult) -> None:
         self._ledger.remember(reading)
         self.total += reading.counts[0]
         self.moving |= not reading.still

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from monitor.ingest.poll.plan import Slice, pages
-from monitor.ingest.poll.reader import Counts, Reading
+from monitor.ingest.poll.reader import Counts, SliceResult
 from monitor.runtime.clock import Instant
 
 MOST = 4_000
@@ -23,7 +23,7 @@ MOST = 4_000
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SweepSlice:
     """A slice of a sweep: with what is known of it, or None; ``expected`` guesses how many parts of messages it has."""
 
     slice: Slice
@@ -53,7 +53,7 @@ class Ledger:
         self._known = dict(kept)
         return {f"{piece.start}-{piece.end}": list(counts) for piece, counts in kept}
 
-    def remember(self, reading: Reading) -> None:
+    def remember(self, reading: SliceResult) -> None:
         """Keep what was read in place of all that it overlaps. A reading that is not still is no knowledge."""
         new = reading.slice
         known = [item for item in self._known.items() if item[0].end <= new.start or item[0].start >= new.end]
@@ -61,7 +61,7 @@ class Ledger:
             known.append((new, reading.counts))
         self._known = dict(sorted(known))
 
-    def parts(self, wanted: Slice, size: int, fill: int) -> list[Part]:
+    def parts(self, wanted: Slice, size: int, fill: int) -> list[SweepSlice]:
         """``wanted`` as parts, newest first: known slices and the spans between them.
 
         Neighbours that fit into ``fill`` together are one part, as they are cheaper to read than to tell apart. A slice that
@@ -69,23 +69,23 @@ class Ledger:
         """
         inside = [item for item in self._known.items() if item[0].start >= wanted.start and item[0].end <= wanted.end]
         density = sum(counts[0] for _, counts in inside) / max(sum(piece.length for piece, _ in inside), 1)
-        found: list[Part] = []
+        found: list[SweepSlice] = []
         at = wanted.start
         for piece, counts in inside:
             if piece.start > at:
                 _append(found, _unknown(at, piece.start, density), size, fill)
-            _append(found, Part(piece, counts, counts[0]), size, fill)
+            _append(found, SweepSlice(piece, counts, counts[0]), size, fill)
             at = piece.end
         if at < wanted.end:
             _append(found, _unknown(at, wanted.end, density), size, fill)
         return found[::-1]
 
 
-def _unknown(start: Instant, end: Instant, density: float) -> Part:
-    return Part(Slice(start, end), None, round((end - start) * density))
+def _unknown(start: Instant, end: Instant, density: float) -> SweepSlice:
+    return SweepSlice(Slice(start, end), None, round((end - start) * density))
 
 
-def _append(found: list[Part], new: Part, size: int, fill: int) -> None:
+def _append(found: list[SweepSlice], new: SweepSlice, size: int, fill: int) -> None:
     """Add a part behind the last, or to it where one reading of both takes fewer pages than two."""
     last = found[-1] if found else None
     together = last.expected + new.expected if last else 0
@@ -97,7 +97,7 @@ def _append(found: list[Part], new: Part, size: int, fill: int) -> None:
         found.append(new)
         return
     counts = add([last.counts, new.counts]) if last.counts and new.counts else None
-    found[-1] = Part(Slice(last.slice.start, new.slice.end), counts, together)
+    found[-1] = SweepSlice(Slice(last.slice.start, new.slice.end), counts, together)
 
 
 def add(several: Iterable[Counts]) -> Counts:

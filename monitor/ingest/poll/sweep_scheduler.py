@@ -3,8 +3,8 @@
 from functools import partial
 
 from monitor.ingest.poll.plan import Slice, due, sweep_range
-from monitor.ingest.poll.search_state import Search
-from monitor.ingest.poll.sink import Round
+from monitor.ingest.poll.search_state import SearchState
+from monitor.ingest.poll.sink import PollFigures
 from monitor.ingest.poll.sweep import Sweep
 from monitor.runtime.clock import MILLISECOND, Duration, Instant
 from monitor.runtime.errors import RouteeUnavailable
@@ -19,7 +19,7 @@ class Sweeps:
     ``covered_since`` moves back with it.
     """
 
-    def __init__(self, search: Search) -> None:
+    def __init__(self, search: SearchState) -> None:
         self._search = search
         self._tried: dict[Duration, Instant] = {}  # the last attempt of each that has not succeeded
         self._running: dict[
@@ -69,7 +69,7 @@ class Sweeps:
         waits = [swept.get(str(back), now) + every - now for back, every in self._search.plan.sweeps]
         return min([longest, *(wait for wait in waits if wait > 0)]) + MILLISECOND
 
-    async def _sweep(self, back: Duration, figures: Round) -> None:
+    async def _sweep(self, back: Duration, figures: PollFigures) -> None:
         search, progress = self._search, self._search.progress
         now = search.clock.now()
         wanted = sweep_range(search.plan, now, progress.as_of, back)

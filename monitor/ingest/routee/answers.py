@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from monitor.ingest.routee.clean_text import clean
 from monitor.ingest.routee.coerce import count_of, date_of, number_of, text_of
 from monitor.ingest.routee.wire import Malformed, read_json
-from monitor.model.routee_query import Balance, CampaignState
+from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import Instant, parse_iso
 
 LONGEST_MESSAGE = 200
@@ -39,7 +39,7 @@ def decode_token(body: bytes) -> Token:
     return Token(value, min(lifetime, _LONGEST_LIFETIME) if usable and lifetime else _DEFAULT_LIFETIME)
 
 
-def decode_balance(body: bytes) -> Balance:
+def decode_balance(body: bytes) -> AccountBalance:
     """The account's balance. Raises Malformed."""
     answer = _object(body, "a balance")
     amount = number_of(answer.get("balance"))
@@ -47,7 +47,7 @@ def decode_balance(body: bytes) -> Balance:
         raise Malformed("it has no number named balance")
     currency = answer.get("currency")
     code = currency.get("code") if isinstance(currency, Mapping) else currency
-    return Balance(amount, clean(text_of(code) or ""))
+    return AccountBalance(amount, clean(text_of(code) or ""))
 
 
 def decode_campaign_state(body: bytes, tracking_id: str) -> CampaignState:

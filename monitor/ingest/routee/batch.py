@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from monitor.ingest.routee.clean_text import LONGEST, clean, cleaned, known
 from monitor.ingest.routee.quarantine import shown
-from monitor.ingest.routee.tolerant import SMALLEST_HASH, Part
+from monitor.ingest.routee.tolerant import SMALLEST_HASH, SmsPart
 from monitor.model.message import GROUPS_SEPARATOR, UNKNOWN, Batch, Unread
 
 _LONGEST_GROUPS = 4 * LONGEST
@@ -22,7 +22,7 @@ Source = Callable[[int], object]
 """Gives the record that a part was read from, parsed, by the part's place."""
 
 
-def batch_of_parts(parts: Sequence[Part], dates: NDArray[np.int64], source: Source = lambda place: None) -> Batch:
+def batch_of_parts(parts: Sequence[SmsPart], dates: NDArray[np.int64], source: Source = lambda place: None) -> Batch:
     """The batch of parts that have an id and a status (see `part.complaint`), and the instants of their reports."""
     latencies, prices = [part.latency for part in parts], [part.price for part in parts]
     latency, price = _amounts(latencies), _amounts(prices)
@@ -54,7 +54,7 @@ def _written(name: str, given: float | None, record: object) -> str:
     return shown(record[name] if isinstance(record, Mapping) and name in record else given)
 
 
-def _fields(parts: Sequence[Part]) -> dict[str, Sequence[str]]:
+def _fields(parts: Sequence[SmsPart]) -> dict[str, Sequence[str]]:
     return {
         "status": known([part.status.status or part.status.name for part in parts]),
         "detailedStatus": known([reason.detailedStatus if (reason := part.status.reason) else None for part in parts]),
@@ -71,7 +71,7 @@ def _fields(parts: Sequence[Part]) -> dict[str, Sequence[str]]:
     }
 
 
-def _keys(parts: Sequence[Part]) -> NDArray[np.int64]:
+def _keys(parts: Sequence[SmsPart]) -> NDArray[np.int64]:
     numbers = [part.part for part in parts]
     if None not in numbers:  # as documented: no need to look at each
         keys = np.array(numbers, np.int64)
@@ -80,7 +80,7 @@ def _keys(parts: Sequence[Part]) -> NDArray[np.int64]:
     return np.array([_key(part) for part in parts], np.int64)
 
 
-def _key(part: Part) -> int:
+def _key(part: SmsPart) -> int:
     number = part.number
     if number is not None:
         return number
@@ -95,7 +95,7 @@ def _amounts(values: Sequence[float | None]) -> NDArray[np.float64]:
     return amounts
 
 
-def _recipients(parts: Sequence[Part]) -> Sequence[str]:
+def _recipients(parts: Sequence[SmsPart]) -> Sequence[str]:
     return cleaned([to if (to := part.to) and to[0] == "+" else _with_plus(to) for part in parts])
 
 
@@ -103,7 +103,7 @@ def _with_plus(number: str | None) -> str:
     return f"+{number}" if number and number.isascii() and number.isdigit() else number or UNKNOWN
 
 
-def _groups(parts: Sequence[Part]) -> Sequence[str]:
+def _groups(parts: Sequence[SmsPart]) -> Sequence[str]:
     groups = [part.groups for part in parts]
     if "".join(["".join(names) for names in groups if names]).isprintable():
         joined = [GROUPS_SEPARATOR.join(filter(None, names)) or UNKNOWN if names else UNKNOWN for names in groups]

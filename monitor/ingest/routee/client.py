@@ -18,14 +18,14 @@ import trio
 from monitor.ingest.routee.answers import Token, decode_balance, decode_campaign_state, decode_token
 from monitor.ingest.routee.decompress import LARGEST_BODY, Damaged, TooLarge, unpacked
 from monitor.ingest.routee.endpoints import Call, Endpoints
-from monitor.ingest.routee.rate_limit import Pace, Paused, Steady
-from monitor.ingest.routee.response import Answer, Unauthorised, judge, without
-from monitor.ingest.routee.retry import Effort, Failed, Patience, TryAgain, nobody, retried
+from monitor.ingest.routee.rate_limit import Paused, Steady, TokenBucket
+from monitor.ingest.routee.response import RouteeResponse, Unauthorised, judge, without
+from monitor.ingest.routee.retry import Attempts, Failed, RetryPolicy, TryAgain, nobody, retried
 from monitor.ingest.routee.token import Tokens
 from monitor.ingest.routee.transport_errors import detail_of, unreachable
 from monitor.ingest.routee.wire import Malformed, decode_page, decode_parts
 from monitor.ingest.routee.worker_thread import in_worker
-from monitor.model.routee_query import PAGE_SIZE, Balance, CampaignState, Page, Question
+from monitor.model.routee_query import PAGE_SIZE, AccountBalance, CampaignState, Page, RouteeQuery
 from monitor.runtime.certificates import trust
 from monitor.runtime.clock import SECOND, Clock, Instant
 from monitor.runtime.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
@@ -41,7 +41,7 @@ Observer = Callable[[str, str, float], None]
 
 Result = TypeVar("Result")
 
-_PATIENCE: Final = Patience()
+_PATIENCE: Final = RetryPolicy()
 
 # httpx writes each full URL at INFO, httpcore the headers of answers at DEBUG.
 for _name in ("httpx", "httpcore"):
@@ -67,7 +67,7 @@ class Routee:
         requests_per_second: float = 5.0,
         concurrency: int = 4,
         observe: Observer = lambda endpoint, outcome, seconds: None,
-        patience: Patience = _PATIENCE,
+        patience: RetryPolicy = _PATIENCE,
         chance: random.Random | None = None,
         heard: Callable[[Instant], None] | None = None,
     ) -> None:
@@ -82,9 +82,9 @@ class Routee:
         self._patience = patience
         self._chance = chance or random.SystemRandom()
         self._slots = trio.CapacityLimiter(concurrency)
-        self._pace = Pace(requests_per_second, self._steady)
+        self._pace = TokenBucket(requests_per_second, self._steady)
         self._tokens = Tokens(self._fetch_token, self._steady)
-        self._http = Connections(concurrency, (api_url, auth_url))
+        self._http = ConnectionPool(concurrency, (api_url, auth_url))
         self._asking: list[Failed] = []
 
     def __repr__(self) -> str:
@@ -101,7 +101,7 @@ class Routee:
 
     async def search(
         self,
-        question: Question,
+        question: RouteeQuery,
         start: Instant,
         end: Instant,
         *,
@@ -133,7 +133,7 @@ class Routee:
         call = self._endpoints.campaign_state(tracking_id)
         return await self._ask(call, lambda body: decode_campaign_state(body, tracking_id))
 
-    async def balance(self) -> Balance:
+    async def balance(self) -> AccountBalance:
         """The account's balance."""
         return await self._ask(self._endpoints.balance(), decode_balance)
 
@@ -162,10 +162,10 @@ class Routee:
     async def _ask(self, call: Call, decode: Callable[[bytes], Result], failed: Failed = nobody) -> Result:
         return await self._retried(lambda effort: self._authorised(call, decode, effort), failed)
 
-    async def _retried(self, attempt: Callable[[Effort], Awaitable[Result]], failed: Failed) -> Result:
+    async def _retried(self, attempt: Callable[[Attempts], Awaitable[Result]], failed: Failed) -> Result:
         return await retried(attempt, self._patience, self._steady, self._chance, failed)
 
-    async def _authorised(self, call: Call, decode: Callable[[bytes], Result], effort: Effort) -> Result:
+    async def _authorised(self, call: Call, decode: Callable[[bytes], Result], effort: Attempts) -> Result:
         """One attempt; where the token is not taken, one more with a new one."""
         token = await self._tokens.get()
         try:
@@ -182,7 +182,7 @@ class Routee:
             ) from failure
 
     async def _attempt(
-        self, call: Call, decode: Callable[[bytes], Result], authorisation: str, effort: Effort
+        self, call: Call, decode: Callable[[bytes], Result], authorisation: str, effort: Attempts
     ) -> Result:
         """One request, once there is a place and a turn for it."""
         async with self._slots:
@@ -213,7 +213,7 @@ class Routee:
             self._observe(call.endpoint, outcome, trio.current_time() - began)
         return result
 
-    def _listen(self, answer: Answer) -> None:
+    def _listen(self, answer: RouteeResponse) -> None:
         """What time it is at Routee; of a good answer, since others may be a proxy's."""
         date = http_date(answer.date) if self._heard is not None and answer.date else None
         if self._heard is not None and date is not None:
@@ -233,7 +233,7 @@ async def _decoded(decode: Callable[[bytes], Result], body: bytes, host: str) ->
         raise TryAgain("malformed", f"{host} gives an answer that cannot be used: {error}") from error
 
 
-class Connections:
+class ConnectionPool:
     """The connections of one account, bounded in number. Callers hold one of as many places, so nobody ever waits in the pool."""
 
     def __init__(self, connections: int, urls: tuple[str, ...] = ()) -> None:
@@ -269,7 +269,7 @@ class Connections:
             with trio.move_on_after(2, shield=True):
                 await client.aclose()
 
-    async def exchange(self, call: Call, authorisation: str, seconds: float) -> Answer:
+    async def exchange(self, call: Call, authorisation: str, seconds: float) -> RouteeResponse:
         """Send a request and read its answer within ``seconds``. Raises TryAgain or RouteeUnavailable."""
         client = self._client
         if client is None:
@@ -291,7 +291,7 @@ class Connections:
             raise _failure(error, call.host, self._proxied) from error
 
 
-async def _exchange(client: httpx.AsyncClient, call: Call, authorisation: str, seconds: float) -> Answer:
+async def _exchange(client: httpx.AsyncClient, call: Call, authorisation: str, seconds: float) -> RouteeResponse:
     headers = {"Content-Type": call.content_type} if call.content else {}
     request = client.build_request(
         call.method,
@@ -308,7 +308,9 @@ async def _exchange(client: httpx.AsyncClient, call: Call, authorisation: str, s
     finally:
         await answer.aclose()
     found = answer.headers
-    return Answer(answer.status_code, body, found.get("content-type", ""), found.get("retry-after"), found.get("date"))
+    return RouteeResponse(
+        answer.status_code, body, found.get("content-type", ""), found.get("retry-after"), found.get("date")
+    )
 
 
 _POOL_TIMEOUT = 2.0

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from monitor.model.routee_query import Question
+from monitor.model.routee_query import RouteeQuery
 from monitor.runtime.clock import MILLISECOND, SECOND, Instant, iso
 
 
@@ -41,7 +41,7 @@ class Endpoints:
             "token", "POST", self._auth("oauth/token"), content=b"grant_type=client_credentials", content_type=form
         )
 
-    def search(self, question: Question, start: Instant, end: Instant, page: int, size: int) -> Call:
+    def search(self, question: RouteeQuery, start: Instant, end: Instant, page: int, size: int) -> Call:
         """Messages of a range of time."""
         params = {"dateStart": _floor(start), "dateEnd": _ceiling(end)} | _paging(page, size)
         if question.tracking_id is not None:
@@ -78,7 +78,7 @@ def _paging(page: int, size: int) -> dict[str, str]:
     return {"page": str(page), "size": str(size)}
 
 
-def _filters(question: Question) -> bytes:
+def _filters(question: RouteeQuery) -> bytes:
     filters = [
         {"fieldName": one.field, "searchTerm": one.term, "searchOperator": one.operator} for one in question.filters
     ]

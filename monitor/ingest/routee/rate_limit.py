@@ -33,7 +33,7 @@ class Paused(Exception):
         self.wait = wait
 
 
-class Pace:
+class TokenBucket:
     """A token bucket: ``per_second`` requests a second on average, at most that many (at least one) at once, in order of arrival."""
 
     def __init__(self, per_second: float, clock: Steady) -> None:

@@ -16,7 +16,7 @@ _LONGEST_ERROR = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RouteeResponse:
     """An HTTP answer as received: the status, the headers that matter, the body."""
 
     status: int
@@ -35,7 +35,7 @@ class Answer:
         return f": {said}" if said else ""
 
 
-def without(answer: Answer, secrets: Iterable[str]) -> Answer:
+def without(answer: RouteeResponse, secrets: Iterable[str]) -> RouteeResponse:
     """An answer that is no good one, with ``***`` where it repeats what it was asked with: some of it is told to people."""
     if answer.status < 300:
         return answer
@@ -49,12 +49,12 @@ def without(answer: Answer, secrets: Iterable[str]) -> Answer:
 class Unauthorised(Exception):
     """401 or 403: the token is not taken."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: RouteeResponse) -> None:
         super().__init__(f"HTTP {answer.status}{answer.says()}")
         self.outcome = str(answer.status)
 
 
-def judge(answer: Answer, host: str, now: Instant) -> bytes:
+def judge(answer: RouteeResponse, host: str, now: Instant) -> bytes:
     """The body of a good answer. Raises Unauthorised, TryAgain, RouteeRejected or RouteeUnavailable."""
     status = answer.status
     if 200 <= status < 300:
@@ -91,6 +91,6 @@ def _odd(status: int) -> str:
     )
 
 
-def _wait(answer: Answer, now: Instant) -> int | None:
+def _wait(answer: RouteeResponse, now: Instant) -> int | None:
     """Retry-After, measured by the other side's own clock where it tells it."""
     return retry_after(answer.retry_after, http_date(answer.date) or now)

@@ -24,7 +24,7 @@ class TryAgain(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How much is done for one answer: ``attempts`` in all, ``within`` from the first one's start, each at most ``timeout``.
     Waits in between grow from ``first`` by doubling up to ``longest``, each drawn evenly from zero to that (full jitter)."""
 
@@ -35,10 +35,10 @@ class Patience:
     longest: Duration = 15 * SECOND
 
 
-class Effort:
+class Attempts:
     """What has been tried so far for one answer. Time runs from the first attempt's start, not while waiting for a turn."""
 
-    def __init__(self, patience: Patience, clock: Steady, chance: random.Random) -> None:
+    def __init__(self, patience: RetryPolicy, clock: Steady, chance: random.Random) -> None:
         self.attempts = 0
         self._patience = patience
         self._clock = clock
@@ -81,14 +81,14 @@ def nobody(outcome: str, sentence: str) -> None:
 
 
 async def retried(
-    attempt: Callable[[Effort], Awaitable[Result]],
-    patience: Patience,
+    attempt: Callable[[Attempts], Awaitable[Result]],
+    patience: RetryPolicy,
     clock: Steady,
     chance: random.Random,
     failed: Failed = nobody,
 ) -> Result:
     """What ``attempt`` gives, as soon as it raises no TryAgain. Raises RouteeUnavailable when patience is at an end."""
-    effort = Effort(patience, clock, chance)
+    effort = Attempts(patience, clock, chance)
     while True:
         try:
             return await attempt(effort)

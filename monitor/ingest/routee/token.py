@@ -14,7 +14,7 @@ MARGIN: Final = MINUTE
 """A token is renewed so long before it expires, or after nine tenths of a short life."""
 
 
-class Held(NamedTuple):
+class NumberedToken(NamedTuple):
     """A token and which one it is, counted from 1: the other side may well hand out the same text twice."""
 
     value: str
@@ -27,21 +27,21 @@ class Tokens:
     def __init__(self, fetch: Callable[[], Awaitable[Token]], clock: Steady) -> None:
         self._fetch = fetch
         self._clock = clock
-        self._held = Held("", 0)
+        self._held = NumberedToken("", 0)
         self._renew_at: Instant = 0
         self._fetching = trio.Lock()
         self._finished = 0
         self._failure: RouteeError | None = None
 
-    async def get(self) -> Held:
+    async def get(self) -> NumberedToken:
         """A token that is good for a while. Raises RouteeError."""
         return await self._newer_than(0)
 
-    async def get_newer(self, refused: Held) -> Held:
+    async def get_newer(self, refused: NumberedToken) -> NumberedToken:
         """A token fetched after the one that was refused: of many callers refused at once only the first fetches."""
         return await self._newer_than(refused.number)
 
-    async def _newer_than(self, number: int) -> Held:
+    async def _newer_than(self, number: int) -> NumberedToken:
         finished = self._finished
         if self._is_good(number):
             return self._held
@@ -69,7 +69,7 @@ class Tokens:
             raise
         finally:
             self._finished += 1
-        self._held = Held(token.value, self._held.number + 1)
+        self._held = NumberedToken(token.value, self._held.number + 1)
         self._renew_at = asked_at + _good_for(token)
 
 

@@ -1,6 +1,6 @@
 """One record of Routee's as it comes: the fields that are needed, and nothing of the message's text.
 
-`Part` is what msgspec decodes straight from JSON. `read_part` makes the same from a record whose types are not the documented
+`SmsPart` is what msgspec decodes straight from JSON. `read_part` makes the same from a record whose types are not the documented
 ones: numbers as texts, texts as numbers, null anywhere, a status that is a plain text.
 """
 
@@ -19,11 +19,11 @@ SMALLEST_HASH: Final = 65_536
 """The number of a part is smaller; keys from it on are hashes of an smsId."""
 
 
-class Unreadable(ValueError):
+class UnreadableRecord(ValueError):
     """A record that cannot be taken; the text says why and quotes nothing private."""
 
 
-class Reason(msgspec.Struct, gc=False):
+class StatusReason(msgspec.Struct, gc=False):
     """Why a part has its status."""
 
     detailedStatus: str | None = None  # noqa: N815 - Routee's name
@@ -34,12 +34,12 @@ class Status(msgspec.Struct, gc=False):
 
     status: str | None = None
     date: str | None = None
-    reason: Reason | None = None
+    reason: StatusReason | None = None
     name: str | None = None
     updatedDate: str | None = None  # noqa: N815 - Routee's name
 
 
-class Part(msgspec.Struct, gc=False, rename={"from_": "from"}):
+class SmsPart(msgspec.Struct, gc=False, rename={"from_": "from"}):
     """One SMS part, with Routee's names."""
 
     status: Status
@@ -76,7 +76,7 @@ class Part(msgspec.Struct, gc=False, rename={"from_": "from"}):
         return 1 if (self.parts or 1) <= 1 else None
 
 
-def complaint(part: Part) -> str | None:
+def complaint(part: SmsPart) -> str | None:
     """Why a part cannot be told from others or has no status, in words; None where all is well. Dates are judged elsewhere."""
     if not (part.messageId or part.smsId):
         return "it has neither messageId nor smsId"
@@ -87,12 +87,12 @@ def complaint(part: Part) -> str | None:
     return None
 
 
-def read_part(record: object) -> Part:
+def read_part(record: object) -> SmsPart:
     """The part that ``record`` (parsed JSON) means. Raises Unreadable."""
     if not isinstance(record, Mapping):
-        raise Unreadable("it is not an object")
+        raise UnreadableRecord("it is not an object")
     texts = {name: text_of(record.get(name)) for name in _TEXTS}
-    return Part(
+    return SmsPart(
         status=_status(record),
         smsId=_id(record, "smsId"),
         messageId=_id(record, "messageId"),
@@ -133,16 +133,16 @@ def _status(record: Mapping[str, object]) -> Status:
     )
 
 
-def _reason(value: object) -> Reason | None:
+def _reason(value: object) -> StatusReason | None:
     if isinstance(value, Mapping):
-        return Reason(text_of(value.get("detailedStatus")))
-    return Reason(text_of(value))
+        return StatusReason(text_of(value.get("detailedStatus")))
+    return StatusReason(text_of(value))
 
 
 def _id(record: Mapping[str, object], name: str) -> str | None:
     value = text_of(record.get(name))
     if value is not None and len(value) > LONGEST:
-        raise Unreadable(f"its {name} is longer than {LONGEST} characters")
+        raise UnreadableRecord(f"its {name} is longer than {LONGEST} characters")
     return value
 
 

@@ -18,7 +18,7 @@ from monitor.ingest.routee.batch import batch_of_parts
 from monitor.ingest.routee.coerce import count_of
 from monitor.ingest.routee.dates import instants
 from monitor.ingest.routee.quarantine import set_aside
-from monitor.ingest.routee.tolerant import Part, Unreadable, complaint, read_part
+from monitor.ingest.routee.tolerant import SmsPart, UnreadableRecord, complaint, read_part
 from monitor.model.message import Batch
 from monitor.model.routee_query import PAGE_SIZE, Page, SetAside
 from monitor.runtime.clock import DAY, Instant, parse_iso
@@ -61,9 +61,9 @@ class _Answer(msgspec.Struct, Generic[Record], gc=False):
     last: object = None
 
 
-_PART = msgspec.json.Decoder(Part, strict=False)
-_PARTS = msgspec.json.Decoder(list[Part], strict=False)
-_PAGE = msgspec.json.Decoder(_Answer[Part], strict=False)
+_PART = msgspec.json.Decoder(SmsPart, strict=False)
+_PARTS = msgspec.json.Decoder(list[SmsPart], strict=False)
+_PAGE = msgspec.json.Decoder(_Answer[SmsPart], strict=False)
 _RAW_PARTS = msgspec.json.Decoder(list[msgspec.Raw])
 _RAW_PAGE = msgspec.json.Decoder(_Answer[msgspec.Raw])
 _UNDECODABLE = (ValueError, RecursionError)
@@ -171,11 +171,11 @@ def _only_page(batch: Batch, asides: tuple[SetAside, ...]) -> Page:
     return Page(batch, 0, len(batch) + len(asides), True, asides)
 
 
-def _at_once(parts: Sequence[Part], latest: Instant) -> Batch:
+def _at_once(parts: Sequence[SmsPart], latest: Instant) -> Batch:
     """The batch of parts that are all good. Raises Unreadable where one is not."""
     dates = instants([part.date for part in parts])
     if any(map(complaint, parts)) or not _believed(dates, latest).all():
-        raise Unreadable("a record is not as it should be")
+        raise UnreadableRecord("a record is not as it should be")
     return batch_of_parts(parts, dates)
 
 
@@ -186,7 +186,7 @@ def _one_by_one(records: Sequence[object], latest: Instant) -> tuple[Batch, tupl
         try:
             parts.append(_part(record))
             sources.append(record)
-        except Unreadable as error:
+        except UnreadableRecord as error:
             asides.append(set_aside(str(error), _plain(record)))
     dates = instants([part.date for part in parts])
     good = _believed(dates, latest)
@@ -197,16 +197,16 @@ def _one_by_one(records: Sequence[object], latest: Instant) -> tuple[Batch, tupl
     return batch, tuple(asides)
 
 
-def _part(record: object) -> Part:
+def _part(record: object) -> SmsPart:
     """The part that a record means, with id and status. Raises Unreadable."""
     try:
         if not isinstance(record, msgspec.Raw):
-            raise Unreadable("it is already parsed")
+            raise UnreadableRecord("it is already parsed")
         part = _PART.decode(record)
     except _UNDECODABLE:
         part = read_part(_plain(record))
     if why := complaint(part):
-        raise Unreadable(why)
+        raise UnreadableRecord(why)
     return part
 
 
@@ -224,7 +224,7 @@ def _believed(dates: NDArray[np.int64], latest: Instant) -> NDArray[np.bool_]:
     return (dates >= EARLIEST) & (dates <= latest)
 
 
-def _doubt(part: Part, date: Instant, latest: Instant) -> str:
+def _doubt(part: SmsPart, date: Instant, latest: Instant) -> str:
     if not part.date:
         return "its status has no date"
     if date > latest:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from monitor.notify.channels.protocol import Notifier, Outcome, Rejected, Retry, Sent
-from monitor.notify.channels.slack.rate_limit import Paces
+from monitor.notify.channels.slack.rate_limit import ChannelRateLimits
 from monitor.notify.render.escape import Escape
 from monitor.notify.render.templates import Template, Templates
 from monitor.runtime.clock import SECOND, Clock, Duration
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from monitor.notify.channels.alertmanager import AlertmanagerClient
     from monitor.notify.channels.webhook import WebhookNotifier
 
-__all__ = ["Notifier", "Outcome", "Rejected", "Retry", "Sent", "Surroundings", "make_notifier", "opened"]
+__all__ = ["ChannelContext", "Notifier", "Outcome", "Rejected", "Retry", "Sent", "make_notifier", "opened"]
 
 
-class Secret(Protocol):
+class SecretText(Protocol):
     """A text that does not show itself (pydantic's SecretStr)."""
 
     def get_secret_value(self) -> str:
@@ -43,9 +43,9 @@ class SlackEntry(Protocol):
     """
 
     channel: str | None
-    token: Secret | None
-    webhook_url: Secret | None
-    app_token: Secret | None
+    token: SecretText | None
+    webhook_url: SecretText | None
+    app_token: SecretText | None
     chart: bool
     broadcast_resolved: str
     api_url: str
@@ -56,11 +56,11 @@ class SlackEntry(Protocol):
 class WebhookEntry(Protocol):
     """A webhook entry of a receiver. ``template`` is the name of a template; ``resolve_url`` is None where it is ``url``."""
 
-    url: Secret
-    resolve_url: Secret | None
-    headers: Mapping[str, Secret] | None
-    fields: Mapping[str, Secret] | None
-    secret: Secret | None
+    url: SecretText
+    resolve_url: SecretText | None
+    headers: Mapping[str, SecretText] | None
+    fields: Mapping[str, SecretText] | None
+    secret: SecretText | None
     template: str | None
     content_type: str | None
     timeout: Duration
@@ -72,35 +72,35 @@ class AlertmanagerEntry(Protocol):
     """An Alertmanager entry of a receiver."""
 
     addresses: tuple[str, ...]
-    bearer_token: Secret | None
+    bearer_token: SecretText | None
     username: str | None
-    password: Secret | None
+    password: SecretText | None
     timeout: Duration
 
 
 class AppriseEntry(Protocol):
     """An Apprise entry of a receiver."""
 
-    url: Secret
+    url: SecretText
     timeout: Duration
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ChannelContext:
     """What notifiers are given besides their entry: the time, the template files, where the console writes, and whom they share a pace with."""
 
     clock: Clock
     templates: Templates
     stream: TextIO
-    paces: Paces = field(default_factory=Paces)
+    paces: ChannelRateLimits = field(default_factory=ChannelRateLimits)
 
 
-def make_notifier(kind: str, entry: Any, around: Surroundings) -> Notifier:
+def make_notifier(kind: str, entry: Any, around: ChannelContext) -> Notifier:
     """The notifier of one entry of a receiver; ``kind`` is the key that it stands under. Raises TemplateProblem, and KeyError for no kind."""
     return _KINDS[kind](entry, around)
 
 
-def _slack(entry: SlackEntry, around: Surroundings) -> Notifier:
+def _slack(entry: SlackEntry, around: ChannelContext) -> Notifier:
     template = template_of(entry.template, around.templates, "slack")
     if entry.token is None and entry.webhook_url is not None:
         from monitor.notify.channels.slack.incoming_webhook import SlackHookNotifier
@@ -126,7 +126,7 @@ def _slack(entry: SlackEntry, around: Surroundings) -> Notifier:
 
 
 def webhook_notifier(
-    entry: WebhookEntry, around: Surroundings, fields: Mapping[str, str] | None = None
+    entry: WebhookEntry, around: ChannelContext, fields: Mapping[str, str] | None = None
 ) -> "WebhookNotifier":
     """The notifier of a webhook entry; ``fields`` in place of those that it was written with."""
     from monitor.notify.channels.webhook import WebhookNotifier
@@ -147,12 +147,12 @@ def webhook_notifier(
     )
 
 
-def opened(secrets: Mapping[str, Secret] | None) -> dict[str, str]:
+def opened(secrets: Mapping[str, SecretText] | None) -> dict[str, str]:
     """Named secrets as texts."""
     return {name: secret.get_secret_value() for name, secret in (secrets or {}).items()}
 
 
-def _apprise(entry: AppriseEntry, around: Surroundings) -> Notifier:
+def _apprise(entry: AppriseEntry, around: ChannelContext) -> Notifier:
     from monitor.notify.channels.apprise import AppriseNotifier
 
     return AppriseNotifier(entry.url.get_secret_value(), timeout=entry.timeout / SECOND)
@@ -167,17 +167,17 @@ def alertmanager_client(entry: Any, clock: Clock) -> "AlertmanagerClient":
     return AlertmanagerClient(entry.addresses, clock=clock, login=login, timeout=entry.timeout / SECOND)
 
 
-def _alertmanager(entry: AlertmanagerEntry, around: Surroundings) -> Notifier:
+def _alertmanager(entry: AlertmanagerEntry, around: ChannelContext) -> Notifier:
     return alertmanager_client(entry, around.clock)
 
 
-def _console(entry: object, around: Surroundings) -> Notifier:
+def _console(entry: object, around: ChannelContext) -> Notifier:
     from monitor.notify.channels.console import ConsoleNotifier
 
     return ConsoleNotifier(around.stream)
 
 
-_KINDS: dict[str, Callable[[Any, Surroundings], Notifier]] = {
+_KINDS: dict[str, Callable[[Any, ChannelContext], Notifier]] = {
     "slack": _slack,
     "webhook": webhook_notifier,
     "alertmanager": _alertmanager,

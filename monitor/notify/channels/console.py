@@ -7,7 +7,7 @@ import trio
 from monitor.model.notification import Notification
 from monitor.notify.channels.protocol import Outcome, Rejected, Sent, too_slow
 from monitor.notify.render.sanitize import Tone
-from monitor.notify.render.text import Line, Style, layout, plain_text
+from monitor.notify.render.text import Style, TextLine, layout, plain_text
 from monitor.runtime.transport_errors import trouble
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class ConsoleNotifier:
         console.print()
 
 
-def _rows(line: Line, console: "Console") -> "list[Text]":
+def _rows(line: TextLine, console: "Console") -> "list[Text]":
     """A line as many as the terminal is wide, each behind the bar."""
     from rich.text import Text
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from monitor.model.notification import Notification
-from monitor.notify.channels import Surroundings, opened, template_of, webhook_notifier
+from monitor.notify.channels import ChannelContext, opened, template_of, webhook_notifier
 from monitor.notify.channels.http import origin
 from monitor.notify.render import plain_text
 
@@ -23,12 +23,12 @@ class Preview:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def preview(kind: str, entry: Any, notification: Notification, around: Surroundings) -> Preview:
+def preview(kind: str, entry: Any, notification: Notification, around: ChannelContext) -> Preview:
     """What an entry of a receiver would make of a notification; ``kind`` is the key that it stands under. KeyError for no kind."""
     return _KINDS[kind](entry, notification, around)
 
 
-def _webhook(entry: Any, notification: Notification, around: Surroundings) -> Preview:
+def _webhook(entry: Any, notification: Notification, around: ChannelContext) -> Preview:
     """With names in the place of what the configuration keeps secret; the signature needs the moment of sending."""
     fields = dict.fromkeys(opened(entry.fields), HIDDEN)
     made = webhook_notifier(entry, around, fields).request(notification)
@@ -50,7 +50,7 @@ def _data(body: str) -> Any:
         return body
 
 
-def _slack(entry: Any, notification: Notification, around: Surroundings) -> Preview:
+def _slack(entry: Any, notification: Notification, around: ChannelContext) -> Preview:
     from monitor.notify.channels.slack.block_kit import message
     from monitor.notify.channels.slack.text import headline
 
@@ -75,7 +75,7 @@ def _texts(blocks: Any) -> Iterator[str]:
             yield from _texts([blocks[key] for key in ("text", "fields", "elements", "blocks") if key in blocks])
 
 
-def _alertmanager(entry: Any, notification: Notification, around: Surroundings) -> Preview:
+def _alertmanager(entry: Any, notification: Notification, around: ChannelContext) -> Preview:
     from monitor.notify.channels.alertmanager import alerts_of
 
     made = alerts_of(notification, around.clock.now())
@@ -85,19 +85,19 @@ def _alertmanager(entry: Any, notification: Notification, around: Surroundings) 
     )
 
 
-def _apprise(entry: Any, notification: Notification, around: Surroundings) -> Preview:
+def _apprise(entry: Any, notification: Notification, around: ChannelContext) -> Preview:
     from monitor.notify.channels.apprise import content, scheme
 
     made = content(notification)
     return Preview(f"{made['title']}\n\n{made['body']}", made, scheme(entry.url.get_secret_value()))
 
 
-def _console(entry: Any, notification: Notification, around: Surroundings) -> Preview:
+def _console(entry: Any, notification: Notification, around: ChannelContext) -> Preview:
     text = plain_text(notification)
     return Preview(text, text)
 
 
-_KINDS: Final[dict[str, Callable[[Any, Notification, Surroundings], Preview]]] = {
+_KINDS: Final[dict[str, Callable[[Any, Notification, ChannelContext], Preview]]] = {
     "slack": _slack,
     "webhook": _webhook,
     "alertmanager": _alertmanager,

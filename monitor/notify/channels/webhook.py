@@ -27,7 +27,7 @@ _TEXT: Final = "text/plain; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class WebhookRequest:
     """What is posted where, but for the signature: that needs the moment of sending."""
 
     url: str
@@ -83,13 +83,13 @@ class WebhookNotifier:
         headers = made.headers | self._signature(notification.key, to_datetime(now), sent.decode())
         return await http.post(made.url, sent, headers, self._timeout, now, self._secrets)
 
-    def request(self, notification: Notification) -> Request:
+    def request(self, notification: Notification) -> WebhookRequest:
         """The request for a notification; a header of the configuration's replaces one of the usual, whatever its letter case."""
         body, content_type = self.body(notification)
         own = {name.lower() for name in self._headers}
         usual = {"Content-Type": content_type, "User-Agent": "routee-monitor", "webhook-id": notification.key}
         kept = {name: value for name, value in usual.items() if name.lower() not in own}
-        return Request(self._address(notification), kept | self._headers, body)
+        return WebhookRequest(self._address(notification), kept | self._headers, body)
 
     def _address(self, notification: Notification) -> str:
         if notification.status == "firing" or self._url_resolved is None:

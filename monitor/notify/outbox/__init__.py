@@ -9,7 +9,7 @@ failed one is tried again.
 The receipt is written after the channel took it. A crash between the two sends that one notification again, with the same key.
 """
 
-from monitor.notify.outbox.handle import Failing, Observer, Outbox
+from monitor.notify.outbox.handle import DeliveryObserver, Failing, Outbox
 from monitor.notify.outbox.tasks import GRACE, deliver
 
-__all__ = ["GRACE", "Failing", "Observer", "Outbox", "deliver"]
+__all__ = ["GRACE", "DeliveryObserver", "Failing", "Outbox", "deliver"]

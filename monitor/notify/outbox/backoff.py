@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant
-from monitor.store.protocol import Parcel
+from monitor.store.protocol import OutboxRow
 
 FIRST_WAIT: Final = SECOND
 LONGEST_WAIT: Final = 5 * MINUTE
@@ -24,7 +24,7 @@ def backoff(failures: int, jitter: Callable[[], float]) -> Duration:
     return round(longest * jitter())
 
 
-class Pace:
+class ChannelBackoff:
     """What is remembered of one channel's failures while the process lives. ``jitter`` gives numbers between 0 and 1."""
 
     def __init__(self, jitter: Callable[[], float]) -> None:
@@ -35,13 +35,13 @@ class Pace:
         self._together: set[int] = set()
         """Those that failed beside another one: the channel's pause does not grow by them, since they tell nothing new of it."""
 
-    def due_at(self, parcel: Parcel, now: Instant) -> Instant:
+    def due_at(self, parcel: OutboxRow, now: Instant) -> Instant:
         """When it may be tried, ``now`` at the earliest. A time further ahead than any wait means that the clock was set back: now."""
         if parcel.id in self._hurried or parcel.next_at > now + LONGEST_ASKED:
             return now
         return max(parcel.next_at, now)
 
-    def failed(self, parcel: Parcel, asked: Duration | None, *, together: bool = False) -> tuple[Duration, Duration]:
+    def failed(self, parcel: OutboxRow, asked: Duration | None, *, together: bool = False) -> tuple[Duration, Duration]:
         """How long this parcel waits, and how long the whole channel does. ``asked``: what the other side asked for; ``together``: it was
         sent side by side with another one that has failed."""
         self._failed.add(parcel.id)
@@ -55,7 +55,7 @@ class Pace:
         strikes = len(self._failed - self._together)
         return backoff(parcel.attempts + 1, self._jitter), backoff(max(strikes, 1), self._jitter)
 
-    def answered(self, parcel: Parcel) -> None:
+    def answered(self, parcel: OutboxRow) -> None:
         """The channel took it, or said that it never will: it is there."""
         for known in (self._failed, self._hurried, self._patient, self._together):
             known.discard(parcel.id)

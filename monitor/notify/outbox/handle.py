@@ -11,7 +11,7 @@ from monitor.notify.channels.protocol import Notifier
 from monitor.runtime.clock import Clock, Duration, Instant
 
 
-class Observer(Protocol):
+class DeliveryObserver(Protocol):
     """Who counts the tries."""
 
     def notification(

@@ -10,12 +10,12 @@ from typing import Final, Literal, assert_never
 import trio
 
 from monitor.notify.channels.protocol import Notifier, Outcome, Rejected, Retry, Sent, at_once
-from monitor.notify.outbox.backoff import Pace, backoff
-from monitor.notify.outbox.handle import Failing, Observer, Outbox
+from monitor.notify.outbox.backoff import ChannelBackoff, backoff
+from monitor.notify.outbox.handle import DeliveryObserver, Failing, Outbox
 from monitor.runtime.clock import SECOND, Clock, Duration, format_duration
 from monitor.runtime.errors import StoreError, place_of
-from monitor.store.async_store import StoreFront
-from monitor.store.protocol import SUPERSEDED, Parcel
+from monitor.store.async_store import AsyncStore
+from monitor.store.protocol import SUPERSEDED, OutboxRow
 
 SEND_LIMIT: Final = 60.0
 """Seconds after which a send counts as failed, should the notifier's own limit not hold."""
@@ -37,7 +37,7 @@ _jitter = random.SystemRandom().random
 class _Turn:
     """Parcels of different groups that are sent side by side, and what stopped that."""
 
-    due: Iterator[Parcel]
+    due: Iterator[OutboxRow]
     has_failed: bool = False
     pause: Duration | None = None
     trouble: StoreError | None = None
@@ -52,14 +52,14 @@ class Sender:
     """Everything that one channel's task needs; see `monitor.notify.outbox` for what it promises."""
 
     outbox: Outbox
-    store: StoreFront
+    store: AsyncStore
     clock: Clock
-    observer: Observer
+    observer: DeliveryObserver
     receiver: str
     channel: str
     notifier: Notifier
     leave: trio.Event = field(default_factory=trio.Event)
-    pace: Pace = field(default_factory=lambda: Pace(_jitter))
+    pace: ChannelBackoff = field(default_factory=lambda: ChannelBackoff(_jitter))
 
     async def run(self) -> None:
         """Send until the outbox stops or ``leave`` is set. Raises nothing: the store's troubles are logged and waited out."""
@@ -108,7 +108,7 @@ class Sender:
             self.outbox.at_work.pop((self.receiver, self.channel), None)
             await self.outbox.rest(bell, self.clock, min(due_at) - now if due_at else None)
 
-    async def _send_in_turn(self, due: list[Parcel]) -> None:
+    async def _send_in_turn(self, due: list[OutboxRow]) -> None:
         """Send what is due, several at once where the channel takes that and works; the first failure lets nothing more begin."""
         turn = _Turn(iter(due))
         async with trio.open_nursery() as nursery:
@@ -138,7 +138,7 @@ class Sender:
                 return
             turn.pause = pause if turn.pause is None else turn.pause
 
-    async def _handle(self, parcel: Parcel, turn: "_Turn") -> Duration | None:
+    async def _handle(self, parcel: OutboxRow, turn: "_Turn") -> Duration | None:
         """Send one parcel and write down what came of it; gives how long the channel has to pause if it failed."""
         if await self._superseded(parcel):
             return None
@@ -155,7 +155,7 @@ class Sender:
                 assert_never(outcome)
         return None
 
-    async def _superseded(self, parcel: Parcel) -> bool:
+    async def _superseded(self, parcel: OutboxRow) -> bool:
         """A repeat, or who has acknowledged what, says nothing that a newer notification of its episode does not say better."""
         if parcel.notification.reason not in ("repeat", "acknowledged"):
             return False
@@ -166,7 +166,7 @@ class Sender:
         log.info("Notification %s was skipped: %s says more", self._name(parcel), newer)
         return True
 
-    async def _send(self, parcel: Parcel, previous: dict[str, str] | None) -> Outcome:
+    async def _send(self, parcel: OutboxRow, previous: dict[str, str] | None) -> Outcome:
         began = trio.current_time()
         here = (self.receiver, self.channel, parcel.id)
         self.outbox.sending[here] = began
@@ -184,7 +184,7 @@ class Sender:
         self.observer.notification(self.receiver, self.channel, _word(outcome), seconds)
         return outcome
 
-    async def _took(self, parcel: Parcel, sent: Sent) -> None:
+    async def _took(self, parcel: OutboxRow, sent: Sent) -> None:
         self.outbox.failing.pop((self.receiver, self.channel), None)
         self.outbox.taken.add((self.receiver, self.channel))
         await self._write_down(parcel, partial(self.store.sent, parcel.id, sent.receipt, self.clock.now()))
@@ -193,13 +193,13 @@ class Sender:
             "Notification %s was sent (%s)", self._name(parcel), parcel.notification.reason, extra=self._facts(parcel)
         )
 
-    async def _refused(self, parcel: Parcel, rejected: Rejected) -> None:
+    async def _refused(self, parcel: OutboxRow, rejected: Rejected) -> None:
         self._mark_failing(rejected.why, refused=True)
         await self._write_down(parcel, partial(self.store.rejected, parcel.id, rejected.why, self.clock.now()))
         self.pace.answered(parcel)
         log.error("Notification %s can never be sent: %s", self._name(parcel), rejected.why, extra=self._facts(parcel))
 
-    async def _failed(self, parcel: Parcel, retry: Retry, turn: "_Turn") -> Duration:
+    async def _failed(self, parcel: OutboxRow, retry: Retry, turn: "_Turn") -> Duration:
         self._mark_failing(retry.why)
         wait, pause = self.pace.failed(parcel, retry.after, together=turn.has_failed)
         turn.has_failed = True
@@ -221,7 +221,7 @@ class Sender:
         refused = refused or (known is not None and known.refused)
         self.outbox.failing[self.receiver, self.channel] = Failing(since, why, refused)
 
-    async def _write_down(self, parcel: Parcel, write: Callable[[], Awaitable[None]]) -> None:
+    async def _write_down(self, parcel: OutboxRow, write: Callable[[], Awaitable[None]]) -> None:
         """Until the store takes it: nothing more is sent to this channel meanwhile, above all not the same again."""
         troubles = 0
         while not await self._written(parcel, write):
@@ -233,7 +233,7 @@ class Sender:
                 log.error("Notification %s may be sent again at the next start", self._name(parcel))
                 raise
 
-    async def _written(self, parcel: Parcel, write: Callable[[], Awaitable[None]]) -> bool:
+    async def _written(self, parcel: OutboxRow, write: Callable[[], Awaitable[None]]) -> bool:
         why = f"the store was busy for {_WRITING_LIMIT:.0f} s"
         try:
             with trio.move_on_after(_WRITING_LIMIT, shield=True):
@@ -244,11 +244,11 @@ class Sender:
         log.error("What became of notification %s cannot be written down: %s", self._name(parcel), why)
         return False
 
-    def _facts(self, parcel: Parcel) -> dict[str, str]:
+    def _facts(self, parcel: OutboxRow) -> dict[str, str]:
         """What the journal can be searched for."""
         return {"notification": parcel.notification.key, "receiver": self.receiver, "channel": self.channel}
 
-    def _name(self, parcel: Parcel) -> str:
+    def _name(self, parcel: OutboxRow) -> str:
         return f"{parcel.notification.key} to {self.receiver} {self.channel}"
 
 

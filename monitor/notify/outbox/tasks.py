@@ -7,12 +7,12 @@ from typing import Final
 
 import trio
 
-from monitor.notify.outbox.handle import Notifiers, Observer, Outbox, Unobserved
+from monitor.notify.outbox.handle import DeliveryObserver, Notifiers, Outbox, Unobserved
 from monitor.notify.outbox.sender import Sender
 from monitor.runtime.clock import Clock
 from monitor.runtime.errors import StoreError
-from monitor.runtime.task_supervisor import Duty, KeepGoing, Roster, Same, once
-from monitor.store.async_store import StoreFront
+from monitor.runtime.task_supervisor import ById, KeepGoing, TaskSpec, TaskSupervisor, once
+from monitor.store.async_store import AsyncStore
 
 GRACE: Final = 4.0
 """Seconds that sends under way get to end when delivery is stopped."""
@@ -21,11 +21,11 @@ log = logging.getLogger("monitor.notify.outbox")
 
 
 async def deliver(
-    store: StoreFront,
+    store: AsyncStore,
     notifiers: Notifiers,
     clock: Clock,
     *,
-    observer: Observer | None = None,
+    observer: DeliveryObserver | None = None,
     keep_going: KeepGoing = once,
     grace: float = GRACE,
     task_status: trio.TaskStatus[Outbox] = trio.TASK_STATUS_IGNORED,
@@ -37,7 +37,7 @@ async def deliver(
     """
     outbox = Outbox()
     async with trio.open_nursery() as nursery:
-        roster = Roster(nursery, keep_going)
+        roster = TaskSupervisor(nursery, keep_going)
 
         def assign(notifiers: Notifiers) -> None:
             roster.assign(_duties(outbox, store, clock, observer or Unobserved(), notifiers))
@@ -52,18 +52,18 @@ async def deliver(
 
 
 def _duties(
-    outbox: Outbox, store: StoreFront, clock: Clock, observer: Observer, notifiers: Notifiers
-) -> Iterator[Duty]:
+    outbox: Outbox, store: AsyncStore, clock: Clock, observer: DeliveryObserver, notifiers: Notifiers
+) -> Iterator[TaskSpec]:
     for (receiver, channel), notifier in notifiers.items():
         sender = partial(Sender, outbox, store, clock, observer, receiver, channel, notifier)
-        yield Duty(f"deliver to {receiver} {channel}", Same(notifier), partial(_send, sender))
+        yield TaskSpec(f"deliver to {receiver} {channel}", ById(notifier), partial(_send, sender))
 
 
 async def _send(sender: Callable[..., Sender], leave: trio.Event) -> None:
     await sender(leave=leave).run()
 
 
-async def _report_unclaimed(store: StoreFront, claimed: set[tuple[str, str]]) -> None:
+async def _report_unclaimed(store: AsyncStore, claimed: set[tuple[str, str]]) -> None:
     try:
         backlog = await store.backlog()
     except StoreError as error:

@@ -157,7 +157,7 @@ class Variables(Namespace):
         return "<namespace>"
 
 
-class Sandbox(ImmutableSandboxedEnvironment):
+class TemplateSandbox(ImmutableSandboxedEnvironment):
     """Jinja2 with what is above."""
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "**", "%"})
@@ -293,9 +293,9 @@ def _finalizer(form: escape.Escape) -> Callable[[Context, Any], Any]:
     return finalize
 
 
-def sandbox(sources: Mapping[str, str], form: escape.Escape) -> Sandbox:
+def sandbox(sources: Mapping[str, str], form: escape.Escape) -> TemplateSandbox:
     """An environment whose templates can include each other by name, and whose values are escaped for ``form``."""
-    environment = Sandbox(
+    environment = TemplateSandbox(
         loader=DictLoader(dict(sources)),
         undefined=Unknown,
         autoescape=form != "none",

@@ -18,7 +18,7 @@ from monitor.notify.render.alert_sentence import sentence
 from monitor.notify.render.budget import Exhausted, budgeted
 from monitor.notify.render.context import alert_context, awkward, notification_context
 from monitor.notify.render.escape import Escape, of_content_type
-from monitor.notify.render.jinja_sandbox import FILTERS, Sandbox, known_names, nearest, sandbox
+from monitor.notify.render.jinja_sandbox import FILTERS, TemplateSandbox, known_names, nearest, sandbox
 from monitor.notify.render.sanitize import clean, clip
 from monitor.notify.render.shipped import shipped
 from monitor.runtime.errors import MonitorError
@@ -107,7 +107,7 @@ class Templates:
     def __init__(self, sources: Mapping[str, str] | None = None) -> None:
         self._own = frozenset(sources or {})
         self._sources = {**shipped(), **(sources or {})}
-        self._sandboxes: dict[Escape, Sandbox] = {}
+        self._sandboxes: dict[Escape, TemplateSandbox] = {}
         self._compiled: dict[tuple[str, str, Escape], Template] = {}
 
     def say_the_same(self, other: "Templates") -> bool:
@@ -174,7 +174,7 @@ class Templates:
         _refuse_unknown(tree)
         return jinja2.Template.from_code(sandboxed, code, sandboxed.globals)
 
-    def _parsed(self, text: str, name: str, form: Escape) -> tuple[Sandbox, nodes.Template, CodeType]:
+    def _parsed(self, text: str, name: str, form: Escape) -> tuple[TemplateSandbox, nodes.Template, CodeType]:
         sandboxed = self._sandboxes.setdefault(form, sandbox(self._sources, form))
         try:
             tree = sandboxed.parse(text, name, name)

@@ -19,7 +19,7 @@ _VALUE: Final = re.compile(r"(?:Only |Now )?\d[\d,.]*(?:%|[a-z]+\d*[a-z]*)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TextLine:
     """One line: pieces of text, each with a style, behind a bar in the colour of ``tone``; ``indent`` is for what is wrapped."""
 
     tone: Tone
@@ -36,36 +36,36 @@ def plain_text(notification: Notification, problem: str = "") -> str:
     return "\n".join([*lines, f"▌ {clean(problem, 500)}"] if problem else lines)
 
 
-def layout(notification: Notification) -> list[Line]:
+def layout(notification: Notification) -> list[TextLine]:
     """The lines of a notification: a head, then each alert, the first few with all that explains them."""
     views = told(notification)
     lines = [_head(notification, views)]
     if notification.tally and notification.status == "firing":
-        lines.append(Line(tone_of(notification), ((storm(notification), "strong"),)))
+        lines.append(TextLine(tone_of(notification), ((storm(notification), "strong"),)))
     for index, view in enumerate(views[:_MOST_LISTED]):
         lines += _alert(view, notification.created_at, named=len(views) > 1, detailed=index < _MOST_DETAILED)
     others = max(len(views) - _MOST_LISTED, 0) + notification.truncated
     if others:
-        lines.append(Line(tone_of(notification), ((f"+{number(others)} more", "faint"),)))
+        lines.append(TextLine(tone_of(notification), ((f"+{number(others)} more", "faint"),)))
     return lines
 
 
-def _head(notification: Notification, views: list[AlertView]) -> Line:
+def _head(notification: Notification, views: list[AlertView]) -> TextLine:
     name = clean(views[0].name) if len({view.name for view in views}) == 1 else f"{len(views)} alerts"
     pieces: list[tuple[str, Style]] = [(f" {badge(notification)} ", "badge"), (f" {name}", "strong")]
     what = change(notification)
     pieces += [(f"  {what}", "plain")] if what else []
     pieces.append((f"  {datetime(notification.created_at, '%H:%M:%S UTC')} → {clean(notification.receiver)}", "faint"))
-    return Line(tone_of(notification), tuple(pieces))
+    return TextLine(tone_of(notification), tuple(pieces))
 
 
-def _alert(view: AlertView, now: Instant, *, named: bool, detailed: bool) -> list[Line]:
+def _alert(view: AlertView, now: Instant, *, named: bool, detailed: bool) -> list[TextLine]:
     colour = tone(view.severity, view.status)
     said = statement(view) if view.status == "firing" or view.is_report else _over(view)
     name: list[tuple[str, Style]] = [(f"{clean(view.name)}  ", "strong")] if named else []
-    lines = [Line(colour, (*name, *_stressed(said)))]
-    lines += [Line(colour, ((mark, "strong"),)) for mark in marks(view)]
-    lines += [Line(colour, ((text, "plain"),)) for note in advice(view) for text in note.splitlines() if text]
+    lines = [TextLine(colour, (*name, *_stressed(said)))]
+    lines += [TextLine(colour, ((mark, "strong"),)) for mark in marks(view)]
+    lines += [TextLine(colour, ((text, "plain"),)) for note in advice(view) for text in note.splitlines() if text]
     lines.append(_course(view, colour, now))
     return lines + (_reasons(view, colour) if detailed and view.status == "firing" else [])
 
@@ -87,14 +87,14 @@ def lead(said: str) -> tuple[str, str]:
     return said[:end], said[end:]
 
 
-def _course(view: AlertView, colour: Tone, now: Instant) -> Line:
+def _course(view: AlertView, colour: Tone, now: Instant) -> TextLine:
     bars = sparkline(view.history)
     times = f"since {moment(view.since, now)}, {duration(view.duration)}"
     if view.is_report:
         times = f"reported at {moment(view.starts_at, now)}"
     elif view.ends_at is not None:
         times = f"{moment(view.since, now)} to {moment(view.ends_at, now)}, {duration(view.duration)}"
-    return Line(colour, ((f"{bars}   " if bars else "", "toned"), (times, "faint")))
+    return TextLine(colour, ((f"{bars}   " if bars else "", "toned"), (times, "faint")))
 
 
 def moment(at: Instant, now: Instant) -> str:
@@ -103,7 +103,7 @@ def moment(at: Instant, now: Instant) -> str:
     return datetime(at, "%H:%M:%S UTC" if same_day else "%Y-%m-%d %H:%M:%S UTC")
 
 
-def _reasons(view: AlertView, colour: Tone) -> list[Line]:
+def _reasons(view: AlertView, colour: Tone) -> list[TextLine]:
     rows = [("why", " · ".join(cause(found) for found in view.breakdown[:5]))]
     rows += [("e.g." if index == 0 else "", example(sample)) for index, sample in enumerate(view.samples[:2])]
     rows += [("more", held_back(view))] if view.more else []
@@ -111,8 +111,8 @@ def _reasons(view: AlertView, colour: Tone) -> list[Line]:
     return [_row(colour, label, text) for label, text in rows if text]
 
 
-def _row(colour: Tone, label: str, text: str) -> Line:
-    return Line(colour, ((label.ljust(_LABEL_WIDTH), "faint"), (text, "plain")), _LABEL_WIDTH)
+def _row(colour: Tone, label: str, text: str) -> TextLine:
+    return TextLine(colour, ((label.ljust(_LABEL_WIDTH), "faint"), (text, "plain")), _LABEL_WIDTH)
 
 
 def example(sample: Sample) -> str:

@@ -9,6 +9,6 @@ timeline one line a group for terminals         report    the JSON
 """
 
 from monitor.simulation.backtest.run import Backtest, Subject, Trial, run
-from monitor.simulation.backtest.step_size import Span, Step, choose_step, unseen
+from monitor.simulation.backtest.step_size import EvaluationSpan, EvaluationStep, choose_step, unseen
 
-__all__ = ["Backtest", "Span", "Step", "Subject", "Trial", "choose_step", "run", "unseen"]
+__all__ = ["Backtest", "EvaluationSpan", "EvaluationStep", "Subject", "Trial", "choose_step", "run", "unseen"]

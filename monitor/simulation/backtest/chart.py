@@ -14,11 +14,11 @@ from monitor.model.finding import Unit
 from monitor.model.format import amount, duration, number
 from monitor.notify.render.condition import condition
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, iso
-from monitor.simulation.backtest.export import Exhibit, Panel, Strand, exhibits
+from monitor.simulation.backtest.export import GroupPanel, GroupTrial, RuleChart, exhibits
 from monitor.simulation.backtest.report import Totals, age
 from monitor.simulation.backtest.run import Backtest, Trial
-from monitor.simulation.backtest.series import Course, Floats
-from monitor.simulation.backtest.step_size import Span
+from monitor.simulation.backtest.series import Floats, RuleSeries
+from monitor.simulation.backtest.step_size import EvaluationSpan
 from monitor.simulation.backtest.unknown_values import is_judged
 from monitor.simulation.replay import Episode
 
@@ -58,22 +58,22 @@ def figure(found: Backtest) -> str:
     return _svg(top, head + "".join(pieces))
 
 
-def exhibit_figure(exhibit: Exhibit, found: Backtest) -> str:
+def exhibit_figure(exhibit: RuleChart, found: Backtest) -> str:
     """One rule, as an SVG element."""
     return _svg(exhibit_height(exhibit, found), "".join(_drawn(exhibit, found)))
 
 
-def exhibit_height(exhibit: Exhibit, found: Backtest) -> float:
+def exhibit_height(exhibit: RuleChart, found: Backtest) -> float:
     """How high the drawing of a rule is."""
     plots = len(exhibit.panels) * (_PLOT + _GAP) or _GAP * is_judged(exhibit.trials[0].subject.rule)
     return _head_height(exhibit, found) + plots + (_LINE if exhibit.more else 0) + 6
 
 
-def _head_height(exhibit: Exhibit, found: Backtest) -> float:
+def _head_height(exhibit: RuleChart, found: Backtest) -> float:
     return _TITLE + _LINE * len(list(_head(exhibit, found))) + 8
 
 
-def _head(exhibit: Exhibit, found: Backtest) -> Iterator[tuple[int | None, str]]:
+def _head(exhibit: RuleChart, found: Backtest) -> Iterator[tuple[int | None, str]]:
     """The lines below a rule's name; with the first of a trial, which trial it is."""
     for place, trial in enumerate(exhibit.trials):
         first, *rest = textwrap.wrap(_said_of(trial, found), _LINE_CHARACTERS)
@@ -89,7 +89,7 @@ def _svg(height: float, content: str) -> str:
     return f"<svg xmlns='http://www.w3.org/2000/svg' {size} role='img' {_FONT}>{paper}{content}</svg>"
 
 
-def _drawn(exhibit: Exhibit, found: Backtest) -> Iterator[str]:
+def _drawn(exhibit: RuleChart, found: Backtest) -> Iterator[str]:
     rule = exhibit.trials[0].subject.rule
     yield _text(16, 20, exhibit.name, size=15, weight="bold")
     for row, (place, line) in enumerate(_head(exhibit, found)):
@@ -132,7 +132,7 @@ def _said_of(trial: Trial, found: Backtest) -> str:
 class _Plot:
     """One group's values over time."""
 
-    def __init__(self, panel: Panel, course: Course | None, span: Span, unit: Unit) -> None:
+    def __init__(self, panel: GroupPanel, course: RuleSeries | None, span: EvaluationSpan, unit: Unit) -> None:
         self._panel = panel
         self._span = span
         self._unit = unit
@@ -156,7 +156,7 @@ class _Plot:
         for place, values in reversed(distinct.items()):
             yield self._path(values, _colour(place), "stroke-width='1.5'")
 
-    def _thresholds(self, strand: Strand, colour: str) -> Iterator[str]:
+    def _thresholds(self, strand: GroupTrial, colour: str) -> Iterator[str]:
         """Fixed thresholds go all the way, also where there was not enough data; those that follow a baseline stand where they are known."""
         dashed = "stroke-dasharray='5 4' stroke-width='1.2'"
         fixed = [level.limit for level in strand.trial.subject.rule.levels_ if isinstance(level.limit, float)]
@@ -234,7 +234,7 @@ class _Plot:
         return _PLOT - min(max(value / self._top, 0.0), 1.0) * _PLOT
 
 
-def _ceiling(strands: Sequence[Strand], unit: Unit) -> float:
+def _ceiling(strands: Sequence[GroupTrial], unit: Unit) -> float:
     """The top of a plot, over every value and threshold: a round number of which half is round too."""
     lines = [strand.line for strand in strands if strand.line is not None]
     known = [array[~np.isnan(array)] for line in lines for array in (line.values, line.thresholds)]
@@ -249,7 +249,7 @@ def _ceiling(strands: Sequence[Strand], unit: Unit) -> float:
     return min(top, 1.0) if unit == "share" else max(top, 2.0) if unit == "count" else top
 
 
-def _fixed(strands: Sequence[Strand]) -> list[float]:
+def _fixed(strands: Sequence[GroupTrial]) -> list[float]:
     """The lowest fixed threshold of each strand: those of further levels may be far above anything that ever was."""
     lowest = (strand.trial.subject.rule.levels_[0].limit for strand in strands)
     return [limit for limit in lowest if isinstance(limit, float)]
@@ -263,7 +263,7 @@ def _runs(values: Floats) -> Iterator[range]:
             yield range(int(run[0]), int(run[-1]) + 1)
 
 
-def _ticks(span: Span) -> Iterator[tuple[Instant, str]]:
+def _ticks(span: EvaluationSpan) -> Iterator[tuple[Instant, str]]:
     """Round moments, at most about eight, with their names."""
     step: Duration = next((one for one in _TICKS if span.length <= 8 * one), _TICKS[-1])
     for at in range(-(-span.since // step) * step, span.until + 1, step):

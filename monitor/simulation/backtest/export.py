@@ -7,18 +7,18 @@ from typing import Final
 import numpy as np
 
 from monitor.simulation.backtest.run import Backtest, Trial
-from monitor.simulation.backtest.series import Course, Floats, Line
+from monitor.simulation.backtest.series import Floats, GroupSeries, RuleSeries
 from monitor.simulation.replay import Episode
 
 MOST_GROUPS: Final = 6
 
 
 @dataclass(slots=True)
-class Strand:
+class GroupTrial:
     """One group under one trial: its line, where it is known, and its alerts."""
 
     trial: Trial
-    line: Line | None = None
+    line: GroupSeries | None = None
     alerts: list[Episode] = field(default_factory=list)
 
     @property
@@ -33,11 +33,11 @@ class Strand:
 
 
 @dataclass(slots=True)
-class Panel:
+class GroupPanel:
     """One group: a strand for each trial, the present rule's first."""
 
     labels: dict[str, str]
-    strands: list[Strand]
+    strands: list[GroupTrial]
 
     @property
     def name(self) -> str:
@@ -52,35 +52,35 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True)
-class Exhibit:
+class RuleChart:
     """A rule with its variants. ``more`` groups have an alert, or came near one, but are not shown."""
 
     name: str
     trials: Sequence[Trial]
-    panels: Sequence[Panel]
+    panels: Sequence[GroupPanel]
     more: int
 
     @property
-    def course(self) -> Course | None:
+    def course(self) -> RuleSeries | None:
         """Any of its courses: they all have the same moments."""
         return next((course for trial in self.trials for course in trial.courses.values()), None)
 
 
-def exhibits(found: Backtest) -> Iterator[Exhibit]:
+def exhibits(found: Backtest) -> Iterator[RuleChart]:
     """One for each rule, in the order of the trials."""
     by_name: dict[str, list[Trial]] = {}
     for trial in found.trials:
         by_name.setdefault(trial.subject.name, []).append(trial)
     for name, trials in by_name.items():
         panels = sorted(_panels(trials, found), key=lambda panel: panel.weight, reverse=True)
-        yield Exhibit(name, trials, panels[:MOST_GROUPS], max(len(panels) - MOST_GROUPS, 0))
+        yield RuleChart(name, trials, panels[:MOST_GROUPS], max(len(panels) - MOST_GROUPS, 0))
 
 
-def _panels(trials: Sequence[Trial], found: Backtest) -> list[Panel]:
-    panels: dict[str, Panel] = {}
+def _panels(trials: Sequence[Trial], found: Backtest) -> list[GroupPanel]:
+    panels: dict[str, GroupPanel] = {}
 
-    def strand(labels: Mapping[str, str], number: int) -> Strand:
-        panel = panels.setdefault(str(labels), Panel(dict(labels), [Strand(trial) for trial in trials]))
+    def strand(labels: Mapping[str, str], number: int) -> GroupTrial:
+        panel = panels.setdefault(str(labels), GroupPanel(dict(labels), [GroupTrial(trial) for trial in trials]))
         return panel.strands[number]
 
     for number, trial in enumerate(trials):

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from monitor.config.monitor import Search
-from monitor.ingest.poll import Round
+from monitor.ingest.poll import PollFigures
 from monitor.ingest.poll.plan import Slice, horizon
-from monitor.ingest.poll.reader import Reader, Reading
-from monitor.model.privacy import Privacy
+from monitor.ingest.poll.reader import Reader, SliceResult
+from monitor.model.privacy import RecipientMask
 from monitor.model.routee_query import PAGE_SIZE, Page, Tracking
 from monitor.runtime.clock import Clock, Instant
-from monitor.simulation.backtest.run import Account
+from monitor.simulation.backtest.run import AccountMessages
 from monitor.window import Window
 
 Progress = Callable[[str, int, int], None]
@@ -21,7 +21,7 @@ Progress = Callable[[str, int, int], None]
 class Fetched:
     """An account's messages, and the searches whose pages did not hold still, so that some messages may be missing."""
 
-    account: Account
+    account: AccountMessages
     moving: tuple[str, ...]
     requests: int
 
@@ -31,7 +31,7 @@ async def fetch(
     searches: Sequence[Search],
     start: Instant,
     end: Instant,
-    privacy: Privacy,
+    privacy: RecipientMask,
     clock: Clock,
     progress: Progress,
 ) -> Fetched:
@@ -47,7 +47,7 @@ async def fetch(
         covered_since = max(covered_since, await fetching.run(start, end))
         requests += fetching.figures.requests
         moving += [search.name] if fetching.moving else []
-    account = Account(window, [search.name for search in searches], covered_since)
+    account = AccountMessages(window, [search.name for search in searches], covered_since)
     return Fetched(account, tuple(moving), requests)
 
 
@@ -55,7 +55,7 @@ class _Fetching:
     """One search."""
 
     def __init__(self, tracking: Tracking, search: Search, window: Window, clock: Clock, progress: Progress) -> None:
-        self.figures = Round(search.name, "sweep")
+        self.figures = PollFigures(search.name, "sweep")
         self.moving = False
         self._search = search
         self._window = window
@@ -79,5 +79,5 @@ class _Fetching:
         self._window.upsert(page.batch, self._search.name)
         self._progress(self._search.name, min(self.figures.rows, self._total), self._total)
 
-    def _note(self, reading: Reading) -> None:
+    def _note(self, reading: SliceResult) -> None:
         self.moving |= not reading.still

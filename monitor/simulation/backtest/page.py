@@ -9,7 +9,7 @@ from monitor.model.format import amount, duration, number
 from monitor.notify.render.condition import condition
 from monitor.runtime.clock import iso
 from monitor.simulation.backtest.chart import WIDTH, exhibit_figure
-from monitor.simulation.backtest.export import Exhibit, exhibits
+from monitor.simulation.backtest.export import RuleChart, exhibits
 from monitor.simulation.backtest.report import Totals, age
 from monitor.simulation.backtest.run import Backtest, Trial
 from monitor.simulation.backtest.unknown_values import is_judged
@@ -66,11 +66,11 @@ def _total(trial: Trial, found: Backtest) -> list[str]:
     ]
 
 
-def _section(exhibit: Exhibit, found: Backtest) -> str:
+def _section(exhibit: RuleChart, found: Backtest) -> str:
     return f"<section>{exhibit_figure(exhibit, found)}{''.join(_alerts(exhibit, found))}</section>"
 
 
-def _alerts(exhibit: Exhibit, found: Backtest) -> Iterator[str]:
+def _alerts(exhibit: RuleChart, found: Backtest) -> Iterator[str]:
     heads = ("fired (UTC)", "resolved", "for", "severity", "peak", "group", "at its end")
     for trial in exhibit.trials:
         yield from (f"<p class='error'>{escape(error)}</p>" for error in trial.errors)

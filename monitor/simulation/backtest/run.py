@@ -3,18 +3,18 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from monitor.alerts.evaluator import Group, Judge
-from monitor.alerts.kinds import Judgement
+from monitor.alerts.evaluator import Group, RuleEvaluator
+from monitor.alerts.kinds import RuleResult
 from monitor.alerts.view import unit_of
 from monitor.config.rules import Rule
 from monitor.model.finding import Unit
 from monitor.runtime.clock import Duration, Instant
-from monitor.simulation.backtest.series import Course
-from monitor.simulation.backtest.step_size import Span
+from monitor.simulation.backtest.series import RuleSeries
+from monitor.simulation.backtest.step_size import EvaluationSpan
 from monitor.simulation.backtest.unknown_values import is_judged, unknown
 from monitor.simulation.replay import Episode, Replay, times
 from monitor.window import Window
-from monitor.window.recorded_messages import Past
+from monitor.window.recorded_messages import RecordedMessages
 
 Progress = Callable[[float], None]
 """Told how much of the work is done, from 0 to 1."""
@@ -36,7 +36,7 @@ class Trial:
     subject: Subject
     alerts: list[Episode] = field(default_factory=list)
     dropped: int = 0
-    courses: dict[str, Course] = field(default_factory=dict)
+    courses: dict[str, RuleSeries] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
 
     def unit(self, group: Group = ()) -> Unit:
@@ -58,7 +58,7 @@ class Trial:
 class Backtest:
     """What came of all subjects, in their order. ``messages`` is how many reports there were in the span."""
 
-    span: Span
+    span: EvaluationSpan
     trials: list[Trial]
     accounts: tuple[str, ...] = ()
     messages: int = 0
@@ -70,10 +70,10 @@ class Backtest:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class AccountMessages:
     """One account's messages: what is known of them, which searches returned them, and since when none is missing.
 
-    ``slack``: see `monitor.window.recorded_messages.Past`.
+    ``slack``: see `monitor.window.recorded_messages.RecordedMessages`.
     """
 
     known: Window
@@ -83,7 +83,9 @@ class Account:
     time_zone: str = "UTC"
 
 
-def run(accounts: Iterable[Account], subjects: Sequence[Subject], span: Span, progress: Progress) -> Backtest:
+def run(
+    accounts: Iterable[AccountMessages], subjects: Sequence[Subject], span: EvaluationSpan, progress: Progress
+) -> Backtest:
     """Judge all subjects over the messages of all accounts."""
     found = Backtest(span, [Trial(subject) for subject in subjects])
     accounts = tuple(accounts)
@@ -100,18 +102,18 @@ def _part(progress: Progress, number: int, count: int) -> Progress:
     return lambda done: progress((number + done) / count)
 
 
-def _one_account(account: Account, found: Backtest, progress: Progress) -> None:
-    span, past = found.span, Past(account.known, account.slack)
+def _one_account(account: AccountMessages, found: Backtest, progress: Progress) -> None:
+    span, past = found.span, RecordedMessages(account.known, account.slack)
     trials = {
         trial.subject.rule.name: trial
         for trial in found.trials
         if is_judged(trial.subject.rule) and trial.subject.rule.search in (None, *account.searches)
     }
-    courses = {name: Course(span, trial.subject.rule.comparison == "below") for name, trial in trials.items()}
-    judge = Judge(past.window, [trial.subject.rule for trial in trials.values()], account.searches)
+    courses = {name: RuleSeries(span, trial.subject.rule.comparison == "below") for name, trial in trials.items()}
+    judge = RuleEvaluator(past.window, [trial.subject.rule for trial in trials.values()], account.searches)
     judge.time_zone = account.time_zone
 
-    def observe(rule: Rule, as_of: Instant, judgement: Judgement, _: Iterable[Group]) -> None:
+    def observe(rule: Rule, as_of: Instant, judgement: RuleResult, _: Iterable[Group]) -> None:
         courses[rule.name].take(as_of, judgement)
 
     judge.observe = observe

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.alerts.evaluator import Group
-from monitor.alerts.kinds import NOT_ENOUGH, Judgement
+from monitor.alerts.kinds import NOT_ENOUGH, RuleResult
 from monitor.alerts.names import Names
 from monitor.runtime.clock import Instant
-from monitor.simulation.backtest.step_size import Span
+from monitor.simulation.backtest.step_size import EvaluationSpan
 
 MOMENTS: Final = 720
 MOST_GROUPS: Final = 256
@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class GroupSeries:
     """One group: values and thresholds at each moment, NaN where there was not enough data. ``worst`` is how near it came, as a factor."""
 
     group: Group
@@ -32,10 +32,10 @@ class Line:
     worst: float
 
 
-class Course:
+class RuleSeries:
     """The values of one rule over a span; ``below``: low values are the bad ones."""
 
-    def __init__(self, span: Span, below: bool) -> None:
+    def __init__(self, span: EvaluationSpan, below: bool) -> None:
         self.span = span
         self.moments = min(span.steps, MOMENTS)
         self._told = self._asked = False
@@ -56,7 +56,7 @@ class Course:
         """When a moment is."""
         return self.span.since + round((moment + 0.5) * self.span.length / self.moments)
 
-    def take(self, as_of: Instant, judgement: Judgement) -> None:
+    def take(self, as_of: Instant, judgement: RuleResult) -> None:
         """Add what was judged."""
         if not self._names.begin(judgement):
             self._rows.clear()
@@ -75,13 +75,15 @@ class Course:
         if len(self._groups) > MOST_GROUPS:
             self._thin_out()
 
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[GroupSeries]:
         """All groups that were kept, the worst first."""
         scores = self._scores()
         order = np.argsort(-scores, kind="stable")
-        return [Line(self._groups[i], self._values[i], self._thresholds[i], float(scores[i])) for i in order.tolist()]
+        return [
+            GroupSeries(self._groups[i], self._values[i], self._thresholds[i], float(scores[i])) for i in order.tolist()
+        ]
 
-    def _row(self, judgement: Judgement, at: int) -> int:
+    def _row(self, judgement: RuleResult, at: int) -> int:
         code = int(judgement.codes[at])
         row = self._rows.get(code)
         if row is None:

@@ -34,7 +34,7 @@ _LOOK_SECONDS: Final = 5e-8
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class EvaluationSpan:
     """Rules are judged at ``since`` and every ``step`` after it, up to ``until``."""
 
     since: Instant
@@ -58,7 +58,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class EvaluationStep:
     """How often rules are judged. ``seconds``: how long that takes, about. ``unseen``: rules whose ``for`` is shorter than the step, so that
     alerts of theirs can be missed that the daemon would have told."""
 
@@ -67,7 +67,7 @@ class Step:
     unseen: tuple[Rule, ...] = ()
 
 
-def choose_step(every: Duration, length: Duration, rules: Iterable[Rule], messages: int) -> Step:
+def choose_step(every: Duration, length: Duration, rules: Iterable[Rule], messages: int) -> EvaluationStep:
     """The step for ``messages`` in a span of that length: that of the searches, or a coarser one where it would take long.
 
     One that sees the ``for`` of every rule, if it can be had in minutes. It follows from these numbers alone, so that the same question
@@ -79,7 +79,7 @@ def choose_step(every: Duration, length: Duration, rules: Iterable[Rule], messag
     quick = next((step for step in steps if costs[step] <= QUICK_SECONDS), steps[-1])
     seeing = max(step for step in steps if not unseen(step, every, rules))
     chosen = min(quick, seeing) if costs[min(quick, seeing)] <= PATIENT_SECONDS else quick
-    return Step(chosen, costs[chosen], unseen(chosen, every, rules))
+    return EvaluationStep(chosen, costs[chosen], unseen(chosen, every, rules))
 
 
 def unseen(step: Duration, every: Duration, rules: Iterable[Rule]) -> tuple[Rule, ...]:

@@ -10,10 +10,10 @@ from monitor.notify.render.condition import condition
 from monitor.runtime.clock import Instant, iso
 from monitor.runtime.printable import line
 from monitor.runtime.terminal_width import cells, clipped, padded
-from monitor.simulation.backtest.export import Exhibit, Strand, exhibits
+from monitor.simulation.backtest.export import GroupTrial, RuleChart, exhibits
 from monitor.simulation.backtest.report import Totals, age
 from monitor.simulation.backtest.run import Backtest, Trial
-from monitor.simulation.backtest.step_size import Span
+from monitor.simulation.backtest.step_size import EvaluationSpan
 from monitor.simulation.backtest.unknown_values import is_judged
 from monitor.simulation.replay import Episode
 
@@ -32,7 +32,7 @@ def lines(found: Backtest, width: int) -> Iterator[str]:
         yield from _exhibit(exhibit, found, columns)
 
 
-def _exhibit(exhibit: Exhibit, found: Backtest, columns: int) -> Iterator[str]:
+def _exhibit(exhibit: RuleChart, found: Backtest, columns: int) -> Iterator[str]:
     for trial in exhibit.trials:
         yield from _head(trial, found)
         yield from (f"  error: {error}" for error in trial.errors)
@@ -94,7 +94,7 @@ def _alert(episode: Episode, trial: Trial, found: Backtest) -> str:
     return said.rstrip() + variant
 
 
-def _blocks(strand: Strand, span: Span, columns: int) -> str:
+def _blocks(strand: GroupTrial, span: EvaluationSpan, columns: int) -> str:
     row = [_QUIET] * columns
     for episode in strand.alerts:
         start, end = episode.firing_at or episode.pending_at, episode.resolved_at or span.until
@@ -109,11 +109,11 @@ def _fill(row: list[str], block: str, first: int, last: int) -> None:
             row[place] = block
 
 
-def _cell(at: Instant, span: Span, columns: int) -> int:
+def _cell(at: Instant, span: EvaluationSpan, columns: int) -> int:
     return min(max((at - span.since) * columns // max(span.length, 1), 0), columns - 1)
 
 
-def _scale(span: Span, columns: int) -> str:
+def _scale(span: EvaluationSpan, columns: int) -> str:
     start, end = age(span.since), age(span.until)
     return (
         f"{start}{end:>{max(columns - len(start), len(end) + 1)}} UTC" if columns > 34 else f"{iso(span.since)[5:16]}"

@@ -18,8 +18,8 @@ from monitor.runtime import log
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Instant, parse_iso
 from monitor.simulation.demo.clock import StoryClock
 from monitor.simulation.demo.screen import Screen
-from monitor.simulation.demo.script import FURTHER, STORY, Act
-from monitor.simulation.demo.sparklines import Course, look
+from monitor.simulation.demo.script import FURTHER, STORY, DemoIncident
+from monitor.simulation.demo.sparklines import SparklineHistory, look
 from monitor.simulation.demo.words import Words
 from monitor.simulation.sandbox import Sandbox, Traffic, serve
 
@@ -121,7 +121,7 @@ async def _tell(words: Words, sandbox: Sandbox, running: Running, clock: StoryCl
     await trio.sleep(1)  # what was told last may still be on its way to the terminal
 
 
-async def _play(act: Act, words: Words, sandbox: Sandbox, clock: StoryClock) -> None:
+async def _play(act: DemoIncident, words: Words, sandbox: Sandbox, clock: StoryClock) -> None:
     words.aside(clock.now(), act.begins)
     sandbox.start_incident(act.kind, for_=act.lasts, **act.what)
     await clock.sleep(act.lasts)
@@ -131,7 +131,7 @@ async def _play(act: Act, words: Words, sandbox: Sandbox, clock: StoryClock) -> 
 async def _show_traffic(screen: Screen, words: Words, running: Running, clock: StoryClock) -> None:
     """The line that changes, about every second; without a terminal a line of its own every five."""
     (desk,) = running.pipeline.desks.values()
-    course = Course()
+    course = SparklineHistory()
     while not screen.gone:
         glance = look(desk)
         if glance is not None:

@@ -8,7 +8,7 @@ from monitor.runtime.clock import MINUTE, Duration
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class DemoIncident:
     """An incident of the local Routee: ``wait`` after the act before it began, for ``lasts``, announced and ended in words."""
 
     wait: Duration
@@ -19,7 +19,7 @@ class Act:
     what: Mapping[str, Any] = field(default_factory=dict)
 
 
-OUTAGE: Final = Act(
+OUTAGE: Final = DemoIncident(
     5 * MINUTE,
     "operator_outage",
     12 * MINUTE,
@@ -27,7 +27,7 @@ OUTAGE: Final = Act(
     "Cosmote works again. Watch the share fall; the alert ends once it has been good for 10 minutes.",
     {"operator": "Cosmote"},
 )
-FILTER: Final = Act(
+FILTER: Final = DemoIncident(
     17 * MINUTE,
     "carrier_filter",
     8 * MINUTE,
@@ -35,14 +35,14 @@ FILTER: Final = Act(
     "The filter is gone.",
     {"sender": "Shop"},
 )
-CAMPAIGN: Final = Act(
+CAMPAIGN: Final = DemoIncident(
     45 * MINUTE,
     "failing_campaign",
     15 * MINUTE,
     "A campaign goes out to a list that somebody bought.",
     "The campaign is over.",
 )
-BARRED: Final = Act(
+BARRED: Final = DemoIncident(
     75 * MINUTE,
     "detailed_status",
     8 * MINUTE,

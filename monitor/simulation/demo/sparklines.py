@@ -7,11 +7,11 @@ from typing import Final
 from rich.text import Text
 
 from monitor.config.rules.match import Condition
-from monitor.daemon.pipeline import Desk
+from monitor.daemon.pipeline import AccountPipeline
 from monitor.model.format import BARS, datetime, number, percent
 from monitor.model.message import DELIVERED
 from monitor.runtime.clock import MINUTE, Instant
-from monitor.window import Question, Reading
+from monitor.window import Query, WindowReader
 
 _FULL_BAR: Final = 0.25
 """The share of failures at which a bar is as high as it gets."""
@@ -21,7 +21,7 @@ _DELIVERED: Final = (Condition("status", "is", (DELIVERED,)),)
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class DeliverySnapshot:
     """One moment: when, messages heard of in the last minute, the share of them that was delivered, alerts that fire."""
 
     as_of: Instant
@@ -30,35 +30,35 @@ class Glance:
     firing: int
 
 
-def look(desk: Desk) -> Glance | None:
+def look(desk: AccountPipeline) -> DeliverySnapshot | None:
     """The moment of the last complete poll; None before the first."""
     judge = desk.judge
     cursor = next(iter(judge.cursors.values()), None)
     if cursor is None:
         return None
-    reading, question = Reading(judge.window), Question(cursor.as_of - MINUTE, cursor.as_of)
-    final = Question(cursor.as_of - MINUTE, cursor.as_of, final=True)
+    reading, question = WindowReader(judge.window), Query(cursor.as_of - MINUTE, cursor.as_of)
+    final = Query(cursor.as_of - MINUTE, cursor.as_of, final=True)
     ended = _count(reading, final)
     good = _count(reading, final.narrowed(_DELIVERED))
     firing = sum(alert.state == "firing" for alerts in judge.alerts.values() for alert in alerts.values())
-    return Glance(cursor.as_of, _count(reading, question), good / ended if ended else None, firing)
+    return DeliverySnapshot(cursor.as_of, _count(reading, question), good / ended if ended else None, firing)
 
 
-def _count(reading: Reading, question: Question) -> int:
+def _count(reading: WindowReader, question: Query) -> int:
     return int(reading.tally(question).counts.sum())
 
 
-class Course:
+class SparklineHistory:
     """The glances so far: what the bars are made of."""
 
     def __init__(self) -> None:
         self._failing: deque[float] = deque(maxlen=60)
 
-    def add(self, glance: Glance) -> None:
+    def add(self, glance: DeliverySnapshot) -> None:
         """One more."""
         self._failing.append(0.0 if glance.delivered is None else 1 - glance.delivered)
 
-    def line(self, glance: Glance, width: int) -> Text:
+    def line(self, glance: DeliverySnapshot, width: int) -> Text:
         """The last glance in at most ``width`` columns: bars only where there is room for them."""
         text = Text(no_wrap=True, end="")
         text.append(datetime(glance.as_of, " %H:%M:%S" if width >= _WIDE else " %H:%M"), "bold")
@@ -76,7 +76,7 @@ class Course:
         text.truncate(max(width - 1, 1))
         return text
 
-    def plain(self, glance: Glance, now: Instant) -> str:
+    def plain(self, glance: DeliverySnapshot, now: Instant) -> str:
         """The last glance for a log or a pipe, among lines that say when they were written: so does it."""
         return (
             f"{datetime(now, '%H:%M:%S')}  {number(glance.messages)} messages/min  "

@@ -3,26 +3,30 @@
 from bisect import bisect_right
 from typing import Final
 
-from monitor.model.account_state import Facts
-from monitor.model.routee_query import Balance, CampaignState
+from monitor.model.account_state import AccountState
+from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import Instant
 from monitor.simulation.ruletest.model import ASKED_EVERY, RuleTest
 
-Answer = tuple[Instant, Balance | CampaignState]
+Answer = tuple[Instant, AccountBalance | CampaignState]
 
 
-class Answers:
+class ScriptedAnswers:
     """The answers of a test in the order of time."""
 
     def __init__(self, test: RuleTest) -> None:
         self._answers: Final = sorted(_answers(test), key=lambda answer: answer[0])
         self._done = 0
 
-    def told(self, facts: Facts, until: Instant) -> Facts:
+    def told(self, facts: AccountState, until: Instant) -> AccountState:
         """The facts, and every answer up to that instant that was not told before."""
         end = bisect_right(self._answers, until, key=lambda answer: answer[0])
         for at, answer in self._answers[self._done : end]:
-            facts = facts.with_balance(at, answer) if isinstance(answer, Balance) else facts.with_campaign(at, answer)
+            facts = (
+                facts.with_balance(at, answer)
+                if isinstance(answer, AccountBalance)
+                else facts.with_campaign(at, answer)
+            )
         self._done = max(end, self._done)
         return facts
 
@@ -30,7 +34,7 @@ class Answers:
 def _answers(test: RuleTest) -> list[Answer]:
     found: list[Answer] = []
     for left in test.balance:
-        balance = Balance(left.amount, left.currency)
+        balance = AccountBalance(left.amount, left.currency)
         found += [(test.start + left.at + place * ASKED_EVERY, balance) for place in range(left.number)]
     for said in test.campaigns:
         state = CampaignState(said.campaign_tracking_id, said.campaign, said.state, {}, said.recipients)

@@ -5,13 +5,13 @@ from typing import Final
 
 from monitor.simulation.ruletest.expectations import differs
 from monitor.simulation.ruletest.model import Expectation, ExpectedAlert, ExpectedGroup
-from monitor.simulation.ruletest.scenario import Scene, Shown, Standing, named, said
+from monitor.simulation.ruletest.scenario import ObservedAlert, ObservedGroup, RuleScenario, named, said
 
 MOST: Final = 10
 """So many alerts or groups are listed to explain one difference."""
 
 
-def differences(expected: Expectation, scene: Scene) -> Iterator[str]:
+def differences(expected: Expectation, scene: RuleScenario) -> Iterator[str]:
     """What is not as expected; nothing where all is."""
     if scene.error:
         yield f"the rule cannot be judged: {scene.error}"
@@ -22,7 +22,7 @@ def differences(expected: Expectation, scene: Scene) -> Iterator[str]:
         yield from _group(group, scene)
 
 
-def _alerts(expected: Sequence[ExpectedAlert], scene: Scene) -> Iterator[str]:
+def _alerts(expected: Sequence[ExpectedAlert], scene: RuleScenario) -> Iterator[str]:
     present = list(scene.alerts())
     fits = [[place for place, shown in enumerate(present) if not _wrong(wanted, shown, scene)] for wanted in expected]
     taken = _matched(fits)
@@ -61,7 +61,7 @@ def _matched(fits: Sequence[Sequence[int]]) -> dict[int, int]:
     return taken
 
 
-def _wrong(wanted: ExpectedAlert, shown: Shown, scene: Scene) -> list[str]:
+def _wrong(wanted: ExpectedAlert, shown: ObservedAlert, scene: RuleScenario) -> list[str]:
     """In what an alert differs from an expected one; status and labels first."""
     wrong = []
     if shown.status != wanted.status:
@@ -74,18 +74,18 @@ def _wrong(wanted: ExpectedAlert, shown: Shown, scene: Scene) -> list[str]:
     return wrong + _wrong_values(wanted.value, shown, scene)
 
 
-def _wrong_values(wanted: Sequence[str], found: Shown | Standing, scene: Scene) -> list[str]:
+def _wrong_values(wanted: Sequence[str], found: ObservedAlert | ObservedGroup, scene: RuleScenario) -> list[str]:
     unit = scene.unit(found.labels)
     return [wrong for text in wanted if (wrong := differs(text, found.value, unit))]
 
 
-def _alike(wanted: ExpectedAlert, present: Sequence[Shown]) -> list[Shown]:
+def _alike(wanted: ExpectedAlert, present: Sequence[ObservedAlert]) -> list[ObservedAlert]:
     """The alerts of the expected labels, whatever their severity: those that were probably meant."""
     labels = {name: value for name, value in wanted.labels.items() if name != "severity"}
     return [shown for shown in present if labels.items() <= shown.labels.items()]
 
 
-def _missing(wanted: ExpectedAlert, left: Sequence[Shown], scene: Scene) -> Iterator[str]:
+def _missing(wanted: ExpectedAlert, left: Sequence[ObservedAlert], scene: RuleScenario) -> Iterator[str]:
     """Why an expected alert is not there: what the one that comes nearest is like, or how its group stands."""
     near = sorted(_alike(wanted, left), key=lambda shown: len(_wrong(wanted, shown, scene)))
     if near:
@@ -105,7 +105,7 @@ def _called(wanted: ExpectedAlert) -> str:
     return ", ".join(words)
 
 
-def _standings(labels: Mapping[str, str], scene: Scene) -> Iterator[str]:
+def _standings(labels: Mapping[str, str], scene: RuleScenario) -> Iterator[str]:
     """How the groups with those labels stand."""
     found = _groups(labels, scene)
     for standing in found[:MOST]:
@@ -118,14 +118,14 @@ def _standings(labels: Mapping[str, str], scene: Scene) -> Iterator[str]:
         yield f"no such group has messages; groups that do: {seen}{', …' if len(others) > MOST else ''}"
 
 
-def _groups(labels: Mapping[str, str], scene: Scene) -> list[Standing]:
+def _groups(labels: Mapping[str, str], scene: RuleScenario) -> list[ObservedGroup]:
     own = scene.rule.grouping
     if labels.keys() == set(own):
         return [scene.group(tuple((name, labels[name]) for name in own))]
     return [standing for standing in scene.groups() if labels.items() <= standing.labels.items()]
 
 
-def _group(wanted: ExpectedGroup, scene: Scene) -> Iterator[str]:
+def _group(wanted: ExpectedGroup, scene: RuleScenario) -> Iterator[str]:
     found = _groups(wanted.labels, scene)
     if not found and (wanted.state != "not_enough_data" or wanted.value):
         yield f"group {named(wanted.labels)}: expected {said(wanted.state)}"

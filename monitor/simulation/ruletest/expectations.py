@@ -27,7 +27,7 @@ _NOUNS: Final[dict[Unit, str]] = {"share": "shares", "seconds": "times", "count"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExpectedValue:
     """A comparison. ``number`` is in the unit of the rule (shares as fractions, latencies in seconds); equal is whatever is
     nearer to it than half of the last digit that was written."""
 
@@ -48,7 +48,7 @@ class Wanted:
         return self.text
 
 
-def parse_wanted(text: str, unit: Unit) -> Wanted:
+def parse_wanted(text: str, unit: Unit) -> ExpectedValue:
     """The comparison written as ``text`` for values of that unit; without a sign equality is meant. Raises ValueError."""
     found = _FORM.fullmatch(text)
     if found is None:
@@ -56,7 +56,7 @@ def parse_wanted(text: str, unit: Unit) -> Wanted:
     sign, written = found[1] or "=", found[2]
     compare: Compare = next((known for known in _COMPARE if known == sign), "!=" if sign == "!=" else "=")
     number, tolerance = _seconds(written) if unit == "seconds" else _plain(written, unit)
-    return Wanted(compare, number, tolerance, f"{compare} {written}")
+    return ExpectedValue(compare, number, tolerance, f"{compare} {written}")
 
 
 def units_of(rule: Rule, labels: Mapping[str, str]) -> tuple[Unit, ...]:

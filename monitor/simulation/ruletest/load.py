@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from monitor.config.monitor.globs import TESTS, each_once, find_files
 from monitor.config.rules import EXIT_BAD_RULES, Rule, read_rules
-from monitor.config.yaml import Note, problems_of, suggest, validate, value_at
+from monitor.config.yaml import FieldProblem, problems_of, suggest, validate, value_at
 from monitor.config.yaml.document import Document, KeyPath, read_document
 from monitor.model.finding import Unit
 from monitor.runtime.errors import InputError, Problem
@@ -138,7 +138,7 @@ def _rules(
     return {rule.name: rule.model_copy(update={"enabled": True}) for rule in rules}, wrong
 
 
-def _disagreements(tests: Iterable[tuple[int, RuleTest]], rules: Mapping[str, Rule]) -> Iterator[Note]:
+def _disagreements(tests: Iterable[tuple[int, RuleTest]], rules: Mapping[str, Rule]) -> Iterator[FieldProblem]:
     for number, test in tests:
         yield from _unsent_campaigns(test, number)
         for index, expected in enumerate(test.expect):
@@ -146,12 +146,12 @@ def _disagreements(tests: Iterable[tuple[int, RuleTest]], rules: Mapping[str, Ru
             rule = rules.get(expected.rule)
             if rule is None:
                 said = f"there is no rule {expected.rule!r} in the files under `rules`{suggest(expected.rule, sorted(rules))}"
-                yield Note((*at, "rule"), said)
+                yield FieldProblem((*at, "rule"), said)
             else:
                 yield from _impossible(expected, rule, at)
 
 
-def _unsent_campaigns(test: RuleTest, number: int) -> Iterator[Note]:
+def _unsent_campaigns(test: RuleTest, number: int) -> Iterator[FieldProblem]:
     """Answers about campaigns of which there is no message: a slip of the pen, since nothing follows from them."""
     sent = {tracking_id for series in test.messages for tracking_id in series.campaign_tracking_id}
     if any("{n}" in tracking_id for tracking_id in sent):
@@ -159,10 +159,10 @@ def _unsent_campaigns(test: RuleTest, number: int) -> Iterator[Note]:
     for index, answer in enumerate(test.campaigns):
         if (tracking_id := answer.campaign_tracking_id) not in sent:
             said = f"no message of this test has the tracking id {tracking_id!r}{suggest(tracking_id, sorted(sent))}"
-            yield Note(("tests", number, "campaigns", index, "campaignTrackingId"), said)
+            yield FieldProblem(("tests", number, "campaigns", index, "campaignTrackingId"), said)
 
 
-def _impossible(expected: Expectation, rule: Rule, at: KeyPath) -> Iterator[Note]:
+def _impossible(expected: Expectation, rule: Rule, at: KeyPath) -> Iterator[FieldProblem]:
     own = rule.grouping
     all_labels = ("alertname", "severity", *own, *rule.labels)
     severities = [level.severity for level in rule.levels_]
@@ -172,22 +172,24 @@ def _impossible(expected: Expectation, rule: Rule, at: KeyPath) -> Iterator[Note
         yield from _unreadable(alert.value, units_of(rule, alert.labels), path)
         if alert.severity is not None and alert.severity not in severities:
             said = f"{rule.name} has no level of the severity {alert.severity!r}{suggest(alert.severity, severities)}"
-            yield Note((*path, "severity"), said)
+            yield FieldProblem((*path, "severity"), said)
     for index, group in enumerate(expected.groups):
         path = (*at, "groups", index)
         yield from _unknown_labels(group.labels, own, path)
         yield from _unreadable(group.value, units_of(rule, group.labels), path)
 
 
-def _unknown_labels(labels: Mapping[str, str], known: tuple[str, ...], path: KeyPath) -> Iterator[Note]:
+def _unknown_labels(labels: Mapping[str, str], known: tuple[str, ...], path: KeyPath) -> Iterator[FieldProblem]:
     for name in labels:
         if name not in known:
-            yield Note((*path, "labels", name), f"the rule's alerts have no label {name!r}{suggest(name, known)}", True)
+            yield FieldProblem(
+                (*path, "labels", name), f"the rule's alerts have no label {name!r}{suggest(name, known)}", True
+            )
 
 
-def _unreadable(values: Iterable[str], units: Sequence[Unit], path: KeyPath) -> Iterator[Note]:
+def _unreadable(values: Iterable[str], units: Sequence[Unit], path: KeyPath) -> Iterator[FieldProblem]:
     for value in values:
         try:
             check_wanted(value, units)
         except ValueError as error:
-            yield Note((*path, "value"), str(error))
+            yield FieldProblem((*path, "value"), str(error))

@@ -9,14 +9,14 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainVa
 from monitor.config.rules.labels import Pairs
 from monitor.config.yaml import (
     AnyText,
+    FieldProblem,
     Name,
-    Note,
     Period,
     PeriodOrZero,
-    Reading,
     Text,
+    ValidationContext,
     WholeNumber,
-    Written,
+    YamlModel,
     Zone,
     near_miss,
 )
@@ -112,7 +112,7 @@ Amount = Annotated[float, PlainValidator(_amount), WithJsonSchema({"type": "numb
 Values = Annotated[tuple[Text, ...], BeforeValidator(_listed), WithJsonSchema(_TEXTS_SCHEMA)]
 
 
-class Report(Written):
+class Report(YamlModel):
     """What is reported of each message of a series later on."""
 
     after: Period
@@ -127,7 +127,7 @@ class Report(Written):
     """What a part costs; left out: as before."""
 
 
-class Series(Written):
+class Series(YamlModel):
     """Messages at even distances, alike but for their ids and recipients."""
 
     model_config = ConfigDict(
@@ -183,15 +183,17 @@ class Series(Written):
     """How many parts each message has."""
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         if ("rate" in data) == ("count" in data):
-            yield Note((), "needs either rate (messages a minute) or count (messages in all)")
+            yield FieldProblem((), "needs either rate (messages a minute) or count (messages in all)")
         if "rate" in data and "during" not in data:
-            yield Note((), "needs during: how long messages come at that rate")
+            yield FieldProblem((), "needs during: how long messages come at that rate")
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         if self.number > MOST_MESSAGES:
-            yield Note((), f"these are {self.number:,} messages; at most {MOST_MESSAGES:,} can be judged in a test")
+            yield FieldProblem(
+                (), f"these are {self.number:,} messages; at most {MOST_MESSAGES:,} can be judged in a test"
+            )
 
     @property
     def first_status(self) -> str:
@@ -213,7 +215,7 @@ class Series(Written):
         return self.during / self.count
 
 
-class BalanceAnswer(Written):
+class BalanceAnswer(YamlModel):
     """What Routee answers when it is asked for the balance."""
 
     at: Offset
@@ -231,7 +233,7 @@ class BalanceAnswer(Written):
         return self.during // ASKED_EVERY + 1
 
 
-class CampaignAnswer(Written):
+class CampaignAnswer(YamlModel):
     """What Routee answers when it is asked how a campaign stands; true until the next answer about it."""
 
     at: Offset
@@ -246,7 +248,7 @@ class CampaignAnswer(Written):
     """How many recipients it has; left out: Routee does not say."""
 
 
-class ExpectedAlert(Written):
+class ExpectedAlert(YamlModel):
     """One alert that is expected."""
 
     status: Literal["firing", "pending", "resolved"] = "firing"
@@ -259,7 +261,7 @@ class ExpectedAlert(Written):
     """What its value is: "> 20%", or a list of such comparisons that all hold."""
 
 
-class ExpectedGroup(Written):
+class ExpectedGroup(YamlModel):
     """How a group is expected to stand, whether it has an alert or not."""
 
     labels: Pairs = Field(default_factory=dict)
@@ -270,7 +272,7 @@ class ExpectedGroup(Written):
     """What its value is."""
 
 
-class Expectation(Written):
+class Expectation(YamlModel):
     """What one rule is expected to say at one moment."""
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["alerts"]}, {"required": ["groups"]}]})
@@ -285,16 +287,16 @@ class Expectation(Written):
     """Groups to be looked at."""
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: Reading) -> Iterable[Note]:
+    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         if "alerts" not in data and "groups" not in data:
-            yield Note((), "expects nothing: write alerts (`alerts: []` for none) or groups")
+            yield FieldProblem((), "expects nothing: write alerts (`alerts: []` for none) or groups")
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         if self.at < 0:
-            yield Note(("at",), "lies before the start, where nothing is judged")
+            yield FieldProblem(("at",), "lies before the start, where nothing is judged")
 
 
-class RuleTest(Written):
+class RuleTest(YamlModel):
     """Messages, and what is expected of them."""
 
     name: Text
@@ -316,16 +318,18 @@ class RuleTest(Written):
     expect: Annotated[tuple[Expectation, ...], Field(min_length=1)]
     """What is expected, when."""
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         total = sum(series.number for series in self.messages)
         if total > MOST_MESSAGES and all(series.number <= MOST_MESSAGES for series in self.messages):
-            yield Note(
+            yield FieldProblem(
                 ("messages",), f"these are {total:,} messages; at most {MOST_MESSAGES:,} can be judged in a test"
             )
         if (answers := sum(answer.number for answer in self.balance)) > MOST_STEPS:
-            yield Note(("balance",), f"these are {answers:,} answers; at most {MOST_STEPS:,} can be given in a test")
+            yield FieldProblem(
+                ("balance",), f"these are {answers:,} answers; at most {MOST_STEPS:,} can be given in a test"
+            )
         if self.end // self.every > MOST_STEPS:
-            yield Note(
+            yield FieldProblem(
                 ("every",), f"gives over {MOST_STEPS:,} evaluations up to the last expectation; write a longer one"
             )
 
@@ -335,7 +339,7 @@ class RuleTest(Written):
         return max(expected.at for expected in self.expect)
 
 
-class RuleTests(Written):
+class RuleTests(YamlModel):
     """What a file of rule tests holds."""
 
     rules: Annotated[tuple[Text, ...], Field(min_length=1)]
@@ -343,10 +347,10 @@ class RuleTests(Written):
     tests: Annotated[tuple[RuleTest, ...], Field(min_length=1)]
     """The tests."""
 
-    def second_look(self) -> Iterable[Note]:
+    def second_look(self) -> Iterable[FieldProblem]:
         names: dict[str, int] = {}
         for index, test in enumerate(self.tests):
             if names.setdefault(test.name, index) != index:
-                yield Note(
+                yield FieldProblem(
                     ("tests", index, "name"), f"tests[{names[test.name]}] has this name already; names are unique"
                 )

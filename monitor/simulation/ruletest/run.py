@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
-from monitor.alerts.evaluator import Judge
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import Rule
 from monitor.runtime.clock import Instant, format_duration
 from monitor.simulation.replay import ALWAYS, Replay
-from monitor.simulation.ruletest.account_state import Answers
+from monitor.simulation.ruletest.account_state import ScriptedAnswers
 from monitor.simulation.ruletest.compare import differences
 from monitor.simulation.ruletest.load import Suite
 from monitor.simulation.ruletest.model import Expectation, RuleTest
-from monitor.simulation.ruletest.scenario import Scene
+from monitor.simulation.ruletest.scenario import RuleScenario
 from monitor.simulation.ruletest.series import Reports
 from monitor.window import Window
 
@@ -55,8 +55,8 @@ class _Run:
         self._number = number
         self._rules = _needed(test, suite.rules)
         searches = _searches(self._rules.values(), test)
-        self._reports, self._answers = Reports(test, searches), Answers(test)
-        self._judge = Judge(Window(ACCOUNT), self._rules.values(), searches)
+        self._reports, self._answers = Reports(test, searches), ScriptedAnswers(test)
+        self._judge = RuleEvaluator(Window(ACCOUNT), self._rules.values(), searches)
         covered_since = test.start - (ALWAYS if test.history is None else test.history)
         self._judge.time_zone, self._judge.begun = test.time_zone, covered_since
         self._replay = Replay(self._judge, self._feed, covered_since)
@@ -77,7 +77,7 @@ class _Run:
 
     def _held_against(self, expected: Expectation, index: int, as_of: Instant) -> Iterator[str]:
         rule = self._rules[expected.rule]
-        scene = Scene(self._replay, rule, as_of, self._covered_since)
+        scene = RuleScenario(self._replay, rule, as_of, self._covered_since)
         found = list(differences(expected, scene))
         if found:
             line = self._suite.line("tests", self._number, "expect", index)

@@ -5,21 +5,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 from monitor.alerts.evaluator import Group
-from monitor.alerts.kinds import Moment, evaluate
+from monitor.alerts.kinds import EvaluationInput, evaluate
 from monitor.alerts.view import unit_of
 from monitor.config.rules import Rule
 from monitor.model.alert import Alert
 from monitor.model.finding import Finding, Unit
 from monitor.runtime.clock import Duration, Instant, format_duration
 from monitor.simulation.replay import Replay
-from monitor.window import Reading
+from monitor.window import WindowReader
 
 AlertState = Literal["firing", "pending", "resolved"]
 GroupState = Literal["inactive", "pending", "firing", "not_enough_data"]
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ObservedAlert:
     """One alert as a test sees it; of one that is over the value and severity it last had while it fired. ``age``: how long it has been so."""
 
     status: AlertState
@@ -35,7 +35,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ObservedGroup:
     """One group as a test sees it."""
 
     labels: dict[str, str]
@@ -47,7 +47,7 @@ class Standing:
         return f"{named(self.labels)} is {said(self.state)}: {self.why}"
 
 
-class Scene:
+class RuleScenario:
     """One rule at one moment."""
 
     def __init__(self, replay: Replay, rule: Rule, as_of: Instant, covered_since: Instant) -> None:
@@ -55,7 +55,7 @@ class Scene:
         self.as_of = as_of
         self._replay = replay
         self._present = replay.judge.alerts.get(rule.name, {})
-        self._reading = Reading(replay.judge.window)
+        self._reading = WindowReader(replay.judge.window)
         self._covered_since = covered_since
 
     @property
@@ -63,7 +63,7 @@ class Scene:
         """Why the rule could not be judged; empty where it could."""
         return self._replay.judge.errors.get(self.rule.name, "")
 
-    def alerts(self) -> Iterator[Shown]:
+    def alerts(self) -> Iterator[ObservedAlert]:
         """The alerts that are firing or pending, and of each other group the latest one that is over."""
         for alert in self._present.values():
             yield self._shown(alert)
@@ -74,41 +74,41 @@ class Scene:
             if group not in self._present and episode.resolved_at is not None:
                 severity = episode.severities[-1][1]
                 labels, age = self._labels(group, severity), self.as_of - episode.resolved_at
-                yield Shown("resolved", labels, severity, episode.value, episode.why, age)
+                yield ObservedAlert("resolved", labels, severity, episode.value, episode.why, age)
 
-    def _shown(self, alert: Alert) -> Shown:
+    def _shown(self, alert: Alert) -> ObservedAlert:
         level = self.rule.levels_[max(alert.level, 1) - 1]
         firing = alert.firing_at is not None
         since = alert.firing_at if alert.firing_at is not None else alert.pending_at
         labels = self._labels(alert.group, level.severity)
-        return Shown(
+        return ObservedAlert(
             "firing" if firing else "pending", labels, level.severity, alert.value, alert.why, self.as_of - since
         )
 
     def _labels(self, group: Group, severity: str) -> dict[str, str]:
         return {"alertname": self.rule.name, **dict(group), "severity": severity, **self.rule.labels}
 
-    def groups(self) -> Iterator[Standing]:
+    def groups(self) -> Iterator[ObservedGroup]:
         """Every group with messages, or with an alert."""
         judgement = evaluate(self.rule, self._moment())
         for finding in judgement.findings():
             yield self._standing(finding)
 
-    def group(self, group: Group) -> Standing:
+    def group(self, group: Group) -> ObservedGroup:
         """One group, present or not."""
         return self._standing(evaluate(self.rule, self._moment()).of(group))
 
-    def _moment(self) -> Moment:
+    def _moment(self) -> EvaluationInput:
         return self._replay.judge.moment(self.rule, self._reading, self.as_of, self._covered_since)
 
-    def _standing(self, finding: Finding) -> Standing:
+    def _standing(self, finding: Finding) -> ObservedGroup:
         alert = self._present.get(finding.group)
         state: GroupState = "inactive"
         if alert is not None:
             state = "firing" if alert.firing_at is not None else "pending"
         if finding.breached is None and state != "firing":
             state = "not_enough_data"
-        return Standing(dict(finding.group), state, finding.value, finding.why)
+        return ObservedGroup(dict(finding.group), state, finding.value, finding.why)
 
     def unit(self, labels: Mapping[str, str]) -> Unit:
         """What the values of a group with those labels are measured in."""

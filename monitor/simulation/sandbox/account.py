@@ -8,7 +8,7 @@ Credentials = tuple[str, str]
 """Application id and application secret."""
 
 
-class Account:
+class SandboxAccount:
     """``token_life``: how long a token is good for. The balance falls with what is sent and is topped up before it runs out."""
 
     TOP_UP = 5_000.0

@@ -9,9 +9,9 @@ from monitor.runtime.clock import Instant, iso
 from monitor.simulation.sandbox import apply_fault as spoil
 from monitor.simulation.sandbox.control import controlled
 from monitor.simulation.sandbox.faults import Fault
-from monitor.simulation.sandbox.http import Answer, Refused, Request, failure, json_answer
+from monitor.simulation.sandbox.http import ApiError, SandboxAnswer, SandboxRequest, failure, json_answer
 from monitor.simulation.sandbox.question import INVALID, page_asked, search_asked, sort_asked
-from monitor.simulation.sandbox.search import Search
+from monitor.simulation.sandbox.search import SearchRequest
 from monitor.simulation.sandbox.state import Sandbox
 
 CAMPAIGN_NOT_FOUND: Final = "400009001"
@@ -29,7 +29,7 @@ _PLACES: Final = (
 )
 
 
-def respond(sandbox: Sandbox, request: Request) -> Answer:
+def respond(sandbox: Sandbox, request: SandboxRequest) -> SandboxAnswer:
     """The answer to any request, faults included."""
     if request.path.startswith("/sandbox/"):
         return controlled(sandbox, request)
@@ -45,7 +45,7 @@ def respond(sandbox: Sandbox, request: Request) -> Answer:
     return replace(answer, conduct=spoil.conduct(faults))
 
 
-def _place(request: Request) -> tuple[str, str]:
+def _place(request: SandboxRequest) -> tuple[str, str]:
     """Which endpoint is meant, and what stands behind it in the path."""
     for method, path, endpoint in _PLACES:
         rest = request.path.removeprefix(path)
@@ -56,50 +56,54 @@ def _place(request: Request) -> tuple[str, str]:
 
 
 def _right_answer(
-    sandbox: Sandbox, endpoint: str, rest: str, request: Request, now: Instant, faults: list[Fault]
-) -> Answer:
+    sandbox: Sandbox, endpoint: str, rest: str, request: SandboxRequest, now: Instant, faults: list[Fault]
+) -> SandboxAnswer:
     try:
         if endpoint == "unknown":
-            raise Refused("404000000", f"There is nothing at {request.path}")
+            raise ApiError("404000000", f"There is nothing at {request.path}")
         if endpoint == "wrong_method":
-            raise Refused("405000000", f"{request.method} is not possible at {request.path}")
+            raise ApiError("405000000", f"{request.method} is not possible at {request.path}")
         if endpoint == "token":
             return _token(sandbox, request, now)
         if not sandbox.account.admits(request.bearer or "", now):
-            raise Refused(
+            raise ApiError(
                 NOT_AUTHORIZED, "The access token is missing, unknown or expired", {"WWW-Authenticate": "Bearer"}
             )
         return _ENDPOINTS[endpoint](sandbox, rest, request, now, faults)
-    except Refused as refused:
+    except ApiError as refused:
         return refused.answer()
 
 
-def _token(sandbox: Sandbox, request: Request, now: Instant) -> Answer:
+def _token(sandbox: Sandbox, request: SandboxRequest, now: Instant) -> SandboxAnswer:
     if request.basic != sandbox.account.credentials:
-        raise Refused("401010000", "Application id or secret is wrong", {"WWW-Authenticate": 'Basic realm="oauth"'})
+        raise ApiError("401010000", "Application id or secret is wrong", {"WWW-Authenticate": 'Basic realm="oauth"'})
     if b"grant_type=client_credentials" not in request.body.split(b"&"):
-        raise Refused("400000000", "grant_type has to be client_credentials")
+        raise ApiError("400000000", "grant_type has to be client_credentials")
     token, seconds = sandbox.account.new_token(now)
     permissions = ["MT_ROLE_SMS", "MT_ROLE_REPORT", "MT_ROLE_ACCOUNT"]
     fields = {"access_token": token, "token_type": "bearer", "expires_in": seconds - 1, "scope": "sms report account"}
     return json_answer(fields | {"permissions": permissions})
 
 
-def _search(sandbox: Sandbox, rest: str, request: Request, now: Instant, faults: list[Fault]) -> Answer:
+def _search(sandbox: Sandbox, rest: str, request: SandboxRequest, now: Instant, faults: list[Fault]) -> SandboxAnswer:
     search = search_asked(request, now)
     if search.tracking_id is not None and not sandbox.has_campaign(search.tracking_id):
-        raise Refused(CAMPAIGN_NOT_FOUND, "The campaign was not found")
+        raise ApiError(CAMPAIGN_NOT_FOUND, "The campaign was not found")
     return _page(sandbox, search, request, now, faults)
 
 
-def _campaign_tracking(sandbox: Sandbox, rest: str, request: Request, now: Instant, faults: list[Fault]) -> Answer:
+def _campaign_tracking(
+    sandbox: Sandbox, rest: str, request: SandboxRequest, now: Instant, faults: list[Fault]
+) -> SandboxAnswer:
     if not sandbox.has_campaign(rest):
-        raise Refused(CAMPAIGN_NOT_FOUND, "The campaign was not found")
+        raise ApiError(CAMPAIGN_NOT_FOUND, "The campaign was not found")
     sort, descending = sort_asked(request)
-    return _page(sandbox, Search(tracking_id=rest, sort=sort, descending=descending), request, now, faults)
+    return _page(sandbox, SearchRequest(tracking_id=rest, sort=sort, descending=descending), request, now, faults)
 
 
-def _page(sandbox: Sandbox, search: Search, request: Request, now: Instant, faults: list[Fault]) -> Answer:
+def _page(
+    sandbox: Sandbox, search: SearchRequest, request: SandboxRequest, now: Instant, faults: list[Fault]
+) -> SandboxAnswer:
     page, size = page_asked(request)
     numbers = sandbox.select(search, now)
     paging = spoil.Paging(page, size, len(numbers)).spoiled(faults)
@@ -107,19 +111,19 @@ def _page(sandbox: Sandbox, search: Search, request: Request, now: Instant, faul
     head = b'{"content":[%b],"totalPages":%d,"totalElements":%d,"number":%d,"size":%d,"numberOfElements":%d,"first":%b,"last":%b}'
     yes_no = (b"false", b"true")
     first, last = yes_no[page == 0], yes_no[paging.last]
-    return Answer(200, head % (b",".join(rows), paging.pages, paging.total, page, size, len(rows), first, last))
+    return SandboxAnswer(200, head % (b",".join(rows), paging.pages, paging.total, page, size, len(rows), first, last))
 
 
-def _single(sandbox: Sandbox, rest: str, request: Request, now: Instant, faults: list[Fault]) -> Answer:
+def _single(sandbox: Sandbox, rest: str, request: SandboxRequest, now: Instant, faults: list[Fault]) -> SandboxAnswer:
     numbers = sandbox.parts_of(rest, now)
     if not len(numbers):
-        raise Refused(TRACKING_NOT_FOUND, "The tracking was not found")
-    return Answer(200, b"[%b]" % b",".join(sandbox.encoded(numbers, now, "single")))
+        raise ApiError(TRACKING_NOT_FOUND, "The tracking was not found")
+    return SandboxAnswer(200, b"[%b]" % b",".join(sandbox.encoded(numbers, now, "single")))
 
 
-def _campaign(sandbox: Sandbox, rest: str, request: Request, now: Instant, faults: list[Fault]) -> Answer:
+def _campaign(sandbox: Sandbox, rest: str, request: SandboxRequest, now: Instant, faults: list[Fault]) -> SandboxAnswer:
     if not sandbox.has_campaign(rest):
-        raise Refused(CAMPAIGN_NOT_FOUND, "The campaign was not found")
+        raise ApiError(CAMPAIGN_NOT_FOUND, "The campaign was not found")
     statuses = sandbox.statuses(now, rest)
     seen: dict[str, object] = {
         "trackingId": rest,
@@ -146,11 +150,11 @@ def _plan(sandbox: Sandbox, tracking_id: str, now: Instant) -> dict[str, object]
     }
 
 
-def _balance(sandbox: Sandbox, rest: str, request: Request, now: Instant, faults: list[Fault]) -> Answer:
+def _balance(sandbox: Sandbox, rest: str, request: SandboxRequest, now: Instant, faults: list[Fault]) -> SandboxAnswer:
     return json_answer({"balance": sandbox.balance, "currency": {"code": "EUR", "name": "Euro", "sign": "€"}})
 
 
-Handler = Callable[[Sandbox, str, Request, Instant, list[Fault]], Answer]
+Handler = Callable[[Sandbox, str, SandboxRequest, Instant, list[Fault]], SandboxAnswer]
 _ENDPOINTS: Final[dict[str, Handler]] = {
     "search": _search,
     "campaign_tracking": _campaign_tracking,
@@ -160,7 +164,7 @@ _ENDPOINTS: Final[dict[str, Handler]] = {
 }
 
 
-def _compressed(sandbox: Sandbox, request: Request, answer: Answer) -> Answer:
+def _compressed(sandbox: Sandbox, request: SandboxRequest, answer: SandboxAnswer) -> SandboxAnswer:
     wanted = sandbox.gzip and "gzip" in request.headers.get("accept-encoding", "")
     if not wanted or len(answer.body) < _WORTH_COMPRESSING:
         return answer
@@ -168,6 +172,6 @@ def _compressed(sandbox: Sandbox, request: Request, answer: Answer) -> Answer:
     return replace(answer, body=body, headers=answer.headers | {"Content-Encoding": "gzip"})
 
 
-def bad_request(message: str) -> Answer:
+def bad_request(message: str) -> SandboxAnswer:
     """The answer to what is not even HTTP."""
     return failure(400, INVALID, message)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from monitor.simulation.sandbox.faults import Fault
-from monitor.simulation.sandbox.http import Answer, Conduct, failure
+from monitor.simulation.sandbox.http import AnswerTiming, SandboxAnswer, failure
 
 _PAGE_OF_A_PROXY = b"<html><head><title>%d</title></head><body><center><h1>%d</h1></center><hr>proxy</body></html>"
 _MESSAGES = {
@@ -54,18 +54,18 @@ class Paging:
         return (self.page + 1) * self.held >= self.total
 
 
-def error(faults: list[Fault]) -> Answer | None:
+def error(faults: list[Fault]) -> SandboxAnswer | None:
     """The error to answer with; None: none of the faults is one."""
     for fault in faults:
         if fault.kind == "html":
             status = int(fault.number("status"))
-            return Answer(status, _PAGE_OF_A_PROXY % (status, status), {"Content-Type": "text/html"})
+            return SandboxAnswer(status, _PAGE_OF_A_PROXY % (status, status), {"Content-Type": "text/html"})
         if fault.kind == "status":
             return _status(fault)
     return None
 
 
-def body(answer: Answer, faults: list[Fault]) -> Answer:
+def body(answer: SandboxAnswer, faults: list[Fault]) -> SandboxAnswer:
     """The answer with its body spoiled."""
     for fault in faults:
         if fault.kind == "truncated":
@@ -76,9 +76,9 @@ def body(answer: Answer, faults: list[Fault]) -> Answer:
     return answer
 
 
-def conduct(faults: list[Fault]) -> Conduct:
+def conduct(faults: list[Fault]) -> AnswerTiming:
     """How the answer is to go over the wire."""
-    on_wire = Conduct()
+    on_wire = AnswerTiming()
     for fault in faults:
         if fault.kind == "delay":
             on_wire = replace(on_wire, delay=on_wire.delay + fault.number("seconds"))
@@ -89,7 +89,7 @@ def conduct(faults: list[Fault]) -> Conduct:
     return on_wire
 
 
-def _status(fault: Fault) -> Answer:
+def _status(fault: Fault) -> SandboxAnswer:
     status = int(fault.number("status"))
     again = fault.options["retry_after"]
     headers = {} if again is None else {"Retry-After": str(again)}

@@ -22,7 +22,7 @@ MINUTES_OF_TRAFFIC: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Campaign:
+class SandboxCampaign:
     """One campaign. ``quality`` multiplies the operators' failure rates (1: an ordinary list of recipients)."""
 
     stream: Stream
@@ -53,13 +53,13 @@ def new_stream(rng: np.random.Generator, number: int) -> Stream:
 
 
 @lru_cache(maxsize=4096)
-def planned(seed: int, block: int, rate: float) -> tuple[Campaign, ...]:
+def planned(seed: int, block: int, rate: float) -> tuple[SandboxCampaign, ...]:
     """The campaigns that start in a block (its number since the epoch), where ``rate`` messages a minute are sent over all."""
     rng = np.random.default_rng((seed, 2, block))
     return tuple(_plan(rng, block, rate, place) for place in range(int(rng.poisson(A_BLOCK))))
 
 
-def _plan(rng: np.random.Generator, block: int, rate: float, place: int) -> Campaign:
+def _plan(rng: np.random.Generator, block: int, rate: float, place: int) -> SandboxCampaign:
     shares = np.array([country.share for country in COUNTRIES])
     country = COUNTRIES[int(rng.choice(len(COUNTRIES), p=shares / shares.sum()))]
     start = block * BLOCK + int(rng.integers(BLOCK))
@@ -68,10 +68,12 @@ def _plan(rng: np.random.Generator, block: int, rate: float, place: int) -> Camp
     local_hour = (start / HOUR + country.ahead) % 24
     if not 8 <= local_hour < 21:
         recipients = recipients // 10 + 1  # people are asleep
-    return Campaign(new_stream(rng, block + place), country, start, duration, recipients, float(rng.gamma(9, 1 / 9)))
+    return SandboxCampaign(
+        new_stream(rng, block + place), country, start, duration, recipients, float(rng.gamma(9, 1 / 9))
+    )
 
 
-def active(seed: int, start: Instant, end: Instant, rate: float) -> tuple[Campaign, ...]:
+def active(seed: int, start: Instant, end: Instant, rate: float) -> tuple[SandboxCampaign, ...]:
     """The planned campaigns that send something between two instants."""
     first = (start - LONGEST) // BLOCK - 1
     found = (each for block in range(first, end // BLOCK + 1) for each in planned(seed, block, rate))

@@ -16,11 +16,11 @@ from typing import Any, Final
 import msgspec
 
 from monitor.runtime.clock import iso, parse_duration
-from monitor.simulation.sandbox.http import Answer, Request, failure, json_answer
+from monitor.simulation.sandbox.http import SandboxAnswer, SandboxRequest, failure, json_answer
 from monitor.simulation.sandbox.state import Sandbox
 
 
-def controlled(sandbox: Sandbox, request: Request) -> Answer:
+def controlled(sandbox: Sandbox, request: SandboxRequest) -> SandboxAnswer:
     """The answer to a request below ``/sandbox/``."""
     _, _, topic, *rest = request.path.split("/")
     handler = _HANDLERS.get((request.method, topic, len(rest)))

@@ -8,7 +8,7 @@ import msgspec
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SandboxRequest:
     """One request; header names are lower case, of a repeated query key the last value counts."""
 
     method: str
@@ -37,7 +37,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Conduct:
+class AnswerTiming:
     """How an answer goes over the wire: ``delay`` before it and ``pause`` between pieces of ``piece`` bytes, in real seconds;
     ``cut``: the connection is reset after this fraction of the body; 0: before the head.
     """
@@ -48,20 +48,20 @@ class Conduct:
     cut: float | None = None
 
 
-PLAIN = Conduct()
+PLAIN = AnswerTiming()
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SandboxAnswer:
     """One answer, body complete."""
 
     status: int
     body: bytes
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
-    conduct: Conduct = PLAIN
+    conduct: AnswerTiming = PLAIN
 
 
-class Refused(Exception):
+class ApiError(Exception):
     """Ends the handling of a request with an error of Routee's form: ``code`` are nine digits, the HTTP status first."""
 
     def __init__(self, code: str, message: str, headers: dict[str, str] | None = None) -> None:
@@ -69,17 +69,17 @@ class Refused(Exception):
         self.code = code
         self.headers = headers or {}
 
-    def answer(self) -> Answer:
+    def answer(self) -> SandboxAnswer:
         """The error as an answer."""
         return failure(int(self.code[:3]), self.code, str(self), self.headers)
 
 
-def json_answer(content: Any, status: int = 200) -> Answer:
+def json_answer(content: Any, status: int = 200) -> SandboxAnswer:
     """An answer with a JSON body."""
-    return Answer(status, msgspec.json.encode(content))
+    return SandboxAnswer(status, msgspec.json.encode(content))
 
 
-def failure(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Answer:
+def failure(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> SandboxAnswer:
     """An error as Routee tells it."""
     body = msgspec.json.encode({"code": code, "developerMessage": message})
-    return Answer(status, body, {"Content-Type": "application/json"} | (headers or {}))
+    return SandboxAnswer(status, body, {"Content-Type": "application/json"} | (headers or {}))

@@ -12,12 +12,12 @@ import numpy as np
 
 from monitor.model.message import UNDELIVERED
 from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant, iso
-from monitor.simulation.sandbox.campaigns import Campaign, new_stream
+from monitor.simulation.sandbox.campaigns import SandboxCampaign, new_stream
 from monitor.simulation.sandbox.message_lifecycle import CARRIER_VIOLATION, NOT_DELIVERED, UNKNOWN_NUMBER
 from monitor.simulation.sandbox.messages import NEVER, Rows
 from monitor.simulation.sandbox.population import COUNTRIES
 from monitor.simulation.sandbox.search import Mask
-from monitor.simulation.sandbox.tables import Outcome, Tables
+from monitor.simulation.sandbox.tables import StatusOutcome, Tables
 
 Kind = Literal["operator_outage", "carrier_filter", "detailed_status", "slow_delivery", "silence", "failing_campaign"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -41,7 +41,7 @@ _DEFAULTS: Final[dict[Kind, dict[str, str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
+class SandboxIncident:
     """One incident. It hits ``share`` of the messages that have every given value (``campaign``: its tracking id or name).
 
     ``detail`` is the detailedStatus that those hit are Undelivered with; ``slower`` multiplies the time to the report.
@@ -76,7 +76,7 @@ class Incident:
         }
 
 
-def new_incident(number: int, kind: str, start: Instant, end: Instant, what: dict[str, object]) -> Incident:
+def new_incident(number: int, kind: str, start: Instant, end: Instant, what: dict[str, object]) -> SandboxIncident:
     """An incident with its kind's defaults where ``what`` leaves something out. Raises ValueError with a sentence for people."""
     known = _known(kind)
     places = _DEFAULTS[known] if not what.keys() & {"operator", "country", "sender", "campaign", "detail"} else {}
@@ -88,10 +88,10 @@ def new_incident(number: int, kind: str, start: Instant, end: Instant, what: dic
     texts = {name: _text(name, value) for name, value in (places | what).items()}
     if known == "detailed_status" and "detail" not in texts:
         texts["detail"] = _DEFAULTS[known]["detail"]
-    return Incident(number, known, start, end, float(share), slower=float(slower), **texts)
+    return SandboxIncident(number, known, start, end, float(share), slower=float(slower), **texts)
 
 
-def apply(incidents: list[Incident], rows: Rows, known: Tables, seed: int) -> Rows:
+def apply(incidents: list[SandboxIncident], rows: Rows, known: Tables, seed: int) -> Rows:
     """The rows as the incidents leave them. Each has luck of its own, so that what it does not hit is as it would be without it."""
     for incident in incidents:
         if not len(rows) or rows.created[0] >= incident.end or rows.created[-1] < incident.start:
@@ -105,16 +105,16 @@ def apply(incidents: list[Incident], rows: Rows, known: Tables, seed: int) -> Ro
     return rows
 
 
-def failing_campaign(incident: Incident, seed: int, rate: float) -> Campaign:
+def failing_campaign(incident: SandboxIncident, seed: int, rate: float) -> SandboxCampaign:
     """The campaign that an incident without one brings along: a bad list of recipients, all in one country."""
     rng = np.random.default_rng((seed, 5, incident.id))
     country = next((each for each in COUNTRIES if each.code == incident.country), COUNTRIES[0])
     duration: Duration = min(incident.end - incident.start, 20 * MINUTE)
     recipients = max(int(rate * 0.5 * duration / MINUTE), 100)
-    return Campaign(new_stream(rng, incident.id), country, incident.start, duration, recipients)
+    return SandboxCampaign(new_stream(rng, incident.id), country, incident.start, duration, recipients)
 
 
-def _concerned(incident: Incident, rows: Rows, known: Tables) -> Mask:
+def _concerned(incident: SandboxIncident, rows: Rows, known: Tables) -> Mask:
     """Which rows are of the time, place and sender that the incident is about."""
     mask = (rows.created >= incident.start) & (rows.created < incident.end)
     if incident.operator is not None:
@@ -137,13 +137,13 @@ def _whole_messages(rows: Rows, kept: Mask) -> Mask:
 
 
 Chosen = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
-Effect = Callable[[Incident, Rows, Chosen, Tables, np.random.Generator], None]
+Effect = Callable[[SandboxIncident, Rows, Chosen, Tables, np.random.Generator], None]
 
 
 def _undelivered(code: int, median: float) -> Effect:
     """Those hit end as ``code`` (or as the incident's detail), reported after about ``median`` seconds."""
 
-    def effect(incident: Incident, rows: Rows, hit: Chosen, known: Tables, rng: np.random.Generator) -> None:
+    def effect(incident: SandboxIncident, rows: Rows, hit: Chosen, known: Tables, rng: np.random.Generator) -> None:
         outcome = code if incident.detail is None else known.outcomes.code(_outcome(incident.detail, known))
         rows.outcome[hit] = outcome
         seconds = (median * rng.lognormal(0, 0.6, len(hit))).astype(np.int64) + 1
@@ -152,7 +152,7 @@ def _undelivered(code: int, median: float) -> Effect:
     return effect
 
 
-def _slowed(incident: Incident, rows: Rows, hit: Chosen, known: Tables, rng: np.random.Generator) -> None:
+def _slowed(incident: SandboxIncident, rows: Rows, hit: Chosen, known: Tables, rng: np.random.Generator) -> None:
     reported = hit[rows.last_at[hit] != NEVER]
     waited = (rows.last_at[reported] - rows.sent_at[reported]) * incident.slower
     rows.last_at[reported] = rows.sent_at[reported] + waited.astype(np.int64) // SECOND * SECOND
@@ -167,10 +167,10 @@ _EFFECTS: Final[dict[Kind, Effect]] = {
 }
 
 
-def _outcome(detail: str, known: Tables) -> Outcome:
+def _outcome(detail: str, known: Tables) -> StatusOutcome:
     """The undelivered outcome with that detailedStatus."""
     mine = (each for each in known.outcomes.entries if each.status == UNDELIVERED and each.detail == detail)
-    return next(mine, Outcome(UNDELIVERED, detail))
+    return next(mine, StatusOutcome(UNDELIVERED, detail))
 
 
 def _known(kind: str) -> Kind:

@@ -6,12 +6,12 @@ from typing import Any
 from monitor.runtime.clock import Instant, iso, parse_iso
 from monitor.simulation.sandbox.ids import SMS, Ids
 from monitor.simulation.sandbox.messages import EXACT, Messages, Rows
-from monitor.simulation.sandbox.tables import Outcome, Route, Stream, Tables
+from monitor.simulation.sandbox.tables import DeliveryRoute, StatusOutcome, Stream, Tables
 
 Record = dict[str, Any]
 
 
-class Desk:
+class ManualMessages:
     """Puts and changes messages of one sandbox."""
 
     def __init__(self, messages: Messages, known: Tables, ids: Ids) -> None:
@@ -37,7 +37,7 @@ class Desk:
             self._messages.rows.put(slice(number, number + 1), self._row(record, created, now))
         return key
 
-    def change(self, sms_id: str, outcome: Outcome, date: Instant, others: Record, now: Instant) -> None:
+    def change(self, sms_id: str, outcome: StatusOutcome, date: Instant, others: Record, now: Instant) -> None:
         """Give a message another status; see `Sandbox.change`. Raises KeyError for a message that does not exist."""
         if sms_id in self._numbers:
             record = self._messages.exact[self._numbers[sms_id]]
@@ -61,7 +61,9 @@ class Desk:
         rows.part[0] = rows.parts[0] = 1
         rows.outcome[0] = self._known.outcomes.code(_outcome(record))
         price = record.get("price")
-        route = Route(_text(record, "operator"), _text(record, "country"), price if isinstance(price, float) else None)
+        route = DeliveryRoute(
+            _text(record, "operator"), _text(record, "country"), price if isinstance(price, float) else None
+        )
         rows.route[0] = self._known.routes.code(route)
         rows.stream[0] = self._known.streams.code(_stream(record))
         self._known.bodies.code("")
@@ -82,13 +84,13 @@ def _date(record: Record, now: Instant) -> Instant:
         return now
 
 
-def _outcome(record: Record) -> Outcome:
+def _outcome(record: Record) -> StatusOutcome:
     status = record.get("status")
     if not isinstance(status, dict):
-        return Outcome(str(status))
+        return StatusOutcome(str(status))
     reason = status.get("reason")
     detail = reason.get("detailedStatus") if isinstance(reason, dict) else None
-    return Outcome(str(status.get("status")), None if detail is None else str(detail))
+    return StatusOutcome(str(status.get("status")), None if detail is None else str(detail))
 
 
 def _stream(record: Record) -> Stream:
@@ -103,7 +105,7 @@ def _stream(record: Record) -> Stream:
     )
 
 
-def _status(outcome: Outcome, date: Instant) -> Record:
+def _status(outcome: StatusOutcome, date: Instant) -> Record:
     reason = {"detailedStatus": outcome.detail, "description": outcome.description or outcome.detail}
     status: Record = {"status": outcome.status, "date": iso(date)}
     return status | ({"reason": reason} if outcome.detail is not None else {})

@@ -6,8 +6,8 @@ import msgspec
 
 from monitor.model.routee_query import FILTER_FIELDS, PAGE_SIZE, Filter, Operator
 from monitor.runtime.clock import DAY, Instant, parse_iso
-from monitor.simulation.sandbox.http import Refused, Request
-from monitor.simulation.sandbox.search import SORT_FIELDS, Search
+from monitor.simulation.sandbox.http import ApiError, SandboxRequest
+from monitor.simulation.sandbox.search import SORT_FIELDS, SearchRequest
 
 INVALID = "400005000"
 REACH = 7 * DAY
@@ -17,15 +17,15 @@ _DEFAULT_SIZE = 20
 _OPERATORS: tuple[Operator, ...] = get_args(Operator)
 
 
-def search_asked(request: Request, now: Instant) -> Search:
+def search_asked(request: SandboxRequest, now: Instant) -> SearchRequest:
     """The search of ``POST /sms/tracking``. Raises Refused."""
     start, end = _instant(request, "dateStart"), _instant(request, "dateEnd")
     if start > end:
-        raise Refused(INVALID, "dateStart is after dateEnd")
+        raise ApiError(INVALID, "dateStart is after dateEnd")
     if start < now - REACH:
-        raise Refused(INVALID, "dateStart is more than 7 days ago")
+        raise ApiError(INVALID, "dateStart is more than 7 days ago")
     sort, descending = sort_asked(request)
-    return Search(
+    return SearchRequest(
         start,
         end,
         _filters(request.body),
@@ -36,48 +36,48 @@ def search_asked(request: Request, now: Instant) -> Search:
     )
 
 
-def page_asked(request: Request) -> tuple[int, int]:
+def page_asked(request: SandboxRequest) -> tuple[int, int]:
     """Page number and size. Raises Refused."""
     page, size = _integer(request, "page", 0), _integer(request, "size", _DEFAULT_SIZE)
     if page < 0:
-        raise Refused(INVALID, "page must not be negative")
+        raise ApiError(INVALID, "page must not be negative")
     if not 1 <= size <= PAGE_SIZE:
-        raise Refused(INVALID, f"size must be between 1 and {PAGE_SIZE}")
+        raise ApiError(INVALID, f"size must be between 1 and {PAGE_SIZE}")
     return page, size
 
 
-def sort_asked(request: Request) -> tuple[str | None, bool]:
+def sort_asked(request: SandboxRequest) -> tuple[str | None, bool]:
     """The field to sort by and whether descending (``sort=to,desc``). Raises Refused."""
     name, _, order = request.query.get("sort", "").partition(",")
     if name and name not in SORT_FIELDS:
-        raise Refused(INVALID, f"Cannot sort by {name}")
+        raise ApiError(INVALID, f"Cannot sort by {name}")
     return name or None, order.lower() == "desc"
 
 
-def _instant(request: Request, name: str) -> Instant:
+def _instant(request: SandboxRequest, name: str) -> Instant:
     text = request.query.get(name)
     if text is None:
-        raise Refused(INVALID, f"{name} is required")
+        raise ApiError(INVALID, f"{name} is required")
     try:
         return parse_iso(text)
     except (ValueError, OverflowError):
-        raise Refused(INVALID, f"{name} is not an ISO-8601 date-time: {text}") from None
+        raise ApiError(INVALID, f"{name} is not an ISO-8601 date-time: {text}") from None
 
 
-def _integer(request: Request, name: str, default: int) -> int:
+def _integer(request: SandboxRequest, name: str, default: int) -> int:
     text = request.query.get(name, str(default))
     try:
         number = int(text)
     except ValueError:
-        raise Refused(INVALID, f"{name} is not a number: {text}") from None
+        raise ApiError(INVALID, f"{name} is not a number: {text}") from None
     if abs(number) >= 1 << 31:
-        raise Refused(INVALID, f"{name} does not fit into 32 bits")
+        raise ApiError(INVALID, f"{name} does not fit into 32 bits")
     return number
 
 
 def _campaign(text: str) -> bool:
     if text.lower() not in ("true", "false"):
-        raise Refused(INVALID, f"campaign is neither true nor false: {text}")
+        raise ApiError(INVALID, f"campaign is neither true nor false: {text}")
     return text.lower() == "true"
 
 
@@ -85,19 +85,19 @@ def _filters(body: bytes) -> tuple[Filter, ...]:
     try:
         given = msgspec.json.decode(body)
     except msgspec.DecodeError:
-        raise Refused(INVALID, "The body is not JSON; it must be a list of filters, which may be empty") from None
+        raise ApiError(INVALID, "The body is not JSON; it must be a list of filters, which may be empty") from None
     if not isinstance(given, list):
-        raise Refused(INVALID, "The body must be a list of filters, which may be empty")
+        raise ApiError(INVALID, "The body must be a list of filters, which may be empty")
     return tuple(_filter(each) for each in given)
 
 
 def _filter(given: Any) -> Filter:
     if not isinstance(given, dict) or not isinstance(given.get("searchTerm"), str):
-        raise Refused(INVALID, "A filter needs fieldName and searchTerm")
+        raise ApiError(INVALID, "A filter needs fieldName and searchTerm")
     name, asked = given.get("fieldName"), given.get("searchOperator") or "is"
     operator = next((each for each in _OPERATORS if each == asked), None)
     if name not in FILTER_FIELDS:
-        raise Refused(INVALID, f"Unknown fieldName: {name}")
+        raise ApiError(INVALID, f"Unknown fieldName: {name}")
     if operator is None:
-        raise Refused(INVALID, f"Unknown searchOperator: {asked}")
+        raise ApiError(INVALID, f"Unknown searchOperator: {asked}")
     return Filter(str(name), given["searchTerm"], operator)

@@ -42,7 +42,7 @@ SORT_FIELDS: Final = frozenset({
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class SearchRequest:
     """What was asked, besides the page. ``start`` and ``end`` are both inclusive; None: no limit (tracking of a campaign)."""
 
     start: Instant | None = None
@@ -63,7 +63,7 @@ class Selector:
     ids: Ids
     select_by: SelectBy = "sent"
 
-    def select(self, search: Search, now: Instant) -> Ints:
+    def select(self, search: SearchRequest, now: Instant) -> Ints:
         """The numbers of the rows that answer, in the order of the pages: newest first unless sorted."""
         low, high = self._span(search, now)
         rows = self.messages.rows.take(slice(low, high))
@@ -82,7 +82,7 @@ class Selector:
             return np.array([], np.int64)
         return np.arange(first, min(first + int(rows.parts[first]), len(rows)))
 
-    def _span(self, search: Search, now: Instant) -> tuple[int, int]:
+    def _span(self, search: SearchRequest, now: Instant) -> tuple[int, int]:
         """A slice outside of which no row can answer."""
         if not self.messages.ordered:
             return 0, len(self.messages)
@@ -93,7 +93,7 @@ class Selector:
             return 0, high
         return int(np.searchsorted(created, search.start, "left")), high
 
-    def _mask(self, search: Search, rows: Rows, low: int, now: Instant) -> Mask | None:
+    def _mask(self, search: SearchRequest, rows: Rows, low: int, now: Instant) -> Mask | None:
         """Which of the slice's rows answer; None: all of them."""
         masks = [*self._timely(search, rows, now)]
         if search.campaign:
@@ -103,7 +103,7 @@ class Selector:
         masks += [self._matching(each, rows, low, now) for each in search.filters]
         return np.logical_and.reduce(masks) if masks else None
 
-    def _timely(self, search: Search, rows: Rows, now: Instant) -> list[Mask]:
+    def _timely(self, search: SearchRequest, rows: Rows, now: Instant) -> list[Mask]:
         """Masks for what can be seen already and lies in the range, where the slice does not ensure it."""
         masks = []
         if len(rows) and int(rows.created.max()) > now:
@@ -144,7 +144,7 @@ class Selector:
             return found if wanted.operator == "is" else ~found
         return np.array([test(text.decode()) for text in self.ids.texts(numbers, SMS)], np.bool_)
 
-    def _ordered(self, search: Search, numbers: Ints, now: Instant) -> Ints:
+    def _ordered(self, search: SearchRequest, numbers: Ints, now: Instant) -> Ints:
         newest_first = numbers[::-1]
         if search.sort is None and self.select_by == "sent" and self.messages.ordered:
             return newest_first

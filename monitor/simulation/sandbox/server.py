@@ -14,7 +14,7 @@ import trio
 from monitor.runtime.clock import Clock, Duration, SystemClock, TrioClock
 from monitor.simulation.sandbox.account import Credentials
 from monitor.simulation.sandbox.api import bad_request, respond
-from monitor.simulation.sandbox.http import Answer, Request
+from monitor.simulation.sandbox.http import SandboxAnswer, SandboxRequest
 from monitor.simulation.sandbox.search import SelectBy
 from monitor.simulation.sandbox.state import DEFAULT_CREDENTIALS, Sandbox
 from monitor.simulation.sandbox.traffic import Traffic
@@ -110,7 +110,7 @@ async def _exchange(sandbox: Sandbox, stream: trio.SocketStream, connection: h11
     return connection.our_state is h11.DONE and connection.their_state is h11.DONE
 
 
-async def _receive(stream: trio.SocketStream, connection: h11.Connection) -> Request | None:
+async def _receive(stream: trio.SocketStream, connection: h11.Connection) -> SandboxRequest | None:
     """The next request, body included; None: the client has closed."""
     head: h11.Request | None = None
     body = bytearray()
@@ -130,14 +130,14 @@ async def _receive(stream: trio.SocketStream, connection: h11.Connection) -> Req
             return None
 
 
-def _request(head: h11.Request, body: bytes) -> Request:
+def _request(head: h11.Request, body: bytes) -> SandboxRequest:
     target = urlsplit(head.target.decode("ascii"))
     headers = {name.decode("ascii"): value.decode("latin-1") for name, value in head.headers}
     query = dict(parse_qsl(target.query, keep_blank_values=True))
-    return Request(head.method.decode("ascii"), unquote(target.path), query, headers, body)
+    return SandboxRequest(head.method.decode("ascii"), unquote(target.path), query, headers, body)
 
 
-async def _send(stream: trio.SocketStream, connection: h11.Connection, answer: Answer) -> None:
+async def _send(stream: trio.SocketStream, connection: h11.Connection, answer: SandboxAnswer) -> None:
     """Send the answer, as well or as badly as its conduct says."""
     conduct = answer.conduct
     if conduct.delay:

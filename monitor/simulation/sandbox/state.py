@@ -8,16 +8,16 @@ import numpy as np
 
 from monitor.runtime.clock import HOUR, SECOND, Clock, Duration, Instant, parse_iso
 from monitor.simulation.sandbox import incidents
-from monitor.simulation.sandbox.account import Account, Credentials
+from monitor.simulation.sandbox.account import Credentials, SandboxAccount
 from monitor.simulation.sandbox.campaigns import BLOCK
 from monitor.simulation.sandbox.encode import Form, encode
 from monitor.simulation.sandbox.faults import Fault, Faults, Value
 from monitor.simulation.sandbox.ids import Ids
-from monitor.simulation.sandbox.incidents import Incident
-from monitor.simulation.sandbox.manual_messages import Desk, Record
+from monitor.simulation.sandbox.incidents import SandboxIncident
+from monitor.simulation.sandbox.manual_messages import ManualMessages, Record
 from monitor.simulation.sandbox.messages import NEVER, Ints, Messages, Rows
-from monitor.simulation.sandbox.search import Search, SelectBy, Selector
-from monitor.simulation.sandbox.tables import Outcome, new_tables
+from monitor.simulation.sandbox.search import SearchRequest, SelectBy, Selector
+from monitor.simulation.sandbox.tables import StatusOutcome, new_tables
 from monitor.simulation.sandbox.traffic import Model, Traffic, blocks
 
 TICK: Final = 10 * SECOND
@@ -54,9 +54,9 @@ class Sandbox:
         self.known = new_tables()
         self.ids = Ids(seed)
         self.messages = Messages()
-        self.account = Account(credentials, seed, token_life=token_life)
+        self.account = SandboxAccount(credentials, seed, token_life=token_life)
         self.faults = Faults(seed)
-        self.incidents: list[Incident] = []
+        self.incidents: list[SandboxIncident] = []
         self.requests: Counter[str] = Counter()
         self.answers: Counter[int] = Counter()
         self.campaigns: dict[str, Record] = {}
@@ -66,9 +66,9 @@ class Sandbox:
         self._clock = clock
         self._live = traffic is not None
         self._selector = Selector(self.messages, self.known, self.ids, select_by)
-        self._desk = Desk(self.messages, self.known, self.ids)
+        self._desk = ManualMessages(self.messages, self.known, self.ids)
         self._still_until: Instant | None = None
-        self._selections: dict[Search, Ints] = {}
+        self._selections: dict[SearchRequest, Ints] = {}
         self._drawn = clock.now() // TICK * TICK
         self._span = (self._drawn, self._drawn)
         self._coming = Rows.empty()
@@ -98,7 +98,7 @@ class Sandbox:
 
     # what is there
 
-    def select(self, search: Search, now: Instant) -> Ints:
+    def select(self, search: SearchRequest, now: Instant) -> Ints:
         """The numbers of the rows that answer a search, in the order of its pages. Remembered while nothing can have changed."""
         if self._live:
             return self._selector.select(search, now)
@@ -127,7 +127,7 @@ class Sandbox:
 
     def statuses(self, now: Instant, tracking_id: str | None = None) -> dict[str, int]:
         """How many parts stand at each status, over all or of one campaign."""
-        rows = self.messages.rows.take(self.select(Search(tracking_id=tracking_id), now))
+        rows = self.messages.rows.take(self.select(SearchRequest(tracking_id=tracking_id), now))
         codes = np.bincount(rows.present(now)[0], minlength=len(self.known.outcomes.entries))
         counts: Counter[str] = Counter()
         for outcome, count in zip(self.known.outcomes.entries, codes.tolist(), strict=True):
@@ -171,7 +171,7 @@ class Sandbox:
         described = (
             each for each in self.known.outcomes.entries if (each.status, each.detail) == (status, detailed_status)
         )
-        self._desk.change(sms_id, next(described, Outcome(status, detailed_status)), instant, others, now)
+        self._desk.change(sms_id, next(described, StatusOutcome(status, detailed_status)), instant, others, now)
         self._changed()
 
     def put_campaign(self, tracking_id: str, record: Record) -> None:
@@ -180,7 +180,9 @@ class Sandbox:
 
     # what goes wrong
 
-    def start_incident(self, kind: str, *, at: Duration = 0, for_: Duration | None = None, **what: Any) -> Incident:
+    def start_incident(
+        self, kind: str, *, at: Duration = 0, for_: Duration | None = None, **what: Any
+    ) -> SandboxIncident:
         """Start an incident ``at`` from now, for so long or until it is ended. ``what``: see `incidents.Incident`. Raises ValueError."""
         now = self.advance()
         start = now + at
@@ -194,7 +196,7 @@ class Sandbox:
         self._draw_again(now)
         return incident
 
-    def end_incident(self, number: int) -> Incident:
+    def end_incident(self, number: int) -> SandboxIncident:
         """End an incident now. Raises KeyError if there is none of that number."""
         now = self.advance()
         for place, incident in enumerate(self.incidents):

@@ -14,7 +14,7 @@ T = TypeVar("T", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StatusOutcome:
     """A status with its reason."""
 
     status: str
@@ -23,7 +23,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class DeliveryRoute:
     """Where a message goes, and what one part costs there."""
 
     operator: str | None
@@ -45,7 +45,7 @@ class Stream:
     tracking_id: str | None = None
 
 
-class Table(Generic[T]):
+class CodeTable(Generic[T]):
     """Entries in the order in which they were first seen; an entry's place is its code."""
 
     def __init__(self, *entries: T) -> None:
@@ -83,20 +83,20 @@ QUEUED_CODE: Final = 0
 SENT_CODE: Final = 1
 DELIVERED_CODE: Final = 2
 OUTCOMES: Final = (
-    Outcome(QUEUED),
-    Outcome(SENT, "Sent", "The message was handed to the operator"),
-    Outcome(DELIVERED, "Delivered", "The handset confirmed the message"),
-    Outcome(UNDELIVERED, "Undelivered", "The operator could not deliver the message"),
-    Outcome(FAILED, "Failed", "The message could not be processed"),
-    Outcome(UNSENT, None, "The balance does not suffice"),
-    Outcome(UNDELIVERED, "Unknown Number", "The number is not in use"),
-    Outcome(UNDELIVERED, "Undelivered on Handset", "The handset is off or out of reach"),
-    Outcome(UNDELIVERED, "Carrier Violation", "The operator's content filter refused the message"),
-    Outcome(UNDELIVERED, "Expired", "The validity period ran out"),
-    Outcome(UNDELIVERED, "Roaming", "The handset is abroad"),
-    Outcome(UNDELIVERED, "Call Barred", "The subscriber does not take messages"),
-    Outcome(UNDELIVERED, "Unknown Status", "The operator gave no reason"),
-    Outcome(UNDELIVERED, "DND Error Code", "The number is on a do-not-disturb list"),
+    StatusOutcome(QUEUED),
+    StatusOutcome(SENT, "Sent", "The message was handed to the operator"),
+    StatusOutcome(DELIVERED, "Delivered", "The handset confirmed the message"),
+    StatusOutcome(UNDELIVERED, "Undelivered", "The operator could not deliver the message"),
+    StatusOutcome(FAILED, "Failed", "The message could not be processed"),
+    StatusOutcome(UNSENT, None, "The balance does not suffice"),
+    StatusOutcome(UNDELIVERED, "Unknown Number", "The number is not in use"),
+    StatusOutcome(UNDELIVERED, "Undelivered on Handset", "The handset is off or out of reach"),
+    StatusOutcome(UNDELIVERED, "Carrier Violation", "The operator's content filter refused the message"),
+    StatusOutcome(UNDELIVERED, "Expired", "The validity period ran out"),
+    StatusOutcome(UNDELIVERED, "Roaming", "The handset is abroad"),
+    StatusOutcome(UNDELIVERED, "Call Barred", "The subscriber does not take messages"),
+    StatusOutcome(UNDELIVERED, "Unknown Status", "The operator gave no reason"),
+    StatusOutcome(UNDELIVERED, "DND Error Code", "The number is on a do-not-disturb list"),
 )
 """What every sandbox starts with; the first three have fixed codes."""
 
@@ -105,18 +105,18 @@ OUTCOMES: Final = (
 class Tables:
     """The tables of one sandbox. ``bodies`` holds texts of messages."""
 
-    outcomes: Table[Outcome]
-    routes: Table[Route]
-    streams: Table[Stream]
-    bodies: Table[str]
+    outcomes: CodeTable[StatusOutcome]
+    routes: CodeTable[DeliveryRoute]
+    streams: CodeTable[Stream]
+    bodies: CodeTable[str]
 
 
 def new_tables() -> Tables:
     """Tables that hold the known outcomes and nothing else."""
-    return Tables(Table(*OUTCOMES), Table(), Table(), Table())
+    return Tables(CodeTable(*OUTCOMES), CodeTable(), CodeTable(), CodeTable())
 
 
-def outcome_piece(outcome: Outcome) -> bytes:
+def outcome_piece(outcome: StatusOutcome) -> bytes:
     """``"status":{…,"date":"``, to be followed by the date."""
     reason = {"detailedStatus": outcome.detail, "description": outcome.description}
     fields: dict[str, object] = {"status": outcome.status}
@@ -124,7 +124,7 @@ def outcome_piece(outcome: Outcome) -> bytes:
     return b',"status":' + msgspec.json.encode(fields)[:-1] + b',"date":"'
 
 
-def route_piece(route: Route) -> bytes:
+def route_piece(route: DeliveryRoute) -> bytes:
     """Country, operator and price."""
     return _members({"country": route.country, "operator": route.operator, "price": route.price})
 

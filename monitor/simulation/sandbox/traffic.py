@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from monitor.runtime.clock import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Duration, Instant
 from monitor.simulation.sandbox import campaigns
 from monitor.simulation.sandbox import malformed_records as oddities
-from monitor.simulation.sandbox.campaigns import BLOCK, Campaign
+from monitor.simulation.sandbox.campaigns import BLOCK, SandboxCampaign
 from monitor.simulation.sandbox.message_lifecycle import Chances, live
 from monitor.simulation.sandbox.messages import Ints, Rows
 from monitor.simulation.sandbox.population import COUNTRIES, STEADY, bodies_of
-from monitor.simulation.sandbox.tables import Route, Tables
+from monitor.simulation.sandbox.tables import DeliveryRoute, Tables
 
 Floats = NDArray[np.float64]
 
@@ -63,8 +63,8 @@ class Model:
     def __init__(self, seed: int, traffic: Traffic, known: Tables, *, wild: bool = False) -> None:
         self.seed = seed
         self.traffic = traffic
-        self.launched: list[Campaign] = []
-        self.campaigns: dict[str, Campaign] = {}
+        self.launched: list[SandboxCampaign] = []
+        self.campaigns: dict[str, SandboxCampaign] = {}
         self._known = known
         self._wild = wild
         self._slots = _slots(known)
@@ -76,7 +76,7 @@ class Model:
         shares = np.array([share for share, _ in STEADY])
         self._steady_shares = np.cumsum(shares / shares.sum())
 
-    def active(self, start: Instant, end: Instant) -> list[Campaign]:
+    def active(self, start: Instant, end: Instant) -> list[SandboxCampaign]:
         """The campaigns that send between two instants, launched ones included."""
         per_minute = self.traffic.rate * self.traffic.campaign_share / 0.2
         own = campaigns.active(self.seed, start, end, per_minute) if per_minute else ()
@@ -170,7 +170,7 @@ def _slots(known: Tables) -> Slots:
     for place, country in enumerate(COUNTRIES):
         sizes = 1 / np.arange(1, len(country.operators) + 1)
         for operator, size in zip(country.operators, sizes / sizes.sum(), strict=True):
-            code.append(known.routes.code(Route(operator, country.code, country.price)))
+            code.append(known.routes.code(DeliveryRoute(operator, country.code, country.price)))
             country_of.append(place)
             weight.append(country.share * size)
     return Slots(np.array(code, np.int16), np.array(country_of), np.array(weight))

@@ -6,31 +6,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.alerts.kinds import Moment, evaluate
+from monitor.alerts.kinds import EvaluationInput, evaluate
 from monitor.config.rules import rule_of
-from monitor.model.account_state import NOTHING_KNOWN, Facts
+from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.finding import Finding
 from monitor.model.message import batch_of
-from monitor.model.routee_query import Balance
+from monitor.model.routee_query import AccountBalance
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Instant
-from monitor.window import Reading, Window
+from monitor.window import Window, WindowReader
 
 NOW = 100 * DAY
 FOREVER = -(1 << 60)
 
 
-def read(amount: float, at: Instant = NOW - MINUTE, currency: str = "EUR") -> Facts:
-    return NOTHING_KNOWN.with_balance(at, Balance(amount, currency))
+def read(amount: float, at: Instant = NOW - MINUTE, currency: str = "EUR") -> AccountState:
+    return NOTHING_KNOWN.with_balance(at, AccountBalance(amount, currency))
 
 
-def found(facts: Facts, spent: list[tuple[Instant, float]], since: Instant = FOREVER, **rule: Any) -> Finding:
+def found(facts: AccountState, spent: list[tuple[Instant, float]], since: Instant = FOREVER, **rule: Any) -> Finding:
     window = Window("main")
     rows = [
         {"messageId": f"m{i}", "date": date, "status": "Sent", "price": price} for i, (date, price) in enumerate(spent)
     ]
     window.upsert(batch_of(rows), "all")
     model = rule_of({"name": "R", "kind": "balance"} | rule)
-    return evaluate(model, Moment(Reading(window), NOW, since, (), facts)).of(())
+    return evaluate(model, EvaluationInput(WindowReader(window), NOW, since, (), facts)).of(())
 
 
 prices = st.lists(st.tuples(st.integers(NOW - 2 * DAY, NOW + HOUR), st.sampled_from([0.0, 0.045, 2.0])), max_size=20)
@@ -83,7 +83,7 @@ def test_levels_escalate_in_either_form() -> None:
         (read(5, NOW - 3 * HOUR), {"below": 50, "every": "1h"}),
     ],
 )
-def test_a_balance_that_is_not_known_now_is_not_enough_data(facts: Facts, rule: dict[str, Any]) -> None:
+def test_a_balance_that_is_not_known_now_is_not_enough_data(facts: AccountState, rule: dict[str, Any]) -> None:
     finding = found(facts, [], **rule)
     assert (finding.breached, finding.value) == (None, None)
     assert finding.why.startswith("not enough data: the balance ")
@@ -104,7 +104,7 @@ def test_the_rate_is_taken_over_what_is_known_if_that_is_an_hour() -> None:
 def test_answers_of_a_day_are_remembered() -> None:
     facts = NOTHING_KNOWN
     for hours in range(40):
-        facts = facts.with_balance(NOW + hours * HOUR, Balance(hours, "EUR"))
+        facts = facts.with_balance(NOW + hours * HOUR, AccountBalance(hours, "EUR"))
     assert len(facts.balances) == 26
     then = facts.balance_at(NOW + 30 * HOUR + MINUTE)
     assert then is not None

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.alerts.kinds import Judgement, Moment, evaluate
+from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
 from monitor.alerts.kinds.statistics import wilson
 from monitor.config.rules import rule_of
-from monitor.model.account_state import NOTHING_KNOWN, Facts
+from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.finding import Finding
 from monitor.model.message import FAILURES, FINAL, batch_of
 from monitor.model.routee_query import CampaignState
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant
-from monitor.window import Reading, Window
+from monitor.window import Window, WindowReader
 
 NOW = 100 * DAY
 FOREVER = -(1 << 60)
@@ -25,8 +25,13 @@ Rows = list[dict[str, Any]]
 
 
 def judged(
-    rows: Rows, at: Instant = NOW, facts: Facts = NOTHING_KNOWN, since: Instant = FOREVER, known: Any = (), **rule: Any
-) -> Judgement:
+    rows: Rows,
+    at: Instant = NOW,
+    facts: AccountState = NOTHING_KNOWN,
+    since: Instant = FOREVER,
+    known: Any = (),
+    **rule: Any,
+) -> RuleResult:
     """``rows``: first (when it was queued), date and status (what was reported last)."""
     window = Window("main")
     told = [
@@ -37,21 +42,21 @@ def judged(
             batch_of([row | ({"date": row["first"], "status": "Queued"} if early else {}) for row in told]), "all"
         )
     model = rule_of({"name": "R", "kind": "campaign"} | (rule or EVERYTHING))
-    return evaluate(model, Moment(Reading(window), at, since, known, facts))
+    return evaluate(model, EvaluationInput(WindowReader(window), at, since, known, facts))
 
 
-def problems(judgement: Judgement) -> dict[str, Finding]:
+def problems(judgement: RuleResult) -> dict[str, Finding]:
     return {dict(finding.group)["problem"]: finding for finding in judgement.findings()}
 
 
-def over(judgement: Judgement) -> list[str]:
+def over(judgement: RuleResult) -> list[str]:
     return [dict(finding.group)["problem"] for finding in judgement.telling()]
 
 
 def state(
     recipients: int | None = None, name: str = "Running", at: Instant = NOW, over_since: bool = False, of: str = "c1"
-) -> Facts:
-    facts = Facts()
+) -> AccountState:
+    facts = AccountState()
     if over_since:
         facts = facts.with_campaign(at - 1, CampaignState(of, "Sale", "Running", {}, recipients))
     return facts.with_campaign(at, CampaignState(of, "Sale", name, {}, recipients))

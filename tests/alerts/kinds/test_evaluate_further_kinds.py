@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.alerts.kinds import Judgement, Moment, evaluate
+from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
 from monitor.config.rules import Slo, rule_of
 from monitor.model.finding import Finding
 from monitor.model.message import FAILURES, FINAL, batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
-from monitor.window import Reading, Window
+from monitor.window import Window, WindowReader
 
 NOW = 100 * DAY
 FOREVER = -(1 << 60)
@@ -24,20 +24,22 @@ Rows = list[dict[str, Any]]
 
 def judged(
     rows: Rows, covered_since: int = FOREVER, known: Any = (), at: int = NOW, begun: int = FOREVER, **rule: Any
-) -> Judgement:
+) -> RuleResult:
     window = Window("main")
     for report in ("first", "date"):
         told = [row | {"messageId": f"m{i}"} for i, row in enumerate(rows) if report in row]
         first = [row | {"date": row["first"], "status": "Queued"} for row in told] if report == "first" else told
         window.upsert(batch_of(first), "all")
-    return evaluate(rule_of({"name": "R"} | rule), Moment(Reading(window), at, covered_since, known, begun=begun))
+    return evaluate(
+        rule_of({"name": "R"} | rule), EvaluationInput(WindowReader(window), at, covered_since, known, begun=begun)
+    )
 
 
-def by_operator(judgement: Judgement) -> dict[str, Finding]:
+def by_operator(judgement: RuleResult) -> dict[str, Finding]:
     return {finding.group[0][1]: finding for finding in judgement.findings()}
 
 
-def only(judgement: Judgement) -> Finding:
+def only(judgement: RuleResult) -> Finding:
     (finding,) = judgement.findings()
     return finding
 
@@ -340,7 +342,7 @@ def test_an_objective_speaks_where_both_windows_of_a_pair_burn(rows: Rows, goal:
     assert isinstance(rule, Slo)
     window = Window("main")
     window.upsert(batch_of([row | {"messageId": f"m{i}"} for i, row in enumerate(rows)]), "all")
-    found = by_operator(evaluate(rule, Moment(Reading(window), NOW, since)))
+    found = by_operator(evaluate(rule, EvaluationInput(WindowReader(window), NOW, since)))
     for operator in OPERATORS:
         levels, enough = [0], False
         for pair in rule.burns:

@@ -8,29 +8,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.alerts.kinds import Judgement, Moment, evaluate
+from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
 from monitor.config.rules import rule_of
 from monitor.model.finding import Finding
 from monitor.model.message import FAILURES, FINAL, batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE
-from monitor.window import Reading, Window
+from monitor.window import Window, WindowReader
 
 NOW = 100 * DAY
 FOREVER = -(1 << 60)
 OPERATORS = ("Cosmote", "Vodafone", "Wind")
 
 
-def judged(rows: list[dict[str, Any]], covered_since: int = FOREVER, known: Any = (), **rule: Any) -> Judgement:
+def judged(rows: list[dict[str, Any]], covered_since: int = FOREVER, known: Any = (), **rule: Any) -> RuleResult:
     window = Window("main")
     window.upsert(batch_of([row | {"messageId": f"m{i}"} for i, row in enumerate(rows)]), "all")
-    return evaluate(rule_of({"name": "R"} | rule), Moment(Reading(window), NOW, covered_since, known))
+    return evaluate(rule_of({"name": "R"} | rule), EvaluationInput(WindowReader(window), NOW, covered_since, known))
 
 
-def by_operator(judgement: Judgement) -> dict[str, Finding]:
+def by_operator(judgement: RuleResult) -> dict[str, Finding]:
     return {finding.group[0][1]: finding for finding in judgement.findings()}
 
 
-def only(judgement: Judgement) -> Finding:
+def only(judgement: RuleResult) -> Finding:
     (finding,) = judgement.findings()
     return finding
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.sigma import alarms
-from monitor.alerts.kinds.sigma import Past, distance, past_of, threshold
+from monitor.alerts.kinds.sigma import SigmaBaseline, distance, past_of, threshold
 from monitor.alerts.kinds.statistics import Floats, wilson
 
 NORMAL = NormalDist()
@@ -65,7 +65,7 @@ def test_four_sigma_is_the_chance_that_it_says(size: int, share: float, is_share
     now, chance_now = binomial(size, share) if is_share else poisson(size * share)
     past, chance_past = binomial(windows * size, share) if is_share else poisson(windows * size * share)
     each = np.full(len(past), float(size) if is_share else 1.0)
-    limit = threshold(4.0, each, Past(past, each * windows, np.zeros(len(past))), is_share, below) * each
+    limit = threshold(4.0, each, SigmaBaseline(past, each * windows, np.zeros(len(past))), is_share, below) * each
     tail = np.cumsum(chance_now) if below else np.cumsum(chance_now[::-1])[::-1]
     padded = np.concatenate([[0.0], tail] if below else [tail, [0.0]])
     # Of a Poisson the numbers reach far enough; strictly beyond the threshold.
@@ -87,7 +87,7 @@ def test_a_share_crosses_its_threshold_where_it_is_so_many_sigma_out(
     values = np.arange(0, size + 1) / size
     each = np.full(len(values), size)
     one = np.ones(len(values))
-    past = Past(usual * one, (usual + others + 1) * one, spread / 1000 * one)
+    past = SigmaBaseline(usual * one, (usual + others + 1) * one, spread / 1000 * one)
     limit = threshold(amount, each, past, True, below)
     assert ((limit >= 0) & (limit <= 1)).all()
     crossed = values < limit if below else values > limit
@@ -101,7 +101,7 @@ def test_a_number_crosses_its_threshold_where_it_is_so_many_sigma_out(
 ) -> None:
     values = np.arange(0.0, 1500.0)
     one = np.ones(len(values))
-    past = Past(usual * one, windows * one, spread * one)
+    past = SigmaBaseline(usual * one, windows * one, spread * one)
     limit = threshold(amount, one, past, False, below)
     crossed = values < limit if below else values > limit
     far = distance(values, one, past, False, below)
@@ -109,10 +109,10 @@ def test_a_number_crosses_its_threshold_where_it_is_so_many_sigma_out(
 
 
 def test_where_no_share_is_far_enough_the_threshold_is_the_last_one() -> None:
-    past = Past(np.array([120.0]), np.array([240.0]), np.zeros(1))
+    past = SigmaBaseline(np.array([120.0]), np.array([240.0]), np.zeros(1))
     assert threshold(4.0, np.array([5.0]), past, True, False).tolist() == [1.0]
     assert threshold(4.0, np.array([5.0]), past, True, True).tolist() == [0.0]
-    few = Past(np.array([3.0]), np.array([1.0]), np.zeros(1))
+    few = SigmaBaseline(np.array([3.0]), np.array([1.0]), np.zeros(1))
     assert threshold(4.0, np.ones(1), few, False, True).tolist() == [0.0]
 
 

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from monitor.alerts.evaluator import Judge
-from monitor.alerts.kinds import Moment, evaluate
+from monitor.alerts.evaluator import RuleEvaluator
+from monitor.alerts.kinds import EvaluationInput, evaluate
 from monitor.alerts.kinds.same_hour import days_ago
 from monitor.config.rules import Rule, rule_of
 from monitor.model.finding import Finding
 from monitor.model.message import batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Duration, Instant, parse_iso
 from monitor.store.protocol import Cursor
-from monitor.window import Reading, Window
+from monitor.window import Window, WindowReader
 
 ATHENS = "Europe/Athens"
 ZONES = (ATHENS, "UTC", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "America/Santiago")
@@ -87,7 +87,7 @@ def window_of(rows: list[dict[str, Any]]) -> Window:
 
 
 def found(rule: dict[str, Any], rows: list[dict[str, Any]], as_of: Instant, zone: str = "UTC") -> Finding:
-    moment = Moment(Reading(window_of(rows)), as_of, as_of - 9 * DAY, time_zone=zone)
+    moment = EvaluationInput(WindowReader(window_of(rows)), as_of, as_of - 9 * DAY, time_zone=zone)
     return evaluate(rule_of(rule), moment).of((("country", "GR"),))
 
 
@@ -102,9 +102,9 @@ def test_the_location_is_that_of_the_rule_else_that_of_the_account() -> None:
     assert found(utc, rows, ten, ATHENS).breached == 1
 
 
-def judged(rows: list[dict[str, Any]], as_of: Instant, covered_since: Instant, *rules: dict[str, Any]) -> Judge:
+def judged(rows: list[dict[str, Any]], as_of: Instant, covered_since: Instant, *rules: dict[str, Any]) -> RuleEvaluator:
     """An account as it is after one poll, its rules judged together."""
-    judge = Judge(window_of(rows), [rule_of(rule) for rule in rules], ["all"])
+    judge = RuleEvaluator(window_of(rows), [rule_of(rule) for rule in rules], ["all"])
     judge.time_zone = ATHENS
     cursor = Cursor("main", "all", as_of, covered_since)
     judge.apply(judge.judge(cursor), cursor)
@@ -131,8 +131,8 @@ def test_nothing_is_said_of_other_days_before_three_of_them_are_known(age: int) 
         assert "3 are needed" in why
 
 
-def why_of(judge: Judge, rule: Rule, now: Instant) -> str:
-    moment = judge.moment(rule, Reading(judge.window), now, now - 9 * DAY)
+def why_of(judge: RuleEvaluator, rule: Rule, now: Instant) -> str:
+    moment = judge.moment(rule, WindowReader(judge.window), now, now - 9 * DAY)
     return evaluate(rule, moment).of((("country", "LV"),)).why
 
 

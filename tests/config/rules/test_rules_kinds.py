@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitor.config.rules import Absence, Latency, Level, NewValue, Part, Slo, Stuck, load_rules
+from monitor.config.rules import Absence, Latency, Level, NewValue, ShareAmount, Slo, Stuck, load_rules
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
 from monitor.runtime.errors import InputError
 from tests.fakes.marked import TESTDATA, assert_as_marked
@@ -30,7 +30,7 @@ def test_stuck_knows_numbers_from_shares_and_looks_a_day_back() -> None:
     assert isinstance(number, Stuck)
     assert isinstance(share, Stuck)
     assert (number.window, number.older_than, number.is_share) == (DAY, 15 * MINUTE, False)
-    assert (share.window, share.levels_, share.is_share) == (6 * HOUR, (Level("warning", Part(0.05)),), True)
+    assert (share.window, share.levels_, share.is_share) == (6 * HOUR, (Level("warning", ShareAmount(0.05)),), True)
 
 
 def test_absence_and_new_values_look_beyond_their_windows() -> None:

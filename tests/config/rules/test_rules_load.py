@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from monitor.config.rules import (
     Ago,
-    Change,
+    BaselineChange,
     Condition,
     Count,
     Level,
@@ -72,10 +72,10 @@ def test_a_spike_knows_its_baseline_its_change_and_how_far_back_it_looks() -> No
     assert isinstance(surge, Spike)
     assert isinstance(drop.baseline, SameHour)
     assert drop.baseline.days == 7
-    assert drop.levels_ == (Level("warning", Change("relative", -0.25)),)
+    assert drop.levels_ == (Level("warning", BaselineChange("relative", -0.25)),)
     assert isinstance(surge.baseline, Ago)
     assert (surge.baseline.window, surge.baseline.ago) == (HOUR, 15 * MINUTE)
-    assert surge.levels_ == (Level("warning", Change("factor", 3.0)),)
+    assert surge.levels_ == (Level("warning", BaselineChange("factor", 3.0)),)
     assert drop.reach == 7 * 24 * HOUR + HOUR + HOUR, "a day on which clocks are set back has an hour more"
     assert surge.reach == HOUR + 15 * MINUTE
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.config.rules import Change, load_rules, rule_of
+from monitor.config.rules import BaselineChange, load_rules, rule_of
 from monitor.config.rules.threshold import parse_change, parse_number, parse_share
 from monitor.runtime.errors import InputError
 
@@ -94,14 +94,14 @@ def test_money_may_be_less_than_one() -> None:
 @pytest.mark.parametrize(
     ("text", "change", "size"),
     [
-        ("3x", Change("factor", 3.0), 3.0),
-        ("0.5x", Change("factor", 0.5), 0.5),
-        ("+25%", Change("relative", 0.25), 1.25),
-        ("-25%", Change("relative", -0.25), 0.75),
-        ("4 sigma", Change("sigma", 4.0), 4.0),
+        ("3x", BaselineChange("factor", 3.0), 3.0),
+        ("0.5x", BaselineChange("factor", 0.5), 0.5),
+        ("+25%", BaselineChange("relative", 0.25), 1.25),
+        ("-25%", BaselineChange("relative", -0.25), 0.75),
+        ("4 sigma", BaselineChange("sigma", 4.0), 4.0),
     ],
 )
-def test_a_change_has_a_form_and_an_amount(text: str, change: Change, size: float) -> None:
+def test_a_change_has_a_form_and_an_amount(text: str, change: BaselineChange, size: float) -> None:
     assert parse_change(text) == change
     assert change.size == size
     assert parse_change(str(change)) == change

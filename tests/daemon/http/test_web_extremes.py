@@ -12,7 +12,7 @@ from plain_client import served
 
 from monitor.daemon.health import Health
 from monitor.daemon.http.alert_pages import AlertPages
-from monitor.daemon.http.alertmanager_api import About, AlertmanagerApi
+from monitor.daemon.http.alertmanager_api import AlertmanagerApi, ApiStatus
 from monitor.daemon.http.app import make_app
 from monitor.daemon.http.own_api import OwnApi
 from monitor.daemon.metrics import Metrics
@@ -137,7 +137,7 @@ async def _asked(
     clock = SystemClock()
     board = FakeBoard([FIRES, spike(starts_at=NOW - HOUR, as_of=NOW)], clock=clock)
     apis = [
-        *AlertmanagerApi(board, About("1.2.3", ("ops",), "", "https://sms.example.org"), clock).routes(),
+        *AlertmanagerApi(board, ApiStatus("1.2.3", ("ops",), "", "https://sms.example.org"), clock).routes(),
         *OwnApi(board, clock).routes(),
         *AlertPages(board, clock).routes(),
     ]

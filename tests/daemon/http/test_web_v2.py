@@ -11,11 +11,11 @@ import trio
 from plain_client import served
 
 from monitor.daemon.health import Health
-from monitor.daemon.http.alertmanager_api import About, AlertmanagerApi
+from monitor.daemon.http.alertmanager_api import AlertmanagerApi, ApiStatus
 from monitor.daemon.http.app import make_app
 from monitor.daemon.http.own_api import OwnApi
 from monitor.daemon.metrics import Metrics
-from monitor.dispatch.status import Standing
+from monitor.dispatch.status import AlertStatus
 from monitor.model.label_fingerprint import label_fingerprint
 from monitor.model.notification import AlertView
 from monitor.runtime.clock import HOUR, MINUTE, SystemClock, iso, parse_iso
@@ -28,7 +28,7 @@ ORIGINAL = "route:\n  receiver: ops\nreceivers:\n- name: ops\n- name: oncall\n"
 
 @asynccontextmanager
 async def listening(board: FakeBoard, token: str = ""):
-    about = About("1.2.3", ("ops", "oncall"), ORIGINAL, "https://sms.example.org")
+    about = ApiStatus("1.2.3", ("ops", "oncall"), ORIGINAL, "https://sms.example.org")
     api = AlertmanagerApi(board, about, board.clock, token)
     routes = [*api.routes(), *OwnApi(board, board.clock, token).routes()]
     async with served(make_app(Health(), Metrics(SystemClock()), token=token, apis=routes)) as url:
@@ -336,7 +336,7 @@ class CountingBoard(FakeBoard):
         self.turns = 0
         self.seen = set[int]()
 
-    def alerts(self) -> Iterator[Standing]:
+    def alerts(self) -> Iterator[AlertStatus]:
         for one in super().alerts():
             self.seen.add(self.turns)
             yield one

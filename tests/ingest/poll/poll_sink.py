@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from monitor.ingest.poll import Round
-from monitor.model.complete_read import SOMEWHERE, Origin, Read
+from monitor.ingest.poll import PollFigures
+from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.message import Batch
 from monitor.model.routee_query import SetAside
 from monitor.runtime.clock import Instant
@@ -36,7 +36,9 @@ class FakeSink:
     def end(self, search: str, read: str) -> None:
         """Nothing leaves here."""
 
-    async def page(self, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: Origin = SOMEWHERE) -> None:
+    async def page(
+        self, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: ReadOrigin = SOMEWHERE
+    ) -> None:
         """Later reports win."""
         if self.broken_pages is not None:
             raise self.broken_pages
@@ -44,7 +46,7 @@ class FakeSink:
         for id_, date, status in zip(batch.message_id, batch.date.tolist(), batch.fields["status"], strict=True):
             self.statuses[id_] = max(self.statuses.get(id_, (0, "")), (date, status))
 
-    async def complete(self, search: str, cursor: Cursor, read: Read | None = None) -> None:
+    async def complete(self, search: str, cursor: Cursor, read: CompleteRead | None = None) -> None:
         """Keep the cursor."""
         if self.broken is not None:
             raise self.broken
@@ -74,11 +76,11 @@ class FakeSink:
 class Figures:
     """An observer that keeps every round."""
 
-    rounds: list[Round] = field(default_factory=list)
+    rounds: list[PollFigures] = field(default_factory=list)
 
     def reached(self, search: str, share: float) -> None:
         """Nothing."""
 
-    def finished(self, figures: Round) -> None:
+    def finished(self, figures: PollFigures) -> None:
         """Keep it."""
         self.rounds.append(figures)

@@ -16,8 +16,8 @@ from monitor.daemon.pipeline import GROUPS
 from monitor.notify.channels.protocol import Retry
 from monitor.notify.outbox import Outbox, deliver
 from monitor.runtime.clock import HOUR, MINUTE, TrioClock
-from monitor.runtime.task_supervisor import Roster
-from monitor.store.protocol import Commit, Parcel, Pending
+from monitor.runtime.task_supervisor import TaskSupervisor
+from monitor.store.protocol import Commit, OutboxRow, Pending
 from monitor.store.sqlite import open_sqlite
 from tests.fakes.inline_store import InlineStoreFront
 from tests.fakes.scripted_notifier import ScriptedNotifier
@@ -39,7 +39,7 @@ class Stubborn(InlineStoreFront):
 
     hangs = False
 
-    async def heads(self, receiver: str, channel: str, limit: int) -> list[Parcel]:
+    async def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
         if self.hangs:
             await trio.sleep_forever()
         return await super().heads(receiver, channel, limit)
@@ -133,7 +133,7 @@ async def test_a_pusher_is_alive_while_its_alertmanager_is_not_and_is_forgotten_
     written, clock, health = settings(config=text), TrioClock(NOW), Health()
     station = Station(written, clock)
     async with trio.open_nursery() as nursery:
-        roster = Roster(nursery)
+        roster = TaskSupervisor(nursery)
         duties = pushing(written.config, lambda: written, station.pipeline, Outbox(), clock, station.metrics, health)
         roster.assign(duties)
         await trio.sleep(0.1)

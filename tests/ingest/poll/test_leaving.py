@@ -4,8 +4,8 @@ import pytest
 from trio.testing import MockClock
 
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
-from monitor.window import Question, Reading, Window
-from monitor.window.recorded_messages import Past
+from monitor.window import Query, Window, WindowReader
+from monitor.window.recorded_messages import RecordedMessages
 from tests.fakes.watched import watched, written
 
 QUEUED = "{name: queued, filters: [{field: status, is: Queued}]}"
@@ -206,7 +206,7 @@ async def test_a_backtest_knows_that_the_search_had_it(select_by: str, autojump_
         await one.pass_(5 * MINUTE)
         one.change(sent, "Delivered")
         await one.poll()
-        past = Past(one.window)
+        past = RecordedMessages(one.window)
         past.feed(one.clock.now() - 2 * MINUTE)
         assert had(past.window) == 10
         past.feed(one.clock.now())
@@ -215,4 +215,4 @@ async def test_a_backtest_knows_that_the_search_had_it(select_by: str, autojump_
 
 def had(window: Window) -> int:
     """How many messages the search has."""
-    return int(Reading(window).tally(Question(0, 1 << 62, search="queued")).counts.sum())
+    return int(WindowReader(window).tally(Query(0, 1 << 62, search="queued")).counts.sum())

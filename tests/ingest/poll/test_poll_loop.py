@@ -12,7 +12,7 @@ from poll_sink import FakeSink, Figures
 from trio.testing import MockClock
 
 from monitor.ingest.poll import SearchPlan, poll_search
-from monitor.model.routee_query import Filter, Question
+from monitor.model.routee_query import Filter, RouteeQuery
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, TrioClock
 from monitor.runtime.errors import RouteeRefused, RouteeUnavailable, StoreError
 from monitor.store.protocol import Cursor
@@ -49,7 +49,7 @@ class World:
         self.sink = FakeSink()
         self.figures = Figures()
         self.cursor = cursor
-        self.plan = SearchPlan("main", "outbound", Question(), EVERY, resweeps, settle, page_size)
+        self.plan = SearchPlan("main", "outbound", RouteeQuery(), EVERY, resweeps, settle, page_size)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -78,9 +78,9 @@ def cursor_at(as_of: Instant, swept: dict[str, Instant] | None = None) -> Cursor
 
 
 async def test_a_search_that_asks_something_else_is_covered_anew(autojump_clock: MockClock) -> None:
-    narrow = Question((Filter("direction", "Outbound"),))
+    narrow = RouteeQuery((Filter("direction", "Outbound"),))
     old = Cursor("main", "outbound", NOW - MINUTE, NOW - 6 * DAY, {str(DAY): NOW - MINUTE}, question=narrow.digest)
-    for question, covered_since in ((narrow, NOW - 6 * DAY), (Question(), NOW - 6 * MINUTE)):
+    for question, covered_since in ((narrow, NOW - 6 * DAY), (RouteeQuery(), NOW - 6 * MINUTE)):
         world = World(((5 * MINUTE, EVERY), (DAY, HOUR)), old)
         world.plan = replace(world.plan, question=question)
         world.fill(3_000, over=22 * HOUR, until=HOUR)
@@ -101,13 +101,19 @@ async def test_a_cursor_that_does_not_say_what_was_asked_is_believed(autojump_cl
     async with world.running():
         await world.pass_(MINUTE)
     assert world.sink.cursors[-1].covered_since == NOW - 6 * DAY
-    assert world.sink.cursors[-1].question == Question().digest
+    assert world.sink.cursors[-1].question == RouteeQuery().digest
 
 
 def test_the_order_of_filters_is_no_difference() -> None:
     one, other = Filter("direction", "Outbound"), Filter("label", "otp", "starts_with")
-    assert Question((one, other)).digest == Question((other, one)).digest
-    questions = [Question(), Question((one,)), Question((other,)), Question(campaign=True), Question(tracking_id="c")]
+    assert RouteeQuery((one, other)).digest == RouteeQuery((other, one)).digest
+    questions = [
+        RouteeQuery(),
+        RouteeQuery((one,)),
+        RouteeQuery((other,)),
+        RouteeQuery(campaign=True),
+        RouteeQuery(tracking_id="c"),
+    ]
     assert len({question.digest for question in questions}) == len(questions)
 
 

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.ingest.poll.plan import LOOK_BACK, SearchPlan, Slice, due, newest, next_tick, poll_range, sweep_range, tick
-from monitor.ingest.poll.reader import Reading
+from monitor.ingest.poll.reader import SliceResult
 from monitor.ingest.poll.sweep_ledger import Ledger, worth_comparing
-from monitor.model.routee_query import Question
+from monitor.model.routee_query import RouteeQuery
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 
 NOW = 1_800_000_000 * SECOND
@@ -14,7 +14,7 @@ DEFAULTS = ((5 * MINUTE, 30 * SECOND), (HOUR, 5 * MINUTE), (DAY, HOUR), (7 * DAY
 
 
 def plan(every: Duration = 30 * SECOND, resweeps: tuple[tuple[Duration, Duration], ...] = DEFAULTS) -> SearchPlan:
-    return SearchPlan("main", "outbound", Question(), every, resweeps)
+    return SearchPlan("main", "outbound", RouteeQuery(), every, resweeps)
 
 
 @given(st.integers(1, 8 * DAY), st.integers(0, 8 * DAY), st.integers(0, SECOND))
@@ -87,8 +87,8 @@ def test_a_sweep_that_ran_in_the_future_is_due() -> None:
     assert due(plan().sweeps, {str(b): NOW + HOUR for b, _ in DEFAULTS}, NOW) == [7 * DAY, DAY, HOUR]
 
 
-def reading(start: Instant, end: Instant, total: int, still: bool = True) -> Reading:
-    return Reading(Slice(start, end), (total, 0, 1), still)
+def reading(start: Instant, end: Instant, total: int, still: bool = True) -> SliceResult:
+    return SliceResult(Slice(start, end), (total, 0, 1), still)
 
 
 def test_the_ledger_survives_the_cursor_and_forgets_the_old() -> None:

@@ -10,7 +10,7 @@ from poll_sink import FakeSink, Figures
 from trio.testing import MockClock
 
 from monitor.ingest.poll import SearchPlan, poll_search
-from monitor.model.routee_query import Question
+from monitor.model.routee_query import RouteeQuery
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, TrioClock
 from monitor.runtime.errors import RouteeUnavailable, StoreError
 from tests.fakes.tracking import FakeTracking
@@ -87,7 +87,7 @@ def test_in_the_end_everything_within_reach_is_known_as_it_is(
             traffic.send(NOW - traffic.random.randrange(DAY - 2 * HOUR))
         if drifting:
             tracking.drift = lambda: traffic.change() if traffic.random.random() < 0.3 else None
-        plan = SearchPlan("main", "outbound", Question(), EVERY, RESWEEPS, page_size=page_size)
+        plan = SearchPlan("main", "outbound", RouteeQuery(), EVERY, RESWEEPS, page_size=page_size)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(lambda: poll_search(plan, tracking, sink, clock, None, observer=figures))
             await traffic.flow()

@@ -11,9 +11,9 @@ from poll_sink import FakeSink
 from trio.testing import MockClock
 
 from monitor.ingest.poll.plan import Slice, horizon
-from monitor.ingest.poll.reader import Reader, Reading
-from monitor.ingest.poll.sink import Round
-from monitor.model.routee_query import Page, Question
+from monitor.ingest.poll.reader import Reader, SliceResult
+from monitor.ingest.poll.sink import PollFigures
+from monitor.model.routee_query import Page, RouteeQuery
 from monitor.runtime.clock import DAY, HOUR, SECOND, TrioClock
 from monitor.runtime.errors import RouteeUnavailable
 from tests.fakes.tracking import FakeTracking
@@ -29,10 +29,10 @@ class Bench:
         self.clock = TrioClock(START + 60 * SECOND)
         self.tracking = FakeTracking(self.clock)
         self.sink = FakeSink()
-        self.figures = Round("outbound", "poll")
-        self.readings: list[Reading] = []
+        self.figures = PollFigures("outbound", "poll")
+        self.readings: list[SliceResult] = []
         self.reader = Reader(
-            self.tracking, Question(), size, self.take, self.figures, lambda: horizon(self.clock.now())
+            self.tracking, RouteeQuery(), size, self.take, self.figures, lambda: horizon(self.clock.now())
         )
 
     async def take(self, page: Page, piece: Slice) -> None:
@@ -51,14 +51,14 @@ async def test_what_fits_on_one_page_takes_one_request() -> None:
     bench.fill(10)
     await bench.read()
     assert len(bench.tracking.asked) == 1
-    assert bench.readings == [Reading(RANGE, (10, 0, 10), still=True)]
+    assert bench.readings == [SliceResult(RANGE, (10, 0, 10), still=True)]
 
 
 async def test_an_empty_range_takes_one_request() -> None:
     bench = Bench()
     await bench.read()
     assert len(bench.tracking.asked) == 1
-    assert bench.readings == [Reading(RANGE, (0, 0, 0), still=True)]
+    assert bench.readings == [SliceResult(RANGE, (0, 0, 0), still=True)]
 
 
 async def test_no_page_of_a_range_with_many_is_deep() -> None:
@@ -169,7 +169,7 @@ async def test_short_pages_are_believed_once_two_readings_agree() -> None:
     bench.tracking.short_pages = True
     bench.fill(25)
     await bench.read()
-    assert bench.readings == [Reading(RANGE, (25, 0, 23), still=True)]
+    assert bench.readings == [SliceResult(RANGE, (25, 0, 23), still=True)]
     assert len(bench.tracking.asked) == 6
 
 

@@ -7,7 +7,7 @@ from trio.testing import MockClock
 
 from monitor.ingest.poll import Trouble
 from monitor.ingest.routee.rate_limit import Steady
-from monitor.ingest.routee.retry import Effort, Patience, TryAgain, retried
+from monitor.ingest.routee.retry import Attempts, RetryPolicy, TryAgain, retried
 from monitor.runtime.clock import DAY, HOUR, MINUTE, TrioClock, parse_iso
 from monitor.runtime.errors import RouteeUnavailable
 
@@ -58,13 +58,13 @@ async def test_a_poll_that_is_still_trying_says_so(autojump_clock: MockClock) ->
     clock = TrioClock(Hands.at)
     trouble, said = Trouble(clock), list[str]()
 
-    async def attempt(effort: Effort) -> None:
+    async def attempt(effort: Attempts) -> None:
         effort.begin()
         said.append(str(trouble).partition(" since ")[0])
         raise TryAgain("503", "routee is not serving now (HTTP 503)")
 
     with pytest.raises(RouteeUnavailable) as raised:
-        await retried(attempt, Patience(), Steady(clock), random.Random(1), trouble.met)
+        await retried(attempt, RetryPolicy(), Steady(clock), random.Random(1), trouble.met)
     trouble.ended(raised.value.outcome, str(raised.value))
     assert said == ["", "503 from Routee, 1 try", "503 from Routee, 2 tries", "503 from Routee, 3 tries"]
     assert str(trouble).startswith("503 from Routee, 4 tries")

@@ -10,7 +10,7 @@ import trio
 from routee_pages import NOW
 
 from monitor.ingest.routee.client import Routee
-from monitor.model.routee_query import Page, Question
+from monitor.model.routee_query import Page, RouteeQuery
 from monitor.runtime.clock import TrioClock
 from tests.fakes.scripted import Reply, Scripted, scripted
 
@@ -25,7 +25,7 @@ class Bench:
 
     async def search(self) -> Page:
         """Any search."""
-        return await self.routee.search(Question(), NOW - 3_600_000_000, NOW)
+        return await self.routee.search(RouteeQuery(), NOW - 3_600_000_000, NOW)
 
 
 def client(url: str, **changed: Any) -> Routee:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from monitor.ingest.routee.answers import decode_balance, decode_campaign_state, decode_error, decode_token
 from monitor.ingest.routee.decompress import LARGEST_BODY, Damaged, TooLarge, unpacked
 from monitor.ingest.routee.wire import Malformed
-from monitor.model.routee_query import Balance
+from monitor.model.routee_query import AccountBalance
 from monitor.runtime.clock import parse_iso
 
 json_values = st.recursive(
@@ -39,9 +39,9 @@ def test_a_token_shows_in_no_repr() -> None:
 
 
 def test_a_balance_may_come_in_several_shapes() -> None:
-    assert decode_balance(b'{"balance": 200.0, "currency": {"code": "EUR"}}') == Balance(200.0, "EUR")
-    assert decode_balance(b'{"balance": "-1.5", "currency": "EUR"}') == Balance(-1.5, "EUR")
-    assert decode_balance(b'{"balance": 0}') == Balance(0.0, "")
+    assert decode_balance(b'{"balance": 200.0, "currency": {"code": "EUR"}}') == AccountBalance(200.0, "EUR")
+    assert decode_balance(b'{"balance": "-1.5", "currency": "EUR"}') == AccountBalance(-1.5, "EUR")
+    assert decode_balance(b'{"balance": 0}') == AccountBalance(0.0, "")
 
 
 def test_a_campaigns_state_is_read_with_all_that_may_be_missing() -> None:

@@ -12,7 +12,7 @@ from routee_client import at_once, bench, client, until
 from routee_pages import NOW, body_of, item
 from trio.testing import MockClock
 
-from monitor.model.routee_query import Filter, Question, Tracking
+from monitor.model.routee_query import Filter, RouteeQuery, Tracking
 from monitor.runtime.clock import MINUTE
 from monitor.runtime.errors import RouteeRefused, RouteeRejected, RouteeUnavailable
 from tests.fakes.scripted import Reply, answer, token
@@ -22,7 +22,7 @@ UNAUTHORISED = answer({"code": "401000001", "developerMessage": "token expired"}
 
 
 async def test_a_search_asks_as_documented() -> None:
-    question = Question((Filter("direction", "Outbound"), Filter("to", "+30", "starts_with")), True, "182d20da")
+    question = RouteeQuery((Filter("direction", "Outbound"), Filter("to", "+30", "starts_with")), True, "182d20da")
     async with bench(PAGE) as b:
         tracking: Tracking = b.routee
         page = await tracking.search(question, NOW - MINUTE - 1, NOW + 1, page=3, size=500)
@@ -48,7 +48,7 @@ async def test_a_search_asks_as_documented() -> None:
 
 async def test_a_plain_search_sends_no_filters_and_whole_seconds() -> None:
     async with bench(PAGE) as b:
-        await b.routee.search(Question(campaign=False), NOW - MINUTE, NOW)
+        await b.routee.search(RouteeQuery(campaign=False), NOW - MINUTE, NOW)
     (request,) = b.server.asked("/sms/tracking")
     assert request.body == b"[]"
     assert "dateEnd=2026-11-21T18%3A00%3A00Z" in request.target

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from monitor.ingest.routee.rate_limit import Pace, Paused, Steady
+from monitor.ingest.routee.rate_limit import Paused, Steady, TokenBucket
 from monitor.runtime.clock import SECOND, TrioClock
 
 LONG = 3600 * SECOND
@@ -14,7 +14,7 @@ LONG = 3600 * SECOND
 
 async def times(per_second: float, arrivals: list[float]) -> list[float]:
     """When callers that arrive at these times get their turn."""
-    pace = Pace(per_second, Steady(TrioClock(0)))
+    pace = TokenBucket(per_second, Steady(TrioClock(0)))
     turns: list[float] = []
 
     async def take(arrival: float) -> None:
@@ -39,7 +39,7 @@ def test_no_second_sees_more_than_burst_and_rate(per_second: float, arrivals: li
 
 
 async def test_turns_come_in_order_of_arrival(autojump_clock: MockClock) -> None:
-    pace, order = Pace(2, Steady(TrioClock(0))), []
+    pace, order = TokenBucket(2, Steady(TrioClock(0))), []
 
     async def take(number: int) -> None:
         await trio.sleep(number / 1000)
@@ -53,7 +53,7 @@ async def test_turns_come_in_order_of_arrival(autojump_clock: MockClock) -> None
 
 
 async def test_a_pause_begun_while_others_wait_holds_them_too(autojump_clock: MockClock) -> None:
-    pace = Pace(1, Steady(TrioClock(0)))
+    pace = TokenBucket(1, Steady(TrioClock(0)))
     began = trio.current_time()
     async with trio.open_nursery() as nursery:
         for _ in range(3):
@@ -65,7 +65,7 @@ async def test_a_pause_begun_while_others_wait_holds_them_too(autojump_clock: Mo
 
 
 async def test_a_pause_that_lasts_too_long_is_refused_with_what_is_left(autojump_clock: MockClock) -> None:
-    pace = Pace(1, Steady(TrioClock(0)))
+    pace = TokenBucket(1, Steady(TrioClock(0)))
     pace.pause(60 * SECOND)
     await trio.sleep(20)
     with pytest.raises(Paused) as raised:
@@ -75,7 +75,7 @@ async def test_a_pause_that_lasts_too_long_is_refused_with_what_is_left(autojump
 
 
 async def test_a_cancelled_caller_takes_no_turn(autojump_clock: MockClock) -> None:
-    pace = Pace(1, Steady(TrioClock(0)))
+    pace = TokenBucket(1, Steady(TrioClock(0)))
     await pace.take(LONG)
     began = trio.current_time()
     with trio.move_on_after(0.5):

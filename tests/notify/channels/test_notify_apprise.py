@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from monitor.daemon.loading import load
-from monitor.notify.channels import Surroundings, make_notifier
+from monitor.notify.channels import ChannelContext, make_notifier
 from monitor.notify.channels.protocol import Rejected, Retry, Sent
 from monitor.notify.render import Templates
 from monitor.runtime.clock import SystemClock
@@ -114,7 +114,7 @@ def test_a_configuration_is_checked_with_apprise(tmp_path: Path) -> None:
     assert channel == "apprise/0"
     assert isinstance(entry, Apprise)
     assert "p4ssword" not in repr(config)
-    around = Surroundings(SystemClock(), Templates(), None)  # type: ignore[arg-type]  # no console here
+    around = ChannelContext(SystemClock(), Templates(), None)  # type: ignore[arg-type]  # no console here
     assert repr(make_notifier("apprise", entry, around)) == "AppriseNotifier(json://)"
     (tmp_path / "address").write_text("jsonn://localhost/p4ssword\n")
     with pytest.raises(InputError) as caught:

@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from monitor.notify.channels import Surroundings, make_notifier
+from monitor.notify.channels import ChannelContext, make_notifier
 from monitor.notify.channels.console import ConsoleNotifier
 from monitor.notify.channels.protocol import Rejected, Retry, Sent
 from monitor.notify.render import Templates, plain_text
@@ -90,5 +90,5 @@ async def test_a_terminal_that_stands_still_holds_nobody_up() -> None:
 
 
 def test_the_console_is_made_from_its_key() -> None:
-    around = Surroundings(SystemClock(), Templates(), io.StringIO())
+    around = ChannelContext(SystemClock(), Templates(), io.StringIO())
     assert isinstance(make_notifier("console", object(), around), ConsoleNotifier)

@@ -6,14 +6,14 @@ import pytest
 from pydantic import SecretStr
 
 from monitor.config.monitor.receiver import Slack, Webhook
-from monitor.notify.channels import Surroundings, make_notifier
+from monitor.notify.channels import ChannelContext, make_notifier
 from monitor.notify.channels.slack.bot import SlackNotifier
 from monitor.notify.channels.slack.incoming_webhook import SlackHookNotifier
 from monitor.notify.channels.webhook import WebhookNotifier
 from monitor.notify.render import TemplateProblem, Templates
 from monitor.runtime.clock import SystemClock
 
-AROUND = Surroundings(SystemClock(), Templates({"body.json.j2": "{}"}), io.StringIO())
+AROUND = ChannelContext(SystemClock(), Templates({"body.json.j2": "{}"}), io.StringIO())
 
 
 def test_slack_by_token_or_by_hook() -> None:

@@ -6,7 +6,7 @@ import trio
 from monitor.notify.channels.protocol import Retry, Sent
 from monitor.notify.channels.slack.bot import SlackNotifier
 from monitor.notify.channels.slack.incoming_webhook import SlackHookNotifier
-from monitor.notify.channels.slack.rate_limit import Paces
+from monitor.notify.channels.slack.rate_limit import ChannelRateLimits
 from monitor.notify.render.templates import Template, Templates
 from monitor.runtime.clock import SECOND, SystemClock
 from tests.fakes.alerts import over, rate, telling
@@ -31,7 +31,7 @@ def notifier(
         api_url=fake.api_url,
         timeout=within,
         broadcast_resolved=broadcast_resolved,
-        paces=Paces(spacing),
+        paces=ChannelRateLimits(spacing),
         template=template,
     )
 
@@ -219,7 +219,7 @@ async def test_a_template_of_ones_own_and_one_that_fails() -> None:
 
 async def test_an_incoming_webhook_gets_a_new_message_each_time() -> None:
     async with slack() as fake:
-        hook = SlackHookNotifier(fake.hook_url, clock=SystemClock(), paces=Paces(0))
+        hook = SlackHookNotifier(fake.hook_url, clock=SystemClock(), paces=ChannelRateLimits(0))
         assert await hook.check() == ""
         assert [await hook.send(told, None) for told in (FIRST, OVER)] == [Sent(), Sent()]
         assert [post.said["attachments"][0]["color"] for post in fake.main] == ["#ecb22e", "#2eb67d"]

@@ -11,7 +11,7 @@ import pytest
 from monitor.notify.channels.protocol import Retry, Sent
 from monitor.notify.channels.slack.bot import SlackNotifier
 from monitor.notify.channels.slack.client import LARGEST_ANSWER, SlackClient
-from monitor.notify.channels.slack.rate_limit import Paces
+from monitor.notify.channels.slack.rate_limit import ChannelRateLimits
 from monitor.runtime.clock import SystemClock
 from tests.fakes.alerts import rate, telling
 from tests.fakes.http import Answer, Asked, serving
@@ -21,7 +21,9 @@ GIVE_BACK = b'{"ok": true, "channel": "C0SMSOPS", "ts": "1.2", "url": "ws://127.
 
 
 def notifier(api_url: str, timeout: float = 15.0) -> SlackNotifier:
-    return SlackNotifier(TOKEN, "#sms-ops", clock=SystemClock(), api_url=api_url, paces=Paces(0.0), timeout=timeout)
+    return SlackNotifier(
+        TOKEN, "#sms-ops", clock=SystemClock(), api_url=api_url, paces=ChannelRateLimits(0.0), timeout=timeout
+    )
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

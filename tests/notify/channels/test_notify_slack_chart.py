@@ -6,7 +6,7 @@ import trio
 from monitor.notify.channels.protocol import Sent
 from monitor.notify.channels.slack.bot import SlackNotifier
 from monitor.notify.channels.slack.chart_upload import worth_showing
-from monitor.notify.channels.slack.rate_limit import Paces
+from monitor.notify.channels.slack.rate_limit import ChannelRateLimits
 from monitor.notify.render.chart import NoPictures
 from monitor.runtime.clock import SystemClock
 from tests.fakes.alerts import change, over, rate, spike, telling
@@ -17,7 +17,9 @@ OVER = telling(over(rate()), key="key-3", reason="all resolved", status="resolve
 
 
 def notifier(fake: FakeSlack) -> SlackNotifier:
-    return SlackNotifier(TOKEN, "#sms-ops", clock=SystemClock(), api_url=fake.api_url, paces=Paces(0.0), chart=True)
+    return SlackNotifier(
+        TOKEN, "#sms-ops", clock=SystemClock(), api_url=fake.api_url, paces=ChannelRateLimits(0.0), chart=True
+    )
 
 
 async def test_a_picture_goes_into_the_thread_when_it_begins_and_when_it_is_over() -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from monitor.config.monitor.receiver import Slack
-from monitor.notify.channels import Notifier, Surroundings, make_notifier
+from monitor.notify.channels import ChannelContext, Notifier, make_notifier
 from monitor.notify.channels.protocol import Retry, Sent
-from monitor.notify.channels.slack.rate_limit import OnHold, Pace, Paces
+from monitor.notify.channels.slack.rate_limit import ChannelRateLimit, ChannelRateLimits, RateLimited
 from monitor.notify.render.templates import Templates
 from monitor.runtime.clock import SECOND, SystemClock
 from tests.fakes.alerts import rate, telling
@@ -22,8 +22,8 @@ SPACING = 0.15
 LIMITED = Answer(429, b'{"ok": false, "error": "ratelimited"}', {"Retry-After": "60"})
 
 
-def around(spacing: float = SPACING) -> Surroundings:
-    return Surroundings(SystemClock(), Templates(), None, Paces(spacing))  # type: ignore[arg-type]  # no console here
+def around(spacing: float = SPACING) -> ChannelContext:
+    return ChannelContext(SystemClock(), Templates(), None, ChannelRateLimits(spacing))  # type: ignore[arg-type]  # no console here
 
 
 def entry(fake: FakeSlack, **more: Any) -> Slack:
@@ -109,24 +109,24 @@ async def test_waiting_for_others_does_not_count_as_slacks_slowness() -> None:
 
 
 async def test_the_hold_ends(autojump_clock: trio.testing.MockClock) -> None:
-    pace = Pace()
+    pace = ChannelRateLimit()
     pace.hold(30.0)
     pace.hold(5.0)
-    with pytest.raises(OnHold, match="30 s"):
+    with pytest.raises(RateLimited, match="30 s"):
         await pace.turn()
     await trio.sleep(29.5)
-    with pytest.raises(OnHold):
+    with pytest.raises(RateLimited):
         pace.must_not_be_held()
     await trio.sleep(0.6)
     await pace.turn()
 
 
 async def test_who_waits_when_the_hold_comes_does_not_write(autojump_clock: trio.testing.MockClock) -> None:
-    pace = Pace()
+    pace = ChannelRateLimit()
     await pace.turn()
 
     async def waiting() -> None:
-        with pytest.raises(OnHold):
+        with pytest.raises(RateLimited):
             await pace.turn()
 
     async with trio.open_nursery() as nursery:
@@ -141,7 +141,7 @@ def test_whoever_comes_when_no_second_has_two_messages(arrivals: list[tuple[floa
     taken: list[float] = []
 
     async def main() -> None:
-        paces = Paces()
+        paces = ChannelRateLimits()
         paces.same("api", "token", "#a", "C1")
         paces.same("api", "token", "#b", "C1")
 

@@ -8,7 +8,7 @@ import pytest
 from monitor.notify.channels.protocol import Rejected, Retry, Sent
 from monitor.notify.channels.slack.bot import SlackNotifier
 from monitor.notify.channels.slack.incoming_webhook import SlackHookNotifier
-from monitor.notify.channels.slack.rate_limit import Paces
+from monitor.notify.channels.slack.rate_limit import ChannelRateLimits
 from monitor.runtime.clock import SECOND, SystemClock
 from tests.fakes.alerts import over, rate, telling
 from tests.fakes.http import Answer
@@ -50,7 +50,7 @@ OVER = telling(over(rate()), key="key-3", reason="all resolved", status="resolve
 
 
 def notifier(fake: FakeSlack, channel: str = "#sms-ops", token: str = TOKEN) -> SlackNotifier:
-    return SlackNotifier(token, channel, clock=SystemClock(), api_url=fake.api_url, paces=Paces(0.0))
+    return SlackNotifier(token, channel, clock=SystemClock(), api_url=fake.api_url, paces=ChannelRateLimits(0.0))
 
 
 def no(word: str) -> Answer:
@@ -192,7 +192,9 @@ async def test_a_token_that_is_put_right_takes_what_waited() -> None:
 async def test_an_incoming_webhook_is_as_forgiving(status: int, body: bytes, fate: type) -> None:
     answer = Answer(status, body)
     async with slack(answer, answer) as fake:
-        outcome = await SlackHookNotifier(fake.hook_url, clock=SystemClock(), paces=Paces(0.0)).send(FIRST, None)
+        outcome = await SlackHookNotifier(fake.hook_url, clock=SystemClock(), paces=ChannelRateLimits(0.0)).send(
+            FIRST, None
+        )
         assert type(outcome) is fate
         assert len(fake.calls) == (2 if fate is Rejected else 1)
         assert "hook-secret" not in str(outcome)
@@ -200,7 +202,10 @@ async def test_an_incoming_webhook_is_as_forgiving(status: int, body: bytes, fat
 
 async def test_an_incoming_webhook_that_refuses_the_layout_gets_plain_text() -> None:
     async with slack(Answer(400, b"invalid_blocks")) as fake:
-        assert await SlackHookNotifier(fake.hook_url, clock=SystemClock(), paces=Paces(0.0)).send(FIRST, None) == Sent()
+        assert (
+            await SlackHookNotifier(fake.hook_url, clock=SystemClock(), paces=ChannelRateLimits(0.0)).send(FIRST, None)
+            == Sent()
+        )
         assert set(fake.main[0].said) == {"text", "unfurl_links", "unfurl_media"}
 
 

@@ -43,7 +43,7 @@ PROGRAM = """
 import resource
 from monitor.render import TemplateProblem, Templates, alert_context
 from tests.fakes.alerts import rate
-from tests.render.test_render_budget import DEAR
+from tests.notify.render.test_render_budget import DEAR
 resource.setrlimit(resource.RLIMIT_AS, (700 << 20, 700 << 20))
 for text in DEAR.values():
     try:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from monitor.alerts.evaluator import Judge
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.view import Views
 from monitor.config.rules import Rule
 from monitor.daemon.health import Health
 from monitor.daemon.metrics import Metrics
-from monitor.daemon.pipeline import Desk, Pipeline, Surroundings
-from monitor.dispatch.dispatcher import Dispatch
+from monitor.daemon.pipeline import AccountPipeline, Pipeline, Services
+from monitor.dispatch.dispatcher import Dispatcher
 from monitor.model.message import batch_of
-from monitor.model.privacy import Privacy
+from monitor.model.privacy import RecipientMask
 from monitor.notify.render import Templates
 from monitor.routing.route import Route
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant, parse_iso
@@ -99,13 +99,17 @@ def _message(
 async def polled(path: Path, messages: list[Message], rules: list[Rule], hours: int) -> list[Instant]:
     """Let a pipeline poll all of it into the store at ``path``; gives the moments of its polls."""
     store = open_sqlite(path)
-    window = Window("main", Privacy("mask", store.secret("recipients")))
-    judge, clock = Judge(window, rules, ["outbound"]), HandClock(START)
+    window = Window("main", RecipientMask("mask", store.secret("recipients")))
+    judge, clock = RuleEvaluator(window, rules, ["outbound"]), HandClock(START)
     route = Route("ops", (), 0, MINUTE, HOUR)
-    around = Surroundings(clock, Metrics(clock), Health(), lambda: None)
+    around = Services(clock, Metrics(clock), Health(), lambda: None)
     views = Views(judge, Templates({}))
     pipeline = Pipeline(
-        InlineStoreFront(store), [Desk(judge, views)], Dispatch(route, {"ops": ("console/0",)}, ""), DAY, around
+        InlineStoreFront(store),
+        [AccountPipeline(judge, views)],
+        Dispatcher(route, {"ops": ("console/0",)}, ""),
+        DAY,
+        around,
     )
     polls = list(range(START, START + hours * HOUR + 1, EVERY))
     for at in polls:

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from monitor.config.monitor import Search
-from monitor.model.privacy import Privacy
+from monitor.model.privacy import RecipientMask
 from monitor.model.routee_query import PAGE_SIZE
 from monitor.runtime.clock import DAY, HOUR, SECOND, Duration
 from monitor.simulation.backtest.fetch import fetch
@@ -36,7 +36,7 @@ async def test_requests_are_bounded_by_the_pages_that_the_messages_fill(
         [search],
         NOW - 30 * DAY,
         NOW,
-        Privacy("mask"),
+        RecipientMask("mask"),
         HandClock(NOW),
         lambda *progress: shown.append(progress),
     )

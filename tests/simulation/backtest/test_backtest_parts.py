@@ -7,26 +7,26 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from monitor.alerts.kinds import Moment, evaluate
+from monitor.alerts.kinds import EvaluationInput, evaluate
 from monitor.config.rules import Rule, load_rules, rule_of
 from monitor.model.message import batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, parse_iso
-from monitor.simulation.backtest import Span, choose_step, run
+from monitor.simulation.backtest import EvaluationSpan, choose_step, run
 from monitor.simulation.backtest.chart import WIDTH, figure
 from monitor.simulation.backtest.export import MOST_GROUPS as SHOWN
 from monitor.simulation.backtest.export import exhibits
 from monitor.simulation.backtest.page import page
 from monitor.simulation.backtest.report import as_json
-from monitor.simulation.backtest.run import Account, Backtest, Subject
-from monitor.simulation.backtest.series import MOST_GROUPS, Course
+from monitor.simulation.backtest.run import AccountMessages, Backtest, Subject
+from monitor.simulation.backtest.series import MOST_GROUPS, RuleSeries
 from monitor.simulation.backtest.step_size import PATIENT_SECONDS, QUICK_SECONDS
 from monitor.simulation.backtest.timeline import lines
 from monitor.simulation.backtest.variant import BadChange, variants
-from monitor.window import Question, Reading, Window
-from monitor.window.recorded_messages import Past
+from monitor.window import Query, Window, WindowReader
+from monitor.window.recorded_messages import RecordedMessages
 
 NOW = parse_iso("2026-11-21T10:00:00Z")
-HOURLY = Span(NOW, NOW + HOUR, 30 * MINUTE)
+HOURLY = EvaluationSpan(NOW, NOW + HOUR, 30 * MINUTE)
 RATE = {"name": "R", "kind": "rate", "by": ["operator"], "window": "10m", "above": "20%", "min_messages": 5}
 
 
@@ -35,15 +35,15 @@ def row(name: str, at: int, **more: object) -> dict[str, object]:
 
 
 def statuses(window: Window) -> dict[str, int]:
-    reading = Reading(window)
-    return reading.split(reading.rows(Question(0, NOW + DAY)), "status")
+    reading = WindowReader(window)
+    return reading.split(reading.rows(Query(0, NOW + DAY)), "status")
 
 
 def test_the_past_is_told_as_sent_and_then_as_reported() -> None:
     known = Window("main")
     known.upsert(batch_of([row("a", NOW, status="Sent")]), "all")
     known.upsert(batch_of([row("a", NOW + MINUTE, status="Failed", operator="B"), row("b", NOW + 2 * MINUTE)]), "all")
-    past = Past(known)
+    past = RecordedMessages(known)
     assert (len(past), past.begins, past.count(NOW, NOW + MINUTE)) == (2, NOW, 1)
     seen = []
     for at in (NOW - SECOND, NOW, NOW + MINUTE, NOW + 2 * MINUTE):
@@ -56,7 +56,7 @@ def test_the_past_is_told_as_sent_and_then_as_reported() -> None:
 def test_what_was_missed_on_its_way_is_told_as_its_latency_says() -> None:
     known = Window("main")
     known.upsert(batch_of([row("a", NOW + 5 * MINUTE, latency=300), row("b", NOW + 5 * MINUTE, latency=20)]), "all")
-    past = Past(known, slack=MINUTE)
+    past = RecordedMessages(known, slack=MINUTE)
     past.feed(NOW)
     assert statuses(past.window) == {"Sent": 1}
     past.feed(NOW + 5 * MINUTE)
@@ -66,7 +66,7 @@ def test_what_was_missed_on_its_way_is_told_as_its_latency_says() -> None:
 def test_parts_of_long_messages_are_told_each_at_its_time() -> None:
     known = Window("main")
     known.upsert(batch_of([row("a", NOW + i * MINUTE, part=i, parts=3) for i in (1, 2, 3)]), "all")
-    past = Past(known)
+    past = RecordedMessages(known)
     past.feed(NOW + 2 * MINUTE)
     assert statuses(past.window) == {"Sent": 1}
     past.feed(NOW + 3 * MINUTE)
@@ -127,9 +127,9 @@ def test_a_course_keeps_the_worst_value_of_each_moment_and_the_worst_groups() ->
         for i in range(10)
     ]
     window.upsert(batch_of(rows), "all")
-    course = Course(Span(NOW, NOW + 4000 * SECOND, SECOND), below=False)
+    course = RuleSeries(EvaluationSpan(NOW, NOW + 4000 * SECOND, SECOND), below=False)
     for at in (0, 1, 2, 3999):
-        course.take(NOW + at * SECOND, evaluate(rule, Moment(Reading(window), NOW, 0)))
+        course.take(NOW + at * SECOND, evaluate(rule, EvaluationInput(WindowReader(window), NOW, 0)))
     found = course.lines()
     assert len(found) <= MOST_GROUPS
     assert all(line.values[0] == 0.9 for line in found[:40])
@@ -197,9 +197,9 @@ def small_backtest(folder: Path) -> Backtest:
     known.upsert(batch_of(rows), "all")
     rules = rules_at(folder)
     subjects = [Subject(rules[0], "R"), *variants(["R.above=90%"], rules), Subject(rules[1], "S")]
-    span = Span(NOW, NOW + HOUR, 30 * SECOND)
+    span = EvaluationSpan(NOW, NOW + HOUR, 30 * SECOND)
     done: list[float] = []
-    found = run([Account(known, ["all"], NOW - HOUR)], subjects, span, done.append)
+    found = run([AccountMessages(known, ["all"], NOW - HOUR)], subjects, span, done.append)
     assert done == sorted(done)
     assert done[-1] <= 1
     return found
@@ -246,7 +246,9 @@ def test_what_the_past_does_not_tell_is_said(tmp_path: Path) -> None:
         rule_of({"name": "Watch", "kind": "campaign", "stalled_for": "30m", "short_below": "95%"}),
         rule_of({"name": "Failing", "kind": "campaign", "failure_above": "20%", "where": {"country": "GR"}}),
     ]
-    found = run([Account(Window("main"), ["all"], NOW)], [Subject(rule, rule.name) for rule in rules], HOURLY, _unheard)
+    found = run(
+        [AccountMessages(Window("main"), ["all"], NOW)], [Subject(rule, rule.name) for rule in rules], HOURLY, _unheard
+    )
     low = "not judged: what the balance was in the past is not known"
     watch = "judged by messages alone: what Routee said of campaigns in the past is not known"
     said = [one["unknown"] for one in as_json(found)["rules"]]
@@ -284,8 +286,8 @@ def stalled_campaign() -> Backtest:
     ]
     known.upsert(batch_of(rows), "all")
     stalls = rule_of({"name": "Stalls", "kind": "campaign", "stalled_for": "30m", "failure_above": "20%"})
-    span = Span(NOW, NOW + HOUR, MINUTE)
-    return run([Account(known, ["all"], NOW - DAY)], [Subject(stalls, "Stalls")], span, lambda done: None)
+    span = EvaluationSpan(NOW, NOW + HOUR, MINUTE)
+    return run([AccountMessages(known, ["all"], NOW - DAY)], [Subject(stalls, "Stalls")], span, lambda done: None)
 
 
 def test_each_problem_of_a_campaign_is_shown_in_its_own_unit() -> None:
@@ -310,8 +312,8 @@ def test_no_alerts_and_never_enough_data_are_told_apart() -> None:
         {"name": "Nobody", "kind": "count", "match": {"country": "IR"}, "by": ["country"], "window": "10m", "above": 5},
     ]
     subjects = [Subject(rule_of(rule), str(rule["name"])) for rule in rules]
-    span = Span(NOW, NOW + HOUR, MINUTE)
-    found = run([Account(known, ["all"], NOW - DAY)], subjects, span, lambda done: None)
+    span = EvaluationSpan(NOW, NOW + HOUR, MINUTE)
+    found = run([AccountMessages(known, ["all"], NOW - DAY)], subjects, span, lambda done: None)
     said = [line for line in lines(found, 100) if line.startswith(("Few", "Well", "Nobody"))]
     assert said == [
         "Few (above 20%): never enough data to judge",

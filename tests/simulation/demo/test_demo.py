@@ -16,7 +16,7 @@ from monitor.runtime.clock import SECOND, parse_iso
 from monitor.simulation.demo import DEFAULT_SEED, demo
 from monitor.simulation.demo.runner import rules, yours
 from monitor.simulation.demo.screen import Screen
-from monitor.simulation.demo.sparklines import Course, Glance
+from monitor.simulation.demo.sparklines import DeliverySnapshot, SparklineHistory
 from tests.fakes.waiting import guarded
 
 SPEED = 300.0
@@ -93,16 +93,16 @@ def test_away_from_a_checkout_it_names_the_rules_where_they_are(
 
 def test_a_line_about_the_traffic_says_when_it_is_written_like_those_around_it() -> None:
     polled = parse_iso("2026-11-21T10:15:59Z")
-    glance = Glance(polled, 257, 0.733, 1)
-    line = Course().plain(glance, polled + 70 * SECOND)
+    glance = DeliverySnapshot(polled, 257, 0.733, 1)
+    line = SparklineHistory().plain(glance, polled + 70 * SECOND)
     assert line == "10:17:09  257 messages/min  73.3% delivered  1 alert firing"
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 120, 300])
 def test_the_changing_line_never_wraps(width: int) -> None:
-    course = Course()
+    course = SparklineHistory()
     for delivered in (None, 0.97, 0.5, 1.0):
-        glance = Glance(1_795_280_824_000_000, 12_345, delivered, 2)
+        glance = DeliverySnapshot(1_795_280_824_000_000, 12_345, delivered, 2)
         course.add(glance)
         assert course.line(glance, width).cell_len < width
 

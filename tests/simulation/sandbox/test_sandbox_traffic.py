@@ -14,7 +14,7 @@ from monitor.model.message import FINAL
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, parse_iso
 from monitor.simulation.sandbox import Sandbox, Traffic
 from monitor.simulation.sandbox.ids import MESSAGE, SMS, Ids
-from monitor.simulation.sandbox.search import Search
+from monitor.simulation.sandbox.search import SearchRequest
 from monitor.simulation.sandbox.tables import DELIVERED_CODE
 from tests.fakes.hand_clock import HandClock
 
@@ -24,7 +24,7 @@ NOON = parse_iso("2026-11-18T12:00:00Z")
 def seen(sandbox: Sandbox) -> list[bytes]:
     """Everything that can be seen now, newest first."""
     now = sandbox.advance()
-    return sandbox.encoded(sandbox.select(Search(), now), now)
+    return sandbox.encoded(sandbox.select(SearchRequest(), now), now)
 
 
 def records(sandbox: Sandbox) -> list[dict[str, Any]]:
@@ -89,7 +89,7 @@ def test_nothing_is_reported_from_the_future() -> None:
 
 def test_latency_is_given_on_delivered_messages_only_and_leads_back_to_the_sending() -> None:
     sandbox = week(messages=2_000)
-    numbers = sandbox.select(Search(), NOON)
+    numbers = sandbox.select(SearchRequest(), NOON)
     created = sandbox.messages.rows.created[numbers].tolist()
     for record, sent in zip(records(sandbox), created, strict=True):
         assert ("latency" in record) == (record["status"]["status"] == "Delivered")
@@ -188,7 +188,7 @@ def test_any_range_gives_what_a_plain_scan_gives(seed: int, count: int, select_b
     dates = rows.created if select_by == "sent" else rows.present(NOON)[1]
     plain = [number for number in range(len(rows)) if low <= dates[number] <= high and rows.created[number] <= NOON]
     plain.sort(key=lambda number: (dates[number], number), reverse=True)
-    assert sandbox.select(Search(low, high), NOON).tolist() == plain
+    assert sandbox.select(SearchRequest(low, high), NOON).tolist() == plain
 
 
 @pytest.mark.parametrize("season", [0.0, 1.0])

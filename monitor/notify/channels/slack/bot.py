@@ -25,7 +25,7 @@ from monitor.notify.channels.slack.errors import (
     socket_reason,
     verdict,
 )
-from monitor.notify.channels.slack.rate_limit import OnHold, Paces
+from monitor.notify.channels.slack.rate_limit import ChannelRateLimits, RateLimited
 from monitor.notify.channels.slack.scopes import lacking
 from monitor.notify.channels.slack.text import headline
 from monitor.notify.render.notification_text import urgency
@@ -63,7 +63,7 @@ class SlackNotifier:
         api_url: str = API_URL,
         template: Template | None = None,
         timeout: float = 15.0,
-        paces: Paces | None = None,
+        paces: ChannelRateLimits | None = None,
         chart: bool = False,
         app_token: str | None = None,
         broadcast_resolved: str = "critical",
@@ -78,7 +78,7 @@ class SlackNotifier:
         self._clock = clock
         self._template = template
         self._timeout = timeout
-        self._paces = paces or Paces()
+        self._paces = paces or ChannelRateLimits()
         self._charts = Charts(self._client) if chart else None
         self._app_token = app_token
         self._broadcast_resolved = broadcast_resolved
@@ -126,7 +126,7 @@ class SlackNotifier:
         with trio.move_on_after(self._timeout) as limit:
             try:
                 return await act(limit)
-            except OnHold as hold:
+            except RateLimited as hold:
                 return Retry(f"Slack asked to wait another {hold}", round(hold.seconds * SECOND))
             except SlackApiError as error:
                 return verdict(error, self._channel, self._clock.now())

@@ -92,7 +92,7 @@ class _Limit:
     """Ends the connection when the time is over, whatever is waited for: a timeout of a socket begins anew with each byte.
 
     It holds a descriptor of its own of the connection, because the other's number may be another file's by then. A socket that is shut
-    down still gives what goes on being sent, so what is read is bounded as well (`_read`, `_Answer`).
+    down still gives what goes on being sent, so what is read is bounded as well (`_read`, `_BoundedResponse`).
     """
 
     def __init__(self, seconds: float) -> None:
@@ -132,7 +132,7 @@ class _Limit:
             self._connection = None
 
 
-class _Answer(http.client.HTTPResponse):
+class _BoundedResponse(http.client.HTTPResponse):
     """An answer that does not begin again and again: http.client itself reads any number of ``100 Continue``."""
 
     _beginnings = 0
@@ -155,7 +155,7 @@ def _watched(
     kind: Callable[..., http.client.HTTPConnection], limit: _Limit, host: str, **more: Any
 ) -> http.client.HTTPConnection:
     connection = kind(host, **more)
-    connection.response_class = _Answer
+    connection.response_class = _BoundedResponse
     connect = connection.connect
 
     def connected() -> None:

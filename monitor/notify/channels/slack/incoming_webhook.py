@@ -7,7 +7,7 @@ from monitor.notify.channels import http
 from monitor.notify.channels.protocol import Outcome, Rejected, Retry
 from monitor.notify.channels.reach import unreached
 from monitor.notify.channels.slack.block_kit import message, plainer
-from monitor.notify.channels.slack.rate_limit import OnHold, Paces
+from monitor.notify.channels.slack.rate_limit import ChannelRateLimits, RateLimited
 from monitor.notify.channels.slack.text import headline
 from monitor.notify.render.escape import to_json
 from monitor.notify.render.templates import Template
@@ -27,13 +27,13 @@ class SlackHookNotifier:
         clock: Clock,
         template: Template | None = None,
         timeout: float = 15.0,
-        paces: Paces | None = None,
+        paces: ChannelRateLimits | None = None,
     ) -> None:
         self._url = url
         self._clock = clock
         self._template = template
         self._timeout = timeout
-        self._pace = (paces or Paces()).of("", url, "")
+        self._pace = (paces or ChannelRateLimits()).of("", url, "")
 
     checked = "a connection opens; the URL's path is not tried, because that would post"
 
@@ -51,7 +51,7 @@ class SlackHookNotifier:
         body = to_json(made | {"unfurl_links": False, "unfurl_media": False}).encode(errors="replace")
         try:
             await self._pace.turn()
-        except OnHold as hold:
+        except RateLimited as hold:
             return Retry(f"Slack asked to wait another {hold}", round(hold.seconds * SECOND))
         outcome = await http.post(self._url, body, _HEADERS, self._timeout, self._clock.now(), judging=_judge)
         if isinstance(outcome, Retry) and outcome.after is not None:

@@ -26,7 +26,7 @@ class Pressed:
 
 
 @dataclass(frozen=True, slots=True)
-class Press:
+class ButtonPress:
     """What was pressed, where to answer, and what tells it from another press of the same button (Slack may say it twice)."""
 
     pressed: Pressed
@@ -43,7 +43,7 @@ def envelope_of(message: str | bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def press_of(envelope: Mapping[str, Any]) -> Press | None:
+def press_of(envelope: Mapping[str, Any]) -> ButtonPress | None:
     """The press of a button of ours that an envelope tells of, if it does."""
     payload = _mapping(envelope.get("payload"))
     if envelope.get("type") != "interactive" or payload.get("type") != "block_actions":
@@ -57,7 +57,7 @@ def press_of(envelope: Mapping[str, Any]) -> Press | None:
     if pressed is None:
         return None
     identity = pressed.action + pressed.fingerprint, _text(user.get("id")), _text(action.get("action_ts"))
-    return Press(pressed, _text(payload.get("response_url")), identity)
+    return ButtonPress(pressed, _text(payload.get("response_url")), identity)
 
 
 def _pressed(action: str, fingerprint: str, user: str) -> Pressed | None:

@@ -1,6 +1,7 @@
 """Slack's pace: one message a second into a channel, whoever of us writes it, and nothing while Slack has asked to wait.
 
-Receivers and entries that write into one channel with one token share its `Pace`; `Paces` has them all. It is trio's own time that
+Receivers and entries that write into one channel with one token share its `ChannelRateLimit`; `ChannelRateLimits` has them all. It is
+trio's own time that
 counts here, because it is Slack's.
 """
 
@@ -13,7 +14,7 @@ SPACING: Final = 1.0
 """Seconds between two posts into a channel: Slack takes one a second, and a few more now and then."""
 
 
-class OnHold(Exception):
+class RateLimited(Exception):
     """Slack has asked that nothing be sent to this channel for so many ``seconds``; nothing was."""
 
     def __init__(self, seconds: float) -> None:
@@ -21,7 +22,7 @@ class OnHold(Exception):
         super().__init__(f"{seconds:.0f} s")
 
 
-class Pace:
+class ChannelRateLimit:
     """When the next message may go into one channel. ``spacing`` in seconds."""
 
     def __init__(self, spacing: float = SPACING) -> None:
@@ -51,25 +52,25 @@ class Pace:
         """Raises OnHold while Slack wants nothing."""
         left = self._held_until - trio.current_time()
         if left > 0:
-            raise OnHold(left)
+            raise RateLimited(left)
 
-    def join(self, other: "Pace") -> None:
+    def join(self, other: "ChannelRateLimit") -> None:
         """Another name of the same channel was in use so far: what holds for it holds here."""
         self._free_at = max(self._free_at, other._free_at)
         self._held_until = max(self._held_until, other._held_until)
 
 
-class Paces:
+class ChannelRateLimits:
     """The paces of all channels. A channel has a name and an id; once Slack has told which id a name has, both have one pace."""
 
     def __init__(self, spacing: float = SPACING) -> None:
         self._spacing = spacing
-        self._paces: dict[tuple[str, str, str], Pace] = {}
+        self._paces: dict[tuple[str, str, str], ChannelRateLimit] = {}
 
-    def of(self, api_url: str, token: str, channel: str) -> Pace:
+    def of(self, api_url: str, token: str, channel: str) -> ChannelRateLimit:
         """The pace of that channel for that token at that Slack; the same whoever asks. An incoming webhook is a token without a channel."""
         key = api_url, token, _plain(channel)
-        return self._paces.setdefault(key, Pace(self._spacing))
+        return self._paces.setdefault(key, ChannelRateLimit(self._spacing))
 
     def same(self, api_url: str, token: str, name: str, channel_id: str) -> None:
         """``name`` is the channel ``channel_id``."""

@@ -19,8 +19,8 @@ from monitor.notify.channels import http as rim
 from monitor.notify.channels.protocol import Sent, unreachable
 from monitor.notify.channels.slack.client import SlackClient
 from monitor.notify.channels.slack.errors import socket_reason
-from monitor.notify.channels.slack.interaction import Press, Pressed, envelope_of, press_of
-from monitor.notify.channels.slack.websocket import ConnectionClosed, Unusable, WebSocketConnection, converse
+from monitor.notify.channels.slack.interaction import ButtonPress, Pressed, envelope_of, press_of
+from monitor.notify.channels.slack.websocket import ConnectionClosed, WebSocketConnection, WebsocketUnusable, converse
 from monitor.notify.render.escape import slack as escaped
 from monitor.notify.render.escape import to_json
 from monitor.notify.render.sanitize import clean, clean_lines
@@ -63,7 +63,7 @@ async def listen(app_token: str, api_url: str, handle: Handle, clock: Clock) -> 
     What goes wrong outside is logged and tried again, after 1 s, 2 s, 4 s … 5 min; what ``handle`` raises is logged too.
     """
     async with trio.open_nursery() as nursery:
-        listener = _Listener(app_token, api_url, handle, clock, nursery)
+        listener = _SocketModeApp(app_token, api_url, handle, clock, nursery)
         failures = 0
         while True:
             listener.connected = False
@@ -85,7 +85,7 @@ def _pause(failures: int) -> Duration:
     return round(longest * random.SystemRandom().uniform(0.5, 1.0))
 
 
-class _Listener:
+class _SocketModeApp:
     """What the connections of one app have in common. Presses are dealt with in ``nursery``, which outlives each connection."""
 
     def __init__(self, app_token: str, api_url: str, handle: Handle, clock: Clock, nursery: trio.Nursery) -> None:
@@ -106,7 +106,7 @@ class _Listener:
         url = await self._address()
         try:
             end = await converse(url, _PATIENCE, LARGEST, self._attend)
-        except Unusable as error:
+        except WebsocketUnusable as error:
             raise _Unreachable(str(error)) from None
         if end:
             raise _Unreachable(end)
@@ -180,7 +180,7 @@ class _Listener:
             with trio.fail_after(_ACKNOWLEDGED_WITHIN):
                 await connection.send_message(to_json({"envelope_id": envelope_id}))
 
-    def _begin(self, press: Press) -> None:
+    def _begin(self, press: ButtonPress) -> None:
         if press.identity in self._seen:
             return
         self._seen[press.identity] = None
@@ -192,7 +192,7 @@ class _Listener:
         self._under_way += 1
         self._nursery.start_soon(self._deal_with, press, name="a press in Slack")
 
-    async def _deal_with(self, press: Press) -> None:
+    async def _deal_with(self, press: ButtonPress) -> None:
         try:
             await self._answer(press, await self._done(press.pressed))
         finally:
@@ -212,7 +212,7 @@ class _Listener:
             log.exception("%s of %s, pressed in Slack, failed", pressed.action, pressed.fingerprint)
         return _FAILED
 
-    async def _answer(self, press: Press, said: str) -> None:
+    async def _answer(self, press: ButtonPress, said: str) -> None:
         """Show it to who pressed, and to nobody else."""
         if not said or not self._is_slacks(press.response_url):
             return

@@ -12,13 +12,13 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_st
 
 from monitor.runtime.transport_errors import trouble
 
-__all__ = ["ConnectionClosed", "Unusable", "WebSocketConnection", "converse"]
+__all__ = ["ConnectionClosed", "WebSocketConnection", "WebsocketUnusable", "converse"]
 
 _GOODBYE: Final = 1.0
 """Seconds that a closing handshake may take."""
 
 
-class Unusable(Exception):
+class WebsocketUnusable(Exception):
     """The websocket could not be opened, or broke; the text says why and never the address, which is a secret."""
 
 
@@ -47,7 +47,7 @@ async def converse(url: str, within: float, largest: int, talk: Callable[[WebSoc
     except* Exception as group:  # noqa: BLE001
         why = trouble(group, quote=False)
     if why:
-        raise Unusable(f"the websocket could not be used: {why}")
+        raise WebsocketUnusable(f"the websocket could not be used: {why}")
     return said
 
 
