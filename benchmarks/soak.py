@@ -37,7 +37,7 @@ from monitor.store.sqlite import open_sqlite
 from monitor.window import Query as Asking
 from monitor.window import Window, WindowReader
 from tests.fakes.inline_store import InlineStoreFront
-from tests.fakes.station import Station
+from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.written import settings
 
 T = TypeVar("T")
@@ -153,8 +153,8 @@ class Report:
         return statistics.median(latest) / statistics.median(second) - 1 if last >= 48 else 0.0
 
 
-class _Outboxed(Station):
-    """A station whose news wake a real delivery."""
+class _Outboxed(PipelineHarness):
+    """A harness whose news wake a real delivery."""
 
     outbox: Outbox | None = None
 
@@ -170,44 +170,44 @@ async def soak(folder: Path, span: Duration, rate: int, say: Callable[[str], Non
     trouble = Trouble(clock, world)
     with closing(open_sqlite(folder / "monitor.db", exclusive=True)) as store:
         front = functools.partial(TroubledFront, trouble=trouble)
-        station = _Outboxed(settings(RULES, CONFIG), clock, store, fronted=front)
+        harness = _Outboxed(settings(RULES, CONFIG), clock, store, fronted=front)
         receivers = [Receiver(Sent), Receiver(trouble.sick), Receiver(trouble.moody)]
         async with trio.open_nursery() as nursery:
-            await _begin(nursery, station, world, receivers)
-            await _live(station, world, report, span, say, until)
+            await _begin(nursery, harness, world, receivers)
+            await _live(harness, world, report, span, say, until)
             report.lived = clock.now() - START
             world.quiet_from = clock.now()
-            await _live(station, world, report, 2 * HOUR, say)
+            await _live(harness, world, report, 2 * HOUR, say)
             report.messages, report.requests = world.sent, world.asked
-            await _examine(station, world, receivers, report)
+            await _examine(harness, world, receivers, report)
             nursery.cancel_scope.cancel()
     return report
 
 
-async def _begin(nursery: trio.Nursery, station: _Outboxed, world: World, receivers: list[Receiver]) -> None:
+async def _begin(nursery: trio.Nursery, harness: _Outboxed, world: World, receivers: list[Receiver]) -> None:
     channels = {("ops", f"console/{number}"): one for number, one in enumerate(receivers)}
-    await station.pipeline.begin()
-    delivering = functools.partial(deliver, station.front, channels, station.clock)
-    station.outbox = await nursery.start(lambda task_status: delivering(task_status=task_status))
+    await harness.pipeline.begin()
+    delivering = functools.partial(deliver, harness.front, channels, harness.clock)
+    harness.outbox = await nursery.start(lambda task_status: delivering(task_status=task_status))
     sweeps = ((15 * MINUTE, 30 * MINUTE),)
     plan = SearchPlan("main", "all", RouteeQuery(), MINUTE, sweeps, 0)
-    nursery.start_soon(poll_search, plan, world, station.sinks["main"], station.clock, None)
-    nursery.start_soon(station.pipeline.flush_when_due)
-    nursery.start_soon(_keep_house, station)
+    nursery.start_soon(poll_search, plan, world, harness.sinks["main"], harness.clock, None)
+    nursery.start_soon(harness.pipeline.flush_when_due)
+    nursery.start_soon(_keep_house, harness)
 
 
-async def _keep_house(station: _Outboxed) -> None:
+async def _keep_house(harness: _Outboxed) -> None:
     while True:
-        await station.clock.sleep(HOUR)
-        now = station.clock.now()
+        await harness.clock.sleep(HOUR)
+        now = harness.clock.now()
         try:
-            await station.front.prune(now - RETENTION, now - HISTORY_KEPT)
+            await harness.front.prune(now - RETENTION, now - HISTORY_KEPT)
         except StoreError:
             continue
 
 
 async def _live(
-    station: _Outboxed,
+    harness: _Outboxed,
     world: World,
     report: Report,
     span: Duration,
@@ -215,15 +215,15 @@ async def _live(
     until: float = math.inf,
 ) -> None:
     """Let time pass, and look at memory and tasks every hour; no longer than ``until``, a time of the machine's own clock."""
-    end = station.clock.now() + span
-    while station.clock.now() < end and time.monotonic() < until:
-        await station.clock.sleep(min(HOUR, end - station.clock.now()))
-        hours = (station.clock.now() - START) / HOUR
+    end = harness.clock.now() + span
+    while harness.clock.now() < end and time.monotonic() < until:
+        await harness.clock.sleep(min(HOUR, end - harness.clock.now()))
+        hours = (harness.clock.now() - START) / HOUR
         report.resident[hours] = resident()
         tasks = trio.lowlevel.current_statistics().tasks_living
         report.tasks = (report.tasks[0] or tasks, tasks)
         if round(hours) % 6 == 0:
-            messages = station.pipeline.desks["main"].judge.window.messages
+            messages = harness.pipeline.desks["main"].judge.window.messages
             say(
                 f"{hours:6.1f} h  {world.sent:>11,} sent  {messages:>10,} kept  {resident():7.1f} MB  {tasks} tasks  {time.process_time():8.1f} s"
             )
@@ -234,12 +234,12 @@ def resident() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
 
 
-async def _examine(station: _Outboxed, world: World, receivers: list[Receiver], report: Report) -> None:
-    judge = station.pipeline.desks["main"].judge
+async def _examine(harness: _Outboxed, world: World, receivers: list[Receiver], report: Report) -> None:
+    judge = harness.pipeline.desks["main"].judge
     end = judge.cursors["all"].as_of
     if _counted(judge.window, end) != world.recount(end, COUNTED):
         report.wrong.append(f"the values differ: {_counted(judge.window, end)} is {world.recount(end, COUNTED)}")
-    fired, over = await _happened(station, "fired"), await _happened(station, "resolved")
+    fired, over = await _happened(harness, "fired"), await _happened(harness, "resolved")
     report.fired = sum(fired.values())
     if fired != over:
         report.wrong.append(f"not every alert ended: {fired - over}")
@@ -261,10 +261,10 @@ def _examine_receiver(number: int, receiver: Receiver, fired: Counter[str], repo
         report.wrong.append(f"channel {number} was told {receiver.twice} notifications twice")
 
 
-async def _happened(station: _Outboxed, what: str) -> Counter[str]:
+async def _happened(harness: _Outboxed, what: str) -> Counter[str]:
     """By rule and operator (built-in alerts have none). What was over within the group's wait is told to nobody, and not counted."""
     known = {_fingerprint(name): name for name in OPERATORS}
-    moves = (await station.front.transitions(1_000_000))[::-1]
+    moves = (await harness.front.transitions(1_000_000))[::-1]
     began: dict[str, Transition] = {}
     counted: Counter[str] = Counter()
     for one in moves:

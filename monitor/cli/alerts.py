@@ -17,7 +17,7 @@ from monitor.cli.times import WHEN, When
 
 if TYPE_CHECKING:
     from monitor.config.monitor import Config
-    from monitor.daemon.loading import SettingsWithTemplates
+    from monitor.daemon.validate import SettingsWithTemplates
     from monitor.model.alert import Alert
     from monitor.model.notification import AlertView
     from monitor.store.protocol import Store

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.cli.history import History
-    from monitor.daemon.loading import SettingsWithTemplates
+    from monitor.daemon.validate import SettingsWithTemplates
     from monitor.runtime.clock import Duration
     from monitor.simulation.backtest import Backtest, EvaluationSpan, EvaluationStep, Subject
 

@@ -17,7 +17,7 @@ from monitor.runtime.errors import MonitorError, RouteeError, RouteeRefused, Rou
 if TYPE_CHECKING:
     from monitor.config.monitor import Account
     from monitor.config.rules import Rule
-    from monitor.daemon.loading import SettingsWithTemplates
+    from monitor.daemon.validate import SettingsWithTemplates
     from monitor.ingest.routee.client import Routee
     from monitor.model.account_state import AccountState
     from monitor.model.finding import Finding

@@ -16,7 +16,7 @@ from monitor.runtime.errors import InputError
 if TYPE_CHECKING:
     from monitor.config.monitor import Config
     from monitor.config.rules import Rule
-    from monitor.daemon.loading import SettingsWithTemplates
+    from monitor.daemon.validate import SettingsWithTemplates
 
 EXIT_UNAVAILABLE = 69
 

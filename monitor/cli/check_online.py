@@ -6,7 +6,7 @@ from typing import Final
 
 from monitor.config.monitor import Account
 from monitor.daemon.account_client import routee_client
-from monitor.daemon.loading import SettingsWithTemplates
+from monitor.daemon.validate import SettingsWithTemplates
 from monitor.ingest.routee.retry import RetryPolicy
 from monitor.model.evaluate_words import plural
 from monitor.notify.receivers import checked, notifiers

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
     from monitor.config.monitor import Config
     from monitor.config.rules import Rule
-    from monitor.daemon.loading import SettingsWithTemplates
+    from monitor.daemon.validate import SettingsWithTemplates
     from monitor.routing.silences import Silence
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from monitor.alerts.ring import Evaluation
     from monitor.cli.findings import GroupLine
     from monitor.config.rules import Rule
-    from monitor.daemon.loading import SettingsWithTemplates
+    from monitor.daemon.validate import SettingsWithTemplates
     from monitor.runtime.clock import Instant
 
 _UNASKED: Final = (

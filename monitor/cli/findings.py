@@ -9,8 +9,8 @@ from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
 from monitor.alerts.ring import Evaluation
 from monitor.cli.trend import trend
 from monitor.config.rules import Balance, Campaign, Rule
-from monitor.daemon.loading import SettingsWithTemplates
 from monitor.daemon.restore import restored_judge, restored_window
+from monitor.daemon.validate import SettingsWithTemplates
 from monitor.model.alert import Alert, fires_on_until, is_held_back
 from monitor.model.builtin_alerts import MONITOR_BLIND
 from monitor.model.finding import Finding, excess

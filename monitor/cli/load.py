@@ -7,7 +7,7 @@ from monitor.cli.options import environment, find_config
 
 if TYPE_CHECKING:
     from monitor.config.monitor import Config
-    from monitor.daemon.loading import SettingsWithTemplates
+    from monitor.daemon.validate import SettingsWithTemplates
 
 
 def read_config(given: Path | None) -> "Config":
@@ -23,7 +23,7 @@ def read_config(given: Path | None) -> "Config":
 def read_everything(given: Path | None) -> "SettingsWithTemplates":
     """Configuration, rules and templates. Raises InputError and ConfigMissing."""
     from monitor.daemon.account_client import hide_secrets
-    from monitor.daemon.loading import load
+    from monitor.daemon.validate import load
 
     loaded = load(find_config(given), environment())
     hide_secrets(loaded.settings.config)

@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 from monitor.config.monitor import Config
-from monitor.daemon.loading import SettingsWithTemplates
+from monitor.daemon.validate import SettingsWithTemplates
 from monitor.runtime.clock import Instant, SystemClock, format_duration, iso
 from monitor.runtime.errors import StoreError
 from monitor.store.protocol import Store

@@ -12,7 +12,7 @@ from monitor.cli.table import print_json
 from monitor.runtime.errors import MonitorError
 
 if TYPE_CHECKING:
-    from monitor.daemon.loading import SettingsWithTemplates
+    from monitor.daemon.validate import SettingsWithTemplates
     from monitor.model.notification import AlertView, Notification
     from monitor.notify.receivers import Preview
 

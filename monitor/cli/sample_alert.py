@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from monitor.cli.choices import known
 
 if TYPE_CHECKING:
-    from monitor.daemon.loading import SettingsWithTemplates
+    from monitor.daemon.validate import SettingsWithTemplates
     from monitor.model.notification import AlertView, Notification
 
 
@@ -14,7 +14,7 @@ def sample(rule: str | None, loaded: "SettingsWithTemplates") -> "AlertView":
     import msgspec
 
     from monitor.alerts.view import links_of
-    from monitor.daemon.loading import sample_of
+    from monitor.daemon.validate import sample_of
     from monitor.notify.render import sample_view
     from monitor.runtime.clock import MINUTE, SystemClock
 

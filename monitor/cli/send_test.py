@@ -11,7 +11,7 @@ from monitor.cli.output import say
 from monitor.cli.table import print_json
 
 if TYPE_CHECKING:
-    from monitor.daemon.loading import SettingsWithTemplates
+    from monitor.daemon.validate import SettingsWithTemplates
     from monitor.model.notification import Notification
 
 EXIT_NOT_SENT = 69

@@ -13,7 +13,7 @@ from monitor.cli.table import Column, print_json, print_table
 from monitor.runtime.errors import MonitorError
 
 if TYPE_CHECKING:
-    from monitor.daemon.loading import SettingsWithTemplates
+    from monitor.daemon.validate import SettingsWithTemplates
 
 EXIT_NOT_RUNNING: Final = 69
 _MOST_SEARCHES: Final = 8

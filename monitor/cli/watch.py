@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 from monitor.cli.output import say
 from monitor.cli.read_store import standing
-from monitor.daemon.loading import SettingsWithTemplates
+from monitor.daemon.validate import SettingsWithTemplates
 from monitor.runtime.errors import StoreError
 from monitor.store.protocol import Cursor, Store
 from monitor.store.protocol import StoredState as Kept

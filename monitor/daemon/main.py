@@ -31,7 +31,6 @@ from monitor.daemon.health import Health
 from monitor.daemon.http.reloadable_app import ReloadableApp
 from monitor.daemon.http.server import serve
 from monitor.daemon.internal_errors import InternalErrors
-from monitor.daemon.loading import SettingsWithTemplates
 from monitor.daemon.metrics import Metrics
 from monitor.daemon.pipeline import GROUPS, AccountPipeline, Pipeline, PipelineConfig, Services
 from monitor.daemon.reload import Reloads, changes, check_is_possible
@@ -49,6 +48,7 @@ from monitor.daemon.restore import (
 from monitor.daemon.retention import dead_letters, keep_house
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.slack_actions import Buttons
+from monitor.daemon.validate import SettingsWithTemplates
 from monitor.notify.channels.slack.socket_mode import listen
 from monitor.notify.outbox import Outbox, deliver
 from monitor.notify.receivers import socket_apps

@@ -11,7 +11,7 @@ from monitor.config.monitor import Config
 from monitor.config.settings import Settings
 from monitor.config.watched_files import files_of, stamp
 from monitor.config.yaml import YamlModel
-from monitor.daemon.loading import SettingsWithTemplates, load
+from monitor.daemon.validate import SettingsWithTemplates, load
 from monitor.runtime.errors import InputError, Problem
 
 LOOK_EVERY: Final = 3.0

@@ -6,7 +6,7 @@ from typing import TextIO
 from monitor.config.monitor import Config
 from monitor.config.rules import Rule
 from monitor.config.settings import Settings
-from monitor.daemon.loading import SettingsWithTemplates
+from monitor.daemon.validate import SettingsWithTemplates
 from monitor.notify.channels import ChannelContext
 from monitor.notify.receivers import Notifiers
 from monitor.notify.render import Templates

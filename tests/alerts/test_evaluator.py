@@ -13,7 +13,7 @@ from monitor.model.message import batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant
 from monitor.store.protocol import Cursor
 from monitor.window import Window
-from tests.fakes.station import traffic
+from tests.fakes.pipeline_harness import traffic
 
 NOW: Instant = 20_000 * DAY
 RATE: dict[str, Any] = {"name": "Failing", "kind": "rate", "window": "5m", "above": "20%"}

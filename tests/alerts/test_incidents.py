@@ -3,7 +3,7 @@
 from monitor.alerts.incidents import Incident, incidents
 from monitor.model.alert import Transition, TransitionSubject, What
 from monitor.runtime.clock import MINUTE
-from tests.fakes.telling_world import TellingWorld
+from tests.fakes.operator_harness import OperatorHarness
 
 
 def moved(what: What, at: int, key: str = "f1") -> Transition:
@@ -43,11 +43,11 @@ def test_what_began_before_the_first_that_is_known_is_an_incident_too() -> None:
 
 
 async def test_the_daemon_records_who_acknowledged_and_what_became_of_it() -> None:
-    world = TellingWorld()
+    world = OperatorHarness()
     await world.poll(Cosmote=4)
     await world.ack("Cosmote")
     await world.poll(2 * MINUTE, Cosmote=0)
-    [one] = incidents(world.station.store.transitions)
+    [one] = incidents(world.harness.store.transitions)
     assert told(one) == ["fired", "acknowledged", "resolved"]
     about = one.events[1].about
     assert about is not None

@@ -14,7 +14,7 @@ from monitor.simulation.replay import Replay
 from monitor.store.protocol import Cursor
 from monitor.window import Window
 from monitor.window.recorded_messages import RecordedMessages
-from tests.fakes.station import traffic
+from tests.fakes.pipeline_harness import traffic
 
 NOW: Instant = 20_000 * DAY
 EVERY = 30 * SECOND

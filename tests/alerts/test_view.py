@@ -11,7 +11,7 @@ from monitor.model.notification import AlertView, Link
 from monitor.runtime.clock import HOUR, MINUTE
 from monitor.window import WindowReader
 from tests.fakes.hand_clock import HandClock
-from tests.fakes.station import Station, traffic
+from tests.fakes.pipeline_harness import PipelineHarness, traffic
 from tests.fakes.written import CONFIG, settings
 
 AT_ONCE = CONFIG.replace("group_wait: 10s", "group_wait: 0s")
@@ -34,9 +34,9 @@ rules:
 async def shown(rules: str = RATE, config: str = AT_ONCE, **fields: Any) -> AlertView:
     """The alert that half of the messages failing gives."""
     clock = HandClock()
-    station = Station(settings(rules, config), clock)
-    await station.poll(traffic(200, 400, operator="Cosmote", **fields))
-    return station.told[-1].alerts[0]
+    harness = PipelineHarness(settings(rules, config), clock)
+    await harness.poll(traffic(200, 400, operator="Cosmote", **fields))
+    return harness.told[-1].alerts[0]
 
 
 async def test_labels_are_the_name_the_group_the_severity_and_the_rules_own() -> None:
@@ -50,12 +50,12 @@ async def test_the_account_is_a_label_where_there_are_several() -> None:
 
 async def test_the_same_group_of_two_accounts_is_two_alerts() -> None:
     clock = HandClock()
-    station = Station(settings(RATE, TWO_ACCOUNTS), clock)
-    await station.poll(traffic(5, operator="Cosmote"))
-    await station.poll(traffic(5, operator="Cosmote"), "more", "second")
+    harness = PipelineHarness(settings(RATE, TWO_ACCOUNTS), clock)
+    await harness.poll(traffic(5, operator="Cosmote"))
+    await harness.poll(traffic(5, operator="Cosmote"), "more", "second")
     clock.at += 5 * MINUTE
-    await station.pipeline.flush()
-    told = station.told[-1].alerts
+    await harness.pipeline.flush()
+    told = harness.told[-1].alerts
     assert {view.labels["account"] for view in told} == {"main", "second"}
     assert len({view.fingerprint for view in told}) == 2
 
@@ -69,10 +69,10 @@ async def test_numbers_are_those_of_the_finding() -> None:
 
 async def test_samples_are_masked_and_the_latest_first() -> None:
     clock = HandClock()
-    station = Station(settings(RATE, AT_ONCE), clock)
+    harness = PipelineHarness(settings(RATE, AT_ONCE), clock)
     failed = {"operator": "Cosmote", "status": "Undelivered", "to": "+306912345678", "detailedStatus": "Expired"}
-    await station.poll([failed | {"messageId": f"bad-{i}", "date": clock.at - i} for i in range(8)])
-    samples = station.told[-1].alerts[0].samples
+    await harness.poll([failed | {"messageId": f"bad-{i}", "date": clock.at - i} for i in range(8)])
+    samples = harness.told[-1].alerts[0].samples
     assert [sample.message_id for sample in samples] == [f"bad-{i}" for i in range(5)]
     assert {sample.to for sample in samples} == {"+30691•••••78"}
     assert {sample.detailed_status for sample in samples} == {"Expired"}
@@ -88,9 +88,9 @@ async def test_what_is_shown_of_recipients_is_as_configured(mode: str, text: str
 
 
 async def test_what_history_needs_is_worked_out_once_for_all_alerts_of_a_rule() -> None:
-    station = Station(settings(RATE, AT_ONCE), HandClock())
-    await station.poll([*traffic(5, operator="Cosmote"), *traffic(5, operator="Nova")])
-    judge = station.pipeline.desks["main"].judge
+    harness = PipelineHarness(settings(RATE, AT_ONCE), HandClock())
+    await harness.poll([*traffic(5, operator="Cosmote"), *traffic(5, operator="Nova")])
+    judge = harness.pipeline.desks["main"].judge
     cursor, rule = judge.cursors["all"], judge.rules["Failing"]
     moment = judge.moment(rule, WindowReader(judge.window), cursor.as_of, cursor.covered_since)
     assert history(rule, moment, (("operator", "Cosmote"),))[-1] == 0.5
@@ -108,11 +108,11 @@ async def test_history_ends_with_the_present_and_has_no_value_from_before_it_was
 
 async def test_an_alert_that_is_over_is_explained_no_more() -> None:
     clock = HandClock()
-    station = Station(settings(RATE, AT_ONCE), clock)
-    await station.poll(traffic(5, operator="Cosmote"))
+    harness = PipelineHarness(settings(RATE, AT_ONCE), clock)
+    await harness.poll(traffic(5, operator="Cosmote"))
     clock.at += HOUR
-    await station.poll(traffic(0, operator="Cosmote"))
-    view = station.told[-1].alerts[0]
+    await harness.poll(traffic(0, operator="Cosmote"))
+    view = harness.told[-1].alerts[0]
     assert (view.status, view.resolved_because, view.breakdown, view.samples) == ("resolved", "recovered", (), ())
     assert view.duration == HOUR
     assert view.peak == 0.5
@@ -120,13 +120,13 @@ async def test_an_alert_that_is_over_is_explained_no_more() -> None:
 
 async def test_what_explains_it_is_compared_with_the_time_before_the_alert_however_long_it_lasts() -> None:
     clock = HandClock()
-    station = Station(settings(RATE, AT_ONCE), clock)
-    await station.poll(traffic(20, 1000, operator="Cosmote"))
+    harness = PipelineHarness(settings(RATE, AT_ONCE), clock)
+    await harness.poll(traffic(20, 1000, operator="Cosmote"))
     for _ in range(5 * 12):
         clock.at += 5 * MINUTE
         filtered = {"from": "Shop", "detailedStatus": "Carrier Violation"}
-        await station.poll([*traffic(0, 60, operator="Cosmote"), *traffic(40, 40, operator="Cosmote", **filtered)])
-    told = station.told[-1]
+        await harness.poll([*traffic(0, 60, operator="Cosmote"), *traffic(40, 40, operator="Cosmote", **filtered)])
+    told = harness.told[-1]
     assert told.reason == "repeat"
     causes = {cause.field: cause.value for cause in told.alerts[0].breakdown}
     assert causes == {"from": "Shop", "detailedStatus": "Carrier Violation"}
@@ -144,22 +144,22 @@ async def test_an_annotation_that_fails_loses_no_alert(caplog: pytest.LogCapture
 
 async def test_an_alert_of_a_rule_that_cannot_be_judged_any_more_is_told_all_the_same() -> None:
     clock = HandClock()
-    station = Station(settings(RATE, AT_ONCE), clock)
-    await station.poll(traffic(5, operator="Cosmote"))
-    judge = station.pipeline.desks["main"].judge
+    harness = PipelineHarness(settings(RATE, AT_ONCE), clock)
+    await harness.poll(traffic(5, operator="Cosmote"))
+    judge = harness.pipeline.desks["main"].judge
     judge.rules["Failing"] = Rule(name="Failing", kind="of no kind", by=("operator",), severity="critical")
     clock.at += 5 * HOUR
-    await station.pipeline.flush()
-    assert station.reasons() == ["first", "repeat"]
-    view = station.told[-1].alerts[0]
+    await harness.pipeline.flush()
+    assert harness.reasons() == ["first", "repeat"]
+    view = harness.told[-1].alerts[0]
     assert (view.value, view.history) == (0.5, ())
 
 
 async def test_the_alert_of_our_own_says_what_to_do() -> None:
     clock = HandClock()
-    station = Station(settings(RATE, AT_ONCE), clock)
-    await station.sinks["main"].blind("all", clock.at, "no answer")
-    view = station.told[-1].alerts[0]
+    harness = PipelineHarness(settings(RATE, AT_ONCE), clock)
+    await harness.sinks["main"].blind("all", clock.at, "no answer")
+    view = harness.told[-1].alerts[0]
     assert view.labels == {"alertname": "MonitorBlind", "account": "main", "search": "all", "severity": "critical"}
     assert "no answer" in view.annotations["summary"]
     assert "check --online" in view.annotations["description"]
@@ -203,12 +203,12 @@ def test_units() -> None:
 async def test_a_group_of_one_recipient_ends_under_each_mode() -> None:
     for mode in ("mask", "hash", "show"):
         clock = HandClock()
-        station = Station(
+        harness = PipelineHarness(
             settings(RATE.replace("[operator]", "[to]"), AT_ONCE + f"privacy: {{recipients: {mode}}}\n"), clock
         )
         numbers = [{"to": f"+3069123456{i}"} for i in range(10, 60)]
-        await station.poll([row for number in numbers for row in traffic(5, 10, **number)])
-        assert len(station.told[-1].alerts) == 50
+        await harness.poll([row for number in numbers for row in traffic(5, 10, **number)])
+        assert len(harness.told[-1].alerts) == 50
         clock.at += 10 * MINUTE
-        await station.poll([row for number in numbers for row in traffic(0, 10, **number)])
-        assert station.reasons() == ["first", "all resolved"], mode
+        await harness.poll([row for number in numbers for row in traffic(0, 10, **number)])
+        assert harness.reasons() == ["first", "all resolved"], mode

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from monitor.cli import cli
 from monitor.daemon import main as daemon
-from monitor.daemon.loading import load
+from monitor.daemon.validate import load
 from tests.fakes.waiting import guarded
 
 CREDENTIALS = ("cli-test-application", "cli-test-secret")

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from monitor.cli import cli
 from monitor.config.starter import rules
-from monitor.daemon.loading import load
+from monitor.daemon.validate import load
 
 SET = {
     "ROUTEE_APPLICATION_ID": "id-from-a-variable",

@@ -1,4 +1,4 @@
-"""`silence` and `ack` against a listener with a board of a test's."""
+"""`silence` and `ack` against a listener with alert actions of a test's."""
 
 import json
 from contextlib import asynccontextmanager
@@ -19,25 +19,25 @@ from monitor.daemon.metrics import Metrics
 from monitor.model.label_fingerprint import label_fingerprint
 from monitor.routing.time_intervals import TimeInterval
 from monitor.runtime.clock import HOUR, MINUTE, SystemClock, parse_iso
+from tests.fakes.alert_actions import FakeAlertActions
 from tests.fakes.alerts import rate, spike
-from tests.fakes.board import FakeBoard
 
 TOKEN = "a-token-for-changes"
 
 
 @pytest.fixture
-def board() -> FakeBoard:
+def actions() -> FakeAlertActions:
     now = SystemClock().now()
-    return FakeBoard([rate(starts_at=now - HOUR, as_of=now), spike(starts_at=now - HOUR, as_of=now)])
+    return FakeAlertActions([rate(starts_at=now - HOUR, as_of=now), spike(starts_at=now - HOUR, as_of=now)])
 
 
 @asynccontextmanager
-async def listening(board: FakeBoard, folder: Folder):
+async def listening(actions: FakeAlertActions, folder: Folder):
     """Gives what runs a command on that listener, with the token of the folder's configuration."""
     folder.replace(folder.config, 'web: {listen: "127.0.0.1:0"}', f'web: {{listen: "127.0.0.1:0", token: {TOKEN}}}')
     apis = [
-        *AlertmanagerApi(board, ApiStatus("1", ("ops",), ""), board.clock, TOKEN).routes(),
-        *OwnApi(board, board.clock, TOKEN).routes(),
+        *AlertmanagerApi(actions, ApiStatus("1", ("ops",), ""), actions.clock, TOKEN).routes(),
+        *OwnApi(actions, actions.clock, TOKEN).routes(),
     ]
     app, stop = make_app(Health(), Metrics(SystemClock()), token=TOKEN, apis=apis), trio.Event()
     async with trio.open_nursery() as nursery:
@@ -52,12 +52,12 @@ async def listening(board: FakeBoard, folder: Folder):
         stop.set()
 
 
-async def test_a_silence_is_added_shown_and_ended(board, folder):
-    async with listening(board, folder) as invoke:
+async def test_a_silence_is_added_shown_and_ended(actions, folder):
+    async with listening(actions, folder) as invoke:
         added = await invoke("silence add", "operator=Cosmote", "--for", "2h", "--by", "ann", "--comment", "they know")
         assert added.exit_code == 0, added.stderr
         silence_id = added.stdout.strip()
-        (kept,) = board.kept.all()
+        (kept,) = actions.kept.all()
         assert (kept.id, kept.created_by, kept.comment) == (silence_id, "ann", "they know")
         assert 0 <= 2 * HOUR - (kept.ends_at - kept.starts_at) < MINUTE
 
@@ -71,26 +71,26 @@ async def test_a_silence_is_added_shown_and_ended(board, folder):
         assert over["status"] == {"state": "expired"}
 
 
-async def test_what_does_not_silence_now_is_not_said_to(board, folder):
-    async with listening(board, folder) as invoke:
+async def test_what_does_not_silence_now_is_not_said_to(actions, folder):
+    async with listening(actions, folder) as invoke:
         await invoke("silence add", "operator=Cosmote", "--start", "2030-01-01T00:00:00Z", "--comment", "then")
         assert "not now" in (await invoke("silence list")).stdout
-        (one,) = board.kept.all()
-        board.kept.put(msgspec.structs.replace(one, starts_at=0, during=TimeInterval(years=((1970, 1970),))))
+        (one,) = actions.kept.all()
+        actions.kept.put(msgspec.structs.replace(one, starts_at=0, during=TimeInterval(years=((1970, 1970),))))
         assert "not now" in (await invoke("silence list")).stdout
-        board.kept.put(msgspec.structs.replace(one, starts_at=0, ends_at=1))
+        actions.kept.put(msgspec.structs.replace(one, starts_at=0, ends_at=1))
         assert "not now" in (await invoke("silence list", "--expired")).stdout
 
 
-async def test_what_a_silence_hides_now_is_said_when_it_is_added(board, folder):
-    async with listening(board, folder) as invoke:
+async def test_what_a_silence_hides_now_is_said_when_it_is_added(actions, folder):
+    async with listening(actions, folder) as invoke:
         added = await invoke("silence add", "operator=Cosmote", "--for", "2h", "--comment", "they know")
-        assert added.stdout.splitlines() == [board.silences()[0].silence.id], "scripts read the id alone"
+        assert added.stdout.splitlines() == [actions.silences()[0].silence.id], "scripts read the id alone"
         assert "silenced until 20" in added.stderr
         assert "it silences 1 alert that fires now: OperatorFailureRate operator=Cosmote, country=GR" in added.stderr
         assert "warning" not in added.stderr
         as_json = json.loads((await invoke("silence add", "alertname=~.+", "--comment", "all", "--json")).stdout)
-        assert [labels["alertname"] for labels in as_json["alerts"]] == [view.name for view in board.views]
+        assert [labels["alertname"] for labels in as_json["alerts"]] == [view.name for view in actions.views]
         later = await invoke("silence add", "alertname=~.+", "--start", "2031-01-01T00:00:00Z", "--comment", "then")
         assert "not silenced now, but from 2031-01-01T00:00:00Z until 2031-01-01T01:00:00Z" in later.stderr
         assert "it would silence 2 alerts that fire now" in later.stderr
@@ -103,18 +103,18 @@ async def test_what_a_silence_hides_now_is_said_when_it_is_added(board, folder):
         ("operater=Cosmote", ": none has the label 'operater'; did you mean 'operator'?"),
     ],
 )
-async def test_a_silence_of_nothing_is_warned_of(board, folder, matcher, hint):
-    async with listening(board, folder) as invoke:
+async def test_a_silence_of_nothing_is_warned_of(actions, folder, matcher, hint):
+    async with listening(actions, folder) as invoke:
         added = await invoke("silence add", matcher, "--comment", "x")
     assert added.exit_code == 0
     assert f"warning: no alert that fires now meets the matchers{hint}" in added.stderr
 
 
 @pytest.mark.parametrize("matchers", [('foo!~"bar.+"',), ("foo!=bar", 'team!~"a|b"'), ("foo!=bar", "country=~.*")])
-async def test_what_alerts_without_the_label_meet_too_is_to_be_confirmed(board, folder, matchers):
-    async with listening(board, folder) as invoke:
+async def test_what_alerts_without_the_label_meet_too_is_to_be_confirmed(actions, folder, matchers):
+    async with listening(actions, folder) as invoke:
         refused = await invoke("silence add", *matchers, "--comment", "x")
-        assert (refused.exit_code, board.silences()) == (1, [])
+        assert (refused.exit_code, actions.silences()) == (1, [])
         assert "alerts without the label foo" in refused.stderr
         assert "It would silence 2 alerts that fire now: " in refused.stderr
         assert "--yes" in refused.stderr
@@ -124,19 +124,19 @@ async def test_what_alerts_without_the_label_meet_too_is_to_be_confirmed(board, 
 
 
 @pytest.mark.parametrize("matchers", [("severity!=critical",), ("foo!=bar", "operator=Cosmote")])
-async def test_a_negated_matcher_that_narrows_is_not_to_be_confirmed(board, folder, matchers):
-    async with listening(board, folder) as invoke:
+async def test_a_negated_matcher_that_narrows_is_not_to_be_confirmed(actions, folder, matchers):
+    async with listening(actions, folder) as invoke:
         assert (await invoke("silence add", *matchers, "--comment", "x")).exit_code == 0
 
 
-async def test_a_silences_times_are_those_of_the_terminal(board, folder, athens):
-    async with listening(board, folder) as invoke:
+async def test_a_silences_times_are_those_of_the_terminal(actions, folder, athens):
+    async with listening(actions, folder) as invoke:
         added = await invoke(
             *("silence add", "operator=Cosmote", "--comment", "x"),
             *("--start", "2031-01-01T10:00", "--until", "2031-01-01T18:00"),
         )
     assert added.exit_code == 0, added.stderr
-    (kept,) = board.kept.all()
+    (kept,) = actions.kept.all()
     assert kept.starts_at == parse_iso("2031-01-01T08:00:00Z")
     assert kept.ends_at == parse_iso("2031-01-01T16:00:00Z")
     said = "--until 2031-01-01T18:00 has no time zone. It is read in yours: 2031-01-01T18:00:00+02:00 (EET), 16:00Z."
@@ -144,14 +144,14 @@ async def test_a_silences_times_are_those_of_the_terminal(board, folder, athens)
     assert "until 2031-01-01T18:00:00+02:00 (EET), 16:00Z" in added.stderr.splitlines()[-2]
 
 
-async def test_a_silence_recurs_by_the_clock_of_a_place(board, folder):
-    async with listening(board, folder) as invoke:
+async def test_a_silence_recurs_by_the_clock_of_a_place(actions, folder):
+    async with listening(actions, folder) as invoke:
         added = await invoke(
             *("silence add", "country=GR", "--for", "30d", "--comment", "maintenance", "--weekdays", "sunday"),
             *("--times", "02:00-06:00", "--times", "22:00-24:00", "--location", "Europe/Athens"),
         )
         assert added.exit_code == 0, added.stderr
-        (kept,) = board.kept.all()
+        (kept,) = actions.kept.all()
         assert kept.during is not None
         assert kept.during.contains(parse_iso("2026-11-22T00:30:00Z")), "it is 2:30 on a Sunday in Athens"
         assert not kept.during.contains(parse_iso("2026-11-22T04:30:00Z"))
@@ -178,43 +178,43 @@ async def test_a_silence_recurs_by_the_clock_of_a_place(board, folder):
         ),
     ],
 )
-async def test_what_makes_no_sense_is_said_in_a_line(board, folder, arguments, code, says):
-    async with listening(board, folder) as invoke:
+async def test_what_makes_no_sense_is_said_in_a_line(actions, folder, arguments, code, says):
+    async with listening(actions, folder) as invoke:
         outcome = await invoke("silence add", *arguments)
-    assert (outcome.exit_code, board.silences()) == (code, [])
+    assert (outcome.exit_code, actions.silences()) == (code, [])
     assert says in outcome.stderr
     assert "Traceback" not in outcome.stderr
 
 
-async def test_an_unclear_id_is_not_guessed(board, folder):
-    async with listening(board, folder) as invoke:
+async def test_an_unclear_id_is_not_guessed(actions, folder):
+    async with listening(actions, folder) as invoke:
         outcome = await invoke("silence expire", "zz")
     assert outcome.exit_code == 2
     assert "no silences have an id that begins with 'zz'" in outcome.stderr
 
 
-async def test_an_alert_is_acknowledged_by_either_fingerprint_or_by_matchers(board, folder):
-    fires, other = board.views
-    async with listening(board, folder) as invoke:
+async def test_an_alert_is_acknowledged_by_either_fingerprint_or_by_matchers(actions, folder):
+    fires, other = actions.views
+    async with listening(actions, folder) as invoke:
         done = await invoke("ack", "operator=Cosmote", "--by", "ann", "--comment", "called them")
         assert done.exit_code == 0, done.stderr
         assert "OperatorFailureRate operator=Cosmote, country=GR: acknowledged" in done.stdout
-        assert board.acknowledged == {fires.fingerprint: ("ann", "called them", None)}
+        assert actions.acknowledged == {fires.fingerprint: ("ann", "called them", None)}
         undone = await invoke("ack", label_fingerprint(fires.labels), "--undo")
         assert undone.exit_code == 0, undone.stderr
-        assert board.acknowledged == {}
+        assert actions.acknowledged == {}
         assert (await invoke("ack", label_fingerprint(other.labels), "--for", "4h", "--by", "bob")).exit_code == 0
-    by, _, until = board.acknowledged[other.fingerprint]
+    by, _, until = actions.acknowledged[other.fingerprint]
     assert by == "bob"
-    assert 3 * HOUR < until - board.clock.now() <= 4 * HOUR
+    assert 3 * HOUR < until - actions.clock.now() <= 4 * HOUR
 
 
-async def test_of_several_alerts_one_that_nobody_looks_after_stops_no_other(board, folder):
-    _, last = board.views
-    async with listening(board, folder) as invoke:
+async def test_of_several_alerts_one_that_nobody_looks_after_stops_no_other(actions, folder):
+    _, last = actions.views
+    async with listening(actions, folder) as invoke:
         assert (await invoke("ack", label_fingerprint(last.labels))).exit_code == 0
         undone = await invoke("ack", "alertname=~.+", "--undo")
-    assert (undone.exit_code, board.acknowledged) == (0, {})
+    assert (undone.exit_code, actions.acknowledged) == (0, {})
     assert undone.stdout.count("no longer acknowledged") == 1
 
 
@@ -230,10 +230,10 @@ async def test_of_several_alerts_one_that_nobody_looks_after_stops_no_other(boar
         (["operator=Cosmote", "--undo"], 1, "no alert with this fingerprint is acknowledged"),
     ],
 )
-async def test_what_cannot_be_acknowledged_is_said_in_a_line(board, folder, arguments, code, says):
-    async with listening(board, folder) as invoke:
+async def test_what_cannot_be_acknowledged_is_said_in_a_line(actions, folder, arguments, code, says):
+    async with listening(actions, folder) as invoke:
         outcome = await invoke("ack", *arguments)
-    assert (outcome.exit_code, board.acknowledged) == (code, {})
+    assert (outcome.exit_code, actions.acknowledged) == (code, {})
     assert says in outcome.stderr
 
 

@@ -14,7 +14,7 @@ import trio
 from cli_folder import Folder
 
 from monitor.daemon import main as daemon
-from monitor.daemon.loading import load
+from monitor.daemon.validate import load
 from monitor.store.sqlite import open_sqlite
 from tests.fakes.http import Answer, Asked, serving
 from tests.fakes.waiting import guarded

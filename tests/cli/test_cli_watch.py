@@ -10,7 +10,7 @@ import pytest
 from cli_folder import Folder
 
 from monitor.cli.watch import each_poll
-from monitor.daemon.loading import load
+from monitor.daemon.validate import load
 from monitor.model.alert import LevelClock
 from monitor.runtime.clock import MINUTE, SECOND, iso
 from monitor.runtime.errors import StoreError

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import trio
 
-from monitor.daemon.loading import load
 from monitor.daemon.main import Running, run
+from monitor.daemon.validate import load
 from monitor.runtime.clock import MINUTE, SECOND, TrioClock, parse_iso
 from monitor.simulation.sandbox import DEFAULT_CREDENTIALS, Sandbox, serve
 from tests.fakes.routee import sms

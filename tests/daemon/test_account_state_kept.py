@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.cli import cli
-from monitor.daemon.loading import load
 from monitor.daemon.main import Running, run
+from monitor.daemon.validate import load
 from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import MINUTE, SECOND, Clock, SystemClock, TrioClock

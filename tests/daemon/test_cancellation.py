@@ -28,8 +28,8 @@ from monitor.store.backup import back_up
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from monitor.window import Query, Window, WindowReader
 from tests.fakes.interruption import cancelled, interrupted
+from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.scripted_notifier import ScriptedNotifier
-from tests.fakes.station import Station
 from tests.fakes.tracking import FakeTracking
 from tests.fakes.written import CONFIG, settings
 
@@ -50,12 +50,12 @@ MOST = 500
 
 
 class World:
-    """Routee with messages, and a station over a store in a file."""
+    """Routee with messages, and a harness over a store in a file."""
 
     def __init__(self, store: SqliteStore) -> None:
         self.store = store
         self.clock = TrioClock(NOW)
-        self.station = Station(settings(RULES, ONE_SEARCH), self.clock, store, fronted=AsyncStore)
+        self.harness = PipelineHarness(settings(RULES, ONE_SEARCH), self.clock, store, fronted=AsyncStore)
         self.routee = FakeTracking(
             self.clock, twist=lambda page: replace(page, total=page.total + 1, asides=UNREADABLE)
         )
@@ -68,42 +68,42 @@ class World:
     async def poll(self, until: str = "sweep", stop: trio.Event | None = None) -> None:
         """Poll until a poll is over, and a sweep unless there was one before; or until told to stop."""
         async with trio.open_nursery() as nursery:
-            cursor = self.station.pipeline.desks["main"].judge.cursors.get("all")
+            cursor = self.harness.pipeline.desks["main"].judge.cursors.get("all")
             observer = _Until("poll" if cursor is not None and cursor.swept else until, nursery.cancel_scope)
-            sink = self.station.sinks["main"]
+            sink = self.harness.sinks["main"]
             await poll_search(PLAN, self.routee, sink, self.clock, cursor, stop=stop, observer=observer)
 
     async def page(self) -> None:
         """So many rows that they are committed on the way."""
         rows = [{"messageId": f"many-{i}", "date": NOW - HOUR, "status": "Queued"} for i in range(ROWS_AT_ONCE)]
-        await self.station.sinks["main"].page("all", batch_of(rows), (SetAside("no date", "{}"),))
+        await self.harness.sinks["main"].page("all", batch_of(rows), (SetAside("no date", "{}"),))
 
     async def silence(self) -> None:
         made = Silence("s", parse_matchers("a=b"), NOW, NOW + HOUR, "Ann", "why", NOW)
-        await self.station.pipeline.put_silence(made)
+        await self.harness.pipeline.put_silence(made)
 
     async def expire(self) -> None:
-        await self.station.pipeline.expire_silence("s")
+        await self.harness.pipeline.expire_silence("s")
 
     async def acknowledge(self) -> None:
-        [alert] = self.station.pipeline.desks["main"].judge.alerts["Failing"].values()
-        await self.station.pipeline.acknowledge(alert.fingerprint, "Ann")
+        [alert] = self.harness.pipeline.desks["main"].judge.alerts["Failing"].values()
+        await self.harness.pipeline.acknowledge(alert.fingerprint, "Ann")
 
     async def unacknowledge(self) -> None:
-        for fingerprint in list(self.station.pipeline.dispatch.acks):
-            await self.station.pipeline.unacknowledge(fingerprint)
+        for fingerprint in list(self.harness.pipeline.dispatch.acks):
+            await self.harness.pipeline.unacknowledge(fingerprint)
 
     async def blind(self) -> None:
-        await self.station.sinks["main"].blind("all", NOW, "no answer")
+        await self.harness.sinks["main"].blind("all", NOW, "no answer")
 
     async def sighted(self) -> None:
-        await self.station.sinks["main"].sighted("all")
+        await self.harness.sinks["main"].sighted("all")
 
     async def reload(self, config: str = BOTH) -> None:
-        await self.station.reload(settings(RULES, config))
+        await self.harness.reload(settings(RULES, config))
 
     async def flush(self) -> None:
-        await self.station.pipeline.flush()
+        await self.harness.pipeline.flush()
 
     @asynccontextmanager
     async def busy(self) -> AsyncIterator[None]:
@@ -112,7 +112,7 @@ class World:
 
             async def look() -> None:
                 while True:
-                    await self.station.front.counts()
+                    await self.harness.front.counts()
 
             for _ in range(2):
                 nursery.start_soon(look)
@@ -123,7 +123,7 @@ class World:
 
     def assert_memory_is_what_is_stored(self) -> None:
         """What people are told of is the same; messages can only be more in memory, until the next commit."""
-        loaded, pipeline = self.store.load(), self.station.pipeline
+        loaded, pipeline = self.store.load(), self.harness.pipeline
         judge = pipeline.desks["main"].judge
         alerts = [alert for alerts in judge.alerts.values() for alert in alerts.values()]
         assert {one.fingerprint: one for one in alerts} == {one.fingerprint: one for one in loaded.alerts}
@@ -134,8 +134,8 @@ class World:
 
     def assert_nothing_is_lost(self) -> None:
         """After a complete poll and sweep: in memory, and for a fresh start."""
-        judge = self.station.pipeline.desks["main"].judge
-        stored = restored_window(self.store, "main", self.station.settings.config, self.store.secret("recipients"))
+        judge = self.harness.pipeline.desks["main"].judge
+        stored = restored_window(self.store, "main", self.harness.settings.config, self.store.secret("recipients"))
         assert counts(stored) == counts(judge.window)
         truth = list(self.routee.statuses().values())
         here = {status: number for status, number in counts(judge.window).items() if status != "Queued"}
@@ -266,13 +266,13 @@ async def test_a_reload_during_a_poll_and_a_sweep_loses_nothing(config: str) -> 
 async def deliver_all(one: World, slack: ScriptedNotifier) -> None:
     """Deliver until nothing waits."""
     async with trio.open_nursery() as nursery:
-        outbox = await nursery.start(partial(deliver, one.station.front, {OPS: slack}, one.clock))
+        outbox = await nursery.start(partial(deliver, one.harness.front, {OPS: slack}, one.clock))
         await all_sent(one)
         outbox.stop()
 
 
 async def all_sent(one: World) -> None:
-    while await one.station.front.backlog():
+    while await one.harness.front.backlog():
         await trio.sleep(0)
 
 
@@ -299,7 +299,7 @@ async def test_a_reload_during_a_sending_repeats_nothing() -> None:
             await one.poll()
             slack, other = ScriptedNotifier(takes=0.001), ScriptedNotifier(takes=0.001)
             async with trio.open_nursery() as nursery:
-                outbox = await nursery.start(partial(deliver, one.station.front, {OPS: slack}, one.clock))
+                outbox = await nursery.start(partial(deliver, one.harness.front, {OPS: slack}, one.clock))
                 came = await interrupted(at, partial(all_sent, one), partial(outbox.assign, {OPS: other}))
                 outbox.stop()
             assert len(slack.ended + other.ended) == 1

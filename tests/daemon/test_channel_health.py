@@ -9,14 +9,14 @@ from monitor.daemon.channel_health import ChannelWatch
 from monitor.notify.outbox import Failing, Outbox
 from monitor.runtime.clock import HOUR, MINUTE
 from monitor.runtime.errors import StoreError
-from tests.fakes.telling_world import AT_ONCE, TWO, TellingWorld
+from tests.fakes.operator_harness import AT_ONCE, TWO, OperatorHarness
 
 OPS, ONCALL = ("ops", "console/0"), ("oncall", "console/0")
 THREE = TWO.replace("receivers:\n", "receivers:\n  - {name: third, console: [{}]}\n")
 
 
 @dataclass
-class Watched(TellingWorld):
+class Watched(OperatorHarness):
     """A world whose deliveries fare as the test says."""
 
     config: str = TWO
@@ -24,14 +24,14 @@ class Watched(TellingWorld):
     reported: list[Mapping[tuple[str, str], str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        TellingWorld.__init__(self, config=self.config)
+        OperatorHarness.__init__(self, config=self.config)
 
     async def look(self, later: int = 0) -> None:
         self.clock.at += later
-        names = self.station.pipeline.dispatch.channels
+        names = self.harness.pipeline.dispatch.channels
         channels = [(receiver, channel) for receiver, some in names.items() for channel in some]
         watch = ChannelWatch(
-            self.station.pipeline, self.outbox, channels, self.clock, alive=lambda: None, report=self.reported.append
+            self.harness.pipeline, self.outbox, channels, self.clock, alive=lambda: None, report=self.reported.append
         )
         await watch.look()
 
@@ -114,7 +114,7 @@ async def test_where_the_first_choice_fails_too_the_next_receiver_is_told_of_bot
     world.takes(("third", "console/0"))
     await world.look(5 * MINUTE)
     await world.flush(5 * MINUTE)
-    assert world.station.pipeline.dispatch.groups == {}
+    assert world.harness.pipeline.dispatch.groups == {}
 
 
 async def test_a_channel_that_the_configuration_no_longer_has_fails_no_more() -> None:
@@ -130,7 +130,7 @@ async def test_a_channel_that_the_configuration_no_longer_has_fails_no_more() ->
 async def test_what_the_store_refused_is_told_at_the_next_look() -> None:
     world = Watched()
     world.fails()
-    world.station.store.failures = 1
+    world.harness.store.failures = 1
     with pytest.raises(StoreError):
         await world.look(5 * MINUTE)
     await world.look()

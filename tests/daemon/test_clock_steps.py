@@ -62,7 +62,7 @@ async def test_where_all_is_well_only_the_watchdog_barks_and_polls_go_on_in_thei
             step(town)
         await town.pass_(25 * MINUTE)
         slept = town.true.slept
-    assert {view.name for one in town.station.told for view in one.alerts} == {"Watchdog"}
+    assert {view.name for one in town.harness.told for view in one.alerts} == {"Watchdog"}
     barked = [at for _, at in town.told("Watchdog")]
     assert all(after - before <= 10 * MINUTE + slept + SECOND for before, after in pairwise(barked))
     assert len(barked) >= 2.5 * (len(story) + 1) - 1
@@ -104,7 +104,7 @@ async def test_a_silence_lasts_as_long_as_it_was_meant_to(name: str, autojump_cl
     async with town.running():
         ends_at = NOW + (3 * HOUR if "asleep" in name else 80 * MINUTE)
         matchers = parse_matchers('alertname="Failing"')
-        await town.station.pipeline.put_silence(Silence("s", matchers, NOW, ends_at, "Ann", "why", NOW))
+        await town.harness.pipeline.put_silence(Silence("s", matchers, NOW, ends_at, "Ann", "why", NOW))
         town.failing = True
         await town.pass_(20 * MINUTE)
         for step in story:

@@ -16,9 +16,9 @@ import trio
 
 from monitor.daemon import main as daemon
 from monitor.daemon.health import ask
-from monitor.daemon.loading import load
 from monitor.daemon.main import Running
 from monitor.daemon.reload import Reloads
+from monitor.daemon.validate import load
 from monitor.runtime.clock import TrioClock
 from monitor.runtime.sd_notify import Systemd
 from tests.daemon.http.plain_client import ask as ask_with

@@ -14,7 +14,7 @@ from monitor.runtime.clock import MINUTE, SECOND, TrioClock, parse_iso
 from monitor.runtime.errors import InternalError
 from monitor.runtime.task_supervisor import TaskSpec, TaskSupervisor
 from tests.fakes.hand_clock import HandClock
-from tests.fakes.telling_world import TellingWorld
+from tests.fakes.operator_harness import OperatorHarness
 from tests.fakes.tracking import FakeTracking
 
 START = parse_iso("2026-11-21T10:00:00Z")
@@ -29,20 +29,20 @@ def fault() -> KeyError:
 
 
 async def test_people_are_told_which_part_fails_and_when_it_has_not_for_ten_minutes() -> None:
-    world = TellingWorld()
+    world = OperatorHarness()
     errors = InternalErrors(world.clock)
     errors.failed("search all of account main", fault())
-    await errors.look(world.station.pipeline)
+    await errors.look(world.harness.pipeline)
     view = world.last.alerts[0]
     assert (view.name, view.status, view.labels["task"]) == ("InternalError", "firing", "search all of account main")
     assert "an internal error (KeyError at test_internal_errors.py:" in view.annotations["summary"]
     assert "please report it" in view.annotations["summary"]
     assert "xoxb" not in repr(view)
     world.clock.at += 10 * MINUTE - 1
-    await errors.look(world.station.pipeline)
+    await errors.look(world.harness.pipeline)
     assert len(world.told) == 1
     world.clock.at += 1
-    await errors.look(world.station.pipeline)
+    await errors.look(world.harness.pipeline)
     assert (world.last.alerts[0].name, world.last.alerts[0].status) == ("InternalError", "resolved")
 
 

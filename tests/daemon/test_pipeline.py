@@ -16,7 +16,7 @@ from monitor.runtime.errors import RouteeUnavailable, StoreError
 from monitor.store.protocol import Cursor
 from monitor.window import Query, WindowReader
 from tests.fakes.hand_clock import HandClock
-from tests.fakes.station import Station, traffic
+from tests.fakes.pipeline_harness import PipelineHarness, traffic
 from tests.fakes.written import CONFIG, settings
 
 NOW: Instant = 1_795_280_824 * SECOND
@@ -32,18 +32,18 @@ BAD = traffic(5, operator="Cosmote")
 GOOD = traffic(0, operator="Cosmote")
 
 
-def station(config: str = CONFIG, rules: str = RULES) -> Station:
-    return Station(settings(rules, config), HandClock())
+def harness(config: str = CONFIG, rules: str = RULES) -> PipelineHarness:
+    return PipelineHarness(settings(rules, config), HandClock())
 
 
-def stored(one: Station) -> int:
+def stored(one: PipelineHarness) -> int:
     """How many messages a restart would find."""
     window = restored_window(one.store, "main", settings(RULES).config, b"")
     return int(WindowReader(window).tally(Query(0, 1 << 62)).counts.sum())
 
 
 async def test_a_poll_is_one_commit_with_all_that_came_of_it() -> None:
-    one = station(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
+    one = harness(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
     aside = SetAside("no date", "{}")
     await one.sinks["main"].page("all", batch_of([]), (aside,))
     await one.poll(BAD)
@@ -56,7 +56,7 @@ async def test_a_poll_is_one_commit_with_all_that_came_of_it() -> None:
 
 
 async def test_values_that_cannot_be_read_are_counted_and_kept_to_be_looked_at() -> None:
-    one = station()
+    one = harness()
     batch = batch_of([{"messageId": "m", "date": one.clock.at, "status": "Delivered"}])
     batch.unread = (Unread("price", '"1_000"', 3),)
     for _ in range(2):
@@ -72,7 +72,7 @@ async def test_what_is_told_holds_when_it_began_and_the_accounts_time_zone() -> 
     athens = CONFIG.replace("group_wait: 10s", "group_wait: 0s").replace(
         "{name: main,", "{name: main, time_zone: Europe/Athens,"
     )
-    one = station(athens, RULES.replace("above: 20%", "above: 20%, for: 2m"))
+    one = harness(athens, RULES.replace("above: 20%", "above: 20%, for: 2m"))
     await one.poll(BAD)
     began = one.clock.at
     for _ in range(2):
@@ -89,7 +89,7 @@ async def test_what_is_told_holds_when_it_began_and_the_accounts_time_zone() -> 
 
 
 async def test_what_becomes_of_an_alert_is_logged_with_its_labels(caplog: pytest.LogCaptureFixture) -> None:
-    one = station()
+    one = harness()
     caplog.set_level(logging.INFO, "monitor")
     await one.poll(BAD)
     (record,) = [record for record in caplog.records if "fired" in record.getMessage()]
@@ -99,7 +99,7 @@ async def test_what_becomes_of_an_alert_is_logged_with_its_labels(caplog: pytest
 
 
 async def test_a_commit_that_fails_leaves_memory_as_it_was_and_the_next_carries_all() -> None:
-    one = station(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
+    one = harness(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
     await one.poll(GOOD)
     desk, dispatch = one.pipeline.desks["main"], one.pipeline.dispatch
     cursors = dict(desk.judge.cursors)
@@ -118,7 +118,7 @@ async def test_a_commit_that_fails_leaves_memory_as_it_was_and_the_next_carries_
 
 
 async def test_what_is_told_of_ourselves_is_all_or_nothing_too() -> None:
-    one = station(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
+    one = harness(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
     one.store.failures = 1
     with pytest.raises(StoreError):
         await one.sinks["main"].blind("all", one.clock.at, "no answer")
@@ -128,7 +128,7 @@ async def test_what_is_told_of_ourselves_is_all_or_nothing_too() -> None:
 
 
 async def test_many_rows_are_committed_on_the_way_and_again_where_that_failed() -> None:
-    one = station()
+    one = harness()
     many = [{"operator": "Cosmote"}] * ROWS_AT_ONCE
     one.store.failures = 1
     with pytest.raises(StoreError):
@@ -140,7 +140,7 @@ async def test_many_rows_are_committed_on_the_way_and_again_where_that_failed() 
 
 
 async def test_a_commit_without_news_is_not_made() -> None:
-    one = station()
+    one = harness()
     await one.poll(GOOD)
     await one.pipeline.flush()
     await one.sinks["main"].sighted("all")
@@ -148,7 +148,7 @@ async def test_a_commit_without_news_is_not_made() -> None:
 
 
 async def test_one_account_goes_on_while_the_other_is_blind() -> None:
-    one = station(TWO.replace("group_wait: 10s", "group_wait: 0s"))
+    one = harness(TWO.replace("group_wait: 10s", "group_wait: 0s"))
     await one.poll(BAD)
     await one.poll(BAD, "more", "second")
     await one.sinks["second"].blind("more", one.clock.at, "no answer")
@@ -160,7 +160,7 @@ async def test_one_account_goes_on_while_the_other_is_blind() -> None:
 
 async def test_alerts_of_an_account_that_is_gone_end_all_of_them() -> None:
     two = TWO.replace("group_wait: 10s", "group_wait: 0s")
-    one = station(two)
+    one = harness(two)
     await one.poll(BAD, "more", "second")
     await one.sinks["second"].blind("more", one.clock.at, "no answer")
     one.clock.at += 6 * MINUTE
@@ -172,14 +172,14 @@ async def test_alerts_of_an_account_that_is_gone_end_all_of_them() -> None:
 
 
 async def test_metrics_know_of_blindness_while_it_lasts() -> None:
-    one = station()
+    one = harness()
     await one.sinks["main"].blind("all", one.clock.at, "no answer")
     exposed = one.metrics.exposition()[0].decode()
     assert 'routee_monitor_alerts{account="main",rule="MonitorBlind",state="firing"} 1.0' in exposed
 
 
 async def test_blindness_goes_on_over_a_restart_and_ends_with_the_first_complete_poll() -> None:
-    one = station(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
+    one = harness(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
     await one.poll(BAD)
     await one.sinks["main"].blind("all", one.clock.at, "no answer")
     one.clock.at += HOUR
@@ -195,7 +195,7 @@ async def test_blindness_goes_on_over_a_restart_and_ends_with_the_first_complete
 # Timers
 
 
-class DyingStation(Station):
+class DyingHarness(PipelineHarness):
     """Hands out its own timer."""
 
     async def run(self) -> None:
@@ -206,15 +206,15 @@ class DyingStation(Station):
 class Timed:
     """What was told, and when in virtual seconds."""
 
-    station: DyingStation
+    harness: DyingHarness
     start: Instant
 
     def times(self) -> list[tuple[str, float]]:
-        return [(told.reason, (told.created_at - self.start) / SECOND) for told in self.station.told]
+        return [(told.reason, (told.created_at - self.start) / SECOND) for told in self.harness.told]
 
 
 async def timed(nursery: trio.Nursery) -> Timed:
-    one = DyingStation(settings(RULES, CONFIG), TrioClock(NOW))
+    one = DyingHarness(settings(RULES, CONFIG), TrioClock(NOW))
     nursery.start_soon(one.run)
     return Timed(one, NOW)
 
@@ -226,9 +226,9 @@ async def wait(duration: Duration) -> None:
 async def test_waiting_repeating_and_ending_are_exact_without_a_poll_in_between(autojump_clock: MockClock) -> None:
     async with trio.open_nursery() as nursery:
         world = await timed(nursery)
-        await world.station.poll(BAD)
+        await world.harness.poll(BAD)
         await wait(9 * HOUR)
-        await world.station.poll(GOOD)
+        await world.harness.poll(GOOD)
         await wait(HOUR)
         nursery.cancel_scope.cancel()
     assert world.times() == [
@@ -242,11 +242,11 @@ async def test_waiting_repeating_and_ending_are_exact_without_a_poll_in_between(
 async def test_changes_wait_exactly_for_the_interval(autojump_clock: MockClock) -> None:
     async with trio.open_nursery() as nursery:
         world = await timed(nursery)
-        await world.station.poll(BAD)
+        await world.harness.poll(BAD)
         await wait(30 * SECOND)
-        await world.station.poll([*BAD, *traffic(5, operator="Nova")])
+        await world.harness.poll([*BAD, *traffic(5, operator="Nova")])
         await wait(6 * MINUTE)
-        await world.station.poll([*GOOD, *traffic(0, operator="Nova")])
+        await world.harness.poll([*GOOD, *traffic(0, operator="Nova")])
         await wait(HOUR)
         nursery.cancel_scope.cancel()
     assert world.times() == [("first", 10), ("new alerts", 310), ("all resolved", 610)]
@@ -255,8 +255,8 @@ async def test_changes_wait_exactly_for_the_interval(autojump_clock: MockClock) 
 async def test_a_timer_outlives_a_store_that_fails_and_tells_once_it_works(autojump_clock: MockClock) -> None:
     async with trio.open_nursery() as nursery:
         world = await timed(nursery)
-        await world.station.poll(BAD)
-        world.station.store.failures = 3
+        await world.harness.poll(BAD)
+        world.harness.store.failures = 3
         await wait(MINUTE)
         nursery.cancel_scope.cancel()
     assert world.times() == [("first", 25)]
@@ -267,11 +267,11 @@ async def test_a_group_that_waited_when_the_daemon_died_is_told_by_the_timer_of_
 ) -> None:
     async with trio.open_nursery() as nursery:
         world = await timed(nursery)
-        await world.station.poll(BAD)
+        await world.harness.poll(BAD)
         nursery.cancel_scope.cancel()
-    await world.station.restart(settings(RULES, CONFIG))
+    await world.harness.restart(settings(RULES, CONFIG))
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(world.station.run)
+        nursery.start_soon(world.harness.run)
         await wait(MINUTE)
         nursery.cancel_scope.cancel()
     assert world.times() == [("first", 10)]
@@ -281,7 +281,7 @@ async def test_polls_and_timer_in_each_others_way_tell_each_thing_once(autojump_
     async with trio.open_nursery() as nursery:
         world = await timed(nursery)
         for second in range(40):
-            await world.station.poll(BAD if second % 10 < 7 else GOOD)
+            await world.harness.poll(BAD if second % 10 < 7 else GOOD)
             await wait(SECOND)
         await wait(HOUR)
         nursery.cancel_scope.cancel()
@@ -294,7 +294,7 @@ async def test_polls_and_timer_in_each_others_way_tell_each_thing_once(autojump_
 async def test_an_outage_is_logged_at_its_beginning_every_ten_minutes_and_at_its_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    one = station()
+    one = harness()
     with caplog.at_level(logging.INFO, "monitor"):
         for poll in range(41):
             await one.sinks["main"].failed("all", RouteeUnavailable(f"503, try {poll}"))
@@ -312,7 +312,7 @@ async def test_an_outage_is_logged_at_its_beginning_every_ten_minutes_and_at_its
 async def test_a_store_that_fails_is_complained_of_once_and_not_again_for_each_search(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    one = station()
+    one = harness()
     one.store.failures = 5
     with caplog.at_level(logging.INFO, "monitor"):
         for _ in range(5):
@@ -328,7 +328,7 @@ async def test_a_store_that_fails_is_complained_of_once_and_not_again_for_each_s
 
 
 async def test_a_sweep_is_judged_and_moves_no_moment() -> None:
-    one = station(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
+    one = harness(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
     await one.poll(GOOD)
     moment = one.clock.at
     one.clock.at += 10 * SECOND

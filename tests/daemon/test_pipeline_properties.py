@@ -22,7 +22,7 @@ from monitor.routing.silences import Silence
 from monitor.runtime.clock import MINUTE, SECOND
 from monitor.runtime.errors import StoreError
 from tests.fakes.hand_clock import HandClock
-from tests.fakes.station import Station, traffic
+from tests.fakes.pipeline_harness import PipelineHarness, traffic
 from tests.fakes.written import settings
 
 OPERATORS = ("Cosmote", "Vodafone", "Nova")
@@ -110,7 +110,7 @@ class Beliefs(RuleBasedStateMachine):
         self.for_ = for_
         self.clock = HandClock()
         self.tree, self.group_by, self.has_rule, self.inhibits = "ops", "alertname", True, False
-        self.station = Station(self.settings(), self.clock, most_groups=most_groups)
+        self.harness = PipelineHarness(self.settings(), self.clock, most_groups=most_groups)
         self.lives = {name: Life(for_) for name in OPERATORS}
         self.states = dict.fromkeys(OPERATORS, "calm")
         self.blind = False
@@ -132,7 +132,7 @@ class Beliefs(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_told_that_should_not_be(self) -> None:
-        for one in self.station.told[self.seen :] if hasattr(self, "station") else ():
+        for one in self.harness.told[self.seen :] if hasattr(self, "harness") else ():
             told = self.told.setdefault((one.receiver, one.group_key), set())
             for view in one.alerts:
                 if view.status == "resolved":
@@ -143,7 +143,7 @@ class Beliefs(RuleBasedStateMachine):
                     told.add(view.fingerprint)
             if one.reason == "repeat":
                 assert any(not view.acknowledged_by and not view.suppressed for view in one.firing)
-        self.seen = len(self.station.told)
+        self.seen = len(self.harness.told)
 
     def is_suppressed(self, operator: str, now: int) -> bool:
         if any(one == operator and start <= now < end for one, start, end in self.silences):
@@ -156,13 +156,13 @@ class Beliefs(RuleBasedStateMachine):
 
     def do(self, action: Callable[[], Awaitable[None]], *, fails: bool = False) -> bool:
         """Run it; gives whether the store took it."""
-        self.station.store.failures = int(fails)
+        self.harness.store.failures = int(fails)
         try:
             trio.run(action)
         except StoreError:
             return False
         finally:
-            self.station.store.failures = 0
+            self.harness.store.failures = 0
         return True
 
     @rule(
@@ -179,19 +179,19 @@ class Beliefs(RuleBasedStateMachine):
             if state != "none"
             for row in traffic(FAILING[state], operator=name)
         ]
-        if self.do(lambda: self.station.poll(rows), fails=fails) and self.has_rule:
+        if self.do(lambda: self.harness.poll(rows), fails=fails) and self.has_rule:
             for name, state in self.states.items():
                 self.lives[name].judged(state, self.clock.at)
 
     @rule(later=st.sampled_from([SECOND, 10 * SECOND, MINUTE, 61 * MINUTE]), fails=st.booleans())
     def flush(self, later: int, fails: bool) -> None:
         self.clock.at += later
-        self.do(self.station.pipeline.flush, fails=fails)
+        self.do(self.harness.pipeline.flush, fails=fails)
 
     @rule(fails=st.booleans(), blind=st.booleans())
     def sight(self, fails: bool, blind: bool) -> None:
         self.clock.at += SECOND
-        sink, now = self.station.sinks["main"], self.clock.at
+        sink, now = self.harness.sinks["main"], self.clock.at
         action = (lambda: sink.blind("all", now, "no answer")) if blind else (lambda: sink.sighted("all"))
         if self.do(action, fails=fails):
             self.blind = blind
@@ -200,7 +200,7 @@ class Beliefs(RuleBasedStateMachine):
     def silence(self, operator: str, minutes: int, fails: bool) -> None:
         now, end = self.clock.at, self.clock.at + minutes * MINUTE
         wanted = Silence(f"s{len(self.silences)}", (Matcher("operator", "=", operator),), now, end, "Ann", "why", now)
-        if self.do(lambda: self.station.pipeline.put_silence(wanted), fails=fails):
+        if self.do(lambda: self.harness.pipeline.put_silence(wanted), fails=fails):
             self.silences.append((operator, now, end))
 
     @precondition(lambda self: self.silences)
@@ -213,11 +213,11 @@ class Beliefs(RuleBasedStateMachine):
             self.silences[number] = (operator, start, min(end, self.clock.at))
 
     async def expire_silence(self, number: int) -> None:
-        await self.station.pipeline.expire_silence(f"s{number}")
+        await self.harness.pipeline.expire_silence(f"s{number}")
 
     @rule(operator=st.sampled_from(OPERATORS), minutes=st.sampled_from([None, 90]), fails=st.booleans())
     def acknowledge(self, operator: str, minutes: int | None, fails: bool) -> None:
-        alerts = self.station.pipeline.desks["main"].judge.alerts.get("Failing", {})
+        alerts = self.harness.pipeline.desks["main"].judge.alerts.get("Failing", {})
         alert = alerts.get((("operator", operator),))
         if alert is not None and alert.state == "firing":
             until = None if minutes is None else self.clock.at + minutes * MINUTE
@@ -225,15 +225,15 @@ class Beliefs(RuleBasedStateMachine):
             self.do(lambda: self.take_on(fingerprint, until), fails=fails)
 
     async def take_on(self, fingerprint: str, until: int | None) -> None:
-        await self.station.pipeline.acknowledge(fingerprint, "Ann", "", until)
+        await self.harness.pipeline.acknowledge(fingerprint, "Ann", "", until)
 
     @rule(step=st.sampled_from([-90 * MINUTE, 90 * MINUTE]))
     def look_while_the_clock_is_wrong(self, step: int) -> None:
         self.clock.at += step
-        self.do(self.station.pipeline.flush)
+        self.do(self.harness.pipeline.flush)
         self.nothing_is_told_that_should_not_be()
         self.clock.at -= step
-        self.do(self.station.pipeline.flush)
+        self.do(self.harness.pipeline.flush)
 
     @rule(
         tree=st.sampled_from(list(TREES)),
@@ -250,27 +250,27 @@ class Beliefs(RuleBasedStateMachine):
         self.tree, self.group_by, self.has_rule, self.inhibits = tree, group_by, has_rule, inhibits
         taken_up = self.do(lambda: self.take_up(reloads), fails=fails)
         if not taken_up:  # a daemon that cannot start is started again, and one that reloaded makes up for it
-            self.do(self.station.pipeline.begin if reloads else lambda: self.take_up(reloads))
+            self.do(self.harness.pipeline.begin if reloads else lambda: self.take_up(reloads))
         if not has_rule:
             self.lives = {name: Life(self.for_) for name in OPERATORS}
 
     async def take_up(self, reloads: bool) -> None:
-        await (self.station.reload if reloads else self.station.restart)(self.settings())
+        await (self.harness.reload if reloads else self.harness.restart)(self.settings())
 
     @rule(reloads=st.booleans(), times=st.integers(1, 3))
     def the_same_configuration_again(self, reloads: bool, times: int) -> None:
-        self.do(self.station.pipeline.flush)
-        before = len(self.station.told)
+        self.do(self.harness.pipeline.flush)
+        before = len(self.harness.told)
         for _ in range(times):
             self.do(lambda: self.take_up(reloads))
-        assert len(self.station.told) == before
+        assert len(self.harness.told) == before
 
     @rule()
     def all_is_told(self) -> None:
         """Time enough passes for every group that has something to say, and silences are over."""
         self.clock.at = max(self.clock.at, *(end for _, _, end in self.silences), 0)
         self.settle()
-        beliefs, fire = believed(self.station.told), self.expected()
+        beliefs, fire = believed(self.harness.told), self.expected()
         _, receivers, _ = TREES[self.tree]
         for name in ("ops", "oncall"):
             assert {labels for labels in self.routed(name) if not self.is_left(labels)} <= beliefs[name]
@@ -295,7 +295,7 @@ class Beliefs(RuleBasedStateMachine):
     def settle(self) -> None:
         for _ in range(8):
             self.clock.at += 6 * MINUTE
-            assert self.do(self.station.pipeline.flush)
+            assert self.do(self.harness.pipeline.flush)
             self.nothing_is_told_that_should_not_be()
 
     def expected(self) -> set[Labels]:
@@ -309,19 +309,19 @@ class Beliefs(RuleBasedStateMachine):
         return {frozenset(labels.items()) for labels in fire}
 
     def teardown(self) -> None:
-        if not hasattr(self, "station"):
+        if not hasattr(self, "harness"):
             return
         self.all_is_told()
         self.tree = "ops" if self.tree == "alone" else self.tree
-        assert self.do(lambda: self.station.restart(self.settings()))
+        assert self.do(lambda: self.harness.restart(self.settings()))
         self.poll(dict.fromkeys(OPERATORS, "calm"), MINUTE, False)
-        assert self.do(lambda: self.station.sinks["main"].sighted("all"))
+        assert self.do(lambda: self.harness.sinks["main"].sighted("all"))
         self.settle()
         assert not any(self.told.values())
-        assert believed(self.station.told) == {"ops": set(), "oncall": set()}
-        assert_every_episode_ends(self.station.told)
-        assert not self.station.pipeline.dispatch.groups
-        assert not any(alerts for alerts in self.station.pipeline.desks["main"].judge.alerts.values())
+        assert believed(self.harness.told) == {"ops": set(), "oncall": set()}
+        assert_every_episode_ends(self.harness.told)
+        assert not self.harness.pipeline.dispatch.groups
+        assert not any(alerts for alerts in self.harness.pipeline.desks["main"].judge.alerts.values())
 
 
 def assert_every_episode_ends(told: list[Notification]) -> None:

@@ -11,7 +11,7 @@ from monitor.routing.silences import Silence
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, TrioClock
 from monitor.runtime.errors import StoreError
 from tests.fakes.hand_clock import HandClock
-from tests.fakes.station import Station, traffic
+from tests.fakes.pipeline_harness import PipelineHarness, traffic
 from tests.fakes.written import CONFIG, settings
 
 RULES = "rules:\n  - {name: Failing, kind: rate, by: [operator, country], window: 5m, above: 20%}\n"
@@ -26,17 +26,17 @@ def written(rules: str = RULES, config: str = AT_ONCE) -> Settings:
     return settings(rules, config)
 
 
-def station(config: str = AT_ONCE) -> Station:
-    return Station(written(config=config), HandClock())
+def harness(config: str = AT_ONCE) -> PipelineHarness:
+    return PipelineHarness(written(config=config), HandClock())
 
 
-async def fail(world: Station) -> None:
+async def fail(world: PipelineHarness) -> None:
     world.clock.at += MINUTE  # type: ignore[attr-defined]  # these tests' clock is set by hand
     await world.poll(traffic(9, operator="Cosmote", country="GR"))
 
 
 async def test_the_window_and_the_alerts_are_the_very_same_afterwards() -> None:
-    world = station()
+    world = harness()
     await fail(world)
     judge = world.pipeline.desks["main"].judge
     window, alerts, ring = judge.window, dict(judge.alerts["Failing"]), judge.ring.groups("Failing")
@@ -49,7 +49,7 @@ async def test_the_window_and_the_alerts_are_the_very_same_afterwards() -> None:
 
 
 async def test_alerts_keep_their_place_where_a_rule_writes_its_fields_in_another_order() -> None:
-    world = station()
+    world = harness()
     await fail(world)
     await world.reload(written(RULES.replace("operator, country", "country, operator")))
     [group] = world.pipeline.desks["main"].judge.alerts["Failing"]
@@ -60,7 +60,7 @@ async def test_alerts_keep_their_place_where_a_rule_writes_its_fields_in_another
 
 async def test_silences_acknowledgements_and_the_watchdogs_beat_go_on() -> None:
     config = AT_ONCE + "watchdog: {receiver: ops, every: 5m}\n"
-    world = station(config)
+    world = harness(config)
     await fail(world)
     now = world.clock.now()
     await world.pipeline.put_silence(Silence("s", parse_matchers("a=b"), now, now + HOUR, "Ann", "why", now))
@@ -82,7 +82,7 @@ async def test_silences_acknowledgements_and_the_watchdogs_beat_go_on() -> None:
 async def test_a_store_that_refuses_the_ends_of_what_is_gone_is_asked_again(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    world = Station(written(), TrioClock(HandClock().at))
+    world = PipelineHarness(written(), TrioClock(HandClock().at))
     await world.poll(traffic(9, operator="Cosmote", country="GR"))
     world.store.failures = 1
     with pytest.raises(StoreError):
@@ -97,7 +97,7 @@ async def test_a_store_that_refuses_the_ends_of_what_is_gone_is_asked_again(
 
 
 async def test_what_a_search_that_is_gone_still_brings_counts_for_nothing() -> None:
-    world = station(TWO_SEARCHES)
+    world = harness(TWO_SEARCHES)
     await world.poll(search="all")
     await world.poll(search="more")
     sink, judge = world.sinks["main"], world.pipeline.desks["main"].judge
@@ -120,7 +120,7 @@ def _gauges(metrics: Metrics) -> str:
 
 
 async def test_rules_wait_for_a_search_that_was_added_or_asks_something_else() -> None:
-    world = station()
+    world = harness()
     await fail(world)
     await world.reload(written(config=TWO_SEARCHES))
     judge = world.pipeline.desks["main"].judge
@@ -133,7 +133,7 @@ async def test_rules_wait_for_a_search_that_was_added_or_asks_something_else() -
 
 
 async def test_numbers_are_kept_as_privacy_says_from_then_on() -> None:
-    world = station()
+    world = harness()
     window = world.pipeline.desks["main"].judge.window
     await world.poll([{"to": "+306912345678"}])
     await world.reload(written(config=AT_ONCE + "privacy: {recipients: hash}\n"))
@@ -146,7 +146,7 @@ async def test_numbers_are_kept_as_privacy_says_from_then_on() -> None:
 
 
 async def test_the_accounts_time_zone_is_that_of_the_configuration_at_the_start_and_after_a_reload() -> None:
-    world = station(AT_ONCE.replace("name: main,", "name: main, time_zone: Asia/Kolkata,", 1))
+    world = harness(AT_ONCE.replace("name: main,", "name: main, time_zone: Asia/Kolkata,", 1))
     assert world.pipeline.desks["main"].judge.time_zone == "Asia/Kolkata"
     await world.reload(written(config=AT_ONCE.replace("name: main,", "name: main, time_zone: Europe/Athens,", 1)))
     assert world.pipeline.desks["main"].judge.time_zone == "Europe/Athens"

@@ -16,7 +16,7 @@ from monitor.routing.matchers import parse_matchers
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import HOUR, MINUTE
 from tests.fakes.hand_clock import HandClock
-from tests.fakes.station import Station, traffic
+from tests.fakes.pipeline_harness import PipelineHarness, traffic
 from tests.fakes.written import CONFIG, settings
 
 RULES = """
@@ -37,27 +37,27 @@ class World:
     def __init__(self, config: str = BOTH, most_groups: int = 20) -> None:
         self.config = config
         self.clock = HandClock()
-        self.station = Station(settings(RULES, config), self.clock, most_groups=most_groups)
+        self.harness = PipelineHarness(settings(RULES, config), self.clock, most_groups=most_groups)
 
     async def send(self, *names: str, failing: int = 0) -> None:
         rows = [row for name in names for row in traffic(0, of=20, campaign=name, campaignTrackingId=name)]
-        await self.station.poll([*rows, *traffic(failing, operator="Cosmote")])
+        await self.harness.poll([*rows, *traffic(failing, operator="Cosmote")])
 
     async def wait(self, minutes: int, failing: int | None = None) -> None:
         for _ in range(minutes):
             self.clock.at += MINUTE
-            await self.station.poll([] if failing is None else traffic(failing, operator="Cosmote"))
+            await self.harness.poll([] if failing is None else traffic(failing, operator="Cosmote"))
 
     async def restart(self) -> None:
-        await self.station.restart(settings(RULES, self.config))
+        await self.harness.restart(settings(RULES, self.config))
 
     async def silence(self, matchers: str, lasts: int) -> None:
         now = self.clock.at
         made = Silence("s", parse_matchers(matchers), now, now + lasts, "Ann", "why", now)
-        await self.station.pipeline.put_silence(made)
+        await self.harness.pipeline.put_silence(made)
 
     def to(self, channel: str) -> list[Notification]:
-        return [one.notification for one in self.station.store.outbox if one.channel == channel]
+        return [one.notification for one in self.harness.store.outbox if one.channel == channel]
 
     def read(self, channel: str = "slack/0") -> list[list[tuple[str, str]]]:
         """Of each message to that channel: the campaigns (or names) in it, and their status."""
@@ -67,7 +67,7 @@ class World:
 
     @property
     def fingerprint(self) -> str:
-        [alert] = self.station.pipeline.desks["main"].judge.alerts["Ended"].values()
+        [alert] = self.harness.pipeline.desks["main"].judge.alerts["Ended"].values()
         return alert.fingerprint
 
 
@@ -86,7 +86,7 @@ async def test_two_ends_are_two_messages_that_are_never_repeated_nor_resolved() 
     sale, news = world.to("slack/0")
     assert sale.episode != news.episode, "Slack would write the second over the first"
     assert 9 * MINUTE <= news.created_at - sale.created_at <= 11 * MINUTE
-    assert world.station.pipeline.dispatch.groups == {}
+    assert world.harness.pipeline.dispatch.groups == {}
 
 
 async def test_a_program_gets_each_end_in_the_episode_of_its_beginning() -> None:
@@ -126,7 +126,7 @@ async def test_a_report_that_is_routed_elsewhere_is_not_told_again() -> None:
     world.config = BOTH.replace(
         "repeat_interval: 10m", "repeat_interval: 10m, routes: [{matchers: ['severity=\"info\"']}]"
     )
-    await world.station.reload(settings(RULES, world.config))
+    await world.harness.reload(settings(RULES, world.config))
     await world.wait(60)
     assert world.read() == [[("Sale", "firing")]]
     assert world.read("webhook/0") == [[("Sale", "firing")], [("Sale", "resolved")]]
@@ -138,7 +138,7 @@ async def test_a_silenced_report_is_not_told_later_either(lasts: int) -> None:
     await world.send("Sale")
     await world.silence("campaign=Sale", lasts)
     await world.wait(100)
-    assert world.station.told == []
+    assert world.harness.told == []
 
 
 async def test_a_report_after_the_silence_is_told() -> None:
@@ -202,17 +202,17 @@ async def test_a_report_is_not_acknowledged() -> None:
     await world.send("Sale")
     await world.wait(20)
     with pytest.raises(ValueError, match="a report cannot be acknowledged"):
-        await world.station.pipeline.acknowledge(world.fingerprint, "Ann", "", None)
+        await world.harness.pipeline.acknowledge(world.fingerprint, "Ann", "", None)
 
 
 async def test_whoever_asks_sees_a_report_that_can_be_neither_acknowledged_nor_is_said_to_last() -> None:
     world = World()
     await world.send("Sale")
     await world.wait(20)
-    found = world.station.pipeline.stock().find(world.fingerprint)
+    found = world.harness.pipeline.stock().find(world.fingerprint)
     assert found is not None
     assert v2_shapes.alert(found, "", {}, world.clock.at)["report"] is True
-    app = Starlette(routes=AlertPages(world.station.pipeline, world.clock).routes())
+    app = Starlette(routes=AlertPages(world.harness.pipeline, world.clock).routes())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
         page = (await client.get(f"/alerts/{world.fingerprint}")).text
         form = await client.get(f"/alerts/{world.fingerprint}/acknowledge")

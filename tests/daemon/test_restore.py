@@ -7,7 +7,7 @@ from monitor.store.protocol import Cursor, StoredState
 from monitor.window import Window
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.memory_store import MemoryStore
-from tests.fakes.station import Station, traffic
+from tests.fakes.pipeline_harness import PipelineHarness, traffic
 from tests.fakes.written import CONFIG, settings
 from tests.store.store_samples import alert, group
 
@@ -55,9 +55,9 @@ def test_an_account_that_is_not_watched_any_more_has_no_rules_and_no_messages() 
 
 
 async def test_the_window_comes_back_as_it_was() -> None:
-    station = Station(settings(RULES), HandClock())
-    await station.poll(traffic(3, operator="Cosmote"))
-    again = restored_window(station.store, "main", settings(RULES).config, b"")
+    harness = PipelineHarness(settings(RULES), HandClock())
+    await harness.poll(traffic(3, operator="Cosmote"))
+    again = restored_window(harness.store, "main", settings(RULES).config, b"")
     assert (again.messages, again.unsaved().blob) == (10, None)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.daemon.loading import load
+from monitor.daemon.validate import load
 from monitor.notify.render import awkward, sample_view
 from monitor.runtime.errors import InputError
 

@@ -6,7 +6,7 @@ from monitor.model.notification import Notification
 from monitor.notify.render.alertmanager_payload import alertmanager
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
 from tests.fakes.hand_clock import HandClock
-from tests.fakes.station import Station, traffic
+from tests.fakes.pipeline_harness import PipelineHarness, traffic
 from tests.fakes.written import CONFIG, settings
 
 RULES = """
@@ -22,26 +22,26 @@ WAITING = RULES.replace("    levels", "    for: 2m\n    levels")
 
 
 class World:
-    """A station whose operators fail as the test says, a minute a poll."""
+    """A harness whose operators fail as the test says, a minute a poll."""
 
     def __init__(self, rules: str = RULES, config: str = AT_ONCE) -> None:
         self.clock = HandClock()
-        self.station = Station(settings(rules, config), self.clock)
+        self.harness = PipelineHarness(settings(rules, config), self.clock)
 
     async def poll(self, later: int = MINUTE, **failing: int | None) -> None:
         self.clock.at += later
-        await self.station.poll([row for name, bad in failing.items() for row in traffic(bad or 0, operator=name)])
+        await self.harness.poll([row for name, bad in failing.items() for row in traffic(bad or 0, operator=name)])
 
     async def flush(self, later: int) -> None:
         self.clock.at += later
-        await self.station.pipeline.flush()
+        await self.harness.pipeline.flush()
 
     async def restart(self, rules: str = RULES, config: str = AT_ONCE) -> None:
-        await self.station.restart(settings(rules, config))
+        await self.harness.restart(settings(rules, config))
 
     @property
     def told(self) -> list[Notification]:
-        return self.station.told
+        return self.harness.told
 
     @property
     def last(self) -> Notification:
@@ -60,7 +60,7 @@ async def test_an_alert_that_is_over_before_its_first_notification_is_never_told
     await world.poll(Cosmote=0)
     await world.flush(HOUR)
     assert world.told == []
-    assert world.station.pipeline.dispatch.groups == {}
+    assert world.harness.pipeline.dispatch.groups == {}
 
 
 async def test_an_alert_that_flaps_between_notifications_is_told_once() -> None:
@@ -68,7 +68,7 @@ async def test_an_alert_that_flaps_between_notifications_is_told_once() -> None:
     for bad in (4, 0, 4, 0, 4):
         await world.poll(Cosmote=bad)
     await world.flush(5 * MINUTE)
-    assert world.station.reasons() == ["first"]
+    assert world.harness.reasons() == ["first"]
 
 
 async def test_the_end_is_told_where_the_group_is_pending_again_by_then() -> None:
@@ -77,12 +77,12 @@ async def test_the_end_is_told_where_the_group_is_pending_again_by_then() -> Non
         await world.poll(Cosmote=4)
     await world.poll(Cosmote=0)
     await world.poll(5 * MINUTE, Cosmote=4)
-    assert world.station.reasons() == ["first", "all resolved"]
+    assert world.harness.reasons() == ["first", "all resolved"]
     assert payload(world.last) == [("resolved", "Cosmote", "warning")]
     assert world.last.alerts[0].ends_at == world.clock.at - 5 * MINUTE
     await world.poll(Cosmote=4)
     await world.poll(Cosmote=4)
-    assert world.station.reasons() == ["first", "all resolved", "first"]
+    assert world.harness.reasons() == ["first", "all resolved", "first"]
 
 
 async def test_the_end_is_told_where_a_pending_alert_came_and_went_before() -> None:
@@ -116,7 +116,7 @@ async def test_easing_waits_for_the_interval() -> None:
     world = World()
     await world.poll(Cosmote=8)
     await world.poll(Cosmote=4)
-    assert world.station.reasons() == ["first"]
+    assert world.harness.reasons() == ["first"]
     await world.flush(4 * MINUTE)
     assert world.last.reason == "eased"
     assert payload(world.last) == [("resolved", "Cosmote", "critical"), ("firing", "Cosmote", "warning")]
@@ -127,7 +127,7 @@ async def test_levels_of_ones_own_words_escalate_at_once_too() -> None:
     world = World(words)
     await world.poll(Cosmote=4)
     await world.poll(Cosmote=8)
-    assert world.station.reasons() == ["first", "escalated"]
+    assert world.harness.reasons() == ["first", "escalated"]
 
 
 async def test_what_explains_an_escalation_is_of_the_poll_that_brought_it() -> None:
@@ -175,11 +175,11 @@ async def test_the_receiver_of_before_still_hears_of_the_end_and_of_nothing_new(
     await world.restart(config=two.replace("receiver: ops", "receiver: oncall"))
     await world.poll(HOUR, Cosmote=4, Nova=4)
     await world.flush(5 * HOUR)
-    assert world.station.reasons("ops") == ["first"]
+    assert world.harness.reasons("ops") == ["first"]
     await world.poll(Cosmote=0, Nova=4)
-    assert world.station.reasons("ops") == ["first", "all resolved"]
+    assert world.harness.reasons("ops") == ["first", "all resolved"]
     assert [payload(one) for one in world.told if one.receiver == "ops"][-1] == [("resolved", "Cosmote", "warning")]
-    assert world.station.reasons("oncall")[0] == "first"
+    assert world.harness.reasons("oncall")[0] == "first"
 
 
 async def test_a_receiver_that_is_gone_is_told_nothing_and_of_the_ends_when_it_comes_back() -> None:
@@ -190,10 +190,10 @@ async def test_a_receiver_that_is_gone_is_told_nothing_and_of_the_ends_when_it_c
     await world.restart(config=gone)
     await world.poll(5 * MINUTE, Cosmote=0)
     await world.flush(DAY)
-    assert world.station.reasons("ops") == ["first"]
+    assert world.harness.reasons("ops") == ["first"]
     await world.restart(config=two)
-    assert world.station.reasons("ops") == ["first", "all resolved"]
-    assert world.station.pipeline.dispatch.groups == {}
+    assert world.harness.reasons("ops") == ["first", "all resolved"]
+    assert world.harness.pipeline.dispatch.groups == {}
 
 
 async def test_a_receiver_that_stays_away_is_forgotten_after_a_week() -> None:
@@ -205,9 +205,9 @@ async def test_a_receiver_that_stays_away_is_forgotten_after_a_week() -> None:
     )
     await world.poll(5 * MINUTE, Cosmote=0)
     await world.flush(7 * DAY - 1)
-    assert len(world.station.pipeline.dispatch.groups) == 1
+    assert len(world.harness.pipeline.dispatch.groups) == 1
     await world.flush(1)
-    assert world.station.pipeline.dispatch.groups == {}
+    assert world.harness.pipeline.dispatch.groups == {}
 
 
 async def test_grouping_by_severity_moves_an_alert_from_one_group_to_the_other() -> None:
@@ -260,19 +260,19 @@ async def test_a_group_that_was_held_back_and_recovered_never_fires() -> None:
 
 async def test_of_more_alerts_than_one_notification_holds_all_that_were_named_end_and_the_others_are_counted() -> None:
     world = World()
-    world.station.pipeline.dispatch.most = 4
+    world.harness.pipeline.dispatch.most = 4
     names = [f"Operator {i}" for i in range(6)]
     await world.poll(**dict.fromkeys(names, 5))
     assert (len(world.last.alerts), world.last.truncated) == (4, 2)
     named = {view.labels["operator"] for view in world.last.alerts}
     await world.poll(5 * MINUTE, **dict.fromkeys(names, 0))
     assert ({view.labels["operator"] for view in world.last.resolved}, world.last.truncated) == (named, 2)
-    assert world.station.pipeline.dispatch.groups == {}
+    assert world.harness.pipeline.dispatch.groups == {}
 
 
 async def test_an_alert_that_was_only_counted_is_named_when_there_is_room_and_then_ends_by_name() -> None:
     world = World()
-    world.station.pipeline.dispatch.most = 4
+    world.harness.pipeline.dispatch.most = 4
     names = [f"Operator {i}" for i in range(6)]
     await world.poll(**dict.fromkeys(names, 5))
     named = [view.labels["operator"] for view in world.last.alerts]
@@ -284,7 +284,7 @@ async def test_an_alert_that_was_only_counted_is_named_when_there_is_room_and_th
     await world.flush(5 * MINUTE)
     firing = {view.labels["operator"] for one in world.told for view in one.firing}
     assert firing <= {view.labels["operator"] for one in world.told for view in one.resolved}
-    assert world.station.pipeline.dispatch.groups == {}
+    assert world.harness.pipeline.dispatch.groups == {}
 
 
 async def test_a_clock_that_was_set_back_holds_up_no_repeat() -> None:
@@ -294,4 +294,4 @@ async def test_a_clock_that_was_set_back_holds_up_no_repeat() -> None:
     world.clock.at -= 48 * HOUR
     await world.flush(SECOND)
     await world.flush(4 * HOUR)
-    assert world.station.reasons() == ["first", "repeat"]
+    assert world.harness.reasons() == ["first", "repeat"]

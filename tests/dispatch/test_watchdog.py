@@ -4,15 +4,15 @@ import trio
 from trio.testing import MockClock
 
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, TrioClock
-from tests.fakes.station import Station
-from tests.fakes.telling_world import AT_ONCE, TWO, TellingWorld
+from tests.fakes.operator_harness import AT_ONCE, TWO, OperatorHarness
+from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.written import settings
 
 CONFIG = TWO + "watchdog: {receiver: oncall, every: 5m}\n"
 
 
 async def test_it_comes_at_its_interval_whatever_else_happens_and_is_never_over() -> None:
-    world = TellingWorld(config=CONFIG)
+    world = OperatorHarness(config=CONFIG)
     await world.flush()
     await world.silence("alertname=Watchdog", 5 * HOUR)
     for _ in range(20):
@@ -24,7 +24,7 @@ async def test_it_comes_at_its_interval_whatever_else_happens_and_is_never_over(
 
 
 async def test_a_restart_neither_repeats_nor_skips_it() -> None:
-    world = TellingWorld(config=CONFIG)
+    world = OperatorHarness(config=CONFIG)
     await world.flush()
     await world.restart()
     await world.restart(config=AT_ONCE)
@@ -37,21 +37,21 @@ async def test_a_restart_neither_repeats_nor_skips_it() -> None:
 
 
 async def test_it_stops_while_a_loop_is_stuck_and_goes_on_afterwards() -> None:
-    world = TellingWorld(config=CONFIG)
+    world = OperatorHarness(config=CONFIG)
     await world.flush()
-    health = world.station.health
+    health = world.harness.health
     health.expect("search all", MINUTE)
     health._beats["search all"] = -1e9  # as if it had not been heard of for ages
     await world.flush(HOUR)
     assert len(world.told) == 1
-    assert world.station.pipeline.next_look == world.clock.at + 10 * SECOND
+    assert world.harness.pipeline.next_look == world.clock.at + 10 * SECOND
     health.beat("search all")
     await world.flush(10 * SECOND)
     assert len(world.told) == 2
 
 
 async def test_a_clock_that_was_set_back_does_not_stop_it() -> None:
-    world = TellingWorld(config=CONFIG)
+    world = OperatorHarness(config=CONFIG)
     await world.flush()
     await world.flush(-48 * HOUR)
     await world.flush(5 * MINUTE)
@@ -60,8 +60,8 @@ async def test_a_clock_that_was_set_back_does_not_stop_it() -> None:
 
 async def test_it_needs_no_poll_and_keeps_its_beat(autojump_clock: MockClock) -> None:
     start = 1_795_280_824 * SECOND
-    station = Station(settings(config=CONFIG), TrioClock(start))
-    await station.pipeline.begin()
+    harness = PipelineHarness(settings(config=CONFIG), TrioClock(start))
+    await harness.pipeline.begin()
     with trio.move_on_after(3600):
-        await station.pipeline.flush_when_due()
-    assert [(one.created_at - start) / SECOND for one in station.told] == [300.0 * i for i in range(12)]
+        await harness.pipeline.flush_when_due()
+    assert [(one.created_at - start) / SECOND for one in harness.told] == [300.0 * i for i in range(12)]

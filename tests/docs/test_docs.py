@@ -22,7 +22,7 @@ from monitor.config.monitor.route import InhibitRule, RootRoute, Subroute
 from monitor.config.monitor.sections import Flapping, Log, Privacy, Reload, Watchdog, Web
 from monitor.config.rules import Count, Rate, Rule, Spike, load_rules
 from monitor.config.yaml import YamlModel
-from monitor.daemon.loading import load, sample_of
+from monitor.daemon.validate import load, sample_of
 from monitor.notify.channels.webhook import key_of
 from monitor.notify.render import Templates
 from monitor.notify.render.context import NAMES, sample_notification, sample_view

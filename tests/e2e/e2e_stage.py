@@ -11,7 +11,7 @@ from e2e_folder import message
 from e2e_store import counted
 
 from monitor.daemon import main as daemon
-from monitor.daemon.loading import load
+from monitor.daemon.validate import load
 from monitor.model.message import DELIVERED, FAILED
 from monitor.runtime.clock import MINUTE, SECOND, Clock, Instant, TrioClock, parse_iso
 from monitor.simulation.sandbox import Sandbox, serve

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from monitor.daemon.loading import load
 from monitor.daemon.restore import restored_window
+from monitor.daemon.validate import load
 from monitor.model.alert import Transition
 from monitor.runtime.clock import HOUR, Duration, Instant
 from monitor.store.protocol import OutboxRow, Store

@@ -1,4 +1,4 @@
-"""A board in memory: alerts that a test puts there, silences that silence them."""
+"""Alerts in memory that a test puts there, silences that silence them, and acknowledgements."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ from monitor.runtime.errors import NothingThere, StoreError
 
 
 @dataclass
-class FakeBoard:
+class FakeAlertActions:
     """``views`` fire and go to the receiver ``ops``, in one group an alert's name. While ``broken`` nothing can be changed.
 
-    It is its own stocktaking.
+    It is its own snapshot.
     """
 
     views: list[AlertView] = field(default_factory=list)
@@ -31,7 +31,7 @@ class FakeBoard:
     acknowledged: dict[str, tuple[str, str, Instant | None]] = field(default_factory=dict)
     broken: bool = False
 
-    def stock(self) -> "FakeBoard":
+    def stock(self) -> "FakeAlertActions":
         return self
 
     def alerts(self) -> Iterator[AlertStatus]:

@@ -1,4 +1,4 @@
-"""A station whose operators fail as a test says, with silences and acknowledgements by hand."""
+"""A harness whose operators fail as a test says, with silences and acknowledgements by hand."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from monitor.routing.matchers import parse_matchers
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import HOUR, MINUTE, Duration
 from tests.fakes.hand_clock import HandClock
-from tests.fakes.station import Station, traffic
+from tests.fakes.pipeline_harness import PipelineHarness, traffic
 from tests.fakes.written import CONFIG, settings
 
 RULES = """
@@ -24,48 +24,48 @@ AT_ONCE = CONFIG.replace("group_wait: 10s", "group_wait: 0s")
 TWO = AT_ONCE.replace("receivers:\n", "receivers:\n  - {name: oncall, console: [{}]}\n")
 
 
-class TellingWorld:
+class OperatorHarness:
     """``told`` is what stands in the outbox. Without a time of its own a poll comes a minute after the last."""
 
     def __init__(self, rules: str = RULES, config: str = AT_ONCE) -> None:
         self.rules, self.config = rules, config
         self.clock = HandClock()
-        self.station = Station(settings(rules, config), self.clock)
+        self.harness = PipelineHarness(settings(rules, config), self.clock)
 
     async def poll(self, later: int = MINUTE, **failing: int | None) -> None:
         self.clock.at += later
-        await self.station.poll([row for name, bad in failing.items() for row in traffic(bad or 0, operator=name)])
+        await self.harness.poll([row for name, bad in failing.items() for row in traffic(bad or 0, operator=name)])
 
     async def flush(self, later: int = 0) -> None:
         self.clock.at += later
-        await self.station.pipeline.flush()
+        await self.harness.pipeline.flush()
 
     async def restart(self, rules: str | None = None, config: str | None = None) -> None:
         self.rules, self.config = rules or self.rules, config or self.config
-        await self.station.restart(settings(self.rules, self.config))
+        await self.harness.restart(settings(self.rules, self.config))
 
     async def silence(self, matchers: str, lasts: Duration = HOUR, **more: Any) -> str:
         """From now on; gives its id."""
         now = self.clock.at
-        one = f"silence-{len(self.station.pipeline.dispatch.silences.all())}"
+        one = f"silence-{len(self.harness.pipeline.dispatch.silences.all())}"
         fields = {"starts_at": now, "ends_at": now + lasts} | more
         silence = Silence(one, parse_matchers(matchers), created_by="Ann", comment="why", updated_at=now, **fields)
-        await self.station.pipeline.put_silence(silence)
+        await self.harness.pipeline.put_silence(silence)
         return one
 
     def alert(self, operator: str) -> Alert:
         """That operator's alert."""
-        for alert in self.station.pipeline.desks["main"].judge.alerts["Failing"].values():
+        for alert in self.harness.pipeline.desks["main"].judge.alerts["Failing"].values():
             if ("operator", operator) in alert.group:
                 return alert
         raise AssertionError(f"{operator} has no alert")
 
     async def ack(self, operator: str, until: int | None = None) -> None:
-        await self.station.pipeline.acknowledge(self.alert(operator).fingerprint, "Ann", "", until)
+        await self.harness.pipeline.acknowledge(self.alert(operator).fingerprint, "Ann", "", until)
 
     @property
     def told(self) -> list[Notification]:
-        return self.station.told
+        return self.harness.told
 
     @property
     def last(self) -> Notification:

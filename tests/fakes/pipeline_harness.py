@@ -29,7 +29,7 @@ from tests.fakes.inline_store import InlineStoreFront
 from tests.fakes.memory_store import MemoryStore
 
 
-class Station:
+class PipelineHarness:
     """A pipeline over ``store``. ``woken`` counts how often delivery was told of news; ``most_groups``: more new ones are a storm;
     ``fronted`` is how the store is called."""
 

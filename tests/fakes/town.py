@@ -10,7 +10,7 @@ from monitor.ingest.poll import PollFigures, SearchPlan, poll_search
 from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery
 from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant, TrioClock, parse_iso
 from monitor.runtime.guarded_clock import GuardedClock
-from tests.fakes.station import Station
+from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.tracking import FakeTracking
 from tests.fakes.written import CONFIG, settings
 
@@ -53,7 +53,7 @@ class Town:
         self.wall.off = off
         self.clock = GuardedClock(self.wall, self.true.now)
         self.tracking = FakeTracking(self.true)
-        self.station = Station(settings(rules, config), self.clock)
+        self.harness = PipelineHarness(settings(rules, config), self.clock)
         self.failing = False
         self.polls: list[Instant] = []
 
@@ -78,10 +78,10 @@ class Town:
         async with trio.open_nursery() as nursery:
 
             async def poll() -> None:
-                await poll_search(plan, self, self.station.sinks["main"], self.clock, None, observer=self)
+                await poll_search(plan, self, self.harness.sinks["main"], self.clock, None, observer=self)
 
             nursery.start_soon(poll)
-            nursery.start_soon(self.station.pipeline.flush_when_due)
+            nursery.start_soon(self.harness.pipeline.flush_when_due)
             nursery.start_soon(self._traffic)
             yield
             nursery.cancel_scope.cancel()
@@ -111,6 +111,6 @@ class Town:
         """What was told of an alert, and when by the true time, from the start on."""
         return [
             (one.reason, one.created_at - NOW)
-            for one in self.station.told
+            for one in self.harness.told
             if any(view.name == name for view in one.alerts)
         ]

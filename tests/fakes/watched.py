@@ -23,8 +23,8 @@ from monitor.simulation.sandbox.api import respond
 from monitor.simulation.sandbox.http import SandboxRequest
 from monitor.window import Query as Asked
 from monitor.window import Window, WindowReader
+from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.routee import START, sms
-from tests.fakes.station import Station
 from tests.fakes.written import settings
 
 
@@ -67,7 +67,7 @@ class Watched:
 
     settings: Settings
     sandbox: Sandbox
-    station: Station
+    harness: PipelineHarness
     clock: TrioClock
     page_size: int = PAGE_SIZE
     wires: dict[str, Wire] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Watched:
     @property
     def window(self) -> Window:
         """The account's messages."""
-        return self.station.pipeline.desks["main"].judge.window
+        return self.harness.pipeline.desks["main"].judge.window
 
     @property
     def requests(self) -> Counter[str]:
@@ -103,7 +103,7 @@ class Watched:
 
     def value(self, rule: str) -> float | None:
         """What a rule without groups measures now."""
-        judge = self.station.pipeline.desks["main"].judge
+        judge = self.harness.pipeline.desks["main"].judge
         one = judge.rules[rule]
         span = judge.as_of(one)
         assert span is not None
@@ -137,7 +137,7 @@ class Watched:
         self._scope.cancel()
         await trio.testing.wait_all_tasks_blocked()
         self.settings = other or self.settings
-        await self.station.restart(self.settings)
+        await self.harness.restart(self.settings)
         self._nursery.start_soon(self.run)
 
     async def reload(self, other: Settings) -> None:
@@ -145,17 +145,17 @@ class Watched:
         self._scope.cancel()
         await trio.testing.wait_all_tasks_blocked()
         self.settings = other
-        await self.station.reload(other)
+        await self.harness.reload(other)
         self._nursery.start_soon(self.run)
 
     async def run(self) -> None:
         """Poll all searches."""
-        cursors = self.station.pipeline.desks["main"].judge.cursors
+        cursors = self.harness.pipeline.desks["main"].judge.cursors
         with trio.CancelScope() as self._scope:
             async with trio.open_nursery() as nursery:
                 for search in self.settings.config.searches:
                     wire = self.wires.setdefault(search.name, Wire(self.sandbox))
-                    sink, cursor = self.station.sinks["main"], cursors.get(search.name)
+                    sink, cursor = self.harness.sinks["main"], cursors.get(search.name)
                     plan = replace(plan_of(search), page_size=self.page_size)
                     nursery.start_soon(poll_search, plan, wire, sink, self.clock, cursor)
 
@@ -193,7 +193,7 @@ async def watched(
     """Searches at work on a local Routee; ``sandbox``: what it is like; ``before`` fills it. They have polled, and swept what there was."""
     clock = TrioClock(START)
     config = written(searches, rules)
-    one = Watched(config, Sandbox(clock, **sandbox), Station(config, clock), clock, page_size)
+    one = Watched(config, Sandbox(clock, **sandbox), PipelineHarness(config, clock), clock, page_size)
     if before is not None:
         before(one)
     async with trio.open_nursery() as nursery:

@@ -28,7 +28,7 @@ from monitor.runtime.certificates import trust
 from monitor.runtime.clock import SECOND, Duration, Instant
 from monitor.store.async_store import AsyncStore
 from monitor.store.sqlite import SqliteStore, open_sqlite
-from tests.fakes.station import Station
+from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.written import settings
 from tests.faults.many_alerts import BEGIN, RULES, config, rows
 
@@ -51,7 +51,7 @@ class SharedClock:
         await trio.sleep(max(duration, 0) / SECOND / SPEED)
 
 
-class Life(Station):
+class Life(PipelineHarness):
     """From polls to the webhook; the ``number``-th life of so many."""
 
     def __init__(self, written: Settings, clock: SharedClock, store: SqliteStore, number: int, lives: int) -> None:

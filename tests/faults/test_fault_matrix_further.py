@@ -14,7 +14,7 @@ from monitor.model.routee_query import RouteeQuery
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, TrioClock
 from monitor.runtime.errors import RouteeUnavailable
 from tests.fakes.http import Answer
-from tests.fakes.station import Station
+from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.tracking import FakeTracking
 from tests.fakes.written import CONFIG, settings
 from tests.faults.fault_stage import NOW, staged
@@ -64,23 +64,23 @@ rules:
 async def test_a_day_of_503_is_one_alert_and_ends_in_the_true_state(autojump_clock: trio.testing.MockClock) -> None:
     clock = TrioClock(NOW)
     tracking = FakeTracking(clock)
-    station = Station(settings(RULES, CONFIG.replace("repeat_interval: 4h", "repeat_interval: 7d")), clock)
+    harness = PipelineHarness(settings(RULES, CONFIG.replace("repeat_interval: 4h", "repeat_interval: 7d")), clock)
     async with trio.open_nursery() as nursery:
         plan = SearchPlan("main", "all", RouteeQuery(), MINUTE // 2, ((HOUR, HOUR),), 0)
-        nursery.start_soon(poll_search, plan, tracking, station.sinks["main"], clock, None)
-        nursery.start_soon(station.pipeline.flush_when_due)
+        nursery.start_soon(poll_search, plan, tracking, harness.sinks["main"], clock, None)
+        nursery.start_soon(harness.pipeline.flush_when_due)
         _fail(tracking, "Failed", clock.now())
         await clock.sleep(10 * MINUTE)
-        assert _told(station) == [("Failed", "firing")]
+        assert _told(harness) == [("Failed", "firing")]
         tracking.down = RouteeUnavailable("Routee answered 503", "503")
         await clock.sleep(DAY // 2)
         _fail(tracking, "Undelivered", clock.now())
         await clock.sleep(DAY // 2)
-        assert _told(station) == [("Failed", "firing"), ("MonitorBlind", "firing")], "one alert in a day"
+        assert _told(harness) == [("Failed", "firing"), ("MonitorBlind", "firing")], "one alert in a day"
         tracking.down = None
         await clock.sleep(10 * MINUTE)
         nursery.cancel_scope.cancel()
-    assert sorted(_told(station)[2:]) == [("MonitorBlind", "resolved"), ("Undelivered", "firing")]
+    assert sorted(_told(harness)[2:]) == [("MonitorBlind", "resolved"), ("Undelivered", "firing")]
 
 
 def _fail(tracking: FakeTracking, status: str, now: Instant) -> None:
@@ -89,8 +89,8 @@ def _fail(tracking: FakeTracking, status: str, now: Instant) -> None:
         tracking.report(f"{status}-{number}", now, status)
 
 
-def _told(station: Station) -> list[tuple[str, str]]:
-    return [(view.name, view.status) for one in station.told for view in one.alerts]
+def _told(harness: PipelineHarness) -> list[tuple[str, str]]:
+    return [(view.name, view.status) for one in harness.told for view in one.alerts]
 
 
 STEPS = (HOUR // 2, -HOUR // 2, 30 * SECOND, -30 * SECOND)

@@ -25,8 +25,8 @@ from monitor.runtime.errors import StoreError
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from monitor.window import Query as Asking
 from monitor.window import WindowReader
+from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.scripted_notifier import ScriptedNotifier
-from tests.fakes.station import Station
 from tests.fakes.tracking import FakeTracking
 from tests.fakes.written import CONFIG, settings
 from tests.store.store_samples import NOW
@@ -92,7 +92,7 @@ class Scene:
     true: Counter[str] = field(default_factory=Counter)
 
 
-class _Awake(Station):
+class _Awake(PipelineHarness):
     outbox: Outbox | None = None
 
     def _wake(self) -> None:
@@ -106,28 +106,28 @@ async def live(store: TroubledStore) -> Scene:
     tracking, scene = FakeTracking(clock), Scene()
     notifier = ScriptedNotifier(script=[Retry("500")])
     notifier.answer = partial(_take, scene)
-    station = _Awake(settings(RULES, AT_ONCE), clock, store)
+    harness = _Awake(settings(RULES, AT_ONCE), clock, store)
     async with trio.open_nursery() as nursery:
-        begin = partial(deliver, station.front, {("ops", "console/0"): notifier}, clock)
-        station.outbox = await nursery.start(lambda task_status: begin(task_status=task_status))
+        begin = partial(deliver, harness.front, {("ops", "console/0"): notifier}, clock)
+        harness.outbox = await nursery.start(lambda task_status: begin(task_status=task_status))
         plan = SearchPlan("main", "all", RouteeQuery(), MINUTE // 2, ((5 * MINUTE, MINUTE),), 0)
-        nursery.start_soon(poll_search, plan, tracking, station.sinks["main"], clock, None)
-        nursery.start_soon(station.pipeline.flush_when_due)
+        nursery.start_soon(poll_search, plan, tracking, harness.sinks["main"], clock, None)
+        nursery.start_soon(harness.pipeline.flush_when_due)
         await _happen(clock, tracking)
         store.relieve()
         scene.writes = store.writes
         await clock.sleep(AFTERWARDS)
-        end = station.pipeline.desks["main"].judge.cursors["all"].as_of
-        scene.counted = _counted(station, end)
+        end = harness.pipeline.desks["main"].judge.cursors["all"].as_of
+        scene.counted = _counted(harness, end)
         nursery.cancel_scope.cancel()
     scene.true = Counter(sms.status for sms in tracking.messages.values())
     scene.polls = len(tracking.asked)
-    scene.errors = _store_errors(station)
+    scene.errors = _store_errors(harness)
     return scene
 
 
-def _store_errors(station: Station) -> float:
-    text = station.metrics.exposition("")[0].decode()
+def _store_errors(harness: PipelineHarness) -> float:
+    text = harness.metrics.exposition("")[0].decode()
     return float(re.findall(r"^routee_monitor_store_errors_total (\S+)$", text, re.MULTILINE)[0])
 
 
@@ -147,8 +147,8 @@ def _take(scene: Scene, notification: Notification) -> Outcome:
     return Sent()
 
 
-def _counted(station: Station, end: int) -> Counter[str]:
-    reading = WindowReader(station.pipeline.desks["main"].judge.window)
+def _counted(harness: PipelineHarness, end: int) -> Counter[str]:
+    reading = WindowReader(harness.pipeline.desks["main"].judge.window)
     tally = reading.tally(Asking(end - 60 * MINUTE, end, by=("status",)))
     pairs = zip(tally.codes.tolist(), tally.counts.tolist(), strict=True)
     return Counter({reading.labels(("status",), code)[0]: count for code, count in pairs if count})

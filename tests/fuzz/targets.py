@@ -19,8 +19,8 @@ from monitor.notify.render.context import notification_context
 from monitor.notify.render.templates import TemplateProblem
 from monitor.routing.matchers import matches, parse_matcher, parse_matchers
 from monitor.runtime.clock import SystemClock, format_duration, parse_duration
+from tests.fakes.alert_actions import FakeAlertActions
 from tests.fakes.alerts import NOW, rate, telling
-from tests.fakes.board import FakeBoard
 from tests.fakes.waiting import guarded
 
 Target = Callable[[bytes], object]
@@ -141,10 +141,10 @@ async def _asked(method: str, path: str, query: bytes, body: bytes, with_token: 
 
 @cache
 def _app() -> Any:
-    board, clock = FakeBoard([rate()]), SystemClock()
+    actions, clock = FakeAlertActions([rate()]), SystemClock()
     apis = [
-        *AlertmanagerApi(board, ApiStatus("1", ("ops",), "route: {}"), clock, TOKEN).routes(),
-        *OwnApi(board, clock, TOKEN).routes(),
+        *AlertmanagerApi(actions, ApiStatus("1", ("ops",), "route: {}"), clock, TOKEN).routes(),
+        *OwnApi(actions, clock, TOKEN).routes(),
     ]
     return make_app(Health(lambda: 0.0), Metrics(clock), token=TOKEN, apis=apis)
 

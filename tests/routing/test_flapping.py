@@ -3,7 +3,7 @@
 from monitor.model.alert import Alert
 from monitor.routing.flapping import NEVER, USUAL, FlappingPolicy, RecentStarts, flapping, held_until
 from monitor.runtime.clock import HOUR, MINUTE, SECOND
-from tests.fakes.telling_world import TellingWorld
+from tests.fakes.operator_harness import OperatorHarness
 
 NOW = 1_780_000_000_000_000
 
@@ -65,7 +65,7 @@ def test_what_is_long_ago_is_forgotten() -> None:
 ROUND = 10 * MINUTE
 
 
-async def flap(world: TellingWorld, times: int) -> None:
+async def flap(world: OperatorHarness, times: int) -> None:
     """Begin and end so often, each told before the other comes."""
     for _ in range(times):
         await world.poll(5 * MINUTE, Cosmote=4)
@@ -73,45 +73,45 @@ async def flap(world: TellingWorld, times: int) -> None:
 
 
 async def test_the_fourth_beginning_is_told_as_flapping_and_then_nothing_until_it_has_been_calm() -> None:
-    world = TellingWorld()
+    world = OperatorHarness()
     await flap(world, 3)
-    assert world.station.reasons() == ["first", "all resolved"] * 3
+    assert world.harness.reasons() == ["first", "all resolved"] * 3
     assert [view.flapping for one in world.told for view in one.alerts] == [0] * 6
     await flap(world, 3)
-    assert world.station.reasons()[6:] == ["first"]
+    assert world.harness.reasons()[6:] == ["first"]
     assert world.last.alerts[0].flapping == 4
     await world.flush(10 * MINUTE - 1)
     assert len(world.told) == 7
     await world.flush(1)
-    assert world.station.reasons()[7:] == ["all resolved"]
-    assert world.station.pipeline.dispatch.groups == {}
+    assert world.harness.reasons()[7:] == ["all resolved"]
+    assert world.harness.pipeline.dispatch.groups == {}
 
 
 async def test_flapping_is_seen_after_the_clock_was_set_back() -> None:
-    world = TellingWorld()
+    world = OperatorHarness()
     await flap(world, 3)
     world.clock.at -= 24 * HOUR
     await flap(world, 1 + int(USUAL.begins))
     assert world.last.alerts[0].flapping == int(USUAL.begins)
-    assert world.station.reasons()[-1] == "first"
+    assert world.harness.reasons()[-1] == "first"
 
 
 async def test_flapping_goes_on_over_a_restart_and_its_end_is_waited_for_exactly() -> None:
-    world = TellingWorld()
+    world = OperatorHarness()
     await flap(world, 4)
     await world.restart()
-    assert world.station.reasons()[6:] == ["first"]
-    assert world.station.pipeline.next_look == world.clock.at + ROUND
+    assert world.harness.reasons()[6:] == ["first"]
+    assert world.harness.pipeline.next_look == world.clock.at + ROUND
     await world.poll(10 * MINUTE - SECOND, Cosmote=4)
     await world.restart()
     assert len(world.told) == 7
     await world.poll(MINUTE, Cosmote=0)
     await world.flush(15 * MINUTE)
-    assert world.station.reasons()[7:] == ["all resolved"]
+    assert world.harness.reasons()[7:] == ["all resolved"]
 
 
 async def test_an_alert_that_flapped_and_then_fires_for_an_hour_ends_as_any_other() -> None:
-    world = TellingWorld()
+    world = OperatorHarness()
     await flap(world, 3)
     await world.poll(5 * MINUTE, Cosmote=4)
     await world.poll(HOUR, Cosmote=4)
@@ -120,7 +120,7 @@ async def test_an_alert_that_flapped_and_then_fires_for_an_hour_ends_as_any_othe
 
 
 async def test_other_alerts_of_the_group_are_told_meanwhile_and_the_flapping_one_stands_there_as_firing() -> None:
-    world = TellingWorld()
+    world = OperatorHarness()
     await flap(world, 4)
     await world.poll(MINUTE, Cosmote=0, Nova=4)
     assert world.to("ops")[-1] == ("new alerts", [("Nova", "firing"), ("Cosmote", "firing")])
@@ -131,7 +131,7 @@ async def test_other_alerts_of_the_group_are_told_meanwhile_and_the_flapping_one
 
 
 async def test_what_began_often_while_it_was_silenced_is_announced_as_flapping() -> None:
-    world = TellingWorld()
+    world = OperatorHarness()
     await world.silence("operator=Cosmote")
     await flap(world, 5)
     assert world.told == []

@@ -5,7 +5,7 @@ from monitor.notify.render.notification_text import title
 from monitor.notify.render.text import plain_text
 from monitor.routing.storm import MOST, split
 from monitor.runtime.clock import MINUTE
-from tests.fakes.telling_world import AT_ONCE, RULES, TellingWorld
+from tests.fakes.operator_harness import AT_ONCE, RULES, OperatorHarness
 
 EACH = AT_ONCE.replace("[alertname]", "['...']")
 TWO_RULES = (
@@ -20,7 +20,7 @@ def operators(count: int, bad: int = 4) -> dict[str, int]:
     return {f"Operator {i}": bad for i in range(count)}
 
 
-def believed(world: TellingWorld) -> set[tuple[str, str]]:
+def believed(world: OperatorHarness) -> set[tuple[str, str]]:
     """What a receiver that knows alerts by their labels takes to be firing."""
     beliefs: set[tuple[str, str]] = set()
     for told in world.told:
@@ -40,7 +40,7 @@ def test_so_many_groups_are_told_one_by_one_and_no_more() -> None:
 
 
 async def test_a_storm_is_few_messages_the_worst_by_themselves_and_the_rest_counted_by_name() -> None:
-    world = TellingWorld(TWO_RULES, EACH)
+    world = OperatorHarness(TWO_RULES, EACH)
     await world.poll(**operators(60), Worst=9)
     assert len(world.told) == MOST
     overflow = next(one for one in world.told if one.tally)
@@ -54,7 +54,7 @@ async def test_a_storm_is_few_messages_the_worst_by_themselves_and_the_rest_coun
 
 
 async def test_a_storm_is_over_in_few_messages_and_all_that_was_told_ends() -> None:
-    world = TellingWorld(config=EACH)
+    world = OperatorHarness(config=EACH)
     await world.poll(**operators(60))
     await world.poll(5 * MINUTE, **(operators(60, 0) | operators(30)))
     assert [one.reason for one in world.told if one.tally] == ["first", "some resolved"]
@@ -66,11 +66,11 @@ async def test_a_storm_is_over_in_few_messages_and_all_that_was_told_ends() -> N
     ]
     assert len(world.told) == 2 * (MOST - 1) + 3
     assert believed(world) == set()
-    assert world.station.pipeline.dispatch.groups == {}
+    assert world.harness.pipeline.dispatch.groups == {}
 
 
 async def test_what_joins_a_storm_waits_for_the_overflows_interval_and_is_few_messages_too() -> None:
-    world = TellingWorld(config=EACH)
+    world = OperatorHarness(config=EACH)
     await world.poll(**operators(60))
     for minutes in range(1, 5):
         await world.poll(**operators(60 + 30 * minutes))
@@ -83,7 +83,7 @@ async def test_what_joins_a_storm_waits_for_the_overflows_interval_and_is_few_me
 
 
 async def test_what_is_worse_than_the_whole_storm_does_not_wait_behind_it() -> None:
-    world = TellingWorld(TWO_RULES, EACH)
+    world = OperatorHarness(TWO_RULES, EACH)
     await world.poll(**operators(60))
     await world.poll(**operators(90))
     assert len(world.told) == MOST
@@ -95,7 +95,7 @@ async def test_what_is_worse_than_the_whole_storm_does_not_wait_behind_it() -> N
 
 
 async def test_what_gets_worse_in_the_overflow_is_told_there_at_once() -> None:
-    world = TellingWorld(config=EACH.replace("['...']", "[operator, severity]"))
+    world = OperatorHarness(config=EACH.replace("['...']", "[operator, severity]"))
     await world.poll(**operators(60))
     await world.poll(**operators(60, 8))
     worse = [one for one in world.told[MOST:] if one.group_key == "{}:{...}"]
@@ -108,7 +108,7 @@ async def test_what_gets_worse_in_the_overflow_is_told_there_at_once() -> None:
 
 
 async def test_the_overflow_is_kept_over_a_restart_and_the_restart_tells_nobody() -> None:
-    world = TellingWorld(config=EACH)
+    world = OperatorHarness(config=EACH)
     await world.poll(**operators(60))
     await world.restart()
     await world.poll(10 * MINUTE, **operators(60))
@@ -118,7 +118,7 @@ async def test_the_overflow_is_kept_over_a_restart_and_the_restart_tells_nobody(
 
 
 async def test_a_storm_that_waits_for_its_group_wait_is_told_when_that_is_over() -> None:
-    world = TellingWorld(config=EACH.replace("group_wait: 0s", "group_wait: 30s"))
+    world = OperatorHarness(config=EACH.replace("group_wait: 0s", "group_wait: 30s"))
     await world.poll(**operators(60))
     assert world.told == []
     await world.restart()
@@ -127,7 +127,7 @@ async def test_a_storm_that_waits_for_its_group_wait_is_told_when_that_is_over()
 
 
 async def test_the_silenced_ones_of_a_storm_are_neither_told_nor_counted() -> None:
-    world = TellingWorld(config=EACH)
+    world = OperatorHarness(config=EACH)
     await world.silence('operator=~"Operator .*[02468]"')
     await world.poll(**operators(60))
     assert len(believed(world)) == 30

@@ -13,7 +13,7 @@ from monitor.alerts.evaluator import RuleEvaluator
 from monitor.cli.json_schema import rules_schema
 from monitor.config.rules import Rule, SameHour, Spike, load_rules
 from monitor.config.yaml.document import read_document
-from monitor.daemon.loading import sample_of
+from monitor.daemon.validate import sample_of
 from monitor.model.alert import Alert
 from monitor.model.message import batch_of
 from monitor.model.routee_query import AccountBalance

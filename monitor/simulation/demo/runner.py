@@ -12,8 +12,8 @@ from typing import Final, TextIO
 import trio
 
 from monitor.config.starter import rules
-from monitor.daemon.loading import load
 from monitor.daemon.main import Running, run
+from monitor.daemon.validate import load
 from monitor.runtime import log
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Instant, parse_iso
 from monitor.simulation.demo.clock import StoryClock

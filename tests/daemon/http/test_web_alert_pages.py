@@ -13,26 +13,26 @@ from monitor.daemon.http.app import make_app
 from monitor.daemon.metrics import Metrics
 from monitor.notify.render.links import acknowledge_url, page_url, silence_url
 from monitor.runtime.clock import HOUR, MINUTE, SystemClock
+from tests.fakes.alert_actions import FakeAlertActions
 from tests.fakes.alerts import change, rate
-from tests.fakes.board import FakeBoard
 
 TOKEN = "a-web-token"
 HTML = {"Accept": "text/html"}
 
 
 @asynccontextmanager
-async def browsing(board: FakeBoard, token: str = "", external_url: str = ""):
-    pages = AlertPages(board, board.clock, token, external_url)
+async def browsing(actions: FakeAlertActions, token: str = "", external_url: str = ""):
+    pages = AlertPages(actions, actions.clock, token, external_url)
     app = make_app(Health(), Metrics(SystemClock()), token=token, hosts=["sms.example.org"], apis=pages.routes())
     async with served(app) as url, httpx.AsyncClient(base_url=url, headers=HTML) as client:
         yield client
 
 
 @pytest.fixture
-def board() -> FakeBoard:
+def actions() -> FakeAlertActions:
     now = SystemClock().now()
     hostile = {"alertname": "OperatorFailureRate", "operator": "<script>alert(1)</script>", "severity": "critical"}
-    return FakeBoard([rate(labels=hostile, starts_at=now - 5 * MINUTE, as_of=now)])
+    return FakeAlertActions([rate(labels=hostile, starts_at=now - 5 * MINUTE, as_of=now)])
 
 
 def here(url: str) -> str:
@@ -41,11 +41,11 @@ def here(url: str) -> str:
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
-async def test_the_links_in_messages_lead_to_pages(board):
-    view = board.views[0]
+async def test_the_links_in_messages_lead_to_pages(actions):
+    view = actions.views[0]
     base = "https://sms.example.org"
     links = [page_url(base, view.fingerprint), acknowledge_url(base, view.fingerprint), silence_url(base, view.labels)]
-    async with browsing(board) as browser:
+    async with browsing(actions) as browser:
         for link in links:
             answer = await browser.get(here(link))
             assert answer.status_code == 200
@@ -55,9 +55,9 @@ async def test_the_links_in_messages_lead_to_pages(board):
     assert style.headers["content-type"].startswith("text/css")
 
 
-async def test_an_alerts_page_says_what_its_message_says(board):
-    view = board.views[0]
-    async with browsing(board, external_url="https://example.org/sms/") as browser:
+async def test_an_alerts_page_says_what_its_message_says(actions):
+    view = actions.views[0]
+    async with browsing(actions, external_url="https://example.org/sms/") as browser:
         page = (await browser.get(f"/alerts/{view.fingerprint}")).text
     assert "of messages failed" in page or "34.2%" in page
     assert "firing · critical" in page
@@ -67,8 +67,8 @@ async def test_an_alerts_page_says_what_its_message_says(board):
     assert f'href="/sms/alerts/{view.fingerprint}/acknowledge"' in page
 
 
-async def test_an_alert_that_is_over_is_said_to_be(board):
-    async with browsing(board) as browser:
+async def test_an_alert_that_is_over_is_said_to_be(actions):
+    async with browsing(actions) as browser:
         answer = await browser.get("/alerts/0000")
         plain = await browser.get("/alerts/0000", headers={"Accept": "application/json"})
     assert answer.status_code == plain.status_code == 404
@@ -76,15 +76,18 @@ async def test_an_alert_that_is_over_is_said_to_be(board):
     assert "there is no such alert now" in plain.json()["error"]
 
 
-async def test_an_alerts_page_explains_it_as_slack_does(board):
+async def test_an_alerts_page_explains_it_as_slack_does(actions):
     advice = "Look at the operator first:\n- ask them\n- reroute\nThen wait."
-    board.views = [
+    actions.views = [
         change(
-            board.views[0], annotations={"description": advice}, acknowledged_by="Ann", acknowledged_comment="rerouting"
+            actions.views[0],
+            annotations={"description": advice},
+            acknowledged_by="Ann",
+            acknowledged_comment="rerouting",
         )
     ]
-    async with browsing(board) as browser:
-        page = (await browser.get(f"/alerts/{board.views[0].fingerprint}")).text
+    async with browsing(actions) as browser:
+        page = (await browser.get(f"/alerts/{actions.views[0].fingerprint}")).text
     assert "<p>Look at the operator first:</p>" in page
     assert "<ul><li>ask them</li><li>reroute</li></ul>" in page
     assert "<li>92% Carrier Violation</li>" in page
@@ -93,38 +96,38 @@ async def test_an_alerts_page_explains_it_as_slack_does(board):
     assert "acknowledged by Ann: rerouting" in page
 
 
-async def test_an_alert_is_acknowledged_by_its_form(board):
-    view = board.views[0]
+async def test_an_alert_is_acknowledged_by_its_form(actions):
+    view = actions.views[0]
     path = f"/alerts/{view.fingerprint}/acknowledge"
-    async with browsing(board) as browser:
+    async with browsing(actions) as browser:
         done = await browser.post(path, data={"by": "Ann", "comment": "", "for": ""})
         assert done.status_code == 200
         assert "Ann looks after it until it is over." in done.text
-        assert board.acknowledged[view.fingerprint] == ("Ann", "", None)
+        assert actions.acknowledged[view.fingerprint] == ("Ann", "", None)
         await browser.post(path, data={"by": "Ann", "for": "4h"})
-    _, _, until = board.acknowledged[view.fingerprint]
+    _, _, until = actions.acknowledged[view.fingerprint]
     assert until is not None
-    assert 0 <= board.clock.now() + 4 * HOUR - until < MINUTE
+    assert 0 <= actions.clock.now() + 4 * HOUR - until < MINUTE
 
 
-async def test_the_form_names_the_alert_in_a_sentence_of_its_own(board):
-    async with browsing(board) as browser:
-        page = (await browser.get(f"/alerts/{board.views[0].fingerprint}/acknowledge")).text
+async def test_the_form_names_the_alert_in_a_sentence_of_its_own(actions):
+    async with browsing(actions) as browser:
+        page = (await browser.get(f"/alerts/{actions.views[0].fingerprint}/acknowledge")).text
     assert ". It is not repeated" in page
     assert ".. It" not in page
 
 
-async def test_a_silence_is_made_of_the_matchers_in_the_link(board):
-    view = board.views[0]
+async def test_a_silence_is_made_of_the_matchers_in_the_link(actions):
+    view = actions.views[0]
     link = here(silence_url("", view.labels))
-    async with browsing(board) as browser:
+    async with browsing(actions) as browser:
         form = (await browser.get(link)).text
         assert "operator=&#34;&lt;script&gt;" in form
         matchers = "\n".join(f'{name}="{value}"' for name, value in view.labels.items())
         done = await browser.post(link, data={"matchers": matchers, "for": "2h", "by": "Ann", "comment": "known"})
     assert "Silenced" in done.text
-    (kept,) = board.kept.all()
-    assert board.kept.silencing(view.labels, board.clock.now()) == (kept.id,)
+    (kept,) = actions.kept.all()
+    assert actions.kept.silencing(view.labels, actions.clock.now()) == (kept.id,)
 
 
 @pytest.mark.parametrize(
@@ -137,34 +140,34 @@ async def test_a_silence_is_made_of_the_matchers_in_the_link(board):
         ({"comment": " "}, "why"),
     ],
 )
-async def test_what_is_wrong_is_said_in_the_form_and_what_was_filled_in_stays(board, wrong, says):
+async def test_what_is_wrong_is_said_in_the_form_and_what_was_filled_in_stays(actions, wrong, says):
     given = {"matchers": "operator=Nova", "for": "2h", "by": "Ann", "comment": "known"} | wrong
-    async with browsing(board) as browser:
+    async with browsing(actions) as browser:
         answer = await browser.post("/silences/new", data=given)
     assert answer.status_code == 400
     assert says in answer.text
     assert 'value="Ann"' in answer.text or "by" in wrong
-    assert board.kept.all() == ()
+    assert actions.kept.all() == ()
 
 
-async def test_a_store_that_cannot_be_written_is_said_in_the_form(board):
-    board.broken = True
-    async with browsing(board) as browser:
-        answer = await browser.post(f"/alerts/{board.views[0].fingerprint}/acknowledge", data={"by": "Ann"})
+async def test_a_store_that_cannot_be_written_is_said_in_the_form(actions):
+    actions.broken = True
+    async with browsing(actions) as browser:
+        answer = await browser.post(f"/alerts/{actions.views[0].fingerprint}/acknowledge", data={"by": "Ann"})
     assert "the disk is full" in answer.text
 
 
-async def test_with_a_token_the_form_asks_for_it(board):
-    path = f"/alerts/{board.views[0].fingerprint}/acknowledge"
-    async with browsing(board, TOKEN) as browser:
+async def test_with_a_token_the_form_asks_for_it(actions):
+    path = f"/alerts/{actions.views[0].fingerprint}/acknowledge"
+    async with browsing(actions, TOKEN) as browser:
         assert 'type="password"' in (await browser.get(path)).text
         wrong = await browser.post(path, data={"by": "Ann", "token": "guess"})
-        assert (wrong.status_code, board.acknowledged) == (403, {})
+        assert (wrong.status_code, actions.acknowledged) == (403, {})
         assert "guess" not in wrong.text
         right = await browser.post(path, data={"by": "Ann", "token": TOKEN}, headers={"Host": "sms.example.org"})
         assert right.status_code == 200
         assert TOKEN not in right.text
-    assert board.acknowledged != {}
+    assert actions.acknowledged != {}
 
 
 @pytest.mark.parametrize(
@@ -177,34 +180,34 @@ async def test_with_a_token_the_form_asks_for_it(board):
         {"Host": "rebound.example.org"},
     ],
 )
-async def test_a_form_of_another_site_changes_nothing(board, headers):
-    path = f"/alerts/{board.views[0].fingerprint}/acknowledge"
-    async with browsing(board, external_url="https://sms.example.org") as browser:
+async def test_a_form_of_another_site_changes_nothing(actions, headers):
+    path = f"/alerts/{actions.views[0].fingerprint}/acknowledge"
+    async with browsing(actions, external_url="https://sms.example.org") as browser:
         answer = await browser.post(path, data={"by": "Ann"}, headers=headers)
-    assert (answer.status_code, board.acknowledged) == (403, {})
+    assert (answer.status_code, actions.acknowledged) == (403, {})
 
 
-async def test_a_form_comes_through_a_proxy_that_names_another_host(board):
-    path = f"/alerts/{board.views[0].fingerprint}/acknowledge"
+async def test_a_form_comes_through_a_proxy_that_names_another_host(actions):
+    path = f"/alerts/{actions.views[0].fingerprint}/acknowledge"
     browsers = {"Origin": "https://sms.example.org", "Sec-Fetch-Site": "same-origin", "X-Forwarded-For": "203.0.113.7"}
-    async with browsing(board, TOKEN, "https://sms.example.org/monitor/") as browser:
+    async with browsing(actions, TOKEN, "https://sms.example.org/monitor/") as browser:
         answer = await browser.post(path, data={"by": "Ann", "token": TOKEN}, headers=browsers)
     assert answer.status_code == 200
-    assert board.acknowledged != {}
+    assert actions.acknowledged != {}
 
 
-async def test_what_is_no_form_is_refused(board):
-    path = f"/alerts/{board.views[0].fingerprint}/acknowledge"
-    async with browsing(board) as browser:
+async def test_what_is_no_form_is_refused(actions):
+    path = f"/alerts/{actions.views[0].fingerprint}/acknowledge"
+    async with browsing(actions) as browser:
         many = await browser.post(path, data={f"field{number}": "x" for number in range(50)})
         raw = await browser.post(path, content=b"\xff\xfe")
-    assert (many.status_code, raw.status_code, board.acknowledged) == (400, 400, {})
+    assert (many.status_code, raw.status_code, actions.acknowledged) == (400, 400, {})
 
 
-async def test_what_is_acknowledged_and_silenced_offers_neither_again(board):
-    view = change(board.views[0], acknowledged_by="Ann")
-    board.views = [view]
-    async with browsing(board) as browser:
+async def test_what_is_acknowledged_and_silenced_offers_neither_again(actions):
+    view = change(actions.views[0], acknowledged_by="Ann")
+    actions.views = [view]
+    async with browsing(actions) as browser:
         page = (await browser.get(f"/alerts/{view.fingerprint}")).text
     assert ">Acknowledge<" not in page
     assert "acknowledged by Ann" in page

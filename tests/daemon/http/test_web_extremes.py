@@ -17,8 +17,8 @@ from monitor.daemon.http.app import make_app
 from monitor.daemon.http.own_api import OwnApi
 from monitor.daemon.metrics import Metrics
 from monitor.runtime.clock import HOUR, MINUTE, SystemClock, iso
+from tests.fakes.alert_actions import FakeAlertActions
 from tests.fakes.alerts import rate, spike
-from tests.fakes.board import FakeBoard
 
 NOW = SystemClock().now()
 FIRES = rate(starts_at=NOW - 5 * MINUTE, as_of=NOW)
@@ -135,11 +135,11 @@ async def _asked(
     silence: dict[str, Any], ack: dict[str, Any], form: dict[str, str], query: list[tuple[str, str]]
 ) -> None:
     clock = SystemClock()
-    board = FakeBoard([FIRES, spike(starts_at=NOW - HOUR, as_of=NOW)], clock=clock)
+    actions = FakeAlertActions([FIRES, spike(starts_at=NOW - HOUR, as_of=NOW)], clock=clock)
     apis = [
-        *AlertmanagerApi(board, ApiStatus("1.2.3", ("ops",), "", "https://sms.example.org"), clock).routes(),
-        *OwnApi(board, clock).routes(),
-        *AlertPages(board, clock).routes(),
+        *AlertmanagerApi(actions, ApiStatus("1.2.3", ("ops",), "", "https://sms.example.org"), clock).routes(),
+        *OwnApi(actions, clock).routes(),
+        *AlertPages(actions, clock).routes(),
     ]
     asked = urlencode([(name, text.encode("utf-8", "replace")) for name, text in query])
     filled = {name: text.encode("utf-8", "replace") for name, text in form.items()}
@@ -154,7 +154,7 @@ async def _asked(
             await client.post("/silences/new", data=filled, headers={"Origin": url}),
             await client.post(f"/alerts/{FIRES.fingerprint}/acknowledge", data=filled, headers={"Origin": url}),
             *[await client.get(f"{path}?{asked}") for path in LISTS],
-            *[await client.get(f"/api/v2/silence/{quote(one.id, safe='')}") for one in board.kept.all() if one.id],
+            *[await client.get(f"/api/v2/silence/{quote(one.id, safe='')}") for one in actions.kept.all() if one.id],
         ]
         lists = [await client.get(path) for path in LISTS]
     assert [answer.status_code for answer in lists] == [200] * len(LISTS)

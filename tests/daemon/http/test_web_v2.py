@@ -19,27 +19,27 @@ from monitor.dispatch.status import AlertStatus
 from monitor.model.label_fingerprint import label_fingerprint
 from monitor.model.notification import AlertView
 from monitor.runtime.clock import HOUR, MINUTE, SystemClock, iso, parse_iso
+from tests.fakes.alert_actions import FakeAlertActions
 from tests.fakes.alertmanager import amtool, amtool_fails
 from tests.fakes.alerts import change, rate, spike
-from tests.fakes.board import FakeBoard
 
 ORIGINAL = "route:\n  receiver: ops\nreceivers:\n- name: ops\n- name: oncall\n"
 
 
 @asynccontextmanager
-async def listening(board: FakeBoard, token: str = ""):
+async def listening(actions: FakeAlertActions, token: str = ""):
     about = ApiStatus("1.2.3", ("ops", "oncall"), ORIGINAL, "https://sms.example.org")
-    api = AlertmanagerApi(board, about, board.clock, token)
-    routes = [*api.routes(), *OwnApi(board, board.clock, token).routes()]
+    api = AlertmanagerApi(actions, about, actions.clock, token)
+    routes = [*api.routes(), *OwnApi(actions, actions.clock, token).routes()]
     async with served(make_app(Health(), Metrics(SystemClock()), token=token, apis=routes)) as url:
         yield url
 
 
 @pytest.fixture
-def board() -> FakeBoard:
+def actions() -> FakeAlertActions:
     now = SystemClock().now()
     fires = rate(starts_at=now - 5 * MINUTE, as_of=now)
-    return FakeBoard([fires, spike(starts_at=now - HOUR, as_of=now)])
+    return FakeAlertActions([fires, spike(starts_at=now - HOUR, as_of=now)])
 
 
 async def asked(url: str, path: str, **more: Any) -> Any:
@@ -49,8 +49,8 @@ async def asked(url: str, path: str, **more: Any) -> Any:
     return answer.json()
 
 
-def silence(board: FakeBoard, *matchers: dict[str, Any], **more: Any) -> dict[str, Any]:
-    now = board.clock.now()
+def silence(actions: FakeAlertActions, *matchers: dict[str, Any], **more: Any) -> dict[str, Any]:
+    now = actions.clock.now()
     default = {"name": "alertname", "value": "OperatorFailureRate", "isRegex": False}
     return {
         "matchers": list(matchers) or [default],
@@ -69,8 +69,8 @@ async def posted(url: str, body: Any, **headers: str) -> httpx.Response:
 # What amtool makes of it
 
 
-async def test_amtool_shows_what_fires(board):
-    async with listening(board) as url:
+async def test_amtool_shows_what_fires(actions):
+    async with listening(actions) as url:
         shown = json.loads(await amtool(url, "alert", "query", "-o", "json"))
         one = json.loads(await amtool(url, "alert", "query", "-o", "json", "operator=~Cos.*"))
         table = await amtool(url, "alert", "query")
@@ -80,8 +80,8 @@ async def test_amtool_shows_what_fires(board):
     assert "active" in table
 
 
-async def test_amtool_adds_shows_changes_and_ends_a_silence(board):
-    async with listening(board) as url:
+async def test_amtool_adds_shows_changes_and_ends_a_silence(actions):
+    async with listening(actions) as url:
         silence_id = (
             await amtool(
                 *(url, "silence", "add", "--author=ann", "--comment=known", "--duration=1h"),
@@ -110,16 +110,16 @@ async def test_amtool_adds_shows_changes_and_ends_a_silence(board):
         assert len(json.loads(await amtool(url, "alert", "query", "-o", "json", "--active"))) == 2
 
 
-async def test_amtool_shows_the_configuration_and_finds_the_receiver_of_labels(board):
-    async with listening(board) as url:
+async def test_amtool_shows_the_configuration_and_finds_the_receiver_of_labels(actions):
+    async with listening(actions) as url:
         assert "receiver: ops" in await amtool(url, "config", "show")
         assert (await amtool(url, "config", "routes", "test", "severity=critical")).strip() == "ops"
         assert "disabled" in await amtool(url, "cluster", "show")
 
 
-async def test_amtool_says_why_a_silence_was_not_taken(board):
-    board.broken = True
-    async with listening(board) as url:
+async def test_amtool_says_why_a_silence_was_not_taken(actions):
+    actions.broken = True
+    async with listening(actions) as url:
         code, _, err = await amtool_fails(url, "silence", "add", "--author=ann", "--comment=known", "alertname=A")
     assert code != 0
     assert "the disk is full" in err
@@ -128,11 +128,11 @@ async def test_amtool_says_why_a_silence_was_not_taken(board):
 # The answers themselves
 
 
-async def test_an_alert_has_every_key_of_alertmanagers(board):
-    async with listening(board) as url:
+async def test_an_alert_has_every_key_of_alertmanagers(actions):
+    async with listening(actions) as url:
         before = SystemClock().now()
         (alert, _) = await asked(url, "/api/v2/alerts")
-    view = board.views[0]
+    view = actions.views[0]
     assert before <= parse_iso(alert.pop("endsAt")) - 4 * MINUTE <= SystemClock().now()
     assert alert == {
         "labels": view.labels,
@@ -146,9 +146,9 @@ async def test_an_alert_has_every_key_of_alertmanagers(board):
     }
 
 
-async def test_an_acknowledgement_is_shown_with_its_comment(board):
-    path = f"/api/v1/alerts/{board.views[0].fingerprint}/acknowledgement"
-    async with listening(board) as url:
+async def test_an_acknowledgement_is_shown_with_its_comment(actions):
+    path = f"/api/v1/alerts/{actions.views[0].fingerprint}/acknowledgement"
+    async with listening(actions) as url:
         async with httpx.AsyncClient() as client:
             assert (await client.get(url + path)).status_code == 404
             await client.post(url + path, json={"by": "Ann", "comment": "called them"})
@@ -159,34 +159,34 @@ async def test_an_acknowledgement_is_shown_with_its_comment(board):
     assert (ack["by"], ack["comment"], ack["until"]) == ("Ann", "called them", None)
 
 
-async def test_what_was_judged_long_ago_and_still_fires_has_not_ended(board):
-    board.views = [change(view, as_of=view.as_of - HOUR) for view in board.views]
-    async with listening(board) as url:
+async def test_what_was_judged_long_ago_and_still_fires_has_not_ended(actions):
+    actions.views = [change(view, as_of=view.as_of - HOUR) for view in actions.views]
+    async with listening(actions) as url:
         for path in ("alerts", "alerts/groups"):
             (alert, *_) = await asked(url, f"/api/v2/{path}")
             [alert] = alert.get("alerts", [alert])
             assert parse_iso(alert["endsAt"]) > SystemClock().now()
 
 
-async def test_what_is_over_is_not_shown(board):
-    board.over = [board.views.pop()]
-    async with listening(board) as url:
+async def test_what_is_over_is_not_shown(actions):
+    actions.over = [actions.views.pop()]
+    async with listening(actions) as url:
         assert len(await asked(url, "/api/v2/alerts")) == 1
 
 
-async def test_the_source_of_an_inhibition_is_named_by_the_fingerprint_that_alertmanager_would_give_it(board):
-    fires, inhibited = board.views
-    board.inhibited = {inhibited.fingerprint: fires.fingerprint}
-    async with listening(board) as url:
+async def test_the_source_of_an_inhibition_is_named_by_the_fingerprint_that_alertmanager_would_give_it(actions):
+    fires, inhibited = actions.views
+    actions.inhibited = {inhibited.fingerprint: fires.fingerprint}
+    async with listening(actions) as url:
         (alert,) = await asked(url, "/api/v2/alerts?active=false")
         assert await asked(url, "/api/v2/alerts?active=false&inhibited=false") == []
     assert alert["status"]["state"] == "suppressed"
     assert alert["status"]["inhibitedBy"] == [label_fingerprint(fires.labels)]
 
 
-async def test_what_is_pending_is_unprocessed_and_in_no_group(board):
-    board.pending = [board.views.pop()]
-    async with listening(board) as url:
+async def test_what_is_pending_is_unprocessed_and_in_no_group(actions):
+    actions.pending = [actions.views.pop()]
+    async with listening(actions) as url:
         states = [alert["status"]["state"] for alert in await asked(url, "/api/v2/alerts")]
         assert len(await asked(url, "/api/v2/alerts?unprocessed=false")) == 1
         groups = await asked(url, "/api/v2/alerts/groups")
@@ -207,8 +207,8 @@ async def test_what_is_pending_is_unprocessed_and_in_no_group(board):
         ("filter=%7Boperator%3DCosmote%2C+country%3DGR%7D", 1),
     ],
 )
-async def test_alerts_and_groups_are_filtered(board, query, found):
-    async with listening(board) as url:
+async def test_alerts_and_groups_are_filtered(actions, query, found):
+    async with listening(actions) as url:
         assert len(await asked(url, f"/api/v2/alerts?{query}")) == found
         assert sum(len(one["alerts"]) for one in await asked(url, f"/api/v2/alerts/groups?{query}")) == found
 
@@ -222,8 +222,8 @@ async def test_alerts_and_groups_are_filtered(board, query, found):
         (f"filter={','.join(f'a=~x{{{number}}}' for number in range(1, 52))}", "at most 50 matchers"),
     ],
 )
-async def test_a_question_that_cannot_be_read_is_told_what_is_wrong(board, query, says):
-    async with listening(board) as url, httpx.AsyncClient() as client:
+async def test_a_question_that_cannot_be_read_is_told_what_is_wrong(actions, query, says):
+    async with listening(actions) as url, httpx.AsyncClient() as client:
         answer = await client.get(f"{url}/api/v2/alerts?{query}")
     assert answer.status_code == 400
     assert says in answer.json()
@@ -244,30 +244,30 @@ async def test_a_question_that_cannot_be_read_is_told_what_is_wrong(board, query
         ({"comment": "x" * 2_000}, "longer than 1000 characters"),
     ],
 )
-async def test_a_silence_that_makes_no_sense_is_told_why(board, changed, says):
-    async with listening(board) as url:
-        answer = await posted(url, silence(board) | changed)
+async def test_a_silence_that_makes_no_sense_is_told_why(actions, changed, says):
+    async with listening(actions) as url:
+        answer = await posted(url, silence(actions) | changed)
     assert answer.status_code == 400
     assert says in answer.json()
-    assert board.silences() == []
+    assert actions.silences() == []
 
 
-async def test_a_silence_of_other_alerts_gets_another_id_and_the_old_one_ends(board):
-    async with listening(board) as url:
-        first = (await posted(url, silence(board))).json()["silenceID"]
+async def test_a_silence_of_other_alerts_gets_another_id_and_the_old_one_ends(actions):
+    async with listening(actions) as url:
+        first = (await posted(url, silence(actions))).json()["silenceID"]
         other = {"name": "alertname", "value": "UndeliveredSpike", "isRegex": False, "isEqual": True}
-        second = (await posted(url, silence(board, other, id=first))).json()["silenceID"]
+        second = (await posted(url, silence(actions, other, id=first))).json()["silenceID"]
         states = {one["id"]: one["status"]["state"] for one in await asked(url, "/api/v2/silences")}
     assert second != first
     assert states == {second: "active", first: "expired"}
 
 
-async def test_the_start_of_a_silence_stays_when_it_is_changed(board):
-    async with listening(board) as url:
-        body = silence(board)
+async def test_the_start_of_a_silence_stays_when_it_is_changed(actions):
+    async with listening(actions) as url:
+        body = silence(actions)
         first = (await posted(url, body)).json()["silenceID"]
         before = await asked(url, f"/api/v2/silence/{first}")
-        assert (await posted(url, body | {"id": first, "endsAt": iso(board.clock.now() + 3 * HOUR)})).json() == {
+        assert (await posted(url, body | {"id": first, "endsAt": iso(actions.clock.now() + 3 * HOUR)})).json() == {
             "silenceID": first
         }
         after = await asked(url, f"/api/v2/silence/{first}")
@@ -275,22 +275,22 @@ async def test_the_start_of_a_silence_stays_when_it_is_changed(board):
     assert after["endsAt"] > before["endsAt"]
 
 
-async def test_silences_are_found_by_what_they_match(board):
-    async with listening(board) as url:
-        await posted(url, silence(board))
+async def test_silences_are_found_by_what_they_match(actions):
+    async with listening(actions) as url:
+        await posted(url, silence(actions))
         assert len(await asked(url, "/api/v2/silences?filter=alertname%3DOperatorFailureRate")) == 1
         assert await asked(url, "/api/v2/silences?filter=alertname%3DOther") == []
 
 
-async def test_what_is_not_there_is_not_found(board):
-    async with listening(board) as url, httpx.AsyncClient() as client:
+async def test_what_is_not_there_is_not_found(actions):
+    async with listening(actions) as url, httpx.AsyncClient() as client:
         assert (await client.get(f"{url}/api/v2/silence/none")).status_code == 404
         assert (await client.delete(f"{url}/api/v2/silence/none")).status_code == 404
-        assert (await posted(url, silence(board, id="none"))).status_code == 404
+        assert (await posted(url, silence(actions, id="none"))).status_code == 404
 
 
-async def test_alerts_cannot_be_posted(board):
-    async with listening(board) as url, httpx.AsyncClient() as client:
+async def test_alerts_cannot_be_posted(actions):
+    async with listening(actions) as url, httpx.AsyncClient() as client:
         answer = await client.post(f"{url}/api/v2/alerts", json=[])
     assert answer.status_code == 405
     assert "its own rules" in answer.json()
@@ -299,11 +299,11 @@ async def test_alerts_cannot_be_posted(board):
 # Who may change something
 
 
-async def test_with_a_token_only_who_shows_it_may_change_something(board):
-    async with listening(board, token="a-web-token") as url:
-        assert (await posted(url, silence(board))).status_code == 401
-        assert (await posted(url, silence(board), Authorization="Bearer other")).status_code == 401
-        made = await posted(url, silence(board), Authorization="Bearer a-web-token", Host="sms.example.org")
+async def test_with_a_token_only_who_shows_it_may_change_something(actions):
+    async with listening(actions, token="a-web-token") as url:
+        assert (await posted(url, silence(actions))).status_code == 401
+        assert (await posted(url, silence(actions), Authorization="Bearer other")).status_code == 401
+        made = await posted(url, silence(actions), Authorization="Bearer a-web-token", Host="sms.example.org")
         assert made.status_code == 200
         async with httpx.AsyncClient() as client:
             path = f"{url}/api/v2/silence/{made.json()['silenceID']}"
@@ -311,24 +311,24 @@ async def test_with_a_token_only_who_shows_it_may_change_something(board):
             assert (await client.delete(path, headers={"Authorization": "Bearer a-web-token"})).status_code == 200
 
 
-async def test_without_a_token_no_page_in_a_browser_can_change_something(board):
-    async with listening(board) as url, httpx.AsyncClient() as client:
-        assert (await posted(url, silence(board), Host="rebound.example.org")).status_code == 403
-        text = json.dumps(silence(board))
+async def test_without_a_token_no_page_in_a_browser_can_change_something(actions):
+    async with listening(actions) as url, httpx.AsyncClient() as client:
+        assert (await posted(url, silence(actions), Host="rebound.example.org")).status_code == 403
+        text = json.dumps(silence(actions))
         plain = await client.post(f"{url}/api/v2/silences", content=text, headers={"Content-Type": "text/plain"})
         assert plain.status_code == 415
         asked_first = await client.options(f"{url}/api/v2/silences", headers={"Origin": "https://evil.example.org"})
         assert "access-control-allow-origin" not in asked_first.headers
-    assert board.silences() == []
+    assert actions.silences() == []
 
 
-async def test_what_passes_on_for_others_is_a_program_on_this_machine(board):
+async def test_what_passes_on_for_others_is_a_program_on_this_machine(actions):
     karma = {"X-Forwarded-For": "203.0.113.7", "Via": "1.1 karma"}
-    async with listening(board) as url:
-        assert (await posted(url, silence(board), **karma)).status_code == 200
+    async with listening(actions) as url:
+        assert (await posted(url, silence(actions), **karma)).status_code == 200
 
 
-class CountingBoard(FakeBoard):
+class CountingBoard(FakeAlertActions):
     """Notes for the alerts that are asked for how often somebody else had a turn before them."""
 
     def __init__(self, views: list[AlertView]) -> None:
@@ -345,24 +345,24 @@ class CountingBoard(FakeBoard):
 @pytest.mark.parametrize("path", ["alerts", "alerts/groups"])
 async def test_asking_for_thousands_of_alerts_holds_up_nobody(path):
     now = SystemClock().now()
-    board = CountingBoard([rate(starts_at=now, as_of=now)] * 1_000)
+    actions = CountingBoard([rate(starts_at=now, as_of=now)] * 1_000)
 
     async def others() -> None:
         while True:
-            board.turns += 1
+            actions.turns += 1
             await trio.sleep(0)
 
-    async with listening(board) as url, trio.open_nursery() as nursery:
+    async with listening(actions) as url, trio.open_nursery() as nursery:
         nursery.start_soon(others)
         assert await asked(url, f"/api/v2/{path}") != []
         nursery.cancel_scope.cancel()
-    assert len(board.seen) >= 5
+    assert len(actions.seen) >= 5
 
 
-async def test_a_part_of_the_silences_can_be_asked_for(board):
-    async with listening(board) as url, httpx.AsyncClient() as client:
+async def test_a_part_of_the_silences_can_be_asked_for(actions):
+    async with listening(actions) as url, httpx.AsyncClient() as client:
         for number in range(5):
-            await posted(url, silence(board, comment=str(number)))
+            await posted(url, silence(actions, comment=str(number)))
         everything = await client.get(f"{url}/api/v2/silences")
         parts = [await client.get(f"{url}/api/v2/silences?limit=2&offset={offset}") for offset in (0, 2, 4, 6)]
         wrong = await client.get(f"{url}/api/v2/silences?limit=-1")

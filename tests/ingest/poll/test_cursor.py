@@ -20,8 +20,8 @@ from monitor.runtime.task_supervisor import TaskSupervisor
 from monitor.store.protocol import Commit, OutboxRow, Pending
 from monitor.store.sqlite import open_sqlite
 from tests.fakes.inline_store import InlineStoreFront
+from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.scripted_notifier import ScriptedNotifier
-from tests.fakes.station import Station
 from tests.fakes.written import CONFIG, settings
 from tests.store.store_samples import NOW, notification
 
@@ -55,7 +55,7 @@ class Delivering:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         clock, self.health = TrioClock(NOW), Health()
-        station = Station(settings(), clock)
+        harness = PipelineHarness(settings(), clock)
         async with trio.open_nursery() as nursery:
 
             async def start(task_status: trio.TaskStatus[Outbox]) -> None:
@@ -64,7 +64,7 @@ class Delivering:
             self.outbox = await nursery.start(start)
             self.health.expect("delivery", MINUTE)
             watch = ChannelWatch(
-                station.pipeline,
+                harness.pipeline,
                 self.outbox,
                 [SLACK],
                 clock,
@@ -113,11 +113,11 @@ async def test_a_channel_that_gets_no_step_further_is_stuck(
 
 async def test_groups_are_looked_at_whether_or_not_anything_is_due(autojump_clock: trio.testing.MockClock) -> None:
     health = Health()
-    station = Station(settings(), TrioClock(NOW))
-    station.around.health = health
+    harness = PipelineHarness(settings(), TrioClock(NOW))
+    harness.around.health = health
     health.expect(GROUPS, MINUTE)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(station.pipeline.flush_when_due)
+        nursery.start_soon(harness.pipeline.flush_when_due)
         for _ in range(100):
             await trio.sleep(60)
             assert not health.stuck()
@@ -131,10 +131,10 @@ async def test_a_pusher_is_alive_while_its_alertmanager_is_not_and_is_forgotten_
 ) -> None:
     text = CONFIG.replace("console: [{}]", "alertmanager: [{url: 'http://127.0.0.1:9', timeout: 1s}]")
     written, clock, health = settings(config=text), TrioClock(NOW), Health()
-    station = Station(written, clock)
+    harness = PipelineHarness(written, clock)
     async with trio.open_nursery() as nursery:
         roster = TaskSupervisor(nursery)
-        duties = pushing(written.config, lambda: written, station.pipeline, Outbox(), clock, station.metrics, health)
+        duties = pushing(written.config, lambda: written, harness.pipeline, Outbox(), clock, harness.metrics, health)
         roster.assign(duties)
         await trio.sleep(0.1)
         for _ in range(60):

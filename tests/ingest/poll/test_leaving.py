@@ -32,7 +32,7 @@ async def test_a_message_that_was_delivered_is_no_longer_queued(
         assert one.value("Stuck") == (10 if age < 6 * HOUR else 0)
         one.change(sent, "Delivered")
         await one.poll()
-        assert [one.value(rule) for rule in one.station.pipeline.desks["main"].judge.rules] == [0, 0, 0, 0]
+        assert [one.value(rule) for rule in one.harness.pipeline.desks["main"].judge.rules] == [0, 0, 0, 0]
         assert one.statuses() == {"unknown": 10}
         assert one.statuses("queued") == {}
 
@@ -182,7 +182,7 @@ async def test_a_poll_that_fails_proves_nothing(autojump_clock: MockClock) -> No
         await one.pass_(5 * MINUTE)
         assert one.statuses("queued") == {"Queued": 10}
         one.wires["queued"].down = False
-        one.station.store.failures = 1
+        one.harness.store.failures = 1
         await one.pass_(2 * MINUTE)
         assert one.statuses("queued") == {"Queued": 10}
 
@@ -193,7 +193,7 @@ async def test_a_commit_that_fails_is_made_up_for(select_by: str, autojump_clock
         sent = one.put(10)
         await one.poll()
         one.change(sent, "Delivered")
-        one.station.store.failures = 2
+        one.harness.store.failures = 2
         await one.pass_(2 * MINUTE)
         await one.restart()
         assert one.statuses() == {"unknown": 10}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from monitor.daemon.loading import load
+from monitor.daemon.validate import load
 from monitor.notify.channels import ChannelContext, make_notifier
 from monitor.notify.channels.protocol import Rejected, Retry, Sent
 from monitor.notify.render import Templates

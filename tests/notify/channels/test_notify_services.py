@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.daemon.loading import load
+from monitor.daemon.validate import load
 from monitor.notify.channels.protocol import Notifier, Outcome, Rejected, Sent
 from monitor.notify.receivers import notifiers
 from monitor.runtime.clock import SystemClock
