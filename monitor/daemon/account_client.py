@@ -10,7 +10,6 @@ from monitor.ingest.routee.client import Observer, Routee
 from monitor.ingest.routee.retry import RetryPolicy
 from monitor.runtime import log as logs
 from monitor.runtime.clock import Clock
-from monitor.runtime.guarded_clock import GuardedClock
 
 SHORTEST_ID: Final = 16
 """An application's id of so many characters is no word; Routee's own have 24."""
@@ -21,7 +20,7 @@ _PATIENCE = RetryPolicy()
 def routee_client(
     account: Account, clock: Clock, observe: Observer | None = None, patience: RetryPolicy = _PATIENCE
 ) -> Routee:
-    """The client of an account; ``observe`` is told of each request, and a clock that wishes it what time it is at Routee."""
+    """The client of an account; ``observe`` is told of each request, and the clock what time it is at Routee."""
     return Routee(
         name=account.name,
         application_id=account.application_id.get_secret_value(),
@@ -33,7 +32,6 @@ def routee_client(
         concurrency=account.concurrency,
         observe=observe or _unobserved,
         patience=patience,
-        heard=clock.heard if isinstance(clock, GuardedClock) else None,
     )
 
 

@@ -32,7 +32,6 @@ from monitor.routing.acknowledgements import Ack, acknowledge, acknowledged, una
 from monitor.routing.silences import Silence, make_room
 from monitor.runtime.clock import HOUR, SECOND, Clock, Duration, Instant, iso
 from monitor.runtime.errors import InternalError, NothingThere, StoreError
-from monitor.runtime.guarded_clock import may_forget
 from monitor.runtime.throttled_log import ThrottledLog
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Commit, Cursor, QuarantinedRecord
@@ -407,7 +406,7 @@ class Pipeline:
 
     def _expire(self, desk: AccountPipeline, as_of: Instant) -> None:
         """Forget what is older than the retention, a part with each poll until nothing is left of it."""
-        if as_of - desk.expired_at >= EXPIRE_EVERY and may_forget(self._around.clock):
+        if as_of - desk.expired_at >= EXPIRE_EVERY and self._around.clock.may_forget:
             forgotten = desk.judge.window.expire(as_of - self._retention, EXPIRE_AT_ONCE)
             desk.expired_at = desk.expired_at if forgotten else as_of
 

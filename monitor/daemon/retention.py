@@ -11,7 +11,6 @@ from monitor.daemon.health import Health
 from monitor.daemon.metrics import Metrics
 from monitor.runtime.clock import HOUR, MINUTE, Clock, Duration
 from monitor.runtime.errors import StoreError
-from monitor.runtime.guarded_clock import may_forget
 from monitor.runtime.throttled_log import ThrottledLog
 from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import HISTORY_KEPT
@@ -35,7 +34,7 @@ async def keep_house(
         health.beat(LOOP)
         try:
             now = clock.now()
-            if not 0 <= now - pruned_at < HOUR and may_forget(clock):
+            if not 0 <= now - pruned_at < HOUR and clock.may_forget:
                 await store.prune(now - retention(), now - HISTORY_KEPT)
                 metrics.dead_letters(await dead_letters(store))
                 pruned_at = now

@@ -91,8 +91,22 @@ class Clock(Protocol):
     async def sleep(self, duration: Duration) -> None:
         """Wait that long, as this clock runs."""
 
+    def heard(self, date: Instant) -> None:
+        """Somebody else's clock says that it is ``date``, to the second. Only a clock that can be wrong listens."""
+        return
 
-class SystemClock:
+    @property
+    def is_sure(self) -> bool:
+        """Whether somebody else's clock says the same."""
+        return False
+
+    @property
+    def may_forget(self) -> bool:
+        """Whether what is old by this clock may be forgotten for good."""
+        return True
+
+
+class SystemClock(Clock):
     """The wall clock for instants, trio's monotonic clock for waiting, so that a clock step neither hurries nor stalls a wait."""
 
     def now(self) -> Instant:
@@ -102,7 +116,7 @@ class SystemClock:
         await trio.sleep(max(duration, 0) / SECOND)
 
 
-class TrioClock:
+class TrioClock(Clock):
     """trio's own time, from ``start`` on and ``speed`` times as fast: for tests (MockClock) and for accelerated demos."""
 
     def __init__(self, start: Instant, speed: float = 1.0) -> None:

@@ -41,7 +41,7 @@ class _Reading:
         return self.at + passed - self.passed
 
 
-class GuardedClock:
+class GuardedClock(Clock):
     """See above. ``wall`` gives the time and waits, ``passed`` says how much time has passed since whenever."""
 
     def __init__(self, wall: Clock | None = None, passed: Callable[[], Duration] = boot_time) -> None:
@@ -70,7 +70,7 @@ class GuardedClock:
 
     @property
     def is_sure(self) -> bool:
-        """Whether somebody else's clock says the same."""
+        """See `monitor.runtime.clock.Clock`."""
         now = self.now()
         return self._witness is not None and abs(now - self._witness.by_now(self._passed())) <= DOUBTFUL
 
@@ -100,8 +100,3 @@ class GuardedClock:
             return passed - self._parted.passed >= UNCONTRADICTED
         there = self._witness.by_now(passed)
         return abs(wall - there) < abs(held - there)
-
-
-def may_forget(clock: Clock) -> bool:
-    """Whether what is old by a clock may be forgotten for good; any but a daemon's is never doubted."""
-    return clock.may_forget if isinstance(clock, GuardedClock) else True

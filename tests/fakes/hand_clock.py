@@ -1,9 +1,9 @@
 """A clock that stands still until the test moves it."""
 
-from monitor.runtime.clock import Duration, Instant, parse_iso
+from monitor.runtime.clock import Clock, Duration, Instant, parse_iso
 
 
-class HandClock:
+class HandClock(Clock):
     """``at`` is the present instant; nobody can wait on it."""
 
     def __init__(self, at: Instant | str = "2026-11-18T12:00:00Z") -> None:

@@ -8,7 +8,7 @@ import trio.testing
 
 from monitor.ingest.poll import PollFigures, SearchPlan, poll_search
 from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery
-from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant, TrioClock, parse_iso
+from monitor.runtime.clock import MINUTE, SECOND, Clock, Duration, Instant, TrioClock, parse_iso
 from monitor.runtime.guarded_clock import GuardedClock
 from tests.fakes.pipeline_harness import PipelineHarness
 from tests.fakes.tracking import FakeTracking
@@ -30,7 +30,7 @@ class TrueTime(TrioClock):
         return super().now() + self.slept
 
 
-class WallClock:
+class WallClock(Clock):
     """What the machine says."""
 
     def __init__(self, true: TrueTime) -> None:

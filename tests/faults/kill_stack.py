@@ -25,7 +25,7 @@ from monitor.notify.channels import ChannelContext, make_notifier
 from monitor.notify.outbox import Outbox, deliver
 from monitor.notify.render import Templates
 from monitor.runtime.certificates import trust
-from monitor.runtime.clock import SECOND, Duration, Instant
+from monitor.runtime.clock import SECOND, Clock, Duration, Instant
 from monitor.store.async_store import AsyncStore
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from tests.fakes.pipeline_harness import PipelineHarness
@@ -38,7 +38,7 @@ AT_REST_WITHIN = 90
 """Seconds."""
 
 
-class SharedClock:
+class SharedClock(Clock):
     """The same time in every life: ``SPEED`` times as fast as the machine's, from ``origin`` (its monotonic seconds) on."""
 
     def __init__(self, origin: float) -> None:

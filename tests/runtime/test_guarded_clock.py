@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
-from monitor.runtime.guarded_clock import TOLERANCE, UNCONTRADICTED, GuardedClock, boot_time, may_forget
+from monitor.runtime.guarded_clock import TOLERANCE, UNCONTRADICTED, GuardedClock, boot_time
 from tests.fakes.hand_clock import HandClock
 
 STEPS = st.sampled_from([0, SECOND, -SECOND, MINUTE, -MINUTE, HOUR, -HOUR, 3 * HOUR, -3 * HOUR, 30 * DAY, -30 * DAY])
@@ -67,18 +67,18 @@ def test_a_clock_that_is_put_right_is_followed_at_once(off: int, caplog: pytest.
 
 def test_by_a_clock_that_is_contradicted_or_unknown_nothing_is_forgotten_for_good() -> None:
     machine = Machine(400 * DAY)
-    assert not may_forget(machine.clock)
+    assert not machine.clock.may_forget
     machine.hear()
     machine.pass_(DAY)
-    assert not may_forget(machine.clock)
+    assert not machine.clock.may_forget
     machine.set(-400 * DAY)
-    assert may_forget(machine.clock)
+    assert machine.clock.may_forget
     alone = Machine()
     alone.pass_(UNCONTRADICTED - 1)
-    assert not may_forget(alone.clock)
+    assert not alone.clock.may_forget
     alone.pass_(1)
-    assert may_forget(alone.clock)
-    assert may_forget(alone.wall)
+    assert alone.clock.may_forget
+    assert alone.wall.may_forget
 
 
 def test_the_machine_sleeping_is_time_that_has_passed() -> None:

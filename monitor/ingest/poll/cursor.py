@@ -12,7 +12,6 @@ from monitor.ingest.poll.sink import Sink
 from monitor.ingest.poll.sweep_ledger import Ledger
 from monitor.model.complete_read import CompleteRead
 from monitor.runtime.clock import MINUTE, Clock, Duration, Instant
-from monitor.runtime.guarded_clock import GuardedClock
 from monitor.store.protocol import Cursor
 
 WORTH_WAITING: Final[Duration] = 5 * MINUTE
@@ -125,7 +124,7 @@ class Progress:
 
     def _is_of_a_wrong_clock(self, cursor: Cursor) -> bool:
         clock = self._clock
-        return isinstance(clock, GuardedClock) and clock.is_sure and cursor.as_of > clock.now() + WORTH_WAITING
+        return clock.is_sure and cursor.as_of > clock.now() + WORTH_WAITING
 
     def _still_planned(self, swept: Mapping[str, Instant]) -> dict[str, Instant]:
         planned = {str(back) for back, _ in self._plan.sweeps}

@@ -69,10 +69,8 @@ class Routee:
         observe: Observer = lambda endpoint, outcome, seconds: None,
         patience: RetryPolicy = _PATIENCE,
         chance: random.Random | None = None,
-        heard: Callable[[Instant], None] | None = None,
     ) -> None:
         self.name = name
-        self._heard = heard
         self._endpoints = Endpoints(api_url, auth_url)
         self._secrets = (application_secret, application_id)
         self._basic = "Basic " + base64.b64encode(f"{application_id}:{application_secret}".encode()).decode()
@@ -215,9 +213,9 @@ class Routee:
 
     def _listen(self, answer: RouteeResponse) -> None:
         """What time it is at Routee; of a good answer, since others may be a proxy's."""
-        date = http_date(answer.date) if self._heard is not None and answer.date else None
-        if self._heard is not None and date is not None:
-            self._heard(date)
+        date = http_date(answer.date) if answer.date else None
+        if date is not None:
+            self._clock.heard(date)
 
 
 _LARGE: Final = 2**20

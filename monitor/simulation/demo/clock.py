@@ -3,11 +3,11 @@
 import trio
 import trio.lowlevel
 
-from monitor.runtime.clock import SECOND, Duration, Instant
+from monitor.runtime.clock import SECOND, Clock, Duration, Instant
 
 
-class StoryClock:
-    """A `monitor.runtime.clock.Clock` that starts at ``start``. Who sleeps while its pace changes wakes when it has come to their time."""
+class StoryClock(Clock):
+    """A clock that starts at ``start``. Who sleeps while its pace changes wakes when it has come to their time."""
 
     def __init__(self, start: Instant) -> None:
         self._since = start
