@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from benchmarks.figure import Times, timed
 from benchmarks.messages import batches, filled_window
-from monitor.alerts.evaluator import EvaluationResult, RuleEvaluator
+from monitor.alerts.evaluation import EvaluationResult
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import Rule
 from monitor.model.message import Batch
 from monitor.runtime.clock import DAY, SECOND, SystemClock
@@ -16,7 +17,7 @@ class Polls:
     """A judge over a window of ``messages``, polled every 30 seconds."""
 
     def __init__(self, rules: Sequence[Rule], messages: int) -> None:
-        self.judge = RuleEvaluator(filled_window(messages), rules, ["all"])
+        self.evaluator = RuleEvaluator(filled_window(messages), rules, ["all"])
         self.last = EvaluationResult()
         self._as_of = SystemClock().now()
         self._since = self._as_of - 30 * DAY
@@ -27,8 +28,8 @@ class Polls:
         """Judge as of half a minute later."""
         self._as_of += 30 * SECOND
         cursor = Cursor("main", "all", self._as_of, self._since)
-        self.last = self.judge.judge(cursor)
-        self.judge.apply(self.last, cursor)
+        self.last = self.evaluator.evaluate(cursor)
+        self.evaluator.apply(self.last, cursor)
 
     def with_news(self, rounds: int) -> Times:
         """Each poll brings a page of new messages."""
@@ -42,7 +43,7 @@ class Polls:
 
     def _take(self) -> int:
         page = self._pages.pop()
-        return self.judge.window.upsert(_moved(page, self._as_of), "all")
+        return self.evaluator.window.upsert(_moved(page, self._as_of), "all")
 
     def check(self) -> None:
         """No rule failed."""

@@ -223,7 +223,7 @@ async def _live(
         tasks = trio.lowlevel.current_statistics().tasks_living
         report.tasks = (report.tasks[0] or tasks, tasks)
         if round(hours) % 6 == 0:
-            messages = harness.pipeline.desks["main"].judge.window.messages
+            messages = harness.pipeline.desks["main"].evaluator.window.messages
             say(
                 f"{hours:6.1f} h  {world.sent:>11,} sent  {messages:>10,} kept  {resident():7.1f} MB  {tasks} tasks  {time.process_time():8.1f} s"
             )
@@ -235,10 +235,10 @@ def resident() -> float:
 
 
 async def _examine(harness: _Outboxed, world: World, receivers: list[Receiver], report: Report) -> None:
-    judge = harness.pipeline.desks["main"].judge
-    end = judge.cursors["all"].as_of
-    if _counted(judge.window, end) != world.recount(end, COUNTED):
-        report.wrong.append(f"the values differ: {_counted(judge.window, end)} is {world.recount(end, COUNTED)}")
+    evaluator = harness.pipeline.desks["main"].evaluator
+    end = evaluator.coverage.cursors["all"].as_of
+    if _counted(evaluator.window, end) != world.recount(end, COUNTED):
+        report.wrong.append(f"the values differ: {_counted(evaluator.window, end)} is {world.recount(end, COUNTED)}")
     fired, over = await _happened(harness, "fired"), await _happened(harness, "resolved")
     report.fired = sum(fired.values())
     if fired != over:

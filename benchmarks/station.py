@@ -35,9 +35,9 @@ class Station:
     def __init__(self, front: AsyncStore, key: bytes) -> None:
         clock = SystemClock()
         self.window = Window("main", RecipientMask("mask", key))
-        judge = RuleEvaluator(self.window, [], ["all"])
+        evaluator = RuleEvaluator(self.window, [], ["all"])
         around = Services(clock, Metrics(clock), Health(), lambda: None)
-        desks = [AccountPipeline(judge, Views(judge, Templates()))]
+        desks = [AccountPipeline(evaluator, Views(evaluator, Templates()))]
         self._pipeline = Pipeline(front, desks, Dispatcher(Route("nobody"), {}), 30 * DAY, around)
         self._sink = AccountSink(self._pipeline, "main", around)
         self._clock = clock

@@ -46,7 +46,7 @@ def run(quick: bool) -> list[Figure]:
 
 def _looks(many: int) -> list[Figure]:
     views = _views()
-    scene = views.judge.scene()
+    scene = views.judge.view_context()
     alerts = [(_alert(i), views, scene) for i in range(many)]
 
     def first() -> None:
@@ -78,7 +78,7 @@ def _memory(many: int) -> list[Figure]:
         alert = _alert(i)
         views.judge.put(alert.rule, alert.group, alert)
     for step in range(3):
-        scene = views.judge.scene()
+        scene = views.judge.view_context()
         known = [(alert, views, scene) for some in views.judge.alerts.values() for alert in some.values()]
         told = dispatch.look(known, NOW + step * HOUR)
         dispatch.apply(told)

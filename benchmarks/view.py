@@ -15,7 +15,7 @@ def run(quick: bool) -> list[Figure]:
     """Medians over views; each has a reading of its own, as after each poll."""
     polls = Polls([rule_of(RULE)], count(quick))
     polls.poll()
-    views, alert = Views(polls.judge, Templates()), _firing(polls)
+    views, alert = Views(polls.evaluator, Templates()), _firing(polls)
     fresh = timed(lambda: views.view(alert, deep=True), 5)
     for _ in range(3 * HISTORY):
         polls.poll()
@@ -28,4 +28,4 @@ def run(quick: bool) -> list[Figure]:
 
 
 def _firing(polls: Polls) -> Alert:
-    return next(alert for alert in polls.judge.alerts["Objective"].values() if alert.state == "firing")
+    return next(alert for alert in polls.evaluator.alerts["Objective"].values() if alert.state == "firing")

@@ -8,9 +8,11 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from monitor.alerts.evaluator import Group, RuleEvaluator, ViewContext, policy_of
+from monitor.alerts.evaluation import Group, ViewContext, evaluation_key
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.explain import breakdown, samples
 from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
+from monitor.alerts.lifecycle import policy_of
 from monitor.alerts.ring import Evaluation, spacing
 from monitor.alerts.track import SPACED
 from monitor.config.rules import (
@@ -107,7 +109,7 @@ class Views:
             return self._built_in(alert, built_in)
         if rule is None:
             return self._orphan(alert)
-        scene = scene or self.judge.scene()
+        scene = scene or self.judge.view_context()
         plain = self._plain(alert, rule, scene)
         return self._annotated(rule, self._explained(alert, rule, plain, scene) if deep else plain)
 
@@ -148,16 +150,16 @@ class Views:
         )
 
     def _explained(self, alert: Alert, rule: Rule, view: AlertView, scene: ViewContext) -> AlertView:
-        span = self.judge.as_of(rule, scene.cursors)
+        span = self.judge.coverage.as_of(rule, scene.cursors)
         if span is None or tuple(name for name, _ in alert.group) != rule.grouping:
             return view
-        moment, firing = self.judge.moment(rule, scene.reading, *span), alert.state == "firing"
+        moment, firing = self.judge.input_for(rule, scene.reading, *span), alert.state == "firing"
         try:
             return msgspec.structs.replace(
                 view,
                 breakdown=breakdown(rule, moment, alert.group, alert.pending_at) if firing else (),
                 samples=samples(rule, moment, alert.group) if firing else (),
-                history=history(rule, moment, alert.group, self.judge.ring.course(rule.name, alert.group)),
+                history=history(rule, moment, alert.group, self.judge.history.course(rule.name, alert.group)),
             )
         except (
             Exception
@@ -291,7 +293,7 @@ def history(
 
 
 def _value_at(rule: Rule, moment: EvaluationInput, then: Instant, group: Group) -> float | None:
-    key = ("history", rule.name, then)
+    key = evaluation_key(rule.name, then)
     shared = moment.reading.shared
     if key not in shared:
         shared[key] = evaluate(rule, replace(moment, as_of=then))

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from monitor.alerts.evaluator import Group, RuleEvaluator, policy_of
+from monitor.alerts.evaluation import Group
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
+from monitor.alerts.lifecycle import policy_of
 from monitor.alerts.ring import Evaluation
 from monitor.cli.trend import trend
 from monitor.config.rules import Balance, Campaign, Rule
-from monitor.daemon.restore import restored_judge, restored_window
+from monitor.daemon.restore import restored_evaluator, restored_window
 from monitor.daemon.validate import SettingsWithTemplates
 from monitor.model.alert import Alert, fires_on_until, is_held_back
 from monitor.model.builtin_alerts import MONITOR_BLIND
@@ -47,11 +49,13 @@ def explained(rule: Rule, loaded: SettingsWithTemplates, store: Store, kept: Kep
         searches = [search.name for search in config.searches if search.account == account.name]
         if not searches or (rule.search is not None and rule.search not in searches):
             continue
-        judge = restored_judge(restored_window(store, account.name, config, key), config, loaded.settings.rules, kept)
-        span = judge.as_of(rule)
+        evaluator = restored_evaluator(
+            restored_window(store, account.name, config, key), config, loaded.settings.rules, kept
+        )
+        span = evaluator.coverage.as_of(rule)
         if span is not None:
             moments.append(span[0])
-            lines += _lines(rule, judge, *span, distinguish=len(config.accounts) > 1)
+            lines += _lines(rule, evaluator, *span, distinguish=len(config.accounts) > 1)
     if not moments:
         raise StoreError(f"the rule {rule.name!r} cannot be judged yet: not every search that it needs was polled once")
     return min(moments), sorted(lines, key=lambda line: _worst_first(rule, line))
@@ -65,18 +69,20 @@ def _worst_first(rule: Rule, line: GroupLine) -> tuple[int, int, float]:
 
 
 def _lines(
-    rule: Rule, judge: RuleEvaluator, as_of: Instant, covered_since: Instant, *, distinguish: bool
+    rule: Rule, evaluator: RuleEvaluator, as_of: Instant, covered_since: Instant, *, distinguish: bool
 ) -> Iterator[GroupLine]:
-    judgement = _judged(rule, judge, judge.moment(rule, WindowReader(judge.window), as_of, covered_since))
+    judgement = _judged(
+        rule, evaluator, evaluator.input_for(rule, WindowReader(evaluator.window), as_of, covered_since)
+    )
     findings = list(judgement.findings())
     if not findings and not rule.grouping:
         findings = [judgement.of(())]
-    blind = _blindness(rule, judge)
-    alerts, recent = judge.alerts.get(rule.name, {}), trend(rule, judge)
+    blind = _blindness(rule, evaluator)
+    alerts, recent = evaluator.alerts.get(rule.name, {}), trend(rule, evaluator)
     shown = {finding.group for finding in findings}
     findings += [judgement.of(group) for group, alert in alerts.items() if _stands(alert) and group not in shown]
     for finding in findings:
-        labels = dict(finding.group) | ({"account": judge.account} if distinguish else {})
+        labels = dict(finding.group) | ({"account": evaluator.account} if distinguish else {})
         yield GroupLine(
             labels,
             *_standing(rule, _as_told(rule, finding, alerts), alerts.get(finding.group), blind),
@@ -107,7 +113,7 @@ def asks_routee(rule: Rule) -> bool:
     return isinstance(rule, Balance | Campaign)
 
 
-def _judged(rule: Rule, judge: RuleEvaluator, moment: EvaluationInput) -> RuleResult:
+def _judged(rule: Rule, evaluator: RuleEvaluator, moment: EvaluationInput) -> RuleResult:
     try:
         return evaluate(rule, moment)
     except Exception as error:  # as in the daemon, where it becomes the alert RuleError
@@ -116,10 +122,10 @@ def _judged(rule: Rule, judge: RuleEvaluator, moment: EvaluationInput) -> RuleRe
         ) from error
 
 
-def _blindness(rule: Rule, judge: RuleEvaluator) -> str:
+def _blindness(rule: Rule, evaluator: RuleEvaluator) -> str:
     """Why a search that the rule needs cannot be seen; empty while all can."""
-    needed = (rule.search,) if rule.search is not None else judge.searches
-    for group, alert in judge.alerts.get(MONITOR_BLIND.name, {}).items():
+    needed = (rule.search,) if rule.search is not None else evaluator.coverage.searches
+    for group, alert in evaluator.alerts.get(MONITOR_BLIND.name, {}).items():
         if alert.state != "resolved" and dict(group).get("search") in needed:
             return alert.why
     return ""

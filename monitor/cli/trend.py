@@ -13,14 +13,14 @@ from monitor.window import WindowReader
 MOMENTS: Final = 24
 
 
-def trend(rule: Rule, judge: RuleEvaluator) -> EvaluationHistory:
+def trend(rule: Rule, evaluator: RuleEvaluator) -> EvaluationHistory:
     """The latest MOMENTS evaluations of the groups that matter, a quarter of the rule's window apart."""
-    ring, span = EvaluationHistory(), judge.as_of(rule)
+    ring, span = EvaluationHistory(), evaluator.coverage.as_of(rule)
     if span is None:
         return ring
-    moment: EvaluationInput = judge.moment(rule, WindowReader(judge.window), *span)
+    moment: EvaluationInput = evaluator.input_for(rule, WindowReader(evaluator.window), *span)
     step = max(rule.window // 4, 30 * SECOND) if isinstance(rule, Thresholded) else MINUTE
-    alerts = [alert.group for alert in judge.alerts.get(rule.name, {}).values() if alert.state != "resolved"]
+    alerts = [alert.group for alert in evaluator.alerts.get(rule.name, {}).values() if alert.state != "resolved"]
     # The present first: it says which groups matter.
     ring.take(rule, moment.as_of, evaluate(rule, moment), alerts)
     kept = [*alerts, *ring.groups(rule.name)]

@@ -71,7 +71,9 @@ class AccountSink:
         await self._pipeline.tell(self._account, builtin.GAP_IN_HISTORY, self._finding(search, why))
 
     def _note_blind(self, search: str, blind: bool) -> None:
-        if search in self._pipeline.desks[self._account].judge.searches:  # else it was taken out of the configuration
+        if (
+            search in self._pipeline.desks[self._account].evaluator.coverage.searches
+        ):  # else it was taken out of the configuration
             self._around.metrics.blind(self._account, search, blind)
 
     def _finding(self, search: str, why: str) -> Finding:

@@ -48,18 +48,18 @@ class Asked(Protocol):
         """What Routee says of a campaign. Raises RouteeError."""
 
 
-async def run_errands(judge: RuleEvaluator, routee: Asked, clock: Clock) -> None:
+async def run_errands(evaluator: RuleEvaluator, routee: Asked, clock: Clock) -> None:
     """Ask for what the account's rules need, for as long as it runs; it ends at once where they need nothing."""
-    rules = judge.rules.values()
+    rules = evaluator.rules.values()
     balances = [rule for rule in rules if isinstance(rule, BalanceRule)]
     campaigns = [rule for rule in rules if isinstance(rule, Campaign) and rule.takes_whole_campaigns]
     async with trio.open_nursery() as nursery:
         if balances:
-            errand = BalancePoller(judge, routee, clock)
-            nursery.start_soon(_repeat, errand.round, _often(balances), clock, name=f"balance of {judge.account}")
+            errand = BalancePoller(evaluator, routee, clock)
+            nursery.start_soon(_repeat, errand.round, _often(balances), clock, name=f"balance of {evaluator.account}")
         if campaigns:
-            rounds = CampaignPoller(judge, routee, clock)
-            nursery.start_soon(_repeat, rounds.round, LOOK_EVERY, clock, name=f"campaigns of {judge.account}")
+            rounds = CampaignPoller(evaluator, routee, clock)
+            nursery.start_soon(_repeat, rounds.round, LOOK_EVERY, clock, name=f"campaigns of {evaluator.account}")
 
 
 def _often(rules: list[BalanceRule]) -> Duration:
@@ -75,11 +75,11 @@ async def _repeat(work: Callable[[], Awaitable[Duration]], every: Duration, cloc
 class _AccountStatePoller:
     """One kind of question about one account, and what became of it."""
 
-    def __init__(self, what: str, judge: RuleEvaluator, routee: Asked, clock: Clock) -> None:
-        self._judge = judge
+    def __init__(self, what: str, evaluator: RuleEvaluator, routee: Asked, clock: Clock) -> None:
+        self._evaluator = evaluator
         self._routee = routee
         self._clock = clock
-        self._trouble = ThrottledLog(log, f"{what} of account {judge.account}", clock)
+        self._trouble = ThrottledLog(log, f"{what} of account {evaluator.account}", clock)
 
     async def _ask(self, question: Awaitable[Answer]) -> Answer | None:
         """The answer, or None where there is none now. Raises RouteeRefused and RouteeRejected where there will be none."""
@@ -100,8 +100,8 @@ class _AccountStatePoller:
 class BalancePoller(_AccountStatePoller):
     """Asks for the balance."""
 
-    def __init__(self, judge: RuleEvaluator, routee: Asked, clock: Clock) -> None:
-        super().__init__("balance", judge, routee, clock)
+    def __init__(self, evaluator: RuleEvaluator, routee: Asked, clock: Clock) -> None:
+        super().__init__("balance", evaluator, routee, clock)
 
     async def round(self) -> Duration:
         """Ask once; gives the least time to wait until it may be asked again."""
@@ -110,24 +110,24 @@ class BalancePoller(_AccountStatePoller):
         except (RouteeRefused, RouteeRejected) as error:
             return self._closed(error)
         if balance is not None:
-            self._judge.facts = self._judge.facts.with_balance(self._clock.now(), balance)
+            self._evaluator.account_state = self._evaluator.account_state.with_balance(self._clock.now(), balance)
         return 0
 
 
 class CampaignPoller(_AccountStatePoller):
     """Asks how campaigns stand that are under way."""
 
-    def __init__(self, judge: RuleEvaluator, routee: Asked, clock: Clock) -> None:
-        super().__init__("campaign states", judge, routee, clock)
+    def __init__(self, evaluator: RuleEvaluator, routee: Asked, clock: Clock) -> None:
+        super().__init__("campaign states", evaluator, routee, clock)
         self._unknown: dict[str, Instant] = {}
         """Campaigns that Routee did not know, and when it said so."""
 
     async def round(self) -> Duration:
         """Ask about those that matter; gives the least time to wait until it may be asked again."""
         now = self._clock.now()
-        self._judge.facts = self._judge.facts.asking(now)
+        self._evaluator.account_state = self._evaluator.account_state.asking(now)
         self._unknown = {name: at for name, at in self._unknown.items() if now - at < AGAIN}
-        for tracking_id in to_ask(self._judge, now, self._unknown):
+        for tracking_id in to_ask(self._evaluator, now, self._unknown):
             try:
                 state = await self._ask(self._routee.campaign_state(tracking_id))
             except RouteeRejected as error:
@@ -139,23 +139,23 @@ class CampaignPoller(_AccountStatePoller):
                 return self._given_up(error)
             if state is None:
                 break  # Routee is not serving now: the rest of the round would only fare the same
-            self._judge.facts = self._judge.facts.with_campaign(self._clock.now(), state)
+            self._evaluator.account_state = self._evaluator.account_state.with_campaign(self._clock.now(), state)
         return 0
 
     def _given_up(self, error: RouteeError) -> Duration:
-        self._judge.facts = self._judge.facts.asking(None)
+        self._evaluator.account_state = self._evaluator.account_state.asking(None)
         return self._closed(error)
 
 
-def to_ask(judge: RuleEvaluator, now: Instant, unknown: Collection[str]) -> list[str]:
+def to_ask(evaluator: RuleEvaluator, now: Instant, unknown: Collection[str]) -> list[str]:
     """The tracking ids to ask about, at most AT_ONCE: those never asked about, the latest first, and those asked EVERY ago or longer.
 
     Campaigns that are over are left out, and what is known of those long silent is forgotten.
     """
-    reading = WindowReader(judge.window)
+    reading = WindowReader(evaluator.window)
     there = active(reading, Query(now - DAY, now))
-    judge.facts = judge.facts.only({reading.labels(BY, int(code))[0] for code in there})
-    known = judge.facts.campaigns
+    evaluator.account_state = evaluator.account_state.only({reading.labels(BY, int(code))[0] for code in there})
+    known = evaluator.account_state.campaigns
     old = [name for _, name in sorted((fact.at, name) for name, fact in known.items() if _is_due(fact, now))]
     new = [name for name in _latest_first(reading, now) if name not in known and name not in unknown]
     return [*new[: AT_ONCE - min(len(old), AT_ONCE // 2)], *old][:AT_ONCE]

@@ -76,16 +76,16 @@ class _AccountTasks:
 
     def _duties(self, config: Config) -> Iterator[TaskSpec]:
         account = self._account.name
-        judge = self._pipeline.desks[account].judge
-        asking = [rule for rule in judge.rules.values() if isinstance(rule, Balance | Campaign)]
-        errands = partial(run_errands, judge, self._client, self._around.clock)
+        evaluator = self._pipeline.desks[account].evaluator
+        asking = [rule for rule in evaluator.rules.values() if isinstance(rule, Balance | Campaign)]
+        errands = partial(run_errands, evaluator, self._client, self._around.clock)
         yield TaskSpec(f"errands of account {account}", asking, lambda leave: until_told(leave, errands))
         for search in config.searches:
             if search.account == account:
                 yield TaskSpec(loop_of(search), search, partial(self._poll, search))
 
     async def _poll(self, search: Search, leave: trio.Event) -> None:
-        health, cursors = self._around.health, self._pipeline.desks[search.account].judge.cursors
+        health, cursors = self._around.health, self._pipeline.desks[search.account].evaluator.coverage.cursors
         health.expect(loop_of(search), SLOWEST_PAGE + 3 * search.every)
         observer, trouble = _Rounds(search, self._around), Trouble(self._around.clock)
         health.troubled(search.account, search.name, lambda: str(trouble))

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from monitor.alerts.evaluator import Key, RuleEvaluator
+from monitor.alerts.evaluation import Key
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.view import kept
 from monitor.dispatch.dispatcher import DispatchPlan
 from monitor.model.alert import Alert
@@ -15,9 +16,9 @@ Changes = dict[str, dict[Key, Alert | None]]
 """By account: alerts as they are to be, None: gone."""
 
 
-def alerts_of(judge: RuleEvaluator, fresh: Mapping[Key, Alert | None]) -> dict[Key, Alert]:
+def alerts_of(evaluator: RuleEvaluator, fresh: Mapping[Key, Alert | None]) -> dict[Key, Alert]:
     """An account's alerts with these changes."""
-    known = {(rule, group): alert for rule, alerts in judge.alerts.items() for group, alert in alerts.items()}
+    known = {(rule, group): alert for rule, alerts in evaluator.alerts.items() for group, alert in alerts.items()}
     return {key: alert for key, alert in (known | dict(fresh)).items() if alert is not None}
 
 

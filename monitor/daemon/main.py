@@ -39,7 +39,7 @@ from monitor.daemon.restore import (
     continued_dispatch,
     renewed_desks,
     restored_dispatch,
-    restored_judge,
+    restored_evaluator,
     restored_or_empty,
     restored_window,
     returned,
@@ -63,7 +63,7 @@ from monitor.store.async_store import AsyncStore
 from monitor.store.open import open_daemon_store
 from monitor.store.protocol import Commit, QuarantinedRecord, UnusableSilence
 
-__all__ = ["Running", "plan_of", "restored_judge", "restored_window", "routee_client", "run"]
+__all__ = ["Running", "plan_of", "restored_evaluator", "restored_window", "routee_client", "run"]
 
 log = logging.getLogger("monitor")
 
@@ -196,14 +196,14 @@ class _Daemon:
                     trouble,
                 )
                 loaded = without_cursors(loaded, account)
-            judge = restored_judge(window, config, self._present.rules, loaded)
+            evaluator = restored_evaluator(window, config, self._present.rules, loaded)
             views = Views(
-                judge,
+                evaluator,
                 self._present.templates,
                 distinguish=len(config.accounts) > 1,
                 time_zone=config.time_zone_of(account),
             )
-            desks.append(AccountPipeline(judge, views, facts_kept=judge.facts))
+            desks.append(AccountPipeline(evaluator, views, facts_kept=evaluator.account_state))
         self._health.searches(self._present.searches)
         self._observe(desks)
         self._metrics.dead_letters(await dead_letters(self._store))
@@ -230,7 +230,7 @@ class _Daemon:
         self._metrics.receivers(self._present.channels)
         self._metrics.reloaded(successful=True)
         for desk in desks:
-            for cursor in desk.judge.cursors.values():
+            for cursor in desk.evaluator.coverage.cursors.values():
                 self._metrics.watermark(cursor.account, cursor.search, cursor.as_of)
 
     async def _listen(self, nursery: trio.Nursery, stop: trio.Event) -> str:
@@ -384,9 +384,11 @@ class _Daemon:
 
     def _status(self) -> str:
         desks = self._pipeline.desks.values()
-        alerts = [alert for desk in desks for some in desk.judge.alerts.values() for alert in some.values()]
+        alerts = [alert for desk in desks for some in desk.evaluator.alerts.values() for alert in some.values()]
         firing = sum(alert.state == "firing" for alert in alerts)
-        oldest = min((cursor.as_of for desk in desks for cursor in desk.judge.cursors.values()), default=None)
+        oldest = min(
+            (cursor.as_of for desk in desks for cursor in desk.evaluator.coverage.cursors.values()), default=None
+        )
         lag = "" if oldest is None else f", {max(self._clock.now() - oldest, 0) // SECOND}s behind"
         return f"{len(self._present.config.searches)} searches, {firing} alerts firing{lag}"
 

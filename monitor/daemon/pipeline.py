@@ -12,7 +12,8 @@ from time import perf_counter
 import msgspec
 import trio
 
-from monitor.alerts.evaluator import EvaluationResult, RuleEvaluator, ViewContext
+from monitor.alerts.evaluation import EvaluationResult, ViewContext
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.view import Views
 from monitor.daemon.changes import Changes, alerts_of, is_news, keep_views, put_alerts, put_groups, put_rows
 from monitor.daemon.health import Health
@@ -56,7 +57,7 @@ PATIENCE: Duration = 5 * SECOND
 class AccountPipeline:
     """One account's judge and views, with what is not committed yet."""
 
-    judge: RuleEvaluator
+    evaluator: RuleEvaluator
     views: Views
     asides: list[QuarantinedRecord] = field(default_factory=list)
     changed: int = 0
@@ -98,7 +99,7 @@ class Pipeline:
         retention: Duration,
         around: Services,
     ) -> None:
-        self.desks = {desk.judge.account: desk for desk in desks}
+        self.desks = {desk.evaluator.account: desk for desk in desks}
         self.dispatch = dispatch
         self._store = store
         self._retention = retention
@@ -111,16 +112,16 @@ class Pipeline:
 
     def membership(self, account: str) -> Membership:
         """Which searches have which messages of an account."""
-        return self.desks[account].judge.window.membership
+        return self.desks[account].evaluator.window.membership
 
     def take(
         self, account: str, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: ReadOrigin = SOMEWHERE
     ) -> None:
         """Put a page into the account's window."""
         desk, now = self.desks[account], self._around.clock.now()
-        if search not in desk.judge.searches:
+        if search not in desk.evaluator.coverage.searches:
             return  # it was taken out of the configuration while this page was on its way
-        desk.changed += desk.judge.window.upsert(batch, search, origin)
+        desk.changed += desk.evaluator.window.upsert(batch, search, origin)
         desk.asides += [QuarantinedRecord(account, search, now, aside.why, aside.record) for aside in asides]
         desk.asides += [_noted(account, search, now, one) for one in batch.unread]
         self._around.metrics.pages(account, search)
@@ -142,12 +143,12 @@ class Pipeline:
         """
         async with self._turn:
             desk = self.desks[account]
-            if cursor.search not in desk.judge.searches:
+            if cursor.search not in desk.evaluator.coverage.searches:
                 return
             if read is not None:
-                desk.changed += desk.judge.window.conclude(read)
+                desk.changed += desk.evaluator.window.conclude(read)
             self._expire(desk, cursor.as_of)
-            outcome = desk.judge.judge(cursor)
+            outcome = desk.evaluator.evaluate(cursor)
             await self._settle(desk, outcome, cursor)
             self._report(desk, outcome, cursor)
 
@@ -155,9 +156,9 @@ class Pipeline:
         """Start or end a built-in alert. Raises StoreError, and then nothing has happened."""
         async with self._turn:
             desk, outcome = self.desks[account], EvaluationResult()
-            if desk.judge.is_gone(built_in.name, finding.group):
+            if desk.evaluator.is_gone(built_in.name, finding.group):
                 return
-            desk.judge.tell(built_in, finding, self._around.clock.now(), outcome)
+            desk.evaluator.update_builtin(built_in, finding, self._around.clock.now(), outcome)
             if outcome.alerts:
                 await self._settle(desk, outcome)
 
@@ -166,7 +167,7 @@ class Pipeline:
         and then `flush_when_due` does it as soon as it can be done."""
         async with self._turn:
             for desk in self.desks.values():
-                await self._settle(desk, desk.judge.drop_gone(self._around.clock.now()))
+                await self._settle(desk, desk.evaluator.drop_gone(self._around.clock.now()))
             self._begin_is_due = False
 
     async def renew(self, renewed: Callable[[], PipelineConfig]) -> None:
@@ -243,7 +244,7 @@ class Pipeline:
 
     def _firing(self, fingerprint: str) -> Alert:
         for desk in self.desks.values():
-            for alerts in desk.judge.alerts.values():
+            for alerts in desk.evaluator.alerts.values():
                 for alert in alerts.values():
                     if alert.state == "firing" and alert.fingerprint == fingerprint:
                         return alert
@@ -257,12 +258,12 @@ class Pipeline:
     @property
     def first_account(self) -> str:
         """The account under which alerts are kept that are about none."""
-        return self._any_desk.judge.account
+        return self._any_desk.evaluator.account
 
     def firing(self, built_in: BuiltIn) -> Iterator[tuple[str, dict[str, str]]]:
         """Each of these alerts that fires: the account under which it is kept, and its group."""
         for account, desk in self.desks.items():
-            for group, alert in desk.judge.alerts.get(built_in.name, {}).items():
+            for group, alert in desk.evaluator.alerts.get(built_in.name, {}).items():
                 if alert.state == "firing":
                     yield account, dict(group)
 
@@ -321,8 +322,8 @@ class Pipeline:
         alerts, well = self._alerts(desk, outcome, cursor), not self._around.health.stuck()
         told = self.dispatch.look(alerts, self._around.clock.now(), edits, well=well)
         self._log_template_errors()
-        changes: Changes = {account: {} for account in self.desks} | {desk.judge.account: outcome.alerts}
-        judges = {account: one.judge for account, one in self.desks.items()}
+        changes: Changes = {account: {} for account in self.desks} | {desk.evaluator.account: outcome.alerts}
+        judges = {account: one.evaluator for account, one in self.desks.items()}
         keep_views(judges, changes, told)
         if cursor is not None or outcome.alerts or is_news(told):
             transitions = [*outcome.transitions, *_by_people(told, edits)]
@@ -346,18 +347,18 @@ class Pipeline:
         """All alerts, as they are once the outcome is applied."""
         for desk in self.desks.values():
             here = desk is changed
-            scene = desk.judge.scene(outcome, cursor) if here else desk.judge.scene()
-            for alert in alerts_of(desk.judge, outcome.alerts if here else {}).values():
+            scene = desk.evaluator.view_context(outcome, cursor) if here else desk.evaluator.view_context()
+            for alert in alerts_of(desk.evaluator, outcome.alerts if here else {}).values():
                 yield alert, desk.views, scene
 
     def _apply(self, desk: AccountPipeline, outcome: EvaluationResult, cursor: Cursor | None, changes: Changes) -> None:
-        desk.judge.apply(outcome, cursor)
+        desk.evaluator.apply(outcome, cursor)
         for account, fresh in changes.items():
-            judge = self.desks[account].judge
+            evaluator = self.desks[account].evaluator
             for (rule, group), alert in fresh.items():
-                judge.put(rule, group, alert)
-            present = [alert for alerts in judge.alerts.values() for alert in alerts.values()]
-            self._around.metrics.alerts(account, [*judge.rules, *builtin.BUILT_IN], present)
+                evaluator.put(rule, group, alert)
+            present = [alert for alerts in evaluator.alerts.values() for alert in alerts.values()]
+            self._around.metrics.alerts(account, [*evaluator.rules, *builtin.BUILT_IN], present)
 
     async def _commit(self, desk: AccountPipeline, commit: Commit) -> None:
         """Write it, with the rows and the records set aside that have come meanwhile.
@@ -365,13 +366,13 @@ class Pipeline:
         Whatever ends it without their being written, above all a cancelled wait for the store, gives them back to the next commit. A call
         that has begun is finished in any case (`AsyncStore`), and between its end and `_apply` nothing can be cancelled.
         """
-        window, asides, changed = desk.judge.window, desk.asides, desk.changed
-        facts = desk.judge.facts
+        window, asides, changed = desk.evaluator.window, desk.asides, desk.changed
+        facts = desk.evaluator.account_state
         unsaved = window.unsaved()
         desk.asides, desk.changed = [], 0
-        put_rows(commit, desk.judge.account, unsaved)
+        put_rows(commit, desk.evaluator.account, unsaved)
         commit.asides = asides
-        commit.facts = {} if facts == desk.facts_kept else {desk.judge.account: facts}
+        commit.facts = {} if facts == desk.facts_kept else {desk.evaluator.account: facts}
         began = perf_counter()
         try:
             numbers = await self._store.commit(commit)
@@ -397,28 +398,28 @@ class Pipeline:
         """Alerts that are over and that everyone has been told of need not be remembered."""
         believed = self.dispatch.told_fingerprints()
         for desk in self.desks.values():
-            for rule, alerts in desk.judge.alerts.items():
+            for rule, alerts in desk.evaluator.alerts.items():
                 for group, alert in list(alerts.items()):
                     if alert.state == "resolved" and alert.fingerprint not in believed:
-                        desk.judge.put(rule, group, None)
+                        desk.evaluator.put(rule, group, None)
                     elif alert.earlier is not None and alert.fingerprint not in believed:
-                        desk.judge.put(rule, group, msgspec.structs.replace(alert, earlier=None))
+                        desk.evaluator.put(rule, group, msgspec.structs.replace(alert, earlier=None))
 
     def _expire(self, desk: AccountPipeline, as_of: Instant) -> None:
         """Forget what is older than the retention, a part with each poll until nothing is left of it."""
         if as_of - desk.expired_at >= EXPIRE_EVERY and self._around.clock.may_forget:
-            forgotten = desk.judge.window.expire(as_of - self._retention, EXPIRE_AT_ONCE)
+            forgotten = desk.evaluator.window.expire(as_of - self._retention, EXPIRE_AT_ONCE)
             desk.expired_at = desk.expired_at if forgotten else as_of
 
     def _report(self, desk: AccountPipeline, outcome: EvaluationResult, cursor: Cursor) -> None:
-        metrics, judge = self._around.metrics, desk.judge
+        metrics, evaluator = self._around.metrics, desk.evaluator
         for rule, seconds in outcome.seconds.items():
             metrics.evaluation(rule, seconds)
         for rule in outcome.errors:
             metrics.rule_error(rule)
-        metrics.watermark(judge.account, cursor.search, cursor.as_of)
-        metrics.window(judge.account, judge.window.messages)
-        self._around.health.polled(judge.account, cursor.search)
+        metrics.watermark(evaluator.account, cursor.search, cursor.as_of)
+        metrics.window(evaluator.account, evaluator.window.messages)
+        self._around.health.polled(evaluator.account, cursor.search)
 
     def _log_template_errors(self) -> None:
         for desk in self.desks.values():

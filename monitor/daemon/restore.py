@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from monitor.alerts.evaluator import Group as GroupOfRule
+from monitor.alerts.evaluation import Group as GroupOfRule
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.view import Annotator, Views
 from monitor.config.monitor import Config, Receiver, Search, Slack, Webhook
@@ -73,22 +73,22 @@ def without_cursors(loaded: StoredState, account: str) -> StoredState:
     return replace(loaded, cursors=[cursor for cursor in loaded.cursors if cursor.account != account])
 
 
-def restored_judge(window: Window, config: Config, rules: tuple[Rule, ...], loaded: StoredState) -> RuleEvaluator:
+def restored_evaluator(window: Window, config: Config, rules: tuple[Rule, ...], loaded: StoredState) -> RuleEvaluator:
     """An account's judge, with the cursors and alerts that were stored. An account without searches has no rules."""
     account = window.account
     searches = _searches_of(account, config)
     window.membership.searches = _statuses_of(account, config)
-    judge = RuleEvaluator(window, _rules_of(searches, rules), searches)
+    evaluator = RuleEvaluator(window, _rules_of(searches, rules), searches)
     found = [cursor for cursor in loaded.cursors if cursor.account == account and cursor.search in searches]
-    judge.cursors = {cursor.search: cursor for cursor in found}
-    judge.deepest, judge.every = _deepest_of(account, config), _every_of(account, config)
-    judge.time_zone = config.time_zone_of(account)
-    judge.facts = loaded.facts.get(account, NOTHING_KNOWN)
+    evaluator.coverage.cursors = {cursor.search: cursor for cursor in found}
+    evaluator.coverage.deepest, evaluator.coverage.every = _deepest_of(account, config), _every_of(account, config)
+    evaluator.time_zone = config.time_zone_of(account)
+    evaluator.account_state = loaded.facts.get(account, NOTHING_KNOWN)
     for alert in loaded.alerts:
         if alert.account == account:
-            group = _in_order(alert, judge.rules.get(alert.rule))
-            judge.put(alert.rule, group, _regrouped(alert, group))
-    return judge
+            group = _in_order(alert, evaluator.rules.get(alert.rule))
+            evaluator.put(alert.rule, group, _regrouped(alert, group))
+    return evaluator
 
 
 def restored_dispatch(config: Config, loaded: StoredState) -> Dispatcher:
@@ -117,19 +117,21 @@ def renewed_desks(
     anew, renewed = set(afresh), {}
     for account in dict.fromkeys([*watched, *desks]):
         desk = desks.get(account)
-        judge = desk.judge if desk is not None else _new_judge(account, found)
-        judge.window = found.windows.get(account, judge.window)
-        judge.window.privacy.mode = config.privacy.recipients
-        judge.window.membership.searches = _statuses_of(account, config)
+        evaluator = desk.evaluator if desk is not None else _new_evaluator(account, found)
+        evaluator.window = found.windows.get(account, evaluator.window)
+        evaluator.window.privacy.mode = config.privacy.recipients
+        evaluator.window.membership.searches = _statuses_of(account, config)
         searches = _searches_of(account, config)
         cursors = {name: found.cursors.get((account, name)) for name in searches}
-        judge.renew(_rules_of(searches, rules), cursors, {name for name in searches if (account, name) in anew})
-        judge.deepest, judge.every = _deepest_of(account, config), _every_of(account, config)
-        judge.time_zone = config.time_zone_of(account)
-        _put_in_order(judge)
-        renewed[account] = desk = desk or AccountPipeline(judge, Views(judge, annotator), facts_kept=judge.facts)
+        evaluator.reload(_rules_of(searches, rules), cursors, {name for name in searches if (account, name) in anew})
+        evaluator.coverage.deepest, evaluator.coverage.every = _deepest_of(account, config), _every_of(account, config)
+        evaluator.time_zone = config.time_zone_of(account)
+        _put_in_order(evaluator)
+        renewed[account] = desk = desk or AccountPipeline(
+            evaluator, Views(evaluator, annotator), facts_kept=evaluator.account_state
+        )
         desk.views = Views(
-            judge, annotator, distinguish=len(config.accounts) > 1, time_zone=config.time_zone_of(account)
+            evaluator, annotator, distinguish=len(config.accounts) > 1, time_zone=config.time_zone_of(account)
         )
     return renewed
 
@@ -173,11 +175,11 @@ def continued_dispatch(config: Config, before: Dispatcher) -> Dispatcher:
     return dispatch
 
 
-def _new_judge(account: str, found: RestoredState) -> RuleEvaluator:
+def _new_evaluator(account: str, found: RestoredState) -> RuleEvaluator:
     """Of an account that was never watched since the start."""
-    judge = RuleEvaluator(found.windows[account], (), ())
-    judge.facts = found.facts.get(account, NOTHING_KNOWN)
-    return judge
+    evaluator = RuleEvaluator(found.windows[account], (), ())
+    evaluator.account_state = found.facts.get(account, NOTHING_KNOWN)
+    return evaluator
 
 
 def _flapping(config: Config) -> FlappingPolicy:
@@ -246,14 +248,14 @@ def _watchdog(receiver: str, every: Duration, told: list[AggregationGroup]) -> W
     return WatchdogState(receiver, every, next((group for group in told if group.receiver == receiver), None))
 
 
-def _put_in_order(judge: RuleEvaluator) -> None:
+def _put_in_order(evaluator: RuleEvaluator) -> None:
     """Alerts whose rule writes the fields of its groups in another order now find their place again."""
-    for name, rule in judge.rules.items():
-        for group, alert in list(judge.alerts.get(name, {}).items()):
+    for name, rule in evaluator.rules.items():
+        for group, alert in list(evaluator.alerts.get(name, {}).items()):
             ordered = _in_order(alert, rule)
             if ordered != group:
-                judge.put(name, group, None)
-                judge.put(name, ordered, _regrouped(alert, ordered))
+                evaluator.put(name, group, None)
+                evaluator.put(name, ordered, _regrouped(alert, ordered))
 
 
 def _in_order(alert: Alert, rule: Rule | None) -> GroupOfRule:

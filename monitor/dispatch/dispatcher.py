@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from monitor.alerts.evaluator import ViewContext
+from monitor.alerts.evaluation import ViewContext
 from monitor.alerts.view import Views
 from monitor.dispatch.destinations import AlertDestinations, DestinationCache, Key, failing_receivers, routes_by_place
 from monitor.dispatch.edits import SuppressionEdits

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from monitor.alerts.evaluator import ViewContext
+from monitor.alerts.evaluation import ViewContext
 from monitor.alerts.view import Views
 from monitor.dispatch.destinations import AlertDestinations, Destination, Key
 from monitor.model.alert import Alert

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from monitor.alerts.evaluator import ViewContext
+from monitor.alerts.evaluation import ViewContext
 from monitor.alerts.view import Views
 from monitor.dispatch.destinations import AlertDestinations, Key
 from monitor.dispatch.dispatcher import Dispatcher

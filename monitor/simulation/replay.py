@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from monitor.alerts.evaluator import EvaluationResult, Group, Key, RuleEvaluator
+from monitor.alerts.evaluation import EvaluationResult, Group, Key
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import Rule
 from monitor.model.alert import Alert
 from monitor.model.builtin_alerts import BUILT_IN
@@ -75,8 +76,8 @@ class Replay:
     """One account's rules over its past. ``step`` it through time; ``fired`` are the alerts that came of it, ``dropped`` counts
     by rule those that were pending and went away again, ``errors`` are the rules that could not be judged."""
 
-    def __init__(self, judge: RuleEvaluator, feed: Feed, covered_since: Instant) -> None:
-        self.judge = judge
+    def __init__(self, evaluator: RuleEvaluator, feed: Feed, covered_since: Instant) -> None:
+        self.evaluator = evaluator
         self.fired: list[Episode] = []
         self.dropped: dict[str, int] = {}
         self.errors: dict[str, str] = {}
@@ -87,10 +88,10 @@ class Replay:
     def step(self, as_of: Instant) -> None:
         """Let the time come to ``as_of``, which is later than the step before, and judge."""
         self._feed(as_of)
-        for search in self.judge.searches:
-            cursor = Cursor(self.judge.account, search, as_of, self._covered_since)
-            outcome = self.judge.judge(cursor)
-            self.judge.apply(outcome, cursor)
+        for search in self.evaluator.coverage.searches:
+            cursor = Cursor(self.evaluator.account, search, as_of, self._covered_since)
+            outcome = self.evaluator.evaluate(cursor)
+            self.evaluator.apply(outcome, cursor)
             self._follow(outcome, as_of)
             self.errors |= outcome.errors
 
@@ -113,19 +114,19 @@ class Replay:
             if episode is None:
                 episode = self._open[key] = Episode(alert.account, name, group, alert.pending_at)
             had_fired = episode.firing_at is not None
-            episode.follow(alert, self.judge.rules[name], as_of)
+            episode.follow(alert, self.evaluator.rules[name], as_of)
             if episode.firing_at is not None and not had_fired:
                 self.fired.append(episode)
             if alert.state == "resolved":
                 del self._open[key]
-                self.judge.put(name, group, None)  # everyone knows: what comes next is a new alert
+                self.evaluator.put(name, group, None)  # everyone knows: what comes next is a new alert
 
     def _displaced(self, key: Key, alert: Alert, over: Alert, as_of: Instant) -> None:
         """A worse group took its place: that is the end of one alert, and from now on another is held back."""
         name, group = key
-        self._open.pop(key).follow(over, self.judge.rules[name], as_of)
+        self._open.pop(key).follow(over, self.evaluator.rules[name], as_of)
         self._open[key] = Episode(alert.account, name, group, alert.pending_at, peak=alert.peak)
-        self.judge.put(name, group, msgspec.structs.replace(alert, earlier=None))
+        self.evaluator.put(name, group, msgspec.structs.replace(alert, earlier=None))
 
 
 def times(start: Instant, end: Instant, every: Duration) -> Iterator[Instant]:

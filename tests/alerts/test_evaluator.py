@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from monitor.alerts.evaluator import EvaluationResult, RuleEvaluator
+from monitor.alerts.evaluation import EvaluationResult
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import Rule, rule_of
 from monitor.model import builtin_alerts as builtin
 from monitor.model.alert import Alert
@@ -23,30 +24,30 @@ RATE: dict[str, Any] = {"name": "Failing", "kind": "rate", "window": "5m", "abov
 class Bench:
     """A judge whose outcomes are applied at once, as if every commit went well."""
 
-    judge: RuleEvaluator
+    evaluator: RuleEvaluator
     outcomes: list[EvaluationResult] = field(default_factory=list)
     sent: int = 0
 
     def message(self, rows: Any, at: Instant = NOW, search: str = "all") -> None:
         found = [{"messageId": f"m{self.sent + i}", "date": at} | row for i, row in enumerate(rows)]
         self.sent += len(found)
-        self.judge.window.upsert(batch_of(found), search)
+        self.evaluator.window.upsert(batch_of(found), search)
 
     def poll(self, as_of: Instant = NOW, search: str = "all", covered_since: Instant = 0) -> EvaluationResult:
         cursor = Cursor("main", search, as_of, covered_since)
-        outcome = self.judge.judge(cursor)
-        self.judge.apply(outcome, cursor)
+        outcome = self.evaluator.evaluate(cursor)
+        self.evaluator.apply(outcome, cursor)
         self.outcomes.append(outcome)
         return outcome
 
     def tell(self, built_in: builtin.BuiltIn, over: bool = False, **group: str) -> None:
         outcome = EvaluationResult()
         finding = builtin.over(**group) if over else builtin.finding("why", **group)
-        self.judge.tell(built_in, finding, NOW, outcome)
-        self.judge.apply(outcome)
+        self.evaluator.update_builtin(built_in, finding, NOW, outcome)
+        self.evaluator.apply(outcome)
 
     def alert(self, rule: str = "Failing", *group: tuple[str, str]) -> Alert | None:
-        return self.judge.alerts.get(rule, {}).get(group)
+        return self.evaluator.alerts.get(rule, {}).get(group)
 
 
 def bench(*rules: dict[str, Any], searches: tuple[str, ...] = ("all",)) -> Bench:
@@ -60,31 +61,31 @@ def whats(outcome: EvaluationResult) -> list[str]:
 def test_a_proposal_changes_nothing_until_it_is_applied() -> None:
     one = bench(RATE)
     one.message(traffic(5))
-    outcome = one.judge.judge(Cursor("main", "all", NOW, 0))
+    outcome = one.evaluator.evaluate(Cursor("main", "all", NOW, 0))
     assert whats(outcome) == ["Failing fired"]
-    assert (one.judge.alerts, one.judge.cursors) == ({}, {})
-    assert whats(one.judge.judge(Cursor("main", "all", NOW, 0))) == ["Failing fired"]
+    assert (one.evaluator.alerts, one.evaluator.coverage.cursors) == ({}, {})
+    assert whats(one.evaluator.evaluate(Cursor("main", "all", NOW, 0))) == ["Failing fired"]
 
 
 def test_a_rule_with_its_own_interval_is_judged_no_more_often() -> None:
     one = bench(RATE | {"every": "2m"})
-    judged = [bool(one.poll(NOW + i * 30 * SECOND).judged) for i in range(9)]
+    judged = [bool(one.poll(NOW + i * 30 * SECOND).evaluated) for i in range(9)]
     assert judged == [True, False, False, False, True, False, False, False, True]
 
 
 def test_a_sweep_that_changed_rows_is_judged_again_as_of_the_same_moment() -> None:
     one = bench(RATE)
-    assert one.poll().judged
-    assert not one.poll().judged
+    assert one.poll().evaluated
+    assert not one.poll().evaluated
     one.message(traffic(5), NOW - MINUTE)
     assert whats(one.poll()) == ["Failing fired"]
 
 
 def test_a_rule_without_a_search_waits_for_all_of_them_and_is_judged_as_of_the_earliest() -> None:
     one = bench(RATE, searches=("slow", "fast"))
-    assert not one.poll(NOW, "fast").judged
-    assert one.poll(NOW - MINUTE, "slow", 7).judged == {"Failing": (NOW - MINUTE, 0)}
-    assert one.judge.as_of(one.judge.rules["Failing"]) == (NOW - MINUTE, 7)
+    assert not one.poll(NOW, "fast").evaluated
+    assert one.poll(NOW - MINUTE, "slow", 7).evaluated == {"Failing": (NOW - MINUTE, 0)}
+    assert one.evaluator.coverage.as_of(one.evaluator.rules["Failing"]) == (NOW - MINUTE, 7)
 
 
 def test_a_poll_that_is_ahead_of_the_others_is_not_judged_at_the_old_moment_again() -> None:
@@ -100,8 +101,8 @@ def test_a_poll_that_is_ahead_of_the_others_is_not_judged_at_the_old_moment_agai
 
 def test_a_rule_of_one_search_does_not_wait_for_others() -> None:
     one = bench(RATE | {"search": "fast"}, searches=("slow", "fast"))
-    assert one.poll(NOW, "fast").judged
-    assert not one.poll(NOW, "slow").judged
+    assert one.poll(NOW, "fast").evaluated
+    assert not one.poll(NOW, "slow").evaluated
 
 
 def test_while_a_search_is_blind_its_rules_freeze_and_others_go_on() -> None:
@@ -110,19 +111,19 @@ def test_while_a_search_is_blind_its_rules_freeze_and_others_go_on() -> None:
     one.poll(NOW, "fast")
     one.poll(NOW, "slow")
     one.tell(builtin.MONITOR_BLIND, account="main", search="slow")
-    judged = one.poll(NOW + HOUR, "fast").judged
+    judged = one.poll(NOW + HOUR, "fast").evaluated
     assert list(judged) == ["Fast"]
     assert one.alert() is not None
     one.message([{"status": "Delivered"}], NOW)
-    assert not one.poll(NOW, "slow").judged  # a sweep: the search is blind still
-    assert "Failing" in one.poll(NOW + HOUR, "slow").judged  # the poll that ends it
+    assert not one.poll(NOW, "slow").evaluated  # a sweep: the search is blind still
+    assert "Failing" in one.poll(NOW + HOUR, "slow").evaluated  # the poll that ends it
 
 
 def test_after_a_restart_a_rule_waits_until_each_of_its_searches_was_polled_once() -> None:
     one = bench(RATE, searches=("slow", "fast"))
-    one.judge.cursors = {name: Cursor("main", name, NOW - DAY, 0) for name in ("slow", "fast")}
-    assert not one.poll(NOW, "fast").judged
-    assert one.poll(NOW, "slow").judged
+    one.evaluator.coverage.cursors = {name: Cursor("main", name, NOW - DAY, 0) for name in ("slow", "fast")}
+    assert not one.poll(NOW, "fast").evaluated
+    assert one.poll(NOW, "slow").evaluated
 
 
 def test_a_downtime_counts_towards_for_where_both_ends_are_over_the_threshold() -> None:
@@ -149,28 +150,28 @@ IMPOSSIBLE = Rule(name="Impossible", kind="of no kind")
 
 def test_a_rule_that_cannot_be_judged_is_told_and_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
     one = bench(RATE)
-    one.judge.rules = {"Impossible": IMPOSSIBLE} | one.judge.rules
+    one.evaluator.rules = {"Impossible": IMPOSSIBLE} | one.evaluator.rules
     one.message(traffic(5))
     outcome = one.poll()
     assert sorted(whats(outcome)) == ["Failing fired", "RuleError fired"]
-    assert "cannot be judged" in one.judge.errors["Impossible"]
+    assert "cannot be judged" in one.evaluator.errors["Impossible"]
     for minute in range(1, 5):
         one.poll(NOW + minute * MINUTE)
     assert len(caplog.records) == 1
-    assert list(outcome.judged) == ["Failing"]
+    assert list(outcome.evaluated) == ["Failing"]
 
 
 def test_a_rule_error_ends_when_the_rule_works_again_and_the_end_is_kept_until_told() -> None:
     one = bench()
-    one.judge.rules["Impossible"] = IMPOSSIBLE
+    one.evaluator.rules["Impossible"] = IMPOSSIBLE
     one.poll()
-    one.judge.rules["Impossible"] = rule_of(RATE | {"name": "Impossible"})
+    one.evaluator.rules["Impossible"] = rule_of(RATE | {"name": "Impossible"})
     assert "RuleError resolved" in whats(one.poll(NOW + MINUTE))
     one.poll(NOW + 2 * MINUTE)
     over = one.alert("RuleError", ("rule", "Impossible"))
     assert over is not None
     assert over.state == "resolved"
-    assert one.judge.errors == {}
+    assert one.evaluator.errors == {}
 
 
 def test_a_rule_that_fails_leaves_its_alerts_as_they_are() -> None:
@@ -178,7 +179,7 @@ def test_a_rule_that_fails_leaves_its_alerts_as_they_are() -> None:
     one.message(traffic(5))
     one.poll()
     before = one.alert()
-    one.judge.rules["Failing"] = IMPOSSIBLE.model_copy(update={"name": "Failing"})
+    one.evaluator.rules["Failing"] = IMPOSSIBLE.model_copy(update={"name": "Failing"})
     outcome = one.poll(NOW + MINUTE)
     assert whats(outcome) == ["RuleError fired"]
     assert one.alert() is before
@@ -188,7 +189,7 @@ def test_a_rule_grouped_otherwise_ends_the_alerts_of_the_groups_it_had() -> None
     one = bench(RATE | {"by": ["operator"]})
     one.message(traffic(5, operator="Cosmote", country="GR"))
     one.poll()
-    one.judge.rules["Failing"] = rule_of(RATE | {"by": ["operator", "country"]})
+    one.evaluator.rules["Failing"] = rule_of(RATE | {"by": ["operator", "country"]})
     one.message(traffic(5, operator="Cosmote", country="GR"), NOW + MINUTE)
     outcome = one.poll(NOW + MINUTE)
     assert sorted(whats(outcome)) == ["Failing fired", "Failing resolved"]
@@ -207,9 +208,13 @@ def test_alerts_about_what_is_gone_from_the_configuration_end() -> None:
     one.tell(builtin.GAP_IN_HISTORY, account="main", search="gone")
     one.tell(builtin.RULE_ERROR, rule="Gone")
     one.tell(builtin.RULE_ERROR, rule="Failing")
-    assert whats(one.judge.drop_gone(NOW)) == ["MonitorBlind resolved", "GapInHistory resolved", "RuleError resolved"]
-    one.judge.rules.clear()
-    assert "Failing resolved" in whats(one.judge.drop_gone(NOW))
+    assert whats(one.evaluator.drop_gone(NOW)) == [
+        "MonitorBlind resolved",
+        "GapInHistory resolved",
+        "RuleError resolved",
+    ]
+    one.evaluator.rules.clear()
+    assert "Failing resolved" in whats(one.evaluator.drop_gone(NOW))
 
 
 def test_a_gap_in_history_is_told_for_a_day_from_the_latest_one_on() -> None:
@@ -223,11 +228,11 @@ def test_an_alert_of_our_own_that_outlived_the_clock_ends_no_earlier_than_it_beg
     one = bench()
     one.tell(builtin.MONITOR_BLIND, account="main", search="all")
     outcome = EvaluationResult()
-    one.judge.tell(builtin.MONITOR_BLIND, builtin.over(account="main", search="all"), NOW - DAY, outcome)
+    one.evaluator.update_builtin(builtin.MONITOR_BLIND, builtin.over(account="main", search="all"), NOW - DAY, outcome)
     [over] = outcome.alerts.values()
     assert over is not None
     assert over.resolved_at == over.firing_at == NOW
 
 
 def test_a_disabled_rule_is_not_judged() -> None:
-    assert bench(RATE | {"enabled": False}).judge.rules == {}
+    assert bench(RATE | {"enabled": False}).evaluator.rules == {}

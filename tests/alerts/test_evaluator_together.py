@@ -5,7 +5,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.alerts.evaluator import EvaluationResult, RuleEvaluator
+from monitor.alerts.evaluation import EvaluationResult
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.kinds import RuleResult
 from monitor.alerts.ring import EvaluationHistory
 from monitor.config.rules import Rule, rule_of
@@ -79,17 +80,17 @@ class OneByOne:
     """A judge that judges each rule by itself, and the ring that it then would have filled."""
 
     def __init__(self) -> None:
-        self.judge, self.ring = RuleEvaluator(Window("main"), RULES, ["all"]), EvaluationHistory()
-        self.judge.observe = self._see
+        self.evaluator, self.ring = RuleEvaluator(Window("main"), RULES, ["all"]), EvaluationHistory()
+        self.evaluator.observe = self._see
 
     def _see(self, rule: Rule, as_of: Instant, judgement: RuleResult, alerts: Any) -> None:
         self.ring.take(rule, as_of, judgement, alerts)
 
 
-def polled(judge: RuleEvaluator, as_of: Instant, covered_since: Instant) -> EvaluationResult:
+def polled(evaluator: RuleEvaluator, as_of: Instant, covered_since: Instant) -> EvaluationResult:
     cursor = Cursor("main", "all", as_of, covered_since)
-    outcome = judge.judge(cursor)
-    judge.apply(outcome, cursor)
+    outcome = evaluator.evaluate(cursor)
+    evaluator.apply(outcome, cursor)
     return outcome
 
 
@@ -110,33 +111,33 @@ def test_judging_together_changes_nothing(history: list[Any], known: int) -> Non
         if what == "poll":
             as_of += value * MINUTE
             is_set_back |= value < 0
-            here, there = (polled(judge, as_of, NOW - known) for judge in (together, apart.judge))
+            here, there = (polled(evaluator, as_of, NOW - known) for evaluator in (together, apart.evaluator))
             assert here.alerts == there.alerts
             assert here.transitions == there.transitions
-            assert here.judged == there.judged
+            assert here.evaluated == there.evaluated
             assert here.errors == there.errors == {}
             assert here.seconds.keys() == there.seconds.keys()
             if not is_set_back:  # of a moment that is judged twice either judgement may be shown
-                assert_same_ring(together.ring, apart.ring)
+                assert_same_ring(together.history, apart.ring)
         else:
-            for judge in (together, apart.judge):
-                judge.window.upsert(batch_of(value), "all") if what == "page" else judge.window.expire(
+            for evaluator in (together, apart.evaluator):
+                evaluator.window.upsert(batch_of(value), "all") if what == "page" else evaluator.window.expire(
                     NOW + value * MINUTE
                 )
 
 
 def test_rules_that_say_nothing_are_seen_in_the_ring_with_their_own_thresholds() -> None:
-    judge = RuleEvaluator(Window("main"), RULES, ["all"])
+    evaluator = RuleEvaluator(Window("main"), RULES, ["all"])
     page = [
         {"messageId": f"m{i}", "date": NOW, "status": "Failed" if i < 1 else "Delivered", "operator": "Wind"}
         for i in range(10)
     ]
-    judge.window.upsert(batch_of(page), "all")
-    assert not polled(judge, NOW, NOW - HOUR).alerts.keys() & {("R0", ()), ("R2", ())}
+    evaluator.window.upsert(batch_of(page), "all")
+    assert not polled(evaluator, NOW, NOW - HOUR).alerts.keys() & {("R0", ()), ("R2", ())}
     group = (("operator", "Wind"),)
     for minute in (1, 2):
-        polled(judge, NOW + minute * MINUTE, NOW - HOUR)
-    mild, harsh = judge.ring.of("R0", group), judge.ring.of("R2", group)
+        polled(evaluator, NOW + minute * MINUTE, NOW - HOUR)
+    mild, harsh = evaluator.history.of("R0", group), evaluator.history.of("R2", group)
     assert [(one.as_of - NOW, one.value, one.threshold, one.messages) for one in mild] == [
         (minute * MINUTE, 0.1, 0.2, 10) for minute in range(3)
     ]
@@ -144,7 +145,7 @@ def test_rules_that_say_nothing_are_seen_in_the_ring_with_their_own_thresholds()
 
 
 def test_the_past_of_a_group_goes_on_when_its_rule_begins_and_ceases_to_have_something_to_say() -> None:
-    judge = RuleEvaluator(Window("main"), RULES[:4], ["all"])
+    evaluator = RuleEvaluator(Window("main"), RULES[:4], ["all"])
     group = (("operator", "Wind"),)
     for minute, status in enumerate(
         ["Delivered", "Delivered", "Failed", "Failed", "Delivered", "Delivered", "Delivered", "Delivered"] * 2
@@ -153,12 +154,12 @@ def test_the_past_of_a_group_goes_on_when_its_rule_begins_and_ceases_to_have_som
             {"messageId": f"{minute}-{i}", "date": NOW + minute * 3 * MINUTE, "status": status, "operator": "Wind"}
             for i in range(9)
         ]
-        judge.window.upsert(batch_of(page), "all")
-        polled(judge, NOW + minute * 3 * MINUTE, NOW - HOUR)
-        for told in list(judge.alerts.get("R0", {}).values()):
+        evaluator.window.upsert(batch_of(page), "all")
+        polled(evaluator, NOW + minute * 3 * MINUTE, NOW - HOUR)
+        for told in list(evaluator.alerts.get("R0", {}).values()):
             if told.state == "resolved":
-                judge.put("R0", told.group, None)
-    values = [one.value for one in judge.ring.of("R0", group)]
+                evaluator.put("R0", told.group, None)
+    values = [one.value for one in evaluator.history.of("R0", group)]
     half = [0.0, 0.0, 0.5, 1.0, 0.5, 0.0, 0.0, 0.0]
     assert values == half * 2
-    assert judge.ring.groups("R0") == (group,)
+    assert evaluator.history.groups("R0") == (group,)

@@ -98,16 +98,16 @@ class Watch:
 
     def __init__(self, rows: Rows, **rule: Any) -> None:
         self.rule = rule_of({"name": "R"} | rule)
-        self.judge = RuleEvaluator(window_of(rows), [self.rule], ["all"])
-        self.judge.begun = NOW - 7 * DAY
+        self.evaluator = RuleEvaluator(window_of(rows), [self.rule], ["all"])
+        self.evaluator.begun = NOW - 7 * DAY
 
     def at(self, as_of: int) -> list[Alert]:
         cursor = Cursor("main", "all", as_of=as_of, covered_since=NOW - 7 * DAY)
-        self.judge.apply(self.judge.judge(cursor), cursor)
-        return list(self.judge.alerts.get("R", {}).values())
+        self.evaluator.apply(self.evaluator.evaluate(cursor), cursor)
+        return list(self.evaluator.alerts.get("R", {}).values())
 
     def shown(self, alert: Alert) -> AlertView:
-        return Views(self.judge, Templates()).view(alert, deep=True)
+        return Views(self.evaluator, Templates()).view(alert, deep=True)
 
 
 def test_a_new_value_is_an_alert_with_the_value_among_its_labels_and_ends_by_itself() -> None:

@@ -19,7 +19,7 @@ def judge_of(**changes: object) -> RuleEvaluator:
     return RuleEvaluator(Window("main"), [rule_of(RATE | changes)], ["all"])
 
 
-def put(judge: RuleEvaluator, operator: str, at: Instant, failed: int, of: int) -> None:
+def put(evaluator: RuleEvaluator, operator: str, at: Instant, failed: int, of: int) -> None:
     rows: list[dict[str, object]] = [
         {
             "messageId": f"{operator}-{at}-{i}",
@@ -29,12 +29,12 @@ def put(judge: RuleEvaluator, operator: str, at: Instant, failed: int, of: int) 
         }
         for i in range(of)
     ]
-    judge.window.upsert(batch_of(rows), "all")
+    evaluator.window.upsert(batch_of(rows), "all")
 
 
-def poll(judge: RuleEvaluator, as_of: Instant) -> None:
+def poll(evaluator: RuleEvaluator, as_of: Instant) -> None:
     cursor = Cursor("main", "all", as_of, 0)
-    judge.apply(judge.judge(cursor), cursor)
+    evaluator.apply(evaluator.evaluate(cursor), cursor)
 
 
 def group(operator: str) -> tuple[tuple[str, str], ...]:
@@ -42,65 +42,65 @@ def group(operator: str) -> tuple[tuple[str, str], ...]:
 
 
 def test_each_evaluation_is_kept_with_its_numbers() -> None:
-    judge = judge_of()
-    put(judge, "A", NOW, 1, 10)
-    poll(judge, NOW)
-    put(judge, "A", NOW + MINUTE, 9, 10)
-    put(judge, "B", NOW + MINUTE, 0, 2)
-    poll(judge, NOW + MINUTE)
-    first, second = judge.ring.of("R", group("A"))
+    evaluator = judge_of()
+    put(evaluator, "A", NOW, 1, 10)
+    poll(evaluator, NOW)
+    put(evaluator, "A", NOW + MINUTE, 9, 10)
+    put(evaluator, "B", NOW + MINUTE, 0, 2)
+    poll(evaluator, NOW + MINUTE)
+    first, second = evaluator.history.of("R", group("A"))
     assert (first.as_of, first.value, first.threshold, first.messages) == (NOW, 0.1, 0.2, 10)
     assert (second.as_of, second.value, second.messages) == (NOW + MINUTE, 0.5, 20)
-    (few,) = judge.ring.of("R", group("B"))
+    (few,) = evaluator.history.of("R", group("B"))
     assert (few.value, few.messages) == (None, 2), "two messages are not enough to say"
-    assert judge.ring.of("R", group("C")) == ()
-    assert judge.ring.of("Other", ()) == ()
+    assert evaluator.history.of("R", group("C")) == ()
+    assert evaluator.history.of("Other", ()) == ()
 
 
 def test_the_oldest_evaluations_are_forgotten() -> None:
-    judge = judge_of()
-    put(judge, "A", NOW, 1, 10)
+    evaluator = judge_of()
+    put(evaluator, "A", NOW, 1, 10)
     for step in range(KEPT + 7):
-        poll(judge, NOW + step * SECOND)
-    kept = judge.ring.of("R", group("A"))
+        poll(evaluator, NOW + step * SECOND)
+    kept = evaluator.history.of("R", group("A"))
     assert [one.as_of for one in kept] == [NOW + step * SECOND for step in range(7, KEPT + 7)]
     assert {one.value for one in kept} == {0.1}
 
 
 def test_of_many_groups_those_with_alerts_the_worst_and_the_largest_are_kept() -> None:
-    judge = judge_of()
+    evaluator = judge_of()
     for number in range(100):
-        put(judge, f"small{number}", NOW, 0, 4)
-    put(judge, "large", NOW, 0, 500)
-    put(judge, "bad", NOW, 1, 6)
-    poll(judge, NOW)
-    kept = judge.ring.groups("R")
+        put(evaluator, f"small{number}", NOW, 0, 4)
+    put(evaluator, "large", NOW, 0, 500)
+    put(evaluator, "bad", NOW, 1, 6)
+    poll(evaluator, NOW)
+    kept = evaluator.history.groups("R")
     assert len(kept) == GROUPS
     assert {group("large"), group("bad")} <= set(kept)
 
-    put(judge, "small77", NOW + MINUTE, 9, 10)
-    poll(judge, NOW + MINUTE)
-    poll(judge, NOW + 2 * MINUTE)
-    assert group("small77") in judge.ring.groups("R"), "it has an alert now"
-    assert len(judge.ring.groups("R")) == GROUPS
-    assert [one.value for one in judge.ring.of("R", group("large"))] == [0.0, 0.0, 0.0]
+    put(evaluator, "small77", NOW + MINUTE, 9, 10)
+    poll(evaluator, NOW + MINUTE)
+    poll(evaluator, NOW + 2 * MINUTE)
+    assert group("small77") in evaluator.history.groups("R"), "it has an alert now"
+    assert len(evaluator.history.groups("R")) == GROUPS
+    assert [one.value for one in evaluator.history.of("R", group("large"))] == [0.0, 0.0, 0.0]
 
 
 def test_a_number_of_nothing_is_zero() -> None:
     count = {"name": "R", "kind": "count", "by": ["operator"], "window": "5m", "above": 20}
-    judge = RuleEvaluator(Window("main"), [rule_of(count)], ["all"])
-    put(judge, "A", NOW, 1, 10)
-    poll(judge, NOW)
-    poll(judge, NOW + 10 * MINUTE)
-    assert [one.value for one in judge.ring.of("R", group("A"))] == [10.0, 0.0]
+    evaluator = RuleEvaluator(Window("main"), [rule_of(count)], ["all"])
+    put(evaluator, "A", NOW, 1, 10)
+    poll(evaluator, NOW)
+    poll(evaluator, NOW + 10 * MINUTE)
+    assert [one.value for one in evaluator.history.of("R", group("A"))] == [10.0, 0.0]
 
 
 def test_the_past_is_kept_less_dense_as_far_back_as_sparklines_reach() -> None:
-    judge = judge_of(window="20m")
+    evaluator = judge_of(window="20m")
     for step in range(400):
-        put(judge, "A", NOW + step * MINUTE, step % 10, 10)
-        poll(judge, NOW + step * MINUTE)
-    course = judge.ring.course("R", group("A"))
+        put(evaluator, "A", NOW + step * MINUTE, step % 10, 10)
+        poll(evaluator, NOW + step * MINUTE)
+    course = evaluator.history.course("R", group("A"))
     assert [one.as_of for one in course[-KEPT:]] == [NOW + step * MINUTE for step in range(400 - KEPT, 400)]
     before = [one.as_of for one in course[:-KEPT]]
     assert before == list(range(before[0], course[-KEPT].as_of, 5 * MINUTE))
@@ -108,16 +108,16 @@ def test_the_past_is_kept_less_dense_as_far_back_as_sparklines_reach() -> None:
 
 
 def test_a_sparkline_of_what_was_kept_is_that_of_the_window() -> None:
-    judge = judge_of(window="20m")
-    rule = judge.rules["R"]
+    evaluator = judge_of(window="20m")
+    rule = evaluator.rules["R"]
     for step in range(200):
         for operator in ("A", "B"):
-            put(judge, operator, NOW + step * MINUTE, step // (20 if operator == "A" else 40), 10)
-        poll(judge, NOW + step * MINUTE)
+            put(evaluator, operator, NOW + step * MINUTE, step // (20 if operator == "A" else 40), 10)
+        poll(evaluator, NOW + step * MINUTE)
     now = NOW + 199 * MINUTE
-    moment = judge.moment(rule, WindowReader(judge.window), now, NOW - DAY)
+    moment = evaluator.input_for(rule, WindowReader(evaluator.window), now, NOW - DAY)
     for operator in ("A", "B"):
-        kept = history(rule, moment, group(operator), judge.ring.course("R", group(operator)))
+        kept = history(rule, moment, group(operator), evaluator.history.course("R", group(operator)))
         asked = history(rule, moment, group(operator))
         assert len(kept) == len(asked) == SPACED
         assert kept[-12:] == asked[-12:]
@@ -126,27 +126,27 @@ def test_a_sparkline_of_what_was_kept_is_that_of_the_window() -> None:
 
 
 def test_a_sparkline_shows_what_was_found_at_the_time() -> None:
-    judge = judge_of()
-    rule = judge.rules["R"]
-    put(judge, "A", NOW, 5, 10)
-    poll(judge, NOW)
-    put(judge, "A", NOW - SECOND, 10, 10)
-    poll(judge, NOW + 75 * SECOND)
-    moment = judge.moment(rule, WindowReader(judge.window), NOW + 75 * SECOND, NOW - DAY)
-    course = judge.ring.course("R", group("A"))
+    evaluator = judge_of()
+    rule = evaluator.rules["R"]
+    put(evaluator, "A", NOW, 5, 10)
+    poll(evaluator, NOW)
+    put(evaluator, "A", NOW - SECOND, 10, 10)
+    poll(evaluator, NOW + 75 * SECOND)
+    moment = evaluator.input_for(rule, WindowReader(evaluator.window), NOW + 75 * SECOND, NOW - DAY)
+    course = evaluator.history.course("R", group("A"))
     assert history(rule, moment, group("A"), course)[-3:] == (None, 0.5, 0.75), "it came late"
 
 
 def test_a_group_that_falls_silent_stays_with_its_past() -> None:
-    judge = judge_of()
-    put(judge, "A", NOW, 1, 10)
-    poll(judge, NOW)
-    poll(judge, NOW + 10 * MINUTE)
-    assert [one.value for one in judge.ring.of("R", group("A"))] == [0.1, None]
+    evaluator = judge_of()
+    put(evaluator, "A", NOW, 1, 10)
+    poll(evaluator, NOW)
+    poll(evaluator, NOW + 10 * MINUTE)
+    assert [one.value for one in evaluator.history.of("R", group("A"))] == [0.1, None]
 
 
 def test_recipients_are_numbered_anew_at_each_reading_and_still_kept_apart() -> None:
-    judge = judge_of(by=["to"])
+    evaluator = judge_of(by=["to"])
     for number in range(5):
         at = NOW + number * MINUTE
         rows: list[dict[str, object]] = [
@@ -158,29 +158,29 @@ def test_recipients_are_numbered_anew_at_each_reading_and_still_kept_apart() -> 
             }
             for i in range(10)
         ]
-        judge.window.upsert(batch_of(rows), "all")
-        poll(judge, at)
-    values = [[one.value for one in judge.ring.of("R", kept)] for kept in judge.ring.groups("R")]
+        evaluator.window.upsert(batch_of(rows), "all")
+        poll(evaluator, at)
+    values = [[one.value for one in evaluator.history.of("R", kept)] for kept in evaluator.history.groups("R")]
     assert max(tuple(v for v in some if v is not None) for some in values) == (0.4,)
     assert len(values) == 5
 
 
 def test_a_rule_that_is_gone_is_forgotten() -> None:
-    judge = judge_of()
-    put(judge, "A", NOW, 1, 10)
-    poll(judge, NOW)
-    judge.ring.forget("R")
-    assert judge.ring.groups("R") == ()
+    evaluator = judge_of()
+    put(evaluator, "A", NOW, 1, 10)
+    poll(evaluator, NOW)
+    evaluator.history.forget("R")
+    assert evaluator.history.groups("R") == ()
 
 
 def test_alerts_of_a_rule_that_was_grouped_otherwise_are_not_looked_for() -> None:
-    judge = judge_of()
-    judge.put(
+    evaluator = judge_of()
+    evaluator.put(
         "R",
         (("country", "GR"),),
         Alert("main", "R", (("country", "GR"),), "firing", (), NOW, NOW, level=1, firing_at=NOW),
     )
-    put(judge, "A", NOW, 1, 10)
-    poll(judge, NOW)
-    assert judge.ring.groups("R") == (group("A"),)
-    assert judge.errors == {}
+    put(evaluator, "A", NOW, 1, 10)
+    poll(evaluator, NOW)
+    assert evaluator.history.groups("R") == (group("A"),)
+    assert evaluator.errors == {}

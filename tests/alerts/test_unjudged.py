@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from monitor.alerts.evaluator import EvaluationResult, RuleEvaluator
+from monitor.alerts.evaluation import EvaluationResult
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.unjudged import ReplayBudget
 from monitor.config.rules import rule_of
 from monitor.model.alert import Alert
@@ -26,8 +27,8 @@ class Bench:
 
     def __init__(self, rule: dict[str, Any]) -> None:
         self.rule = rule_of(rule)
-        self.judge = RuleEvaluator(Window("main"), [self.rule], ["all"])
-        self.judge.every = {"all": EVERY}
+        self.evaluator = RuleEvaluator(Window("main"), [self.rule], ["all"])
+        self.evaluator.coverage.every = {"all": EVERY}
         self.sent = 0
 
     def minutes(self, start: int, end: int, failing: int, **fields: Any) -> None:
@@ -37,14 +38,14 @@ class Bench:
             for row in traffic(failing, **fields):
                 self.sent += 1
                 rows.append({"messageId": f"m{self.sent}", "date": NOW + minute * MINUTE - SECOND} | row)
-        self.judge.window.upsert(batch_of(rows), "all")
+        self.evaluator.window.upsert(batch_of(rows), "all")
 
     def poll(
         self, minute: float, covered_since: Instant = 0, swept: dict[str, Instant] | None = None
     ) -> EvaluationResult:
         cursor = Cursor("main", "all", NOW + round(minute * MINUTE), covered_since, swept or {})
-        outcome = self.judge.judge(cursor)
-        self.judge.apply(outcome, cursor)
+        outcome = self.evaluator.evaluate(cursor)
+        self.evaluator.apply(outcome, cursor)
         return outcome
 
     def polls(self, start: int, end: int) -> None:
@@ -53,12 +54,16 @@ class Bench:
 
     def restart(self) -> None:
         """Another judge with what the store has: messages, cursors, alerts."""
-        before, self.judge = self.judge, RuleEvaluator(self.judge.window, [self.rule], ["all"])
-        self.judge.every, self.judge.cursors, self.judge.alerts = before.every, before.cursors, before.alerts
+        before, self.evaluator = self.evaluator, RuleEvaluator(self.evaluator.window, [self.rule], ["all"])
+        self.evaluator.coverage.every, self.evaluator.coverage.cursors, self.evaluator.alerts = (
+            before.coverage.every,
+            before.coverage.cursors,
+            before.alerts,
+        )
 
     @property
     def alert(self) -> Alert | None:
-        return next(iter(self.judge.alerts.get("Failing", {}).values()), None)
+        return next(iter(self.evaluator.alerts.get("Failing", {}).values()), None)
 
 
 @pytest.mark.parametrize("restarts", [True, False], ids=["down", "blind"])
@@ -100,11 +105,11 @@ def test_it_is_as_a_backtest_over_the_same_messages_says(broke: int) -> None:
     for span in ((6, broke, 5), (broke, broke + 6, 0), (broke + 6, 41, 5)):
         one.minutes(*span)
     one.poll(40)
-    past = RecordedMessages(one.judge.window)
+    past = RecordedMessages(one.evaluator.window)
     replay = Replay(RuleEvaluator(past.window, [one.rule], ["all"]), past.feed, 0)
     for step in range(81):
         replay.step(NOW + step * EVERY)
-    expected = next(iter(replay.judge.alerts["Failing"].values()))
+    expected = next(iter(replay.evaluator.alerts["Failing"].values()))
     assert one.alert is not None
     assert (one.alert.state, one.alert.pending_at) == (expected.state, expected.pending_at)
 
@@ -177,8 +182,8 @@ WEEK = str(7 * DAY)
 )
 def test_a_rule_is_not_judged_before_all_that_it_looks_at_was_fetched(rule: dict[str, Any]) -> None:
     one = Bench(rule | {"name": "Failing"})
-    one.judge.deepest = {"all": WEEK}
-    one.judge.begun = NOW - 3 * HOUR
+    one.evaluator.coverage.deepest = {"all": WEEK}
+    one.evaluator.begun = NOW - 3 * HOUR
     one.minutes(-50, -20, 5, operator="Gone", price=1.0)
     one.minutes(-9, 1, 5, operator="Cosmote", price=1.0)
     one.poll(1, covered_since=NOW - 15 * MINUTE)
@@ -190,7 +195,7 @@ def test_a_rule_is_not_judged_before_all_that_it_looks_at_was_fetched(rule: dict
 
 def test_what_is_too_many_already_is_told_at_once() -> None:
     one = Bench({"name": "Failing", "kind": "count", "window": "1h", "above": 50})
-    one.judge.deepest = {"all": WEEK}
+    one.evaluator.coverage.deepest = {"all": WEEK}
     one.minutes(-9, 1, 5)
     one.poll(1, covered_since=NOW - 15 * MINUTE)
     assert one.alert is not None
@@ -199,7 +204,7 @@ def test_what_is_too_many_already_is_told_at_once() -> None:
 def test_where_nothing_more_will_be_fetched_a_rule_is_judged_on_what_there_is() -> None:
     for deepest, swept in [(None, {}), (WEEK, {WEEK: NOW})]:
         one = Bench(RATE | {"window": "1h", "for": "0s"})
-        one.judge.deepest = {"all": deepest}
+        one.evaluator.coverage.deepest = {"all": deepest}
         one.minutes(-9, 1, 5)
         one.poll(1, covered_since=NOW - 15 * MINUTE, swept=swept)
         assert one.alert is not None
@@ -244,7 +249,7 @@ def test_the_worst_group_is_told_and_what_loses_its_place_is_over_and_waits() ->
     one.poll(5)
     one.minutes(6, 11, 10, operator="Total")
     outcome = one.poll(10)
-    mild, total = (one.judge.alerts["Failing"][("operator", name),] for name in ("Mild", "Total"))
+    mild, total = (one.evaluator.alerts["Failing"][("operator", name),] for name in ("Mild", "Total"))
     assert total.state == "firing"
     assert mild.earlier is not None
     assert (mild.state, mild.earlier.because) == ("pending", "outranked")
@@ -252,11 +257,11 @@ def test_the_worst_group_is_told_and_what_loses_its_place_is_over_and_waits() ->
         ("fired", None),
         ("resolved", "outranked"),
     ]
-    assert one.judge.scene().held_back == {"Failing": 1}
+    assert one.evaluator.view_context().held_back == {"Failing": 1}
     one.minutes(11, 21, 3, operator="Mild")
     one.minutes(11, 21, 0, operator="Total")
     one.poll(16)
-    assert one.judge.alerts["Failing"][("operator", "Mild"),].state == "firing"
+    assert one.evaluator.alerts["Failing"][("operator", "Mild"),].state == "firing"
 
 
 def test_all_rules_together_have_one_allowance_and_what_is_refused_counts_too() -> None:

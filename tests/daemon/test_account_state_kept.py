@@ -78,7 +78,7 @@ async def started(config: Path, clock: Clock) -> AsyncIterator[Running]:
 
 
 def judge_of(running: Running) -> RuleEvaluator:
-    return running.pipeline.desks["main"].judge
+    return running.pipeline.desks["main"].evaluator
 
 
 def known(config: Path) -> AccountState:

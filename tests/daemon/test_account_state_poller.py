@@ -44,16 +44,16 @@ class Routee:
         return CampaignState(tracking_id, "Sale", "Finished" if tracking_id in self.over else "Running", {}, 1000)
 
 
-def judge(
-    *rules: dict[str, object], campaigns: int = 0, at: int = START, judge: RuleEvaluator | None = None
+def evaluator(
+    *rules: dict[str, object], campaigns: int = 0, at: int = START, evaluator: RuleEvaluator | None = None
 ) -> RuleEvaluator:
-    judge = judge or RuleEvaluator(Window("main"), [rule_of(rule) for rule in rules], ["all"])
+    evaluator = evaluator or RuleEvaluator(Window("main"), [rule_of(rule) for rule in rules], ["all"])
     rows = [
         {"messageId": f"m{at}-{i}", "date": at - 101 + i, "status": "Sent", "campaignTrackingId": f"c{i}"}
         for i in range(campaigns)
     ]
-    judge.window.upsert(batch_of(rows), "all")
-    return judge
+    evaluator.window.upsert(batch_of(rows), "all")
+    return evaluator
 
 
 async def let_run(work: Callable[[], Awaitable[None]], span: int) -> None:
@@ -63,9 +63,9 @@ async def let_run(work: Callable[[], Awaitable[None]], span: int) -> None:
 
 async def test_nothing_is_asked_where_no_rule_needs_it(autojump_clock: trio.testing.MockClock) -> None:
     routee = Routee()
-    plain = judge({"name": "Many", "kind": "count", "window": "1h", "above": 1}, campaigns=3)
+    plain = evaluator({"name": "Many", "kind": "count", "window": "1h", "above": 1}, campaigns=3)
     await run_errands(plain, routee, TrioClock(START))
-    narrow = judge(CAMPAIGNS | {"where": {"country": "GR"}}, campaigns=3)
+    narrow = evaluator(CAMPAIGNS | {"where": {"country": "GR"}}, campaigns=3)
     await run_errands(narrow, routee, TrioClock(START))
     assert routee.asked == []
 
@@ -74,10 +74,10 @@ async def test_the_balance_is_asked_every_five_minutes_or_as_often_as_a_rule_wan
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     for every, times in (({}, 12), ({"every": "10m"}, 6)):
-        routee, one = Routee(), judge(BALANCE | every)
+        routee, one = Routee(), evaluator(BALANCE | every)
         await let_run(lambda: run_errands(one, routee, TrioClock(START)), HOUR - SECOND)  # noqa: B023 — awaited at once
         assert routee.asked == ["balance"] * times
-        known = one.facts.balance_at(START + HOUR)
+        known = one.account_state.balance_at(START + HOUR)
         assert known is not None
         assert known.balance == AccountBalance(41.2, "EUR")
 
@@ -86,7 +86,7 @@ async def test_the_balance_is_asked_every_five_minutes_or_as_often_as_a_rule_wan
 async def test_an_endpoint_that_the_account_lacks_is_complained_of_once_and_asked_each_hour(
     trouble: RouteeError, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    routee, one = Routee(), judge(BALANCE, CAMPAIGNS, campaigns=3)
+    routee, one = Routee(), evaluator(BALANCE, CAMPAIGNS, campaigns=3)
     routee.trouble = trouble
     with caplog.at_level(logging.WARNING):
         await let_run(lambda: run_errands(one, routee, TrioClock(START)), 30 * MINUTE)
@@ -95,11 +95,11 @@ async def test_an_endpoint_that_the_account_lacks_is_complained_of_once_and_aske
         f"balance of account main: {trouble}; it is asked again in an hour",
         f"campaign states of account main: {trouble}; it is asked again in an hour",
     ]
-    assert one.facts.campaigns == {}
+    assert one.account_state.campaigns == {}
 
 
 async def test_an_outage_is_waited_out(autojump_clock: trio.testing.MockClock) -> None:
-    routee, one = Routee(), judge(BALANCE, CAMPAIGNS, campaigns=3)
+    routee, one = Routee(), evaluator(BALANCE, CAMPAIGNS, campaigns=3)
     routee.trouble = RouteeUnavailable("down")
     clock = TrioClock(START)
     async with trio.open_nursery() as nursery:
@@ -108,15 +108,15 @@ async def test_an_outage_is_waited_out(autojump_clock: trio.testing.MockClock) -
         assert sorted(routee.asked) == ["balance", "c2"]
         routee.trouble = None
         await trio.sleep(300)
-        assert len(one.facts.balances) == 1
-        assert sorted(one.facts.campaigns) == ["c0", "c1", "c2"]
+        assert len(one.account_state.balances) == 1
+        assert sorted(one.account_state.campaigns) == ["c0", "c1", "c2"]
         nursery.cancel_scope.cancel()
 
 
 async def test_campaigns_are_asked_about_until_they_are_over_and_strangers_seldom(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    routee, one = Routee(), judge(CAMPAIGNS, campaigns=3)
+    routee, one = Routee(), evaluator(CAMPAIGNS, campaigns=3)
     routee.strangers = {"c0"}
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run_errands, one, routee, TrioClock(START))
@@ -125,7 +125,7 @@ async def test_campaigns_are_asked_about_until_they_are_over_and_strangers_seldo
         routee.over = {"c1"}
         await trio.sleep(600)
         assert routee.asked[3:] == ["c1", "c2", "c2"]
-        fact = one.facts.campaigns["c1"]
+        fact = one.account_state.campaigns["c1"]
         assert (fact.is_over, fact.over_since) == (True, START + 300 * SECOND)
         await trio.sleep(3600)
         assert routee.asked.count("c0") == 2
@@ -134,11 +134,11 @@ async def test_campaigns_are_asked_about_until_they_are_over_and_strangers_seldo
 
 
 def test_a_round_is_bounded_and_takes_new_campaigns_and_old_ones_in_turn() -> None:
-    one = judge(CAMPAIGNS, campaigns=100)
+    one = evaluator(CAMPAIGNS, campaigns=100)
     first = to_ask(one, START, ())
     assert first == [f"c{i}" for i in range(99, 99 - AT_ONCE, -1)]
     for name in first:
-        one.facts = one.facts.with_campaign(START, CampaignState(name, "", "Running", {}))
+        one.account_state = one.account_state.with_campaign(START, CampaignState(name, "", "Running", {}))
     assert not set(to_ask(one, START + MINUTE, ())) & set(first)
     second = to_ask(one, START + 5 * MINUTE, ())
     assert len(second) == AT_ONCE
@@ -147,22 +147,22 @@ def test_a_round_is_bounded_and_takes_new_campaigns_and_old_ones_in_turn() -> No
 
 
 def test_old_campaigns_are_not_asked_about_unless_they_are_known_and_then_for_a_day() -> None:
-    one = judge(CAMPAIGNS, campaigns=2)
+    one = evaluator(CAMPAIGNS, campaigns=2)
     assert to_ask(one, START + 4 * HOUR, ()) == []
-    one.facts = one.facts.with_campaign(START, CampaignState("c1", "", "Running", {}))
+    one.account_state = one.account_state.with_campaign(START, CampaignState("c1", "", "Running", {}))
     assert to_ask(one, START + 4 * HOUR, ()) == ["c1"]
     assert to_ask(one, START + DAY, ()) == []
-    assert one.facts.campaigns == {}
+    assert one.account_state.campaigns == {}
 
 
 def test_an_answer_is_seen_at_the_next_judgement() -> None:
     from monitor.store.protocol import Cursor
 
-    one = judge(BALANCE)
+    one = evaluator(BALANCE)
     cursor = Cursor("main", "all", START, START - DAY)
-    assert one.judge(cursor).alerts == {}
-    one.facts = one.facts.with_balance(START, AccountBalance(3, "EUR"))
+    assert one.evaluate(cursor).alerts == {}
+    one.account_state = one.account_state.with_balance(START, AccountBalance(3, "EUR"))
     later = Cursor("main", "all", START + MINUTE, START - DAY)
-    (alert,) = one.judge(later).alerts.values()
+    (alert,) = one.evaluate(later).alerts.values()
     assert alert is not None
     assert (alert.state, alert.value) == ("firing", 3.0)

@@ -68,7 +68,7 @@ class World:
     async def poll(self, until: str = "sweep", stop: trio.Event | None = None) -> None:
         """Poll until a poll is over, and a sweep unless there was one before; or until told to stop."""
         async with trio.open_nursery() as nursery:
-            cursor = self.harness.pipeline.desks["main"].judge.cursors.get("all")
+            cursor = self.harness.pipeline.desks["main"].evaluator.coverage.cursors.get("all")
             observer = _Until("poll" if cursor is not None and cursor.swept else until, nursery.cancel_scope)
             sink = self.harness.sinks["main"]
             await poll_search(PLAN, self.routee, sink, self.clock, cursor, stop=stop, observer=observer)
@@ -86,7 +86,7 @@ class World:
         await self.harness.pipeline.expire_silence("s")
 
     async def acknowledge(self) -> None:
-        [alert] = self.harness.pipeline.desks["main"].judge.alerts["Failing"].values()
+        [alert] = self.harness.pipeline.desks["main"].evaluator.alerts["Failing"].values()
         await self.harness.pipeline.acknowledge(alert.fingerprint, "Ann")
 
     async def unacknowledge(self) -> None:
@@ -124,21 +124,23 @@ class World:
     def assert_memory_is_what_is_stored(self) -> None:
         """What people are told of is the same; messages can only be more in memory, until the next commit."""
         loaded, pipeline = self.store.load(), self.harness.pipeline
-        judge = pipeline.desks["main"].judge
-        alerts = [alert for alerts in judge.alerts.values() for alert in alerts.values()]
+        evaluator = pipeline.desks["main"].evaluator
+        alerts = [alert for alerts in evaluator.alerts.values() for alert in alerts.values()]
         assert {one.fingerprint: one for one in alerts} == {one.fingerprint: one for one in loaded.alerts}
         assert pipeline.dispatch.groups == {(one.receiver, one.key): one for one in loaded.groups}
         assert {one.id: one for one in pipeline.dispatch.silences.all()} == {one.id: one for one in loaded.silences}
         assert pipeline.dispatch.acks == {one.fingerprint: one for one in loaded.acks}
-        assert judge.cursors == {one.search: one for one in loaded.cursors if one.search in judge.searches}
+        assert evaluator.coverage.cursors == {
+            one.search: one for one in loaded.cursors if one.search in evaluator.coverage.searches
+        }
 
     def assert_nothing_is_lost(self) -> None:
         """After a complete poll and sweep: in memory, and for a fresh start."""
-        judge = self.harness.pipeline.desks["main"].judge
+        evaluator = self.harness.pipeline.desks["main"].evaluator
         stored = restored_window(self.store, "main", self.harness.settings.config, self.store.secret("recipients"))
-        assert counts(stored) == counts(judge.window)
+        assert counts(stored) == counts(evaluator.window)
         truth = list(self.routee.statuses().values())
-        here = {status: number for status, number in counts(judge.window).items() if status != "Queued"}
+        here = {status: number for status, number in counts(evaluator.window).items() if status != "Queued"}
         assert here == {status: truth.count(status) for status in set(truth)}
         assert {one.record for one in self.store.asides()} >= {one.record for one in UNREADABLE}
 

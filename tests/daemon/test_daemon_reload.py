@@ -108,8 +108,8 @@ class World:
         )
         async with trio.open_nursery() as nursery:
             running = await nursery.start(run)
-            judge = running.pipeline.desks["main"].judge
-            await until(lambda: "all" in judge.cursors, "a poll")
+            evaluator = running.pipeline.desks["main"].evaluator
+            await until(lambda: "all" in evaluator.coverage.cursors, "a poll")
             yield running
             stop.set()
             nursery.cancel_scope.deadline = trio.current_time() + GUARD
@@ -154,12 +154,14 @@ async def test_a_reload_of_what_is_written_already_tells_nobody_and_disturbs_no_
     world.report("Undelivered")
     async with world.daemon() as running:
         await until(lambda: ("Failing", "firing") in world.told(), "the alert")
-        tokens, window = world.routee.requests("token"), running.pipeline.desks["main"].judge.window
+        tokens, window = world.routee.requests("token"), running.pipeline.desks["main"].evaluator.window
         for _ in range(5):
             await world.reload()
-        cursor = running.pipeline.desks["main"].judge.cursors["all"]
-        await until(lambda: running.pipeline.desks["main"].judge.cursors["all"].as_of > cursor.as_of, "a poll")
-        assert running.pipeline.desks["main"].judge.window is window
+        cursor = running.pipeline.desks["main"].evaluator.coverage.cursors["all"]
+        await until(
+            lambda: running.pipeline.desks["main"].evaluator.coverage.cursors["all"].as_of > cursor.as_of, "a poll"
+        )
+        assert running.pipeline.desks["main"].evaluator.window is window
     assert world.told() == [("Failing", "firing")]
     assert world.routee.requests("token") == tokens
     assert world.systemd.heard == ["ready"] + ["reloading", "ready"] * 5
@@ -176,7 +178,7 @@ async def test_rules_are_added_changed_and_removed(world: World) -> None:
         world.rules = [RULE | {"name": "Second", "by": []}]
         await world.reload()
         await until(lambda: ("Failing", "resolved") in world.told(), "the end of what is gone")
-        assert list(running.pipeline.desks["main"].judge.rules) == ["Second"]
+        assert list(running.pipeline.desks["main"].evaluator.rules) == ["Second"]
     assert Counter(world.told()) == {("Failing", "firing"): 1, ("Second", "firing"): 1, ("Failing", "resolved"): 1}
 
 
@@ -194,7 +196,7 @@ async def test_wrong_files_change_nothing_and_are_shown_until_they_are_right(
         assert "routee_monitor_config_last_reload_successful 0.0" in metrics.body
         assert "abvoe" in status.body
         assert "abvoe" in (await ask(running.url, "/")).body
-        assert running.pipeline.desks["main"].judge.rules["Failing"].name == "Failing"
+        assert running.pipeline.desks["main"].evaluator.rules["Failing"].name == "Failing"
         world.rules = [RULE]
         await world.reload()
         await until(lambda: len(world.systemd.heard) == 5, "the reload to be over")
@@ -220,26 +222,28 @@ async def test_what_only_a_restart_can_change_is_refused(world: World, change: d
 
 async def test_searches_come_go_and_change_while_the_others_go_on(world: World) -> None:
     async with world.daemon() as running:
-        judge = running.pipeline.desks["main"].judge
+        evaluator = running.pipeline.desks["main"].evaluator
         world.written["searches"].append({"name": "campaigns", "every": "20s", "campaign": True})
         await world.reload()
         assert (await ask(running.url, "/readyz")).status == 200
-        await until(lambda: "campaigns" in judge.cursors, "the first poll of the search that was added")
-        reached = judge.cursors["campaigns"].as_of
+        await until(lambda: "campaigns" in evaluator.coverage.cursors, "the first poll of the search that was added")
+        reached = evaluator.coverage.cursors["campaigns"].as_of
         world.written["searches"][1]["every"] = "10s"
         await world.reload()
-        await until(lambda: judge.cursors["campaigns"].as_of > reached, "a poll of the search that was changed")
+        await until(
+            lambda: evaluator.coverage.cursors["campaigns"].as_of > reached, "a poll of the search that was changed"
+        )
         del world.written["searches"][1]
         await world.reload()
-        assert list(judge.cursors) == ["all"]
+        assert list(evaluator.coverage.cursors) == ["all"]
         assert (
             'search="campaigns"' not in (await ask(running.url, "/metrics")).body.split("routee_monitor_blind{", 1)[1]
         )
-        gone_on = judge.cursors["all"].as_of
-        await until(lambda: judge.cursors["all"].as_of > gone_on, "the search that stayed")
+        gone_on = evaluator.coverage.cursors["all"].as_of
+        await until(lambda: evaluator.coverage.cursors["all"].as_of > gone_on, "the search that stayed")
         world.written["searches"].append({"name": "campaigns", "every": "20s", "campaign": True})
         await world.reload()
-        assert judge.cursors["campaigns"].as_of >= reached, "it goes on where it was left"
+        assert evaluator.coverage.cursors["campaigns"].as_of >= reached, "it goes on where it was left"
 
 
 async def test_an_account_that_is_taken_out_ends_its_alerts_and_has_its_messages_when_it_returns(world: World) -> None:
@@ -250,29 +254,31 @@ async def test_an_account_that_is_taken_out_ends_its_alerts_and_has_its_messages
     world.report("Undelivered")
     async with world.daemon() as running:
         await until(lambda: world.told().count(("Failing", "firing")) == 2, "both accounts")
-        known = running.pipeline.desks["second"].judge.window.messages
+        known = running.pipeline.desks["second"].evaluator.window.messages
         world.written |= {"accounts": two[:1], "searches": searches[:1]}
         await world.reload()
         await until(lambda: ("Failing", "resolved") in world.told(), "the end of what is gone")
-        assert running.pipeline.desks["second"].judge.window.messages == 0
+        assert running.pipeline.desks["second"].evaluator.window.messages == 0
         world.written |= {"accounts": two, "searches": searches}
         await world.reload()
-        assert running.pipeline.desks["second"].judge.window.messages == known == 20
-        reached = running.pipeline.desks["second"].judge.cursors["all"].as_of
-        await until(lambda: running.pipeline.desks["second"].judge.cursors["all"].as_of > reached, "its polls")
+        assert running.pipeline.desks["second"].evaluator.window.messages == known == 20
+        reached = running.pipeline.desks["second"].evaluator.coverage.cursors["all"].as_of
+        await until(
+            lambda: running.pipeline.desks["second"].evaluator.coverage.cursors["all"].as_of > reached, "its polls"
+        )
 
 
 async def test_an_account_with_other_credentials_is_polled_with_those(world: World) -> None:
     account = dict(world.written["accounts"][0])
     async with world.daemon() as running:
-        judge = running.pipeline.desks["main"].judge
+        evaluator = running.pipeline.desks["main"].evaluator
         world.written["accounts"] = [account | {"application_secret": "not this one"}]
         await world.reload()
         await until(lambda: world.routee.requests("token") > 1, "the other secret to be tried")
-        reached = judge.cursors["all"].as_of
+        reached = evaluator.coverage.cursors["all"].as_of
         world.written["accounts"] = [account]
         await world.reload()
-        await until(lambda: judge.cursors["all"].as_of > reached, "polls with the right one")
+        await until(lambda: evaluator.coverage.cursors["all"].as_of > reached, "polls with the right one")
 
 
 async def test_a_send_under_way_ends_and_a_receiver_that_is_gone_hears_of_the_end_when_it_returns(world: World) -> None:
@@ -330,7 +336,7 @@ async def test_changed_files_are_taken_up_by_themselves_where_that_is_wished(wor
         await until(lambda: world.systemd.heard.count("reloading") == 2, "the wrong file to be read")
         world.rules.append(RULE | {"name": "Second"})
         world.write()
-        await until(lambda: "Second" in running.pipeline.desks["main"].judge.rules, "the rule to be taken up")
+        await until(lambda: "Second" in running.pipeline.desks["main"].evaluator.rules, "the rule to be taken up")
 
 
 async def test_what_was_asked_for_before_the_daemon_was_up_is_done_once_it_is(world: World) -> None:

@@ -102,14 +102,14 @@ async def test_a_commit_that_fails_leaves_memory_as_it_was_and_the_next_carries_
     one = harness(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
     await one.poll(GOOD)
     desk, dispatch = one.pipeline.desks["main"], one.pipeline.dispatch
-    cursors = dict(desk.judge.cursors)
+    cursors = dict(desk.evaluator.coverage.cursors)
     one.clock.at += MINUTE
     one.store.failures = 2
     await one.sinks["main"].page("all", batch_of([]), (SetAside("no date", "{}"),))
     for _ in range(2):
         with pytest.raises(StoreError):
             await one.poll(BAD)
-        assert (desk.judge.cursors, desk.judge.alerts, dispatch.groups) == (cursors, {}, {})
+        assert (desk.evaluator.coverage.cursors, desk.evaluator.alerts, dispatch.groups) == (cursors, {}, {})
         assert (len(desk.asides), stored(one), one.woken) == (1, 10, 0)
     await one.poll(BAD)
     assert (stored(one), len(desk.asides), one.woken) == (40, 0, 1)
@@ -122,7 +122,7 @@ async def test_what_is_told_of_ourselves_is_all_or_nothing_too() -> None:
     one.store.failures = 1
     with pytest.raises(StoreError):
         await one.sinks["main"].blind("all", one.clock.at, "no answer")
-    assert one.pipeline.desks["main"].judge.alerts == {}
+    assert one.pipeline.desks["main"].evaluator.alerts == {}
     await one.sinks["main"].blind("all", one.clock.at, "no answer")
     assert one.reasons() == ["first"]
 

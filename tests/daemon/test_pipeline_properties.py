@@ -217,7 +217,7 @@ class Beliefs(RuleBasedStateMachine):
 
     @rule(operator=st.sampled_from(OPERATORS), minutes=st.sampled_from([None, 90]), fails=st.booleans())
     def acknowledge(self, operator: str, minutes: int | None, fails: bool) -> None:
-        alerts = self.harness.pipeline.desks["main"].judge.alerts.get("Failing", {})
+        alerts = self.harness.pipeline.desks["main"].evaluator.alerts.get("Failing", {})
         alert = alerts.get((("operator", operator),))
         if alert is not None and alert.state == "firing":
             until = None if minutes is None else self.clock.at + minutes * MINUTE
@@ -321,7 +321,7 @@ class Beliefs(RuleBasedStateMachine):
         assert believed(self.harness.told) == {"ops": set(), "oncall": set()}
         assert_every_episode_ends(self.harness.told)
         assert not self.harness.pipeline.dispatch.groups
-        assert not any(alerts for alerts in self.harness.pipeline.desks["main"].judge.alerts.values())
+        assert not any(alerts for alerts in self.harness.pipeline.desks["main"].evaluator.alerts.values())
 
 
 def assert_every_episode_ends(told: list[Notification]) -> None:

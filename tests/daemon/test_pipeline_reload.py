@@ -38,13 +38,13 @@ async def fail(world: PipelineHarness) -> None:
 async def test_the_window_and_the_alerts_are_the_very_same_afterwards() -> None:
     world = harness()
     await fail(world)
-    judge = world.pipeline.desks["main"].judge
-    window, alerts, ring = judge.window, dict(judge.alerts["Failing"]), judge.ring.groups("Failing")
+    evaluator = world.pipeline.desks["main"].evaluator
+    window, alerts, ring = evaluator.window, dict(evaluator.alerts["Failing"]), evaluator.history.groups("Failing")
     await world.reload(written("# another text, the same rule\n" + RULES))
-    judge = world.pipeline.desks["main"].judge
-    assert judge.window is window
-    assert judge.alerts["Failing"] == alerts
-    assert judge.ring.groups("Failing") == ring
+    evaluator = world.pipeline.desks["main"].evaluator
+    assert evaluator.window is window
+    assert evaluator.alerts["Failing"] == alerts
+    assert evaluator.history.groups("Failing") == ring
     assert world.reasons() == ["first"]
 
 
@@ -52,7 +52,7 @@ async def test_alerts_keep_their_place_where_a_rule_writes_its_fields_in_another
     world = harness()
     await fail(world)
     await world.reload(written(RULES.replace("operator, country", "country, operator")))
-    [group] = world.pipeline.desks["main"].judge.alerts["Failing"]
+    [group] = world.pipeline.desks["main"].evaluator.alerts["Failing"]
     assert group == (("country", "GR"), ("operator", "Cosmote"))
     await fail(world)
     assert world.reasons() == ["first"]
@@ -64,7 +64,7 @@ async def test_silences_acknowledgements_and_the_watchdogs_beat_go_on() -> None:
     await fail(world)
     now = world.clock.now()
     await world.pipeline.put_silence(Silence("s", parse_matchers("a=b"), now, now + HOUR, "Ann", "why", now))
-    [alert] = world.pipeline.desks["main"].judge.alerts["Failing"].values()
+    [alert] = world.pipeline.desks["main"].evaluator.alerts["Failing"].values()
     await world.pipeline.acknowledge(alert.fingerprint, "Ann")
     told, barks = len(world.told), world.pipeline.dispatch.watchdog
     assert barks is not None
@@ -87,7 +87,7 @@ async def test_a_store_that_refuses_the_ends_of_what_is_gone_is_asked_again(
     world.store.failures = 1
     with pytest.raises(StoreError):
         await world.reload(written("rules: []"))
-    assert not world.pipeline.desks["main"].judge.rules
+    assert not world.pipeline.desks["main"].evaluator.rules
     assert world.reasons() == ["first"]
     async with trio.open_nursery() as nursery:
         nursery.start_soon(world.pipeline.flush_when_due)
@@ -100,14 +100,14 @@ async def test_what_a_search_that_is_gone_still_brings_counts_for_nothing() -> N
     world = harness(TWO_SEARCHES)
     await world.poll(search="all")
     await world.poll(search="more")
-    sink, judge = world.sinks["main"], world.pipeline.desks["main"].judge
+    sink, evaluator = world.sinks["main"], world.pipeline.desks["main"].evaluator
     await world.reload(written())
-    known = judge.window.messages
+    known = evaluator.window.messages
     world.clock.at += MINUTE  # type: ignore[attr-defined]  # as above
     await world.poll(traffic(9), search="more")
     await sink.blind("more", world.clock.now(), "no answer")
     await sink.gap("more", 0, world.clock.now())
-    assert (judge.window.messages, list(judge.cursors), world.told) == (known, ["all"], [])
+    assert (evaluator.window.messages, list(evaluator.coverage.cursors), world.told) == (known, ["all"], [])
     assert 'search="more"' not in _gauges(world.metrics)
     await world.poll(search="all")
     await sink.blind("all", world.clock.now(), "no answer")
@@ -123,18 +123,18 @@ async def test_rules_wait_for_a_search_that_was_added_or_asks_something_else() -
     world = harness()
     await fail(world)
     await world.reload(written(config=TWO_SEARCHES))
-    judge = world.pipeline.desks["main"].judge
-    before = dict(judge.alerts["Failing"])
+    evaluator = world.pipeline.desks["main"].evaluator
+    before = dict(evaluator.alerts["Failing"])
     world.clock.at += 10 * MINUTE  # type: ignore[attr-defined]  # as above
     await world.poll(traffic(0, operator="Cosmote", country="GR"), search="all")
-    assert judge.alerts["Failing"] == before, "what the other search would show is not known yet"
+    assert evaluator.alerts["Failing"] == before, "what the other search would show is not known yet"
     await world.poll(search="more")
-    assert not any(alert.state == "firing" for alert in judge.alerts["Failing"].values())
+    assert not any(alert.state == "firing" for alert in evaluator.alerts["Failing"].values())
 
 
 async def test_numbers_are_kept_as_privacy_says_from_then_on() -> None:
     world = harness()
-    window = world.pipeline.desks["main"].judge.window
+    window = world.pipeline.desks["main"].evaluator.window
     await world.poll([{"to": "+306912345678"}])
     await world.reload(written(config=AT_ONCE + "privacy: {recipients: hash}\n"))
     world.clock.at += SECOND  # type: ignore[attr-defined]  # as above
@@ -147,6 +147,6 @@ async def test_numbers_are_kept_as_privacy_says_from_then_on() -> None:
 
 async def test_the_accounts_time_zone_is_that_of_the_configuration_at_the_start_and_after_a_reload() -> None:
     world = harness(AT_ONCE.replace("name: main,", "name: main, time_zone: Asia/Kolkata,", 1))
-    assert world.pipeline.desks["main"].judge.time_zone == "Asia/Kolkata"
+    assert world.pipeline.desks["main"].evaluator.time_zone == "Asia/Kolkata"
     await world.reload(written(config=AT_ONCE.replace("name: main,", "name: main, time_zone: Europe/Athens,", 1)))
-    assert world.pipeline.desks["main"].judge.time_zone == "Europe/Athens"
+    assert world.pipeline.desks["main"].evaluator.time_zone == "Europe/Athens"

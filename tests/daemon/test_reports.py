@@ -67,7 +67,7 @@ class World:
 
     @property
     def fingerprint(self) -> str:
-        [alert] = self.harness.pipeline.desks["main"].judge.alerts["Ended"].values()
+        [alert] = self.harness.pipeline.desks["main"].evaluator.alerts["Ended"].values()
         return alert.fingerprint
 
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from monitor.daemon.restore import accounts_of, restored_dispatch, restored_judge, restored_window
+from monitor.daemon.restore import accounts_of, restored_dispatch, restored_evaluator, restored_window
 from monitor.store.protocol import Cursor, StoredState
 from monitor.window import Window
 from tests.fakes.hand_clock import HandClock
@@ -22,8 +22,8 @@ def test_alerts_keep_their_place_where_the_fields_of_a_rule_are_written_in_anoth
     before = alert()
     pending = msgspec.structs.replace(before, state="pending", earlier=alert(resolved_at=5))
     written = settings(RULES)
-    judge = restored_judge(Window("main"), written.config, written.rules, StoredState([], [pending], []))
-    [(place, found)] = judge.alerts["OperatorFailureRate"].items()
+    evaluator = restored_evaluator(Window("main"), written.config, written.rules, StoredState([], [pending], []))
+    [(place, found)] = evaluator.alerts["OperatorFailureRate"].items()
     assert place == found.group == (("country", "GR"), ("operator", "Cosmote"))
     assert found.earlier is not None
     assert found.earlier.group == place
@@ -33,15 +33,15 @@ def test_alerts_keep_their_place_where_the_fields_of_a_rule_are_written_in_anoth
 def test_an_alert_of_other_fields_stays_as_it_was_until_it_is_judged() -> None:
     other = msgspec.structs.replace(alert(), group=(("operator", "Cosmote"),))
     written = settings(RULES)
-    judge = restored_judge(Window("main"), written.config, written.rules, StoredState([], [other], []))
-    assert judge.alerts["OperatorFailureRate"] == {other.group: other}
+    evaluator = restored_evaluator(Window("main"), written.config, written.rules, StoredState([], [other], []))
+    assert evaluator.alerts["OperatorFailureRate"] == {other.group: other}
 
 
 def test_cursors_of_searches_that_are_gone_are_left_in_the_store() -> None:
     cursors = [Cursor("main", name, 1, 0) for name in ("all", "gone")] + [Cursor("other", "all", 1, 0)]
     written = settings(RULES)
-    judge = restored_judge(Window("main"), written.config, written.rules, StoredState(cursors, [], []))
-    assert judge.cursors == {"all": cursors[0]}
+    evaluator = restored_evaluator(Window("main"), written.config, written.rules, StoredState(cursors, [], []))
+    assert evaluator.coverage.cursors == {"all": cursors[0]}
 
 
 def test_an_account_that_is_not_watched_any_more_has_no_rules_and_no_messages() -> None:
@@ -49,8 +49,8 @@ def test_an_account_that_is_not_watched_any_more_has_no_rules_and_no_messages() 
     gone = msgspec.structs.replace(alert(), account="gone")
     loaded = StoredState([], [gone], [])
     assert accounts_of(written.config, loaded) == ["main", "gone"]
-    judge = restored_judge(Window("gone"), written.config, written.rules, loaded)
-    assert (judge.rules, judge.searches) == ({}, ())
+    evaluator = restored_evaluator(Window("gone"), written.config, written.rules, loaded)
+    assert (evaluator.rules, evaluator.coverage.searches) == ({}, ())
     assert len(restored_window(MemoryStore(), "gone", written.config, b"")) == 0
 
 

@@ -21,12 +21,12 @@ def test_the_worked_example_of_a_page_comes_out_as_it_says(path: Path, tmp_path:
     for test in page.tests:
         for expected in test["expect"]:
             rule = page.rules[expected["rule"]]
-            judge, as_of, found = judge_at(page, test, expected)
+            evaluator, as_of, found = judge_at(page, test, expected)
             assert len(found) == len(expected["alerts"]), found
             for alert in expected["alerts"]:
                 assert any(fits(rule, finding, alert) for finding in found), found
             if found:
-                said.append(sentence_of(judge, rule, as_of, parse_iso(test["start"])))
+                said.append(sentence_of(evaluator, rule, as_of, parse_iso(test["start"])))
     assert said == [page.said]
 
 

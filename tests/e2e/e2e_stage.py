@@ -60,15 +60,15 @@ def put_operator(sandbox: Sandbox, operator: str, *, failed: int, of: int = 10, 
 
 async def until_polled(daemon: daemon.Running, moment: Instant, account: str = "main", search: str = "all") -> Instant:
     """Until a complete poll has seen that moment; gives as of when."""
-    judge = daemon.pipeline.desks[account].judge
+    evaluator = daemon.pipeline.desks[account].evaluator
 
     def polled() -> bool:
-        return search in judge.cursors and judge.cursors[search].as_of >= moment
+        return search in evaluator.coverage.cursors and evaluator.coverage.cursors[search].as_of >= moment
 
     await until(polled, "a complete poll")
-    return judge.cursors[search].as_of
+    return evaluator.coverage.cursors[search].as_of
 
 
 def values(daemon: daemon.Running, end: Instant, account: str = "main") -> object:
     """By operator and status, the messages in the running daemon's window."""
-    return counted(daemon.pipeline.desks[account].judge.window, end)
+    return counted(daemon.pipeline.desks[account].evaluator.window, end)

@@ -39,12 +39,12 @@ async def test_nothing_that_rests_on_history_fires_before_the_history_is_there(t
             receivers=receivers(told.url),
         )
         async with running(config, clock) as daemon:
-            judge = daemon.pipeline.desks["main"].judge
-            await until(lambda: judge.cursors, "the first complete poll")
-            first = judge.cursors["all"]
+            evaluator = daemon.pipeline.desks["main"].evaluator
+            await until(lambda: evaluator.coverage.cursors, "the first complete poll")
+            first = evaluator.coverage.cursors["all"]
             assert first.covered_since > first.as_of - 2 * HOUR, "the first look goes less far back than the rules"
-            await until(lambda: covered(judge), "the history")
-            assert judge.cursors["all"].as_of > first.as_of, "there were polls, and judgements, meanwhile"
+            await until(lambda: covered(evaluator), "the history")
+            assert evaluator.coverage.cursors["all"].as_of > first.as_of, "there were polls, and judgements, meanwhile"
             await until(lambda: told.names("firing")["TrulyTooFew"], "the one rule that is really broken to say so")
         assert set(told.names("firing")) == {"TrulyTooFew"}
 
@@ -59,20 +59,23 @@ async def test_an_account_of_two_days_has_nothing_usual_at_the_first_start(tmp_p
         config = write(tmp_path, rules, accounts=[account(url)], searches=searches, receivers=receivers(told.url))
         for start in ("the first", "another, from the store"):
             async with running(config, clock) as daemon:
-                judge = daemon.pipeline.desks["main"].judge
-                await until(lambda judge=judge: all_is_read(judge), "the history")
-                polled = judge.cursors["all"].as_of
-                await until(lambda judge=judge, polled=polled: judge.cursors["all"].as_of > polled, f"a poll: {start}")
+                evaluator = daemon.pipeline.desks["main"].evaluator
+                await until(lambda evaluator=evaluator: all_is_read(evaluator), "the history")
+                polled = evaluator.coverage.cursors["all"].as_of
+                await until(
+                    lambda evaluator=evaluator, polled=polled: evaluator.coverage.cursors["all"].as_of > polled,
+                    f"a poll: {start}",
+                )
                 await until(lambda: told.names("firing")["Any"], "the rule that is not of other days")
-                assert not judge.alerts.get("Surge")
+                assert not evaluator.alerts.get("Surge")
         assert set(told.names("firing")) == {"Any"}
 
 
-def all_is_read(judge: RuleEvaluator) -> bool:
+def all_is_read(evaluator: RuleEvaluator) -> bool:
     """Whether as much was fetched as Routee gives."""
-    return "all" in judge.cursors and judge.cursors["all"].covered_since <= NOW - 6 * DAY
+    return "all" in evaluator.coverage.cursors and evaluator.coverage.cursors["all"].covered_since <= NOW - 6 * DAY
 
 
-def covered(judge: RuleEvaluator) -> bool:
+def covered(evaluator: RuleEvaluator) -> bool:
     """Whether everything that the rules look at has been fetched."""
-    return judge.cursors["all"].covered_since <= judge.cursors["all"].as_of - 2 * HOUR
+    return evaluator.coverage.cursors["all"].covered_since <= evaluator.coverage.cursors["all"].as_of - 2 * HOUR

@@ -55,7 +55,7 @@ class OperatorHarness:
 
     def alert(self, operator: str) -> Alert:
         """That operator's alert."""
-        for alert in self.harness.pipeline.desks["main"].judge.alerts["Failing"].values():
+        for alert in self.harness.pipeline.desks["main"].evaluator.alerts["Failing"].values():
             if ("operator", operator) in alert.group:
                 return alert
         raise AssertionError(f"{operator} has no alert")

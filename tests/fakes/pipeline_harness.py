@@ -14,7 +14,7 @@ from monitor.daemon.restore import (
     continued_dispatch,
     renewed_desks,
     restored_dispatch,
-    restored_judge,
+    restored_evaluator,
     restored_window,
     returned,
 )
@@ -59,14 +59,16 @@ class PipelineHarness:
         desks = []
         for account in accounts_of(config, loaded):
             window = restored_window(self.store, account, config, key)
-            judge = restored_judge(window, config, settings.rules, loaded)
+            evaluator = restored_evaluator(window, config, settings.rules, loaded)
             several, zone = len(config.accounts) > 1, config.time_zone_of(account)
-            desks.append(AccountPipeline(judge, Views(judge, Templates(), distinguish=several, time_zone=zone)))
+            desks.append(AccountPipeline(evaluator, Views(evaluator, Templates(), distinguish=several, time_zone=zone)))
         self.around = Services(self.clock, self.metrics, self.health, self._wake)
         dispatch = restored_dispatch(config, loaded)
         dispatch.most_groups = self.most_groups
         self.pipeline = Pipeline(self.front, desks, dispatch, config.retention, self.around)
-        self.sinks = {desk.judge.account: AccountSink(self.pipeline, desk.judge.account, self.around) for desk in desks}
+        self.sinks = {
+            desk.evaluator.account: AccountSink(self.pipeline, desk.evaluator.account, self.around) for desk in desks
+        }
 
     def _wake(self) -> None:
         self.woken += 1

@@ -71,7 +71,7 @@ class Account:
     def __post_init__(self) -> None:
         self.known = new_tables()
         self.model = Model(self.seed, self.traffic or Traffic(rate=self.rate), self.known)
-        self.judge = RuleEvaluator(Window("main"), self.rules, ["all"])
+        self.evaluator = RuleEvaluator(Window("main"), self.rules, ["all"])
         self.now = self.start // BLOCK * BLOCK
         self._drawn = self._covered_since = self.now
         self._coming = _Coming(Rows.empty(), np.zeros(0, np.int64))
@@ -101,20 +101,20 @@ class Account:
         while self.now < end:
             self._receive(self.now + self.every)
             self._know()
-            self._judge()
+            self._evaluator()
         return self.told[before:]
 
-    def _judge(self) -> None:
+    def _evaluator(self) -> None:
         cursor = Cursor("main", "all", as_of=self.now, covered_since=self._covered_since)
-        outcome = self.judge.judge(cursor)
+        outcome = self.evaluator.evaluate(cursor)
         assert not outcome.errors, outcome.errors
         fired = {move.fingerprint for move in outcome.transitions if move.what == "fired"}
         for (name, group), alert in outcome.alerts.items():
             if alert is not None and alert.fingerprint in fired:
-                severity = self.judge.rules[name].levels_[alert.level - 1].severity
+                severity = self.evaluator.rules[name].levels_[alert.level - 1].severity
                 self.told.append(Told(self.now, name, severity, group, alert.why))
-        self.judge.apply(outcome, cursor)
-        for alerts in self.judge.alerts.values():
+        self.evaluator.apply(outcome, cursor)
+        for alerts in self.evaluator.alerts.values():
             for group in [group for group, alert in alerts.items() if alert.state == "resolved"]:
                 del alerts[group]
 
@@ -122,14 +122,14 @@ class Account:
         """What the errands would have asked."""
         if self.now % (5 * MINUTE):
             return
-        facts = self.judge.facts if self.balance is not None else NOTHING_KNOWN
+        facts = self.evaluator.account_state if self.balance is not None else NOTHING_KNOWN
         if self.balance is not None:
             facts = facts.with_balance(self.now, AccountBalance(self.balance, "EUR"))
         for campaign in self.model.active(self.now - 3 * HOUR, self.now):
             tracking_id, end = campaign.stream.tracking_id or "", campaign.start + campaign.duration
             word = "Finished" if self.now >= end else "Running"
             facts = facts.with_campaign(self.now, CampaignState(tracking_id, "", word, {}, campaign.recipients))
-        self.judge.facts = facts
+        self.evaluator.account_state = facts
 
     def _receive(self, until: Instant) -> None:
         """Take in every part that appeared or changed, as it is at ``until``."""
@@ -141,11 +141,11 @@ class Account:
             changed |= (column > self.now) & (column <= until)
         some = self._coming.take(changed)
         if len(some.rows):
-            self.judge.window.upsert(self._batch(some, until), "all")
+            self.evaluator.window.upsert(self._batch(some, until), "all")
         self.now = until
         if until % HOUR == 0:
             self._coming = self._coming.take(~((rows.created <= until) & (_last(rows) <= until)))
-            self.judge.window.expire(until - KEPT)
+            self.evaluator.window.expire(until - KEPT)
 
     def _draw(self) -> None:
         """The next half hour's messages."""

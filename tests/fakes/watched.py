@@ -76,7 +76,7 @@ class Watched:
     @property
     def window(self) -> Window:
         """The account's messages."""
-        return self.harness.pipeline.desks["main"].judge.window
+        return self.harness.pipeline.desks["main"].evaluator.window
 
     @property
     def requests(self) -> Counter[str]:
@@ -103,11 +103,11 @@ class Watched:
 
     def value(self, rule: str) -> float | None:
         """What a rule without groups measures now."""
-        judge = self.harness.pipeline.desks["main"].judge
-        one = judge.rules[rule]
-        span = judge.as_of(one)
+        evaluator = self.harness.pipeline.desks["main"].evaluator
+        one = evaluator.rules[rule]
+        span = evaluator.coverage.as_of(one)
         assert span is not None
-        findings = list(evaluate(one, judge.moment(one, WindowReader(judge.window), *span)).findings())
+        findings = list(evaluate(one, evaluator.input_for(one, WindowReader(evaluator.window), *span)).findings())
         return findings[0].value if findings else 0.0
 
     def put(self, count: int, status: str = "Queued", ago: Duration = 5 * SECOND, **fields: Any) -> list[str]:
@@ -150,7 +150,7 @@ class Watched:
 
     async def run(self) -> None:
         """Poll all searches."""
-        cursors = self.harness.pipeline.desks["main"].judge.cursors
+        cursors = self.harness.pipeline.desks["main"].evaluator.coverage.cursors
         with trio.CancelScope() as self._scope:
             async with trio.open_nursery() as nursery:
                 for search in self.settings.config.searches:

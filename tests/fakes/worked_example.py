@@ -71,14 +71,14 @@ def judge_at(
     start, rule = parse_iso(test["start"]), page.rules[expected["rule"]]
     as_of, window = start + parse_duration(expected["at"]), Window("main")
     window.upsert(batch_of(list(messages(test, as_of))), "all")
-    judge = RuleEvaluator(window, [rule], ["all"])
-    judge.begun = since = _known_since(rule, start)
+    evaluator = RuleEvaluator(window, [rule], ["all"])
+    evaluator.begun = since = _known_since(rule, start)
     for known in test.get("balance", []):
-        judge.facts = judge.facts.with_balance(
+        evaluator.account_state = evaluator.account_state.with_balance(
             start + _at(known["at"]), AccountBalance(float(known["amount"]), known["currency"])
         )
-    found = evaluate(rule, EvaluationInput(WindowReader(window), as_of, since, (), judge.facts)).telling()
-    return judge, as_of, list(found)
+    found = evaluate(rule, EvaluationInput(WindowReader(window), as_of, since, (), evaluator.account_state)).telling()
+    return evaluator, as_of, list(found)
 
 
 def _known_since(rule: Rule, start: Instant) -> Instant:
@@ -101,10 +101,10 @@ def _holds(text: str, value: float) -> bool:
     return not text or compare(value, float(number if unit is None else number[:-1]) * (unit or 1))
 
 
-def sentence_of(judge: RuleEvaluator, rule: Rule, as_of: Instant, start: Instant) -> str:
+def sentence_of(evaluator: RuleEvaluator, rule: Rule, as_of: Instant, start: Instant) -> str:
     """What people read of the alert that fires then."""
     since = _known_since(rule, start)
-    outcome = judge.judge(Cursor("main", "all", as_of=as_of, covered_since=since))
-    judge.apply(outcome, Cursor("main", "all", as_of=as_of, covered_since=since))
-    (alert,) = [alert for alert in judge.alerts[rule.name].values() if alert.state == "firing"]
-    return sentence(Views(judge, Templates()).view(alert))
+    outcome = evaluator.evaluate(Cursor("main", "all", as_of=as_of, covered_since=since))
+    evaluator.apply(outcome, Cursor("main", "all", as_of=as_of, covered_since=since))
+    (alert,) = [alert for alert in evaluator.alerts[rule.name].values() if alert.state == "firing"]
+    return sentence(Views(evaluator, Templates()).view(alert))

@@ -117,7 +117,7 @@ async def live(store: TroubledStore) -> Scene:
         store.relieve()
         scene.writes = store.writes
         await clock.sleep(AFTERWARDS)
-        end = harness.pipeline.desks["main"].judge.cursors["all"].as_of
+        end = harness.pipeline.desks["main"].evaluator.coverage.cursors["all"].as_of
         scene.counted = _counted(harness, end)
         nursery.cancel_scope.cancel()
     scene.true = Counter(sms.status for sms in tracking.messages.values())
@@ -148,7 +148,7 @@ def _take(scene: Scene, notification: Notification) -> Outcome:
 
 
 def _counted(harness: PipelineHarness, end: int) -> Counter[str]:
-    reading = WindowReader(harness.pipeline.desks["main"].judge.window)
+    reading = WindowReader(harness.pipeline.desks["main"].evaluator.window)
     tally = reading.tally(Asking(end - 60 * MINUTE, end, by=("status",)))
     pairs = zip(tally.codes.tolist(), tally.counts.tolist(), strict=True)
     return Counter({reading.labels(("status",), code)[0]: count for code, count in pairs if count})

@@ -54,19 +54,21 @@ def alerts_of(rows: Rows, now: Instant = NOW, known: float | None = None, since:
     """The rules of the pack that fire, once their ``for`` has passed."""
     window = Window("main")
     window.upsert(batch_of([{"messageId": f"m{i}"} | row for i, row in enumerate(rows)]), "all")
-    judge = RuleEvaluator(window, PACK, ["all"])
-    judge.begun = since
+    evaluator = RuleEvaluator(window, PACK, ["all"])
+    evaluator.begun = since
     for minute in range(16):
         if known is not None:
-            judge.facts = judge.facts.with_balance(now + minute * MINUTE, AccountBalance(known, "EUR"))
+            evaluator.account_state = evaluator.account_state.with_balance(
+                now + minute * MINUTE, AccountBalance(known, "EUR")
+            )
         cursor = Cursor("main", "all", as_of=now + minute * MINUTE, covered_since=since)
-        judge.apply(judge.judge(cursor), cursor)
-    assert judge.errors == {}
-    return sorted({alert.rule for alert in _present(judge) if alert.state == "firing"})
+        evaluator.apply(evaluator.evaluate(cursor), cursor)
+    assert evaluator.errors == {}
+    return sorted({alert.rule for alert in _present(evaluator) if alert.state == "firing"})
 
 
-def _present(judge: RuleEvaluator) -> Iterator[Alert]:
-    for alerts in judge.alerts.values():
+def _present(evaluator: RuleEvaluator) -> Iterator[Alert]:
+    for alerts in evaluator.alerts.values():
         yield from alerts.values()
 
 
@@ -100,8 +102,8 @@ def groups_of(size: int, groups: int, span: Duration) -> Rows:
 def told_of(rows: Rows, steps: Iterable[Instant]) -> dict[str, int]:
     """How often each rule of the pack fires at these moments, those included that are switched off as shipped."""
     rules = [rule.model_copy(update={"enabled": True}) for rule in PACK]
-    judge = RuleEvaluator(Window("main"), rules, ["all"])
-    judge.begun = NOW - 8 * DAY
+    evaluator = RuleEvaluator(Window("main"), rules, ["all"])
+    evaluator.begun = NOW - 8 * DAY
     coming = sorted(({"messageId": f"m{number}"} | row for number, row in enumerate(rows)), key=_date)
     fed = 0
 
@@ -109,10 +111,10 @@ def told_of(rows: Rows, steps: Iterable[Instant]) -> dict[str, int]:
         nonlocal fed
         upto = bisect_right(coming, until, key=_date)
         if upto > fed:
-            judge.window.upsert(batch_of(coming[fed:upto]), "all")
+            evaluator.window.upsert(batch_of(coming[fed:upto]), "all")
         fed = upto
 
-    replay = Replay(judge, feed, NOW - 8 * DAY)
+    replay = Replay(evaluator, feed, NOW - 8 * DAY)
     for as_of in steps:
         replay.step(as_of)
     assert replay.errors == {}
@@ -200,7 +202,7 @@ def test_slow_login_codes_are_told() -> None:
 
 def test_the_incidents_of_the_local_routee_are_told_and_clean_hours_are_quiet() -> None:
     account = Account(PACK, NOW - 9 * HOUR, seed=4, rate=120, every=2 * MINUTE, fetched=2 * DAY)
-    account.judge.begun = (
+    account.evaluator.begun = (
         NOW - 8 * DAY
     )  # the account is older than the hours that are learnt, and was silent before them
     account.learn(4 * HOUR)
@@ -230,5 +232,5 @@ def test_no_rule_speaks_of_other_days_before_three_of_them_are_known(age: int, f
     account.learn(age * DAY)
     assert account.watch(10 * MINUTE) == []
     pumped = sent(300, account.now, 10 * MINUTE, country="LV")
-    account.judge.window.upsert(batch_of([row | {"messageId": f"p{i}"} for i, row in enumerate(pumped)]), "all")
+    account.evaluator.window.upsert(batch_of([row | {"messageId": f"p{i}"} for i, row in enumerate(pumped)]), "all")
     assert counted(account.watch(5 * MINUTE)) == ({"CountrySurge": 1} if age > 3 else {})

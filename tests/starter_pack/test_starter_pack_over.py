@@ -42,16 +42,16 @@ def told(rule: Rule, trouble: dict[str, Any], after: int) -> list[tuple[int | No
     rows = list(_rows(trouble, after))
     for number, row in enumerate(rows):
         row["messageId"] = f"m{number}"
-    judge, fed = RuleEvaluator(Window("main"), [rule], ["all"]), 0
+    evaluator, fed = RuleEvaluator(Window("main"), [rule], ["all"]), 0
 
     def feed(until: int) -> None:
         nonlocal fed
         upto = next((n for n in range(fed, len(rows)) if rows[n]["date"] > until), len(rows))
         if upto > fed:
-            judge.window.upsert(batch_of(rows[fed:upto]), "all")
+            evaluator.window.upsert(batch_of(rows[fed:upto]), "all")
         fed = upto
 
-    replay, end = Replay(judge, feed, START), BEGINS + LASTS
+    replay, end = Replay(evaluator, feed, START), BEGINS + LASTS
     for as_of in range(BEGINS - HOUR, end + 8 * HOUR, 2 * MINUTE):
         replay.step(as_of)
     assert replay.errors == {}

@@ -28,32 +28,35 @@ class Watched:
 
     def __init__(self) -> None:
         self.window = Window("main")
-        self.judge = self._new_judge()
+        self.evaluator = self._new_evaluator()
         self.told: list[str] = []
 
-    def _new_judge(self) -> RuleEvaluator:
-        judge = RuleEvaluator(self.window, PACK, ["all"])
-        judge.deepest, judge.every = {"all": WEEK}, {"all": EVERY}
-        return judge
+    def _new_evaluator(self) -> RuleEvaluator:
+        evaluator = RuleEvaluator(self.window, PACK, ["all"])
+        evaluator.coverage.deepest, evaluator.coverage.every = {"all": WEEK}, {"all": EVERY}
+        return evaluator
 
     def restart(self) -> None:
         """A new process that has all from the store."""
-        before, self.judge = self.judge, self._new_judge()
-        self.judge.cursors, self.judge.facts = dict(before.cursors), before.facts
+        before, self.evaluator = self.evaluator, self._new_evaluator()
+        self.evaluator.coverage.cursors, self.evaluator.account_state = (
+            dict(before.coverage.cursors),
+            before.account_state,
+        )
         for rule, alerts in before.alerts.items():
             for group, alert in alerts.items():
-                self.judge.put(rule, group, alert)
+                self.evaluator.put(rule, group, alert)
 
     def step(self, as_of: Instant, covered_since: Instant, *, is_read: bool = True) -> None:
         """Judge at a poll, or at a sweep that has come so far."""
-        facts = self.judge.facts.with_balance(as_of, AccountBalance(1e6, "EUR"))
+        facts = self.evaluator.account_state.with_balance(as_of, AccountBalance(1e6, "EUR"))
         begun = as_of // DAY * DAY + 11 * HOUR
         if begun < as_of:
             word = "Finished" if as_of >= begun + 20 * MINUTE else "Running"
             facts = facts.with_campaign(as_of, CampaignState(f"day {as_of // DAY}", "", word, {}, CAMPAIGN))
-        self.judge.facts = facts
+        self.evaluator.account_state = facts
         cursor = Cursor("main", "all", as_of, covered_since, {WEEK: as_of} if is_read else {})
-        outcome = self.judge.judge(cursor)
+        outcome = self.evaluator.evaluate(cursor)
         assert outcome.errors == {}
         for move in outcome.transitions:
             if move.what == "fired":
@@ -62,7 +65,7 @@ class Watched:
                     for (rule, group), alert in outcome.alerts.items()
                     if alert is not None and alert.fingerprint == move.fingerprint and rule != "CampaignReport"
                 ]
-        self.judge.apply(outcome, cursor)
+        self.evaluator.apply(outcome, cursor)
 
 
 @pytest.mark.timeout(600)

@@ -63,7 +63,7 @@ class ReloadableApp:
         except StoreError as error:
             broken = [str(error)]
         stand = Overview(
-            [cursor for desk in pipeline.desks.values() for cursor in desk.judge.cursors.values()],
+            [cursor for desk in pipeline.desks.values() for cursor in desk.evaluator.coverage.cursors.values()],
             [(one.state, one.view) for one in pipeline.standing()],
             pipeline.dispatch.silences.all(),
             list(pipeline.dispatch.acks.values()),

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from monitor.alerts.evaluator import Group, RuleEvaluator
+from monitor.alerts.evaluation import Group
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.kinds import RuleResult
 from monitor.alerts.view import unit_of
 from monitor.config.rules import Rule
@@ -110,14 +111,14 @@ def _one_account(account: AccountMessages, found: Backtest, progress: Progress) 
         if is_judged(trial.subject.rule) and trial.subject.rule.search in (None, *account.searches)
     }
     courses = {name: RuleSeries(span, trial.subject.rule.comparison == "below") for name, trial in trials.items()}
-    judge = RuleEvaluator(past.window, [trial.subject.rule for trial in trials.values()], account.searches)
-    judge.time_zone = account.time_zone
+    evaluator = RuleEvaluator(past.window, [trial.subject.rule for trial in trials.values()], account.searches)
+    evaluator.time_zone = account.time_zone
 
     def observe(rule: Rule, as_of: Instant, judgement: RuleResult, _: Iterable[Group]) -> None:
         courses[rule.name].take(as_of, judgement)
 
-    judge.observe = observe
-    replay = Replay(judge, past.feed, account.covered_since)
+    evaluator.observe = observe
+    replay = Replay(evaluator, past.feed, account.covered_since)
     past.feed(span.since - 1)
     for number, as_of in enumerate(times(span.since, span.until, span.step)):
         replay.step(as_of)

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.alerts.evaluator import Group
+from monitor.alerts.evaluation import Group
 from monitor.alerts.kinds import NOT_ENOUGH, RuleResult
 from monitor.alerts.names import Names
 from monitor.runtime.clock import Instant

@@ -105,7 +105,7 @@ async def _until_known(running: Running, since: Instant, clock: StoryClock) -> N
     (desk,) = running.pipeline.desks.values()
     patience = clock.now() + _PREPARING
     while clock.now() < patience:
-        if any(cursor.covered_since <= since for cursor in desk.judge.cursors.values()):
+        if any(cursor.covered_since <= since for cursor in desk.evaluator.coverage.cursors.values()):
             return
         await clock.sleep(SECOND // 20)
 

@@ -32,15 +32,15 @@ class DeliverySnapshot:
 
 def look(desk: AccountPipeline) -> DeliverySnapshot | None:
     """The moment of the last complete poll; None before the first."""
-    judge = desk.judge
-    cursor = next(iter(judge.cursors.values()), None)
+    evaluator = desk.evaluator
+    cursor = next(iter(evaluator.coverage.cursors.values()), None)
     if cursor is None:
         return None
-    reading, question = WindowReader(judge.window), Query(cursor.as_of - MINUTE, cursor.as_of)
+    reading, question = WindowReader(evaluator.window), Query(cursor.as_of - MINUTE, cursor.as_of)
     final = Query(cursor.as_of - MINUTE, cursor.as_of, final=True)
     ended = _count(reading, final)
     good = _count(reading, final.narrowed(_DELIVERED))
-    firing = sum(alert.state == "firing" for alerts in judge.alerts.values() for alert in alerts.values())
+    firing = sum(alert.state == "firing" for alerts in evaluator.alerts.values() for alert in alerts.values())
     return DeliverySnapshot(cursor.as_of, _count(reading, question), good / ended if ended else None, firing)
 
 

@@ -56,10 +56,10 @@ class _Run:
         self._rules = _needed(test, suite.rules)
         searches = _searches(self._rules.values(), test)
         self._reports, self._answers = Reports(test, searches), ScriptedAnswers(test)
-        self._judge = RuleEvaluator(Window(ACCOUNT), self._rules.values(), searches)
+        self._evaluator = RuleEvaluator(Window(ACCOUNT), self._rules.values(), searches)
         covered_since = test.start - (ALWAYS if test.history is None else test.history)
-        self._judge.time_zone, self._judge.begun = test.time_zone, covered_since
-        self._replay = Replay(self._judge, self._feed, covered_since)
+        self._evaluator.time_zone, self._evaluator.begun = test.time_zone, covered_since
+        self._replay = Replay(self._evaluator, self._feed, covered_since)
         self._covered_since = covered_since
 
     def complaints(self) -> Iterator[str]:
@@ -72,8 +72,8 @@ class _Run:
                 yield from self._held_against(expected, index, self._test.start + at)
 
     def _feed(self, until: Instant) -> None:
-        self._reports.feed(self._judge.window, until)
-        self._judge.facts = self._answers.told(self._judge.facts, until)
+        self._reports.feed(self._evaluator.window, until)
+        self._evaluator.account_state = self._answers.told(self._evaluator.account_state, until)
 
     def _held_against(self, expected: Expectation, index: int, as_of: Instant) -> Iterator[str]:
         rule = self._rules[expected.rule]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from monitor.alerts.evaluator import Group
+from monitor.alerts.evaluation import Group
 from monitor.alerts.kinds import EvaluationInput, evaluate
 from monitor.alerts.view import unit_of
 from monitor.config.rules import Rule
@@ -54,14 +54,14 @@ class RuleScenario:
         self.rule = rule
         self.as_of = as_of
         self._replay = replay
-        self._present = replay.judge.alerts.get(rule.name, {})
-        self._reading = WindowReader(replay.judge.window)
+        self._present = replay.evaluator.alerts.get(rule.name, {})
+        self._reading = WindowReader(replay.evaluator.window)
         self._covered_since = covered_since
 
     @property
     def error(self) -> str:
         """Why the rule could not be judged; empty where it could."""
-        return self._replay.judge.errors.get(self.rule.name, "")
+        return self._replay.evaluator.errors.get(self.rule.name, "")
 
     def alerts(self) -> Iterator[ObservedAlert]:
         """The alerts that are firing or pending, and of each other group the latest one that is over."""
@@ -99,7 +99,7 @@ class RuleScenario:
         return self._standing(evaluate(self.rule, self._moment()).of(group))
 
     def _moment(self) -> EvaluationInput:
-        return self._replay.judge.moment(self.rule, self._reading, self.as_of, self._covered_since)
+        return self._replay.evaluator.input_for(self.rule, self._reading, self.as_of, self._covered_since)
 
     def _standing(self, finding: Finding) -> ObservedGroup:
         alert = self._present.get(finding.group)

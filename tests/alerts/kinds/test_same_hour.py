@@ -104,12 +104,12 @@ def test_the_location_is_that_of_the_rule_else_that_of_the_account() -> None:
 
 def judged(rows: list[dict[str, Any]], as_of: Instant, covered_since: Instant, *rules: dict[str, Any]) -> RuleEvaluator:
     """An account as it is after one poll, its rules judged together."""
-    judge = RuleEvaluator(window_of(rows), [rule_of(rule) for rule in rules], ["all"])
-    judge.time_zone = ATHENS
+    evaluator = RuleEvaluator(window_of(rows), [rule_of(rule) for rule in rules], ["all"])
+    evaluator.time_zone = ATHENS
     cursor = Cursor("main", "all", as_of, covered_since)
-    judge.apply(judge.judge(cursor), cursor)
-    assert judge.errors == {}
-    return judge
+    evaluator.apply(evaluator.evaluate(cursor), cursor)
+    assert evaluator.errors == {}
+    return evaluator
 
 
 @pytest.mark.parametrize("age", range(9))
@@ -122,17 +122,17 @@ def test_nothing_is_said_of_other_days_before_three_of_them_are_known(age: int) 
     ]
     rules = [SURGE | {"name": f"Surge{n}", "above": f"{n}x"} for n in (3, 5)]
     for covered_since in (now - 9 * DAY, now - age * DAY - HOUR):
-        judge = judged(rows, now, covered_since, *rules)
-        fired = {name for name, alerts in judge.alerts.items() if alerts}
+        evaluator = judged(rows, now, covered_since, *rules)
+        fired = {name for name, alerts in evaluator.alerts.items() if alerts}
         assert fired == ({"Surge3", "Surge5"} if age >= 3 else set())
     if age < 3:
-        why = why_of(judge, rule_of(rules[0]), now)
+        why = why_of(evaluator, rule_of(rules[0]), now)
         assert f"this hour is known of {age} day" in why
         assert "3 are needed" in why
 
 
-def why_of(judge: RuleEvaluator, rule: Rule, now: Instant) -> str:
-    moment = judge.moment(rule, WindowReader(judge.window), now, now - 9 * DAY)
+def why_of(evaluator: RuleEvaluator, rule: Rule, now: Instant) -> str:
+    moment = evaluator.input_for(rule, WindowReader(evaluator.window), now, now - 9 * DAY)
     return evaluate(rule, moment).of((("country", "LV"),)).why
 
 

@@ -100,13 +100,13 @@ async def polled(path: Path, messages: list[Message], rules: list[Rule], hours: 
     """Let a pipeline poll all of it into the store at ``path``; gives the moments of its polls."""
     store = open_sqlite(path)
     window = Window("main", RecipientMask("mask", store.secret("recipients")))
-    judge, clock = RuleEvaluator(window, rules, ["outbound"]), HandClock(START)
+    evaluator, clock = RuleEvaluator(window, rules, ["outbound"]), HandClock(START)
     route = Route("ops", (), 0, MINUTE, HOUR)
     around = Services(clock, Metrics(clock), Health(), lambda: None)
-    views = Views(judge, Templates({}))
+    views = Views(evaluator, Templates({}))
     pipeline = Pipeline(
         InlineStoreFront(store),
-        [AccountPipeline(judge, views)],
+        [AccountPipeline(evaluator, views)],
         Dispatcher(route, {"ops": ("console/0",)}, ""),
         DAY,
         around,

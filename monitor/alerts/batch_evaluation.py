@@ -1,0 +1,63 @@
+"""Rules that count the same are evaluated together, and those of them over no threshold need nothing else."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from time import perf_counter
+
+from monitor.alerts.evaluation import EvaluationResult, Span
+from monitor.alerts.kinds import EvaluationInput
+from monitor.alerts.kinds.peers import RuleBatch, grouped
+from monitor.alerts.ring import EvaluationHistory
+from monitor.config.rules import Rule
+
+InputFor = Callable[[Rule, Span], EvaluationInput]
+
+
+class RuleBatches:
+    """The batches of an account's rules. ``history`` gets what is found."""
+
+    def __init__(self, rules: Iterable[Rule], history: EvaluationHistory) -> None:
+        self._batches = grouped(rules)
+        self._history = history
+
+    def evaluate(
+        self,
+        due: Mapping[str, tuple[Rule, Span]],
+        alone: Collection[str],
+        input_for: InputFor,
+        version: int,
+        result: EvaluationResult,
+    ) -> set[str]:
+        """Evaluate the batches of rules that are ``due``; gives the names of the rules that are within all thresholds.
+
+        The others are to be evaluated one by one, and so are those named in ``alone``. ``version`` is the window's.
+        """
+        within: set[str] = set()
+        inputs: dict[tuple[Span, str | None], EvaluationInput] = {}
+        for batch in self._batches:
+            names = [name for name in batch.names if name in due and name not in alone]
+            if names:
+                rule, span = due[names[0]]
+                place = span, rule.search
+                if place not in inputs:
+                    inputs[place] = input_for(rule, span)
+                if not inputs[place].lacks(rule):
+                    within |= self._evaluate(batch, names, inputs[place], version, result)
+        return within
+
+    def _evaluate(
+        self, batch: RuleBatch, names: list[str], moment: EvaluationInput, version: int, result: EvaluationResult
+    ) -> set[str]:
+        began = perf_counter()
+        try:
+            numbers = batch.count(moment)
+            within = set(names) - batch.speaking(numbers)
+            if within:
+                self._history.take_shared(batch, moment, numbers)
+        except Exception:  # noqa: BLE001 — whichever rule is at fault fails again when it is evaluated alone, and is reported then
+            return set()
+        seconds = (perf_counter() - began) / len(names)
+        evaluated, took = (moment.as_of, version), result.seconds
+        for name in within:
+            result.evaluated[name] = evaluated
+            took[name] = seconds
+        return within
