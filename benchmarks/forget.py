@@ -4,7 +4,7 @@ import time
 
 from benchmarks.figure import Figure
 from benchmarks.messages import SPAN, count, filled_window
-from monitor.daemon.pipeline import EXPIRE_AT_ONCE
+from monitor.daemon.account_pipeline import EXPIRE_AT_ONCE
 from monitor.runtime.clock import SystemClock
 from monitor.window import Query, WindowReader
 

@@ -24,6 +24,7 @@ import trio
 import trio.testing
 
 from benchmarks.soak_world import OPERATORS, World, within
+from monitor.daemon.flush_timer import flush_when_due
 from monitor.ingest.poll import SearchPlan, poll_search
 from monitor.model.alert import Transition, fingerprint
 from monitor.model.notification import Notification
@@ -192,7 +193,7 @@ async def _begin(nursery: trio.Nursery, harness: _Outboxed, world: World, receiv
     sweeps = ((15 * MINUTE, 30 * MINUTE),)
     plan = SearchPlan("main", "all", RouteeQuery(), MINUTE, sweeps, 0)
     nursery.start_soon(poll_search, plan, world, harness.sinks["main"], harness.clock, None)
-    nursery.start_soon(harness.pipeline.flush_when_due)
+    nursery.start_soon(flush_when_due, harness.pipeline)
     nursery.start_soon(_keep_house, harness)
 
 
@@ -223,7 +224,7 @@ async def _live(
         tasks = trio.lowlevel.current_statistics().tasks_living
         report.tasks = (report.tasks[0] or tasks, tasks)
         if round(hours) % 6 == 0:
-            messages = harness.pipeline.desks["main"].evaluator.window.messages
+            messages = harness.pipeline.accounts["main"].evaluator.window.messages
             say(
                 f"{hours:6.1f} h  {world.sent:>11,} sent  {messages:>10,} kept  {resident():7.1f} MB  {tasks} tasks  {time.process_time():8.1f} s"
             )
@@ -235,7 +236,7 @@ def resident() -> float:
 
 
 async def _examine(harness: _Outboxed, world: World, receivers: list[Receiver], report: Report) -> None:
-    evaluator = harness.pipeline.desks["main"].evaluator
+    evaluator = harness.pipeline.accounts["main"].evaluator
     end = evaluator.coverage.cursors["all"].as_of
     if _counted(evaluator.window, end) != world.recount(end, COUNTED):
         report.wrong.append(f"the values differ: {_counted(evaluator.window, end)} is {world.recount(end, COUNTED)}")

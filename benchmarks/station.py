@@ -1,23 +1,27 @@
 """The program's own path from a page to the store, without rules and receivers: what benchmarks of reading messages go through."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from benchmarks.messages import SPAN
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.view import Views
+from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.daemon.account_sink import AccountSink
 from monitor.daemon.health import Health
 from monitor.daemon.metrics import Metrics
-from monitor.daemon.pipeline import AccountPipeline, Pipeline, Services
+from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.services import Services
 from monitor.dispatch.dispatcher import Dispatcher
 from monitor.ingest.poll.plan import Slice
-from monitor.ingest.poll.reader import Reader
+from monitor.ingest.poll.reader import Reader, Take
 from monitor.ingest.poll.sink import PollFigures
 from monitor.ingest.routee.client import Routee
+from monitor.model.complete_read import ReadOrigin
+from monitor.model.message import Batch
 from monitor.model.privacy import RecipientMask
-from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery
+from monitor.model.routee_query import PAGE_SIZE, RouteeQuery, SetAside
 from monitor.notify.render import Templates
 from monitor.routing.route import Route
 from monitor.runtime.clock import DAY, HOUR, SystemClock
@@ -25,8 +29,6 @@ from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Cursor
 from monitor.store.sqlite import open_sqlite
 from monitor.window import Window
-
-Take = Callable[[Page, Slice], Awaitable[None]]
 
 
 class Station:
@@ -36,15 +38,15 @@ class Station:
         clock = SystemClock()
         self.window = Window("main", RecipientMask("mask", key))
         evaluator = RuleEvaluator(self.window, [], ["all"])
-        around = Services(clock, Metrics(clock), Health(), lambda: None)
-        desks = [AccountPipeline(evaluator, Views(evaluator, Templates()))]
-        self._pipeline = Pipeline(front, desks, Dispatcher(Route("nobody"), {}), 30 * DAY, around)
-        self._sink = AccountSink(self._pipeline, "main", around)
+        services = Services(clock, Metrics(clock), Health(), lambda: None)
+        account = AccountPipeline(evaluator, Views(evaluator, Templates()))
+        self._pipeline = Pipeline(front, [account], Dispatcher(Route("nobody"), {}), 30 * DAY, services)
+        self._sink = AccountSink(self._pipeline, account)
         self._clock = clock
 
-    async def take(self, page: Page, _piece: Slice) -> None:
+    async def take(self, batch: Batch, unreadable: tuple[SetAside, ...], origin: ReadOrigin) -> None:
         """Into the window, and with enough others into the store."""
-        await self._sink.page("all", page.batch, page.asides)
+        await self._sink.page("all", batch, unreadable, origin)
 
     async def complete(self) -> None:
         """Commit the rest."""
@@ -70,5 +72,5 @@ async def read_all(routee: Routee, take: Take, messages: int) -> int:
     return figures.rows
 
 
-async def ignore(page: Page, _piece: Slice) -> None:
+async def ignore(batch: Batch, unreadable: tuple[SetAside, ...], origin: ReadOrigin) -> None:
     """What the floor does with a page."""

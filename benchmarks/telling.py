@@ -50,21 +50,21 @@ def _looks(many: int) -> list[Figure]:
     alerts = [(_alert(i), views, scene) for i in range(many)]
 
     def first() -> None:
-        _dispatch(("...",)).look(alerts, NOW)
+        _dispatch(("...",)).flush(alerts, NOW)
 
     grouped, quiet = _dispatch(("alertname",)), _dispatch(("...",))
-    quiet.apply(quiet.look(alerts, NOW))
-    grouped.apply(grouped.look(alerts, NOW))
+    quiet.apply(quiet.flush(alerts, NOW))
+    grouped.apply(grouped.flush(alerts, NOW))
     measured = [(_as_of(alert, 1), *shown) for alert, *shown in alerts]
     return [
         Figure(f"a look at {many:,} new alerts, each a group of its own", timed(first, 3).best, "s", at_most=1.0),
         Figure(
             "the next look, all measured anew, nothing to tell",
-            timed(lambda: quiet.look(measured, NOW + SECOND), 5).median,
+            timed(lambda: quiet.flush(measured, NOW + SECOND), 5).median,
             "s",
             at_most=1.0,
         ),
-        Figure("the same, grouped by name", timed(lambda: grouped.look(measured, NOW + SECOND), 5).median, "s"),
+        Figure("the same, grouped by name", timed(lambda: grouped.flush(measured, NOW + SECOND), 5).median, "s"),
     ]
 
 
@@ -80,7 +80,7 @@ def _memory(many: int) -> list[Figure]:
     for step in range(3):
         scene = views.judge.view_context()
         known = [(alert, views, scene) for some in views.judge.alerts.values() for alert in some.values()]
-        told = dispatch.look(known, NOW + step * HOUR)
+        told = dispatch.flush(known, NOW + step * HOUR)
         dispatch.apply(told)
         del told, known
     gc.collect()

@@ -1,8 +1,9 @@
-"""An account's end of the pipeline: where its polls go."""
+"""Where an account's polls go: pages into its window, complete polls to the evaluation."""
 
 import logging
 
-from monitor.daemon.pipeline import Pipeline, Services
+from monitor.daemon.account_pipeline import AccountPipeline
+from monitor.daemon.pipeline import Pipeline
 from monitor.model import builtin_alerts as builtin
 from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.finding import Finding
@@ -19,71 +20,79 @@ log = logging.getLogger("monitor")
 class AccountSink:
     """What polling sees of the pipeline (`monitor.ingest.poll.Sink`), for the searches of one account."""
 
-    def __init__(self, pipeline: Pipeline, account: str, around: Services) -> None:
+    def __init__(self, pipeline: Pipeline, account: AccountPipeline) -> None:
         self._pipeline = pipeline
         self._account = account
-        self._around = around
-        self._complaints: dict[str, ThrottledLog] = {}
+        self._services = pipeline.services
+        self._failures: dict[str, ThrottledLog] = {}
 
     def begin(self, search: str, read: str) -> None:
         """See `monitor.ingest.poll.Sink`."""
-        self._pipeline.membership(self._account).begin(search, read)
+        self._account.evaluator.window.membership.begin(search, read)
 
     def end(self, search: str, read: str) -> None:
         """See `monitor.ingest.poll.Sink`."""
-        self._pipeline.membership(self._account).end(search, read)
+        self._account.evaluator.window.membership.end(search, read)
 
     async def page(
         self, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: ReadOrigin = SOMEWHERE
     ) -> None:
         """See `monitor.ingest.poll.Sink`."""
-        self._pipeline.take(self._account, search, batch, asides, origin)
-        self._around.health.beat(self._called(search))
-        await self._pipeline.relieve(self._account)
+        if self._account.has(search):  # else it was taken out of the configuration while this page was on its way
+            self._account.add(search, batch, asides, origin, self._services.clock.now())
+            self._count(search, batch, asides)
+        self._services.health.beat(self._called(search))
+        await self._pipeline.commit_rows(self._account)
 
     async def complete(self, search: str, cursor: Cursor, read: CompleteRead | None = None) -> None:
         """See `monitor.ingest.poll.Sink`."""
-        await self._pipeline.complete(self._account, cursor, read)
-        self._complaint(search).over()
+        await self._pipeline.evaluate(self._account, cursor, read)
+        self._failure(search).over()
 
     async def failed(self, search: str, error: RouteeError | StoreError | InternalError) -> None:
         """See `monitor.ingest.poll.Sink`. The store's troubles are told by whoever writes to it."""
         if isinstance(error, RouteeError):
-            self._complaint(search).arose(str(error))
+            self._failure(search).arose(str(error))
         if isinstance(error, InternalError):
-            self._around.internal_error(self._called(search), error.error)
+            self._services.internal_error(self._called(search), error.error)
 
     async def blind(self, search: str, since: Instant, reason: str) -> None:
         """See `monitor.ingest.poll.Sink`."""
         self._note_blind(search, True)
         why = f"{self._called(search)} has not been polled completely since {iso(since)}: {reason}"
-        await self._pipeline.tell(self._account, builtin.MONITOR_BLIND, self._finding(search, why))
+        await self._pipeline.update_builtin(self._account.name, builtin.MONITOR_BLIND, self._finding(search, why))
 
     async def sighted(self, search: str) -> None:
         """See `monitor.ingest.poll.Sink`."""
         self._note_blind(search, False)
-        over = builtin.over(account=self._account, search=search)
-        await self._pipeline.tell(self._account, builtin.MONITOR_BLIND, over)
+        over = builtin.over(account=self._account.name, search=search)
+        await self._pipeline.update_builtin(self._account.name, builtin.MONITOR_BLIND, over)
 
     async def gap(self, search: str, start: Instant, end: Instant) -> None:
         """See `monitor.ingest.poll.Sink`."""
         why = f"{self._called(search)}: what changed from {iso(start)} to {iso(end)} cannot be fetched any more"
-        await self._pipeline.tell(self._account, builtin.GAP_IN_HISTORY, self._finding(search, why))
+        await self._pipeline.update_builtin(self._account.name, builtin.GAP_IN_HISTORY, self._finding(search, why))
 
     def _note_blind(self, search: str, blind: bool) -> None:
-        if (
-            search in self._pipeline.desks[self._account].evaluator.coverage.searches
-        ):  # else it was taken out of the configuration
-            self._around.metrics.blind(self._account, search, blind)
+        if self._account.has(search):  # else it was taken out of the configuration
+            self._services.metrics.blind(self._account.name, search, blind)
 
     def _finding(self, search: str, why: str) -> Finding:
-        return builtin.finding(why, account=self._account, search=search)
+        return builtin.finding(why, account=self._account.name, search=search)
 
-    def _complaint(self, search: str) -> ThrottledLog:
-        if search not in self._complaints:
-            facts = {"account": self._account, "search": search}
-            self._complaints[search] = ThrottledLog(log, self._called(search), self._around.clock, facts=facts)
-        return self._complaints[search]
+    def _count(self, search: str, batch: Batch, asides: tuple[SetAside, ...]) -> None:
+        metrics, account = self._services.metrics, self._account.name
+        metrics.pages(account, search)
+        for one in batch.unread:
+            metrics.unread(account, search, one.field, one.count)
+        if asides:
+            metrics.set_aside(account, search, len(asides))
+
+    def _failure(self, search: str) -> ThrottledLog:
+        if search not in self._failures:
+            fields = {"account": self._account.name, "search": search}
+            self._failures[search] = ThrottledLog(log, self._called(search), self._services.clock, facts=fields)
+        return self._failures[search]
 
     def _called(self, search: str) -> str:
-        return f"search {search} of account {self._account}"
+        return f"search {search} of account {self._account.name}"

@@ -1,6 +1,6 @@
 """What is asked of Routee besides messages: the balance, and how campaigns stand. Only where a rule of the account needs it.
 
-The answers are put into `monitor.alerts.evaluator.RuleEvaluator.facts`, where rules see them at their next judgement. An endpoint that the account
+The answers are put into the evaluator's ``account_state``, where rules see them at their next evaluation. An endpoint that the account
 does not have is complained of once and asked again each hour; rules then work without it, or say "not enough data".
 """
 
@@ -25,7 +25,7 @@ from monitor.window.campaign_progress import BY, active, runs
 log = logging.getLogger(__name__)
 
 EVERY: Final[Duration] = 5 * MINUTE
-LOOK_EVERY: Final[Duration] = MINUTE
+CHECK_EVERY: Final[Duration] = MINUTE
 """How often it is looked whether there are campaigns to ask about."""
 AGAIN: Final[Duration] = HOUR
 """Until something is asked again that the account does not have."""
@@ -38,8 +38,8 @@ NO_SUCH_CAMPAIGN: Final = "400009001"
 Answer = TypeVar("Answer")
 
 
-class Asked(Protocol):
-    """What errands need of an account."""
+class AccountApi(Protocol):
+    """What is needed of an account's client."""
 
     async def balance(self) -> AccountBalance:
         """The account's balance. Raises RouteeError."""
@@ -48,18 +48,18 @@ class Asked(Protocol):
         """What Routee says of a campaign. Raises RouteeError."""
 
 
-async def run_errands(evaluator: RuleEvaluator, routee: Asked, clock: Clock) -> None:
+async def poll_account_state(evaluator: RuleEvaluator, routee: AccountApi, clock: Clock) -> None:
     """Ask for what the account's rules need, for as long as it runs; it ends at once where they need nothing."""
     rules = evaluator.rules.values()
     balances = [rule for rule in rules if isinstance(rule, BalanceRule)]
     campaigns = [rule for rule in rules if isinstance(rule, Campaign) and rule.takes_whole_campaigns]
     async with trio.open_nursery() as nursery:
         if balances:
-            errand = BalancePoller(evaluator, routee, clock)
-            nursery.start_soon(_repeat, errand.round, _often(balances), clock, name=f"balance of {evaluator.account}")
+            balance = BalancePoller(evaluator, routee, clock)
+            nursery.start_soon(_repeat, balance.poll, _often(balances), clock, name=f"balance of {evaluator.account}")
         if campaigns:
-            rounds = CampaignPoller(evaluator, routee, clock)
-            nursery.start_soon(_repeat, rounds.round, LOOK_EVERY, clock, name=f"campaigns of {evaluator.account}")
+            states = CampaignPoller(evaluator, routee, clock)
+            nursery.start_soon(_repeat, states.poll, CHECK_EVERY, clock, name=f"campaigns of {evaluator.account}")
 
 
 def _often(rules: list[BalanceRule]) -> Duration:
@@ -75,7 +75,7 @@ async def _repeat(work: Callable[[], Awaitable[Duration]], every: Duration, cloc
 class _AccountStatePoller:
     """One kind of question about one account, and what became of it."""
 
-    def __init__(self, what: str, evaluator: RuleEvaluator, routee: Asked, clock: Clock) -> None:
+    def __init__(self, what: str, evaluator: RuleEvaluator, routee: AccountApi, clock: Clock) -> None:
         self._evaluator = evaluator
         self._routee = routee
         self._clock = clock
@@ -91,7 +91,7 @@ class _AccountStatePoller:
         self._trouble.over()
         return answer
 
-    def _closed(self, error: RouteeError) -> Duration:
+    def _unavailable(self, error: RouteeError) -> Duration:
         """Routee does not give this account the answer: how long to leave it at that."""
         self._trouble.arose(f"{error}; it is asked again in an hour")
         return AGAIN
@@ -100,15 +100,15 @@ class _AccountStatePoller:
 class BalancePoller(_AccountStatePoller):
     """Asks for the balance."""
 
-    def __init__(self, evaluator: RuleEvaluator, routee: Asked, clock: Clock) -> None:
+    def __init__(self, evaluator: RuleEvaluator, routee: AccountApi, clock: Clock) -> None:
         super().__init__("balance", evaluator, routee, clock)
 
-    async def round(self) -> Duration:
+    async def poll(self) -> Duration:
         """Ask once; gives the least time to wait until it may be asked again."""
         try:
             balance = await self._ask(self._routee.balance())
         except (RouteeRefused, RouteeRejected) as error:
-            return self._closed(error)
+            return self._unavailable(error)
         if balance is not None:
             self._evaluator.account_state = self._evaluator.account_state.with_balance(self._clock.now(), balance)
         return 0
@@ -117,37 +117,37 @@ class BalancePoller(_AccountStatePoller):
 class CampaignPoller(_AccountStatePoller):
     """Asks how campaigns stand that are under way."""
 
-    def __init__(self, evaluator: RuleEvaluator, routee: Asked, clock: Clock) -> None:
+    def __init__(self, evaluator: RuleEvaluator, routee: AccountApi, clock: Clock) -> None:
         super().__init__("campaign states", evaluator, routee, clock)
         self._unknown: dict[str, Instant] = {}
         """Campaigns that Routee did not know, and when it said so."""
 
-    async def round(self) -> Duration:
+    async def poll(self) -> Duration:
         """Ask about those that matter; gives the least time to wait until it may be asked again."""
         now = self._clock.now()
         self._evaluator.account_state = self._evaluator.account_state.asking(now)
         self._unknown = {name: at for name, at in self._unknown.items() if now - at < AGAIN}
-        for tracking_id in to_ask(self._evaluator, now, self._unknown):
+        for tracking_id in campaigns_to_ask(self._evaluator, now, self._unknown):
             try:
                 state = await self._ask(self._routee.campaign_state(tracking_id))
             except RouteeRejected as error:
                 if error.code != NO_SUCH_CAMPAIGN:
-                    return self._given_up(error)
+                    return self._no_states(error)
                 self._unknown[tracking_id] = now
                 continue
             except RouteeRefused as error:
-                return self._given_up(error)
+                return self._no_states(error)
             if state is None:
                 break  # Routee is not serving now: the rest of the round would only fare the same
             self._evaluator.account_state = self._evaluator.account_state.with_campaign(self._clock.now(), state)
         return 0
 
-    def _given_up(self, error: RouteeError) -> Duration:
+    def _no_states(self, error: RouteeError) -> Duration:
         self._evaluator.account_state = self._evaluator.account_state.asking(None)
-        return self._closed(error)
+        return self._unavailable(error)
 
 
-def to_ask(evaluator: RuleEvaluator, now: Instant, unknown: Collection[str]) -> list[str]:
+def campaigns_to_ask(evaluator: RuleEvaluator, now: Instant, unknown: Collection[str]) -> list[str]:
     """The tracking ids to ask about, at most AT_ONCE: those never asked about, the latest first, and those asked EVERY ago or longer.
 
     Campaigns that are over are left out, and what is known of those long silent is forgotten.

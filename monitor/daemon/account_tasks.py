@@ -14,9 +14,10 @@ from monitor.config.monitor import Account, Config, Search
 from monitor.config.rules import Balance, Campaign
 from monitor.daemon.account_client import routee_client
 from monitor.daemon.account_sink import AccountSink
-from monitor.daemon.account_state_poller import run_errands
+from monitor.daemon.account_state_poller import poll_account_state
 from monitor.daemon.metrics import PollOutcome
-from monitor.daemon.pipeline import Pipeline, Services
+from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.services import Services
 from monitor.ingest.poll import PollFigures, SearchPlan, Trouble, poll_search
 from monitor.ingest.routee.client import Routee
 from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery
@@ -28,73 +29,68 @@ SLOWEST_PAGE: Final = 10 * MINUTE
 
 
 class AccountSupervisor:
-    """Keeps the accounts' tasks in ``roster``, which others may share."""
+    """Makes the accounts' tasks, for a supervisor that others may share."""
 
-    def __init__(self, config: Config, pipeline: Pipeline, around: Services, keep_going: KeepGoing = once) -> None:
+    def __init__(self, config: Config, pipeline: Pipeline, keep_going: KeepGoing = once) -> None:
         self._config = config
         self._pipeline = pipeline
-        self._around = around
+        self._services = pipeline.services
         self._keep_going = keep_going
-        self._crews: dict[str, _AccountTasks] = {}
+        self._running: dict[str, _AccountTasks] = {}
 
-    def duties(self, config: Config) -> Iterator[TaskSpec]:
+    def specs(self, config: Config) -> Iterator[TaskSpec]:
         """One for each account of the configuration, which is in force from now on also for those that go on."""
         self._config = config
         for account in config.accounts:
             yield TaskSpec(f"account {account.name}", account, partial(self._watch, account))
-        for crew in self._crews.values():
-            crew.assign(config)  # also to leave at once, where its account is gone or another
+        for tasks in self._running.values():
+            tasks.assign(config)  # also to leave at once, where its account is gone or another
 
     async def _watch(self, account: Account, leave: trio.Event) -> None:
-        observe = partial(self._around.metrics.request, account.name)
-        async with routee_client(account, self._around.clock, observe) as client, trio.open_nursery() as nursery:
-            crew = _AccountTasks(
-                account, client, self._pipeline, self._around, TaskSupervisor(nursery, self._keep_going)
-            )
-            self._crews[account.name] = crew
-            crew.assign(self._config)
+        observe = partial(self._services.metrics.request, account.name)
+        async with routee_client(account, self._services.clock, observe) as client, trio.open_nursery() as nursery:
+            tasks = _AccountTasks(account, client, self._pipeline, TaskSupervisor(nursery, self._keep_going))
+            self._running[account.name] = tasks
+            tasks.assign(self._config)
             await leave.wait()
-            del self._crews[account.name]
+            del self._running[account.name]
 
 
 class _AccountTasks:
     """The tasks over one client."""
 
-    def __init__(
-        self, account: Account, client: Routee, pipeline: Pipeline, around: Services, roster: TaskSupervisor
-    ) -> None:
-        self._account = account
+    def __init__(self, written: Account, client: Routee, pipeline: Pipeline, supervisor: TaskSupervisor) -> None:
+        self._written = written
         self._client = client
-        self._pipeline = pipeline
-        self._around = around
-        self._roster = roster
-        self._sink = AccountSink(pipeline, account.name, around)
+        self._account = pipeline.accounts[written.name]
+        self._services = pipeline.services
+        self._supervisor = supervisor
+        self._sink = AccountSink(pipeline, self._account)
 
     def assign(self, config: Config) -> None:
         """From now on as written there: nothing, but to end what is under way, where this account is not written there."""
-        self._roster.assign(self._duties(config) if self._account in config.accounts else ())
+        self._supervisor.assign(self._specs(config) if self._written in config.accounts else ())
 
-    def _duties(self, config: Config) -> Iterator[TaskSpec]:
-        account = self._account.name
-        evaluator = self._pipeline.desks[account].evaluator
+    def _specs(self, config: Config) -> Iterator[TaskSpec]:
+        evaluator = self._account.evaluator
         asking = [rule for rule in evaluator.rules.values() if isinstance(rule, Balance | Campaign)]
-        errands = partial(run_errands, evaluator, self._client, self._around.clock)
-        yield TaskSpec(f"errands of account {account}", asking, lambda leave: until_told(leave, errands))
+        polling = partial(poll_account_state, evaluator, self._client, self._services.clock)
+        yield TaskSpec(f"errands of account {self._account.name}", asking, lambda leave: until_told(leave, polling))
         for search in config.searches:
-            if search.account == account:
+            if search.account == self._account.name:
                 yield TaskSpec(loop_of(search), search, partial(self._poll, search))
 
     async def _poll(self, search: Search, leave: trio.Event) -> None:
-        health, cursors = self._around.health, self._pipeline.desks[search.account].evaluator.coverage.cursors
+        health, cursors = self._services.health, self._account.evaluator.coverage.cursors
         health.expect(loop_of(search), SLOWEST_PAGE + 3 * search.every)
-        observer, trouble = _Rounds(search, self._around), Trouble(self._around.clock)
+        observer, trouble = _PollObserver(search, self._services), Trouble(self._services.clock)
         health.troubled(search.account, search.name, lambda: str(trouble))
         try:
             await poll_search(
                 plan_of(search),
-                _Tried(self._client, trouble),
+                _TroubledClient(self._client, trouble),
                 self._sink,
-                self._around.clock,
+                self._services.clock,
                 cursors.get(search.name),
                 stop=leave,
                 observer=observer,
@@ -105,7 +101,7 @@ class _AccountTasks:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tried:
+class _TroubledClient:
     """An account's client, as one search has it: tries that fail are noted."""
 
     client: Routee
@@ -118,23 +114,23 @@ class _Tried:
         return await self.client.search(question, start, end, page=page, size=size, failed=self.trouble.met)
 
 
-class _Rounds:
+class _PollObserver:
     """Told of the polls and sweeps of one search that are over."""
 
-    def __init__(self, search: Search, around: Services) -> None:
+    def __init__(self, search: Search, services: Services) -> None:
         self._search = search
-        self._around = around
+        self._services = services
 
     def finished(self, figures: PollFigures) -> None:
         """See `monitor.ingest.poll.Observer`."""
-        self._around.health.beat(loop_of(self._search))
+        self._services.health.beat(loop_of(self._search))
         if figures.kind == "poll":
             outcome: PollOutcome = "complete" if figures.outcome == "ok" else "failed"
-            self._around.metrics.poll(self._search.account, self._search.name, outcome, figures.seconds)
+            self._services.metrics.poll(self._search.account, self._search.name, outcome, figures.seconds)
 
     def reached(self, search: str, share: float) -> None:
         """See `monitor.ingest.poll.Observer`."""
-        self._around.reached(self._search.account, search, share)
+        self._services.reached(self._search.account, search, share)
 
 
 def loop_of(search: Search) -> str:

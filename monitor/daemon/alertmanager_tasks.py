@@ -9,17 +9,17 @@ import trio
 
 from monitor.config.monitor import Config
 from monitor.config.settings import Settings
-from monitor.daemon.health import Health
+from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.pipeline import Pipeline
 from monitor.dispatch.status import FiringAlert
 from monitor.model.notification import AlertView
 from monitor.notify.alertmanager_push import KnownAlerts, Pusher
 from monitor.notify.channels import alertmanager_client
-from monitor.notify.outbox import DeliveryObserver, Outbox
-from monitor.runtime.clock import MINUTE, Clock, Duration
+from monitor.notify.outbox import Outbox
+from monitor.runtime.clock import MINUTE, Duration
 from monitor.runtime.task_supervisor import TaskSpec, until_told
 
-SLOWEST_TURN: Final[Duration] = 5 * MINUTE
+SLOWEST: Final[Duration] = 5 * MINUTE
 """A pusher that has not so much as tried for so long is stuck."""
 
 
@@ -28,11 +28,9 @@ def pushing(
     present: Callable[[], Settings],
     pipeline: Pipeline,
     outbox: Outbox,
-    clock: Clock,
-    observer: DeliveryObserver,
-    health: Health,
 ) -> Iterator[TaskSpec]:
-    """A duty for each entry of each receiver. ``present`` are the settings of the moment: they may change while it is done."""
+    """A task for each entry of each receiver. ``present`` are the settings of the moment: they may change while it runs."""
+    clock, metrics = pipeline.services.clock, pipeline.services.metrics
     url = (config.web.external_url or "") if config.web is not None else ""
     interval = partial(_interval, present)
     jitter = random.SystemRandom().random
@@ -40,18 +38,19 @@ def pushing(
         firing = partial(_firing, pipeline, receiver.name)
         for number, entry in enumerate(receiver.alertmanager):
             name, client = (receiver.name, f"alertmanager/{number}"), alertmanager_client(entry, clock)
-            pusher = Pusher(name, client, KnownAlerts(interval, url), firing, clock, jitter, observer, outbox)
-            yield TaskSpec(f"push to {' '.join(name)}", (entry, url), partial(_push, pusher, pipeline, health))
+            pusher = Pusher(name, client, KnownAlerts(interval, url), firing, clock, jitter, metrics, outbox)
+            yield TaskSpec(f"push to {' '.join(name)}", (entry, url), partial(_push, pusher, pipeline))
 
 
-async def _push(pusher: Pusher, pipeline: Pipeline, health: Health, leave: trio.Event) -> None:
+async def _push(pusher: Pusher, pipeline: Pipeline, leave: trio.Event) -> None:
+    health = pipeline.services.health
     loop = f"push to {' '.join(pusher.name)}"
 
     def news() -> trio.Event:
         health.beat(loop)
         return pipeline.news
 
-    health.expect(loop, SLOWEST_TURN)
+    health.expect(loop, SLOWEST)
     try:
         await until_told(leave, partial(pusher.run, news))
     finally:
@@ -61,7 +60,7 @@ async def _push(pusher: Pusher, pipeline: Pipeline, health: Health, leave: trio.
 
 
 def _firing(pipeline: Pipeline, receiver: str) -> Iterable[FiringAlert]:
-    return pipeline.stock().firing(receiver)
+    return AlertActions(pipeline).status().firing(receiver)
 
 
 def _interval(present: Callable[[], Settings], view: AlertView) -> Duration:

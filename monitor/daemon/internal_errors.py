@@ -31,10 +31,10 @@ class BuiltInAlerts(Protocol):
     """What raises and ends built-in alerts (`monitor.daemon.pipeline.Pipeline`)."""
 
     @property
-    def first_account(self) -> str:
+    def default_account(self) -> str:
         """Under which account alerts are kept that are about none."""
 
-    async def tell(self, account: str, built_in: BuiltIn, finding: Finding) -> None:
+    async def update_builtin(self, account: str, built_in: BuiltIn, finding: Finding) -> None:
         """Raise or end one. Raises StoreError."""
 
     def firing(self, built_in: BuiltIn) -> Iterator[tuple[str, dict[str, str]]]:
@@ -89,23 +89,25 @@ class InternalErrors:
             if leave.is_set():
                 return
 
-    async def tell(self, teller: BuiltInAlerts) -> None:
+    async def watch(self, pipeline: BuiltInAlerts) -> None:
         """Raise and end ``InternalError`` as tasks fail and no longer fail, until cancelled."""
         while True:
             try:
-                await self.look(teller)
+                await self.update(pipeline)
             except StoreError:
-                pass  # whoever writes to the store says so; the next look makes up for it
+                pass  # whoever writes to the store says so; the next update makes up for it
             except Exception as error:  # noqa: BLE001 - what tells of faults does not fall to one
                 self.failed("telling of internal errors", error)
             await self._clock.sleep(LOOK_EVERY)
 
-    async def look(self, teller: BuiltInAlerts) -> None:
+    async def update(self, pipeline: BuiltInAlerts) -> None:
         """Raise and end what has changed. Raises StoreError; what was not told then is at the next look."""
-        lately, told = self.lately(), {group["task"]: account for account, group in teller.firing(INTERNAL_ERROR)}
+        lately, raised = self.lately(), {group["task"]: account for account, group in pipeline.firing(INTERNAL_ERROR)}
         for task, why in lately.items():
-            if task not in told:
-                await teller.tell(teller.first_account, INTERNAL_ERROR, finding(f"{task}: {why}", task=task))
-        for task, account in told.items():
+            if task not in raised:
+                await pipeline.update_builtin(
+                    pipeline.default_account, INTERNAL_ERROR, finding(f"{task}: {why}", task=task)
+                )
+        for task, account in raised.items():
             if task not in lately:
-                await teller.tell(account, INTERNAL_ERROR, over(task=task))
+                await pipeline.update_builtin(account, INTERNAL_ERROR, over(task=task))

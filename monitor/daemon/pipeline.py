@@ -1,254 +1,122 @@
-"""What happens to rows and cursors once polling has them: into the window, judged, dispatched, committed, applied.
+"""The middle of the daemon: what was polled is evaluated, dispatched, committed and applied, for all accounts.
 
 Each poll ends in one transaction: its rows, its cursor, the alerts, the groups and the notifications to be sent stand in the
 store together or not at all. Only then does the memory follow. One commit is made at a time.
 """
 
-import logging
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from time import perf_counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-import msgspec
 import trio
 
 from monitor.alerts.evaluation import EvaluationResult, ViewContext
-from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.view import Views
-from monitor.daemon.changes import Changes, alerts_of, is_news, keep_views, put_alerts, put_groups, put_rows
-from monitor.daemon.health import Health
-from monitor.daemon.metrics import Metrics
-from monitor.dispatch.dispatcher import Dispatcher, DispatchPlan
-from monitor.dispatch.edits import SuppressionEdits
-from monitor.dispatch.status import AlertStatus, StatusSnapshot
-from monitor.model import builtin_alerts as builtin
-from monitor.model.account_state import NOTHING_KNOWN, AccountState
-from monitor.model.alert import Alert, Transition
+from monitor.daemon.account_pipeline import AccountPipeline, Proposal
+from monitor.daemon.committer import Committer, alerts_after, commit_of, final_results, is_worth_a_commit
+from monitor.daemon.reporting import log_template_errors, log_transitions, report_alerts, report_evaluation
+from monitor.daemon.services import Services
+from monitor.dispatch.dispatcher import Dispatcher, DispatchPlan, SuppressionEdits
+from monitor.model.alert import Alert
 from monitor.model.builtin_alerts import BuiltIn
-from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
+from monitor.model.complete_read import CompleteRead
 from monitor.model.finding import Finding
-from monitor.model.message import Batch, Unread
-from monitor.model.routee_query import SetAside
-from monitor.routing.acknowledgements import Ack, acknowledge, acknowledged, unacknowledged
-from monitor.routing.silences import Silence, make_room
-from monitor.runtime.clock import HOUR, SECOND, Clock, Duration, Instant, iso
-from monitor.runtime.errors import InternalError, NothingThere, StoreError
-from monitor.runtime.throttled_log import ThrottledLog
+from monitor.runtime.clock import Duration, Instant
 from monitor.store.async_store import AsyncStore
-from monitor.store.protocol import Commit, Cursor, QuarantinedRecord
-from monitor.window.membership import Membership
-
-log = logging.getLogger("monitor")
+from monitor.store.protocol import Commit, Cursor
 
 ROWS_AT_ONCE = 20_000
 """So many changed rows at most wait in memory for the end of a poll; more are committed on the way, since they are true in any case."""
-EXPIRE_EVERY: Duration = HOUR
-EXPIRE_AT_ONCE = 50_000
-"""So many rows are forgotten with one poll; forgetting a million at once would hold everything up."""
-GROUPS = "groups of alerts"
-"""The name of the loop that looks at groups when they are due, where signs of life are collected."""
-LONGEST_WAIT: Duration = 10 * SECOND
-"""Until it is looked at the clock again, which may be set while nothing is due."""
-PATIENCE: Duration = 5 * SECOND
-"""Until the groups are looked at again after the store has failed."""
-
-
-@dataclass(slots=True)
-class AccountPipeline:
-    """One account's judge and views, with what is not committed yet."""
-
-    evaluator: RuleEvaluator
-    views: Views
-    asides: list[QuarantinedRecord] = field(default_factory=list)
-    changed: int = 0
-    expired_at: Instant = 0
-    facts_kept: AccountState = NOTHING_KNOWN
-
-
-@dataclass(slots=True)
-class Services:
-    """What the pipeline reports to: when it is, what is counted, whether all is well, whom to wake when there is news, and how much of
-    the past a search has read (account, search, share)."""
-
-    clock: Clock
-    metrics: Metrics
-    health: Health
-    wake: Callable[[], None]
-    reached: Callable[[str, str, float], None] = lambda account, search, share: None
-    internal_error: Callable[[str, Exception], str] = lambda task, error: str(InternalError(error))
-    """Told of what fails unexpectedly, and in which task; gives the sentence for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineConfig:
-    """What of the pipeline comes of the configuration: an account's desk by its name, who is told, how long messages are kept."""
+    """What of the pipeline comes of the configuration: the accounts by name, who is notified, how long messages are kept."""
 
-    desks: dict[str, AccountPipeline]
-    dispatch: Dispatcher
+    accounts: dict[str, AccountPipeline]
+    dispatcher: Dispatcher
     retention: Duration
 
 
 class Pipeline:
-    """Takes what polling hands over, for all accounts. ``retention`` is how long messages are kept."""
+    """Evaluates and flushes, one thing at a time. ``retention`` is how long messages are kept."""
 
     def __init__(
         self,
         store: AsyncStore,
-        desks: Iterable[AccountPipeline],
-        dispatch: Dispatcher,
+        accounts: Iterable[AccountPipeline],
+        dispatcher: Dispatcher,
         retention: Duration,
-        around: Services,
+        services: Services,
     ) -> None:
-        self.desks = {desk.evaluator.account: desk for desk in desks}
-        self.dispatch = dispatch
-        self._store = store
+        self.accounts = {account.name: account for account in accounts}
+        self.dispatcher = dispatcher
+        self.services = services
+        self.next_flush: Instant | None = None
+        """When the groups are flushed again if nothing happens; None: not before something does."""
+        self.begin_is_due = False
+        """Whether `begin` is still to be called since the last reload, or failed."""
+        self._committer = Committer(store, services)
         self._retention = retention
-        self._around = around
-        self._turn = trio.Lock()
+        self._lock = trio.Lock()
         self._news = trio.Event()
-        self._next_at: Instant | None = None
-        self._begin_is_due = False
-        self._store_trouble = ThrottledLog(log, "the store", around.clock, logging.ERROR)
 
-    def membership(self, account: str) -> Membership:
-        """Which searches have which messages of an account."""
-        return self.desks[account].evaluator.window.membership
+    # What changes something. Each raises StoreError, and then nothing has happened but rows in memory.
 
-    def take(
-        self, account: str, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: ReadOrigin = SOMEWHERE
-    ) -> None:
-        """Put a page into the account's window."""
-        desk, now = self.desks[account], self._around.clock.now()
-        if search not in desk.evaluator.coverage.searches:
-            return  # it was taken out of the configuration while this page was on its way
-        desk.changed += desk.evaluator.window.upsert(batch, search, origin)
-        desk.asides += [QuarantinedRecord(account, search, now, aside.why, aside.record) for aside in asides]
-        desk.asides += [_noted(account, search, now, one) for one in batch.unread]
-        self._around.metrics.pages(account, search)
-        for one in batch.unread:
-            self._around.metrics.unread(account, search, one.field, one.count)
-        if asides:
-            self._around.metrics.set_aside(account, search, len(asides))
-
-    async def relieve(self, account: str) -> None:
-        """Commit rows that have come so far, where they are many."""
-        if self.desks[account].changed >= ROWS_AT_ONCE:
-            async with self._turn:
-                await self._commit(self.desks[account], Commit())
-
-    async def complete(self, account: str, cursor: Cursor, read: CompleteRead | None = None) -> None:
-        """A poll or sweep is complete: judge, dispatch, commit, apply. Raises StoreError, and then nothing has happened but rows in memory.
+    async def evaluate(self, account: AccountPipeline, cursor: Cursor, read: CompleteRead | None = None) -> None:
+        """A poll or sweep is complete: evaluate the rules that it bears on, and flush.
 
         ``read`` is what it has read: messages that it would have returned, and did not, leave the search first.
         """
-        async with self._turn:
-            desk = self.desks[account]
-            if cursor.search not in desk.evaluator.coverage.searches:
+        async with self._lock:
+            if not account.has(cursor.search):
                 return
             if read is not None:
-                desk.changed += desk.evaluator.window.conclude(read)
-            self._expire(desk, cursor.as_of)
-            outcome = desk.evaluator.evaluate(cursor)
-            await self._settle(desk, outcome, cursor)
-            self._report(desk, outcome, cursor)
+                account.changed += account.evaluator.window.conclude(read)
+            if self.services.clock.may_forget:
+                account.expire(cursor.as_of, self._retention)
+            result = account.evaluator.evaluate(cursor)
+            proposal = Proposal(account, result, cursor)
+            await self._flush(proposal)
+            report_evaluation(proposal, self.services)
 
-    async def tell(self, account: str, built_in: BuiltIn, finding: Finding) -> None:
-        """Start or end a built-in alert. Raises StoreError, and then nothing has happened."""
-        async with self._turn:
-            desk, outcome = self.desks[account], EvaluationResult()
-            if desk.evaluator.is_gone(built_in.name, finding.group):
+    async def update_builtin(self, name: str, built_in: BuiltIn, finding: Finding) -> None:
+        """Start or end a built-in alert of the account of that name."""
+        async with self._lock:
+            account, result = self.accounts[name], EvaluationResult()
+            if account.evaluator.is_gone(built_in.name, finding.group):
                 return
-            desk.evaluator.update_builtin(built_in, finding, self._around.clock.now(), outcome)
-            if outcome.alerts:
-                await self._settle(desk, outcome)
+            account.evaluator.update_builtin(built_in, finding, self.services.clock.now(), result)
+            if result.alerts:
+                await self._flush(Proposal(account, result))
+
+    async def commit_rows(self, account: AccountPipeline) -> None:
+        """Commit the rows that have come so far, where they are many."""
+        if account.changed >= ROWS_AT_ONCE:
+            async with self._lock:
+                await self._committer.commit(account, Commit())
+
+    async def flush(self, edits: Callable[[], SuppressionEdits] | None = None) -> None:
+        """Flush the groups that are due. ``edits`` says, at its time, what people change by hand; what it raises is let out."""
+        async with self._lock:
+            asked = SuppressionEdits() if edits is None else edits()
+            await self._flush(Proposal(self._default, EvaluationResult(), edits=asked))
 
     async def begin(self) -> None:
-        """After a restart or a reload: end the alerts of what is gone from the configuration, and look at all groups. Raises StoreError,
-        and then `flush_when_due` does it as soon as it can be done."""
-        async with self._turn:
-            for desk in self.desks.values():
-                await self._settle(desk, desk.evaluator.drop_gone(self._around.clock.now()))
-            self._begin_is_due = False
+        """After a restart or a reload: end the alerts of what is gone from the configuration, and flush."""
+        async with self._lock:
+            for account in self.accounts.values():
+                gone = account.evaluator.drop_gone(self.services.clock.now())
+                await self._flush(Proposal(account, gone))
+            self.begin_is_due = False
 
-    async def renew(self, renewed: Callable[[], PipelineConfig]) -> None:
-        """Go on under another configuration, from the moment at which ``renewed`` is called: between two commits. `begin` comes after it."""
-        async with self._turn:
-            basis = renewed()
-            self.desks, self.dispatch, self._retention = basis.desks, basis.dispatch, basis.retention
-            self._begin_is_due = True
+    async def reload(self, make: Callable[[], PipelineConfig]) -> None:
+        """Go on under another configuration, from the moment at which ``make`` is called: between two commits. `begin` comes after it."""
+        async with self._lock:
+            config = make()
+            self.accounts, self.dispatcher, self._retention = config.accounts, config.dispatcher, config.retention
+            self.begin_is_due = True
 
-    # What people ask for. Each raises StoreError, and then nothing has happened.
-
-    async def put_silence(self, silence: Silence) -> None:
-        """Add a silence, or replace the one with its id. Raises ValueError where there are too many."""
-
-        def edits() -> SuppressionEdits:
-            known, now = self.dispatch.silences.all(), self._around.clock.now()
-            return SuppressionEdits(silences=[silence], dropped_silences=make_room(known, silence, now))
-
-        await self._edit(edits)
-
-    async def expire_silence(self, silence_id: str) -> None:
-        """End a silence now; one that is over stays as it is. Raises NothingThere."""
-        await self._edit(lambda: SuppressionEdits(silences=self._expired(silence_id)))
-
-    async def acknowledge(self, fingerprint: str, by: str, comment: str = "", until: Instant | None = None) -> Ack:
-        """Take on an alert that fires; a later acknowledgement replaces the one before. Raises NothingThere, and ValueError where it makes no
-        sense."""
-        made: list[Ack] = []
-
-        def edits() -> SuppressionEdits:
-            made.append(acknowledge(self._firing(fingerprint), by, comment, self._around.clock.now(), until))
-            return SuppressionEdits(acks=made)
-
-        await self._edit(edits)
-        return made[0]
-
-    async def unacknowledge(self, fingerprint: str) -> None:
-        """Take an acknowledgement back. Raises NothingThere."""
-
-        def edits() -> SuppressionEdits:
-            if fingerprint not in self.dispatch.acks:
-                raise NothingThere(f"there is no acknowledgement of an alert {fingerprint}")
-            return SuppressionEdits(dropped_acks=[fingerprint])
-
-        await self._edit(edits)
-
-    def stock(self) -> StatusSnapshot:
-        """How alerts, groups and silences stand."""
-        well = not self._around.health.stuck()
-        return StatusSnapshot(
-            self.dispatch, self._alerts(None, EvaluationResult(), None), self._around.clock.now(), well=well
-        )
-
-    def standing(self) -> list[AlertStatus]:
-        """Every alert that is pending or fires, or is over but not yet told so everywhere."""
-        return list(self.stock().alerts())
-
-    async def kept(self) -> tuple[dict[str, int], dict[tuple[str, str], tuple[int, Instant]]]:
-        """How much there is in the store, and what waits in the outbox, see `monitor.store.protocol`. Raises StoreError."""
-        return await self._store.run(lambda store: (store.counts(), store.backlog()))
-
-    async def _edit(self, edits: Callable[[], SuppressionEdits]) -> None:
-        async with self._turn:
-            await self._settle(self._any_desk, EvaluationResult(), edits=edits())
-
-    def _expired(self, silence_id: str) -> list[Silence]:
-        known, now = self.dispatch.silences.get(silence_id), self._around.clock.now()
-        if known is None:
-            raise NothingThere(f"there is no silence {silence_id}")
-        if known.state(now) == "expired":
-            return []
-        starts_at = min(known.starts_at, now)
-        return [msgspec.structs.replace(known, starts_at=starts_at, ends_at=now, updated_at=now)]
-
-    def _firing(self, fingerprint: str) -> Alert:
-        for desk in self.desks.values():
-            for alerts in desk.evaluator.alerts.values():
-                for alert in alerts.values():
-                    if alert.state == "firing" and alert.fingerprint == fingerprint:
-                        return alert
-        raise NothingThere(f"no alert {fingerprint} fires")
+    # What there is
 
     @property
     def news(self) -> trio.Event:
@@ -256,208 +124,63 @@ class Pipeline:
         return self._news
 
     @property
-    def first_account(self) -> str:
+    def default_account(self) -> str:
         """The account under which alerts are kept that are about none."""
-        return self._any_desk.evaluator.account
+        return self._default.name
+
+    @property
+    def _default(self) -> AccountPipeline:
+        return next(iter(self.accounts.values()))
+
+    def cursors(self) -> Iterator[Cursor]:
+        """How far each search was polled."""
+        return (one for account in self.accounts.values() for one in account.evaluator.coverage.cursors.values())
+
+    def every_alert(self) -> Iterator[Alert]:
+        """All alerts."""
+        return (alert for account in self.accounts.values() for _, alert in account.evaluator.every_alert())
+
+    def alerts(self, proposal: Proposal | None = None) -> Iterator[tuple[Alert, Views, ViewContext]]:
+        """All alerts, with what they are shown by; as they are once the ``proposal`` is applied."""
+        for account in self.accounts.values():
+            result, cursor = EvaluationResult(), None
+            if proposal is not None and proposal.account is account:
+                result, cursor = proposal.result, proposal.cursor
+            context = account.evaluator.view_context(result, cursor)
+            for alert in alerts_after(account.evaluator, result).values():
+                yield alert, account.views, context
 
     def firing(self, built_in: BuiltIn) -> Iterator[tuple[str, dict[str, str]]]:
         """Each of these alerts that fires: the account under which it is kept, and its group."""
-        for account, desk in self.desks.items():
-            for group, alert in desk.evaluator.alerts.get(built_in.name, {}).items():
+        for name, account in self.accounts.items():
+            for group, alert in account.evaluator.alerts.get(built_in.name, {}).items():
                 if alert.state == "firing":
-                    yield account, dict(group)
+                    yield name, dict(group)
 
-    @property
-    def next_look(self) -> Instant | None:
-        """When the groups are looked at again if nothing happens; None: not before something does."""
-        return self._next_at
+    # One flush
 
-    @property
-    def _any_desk(self) -> AccountPipeline:
-        return next(iter(self.desks.values()))
+    async def _flush(self, proposal: Proposal) -> None:
+        """Dispatch what is proposed, commit all of it, and apply it."""
+        well = not self.services.health.stuck()
+        now, edits = self.services.clock.now(), proposal.edits
+        plan = self.dispatcher.flush(self.alerts(proposal), now, edits, well=well)
+        log_template_errors(self.accounts.values())
+        results = final_results(self.accounts, proposal, plan)
+        if is_worth_a_commit(proposal, plan):
+            await self._committer.commit(proposal.account, commit_of(self.accounts, proposal, results, plan))
+        self._apply(proposal, results, plan)
+        log_transitions(results[proposal.account.name], proposal.account.views)
+        if plan.outbox:
+            self.services.wake()
 
-    # Timers
-
-    async def flush_when_due(self) -> None:
-        """Look at the groups again when their time has come, for as long as it runs."""
-        while True:
-            self._around.health.beat(GROUPS)
-            if not self._begin_is_due and not await self._is_due():
-                continue
-            try:
-                await (self.begin() if self._begin_is_due else self.flush())
-            except StoreError:
-                await self._around.clock.sleep(PATIENCE)
-
-    async def flush(self) -> None:
-        """Look at the groups, whatever has happened. Raises StoreError, and then nothing has happened."""
-        async with self._turn:
-            await self._settle(self._any_desk, EvaluationResult())
-
-    async def _is_due(self) -> bool:
-        """Wait until the next group is due, or (False) until a commit has changed when that is."""
-        news, due, is_due = self._news, self._next_at, False
-        async with trio.open_nursery() as nursery:
-
-            async def watch() -> None:
-                await news.wait()
-                nursery.cancel_scope.cancel()
-
-            nursery.start_soon(watch)
-            now = self._around.clock.now()
-            wait = LONGEST_WAIT if due is None else min(due - now, LONGEST_WAIT)
-            await self._around.clock.sleep(wait)
-            is_due = due is not None and self._around.clock.now() >= due
-            nursery.cancel_scope.cancel()
-        return is_due
-
-    async def _settle(
-        self,
-        desk: AccountPipeline,
-        outcome: EvaluationResult,
-        cursor: Cursor | None = None,
-        edits: SuppressionEdits | None = None,
-    ) -> None:
-        """Dispatch what the outcome brings and what people ask for, commit all of it, and apply it."""
-        alerts, well = self._alerts(desk, outcome, cursor), not self._around.health.stuck()
-        told = self.dispatch.look(alerts, self._around.clock.now(), edits, well=well)
-        self._log_template_errors()
-        changes: Changes = {account: {} for account in self.desks} | {desk.evaluator.account: outcome.alerts}
-        judges = {account: one.evaluator for account, one in self.desks.items()}
-        keep_views(judges, changes, told)
-        if cursor is not None or outcome.alerts or is_news(told):
-            transitions = [*outcome.transitions, *_by_people(told, edits)]
-            commit = Commit(cursors=[] if cursor is None else [cursor], transitions=transitions)
-            put_alerts(commit, judges, changes)
-            put_groups(commit, told)
-            await self._commit(desk, commit)
-        self._apply(desk, outcome, cursor, changes)
-        self.dispatch.apply(told)
-        self._forget_told()
-        self._next_at = told.next_at
+    def _apply(self, proposal: Proposal, results: Mapping[str, EvaluationResult], plan: DispatchPlan) -> None:
+        for name, account in self.accounts.items():
+            account.evaluator.apply(results[name], proposal.cursor if account is proposal.account else None)
+            report_alerts(account, self.services)
+        self.dispatcher.apply(plan)
+        notified = self.dispatcher.notified()
+        for account in self.accounts.values():
+            account.forget_notified(notified)
+        self.next_flush = plan.next_flush
         self._news.set()
         self._news = trio.Event()
-        _log_transitions(outcome, desk.views)
-        if told.outbox:
-            self._around.wake()
-
-    def _alerts(
-        self, changed: AccountPipeline | None, outcome: EvaluationResult, cursor: Cursor | None
-    ) -> Iterator[tuple[Alert, Views, ViewContext]]:
-        """All alerts, as they are once the outcome is applied."""
-        for desk in self.desks.values():
-            here = desk is changed
-            scene = desk.evaluator.view_context(outcome, cursor) if here else desk.evaluator.view_context()
-            for alert in alerts_of(desk.evaluator, outcome.alerts if here else {}).values():
-                yield alert, desk.views, scene
-
-    def _apply(self, desk: AccountPipeline, outcome: EvaluationResult, cursor: Cursor | None, changes: Changes) -> None:
-        desk.evaluator.apply(outcome, cursor)
-        for account, fresh in changes.items():
-            evaluator = self.desks[account].evaluator
-            for (rule, group), alert in fresh.items():
-                evaluator.put(rule, group, alert)
-            present = [alert for alerts in evaluator.alerts.values() for alert in alerts.values()]
-            self._around.metrics.alerts(account, [*evaluator.rules, *builtin.BUILT_IN], present)
-
-    async def _commit(self, desk: AccountPipeline, commit: Commit) -> None:
-        """Write it, with the rows and the records set aside that have come meanwhile.
-
-        Whatever ends it without their being written, above all a cancelled wait for the store, gives them back to the next commit. A call
-        that has begun is finished in any case (`AsyncStore`), and between its end and `_apply` nothing can be cancelled.
-        """
-        window, asides, changed = desk.evaluator.window, desk.asides, desk.changed
-        facts = desk.evaluator.account_state
-        unsaved = window.unsaved()
-        desk.asides, desk.changed = [], 0
-        put_rows(commit, desk.evaluator.account, unsaved)
-        commit.asides = asides
-        commit.facts = {} if facts == desk.facts_kept else {desk.evaluator.account: facts}
-        began = perf_counter()
-        try:
-            numbers = await self._store.commit(commit)
-        except BaseException as error:
-            window.not_saved(unsaved)
-            desk.asides = asides + desk.asides
-            desk.changed += changed
-            if isinstance(error, StoreError):
-                self._trouble(error)
-            raise
-        window.saved(unsaved, numbers[0] if numbers else None)
-        desk.facts_kept = facts
-        self._around.metrics.commit(perf_counter() - began)
-        self._around.health.store()
-        self._store_trouble.over()
-
-    def _trouble(self, error: StoreError) -> None:
-        self._store_trouble.arose(str(error))
-        self._around.metrics.store_error()
-        self._around.health.store(str(error))
-
-    def _forget_told(self) -> None:
-        """Alerts that are over and that everyone has been told of need not be remembered."""
-        believed = self.dispatch.told_fingerprints()
-        for desk in self.desks.values():
-            for rule, alerts in desk.evaluator.alerts.items():
-                for group, alert in list(alerts.items()):
-                    if alert.state == "resolved" and alert.fingerprint not in believed:
-                        desk.evaluator.put(rule, group, None)
-                    elif alert.earlier is not None and alert.fingerprint not in believed:
-                        desk.evaluator.put(rule, group, msgspec.structs.replace(alert, earlier=None))
-
-    def _expire(self, desk: AccountPipeline, as_of: Instant) -> None:
-        """Forget what is older than the retention, a part with each poll until nothing is left of it."""
-        if as_of - desk.expired_at >= EXPIRE_EVERY and self._around.clock.may_forget:
-            forgotten = desk.evaluator.window.expire(as_of - self._retention, EXPIRE_AT_ONCE)
-            desk.expired_at = desk.expired_at if forgotten else as_of
-
-    def _report(self, desk: AccountPipeline, outcome: EvaluationResult, cursor: Cursor) -> None:
-        metrics, evaluator = self._around.metrics, desk.evaluator
-        for rule, seconds in outcome.seconds.items():
-            metrics.evaluation(rule, seconds)
-        for rule in outcome.errors:
-            metrics.rule_error(rule)
-        metrics.watermark(evaluator.account, cursor.search, cursor.as_of)
-        metrics.window(evaluator.account, evaluator.window.messages)
-        self._around.health.polled(evaluator.account, cursor.search)
-
-    def _log_template_errors(self) -> None:
-        for desk in self.desks.values():
-            for error in dict.fromkeys(desk.views.errors):
-                log.warning("%s", error)
-            desk.views.errors.clear()
-
-
-def _noted(account: str, search: str, now: Instant, unread: Unread) -> QuarantinedRecord:
-    """A value that could not be read, to be looked at beside the records that could not."""
-    why = f"the {unread.field} is not a number, so it counts as missing; the rest of the record is used"
-    return QuarantinedRecord(account, search, now, why, f'{{"{unread.field}": {unread.value}}}', seen=unread.count)
-
-
-def _by_people(told: DispatchPlan, edits: SuppressionEdits | None) -> Iterator[Transition]:
-    """What people have made of alerts, for their history."""
-    if edits is None:
-        return
-    known = told.facts.known
-    yield from (acknowledged(known[ack.fingerprint][0], ack) for ack in edits.acks if ack.fingerprint in known)
-    for one in edits.dropped_acks:
-        if one in known:
-            yield unacknowledged(known[one][0], told.facts.now)
-
-
-def _log_transitions(outcome: EvaluationResult, views: Views) -> None:
-    told = [one for one in outcome.transitions if one.what in ("fired", "escalated", "eased", "resolved")]
-    alerts = {alert.fingerprint: alert for alert in outcome.alerts.values() if alert is not None} if told else {}
-    for transition in told:
-        alert = alerts.get(transition.fingerprint)
-        labels = {} if alert is None else views.labels(alert)
-        named = ", ".join(f"{name}={value}" for name, value in labels.items() if name != "alertname")
-        facts = {f"label_{name}": value for name, value in labels.items() if name != "alertname"}
-        log.info(
-            "%s %s at %s%s",
-            transition.rule,
-            transition.what,
-            iso(transition.at),
-            f" ({named})" if named else "",
-            extra=facts | {"rule": transition.rule, "fingerprint": transition.fingerprint, "what": transition.what},
-        )

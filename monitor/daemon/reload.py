@@ -1,23 +1,34 @@
-"""Taking up what is written now, without a restart: who asks for it, what is read, what it may not change, and what it changed."""
+"""Taking up what is written now, without a restart: who asks for it, what is read, and how it is put in force."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import trio
 
 from monitor.config.monitor import Config
-from monitor.config.settings import Settings
 from monitor.config.watched_files import files_of, stamp
-from monitor.config.yaml import YamlModel
+from monitor.daemon.account_client import hide_secrets, routee_client
+from monitor.daemon.config_diff import check_is_possible, log_changes
+from monitor.daemon.pipeline import Pipeline, PipelineConfig
+from monitor.daemon.restore import reloaded_accounts, reloaded_dispatcher, returned
+from monitor.daemon.runtime_config import RuntimeConfig
+from monitor.daemon.startup import log_damage
+from monitor.daemon.systemd_status import SystemdStatus
 from monitor.daemon.validate import SettingsWithTemplates, load
-from monitor.runtime.errors import InputError, Problem
+from monitor.runtime.clock import SystemClock
+from monitor.runtime.environment_values import named
+from monitor.runtime.errors import MonitorError, StoreError
+from monitor.store.async_store import AsyncStore
 
-LOOK_EVERY: Final = 3.0
-"""Seconds between two looks at the files. They are taken up once two looks in a row have found the same, so that no half-written file is."""
+CHECK_EVERY: Final = 3.0
+"""Seconds between two checks of the files. They are taken up once two checks in a row have found the same, so that no half-written file is."""
 
-What = Literal["added", "changed", "removed"]
+log = logging.getLogger("monitor")
 
 
 @dataclass(slots=True)
@@ -31,7 +42,7 @@ class Reloads:
     path: Path
     environ: Mapping[str, str]
     taken_up: Callable[[Config], None] = lambda config: None
-    look_every: float = LOOK_EVERY
+    check_every: float = CHECK_EVERY
     _wish: trio.Event = field(default_factory=trio.Event)
 
     def ask(self) -> None:
@@ -51,7 +62,7 @@ class Reloads:
         """Ask whenever a file has changed that the ``present`` configuration comes from, for as long as that wishes it so."""
         known = taken = await self._stamp(present())
         while True:
-            await trio.sleep(self.look_every)
+            await trio.sleep(self.check_every)
             config = present()
             if not config.reload.watch:
                 taken = known = None
@@ -68,66 +79,81 @@ class Reloads:
         return await trio.to_thread.run_sync(stamp, files, abandon_on_cancel=True)
 
 
-def check_is_possible(before: Config, after: Config) -> None:
-    """Raises InputError where ``after`` asks for something that only a restart can bring about."""
-    problems = list(_refusals(before, after))
-    if problems:
-        raise InputError(problems)
+class Reloader:
+    """Puts what is written in force whenever somebody asks for it; where that cannot be, all stays as it is.
+
+    ``present`` is the configuration that is in force. ``follow`` makes everything outside the pipeline follow another one.
+    """
+
+    def __init__(
+        self,
+        reloads: Reloads,
+        store: AsyncStore,
+        pipeline: Pipeline,
+        key: bytes,
+        present: Callable[[], RuntimeConfig],
+        follow: Callable[[RuntimeConfig], None],
+        status: SystemdStatus,
+    ) -> None:
+        self._reloads, self._store, self._pipeline, self._key = reloads, store, pipeline, key
+        self._present, self._follow, self._status = present, follow, status
+
+    async def run(self) -> None:
+        """Reload whenever it is asked for, for as long as it runs."""
+        health = self._pipeline.services.health
+        while True:
+            await self._reloads.asked()
+            self._status.reloading()
+            try:
+                await self._reload()
+            except MonitorError as error:
+                self._refused(str(error))
+            # Reading is much code over much that people write: whatever it raises, the daemon goes on with what it has.
+            except Exception as error:
+                log.exception("reading the configuration failed unexpectedly")
+                self._refused(f"reading it failed ({type(error).__name__}); please report this")
+            else:
+                health.reload_failed()
+            self._status.ready()
+
+    def _refused(self, why: str) -> None:
+        first, *others = named(why).splitlines()
+        for line in (first, *others):
+            log.error("the changed files were refused, nothing has changed: %s", line)
+        more = f" (and {len(others)} more; the log has all)" if others else ""
+        self._pipeline.services.health.reload_failed(first + more)
+        self._pipeline.services.metrics.reloaded(successful=False)
+
+    async def _reload(self) -> None:
+        """Raises MonitorError, and then nothing has changed."""
+        before = self._present()
+        loaded = await trio.to_thread.run_sync(self._reloads.read, abandon_on_cancel=True)
+        config = loaded.settings.config
+        check_is_possible(before.config, config)
+        hide_secrets(config)
+        after = before.next(loaded)
+        await _check_clients(after, before)
+        found = await self._store.run(partial(returned, before=before.config, config=config, key=self._key))
+        for damage in found.troubles:
+            log_damage(damage)
+
+        def reloaded() -> PipelineConfig:
+            dispatcher = reloaded_dispatcher(config, self._pipeline.dispatcher)
+            afresh = after.asks_otherwise(before)
+            accounts = reloaded_accounts(self._pipeline.accounts, config, after.rules, after.templates, found, afresh)
+            return PipelineConfig(accounts, dispatcher, config.retention)
+
+        await self._pipeline.reload(reloaded)
+        self._follow(after)
+        with contextlib.suppress(StoreError):  # the pipeline says so, and makes up for it as soon as it can
+            await self._pipeline.begin()
+        self._reloads.taken_up(config)
+        log_changes(before, after)
 
 
-def _refusals(before: Config, after: Config) -> Iterator[Problem]:
-    if before.store_path != after.store_path:
-        yield after.problem(
-            f"another store can only be opened by a restart; this daemon has {before.store_path} open", "store"
-        )
-    was, now = (config.web.listen if config.web is not None else "off" for config in (before, after))
-    if was != now:
-        path = ("web",) if now == "off" else ("web", "listen")
-        yield after.problem(f"where it listens can only be changed by a restart; now it is {was}", *path)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class ConfigChange:
-    """One thing that is written otherwise: of which kind (``rule``), its name, and what became of it."""
-
-    kind: str
-    name: str
-    what: What
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.name} {self.what}".replace("  ", " ")
-
-
-def changes(before: Settings, after: Settings) -> list[ConfigChange]:
-    """What differs, in the order of the configuration's sections; values are not shown, some of them are secret."""
-    found: list[ConfigChange] = []
-    old, new = before.config, after.config
-    named: list[tuple[str, Mapping[str, object], Mapping[str, object]]] = [
-        ("account", _named(old.accounts), _named(new.accounts)),
-        ("search", _searches(old), _searches(new)),
-        ("rule", _named(before.rules), _named(after.rules)),
-        ("receiver", _named(old.receivers), _named(new.receivers)),
-        ("time interval", _named(old.time_intervals), _named(new.time_intervals)),
-    ]
-    for kind, was, now in named:
-        found += (ConfigChange(kind, name, _what(name, was, now)) for name in sorted(_differing(was, now)))
-    sections = ("route", "inhibit_rules", "flapping", "watchdog", "retention", "web", "privacy", "log", "reload")
-    found += (ConfigChange(name, "", "changed") for name in sections if getattr(old, name) != getattr(new, name))
-    return found
-
-
-def _named(entries: Iterable[YamlModel]) -> dict[str, object]:
-    return {entry.name: entry for entry in entries}  # type: ignore[attr-defined]  # all of these have names
-
-
-def _searches(config: Config) -> dict[str, object]:
-    several = len(config.accounts) > 1
-    return {f"{one.name} of {one.account}" if several else one.name: one for one in config.searches}
-
-
-def _differing(was: Mapping[str, object], now: Mapping[str, object]) -> set[str]:
-    return {name for name in was.keys() | now.keys() if was.get(name) != now.get(name)}
-
-
-def _what(name: str, was: Mapping[str, object], now: Mapping[str, object]) -> What:
-    return "added" if name not in was else "removed" if name not in now else "changed"
+async def _check_clients(after: RuntimeConfig, before: RuntimeConfig) -> None:
+    """Raises RouteeError where an account that is new or changed cannot have a client at all."""
+    for account in after.config.accounts:
+        if account not in before.config.accounts:
+            async with routee_client(account, SystemClock()):
+                pass

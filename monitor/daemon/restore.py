@@ -1,4 +1,4 @@
-"""What the last commit left, made into windows, judges and groups again; and what a reload makes of those that are there."""
+"""What the last commit left, made into windows, evaluators and groups again; and what a reload makes of those that are there."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from monitor.alerts.view import Annotator, Views
 from monitor.config.monitor import Config, Receiver, Search, Slack, Webhook
 from monitor.config.monitor.services import service_of
 from monitor.config.rules import Rule
-from monitor.daemon.pipeline import AccountPipeline
+from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.dispatch.dispatcher import Dispatcher
 from monitor.dispatch.watchdog import KEY as WATCHDOG_KEY
 from monitor.dispatch.watchdog import WatchdogState
@@ -74,7 +74,7 @@ def without_cursors(loaded: StoredState, account: str) -> StoredState:
 
 
 def restored_evaluator(window: Window, config: Config, rules: tuple[Rule, ...], loaded: StoredState) -> RuleEvaluator:
-    """An account's judge, with the cursors and alerts that were stored. An account without searches has no rules."""
+    """An account's evaluator, with the cursors and alerts that were stored. An account without searches has no rules."""
     account = window.account
     searches = _searches_of(account, config)
     window.membership.searches = _statuses_of(account, config)
@@ -91,33 +91,33 @@ def restored_evaluator(window: Window, config: Config, rules: tuple[Rule, ...], 
     return evaluator
 
 
-def restored_dispatch(config: Config, loaded: StoredState) -> Dispatcher:
+def restored_dispatcher(config: Config, loaded: StoredState) -> Dispatcher:
     """The groups, silences and acknowledgements as they were, under the routes as they are written now."""
-    dispatch = _dispatch(config, [group for group in loaded.groups if group.key == WATCHDOG_KEY])
-    dispatch.groups = {(group.receiver, group.key): group for group in loaded.groups if group.key != WATCHDOG_KEY}
-    dispatch.silences = Silences(loaded.silences)
-    dispatch.acks = {ack.fingerprint: ack for ack in loaded.acks}
-    dispatch.begun = RecentStarts(loaded.begun, _flapping(config))
-    return dispatch
+    dispatcher = _dispatcher(config, [group for group in loaded.groups if group.key == WATCHDOG_KEY])
+    dispatcher.groups = {(group.receiver, group.key): group for group in loaded.groups if group.key != WATCHDOG_KEY}
+    dispatcher.silences = Silences(loaded.silences)
+    dispatcher.acks = {ack.fingerprint: ack for ack in loaded.acks}
+    dispatcher.begun = RecentStarts(loaded.begun, _flapping(config))
+    return dispatcher
 
 
-def renewed_desks(
-    desks: Mapping[str, AccountPipeline],
+def reloaded_accounts(
+    accounts: Mapping[str, AccountPipeline],
     config: Config,
     rules: tuple[Rule, ...],
     annotator: Annotator,
     found: "RestoredState",
     afresh: Iterable[tuple[str, str]],
 ) -> dict[str, AccountPipeline]:
-    """The desks under another configuration; one whose account is watched no more keeps its alerts, until they are told as over.
+    """The accounts under another configuration; one whose account is watched no more keeps its alerts, until they are told as over.
 
     ``afresh`` are the searches (account, name) that ask something else than before.
     """
     watched = [account.name for account in config.accounts]
-    anew, renewed = set(afresh), {}
-    for account in dict.fromkeys([*watched, *desks]):
-        desk = desks.get(account)
-        evaluator = desk.evaluator if desk is not None else _new_evaluator(account, found)
+    anew, reloaded = set(afresh), dict[str, AccountPipeline]()
+    for account in dict.fromkeys([*watched, *accounts]):
+        known = accounts.get(account)
+        evaluator = known.evaluator if known is not None else _new_evaluator(account, found)
         evaluator.window = found.windows.get(account, evaluator.window)
         evaluator.window.privacy.mode = config.privacy.recipients
         evaluator.window.membership.searches = _statuses_of(account, config)
@@ -127,13 +127,12 @@ def renewed_desks(
         evaluator.coverage.deepest, evaluator.coverage.every = _deepest_of(account, config), _every_of(account, config)
         evaluator.time_zone = config.time_zone_of(account)
         _put_in_order(evaluator)
-        renewed[account] = desk = desk or AccountPipeline(
-            evaluator, Views(evaluator, annotator), facts_kept=evaluator.account_state
-        )
-        desk.views = Views(
+        views = Views(
             evaluator, annotator, distinguish=len(config.accounts) > 1, time_zone=config.time_zone_of(account)
         )
-    return renewed
+        reloaded[account] = known or AccountPipeline(evaluator, views, stored_state=evaluator.account_state)
+        reloaded[account].views = views
+    return reloaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +163,15 @@ def returned(store: Store, before: Config, config: Config, key: bytes) -> Restor
     return RestoredState(windows, cursors, loaded.facts, tuple(troubles.values()))
 
 
-def continued_dispatch(config: Config, before: Dispatcher) -> Dispatcher:
+def reloaded_dispatcher(config: Config, before: Dispatcher) -> Dispatcher:
     """The groups, silences and acknowledgements as they are, under the routes as they are written now."""
-    dog = before.watchdog
-    dispatch = _dispatch(config, [dog.group] if dog is not None and dog.group is not None else [])
-    dispatch.groups, dispatch.silences = before.groups, before.silences
-    dispatch.acks, dispatch.begun = before.acks, before.begun
-    dispatch.begun.policy = _flapping(config)
-    dispatch.most_groups = before.most_groups
-    return dispatch
+    watchdog = before.watchdog
+    dispatcher = _dispatcher(config, [watchdog.group] if watchdog is not None and watchdog.group is not None else [])
+    dispatcher.groups, dispatcher.silences = before.groups, before.silences
+    dispatcher.acks, dispatcher.begun = before.acks, before.begun
+    dispatcher.begun.policy = _flapping(config)
+    dispatcher.most_groups = before.most_groups
+    return dispatcher
 
 
 def _new_evaluator(account: str, found: RestoredState) -> RuleEvaluator:
@@ -201,8 +200,8 @@ def _rules_of(searches: list[str], rules: tuple[Rule, ...]) -> list[Rule]:
     return [rule for rule in rules if searches and rule.search in (None, *searches)]
 
 
-def _dispatch(config: Config, told: list[AggregationGroup]) -> Dispatcher:
-    """Without groups but the watchdog's, of which ``told`` are those that are known."""
+def _dispatcher(config: Config, watchdog_groups: list[AggregationGroup]) -> Dispatcher:
+    """Without groups but the watchdog's, of which ``watchdog_groups`` are those that are known."""
     web, watchdog = config.web, config.watchdog
     return Dispatcher(
         config.route_tree(),
@@ -211,7 +210,7 @@ def _dispatch(config: Config, told: list[AggregationGroup]) -> Dispatcher:
         inhibitions=config.inhibitions,
         editable={one.name: tuple(_editable(one)) for one in config.receivers},
         keeping={one.name: tuple(_keeping(one)) for one in config.receivers},
-        watchdog=None if watchdog is None else _watchdog(watchdog.receiver, watchdog.every, told),
+        watchdog=None if watchdog is None else _watchdog(watchdog.receiver, watchdog.every, watchdog_groups),
     )
 
 
@@ -244,8 +243,10 @@ def _keeping(receiver: Receiver) -> Iterator[str]:
                 yield channel
 
 
-def _watchdog(receiver: str, every: Duration, told: list[AggregationGroup]) -> WatchdogState:
-    return WatchdogState(receiver, every, next((group for group in told if group.receiver == receiver), None))
+def _watchdog(receiver: str, every: Duration, watchdog_groups: list[AggregationGroup]) -> WatchdogState:
+    return WatchdogState(
+        receiver, every, next((group for group in watchdog_groups if group.receiver == receiver), None)
+    )
 
 
 def _put_in_order(evaluator: RuleEvaluator) -> None:

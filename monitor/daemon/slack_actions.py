@@ -2,16 +2,22 @@
 
 import logging
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from monitor.daemon.pipeline import Pipeline
+from monitor.config.monitor import Config
+from monitor.daemon.alert_actions import AlertActions
 from monitor.dispatch.status import AlertStatus
 from monitor.notify.channels.slack.interaction import Pressed
+from monitor.notify.channels.slack.socket_mode import listen
+from monitor.notify.receivers import socket_apps
 from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence, new_silence
 from monitor.runtime.clock import SECOND, Clock, Duration, Instant, format_duration
 from monitor.runtime.errors import NothingThere, StoreError
+from monitor.runtime.task_supervisor import TaskSpec, until_told
 
 log = logging.getLogger("monitor")
 
@@ -22,7 +28,7 @@ _GONE: Final = "This alert is over: there is nothing left to do."
 class Buttons:
     """Does what was pressed, and says so to whoever pressed it."""
 
-    pipeline: Pipeline
+    actions: AlertActions
     clock: Clock
 
     async def press(self, pressed: Pressed) -> str:
@@ -40,18 +46,26 @@ class Buttons:
 
     async def _do(self, pressed: Pressed) -> str:
         if pressed.action == "acknowledge":
-            await self.pipeline.acknowledge(pressed.fingerprint, pressed.user)
+            await self.actions.acknowledge(pressed.fingerprint, pressed.user)
             return "Acknowledged: it is not repeated until it is over. Should it get worse, you hear of it."
         alert = self._alert(pressed.fingerprint)
         if alert is None:
             return _GONE
         lasts = pressed.seconds * SECOND
-        await self.pipeline.put_silence(_silence_of(alert, pressed.user, lasts, self.clock.now()))
+        await self.actions.put_silence(_silence_of(alert, pressed.user, lasts, self.clock.now()))
         return f"Silenced for {format_duration(lasts)}. Its end is told all the same."
 
     def _alert(self, fingerprint: str) -> AlertStatus | None:
-        found = self.pipeline.stock().find(fingerprint)
+        found = self.actions.status().find(fingerprint)
         return found if found is not None and found.state == "firing" else None
+
+
+def button_tasks(config: Config, actions: AlertActions, clock: Clock) -> Iterator[TaskSpec]:
+    """A task for each Slack app whose buttons are pressed."""
+    press = Buttons(actions, clock).press
+    for number, (token, api_url) in enumerate(socket_apps(config)):
+        listening = partial(listen, token, api_url, press, clock)
+        yield TaskSpec(f"Slack's buttons {number}", (token, api_url), partial(until_told, work=listening))
 
 
 def _silence_of(alert: AlertStatus, user: str, lasts: Duration, now: Instant) -> Silence:

@@ -107,9 +107,9 @@ def failing_receivers(alerts: Iterable[Alert], channels: Mapping[str, tuple[str,
     return {receiver: found.issuperset(channels.get(receiver, ())) for receiver, found in failing.items()}
 
 
-def routes_by_place(root: Route) -> dict[tuple[str, str], Route]:
+def routes_by_receiver(root: Route) -> dict[tuple[str, str], Route]:
     """Every route of the tree by its receiver and its key."""
     found = {(root.receiver, root.key): root}
     for route in root.routes:
-        found |= routes_by_place(route)
+        found |= routes_by_receiver(route)
     return found

@@ -12,11 +12,16 @@ import msgspec
 
 from monitor.alerts.evaluation import ViewContext
 from monitor.alerts.view import Views
-from monitor.dispatch.destinations import AlertDestinations, DestinationCache, Key, failing_receivers, routes_by_place
-from monitor.dispatch.edits import SuppressionEdits
+from monitor.dispatch.destinations import (
+    AlertDestinations,
+    DestinationCache,
+    Key,
+    failing_receivers,
+    routes_by_receiver,
+)
 from monitor.dispatch.group_members import DispatchInput, GroupAssembler, GroupMembers, Known
 from monitor.dispatch.notification_builder import MOST_ALERTS, NotificationBuilder, new_group, to_all
-from monitor.dispatch.storm_overflow import GroupDecision, calmed
+from monitor.dispatch.storm_overflow import GroupDecision, limit_new_groups
 from monitor.dispatch.watchdog import WatchdogState
 from monitor.model.alert import Alert
 from monitor.model.builtin_alerts import NOTIFICATION_FAILING
@@ -33,6 +38,19 @@ from monitor.store.protocol import SILENCES_KEPT, Pending
 
 AWAITED: Final[Duration] = 7 * DAY
 """A receiver that is taken out of the configuration and comes back within so long hears of the ends that it missed."""
+
+
+@dataclass(slots=True)
+class SuppressionEdits:
+    """Silences and acknowledgements that are new or changed, and those to be forgotten (by id, by fingerprint)."""
+
+    silences: list[Silence] = field(default_factory=list)
+    dropped_silences: list[str] = field(default_factory=list)
+    acks: list[Ack] = field(default_factory=list)
+    dropped_acks: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.silences or self.dropped_silences or self.acks or self.dropped_acks)
 
 
 @dataclass(slots=True)
@@ -54,16 +72,16 @@ class DispatchPlan:
     watchdog: AggregationGroup | None = None
     """The watchdog's group, where it barks."""
 
-    next_at: Instant | None = None
+    next_flush: Instant | None = None
 
-    def look_again(self, at: Instant | None) -> None:
+    def flush_by(self, at: Instant | None) -> None:
         """At that time at the latest."""
         if at is not None:
-            self.next_at = at if self.next_at is None else min(at, self.next_at)
+            self.next_flush = at if self.next_flush is None else min(at, self.next_flush)
 
 
 class Dispatcher:
-    """Keeps the groups, and decides at each look what is told.
+    """Keeps the groups, and decides at each flush what is sent.
 
     ``channels`` are the receivers', such as ``slack/0``, and ``editable`` those of them that can change what they were told; ``keeping`` are
     those behind which a program keeps an alert until it gets its end, also of a report. ``most`` is how many alerts one notification
@@ -94,12 +112,12 @@ class Dispatcher:
         self.begun = RecentStarts()
         self._editable = editable or {}
         self._keeping = keeping or {}
-        self._routes = routes_by_place(route)
-        self._places = DestinationCache(route, tuple(channels))
+        self._routes = routes_by_receiver(route)
+        self._destinations = DestinationCache(route, tuple(channels))
         self._suppression = Suppression(tuple(inhibitions))
         self._timed = any(one.mute or one.active for one in self._routes.values())
 
-    def look(
+    def flush(
         self,
         alerts: Iterable[tuple[Alert, Views, ViewContext]],
         now: Instant,
@@ -107,53 +125,53 @@ class Dispatcher:
         *,
         well: bool = True,
     ) -> DispatchPlan:
-        """What is to be told now of these alerts, which are all that there are: pending, firing, or over but not yet told so.
+        """What is to be sent now of these alerts, which are all that there are: pending, firing, or over but not yet told so.
 
         ``edits`` are taken to be made. ``well``: the watchdog may say that all is well.
         """
-        told = self._facts(alerts, now, edits or SuppressionEdits())
-        assembly = GroupAssembler(told.facts, self.groups, self.route, self._routes)
-        teller = NotificationBuilder(
-            told.facts, self.channels, self._editable, self._keeping, self.external_url, self.most
+        plan = self._facts(alerts, now, edits or SuppressionEdits())
+        assembler = GroupAssembler(plan.facts, self.groups, self.route, self._routes)
+        builder = NotificationBuilder(
+            plan.facts, self.channels, self._editable, self._keeping, self.external_url, self.most
         )
-        members = assembly.assemble()
-        told.dropped += [self.groups[key] for key, some in members.items() if self._is_given_up(key, some, now)]
+        members = assembler.assemble()
+        plan.dropped += [self.groups[key] for key, some in members.items() if self._is_given_up(key, some, now)]
 
-        def turn_of(key: Key, some: GroupMembers) -> GroupDecision:
-            return self._turn(key, some, teller, now)
+        def decision_of(key: Key, some: GroupMembers) -> GroupDecision:
+            return self._decide(key, some, builder, now)
 
-        turns = [turn_of(key, some) for key, some in members.items() if key[0] in self.channels]
-        for turn in calmed(turns, self.groups, turn_of, teller.badness, now, self.most_groups):
-            self._settle(turn, teller, told)
-        told.outbox, told.views = teller.outbox, teller.views
-        self._watch(told, now, well=well)
-        for at in [*assembly.change_at, *(ack.until for ack in told.acks.values())]:
-            told.look_again(at)
-        told.look_again(silences_change_at(told.silences, now))
-        if self._timed and any(turn.members.route.mute or turn.members.route.active for turn in turns):
-            told.look_again(next_minute(now))
-        return told
+        decisions = [decision_of(key, some) for key, some in members.items() if key[0] in self.channels]
+        for one in limit_new_groups(decisions, self.groups, decision_of, builder.badness, now, self.most_groups):
+            self._flush_group(one, builder, plan)
+        plan.outbox, plan.views = builder.outbox, builder.views
+        self._watch(plan, now, well=well)
+        for at in [*assembler.change_at, *(ack.until for ack in plan.acks.values())]:
+            plan.flush_by(at)
+        plan.flush_by(silences_change_at(plan.silences, now))
+        if self._timed and any(one.members.route.mute or one.members.route.active for one in decisions):
+            plan.flush_by(next_minute(now))
+        return plan
 
-    def apply(self, told: DispatchPlan) -> None:
+    def apply(self, plan: DispatchPlan) -> None:
         """It is committed."""
-        for group in told.groups:
+        for group in plan.groups:
             self.groups[group.receiver, group.key] = group
-        for group in told.dropped:
+        for group in plan.dropped:
             self.groups.pop((group.receiver, group.key), None)
-        self.silences, self.acks = told.silences, told.acks
-        if self.watchdog is not None and told.watchdog is not None:
-            self.watchdog.group = told.watchdog
-        for alert, _, _ in told.facts.known.values():
+        self.silences, self.acks = plan.silences, plan.acks
+        if self.watchdog is not None and plan.watchdog is not None:
+            self.watchdog.group = plan.watchdog
+        for alert, _, _ in plan.facts.known.values():
             if alert.state == "firing":
                 self.begun.note(alert)
-        self.begun.sweep(told.facts.now)
-        self._places.sweep(told.facts.known)
+        self.begun.sweep(plan.facts.now)
+        self._destinations.sweep(plan.facts.known)
 
-    def told_fingerprints(self) -> set[str]:
+    def notified(self) -> set[str]:
         """Alerts that some receiver believes to be firing."""
         return {fingerprint for group in self.groups.values() for fingerprint in group.told}
 
-    # What is so
+    # What there is
 
     def facts(self, alerts: Iterable[tuple[Alert, Views, ViewContext]], now: Instant) -> DispatchInput:
         """How things stand, for whoever only looks."""
@@ -163,32 +181,32 @@ class Dispatcher:
         self, alerts: Iterable[tuple[Alert, Views, ViewContext]], now: Instant, edits: SuppressionEdits
     ) -> DispatchPlan:
         known = {alert.fingerprint: (alert, views, scene) for alert, views, scene in alerts}
-        places = self._all_places(known)
+        destinations = self._destinations_of(known)
         dropped = edits.dropped_silences + [one.id for one in self.silences.all() if one.ends_at <= now - SILENCES_KEPT]
         silences = self._silences_after(edits.silences, dropped)
         acks, gone = self._acks_after(edits, known, now)
-        firing = {one: places[one].labels for one, (alert, _, _) in known.items() if alert.state == "firing"}
+        firing = {one: destinations[one].labels for one, (alert, _, _) in known.items() if alert.state == "firing"}
         suppressed: dict[str, SuppressionReason] = self._suppression.of(firing, silences, now)
         reports = {one: alert.firing_at for one, (alert, _, _) in known.items() if one in firing and alert.is_report}
         for one, since in reports.items():
             by = silenced_since(firing[one], silences, now if since is None else since, now)
             if by and one not in suppressed:
                 suppressed[one] = SuppressionReason(by)
-        facts = DispatchInput(known, places, suppressed, acks, self.begun, now)
+        facts = DispatchInput(known, destinations, suppressed, acks, self.begun, now)
         kept = [ack for ack in edits.acks if ack.fingerprint in acks]
         return DispatchPlan(facts, silences, acks, SuppressionEdits(edits.silences, dropped, kept, gone))
 
-    def _all_places(self, known: Known) -> dict[str, AlertDestinations]:
-        places = {}
+    def _destinations_of(self, known: Known) -> dict[str, AlertDestinations]:
+        destinations = {}
         for one, (alert, views, _) in known.items():
             was = alert.earlier if alert.state == "pending" and alert.earlier is not None else alert
-            places[one] = self._places.of(was, views)
+            destinations[one] = self._destinations.of(was, views)
         failing = failing_receivers((alert for alert, _, _ in known.values()), self.channels)
         for one in known if failing else ():
             about = dict(known[one][0].group).get("receiver")
             if about is not None and known[one][0].rule == NOTIFICATION_FAILING.name:
-                places[one] = self._places.around(places[one], failing, about)
-        return places
+                destinations[one] = self._destinations.around(destinations[one], failing, about)
+        return destinations
 
     def _silences_after(self, put: Iterable[Silence], dropped: Iterable[str]) -> Silences:
         """All silences with these changes: others, since what is proposed may not come about."""
@@ -207,13 +225,13 @@ class Dispatcher:
         }
         return holding, [one for one in self.acks if one not in holding]
 
-    # Telling
+    # Groups
 
-    def _turn(self, key: Key, some: GroupMembers, teller: NotificationBuilder, now: Instant) -> GroupDecision:
+    def _decide(self, key: Key, some: GroupMembers, builder: NotificationBuilder, now: Instant) -> GroupDecision:
         before = self.groups.get(key)
         group = _not_ahead(before, now) if before is not None else new_group(key, some.route, some.labels, now)
         return GroupDecision(
-            key, some, before, group, decide(group, some.firing, teller.ranks, some.route, now, some.quiet)
+            key, some, before, group, decide(group, some.firing, builder.ranks, some.route, now, some.quiet)
         )
 
     def _is_given_up(self, key: Key, some: GroupMembers, now: Instant) -> bool:
@@ -223,31 +241,31 @@ class Dispatcher:
         ends = [over.resolved_at for over in some.over.values()]
         return not some.firing and all(end is not None and now - end >= AWAITED for end in ends)
 
-    def _settle(self, turn: GroupDecision, teller: NotificationBuilder, told: DispatchPlan) -> None:
-        group, some, decision, now = turn.group, turn.members, turn.decision, told.facts.now
+    def _flush_group(self, one: GroupDecision, builder: NotificationBuilder, plan: DispatchPlan) -> None:
+        group, some, decision, now = one.group, one.members, one.decision, plan.facts.now
         if decision.reason is not None:
-            group = teller.tell(group, some, decision.reason)
+            group = builder.tell(group, some, decision.reason)
             decision = Decision(None, None)
             if group.told:
-                decision = decide(group, some.firing, teller.ranks, some.route, now, some.quiet)
-        group = teller.show_acks(group, some)
+                decision = decide(group, some.firing, builder.ranks, some.route, now, some.quiet)
+        group = builder.show_acks(group, some)
         if not some.firing and not group.told:
-            told.dropped += [turn.before] if turn.before is not None else []
+            plan.dropped += [one.before] if one.before is not None else []
             return
         if decision.next_at is not None:
             group = msgspec.structs.replace(group, flush_at=decision.next_at)
-            told.look_again(decision.next_at)
-        if group != turn.before:
-            told.groups.append(group)
+            plan.flush_by(decision.next_at)
+        if group != one.before:
+            plan.groups.append(group)
 
-    def _watch(self, told: DispatchPlan, now: Instant, *, well: bool) -> None:
+    def _watch(self, plan: DispatchPlan, now: Instant, *, well: bool) -> None:
         if self.watchdog is None:
             return
-        group, notification = self.watchdog.look(now, self.external_url, well=well)
+        group, notification = self.watchdog.flush(now, self.external_url, well=well)
         if notification is not None:
-            told.watchdog = group
-            told.outbox += to_all(notification, self.channels)
-        told.look_again(self.watchdog.next_at(group, now))
+            plan.watchdog = group
+            plan.outbox += to_all(notification, self.channels)
+        plan.flush_by(self.watchdog.next_at(group, now))
 
 
 def _not_ahead(group: AggregationGroup, now: Instant) -> AggregationGroup:

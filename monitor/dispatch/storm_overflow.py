@@ -1,4 +1,4 @@
-"""A storm at one look: the groups that are told by themselves, and those whose alerts go into the overflow of their route."""
+"""A storm at one flush: the groups that are sent by themselves, and those whose alerts go into the overflow of their route."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ Badness = Callable[[Mapping[str, str]], tuple[float, int, float]]
 
 @dataclass(slots=True)
 class GroupDecision:
-    """One group's turn in a look: as it was, as it is taken to be, and what is decided."""
+    """One group at a flush: as it was, as it is taken to be, and what is decided."""
 
     key: Key
     members: GroupMembers
@@ -24,50 +24,50 @@ class GroupDecision:
     decision: Decision
 
 
-TurnOf = Callable[[Key, GroupMembers], GroupDecision]
+DecisionOf = Callable[[Key, GroupMembers], GroupDecision]
 
 
-def calmed(
-    turns: list[GroupDecision],
+def limit_new_groups(
+    decisions: list[GroupDecision],
     groups: Mapping[Key, AggregationGroup],
-    turn_of: TurnOf,
+    decision_of: DecisionOf,
     badness: Badness,
     now: Instant,
     most: int,
 ) -> list[GroupDecision]:
-    """The turns with storms broken: where more than ``most`` groups of a route would be told for the first time, the others are put together."""
+    """The decisions with storms broken: where more than ``most`` groups of a route would be told for the first time, the others are put together."""
     first: dict[tuple[str, str, bool], list[GroupDecision]] = {}
-    for turn in turns:
-        if turn.decision.reason == "first" and not is_overflow(turn.group.key):
-            place = (turn.group.receiver, turn.group.route, is_of_reports(turn.group))
-            first.setdefault(place, []).append(turn)
+    for one in decisions:
+        if one.decision.reason == "first" and not is_overflow(one.group.key):
+            route_key = (one.group.receiver, one.group.route, is_of_reports(one.group))
+            first.setdefault(route_key, []).append(one)
     for (receiver, _, of_reports), some in first.items():
         route = some[0].members.route
         key = (receiver, reports_overflow_key(route) if of_reports else overflow_key(route))
         lately = told_lately(groups.values(), route, groups.get(key), now, of_reports=of_reports)
-        worst_first = sorted(some, key=lambda turn: badness(turn.members.firing), reverse=True)
+        worst_first = sorted(some, key=lambda one: badness(one.members.firing), reverse=True)
         _, rest = split(worst_first, lately, most)
         if rest:
-            turns = _together(turns, key, rest, turn_of, badness)
-    return turns
+            decisions = _together(decisions, key, rest, decision_of, badness)
+    return decisions
 
 
 def _together(
-    turns: list[GroupDecision], key: Key, rest: Sequence[GroupDecision], turn_of: TurnOf, badness: Badness
+    decisions: list[GroupDecision], key: Key, rest: Sequence[GroupDecision], decision_of: DecisionOf, badness: Badness
 ) -> list[GroupDecision]:
-    """The turns with ``rest`` put into the overflow, or made to wait for its time."""
-    present = next((turn for turn in turns if turn.key == key), None)
-    joined = turn_of(key, _joined(present, rest))
+    """The decisions with ``rest`` put into the overflow, or made to wait for its time."""
+    present = next((one for one in decisions if one.key == key), None)
+    joined = decision_of(key, _joined(present, rest))
     if joined.before is None:
         joined.decision = Decision("first", None)
     elif joined.decision.reason is None and _is_worse(rest, joined.before, badness):
         joined.decision = Decision("new alerts", None)
-    moved = {id(turn) for turn in rest}
-    others = [turn for turn in turns if id(turn) not in moved and turn is not present]
-    for turn in rest:
+    moved = {id(one) for one in rest}
+    others = [one for one in decisions if id(one) not in moved and one is not present]
+    for one in rest:
         if joined.decision.reason is not None:
-            turn.members.firing = {}
-        turn.decision = Decision(None, joined.decision.next_at)
+            one.members.firing = {}
+        one.decision = Decision(None, joined.decision.next_at)
     if joined.decision.reason is not None:
         return [*others, *rest, joined]
     return [*others, *rest, *([] if present is None else [present])]
@@ -77,13 +77,13 @@ def _joined(present: GroupDecision | None, rest: Sequence[GroupDecision]) -> Gro
     route, muted = rest[0].members.route, rest[0].members.muted
     some = GroupMembers(route, {}, muted) if present is None else replace(present.members, route=route)
     some.firing, some.quiet = dict(some.firing), set(some.quiet)
-    for turn in rest:
-        some.firing |= turn.members.firing
-        some.quiet |= turn.members.quiet
+    for one in rest:
+        some.firing |= one.members.firing
+        some.quiet |= one.members.quiet
     return some
 
 
 def _is_worse(rest: Sequence[GroupDecision], overflow: AggregationGroup, badness: Badness) -> bool:
     """Whether one of them is worse than all that was told there: it must not wait behind a storm of lesser ones."""
-    worst = max(badness(turn.members.firing) for turn in rest)[0]
+    worst = max(badness(one.members.firing) for one in rest)[0]
     return bool(overflow.told) and all(worst > badness({one: told})[0] for one, told in overflow.told.items())

@@ -31,7 +31,7 @@ class WatchdogState:
     every: Duration
     group: AggregationGroup | None = None
 
-    def look(
+    def flush(
         self, now: Instant, external_url: str = "", *, well: bool = True
     ) -> tuple[AggregationGroup | None, Notification | None]:
         """What is to be sent now, and the group as it is afterwards. The beat is kept: one that is late does not move the next."""

@@ -90,7 +90,7 @@ async def test_what_is_shown_of_recipients_is_as_configured(mode: str, text: str
 async def test_what_history_needs_is_worked_out_once_for_all_alerts_of_a_rule() -> None:
     harness = PipelineHarness(settings(RATE, AT_ONCE), HandClock())
     await harness.poll([*traffic(5, operator="Cosmote"), *traffic(5, operator="Nova")])
-    evaluator = harness.pipeline.desks["main"].evaluator
+    evaluator = harness.pipeline.accounts["main"].evaluator
     cursor, rule = evaluator.coverage.cursors["all"], evaluator.rules["Failing"]
     moment = evaluator.input_for(rule, WindowReader(evaluator.window), cursor.as_of, cursor.covered_since)
     assert history(rule, moment, (("operator", "Cosmote"),))[-1] == 0.5
@@ -146,7 +146,7 @@ async def test_an_alert_of_a_rule_that_cannot_be_judged_any_more_is_told_all_the
     clock = HandClock()
     harness = PipelineHarness(settings(RATE, AT_ONCE), clock)
     await harness.poll(traffic(5, operator="Cosmote"))
-    evaluator = harness.pipeline.desks["main"].evaluator
+    evaluator = harness.pipeline.accounts["main"].evaluator
     evaluator.rules["Failing"] = Rule(name="Failing", kind="of no kind", by=("operator",), severity="critical")
     clock.at += 5 * HOUR
     await harness.pipeline.flush()

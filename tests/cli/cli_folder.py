@@ -116,7 +116,7 @@ def poll_once(folder: Folder) -> None:
         with guarded():
             async with trio.open_nursery() as nursery:
                 running = await nursery.start(run)
-                while not running.pipeline.desks["main"].evaluator.coverage.cursors:
+                while not running.pipeline.accounts["main"].evaluator.coverage.cursors:
                     await trio.sleep(0.01)
                 stop.set()
 

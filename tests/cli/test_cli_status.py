@@ -28,7 +28,7 @@ async def running(folder: Folder) -> AsyncIterator[str]:
     async with trio.open_nursery() as nursery:
         started = await nursery.start(run)
         with guarded():
-            while not started.pipeline.desks["main"].evaluator.coverage.cursors:
+            while not started.pipeline.accounts["main"].evaluator.coverage.cursors:
                 await trio.sleep(0.01)
         yield started.url
         stop.set()

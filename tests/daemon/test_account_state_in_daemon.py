@@ -130,7 +130,7 @@ async def test_what_routee_says_besides_messages_becomes_alerts(tmp_path: Path) 
         with guarded():
             while "Only 41.20 EUR left" not in stream.getvalue() or "has stalled" not in stream.getvalue():
                 await trio.sleep(0.05)
-            assert running.pipeline.desks["main"].evaluator.account_state.campaigns["c1"].state.recipients == 1000
+            assert running.pipeline.accounts["main"].evaluator.account_state.campaigns["c1"].state.recipients == 1000
             assert "WARNING LowBalance" in stream.getvalue()
             assert "Sale has stalled: messages to 300 of 1,000 recipients, no new one for" in stream.getvalue()
             sandbox.put_campaign("c1", {"state": "Finished", "smsAnalysis": {"numberOfRecipients": 1000}})

@@ -77,8 +77,8 @@ async def started(config: Path, clock: Clock) -> AsyncIterator[Running]:
         stop.set()
 
 
-def judge_of(running: Running) -> RuleEvaluator:
-    return running.pipeline.desks["main"].evaluator
+def evaluator_of(running: Running) -> RuleEvaluator:
+    return running.pipeline.accounts["main"].evaluator
 
 
 def known(config: Path) -> AccountState:
@@ -119,7 +119,7 @@ async def test_explain_and_campaign_show_what_the_daemon_knows_and_a_restart_goe
         (tmp_path / "rules.yaml").write_text(RULES)
         async with started(config, clock) as running:
             await until(lambda: bool(known(config).balances and known(config).campaigns), "the answers to be kept")
-            assert known(config) == judge_of(running).facts
+            assert known(config) == evaluator_of(running).account_state
             [balance] = await asked(config, "explain", "LowBalance")
             assert balance["state"] == "firing"
             assert str(balance["why"]).startswith("41.20 EUR left")
@@ -130,6 +130,6 @@ async def test_explain_and_campaign_show_what_the_daemon_knows_and_a_restart_goe
             assert any("300 of 1,000 recipients" in str(one["why"]) for one in found), found
         before = known(config)
         async with started(config, clock) as running:
-            assert judge_of(running).facts == before
-            assert judge_of(running).facts.balances[-1].balance.amount == 41.2
+            assert evaluator_of(running).account_state == before
+            assert evaluator_of(running).account_state.balances[-1].balance.amount == 41.2
         nursery.cancel_scope.cancel()

@@ -68,7 +68,7 @@ class World:
     async def poll(self, until: str = "sweep", stop: trio.Event | None = None) -> None:
         """Poll until a poll is over, and a sweep unless there was one before; or until told to stop."""
         async with trio.open_nursery() as nursery:
-            cursor = self.harness.pipeline.desks["main"].evaluator.coverage.cursors.get("all")
+            cursor = self.harness.pipeline.accounts["main"].evaluator.coverage.cursors.get("all")
             observer = _Until("poll" if cursor is not None and cursor.swept else until, nursery.cancel_scope)
             sink = self.harness.sinks["main"]
             await poll_search(PLAN, self.routee, sink, self.clock, cursor, stop=stop, observer=observer)
@@ -80,18 +80,18 @@ class World:
 
     async def silence(self) -> None:
         made = Silence("s", parse_matchers("a=b"), NOW, NOW + HOUR, "Ann", "why", NOW)
-        await self.harness.pipeline.put_silence(made)
+        await self.harness.actions.put_silence(made)
 
     async def expire(self) -> None:
-        await self.harness.pipeline.expire_silence("s")
+        await self.harness.actions.expire_silence("s")
 
     async def acknowledge(self) -> None:
-        [alert] = self.harness.pipeline.desks["main"].evaluator.alerts["Failing"].values()
-        await self.harness.pipeline.acknowledge(alert.fingerprint, "Ann")
+        [alert] = self.harness.pipeline.accounts["main"].evaluator.alerts["Failing"].values()
+        await self.harness.actions.acknowledge(alert.fingerprint, "Ann")
 
     async def unacknowledge(self) -> None:
-        for fingerprint in list(self.harness.pipeline.dispatch.acks):
-            await self.harness.pipeline.unacknowledge(fingerprint)
+        for fingerprint in list(self.harness.pipeline.dispatcher.acks):
+            await self.harness.actions.unacknowledge(fingerprint)
 
     async def blind(self) -> None:
         await self.harness.sinks["main"].blind("all", NOW, "no answer")
@@ -124,19 +124,19 @@ class World:
     def assert_memory_is_what_is_stored(self) -> None:
         """What people are told of is the same; messages can only be more in memory, until the next commit."""
         loaded, pipeline = self.store.load(), self.harness.pipeline
-        evaluator = pipeline.desks["main"].evaluator
+        evaluator = pipeline.accounts["main"].evaluator
         alerts = [alert for alerts in evaluator.alerts.values() for alert in alerts.values()]
         assert {one.fingerprint: one for one in alerts} == {one.fingerprint: one for one in loaded.alerts}
-        assert pipeline.dispatch.groups == {(one.receiver, one.key): one for one in loaded.groups}
-        assert {one.id: one for one in pipeline.dispatch.silences.all()} == {one.id: one for one in loaded.silences}
-        assert pipeline.dispatch.acks == {one.fingerprint: one for one in loaded.acks}
+        assert pipeline.dispatcher.groups == {(one.receiver, one.key): one for one in loaded.groups}
+        assert {one.id: one for one in pipeline.dispatcher.silences.all()} == {one.id: one for one in loaded.silences}
+        assert pipeline.dispatcher.acks == {one.fingerprint: one for one in loaded.acks}
         assert evaluator.coverage.cursors == {
             one.search: one for one in loaded.cursors if one.search in evaluator.coverage.searches
         }
 
     def assert_nothing_is_lost(self) -> None:
         """After a complete poll and sweep: in memory, and for a fresh start."""
-        evaluator = self.harness.pipeline.desks["main"].evaluator
+        evaluator = self.harness.pipeline.accounts["main"].evaluator
         stored = restored_window(self.store, "main", self.harness.settings.config, self.store.secret("recipients"))
         assert counts(stored) == counts(evaluator.window)
         truth = list(self.routee.statuses().values())

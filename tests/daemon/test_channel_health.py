@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from monitor.daemon.channel_health import ChannelWatch
+from monitor.daemon.health import Health
 from monitor.notify.outbox import Failing, Outbox
 from monitor.runtime.clock import HOUR, MINUTE
 from monitor.runtime.errors import StoreError
@@ -15,25 +16,38 @@ OPS, ONCALL = ("ops", "console/0"), ("oncall", "console/0")
 THREE = TWO.replace("receivers:\n", "receivers:\n  - {name: third, console: [{}]}\n")
 
 
+class RecordingHealth(Health):
+    """Keeps what is reported of channels."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: 0.0)
+        self.reported: list[Mapping[tuple[str, str], str]] = []
+
+    def channels(self, failing: Mapping[tuple[str, str], str]) -> None:
+        self.reported.append(failing)
+        super().channels(failing)
+
+
 @dataclass
 class Watched(OperatorHarness):
     """A world whose deliveries fare as the test says."""
 
     config: str = TWO
     outbox: Outbox = field(default_factory=Outbox)
-    reported: list[Mapping[tuple[str, str], str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         OperatorHarness.__init__(self, config=self.config)
+        self.health = self.harness.services.health = RecordingHealth()
+
+    @property
+    def reported(self) -> list[Mapping[tuple[str, str], str]]:
+        return self.health.reported
 
     async def look(self, later: int = 0) -> None:
         self.clock.at += later
-        names = self.harness.pipeline.dispatch.channels
+        names = self.harness.pipeline.dispatcher.channels
         channels = [(receiver, channel) for receiver, some in names.items() for channel in some]
-        watch = ChannelWatch(
-            self.harness.pipeline, self.outbox, channels, self.clock, alive=lambda: None, report=self.reported.append
-        )
-        await watch.look()
+        await ChannelWatch(self.harness.pipeline, self.outbox, channels).update()
 
     def fails(self, channel: tuple[str, str] = OPS, *, refused: bool = False) -> None:
         self.outbox.failing[channel] = Failing(self.clock.at, "503 Service Unavailable", refused)
@@ -114,7 +128,7 @@ async def test_where_the_first_choice_fails_too_the_next_receiver_is_told_of_bot
     world.takes(("third", "console/0"))
     await world.look(5 * MINUTE)
     await world.flush(5 * MINUTE)
-    assert world.harness.pipeline.dispatch.groups == {}
+    assert world.harness.pipeline.dispatcher.groups == {}
 
 
 async def test_a_channel_that_the_configuration_no_longer_has_fails_no_more() -> None:

@@ -104,7 +104,7 @@ async def test_a_silence_lasts_as_long_as_it_was_meant_to(name: str, autojump_cl
     async with town.running():
         ends_at = NOW + (3 * HOUR if "asleep" in name else 80 * MINUTE)
         matchers = parse_matchers('alertname="Failing"')
-        await town.harness.pipeline.put_silence(Silence("s", matchers, NOW, ends_at, "Ann", "why", NOW))
+        await town.harness.actions.put_silence(Silence("s", matchers, NOW, ends_at, "Ann", "why", NOW))
         town.failing = True
         await town.pass_(20 * MINUTE)
         for step in story:

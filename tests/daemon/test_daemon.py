@@ -16,6 +16,7 @@ import trio
 from monitor.config.monitor import Search
 from monitor.config.settings import load
 from monitor.daemon import main as daemon
+from monitor.daemon.account_tasks import plan_of
 from monitor.daemon.health import ask
 from monitor.daemon.main import Running
 from monitor.notify.render import Templates
@@ -92,7 +93,7 @@ async def test_from_a_report_at_routee_to_the_receiver_and_over_a_restart_to_the
         await until(lambda: ("Failing", "firing") in world.told, "the alert")
     world.report("Delivered", 200)
     async with world.daemon() as running:
-        assert [alert.state for alert in running.pipeline.desks["main"].evaluator.alerts["Failing"].values()] == [
+        assert [alert.state for alert in running.pipeline.accounts["main"].evaluator.alerts["Failing"].values()] == [
             "firing"
         ]
         await until(lambda: ("Failing", "resolved") in world.told, "its end")
@@ -142,12 +143,12 @@ async def test_a_search_and_a_rule_that_are_gone_take_their_alerts_with_them(wor
     async with world.daemon() as running:
         ended = {("MonitorBlind", "resolved"), ("Failing", "resolved")}
         await until(lambda: ended <= set(world.told), "both ends")
-        assert "all" not in running.pipeline.desks["main"].evaluator.coverage.cursors
+        assert "all" not in running.pipeline.accounts["main"].evaluator.coverage.cursors
 
 
 async def test_it_is_ready_after_the_first_poll_and_says_how_it_does(world: World) -> None:
     async with world.daemon() as running:
-        await until(lambda: running.pipeline.desks["main"].evaluator.coverage.cursors, "a poll")
+        await until(lambda: running.pipeline.accounts["main"].evaluator.coverage.cursors, "a poll")
         ready = await ask(running.url, "/readyz")
         metrics = await ask(running.url, "/metrics")
     assert ready.status == 200
@@ -197,12 +198,12 @@ async def test_it_can_be_stopped_in_the_middle_of_many_polls(world: World) -> No
     path.write_text(path.read_text().replace("{name: all, every: 20s}", many))
     for _ in range(4):
         async with world.daemon() as running:
-            await until(lambda of=running: of.pipeline.desks["main"].evaluator.coverage.cursors, "a poll")
+            await until(lambda of=running: of.pipeline.accounts["main"].evaluator.coverage.cursors, "a poll")
 
 
 def test_a_search_is_polled_as_it_is_written() -> None:
     text = {"name": "all", "account": "main", "every": "1m", "resweep": [{"back": "1h", "every": "5m"}], "settle": "2s"}
-    plan = daemon.plan_of(Search.model_validate(text))
+    plan = plan_of(Search.model_validate(text))
     assert (plan.account, plan.name, plan.every, plan.settle) == ("main", "all", MINUTE, MINUTE // 30)
     assert plan.resweeps == ((60 * MINUTE, 5 * MINUTE),)
 

@@ -59,7 +59,7 @@ class World:
     systemd: Ears = field(default_factory=Ears)
 
     def __post_init__(self) -> None:
-        self.reloads = Reloads(self.folder / "monitor.yaml", {}, self.taken_up, look_every=0.02)
+        self.reloads = Reloads(self.folder / "monitor.yaml", {}, self.taken_up, check_every=0.02)
         self.reloaded = 0
 
     def taken_up(self, _: object) -> None:
@@ -108,7 +108,7 @@ class World:
         )
         async with trio.open_nursery() as nursery:
             running = await nursery.start(run)
-            evaluator = running.pipeline.desks["main"].evaluator
+            evaluator = running.pipeline.accounts["main"].evaluator
             await until(lambda: "all" in evaluator.coverage.cursors, "a poll")
             yield running
             stop.set()
@@ -154,14 +154,14 @@ async def test_a_reload_of_what_is_written_already_tells_nobody_and_disturbs_no_
     world.report("Undelivered")
     async with world.daemon() as running:
         await until(lambda: ("Failing", "firing") in world.told(), "the alert")
-        tokens, window = world.routee.requests("token"), running.pipeline.desks["main"].evaluator.window
+        tokens, window = world.routee.requests("token"), running.pipeline.accounts["main"].evaluator.window
         for _ in range(5):
             await world.reload()
-        cursor = running.pipeline.desks["main"].evaluator.coverage.cursors["all"]
+        cursor = running.pipeline.accounts["main"].evaluator.coverage.cursors["all"]
         await until(
-            lambda: running.pipeline.desks["main"].evaluator.coverage.cursors["all"].as_of > cursor.as_of, "a poll"
+            lambda: running.pipeline.accounts["main"].evaluator.coverage.cursors["all"].as_of > cursor.as_of, "a poll"
         )
-        assert running.pipeline.desks["main"].evaluator.window is window
+        assert running.pipeline.accounts["main"].evaluator.window is window
     assert world.told() == [("Failing", "firing")]
     assert world.routee.requests("token") == tokens
     assert world.systemd.heard == ["ready"] + ["reloading", "ready"] * 5
@@ -178,7 +178,7 @@ async def test_rules_are_added_changed_and_removed(world: World) -> None:
         world.rules = [RULE | {"name": "Second", "by": []}]
         await world.reload()
         await until(lambda: ("Failing", "resolved") in world.told(), "the end of what is gone")
-        assert list(running.pipeline.desks["main"].evaluator.rules) == ["Second"]
+        assert list(running.pipeline.accounts["main"].evaluator.rules) == ["Second"]
     assert Counter(world.told()) == {("Failing", "firing"): 1, ("Second", "firing"): 1, ("Failing", "resolved"): 1}
 
 
@@ -196,7 +196,7 @@ async def test_wrong_files_change_nothing_and_are_shown_until_they_are_right(
         assert "routee_monitor_config_last_reload_successful 0.0" in metrics.body
         assert "abvoe" in status.body
         assert "abvoe" in (await ask(running.url, "/")).body
-        assert running.pipeline.desks["main"].evaluator.rules["Failing"].name == "Failing"
+        assert running.pipeline.accounts["main"].evaluator.rules["Failing"].name == "Failing"
         world.rules = [RULE]
         await world.reload()
         await until(lambda: len(world.systemd.heard) == 5, "the reload to be over")
@@ -217,12 +217,12 @@ async def test_what_only_a_restart_can_change_is_refused(world: World, change: d
         world.written |= change | {"receivers": [world.receiver("ops"), world.receiver("other")]}
         world.write()
         assert said in await world.refused(running)
-        assert list(running.pipeline.dispatch.channels) == ["ops"]
+        assert list(running.pipeline.dispatcher.channels) == ["ops"]
 
 
 async def test_searches_come_go_and_change_while_the_others_go_on(world: World) -> None:
     async with world.daemon() as running:
-        evaluator = running.pipeline.desks["main"].evaluator
+        evaluator = running.pipeline.accounts["main"].evaluator
         world.written["searches"].append({"name": "campaigns", "every": "20s", "campaign": True})
         await world.reload()
         assert (await ask(running.url, "/readyz")).status == 200
@@ -254,24 +254,24 @@ async def test_an_account_that_is_taken_out_ends_its_alerts_and_has_its_messages
     world.report("Undelivered")
     async with world.daemon() as running:
         await until(lambda: world.told().count(("Failing", "firing")) == 2, "both accounts")
-        known = running.pipeline.desks["second"].evaluator.window.messages
+        known = running.pipeline.accounts["second"].evaluator.window.messages
         world.written |= {"accounts": two[:1], "searches": searches[:1]}
         await world.reload()
         await until(lambda: ("Failing", "resolved") in world.told(), "the end of what is gone")
-        assert running.pipeline.desks["second"].evaluator.window.messages == 0
+        assert running.pipeline.accounts["second"].evaluator.window.messages == 0
         world.written |= {"accounts": two, "searches": searches}
         await world.reload()
-        assert running.pipeline.desks["second"].evaluator.window.messages == known == 20
-        reached = running.pipeline.desks["second"].evaluator.coverage.cursors["all"].as_of
+        assert running.pipeline.accounts["second"].evaluator.window.messages == known == 20
+        reached = running.pipeline.accounts["second"].evaluator.coverage.cursors["all"].as_of
         await until(
-            lambda: running.pipeline.desks["second"].evaluator.coverage.cursors["all"].as_of > reached, "its polls"
+            lambda: running.pipeline.accounts["second"].evaluator.coverage.cursors["all"].as_of > reached, "its polls"
         )
 
 
 async def test_an_account_with_other_credentials_is_polled_with_those(world: World) -> None:
     account = dict(world.written["accounts"][0])
     async with world.daemon() as running:
-        evaluator = running.pipeline.desks["main"].evaluator
+        evaluator = running.pipeline.accounts["main"].evaluator
         world.written["accounts"] = [account | {"application_secret": "not this one"}]
         await world.reload()
         await until(lambda: world.routee.requests("token") > 1, "the other secret to be tried")
@@ -336,7 +336,7 @@ async def test_changed_files_are_taken_up_by_themselves_where_that_is_wished(wor
         await until(lambda: world.systemd.heard.count("reloading") == 2, "the wrong file to be read")
         world.rules.append(RULE | {"name": "Second"})
         world.write()
-        await until(lambda: "Second" in running.pipeline.desks["main"].evaluator.rules, "the rule to be taken up")
+        await until(lambda: "Second" in running.pipeline.accounts["main"].evaluator.rules, "the rule to be taken up")
 
 
 async def test_what_was_asked_for_before_the_daemon_was_up_is_done_once_it_is(world: World) -> None:

@@ -32,17 +32,17 @@ async def test_people_are_told_which_part_fails_and_when_it_has_not_for_ten_minu
     world = OperatorHarness()
     errors = InternalErrors(world.clock)
     errors.failed("search all of account main", fault())
-    await errors.look(world.harness.pipeline)
+    await errors.update(world.harness.pipeline)
     view = world.last.alerts[0]
     assert (view.name, view.status, view.labels["task"]) == ("InternalError", "firing", "search all of account main")
     assert "an internal error (KeyError at test_internal_errors.py:" in view.annotations["summary"]
     assert "please report it" in view.annotations["summary"]
     assert "xoxb" not in repr(view)
     world.clock.at += 10 * MINUTE - 1
-    await errors.look(world.harness.pipeline)
+    await errors.update(world.harness.pipeline)
     assert len(world.told) == 1
     world.clock.at += 1
-    await errors.look(world.harness.pipeline)
+    await errors.update(world.harness.pipeline)
     assert (world.last.alerts[0].name, world.last.alerts[0].status) == ("InternalError", "resolved")
 
 

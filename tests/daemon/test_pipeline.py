@@ -7,6 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from monitor.daemon.flush_timer import flush_when_due
 from monitor.daemon.pipeline import ROWS_AT_ONCE
 from monitor.daemon.restore import restored_window
 from monitor.model.message import Unread, batch_of
@@ -101,18 +102,18 @@ async def test_what_becomes_of_an_alert_is_logged_with_its_labels(caplog: pytest
 async def test_a_commit_that_fails_leaves_memory_as_it_was_and_the_next_carries_all() -> None:
     one = harness(CONFIG.replace("group_wait: 10s", "group_wait: 0s"))
     await one.poll(GOOD)
-    desk, dispatch = one.pipeline.desks["main"], one.pipeline.dispatch
-    cursors = dict(desk.evaluator.coverage.cursors)
+    account, dispatcher = one.pipeline.accounts["main"], one.pipeline.dispatcher
+    cursors = dict(account.evaluator.coverage.cursors)
     one.clock.at += MINUTE
     one.store.failures = 2
     await one.sinks["main"].page("all", batch_of([]), (SetAside("no date", "{}"),))
     for _ in range(2):
         with pytest.raises(StoreError):
             await one.poll(BAD)
-        assert (desk.evaluator.coverage.cursors, desk.evaluator.alerts, dispatch.groups) == (cursors, {}, {})
-        assert (len(desk.asides), stored(one), one.woken) == (1, 10, 0)
+        assert (account.evaluator.coverage.cursors, account.evaluator.alerts, dispatcher.groups) == (cursors, {}, {})
+        assert (len(account.quarantined), stored(one), one.woken) == (1, 10, 0)
     await one.poll(BAD)
-    assert (stored(one), len(desk.asides), one.woken) == (40, 0, 1)
+    assert (stored(one), len(account.quarantined), one.woken) == (40, 0, 1)
     assert len(one.store.commits[-1].asides) == 1
     assert one.reasons() == ["first"]
 
@@ -122,7 +123,7 @@ async def test_what_is_told_of_ourselves_is_all_or_nothing_too() -> None:
     one.store.failures = 1
     with pytest.raises(StoreError):
         await one.sinks["main"].blind("all", one.clock.at, "no answer")
-    assert one.pipeline.desks["main"].evaluator.alerts == {}
+    assert one.pipeline.accounts["main"].evaluator.alerts == {}
     await one.sinks["main"].blind("all", one.clock.at, "no answer")
     assert one.reasons() == ["first"]
 
@@ -168,7 +169,7 @@ async def test_alerts_of_an_account_that_is_gone_end_all_of_them() -> None:
     ended = {view.labels["alertname"]: view.labels.get("account") for told in one.told for view in told.resolved}
     assert ended == {"Failing": "second", "MonitorBlind": "second"}
     await one.restart(settings(RULES, CONFIG))
-    assert one.pipeline.dispatch.groups == {}
+    assert one.pipeline.dispatcher.groups == {}
 
 
 async def test_metrics_know_of_blindness_while_it_lasts() -> None:
@@ -199,7 +200,7 @@ class DyingHarness(PipelineHarness):
     """Hands out its own timer."""
 
     async def run(self) -> None:
-        await self.pipeline.flush_when_due()
+        await flush_when_due(self.pipeline)
 
 
 @dataclass
@@ -333,5 +334,5 @@ async def test_a_sweep_is_judged_and_moves_no_moment() -> None:
     moment = one.clock.at
     one.clock.at += 10 * SECOND
     await one.page([row | {"date": moment} for row in traffic(9, operator="Cosmote")], "all", "main", moment)
-    await one.pipeline.complete("main", Cursor("main", "all", moment, 0, {"300000000": one.clock.at}))
+    await one.sinks["main"].complete("all", Cursor("main", "all", moment, 0, {"300000000": one.clock.at}))
     assert one.told[-1].alerts[0].as_of == moment

@@ -200,7 +200,7 @@ class Beliefs(RuleBasedStateMachine):
     def silence(self, operator: str, minutes: int, fails: bool) -> None:
         now, end = self.clock.at, self.clock.at + minutes * MINUTE
         wanted = Silence(f"s{len(self.silences)}", (Matcher("operator", "=", operator),), now, end, "Ann", "why", now)
-        if self.do(lambda: self.harness.pipeline.put_silence(wanted), fails=fails):
+        if self.do(lambda: self.harness.actions.put_silence(wanted), fails=fails):
             self.silences.append((operator, now, end))
 
     @precondition(lambda self: self.silences)
@@ -213,11 +213,11 @@ class Beliefs(RuleBasedStateMachine):
             self.silences[number] = (operator, start, min(end, self.clock.at))
 
     async def expire_silence(self, number: int) -> None:
-        await self.harness.pipeline.expire_silence(f"s{number}")
+        await self.harness.actions.expire_silence(f"s{number}")
 
     @rule(operator=st.sampled_from(OPERATORS), minutes=st.sampled_from([None, 90]), fails=st.booleans())
     def acknowledge(self, operator: str, minutes: int | None, fails: bool) -> None:
-        alerts = self.harness.pipeline.desks["main"].evaluator.alerts.get("Failing", {})
+        alerts = self.harness.pipeline.accounts["main"].evaluator.alerts.get("Failing", {})
         alert = alerts.get((("operator", operator),))
         if alert is not None and alert.state == "firing":
             until = None if minutes is None else self.clock.at + minutes * MINUTE
@@ -225,7 +225,7 @@ class Beliefs(RuleBasedStateMachine):
             self.do(lambda: self.take_on(fingerprint, until), fails=fails)
 
     async def take_on(self, fingerprint: str, until: int | None) -> None:
-        await self.harness.pipeline.acknowledge(fingerprint, "Ann", "", until)
+        await self.harness.actions.acknowledge(fingerprint, "Ann", "", until)
 
     @rule(step=st.sampled_from([-90 * MINUTE, 90 * MINUTE]))
     def look_while_the_clock_is_wrong(self, step: int) -> None:
@@ -320,8 +320,8 @@ class Beliefs(RuleBasedStateMachine):
         assert not any(self.told.values())
         assert believed(self.harness.told) == {"ops": set(), "oncall": set()}
         assert_every_episode_ends(self.harness.told)
-        assert not self.harness.pipeline.dispatch.groups
-        assert not any(alerts for alerts in self.harness.pipeline.desks["main"].evaluator.alerts.values())
+        assert not self.harness.pipeline.dispatcher.groups
+        assert not any(alerts for alerts in self.harness.pipeline.accounts["main"].evaluator.alerts.values())
 
 
 def assert_every_episode_ends(told: list[Notification]) -> None:

@@ -5,6 +5,7 @@ import trio
 import trio.testing
 
 from monitor.config.settings import Settings
+from monitor.daemon.flush_timer import flush_when_due
 from monitor.daemon.metrics import Metrics
 from monitor.routing.matchers import parse_matchers
 from monitor.routing.silences import Silence
@@ -38,10 +39,10 @@ async def fail(world: PipelineHarness) -> None:
 async def test_the_window_and_the_alerts_are_the_very_same_afterwards() -> None:
     world = harness()
     await fail(world)
-    evaluator = world.pipeline.desks["main"].evaluator
+    evaluator = world.pipeline.accounts["main"].evaluator
     window, alerts, ring = evaluator.window, dict(evaluator.alerts["Failing"]), evaluator.history.groups("Failing")
     await world.reload(written("# another text, the same rule\n" + RULES))
-    evaluator = world.pipeline.desks["main"].evaluator
+    evaluator = world.pipeline.accounts["main"].evaluator
     assert evaluator.window is window
     assert evaluator.alerts["Failing"] == alerts
     assert evaluator.history.groups("Failing") == ring
@@ -52,7 +53,7 @@ async def test_alerts_keep_their_place_where_a_rule_writes_its_fields_in_another
     world = harness()
     await fail(world)
     await world.reload(written(RULES.replace("operator, country", "country, operator")))
-    [group] = world.pipeline.desks["main"].evaluator.alerts["Failing"]
+    [group] = world.pipeline.accounts["main"].evaluator.alerts["Failing"]
     assert group == (("country", "GR"), ("operator", "Cosmote"))
     await fail(world)
     assert world.reasons() == ["first"]
@@ -63,16 +64,16 @@ async def test_silences_acknowledgements_and_the_watchdogs_beat_go_on() -> None:
     world = harness(config)
     await fail(world)
     now = world.clock.now()
-    await world.pipeline.put_silence(Silence("s", parse_matchers("a=b"), now, now + HOUR, "Ann", "why", now))
-    [alert] = world.pipeline.desks["main"].evaluator.alerts["Failing"].values()
-    await world.pipeline.acknowledge(alert.fingerprint, "Ann")
-    told, barks = len(world.told), world.pipeline.dispatch.watchdog
+    await world.actions.put_silence(Silence("s", parse_matchers("a=b"), now, now + HOUR, "Ann", "why", now))
+    [alert] = world.pipeline.accounts["main"].evaluator.alerts["Failing"].values()
+    await world.actions.acknowledge(alert.fingerprint, "Ann")
+    told, barks = len(world.told), world.pipeline.dispatcher.watchdog
     assert barks is not None
     for turn in range(3):
         await world.reload(written(config=config + f"retention: {10 + turn}d\n"))
     assert len(world.told) == told
-    assert [one.id for one in world.pipeline.dispatch.silences.all()] == ["s"]
-    assert set(world.pipeline.dispatch.acks) == {alert.fingerprint}
+    assert [one.id for one in world.pipeline.dispatcher.silences.all()] == ["s"]
+    assert set(world.pipeline.dispatcher.acks) == {alert.fingerprint}
     world.clock.at += 5 * MINUTE  # type: ignore[attr-defined]  # as above
     await world.pipeline.flush()
     [first, second] = [one for one in world.told if one.group_key == "{watchdog}"]
@@ -87,10 +88,10 @@ async def test_a_store_that_refuses_the_ends_of_what_is_gone_is_asked_again(
     world.store.failures = 1
     with pytest.raises(StoreError):
         await world.reload(written("rules: []"))
-    assert not world.pipeline.desks["main"].evaluator.rules
+    assert not world.pipeline.accounts["main"].evaluator.rules
     assert world.reasons() == ["first"]
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(world.pipeline.flush_when_due)
+        nursery.start_soon(flush_when_due, world.pipeline)
         await trio.sleep(400)
         nursery.cancel_scope.cancel()
     assert world.reasons() == ["first", "all resolved"]
@@ -100,7 +101,7 @@ async def test_what_a_search_that_is_gone_still_brings_counts_for_nothing() -> N
     world = harness(TWO_SEARCHES)
     await world.poll(search="all")
     await world.poll(search="more")
-    sink, evaluator = world.sinks["main"], world.pipeline.desks["main"].evaluator
+    sink, evaluator = world.sinks["main"], world.pipeline.accounts["main"].evaluator
     await world.reload(written())
     known = evaluator.window.messages
     world.clock.at += MINUTE  # type: ignore[attr-defined]  # as above
@@ -123,7 +124,7 @@ async def test_rules_wait_for_a_search_that_was_added_or_asks_something_else() -
     world = harness()
     await fail(world)
     await world.reload(written(config=TWO_SEARCHES))
-    evaluator = world.pipeline.desks["main"].evaluator
+    evaluator = world.pipeline.accounts["main"].evaluator
     before = dict(evaluator.alerts["Failing"])
     world.clock.at += 10 * MINUTE  # type: ignore[attr-defined]  # as above
     await world.poll(traffic(0, operator="Cosmote", country="GR"), search="all")
@@ -134,7 +135,7 @@ async def test_rules_wait_for_a_search_that_was_added_or_asks_something_else() -
 
 async def test_numbers_are_kept_as_privacy_says_from_then_on() -> None:
     world = harness()
-    window = world.pipeline.desks["main"].evaluator.window
+    window = world.pipeline.accounts["main"].evaluator.window
     await world.poll([{"to": "+306912345678"}])
     await world.reload(written(config=AT_ONCE + "privacy: {recipients: hash}\n"))
     world.clock.at += SECOND  # type: ignore[attr-defined]  # as above
@@ -147,6 +148,6 @@ async def test_numbers_are_kept_as_privacy_says_from_then_on() -> None:
 
 async def test_the_accounts_time_zone_is_that_of_the_configuration_at_the_start_and_after_a_reload() -> None:
     world = harness(AT_ONCE.replace("name: main,", "name: main, time_zone: Asia/Kolkata,", 1))
-    assert world.pipeline.desks["main"].evaluator.time_zone == "Asia/Kolkata"
+    assert world.pipeline.accounts["main"].evaluator.time_zone == "Asia/Kolkata"
     await world.reload(written(config=AT_ONCE.replace("name: main,", "name: main, time_zone: Europe/Athens,", 1)))
-    assert world.pipeline.desks["main"].evaluator.time_zone == "Europe/Athens"
+    assert world.pipeline.accounts["main"].evaluator.time_zone == "Europe/Athens"

@@ -8,7 +8,8 @@ import trio
 
 from monitor.config.monitor import load_config
 from monitor.config.watched_files import files_of, stamp
-from monitor.daemon.reload import Reloads, changes, check_is_possible
+from monitor.daemon.config_diff import changes, check_is_possible
+from monitor.daemon.reload import Reloads
 from monitor.runtime.errors import InputError
 from tests.fakes.written import CONFIG, settings
 

@@ -54,7 +54,7 @@ class World:
     async def silence(self, matchers: str, lasts: int) -> None:
         now = self.clock.at
         made = Silence("s", parse_matchers(matchers), now, now + lasts, "Ann", "why", now)
-        await self.harness.pipeline.put_silence(made)
+        await self.harness.actions.put_silence(made)
 
     def to(self, channel: str) -> list[Notification]:
         return [one.notification for one in self.harness.store.outbox if one.channel == channel]
@@ -67,7 +67,7 @@ class World:
 
     @property
     def fingerprint(self) -> str:
-        [alert] = self.harness.pipeline.desks["main"].evaluator.alerts["Ended"].values()
+        [alert] = self.harness.pipeline.accounts["main"].evaluator.alerts["Ended"].values()
         return alert.fingerprint
 
 
@@ -86,7 +86,7 @@ async def test_two_ends_are_two_messages_that_are_never_repeated_nor_resolved() 
     sale, news = world.to("slack/0")
     assert sale.episode != news.episode, "Slack would write the second over the first"
     assert 9 * MINUTE <= news.created_at - sale.created_at <= 11 * MINUTE
-    assert world.harness.pipeline.dispatch.groups == {}
+    assert world.harness.pipeline.dispatcher.groups == {}
 
 
 async def test_a_program_gets_each_end_in_the_episode_of_its_beginning() -> None:
@@ -202,14 +202,14 @@ async def test_a_report_is_not_acknowledged() -> None:
     await world.send("Sale")
     await world.wait(20)
     with pytest.raises(ValueError, match="a report cannot be acknowledged"):
-        await world.harness.pipeline.acknowledge(world.fingerprint, "Ann", "", None)
+        await world.harness.actions.acknowledge(world.fingerprint, "Ann", "", None)
 
 
 async def test_whoever_asks_sees_a_report_that_can_be_neither_acknowledged_nor_is_said_to_last() -> None:
     world = World()
     await world.send("Sale")
     await world.wait(20)
-    found = world.harness.pipeline.stock().find(world.fingerprint)
+    found = world.harness.actions.status().find(world.fingerprint)
     assert found is not None
     assert v2_shapes.alert(found, "", {}, world.clock.at)["report"] is True
     app = Starlette(routes=AlertPages(world.harness.pipeline, world.clock).routes())

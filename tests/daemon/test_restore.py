@@ -2,7 +2,7 @@
 
 import msgspec
 
-from monitor.daemon.restore import accounts_of, restored_dispatch, restored_evaluator, restored_window
+from monitor.daemon.restore import accounts_of, restored_dispatcher, restored_evaluator, restored_window
 from monitor.store.protocol import Cursor, StoredState
 from monitor.window import Window
 from tests.fakes.hand_clock import HandClock
@@ -63,7 +63,7 @@ async def test_the_window_comes_back_as_it_was() -> None:
 
 def test_groups_come_back_under_the_route_of_now() -> None:
     config = settings(RULES, CONFIG.replace("group_wait: 10s", "group_wait: 1m")).config
-    dispatch = restored_dispatch(config, StoredState([], [], [group()]))
+    dispatch = restored_dispatcher(config, StoredState([], [], [group()]))
     assert dispatch.groups == {("ops", group().key): group()}
     assert dispatch.route.group_wait == 60_000_000
     assert dispatch.channels == {"ops": ("console/0",)}

@@ -60,7 +60,7 @@ async def test_an_alert_that_is_over_before_its_first_notification_is_never_told
     await world.poll(Cosmote=0)
     await world.flush(HOUR)
     assert world.told == []
-    assert world.harness.pipeline.dispatch.groups == {}
+    assert world.harness.pipeline.dispatcher.groups == {}
 
 
 async def test_an_alert_that_flaps_between_notifications_is_told_once() -> None:
@@ -193,7 +193,7 @@ async def test_a_receiver_that_is_gone_is_told_nothing_and_of_the_ends_when_it_c
     assert world.harness.reasons("ops") == ["first"]
     await world.restart(config=two)
     assert world.harness.reasons("ops") == ["first", "all resolved"]
-    assert world.harness.pipeline.dispatch.groups == {}
+    assert world.harness.pipeline.dispatcher.groups == {}
 
 
 async def test_a_receiver_that_stays_away_is_forgotten_after_a_week() -> None:
@@ -205,9 +205,9 @@ async def test_a_receiver_that_stays_away_is_forgotten_after_a_week() -> None:
     )
     await world.poll(5 * MINUTE, Cosmote=0)
     await world.flush(7 * DAY - 1)
-    assert len(world.harness.pipeline.dispatch.groups) == 1
+    assert len(world.harness.pipeline.dispatcher.groups) == 1
     await world.flush(1)
-    assert world.harness.pipeline.dispatch.groups == {}
+    assert world.harness.pipeline.dispatcher.groups == {}
 
 
 async def test_grouping_by_severity_moves_an_alert_from_one_group_to_the_other() -> None:
@@ -260,19 +260,19 @@ async def test_a_group_that_was_held_back_and_recovered_never_fires() -> None:
 
 async def test_of_more_alerts_than_one_notification_holds_all_that_were_named_end_and_the_others_are_counted() -> None:
     world = World()
-    world.harness.pipeline.dispatch.most = 4
+    world.harness.pipeline.dispatcher.most = 4
     names = [f"Operator {i}" for i in range(6)]
     await world.poll(**dict.fromkeys(names, 5))
     assert (len(world.last.alerts), world.last.truncated) == (4, 2)
     named = {view.labels["operator"] for view in world.last.alerts}
     await world.poll(5 * MINUTE, **dict.fromkeys(names, 0))
     assert ({view.labels["operator"] for view in world.last.resolved}, world.last.truncated) == (named, 2)
-    assert world.harness.pipeline.dispatch.groups == {}
+    assert world.harness.pipeline.dispatcher.groups == {}
 
 
 async def test_an_alert_that_was_only_counted_is_named_when_there_is_room_and_then_ends_by_name() -> None:
     world = World()
-    world.harness.pipeline.dispatch.most = 4
+    world.harness.pipeline.dispatcher.most = 4
     names = [f"Operator {i}" for i in range(6)]
     await world.poll(**dict.fromkeys(names, 5))
     named = [view.labels["operator"] for view in world.last.alerts]
@@ -284,7 +284,7 @@ async def test_an_alert_that_was_only_counted_is_named_when_there_is_room_and_th
     await world.flush(5 * MINUTE)
     firing = {view.labels["operator"] for one in world.told for view in one.firing}
     assert firing <= {view.labels["operator"] for one in world.told for view in one.resolved}
-    assert world.harness.pipeline.dispatch.groups == {}
+    assert world.harness.pipeline.dispatcher.groups == {}
 
 
 async def test_a_clock_that_was_set_back_holds_up_no_repeat() -> None:

@@ -63,7 +63,7 @@ async def test_a_route_that_is_gone_tells_the_end_and_a_restart_with_the_same_ro
     await world.restart(config=TWO)
     await world.poll(5 * MINUTE, Cosmote=0)
     assert world.to("oncall")[-1] == ("all resolved", [("Cosmote", "resolved")])
-    assert world.harness.pipeline.dispatch.groups == {}
+    assert world.harness.pipeline.dispatcher.groups == {}
 
 
 async def test_a_receiver_that_was_removed_and_came_back_hears_of_the_end() -> None:

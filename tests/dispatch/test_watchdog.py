@@ -3,6 +3,7 @@
 import trio
 from trio.testing import MockClock
 
+from monitor.daemon.flush_timer import flush_when_due
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, TrioClock
 from tests.fakes.operator_harness import AT_ONCE, TWO, OperatorHarness
 from tests.fakes.pipeline_harness import PipelineHarness
@@ -44,7 +45,7 @@ async def test_it_stops_while_a_loop_is_stuck_and_goes_on_afterwards() -> None:
     health._beats["search all"] = -1e9  # as if it had not been heard of for ages
     await world.flush(HOUR)
     assert len(world.told) == 1
-    assert world.harness.pipeline.next_look == world.clock.at + 10 * SECOND
+    assert world.harness.pipeline.next_flush == world.clock.at + 10 * SECOND
     health.beat("search all")
     await world.flush(10 * SECOND)
     assert len(world.told) == 2
@@ -63,5 +64,5 @@ async def test_it_needs_no_poll_and_keeps_its_beat(autojump_clock: MockClock) ->
     harness = PipelineHarness(settings(config=CONFIG), TrioClock(start))
     await harness.pipeline.begin()
     with trio.move_on_after(3600):
-        await harness.pipeline.flush_when_due()
+        await flush_when_due(harness.pipeline)
     assert [(one.created_at - start) / SECOND for one in harness.told] == [300.0 * i for i in range(12)]

@@ -60,7 +60,7 @@ def put_operator(sandbox: Sandbox, operator: str, *, failed: int, of: int = 10, 
 
 async def until_polled(daemon: daemon.Running, moment: Instant, account: str = "main", search: str = "all") -> Instant:
     """Until a complete poll has seen that moment; gives as of when."""
-    evaluator = daemon.pipeline.desks[account].evaluator
+    evaluator = daemon.pipeline.accounts[account].evaluator
 
     def polled() -> bool:
         return search in evaluator.coverage.cursors and evaluator.coverage.cursors[search].as_of >= moment
@@ -71,4 +71,4 @@ async def until_polled(daemon: daemon.Running, moment: Instant, account: str = "
 
 def values(daemon: daemon.Running, end: Instant, account: str = "main") -> object:
     """By operator and status, the messages in the running daemon's window."""
-    return counted(daemon.pipeline.desks[account].evaluator.window, end)
+    return counted(daemon.pipeline.accounts[account].evaluator.window, end)

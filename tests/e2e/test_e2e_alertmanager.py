@@ -67,7 +67,7 @@ async def test_an_incident_is_pushed_silenced_and_ended_with_alertmanagers_own_t
             silence = await amtool(daemon.url, "silence", "add", "--author=ann", "--comment=known", "alertname=Failing")
             assert await query(daemon.url, "--active") == []
             put_operator(sandbox, "Nova", failed=5)
-            await until(lambda: len(daemon.pipeline.standing()) == 2, "the second operator to be seen")
+            await until(lambda: len(list(daemon.actions.status().alerts())) == 2, "the second operator to be seen")
             silenced = await query(daemon.url, "--silenced")
             assert {one["labels"]["operator"] for one in silenced} == {"Cosmote", "Nova"}
             assert [one["status"]["silencedBy"] for one in silenced] == [[silence.strip()]] * 2

@@ -82,7 +82,7 @@ async def test_a_start_after_more_than_seven_days_tells_the_gap_and_goes_on(tmp_
                 await until(lambda: told.names("firing")["GapInHistory"], "GapInHistory")
                 put_operator(sandbox, "Cosmote", failed=5)
                 await until(lambda: told.failing() == {"Cosmote"}, "polling to go on")
-                covered = daemon.pipeline.desks["main"].evaluator.coverage.cursors["all"].covered_since
+                covered = daemon.pipeline.accounts["main"].evaluator.coverage.cursors["all"].covered_since
     [gap] = [entry for each in told.told for entry in each.payload["alerts"] if "Gap" in entry["labels"]["alertname"]]
     assert gap["labels"]["search"] == "all"
     assert gap["annotations"]["summary"].count("2026-11-2") == 2, "it says from when to when"

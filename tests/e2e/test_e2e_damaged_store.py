@@ -46,7 +46,7 @@ class Town:
     async def started(self) -> AsyncIterator[Running]:
         """A daemon that has polled twice, and read the past in between."""
         async with running(self.config, self.clock) as daemon:
-            evaluator = daemon.pipeline.desks["main"].evaluator
+            evaluator = daemon.pipeline.accounts["main"].evaluator
             await until(
                 lambda: "all" in evaluator.coverage.cursors and bool(evaluator.coverage.cursors["all"].swept),
                 "the past to be read",
@@ -102,7 +102,7 @@ async def test_an_incident_that_goes_on_is_not_told_as_over_and_its_end_is_told(
     town.sandbox.fault("delay", seconds=SLOW)  # several polls come before the past is read
     async with town.started() as daemon:
         assert len(town.told.taken) == 1, "nothing new to be told"
-        [alert] = daemon.pipeline.desks["main"].evaluator.alerts["Failing"].values()
+        [alert] = daemon.pipeline.accounts["main"].evaluator.alerts["Failing"].values()
         assert (alert.state, alert.value) == ("firing", 0.5), "as of all messages"
         town.sandbox.faults.clear()
         town.put("bad", DELIVERED, SECOND)

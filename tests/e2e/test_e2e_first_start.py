@@ -39,7 +39,7 @@ async def test_nothing_that_rests_on_history_fires_before_the_history_is_there(t
             receivers=receivers(told.url),
         )
         async with running(config, clock) as daemon:
-            evaluator = daemon.pipeline.desks["main"].evaluator
+            evaluator = daemon.pipeline.accounts["main"].evaluator
             await until(lambda: evaluator.coverage.cursors, "the first complete poll")
             first = evaluator.coverage.cursors["all"]
             assert first.covered_since > first.as_of - 2 * HOUR, "the first look goes less far back than the rules"
@@ -59,7 +59,7 @@ async def test_an_account_of_two_days_has_nothing_usual_at_the_first_start(tmp_p
         config = write(tmp_path, rules, accounts=[account(url)], searches=searches, receivers=receivers(told.url))
         for start in ("the first", "another, from the store"):
             async with running(config, clock) as daemon:
-                evaluator = daemon.pipeline.desks["main"].evaluator
+                evaluator = daemon.pipeline.accounts["main"].evaluator
                 await until(lambda evaluator=evaluator: all_is_read(evaluator), "the history")
                 polled = evaluator.coverage.cursors["all"].as_of
                 await until(

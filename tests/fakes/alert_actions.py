@@ -31,7 +31,7 @@ class FakeAlertActions:
     acknowledged: dict[str, tuple[str, str, Instant | None]] = field(default_factory=dict)
     broken: bool = False
 
-    def stock(self) -> "FakeAlertActions":
+    def status(self) -> "FakeAlertActions":
         return self
 
     def alerts(self) -> Iterator[AlertStatus]:

@@ -47,21 +47,21 @@ class OperatorHarness:
     async def silence(self, matchers: str, lasts: Duration = HOUR, **more: Any) -> str:
         """From now on; gives its id."""
         now = self.clock.at
-        one = f"silence-{len(self.harness.pipeline.dispatch.silences.all())}"
+        one = f"silence-{len(self.harness.pipeline.dispatcher.silences.all())}"
         fields = {"starts_at": now, "ends_at": now + lasts} | more
         silence = Silence(one, parse_matchers(matchers), created_by="Ann", comment="why", updated_at=now, **fields)
-        await self.harness.pipeline.put_silence(silence)
+        await self.harness.actions.put_silence(silence)
         return one
 
     def alert(self, operator: str) -> Alert:
         """That operator's alert."""
-        for alert in self.harness.pipeline.desks["main"].evaluator.alerts["Failing"].values():
+        for alert in self.harness.pipeline.accounts["main"].evaluator.alerts["Failing"].values():
             if ("operator", operator) in alert.group:
                 return alert
         raise AssertionError(f"{operator} has no alert")
 
     async def ack(self, operator: str, until: int | None = None) -> None:
-        await self.harness.pipeline.acknowledge(self.alert(operator).fingerprint, "Ann", "", until)
+        await self.harness.actions.acknowledge(self.alert(operator).fingerprint, "Ann", "", until)
 
     @property
     def told(self) -> list[Notification]:

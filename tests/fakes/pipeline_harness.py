@@ -5,19 +5,22 @@ from typing import Any
 
 from monitor.alerts.view import Views
 from monitor.config.settings import Settings
+from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.daemon.account_sink import AccountSink
+from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.health import Health
 from monitor.daemon.metrics import Metrics
-from monitor.daemon.pipeline import AccountPipeline, Pipeline, PipelineConfig, Services
+from monitor.daemon.pipeline import Pipeline, PipelineConfig
 from monitor.daemon.restore import (
     accounts_of,
-    continued_dispatch,
-    renewed_desks,
-    restored_dispatch,
+    reloaded_accounts,
+    reloaded_dispatcher,
+    restored_dispatcher,
     restored_evaluator,
     restored_window,
     returned,
 )
+from monitor.daemon.services import Services
 from monitor.model.message import batch_of
 from monitor.model.notification import Notification
 from monitor.notify.render import Templates
@@ -56,19 +59,20 @@ class PipelineHarness:
         self.settings = settings
         config, loaded = settings.config, self.store.load()
         key = self.store.secret("recipients")
-        desks = []
+        accounts = []
         for account in accounts_of(config, loaded):
             window = restored_window(self.store, account, config, key)
             evaluator = restored_evaluator(window, config, settings.rules, loaded)
             several, zone = len(config.accounts) > 1, config.time_zone_of(account)
-            desks.append(AccountPipeline(evaluator, Views(evaluator, Templates(), distinguish=several, time_zone=zone)))
-        self.around = Services(self.clock, self.metrics, self.health, self._wake)
-        dispatch = restored_dispatch(config, loaded)
-        dispatch.most_groups = self.most_groups
-        self.pipeline = Pipeline(self.front, desks, dispatch, config.retention, self.around)
-        self.sinks = {
-            desk.evaluator.account: AccountSink(self.pipeline, desk.evaluator.account, self.around) for desk in desks
-        }
+            accounts.append(
+                AccountPipeline(evaluator, Views(evaluator, Templates(), distinguish=several, time_zone=zone))
+            )
+        self.services = Services(self.clock, self.metrics, self.health, self._wake)
+        dispatcher = restored_dispatcher(config, loaded)
+        dispatcher.most_groups = self.most_groups
+        self.pipeline = Pipeline(self.front, accounts, dispatcher, config.retention, self.services)
+        self.actions = AlertActions(self.pipeline)
+        self.sinks = {account.name: AccountSink(self.pipeline, account) for account in accounts}
 
     def _wake(self) -> None:
         self.woken += 1
@@ -85,13 +89,13 @@ class PipelineHarness:
         anew = {(one.account, one.name) for one in config.searches if one not in before.searches}
 
         def renewed() -> PipelineConfig:
-            desks = renewed_desks(self.pipeline.desks, config, settings.rules, Templates(), found, anew)
-            return PipelineConfig(desks, continued_dispatch(config, self.pipeline.dispatch), config.retention)
+            accounts = reloaded_accounts(self.pipeline.accounts, config, settings.rules, Templates(), found, anew)
+            return PipelineConfig(accounts, reloaded_dispatcher(config, self.pipeline.dispatcher), config.retention)
 
-        await self.pipeline.renew(renewed)
+        await self.pipeline.reload(renewed)
         self.settings = settings
-        for account in self.pipeline.desks:
-            self.sinks.setdefault(account, AccountSink(self.pipeline, account, self.around))
+        for name, account in self.pipeline.accounts.items():
+            self.sinks.setdefault(name, AccountSink(self.pipeline, account))
         await self.pipeline.begin()
 
     async def poll(

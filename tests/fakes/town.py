@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import trio
 import trio.testing
 
+from monitor.daemon.flush_timer import flush_when_due
 from monitor.ingest.poll import PollFigures, SearchPlan, poll_search
 from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery
 from monitor.runtime.clock import MINUTE, SECOND, Clock, Duration, Instant, TrioClock, parse_iso
@@ -81,7 +82,7 @@ class Town:
                 await poll_search(plan, self, self.harness.sinks["main"], self.clock, None, observer=self)
 
             nursery.start_soon(poll)
-            nursery.start_soon(self.harness.pipeline.flush_when_due)
+            nursery.start_soon(flush_when_due, self.harness.pipeline)
             nursery.start_soon(self._traffic)
             yield
             nursery.cancel_scope.cancel()

@@ -76,7 +76,7 @@ class Watched:
     @property
     def window(self) -> Window:
         """The account's messages."""
-        return self.harness.pipeline.desks["main"].evaluator.window
+        return self.harness.pipeline.accounts["main"].evaluator.window
 
     @property
     def requests(self) -> Counter[str]:
@@ -103,7 +103,7 @@ class Watched:
 
     def value(self, rule: str) -> float | None:
         """What a rule without groups measures now."""
-        evaluator = self.harness.pipeline.desks["main"].evaluator
+        evaluator = self.harness.pipeline.accounts["main"].evaluator
         one = evaluator.rules[rule]
         span = evaluator.coverage.as_of(one)
         assert span is not None
@@ -150,7 +150,7 @@ class Watched:
 
     async def run(self) -> None:
         """Poll all searches."""
-        cursors = self.harness.pipeline.desks["main"].evaluator.coverage.cursors
+        cursors = self.harness.pipeline.accounts["main"].evaluator.coverage.cursors
         with trio.CancelScope() as self._scope:
             async with trio.open_nursery() as nursery:
                 for search in self.settings.config.searches:

@@ -76,7 +76,7 @@ class Stage:
         assert (await self.asked("/readyz"))[0] == 200
 
     def _polled(self) -> Instant:
-        return self.daemon.pipeline.desks["main"].evaluator.coverage.cursors["all"].as_of
+        return self.daemon.pipeline.accounts["main"].evaluator.coverage.cursors["all"].as_of
 
 
 def configured(folder: Path, url: str, told: Hook, **more: Any) -> Path:

@@ -21,6 +21,7 @@ from pathlib import Path
 import trio
 
 from monitor.config.settings import Settings
+from monitor.daemon.flush_timer import flush_when_due
 from monitor.notify.channels import ChannelContext, make_notifier
 from monitor.notify.outbox import Outbox, deliver
 from monitor.notify.render import Templates
@@ -72,7 +73,7 @@ class Life(PipelineHarness):
             await self.pipeline.begin()
             delivering = functools.partial(deliver, self.front, {("ops", channel): notifier}, self.clock)
             self._outbox = await nursery.start(lambda task_status: delivering(task_status=task_status))
-            nursery.start_soon(self.pipeline.flush_when_due)
+            nursery.start_soon(flush_when_due, self.pipeline)
             await self._look()
             os.write(began, b".")
             while not await self._is_over():
@@ -86,7 +87,7 @@ class Life(PipelineHarness):
         self._polls += 1
 
     async def _is_over(self) -> bool:
-        believed = self.pipeline.dispatch.told_fingerprints()
+        believed = self.pipeline.dispatcher.told_fingerprints()
         return self._number == self._lives and not believed and not await self.front.backlog()
 
 

@@ -184,7 +184,7 @@ async def test_no_value_in_any_answer_stops_the_daemon_or_spoils_what_is_good(
         hook() as told,
         running(configured(tmp_path, server.url, told, rules=RULES), clock) as daemon,
     ):
-        cursors = daemon.pipeline.desks["main"].evaluator.coverage.cursors
+        cursors = daemon.pipeline.accounts["main"].evaluator.coverage.cursors
         for what, reply in odd_answers(server, kind):
             asked = len(server.requests)
             server.odd["page" if kind == "headers" else kind] = reply

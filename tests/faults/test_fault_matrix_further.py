@@ -9,6 +9,7 @@ import trio
 import trio.testing
 from e2e_folder import account
 
+from monitor.daemon.flush_timer import flush_when_due
 from monitor.ingest.poll import SearchPlan, poll_search
 from monitor.model.routee_query import RouteeQuery
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, TrioClock
@@ -68,7 +69,7 @@ async def test_a_day_of_503_is_one_alert_and_ends_in_the_true_state(autojump_clo
     async with trio.open_nursery() as nursery:
         plan = SearchPlan("main", "all", RouteeQuery(), MINUTE // 2, ((HOUR, HOUR),), 0)
         nursery.start_soon(poll_search, plan, tracking, harness.sinks["main"], clock, None)
-        nursery.start_soon(harness.pipeline.flush_when_due)
+        nursery.start_soon(flush_when_due, harness.pipeline)
         _fail(tracking, "Failed", clock.now())
         await clock.sleep(10 * MINUTE)
         assert _told(harness) == [("Failed", "firing")]

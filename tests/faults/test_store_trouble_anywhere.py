@@ -15,6 +15,7 @@ import pytest
 import trio
 import trio.testing
 
+from monitor.daemon.flush_timer import flush_when_due
 from monitor.ingest.poll import SearchPlan, poll_search
 from monitor.model.notification import Notification
 from monitor.model.routee_query import RouteeQuery
@@ -112,12 +113,12 @@ async def live(store: TroubledStore) -> Scene:
         harness.outbox = await nursery.start(lambda task_status: begin(task_status=task_status))
         plan = SearchPlan("main", "all", RouteeQuery(), MINUTE // 2, ((5 * MINUTE, MINUTE),), 0)
         nursery.start_soon(poll_search, plan, tracking, harness.sinks["main"], clock, None)
-        nursery.start_soon(harness.pipeline.flush_when_due)
+        nursery.start_soon(flush_when_due, harness.pipeline)
         await _happen(clock, tracking)
         store.relieve()
         scene.writes = store.writes
         await clock.sleep(AFTERWARDS)
-        end = harness.pipeline.desks["main"].evaluator.coverage.cursors["all"].as_of
+        end = harness.pipeline.accounts["main"].evaluator.coverage.cursors["all"].as_of
         scene.counted = _counted(harness, end)
         nursery.cancel_scope.cancel()
     scene.true = Counter(sms.status for sms in tracking.messages.values())
@@ -148,7 +149,7 @@ def _take(scene: Scene, notification: Notification) -> Outcome:
 
 
 def _counted(harness: PipelineHarness, end: int) -> Counter[str]:
-    reading = WindowReader(harness.pipeline.desks["main"].evaluator.window)
+    reading = WindowReader(harness.pipeline.accounts["main"].evaluator.window)
     tally = reading.tally(Asking(end - 60 * MINUTE, end, by=("status",)))
     pairs = zip(tally.codes.tolist(), tally.counts.tolist(), strict=True)
     return Counter({reading.labels(("status",), code)[0]: count for code, count in pairs if count})

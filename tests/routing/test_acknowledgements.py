@@ -27,7 +27,7 @@ async def test_an_acknowledgement_for_a_time_ends_then_and_the_repeat_that_is_du
     await world.poll(Cosmote=4)
     until = world.clock.at + 5 * HOUR
     await world.ack("Cosmote", until)
-    assert world.harness.pipeline.next_look == until
+    assert world.harness.pipeline.next_flush == until
     await world.flush(5 * HOUR - 1)
     assert len(world.told) == 1
     await world.flush(1)
@@ -91,7 +91,7 @@ async def test_who_acknowledged_is_shown_where_a_message_can_be_edited_and_nowhe
     quiet = world.harness.store.outbox[2:]
     assert [(one.channel, one.notification.reason) for one in quiet] == [("slack/0", "acknowledged")]
     assert quiet[0].notification.alerts[0].acknowledged_by == "Ann"
-    await world.harness.pipeline.unacknowledge(world.alert("Cosmote").fingerprint)
+    await world.harness.actions.unacknowledge(world.alert("Cosmote").fingerprint)
     assert [one.notification.alerts[0].acknowledged_by for one in world.harness.store.outbox[3:]] == [""]
     assert len({one.notification.key for one in world.harness.store.outbox}) == 3
     await world.flush(4 * HOUR - 1)
@@ -103,12 +103,12 @@ async def test_who_acknowledged_is_shown_where_a_message_can_be_edited_and_nowhe
 async def test_what_does_not_fire_cannot_be_acknowledged_and_what_nobody_acknowledged_not_taken_back() -> None:
     world = OperatorHarness()
     with pytest.raises(NothingThere):
-        await world.harness.pipeline.acknowledge("0123456789abcdef", "Ann")
+        await world.harness.actions.acknowledge("0123456789abcdef", "Ann")
     await world.poll(Cosmote=4)
     with pytest.raises(NothingThere):
-        await world.harness.pipeline.unacknowledge(world.alert("Cosmote").fingerprint)
+        await world.harness.actions.unacknowledge(world.alert("Cosmote").fingerprint)
     with pytest.raises(ValueError, match="who gives it"):
-        await world.harness.pipeline.acknowledge(world.alert("Cosmote").fingerprint, " ")
+        await world.harness.actions.acknowledge(world.alert("Cosmote").fingerprint, " ")
     with pytest.raises(ValueError, match="ended already"):
         await world.ack("Cosmote", world.clock.at)
 

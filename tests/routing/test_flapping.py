@@ -84,7 +84,7 @@ async def test_the_fourth_beginning_is_told_as_flapping_and_then_nothing_until_i
     assert len(world.told) == 7
     await world.flush(1)
     assert world.harness.reasons()[7:] == ["all resolved"]
-    assert world.harness.pipeline.dispatch.groups == {}
+    assert world.harness.pipeline.dispatcher.groups == {}
 
 
 async def test_flapping_is_seen_after_the_clock_was_set_back() -> None:
@@ -101,7 +101,7 @@ async def test_flapping_goes_on_over_a_restart_and_its_end_is_waited_for_exactly
     await flap(world, 4)
     await world.restart()
     assert world.harness.reasons()[6:] == ["first"]
-    assert world.harness.pipeline.next_look == world.clock.at + ROUND
+    assert world.harness.pipeline.next_flush == world.clock.at + ROUND
     await world.poll(10 * MINUTE - SECOND, Cosmote=4)
     await world.restart()
     assert len(world.told) == 7

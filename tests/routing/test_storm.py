@@ -66,7 +66,7 @@ async def test_a_storm_is_over_in_few_messages_and_all_that_was_told_ends() -> N
     ]
     assert len(world.told) == 2 * (MOST - 1) + 3
     assert believed(world) == set()
-    assert world.harness.pipeline.dispatch.groups == {}
+    assert world.harness.pipeline.dispatcher.groups == {}
 
 
 async def test_what_joins_a_storm_waits_for_the_overflows_interval_and_is_few_messages_too() -> None:

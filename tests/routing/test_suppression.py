@@ -50,7 +50,7 @@ async def test_what_is_over_before_the_silence_ends_is_never_told() -> None:
     await world.poll(Cosmote=0)
     await world.flush(2 * HOUR)
     assert world.told == []
-    assert world.harness.pipeline.dispatch.groups == {}
+    assert world.harness.pipeline.dispatcher.groups == {}
 
 
 async def test_what_was_told_and_is_silenced_is_neither_repeated_nor_changed_and_its_end_is_told() -> None:
@@ -81,11 +81,11 @@ async def test_when_the_silence_ends_an_escalation_is_told_at_once_and_a_repeat_
     await world.poll(Cosmote=4)
     silence = await world.silence("operator=Cosmote", 20 * HOUR)
     await world.poll(5 * HOUR, Cosmote=4)
-    await world.harness.pipeline.expire_silence(silence)
+    await world.harness.actions.expire_silence(silence)
     assert world.last.reason == "repeat"
     silence = await world.silence("operator=Cosmote", 20 * HOUR)
     await world.poll(MINUTE, Cosmote=8)
-    await world.harness.pipeline.expire_silence(silence)
+    await world.harness.actions.expire_silence(silence)
     assert world.last.reason == "escalated"
 
 
@@ -94,7 +94,7 @@ async def test_a_silence_changes_nothing_while_the_store_refuses_it() -> None:
     world.harness.store.failures = 1
     with pytest.raises(StoreError):
         await world.silence("operator=Cosmote")
-    assert world.harness.pipeline.dispatch.silences.all() == ()
+    assert world.harness.pipeline.dispatcher.silences.all() == ()
     await world.poll(Cosmote=4)
     assert len(world.told) == 1
 
@@ -106,21 +106,21 @@ async def test_silences_come_back_after_a_restart_and_are_forgotten_five_days_af
     await world.poll(Cosmote=4)
     assert world.told == []
     await world.flush(HOUR + 5 * DAY - 2 * MINUTE)
-    assert [silence.id for silence in world.harness.pipeline.dispatch.silences.all()] == [one]
+    assert [silence.id for silence in world.harness.pipeline.dispatcher.silences.all()] == [one]
     await world.flush(MINUTE)
-    assert world.harness.pipeline.dispatch.silences.all() == ()
+    assert world.harness.pipeline.dispatcher.silences.all() == ()
     assert world.harness.store.load().silences == []
 
 
 async def test_expiring_a_silence_that_is_not_there_says_so_and_one_that_is_over_stays_as_it_is() -> None:
     world = OperatorHarness()
     with pytest.raises(NothingThere):
-        await world.harness.pipeline.expire_silence("nowhere")
+        await world.harness.actions.expire_silence("nowhere")
     one = await world.silence("operator=Cosmote", MINUTE)
     world.clock.at += HOUR
-    before = world.harness.pipeline.dispatch.silences.get(one)
-    await world.harness.pipeline.expire_silence(one)
-    assert world.harness.pipeline.dispatch.silences.get(one) == before
+    before = world.harness.pipeline.dispatcher.silences.get(one)
+    await world.harness.actions.expire_silence(one)
+    assert world.harness.pipeline.dispatcher.silences.get(one) == before
 
 
 async def test_a_recurring_silence_is_looked_at_when_its_time_begins_and_ends() -> None:
@@ -129,7 +129,7 @@ async def test_a_recurring_silence_is_looked_at_when_its_time_begins_and_ends() 
     await world.silence("operator=Cosmote", DAY, during=TimeInterval(times=((0, 12 * 60 + 5),)))
     await world.poll(Cosmote=4)
     assert world.told == []
-    assert world.harness.pipeline.next_look == noon + 2 * MINUTE
+    assert world.harness.pipeline.next_flush == noon + 2 * MINUTE
     await world.flush(4 * MINUTE)
     assert world.to("ops") == [("first", [("Cosmote", "firing")])]
 
@@ -163,7 +163,7 @@ async def test_a_route_at_its_quiet_time_announces_nothing_and_is_looked_at_each
     await world.poll(MINUTE, Cosmote=4, Nova=4)
     await world.flush(10 * MINUTE)
     assert world.to("ops") == [("first", [("Cosmote", "firing")])]
-    assert world.harness.pipeline.next_look == world.clock.at + MINUTE
+    assert world.harness.pipeline.next_flush == world.clock.at + MINUTE
     await world.poll(MINUTE, Cosmote=0, Nova=4)
     assert world.to("ops")[-1] == ("all resolved", [("Cosmote", "resolved")])
     await world.flush(20 * MINUTE + 30 * SECOND)

@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.http.access import may_submit
 from monitor.daemon.http.alertmanager_json import new_id
-from monitor.daemon.http.board import AlertActions
 from monitor.daemon.http.matchers_asked import asked
 from monitor.dispatch.status import AlertStatus
 from monitor.model.format import datetime, duration, moments, sparkline
@@ -59,8 +59,8 @@ _TOKEN: Final = FormField("token", "Token (web.token)", type="password", complet
 class AlertPages:
     """The pages. ``token`` is what changes need, empty: see `monitor.daemon.http.access`; ``external_url`` is where people reach them."""
 
-    def __init__(self, board: AlertActions, clock: Clock, token: str = "", external_url: str = "") -> None:
-        self._board = board
+    def __init__(self, actions: AlertActions, clock: Clock, token: str = "", external_url: str = "") -> None:
+        self._actions = actions
         self._clock = clock
         self._token = token
         self._external_url = external_url
@@ -110,7 +110,7 @@ class AlertPages:
         given = await self._given(request)
         try:
             until = self._clock.now() + parse_duration(given["for"]) if given.get("for") else None
-            await self._board.acknowledge(one.view.fingerprint, given.get("by", ""), given.get("comment", ""), until)
+            await self._actions.acknowledge(one.view.fingerprint, given.get("by", ""), given.get("comment", ""), until)
         except (ValueError, StoreError, NothingThere) as error:
             return show(given, str(error))
         said = f"{given.get('by', '')} looks after it until {'it is over' if until is None else datetime(until)}."
@@ -147,7 +147,7 @@ class AlertPages:
         silence = new_silence(
             wanted, starts_at=now, ends_at=ends_at, created_by=by, comment=comment, now=now, id=new_id()
         )
-        await self._board.put_silence(silence)
+        await self._actions.put_silence(silence)
         return ends_at
 
     async def _given(self, request: Request) -> dict[str, str]:
@@ -168,7 +168,7 @@ class AlertPages:
         return self._page("form.html", status, title=title, about=about, fields=shown, problem=problem, button=title)
 
     def _find(self, request: Request, *, deep: bool = False) -> AlertStatus:
-        found = self._board.stock().find(request.path_params["fingerprint"], deep=deep)
+        found = self._actions.status().find(request.path_params["fingerprint"], deep=deep)
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such alert now; if it was one, it is over")
         return found

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.http import alertmanager_json as shapes
 from monitor.daemon.http.access import may_change
-from monitor.daemon.http.board import AlertActions
 from monitor.daemon.http.matchers_asked import asked
 from monitor.dispatch.status import AlertStatus, SilenceStatus
 from monitor.routing.matcher_syntax import Written, read_matchers
@@ -53,14 +53,14 @@ class AlertmanagerApi:
 
     def __init__(
         self,
-        board: AlertActions,
+        actions: AlertActions,
         about: ApiStatus,
         clock: Clock,
         token: str = "",
         warnings: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:
         self._warnings = warnings
-        self._board = board
+        self._actions = actions
         self._about = about
         self._clock = clock
         self._token = token
@@ -97,7 +97,7 @@ class AlertmanagerApi:
 
     async def alerts(self, request: Request) -> Response:
         wanted = await wanted_by(request)
-        everything = [one async for one in _paced(self._board.stock().alerts()) if one.state != "resolved"]
+        everything = [one async for one in _paced(self._actions.status().alerts()) if one.state != "resolved"]
         known = shapes.label_fingerprints(everything)
         url, now = self._about.external_url, self._clock.now()
         return JSONResponse(
@@ -111,10 +111,10 @@ class AlertmanagerApi:
 
     async def groups(self, request: Request) -> Response:
         wanted = await wanted_by(request)
-        stock, now = self._board.stock(), self._clock.now()
-        known = shapes.label_fingerprints([one async for one in _paced(stock.alerts())])
+        status, now = self._actions.status(), self._clock.now()
+        known = shapes.label_fingerprints([one async for one in _paced(status.alerts())])
         found = []
-        for together in stock.groups():
+        for together in status.groups():
             alerts = [
                 shapes.alert(one, self._about.external_url, known, now)
                 async for one in _paced(together.alerts)
@@ -125,7 +125,7 @@ class AlertmanagerApi:
 
     async def silences(self, request: Request) -> Response:
         wanted = await asked(_filters(request))
-        found = [one async for one in _paced(self._board.stock().silences()) if _meets(one.silence, wanted)]
+        found = [one async for one in _paced(self._actions.status().silences()) if _meets(one.silence, wanted)]
         some = shapes.in_order(found)[_part_of(request)]
         return JSONResponse(
             [shapes.silence(one) async for one in _paced(some)], headers={"x-total-count": str(len(found))}
@@ -147,21 +147,21 @@ class AlertmanagerApi:
             wanted = _continued(before, wanted, now)
         elif before is not None:
             wanted = msgspec.structs.replace(wanted, id=shapes.new_id())
-        await self._board.put_silence(wanted)
+        await self._actions.put_silence(wanted)
         if before is not None and wanted.id != before.id and before.state(now) != "expired":
-            await self._board.expire_silence(before.id)
+            await self._actions.expire_silence(before.id)
         return JSONResponse({"silenceID": wanted.id})
 
     async def expire_silence(self, request: Request) -> Response:
         may_change(request, self._token)
         try:
-            await self._board.expire_silence(request.path_params["id"])
+            await self._actions.expire_silence(request.path_params["id"])
         except NothingThere:
             return _none()
         return Response()
 
     def _find(self, silence_id: str) -> SilenceStatus | None:
-        return next((one for one in self._board.stock().silences() if one.silence.id == silence_id), None)
+        return next((one for one in self._actions.status().silences() if one.silence.id == silence_id), None)
 
 
 async def _paced(some: Iterable[T]) -> AsyncIterator[T]:

@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.http.access import may_change
 from monitor.daemon.http.alertmanager_api import said
 from monitor.daemon.http.alertmanager_json import read_object, text_of
-from monitor.daemon.http.board import AlertActions
 from monitor.runtime.clock import Clock, Instant, iso, parse_duration, parse_iso
 from monitor.runtime.errors import NothingThere
 
@@ -21,12 +21,12 @@ class OwnApi:
 
     def __init__(
         self,
-        board: AlertActions,
+        actions: AlertActions,
         clock: Clock,
         token: str = "",
         status: Callable[[], Awaitable[dict[str, Any]]] | None = None,
     ) -> None:
-        self._board = board
+        self._actions = actions
         self._clock = clock
         self._token = token
         self._status = status
@@ -55,13 +55,13 @@ class OwnApi:
         until = _until(text_of(data, "until"), text_of(data, "for"), self._clock.now())
         fingerprint = self._own(request.path_params["fingerprint"])
         try:
-            await self._board.acknowledge(fingerprint, by, text_of(data, "comment"), until)
+            await self._actions.acknowledge(fingerprint, by, text_of(data, "comment"), until)
         except NothingThere:
             return JSONResponse("no alert with this fingerprint fires", 404)
         return Response()
 
     async def acknowledgement(self, request: Request) -> Response:
-        found = self._board.stock().find(request.path_params["fingerprint"])
+        found = self._actions.status().find(request.path_params["fingerprint"])
         if found is None or found.ack is None:
             return JSONResponse("no alert with this fingerprint is acknowledged", 404)
         ack = found.ack
@@ -71,14 +71,14 @@ class OwnApi:
     async def unacknowledge(self, request: Request) -> Response:
         may_change(request, self._token)
         try:
-            await self._board.unacknowledge(self._own(request.path_params["fingerprint"]))
+            await self._actions.unacknowledge(self._own(request.path_params["fingerprint"]))
         except NothingThere:
             return JSONResponse("no alert with this fingerprint is acknowledged", 404)
         return Response()
 
     def _own(self, fingerprint: str) -> str:
         """The alert's own fingerprint, where that of its labels is given, which is what amtool and webhooks show."""
-        found = self._board.stock().find(fingerprint)
+        found = self._actions.status().find(fingerprint)
         return fingerprint if found is None else found.view.fingerprint
 
 

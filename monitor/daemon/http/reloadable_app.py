@@ -8,27 +8,27 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.config.monitor import Config, Web
-from monitor.daemon.health import Health
+from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.http.alert_pages import AlertPages
 from monitor.daemon.http.alertmanager_api import AlertmanagerApi, ApiStatus
 from monitor.daemon.http.app import make_app
 from monitor.daemon.http.own_api import OwnApi
 from monitor.daemon.http.routing_yaml import original
-from monitor.daemon.metrics import Metrics
 from monitor.daemon.overview import Overview, overview
 from monitor.daemon.pipeline import Pipeline
-from monitor.runtime.clock import Clock, Instant, iso
+from monitor.runtime.clock import Instant, iso
 from monitor.runtime.errors import StoreError
+from monitor.store.async_store import AsyncStore
 
 
 class ReloadableApp:
     """An application that can be put in another's place; each request stays with the one that it began with."""
 
-    def __init__(
-        self, web: Web, config: Config, pipeline: Pipeline, clock: Clock, health: Health, metrics: Metrics
-    ) -> None:
-        self._pipeline, self._clock, self._health, self._metrics = pipeline, clock, health, metrics
-        self._about = ApiStatus(metrics.version, (), "", since=clock.now())
+    def __init__(self, web: Web, config: Config, pipeline: Pipeline, store: AsyncStore) -> None:
+        services = pipeline.services
+        self._pipeline, self._actions, self._store = pipeline, AlertActions(pipeline), store
+        self._clock, self._health, self._metrics = services.clock, services.health, services.metrics
+        self._about = ApiStatus(self._metrics.version, (), "", since=self._clock.now())
         self._app: ASGIApp = self._made(web, config)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,9 +43,9 @@ class ReloadableApp:
         about = self._about_it(web, config)
         token = web.token.get_secret_value() if web.token else ""
         apis = [
-            *AlertPages(self._pipeline, self._clock, token, about.external_url).routes(),
-            *AlertmanagerApi(self._pipeline, about, self._clock, token, self._health.warnings).routes(),
-            *OwnApi(self._pipeline, self._clock, token, partial(self._status, config)).routes(),
+            *AlertPages(self._actions, self._clock, token, about.external_url).routes(),
+            *AlertmanagerApi(self._actions, about, self._clock, token, self._health.warnings).routes(),
+            *OwnApi(self._actions, self._clock, token, partial(self._status, config)).routes(),
         ]
         hosts = (web.host, urlsplit(about.external_url).hostname or "", *web.allowed_hosts)
         return make_app(
@@ -59,14 +59,14 @@ class ReloadableApp:
         outbox: dict[tuple[str, str], tuple[int, Instant]] = {}
         broken: list[str] = []
         try:
-            counts, outbox = await pipeline.kept()
+            counts, outbox = await self._store.run(lambda store: (store.counts(), store.backlog()))
         except StoreError as error:
             broken = [str(error)]
         stand = Overview(
-            [cursor for desk in pipeline.desks.values() for cursor in desk.evaluator.coverage.cursors.values()],
-            [(one.state, one.view) for one in pipeline.standing()],
-            pipeline.dispatch.silences.all(),
-            list(pipeline.dispatch.acks.values()),
+            list(pipeline.cursors()),
+            [(one.state, one.view) for one in self._actions.status().alerts()],
+            pipeline.dispatcher.silences.all(),
+            list(pipeline.dispatcher.acks.values()),
             counts,
             outbox,
         )

@@ -21,8 +21,9 @@ from itertools import pairwise
 
 from monitor.ingest.poll.plan import DEEPEST, FILL, SHORTEST_SLICE, Slice, newest, pages
 from monitor.ingest.poll.sink import PollFigures
-from monitor.model.message import QUEUED, SENT
-from monitor.model.routee_query import Filter, Page, RouteeQuery, Tracking
+from monitor.model.complete_read import ReadOrigin
+from monitor.model.message import QUEUED, SENT, Batch
+from monitor.model.routee_query import Filter, Page, RouteeQuery, SetAside, Tracking
 from monitor.runtime.clock import Instant
 from monitor.runtime.errors import RouteeUnavailable
 
@@ -35,6 +36,7 @@ PATIENCE = 40
 FURTHEST_PAGE = 500
 """No slice is read beyond this page, whatever the answers say."""
 
+Take = Callable[[Batch, tuple[SetAside, ...], ReadOrigin], Awaitable[None]]
 Counts = tuple[int, int, int]
 """Parts in all, those Queued, those Sent."""
 
@@ -85,7 +87,8 @@ class _Pass:
 
 
 class Reader:
-    """Reads slices of one question. ``take`` gets every page as it comes, with the slice that it is of; ``give_way`` is awaited before every request.
+    """Reads slices of one question. ``take`` gets what stands on every page as it comes, as `Sink.page` does; ``give_way`` is awaited before
+    every request. What is seen here first was sent after ``fresh_since``.
 
     ``earliest`` says how far back may be asked at this moment: a long reading is overtaken by the API's limit, and what then lies
     beyond it is left out.
@@ -96,10 +99,11 @@ class Reader:
         tracking: Tracking,
         question: RouteeQuery,
         page_size: int,
-        take: Callable[[Page, Slice], Awaitable[None]],
+        take: Take,
         figures: PollFigures,
         earliest: Callable[[], Instant],
         give_way: Callable[[], Awaitable[None]] | None = None,
+        fresh_since: Instant = 0,
     ) -> None:
         self._tracking = tracking
         self._question = question
@@ -108,6 +112,7 @@ class Reader:
         self._figures = figures
         self._earliest = earliest
         self._give_way = give_way
+        self._fresh_since = fresh_since
 
     async def read(self, wanted: Slice, note: Callable[[SliceResult], None], expected: int = 0) -> None:
         """Read all of ``wanted``, newest first; ``note`` is told of each slice read. ``expected``, a guess of how many, saves requests.
@@ -213,7 +218,8 @@ class Reader:
         self._figures.rows += len(page.batch)
         self._figures.asides += len(page.asides)
         if len(page.batch) or page.asides:
-            await self._take(page, piece)
+            origin = ReadOrigin(piece.start, max(piece.start, self._fresh_since))
+            await self._take(page.batch, page.asides, origin)
         return page
 
     async def _ask(self, question: RouteeQuery, piece: Slice, number: int, size: int) -> Page:

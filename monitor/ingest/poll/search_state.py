@@ -8,12 +8,12 @@ import trio
 
 from monitor.ingest.poll.blindness import Blindness
 from monitor.ingest.poll.cursor import Progress
-from monitor.ingest.poll.plan import SearchPlan, Slice, horizon
+from monitor.ingest.poll.plan import SearchPlan, horizon
 from monitor.ingest.poll.reader import Reader
 from monitor.ingest.poll.sink import Kind, PollFigures, PollObserver, Sink
 from monitor.ingest.poll.trouble import Trouble
-from monitor.model.complete_read import POLL, ReadOrigin
-from monitor.model.routee_query import Page, Tracking
+from monitor.model.complete_read import POLL
+from monitor.model.routee_query import Tracking
 from monitor.runtime.clock import Clock, Duration, Instant
 from monitor.runtime.errors import InternalError, RouteeError, StoreError
 from monitor.store.protocol import Cursor
@@ -68,10 +68,11 @@ class SearchState:
             self._tracking,
             plan.question,
             plan.page_size,
-            partial(self._take, fresh_since),
+            partial(self._sink.page, plan.name),
             figures,
             lambda: horizon(self.clock.now()),
             give_way,
+            fresh_since,
         )
 
     def reached(self) -> None:
@@ -114,7 +115,3 @@ class SearchState:
             yield
         finally:
             self._sink.end(self.plan.name, name)
-
-    async def _take(self, fresh_since: Instant, page: Page, piece: Slice) -> None:
-        origin = ReadOrigin(piece.start, max(piece.start, fresh_since))
-        await self._sink.page(self.plan.name, page.batch, page.asides, origin)

@@ -25,22 +25,24 @@ async def deliver(
     notifiers: Notifiers,
     clock: Clock,
     *,
+    outbox: Outbox | None = None,
     observer: DeliveryObserver | None = None,
     keep_going: KeepGoing = once,
     grace: float = GRACE,
     task_status: trio.TaskStatus[Outbox] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Send what waits for ``notifiers``, or those of `Outbox.assign`, until `Outbox.stop`; hands back the Outbox at its start.
+    """Send what waits for ``notifiers``, or those of `Outbox.assign`, until `Outbox.stop`; hands back the Outbox at its start, which is
+    ``outbox`` where that is given.
 
     What waits for a channel without a notifier stays and is reported. Failures of the store and of channels are logged and
     outlived. After ``grace`` seconds of stopping, sends under way are cut off: they are made again at the next start.
     """
-    outbox = Outbox()
+    outbox = outbox or Outbox()
     async with trio.open_nursery() as nursery:
-        roster = TaskSupervisor(nursery, keep_going)
+        supervisor = TaskSupervisor(nursery, keep_going)
 
         def assign(notifiers: Notifiers) -> None:
-            roster.assign(_duties(outbox, store, clock, observer or Unobserved(), notifiers))
+            supervisor.assign(_specs(outbox, store, clock, observer or Unobserved(), notifiers))
             outbox.wake()  # whoever is to leave and only waits hears of it
             nursery.start_soon(_report_unclaimed, store, set(notifiers), name="report unclaimed notifications")
 
@@ -51,7 +53,7 @@ async def deliver(
         nursery.cancel_scope.deadline = trio.current_time() + grace
 
 
-def _duties(
+def _specs(
     outbox: Outbox, store: AsyncStore, clock: Clock, observer: DeliveryObserver, notifiers: Notifiers
 ) -> Iterator[TaskSpec]:
     for (receiver, channel), notifier in notifiers.items():

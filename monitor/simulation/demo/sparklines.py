@@ -6,8 +6,8 @@ from typing import Final
 
 from rich.text import Text
 
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules.match import Condition
-from monitor.daemon.pipeline import AccountPipeline
 from monitor.model.format import BARS, datetime, number, percent
 from monitor.model.message import DELIVERED
 from monitor.runtime.clock import MINUTE, Instant
@@ -30,9 +30,8 @@ class DeliverySnapshot:
     firing: int
 
 
-def look(desk: AccountPipeline) -> DeliverySnapshot | None:
+def snapshot(evaluator: RuleEvaluator) -> DeliverySnapshot | None:
     """The moment of the last complete poll; None before the first."""
-    evaluator = desk.evaluator
     cursor = next(iter(evaluator.coverage.cursors.values()), None)
     if cursor is None:
         return None

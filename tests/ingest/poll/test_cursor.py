@@ -11,8 +11,8 @@ import trio.testing
 
 from monitor.daemon.alertmanager_tasks import pushing
 from monitor.daemon.channel_health import SLOWEST_STEP, ChannelWatch
+from monitor.daemon.flush_timer import GROUPS, flush_when_due
 from monitor.daemon.health import Health
-from monitor.daemon.pipeline import GROUPS
 from monitor.notify.channels.protocol import Retry
 from monitor.notify.outbox import Outbox, deliver
 from monitor.runtime.clock import HOUR, MINUTE, TrioClock
@@ -63,15 +63,8 @@ class Delivering:
 
             self.outbox = await nursery.start(start)
             self.health.expect("delivery", MINUTE)
-            watch = ChannelWatch(
-                harness.pipeline,
-                self.outbox,
-                [SLACK],
-                clock,
-                alive=lambda: self.health.beat("delivery"),
-                report=lambda failing: None,
-            )
-            nursery.start_soon(watch.run)
+            harness.services.health = self.health
+            nursery.start_soon(ChannelWatch(harness.pipeline, self.outbox, [SLACK]).run)
             yield
             nursery.cancel_scope.cancel()
 
@@ -114,10 +107,10 @@ async def test_a_channel_that_gets_no_step_further_is_stuck(
 async def test_groups_are_looked_at_whether_or_not_anything_is_due(autojump_clock: trio.testing.MockClock) -> None:
     health = Health()
     harness = PipelineHarness(settings(), TrioClock(NOW))
-    harness.around.health = health
+    harness.services.health = health
     health.expect(GROUPS, MINUTE)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(harness.pipeline.flush_when_due)
+        nursery.start_soon(flush_when_due, harness.pipeline)
         for _ in range(100):
             await trio.sleep(60)
             assert not health.stuck()
@@ -132,9 +125,10 @@ async def test_a_pusher_is_alive_while_its_alertmanager_is_not_and_is_forgotten_
     text = CONFIG.replace("console: [{}]", "alertmanager: [{url: 'http://127.0.0.1:9', timeout: 1s}]")
     written, clock, health = settings(config=text), TrioClock(NOW), Health()
     harness = PipelineHarness(written, clock)
+    harness.services.health = health
     async with trio.open_nursery() as nursery:
         roster = TaskSupervisor(nursery)
-        duties = pushing(written.config, lambda: written, harness.pipeline, Outbox(), clock, harness.metrics, health)
+        duties = pushing(written.config, lambda: written, harness.pipeline, Outbox())
         roster.assign(duties)
         await trio.sleep(0.1)
         for _ in range(60):

@@ -32,7 +32,7 @@ async def test_a_message_that_was_delivered_is_no_longer_queued(
         assert one.value("Stuck") == (10 if age < 6 * HOUR else 0)
         one.change(sent, "Delivered")
         await one.poll()
-        assert [one.value(rule) for rule in one.harness.pipeline.desks["main"].evaluator.rules] == [0, 0, 0, 0]
+        assert [one.value(rule) for rule in one.harness.pipeline.accounts["main"].evaluator.rules] == [0, 0, 0, 0]
         assert one.statuses() == {"unknown": 10}
         assert one.statuses("queued") == {}
 

@@ -13,7 +13,9 @@ from trio.testing import MockClock
 from monitor.ingest.poll.plan import Slice, horizon
 from monitor.ingest.poll.reader import Reader, SliceResult
 from monitor.ingest.poll.sink import PollFigures
-from monitor.model.routee_query import Page, RouteeQuery
+from monitor.model.complete_read import ReadOrigin
+from monitor.model.message import Batch
+from monitor.model.routee_query import Page, RouteeQuery, SetAside
 from monitor.runtime.clock import DAY, HOUR, SECOND, TrioClock
 from monitor.runtime.errors import RouteeUnavailable
 from tests.fakes.tracking import FakeTracking
@@ -35,8 +37,8 @@ class Bench:
             self.tracking, RouteeQuery(), size, self.take, self.figures, lambda: horizon(self.clock.now())
         )
 
-    async def take(self, page: Page, piece: Slice) -> None:
-        await self.sink.page("outbound", page.batch, page.asides)
+    async def take(self, batch: Batch, asides: tuple[SetAside, ...], origin: ReadOrigin) -> None:
+        await self.sink.page("outbound", batch, asides)
 
     async def read(self, wanted: Slice = RANGE, expected: int = 0) -> None:
         await self.reader.read(wanted, self.readings.append, expected)

@@ -9,9 +9,12 @@ from typing import Any
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.view import Views
 from monitor.config.rules import Rule
+from monitor.daemon.account_pipeline import AccountPipeline
+from monitor.daemon.account_sink import AccountSink
 from monitor.daemon.health import Health
 from monitor.daemon.metrics import Metrics
-from monitor.daemon.pipeline import AccountPipeline, Pipeline, Services
+from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.services import Services
 from monitor.dispatch.dispatcher import Dispatcher
 from monitor.model.message import batch_of
 from monitor.model.privacy import RecipientMask
@@ -102,21 +105,22 @@ async def polled(path: Path, messages: list[Message], rules: list[Rule], hours: 
     window = Window("main", RecipientMask("mask", store.secret("recipients")))
     evaluator, clock = RuleEvaluator(window, rules, ["outbound"]), HandClock(START)
     route = Route("ops", (), 0, MINUTE, HOUR)
-    around = Services(clock, Metrics(clock), Health(), lambda: None)
-    views = Views(evaluator, Templates({}))
+    services = Services(clock, Metrics(clock), Health(), lambda: None)
+    account = AccountPipeline(evaluator, Views(evaluator, Templates({})))
     pipeline = Pipeline(
         InlineStoreFront(store),
-        [AccountPipeline(evaluator, views)],
+        [account],
         Dispatcher(route, {"ops": ("console/0",)}, ""),
         DAY,
-        around,
+        services,
     )
+    sink = AccountSink(pipeline, account)
     polls = list(range(START, START + hours * HOUR + 1, EVERY))
     for at in polls:
         clock.at = at
         seen = [row for one in messages if one.sent <= at for row in one.seen_at(at) if row["date"] > at - 2 * EVERY]
         if seen:
-            pipeline.take("main", "outbound", batch_of(seen), ())
-        await pipeline.complete("main", Cursor("main", "outbound", at, START - DAY))
+            await sink.page("outbound", batch_of(seen), ())
+        await sink.complete("outbound", Cursor("main", "outbound", at, START - DAY))
     store.close()
     return polls

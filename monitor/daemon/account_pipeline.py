@@ -1,0 +1,86 @@
+"""One account in memory: its evaluator and its views, and the rows and records that are not committed yet."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from monitor.alerts.evaluation import EvaluationResult
+from monitor.alerts.evaluator import RuleEvaluator
+from monitor.alerts.view import Views
+from monitor.dispatch.dispatcher import SuppressionEdits
+from monitor.model.account_state import NOTHING_KNOWN, AccountState
+from monitor.model.complete_read import ReadOrigin
+from monitor.model.message import Batch, Unread
+from monitor.model.routee_query import SetAside
+from monitor.runtime.clock import HOUR, Duration, Instant
+from monitor.store.protocol import Cursor, QuarantinedRecord
+
+EXPIRE_EVERY: Final[Duration] = HOUR
+EXPIRE_AT_ONCE: Final = 50_000
+"""So many rows are forgotten with one poll; forgetting a million at once would hold everything up."""
+
+
+@dataclass(slots=True)
+class AccountPipeline:
+    """``changed`` counts the rows and ``quarantined`` holds the records that wait for the next commit; ``stored_state`` is the account's
+    state as the store has it."""
+
+    evaluator: RuleEvaluator
+    views: Views
+    quarantined: list[QuarantinedRecord] = field(default_factory=list)
+    changed: int = 0
+    expired_at: Instant = 0
+    stored_state: AccountState = NOTHING_KNOWN
+
+    @property
+    def name(self) -> str:
+        """The account's name."""
+        return self.evaluator.account
+
+    def has(self, search: str) -> bool:
+        """Whether the search is still in the configuration."""
+        return search in self.evaluator.coverage.searches
+
+    def add(
+        self, search: str, batch: Batch, unreadable: tuple[SetAside, ...], origin: ReadOrigin, now: Instant
+    ) -> None:
+        """Put a page into the window."""
+        self.changed += self.evaluator.window.upsert(batch, search, origin)
+        self.quarantined += [QuarantinedRecord(self.name, search, now, one.why, one.record) for one in unreadable]
+        self.quarantined += [_unread_value(self.name, search, now, one) for one in batch.unread]
+
+    def expire(self, as_of: Instant, retention: Duration) -> None:
+        """Forget what is older than the retention, a part with each poll until nothing is left of it."""
+        if as_of - self.expired_at >= EXPIRE_EVERY:
+            forgotten = self.evaluator.window.expire(as_of - retention, EXPIRE_AT_ONCE)
+            self.expired_at = self.expired_at if forgotten else as_of
+
+    def forget_notified(self, notified: set[str]) -> None:
+        """Forget alerts that are over. Those in ``notified`` (fingerprints) stay: some receiver still believes that they fire."""
+        for (rule, group), alert in list(self.evaluator.every_alert()):
+            if alert.fingerprint in notified:
+                continue
+            if alert.state == "resolved":
+                self.evaluator.put(rule, group, None)
+            elif alert.earlier is not None:
+                self.evaluator.put(rule, group, msgspec.structs.replace(alert, earlier=None))
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What is to be dispatched, committed and applied together: an account's evaluation, and what people change by hand.
+
+    ``cursor`` is of the poll or sweep that the evaluation comes of, where there is one.
+    """
+
+    account: AccountPipeline
+    result: EvaluationResult
+    cursor: Cursor | None = None
+    edits: SuppressionEdits = field(default_factory=SuppressionEdits)
+
+
+def _unread_value(account: str, search: str, now: Instant, unread: Unread) -> QuarantinedRecord:
+    """A value that could not be read, to be looked at beside the records that could not."""
+    why = f"the {unread.field} is not a number, so it counts as missing; the rest of the record is used"
+    return QuarantinedRecord(account, search, now, why, f'{{"{unread.field}": {unread.value}}}', seen=unread.count)

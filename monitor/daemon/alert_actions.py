@@ -1,0 +1,80 @@
+"""What people see of alerts and do about them: the listener and Slack's buttons ask here."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from monitor.daemon.pipeline import Pipeline
+from monitor.dispatch.dispatcher import SuppressionEdits
+from monitor.dispatch.status import StatusSnapshot
+from monitor.model.alert import Alert
+from monitor.routing.acknowledgements import Ack, acknowledge
+from monitor.routing.silences import Silence, make_room
+from monitor.runtime.clock import Instant
+from monitor.runtime.errors import NothingThere
+
+
+@dataclass(frozen=True, slots=True)
+class AlertActions:
+    """One daemon's alerts. What changes something raises StoreError, and has then changed nothing."""
+
+    pipeline: Pipeline
+
+    def status(self) -> StatusSnapshot:
+        """How alerts, groups and silences stand now."""
+        pipeline, services = self.pipeline, self.pipeline.services
+        well = not services.health.stuck()
+        return StatusSnapshot(pipeline.dispatcher, pipeline.alerts(), services.clock.now(), well=well)
+
+    async def put_silence(self, silence: Silence) -> None:
+        """Add a silence, or replace the one with its id. Raises ValueError where there are too many."""
+
+        def edits() -> SuppressionEdits:
+            known = self.pipeline.dispatcher.silences.all()
+            return SuppressionEdits(silences=[silence], dropped_silences=make_room(known, silence, self._now()))
+
+        await self.pipeline.flush(edits)
+
+    async def expire_silence(self, silence_id: str) -> None:
+        """End a silence now; one that is over stays as it is. Raises NothingThere."""
+        await self.pipeline.flush(lambda: SuppressionEdits(silences=self._expired(silence_id)))
+
+    async def acknowledge(self, fingerprint: str, by: str, comment: str = "", until: Instant | None = None) -> Ack:
+        """Take on an alert that fires; a later acknowledgement replaces the one before. Raises NothingThere, and ValueError where it makes no
+        sense."""
+        made: list[Ack] = []
+
+        def edits() -> SuppressionEdits:
+            made.append(acknowledge(self._firing(fingerprint), by, comment, self._now(), until))
+            return SuppressionEdits(acks=made)
+
+        await self.pipeline.flush(edits)
+        return made[0]
+
+    async def unacknowledge(self, fingerprint: str) -> None:
+        """Take an acknowledgement back. Raises NothingThere."""
+
+        def edits() -> SuppressionEdits:
+            if fingerprint not in self.pipeline.dispatcher.acks:
+                raise NothingThere(f"there is no acknowledgement of an alert {fingerprint}")
+            return SuppressionEdits(dropped_acks=[fingerprint])
+
+        await self.pipeline.flush(edits)
+
+    def _now(self) -> Instant:
+        return self.pipeline.services.clock.now()
+
+    def _expired(self, silence_id: str) -> list[Silence]:
+        known, now = self.pipeline.dispatcher.silences.get(silence_id), self._now()
+        if known is None:
+            raise NothingThere(f"there is no silence {silence_id}")
+        if known.state(now) == "expired":
+            return []
+        starts_at = min(known.starts_at, now)
+        return [msgspec.structs.replace(known, starts_at=starts_at, ends_at=now, updated_at=now)]
+
+    def _firing(self, fingerprint: str) -> Alert:
+        for alert, _, _ in self.pipeline.alerts():
+            if alert.state == "firing" and alert.fingerprint == fingerprint:
+                return alert
+        raise NothingThere(f"no alert {fingerprint} fires")

@@ -1,0 +1,48 @@
+"""Flushes the groups when their time has come: a group waits, an interval is over, a silence ends."""
+
+from typing import Final
+
+import trio
+
+from monitor.daemon.pipeline import Pipeline
+from monitor.runtime.clock import MINUTE, SECOND, Duration
+from monitor.runtime.errors import StoreError
+
+GROUPS: Final = "groups of alerts"
+"""The name of this loop, where signs of life are collected."""
+SLOWEST: Final[Duration] = 5 * MINUTE
+"""The loop gives a sign of life long before this has passed."""
+LONGEST_WAIT: Final[Duration] = 10 * SECOND
+"""Until the clock is read again, which may be set while nothing is due."""
+RETRY_AFTER: Final[Duration] = 5 * SECOND
+"""Until the groups are flushed again after the store has failed."""
+
+
+async def flush_when_due(pipeline: Pipeline) -> None:
+    """Flush whenever a group is due, and begin where that is due, for as long as it runs."""
+    services = pipeline.services
+    while True:
+        services.health.beat(GROUPS)
+        if not pipeline.begin_is_due and not await _is_due(pipeline):
+            continue
+        try:
+            await (pipeline.begin() if pipeline.begin_is_due else pipeline.flush())
+        except StoreError:
+            await services.clock.sleep(RETRY_AFTER)
+
+
+async def _is_due(pipeline: Pipeline) -> bool:
+    """Wait until the next group is due, or (False) until a commit has changed when that is."""
+    clock, news, due, is_due = pipeline.services.clock, pipeline.news, pipeline.next_flush, False
+    async with trio.open_nursery() as nursery:
+
+        async def watch() -> None:
+            await news.wait()
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(watch)
+        wait = LONGEST_WAIT if due is None else min(due - clock.now(), LONGEST_WAIT)
+        await clock.sleep(wait)
+        is_due = due is not None and clock.now() >= due
+        nursery.cancel_scope.cancel()
+    return is_due

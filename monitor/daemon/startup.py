@@ -1,0 +1,61 @@
+"""What a start takes up from the store, as the last commit left it."""
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+
+from monitor.alerts.view import Views
+from monitor.daemon.account_pipeline import AccountPipeline
+from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.restore import (
+    accounts_of,
+    restored_dispatcher,
+    restored_evaluator,
+    restored_or_empty,
+    without_cursors,
+)
+from monitor.daemon.runtime_config import RuntimeConfig
+from monitor.daemon.services import Services
+from monitor.store.async_store import AsyncStore
+from monitor.store.protocol import Commit, QuarantinedRecord, UnusableSilence
+
+log = logging.getLogger("monitor")
+
+
+async def restored_pipeline(store: AsyncStore, present: RuntimeConfig, services: Services, key: bytes) -> Pipeline:
+    """The pipeline with everything that is stored; it has begun. ``key`` hides recipients. Raises StoreError."""
+    config = present.config
+    loaded = await store.load()
+    await _quarantine(loaded.unusable, store, services)
+    accounts = []
+    for name in accounts_of(config, loaded):
+        window, damage = await store.run(partial(restored_or_empty, account=name, config=config, key=key))
+        if damage:
+            log_damage(damage)
+            loaded = without_cursors(loaded, name)
+        evaluator = restored_evaluator(window, config, present.rules, loaded)
+        several, zone = len(config.accounts) > 1, config.time_zone_of(name)
+        views = Views(evaluator, present.templates, distinguish=several, time_zone=zone)
+        accounts.append(AccountPipeline(evaluator, views, stored_state=evaluator.account_state))
+    services.health.searches(present.searches)
+    pipeline = Pipeline(store, accounts, restored_dispatcher(config, loaded), config.retention, services)
+    await pipeline.begin()
+    return pipeline
+
+
+def log_damage(damage: str) -> None:
+    """An account's messages cannot be read."""
+    log.error("%s: Routee is asked for the last 7 days again, until then no alert is reported as resolved", damage)
+
+
+async def _quarantine(unusable: Sequence[UnusableSilence], store: AsyncStore, services: Services) -> None:
+    """Silences that cannot be kept do not silence any more; what they were stays among the records set aside."""
+    if not unusable:
+        return
+    now = services.clock.now()
+    records = [QuarantinedRecord("", "silences", now, f"silence {one.id}: {one.why}", one.record) for one in unusable]
+    await store.commit(Commit(dropped_silences=[one.id for one in unusable], asides=records))
+    for one in unusable:
+        said = f"The stored silence {one.id[:40]} was set aside and silences nothing any more: {one.why}"
+        log.error("%s", said)
+        services.health.set_aside(said)

@@ -1,0 +1,46 @@
+"""What systemd is told: that the daemon is ready, a line for `systemctl status`, and the signs of life for its watchdog."""
+
+from collections.abc import Callable
+
+import trio
+
+from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.runtime_config import RuntimeConfig
+from monitor.runtime.clock import SECOND
+from monitor.runtime.sd_notify import Systemd
+
+
+class SystemdStatus:
+    """``present`` is the configuration that is in force."""
+
+    def __init__(self, systemd: Systemd, pipeline: Pipeline, present: Callable[[], RuntimeConfig]) -> None:
+        self._systemd, self._pipeline, self._present = systemd, pipeline, present
+
+    def ready(self) -> None:
+        """The daemon has started, or has reloaded."""
+        self._systemd.ready(self._line())
+
+    def reloading(self) -> None:
+        """The configuration is being read again."""
+        self._systemd.reloading()
+
+    def stopping(self) -> None:
+        """The daemon stops once what is under way is sent."""
+        self._systemd.stopping("draining")
+
+    async def run(self) -> None:
+        """Keep the line true, and feed the watchdog only while every loop makes progress."""
+        pause = (self._systemd.watchdog or 20 * SECOND) / 2 / SECOND
+        while True:
+            stuck = self._pipeline.services.health.stuck()
+            if not stuck:
+                self._systemd.alive()
+            self._systemd.status(stuck[0] if stuck else self._line())
+            await trio.sleep(min(pause, 10))
+
+    def _line(self) -> str:
+        firing = sum(alert.state == "firing" for alert in self._pipeline.every_alert())
+        oldest = min((cursor.as_of for cursor in self._pipeline.cursors()), default=None)
+        now = self._pipeline.services.clock.now()
+        lag = "" if oldest is None else f", {max(now - oldest, 0) // SECOND}s behind"
+        return f"{len(self._present().config.searches)} searches, {firing} alerts firing{lag}"

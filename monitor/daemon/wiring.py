@@ -1,0 +1,183 @@
+"""Wires the daemon's parts together: what there is once, which tasks run, and what follows the configuration.
+
+    store → windows, alerts, groups      per account: Routee client → polling → pipeline → outbox
+    outbox → delivery → channels         listener: health, metrics, APIs  timers: groups that are due, pruning, systemd
+
+It starts with what the last commit left (`monitor.daemon.startup`). What comes of the configuration (`monitor.daemon.runtime_config`) can be
+replaced while it runs (`monitor.daemon.reload`); the store, the windows, the outbox and the listener stay. When it is told to stop, polling
+ends at once, and deliveries under way get a few seconds.
+"""
+
+import gc
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import trio
+
+from monitor.daemon import flush_timer, retention
+from monitor.daemon.account_tasks import AccountSupervisor
+from monitor.daemon.alert_actions import AlertActions
+from monitor.daemon.alertmanager_tasks import pushing
+from monitor.daemon.catch_up import CatchUp
+from monitor.daemon.channel_health import DELIVERY, ChannelWatch
+from monitor.daemon.health import Health
+from monitor.daemon.http.reloadable_app import ReloadableApp
+from monitor.daemon.http.server import serve
+from monitor.daemon.internal_errors import InternalErrors
+from monitor.daemon.metrics import Metrics
+from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.reload import Reloader, Reloads
+from monitor.daemon.runtime_config import RuntimeConfig
+from monitor.daemon.services import Services
+from monitor.daemon.slack_actions import button_tasks
+from monitor.daemon.startup import restored_pipeline
+from monitor.daemon.systemd_status import SystemdStatus
+from monitor.notify.outbox import Outbox, deliver
+from monitor.runtime.clock import MINUTE, Clock
+from monitor.runtime.sd_notify import Systemd
+from monitor.runtime.task_supervisor import TaskSpec, TaskSupervisor
+from monitor.store.async_store import AsyncStore
+
+log = logging.getLogger("monitor")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What a started daemon hands back: where it listens (empty: nowhere) and its pipeline."""
+
+    url: str
+    pipeline: Pipeline
+
+
+class Daemon:
+    """The parts of one run. ``_present`` is the configuration that is in force."""
+
+    def __init__(
+        self, present: RuntimeConfig, store: AsyncStore, clock: Clock, live: Callable[[str], None] | None
+    ) -> None:
+        self._present, self._store, self._clock = present, store, clock
+        self._metrics, self._health, self._outbox = Metrics(clock), Health(), Outbox()
+        self._internal_errors = InternalErrors(clock)
+        reached, failed = CatchUp(clock, live).reached, self._internal_errors.failed
+        self._services = Services(clock, self._metrics, self._health, self._outbox.wake, reached, failed)
+        self._app: ReloadableApp | None = None
+
+    async def run(
+        self, systemd: Systemd, reloads: Reloads | None, stop: trio.Event, task_status: trio.TaskStatus[Running]
+    ) -> None:
+        """Run until ``stop`` is set. Raises StoreError or ListenError where it cannot even start."""
+        await self._restore()
+        status = SystemdStatus(systemd, self._pipeline, lambda: self._present)
+        stop_listening = trio.Event()
+        async with trio.open_nursery() as services:
+            url = await self._listen(services, stop_listening)
+            await services.start(self._deliver, name="deliver")
+            async with trio.open_nursery() as work:
+                self._begin(work, status, reloads)
+                status.ready()
+                config = self._present.config
+                log.info("watching %d searches with %d rules", len(config.searches), len(self._present.rules))
+                task_status.started(Running(url, self._pipeline))
+                await stop.wait()
+                log.info("stopping")
+                status.stopping()
+                work.cancel_scope.cancel()
+            self._outbox.stop()
+            stop_listening.set()
+        log.info("stopped")
+
+    # Starting
+
+    async def _restore(self) -> None:
+        gc.disable()  # what is restored stays: looking through it for garbage is in vain, now and later
+        try:
+            self._key = await self._store.secret("recipients")
+            self._pipeline = await restored_pipeline(self._store, self._present, self._services, self._key)
+            self._metrics.dead_letters(await retention.dead_letters(self._store))
+            self._observe()
+        finally:
+            gc.enable()
+        gc.freeze()
+
+    async def _deliver(self, task_status: trio.TaskStatus[Outbox] = trio.TASK_STATUS_IGNORED) -> None:
+        await deliver(
+            self._store,
+            self._present.notified.notifiers,
+            self._clock,
+            outbox=self._outbox,
+            observer=self._metrics,
+            keep_going=self._internal_errors.keep_going,
+            task_status=task_status,
+        )
+
+    async def _listen(self, nursery: trio.Nursery, stop: trio.Event) -> str:
+        config = self._present.config
+        if config.web is None:
+            return ""
+        self._app = ReloadableApp(config.web, config, self._pipeline, self._store)
+        url: str = await nursery.start(partial(serve, self._app, config.web.listen, stop=stop), name="listener")
+        log.info("listening on %s", url)
+        return url
+
+    def _begin(self, work: trio.Nursery, status: SystemdStatus, reloads: Reloads | None) -> None:
+        """Start every task in ``work``."""
+        keep_going, health = self._internal_errors.keep_going, self._health
+        self._tasks = TaskSupervisor(work, keep_going)
+        self._accounts = AccountSupervisor(self._present.config, self._pipeline, keep_going)
+        self._channels = ChannelWatch(self._pipeline, self._outbox, self._present.channels)
+        self._tasks.assign(self._configured_tasks())
+        health.expect(DELIVERY, MINUTE)
+        health.expect(flush_timer.GROUPS, flush_timer.SLOWEST)
+        health.expect(retention.LOOP, retention.SLOWEST)
+        prune = partial(
+            retention.keep_house,
+            self._store,
+            self._clock,
+            self._metrics,
+            health,
+            lambda: self._present.config.retention,
+        )
+        tasks: dict[str, Callable[[], Awaitable[object]]] = {
+            "groups": partial(flush_timer.flush_when_due, self._pipeline),
+            "channels": self._channels.run,
+            retention.LOOP: prune,
+            "systemd": status.run,
+        }
+        if reloads is not None:
+            reloader = Reloader(
+                reloads, self._store, self._pipeline, self._key, lambda: self._present, self._follow, status
+            )
+            tasks["reload"] = reloader.run
+            tasks["files"] = partial(reloads.watch, lambda: self._present.config)
+        for name, task in tasks.items():
+            work.start_soon(keep_going, name, task, name=name)
+        work.start_soon(self._internal_errors.watch, self._pipeline, name="internal errors")
+
+    # What follows the configuration
+
+    def _follow(self, present: RuntimeConfig) -> None:
+        """Let everything outside the pipeline follow the configuration that is in force from now on."""
+        self._present = present
+        self._health.reloaded(present.searches)
+        self._observe()
+        self._channels.watch(present.channels)
+        self._outbox.assign(present.notified.notifiers)
+        if self._app is not None:
+            self._app.take_up(present.config)
+        self._tasks.assign(self._configured_tasks())
+
+    def _observe(self) -> None:
+        self._metrics.searches(self._present.searches)
+        self._metrics.receivers(self._present.channels)
+        self._metrics.reloaded(successful=True)
+        for cursor in self._pipeline.cursors():
+            self._metrics.watermark(cursor.account, cursor.search, cursor.as_of)
+
+    def _configured_tasks(self) -> Iterator[TaskSpec]:
+        """The tasks that the configuration brings with it."""
+        config = self._present.config
+        yield from self._accounts.specs(config)
+        yield from pushing(config, lambda: self._present.settings, self._pipeline, self._outbox)
+        yield from button_tasks(config, AlertActions(self._pipeline), self._clock)
