@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from monitor.alerts.evaluation import EvaluationResult, Group, Key
 from monitor.alerts.kinds import EvaluationInput, RuleResult
-from monitor.alerts.limit import badness, places
+from monitor.alerts.limit import badness, within_limit
 from monitor.alerts.unjudged import ReplayBudget, unjudged
 from monitor.config.rules import Rule
 from monitor.model.alert import Alert, Policy, Step, advance, displace, is_held_back, remove
@@ -58,7 +58,7 @@ class RuleAlerts:
         over = {finding.group: finding for finding in self.found.telling()}
         steps = self._steps(alerts, over)
         if limit is not None:
-            begin, end = _within_limit(steps, limit)
+            begin, end = _groups_within_limit(steps, limit)
             steps |= {group: self._step(alerts.get(group), over[group], may_fire=True) for group in begin}
             steps |= {group: displace(firing, self.as_of) for group, firing in end.items()}
         for group, one in steps.items():
@@ -93,10 +93,10 @@ class RuleAlerts:
         return tuple(name for name, _ in alert.group) == self.rule.grouping
 
 
-def _within_limit(steps: Mapping[Group, Step], limit: int) -> tuple[list[Group], dict[Group, Alert]]:
+def _groups_within_limit(steps: Mapping[Group, Step], limit: int) -> tuple[list[Group], dict[Group, Alert]]:
     """Which of a rule's groups begin to fire, and the alerts that make room for them."""
     alerts = {group: alert for group, (alert, _) in steps.items() if alert is not None}
     firing = {group: badness(alert) for group, alert in alerts.items() if alert.state == "firing"}
     waiting = {group: badness(alert) for group, alert in alerts.items() if is_held_back(alert)}
-    begin, end = places(firing, waiting, limit)
+    begin, end = within_limit(firing, waiting, limit)
     return begin, {group: alerts[group] for group in end}

@@ -22,13 +22,15 @@ def badness(alert: Alert) -> Badness:
     return alert.crossed, alert.excess
 
 
-def places(told: Mapping[Key, Badness], waiting: Mapping[Key, Badness], limit: int) -> tuple[list[Key], list[Key]]:
+def within_limit(
+    firing: Mapping[Key, Badness], waiting: Mapping[Key, Badness], limit: int
+) -> tuple[list[Key], list[Key]]:
     """Which of those that wait begin to fire, and which of those that fire make room: for them, or because the limit was lowered."""
-    worst_first, mildest_first = _worst_first(waiting), _worst_first(told)[::-1]
-    free, surplus = max(limit - len(told), 0), max(len(told) - limit, 0)
+    worst_first, mildest_first = _worst_first(waiting), _worst_first(firing)[::-1]
+    free, surplus = max(limit - len(firing), 0), max(len(firing) - limit, 0)
     begin, end = worst_first[:free], mildest_first[:surplus]
     for challenger, present in zip(worst_first[free:], mildest_first[surplus:], strict=False):
-        if not _is_clearly_worse(waiting[challenger], told[present]):
+        if not _is_clearly_worse(waiting[challenger], firing[present]):
             break
         begin.append(challenger)
         end.append(present)

@@ -22,7 +22,7 @@ from monitor.ingest.poll import PollFigures, SearchPlan, Trouble, poll_search
 from monitor.ingest.routee.client import Routee
 from monitor.model.routee_query import PAGE_SIZE, Page, RouteeQuery
 from monitor.runtime.clock import MINUTE, Instant
-from monitor.runtime.task_supervisor import KeepGoing, TaskSpec, TaskSupervisor, once, until_told
+from monitor.runtime.task_supervisor import KeepGoing, TaskSpec, TaskSupervisor, once, run_until
 
 SLOWEST_PAGE: Final = 10 * MINUTE
 """A search that has not so much as read a page for so long, and three intervals, is stuck."""
@@ -75,7 +75,7 @@ class _AccountTasks:
         evaluator = self._account.evaluator
         asking = [rule for rule in evaluator.rules.values() if isinstance(rule, Balance | Campaign)]
         polling = partial(poll_account_state, evaluator, self._client, self._services.clock)
-        yield TaskSpec(f"errands of account {self._account.name}", asking, lambda leave: until_told(leave, polling))
+        yield TaskSpec(f"errands of account {self._account.name}", asking, lambda leave: run_until(leave, polling))
         for search in config.searches:
             if search.account == self._account.name:
                 yield TaskSpec(loop_of(search), search, partial(self._poll, search))

@@ -17,7 +17,7 @@ from monitor.notify.alertmanager_push import KnownAlerts, Pusher
 from monitor.notify.channels import alertmanager_client
 from monitor.notify.outbox import Outbox
 from monitor.runtime.clock import MINUTE, Duration
-from monitor.runtime.task_supervisor import TaskSpec, until_told
+from monitor.runtime.task_supervisor import TaskSpec, run_until
 
 SLOWEST: Final[Duration] = 5 * MINUTE
 """A pusher that has not so much as tried for so long is stuck."""
@@ -52,7 +52,7 @@ async def _push(pusher: Pusher, pipeline: Pipeline, leave: trio.Event) -> None:
 
     health.expect(loop, SLOWEST)
     try:
-        await until_told(leave, partial(pusher.run, news))
+        await run_until(leave, partial(pusher.run, news))
     finally:
         health.forget(loop)
         pusher.outbox.failing.pop(pusher.name, None)

@@ -134,8 +134,8 @@ def _put_rows(commit: Commit, account: str, unsaved: Unsaved) -> None:
 
 def _transitions_by_people(plan: DispatchPlan, edits: SuppressionEdits) -> Iterator[Transition]:
     """What people have made of alerts, for their history."""
-    known = plan.facts.known
+    known = plan.input.known
     yield from (acknowledged(known[ack.fingerprint][0], ack) for ack in edits.acks if ack.fingerprint in known)
     for one in edits.dropped_acks:
         if one in known:
-            yield unacknowledged(known[one][0], plan.facts.now)
+            yield unacknowledged(known[one][0], plan.input.now)

@@ -14,7 +14,7 @@ from monitor.model.builtin_alerts import INTERNAL_ERROR, BuiltIn, finding, over
 from monitor.model.finding import Finding
 from monitor.runtime.clock import MINUTE, SECOND, Clock, Duration, Instant
 from monitor.runtime.errors import InternalError, StoreError
-from monitor.runtime.task_supervisor import until_told
+from monitor.runtime.task_supervisor import run_until
 
 TOLD_FOR: Final[Duration] = 10 * MINUTE
 """How long the alert goes on after the task failed for the last time."""
@@ -85,7 +85,7 @@ class InternalErrors:
                 self.failed(task, error)
                 failures = failures + 1 if self._clock.now() - began < TOLD_FOR else 1
             pause = min(FIRST_PAUSE << min(failures - 1, 10), LONGEST_PAUSE)
-            await until_told(leave, partial(self._clock.sleep, pause))
+            await run_until(leave, partial(self._clock.sleep, pause))
             if leave.is_set():
                 return
 

@@ -17,7 +17,7 @@ from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence, new_silence
 from monitor.runtime.clock import SECOND, Clock, Duration, Instant, format_duration
 from monitor.runtime.errors import NothingThere, StoreError
-from monitor.runtime.task_supervisor import TaskSpec, until_told
+from monitor.runtime.task_supervisor import TaskSpec, run_until
 
 log = logging.getLogger("monitor")
 
@@ -65,7 +65,7 @@ def button_tasks(config: Config, actions: AlertActions, clock: Clock) -> Iterato
     press = Buttons(actions, clock).press
     for number, (token, api_url) in enumerate(socket_apps(config)):
         listening = partial(listen, token, api_url, press, clock)
-        yield TaskSpec(f"Slack's buttons {number}", (token, api_url), partial(until_told, work=listening))
+        yield TaskSpec(f"Slack's buttons {number}", (token, api_url), partial(run_until, work=listening))
 
 
 def _silence_of(alert: AlertStatus, user: str, lasts: Duration, now: Instant) -> Silence:

@@ -28,11 +28,11 @@ class AlertDestinations:
 
     labels: dict[str, str]
     severity: str
-    homes: tuple[Destination, ...]
+    destinations: tuple[Destination, ...]
 
-    def home_of(self, receiver: str) -> Iterator[Destination]:
+    def of_receiver(self, receiver: str) -> Iterator[Destination]:
         """The groups through which that receiver hears of it."""
-        return (home for home in self.homes if home.key[0] == receiver)
+        return (destination for destination in self.destinations if destination.key[0] == receiver)
 
 
 class DestinationCache:
@@ -50,51 +50,61 @@ class DestinationCache:
             return known[2]
         labels = views.labels(alert)
         routes = routes_for(self._root, labels)
-        homes = _homes_of_report(routes, alert.fingerprint) if alert.is_report else self._homes(routes, labels)
-        place = AlertDestinations(labels, views.severity(alert), homes)
+        destinations = (
+            _report_destinations(routes, alert.fingerprint)
+            if alert.is_report
+            else self._destinations_of(routes, labels)
+        )
+        routed = AlertDestinations(labels, views.severity(alert), destinations)
         if views.knows(alert):
-            self._known[alert.fingerprint] = (alert.level, views, place)
-        return place
+            self._known[alert.fingerprint] = (alert.level, views, routed)
+        return routed
 
-    def around(self, place: AlertDestinations, failing: Mapping[str, bool], about: str) -> AlertDestinations:
+    def avoiding(self, routed: AlertDestinations, failing: Mapping[str, bool], about: str) -> AlertDestinations:
         """The place of an alert which says that receiver ``about`` cannot be told: elsewhere, as far as there is another.
 
         ``failing`` are the receivers with a channel that fails; True: all of their channels do.
         """
-        routes = [home.route for home in place.homes if not failing.get(home.route.receiver, False)]
+        routes = [
+            destination.route
+            for destination in routed.destinations
+            if not failing.get(destination.route.receiver, False)
+        ]
         others = [route for route in routes if route.receiver != about]
         if not others:
             others = [replace(self._root, receiver=one) for one in self._working(failing, about)[:1]]
-        return replace(place, homes=self._homes(others, place.labels)) if others else place
+        return replace(routed, destinations=self._destinations_of(others, routed.labels)) if others else routed
 
     def sweep(self, known: Mapping[str, object]) -> None:
         """Forget alerts that are gone, where they have become many."""
         if len(self._known) > 2 * len(known) + 1_000:
-            self._known = {one: place for one, place in self._known.items() if one in known}
+            self._known = {one: routed for one, routed in self._known.items() if one in known}
 
     def _working(self, failing: Mapping[str, bool], about: str) -> list[str]:
         """Receivers that can be told, those with no trouble at all first."""
         others = [one for one in self._receivers if one != about and not failing.get(one, False)]
         return sorted(others, key=lambda one: one in failing)
 
-    def _homes(self, routes: "tuple[Route, ...] | list[Route]", labels: dict[str, str]) -> tuple[Destination, ...]:
-        homes = (
+    def _destinations_of(
+        self, routes: "tuple[Route, ...] | list[Route]", labels: dict[str, str]
+    ) -> tuple[Destination, ...]:
+        destinations = (
             Destination(route, (route.receiver, group_key(route, labels)), (route.receiver, overflow_key(route)))
             for route in routes
         )
-        return tuple({home.key: home for home in homes}.values())
+        return tuple({destination.key: destination for destination in destinations}.values())
 
 
-def _homes_of_report(routes: Iterable[Route], fingerprint: str) -> tuple[Destination, ...]:
+def _report_destinations(routes: Iterable[Route], fingerprint: str) -> tuple[Destination, ...]:
     """A report is a group of its own, with all of its labels, and is never repeated."""
     alone = (replace(route, group_by=(ALL_LABELS,), repeat_interval=None) for route in routes)
-    homes = (
+    destinations = (
         Destination(
             route, (route.receiver, report_key(route, fingerprint)), (route.receiver, reports_overflow_key(route))
         )
         for route in alone
     )
-    return tuple({home.key: home for home in homes}.values())
+    return tuple({destination.key: destination for destination in destinations}.values())
 
 
 def failing_receivers(alerts: Iterable[Alert], channels: Mapping[str, tuple[str, ...]]) -> dict[str, bool]:
@@ -109,7 +119,7 @@ def failing_receivers(alerts: Iterable[Alert], channels: Mapping[str, tuple[str,
 
 def routes_by_receiver(root: Route) -> dict[tuple[str, str], Route]:
     """Every route of the tree by its receiver and its key."""
-    found = {(root.receiver, root.key): root}
+    routes = {(root.receiver, root.key): root}
     for route in root.routes:
-        found |= routes_by_receiver(route)
-    return found
+        routes |= routes_by_receiver(route)
+    return routes

@@ -61,7 +61,7 @@ class DispatchPlan:
     ``views`` are the alerts as they were shown. ``facts`` is what was decided by, ``silences`` and ``acks`` are as they will be.
     """
 
-    facts: DispatchInput
+    input: DispatchInput
     silences: Silences
     acks: dict[str, Ack]
     edits: SuppressionEdits = field(default_factory=SuppressionEdits)
@@ -129,10 +129,10 @@ class Dispatcher:
 
         ``edits`` are taken to be made. ``well``: the watchdog may say that all is well.
         """
-        plan = self._facts(alerts, now, edits or SuppressionEdits())
-        assembler = GroupAssembler(plan.facts, self.groups, self.route, self._routes)
+        plan = self._plan(alerts, now, edits or SuppressionEdits())
+        assembler = GroupAssembler(plan.input, self.groups, self.route, self._routes)
         builder = NotificationBuilder(
-            plan.facts, self.channels, self._editable, self._keeping, self.external_url, self.most
+            plan.input, self.channels, self._editable, self._keeping, self.external_url, self.most
         )
         members = assembler.assemble()
         plan.dropped += [self.groups[key] for key, some in members.items() if self._is_given_up(key, some, now)]
@@ -161,11 +161,11 @@ class Dispatcher:
         self.silences, self.acks = plan.silences, plan.acks
         if self.watchdog is not None and plan.watchdog is not None:
             self.watchdog.group = plan.watchdog
-        for alert, _, _ in plan.facts.known.values():
+        for alert, _, _ in plan.input.known.values():
             if alert.state == "firing":
                 self.begun.note(alert)
-        self.begun.sweep(plan.facts.now)
-        self._destinations.sweep(plan.facts.known)
+        self.begun.sweep(plan.input.now)
+        self._destinations.sweep(plan.input.known)
 
     def notified(self) -> set[str]:
         """Alerts that some receiver believes to be firing."""
@@ -173,14 +173,14 @@ class Dispatcher:
 
     # What there is
 
-    def facts(self, alerts: Iterable[tuple[Alert, Views, ViewContext]], now: Instant) -> DispatchInput:
+    def input_of(self, alerts: Iterable[tuple[Alert, Views, ViewContext]], now: Instant) -> DispatchInput:
         """How things stand, for whoever only looks."""
-        return self._facts(alerts, now, SuppressionEdits()).facts
+        return self._plan(alerts, now, SuppressionEdits()).input
 
-    def _facts(
+    def _plan(
         self, alerts: Iterable[tuple[Alert, Views, ViewContext]], now: Instant, edits: SuppressionEdits
     ) -> DispatchPlan:
-        known = {alert.fingerprint: (alert, views, scene) for alert, views, scene in alerts}
+        known = {alert.fingerprint: (alert, views, context) for alert, views, context in alerts}
         destinations = self._destinations_of(known)
         dropped = edits.dropped_silences + [one.id for one in self.silences.all() if one.ends_at <= now - SILENCES_KEPT]
         silences = self._silences_after(edits.silences, dropped)
@@ -192,9 +192,9 @@ class Dispatcher:
             by = silenced_since(firing[one], silences, now if since is None else since, now)
             if by and one not in suppressed:
                 suppressed[one] = SuppressionReason(by)
-        facts = DispatchInput(known, destinations, suppressed, acks, self.begun, now)
+        given = DispatchInput(known, destinations, suppressed, acks, self.begun, now)
         kept = [ack for ack in edits.acks if ack.fingerprint in acks]
-        return DispatchPlan(facts, silences, acks, SuppressionEdits(edits.silences, dropped, kept, gone))
+        return DispatchPlan(given, silences, acks, SuppressionEdits(edits.silences, dropped, kept, gone))
 
     def _destinations_of(self, known: Known) -> dict[str, AlertDestinations]:
         destinations = {}
@@ -205,7 +205,7 @@ class Dispatcher:
         for one in known if failing else ():
             about = dict(known[one][0].group).get("receiver")
             if about is not None and known[one][0].rule == NOTIFICATION_FAILING.name:
-                destinations[one] = self._destinations.around(destinations[one], failing, about)
+                destinations[one] = self._destinations.avoiding(destinations[one], failing, about)
         return destinations
 
     def _silences_after(self, put: Iterable[Silence], dropped: Iterable[str]) -> Silences:
@@ -242,9 +242,9 @@ class Dispatcher:
         return not some.firing and all(end is not None and now - end >= AWAITED for end in ends)
 
     def _flush_group(self, one: GroupDecision, builder: NotificationBuilder, plan: DispatchPlan) -> None:
-        group, some, decision, now = one.group, one.members, one.decision, plan.facts.now
+        group, some, decision, now = one.group, one.members, one.decision, plan.input.now
         if decision.reason is not None:
-            group = builder.tell(group, some, decision.reason)
+            group = builder.notify(group, some, decision.reason)
             decision = Decision(None, None)
             if group.told:
                 decision = decide(group, some.firing, builder.ranks, some.route, now, some.quiet)

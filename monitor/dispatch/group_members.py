@@ -48,7 +48,7 @@ class DispatchInput:
     """What decides about membership at one look: alerts, their places, why some are not told, and who has acknowledged what."""
 
     known: Known
-    places: Mapping[str, AlertDestinations]
+    destinations: Mapping[str, AlertDestinations]
     suppressed: Mapping[str, SuppressionReason]
     acked: Mapping[str, Ack]
     begun: RecentStarts
@@ -59,9 +59,9 @@ class GroupAssembler:
     """Puts the groups of one look together. ``groups`` are those of before, ``routes`` all there are, by receiver and key."""
 
     def __init__(
-        self, facts: DispatchInput, groups: Mapping[Key, AggregationGroup], root: Route, routes: Mapping[Key, Route]
+        self, given: DispatchInput, groups: Mapping[Key, AggregationGroup], root: Route, routes: Mapping[Key, Route]
     ) -> None:
-        self._facts = facts
+        self._input = given
         self._groups = groups
         self._root = root
         self._routes = routes
@@ -72,69 +72,72 @@ class GroupAssembler:
 
     def assemble(self) -> dict[Key, GroupMembers]:
         """Every group that has, or had, something to tell."""
-        for fingerprint, (alert, _, _) in self._facts.known.items():
+        for fingerprint, (alert, _, _) in self._input.known.items():
             if alert.state == "firing":
                 self._join(fingerprint, alert)
         for key, group in self._groups.items():
             some = self.members.get(key) or self._left_over(key, group)
             for fingerprint, severity in group.told.items():
-                if fingerprint not in some.firing and fingerprint in self._facts.known:
+                if fingerprint not in some.firing and fingerprint in self._input.known:
                     self._follow(some, group, fingerprint, severity)
         return self.members
 
     def is_muted(self, route: Route) -> bool:
         """Whether the route tells nobody now."""
-        place = (route.receiver, route.key)
-        if place not in self._muted:
-            self._muted[place] = bool(muted_by(route, self._facts.now))
-        return self._muted[place]
+        key = (route.receiver, route.key)
+        if key not in self._muted:
+            self._muted[key] = bool(muted_by(route, self._input.now))
+        return self._muted[key]
 
     def _join(self, fingerprint: str, alert: Alert) -> None:
         """Into the groups to which it is routed."""
-        place = self._facts.places[fingerprint]
-        for home in place.homes:
-            if alert.is_report and self._told_in.get((home.route.receiver, fingerprint), home.key) != home.key:
+        routed = self._input.destinations[fingerprint]
+        for destination in routed.destinations:
+            if (
+                alert.is_report
+                and self._notified_in.get((destination.route.receiver, fingerprint), destination.key) != destination.key
+            ):
                 continue  # it is told once, wherever it is routed by now
-            key, group = self._group_of(home, fingerprint)
+            key, group = self._group_of(destination, fingerprint)
             some = self.members.get(key)
             if some is None:
-                some = self.members[key] = self._new(key, home, place, group)
+                some = self.members[key] = self._new(key, destination, routed, group)
             told = None if group is None else group.told.get(fingerprint)
-            self._enter(some, alert, place.severity, told)
+            self._enter(some, alert, routed.severity, told)
 
     @cached_property
-    def _told_in(self) -> dict[tuple[str, str], Key]:
+    def _notified_in(self) -> dict[tuple[str, str], Key]:
         """By receiver and fingerprint: the group that the receiver was told of it in."""
         return {(key[0], one): key for key, group in self._groups.items() for one in group.told}
 
-    def _group_of(self, home: Destination, fingerprint: str) -> tuple[Key, AggregationGroup | None]:
+    def _group_of(self, destination: Destination, fingerprint: str) -> tuple[Key, AggregationGroup | None]:
         """The alert's own group, or the overflow of its route if it was told there."""
-        group, overflow = self._groups.get(home.key), self._groups.get(home.overflow)
+        group, overflow = self._groups.get(destination.key), self._groups.get(destination.overflow)
         if overflow is None or fingerprint not in overflow.told or (group is not None and fingerprint in group.told):
-            return home.key, group
-        return home.overflow, overflow
+            return destination.key, group
+        return destination.overflow, overflow
 
     def _enter(self, some: GroupMembers, alert: Alert, severity: str, told: str | None) -> None:
         fingerprint = alert.fingerprint
         word = self._word(some, fingerprint)
         if not word:
             some.firing[fingerprint] = severity
-            if fingerprint in self._facts.acked:
+            if fingerprint in self._input.acked:
                 some.quiet.add(fingerprint)
         elif told is not None:
             some.keep(alert, told, word)
 
     def _word(self, some: GroupMembers, fingerprint: str) -> str:
-        why = self._facts.suppressed.get(fingerprint)
+        why = self._input.suppressed.get(fingerprint)
         return why.word if why is not None else "muted" if some.muted else ""
 
     def _new(
-        self, key: Key, home: Destination, place: AlertDestinations, group: AggregationGroup | None
+        self, key: Key, destination: Destination, routed: AlertDestinations, group: AggregationGroup | None
     ) -> GroupMembers:
-        labels = group_labels(home.route, place.labels) if key == home.key else {}
+        labels = group_labels(destination.route, routed.labels) if key == destination.key else {}
         if group is not None:
             labels = group.labels
-        return GroupMembers(home.route, labels, self.is_muted(home.route))
+        return GroupMembers(destination.route, labels, self.is_muted(destination.route))
 
     def _left_over(self, key: Key, group: AggregationGroup) -> GroupMembers:
         """A group to which no alert is routed now: it is not repeated."""
@@ -146,31 +149,35 @@ class GroupAssembler:
 
     def _follow(self, some: GroupMembers, group: AggregationGroup, fingerprint: str, told: str) -> None:
         """An alert that the group's receiver was told of and that is not routed to the group now, or is over."""
-        alert, _, _ = self._facts.known[fingerprint]
-        place = self._facts.places[fingerprint]
+        alert, _, _ = self._input.known[fingerprint]
+        routed = self._input.destinations[fingerprint]
         if alert.state == "firing":
-            moved = place.severity != told and any(place.home_of(group.receiver))
+            moved = routed.severity != told and any(routed.of_receiver(group.receiver))
             if not moved or self._word(some, fingerprint):
-                self._enter(some, alert, place.severity, told)
+                self._enter(some, alert, routed.severity, told)
             else:
                 some.over[fingerprint] = alert
             return
         over = alert.earlier if alert.state == "pending" else alert
         if over is None:
             return
-        held = held_until(self._facts.begun, over, self._facts.now)
+        held = held_until(self._input.begun, over, self._input.now)
         if held is not None:
             self.change_at.append(held)
-        if held is not None or self._is_told_elsewhere(over, place, group, told):
+        if held is not None or self._is_notified_elsewhere(over, routed, group, told):
             some.keep(over, told, "")
         else:
             some.over[fingerprint] = over
 
-    def _is_told_elsewhere(self, over: Alert, place: AlertDestinations, group: AggregationGroup, severity: str) -> bool:
+    def _is_notified_elsewhere(
+        self, over: Alert, routed: AlertDestinations, group: AggregationGroup, severity: str
+    ) -> bool:
         """Whether the receiver hears of the alert's end from the group to which it is routed now: it must not hear of it here
         before, since the alert could begin again in between, which that group would have no reason to tell."""
-        homes = [key for home in place.home_of(group.receiver) for key in (home.key, home.overflow)]
-        if (group.receiver, group.key) in homes:
+        destinations = [
+            key for destination in routed.of_receiver(group.receiver) for key in (destination.key, destination.overflow)
+        ]
+        if (group.receiver, group.key) in destinations:
             return False
-        others = (self._groups.get(key) for key in homes)
+        others = (self._groups.get(key) for key in destinations)
         return any(other is not None and other.told.get(over.fingerprint) == severity for other in others)

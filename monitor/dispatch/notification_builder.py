@@ -31,7 +31,7 @@ class NotificationBuilder:
 
     def __init__(
         self,
-        facts: DispatchInput,
+        given: DispatchInput,
         channels: Channels,
         editable: Channels,
         keeping: Channels,
@@ -40,15 +40,15 @@ class NotificationBuilder:
     ) -> None:
         self.outbox: list[Pending] = []
         self.views: list[AlertView] = []
-        self.ranks = _ranks(facts)
-        self._facts = facts
+        self.ranks = _ranks(given)
+        self._input = given
         self._channels = channels
         self._editable = editable
         self._keeping = keeping
         self._external_url = external_url
         self._most = most
 
-    def tell(self, group: AggregationGroup, some: GroupMembers, reason: Reason) -> AggregationGroup:
+    def notify(self, group: AggregationGroup, some: GroupMembers, reason: Reason) -> AggregationGroup:
         """Put a notification into the outbox; gives the group as it is then."""
         firing = self._worst_first(some)
         named = [one for one in some.over if one not in group.counted]
@@ -58,7 +58,7 @@ class NotificationBuilder:
         ended = over[: most - len(shown)]
         views = self._shown(shown, group, some)
         views += [self._over(one, some.over[one], group) for one in ended]
-        now, acked = self._facts.now, self._acked(some.firing, some)
+        now, acked = self._input.now, self._acked(some.firing, some)
         notification = self._notification(group, some, views, reason, len(firing) + len(over) - len(views))
         self.outbox += self._to_each(notification, group)
         known_by_name = {*shown, *(group.told.keys() - set(group.counted))}
@@ -102,33 +102,33 @@ class NotificationBuilder:
 
     def _badness(self, fingerprint: str, severity: str) -> tuple[float, int, float]:
         """Its severity, by how many levels it has recovered (under 0) while that severity is kept, how far it is beyond the threshold."""
-        alert, _, _ = self._facts.known[fingerprint]
+        alert, _, _ = self._input.known[fingerprint]
         return self.ranks.get(severity, 0.0), alert.crossed - alert.level, alert.excess
 
     def _worst_first(self, some: GroupMembers) -> list[str]:
         """The fingerprints of alerts that fire, the worst first; those of which there is no news come last."""
 
-        def place(one: str) -> tuple[bool, float, int, float]:
+        def badness(one: str) -> tuple[bool, float, int, float]:
             return (one not in some.kept, *self._badness(one, some.firing[one]))
 
-        return sorted(some.firing, key=place, reverse=True)
+        return sorted(some.firing, key=badness, reverse=True)
 
     def _acked(self, told: Iterable[str], some: GroupMembers) -> dict[str, str]:
         """Who has acknowledged which of these, and with which comment."""
-        acks = self._facts.acked
+        acks = self._input.acked
         return {one: acks[one].words for one in told if one in acks and one in some.firing} if acks else {}
 
     def _shown(self, fingerprints: list[str], group: AggregationGroup, some: GroupMembers) -> list[AlertView]:
-        views = [self._view(one, group, some, deep=place < DEEPEST) for place, one in enumerate(fingerprints)]
+        views = [self._view(one, group, some, deep=position < DEEPEST) for position, one in enumerate(fingerprints)]
         self.views += [view for view in views if view.fingerprint not in some.kept]
         return views
 
     def _view(self, fingerprint: str, group: AggregationGroup, some: GroupMembers, *, deep: bool) -> AlertView:
-        alert, views, scene = self._facts.known[fingerprint]
-        ack = self._facts.acked.get(fingerprint)
+        alert, views, context = self._input.known[fingerprint]
+        ack = self._input.acked.get(fingerprint)
         kept = some.kept.get(fingerprint)
         if kept is None:
-            view = views.view(alert, scene, deep=deep)
+            view = views.view(alert, context, deep=deep)
             was, word, source = group.told.get(fingerprint, view.severity), "", alert
         else:
             source, word = kept
@@ -139,17 +139,17 @@ class NotificationBuilder:
             was_severity="" if was == view.severity else was,
             acknowledged_by="" if ack is None else ack.by,
             acknowledged_comment="" if ack is None else ack.comment,
-            flapping=flapping(self._facts.begun, source, self._facts.now),
+            flapping=flapping(self._input.begun, source, self._input.now),
             suppressed=word,
         )
 
     def _over(self, fingerprint: str, over: Alert, group: AggregationGroup) -> AlertView:
-        _, views, scene = self._facts.known[fingerprint]
-        return views.over(over, group.told[fingerprint], scene)
+        _, views, context = self._input.known[fingerprint]
+        return views.over(over, group.told[fingerprint], context)
 
     def _as_told(self, fingerprint: str, alert: Alert, told: str) -> AlertView:
-        _, views, scene = self._facts.known[fingerprint]
-        return views.as_told(alert, told, scene)
+        _, views, context = self._input.known[fingerprint]
+        return views.as_told(alert, told, context)
 
     def _notification(
         self, group: AggregationGroup, some: GroupMembers, views: list[AlertView], reason: Reason, hidden: int
@@ -165,14 +165,14 @@ class NotificationBuilder:
             common_labels=common([view.labels for view in views]),
             common_annotations=common([view.annotations for view in views]),
             alerts=tuple(views),
-            created_at=self._facts.now,
+            created_at=self._input.now,
             external_url=self._external_url,
             truncated=hidden,
             tally=self._tally(some) if is_overflow(group.key) else {},
         )
 
     def _tally(self, some: GroupMembers) -> dict[str, int]:
-        names = (self._facts.places[one].labels.get("alertname", "") for one in some.firing)
+        names = (self._input.destinations[one].labels.get("alertname", "") for one in some.firing)
         return dict(Counter(names).most_common())
 
 
@@ -220,8 +220,8 @@ def new_group(key: Key, route: Route, labels: dict[str, str], now: Instant) -> A
     return AggregationGroup(text, receiver, labels, episode, now, now, route=route.key)
 
 
-def _ranks(facts: DispatchInput) -> dict[str, float]:
+def _ranks(given: DispatchInput) -> dict[str, float]:
     ranks = dict(RANKS)
-    for views in {id(views): views for _, views, _ in facts.known.values()}.values():
+    for views in {id(views): views for _, views, _ in given.known.values()}.values():
         ranks |= views.ranks()
     return ranks

@@ -91,47 +91,51 @@ class FiringAlert:
 class StatusSnapshot:
     """Takes stock of a dispatch and of all alerts at one moment. ``well``: the watchdog may say that all is well."""
 
-    def __init__(self, dispatch: Dispatcher, alerts: Alerts, now: Instant, *, well: bool = True) -> None:
-        self._dispatch = dispatch
+    def __init__(self, dispatcher: Dispatcher, alerts: Alerts, now: Instant, *, well: bool = True) -> None:
+        self._dispatcher = dispatcher
         self._well = well
         self._now = now
-        self._facts: DispatchInput = dispatch.facts(alerts, now)
+        self._input: DispatchInput = dispatcher.input_of(alerts, now)
         self._mutes: dict[Key, tuple[str, ...]] = {}
         self._made: dict[str, AlertStatus] = {}
 
     def alerts(self) -> Iterator[AlertStatus]:
         """Every alert, each made when it is asked for: what is done with thousands may take breath in between."""
-        return (self._standing(one) for one in self._facts.known)
+        return (self._status(one) for one in self._input.known)
 
     def find(self, fingerprint: str, *, deep: bool = False) -> AlertStatus | None:
         """The alert with this fingerprint, its own or that of its labels; ``deep``: also with what explains it."""
-        places = self._facts.places.items()
-        known = [fingerprint] if fingerprint in self._facts.known else []
-        known = known or [one for one, place in places if label_fingerprint(place.labels) == fingerprint]
+        destinations = self._input.destinations.items()
+        known = [fingerprint] if fingerprint in self._input.known else []
+        known = known or [one for one, routed in destinations if label_fingerprint(routed.labels) == fingerprint]
         if not known:
             return None
-        return self._stands(known[0], deep=True) if deep else self._standing(known[0])
+        return self._make_status(known[0], deep=True) if deep else self._status(known[0])
 
     def firing(self, receiver: str) -> Iterator[FiringAlert]:
         """What fires and is routed to that receiver; what it was told of and is not to be told of now, as it was told. And the watchdog's
         sign of life, where it is the one that gets it."""
         yield from self._sign_of_life(receiver)
-        groups = [group for group in self._dispatch.groups.values() if group.receiver == receiver]
+        groups = [group for group in self._dispatcher.groups.values() if group.receiver == receiver]
         told = {one: severity for group in groups for one, severity in group.told.items()}
-        for fingerprint, (alert, views, scene) in self._facts.known.items():
-            homes = list(self._facts.places[fingerprint].home_of(receiver)) if alert.state == "firing" else []
-            if not homes:
+        for fingerprint, (alert, views, context) in self._input.known.items():
+            destinations = (
+                list(self._input.destinations[fingerprint].of_receiver(receiver)) if alert.state == "firing" else []
+            )
+            if not destinations:
                 continue
-            quiet = fingerprint in self._facts.suppressed or all(muted_by(home.route, self._now) for home in homes)
+            quiet = fingerprint in self._input.suppressed or all(
+                muted_by(destination.route, self._now) for destination in destinations
+            )
             if quiet and fingerprint in told:
                 was = told[fingerprint]
-                yield FiringAlert(fingerprint, was, False, cache(partial(views.as_told, alert, was, scene)))
+                yield FiringAlert(fingerprint, was, False, cache(partial(views.as_told, alert, was, context)))
             else:
-                severity = self._facts.places[fingerprint].severity
-                yield FiringAlert(fingerprint, severity, quiet, cache(partial(views.view, alert, scene)))
+                severity = self._input.destinations[fingerprint].severity
+                yield FiringAlert(fingerprint, severity, quiet, cache(partial(views.view, alert, context)))
 
     def _sign_of_life(self, receiver: str) -> Iterator[FiringAlert]:
-        watchdog = self._dispatch.watchdog
+        watchdog = self._dispatcher.watchdog
         if watchdog is None or watchdog.receiver != receiver or not self._well:
             return
         since = self._now if watchdog.group is None else watchdog.group.started_at
@@ -140,64 +144,69 @@ class StatusSnapshot:
     def groups(self) -> list[GroupStatus]:
         """The alerts that fire, by receiver and by the labels that they are grouped by."""
         found: dict[Key, tuple[dict[str, str], list[AlertStatus]]] = {}
-        for one, (alert, _, _) in self._facts.known.items():
-            place = self._facts.places[one]
-            for home in place.homes if alert.state == "firing" else ():
-                labels = group_labels(home.route, place.labels)
-                found.setdefault(home.key, (labels, []))[1].append(self._standing(one))
+        for one, (alert, _, _) in self._input.known.items():
+            routed = self._input.destinations[one]
+            for destination in routed.destinations if alert.state == "firing" else ():
+                labels = group_labels(destination.route, routed.labels)
+                found.setdefault(destination.key, (labels, []))[1].append(self._status(one))
         return [GroupStatus(*key, labels, tuple(alerts)) for key, (labels, alerts) in found.items()]
 
     def silences(self) -> list[SilenceStatus]:
         """Every silence, those that are over for some days included."""
         matching: dict[str, int] = {}
-        for one, (alert, _, _) in self._facts.known.items():
-            found = self._dispatch.silences.candidates(self._facts.places[one].labels)
+        for one, (alert, _, _) in self._input.known.items():
+            found = self._dispatcher.silences.candidates(self._input.destinations[one].labels)
             for silence in found if alert.state == "firing" else ():
                 matching[silence.id] = matching.get(silence.id, 0) + 1
-        return [self._silence(one, matching.get(one.id, 0)) for one in self._dispatch.silences.all()]
+        return [self._silence(one, matching.get(one.id, 0)) for one in self._dispatcher.silences.all()]
 
     def _silence(self, silence: Silence, matching: int) -> SilenceStatus:
         state = silence.state(self._now)
         ends_soon = state == "active" and silence.ends_at - self._now <= ENDS_SOON
         return SilenceStatus(silence, state, matching, silence.is_active(self._now), ends_soon)
 
-    def _standing(self, fingerprint: str) -> AlertStatus:
+    def _status(self, fingerprint: str) -> AlertStatus:
         if fingerprint not in self._made:
-            self._made[fingerprint] = self._stands(fingerprint)
+            self._made[fingerprint] = self._make_status(fingerprint)
         return self._made[fingerprint]
 
-    def _stands(self, fingerprint: str, *, deep: bool = False) -> AlertStatus:
-        alert, views, scene = self._facts.known[fingerprint]
-        place, why = self._facts.places[fingerprint], self._facts.suppressed.get(fingerprint, SuppressionReason())
-        muted = self._muted(place)
-        receivers = tuple(dict.fromkeys(home.route.receiver for home in place.homes))
+    def _make_status(self, fingerprint: str, *, deep: bool = False) -> AlertStatus:
+        alert, views, context = self._input.known[fingerprint]
+        routed, why = (
+            self._input.destinations[fingerprint],
+            self._input.suppressed.get(fingerprint, SuppressionReason()),
+        )
+        muted = self._muted(routed)
+        receivers = tuple(dict.fromkeys(destination.route.receiver for destination in routed.destinations))
         silent = bool(muted) and all(muted)
         return AlertStatus(
-            view=self._view(alert, views, scene, why, deep=deep),
+            view=self._view(alert, views, context, why, deep=deep),
             state=alert.state,
             receivers=receivers,
             silenced_by=why.silenced_by,
             inhibited_by=(why.inhibited_by,) if why.inhibited_by else (),
             muted_by=tuple(dict.fromkeys(name for names in muted for name in names)),
-            is_suppressed=silent or fingerprint in self._facts.suppressed,
-            ack=self._facts.acked.get(fingerprint),
+            is_suppressed=silent or fingerprint in self._input.suppressed,
+            ack=self._input.acked.get(fingerprint),
             fires_on_until=views.fires_on_until(alert),
         )
 
-    def _view(self, alert: Alert, views: Views, scene: ViewContext, why: SuppressionReason, *, deep: bool) -> AlertView:
-        ack = self._facts.acked.get(alert.fingerprint)
+    def _view(
+        self, alert: Alert, views: Views, context: ViewContext, why: SuppressionReason, *, deep: bool
+    ) -> AlertView:
+        ack = self._input.acked.get(alert.fingerprint)
         return msgspec.structs.replace(
-            views.view(alert, scene, deep=deep),
+            views.view(alert, context, deep=deep),
             acknowledged_by="" if ack is None else ack.by,
             acknowledged_comment="" if ack is None else ack.comment,
-            flapping=flapping(self._facts.begun, alert, self._now) if alert.state == "firing" else 0,
+            flapping=flapping(self._input.begun, alert, self._now) if alert.state == "firing" else 0,
             suppressed=why.word if why.silenced_by or why.inhibited_by else "",
         )
 
-    def _muted(self, place: AlertDestinations) -> list[tuple[str, ...]]:
+    def _muted(self, routed: AlertDestinations) -> list[tuple[str, ...]]:
         """Of each route of the alert, what mutes it."""
-        for home in place.homes:
-            route = (home.route.receiver, home.route.key)
+        for destination in routed.destinations:
+            route = (destination.route.receiver, destination.route.key)
             if route not in self._mutes:
-                self._mutes[route] = muted_by(home.route, self._now)
-        return [self._mutes[home.route.receiver, home.route.key] for home in place.homes]
+                self._mutes[route] = muted_by(destination.route, self._now)
+        return [self._mutes[destination.route.receiver, destination.route.key] for destination in routed.destinations]

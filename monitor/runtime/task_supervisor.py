@@ -37,7 +37,7 @@ class ById:
 
 
 @dataclass(slots=True)
-class _Holder:
+class _Task:
     """A duty's task: told to leave by one event, and gone at the other."""
 
     terms: object
@@ -60,38 +60,38 @@ class TaskSupervisor:
     def __init__(self, nursery: trio.Nursery, keep_going: KeepGoing = once) -> None:
         self._nursery = nursery
         self._keep_going = keep_going
-        self._holders: dict[str, _Holder] = {}
+        self._tasks: dict[str, _Task] = {}
         self._leaving: dict[str, trio.Event] = {}
 
-    def assign(self, duties: Iterable[TaskSpec]) -> None:
+    def assign(self, specs: Iterable[TaskSpec]) -> None:
         """From now on these and no others; those that leave may take their time."""
-        wanted = {duty.name: duty for duty in duties}
-        for name, holder in list(self._holders.items()):
-            if name not in wanted or wanted[name].terms != holder.terms:
-                del self._holders[name]
-                self._leaving[name] = holder.gone
-                holder.leave.set()
-        for name, duty in wanted.items():
-            if name not in self._holders:
-                self._begin(duty)
+        wanted = {spec.name: spec for spec in specs}
+        for name, task in list(self._tasks.items()):
+            if name not in wanted or wanted[name].terms != task.terms:
+                del self._tasks[name]
+                self._leaving[name] = task.gone
+                task.leave.set()
+        for name, spec in wanted.items():
+            if name not in self._tasks:
+                self._begin(spec)
 
-    def _begin(self, duty: TaskSpec) -> None:
-        holder = self._holders[duty.name] = _Holder(duty.terms)
-        self._nursery.start_soon(self._hold, duty, holder, self._leaving.get(duty.name), name=duty.name)
+    def _begin(self, spec: TaskSpec) -> None:
+        task = self._tasks[spec.name] = _Task(spec.terms)
+        self._nursery.start_soon(self._hold, spec, task, self._leaving.get(spec.name), name=spec.name)
 
-    async def _hold(self, duty: TaskSpec, holder: _Holder, before: trio.Event | None) -> None:
+    async def _hold(self, spec: TaskSpec, task: _Task, before: trio.Event | None) -> None:
         try:
             if before is not None:
                 await before.wait()
-            if not holder.leave.is_set():
-                await self._keep_going(duty.name, partial(duty.work, holder.leave), holder.leave)
+            if not task.leave.is_set():
+                await self._keep_going(spec.name, partial(spec.work, task.leave), task.leave)
         finally:
-            holder.gone.set()
-            if self._leaving.get(duty.name) is holder.gone:
-                del self._leaving[duty.name]
+            task.gone.set()
+            if self._leaving.get(spec.name) is task.gone:
+                del self._leaving[spec.name]
 
 
-async def until_told(leave: trio.Event, work: Callable[[], Awaitable[object]]) -> None:
+async def run_until(leave: trio.Event, work: Callable[[], Awaitable[object]]) -> None:
     """Do something that may be broken off anywhere until it ends or ``leave`` is set."""
     async with trio.open_nursery() as nursery:
 

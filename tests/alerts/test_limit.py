@@ -5,36 +5,36 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alerts.limit import CLEARLY, Badness, places
+from monitor.alerts.limit import CLEARLY, Badness, within_limit
 
 
 def test_free_places_go_to_the_worst() -> None:
-    assert places({}, {"a": (1, 2.0), "b": (1, 3.0), "c": (2, 1.1)}, 2) == (["c", "b"], [])
+    assert within_limit({}, {"a": (1, 2.0), "b": (1, 3.0), "c": (2, 1.1)}, 2) == (["c", "b"], [])
 
 
 def test_a_clearly_worse_group_takes_the_place_of_the_mildest() -> None:
-    told = {"a": (1, 2.0), "b": (1, 1.1)}
-    assert places(told, {"c": (1, 5.0)}, 2) == (["c"], ["b"])
-    assert places(told, {"c": (1, 5.0), "d": (1, 4.0)}, 2) == (["c", "d"], ["b", "a"])
+    firing = {"a": (1, 2.0), "b": (1, 1.1)}
+    assert within_limit(firing, {"c": (1, 5.0)}, 2) == (["c"], ["b"])
+    assert within_limit(firing, {"c": (1, 5.0), "d": (1, 4.0)}, 2) == (["c", "d"], ["b", "a"])
 
 
 def test_groups_about_equally_bad_do_not_take_turns() -> None:
-    assert places({"a": (1, 2.0)}, {"b": (1, 2.4)}, 1) == ([], [])
+    assert within_limit({"a": (1, 2.0)}, {"b": (1, 2.4)}, 1) == ([], [])
 
 
 def test_a_recovered_group_that_is_kept_firing_makes_room() -> None:
-    assert places({"a": (0, 0.97)}, {"b": (1, 1.01)}, 1) == (["b"], ["a"])
+    assert within_limit({"a": (0, 0.97)}, {"b": (1, 1.01)}, 1) == (["b"], ["a"])
 
 
 def test_a_limit_that_was_lowered_takes_the_mildest_off() -> None:
-    told = {"a": (1, 2.0), "b": (1, 1.1), "c": (0, 0.5)}
-    assert places(told, {}, 1) == ([], ["c", "b"])
-    assert places(told, {"d": (2, 1.0)}, 1) == (["d"], ["c", "b", "a"])
+    firing = {"a": (1, 2.0), "b": (1, 1.1), "c": (0, 0.5)}
+    assert within_limit(firing, {}, 1) == ([], ["c", "b"])
+    assert within_limit(firing, {"d": (2, 1.0)}, 1) == (["d"], ["c", "b", "a"])
 
 
 def test_a_worse_level_counts_before_the_factor() -> None:
-    assert places({"a": (1, 4.9)}, {"b": (2, 1.02)}, 1) == (["b"], ["a"])
-    assert places({"a": (2, 1.02)}, {"b": (1, 4.9)}, 1) == ([], [])
+    assert within_limit({"a": (1, 4.9)}, {"b": (2, 1.02)}, 1) == (["b"], ["a"])
+    assert within_limit({"a": (2, 1.02)}, {"b": (1, 4.9)}, 1) == ([], [])
 
 
 _SOME = st.dictionaries(st.integers(0, 30), st.tuples(st.integers(1, 3), st.floats(0, 9)), max_size=12)
@@ -42,15 +42,15 @@ _SOME = st.dictionaries(st.integers(0, 30), st.tuples(st.integers(1, 3), st.floa
 
 @given(_SOME, _SOME, st.integers(1, 8))
 def test_the_outcome_is_full_and_nobody_left_out_is_clearly_worse_and_it_comes_to_rest(
-    told: Mapping[int, Badness], waiting: Mapping[int, Badness], limit: int
+    firing: Mapping[int, Badness], waiting: Mapping[int, Badness], limit: int
 ) -> None:
-    waiting = {key: value for key, value in waiting.items() if key not in told}
-    begin, end = places(told, waiting, limit)
-    both = {**told, **waiting}
-    after = {key: both[key] for key in {*told, *begin} - {*end}}
+    waiting = {key: value for key, value in waiting.items() if key not in firing}
+    begin, end = within_limit(firing, waiting, limit)
+    both = {**firing, **waiting}
+    after = {key: both[key] for key in {*firing, *begin} - {*end}}
     left = {key: both[key] for key in both.keys() - after.keys()}
     assert len(after) == min(limit, len(both))
-    assert places(after, left, limit) == ([], [])
+    assert within_limit(after, left, limit) == ([], [])
     for one in left.values():
         for other in after.values():
             assert one[0] <= other[0]

@@ -60,7 +60,7 @@ class Watched:
         alerts = [alert for asked in self.hook.asked for alert in asked.json["alerts"]]
         return [(one["labels"]["alertname"], one["labels"].get("problem", ""), one["status"]) for one in alerts]
 
-    async def until_told(self, name: str, problem: str, status: str) -> None:
+    async def run_until(self, name: str, problem: str, status: str) -> None:
         """Wait for it."""
         await until(lambda: (name, problem, status) in self.told(), f"{name} {problem} {status}")
 
@@ -92,9 +92,9 @@ async def test_a_balance_that_falls_is_told_and_its_rise_ends_it(tmp_path: Path)
         await until(lambda: world.sandbox.requests["balance"] >= 2, "two answers")
         assert world.told() == [], "there was enough"
         world.sandbox.balance = 41.2
-        await world.until_told("LowBalance", "", "firing")
+        await world.run_until("LowBalance", "", "firing")
         world.sandbox.balance = 100.0
-        await world.until_told("LowBalance", "", "resolved")
+        await world.run_until("LowBalance", "", "resolved")
     assert world.told() == [("LowBalance", "", "firing"), ("LowBalance", "", "resolved")]
     first, _ = (asked.json["alerts"][0] for asked in world.hook.asked)
     assert first["annotations"]["summary"] == "41.2 left"
@@ -104,9 +104,9 @@ async def test_a_campaign_that_stalls_is_told_and_its_end_ends_it(tmp_path: Path
     async with watched(tmp_path, "rules: [{name: Watch, kind: campaign, stalled_for: 10m}]") as world:
         world.sandbox.put_campaign("c1", {"state": "Running", "smsAnalysis": {"numberOfRecipients": 200}})
         _send(world, 100)
-        await world.until_told("Watch", "stalled", "firing")
+        await world.run_until("Watch", "stalled", "firing")
         _send(world, 100)
-        await world.until_told("Watch", "stalled", "resolved")
+        await world.run_until("Watch", "stalled", "resolved")
     assert world.told() == [("Watch", "stalled", "firing"), ("Watch", "stalled", "resolved")]
     labels = world.hook.asked[0].json["alerts"][0]["labels"]
     assert (labels["campaign"], labels["campaignTrackingId"], labels["severity"]) == ("Sale", "c1", "warning")

@@ -76,7 +76,7 @@ class Lives:
             await life.kill()
         assert not life.noise, life.noise
 
-    async def until_told(self, believed: set[Labels], *, then_kill: bool) -> Path:
+    async def run_until(self, believed: set[Labels], *, then_kill: bool) -> Path:
         """A life that lasts until the webhook's owner believes exactly this, and nothing more waits to be told."""
         config = self.config()
         async with daemon(config) as life:
@@ -115,9 +115,9 @@ async def test_fifty_kills_lose_no_firing_and_no_resolve_and_end_in_exact_values
             traffic.cancel_scope.cancel()
         told.answer = lambda asked: Answer()
         turns.turn_all(bad=True)
-        await lives.until_told(_everything(), then_kill=True)
+        await lives.run_until(_everything(), then_kill=True)
         turns.turn_all(bad=False)
-        config = await lives.until_told(set(), then_kill=False)
+        config = await lives.run_until(set(), then_kill=False)
         nursery.cancel_scope.cancel()
     _nothing_was_told_twice_in_one_life(told)
     _what_was_resolved_was_over(told, turns)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import trio
 import trio.testing
 
-from monitor.runtime.task_supervisor import ById, TaskSpec, TaskSupervisor, until_told
+from monitor.runtime.task_supervisor import ById, TaskSpec, TaskSupervisor, run_until
 
 
 class Work:
@@ -84,10 +84,10 @@ async def test_work_that_may_be_broken_off_ends_when_it_is_told_to_or_is_done(
 ) -> None:
     leave = trio.Event()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(until_told, leave, trio.sleep_forever)
+        nursery.start_soon(run_until, leave, trio.sleep_forever)
         await trio.sleep(1)
         leave.set()
-    await until_told(trio.Event(), lambda: trio.sleep(1))
+    await run_until(trio.Event(), lambda: trio.sleep(1))
     assert trio.current_time() == 2
 
 

@@ -76,15 +76,15 @@ def group(together: GroupStatus, alerts: Sequence[dict[str, Any]]) -> dict[str, 
     return {"labels": together.labels, "receiver": {"name": together.receiver}, "alerts": list(alerts)}
 
 
-def silence(standing: SilenceStatus) -> dict[str, Any]:
+def silence(status: SilenceStatus) -> dict[str, Any]:
     """A silence. Ours are ``silencing``, how many alerts that fire it is about, ``silencesNow``, ``endsSoon``, and, where it
     recurs, ``during``."""
-    one = standing.silence
-    ours = {"silencing": standing.matching, "silencesNow": standing.is_silencing, "endsSoon": standing.ends_soon}
+    one = status.silence
+    ours = {"silencing": status.matching, "silencesNow": status.is_silencing, "endsSoon": status.ends_soon}
     recurs = {} if one.during is None else {"during": written(one.during)}
     return {
         "id": one.id,
-        "status": {"state": standing.state},
+        "status": {"state": status.state},
         "matchers": [show_matcher(matcher) for matcher in one.matchers],
         "startsAt": iso(one.starts_at),
         "endsAt": iso(one.ends_at),
