@@ -1,7 +1,7 @@
-"""A rule's ``limit``: which of its groups that are over the threshold are told, and which are only counted.
+"""A rule's ``limit``: which of its groups that are over the threshold fire, and which are only counted.
 
-The worst are told. One that is told keeps its place until another is clearly worse, so that groups that are about equally bad do not
-take turns: each change of places is two things that people have to read.
+The worst fire. One that fires goes on until another is clearly worse, so that groups that are about equally bad do not
+alternate: each exchange is two things that people have to read.
 """
 
 from collections.abc import Hashable, Iterable, Mapping

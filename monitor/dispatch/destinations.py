@@ -36,7 +36,7 @@ class AlertDestinations:
 
 
 class DestinationCache:
-    """Remembers the place of each alert while it does not change. ``receivers`` are all there are, in the order of the configuration."""
+    """Remembers the destinations of each alert while it does not change. ``receivers`` are all there are, in the order of the configuration."""
 
     def __init__(self, root: Route, receivers: tuple[str, ...]) -> None:
         self._root = root
@@ -44,7 +44,7 @@ class DestinationCache:
         self._known: dict[str, tuple[int, Views, AlertDestinations]] = {}
 
     def of(self, alert: Alert, views: Views) -> AlertDestinations:
-        """The alert's place. One whose rule is gone is looked at anew each time."""
+        """The alert's destinations. Those of one whose rule is gone are worked out anew each time."""
         known = self._known.get(alert.fingerprint)
         if known is not None and known[0] == alert.level and known[1] is views:
             return known[2]
@@ -61,7 +61,7 @@ class DestinationCache:
         return routed
 
     def avoiding(self, routed: AlertDestinations, failing: Mapping[str, bool], about: str) -> AlertDestinations:
-        """The place of an alert which says that receiver ``about`` cannot be told: elsewhere, as far as there is another.
+        """The destinations of an alert which says that receiver ``about`` cannot be told: elsewhere, as far as there is another.
 
         ``failing`` are the receivers with a channel that fails; True: all of their channels do.
         """

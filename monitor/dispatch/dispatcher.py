@@ -56,9 +56,9 @@ class SuppressionEdits:
 @dataclass(slots=True)
 class DispatchPlan:
     """What is to be committed: notifications, groups as they are afterwards, those that are over, and what of silences and
-    acknowledgements changes; and when to look again.
+    acknowledgements changes; and when to flush again.
 
-    ``views`` are the alerts as they were shown. ``facts`` is what was decided by, ``silences`` and ``acks`` are as they will be.
+    ``views`` are the alerts as they were shown. ``input`` is what it was decided by, ``silences`` and ``acks`` are as they will be.
     """
 
     input: DispatchInput
@@ -174,7 +174,7 @@ class Dispatcher:
     # What there is
 
     def input_of(self, alerts: Iterable[tuple[Alert, Views, ViewContext]], now: Instant) -> DispatchInput:
-        """How things stand, for whoever only looks."""
+        """What is decided by, for whoever only reads."""
         return self._plan(alerts, now, SuppressionEdits()).input
 
     def _plan(

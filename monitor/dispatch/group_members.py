@@ -1,4 +1,4 @@
-"""What each group is concerned with at one look: which alerts fire in it, which are over, and which are left as they were told.
+"""What each group is concerned with at one flush: which alerts fire in it, which are over, and which are left as they were told.
 
 A receiver hears of an alert's end wherever it heard of the alert, also where the alert is routed elsewhere meanwhile: such a group
 follows the alert, is told of changes and of the end, and of nothing new. An alert that is silenced, inhibited or muted before it
@@ -36,16 +36,16 @@ class GroupMembers:
     quiet: set[str] = field(default_factory=set)
     over: dict[str, Alert] = field(default_factory=dict)
 
-    def keep(self, alert: Alert, told: str, word: str) -> None:
+    def keep(self, alert: Alert, notified: str, word: str) -> None:
         """It goes on as it was told."""
-        self.firing[alert.fingerprint] = told
+        self.firing[alert.fingerprint] = notified
         self.kept[alert.fingerprint] = (alert, word)
         self.quiet.add(alert.fingerprint)
 
 
 @dataclass(slots=True)
 class DispatchInput:
-    """What decides about membership at one look: alerts, their places, why some are not told, and who has acknowledged what."""
+    """What decides about membership at one flush: alerts, their destinations, why some are not told, and who has acknowledged what."""
 
     known: Known
     destinations: Mapping[str, AlertDestinations]
@@ -56,7 +56,7 @@ class DispatchInput:
 
 
 class GroupAssembler:
-    """Puts the groups of one look together. ``groups`` are those of before, ``routes`` all there are, by receiver and key."""
+    """Puts the groups of one flush together. ``groups`` are those of before, ``routes`` all there are, by receiver and key."""
 
     def __init__(
         self, given: DispatchInput, groups: Mapping[Key, AggregationGroup], root: Route, routes: Mapping[Key, Route]
@@ -102,8 +102,8 @@ class GroupAssembler:
             some = self.members.get(key)
             if some is None:
                 some = self.members[key] = self._new(key, destination, routed, group)
-            told = None if group is None else group.told.get(fingerprint)
-            self._enter(some, alert, routed.severity, told)
+            notified = None if group is None else group.told.get(fingerprint)
+            self._enter(some, alert, routed.severity, notified)
 
     @cached_property
     def _notified_in(self) -> dict[tuple[str, str], Key]:
@@ -117,15 +117,15 @@ class GroupAssembler:
             return destination.key, group
         return destination.overflow, overflow
 
-    def _enter(self, some: GroupMembers, alert: Alert, severity: str, told: str | None) -> None:
+    def _enter(self, some: GroupMembers, alert: Alert, severity: str, notified: str | None) -> None:
         fingerprint = alert.fingerprint
         word = self._word(some, fingerprint)
         if not word:
             some.firing[fingerprint] = severity
             if fingerprint in self._input.acked:
                 some.quiet.add(fingerprint)
-        elif told is not None:
-            some.keep(alert, told, word)
+        elif notified is not None:
+            some.keep(alert, notified, word)
 
     def _word(self, some: GroupMembers, fingerprint: str) -> str:
         why = self._input.suppressed.get(fingerprint)
@@ -147,14 +147,14 @@ class GroupAssembler:
         self.members[key] = some
         return some
 
-    def _follow(self, some: GroupMembers, group: AggregationGroup, fingerprint: str, told: str) -> None:
+    def _follow(self, some: GroupMembers, group: AggregationGroup, fingerprint: str, notified: str) -> None:
         """An alert that the group's receiver was told of and that is not routed to the group now, or is over."""
         alert, _, _ = self._input.known[fingerprint]
         routed = self._input.destinations[fingerprint]
         if alert.state == "firing":
-            moved = routed.severity != told and any(routed.of_receiver(group.receiver))
+            moved = routed.severity != notified and any(routed.of_receiver(group.receiver))
             if not moved or self._word(some, fingerprint):
-                self._enter(some, alert, routed.severity, told)
+                self._enter(some, alert, routed.severity, notified)
             else:
                 some.over[fingerprint] = alert
             return
@@ -164,8 +164,8 @@ class GroupAssembler:
         held = held_until(self._input.begun, over, self._input.now)
         if held is not None:
             self.change_at.append(held)
-        if held is not None or self._is_notified_elsewhere(over, routed, group, told):
-            some.keep(over, told, "")
+        if held is not None or self._is_notified_elsewhere(over, routed, group, notified):
+            some.keep(over, notified, "")
         else:
             some.over[fingerprint] = over
 

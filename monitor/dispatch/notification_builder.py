@@ -27,7 +27,7 @@ Channels = Mapping[str, tuple[str, ...]]
 
 
 class NotificationBuilder:
-    """Fills the outbox at one look. ``views`` are the alerts as they were shown, ``ranks`` is how bad each severity is."""
+    """Fills the outbox at one flush. ``views`` are the alerts as they were shown, ``ranks`` is how bad each severity is."""
 
     def __init__(
         self,
@@ -77,9 +77,9 @@ class NotificationBuilder:
         whole = set(self._keeping.get(notification.receiver, ()))
         for_people = _once_reported(notification, group)
         for channel in self._channels.get(notification.receiver, ()):
-            told = notification if channel in whole else for_people
-            if told is not None:
-                yield Pending(channel, told)
+            sent = notification if channel in whole else for_people
+            if sent is not None:
+                yield Pending(channel, sent)
 
     def show_acks(self, group: AggregationGroup, some: GroupMembers) -> AggregationGroup:
         """Where who has acknowledged what is not as it was shown: show it, to those who can change what they were told."""
@@ -113,10 +113,10 @@ class NotificationBuilder:
 
         return sorted(some.firing, key=badness, reverse=True)
 
-    def _acked(self, told: Iterable[str], some: GroupMembers) -> dict[str, str]:
+    def _acked(self, notified: Iterable[str], some: GroupMembers) -> dict[str, str]:
         """Who has acknowledged which of these, and with which comment."""
         acks = self._input.acked
-        return {one: acks[one].words for one in told if one in acks and one in some.firing} if acks else {}
+        return {one: acks[one].words for one in notified if one in acks and one in some.firing} if acks else {}
 
     def _shown(self, fingerprints: list[str], group: AggregationGroup, some: GroupMembers) -> list[AlertView]:
         views = [self._view(one, group, some, deep=position < DEEPEST) for position, one in enumerate(fingerprints)]
@@ -147,9 +147,9 @@ class NotificationBuilder:
         _, views, context = self._input.known[fingerprint]
         return views.over(over, group.told[fingerprint], context)
 
-    def _as_told(self, fingerprint: str, alert: Alert, told: str) -> AlertView:
+    def _as_told(self, fingerprint: str, alert: Alert, notified: str) -> AlertView:
         _, views, context = self._input.known[fingerprint]
-        return views.as_told(alert, told, context)
+        return views.as_told(alert, notified, context)
 
     def _notification(
         self, group: AggregationGroup, some: GroupMembers, views: list[AlertView], reason: Reason, hidden: int

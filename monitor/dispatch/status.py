@@ -89,7 +89,7 @@ class FiringAlert:
 
 
 class StatusSnapshot:
-    """Takes stock of a dispatch and of all alerts at one moment. ``well``: the watchdog may say that all is well."""
+    """The dispatcher's groups and all alerts, as they are at one moment. ``well``: the watchdog may say that all is well."""
 
     def __init__(self, dispatcher: Dispatcher, alerts: Alerts, now: Instant, *, well: bool = True) -> None:
         self._dispatcher = dispatcher
@@ -117,7 +117,7 @@ class StatusSnapshot:
         sign of life, where it is the one that gets it."""
         yield from self._sign_of_life(receiver)
         groups = [group for group in self._dispatcher.groups.values() if group.receiver == receiver]
-        told = {one: severity for group in groups for one, severity in group.told.items()}
+        notified = {one: severity for group in groups for one, severity in group.told.items()}
         for fingerprint, (alert, views, context) in self._input.known.items():
             destinations = (
                 list(self._input.destinations[fingerprint].of_receiver(receiver)) if alert.state == "firing" else []
@@ -127,8 +127,8 @@ class StatusSnapshot:
             quiet = fingerprint in self._input.suppressed or all(
                 muted_by(destination.route, self._now) for destination in destinations
             )
-            if quiet and fingerprint in told:
-                was = told[fingerprint]
+            if quiet and fingerprint in notified:
+                was = notified[fingerprint]
                 yield FiringAlert(fingerprint, was, False, cache(partial(views.as_told, alert, was, context)))
             else:
                 severity = self._input.destinations[fingerprint].severity

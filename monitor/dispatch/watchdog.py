@@ -19,7 +19,7 @@ SEVERITY: Final = "none"
 FINGERPRINT: Final = "0" * 16
 KEY: Final = "{watchdog}"
 """The key of its group; no group of alerts has it."""
-LOOK_AGAIN: Final[Duration] = 10 * SECOND
+CHECK_AGAIN: Final[Duration] = 10 * SECOND
 """While something is wrong it is looked so often whether it still is."""
 
 
@@ -41,13 +41,13 @@ class WatchdogState:
             return self.group, None
         group = known or new_group((self.receiver, KEY), Route(self.receiver), {"alertname": NAME}, now)
         told_at = due if now - due < self.every else now
-        told = msgspec.structs.replace(group, told_at=told_at, count=group.count + 1, flush_at=told_at + self.every)
-        return told, self._notification(group, now, external_url)
+        after = msgspec.structs.replace(group, told_at=told_at, count=group.count + 1, flush_at=told_at + self.every)
+        return after, self._notification(group, now, external_url)
 
     def next_at(self, group: AggregationGroup | None, now: Instant) -> Instant:
-        """When to look again."""
+        """When to flush again."""
         due = self._due(group, now)
-        return due if due > now else now + LOOK_AGAIN
+        return due if due > now else now + CHECK_AGAIN
 
     def _due(self, group: AggregationGroup | None, now: Instant) -> Instant:
         if group is None or group.told_at is None or group.told_at > now:  # the last: the clock was set back
