@@ -8,6 +8,7 @@ import pytest
 from e2e_folder import account, write
 from e2e_stage import FAILING, put_operator, routee, running
 
+from monitor.daemon.alert_actions import AlertActions
 from monitor.runtime.clock import SystemClock
 from monitor.simulation.sandbox import Sandbox
 from tests.fakes.alertmanager import alertmanager, amtool
@@ -67,7 +68,10 @@ async def test_an_incident_is_pushed_silenced_and_ended_with_alertmanagers_own_t
             silence = await amtool(daemon.url, "silence", "add", "--author=ann", "--comment=known", "alertname=Failing")
             assert await query(daemon.url, "--active") == []
             put_operator(sandbox, "Nova", failed=5)
-            await until(lambda: len(list(daemon.actions.status().alerts())) == 2, "the second operator to be seen")
+            await until(
+                lambda: len(list(AlertActions(daemon.pipeline).status().alerts())) == 2,
+                "the second operator to be seen",
+            )
             silenced = await query(daemon.url, "--silenced")
             assert {one["labels"]["operator"] for one in silenced} == {"Cosmote", "Nova"}
             assert [one["status"]["silencedBy"] for one in silenced] == [[silence.strip()]] * 2
