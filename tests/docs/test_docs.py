@@ -213,4 +213,4 @@ def test_starter_rules_say_what_they_are_for_and_how_to_tune_them() -> None:
 
 def test_what_the_readme_and_the_demo_say_to_copy_is_the_same() -> None:
     readme = next(yaml.safe_load(param.values[0]) for param in blocks("yaml") if str(param.id).startswith("README"))
-    assert readme == yaml.safe_load((ROOT / "monitor" / "demo" / "yours.yaml").read_text("utf-8"))
+    assert readme == yaml.safe_load((ROOT / "monitor" / "simulation" / "demo" / "yours.yaml").read_text("utf-8"))
