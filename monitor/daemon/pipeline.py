@@ -106,7 +106,8 @@ class Pipeline:
         self._around = around
         self._turn = trio.Lock()
         self._news = trio.Event()
-        self._next_at: Instant | None = None
+        self.next_look: Instant | None = None
+        """When the groups are looked at again if nothing happens; None: not before something does."""
         self._begin_is_due = False
         self._store_trouble = ThrottledLog(log, "the store", around.clock, logging.ERROR)
 
@@ -268,11 +269,6 @@ class Pipeline:
                     yield account, dict(group)
 
     @property
-    def next_look(self) -> Instant | None:
-        """When the groups are looked at again if nothing happens; None: not before something does."""
-        return self._next_at
-
-    @property
     def _any_desk(self) -> AccountPipeline:
         return next(iter(self.desks.values()))
 
@@ -296,7 +292,7 @@ class Pipeline:
 
     async def _is_due(self) -> bool:
         """Wait until the next group is due, or (False) until a commit has changed when that is."""
-        news, due, is_due = self._news, self._next_at, False
+        news, due, is_due = self._news, self.next_look, False
         async with trio.open_nursery() as nursery:
 
             async def watch() -> None:
@@ -334,7 +330,7 @@ class Pipeline:
         self._apply(desk, outcome, cursor, changes)
         self.dispatch.apply(told)
         self._forget_told()
-        self._next_at = told.next_at
+        self.next_look = told.next_at
         self._news.set()
         self._news = trio.Event()
         _log_transitions(outcome, desk.views)
