@@ -155,8 +155,8 @@ class Routee:
             ) from failure
 
     def _token_failed(self, outcome: str, sentence: str) -> None:
-        """Whoever asks for something waits for the token."""
-        for failed in self._asking:
+        """Whoever asks for something waits for the token: each is told once, however much it asks for at the same time."""
+        for failed in dict.fromkeys(self._asking):
             failed(outcome, sentence)
 
     async def _ask(self, call: Call, decode: Callable[[bytes], Result], failed: Failed = nobody) -> Result:
