@@ -276,7 +276,9 @@ def _print_asides(search: "Search", config: "Config", as_json: bool) -> None:
     from monitor.store.sqlite import open_sqlite
 
     with closing(open_sqlite(config.store_path, read_only=True)) as store:
-        found = [one for one in store.asides(ASIDES_KEPT) if (one.account, one.search) == (search.account, search.name)]
+        whose = (search.name, "")  # without a search: what Routee says of the account's campaigns
+        kept = store.asides(ASIDES_KEPT)
+        found = [one for one in kept if one.account == search.account and one.search in whose]
     if as_json:
         print_json(
             [

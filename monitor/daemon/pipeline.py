@@ -4,8 +4,9 @@ Each poll ends in one transaction: its rows, its cursor, the alerts, the groups 
 store together or not at all. Only then does the memory follow. One commit is made at a time.
 """
 
+import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -130,6 +131,15 @@ class Pipeline:
             self._around.metrics.unread(account, search, one.field, one.count)
         if asides:
             self._around.metrics.set_aside(account, search, len(asides))
+
+    def note_campaign(self, account: str, tracking_id: str, unread: Sequence[Unread]) -> None:
+        """What of a campaign's own state could not be read. It is no search's, but the account's."""
+        desk, now = self.desks[account], self._around.clock.now()
+        for one in unread:
+            why = f"the campaign's {one.field} cannot be read, so it counts as missing; the rest of the answer is used"
+            record = f'{{"campaignTrackingId": {json.dumps(tracking_id)}, "{one.field}": {one.value}}}'
+            desk.asides.append(QuarantinedRecord(account, "", now, why, record, seen=one.count))
+            self._around.metrics.unread(account, "", one.field, one.count)
 
     async def relieve(self, account: str) -> None:
         """Commit rows that have come so far, where they are many."""
