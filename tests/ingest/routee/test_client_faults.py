@@ -382,3 +382,25 @@ async def test_a_bomb_of_empty_records_is_malformed() -> None:
     async with bench(Reply(200, bomb, {"Content-Encoding": "gzip"}), patience=RetryPolicy(attempts=1)) as b:
         with pytest.raises(RouteeUnavailable, match="holds more than 1000000 values"):
             await b.search()
+
+
+async def test_that_an_answer_waits_to_be_unpacked_is_not_routees_time(autojump_clock: MockClock) -> None:
+    busy, started = threading.Event(), trio.Event()
+    records = body_of(*(item(messageId=f"m{n}", body=random.Random(n).randbytes(500).hex()) for n in range(300)))
+    packed = Reply(200, gzip.compress(records, 1), {"Content-Encoding": "gzip"})
+    assert len(packed.body) > 64 * 1024
+
+    async def keep_the_thread_busy() -> None:
+        started.set()
+        await in_worker(lambda _: busy.wait(60), b"12", 1)
+
+    async def let_go() -> None:
+        await trio.sleep(600)
+        busy.set()
+
+    async with bench(packed, patience=RetryPolicy(attempts=1)) as b, trio.open_nursery() as nursery:
+        nursery.start_soon(keep_the_thread_busy)
+        await started.wait()
+        nursery.start_soon(let_go)
+        page = await b.search()
+    assert len(page.batch) == 300
