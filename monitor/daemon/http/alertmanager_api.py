@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Final, TypeVar
@@ -17,14 +17,13 @@ from monitor.daemon.http import alertmanager_json as shapes
 from monitor.daemon.http.access import may_change
 from monitor.daemon.http.board import AlertActions
 from monitor.daemon.http.matchers_asked import asked
+from monitor.daemon.http.turns import Dear, Endpoint
 from monitor.dispatch.status import AlertStatus, SilenceStatus
 from monitor.routing.matcher_syntax import Written, read_matchers
 from monitor.routing.matchers import Matcher, matches
 from monitor.routing.silences import Silence
 from monitor.runtime.clock import Clock, Instant, iso
 from monitor.runtime.errors import NothingThere, StoreError
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 _TRUE: Final = frozenset({"true", "1", "t"})
 _FALSE: Final = frozenset({"false", "0", "f"})
@@ -58,8 +57,10 @@ class AlertmanagerApi:
         clock: Clock,
         token: str = "",
         warnings: Callable[[], Sequence[str]] = lambda: (),
+        dear: Dear | None = None,
     ) -> None:
         self._warnings = warnings
+        self._dear = dear or Dear()
         self._board = board
         self._about = about
         self._clock = clock
@@ -67,15 +68,16 @@ class AlertmanagerApi:
 
     def routes(self) -> list[Route]:
         """The routes; the paths are Alertmanager's."""
+        dear = self._dear.endpoint
         return [
             Route("/api/v2/status", said(self.status)),
             Route("/api/v2/receivers", said(self.receivers)),
-            Route("/api/v2/alerts", said(self.alerts)),
+            Route("/api/v2/alerts", said(dear(self.alerts))),
             Route("/api/v2/alerts", said(self.refuse_alerts), methods=["POST"]),
-            Route("/api/v2/alerts/groups", said(self.groups)),
-            Route("/api/v2/silences", said(self.silences)),
+            Route("/api/v2/alerts/groups", said(dear(self.groups))),
+            Route("/api/v2/silences", said(dear(self.silences))),
             Route("/api/v2/silences", said(self.put_silence), methods=["POST"]),
-            Route("/api/v2/silence/{id}", said(self.silence)),
+            Route("/api/v2/silence/{id}", said(dear(self.silence))),
             Route("/api/v2/silence/{id}", said(self.expire_silence), methods=["DELETE"]),
         ]
 
@@ -138,8 +140,10 @@ class AlertmanagerApi:
     async def put_silence(self, request: Request) -> Response:
         may_change(request, self._token)
         now = self._clock.now()
-        named, wanted = await shapes.read_silence(await request.body(), now)
-        found = self._find(named) if named else None
+        body = await request.body()
+        async with self._dear.alone():
+            named, wanted = await shapes.read_silence(body, now)
+            found = self._find(named) if named else None
         if named and found is None:
             return _none()
         before = None if found is None else found.silence

@@ -82,9 +82,10 @@ def refusal(request: h11.Request) -> tuple[int, str] | None:
 class TimedStream(trio.abc.HalfCloseableStream):
     """A connection's stream on which a client that takes an answer in drips is cut off: hypercorn's own writing knows no end."""
 
-    def __init__(self, stream: trio.SocketStream, seconds: float = SEND_SECONDS) -> None:
+    def __init__(self, stream: trio.SocketStream, first: bytes = b"", seconds: float = SEND_SECONDS) -> None:
+        """``first`` was already received from it."""
         self.socket = stream.socket
-        self._stream, self._seconds = stream, seconds
+        self._stream, self._first, self._seconds = stream, first, seconds
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         with trio.move_on_after(self._seconds) as taken:
@@ -97,6 +98,10 @@ class TimedStream(trio.abc.HalfCloseableStream):
         await self._stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        if self._first:
+            first, self._first = self._first, b""
+            await trio.lowlevel.checkpoint()
+            return first
         return await self._stream.receive_some(max_bytes)
 
     async def send_eof(self) -> None:
