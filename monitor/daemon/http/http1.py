@@ -56,13 +56,21 @@ class Http1Protocol(H11Protocol):
         if refused is None:
             await super()._create_stream(request)
             return
-        status, error = refused
+        await self._refuse(*refused, with_body=request.method != b"HEAD")
+        await self.send(Closed())
+
+    async def _send_error_response(self, status_code: int) -> None:
+        """hypercorn's has no reason."""
+        too_large = status_code == 431
+        error = "The request's head is too large." if too_large else "The request cannot be understood as HTTP/1.1."
+        await self._refuse(status_code, error)
+
+    async def _refuse(self, status: int, error: str, *, with_body: bool = True) -> None:
         body = json.dumps({"error": error}).encode()
         headers = [("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close")]
         await self._send_h11_event(h11.Response(status_code=status, headers=headers))
-        await self._send_h11_event(h11.Data(data=b"" if request.method == b"HEAD" else body))
+        await self._send_h11_event(h11.Data(data=body if with_body else b""))
         await self._send_h11_event(h11.EndOfMessage())
-        await self.send(Closed())
 
 
 def refusal(request: h11.Request) -> tuple[int, str] | None:
