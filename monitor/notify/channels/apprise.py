@@ -12,7 +12,7 @@ import trio
 
 from monitor.model.notification import Notification
 from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent, too_slow
-from monitor.notify.render.notification_text import badge, title, tone_of
+from monitor.notify.render.notification_text import push, tone_of
 from monitor.notify.render.sanitize import Tone, clip
 from monitor.notify.render.text import plain_text
 from monitor.runtime.transport_errors import trouble
@@ -74,7 +74,7 @@ class AppriseNotifier:
 def content(notification: Notification) -> dict[str, str]:
     """What Apprise is given: ``title``, ``body``, how bad it is (``notify_type``) and that the body is plain text."""
     return {
-        "title": clip(f"{badge(notification)}: {title(notification)}", _LONGEST_TITLE),
+        "title": clip(push(notification), _LONGEST_TITLE),
         "body": clip(plain_text(notification), LONGEST_BODY),
         "notify_type": _TYPES[tone_of(notification)],
         "body_format": "text",

@@ -9,7 +9,17 @@ from monitor.model.finding import Unit
 from monitor.model.notification import AlertView, Cause, Link, Notification, Sample, common
 from monitor.notify.render.alert_sentence import sentence
 from monitor.notify.render.alertmanager_payload import alertmanager
-from monitor.notify.render.notification_text import badge, change, title, told, tone_of, urgency
+from monitor.notify.render.notification_text import (
+    badge,
+    change,
+    heading,
+    headline,
+    news,
+    title,
+    told,
+    tone_of,
+    urgency,
+)
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant
 
 _FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(AlertView))
@@ -32,7 +42,7 @@ NOTIFICATION_NAMES: Final = frozenset(
             "common_annotations",
         ),
         *("reason", "receiver", "external_url", "key", "episode", "truncated", "payload"),
-        *("title", "badge", "changed", "tone", "urgency", "fields"),
+        *("title", "badge", "heading", "headline", "changed", "news", "tone", "urgency", "fields"),
     }
 )
 """Further names in the template of a whole notification; `ALERT_NAMES` then are those of its worst alert."""
@@ -61,6 +71,9 @@ def notification_context(notification: Notification, fields: Mapping[str, str] |
         "payload": alertmanager(notification),
         "title": title(notification),
         "badge": badge(notification),
+        "heading": heading(notification),
+        "headline": headline(notification),
+        "news": news(notification),
         "changed": change(notification),
         "tone": tone_of(notification),
         "urgency": urgency(notification),

@@ -83,12 +83,17 @@ def _severity(views: list[AlertView]) -> str:
     return clean(views[0].severity, 30).upper() if views and views[0].severity else "ALERT"
 
 
-def push(notification: Notification) -> str:
-    """What a push shows: severity and state, then the sentence of the worst alert and how many others there are."""
+def headline(notification: Notification) -> str:
+    """The `title` as it follows the `heading`: ``resolved`` is not said twice."""
     views, said = told(notification), title(notification)
     if views and views[0].status == "resolved":
-        said = said.replace(f"{clean(views[0].name)} resolved after", f"{clean(views[0].name)} after", 1)
-    return f"{heading(notification)}: {said}"
+        return said.replace(f"{clean(views[0].name)} resolved after", f"{clean(views[0].name)} after", 1)
+    return said
+
+
+def push(notification: Notification) -> str:
+    """What a push shows: severity and state, then the sentence of the worst alert and how many others there are."""
+    return f"{heading(notification)}: {headline(notification)}"
 
 
 def change(notification: Notification) -> str:
@@ -133,7 +138,7 @@ def title(notification: Notification) -> str:
     """The sentence of the worst alert and how many others there are: what a preview shows."""
     views = told(notification)
     if not views:
-        return f"{clean(notification.group_labels.get('alertname', 'Alert'))}: nothing is firing any more"
+        return f"{clean(notification.group_labels.get('alertname', 'Alert'))}: no alert is firing"
     if notification.tally and notification.status == "firing":
         return storm(notification)
     others = len(views) - 1 + notification.truncated
@@ -141,12 +146,12 @@ def title(notification: Notification) -> str:
 
 
 def storm(notification: Notification) -> str:
-    """``Storm: 9,981 more alerts at once: 9,000 OperatorFailureRate, 981 CountryOutage``; of reports ``30 more reports, told together: …``."""
+    """``Storm: 9,981 more alerts at once: 9,000 OperatorFailureRate, 981 CountryOutage``; of reports ``30 more reports, in one message: …``."""
     counts = [f"{number(count)} {clean(name or 'unnamed', 60)}" for name, count in notification.tally.items()]
     rest = [f"{number(len(counts) - _MOST_NAMES)} other names"] if len(counts) > _MOST_NAMES else []
     total = sum(notification.tally.values())
     what = f"{number(total)} more reports" if notification.is_report else f"Storm: {number(total)} more alerts"
-    return f"{what}, told together: " + ", ".join(counts[:_MOST_NAMES] + rest)
+    return f"{what}, in one message: " + ", ".join(counts[:_MOST_NAMES] + rest)
 
 
 def measured(view: AlertView) -> str:
