@@ -38,13 +38,15 @@ _AHEAD: Final = 4 * 60 * 1_000_000
 @click.option(
     "--state",
     type=OneOf(["firing", "pending", "resolved", "all"]),
-    help="Only those; default: firing and pending.",
+    help="Only alerts in this state; default: firing and pending.",
 )
 @click.option("--fail", is_flag=True, help="Exit with 1 if anything fires, for scripts. A report does not count.")
+@click.option("--dead-letters", is_flag=True, help="Show notifications that were given up, with the reason.")
 @click.option(
-    "--dead-letters", is_flag=True, help="Show notifications that no channel will ever take, with the reason."
+    "--history",
+    is_flag=True,
+    help="Show which notifications were sent to whom and when, newest first; kept for 30 days.",
 )
-@click.option("--history", is_flag=True, help="Show what was told to whom and when, newest first; kept for 30 days.")
 @click.option(
     "--since",
     type=WHEN,
@@ -54,7 +56,11 @@ _AHEAD: Final = 4 * 60 * 1_000_000
     help="With --history: how far back (7d), or a time.",
 )
 @click.option(
-    "--limit", type=click.IntRange(1), default=100, show_default=True, help="With --history: the most that is shown."
+    "--limit",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="With --history: the most notifications to show.",
 )
 @url_option
 def alerts(
@@ -70,8 +76,8 @@ def alerts(
 ) -> int:
     """Show the alerts that fire or are pending, as of the daemon's last poll.
 
-    It reads the daemon's store, so it answers while the daemon runs and while it does not. Whether an alert is silenced, inhibited, muted
-    or acknowledged says the running daemon; where none answers, acknowledgements and silences are as the store has them.
+    It reads the daemon's store, so it works with and without a running daemon. It asks the running daemon whether an alert is
+    silenced, inhibited, muted or acknowledged. If none answers, it shows the acknowledgements and silences of the store.
 
     \b
     Exit codes: 0 shown; 1 with --fail if anything fires; 69 there is no store
@@ -193,7 +199,7 @@ def _footer(counts: dict[str, int]) -> None:
     if counts["dead"]:
         say(f"{plural(counts['dead'], 'notification')} could never be delivered: see `alerts --dead-letters`")
     if counts.get("asides"):
-        say(f"{plural(counts['asides'], 'record')} of Routee's could not be read: see `search NAME --set-aside`")
+        say(f"{plural(counts['asides'], 'record')} from Routee could not be read: see `search NAME --set-aside`")
 
 
 def _dead_letters(store: "Store", as_json: bool) -> None:

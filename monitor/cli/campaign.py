@@ -42,16 +42,16 @@ class CampaignView:
     """What the daemon knows of the account, where there is one."""
 
 
-@click.command(short_help="Show how a campaign fares.")
+@click.command(short_help="Show the state of a campaign.")
 @click.argument("tracking_id")
 @config_option
 @json_option
 @wide_option
 @level_option
-@click.option("--account", metavar="ACCOUNT", help="Of which account; default: the first that knows the campaign.")
+@click.option("--account", metavar="ACCOUNT", help="The account; default: the first that knows the campaign.")
 def campaign(tracking_id: str, config: Path | None, as_json: bool, account: str | None) -> None:
-    """Show how the campaign TRACKING_ID fares: its state, its messages by status and reason, its cost, its course, and what
-    the rules say that watch campaigns.
+    """Show the campaign TRACKING_ID: its state, its messages by status and reason, its cost, its course, and what the rules
+    for campaigns say.
 
     \b
     Exit codes: 0 shown; 1 no account knows the campaign; 69 Routee cannot be

@@ -21,7 +21,7 @@ def warnings_of(loaded: "SettingsWithTemplates") -> Iterator[str]:
     if not rules:
         yield "there are no rules, so nothing but the monitor's own alerts can fire (see `rules` in README.md)"
     if not config.store_path.parent.is_dir():
-        yield f"there is no folder {config.store_path.parent} for the store: the daemon will not start before it is made"
+        yield f"there is no folder {config.store_path.parent} for the store: the daemon does not start until it exists"
     yield from _doubtful_routing(config)
     yield from _without_effect(loaded)
     for rule in rules:
@@ -87,7 +87,7 @@ def _doubtful_routing(config: "Config") -> Iterator[str]:
         if receiver.name not in told:
             yield f"no route leads to the receiver {receiver.name!r}"
         elif not receiver.channels:
-            yield f"the receiver {receiver.name!r} has no channel, so nobody is told of what goes there"
+            yield f"the receiver {receiver.name!r} has no channel, so its notifications reach nobody"
     used = {interval.name for route in every_route(root) for interval in (*route.mute, *route.active)}
     for interval in config.time_intervals:
         if interval.name not in used:
@@ -103,7 +103,7 @@ def _odd(rule: "Rule") -> Iterator[str]:
 
     known = [level.severity for level in rule.levels_ if level.severity in RANKS]
     if known != sorted(known, key=RANKS.__getitem__):
-        yield f"rule {rule.name}: the further the value goes, the milder its severity gets: {' then '.join(known)}"
+        yield f"rule {rule.name}: the severity gets milder as the value gets worse: {' then '.join(known)}"
     if rule.every is not None and isinstance(rule, Windowed) and rule.every > rule.window:
         every, window = format_duration(rule.every), format_duration(rule.window)
-        yield f"rule {rule.name} is judged every {every} and looks {window} back: what happens in between it never sees"
+        yield f"rule {rule.name} is judged every {every} and looks {window} back: it never sees the messages in between"

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from monitor.runtime.clock import Instant
 
 _UNASKED: Final = (
-    "What Routee answers about the balance and about campaigns only the daemon knows: "
-    "alerts are shown as it last judged them, other groups without those answers."
+    "Only the daemon knows Routee's answers about the balance and campaigns. Alerts are shown as the daemon last judged them; "
+    "other groups are shown without those answers."
 )
 _COLOURS: Final = {"firing": "red", "blind": "magenta", "pending": "yellow", "not_enough_data": "bright_black"}
 
@@ -34,7 +34,7 @@ _COLOURS: Final = {"firing": "red", "blind": "magenta", "pending": "yellow", "no
 @json_option
 @wide_option
 @level_option
-@click.option("--watch", is_flag=True, help="Go on, and show it anew after each poll, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Show it again after each poll, until Ctrl-C.")
 def explain(name: str, config: Path | None, as_json: bool, watch: bool) -> None:
     """Show each group of RULE: its value against the threshold now, and why it does or does not fire.
 

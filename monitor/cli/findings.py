@@ -140,6 +140,6 @@ def _standing(rule: Rule, finding: Finding, alert: Alert | None, blind: str) -> 
         return (
             state,
             finding,
-            f"{finding.why}; fires on until {iso(until - until % 1_000_000)} (keep_firing_for {format_duration(rule.keep_firing_for)})",
+            f"{finding.why}; keeps firing until {iso(until - until % 1_000_000)} (keep_firing_for {format_duration(rule.keep_firing_for)})",
         )
     return state, finding, finding.why

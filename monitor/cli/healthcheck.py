@@ -13,15 +13,15 @@ from monitor.runtime.errors import ListenError, MonitorError
 EXIT_NO_ANSWER = 69
 
 
-@click.command(short_help="Ask the running daemon whether it is well.")
+@click.command(short_help="Ask the running daemon whether it is healthy.")
 @config_option
 @level_option
 @url_option
 def healthcheck(config: Path | None, url: str | None) -> int:
-    """Ask the running daemon whether it is well (GET /healthz).
+    """Ask the running daemon whether it is healthy (GET /healthz).
 
     \b
-    Exit codes: 0 it is well; 1 it is not, with the reasons; 69 no answer;
+    Exit codes: 0 it is healthy; 1 it is not, with the reasons; 69 no answer;
     78 bad configuration (it is not read where --url is given).
     """
     import trio

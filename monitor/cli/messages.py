@@ -32,7 +32,7 @@ _COLOURS: Final = {"Delivered": "green", "Failed": "red", "Undelivered": "red", 
 @json_option
 @wide_option
 @level_option
-@click.option("--account", metavar="ACCOUNT", help="Of which account, where several have a search of that name.")
+@click.option("--account", metavar="ACCOUNT", help="The account, if several have a search of that name.")
 @click.option(
     "--since",
     type=WHEN,
@@ -51,7 +51,7 @@ _COLOURS: Final = {"Delivered": "green", "Failed": "red", "Undelivered": "red", 
     type=click.IntRange(1, 10_000),
     default=50,
     show_default=True,
-    help="The most parts of messages; the latest are shown.",
+    help="The most parts of messages to show: the latest ones.",
 )
 @click.option(
     "--set-aside",
@@ -92,7 +92,7 @@ def search(
 @json_option
 @wide_option
 @level_option
-@click.option("--account", metavar="ACCOUNT", help="Of which account; default: the first that knows the message.")
+@click.option("--account", metavar="ACCOUNT", help="The account; default: the first that knows the message.")
 def track(message_id: str, config: Path | None, as_json: bool, account: str | None) -> None:
     """Show every part of the message MESSAGE_ID as Routee has it now.
 
@@ -165,7 +165,7 @@ def _status(written: str) -> str:
     if near is None:
         known = ", ".join(STATUSES)
         say(
-            f"warning: {written!r} is none of Routee's documented statuses ({known}); Routee is asked for it all the same",
+            f"warning: {written!r} is not one of Routee's documented statuses ({known}); Routee is asked for it anyway",
             err=True,
         )
     return near or written
@@ -178,11 +178,9 @@ def _span(since: When) -> "Duration":
     now = SystemClock().now()
     span = now - since.seen_from(now)
     if span > 7 * DAY:
-        raise click.BadParameter(
-            "it is longer than 7d ago, which is as far back as Routee can be asked", param_hint="--since"
-        )
+        raise click.BadParameter("it is more than 7d ago; Routee gives back at most 7 days", param_hint="--since")
     if span <= 0:
-        raise click.BadParameter("the time has not come yet", param_hint="--since")
+        raise click.BadParameter("it is in the future", param_hint="--since")
     return span
 
 

@@ -69,7 +69,7 @@ def unused_config_option(command: Callable[..., Any]) -> Callable[..., Any]:
         type=kind,
         expose_value=False,
         metavar="FILE",
-        help="Taken as everywhere, but not needed here.",
+        help="Accepted, but this command does not read it.",
     )(command)
 
 
@@ -81,7 +81,7 @@ def level_option(command: Callable[..., Any]) -> Callable[..., Any]:
         default="error",
         callback=_set_level,
         expose_value=False,
-        help="What is told on standard error beside the result; debug shows tracebacks.",
+        help="Which messages go to standard error; debug shows tracebacks.",
     )(command)
 
 

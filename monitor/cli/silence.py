@@ -27,7 +27,7 @@ _OVERLAP: Final = 10
 @config_option
 @click.pass_context
 def silence(ctx: click.Context, config: Path | None) -> None:
-    """Keep alerts from being told for a while, through the running daemon. The end of an alert that was told is still told.
+    """Silence alerts for a while, through the running daemon. Receivers that were notified of an alert are still notified when it resolves.
 
     amtool does the same: amtool --alertmanager.url=http://127.0.0.1:9465 silence add ...
 
@@ -38,7 +38,7 @@ def silence(ctx: click.Context, config: Path | None) -> None:
     ctx.obj = config
 
 
-@silence.command(short_help="Silence the alerts that meet all matchers.")
+@silence.command(short_help="Silence the alerts that match all matchers.")
 @click.argument("matchers", metavar="MATCHER...", nargs=-1, required=True)
 @config_option
 @url_option
@@ -53,9 +53,9 @@ def silence(ctx: click.Context, config: Path | None) -> None:
 @click.option("--weekdays", multiple=True, metavar="RANGE", help="Only on these days: saturday, monday:friday.")
 @click.option("--times", multiple=True, metavar="RANGE", help="Only at these times of day: 22:00-24:00.")
 @click.option(
-    "--location", default="UTC", metavar="ZONE", help="Whose clock --weekdays and --times are of; default: UTC."
+    "--location", default="UTC", metavar="ZONE", help="The time zone of --weekdays and --times; default: UTC."
 )
-@click.option("--yes", is_flag=True, help="Also where alerts that lack the labels are silenced, too.")
+@click.option("--yes", is_flag=True, help="Also silence alerts that lack the labels.")
 @click.pass_obj
 def add(
     above: Path | None,
@@ -73,7 +73,7 @@ def add(
     location: str,
     yes: bool,
 ) -> None:
-    """Silence the alerts that meet all matchers; prints the silence's id. Standard error says until when, and which alerts it silences now.
+    """Silence the alerts that match all matchers; prints the silence's id. Standard error says until when, and which alerts it silences now.
 
     A time without a zone (--until 2026-11-21T18:00) is in your terminal's zone. A label that an alert lacks counts as empty, so
     'team!=sms' is also met by alerts without a team: what only such matchers choose needs --yes.
@@ -115,7 +115,7 @@ def add(
 @url_option
 @json_option
 @wide_option
-@click.option("--expired", is_flag=True, help="Also those that are over.")
+@click.option("--expired", is_flag=True, help="Also show expired silences.")
 @click.option(
     "--limit",
     type=click.IntRange(1),

@@ -101,7 +101,7 @@ def shown(columns: Sequence[Head], rows: Sequence[Row], width: int = 0) -> Itera
     for number, row in enumerate(table):
         yield _lines([row[place] for place in places], widths, width), None if number == 0 else rows[number - 1], ""
     if dropped := [one.head for place, one in enumerate(heads) if place not in places]:
-        yield [], None, f"Not shown for want of room: {', '.join(dropped)} (--wide shows all)"
+        yield [], None, f"Not shown for lack of space: {', '.join(dropped)} (--wide shows all)"
 
 
 def table_lines(columns: Sequence[Head], rows: Sequence[Row], width: int = 0) -> list[str]:

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Run rule tests.")
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
-@click.option("--run", "pattern", metavar="PATTERN", help="Only tests whose name this regular expression is found in.")
+@click.option("--run", "pattern", metavar="PATTERN", help="Only tests whose name matches this regular expression.")
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Also write JUnit XML.")
 @json_option
 @config_option
 @level_option
 def test(files: Sequence[str], pattern: str | None, junit: Path | None, as_json: bool, config: Path | None) -> int:
-    """Run rule tests: files that say which messages come, and which alerts are expected of them.
+    """Run rule tests: files that describe messages and the alerts that are expected of them.
 
     FILES are test files, globs or folders (of a folder of rules those in its
     folder tests). The rules are judged as the daemon judges them, on a clock that only the test moves.
@@ -74,7 +74,7 @@ def _chosen(suites: "Sequence[Suite]", wanted: "re.Pattern[str] | None") -> "lis
     ]
     if not chosen and wanted is not None:
         names = [test.name for suite in suites for test in suite.tests]
-        said = f"no test is named like {wanted.pattern!r}; there are: {'; '.join(names[:10])}"
+        said = f"no test has a name that matches {wanted.pattern!r}; the tests are: {'; '.join(names[:10])}"
         raise click.BadParameter(said + ("; …" if len(names) > 10 else ""), param_hint="--run")
     return chosen
 

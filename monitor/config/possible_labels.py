@@ -49,8 +49,8 @@ class PossibleAlerts:
             return ""
         for matcher in matchers:
             if not self.meeting([matcher]).kinds:
-                return f"no alert can meet {matcher}{self._hint(matcher)}"
-        return f"no alert can meet all of {', '.join(map(str, matchers))}"
+                return f"no alert can match {matcher}{self._hint(matcher)}"
+        return f"no alert can match all of {', '.join(map(str, matchers))}"
 
     def _hint(self, matcher: Matcher) -> str:
         names = sorted({name for kind in self.kinds for name in kind})
@@ -111,7 +111,7 @@ def idle_inhibitions(config: Config, alerts: PossibleAlerts) -> Iterator[str]:
     for index, rule in enumerate(config.inhibit_rules):
         for side, matchers in (("source", rule.source_matchers), ("target", rule.target_matchers)):
             if why := alerts.why_none(matchers):
-                yield f"inhibit_rules[{index}] never acts: of its {side}_matchers, {why}"
+                yield f"inhibit_rules[{index}] never applies, because of its {side}_matchers: {why}"
 
 
 def unknown_severities(root: Route, rules: Iterable[Rule]) -> Iterator[str]:

@@ -91,7 +91,11 @@ class ChannelWatch:
 
     async def _tell(self, account: str, channel: Channel, one: Failing) -> None:
         receiver, name = channel
-        what = "has refused a notification for good" if one.refused else "has taken nothing for 5 minutes"
+        what = (
+            "refused a notification and will not get it again"
+            if one.refused
+            else "has accepted no notification for 5 minutes"
+        )
         why = f"receiver {receiver} ({name}) {what}: {one.why}"
         log.error("%s", why)
         await self._pipeline.tell(account, NOTIFICATION_FAILING, finding(why, receiver=receiver, channel=name))

@@ -108,12 +108,13 @@ class Health:
     def warnings(self) -> Sequence[str]:
         """See `WebState`."""
         reload = (
-            [f"The changed files were refused, and the daemon goes on with the previous ones: {self._reload_error}"]
+            [f"The changed configuration has errors, and the daemon uses the previous one: {self._reload_error}"]
             if self._reload_error
             else []
         )
         channels = [
-            f"Receiver {receiver} ({channel}) is not told: {why}" for (receiver, channel), why in self._failing.items()
+            f"Receiver {receiver} ({channel}) gets no notifications: {why}"
+            for (receiver, channel), why in self._failing.items()
         ]
         return reload + self._set_aside[:_MOST_ASIDE] + channels + [self._unpolled_yet(*search) for search in self._new]
 

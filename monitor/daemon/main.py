@@ -192,7 +192,7 @@ class _Daemon:
             window, trouble = await self._store.run(restoring)
             if trouble:
                 log.error(
-                    "%s: Routee is asked for the last 7 days again, until then no alert is reported as resolved",
+                    "%s: the last 7 days are fetched from Routee again; until then no alert is reported as resolved",
                     trouble,
                 )
                 loaded = without_cursors(loaded, account)
@@ -325,7 +325,7 @@ class _Daemon:
     def _refused(self, why: str) -> None:
         first, *others = named(why).splitlines()
         for line in (first, *others):
-            log.error("the changed files were refused, nothing has changed: %s", line)
+            log.error("the changed configuration has errors, the previous one stays in use: %s", line)
         more = f" (and {len(others)} more; the log has all)" if others else ""
         self._health.reload_failed(first + more)
         self._metrics.reloaded(successful=False)
@@ -342,7 +342,8 @@ class _Daemon:
         found = await self._store.run(functools.partial(returned, before=before.config, config=config, key=self._key))
         for trouble in found.troubles:
             log.error(
-                "%s: Routee is asked for the last 7 days again, until then no alert is reported as resolved", trouble
+                "%s: the last 7 days are fetched from Routee again; until then no alert is reported as resolved",
+                trouble,
             )
 
         def renewed() -> PipelineConfig:

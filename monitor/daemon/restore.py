@@ -49,8 +49,8 @@ def restored_window(store: Store, account: str, config: Config, key: bytes) -> W
             window.restore(seq, blob)
         except UnreadableBlob as error:
             raise StoreDamaged(
-                f"the messages of account {account} in the store cannot be read ({error}): start the daemon anew, it asks "
-                "Routee for the last 7 days again"
+                f"the messages of account {account} in the store cannot be read ({error}): "
+                "restart the daemon; it fetches the last 7 days from Routee again"
             ) from error
     window.restored()
     return window

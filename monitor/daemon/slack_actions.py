@@ -15,7 +15,7 @@ from monitor.runtime.errors import NothingThere, StoreError
 
 log = logging.getLogger("monitor")
 
-_GONE: Final = "This alert is over: there is nothing left to do."
+_GONE: Final = "This alert has resolved. There is nothing left to do."
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +32,22 @@ class Buttons:
         except NothingThere:
             return _GONE
         except StoreError as error:
-            return f"That could not be written down, please try again: {error}"
+            return f"This could not be stored. Please try again: {error}"
         except ValueError as error:
-            return f"That could not be done: {error}"
+            return f"This did not work: {error}"
         log.info("%s pressed %s", pressed.user, pressed.action, extra={"fingerprint": pressed.fingerprint})
         return said
 
     async def _do(self, pressed: Pressed) -> str:
         if pressed.action == "acknowledge":
             await self.pipeline.acknowledge(pressed.fingerprint, pressed.user)
-            return "Acknowledged: it is not repeated until it is over. Should it get worse, you hear of it."
+            return "Acknowledged. It is not repeated until it resolves. You are notified if it gets worse."
         alert = self._alert(pressed.fingerprint)
         if alert is None:
             return _GONE
         lasts = pressed.seconds * SECOND
         await self.pipeline.put_silence(_silence_of(alert, pressed.user, lasts, self.clock.now()))
-        return f"Silenced for {format_duration(lasts)}. Its end is told all the same."
+        return f"Silenced for {format_duration(lasts)}. You are still notified when it resolves."
 
     def _alert(self, fingerprint: str) -> AlertStatus | None:
         found = self.pipeline.stock().find(fingerprint)

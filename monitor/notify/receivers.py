@@ -96,7 +96,9 @@ async def told_and_resolved(notifier: Notifier, firing: Notification, over: Noti
     if not isinstance(outcome, Sent):
         return outcome.why
     outcome = await notifier.send(over, outcome.receipt)
-    return "" if isinstance(outcome, Sent) else f"it took the alert, but not its resolve: {outcome.why}"
+    return (
+        "" if isinstance(outcome, Sent) else f"it accepted the alert, but not its resolved notification: {outcome.why}"
+    )
 
 
 def template_problems(config: Config, templates: Templates, files: Mapping[str, str]) -> Iterator[Problem]:

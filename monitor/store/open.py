@@ -34,10 +34,13 @@ class DamageReport:
         text = (
             f"{self.why.partition(';')[0]}; it was set aside as {self.aside}, and a new one begun with what could be read: "
             f"{count('alert')} alerts, {count('alert_group')} groups, {count('silence')} silences, {count('parcel')} "
-            "notifications; messages of the last 7 days are asked of Routee again, and until then no alert is reported as resolved"
+            "notifications; messages of the last 7 days are fetched from Routee again, and until then no alert is reported as resolved"
         )
         if {"alert", "alert_group"} & set(self.kept.incomplete):
-            text += "; of some alerts it is not known any more who was told: those that fire are told anew, the end of others is not told"
+            text += (
+                "; for some alerts it is no longer known who was notified: receivers are notified again of those that fire, "
+                "and are not notified when others resolve"
+            )
         return text
 
 

@@ -19,12 +19,12 @@ _STEPS_BETWEEN: Final = 100
 """So many steps of SQLite's machine pass between two looks at the time."""
 
 _MEANING: Final = {
-    sqlite3.SQLITE_BUSY: "is locked by another program; it is tried again, or find and stop what holds the file",
-    sqlite3.SQLITE_LOCKED: "is locked by another program; it is tried again, or find and stop what holds the file",
-    sqlite3.SQLITE_FULL: "cannot grow, its disk is full; free some space, nothing that was stored is lost",
-    sqlite3.SQLITE_IOERR: "cannot be read or written, its disk reports an error ({name}); check the disk",
+    sqlite3.SQLITE_BUSY: "is locked by another program; the daemon tries again; if it lasts, stop the program that holds the file",
+    sqlite3.SQLITE_LOCKED: "is locked by another program; the daemon tries again; if it lasts, stop the program that holds the file",
+    sqlite3.SQLITE_FULL: "cannot grow because its disk is full; free some space; nothing stored is lost",
+    sqlite3.SQLITE_IOERR: "cannot be read or written because its disk reports an error ({name}); check the disk",
     sqlite3.SQLITE_NOTADB: "is not a SQLite database; move the file away or point `store` at another one",
-    sqlite3.SQLITE_CORRUPT: "is damaged; start the daemon anew, it sets the file aside and goes on, or restore a backup",
+    sqlite3.SQLITE_CORRUPT: "is damaged; restart the daemon, which moves the file aside and goes on, or restore a backup",
     sqlite3.SQLITE_READONLY: "cannot be written; check the owner and the permissions of the file and its folder",
     sqlite3.SQLITE_PERM: "may not be opened; check the owner and the permissions of the file and its folder",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened; check the owner and the permissions of the file and its folder",

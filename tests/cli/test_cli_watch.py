@@ -67,7 +67,7 @@ def test_an_alert_that_fires_on_says_until_when(polled: Folder, tmp_path: Path) 
         if one["state"] == "firing"
     ]
     assert group["fires_on_until"] == until
-    assert f"fires on until {until[:19]}" in folder.invoke("explain", "OperatorFailureRate").stdout
+    assert f"keeps firing until {until[:19]}" in folder.invoke("explain", "OperatorFailureRate").stdout
     assert "(keep_firing_for 15m)" in group["why"]
 
 

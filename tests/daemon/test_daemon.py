@@ -110,7 +110,7 @@ async def test_a_receiver_that_refuses_is_told_of_on_another_and_the_watchdog_ba
             ready = await ask(running.url, "/readyz")
             metrics = await ask(running.url, "/metrics")
     assert ready.status == 200
-    assert "Receiver ops (webhook/0) is not told" in ready.body
+    assert "Receiver ops (webhook/0) gets no notifications" in ready.body
     assert 'routee_monitor_channel_failing{channel="webhook/0",receiver="ops"} 1.0' in metrics.body
     assert ("Failing", "firing") not in world.told
 

@@ -205,9 +205,9 @@ async def test_wrong_files_change_nothing_and_are_shown_until_they_are_right(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"store": "sqlite:other.db"}, "another store can only be opened by a restart"),
-        ({"web": {"listen": "127.0.0.1:9"}}, "where it listens can only be changed by a restart"),
-        ({"web": "off"}, "where it listens can only be changed by a restart"),
+        ({"store": "sqlite:other.db"}, "a change of the store needs a restart"),
+        ({"web": {"listen": "127.0.0.1:9"}}, "a change of the listener needs a restart"),
+        ({"web": "off"}, "a change of the listener needs a restart"),
     ],
 )
 async def test_what_only_a_restart_can_change_is_refused(world: World, change: dict[str, Any], said: str) -> None:

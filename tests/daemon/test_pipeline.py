@@ -315,8 +315,8 @@ async def test_an_outage_is_logged_at_its_beginning_every_ten_minutes_and_at_its
     lines = [record.message for record in caplog.records]
     assert lines == [
         "search all of account main: 503, try 0",
-        "search all of account main: 503, try 20 (19 more failures since this was last said)",
-        "search all of account main: 503, try 40 (19 more failures since this was last said)",
+        "search all of account main: 503, try 20 (19 more failures since this was last logged)",
+        "search all of account main: 503, try 40 (19 more failures since this was last logged)",
         "search all of account main: works again after 41 failures",
     ]
 

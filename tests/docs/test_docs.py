@@ -201,7 +201,7 @@ def test_starter_rules_say_what_they_are_for_and_how_to_tune_them() -> None:
     for rule in load_rules(STARTER_RULES):
         text = Path(rule.source[0]).read_text("utf-8")
         assert text.startswith("# yaml-language-server: $schema=../monitor-rules.schema.json\n")
-        assert all(word in text for word in ("# What it tells", "# Why these numbers", "# What to tune"))
+        assert all(word in text for word in ("# What it measures", "# Why these numbers", "# What to tune"))
         assert rule.description
         assert {"summary", "description"} <= rule.annotations.keys()
         view = sample_of(rule)

@@ -67,7 +67,7 @@ async def test_a_wrong_file_is_said_with_its_place_and_a_right_one_is_taken_up(p
         await process.watching()
         place.rules = [FAILING | {"above": "twenty"}]
         place.write()
-        await hang_up(process, "the changed files were refused, nothing has changed: ")
+        await hang_up(process, "the changed configuration has errors, the previous one stays in use: ")
         [said] = process.said("were refused")
         assert "rules.yaml:1:" in said
         assert "rules[0].above" in said

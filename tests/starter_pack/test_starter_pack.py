@@ -34,7 +34,7 @@ def test_a_file_explains_itself_and_passes_the_schema_that_it_names(path: Path) 
     first, second, *_ = path.read_text().splitlines()
     assert first == "# yaml-language-server: $schema=../monitor-rules.schema.json"
     assert second.startswith("# ")
-    assert "# What it tells" in path.read_text()
+    assert "# What it measures" in path.read_text()
     assert list(Draft202012Validator(rules_schema()).iter_errors(read_document(path, {}).data)) == []
 
 

@@ -77,7 +77,7 @@ def test_a_damaged_file_is_named(path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(4_096)
         file.write(b"\xff" * (path.stat().st_size - 4_096))
-    with pytest.raises(StoreError, match="is damaged; start the daemon anew"), closing(open_sqlite(path)) as store:
+    with pytest.raises(StoreError, match="is damaged; restart the daemon"), closing(open_sqlite(path)) as store:
         store.load()
 
 

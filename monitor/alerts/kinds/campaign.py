@@ -122,7 +122,7 @@ def evaluate(rule: Campaign, moment: EvaluationInput) -> RuleResult:
         return WORDS[problem](rule, moment, course, int(place[at]), bool(breached[at] > 0))
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
-        return Finding(group, 0, None, None, "is over: nothing was heard of it for a day")
+        return Finding(group, 0, None, None, "is over: no message and no report for a day")
 
     breached = gathered(lambda numbers: numbers.breached).astype(np.int64)
     return CampaignResult(

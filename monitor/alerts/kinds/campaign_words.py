@@ -74,7 +74,7 @@ def _short(rule: Campaign, moment: EvaluationInput, course: "CampaignProgress", 
     if not course.ended[at]:
         return f"under way: {said}"
     if rule.short_below is not None and course.is_known[at] and messages / recipients < rule.short_below:
-        told = f"limit {percent(rule.short_below)}, which is told for {format_duration(TOLD_FOR)} from the end on"
+        told = f"limit {percent(rule.short_below)}, reported for {format_duration(TOLD_FOR)} after the end"
         return f"has ended short: {said}, {told}"
     return f"has ended: {said}"
 

@@ -82,7 +82,7 @@ def forgotten(rule: Thresholded, group: tuple[tuple[str, str], ...], *, warming:
     """What is found of a group without messages that does not count any more; above a threshold it is not in any case."""
     if rule.comparison == "above":
         return Finding(group, 0, 0.0, number_of(rule), "no messages")
-    why = f"no messages for {format_duration(remembered(rule))}: the group does not count any more"
+    why = f"no messages for {format_duration(remembered(rule))}: the group is no longer counted"
     return Finding(group, None, 0.0, number_of(rule), why, gone=not warming)
 
 

@@ -219,7 +219,7 @@ def _warming(rule: Spike, moment: EvaluationInput) -> str:
     if isinstance(rule.baseline, Ago):
         return f"the baseline is still warming up; history reaches back to {iso(moment.covered_since)}"
     days, since = len(_known_days(rule, moment)), iso(moment.known_since)
-    return f"this hour is known of {plural(days, 'day')}, {ENOUGH_DAYS} are needed; what is known begins at {since}"
+    return f"this hour is known for {plural(days, 'day')}, {ENOUGH_DAYS} are needed; history begins at {since}"
 
 
 def _measure(rule: Spike, span: _SpanCounts, codes: Codes) -> Floats:

@@ -51,4 +51,4 @@ class Alertmanager(YamlModel):
     def second_look(self) -> Iterable[FieldProblem]:
         for index, url in enumerate(self.urls):
             if url in self.urls[:index]:
-                yield FieldProblem(("urls", index), "stands here twice")
+                yield FieldProblem(("urls", index), "is listed twice")

@@ -18,5 +18,5 @@ def contradiction(conditions: Iterable[Condition]) -> str | None:
         named = [value for condition in own if condition.operator == "is" for value in condition.values]
         if named and not any(all(one.matches({field: value}) for one in own) for value in named):
             said = " and ".join(dict.fromkeys(str(one).removeprefix(f"{field} ") for one in own))
-            return f"no message can be meant: {field} would have to be at once: {said}"
+            return f"no message can match: {field} would have to be at the same time: {said}"
     return None

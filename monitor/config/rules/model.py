@@ -209,7 +209,7 @@ class Rule(YamlModel):
             )
         for index, name in enumerate(self.by):
             if name in self.by[:index]:
-                yield FieldProblem(("by", index), f"{name!r} stands here twice")
+                yield FieldProblem(("by", index), f"{name!r} is listed twice")
         if complaint := contradiction(self.meant()):
             written = [name for name, _ in self.matches() if name in self.model_fields_set]
             yield FieldProblem((written[-1],) if written else (), complaint)

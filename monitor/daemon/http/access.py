@@ -36,7 +36,8 @@ def _from_here(request: Request) -> None:
     client = request.client.host if request.client else ""
     if not (is_loopback(client) and is_loopback(named_host(request.headers.get("host", "")))):
         raise HTTPException(
-            HTTPStatus.FORBIDDEN, "without web.token_file changes are taken from this machine only, by its own address"
+            HTTPStatus.FORBIDDEN,
+            "without web.token_file changes are accepted from this machine only, by its own address",
         )
 
 

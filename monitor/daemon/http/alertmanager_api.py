@@ -108,7 +108,9 @@ class AlertmanagerApi:
 
     async def refuse_alerts(self, _: Request) -> Response:
         return JSONResponse(
-            "routee-monitor makes its alerts from its own rules: it takes none by POST", 405, {"allow": "GET, HEAD"}
+            "routee-monitor makes its alerts from its own rules: it does not accept alerts by POST",
+            405,
+            {"allow": "GET, HEAD"},
         )
 
     async def groups(self, request: Request) -> Response:

@@ -34,7 +34,7 @@ _PAGE = """<!doctype html>
 <head><meta charset="utf-8"><title>routee-monitor</title></head>
 <body>
 <h1>routee-monitor {version}</h1>
-<p>Watches SMS delivery through Routee and tells the ops team.</p>
+<p>Watches SMS delivery through Routee and notifies the ops team.</p>
 {warnings}<ul>
 <li><a href="/healthz">/healthz</a>: do its loops make progress?</li>
 <li><a href="/readyz">/readyz</a>: was every search polled, can the store be written?</li>

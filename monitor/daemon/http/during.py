@@ -15,5 +15,5 @@ def read_during(data: object) -> TimeInterval:
         where = (".".join(map(str, ("during", *note.path))) + f": {note.message}" for note in notes_of(error, data))
         raise ValueError("; ".join(where)) from None
     if interval == TimeInterval(location=interval.location):
-        raise ValueError("during: names no times; leave it out for a silence without a break")
+        raise ValueError("during: has no times; leave it out for a silence without breaks")
     return interval

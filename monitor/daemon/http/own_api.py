@@ -54,7 +54,7 @@ class OwnApi:
         data = read_object(await request.body())
         by = text_of(data, "by").strip()
         if not by:
-            raise ValueError("by: an acknowledgement says who looks after the alert")
+            raise ValueError("by: an acknowledgement needs the name of the person who takes care of the alert")
         until = _until(text_of(data, "until"), text_of(data, "for"), self._clock.now())
         fingerprint = await self._own(request.path_params["fingerprint"])
         try:

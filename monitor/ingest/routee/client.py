@@ -150,7 +150,7 @@ class Routee:
             )
         except (Unauthorised, RouteeRejected) as failure:
             raise RouteeRefused(
-                f"account {self.name}: Routee does not take the credentials ({failure}): "
+                f"account {self.name}: Routee does not accept the credentials ({failure}): "
                 "check application_id, application_secret and auth_url",
                 failure.outcome,
             ) from failure
@@ -177,7 +177,7 @@ class Routee:
             return await self._attempt(call, decode, f"Bearer {token.value}", effort)
         except Unauthorised as failure:
             raise RouteeRefused(
-                f"account {self.name}: Routee takes the credentials, but not for {call.endpoint} ({failure}): "
+                f"account {self.name}: Routee accepts the credentials, but not for {call.endpoint} ({failure}): "
                 "check the application's permissions",
                 failure.outcome,
             ) from failure
@@ -190,7 +190,7 @@ class Routee:
             try:
                 await self._pace.take(effort.left())
             except Paused as pause:
-                sentence = f"Routee asked for a pause, {pause.wait / SECOND:.0f} s of which are left"
+                sentence = f"Routee asked for a pause; {pause.wait / SECOND:.0f} s are left"
                 raise TryAgain("429", sentence, pause.wait) from pause
             effort.begin()
             return await self._observed(call, decode, authorisation, effort.timeout())
@@ -231,7 +231,7 @@ async def _decoded(decode: Callable[[bytes], Result], body: bytes, host: str) ->
     try:
         return await in_worker(decode, body, _LARGE)
     except Malformed as error:
-        raise TryAgain("malformed", f"{host} gives an answer that cannot be used: {error}") from error
+        raise TryAgain("malformed", f"{host} gives an unusable answer: {error}") from error
 
 
 class ConnectionPool:
@@ -287,7 +287,7 @@ class ConnectionPool:
             if self._client is client:
                 self.open()
                 await client.aclose()
-            raise TryAgain("pool", "connections were lost to cancelled requests; all are made anew") from error
+            raise TryAgain("pool", "connections were lost to cancelled requests; all are opened again") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _failure(error, call.host, self._proxied) from error
         # Not within the time that Routee has: the thread may be busy with other answers.
@@ -356,13 +356,13 @@ async def _unpacked(body: bytes, encoding: str, host: str) -> bytes:
     try:
         return await in_worker(lambda packed: unpacked(packed, encoding), body, _LARGE_PACKED)
     except Damaged as error:
-        raise TryAgain("malformed", f"{host} gives an answer that cannot be used: {error}") from error
+        raise TryAgain("malformed", f"{host} gives an unusable answer: {error}") from error
     except TooLarge as error:
         raise _unusable(host, str(error)) from error
 
 
 def _unusable(host: str, why: str) -> RouteeUnavailable:
-    return RouteeUnavailable(f"{host} gives an answer that cannot be used: {why}", "malformed")
+    return RouteeUnavailable(f"{host} gives an unusable answer: {why}", "malformed")
 
 
 def _origin(url: str) -> str:
@@ -374,7 +374,7 @@ def _failure(error: httpx.HTTPError | httpx.InvalidURL, host: str, proxied: bool
     """Why there is no answer, and whether another attempt makes sense."""
     match error:
         case httpx.ConnectTimeout():
-            return TryAgain("timeout", f"{host} did not take the connection in time: check the URL and the firewall")
+            return TryAgain("timeout", f"{host} did not accept the connection in time: check the URL and the firewall")
         case httpx.TimeoutException():
             return TryAgain("timeout", f"{host} stopped answering: {detail_of(error)}")
         case httpx.ConnectError():

@@ -70,7 +70,7 @@ class Sender:
                 troubles = 0
             except StoreError as error:
                 troubles += 1
-                log.error("Notifications to %s %s are held up: %s", self.receiver, self.channel, error)
+                log.error("Notifications to %s %s are delayed: %s", self.receiver, self.channel, error)
                 await self._pause(backoff(troubles, _jitter))
         self._forget()
 
@@ -163,7 +163,7 @@ class Sender:
         if newer is None:
             return False
         await self._write_down(parcel, partial(self.store.sent, parcel.id, {SUPERSEDED: newer}, self.clock.now()))
-        log.info("Notification %s was skipped: %s says more", self._name(parcel), newer)
+        log.info("Notification %s was skipped: %s replaces it", self._name(parcel), newer)
         return True
 
     async def _send(self, parcel: OutboxRow, previous: dict[str, str] | None) -> Outcome:
@@ -241,7 +241,7 @@ class Sender:
                 return True
         except StoreError as error:
             why = str(error)
-        log.error("What became of notification %s cannot be written down: %s", self._name(parcel), why)
+        log.error("The result of notification %s cannot be stored: %s", self._name(parcel), why)
         return False
 
     def _facts(self, parcel: OutboxRow) -> dict[str, str]:

@@ -45,7 +45,7 @@ _BECAUSE: Final = {
     "no_data": "too few messages{} to judge any more",
     "removed": "its rule or its group is gone",
     "moved": "it goes on under another severity",
-    "outranked": "it is still over its threshold, but its rule tells only the worst groups, and a worse one took its place",
+    "outranked": "it is still over its threshold, but its rule reports only the worst groups, and a worse one took its place",
 }
 
 

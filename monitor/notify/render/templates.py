@@ -56,7 +56,7 @@ class Template:
     def render(self, context: Mapping[str, Any], longest: int = LONGEST_TEXT, *, whole: bool = False) -> str:
         """The text, cut to ``longest`` characters, or with ``whole`` an error if it is longer. Raises TemplateProblem and nothing else."""
         if self._stopped >= _MOST_STOPPED:
-            raise TemplateProblem(1, "the template was stopped too often; it is not tried again before it is changed")
+            raise TemplateProblem(1, "the template was stopped too often; it is not used again until it is changed")
         try:
             with budgeted():
                 text = _gathered(self._compiled.generate(context), longest)
@@ -157,7 +157,7 @@ class Templates:
         complaint = _json_complaint(text) if form == "json" else ""
         if complaint:
             raise TemplateProblem(
-                1, f"the text is not JSON: {complaint}; if it is not meant to be, write its content_type"
+                1, f"the text is not JSON: {complaint}; if it should not be JSON, write its content_type"
             )
         return text
 

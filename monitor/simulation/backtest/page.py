@@ -42,7 +42,7 @@ def page(found: Backtest, note: str = "") -> str:
     """The file's text; ``note`` is a sentence about how it came about."""
     span = found.span
     title = f"Backtest {iso(span.since)[:16]} to {iso(span.until)[:16]} UTC"
-    said = f"{number(found.messages)} reports, judged every {duration(span.step)}. Dashed: thresholds. Shaded: alerts, lightly while pending."
+    said = f"{number(found.messages)} reports, judged every {duration(span.step)}. Dashed: thresholds. Shaded: alerts, lighter while pending."
     sections = "".join(_section(exhibit, found) for exhibit in exhibits(found))
     return (
         f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title><style>{_STYLE}</style></head>"

@@ -2,8 +2,8 @@
 
 from monitor.config.rules import Balance, Campaign, Rule
 
-_BALANCE = "not judged: what the balance was in the past is not known"
-_CAMPAIGN = "judged by messages alone: what Routee said of campaigns in the past is not known"
+_BALANCE = "not judged, because past balances are not known"
+_CAMPAIGN = "judged by messages only, because Routee's past answers about campaigns are not known"
 
 
 def is_judged(rule: Rule) -> bool:
@@ -26,9 +26,9 @@ def _campaign(rule: Campaign) -> str:
     """What follows from that for the problems that the rule watches."""
     said = []
     if rule.short_below is not None:
-        said.append("none is found to have ended short")
+        said.append("no campaign is found to have ended short")
     if rule.stalled_for is not None:
-        said.append("one that was paused can seem stalled, and one that stopped early ended")
+        said.append("a paused campaign can look stalled, and one that stopped early can look ended")
     if rule.ended is not None:
         said.append("ends can come earlier or later")
     return f" ({'; '.join(said)})" if said else ""

@@ -265,10 +265,10 @@ def test_rule_files_are_found_by_glob_folder_and_name_without_their_tests(folder
 
 def test_a_pattern_that_names_no_file_is_a_problem_at_its_place(folder: Path) -> None:
     said = problems_of(folder, ACCOUNT + "rules: [one.yaml, 'x/*.yaml', '**bad']\ntemplates: [t/*.j2]\n")
-    assert ":2:9: rules[0]: 'one.yaml' names no file" in said
-    assert ":2:19: rules[1]: 'x/*.yaml' names no file" in said
+    assert ":2:9: rules[0]: 'one.yaml' matches no file" in said
+    assert ":2:19: rules[1]: 'x/*.yaml' matches no file" in said
     assert "rules[2]: '**bad'" in said
-    assert "templates[0]: 't/*.j2' names no file" in said
+    assert "templates[0]: 't/*.j2' matches no file" in said
 
 
 def test_an_empty_folder_is_said_to_be_empty(folder: Path) -> None:

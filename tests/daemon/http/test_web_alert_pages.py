@@ -99,7 +99,7 @@ async def test_an_alert_is_acknowledged_by_its_form(board):
     async with browsing(board) as browser:
         done = await browser.post(path, data={"by": "Ann", "comment": "", "for": ""})
         assert done.status_code == 200
-        assert "Ann looks after it until it is over." in done.text
+        assert "Ann takes care of it until it resolves." in done.text
         assert board.acknowledged[view.fingerprint] == ("Ann", "", None)
         await browser.post(path, data={"by": "Ann", "for": "4h"})
     _, _, until = board.acknowledged[view.fingerprint]

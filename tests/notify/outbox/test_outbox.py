@@ -422,7 +422,7 @@ async def test_a_store_in_trouble_is_waited_for(
         running.put(*story("a", "first"))
         await trio.sleep(301)
         assert running.states() == {"a1": "sent"}
-    assert "Notifications to ops slack/0 are held up: the store" in caplog.text
+    assert "Notifications to ops slack/0 are delayed: the store" in caplog.text
 
 
 # Several at once

@@ -73,7 +73,7 @@ def test_a_template_that_was_stopped_three_times_is_not_tried_again() -> None:
             template.render({})
         said.append(raised.value.message)
     assert said[0] == said[1] == said[2] != said[3]
-    assert "not tried again" in said[3]
+    assert "not used again" in said[3]
 
 
 def test_a_mistake_is_tried_again_each_time() -> None:

@@ -246,7 +246,7 @@ def test_what_the_rules_cannot_give_is_an_error(tmp_path: Path) -> None:
         "6:64 tests[0].expect[1].alerts[0].labels.operatr: the rule's alerts have no label 'operatr'; did you mean 'operator'?",
         "6:84 tests[0].expect[1].alerts[0].value: the rule's values are shares: write 20%, or another percentage",
         "6:102 tests[0].expect[1].alerts[0].severity: OperatorFailureRate has no level of the severity 'critcal'; did you mean 'critical'?",
-        "7:48 tests[0].expect[2].alerts[0].value: '20%' does not go with the rule's values; write it like \">= 50\"",
+        "7:48 tests[0].expect[2].alerts[0].value: '20%' does not fit the rule's values; write it like \">= 50\"",
     ]
 
 
@@ -275,7 +275,7 @@ def test_a_rule_file_that_is_taken_for_a_test_file_is_told_apart(tmp_path: Path)
     result = command(str(tmp_path / "rules" / "rules.yaml"))
     assert result.exit_code == 65
     (line,) = result.stderr.splitlines()
-    assert "this file holds rules, not tests of rules" in line
+    assert "this file holds rules, not tests" in line
 
 
 def test_of_a_folder_of_rules_the_tests_in_it_are_run(tmp_path: Path) -> None:
@@ -294,11 +294,11 @@ def test_wrong_rules_and_missing_files_are_errors(tmp_path: Path) -> None:
     result = command(str(file), str(tmp_path / "nothing.yaml"))
     assert result.exit_code == 65
     assert "did you mean 'window'?" in result.stderr
-    assert "names no file" in result.stderr
+    assert "matches no file" in result.stderr
     file.write_text("rules: [nowhere/*.yaml]\ntests: [{name: a, expect: [{at: 0m, rule: A, alerts: []}]}]")
     result = command(str(file))
     assert result.exit_code == 65
-    assert "rules[0]: 'nowhere/*.yaml' names no file" in result.stderr
+    assert "rules[0]: 'nowhere/*.yaml' matches no file" in result.stderr
 
 
 def test_the_command_gives_json_junit_and_its_exit_code(tmp_path: Path) -> None:
@@ -324,7 +324,7 @@ def test_tests_are_chosen_by_name(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "1 passed, 0 failed" in result.stdout
     assert "another" not in result.stdout
-    assert "no test is named like" in command(str(file), "--run", "nothing").stderr
+    assert "no test has a name that matches" in command(str(file), "--run", "nothing").stderr
     assert "not a regular expression" in command(str(file), "--run", "(").stderr
 
 
@@ -411,8 +411,8 @@ def test_an_alert_of_another_unit_is_not_the_expected_one(tmp_path: Path) -> Non
     ("labels", "value", "message"),
     [
         ("problem: stalled", "20%", "the rule's values are times: write them like"),
-        ("problem: failing", "30m", "'30m' does not go with the rule's values; write it like \"> 20%\""),
-        ("campaign: Sale", "many", "neither with its shares nor with its times"),
+        ("problem: failing", "30m", "'30m' does not fit the rule's values; write it like \"> 20%\""),
+        ("campaign: Sale", "many", "neither the shares nor the times"),
     ],
 )
 def test_a_value_of_a_unit_that_the_problem_does_not_have_is_an_error(

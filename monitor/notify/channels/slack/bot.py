@@ -86,7 +86,7 @@ class SlackNotifier:
         self._one_call = trio.CapacityLimiter(1)
         self._posted: OrderedDict[tuple[str, str], Receipt] = OrderedDict()
 
-    checked = "Slack takes the token"
+    checked = "Slack accepts the token"
 
     def __repr__(self) -> str:
         return f"SlackNotifier({self._channel})"
@@ -199,7 +199,7 @@ class SlackNotifier:
         except SlackApiError as error:
             if not badly_laid_out(error):
                 raise
-            log.warning("Slack does not take a message as it is laid out, it is sent as plain text: %s", reason(error))
+            log.warning("Slack refused the layout of a message; it is sent as plain text: %s", reason(error))
             return await tell(plainer(made, code(error)))
 
     def _post_once(self, memory: tuple[str, str], made: dict[str, Any]) -> Receipt:

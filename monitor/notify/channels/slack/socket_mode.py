@@ -47,7 +47,7 @@ _MOST_AT_ONCE: Final = 16
 _REMEMBERED: Final = 256
 _JSON: Final = {"Content-Type": "application/json; charset=utf-8"}
 _FAILED: Final = "That did not work; the log of routee-monitor says why."
-_BUSY: Final = "Too much is being pressed at once; try again in a moment."
+_BUSY: Final = "Too many buttons are pressed at once; try again in a moment."
 _OFF: Final = "Socket Mode is switched off for the app: switch it on under Socket Mode in its settings"
 
 log = logging.getLogger(__name__)
@@ -187,7 +187,7 @@ class _SocketModeApp:
         while len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
         if self._under_way >= 2 * _MOST_AT_ONCE:
-            log.warning("A press in Slack was dropped: %d are being dealt with", self._under_way)
+            log.warning("A button press in Slack was dropped: %d others are in progress", self._under_way)
             return
         self._under_way += 1
         self._nursery.start_soon(self._deal_with, press, name="a press in Slack")
@@ -220,7 +220,7 @@ class _SocketModeApp:
         body = to_json({"response_type": "ephemeral", "replace_original": False, "text": text}).encode(errors="replace")
         outcome = await rim.post(press.response_url, body, _JSON, _PATIENCE, self._clock.now())
         if not isinstance(outcome, Sent):
-            log.warning("Who pressed a button in Slack could not be answered: %s", clean(outcome.why, 300))
+            log.warning("The answer to a button press in Slack could not be sent: %s", clean(outcome.why, 300))
 
     def _is_slacks(self, url: str) -> bool:
         """Only Slack is answered, whatever an envelope names."""
