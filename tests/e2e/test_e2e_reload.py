@@ -68,7 +68,7 @@ async def test_a_wrong_file_is_said_with_its_place_and_a_right_one_is_taken_up(p
         place.rules = [FAILING | {"above": "twenty"}]
         place.write()
         await hang_up(process, "the changed configuration has errors, the previous one stays in use: ")
-        [said] = process.said("were refused")
+        [said] = process.said("has errors")
         assert "rules.yaml:1:" in said
         assert "rules[0].above" in said
         metrics = (await ask(process.url, "/metrics")).body
