@@ -19,7 +19,7 @@ from monitor.dispatch.dispatcher import Dispatcher
 from monitor.model.alert import Alert, LevelClock
 from monitor.model.notification import Notification
 from monitor.notify.channels.protocol import Outcome, Sent
-from monitor.notify.channels.webhook import WebhookNotifier
+from monitor.notify.channels.webhook.notifier import WebhookNotifier
 from monitor.notify.outbox import deliver
 from monitor.notify.render import Templates, sample_notification, sample_view
 from monitor.routing.inhibition import Inhibition

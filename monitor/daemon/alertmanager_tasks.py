@@ -7,14 +7,14 @@ from typing import Final
 
 import trio
 
-from monitor.config.monitor import Config
+from monitor.config.monitor import Alertmanager, Config
 from monitor.config.settings import Settings
 from monitor.daemon.health import Health
 from monitor.daemon.pipeline import Pipeline
 from monitor.dispatch.status import FiringAlert
 from monitor.model.notification import AlertView
 from monitor.notify.alertmanager_push import KnownAlerts, Pusher
-from monitor.notify.channels import alertmanager_client
+from monitor.notify.channels.alertmanager.channel import alertmanager_client
 from monitor.notify.outbox import DeliveryObserver, Outbox
 from monitor.runtime.clock import MINUTE, Clock, Duration
 from monitor.runtime.task_supervisor import TaskSpec, until_told
@@ -38,8 +38,8 @@ def pushing(
     jitter = random.SystemRandom().random
     for receiver in config.receivers:
         firing = partial(_firing, pipeline, receiver.name)
-        for number, entry in enumerate(receiver.alertmanager):
-            name, client = (receiver.name, f"alertmanager/{number}"), alertmanager_client(entry, clock)
+        for channel, entry in receiver.of(Alertmanager):
+            name, client = (receiver.name, channel), alertmanager_client(entry, clock)
             pusher = Pusher(name, client, KnownAlerts(interval, url), firing, clock, jitter, observer, outbox)
             yield TaskSpec(f"push to {' '.join(name)}", (entry, url), partial(_push, pusher, pipeline, health))
 

@@ -49,9 +49,9 @@ from monitor.daemon.restore import (
 from monitor.daemon.retention import dead_letters, keep_house
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.slack_actions import Buttons
+from monitor.notify.channels.slack.channel import socket_apps
 from monitor.notify.channels.slack.socket_mode import listen
 from monitor.notify.outbox import Outbox, deliver
-from monitor.notify.receivers import socket_apps
 from monitor.notify.render import Templates
 from monitor.runtime.clock import MINUTE, SECOND, Clock, SystemClock
 from monitor.runtime.environment_values import named
