@@ -269,13 +269,11 @@ def _row(part: Part) -> tuple[str, ...]:
 
 def _print_asides(search: "Search", config: "Config", as_json: bool) -> None:
     """The records of one search that could not be read, those seen last first."""
-    from contextlib import closing
-
     from monitor.runtime.clock import iso
+    from monitor.store.open import open_store
     from monitor.store.protocol import ASIDES_KEPT
-    from monitor.store.sqlite import open_sqlite
 
-    with closing(open_sqlite(config.store_path, read_only=True)) as store:
+    with open_store(config.store_path, read_only=True) as store:
         found = [one for one in store.asides(ASIDES_KEPT) if (one.account, one.search) == (search.account, search.name)]
     if as_json:
         print_json(
