@@ -1,6 +1,5 @@
 """The Alertmanagers of a configuration, put to use: what each entry's pusher is told, and by whom."""
 
-import random
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Final
@@ -16,6 +15,7 @@ from monitor.model.notification import AlertView
 from monitor.notify.alertmanager_push import KnownAlerts, Pusher
 from monitor.notify.channels.alertmanager.channel import alertmanager_client
 from monitor.notify.outbox import DeliveryObserver, Outbox
+from monitor.runtime.backoff import full_jitter
 from monitor.runtime.clock import MINUTE, Clock, Duration
 from monitor.runtime.task_supervisor import TaskSpec, until_told
 
@@ -35,12 +35,11 @@ def pushing(
     """A duty for each entry of each receiver. ``present`` are the settings of the moment: they may change while it is done."""
     url = (config.web.external_url or "") if config.web is not None else ""
     interval = partial(_interval, present)
-    jitter = random.SystemRandom().random
     for receiver in config.receivers:
         firing = partial(_firing, pipeline, receiver.name)
         for channel, entry in receiver.of(Alertmanager):
             name, client = (receiver.name, channel), alertmanager_client(entry, clock)
-            pusher = Pusher(name, client, KnownAlerts(interval, url), firing, clock, jitter, observer, outbox)
+            pusher = Pusher(name, client, KnownAlerts(interval, url), firing, clock, full_jitter, observer, outbox)
             yield TaskSpec(f"push to {' '.join(name)}", (entry, url), partial(_push, pusher, pipeline, health))
 
 

@@ -14,9 +14,9 @@ import trio
 from monitor.dispatch.status import FiringAlert
 from monitor.model.notification import AlertView
 from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent
-from monitor.notify.outbox.backoff import backoff
 from monitor.notify.outbox.handle import DeliveryObserver, Failing, Outbox
 from monitor.notify.render.alertmanager_payload import posted
+from monitor.runtime.backoff import Jitter, backoff
 from monitor.runtime.clock import MINUTE, Clock, Duration, Instant
 from monitor.runtime.throttled_log import ThrottledLog
 
@@ -112,7 +112,7 @@ class Pusher:
     roll: KnownAlerts
     firing: Callable[[], Iterable[FiringAlert]]
     clock: Clock
-    jitter: Callable[[], float]
+    jitter: Jitter
     observer: DeliveryObserver
     outbox: Outbox
     _told_at: Instant | None = None

@@ -5,8 +5,10 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from monitor.config.monitor.interval import written
-from monitor.daemon.http.during import read_during
+from pydantic import ValidationError
+
+from monitor.config.monitor.interval import Interval, written
+from monitor.config.yaml import notes_of
 from monitor.daemon.http.matchers_asked import asked
 from monitor.dispatch.status import AlertStatus, GroupStatus, SilenceStatus
 from monitor.model.label_fingerprint import label_fingerprint
@@ -14,6 +16,7 @@ from monitor.notify.render.alertmanager_payload import generator_url
 from monitor.routing.matcher_syntax import Operator, Written
 from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence, new_silence
+from monitor.routing.time_intervals import TimeInterval
 from monitor.runtime.clock import MINUTE, Duration, Instant, iso, parse_iso
 
 ENDS_AHEAD: Final[Duration] = 4 * MINUTE
@@ -126,8 +129,23 @@ async def read_silence(body: bytes, now: Instant) -> tuple[str, Silence]:
         comment=text_of(data, "comment"),
         now=now,
         id=named or new_id(),
-        during=None if data.get("during") is None else read_during(data["during"]),
+        during=None if data.get("during") is None else _read_during(data["during"]),
     )
+
+
+def _read_during(data: object) -> TimeInterval:
+    """The times at which a recurring silence is active, in Alertmanager's words for time intervals; Alertmanager has no such silences.
+
+    ``{"weekdays": ["saturday"], "times": [...]}``. Raises ValueError with everything that is wrong.
+    """
+    try:
+        interval = Interval.model_validate(data).interval
+    except ValidationError as error:
+        where = (".".join(map(str, ("during", *note.path))) + f": {note.message}" for note in notes_of(error, data))
+        raise ValueError("; ".join(where)) from None
+    if interval == TimeInterval(location=interval.location):
+        raise ValueError("during: names no times; leave it out for a silence without a break")
+    return interval
 
 
 def read_object(body: bytes) -> dict[str, Any]:

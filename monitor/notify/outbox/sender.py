@@ -1,7 +1,6 @@
 """One channel of one receiver: what waits for it, sent in order, and what came of it, written down."""
 
 import logging
-import random
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,8 +9,9 @@ from typing import Final, Literal, assert_never
 import trio
 
 from monitor.notify.channels.protocol import Notifier, Outcome, Rejected, Retry, Sent, at_once
-from monitor.notify.outbox.backoff import ChannelBackoff, backoff
+from monitor.notify.outbox.backoff import ChannelBackoff
 from monitor.notify.outbox.handle import DeliveryObserver, Failing, Outbox
+from monitor.runtime.backoff import backoff, full_jitter
 from monitor.runtime.clock import SECOND, Clock, Duration, format_duration
 from monitor.runtime.errors import StoreError, place_of
 from monitor.store.async_store import AsyncStore
@@ -30,7 +30,6 @@ _SHORTEST_WAIT: Final = SECOND // 10
 """Between two tries of a store that is in trouble."""
 
 log = logging.getLogger("monitor.notify.outbox")
-_jitter = random.SystemRandom().random
 
 
 @dataclass(slots=True)
@@ -59,7 +58,7 @@ class Sender:
     channel: str
     notifier: Notifier
     leave: trio.Event = field(default_factory=trio.Event)
-    pace: ChannelBackoff = field(default_factory=lambda: ChannelBackoff(_jitter))
+    pace: ChannelBackoff = field(default_factory=lambda: ChannelBackoff(full_jitter))
 
     async def run(self) -> None:
         """Send until the outbox stops or ``leave`` is set. Raises nothing: the store's troubles are logged and waited out."""
@@ -71,7 +70,7 @@ class Sender:
             except StoreError as error:
                 troubles += 1
                 log.error("Notifications to %s %s are held up: %s", self.receiver, self.channel, error)
-                await self._pause(backoff(troubles, _jitter))
+                await self._pause(backoff(troubles, full_jitter))
         self._forget()
 
     @property
@@ -227,7 +226,7 @@ class Sender:
         while not await self._written(parcel, write):
             troubles += 1
             try:
-                await self.clock.sleep(backoff(troubles, _jitter) + _SHORTEST_WAIT)
+                await self.clock.sleep(backoff(troubles, full_jitter) + _SHORTEST_WAIT)
                 self._step()
             except trio.Cancelled:
                 log.error("Notification %s may be sent again at the next start", self._name(parcel))
