@@ -18,9 +18,9 @@ from e2e_hook import Hook, hook
 from e2e_process import Daemon, daemon
 from e2e_stage import FAILING, put_operator, routee
 
-from monitor.daemon.health import ask
 from monitor.runtime.clock import SystemClock
 from monitor.simulation.sandbox import Sandbox
+from tests.fakes.listener import ask
 from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.e2e
