@@ -8,10 +8,10 @@ import click
 
 from monitor.cli.choices import unknown
 from monitor.cli.load import read_config
-from monitor.cli.options import config_option, json_option, level_option, wide_option
+from monitor.cli.options import config_option, json_option, level_option, since_option, wide_option
 from monitor.cli.output import say
 from monitor.cli.table import Column, print_json, print_table
-from monitor.cli.times import WHEN, When
+from monitor.cli.times import When
 from monitor.runtime.errors import MonitorError, RouteeRejected
 
 if TYPE_CHECKING:
@@ -33,14 +33,7 @@ _COLOURS: Final = {"Delivered": "green", "Failed": "red", "Undelivered": "red", 
 @wide_option
 @level_option
 @click.option("--account", metavar="ACCOUNT", help="Of which account, where several have a search of that name.")
-@click.option(
-    "--since",
-    type=WHEN,
-    metavar="WHEN",
-    default="1h",
-    show_default=True,
-    help="How far back (1h), or a time; at most 7d.",
-)
+@since_option("1h", "How far back (1h), or a time; at most 7d.")
 @click.option(
     "--status",
     metavar="STATUS",

@@ -55,8 +55,7 @@ async def _push(pusher: Pusher, pipeline: Pipeline, health: Health, leave: trio.
         await until_told(leave, partial(pusher.run, news))
     finally:
         health.forget(loop)
-        pusher.outbox.failing.pop(pusher.name, None)
-        pusher.outbox.taken.discard(pusher.name)
+        pusher.outbox.forget(pusher.name)
 
 
 def _firing(pipeline: Pipeline, receiver: str) -> Iterable[FiringAlert]:

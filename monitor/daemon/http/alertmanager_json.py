@@ -12,15 +12,13 @@ from monitor.config.yaml import notes_of
 from monitor.daemon.http.matchers_asked import asked
 from monitor.dispatch.status import AlertStatus, GroupStatus, SilenceStatus
 from monitor.model.label_fingerprint import label_fingerprint
-from monitor.notify.render.alertmanager_payload import generator_url
+from monitor.notify.render.alertmanager_payload import shown, shown_status
 from monitor.routing.matcher_syntax import Operator, Written
 from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence, new_silence
 from monitor.routing.time_intervals import TimeInterval
-from monitor.runtime.clock import MINUTE, Duration, Instant, iso, parse_iso
+from monitor.runtime.clock import Instant, iso, parse_iso
 
-ENDS_AHEAD: Final[Duration] = 4 * MINUTE
-"""An alert that still fires is said to end so far ahead, also where it was last judged long ago: who asks takes what has ended for over."""
 _OPERATORS: Final[Mapping[tuple[bool, bool], Operator]] = {
     (False, True): "=",
     (False, False): "!=",
@@ -43,23 +41,9 @@ def alert(one: AlertStatus, external_url: str, inhibiting: Mapping[str, str], no
         ours = {"acknowledgedBy": one.ack.by, "acknowledgedComment": one.ack.comment}
     ours |= {} if one.fires_on_until is None else {"firesOnUntil": iso(one.fires_on_until)}
     ours |= {"report": True} if view.is_report else {}
-    return {
-        "labels": view.labels,
-        "annotations": view.annotations,
-        "startsAt": iso(view.starts_at),
-        "endsAt": iso(now + ENDS_AHEAD if view.ends_at is None else view.ends_at),
-        "updatedAt": iso(view.as_of),
-        "fingerprint": label_fingerprint(view.labels),
-        "generatorURL": generator_url(view, external_url),
-        "receivers": [{"name": name} for name in one.receivers],
-        "status": {
-            "state": state(one),
-            "silencedBy": list(one.silenced_by),
-            "inhibitedBy": [inhibiting.get(source, source) for source in one.inhibited_by],
-            "mutedBy": list(one.muted_by),
-        },
-        **ours,
-    }
+    inhibited_by = (inhibiting.get(source, source) for source in one.inhibited_by)
+    status = shown_status(state(one), one.silenced_by, inhibited_by, one.muted_by)
+    return shown(view, status, one.receivers, now, external_url) | ours
 
 
 def state(one: AlertStatus) -> str:

@@ -72,6 +72,21 @@ class Outbox:
         self.stopped.set()
         self.wake()
 
+    def failed(self, channel: tuple[str, str], why: str, now: Instant, *, refused: bool) -> None:
+        """A try of the channel did not succeed; ``refused``: it never will take this."""
+        known = self.failing.get(channel)
+        self.failing[channel] = Failing(known.since if known else now, why, refused)
+
+    def took(self, channel: tuple[str, str]) -> None:
+        """The channel has taken something."""
+        self.failing.pop(channel, None)
+        self.taken.add(channel)
+
+    def forget(self, channel: tuple[str, str]) -> None:
+        """What is known of the channel says nothing of one that may take its place."""
+        self.failing.pop(channel, None)
+        self.taken.discard(channel)
+
     @property
     def stopping(self) -> bool:
         """Whether `stop` was called."""

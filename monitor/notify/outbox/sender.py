@@ -10,7 +10,7 @@ import trio
 
 from monitor.notify.channels.protocol import Notifier, Outcome, Rejected, Retry, Sent, at_once
 from monitor.notify.outbox.backoff import ChannelBackoff
-from monitor.notify.outbox.handle import DeliveryObserver, Failing, Outbox
+from monitor.notify.outbox.handle import DeliveryObserver, Outbox
 from monitor.runtime.backoff import backoff, full_jitter
 from monitor.runtime.clock import SECOND, Clock, Duration, format_duration
 from monitor.runtime.errors import StoreError, place_of
@@ -82,12 +82,10 @@ class Sender:
         self.outbox.at_work[self.receiver, self.channel] = trio.current_time()
 
     def _forget(self) -> None:
-        """What is known of the channel says nothing of one that may take its place."""
         here = (self.receiver, self.channel)
         self.outbox.at_work.pop(here, None)
         if self.leave.is_set():
-            self.outbox.failing.pop(here, None)
-            self.outbox.taken.discard(here)
+            self.outbox.forget(here)
 
     async def _pause(self, duration: Duration) -> None:
         self.outbox.at_work.pop((self.receiver, self.channel), None)
@@ -184,8 +182,7 @@ class Sender:
         return outcome
 
     async def _took(self, parcel: OutboxRow, sent: Sent) -> None:
-        self.outbox.failing.pop((self.receiver, self.channel), None)
-        self.outbox.taken.add((self.receiver, self.channel))
+        self.outbox.took((self.receiver, self.channel))
         await self._write_down(parcel, partial(self.store.sent, parcel.id, sent.receipt, self.clock.now()))
         self.pace.answered(parcel)
         log.info(
@@ -216,9 +213,8 @@ class Sender:
 
     def _mark_failing(self, why: str, *, refused: bool = False) -> None:
         known = self.outbox.failing.get((self.receiver, self.channel))
-        since = known.since if known else self.clock.now()
         refused = refused or (known is not None and known.refused)
-        self.outbox.failing[self.receiver, self.channel] = Failing(since, why, refused)
+        self.outbox.failed((self.receiver, self.channel), why, self.clock.now(), refused=refused)
 
     async def _write_down(self, parcel: OutboxRow, write: Callable[[], Awaitable[None]]) -> None:
         """Until the store takes it: nothing more is sent to this channel meanwhile, above all not the same again."""
