@@ -166,6 +166,7 @@ def _shown(seen: CampaignView) -> dict[str, Any]:
         "statuses": _largest_first(statuses),
         "reasons": _largest_first(reading.split(rows[failed], "detailedStatus")),
         "cost": int(prices.sum()) / PRICE_UNIT,
+        "unreadable": {one.field: one.value for one in state.unread} if state else {},
         "first_report": when(int(dates.min())) if total else None,
         "last_report": when(int(dates.max())) if total else None,
         "timeline": _timeline(dates, failed),
@@ -233,6 +234,9 @@ def _print(shown: dict[str, Any]) -> None:
     say(f"State      {', '.join([state, *times])}")
     recipients = "" if shown["recipients"] is None else f" for {number(shown['recipients'])} recipients"
     say(f"Messages   {number(shown['messages'])}{recipients}, {number(shown['cost'], 2)} spent")
+    if shown["unreadable"]:
+        lost = ", ".join(f"{name} {value}" for name, value in shown["unreadable"].items())
+        say(f"Unreadable {lost}: counts as missing")
     if not shown["messages"]:
         return
     say(f"Delivered  {percent(shown['delivered'])}, failed {percent(shown['failed'])}")

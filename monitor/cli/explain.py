@@ -8,7 +8,7 @@ import click
 from monitor.cli.choices import known
 from monitor.cli.load import read_everything
 from monitor.cli.options import config_option, json_option, level_option, wide_option
-from monitor.cli.output import clear, height_of_output, say, say_paragraphs
+from monitor.cli.output import clear, height_of_output, rows_taken, say
 from monitor.cli.table import Column, print_json, print_table
 from monitor.runtime.errors import MonitorError
 
@@ -118,11 +118,13 @@ def _table(rule: "Rule", as_of: "Instant", lines: "list[GroupLine]", height: int
     from monitor.model.format import amount, number, sparkline
 
     file, number_of_line = rule.source
-    say(f"{rule.name} ({rule.kind}, {file}:{number_of_line}) as of {DataAge.of(as_of)}")
-    if rule.description:
-        say_paragraphs(rule.description.strip())
-    if asks_routee(rule):
-        say(_UNASKED)
+    head = [f"{rule.name} ({rule.kind}, {file}:{number_of_line}) as of {DataAge.of(as_of)}"]
+    head += [_UNASKED] if asks_routee(rule) else []
+    described = (rule.description or "").strip().splitlines()
+    if not height or sum(map(rows_taken, [*head, *described])) <= height // 2:  # the groups matter more
+        head[1:1] = described
+    for line_of_head in head:
+        say(line_of_head)
     if not lines:
         say("No group has any messages in the window.")
         return
@@ -151,8 +153,8 @@ def _table(rule: "Rule", as_of: "Instant", lines: "list[GroupLine]", height: int
         Column("TREND", 1),
         "WHY",
     )
-    head = 1 + 2 * len((rule.description or "").splitlines()) + 3 * asks_routee(rule)
-    print_table(columns, [row(line) for line in lines], _colour, height and max(height - head - 1, 4))
+    left = height - sum(map(rows_taken, head)) - 1  # the cursor's row
+    print_table(columns, [row(line) for line in lines], _colour, height and max(left, 4))
 
 
 def _colour(row: "Sequence[str]") -> str | None:

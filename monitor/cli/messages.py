@@ -267,7 +267,9 @@ def _print_asides(search: "Search", config: "Config", as_json: bool) -> None:
     from monitor.store.protocol import ASIDES_KEPT
 
     with open_store(config.store_path, read_only=True) as store:
-        found = [one for one in store.asides(ASIDES_KEPT) if (one.account, one.search) == (search.account, search.name)]
+        whose = (search.name, "")  # without a search: what Routee says of the account's campaigns
+        kept = store.asides(ASIDES_KEPT)
+        found = [one for one in kept if one.account == search.account and one.search in whose]
     if as_json:
         print_json(
             [

@@ -2,12 +2,12 @@
 
 import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from monitor.cli.choices import known
-from monitor.cli.daemon_api import DaemonRefused, daemon_api
+from monitor.cli.daemon_api import DaemonApi, DaemonRefused, daemon_api
 from monitor.cli.options import config_option, duration, json_option, url_option, wide_option
 from monitor.cli.output import say
 from monitor.cli.silenced import broad, effect, is_broad, met_by
@@ -17,6 +17,10 @@ from monitor.cli.times import TIME
 if TYPE_CHECKING:
     from monitor.routing.matchers import Matcher
     from monitor.runtime.clock import Duration, Instant
+
+_PART: Final = 500
+"""So many silences are asked for at once."""
+_OVERLAP: Final = 10
 
 
 @click.group(short_help="Silence alerts for a while; show and end silences.")
@@ -112,19 +116,28 @@ def add(
 @json_option
 @wide_option
 @click.option("--expired", is_flag=True, help="Also those that are over.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="The most that the table shows; --json shows all.",
+)
 @click.pass_obj
-def show(above: Path | None, config: Path | None, url: str | None, as_json: bool, expired: bool) -> None:
-    """Show the silences, with how many alerts each of them silences now.
+def show(above: Path | None, config: Path | None, url: str | None, as_json: bool, expired: bool, limit: int) -> None:
+    """Show the silences, with how many alerts each of them silences now: first those that end first.
 
     \b
     Exit codes: 0 shown; 69 no daemon answers.
     """
     api = daemon_api(config or above, url)
-    found = [one for one in api.get("/api/v2/silences") if expired or one["status"]["state"] != "expired"]
+    found = _silences_of(api, expired=expired)
     if as_json:
         print_json(found)
         return
-    _table(found)
+    _table(found[:limit])
+    if len(found) > limit:
+        say(f"and {len(found) - limit:,} more: --limit {len(found)} shows them, --json too")
 
 
 @silence.command(short_help="End silences.")
@@ -141,12 +154,26 @@ def expire(above: Path | None, ids: tuple[str, ...], config: Path | None, url: s
     from urllib.parse import quote
 
     api = daemon_api(config or above, url)
-    known = [one["id"] for one in api.get("/api/v2/silences") if one["status"]["state"] != "expired"]
+    known = [one["id"] for one in _silences_of(api)]
     for wanted in ids:
         matching = [one for one in known if one.startswith(wanted)]
         if len(matching) != 1:
             raise click.UsageError(f"{len(matching) or 'no'} silences have an id that begins with {wanted!r}")
         api.delete(f"/api/v2/silence/{quote(matching[0], safe='')}")
+
+
+def _silences_of(api: DaemonApi, *, expired: bool = False) -> list[dict[str, Any]]:
+    """All of them in the daemon's order, in which those that are over come last. Read part by part: there may be thousands."""
+    found: dict[str, dict[str, Any]] = {}
+    while True:
+        # Where one began or ended meanwhile, others may have moved: some come twice, so each part begins within the one before.
+        offset = max(len(found) - _OVERLAP, 0)
+        part = api.get(f"/api/v2/silences?limit={_PART}&offset={offset}")
+        new = {one["id"]: one for one in part if expired or one["status"]["state"] != "expired"}
+        is_last = len(part) < _PART or len(new) < len(part) or new.keys() <= found.keys()
+        found |= new
+        if is_last:
+            return list(found.values())
 
 
 def _read(text: str) -> "tuple[Matcher, ...]":

@@ -5,7 +5,7 @@ does not have is complained of once and asked again each hour; rules then work w
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import Final, Protocol, TypeVar
 
 import numpy as np
@@ -15,6 +15,7 @@ from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import Balance as BalanceRule
 from monitor.config.rules import Campaign
 from monitor.model.account_state import CampaignAt
+from monitor.model.message import Unread
 from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Clock, Duration, Instant
 from monitor.runtime.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
@@ -48,7 +49,15 @@ class Asked(Protocol):
         """What Routee says of a campaign. Raises RouteeError."""
 
 
-async def run_errands(judge: RuleEvaluator, routee: Asked, clock: Clock) -> None:
+Noted = Callable[[str, Sequence[Unread]], None]
+"""Told of what of a campaign (its tracking id) could not be read."""
+
+
+def _nobody(tracking_id: str, unread: Sequence[Unread]) -> None:
+    """Nobody is told."""
+
+
+async def run_errands(judge: RuleEvaluator, routee: Asked, clock: Clock, noted: Noted = _nobody) -> None:
     """Ask for what the account's rules need, for as long as it runs; it ends at once where they need nothing."""
     rules = judge.rules.values()
     balances = [rule for rule in rules if isinstance(rule, BalanceRule)]
@@ -58,7 +67,7 @@ async def run_errands(judge: RuleEvaluator, routee: Asked, clock: Clock) -> None
             errand = BalancePoller(judge, routee, clock)
             nursery.start_soon(_repeat, errand.round, _often(balances), clock, name=f"balance of {judge.account}")
         if campaigns:
-            rounds = CampaignPoller(judge, routee, clock)
+            rounds = CampaignPoller(judge, routee, clock, noted)
             nursery.start_soon(_repeat, rounds.round, LOOK_EVERY, clock, name=f"campaigns of {judge.account}")
 
 
@@ -117,8 +126,9 @@ class BalancePoller(_AccountStatePoller):
 class CampaignPoller(_AccountStatePoller):
     """Asks how campaigns stand that are under way."""
 
-    def __init__(self, judge: RuleEvaluator, routee: Asked, clock: Clock) -> None:
+    def __init__(self, judge: RuleEvaluator, routee: Asked, clock: Clock, noted: Noted = _nobody) -> None:
         super().__init__("campaign states", judge, routee, clock)
+        self._noted = noted
         self._unknown: dict[str, Instant] = {}
         """Campaigns that Routee did not know, and when it said so."""
 
@@ -140,6 +150,8 @@ class CampaignPoller(_AccountStatePoller):
             if state is None:
                 break  # Routee is not serving now: the rest of the round would only fare the same
             self._judge.facts = self._judge.facts.with_campaign(self._clock.now(), state)
+            if state.unread:
+                self._noted(tracking_id, state.unread)
         return 0
 
     def _given_up(self, error: RouteeError) -> Duration:

@@ -78,7 +78,9 @@ class _AccountTasks:
         account = self._account.name
         judge = self._pipeline.desks[account].judge
         asking = [rule for rule in judge.rules.values() if isinstance(rule, Balance | Campaign)]
-        errands = partial(run_errands, judge, self._client, self._around.clock)
+        errands = partial(
+            run_errands, judge, self._client, self._around.clock, partial(self._pipeline.note_campaign, account)
+        )
         yield TaskSpec(f"errands of account {account}", asking, lambda leave: until_told(leave, errands))
         for search in config.searches:
             if search.account == account:

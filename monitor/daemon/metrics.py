@@ -247,9 +247,6 @@ class _Now(Collector):
     reload_successful: bool = True
     reloaded_at: Instant = 0
 
-    def describe(self) -> Iterable[Metric]:
-        return self.collect()
-
     def collect(self) -> Iterator[Metric]:
         search, channel = ("account", "search"), ("receiver", "channel")
         messages = {(account,): count for account, count in self.messages.items()}

@@ -4,8 +4,9 @@ Each poll ends in one transaction: its rows, its cursor, the alerts, the groups 
 store together or not at all. Only then does the memory follow. One commit is made at a time.
 """
 
+import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -106,7 +107,8 @@ class Pipeline:
         self._around = around
         self._turn = trio.Lock()
         self._news = trio.Event()
-        self._next_at: Instant | None = None
+        self.next_look: Instant | None = None
+        """When the groups are looked at again if nothing happens; None: not before something does."""
         self._begin_is_due = False
         self._store_trouble = ThrottledLog(log, "the store", around.clock, logging.ERROR)
 
@@ -129,6 +131,15 @@ class Pipeline:
             self._around.metrics.unread(account, search, one.field, one.count)
         if asides:
             self._around.metrics.set_aside(account, search, len(asides))
+
+    def note_campaign(self, account: str, tracking_id: str, unread: Sequence[Unread]) -> None:
+        """What of a campaign's own state could not be read. It is no search's, but the account's."""
+        desk, now = self.desks[account], self._around.clock.now()
+        for one in unread:
+            why = f"the campaign's {one.field} cannot be read, so it counts as missing; the rest of the answer is used"
+            record = f'{{"campaignTrackingId": {json.dumps(tracking_id)}, "{one.field}": {one.value}}}'
+            desk.asides.append(QuarantinedRecord(account, "", now, why, record, seen=one.count))
+            self._around.metrics.unread(account, "", one.field, one.count)
 
     async def relieve(self, account: str) -> None:
         """Commit rows that have come so far, where they are many."""
@@ -268,11 +279,6 @@ class Pipeline:
                     yield account, dict(group)
 
     @property
-    def next_look(self) -> Instant | None:
-        """When the groups are looked at again if nothing happens; None: not before something does."""
-        return self._next_at
-
-    @property
     def _any_desk(self) -> AccountPipeline:
         return next(iter(self.desks.values()))
 
@@ -296,7 +302,7 @@ class Pipeline:
 
     async def _is_due(self) -> bool:
         """Wait until the next group is due, or (False) until a commit has changed when that is."""
-        news, due, is_due = self._news, self._next_at, False
+        news, due, is_due = self._news, self.next_look, False
         async with trio.open_nursery() as nursery:
 
             async def watch() -> None:
@@ -334,7 +340,7 @@ class Pipeline:
         self._apply(desk, outcome, cursor, changes)
         self.dispatch.apply(told)
         self._forget_told()
-        self._next_at = told.next_at
+        self.next_look = told.next_at
         self._news.set()
         self._news = trio.Event()
         _log_transitions(outcome, desk.views)

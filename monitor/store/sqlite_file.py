@@ -124,14 +124,27 @@ def lock_holder(store: Path) -> int | None:
 
     It is read, not tried: to take the lock, however briefly, could keep a daemon from starting.
     """
+    path = beside(store, ".lock")
     try:
-        inode = beside(store, ".lock").stat().st_ino
-        locks = Path("/proc/locks").read_text("ascii").splitlines()
+        status = path.stat()
+        return holder_of(Path("/proc/locks").read_text("ascii"), status, path.read_text("ascii", "replace").strip())
     except OSError:
         return None
-    fields = [line.split() for line in locks]
-    held = (words for words in fields if words[1:2] == ["FLOCK"] and words[5].rpartition(":")[2] == str(inode))
-    return next((int(words[4]) for words in held), None)
+
+
+def holder_of(locks: str, file: os.stat_result, written: str) -> int | None:
+    """The process that holds a file's lock by what /proc/locks says, perhaps one of a file with the same inode on another device.
+
+    Where a file system names another device there than in a file's status (btrfs), the process ``written`` into the file is believed.
+    """
+    device, inode = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}", str(file.st_ino)
+    for words in map(str.split, locks.splitlines()):
+        if words[1:2] != ["FLOCK"]:
+            continue
+        on, _, number = words[5].rpartition(":")
+        if number == inode and (on == device or words[4] == written):
+            return int(words[4])
+    return None
 
 
 class DaemonLock:

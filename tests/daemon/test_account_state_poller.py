@@ -9,7 +9,7 @@ import trio
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import rule_of
 from monitor.daemon.account_state_poller import AT_ONCE, run_errands, to_ask
-from monitor.model.message import batch_of
+from monitor.model.message import Unread, batch_of
 from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, TrioClock
 from monitor.runtime.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
@@ -96,6 +96,22 @@ async def test_an_endpoint_that_the_account_lacks_is_complained_of_once_and_aske
         f"campaign states of account main: {trouble}; it is asked again in an hour",
     ]
     assert one.facts.campaigns == {}
+
+
+async def test_what_cannot_be_read_of_a_campaign_is_handed_on(autojump_clock: trio.testing.MockClock) -> None:
+    class Odd(Routee):
+        async def campaign_state(self, tracking_id: str) -> CampaignState:
+            return CampaignState(tracking_id, "Sale", "Running", {}, None, unread=(Unread("statuses", "[1]", 1),))
+
+    noted: list[tuple[str, str]] = []
+    errands = run_errands(
+        judge(CAMPAIGNS, campaigns=1),
+        Odd(),
+        TrioClock(START),
+        lambda tracking_id, unread: noted.extend((tracking_id, one.field) for one in unread),
+    )
+    await let_run(lambda: errands, MINUTE)
+    assert noted == [("c0", "statuses")]
 
 
 async def test_an_outage_is_waited_out(autojump_clock: trio.testing.MockClock) -> None:

@@ -68,6 +68,18 @@ async def test_values_that_cannot_be_read_are_counted_and_kept_to_be_looked_at()
     assert 'values_unread_total{account="main",field="price",search="all"} 6.0' in exposed
 
 
+async def test_what_of_a_campaign_cannot_be_read_is_counted_and_kept_too() -> None:
+    one = station()
+    one.pipeline.note_campaign("main", "c-1", [Unread("numberOfRecipients", '"1_000"', 1)])
+    await one.poll()
+    [kept] = one.store.commits[-1].asides
+    assert (kept.search, kept.record) == ("", '{"campaignTrackingId": "c-1", "numberOfRecipients": "1_000"}')
+    assert (
+        'values_unread_total{account="main",field="numberOfRecipients",search=""} 1.0'
+        in one.metrics.exposition()[0].decode()
+    )
+
+
 async def test_what_is_told_holds_when_it_began_and_the_accounts_time_zone() -> None:
     athens = CONFIG.replace("group_wait: 10s", "group_wait: 0s").replace(
         "{name: main,", "{name: main, time_zone: Europe/Athens,"

@@ -52,7 +52,7 @@ def evaluate(rule: Balance, moment: EvaluationInput) -> RuleResult:
 def _pace(rule: Balance, moment: EvaluationInput) -> SpendingRate:
     """What was spent in the window, as far as that is known to be complete."""
     start = max(moment.as_of - rule.window, min(moment.covered_since, moment.as_of))
-    question, whole = Query(start, moment.as_of), np.zeros(1, np.int64)
+    question, whole = Query(start, moment.as_of, reported=True), np.zeros(1, np.int64)
     spent = sums(moment.reading, question)
     missing = unpriced(moment.reading, question).at(whole)
     priced = charged(moment.reading, question).at(whole) - missing

@@ -19,6 +19,7 @@ def considered(
         search=rule.search,
         within=within,
         unit=rule.unit,
+        reported=True,
     )
     return question.narrowed(rule.where.conditions)
 

@@ -18,6 +18,7 @@ from monitor.daemon.http.access import may_submit
 from monitor.daemon.http.alertmanager_json import new_id
 from monitor.daemon.http.board import AlertActions
 from monitor.daemon.http.matchers_asked import asked
+from monitor.daemon.http.turns import Dear
 from monitor.dispatch.status import AlertStatus
 from monitor.model.format import datetime, duration, moments, sparkline
 from monitor.notify.render.alert_sentence import cause, sentence
@@ -59,18 +60,21 @@ _TOKEN: Final = FormField("token", "Token (web.token)", type="password", complet
 class AlertPages:
     """The pages. ``token`` is what changes need, empty: see `monitor.daemon.http.access`; ``external_url`` is where people reach them."""
 
-    def __init__(self, board: AlertActions, clock: Clock, token: str = "", external_url: str = "") -> None:
+    def __init__(
+        self, board: AlertActions, clock: Clock, token: str = "", external_url: str = "", dear: Dear | None = None
+    ) -> None:
         self._board = board
         self._clock = clock
         self._token = token
         self._external_url = external_url
+        self._dear = dear or Dear()
         self._root = urlsplit(external_url).path.rstrip("/")
 
     def routes(self) -> list[Route]:
         """The routes; `monitor.notify.render.links` makes their addresses."""
         return [
             Route("/page.css", self.style),
-            Route("/alerts/{fingerprint}", self.alert),
+            Route("/alerts/{fingerprint}", self._dear.endpoint(self.alert)),
             Route("/alerts/{fingerprint}/acknowledge", self.acknowledge, methods=["GET", "POST"]),
             Route("/silences/new", self.silence, methods=["GET", "POST"]),
         ]
@@ -101,7 +105,8 @@ class AlertPages:
         )
 
     async def acknowledge(self, request: Request) -> Response:
-        one = self._find(request)
+        async with self._dear.alone():
+            one = self._find(request)
         about = f"{sentence(one.view).removesuffix('.')}. It is not repeated until it is over. You are told when it gets worse, and when it is over."
         fields = (_BY, FormField("comment", "What is being done", required=False), _LASTS)
         show = partial(self._form, "Acknowledge", about, fields)
@@ -141,7 +146,10 @@ class AlertPages:
 
     async def _silenced(self, given: Mapping[str, str]) -> Instant:
         now = self._clock.now()
-        wanted = await asked([one for line in given.get("matchers", "").splitlines() for one in read_matchers(line)])
+        async with self._dear.alone():
+            wanted = await asked(
+                [one for line in given.get("matchers", "").splitlines() for one in read_matchers(line)]
+            )
         ends_at = now + parse_duration(given.get("for", ""))
         by, comment = given.get("by", ""), given.get("comment", "")
         silence = new_silence(

@@ -1,7 +1,7 @@
 """Alertmanager's API v2, so that amtool, karma and Grafana work against this daemon. Its alerts are its own: none can be posted."""
 
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Final
@@ -15,6 +15,7 @@ from monitor.daemon.http import alertmanager_json as shapes
 from monitor.daemon.http.access import may_change
 from monitor.daemon.http.board import AlertActions
 from monitor.daemon.http.matchers_asked import asked
+from monitor.daemon.http.turns import Dear, Endpoint
 from monitor.dispatch.status import AlertStatus, SilenceStatus
 from monitor.routing.matcher_syntax import Written, read_matchers
 from monitor.routing.matchers import Matcher, matches
@@ -22,8 +23,6 @@ from monitor.routing.silences import Silence
 from monitor.runtime.checkpoints import with_checkpoints
 from monitor.runtime.clock import Clock, Instant, iso
 from monitor.runtime.errors import NothingThere, StoreError
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 _TRUE: Final = frozenset({"true", "1", "t"})
 _FALSE: Final = frozenset({"false", "0", "f"})
@@ -53,8 +52,10 @@ class AlertmanagerApi:
         clock: Clock,
         token: str = "",
         warnings: Callable[[], Sequence[str]] = lambda: (),
+        dear: Dear | None = None,
     ) -> None:
         self._warnings = warnings
+        self._dear = dear or Dear()
         self._board = board
         self._about = about
         self._clock = clock
@@ -62,15 +63,16 @@ class AlertmanagerApi:
 
     def routes(self) -> list[Route]:
         """The routes; the paths are Alertmanager's."""
+        dear = self._dear.endpoint
         return [
             Route("/api/v2/status", said(self.status)),
             Route("/api/v2/receivers", said(self.receivers)),
-            Route("/api/v2/alerts", said(self.alerts)),
+            Route("/api/v2/alerts", said(dear(self.alerts))),
             Route("/api/v2/alerts", said(self.refuse_alerts), methods=["POST"]),
-            Route("/api/v2/alerts/groups", said(self.groups)),
-            Route("/api/v2/silences", said(self.silences)),
+            Route("/api/v2/alerts/groups", said(dear(self.groups))),
+            Route("/api/v2/silences", said(dear(self.silences))),
             Route("/api/v2/silences", said(self.put_silence), methods=["POST"]),
-            Route("/api/v2/silence/{id}", said(self.silence)),
+            Route("/api/v2/silence/{id}", said(dear(self.silence))),
             Route("/api/v2/silence/{id}", said(self.expire_silence), methods=["DELETE"]),
         ]
 
@@ -137,8 +139,10 @@ class AlertmanagerApi:
     async def put_silence(self, request: Request) -> Response:
         may_change(request, self._token)
         now = self._clock.now()
-        named, wanted = await shapes.read_silence(await request.body(), now)
-        found = self._find(named) if named else None
+        body = await request.body()
+        async with self._dear.alone():
+            named, wanted = await shapes.read_silence(body, now)
+            found = self._find(named) if named else None
         if named and found is None:
             return _none()
         before = None if found is None else found.silence

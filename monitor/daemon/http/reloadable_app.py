@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+import trio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.config.monitor import Config, Web
@@ -14,6 +15,7 @@ from monitor.daemon.http.alertmanager_api import AlertmanagerApi, ApiStatus
 from monitor.daemon.http.app import make_app
 from monitor.daemon.http.own_api import OwnApi
 from monitor.daemon.http.routing_yaml import original
+from monitor.daemon.http.turns import Dear
 from monitor.daemon.metrics import Metrics
 from monitor.daemon.overview import Overview, overview
 from monitor.daemon.pipeline import Pipeline
@@ -29,6 +31,7 @@ class ReloadableApp:
     ) -> None:
         self._pipeline, self._clock, self._health, self._metrics = pipeline, clock, health, metrics
         self._about = ApiStatus(metrics.version, (), "", since=clock.now())
+        self._dear, self._counting = Dear(), trio.Lock()
         self._app: ASGIApp = self._made(web, config)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,26 +45,44 @@ class ReloadableApp:
     def _made(self, web: Web, config: Config) -> ASGIApp:
         about = self._about_it(web, config)
         token = web.token.get_secret_value() if web.token else ""
+        board, clock, dear = self._pipeline, self._clock, self._dear
         apis = [
-            *AlertPages(self._pipeline, self._clock, token, about.external_url).routes(),
-            *AlertmanagerApi(self._pipeline, about, self._clock, token, self._health.warnings).routes(),
-            *OwnApi(self._pipeline, self._clock, token, partial(self._status, config)).routes(),
+            *AlertPages(board, clock, token, about.external_url, dear).routes(),
+            *AlertmanagerApi(board, about, clock, token, self._health.warnings, dear).routes(),
+            *OwnApi(board, clock, token, partial(self._status, config), dear).routes(),
         ]
         hosts = (web.host, urlsplit(about.external_url).hostname or "", *web.allowed_hosts)
         return make_app(
-            self._health, self._metrics, token=token, protect_reads=web.protect_reads, hosts=hosts, apis=apis
+            self._health,
+            self._metrics,
+            token=token,
+            protect_reads=web.protect_reads,
+            hosts=hosts,
+            apis=apis,
+            dear=dear,
         )
 
     async def _status(self, config: Config) -> dict[str, Any]:
         """How the whole stands; what only the store knows is left out where that cannot be read."""
-        pipeline, health = self._pipeline, self._health
         counts: dict[str, int] = {}
         outbox: dict[tuple[str, str], tuple[int, Instant]] = {}
         broken: list[str] = []
         try:
-            counts, outbox = await pipeline.kept()
+            async with self._counting:  # one at a time: the store is there for polls and notifications
+                counts, outbox = await self._pipeline.kept()
         except StoreError as error:
             broken = [str(error)]
+        async with self._dear.alone():
+            return self._overview(config, counts, outbox, broken)
+
+    def _overview(
+        self,
+        config: Config,
+        counts: dict[str, int],
+        outbox: dict[tuple[str, str], tuple[int, Instant]],
+        broken: list[str],
+    ) -> dict[str, Any]:
+        pipeline, health = self._pipeline, self._health
         stand = Overview(
             [cursor for desk in pipeline.desks.values() for cursor in desk.judge.cursors.values()],
             [(one.state, one.view) for one in pipeline.standing()],

@@ -9,6 +9,7 @@ import base64
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -155,8 +156,8 @@ class Routee:
             ) from failure
 
     def _token_failed(self, outcome: str, sentence: str) -> None:
-        """Whoever asks for something waits for the token."""
-        for failed in self._asking:
+        """Whoever asks for something waits for the token: each is told once, however much it asks for at the same time."""
+        for failed in dict.fromkeys(self._asking):
             failed(outcome, sentence)
 
     async def _ask(self, call: Call, decode: Callable[[bytes], Result], failed: Failed = nobody) -> Result:
@@ -277,7 +278,7 @@ class ConnectionPool:
         try:
             # httpx bounds each read and write; only this bounds an answer that drips.
             with trio.fail_after(seconds):
-                return await _exchange(client, call, authorisation, seconds)
+                answer, encoding = await _exchange(client, call, authorisation, seconds)
         except trio.TooSlowError as error:
             raise TryAgain("timeout", f"{call.host} gave no complete answer within {seconds:g} s") from error
         except httpx.PoolTimeout as error:
@@ -289,9 +290,14 @@ class ConnectionPool:
             raise TryAgain("pool", "connections were lost to cancelled requests; all are made anew") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _failure(error, call.host, self._proxied) from error
+        # Not within the time that Routee has: the thread may be busy with other answers.
+        return replace(answer, body=await _unpacked(answer.body, encoding, call.host))
 
 
-async def _exchange(client: httpx.AsyncClient, call: Call, authorisation: str, seconds: float) -> RouteeResponse:
+async def _exchange(
+    client: httpx.AsyncClient, call: Call, authorisation: str, seconds: float
+) -> tuple[RouteeResponse, str]:
+    """The answer as it came, and how its body is packed."""
     headers = {"Content-Type": call.content_type} if call.content else {}
     request = client.build_request(
         call.method,
@@ -308,9 +314,10 @@ async def _exchange(client: httpx.AsyncClient, call: Call, authorisation: str, s
     finally:
         await answer.aclose()
     found = answer.headers
-    return RouteeResponse(
+    read = RouteeResponse(
         answer.status_code, body, found.get("content-type", ""), found.get("retry-after"), found.get("date")
     )
+    return read, found.get("content-encoding", "")
 
 
 _POOL_TIMEOUT = 2.0
@@ -332,7 +339,7 @@ class _Content(httpx.AsyncByteStream):
 
 
 async def _body(answer: httpx.Response, host: str) -> bytes:
-    """The whole body, unpacked here rather than by httpx: in one go, bounded, and leaving none of its generators half read."""
+    """The whole body as it came, bounded; httpx does not unpack it, so none of its generators is left half read."""
     chunks, size = [], 0
     with trio.CancelScope() as reading:
         async for chunk in answer.aiter_raw():
@@ -340,15 +347,22 @@ async def _body(answer: httpx.Response, host: str) -> bytes:
             chunks.append(chunk)
             if size > LARGEST_BODY:
                 reading.cancel()  # ends the next read inside httpx's generators, so that each of them is closed
+    if size > LARGEST_BODY:
+        raise _unusable(host, f"it is larger than {LARGEST_BODY >> 20} MiB")
+    return b"".join(chunks)
+
+
+async def _unpacked(body: bytes, encoding: str, host: str) -> bytes:
     try:
-        if size > LARGEST_BODY:
-            raise TooLarge(f"it is larger than {LARGEST_BODY >> 20} MiB")
-        encoding = answer.headers.get("content-encoding", "")
-        return await in_worker(lambda body: unpacked(body, encoding), b"".join(chunks), _LARGE_PACKED)
+        return await in_worker(lambda packed: unpacked(packed, encoding), body, _LARGE_PACKED)
     except Damaged as error:
         raise TryAgain("malformed", f"{host} gives an answer that cannot be used: {error}") from error
     except TooLarge as error:
-        raise RouteeUnavailable(f"{host} gives an answer that cannot be used: {error}", "malformed") from error
+        raise _unusable(host, str(error)) from error
+
+
+def _unusable(host: str, why: str) -> RouteeUnavailable:
+    return RouteeUnavailable(f"{host} gives an answer that cannot be used: {why}", "malformed")
 
 
 def _origin(url: str) -> str:

@@ -202,14 +202,6 @@ class Templates:
             return str(problem)
         return None
 
-    def check_named(self, name: str, notification: Notification, form: Escape | None = None) -> str | None:
-        """As `check_message`, for a template file."""
-        try:
-            self.named(name, form).render(notification_context(notification), LONGEST_BODY, whole=True)
-        except TemplateProblem as problem:
-            return str(problem)
-        return None
-
     def render_annotations(self, templates: Mapping[str, str], view: AlertView) -> tuple[dict[str, str], list[str]]:
         """The annotations of an alert, and what went wrong. One that fails becomes the alert's sentence with the error named."""
         context = alert_context(view)

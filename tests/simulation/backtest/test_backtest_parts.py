@@ -303,6 +303,20 @@ def test_each_problem_of_a_campaign_is_shown_in_its_own_unit() -> None:
     assert ">1h18m</td>" in page(found)
 
 
+def test_a_report_is_listed_once_with_when_it_was_told_and_neither_its_end_nor_how_long_it_was() -> None:
+    known = Window("main")
+    told = {"campaign": "Sale", "campaignTrackingId": "c-1", "status": "Delivered"}
+    known.upsert(batch_of([row(f"{n}", NOW - 20 * MINUTE + n * SECOND, **told) for n in range(120)]), "all")
+    ended = rule_of({"name": "Ended", "kind": "campaign", "ended": "report", "min_messages": 10})
+    span = EvaluationSpan(NOW, NOW + 12 * HOUR, MINUTE)
+    found = run([AccountMessages(known, ["all"], NOW - DAY)], [Subject(ended, "Ended")], span, lambda done: None)
+    [trial] = as_json(found)["rules"]
+    assert (trial["total"], trial["firing_seconds"]) == (1, 0)
+    drawn = page(found)
+    assert "<summary>1 report</summary><table><thead><tr><th>reported (UTC)</th><th>severity</th>" in drawn
+    assert "fired (UTC)" not in drawn
+
+
 def test_no_alerts_and_never_enough_data_are_told_apart() -> None:
     known = Window("main")
     known.upsert(batch_of([row(f"{n}", NOW + n * MINUTE, price=0.05) for n in range(30)]), "all")

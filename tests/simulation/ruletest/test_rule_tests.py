@@ -565,3 +565,41 @@ def test_the_same_hour_is_that_of_the_clock_in_the_tests_time_zone(tmp_path: Pat
     assert messages(tmp_path, tests, REMINDERS) == [""]
     (wrong,) = messages(tmp_path, tests.replace("Europe/Athens", "UTC"), REMINDERS)
     assert wrong.count("not expected: firing") == 4, "by UTC the reminders are missing at seven, and too many at eight"
+
+
+def test_the_command_takes_the_accounts_time_zone_and_says_by_whose_clock_it_judged(tmp_path: Path) -> None:
+    before = [f"      - {{at: -{24 * day - 7}h, during: 20m, rate: 15, country: GR}}" for day in range(1, 9)]
+    tests = MORNINGS.format("\n".join(before)).replace("    time_zone: Europe/Athens\n", "")
+    file, config = str(suite_of(tmp_path, tests, REMINDERS)), tmp_path / "monitor.yaml"
+    account = "{name: NAME, application_id: id, application_secret: secret, time_zone: ZONE}"
+    athens = account.replace("NAME", "main").replace("ZONE", "Europe/Athens")
+    config.write_text(f"accounts: [{athens}]\nrules: []\nreceivers: [{{name: ops, console: [{{}}]}}]\n")
+    assert command(file, "--config", str(config)).exit_code == 0
+    failed = command(file)
+    assert failed.exit_code == 1
+    assert "the same hour was taken by the clock of UTC" in failed.output
+    other = account.replace("NAME", "other").replace("ZONE", "Asia/Tokyo")
+    config.write_text(config.read_text().replace(athens, f"{athens}, {other}"))
+    refused = command(file, "--config", str(config))
+    assert "different time zones (Asia/Tokyo, Europe/Athens)" in " ".join(refused.output.split())
+
+
+YOUNG = """
+  - name: an account that sends its first messages
+    messages:
+      - {at: 30m, during: 2h, rate: 5, country: GR}
+    expect:
+      - {at: 1h, rule: New, groups: [{labels: {country: GR}, state: STATE}]}
+"""
+NEW = """
+rules:
+  - {name: New, kind: new_value, field: country, seen_in: 7d, window: 1h}
+"""
+
+
+def test_an_account_is_as_old_as_its_first_message_unless_it_is_said_otherwise(tmp_path: Path) -> None:
+    assert messages(tmp_path, YOUNG.replace("STATE", "not_enough_data"), NEW) == [""]
+    older = YOUNG.replace("    messages:", "    history: 8d\n    messages:")
+    assert messages(tmp_path, older.replace("STATE", "firing"), NEW) == [""]
+    listed = YOUNG.replace("    expect:", "      - {at: -8d, count: 1, country: DE}\n    expect:")
+    assert messages(tmp_path, listed.replace("STATE", "firing"), NEW) == [""]

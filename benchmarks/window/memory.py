@@ -9,9 +9,9 @@ from pathlib import Path
 import trio
 
 from benchmarks.figure import Figure
+from benchmarks.ingest.page_to_store import read_all, station
 from benchmarks.messages import SPAN, count
 from benchmarks.routee_process import client, routee_with
-from benchmarks.station import read_all, station
 from monitor.ingest.routee.client import Routee
 from monitor.model.privacy import RecipientMask
 from monitor.model.routee_query import RouteeQuery
@@ -26,7 +26,7 @@ def run(quick: bool) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder, routee_with(messages) as url:
         read = trio.run(_read, url, Path(folder), messages)
         size = sum(file.stat().st_size for file in Path(folder).iterdir())
-        restored = float(subprocess.check_output([sys.executable, "-m", "benchmarks.memory", folder]))
+        restored = float(subprocess.check_output([sys.executable, "-m", "benchmarks.window.memory", folder]))
     return [
         Figure("resident memory, messages read from the API", read / messages, "MB per million", at_most=150),
         Figure("resident memory, messages restored from the store", restored / messages, "MB per million", at_most=150),

@@ -9,9 +9,9 @@ from pathlib import Path
 import trio
 
 from benchmarks.figure import Figure
+from benchmarks.ingest.page_to_store import Take, ignore, read_all, station
 from benchmarks.messages import count
 from benchmarks.routee_process import client, routee_with
-from benchmarks.station import Take, ignore, read_all, station
 from monitor.ingest.routee.client import Routee
 
 

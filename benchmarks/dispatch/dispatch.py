@@ -11,7 +11,7 @@ import msgspec
 import trio
 
 from benchmarks.figure import Figure, timed
-from benchmarks.memory import resident
+from benchmarks.window.memory import resident
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.view import Views
 from monitor.config.rules import Rule, rule_of

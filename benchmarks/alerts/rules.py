@@ -1,9 +1,9 @@
 """A thousand rules over a million messages."""
 
+from benchmarks.alerts.polls import Polls
+from benchmarks.alerts.rulesets import thousand
 from benchmarks.figure import Figure
-from benchmarks.judging import Polls
 from benchmarks.messages import count
-from benchmarks.rulesets import thousand
 
 
 def run(quick: bool) -> list[Figure]:

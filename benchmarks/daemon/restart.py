@@ -14,9 +14,9 @@ from pathlib import Path
 import trio
 
 from benchmarks.figure import Figure
+from benchmarks.ingest.page_to_store import read_all, station
 from benchmarks.messages import count
 from benchmarks.routee_process import client, routee_with
-from benchmarks.station import read_all, station
 from monitor.simulation.sandbox import DEFAULT_CREDENTIALS
 
 PATIENCE = 60.0

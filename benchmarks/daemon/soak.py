@@ -1,6 +1,6 @@
 """A week in minutes: polling, judging, the store and delivery, on a clock that jumps, with trouble on every side now and then.
 
-``python -m benchmarks.soak --days 7 --rate 50`` shows a line every few simulated hours and then what it found. It fails unless memory is
+``python -m benchmarks.daemon.soak --days 7 --rate 50`` shows a line every few simulated hours and then what it found. It fails unless memory is
 flat after the first day, no task is left over, the values are exact, and everybody was told of every alert and of its end.
 """
 
@@ -22,7 +22,7 @@ from typing import TypeVar
 import trio
 import trio.testing
 
-from benchmarks.soak_world import OPERATORS, World, within
+from benchmarks.daemon.soak_traffic import OPERATORS, World, within
 from monitor.ingest.poll import SearchPlan, poll_search
 from monitor.model.alert import Transition, fingerprint
 from monitor.model.notification import Notification
@@ -297,7 +297,7 @@ def run(span: Duration, rate: int, say: Callable[[str], None], within: float = m
 
 def main() -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.daemon.soak", description=__doc__)
     parser.add_argument("--days", type=float, default=7.0)
     parser.add_argument("--rate", type=int, default=50, help="messages a second")
     parser.add_argument(

@@ -1,7 +1,7 @@
 """What an alert is shown by, its course over time and what explains it, worked out for one alert over a million messages."""
 
+from benchmarks.alerts.polls import Polls
 from benchmarks.figure import Figure, timed
-from benchmarks.judging import Polls
 from benchmarks.messages import count
 from monitor.alerts.view import HISTORY, Views
 from monitor.config.rules import rule_of

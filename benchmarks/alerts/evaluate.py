@@ -1,9 +1,9 @@
 """Twenty rules over a million messages: one poll, from rows in the window to what changes of the alerts."""
 
+from benchmarks.alerts.polls import Polls
+from benchmarks.alerts.rulesets import twenty
 from benchmarks.figure import Figure
-from benchmarks.judging import Polls
 from benchmarks.messages import count
-from benchmarks.rulesets import twenty
 
 
 def run(quick: bool) -> list[Figure]:

@@ -1,8 +1,8 @@
 """The rules of rules/ on simulated weeks without trouble, and on each of the local Routee's incidents.
 
-    python -m benchmarks.starter_pack --seeds 2 3 4            # a clean week each, after a week of learning
-    python -m benchmarks.starter_pack --seeds 2 --incidents    # an hour of each incident, one after the other
-    python -m benchmarks.starter_pack --also SlowOneTimePasswordsP95 --days 1    # with a rule that is off as shipped
+    python -m benchmarks.alerts.starter_pack --seeds 2 3 4            # a clean week each, after a week of learning
+    python -m benchmarks.alerts.starter_pack --seeds 2 --incidents    # an hour of each incident, one after the other
+    python -m benchmarks.alerts.starter_pack --also SlowOneTimePasswordsP95 --days 1    # with a rule that is off as shipped
 
 A clean week takes about ten minutes of one core and half a gigabyte. What is told is printed at the end of each day.
 docs/rules/starter-pack.md shows what came out.
