@@ -24,10 +24,10 @@ from monitor.store.sqlite_file import DaemonLock, beside, lock_holder, refuse_pl
 __all__ = ["DamageReport", "daemon_store", "lock_holder", "open_daemon_store", "open_store", "set_aside"]
 
 LOCK_PATIENCE: Final[Duration] = SECOND
-"""Another program's lock on the daemon's store is waited for so long at a time: nothing else gets at the store meanwhile, nor does a stop."""
+"""How long another program's lock on the daemon's store is waited for at a time: meanwhile nothing else gets at the store, nor does a stop."""
 
 PATIENCE: Final[Duration] = 5 * SECOND
-"""So long at most is a file examined before the daemon starts; 76 MB take a tenth of a second (docs/decisions/0013)."""
+"""The longest that a file is examined before the daemon starts; 76 MB take a tenth of a second (docs/decisions/0013)."""
 
 _OURS: Final = b"CREATE TABLE alert_group ("
 """Stands in every file of ours as SQLite keeps it, on a page near the beginning."""

@@ -17,7 +17,7 @@ class DeliveryObserver(Protocol):
     def notification(
         self, receiver: str, channel: str, outcome: Literal["sent", "retry", "rejected"], seconds: float
     ) -> None:
-        """One try has ended so, after so many seconds."""
+        """One try has ended with ``outcome`` after ``seconds``."""
 
 
 class Unobserved:

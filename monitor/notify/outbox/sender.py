@@ -21,10 +21,10 @@ SEND_LIMIT: Final = 60.0
 """Seconds after which a send counts as failed, should the notifier's own limit not hold."""
 
 _BATCH: Final = 16
-"""So many groups are looked up at once: few, so that what is new does not wait behind a long list."""
+"""The most groups that are looked up at once. They are few, so that what is new does not wait behind a long list."""
 
 _WRITING_LIMIT: Final = 2.0
-"""Seconds that a receipt waits for its turn at the store before it counts as not written: so long a stop is held up for it."""
+"""Seconds that a receipt waits for its turn at the store before it counts as not written. A stop waits for it no longer than that."""
 
 _SHORTEST_WAIT: Final = SECOND // 10
 """Between two tries of a store that is in trouble."""

@@ -16,7 +16,7 @@ ENDS_AHEAD: Final[Duration] = 4 * MINUTE
 
 
 def alertmanager(notification: Notification, most: int = 0) -> dict[str, Any]:
-    """The payload, with at most so many alerts (0: all), the others only counted.
+    """The payload, with at most ``most`` alerts (0: all); the others are only counted.
 
     An alert that escalated stands in it twice: resolved under its old severity, firing under its new one.
     """
