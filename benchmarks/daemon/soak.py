@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -32,8 +31,8 @@ from monitor.notify.channels.protocol import Outcome, Retry, Sent
 from monitor.notify.outbox import Outbox, deliver
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Clock, Duration, TrioClock, parse_iso
 from monitor.runtime.errors import StoreError
+from monitor.store.open import open_store
 from monitor.store.protocol import HISTORY_KEPT, Store
-from monitor.store.sqlite import open_sqlite
 from monitor.window import Query as Asking
 from monitor.window import Window, WindowReader
 from tests.fakes.inline_store import InlineStoreFront
@@ -168,7 +167,7 @@ async def soak(folder: Path, span: Duration, rate: int, say: Callable[[str], Non
     clock, report = TrioClock(START), Report()
     world = World(clock, START - 30 * MINUTE, rate)
     trouble = Trouble(clock, world)
-    with closing(open_sqlite(folder / "monitor.db", exclusive=True)) as store:
+    with open_store(folder / "monitor.db", exclusive=True) as store:
         front = functools.partial(TroubledFront, trouble=trouble)
         station = _Outboxed(settings(RULES, CONFIG), clock, store, fronted=front)
         receivers = [Receiver(Sent), Receiver(trouble.sick), Receiver(trouble.moody)]

@@ -19,7 +19,7 @@ from monitor.dispatch.dispatcher import Dispatcher
 from monitor.model.alert import Alert, LevelClock
 from monitor.model.notification import Notification
 from monitor.notify.channels.protocol import Outcome, Sent
-from monitor.notify.channels.webhook import WebhookNotifier
+from monitor.notify.channels.webhook.notifier import WebhookNotifier
 from monitor.notify.outbox import deliver
 from monitor.notify.render import Templates, sample_notification, sample_view
 from monitor.routing.inhibition import Inhibition
@@ -28,8 +28,8 @@ from monitor.routing.route import Route
 from monitor.routing.silences import Silence, Silences
 from monitor.runtime.clock import HOUR, SECOND, Instant, SystemClock
 from monitor.store.async_store import AsyncStore
+from monitor.store.open import open_store
 from monitor.store.protocol import Commit, Pending
-from monitor.store.sqlite import open_sqlite
 from monitor.window import Window
 from tests.fakes.webhook import webhook
 
@@ -96,8 +96,8 @@ async def _sending(many: int) -> Figure:
         msgspec.structs.replace(notification, key=f"key-{i}", episode=f"episode-{i}", group_key=f"group-{i}")
         for i in range(many)
     ]
-    with tempfile.TemporaryDirectory() as folder:
-        front = AsyncStore(open_sqlite(Path(folder) / "monitor.db"))
+    with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "monitor.db") as store:
+        front = AsyncStore(store)
         await front.commit(Commit(outbox=[Pending("webhook/0", one) for one in told]))
         async with webhook() as hook, trio.open_nursery() as nursery:
             clock = SystemClock()
@@ -108,7 +108,6 @@ async def _sending(many: int) -> Figure:
                 await trio.sleep(0.02)
             seconds = time.perf_counter() - began
             outbox.stop()
-        await front.close()
     return Figure("notifications through one webhook, each receipt synced", many / seconds, "a second", at_least=100)
 
 
@@ -122,8 +121,8 @@ async def _handing_over(many: int) -> Figure:
             called.set()
             return Sent()
 
-    with tempfile.TemporaryDirectory() as folder:
-        front = AsyncStore(open_sqlite(Path(folder) / "monitor.db"))
+    with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "monitor.db") as store:
+        front = AsyncStore(store)
         async with trio.open_nursery() as nursery:
             channels = {(notification.receiver, "webhook/0"): Receiver()}
             outbox = await nursery.start(deliver, front, channels, SystemClock())
@@ -136,7 +135,6 @@ async def _handing_over(many: int) -> Figure:
                 await called.wait()
                 seconds.append(time.perf_counter() - began)
             outbox.stop()
-        await front.close()
     return Figure("from a commit until the receiver is called", statistics.median(seconds) * 1e3, "ms", at_most=50)
 
 

@@ -22,8 +22,8 @@ from monitor.notify.render import Templates
 from monitor.routing.route import Route
 from monitor.runtime.clock import DAY, HOUR, SystemClock
 from monitor.store.async_store import AsyncStore
+from monitor.store.open import open_store
 from monitor.store.protocol import Cursor
-from monitor.store.sqlite import open_sqlite
 from monitor.window import Window
 
 Take = Callable[[Page, Slice], Awaitable[None]]
@@ -55,11 +55,9 @@ class Station:
 @asynccontextmanager
 async def station(folder: Path) -> AsyncIterator[Station]:
     """A station whose store is a file in that folder."""
-    front = AsyncStore(open_sqlite(folder / "monitor.db", exclusive=True))
-    try:
+    with open_store(folder / "monitor.db", exclusive=True) as store:
+        front = AsyncStore(store)
         yield Station(front, await front.secret("recipients"))
-    finally:
-        await front.close()
 
 
 async def read_all(routee: Routee, take: Take, messages: int) -> int:

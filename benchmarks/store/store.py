@@ -10,8 +10,8 @@ import msgspec
 
 from benchmarks.figure import Figure
 from monitor.notify.render import sample_notification, sample_view
+from monitor.store.open import open_store
 from monitor.store.protocol import Commit, Cursor, Pending
-from monitor.store.sqlite import open_sqlite
 
 ROWS = bytes(140_000)
 """As long as the journal entry of a page of 2,000 messages."""
@@ -22,14 +22,12 @@ def run(quick: bool) -> list[Figure]:
     rounds = 50 if quick else 500
     notification = sample_notification([sample_view("Rule", "rate", ["operator"])])
     told = [msgspec.structs.replace(notification, key=f"key-{i}", episode=f"episode-{i}") for i in range(rounds)]
-    with tempfile.TemporaryDirectory() as folder:
-        store = open_sqlite(Path(folder) / "monitor.db")
+    with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "monitor.db") as store:
         cursor = Cursor("main", "all", 0, 0)
         rows = _each(lambda i: store.commit(Commit(journal=[("main", ROWS)], cursors=[cursor])), rounds)
         outbox = _each(lambda i: store.commit(Commit(outbox=[Pending("webhook/0", told[i])])), rounds)
         parcels = store.waiting(notification.receiver, "webhook/0", rounds)
         receipts = _each(lambda i: store.sent(parcels[i].id, {"ts": "1"}, i), rounds)
-        store.close()
     return [
         Figure("a poll with 2,000 changed messages committed", rows * 1e3, "ms"),
         Figure("a notification queued, synced to the disk", outbox * 1e3, "ms"),

@@ -16,7 +16,7 @@ from monitor.ingest.routee.client import Routee
 from monitor.model.privacy import RecipientMask
 from monitor.model.routee_query import RouteeQuery
 from monitor.runtime.clock import SystemClock
-from monitor.store.sqlite import open_sqlite
+from monitor.store.open import open_store
 from monitor.window import Window
 
 
@@ -51,14 +51,14 @@ async def _warm_up(routee: Routee) -> None:
 
 
 def _restore(folder: Path) -> int:
-    store = open_sqlite(folder / "monitor.db")
-    before = resident()
-    window = Window("main", RecipientMask("mask", store.secret("recipients")))
-    window.restore_entries([(entry.field, entry.code, entry.value) for entry in store.entries("main")])
-    for seq, blob in store.journal("main"):
-        window.restore(seq, blob)
-    window.restored()
-    return resident() - before
+    with open_store(folder / "monitor.db") as store:
+        before = resident()
+        window = Window("main", RecipientMask("mask", store.secret("recipients")))
+        window.restore_entries([(entry.field, entry.code, entry.value) for entry in store.entries("main")])
+        for seq, blob in store.journal("main"):
+            window.restore(seq, blob)
+        window.restored()
+        return resident() - before
 
 
 def resident() -> int:

@@ -9,11 +9,11 @@ import click
 from monitor.cli.choices import OneOf
 from monitor.cli.format_history import show_history
 from monitor.cli.load import read_everything
-from monitor.cli.options import config_option, json_option, level_option, url_option, wide_option
+from monitor.cli.options import config_option, json_option, level_option, since_option, url_option, wide_option
 from monitor.cli.output import say
 from monitor.cli.suppression import SuppressionState, held_of
 from monitor.cli.table import Column, print_json, print_table
-from monitor.cli.times import WHEN, When
+from monitor.cli.times import When
 
 if TYPE_CHECKING:
     from monitor.config.monitor import Config
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 _STATES: Final = {"firing": "active", "pending": "unprocessed", "resolved": "resolved"}
 """A state in Alertmanager's word, as far as it has one."""
-
-_AHEAD: Final = 4 * 60 * 1_000_000
-"""An alert that still fires is said to end so long after it was last seen, as Alertmanager does."""
 
 
 @click.command(short_help="Show what fires and what is pending.")
@@ -47,14 +44,7 @@ _AHEAD: Final = 4 * 60 * 1_000_000
     is_flag=True,
     help="Show which notifications were sent to whom and when, newest first; kept for 30 days.",
 )
-@click.option(
-    "--since",
-    type=WHEN,
-    metavar="WHEN",
-    default="7d",
-    show_default=True,
-    help="With --history: how far back (7d), or a time.",
-)
+@since_option("7d", "With --history: how far back (7d), or a time.")
 @click.option(
     "--limit",
     type=click.IntRange(1),
@@ -138,28 +128,14 @@ def views_of(loaded: "SettingsWithTemplates", kept: "Kept") -> "Iterable[tuple[A
 
 def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "SuppressionState") -> dict[str, Any]:
     """As Alertmanager's API v2 shows an alert; ``state``, ``acknowledgedBy`` and ``acknowledgedComment`` are ours."""
-    from monitor.model.label_fingerprint import label_fingerprint
-    from monitor.notify.render.alertmanager_payload import generator_url
-    from monitor.runtime.clock import iso
+    from monitor.notify.render.alertmanager_payload import shown, shown_status
 
     external = (config.web.external_url or "") if config.web is not None else ""
-    return {
-        "labels": view.labels,
-        "annotations": view.annotations,
-        "startsAt": iso(view.starts_at),
-        "endsAt": iso(alert.as_of + _AHEAD if view.ends_at is None else view.ends_at),
-        "updatedAt": iso(alert.as_of),
-        "status": {
-            "state": "suppressed" if held.is_suppressed and alert.state == "firing" else _STATES[alert.state],
-            "silencedBy": list(held.silenced_by),
-            "inhibitedBy": list(held.inhibited_by),
-            "mutedBy": list(held.muted_by),
-        },
+    state = "suppressed" if held.is_suppressed and alert.state == "firing" else _STATES[alert.state]
+    status = shown_status(state, held.silenced_by, held.inhibited_by, held.muted_by)
+    return shown(view, status, held.receivers or (config.route.receiver,), alert.as_of, external) | {
         "acknowledgedBy": held.acknowledged_by,
         "acknowledgedComment": held.acknowledged_comment,
-        "receivers": [{"name": name} for name in held.receivers or (config.route.receiver,)],
-        "fingerprint": label_fingerprint(view.labels),
-        "generatorURL": generator_url(view, external),
         "state": alert.state,
         **({"report": True} if alert.is_report else {}),
     }

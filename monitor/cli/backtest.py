@@ -9,7 +9,7 @@ import click
 
 from monitor.cli.choices import known
 from monitor.cli.load import read_everything
-from monitor.cli.options import config_option, duration, json_option, level_option
+from monitor.cli.options import config_option, duration, json_option, level_option, since_option
 from monitor.cli.output import say, width_of_output
 from monitor.cli.output_file import require_writable, write_output
 from monitor.cli.table import print_json
@@ -29,14 +29,7 @@ if TYPE_CHECKING:
 @config_option
 @json_option
 @level_option
-@click.option(
-    "--since",
-    type=WHEN,
-    metavar="WHEN",
-    default="7d",
-    show_default=True,
-    help="The start: how far back (7d), or a time.",
-)
+@since_option("7d", "The start: how far back (7d), or a time.")
 @click.option("--until", type=WHEN, metavar="WHEN", help="The end, in the same form; default: the last poll, or now.")
 @click.option("--rule", "names", metavar="NAME", multiple=True, help="Only this rule; can be given several times.")
 @click.option("--set", "changes", metavar="RULE.KEY=VALUE", multiple=True, help="Also try the rule with this change.")

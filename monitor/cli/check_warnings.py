@@ -62,17 +62,13 @@ def _without_effect(loaded: "SettingsWithTemplates") -> Iterator[str]:
 
 def _stored_silences(config: "Config") -> Iterator["Silence"]:
     """Those that are not over; none where there is no store yet, or it cannot be read: other commands say why."""
-    from contextlib import closing
-
     from monitor.runtime.clock import SystemClock
     from monitor.runtime.errors import StoreError
-    from monitor.store.sqlite import open_sqlite
+    from monitor.store.open import open_store
 
-    if not config.store_path.exists():
-        return
     now = SystemClock().now()
     try:
-        with closing(open_sqlite(config.store_path, read_only=True)) as store, store.snapshot():
+        with open_store(config.store_path, read_only=True) as store:
             yield from (silence for silence in store.load().silences if silence.ends_at > now)
     except StoreError:
         return

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from monitor.cli.load import read_everything
-from monitor.cli.options import config_option, json_option, level_option, wide_option
+from monitor.cli.options import config_option, json_option, level_option, since_option, wide_option
 from monitor.cli.output import say
 from monitor.cli.table import Column, print_json, print_table
-from monitor.cli.times import WHEN, When
+from monitor.cli.times import When
 
 if TYPE_CHECKING:
     from monitor.alerts.incidents import Incident
@@ -34,14 +34,7 @@ _OF_REPORTS: Final = {"fired": "reported"}
 @json_option
 @wide_option
 @level_option
-@click.option(
-    "--since",
-    type=WHEN,
-    metavar="WHEN",
-    default="7d",
-    show_default=True,
-    help="How far back (7d), or a time; at most 30d are kept.",
-)
+@since_option("7d", "How far back (7d), or a time; at most 30d are kept.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The most incidents to show.")
 @click.option("--all", "everything", is_flag=True, help="Also show alerts that were pending and never fired.")
 def history_of_alerts(

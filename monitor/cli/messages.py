@@ -8,10 +8,10 @@ import click
 
 from monitor.cli.choices import unknown
 from monitor.cli.load import read_config
-from monitor.cli.options import config_option, json_option, level_option, wide_option
+from monitor.cli.options import config_option, json_option, level_option, since_option, wide_option
 from monitor.cli.output import say
 from monitor.cli.table import Column, print_json, print_table
-from monitor.cli.times import WHEN, When
+from monitor.cli.times import When
 from monitor.runtime.errors import MonitorError, RouteeRejected
 
 if TYPE_CHECKING:
@@ -33,14 +33,7 @@ _COLOURS: Final = {"Delivered": "green", "Failed": "red", "Undelivered": "red", 
 @wide_option
 @level_option
 @click.option("--account", metavar="ACCOUNT", help="The account, if several have a search of that name.")
-@click.option(
-    "--since",
-    type=WHEN,
-    metavar="WHEN",
-    default="1h",
-    show_default=True,
-    help="How far back (1h), or a time; at most 7d.",
-)
+@since_option("1h", "How far back (1h), or a time; at most 7d.")
 @click.option(
     "--status",
     metavar="STATUS",
@@ -267,13 +260,11 @@ def _row(part: Part) -> tuple[str, ...]:
 
 def _print_asides(search: "Search", config: "Config", as_json: bool) -> None:
     """The records of one search that could not be read, those seen last first."""
-    from contextlib import closing
-
     from monitor.runtime.clock import iso
+    from monitor.store.open import open_store
     from monitor.store.protocol import ASIDES_KEPT
-    from monitor.store.sqlite import open_sqlite
 
-    with closing(open_sqlite(config.store_path, read_only=True)) as store:
+    with open_store(config.store_path, read_only=True) as store:
         whose = (search.name, "")  # without a search: what Routee says of the account's campaigns
         kept = store.asides(ASIDES_KEPT)
         found = [one for one in kept if one.account == search.account and one.search in whose]

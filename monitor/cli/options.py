@@ -118,6 +118,13 @@ def url_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--url", metavar="URL", help=where)(command)
 
 
+def since_option(default: str, help: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:  # noqa: A002 - as click calls it
+    """``--since WHEN``; the command gets ``since``, a `monitor.cli.times.When`."""
+    from monitor.cli.times import WHEN
+
+    return click.option("--since", type=WHEN, metavar="WHEN", default=default, show_default=True, help=help)
+
+
 def duration_text(text: str) -> str:
     """The type of an option that is a duration and is handed on as it is written."""
     duration(text)

@@ -64,18 +64,15 @@ def _asked(loaded: "SettingsWithTemplates", url: str | None) -> dict[str, Any]:
 
 
 def _stored(loaded: "SettingsWithTemplates", why: str) -> dict[str, Any]:
-    from contextlib import closing
-
     from monitor.daemon.overview import Overview, overview
     from monitor.runtime.clock import SystemClock
-    from monitor.store.sqlite import open_sqlite
-    from monitor.store.sqlite_file import lock_holder
+    from monitor.store.open import lock_holder, open_store
 
     config, now = loaded.settings.config, SystemClock().now()
     process = lock_holder(config.store_path)
     stand, warnings = Overview([], [], [], [], {}, {}), []
     try:
-        with closing(open_sqlite(config.store_path, read_only=True)) as store, store.snapshot():
+        with open_store(config.store_path, read_only=True) as store:
             stand = _stand(loaded, store, now)
     except MonitorError as error:
         warnings = [str(error)]

@@ -49,9 +49,9 @@ from monitor.daemon.restore import (
 from monitor.daemon.retention import dead_letters, keep_house
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.slack_actions import Buttons
+from monitor.notify.channels.slack.channel import socket_apps
 from monitor.notify.channels.slack.socket_mode import listen
 from monitor.notify.outbox import Outbox, deliver
-from monitor.notify.receivers import socket_apps
 from monitor.notify.render import Templates
 from monitor.runtime.clock import MINUTE, SECOND, Clock, SystemClock
 from monitor.runtime.environment_values import named
@@ -60,15 +60,13 @@ from monitor.runtime.guarded_clock import GuardedClock
 from monitor.runtime.sd_notify import Systemd
 from monitor.runtime.task_supervisor import TaskSpec, TaskSupervisor, until_told
 from monitor.store.async_store import AsyncStore
-from monitor.store.open import open_daemon_store
+from monitor.store.open import daemon_store
 from monitor.store.protocol import Commit, QuarantinedRecord, UnusableSilence
 
 __all__ = ["Running", "plan_of", "restored_judge", "restored_window", "routee_client", "run"]
 
 log = logging.getLogger("monitor")
 
-LOCK_PATIENCE = SECOND
-"""Another program's lock on the store is waited for so long at a time: nothing else gets at the store meanwhile, nor does a stop."""
 SLOWEST_LOOK = 5 * MINUTE
 """The groups are looked at again long before this has passed."""
 DELIVERY = "delivery"
@@ -104,17 +102,11 @@ async def run(
     """
     config, clock, systemd = settings.config, clock or GuardedClock(), systemd or Systemd()
     hide_secrets(config)
-    opening = functools.partial(open_daemon_store, config.store_path, clock.now(), busy_timeout=LOCK_PATIENCE)
-    store, mishap = await trio.to_thread.run_sync(opening)
-    if mishap is not None:
-        log.error("%s", mishap)
-    front = AsyncStore(store)
-    try:
+    async with daemon_store(config.store_path, clock.now()) as (store, damage):
+        if damage is not None:
+            log.error("%s", damage)
         generation = RuntimeConfig.first(SettingsWithTemplates(settings, templates), clock, stream)
-        await _Daemon(generation, front, clock, systemd, reloads, live).run(stop, task_status)
-    finally:
-        with trio.CancelScope(shield=True):
-            await front.close()
+        await _Daemon(generation, store, clock, systemd, reloads, live).run(stop, task_status)
 
 
 class _Daemon:

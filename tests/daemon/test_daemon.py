@@ -16,12 +16,12 @@ import trio
 from monitor.config.monitor import Search
 from monitor.config.settings import load
 from monitor.daemon import main as daemon
-from monitor.daemon.health import ask
 from monitor.daemon.main import Running
 from monitor.notify.render import Templates
 from monitor.runtime.clock import MINUTE, TrioClock
 from monitor.runtime.errors import StoreError
 from tests.fakes.http import Answer
+from tests.fakes.listener import ask
 from tests.fakes.routee import APPLICATION_ID, APPLICATION_SECRET, START, LocalRoutee, local_routee, sms
 from tests.fakes.waiting import GUARD, guarded, until
 from tests.fakes.webhook import FakeWebhook, webhook

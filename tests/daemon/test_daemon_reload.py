@@ -15,7 +15,6 @@ import pytest
 import trio
 
 from monitor.daemon import main as daemon
-from monitor.daemon.health import ask
 from monitor.daemon.loading import load
 from monitor.daemon.main import Running
 from monitor.daemon.reload import Reloads
@@ -23,6 +22,7 @@ from monitor.runtime.clock import TrioClock
 from monitor.runtime.sd_notify import Systemd
 from tests.daemon.http.plain_client import ask as ask_with
 from tests.fakes.http import Answer, Asked, serving
+from tests.fakes.listener import ask
 from tests.fakes.routee import APPLICATION_ID, APPLICATION_SECRET, START, LocalRoutee, local_routee, sms
 from tests.fakes.waiting import GUARD, until
 

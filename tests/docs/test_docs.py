@@ -13,17 +13,17 @@ from pydantic import BaseModel
 from standardwebhooks import Webhook
 
 from monitor.config.monitor.account import Account, Resweep, Search, SearchFilter
-from monitor.config.monitor.alertmanager import Alertmanager
+from monitor.config.monitor.channels import Alertmanager, Apprise, Slack
+from monitor.config.monitor.channels import Webhook as WebhookEntry
 from monitor.config.monitor.interval import Interval, TimeIntervals, TimeRange
 from monitor.config.monitor.model import Config
-from monitor.config.monitor.receiver import Apprise, Receiver, Slack
-from monitor.config.monitor.receiver import Webhook as WebhookEntry
+from monitor.config.monitor.receiver import Receiver
 from monitor.config.monitor.route import InhibitRule, RootRoute, Subroute
 from monitor.config.monitor.sections import Flapping, Log, Privacy, Reload, Watchdog, Web
 from monitor.config.rules import Count, Rate, Rule, Spike, load_rules
 from monitor.config.yaml import YamlModel
 from monitor.daemon.loading import load, sample_of
-from monitor.notify.channels.webhook import key_of
+from monitor.notify.channels.webhook.notifier import key_of
 from monitor.notify.render import Templates
 from monitor.notify.render.context import NAMES, notification_context, sample_notification, sample_view
 from monitor.notify.render.jinja_sandbox import FILTERS

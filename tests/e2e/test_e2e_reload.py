@@ -16,10 +16,10 @@ from e2e_process import Daemon, daemon
 from e2e_stage import EACH_ALONE, FAILING, put_operator, routee
 from e2e_store import waiting
 
-from monitor.daemon.health import ask
 from monitor.runtime.clock import SystemClock
 from monitor.simulation.sandbox import Sandbox
 from tests.fakes.http import Answer
+from tests.fakes.listener import ask
 from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.e2e

@@ -19,10 +19,10 @@ from e2e_hook import Hook, hook
 from e2e_process import Daemon, daemon
 from e2e_stage import FAILING, put_operator, routee
 
-from monitor.daemon.health import ask
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.errors import MonitorError
 from monitor.simulation.sandbox import Sandbox
+from tests.fakes.listener import ask
 from tests.fakes.waiting import until
 from tests.faults.hostile_clients import CROWDS, DEAR, DEAREST_TAKEN, filtering
 

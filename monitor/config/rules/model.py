@@ -6,9 +6,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, WithJsonSchema
 
-from monitor.config.rules.contradiction import contradiction
 from monitor.config.rules.labels import RESERVED, Pairs
-from monitor.config.rules.match import EVERYTHING, Condition, Match, MatchField
+from monitor.config.rules.match import EVERYTHING, Condition, Match, MatchField, contradiction
 from monitor.config.rules.threshold import Comparison, Level
 from monitor.config.yaml import (
     AnyText,

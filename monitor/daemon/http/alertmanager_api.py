@@ -1,14 +1,12 @@
 """Alertmanager's API v2, so that amtool, karma and Grafana work against this daemon. Its alerts are its own: none can be posted."""
 
-import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
-import trio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -22,15 +20,12 @@ from monitor.dispatch.status import AlertStatus, SilenceStatus
 from monitor.routing.matcher_syntax import Written, read_matchers
 from monitor.routing.matchers import Matcher, matches
 from monitor.routing.silences import Silence
+from monitor.runtime.checkpoints import with_checkpoints
 from monitor.runtime.clock import Clock, Instant, iso
 from monitor.runtime.errors import NothingThere, StoreError
 
 _TRUE: Final = frozenset({"true", "1", "t"})
 _FALSE: Final = frozenset({"false", "0", "f"})
-_AT_A_BREATH: Final = 50
-_LONGEST_WITHOUT_BREATH: Final = 0.005
-"""Seconds for which a request may hold up everything else; an expression against one alert's labels takes as long at worst."""
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +94,15 @@ class AlertmanagerApi:
 
     async def alerts(self, request: Request) -> Response:
         wanted = await wanted_by(request)
-        everything = [one async for one in _paced(self._board.stock().alerts()) if one.state != "resolved"]
+        everything = [one async for one in with_checkpoints(self._board.stock().alerts()) if one.state != "resolved"]
         known = shapes.label_fingerprints(everything)
         url, now = self._about.external_url, self._clock.now()
         return JSONResponse(
-            [shapes.alert(one, url, known, now) async for one in _paced(everything) if wanted.has(one, one.receivers)]
+            [
+                shapes.alert(one, url, known, now)
+                async for one in with_checkpoints(everything)
+                if wanted.has(one, one.receivers)
+            ]
         )
 
     async def refuse_alerts(self, _: Request) -> Response:
@@ -116,12 +115,12 @@ class AlertmanagerApi:
     async def groups(self, request: Request) -> Response:
         wanted = await wanted_by(request)
         stock, now = self._board.stock(), self._clock.now()
-        known = shapes.label_fingerprints([one async for one in _paced(stock.alerts())])
+        known = shapes.label_fingerprints([one async for one in with_checkpoints(stock.alerts())])
         found = []
         for together in stock.groups():
             alerts = [
                 shapes.alert(one, self._about.external_url, known, now)
-                async for one in _paced(together.alerts)
+                async for one in with_checkpoints(together.alerts)
                 if wanted.has(one, (together.receiver,))
             ]
             found += [shapes.group(together, alerts)] if alerts else []
@@ -129,10 +128,10 @@ class AlertmanagerApi:
 
     async def silences(self, request: Request) -> Response:
         wanted = await asked(_filters(request))
-        found = [one async for one in _paced(self._board.stock().silences()) if _meets(one.silence, wanted)]
+        found = [one async for one in with_checkpoints(self._board.stock().silences()) if _meets(one.silence, wanted)]
         some = shapes.in_order(found)[_part_of(request)]
         return JSONResponse(
-            [shapes.silence(one) async for one in _paced(some)], headers={"x-total-count": str(len(found))}
+            [shapes.silence(one) async for one in with_checkpoints(some)], headers={"x-total-count": str(len(found))}
         )
 
     async def silence(self, request: Request) -> Response:
@@ -168,16 +167,6 @@ class AlertmanagerApi:
 
     def _find(self, silence_id: str) -> SilenceStatus | None:
         return next((one for one in self._board.stock().silences() if one.silence.id == silence_id), None)
-
-
-async def _paced(some: Iterable[T]) -> AsyncIterator[T]:
-    """One after the other, with a breath in between: thousands of alerts, which somebody may ask for, must not hold up polling."""
-    began = time.perf_counter()
-    for number, one in enumerate(some, 1):
-        yield one
-        if number % _AT_A_BREATH == 0 or time.perf_counter() - began > _LONGEST_WITHOUT_BREATH:
-            await trio.lowlevel.checkpoint()
-            began = time.perf_counter()
 
 
 async def wanted_by(request: Request) -> "AlertFilter":

@@ -53,12 +53,15 @@ _ZERO_AT_LEAST: Final = ("count", "cost", "distinct")
 """Kinds by which a group without messages counts as 0, until it is forgotten."""
 
 
-def sentence(view: AlertView) -> str:
-    """``OperatorFailureRate: 34.2% of 1,204 messages to Cosmote (GR) failed in 15m, threshold 20%``."""
+def sentence(view: AlertView, *, short: bool = False) -> str:
+    """``OperatorFailureRate: 34.2% of 1,204 messages to Cosmote (GR) failed in 15m, threshold 20%``.
+
+    ``short``: it stands behind words that say already that the alert is resolved.
+    """
     name = clean(view.name)
     if view.status == "firing" or view.is_report:
         return f"{name}: {statement(view)}"
-    return f"{name} resolved after {duration(view.duration)}: {aftermath(view)}"
+    return f"{name} {'' if short else 'resolved '}after {duration(view.duration)}: {aftermath(view)}"
 
 
 def statement(view: AlertView) -> str:

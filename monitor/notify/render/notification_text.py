@@ -55,8 +55,7 @@ def badge(notification: Notification) -> str:
         return f"{_severity(told(notification))} REPORT"
     if notification.status == "resolved":
         return "RESOLVED"
-    views = told(notification)
-    return clean(views[0].severity, 30).upper() if views and views[0].severity else "ALERT"
+    return _severity(told(notification))
 
 
 def heading(notification: Notification) -> str:
@@ -85,10 +84,7 @@ def _severity(views: list[AlertView]) -> str:
 
 def headline(notification: Notification) -> str:
     """The `title` as it follows the `heading`: ``resolved`` is not said twice."""
-    views, said = told(notification), title(notification)
-    if views and views[0].status == "resolved":
-        return said.replace(f"{clean(views[0].name)} resolved after", f"{clean(views[0].name)} after", 1)
-    return said
+    return title(notification, short=True)
 
 
 def push(notification: Notification) -> str:
@@ -134,15 +130,15 @@ def _longest(views: list[AlertView]) -> int:
     return max(view.duration for view in views)
 
 
-def title(notification: Notification) -> str:
-    """The sentence of the worst alert and how many others there are: what a preview shows."""
+def title(notification: Notification, *, short: bool = False) -> str:
+    """The sentence of the worst alert and how many others there are: what a preview shows. ``short`` as in `sentence`."""
     views = told(notification)
     if not views:
         return f"{clean(notification.group_labels.get('alertname', 'Alert'))}: no alert is firing"
     if notification.tally and notification.status == "firing":
         return storm(notification)
     others = len(views) - 1 + notification.truncated
-    return sentence(views[0]) + (f" (+{number(others)} more)" if others else "")
+    return sentence(views[0], short=short) + (f" (+{number(others)} more)" if others else "")
 
 
 def storm(notification: Notification) -> str:

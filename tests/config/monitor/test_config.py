@@ -14,7 +14,7 @@ from monitor.config.monitor.exposed_secrets import exposed_files
 from monitor.config.settings import load
 from monitor.config.yaml import host_only
 from monitor.model.routee_query import Filter
-from monitor.notify.receivers import socket_apps
+from monitor.notify.channels.slack.channel import socket_apps
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
 from monitor.runtime.errors import InputError
 from tests.fakes.marked import TESTDATA, assert_as_marked
@@ -407,7 +407,7 @@ def test_slack_can_have_charts_and_buttons(folder: Path) -> None:
     (folder / "slack_app_token").write_text("xapp-1-file\n")
     entry = '{channel: "#a", token: xoxb-1, chart: true, app_token_file: slack_app_token}'
     config = config_of(folder, SLACK % entry)
-    (slack,) = config.receivers[0].slack
+    [(_, slack)] = config.receivers[0].of(Slack)
     assert slack.chart
     assert slack.app_token is not None
     assert slack.app_token.get_secret_value() == "xapp-1-file"

@@ -29,9 +29,9 @@ class WebsocketUnusable(Exception):
 
 
 async def converse(url: str, within: float, largest: int, talk: Callable[[WebSocketConnection], Awaitable[str]]) -> str:
-    """Open ``url`` (ws or wss) ``within`` so many seconds, and give what ``talk`` gives. A message over ``largest`` bytes ends it.
+    """Open ``url`` (ws or wss) ``within`` that many seconds, and give what ``talk`` gives. A message over ``largest`` bytes ends it.
 
-    Raises Unusable.
+    Raises WebsocketUnusable.
     """
     said, why = "", ""
     try:
@@ -71,7 +71,7 @@ async def _open(url: str) -> trio.SocketStream | trio.SSLStream[trio.SocketStrea
 
 
 async def _let_through(proxy: str, host: str, port: int) -> trio.SocketStream:
-    """A connection to a host by way of a proxy (RFC 9110, CONNECT). Raises Unusable."""
+    """A connection to a host by way of a proxy (RFC 9110, CONNECT). Raises WebsocketUnusable."""
     by = urlsplit(proxy)
     stream = await trio.open_tcp_stream(by.hostname or "", by.port or 80)
     try:

@@ -1,18 +1,21 @@
 """Alertmanagers that are told, as receivers."""
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Any, ClassVar
 
-from pydantic import Field
+from monitor.config.monitor.channels.model import ChannelModel, Timeout
+from monitor.config.yaml import FieldProblem, Secret, Text, Url, ValidationContext
+from monitor.runtime.clock import SECOND
 
-from monitor.config.yaml import FieldProblem, Period, Secret, Text, Url, ValidationContext, YamlModel
-from monitor.runtime.clock import MINUTE, SECOND
 
-
-class Alertmanager(YamlModel):
+class Alertmanager(ChannelModel):
     """An Alertmanager, or all of a cluster: each is told everything."""
 
+    kind = "alertmanager"
+    listed = "Alertmanagers."
     secrets = ("bearer_token", "password")
+    takes_state = True
+    further_schema: ClassVar = {"oneOf": [{"required": ["url"]}, {"required": ["urls"]}]}
 
     url: Url | None = None
     """Where it is: http://127.0.0.1:9093, with its path if it has one."""
@@ -28,7 +31,7 @@ class Alertmanager(YamlModel):
     """The user's password."""
     password_file: Text | None = None
     """A file that holds the password."""
-    timeout: Annotated[Period, Field(le=5 * MINUTE)] = 10 * SECOND
+    timeout: Timeout = 10 * SECOND
     """How long one attempt may take."""
 
     @property

@@ -37,7 +37,7 @@ class WebhookRequest:
 
 class WebhookNotifier:
     """One webhook. ``template`` is the name of a template for the whole body, which gets ``fields``; ``timeout`` in seconds bounds each
-    send; ``max_alerts`` 0: all. ``at_once``: so many requests may be under way, of different groups. ``url_resolved`` is where the end
+    send; ``max_alerts`` 0: all. ``at_once`` is the most requests under way at a time, each of another group. ``url_resolved`` is where the end
     of an episode is posted, in place of ``url``; what stands for ``{episode}`` in it is a hash of ours, so that no address is ever made
     from message data."""
 

@@ -16,7 +16,7 @@ from monitor.notify.render.escape import to_json
 from monitor.runtime.clock import MINUTE, Clock, Duration, Instant
 
 AT_ONCE: Final = 1_000
-"""So many alerts stand in one request."""
+"""The most alerts in one request."""
 ENDS_AHEAD: Final[Duration] = 5 * MINUTE
 """An alert that is told only once is said to end then."""
 
