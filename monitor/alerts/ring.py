@@ -21,9 +21,8 @@ from monitor.alerts.kinds.peers import RuleBatch
 from monitor.alerts.kinds.result import UNHEARD_OF
 from monitor.alerts.names import Group, meaning
 from monitor.alerts.track import KEPT, LOOK_AGAIN, SPACED, SampledSeries, SeriesSample, Shelved
-from monitor.config.rules import Rule, Windowed
-from monitor.model.notification import history_step
-from monitor.runtime.clock import Duration, Instant
+from monitor.config.rules import Rule
+from monitor.runtime.clock import Instant
 
 GROUPS: Final = 12
 """So many groups of a rule are kept at most."""
@@ -46,11 +45,6 @@ class Evaluation:
     messages: int
 
 
-def spacing(rule: Rule) -> Duration:
-    """How far apart the values of a rule's sparkline are."""
-    return history_step(rule.kind, rule.window if isinstance(rule, Windowed) else None)
-
-
 class EvaluationHistory:
     """The latest evaluations of all rules of one account."""
 
@@ -62,7 +56,7 @@ class EvaluationHistory:
         """Remember a judgement; one of the same moment replaces the one before."""
         track = self._own.get(rule.name)
         if track is None or track.by != judgement.by:
-            track = self._own[rule.name] = SampledSeries(judgement.by, 3, GROUPS, self._turn(), spacing(rule))
+            track = self._own[rule.name] = SampledSeries(judgement.by, 3, GROUPS, self._turn(), rule.history_step)
         alarmed = [group for group in alerts if tuple(name for name, _ in group) == track.by][:GROUPS]
         value = np.where(judgement.breached != NOT_ENOUGH, judgement.value, np.nan)
         columns, nothing = (judgement.messages, value, judgement.threshold), (0.0, _of_nothing(judgement), np.nan)
@@ -124,7 +118,7 @@ class _Shared:
     def __init__(self, peers: RuleBatch, columns: int, turn: int) -> None:
         self.peers = peers
         most = GROUPS if len(peers.rules) == 1 else 2 * GROUPS
-        self.track = SampledSeries(peers.by, columns, most, turn, spacing(peers.rules[0]))
+        self.track = SampledSeries(peers.by, columns, most, turn, peers.rules[0].history_step)
         self.of_nothing = np.nan
         self._nothing = (0.0, *[np.nan] * (columns - 1))
         self._chosen = 0

@@ -11,7 +11,7 @@ import msgspec
 from monitor.alerts.evaluator import Group, RuleEvaluator, ViewContext, policy_of
 from monitor.alerts.explain import breakdown, samples
 from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
-from monitor.alerts.ring import Evaluation, spacing
+from monitor.alerts.ring import Evaluation
 from monitor.alerts.track import SPACED
 from monitor.config.rules import (
     EVERYTHING,
@@ -27,7 +27,6 @@ from monitor.config.rules import (
     Rule,
     Spike,
     Stuck,
-    Windowed,
 )
 from monitor.model.alert import Alert, fires_on_until
 from monitor.model.builtin_alerts import BUILT_IN, BuiltIn
@@ -140,7 +139,8 @@ class Views:
             labels=self.labels(alert),
             annotations={},
             comparison=rule.comparison,
-            window=rule.window if isinstance(rule, Windowed) else None,
+            window=rule.alert_window,
+            history_every=rule.history_step,
             matched=matched(rule),
             more=scene.held_back.get(rule.name, 0),
             time_zone=self.time_zone,
@@ -276,7 +276,7 @@ def history(
 
     Of before that the window is asked, which still holds what those values rest on: the same for all the rule's groups.
     """
-    now, step = moment.as_of, spacing(rule)
+    now, step = moment.as_of, rule.history_step
     found = [one.as_of for one in course if one.as_of <= now]
     values = []
     for then in range(now - (HISTORY - 1) * step, now + 1, step):

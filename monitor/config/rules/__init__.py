@@ -6,7 +6,7 @@ from monitor.config.rules.campaign import Campaign
 from monitor.config.rules.cost import Cost
 from monitor.config.rules.count import Count
 from monitor.config.rules.distinct import Distinct
-from monitor.config.rules.kinds import RULE, AnyRule, rule_of
+from monitor.config.rules.kinds import RULE, rule_of
 from monitor.config.rules.latency import Latency
 from monitor.config.rules.load import EXIT_BAD_RULES, load_rules, read_rules
 from monitor.config.rules.match import EVERYTHING, FAILED, OPERATORS, Condition, Match, Row, parse_match
@@ -29,7 +29,6 @@ __all__ = [
     "Absence",
     "Ago",
     "Among",
-    "AnyRule",
     "Balance",
     "BalanceLevel",
     "BaselineChange",

@@ -12,7 +12,7 @@ from monitor.notify.render.alertmanager_payload import alertmanager
 from monitor.notify.render.notification_text import badge, change, title, told, tone_of, urgency
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant
 
-_FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(AlertView))
+_FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(AlertView) if field.name != "history_every")
 _WHOLE_FIELDS: Final = frozenset(
     {*(field.name for field in msgspec.structs.fields(Notification)), "firing", "resolved"}
 )
@@ -125,6 +125,7 @@ def sample_view(
     labels: Mapping[str, str] | None = None,
     unit: Unit | None = None,
     window: Duration | None = 15 * MINUTE,
+    history_every: Duration = 0,
     as_of: Instant = 1_795_280_824 * SECOND,
 ) -> AlertView:
     """An alert as a rule of that name, kind and ``by`` could give it; ``labels`` are the rule's own. The same at each call."""
@@ -152,6 +153,7 @@ def sample_view(
         why=_WHY.get(shown.get("problem", ""), _WHY.get(kind, "")),
         comparison="below" if kind in ("absence", "balance") else "above",
         window=window,
+        history_every=history_every,
         messages=1204,
         matching=411,
         breakdown=_BREAKDOWN,
