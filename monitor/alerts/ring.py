@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.alerts.kinds import NOT_ENOUGH, EvaluationInput, RuleResult
-from monitor.alerts.kinds.alike import Numbers
+from monitor.alerts.kinds.batch import Numbers
 from monitor.alerts.kinds.peers import RuleBatch
 from monitor.alerts.kinds.result import UNHEARD_OF
 from monitor.alerts.names import Group, meaning

@@ -4,7 +4,7 @@ One file a kind, each with ``evaluate(rule, moment) -> Judgement``. The same cod
 and backtests. Nothing here knows of stores, of the network or of time passing.
 """
 
-from monitor.alerts.kinds.kinds import evaluate
+from monitor.alerts.kinds.registry import evaluate
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
 
 __all__ = ["NOT_ENOUGH", "EvaluationInput", "RuleResult", "evaluate"]

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from monitor.alerts.kinds.alike import BatchEvaluator, BatchResult, Numbers
-from monitor.alerts.kinds.kinds import ALIKE, evaluate
+from monitor.alerts.kinds.batch import BatchEvaluator, BatchResult, Numbers
+from monitor.alerts.kinds.registry import ALIKE, evaluate
 from monitor.alerts.kinds.result import EvaluationInput, Floats, RuleResult
 from monitor.config.rules import Rule
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.alerts.kinds.alike import BatchEvaluator, BatchResult, Column, Pair, column
+from monitor.alerts.kinds.batch import BatchEvaluator, BatchResult, Column, Pair, column
 from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered, of, pair

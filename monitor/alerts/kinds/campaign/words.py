@@ -13,7 +13,7 @@ from monitor.runtime.clock import MINUTE, Duration, format_duration
 from monitor.window.campaign_progress import among
 
 if TYPE_CHECKING:
-    from monitor.alerts.kinds.campaign import CampaignProgress
+    from monitor.alerts.kinds.campaign.kind import CampaignProgress
 
 AWAITED: Final = "not enough data: Routee has not been asked about this campaign yet"
 MOST_REASONS: Final = 3

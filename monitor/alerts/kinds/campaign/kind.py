@@ -7,7 +7,7 @@ from typing import Final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.alerts.kinds.campaign_words import WORDS
+from monitor.alerts.kinds.campaign.words import WORDS
 from monitor.alerts.kinds.result import NOT_ENOUGH, UNHEARD_OF, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered
 from monitor.alerts.kinds.statistics import wilson

@@ -5,7 +5,6 @@ from typing import Final
 from monitor.alerts.kinds import (
     absence,
     balance,
-    campaign,
     cost,
     count,
     distinct,
@@ -13,11 +12,12 @@ from monitor.alerts.kinds import (
     new_value,
     rate,
     slo,
-    spike,
     stuck,
 )
-from monitor.alerts.kinds.alike import BatchEvaluator
+from monitor.alerts.kinds.batch import BatchEvaluator
+from monitor.alerts.kinds.campaign import kind as campaign
 from monitor.alerts.kinds.result import EvaluationInput, RuleResult, withheld
+from monitor.alerts.kinds.spike import kind as spike
 from monitor.config.rules import (
     Absence,
     Balance,

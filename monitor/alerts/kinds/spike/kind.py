@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.alerts.kinds.alike import BatchEvaluator, BatchResult, Column, Pair, column
+from monitor.alerts.kinds.batch import BatchEvaluator, BatchResult, Column, Pair, column
 from monitor.alerts.kinds.levels import crossed
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered, of, pair
-from monitor.alerts.kinds.same_hour import days_ago
-from monitor.alerts.kinds.sigma import SigmaBaseline, distance, past_of, threshold
+from monitor.alerts.kinds.spike.same_hour import days_ago
+from monitor.alerts.kinds.spike.sigma import SigmaBaseline, distance, past_of, threshold
 from monitor.alerts.kinds.statistics import median
 from monitor.config.rules import Ago, BaselineChange, Spike
 from monitor.config.rules.spike import ENOUGH_DAYS
