@@ -10,30 +10,15 @@ import msgspec
 
 from monitor.alerts.evaluator import Group, RuleEvaluator, ViewContext, policy_of
 from monitor.alerts.explain import breakdown, samples
-from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
+from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate, matched, unit_of
 from monitor.alerts.ring import Evaluation
 from monitor.alerts.track import SPACED
-from monitor.config.rules import (
-    EVERYTHING,
-    FAILED,
-    Balance,
-    Campaign,
-    Cost,
-    Count,
-    Distinct,
-    Latency,
-    NewValue,
-    Rate,
-    Rule,
-    Spike,
-    Stuck,
-)
+from monitor.config.rules import Rule
 from monitor.model.alert import Alert, fires_on_until
 from monitor.model.builtin_alerts import BUILT_IN, BuiltIn
-from monitor.model.finding import Unit
 from monitor.model.notification import AlertView, Link
 from monitor.routing.route import RANKS
-from monitor.runtime.clock import Instant, format_duration
+from monitor.runtime.clock import Instant
 
 log = logging.getLogger(__name__)
 
@@ -223,44 +208,6 @@ def _numbers(alert: Alert) -> dict[str, Any]:
         "as_of": alert.as_of,
         "why": alert.why,
     }
-
-
-def unit_of(rule: Rule, group: Group = ()) -> Unit:
-    """What the rule's values are measured in; those of a campaign's problems differ."""
-    if isinstance(rule, Campaign):
-        problem = dict(group).get("problem", "stalled" if rule.problems == ("stalled",) else "")
-        return "seconds" if problem == "stalled" else "share"
-    match rule:
-        case Rate() | Spike(measure="rate") | Stuck(is_share=True):
-            return "share"
-        case Latency() | Balance(is_span=True):
-            return "seconds"
-        case Cost() | Balance():
-            return "money"
-        case _:
-            return "count"
-
-
-def matched(rule: Rule) -> str:
-    """What the rule counts, in a few words; empty for plain failures and for everything. See `AlertView.matched`."""
-    match rule:
-        case Latency():
-            return f"{rule.percentile:g}%"
-        case Stuck():
-            return format_duration(rule.older_than)
-        case NewValue() | Distinct():
-            return rule.field
-        case _:
-            return _matched(rule)
-
-
-def _matched(rule: Rule) -> str:
-    if not isinstance(rule, Rate | Count | Spike) or rule.match in (FAILED, EVERYTHING):
-        return ""
-    said = [condition for condition in rule.match.conditions if condition.field in ("status", "detailedStatus")]
-    if len(said) != len(rule.match.conditions) or any(condition.operator != "is" for condition in said):
-        return "match"
-    return ", ".join(" or ".join(condition.values) for condition in said)
 
 
 def links_of(rule: Rule) -> tuple[Link, ...]:

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from monitor.alerts.view import unit_of
+from monitor.alerts.kinds import unit_of
 from monitor.config.monitor import EXIT_BAD_CONFIG, Config
 from monitor.config.rules import EXIT_BAD_RULES, Rule
 from monitor.config.settings import Settings, read

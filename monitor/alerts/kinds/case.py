@@ -4,29 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from monitor.alerts.kinds import new_value, slo, stuck
-from monitor.alerts.kinds.levels import number_of
 from monitor.alerts.kinds.result import EvaluationInput
-from monitor.alerts.kinds.rule_query import considered, of
 from monitor.config.rules import (
-    EVERYTHING,
-    FAILED,
-    Campaign,
-    Cost,
-    Count,
-    Latency,
     Match,
-    NewValue,
-    Rate,
-    Rule,
-    Slo,
-    Spike,
-    Stuck,
 )
-from monitor.config.rules.campaign import FOLLOWED
 from monitor.runtime.clock import Instant
 from monitor.window import Query
-from monitor.window.campaign_progress import BY
 from monitor.window.index import Rows
 
 Group = tuple[tuple[str, str], ...]
@@ -63,40 +46,3 @@ class RuleCase:
         if not (self.below and self.is_share):
             return matching
         return np.setdiff1d(moment.reading.rows(question, code), matching, assume_unique=True)
-
-
-def case_of(rule: Rule, moment: EvaluationInput, group: Group) -> RuleCase | None:
-    """What is to be explained; None for what no messages carry (silence, a stall) or all do alike (different values)."""
-    below = rule.comparison == "below"
-    match rule:
-        case Rate() | Spike(measure="rate"):
-            question = considered(rule, moment.as_of, rule.window, within=rule.receipts_within)
-            return RuleCase(group, of(question, rule.of), rule.match, True, below)
-        case Spike():
-            question = considered(rule, moment.as_of, rule.window, within=rule.receipts_within)
-            return RuleCase(group, question, rule.match, False, below)
-        case Count():
-            return RuleCase(group, considered(rule, moment.as_of, rule.window), rule.match, False, below)
-        case Cost():
-            return RuleCase(group, considered(rule, moment.as_of, rule.window), EVERYTHING, False, below, by_money=True)
-        case Latency():
-            question = considered(rule, moment.as_of, rule.window, within=rule.receipts_within)
-            return RuleCase(group, question, EVERYTHING, True, below, slower=number_of(rule))
-        case Stuck():
-            _, waiting = stuck.questions(rule, moment)
-            return RuleCase(group, replace(waiting, pending_at=None), EVERYTHING, True, below, pending_at=moment.as_of)
-        case NewValue():
-            return RuleCase(group, new_value.questions(rule, moment)[0], EVERYTHING, False, below, novel=rule.field)
-        case Slo():
-            asked = slo.asked(rule, moment, slo.speaking(rule, moment, group).long)
-            return RuleCase(group, asked, rule.match, True, below)
-        case Campaign() if ("problem", "failing") in group:
-            return _failing(rule, moment, group)
-    return None
-
-
-def _failing(rule: Campaign, moment: EvaluationInput, group: Group) -> RuleCase:
-    """All messages of one campaign with a final status."""
-    asked = of(considered(rule, moment.as_of, FOLLOWED), "final")
-    one = tuple((name, value) for name, value in group if name in BY)
-    return RuleCase(one, replace(asked, by=BY, seen=True), FAILED, True, False)

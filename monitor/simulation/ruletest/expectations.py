@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import product
 from typing import Final, Literal
 
-from monitor.alerts.view import unit_of
+from monitor.alerts.kinds import unit_of
 from monitor.config.rules import Rule
 from monitor.model.finding import Unit
 from monitor.model.format import amount

@@ -41,7 +41,7 @@ def test_a_dear_template_is_stopped_and_says_so(text: str) -> None:
 
 PROGRAM = """
 import resource
-from monitor.render import TemplateProblem, Templates, alert_context
+from monitor.notify.render import TemplateProblem, Templates, alert_context
 from tests.fakes.alerts import rate
 from tests.notify.render.test_render_budget import DEAR
 resource.setrlimit(resource.RLIMIT_AS, (700 << 20, 700 << 20))
