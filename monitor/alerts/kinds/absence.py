@@ -14,7 +14,7 @@ from monitor.alerts.kinds.words import (
     one_span,
     whole_reach,
 )
-from monitor.config.rules import Absence
+from monitor.config.rules.absence import Absence
 from monitor.model import phrases
 from monitor.model.evaluate_words import number, plural
 from monitor.model.finding import Finding

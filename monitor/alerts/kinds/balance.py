@@ -16,7 +16,7 @@ from monitor.alerts.kinds.words import (
     one_span,
     whole_reach,
 )
-from monitor.config.rules import Balance
+from monitor.config.rules.balance import Balance
 from monitor.model import phrases
 from monitor.model.account_state import BalanceAt
 from monitor.model.evaluate_words import duration, money, number

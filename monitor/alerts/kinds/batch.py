@@ -30,7 +30,7 @@ class Numbers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """Numbers against one rule's thresholds: see `Judgement`."""
+    """Numbers against one rule's thresholds: see `RuleResult`."""
 
     breached: NDArray[np.int64]
     value: Floats

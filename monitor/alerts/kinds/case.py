@@ -5,9 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from monitor.alerts.kinds.result import EvaluationInput
-from monitor.config.rules import (
-    Match,
-)
+from monitor.config.rules import Match
 from monitor.runtime.clock import Instant
 from monitor.window import Query
 from monitor.window.index import Rows

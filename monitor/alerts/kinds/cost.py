@@ -20,7 +20,8 @@ from monitor.alerts.kinds.words import (
     where_too_little,
     whole_reach,
 )
-from monitor.config.rules import EVERYTHING, Cost
+from monitor.config.rules import EVERYTHING
+from monitor.config.rules.cost import Cost
 from monitor.model import phrases
 from monitor.model.evaluate_words import money, number
 from monitor.model.format import amount

@@ -22,7 +22,8 @@ from monitor.alerts.kinds.words import (
     outcome_of,
     where_too_little,
 )
-from monitor.config.rules import Count, Thresholded
+from monitor.config.rules import Thresholded
+from monitor.config.rules.count import Count
 from monitor.model import phrases
 from monitor.model.evaluate_words import number, plural
 from monitor.model.finding import Finding

@@ -16,7 +16,7 @@ from monitor.alerts.kinds.words import (
     where_too_little,
     whole_reach,
 )
-from monitor.config.rules import Distinct
+from monitor.config.rules.distinct import Distinct
 from monitor.model import phrases
 from monitor.model.evaluate_words import number, plural
 from monitor.model.notification import AlertView

@@ -16,7 +16,8 @@ from monitor.alerts.kinds.words import (
     one_span,
     whole_reach,
 )
-from monitor.config.rules import EVERYTHING, Latency
+from monitor.config.rules import EVERYTHING
+from monitor.config.rules.latency import Latency
 from monitor.model import phrases
 from monitor.model.evaluate_words import duration, number, plural
 from monitor.model.finding import Finding

@@ -17,7 +17,8 @@ from monitor.alerts.kinds.words import (
     one_span,
     whole_reach,
 )
-from monitor.config.rules import EVERYTHING, Condition, NewValue
+from monitor.config.rules import EVERYTHING, Condition
+from monitor.config.rules.new_value import NewValue
 from monitor.model import phrases
 from monitor.model.evaluate_words import number, plural
 from monitor.model.finding import Finding

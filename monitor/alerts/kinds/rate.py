@@ -23,7 +23,7 @@ from monitor.alerts.kinds.words import (
     one_span,
     outcome_of,
 )
-from monitor.config.rules import Rate
+from monitor.config.rules.rate import Rate
 from monitor.model import phrases
 from monitor.model.evaluate_words import number, percent, plural
 from monitor.model.finding import Finding

@@ -15,7 +15,7 @@ from monitor.alerts.kinds.words import (
     never,
     nothing,
 )
-from monitor.config.rules import Burn, Slo
+from monitor.config.rules.slo import Burn, Slo
 from monitor.model import phrases
 from monitor.model.evaluate_words import number, percent, plural
 from monitor.model.finding import Finding

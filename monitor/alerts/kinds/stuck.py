@@ -17,7 +17,8 @@ from monitor.alerts.kinds.words import (
     one_span,
     whole_reach,
 )
-from monitor.config.rules import EVERYTHING, Stuck
+from monitor.config.rules import EVERYTHING
+from monitor.config.rules.stuck import Stuck
 from monitor.model import phrases
 from monitor.model.evaluate_words import number, percent, plural
 from monitor.model.finding import Finding, Unit

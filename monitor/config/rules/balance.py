@@ -96,6 +96,10 @@ class Balance(Rule):
         return self.window
 
     @property
+    def account_state(self) -> Literal["balance", "campaigns"] | None:
+        return "balance"
+
+    @property
     def history_step(self) -> Duration:
         return HOUR
 

@@ -100,6 +100,14 @@ class Campaign(Rule):
         return ("campaign", "campaignTrackingId", "problem")
 
     @property
+    def account_state(self) -> Literal["balance", "campaigns"] | None:
+        return "campaigns" if self.takes_whole_campaigns else None
+
+    @property
+    def is_of_one_campaign(self) -> bool:
+        return True
+
+    @property
     def own_labels(self) -> Mapping[str, tuple[str, ...]]:
         return {"problem": self.problems}
 

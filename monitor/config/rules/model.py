@@ -178,6 +178,16 @@ class Rule(YamlModel):
         return self.by
 
     @property
+    def account_state(self) -> Literal["balance", "campaigns"] | None:
+        """What Routee is asked for besides messages, so that the rule can be judged."""
+        return None
+
+    @property
+    def is_of_one_campaign(self) -> bool:
+        """Whether it can be judged on the messages of one campaign alone."""
+        return False
+
+    @property
     def own_labels(self) -> Mapping[str, tuple[str, ...]]:
         """The labels of its groups that no message field gives, with the values that each can have."""
         return {}

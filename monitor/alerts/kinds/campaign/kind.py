@@ -20,8 +20,8 @@ from monitor.alerts.kinds.words import (
     one_span,
     whole_reach,
 )
-from monitor.config.rules import FAILED, Campaign
-from monitor.config.rules.campaign import FOLLOWED, Problem
+from monitor.config.rules import FAILED
+from monitor.config.rules.campaign import FOLLOWED, Campaign, Problem
 from monitor.model.finding import Finding, Unit
 from monitor.model.message import UNKNOWN
 from monitor.runtime.clock import SECOND

@@ -6,8 +6,7 @@ from typing import Final
 
 from monitor.alerts.kinds.campaign.progress import CampaignProgress
 from monitor.alerts.kinds.result import EvaluationInput
-from monitor.config.rules import Campaign
-from monitor.config.rules.campaign import TOLD_FOR, Problem
+from monitor.config.rules.campaign import TOLD_FOR, Campaign, Problem
 from monitor.model.evaluate_words import money, number, percent, plural
 from monitor.model.message import FAILURES, UNKNOWN
 from monitor.model.notification import AlertView

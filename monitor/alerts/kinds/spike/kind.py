@@ -25,8 +25,8 @@ from monitor.alerts.kinds.words import (
     nothing,
     outcome_of,
 )
-from monitor.config.rules import Ago, BaselineChange, Spike
-from monitor.config.rules.spike import ENOUGH_DAYS, SameHour
+from monitor.config.rules import BaselineChange
+from monitor.config.rules.spike import ENOUGH_DAYS, Ago, SameHour, Spike
 from monitor.model.evaluate_words import number, percent, plural
 from monitor.model.finding import Finding, Unit
 from monitor.model.notification import AlertView
