@@ -5,7 +5,7 @@ from statistics import NormalDist
 import numpy as np
 
 from benchmarks.figure import Figure
-from monitor.alerts.kinds.sigma import distance, past_of
+from monitor.alerts.kinds.spike.sigma import distance, past_of
 from monitor.alerts.kinds.statistics import Floats
 
 SIZES = (20, 200, 2_000, 20_000)

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
-from monitor.alerts.kinds.peers import RuleBatch, grouped
+from monitor.alerts.kinds import EvaluationInput, RuleResult, batches, evaluate
+from monitor.alerts.kinds.batch import RuleBatch
 from monitor.alerts.limit import badness, places
 from monitor.alerts.ring import EvaluationHistory, EvaluationObserver
 from monitor.alerts.unjudged import ReplayBudget, unjudged
@@ -98,7 +98,7 @@ class RuleEvaluator:
         self._judged: dict[str, tuple[Instant, int]] = {}
         self._allowance = ReplayBudget()
         self._polled: set[str] = set()
-        self._peers = grouped(self.rules.values())
+        self._batches = batches(self.rules.values())
         self._carried = IncrementalCounts(window)
 
     def renew(self, rules: Iterable[Rule], searches: Mapping[str, Cursor | None], afresh: Collection[str]) -> None:
@@ -124,7 +124,7 @@ class RuleEvaluator:
                 self._judged.pop(name, None)
                 self.errors.pop(name, None)
                 self.ring.forget(name)
-        self._peers = grouped(self.rules.values())
+        self._batches = batches(self.rules.values())
 
     def as_of(self, rule: Rule, cursors: Mapping[str, Cursor] | None = None) -> tuple[Instant, Instant] | None:
         """As of when a rule can be judged, and since when nothing is missing; None before every search it needs was polled."""
@@ -290,14 +290,14 @@ class RuleEvaluator:
         cursors: Mapping[str, Cursor],
         outcome: EvaluationResult,
     ) -> set[str]:
-        """Judge the rules that can be judged with their peers and have nothing to say; gives their names."""
+        """Judge the rules that can be judged with their batch and have nothing to say; gives their names."""
         calm: set[str] = set()
         troubled = {name for name, alerts in self.alerts.items() if alerts}
         troubled |= {dict(group)["rule"] for group in self.alerts.get(builtin.RULE_ERROR.name, {})}
         moments: dict[tuple[Span, str | None], EvaluationInput] = {}
         all_are_due = len(due) == len(self.rules)
-        for peers in self._peers:
-            names = peers.names if all_are_due else [name for name in peers.names if name in due]
+        for batch in self._batches:
+            names = batch.names if all_are_due else [name for name in batch.names if name in due]
             names = [name for name in names if name not in troubled] if troubled else names
             if names:
                 rule, span = due[names[0]]
@@ -305,18 +305,18 @@ class RuleEvaluator:
                 if place not in moments:
                     moments[place] = self.moment(rule, reading, *span, cursors)
                 if not moments[place].lacks(rule):
-                    calm |= self._judge_peers(peers, names, moments[place], outcome)
+                    calm |= self._judge_batch(batch, names, moments[place], outcome)
         return calm
 
-    def _judge_peers(
-        self, peers: RuleBatch, names: list[str], moment: EvaluationInput, outcome: EvaluationResult
+    def _judge_batch(
+        self, batch: RuleBatch, names: list[str], moment: EvaluationInput, outcome: EvaluationResult
     ) -> set[str]:
         began = perf_counter()
         try:
-            numbers = peers.count(moment)
-            calm = set(names) - peers.speaking(numbers)
+            numbers = batch.count(moment)
+            calm = set(names) - batch.to_judge(numbers)
             if calm:
-                self.ring.take_shared(peers, moment, numbers)
+                self.ring.take_shared(batch, moment, numbers)
         except Exception:  # noqa: BLE001 — whichever rule is at fault fails again when it is judged by itself, and is told then
             return set()
         seconds = (perf_counter() - began) / len(names)

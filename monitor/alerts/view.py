@@ -10,31 +10,15 @@ import msgspec
 
 from monitor.alerts.evaluator import Group, RuleEvaluator, ViewContext, policy_of
 from monitor.alerts.explain import breakdown, samples
-from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
-from monitor.alerts.ring import Evaluation, spacing
+from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate, matched, unit_of
+from monitor.alerts.ring import Evaluation
 from monitor.alerts.track import SPACED
-from monitor.config.rules import (
-    EVERYTHING,
-    FAILED,
-    Balance,
-    Campaign,
-    Cost,
-    Count,
-    Distinct,
-    Latency,
-    NewValue,
-    Rate,
-    Rule,
-    Spike,
-    Stuck,
-    Windowed,
-)
+from monitor.config.rules import Rule
 from monitor.model.alert import Alert, fires_on_until
 from monitor.model.builtin_alerts import BUILT_IN, BuiltIn
-from monitor.model.finding import Unit
 from monitor.model.notification import AlertView, Link
 from monitor.routing.route import RANKS
-from monitor.runtime.clock import Instant, format_duration
+from monitor.runtime.clock import Instant
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +124,8 @@ class Views:
             labels=self.labels(alert),
             annotations={},
             comparison=rule.comparison,
-            window=rule.window if isinstance(rule, Windowed) else None,
+            window=rule.alert_window,
+            history_every=rule.history_step,
             matched=matched(rule),
             more=scene.held_back.get(rule.name, 0),
             time_zone=self.time_zone,
@@ -225,44 +210,6 @@ def _numbers(alert: Alert) -> dict[str, Any]:
     }
 
 
-def unit_of(rule: Rule, group: Group = ()) -> Unit:
-    """What the rule's values are measured in; those of a campaign's problems differ."""
-    if isinstance(rule, Campaign):
-        problem = dict(group).get("problem", "stalled" if rule.problems == ("stalled",) else "")
-        return "seconds" if problem == "stalled" else "share"
-    match rule:
-        case Rate() | Spike(measure="rate") | Stuck(is_share=True):
-            return "share"
-        case Latency() | Balance(is_span=True):
-            return "seconds"
-        case Cost() | Balance():
-            return "money"
-        case _:
-            return "count"
-
-
-def matched(rule: Rule) -> str:
-    """What the rule counts, in a few words; empty for plain failures and for everything. See `AlertView.matched`."""
-    match rule:
-        case Latency():
-            return f"{rule.percentile:g}%"
-        case Stuck():
-            return format_duration(rule.older_than)
-        case NewValue() | Distinct():
-            return rule.field
-        case _:
-            return _matched(rule)
-
-
-def _matched(rule: Rule) -> str:
-    if not isinstance(rule, Rate | Count | Spike) or rule.match in (FAILED, EVERYTHING):
-        return ""
-    said = [condition for condition in rule.match.conditions if condition.field in ("status", "detailedStatus")]
-    if len(said) != len(rule.match.conditions) or any(condition.operator != "is" for condition in said):
-        return "match"
-    return ", ".join(" or ".join(condition.values) for condition in said)
-
-
 def links_of(rule: Rule) -> tuple[Link, ...]:
     """The rule's runbook, where its URL is fixed: a URL is never made from message data."""
     url = rule.annotations.get("runbook_url", "")
@@ -276,7 +223,7 @@ def history(
 
     Of before that the window is asked, which still holds what those values rest on: the same for all the rule's groups.
     """
-    now, step = moment.as_of, spacing(rule)
+    now, step = moment.as_of, rule.history_step
     found = [one.as_of for one in course if one.as_of <= now]
     values = []
     for then in range(now - (HISTORY - 1) * step, now + 1, step):

@@ -197,17 +197,13 @@ def _timeline(dates: Any, failed: Any) -> list[dict[str, Any]]:
 def _judged(seen: CampaignView, rules: "Sequence[Rule]") -> "list[tuple[Rule, Finding]]":
     """What the rules about campaigns find of this one."""
     from monitor.alerts.kinds import EvaluationInput, evaluate
-    from monitor.config.rules import Campaign, Rate
     from monitor.window import WindowReader
 
     facts = seen.facts if seen.state is None else seen.facts.with_campaign(seen.at, seen.state)
     moment = EvaluationInput(WindowReader(seen.window), seen.at, 0, (), facts)
     found: list[tuple[Rule, Finding]] = []
     for rule in rules:
-        about = isinstance(rule, Campaign) or (
-            isinstance(rule, Rate) and {"campaign", "campaignTrackingId"} & set(rule.by)
-        )
-        if rule.enabled and about:
+        if rule.enabled and rule.is_of_one_campaign:
             whole = rule.model_copy(update={"search": None})  # which search returns them is not known here
             found += [(rule, finding) for finding in evaluate(whole, moment).findings()]
     return found

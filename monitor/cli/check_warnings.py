@@ -93,13 +93,12 @@ def _doubtful_routing(config: "Config") -> Iterator[str]:
 
 def _odd(rule: "Rule") -> Iterator[str]:
     """What of one rule was probably meant otherwise."""
-    from monitor.config.rules import Windowed
     from monitor.routing.route import RANKS
     from monitor.runtime.clock import format_duration
 
     known = [level.severity for level in rule.levels_ if level.severity in RANKS]
     if known != sorted(known, key=RANKS.__getitem__):
         yield f"rule {rule.name}: the severity gets milder as the value gets worse: {' then '.join(known)}"
-    if rule.every is not None and isinstance(rule, Windowed) and rule.every > rule.window:
-        every, window = format_duration(rule.every), format_duration(rule.window)
+    if rule.every is not None and rule.alert_window is not None and rule.every > rule.alert_window:
+        every, window = format_duration(rule.every), format_duration(rule.alert_window)
         yield f"rule {rule.name} is judged every {every} and looks {window} back: it never sees the messages in between"

@@ -111,7 +111,7 @@ def _past(one: "Evaluation") -> dict[str, Any]:
 
 def _table(rule: "Rule", as_of: "Instant", lines: "list[GroupLine]", height: int = 0) -> None:
     """``height``: rows of the terminal that it has to fit, 0 for as many as there are."""
-    from monitor.alerts.view import unit_of
+    from monitor.alerts.kinds import unit_of
     from monitor.cli.findings import asks_routee
     from monitor.cli.read_store import DataAge
     from monitor.model.alert import is_report

@@ -8,7 +8,7 @@ from monitor.alerts.evaluator import Group, RuleEvaluator, policy_of
 from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
 from monitor.alerts.ring import Evaluation
 from monitor.cli.trend import trend
-from monitor.config.rules import Balance, Campaign, Rule
+from monitor.config.rules import Rule
 from monitor.daemon.loading import SettingsWithTemplates
 from monitor.daemon.restore import restored_judge, restored_window
 from monitor.model.alert import Alert, fires_on_until, is_held_back
@@ -104,7 +104,7 @@ def _as_told(rule: Rule, finding: Finding, alerts: Mapping[Group, Alert]) -> Fin
 
 def asks_routee(rule: Rule) -> bool:
     """Whether the rule rests on answers that the daemon gets from Routee and does not store."""
-    return isinstance(rule, Balance | Campaign)
+    return rule.asks_routee
 
 
 def _judged(rule: Rule, judge: RuleEvaluator, moment: EvaluationInput) -> RuleResult:

@@ -168,7 +168,7 @@ def _row(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silen
 
 def _said(one: "Transition", rules: "Mapping[str, Rule]") -> str:
     """``fired (critical)``, ``acknowledged by Ann: called them``, ``resolved (no_data)``."""
-    from monitor.alerts.view import unit_of
+    from monitor.alerts.kinds import unit_of
     from monitor.model.alert import is_report
     from monitor.model.format import amount
     from monitor.notify.render.sanitize import clean

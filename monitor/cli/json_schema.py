@@ -3,7 +3,8 @@
 from typing import Any, Final
 
 from monitor.config.monitor import CHANNEL_MODELS, Config
-from monitor.config.rules import OPERATORS, RULE
+from monitor.config.rules import OPERATORS
+from monitor.config.rules.kinds import json_schema
 from monitor.config.rules.match import MATCH
 from monitor.config.yaml.types import PERIOD
 from monitor.model.message import FIELDS
@@ -68,7 +69,7 @@ def _with_channels(schema: Schema) -> Schema:
 
 def rules_schema() -> Schema:
     """The schema of rule files."""
-    rule = RULE.json_schema()
+    rule = json_schema()
     definitions = rule.pop("$defs")
     schema: Schema = {
         "type": "object",

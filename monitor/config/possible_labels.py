@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from monitor.config.monitor import Config, every_route
-from monitor.config.rules import Campaign, Rule
+from monitor.config.rules import Rule
 from monitor.config.yaml import near_miss, nearest
 from monitor.model.builtin_alerts import BUILT_IN
 from monitor.routing.matchers import Matcher
@@ -76,10 +76,7 @@ def _of_rule(rule: Rule, accounts: frozenset[str]) -> Labels:
 def _values_of(name: str, rule: Rule, accounts: frozenset[str]) -> frozenset[str] | None:
     if name == "account":
         return accounts
-    if name == "problem" and isinstance(rule, Campaign):
-        return frozenset(rule.problems)
-    pinned = [set(one.values) for one in rule.where.conditions if one.field == name and one.operator == "is"]
-    return frozenset(set.intersection(*pinned)) if pinned else None
+    return rule.values_of(name)
 
 
 def _built_in(accounts: frozenset[str]) -> Iterator[Labels]:

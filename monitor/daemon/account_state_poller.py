@@ -12,8 +12,7 @@ import numpy as np
 import trio
 
 from monitor.alerts.evaluator import RuleEvaluator
-from monitor.config.rules import Balance as BalanceRule
-from monitor.config.rules import Campaign
+from monitor.config.rules import Rule
 from monitor.model.account_state import CampaignAt
 from monitor.model.message import Unread
 from monitor.model.routee_query import AccountBalance, CampaignState
@@ -60,8 +59,8 @@ def _nobody(tracking_id: str, unread: Sequence[Unread]) -> None:
 async def run_errands(judge: RuleEvaluator, routee: Asked, clock: Clock, noted: Noted = _nobody) -> None:
     """Ask for what the account's rules need, for as long as it runs; it ends at once where they need nothing."""
     rules = judge.rules.values()
-    balances = [rule for rule in rules if isinstance(rule, BalanceRule)]
-    campaigns = [rule for rule in rules if isinstance(rule, Campaign) and rule.takes_whole_campaigns]
+    balances = [rule for rule in rules if rule.account_state == "balance"]
+    campaigns = [rule for rule in rules if rule.account_state == "campaigns"]
     async with trio.open_nursery() as nursery:
         if balances:
             errand = BalancePoller(judge, routee, clock)
@@ -71,7 +70,7 @@ async def run_errands(judge: RuleEvaluator, routee: Asked, clock: Clock, noted: 
             nursery.start_soon(_repeat, rounds.round, LOOK_EVERY, clock, name=f"campaigns of {judge.account}")
 
 
-def _often(rules: list[BalanceRule]) -> Duration:
+def _often(rules: list[Rule]) -> Duration:
     return min(rule.every or EVERY for rule in rules)
 
 

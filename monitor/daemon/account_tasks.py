@@ -11,7 +11,6 @@ from typing import Final
 import trio
 
 from monitor.config.monitor import Account, Config, Search
-from monitor.config.rules import Balance, Campaign
 from monitor.daemon.account_client import routee_client
 from monitor.daemon.account_sink import AccountSink
 from monitor.daemon.account_state_poller import run_errands
@@ -77,7 +76,7 @@ class _AccountTasks:
     def _duties(self, config: Config) -> Iterator[TaskSpec]:
         account = self._account.name
         judge = self._pipeline.desks[account].judge
-        asking = [rule for rule in judge.rules.values() if isinstance(rule, Balance | Campaign)]
+        asking = [rule for rule in judge.rules.values() if rule.asks_routee]
         errands = partial(
             run_errands, judge, self._client, self._around.clock, partial(self._pipeline.note_campaign, account)
         )

@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
-from monitor.alerts.view import unit_of
+from monitor.alerts.kinds import unit_of
 from monitor.config.monitor import EXIT_BAD_CONFIG, Config
-from monitor.config.rules import EXIT_BAD_RULES, Campaign, Rule, Windowed
+from monitor.config.rules import EXIT_BAD_RULES, Rule
 from monitor.config.settings import Settings, read
 from monitor.model.notification import AlertView
 from monitor.notify.receivers import entry_problems
@@ -61,9 +61,10 @@ def sample_of(rule: Rule, accounts: int = 1) -> AlertView:
         severity=rule.levels_[-1].severity,
         labels=rule.labels
         | ({"account": "main"} if accounts > 1 else {})
-        | ({"problem": rule.problems[0]} if isinstance(rule, Campaign) else {}),
+        | {name: values[0] for name, values in rule.own_labels.items()},
         unit=unit_of(rule),
-        window=rule.window if isinstance(rule, Windowed) else None,
+        window=rule.alert_window,
+        history_every=rule.history_step,
     )
 
 

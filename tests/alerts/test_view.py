@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
-from monitor.alerts.view import history, links_of, matched, unit_of
-from monitor.config.rules import Rule, rule_of
+from monitor.alerts.kinds import matched, unit_of
+from monitor.alerts.view import history, links_of
+from monitor.config.rules import rule_of
 from monitor.model.notification import AlertView, Link
 from monitor.runtime.clock import HOUR, MINUTE
 from monitor.window import WindowReader
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.station import Station, traffic
+from tests.fakes.toy_kind import BROKEN, registered
 from tests.fakes.written import CONFIG, settings
 
 AT_ONCE = CONFIG.replace("group_wait: 10s", "group_wait: 0s")
@@ -147,9 +149,12 @@ async def test_an_alert_of_a_rule_that_cannot_be_judged_any_more_is_told_all_the
     station = Station(settings(RATE, AT_ONCE), clock)
     await station.poll(traffic(5, operator="Cosmote"))
     judge = station.pipeline.desks["main"].judge
-    judge.rules["Failing"] = Rule(name="Failing", kind="of no kind", by=("operator",), severity="critical")
-    clock.at += 5 * HOUR
-    await station.pipeline.flush()
+    with registered(BROKEN):
+        judge.rules["Failing"] = rule_of(
+            {"name": "Failing", "kind": "broken", "by": ["operator"], "window": "10m", "severity": "critical"}
+        )
+        clock.at += 5 * HOUR
+        await station.pipeline.flush()
     assert station.reasons() == ["first", "repeat"]
     view = station.told[-1].alerts[0]
     assert (view.value, view.history) == (0.5, ())

@@ -20,7 +20,10 @@ from monitor.config.monitor.model import Config
 from monitor.config.monitor.receiver import Receiver
 from monitor.config.monitor.route import InhibitRule, RootRoute, Subroute
 from monitor.config.monitor.sections import Flapping, Log, Privacy, Reload, Watchdog, Web
-from monitor.config.rules import Count, Rate, Rule, Spike, load_rules
+from monitor.config.rules import Rule, load_rules
+from monitor.config.rules.count import Count
+from monitor.config.rules.rate import Rate
+from monitor.config.rules.spike import Spike
 from monitor.config.yaml import YamlModel
 from monitor.daemon.loading import load, sample_of
 from monitor.notify.channels.webhook.notifier import key_of

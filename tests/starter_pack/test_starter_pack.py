@@ -11,7 +11,8 @@ from jsonschema import Draft202012Validator
 
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.cli.json_schema import rules_schema
-from monitor.config.rules import Rule, SameHour, Spike, load_rules
+from monitor.config.rules import Rule, load_rules
+from monitor.config.rules.spike import SameHour, Spike
 from monitor.config.yaml.document import read_document
 from monitor.daemon.loading import sample_of
 from monitor.model.alert import Alert

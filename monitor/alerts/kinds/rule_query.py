@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from monitor.alerts.kinds.alike import Pair
+from monitor.alerts.kinds.batch import Pair
 from monitor.config.rules import Among, Match, Rule
 from monitor.runtime.clock import Duration, Instant
 from monitor.window import Query, RelativeQuery

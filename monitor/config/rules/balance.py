@@ -13,7 +13,7 @@ from monitor.config.rules.threshold import Comparison, Level, Seconds, Share, pa
 from monitor.config.yaml import FieldProblem, Name, ValidationContext, YamlModel
 from monitor.config.yaml.document import KeyPath
 from monitor.config.yaml.types import PERIOD
-from monitor.runtime.clock import DAY, Duration
+from monitor.runtime.clock import DAY, HOUR, Duration
 
 Unused = WithJsonSchema({"type": "null"})
 """Marks a key that every rule has but that says nothing here: editors do not offer it."""
@@ -50,6 +50,7 @@ class BalanceLevel(YamlModel):
 class Balance(Rule):
     """Fires when the account's balance is low, or will soon be."""
 
+    asks_routee: ClassVar[bool] = True
     unused: ClassVar[tuple[str, ...]] = ("where", "by", "unit")
 
     kind: Literal["balance"]
@@ -93,6 +94,14 @@ class Balance(Rule):
     @property
     def reach(self) -> Duration:
         return self.window
+
+    @property
+    def account_state(self) -> Literal["balance", "campaigns"] | None:
+        return "balance"
+
+    @property
+    def history_step(self) -> Duration:
+        return HOUR
 
     @property
     def is_span(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict
 
@@ -53,6 +53,8 @@ class Campaign(Rule):
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [key]} for key in WATCHED]})
 
+    asks_routee: ClassVar[bool] = True
+
     kind: Literal["campaign"]
     """How each campaign fares, from its first message to its end."""
     failure_above: Annotated[Share, AfterValidator(_part)] | None = None
@@ -98,6 +100,18 @@ class Campaign(Rule):
     @property
     def grouping(self) -> tuple[str, ...]:
         return ("campaign", "campaignTrackingId", "problem")
+
+    @property
+    def account_state(self) -> Literal["balance", "campaigns"] | None:
+        return "campaigns" if self.takes_whole_campaigns else None
+
+    @property
+    def is_of_one_campaign(self) -> bool:
+        return True
+
+    @property
+    def own_labels(self) -> Mapping[str, tuple[str, ...]]:
+        return {"problem": self.problems}
 
     @cached_property
     def levels_(self) -> tuple[Level[Any], ...]:

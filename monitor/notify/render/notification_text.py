@@ -3,6 +3,7 @@
 import re
 from typing import Final, Literal
 
+from monitor.alerts.kinds.registry import wording_of
 from monitor.model.finding import Unit, excess
 from monitor.model.format import amount, duration, number
 from monitor.model.notification import AlertView, Notification
@@ -155,7 +156,8 @@ def measured(view: AlertView) -> str:
     unit: Unit = view.unit
     if view.value is None:
         return "–"
-    if view.kind in ("spike", "absence") and view.baseline is not None:
+    wording = wording_of(view.kind)
+    if view.baseline is not None and wording is not None and wording.shows_usual:
         return f"{amount(view.value, unit)} (usual {amount(view.baseline, unit)})"
     limit = "" if view.threshold is None else f" (threshold {threshold(view.threshold, unit)})"
     return f"{amount(view.value, unit)}{limit}"

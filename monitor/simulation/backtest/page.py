@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from html import escape
 from typing import Final
 
+from monitor.alerts.kinds import condition
 from monitor.model.alert import is_report
 from monitor.model.evaluate_words import plural
 from monitor.model.format import amount, duration, number
-from monitor.notify.render.condition import condition
 from monitor.runtime.clock import iso
 from monitor.simulation.backtest.chart import WIDTH, exhibit_figure
 from monitor.simulation.backtest.export import RuleChart, exhibits

@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from monitor.alerts.evaluator import Group, RuleEvaluator
-from monitor.alerts.kinds import RuleResult
-from monitor.alerts.view import unit_of
+from monitor.alerts.kinds import RuleResult, unit_of
 from monitor.config.rules import Rule
 from monitor.model.finding import Unit
 from monitor.runtime.clock import Duration, Instant

@@ -5,10 +5,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import product
 from typing import Final, Literal
 
-from monitor.alerts.view import unit_of
-from monitor.config.rules import Campaign, Rule
+from monitor.alerts.kinds import unit_of
+from monitor.config.rules import Rule
 from monitor.model.finding import Unit
 from monitor.model.format import amount
 from monitor.runtime.clock import SECOND, parse_duration
@@ -61,8 +62,10 @@ def parse_wanted(text: str, unit: Unit) -> ExpectedValue:
 
 def units_of(rule: Rule, labels: Mapping[str, str]) -> tuple[Unit, ...]:
     """What the values of the rule's alerts are measured in; several where labels leave open which of a campaign's problems is meant."""
-    problems = (labels.get("problem"),) if "problem" in labels or not isinstance(rule, Campaign) else rule.problems
-    return tuple(dict.fromkeys(unit_of(rule, (("problem", problem or ""),)) for problem in problems))
+    own = {name: (labels[name],) if name in labels else values for name, values in rule.own_labels.items()}
+    return tuple(
+        dict.fromkeys(unit_of(rule, tuple(zip(own, values, strict=True))) for values in product(*own.values()))
+    )
 
 
 def check_wanted(text: str, units: Sequence[Unit]) -> None:

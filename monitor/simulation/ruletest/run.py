@@ -6,7 +6,8 @@ from time import perf_counter
 from typing import Final
 
 from monitor.alerts.evaluator import RuleEvaluator
-from monitor.config.rules import Rule, SameHour, Spike
+from monitor.config.rules import Rule
+from monitor.config.rules.spike import SameHour, Spike
 from monitor.runtime.clock import Instant, format_duration
 from monitor.simulation.replay import ALWAYS, Replay
 from monitor.simulation.ruletest.account_state import ScriptedAnswers

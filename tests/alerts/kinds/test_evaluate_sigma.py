@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.alerts.sigma import alarms
-from monitor.alerts.kinds.sigma import SigmaBaseline, distance, past_of, threshold
+from monitor.alerts.kinds.spike.sigma import SigmaBaseline, distance, past_of, threshold
 from monitor.alerts.kinds.statistics import Floats, wilson
 
 NORMAL = NormalDist()

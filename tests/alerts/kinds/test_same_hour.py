@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.kinds import EvaluationInput, evaluate
-from monitor.alerts.kinds.same_hour import days_ago
+from monitor.alerts.kinds.spike.same_hour import days_ago
 from monitor.config.rules import Rule, rule_of
 from monitor.model.finding import Finding
 from monitor.model.message import batch_of

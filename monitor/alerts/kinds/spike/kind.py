@@ -2,21 +2,35 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.alerts.kinds.alike import BatchEvaluator, BatchResult, Column, Pair, column
+from monitor.alerts.kinds.batch import BatchEvaluator, BatchResult, Column, Pair, column
+from monitor.alerts.kinds.case import RuleCase
+from monitor.alerts.kinds.count import number_said
+from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Wording
 from monitor.alerts.kinds.levels import crossed
+from monitor.alerts.kinds.rate import share_said
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered, of, pair
-from monitor.alerts.kinds.same_hour import days_ago
-from monitor.alerts.kinds.sigma import SigmaBaseline, distance, past_of, threshold
+from monitor.alerts.kinds.spike.same_hour import days_ago
+from monitor.alerts.kinds.spike.sigma import SigmaBaseline, distance, past_of, threshold
 from monitor.alerts.kinds.statistics import median
-from monitor.config.rules import Ago, BaselineChange, Spike
-from monitor.config.rules.spike import ENOUGH_DAYS
+from monitor.alerts.kinds.words import (
+    compared,
+    is_particular,
+    never,
+    nothing,
+    outcome_of,
+)
+from monitor.config.rules import BaselineChange
+from monitor.config.rules.spike import ENOUGH_DAYS, Ago, SameHour, Spike
 from monitor.model.evaluate_words import number, percent, plural
-from monitor.model.finding import Finding
+from monitor.model.finding import Finding, Unit
+from monitor.model.notification import AlertView
+from monitor.model.phrases import against_threshold, against_usual
 from monitor.runtime.clock import Duration, iso
 from monitor.window import Codes, GroupCounts
 
@@ -330,8 +344,61 @@ def _remembered(expected: Floats, rests_on: Floats, *past: Floats) -> _Baseline:
     return _Baseline(expected, rests_on, SigmaBaseline(*past) if past else None)
 
 
-ALIKE = BatchEvaluator(_apart, _asked, _count, _limits, _over, _weigh)
+BATCH = BatchEvaluator(_apart, _asked, _count, _limits, _over, _weigh)
 
 
 def _said(rule: Spike, measure: float) -> str:
     return percent(measure) if rule.measure == "rate" else number(measure)
+
+
+def _case(rule: Spike, moment: EvaluationInput, group: Group) -> RuleCase | None:
+    question = considered(rule, moment.as_of, rule.window, within=rule.receipts_within)
+    is_share = rule.measure == "rate"
+    return RuleCase(
+        group, of(question, rule.of) if is_share else question, rule.match, is_share, rule.comparison == "below"
+    )
+
+
+def _unit(rule: Spike, group: Group = ()) -> Unit:
+    return "share" if rule.measure == "rate" else "count"
+
+
+def _sentence(view: AlertView) -> str:
+    return share_said(view) if view.unit == "share" else number_said(view)
+
+
+def _against(view: AlertView) -> str:
+    return against_threshold(view) if view.baseline is None else against_usual(view)
+
+
+def _days(rule: Spike) -> int:
+    return rule.baseline.days if isinstance(rule.baseline, SameHour) else 0
+
+
+def _looked_at(rule: Spike) -> Duration:
+    if rule.receipts_within is None and not is_particular(rule):
+        return 0
+    return rule.window * (1 + _days(rule)) if _days(rule) else rule.reach
+
+
+KIND: Final = Kind[Spike](
+    model=Spike,
+    evaluate=evaluate,
+    unit=_unit,
+    matched=lambda rule: outcome_of(rule.match),
+    condition=lambda rule: compared(rule, _unit(rule)),
+    case=_case,
+    wording=Wording(
+        measure=_sentence,
+        against=_against,
+        is_amount=True,
+        shows_usual=True,
+        counts_silence=never,
+        axis="",
+    ),
+    example=Example(unit="count", has_baseline=True, has_change=True),
+    past=PastEvaluation[Spike](
+        spans=lambda rule: 1 + _days(rule), looked_at=_looked_at, is_known=True, unknown=nothing
+    ),
+    batch=BATCH,
+)

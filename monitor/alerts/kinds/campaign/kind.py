@@ -1,75 +1,37 @@
 """``campaign``: how each campaign fares, from its first message to its end."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.alerts.kinds.campaign_words import WORDS
+from monitor.alerts.kinds.campaign.progress import CampaignProgress, Flags, course_of
+from monitor.alerts.kinds.campaign.words import EXAMPLES, WORDS, condition, statement, unknown_past
+from monitor.alerts.kinds.case import RuleCase
+from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Wording
 from monitor.alerts.kinds.result import NOT_ENOUGH, UNHEARD_OF, EvaluationInput, Floats, RuleResult
-from monitor.alerts.kinds.rule_query import considered
+from monitor.alerts.kinds.rule_query import considered, of
 from monitor.alerts.kinds.statistics import wilson
-from monitor.config.rules import Campaign
-from monitor.config.rules.campaign import ACTIVE, FOLLOWED, TOLD_FOR, Problem
-from monitor.model.finding import Finding
+from monitor.alerts.kinds.words import (
+    never,
+    nothing,
+    one_span,
+    whole_reach,
+)
+from monitor.config.rules import FAILED
+from monitor.config.rules.campaign import FOLLOWED, Campaign, Problem
+from monitor.model.finding import Finding, Unit
 from monitor.model.message import UNKNOWN
-from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant
-from monitor.window.campaign_progress import BY, Runs, runs
+from monitor.runtime.clock import SECOND
+from monitor.window.campaign_progress import BY, Runs
 from monitor.window.profile_index import Codes
 
 PROBLEMS: Final[tuple[Problem, ...]] = get_args(Problem)
 
-QUIET: Final[Duration] = 15 * MINUTE
-"""A campaign that was sent out has ended so long after its last message appeared, if most have their final status then."""
-MOST: Final = 0.9
-ABANDONED: Final[Duration] = 2 * HOUR
-"""In any case it has ended when no message has appeared for so long and nothing is left to be sent."""
-LEFT: Final = 0.05
-"""Something is left to be sent while more than this share of the recipients has no message, or of the messages is Queued."""
 UNREPORTED: Final = 0.2
 """More messages without a final status than this are no longer handsets that are off."""
-
-PATIENCE: Final[Duration] = 5 * MINUTE
-"""After a start, so long nothing is said of the progress and the end of a campaign about which Routee is yet to be asked."""
-
-NEVER: Final[Instant] = 1 << 62
-Flags = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignProgress:
-    """What is known of each campaign, in arrays of one length.
-
-    ``recipients`` is 0 where not known. ``awaited``: Routee is yet to be asked. ``left``: something is still to be sent.
-    ``ended_at`` is NEVER for those under way.
-    """
-
-    runs: Runs
-    as_of: Instant
-    recipients: Codes
-    is_held: Flags
-    awaited: Flags
-    is_known: Flags
-    missing: Flags
-    left: Flags
-    ended_at: Codes
-
-    @property
-    def ended(self) -> Flags:
-        """Which have ended."""
-        return self.ended_at <= self.as_of
-
-    @property
-    def told(self) -> Flags:
-        """Which have ended not long ago."""
-        return self.ended & (self.as_of - self.ended_at < TOLD_FOR)
-
-    @property
-    def quiet(self) -> Codes:
-        """For how long each made no progress: where recipients are missing no message appeared, else nothing changed at all."""
-        return np.where(self.missing, self.as_of - self.runs.appeared, self.as_of - self.runs.changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,44 +100,6 @@ def evaluate(rule: Campaign, moment: EvaluationInput) -> RuleResult:
         absent,
         name=_namer(moment, course.runs),
     )
-
-
-def course_of(rule: Campaign, moment: EvaluationInput) -> CampaignProgress:
-    """How all campaigns that the rule considers fare."""
-    found = runs(moment.reading, considered(rule, moment.as_of, FOLLOWED), moment.as_of - ACTIVE, QUIET)
-    count = len(found)
-    recipients, over_since = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    over, held, cancelled, known = (np.zeros(count, np.bool_) for _ in range(4))
-    awaited = np.full(count, _is_starting(rule, moment))
-    for tracking_id, fact in moment.facts.campaigns.items() if rule.takes_whole_campaigns else ():
-        code = moment.reading.code(BY, (tracking_id,))
-        at = None if code is None else found.find(code)
-        if at is not None:
-            awaited[at] = False
-            recipients[at], over_since[at] = fact.state.recipients or 0, fact.over_since or 0
-            over[at], held[at], cancelled[at] = fact.is_over, fact.is_held, fact.is_cancelled
-            start = fact.state.scheduled_at or int(found.began[at])
-            known[at] = recipients[at] > 0 and start > moment.covered_since
-    missing = (recipients > 0) & ~over & (found.messages < recipients * (1 - LEFT))
-    left = (missing | held | awaited | (found.queued > found.messages * LEFT)) & ~cancelled
-    sent_out = over | ((recipients > 0) & (found.messages >= recipients))
-    ended_at = np.maximum(_end(found, left, sent_out), over_since)
-    return CampaignProgress(found, moment.as_of, recipients, held, awaited, known, missing, left, ended_at)
-
-
-def _is_starting(rule: Campaign, moment: EvaluationInput) -> bool:
-    """Whether Routee is asked about campaigns, and has not been for long."""
-    since = moment.facts.asking_since
-    return rule.takes_whole_campaigns and since is not None and moment.as_of < since + PATIENCE
-
-
-def _end(found: Runs, left: Flags, sent_out: Flags) -> Codes:
-    """When each campaign ended; NEVER where it is under way. Later answers can only move an end that has not come."""
-    quiet = found.appeared + QUIET
-    settled = np.where(sent_out & (found.settled >= found.messages * MOST), quiet, NEVER)
-    final = np.where(found.waiting == 0, np.maximum(quiet, found.changed), NEVER)
-    ended = np.minimum(np.minimum(settled, final), found.appeared + ABANDONED)
-    return np.where(left | (found.messages == 0), NEVER, ended)
 
 
 def _failing(rule: Campaign, moment: EvaluationInput, course: CampaignProgress) -> _CampaignNumbers:
@@ -254,3 +178,39 @@ def _namer(moment: EvaluationInput, found: Runs) -> Callable[[int, str], str]:
         return (fact.state.name if fact is not None else "") or UNKNOWN
 
     return name
+
+
+def _case(rule: Campaign, moment: EvaluationInput, group: Group) -> RuleCase | None:
+    """All messages of one campaign with a final status; nothing carries a stall, or that a campaign has ended."""
+    if ("problem", "failing") not in group:
+        return None
+    asked = of(considered(rule, moment.as_of, FOLLOWED), "final")
+    one = tuple((name, value) for name, value in group if name in BY)
+    return RuleCase(one, replace(asked, by=BY, seen=True), FAILED, True, False)
+
+
+def _unit(rule: Campaign, group: Group = ()) -> Unit:
+    """Those of its problems differ."""
+    problem = dict(group).get("problem", "stalled" if rule.problems == ("stalled",) else "")
+    return "seconds" if problem == "stalled" else "share"
+
+
+KIND: Final = Kind[Campaign](
+    model=Campaign,
+    evaluate=evaluate,
+    unit=_unit,
+    matched=nothing,
+    condition=condition,
+    case=_case,
+    wording=Wording(
+        measure=statement,
+        against=nothing,
+        is_amount=False,
+        shows_usual=False,
+        counts_silence=never,
+        axis="",
+    ),
+    example=Example(unit="share", why=EXAMPLES),
+    past=PastEvaluation[Campaign](spans=one_span, looked_at=whole_reach, is_known=True, unknown=unknown_past),
+    batch=None,
+)

@@ -4,14 +4,15 @@ Rules of a team mostly ask the same of the same messages, and nearly always noth
 few operations which of the rules have anything to say at all; only those are then judged one by one, by the kind's ``evaluate``.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.alerts.kinds.result import EvaluationInput, Floats
+from monitor.alerts.kinds.result import EvaluationInput, Floats, RuleResult
+from monitor.config.rules.model import Rule
 from monitor.window import Codes, RelativeQuery
 
 Column = NDArray[np.int64] | NDArray[np.float64]
@@ -29,7 +30,7 @@ class Numbers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """Numbers against one rule's thresholds: see `Judgement`."""
+    """Numbers against one rule's thresholds: see `RuleResult`."""
 
     breached: NDArray[np.int64]
     value: Floats
@@ -61,3 +62,38 @@ Pair = tuple[RelativeQuery, RelativeQuery]
 def column(values: Sequence[float]) -> Floats:
     """One number a rule, to be compared with one number a group: gives a line a rule, a place a group."""
     return np.array(values, np.float64)[:, None]
+
+
+Evaluator = Callable[[Rule, EvaluationInput], RuleResult]
+
+
+class RuleBatch:
+    """Rules that count the same and compare it in the same way, at least one: only their thresholds differ. ``by`` is how all of them are grouped."""
+
+    def __init__(self, batch: BatchEvaluator, rules: Iterable[Rule], evaluate: Evaluator) -> None:
+        self.rules = tuple(rules)
+        self.names = [rule.name for rule in self.rules]
+        self.by = self.rules[0].grouping
+        self.below = self.rules[0].comparison == "below"
+        self._batch = batch
+        self._evaluate = evaluate
+        self._asked = batch.asked(self.rules[0])
+        self._limits = batch.limits(self.rules)
+
+    def count(self, moment: EvaluationInput) -> Numbers:
+        """What all of them count."""
+        numbers: Numbers = moment.shared(self.rules[0], lambda: self._batch.count(self.rules[0], self._asked, moment))
+        return numbers
+
+    def to_judge(self, numbers: Numbers) -> set[str]:
+        """The names of those that must be judged by themselves. All groups of the others are within their thresholds, or too small."""
+        over = self._batch.over(self._limits, numbers)
+        return {self.rules[at].name for at in over.nonzero()[0].tolist()} if over.any() else set()
+
+    def weigh(self, rule: Rule, columns: tuple[Floats, ...]) -> BatchResult:
+        """Numbers of some groups, as they were remembered, against one rule's thresholds."""
+        return self._batch.weigh(rule, columns)
+
+    def judgement(self, number: int, moment: EvaluationInput) -> RuleResult:
+        """One of the rules in full, whichever has its turn."""
+        return self._evaluate(self.rules[number % len(self.rules)], moment)

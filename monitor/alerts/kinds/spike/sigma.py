@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.alerts.kinds.normal_score import binomial_score, hypergeometric_score
+from monitor.alerts.kinds.spike.normal_score import binomial_score, hypergeometric_score
 from monitor.alerts.kinds.statistics import Floats, median, robust_sigma
 
 CLIPPED_AT = 3.0

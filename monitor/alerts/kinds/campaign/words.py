@@ -2,25 +2,24 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from monitor.alerts.kinds.campaign.progress import CampaignProgress
 from monitor.alerts.kinds.result import EvaluationInput
-from monitor.config.rules import Campaign
-from monitor.config.rules.campaign import TOLD_FOR, Problem
+from monitor.config.rules.campaign import TOLD_FOR, Campaign, Problem
 from monitor.model.evaluate_words import money, number, percent, plural
 from monitor.model.message import FAILURES, UNKNOWN
+from monitor.model.notification import AlertView
 from monitor.runtime.clock import MINUTE, Duration, format_duration
+from monitor.runtime.printable import clean
 from monitor.window.campaign_progress import among
-
-if TYPE_CHECKING:
-    from monitor.alerts.kinds.campaign import CampaignProgress
 
 AWAITED: Final = "not enough data: Routee has not been asked about this campaign yet"
 MOST_REASONS: Final = 3
 """So many reasons of failures a report names."""
 
 
-def _failing(rule: Campaign, moment: EvaluationInput, course: "CampaignProgress", at: int, over: bool) -> str:
+def _failing(rule: Campaign, moment: EvaluationInput, course: CampaignProgress, at: int, over: bool) -> str:
     found, limit = course.runs, percent(rule.failure_above)
     final, failed = int(found.messages[at] - found.waiting[at]), int(found.failed[at])
     share = percent(failed / final) if final else "none"
@@ -39,7 +38,7 @@ def _unproven(rule: Campaign, share: float) -> str:
     return f", but not with {percent(rule.confidence)} confidence" if above else ""
 
 
-def _stalled(rule: Campaign, moment: EvaluationInput, course: "CampaignProgress", at: int, over: bool) -> str:
+def _stalled(rule: Campaign, moment: EvaluationInput, course: CampaignProgress, at: int, over: bool) -> str:
     found, quiet = course.runs, _span(int(course.quiet[at]))
     if course.awaited[at]:
         return AWAITED
@@ -54,7 +53,7 @@ def _stalled(rule: Campaign, moment: EvaluationInput, course: "CampaignProgress"
     return f"under way: last progress {quiet} ago, limit {limit}; {waiting} without a final status"
 
 
-def _progress(course: "CampaignProgress", at: int) -> str:
+def _progress(course: CampaignProgress, at: int) -> str:
     found = course.runs
     messages = int(found.messages[at])
     if course.missing[at]:
@@ -64,7 +63,7 @@ def _progress(course: "CampaignProgress", at: int) -> str:
     return f"{number(int(found.waiting[at]))} of {plural(messages, 'message')} without a final status, nothing changed"
 
 
-def _short(rule: Campaign, moment: EvaluationInput, course: "CampaignProgress", at: int, over: bool) -> str:
+def _short(rule: Campaign, moment: EvaluationInput, course: CampaignProgress, at: int, over: bool) -> str:
     if course.awaited[at]:
         return AWAITED
     messages, recipients = int(course.runs.messages[at]), int(course.recipients[at])
@@ -79,11 +78,11 @@ def _short(rule: Campaign, moment: EvaluationInput, course: "CampaignProgress", 
     return f"has ended: {said}"
 
 
-def _ended(rule: Campaign, moment: EvaluationInput, course: "CampaignProgress", at: int, over: bool) -> str:
+def _ended(rule: Campaign, moment: EvaluationInput, course: CampaignProgress, at: int, over: bool) -> str:
     return AWAITED if course.awaited[at] else f"has ended: {totals(moment, course, at)}"
 
 
-def totals(moment: EvaluationInput, course: "CampaignProgress", at: int) -> str:
+def totals(moment: EvaluationInput, course: CampaignProgress, at: int) -> str:
     """``10,204 messages in 42m: 93.4% delivered, 5.1% failed (Unknown Number 312, Expired 40), 1.5% without a final status, 459.18 EUR spent``."""
     found = course.runs
     messages = int(found.messages[at])
@@ -99,7 +98,7 @@ def totals(moment: EvaluationInput, course: "CampaignProgress", at: int) -> str:
     return f"{plural(messages, 'message')}{recipients} in {span}: {', '.join(parts)}"
 
 
-def _reasons(moment: EvaluationInput, course: "CampaignProgress", at: int) -> str:
+def _reasons(moment: EvaluationInput, course: CampaignProgress, at: int) -> str:
     reading, rows = moment.reading, course.runs.rows_of(at)
     rows = rows[reading.window.columns["date"][rows] <= moment.as_of]
     counts: Counter[str] = Counter()
@@ -120,10 +119,51 @@ def _span(span: Duration) -> str:
     return format_duration(span if span < 10 * MINUTE else span - span % MINUTE)
 
 
-WORDS: Final[dict[Problem, Callable[[Campaign, EvaluationInput, "CampaignProgress", int, bool], str]]] = {
+WORDS: Final[dict[Problem, Callable[[Campaign, EvaluationInput, CampaignProgress, int, bool], str]]] = {
     "failing": _failing,
     "stalled": _stalled,
     "short": _short,
     "ended": _ended,
 }
 """The reason of each problem; the last argument says whether it is one."""
+
+
+def condition(rule: Campaign) -> str:
+    """``failed above 20%, ended``: what is watched."""
+    said = [f"failed above {percent(rule.failure_above)}"] if rule.failure_above is not None else []
+    said += [f"stalled for {format_duration(rule.stalled_for)}"] if rule.stalled_for is not None else []
+    said += [f"short below {percent(rule.short_below)}"] if rule.short_below is not None else []
+    return ", ".join(said + (["ended"] if rule.ended is not None else []))
+
+
+def unknown_past(rule: Campaign) -> str:
+    """What cannot be known of the past, because answers of Routee are not kept."""
+    if not rule.takes_whole_campaigns:
+        return ""
+    said = []
+    if rule.short_below is not None:
+        said.append("no campaign is found to have ended short")
+    if rule.stalled_for is not None:
+        said.append("a paused campaign can look stalled, and one that stopped early can look ended")
+    if rule.ended is not None:
+        said.append("ends can come earlier or later")
+    known = "judged by messages only, because Routee's past answers about campaigns are not known"
+    return f"{known} ({'; '.join(said)})" if said else known
+
+
+def statement(view: AlertView) -> str:
+    """The reason says it all: ``Black Friday fails: 411 of 1,204 messages failed (34.1%), limit 20%``."""
+    name = view.labels.get("campaign", UNKNOWN)
+    called = view.labels.get("campaignTrackingId", UNKNOWN) if name == UNKNOWN else name
+    verb = view.status == "firing" or view.why.startswith(("has ", "is "))
+    return f"{clean(called, 60)}{' ' if verb else ': '}{clean(view.why, 300)}"
+
+
+EXAMPLES: Final = {
+    "": "fails: 411 of 1,204 messages failed (34.1%), limit 20%",
+    "stalled": "has stalled: messages to 300 of 1,000 recipients, no new one for 35m",
+    "short": "has ended short: messages to 800 of 1,000 recipients (80%), limit 95%",
+    "ended": "has ended: 1,204 messages to 1,210 recipients in 42m: 93.4% delivered, 5.1% failed (Unknown Number 61), "
+    "1.5% without a final status",
+}
+"""Reasons of made-up alerts, by problem."""
