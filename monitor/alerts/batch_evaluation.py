@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from time import perf_counter
 
 from monitor.alerts.evaluation import EvaluationResult, Span
-from monitor.alerts.kinds import EvaluationInput
-from monitor.alerts.kinds.peers import RuleBatch, grouped
+from monitor.alerts.kinds import EvaluationInput, batches
+from monitor.alerts.kinds.batch import RuleBatch
 from monitor.alerts.ring import EvaluationHistory
 from monitor.config.rules import Rule
 
@@ -16,7 +16,7 @@ class RuleBatches:
     """The batches of an account's rules. ``history`` gets what is found."""
 
     def __init__(self, rules: Iterable[Rule], history: EvaluationHistory) -> None:
-        self._batches = grouped(rules)
+        self._batches = batches(rules)
         self._history = history
 
     def evaluate(
@@ -50,7 +50,7 @@ class RuleBatches:
         began = perf_counter()
         try:
             numbers = batch.count(moment)
-            within = set(names) - batch.speaking(numbers)
+            within = set(names) - batch.to_judge(numbers)
             if within:
                 self._history.take_shared(batch, moment, numbers)
         except Exception:  # noqa: BLE001 — whichever rule is at fault fails again when it is evaluated alone, and is reported then

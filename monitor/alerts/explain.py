@@ -10,7 +10,8 @@ from math import log
 
 import numpy as np
 
-from monitor.alerts.explain_case import Group, RuleCase, case_of
+from monitor.alerts.kinds import case_of
+from monitor.alerts.kinds.case import Group, RuleCase
 from monitor.alerts.kinds.result import EvaluationInput, Floats
 from monitor.config.rules import Rule
 from monitor.model.message import STATUSES, UNKNOWN

@@ -16,14 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.alerts.kinds import NOT_ENOUGH, EvaluationInput, RuleResult
-from monitor.alerts.kinds.alike import Numbers
-from monitor.alerts.kinds.peers import RuleBatch
+from monitor.alerts.kinds.batch import Numbers, RuleBatch
 from monitor.alerts.kinds.result import UNHEARD_OF
 from monitor.alerts.names import Group, meaning
 from monitor.alerts.track import KEPT, LOOK_AGAIN, SPACED, SampledSeries, SeriesSample, Shelved
-from monitor.config.rules import Rule, Windowed
-from monitor.model.notification import history_step
-from monitor.runtime.clock import Duration, Instant
+from monitor.config.rules import Rule
+from monitor.runtime.clock import Instant
 
 GROUPS: Final = 12
 """So many groups of a rule are kept at most."""
@@ -46,11 +44,6 @@ class Evaluation:
     messages: int
 
 
-def spacing(rule: Rule) -> Duration:
-    """How far apart the values of a rule's sparkline are."""
-    return history_step(rule.kind, rule.window if isinstance(rule, Windowed) else None)
-
-
 class EvaluationHistory:
     """The latest evaluations of all rules of one account."""
 
@@ -62,7 +55,7 @@ class EvaluationHistory:
         """Remember a judgement; one of the same moment replaces the one before."""
         track = self._own.get(rule.name)
         if track is None or track.by != judgement.by:
-            track = self._own[rule.name] = SampledSeries(judgement.by, 3, GROUPS, self._turn(), spacing(rule))
+            track = self._own[rule.name] = SampledSeries(judgement.by, 3, GROUPS, self._turn(), rule.history_step)
         alarmed = [group for group in alerts if tuple(name for name, _ in group) == track.by][:GROUPS]
         value = np.where(judgement.breached != NOT_ENOUGH, judgement.value, np.nan)
         columns, nothing = (judgement.messages, value, judgement.threshold), (0.0, _of_nothing(judgement), np.nan)
@@ -73,13 +66,13 @@ class EvaluationHistory:
             )
         )
 
-    def take_shared(self, peers: RuleBatch, moment: EvaluationInput, numbers: Numbers) -> None:
+    def take_shared(self, batch: RuleBatch, moment: EvaluationInput, numbers: Numbers) -> None:
         """Remember what some of these rules were judged on that had nothing to say."""
-        known = self._shared.get(peers.rules[0].name)
-        if known is None or known.shared.peers is not peers:
-            shared = _Shared(peers, len(numbers.columns), self._turn())
-            self._shared |= {rule.name: _Part(rule, shared) for rule in peers.rules}
-            known = self._shared[peers.rules[0].name]
+        known = self._shared.get(batch.rules[0].name)
+        if known is None or known.shared.batch is not batch:
+            shared = _Shared(batch, len(numbers.columns), self._turn())
+            self._shared |= {rule.name: _Part(rule, shared) for rule in batch.rules}
+            known = self._shared[batch.rules[0].name]
         known.shared.take(moment, numbers)
 
     def of(self, rule: str, group: Group) -> tuple[Evaluation, ...]:
@@ -121,10 +114,10 @@ class EvaluationHistory:
 class _Shared:
     """The track of rules that count the same."""
 
-    def __init__(self, peers: RuleBatch, columns: int, turn: int) -> None:
-        self.peers = peers
-        most = GROUPS if len(peers.rules) == 1 else 2 * GROUPS
-        self.track = SampledSeries(peers.by, columns, most, turn, spacing(peers.rules[0]))
+    def __init__(self, batch: RuleBatch, columns: int, turn: int) -> None:
+        self.batch = batch
+        most = GROUPS if len(batch.rules) == 1 else 2 * GROUPS
+        self.track = SampledSeries(batch.by, columns, most, turn, batch.rules[0].history_step)
         self.of_nothing = np.nan
         self._nothing = (0.0, *[np.nan] * (columns - 1))
         self._chosen = 0
@@ -133,16 +126,16 @@ class _Shared:
         """Write down what was counted."""
 
         def code(group: Group) -> int:
-            known = moment.reading.code(self.peers.by, tuple(value for _, value in group))
+            known = moment.reading.code(self.batch.by, tuple(value for _, value in group))
             return UNHEARD_OF if known is None else known
 
         def judge() -> RuleResult:
             self._chosen += 1  # the groups that matter to one rule, then those that matter to the next
-            judgement = self.peers.judgement(self._chosen, moment)
+            judgement = self.batch.judgement(self._chosen, moment)
             self.of_nothing = _of_nothing(judgement)
             return judgement
 
-        means, below = moment.reading.window.facets, self.peers.below
+        means, below = moment.reading.window.facets, self.batch.below
         self.track.take(
             SeriesSample(moment.as_of, numbers.codes, numbers.columns, self._nothing, means, code, judge, below)
         )
@@ -159,7 +152,7 @@ class _Part:
         """What is known of one group, against the rule's thresholds."""
         moments, rows = self.shared.track.rows(group, shelf)
         there = ~np.isnan(rows[:, 1])  # what was counted is never NaN where there is anything to count
-        weighed = self.shared.peers.weigh(self.rule, tuple(rows[there].T))
+        weighed = self.shared.batch.weigh(self.rule, tuple(rows[there].T))
         value = np.where(weighed.breached != NOT_ENOUGH, weighed.value, np.nan)
         found = np.tile((0.0, self.shared.of_nothing, np.nan), (len(rows), 1))
         found[there] = np.stack([weighed.messages, value, weighed.threshold], axis=1)

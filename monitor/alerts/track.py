@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.alerts.kinds import NOT_ENOUGH, RuleResult
-from monitor.alerts.kinds.alike import Column
+from monitor.alerts.kinds.batch import Column
 from monitor.alerts.names import Group, Names
 from monitor.alerts.shelf import RingBuffer
 from monitor.runtime.clock import Duration, Instant

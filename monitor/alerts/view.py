@@ -11,32 +11,16 @@ import msgspec
 from monitor.alerts.evaluation import Group, ViewContext, evaluation_key
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.explain import breakdown, samples
-from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
+from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate, matched, unit_of
 from monitor.alerts.lifecycle import policy_of
-from monitor.alerts.ring import Evaluation, spacing
+from monitor.alerts.ring import Evaluation
 from monitor.alerts.track import SPACED
-from monitor.config.rules import (
-    EVERYTHING,
-    FAILED,
-    Balance,
-    Campaign,
-    Cost,
-    Count,
-    Distinct,
-    Latency,
-    NewValue,
-    Rate,
-    Rule,
-    Spike,
-    Stuck,
-    Windowed,
-)
+from monitor.config.rules import Rule
 from monitor.model.alert import Alert, fires_on_until
 from monitor.model.builtin_alerts import BUILT_IN, BuiltIn
-from monitor.model.finding import Unit
 from monitor.model.notification import AlertView, Link
 from monitor.routing.route import RANKS
-from monitor.runtime.clock import Instant, format_duration
+from monitor.runtime.clock import Instant
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +40,7 @@ class Annotator(Protocol):
 class Views:
     """Makes views of an account's alerts. ``distinguish``: the alerts say which account they are of, because there are several."""
 
-    judge: RuleEvaluator
+    evaluator: RuleEvaluator
     annotator: Annotator
     distinguish: bool = False
     time_zone: str = "UTC"
@@ -66,7 +50,7 @@ class Views:
 
     def labels(self, alert: Alert) -> dict[str, str]:
         """The labels that receivers know the alert by."""
-        built_in, rule = BUILT_IN.get(alert.rule), self.judge.rules.get(alert.rule)
+        built_in, rule = BUILT_IN.get(alert.rule), self.evaluator.rules.get(alert.rule)
         labels = {"alertname": alert.rule} | dict(alert.group)
         if rule is None and built_in is None:
             return dict(alert.view.labels) if alert.view is not None else labels
@@ -76,11 +60,11 @@ class Views:
 
     def knows(self, alert: Alert) -> bool:
         """Whether what the alert comes of is still there, so that its labels depend on nothing but its level."""
-        return alert.rule in BUILT_IN or alert.rule in self.judge.rules
+        return alert.rule in BUILT_IN or alert.rule in self.evaluator.rules
 
     def severity(self, alert: Alert) -> str:
         """How bad it is now; of an alert that is over, how bad it last was."""
-        built_in, rule = BUILT_IN.get(alert.rule), self.judge.rules.get(alert.rule)
+        built_in, rule = BUILT_IN.get(alert.rule), self.evaluator.rules.get(alert.rule)
         if built_in is not None:
             return built_in.severity
         if rule is None:
@@ -89,13 +73,13 @@ class Views:
 
     def fires_on_until(self, alert: Alert) -> Instant | None:
         """See `monitor.model.alert.fires_on_until`."""
-        rule = self.judge.rules.get(alert.rule)
+        rule = self.evaluator.rules.get(alert.rule)
         return None if rule is None else fires_on_until(alert, policy_of(rule))
 
     def ranks(self) -> dict[str, float]:
         """How bad each severity is; a word of one's own is a little worse than the level below it."""
         ranks = dict(RANKS)
-        for rule in self.judge.rules.values():
+        for rule in self.evaluator.rules.values():
             rank = 0.0
             for level in rule.levels_:
                 rank = max(RANKS.get(level.severity, rank + 0.1), ranks.get(level.severity, 0.0))
@@ -104,12 +88,12 @@ class Views:
 
     def view(self, alert: Alert, scene: ViewContext | None = None, *, deep: bool = False) -> AlertView:
         """The alert in that scene (as it is now, where none is given); ``deep``: also with what explains it."""
-        built_in, rule = BUILT_IN.get(alert.rule), self.judge.rules.get(alert.rule)
+        built_in, rule = BUILT_IN.get(alert.rule), self.evaluator.rules.get(alert.rule)
         if built_in is not None:
             return self._built_in(alert, built_in)
         if rule is None:
             return self._orphan(alert)
-        scene = scene or self.judge.view_context()
+        scene = scene or self.evaluator.view_context()
         plain = self._plain(alert, rule, scene)
         return self._annotated(rule, self._explained(alert, rule, plain, scene) if deep else plain)
 
@@ -142,7 +126,8 @@ class Views:
             labels=self.labels(alert),
             annotations={},
             comparison=rule.comparison,
-            window=rule.window if isinstance(rule, Windowed) else None,
+            window=rule.alert_window,
+            history_every=rule.history_step,
             matched=matched(rule),
             more=scene.held_back.get(rule.name, 0),
             time_zone=self.time_zone,
@@ -150,16 +135,16 @@ class Views:
         )
 
     def _explained(self, alert: Alert, rule: Rule, view: AlertView, scene: ViewContext) -> AlertView:
-        span = self.judge.coverage.as_of(rule, scene.cursors)
+        span = self.evaluator.coverage.as_of(rule, scene.cursors)
         if span is None or tuple(name for name, _ in alert.group) != rule.grouping:
             return view
-        moment, firing = self.judge.input_for(rule, scene.reading, *span), alert.state == "firing"
+        moment, firing = self.evaluator.input_for(rule, scene.reading, *span), alert.state == "firing"
         try:
             return msgspec.structs.replace(
                 view,
                 breakdown=breakdown(rule, moment, alert.group, alert.pending_at) if firing else (),
                 samples=samples(rule, moment, alert.group) if firing else (),
-                history=history(rule, moment, alert.group, self.judge.history.course(rule.name, alert.group)),
+                history=history(rule, moment, alert.group, self.evaluator.history.course(rule.name, alert.group)),
             )
         except (
             Exception
@@ -227,44 +212,6 @@ def _numbers(alert: Alert) -> dict[str, Any]:
     }
 
 
-def unit_of(rule: Rule, group: Group = ()) -> Unit:
-    """What the rule's values are measured in; those of a campaign's problems differ."""
-    if isinstance(rule, Campaign):
-        problem = dict(group).get("problem", "stalled" if rule.problems == ("stalled",) else "")
-        return "seconds" if problem == "stalled" else "share"
-    match rule:
-        case Rate() | Spike(measure="rate") | Stuck(is_share=True):
-            return "share"
-        case Latency() | Balance(is_span=True):
-            return "seconds"
-        case Cost() | Balance():
-            return "money"
-        case _:
-            return "count"
-
-
-def matched(rule: Rule) -> str:
-    """What the rule counts, in a few words; empty for plain failures and for everything. See `AlertView.matched`."""
-    match rule:
-        case Latency():
-            return f"{rule.percentile:g}%"
-        case Stuck():
-            return format_duration(rule.older_than)
-        case NewValue() | Distinct():
-            return rule.field
-        case _:
-            return _matched(rule)
-
-
-def _matched(rule: Rule) -> str:
-    if not isinstance(rule, Rate | Count | Spike) or rule.match in (FAILED, EVERYTHING):
-        return ""
-    said = [condition for condition in rule.match.conditions if condition.field in ("status", "detailedStatus")]
-    if len(said) != len(rule.match.conditions) or any(condition.operator != "is" for condition in said):
-        return "match"
-    return ", ".join(" or ".join(condition.values) for condition in said)
-
-
 def links_of(rule: Rule) -> tuple[Link, ...]:
     """The rule's runbook, where its URL is fixed: a URL is never made from message data."""
     url = rule.annotations.get("runbook_url", "")
@@ -278,7 +225,7 @@ def history(
 
     Of before that the window is asked, which still holds what those values rest on: the same for all the rule's groups.
     """
-    now, step = moment.as_of, spacing(rule)
+    now, step = moment.as_of, rule.history_step
     found = [one.as_of for one in course if one.as_of <= now]
     values = []
     for then in range(now - (HISTORY - 1) * step, now + 1, step):

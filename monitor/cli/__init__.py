@@ -42,7 +42,7 @@ from monitor.cli.test import test
 @click.group(cls=CommandLine, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="routee-monitor", prog_name="routee-monitor")
 def cli() -> None:
-    """Watches SMS delivery through Routee and tells the ops team, once, at the right time, with the reason.
+    """Watches SMS delivery through Routee and notifies the ops team: once, at the right time, with the reason.
 
     \b
     To see it work:      routee-monitor demo

@@ -12,20 +12,22 @@ from monitor.cli.output import say
 from monitor.cli.silenced import named_alert, suggestion
 
 
-@click.command(short_help="Acknowledge alerts: no repeats, until they are over.")
+@click.command(short_help="Acknowledge alerts: no repeats until they resolve.")
 @click.argument("alerts", metavar="ALERT...", nargs=-1, required=True)
 @config_option
 @url_option
 @click.option(
-    "--by", default=getpass.getuser, metavar="NAME", help="Who looks after it; default: you.", show_default=False
+    "--by", default=getpass.getuser, metavar="NAME", help="Who takes care of it; default: you.", show_default=False
 )
 @click.option("--comment", default="", help="What is being done.")
-@click.option("--for", "lasts", type=duration_text, metavar="DURATION", help="For how long; default: until it is over.")
-@click.option("--undo", is_flag=True, help="Nobody looks after it any more.")
+@click.option(
+    "--for", "lasts", type=duration_text, metavar="DURATION", help="For how long; default: until it resolves."
+)
+@click.option("--undo", is_flag=True, help="Remove the acknowledgement.")
 def ack(
     alerts: tuple[str, ...], config: Path | None, url: str | None, by: str, comment: str, lasts: str | None, undo: bool
 ) -> None:
-    """Acknowledge alerts: they are not repeated until they are over. That they are over, and that they get worse, is told all the same.
+    """Acknowledge alerts. They are not repeated until they resolve. Receivers are still notified when they get worse or resolve.
 
     ALERT is a fingerprint (as `alerts --json`, amtool and webhooks show it), or a matcher: operator=Cosmote.
 
@@ -73,6 +75,6 @@ def _meant(api: DaemonApi, text: str) -> list[dict[str, Any]]:
     found = [one for one in firing if matches(wanted, one["labels"])]
     if not found:
         raise click.ClickException(
-            f"no alert that meets {text} fires{suggestion(wanted, firing)}; see `routee-monitor alerts`"
+            f"no firing alert matches {text}{suggestion(wanted, firing)}; see `routee-monitor alerts`"
         )
     return found

@@ -9,11 +9,11 @@ import click
 from monitor.cli.choices import OneOf
 from monitor.cli.format_history import show_history
 from monitor.cli.load import read_everything
-from monitor.cli.options import config_option, json_option, level_option, url_option, wide_option
+from monitor.cli.options import config_option, json_option, level_option, since_option, url_option, wide_option
 from monitor.cli.output import say
 from monitor.cli.suppression import SuppressionState, held_of
 from monitor.cli.table import Column, print_json, print_table
-from monitor.cli.times import WHEN, When
+from monitor.cli.times import When
 
 if TYPE_CHECKING:
     from monitor.config.monitor import Config
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 _STATES: Final = {"firing": "active", "pending": "unprocessed", "resolved": "resolved"}
 """A state in Alertmanager's word, as far as it has one."""
 
-_AHEAD: Final = 4 * 60 * 1_000_000
-"""An alert that still fires is said to end so long after it was last seen, as Alertmanager does."""
-
 
 @click.command(short_help="Show what fires and what is pending.")
 @config_option
@@ -38,23 +35,22 @@ _AHEAD: Final = 4 * 60 * 1_000_000
 @click.option(
     "--state",
     type=OneOf(["firing", "pending", "resolved", "all"]),
-    help="Only those; default: firing and pending.",
+    help="Only alerts in this state; default: firing and pending.",
 )
 @click.option("--fail", is_flag=True, help="Exit with 1 if anything fires, for scripts. A report does not count.")
+@click.option("--dead-letters", is_flag=True, help="Show notifications that were given up, with the reason.")
 @click.option(
-    "--dead-letters", is_flag=True, help="Show notifications that no channel will ever take, with the reason."
+    "--history",
+    is_flag=True,
+    help="Show which notifications were sent to whom and when, newest first; kept for 30 days.",
 )
-@click.option("--history", is_flag=True, help="Show what was told to whom and when, newest first; kept for 30 days.")
+@since_option("7d", "With --history: how far back (7d), or a time.")
 @click.option(
-    "--since",
-    type=WHEN,
-    metavar="WHEN",
-    default="7d",
+    "--limit",
+    type=click.IntRange(1),
+    default=100,
     show_default=True,
-    help="With --history: how far back (7d), or a time.",
-)
-@click.option(
-    "--limit", type=click.IntRange(1), default=100, show_default=True, help="With --history: the most that is shown."
+    help="With --history: the most notifications to show.",
 )
 @url_option
 def alerts(
@@ -70,8 +66,8 @@ def alerts(
 ) -> int:
     """Show the alerts that fire or are pending, as of the daemon's last poll.
 
-    It reads the daemon's store, so it answers while the daemon runs and while it does not. Whether an alert is silenced, inhibited, muted
-    or acknowledged says the running daemon; where none answers, acknowledgements and silences are as the store has them.
+    It reads the daemon's store, so it works with and without a running daemon. It asks the running daemon whether an alert is
+    silenced, inhibited, muted or acknowledged. If none answers, it shows the acknowledgements and silences of the store.
 
     \b
     Exit codes: 0 shown; 1 with --fail if anything fires; 69 there is no store
@@ -132,28 +128,14 @@ def views_of(loaded: "SettingsWithTemplates", kept: "Kept") -> "Iterable[tuple[A
 
 def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "SuppressionState") -> dict[str, Any]:
     """As Alertmanager's API v2 shows an alert; ``state``, ``acknowledgedBy`` and ``acknowledgedComment`` are ours."""
-    from monitor.model.label_fingerprint import label_fingerprint
-    from monitor.notify.render.alertmanager_payload import generator_url
-    from monitor.runtime.clock import iso
+    from monitor.notify.render.alertmanager_payload import shown, shown_status
 
     external = (config.web.external_url or "") if config.web is not None else ""
-    return {
-        "labels": view.labels,
-        "annotations": view.annotations,
-        "startsAt": iso(view.starts_at),
-        "endsAt": iso(alert.as_of + _AHEAD if view.ends_at is None else view.ends_at),
-        "updatedAt": iso(alert.as_of),
-        "status": {
-            "state": "suppressed" if held.is_suppressed and alert.state == "firing" else _STATES[alert.state],
-            "silencedBy": list(held.silenced_by),
-            "inhibitedBy": list(held.inhibited_by),
-            "mutedBy": list(held.muted_by),
-        },
+    state = "suppressed" if held.is_suppressed and alert.state == "firing" else _STATES[alert.state]
+    status = shown_status(state, held.silenced_by, held.inhibited_by, held.muted_by)
+    return shown(view, status, held.receivers or (config.route.receiver,), alert.as_of, external) | {
         "acknowledgedBy": held.acknowledged_by,
         "acknowledgedComment": held.acknowledged_comment,
-        "receivers": [{"name": name} for name in held.receivers or (config.route.receiver,)],
-        "fingerprint": label_fingerprint(view.labels),
-        "generatorURL": generator_url(view, external),
         "state": alert.state,
         **({"report": True} if alert.is_report else {}),
     }
@@ -193,7 +175,7 @@ def _footer(counts: dict[str, int]) -> None:
     if counts["dead"]:
         say(f"{plural(counts['dead'], 'notification')} could never be delivered: see `alerts --dead-letters`")
     if counts.get("asides"):
-        say(f"{plural(counts['asides'], 'record')} of Routee's could not be read: see `search NAME --set-aside`")
+        say(f"{plural(counts['asides'], 'record')} from Routee could not be read: see `search NAME --set-aside`")
 
 
 def _dead_letters(store: "Store", as_json: bool) -> None:

@@ -9,7 +9,7 @@ import click
 
 from monitor.cli.choices import known
 from monitor.cli.load import read_everything
-from monitor.cli.options import config_option, duration, json_option, level_option
+from monitor.cli.options import config_option, duration, json_option, level_option, since_option
 from monitor.cli.output import say, width_of_output
 from monitor.cli.output_file import require_writable, write_output
 from monitor.cli.table import print_json
@@ -29,12 +29,10 @@ if TYPE_CHECKING:
 @config_option
 @json_option
 @level_option
-@click.option(
-    "--since", type=WHEN, metavar="WHEN", default="7d", show_default=True, help="How long back (7d), or a time."
-)
-@click.option("--until", type=WHEN, metavar="WHEN", help="Up to when, likewise; default: the last poll, or now.")
+@since_option("7d", "The start: how far back (7d), or a time.")
+@click.option("--until", type=WHEN, metavar="WHEN", help="The end, in the same form; default: the last poll, or now.")
 @click.option("--rule", "names", metavar="NAME", multiple=True, help="Only this rule; can be given several times.")
-@click.option("--set", "changes", metavar="RULE.KEY=VALUE", multiple=True, help="Try a rule with that changed, too.")
+@click.option("--set", "changes", metavar="RULE.KEY=VALUE", multiple=True, help="Also try the rule with this change.")
 @click.option(
     "--from-api", is_flag=True, help="Ask Routee for the messages instead of the daemon's store (at most 7d)."
 )
@@ -42,13 +40,13 @@ if TYPE_CHECKING:
     "--every",
     type=duration,
     metavar="DURATION",
-    help="How often rules are judged; default: as the searches, or coarser.",
+    help="How often rules are judged; default: as often as the searches poll, or less often.",
 )
 @click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Also write a page with charts."
 )
 @click.option(
-    "--svg", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Also write the charts alone."
+    "--svg", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Also write only the charts."
 )
 def backtest(
     config: Path | None,
@@ -64,7 +62,7 @@ def backtest(
 ) -> None:
     """Show what the rules would have alerted in the past: when each alert would have fired and resolved, and how often.
 
-    It judges with the daemon's own code, over the messages of the daemon's store (also while the daemon runs). Nobody is told anything.
+    It judges with the daemon's own code, over the messages of the daemon's store (also while the daemon runs). It sends nothing.
 
     \b
     routee-monitor backtest --since 3d --set 'OperatorFailureRate.above=15%' --html try.html
@@ -112,7 +110,7 @@ def _subjects(loaded: "SettingsWithTemplates", names: Sequence[str], changes: Se
         subjects.append(Subject(rule.model_copy(update={"enabled": True}), rule.name))
         subjects += [subject for subject in changed if subject.name == rule.name]
     if not subjects:
-        raise MonitorError("there are no rules to be tried: see `rules` in the configuration")
+        raise MonitorError("there are no rules to try: see `rules` in the configuration")
     return subjects
 
 

@@ -21,8 +21,8 @@ def backup(file: Path, config: Path | None, as_json: bool, force: bool) -> None:
 
     \b
     To restore: stop the daemon, put the copy in the place of the store
-    (removing its -wal and -shm), start the daemon. What changed since is
-    asked of Routee again, up to 7 days back.
+    (removing its -wal and -shm), start the daemon. The daemon then
+    fetches from Routee what has changed since, up to 7 days back.
 
     \b
     Exit codes: 0 copied and checked; 69 there is no store, FILE is there

@@ -42,16 +42,16 @@ class CampaignView:
     """What the daemon knows of the account, where there is one."""
 
 
-@click.command(short_help="Show how a campaign fares.")
+@click.command(short_help="Show the state of a campaign.")
 @click.argument("tracking_id")
 @config_option
 @json_option
 @wide_option
 @level_option
-@click.option("--account", metavar="ACCOUNT", help="Of which account; default: the first that knows the campaign.")
+@click.option("--account", metavar="ACCOUNT", help="The account; default: the first that knows the campaign.")
 def campaign(tracking_id: str, config: Path | None, as_json: bool, account: str | None) -> None:
-    """Show how the campaign TRACKING_ID fares: its state, its messages by status and reason, its cost, its course, and what
-    the rules say that watch campaigns.
+    """Show the campaign TRACKING_ID: its state, its messages by status and reason, its cost, its course, and what the rules
+    for campaigns say.
 
     \b
     Exit codes: 0 shown; 1 no account knows the campaign; 69 Routee cannot be
@@ -166,6 +166,7 @@ def _shown(seen: CampaignView) -> dict[str, Any]:
         "statuses": _largest_first(statuses),
         "reasons": _largest_first(reading.split(rows[failed], "detailedStatus")),
         "cost": int(prices.sum()) / PRICE_UNIT,
+        "unreadable": {one.field: one.value for one in state.unread} if state else {},
         "first_report": when(int(dates.min())) if total else None,
         "last_report": when(int(dates.max())) if total else None,
         "timeline": _timeline(dates, failed),
@@ -196,17 +197,13 @@ def _timeline(dates: Any, failed: Any) -> list[dict[str, Any]]:
 def _judged(seen: CampaignView, rules: "Sequence[Rule]") -> "list[tuple[Rule, Finding]]":
     """What the rules about campaigns find of this one."""
     from monitor.alerts.kinds import EvaluationInput, evaluate
-    from monitor.config.rules import Campaign, Rate
     from monitor.window import WindowReader
 
     facts = seen.facts if seen.state is None else seen.facts.with_campaign(seen.at, seen.state)
     moment = EvaluationInput(WindowReader(seen.window), seen.at, 0, (), facts)
     found: list[tuple[Rule, Finding]] = []
     for rule in rules:
-        about = isinstance(rule, Campaign) or (
-            isinstance(rule, Rate) and {"campaign", "campaignTrackingId"} & set(rule.by)
-        )
-        if rule.enabled and about:
+        if rule.enabled and rule.is_of_one_campaign:
             whole = rule.model_copy(update={"search": None})  # which search returns them is not known here
             found += [(rule, finding) for finding in evaluate(whole, moment).findings()]
     return found
@@ -233,6 +230,9 @@ def _print(shown: dict[str, Any]) -> None:
     say(f"State      {', '.join([state, *times])}")
     recipients = "" if shown["recipients"] is None else f" for {number(shown['recipients'])} recipients"
     say(f"Messages   {number(shown['messages'])}{recipients}, {number(shown['cost'], 2)} spent")
+    if shown["unreadable"]:
+        lost = ", ".join(f"{name} {value}" for name, value in shown["unreadable"].items())
+        say(f"Unreadable {lost}: counts as missing")
     if not shown["messages"]:
         return
     say(f"Delivered  {percent(shown['delivered'])}, failed {percent(shown['failed'])}")

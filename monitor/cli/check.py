@@ -127,7 +127,7 @@ def _searches(config: "Config") -> Iterator[tuple[str, ...]]:
 
 
 def _rule(rule: "Rule") -> tuple[str, ...]:
-    from monitor.notify.render.condition import condition
+    from monitor.alerts.kinds import condition
 
     file, line = rule.source
     levels = " / ".join(level.severity for level in rule.levels_)

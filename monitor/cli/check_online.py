@@ -34,7 +34,7 @@ async def _ask_routee(account: Account, loaded: SettingsWithTemplates, note: Not
     try:
         async with routee_client(account, clock, patience=_PATIENCE) as routee:
             await routee.check()
-            note(f"account {account.name}", "", "Routee takes the credentials")
+            note(f"account {account.name}", "", "Routee accepts the credentials")
             for search in loaded.settings.config.searches:
                 if search.account != account.name:
                     continue

@@ -21,7 +21,7 @@ def warnings_of(loaded: "SettingsWithTemplates") -> Iterator[str]:
     if not rules:
         yield "there are no rules, so nothing but the monitor's own alerts can fire (see `rules` in README.md)"
     if not config.store_path.parent.is_dir():
-        yield f"there is no folder {config.store_path.parent} for the store: the daemon will not start before it is made"
+        yield f"there is no folder {config.store_path.parent} for the store: the daemon does not start until it exists"
     yield from _doubtful_routing(config)
     yield from _without_effect(loaded)
     for rule in rules:
@@ -62,17 +62,13 @@ def _without_effect(loaded: "SettingsWithTemplates") -> Iterator[str]:
 
 def _stored_silences(config: "Config") -> Iterator["Silence"]:
     """Those that are not over; none where there is no store yet, or it cannot be read: other commands say why."""
-    from contextlib import closing
-
     from monitor.runtime.clock import SystemClock
     from monitor.runtime.errors import StoreError
-    from monitor.store.sqlite import open_sqlite
+    from monitor.store.open import open_store
 
-    if not config.store_path.exists():
-        return
     now = SystemClock().now()
     try:
-        with closing(open_sqlite(config.store_path, read_only=True)) as store, store.snapshot():
+        with open_store(config.store_path, read_only=True) as store:
             yield from (silence for silence in store.load().silences if silence.ends_at > now)
     except StoreError:
         return
@@ -87,7 +83,7 @@ def _doubtful_routing(config: "Config") -> Iterator[str]:
         if receiver.name not in told:
             yield f"no route leads to the receiver {receiver.name!r}"
         elif not receiver.channels:
-            yield f"the receiver {receiver.name!r} has no channel, so nobody is told of what goes there"
+            yield f"the receiver {receiver.name!r} has no channel, so its notifications reach nobody"
     used = {interval.name for route in every_route(root) for interval in (*route.mute, *route.active)}
     for interval in config.time_intervals:
         if interval.name not in used:
@@ -97,13 +93,12 @@ def _doubtful_routing(config: "Config") -> Iterator[str]:
 
 def _odd(rule: "Rule") -> Iterator[str]:
     """What of one rule was probably meant otherwise."""
-    from monitor.config.rules import Windowed
     from monitor.routing.route import RANKS
     from monitor.runtime.clock import format_duration
 
     known = [level.severity for level in rule.levels_ if level.severity in RANKS]
     if known != sorted(known, key=RANKS.__getitem__):
-        yield f"rule {rule.name}: the further the value goes, the milder its severity gets: {' then '.join(known)}"
-    if rule.every is not None and isinstance(rule, Windowed) and rule.every > rule.window:
-        every, window = format_duration(rule.every), format_duration(rule.window)
-        yield f"rule {rule.name} is judged every {every} and looks {window} back: what happens in between it never sees"
+        yield f"rule {rule.name}: the severity gets milder as the value gets worse: {' then '.join(known)}"
+    if rule.every is not None and rule.alert_window is not None and rule.every > rule.alert_window:
+        every, window = format_duration(rule.every), format_duration(rule.alert_window)
+        yield f"rule {rule.name} is judged every {every} and looks {window} back: it never sees the messages in between"

@@ -33,7 +33,7 @@ def manual(ctx: click.Context) -> None:
     say_lines(roff.manual(commands, version("routee-monitor")), newline=False)
 
 
-@click.command(short_help="Print what makes a shell complete.")
+@click.command(short_help="Print a completion script for a shell.")
 @click.argument("shell", metavar="bash|zsh|fish", type=OneOf(SHELLS))
 @unused_config_option
 @click.pass_context

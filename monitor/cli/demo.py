@@ -9,7 +9,7 @@ from monitor.cli.options import level_option, unused_config_option
 @unused_config_option
 @level_option
 @click.option(
-    "--speed", type=click.FloatRange(1, 600), metavar="FACTOR", help="How many times faster than the world it runs."
+    "--speed", type=click.FloatRange(1, 600), metavar="FACTOR", help="How many times faster than real time it runs."
 )
 @click.option("--seed", type=click.IntRange(0), metavar="NUMBER", help="The same seed shows the same traffic.")
 @click.option("--forever", is_flag=True, help="Go on with further incidents until Ctrl-C.")

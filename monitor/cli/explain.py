@@ -8,7 +8,7 @@ import click
 from monitor.cli.choices import known
 from monitor.cli.load import read_everything
 from monitor.cli.options import config_option, json_option, level_option, wide_option
-from monitor.cli.output import clear, height_of_output, say, say_paragraphs
+from monitor.cli.output import clear, height_of_output, rows_taken, say
 from monitor.cli.table import Column, print_json, print_table
 from monitor.runtime.errors import MonitorError
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from monitor.runtime.clock import Instant
 
 _UNASKED: Final = (
-    "What Routee answers about the balance and about campaigns only the daemon knows: "
-    "alerts are shown as it last judged them, other groups without those answers."
+    "Only the daemon knows Routee's answers about the balance and campaigns. Alerts are shown as the daemon last judged them; "
+    "other groups are shown without those answers."
 )
 _COLOURS: Final = {"firing": "red", "blind": "magenta", "pending": "yellow", "not_enough_data": "bright_black"}
 
@@ -34,7 +34,7 @@ _COLOURS: Final = {"firing": "red", "blind": "magenta", "pending": "yellow", "no
 @json_option
 @wide_option
 @level_option
-@click.option("--watch", is_flag=True, help="Go on, and show it anew after each poll, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Show it again after each poll, until Ctrl-C.")
 def explain(name: str, config: Path | None, as_json: bool, watch: bool) -> None:
     """Show each group of RULE: its value against the threshold now, and why it does or does not fire.
 
@@ -111,18 +111,20 @@ def _past(one: "Evaluation") -> dict[str, Any]:
 
 def _table(rule: "Rule", as_of: "Instant", lines: "list[GroupLine]", height: int = 0) -> None:
     """``height``: rows of the terminal that it has to fit, 0 for as many as there are."""
-    from monitor.alerts.view import unit_of
+    from monitor.alerts.kinds import unit_of
     from monitor.cli.findings import asks_routee
     from monitor.cli.read_store import DataAge
     from monitor.model.alert import is_report
     from monitor.model.format import amount, number, sparkline
 
     file, number_of_line = rule.source
-    say(f"{rule.name} ({rule.kind}, {file}:{number_of_line}) as of {DataAge.of(as_of)}")
-    if rule.description:
-        say_paragraphs(rule.description.strip())
-    if asks_routee(rule):
-        say(_UNASKED)
+    head = [f"{rule.name} ({rule.kind}, {file}:{number_of_line}) as of {DataAge.of(as_of)}"]
+    head += [_UNASKED] if asks_routee(rule) else []
+    described = (rule.description or "").strip().splitlines()
+    if not height or sum(map(rows_taken, [*head, *described])) <= height // 2:  # the groups matter more
+        head[1:1] = described
+    for line_of_head in head:
+        say(line_of_head)
     if not lines:
         say("No group has any messages in the window.")
         return
@@ -151,8 +153,8 @@ def _table(rule: "Rule", as_of: "Instant", lines: "list[GroupLine]", height: int
         Column("TREND", 1),
         "WHY",
     )
-    head = 1 + 2 * len((rule.description or "").splitlines()) + 3 * asks_routee(rule)
-    print_table(columns, [row(line) for line in lines], _colour, height and max(height - head - 1, 4))
+    left = height - sum(map(rows_taken, head)) - 1  # the cursor's row
+    print_table(columns, [row(line) for line in lines], _colour, height and max(left, 4))
 
 
 def _colour(row: "Sequence[str]") -> str | None:

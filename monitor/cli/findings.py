@@ -10,7 +10,7 @@ from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
 from monitor.alerts.lifecycle import policy_of
 from monitor.alerts.ring import Evaluation
 from monitor.cli.trend import trend
-from monitor.config.rules import Balance, Campaign, Rule
+from monitor.config.rules import Rule
 from monitor.daemon.restore import restored_evaluator, restored_window
 from monitor.daemon.validate import SettingsWithTemplates
 from monitor.model.alert import Alert, fires_on_until, is_held_back
@@ -110,7 +110,7 @@ def _as_told(rule: Rule, finding: Finding, alerts: Mapping[Group, Alert]) -> Fin
 
 def asks_routee(rule: Rule) -> bool:
     """Whether the rule rests on answers that the daemon gets from Routee and does not store."""
-    return isinstance(rule, Balance | Campaign)
+    return rule.asks_routee
 
 
 def _judged(rule: Rule, evaluator: RuleEvaluator, moment: EvaluationInput) -> RuleResult:
@@ -146,6 +146,6 @@ def _standing(rule: Rule, finding: Finding, alert: Alert | None, blind: str) -> 
         return (
             state,
             finding,
-            f"{finding.why}; fires on until {iso(until - until % 1_000_000)} (keep_firing_for {format_duration(rule.keep_firing_for)})",
+            f"{finding.why}; keeps firing until {iso(until - until % 1_000_000)} (keep_firing_for {format_duration(rule.keep_firing_for)})",
         )
     return state, finding, finding.why

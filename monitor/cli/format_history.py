@@ -21,12 +21,12 @@ def show_history(tellings: "Sequence[NotificationRecord]", as_json: bool) -> Non
         print_json([_as_json(one) for one in tellings])
         return
     if not tellings:
-        say("Nobody was told anything.")
+        say("No notification was sent.")
         return
     rows = [
         (_when(one.at), f"{one.receiver} {one.channel}", one.reason, _alerts(one), _outcome(one)) for one in tellings
     ]
-    print_table(("DECIDED (UTC)", "CHANNEL", Column("REASON", 1), "ALERTS", "WHAT BECAME OF IT"), rows, _colour)
+    print_table(("DECIDED (UTC)", "CHANNEL", Column("REASON", 1), "ALERTS", "RESULT"), rows, _colour)
 
 
 def _as_json(one: "NotificationRecord") -> dict[str, Any]:
@@ -63,7 +63,7 @@ def _outcome(one: "NotificationRecord") -> str:
         return f"given up{done}: {one.error}"
     if one.outcome == "waiting":
         return "waiting" + (f", tried {one.attempts}x: {one.error}" if one.attempts else "")
-    return "not sent: a newer one said more" if one.outcome == "superseded" else f"sent{done}"
+    return "not sent: replaced by a newer one" if one.outcome == "superseded" else f"sent{done}"
 
 
 def _when(instant: "Instant") -> str:

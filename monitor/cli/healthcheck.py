@@ -4,36 +4,31 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.daemon_api import listener
+from monitor.cli.daemon_api import NothingHeard, ask, listener
 from monitor.cli.load import read_config
 from monitor.cli.options import config_option, level_option, url_option
 from monitor.cli.output import say, say_paragraphs
-from monitor.runtime.errors import ListenError, MonitorError
 
 EXIT_NO_ANSWER = 69
+_SECONDS = 5.0
 
 
-@click.command(short_help="Ask the running daemon whether it is well.")
+@click.command(short_help="Ask the running daemon whether it is healthy.")
 @config_option
 @level_option
 @url_option
 def healthcheck(config: Path | None, url: str | None) -> int:
-    """Ask the running daemon whether it is well (GET /healthz).
+    """Ask the running daemon whether it is healthy (GET /healthz).
 
     \b
-    Exit codes: 0 it is well; 1 it is not, with the reasons; 69 no answer;
+    Exit codes: 0 it is healthy; 1 it is not, with the reasons; 69 no answer;
     78 bad configuration (it is not read where --url is given).
     """
-    import trio
-
-    from monitor.daemon.health import ask
-
+    where = f"{(url or listener(read_config(config).web)).rstrip('/')}/healthz"
     try:
-        answer = trio.run(ask, url or listener(read_config(config).web))
-    except ListenError:
-        raise
-    except MonitorError as error:
-        say(str(error), err=True)
+        answer = ask(where, seconds=_SECONDS)
+    except NothingHeard as why:
+        say(f"No answer from {where}; is the daemon running? ({why})", err=True)
         return EXIT_NO_ANSWER
     say_paragraphs(answer.body.strip(), err=answer.status != 200)
     return int(answer.status != 200)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from monitor.cli.load import read_everything
-from monitor.cli.options import config_option, json_option, level_option, wide_option
+from monitor.cli.options import config_option, json_option, level_option, since_option, wide_option
 from monitor.cli.output import say
 from monitor.cli.table import Column, print_json, print_table
-from monitor.cli.times import WHEN, When
+from monitor.cli.times import When
 
 if TYPE_CHECKING:
     from monitor.alerts.incidents import Incident
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MOST_READ: Final = 50_000
 """So many of the latest transitions are looked through."""
 
-_WORDS: Final = {"resolved": "resolved", "dropped": "over before it fired", "unacknowledged": "no longer acknowledged"}
+_WORDS: Final = {"resolved": "resolved", "dropped": "ended before it fired", "unacknowledged": "no longer acknowledged"}
 
 
 _OF_REPORTS: Final = {"fired": "reported"}
@@ -34,25 +34,16 @@ _OF_REPORTS: Final = {"fired": "reported"}
 @json_option
 @wide_option
 @level_option
-@click.option(
-    "--since",
-    type=WHEN,
-    metavar="WHEN",
-    default="7d",
-    show_default=True,
-    help="How far back (7d), or a time; at most 30d are kept.",
-)
-@click.option(
-    "--limit", type=click.IntRange(1), default=50, show_default=True, help="The most incidents that are shown."
-)
-@click.option("--all", "everything", is_flag=True, help="Also what was pending and never fired.")
+@since_option("7d", "How far back (7d), or a time; at most 30d are kept.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The most incidents to show.")
+@click.option("--all", "everything", is_flag=True, help="Also show alerts that were pending and never fired.")
 def history_of_alerts(
     rules: Sequence[str], config: Path | None, as_json: bool, since: When, limit: int, everything: bool
 ) -> None:
     """Show what happened to each alert, the latest first: when it began, fired, got worse, was acknowledged and by whom, was silenced, and
     ended. With RULE only that rule's.
 
-    It reads the daemon's store, whether the daemon runs or not. What was told to whom shows `alerts --history`.
+    It reads the daemon's store, whether the daemon runs or not. `alerts --history` shows which notifications were sent to whom.
 
     \b
     Exit codes: 0 shown; 1 there is no such rule; 69 there is no store or no
@@ -177,7 +168,7 @@ def _row(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silen
 
 def _said(one: "Transition", rules: "Mapping[str, Rule]") -> str:
     """``fired (critical)``, ``acknowledged by Ann: called them``, ``resolved (no_data)``."""
-    from monitor.alerts.view import unit_of
+    from monitor.alerts.kinds import unit_of
     from monitor.model.alert import is_report
     from monitor.model.format import amount
     from monitor.notify.render.sanitize import clean

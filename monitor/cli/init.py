@@ -43,7 +43,7 @@ _PRIVATE: Final = 0o600
     metavar="WHOM",
     help="A Slack channel (#sms-ops), a file that holds the URL of a Slack webhook (@FILE), or console.",
 )
-@click.option("--force", is_flag=True, help="Write over files that are there.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
 def init(
     config: Path,
     application_id: str | None,
@@ -53,7 +53,8 @@ def init(
 ) -> None:
     """Write a first monitor.yaml and a copy of the starter rules, and say what to type next.
 
-    On a terminal it asks for what no option says: three questions. Elsewhere it asks nothing: --application-id and --tell have to be given.
+    On a terminal it asks for what the options do not give: at most three questions. Elsewhere it asks nothing, and needs
+    --application-id and --tell.
     Secrets go into files that only you can read, or stay in variables of the environment.
 
     \b
@@ -104,7 +105,7 @@ def _asked(application_id: str | None, secret: str, tell: str | None) -> "Starte
         secret = click.prompt(where, default="", hide_input=True, show_default=False).strip()
     if tell is None:
         tell = click.prompt(
-            "3. Who is told: a Slack channel, the URL of a Slack webhook, or console", default="#sms-ops"
+            "3. Where notifications go: a Slack channel, the URL of a Slack webhook, or console", default="#sms-ops"
         )
     return StarterAnswers(application_id.strip(), secret, _whom(tell))
 

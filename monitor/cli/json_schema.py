@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from monitor.config.monitor import Config
-from monitor.config.monitor.services import SERVICES
-from monitor.config.rules import OPERATORS, RULE
+from monitor.config.monitor import CHANNEL_MODELS, Config
+from monitor.config.rules import OPERATORS
+from monitor.config.rules.kinds import json_schema
 from monitor.config.rules.match import MATCH
 from monitor.config.yaml.types import PERIOD
 from monitor.model.message import FIELDS
@@ -18,7 +18,6 @@ _VARIABLE: Final[Schema] = {"type": "string", "pattern": r"\$\{"}
 """What stands for any other scalar: a text with a variable of the environment in it."""
 _OUTER: Final = ("description", "default")
 
-_WITH_ADDRESS: Final = [name for one in SERVICES.values() if one.url for name in (one.name, one.template)]
 _WANTED: Final[Schema] = {
     "anyOf": [
         {"type": ["string", "number"]},
@@ -40,30 +39,14 @@ _MATCH: Final[Schema] = {
 }
 
 
-_ADDRESS: Final[Schema] = {
-    "required": [],
-    "allOf": [
-        {"not": {"required": ["url", "url_file"]}},
-        {
-            "anyOf": [
-                {"required": ["url"]},
-                {"required": ["url_file"]},
-                {"required": ["template"], "properties": {"template": {"enum": _WITH_ADDRESS}}},
-            ]
-        },
-    ],
-}
-"""A webhook needs an address, except where its template is that of a service with one address for everybody."""
-
-
 def config_schema() -> Schema:
     """The schema of ``monitor.yaml``."""
-    schema = _finished(Config.model_json_schema())
+    schema = _finished(_with_channels(Config.model_json_schema()))
     schema["required"] = ["accounts"]  # a route may be left out where there is one receiver, and so on
     schema["$defs"]["Search"]["required"] = ["name"]
     schema["$defs"]["RootRoute"]["required"] = []
-    schema["$defs"]["Alertmanager"]["oneOf"] = [{"required": ["url"]}, {"required": ["urls"]}]
-    schema["$defs"]["Webhook"] |= _ADDRESS
+    for model in CHANNEL_MODELS.values():
+        schema["$defs"][model.__name__] |= model.further_schema
     web = schema["properties"]["web"]
     schema["properties"]["web"] = {
         "description": web["description"],
@@ -72,9 +55,21 @@ def config_schema() -> Schema:
     return schema | {"title": "routee-monitor: configuration"}
 
 
+def _with_channels(schema: Schema) -> Schema:
+    """A receiver has a list for each kind of channel."""
+    channels = {}
+    for kind, model in CHANNEL_MODELS.items():
+        made = model.model_json_schema()
+        schema["$defs"] |= made.pop("$defs", {}) | {model.__name__: made}
+        channels[kind] = {"description": model.listed, "items": _ref(model.__name__), "type": "array"}
+    receiver = schema["$defs"]["Receiver"]
+    receiver["properties"] = {"name": receiver["properties"]["name"]} | channels
+    return schema | {"$defs": dict(sorted(schema["$defs"].items()))}
+
+
 def rules_schema() -> Schema:
     """The schema of rule files."""
-    rule = RULE.json_schema()
+    rule = json_schema()
     definitions = rule.pop("$defs")
     schema: Schema = {
         "type": "object",

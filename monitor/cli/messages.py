@@ -8,10 +8,10 @@ import click
 
 from monitor.cli.choices import unknown
 from monitor.cli.load import read_config
-from monitor.cli.options import config_option, json_option, level_option, wide_option
+from monitor.cli.options import config_option, json_option, level_option, since_option, wide_option
 from monitor.cli.output import say
 from monitor.cli.table import Column, print_json, print_table
-from monitor.cli.times import WHEN, When
+from monitor.cli.times import When
 from monitor.runtime.errors import MonitorError, RouteeRejected
 
 if TYPE_CHECKING:
@@ -32,15 +32,8 @@ _COLOURS: Final = {"Delivered": "green", "Failed": "red", "Undelivered": "red", 
 @json_option
 @wide_option
 @level_option
-@click.option("--account", metavar="ACCOUNT", help="Of which account, where several have a search of that name.")
-@click.option(
-    "--since",
-    type=WHEN,
-    metavar="WHEN",
-    default="1h",
-    show_default=True,
-    help="How far back (1h), or a time; at most 7d.",
-)
+@click.option("--account", metavar="ACCOUNT", help="The account, if several have a search of that name.")
+@since_option("1h", "How far back (1h), or a time; at most 7d.")
 @click.option(
     "--status",
     metavar="STATUS",
@@ -51,7 +44,7 @@ _COLOURS: Final = {"Delivered": "green", "Failed": "red", "Undelivered": "red", 
     type=click.IntRange(1, 10_000),
     default=50,
     show_default=True,
-    help="The most parts of messages; the latest are shown.",
+    help="The most parts of messages to show: the latest ones.",
 )
 @click.option(
     "--set-aside",
@@ -92,7 +85,7 @@ def search(
 @json_option
 @wide_option
 @level_option
-@click.option("--account", metavar="ACCOUNT", help="Of which account; default: the first that knows the message.")
+@click.option("--account", metavar="ACCOUNT", help="The account; default: the first that knows the message.")
 def track(message_id: str, config: Path | None, as_json: bool, account: str | None) -> None:
     """Show every part of the message MESSAGE_ID as Routee has it now.
 
@@ -165,7 +158,7 @@ def _status(written: str) -> str:
     if near is None:
         known = ", ".join(STATUSES)
         say(
-            f"warning: {written!r} is none of Routee's documented statuses ({known}); Routee is asked for it all the same",
+            f"warning: {written!r} is not one of Routee's documented statuses ({known}); Routee is asked for it anyway",
             err=True,
         )
     return near or written
@@ -178,11 +171,9 @@ def _span(since: When) -> "Duration":
     now = SystemClock().now()
     span = now - since.seen_from(now)
     if span > 7 * DAY:
-        raise click.BadParameter(
-            "it is longer than 7d ago, which is as far back as Routee can be asked", param_hint="--since"
-        )
+        raise click.BadParameter("it is more than 7d ago; Routee gives back at most 7 days", param_hint="--since")
     if span <= 0:
-        raise click.BadParameter("the time has not come yet", param_hint="--since")
+        raise click.BadParameter("it is in the future", param_hint="--since")
     return span
 
 
@@ -269,14 +260,14 @@ def _row(part: Part) -> tuple[str, ...]:
 
 def _print_asides(search: "Search", config: "Config", as_json: bool) -> None:
     """The records of one search that could not be read, those seen last first."""
-    from contextlib import closing
-
     from monitor.runtime.clock import iso
+    from monitor.store.open import open_store
     from monitor.store.protocol import ASIDES_KEPT
-    from monitor.store.sqlite import open_sqlite
 
-    with closing(open_sqlite(config.store_path, read_only=True)) as store:
-        found = [one for one in store.asides(ASIDES_KEPT) if (one.account, one.search) == (search.account, search.name)]
+    with open_store(config.store_path, read_only=True) as store:
+        whose = (search.name, "")  # without a search: what Routee says of the account's campaigns
+        kept = store.asides(ASIDES_KEPT)
+        found = [one for one in kept if one.account == search.account and one.search in whose]
     if as_json:
         print_json(
             [

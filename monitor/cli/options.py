@@ -69,7 +69,7 @@ def unused_config_option(command: Callable[..., Any]) -> Callable[..., Any]:
         type=kind,
         expose_value=False,
         metavar="FILE",
-        help="Taken as everywhere, but not needed here.",
+        help="Accepted, but this command does not read it.",
     )(command)
 
 
@@ -81,7 +81,7 @@ def level_option(command: Callable[..., Any]) -> Callable[..., Any]:
         default="error",
         callback=_set_level,
         expose_value=False,
-        help="What is told on standard error beside the result; debug shows tracebacks.",
+        help="Which messages go to standard error; debug shows tracebacks.",
     )(command)
 
 
@@ -116,6 +116,13 @@ def url_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """``--url URL``; the command gets ``url``, which is for `daemon_api`."""
     where = "Where the daemon listens; default: web.listen of the configuration."
     return click.option("--url", metavar="URL", help=where)(command)
+
+
+def since_option(default: str, help: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:  # noqa: A002 - as click calls it
+    """``--since WHEN``; the command gets ``since``, a `monitor.cli.times.When`."""
+    from monitor.cli.times import WHEN
+
+    return click.option("--since", type=WHEN, metavar="WHEN", default=default, show_default=True, help=help)
 
 
 def duration_text(text: str) -> str:

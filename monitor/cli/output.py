@@ -84,6 +84,12 @@ def say_lines(text: str, *, err: bool = False, newline: bool = True) -> None:
     _echo(printable.lines(with_names(text, err)), err, newline=newline)
 
 
+def rows_taken(text: str) -> int:
+    """How many rows of the terminal `say` takes for one line of text."""
+    whole, width = printable.line(with_names(text, err=False)), width_of_output()
+    return len(wrapped(whole, width)) if width and cells(whole) > width else 1
+
+
 def say_paragraphs(text: str, *, err: bool = False) -> None:
     """Text of several lines, each as `say` prints it."""
     for line in text.splitlines():

@@ -1,23 +1,23 @@
 """What the daemon's store says, read beside it: as of its last poll, whether it runs or not."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from monitor.config.monitor import Config
 from monitor.daemon.validate import SettingsWithTemplates
 from monitor.runtime.clock import Instant, SystemClock, format_duration, iso
 from monitor.runtime.errors import StoreError
+from monitor.store.open import open_store
 from monitor.store.protocol import Store
 from monitor.store.protocol import StoredState as Kept
-from monitor.store.sqlite import open_sqlite
 
 
 @contextmanager
 def standing(loaded: SettingsWithTemplates) -> Iterator[tuple[Store, Kept]]:
     """The store at one moment, and its cursors, alerts and groups. Raises StoreError, also where no poll has been stored yet."""
     config = loaded.settings.config
-    with closing(open_sqlite(config.store_path, read_only=True)) as store, store.snapshot():
+    with open_store(config.store_path, read_only=True) as store:
         kept = store.load()
         cursors = [cursor for cursor in kept.cursors if _is_configured(cursor.account, cursor.search, config)]
         if not cursors and not kept.alerts:

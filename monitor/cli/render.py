@@ -20,15 +20,17 @@ _LOOKED_AT: Final = 2_000
 """So many of the latest notifications are looked through for an alert."""
 
 
-@click.command(short_help="Show what a receiver would be told of an alert.")
+@click.command(short_help="Show the notification that a receiver would get.")
 @click.argument("receiver", required=False)
 @config_option
 @json_option
 @level_option
-@click.option("--alert", "name", metavar="FINGERPRINT|RULE", help="Which alert, from the store; default: an example.")
-@click.option("--sample", "as_sample", is_flag=True, help="Do not look into the store: a sample of the rule.")
-@click.option("--resolved", is_flag=True, help="As it looks when it is over.")
-@click.option("--channel", metavar="CHANNEL", help="Only this one (slack/0); default: every channel of the receiver.")
+@click.option("--alert", "name", metavar="FINGERPRINT|RULE", help="An alert from the store; default: an example.")
+@click.option("--sample", "as_sample", is_flag=True, help="Show a sample of the rule; do not read the store.")
+@click.option("--resolved", is_flag=True, help="Show the resolved notification.")
+@click.option(
+    "--channel", metavar="CHANNEL", help="Only this channel (slack/0); default: every channel of the receiver."
+)
 def render(
     receiver: str | None,
     config: Path | None,
@@ -38,9 +40,9 @@ def render(
     resolved: bool,
     channel: str | None,
 ) -> int:
-    """Show what RECEIVER (default: the route's) would be told of an alert. Nothing is sent.
+    """Show the notification that RECEIVER (default: the route's) would get for an alert. Nothing is sent.
 
-    An alert is found by its fingerprint, or by its rule (then the latest one), as it was last told, else as it stands now.
+    --alert takes a fingerprint, or a rule (then its latest alert). The alert is shown as it was last sent, else as it is now.
 
     \b
     Exit codes: 0 shown; 1 there is no such receiver, channel, alert or rule;

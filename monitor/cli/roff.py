@@ -12,7 +12,7 @@ PROGRAM: Final = "routee-monitor"
 _HEAD: Final = """\
 .TH ROUTEE\\-MONITOR 1 "" "routee\\-monitor {version}" "User Commands"
 .SH NAME
-routee\\-monitor \\- watch SMS delivery through Routee and tell the ops team
+routee\\-monitor \\- watch SMS delivery through Routee and notify the ops team
 .SH SYNOPSIS
 .B routee\\-monitor
 .I command
@@ -25,7 +25,7 @@ _TAIL: Final = """\
 Good; of the daemon: stopped as asked.
 .TP
 .B 1
-The answer is no: a test that fails, a daemon that is not well.
+The answer is no: a test that fails, a daemon that is not healthy.
 .TP
 .BR 2 ", " 64
 Wrong usage.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from monitor.routing.time_intervals import NamedInterval
     from monitor.runtime.clock import Instant
 
-_AFTER = "As of this time (2026-11-21T10:00, in your time zone) in place of now."
+_AFTER = "Use this time (2026-11-21T10:00, in your time zone) instead of now."
 
 
 @click.group(short_help="Show the routing tree; say where an alert would go.")
@@ -29,19 +29,19 @@ def routes(ctx: click.Context, config: Path | None) -> None:
     """Show the routing tree of the configuration, or say where an alert would go. Nothing is sent to anybody.
 
     \b
-    Exit codes: 0 shown; 1 with --expect, if others would be told;
+    Exit codes: 0 shown; 1 with --expect, if other receivers would be notified;
     78 bad or missing configuration.
     """
     ctx.obj = config
 
 
-@routes.command(short_help="Draw the routing tree.")
+@routes.command(short_help="Show the routing tree.")
 @config_option
 @json_option
 @level_option
 @click.pass_obj
 def show(above: Path | None, config: Path | None, as_json: bool) -> None:
-    """Draw the routing tree: what each route takes, who is told, and how alerts are put together.
+    """Show the routing tree: which alerts each route takes, which receiver is notified, and how alerts are grouped.
 
     \b
     Exit codes: 0 shown; 78 bad or missing configuration.
@@ -62,7 +62,9 @@ def show(above: Path | None, config: Path | None, as_json: bool) -> None:
 @wide_option
 @level_option
 @click.option("--at", type=TIME, metavar="TIME", help=_AFTER)
-@click.option("--expect", metavar="RECEIVERS", help="Exit with 1 unless just these would be told (ops,oncall).")
+@click.option(
+    "--expect", metavar="RECEIVERS", help="Exit with 1 unless exactly these receivers would be notified (ops,oncall)."
+)
 @click.pass_obj
 def test_labels(
     above: Path | None,
@@ -72,14 +74,15 @@ def test_labels(
     at: "Instant | None",
     expect: str | None,
 ) -> int:
-    """Say where an alert with these labels would go: which routes take it, who is told, together with what, how soon and how often.
+    """Show where an alert with these labels would go: which routes take it, which receivers are notified, how it is grouped,
+    how soon and how often.
 
     \b
     routee-monitor routes test alertname=OperatorFailureRate severity=critical country=GR
-    A label that is not given is one that the alert lacks.
+    The alert has only the labels that you give.
 
     \b
-    Exit codes: 0 shown; 1 with --expect, if others would be told;
+    Exit codes: 0 shown; 1 with --expect, if other receivers would be notified;
     78 bad or missing configuration.
     """
     from monitor.routing.route import routes_for
@@ -98,7 +101,7 @@ def test_labels(
         _table(found, given, moment)
         for one in inhibits:
             say("")
-            say(f"Not told while an alert fires that meets {one['source']}{_alike(one['equal'])}.")
+            say(f"Inhibited while an alert fires that matches {one['source']}{_alike(one['equal'])}.")
     return _verdict(found, wanted)
 
 
@@ -121,7 +124,10 @@ def _verdict(found: "tuple[Route, ...]", wanted: set[str] | None) -> int:
     told = {route.receiver for route in found}
     if wanted is None or wanted == told:
         return 0
-    say(f"expected {', '.join(sorted(wanted)) or 'nobody'}, but told would be {', '.join(sorted(told))}", err=True)
+    say(
+        f"expected {', '.join(sorted(wanted)) or 'nobody'}, but these would be notified: {', '.join(sorted(told))}",
+        err=True,
+    )
     return 1
 
 

@@ -17,16 +17,18 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Run the daemon.")
 @config_option
-@click.option("--log-level", type=OneOf(LEVELS), help="From which severity on; default: log.level of the file.")
+@click.option(
+    "--log-level", type=OneOf(LEVELS), help="The lowest level that is logged; default: log.level of the file."
+)
 @click.option(
     "--log-format",
     type=OneOf(["auto", "journal", "text", "json"]),
-    help="How; default: log.format of the file. auto: journal under systemd, text on a terminal, else JSON.",
+    help="The format of the log; default: log.format of the file. auto: journal under systemd, text on a terminal, else JSON.",
 )
 def run(
     config: Path | None, log_level: str | None, log_format: Literal["auto", "journal", "text", "json"] | None
 ) -> None:
-    """Run the daemon: poll Routee, judge the rules, tell the receivers.
+    """Run the daemon: poll Routee, judge the rules, notify the receivers.
 
     It stays in the foreground, logs to standard error, and writes to standard output only what `console` receivers show.
     SIGTERM or Ctrl-C end it within 10 seconds; whatever it was doing goes on after the next start. SIGHUP makes it take up

@@ -62,7 +62,7 @@ Ctrl-C ends it."""
     metavar="DURATION",
     help="How long traffic has been arriving already, such as 2h; default: 1h.",
 )
-@click.option("--messages", type=click.IntRange(0), help="Exactly so many messages in that history.")
+@click.option("--messages", type=click.IntRange(0), help="Exactly this many messages in that history.")
 @click.option(
     "--select-by",
     type=OneOf(["sent", "status"]),

@@ -22,16 +22,16 @@ EXIT_NOT_SENT = 69
 @config_option
 @json_option
 @level_option
-@click.option("--rule", metavar="RULE", help="As an alert of this rule would look; default: an example.")
+@click.option("--rule", metavar="RULE", help="Send a sample alert of this rule; default: an example.")
 def send_test(receiver: str, config: Path | None, as_json: bool, rule: str | None) -> int:
-    """Send a sample notification through every channel of RECEIVER, and say what became of it.
+    """Send a sample notification through every channel of RECEIVER, and show the result.
 
     It is sent at once, beside the daemon. It is marked as a test: the label test="true", the severity none. Its resolve
     follows, so that what it opened at an on-call service is closed again.
 
     \b
-    Exit codes: 0 every channel took it; 1 there is no such receiver or rule;
-    69 a channel did not take it; 65, 78 bad rules or configuration.
+    Exit codes: 0 every channel accepted it; 1 there is no such receiver or rule;
+    69 a channel did not accept it; 65, 78 bad rules or configuration.
     """
     import trio
 

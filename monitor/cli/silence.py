@@ -2,12 +2,12 @@
 
 import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from monitor.cli.choices import known
-from monitor.cli.daemon_api import DaemonRefused, daemon_api
+from monitor.cli.daemon_api import DaemonApi, DaemonRefused, daemon_api
 from monitor.cli.options import config_option, duration, json_option, url_option, wide_option
 from monitor.cli.output import say
 from monitor.cli.silenced import broad, effect, is_broad, met_by
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from monitor.routing.matchers import Matcher
     from monitor.runtime.clock import Duration, Instant
 
+_PART: Final = 500
+"""So many silences are asked for at once."""
+_OVERLAP: Final = 10
+
 
 @click.group(short_help="Silence alerts for a while; show and end silences.")
 @config_option
 @click.pass_context
 def silence(ctx: click.Context, config: Path | None) -> None:
-    """Keep alerts from being told for a while, through the running daemon. The end of an alert that was told is still told.
+    """Silence alerts for a while, through the running daemon. Receivers that were notified of an alert are still notified when it resolves.
 
     amtool does the same: amtool --alertmanager.url=http://127.0.0.1:9465 silence add ...
 
@@ -34,7 +38,7 @@ def silence(ctx: click.Context, config: Path | None) -> None:
     ctx.obj = config
 
 
-@silence.command(short_help="Silence the alerts that meet all matchers.")
+@silence.command(short_help="Silence the alerts that match all matchers.")
 @click.argument("matchers", metavar="MATCHER...", nargs=-1, required=True)
 @config_option
 @url_option
@@ -49,9 +53,9 @@ def silence(ctx: click.Context, config: Path | None) -> None:
 @click.option("--weekdays", multiple=True, metavar="RANGE", help="Only on these days: saturday, monday:friday.")
 @click.option("--times", multiple=True, metavar="RANGE", help="Only at these times of day: 22:00-24:00.")
 @click.option(
-    "--location", default="UTC", metavar="ZONE", help="Whose clock --weekdays and --times are of; default: UTC."
+    "--location", default="UTC", metavar="ZONE", help="The time zone of --weekdays and --times; default: UTC."
 )
-@click.option("--yes", is_flag=True, help="Also where alerts that lack the labels are silenced, too.")
+@click.option("--yes", is_flag=True, help="Also silence alerts that lack the labels.")
 @click.pass_obj
 def add(
     above: Path | None,
@@ -69,7 +73,7 @@ def add(
     location: str,
     yes: bool,
 ) -> None:
-    """Silence the alerts that meet all matchers; prints the silence's id. Standard error says until when, and which alerts it silences now.
+    """Silence the alerts that match all matchers; prints the silence's id. Standard error says until when, and which alerts it silences now.
 
     A time without a zone (--until 2026-11-21T18:00) is in your terminal's zone. A label that an alert lacks counts as empty, so
     'team!=sms' is also met by alerts without a team: what only such matchers choose needs --yes.
@@ -111,20 +115,29 @@ def add(
 @url_option
 @json_option
 @wide_option
-@click.option("--expired", is_flag=True, help="Also those that are over.")
+@click.option("--expired", is_flag=True, help="Also show expired silences.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="The most that the table shows; --json shows all.",
+)
 @click.pass_obj
-def show(above: Path | None, config: Path | None, url: str | None, as_json: bool, expired: bool) -> None:
-    """Show the silences, with how many alerts each of them silences now.
+def show(above: Path | None, config: Path | None, url: str | None, as_json: bool, expired: bool, limit: int) -> None:
+    """Show the silences, with how many alerts each of them silences now: first those that end first.
 
     \b
     Exit codes: 0 shown; 69 no daemon answers.
     """
     api = daemon_api(config or above, url)
-    found = [one for one in api.get("/api/v2/silences") if expired or one["status"]["state"] != "expired"]
+    found = _silences_of(api, expired=expired)
     if as_json:
         print_json(found)
         return
-    _table(found)
+    _table(found[:limit])
+    if len(found) > limit:
+        say(f"and {len(found) - limit:,} more: --limit {len(found)} shows them, --json too")
 
 
 @silence.command(short_help="End silences.")
@@ -141,12 +154,26 @@ def expire(above: Path | None, ids: tuple[str, ...], config: Path | None, url: s
     from urllib.parse import quote
 
     api = daemon_api(config or above, url)
-    known = [one["id"] for one in api.get("/api/v2/silences") if one["status"]["state"] != "expired"]
+    known = [one["id"] for one in _silences_of(api)]
     for wanted in ids:
         matching = [one for one in known if one.startswith(wanted)]
         if len(matching) != 1:
             raise click.UsageError(f"{len(matching) or 'no'} silences have an id that begins with {wanted!r}")
         api.delete(f"/api/v2/silence/{quote(matching[0], safe='')}")
+
+
+def _silences_of(api: DaemonApi, *, expired: bool = False) -> list[dict[str, Any]]:
+    """All of them in the daemon's order, in which those that are over come last. Read part by part: there may be thousands."""
+    found: dict[str, dict[str, Any]] = {}
+    while True:
+        # Where one began or ended meanwhile, others may have moved: some come twice, so each part begins within the one before.
+        offset = max(len(found) - _OVERLAP, 0)
+        part = api.get(f"/api/v2/silences?limit={_PART}&offset={offset}")
+        new = {one["id"]: one for one in part if expired or one["status"]["state"] != "expired"}
+        is_last = len(part) < _PART or len(new) < len(part) or new.keys() <= found.keys()
+        found |= new
+        if is_last:
+            return list(found.values())
 
 
 def _read(text: str) -> "tuple[Matcher, ...]":

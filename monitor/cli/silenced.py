@@ -48,7 +48,7 @@ def effect(made: dict[str, Any], wanted: "Sequence[Matcher]", alerts: Sequence[A
     now = made.get("silencesNow", True)
     span = f"silenced until {ends}" if now else f"not silenced now, but from {starts} until {ends}"
     if not met:
-        return [span, f"warning: no alert that fires now meets the matchers{suggestion(wanted, alerts)}"]
+        return [span, f"warning: no firing alert matches{suggestion(wanted, alerts)}"]
     return [span, _fire(met, "it silences" if now else "it would silence")]
 
 
@@ -73,7 +73,7 @@ def _fire(met: Sequence[Alert], does: str) -> str:
     from monitor.model.evaluate_words import plural
 
     if not met:
-        return f"{does} no alert that fires now"
+        return f"{does} no firing alert"
     named = [named_alert(one) for one in met[:_MOST_NAMED]]
     more = [f"{len(met) - _MOST_NAMED} more"] if len(met) > _MOST_NAMED else []
     return f"{does} {plural(len(met), 'alert')} that {'fires' if len(met) == 1 else 'fire'} now: " + "; ".join(

@@ -22,16 +22,17 @@ _INTERVALS: Final = 3
 """A poll that was due so many intervals ago is late."""
 
 
-@click.command(short_help="Show on one screen how all stands.")
+@click.command(short_help="Show the monitor's state on one screen.")
 @config_option
 @json_option
 @wide_option
 @level_option
 @url_option
 def status(config: Path | None, as_json: bool, url: str | None) -> int:
-    """Show on one screen how all stands: each search's last poll, how far the past has been read, what fires, and what waits to be sent.
+    """Show the monitor's state on one screen: each search's last poll, how much of the past has been read, which alerts fire,
+    and which notifications wait.
 
-    It asks the running daemon. Where none answers it says so, and shows what the daemon's store holds.
+    It asks the running daemon. If none answers, it says so and shows what the daemon's store holds.
 
     \b
     Exit codes: 0 the daemon runs; 69 it does not run or does not answer;
@@ -54,7 +55,7 @@ def _asked(loaded: "SettingsWithTemplates", url: str | None) -> dict[str, Any]:
         api = api_of(loaded.settings.config, url)
         said = api.get("/api/v1/status")
         if not isinstance(said, dict) or "searches" not in said:
-            raise DaemonRefused("the answer is not that of a routee-monitor; does --url name one?")
+            raise DaemonRefused("the answer is not from a routee-monitor; check --url")
     except MonitorError as why:
         if url:
             raise
@@ -63,18 +64,15 @@ def _asked(loaded: "SettingsWithTemplates", url: str | None) -> dict[str, Any]:
 
 
 def _stored(loaded: "SettingsWithTemplates", why: str) -> dict[str, Any]:
-    from contextlib import closing
-
     from monitor.daemon.overview import Overview, overview
     from monitor.runtime.clock import SystemClock
-    from monitor.store.sqlite import open_sqlite
-    from monitor.store.sqlite_file import lock_holder
+    from monitor.store.open import lock_holder, open_store
 
     config, now = loaded.settings.config, SystemClock().now()
     process = lock_holder(config.store_path)
     stand, warnings = Overview([], [], [], [], {}, {}), []
     try:
-        with closing(open_sqlite(config.store_path, read_only=True)) as store, store.snapshot():
+        with open_store(config.store_path, read_only=True) as store:
             stand = _stand(loaded, store, now)
     except MonitorError as error:
         warnings = [str(error)]
@@ -119,12 +117,12 @@ def _head(found: dict[str, Any]) -> Iterator[Line]:
     if found["store"] is None:
         yield shaded(f"routee-monitor {found['version']} runs", "green"), f" since {_ago(found['since'])}"
     elif found["process"] is None:
-        yield shaded("routee-monitor does not run.", "red"), f" {found['why']}"
+        yield shaded("routee-monitor is not running.", "red"), f" {found['why']}"
     else:
-        label = f"routee-monitor runs (process {found['process']}), but does not say how it stands."
+        label = f"routee-monitor runs (process {found['process']}), but does not answer."
         yield shaded(label, "yellow"), f" {found['why']}"
     if found["store"] is not None:
-        yield (f"What follows is from its store {found['store']}",)
+        yield (f"The following is from its store {found['store']}",)
     for warning in found["warnings"][:_MOST_WARNINGS]:
         yield shaded("warning:", "yellow"), f" {warning}"
     if len(found["warnings"]) > _MOST_WARNINGS:

@@ -49,7 +49,9 @@ def held_of(
     try:
         said = api_of(config, url).get("/api/v2/alerts")
         if not isinstance(said, list):
-            raise DaemonRefused("the daemon's answer is no list of alerts; does --url name a routee-monitor?")
+            raise DaemonRefused(
+                "the answer is not a list of alerts; check that --url is the address of a routee-monitor"
+            )
     except MonitorError:
         if url:
             raise

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-from monitor.cli.output import painted, put_row, say, say_lines, width_of_output, with_names
+from monitor.cli.output import painted, put_row, rows_taken, say, say_lines, width_of_output, with_names
 from monitor.runtime import printable
 from monitor.runtime.terminal_width import cells, padded, wrapped
 
@@ -69,7 +69,8 @@ def print_table(
 
 def _fitting(found: list[Shown], height: int) -> list[Shown]:
     """The first of them that fit, with a note of how many rows do not."""
-    notes = sum(1 for _, _, note in found if note)
+    notes = sum(rows_taken(note) for _, _, note in found if note)
+    rows = sum(1 for _, row, _ in found if row is not None)
     used, kept = 0, 0
     total = sum(len(lines) for lines, _, _ in found) + notes
     for lines, _, _ in found:
@@ -78,7 +79,7 @@ def _fitting(found: list[Shown], height: int) -> list[Shown]:
             break
         kept += 1
     left = sum(1 for _, row, _ in found[kept:] if row is not None)
-    more: list[Shown] = [([], None, f"{left} more of {len(found) - 1 - notes}, less urgent")] if left else []
+    more: list[Shown] = [([], None, f"{left} more of {rows}, less urgent")] if left else []
     return [*found[:kept], *more, *(one for one in found[kept:] if one[2])]
 
 
@@ -100,7 +101,7 @@ def shown(columns: Sequence[Head], rows: Sequence[Row], width: int = 0) -> Itera
     for number, row in enumerate(table):
         yield _lines([row[place] for place in places], widths, width), None if number == 0 else rows[number - 1], ""
     if dropped := [one.head for place, one in enumerate(heads) if place not in places]:
-        yield [], None, f"Not shown for want of room: {', '.join(dropped)} (--wide shows all)"
+        yield [], None, f"Not shown for lack of space: {', '.join(dropped)} (--wide shows all)"
 
 
 def table_lines(columns: Sequence[Head], rows: Sequence[Row], width: int = 0) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.options import environment, json_option, level_option, unused_config_option
+from monitor.cli.options import config_option, environment, json_option, level_option
 from monitor.cli.output import say
 from monitor.cli.output_file import require_writable, write_output
 from monitor.cli.table import print_json
@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Run rule tests.")
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
-@click.option("--run", "pattern", metavar="PATTERN", help="Only tests whose name this regular expression is found in.")
+@click.option("--run", "pattern", metavar="PATTERN", help="Only tests whose name matches this regular expression.")
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Also write JUnit XML.")
 @json_option
-@unused_config_option
+@config_option
 @level_option
-def test(files: Sequence[str], pattern: str | None, junit: Path | None, as_json: bool) -> int:
-    """Run rule tests: files that say which messages come, and which alerts are expected of them.
+def test(files: Sequence[str], pattern: str | None, junit: Path | None, as_json: bool, config: Path | None) -> int:
+    """Run rule tests: files that describe messages and the alerts that are expected of them.
 
     FILES are test files, globs or folders (of a folder of rules those in its
     folder tests). The rules are judged as the daemon judges them, on a clock that only the test moves.
+    With --config, a test that names no time_zone takes that of the account.
 
     \b
     Exit codes: 0 all is as expected; 1 something is not; 65 a test file, or a
@@ -40,8 +41,9 @@ def test(files: Sequence[str], pattern: str | None, junit: Path | None, as_json:
         require_writable(junit)
     wanted = _compiled(pattern)
     verdicts = []
+    time_zone = _time_zone(config)
     for suite, number in _chosen(load_suites(files, environment()), wanted):
-        verdicts.append(_run(suite, number))
+        verdicts.append(_run(suite, number, time_zone))
         if not as_json:
             _show(verdicts[-1])
     if junit is not None:
@@ -72,15 +74,28 @@ def _chosen(suites: "Sequence[Suite]", wanted: "re.Pattern[str] | None") -> "lis
     ]
     if not chosen and wanted is not None:
         names = [test.name for suite in suites for test in suite.tests]
-        said = f"no test is named like {wanted.pattern!r}; there are: {'; '.join(names[:10])}"
+        said = f"no test has a name that matches {wanted.pattern!r}; the tests are: {'; '.join(names[:10])}"
         raise click.BadParameter(said + ("; …" if len(names) > 10 else ""), param_hint="--run")
     return chosen
 
 
-def _run(suite: "Suite", number: int) -> "Verdict":
+def _time_zone(config: Path | None) -> str:
+    """The time zone of the accounts of a configuration; UTC where none is named."""
+    if config is None:
+        return "UTC"
+    from monitor.cli.load import read_config
+
+    zones = sorted({account.time_zone for account in read_config(config).accounts})
+    if len(zones) > 1:
+        said = f"its accounts have different time zones ({', '.join(zones)}): write time_zone in each test, and leave --config out"
+        raise click.BadParameter(said, param_hint="--config")
+    return zones[0]
+
+
+def _run(suite: "Suite", number: int, time_zone: str) -> "Verdict":
     from monitor.simulation.ruletest import run_test
 
-    return run_test(suite, number)
+    return run_test(suite, number, time_zone)
 
 
 def _show(verdict: "Verdict") -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from monitor.config.monitor import Config, every_route
-from monitor.config.rules import Campaign, Rule
+from monitor.config.rules import Rule
 from monitor.config.yaml import near_miss, nearest
 from monitor.model.builtin_alerts import BUILT_IN
 from monitor.routing.matchers import Matcher
@@ -49,8 +49,8 @@ class PossibleAlerts:
             return ""
         for matcher in matchers:
             if not self.meeting([matcher]).kinds:
-                return f"no alert can meet {matcher}{self._hint(matcher)}"
-        return f"no alert can meet all of {', '.join(map(str, matchers))}"
+                return f"no alert can match {matcher}{self._hint(matcher)}"
+        return f"no alert can match all of {', '.join(map(str, matchers))}"
 
     def _hint(self, matcher: Matcher) -> str:
         names = sorted({name for kind in self.kinds for name in kind})
@@ -76,10 +76,7 @@ def _of_rule(rule: Rule, accounts: frozenset[str]) -> Labels:
 def _values_of(name: str, rule: Rule, accounts: frozenset[str]) -> frozenset[str] | None:
     if name == "account":
         return accounts
-    if name == "problem" and isinstance(rule, Campaign):
-        return frozenset(rule.problems)
-    pinned = [set(one.values) for one in rule.where.conditions if one.field == name and one.operator == "is"]
-    return frozenset(set.intersection(*pinned)) if pinned else None
+    return rule.values_of(name)
 
 
 def _built_in(accounts: frozenset[str]) -> Iterator[Labels]:
@@ -111,7 +108,7 @@ def idle_inhibitions(config: Config, alerts: PossibleAlerts) -> Iterator[str]:
     for index, rule in enumerate(config.inhibit_rules):
         for side, matchers in (("source", rule.source_matchers), ("target", rule.target_matchers)):
             if why := alerts.why_none(matchers):
-                yield f"inhibit_rules[{index}] never acts: of its {side}_matchers, {why}"
+                yield f"inhibit_rules[{index}] never applies, because of its {side}_matchers: {why}"
 
 
 def unknown_severities(root: Route, rules: Iterable[Rule]) -> Iterator[str]:

@@ -1,12 +1,12 @@
 """The files that a configuration comes from: its own, those that it names, and those that hold its secrets."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from monitor.config.monitor import Config
 from monitor.config.monitor.globs import RULES, TEMPLATES, each_once
-from monitor.config.yaml import YamlModel, locate
+from monitor.config.yaml import locate, secret_files
 
 Stamp = tuple[tuple[str, int, int, int], ...]
 """Of each file its name, when it was changed, its size and its number; 0 where there is none."""
@@ -18,7 +18,7 @@ def files_of(path: Path, config: Config, environ: Mapping[str, str]) -> list[Pat
     for patterns, suffixes in ((config.rules, RULES), (config.templates, TEMPLATES)):
         with suppress(ValueError):  # a pattern that names no file any more: its files are missing in the stamp
             found += each_once(config.folder, patterns, suffixes)
-    found += (locate(name, config.folder, environ) for name in _secret_files(config))
+    found += (locate(name, config.folder, environ) for name in secret_files(config))
     return found
 
 
@@ -33,17 +33,3 @@ def _stamp_of(file: Path) -> tuple[str, int, int, int]:
     except OSError:
         return str(file), 0, 0, 0
     return str(file), status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def _secret_files(part: object) -> Iterator[str]:
-    """The names of files with secrets, wherever in the configuration they stand."""
-    if isinstance(part, YamlModel):
-        for key in part.secrets:
-            name = getattr(part, f"{key}_file", None)
-            if isinstance(name, str):
-                yield name
-        for field in type(part).model_fields:
-            yield from _secret_files(getattr(part, field))
-    elif isinstance(part, tuple):
-        for one in part:
-            yield from _secret_files(one)

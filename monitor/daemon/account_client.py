@@ -52,7 +52,7 @@ def hide_secrets(config: Config) -> None:
         logs.hide(account.application_secret.get_secret_value())
     for receiver in config.receivers:
         for _, entry in receiver.channels:
-            for name in getattr(entry, "secrets", ()):
+            for name in entry.secrets:
                 for secret in _texts(getattr(entry, name)):
                     logs.hide(secret)
     if config.web is not None and config.web.token is not None:

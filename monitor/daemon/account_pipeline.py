@@ -1,5 +1,7 @@
 """One account in memory: its evaluator and its views, and the rows and records that are not committed yet."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -49,6 +51,13 @@ class AccountPipeline:
         self.changed += self.evaluator.window.upsert(batch, search, origin)
         self.quarantined += [QuarantinedRecord(self.name, search, now, one.why, one.record) for one in unreadable]
         self.quarantined += [_unread_value(self.name, search, now, one) for one in batch.unread]
+
+    def add_unread(self, tracking_id: str, unread: Sequence[Unread], now: Instant) -> None:
+        """Keep what of a campaign's own state could not be read."""
+        for one in unread:
+            why = f"the campaign's {one.field} cannot be read, so it counts as missing; the rest of the answer is used"
+            record = f'{{"campaignTrackingId": {json.dumps(tracking_id)}, "{one.field}": {one.value}}}'
+            self.quarantined.append(QuarantinedRecord(self.name, "", now, why, record, seen=one.count))
 
     def expire(self, as_of: Instant, retention: Duration) -> None:
         """Forget what is older than the retention, a part with each poll until nothing is left of it."""

@@ -1,13 +1,15 @@
 """Where an account's polls go: pages into its window, complete polls to the evaluation."""
 
 import logging
+from collections.abc import Sequence
 
 from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.services import Services
 from monitor.model import builtin_alerts as builtin
 from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.finding import Finding
-from monitor.model.message import Batch
+from monitor.model.message import Batch, Unread
 from monitor.model.routee_query import SetAside
 from monitor.runtime.clock import Instant, iso
 from monitor.runtime.errors import InternalError, RouteeError, StoreError
@@ -15,6 +17,13 @@ from monitor.runtime.throttled_log import ThrottledLog
 from monitor.store.protocol import Cursor
 
 log = logging.getLogger("monitor")
+
+
+def note_campaign(account: AccountPipeline, services: Services, tracking_id: str, unread: Sequence[Unread]) -> None:
+    """What of a campaign's own state could not be read. It is no search's, but the account's."""
+    account.add_unread(tracking_id, unread, services.clock.now())
+    for one in unread:
+        services.metrics.unread(account.name, "", one.field, one.count)
 
 
 class AccountSink:

@@ -5,16 +5,16 @@ does not have is complained of once and asked again each hour; rules then work w
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import Final, Protocol, TypeVar
 
 import numpy as np
 import trio
 
 from monitor.alerts.evaluator import RuleEvaluator
-from monitor.config.rules import Balance as BalanceRule
-from monitor.config.rules import Campaign
+from monitor.config.rules import Rule
 from monitor.model.account_state import CampaignAt
+from monitor.model.message import Unread
 from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Clock, Duration, Instant
 from monitor.runtime.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
@@ -48,21 +48,31 @@ class AccountApi(Protocol):
         """What Routee says of a campaign. Raises RouteeError."""
 
 
-async def poll_account_state(evaluator: RuleEvaluator, routee: AccountApi, clock: Clock) -> None:
+Noted = Callable[[str, Sequence[Unread]], None]
+"""Told of what of a campaign (its tracking id) could not be read."""
+
+
+def _ignore(tracking_id: str, unread: Sequence[Unread]) -> None:
+    """Nothing."""
+
+
+async def poll_account_state(
+    evaluator: RuleEvaluator, routee: AccountApi, clock: Clock, noted: Noted = _ignore
+) -> None:
     """Ask for what the account's rules need, for as long as it runs; it ends at once where they need nothing."""
     rules = evaluator.rules.values()
-    balances = [rule for rule in rules if isinstance(rule, BalanceRule)]
-    campaigns = [rule for rule in rules if isinstance(rule, Campaign) and rule.takes_whole_campaigns]
+    balances = [rule for rule in rules if rule.account_state == "balance"]
+    campaigns = [rule for rule in rules if rule.account_state == "campaigns"]
     async with trio.open_nursery() as nursery:
         if balances:
             balance = BalancePoller(evaluator, routee, clock)
             nursery.start_soon(_repeat, balance.poll, _often(balances), clock, name=f"balance of {evaluator.account}")
         if campaigns:
-            states = CampaignPoller(evaluator, routee, clock)
+            states = CampaignPoller(evaluator, routee, clock, noted)
             nursery.start_soon(_repeat, states.poll, CHECK_EVERY, clock, name=f"campaigns of {evaluator.account}")
 
 
-def _often(rules: list[BalanceRule]) -> Duration:
+def _often(rules: list[Rule]) -> Duration:
     return min(rule.every or EVERY for rule in rules)
 
 
@@ -117,8 +127,9 @@ class BalancePoller(_AccountStatePoller):
 class CampaignPoller(_AccountStatePoller):
     """Asks how campaigns stand that are under way."""
 
-    def __init__(self, evaluator: RuleEvaluator, routee: AccountApi, clock: Clock) -> None:
+    def __init__(self, evaluator: RuleEvaluator, routee: AccountApi, clock: Clock, noted: Noted = _ignore) -> None:
         super().__init__("campaign states", evaluator, routee, clock)
+        self._noted = noted
         self._unknown: dict[str, Instant] = {}
         """Campaigns that Routee did not know, and when it said so."""
 
@@ -140,6 +151,8 @@ class CampaignPoller(_AccountStatePoller):
             if state is None:
                 break  # Routee is not serving now: the rest of the round would only fare the same
             self._evaluator.account_state = self._evaluator.account_state.with_campaign(self._clock.now(), state)
+            if state.unread:
+                self._noted(tracking_id, state.unread)
         return 0
 
     def _no_states(self, error: RouteeError) -> Duration:

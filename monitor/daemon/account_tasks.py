@@ -11,9 +11,8 @@ from typing import Final
 import trio
 
 from monitor.config.monitor import Account, Config, Search
-from monitor.config.rules import Balance, Campaign
 from monitor.daemon.account_client import routee_client
-from monitor.daemon.account_sink import AccountSink
+from monitor.daemon.account_sink import AccountSink, note_campaign
 from monitor.daemon.account_state_poller import poll_account_state
 from monitor.daemon.metrics import PollOutcome
 from monitor.daemon.pipeline import Pipeline
@@ -72,9 +71,9 @@ class _AccountTasks:
         self._supervisor.assign(self._specs(config) if self._written in config.accounts else ())
 
     def _specs(self, config: Config) -> Iterator[TaskSpec]:
-        evaluator = self._account.evaluator
-        asking = [rule for rule in evaluator.rules.values() if isinstance(rule, Balance | Campaign)]
-        polling = partial(poll_account_state, evaluator, self._client, self._services.clock)
+        evaluator, noted = self._account.evaluator, partial(note_campaign, self._account, self._services)
+        asking = [rule for rule in evaluator.rules.values() if rule.asks_routee]
+        polling = partial(poll_account_state, evaluator, self._client, self._services.clock, noted)
         yield TaskSpec(f"errands of account {self._account.name}", asking, lambda leave: run_until(leave, polling))
         for search in config.searches:
             if search.account == self._account.name:

@@ -1,21 +1,21 @@
 """The Alertmanagers of a configuration, put to use: what each entry's pusher is told, and by whom."""
 
-import random
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Final
 
 import trio
 
-from monitor.config.monitor import Config
+from monitor.config.monitor import Alertmanager, Config
 from monitor.config.settings import Settings
 from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.pipeline import Pipeline
 from monitor.dispatch.status import FiringAlert
 from monitor.model.notification import AlertView
 from monitor.notify.alertmanager_push import KnownAlerts, Pusher
-from monitor.notify.channels import alertmanager_client
+from monitor.notify.channels.alertmanager.channel import alertmanager_client
 from monitor.notify.outbox import Outbox
+from monitor.runtime.backoff import full_jitter
 from monitor.runtime.clock import MINUTE, Duration
 from monitor.runtime.task_supervisor import TaskSpec, run_until
 
@@ -33,12 +33,11 @@ def pushing(
     clock, metrics = pipeline.services.clock, pipeline.services.metrics
     url = (config.web.external_url or "") if config.web is not None else ""
     interval = partial(_interval, present)
-    jitter = random.SystemRandom().random
     for receiver in config.receivers:
         firing = partial(_firing, pipeline, receiver.name)
-        for number, entry in enumerate(receiver.alertmanager):
-            name, client = (receiver.name, f"alertmanager/{number}"), alertmanager_client(entry, clock)
-            pusher = Pusher(name, client, KnownAlerts(interval, url), firing, clock, jitter, metrics, outbox)
+        for channel, entry in receiver.of(Alertmanager):
+            name, client = (receiver.name, channel), alertmanager_client(entry, clock)
+            pusher = Pusher(name, client, KnownAlerts(interval, url), firing, clock, full_jitter, metrics, outbox)
             yield TaskSpec(f"push to {' '.join(name)}", (entry, url), partial(_push, pusher, pipeline))
 
 
@@ -55,8 +54,7 @@ async def _push(pusher: Pusher, pipeline: Pipeline, leave: trio.Event) -> None:
         await run_until(leave, partial(pusher.run, news))
     finally:
         health.forget(loop)
-        pusher.outbox.failing.pop(pusher.name, None)
-        pusher.outbox.taken.discard(pusher.name)
+        pusher.outbox.forget(pusher.name)
 
 
 def _firing(pipeline: Pipeline, receiver: str) -> Iterable[FiringAlert]:

@@ -32,15 +32,19 @@ class CatchUp:
         self._shares[key] = share
         if share >= 1:
             if key in self._began:
-                log.info("search %s of account %s: all of the past is read, in %s", search, account, self._took(key))
+                log.info(
+                    "search %s of account %s: all past messages were read, in %s", search, account, self._took(key)
+                )
                 del self._began[key]
         elif key not in self._began:
             self._began[key] = self._clock.now(), share
             log.info(
-                "search %s of account %s reads the past; rules that look back say more as it goes on", search, account
+                "search %s of account %s reads past messages; until it has read enough, rules that look back have not enough data",
+                search,
+                account,
             )
         elif self._live is None and before is not None and int(share * STEPS) > int(before * STEPS):
-            log.info("search %s of account %s: %d%% of the past is read", search, account, share * 100)
+            log.info("search %s of account %s: %d%% of the past messages are read", search, account, share * 100)
         if self._live is not None:
             self._live(self._line())
 

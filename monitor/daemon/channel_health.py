@@ -88,7 +88,11 @@ class ChannelWatch:
 
     async def _raise(self, account: str, channel: Channel, one: Failing) -> None:
         receiver, name = channel
-        what = "has refused a notification for good" if one.refused else "has taken nothing for 5 minutes"
+        what = (
+            "refused a notification and will not get it again"
+            if one.refused
+            else "has accepted no notification for 5 minutes"
+        )
         why = f"receiver {receiver} ({name}) {what}: {one.why}"
         log.error("%s", why)
         await self._pipeline.update_builtin(

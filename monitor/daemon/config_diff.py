@@ -28,13 +28,11 @@ def check_is_possible(before: Config, after: Config) -> None:
 
 def _refusals(before: Config, after: Config) -> Iterator[Problem]:
     if before.store_path != after.store_path:
-        yield after.problem(
-            f"another store can only be opened by a restart; this daemon has {before.store_path} open", "store"
-        )
+        yield after.problem(f"a change of the store needs a restart; this daemon uses {before.store_path}", "store")
     was, now = (config.web.listen if config.web is not None else "off" for config in (before, after))
     if was != now:
         path = ("web",) if now == "off" else ("web", "listen")
-        yield after.problem(f"where it listens can only be changed by a restart; now it is {was}", *path)
+        yield after.problem(f"a change of the listener needs a restart; now it is {was}", *path)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,4 +1,4 @@
-"""Is the daemon well? What it says of itself (`Health`), and how another process asks it (`ask`, `healthcheck`).
+"""Is the daemon well?
 
 *Healthy* means that every loop makes progress; a supervisor restarts what is not. *Ready* means that what is shown is
 complete: each search was polled once and the store can be written. Routee being down makes the daemon neither: restarting
@@ -6,18 +6,11 @@ it would not help.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import trio
 
-from monitor.daemon.http.address import Address
 from monitor.runtime.clock import SECOND, Duration, format_duration
-from monitor.runtime.errors import MonitorError
-from monitor.runtime.transport_errors import trouble
-
-_LONGEST_ANSWER = 64 * 1024
 
 
 class WebState(Protocol):
@@ -108,12 +101,13 @@ class Health:
     def warnings(self) -> Sequence[str]:
         """See `WebState`."""
         reload = (
-            [f"The changed files were refused, and the daemon goes on with the previous ones: {self._reload_error}"]
+            [f"The changed configuration has errors, and the daemon uses the previous one: {self._reload_error}"]
             if self._reload_error
             else []
         )
         channels = [
-            f"Receiver {receiver} ({channel}) is not told: {why}" for (receiver, channel), why in self._failing.items()
+            f"Receiver {receiver} ({channel}) gets no notifications: {why}"
+            for (receiver, channel), why in self._failing.items()
         ]
         return reload + self._set_aside[:_MOST_ASIDE] + channels + [self._unpolled_yet(*search) for search in self._new]
 
@@ -137,50 +131,3 @@ class Health:
     def _unpolled_yet(self, account: str, search: str) -> str:
         why = self._troubles[account, search]() if (account, search) in self._troubles else ""
         return f"Search {search} of account {account} has not been polled yet" + (f": {why}" if why else "")
-
-
-@dataclass(frozen=True, slots=True)
-class HealthAnswer:
-    """What a listener answered: the HTTP status and its body."""
-
-    status: int
-    body: str
-
-
-async def healthcheck(url: str, *, seconds: float = 5.0) -> bool:
-    """Whether the daemon at ``url`` (``http://127.0.0.1:9465``) is there and healthy."""
-    try:
-        return (await ask(url, seconds=seconds)).status == 200
-    except MonitorError:
-        return False
-
-
-async def ask(url: str, path: str = "/healthz", *, seconds: float = 5.0) -> HealthAnswer:
-    """One plain GET, without an HTTP library, whose import would take longer than the question. Raises MonitorError."""
-    parts = urlsplit(url)
-    host, port = parts.hostname or "127.0.0.1", parts.port or 80
-    request = f"GET {path} HTTP/1.0\r\nHost: {Address(host, port)}\r\nAccept: application/json\r\n\r\n"
-    try:
-        with trio.fail_after(seconds):
-            return _parse(await _exchange(host, port, request.encode()))
-    except (OSError, trio.TooSlowError, trio.BrokenResourceError, ValueError) as error:
-        raise MonitorError(f"No answer from {url}{path}; is the daemon running? ({trouble(error)})") from error
-
-
-async def _exchange(host: str, port: int, request: bytes) -> bytes:
-    answer = bytearray()
-    async with await trio.open_tcp_stream(host, port) as stream:
-        await stream.send_all(request)
-        async for piece in stream:
-            answer += piece
-            if len(answer) > _LONGEST_ANSWER:
-                break
-    return bytes(answer)
-
-
-def _parse(answer: bytes) -> HealthAnswer:
-    head, _, body = answer.partition(b"\r\n\r\n")
-    version, status = head.split(b" ", 2)[:2]
-    if not version.startswith(b"HTTP/1."):
-        raise ValueError("not an HTTP answer")
-    return HealthAnswer(int(status), body.decode(errors="replace"))

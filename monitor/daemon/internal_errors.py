@@ -12,13 +12,13 @@ import trio
 
 from monitor.model.builtin_alerts import INTERNAL_ERROR, BuiltIn, finding, over
 from monitor.model.finding import Finding
+from monitor.runtime.backoff import backoff, no_jitter
 from monitor.runtime.clock import MINUTE, SECOND, Clock, Duration, Instant
 from monitor.runtime.errors import InternalError, StoreError
 from monitor.runtime.task_supervisor import run_until
 
 TOLD_FOR: Final[Duration] = 10 * MINUTE
 """How long the alert goes on after the task failed for the last time."""
-FIRST_PAUSE: Final[Duration] = SECOND
 LONGEST_PAUSE: Final[Duration] = MINUTE
 LOOK_EVERY: Final[Duration] = 10 * SECOND
 _TRACEBACK_AGAIN: Final[Duration] = 10 * MINUTE
@@ -84,7 +84,7 @@ class InternalErrors:
             except Exception as error:  # noqa: BLE001 - the last fence before the whole process
                 self.failed(task, error)
                 failures = failures + 1 if self._clock.now() - began < TOLD_FOR else 1
-            pause = min(FIRST_PAUSE << min(failures - 1, 10), LONGEST_PAUSE)
+            pause = backoff(failures, no_jitter, longest=LONGEST_PAUSE)
             await run_until(leave, partial(self._clock.sleep, pause))
             if leave.is_set():
                 return

@@ -3,7 +3,6 @@
 import logging
 import sys
 from collections.abc import Callable
-from functools import partial
 from typing import TextIO
 
 import trio
@@ -15,18 +14,14 @@ from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.validate import SettingsWithTemplates
 from monitor.daemon.wiring import Daemon, Running
 from monitor.notify.render import Templates
-from monitor.runtime.clock import SECOND, Clock
+from monitor.runtime.clock import Clock
 from monitor.runtime.guarded_clock import GuardedClock
 from monitor.runtime.sd_notify import Systemd
-from monitor.store.async_store import AsyncStore
-from monitor.store.open import open_daemon_store
+from monitor.store.open import daemon_store
 
 __all__ = ["Running", "run"]
 
 log = logging.getLogger("monitor")
-
-LOCK_PATIENCE = SECOND
-"""Another program's lock on the store is waited for so long at a time: nothing else gets at the store meanwhile, nor does a stop."""
 
 
 async def run(
@@ -48,14 +43,8 @@ async def run(
     """
     config, clock = settings.config, clock or GuardedClock()
     hide_secrets(config)
-    opening = partial(open_daemon_store, config.store_path, clock.now(), busy_timeout=LOCK_PATIENCE)
-    opened, mishap = await trio.to_thread.run_sync(opening)
-    if mishap is not None:
-        log.error("%s", mishap)
-    store = AsyncStore(opened)
-    try:
+    async with daemon_store(config.store_path, clock.now()) as (store, damage):
+        if damage is not None:
+            log.error("%s", damage)
         present = RuntimeConfig.first(SettingsWithTemplates(settings, templates), clock, stream)
         await Daemon(present, store, clock, live).run(systemd or Systemd(), reloads, stop, task_status)
-    finally:
-        with trio.CancelScope(shield=True):
-            await store.close()

@@ -69,7 +69,7 @@ class Metrics:
         self._poll_seconds = self._histogram("poll_duration_seconds", "How long a poll took.", _SLOW, *search)
         self._pages = self._counter("pages", "Pages of messages that were read.", *search)
         self._aside = self._counter("records_set_aside", "Records that could not be read.", *search)
-        self._unread = self._counter("values_unread", "Values that are no numbers.", *search, "field")
+        self._unread = self._counter("values_unread", "Values that are not numbers.", *search, "field")
         self._requests = self._counter(
             "requests", "Requests to Routee by how they ended.", "account", "endpoint", "outcome"
         )
@@ -247,9 +247,6 @@ class _Now(Collector):
     reload_successful: bool = True
     reloaded_at: Instant = 0
 
-    def describe(self) -> Iterable[Metric]:
-        return self.collect()
-
     def collect(self) -> Iterator[Metric]:
         search, channel = ("account", "search"), ("receiver", "channel")
         messages = {(account,): count for account, count in self.messages.items()}
@@ -268,11 +265,18 @@ class _Now(Collector):
             "outbox_oldest_age_seconds", "Age of the oldest that is still to be sent.", channel, self._ages(oldest)
         )
         failing = {key: key in self.failing for key in sorted(self.channels | self.failing)}
-        yield _gauge("channel_failing", "1 while a channel takes nothing.", channel, failing.items())
+        yield _gauge("channel_failing", "1 while a channel accepts no notification.", channel, failing.items())
         yield _gauge("dead_letters", "Notifications that can never be sent.", channel, self.dead_letters.items())
         good, at = [((), self.reload_successful)], [((), self.reloaded_at / SECOND)]
-        yield _gauge("config_last_reload_successful", "1: what is written was taken up when last read.", (), good)
-        yield _gauge("config_last_reload_success_timestamp_seconds", "When it was last taken up.", (), at)
+        yield _gauge(
+            "config_last_reload_successful", "1 if the last reload of the configuration succeeded, else 0.", (), good
+        )
+        yield _gauge(
+            "config_last_reload_success_timestamp_seconds",
+            "Time of the last successful load of the configuration.",
+            (),
+            at,
+        )
 
     def _alerts(self) -> list[tuple[tuple[str, str, str], int]]:
         return [((account, *key), count) for account, counts in self.alerts.items() for key, count in counts.items()]

@@ -119,7 +119,7 @@ class Reloader:
     def _refused(self, why: str) -> None:
         first, *others = named(why).splitlines()
         for line in (first, *others):
-            log.error("the changed files were refused, nothing has changed: %s", line)
+            log.error("the changed configuration has errors, the previous one stays in use: %s", line)
         more = f" (and {len(others)} more; the log has all)" if others else ""
         self._pipeline.services.health.reload_failed(first + more)
         self._pipeline.services.metrics.reloaded(successful=False)

@@ -8,8 +8,7 @@ import msgspec
 from monitor.alerts.evaluation import Group as GroupOfRule
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.view import Annotator, Views
-from monitor.config.monitor import Config, Receiver, Search, Slack, Webhook
-from monitor.config.monitor.services import service_of
+from monitor.config.monitor import Config, Receiver, Search
 from monitor.config.rules import Rule
 from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.dispatch.dispatcher import Dispatcher
@@ -49,8 +48,8 @@ def restored_window(store: Store, account: str, config: Config, key: bytes) -> W
             window.restore(seq, blob)
         except UnreadableBlob as error:
             raise StoreDamaged(
-                f"the messages of account {account} in the store cannot be read ({error}): start the daemon anew, it asks "
-                "Routee for the last 7 days again"
+                f"the messages of account {account} in the store cannot be read ({error}): "
+                "restart the daemon; it fetches the last 7 days from Routee again"
             ) from error
     window.restored()
     return window
@@ -231,16 +230,12 @@ def _deepest(search: Search) -> str | None:
 
 def _editable(receiver: Receiver) -> Iterator[str]:
     """The channels that can change what they were told."""
-    return (channel for channel, entry in receiver.channels if isinstance(entry, Slack) and entry.token is not None)
+    return (channel for channel, entry in receiver.channels if entry.edits)
 
 
 def _keeping(receiver: Receiver) -> Iterator[str]:
-    """The channels behind which a program keeps an alert until it gets its end: all webhooks but those of chats."""
-    for channel, entry in receiver.channels:
-        if isinstance(entry, Webhook):
-            service = service_of(entry.template)
-            if service is None or not service.is_chat:
-                yield channel
+    """The channels behind which a program keeps an alert until it gets its end."""
+    return (channel for channel, entry in receiver.channels if entry.keeps_alerts)
 
 
 def _watchdog(receiver: str, every: Duration, watchdog_groups: list[AggregationGroup]) -> WatchdogState:

@@ -10,9 +10,9 @@ from typing import Final
 from monitor.config.monitor import Config
 from monitor.daemon.alert_actions import AlertActions
 from monitor.dispatch.status import AlertStatus
+from monitor.notify.channels.slack.channel import socket_apps
 from monitor.notify.channels.slack.interaction import Pressed
 from monitor.notify.channels.slack.socket_mode import listen
-from monitor.notify.receivers import socket_apps
 from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence, new_silence
 from monitor.runtime.clock import SECOND, Clock, Duration, Instant, format_duration
@@ -21,7 +21,7 @@ from monitor.runtime.task_supervisor import TaskSpec, run_until
 
 log = logging.getLogger("monitor")
 
-_GONE: Final = "This alert is over: there is nothing left to do."
+_GONE: Final = "This alert has resolved. There is nothing left to do."
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +38,22 @@ class Buttons:
         except NothingThere:
             return _GONE
         except StoreError as error:
-            return f"That could not be written down, please try again: {error}"
+            return f"This could not be stored. Please try again: {error}"
         except ValueError as error:
-            return f"That could not be done: {error}"
+            return f"This did not work: {error}"
         log.info("%s pressed %s", pressed.user, pressed.action, extra={"fingerprint": pressed.fingerprint})
         return said
 
     async def _do(self, pressed: Pressed) -> str:
         if pressed.action == "acknowledge":
             await self.actions.acknowledge(pressed.fingerprint, pressed.user)
-            return "Acknowledged: it is not repeated until it is over. Should it get worse, you hear of it."
+            return "Acknowledged. It is not repeated until it resolves. You are notified if it gets worse."
         alert = self._alert(pressed.fingerprint)
         if alert is None:
             return _GONE
         lasts = pressed.seconds * SECOND
         await self.actions.put_silence(_silence_of(alert, pressed.user, lasts, self.clock.now()))
-        return f"Silenced for {format_duration(lasts)}. Its end is told all the same."
+        return f"Silenced for {format_duration(lasts)}. You are still notified when it resolves."
 
     def _alert(self, fingerprint: str) -> AlertStatus | None:
         found = self.actions.status().find(fingerprint)

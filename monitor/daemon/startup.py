@@ -45,7 +45,7 @@ async def restored_pipeline(store: AsyncStore, present: RuntimeConfig, services:
 
 def log_damage(damage: str) -> None:
     """An account's messages cannot be read."""
-    log.error("%s: Routee is asked for the last 7 days again, until then no alert is reported as resolved", damage)
+    log.error("%s: the last 7 days are fetched from Routee again; until then no alert is reported as resolved", damage)
 
 
 async def _quarantine(unusable: Sequence[UnusableSilence], store: AsyncStore, services: Services) -> None:

@@ -12,12 +12,12 @@ from typing import Final
 
 import msgspec
 
-from monitor.alerts.view import unit_of
+from monitor.alerts.kinds import unit_of
 from monitor.config.monitor import EXIT_BAD_CONFIG, Config
-from monitor.config.rules import EXIT_BAD_RULES, Campaign, Rule, Windowed
+from monitor.config.rules import EXIT_BAD_RULES, Rule
 from monitor.config.settings import Settings, read
 from monitor.model.notification import AlertView
-from monitor.notify.receivers import template_problems
+from monitor.notify.receivers import entry_problems
 from monitor.notify.render import TemplateProblem, Templates, alert_context, awkward, sample_view
 from monitor.runtime.errors import InputError, Problem
 
@@ -46,7 +46,7 @@ def load(path: Path, environ: Mapping[str, str]) -> SettingsWithTemplates:
     wrong += [problem for rule in found.rules for problem in _annotations(rule, found.config, templates)]
     if found.config:
         wrong += _files(files, templates)
-        wrong += template_problems(found.config, templates, {file.name: str(file) for file in files})
+        wrong += entry_problems(found.config, templates, {file.name: str(file) for file in files})
     if found.config is None or found.problems or wrong:
         raise InputError([*found.problems, *wrong], EXIT_BAD_CONFIG if wrong or not found.config else EXIT_BAD_RULES)
     return SettingsWithTemplates(Settings(found.config, found.rules), templates)
@@ -61,9 +61,10 @@ def sample_of(rule: Rule, accounts: int = 1) -> AlertView:
         severity=rule.levels_[-1].severity,
         labels=rule.labels
         | ({"account": "main"} if accounts > 1 else {})
-        | ({"problem": rule.problems[0]} if isinstance(rule, Campaign) else {}),
+        | {name: values[0] for name, values in rule.own_labels.items()},
         unit=unit_of(rule),
-        window=rule.window if isinstance(rule, Windowed) else None,
+        window=rule.alert_window,
+        history_every=rule.history_step,
     )
 
 

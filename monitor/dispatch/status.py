@@ -69,11 +69,6 @@ class SilenceStatus:
     is_silencing: bool
     ends_soon: bool
 
-    @property
-    def matches_nothing(self) -> bool:
-        """Whether it is active and there is nothing that it silences: perhaps one of its matchers is mistyped."""
-        return self.state == "active" and self.matching == 0
-
 
 @dataclass(frozen=True, slots=True)
 class FiringAlert:

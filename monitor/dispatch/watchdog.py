@@ -83,7 +83,9 @@ def sign_of_life(starts_at: Instant, now: Instant) -> AlertView:
         severity=SEVERITY,
         unit="count",
         labels={"alertname": NAME, "severity": SEVERITY},
-        annotations={"summary": "routee-monitor watches, and can tell. When this stops coming, it does not."},
+        annotations={
+            "summary": "routee-monitor works and can send notifications. If this alert stops coming, routee-monitor has failed."
+        },
         value=None,
         threshold=None,
         starts_at=starts_at,

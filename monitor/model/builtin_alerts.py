@@ -23,14 +23,14 @@ class BuiltIn:
 MONITOR_BLIND: Final = BuiltIn(
     "MonitorBlind",
     "critical",
-    "routee-monitor cannot see",
+    "routee-monitor cannot poll Routee",
     "Nothing fires and nothing resolves from this search until a poll is complete again. Check the credentials, the network and "
     "Routee's status page; `routee-monitor check --online` says which of them it is.",
 )
 GAP_IN_HISTORY: Final = BuiltIn(
     "GapInHistory",
     "warning",
-    "messages were missed for good",
+    "messages were missed",
     "routee-monitor was down for longer than Routee's API can give back. Values of windows and baselines that reach into "
     'the gap say "not enough data" until it has passed. This alert ends by itself after a day.',
 )
@@ -43,7 +43,7 @@ RULE_ERROR: Final = BuiltIn(
 NOTIFICATION_FAILING: Final = BuiltIn(
     "NotificationFailing",
     "critical",
-    "a receiver is not told",
+    "a receiver gets no notifications",
     "Whoever reads only there knows of no alert now. What waits is tried again until it is taken; dead letters "
     "(`routee-monitor alerts --dead-letters`) are not. Mend what the reason names; `routee-monitor send-test RECEIVER` shows whether it works. "
     "This alert ends when something is taken there again.",

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from monitor.model.finding import Unit
-from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant
+from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant
 
 Reason = Literal[
     "first", "new alerts", "some resolved", "all resolved", "escalated", "eased", "repeat", "acknowledged", "test"
@@ -101,6 +101,9 @@ class AlertView(msgspec.Struct, frozen=True):
     suppressed: str = ""
     """``silenced``, ``inhibited`` or ``muted``: it was told before, and is shown as it was told then."""
 
+    history_every: Duration = 0
+    """The time between two values of ``history``, where it does not follow from the window."""
+
     @property
     def is_report(self) -> bool:
         """Whether it reports that a campaign has ended: people are told of that once, it lasts no time, and nobody acknowledges it."""
@@ -109,7 +112,7 @@ class AlertView(msgspec.Struct, frozen=True):
     @property
     def history_step(self) -> Duration:
         """The time between two values of ``history``; the last of them is as of ``as_of``."""
-        return history_step(self.kind, self.window)
+        return self.history_every or history_step(self.window)
 
     @property
     def since(self) -> Instant:
@@ -122,10 +125,8 @@ class AlertView(msgspec.Struct, frozen=True):
         return (self.ends_at if self.ends_at is not None else self.as_of) - self.since
 
 
-def history_step(kind: str, window: Duration | None) -> Duration:
-    """The time between two values of an alert's history: a quarter of the window; of a balance, an hour."""
-    if kind == "balance":
-        return HOUR
+def history_step(window: Duration | None) -> Duration:
+    """The time between two values of an alert's history: a quarter of the window."""
     return MINUTE if window is None else max(window // 4, 30 * SECOND)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-from monitor.model.message import Batch
+from monitor.model.message import Batch, Unread
 from monitor.runtime.clock import Instant
 
 Operator = Literal["is", "is_not", "contains", "starts_with", "ends_with"]
@@ -101,6 +101,8 @@ class CampaignState:
     recipients: int | None = None
     scheduled_at: Instant | None = None
     created_at: Instant | None = None
+    unread: tuple[Unread, ...] = ()
+    """What of it could not be read, and so counts as missing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ import trio
 from monitor.dispatch.status import FiringAlert
 from monitor.model.notification import AlertView
 from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent
-from monitor.notify.outbox.backoff import backoff
-from monitor.notify.outbox.handle import DeliveryObserver, Failing, Outbox
+from monitor.notify.outbox.handle import DeliveryObserver, Outbox
 from monitor.notify.render.alertmanager_payload import posted
+from monitor.runtime.backoff import Jitter, backoff
+from monitor.runtime.checkpoints import with_checkpoints
 from monitor.runtime.clock import MINUTE, Clock, Duration, Instant
 from monitor.runtime.throttled_log import ThrottledLog
 
@@ -24,7 +25,6 @@ AGAIN_EVERY: Final[Duration] = MINUTE
 """How often everything is told again."""
 TOLD_OVER_FOR: Final[Duration] = 15 * MINUTE
 """How long it is said again of an alert that it is over."""
-_AT_A_BREATH: Final = 50
 
 Key = tuple[str, str]
 """An alert's fingerprint and its severity: who knows alerts by their labels takes another severity for another alert."""
@@ -112,7 +112,7 @@ class Pusher:
     roll: KnownAlerts
     firing: Callable[[], Iterable[FiringAlert]]
     clock: Clock
-    jitter: Callable[[], float]
+    jitter: Jitter
     observer: DeliveryObserver
     outbox: Outbox
     _told_at: Instant | None = None
@@ -134,7 +134,8 @@ class Pusher:
         firing = {(alert.fingerprint, alert.severity): alert for alert in self.firing()}
         now = self.clock.now()
         everything = self._told_at is None or not 0 <= now - self._told_at < AGAIN_EVERY
-        await _made(self.roll.wanted(firing, everything=everything))
+        async for alert in with_checkpoints(self.roll.wanted(firing, everything=everything)):
+            alert.view()  # made here, so that what follows finds it made
         self.roll.take(firing, now)
         if not everything and not self.roll.has_news:
             return AGAIN_EVERY - (now - self._told_at if self._told_at is not None else 0)
@@ -157,23 +158,13 @@ class Pusher:
 
     def _failed(self, outcome: Retry | Rejected, trouble: ThrottledLog) -> Duration:
         self._failures += 1
-        known, refused = self.outbox.failing.get(self.name), isinstance(outcome, Rejected)
-        self.outbox.failing[self.name] = Failing(known.since if known else self.clock.now(), outcome.why, refused)
+        self.outbox.failed(self.name, outcome.why, self.clock.now(), refused=isinstance(outcome, Rejected))
         trouble.arose(outcome.why)
         asked = outcome.after if isinstance(outcome, Retry) else None
         return min(max(asked or 0, backoff(self._failures, self.jitter)), AGAIN_EVERY)
 
     def _succeeded(self, trouble: ThrottledLog) -> None:
         self._failures = 0
-        self.outbox.failing.pop(self.name, None)
-        self.outbox.taken.add(self.name)
+        self.outbox.took(self.name)
         self.roll.told()
         trouble.over()
-
-
-async def _made(firing: Iterable[FiringAlert]) -> None:
-    """Have them made, with a breath in between: thousands of alerts must not hold up polling."""
-    for number, alert in enumerate(firing, 1):
-        alert.view()
-        if number % _AT_A_BREATH == 0:
-            await trio.lowlevel.checkpoint()

@@ -7,7 +7,9 @@ import msgspec
 from monitor.model.alert import Alert, Transition, TransitionSubject
 from monitor.runtime.clock import Instant
 
-REPORT: Final = "a report cannot be acknowledged: it is told once and never again. For fewer reports, raise min_messages of its rule"
+REPORT: Final = (
+    "a report cannot be acknowledged: it is sent only once. To get fewer reports, raise min_messages of its rule"
+)
 """The answer to whoever acknowledges that a campaign has ended."""
 
 
@@ -41,13 +43,13 @@ class Ack(msgspec.Struct, frozen=True):
 def acknowledge(alert: Alert, by: str, comment: str, at: Instant, until: Instant | None) -> Ack:
     """The acknowledgement of an alert that fires. Raises ValueError with a sentence for whoever asked for it."""
     if alert.state != "firing" or alert.firing_at is None:
-        raise ValueError("only an alert that fires can be acknowledged")
+        raise ValueError("only a firing alert can be acknowledged")
     if alert.is_report:
         raise ValueError(REPORT)
     if not by.strip():
-        raise ValueError("an acknowledgement says who gives it")
+        raise ValueError("an acknowledgement needs the name of the person who gives it")
     if until is not None and until <= at:
-        raise ValueError("the acknowledgement would have ended already")
+        raise ValueError("the end of the acknowledgement is in the past")
     return Ack(alert.fingerprint, alert.firing_at, by, comment, at, until, alert.level)
 
 

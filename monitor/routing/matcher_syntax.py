@@ -86,7 +86,7 @@ def _read_one(text: str) -> Written:
     if found is None:
         return _matcher(text, 0)
     if len(found) != 1:
-        raise _Unreadable(0, f"one matcher is wanted, but here are {len(found)}; give each by itself")
+        raise _Unreadable(0, f"expected one matcher, not {len(found)}; write each one separately")
     return found[0]
 
 
@@ -190,7 +190,7 @@ def _closed(rest: list[tuple[str, str, int]], opened: bool) -> None:
     if opened and brace != "}":
         raise _Unreadable(at, "the brace { is never closed")
     if not opened and kind == "brace":
-        raise _Unreadable(at, f"a brace {brace} stands here without its twin; put a value that holds one in quotes")
+        raise _Unreadable(at, f"a brace {brace} has no matching brace; put a value that holds one in quotes")
     if kind == "brace" and rest[1][0] != "end":
         raise _Unreadable(rest[1][2], "nothing can stand behind the brace that closes the list")
 

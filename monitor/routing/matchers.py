@@ -160,7 +160,7 @@ def _made_ready(pattern: str) -> "re2._Regexp":
         )
     if _work(pattern) > _MOST_WORK:
         raise ValueError(
-            f"{pattern[:100]!r} takes too long to be made ready: write fewer classes like \\pL, or repetitions like {{1,900}}"
+            f"{pattern[:100]!r} takes too long to compile: write fewer classes like \\pL, or repetitions like {{1,900}}"
         )
     options = re2.Options()
     options.max_mem = _MEMORY

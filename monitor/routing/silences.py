@@ -70,7 +70,7 @@ def new_silence(
     check_ready(wanted)
     if not any(_narrows(matcher) for matcher in wanted):
         shown = ", ".join(map(str, wanted))
-        raise ValueError(f"{shown} is met by alerts that lack the label as well: add a matcher that is not")
+        raise ValueError(f"{shown} also matches alerts that lack the label: add a matcher that does not")
     if ends_at <= starts_at:
         raise ValueError(f"the silence ends ({iso(ends_at)}) before it begins ({iso(starts_at)})")
     if not 0 <= starts_at <= ends_at <= LATEST:
@@ -79,7 +79,7 @@ def new_silence(
         raise ValueError(f"the silence would have ended already, at {iso(ends_at)}")
     for what, text in (("who asks for it (createdBy)", created_by), ("why (comment)", comment)):
         if not text.strip():
-            raise ValueError(f"a silence says {what}, so that others understand it")
+            raise ValueError(f"a silence must say {what}")
     if during is not None:
         _has_clock(during)
     return Silence(id, wanted, max(starts_at, now), ends_at, created_by, comment, now, during)
@@ -152,8 +152,8 @@ def make_room(silences: Iterable[Silence], wanted: Silence, now: Instant) -> lis
         dropped.append(one.id)
     if room.is_overdrawn:
         raise ValueError(
-            f"there is no room for another silence: there are {len(others) - len(dropped)}, and {MOST_SILENCES} are the most, "
-            "or their regular expressions are too large together; end some, or write fewer that are broader"
+            f"no further silence can be stored: there are {len(others) - len(dropped)}, and {MOST_SILENCES} are the most, "
+            "or their regular expressions are too large together; expire some, or write fewer and broader ones"
         )
     return dropped
 

@@ -60,7 +60,7 @@ class GuardedClock(Clock):
         if abs(wall - held) > TOLERANCE and not self._is_believed(wall, held, passed):
             return held
         if self._parted is not None:
-            log.warning("the machine's clock is followed again")
+            log.warning("the machine's clock is used again")
             self._parted = None
         self._held = _Reading(wall, passed)
         return wall

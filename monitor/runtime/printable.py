@@ -15,6 +15,7 @@ UNPRINTABLE: Final = re.compile(
 
 _BUT_LINES: Final = re.compile(f"(?![\n\t]){UNPRINTABLE.pattern}")
 _BREAKS: Final = re.compile("[\t\n\v\f\r\x85\u2028\u2029]+")
+_SPACE: Final = re.compile(r"\s+")
 
 
 def line(text: str) -> str:
@@ -25,3 +26,20 @@ def line(text: str) -> str:
 def lines(text: str) -> str:
     """As `line`, but line breaks and tabs stay: for text that is ours, or that is known to have several lines."""
     return text if text.isprintable() else _BUT_LINES.sub(REPLACEMENT, text)
+
+
+def clean(text: str, longest: int = 80) -> str:
+    """``text`` on one line, without characters that steer a terminal or reorder what is read, cut to ``longest``."""
+    head = text[: 4 * longest]
+    return clip(UNPRINTABLE.sub("", _SPACE.sub(" ", head)).strip(), longest)
+
+
+def clean_lines(text: str, longest: int) -> str:
+    """As `clean`, but line breaks stay: for what the owner of a rule wrote on several lines."""
+    lines = [UNPRINTABLE.sub("", line).rstrip() for line in text[: 4 * longest].splitlines()]
+    return clip("\n".join(lines).strip(), longest)
+
+
+def clip(text: str, longest: int) -> str:
+    """``text``, or as much of it as fits with an ellipsis behind it."""
+    return text if len(text) <= longest else text[: max(longest - 1, 0)].rstrip() + "…"

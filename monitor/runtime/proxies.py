@@ -88,7 +88,7 @@ def proxies(environment: Mapping[str, str] | None = None) -> Proxies:
 
 
 _NO_HOST: Final = (
-    "{!r} is no host and no network: write names (example.org), addresses (192.0.2.7, ::1) or networks (10.0.0.0/8, fd00::/8), "
+    "{!r} is not a host or a network: write names (example.org), addresses (192.0.2.7, ::1) or networks (10.0.0.0/8, fd00::/8), "
     "with commas between"
 )
 
@@ -105,11 +105,11 @@ def _wrong_proxy(url: str) -> Iterator[str]:
     if scheme.startswith("socks"):
         yield f"a SOCKS proxy ({scheme}://) is not supported: name an HTTP proxy, http://HOST:PORT"
     elif scheme == "https":
-        yield "a proxy that is itself spoken to in TLS (https://) is not supported, and its password would go out in clear: name an HTTP proxy, http://HOST:PORT"
+        yield "an https:// proxy is not supported, because its password would be sent unencrypted: name an HTTP proxy, http://HOST:PORT"
     elif scheme != "http":
         yield f"a proxy's URL begins with http://, not {scheme}://: write http://HOST:PORT"
     elif not _has_host(url):
-        yield "this is no URL of a proxy: write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, special characters as %XX"
+        yield "this is not the URL of a proxy: write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, special characters as %XX"
 
 
 def _has_host(url: str) -> bool:

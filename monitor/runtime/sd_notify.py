@@ -63,7 +63,7 @@ class Systemd:
                 manager.connect(self._address)
                 manager.sendall("\n".join(lines).encode(errors="replace"))
         except (OSError, ValueError) as error:
-            log.warning("systemd cannot be told %s: %s", lines[0], trouble(error))
+            log.warning("systemd did not get %s: %s", lines[0], trouble(error))
 
 
 def _status(text: str) -> list[str]:

@@ -49,7 +49,7 @@ class ThrottledLog:
             self._said[kind] = last
             self._unsaid += 1
             return
-        again = f" ({_failures(self._unsaid, 'more ')} since this was last said)" if self._unsaid else ""
+        again = f" ({_failures(self._unsaid, 'more ')} since this was last logged)" if self._unsaid else ""
         self._log.log(self._level, "%s: %s%s", self._what, reason, again, extra=dict(self._facts))
         self._began = 1 if self._began is None else self._began
         self._unsaid = 0

@@ -17,32 +17,35 @@ def trouble(error: BaseException, *, quote: bool = True) -> str:
 
     ``quote``: where no cause is known the error's own text is repeated, which may hold the address.
     """
-    for cause in causes(error):
-        if said := _words(cause):
-            return said
-    return (line(str(error)[:_LONGEST]).strip() if quote else "") or "the connection failed"
+    own = line(str(error)[:_LONGEST]).strip() if quote else ""
+    known = explained(error)
+    return known[1] if known is not None else own or "the connection failed"
 
 
-def _words(cause: BaseException) -> str:
+def explained(error: BaseException) -> tuple[str, str] | None:
+    """The first cause that says anything: one word (``refused``), and the end of a sentence. None where no cause is known."""
+    return next((found for cause in causes(error) if (found := _explained(cause)) is not None), None)
+
+
+def _explained(cause: BaseException) -> tuple[str, str] | None:
     match cause:
         case socket.gaierror() | UnicodeError():
-            return "its name cannot be resolved; check the address and this machine's DNS"
+            return "dns", "its name cannot be resolved; check the address and this machine's DNS"
         case ssl.SSLError():
             detail = line(
                 str(getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or "the handshake failed")
             )[:_LONGEST]
-            return f"no trusted TLS connection: {detail}" + (
-                OWN_AUTHORITY if isinstance(cause, ssl.SSLCertVerificationError) else ""
-            )
+            own_authority = OWN_AUTHORITY if isinstance(cause, ssl.SSLCertVerificationError) else ""
+            return "tls", f"no trusted TLS connection: {detail}{own_authority}"
         case ConnectionRefusedError():
-            return "it refuses the connection; check the address, its port and the firewall"
+            return "refused", "it refuses the connection; check the address, its port and the firewall"
         case ConnectionResetError() | BrokenPipeError() | ConnectionAbortedError():
-            return "the connection was cut"
+            return "cut", "the connection was cut"
         case TimeoutError() | trio.TooSlowError():
-            return "it gave no answer in time"
+            return "timeout", "it gave no answer in time"
         case OSError(strerror=str() as reason):
-            return line(reason)[:_LONGEST]
-    return "it gave no answer in time" if type(cause).__name__.endswith("Timeout") else ""
+            return "unreachable", line(reason)[:_LONGEST]
+    return ("timeout", "it gave no answer in time") if type(cause).__name__.endswith("Timeout") else None
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:

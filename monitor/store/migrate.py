@@ -46,7 +46,7 @@ def require_current(connection: sqlite3.Connection, path: str) -> None:
     _refuse_newer(connection, path)
     if version(connection, path) < len(migrations()):
         raise StoreError(
-            f"the store {path} is not up to date with this program: start the daemon once, it updates the file"
+            f"the store {path} is not up to date with this program: start the daemon once; it updates the file"
         )
 
 

@@ -1,20 +1,33 @@
-"""Opening the daemon's store, also where its file is damaged: then it is set aside, and what can be read of it goes into a new one.
+"""The one place where a store is opened: `open_store` for commands, `daemon_store` for the daemon. Nobody else names a kind of store.
 
-A file that was never ours (a picture, a configuration, another program's database) is refused and left alone.
+The daemon gets a store also where its file is damaged: then it is set aside, and what can be read of it goes into a new one. A file that
+was never ours (a picture, a configuration, another program's database) is refused and left alone.
 """
 
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+import trio
+
 from monitor.runtime.clock import SECOND, Duration, Instant, iso
 from monitor.runtime.errors import StoreDamaged
+from monitor.store.async_store import AsyncStore
+from monitor.store.protocol import Store
 from monitor.store.salvage import Salvage, salvage
 from monitor.store.sqlite import SqliteStore, open_sqlite
-from monitor.store.sqlite_file import DaemonLock, beside, refuse_place
+from monitor.store.sqlite_file import DaemonLock, beside, lock_holder, refuse_place
+
+__all__ = ["DamageReport", "daemon_store", "lock_holder", "open_daemon_store", "open_store", "set_aside"]
+
+LOCK_PATIENCE: Final[Duration] = SECOND
+"""How long another program's lock on the daemon's store is waited for at a time: meanwhile nothing else gets at the store, nor does a stop."""
 
 PATIENCE: Final[Duration] = 5 * SECOND
-"""So long at most is a file examined before the daemon starts; 76 MB take a tenth of a second (docs/decisions/0013)."""
+"""The longest that a file is examined before the daemon starts; 76 MB take a tenth of a second (docs/decisions/0013)."""
 
 _OURS: Final = b"CREATE TABLE alert_group ("
 """Stands in every file of ours as SQLite keeps it, on a page near the beginning."""
@@ -34,11 +47,42 @@ class DamageReport:
         text = (
             f"{self.why.partition(';')[0]}; it was set aside as {self.aside}, and a new one begun with what could be read: "
             f"{count('alert')} alerts, {count('alert_group')} groups, {count('silence')} silences, {count('parcel')} "
-            "notifications; messages of the last 7 days are asked of Routee again, and until then no alert is reported as resolved"
+            "notifications; messages of the last 7 days are fetched from Routee again, and until then no alert is reported as resolved"
         )
         if {"alert", "alert_group"} & set(self.kept.incomplete):
-            text += "; of some alerts it is not known any more who was told: those that fire are told anew, the end of others is not told"
+            text += (
+                "; for some alerts it is no longer known who was notified: receivers are notified again of those that fire, "
+                "and are not notified when others resolve"
+            )
         return text
+
+
+@contextmanager
+def open_store(path: Path, *, read_only: bool = False, exclusive: bool = False) -> Iterator[Store]:
+    """The store in ``path``, closed at the end; made where it is not there, unless it is only read. Raises StoreError.
+
+    ``read_only`` changes nothing, works beside the daemon, and shows the store as it is at one moment. ``exclusive`` is refused where a
+    daemon has the store, and keeps daemons out.
+    """
+    with closing(open_sqlite(path, read_only=read_only, exclusive=exclusive)) as store:
+        if read_only:
+            with store.snapshot():
+                yield store
+        else:
+            yield store
+
+
+@asynccontextmanager
+async def daemon_store(path: Path, now: Instant) -> AsyncIterator[tuple[AsyncStore, DamageReport | None]]:
+    """The store for the one daemon, as its tasks use it, and what had happened to it; closed at the end, whatever ends it. Raises StoreError."""
+    opening = partial(open_daemon_store, path, now, busy_timeout=LOCK_PATIENCE)
+    store, damage = await trio.to_thread.run_sync(opening)
+    used = AsyncStore(store)
+    try:
+        yield used, damage
+    finally:
+        with trio.CancelScope(shield=True):
+            await used.close()
 
 
 def open_daemon_store(

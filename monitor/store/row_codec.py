@@ -35,7 +35,7 @@ from monitor.store.protocol import (
 Row = tuple[Any, ...]
 
 _UNREADABLE = (
-    "{what} cannot be read: {reason}; start the daemon anew, it sets the file aside and goes on, or restore a backup"
+    "{what} cannot be read: {reason}; restart the daemon, which moves the file aside and goes on, or restore a backup"
 )
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 

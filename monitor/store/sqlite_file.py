@@ -19,12 +19,12 @@ _STEPS_BETWEEN: Final = 100
 """So many steps of SQLite's machine pass between two looks at the time."""
 
 _MEANING: Final = {
-    sqlite3.SQLITE_BUSY: "is locked by another program; it is tried again, or find and stop what holds the file",
-    sqlite3.SQLITE_LOCKED: "is locked by another program; it is tried again, or find and stop what holds the file",
-    sqlite3.SQLITE_FULL: "cannot grow, its disk is full; free some space, nothing that was stored is lost",
-    sqlite3.SQLITE_IOERR: "cannot be read or written, its disk reports an error ({name}); check the disk",
+    sqlite3.SQLITE_BUSY: "is locked by another program; the daemon tries again; if it lasts, stop the program that holds the file",
+    sqlite3.SQLITE_LOCKED: "is locked by another program; the daemon tries again; if it lasts, stop the program that holds the file",
+    sqlite3.SQLITE_FULL: "cannot grow because its disk is full; free some space; nothing stored is lost",
+    sqlite3.SQLITE_IOERR: "cannot be read or written because its disk reports an error ({name}); check the disk",
     sqlite3.SQLITE_NOTADB: "is not a SQLite database; move the file away or point `store` at another one",
-    sqlite3.SQLITE_CORRUPT: "is damaged; start the daemon anew, it sets the file aside and goes on, or restore a backup",
+    sqlite3.SQLITE_CORRUPT: "is damaged; restart the daemon, which moves the file aside and goes on, or restore a backup",
     sqlite3.SQLITE_READONLY: "cannot be written; check the owner and the permissions of the file and its folder",
     sqlite3.SQLITE_PERM: "may not be opened; check the owner and the permissions of the file and its folder",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened; check the owner and the permissions of the file and its folder",
@@ -124,14 +124,27 @@ def lock_holder(store: Path) -> int | None:
 
     It is read, not tried: to take the lock, however briefly, could keep a daemon from starting.
     """
+    path = beside(store, ".lock")
     try:
-        inode = beside(store, ".lock").stat().st_ino
-        locks = Path("/proc/locks").read_text("ascii").splitlines()
+        status = path.stat()
+        return holder_of(Path("/proc/locks").read_text("ascii"), status, path.read_text("ascii", "replace").strip())
     except OSError:
         return None
-    fields = [line.split() for line in locks]
-    held = (words for words in fields if words[1:2] == ["FLOCK"] and words[5].rpartition(":")[2] == str(inode))
-    return next((int(words[4]) for words in held), None)
+
+
+def holder_of(locks: str, file: os.stat_result, written: str) -> int | None:
+    """The process that holds a file's lock by what /proc/locks says, perhaps one of a file with the same inode on another device.
+
+    Where a file system names another device there than in a file's status (btrfs), the process ``written`` into the file is believed.
+    """
+    device, inode = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}", str(file.st_ino)
+    for words in map(str.split, locks.splitlines()):
+        if words[1:2] != ["FLOCK"]:
+            continue
+        on, _, number = words[5].rpartition(":")
+        if number == inode and (on == device or words[4] == written):
+            return int(words[4])
+    return None
 
 
 class DaemonLock:

@@ -171,6 +171,11 @@ class Membership:
         fits = (self.searches or {}).get(search)
         return fits is None or fits(status)
 
+    @property
+    def configured(self) -> Set[str] | None:
+        """The searches that are configured; None: not known."""
+        return None if self.searches is None else self.searches.keys()
+
     def seen(self, sets: Codes) -> NDArray[np.bool_]:
         """Of each set whether some search that is configured still has its messages."""
         some, inverse = np.unique(sets, return_inverse=True)
@@ -178,4 +183,4 @@ class Membership:
 
     def _are_seen(self, names: Set[str]) -> bool:
         present = {name for name in names if not name.startswith(Sets.LEFT)}
-        return bool(present if self.searches is None else present & self.searches.keys())
+        return bool(present if self.configured is None else present & self.configured)

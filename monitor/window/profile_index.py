@@ -3,7 +3,7 @@
 Answers are kept from poll to poll, one for each profile; only profiles that are new since then are looked at.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -99,6 +99,17 @@ class Facets:
     def known(self) -> Mask:
         """Which profiles have a status that is known: all but those of messages that have left every search."""
         return self._by_text("status", "known", UNKNOWN.__ne__)
+
+    def reported(self, searches: Set[str] | None) -> Mask:
+        """Which profiles are of messages whose date is that of a report: all but those that have left every one of the ``searches``."""
+
+        def has_it(text: str) -> bool:
+            names = set(text.split(Sets.SEPARATOR))
+            present = {name for name in names if not name.startswith(Sets.LEFT)}
+            return present == names or bool(present if searches is None else present & searches)
+
+        what = "reported", None if searches is None else frozenset(searches)
+        return np.asarray(self.known() | self._by_text(SEARCHES, what, has_it))
 
     def returned_by(self, search: str) -> Mask:
         """Which profiles are of messages that a search has."""

@@ -32,7 +32,8 @@ class Query:
 
     ``within``: only those whose report came so soon after sending. ``final``: only those with a final status. ``seen``: the span
     is that in which a message was first seen, whatever was reported of it since. ``pending_at``: only those that had no final
-    status at that instant. ``slower``: only those whose latency is given and more than so many seconds.
+    status at that instant. ``slower``: only those whose latency is given and more than so many seconds. ``reported``: none that have
+    left every search, since their date is not that of a report; with ``seen`` it is of no account.
     """
 
     start: Instant
@@ -46,6 +47,7 @@ class Query:
     seen: bool = False
     pending_at: Instant | None = None
     slower: float | None = None
+    reported: bool = False
 
     def moved(self, start: Instant, end: Instant) -> "Query":
         """The same of another span."""
@@ -203,6 +205,8 @@ class WindowReader:
             masks.append(facets.final())
         if question.search is not None:
             masks.append(facets.returned_by(question.search))
+        if question.reported and not question.seen:
+            masks.append(facets.reported(self.window.membership.configured))
         return np.logical_and.reduce(masks) if masks else None
 
     # From a question to rows, profiles and groups

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
-from monitor.alerts.view import history, links_of, matched, unit_of
-from monitor.config.rules import Rule, rule_of
+from monitor.alerts.kinds import matched, unit_of
+from monitor.alerts.view import history, links_of
+from monitor.config.rules import rule_of
 from monitor.model.notification import AlertView, Link
 from monitor.runtime.clock import HOUR, MINUTE
 from monitor.window import WindowReader
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.pipeline_harness import PipelineHarness, traffic
+from tests.fakes.toy_kind import BROKEN, registered
 from tests.fakes.written import CONFIG, settings
 
 AT_ONCE = CONFIG.replace("group_wait: 10s", "group_wait: 0s")
@@ -147,9 +149,12 @@ async def test_an_alert_of_a_rule_that_cannot_be_judged_any_more_is_told_all_the
     harness = PipelineHarness(settings(RATE, AT_ONCE), clock)
     await harness.poll(traffic(5, operator="Cosmote"))
     evaluator = harness.pipeline.accounts["main"].evaluator
-    evaluator.rules["Failing"] = Rule(name="Failing", kind="of no kind", by=("operator",), severity="critical")
-    clock.at += 5 * HOUR
-    await harness.pipeline.flush()
+    with registered(BROKEN):
+        evaluator.rules["Failing"] = rule_of(
+            {"name": "Failing", "kind": "broken", "by": ["operator"], "window": "10m", "severity": "critical"}
+        )
+        clock.at += 5 * HOUR
+        await harness.pipeline.flush()
     assert harness.reasons() == ["first", "repeat"]
     view = harness.told[-1].alerts[0]
     assert (view.value, view.history) == (0.5, ())

@@ -95,7 +95,7 @@ async def test_what_is_asked_for_by_its_address_has_to_answer(folder: Folder) ->
     async with serving(answer) as url:
         outcome = await trio.to_thread.run_sync(lambda: folder.invoke("alerts", "--url", url))
     assert outcome.exit_code == 1
-    assert "no list of alerts" in outcome.stderr
+    assert "not a list of alerts" in outcome.stderr
 
 
 def tellings(folder: Folder, *more: str) -> list[tuple[str, str]]:
@@ -122,7 +122,7 @@ def test_what_was_told_to_whom_and_what_became_of_it(folder: Folder) -> None:
     assert len(tellings(folder, "--since", "30d")) == before + 4
     assert len(tellings(folder, "--limit", "2")) == 2
     table = folder.invoke("alerts", "--history").stdout
-    for words in ("waiting, tried 1x: HTTP 503", "not sent: a newer one said more", "HTTP 410: gone", "Sample"):
+    for words in ("waiting, tried 1x: HTTP 503", "not sent: replaced by a newer one", "HTTP 410: gone", "Sample"):
         assert words in table
 
 
@@ -130,5 +130,5 @@ def test_where_nobody_was_told_it_says_so(folder: Folder) -> None:
     with closing(sqlite3.connect(folder.path / "monitor.db")) as file:
         file.execute("DELETE FROM parcel")
         file.commit()
-    assert "Nobody was told anything" in folder.invoke("alerts", "--history").stdout
+    assert "No notification was sent" in folder.invoke("alerts", "--history").stdout
     assert folder.invoke("alerts", "--history", "--json").stdout.strip() == "[]"

@@ -29,6 +29,7 @@ def _filled() -> Sandbox:
         named = {"campaignTrackingId": "sale-1", "campaignName": "Sale", "price": 0.05}
         sandbox.put(sms(status, now - 5 * MINUTE + number * SECOND, detail, **named))
     sandbox.put_campaign("sale-1", {"state": "Running", "smsAnalysis": {"numberOfRecipients": 400}})
+    sandbox.put_campaign("odd-1", {"state": "Running", "smsAnalysis": {"numberOfRecipients": "1_000"}})
     sandbox.put_campaign("empty-1", {"state": "Scheduled", "campaignName": "Soon"})
     return sandbox
 
@@ -58,6 +59,12 @@ def sale(tmp_path: Path, url: str) -> Folder:
     folder = folder_at(tmp_path, url)
     folder.rules.write_text(WATCH)
     return folder
+
+
+def test_a_number_that_cannot_be_read_is_shown(sale: Folder) -> None:
+    shown = json.loads(sale.invoke("campaign", "odd-1", "--json").stdout)
+    assert (shown["recipients"], shown["unreadable"]) == (None, {"numberOfRecipients": '"1_000"'})
+    assert 'Unreadable numberOfRecipients "1_000": counts as missing' in sale.invoke("campaign", "odd-1").stdout
 
 
 def test_it_shows_numbers_and_what_the_rules_find(sale: Folder) -> None:

@@ -98,7 +98,7 @@ def test_what_is_hardly_meant_is_warned_of(folder: Folder) -> None:
     outcome = folder.invoke("check")
     assert outcome.exit_code == 0
     assert "rule OperatorFailureRate looks 15m back" in outcome.stderr
-    assert "the daemon will not start" in outcome.stderr
+    assert "the daemon does not start" in outcome.stderr
 
 
 ODD = """\
@@ -115,8 +115,8 @@ def test_of_a_rule_what_is_hardly_meant_is_warned_of(folder: Folder) -> None:
     assert outcome.exit_code == 0
     warnings = [line for line in outcome.stderr.splitlines() if "resweep" not in line and "no route" not in line]
     assert warnings == [
-        "warning: rule Backwards: the further the value goes, the milder its severity gets: critical then warning",
-        "warning: rule Seldom is judged every 1d and looks 15m back: what happens in between it never sees",
+        "warning: rule Backwards: the severity gets milder as the value gets worse: critical then warning",
+        "warning: rule Seldom is judged every 1d and looks 15m back: it never sees the messages in between",
     ]
 
 
@@ -132,7 +132,7 @@ def test_online_asks_routee_and_the_receivers(folder: Folder) -> None:
     with listening(folder):
         outcome = folder.invoke("check", "--online")
     assert outcome.exit_code == 0
-    assert "✓ account main: Routee takes the credentials" in outcome.stdout
+    assert "✓ account main: Routee accepts the credentials" in outcome.stdout
     assert "✓ search outbound of account main" in outcome.stdout
     assert "✓ receiver hook webhook/0: a connection opens; nothing is posted" in outcome.stdout
 
@@ -151,7 +151,7 @@ def test_online_with_a_wrong_secret_is_69_and_does_not_show_it(folder: Folder) -
     assert outcome.exit_code == 69
     (bad,) = [answer for answer in json.loads(outcome.stdout)["online"] if not answer["ok"]]
     assert bad["what"] == "account main"
-    assert "does not take the credentials" in bad["why"]
+    assert "does not accept the credentials" in bad["why"]
     assert "wrong-secret-of-test" not in outcome.output
 
 

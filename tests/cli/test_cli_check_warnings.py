@@ -28,15 +28,15 @@ def routed(folder: Folder, routes: str, more: str = "") -> list[str]:
 @pytest.mark.parametrize(
     ("matcher", "why"),
     [
-        ("severity=critcal", "no alert can meet severity=\"critcal\"; did you mean 'critical'?"),
-        ("severity=page", 'no alert can meet severity="page"; severity is one of critical, warning'),
+        ("severity=critcal", "no alert can match severity=\"critcal\"; did you mean 'critical'?"),
+        ("severity=page", 'no alert can match severity="page"; severity is one of critical, warning'),
         (
             "alertname=OperatrFailureRate",
-            "no alert can meet alertname=\"OperatrFailureRate\"; did you mean 'OperatorFailureRate'?",
+            "no alert can match alertname=\"OperatrFailureRate\"; did you mean 'OperatorFailureRate'?",
         ),
         (
             "operater=Cosmote",
-            'no alert can meet operater="Cosmote": no alert has a label operater; did you mean operator?',
+            'no alert can match operater="Cosmote": no alert has a label operater; did you mean operator?',
         ),
         ('operator=""', None),
         ("operator=Cosmote", None),
@@ -55,7 +55,7 @@ def test_a_route_that_no_alert_can_come_to_is_named(folder: Folder, matcher: str
 
 def test_matchers_that_only_different_alerts_can_meet_are_named_together(folder: Folder) -> None:
     (found,) = routed(folder, "{matchers: [alertname=ManyMessages, severity=critical], receiver: hook}")
-    assert found.endswith('no alert can meet all of alertname="ManyMessages", severity="critical"')
+    assert found.endswith('no alert can match all of alertname="ManyMessages", severity="critical"')
 
 
 def test_a_route_below_another_only_gets_what_that_one_takes(folder: Folder) -> None:
@@ -67,7 +67,9 @@ def test_a_route_below_another_only_gets_what_that_one_takes(folder: Folder) -> 
 def test_an_inhibition_that_can_never_act_is_named(folder: Folder) -> None:
     rule = "\ninhibit_rules: [{source_matchers: [alertname=CountryOutage], target_matchers: [alertname=ManyMessages]}]"
     found = routed(folder, "{matchers: [severity=critical], receiver: hook}", rule)
-    assert found == ['inhibit_rules[0] never acts: of its source_matchers, no alert can meet alertname="CountryOutage"']
+    assert found == [
+        'inhibit_rules[0] never applies, because of its source_matchers: no alert can match alertname="CountryOutage"'
+    ]
 
 
 def test_a_severity_that_no_route_asks_for_is_named(folder: Folder) -> None:
@@ -89,7 +91,7 @@ def test_a_stored_silence_that_hides_nothing_is_named_while_it_lasts(folder: Fol
     with closing(open_sqlite(folder.path / "monitor.db")) as store:
         store.commit(Commit(silences=[lasting, over, good]))
     assert [one for one in warnings(folder) if "silence" in one] == [
-        'the silence aa hides nothing: no alert can meet alertname="Gone"'
+        'the silence aa hides nothing: no alert can match alertname="Gone"'
     ]
 
 

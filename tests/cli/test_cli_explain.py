@@ -89,7 +89,7 @@ def test_what_rests_on_routees_own_answers_is_shown_as_the_daemon_told_it(polled
     assert (money["state"], money["value"]) == ("firing", 3600.0)
     assert money["why"] == "3.00 EUR left: lasts 1h (at 2025-11-21T04:40:00Z)"
     lines = folder.invoke("explain", "Campaigns").stdout.splitlines()
-    assert "only the daemon knows" in lines[1]
+    assert "Only the daemon knows" in lines[1]
     (one,) = [line for line in lines if "problem=short" in line]
     assert one.startswith("firing")
     assert "90%" in one

@@ -12,6 +12,7 @@ from cli_folder import PROGRAM
 from click.testing import CliRunner, Result
 
 from monitor.cli import cli
+from monitor.config.monitor import Slack
 from monitor.config.starter import rules
 from monitor.daemon.validate import load
 
@@ -46,7 +47,8 @@ def test_what_is_written_passes_check_once_the_variables_are_set(tmp_path: Path)
         "5e8f: #",
         "from-a-variable",
     ]
-    assert receiver.slack[0].channel == "#sms-night"
+    [(_, slack)] = receiver.of(Slack)
+    assert slack.channel == "#sms-night"
     assert checked(tmp_path, dict.fromkeys(SET)).exit_code == 78
 
 
@@ -79,7 +81,8 @@ def test_secrets_go_into_files_that_nobody_else_can_read(tmp_path: Path) -> None
     assert all(map(private, secrets))
     [account], [receiver] = (loaded := load(tmp_path / "monitor.yaml", {}).settings.config).accounts, loaded.receivers
     assert account.application_secret.get_secret_value() == "s3cret-of-routee"
-    assert receiver.slack[0].webhook_url.get_secret_value() == hook
+    [(_, slack)] = receiver.of(Slack)
+    assert slack.webhook_url.get_secret_value() == hook
 
 
 def test_nothing_that_is_there_is_overwritten_unasked(tmp_path: Path) -> None:
@@ -134,7 +137,8 @@ def test_on_a_terminal_it_asks_three_questions(tmp_path: Path) -> None:
     assert b"s3cret" not in seen
     assert (tmp_path / "secrets" / "routee_secret").read_text() == "s3cret-typed\n"
     config = load(tmp_path / "monitor.yaml", SET).settings.config
-    assert (config.accounts[0].application_id.get_secret_value(), config.receivers[0].slack[0].channel) == (
+    [(_, slack)] = config.receivers[0].of(Slack)
+    assert (config.accounts[0].application_id.get_secret_value(), slack.channel) == (
         "my-application",
         "#sms-ops",
     )

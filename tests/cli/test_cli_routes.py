@@ -76,7 +76,7 @@ def test_an_alert_is_followed_to_everybody_who_would_be_told(routed: Folder) -> 
         '{}/{severity="critical"}',
     ]
     assert "alertname=OperatorFailureRate, country=GR  10s" in second
-    assert inhibited == 'Not told while an alert fires that meets {alertname="CountryOutage"} and has country="GR".'
+    assert inhibited == 'Inhibited while an alert fires that matches {alertname="CountryOutage"} and has country="GR".'
 
 
 def test_whether_it_is_muted_depends_on_the_time(routed: Folder) -> None:
@@ -97,7 +97,7 @@ def test_a_script_can_hold_it_to_what_it_expects(routed: Folder) -> None:
     )
     outcome = routed.invoke("routes", "test", "country=GR", "--expect", "oncall")
     assert outcome.exit_code == 1
-    assert "expected oncall, but told would be greece" in outcome.stderr
+    assert "expected oncall, but these would be notified: greece" in outcome.stderr
     outcome = routed.invoke("routes", "test", "country=GR", "--expect", "oncal")
     assert (outcome.exit_code, outcome.stderr) == (1, "there is no receiver 'oncal'; did you mean 'oncall'?\n")
 
@@ -135,7 +135,7 @@ def test_check_counts_the_routing_and_says_who_gets_what(routed: Folder) -> None
     assert "Routing: 3 routes, 1 inhibition rule, 1 time interval" in outcome.stdout
     assert "what its routes take" in outcome.stdout
     assert outcome.stderr.splitlines() == [
-        'warning: inhibit_rules[0] never acts: of its source_matchers, no alert can meet alertname="CountryOutage"'
+        'warning: inhibit_rules[0] never applies, because of its source_matchers: no alert can match alertname="CountryOutage"'
     ]
     found = json.loads(routed.invoke("check", "--json").stdout)
     assert (found["routes"], found["inhibit_rules"], found["time_intervals"]) == (3, 1, ["nights"])

@@ -17,8 +17,10 @@ from monitor.daemon.http.own_api import OwnApi
 from monitor.daemon.http.server import serve
 from monitor.daemon.metrics import Metrics
 from monitor.model.label_fingerprint import label_fingerprint
+from monitor.routing.matchers import Matcher
+from monitor.routing.silences import Silence, new_silence
 from monitor.routing.time_intervals import TimeInterval
-from monitor.runtime.clock import HOUR, MINUTE, SystemClock, parse_iso
+from monitor.runtime.clock import HOUR, MINUTE, Instant, SystemClock, parse_iso
 from tests.fakes.alert_actions import FakeAlertActions
 from tests.fakes.alerts import rate, spike
 
@@ -107,7 +109,7 @@ async def test_a_silence_of_nothing_is_warned_of(actions, folder, matcher, hint)
     async with listening(actions, folder) as invoke:
         added = await invoke("silence add", matcher, "--comment", "x")
     assert added.exit_code == 0
-    assert f"warning: no alert that fires now meets the matchers{hint}" in added.stderr
+    assert f"warning: no firing alert matches{hint}" in added.stderr
 
 
 @pytest.mark.parametrize("matchers", [('foo!~"bar.+"',), ("foo!=bar", 'team!~"a|b"'), ("foo!=bar", "country=~.*")])
@@ -221,12 +223,12 @@ async def test_of_several_alerts_one_that_nobody_looks_after_stops_no_other(acti
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["operator=Nobody"], 1, "no alert that meets operator=Nobody fires"),
+        (["operator=Nobody"], 1, "no firing alert matches operator=Nobody"),
         (["operator=Cosmot"], 1, "; did you mean 'Cosmote'?"),
         (["OperatorFailureRat"], 1, "; did you mean alertname=OperatorFailureRate?"),
         (["0000000000000000"], 1, "no alert with the fingerprint"),
         (["operator=Cosmote", "--for", "soon"], 2, "'soon' is not a duration"),
-        (["operator=Cosmote", "--by", " "], 1, "who looks after the alert"),
+        (["operator=Cosmote", "--by", " "], 1, "who takes care of the alert"),
         (["operator=Cosmote", "--undo"], 1, "no alert with this fingerprint is acknowledged"),
     ],
 )
@@ -248,3 +250,32 @@ def test_only_an_http_address_is_asked(folder):
     outcome = folder.invoke("silence", "list", "--url", "ftp://example.org")
     assert outcome.exit_code == 69
     assert "is not an address like http://127.0.0.1:9465" in outcome.stderr
+
+
+def many(count: int) -> list[Silence]:
+    now = SystemClock().now()
+    return [silence(f"{one:04}", now - HOUR, now + HOUR + one * MINUTE) for one in range(count)]
+
+
+def silence(silence_id: str, starts_at: Instant, ends_at: Instant) -> Silence:
+    wanted = (Matcher("operator", "=", silence_id),)
+    return new_silence(
+        wanted, starts_at=starts_at, ends_at=ends_at, created_by="ann", comment="x", now=starts_at, id=silence_id
+    )
+
+
+async def test_a_long_list_is_read_part_by_part_and_shown_up_to_a_limit(actions, folder):
+    now = SystemClock().now()
+    for one in [*many(1_203), silence("over", now - 2 * HOUR, now - HOUR)]:
+        await actions.put_silence(one)
+    async with listening(actions, folder) as invoke:
+        shown = (await invoke("silence list")).stdout.splitlines()
+        assert (len(shown), shown[-1]) == (1 + 100 + 1, "and 1,103 more: --limit 1203 shows them, --json too")
+        assert shown[1].startswith("0000 ")
+        longer = (await invoke("silence list", "--limit", "1203")).stdout.splitlines()
+        assert (len(longer), longer[-1].split()[0]) == (1 + 1_203, "1202")
+        everything = json.loads((await invoke("silence list", "--json")).stdout)
+        assert [one["id"] for one in everything] == [f"{one:04}" for one in range(1_203)]
+        with_over = json.loads((await invoke("silence list", "--json", "--expired")).stdout)
+        assert [one["id"] for one in with_over] == [*(one["id"] for one in everything), "over"]
+        assert (await invoke("silence expire", "1202")).exit_code == 0

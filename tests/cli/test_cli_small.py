@@ -29,6 +29,13 @@ def test_healthcheck_finds_nobody(folder: Folder) -> None:
     assert "is the daemon running?" in outcome.stderr
 
 
+@pytest.mark.parametrize("url", ["file:///etc", "127.0.0.1:9465", "http://127.0.0.1:port", "http://["])
+def test_healthcheck_asks_no_address_that_is_none(folder: Folder, url: str) -> None:
+    outcome = folder.invoke("healthcheck", "--url", url)
+    assert outcome.exit_code == 69
+    assert f"No answer from {url}/healthz" in outcome.stderr
+
+
 def test_healthcheck_cannot_guess_a_free_port(folder: Folder) -> None:
     outcome = folder.invoke("healthcheck")
     assert outcome.exit_code == 69

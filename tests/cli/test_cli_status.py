@@ -56,8 +56,8 @@ async def test_the_running_daemon_says_how_it_stands(folder: Folder) -> None:
 def test_without_a_daemon_it_says_so_and_shows_the_store(polled: Folder) -> None:
     outcome = polled.invoke("status")
     assert outcome.exit_code == 69
-    assert outcome.stdout.startswith("routee-monitor does not run. ")
-    assert f"What follows is from its store {polled.path / 'monitor.db'}" in " ".join(outcome.stdout.split())
+    assert outcome.stdout.startswith("routee-monitor is not running. ")
+    assert f"The following is from its store {polled.path / 'monitor.db'}" in " ".join(outcome.stdout.split())
     assert "1 firing (1 critical), 1 pending" in outcome.stdout
     data = json.loads(polled.invoke("status", "--json").stdout)
     assert (data["running"], data["version"], data["alerts"]["firing"]) == (False, None, 1)
@@ -79,7 +79,7 @@ async def test_a_daemon_without_a_listener_is_known_by_its_lock(folder: Folder) 
         outcome = await asked(folder)
         data = json.loads((await asked(folder, "--json")).stdout)
     assert outcome.exit_code == 0
-    assert f"routee-monitor runs (process {os.getpid()}), but does not say how it stands" in outcome.stdout
+    assert f"routee-monitor runs (process {os.getpid()}), but does not answer" in outcome.stdout
     assert (data["running"], data["process"]) == (True, os.getpid())
     with closing(open_sqlite(folder.path / "monitor.db", read_only=True)):
         assert (await asked(folder)).exit_code == 69, "a reader is no daemon"
@@ -109,4 +109,4 @@ async def test_an_address_that_is_named_has_to_be_a_daemons(folder: Folder) -> N
     async with serving(other) as url:
         outcome = await asked(folder, "--url", url)
     assert outcome.exit_code == 1
-    assert "not that of a routee-monitor" in outcome.stderr
+    assert "not from a routee-monitor" in outcome.stderr

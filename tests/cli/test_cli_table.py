@@ -57,7 +57,7 @@ def test_the_least_telling_columns_are_left_out_and_named() -> None:
     assert table_lines(columns, rows, 50) == [
         "STATE   TREND         WHY",
         "firing  ▁▂▃▄▅▆▇█▁▂▃▄  40% (40 of 100 messages) is\n                      above 20%",
-        "Not shown for want of room: MESSAGES (--wide shows all)",
+        "Not shown for lack of space: MESSAGES (--wide shows all)",
     ]
     assert len(table_lines(columns, rows)) == 2
 

@@ -1,6 +1,7 @@
 """`explain --watch`: anew after each poll, and not more often; `explain` with the recent course of each group."""
 
 import json
+import re
 import shutil
 from contextlib import closing
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from cli_folder import Folder
+from terminal import on_terminal
 
 from monitor.cli.watch import each_poll
 from monitor.daemon.validate import load
@@ -65,5 +67,26 @@ def test_an_alert_that_fires_on_says_until_when(polled: Folder, tmp_path: Path) 
         if one["state"] == "firing"
     ]
     assert group["fires_on_until"] == until
-    assert f"fires on until {until[:19]}" in folder.invoke("explain", "OperatorFailureRate").stdout
+    assert f"keeps firing until {until[:19]}" in folder.invoke("explain", "OperatorFailureRate").stdout
     assert "(keep_firing_for 15m)" in group["why"]
+
+
+@pytest.mark.parametrize("columns", [40, 80, 160])
+def test_many_groups_fit_a_terminal_of_24_lines_and_the_worst_stay(
+    polled: Folder, tmp_path: Path, columns: int
+) -> None:
+    shutil.copytree(polled.path, tmp_path / "copy")
+    folder = Folder(tmp_path / "copy")
+    folder.rules.write_text(
+        "rules:\n  - {name: EachRecipient, kind: rate, by: [to], window: 10m, above: 20%, for: 1h,\n"
+        f"     description: {'a long description of what this rule is about ' * 5}}}\n"
+    )
+    shown = on_terminal(["explain", "EachRecipient", "--watch"], folder.path, columns, 24, until="less urgent")
+    screen = shown.text.split("EachRecipient", 1)[1].rstrip().splitlines()
+    assert len(screen) < 24, "the rest of the last line is the cursor's"
+    assert shown.widest <= columns
+    assert "100% (1 of 1 message) is above 20%" in " ".join(shown.text.split()), "those over the threshold come first"
+    assert "is below" not in shown.text
+    left = re.search(r"(\d+) more of 161, less urgent", shown.text)
+    assert left is not None
+    assert int(left[1]) > 130

@@ -32,7 +32,9 @@ def test_a_good_configuration_passes(path: Path) -> None:
     assert [error.message for error in CONFIG.iter_errors(data(path))] == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "monitor" / "demo").glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "monitor" / "simulation" / "demo").glob("*.yaml")), ids=lambda path: path.name
+)
 def test_every_configuration_that_is_shipped_passes(path: Path) -> None:
     environ = dict.fromkeys(re.findall(r"\$\{(\w+)", path.read_text("utf-8")), "https://example.org")
     assert [error.message for error in CONFIG.iter_errors(read_document(path, environ).data)] == []

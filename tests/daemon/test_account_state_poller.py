@@ -8,8 +8,8 @@ import trio
 
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import rule_of
-from monitor.daemon.account_state_poller import AT_ONCE, run_errands, to_ask
-from monitor.model.message import batch_of
+from monitor.daemon.account_state_poller import AT_ONCE, campaigns_to_ask, poll_account_state
+from monitor.model.message import Unread, batch_of
 from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, TrioClock
 from monitor.runtime.errors import RouteeError, RouteeRefused, RouteeRejected, RouteeUnavailable
@@ -64,9 +64,9 @@ async def let_run(work: Callable[[], Awaitable[None]], span: int) -> None:
 async def test_nothing_is_asked_where_no_rule_needs_it(autojump_clock: trio.testing.MockClock) -> None:
     routee = Routee()
     plain = evaluator({"name": "Many", "kind": "count", "window": "1h", "above": 1}, campaigns=3)
-    await run_errands(plain, routee, TrioClock(START))
+    await poll_account_state(plain, routee, TrioClock(START))
     narrow = evaluator(CAMPAIGNS | {"where": {"country": "GR"}}, campaigns=3)
-    await run_errands(narrow, routee, TrioClock(START))
+    await poll_account_state(narrow, routee, TrioClock(START))
     assert routee.asked == []
 
 
@@ -75,7 +75,7 @@ async def test_the_balance_is_asked_every_five_minutes_or_as_often_as_a_rule_wan
 ) -> None:
     for every, times in (({}, 12), ({"every": "10m"}, 6)):
         routee, one = Routee(), evaluator(BALANCE | every)
-        await let_run(lambda: run_errands(one, routee, TrioClock(START)), HOUR - SECOND)  # noqa: B023 — awaited at once
+        await let_run(lambda: poll_account_state(one, routee, TrioClock(START)), HOUR - SECOND)  # noqa: B023 — awaited at once
         assert routee.asked == ["balance"] * times
         known = one.account_state.balance_at(START + HOUR)
         assert known is not None
@@ -89,7 +89,7 @@ async def test_an_endpoint_that_the_account_lacks_is_complained_of_once_and_aske
     routee, one = Routee(), evaluator(BALANCE, CAMPAIGNS, campaigns=3)
     routee.trouble = trouble
     with caplog.at_level(logging.WARNING):
-        await let_run(lambda: run_errands(one, routee, TrioClock(START)), 30 * MINUTE)
+        await let_run(lambda: poll_account_state(one, routee, TrioClock(START)), 30 * MINUTE)
     assert sorted(routee.asked) == ["balance", "c2"]
     assert sorted(caplog.messages) == [
         f"balance of account main: {trouble}; it is asked again in an hour",
@@ -98,12 +98,28 @@ async def test_an_endpoint_that_the_account_lacks_is_complained_of_once_and_aske
     assert one.account_state.campaigns == {}
 
 
+async def test_what_cannot_be_read_of_a_campaign_is_handed_on(autojump_clock: trio.testing.MockClock) -> None:
+    class Odd(Routee):
+        async def campaign_state(self, tracking_id: str) -> CampaignState:
+            return CampaignState(tracking_id, "Sale", "Running", {}, None, unread=(Unread("statuses", "[1]", 1),))
+
+    noted: list[tuple[str, str]] = []
+    polling = poll_account_state(
+        evaluator(CAMPAIGNS, campaigns=1),
+        Odd(),
+        TrioClock(START),
+        lambda tracking_id, unread: noted.extend((tracking_id, one.field) for one in unread),
+    )
+    await let_run(lambda: polling, MINUTE)
+    assert noted == [("c0", "statuses")]
+
+
 async def test_an_outage_is_waited_out(autojump_clock: trio.testing.MockClock) -> None:
     routee, one = Routee(), evaluator(BALANCE, CAMPAIGNS, campaigns=3)
     routee.trouble = RouteeUnavailable("down")
     clock = TrioClock(START)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(run_errands, one, routee, clock)
+        nursery.start_soon(poll_account_state, one, routee, clock)
         await trio.sleep(59)
         assert sorted(routee.asked) == ["balance", "c2"]
         routee.trouble = None
@@ -119,7 +135,7 @@ async def test_campaigns_are_asked_about_until_they_are_over_and_strangers_seldo
     routee, one = Routee(), evaluator(CAMPAIGNS, campaigns=3)
     routee.strangers = {"c0"}
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(run_errands, one, routee, TrioClock(START))
+        nursery.start_soon(poll_account_state, one, routee, TrioClock(START))
         await trio.sleep(1)
         assert routee.asked == ["c2", "c1", "c0"]
         routee.over = {"c1"}
@@ -135,12 +151,12 @@ async def test_campaigns_are_asked_about_until_they_are_over_and_strangers_seldo
 
 def test_a_round_is_bounded_and_takes_new_campaigns_and_old_ones_in_turn() -> None:
     one = evaluator(CAMPAIGNS, campaigns=100)
-    first = to_ask(one, START, ())
+    first = campaigns_to_ask(one, START, ())
     assert first == [f"c{i}" for i in range(99, 99 - AT_ONCE, -1)]
     for name in first:
         one.account_state = one.account_state.with_campaign(START, CampaignState(name, "", "Running", {}))
-    assert not set(to_ask(one, START + MINUTE, ())) & set(first)
-    second = to_ask(one, START + 5 * MINUTE, ())
+    assert not set(campaigns_to_ask(one, START + MINUTE, ())) & set(first)
+    second = campaigns_to_ask(one, START + 5 * MINUTE, ())
     assert len(second) == AT_ONCE
     assert len(set(second) & set(first)) == AT_ONCE // 2
     assert len(set(second) - set(first)) == AT_ONCE // 2
@@ -148,10 +164,10 @@ def test_a_round_is_bounded_and_takes_new_campaigns_and_old_ones_in_turn() -> No
 
 def test_old_campaigns_are_not_asked_about_unless_they_are_known_and_then_for_a_day() -> None:
     one = evaluator(CAMPAIGNS, campaigns=2)
-    assert to_ask(one, START + 4 * HOUR, ()) == []
+    assert campaigns_to_ask(one, START + 4 * HOUR, ()) == []
     one.account_state = one.account_state.with_campaign(START, CampaignState("c1", "", "Running", {}))
-    assert to_ask(one, START + 4 * HOUR, ()) == ["c1"]
-    assert to_ask(one, START + DAY, ()) == []
+    assert campaigns_to_ask(one, START + 4 * HOUR, ()) == ["c1"]
+    assert campaigns_to_ask(one, START + DAY, ()) == []
     assert one.account_state.campaigns == {}
 
 

@@ -20,12 +20,12 @@ def test_a_log_is_told_at_steps_and_of_the_end(caplog: pytest.LogCaptureFixture)
             clock.at += 10 * SECOND
         catch_up.reached("main", "outbound", 1.0)
     said = [record.getMessage().removeprefix("search outbound of account main") for record in caplog.records]
-    assert said[0].startswith(" reads the past")
+    assert said[0].startswith(" reads past messages")
     assert said[1:] == [
-        ": 26% of the past is read",
-        ": 50% of the past is read",
-        ": 99% of the past is read",
-        ": all of the past is read, in 1m",
+        ": 26% of the past messages are read",
+        ": 50% of the past messages are read",
+        ": 99% of the past messages are read",
+        ": all past messages were read, in 1m",
     ]
 
 

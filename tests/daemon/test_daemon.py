@@ -17,12 +17,12 @@ from monitor.config.monitor import Search
 from monitor.config.settings import load
 from monitor.daemon import main as daemon
 from monitor.daemon.account_tasks import plan_of
-from monitor.daemon.health import ask
 from monitor.daemon.main import Running
 from monitor.notify.render import Templates
 from monitor.runtime.clock import MINUTE, TrioClock
 from monitor.runtime.errors import StoreError
 from tests.fakes.http import Answer
+from tests.fakes.listener import ask
 from tests.fakes.routee import APPLICATION_ID, APPLICATION_SECRET, START, LocalRoutee, local_routee, sms
 from tests.fakes.waiting import GUARD, guarded, until
 from tests.fakes.webhook import FakeWebhook, webhook
@@ -113,7 +113,7 @@ async def test_a_receiver_that_refuses_is_told_of_on_another_and_the_watchdog_ba
             ready = await ask(running.url, "/readyz")
             metrics = await ask(running.url, "/metrics")
     assert ready.status == 200
-    assert "Receiver ops (webhook/0) is not told" in ready.body
+    assert "Receiver ops (webhook/0) gets no notifications" in ready.body
     assert 'routee_monitor_channel_failing{channel="webhook/0",receiver="ops"} 1.0' in metrics.body
     assert ("Failing", "firing") not in world.told
 

@@ -15,7 +15,6 @@ import pytest
 import trio
 
 from monitor.daemon import main as daemon
-from monitor.daemon.health import ask
 from monitor.daemon.main import Running
 from monitor.daemon.reload import Reloads
 from monitor.daemon.validate import load
@@ -23,6 +22,7 @@ from monitor.runtime.clock import TrioClock
 from monitor.runtime.sd_notify import Systemd
 from tests.daemon.http.plain_client import ask as ask_with
 from tests.fakes.http import Answer, Asked, serving
+from tests.fakes.listener import ask
 from tests.fakes.routee import APPLICATION_ID, APPLICATION_SECRET, START, LocalRoutee, local_routee, sms
 from tests.fakes.waiting import GUARD, until
 
@@ -207,9 +207,9 @@ async def test_wrong_files_change_nothing_and_are_shown_until_they_are_right(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"store": "sqlite:other.db"}, "another store can only be opened by a restart"),
-        ({"web": {"listen": "127.0.0.1:9"}}, "where it listens can only be changed by a restart"),
-        ({"web": "off"}, "where it listens can only be changed by a restart"),
+        ({"store": "sqlite:other.db"}, "a change of the store needs a restart"),
+        ({"web": {"listen": "127.0.0.1:9"}}, "a change of the listener needs a restart"),
+        ({"web": "off"}, "a change of the listener needs a restart"),
     ],
 )
 async def test_what_only_a_restart_can_change_is_refused(world: World, change: dict[str, Any], said: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from monitor.daemon.account_sink import note_campaign
 from monitor.daemon.flush_timer import flush_when_due
 from monitor.daemon.pipeline import ROWS_AT_ONCE
 from monitor.daemon.restore import restored_window
@@ -67,6 +68,18 @@ async def test_values_that_cannot_be_read_are_counted_and_kept_to_be_looked_at()
     assert (first.record, first.seen) == ('{"price": "1_000"}', 3)
     exposed = one.metrics.exposition()[0].decode()
     assert 'values_unread_total{account="main",field="price",search="all"} 6.0' in exposed
+
+
+async def test_what_of_a_campaign_cannot_be_read_is_counted_and_kept_too() -> None:
+    one = harness()
+    note_campaign(one.pipeline.accounts["main"], one.services, "c-1", [Unread("numberOfRecipients", '"1_000"', 1)])
+    await one.poll()
+    [kept] = one.store.commits[-1].asides
+    assert (kept.search, kept.record) == ("", '{"campaignTrackingId": "c-1", "numberOfRecipients": "1_000"}')
+    assert (
+        'values_unread_total{account="main",field="numberOfRecipients",search=""} 1.0'
+        in one.metrics.exposition()[0].decode()
+    )
 
 
 async def test_what_is_told_holds_when_it_began_and_the_accounts_time_zone() -> None:
@@ -304,8 +317,8 @@ async def test_an_outage_is_logged_at_its_beginning_every_ten_minutes_and_at_its
     lines = [record.message for record in caplog.records]
     assert lines == [
         "search all of account main: 503, try 0",
-        "search all of account main: 503, try 20 (19 more failures since this was last said)",
-        "search all of account main: 503, try 40 (19 more failures since this was last said)",
+        "search all of account main: 503, try 20 (19 more failures since this was last logged)",
+        "search all of account main: 503, try 40 (19 more failures since this was last logged)",
         "search all of account main: works again after 41 failures",
     ]
 

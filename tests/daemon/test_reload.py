@@ -41,8 +41,8 @@ def test_a_rule_that_only_moved_in_its_file_has_not_changed() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("web: off", "web: off\nstore: sqlite:other.db", "another store can only be opened by a restart"),
-        ("web: off", "web: {listen: '127.0.0.1:9465'}", "web.listen: where it listens can only be changed by a restart; now it is off"),
+        ("web: off", "web: off\nstore: sqlite:other.db", "a change of the store needs a restart"),
+        ("web: off", "web: {listen: '127.0.0.1:9465'}", "web.listen: a change of the listener needs a restart; now it is off"),
     ],
 )  # fmt: skip
 def test_what_only_a_restart_can_bring_about_is_refused_with_its_place(old: str, new: str, said: str) -> None:

@@ -158,7 +158,7 @@ async def test_many_ends_at_once_are_few_messages_each_told_once() -> None:
     assert sorted(told) == names
     assert len(world.to("slack/0")) == 3
     assert {status for one in world.read() for _, status in one} == {"firing"}
-    assert push(world.to("slack/0")[-1]) == "INFO report: 6 more reports, told together: 6 Ended"
+    assert push(world.to("slack/0")[-1]) == "INFO report: 6 more reports, in one message: 6 Ended"
     ends = [name for one in world.read("webhook/0") for name, status in one if status == "resolved"]
     assert sorted(ends) == names
 

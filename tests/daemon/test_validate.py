@@ -88,7 +88,7 @@ def test_a_json_body_that_is_no_json(files: Path) -> None:
     (files / "templates" / "body.json.j2").write_text('{"text": {{ sentence }}')
     (problem,) = wrong(files)
     assert problem.startswith("templates/body.json.j2:1:1: the text is not JSON: ")
-    assert problem.endswith("; if it is not meant to be, write its content_type")
+    assert problem.endswith("; if it should not be JSON, write its content_type")
 
 
 def test_a_json_body_that_only_some_values_break(files: Path) -> None:

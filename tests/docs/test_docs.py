@@ -13,19 +13,22 @@ from pydantic import BaseModel
 from standardwebhooks import Webhook
 
 from monitor.config.monitor.account import Account, Resweep, Search, SearchFilter
-from monitor.config.monitor.alertmanager import Alertmanager
+from monitor.config.monitor.channels import Alertmanager, Apprise, Slack
+from monitor.config.monitor.channels import Webhook as WebhookEntry
 from monitor.config.monitor.interval import Interval, TimeIntervals, TimeRange
 from monitor.config.monitor.model import Config
-from monitor.config.monitor.receiver import Apprise, Receiver, Slack
-from monitor.config.monitor.receiver import Webhook as WebhookEntry
+from monitor.config.monitor.receiver import Receiver
 from monitor.config.monitor.route import InhibitRule, RootRoute, Subroute
 from monitor.config.monitor.sections import Flapping, Log, Privacy, Reload, Watchdog, Web
-from monitor.config.rules import Count, Rate, Rule, Spike, load_rules
+from monitor.config.rules import Rule, load_rules
+from monitor.config.rules.count import Count
+from monitor.config.rules.rate import Rate
+from monitor.config.rules.spike import Spike
 from monitor.config.yaml import YamlModel
 from monitor.daemon.validate import load, sample_of
-from monitor.notify.channels.webhook import key_of
+from monitor.notify.channels.webhook.notifier import key_of
 from monitor.notify.render import Templates
-from monitor.notify.render.context import NAMES, sample_notification, sample_view
+from monitor.notify.render.context import NAMES, notification_context, sample_notification, sample_view
 from monitor.notify.render.jinja_sandbox import FILTERS
 from monitor.runtime.clock import SECOND, to_datetime
 
@@ -99,11 +102,9 @@ def test_every_template_that_is_shown_can_be_rendered(text: str) -> None:
     name = "shown.json.j2" if text.startswith("{\n") else "shown.j2"
     view = sample_view("OperatorFailureRate", "rate", ["operator", "country"])
     templates = Templates({name: text})
-    assert templates.check_named(name, sample_notification([view])) is None
+    shown = templates.named(name).render(notification_context(sample_notification([view])))
     if "json" in name:
-        from monitor.notify.render.context import notification_context
-
-        json.loads(templates.named(name).render(notification_context(sample_notification([view]))))
+        json.loads(shown)
 
 
 @pytest.mark.parametrize("text", blocks("json"))
@@ -203,7 +204,7 @@ def test_starter_rules_say_what_they_are_for_and_how_to_tune_them() -> None:
     for rule in load_rules(STARTER_RULES):
         text = Path(rule.source[0]).read_text("utf-8")
         assert text.startswith("# yaml-language-server: $schema=../monitor-rules.schema.json\n")
-        assert all(word in text for word in ("# What it tells", "# Why these numbers", "# What to tune"))
+        assert all(word in text for word in ("# What it measures", "# Why these numbers", "# What to tune"))
         assert rule.description
         assert {"summary", "description"} <= rule.annotations.keys()
         view = sample_of(rule)
@@ -213,4 +214,4 @@ def test_starter_rules_say_what_they_are_for_and_how_to_tune_them() -> None:
 
 def test_what_the_readme_and_the_demo_say_to_copy_is_the_same() -> None:
     readme = next(yaml.safe_load(param.values[0]) for param in blocks("yaml") if str(param.id).startswith("README"))
-    assert readme == yaml.safe_load((ROOT / "monitor" / "demo" / "yours.yaml").read_text("utf-8"))
+    assert readme == yaml.safe_load((ROOT / "monitor" / "simulation" / "demo" / "yours.yaml").read_text("utf-8"))

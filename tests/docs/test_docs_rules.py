@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.rules import Absence, Cost, Distinct, Latency, NewValue, Rule, Slo, Stuck
+from monitor.config.rules import Rule
+from monitor.config.rules.absence import Absence
+from monitor.config.rules.cost import Cost
+from monitor.config.rules.distinct import Distinct
+from monitor.config.rules.latency import Latency
+from monitor.config.rules.new_value import NewValue
+from monitor.config.rules.slo import Slo
+from monitor.config.rules.stuck import Stuck
 from monitor.runtime.clock import parse_iso
 from tests.fakes.worked_example import fits, judge_at, read_page, sentence_of
 

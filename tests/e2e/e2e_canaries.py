@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from monitor.config.monitor import Config
+from monitor.config.monitor import CHANNEL_MODELS, ChannelModel, Config
 from monitor.config.yaml import YamlModel
 from monitor.runtime.clock import SECOND, SystemClock, iso
 from tests.fakes.http import Answer, Asked, serving
@@ -41,6 +41,7 @@ def models(model: type[YamlModel]) -> Iterator[type[YamlModel]]:
         yield one
         for info in one.model_fields.values():
             left += [kind for kind in _kinds(info.annotation) if issubclass(kind, YamlModel)]
+        left += CHANNEL_MODELS.values() if one is ChannelModel else ()
 
 
 def _secret_fields(model: type[YamlModel]) -> Iterator[str]:

@@ -10,9 +10,9 @@ from e2e_hook import hook
 from e2e_stage import EACH_ALONE, FAILING, NOW, SEARCH, fast_clock, put_operator, routee, running, until_polled, values
 from e2e_turns import recount
 
-from monitor.daemon.health import ask
 from monitor.runtime.clock import DAY, MINUTE, SECOND, parse_iso
 from monitor.simulation.sandbox import Sandbox
+from tests.fakes.listener import ask
 from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.e2e

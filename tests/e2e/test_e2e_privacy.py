@@ -8,9 +8,9 @@ from e2e_folder import hook as receivers
 from e2e_hook import hook
 from e2e_stage import EACH_ALONE, FAILING, SEARCH, fast_clock, routee, running
 
-from monitor.daemon.health import ask
 from monitor.runtime.clock import SECOND
 from monitor.simulation.sandbox import Sandbox
+from tests.fakes.listener import ask
 from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.e2e

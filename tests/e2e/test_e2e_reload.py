@@ -16,10 +16,10 @@ from e2e_process import Daemon, daemon
 from e2e_stage import EACH_ALONE, FAILING, put_operator, routee
 from e2e_store import waiting
 
-from monitor.daemon.health import ask
 from monitor.runtime.clock import SystemClock
 from monitor.simulation.sandbox import Sandbox
 from tests.fakes.http import Answer
+from tests.fakes.listener import ask
 from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.e2e
@@ -67,8 +67,8 @@ async def test_a_wrong_file_is_said_with_its_place_and_a_right_one_is_taken_up(p
         await process.watching()
         place.rules = [FAILING | {"above": "twenty"}]
         place.write()
-        await hang_up(process, "the changed files were refused, nothing has changed: ")
-        [said] = process.said("were refused")
+        await hang_up(process, "the changed configuration has errors, the previous one stays in use: ")
+        [said] = process.said("has errors")
         assert "rules.yaml:1:" in said
         assert "rules[0].above" in said
         metrics = (await ask(process.url, "/metrics")).body

@@ -11,7 +11,7 @@ from e2e_process import daemon
 
 from monitor.cli import cli
 from monitor.config.monitor import Config, load_config
-from monitor.daemon.health import ask
+from tests.fakes.listener import ask
 from tests.fakes.log_as_it_was import _log_as_it_was
 from tests.fakes.waiting import until
 

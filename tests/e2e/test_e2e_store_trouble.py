@@ -17,10 +17,10 @@ from e2e_stage import EACH_ALONE, FAILING, SEARCH, put_operator, routee
 from e2e_store import as_of, counted, window
 from e2e_turns import recount
 
-from monitor.daemon.health import ask
 from monitor.runtime.clock import SystemClock
 from monitor.simulation.sandbox import Sandbox
 from tests.fakes.http import Answer
+from tests.fakes.listener import ask
 from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.e2e

@@ -14,10 +14,10 @@ from e2e_hook import Hook, hook
 from e2e_stage import put_operator, routee, running, values
 from e2e_turns import recount
 
-from monitor.daemon.health import ask
 from monitor.daemon.main import Running
 from monitor.runtime.clock import MINUTE, SECOND, Clock, Duration, Instant, TrioClock, parse_iso
 from monitor.simulation.sandbox import Sandbox
+from tests.fakes.listener import ask
 
 NOW = parse_iso("2026-11-21T10:00:00Z")
 FAILING = {"name": "Failing", "kind": "rate", "by": ["operator"], "window": "1h", "above": "20%"}

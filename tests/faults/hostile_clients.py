@@ -1,24 +1,38 @@
-"""Clients of the listener that mean harm, all at once, until the process is ended. A program of its own: ``hostile_clients.py PORT``.
+"""Clients of the listener that mean harm, all at once, until the process is ended. A program of its own: ``hostile_clients.py PORT CROWD``.
 
 Its own descriptors and its own processor time: whoever measures the daemon meanwhile does not wait for these.
 """
 
+import contextlib
+import itertools
+import json
 import random
 import resource
 import sys
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlencode
 
 import trio
 
 IDLE = 1_300
 BODIES = 100
 """So many at once, each of 1 MB."""
+PIPELINED = 50
+NEW_A_SECOND = 650
+MOST_AT_ONCE = 3_000
+METRICS = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
+ALERTS = b"GET /api/v2/alerts HTTP/1.1\r\nHost: localhost\r\n\r\n"
 H2C = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAAA\r\n\r\n"
 PRI = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 WEBSOCKET = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\nfoo"
 )
+SILENCE = (
+    b"POST /api/v2/silences HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+)
+DEAR = [r"(?i)(?:\pL\PL){12}"]
+DEAREST_TAKEN = [f"(?:a|b|c){{1,40}}x{one}" for one in range(50)]
 POST = b"POST /api/v2/silences HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"
 
 
@@ -64,6 +78,44 @@ async def packets(stream: trio.SocketStream) -> None:
         await stream.send_all(packet)
 
 
+async def dear_filters(stream: trio.SocketStream) -> None:
+    """Fifty dear expressions, again and again: some are refused by what they are written like, some are just within the bounds."""
+    for _ in range(20):
+        for request in (filtering(DEAR * 50), filtering(DEAREST_TAKEN)):
+            await stream.send_all(request)
+            if not await stream.receive_some():
+                return
+
+
+async def dear_silence(stream: trio.SocketStream) -> None:
+    """A silence with as many matchers as a silence may have, all of them dear."""
+    matchers = [{"name": f"n{one}", "value": DEAR[0], "isRegex": True} for one in range(50)]
+    times = {"startsAt": "2000-01-01T00:00:00Z", "endsAt": "2090-01-01T00:00:00Z"}
+    body = json.dumps({"matchers": matchers, "createdBy": "x", "comment": "x", **times}).encode()
+    for _ in range(20):
+        await stream.send_all(SILENCE % len(body) + body)
+        if not await stream.receive_some():
+            return
+
+
+def filtering(expressions: list[str]) -> bytes:
+    """A request for the alerts with those in its filters."""
+    query = urlencode([("filter", f"n{number}=~{json.dumps(one)}") for number, one in enumerate(expressions)])
+    return f"GET /api/v2/alerts?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+
+async def pipelining(stream: trio.SocketStream) -> None:
+    """Ask for the metrics fifty times without waiting, and once more as soon as they have come; never think."""
+    while True:
+        await stream.send_all(METRICS * PIPELINED)
+        missing = PIPELINED
+        while missing > 0:
+            received = await stream.receive_some()
+            if not received:
+                return
+            missing -= received.count(b"HTTP/1.1 200")
+
+
 async def again_and_again(port: int, client: Callable[[trio.SocketStream], Awaitable[None]]) -> None:
     """Whatever becomes of it, once more some seconds later. Not all begin at once: what is tested is what they take up, not a flood."""
     await trio.sleep(random.uniform(0, 6))
@@ -76,16 +128,60 @@ async def again_and_again(port: int, client: Callable[[trio.SocketStream], Await
         await trio.sleep(random.uniform(5, 15))
 
 
-async def attack(port: int) -> None:
-    """All of them."""
+async def many_kinds(port: int) -> None:
+    """All that take up connections, memory and patience."""
     crowd = ((idle, IDLE), (body, BODIES), (dripping_body, 20), (dripping_head, 20), (not_reading, 10), (packets, 10))
+    crowd += ((dear_filters, 20), (dear_silence, 5))
     async with trio.open_nursery() as nursery:
         for client, count in crowd:
             for _ in range(count):
                 nursery.start_soon(again_and_again, port, client)
 
 
+async def pipeliners(port: int) -> None:
+    """Ten that ask without a pause."""
+    async with trio.open_nursery() as nursery:
+        for _ in range(10):
+            nursery.start_soon(at_once_again, port, pipelining)
+
+
+async def at_once_again(port: int, client: Callable[[trio.SocketStream], Awaitable[None]]) -> None:
+    """Whatever becomes of it, at once again."""
+    while True:
+        try:
+            async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+                await client(stream)
+        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
+            await trio.sleep(0.1)
+
+
+async def connecting(port: int) -> None:
+    """So many new connections a second, whatever becomes of the others, each with one request."""
+    requests = itertools.cycle((METRICS, ALERTS, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+    async with trio.open_nursery() as nursery:
+        next_at = trio.current_time()
+        while True:
+            next_at = max(next_at + 1 / NEW_A_SECOND, trio.current_time() - 1)
+            await trio.sleep_until(next_at)
+            if len(nursery.child_tasks) < MOST_AT_ONCE:
+                nursery.start_soon(ask_once, port, next(requests))
+
+
+async def ask_once(port: int, request: bytes) -> None:
+    """Connect, ask, go."""
+    with contextlib.suppress(OSError, trio.BrokenResourceError, trio.ClosedResourceError):
+        async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+            await stream.send_all(request)
+            await stream.receive_some()
+
+
+CROWDS: dict[str, Callable[[int], Awaitable[None]]] = {
+    "many kinds": many_kinds,
+    "pipelining": pipeliners,
+    "connecting": connecting,
+}
+
 if __name__ == "__main__":
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
-    trio.run(attack, int(sys.argv[1]))
+    trio.run(CROWDS[sys.argv[2]], int(sys.argv[1]))

@@ -125,7 +125,7 @@ def killed(process: int, began: int, luck: random.Random) -> bool:
 
 def warm_up(url: str) -> None:
     """What every life would import, or read (the certificates that are trusted), before its first request."""
-    for module in ("monitor.notify.channels.webhook", "httpcore", "h11", "anyio._backends._trio"):
+    for module in ("monitor.notify.channels.webhook.notifier", "httpcore", "h11", "anyio._backends._trio"):
         importlib.import_module(module)
     settings(RULES, config(url))
     trust()

@@ -18,8 +18,8 @@ from e2e_folder import message
 from e2e_hook import hook
 from e2e_stage import running, values
 
-from monitor.daemon.health import ask
 from monitor.runtime.clock import MINUTE, Clock, TrioClock
+from tests.fakes.listener import ask
 from tests.fakes.scripted import Reply, Request, Scripted, served
 from tests.faults.fault_stage import FAILING, NOW, configured
 

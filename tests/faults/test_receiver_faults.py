@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 
-from monitor.notify.channels.webhook import WebhookNotifier
+from monitor.notify.channels.webhook.notifier import WebhookNotifier
 from monitor.notify.outbox import Outbox, deliver
 from monitor.notify.render import Templates
 from monitor.runtime.clock import MILLISECOND, SECOND, TrioClock

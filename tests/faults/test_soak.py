@@ -1,6 +1,6 @@
-"""The soak, small: four hours in a few seconds. A week is `python -m benchmarks.soak`."""
+"""The soak, small: four hours in a few seconds. A week is `python -m benchmarks.daemon.soak`."""
 
-from benchmarks.soak import run
+from benchmarks.daemon.soak import run
 from monitor.runtime.clock import HOUR
 
 

@@ -11,7 +11,7 @@ import trio
 from monitor.dispatch.status import FiringAlert
 from monitor.model.notification import AlertView
 from monitor.notify.alertmanager_push import KnownAlerts, Pusher
-from monitor.notify.channels.alertmanager import AlertmanagerClient, Login
+from monitor.notify.channels.alertmanager.client import AlertmanagerClient, Login
 from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent
 from monitor.notify.outbox.handle import Outbox, Unobserved
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, SystemClock, TrioClock, iso, parse_iso

@@ -109,7 +109,7 @@ def test_lists_are_read_as_alertmanager_reads_them(text: str, expected: list[str
         ('a=b"c', "a quote stands within the value", 4),
         ('a="b"c"', "a quote is never closed", 7),
         ('{"a"="b"', "the brace { is never closed", 9),
-        ('"a"="b"}', "a brace } stands here without its twin", 8),
+        ('"a"="b"}', "a brace } has no matching brace", 8),
         ('{"a"="b"} c', "nothing can stand behind the brace", 11),
         ('"a"="b" "c"="d"', "a comma should stand here", 9),
         ('"a"=', "a value should stand here", 5),
@@ -134,8 +134,8 @@ def test_one_matcher_is_one_and_has_no_braces() -> None:
     for text, said in (
         ("{foo=bar}", "no braces"),
         ("foo=~a{2}", "no braces"),
-        ("", "here are 0"),
-        ("a=b,c=d", "here are 2"),
+        ("", "expected one matcher, not 0"),
+        ("a=b,c=d", "expected one matcher, not 2"),
     ):
         with pytest.raises(ValueError, match=said):
             parse_matcher(text)
@@ -317,5 +317,5 @@ def test_what_people_write_is_taken(pattern: str) -> None:
 
 @pytest.mark.parametrize("pattern", [DEAR, r"\pL" * 300, "a{0,1000}" * 20, r"(?i)[\p{Lu}\p{Ll}]" * 40])
 def test_a_single_expression_that_is_too_dear_is_refused_wherever_it_stands(pattern: str) -> None:
-    with pytest.raises(ValueError, match=r"takes too long to be made ready|too large"):
+    with pytest.raises(ValueError, match=r"takes too long to compile|too large"):
         Matcher("a", "=~", pattern)

@@ -76,7 +76,7 @@ def test_a_silence_that_makes_sense_is_made() -> None:
     ("wrong", "said"),
     [
         ({"matchers": ""}, "needs at least one matcher"),
-        ({"matchers": 'a="",b=~".*",c=~"x|"'}, 'a="", b=~".*", c=~"x|" is met by alerts that lack the label'),
+        ({"matchers": 'a="",b=~".*",c=~"x|"'}, 'a="", b=~".*", c=~"x|" also matches alerts that lack the label'),
         ({"begins": HOUR, "ends": HOUR}, "ends (2026-11-21T13:00:30Z) before it begins"),
         ({"begins": HOUR, "ends": MINUTE}, "before it begins (2026-11-21T13:00:30Z)"),
         ({"begins": -HOUR, "ends": -MINUTE}, "would have ended already, at 2026-11-21T11:59:30Z"),
@@ -170,7 +170,7 @@ def test_more_silences_than_there_is_room_for_are_refused_and_those_that_are_ove
         return Silence(str(number), (matcher,), NOW, ends_at, "ann", "why", NOW)
 
     full = [one(number) for number in range(10_000)]
-    with pytest.raises(ValueError, match="no room for another silence: there are 10000"):
+    with pytest.raises(ValueError, match="no further silence can be stored: there are 10000"):
         make_room(full, one(10_000), NOW)
     assert make_room(full, one(7), NOW) == [], "one in another's place"
     over = [one(number, NOW - number) for number in range(2)]

@@ -46,7 +46,7 @@ async def test_a_storm_is_few_messages_the_worst_by_themselves_and_the_rest_coun
     overflow = next(one for one in world.told if one.tally)
     assert overflow.group_key == "{}:{...}"
     assert overflow.tally == {"Failing": 62 - (MOST - 1)}
-    assert title(overflow) == "Storm: 43 more alerts, told together: 43 Failing"
+    assert title(overflow) == "Storm: 43 more alerts, in one message: 43 Failing"
     assert "Storm: 43 more alerts" in plain_text(overflow)
     alone = {view.labels["operator"] for one in world.told if not one.tally for view in one.alerts}
     assert "Worst" in alone

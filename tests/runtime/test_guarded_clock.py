@@ -124,7 +124,7 @@ def test_it_is_said_once_that_the_clock_was_set_and_once_that_it_is_followed_aga
         machine.clock.now()
     assert [record.getMessage() for record in caplog.records] == [
         "the machine's clock was set 1h ahead",
-        "the machine's clock is followed again",
+        "the machine's clock is used again",
     ]
 
 

@@ -19,9 +19,9 @@ from monitor.runtime.journald import JournaldSocket, encode, field_name
 SPEAK = """
 import logging, sys
 from pathlib import Path
-from monitor import log
-from monitor.journal import Journal
-log.configure("info", sys.argv[2], journal=Journal(Path(sys.argv[1])))
+from monitor.runtime import log
+from monitor.runtime.journald import JournaldSocket
+log.configure("info", sys.argv[2], journal=JournaldSocket(Path(sys.argv[1])))
 logging.getLogger("monitor.daemon.pipeline").warning("It failed", extra={"rule": "R", "fingerprint": "f00"})
 """
 

@@ -16,9 +16,9 @@ from monitor.runtime import log
 
 SPEAK = """
 import logging
-from monitor import log
+from monitor.runtime import log
 log.configure("info", "auto")
-logging.getLogger("monitor.ingest.poll").info("A poll is complete", extra={"search": "outbound", "pages": 3})
+logging.getLogger("monitor.poll").info("A poll is complete", extra={"search": "outbound", "pages": 3})
 """
 
 
@@ -39,7 +39,7 @@ def configured(*args, **kwargs):
 
 def logged(form: str, message: str = "Hello", **extra: object) -> str:
     with configured("debug", form) as stream:
-        logging.getLogger("monitor.ingest.poll").warning(message, extra=extra)
+        logging.getLogger("monitor.poll").warning(message, extra=extra)
     return stream.getvalue()
 
 
@@ -56,7 +56,7 @@ def test_json_is_one_object_a_line_with_the_facts_as_they_are():
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry.pop("time"))
     assert entry == {
         "level": "warning",
-        "logger": "monitor.ingest.poll",
+        "logger": "monitor.poll",
         "message": "A poll failed",
         "search": "outbound",
         "pages": 2,
@@ -82,8 +82,8 @@ def test_json_stays_one_line_whatever_is_in_it():
 )
 def test_journal_lines_begin_with_their_priority(level, priority):
     with configured("debug", "journal") as stream:
-        getattr(logging.getLogger("monitor.ingest.poll"), level)("Hello", extra={"search": "outbound"})
-    assert stream.getvalue() == f"<{priority}>monitor.ingest.poll: Hello search=outbound\n"
+        getattr(logging.getLogger("monitor.poll"), level)("Hello", extra={"search": "outbound"})
+    assert stream.getvalue() == f"<{priority}>monitor.poll: Hello search=outbound\n"
 
 
 def test_every_line_of_a_traceback_has_its_priority_in_the_journal():
@@ -106,7 +106,7 @@ def fail_with(text: str) -> None:
     try:
         raise ValueError(text)
     except ValueError:
-        logging.getLogger("monitor.ingest.poll").exception("It failed")
+        logging.getLogger("monitor.poll").exception("It failed")
 
 
 @pytest.mark.parametrize("form", ["text", "journal", "json"])
@@ -114,7 +114,7 @@ def test_a_secret_is_nowhere_in_a_record(form):
     secret = 'pa"ss\\wörd/+'
     log.hide(secret + "\n")  # as it comes from a file
     with configured("debug", form) as stream:
-        logger = logging.getLogger("monitor.ingest.poll")
+        logger = logging.getLogger("monitor.poll")
         logger.info("to %s", secret, extra={"url": f"https://x/?k={secret}", "given": [secret], secret: 1})
         logger.info("https://x/?k=pa%22ss%5Cw%C3%B6rd%2F%2B")
         fail_with(secret)
@@ -139,7 +139,7 @@ def test_what_is_too_short_to_be_a_secret_is_left_alone():
 
 def test_a_record_that_cannot_be_written_does_not_print_its_arguments():
     with configured("info", "text") as stream:
-        logging.getLogger("monitor.ingest.poll").info("%d pages", "not-a-number")
+        logging.getLogger("monitor.poll").info("%d pages", "not-a-number")
     assert re.fullmatch(
         r"A log record of monitor\.poll \(line \d+\) could not be written: TypeError\n", stream.getvalue()
     )
@@ -201,5 +201,5 @@ def test_a_terminal_gets_colours():
 
 def test_a_terminal_without_colours_is_respected():
     written = on_a_terminal(NO_COLOR="1")
-    assert "INFO    A poll is complete  monitor.ingest.poll search=outbound pages=3" in written
+    assert "INFO    A poll is complete  monitor.poll search=outbound pages=3" in written
     assert "\x1b" not in written

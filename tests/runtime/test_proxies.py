@@ -88,17 +88,17 @@ def test_a_url_that_is_none_has_no_proxy() -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        ("NO_PROXY", "localhost,10.0.0.0/40", "'10.0.0.0/40' is no host and no network"),
-        ("NO_PROXY", "[::1", "'[::1' is no host and no network"),
-        ("NO_PROXY", "fd00::/200", "'fd00::/200' is no host"),
-        ("no_proxy", "a.example/path", "'a.example/path' is no host"),
+        ("NO_PROXY", "localhost,10.0.0.0/40", "'10.0.0.0/40' is not a host or a network"),
+        ("NO_PROXY", "[::1", "'[::1' is not a host or a network"),
+        ("NO_PROXY", "fd00::/200", "'fd00::/200' is not a host"),
+        ("no_proxy", "a.example/path", "'a.example/path' is not a host"),
         ("ALL_PROXY", "socks5://user:hunter2@127.0.0.1:1080", "a SOCKS proxy (socks5://) is not supported"),
         ("HTTPS_PROXY", "socks5h://127.0.0.1", "a SOCKS proxy (socks5h://) is not supported"),
         ("HTTP_PROXY", "gopher://user:hunter2@127.0.0.1", "begins with http://, not gopher://"),
-        ("HTTPS_PROXY", "http://", "this is no URL of a proxy"),
-        ("HTTPS_PROXY", "http://user:hunter2@proxy:port", "this is no URL of a proxy"),
-        ("HTTPS_PROXY", "http://user:hunter2@pro xy:1", "this is no URL of a proxy"),
-        ("HTTPS_PROXY", "http://[::1:3128", "this is no URL of a proxy"),
+        ("HTTPS_PROXY", "http://", "this is not the URL of a proxy"),
+        ("HTTPS_PROXY", "http://user:hunter2@proxy:port", "this is not the URL of a proxy"),
+        ("HTTPS_PROXY", "http://user:hunter2@pro xy:1", "this is not the URL of a proxy"),
+        ("HTTPS_PROXY", "http://[::1:3128", "this is not the URL of a proxy"),
     ],
 )
 def test_the_error_is_that_of_the_variable_at_fault(variable: str, value: str, said: str) -> None:
@@ -131,7 +131,17 @@ def test_certificates_that_cannot_be_read_are_those_of_their_variable(tmp_path: 
     assert trusted("", "").verify_mode == ssl.CERT_REQUIRED
 
 
+def test_a_file_for_tls_keys_that_cannot_be_written_is_the_error_of_its_own_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "none" / "keys"))
+    trusted.cache_clear()
+    with pytest.raises(EnvironmentUnusable) as raised:
+        trusted("", "")
+    assert str(raised.value).startswith(f"environment: SSLKEYLOGFILE: {tmp_path}")
+
+
 def test_a_proxy_that_wants_tls_is_refused_before_its_password_goes_out_in_clear() -> None:
-    with pytest.raises(EnvironmentUnusable, match="HTTPS_PROXY: a proxy that is itself spoken to in TLS") as raised:
+    with pytest.raises(EnvironmentUnusable, match="HTTPS_PROXY: an https:// proxy is not supported") as raised:
         proxies({"HTTPS_PROXY": "https://user:pa55word@proxy.example:3128"})
     assert "pa55word" not in str(raised.value)

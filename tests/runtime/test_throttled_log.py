@@ -25,7 +25,7 @@ def test_a_new_reason_is_said_at_once_and_a_number_does_not_make_one(said: pytes
     trouble = ThrottledLog(log, "it", HandClock())
     for reason in ("503 after 1.2s", "503 after 7.9s", "no such host", "503 after 3s"):
         trouble.arose(reason)
-    assert lines(said) == ["it: 503 after 1.2s", "it: no such host (1 more failure since this was last said)"]
+    assert lines(said) == ["it: 503 after 1.2s", "it: no such host (1 more failure since this was last logged)"]
 
 
 def test_the_end_is_said_with_the_number_of_failures(said: pytest.LogCaptureFixture) -> None:
@@ -47,7 +47,7 @@ def test_trouble_that_comes_and_goes_is_said_every_ten_minutes_only(said: pytest
     assert lines(said) == [
         "it: why",
         "it: works again after 1 failure",
-        "it: why (29 more failures since this was last said)",
+        "it: why (29 more failures since this was last logged)",
         "it: works again after 1 failure",
     ]
 
@@ -67,4 +67,4 @@ def test_endless_different_reasons_are_not_all_remembered(said: pytest.LogCaptur
         trouble.arose(letter)
     trouble.arose("z")
     trouble.arose("a")
-    assert lines(said)[-1] == "it: a (1 more failure since this was last said)"
+    assert lines(said)[-1] == "it: a (1 more failure since this was last logged)"

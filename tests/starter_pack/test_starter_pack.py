@@ -11,7 +11,8 @@ from jsonschema import Draft202012Validator
 
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.cli.json_schema import rules_schema
-from monitor.config.rules import Rule, SameHour, Spike, load_rules
+from monitor.config.rules import Rule, load_rules
+from monitor.config.rules.spike import SameHour, Spike
 from monitor.config.yaml.document import read_document
 from monitor.daemon.validate import sample_of
 from monitor.model.alert import Alert
@@ -34,7 +35,7 @@ def test_a_file_explains_itself_and_passes_the_schema_that_it_names(path: Path) 
     first, second, *_ = path.read_text().splitlines()
     assert first == "# yaml-language-server: $schema=../monitor-rules.schema.json"
     assert second.startswith("# ")
-    assert "# What it tells" in path.read_text()
+    assert "# What it measures" in path.read_text()
     assert list(Draft202012Validator(rules_schema()).iter_errors(read_document(path, {}).data)) == []
 
 

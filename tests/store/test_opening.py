@@ -119,7 +119,7 @@ def test_an_alert_that_makes_no_sense_is_left_out_and_what_is_believed_of_it(pat
     loaded, _, mishap = reopened(path)
     assert mishap is not None
     assert mishap.kept.incomplete == ["alert"]
-    assert "who was told" in str(mishap)
+    assert "who was notified" in str(mishap)
     assert len(loaded.alerts) == len(OPERATORS) - 1
     assert loaded.groups[0].told == {}
 

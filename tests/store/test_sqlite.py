@@ -17,6 +17,7 @@ from monitor.runtime.errors import StoreError
 from monitor.store.migrate import APPLICATION_ID, migrations
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import SqliteStore, open_sqlite
+from monitor.store.sqlite_file import holder_of
 from tests.store.store_samples import ack, alert, cursor, enqueue, notification, silence
 
 HERE = Path(__file__).parent
@@ -76,7 +77,7 @@ def test_a_damaged_file_is_named(path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(4_096)
         file.write(b"\xff" * (path.stat().st_size - 4_096))
-    with pytest.raises(StoreError, match="is damaged; start the daemon anew"), closing(open_sqlite(path)) as store:
+    with pytest.raises(StoreError, match="is damaged; restart the daemon"), closing(open_sqlite(path)) as store:
         store.load()
 
 
@@ -197,3 +198,15 @@ def test_killed_at_random_instants_every_commit_is_whole_and_none_is_lost(path: 
     assert sum(reported) > 20
     with closing(sqlite3.connect(path)) as file:
         assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_the_holder_of_a_lock_is_that_of_the_same_file_on_the_same_device(path: Path) -> None:
+    path.write_text("")
+    status = path.stat()
+    device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
+    other = f"1: FLOCK  ADVISORY  WRITE 11 ff:77:{status.st_ino} 0 EOF\n"
+    own = f"2: FLOCK  ADVISORY  WRITE 22 {device}:{status.st_ino} 0 EOF\n"
+    waits = f"1: -> FLOCK  ADVISORY  WRITE 33 {device}:{status.st_ino} 0 EOF\n"
+    assert holder_of(waits + other + own, status, "") == 22
+    assert holder_of(other, status, "") is None
+    assert holder_of(other, status, "11") == 11, "a file system that names another device there"

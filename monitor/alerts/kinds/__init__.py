@@ -1,10 +1,23 @@
-"""Judging rules: (rule, reading of the window, as_of) → numbers of every group, "not enough data" included.
+"""Kinds of rules: each is evaluated, worded and explained by what its `Kind` says, which `registry` lists.
 
-One file a kind, each with ``evaluate(rule, moment) -> Judgement``. The same code serves the daemon, ``explain``, rule tests
+(rule, reading of the window, as_of) → numbers of every group, "not enough data" included. The same code serves the daemon, ``explain``, rule tests
 and backtests. Nothing here knows of stores, of the network or of time passing.
 """
 
-from monitor.alerts.kinds.kinds import evaluate
+from monitor.alerts.kinds.kind import Kind
+from monitor.alerts.kinds.registry import batches, case_of, condition, evaluate, kind_of, matched, unit_of
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
 
-__all__ = ["NOT_ENOUGH", "EvaluationInput", "RuleResult", "evaluate"]
+__all__ = [
+    "NOT_ENOUGH",
+    "EvaluationInput",
+    "Kind",
+    "RuleResult",
+    "batches",
+    "case_of",
+    "condition",
+    "evaluate",
+    "kind_of",
+    "matched",
+    "unit_of",
+]

@@ -1,15 +1,26 @@
 """``absence``: a group that was active falls silent."""
 
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
+from monitor.alerts.kinds.kind import Example, Kind, PastEvaluation, Wording
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
 from monitor.alerts.kinds.rule_query import considered
-from monitor.config.rules import Absence
+from monitor.alerts.kinds.words import (
+    always,
+    nothing,
+    one_span,
+    whole_reach,
+)
+from monitor.config.rules.absence import Absence
+from monitor.model import phrases
 from monitor.model.evaluate_words import number, plural
 from monitor.model.finding import Finding
-from monitor.runtime.clock import format_duration, iso
+from monitor.model.format import duration
+from monitor.model.notification import AlertView
+from monitor.runtime.clock import HOUR, format_duration, iso
 from monitor.window import Codes, Query
 
 SILENT = 1.0
@@ -68,3 +79,39 @@ def _unknown(moment: EvaluationInput) -> str:
 def _quiet(rule: Absence, active: int) -> str:
     span = format_duration(rule.active_in)
     return f"not enough data: {plural(active, 'message')} in the {span} before, min_baseline is {rule.min_baseline}"
+
+
+def _sentence(view: AlertView) -> str:
+    if view.value:
+        return f"{phrases.messages(view.value)}{phrases.place(view)}{phrases.in_window(view)}"
+    silent = "" if view.window is None else f" for {duration(view.window + max(view.duration, 0))}"
+    return f"No messages{phrases.place(view)}{silent}"
+
+
+def _pace(view: AlertView) -> str:
+    """``, usually 120 an hour``: how many messages come where none do now."""
+    if not view.baseline or not view.window:
+        return ""
+    hourly = view.baseline * HOUR / view.window
+    return f", usually {number(hourly)} an hour" if hourly >= 1 else f", usually {number(24 * hourly)} a day"
+
+
+KIND: Final = Kind[Absence](
+    model=Absence,
+    evaluate=evaluate,
+    unit=always("count"),
+    matched=nothing,
+    condition=lambda rule: f"no messages for {format_duration(rule.window)}",
+    case=lambda rule, moment, group: None,
+    wording=Wording(
+        measure=_sentence,
+        against=_pace,
+        is_amount=False,
+        shows_usual=True,
+        counts_silence=lambda view: True,
+        axis="",
+    ),
+    example=Example(unit="count", values=(0.0, 1.0, 15.0), has_baseline=True, below=True),
+    past=PastEvaluation[Absence](spans=one_span, looked_at=whole_reach, is_known=True, unknown=nothing),
+    batch=None,
+)

@@ -5,14 +5,27 @@ from typing import Final
 
 import numpy as np
 
+from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Wording
 from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
 from monitor.alerts.kinds.prices import are_few, too_few
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
-from monitor.config.rules import Balance
+from monitor.alerts.kinds.words import (
+    limits,
+    never,
+    nothing,
+    one_span,
+    whole_reach,
+)
+from monitor.config.rules.balance import Balance
+from monitor.model import phrases
 from monitor.model.account_state import BalanceAt
 from monitor.model.evaluate_words import duration, money, number
-from monitor.model.finding import Finding
+from monitor.model.finding import Finding, Unit
+from monitor.model.format import amount
+from monitor.model.notification import AlertView
+from monitor.model.phrases import against_threshold
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant, format_duration, iso
+from monitor.runtime.printable import clean
 from monitor.window import Query
 from monitor.window.aggregates import charged, sums, unpriced
 
@@ -52,7 +65,7 @@ def evaluate(rule: Balance, moment: EvaluationInput) -> RuleResult:
 def _pace(rule: Balance, moment: EvaluationInput) -> SpendingRate:
     """What was spent in the window, as far as that is known to be complete."""
     start = max(moment.as_of - rule.window, min(moment.covered_since, moment.as_of))
-    question, whole = Query(start, moment.as_of), np.zeros(1, np.int64)
+    question, whole = Query(start, moment.as_of, reported=True), np.zeros(1, np.int64)
     spent = sums(moment.reading, question)
     missing = unpriced(moment.reading, question).at(whole)
     priced = charged(moment.reading, question).at(whole) - missing
@@ -99,3 +112,45 @@ def _said(known: BalanceAt, pace: SpendingRate, *, is_whole: bool) -> str:
     if np.isnan(lasts):
         return f"{left}: nothing was spent in {format_duration(span - span % MINUTE)}"
     return f"{left}: lasts {duration(lasts)} at {number(pace.spent * HOUR / span)}{currency} an hour"
+
+
+def _sentence(view: AlertView) -> str:
+    return clean(view.why, 300) or f"{amount(view.value, view.unit)} left{phrases.place(view)}"
+
+
+def _unit(rule: Balance, group: Group = ()) -> Unit:
+    return "seconds" if rule.is_span else "money"
+
+
+def _condition(rule: Balance) -> str:
+    return f"{'lasts ' if rule.is_span else ''}below {limits(rule, _unit(rule))}"
+
+
+def _not_judged(rule: Balance) -> str:
+    return "not judged, because past balances are not known"
+
+
+KIND: Final = Kind[Balance](
+    model=Balance,
+    evaluate=evaluate,
+    unit=_unit,
+    matched=nothing,
+    condition=_condition,
+    case=lambda rule, moment, group: None,
+    wording=Wording(
+        measure=_sentence,
+        against=against_threshold,
+        is_amount=True,
+        shows_usual=False,
+        counts_silence=never,
+        axis="",
+    ),
+    example=Example(
+        unit="money",
+        values=(41.2, 50.0, None),
+        below=True,
+        why={"": "41.20 EUR left: lasts 9h at 4.5 EUR an hour"},
+    ),
+    past=PastEvaluation[Balance](spans=one_span, looked_at=whole_reach, is_known=False, unknown=_not_judged),
+    batch=None,
+)

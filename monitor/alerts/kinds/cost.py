@@ -1,16 +1,32 @@
 """``cost``: money spent."""
 
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.alerts.kinds.amount import codes_of, judged
+from monitor.alerts.kinds.case import RuleCase
+from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Wording
 from monitor.alerts.kinds.prices import are_few, too_few
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
 from monitor.alerts.kinds.rule_query import considered
-from monitor.config.rules import Cost
+from monitor.alerts.kinds.words import (
+    always,
+    compared,
+    nothing,
+    one_span,
+    where_too_little,
+    whole_reach,
+)
+from monitor.config.rules import EVERYTHING
+from monitor.config.rules.cost import Cost
+from monitor.model import phrases
 from monitor.model.evaluate_words import money, number
+from monitor.model.format import amount
+from monitor.model.notification import AlertView
+from monitor.model.phrases import against_threshold
 from monitor.window import Codes
 from monitor.window.aggregates import charged, sums, unpriced
 
@@ -46,3 +62,33 @@ def _is_over_unseen(rule: Cost, moment: EvaluationInput, codes: Codes, messages:
     if rule.comparison == "below":
         return np.zeros(len(codes), np.bool_)
     return np.asarray((messages == 0) & np.isin(codes, moment.known_codes(rule.by)))
+
+
+def _case(rule: Cost, moment: EvaluationInput, group: Group) -> RuleCase | None:
+    question = considered(rule, moment.as_of, rule.window)
+    return RuleCase(group, question, EVERYTHING, False, rule.comparison == "below", by_money=True)
+
+
+def _sentence(view: AlertView) -> str:
+    return f"{amount(view.value, view.unit)} spent{phrases.place(view)}{phrases.in_window(view)}"
+
+
+KIND: Final = Kind[Cost](
+    model=Cost,
+    evaluate=evaluate,
+    unit=always("money"),
+    matched=nothing,
+    condition=lambda rule: compared(rule, "money"),
+    case=_case,
+    wording=Wording(
+        measure=_sentence,
+        against=against_threshold,
+        is_amount=True,
+        shows_usual=False,
+        counts_silence=where_too_little,
+        axis="",
+    ),
+    example=Example(unit="money"),
+    past=PastEvaluation[Cost](spans=one_span, looked_at=whole_reach, is_known=True, unknown=nothing),
+    batch=None,
+)

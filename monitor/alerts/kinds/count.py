@@ -2,17 +2,33 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.alerts.kinds.alike import BatchEvaluator, BatchResult, Column, Pair, column
+from monitor.alerts.kinds.batch import BatchEvaluator, BatchResult, Column, Pair, column
+from monitor.alerts.kinds.case import RuleCase
+from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Wording
 from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered, pair
-from monitor.config.rules import Count, Thresholded
+from monitor.alerts.kinds.words import (
+    always,
+    compared,
+    is_particular,
+    nothing,
+    one_span,
+    outcome_of,
+    where_too_little,
+)
+from monitor.config.rules import Thresholded
+from monitor.config.rules.count import Count
+from monitor.model import phrases
 from monitor.model.evaluate_words import number, plural
 from monitor.model.finding import Finding
+from monitor.model.notification import AlertView
+from monitor.model.phrases import against_threshold
 from monitor.runtime.clock import HOUR, Duration, format_duration, iso
 from monitor.window import Codes, GroupCounts, RelativeQuery
 
@@ -82,7 +98,7 @@ def forgotten(rule: Thresholded, group: tuple[tuple[str, str], ...], *, warming:
     """What is found of a group without messages that does not count any more; above a threshold it is not in any case."""
     if rule.comparison == "above":
         return Finding(group, 0, 0.0, number_of(rule), "no messages")
-    why = f"no messages for {format_duration(remembered(rule))}: the group does not count any more"
+    why = f"no messages for {format_duration(remembered(rule))}: the group is no longer counted"
     return Finding(group, None, 0.0, number_of(rule), why, gone=not warming)
 
 
@@ -124,4 +140,40 @@ def _weigh(rule: Count, columns: tuple[Floats, ...]) -> BatchResult:
     return BatchResult(breached, value, threshold, columns[0].astype(np.int64))
 
 
-ALIKE = BatchEvaluator(_apart, _asked, _count, _limits, _over, _weigh)
+BATCH = BatchEvaluator(_apart, _asked, _count, _limits, _over, _weigh)
+
+
+def _case(rule: Count, moment: EvaluationInput, group: Group) -> RuleCase | None:
+    return RuleCase(group, considered(rule, moment.as_of, rule.window), rule.match, False, rule.comparison == "below")
+
+
+def number_said(view: AlertView) -> str:
+    """``62 Undelivered to Cosmote (GR) in 15m``."""
+    outcome = phrases.outcome(view)
+    counted = f"{number(view.value)} {outcome}" if outcome else phrases.messages(view.value or 0)
+    return f"{counted}{phrases.place(view)}{phrases.in_window(view)}"
+
+
+def _looked_at(rule: Count) -> Duration:
+    return rule.reach if is_particular(rule) else 0
+
+
+KIND: Final = Kind[Count](
+    model=Count,
+    evaluate=evaluate,
+    unit=always("count"),
+    matched=lambda rule: outcome_of(rule.match),
+    condition=lambda rule: compared(rule, "count"),
+    case=_case,
+    wording=Wording(
+        measure=number_said,
+        against=against_threshold,
+        is_amount=True,
+        shows_usual=False,
+        counts_silence=where_too_little,
+        axis="",
+    ),
+    example=Example(unit="count"),
+    past=PastEvaluation[Count](spans=one_span, looked_at=_looked_at, is_known=True, unknown=nothing),
+    batch=BATCH,
+)

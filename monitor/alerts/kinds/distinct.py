@@ -1,12 +1,26 @@
 """``distinct``: the number of different values of a field."""
 
+from typing import Final
+
 import numpy as np
 
 from monitor.alerts.kinds.amount import codes_of, judged
+from monitor.alerts.kinds.kind import Example, Kind, PastEvaluation, Wording
 from monitor.alerts.kinds.result import EvaluationInput, RuleResult
 from monitor.alerts.kinds.rule_query import considered
-from monitor.config.rules import Distinct
+from monitor.alerts.kinds.words import (
+    always,
+    compared,
+    nothing,
+    one_span,
+    where_too_little,
+    whole_reach,
+)
+from monitor.config.rules.distinct import Distinct
+from monitor.model import phrases
 from monitor.model.evaluate_words import number, plural
+from monitor.model.notification import AlertView
+from monitor.model.phrases import against_threshold
 from monitor.window.aggregates import distinct
 
 
@@ -20,3 +34,31 @@ def evaluate(rule: Distinct, moment: EvaluationInput) -> RuleResult:
         return f"{plural(int(count), 'different value')} of {rule.field}"
 
     return judged(rule, moment, codes, value, messages, messages, number, measured)
+
+
+def _sentence(view: AlertView) -> str:
+    value = view.value or 0
+    return (
+        f"{number(value)} different {phrases.noun(view.matched, value)}{phrases.place(view)}{phrases.in_window(view)}"
+    )
+
+
+KIND: Final = Kind[Distinct](
+    model=Distinct,
+    evaluate=evaluate,
+    unit=always("count"),
+    matched=lambda rule: rule.field,
+    condition=lambda rule: compared(rule, "count"),
+    case=lambda rule, moment, group: None,
+    wording=Wording(
+        measure=_sentence,
+        against=against_threshold,
+        is_amount=True,
+        shows_usual=False,
+        counts_silence=where_too_little,
+        axis="value",
+    ),
+    example=Example(unit="count"),
+    past=PastEvaluation[Distinct](spans=one_span, looked_at=whole_reach, is_known=True, unknown=nothing),
+    batch=None,
+)

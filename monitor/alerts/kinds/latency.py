@@ -1,13 +1,30 @@
 """``latency``: a percentile of the time from sending to delivery."""
 
 from dataclasses import replace
+from typing import Final
 
+from monitor.alerts.kinds.case import RuleCase
+from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Wording
 from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
 from monitor.alerts.kinds.rule_query import considered
-from monitor.config.rules import Latency
+from monitor.alerts.kinds.words import (
+    always,
+    compared,
+    never,
+    nothing,
+    one_span,
+    whole_reach,
+)
+from monitor.config.rules import EVERYTHING
+from monitor.config.rules.latency import Latency
+from monitor.model import phrases
 from monitor.model.evaluate_words import duration, number, plural
 from monitor.model.finding import Finding
+from monitor.model.format import amount
+from monitor.model.notification import AlertView
+from monitor.model.phrases import against_threshold
+from monitor.runtime.printable import clean
 from monitor.window.aggregates import percentiles
 
 
@@ -43,3 +60,34 @@ def evaluate(rule: Latency, moment: EvaluationInput) -> RuleResult:
 def _too_few(rule: Latency, messages: int) -> str:
     known = f"{plural(messages, 'message')} whose latency is known"
     return f"not enough data: {known}, min_messages is {rule.min_messages}"
+
+
+def _case(rule: Latency, moment: EvaluationInput, group: Group) -> RuleCase | None:
+    question = considered(rule, moment.as_of, rule.window, within=rule.receipts_within)
+    return RuleCase(group, question, EVERYTHING, True, rule.comparison == "below", slower=number_of(rule))
+
+
+def _sentence(view: AlertView) -> str:
+    which = f"{clean(view.matched)} of " if view.matched else ""
+    return f"{amount(view.value, view.unit)} to deliver {which}messages{phrases.place(view)}{phrases.in_window(view)}"
+
+
+KIND: Final = Kind[Latency](
+    model=Latency,
+    evaluate=evaluate,
+    unit=always("seconds"),
+    matched=lambda rule: f"{rule.percentile:g}%",
+    condition=lambda rule: compared(rule, "seconds"),
+    case=_case,
+    wording=Wording(
+        measure=_sentence,
+        against=against_threshold,
+        is_amount=True,
+        shows_usual=False,
+        counts_silence=never,
+        axis="",
+    ),
+    example=Example(unit="seconds"),
+    past=PastEvaluation[Latency](spans=one_span, looked_at=whole_reach, is_known=True, unknown=nothing),
+    batch=None,
+)

@@ -1,15 +1,29 @@
 """``new_value``: a value that was not seen before appears."""
 
 from dataclasses import replace
+from typing import Final
 
+import msgspec
 import numpy as np
 
+from monitor.alerts.kinds.case import RuleCase
+from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Wording
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
 from monitor.alerts.kinds.rule_query import considered
-from monitor.config.rules import Condition, NewValue
+from monitor.alerts.kinds.words import (
+    always,
+    never,
+    nothing,
+    one_span,
+    whole_reach,
+)
+from monitor.config.rules import EVERYTHING, Condition
+from monitor.config.rules.new_value import NewValue
+from monitor.model import phrases
 from monitor.model.evaluate_words import number, plural
 from monitor.model.finding import Finding
 from monitor.model.message import UNKNOWN
+from monitor.model.notification import AlertView
 from monitor.runtime.clock import format_duration, iso
 from monitor.window import Query
 
@@ -60,3 +74,36 @@ def questions(rule: NewValue, moment: EvaluationInput) -> tuple[Query, Query]:
     asked = replace(considered(rule, moment.as_of, rule.window), seen=True, by=rule.grouping)
     now = asked.narrowed([Condition(rule.field, "is_not", (UNKNOWN,))])
     return now, now.moved(now.start - rule.seen_in, now.start)
+
+
+def _case(rule: NewValue, moment: EvaluationInput, group: Group) -> RuleCase | None:
+    return RuleCase(group, questions(rule, moment)[0], EVERYTHING, False, rule.comparison == "below", novel=rule.field)
+
+
+def _sentence(view: AlertView) -> str:
+    if view.status == "resolved" or view.matched not in view.labels:
+        return f"{phrases.messages(view.value or 0)}{phrases.place(view)}{phrases.in_window(view)}"
+    others = {name: value for name, value in view.labels.items() if name != view.matched}
+    new = f"New {phrases.noun(view.matched)} {phrases.named(view.matched, view.labels[view.matched])}"
+    return f"{new}: {phrases.messages(view.value or 0)}{phrases.place(msgspec.structs.replace(view, labels=others))}{phrases.in_window(view)}"
+
+
+KIND: Final = Kind[NewValue](
+    model=NewValue,
+    evaluate=evaluate,
+    unit=always("count"),
+    matched=lambda rule: rule.field,
+    condition=lambda rule: f"new {rule.field}",
+    case=_case,
+    wording=Wording(
+        measure=_sentence,
+        against=nothing,
+        is_amount=False,
+        shows_usual=False,
+        counts_silence=never,
+        axis="",
+    ),
+    example=Example(unit="count", values=(62.0, 1.0, 0.0), has_baseline=True),
+    past=PastEvaluation[NewValue](spans=one_span, looked_at=whole_reach, is_known=True, unknown=nothing),
+    batch=None,
+)

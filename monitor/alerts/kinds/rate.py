@@ -2,18 +2,34 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.alerts.kinds.alike import BatchEvaluator, BatchResult, Column, Pair, column
+from monitor.alerts.kinds.batch import BatchEvaluator, BatchResult, Column, Pair, column
+from monitor.alerts.kinds.case import RuleCase
+from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Wording
 from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered, of, pair
 from monitor.alerts.kinds.statistics import wilson
-from monitor.config.rules import Rate
+from monitor.alerts.kinds.words import (
+    always,
+    compared,
+    is_particular,
+    never,
+    nothing,
+    one_span,
+    outcome_of,
+)
+from monitor.config.rules.rate import Rate
+from monitor.model import phrases
 from monitor.model.evaluate_words import number, percent, plural
 from monitor.model.finding import Finding
+from monitor.model.notification import AlertView
+from monitor.model.phrases import against_threshold
+from monitor.runtime.clock import Duration
 from monitor.window import Codes
 
 
@@ -111,8 +127,45 @@ def _weigh(rule: Rate, columns: tuple[Floats, ...]) -> BatchResult:
     return BatchResult(breached, value, threshold, messages)
 
 
-ALIKE = BatchEvaluator(_apart, _asked, _count, _limits, _over, _weigh)
+BATCH = BatchEvaluator(_apart, _asked, _count, _limits, _over, _weigh)
 
 
 def _too_few(rule: Rate, messages: int) -> str:
     return f"not enough data: {plural(messages, 'message')}, min_messages is {rule.min_messages}"
+
+
+def _case(rule: Rate, moment: EvaluationInput, group: Group) -> RuleCase | None:
+    question = considered(rule, moment.as_of, rule.window, within=rule.receipts_within)
+    return RuleCase(group, of(question, rule.of), rule.match, True, rule.comparison == "below")
+
+
+def share_said(view: AlertView) -> str:
+    """``34.2% of 1,204 messages to Cosmote (GR) failed in 15m``."""
+    outcome = phrases.outcome(view)
+    verb = "failed" if outcome.lower() in ("", "failed") else f"were {outcome}"
+    return f"{percent(view.value)} of {phrases.messages(view.messages)}{phrases.place(view)} {verb}{phrases.in_window(view)}"
+
+
+def _looked_at(rule: Rate) -> Duration:
+    return rule.reach if rule.receipts_within is not None or is_particular(rule) else 0
+
+
+KIND: Final = Kind[Rate](
+    model=Rate,
+    evaluate=evaluate,
+    unit=always("share"),
+    matched=lambda rule: outcome_of(rule.match),
+    condition=lambda rule: compared(rule, "share"),
+    case=_case,
+    wording=Wording(
+        measure=share_said,
+        against=against_threshold,
+        is_amount=True,
+        shows_usual=False,
+        counts_silence=never,
+        axis="",
+    ),
+    example=Example(unit="share"),
+    past=PastEvaluation[Rate](spans=one_span, looked_at=_looked_at, is_known=True, unknown=nothing),
+    batch=BATCH,
+)

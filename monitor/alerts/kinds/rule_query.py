@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from monitor.alerts.kinds.alike import Pair
+from monitor.alerts.kinds.batch import Pair
 from monitor.config.rules import Among, Match, Rule
 from monitor.runtime.clock import Duration, Instant
 from monitor.window import Query, RelativeQuery
@@ -19,6 +19,7 @@ def considered(
         search=rule.search,
         within=within,
         unit=rule.unit,
+        reported=True,
     )
     return question.narrowed(rule.where.conditions)
 

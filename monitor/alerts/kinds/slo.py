@@ -1,16 +1,27 @@
 """``slo``: how fast an objective's error budget burns, over several pairs of windows (Google SRE Workbook, chapter 5)."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.alerts.kinds.case import RuleCase
+from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Wording
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered, of
-from monitor.config.rules import Burn, Slo
+from monitor.alerts.kinds.words import (
+    always,
+    never,
+    nothing,
+)
+from monitor.config.rules.slo import Burn, Slo
+from monitor.model import phrases
 from monitor.model.evaluate_words import number, percent, plural
 from monitor.model.finding import Finding
+from monitor.model.notification import AlertView
 from monitor.runtime.clock import Duration, format_duration
+from monitor.runtime.printable import clean
 from monitor.window import Codes, Query
 
 
@@ -143,3 +154,40 @@ def _too_few(rule: Slo, moment: EvaluationInput, messages: int) -> str:
     if moment.as_of - rule.burns[0].long < moment.covered_since:
         return f"not enough data: the shortest pair of windows looks {format_duration(rule.burns[0].long)} back"
     return f"not enough data: {plural(messages, 'message')}, min_messages is {rule.min_messages}"
+
+
+def _case(rule: Slo, moment: EvaluationInput, group: Group) -> RuleCase | None:
+    question = asked(rule, moment, speaking(rule, moment, group).long)
+    return RuleCase(group, question, rule.match, True, rule.comparison == "below")
+
+
+def _sentence(view: AlertView) -> str:
+    where = phrases.place(view)
+    return f"The error budget{' of messages' if where else ''}{where} {clean(view.why, 300)}"
+
+
+KIND: Final = Kind[Slo](
+    model=Slo,
+    evaluate=evaluate,
+    unit=always("count"),
+    matched=nothing,
+    condition=lambda rule: f"objective {percent(rule.objective)} over {format_duration(rule.period)}",
+    case=_case,
+    wording=Wording(
+        measure=_sentence,
+        against=nothing,
+        is_amount=False,
+        shows_usual=False,
+        counts_silence=never,
+        axis="value",
+    ),
+    example=Example(
+        unit="count",
+        values=(15.2, 14.4, None),
+        why={"": "burns too fast: 15.2x over 14m and 16.1x over 1m10s, limit 14.4x, 38% of the budget is left"},
+    ),
+    past=PastEvaluation[Slo](
+        spans=lambda rule: len(rule.burns), looked_at=lambda rule: 0, is_known=True, unknown=nothing
+    ),
+    batch=None,
+)

@@ -1,16 +1,31 @@
 """``stuck``: messages that have had no final status for too long."""
 
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
+from monitor.alerts.kinds.case import RuleCase
+from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Wording
 from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered
-from monitor.config.rules import Stuck
+from monitor.alerts.kinds.words import (
+    compared,
+    never,
+    nothing,
+    one_span,
+    whole_reach,
+)
+from monitor.config.rules import EVERYTHING
+from monitor.config.rules.stuck import Stuck
+from monitor.model import phrases
 from monitor.model.evaluate_words import number, percent, plural
-from monitor.model.finding import Finding
+from monitor.model.finding import Finding, Unit
+from monitor.model.notification import AlertView
+from monitor.model.phrases import against_threshold
 from monitor.runtime.clock import format_duration
+from monitor.runtime.printable import clean
 from monitor.window import Codes, Query
 
 
@@ -56,3 +71,43 @@ def _share(stuck: Codes, messages: Codes) -> Floats:
 
 def _too_few(rule: Stuck, messages: int) -> str:
     return f"not enough data: {plural(messages, 'message')}, min_messages is {rule.min_messages}"
+
+
+def _case(rule: Stuck, moment: EvaluationInput, group: Group) -> RuleCase | None:
+    _, waiting = questions(rule, moment)
+    return RuleCase(
+        group, replace(waiting, pending_at=None), EVERYTHING, True, rule.comparison == "below", pending_at=moment.as_of
+    )
+
+
+def _sentence(view: AlertView) -> str:
+    after = f" after {clean(view.matched)}" if view.matched else ""
+    if view.unit == "share":
+        sent = f"{percent(view.value)} of {phrases.messages(view.messages)}{phrases.place(view)} sent{phrases.in_window(view)}"
+        return f"{sent} have no final status{after}"
+    return f"{phrases.messages(view.value or 0)}{phrases.place(view)} without a final status{after}"
+
+
+def _unit(rule: Stuck, group: Group = ()) -> Unit:
+    return "share" if rule.is_share else "count"
+
+
+KIND: Final = Kind[Stuck](
+    model=Stuck,
+    evaluate=evaluate,
+    unit=_unit,
+    matched=lambda rule: format_duration(rule.older_than),
+    condition=lambda rule: compared(rule, _unit(rule)),
+    case=_case,
+    wording=Wording(
+        measure=_sentence,
+        against=against_threshold,
+        is_amount=True,
+        shows_usual=False,
+        counts_silence=never,
+        axis="",
+    ),
+    example=Example(unit="count"),
+    past=PastEvaluation[Stuck](spans=one_span, looked_at=whole_reach, is_known=True, unknown=nothing),
+    batch=None,
+)

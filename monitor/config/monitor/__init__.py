@@ -1,20 +1,21 @@
 """``monitor.yaml`` as frozen settings. Durations are microseconds; secrets are SecretStr and are never shown."""
 
 from monitor.config.monitor.account import Account, Resweep, Search, SearchFilter
-from monitor.config.monitor.alertmanager import Alertmanager
+from monitor.config.monitor.channels import CHANNEL_MODELS, Alertmanager, Apprise, ChannelModel, Console, Slack, Webhook
 from monitor.config.monitor.load import EXIT_BAD_CONFIG, load_config, read_config
 from monitor.config.monitor.model import Config
-from monitor.config.monitor.receiver import Apprise, Channel, Console, Receiver, Slack, Webhook
+from monitor.config.monitor.receiver import Receiver
 from monitor.config.monitor.route import InhibitRule, RootRoute, Subroute
 from monitor.config.monitor.routing_tree import doubts, every_route, receivers_told
 from monitor.config.monitor.sections import Log, Privacy, Watchdog, Web
 
 __all__ = [
+    "CHANNEL_MODELS",
     "EXIT_BAD_CONFIG",
     "Account",
     "Alertmanager",
     "Apprise",
-    "Channel",
+    "ChannelModel",
     "Config",
     "Console",
     "InhibitRule",

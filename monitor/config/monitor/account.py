@@ -113,7 +113,7 @@ class SearchFilter(YamlModel):
 
 def _within_history(back: Duration) -> Duration:
     if back > 7 * DAY:
-        raise ValueError("is longer than 7d, which is as far back as Routee can be asked")
+        raise ValueError("is longer than 7d; Routee gives back at most 7 days")
     return back
 
 

@@ -1,18 +1,16 @@
 """Which secret files other users of this machine can read."""
 
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import BaseModel
-
-from monitor.config.yaml import YamlModel
+from monitor.config.yaml import YamlModel, secret_files
 from monitor.config.yaml.secret_file import locate
 
 
 def exposed_files(config: YamlModel, folder: Path, environ: Mapping[str, str]) -> list[Path]:
     """Those that ``config``, written in ``folder``, names; each once."""
-    paths = (locate(name, folder, environ) for name in _named(config))
+    paths = (locate(name, folder, environ) for name in secret_files(config))
     return [path for path in dict.fromkeys(paths) if is_exposed(path)]
 
 
@@ -24,15 +22,3 @@ def is_exposed(path: Path) -> bool:
         return passable and bool(real.stat().st_mode & stat.S_IROTH)
     except (OSError, ValueError, RuntimeError):
         return False
-
-
-def _named(value: object) -> Iterator[str]:
-    if isinstance(value, YamlModel):
-        names = (getattr(value, f"{key}_file", None) for key in value.secrets)
-        yield from (name for name in names if isinstance(name, str))
-    if isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from _named(getattr(value, name))
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _named(one)

@@ -44,7 +44,7 @@ def find_files(folder: Path, pattern: str, suffixes: tuple[str, ...] = RULES) ->
 def _nothing(folder: Path, pattern: str, suffixes: tuple[str, ...]) -> str:
     """Why a pattern names no file."""
     if not folder.joinpath(Path(pattern).expanduser()).is_dir():
-        return f"{pattern!r} names no file (looked in {folder.absolute()})"
+        return f"{pattern!r} matches no file (looked in {folder.absolute()})"
     kinds = " or ".join(f"*{suffix}" for suffix in suffixes)
     return f"the folder {pattern!r} has no file {kinds} in it (folders named {TESTS!r} are left out)"
 

@@ -55,7 +55,7 @@ def _headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
             hint = "; write content_type" if name.lower() == "content-type" else ""
             notes.append(FieldProblem((name,), f"is written by routee-monitor itself; take it out{hint}", at_key=True))
         elif name.lower() in seen:
-            notes.append(FieldProblem((name,), "stands here twice; letter case does not count in headers", at_key=True))
+            notes.append(FieldProblem((name,), "is listed twice; letter case does not count in headers", at_key=True))
         elif not (text.isascii() and text.isprintable()):
             notes.append(FieldProblem((name,), "is not a header's value: only printable ASCII characters can be sent"))
         seen.add(name.lower())
@@ -77,10 +77,10 @@ def complaint(names: set[str], needed: tuple[str, ...], known: tuple[str, ...]) 
     for name in needed:
         if name not in names:
             near = [other for other in names if other not in known and suggest(other, [name]).startswith("; did")]
-            hint = f"; is {near[0]!r} meant for it?" if near else ""
+            hint = f"; did you write {near[0]!r} for it?" if near else ""
             return f"needs the field {name}: write it under fields, or into fields_file{hint}"
     unknown = next((name for name in names if name not in known), None)
-    return "" if unknown is None else f"has no use for the field {unknown!r}{suggest(unknown, known)}"
+    return "" if unknown is None else f"does not use the field {unknown!r}{suggest(unknown, known)}"
 
 
 _SCHEMA = WithJsonSchema({"type": "object", "additionalProperties": {"type": ["string", "number"]}})

@@ -158,7 +158,7 @@ class Config(YamlModel):
         if key == "mute_time_intervals":
             return "is Alertmanager's old name; write time_intervals"
         if key == "global":
-            return "there is no such section here: everything stands with what it concerns; take it out"
+            return "is not a section of this file: each receiver has its own settings; take it out"
         return super().unknown_key(key, value)
 
     @classmethod

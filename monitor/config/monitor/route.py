@@ -20,9 +20,9 @@ class _Node(YamlModel):
         grouped: tuple[str, ...] = getattr(self, "group_by", None) or ()
         for index, label in enumerate(grouped):
             if label in grouped[:index]:
-                yield FieldProblem(("group_by", index), f"{label!r} stands here twice")
+                yield FieldProblem(("group_by", index), f"{label!r} is listed twice")
         if "..." in grouped and len(grouped) > 1:
-            yield FieldProblem(("group_by",), '"..." means every label and stands alone')
+            yield FieldProblem(("group_by",), '"..." means every label and must be the only entry')
 
     @classmethod
     def unknown_key(cls, key: str, value: object) -> str:

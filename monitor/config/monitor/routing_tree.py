@@ -68,7 +68,7 @@ def doubts(root: Route) -> Iterator[str]:
     for route in root.routes:
         taker = _taker(route, root.routes)
         if taker is not None:
-            yield f"the route {route.key} is never reached: {taker.key} before it takes all that it would take (continue: true lets it go on)"
+            yield f"the route {route.key} is never reached: {taker.key} takes all of its alerts first (continue: true passes them on)"
         else:
             yield from doubts(route)
 

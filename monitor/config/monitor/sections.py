@@ -73,8 +73,8 @@ class Web(YamlModel):
         ):
             yield FieldProblem(
                 ("token",),
-                f"other machines can reach {self.listen}, and this token is short enough to be guessed: "
-                f"write one of at least {SHORTEST_TOKEN} characters (openssl rand -hex 16 makes one)",
+                f"other machines can reach {self.listen}, and this token is too short: write one of at least {SHORTEST_TOKEN} characters "
+                "(openssl rand -hex 16 makes one)",
             )
         if self.token is None and self.protect_reads:
             yield FieldProblem(("protect_reads",), "needs a token: write token or token_file")

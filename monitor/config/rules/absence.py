@@ -41,5 +41,5 @@ class Absence(Windowed):
         yield from super().second_look()
         if self.active_in < self.window:
             yield FieldProblem(
-                ("active_in",), "must be at least as long as the window, else what is usual cannot be told"
+                ("active_in",), "must be at least as long as the window, else it does not show what is usual"
             )

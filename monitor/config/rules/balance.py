@@ -13,17 +13,17 @@ from monitor.config.rules.threshold import Comparison, Level, Seconds, Share, pa
 from monitor.config.yaml import FieldProblem, Name, ValidationContext, YamlModel
 from monitor.config.yaml.document import KeyPath
 from monitor.config.yaml.types import PERIOD
-from monitor.runtime.clock import DAY, Duration
+from monitor.runtime.clock import DAY, HOUR, Duration
 
 Unused = WithJsonSchema({"type": "null"})
 """Marks a key that every rule has but that says nothing here: editors do not offer it."""
 WAYS = ("below", "lasts_below", "levels")
-NOT_HERE = "is of no use here: the balance is the whole account's"
+NOT_HERE = "does not apply here: the balance is that of the whole account"
 
 
 def _money(value: object) -> float:
     if isinstance(value, str) and re.fullmatch(PERIOD, value):
-        raise ValueError(f"{value!r} is a span of time, which is written as lasts_below: {value}")
+        raise ValueError(f"{value!r} is a duration; write it as lasts_below: {value}")
     return parse_number(value)
 
 
@@ -50,6 +50,7 @@ class BalanceLevel(YamlModel):
 class Balance(Rule):
     """Fires when the account's balance is low, or will soon be."""
 
+    asks_routee: ClassVar[bool] = True
     unused: ClassVar[tuple[str, ...]] = ("where", "by", "unit")
 
     kind: Literal["balance"]
@@ -95,6 +96,14 @@ class Balance(Rule):
         return self.window
 
     @property
+    def account_state(self) -> Literal["balance", "campaigns"] | None:
+        return "balance"
+
+    @property
+    def history_step(self) -> Duration:
+        return HOUR
+
+    @property
     def is_span(self) -> bool:
         """Whether the thresholds are spans of time rather than money."""
         return next(self._thresholds())[1] == "lasts_below"
@@ -131,7 +140,7 @@ class Balance(Rule):
         first = next((form for _, form, _, _ in self._thresholds()), "below")
         for path, form, limit, _ in self._thresholds():
             if form == "below" and limit <= 0:
-                yield FieldProblem(path, "would only fire once money is owed; write how much should be left")
+                yield FieldProblem(path, "would fire only when the balance is negative; write how much should be left")
             if form != first:
                 yield FieldProblem(path, f"the levels of one rule are all {first} or all {form}", at_key=True)
             if limit in seen:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict
 
@@ -53,6 +53,8 @@ class Campaign(Rule):
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [key]} for key in WATCHED]})
 
+    asks_routee: ClassVar[bool] = True
+
     kind: Literal["campaign"]
     """How each campaign fares, from its first message to its end."""
     failure_above: Annotated[Share, AfterValidator(_part)] | None = None
@@ -73,11 +75,13 @@ class Campaign(Rule):
     @classmethod
     def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         if "by" in data:
-            yield FieldProblem(("by",), "is of no use here: alerts are by campaign and problem anyway", at_key=True)
+            yield FieldProblem(
+                ("by",), "does not apply here: there is always one alert for each campaign and problem", at_key=True
+            )
         if not any(key in data for key in WATCHED):
             yield FieldProblem((), f"watches nothing: write one or more of {', '.join(WATCHED)}")
         if "confidence" in data and "failure_above" not in data:
-            yield FieldProblem(("confidence",), "is of use only with failure_above", at_key=True)
+            yield FieldProblem(("confidence",), "works only with failure_above", at_key=True)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -96,6 +100,18 @@ class Campaign(Rule):
     @property
     def grouping(self) -> tuple[str, ...]:
         return ("campaign", "campaignTrackingId", "problem")
+
+    @property
+    def account_state(self) -> Literal["balance", "campaigns"] | None:
+        return "campaigns" if self.takes_whole_campaigns else None
+
+    @property
+    def is_of_one_campaign(self) -> bool:
+        return True
+
+    @property
+    def own_labels(self) -> Mapping[str, tuple[str, ...]]:
+        return {"problem": self.problems}
 
     @cached_property
     def levels_(self) -> tuple[Level[Any], ...]:
@@ -117,9 +133,9 @@ class Campaign(Rule):
             )
         if self.for_ >= TOLD_FOR and self.problems[-1] in ("short", "ended"):
             yield FieldProblem(
-                ("for",), "can never fire for short and ended: an end is told for one hour; write less than 1h"
+                ("for",), "can never fire for short and ended: an end is reported for one hour; write less than 1h"
             )
         if self.short_below is not None and not self.takes_whole_campaigns:
             yield FieldProblem(
-                ("short_below",), "cannot be told where `where` takes only some messages of a campaign", at_key=True
+                ("short_below",), "cannot be known if `where` leaves out messages of a campaign", at_key=True
             )

@@ -26,6 +26,9 @@ class Count(Thresholded):
     def meant(self) -> tuple[Condition, ...]:
         return (*super().meant(), *self.match.conditions)
 
+    def measured_against(self) -> tuple[Condition, ...] | None:
+        return None
+
     @property
     def speaks_early(self) -> bool:
         return self.comparison == "above"

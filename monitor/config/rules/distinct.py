@@ -24,6 +24,9 @@ class Distinct(Thresholded):
     levels: tuple[CountLevel, ...] = ()
     """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""
 
+    def measured_against(self) -> tuple[Condition, ...] | None:
+        return None
+
     def second_look(self) -> Iterable[FieldProblem]:
         yield from super().second_look()
         if self.field in self.by:

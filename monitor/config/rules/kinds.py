@@ -1,9 +1,10 @@
-"""Every kind of rule. A new one is its model, in a file of its own, and one word here."""
+"""The models of all kinds of rules, by the word that stands as ``kind`` in files. A new kind is listed here."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any, Final, Union, get_args
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, ValidationInfo
+from pydantic import Field, PlainValidator, TypeAdapter, ValidationError, ValidationInfo
+from pydantic_core import PydanticKnownError
 
 from monitor.config.rules.absence import Absence
 from monitor.config.rules.balance import Balance
@@ -20,33 +21,65 @@ from monitor.config.rules.spike import Spike
 from monitor.config.rules.stuck import Stuck
 from monitor.config.yaml import MISSING, FieldProblem, NestedProblems, kind_of, nearest, notes_of, suggest
 
-AnyRule = Annotated[
-    Rate | Count | Spike | Latency | Stuck | Absence | NewValue | Cost | Distinct | Slo | Campaign | Balance,
-    Field(discriminator="kind"),
-]
-
 LATER: Final = {"shift": "spike with measure: rate comes nearest to it"}
 """Kinds that are planned, and what to do meanwhile."""
 
 
-MODELS: Final[dict[str, type[Rule]]] = {
-    get_args(model.model_fields["kind"].annotation)[0]: model for model in get_args(get_args(AnyRule)[0])
-}
+MODELS: Final[dict[str, type[Rule]]] = {}
 """The model of each kind."""
 
 
-def _with_known_kind(data: object, info: ValidationInfo) -> object:
-    """The rule as it is if its kind is known. Otherwise everything that is wrong with it as far as can be told: an unknown kind hides nothing."""
-    kind = data.get("kind") if isinstance(data, dict) else None
-    if not isinstance(data, dict) or (isinstance(kind, str) and kind in MODELS):
+def add_model(model: type[Rule]) -> None:
+    """Make a kind known. Raises TypeError where its model lacks what each kind must say, or where its name is taken."""
+    kind = name_of(model)
+    if MODELS.get(kind, model) is not model:
+        raise TypeError(f"two models are of the kind {kind!r}: {MODELS[kind].__name__} and {model.__name__}")
+    for said in ("reach", "measured_against"):
+        if getattr(model, said) is getattr(Rule, said):
+            raise TypeError(f"{model.__name__} does not say {said!r}; see the docstring of Rule.{said}")
+    MODELS[kind] = model
+
+
+def remove_model(model: type[Rule]) -> None:
+    """The kind is not known any more."""
+    del MODELS[name_of(model)]
+
+
+def name_of(model: type[Rule]) -> str:
+    """The word that stands as ``kind`` in files. Raises TypeError where the model does not name one."""
+    names: tuple[str, ...] = get_args(model.model_fields["kind"].annotation)
+    if len(names) != 1:
+        raise TypeError(f'{model.__name__} does not name its kind; write kind: Literal["name"]')
+    return names[0]
+
+
+for _model in (Rate, Count, Spike, Latency, Stuck, Absence, NewValue, Cost, Distinct, Slo, Campaign, Balance):
+    add_model(_model)
+
+
+def _read(data: object, info: ValidationInfo) -> Rule:
+    """The rule, by the model of its kind, or everything that is wrong with it as far as can be told: an unknown kind hides nothing."""
+    if isinstance(data, Rule):
         return data
+    if not isinstance(data, dict):
+        raise PydanticKnownError("dict_type")
+    kind = data.get("kind")
+    if isinstance(kind, str) and kind in MODELS:
+        return _validated(MODELS[kind], data, info)
     model, written = _likeliest(kind, data)
+    others: tuple[FieldProblem, ...] = ()
     try:
-        model.model_validate(written, context=info.context)
-        others: list[FieldProblem] = []
-    except ValidationError as error:
-        others = list(notes_of(error, written))
+        _validated(model, written, info)
+    except NestedProblems as error:
+        others = error.notes
     raise NestedProblems([FieldProblem(("kind",), _wrong_kind(kind)), *others, *_unknown_to_all(kind, data, written)])
+
+
+def _validated(model: type[Rule], data: object, info: ValidationInfo) -> Rule:
+    try:
+        return model.model_validate(data, context=info.context)
+    except ValidationError as error:
+        raise NestedProblems(notes_of(error, data)) from None
 
 
 def _likeliest(kind: object, data: dict[str, Any]) -> tuple[type[Rule], dict[str, Any]]:
@@ -76,10 +109,16 @@ def _wrong_kind(kind: object) -> str:
     return f"{kind!r} is not one of {', '.join(MODELS)}" + (f"; did you mean {meant!r}?" if meant else "")
 
 
-RULE: Final[TypeAdapter[AnyRule]] = TypeAdapter(Annotated[AnyRule, BeforeValidator(_with_known_kind)])
+RULE: Final[TypeAdapter[Rule]] = TypeAdapter(Annotated[Rule, PlainValidator(_read)])
 """Reads one rule."""
 
 
-def rule_of(data: dict[str, Any]) -> AnyRule:
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of one rule, with that of each kind in ``$defs``."""
+    of_any_kind: Any = Union[tuple(MODELS.values())]  # noqa: UP007 - the kinds are known only when this runs
+    return TypeAdapter(Annotated[of_any_kind, Field(discriminator="kind")]).json_schema()
+
+
+def rule_of(data: dict[str, Any]) -> Rule:
     """The rule that stands in a file as ``data``: ``{"name": …, "kind": "rate", "window": "15m", "above": "20%"}``. Raises ValueError."""
     return RULE.validate_python(data)

@@ -1,6 +1,6 @@
 """Which messages: conditions on their fields, as people write them and as one message is held against them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, get_args
 
@@ -16,6 +16,9 @@ OPERATORS: Final[tuple[Operator, ...]] = get_args(Operator)
 
 MATCH: Final = "match"
 """Marks the place of a match in a schema; schema.py knows what one looks like."""
+
+_SEVERAL: Final = "groups"
+"""A message has several of these, so that one may meet one condition and another the next."""
 
 Row = Mapping[str, str | tuple[str, ...]]
 """One message: its fields by the names of message.FIELDS; groups as a tuple or joined by GROUPS_SEPARATOR."""
@@ -69,6 +72,20 @@ class Match:
 EVERYTHING: Final = Match()
 FAILED: Final = Match((Condition("status", "is", tuple(status for status in STATUSES if status in FAILURES)),))
 """What a share of failures counts unless the rule says otherwise."""
+
+
+def contradiction(conditions: Iterable[Condition]) -> str | None:
+    """Why no message can meet all of them, where that is so: a slip, since a rule that rests on them never sees anything."""
+    by_field: dict[str, list[Condition]] = {}
+    for condition in conditions:
+        if condition.field != _SEVERAL:
+            by_field.setdefault(condition.field, []).append(condition)
+    for field, own in by_field.items():
+        named = [value for condition in own if condition.operator == "is" for value in condition.values]
+        if named and not any(all(one.matches({field: value}) for one in own) for value in named):
+            said = " and ".join(dict.fromkeys(str(one).removeprefix(f"{field} ") for one in own))
+            return f"no message can match: {field} would have to be at the same time: {said}"
+    return None
 
 
 def _values(row: Row, field: str) -> tuple[str, ...]:

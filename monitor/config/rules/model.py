@@ -1,14 +1,13 @@
-"""What rules of every kind have in common. A kind is one model in a file of its own and one line in ``kinds.py``."""
+"""What rules of every kind have in common. Each kind has a model in a file of its own, which ``kinds.py`` lists."""
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, WithJsonSchema
 
-from monitor.config.rules.contradiction import contradiction
 from monitor.config.rules.labels import RESERVED, Pairs
-from monitor.config.rules.match import EVERYTHING, Condition, Match, MatchField
+from monitor.config.rules.match import EVERYTHING, Condition, Match, MatchField, contradiction
 from monitor.config.rules.threshold import Comparison, Level
 from monitor.config.yaml import (
     AnyText,
@@ -24,6 +23,7 @@ from monitor.config.yaml import (
 )
 from monitor.config.yaml.document import Document, KeyPath, show_path
 from monitor.model.message import FIELDS
+from monitor.model.notification import history_step
 from monitor.runtime.clock import DAY, HOUR, Duration
 from monitor.runtime.errors import Problem
 
@@ -114,6 +114,8 @@ class Rule(YamlModel):
     unit: Literal["messages", "parts"] = "messages"
     """Whether messages are counted, or the parts that long ones are made of."""
 
+    asks_routee: ClassVar[bool] = False
+    """Whether it rests on answers that the daemon gets from Routee and does not store."""
     counted_by: ClassVar[tuple[str, ...]] = ("kind", "search", "where", "by", "unit")
     """The fields that decide what is counted."""
 
@@ -151,8 +153,18 @@ class Rule(YamlModel):
 
     @property
     def reach(self) -> Duration:
-        """How far back from ``as_of`` the rule looks."""
-        return 0
+        """How far back from ``as_of`` the rule looks. Each kind says this itself, or is `Windowed`."""
+        raise NotImplementedError
+
+    @property
+    def alert_window(self) -> Duration | None:
+        """The span that its alerts name; None where they name none."""
+        return None
+
+    @property
+    def history_step(self) -> Duration:
+        """The time between two values of its alerts' history."""
+        return history_step(self.alert_window)
 
     @property
     def speaks_early(self) -> bool:
@@ -163,6 +175,28 @@ class Rule(YamlModel):
     def grouping(self) -> tuple[str, ...]:
         """The fields of its alerts' groups."""
         return self.by
+
+    @property
+    def account_state(self) -> Literal["balance", "campaigns"] | None:
+        """What Routee is asked for besides messages, so that the rule can be judged."""
+        return None
+
+    @property
+    def is_of_one_campaign(self) -> bool:
+        """Whether it can be judged on the messages of one campaign alone."""
+        return False
+
+    @property
+    def own_labels(self) -> Mapping[str, tuple[str, ...]]:
+        """The labels of its groups that no message field gives, with the values that each can have."""
+        return {}
+
+    def values_of(self, label: str) -> frozenset[str] | None:
+        """The values that a label of its groups can have; None: any value that messages have."""
+        if label in self.own_labels:
+            return frozenset(self.own_labels[label])
+        pinned = [set(one.values) for one in self.where.conditions if one.field == label and one.operator == "is"]
+        return frozenset(set.intersection(*pinned)) if pinned else None
 
     @cached_property
     def levels_(self) -> tuple[Level[Any], ...]:
@@ -188,9 +222,9 @@ class Rule(YamlModel):
     def measured_against(self) -> tuple[Condition, ...] | None:
         """What a message must meet to be among those against which the value is held; None: it is held against nothing, messages are counted.
 
-        A search that hides some of them by their status cannot answer the rule.
+        A search that hides some of them by their status cannot answer the rule. Each kind says this itself.
         """
-        return None
+        raise NotImplementedError
 
     @property
     def remembers(self) -> bool:
@@ -209,7 +243,7 @@ class Rule(YamlModel):
             )
         for index, name in enumerate(self.by):
             if name in self.by[:index]:
-                yield FieldProblem(("by", index), f"{name!r} stands here twice")
+                yield FieldProblem(("by", index), f"{name!r} is listed twice")
         if complaint := contradiction(self.meant()):
             written = [name for name, _ in self.matches() if name in self.model_fields_set]
             yield FieldProblem((written[-1],) if written else (), complaint)
@@ -228,4 +262,8 @@ class Windowed(Rule):
 
     @property
     def reach(self) -> Duration:
+        return self.window
+
+    @property
+    def alert_window(self) -> Duration | None:
         return self.window

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Literal
 
+from monitor.config.rules.match import Condition
 from monitor.config.rules.model import FieldName, Windowed
 from monitor.config.rules.ratio_fields import AtLeastOne
 from monitor.config.rules.threshold import Level
@@ -38,6 +39,9 @@ class NewValue(Windowed):
     @property
     def remembers(self) -> bool:
         return True
+
+    def measured_against(self) -> tuple[Condition, ...] | None:
+        return None
 
     def second_look(self) -> Iterable[FieldProblem]:
         yield from super().second_look()

@@ -34,6 +34,10 @@ class Rate(Thresholded):
     receipts_within: Period | None = None
     """Only reports that came so soon after sending count: late ones tell of the past."""
 
+    @property
+    def is_of_one_campaign(self) -> bool:
+        return "campaign" in self.by or "campaignTrackingId" in self.by
+
     def meant(self) -> tuple[Condition, ...]:
         return (*super().meant(), *among(self.of), *self.match.conditions)
 

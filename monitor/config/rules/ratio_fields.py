@@ -19,13 +19,13 @@ def parse_of(value: object) -> Among:
     if value == "all":
         return "all"
     if isinstance(value, str):
-        raise ValueError(f"{value!r} is none of final, all, or a match like {{status: [Delivered, Failed]}}")
+        raise ValueError(f"{value!r} is not final, all, or a match like {{status: [Delivered, Failed]}}")
     return parse_match(value)
 
 
 def _confidence(value: float) -> float:
     if not 0.5 <= value < 1:
-        meant = f"; if {value * 100:g} of 1 is meant, write {value * 10_000:g}%" if 0.005 <= value < 0.01 else ""
+        meant = f"; for {value * 100:g} of 1, write {value * 10_000:g}%" if 0.005 <= value < 0.01 else ""
         raise ValueError(f"a confidence is at least 50% and under 100%; 95% is usual{meant}")
     return value
 

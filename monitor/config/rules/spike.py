@@ -20,7 +20,7 @@ ENOUGH_DAYS = 3
 
 def _whole_days(duration: Duration) -> Duration:
     if duration % DAY or not ENOUGH_DAYS * DAY <= duration <= 30 * DAY:
-        raise ValueError(f"should be whole days, {ENOUGH_DAYS}d to 30d: with fewer days nobody knows what is usual")
+        raise ValueError(f"should be whole days, {ENOUGH_DAYS}d to 30d: fewer days do not show what is usual")
     return duration
 
 
@@ -107,7 +107,7 @@ class Spike(Thresholded):
         yield from super().first_look(data, reading)
         if "of" in data and data.get("measure", "count") == "count":
             yield FieldProblem(
-                ("of",), "is of use only with measure: rate; a count is of all messages considered", at_key=True
+                ("of",), "works only with measure: rate; a count includes all messages considered", at_key=True
             )
 
     def meant(self) -> tuple[Condition, ...]:

@@ -35,9 +35,7 @@ class Stuck(Thresholded):
     def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         yield from super().first_look(data, reading)
         if "above" in data and "min_messages" in data and not str(data["above"]).rstrip().endswith("%"):
-            yield FieldProblem(
-                ("min_messages",), "is of use only with a share (above: 5%), not with a number", at_key=True
-            )
+            yield FieldProblem(("min_messages",), "works only with a share (above: 5%), not with a number", at_key=True)
 
     def meant(self) -> tuple[Condition, ...]:
         return (*super().meant(), replace(HAS_ENDED, operator="is_not"))

@@ -158,7 +158,7 @@ def parse_count_or_share(value: object) -> float:
     if isinstance(value, str) and value.rstrip().endswith("%"):
         return ShareAmount(parse_share(value))
     if isinstance(value, float) and 0 < value < 1:
-        raise ValueError(f"{value:g} is no number of messages; if a share is meant, write {value * 100:g}%")
+        raise ValueError(f"{value:g} is not a number of messages; for a share, write {value * 100:g}%")
     if isinstance(value, str):
         raise ValueError(f"should be a number like 50 or a share like 5%, not {_shown(value)}")
     return parse_number(value)
@@ -281,11 +281,11 @@ def _pointless_change(comparison: Comparison, limit: BaselineChange) -> str | No
     if limit.factor is None:
         return None if limit.amount > 0 else "sigma must be more than 0"
     if comparison == "above" and limit.factor <= 1:
-        return f"{limit} is no rise, so ordinary values would be above it; write a factor over 1x (3x) or a rise (+25%)"
-    if comparison == "below" and limit.factor >= 1:
         return (
-            f"{limit} is no fall, so ordinary values would be below it; write a factor under 1x (0.5x) or a fall (-25%)"
+            f"{limit} is not a rise, so ordinary values would be above it; write a factor over 1x (3x) or a rise (+25%)"
         )
+    if comparison == "below" and limit.factor >= 1:
+        return f"{limit} is not a fall, so ordinary values would be below it; write a factor under 1x (0.5x) or a fall (-25%)"
     return "can never fire: the value is never below 0" if comparison == "below" and limit.factor <= 0 else None
 
 

@@ -1,6 +1,6 @@
 """The tools with which the files that people write are turned into models, or into every problem that they have."""
 
-from monitor.config.yaml.model import FieldProblem, NestedProblems, ValidationContext, YamlModel, notes_of
+from monitor.config.yaml.model import FieldProblem, NestedProblems, ValidationContext, YamlModel, notes_of, secret_files
 from monitor.config.yaml.secret_file import locate
 from monitor.config.yaml.sentences import MISSING, kind_of
 from monitor.config.yaml.types import (
@@ -48,6 +48,7 @@ __all__ = [
     "nearest",
     "notes_of",
     "problems_of",
+    "secret_files",
     "suggest",
     "validate",
     "value_at",

@@ -5,7 +5,7 @@ for people: unknown keys with the nearest right one, keys without a value, secre
 what the model itself finds (`YamlModel.first_look` at the raw keys, `YamlModel.second_look` at the finished values).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -145,6 +145,19 @@ class YamlModel(BaseModel):
             elif twin in data and first not in data:
                 note = replace(note, path=(twin,))
             yield note
+
+
+def secret_files(part: object) -> Iterator[str]:
+    """The names of the files that hold secrets, of a model and of all below it."""
+    if isinstance(part, YamlModel):
+        names = (getattr(part, f"{key}_file", None) for key in part.secrets)
+        yield from (name for name in names if isinstance(name, str))
+    if isinstance(part, BaseModel):
+        for name in type(part).model_fields:
+            yield from secret_files(getattr(part, name))
+    elif isinstance(part, list | tuple):
+        for one in part:
+            yield from secret_files(one)
 
 
 def notes_of(error: ValidationError, data: object) -> Iterable[FieldProblem]:

@@ -85,7 +85,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any], object], str]] = {
     "model_type": _MAPPING,
     "model_attributes_type": _MAPPING,
     "literal_error": _choice,
-    "none_required": lambda ctx, value: "has no use here; take it out",
+    "none_required": lambda ctx, value: "does not apply here; take it out",
     "union_tag_invalid": _kind,
     "union_tag_not_found": lambda ctx, value: MISSING if isinstance(value, dict) else _MAPPING(ctx, value),
     "greater_than": lambda ctx, value: f"is {value}, but must be more than {ctx['gt']:g}",

@@ -5,17 +5,29 @@ to name this machine as its host (a name that an attacker has pointed here is an
 browser asks about first before it sends it across origins, and is given no leave.
 """
 
+import hmac
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from monitor.config.yaml import is_loopback
-from monitor.daemon.http.hosts import named_host
-from monitor.daemon.http.tokens import carries, is_token
+from monitor.daemon.http.address import named_host
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+def carries(headers: Headers, token: str) -> bool:
+    """Whether the request shows ``token`` as its bearer token; compared in constant time."""
+    scheme, _, shown = headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and _is_token(shown.strip(), token)
+
+
+def _is_token(shown: str, token: str) -> bool:
+    """Whether it is the token; compared in constant time."""
+    return hmac.compare_digest(shown.encode(errors="replace"), token.encode())
 
 
 def may_change(request: Request, token: str) -> None:
@@ -36,7 +48,8 @@ def _from_here(request: Request) -> None:
     client = request.client.host if request.client else ""
     if not (is_loopback(client) and is_loopback(named_host(request.headers.get("host", "")))):
         raise HTTPException(
-            HTTPStatus.FORBIDDEN, "without web.token_file changes are taken from this machine only, by its own address"
+            HTTPStatus.FORBIDDEN,
+            "without web.token_file changes are accepted from this machine only, by its own address",
         )
 
 
@@ -50,7 +63,7 @@ def may_submit(request: Request, shown: str, token: str, external_url: str = "")
         raise HTTPException(HTTPStatus.FORBIDDEN, "this form comes from another site")
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise HTTPException(HTTPStatus.FORBIDDEN, "this form comes from another site")
-    if token and not (is_token(shown, token) or carries(request.headers, token)):
+    if token and not (_is_token(shown, token) or carries(request.headers, token)):
         raise HTTPException(HTTPStatus.FORBIDDEN, "the token is not that of web.token: go back and try again")
     if not token:
         _from_here(request)

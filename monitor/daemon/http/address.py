@@ -1,7 +1,8 @@
-"""``host:port`` as people write it for the listener, taken apart and put together."""
+"""``host:port`` as people write it for the listener, and as requests name it in the header Host, taken apart and put together."""
 
 from dataclasses import dataclass
 from typing import Self
+from urllib.parse import urlsplit
 
 from monitor.runtime.errors import ListenError
 
@@ -33,3 +34,11 @@ class Address:
     def url(self) -> str:
         """The URL by which a program on this machine reaches it; a wildcard address is reached over loopback."""
         return f"http://{Address(_WILDCARDS.get(self.host, self.host), self.port)}"
+
+
+def named_host(header: str) -> str:
+    """The host in a header Host, without port and brackets, in small letters; empty where it cannot be read."""
+    try:
+        return (urlsplit(f"//{header}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""

@@ -18,6 +18,7 @@ from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.http.access import may_submit
 from monitor.daemon.http.alertmanager_json import new_id
 from monitor.daemon.http.matchers_asked import asked
+from monitor.daemon.http.turns import Dear
 from monitor.dispatch.status import AlertStatus
 from monitor.model.format import datetime, duration, moments, sparkline
 from monitor.notify.render.alert_sentence import cause, sentence
@@ -52,25 +53,28 @@ class FormField:
 
 _BY: Final = FormField("by", "Your name", complete="name")
 _COMMENT: Final = FormField("comment", "Comment")
-_LASTS: Final = FormField("for", "For how long", hint="until it is over; or 4h", required=False)
+_LASTS: Final = FormField("for", "For how long", hint="until it resolves; or 4h", required=False)
 _TOKEN: Final = FormField("token", "Token (web.token)", type="password", complete="current-password")
 
 
 class AlertPages:
     """The pages. ``token`` is what changes need, empty: see `monitor.daemon.http.access`; ``external_url`` is where people reach them."""
 
-    def __init__(self, actions: AlertActions, clock: Clock, token: str = "", external_url: str = "") -> None:
+    def __init__(
+        self, actions: AlertActions, clock: Clock, token: str = "", external_url: str = "", dear: Dear | None = None
+    ) -> None:
         self._actions = actions
         self._clock = clock
         self._token = token
         self._external_url = external_url
+        self._dear = dear or Dear()
         self._root = urlsplit(external_url).path.rstrip("/")
 
     def routes(self) -> list[Route]:
         """The routes; `monitor.notify.render.links` makes their addresses."""
         return [
             Route("/page.css", self.style),
-            Route("/alerts/{fingerprint}", self.alert),
+            Route("/alerts/{fingerprint}", self._dear.endpoint(self.alert)),
             Route("/alerts/{fingerprint}/acknowledge", self.acknowledge, methods=["GET", "POST"]),
             Route("/silences/new", self.silence, methods=["GET", "POST"]),
         ]
@@ -101,8 +105,12 @@ class AlertPages:
         )
 
     async def acknowledge(self, request: Request) -> Response:
-        one = self._find(request)
-        about = f"{sentence(one.view).removesuffix('.')}. It is not repeated until it is over. You are told when it gets worse, and when it is over."
+        async with self._dear.alone():
+            one = self._find(request)
+        said = sentence(one.view).removesuffix(".")
+        about = (
+            f"{said}. It is not repeated until it resolves. You are notified when it gets worse, and when it resolves."
+        )
         fields = (_BY, FormField("comment", "What is being done", required=False), _LASTS)
         show = partial(self._form, "Acknowledge", about, fields)
         if request.method != "POST":
@@ -113,13 +121,13 @@ class AlertPages:
             await self._actions.acknowledge(one.view.fingerprint, given.get("by", ""), given.get("comment", ""), until)
         except (ValueError, StoreError, NothingThere) as error:
             return show(given, str(error))
-        said = f"{given.get('by', '')} looks after it until {'it is over' if until is None else datetime(until)}."
+        said = f"{given.get('by', '')} takes care of it until {'it resolves' if until is None else datetime(until)}."
         return self._page("done.html", title="Acknowledged", text=said, back=page_url(self._root, one.view.fingerprint))
 
     async def silence(self, request: Request) -> Response:
         about = (
-            "For that time nobody is told of alerts that meet all of the matchers. "
-            "If you were told of an alert already, you are still told when it is over."
+            "During that time, no notifications are sent for alerts that match all of the matchers. "
+            "If you were notified of an alert before, you are still notified when it resolves."
         )
         matchers = "\n".join(request.query_params.getlist("matcher"))
         rows = max(matchers.count("\n") + 1, 2)
@@ -141,7 +149,10 @@ class AlertPages:
 
     async def _silenced(self, given: Mapping[str, str]) -> Instant:
         now = self._clock.now()
-        wanted = await asked([one for line in given.get("matchers", "").splitlines() for one in read_matchers(line)])
+        async with self._dear.alone():
+            wanted = await asked(
+                [one for line in given.get("matchers", "").splitlines() for one in read_matchers(line)]
+            )
         ends_at = now + parse_duration(given.get("for", ""))
         by, comment = given.get("by", ""), given.get("comment", "")
         silence = new_silence(
@@ -155,7 +166,7 @@ class AlertPages:
         try:
             pairs = parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
         except ValueError:
-            raise HTTPException(HTTPStatus.BAD_REQUEST, "this is no form that can be read") from None
+            raise HTTPException(HTTPStatus.BAD_REQUEST, "this form cannot be read") from None
         given = {name: value.strip()[:_MOST_TEXT] for name, value in pairs}
         may_submit(request, given.pop("token", ""), self._token, self._external_url)
         return given
@@ -170,7 +181,7 @@ class AlertPages:
     def _find(self, request: Request, *, deep: bool = False) -> AlertStatus:
         found = self._actions.status().find(request.path_params["fingerprint"], deep=deep)
         if found is None:
-            raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such alert now; if it was one, it is over")
+            raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such alert now; it may have resolved")
         return found
 
     def _page(self, name: str, status: int = HTTPStatus.OK, **context: Any) -> Response:

@@ -1,14 +1,12 @@
 """Alertmanager's API v2, so that amtool, karma and Grafana work against this daemon. Its alerts are its own: none can be posted."""
 
-import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
-import trio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -17,21 +15,17 @@ from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.http import alertmanager_json as shapes
 from monitor.daemon.http.access import may_change
 from monitor.daemon.http.matchers_asked import asked
+from monitor.daemon.http.turns import Dear, Endpoint
 from monitor.dispatch.status import AlertStatus, SilenceStatus
 from monitor.routing.matcher_syntax import Written, read_matchers
 from monitor.routing.matchers import Matcher, matches
 from monitor.routing.silences import Silence
+from monitor.runtime.checkpoints import with_checkpoints
 from monitor.runtime.clock import Clock, Instant, iso
 from monitor.runtime.errors import NothingThere, StoreError
 
-Endpoint = Callable[[Request], Awaitable[Response]]
-
 _TRUE: Final = frozenset({"true", "1", "t"})
 _FALSE: Final = frozenset({"false", "0", "f"})
-_AT_A_BREATH: Final = 50
-_LONGEST_WITHOUT_BREATH: Final = 0.005
-"""Seconds for which a request may hold up everything else; an expression against one alert's labels takes as long at worst."""
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +52,10 @@ class AlertmanagerApi:
         clock: Clock,
         token: str = "",
         warnings: Callable[[], Sequence[str]] = lambda: (),
+        dear: Dear | None = None,
     ) -> None:
         self._warnings = warnings
+        self._dear = dear or Dear()
         self._actions = actions
         self._about = about
         self._clock = clock
@@ -67,15 +63,16 @@ class AlertmanagerApi:
 
     def routes(self) -> list[Route]:
         """The routes; the paths are Alertmanager's."""
+        dear = self._dear.endpoint
         return [
             Route("/api/v2/status", said(self.status)),
             Route("/api/v2/receivers", said(self.receivers)),
-            Route("/api/v2/alerts", said(self.alerts)),
+            Route("/api/v2/alerts", said(dear(self.alerts))),
             Route("/api/v2/alerts", said(self.refuse_alerts), methods=["POST"]),
-            Route("/api/v2/alerts/groups", said(self.groups)),
-            Route("/api/v2/silences", said(self.silences)),
+            Route("/api/v2/alerts/groups", said(dear(self.groups))),
+            Route("/api/v2/silences", said(dear(self.silences))),
             Route("/api/v2/silences", said(self.put_silence), methods=["POST"]),
-            Route("/api/v2/silence/{id}", said(self.silence)),
+            Route("/api/v2/silence/{id}", said(dear(self.silence))),
             Route("/api/v2/silence/{id}", said(self.expire_silence), methods=["DELETE"]),
         ]
 
@@ -97,27 +94,33 @@ class AlertmanagerApi:
 
     async def alerts(self, request: Request) -> Response:
         wanted = await wanted_by(request)
-        everything = [one async for one in _paced(self._actions.status().alerts()) if one.state != "resolved"]
+        everything = [one async for one in with_checkpoints(self._actions.status().alerts()) if one.state != "resolved"]
         known = shapes.label_fingerprints(everything)
         url, now = self._about.external_url, self._clock.now()
         return JSONResponse(
-            [shapes.alert(one, url, known, now) async for one in _paced(everything) if wanted.has(one, one.receivers)]
+            [
+                shapes.alert(one, url, known, now)
+                async for one in with_checkpoints(everything)
+                if wanted.has(one, one.receivers)
+            ]
         )
 
     async def refuse_alerts(self, _: Request) -> Response:
         return JSONResponse(
-            "routee-monitor makes its alerts from its own rules: it takes none by POST", 405, {"allow": "GET, HEAD"}
+            "routee-monitor makes its alerts from its own rules: it does not accept alerts by POST",
+            405,
+            {"allow": "GET, HEAD"},
         )
 
     async def groups(self, request: Request) -> Response:
         wanted = await wanted_by(request)
         status, now = self._actions.status(), self._clock.now()
-        known = shapes.label_fingerprints([one async for one in _paced(status.alerts())])
+        known = shapes.label_fingerprints([one async for one in with_checkpoints(status.alerts())])
         found = []
         for together in status.groups():
             alerts = [
                 shapes.alert(one, self._about.external_url, known, now)
-                async for one in _paced(together.alerts)
+                async for one in with_checkpoints(together.alerts)
                 if wanted.has(one, (together.receiver,))
             ]
             found += [shapes.group(together, alerts)] if alerts else []
@@ -125,10 +128,12 @@ class AlertmanagerApi:
 
     async def silences(self, request: Request) -> Response:
         wanted = await asked(_filters(request))
-        found = [one async for one in _paced(self._actions.status().silences()) if _meets(one.silence, wanted)]
+        found = [
+            one async for one in with_checkpoints(self._actions.status().silences()) if _meets(one.silence, wanted)
+        ]
         some = shapes.in_order(found)[_part_of(request)]
         return JSONResponse(
-            [shapes.silence(one) async for one in _paced(some)], headers={"x-total-count": str(len(found))}
+            [shapes.silence(one) async for one in with_checkpoints(some)], headers={"x-total-count": str(len(found))}
         )
 
     async def silence(self, request: Request) -> Response:
@@ -138,8 +143,10 @@ class AlertmanagerApi:
     async def put_silence(self, request: Request) -> Response:
         may_change(request, self._token)
         now = self._clock.now()
-        named, wanted = await shapes.read_silence(await request.body(), now)
-        found = self._find(named) if named else None
+        body = await request.body()
+        async with self._dear.alone():
+            named, wanted = await shapes.read_silence(body, now)
+            found = self._find(named) if named else None
         if named and found is None:
             return _none()
         before = None if found is None else found.silence
@@ -162,16 +169,6 @@ class AlertmanagerApi:
 
     def _find(self, silence_id: str) -> SilenceStatus | None:
         return next((one for one in self._actions.status().silences() if one.silence.id == silence_id), None)
-
-
-async def _paced(some: Iterable[T]) -> AsyncIterator[T]:
-    """One after the other, with a breath in between: thousands of alerts, which somebody may ask for, must not hold up polling."""
-    began = time.perf_counter()
-    for number, one in enumerate(some, 1):
-        yield one
-        if number % _AT_A_BREATH == 0 or time.perf_counter() - began > _LONGEST_WITHOUT_BREATH:
-            await trio.lowlevel.checkpoint()
-            began = time.perf_counter()
 
 
 async def wanted_by(request: Request) -> "AlertFilter":

@@ -5,19 +5,20 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from monitor.config.monitor.interval import written
-from monitor.daemon.http.during import read_during
+from pydantic import ValidationError
+
+from monitor.config.monitor.interval import Interval, written
+from monitor.config.yaml import notes_of
 from monitor.daemon.http.matchers_asked import asked
 from monitor.dispatch.status import AlertStatus, GroupStatus, SilenceStatus
 from monitor.model.label_fingerprint import label_fingerprint
-from monitor.notify.render.alertmanager_payload import generator_url
+from monitor.notify.render.alertmanager_payload import shown, shown_status
 from monitor.routing.matcher_syntax import Operator, Written
 from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence, new_silence
-from monitor.runtime.clock import MINUTE, Duration, Instant, iso, parse_iso
+from monitor.routing.time_intervals import TimeInterval
+from monitor.runtime.clock import Instant, iso, parse_iso
 
-ENDS_AHEAD: Final[Duration] = 4 * MINUTE
-"""An alert that still fires is said to end so far ahead, also where it was last judged long ago: who asks takes what has ended for over."""
 _OPERATORS: Final[Mapping[tuple[bool, bool], Operator]] = {
     (False, True): "=",
     (False, False): "!=",
@@ -40,23 +41,9 @@ def alert(one: AlertStatus, external_url: str, inhibiting: Mapping[str, str], no
         ours = {"acknowledgedBy": one.ack.by, "acknowledgedComment": one.ack.comment}
     ours |= {} if one.fires_on_until is None else {"firesOnUntil": iso(one.fires_on_until)}
     ours |= {"report": True} if view.is_report else {}
-    return {
-        "labels": view.labels,
-        "annotations": view.annotations,
-        "startsAt": iso(view.starts_at),
-        "endsAt": iso(now + ENDS_AHEAD if view.ends_at is None else view.ends_at),
-        "updatedAt": iso(view.as_of),
-        "fingerprint": label_fingerprint(view.labels),
-        "generatorURL": generator_url(view, external_url),
-        "receivers": [{"name": name} for name in one.receivers],
-        "status": {
-            "state": state(one),
-            "silencedBy": list(one.silenced_by),
-            "inhibitedBy": [inhibiting.get(source, source) for source in one.inhibited_by],
-            "mutedBy": list(one.muted_by),
-        },
-        **ours,
-    }
+    inhibited_by = (inhibiting.get(source, source) for source in one.inhibited_by)
+    status = shown_status(state(one), one.silenced_by, inhibited_by, one.muted_by)
+    return shown(view, status, one.receivers, now, external_url) | ours
 
 
 def state(one: AlertStatus) -> str:
@@ -126,8 +113,23 @@ async def read_silence(body: bytes, now: Instant) -> tuple[str, Silence]:
         comment=text_of(data, "comment"),
         now=now,
         id=named or new_id(),
-        during=None if data.get("during") is None else read_during(data["during"]),
+        during=None if data.get("during") is None else _read_during(data["during"]),
     )
+
+
+def _read_during(data: object) -> TimeInterval:
+    """The times at which a recurring silence is active, in Alertmanager's words for time intervals; Alertmanager has no such silences.
+
+    ``{"weekdays": ["saturday"], "times": [...]}``. Raises ValueError with everything that is wrong.
+    """
+    try:
+        interval = Interval.model_validate(data).interval
+    except ValidationError as error:
+        where = (".".join(map(str, ("during", *note.path))) + f": {note.message}" for note in notes_of(error, data))
+        raise ValueError("; ".join(where)) from None
+    if interval == TimeInterval(location=interval.location):
+        raise ValueError("during: has no times; leave it out for a silence without breaks")
+    return interval
 
 
 def read_object(body: bytes) -> dict[str, Any]:

@@ -15,13 +15,11 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.daemon.health import WebState
+from monitor.daemon.http.access import carries
 from monitor.daemon.http.hosts import KnownHosts
-from monitor.daemon.http.tokens import carries
+from monitor.daemon.http.turns import PROBES, Dear, Shared
 from monitor.daemon.metrics import Metrics
 from monitor.notify.render.escape import html
-
-PROBES = frozenset({"/healthz", "/readyz"})
-"""Answered without a token even where reads are protected, but then without the reasons."""
 
 _HEADERS = {
     "cache-control": "no-store",
@@ -36,7 +34,7 @@ _PAGE = """<!doctype html>
 <head><meta charset="utf-8"><title>routee-monitor</title></head>
 <body>
 <h1>routee-monitor {version}</h1>
-<p>Watches SMS delivery through Routee and tells the ops team.</p>
+<p>Watches SMS delivery through Routee and notifies the ops team.</p>
 {warnings}<ul>
 <li><a href="/healthz">/healthz</a>: do its loops make progress?</li>
 <li><a href="/readyz">/readyz</a>: was every search polled, can the store be written?</li>
@@ -66,9 +64,10 @@ def make_app(
     protect_reads: bool = False,
     hosts: Iterable[str] = (),
     apis: Sequence[BaseRoute] = (),
+    dear: Dear | None = None,
 ) -> Starlette:
     """The application of one daemon, with the routes of its APIs. With ``protect_reads`` every page needs ``Authorization: Bearer <token>``.
-    ``hosts`` are the names by which it may be reached, beside this machine's own and addresses.
+    ``hosts`` are the names by which it may be reached, beside this machine's own and addresses; ``dear`` is what ``apis`` go by, too.
 
     Raises ValueError for ``protect_reads`` without a token: nobody could read anything.
     """
@@ -76,7 +75,7 @@ def make_app(
         raise ValueError("web.protect_reads needs a token: set web.token_file")
     secret = token if protect_reads else ""
     return Starlette(
-        routes=[*_Pages(state, metrics, secret).routes(), *apis],
+        routes=[*_Pages(state, metrics, secret, dear or Dear()).routes(), *apis],
         middleware=[
             Middleware(SecurityHeaders),
             Middleware(KnownHosts, names=hosts, token=token),
@@ -89,9 +88,10 @@ def make_app(
 class _Pages:
     """The endpoints, with what they read from."""
 
-    def __init__(self, state: WebState, metrics: Metrics, token: str) -> None:
+    def __init__(self, state: WebState, metrics: Metrics, token: str, dear: Dear) -> None:
         self._state = state
         self._metrics = metrics
+        self._exposition = Shared[tuple[bytes, str]](dear)
         self._token = token
 
     def routes(self) -> list[Route]:
@@ -113,7 +113,8 @@ class _Pages:
         return self._probe(request, "ready", self._state.unready(), self._state.warnings())
 
     async def metrics(self, request: Request) -> Response:
-        body, content_type = self._metrics.exposition(request.headers.get("accept", ""))
+        accept = request.headers.get("accept", "")
+        body, content_type = await self._exposition.get(accept, self._metrics.exposition)
         return Response(body, headers={"content-type": content_type})
 
     def _probe(self, request: Request, good: str, reasons: Sequence[str], warnings: Sequence[str] = ()) -> Response:
@@ -125,7 +126,8 @@ class _Pages:
 
 
 class ReadToken:
-    """Answers 401 to whoever does not show ``token``, the probes left out; an empty token lets everybody read."""
+    """Answers 401 to whoever does not show ``token``; an empty token lets everybody read. The probes are answered without it, but then
+    without their reasons."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app

@@ -1,22 +1,50 @@
 """The connections that are open: no more than so many. The one that has waited longest for its client makes room for a new one."""
 
+import os
+import socket
+from contextlib import suppress
+from enum import IntEnum
+
 import trio
 from starlette.types import Message, Receive
 
+BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+NEW_SECONDS = 1.0
+"""For so long a connection that has not asked for anything yet is not closed before the others."""
+
+
+class Waits(IntEnum):
+    """What a connection waits for; where there are too many, those of a smaller number are closed first."""
+
+    FOR_A_REQUEST = 0
+    FOR_THE_REST = 1
+    """Of a request's body."""
+    FOR_ITS_TURN = 2
+    """It has asked, and the daemon has not begun to answer."""
+    AS_IT_CAME = 3
+    """It is new: what it asks for is likely on its way, and may be a probe."""
+
 
 class Connection:
-    """An open connection, and whether the daemon waits for its client: for a request, or for the rest of one."""
+    """An open connection, and what it waits for, if it is not being answered."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self.stream = stream
         self.scope = trio.CancelScope()
-        self._receiving = False
-        self._waits_since: float | None = trio.current_time()
+        self._waits: tuple[Waits, float] | None = (Waits.AS_IT_CAME, trio.current_time())
 
     @property
-    def waits(self) -> tuple[bool, float] | None:
-        """None while it is being answered; else whether it is in the midst of a body, and since when the daemon waits."""
-        return None if self._waits_since is None else (self._receiving, self._waits_since)
+    def waits(self) -> tuple[Waits, float] | None:
+        """None while it is being answered; else for what it waits, and since when."""
+        return self._waits
+
+    @property
+    def expendable(self) -> tuple[Waits, float]:
+        """Of those that wait, the one where this is the smallest is closed first."""
+        waits, since = self._waits or (Waits.AS_IT_CAME, trio.current_time())
+        is_late = waits is Waits.AS_IT_CAME and trio.current_time() - since >= NEW_SECONDS
+        return Waits.FOR_A_REQUEST if is_late else waits, since
 
     def receiving(self, receive: Receive) -> Receive:
         """``receive``, which notes that the daemon waits for the client until the request is whole."""
@@ -26,7 +54,7 @@ class Connection:
             nonlocal whole
             if whole:
                 return await receive()
-            self._receiving, self._waits_since = True, trio.current_time()
+            self._waits = Waits.FOR_THE_REST, trio.current_time()
             try:
                 message = await receive()
             finally:
@@ -38,16 +66,35 @@ class Connection:
 
     def answers(self) -> None:
         """The daemon works for it: it is not closed to make room."""
-        self._receiving, self._waits_since = False, None
+        self._waits = None
+
+    def asks(self) -> None:
+        """It has a request, and is to wait for its turn."""
+        self._waits = Waits.FOR_ITS_TURN, trio.current_time()
 
     def idles(self) -> None:
-        """It was answered, and may ask again."""
-        self._receiving, self._waits_since = False, trio.current_time()
+        """It was answered, and may ask again; or the rest of a request's head is to come."""
+        self._waits = Waits.FOR_A_REQUEST, trio.current_time()
+
+    @property
+    def was_closed(self) -> bool:
+        """Whether it was closed from here, not by its client."""
+        return self.scope.cancel_called
 
     def close(self) -> None:
-        """Close it now, whatever its tasks are at."""
+        """Close it now, whatever its tasks are at. Who has asked is told to ask again later."""
         self.scope.cancel()
+        if self._waits is not None and self._waits[0] is Waits.FOR_ITS_TURN:
+            turn_away(self.stream)
         self.stream.socket.close()
+
+
+def turn_away(stream: trio.SocketStream) -> None:
+    """Say that all are busy, without waiting for the client, and close the connection."""
+    with suppress(OSError):
+        os.write(stream.socket.fileno(), BUSY)
+        stream.socket.shutdown(socket.SHUT_WR)
+    stream.socket.close()
 
 
 class OpenConnections:
@@ -69,12 +116,18 @@ class OpenConnections:
         return connection
 
     def make_room(self) -> bool:
-        """Close the one that has waited longest for a request; if none does, the one that has waited longest for the rest of one."""
-        idle = [(waits, id(one), one) for one in self._open if (waits := one.waits) is not None]
-        if not idle:
+        """Close the one that has waited longest for a request; if none does, for the rest of one; if none does, for its turn."""
+        waiting = [(one.expendable, id(one), one) for one in self._open if one.waits is not None]
+        if not waiting:
             return False
-        self.end(min(idle)[2])
+        self.end(min(waiting)[2])
         return True
+
+    def end_idle(self) -> None:
+        """Close all that wait for a request."""
+        for one in list(self._open):
+            if one.waits is not None and one.waits[0] in (Waits.FOR_A_REQUEST, Waits.AS_IT_CAME):
+                self.end(one)
 
     def end(self, connection: Connection) -> None:
         """Close it, if it is open."""

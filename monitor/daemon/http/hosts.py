@@ -7,21 +7,13 @@ answers. It cannot choose the header Host, which names the page's own host. So n
 
 import ipaddress
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from monitor.daemon.http.tokens import carries
-
-
-def named_host(header: str) -> str:
-    """The host in a header Host, without port and brackets, in small letters; empty where it cannot be read."""
-    try:
-        return (urlsplit(f"//{header}").hostname or "").rstrip(".")
-    except ValueError:
-        return ""
+from monitor.daemon.http.access import carries
+from monitor.daemon.http.address import named_host
 
 
 def is_address(host: str) -> bool:

@@ -56,13 +56,21 @@ class Http1Protocol(H11Protocol):
         if refused is None:
             await super()._create_stream(request)
             return
-        status, error = refused
+        await self._refuse(*refused, with_body=request.method != b"HEAD")
+        await self.send(Closed())
+
+    async def _send_error_response(self, status_code: int) -> None:
+        """hypercorn's has no reason."""
+        too_large = status_code == 431
+        error = "The request's head is too large." if too_large else "The request cannot be understood as HTTP/1.1."
+        await self._refuse(status_code, error)
+
+    async def _refuse(self, status: int, error: str, *, with_body: bool = True) -> None:
         body = json.dumps({"error": error}).encode()
         headers = [("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close")]
         await self._send_h11_event(h11.Response(status_code=status, headers=headers))
-        await self._send_h11_event(h11.Data(data=b"" if request.method == b"HEAD" else body))
+        await self._send_h11_event(h11.Data(data=body if with_body else b""))
         await self._send_h11_event(h11.EndOfMessage())
-        await self.send(Closed())
 
 
 def refusal(request: h11.Request) -> tuple[int, str] | None:
@@ -82,9 +90,10 @@ def refusal(request: h11.Request) -> tuple[int, str] | None:
 class TimedStream(trio.abc.HalfCloseableStream):
     """A connection's stream on which a client that takes an answer in drips is cut off: hypercorn's own writing knows no end."""
 
-    def __init__(self, stream: trio.SocketStream, seconds: float = SEND_SECONDS) -> None:
+    def __init__(self, stream: trio.SocketStream, first: bytes = b"", seconds: float = SEND_SECONDS) -> None:
+        """``first`` was already received from it."""
         self.socket = stream.socket
-        self._stream, self._seconds = stream, seconds
+        self._stream, self._first, self._seconds = stream, first, seconds
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         with trio.move_on_after(self._seconds) as taken:
@@ -97,6 +106,10 @@ class TimedStream(trio.abc.HalfCloseableStream):
         await self._stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        if self._first:
+            first, self._first = self._first, b""
+            await trio.lowlevel.checkpoint()
+            return first
         return await self._stream.receive_some(max_bytes)
 
     async def send_eof(self) -> None:

@@ -11,6 +11,7 @@ from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.http.access import may_change
 from monitor.daemon.http.alertmanager_api import said
 from monitor.daemon.http.alertmanager_json import read_object, text_of
+from monitor.daemon.http.turns import Dear
 from monitor.runtime.clock import Clock, Instant, iso, parse_duration, parse_iso
 from monitor.runtime.errors import NothingThere
 
@@ -25,7 +26,9 @@ class OwnApi:
         clock: Clock,
         token: str = "",
         status: Callable[[], Awaitable[dict[str, Any]]] | None = None,
+        dear: Dear | None = None,
     ) -> None:
+        self._dear = dear or Dear()
         self._actions = actions
         self._clock = clock
         self._token = token
@@ -39,7 +42,7 @@ class OwnApi:
             *status,
             Route(path, said(self.acknowledge), methods=["POST"]),
             Route(path, said(self.unacknowledge), methods=["DELETE"]),
-            Route(path, said(self.acknowledgement), methods=["GET"]),
+            Route(path, said(self._dear.endpoint(self.acknowledgement)), methods=["GET"]),
         ]
 
     async def status(self, _: Request) -> Response:
@@ -51,9 +54,9 @@ class OwnApi:
         data = read_object(await request.body())
         by = text_of(data, "by").strip()
         if not by:
-            raise ValueError("by: an acknowledgement says who looks after the alert")
+            raise ValueError("by: an acknowledgement needs the name of the person who takes care of the alert")
         until = _until(text_of(data, "until"), text_of(data, "for"), self._clock.now())
-        fingerprint = self._own(request.path_params["fingerprint"])
+        fingerprint = await self._own(request.path_params["fingerprint"])
         try:
             await self._actions.acknowledge(fingerprint, by, text_of(data, "comment"), until)
         except NothingThere:
@@ -71,14 +74,15 @@ class OwnApi:
     async def unacknowledge(self, request: Request) -> Response:
         may_change(request, self._token)
         try:
-            await self._actions.unacknowledge(self._own(request.path_params["fingerprint"]))
+            await self._actions.unacknowledge(await self._own(request.path_params["fingerprint"]))
         except NothingThere:
             return JSONResponse("no alert with this fingerprint is acknowledged", 404)
         return Response()
 
-    def _own(self, fingerprint: str) -> str:
+    async def _own(self, fingerprint: str) -> str:
         """The alert's own fingerprint, where that of its labels is given, which is what amtool and webhooks show."""
-        found = self._actions.status().find(fingerprint)
+        async with self._dear.alone():
+            found = self._actions.status().find(fingerprint)
         return fingerprint if found is None else found.view.fingerprint
 
 

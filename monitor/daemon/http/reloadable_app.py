@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+import trio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.config.monitor import Config, Web
@@ -14,6 +15,7 @@ from monitor.daemon.http.alertmanager_api import AlertmanagerApi, ApiStatus
 from monitor.daemon.http.app import make_app
 from monitor.daemon.http.own_api import OwnApi
 from monitor.daemon.http.routing_yaml import original
+from monitor.daemon.http.turns import Dear
 from monitor.daemon.overview import Overview, overview
 from monitor.daemon.pipeline import Pipeline
 from monitor.runtime.clock import Instant, iso
@@ -29,6 +31,7 @@ class ReloadableApp:
         self._pipeline, self._actions, self._store = pipeline, AlertActions(pipeline), store
         self._clock, self._health, self._metrics = services.clock, services.health, services.metrics
         self._about = ApiStatus(self._metrics.version, (), "", since=self._clock.now())
+        self._dear, self._counting = Dear(), trio.Lock()
         self._app: ASGIApp = self._made(web, config)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,26 +45,44 @@ class ReloadableApp:
     def _made(self, web: Web, config: Config) -> ASGIApp:
         about = self._about_it(web, config)
         token = web.token.get_secret_value() if web.token else ""
+        actions, clock, dear = self._actions, self._clock, self._dear
         apis = [
-            *AlertPages(self._actions, self._clock, token, about.external_url).routes(),
-            *AlertmanagerApi(self._actions, about, self._clock, token, self._health.warnings).routes(),
-            *OwnApi(self._actions, self._clock, token, partial(self._status, config)).routes(),
+            *AlertPages(actions, clock, token, about.external_url, dear).routes(),
+            *AlertmanagerApi(actions, about, clock, token, self._health.warnings, dear).routes(),
+            *OwnApi(actions, clock, token, partial(self._status, config), dear).routes(),
         ]
         hosts = (web.host, urlsplit(about.external_url).hostname or "", *web.allowed_hosts)
         return make_app(
-            self._health, self._metrics, token=token, protect_reads=web.protect_reads, hosts=hosts, apis=apis
+            self._health,
+            self._metrics,
+            token=token,
+            protect_reads=web.protect_reads,
+            hosts=hosts,
+            apis=apis,
+            dear=dear,
         )
 
     async def _status(self, config: Config) -> dict[str, Any]:
         """How the whole stands; what only the store knows is left out where that cannot be read."""
-        pipeline, health = self._pipeline, self._health
         counts: dict[str, int] = {}
         outbox: dict[tuple[str, str], tuple[int, Instant]] = {}
         broken: list[str] = []
         try:
-            counts, outbox = await self._store.run(lambda store: (store.counts(), store.backlog()))
+            async with self._counting:  # one at a time: the store is there for polls and notifications
+                counts, outbox = await self._store.run(lambda store: (store.counts(), store.backlog()))
         except StoreError as error:
             broken = [str(error)]
+        async with self._dear.alone():
+            return self._overview(config, counts, outbox, broken)
+
+    def _overview(
+        self,
+        config: Config,
+        counts: dict[str, int],
+        outbox: dict[tuple[str, str], tuple[int, Instant]],
+        broken: list[str],
+    ) -> dict[str, Any]:
+        pipeline, health = self._pipeline, self._health
         stand = Overview(
             list(pipeline.cursors()),
             [(one.state, one.view) for one in self._actions.status().alerts()],

@@ -7,10 +7,9 @@ hypercorn gets one connection at a time (`monitor.daemon.http.http1`).
 
 import errno
 import logging
-import os
 import socket
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from functools import partial
 
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
@@ -20,10 +19,11 @@ from hypercorn.typing import ConnectionState
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.daemon.http.address import Address
-from monitor.daemon.http.connections import Connection, OpenConnections
+from monitor.daemon.http.connections import Connection, OpenConnections, turn_away
 from monitor.daemon.http.guards import DEFAULT_LIMITS, Guards, Limits
 from monitor.daemon.http.http1 import Http1Connection, TimedStream
 from monitor.daemon.http.seldom import RateLimitedLog
+from monitor.daemon.http.turns import PROBES, Turns, path_of
 from monitor.runtime.errors import ListenError
 from monitor.runtime.file_descriptors import connections_possible
 from monitor.runtime.transport_errors import trouble
@@ -40,7 +40,13 @@ SHORTAGE_SECONDS = 0.1
 BACKLOG = 1024
 """So many connections may wait in the kernel to be accepted; in a crowd the others would have to try again a second later."""
 
-BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+FIRST_BYTES = 4096
+"""So much is read of a connection before it is its turn: enough to see what it asks for."""
+
+END_OF_HEAD = b"\r\n\r\n"
+
+AT_ONCE = 8
+"""So many connections are accepted in one turn of the loop: in a crowd nobody is to wait in the kernel, where all are alike."""
 
 log = logging.getLogger(__name__)
 
@@ -74,31 +80,37 @@ class _Listener:
         self._url = url
         self._context = WorkerContext(None)
         self._connections = OpenConnections(min(limits.connections, connections_possible()))
+        self._turns = Turns()
         self._failures, self._shortages = RateLimitedLog(5), RateLimitedLog()
 
     async def run(self, listening: socket.socket) -> None:
         """Until ``stop`` is set, and then until what is being answered is answered, or the time for that is over."""
-        listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
         async with trio.open_nursery() as answering:
             async with trio.open_nursery() as accepting:
-                accepting.start_soon(self._accept, listener, answering, name="web: accept")
+                accepting.start_soon(self._accept, listening, answering, name="web: accept")
                 await self._stop.wait()
                 accepting.cancel_scope.cancel()
             await self._context.terminated.set()
+            self._connections.end_idle()
             answering.cancel_scope.deadline = trio.current_time() + DRAIN_SECONDS
 
-    async def _accept(self, listener: trio.SocketListener, answering: trio.Nursery) -> None:
+    async def _accept(self, listening: socket.socket, answering: trio.Nursery) -> None:
+        listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
         while True:
             try:
-                stream = await listener.accept()
+                first = await listener.accept()
             except OSError as error:
                 await self._short_of(error)
                 continue
-            connection = self._connections.admit(stream)
-            if connection is None:
-                _turn_away(stream)
-            else:
-                answering.start_soon(self._answer, connection, name="web: a connection")
+            for stream in (first, *_waiting(listening)):
+                self._admit(stream, answering)
+
+    def _admit(self, stream: trio.SocketStream, answering: trio.Nursery) -> None:
+        connection = self._connections.admit(stream)
+        if connection is None:
+            turn_away(stream)
+        else:
+            answering.start_soon(self._answer, connection, name="web: a connection")
 
     async def _short_of(self, error: OSError) -> None:
         """Out of descriptors or memory: an idle connection gives up its own, and the next are accepted a moment later."""
@@ -113,34 +125,74 @@ class _Listener:
         await trio.sleep(SHORTAGE_SECONDS)
 
     async def _answer(self, connection: Connection) -> None:
-        stream = TimedStream(connection.stream)
-        app = ASGIWrapper(partial(self._request, connection))
         try:
             with connection.scope:
-                await Http1Connection(app, self._config, self._context, ConnectionState({}), stream).run()  # type: ignore[arg-type]
+                first = await self._first_bytes(connection)
+                if first:
+                    await self._serve(connection, first)
         except* OSError:
             pass  # the client has gone
         except* Exception:
             # There are requests that make hypercorn raise. The daemon's work does not need this connection.
-            if self._failures.passes():
+            if not connection.was_closed and self._failures.passes():
                 log.exception("A request broke its connection", extra={"address": self._url})
         finally:
             self._connections.end(connection)
 
-    async def _request(self, connection: Connection, scope: Scope, receive: Receive, send: Send) -> None:
-        connection.answers()
-        try:
-            await self._app(scope, connection.receiving(receive), send)
-        finally:
+    async def _first_bytes(self, connection: Connection) -> bytes:
+        """What the client sends first, once it is its turn; nothing where it sends nothing. All that is dearer comes later."""
+        first = b""
+        with (
+            trio.move_on_after(self._limits.idle_seconds),
+            suppress(trio.BrokenResourceError, trio.ClosedResourceError),
+        ):
+            first = await connection.stream.receive_some(FIRST_BYTES)
+        if first:
+            await self._turn(connection, path_of(first))
+        if END_OF_HEAD not in first:
             connection.idles()
+        return bytes(first)
+
+    async def _serve(self, connection: Connection, first: bytes) -> None:
+        stream = TimedStream(connection.stream, first)
+        app = ASGIWrapper(_Requests(self._app, connection, self._turn))  # type: ignore[arg-type]
+        await Http1Connection(app, self._config, self._context, ConnectionState({}), stream).run()  # type: ignore[arg-type]
+
+    async def _turn(self, connection: Connection, path: str) -> None:
+        if path in PROBES:
+            connection.answers()  # a probe is not closed to make room
+        else:
+            connection.asks()
+        await self._turns.next(path)
+        connection.answers()
 
 
-def _turn_away(stream: trio.SocketStream) -> None:
-    """All connections are being answered: say so to the newest, without waiting for its client."""
+class _Requests:
+    """The application for one connection. Each request but the first, which has had its turn, waits for its own."""
+
+    def __init__(
+        self, app: ASGIApp, connection: Connection, turn: Callable[[Connection, str], Awaitable[None]]
+    ) -> None:
+        self._app, self._connection, self._turn = app, connection, turn
+        self._is_first = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._is_first:
+            await self._turn(self._connection, scope["path"])
+        self._is_first = False
+        self._connection.answers()  # also where the first request's head came in pieces
+        try:
+            await self._app(scope, self._connection.receiving(receive), send)
+        finally:
+            self._connection.idles()
+
+
+def _waiting(listening: socket.socket) -> Iterator[trio.SocketStream]:
+    """The connections that wait to be accepted, some at most. What goes wrong is left to the next one that is waited for."""
     with suppress(OSError):
-        os.write(stream.socket.fileno(), BUSY)
-        stream.socket.shutdown(socket.SHUT_WR)
-    stream.socket.close()
+        for _ in range(AT_ONCE - 1):
+            accepted, _ = listening.accept()
+            yield trio.SocketStream(trio.socket.from_stdlib_socket(accepted))
 
 
 def _config(limits: Limits) -> Config:

@@ -1,17 +1,20 @@
 """Notices when polls stop being complete, also while one hangs."""
 
 from contextlib import suppress
+from typing import Final
 
 import trio
 
 from monitor.ingest.poll.plan import SearchPlan
 from monitor.ingest.poll.sink import Sink
 from monitor.ingest.poll.trouble import Trouble
-from monitor.runtime.clock import Clock, Duration, Instant
+from monitor.runtime.clock import MINUTE, SECOND, Clock, Duration, Instant
 from monitor.runtime.errors import StoreError
 
 INTERVALS = 3
 """So many intervals without a complete poll are blindness."""
+COUNTED_EVERY: Final[Duration] = 5 * MINUTE
+"""So often at most a reason is told again of which only the number of tries has changed: each telling is a commit."""
 
 
 class Blindness:
@@ -65,14 +68,15 @@ class Blindness:
         scope.cancel()
 
     async def _tell_blind(self) -> None:
-        """Tell it, and at each interval the reason where it is another by then, until a poll is complete."""
-        told = ""
+        """Tell it, and again until a poll is complete: another reason at the next interval, a higher number of tries more seldom."""
+        told, kind, told_at = "", "", 0.0
         while not self._seen.is_set():
-            reason = self.reason
+            reason, of_kind, now = self.reason, self.trouble.sentence, trio.current_time()
+            is_due = of_kind != kind or now - told_at >= COUNTED_EVERY / SECOND
             with suppress(StoreError):  # told again at the next interval
-                if reason != told:
+                if not told or (reason != told and is_due):
                     await self._sink.blind(self._plan.name, self.since, reason)
-                    told = reason
+                    told, kind, told_at = reason, of_kind, now
             await self._completed_within(self._plan.every)
 
     async def _tell_sighted(self) -> bool:

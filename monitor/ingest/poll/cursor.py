@@ -34,7 +34,7 @@ class Progress:
         self._lock = trio.Lock()
         self._question = plan.question.digest
         if cursor is not None and cursor.question not in ("", self._question):
-            log.info("search %s asks for other messages than before: those of the past are fetched anew", plan.name)
+            log.info("search %s has other filters than before: past messages are fetched again", plan.name)
             cursor = msgspec.structs.replace(cursor, covered_since=cursor.as_of, swept={}, counts={}, question="")
             self._covered_since = None
         else:

@@ -69,7 +69,7 @@ class Polls:
         watermark = self._search.progress.watermark
         if seen_to < wanted.end and (watermark is None or seen_to <= watermark):
             raise RouteeUnavailable(
-                "Routee's pages moved at each reading, also within single seconds; it is tried again at the next interval",
+                "Routee's pages changed each time they were read, also within single seconds; the daemon tries again at the next interval",
                 "paging",
             )
         return seen_to

@@ -239,5 +239,5 @@ def _parts(page: Page) -> dict[tuple[str, object], str]:
 
 def _endless(what: str) -> RouteeUnavailable:
     return RouteeUnavailable(
-        f"Routee's pages cannot be read to their end: {what}; it is tried again at the next interval", "paging"
+        f"Routee's pages cannot be read to their end: {what}; the daemon tries again at the next interval", "paging"
     )

@@ -81,7 +81,7 @@ class Sweeps:
         await sweep.run(wanted)
         if sweep.moving:
             raise RouteeUnavailable(
-                "Routee's pages moved at each reading, also within single seconds; it is swept again at the next interval",
+                "Routee's pages changed each time they were read, also within single seconds; the daemon sweeps again at the next interval",
                 "paging",
             )
         seen_to = progress.as_of + search.plan.settle

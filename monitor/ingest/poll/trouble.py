@@ -30,6 +30,11 @@ class Trouble:
         self._met.clear()
         self._is_under_way = False
 
+    @property
+    def sentence(self) -> str:
+        """The last trouble met without its number of tries; empty where there is none."""
+        return self._last[1] if self._met else ""
+
     def __str__(self) -> str:
         """``503 from Routee, 6 tries since 10:02 UTC``: the last trouble met; empty where there is none."""
         if not self._met:

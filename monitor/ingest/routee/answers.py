@@ -1,11 +1,13 @@
 """Routee's small answers: token, balance, a campaign's state, errors. All are read tolerantly; Malformed where the point is missing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from monitor.ingest.routee.clean_text import clean
 from monitor.ingest.routee.coerce import count_of, date_of, number_of, text_of
+from monitor.ingest.routee.quarantine import shown
 from monitor.ingest.routee.wire import Malformed, read_json
+from monitor.model.message import Unread
 from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import Instant, parse_iso
 
@@ -57,15 +59,20 @@ def decode_campaign_state(body: bytes, tracking_id: str) -> CampaignState:
     if not state:
         raise Malformed("it has no state of a campaign")
     analysis = answer.get("smsAnalysis")
-    recipients = count_of(analysis.get("numberOfRecipients")) if isinstance(analysis, Mapping) else None
+    given = analysis.get("numberOfRecipients") if isinstance(analysis, Mapping) else None
+    recipients, statuses = _count(given), _counts(answer.get("statuses"))
+    dates = {name: answer.get(name) for name in ("scheduledDate", "createdAt")}
+    read = {"numberOfRecipients": (given, recipients)} | {name: (one, _instant(one)) for name, one in dates.items()}
+    unread = [Unread(name, shown(one), 1) for name, (one, found) in read.items() if _is_there(one) and found is None]
     return CampaignState(
         tracking_id=tracking_id,
         name=clean(text_of(answer.get("campaignName")) or text_of(answer.get("name")) or ""),
         state=clean(state),
-        statuses=_counts(answer.get("statuses")),
-        recipients=recipients if recipients is None or recipients >= 0 else None,
-        scheduled_at=_instant(answer.get("scheduledDate")),
-        created_at=_instant(answer.get("createdAt")),
+        statuses=statuses,
+        recipients=recipients,
+        scheduled_at=_instant(dates["scheduledDate"]),
+        created_at=_instant(dates["createdAt"]),
+        unread=(*unread, *_uncounted(answer.get("statuses"), statuses)),
     )
 
 
@@ -98,8 +105,28 @@ def _read(body: bytes) -> object:
 def _counts(value: object) -> dict[str, int]:
     if not isinstance(value, Mapping):
         return {}
-    counts = {clean(str(name)): count_of(count) for name, count in value.items()}
-    return {name: count for name, count in counts.items() if count is not None and count >= 0}
+    counts = {clean(str(name)): _count(count) for name, count in value.items()}
+    return {name: count for name, count in counts.items() if count is not None}
+
+
+def _count(value: object) -> int | None:
+    count = count_of(value)
+    return count if count is not None and count >= 0 else None
+
+
+def _uncounted(value: object, counts: Mapping[str, int]) -> Iterator[Unread]:
+    """The numbers of a campaign's messages by status that are none."""
+    if not isinstance(value, Mapping):
+        if _is_there(value):
+            yield Unread("statuses", shown(value), 1)
+        return
+    lost = {name: one for name, one in value.items() if _is_there(one) and clean(str(name)) not in counts}
+    if lost:
+        yield Unread("statuses", shown(lost), len(lost))
+
+
+def _is_there(value: object) -> bool:
+    return value is not None and value != ""
 
 
 def _instant(value: object) -> Instant | None:

@@ -9,6 +9,7 @@ import base64
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -147,14 +148,14 @@ class Routee:
             )
         except (Unauthorised, RouteeRejected) as failure:
             raise RouteeRefused(
-                f"account {self.name}: Routee does not take the credentials ({failure}): "
+                f"account {self.name}: Routee does not accept the credentials ({failure}): "
                 "check application_id, application_secret and auth_url",
                 failure.outcome,
             ) from failure
 
     def _token_failed(self, outcome: str, sentence: str) -> None:
-        """Whoever asks for something waits for the token."""
-        for failed in self._asking:
+        """Whoever asks for something waits for the token: each is told once, however much it asks for at the same time."""
+        for failed in dict.fromkeys(self._asking):
             failed(outcome, sentence)
 
     async def _ask(self, call: Call, decode: Callable[[bytes], Result], failed: Failed = nobody) -> Result:
@@ -174,7 +175,7 @@ class Routee:
             return await self._attempt(call, decode, f"Bearer {token.value}", effort)
         except Unauthorised as failure:
             raise RouteeRefused(
-                f"account {self.name}: Routee takes the credentials, but not for {call.endpoint} ({failure}): "
+                f"account {self.name}: Routee accepts the credentials, but not for {call.endpoint} ({failure}): "
                 "check the application's permissions",
                 failure.outcome,
             ) from failure
@@ -187,7 +188,7 @@ class Routee:
             try:
                 await self._pace.take(effort.left())
             except Paused as pause:
-                sentence = f"Routee asked for a pause, {pause.wait / SECOND:.0f} s of which are left"
+                sentence = f"Routee asked for a pause; {pause.wait / SECOND:.0f} s are left"
                 raise TryAgain("429", sentence, pause.wait) from pause
             effort.begin()
             return await self._observed(call, decode, authorisation, effort.timeout())
@@ -228,7 +229,7 @@ async def _decoded(decode: Callable[[bytes], Result], body: bytes, host: str) ->
     try:
         return await in_worker(decode, body, _LARGE)
     except Malformed as error:
-        raise TryAgain("malformed", f"{host} gives an answer that cannot be used: {error}") from error
+        raise TryAgain("malformed", f"{host} gives an unusable answer: {error}") from error
 
 
 class ConnectionPool:
@@ -275,7 +276,7 @@ class ConnectionPool:
         try:
             # httpx bounds each read and write; only this bounds an answer that drips.
             with trio.fail_after(seconds):
-                return await _exchange(client, call, authorisation, seconds)
+                answer, encoding = await _exchange(client, call, authorisation, seconds)
         except trio.TooSlowError as error:
             raise TryAgain("timeout", f"{call.host} gave no complete answer within {seconds:g} s") from error
         except httpx.PoolTimeout as error:
@@ -284,12 +285,17 @@ class ConnectionPool:
             if self._client is client:
                 self.open()
                 await client.aclose()
-            raise TryAgain("pool", "connections were lost to cancelled requests; all are made anew") from error
+            raise TryAgain("pool", "connections were lost to cancelled requests; all are opened again") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _failure(error, call.host, self._proxied) from error
+        # Not within the time that Routee has: the thread may be busy with other answers.
+        return replace(answer, body=await _unpacked(answer.body, encoding, call.host))
 
 
-async def _exchange(client: httpx.AsyncClient, call: Call, authorisation: str, seconds: float) -> RouteeResponse:
+async def _exchange(
+    client: httpx.AsyncClient, call: Call, authorisation: str, seconds: float
+) -> tuple[RouteeResponse, str]:
+    """The answer as it came, and how its body is packed."""
     headers = {"Content-Type": call.content_type} if call.content else {}
     request = client.build_request(
         call.method,
@@ -306,9 +312,10 @@ async def _exchange(client: httpx.AsyncClient, call: Call, authorisation: str, s
     finally:
         await answer.aclose()
     found = answer.headers
-    return RouteeResponse(
+    read = RouteeResponse(
         answer.status_code, body, found.get("content-type", ""), found.get("retry-after"), found.get("date")
     )
+    return read, found.get("content-encoding", "")
 
 
 _POOL_TIMEOUT = 2.0
@@ -330,7 +337,7 @@ class _Content(httpx.AsyncByteStream):
 
 
 async def _body(answer: httpx.Response, host: str) -> bytes:
-    """The whole body, unpacked here rather than by httpx: in one go, bounded, and leaving none of its generators half read."""
+    """The whole body as it came, bounded; httpx does not unpack it, so none of its generators is left half read."""
     chunks, size = [], 0
     with trio.CancelScope() as reading:
         async for chunk in answer.aiter_raw():
@@ -338,15 +345,22 @@ async def _body(answer: httpx.Response, host: str) -> bytes:
             chunks.append(chunk)
             if size > LARGEST_BODY:
                 reading.cancel()  # ends the next read inside httpx's generators, so that each of them is closed
+    if size > LARGEST_BODY:
+        raise _unusable(host, f"it is larger than {LARGEST_BODY >> 20} MiB")
+    return b"".join(chunks)
+
+
+async def _unpacked(body: bytes, encoding: str, host: str) -> bytes:
     try:
-        if size > LARGEST_BODY:
-            raise TooLarge(f"it is larger than {LARGEST_BODY >> 20} MiB")
-        encoding = answer.headers.get("content-encoding", "")
-        return await in_worker(lambda body: unpacked(body, encoding), b"".join(chunks), _LARGE_PACKED)
+        return await in_worker(lambda packed: unpacked(packed, encoding), body, _LARGE_PACKED)
     except Damaged as error:
-        raise TryAgain("malformed", f"{host} gives an answer that cannot be used: {error}") from error
+        raise TryAgain("malformed", f"{host} gives an unusable answer: {error}") from error
     except TooLarge as error:
-        raise RouteeUnavailable(f"{host} gives an answer that cannot be used: {error}", "malformed") from error
+        raise _unusable(host, str(error)) from error
+
+
+def _unusable(host: str, why: str) -> RouteeUnavailable:
+    return RouteeUnavailable(f"{host} gives an unusable answer: {why}", "malformed")
 
 
 def _origin(url: str) -> str:
@@ -358,7 +372,7 @@ def _failure(error: httpx.HTTPError | httpx.InvalidURL, host: str, proxied: bool
     """Why there is no answer, and whether another attempt makes sense."""
     match error:
         case httpx.ConnectTimeout():
-            return TryAgain("timeout", f"{host} did not take the connection in time: check the URL and the firewall")
+            return TryAgain("timeout", f"{host} did not accept the connection in time: check the URL and the firewall")
         case httpx.TimeoutException():
             return TryAgain("timeout", f"{host} stopped answering: {detail_of(error)}")
         case httpx.ConnectError():

@@ -85,7 +85,7 @@ def _odd(status: int) -> str:
     if status == 407:
         return "so the proxy wants credentials: put them into HTTPS_PROXY"
     return (
-        "which is no answer of Routee's: check the URL and any proxy"
+        "which is not an answer of Routee: check the URL and any proxy"
         if status < 300 or status >= 400
         else ("a redirect, which is not followed: put the right URL into the configuration")
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from monitor.ingest.routee.rate_limit import Steady
+from monitor.runtime.backoff import backoff
 from monitor.runtime.clock import MILLISECOND, SECOND, Duration, Instant
 from monitor.runtime.errors import RouteeUnavailable
 
@@ -62,8 +63,8 @@ class Attempts:
 
     def wait_after(self, failure: TryAgain) -> Duration | None:
         """How long to wait before the next attempt; None where there is to be none."""
-        ceiling = min(self._patience.first * 2 ** max(self.attempts - 1, 0), self._patience.longest)
-        wait = max(round(self._chance.uniform(0, ceiling)), failure.wait or 0)
+        drawn = backoff(self.attempts, self._chance.random, self._patience.first, self._patience.longest)
+        wait = max(drawn, failure.wait or 0)
         return None if self.attempts >= self._patience.attempts or wait >= self.left() else wait
 
     def given_up(self, failure: TryAgain) -> RouteeUnavailable:

@@ -145,7 +145,7 @@ def _check_values(body: bytes) -> None:
 
 def _check_records(records: Sequence[object], most: int) -> None:
     if len(records) > most:
-        raise Malformed(f"it holds {len(records)} records, far more than were asked for; none of them is taken")
+        raise Malformed(f"it holds {len(records)} records, far more than were asked for; none of them is used")
 
 
 def _page(answer: _Answer[Record], batch: Batch, asides: tuple[SetAside, ...], asked: int) -> Page:
@@ -175,7 +175,7 @@ def _at_once(parts: Sequence[SmsPart], latest: Instant) -> Batch:
     """The batch of parts that are all good. Raises Unreadable where one is not."""
     dates = instants([part.date for part in parts])
     if any(map(complaint, parts)) or not _believed(dates, latest).all():
-        raise UnreadableRecord("a record is not as it should be")
+        raise UnreadableRecord("a record has an unexpected form")
     return batch_of_parts(parts, dates)
 
 

@@ -86,7 +86,7 @@ async def _ask(
     except trio.TooSlowError:
         return too_slow(where, within)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-        return Rejected(f"{where}: this is no http:// or https:// URL; correct it in the configuration")
+        return Rejected(f"{where}: this is not an http:// or https:// URL; correct it in the configuration")
     except (httpx.LocalProtocolError, UnicodeError, OverflowError):
         return Rejected(
             f"{where}: the request cannot be written as HTTP; correct the URL, the headers or the content type in the configuration"

@@ -50,7 +50,7 @@ def at_once(notifier: Notifier) -> int:
 
 def checked(notifier: Notifier) -> str:
     """What a `Notifier.check` that found nothing wrong has shown: the notifier's ``checked``."""
-    return str(getattr(notifier, "checked", "nothing wrong to be seen"))
+    return str(getattr(notifier, "checked", "no problem found"))
 
 
 def unreachable(origin: str, error: BaseException) -> Retry:

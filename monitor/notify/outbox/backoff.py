@@ -6,28 +6,20 @@ A failure is first of all the channel's: nothing goes there until a pause is ove
 When a channel that refused several takes one again, those that failed meanwhile are tried at once, each once.
 """
 
-from collections.abc import Callable
 from typing import Final
 
-from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant
+from monitor.runtime.backoff import FIRST_WAIT, Jitter, backoff
+from monitor.runtime.clock import HOUR, Duration, Instant
 from monitor.store.protocol import OutboxRow
 
-FIRST_WAIT: Final = SECOND
-LONGEST_WAIT: Final = 5 * MINUTE
 LONGEST_ASKED: Final = HOUR
 """A wait that the other side asks for (Retry-After) is honoured up to here."""
 
 
-def backoff(failures: int, jitter: Callable[[], float]) -> Duration:
-    """The wait after so many failures (from 1): evenly anywhere between none and 1 s, 2 s, 4 s … 5 min ("full jitter")."""
-    longest = min(LONGEST_WAIT, FIRST_WAIT << min(failures - 1, 20))
-    return round(longest * jitter())
-
-
 class ChannelBackoff:
-    """What is remembered of one channel's failures while the process lives. ``jitter`` gives numbers between 0 and 1."""
+    """What is remembered of one channel's failures while the process lives."""
 
-    def __init__(self, jitter: Callable[[], float]) -> None:
+    def __init__(self, jitter: Jitter) -> None:
         self._jitter = jitter
         self._failed: set[int] = set()
         self._hurried: set[int] = set()

@@ -17,7 +17,7 @@ class DeliveryObserver(Protocol):
     def notification(
         self, receiver: str, channel: str, outcome: Literal["sent", "retry", "rejected"], seconds: float
     ) -> None:
-        """One try has ended so, after so many seconds."""
+        """One try has ended with ``outcome`` after ``seconds``."""
 
 
 class Unobserved:
@@ -71,6 +71,21 @@ class Outbox:
         """Begin nothing more; what is under way has the grace period to end. `deliver` then returns."""
         self.stopped.set()
         self.wake()
+
+    def failed(self, channel: tuple[str, str], why: str, now: Instant, *, refused: bool) -> None:
+        """A try of the channel did not succeed; ``refused``: it never will take this."""
+        known = self.failing.get(channel)
+        self.failing[channel] = Failing(known.since if known else now, why, refused)
+
+    def took(self, channel: tuple[str, str]) -> None:
+        """The channel has taken something."""
+        self.failing.pop(channel, None)
+        self.taken.add(channel)
+
+    def forget(self, channel: tuple[str, str]) -> None:
+        """What is known of the channel says nothing of one that may take its place."""
+        self.failing.pop(channel, None)
+        self.taken.discard(channel)
 
     @property
     def stopping(self) -> bool:

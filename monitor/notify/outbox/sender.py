@@ -1,7 +1,6 @@
 """One channel of one receiver: what waits for it, sent in order, and what came of it, written down."""
 
 import logging
-import random
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,8 +9,9 @@ from typing import Final, Literal, assert_never
 import trio
 
 from monitor.notify.channels.protocol import Notifier, Outcome, Rejected, Retry, Sent, at_once
-from monitor.notify.outbox.backoff import ChannelBackoff, backoff
-from monitor.notify.outbox.handle import DeliveryObserver, Failing, Outbox
+from monitor.notify.outbox.backoff import ChannelBackoff
+from monitor.notify.outbox.handle import DeliveryObserver, Outbox
+from monitor.runtime.backoff import backoff, full_jitter
 from monitor.runtime.clock import SECOND, Clock, Duration, format_duration
 from monitor.runtime.errors import StoreError, place_of
 from monitor.store.async_store import AsyncStore
@@ -21,16 +21,15 @@ SEND_LIMIT: Final = 60.0
 """Seconds after which a send counts as failed, should the notifier's own limit not hold."""
 
 _BATCH: Final = 16
-"""So many groups are looked up at once: few, so that what is new does not wait behind a long list."""
+"""The most groups that are looked up at once. They are few, so that what is new does not wait behind a long list."""
 
 _WRITING_LIMIT: Final = 2.0
-"""Seconds that a receipt waits for its turn at the store before it counts as not written: so long a stop is held up for it."""
+"""Seconds that a receipt waits for its turn at the store before it counts as not written. A stop waits for it no longer than that."""
 
 _SHORTEST_WAIT: Final = SECOND // 10
 """Between two tries of a store that is in trouble."""
 
 log = logging.getLogger("monitor.notify.outbox")
-_jitter = random.SystemRandom().random
 
 
 @dataclass(slots=True)
@@ -59,7 +58,7 @@ class Sender:
     channel: str
     notifier: Notifier
     leave: trio.Event = field(default_factory=trio.Event)
-    pace: ChannelBackoff = field(default_factory=lambda: ChannelBackoff(_jitter))
+    pace: ChannelBackoff = field(default_factory=lambda: ChannelBackoff(full_jitter))
 
     async def run(self) -> None:
         """Send until the outbox stops or ``leave`` is set. Raises nothing: the store's troubles are logged and waited out."""
@@ -70,8 +69,8 @@ class Sender:
                 troubles = 0
             except StoreError as error:
                 troubles += 1
-                log.error("Notifications to %s %s are held up: %s", self.receiver, self.channel, error)
-                await self._pause(backoff(troubles, _jitter))
+                log.error("Notifications to %s %s are delayed: %s", self.receiver, self.channel, error)
+                await self._pause(backoff(troubles, full_jitter))
         self._forget()
 
     @property
@@ -83,12 +82,10 @@ class Sender:
         self.outbox.at_work[self.receiver, self.channel] = trio.current_time()
 
     def _forget(self) -> None:
-        """What is known of the channel says nothing of one that may take its place."""
         here = (self.receiver, self.channel)
         self.outbox.at_work.pop(here, None)
         if self.leave.is_set():
-            self.outbox.failing.pop(here, None)
-            self.outbox.taken.discard(here)
+            self.outbox.forget(here)
 
     async def _pause(self, duration: Duration) -> None:
         self.outbox.at_work.pop((self.receiver, self.channel), None)
@@ -163,7 +160,7 @@ class Sender:
         if newer is None:
             return False
         await self._write_down(parcel, partial(self.store.sent, parcel.id, {SUPERSEDED: newer}, self.clock.now()))
-        log.info("Notification %s was skipped: %s says more", self._name(parcel), newer)
+        log.info("Notification %s was skipped: %s replaces it", self._name(parcel), newer)
         return True
 
     async def _send(self, parcel: OutboxRow, previous: dict[str, str] | None) -> Outcome:
@@ -185,8 +182,7 @@ class Sender:
         return outcome
 
     async def _took(self, parcel: OutboxRow, sent: Sent) -> None:
-        self.outbox.failing.pop((self.receiver, self.channel), None)
-        self.outbox.taken.add((self.receiver, self.channel))
+        self.outbox.took((self.receiver, self.channel))
         await self._write_down(parcel, partial(self.store.sent, parcel.id, sent.receipt, self.clock.now()))
         self.pace.answered(parcel)
         log.info(
@@ -217,9 +213,8 @@ class Sender:
 
     def _mark_failing(self, why: str, *, refused: bool = False) -> None:
         known = self.outbox.failing.get((self.receiver, self.channel))
-        since = known.since if known else self.clock.now()
         refused = refused or (known is not None and known.refused)
-        self.outbox.failing[self.receiver, self.channel] = Failing(since, why, refused)
+        self.outbox.failed((self.receiver, self.channel), why, self.clock.now(), refused=refused)
 
     async def _write_down(self, parcel: OutboxRow, write: Callable[[], Awaitable[None]]) -> None:
         """Until the store takes it: nothing more is sent to this channel meanwhile, above all not the same again."""
@@ -227,7 +222,7 @@ class Sender:
         while not await self._written(parcel, write):
             troubles += 1
             try:
-                await self.clock.sleep(backoff(troubles, _jitter) + _SHORTEST_WAIT)
+                await self.clock.sleep(backoff(troubles, full_jitter) + _SHORTEST_WAIT)
                 self._step()
             except trio.Cancelled:
                 log.error("Notification %s may be sent again at the next start", self._name(parcel))
@@ -241,7 +236,7 @@ class Sender:
                 return True
         except StoreError as error:
             why = str(error)
-        log.error("What became of notification %s cannot be written down: %s", self._name(parcel), why)
+        log.error("The result of notification %s cannot be stored: %s", self._name(parcel), why)
         return False
 
     def _facts(self, parcel: OutboxRow) -> dict[str, str]:

@@ -69,12 +69,12 @@ async def _report_unclaimed(store: AsyncStore, claimed: set[tuple[str, str]]) ->
     try:
         backlog = await store.backlog()
     except StoreError as error:
-        log.warning("Cannot tell whether notifications wait for channels that are gone: %s", error)
+        log.warning("Cannot read which notifications wait for removed channels: %s", error)
         return
     for receiver, channel in backlog.keys() - claimed:
         waiting, _ = backlog[receiver, channel]
         log.warning(
-            "%d notifications wait for %s %s, which the configuration no longer has: they stay until it has it again",
+            "%d notifications wait for %s %s, which is no longer in the configuration; they stay until it is there again",
             waiting,
             receiver,
             channel,

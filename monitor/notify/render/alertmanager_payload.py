@@ -1,17 +1,22 @@
-"""Alertmanager's webhook payload, version 4, as receivers that speak it expect it to the letter."""
+"""Alerts in Alertmanager's words: its webhook payload, version 4, as receivers expect it to the letter, and the alerts of its API v2."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from monitor.model.label_fingerprint import label_fingerprint
 from monitor.model.notification import AlertView, Notification, common
-from monitor.runtime.clock import Instant, iso
+from monitor.runtime.clock import MINUTE, Duration, Instant, iso
 
 _NOT_OVER: Final = "0001-01-01T00:00:00Z"
 """Go's zero time: the end of an alert that is still firing."""
 
 
+ENDS_AHEAD: Final[Duration] = 4 * MINUTE
+"""How long after it was seen an alert that still fires is said to end."""
+
+
 def alertmanager(notification: Notification, most: int = 0) -> dict[str, Any]:
-    """The payload, with at most so many alerts (0: all), the others only counted.
+    """The payload, with at most ``most`` alerts (0: all); the others are only counted.
 
     An alert that escalated stands in it twice: resolved under its old severity, firing under its new one.
     """
@@ -41,15 +46,9 @@ def _entries(view: AlertView, external_url: str) -> list[dict[str, Any]]:
 
 
 def _entry(view: AlertView, labels: dict[str, str], external_url: str) -> dict[str, Any]:
-    return {
-        "status": view.status,
-        "labels": labels,
-        "annotations": view.annotations,
-        "startsAt": iso(view.starts_at),
-        "endsAt": _NOT_OVER if view.ends_at is None else iso(view.ends_at),
-        "generatorURL": generator_url(view, external_url),
-        "fingerprint": label_fingerprint(labels),
-    }
+    ends_at = _NOT_OVER if view.ends_at is None else iso(view.ends_at)
+    whole = _alert(view, labels, view.starts_at, ends_at, external_url)
+    return {"status": view.status} | whole | {"fingerprint": label_fingerprint(labels)}
 
 
 def posted(view: AlertView, labels: dict[str, str], ends_at: Instant, external_url: str) -> dict[str, Any]:
@@ -57,16 +56,48 @@ def posted(view: AlertView, labels: dict[str, str], ends_at: Instant, external_u
 
     One that began "in the future", by a clock that has been set back since, begins when it ends: Alertmanager refuses any other.
     """
-    return {
-        "labels": labels,
-        "annotations": view.annotations,
-        "startsAt": iso(min(view.starts_at, ends_at)),
-        "endsAt": iso(ends_at),
-        "generatorURL": generator_url(view, external_url),
+    return _alert(view, labels, min(view.starts_at, ends_at), iso(ends_at), external_url)
+
+
+def shown(
+    view: AlertView, status: dict[str, Any], receivers: Sequence[str], seen_at: Instant, external_url: str
+) -> dict[str, Any]:
+    """An alert as Alertmanager's API v2 shows it to who asks; ``status`` is made by `shown_status`.
+
+    One that still fires is said to end a while after ``seen_at``, also where it was last judged long ago: who asks takes what has ended for
+    over.
+    """
+    ends_at = seen_at + ENDS_AHEAD if view.ends_at is None else view.ends_at
+    return _alert(view, view.labels, view.starts_at, iso(ends_at), external_url) | {
+        "updatedAt": iso(view.as_of),
+        "fingerprint": label_fingerprint(view.labels),
+        "receivers": [{"name": name} for name in receivers],
+        "status": status,
     }
 
 
-def generator_url(view: AlertView, external_url: str) -> str:
+def shown_status(
+    state: str, silenced_by: Iterable[str], inhibited_by: Iterable[str], muted_by: Iterable[str]
+) -> dict[str, Any]:
+    """Alertmanager's word for how an alert stands, and why nobody is told of it: silences, other alerts, time intervals."""
+    by = {"silencedBy": list(silenced_by), "inhibitedBy": list(inhibited_by), "mutedBy": list(muted_by)}
+    return {"state": state} | by
+
+
+def _alert(
+    view: AlertView, labels: dict[str, str], starts_at: Instant, ends_at: str, external_url: str
+) -> dict[str, Any]:
+    """What every form of an alert has."""
+    return {
+        "labels": labels,
+        "annotations": view.annotations,
+        "startsAt": iso(starts_at),
+        "endsAt": ends_at,
+        "generatorURL": _generator_url(view, external_url),
+    }
+
+
+def _generator_url(view: AlertView, external_url: str) -> str:
     """Where an alert comes from: its first link, else where the daemon is reached; empty where neither is known."""
     return view.links[0].url if view.links else external_url
 

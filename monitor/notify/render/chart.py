@@ -7,6 +7,7 @@ import io
 import math
 from typing import TYPE_CHECKING, Final
 
+from monitor.alerts.kinds.registry import wording_of
 from monitor.model.format import amount, duration
 from monitor.model.notification import AlertView
 from monitor.notify.render.alert_sentence import place, threshold
@@ -180,8 +181,9 @@ def _where(view: AlertView) -> str:
 def _measure(view: AlertView) -> str:
     """What the axis upwards is."""
     name = {"share": "share of messages", "seconds": "time", "money": "money", "count": "messages"}[view.unit]
-    if view.kind in ("slo", "distinct", "shift"):
-        name = "value"
+    wording = wording_of(view.kind)
+    if wording is not None and wording.axis:
+        name = wording.axis
     return name if view.window is None else f"{name} in {duration(view.window)}"
 
 

@@ -5,14 +5,25 @@ from typing import Any, Final
 
 import msgspec
 
+from monitor.alerts.kinds.registry import example_of
 from monitor.model.finding import Unit
 from monitor.model.notification import AlertView, Cause, Link, Notification, Sample, common
 from monitor.notify.render.alert_sentence import sentence
 from monitor.notify.render.alertmanager_payload import alertmanager
-from monitor.notify.render.notification_text import badge, change, title, told, tone_of, urgency
+from monitor.notify.render.notification_text import (
+    badge,
+    change,
+    heading,
+    headline,
+    news,
+    title,
+    told,
+    tone_of,
+    urgency,
+)
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant
 
-_FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(AlertView))
+_FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(AlertView) if field.name != "history_every")
 _WHOLE_FIELDS: Final = frozenset(
     {*(field.name for field in msgspec.structs.fields(Notification)), "firing", "resolved"}
 )
@@ -32,7 +43,7 @@ NOTIFICATION_NAMES: Final = frozenset(
             "common_annotations",
         ),
         *("reason", "receiver", "external_url", "key", "episode", "truncated", "payload"),
-        *("title", "badge", "changed", "tone", "urgency", "fields"),
+        *("title", "badge", "heading", "headline", "changed", "news", "tone", "urgency", "fields"),
     }
 )
 """Further names in the template of a whole notification; `ALERT_NAMES` then are those of its worst alert."""
@@ -61,6 +72,9 @@ def notification_context(notification: Notification, fields: Mapping[str, str] |
         "payload": alertmanager(notification),
         "title": title(notification),
         "badge": badge(notification),
+        "heading": heading(notification),
+        "headline": headline(notification),
+        "news": news(notification),
         "changed": change(notification),
         "tone": tone_of(notification),
         "urgency": urgency(notification),
@@ -90,31 +104,6 @@ _VALUES: Final[dict[Unit, tuple[float, float, float]]] = {
 }
 """A value, its threshold and its baseline, by unit."""
 
-_VALUES_OF: Final[dict[str, tuple[float, float, float | None]]] = {
-    "absence": (0.0, 1.0, 15.0),
-    "new_value": (62.0, 1.0, 0.0),
-    "slo": (15.2, 14.4, None),
-    "balance": (41.2, 50.0, None),
-}
-"""Those of kinds whose values are like no others'."""
-_WHY: Final = {
-    "slo": "burns too fast: 15.2x over 14m and 16.1x over 1m10s, limit 14.4x, 38% of the budget is left",
-    "campaign": "fails: 411 of 1,204 messages failed (34.1%), limit 20%",
-    "stalled": "has stalled: messages to 300 of 1,000 recipients, no new one for 35m",
-    "short": "has ended short: messages to 800 of 1,000 recipients (80%), limit 95%",
-    "ended": "has ended: 1,204 messages to 1,210 recipients in 42m: 93.4% delivered, 5.1% failed (Unknown Number 61), "
-    "1.5% without a final status",
-    "balance": "41.20 EUR left: lasts 9h at 4.5 EUR an hour",
-}
-_WITH_BASELINE: Final = frozenset({"spike", "shift", "absence", "new_value"})
-_UNITS: Final[dict[str, Unit]] = {
-    "rate": "share",
-    "latency": "seconds",
-    "cost": "money",
-    "balance": "money",
-    "campaign": "share",
-}
-
 
 def sample_view(
     name: str,
@@ -125,11 +114,14 @@ def sample_view(
     labels: Mapping[str, str] | None = None,
     unit: Unit | None = None,
     window: Duration | None = 15 * MINUTE,
+    history_every: Duration = 0,
     as_of: Instant = 1_795_280_824 * SECOND,
 ) -> AlertView:
     """An alert as a rule of that name, kind and ``by`` could give it; ``labels`` are the rule's own. The same at each call."""
-    measure = unit or _UNITS.get(kind, "count")
-    value, threshold, usual = _VALUES[measure] if unit == "seconds" else _VALUES_OF.get(kind, _VALUES[measure])
+    example = example_of(kind)
+    measure = unit or example.unit
+    own = None if unit == "seconds" else example.values
+    value, threshold, usual = own or _VALUES[measure]
     group = {field: _EXAMPLES.get(field, "example") for field in by}
     shown = {"alertname": name, **group, "severity": severity, **(labels or {})}
     view = AlertView(
@@ -144,14 +136,15 @@ def sample_view(
         annotations={},
         value=value,
         threshold=threshold,
-        baseline=usual if kind in _WITH_BASELINE else None,
-        change=value / usual if usual and kind in ("spike", "shift") else None,
+        baseline=usual if example.has_baseline else None,
+        change=value / usual if usual and example.has_change else None,
         peak=value,
         starts_at=as_of - 5 * MINUTE,
         as_of=as_of,
-        why=_WHY.get(shown.get("problem", ""), _WHY.get(kind, "")),
-        comparison="below" if kind in ("absence", "balance") else "above",
+        why=example.why.get(shown.get("problem", ""), example.why.get("", "")),
+        comparison="below" if example.below else "above",
         window=window,
+        history_every=history_every,
         messages=1204,
         matching=411,
         breakdown=_BREAKDOWN,

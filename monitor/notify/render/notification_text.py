@@ -3,6 +3,7 @@
 import re
 from typing import Final, Literal
 
+from monitor.alerts.kinds.registry import wording_of
 from monitor.model.finding import Unit, excess
 from monitor.model.format import amount, duration, number
 from monitor.model.notification import AlertView, Notification
@@ -55,8 +56,7 @@ def badge(notification: Notification) -> str:
         return f"{_severity(told(notification))} REPORT"
     if notification.status == "resolved":
         return "RESOLVED"
-    views = told(notification)
-    return clean(views[0].severity, 30).upper() if views and views[0].severity else "ALERT"
+    return _severity(told(notification))
 
 
 def heading(notification: Notification) -> str:
@@ -83,12 +83,14 @@ def _severity(views: list[AlertView]) -> str:
     return clean(views[0].severity, 30).upper() if views and views[0].severity else "ALERT"
 
 
+def headline(notification: Notification) -> str:
+    """The `title` as it follows the `heading`: ``resolved`` is not said twice."""
+    return title(notification, short=True)
+
+
 def push(notification: Notification) -> str:
     """What a push shows: severity and state, then the sentence of the worst alert and how many others there are."""
-    views, said = told(notification), title(notification)
-    if views and views[0].status == "resolved":
-        said = said.replace(f"{clean(views[0].name)} resolved after", f"{clean(views[0].name)} after", 1)
-    return f"{heading(notification)}: {said}"
+    return f"{heading(notification)}: {headline(notification)}"
 
 
 def change(notification: Notification) -> str:
@@ -129,24 +131,24 @@ def _longest(views: list[AlertView]) -> int:
     return max(view.duration for view in views)
 
 
-def title(notification: Notification) -> str:
-    """The sentence of the worst alert and how many others there are: what a preview shows."""
+def title(notification: Notification, *, short: bool = False) -> str:
+    """The sentence of the worst alert and how many others there are: what a preview shows. ``short`` as in `sentence`."""
     views = told(notification)
     if not views:
-        return f"{clean(notification.group_labels.get('alertname', 'Alert'))}: nothing is firing any more"
+        return f"{clean(notification.group_labels.get('alertname', 'Alert'))}: no alert is firing"
     if notification.tally and notification.status == "firing":
         return storm(notification)
     others = len(views) - 1 + notification.truncated
-    return sentence(views[0]) + (f" (+{number(others)} more)" if others else "")
+    return sentence(views[0], short=short) + (f" (+{number(others)} more)" if others else "")
 
 
 def storm(notification: Notification) -> str:
-    """``Storm: 9,981 more alerts at once: 9,000 OperatorFailureRate, 981 CountryOutage``; of reports ``30 more reports, told together: …``."""
+    """``Storm: 9,981 more alerts at once: 9,000 OperatorFailureRate, 981 CountryOutage``; of reports ``30 more reports, in one message: …``."""
     counts = [f"{number(count)} {clean(name or 'unnamed', 60)}" for name, count in notification.tally.items()]
     rest = [f"{number(len(counts) - _MOST_NAMES)} other names"] if len(counts) > _MOST_NAMES else []
     total = sum(notification.tally.values())
     what = f"{number(total)} more reports" if notification.is_report else f"Storm: {number(total)} more alerts"
-    return f"{what}, told together: " + ", ".join(counts[:_MOST_NAMES] + rest)
+    return f"{what}, in one message: " + ", ".join(counts[:_MOST_NAMES] + rest)
 
 
 def measured(view: AlertView) -> str:
@@ -154,7 +156,8 @@ def measured(view: AlertView) -> str:
     unit: Unit = view.unit
     if view.value is None:
         return "–"
-    if view.kind in ("spike", "absence") and view.baseline is not None:
+    wording = wording_of(view.kind)
+    if view.baseline is not None and wording is not None and wording.shows_usual:
         return f"{amount(view.value, unit)} (usual {amount(view.baseline, unit)})"
     limit = "" if view.threshold is None else f" (threshold {threshold(view.threshold, unit)})"
     return f"{amount(view.value, unit)}{limit}"

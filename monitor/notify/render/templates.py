@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from traceback import walk_tb
-from types import CodeType
+from types import CodeType, MappingProxyType
 from typing import Any, Final, NoReturn
 
 import jinja2
@@ -12,7 +13,7 @@ import msgspec
 from jinja2 import nodes
 from jinja2.meta import find_undeclared_variables
 
-from monitor.config.monitor.services import SERVICES, service_of
+from monitor.config.monitor.services import SERVICES, TEMPLATES, service_of
 from monitor.model.notification import AlertView, Notification
 from monitor.notify.render.alert_sentence import sentence
 from monitor.notify.render.budget import Exhausted, budgeted
@@ -20,7 +21,6 @@ from monitor.notify.render.context import alert_context, awkward, notification_c
 from monitor.notify.render.escape import Escape, of_content_type
 from monitor.notify.render.jinja_sandbox import FILTERS, TemplateSandbox, known_names, nearest, sandbox
 from monitor.notify.render.sanitize import clean, clip
-from monitor.notify.render.shipped import shipped
 from monitor.runtime.errors import MonitorError
 
 LONGEST_TEXT: Final = 64 * 1024
@@ -56,7 +56,7 @@ class Template:
     def render(self, context: Mapping[str, Any], longest: int = LONGEST_TEXT, *, whole: bool = False) -> str:
         """The text, cut to ``longest`` characters, or with ``whole`` an error if it is longer. Raises TemplateProblem and nothing else."""
         if self._stopped >= _MOST_STOPPED:
-            raise TemplateProblem(1, "the template was stopped too often; it is not tried again before it is changed")
+            raise TemplateProblem(1, "the template was stopped too often; it is not used again until it is changed")
         try:
             with budgeted():
                 text = _gathered(self._compiled.generate(context), longest)
@@ -106,7 +106,7 @@ class Templates:
 
     def __init__(self, sources: Mapping[str, str] | None = None) -> None:
         self._own = frozenset(sources or {})
-        self._sources = {**shipped(), **(sources or {})}
+        self._sources = {**_shipped(), **(sources or {})}
         self._sandboxes: dict[Escape, TemplateSandbox] = {}
         self._compiled: dict[tuple[str, str, Escape], Template] = {}
 
@@ -157,7 +157,7 @@ class Templates:
         complaint = _json_complaint(text) if form == "json" else ""
         if complaint:
             raise TemplateProblem(
-                1, f"the text is not JSON: {complaint}; if it is not meant to be, write its content_type"
+                1, f"the text is not JSON: {complaint}; if it should not be JSON, write its content_type"
             )
         return text
 
@@ -202,14 +202,6 @@ class Templates:
             return str(problem)
         return None
 
-    def check_named(self, name: str, notification: Notification, form: Escape | None = None) -> str | None:
-        """As `check_message`, for a template file."""
-        try:
-            self.named(name, form).render(notification_context(notification), LONGEST_BODY, whole=True)
-        except TemplateProblem as problem:
-            return str(problem)
-        return None
-
     def render_annotations(self, templates: Mapping[str, str], view: AlertView) -> tuple[dict[str, str], list[str]]:
         """The annotations of an alert, and what went wrong. One that fails becomes the alert's sentence with the error named."""
         context = alert_context(view)
@@ -222,6 +214,13 @@ class Templates:
                 errors.append(f"annotation {name!r} of rule {view.rule!r}: {problem}")
                 texts[name] = f"{sentence(view)} (the template of this annotation failed: {problem})"
         return texts, errors
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> Mapping[str, str]:
+    """The texts of the templates that come with the program, by their full names (``pagerduty.json.j2``)."""
+    texts = {service.template: (TEMPLATES / service.template).read_text("utf-8") for service in SERVICES.values()}
+    return MappingProxyType(texts)
 
 
 def _json_complaint(text: str) -> str:

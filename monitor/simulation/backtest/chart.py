@@ -7,12 +7,12 @@ from typing import Final
 
 import numpy as np
 
+from monitor.alerts.kinds import condition
 from monitor.config.rules import Thresholded
 from monitor.model.alert import is_report
 from monitor.model.evaluate_words import plural
 from monitor.model.finding import Unit
 from monitor.model.format import amount, duration, number
-from monitor.notify.render.condition import condition
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, iso
 from monitor.simulation.backtest.export import GroupPanel, GroupTrial, RuleChart, exhibits
 from monitor.simulation.backtest.report import Totals, age

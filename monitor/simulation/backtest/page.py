@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from html import escape
 from typing import Final
 
+from monitor.alerts.kinds import condition
+from monitor.model.alert import is_report
 from monitor.model.evaluate_words import plural
 from monitor.model.format import amount, duration, number
-from monitor.notify.render.condition import condition
 from monitor.runtime.clock import iso
 from monitor.simulation.backtest.chart import WIDTH, exhibit_figure
 from monitor.simulation.backtest.export import RuleChart, exhibits
@@ -17,6 +18,9 @@ from monitor.simulation.replay import Episode
 
 MOST_ALERTS: Final = 200
 """So many alerts of a rule are listed."""
+
+_OF_BOTH: Final = ("severity", "peak", "group", "at its end")
+"""What is listed of alerts and of reports."""
 
 _STYLE: Final = f"""
 body {{ font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; color: #1f2328; background: #f6f8fa;
@@ -38,7 +42,7 @@ def page(found: Backtest, note: str = "") -> str:
     """The file's text; ``note`` is a sentence about how it came about."""
     span = found.span
     title = f"Backtest {iso(span.since)[:16]} to {iso(span.until)[:16]} UTC"
-    said = f"{number(found.messages)} reports, judged every {duration(span.step)}. Dashed: thresholds. Shaded: alerts, lightly while pending."
+    said = f"{number(found.messages)} reports, judged every {duration(span.step)}. Dashed: thresholds. Shaded: alerts, lighter while pending."
     sections = "".join(_section(exhibit, found) for exhibit in exhibits(found))
     return (
         f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title><style>{_STYLE}</style></head>"
@@ -71,23 +75,30 @@ def _section(exhibit: RuleChart, found: Backtest) -> str:
 
 
 def _alerts(exhibit: RuleChart, found: Backtest) -> Iterator[str]:
-    heads = ("fired (UTC)", "resolved", "for", "severity", "peak", "group", "at its end")
     for trial in exhibit.trials:
         yield from (f"<p class='error'>{escape(error)}</p>" for error in trial.errors)
-        if trial.alerts:
-            rows = [_row(episode, trial, found) for episode in trial.alerts[:MOST_ALERTS]]
-            more = len(trial.alerts) - MOST_ALERTS
-            said = f"{plural(len(trial.alerts), 'alert')}{f' with {trial.subject.variant}' if trial.subject.variant else ''}"
-            yield f"<details><summary>{escape(said)}{f', the first {MOST_ALERTS} of them' if more > 0 else ''}</summary>"
-            yield f"{_table(heads, rows, numbers=99)}</details>"
+        reports = [episode for episode in trial.alerts if is_report(episode.group)]
+        alerts = [episode for episode in trial.alerts if not is_report(episode.group)]
+        yield from _listed("alert", ("fired (UTC)", "resolved", "for", *_OF_BOTH), alerts, trial, found)
+        yield from _listed("report", ("reported (UTC)", *_OF_BOTH), reports, trial, found)
+
+
+def _listed(what: str, heads: tuple[str, ...], episodes: list[Episode], trial: Trial, found: Backtest) -> Iterator[str]:
+    if not episodes:
+        return
+    rows = [_row(episode, trial, found) for episode in episodes[:MOST_ALERTS]]
+    said = f"{plural(len(episodes), what)}{f' with {trial.subject.variant}' if trial.subject.variant else ''}"
+    said += f", the first {MOST_ALERTS} of them" if len(episodes) > MOST_ALERTS else ""
+    yield f"<details><summary>{escape(said)}</summary>{_table(heads, rows, numbers=99)}</details>"
 
 
 def _row(episode: Episode, trial: Trial, found: Backtest) -> list[str]:
+    """A report is told once, and is never over."""
     end = episode.resolved_at or found.span.until
+    lasted = [age(episode.resolved_at), duration(end - (episode.firing_at or end))]
     return [
         age(episode.firing_at),
-        age(episode.resolved_at),
-        duration(end - (episode.firing_at or end)),
+        *([] if is_report(episode.group) else lasted),
         " → ".join(severity for _, severity in episode.severities),
         amount(episode.peak, trial.unit(episode.group)),
         ", ".join(found.labels(episode.account, episode.group).values()),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from monitor.model.alert import is_report
 from monitor.runtime.clock import SECOND, Duration, Instant, iso
 from monitor.simulation.backtest.run import Backtest, Trial
 from monitor.simulation.replay import Episode
@@ -10,7 +11,7 @@ from monitor.simulation.replay import Episode
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How much a rule had to say. ``firing`` is how long alerts lasted, all together; ``a_week`` how many there were on average."""
+    """How much a rule had to say, reports included. ``firing`` is how long alerts lasted, all together; ``a_week`` how many there were on average."""
 
     alerts: int
     a_week: float
@@ -21,9 +22,10 @@ class Totals:
     def of(cls, trial: Trial, found: Backtest) -> "Totals":
         """Those of one trial."""
         until = found.span.until
-        lengths = [(one.resolved_at or until) - (one.firing_at or until) for one in trial.alerts]
-        week = len(lengths) / found.span.weeks if found.span.length else 0.0
-        return cls(len(lengths), week, sum(lengths), max(lengths, default=0))
+        lasting = [one for one in trial.alerts if not is_report(one.group)]
+        lengths = [(one.resolved_at or until) - (one.firing_at or until) for one in lasting]
+        week = len(trial.alerts) / found.span.weeks if found.span.length else 0.0
+        return cls(len(trial.alerts), week, sum(lengths), max(lengths, default=0))
 
 
 def as_json(found: Backtest) -> dict[str, Any]:

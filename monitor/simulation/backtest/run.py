@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 from monitor.alerts.evaluation import Group
 from monitor.alerts.evaluator import RuleEvaluator
-from monitor.alerts.kinds import RuleResult
-from monitor.alerts.view import unit_of
+from monitor.alerts.kinds import RuleResult, unit_of
 from monitor.config.rules import Rule
 from monitor.model.finding import Unit
 from monitor.runtime.clock import Duration, Instant

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from monitor.config.rules import Campaign, Count, Rate, Rule, SameHour, Slo, Spike
-from monitor.config.rules.campaign import FOLLOWED
+from monitor.alerts.kinds import kind_of
+from monitor.config.rules import Rule
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 
 WEEK: Final = 7 * DAY
@@ -88,48 +88,17 @@ def unseen(step: Duration, every: Duration, rules: Iterable[Rule]) -> tuple[Rule
 
 
 def _seconds(step: Duration, length: Duration, rules: Sequence[Rule], messages: int) -> float:
-    looks = _COUNT_SECONDS * sum(map(_counts, rules))
+    looks = _COUNT_SECONDS * sum(kind_of(rule).past.spans(rule) for rule in rules)
     looks += _LOOK_SECONDS * messages / max(length, 1) * _looked_at_in_all(rules)
     return _REPORT_SECONDS * messages + length / step * (_STEP_SECONDS + looks)
-
-
-def _counts(rule: Rule) -> int:
-    """In how many spans messages are counted, about; how long these are hardly matters."""
-    match rule:
-        case Spike(baseline=SameHour(days=days)):
-            return 1 + days
-        case Slo():
-            return len(rule.burns)
-        case _:
-            return 1
 
 
 def _looked_at_in_all(rules: Iterable[Rule]) -> Duration:
     """Rules of one kind that look at the same time share what they find there."""
     return sum(
         {
-            (rule.kind, rule.search, rule.where, looked): looked for rule in rules if (looked := _looked_at(rule))
+            (rule.kind, rule.search, rule.where, looked): looked
+            for rule in rules
+            if (looked := kind_of(rule).past.looked_at(rule))
         }.values()
     )
-
-
-def _looked_at(rule: Rule) -> Duration:
-    """The time of which each message is looked at, because its share in a count is not enough to know."""
-    match rule:
-        case Slo():
-            return 0
-        case Rate() | Count() | Spike() if not _is_particular(rule):
-            return 0
-        case Spike(baseline=SameHour(days=days)):
-            return rule.window * (1 + days)
-        case Campaign():
-            return FOLLOWED
-        case _:
-            return rule.reach
-
-
-def _is_particular(rule: Rate | Count | Spike) -> bool:
-    """Whether it asks for what only the messages themselves tell: how soon they were reported, whom they went to, their parts."""
-    fields = {condition.field for _, condition in rule.conditions()} | {*rule.by}
-    late = not isinstance(rule, Count) and rule.receipts_within is not None
-    return late or "to" in fields or rule.unit == "parts"

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from monitor.alerts.kinds import condition
 from monitor.model.alert import is_report
 from monitor.model.evaluate_words import plural
 from monitor.model.format import amount, duration, number
-from monitor.notify.render.condition import condition
 from monitor.runtime.clock import Instant, iso
 from monitor.runtime.printable import line
 from monitor.runtime.terminal_width import cells, clipped, padded

@@ -32,9 +32,9 @@ def variants(changes: Iterable[str], rules: Sequence[Rule]) -> list[Subject]:
         left, equals, value = change.partition("=")
         name, _, key = left.strip().partition(".")
         if not equals or not key:
-            wrong.append(f"--set {change}: is no change of a rule; {_EXAMPLE}")
+            wrong.append(f"--set {change}: is not a change of a rule; {_EXAMPLE}")
         elif key.strip() == "name":
-            wrong.append(f"--set {change}: a rule is known by its name, also in what came of it; change something else")
+            wrong.append(f"--set {change}: the name of a rule cannot be changed here; change another field")
         elif name not in known:
             wrong.append(f"--set {change}: there is no rule {name!r}{suggest(name, sorted(known))}")
         else:

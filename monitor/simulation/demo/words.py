@@ -67,7 +67,9 @@ class Words:
     def closing(self, yours: str) -> None:
         """How to go on from here; ``yours`` is a configuration to copy."""
         command = _command()
-        self._paragraph("That was all: two incidents, each told once with its reason, and once more when it was over.")
+        self._paragraph(
+            "That was the demo: two incidents. You were notified of each one once, with its reason, and once more when it resolved."
+        )
         self._paragraph(Text("Now with your own account. Save this as monitor.yaml:", "bold"))
         for line in yours.splitlines():
             self.plain(f"    {line}")

@@ -1,4 +1,4 @@
-"""Rule tests: files that say which messages come, and which alerts are expected of them.
+"""Rule tests: files that describe messages and the alerts that are expected of them.
 
 model   what a test file holds            load    files with their rules, and whether the two agree
 series  the messages of a test            run     the messages judged on a virtual clock, and held against what is expected

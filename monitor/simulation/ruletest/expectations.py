@@ -5,10 +5,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import product
 from typing import Final, Literal
 
-from monitor.alerts.view import unit_of
-from monitor.config.rules import Campaign, Rule
+from monitor.alerts.kinds import unit_of
+from monitor.config.rules import Rule
 from monitor.model.finding import Unit
 from monitor.model.format import amount
 from monitor.runtime.clock import SECOND, parse_duration
@@ -52,7 +53,7 @@ def parse_wanted(text: str, unit: Unit) -> ExpectedValue:
     """The comparison written as ``text`` for values of that unit; without a sign equality is meant. Raises ValueError."""
     found = _FORM.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is no value to compare with; write it like {_example(unit)}")
+        raise ValueError(f"{text!r} is not a value to compare with; write it like {_example(unit)}")
     sign, written = found[1] or "=", found[2]
     compare: Compare = next((known for known in _COMPARE if known == sign), "!=" if sign == "!=" else "=")
     number, tolerance = _seconds(written) if unit == "seconds" else _plain(written, unit)
@@ -61,8 +62,10 @@ def parse_wanted(text: str, unit: Unit) -> ExpectedValue:
 
 def units_of(rule: Rule, labels: Mapping[str, str]) -> tuple[Unit, ...]:
     """What the values of the rule's alerts are measured in; several where labels leave open which of a campaign's problems is meant."""
-    problems = (labels.get("problem"),) if "problem" in labels or not isinstance(rule, Campaign) else rule.problems
-    return tuple(dict.fromkeys(unit_of(rule, (("problem", problem or ""),)) for problem in problems))
+    own = {name: (labels[name],) if name in labels else values for name, values in rule.own_labels.items()}
+    return tuple(
+        dict.fromkeys(unit_of(rule, tuple(zip(own, values, strict=True))) for values in product(*own.values()))
+    )
 
 
 def check_wanted(text: str, units: Sequence[Unit]) -> None:
@@ -78,9 +81,9 @@ def check_wanted(text: str, units: Sequence[Unit]) -> None:
 
 
 def _goes_with_none(text: str, units: Sequence[Unit]) -> str:
-    nouns = " nor with its ".join(_NOUNS[unit] for unit in units)
+    nouns = " nor the ".join(_NOUNS[unit] for unit in units)
     examples = " or ".join(map(_example, units))
-    return f"{text!r} goes with no problem of the rule, neither with its {nouns}; write it like {examples}"
+    return f"{text!r} fits no problem of the rule: neither the {nouns}; write it like {examples}"
 
 
 def differs(text: str, value: float | None, unit: Unit) -> str:
@@ -99,7 +102,7 @@ def differs(text: str, value: float | None, unit: Unit) -> str:
 def _plain(written: str, unit: Unit) -> tuple[float, float]:
     found = _NUMBER.fullmatch(written)
     if found is None or (found[2] or "") not in ("%" if unit == "share" else "", "x" if unit == "count" else ""):
-        raise ValueError(f"{written!r} does not go with the rule's values; write it like {_example(unit)}")
+        raise ValueError(f"{written!r} does not fit the rule's values; write it like {_example(unit)}")
     if unit == "share" and not found[2]:
         raise ValueError(f"the rule's values are shares: write {written}%, or another percentage")
     number = Decimal(found[1])

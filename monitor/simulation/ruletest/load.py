@@ -19,7 +19,7 @@ from monitor.simulation.ruletest.model import Expectation, RuleTest, RuleTests
 _SHAPE: Final = TypeAdapter(RuleTests)
 _TEST: Final = TypeAdapter(RuleTest)
 _RULES_INSTEAD: Final = (
-    "this file holds rules, not tests of rules: those stand in files of their own, which name it under `rules`"
+    "this file holds rules, not tests; write tests in a file of their own that names this one under `rules`"
 )
 _SUFFIXES: Final = (".yaml", ".yml")
 

@@ -306,9 +306,10 @@ class RuleTest(YamlModel):
     every: Period = 30 * SECOND
     """How often the rules are judged."""
     history: PeriodOrZero | None = None
-    """How far before the start messages are known; left out: all along, so that what is not listed was not there."""
-    time_zone: Zone = "UTC"
-    """The account's time zone: whose clock says which hour is the same on other days."""
+    """How far before the start messages are known, of an account that was in use all that time. Left out: what is not listed was not
+    there, and the account is as old as its first message."""
+    time_zone: Zone | None = None
+    """The account's time zone: whose clock says which hour is the same on other days. Left out: that of the configuration, else UTC."""
     messages: tuple[Series, ...] = ()
     """Series of messages."""
     balance: tuple[BalanceAnswer, ...] = ()

@@ -7,6 +7,7 @@ from typing import Final
 
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.config.rules import Rule
+from monitor.config.rules.spike import SameHour, Spike
 from monitor.runtime.clock import Instant, format_duration
 from monitor.simulation.replay import ALWAYS, Replay
 from monitor.simulation.ruletest.account_state import ScriptedAnswers
@@ -38,10 +39,10 @@ class Verdict:
         return not self.message
 
 
-def run_test(suite: Suite, number: int) -> Verdict:
-    """Run the test of that number of a file."""
+def run_test(suite: Suite, number: int, time_zone: str = "UTC") -> Verdict:
+    """Run the test of that number of a file; ``time_zone``: of the account, where the test names none."""
     began = perf_counter()
-    lines = list(_Run(suite, suite.tests[number], number).complaints())
+    lines = list(_Run(suite, suite.tests[number], number, time_zone).complaints())
     line = suite.line("tests", number)
     return Verdict(suite.file, line, suite.tests[number].name, "\n".join(lines), perf_counter() - began)
 
@@ -49,7 +50,7 @@ def run_test(suite: Suite, number: int) -> Verdict:
 class _Run:
     """One test at work."""
 
-    def __init__(self, suite: Suite, test: RuleTest, number: int) -> None:
+    def __init__(self, suite: Suite, test: RuleTest, number: int, time_zone: str) -> None:
         self._suite = suite
         self._test = test
         self._number = number
@@ -58,7 +59,8 @@ class _Run:
         self._reports, self._answers = Reports(test, searches), ScriptedAnswers(test)
         self._evaluator = RuleEvaluator(Window(ACCOUNT), self._rules.values(), searches)
         covered_since = test.start - (ALWAYS if test.history is None else test.history)
-        self._evaluator.time_zone, self._evaluator.begun = test.time_zone, covered_since
+        self._evaluator.time_zone = test.time_zone or time_zone
+        self._evaluator.begun = None if test.history is None else covered_since
         self._replay = Replay(self._evaluator, self._feed, covered_since)
         self._covered_since = covered_since
 
@@ -83,6 +85,12 @@ class _Run:
             line = self._suite.line("tests", self._number, "expect", index)
             yield f"at {format_duration(expected.at)}, {rule.name} ({self._suite.file}:{line}):"
             yield from (f"  {one}" for one in found)
+            yield from self._clock(rule)
+
+    def _clock(self, rule: Rule) -> Iterator[str]:
+        """By whose clock the rule was judged, where it goes by one."""
+        if isinstance(rule, Spike) and isinstance(rule.baseline, SameHour):
+            yield f"  the same hour was taken by the clock of {rule.baseline.location or self._evaluator.time_zone}"
 
 
 def _needed(test: RuleTest, rules: Mapping[str, Rule]) -> dict[str, Rule]:

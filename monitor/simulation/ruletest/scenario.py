@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from monitor.alerts.evaluation import Group
-from monitor.alerts.kinds import EvaluationInput, evaluate
-from monitor.alerts.view import unit_of
+from monitor.alerts.kinds import EvaluationInput, evaluate, unit_of
 from monitor.config.rules import Rule
 from monitor.model.alert import Alert
 from monitor.model.finding import Finding, Unit

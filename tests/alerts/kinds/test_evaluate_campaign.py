@@ -219,7 +219,7 @@ def test_falling_short_is_told_where_the_recipients_and_the_beginning_are_known(
     later = problems(judged(rows, NOW + 2 * HOUR, facts=state(1000, "Finished")))["short"]
     assert later.breached == 0
     assert later.why == (
-        "has ended short: 900 messages for 1,000 recipients (90%), limit 95%, which is told for 1h from the end on"
+        "has ended short: 900 messages for 1,000 recipients (90%), limit 95%, reported for 1h after the end"
     )
     assert "short" not in problems(judged(rows, facts=state(1000, "Finished"), since=NOW - HOUR))
     assert "short" not in problems(judged(rows))
@@ -264,7 +264,7 @@ def test_a_campaign_of_which_nothing_is_heard_any_more_is_over() -> None:
     assert judged(rows, NOW + HOUR).of(group).breached == 2
     assert judged(rows, NOW + DAY - SECOND, known=[group]).of(group).breached == 2
     gone = judged(rows, NOW + DAY, known=[group]).of(group)
-    assert (gone.breached, gone.why) == (0, "is over: nothing was heard of it for a day")
+    assert (gone.breached, gone.why) == (0, "is over: no message and no report for a day")
     assert judged([], known=[group]).of(group).breached == 0
 
 

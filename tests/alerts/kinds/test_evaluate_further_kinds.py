@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
-from monitor.config.rules import Slo, rule_of
+from monitor.config.rules import rule_of
+from monitor.config.rules.slo import Slo
 from monitor.model.finding import Finding
 from monitor.model.message import FAILURES, FINAL, batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND

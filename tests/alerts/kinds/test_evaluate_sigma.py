@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.sigma import alarms
-from monitor.alerts.kinds.sigma import SigmaBaseline, distance, past_of, threshold
+from benchmarks.alerts.sigma import alarms
+from monitor.alerts.kinds.spike.sigma import SigmaBaseline, distance, past_of, threshold
 from monitor.alerts.kinds.statistics import Floats, wilson
 
 NORMAL = NormalDist()

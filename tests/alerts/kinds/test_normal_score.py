@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from monitor.alerts.kinds.normal_score import binomial_score, hypergeometric_score
+from monitor.alerts.kinds.spike.normal_score import binomial_score, hypergeometric_score
 
 NORMAL = NormalDist()
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.kinds import EvaluationInput, evaluate
-from monitor.alerts.kinds.same_hour import days_ago
+from monitor.alerts.kinds.spike.same_hour import days_ago
 from monitor.config.rules import Rule, rule_of
 from monitor.model.finding import Finding
 from monitor.model.message import batch_of
@@ -127,7 +127,7 @@ def test_nothing_is_said_of_other_days_before_three_of_them_are_known(age: int) 
         assert fired == ({"Surge3", "Surge5"} if age >= 3 else set())
     if age < 3:
         why = why_of(evaluator, rule_of(rules[0]), now)
-        assert f"this hour is known of {age} day" in why
+        assert f"this hour is known for {age} day" in why
         assert "3 are needed" in why
 
 

@@ -14,7 +14,7 @@ from monitor.config.monitor.exposed_secrets import exposed_files
 from monitor.config.settings import load
 from monitor.config.yaml import host_only
 from monitor.model.routee_query import Filter
-from monitor.notify.receivers import socket_apps
+from monitor.notify.channels.slack.channel import socket_apps
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
 from monitor.runtime.errors import InputError
 from tests.fakes.marked import TESTDATA, assert_as_marked
@@ -265,10 +265,10 @@ def test_rule_files_are_found_by_glob_folder_and_name_without_their_tests(folder
 
 def test_a_pattern_that_names_no_file_is_a_problem_at_its_place(folder: Path) -> None:
     said = problems_of(folder, ACCOUNT + "rules: [one.yaml, 'x/*.yaml', '**bad']\ntemplates: [t/*.j2]\n")
-    assert ":2:9: rules[0]: 'one.yaml' names no file" in said
-    assert ":2:19: rules[1]: 'x/*.yaml' names no file" in said
+    assert ":2:9: rules[0]: 'one.yaml' matches no file" in said
+    assert ":2:19: rules[1]: 'x/*.yaml' matches no file" in said
     assert "rules[2]: '**bad'" in said
-    assert "templates[0]: 't/*.j2' names no file" in said
+    assert "templates[0]: 't/*.j2' matches no file" in said
 
 
 def test_an_empty_folder_is_said_to_be_empty(folder: Path) -> None:
@@ -407,7 +407,7 @@ def test_slack_can_have_charts_and_buttons(folder: Path) -> None:
     (folder / "slack_app_token").write_text("xapp-1-file\n")
     entry = '{channel: "#a", token: xoxb-1, chart: true, app_token_file: slack_app_token}'
     config = config_of(folder, SLACK % entry)
-    (slack,) = config.receivers[0].slack
+    [(_, slack)] = config.receivers[0].of(Slack)
     assert slack.chart
     assert slack.app_token is not None
     assert slack.app_token.get_secret_value() == "xapp-1-file"

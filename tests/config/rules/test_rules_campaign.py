@@ -4,7 +4,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from monitor.cli.json_schema import rules_schema
-from monitor.config.rules import Balance, Campaign, Level, load_rules
+from monitor.config.rules import Level, load_rules
+from monitor.config.rules.balance import Balance
+from monitor.config.rules.campaign import Campaign
 from monitor.runtime.clock import DAY, HOUR
 from monitor.runtime.errors import InputError
 from tests.fakes.marked import TESTDATA, assert_as_marked

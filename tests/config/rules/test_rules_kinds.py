@@ -2,7 +2,12 @@
 
 import pytest
 
-from monitor.config.rules import Absence, Latency, Level, NewValue, ShareAmount, Slo, Stuck, load_rules
+from monitor.config.rules import Level, ShareAmount, load_rules
+from monitor.config.rules.absence import Absence
+from monitor.config.rules.latency import Latency
+from monitor.config.rules.new_value import NewValue
+from monitor.config.rules.slo import Slo
+from monitor.config.rules.stuck import Stuck
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND
 from monitor.runtime.errors import InputError
 from tests.fakes.marked import TESTDATA, assert_as_marked

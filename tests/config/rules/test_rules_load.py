@@ -6,20 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.config.rules import (
-    Ago,
-    BaselineChange,
-    Condition,
-    Count,
-    Level,
-    Match,
-    Rate,
-    Rule,
-    SameHour,
-    Spike,
-    load_rules,
-    rule_of,
-)
+from monitor.config.rules import BaselineChange, Condition, Level, Match, Rule, load_rules, rule_of
+from monitor.config.rules.count import Count
+from monitor.config.rules.rate import Rate
+from monitor.config.rules.spike import Ago, SameHour, Spike
 from monitor.runtime.clock import HOUR, MINUTE
 from monitor.runtime.errors import InputError
 from tests.fakes.marked import TESTDATA, assert_as_marked

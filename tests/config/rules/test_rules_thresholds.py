@@ -50,7 +50,7 @@ def test_what_is_no_number(value: object) -> None:
         ("{kind: rate, window: 1h, above: 0.2}", "a share is written in percent: 20%, not 0.2"),
         ("{kind: rate, window: 1h, above: '0.2'}", "a share is written in percent: 20%, not 0.2"),
         ("{kind: rate, window: 1h, above: 20%, confidence: 0.95}", "95%, not 0.95"),
-        ("{kind: rate, window: 1h, above: 20%, confidence: 0.95%}", "if 0.95 of 1 is meant, write 95%"),
+        ("{kind: rate, window: 1h, above: 20%, confidence: 0.95%}", "for 0.95 of 1, write 95%"),
         ("{kind: rate, window: 1h, levels: [{above: 0.1, severity: info}]}", "10%, not 0.1"),
         ("{kind: count, window: 1h, above: 0.2}", "use the kind rate, and write 20%"),
         ("{kind: count, window: 1h, below: '100'}", "write 100, without quotes"),

@@ -102,7 +102,7 @@ async def test_an_alert_is_acknowledged_by_its_form(actions):
     async with browsing(actions) as browser:
         done = await browser.post(path, data={"by": "Ann", "comment": "", "for": ""})
         assert done.status_code == 200
-        assert "Ann looks after it until it is over." in done.text
+        assert "Ann takes care of it until it resolves." in done.text
         assert actions.acknowledged[view.fingerprint] == ("Ann", "", None)
         await browser.post(path, data={"by": "Ann", "for": "4h"})
     _, _, until = actions.acknowledged[view.fingerprint]

@@ -4,9 +4,10 @@ import pytest
 import trio
 from plain_client import served
 
-from monitor.daemon.health import Health, ask, healthcheck
+from monitor.daemon.health import Health
 from monitor.runtime.clock import SECOND
 from monitor.runtime.errors import MonitorError
+from tests.fakes.listener import ask
 
 
 class Seconds:
@@ -82,6 +83,14 @@ def test_is_not_ready_while_the_store_cannot_be_written(health):
     assert health.unready() == ["The store cannot be written: the disk is full"]
     health.store()
     assert health.unready() == []
+
+
+async def healthcheck(url: str, *, seconds: float = 5.0) -> bool:
+    """Whether the daemon there is healthy, as somebody sees it who asks."""
+    try:
+        return (await ask(url, seconds=seconds)).status == 200
+    except MonitorError:
+        return False
 
 
 def answering(status: int):

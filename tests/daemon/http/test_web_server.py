@@ -268,6 +268,26 @@ async def test_what_may_be_understood_in_two_ways_is_refused_and_the_connection_
         assert parse(await bystander.receive_some()).status == 200
 
 
+@pytest.mark.parametrize(
+    ("request_bytes", "words"),
+    [
+        (REFUSED["h2c"][1], "without the header Upgrade"),
+        (REFUSED["websocket"][1], "without the header Upgrade"),
+        (REFUSED["HTTP/2 at once"][1], "HTTP/1.1 only"),
+        (REFUSED["a length and chunks"][1], "Transfer-Encoding"),
+        (REFUSED["two hosts"][1], "cannot be understood"),
+    ],
+    ids=["h2c", "websocket", "HTTP/2 at once", "a length and chunks", "two hosts"],
+)
+async def test_what_is_refused_says_why_in_its_body_and_that_it_closes(request_bytes, words):
+    async with served(APP) as url:
+        with guarded():
+            reply = parse(await exchange(url, request_bytes))  # which reads until the connection is closed
+    assert words in reply.json["error"]
+    assert reply.headers["connection"] == "close"
+    assert reply.headers["content-length"] == str(len(reply.body))
+
+
 async def test_the_connection_that_has_waited_longest_makes_room_for_a_new_one():
     async with (
         served(APP, limits=Limits(connections=2)) as url,
@@ -296,7 +316,10 @@ async def test_where_all_connections_are_being_answered_the_newest_is_turned_awa
 async def test_a_body_that_drips_makes_room_too():
     async with served(APP, limits=Limits(connections=1)) as url, await connect(url) as dripping:
         await dripping.send_all(post("Content-Length: 10", b"x"))
-        assert (await ask(url, "/")).status == 200
+        with guarded():  # until its body is waited for: while its head is looked at, the newest is turned away
+            while not (await exchange(url, b"GET / HTTP/1.0\r\nHost: test\r\n\r\n")).endswith(b"hello"):
+                pass
+        assert await dripping.receive_some() == b""
 
 
 async def test_a_body_is_not_waited_for_where_the_headers_say_enough():

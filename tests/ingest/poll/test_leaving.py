@@ -37,6 +37,42 @@ async def test_a_message_that_was_delivered_is_no_longer_queued(
         assert one.statuses("queued") == {}
 
 
+EVERY_MESSAGE = """
+    {name: Anywhere, kind: count, window: 2m, above: 5}
+    {name: New, kind: distinct, field: operator, window: 2m, above: 5}
+    {name: Rising, kind: spike, measure: count, window: 2m, above: 2x, baseline: {window: 1h, ago: 2m}, min_messages: 1}
+    {name: Silent, kind: absence, window: 1h, min_baseline: 1}
+"""
+
+
+@BOTH
+async def test_that_a_message_leaves_every_search_is_no_report_of_it(select_by: str, autojump_clock: MockClock) -> None:
+    async with watched(
+        "{name: promo, filters: [{field: label, is: promo}]}", EVERY_MESSAGE, select_by=select_by
+    ) as one:
+        sent = one.put(10, "Sent", label="promo")
+        await one.pass_(150 * SECOND)
+        before = [one.value(rule) for rule in ("Anywhere", "New", "Rising", "Silent")]
+        assert before == [0, 0, 0, 10]
+        one.change(sent, "Sent", label="news")
+        await one.pass_(75 * SECOND)
+        assert one.statuses() == {"unknown": 10}
+        assert [one.value(rule) for rule in ("Anywhere", "New", "Rising", "Silent")] == before
+        one.change(sent, "Delivered", label="promo")
+        await one.poll()
+        assert one.value("Anywhere") == 10
+
+
+@BOTH
+async def test_a_message_of_unknown_status_counts_while_a_search_has_it(
+    select_by: str, autojump_clock: MockClock
+) -> None:
+    async with watched(EVERYTHING, EVERY_MESSAGE, select_by=select_by) as one:
+        one.put(10, "unknown")
+        await one.poll()
+        assert one.value("Anywhere") == 10
+
+
 @BOTH
 async def test_beside_a_search_for_everything_it_is_what_that_says(select_by: str, autojump_clock: MockClock) -> None:
     async with watched(f"{QUEUED}\n{EVERYTHING}", RULES, select_by=select_by) as one:

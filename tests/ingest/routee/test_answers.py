@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from monitor.ingest.routee.answers import decode_balance, decode_campaign_state, decode_error, decode_token
 from monitor.ingest.routee.decompress import LARGEST_BODY, Damaged, TooLarge, unpacked
 from monitor.ingest.routee.wire import Malformed
+from monitor.model.message import Unread
 from monitor.model.routee_query import AccountBalance
 from monitor.runtime.clock import parse_iso
 
@@ -58,8 +59,21 @@ def test_a_campaigns_state_is_read_with_all_that_may_be_missing() -> None:
     assert state.statuses == {"Delivered": 5, "Failed": 2}
     assert state.scheduled_at == parse_iso("2026-11-21T17:00:00Z")
     assert state.created_at == 1_795_280_824_000_000
+    assert state.unread == (Unread("statuses", '{"Negative": -3}', 1),)
     bare = decode_campaign_state(b'{"state": "Running"}', "id")
+    assert bare.unread == ()
     assert (bare.name, bare.statuses, bare.recipients, bare.scheduled_at) == ("", {}, None, None)
+
+
+def test_what_of_a_campaign_cannot_be_read_is_told() -> None:
+    answer = {"state": "Running", "statuses": [1], "smsAnalysis": {"numberOfRecipients": "1_000"}, "createdAt": "soon"}
+    state = decode_campaign_state(packed(answer), "id")
+    assert (state.recipients, state.statuses, state.created_at) == (None, {}, None)
+    assert [(one.field, one.value) for one in state.unread] == [
+        ("numberOfRecipients", '"1_000"'),
+        ("createdAt", '"soon"'),
+        ("statuses", "[1]"),
+    ]
 
 
 def test_an_error_gives_code_and_explanation_bounded_and_on_one_line() -> None:

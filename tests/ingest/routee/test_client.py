@@ -12,8 +12,9 @@ from routee_client import at_once, bench, client, until
 from routee_pages import NOW, body_of, item
 from trio.testing import MockClock
 
+from monitor.ingest.routee.retry import RetryPolicy
 from monitor.model.routee_query import Filter, RouteeQuery, Tracking
-from monitor.runtime.clock import MINUTE
+from monitor.runtime.clock import HOUR, MINUTE
 from monitor.runtime.errors import RouteeRefused, RouteeRejected, RouteeUnavailable
 from tests.fakes.scripted import Reply, answer, token
 
@@ -235,3 +236,19 @@ async def test_requests_a_second_are_bounded(autojump_clock: MockClock) -> None:
     for start in times:
         assert len([at for at in times if start <= at < start + 2]) <= 5 + 2 * 5 + 1
     assert times[-1] - times[0] == pytest.approx((31 - 5) / 5, abs=0.1)
+
+
+async def test_a_try_for_the_token_is_told_once_to_whoever_asks_for_several_pages(autojump_clock: MockClock) -> None:
+    told: list[str] = []
+
+    def failed(outcome: str, sentence: str) -> None:
+        told.append(outcome)
+
+    async def ask() -> None:
+        with pytest.raises(RouteeUnavailable):
+            await b.routee.search(RouteeQuery(), NOW - HOUR, NOW, failed=failed)
+
+    async with bench(patience=RetryPolicy(attempts=3)) as b:
+        b.server.tokens.extend([Reply(503)] * 3)
+        await at_once(4, ask)
+        assert told == ["503"] * len(b.server.asked("oauth"))

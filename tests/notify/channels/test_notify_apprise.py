@@ -19,7 +19,7 @@ from tests.fakes.webhook import FakeWebhook, webhook
 
 pytest.importorskip("apprise", reason="the extra apprise is not installed")
 from monitor.config.monitor import Apprise
-from monitor.notify.channels.apprise import AppriseNotifier, content
+from monitor.notify.channels.apprise.notifier import AppriseNotifier, content
 
 # Apprise imports a module of the standard library that Python 3.13 has not any more.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
@@ -42,9 +42,11 @@ async def test_the_service_gets_title_body_and_how_bad_it_is() -> None:
         assert [await channel.send(each, None) for each in told] == [Sent(), Sent(), Sent()]
         got = [asked.json for asked in fake.asked]
         assert [each["type"] for each in got] == ["failure", "warning", "success"]
-        assert got[0]["title"].startswith("CRITICAL: OperatorFailureRate: 34.2% of 1,204 messages to Cosmote (GR)")
+        assert got[0]["title"].startswith(
+            "CRITICAL firing: OperatorFailureRate: 34.2% of 1,204 messages to Cosmote (GR)"
+        )
         assert "92% Carrier Violation" in got[0]["message"]
-        assert got[2]["title"].startswith("RESOLVED: OperatorFailureRate resolved after")
+        assert got[2]["title"].startswith("CRITICAL resolved: OperatorFailureRate after")
 
 
 @pytest.mark.parametrize("answer", [Answer(500), Answer(404), Answer(fault="reset")])

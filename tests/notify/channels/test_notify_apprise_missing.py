@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from monitor.daemon.validate import load
-from monitor.notify.channels.apprise import AppriseNotifier
+from monitor.notify.channels.apprise.notifier import AppriseNotifier
 from monitor.notify.channels.protocol import Rejected
 from monitor.runtime.errors import InputError
 from tests.fakes.alerts import telling

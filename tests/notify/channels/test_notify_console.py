@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from monitor.notify.channels import ChannelContext, make_notifier
-from monitor.notify.channels.console import ConsoleNotifier
+from monitor.notify.channels.console.notifier import ConsoleNotifier
 from monitor.notify.channels.protocol import Rejected, Retry, Sent
 from monitor.notify.render import Templates, plain_text
 from monitor.runtime.clock import SystemClock

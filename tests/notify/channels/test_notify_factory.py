@@ -5,11 +5,11 @@ import io
 import pytest
 from pydantic import SecretStr
 
-from monitor.config.monitor.receiver import Slack, Webhook
+from monitor.config.monitor import Slack, Webhook
 from monitor.notify.channels import ChannelContext, make_notifier
 from monitor.notify.channels.slack.bot import SlackNotifier
 from monitor.notify.channels.slack.incoming_webhook import SlackHookNotifier
-from monitor.notify.channels.webhook import WebhookNotifier
+from monitor.notify.channels.webhook.notifier import WebhookNotifier
 from monitor.notify.render import TemplateProblem, Templates
 from monitor.runtime.clock import SystemClock
 

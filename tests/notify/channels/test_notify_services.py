@@ -76,7 +76,7 @@ async def test_an_episode_is_one_incident_that_is_closed_when_it_is_over(
         assert fake.refused == []
 
 
-WORDS = ("CRITICAL", "escalated", "RESOLVED")
+WORDS = ("CRITICAL firing", "escalated", "CRITICAL resolved")
 
 
 @pytest.mark.parametrize("name", ["teams", "discord", "telegram"])
@@ -168,10 +168,10 @@ def test_services_with_one_address_for_all_need_none(tmp_path: Path) -> None:
             "{template: pagerduty}",
             "template: the template pagerduty needs the field routing_key: write it under fields",
         ),
-        ("{template: pagerduty, fields: {routing_kye: x}}", "; is 'routing_kye' meant for it?"),
+        ("{template: pagerduty, fields: {routing_kye: x}}", "; did you write 'routing_kye' for it?"),
         (
             "{template: pagerduty, fields: {routing_key: x, sorce: y}}",
-            "has no use for the field 'sorce'; did you mean 'source'?",
+            "does not use the field 'sorce'; did you mean 'source'?",
         ),
         (
             "{template: opsgenie}",
@@ -185,7 +185,7 @@ def test_services_with_one_address_for_all_need_none(tmp_path: Path) -> None:
         ('{url: "http://a", fields_file: pairs}', "fields_file: is for a template, and none is named"),
         ('{url: "http://a", headers: {Host: b}}', "headers.Host: is written by routee-monitor itself"),
         ('{url: "http://a", headers: {content-type: b}}', "take it out; write content_type"),
-        ('{url: "http://a", headers: {A: b, a: c}}', "headers.a: stands here twice"),
+        ('{url: "http://a", headers: {A: b, a: c}}', "headers.a: is listed twice"),
         ('{url: "http://a", headers: {"A b": c}}', "is not a header's name"),
         ('{url: "http://a", headers: {A: "b\\r\\nC: d"}}', "headers.A: is not a header's value"),
         ('{url: "http://a", headers: {A: "ä"}}', "headers.A: is not a header's value"),

@@ -107,5 +107,5 @@ def test_an_answer_that_never_ends_is_over_after_the_time_limit(first: bytes, th
 
 
 def test_only_http_is_spoken() -> None:
-    with pytest.raises(Exception, match="no http:// or https:// URL"):
+    with pytest.raises(Exception, match="not an http:// or https:// URL"):
         SlackClient(TOKEN, api_url="file:///etc/", timeout=1).auth_test()

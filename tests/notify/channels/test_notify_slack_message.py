@@ -7,8 +7,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from monitor.model.notification import AlertView, Cause, Link, Notification, Sample
-from monitor.notify.channels.slack.block_kit import COLOURS, message, plainer, reply
-from monitor.notify.channels.slack.text import headline
+from monitor.notify.channels.slack.block_kit import COLOURS, headline, message, plainer, reply
 from monitor.notify.render import Templates
 from monitor.runtime.clock import MINUTE
 from tests.fakes.alerts import change, over, rate, spike, telling

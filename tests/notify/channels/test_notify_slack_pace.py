@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from monitor.config.monitor.receiver import Slack
+from monitor.config.monitor import Slack
 from monitor.notify.channels import ChannelContext, Notifier, make_notifier
 from monitor.notify.channels.protocol import Retry, Sent
 from monitor.notify.channels.slack.rate_limit import ChannelRateLimit, ChannelRateLimits, RateLimited

@@ -40,7 +40,7 @@ def test_who_has_taken_an_acknowledgement_back_is_not_shown_any_more() -> None:
 def test_a_storm_is_said_first_and_its_worst_alert_stands_below_with_its_name() -> None:
     storm = telling(rate(), tally={"OperatorFailureRate": 9_000, "CountryOutage": 981}, truncated=9_980)
     made = message(storm)
-    said = "Storm: 9,981 more alerts, told together: 9,000 OperatorFailureRate, 981 CountryOutage"
+    said = "Storm: 9,981 more alerts, in one message: 9,000 OperatorFailureRate, 981 CountryOutage"
     assert made["text"] == f"CRITICAL firing: {said}"
     assert made["blocks"][0]["text"]["text"] == f"*{said}*"
     assert "*OperatorFailureRate*" in str(made["attachments"][0])

@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 from monitor.notify.channels.http import judge, origin
 from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent
-from monitor.notify.channels.webhook import WebhookNotifier, key_of
+from monitor.notify.channels.webhook.notifier import WebhookNotifier, key_of
 from monitor.notify.render.alertmanager_payload import alertmanager
 from monitor.notify.render.templates import Templates
 from monitor.runtime.clock import MINUTE, SECOND, SystemClock

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.notify.outbox.backoff import LONGEST_WAIT, ChannelBackoff, backoff
+from monitor.notify.outbox.backoff import ChannelBackoff
+from monitor.runtime.backoff import LONGEST_WAIT, backoff
 from monitor.runtime.clock import HOUR, MINUTE, SECOND
 from monitor.store.protocol import OutboxRow
 from tests.store.store_samples import NOW, notification

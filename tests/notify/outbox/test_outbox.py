@@ -275,7 +275,7 @@ async def test_an_unforeseen_error_is_contained_and_its_text_kept_out_of_sight(
         running.put(*story("a", "first"))
         await trio.sleep(5)
         assert running.states() == {"a1": "sent"}
-    assert "KeyError at test_deliver.py" in caplog.text
+    assert "KeyError at test_outbox.py" in caplog.text
     assert "s3cret" not in caplog.text
 
 
@@ -422,7 +422,7 @@ async def test_a_store_in_trouble_is_waited_for(
         running.put(*story("a", "first"))
         await trio.sleep(301)
         assert running.states() == {"a1": "sent"}
-    assert "Notifications to ops slack/0 are held up: the store" in caplog.text
+    assert "Notifications to ops slack/0 are delayed: the store" in caplog.text
 
 
 # Several at once

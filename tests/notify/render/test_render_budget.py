@@ -41,7 +41,7 @@ def test_a_dear_template_is_stopped_and_says_so(text: str) -> None:
 
 PROGRAM = """
 import resource
-from monitor.render import TemplateProblem, Templates, alert_context
+from monitor.notify.render import TemplateProblem, Templates, alert_context
 from tests.fakes.alerts import rate
 from tests.notify.render.test_render_budget import DEAR
 resource.setrlimit(resource.RLIMIT_AS, (700 << 20, 700 << 20))
@@ -73,7 +73,7 @@ def test_a_template_that_was_stopped_three_times_is_not_tried_again() -> None:
             template.render({})
         said.append(raised.value.message)
     assert said[0] == said[1] == said[2] != said[3]
-    assert "not tried again" in said[3]
+    assert "not used again" in said[3]
 
 
 def test_a_mistake_is_tried_again_each_time() -> None:

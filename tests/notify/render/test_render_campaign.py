@@ -66,7 +66,7 @@ def test_the_reason_is_the_sentence(view: AlertView, said: str) -> None:
             campaign("has ended: 30 of 120 messages failed (25%)"),
             "Black Friday has ended: 30 of 120 messages failed (25%)",
         ),
-        (campaign("is over: nothing was heard of it for a day", value=None), "back to normal"),
+        (campaign("is over: no message and no report for a day", value=None), "back to normal"),
         (balance("90.00 EUR left", value=90.0, peak=3.0), "90.00 EUR left, at worst 3.00"),
     ],
 )

@@ -93,7 +93,7 @@ def test_the_sentence_has_the_number_in_it(alert: AlertView, said: str) -> None:
         (over(view("absence", ["operator"]), value=12.0), "12 messages to Cosmote in 15m"),
         (
             over(view("absence", ["operator"]), resolved_because="no_data"),
-            "no messages to Cosmote for so long that they are not expected any more",
+            "no messages to Cosmote for so long that they are no longer expected",
         ),
         (over(view("new_value", ["country"], matched="country"), value=0.0), "0 messages to GR in 15m"),
         (over(view("slo", why="burns: 0.3x over 14m")), "The error budget burns: 0.3x over 14m"),

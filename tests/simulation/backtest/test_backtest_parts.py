@@ -165,13 +165,13 @@ def test_a_variant_is_the_rule_with_some_of_its_fields_changed(tmp_path: Path) -
     [
         ("R.above=15", "a share is written in percent: 15%, not 15"),
         ("R.abve=15%", "unknown key; did you mean 'above'?"),
-        ("R=15%", "is no change of a rule"),
+        ("R=15%", "is not a change of a rule"),
         ("Q.above=15%", "there is no rule 'Q'"),
         ("R.below=15%", "only one of above, below and levels can be written"),
         ("R.levels=[", "is not valid YAML"),
         ("L.levels.7.above=1%", "the rule has no levels.7.above"),
         ("R.window.x=1%", "the rule has no window.x"),
-        ("R.name=Other", "a rule is known by its name"),
+        ("R.name=Other", "the name of a rule cannot be changed"),
         ("R.kind=shift", "'shift' is planned, but not supported in this version"),
     ],
 )
@@ -249,17 +249,17 @@ def test_what_the_past_does_not_tell_is_said(tmp_path: Path) -> None:
     found = run(
         [AccountMessages(Window("main"), ["all"], NOW)], [Subject(rule, rule.name) for rule in rules], HOURLY, _unheard
     )
-    low = "not judged: what the balance was in the past is not known"
-    watch = "judged by messages alone: what Routee said of campaigns in the past is not known"
+    low = "not judged, because past balances are not known"
+    watch = "judged by messages only, because Routee's past answers about campaigns are not known"
     said = [one["unknown"] for one in as_json(found)["rules"]]
     assert said[0] == low
-    assert said[1].startswith(f"{watch} (none is found to have ended short; ")
+    assert said[1].startswith(f"{watch} (no campaign is found to have ended short; ")
     assert said[2] is None, "a rule that takes only some messages of campaigns asks Routee nothing"
     text = "\n".join(lines(found, 72))
     assert f"Low (below 50): {low}" in text
     assert f"Watch (stalled for 30m, short below 95%): no alerts\n  {said[1]}" in text
     whole = page(found)
-    assert "Not judged: what the balance was" in whole
+    assert "Not judged, because past balances" in whole
     assert "No group of Low" not in whole
     assert "No group of Watch" in whole
 
@@ -301,6 +301,20 @@ def test_each_problem_of_a_campaign_is_shown_in_its_own_unit() -> None:
         "2h",
     ]
     assert ">1h18m</td>" in page(found)
+
+
+def test_a_report_is_listed_once_with_when_it_was_told_and_neither_its_end_nor_how_long_it_was() -> None:
+    known = Window("main")
+    told = {"campaign": "Sale", "campaignTrackingId": "c-1", "status": "Delivered"}
+    known.upsert(batch_of([row(f"{n}", NOW - 20 * MINUTE + n * SECOND, **told) for n in range(120)]), "all")
+    ended = rule_of({"name": "Ended", "kind": "campaign", "ended": "report", "min_messages": 10})
+    span = EvaluationSpan(NOW, NOW + 12 * HOUR, MINUTE)
+    found = run([AccountMessages(known, ["all"], NOW - DAY)], [Subject(ended, "Ended")], span, lambda done: None)
+    [trial] = as_json(found)["rules"]
+    assert (trial["total"], trial["firing_seconds"]) == (1, 0)
+    drawn = page(found)
+    assert "<summary>1 report</summary><table><thead><tr><th>reported (UTC)</th><th>severity</th>" in drawn
+    assert "fired (UTC)" not in drawn
 
 
 def test_no_alerts_and_never_enough_data_are_told_apart() -> None:

@@ -246,7 +246,7 @@ def test_what_the_rules_cannot_give_is_an_error(tmp_path: Path) -> None:
         "6:64 tests[0].expect[1].alerts[0].labels.operatr: the rule's alerts have no label 'operatr'; did you mean 'operator'?",
         "6:84 tests[0].expect[1].alerts[0].value: the rule's values are shares: write 20%, or another percentage",
         "6:102 tests[0].expect[1].alerts[0].severity: OperatorFailureRate has no level of the severity 'critcal'; did you mean 'critical'?",
-        "7:48 tests[0].expect[2].alerts[0].value: '20%' does not go with the rule's values; write it like \">= 50\"",
+        "7:48 tests[0].expect[2].alerts[0].value: '20%' does not fit the rule's values; write it like \">= 50\"",
     ]
 
 
@@ -275,7 +275,7 @@ def test_a_rule_file_that_is_taken_for_a_test_file_is_told_apart(tmp_path: Path)
     result = command(str(tmp_path / "rules" / "rules.yaml"))
     assert result.exit_code == 65
     (line,) = result.stderr.splitlines()
-    assert "this file holds rules, not tests of rules" in line
+    assert "this file holds rules, not tests" in line
 
 
 def test_of_a_folder_of_rules_the_tests_in_it_are_run(tmp_path: Path) -> None:
@@ -294,11 +294,11 @@ def test_wrong_rules_and_missing_files_are_errors(tmp_path: Path) -> None:
     result = command(str(file), str(tmp_path / "nothing.yaml"))
     assert result.exit_code == 65
     assert "did you mean 'window'?" in result.stderr
-    assert "names no file" in result.stderr
+    assert "matches no file" in result.stderr
     file.write_text("rules: [nowhere/*.yaml]\ntests: [{name: a, expect: [{at: 0m, rule: A, alerts: []}]}]")
     result = command(str(file))
     assert result.exit_code == 65
-    assert "rules[0]: 'nowhere/*.yaml' names no file" in result.stderr
+    assert "rules[0]: 'nowhere/*.yaml' matches no file" in result.stderr
 
 
 def test_the_command_gives_json_junit_and_its_exit_code(tmp_path: Path) -> None:
@@ -324,7 +324,7 @@ def test_tests_are_chosen_by_name(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "1 passed, 0 failed" in result.stdout
     assert "another" not in result.stdout
-    assert "no test is named like" in command(str(file), "--run", "nothing").stderr
+    assert "no test has a name that matches" in command(str(file), "--run", "nothing").stderr
     assert "not a regular expression" in command(str(file), "--run", "(").stderr
 
 
@@ -411,8 +411,8 @@ def test_an_alert_of_another_unit_is_not_the_expected_one(tmp_path: Path) -> Non
     ("labels", "value", "message"),
     [
         ("problem: stalled", "20%", "the rule's values are times: write them like"),
-        ("problem: failing", "30m", "'30m' does not go with the rule's values; write it like \"> 20%\""),
-        ("campaign: Sale", "many", "neither with its shares nor with its times"),
+        ("problem: failing", "30m", "'30m' does not fit the rule's values; write it like \"> 20%\""),
+        ("campaign: Sale", "many", "neither the shares nor the times"),
     ],
 )
 def test_a_value_of_a_unit_that_the_problem_does_not_have_is_an_error(
@@ -565,3 +565,41 @@ def test_the_same_hour_is_that_of_the_clock_in_the_tests_time_zone(tmp_path: Pat
     assert messages(tmp_path, tests, REMINDERS) == [""]
     (wrong,) = messages(tmp_path, tests.replace("Europe/Athens", "UTC"), REMINDERS)
     assert wrong.count("not expected: firing") == 4, "by UTC the reminders are missing at seven, and too many at eight"
+
+
+def test_the_command_takes_the_accounts_time_zone_and_says_by_whose_clock_it_judged(tmp_path: Path) -> None:
+    before = [f"      - {{at: -{24 * day - 7}h, during: 20m, rate: 15, country: GR}}" for day in range(1, 9)]
+    tests = MORNINGS.format("\n".join(before)).replace("    time_zone: Europe/Athens\n", "")
+    file, config = str(suite_of(tmp_path, tests, REMINDERS)), tmp_path / "monitor.yaml"
+    account = "{name: NAME, application_id: id, application_secret: secret, time_zone: ZONE}"
+    athens = account.replace("NAME", "main").replace("ZONE", "Europe/Athens")
+    config.write_text(f"accounts: [{athens}]\nrules: []\nreceivers: [{{name: ops, console: [{{}}]}}]\n")
+    assert command(file, "--config", str(config)).exit_code == 0
+    failed = command(file)
+    assert failed.exit_code == 1
+    assert "the same hour was taken by the clock of UTC" in failed.output
+    other = account.replace("NAME", "other").replace("ZONE", "Asia/Tokyo")
+    config.write_text(config.read_text().replace(athens, f"{athens}, {other}"))
+    refused = command(file, "--config", str(config))
+    assert "different time zones (Asia/Tokyo, Europe/Athens)" in " ".join(refused.output.split())
+
+
+YOUNG = """
+  - name: an account that sends its first messages
+    messages:
+      - {at: 30m, during: 2h, rate: 5, country: GR}
+    expect:
+      - {at: 1h, rule: New, groups: [{labels: {country: GR}, state: STATE}]}
+"""
+NEW = """
+rules:
+  - {name: New, kind: new_value, field: country, seen_in: 7d, window: 1h}
+"""
+
+
+def test_an_account_is_as_old_as_its_first_message_unless_it_is_said_otherwise(tmp_path: Path) -> None:
+    assert messages(tmp_path, YOUNG.replace("STATE", "not_enough_data"), NEW) == [""]
+    older = YOUNG.replace("    messages:", "    history: 8d\n    messages:")
+    assert messages(tmp_path, older.replace("STATE", "firing"), NEW) == [""]
+    listed = YOUNG.replace("    expect:", "      - {at: -8d, count: 1, country: DE}\n    expect:")
+    assert messages(tmp_path, listed.replace("STATE", "firing"), NEW) == [""]

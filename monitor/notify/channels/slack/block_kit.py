@@ -13,6 +13,7 @@ from monitor.model.format import amount, duration, moments, number, sparkline
 from monitor.model.notification import AlertView, Notification
 from monitor.notify.channels.slack.buttons import buttons
 from monitor.notify.render.alert_sentence import aftermath, cause, place, sentence, statement
+from monitor.notify.render.context import notification_context
 from monitor.notify.render.escape import slack as escaped
 from monitor.notify.render.escape import slack_prose
 from monitor.notify.render.notification_text import (
@@ -28,6 +29,7 @@ from monitor.notify.render.notification_text import (
     told,
 )
 from monitor.notify.render.sanitize import Tone, clean, tone
+from monitor.notify.render.templates import Template, TemplateProblem
 from monitor.notify.render.text import example, lead
 
 SECTION: Final = 3000
@@ -65,6 +67,16 @@ def message(
         if len(json.dumps(made, ensure_ascii=False)) <= WHOLE:
             return made
     return _message(notification, views, _Layout(min(most, 1), 0, pressable), text, problem)
+
+
+def headline(template: Template | None, notification: Notification) -> tuple[str | None, str]:
+    """The text of an entry's own template (None: the built-in sentence) and, where it failed, the error to show."""
+    if template is None:
+        return None, ""
+    try:
+        return template.render(notification_context(notification), SECTION).strip() or None, ""
+    except TemplateProblem as problem:
+        return None, f"The template of this message failed: {problem}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import http.client
 import logging
 import math
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
 
 import trio
@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from monitor.model.notification import Notification
 from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent, too_slow, unreachable
-from monitor.notify.channels.slack.block_kit import message, plainer, reply
+from monitor.notify.channels.slack.block_kit import headline, message, plainer, reply
 from monitor.notify.channels.slack.chart_upload import Charts
 from monitor.notify.channels.slack.client import SlackClient
 from monitor.notify.channels.slack.errors import (
@@ -26,8 +26,6 @@ from monitor.notify.channels.slack.errors import (
     verdict,
 )
 from monitor.notify.channels.slack.rate_limit import ChannelRateLimits, RateLimited
-from monitor.notify.channels.slack.scopes import lacking
-from monitor.notify.channels.slack.text import headline
 from monitor.notify.render.notification_text import urgency
 from monitor.notify.render.templates import Template
 from monitor.runtime.certificates import trust
@@ -37,6 +35,9 @@ from monitor.runtime.proxies import proxies
 API_URL: Final = "https://slack.com/api/"
 
 _REMEMBERED: Final = 256
+_SCOPES: Final = "x-oauth-scopes"
+_WRITE: Final = "chat:write"
+_FILES: Final = "files:write"
 _UNTOUCHED: Final[dict[str, Any]] = {"parse": "none", "link_names": False}
 """Slack looks for no names and no links of its own in what we send."""
 
@@ -86,7 +87,7 @@ class SlackNotifier:
         self._one_call = trio.CapacityLimiter(1)
         self._posted: OrderedDict[tuple[str, str], Receipt] = OrderedDict()
 
-    checked = "Slack takes the token"
+    checked = "Slack accepts the token"
 
     def __repr__(self) -> str:
         return f"SlackNotifier({self._channel})"
@@ -199,7 +200,7 @@ class SlackNotifier:
         except SlackApiError as error:
             if not badly_laid_out(error):
                 raise
-            log.warning("Slack does not take a message as it is laid out, it is sent as plain text: %s", reason(error))
+            log.warning("Slack refused the layout of a message; it is sent as plain text: %s", reason(error))
             return await tell(plainer(made, code(error)))
 
     def _post_once(self, memory: tuple[str, str], made: dict[str, Any]) -> Receipt:
@@ -225,3 +226,15 @@ class SlackNotifier:
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         return await trio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=self._one_call)
+
+
+def lacking(headers: Mapping[str, str], *, chart: bool) -> str:
+    """What to do about scopes that are missing, by the headers of an answer of Slack's; empty where nothing is, or Slack does not say."""
+    said = next((value for name, value in headers.items() if name.lower() == _SCOPES), None)
+    if said is None:
+        return ""
+    has = {scope.strip() for scope in said.split(",")}
+    missing = [scope for scope in (_WRITE, *([_FILES] if chart else [])) if scope not in has]
+    if not missing:
+        return ""
+    return f"the bot token lacks the scope {' and '.join(missing)}: add it under OAuth & Permissions, then install the app again"

@@ -58,7 +58,7 @@ class SlackClient(WebClient):
     def _ask(self, request: Request) -> dict[str, Any]:
         """What is answered. Raises HTTPError for what is no success, redirects among it, OSError and HTTPException where nothing usable comes."""
         if not request.full_url.lower().startswith(("http://", "https://")):
-            raise SlackRequestError("that is no http:// or https:// URL")
+            raise SlackRequestError("that is not an http:// or https:// URL")
         with _Limit(self.timeout) as limit:
             proxies = {"http": self.proxy, "https": self.proxy} if self.proxy else {}
             opener = build_opener(ProxyHandler(proxies), _NoRedirects(), _Plain(limit), _Encrypted(limit, self.ssl))

@@ -69,23 +69,23 @@ _BOT: Final = "put the bot token of an installed app (xoxb-…) into token_file,
 _INVITE: Final = "invite the app to the channel (/invite @your-app), or give it the scope chat:write.public"
 _ADMIN: Final = "a setting of the workspace forbids it; ask its administrator to let the app write to this channel"
 _MIGRATED: Final = "the workspace belongs to an organization: ask its administrator to let the app into this workspace"
-_UPDATE: Final = "Slack has taken this method back; install a newer routee-monitor"
-_CONNECT: Final = "the channel is shared with another organization, whose or whose administrator's settings forbid it; use another channel"
+_UPDATE: Final = "Slack has withdrawn this method; install a newer routee-monitor"
+_CONNECT: Final = "the channel is shared with another organization, and its settings or its administrator forbid it; use another channel"
 
 _ADVICE: Final = {
-    "invalid_auth": f"{_BOT}; or allow this machine's address, if the app is limited to some",
+    "invalid_auth": f"{_BOT}; or allow this machine's address, if the app accepts only some addresses",
     "not_authed": _BOT,
     "not_allowed_token_type": _BOT,
     "token_revoked": _RENEW,
     "token_expired": _RENEW,
     "account_inactive": _RENEW,
-    "two_factor_setup_required": "who installed the app has to set up two-factor authentication in Slack",
+    "two_factor_setup_required": "the person who installed the app has to set up two-factor authentication in Slack",
     "missing_scope": "add the scope under OAuth & Permissions, then install the app again",
     "no_permission": _INVITE,
     "access_denied": _INVITE,
     "channel_not_found": (
         "it was renamed or deleted, or is private: correct the channel in the configuration"
-        " (its id, like C012AB3CD, outlives renaming); to a private channel invite the app"
+        " (its id, like C012AB3CD, stays the same when it is renamed); to a private channel invite the app"
     ),
     "not_in_channel": _INVITE,
     "is_archived": "unarchive the channel, or name another one in the configuration",
@@ -104,7 +104,7 @@ _ADVICE: Final = {
     "app_access_restricted": _ADMIN,
     "cant_update_message": _ADMIN,
     "edit_window_closed": _ADMIN,
-    "accesslimited": "the workspace allows this method on some networks only: have this machine's network added",
+    "accesslimited": "the workspace allows this method only from some networks: ask its administrator to add this machine's network",
     "team_access_not_granted": _MIGRATED,
     "enterprise_is_restricted": _MIGRATED,
     "deprecated_endpoint": _UPDATE,
@@ -156,7 +156,7 @@ def verdict(error: SlackApiError, channel: str, now: Instant) -> Outcome:
         return Retry(f"Slack answered {word or status}", asked_wait(error, now))
     if not word:
         said = "an answer that was not JSON" if status == 200 else str(status)
-        return Retry(f"Slack answered {said}; check api_url in the configuration, and what stands between")
+        return Retry(f"Slack answered {said}; check api_url in the configuration, and any proxy")
     said = f"Slack refuses it for {clean(channel)}: {reason(error)}"
     return Rejected(said) if word in _MESSAGE else Retry(said)
 
@@ -168,9 +168,7 @@ def reason(error: SlackApiError) -> str:
         return f"Slack answered {_status(error)}"
     needed = clean(str(_data(error).get("needed") or ""), 100)
     unknown = (
-        "Slack does not take this message; please report it"
-        if word in _MESSAGE
-        else "look it up in Slack's documentation"
+        "Slack refuses this message; please report it" if word in _MESSAGE else "look it up in Slack's documentation"
     )
     return f"{word}{f' (needs {needed})' if needed else ''}; {_ADVICE.get(word, unknown)}"
 

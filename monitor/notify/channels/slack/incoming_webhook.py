@@ -6,9 +6,8 @@ from monitor.model.notification import Notification
 from monitor.notify.channels import http
 from monitor.notify.channels.protocol import Outcome, Rejected, Retry
 from monitor.notify.channels.reach import unreached
-from monitor.notify.channels.slack.block_kit import message, plainer
+from monitor.notify.channels.slack.block_kit import headline, message, plainer
 from monitor.notify.channels.slack.rate_limit import ChannelRateLimits, RateLimited
-from monitor.notify.channels.slack.text import headline
 from monitor.notify.render.escape import to_json
 from monitor.notify.render.templates import Template
 from monitor.runtime.clock import SECOND, Clock, Instant

@@ -1,8 +1,7 @@
 """Slack's pace: one message a second into a channel, whoever of us writes it, and nothing while Slack has asked to wait.
 
-Receivers and entries that write into one channel with one token share its `ChannelRateLimit`; `ChannelRateLimits` has them all. It is
-trio's own time that
-counts here, because it is Slack's.
+Receivers and entries that write into one channel with one token share its `ChannelRateLimit`; `ChannelRateLimits` has them all. trio's
+own time counts here, because it is Slack's.
 """
 
 import math
@@ -15,7 +14,7 @@ SPACING: Final = 1.0
 
 
 class RateLimited(Exception):
-    """Slack has asked that nothing be sent to this channel for so many ``seconds``; nothing was."""
+    """Slack has asked that nothing be sent to this channel for ``seconds``; nothing was sent."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -31,7 +30,7 @@ class ChannelRateLimit:
         self._held_until = -math.inf
 
     async def turn(self, limit: trio.CancelScope | None = None) -> None:
-        """Wait for the next free second. Those who wait are served in the order in which they came. Raises OnHold.
+        """Wait for the next free second. Those who wait are served in the order in which they came. Raises RateLimited.
 
         A time ``limit`` is moved by as much: waiting for others of us is no slowness of Slack's.
         """
@@ -45,11 +44,11 @@ class ChannelRateLimit:
         self.must_not_be_held()
 
     def hold(self, seconds: float) -> None:
-        """Slack said so: nothing for so long."""
+        """Slack has asked that nothing be sent for ``seconds``."""
         self._held_until = max(self._held_until, trio.current_time() + seconds)
 
     def must_not_be_held(self) -> None:
-        """Raises OnHold while Slack wants nothing."""
+        """Raises RateLimited while Slack wants nothing."""
         left = self._held_until - trio.current_time()
         if left > 0:
             raise RateLimited(left)

@@ -6,7 +6,6 @@ before anything is done about it, because Slack waits three seconds. The address
 
 import http.client
 import logging
-import random
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -24,8 +23,9 @@ from monitor.notify.channels.slack.websocket import ConnectionClosed, WebSocketC
 from monitor.notify.render.escape import slack as escaped
 from monitor.notify.render.escape import to_json
 from monitor.notify.render.sanitize import clean, clean_lines
+from monitor.runtime.backoff import backoff, equal_jitter
 from monitor.runtime.certificates import trust
-from monitor.runtime.clock import MINUTE, SECOND, Clock, Duration, format_duration
+from monitor.runtime.clock import SECOND, Clock, format_duration
 from monitor.runtime.proxies import proxies
 
 __all__ = ["Handle", "Pressed", "listen"]
@@ -37,8 +37,6 @@ LARGEST: Final = 512 * 1024
 """Bytes of one message; Slack's hold the message that was pressed, some 20 kB."""
 BEAT: Final = 30 * SECOND
 """How often the other side is asked whether it is still there."""
-FIRST_WAIT: Final = SECOND
-LONGEST_WAIT: Final = 5 * MINUTE
 
 _PATIENCE: Final = 10.0
 _ACKNOWLEDGED_WITHIN: Final = 3.0
@@ -47,7 +45,7 @@ _MOST_AT_ONCE: Final = 16
 _REMEMBERED: Final = 256
 _JSON: Final = {"Content-Type": "application/json; charset=utf-8"}
 _FAILED: Final = "That did not work; the log of routee-monitor says why."
-_BUSY: Final = "Too much is being pressed at once; try again in a moment."
+_BUSY: Final = "Too many buttons are pressed at once; try again in a moment."
 _OFF: Final = "Socket Mode is switched off for the app: switch it on under Socket Mode in its settings"
 
 log = logging.getLogger(__name__)
@@ -72,17 +70,11 @@ async def listen(app_token: str, api_url: str, handle: Handle, clock: Clock) -> 
                 continue  # Slack asked for a new connection
             except _Unreachable as why:
                 failures = 1 if listener.connected else failures + 1
-                wait = _pause(failures)
+                wait = backoff(failures, equal_jitter)
                 log.warning(
                     "Slack's Socket Mode is not connected, tried again after %s: %s", format_duration(wait), why
                 )
             await clock.sleep(wait)
-
-
-def _pause(failures: int) -> Duration:
-    """Between a half and the whole of 1 s, 2 s, 4 s … 5 min, so that several of us do not come back in step."""
-    longest = min(LONGEST_WAIT, FIRST_WAIT << min(failures - 1, 20))
-    return round(longest * random.SystemRandom().uniform(0.5, 1.0))
 
 
 class _SocketModeApp:
@@ -187,7 +179,7 @@ class _SocketModeApp:
         while len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
         if self._under_way >= 2 * _MOST_AT_ONCE:
-            log.warning("A press in Slack was dropped: %d are being dealt with", self._under_way)
+            log.warning("A button press in Slack was dropped: %d others are in progress", self._under_way)
             return
         self._under_way += 1
         self._nursery.start_soon(self._deal_with, press, name="a press in Slack")
@@ -220,7 +212,7 @@ class _SocketModeApp:
         body = to_json({"response_type": "ephemeral", "replace_original": False, "text": text}).encode(errors="replace")
         outcome = await rim.post(press.response_url, body, _JSON, _PATIENCE, self._clock.now())
         if not isinstance(outcome, Sent):
-            log.warning("Who pressed a button in Slack could not be answered: %s", clean(outcome.why, 300))
+            log.warning("The answer to a button press in Slack could not be sent: %s", clean(outcome.why, 300))
 
     def _is_slacks(self, url: str) -> bool:
         """Only Slack is answered, whatever an envelope names."""

@@ -3,19 +3,25 @@
 trio-websocket would leave its socket open after the other side's goodbye, and wait for as long as that one keeps it; so the stream is ours.
 """
 
+import re
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
+from monitor.runtime.certificates import trust
+from monitor.runtime.proxies import proxies
 from monitor.runtime.transport_errors import trouble
 
 __all__ = ["ConnectionClosed", "WebSocketConnection", "WebsocketUnusable", "converse"]
 
 _GOODBYE: Final = 1.0
 """Seconds that a closing handshake may take."""
+_LONGEST_HEAD: Final = 16 * 1024
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
 
 
 class WebsocketUnusable(Exception):
@@ -23,9 +29,9 @@ class WebsocketUnusable(Exception):
 
 
 async def converse(url: str, within: float, largest: int, talk: Callable[[WebSocketConnection], Awaitable[str]]) -> str:
-    """Open ``url`` (ws or wss) ``within`` so many seconds, and give what ``talk`` gives. A message over ``largest`` bytes ends it.
+    """Open ``url`` (ws or wss) ``within`` that many seconds, and give what ``talk`` gives. A message over ``largest`` bytes ends it.
 
-    Raises Unusable.
+    Raises WebsocketUnusable.
     """
     said, why = "", ""
     try:
@@ -43,19 +49,60 @@ async def converse(url: str, within: float, largest: int, talk: Callable[[WebSoc
                     nursery.cancel_scope.cancel()
             finally:
                 await trio.aclose_forcefully(stream)
+    except* WebsocketUnusable as group:
+        why = f"the websocket could not be opened: {group.exceptions[0]}"
     # trio-websocket also lets out what its own layers raise about an answer that is none (h11, wsproto): nothing of it may end the listening.
     except* Exception as group:  # noqa: BLE001
-        why = trouble(group, quote=False)
+        why = f"the websocket could not be used: {trouble(group, quote=False)}"
     if why:
-        raise WebsocketUnusable(f"the websocket could not be used: {why}")
+        raise WebsocketUnusable(why)
     return said
 
 
 async def _open(url: str) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
+    """A connection as the environment says: through its proxy, with its certificates."""
     parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
+    proxy = proxies().of(parts._replace(scheme="https" if parts.scheme == "wss" else "http").geturl())
+    stream = await _let_through(proxy, host, port) if proxy else await trio.open_tcp_stream(host, port)
     if parts.scheme == "wss":
-        return await trio.open_ssl_over_tcp_stream(parts.hostname or "", parts.port or 443, https_compatible=True)
-    return await trio.open_tcp_stream(parts.hostname or "", parts.port or 80)
+        return trio.SSLStream(stream, trust(), server_hostname=host, https_compatible=True)
+    return stream
+
+
+async def _let_through(proxy: str, host: str, port: int) -> trio.SocketStream:
+    """A connection to a host by way of a proxy (RFC 9110, CONNECT). Raises WebsocketUnusable."""
+    by = urlsplit(proxy)
+    stream = await trio.open_tcp_stream(by.hostname or "", by.port or 80)
+    try:
+        await stream.send_all(_connect(by, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"))
+        status = await _status(stream)
+        if not 200 <= status < 300:
+            raise WebsocketUnusable(f"the environment's proxy does not let through to {host} (HTTP {status})")
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return stream
+
+
+def _connect(by: SplitResult, target: str) -> bytes:
+    head = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
+    if by.username is not None:
+        password = f"{unquote(by.username)}:{unquote(by.password or '')}"
+        head.append(f"Proxy-Authorization: Basic {b64encode(password.encode()).decode()}")
+    return "\r\n".join([*head, "", ""]).encode()
+
+
+async def _status(stream: trio.SocketStream) -> int:
+    """The status that the proxy answers; 502 where that is none. What comes after the answer's head is not touched."""
+    head = bytearray()
+    while not head.endswith(b"\r\n\r\n"):
+        piece = await stream.receive_some(1)
+        head += piece
+        if not piece or len(head) > _LONGEST_HEAD:
+            break
+    found = _STATUS_LINE.match(head)
+    return int(found[1]) if found else 502
 
 
 def _resource(url: str) -> str:

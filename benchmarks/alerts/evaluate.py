@@ -1,0 +1,18 @@
+"""Twenty rules over a million messages: one poll, from rows in the window to what changes of the alerts."""
+
+from benchmarks.alerts.polls import Polls
+from benchmarks.alerts.rulesets import twenty
+from benchmarks.figure import Figure
+from benchmarks.messages import count
+
+
+def run(quick: bool) -> list[Figure]:
+    """Medians over polls."""
+    polls = Polls(twenty(), count(quick))
+    news, nothing = polls.with_news(15), polls.without_news(15)
+    polls.check()
+    return [
+        Figure("20 rules, each poll with 2,000 new messages", news.median * 1e3, "ms a poll", at_most=60),
+        Figure("the same, the worst of 15 polls", news.worst * 1e3, "ms a poll"),
+        Figure("20 rules, nothing new", nothing.median * 1e3, "ms a poll"),
+    ]

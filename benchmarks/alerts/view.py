@@ -1,0 +1,31 @@
+"""What an alert is shown by, its course over time and what explains it, worked out for one alert over a million messages."""
+
+from benchmarks.alerts.polls import Polls
+from benchmarks.figure import Figure, timed
+from benchmarks.messages import count
+from monitor.alerts.view import HISTORY, Views
+from monitor.config.rules import rule_of
+from monitor.model.alert import Alert
+from monitor.notify.render import Templates
+
+RULE = {"name": "Objective", "kind": "slo", "objective": "99.9%", "by": ["operator"]}
+
+
+def run(quick: bool) -> list[Figure]:
+    """Medians over views; each has a reading of its own, as after each poll."""
+    polls = Polls([rule_of(RULE)], count(quick))
+    polls.poll()
+    views, alert = Views(polls.evaluator, Templates()), _firing(polls)
+    fresh = timed(lambda: views.view(alert, deep=True), 5)
+    for _ in range(3 * HISTORY):
+        polls.poll()
+    known = timed(lambda: views.view(alert, deep=True), 5)
+    polls.check()
+    return [
+        Figure("an alert of a slo rule, shown in full, its past not known yet", fresh.median * 1e3, "ms"),
+        Figure("the same after half an hour of polls", known.median * 1e3, "ms"),
+    ]
+
+
+def _firing(polls: Polls) -> Alert:
+    return next(alert for alert in polls.evaluator.alerts["Objective"].values() if alert.state == "firing")

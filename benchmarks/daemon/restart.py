@@ -1,0 +1,91 @@
+"""The daemon started again with a million messages of history: from the start of its process until it says that it is ready."""
+
+import http.client
+import json
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import trio
+
+from benchmarks.figure import Figure
+from benchmarks.ingest.page_to_store import read_all, station
+from benchmarks.messages import count
+from benchmarks.routee_process import client, routee_with
+from monitor.simulation.sandbox import DEFAULT_CREDENTIALS
+
+PATIENCE = 60.0
+
+
+def run(quick: bool) -> list[Figure]:
+    """Medians over starts. Ready means: listening, the window restored, and each search polled once."""
+    messages = count(quick)
+    with tempfile.TemporaryDirectory() as name, routee_with(messages) as url:
+        folder = Path(name)
+        trio.run(_fill, url, folder, messages)
+        address = _configure(folder, url)
+        times = [_start(folder, address) for _ in range(5)]
+    wall, listening, cpu = (statistics.median(each) for each in zip(*times, strict=True))
+    return [
+        Figure("ready after a restart", wall, "s", at_most=2),
+        Figure("of which until it listens, all restored", listening, "s"),
+        Figure("processor time of the whole start and stop", cpu, "s"),
+    ]
+
+
+async def _fill(url: str, folder: Path, messages: int) -> None:
+    async with client(url) as routee, station(folder) as here:
+        await read_all(routee, here.take, messages)
+        await here.complete()
+
+
+def _configure(folder: Path, url: str) -> tuple[str, int]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        host, port = free.getsockname()
+    name, secret = DEFAULT_CREDENTIALS
+    account = {"name": "main", "application_id": name, "application_secret": secret, "api_url": url, "auth_url": url}
+    rule = {"name": "FailureRate", "kind": "rate", "by": ["operator", "country"], "window": "24h", "above": "90%"}
+    config = {
+        "accounts": [account],
+        "rules": ["rules.yaml"],
+        "store": "sqlite:monitor.db",
+        "web": {"listen": f"{host}:{port}"},
+    }
+    (folder / "rules.yaml").write_text(json.dumps({"rules": [rule]}))
+    (folder / "monitor.yaml").write_text(json.dumps(config))
+    return host, port
+
+
+def _start(folder: Path, address: tuple[str, int]) -> tuple[float, float, float]:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "monitor", "run", "--config", str(folder / "monitor.yaml"), "--log-level", "error"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            listening = _until(address, "/healthz", began)
+            ready = _until(address, "/readyz", began)
+        finally:
+            process.terminate()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return ready, listening, after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
+
+
+def _until(address: tuple[str, int], path: str, began: float) -> float:
+    """Seconds since ``began`` at which the path answers 200."""
+    while time.perf_counter() - began < PATIENCE:
+        connection = http.client.HTTPConnection(*address, timeout=PATIENCE)
+        try:
+            connection.request("GET", path)
+            if connection.getresponse().status == 200:
+                return time.perf_counter() - began
+        except OSError:
+            pass  # it does not listen yet
+        finally:
+            connection.close()
+        time.sleep(0.01)
+    raise RuntimeError(f"{path} never said 200")

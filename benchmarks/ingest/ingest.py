@@ -1,0 +1,51 @@
+"""Reading messages from the API into the window and the store, against fetching and decoding the same pages and doing nothing else."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import trio
+
+from benchmarks.figure import Figure
+from benchmarks.ingest.page_to_store import Take, ignore, read_all, station
+from benchmarks.messages import count
+from benchmarks.routee_process import client, routee_with
+from monitor.ingest.routee.client import Routee
+
+
+def run(quick: bool) -> list[Figure]:
+    """Medians over rounds; each round has its floor before it, for a machine is not equally fast all the time."""
+    messages, rounds = count(quick), 3
+    with routee_with(messages) as url:
+        found = [trio.run(_round, url, messages) for _ in range(rounds)]
+    floor, first, again, busy = (statistics.median(rates) for rates in zip(*found, strict=True))
+    ratio = statistics.median(first / floor for floor, first, _, _ in found)
+    return [
+        Figure("new messages, durable", first, "messages/s", at_least=60_000),
+        Figure("fetched and decoded alone (the floor)", floor, "messages/s"),
+        Figure("new messages against the floor", ratio, "of it", at_least=0.4),
+        Figure("the same messages again", again, "messages/s"),
+        Figure("new messages, a second of processor time", busy, "messages/s"),
+    ]
+
+
+async def _round(url: str, messages: int) -> tuple[float, float, float, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        async with client(url) as routee, station(Path(folder)) as here:
+            floor, _ = await _rates(routee, ignore, messages)
+            first, busy = await _rates(routee, here.take, messages, here.complete)
+            again, _ = await _rates(routee, here.take, messages, here.complete)
+            return floor, first, again, busy
+
+
+async def _rates(
+    routee: Routee, take: Take, messages: int, complete: Callable[[], Awaitable[None]] | None = None
+) -> tuple[float, float]:
+    """Parts a second, by the clock and by this process's processor time."""
+    began, used = time.perf_counter(), time.process_time()
+    parts = await read_all(routee, take, messages)
+    if complete is not None:
+        await complete()
+    return parts / (time.perf_counter() - began), parts / (time.process_time() - used)

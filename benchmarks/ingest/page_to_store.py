@@ -1,0 +1,74 @@
+"""The program's own path from a page to the store, without rules and receivers: what benchmarks of reading messages go through."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from benchmarks.messages import SPAN
+from monitor.alerts.evaluator import RuleEvaluator
+from monitor.alerts.view import Views
+from monitor.daemon.account_pipeline import AccountPipeline
+from monitor.daemon.account_sink import AccountSink
+from monitor.daemon.health import Health
+from monitor.daemon.metrics import Metrics
+from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.services import Services
+from monitor.dispatch.dispatcher import Dispatcher
+from monitor.ingest.poll.plan import Slice
+from monitor.ingest.poll.reader import Reader, Take
+from monitor.ingest.poll.sink import PollFigures
+from monitor.ingest.routee.client import Routee
+from monitor.model.complete_read import ReadOrigin
+from monitor.model.message import Batch
+from monitor.model.privacy import RecipientMask
+from monitor.model.routee_query import PAGE_SIZE, RouteeQuery, SetAside
+from monitor.notify.render import Templates
+from monitor.routing.route import Route
+from monitor.runtime.clock import DAY, HOUR, SystemClock
+from monitor.store.async_store import AsyncStore
+from monitor.store.open import open_store
+from monitor.store.protocol import Cursor
+from monitor.window import Window
+
+
+class Station:
+    """A pipeline of one account with one search."""
+
+    def __init__(self, front: AsyncStore, key: bytes) -> None:
+        clock = SystemClock()
+        self.window = Window("main", RecipientMask("mask", key))
+        evaluator = RuleEvaluator(self.window, [], ["all"])
+        services = Services(clock, Metrics(clock), Health(), lambda: None)
+        account = AccountPipeline(evaluator, Views(evaluator, Templates()))
+        self._pipeline = Pipeline(front, [account], Dispatcher(Route("nobody"), {}), 30 * DAY, services)
+        self._sink = AccountSink(self._pipeline, account)
+        self._clock = clock
+
+    async def take(self, batch: Batch, unreadable: tuple[SetAside, ...], origin: ReadOrigin) -> None:
+        """Into the window, and with enough others into the store."""
+        await self._sink.page("all", batch, unreadable, origin)
+
+    async def complete(self) -> None:
+        """Commit the rest."""
+        now = self._clock.now()
+        await self._sink.complete("all", Cursor("main", "all", now, now - SPAN))
+
+
+@asynccontextmanager
+async def station(folder: Path) -> AsyncIterator[Station]:
+    """A station whose store is a file in that folder."""
+    with open_store(folder / "monitor.db", exclusive=True) as store:
+        front = AsyncStore(store)
+        yield Station(front, await front.secret("recipients"))
+
+
+async def read_all(routee: Routee, take: Take, messages: int) -> int:
+    """Read everything as polling reads it, slice by slice; gives how many parts came, repeated ones counted again."""
+    now, figures = SystemClock().now(), PollFigures("all", "sweep")
+    reader = Reader(routee, RouteeQuery(), PAGE_SIZE, take, figures, lambda: 0)
+    await reader.read(Slice(now - SPAN - HOUR, now), lambda reading: None, messages)
+    return figures.rows
+
+
+async def ignore(batch: Batch, unreadable: tuple[SetAside, ...], origin: ReadOrigin) -> None:
+    """What the floor does with a page."""

@@ -1,0 +1,72 @@
+"""Resident memory for a million messages in the window, as the daemon reads them and as it restores them."""
+
+import gc
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import trio
+
+from benchmarks.figure import Figure
+from benchmarks.ingest.page_to_store import read_all, station
+from benchmarks.messages import SPAN, count
+from benchmarks.routee_process import client, routee_with
+from monitor.ingest.routee.client import Routee
+from monitor.model.privacy import RecipientMask
+from monitor.model.routee_query import RouteeQuery
+from monitor.runtime.clock import SystemClock
+from monitor.store.open import open_store
+from monitor.window import Window
+
+
+def run(quick: bool) -> list[Figure]:
+    """Growth from before the first message to after the last."""
+    messages = count(quick)
+    with tempfile.TemporaryDirectory() as folder, routee_with(messages) as url:
+        read = trio.run(_read, url, Path(folder), messages)
+        size = sum(file.stat().st_size for file in Path(folder).iterdir())
+        restored = float(subprocess.check_output([sys.executable, "-m", "benchmarks.window.memory", folder]))
+    return [
+        Figure("resident memory, messages read from the API", read / messages, "MB per million", at_most=150),
+        Figure("resident memory, messages restored from the store", restored / messages, "MB per million", at_most=150),
+        Figure("the store on disk", size / messages, "MB per million"),
+    ]
+
+
+async def _read(url: str, folder: Path, messages: int) -> int:
+    async with client(url) as routee, station(folder) as here:
+        await _warm_up(routee)
+        before = resident()
+        await read_all(routee, here.take, messages)
+        await here.complete()
+        return resident() - before
+
+
+async def _warm_up(routee: Routee) -> None:
+    """Read a few pages and forget them: what reading takes at all is not the messages'."""
+    now = SystemClock().now()
+    for page in range(10):
+        await routee.search(RouteeQuery(), now - SPAN, now, page=page)
+
+
+def _restore(folder: Path) -> int:
+    with open_store(folder / "monitor.db") as store:
+        before = resident()
+        window = Window("main", RecipientMask("mask", store.secret("recipients")))
+        window.restore_entries([(entry.field, entry.code, entry.value) for entry in store.entries("main")])
+        for seq, blob in store.journal("main"):
+            window.restore(seq, blob)
+        window.restored()
+        return resident() - before
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096
+
+
+if __name__ == "__main__":
+    print(_restore(Path(sys.argv[1])))

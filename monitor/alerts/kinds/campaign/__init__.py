@@ -1,0 +1,1 @@
+"""``campaign``: how each campaign fares, from its first message to its end."""

@@ -1,0 +1,113 @@
+"""Every kind of rule by its name, and what is asked of the kind of a rule. A new kind is listed here."""
+
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar
+
+from monitor.alerts.kinds.absence import KIND as ABSENCE
+from monitor.alerts.kinds.balance import KIND as BALANCE
+from monitor.alerts.kinds.batch import RuleBatch
+from monitor.alerts.kinds.campaign.kind import KIND as CAMPAIGN
+from monitor.alerts.kinds.case import RuleCase
+from monitor.alerts.kinds.cost import KIND as COST
+from monitor.alerts.kinds.count import KIND as COUNT
+from monitor.alerts.kinds.distinct import KIND as DISTINCT
+from monitor.alerts.kinds.kind import Example, Group, Kind, Wording
+from monitor.alerts.kinds.latency import KIND as LATENCY
+from monitor.alerts.kinds.new_value import KIND as NEW_VALUE
+from monitor.alerts.kinds.rate import KIND as RATE
+from monitor.alerts.kinds.result import EvaluationInput, RuleResult, withheld
+from monitor.alerts.kinds.slo import KIND as SLO
+from monitor.alerts.kinds.spike.kind import KIND as SPIKE
+from monitor.alerts.kinds.stuck import KIND as STUCK
+from monitor.config.rules.kinds import MODELS, add_model, name_of, remove_model
+from monitor.config.rules.model import Rule
+from monitor.model.finding import Unit
+
+R = TypeVar("R", bound=Rule)
+
+KINDS: Final[dict[str, Kind[Any]]] = {}
+"""By name."""
+
+
+def register(kind: Kind[R]) -> None:
+    """Make a kind known, and its model. Raises TypeError where another one has its name."""
+    add_model(kind.model)
+    KINDS[name_of(kind.model)] = kind
+
+
+def unregister(kind: Kind[R]) -> None:
+    """The kind is not known any more."""
+    del KINDS[name_of(kind.model)]
+    remove_model(kind.model)
+
+
+_SHIPPED: Final[tuple[Kind[Any], ...]] = (
+    *(RATE, COUNT, SPIKE, LATENCY, STUCK, ABSENCE),
+    *(NEW_VALUE, COST, DISTINCT, SLO, CAMPAIGN, BALANCE),
+)
+for _kind in _SHIPPED:
+    register(_kind)
+if _without := MODELS.keys() - KINDS.keys():
+    raise TypeError(f"there is a model but no Kind of {', '.join(sorted(_without))}")
+
+
+def kind_of(rule: R) -> Kind[R]:
+    """The kind of a rule. Raises ValueError where it is not registered."""
+    kind = KINDS.get(rule.kind)
+    if kind is None:
+        raise ValueError(f"rules of the kind {rule.kind!r} cannot be judged")
+    return kind
+
+
+def evaluate(rule: Rule, moment: EvaluationInput) -> RuleResult:
+    """The numbers of every group of a rule; not enough data while messages that it looks at are still to be fetched.
+
+    Raises ValueError where the rule cannot be judged on this window.
+    """
+    found = kind_of(rule).evaluate(rule, moment)
+    return withheld(found, moment) if moment.lacks(rule) else found
+
+
+def unit_of(rule: Rule, group: Group = ()) -> Unit:
+    """What the values of a group of the rule are measured in; those of a campaign's problems differ."""
+    return kind_of(rule).unit(rule, group)
+
+
+def matched(rule: Rule) -> str:
+    """What the rule counts, in a few words; empty for plain failures and for everything. See `AlertView.matched`."""
+    return kind_of(rule).matched(rule)
+
+
+def condition(rule: Rule) -> str:
+    """When the rule fires, in a few words: ``above 20%``, ``below 10 / 5``, ``no messages for 45m``."""
+    return kind_of(rule).condition(rule)
+
+
+def case_of(rule: Rule, moment: EvaluationInput, group: Group) -> RuleCase | None:
+    """What is to be explained of a group; None where no messages carry it."""
+    return kind_of(rule).case(rule, moment, group)
+
+
+def example_of(name: str) -> Example:
+    """What a made-up alert of the kind of that name says."""
+    kind = KINDS.get(name)
+    return Example(unit="count") if kind is None else kind.example
+
+
+def wording_of(name: str) -> Wording | None:
+    """How an alert of the kind of that name is worded; None for the program's own alerts, and for a kind that is not known here."""
+    kind = KINDS.get(name)
+    return None if kind is None else kind.wording
+
+
+def batches(rules: Iterable[Rule]) -> list[RuleBatch]:
+    """All rules that can be judged with others that count the same, or alone in the same way.
+
+    Those grouped by recipient cannot: recipients are numbered anew by each reading.
+    """
+    found: dict[object, list[Rule]] = {}
+    for rule in rules:
+        together = kind_of(rule).batch
+        if together is not None and "to" not in rule.by:
+            found.setdefault((rule.counted, rule.every, together.apart(rule)), []).append(rule)
+    return [RuleBatch(together, some, evaluate) for some in found.values() if (together := kind_of(some[0]).batch)]

@@ -1,0 +1,1 @@
+"""``spike``: now against a baseline, as a number or as a share."""

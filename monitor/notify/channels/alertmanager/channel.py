@@ -1,0 +1,31 @@
+"""What an Alertmanager entry of a receiver makes."""
+
+import json
+from typing import Final
+
+from monitor.config.monitor import Alertmanager
+from monitor.model.notification import Notification
+from monitor.notify.channels.alertmanager.client import AlertmanagerClient, Login, alerts_of
+from monitor.notify.channels.channel import HIDDEN, Channel, ChannelContext, Preview, secret_text
+from monitor.notify.channels.http import origin
+from monitor.runtime.clock import SECOND, Clock
+
+
+def alertmanager_client(entry: Alertmanager, clock: Clock) -> AlertmanagerClient:
+    """The client of all Alertmanagers of an entry."""
+    login = Login(secret_text(entry.bearer_token), entry.username or "", secret_text(entry.password))
+    return AlertmanagerClient(entry.addresses, clock=clock, login=login, timeout=entry.timeout / SECOND)
+
+
+def _make(entry: Alertmanager, around: ChannelContext) -> AlertmanagerClient:
+    return alertmanager_client(entry, around.clock)
+
+
+def _preview(entry: Alertmanager, notification: Notification, around: ChannelContext) -> Preview:
+    made = alerts_of(notification, around.clock.now())
+    headers = {} if entry.bearer_token is None and entry.username is None else {"Authorization": HIDDEN}
+    addresses = ", ".join(map(origin, entry.addresses))
+    return Preview(json.dumps(made, indent=2, ensure_ascii=False), made, addresses, headers)
+
+
+ALERTMANAGER: Final = Channel(Alertmanager, _make, _preview)

@@ -1,0 +1,1 @@
+"""Any of the services that the library Apprise knows."""

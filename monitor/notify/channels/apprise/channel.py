@@ -1,0 +1,29 @@
+"""What an Apprise entry of a receiver makes."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from monitor.config.monitor import Apprise
+from monitor.model.notification import Notification
+from monitor.notify.channels.apprise.notifier import AppriseNotifier, complaint, content, scheme
+from monitor.notify.channels.channel import Channel, ChannelContext, EntryContext, Preview
+from monitor.runtime.clock import SECOND
+from monitor.runtime.errors import Problem
+
+
+def _make(entry: Apprise, around: ChannelContext) -> AppriseNotifier:
+    return AppriseNotifier(entry.url.get_secret_value(), timeout=entry.timeout / SECOND)
+
+
+def _preview(entry: Apprise, notification: Notification, around: ChannelContext) -> Preview:
+    made = content(notification)
+    return Preview(f"{made['title']}\n\n{made['body']}", made, scheme(entry.url.get_secret_value()))
+
+
+def _problems(entry: Apprise, context: EntryContext) -> Iterator[Problem]:
+    wrong = complaint(entry.url.get_secret_value())
+    if wrong:
+        yield context.problem(wrong, "url_file" if entry.url_file else "url")
+
+
+APPRISE: Final = Channel(Apprise, _make, _preview, _problems)

@@ -1,0 +1,94 @@
+"""What each kind of channel brings along: how a notifier is made of an entry, what it would send, what is wrong with the entry."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TextIO, TypeVar
+
+import msgspec
+from pydantic import SecretStr
+
+from monitor.config.monitor import ChannelModel, Config
+from monitor.config.yaml import suggest
+from monitor.model.notification import Notification
+from monitor.notify.channels.protocol import Notifier
+from monitor.notify.channels.slack.rate_limit import ChannelRateLimits
+from monitor.notify.render import Templates, awkward, sample_notification, sample_view
+from monitor.runtime.clock import Clock
+from monitor.runtime.errors import Problem
+
+HIDDEN: Final = "***"
+"""What a preview shows in the place of a secret."""
+
+M = TypeVar("M", bound=ChannelModel)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelContext:
+    """What notifiers are given besides their entry: the time, the template files, where the console writes, and whom they share a pace with."""
+
+    clock: Clock
+    templates: Templates
+    stream: TextIO
+    paces: ChannelRateLimits = field(default_factory=ChannelRateLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """``text`` is for people, ``data`` is what is sent: JSON where it is that, else text. ``address`` shows no path; ``headers`` no secret."""
+
+    text: str
+    data: Any
+    address: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryContext:
+    """Where an entry stands in the configuration, and the templates that it may name. ``files`` maps template files to their paths."""
+
+    config: Config
+    path: tuple[str | int, ...]
+    templates: Templates
+    files: Mapping[str, str]
+
+    def problem(self, message: str, *below: str | int) -> Problem:
+        """What is wrong with the entry, or with a value below it."""
+        return self.config.problem(message, *self.path, *below)
+
+    def no_template(self, name: str) -> Problem:
+        """That there is no template of that name."""
+        near = suggest(name, self.templates.known)
+        return self.problem(f"there is no template file named {name!r} under templates{near}", "template")
+
+
+def _no_problems(entry: Any, context: EntryContext) -> Iterable[Problem]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Channel(Generic[M]):
+    """One kind of channel. ``make`` raises TemplateProblem; ``preview`` sends nothing and shows no secret; ``problems`` finds what only the
+    channel itself knows of its entries."""
+
+    model: type[M]
+    make: Callable[[M, ChannelContext], Notifier]
+    preview: Callable[[M, Notification, ChannelContext], Preview]
+    problems: Callable[[M, EntryContext], Iterable[Problem]] = _no_problems
+
+
+def samples() -> Iterator[Notification]:
+    """What a template has to cope with: an alert that fires, and one that is over; and both with awkward values."""
+    firing = sample_view("SampleRate", "rate", ("operator", "country"))
+    over = msgspec.structs.replace(firing, status="resolved", ends_at=firing.as_of, resolved_because="recovered")
+    for view in (firing, over, awkward(firing), awkward(over)):
+        yield sample_notification([view])
+
+
+def secret_text(secret: SecretStr | None) -> str:
+    """What a secret hides; empty where there is none."""
+    return "" if secret is None else secret.get_secret_value()
+
+
+def secret_texts(secrets: Mapping[str, SecretStr] | None) -> dict[str, str]:
+    """Named secrets as texts."""
+    return {name: secret.get_secret_value() for name, secret in (secrets or {}).items()}

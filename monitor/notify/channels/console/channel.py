@@ -1,0 +1,21 @@
+"""What a console entry of a receiver makes."""
+
+from typing import Final
+
+from monitor.config.monitor import Console
+from monitor.model.notification import Notification
+from monitor.notify.channels.channel import Channel, ChannelContext, Preview
+from monitor.notify.channels.console.notifier import ConsoleNotifier
+from monitor.notify.render import plain_text
+
+
+def _make(entry: Console, around: ChannelContext) -> ConsoleNotifier:
+    return ConsoleNotifier(around.stream)
+
+
+def _preview(entry: Console, notification: Notification, around: ChannelContext) -> Preview:
+    text = plain_text(notification)
+    return Preview(text, text)
+
+
+CONSOLE: Final = Channel(Console, _make, _preview)

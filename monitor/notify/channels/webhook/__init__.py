@@ -1,0 +1,1 @@
+"""Webhooks: any HTTP endpoint, also of the services whose templates come with the program."""

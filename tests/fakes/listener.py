@@ -1,0 +1,18 @@
+"""A daemon's listener, asked from within a loop in which it may run itself."""
+
+from functools import partial
+
+import trio
+
+from monitor.cli.daemon_api import ListenerAnswer, NothingHeard
+from monitor.cli.daemon_api import ask as ask_blocking
+from monitor.runtime.errors import MonitorError
+
+
+async def ask(url: str, path: str = "/healthz", *, seconds: float = 5.0) -> ListenerAnswer:
+    """What it answers. Raises MonitorError where that is nothing."""
+    asking = partial(ask_blocking, url + path, seconds=seconds)
+    try:
+        return await trio.to_thread.run_sync(asking, abandon_on_cancel=True)
+    except NothingHeard as why:
+        raise MonitorError(f"No answer from {url}{path}; is the daemon running? ({why})") from why
