@@ -140,7 +140,7 @@ def test_a_silence_without_end_is_given_up_and_never_called_over() -> None:
     assert (still.state, still.no_data_since is not None) == ("firing", True)
     (over,) = watch.at(NOW + 17 * HOUR)
     assert (over.state, over.because) == ("resolved", "no_data")
-    assert "not expected any more" in sentence(watch.shown(over))
+    assert "no longer expected" in sentence(watch.shown(over))
 
 
 def test_a_burn_eases_from_critical_to_warning_as_one_alert() -> None:
