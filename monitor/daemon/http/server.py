@@ -97,6 +97,8 @@ class _Listener:
     async def _accept(self, listening: socket.socket, answering: trio.Nursery) -> None:
         listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
         while True:
+            # Without a free descriptor the kernel refuses to accept also where nobody waits; nobody is to give way for that.
+            await trio.lowlevel.wait_readable(listening)
             try:
                 first = await listener.accept()
             except OSError as error:
