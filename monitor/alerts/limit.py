@@ -46,4 +46,6 @@ def _worst_first(some: Mapping[Key, Badness]) -> list[Key]:
 def _is_clearly_worse(one: Badness, other: Badness) -> bool:
     if one[0] != other[0]:
         return one[0] > other[0]
-    return one[1] > other[1] and one[1] >= CLEARLY * other[1]  # the first part: of 0 and of infinity any factor is itself
+    return (
+        one[1] > other[1] and one[1] >= CLEARLY * other[1]
+    )  # the first part: of 0 and of infinity any factor is itself

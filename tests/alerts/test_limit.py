@@ -1,7 +1,9 @@
 """Which groups of a rule with a limit are told."""
 
 from collections.abc import Mapping
+from math import inf
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +26,11 @@ def test_groups_about_equally_bad_do_not_take_turns() -> None:
 
 def test_a_recovered_group_that_is_kept_firing_makes_room() -> None:
     assert within_limit({"a": (0, 0.97)}, {"b": (1, 1.01)}, 1) == (["b"], ["a"])
+
+
+@pytest.mark.parametrize("beyond", [0.0, inf])
+def test_groups_that_are_exactly_as_bad_do_not_alternate(beyond: float) -> None:
+    assert within_limit({"a": (1, beyond)}, {"b": (1, beyond)}, 1) == ([], [])
 
 
 def test_a_limit_that_was_lowered_takes_the_mildest_off() -> None:

@@ -38,7 +38,7 @@ POST = b"POST /api/v2/silences HTTP/1.1\r\nHost: localhost\r\nContent-Type: appl
 
 async def idle(stream: trio.SocketStream) -> None:
     """Ask once, keep the connection."""
-    await stream.send_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    await stream.send_all(b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n")
     async for _ in stream:
         pass
 

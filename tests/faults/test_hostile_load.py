@@ -114,6 +114,7 @@ async def test_a_crowd_of_hostile_clients_stops_neither_polling_nor_telling_nor_
     sandbox = Sandbox(SystemClock())
     put_operator(sandbox, "Before", failed=5)
     slowest, ages = list[float](), list[float]()
+    lasting = SECONDS if crowd == "many kinds" else min(SECONDS, 30)
     async with routee(sandbox) as url, hook() as told:
         config = write(
             *(tmp_path, [FAILING]),
@@ -126,19 +127,24 @@ async def test_a_crowd_of_hostile_clients_stops_neither_polling_nor_telling_nor_
             await running.watching()
             assert [await answered(running.url, one) for one in (DEAR * 50, DEAREST_TAKEN)] == [400, 200]
             await until(lambda: "Before" in told.failing(), "the first operator to be told")
+            before = sandbox.requests["search"]
             async with attacked(running.url, crowd), trio.open_nursery() as nursery:
                 nursery.start_soon(telling, sandbox, told)
                 nursery.start_soon(answering, running.url, slowest)
                 nursery.start_soon(polling, running.url, ages)
-                await trio.sleep(SECONDS if crowd == "many kinds" else min(SECONDS, 30))
+                await trio.sleep(lasting)
                 nursery.cancel_scope.cancel()
+            polled = sandbox.requests["search"] - before
             size = largest(running)
             assert await silences(running.url) == "[]", "the dear ones were all refused"
             assert await running.stop() == 0
     sys.stdout.write(
-        f"slowest {max(slowest):.3f} s, oldest {max(ages):.1f} s, {size} KiB, {len(told.failing())} told\n"
+        f"slowest {max(slowest):.3f} s, oldest {max(ages):.1f} s of {len(ages)}, {polled} polls, {size} KiB, {len(told.failing())} told\n"
     )
     assert max(slowest) < ANSWERED_WITHIN
     assert max(ages) < POLLED_WITHIN
+    assert polled >= lasting / 2, (
+        "whatever /metrics says, and however seldom: so often Routee was asked, which is to be once a second"
+    )
     assert size < LARGEST
     assert len([entry for entry in running.logged if entry.get("level") == "error"]) < 20, "the log is not flooded"

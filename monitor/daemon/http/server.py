@@ -22,6 +22,7 @@ from monitor.daemon.http.address import Address
 from monitor.daemon.http.connections import Connection, OpenConnections, turn_away
 from monitor.daemon.http.guards import DEFAULT_LIMITS, Guards, Limits
 from monitor.daemon.http.http1 import Http1Connection, TimedStream
+from monitor.daemon.http.probe import Probe
 from monitor.daemon.http.seldom import RateLimitedLog
 from monitor.daemon.http.turns import PROBES, Turns, path_of
 from monitor.runtime.errors import ListenError
@@ -97,6 +98,8 @@ class _Listener:
     async def _accept(self, listening: socket.socket, answering: trio.Nursery) -> None:
         listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
         while True:
+            # Without a free descriptor the kernel refuses to accept also where nobody waits; nobody is to give way for that.
+            await trio.lowlevel.wait_readable(listening)
             try:
                 first = await listener.accept()
             except OSError as error:
@@ -155,6 +158,10 @@ class _Listener:
 
     async def _serve(self, connection: Connection, first: bytes) -> None:
         stream = TimedStream(connection.stream, first)
+        probe = Probe.read(first) if path_of(first) else None
+        if probe is not None:
+            await probe.answer(self._app, self._config.response_headers("h11"), stream)
+            return
         app = ASGIWrapper(_Requests(self._app, connection, self._turn))  # type: ignore[arg-type]
         await Http1Connection(app, self._config, self._context, ConnectionState({}), stream).run()  # type: ignore[arg-type]
 

@@ -105,9 +105,9 @@ def _with_plus(number: str | None) -> str:
 
 def _groups(parts: Sequence[SmsPart]) -> Sequence[str]:
     groups = [part.groups for part in parts]
-    if "".join(["".join(names) for names in groups if names]).isprintable():
+    if max((sum(map(len, names)) + len(names) for names in groups if names), default=0) <= LONGEST:
         joined = [GROUPS_SEPARATOR.join(filter(None, names)) or UNKNOWN if names else UNKNOWN for names in groups]
-        if max(map(len, joined), default=0) <= LONGEST:
+        if "".join([name for names in groups if names for name in names]).isprintable():
             return joined
     return [_joined(names) if names else UNKNOWN for names in groups]
 

@@ -3,8 +3,9 @@
 import zlib
 from typing import Final
 
-LARGEST_BODY: Final = 64 * 2**20
-"""Bytes of an answer, unpacked, that are taken; a page of 2,000 messages has about 1.5 million."""
+LARGEST_BODY: Final = 32 * 2**20
+"""Bytes of an answer, unpacked, that are taken: over four times a page of 2,000 messages of ten parts. To read an answer takes up to ten
+times as much memory for a moment."""
 
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 

@@ -36,7 +36,10 @@ _MOST_VALUES: Final = 50 * MOST_RECORDS
 """Commas and opening brackets of an answer, texts left out: more than it has values. A record of Routee's has about 30."""
 
 _SMALL: Final = 2 * 2**20
-"""Bytes of an answer that cannot hold too many values; a full page of Routee's has 1.5 million."""
+"""Bytes of an answer, or of one record, that cannot hold too many values; a full page of Routee's has 1.5 million."""
+
+_LEFT_OUT: Final = {"…": "…"}
+"""Stands for a record that is far too large."""
 
 _LONGEST_NUMBER: Final = 300
 """Digits of a whole number; every such number fits into a float."""
@@ -204,16 +207,21 @@ def _part(record: object) -> SmsPart:
             raise UnreadableRecord("it is already parsed")
         part = _PART.decode(record)
     except _UNDECODABLE:
-        part = read_part(_plain(record))
+        plain = _plain(record)
+        if plain is _LEFT_OUT:
+            raise UnreadableRecord("it is far larger than any record of Routee's") from None
+        part = read_part(plain)
     if why := complaint(part):
         raise UnreadableRecord(why)
     return part
 
 
 def _plain(record: object) -> object:
-    """The record as parsed JSON; None where it is none."""
+    """The record as parsed JSON, so far as it is not so large that this would take much memory; None where it is none."""
     if not isinstance(record, msgspec.Raw):
         return record
+    if memoryview(record).nbytes > _SMALL:
+        return _LEFT_OUT
     try:
         return read_json(bytes(record))
     except Malformed:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
+import trio
 from plain_client import ask, connect, served
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -19,6 +20,15 @@ from tests.fakes.waiting import guarded, until
 
 async def hello(request: Request) -> Response:
     return PlainTextResponse("hello")
+
+
+async def answered(stream: trio.SocketStream) -> None:
+    """Once it says hello."""
+    answer = b""
+    while not answer.endswith(b"hello"):
+        piece = await stream.receive_some()
+        assert piece, "the connection stays open"
+        answer += piece
 
 
 @contextmanager
@@ -53,6 +63,17 @@ async def test_without_descriptors_it_is_said_once_and_an_idle_connection_gives_
                     assert await idle.receive_some() == b""
         assert (await ask(url, "/")).body == b"hello"
     assert [(one.levelno, "LimitNOFILE" in one.message) for one in said()] == [(logging.ERROR, True)]
+
+
+async def test_while_there_are_no_more_descriptors_nobody_gives_way_but_to_somebody_who_waits() -> None:
+    async with served(Starlette(routes=[Route("/", hello)])) as url, await connect(url) as idle:
+        with one_left():
+            async with await connect(url) as new:
+                with guarded():
+                    assert await idle.receive_some() == b"", "its descriptor is the new connection's"
+                    for _ in range(3):
+                        await new.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                        await answered(new)
 
 
 def test_half_of_the_descriptors_are_kept_for_polling_and_telling() -> None:

@@ -1,6 +1,8 @@
 """Pages of messages: what is read, what is tolerated, what is set aside."""
 
 import json
+import math
+import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -11,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from routee_pages import NOW, body_of, item, status
 
+from monitor.ingest.routee.decompress import LARGEST_BODY
 from monitor.ingest.routee.tolerant import SMALLEST_HASH
 from monitor.ingest.routee.wire import Malformed, decode_page, decode_parts, read_json
 from monitor.model.message import CODED_FIELDS, GROUPS_SEPARATOR, UNKNOWN
+from monitor.model.routee_query import PAGE_SIZE
 from monitor.runtime.clock import DAY, iso, parse_iso
 
 
@@ -443,6 +447,50 @@ def test_a_page_holds_far_more_records_than_were_asked_for_or_is_taken_whole() -
         with pytest.raises(Malformed, match="holds 20001 records, far more than were asked for"):
             decode_page(body_of(*[record] * 20_001), NOW, size=2_000)
     assert len(decode_page(body_of(*[item()] * 20_001), NOW, size=3_000).batch) == 20_001
+
+
+@pytest.mark.parametrize("text", ["x" * 10 * 153, "न" * 10 * 67], ids=["GSM", "Unicode"])
+def test_a_full_page_of_messages_of_ten_parts_has_room_four_times(text: str) -> None:
+    records = [item(smsId=f"{number:036}", messageId=f"{number:036}", body=text) for number in range(PAGE_SIZE)]
+    page = json.dumps({"content": records}, ensure_ascii=False).encode()
+    assert 4 * len(page) <= LARGEST_BODY
+    assert len(decode_page(page, NOW).batch) == PAGE_SIZE
+
+
+DEAR = "😀" + "x" * 4_000
+"""A text whose every character takes four bytes of memory."""
+
+
+@pytest.mark.parametrize(
+    ("records", "times"),
+    [
+        ([item(body=DEAR)] * 1_000, 1),
+        ([item(operator=DEAR, label=DEAR)] * 500, 5),
+        ([item(groups=[DEAR])] * 1_000, 5),
+        ([item(groups=["😀" + "x" * 100] * 40)] * 1_000, 6),
+        ([item(status=None, body=DEAR)] * 1_000, 1),
+        ([["😀" + "x" * 30] * 100_000], 1),
+        ([item(price=math.nan, label=DEAR)] * 1_000, 10),
+        ([math.nan, ["😀" + "x" * 30] * 100_000], 10),
+    ],
+    ids=["texts", "fields", "groups", "many groups", "set aside", "huge record", "no JSON", "no JSON, many values"],
+)
+def test_a_page_takes_memory_in_proportion_to_its_size(records: list[object], times: int) -> None:
+    page = json.dumps({"content": records}, ensure_ascii=False).encode()
+    tracemalloc.start()
+    try:
+        decode_page(page, NOW)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < times * len(page)
+
+
+def test_a_huge_record_that_is_not_as_documented_is_set_aside_unread() -> None:
+    huge = {"label": "x" * 3 * 2**20}
+    assert aside(item(**huge, status=7)) == ("it is far larger than any record of Routee's", '{"…": "…"}')
+    assert aside(item(**huge, status=None)) == ("it is far larger than any record of Routee's", '{"…": "…"}')
+    assert aside(item(**huge, messageId="", smsId="")) == ("it has neither messageId nor smsId", '{"…": "…"}')
 
 
 def test_commas_and_brackets_within_texts_are_no_values() -> None:
