@@ -1,11 +1,15 @@
-"""Asking the running daemon, over its listener."""
+"""Asking the running daemon, over its listener: one request within a bounded time, to that address and no other."""
 
+import http.client
 import json
-import urllib.error
-import urllib.request
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from monitor.runtime.errors import ListenError, MonitorError
 
@@ -13,7 +17,8 @@ if TYPE_CHECKING:
     from monitor.config.monitor import Config, Web
 
 _SECONDS: Final = 10.0
-_LONGEST_ANSWER: Final = 64 * 1024 * 1024
+_LONGEST_ANSWER: Final = 16 * 1024 * 1024
+_LONGEST_SENTENCE: Final = 2000
 
 
 class DaemonRefused(MonitorError):
@@ -23,58 +28,126 @@ class DaemonRefused(MonitorError):
 
 
 class NoAnswer(MonitorError):
-    """There is no daemon at that address."""
+    """There is no daemon at that address, or what answers there is none."""
 
     exit_code = 69
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonApi:
-    """A daemon's listener, and the token that changes need there."""
+    """A daemon's listener, and the token that changes need there. A request ends ``within`` so many seconds, however slowly its answer comes."""
 
     url: str
     token: str = field(default="", repr=False)
+    within: float = _SECONDS
 
-    def get(self, path: str) -> Any:
-        """What it answers, from JSON. Raises NoAnswer and Refused."""
-        return self._ask("GET", path)
+    def get(self, path: str, shape: Any) -> Any:
+        """What it answers, from JSON, which is of that shape (`api_answers`). Raises NoAnswer and DaemonRefused."""
+        return self._shaped(self._ask("GET", path), shape)
 
-    def post(self, path: str, body: Any) -> Any:
-        """Hand something over; what it answers. Raises NoAnswer and Refused."""
-        return self._ask("POST", path, json.dumps(body).encode())
+    def post(self, path: str, body: Any, shape: Any = Any) -> Any:
+        """Hand something over; what it answers. Raises NoAnswer and DaemonRefused."""
+        return self._shaped(self._ask("POST", path, json.dumps(body).encode()), shape)
 
     def delete(self, path: str) -> None:
-        """Take something away. Raises NoAnswer and Refused."""
+        """Take something away. Raises NoAnswer and DaemonRefused."""
         self._ask("DELETE", path)
 
+    def _shaped(self, answer: Any, shape: Any) -> Any:
+        from monitor.cli.api_answers import holds
+
+        if not holds(answer, shape):
+            raise self._stranger()
+        return answer
+
     def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        headers |= {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        request = urllib.request.Request(self.url + path, body, headers, method=method)  # noqa: S310 - http, see `daemon_api`
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # it is on this machine, behind no proxy
         try:
-            with direct.open(request, timeout=_SECONDS) as answer:
-                return json.loads(answer.read(_LONGEST_ANSWER) or b"null")
-        except urllib.error.HTTPError as error:
-            raise DaemonRefused(_sentence(error)) from None
-        except (OSError, ValueError) as error:
+            status, data = self._exchange(method, path, body)
+        except (OSError, http.client.HTTPException, ValueError) as error:
             from monitor.runtime.transport_errors import trouble
 
-            reason = getattr(error, "reason", error)
-            why = trouble(reason) if isinstance(reason, BaseException) else str(reason)
             raise NoAnswer(
-                f"No answer from {self.url}: {why}; is the daemon running? (--url names another one)"
+                f"No answer from {self.url}: {trouble(error)}; is the daemon running? (--url names another one)"
             ) from None
+        if 300 <= status < 400:
+            raise NoAnswer(
+                f"What answers at {self.url} leads elsewhere ({status}), where this does not follow; "
+                "give the daemon's own address with --url"
+            )
+        answer = _from_json(data)
+        if status >= 400:
+            raise DaemonRefused(_sentence(status, answer))
+        if answer is _NO_JSON:
+            raise self._stranger()
+        return answer
+
+    def _stranger(self) -> NoAnswer:
+        return NoAnswer(f"What answers at {self.url} is no routee-monitor, or one of another version; check --url")
+
+    def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        """The status and the body of the answer. It is on this machine, behind no proxy, and redirects are not followed."""
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        headers |= {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        parts = urlsplit(self.url)
+        with closing(_connection(parts.scheme, parts.netloc, self.within)) as connection:
+            connection.connect()
+            with _ended_after(self.within, connection.sock):
+                connection.request(method, parts.path + path, body, headers)
+                answer = connection.getresponse()
+                data = answer.read(_LONGEST_ANSWER + 1)
+        if len(data) > _LONGEST_ANSWER:
+            raise ValueError(f"its answer is larger than {_LONGEST_ANSWER // 1024 // 1024} MiB")
+        return answer.status, data
 
 
-def _sentence(error: urllib.error.HTTPError) -> str:
-    """What the daemon says, in its own words."""
+def _connection(scheme: str, place: str, within: float) -> http.client.HTTPConnection:
+    if scheme == "http":
+        return http.client.HTTPConnection(place, timeout=within)
+    import ssl
+
+    return http.client.HTTPSConnection(place, timeout=within, context=ssl.create_default_context())
+
+
+@contextmanager
+def _ended_after(seconds: float, connected: socket.socket) -> Iterator[None]:
+    """What is read and written in here ends after so long, because the connection does then. Raises TimeoutError in that case."""
+    over = threading.Event()
+
+    def end() -> None:
+        over.set()
+        with suppress(OSError):
+            connected.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, end)
+    timer.start()
     try:
-        said = json.loads(error.read(_LONGEST_ANSWER))
-    except (OSError, ValueError):
-        said = ""
-    text = said.get("error") if isinstance(said, dict) else said
-    return str(text) if text else f"The daemon answered {error.code} {error.reason}"
+        yield
+    except (OSError, http.client.HTTPException):
+        if over.is_set():
+            raise TimeoutError from None
+        raise
+    finally:
+        timer.cancel()
+        timer.join()
+    if over.is_set():
+        raise TimeoutError
+
+
+_NO_JSON: Final = object()
+
+
+def _from_json(data: bytes) -> Any:
+    try:
+        return json.loads(data or b"null")
+    except (ValueError, RecursionError):
+        return _NO_JSON
+
+
+def _sentence(status: int, said: Any) -> str:
+    """What the daemon says, in its own words."""
+    text = said.get("error") if isinstance(said, dict) else said if isinstance(said, str) else ""
+    phrase = http.client.responses.get(status, "")
+    return str(text)[:_LONGEST_SENTENCE] if text else f"The daemon answered {status} {phrase}".strip()
 
 
 def daemon_api(config: Path | None, url: str | None) -> DaemonApi:

@@ -3,9 +3,11 @@
 import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
+from monitor.cli.api_answers import Alert, MadeSilence, Silence
 from monitor.cli.choices import known
 from monitor.cli.daemon_api import DaemonRefused, daemon_api
 from monitor.cli.options import config_option, duration, json_option, url_option, wide_option
@@ -90,12 +92,12 @@ def add(
     body = {"startsAt": iso(began), "endsAt": iso(ends), "createdBy": by, "comment": comment}
     body |= {"matchers": [_matcher(one) for one in wanted]} | _during(weekdays, times, location)
     api = daemon_api(config or above, url)
-    alerts = api.get("/api/v2/alerts")
+    alerts = api.get("/api/v2/alerts", list[Alert])
     met = met_by(wanted, alerts)
     if not yes and is_broad(wanted):
         raise DaemonRefused(broad(wanted, met))
-    answer = api.post("/api/v2/silences", body)
-    made = api.get(f"/api/v2/silence/{answer['silenceID']}")
+    answer = api.post("/api/v2/silences", body, MadeSilence)
+    made = api.get(f"/api/v2/silence/{quote(answer['silenceID'], safe='')}", Silence)
     if as_json:
         print_json(
             answer | {"startsAt": made["startsAt"], "endsAt": made["endsAt"], "alerts": [one["labels"] for one in met]}
@@ -120,7 +122,9 @@ def show(above: Path | None, config: Path | None, url: str | None, as_json: bool
     Exit codes: 0 shown; 69 no daemon answers.
     """
     api = daemon_api(config or above, url)
-    found = [one for one in api.get("/api/v2/silences") if expired or one["status"]["state"] != "expired"]
+    found = [
+        one for one in api.get("/api/v2/silences", list[Silence]) if expired or one["status"]["state"] != "expired"
+    ]
     if as_json:
         print_json(found)
         return
@@ -138,10 +142,8 @@ def expire(above: Path | None, ids: tuple[str, ...], config: Path | None, url: s
     \b
     Exit codes: 0 ended; 1 refused, with the reason; 69 no daemon answers.
     """
-    from urllib.parse import quote
-
     api = daemon_api(config or above, url)
-    known = [one["id"] for one in api.get("/api/v2/silences") if one["status"]["state"] != "expired"]
+    known = [one["id"] for one in api.get("/api/v2/silences", list[Silence]) if one["status"]["state"] != "expired"]
     for wanted in ids:
         matching = [one for one in known if one.startswith(wanted)]
         if len(matching) != 1:
