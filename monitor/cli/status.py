@@ -53,7 +53,7 @@ def _asked(loaded: "SettingsWithTemplates", url: str | None) -> dict[str, Any]:
 
     try:
         api = api_of(loaded.settings.config, url)
-        said = api.get("/api/v1/status", DaemonStatus)
+        said: dict[str, Any] = api.get("/api/v1/status", DaemonStatus)
     except MonitorError as why:
         if url:
             raise
