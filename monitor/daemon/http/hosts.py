@@ -6,8 +6,9 @@ answers. It cannot choose the header Host, which names the page's own host. So n
 """
 
 import ipaddress
+import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
@@ -15,13 +16,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.daemon.http.tokens import carries
 
+_HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?)\]|([A-Za-z0-9._-]+))(?::[0-9]{1,5})?")
+
 
 def named_host(header: str) -> str:
-    """The host in a header Host, without port and brackets, in small letters; empty where it cannot be read."""
-    try:
-        return (urlsplit(f"//{header}").hostname or "").rstrip(".")
-    except ValueError:
-        return ""
+    """The host in a header Host, without port and brackets, in small letters; empty where it is anything else than ``host[:port]``."""
+    found = _HOST.fullmatch(header)
+    return "" if found is None else (found[1] or found[2]).lower().removesuffix(".")
 
 
 def is_address(host: str) -> bool:
