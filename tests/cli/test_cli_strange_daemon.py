@@ -1,5 +1,8 @@
 """What commands make of an address where no routee-monitor answers, or one that means harm."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -141,3 +144,17 @@ def test_a_refusal_is_told_in_the_daemons_words(folder: Folder) -> None:
     with strange(403, b'{"error": "no"}', {"Content-Length": "15"}) as server:
         done = folder.invoke("silence", "list", "--url", server.url)
     assert (done.exit_code, done.stderr.strip().rpartition("error: ")[2]) == (1, "no")
+
+
+def test_no_keys_of_connections_are_written_for_whoever_reads_them(folder: Folder) -> None:
+    keys = folder.path / "keys"
+    words = ["silence", "list", "--config", str(folder.config), "--url", "https://127.0.0.1:1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "monitor", *words],
+        env={**os.environ, "SSLKEYLOGFILE": str(keys)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, keys.exists()) == (69, False), done.stderr
+    assert "No answer from https://127.0.0.1:1" in done.stderr
