@@ -26,7 +26,7 @@ def named(text: str) -> str:
         for written in dict.fromkeys((value, repr(value)[1:-1])):
             if written.lower() in text.lower():
                 shown = f"${{{_names[value]}}}"
-                text = re.sub(re.escape(written), lambda _, shown=shown: shown, text, flags=re.IGNORECASE)
+                text = re.sub(re.escape(written), shown, text, flags=re.IGNORECASE)
     return text
 
 
