@@ -11,6 +11,8 @@ sample     a notification to try receivers with
 roff       the manual page, made from the commands
 """
 
+import os
+
 import click
 
 from monitor.cli.ack import ack
@@ -83,5 +85,7 @@ for command in (
 
 def main() -> None:
     """The program ``routee-monitor``."""
+    # Python and urllib3 write the keys of every TLS connection into that file; who reads it reads every token.
+    os.environ.pop("SSLKEYLOGFILE", None)
     open_streams()
     cli.main(prog_name="routee-monitor")

@@ -1,14 +1,16 @@
-"""Asking the running daemon, over its listener."""
+"""Asking the running daemon, over its listener: one request within a bounded time, to that address and no other."""
 
 import http.client
 import json
-import urllib.error
-import urllib.request
-from collections.abc import Mapping
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from monitor.runtime.errors import ListenError, MonitorError
 
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     from monitor.config.monitor import Config, Web
 
 _SECONDS: Final = 10.0
-_LONGEST_ANSWER: Final = 64 * 1024 * 1024
+_LONGEST_ANSWER: Final = 16 * 1024 * 1024
+_LONGEST_SENTENCE: Final = 2000
 
 
 class DaemonRefused(MonitorError):
@@ -26,7 +29,7 @@ class DaemonRefused(MonitorError):
 
 
 class NoAnswer(MonitorError):
-    """There is no daemon at that address."""
+    """There is no daemon at that address, or what answers there is none."""
 
     exit_code = 69
 
@@ -52,75 +55,131 @@ def ask(
     headers: Mapping[str, str] = MappingProxyType({}),
     seconds: float = _SECONDS,
 ) -> ListenerAnswer:
-    """What a daemon's listener answers, within so many ``seconds`` for each step. Raises NothingHeard."""
-    if not url.startswith(("http://", "https://")):  # urllib would open files, too
-        raise NothingHeard("it is not an address like http://127.0.0.1:9465")
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # it is on this machine, behind no proxy
-    headers = {"Accept": "application/json", **headers}
+    """What a daemon's listener answers, in so many ``seconds`` after connecting. Raises NothingHeard.
+
+    It is on this machine, behind no proxy. A redirect is an answer like any other: it is not followed.
+    """
     try:
-        request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310 - http
-        try:
-            answer = direct.open(request, timeout=seconds)
-        except urllib.error.HTTPError as no:
-            answer = no
-        with answer:
-            said = answer.read(_LONGEST_ANSWER).decode(errors="replace")
-            return ListenerAnswer(answer.status, answer.reason, said)
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise NothingHeard("it is not an address like http://127.0.0.1:9465")
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        with closing(_connection(parts.scheme, parts.netloc, seconds)) as connection:
+            connection.connect()
+            with _ended_after(seconds, connection.sock):
+                connection.request(method, path, body, {"Accept": "application/json", **headers})
+                answer = connection.getresponse()
+                data = answer.read(_LONGEST_ANSWER + 1)
     except (OSError, ValueError, http.client.HTTPException) as error:
         from monitor.runtime.transport_errors import trouble
 
-        reason = getattr(error, "reason", error)
-        raise NothingHeard(trouble(reason) if isinstance(reason, BaseException) else str(reason)) from error
+        raise NothingHeard(trouble(error)) from error
+    if len(data) > _LONGEST_ANSWER:
+        raise NothingHeard(f"its answer is larger than {_LONGEST_ANSWER // 1024 // 1024} MiB")
+    return ListenerAnswer(answer.status, answer.reason, data.decode(errors="replace"))
+
+
+def _connection(scheme: str, place: str, within: float) -> http.client.HTTPConnection:
+    if scheme == "http":
+        return http.client.HTTPConnection(place, timeout=within)
+    import ssl
+
+    return http.client.HTTPSConnection(place, timeout=within, context=ssl.create_default_context())
+
+
+@contextmanager
+def _ended_after(seconds: float, connected: socket.socket) -> Iterator[None]:
+    """What is read and written in here ends after so long, because the connection does then. Raises TimeoutError in that case."""
+    over = threading.Event()
+
+    def end() -> None:
+        over.set()
+        with suppress(OSError):
+            connected.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, end)
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException):
+        if over.is_set():
+            raise TimeoutError from None
+        raise
+    finally:
+        timer.cancel()
+        timer.join()
+    if over.is_set():
+        raise TimeoutError
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonApi:
-    """A daemon's listener, and the token that changes need there."""
+    """A daemon's listener, and the token that changes need there. A request ends ``within`` so many seconds, however slowly its answer comes."""
 
     url: str
     token: str = field(default="", repr=False)
+    within: float = _SECONDS
 
-    def get(self, path: str) -> Any:
-        """What it answers, from JSON. Raises NoAnswer and DaemonRefused."""
-        return self._ask("GET", path)
+    def get(self, path: str, shape: Any) -> Any:
+        """What it answers, from JSON, which is of that shape (`api_answers`). Raises NoAnswer and DaemonRefused."""
+        return self._shaped(self._ask("GET", path), shape)
 
-    def post(self, path: str, body: Any) -> Any:
+    def post(self, path: str, body: Any, shape: Any = Any) -> Any:
         """Hand something over; what it answers. Raises NoAnswer and DaemonRefused."""
-        return self._ask("POST", path, json.dumps(body).encode())
+        return self._shaped(self._ask("POST", path, json.dumps(body).encode()), shape)
 
     def delete(self, path: str) -> None:
         """Take something away. Raises NoAnswer and DaemonRefused."""
         self._ask("DELETE", path)
 
+    def _shaped(self, answer: Any, shape: Any) -> Any:
+        from monitor.cli.api_answers import holds
+
+        if not holds(answer, shape):
+            raise self._stranger()
+        return answer
+
     def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
         headers = {"Content-Type": "application/json"}
         headers |= {"Authorization": f"Bearer {self.token}"} if self.token else {}
         try:
-            answer = ask(self.url + path, method=method, body=body, headers=headers)
-            said = _parsed(answer)
-        except (NothingHeard, ValueError) as error:
+            found = ask(self.url + path, method=method, body=body, headers=headers, seconds=self.within)
+        except NothingHeard as error:
             raise NoAnswer(
                 f"No answer from {self.url}: {error}; is the daemon running? (--url names another one)"
             ) from None
-        if answer.status >= 300:
-            raise DaemonRefused(_sentence(answer, said))
-        return said
+        status = found.status
+        if 300 <= status < 400:
+            raise NoAnswer(
+                f"What answers at {self.url} leads elsewhere ({status}), where this does not follow; "
+                "give the daemon's own address with --url"
+            )
+        answer = _from_json(found.body)
+        if status >= 400:
+            raise DaemonRefused(_sentence(status, answer))
+        if answer is _NO_JSON:
+            raise self._stranger()
+        return answer
+
+    def _stranger(self) -> NoAnswer:
+        return NoAnswer(f"What answers at {self.url} is no routee-monitor, or one of another version; check --url")
 
 
-def _parsed(answer: ListenerAnswer) -> Any:
-    """The body from JSON; None where it is empty, or where it is no JSON in an answer that says no. Raises ValueError."""
+_NO_JSON: Final = object()
+
+
+def _from_json(text: str) -> Any:
     try:
-        return json.loads(answer.body or "null")
-    except ValueError:
-        if answer.status >= 300:
-            return None
-        raise
+        return json.loads(text or "null")
+    except (ValueError, RecursionError):
+        return _NO_JSON
 
 
-def _sentence(answer: ListenerAnswer, said: Any) -> str:
+def _sentence(status: int, said: Any) -> str:
     """What the daemon says, in its own words."""
-    text = said.get("error") if isinstance(said, dict) else said
-    return str(text) if text else f"The daemon answered {answer.status} {answer.reason}"
+    text = said.get("error") if isinstance(said, dict) else said if isinstance(said, str) else ""
+    phrase = http.client.responses.get(status, "")
+    return str(text)[:_LONGEST_SENTENCE] if text else f"The daemon answered {status} {phrase}".strip()
 
 
 def daemon_api(config: Path | None, url: str | None) -> DaemonApi:

@@ -7,7 +7,7 @@ import click
 
 from monitor.cli.load import read_everything
 from monitor.cli.options import config_option, json_option, level_option
-from monitor.cli.output import say
+from monitor.cli.output import name_variables, say
 from monitor.cli.table import print_json
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def send_test(receiver: str, config: Path | None, as_json: bool, rule: str | Non
 
     from monitor.cli.choices import known
 
+    name_variables()
     loaded = read_everything(config)
     known("receiver", receiver, [one.name for one in loaded.settings.config.receivers])
     firing, over = _samples(receiver, rule, loaded)

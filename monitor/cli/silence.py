@@ -3,9 +3,11 @@
 import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import click
 
+from monitor.cli.api_answers import Alert, MadeSilence, Silence
 from monitor.cli.choices import known
 from monitor.cli.daemon_api import DaemonApi, DaemonRefused, daemon_api
 from monitor.cli.options import config_option, duration, json_option, url_option, wide_option
@@ -94,12 +96,12 @@ def add(
     body = {"startsAt": iso(began), "endsAt": iso(ends), "createdBy": by, "comment": comment}
     body |= {"matchers": [_matcher(one) for one in wanted]} | _during(weekdays, times, location)
     api = daemon_api(config or above, url)
-    alerts = api.get("/api/v2/alerts")
+    alerts = api.get("/api/v2/alerts", list[Alert])
     met = met_by(wanted, alerts)
     if not yes and is_broad(wanted):
         raise DaemonRefused(broad(wanted, met))
-    answer = api.post("/api/v2/silences", body)
-    made = api.get(f"/api/v2/silence/{answer['silenceID']}")
+    answer = api.post("/api/v2/silences", body, MadeSilence)
+    made = api.get(f"/api/v2/silence/{quote(answer['silenceID'], safe='')}", Silence)
     if as_json:
         print_json(
             answer | {"startsAt": made["startsAt"], "endsAt": made["endsAt"], "alerts": [one["labels"] for one in met]}
@@ -151,8 +153,6 @@ def expire(above: Path | None, ids: tuple[str, ...], config: Path | None, url: s
     \b
     Exit codes: 0 ended; 1 refused, with the reason; 69 no daemon answers.
     """
-    from urllib.parse import quote
-
     api = daemon_api(config or above, url)
     known = [one["id"] for one in _silences_of(api)]
     for wanted in ids:
@@ -168,7 +168,7 @@ def _silences_of(api: DaemonApi, *, expired: bool = False) -> list[dict[str, Any
     while True:
         # Where one began or ended meanwhile, others may have moved: some come twice, so each part begins within the one before.
         offset = max(len(found) - _OVERLAP, 0)
-        part = api.get(f"/api/v2/silences?limit={_PART}&offset={offset}")
+        part = api.get(f"/api/v2/silences?limit={_PART}&offset={offset}", list[Silence])
         new = {one["id"]: one for one in part if expired or one["status"]["state"] != "expired"}
         is_last = len(part) < _PART or len(new) < len(part) or new.keys() <= found.keys()
         found |= new

@@ -49,13 +49,12 @@ def status(config: Path | None, as_json: bool, url: str | None) -> int:
 
 def _asked(loaded: "SettingsWithTemplates", url: str | None) -> dict[str, Any]:
     """What the daemon says, else what its store says. With ``url`` a daemon has to answer: raises NoAnswer and Refused."""
-    from monitor.cli.daemon_api import DaemonRefused, api_of
+    from monitor.cli.api_answers import DaemonStatus
+    from monitor.cli.daemon_api import api_of
 
     try:
         api = api_of(loaded.settings.config, url)
-        said = api.get("/api/v1/status")
-        if not isinstance(said, dict) or "searches" not in said:
-            raise DaemonRefused("the answer is not from a routee-monitor; check --url")
+        said: dict[str, Any] = api.get("/api/v1/status", DaemonStatus)
     except MonitorError as why:
         if url:
             raise

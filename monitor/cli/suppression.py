@@ -43,15 +43,12 @@ def held_of(
     config: "Config", url: str | None, kept: "Kept", views: "Iterable[AlertView]"
 ) -> dict[str, SuppressionState]:
     """By our fingerprints. With ``url`` a daemon has to answer: raises NoAnswer, Refused and ListenError; else the store has to do."""
-    from monitor.cli.daemon_api import DaemonRefused, api_of
+    from monitor.cli.api_answers import Alert
+    from monitor.cli.daemon_api import api_of
 
     views = list(views)
     try:
-        said = api_of(config, url).get("/api/v2/alerts")
-        if not isinstance(said, list):
-            raise DaemonRefused(
-                "the answer is not a list of alerts; check that --url is the address of a routee-monitor"
-            )
+        said = api_of(config, url).get("/api/v2/alerts", list[Alert])
     except MonitorError:
         if url:
             raise

@@ -29,6 +29,4 @@ def trusted(file: str, folder: str) -> ssl.SSLContext:
     except ssl.SSLError as error:
         raise EnvironmentUnusable([of_environment(variable, f"{value} holds no certificate in PEM form")]) from error
     except OSError as error:
-        if error.filename is not None and error.filename == os.environ.get("SSLKEYLOGFILE"):
-            variable, value = "SSLKEYLOGFILE", error.filename
         raise EnvironmentUnusable([of_environment(variable, f"{value} cannot be used: {error.strerror}")]) from error

@@ -5,6 +5,7 @@ that know nothing of where it came from.
 """
 
 import os
+import re
 from typing import Final
 
 SHORTEST: Final = 6
@@ -20,8 +21,15 @@ def remember(name: str, value: str) -> None:
 
 
 def named(text: str) -> str:
-    """``text`` with ``${NAME}`` in the place of each value that the environment gave, the longest first."""
+    """``text`` with ``${NAME}`` in the place of each value that the environment gave, the longest first, also where its letters have changed case."""
     for value in sorted(_names, key=len, reverse=True):
-        if value in text:
-            text = text.replace(value, f"${{{_names[value]}}}")
+        for written in dict.fromkeys((value, repr(value)[1:-1])):
+            if written.lower() in text.lower():
+                shown = f"${{{_names[value]}}}"
+                text = re.sub(re.escape(written), shown, text, flags=re.IGNORECASE)
     return text
+
+
+def beginning(text: str, longest: int) -> str:
+    """The first characters of what somebody wrote, quoted: a value of the environment's would not be known by its beginning."""
+    return repr(named(text)[:longest])

@@ -94,8 +94,8 @@ async def test_what_is_asked_for_by_its_address_has_to_answer(folder: Folder) ->
 
     async with serving(answer) as url:
         outcome = await trio.to_thread.run_sync(lambda: folder.invoke("alerts", "--url", url))
-    assert outcome.exit_code == 1
-    assert "not a list of alerts" in outcome.stderr
+    assert outcome.exit_code == 69
+    assert "is no routee-monitor" in outcome.stderr
 
 
 def tellings(folder: Folder, *more: str) -> list[tuple[str, str]]:

@@ -108,5 +108,5 @@ async def test_an_address_that_is_named_has_to_be_a_daemons(folder: Folder) -> N
 
     async with serving(other) as url:
         outcome = await asked(folder, "--url", url)
-    assert outcome.exit_code == 1
-    assert "not from a routee-monitor" in outcome.stderr
+    assert outcome.exit_code == 69
+    assert "is no routee-monitor" in outcome.stderr

@@ -49,6 +49,51 @@ def test_of_the_configuration(
     assert outcome.exit_code in (0, 65, 78)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "xoxb-Secret-Of-The-Environment",
+        "Secret:Of-The-Environment",
+        "Secret-Of-The-Environment-" * 9,
+        "it's\\Secret-Of-The-Environment",
+    ],
+)
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (
+            "route: {receiver: ops}",
+            "time_intervals: [{name: a, time_intervals: [{weekdays: ['${LEAKED}']}]}]\nroute: {receiver: ops}",
+        ),
+        (
+            "route: {receiver: ops}",
+            "time_intervals: [{name: a, time_intervals: [{months: ['${LEAKED}']}]}]\nroute: {receiver: ops}",
+        ),
+        ("requests_per_second: 100", 'requests_per_second: "${LEAKED}"'),
+        ("every: 30s", 'every: "${LEAKED}"'),
+        ("name: hook", 'name: "${LEAKED}"'),
+        ("name: main", 'name: main, time_zone: "${LEAKED}"'),
+    ],
+)
+def test_a_value_that_was_changed_cut_or_quoted(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, old: str, new: str, value: str
+) -> None:
+    monkeypatch.setenv("LEAKED", value)
+    folder.replace(folder.config, old, new)
+    outcome = folder.invoke("check")
+    assert "secret" not in outcome.output.lower().replace("secret:", "").replace("application_secret", "").replace(
+        "/secret-path", ""
+    )
+    assert outcome.exit_code in (0, 65, 78)
+
+
+def test_a_host_in_small_letters(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEAKED", "SeCrEtOfTheEnvironment")
+    folder.replace(folder.config, "http://127.0.0.1:9/secret-path", "http://${LEAKED}.invalid:1/x")
+    for words in (("check",), ("send-test", "hook"), ("render", "hook", "--sample")):
+        assert "secretoftheenvironment" not in folder.invoke(*words).output.lower()
+
+
 @pytest.mark.parametrize(("old", "new"), RULES)
 def test_of_the_rules(folder: Folder, monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> None:
     monkeypatch.setenv("LEAKED", VALUE)

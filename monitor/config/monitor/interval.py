@@ -11,6 +11,7 @@ from monitor.config.yaml import FieldProblem, Text, YamlModel, Zone, suggest
 from monitor.config.yaml.sentences import kind_of
 from monitor.config.yaml.types import as_text
 from monitor.routing.time_intervals import Range, TimeInterval
+from monitor.runtime.environment_values import named
 
 _DAYS: Final = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 _MONTHS: Final = (
@@ -74,6 +75,15 @@ def _at_most(day: int) -> int:
 
 
 def _ends(text: str, member: Callable[[str], int]) -> Range:
+    try:
+        return _members(text, member)
+    except ValueError:
+        if named(text) != text:  # a part of a value of the environment's would not be known as one
+            raise ValueError(f"{named(text)!r} is not a range; write it like first:last") from None
+        raise
+
+
+def _members(text: str, member: Callable[[str], int]) -> Range:
     first, colon, last = (part.strip() for part in text.lower().partition(":"))
     if ":" in last:
         raise ValueError(f"{text!r} is not a range; write it like first:last")

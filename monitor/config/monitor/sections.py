@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 from monitor.config.yaml import FieldProblem, Flag, Name, Period, Secret, Text, Url, WholeNumber, YamlModel, is_loopback
 from monitor.routing.flapping import FlappingPolicy as Policy
 from monitor.runtime.clock import DAY, HOUR, MINUTE
+from monitor.runtime.environment_values import beginning
 
 SHORTEST_TOKEN: Final = 16
 """So many characters at least has a token that other machines may try."""
@@ -25,7 +26,7 @@ def _listen(value: str) -> str:
 def _host_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?", value) or len(value) > 253:
         raise ValueError(
-            f"{value[:100]!r} is not a host's name: write it without scheme and port, like monitor.example.org"
+            f"{beginning(value, 100)} is not a host's name: write it without scheme and port, like monitor.example.org"
         )
     return value.lower()
 

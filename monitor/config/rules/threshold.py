@@ -12,6 +12,7 @@ from monitor.config.yaml import FieldProblem, Name, YamlModel
 from monitor.config.yaml.sentences import kind_of
 from monitor.config.yaml.types import PERIOD
 from monitor.runtime.clock import SECOND, parse_duration
+from monitor.runtime.environment_values import beginning
 
 Comparison = Literal["above", "below"]
 
@@ -140,7 +141,7 @@ def _without_unit(value: object) -> str:
 def parse_seconds(value: object) -> float:
     """``30s`` or ``1m30s`` in seconds. A bare number is refused, because its unit could be anything. Raises ValueError."""
     if isinstance(value, str) and value.rstrip().endswith("%"):
-        raise ValueError(f"{value[:40]!r} is a share, but this is a duration; write it like 30s or 2m")
+        raise ValueError(f"{beginning(value, 40)} is a share, but this is a duration; write it like 30s or 2m")
     number = _bare(value)
     if number is not None and number >= 1 and number.is_integer():
         raise ValueError(f"a duration is written with its unit, like {number:.0f}s or {number:.0f}m, not {number:.0f}")
@@ -165,7 +166,7 @@ def parse_count_or_share(value: object) -> float:
 
 
 def _shown(value: object) -> str:
-    return repr(value[:40]) if isinstance(value, str) else kind_of(value)
+    return beginning(value, 40) if isinstance(value, str) else kind_of(value)
 
 
 def _schema(pattern: str) -> WithJsonSchema:

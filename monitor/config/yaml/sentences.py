@@ -7,6 +7,7 @@ from typing import Any, Final
 from pydantic_core import ErrorDetails
 
 from monitor.config.yaml.words import suggest
+from monitor.runtime.environment_values import beginning
 
 MISSING: Final = "is missing"
 
@@ -55,7 +56,7 @@ def _should_be(what: str) -> Callable[[dict[str, Any], object], str]:
 
 
 def _shown(value: object) -> str:
-    return f"the text {value[:40]!r}" if isinstance(value, str) else kind_of(value)
+    return f"the text {beginning(value, 40)}" if isinstance(value, str) else kind_of(value)
 
 
 def _at_least(ctx: dict[str, Any], value: object) -> str:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr, StrictBool, Str
 from monitor.config.yaml.scalar import Fraction, Whole
 from monitor.config.yaml.sentences import kind_of
 from monitor.runtime.clock import Duration, parse_duration
+from monitor.runtime.environment_values import beginning
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_-]*"
 LABEL: Final = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -33,7 +34,7 @@ def _not_empty(value: str) -> str:
 def _name(value: str) -> str:
     if not re.fullmatch(_NAME, value) or len(value) > 100:
         raise ValueError(
-            f"{value[:100]!r} is not a name: letters, digits, _ and - (at most 100), beginning with a letter or _"
+            f"{beginning(value, 100)} is not a name: letters, digits, _ and - (at most 100), beginning with a letter or _"
         )
     return value
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator
 
 from monitor.config.yaml.types import Text
 from monitor.config.yaml.words import suggest
+from monitor.runtime.environment_values import beginning
 
 _OFFSET: Final = re.compile(r"(?:UTC|GMT)?\s*([+-])0?(\d{1,2})(?::?00)?", re.IGNORECASE)
 
@@ -18,7 +19,7 @@ def zone_of(name: str) -> str:
         zoneinfo.ZoneInfo(name)
     except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
         hint = _fixed(name) or suggest(name, zoneinfo.available_timezones()) or "; write it like Europe/Athens"
-        raise ValueError(f"{name[:100]!r} is not a time zone{hint}") from None
+        raise ValueError(f"{beginning(name, 100)} is not a time zone{hint}") from None
     return name
 
 

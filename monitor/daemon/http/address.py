@@ -1,11 +1,12 @@
 """``host:port`` as people write it for the listener, and as requests name it in the header Host, taken apart and put together."""
 
+import re
 from dataclasses import dataclass
-from typing import Self
-from urllib.parse import urlsplit
+from typing import Final, Self
 
 from monitor.runtime.errors import ListenError
 
+_HOST: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?)\]|([A-Za-z0-9._-]+))(?::[0-9]{1,5})?")
 _WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - named to be replaced, not to be bound
 
 
@@ -37,8 +38,6 @@ class Address:
 
 
 def named_host(header: str) -> str:
-    """The host in a header Host, without port and brackets, in small letters; empty where it cannot be read."""
-    try:
-        return (urlsplit(f"//{header}").hostname or "").rstrip(".")
-    except ValueError:
-        return ""
+    """The host in a header Host, without port and brackets, in small letters; empty where it is anything else than ``host[:port]``."""
+    found = _HOST.fullmatch(header)
+    return "" if found is None else (found[1] or found[2]).lower().removesuffix(".")

@@ -4,7 +4,7 @@ Each request has a connection of its own. Notifications are few, and a connectio
 in a pool when a send is cancelled.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ import httpx
 import trio
 
 from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent, too_slow, unreachable
-from monitor.notify.render.sanitize import clean
+from monitor.notify.channels.redaction import authorisation, redacted
 from monitor.runtime.certificates import trust
 from monitor.runtime.clock import Instant
 from monitor.runtime.proxies import proxies
@@ -53,21 +53,14 @@ async def post(
     Of an answer that repeats the URL or one of the ``secrets``, these are not told. ``judging`` says what an answer means, where that
     differs from the usual.
     """
-    hidden = (url, *secrets, *_authorisation(headers))
+    hidden = (url, *secrets, *authorisation(headers))
     return await _ask(partial(_answer, "POST", url, body, headers), hidden, within, now, judging or judge)
 
 
 async def get(url: str, headers: dict[str, str], within: float, now: Instant, secrets: Iterable[str] = ()) -> Outcome:
     """GET it, as `post` posts: whether whoever is there answers. Of what it answers nothing is kept."""
-    hidden = (url, *secrets, *_authorisation(headers))
+    hidden = (url, *secrets, *authorisation(headers))
     return await _ask(partial(_answer, "GET", url, b"", headers), hidden, within, now, judge)
-
-
-def _authorisation(headers: Mapping[str, str]) -> Iterator[str]:
-    """What of a request's headers opens doors: also what was made of a name and a password, which nobody else knows to hide."""
-    for name, value in headers.items():
-        if name.lower() in ("authorization", "proxy-authorization"):
-            yield from (value, value.rpartition(" ")[2])
 
 
 async def _ask(
@@ -93,7 +86,7 @@ async def _ask(
         )
     except (httpx.HTTPError, OSError) as error:
         return unreachable(where, error)
-    said = _without(text, url, secrets)
+    said = redacted(text, url, secrets)
     return judging(where, response.status_code, response.headers.get("retry-after"), said, now)
 
 
@@ -121,15 +114,6 @@ async def _head(response: httpx.Response) -> str:
             if len(read) >= _MOST_READ:
                 enough.cancel()
     return read[:_MOST_READ].decode(errors="replace")
-
-
-def _without(text: str, url: str, secrets: Iterable[str]) -> str:
-    """The answer without what it may repeat of the URL, which is a secret, and of others; the longest first, as one may be part of another."""
-    parts = urlsplit(url)
-    for secret in sorted((url, parts.path, parts.query, parts.password or "", *secrets), key=len, reverse=True):
-        if len(secret) > 1:
-            text = text.replace(secret, "…")
-    return clean(text, 200)
 
 
 def judge(where: str, status: int, retry_after: str | None, text: str, now: Instant) -> Outcome:

@@ -6,11 +6,12 @@ two looks at the clock is short.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set, ValuesView
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final
 
+import msgspec
 from jinja2.exceptions import SecurityError
 
 MOST_UNITS: Final = 5_000_000
@@ -20,6 +21,10 @@ MOST_SECONDS: Final = 0.5
 LONGEST_VALUE: Final = 1024 * 1024
 """Characters and items (of 8 characters each) of one value that a template makes, whatever it holds included."""
 
+LARGEST_NUMBER: Final = 2**61 - 2
+"""Of whole numbers, in either direction. Arithmetic with larger ones takes longer and longer, and their hashes repeat."""
+
+_SECONDS_A_UNIT: Final = 1e-7
 _CHARACTERS_A_UNIT: Final = 4
 _ITEM: Final = 8
 _LOOK_AFTER: Final = 500
@@ -41,13 +46,13 @@ class Budget:
         self._ends = time.thread_time() + seconds
 
     def spend(self, units: int) -> None:
-        """Take that much of it. Raises Exhausted where there is not so much left, or the time is over."""
+        """Take that much of it. Raises Exhausted where there is not so much left, or not so much time."""
         self._left -= units
         if self._left < 0:
             raise Exhausted("the template does more work than one message may take; make its loops and texts smaller")
         if self._left <= self._look_at:
             self._look_at = self._left - _LOOK_AFTER
-            if time.thread_time() > self._ends:
+            if time.thread_time() + units * _SECONDS_A_UNIT > self._ends:
                 raise Exhausted(f"the template took longer than {MOST_SECONDS:g} s; make its loops and texts smaller")
 
 
@@ -85,27 +90,34 @@ def made(value: Any) -> Any:
         spend_characters(size)
     elif isinstance(value, (list, tuple, dict, set, frozenset)):
         spend_characters(size_of(value))
+    elif isinstance(value, int) and abs(value) > LARGEST_NUMBER:
+        raise Exhausted(f"the template makes a whole number beyond {LARGEST_NUMBER:,}")
     else:
         spend(1)
     return value
 
 
-def size_of(value: Any) -> int:
-    """The characters and items that a value holds, at every depth: what stands in it twice counts twice. Raises Exhausted beyond `LONGEST_VALUE`."""
+def size_of(value: Any, *, written: bool = False) -> int:
+    """The characters and items that a value holds, at every depth: what stands in it twice counts twice. Raises Exhausted beyond `LONGEST_VALUE`.
+
+    An alert and the like count as one item, but with ``written`` as all that is in them, because that is what is written of them.
+    """
     size, waiting = 0, [value]
     while waiting:
         one = waiting.pop()
         size += _ITEM
         if isinstance(one, str | bytes):
             size += len(one)
-        elif isinstance(one, int):
-            size += one.bit_length() // 8
+        elif isinstance(one, range):
+            size += 2 * _ITEM * len(one)
+        elif isinstance(one, msgspec.Struct) and written:
+            waiting += [getattr(one, name) for name in one.__struct_fields__]
         elif isinstance(one, Mapping):
             size += _ITEM * len(one)
             if size <= LONGEST_VALUE:
                 waiting += one.keys()
                 waiting += one.values()
-        elif isinstance(one, list | tuple | set | frozenset):
+        elif isinstance(one, list | tuple | Set | ValuesView):
             size += _ITEM * len(one)
             if size <= LONGEST_VALUE:
                 waiting += one

@@ -1,16 +1,18 @@
 """Templates rewritten so that whatever they do is taken from the budget of their rendering, wherever Jinja2 itself has no place for that."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from typing import Any, Final
 
 from jinja2 import Environment, TemplateSyntaxError, nodes, pass_context
 from jinja2.nodes import Const, Expr, Filter, Node, Template
-from jinja2.runtime import Context
+from jinja2.runtime import Context, LoopContext
 from jinja2.utils import _PassArg
 from jinja2.visitor import NodeTransformer
 
-from monitor.notify.render.budget import made, size_of, spend, spend_characters
+from monitor.notify.render.budget import LARGEST_NUMBER, made, size_of, spend_characters
+from monitor.notify.render.work import gathered, only_simple, spend_on_filter, spend_on_test, spend_on_text
 
 
 @pass_context
@@ -31,8 +33,21 @@ def _entered(context: Context, nothing: object, data: int) -> object:
 @pass_context
 def _compared(context: Context, value: Any) -> Any:
     """A side of a comparison, which looks at all that it holds."""
-    spend_characters(_length(value) if isinstance(value, str) else size_of(value))
+    spend_characters(len(value) if isinstance(value, str) else size_of(value))
     return value
+
+
+@pass_context
+def _written(context: Context, value: Any) -> Any:
+    """What is about to be put into a text."""
+    spend_on_text([value])
+    return value
+
+
+@pass_context
+def _key(context: Context, value: Any) -> Any:
+    """What is about to be a key of a dictionary."""
+    return only_simple(value)
 
 
 @pass_context
@@ -45,21 +60,34 @@ BUDGETING: Final[dict[str, Callable[..., Any]]] = {
     " looped": _looped,
     " entered": _entered,
     " compared": _compared,
+    " key": _key,
     " made": _made,
+    " written": _written,
 }
 """Filters that only rewritten templates use: no template can write such a name."""
 
 
-def bounded(function: Any) -> Callable[..., Any]:
-    """A filter or a test of Jinja2 that takes what it looks at and what it makes from the budget. Jinja2 does not work it out in advance."""
+def bounded_filter(name: str, function: Any) -> Callable[..., Any]:
+    """A filter of Jinja2 that takes what it will cost and what it makes from the budget. Jinja2 does not work it out in advance."""
+    return _bounded(function, lambda context, *given: spend_on_filter(context.environment, name, *given))
+
+
+def bounded_test(name: str, function: Any) -> Callable[..., Any]:
+    """Likewise, a test."""
+    return _bounded(function, lambda _, value, args, named: spend_on_test(name, value, args))
+
+
+def _bounded(
+    function: Any, spend_on: Callable[[Context, Any, tuple[Any, ...], dict[str, Any]], None]
+) -> Callable[..., Any]:
     first = _FIRST[_PassArg.from_obj(function)]
 
     @wraps(function)
     def taken(context: Context, value: Any = None, *args: Any, **kwargs: Any) -> Any:
-        spend(1 + _length(value))
-        if first is None:
-            return made(function(value, *args, **kwargs))
-        return made(function(first(context), value, *args, **kwargs))
+        value = gathered(list(value)) if isinstance(value, LoopContext) else value
+        spend_on(context, value, args, kwargs)
+        before = () if first is None else (first(context),)
+        return made(gathered(function(*before, value, *args, **kwargs)))
 
     return pass_context(taken)
 
@@ -73,12 +101,41 @@ _FIRST: Final[dict[_PassArg | None, Callable[[Context], object] | None]] = {
 """What a function of Jinja2 wants before its value."""
 
 
-def _length(value: object) -> int:
-    return len(value) if isinstance(value, str | list | tuple | dict) else 0
+MOST_SIGNS: Final = 20_000
+"""Names, values and signs of one template: so long may compiling it take."""
+LONGEST_EXPRESSION: Final = 1_000
+"""Of these, within one ``{{ … }}`` or ``{% … %}``."""
+DEEPEST_LOOP: Final = 15
+"""Loops in loops. Python itself takes 20 blocks."""
+_LONGEST_NUMBER: Final = 70
+_BLANK: Final = frozenset({"comment", "comment_begin", "comment_end", "data", "whitespace"})
+_ENDS: Final = frozenset({"variable_end", "block_end"})
+
+
+def refuse_dear(signs: Iterable[tuple[int, str, str]]) -> None:
+    """Refuse what would take long to compile, or cannot be: each sign of a template is a line, a kind and a text. Raises TemplateSyntaxError."""
+    number = within = 0
+    for line, kind, text in signs:
+        number += kind not in _BLANK
+        within = 0 if kind in _ENDS else within + (kind not in _BLANK)
+        if number > MOST_SIGNS:
+            raise TemplateSyntaxError(f"a template can have {MOST_SIGNS:,} names, values and signs at most", line)
+        if within > LONGEST_EXPRESSION:
+            raise TemplateSyntaxError(
+                f"one expression can have {LONGEST_EXPRESSION:,} names, values and signs at most", line
+            )
+        if kind in ("integer", "float") and _is_too_large(kind, text):
+            raise TemplateSyntaxError(f"the number {text[:20]}{'…' * (len(text) > 20)} is too large", line)
+
+
+def _is_too_large(kind: str, text: str) -> bool:
+    if kind == "float":
+        return math.isinf(float(text.replace("_", "")))
+    return len(text) > _LONGEST_NUMBER or int(text.replace("_", ""), 0) > LARGEST_NUMBER
 
 
 def rewritten(tree: Template, environment: Environment) -> Template:
-    """The template with the budget's filters where they have to be. Raises TemplateSyntaxError for a loop that calls itself."""
+    """The template with the budget's filters where they have to be. Raises TemplateSyntaxError for loops that call themselves or stand too deep."""
     named: list[nodes.Macro | nodes.CallBlock | nodes.Block] = [
         *tree.find_all(nodes.Macro),
         *tree.find_all(nodes.CallBlock),
@@ -95,11 +152,18 @@ def rewritten(tree: Template, environment: Environment) -> Template:
 class _Rewriting(NodeTransformer):
     """Puts filters around what loops, compares and makes values."""
 
+    def __init__(self) -> None:
+        self._loops = 0
+
     def visit_For(self, node: nodes.For) -> Node:  # noqa: N802 - Jinja2 finds it by this name
         if node.recursive:
             raise TemplateSyntaxError("a loop cannot be recursive here; write a macro", node.lineno)
+        if self._loops == DEEPEST_LOOP:
+            raise TemplateSyntaxError(f"a loop can stand in {DEEPEST_LOOP - 1} others at most", node.lineno)
         data = _data(node.body)
+        self._loops += 1
         self.generic_visit(node)
+        self._loops -= 1
         node.iter = Filter(node.iter, " looped", [Const(data)], [], None, None, lineno=node.lineno)
         return node
 
@@ -112,7 +176,12 @@ class _Rewriting(NodeTransformer):
 
     def visit_Concat(self, node: nodes.Concat) -> Node:  # noqa: N802
         self.generic_visit(node)
+        node.nodes = [one if isinstance(one, Const) else _filtered(one, " written") for one in node.nodes]
         return _filtered(node, " made")
+
+    def visit_Getitem(self, node: nodes.Getitem) -> Node:  # noqa: N802
+        self.generic_visit(node)
+        return _filtered(node, " made") if isinstance(node.arg, nodes.Slice) else node
 
     def visit_List(self, node: nodes.List) -> Node:  # noqa: N802
         self.generic_visit(node)
@@ -120,6 +189,8 @@ class _Rewriting(NodeTransformer):
 
     def visit_Dict(self, node: nodes.Dict) -> Node:  # noqa: N802
         self.generic_visit(node)
+        for pair in node.items:
+            pair.key = pair.key if isinstance(pair.key, Const) else _filtered(pair.key, " key")
         return _filtered(node, " made")
 
     def visit_Tuple(self, node: nodes.Tuple) -> Node:  # noqa: N802

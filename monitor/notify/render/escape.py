@@ -78,4 +78,9 @@ def json_text(value: object) -> str:
 
 def to_json(value: object, **options: Any) -> str:
     """JSON of plain values and of our own (alerts, samples, links)."""
-    return json.dumps(msgspec.to_builtins(value, str_keys=True), ensure_ascii=False, **options)
+    return json.dumps(plain(value), ensure_ascii=False, **options)
+
+
+def plain(value: object) -> Any:
+    """Plain values of our own."""
+    return msgspec.to_builtins(value, str_keys=True)

@@ -7,6 +7,8 @@ are written by whoever may write the configuration, and are trusted as much; dat
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
+from itertools import islice
+from json import JSONEncoder
 from typing import Any, Final, Literal
 
 from jinja2 import DictLoader, Environment, StrictUndefined, nodes, pass_context, pass_environment, pass_eval_context
@@ -19,16 +21,22 @@ from jinja2.utils import Namespace, missing
 from markupsafe import Markup
 
 from monitor.model import format as filters
+from monitor.model.notification import AlertView
 from monitor.notify.render import escape
 from monitor.notify.render.alert_sentence import sentence
-from monitor.notify.render.budget import made, spend, spend_characters
-from monitor.notify.render.budgeted_code import BUDGETING, bounded, rewritten
+from monitor.notify.render.budget import LONGEST_VALUE, made, spend_characters
+from monitor.notify.render.budgeted_code import BUDGETING, bounded_filter, bounded_test, refuse_dear, rewritten
 from monitor.notify.render.context import NAMES
 from monitor.notify.render.notification_text import advice
 from monitor.notify.render.sanitize import clean
+from monitor.notify.render.work import spend_on_call, spend_on_text
 
 MOST_GROWTH: Final = 100_000
 """Characters or items that one ``*``, ``replace`` or ``join`` may make; of whole numbers, bits times 32."""
+
+_LONGEST_NAME: Final = 100
+_MOST_NAMES: Final = 200
+"""What is looked through for a name that somebody may have meant; the work grows with the square of a name's length."""
 
 _KEPT_FILTERS: Final = (
     *(
@@ -61,19 +69,28 @@ _KEPT_FILTERS: Final = (
     *("sort", "string", "title", "trim", "truncate", "unique", "upper"),
 )
 _OWN_FILTERS: Final = ("percent", "number", "duration", "datetime", "sparkline", "mask")
+
+
+def _alert(view: Any) -> AlertView:
+    """``view``, where it is an alert: what a template makes itself could be anything."""
+    if not isinstance(view, AlertView):
+        raise SecurityError("sentence and notes take an alert")
+    return view
+
+
 _FURTHER: Final[dict[str, Callable[..., Any]]] = {
     "clip": lambda value, longest=80: clean(str(value), longest),
     "html": escape.html,
     "markdown": escape.markdown,
-    "notes": advice,
-    "sentence": sentence,
+    "notes": lambda view, longest=2000: advice(_alert(view), longest),
+    "sentence": lambda view: sentence(_alert(view)),
 }
 """What is a filter under another name, or is from elsewhere."""
 FILTERS: Final = frozenset({*_KEPT_FILTERS, *_OWN_FILTERS, *_FURTHER, "join", "replace", "round", "sum", "tojson"})
 """Every filter there is."""
 
 _KEPT_GLOBALS: Final = ("range", "dict", "namespace", "joiner", "cycler")
-_METHODS: Final[tuple[tuple[type | tuple[type, ...], frozenset[str]], ...]] = (
+METHODS: Final[tuple[tuple[type | tuple[type, ...], frozenset[str]], ...]] = (
     (
         str,
         frozenset(
@@ -138,7 +155,9 @@ class Unknown(StrictUndefined):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`` (did you mean 'value'?)``, or nothing where nothing is near."""
-    near = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    if len(name) > _LONGEST_NAME:
+        return ""
+    near = get_close_matches(name, list(islice(known, _MOST_NAMES)), n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
@@ -166,6 +185,9 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         """Arithmetic, as long as the result stays small."""
         if operator == "%" and isinstance(left, str | bytes):
             raise SecurityError("text cannot be formatted with %; put values side by side with ~")
+        for one in (left, right):
+            if not isinstance(one, str | int | float):
+                spend_on_text([one])
         if operator == "**" and (abs(right) > 64 or _power(left, right) > MOST_GROWTH):
             raise SecurityError("an exponent can be 64 at most, of a number that is not large")
         if operator == "*" and _product(left, right) > MOST_GROWTH:
@@ -174,7 +196,7 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
 
     def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:
         """A call of a macro, a method or a global function."""
-        spend()
+        spend_on_call(called, args, kwargs)
         return made(super().call(context, called, *args, **kwargs))
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -185,7 +207,9 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Nothing that starts with an underscore; of plain values only methods that neither change them nor make much out of little."""
-        for kind, methods in _METHODS:
+        if isinstance(obj, type):
+            return False  # ``dict.update(labels, …)`` would change what is told to everybody else
+        for kind, methods in METHODS:
             if isinstance(obj, kind):
                 return attr in methods
         return super().is_safe_attribute(obj, attr, value)
@@ -202,6 +226,7 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         # Jinja2 has no public place to see what a template does; rewriting the tree right after parsing is the smallest one.
+        refuse_dear(self.lex(source, name, filename))
         return rewritten(super()._parse(source, name, filename), self)
 
 
@@ -252,7 +277,21 @@ def _replace(text: object, old: str, new: str) -> str:
 
 
 def _tojson(value: object, indent: int | None = None) -> Markup:
-    return Markup(escape.to_json(value, indent=None if indent is None else min(indent, 8)))  # noqa: S704 — JSON is the escaping here
+    text = escape.to_json(value) if indent is None else _indented(value, min(indent, 8))
+    return Markup(text)  # noqa: S704 — JSON is the escaping here
+
+
+def _indented(value: object, indent: int) -> str:
+    """JSON on many lines, counted while it is made: each level that a value is nested in makes all its lines longer."""
+    pieces: list[str] = []
+    size = 0
+    for piece in JSONEncoder(ensure_ascii=False, indent=indent).iterencode(escape.plain(value)):
+        spend_characters(len(piece))
+        pieces.append(piece)
+        size += len(piece)
+        if size > LONGEST_VALUE:
+            break
+    return str(made("".join(pieces)))
 
 
 def _for_slack(value: object) -> str:
@@ -270,6 +309,8 @@ _ESCAPED: Final[dict[escape.Escape, Callable[[object], str]]] = {
     "html": escape.html_text,
     "form": escape.form_text,
 }
+_ESCAPING_WEIGHT: Final[dict[escape.Escape, int]] = {"none": 1, "slack": 10, "json": 1, "html": 1, "form": 4}
+"""How long that takes, as `spend_on_text` counts it."""
 
 
 def _escaped_once(value: object) -> Markup:
@@ -286,6 +327,7 @@ def _finalizer(form: escape.Escape) -> Callable[[Context, Any], Any]:
             return value
         if value is None and form != "json":
             return filters.NOTHING
+        spend_on_text([value], _ESCAPING_WEIGHT[form])
         text = escaped(value) if form != "none" else str(value)
         spend_characters(len(text))
         return Markup(text) if form != "none" else text  # noqa: S704 — just escaped for the place it goes to
@@ -312,10 +354,11 @@ def sandbox(sources: Mapping[str, str], form: escape.Escape) -> TemplateSandbox:
         "sum": _sum,
         "tojson": _tojson,
     }
-    environment.filters = {name: bounded(one) for name, one in (kept | own | _FURTHER | guarded).items()} | BUDGETING
+    every = kept | own | _FURTHER | guarded
     if form == "html":  # what a template escapes itself is not escaped again
-        environment.filters["html"] = bounded(_escaped_once)
-    environment.tests = {name: bounded(one) for name, one in environment.tests.items()}
+        every["html"] = _escaped_once
+    environment.filters = {name: bounded_filter(name, one) for name, one in every.items()} | BUDGETING
+    environment.tests = {name: bounded_test(name, one) for name, one in environment.tests.items()}
     environment.globals = {name: environment.globals[name] for name in _KEPT_GLOBALS} | {"namespace": Variables}
     return environment
 

@@ -179,7 +179,7 @@ class Templates:
         try:
             tree = sandboxed.parse(text, name, name)
             code = sandboxed.compile(tree, name, name)
-        except (jinja2.TemplateError, RecursionError) as error:
+        except Exception as error:  # noqa: BLE001 — Jinja2 and Python have further ways of refusing what people write
             raise _problem(error, name) from None
         return sandboxed, tree, code
 

@@ -2,6 +2,7 @@ import pytest
 import trio
 
 from monitor.daemon.http.guards import CHUNK, Guards, Limits
+from monitor.daemon.http.hosts import named_host
 
 SCOPE = {"type": "http", "method": "POST", "path": "/", "headers": []}
 
@@ -114,3 +115,24 @@ async def test_an_end_that_cannot_be_sent_is_given_up(autojump_clock):
 
     with trio.fail_after(5):
         await Guards(app)(SCOPE, Hypercorn(piece(b"", False)).receive, stuck)
+
+
+@pytest.mark.parametrize(
+    ("header", "host"),
+    [
+        ("127.0.0.1:9465", "127.0.0.1"),
+        ("LOCALHOST.", "localhost"),
+        ("[::1]:9465", "::1"),
+        ("127.0.0.1#.evil.example", ""),
+        ("localhost/.evil.example", ""),
+        ("localhost?.evil.example", ""),
+        ("evil.example@127.0.0.1", ""),
+        ("localhost\\.evil.example", ""),
+        ("localhost:9465:1", ""),
+        ("localhost evil.example", ""),
+        ("[::1].evil.example", ""),
+        ("", ""),
+    ],
+)
+def test_a_host_is_read_strictly(header: str, host: str) -> None:
+    assert named_host(header) == host

@@ -1,0 +1,97 @@
+"""What a receiver answers, without the secrets that it may repeat, in whatever way it writes them.
+
+The answer is first made plain (no escapes of JSON, HTML or URLs, nothing that is not seen), and so is each secret; letter case aside.
+"""
+
+import base64
+import html
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from monitor.notify.render.sanitize import clean
+
+SHORTEST_PART: Final = 8
+"""Characters of a part of a URL, or of what is made of a secret, that is hidden. A shorter one is a word like ``hooks``."""
+
+_ESCAPED: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([/\"\\]))")
+_ROUNDS: Final = 3
+_SHORTEST_BEGINNING: Final = 4
+
+
+def redacted(text: str, url: str, secrets: Iterable[str], longest: int = 200) -> str:
+    """The answer on one line, with ``…`` in the place of whatever it repeats of the URL and of the secrets."""
+    wanted = {_plain(secret) for secret in (*parts_of_url(url), *_variants(secrets))} - {""}
+    hidden = sorted((secret for secret in wanted if len(secret) > 1), key=len, reverse=True)
+    shown = _plain(text)
+    if hidden:
+        shown = re.sub("|".join(map(re.escape, hidden)), "…", shown, flags=re.IGNORECASE)
+    return clean(_without_beginning(shown, hidden), longest)
+
+
+def parts_of_url(url: str) -> Iterator[str]:
+    """The URL, its path and query, who it names, and each part that is long enough to be a secret."""
+    parts = urlsplit(url)
+    yield from (url, parts.path, parts.query, parts.password or "")
+    pairs = [text for pair in parse_qsl(parts.query, keep_blank_values=True) for text in pair]
+    some = [
+        parts.path.strip("/"),
+        *parts.path.split("/"),
+        *parts.query.split("&"),
+        *pairs,
+        parts.username or "",
+        parts.fragment,
+    ]
+    yield from (text for text in (*some, url.partition("//")[2]) if len(text) >= SHORTEST_PART)
+
+
+def authorisation(headers: Mapping[str, str]) -> Iterator[str]:
+    """What of a request's headers opens doors: also what was made of a name and a password, which nobody else knows to hide."""
+    for name, value in headers.items():
+        if name.lower() in ("authorization", "proxy-authorization"):
+            scheme, _, token = value.rpartition(" ")
+            yield from (value, token)
+            if scheme.strip().lower() == "basic":
+                yield from _pair(token)
+
+
+def _pair(token: str) -> Iterator[str]:
+    """``user:password``, and the password."""
+    try:
+        pair = base64.b64decode(token, validate=True).decode()
+    except ValueError:
+        return
+    yield from (pair, pair.partition(":")[2])
+
+
+def _variants(secrets: Iterable[str]) -> Iterator[str]:
+    for secret in secrets:
+        yield secret
+        key = secret.removeprefix("whsec_").rstrip("=")
+        if len(key) >= SHORTEST_PART:
+            yield key
+
+
+def _plain(text: str) -> str:
+    """The text that is meant: without escapes, spaces in a row and characters that are not seen."""
+    for _ in range(_ROUNDS):
+        text = html.unescape(unquote(_ESCAPED.sub(_unescaped, text), errors="replace"))
+    return clean(text, len(text) + 1)
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return chr(int(found[1], 16)) if found[1] else found[2]
+
+
+def _without_beginning(text: str, hidden: Iterable[str]) -> str:
+    """Only so much of an answer is read, so that it may end within a secret."""
+    lower = text.lower()
+    begun = max((_begun(lower, secret.lower()) for secret in hidden), default=0)
+    return text[: len(text) - begun] + "…" if begun else text
+
+
+def _begun(text: str, secret: str) -> int:
+    """How many characters of a secret the text ends with; 0 where they are too few to tell anything."""
+    lengths = range(len(secret) - 1, _SHORTEST_BEGINNING - 1, -1)
+    return next((length for length in lengths if text.endswith(secret[:length])), 0)

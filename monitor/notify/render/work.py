@@ -1,0 +1,187 @@
+"""What one operation of a template costs, in units of its budget, before it is done: worked out from the lengths of all that it is given.
+
+A single call of C code cannot be stopped: it has to be refused. ``text.strip(chars)`` looks at each of ``chars`` for each character of the
+text, a sort compares what it sorts again and again, and ``range(…)`` has a length without having been made.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from jinja2 import Environment
+from jinja2.exceptions import SecurityError
+from jinja2.filters import make_attrgetter
+from jinja2.runtime import LoopContext
+from markupsafe import Markup
+
+from monitor.notify.render.budget import size_of, spend
+
+LONGEST_ATTRIBUTE: Final = 200
+"""Characters of ``attribute='labels.operator'``: each of its parts is looked up for each item."""
+
+_COMPARISONS_A_UNIT: Final = 32
+_CHARACTERS_A_UNIT: Final = 4
+_ITEM_UNITS: Final = 5
+_SORTED_A_UNIT: Final = 16
+_MARKUP: Final = 40
+"""Markup makes each piece of a text a new object, by slow code."""
+
+_CONSTANT: Final = frozenset(
+    {
+        *("abs", "count", "d", "datetime", "default", "duration", "first", "last", "length", "number", "percent"),
+        *("round", "sentence"),
+        *("boolean", "callable", "defined", "divisibleby", "escaped", "even", "false", "float", "integer", "iterable"),
+        *("mapping", "none", "number", "odd", "sameas", "sequence", "string", "true", "undefined"),
+    }
+)
+"""Filters and tests that look at no more than the outside of what they are given. (``float`` and ``int`` read text, see `_WEIGHTS`.)"""
+_CONSTANT_UNITS: Final = 5
+_SENTENCE_UNITS: Final = 300
+
+_WEIGHTS: Final[Mapping[str, int]] = {"clip": 10, "html": 5, "markdown": 40, "notes": 8, "title": 12, "tojson": 2}
+"""How many times as long as usual (25 ns) a filter works on each character."""
+
+_PER_ITEM: Final = frozenset({"map", "reject", "rejectattr", "select", "selectattr"})
+"""Filters that call another one, or a test, for each item: those are counted by themselves."""
+
+_COMPARING: Final = frozenset({"groupby", "max", "min", "sort", "unique"})
+_ATTRIBUTE_AT: Final = {
+    "groupby": 0,
+    "join": 1,
+    "map": None,
+    "max": 1,
+    "min": 1,
+    "rejectattr": 0,
+    "selectattr": 0,
+    "sort": 2,
+    "sum": 0,
+    "unique": 1,
+}
+"""Which argument of a filter is the path to what it looks at of each item."""
+
+_PRODUCT: Final = frozenset({"lstrip", "rfind", "rindex", "rpartition", "rsplit", "rstrip", "strip"})
+"""Methods of texts whose work is the product of two lengths. (CPython looks forward in a time that their sum bounds, but not backward.)"""
+
+
+def spend_on_filter(
+    environment: Environment, name: str, value: Any, args: tuple[Any, ...], named: dict[str, Any]
+) -> None:
+    """Take what the filter will cost. Raises Exhausted, and SecurityError where it must not be used like this."""
+    if name in _CONSTANT and not isinstance(value, str):
+        spend(_SENTENCE_UNITS if name == "sentence" else _CONSTANT_UNITS)
+        return
+    path = _attribute(name, args, named)
+    if name in _PER_ITEM:
+        spend(length(value) * (_ITEM_UNITS + len(path)))
+    elif name in _COMPARING:
+        _spend_on_comparing(environment, name, value, path)
+    else:
+        spend_on_text([_looked_at(environment, value, path), *args, *named.values()], _WEIGHTS.get(name, 1))
+    if name == "trim":
+        _spend_on_product(str(value), *args, *named.values())
+
+
+def spend_on_test(name: str, value: Any, args: tuple[Any, ...]) -> None:
+    """Take what a test (``x is in y``) will cost. Raises Exhausted."""
+    if name in _CONSTANT and not isinstance(value, str):
+        spend(1)
+        return
+    spend_on_text([value, *args])
+
+
+def spend_on_call(called: Any, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+    """Take what a call of a method or a function will cost; macros count what they do by themselves. Raises as `spend_on_filter`."""
+    owner, name = getattr(called, "__self__", None), getattr(called, "__name__", "")
+    spend(1 + len(args) + len(named))
+    if called is dict or getattr(called, "__name__", "") == "Variables":
+        _only_simple_keys(args)
+    elif isinstance(owner, str):
+        _spend_on_method(owner, name, args)
+    elif isinstance(owner, list | tuple | range):
+        spend_on_text([owner, *args])
+    elif isinstance(owner, LoopContext):
+        spend_on_text(list(args))
+
+
+def _spend_on_method(text: str, name: str, args: tuple[Any, ...]) -> None:
+    spend_on_text([text, *args], _MARKUP if isinstance(text, Markup) else 4 if "split" in name else 1)
+    if name in _PRODUCT:
+        _spend_on_product(text, *args[:1])
+
+
+def spend_on_text(values: Iterable[Any], weight: int = 1) -> None:
+    """Take what it costs to look once at every character that ``values`` are written with. Raises Exhausted."""
+    size = sum(len(value) if isinstance(value, str) else size_of(value, written=True) for value in values)
+    spend(1 + size * weight // _CHARACTERS_A_UNIT)
+
+
+def _spend_on_product(text: str, *others: Any) -> None:
+    for other in others:
+        if isinstance(other, str):
+            spend(len(text) * len(other) // _COMPARISONS_A_UNIT)
+
+
+def length(value: Any) -> int:
+    """How many items it has; 0 where it has none, or has to be gone through first, which counts by itself."""
+    return len(value) if isinstance(value, Collection) else 0
+
+
+def _spend_on_comparing(environment: Environment, name: str, value: Any, path: str) -> None:
+    keys = _looked_at(environment, value, path)
+    if name == "unique" and isinstance(keys, Collection):
+        for key in keys:
+            only_simple(key)
+    spend_on_text([keys])
+    spend(length(value) * _ITEM_UNITS)
+    if name in ("groupby", "sort"):
+        spend(size_of(keys) * length(value).bit_length() // _SORTED_A_UNIT)
+
+
+def _attribute(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> str:
+    """The path that a filter follows in each item; empty where it follows none."""
+    if name not in _ATTRIBUTE_AT:
+        return ""
+    place = _ATTRIBUTE_AT[name]
+    path = named.get("attribute", args[place] if place is not None and place < len(args) else None)
+    text = "" if path is None else str(path) if isinstance(path, str | int) else ""
+    if len(text) > LONGEST_ATTRIBUTE:
+        raise SecurityError(f"an attribute can have {LONGEST_ATTRIBUTE} characters at most")
+    return text
+
+
+def _looked_at(environment: Environment, value: Any, path: str) -> Any:
+    """What a filter looks at of each item of ``value``."""
+    if not path or not isinstance(value, Collection):
+        return value
+    spend(length(value) * (_ITEM_UNITS + len(path)))
+    getters = [make_attrgetter(environment, part) for part in path.split(",")]
+    return [getter(item) for item in value for getter in getters]
+
+
+def only_simple(key: Any) -> Any:
+    """``key``, which a dictionary shall have. Others could be made such that all of them fall into one place of it. Raises SecurityError."""
+    if not isinstance(key, str | int | float | None):
+        raise SecurityError("a key, and what unique compares, can only be text or a number")
+    return key
+
+
+def _only_simple_keys(args: tuple[Any, ...]) -> None:
+    for pairs in args:
+        if isinstance(pairs, Mapping) or not isinstance(pairs, Collection):
+            continue
+        spend(length(pairs) * _ITEM_UNITS)
+        for pair in pairs:
+            if isinstance(pair, list | tuple | str) and len(pair) == 2:
+                only_simple(pair[0])
+
+
+def gathered(result: Any) -> Any:
+    """The list of what an iterator gives, each item counted, so that whoever gets it knows how long it is; anything else as it is."""
+    if isinstance(result, Iterator) and not isinstance(result, LoopContext):
+        return list(_counted(result))
+    return result
+
+
+def _counted(items: Iterator[Any]) -> Iterator[Any]:
+    for item in items:
+        spend(1)
+        yield item
