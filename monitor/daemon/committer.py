@@ -41,7 +41,7 @@ class Committer:
         window, quarantined, changed = account.evaluator.window, account.quarantined, account.changed
         state, unsaved = account.evaluator.account_state, window.unsaved()
         account.quarantined, account.changed = [], 0
-        _put_rows(commit, account.name, unsaved)
+        put_rows(commit, account.name, unsaved)
         commit.asides = quarantined
         commit.facts = {} if state == account.stored_state else {account.name: state}
         began = perf_counter()
@@ -124,7 +124,7 @@ def _put_plan(commit: Commit, plan: DispatchPlan) -> None:
     commit.acks, commit.dropped_acks = plan.edits.acks, plan.edits.dropped_acks
 
 
-def _put_rows(commit: Commit, account: str, unsaved: Unsaved) -> None:
+def put_rows(commit: Commit, account: str, unsaved: Unsaved) -> None:
     """What the store is to keep of the window."""
     blob = unsaved.blob
     commit.journal = [] if blob is None else [(account, blob)]

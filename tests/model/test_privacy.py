@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from monitor.daemon.changes import put_rows
 
 from monitor.config.rules import Condition
+from monitor.daemon.committer import put_rows
 from monitor.model.message import batch_of
 from monitor.model.privacy import Mode, RecipientMask, mask
 from monitor.store.protocol import Commit
