@@ -26,8 +26,8 @@ def run(quick: bool) -> list[Figure]:
         cursor = Cursor("main", "all", 0, 0)
         rows = _each(lambda i: store.commit(Commit(journal=[("main", ROWS)], cursors=[cursor])), rounds)
         outbox = _each(lambda i: store.commit(Commit(outbox=[Pending("webhook/0", told[i])])), rounds)
-        parcels = store.waiting(notification.receiver, "webhook/0", rounds)
-        receipts = _each(lambda i: store.sent(parcels[i].id, {"ts": "1"}, i), rounds)
+        outbox_rows = store.waiting(notification.receiver, "webhook/0", rounds)
+        receipts = _each(lambda i: store.sent(outbox_rows[i].id, {"ts": "1"}, i), rounds)
     return [
         Figure("a poll with 2,000 changed messages committed", rows * 1e3, "ms"),
         Figure("a notification queued, synced to the disk", outbox * 1e3, "ms"),

@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from time import perf_counter
 
 from monitor.alerts.evaluation import EvaluationResult, Span
+from monitor.alerts.evaluation_history import EvaluationHistory
 from monitor.alerts.kinds import EvaluationInput, batches
 from monitor.alerts.kinds.batch import RuleBatch
-from monitor.alerts.ring import EvaluationHistory
 from monitor.config.rules import Rule
 
 InputFor = Callable[[Rule, Span], EvaluationInput]
@@ -37,11 +37,11 @@ class RuleBatches:
             names = [name for name in batch.names if name in due and name not in alone]
             if names:
                 rule, span = due[names[0]]
-                place = span, rule.search
-                if place not in inputs:
-                    inputs[place] = input_for(rule, span)
-                if not inputs[place].lacks(rule):
-                    within |= self._evaluate(batch, names, inputs[place], version, result)
+                position = span, rule.search
+                if position not in inputs:
+                    inputs[position] = input_for(rule, span)
+                if not inputs[position].lacks(rule):
+                    within |= self._evaluate(batch, names, inputs[position], version, result)
         return within
 
     def _evaluate(

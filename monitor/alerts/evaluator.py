@@ -11,10 +11,10 @@ from time import perf_counter
 from monitor.alerts.batch_evaluation import RuleBatches
 from monitor.alerts.coverage import SearchCoverage
 from monitor.alerts.evaluation import EvaluationResult, Group, Key, Span, ViewContext, evaluation_key
+from monitor.alerts.evaluation_history import EvaluationHistory, EvaluationObserver
 from monitor.alerts.kinds import EvaluationInput, evaluate
 from monitor.alerts.lifecycle import RuleAlerts, policy_of
 from monitor.alerts.own_alerts import blind_searches, end_old_gaps, troubled_rules, update_builtin
-from monitor.alerts.ring import EvaluationHistory, EvaluationObserver
 from monitor.alerts.schedule import EvaluationSchedule
 from monitor.alerts.unjudged import ReplayBudget
 from monitor.config.rules import Rule

@@ -101,8 +101,8 @@ def _excess(case: RuleCase, code: int, moment: EvaluationInput, since: Instant |
     question, reading = case.question, moment.reading
     past = _before(question, since)
     now, before = (case.bad(asked, code, moment) for asked in (question, past))
-    traffic, place = _traffic(case, moment)
-    whole, whole_before = (reading.rows(asked, place) for asked in (traffic, _before(traffic, since)))
+    traffic, position = _traffic(case, moment)
+    whole, whole_before = (reading.rows(asked, position) for asked in (traffic, _before(traffic, since)))
     if case.is_share:
         scale = len(whole) / len(whole_before) if len(whole_before) else _by_time(question, past)
         return _Excess(reading, now, before, scale, whole, 1)

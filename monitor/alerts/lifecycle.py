@@ -55,7 +55,7 @@ class RuleAlerts:
         result, name, limit = EvaluationResult(), self.rule.name, self.rule.limit
         now = {group: late.get((name, group), alert) for group, alert in self.alerts.items()}
         alerts = {group: alert for group, alert in now.items() if alert is not None}
-        over = {finding.group: finding for finding in self.found.telling()}
+        over = {finding.group: finding for finding in self.found.breaching()}
         steps = self._steps(alerts, over)
         if limit is not None:
             begin, end = _groups_within_limit(steps, limit)

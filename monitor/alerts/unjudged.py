@@ -78,12 +78,14 @@ class UnjudgedAlerts:
 
 
 def unjudged(
-    alerts: Mapping[Group, Alert], judgement: RuleResult, policy: Policy, as_of: Instant, every: Duration
+    alerts: Mapping[Group, Alert], rule_result: RuleResult, policy: Policy, as_of: Instant, every: Duration
 ) -> UnjudgedAlerts | None:
     """The alerts of a rule that were not judged for longer than three intervals and that need it; None where there are none."""
     late = {group: alert for group, alert in alerts.items() if as_of - alert.as_of > INTERVALS * every}
     late = {
-        group: alert for group, alert in late.items() if rests_on_the_past(alert, judgement.of(group).breached, policy)
+        group: alert
+        for group, alert in late.items()
+        if rests_on_the_past(alert, rule_result.of(group).breached, policy)
     }
     return UnjudgedAlerts(late, policy, every) if late else None
 

@@ -9,12 +9,12 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from monitor.alerts.evaluation import Group, ViewContext, evaluation_key
+from monitor.alerts.evaluation_history import Evaluation
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.explain import breakdown, samples
 from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate, matched, unit_of
 from monitor.alerts.lifecycle import policy_of
-from monitor.alerts.ring import Evaluation
-from monitor.alerts.track import SPACED
+from monitor.alerts.sampled_series import SPACED
 from monitor.config.rules import Rule
 from monitor.model.alert import Alert, fires_on_until
 from monitor.model.builtin_alerts import BUILT_IN, BuiltIn
@@ -86,35 +86,35 @@ class Views:
                 ranks[level.severity] = rank
         return ranks
 
-    def view(self, alert: Alert, scene: ViewContext | None = None, *, deep: bool = False) -> AlertView:
+    def view(self, alert: Alert, context: ViewContext | None = None, *, deep: bool = False) -> AlertView:
         """The alert in that scene (as it is now, where none is given); ``deep``: also with what explains it."""
         built_in, rule = BUILT_IN.get(alert.rule), self.evaluator.rules.get(alert.rule)
         if built_in is not None:
             return self._built_in(alert, built_in)
         if rule is None:
             return self._orphan(alert)
-        scene = scene or self.evaluator.view_context()
-        plain = self._plain(alert, rule, scene)
-        return self._annotated(rule, self._explained(alert, rule, plain, scene) if deep else plain)
+        context = context or self.evaluator.view_context()
+        plain = self._plain(alert, rule, context)
+        return self._annotated(rule, self._explained(alert, rule, plain, context) if deep else plain)
 
-    def over(self, alert: Alert, severity: str, scene: ViewContext | None = None) -> AlertView:
+    def over(self, alert: Alert, severity: str, context: ViewContext | None = None) -> AlertView:
         """An alert that is over for those who were told of it under ``severity``, with the labels that it was shown with.
 
         One that still fires is over for them because it goes on under another severity, in another group.
         """
-        view = self.view(alert, scene)
+        view = self.view(alert, context)
         labels = (alert.view.labels if alert.view is not None else view.labels) | {"severity": severity}
         if view.status == "firing":
             view = msgspec.structs.replace(view, status="resolved", ends_at=alert.as_of, resolved_because="moved")
         return msgspec.structs.replace(view, labels=labels, severity=severity, was_severity="", more=0)
 
-    def as_told(self, alert: Alert, severity: str, scene: ViewContext | None = None) -> AlertView:
+    def as_told(self, alert: Alert, severity: str, context: ViewContext | None = None) -> AlertView:
         """An alert that fires for those who were told of it under ``severity`` and are to hear nothing else of it now."""
-        view = self.view(msgspec.structs.replace(alert, state="firing", resolved_at=None, because=None), scene)
+        view = self.view(msgspec.structs.replace(alert, state="firing", resolved_at=None, because=None), context)
         labels = (alert.view.labels if alert.view is not None else view.labels) | {"severity": severity}
         return msgspec.structs.replace(view, labels=labels, severity=severity)
 
-    def _plain(self, alert: Alert, rule: Rule, scene: ViewContext) -> AlertView:
+    def _plain(self, alert: Alert, rule: Rule, context: ViewContext) -> AlertView:
         return AlertView(
             fingerprint=alert.fingerprint,
             name=rule.name,
@@ -129,22 +129,22 @@ class Views:
             window=rule.alert_window,
             history_every=rule.history_step,
             matched=matched(rule),
-            more=scene.held_back.get(rule.name, 0),
+            more=context.held_back.get(rule.name, 0),
             time_zone=self.time_zone,
             **_numbers(alert),
         )
 
-    def _explained(self, alert: Alert, rule: Rule, view: AlertView, scene: ViewContext) -> AlertView:
-        span = self.evaluator.coverage.as_of(rule, scene.cursors)
+    def _explained(self, alert: Alert, rule: Rule, view: AlertView, context: ViewContext) -> AlertView:
+        span = self.evaluator.coverage.as_of(rule, context.cursors)
         if span is None or tuple(name for name, _ in alert.group) != rule.grouping:
             return view
-        moment, firing = self.evaluator.input_for(rule, scene.reading, *span), alert.state == "firing"
+        moment, firing = self.evaluator.input_for(rule, context.reading, *span), alert.state == "firing"
         try:
             return msgspec.structs.replace(
                 view,
                 breakdown=breakdown(rule, moment, alert.group, alert.pending_at) if firing else (),
                 samples=samples(rule, moment, alert.group) if firing else (),
-                history=history(rule, moment, alert.group, self.evaluator.history.course(rule.name, alert.group)),
+                history=history(rule, moment, alert.group, self.evaluator.history.progress(rule.name, alert.group)),
             )
         except (
             Exception
@@ -219,21 +219,21 @@ def links_of(rule: Rule) -> tuple[Link, ...]:
 
 
 def history(
-    rule: Rule, moment: EvaluationInput, group: Group, course: Sequence[Evaluation] = ()
+    rule: Rule, moment: EvaluationInput, group: Group, progress: Sequence[Evaluation] = ()
 ) -> tuple[float | None, ...]:
-    """The group's values at the latest moments, oldest first, up to now. ``course`` is what was found of it lately.
+    """The group's values at the latest moments, oldest first, up to now. ``progress`` is what was found of it lately.
 
     Of before that the window is asked, which still holds what those values rest on: the same for all the rule's groups.
     """
     now, step = moment.as_of, rule.history_step
-    found = [one.as_of for one in course if one.as_of <= now]
+    found = [one.as_of for one in progress if one.as_of <= now]
     values = []
     for then in range(now - (HISTORY - 1) * step, now + 1, step):
-        place = bisect_right(found, then)
+        position = bisect_right(found, then)
         if (
-            place
+            position
         ):  # nothing is judged where nothing has changed, nor while a search cannot be seen: the last value stands
-            values.append(course[place - 1].value)
+            values.append(progress[position - 1].value)
         else:
             values.append(_value_at(rule, moment, then, group) if then >= moment.covered_since else None)
     return tuple(values)
@@ -244,6 +244,6 @@ def _value_at(rule: Rule, moment: EvaluationInput, then: Instant, group: Group) 
     shared = moment.reading.shared
     if key not in shared:
         shared[key] = evaluate(rule, replace(moment, as_of=then))
-    judgement: RuleResult = shared[key]
-    finding = judgement.of(group)
+    rule_result: RuleResult = shared[key]
+    finding = rule_result.of(group)
     return None if finding.breached is None else finding.value

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from monitor.cli.api_answers import Alert
+from monitor.cli.api_answers import AlertAnswer
 from monitor.cli.daemon_api import DaemonApi, DaemonRefused, daemon_api
 from monitor.cli.options import config_option, duration_text, url_option
 from monitor.cli.output import say
@@ -63,7 +63,7 @@ def _meant(api: DaemonApi, text: str) -> list[dict[str, Any]]:
     """The alerts that fire and are meant. Raises click.UsageError."""
     from monitor.routing.matchers import matches, parse_matchers
 
-    firing = [one for one in api.get("/api/v2/alerts", list[Alert]) if one["status"]["state"] != "unprocessed"]
+    firing = [one for one in api.get("/api/v2/alerts", list[AlertAnswer]) if one["status"]["state"] != "unprocessed"]
     by_fingerprint = [one for one in firing if one["fingerprint"] == text]
     if by_fingerprint:
         return by_fingerprint

@@ -73,10 +73,10 @@ def alerts(
     Exit codes: 0 shown; 1 with --fail if anything fires; 69 there is no store
     or no poll yet; 65, 78 bad rules or configuration.
     """
-    from monitor.cli.read_store import is_stale, standing
+    from monitor.cli.read_store import is_stale, stored_state
 
     loaded = read_everything(config)
-    with standing(loaded) as (store, kept):
+    with stored_state(loaded) as (store, kept):
         if dead_letters:
             _dead_letters(store, as_json)
             return 0
@@ -170,7 +170,7 @@ def _colour(row: Any) -> str:
 
 
 def _footer(counts: dict[str, int]) -> None:
-    from monitor.model.evaluate_words import plural
+    from monitor.model.plurals import plural
 
     if counts["dead"]:
         say(f"{plural(counts['dead'], 'notification')} could never be delivered: see `alerts --dead-letters`")
@@ -181,35 +181,35 @@ def _footer(counts: dict[str, int]) -> None:
 def _dead_letters(store: "Store", as_json: bool) -> None:
     from monitor.runtime.clock import iso
 
-    parcels = store.parcels("dead")
+    outbox_rows = store.outbox_rows("dead")
     if as_json:
         print_json(
             [
                 {
-                    "receiver": parcel.notification.receiver,
-                    "channel": parcel.channel,
-                    "key": parcel.notification.key,
-                    "reason": parcel.notification.reason,
-                    "status": parcel.notification.status,
-                    "labels": parcel.notification.group_labels,
-                    "createdAt": iso(parcel.notification.created_at),
-                    "gaveUpAt": None if parcel.done_at is None else iso(parcel.done_at),
-                    "attempts": parcel.attempts,
-                    "error": parcel.error,
+                    "receiver": outbox_row.notification.receiver,
+                    "channel": outbox_row.channel,
+                    "key": outbox_row.notification.key,
+                    "reason": outbox_row.notification.reason,
+                    "status": outbox_row.notification.status,
+                    "labels": outbox_row.notification.group_labels,
+                    "createdAt": iso(outbox_row.notification.created_at),
+                    "gaveUpAt": None if outbox_row.done_at is None else iso(outbox_row.done_at),
+                    "attempts": outbox_row.attempts,
+                    "error": outbox_row.error,
                 }
-                for parcel in parcels
+                for outbox_row in outbox_rows
             ]
         )
         return
     rows = [
         (
-            iso(parcel.notification.created_at // 1_000_000 * 1_000_000),
-            f"{parcel.notification.receiver} {parcel.channel}",
-            ", ".join(parcel.notification.group_labels.values()),
-            parcel.notification.reason,
-            parcel.error,
+            iso(outbox_row.notification.created_at // 1_000_000 * 1_000_000),
+            f"{outbox_row.notification.receiver} {outbox_row.channel}",
+            ", ".join(outbox_row.notification.group_labels.values()),
+            outbox_row.notification.reason,
+            outbox_row.error,
         )
-        for parcel in parcels
+        for outbox_row in outbox_rows
     ]
     if not rows:
         say("No dead letters.")

@@ -4,21 +4,21 @@ from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
 
-class Status(TypedDict):
+class StatusAnswer(TypedDict):
     """Of an alert or a silence."""
 
     state: str
 
 
-class Alert(TypedDict):
+class AlertAnswer(TypedDict):
     """One of `/api/v2/alerts`."""
 
     fingerprint: str
     labels: dict[str, str]
-    status: Status
+    status: StatusAnswer
 
 
-class Matcher(TypedDict):
+class MatcherAnswer(TypedDict):
     """One of a silence."""
 
     name: str
@@ -42,11 +42,11 @@ class During(TypedDict):
     location: str
 
 
-class Silence(TypedDict):
+class SilenceAnswer(TypedDict):
     """One of `/api/v2/silences`."""
 
     id: str
-    status: Status
+    status: StatusAnswer
     startsAt: datetime
     endsAt: datetime
     endsSoon: bool
@@ -54,7 +54,7 @@ class Silence(TypedDict):
     silencing: int
     createdBy: str
     comment: str
-    matchers: list[Matcher]
+    matchers: list[MatcherAnswer]
     during: NotRequired[During | None]
 
 

@@ -74,11 +74,11 @@ def campaign(tracking_id: str, config: Path | None, as_json: bool, account: str 
 
 def _known(loaded: "SettingsWithTemplates") -> "Mapping[str, AccountState]":
     """What the daemon was told of each account; nothing where it has no store that can be read."""
-    from monitor.cli.read_store import standing
+    from monitor.cli.read_store import stored_state
     from monitor.runtime.errors import StoreError
 
     try:
-        with standing(loaded) as (_, kept):
+        with stored_state(loaded) as (_, kept):
             return kept.facts
     except StoreError:
         return {}
@@ -240,8 +240,8 @@ def _print(shown: dict[str, Any]) -> None:
         if counts:
             say(f"{title:10} {', '.join(f'{name} {number(count)}' for name, count in counts.items())}")
     for title, key in (("Reports", "messages"), ("Failures", "failed")):
-        course = sparkline([float(span[key]) for span in shown["timeline"]])
-        say(f"{title:10} {course}  {shown['first_report']} to {shown['last_report']}")
+        progress = sparkline([float(span[key]) for span in shown["timeline"]])
+        say(f"{title:10} {progress}  {shown['first_report']} to {shown['last_report']}")
     _print_rules(shown["rules"])
 
 

@@ -158,7 +158,7 @@ def _count_routes(config: "Config") -> int:
 
 
 def _routing(config: "Config") -> str:
-    from monitor.model.evaluate_words import plural
+    from monitor.model.plurals import plural
 
     counts = [plural(_count_routes(config), "route")]
     counts += [plural(len(config.inhibit_rules), "inhibition rule")] if config.inhibit_rules else []

@@ -8,7 +8,7 @@ from monitor.config.monitor import Account
 from monitor.daemon.account_client import routee_client
 from monitor.daemon.validate import SettingsWithTemplates
 from monitor.ingest.routee.retry import RetryPolicy
-from monitor.model.evaluate_words import plural
+from monitor.model.plurals import plural
 from monitor.notify.receivers import checked, notifiers
 from monitor.runtime.clock import SECOND, SystemClock
 from monitor.runtime.errors import RouteeError
@@ -32,7 +32,7 @@ async def asked(loaded: SettingsWithTemplates, note: Note) -> None:
 async def _ask_routee(account: Account, loaded: SettingsWithTemplates, note: Note) -> None:
     clock = SystemClock()
     try:
-        async with routee_client(account, clock, patience=_PATIENCE) as routee:
+        async with routee_client(account, clock, retry_policy=_PATIENCE) as routee:
             await routee.check()
             note(f"account {account.name}", "", "Routee accepts the credentials")
             for search in loaded.settings.config.searches:

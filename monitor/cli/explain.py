@@ -15,7 +15,7 @@ from monitor.runtime.errors import MonitorError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitor.alerts.ring import Evaluation
+    from monitor.alerts.evaluation_history import Evaluation
     from monitor.cli.findings import GroupLine
     from monitor.config.rules import Rule
     from monitor.daemon.validate import SettingsWithTemplates
@@ -45,14 +45,14 @@ def explain(name: str, config: Path | None, as_json: bool, watch: bool) -> None:
     poll yet; 65, 78 bad rules or configuration.
     """
     from monitor.cli.findings import explained
-    from monitor.cli.read_store import standing
+    from monitor.cli.read_store import stored_state
 
     loaded = read_everything(config)
     rule = _rule(name, loaded)
     if watch:
         _watch(rule, loaded, as_json)
         return
-    with standing(loaded) as (store, kept):
+    with stored_state(loaded) as (store, kept):
         as_of, lines = explained(rule, loaded, store, kept)
     if as_json:
         print_json(_as_json(rule, as_of, lines))

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from monitor.alerts.evaluation import Group
+from monitor.alerts.evaluation_history import Evaluation
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
 from monitor.alerts.lifecycle import policy_of
-from monitor.alerts.ring import Evaluation
 from monitor.cli.trend import trend
 from monitor.config.rules import Rule
 from monitor.daemon.restore import restored_evaluator, restored_window
@@ -71,21 +71,21 @@ def _worst_first(rule: Rule, line: GroupLine) -> tuple[int, int, float]:
 def _lines(
     rule: Rule, evaluator: RuleEvaluator, as_of: Instant, covered_since: Instant, *, distinguish: bool
 ) -> Iterator[GroupLine]:
-    judgement = _judged(
+    rule_result = _judged(
         rule, evaluator, evaluator.input_for(rule, WindowReader(evaluator.window), as_of, covered_since)
     )
-    findings = list(judgement.findings())
+    findings = list(rule_result.findings())
     if not findings and not rule.grouping:
-        findings = [judgement.of(())]
+        findings = [rule_result.of(())]
     blind = _blindness(rule, evaluator)
     alerts, recent = evaluator.alerts.get(rule.name, {}), trend(rule, evaluator)
     shown = {finding.group for finding in findings}
-    findings += [judgement.of(group) for group, alert in alerts.items() if _stands(alert) and group not in shown]
+    findings += [rule_result.of(group) for group, alert in alerts.items() if _stands(alert) and group not in shown]
     for finding in findings:
         labels = dict(finding.group) | ({"account": evaluator.account} if distinguish else {})
         yield GroupLine(
             labels,
-            *_standing(rule, _as_told(rule, finding, alerts), alerts.get(finding.group), blind),
+            *_stored_state(rule, _as_told(rule, finding, alerts), alerts.get(finding.group), blind),
             recent.of(rule.name, finding.group),
             _fires_on_until(rule, alerts.get(finding.group)),
         )
@@ -131,7 +131,7 @@ def _blindness(rule: Rule, evaluator: RuleEvaluator) -> str:
     return ""
 
 
-def _standing(rule: Rule, finding: Finding, alert: Alert | None, blind: str) -> tuple[State, Finding, str]:
+def _stored_state(rule: Rule, finding: Finding, alert: Alert | None, blind: str) -> tuple[State, Finding, str]:
     state: State = "inactive" if alert is None or alert.state == "resolved" else alert.state
     if blind:
         kept = f" (its alert stays {state})" if state != "inactive" else ""

@@ -7,7 +7,7 @@ import click
 import trio
 
 from monitor.cli.output import say
-from monitor.cli.read_store import standing
+from monitor.cli.read_store import stored_state
 from monitor.cli.times import When
 from monitor.config.monitor import Config
 from monitor.daemon.account_client import routee_client
@@ -54,7 +54,7 @@ def from_store(loaded: SettingsWithTemplates, wanted: HistoryQuery) -> History:
     """What the daemon's store holds. Raises StoreError."""
     config = loaded.settings.config
     accounts = []
-    with standing(loaded) as (store, kept):
+    with stored_state(loaded) as (store, kept):
         key = store.secret("recipients")
         cursors = kept.cursors
         if not cursors:

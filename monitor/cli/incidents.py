@@ -51,12 +51,12 @@ def history_of_alerts(
     """
     from monitor.alerts.incidents import incidents
     from monitor.cli.choices import known
-    from monitor.cli.read_store import standing
+    from monitor.cli.read_store import stored_state
     from monitor.runtime.clock import SystemClock
 
     loaded = read_everything(config)
     start = since.seen_from(SystemClock().now())
-    with standing(loaded) as (store, kept):
+    with stored_state(loaded) as (store, kept):
         found = incidents(reversed(store.transitions(_MOST_READ)))
     names = {rule.name: rule for rule in loaded.settings.rules}
     for rule in rules:

@@ -14,7 +14,7 @@ from monitor.store.protocol import StoredState as Kept
 
 
 @contextmanager
-def standing(loaded: SettingsWithTemplates) -> Iterator[tuple[Store, Kept]]:
+def stored_state(loaded: SettingsWithTemplates) -> Iterator[tuple[Store, Kept]]:
     """The store at one moment, and its cursors, alerts and groups. Raises StoreError, also where no poll has been stored yet."""
     config = loaded.settings.config
     with open_store(config.store_path, read_only=True) as store:

@@ -110,15 +110,15 @@ def _over(view: "AlertView", loaded: "SettingsWithTemplates") -> "AlertView":
 
 def _found(name: str, loaded: "SettingsWithTemplates") -> "tuple[AlertView, dict[str, str]]":
     """The alert as it was last told, with its notification's key, episode and group; else as it stands."""
-    from monitor.cli.read_store import standing
+    from monitor.cli.read_store import stored_state
 
-    with standing(loaded) as (store, kept):
-        for parcel in store.parcels(limit=_LOOKED_AT):
-            one = parcel.notification
+    with stored_state(loaded) as (store, kept):
+        for outbox_row in store.outbox_rows(limit=_LOOKED_AT):
+            one = outbox_row.notification
             view = next((view for view in one.alerts if _is_meant(view, name)), None)
             if view is not None:
                 return view, {"key": one.key, "episode": one.episode, "group_key": one.group_key}
-        stands = [view for view in _standing(loaded, kept.alerts) if _is_meant(view, name)]
+        stands = [view for view in _stored_state(loaded, kept.alerts) if _is_meant(view, name)]
     if not stands:
         from monitor.config.yaml import nearest
 
@@ -131,7 +131,7 @@ def _found(name: str, loaded: "SettingsWithTemplates") -> "tuple[AlertView, dict
     return stands[0], {}
 
 
-def _standing(loaded: "SettingsWithTemplates", alerts: Any) -> "list[AlertView]":
+def _stored_state(loaded: "SettingsWithTemplates", alerts: Any) -> "list[AlertView]":
     """Every alert as it stands, those that fire first."""
     from monitor.alerts.evaluator import RuleEvaluator
     from monitor.alerts.view import Views

@@ -38,8 +38,10 @@ def run(
     Exit codes: 0 stopped as asked; 65 bad rules; 69 the store or the listener's
     address is not available; 78 bad or missing configuration.
     """
-    with HangupGuard() as hangups:  # before anything that takes time: whoever manages services may send one at once
-        _run(config, log_level, log_format, hangups)
+    with (
+        HangupGuard() as hangup_guard
+    ):  # before anything that takes time: whoever manages services may send one at once
+        _run(config, log_level, log_format, hangup_guard)
 
 
 class HangupGuard:
@@ -62,7 +64,7 @@ def _run(
     config: Path | None,
     log_level: str | None,
     log_format: Literal["auto", "journal", "text", "json"] | None,
-    hangups: HangupGuard,
+    hangup_guard: HangupGuard,
 ) -> None:
     import functools
     import logging
@@ -107,7 +109,7 @@ def _run(
     )
 
     async def act(stop: trio.Event) -> None:
-        if hangups.came:
+        if hangup_guard.came:
             reloads.ask()
         await run_daemon(stop=stop)
         if screen is not None:

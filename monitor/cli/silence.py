@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import click
 
-from monitor.cli.api_answers import Alert, MadeSilence, Silence
+from monitor.cli.api_answers import AlertAnswer, MadeSilence, SilenceAnswer
 from monitor.cli.choices import known
 from monitor.cli.daemon_api import DaemonApi, DaemonRefused, daemon_api
 from monitor.cli.options import config_option, duration, json_option, url_option, wide_option
@@ -96,12 +96,12 @@ def add(
     body = {"startsAt": iso(began), "endsAt": iso(ends), "createdBy": by, "comment": comment}
     body |= {"matchers": [_matcher(one) for one in wanted]} | _during(weekdays, times, location)
     api = daemon_api(config or above, url)
-    alerts = api.get("/api/v2/alerts", list[Alert])
+    alerts = api.get("/api/v2/alerts", list[AlertAnswer])
     met = met_by(wanted, alerts)
     if not yes and is_broad(wanted):
         raise DaemonRefused(broad(wanted, met))
     answer = api.post("/api/v2/silences", body, MadeSilence)
-    made = api.get(f"/api/v2/silence/{quote(answer['silenceID'], safe='')}", Silence)
+    made = api.get(f"/api/v2/silence/{quote(answer['silenceID'], safe='')}", SilenceAnswer)
     if as_json:
         print_json(
             answer | {"startsAt": made["startsAt"], "endsAt": made["endsAt"], "alerts": [one["labels"] for one in met]}
@@ -168,7 +168,7 @@ def _silences_of(api: DaemonApi, *, expired: bool = False) -> list[dict[str, Any
     while True:
         # Where one began or ended meanwhile, others may have moved: some come twice, so each part begins within the one before.
         offset = max(len(found) - _OVERLAP, 0)
-        part = api.get(f"/api/v2/silences?limit={_PART}&offset={offset}", list[Silence])
+        part = api.get(f"/api/v2/silences?limit={_PART}&offset={offset}", list[SilenceAnswer])
         new = {one["id"]: one for one in part if expired or one["status"]["state"] != "expired"}
         is_last = len(part) < _PART or len(new) < len(part) or new.keys() <= found.keys()
         found |= new

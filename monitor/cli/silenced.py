@@ -70,7 +70,7 @@ def suggestion(wanted: "Sequence[Matcher]", alerts: Sequence[Alert]) -> str:
 
 def _fire(met: Sequence[Alert], does: str) -> str:
     """``It silences 7 alerts that fire now (OperatorFailureRate operator=Cosmote, …)``."""
-    from monitor.model.evaluate_words import plural
+    from monitor.model.plurals import plural
 
     if not met:
         return f"{does} no firing alert"

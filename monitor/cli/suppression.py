@@ -43,12 +43,12 @@ def held_of(
     config: "Config", url: str | None, kept: "Kept", views: "Iterable[AlertView]"
 ) -> dict[str, SuppressionState]:
     """By our fingerprints. With ``url`` a daemon has to answer: raises NoAnswer, Refused and ListenError; else the store has to do."""
-    from monitor.cli.api_answers import Alert
+    from monitor.cli.api_answers import AlertAnswer
     from monitor.cli.daemon_api import api_of
 
     views = list(views)
     try:
-        said = api_of(config, url).get("/api/v2/alerts", list[Alert])
+        said = api_of(config, url).get("/api/v2/alerts", list[AlertAnswer])
     except MonitorError:
         if url:
             raise

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Final
 
+from monitor.alerts.evaluation_history import EvaluationHistory
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.kinds import EvaluationInput, evaluate
-from monitor.alerts.ring import EvaluationHistory
 from monitor.config.rules import Rule, Thresholded
 from monitor.runtime.clock import MINUTE, SECOND
 from monitor.window import WindowReader

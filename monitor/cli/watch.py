@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
 from monitor.cli.output import say
-from monitor.cli.read_store import standing
+from monitor.cli.read_store import stored_state
 from monitor.daemon.validate import SettingsWithTemplates
 from monitor.runtime.errors import StoreError
 from monitor.store.protocol import Cursor, Store
@@ -28,7 +28,7 @@ def each_poll(
     seen: object = None
     while True:
         try:
-            with standing(loaded) as (store, kept):
+            with stored_state(loaded) as (store, kept):
                 news = [_moment(cursor) for cursor in kept.cursors]
                 found = make(store, kept) if news != seen else None
         except StoreError as error:

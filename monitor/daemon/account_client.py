@@ -18,7 +18,7 @@ _PATIENCE = RetryPolicy()
 
 
 def routee_client(
-    account: Account, clock: Clock, observe: Observer | None = None, patience: RetryPolicy = _PATIENCE
+    account: Account, clock: Clock, observe: Observer | None = None, retry_policy: RetryPolicy = _PATIENCE
 ) -> Routee:
     """The client of an account; ``observe`` is told of each request, and the clock what time it is at Routee."""
     return Routee(
@@ -31,7 +31,7 @@ def routee_client(
         requests_per_second=account.requests_per_second,
         concurrency=account.concurrency,
         observe=observe or _unobserved,
-        patience=patience,
+        retry_policy=retry_policy,
     )
 
 

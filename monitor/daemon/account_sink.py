@@ -100,7 +100,7 @@ class AccountSink:
     def _failure(self, search: str) -> ThrottledLog:
         if search not in self._failures:
             fields = {"account": self._account.name, "search": search}
-            self._failures[search] = ThrottledLog(log, self._called(search), self._services.clock, facts=fields)
+            self._failures[search] = ThrottledLog(log, self._called(search), self._services.clock, fields=fields)
         return self._failures[search]
 
     def _called(self, search: str) -> str:

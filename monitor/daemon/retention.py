@@ -50,5 +50,5 @@ async def keep_house(
 async def dead_letters(store: AsyncStore) -> Counter[tuple[str, str]]:
     """How many the store holds by receiver and channel."""
     count = min((await store.counts()).get("dead", 0), MOST_DEAD)
-    dead = await store.parcels("dead", count) if count else []
-    return Counter((parcel.notification.receiver, parcel.channel) for parcel in dead)
+    dead = await store.outbox_rows("dead", count) if count else []
+    return Counter((outbox_row.notification.receiver, outbox_row.channel) for outbox_row in dead)

@@ -24,14 +24,16 @@ class RuntimeConfig:
     @classmethod
     def first(cls, loaded: SettingsWithTemplates, clock: Clock, stream: TextIO) -> "RuntimeConfig":
         """That of the start. ``stream`` is where consoles write."""
-        around = ChannelContext(clock, loaded.templates, stream)
-        return cls(loaded.settings, loaded.templates, Notifiers.of(loaded.settings.config, around))
+        channel_context = ChannelContext(clock, loaded.templates, stream)
+        return cls(loaded.settings, loaded.templates, Notifiers.of(loaded.settings.config, channel_context))
 
     def next(self, loaded: SettingsWithTemplates) -> "RuntimeConfig":
         """The one after this: what is written as it was is not made anew."""
         templates = self.templates if self.templates.say_the_same(loaded.templates) else loaded.templates
-        around = replace(self.notified.around, templates=templates)
-        return RuntimeConfig(loaded.settings, templates, Notifiers.of(loaded.settings.config, around, self.notified))
+        channel_context = replace(self.notified.channel_context, templates=templates)
+        return RuntimeConfig(
+            loaded.settings, templates, Notifiers.of(loaded.settings.config, channel_context, self.notified)
+        )
 
     @property
     def config(self) -> Config:

@@ -109,7 +109,7 @@ class Pusher:
 
     name: tuple[str, str]
     client: Client
-    roll: KnownAlerts
+    known_alerts: KnownAlerts
     firing: Callable[[], Iterable[FiringAlert]]
     clock: Clock
     jitter: Jitter
@@ -123,23 +123,23 @@ class Pusher:
         trouble = ThrottledLog(log, f"receiver {self.name[0]}: its Alertmanagers", self.clock, logging.WARNING)
         while True:
             changed = news()
-            wait = await self._turn(trouble)
+            wait = await self._push_once(trouble)
             if self._failures:
                 await self.clock.sleep(wait)
             else:
                 await self.outbox.rest(changed, self.clock, wait)
 
-    async def _turn(self, trouble: ThrottledLog) -> Duration:
+    async def _push_once(self, trouble: ThrottledLog) -> Duration:
         """Tell what there is to tell; how long to wait until the next turn."""
         firing = {(alert.fingerprint, alert.severity): alert for alert in self.firing()}
         now = self.clock.now()
         everything = self._told_at is None or not 0 <= now - self._told_at < AGAIN_EVERY
-        async for alert in with_checkpoints(self.roll.wanted(firing, everything=everything)):
+        async for alert in with_checkpoints(self.known_alerts.wanted(firing, everything=everything)):
             alert.view()  # made here, so that what follows finds it made
-        self.roll.take(firing, now)
-        if not everything and not self.roll.has_news:
+        self.known_alerts.take(firing, now)
+        if not everything and not self.known_alerts.has_news:
             return AGAIN_EVERY - (now - self._told_at if self._told_at is not None else 0)
-        alerts = self.roll.everything(firing, now) if everything else self.roll.news(now)
+        alerts = self.known_alerts.everything(firing, now) if everything else self.known_alerts.news(now)
         # At the start, and after a failure, also where nothing is left to tell: only an answer shows that they take anything.
         if alerts or self._told_at is None or self._failures:
             outcome = await self._post(alerts)
@@ -166,5 +166,5 @@ class Pusher:
     def _succeeded(self, trouble: ThrottledLog) -> None:
         self._failures = 0
         self.outbox.took(self.name)
-        self.roll.told()
+        self.known_alerts.told()
         trouble.over()

@@ -27,9 +27,9 @@ __all__ = ["Notifiers", "Preview", "checked", "entry_problems", "notifiers", "pr
 
 def notifiers(config: Config, templates: Templates, clock: Clock, stream: TextIO) -> dict[tuple[str, str], Notifier]:
     """A notifier for every channel of every receiver, by both names (``ops``, ``slack/0``); ``stream`` is where consoles write."""
-    around = ChannelContext(clock, templates, stream)
+    channel_context = ChannelContext(clock, templates, stream)
     return {
-        (receiver.name, channel): make_notifier(entry.kind, entry, around)
+        (receiver.name, channel): make_notifier(entry.kind, entry, channel_context)
         for receiver in config.receivers
         for channel, entry in receiver.channels
     }
@@ -39,12 +39,12 @@ def notifiers(config: Config, templates: Templates, clock: Clock, stream: TextIO
 class Notifiers:
     """The notifiers that get notifications one by one: Alertmanagers are told the state (`monitor.daemon.alertmanager_tasks`)."""
 
-    around: ChannelContext
+    channel_context: ChannelContext
     entries: Mapping[tuple[str, str], ChannelModel]
     notifiers: Mapping[tuple[str, str], Notifier]
 
     @classmethod
-    def of(cls, config: Config, around: ChannelContext, before: "Notifiers | None" = None) -> "Notifiers":
+    def of(cls, config: Config, channel_context: ChannelContext, before: "Notifiers | None" = None) -> "Notifiers":
         """Those of a configuration; an entry that is written as ``before`` keeps its notifier, unless templates have changed."""
         entries = {
             (receiver.name, channel): entry
@@ -52,20 +52,20 @@ class Notifiers:
             for channel, entry in receiver.channels
             if channel in receiver.notified
         }
-        kept = before if before is not None and before.around.templates is around.templates else None
+        kept = before if before is not None and before.channel_context.templates is channel_context.templates else None
         notifiers = {
             (receiver, channel): kept.notifiers[receiver, channel]
             if kept is not None and kept.entries.get((receiver, channel)) == entry
-            else make_notifier(entry.kind, entry, around)
+            else make_notifier(entry.kind, entry, channel_context)
             for (receiver, channel), entry in entries.items()
         }
-        return cls(around, entries, notifiers)
+        return cls(channel_context, entries, notifiers)
 
 
 def previews(receiver: Receiver, notification: Notification, templates: Templates, clock: Clock) -> dict[str, Preview]:
     """What each channel of ``receiver`` would be told, by the channel's name. Nothing is sent."""
-    around = ChannelContext(clock, templates, sys.stdout)
-    return {channel: preview(entry, notification, around) for channel, entry in receiver.channels}
+    channel_context = ChannelContext(clock, templates, sys.stdout)
+    return {channel: preview(entry, notification, channel_context) for channel, entry in receiver.channels}
 
 
 async def told_and_resolved(notifier: Notifier, firing: Notification, over: Notification) -> str:

@@ -115,13 +115,13 @@ def _classic(text: str) -> Iterator[Written]:
 def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """From where to where the matchers go: they are separated by commas outside of quotes."""
     quoted = escaped = False
-    for place in range(start, end):
-        letter = text[place]
+    for position in range(start, end):
+        letter = text[position]
         if letter == '"' and not escaped:
             quoted = not quoted
         elif letter == "," and not quoted:
-            yield start, place
-            start = place + 1
+            yield start, position
+            start = position + 1
         escaped = letter == "\\" and not escaped
     yield start, end
 
@@ -144,20 +144,20 @@ def _value(text: str, offset: int) -> str:
     """A value with or without quotes; a backslash that escapes nothing stands for itself."""
     inner = text.removeprefix('"')
     opened = inner != text
-    value, place = list[str](), 0
-    while place < len(inner):
-        letter, after = inner[place], inner[place + 1 : place + 2]
+    value, position = list[str](), 0
+    while position < len(inner):
+        letter, after = inner[position], inner[position + 1 : position + 2]
         if letter == '"':
-            if opened and place == len(inner) - 1:
+            if opened and position == len(inner) - 1:
                 return "".join(value)
-            at = offset + place + opened
+            at = offset + position + opened
             raise _Unreadable(
                 at, 'a quote stands within the value; put the value in quotes and write \\" for one in it'
             )
         if letter == "\\" and after and after in 'n"\\':
-            letter, place = "\n" if after == "n" else after, place + 1
+            letter, position = "\n" if after == "n" else after, position + 1
         value.append(letter)
-        place += 1
+        position += 1
     if opened:
         raise _Unreadable(offset, "the quote that begins the value is never closed")
     return "".join(value)
@@ -167,9 +167,9 @@ def _newer(text: str) -> Iterator[Written]:
     tokens = list(_tokens(text))
     tokens += tokens[-1:] * 2  # so that a matcher that is cut off ends in the end
     opened = tokens[0][1] == "{"
-    place = int(opened)
-    while tokens[place][0] not in ("brace", "end"):
-        (kind, name, at), (sign, operator, after), (what, value, last) = tokens[place : place + 3]
+    position = int(opened)
+    while tokens[position][0] not in ("brace", "end"):
+        (kind, name, at), (sign, operator, after), (what, value, last) = tokens[position : position + 3]
         if kind not in ("quoted", "bare"):
             raise _Unreadable(at, f"the name of a label should stand here, not {name!r}")
         if sign != "operator":
@@ -177,12 +177,14 @@ def _newer(text: str) -> Iterator[Written]:
         if what not in ("quoted", "bare"):
             raise _Unreadable(last, "a value should stand here; put it in quotes")
         yield _unquoted(kind, name, at), cast(Operator, operator), _unquoted(what, value, last)
-        place += 3
-        if tokens[place][0] == "comma":
-            place += 1
-        elif tokens[place][0] not in ("brace", "end"):
-            raise _Unreadable(tokens[place][2], "a comma should stand here; put a value with spaces or signs in quotes")
-    _closed(tokens[place:], opened)
+        position += 3
+        if tokens[position][0] == "comma":
+            position += 1
+        elif tokens[position][0] not in ("brace", "end"):
+            raise _Unreadable(
+                tokens[position][2], "a comma should stand here; put a value with spaces or signs in quotes"
+            )
+    _closed(tokens[position:], opened)
 
 
 def _closed(rest: list[tuple[str, str, int]], opened: bool) -> None:
@@ -197,17 +199,17 @@ def _closed(rest: list[tuple[str, str, int]], opened: bool) -> None:
 
 def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
     """What the newer way consists of: kind, text and place; at the end one of the kind ``end``."""
-    place, end = 0, len(text.rstrip())
-    while place < end:
-        found = _TOKEN.match(text, place)
+    position, end = 0, len(text.rstrip())
+    while position < end:
+        found = _TOKEN.match(text, position)
         if found is None or found.lastgroup is None:
-            at = place + len(text[place:]) - len(text[place:].lstrip())
+            at = position + len(text[position:]) - len(text[position:].lstrip())
             closed = text[at] != '"'
             what = f"{text[at]!r} cannot stand outside of quotes" if closed else "a quote is never closed"
             raise _Unreadable(at, what)
         kind = found.lastgroup
         yield kind, found[kind], found.start(kind)
-        place = found.end()
+        position = found.end()
     yield "end", "", len(text)
 
 
@@ -217,16 +219,18 @@ def _unquoted(kind: str, text: str, at: int) -> str:
 
 def _from_quotes(text: str, at: int) -> str:
     """What stands in quotes, with the escapes of Go."""
-    result, place = bytearray(), 1
-    while place < len(text) - 1:
-        found = _ESCAPE.match(text, place, len(text) - 1)
+    result, position = bytearray(), 1
+    while position < len(text) - 1:
+        found = _ESCAPE.match(text, position, len(text) - 1)
         if found is None:
-            raise _Unreadable(at + place, f"there is no escape {text[place : place + 2]!r}; write \\\\ for a backslash")
+            raise _Unreadable(
+                at + position, f"there is no escape {text[position : position + 2]!r}; write \\\\ for a backslash"
+            )
         try:
             result += _bytes_of(found)
         except (ValueError, OverflowError):
-            raise _Unreadable(at + place, f"{found[0]} is no character") from None
-        place = found.end()
+            raise _Unreadable(at + position, f"{found[0]} is no character") from None
+        position = found.end()
     try:
         return result.decode()
     except UnicodeDecodeError:

@@ -136,11 +136,11 @@ class _Ready:
         self._most = most
         self._taken = 0
         self._known: OrderedDict[str, re2._Regexp] = OrderedDict()
-        self._turn = Lock()  # the store reads silences in a thread of its own
+        self._lock = Lock()  # the store reads silences in a thread of its own
 
     def get(self, pattern: str) -> "re2._Regexp":
         """Raises ValueError where it is no regular expression."""
-        with self._turn:
+        with self._lock:
             known = self._known.get(pattern)
             if known is not None:
                 self._known.move_to_end(pattern)

@@ -202,35 +202,35 @@ class Silences:
     def put(self, silence: Silence) -> None:
         """Add it, or replace the one with its id."""
         self.remove(silence.id)
-        card = _card(silence, self._best_key(silence))
-        self._all[silence.id] = self._drawer(card.key)[silence.id] = card
+        entry = _entry(silence, self._best_key(silence))
+        self._all[silence.id] = self._bucket(entry.key)[silence.id] = entry
         self._changed()
 
     def remove(self, silence_id: str) -> None:
         """Forget it; nothing where there is none with this id."""
-        card = self._all.pop(silence_id, None)
-        if card is not None:
-            drawer = self._drawer(card.key)
-            del drawer[silence_id]
-            if not drawer:
-                self._clear(card.key)
+        entry = self._all.pop(silence_id, None)
+        if entry is not None:
+            bucket = self._bucket(entry.key)
+            del bucket[silence_id]
+            if not bucket:
+                self._clear(entry.key)
             self._changed()
 
     def get(self, silence_id: str) -> Silence | None:
         """The silence with this id."""
-        card = self._all.get(silence_id)
-        return None if card is None else card.silence
+        entry = self._all.get(silence_id)
+        return None if entry is None else entry.silence
 
     def all(self) -> tuple[Silence, ...]:
         """Every silence, also those that are over, in the order in which they were put."""
-        return tuple(card.silence for card in self._all.values())
+        return tuple(entry.silence for entry in self._all.values())
 
     def __len__(self) -> int:
         return len(self._all)
 
     def candidates(self, labels: Labels) -> tuple[Silence, ...]:
         """The silences whose matchers an alert with these labels meets, whenever they are active. It can be kept while ``version`` stays."""
-        return tuple([card.silence for card in self._filed(labels) if card.suits(labels)])
+        return tuple([entry.silence for entry in self._filed(labels) if entry.suits(labels)])
 
     def silencing(self, labels: Labels, now: Instant) -> tuple[str, ...]:
         """The ids of the silences that silence an alert with these labels now."""
@@ -252,7 +252,7 @@ class Silences:
     def _filed_with(self, equality: Matcher) -> int:
         return len(self._equal.get((equality.name, equality.value), ()))
 
-    def _drawer(self, key: Matcher | None) -> Drawer:
+    def _bucket(self, key: Matcher | None) -> Drawer:
         if key is None:
             return self._everywhere
         if key.op == "=":
@@ -279,12 +279,12 @@ class Silences:
         if found is None:
             if len(self._met) >= _MOST_VALUES:
                 self._met.clear()
-            found = tuple([card for card in self._other[name].values() if card.key and card.key.accepts(value)])
+            found = tuple([entry for entry in self._other[name].values() if entry.key and entry.key.accepts(value)])
             self._met[name, value] = found
         return found
 
 
-def _card(silence: Silence, key: Matcher | None) -> _Card:
+def _entry(silence: Silence, key: Matcher | None) -> _Card:
     others = [matcher for matcher in silence.matchers if matcher is not key]
     equal = [matcher for matcher in others if matcher.op == "=" and matcher.value]
     values = frozenset((matcher.name, matcher.value) for matcher in equal)

@@ -210,8 +210,8 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         level = self._paint(f"{record.levelname:<7}", _COLOUR.get(record.levelno, "32"))
-        facts = self._paint(" ".join((record.name, *_pairs(record))), "2")
-        line = f"{_time(record)} {level} {_message(record)}  {facts}"
+        fields = self._paint(" ".join((record.name, *_pairs(record))), "2")
+        line = f"{_time(record)} {level} {_message(record)}  {fields}"
         return "\n".join(filter(None, (line, _traceback(record))))
 
     def _paint(self, text: str, colour: str) -> str:

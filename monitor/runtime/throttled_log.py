@@ -19,7 +19,7 @@ class ThrottledLog:
     """One kind of trouble with one thing, named by ``what`` (``search outbound of account main``).
 
     Said are: its beginning, each reason that was not said lately, every ten minutes how often it happened, and its end. Reasons
-    that differ in numbers only are the same. ``facts`` go with each line, for logs that have fields.
+    that differ in numbers only are the same. ``fields`` go with each line, for logs that have fields.
     """
 
     def __init__(
@@ -28,10 +28,10 @@ class ThrottledLog:
         what: str,
         clock: Clock,
         level: int = logging.WARNING,
-        facts: Mapping[str, str] = _NONE,
+        fields: Mapping[str, str] = _NONE,
     ) -> None:
         self._log = log
-        self._facts = facts
+        self._fields = fields
         self._what = what
         self._clock = clock
         self._level = level
@@ -50,7 +50,7 @@ class ThrottledLog:
             self._unsaid += 1
             return
         again = f" ({_failures(self._unsaid, 'more ')} since this was last logged)" if self._unsaid else ""
-        self._log.log(self._level, "%s: %s%s", self._what, reason, again, extra=dict(self._facts))
+        self._log.log(self._level, "%s: %s%s", self._what, reason, again, extra=dict(self._fields))
         self._began = 1 if self._began is None else self._began
         self._unsaid = 0
         self._said[kind] = now
@@ -60,7 +60,7 @@ class ThrottledLog:
     def over(self) -> None:
         """It has not happened this time; said only where its beginning was."""
         if self._began is not None:
-            self._log.info("%s: works again after %s", self._what, _failures(self._began), extra=dict(self._facts))
+            self._log.info("%s: works again after %s", self._what, _failures(self._began), extra=dict(self._fields))
             self._began = None
 
 

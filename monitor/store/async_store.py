@@ -30,11 +30,11 @@ class AsyncStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._turn = trio.CapacityLimiter(1)
+        self._limiter = trio.CapacityLimiter(1)
 
     async def run(self, call: Callable[[Store], T]) -> T:
         """Hand the store to ``call`` in the worker thread: for several reads in a row, or for walking through a journal."""
-        return await trio.to_thread.run_sync(call, self._store, limiter=self._turn)
+        return await trio.to_thread.run_sync(call, self._store, limiter=self._limiter)
 
     async def close(self) -> None:
         await self.run(lambda store: store.close())
@@ -54,23 +54,23 @@ class AsyncStore:
     async def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
         return await self.run(lambda store: store.heads(receiver, channel, limit))
 
-    async def successor(self, parcel: int) -> str | None:
-        return await self.run(lambda store: store.successor(parcel))
+    async def successor(self, outbox_row: int) -> str | None:
+        return await self.run(lambda store: store.successor(outbox_row))
 
-    async def sent(self, parcel: int, receipt: dict[str, str], at: Instant) -> None:
-        await self.run(lambda store: store.sent(parcel, receipt, at))
+    async def sent(self, outbox_row: int, receipt: dict[str, str], at: Instant) -> None:
+        await self.run(lambda store: store.sent(outbox_row, receipt, at))
 
-    async def postponed(self, parcel: int, error: str, next_at: Instant) -> None:
-        await self.run(lambda store: store.postponed(parcel, error, next_at))
+    async def postponed(self, outbox_row: int, error: str, next_at: Instant) -> None:
+        await self.run(lambda store: store.postponed(outbox_row, error, next_at))
 
-    async def rejected(self, parcel: int, error: str, at: Instant) -> None:
-        await self.run(lambda store: store.rejected(parcel, error, at))
+    async def rejected(self, outbox_row: int, error: str, at: Instant) -> None:
+        await self.run(lambda store: store.rejected(outbox_row, error, at))
 
     async def receipt(self, receiver: str, channel: str, episode: str) -> dict[str, str] | None:
         return await self.run(lambda store: store.receipt(receiver, channel, episode))
 
-    async def parcels(self, state: OutboxState | None = None, limit: int = 100) -> list[OutboxRow]:
-        return await self.run(lambda store: store.parcels(state, limit))
+    async def outbox_rows(self, state: OutboxState | None = None, limit: int = 100) -> list[OutboxRow]:
+        return await self.run(lambda store: store.outbox_rows(state, limit))
 
     async def history(self, limit: int = 100, since: Instant = 0) -> list[NotificationRecord]:
         return await self.run(lambda store: store.history(limit, since))

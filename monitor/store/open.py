@@ -110,10 +110,10 @@ def _opened(
         if not (used or _was_ours(path)):
             raise
         aside = set_aside(path, now)
-        mishap = DamageReport(str(damage), aside, salvage(aside))
+        report = DamageReport(str(damage), aside, salvage(aside))
     store = open_sqlite(path, lock=lock, busy_timeout=busy_timeout)
-    store.take_over(mishap.kept)
-    return store, mishap
+    store.take_over(report.kept)
+    return store, report
 
 
 def _examined(path: Path, lock: DaemonLock, busy_timeout: Duration) -> SqliteStore:

@@ -231,23 +231,23 @@ class Store(Protocol):
     def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
         """The oldest waiting parcel of each group of a channel, whether due or not: by ``next_at``, then as they were written."""
 
-    def successor(self, parcel: int) -> str | None:
+    def successor(self, outbox_row: int) -> str | None:
         """The key of the next notification of the same episode that waits for the same channel, if there is one."""
 
-    def sent(self, parcel: int, receipt: dict[str, str], at: Instant) -> None:
+    def sent(self, outbox_row: int, receipt: dict[str, str], at: Instant) -> None:
         """A channel took it. Only a waiting parcel changes, here and in the two below, so that each can be tried again."""
 
-    def postponed(self, parcel: int, error: str, next_at: Instant) -> None:
+    def postponed(self, outbox_row: int, error: str, next_at: Instant) -> None:
         """It will be tried again at ``next_at``; counts an attempt."""
 
-    def rejected(self, parcel: int, error: str, at: Instant) -> None:
+    def rejected(self, outbox_row: int, error: str, at: Instant) -> None:
         """It can never be sent: a dead letter."""
 
     def receipt(self, receiver: str, channel: str, episode: str) -> dict[str, str] | None:
         """The latest receipt of that episode in that channel: the message to edit and the thread to write into. One that says
         SUPERSEDED does not count."""
 
-    def parcels(self, state: OutboxState | None = None, limit: int = 100) -> list[OutboxRow]:
+    def outbox_rows(self, state: OutboxState | None = None, limit: int = 100) -> list[OutboxRow]:
         """Parcels newest first, for people."""
 
     def history(self, limit: int = 100, since: Instant = 0) -> list[NotificationRecord]:

@@ -148,7 +148,7 @@ def ack_rows(acks: Iterable[Ack]) -> list[Row]:
     return [(ack.fingerprint, msgspec.json.encode(ack)) for ack in acks]
 
 
-def fact_rows(facts: Mapping[str, AccountState]) -> list[Row]:
+def account_state_values(facts: Mapping[str, AccountState]) -> list[Row]:
     """(account, data)."""
     return [(account, msgspec.json.encode(known)) for account, known in facts.items()]
 
@@ -162,7 +162,7 @@ def facts(found: Iterable[Row]) -> dict[str, AccountState]:
     return known
 
 
-def parcel_rows(outbox: Iterable[Pending]) -> list[Row]:
+def outbox_values(outbox: Iterable[Pending]) -> list[Row]:
     """(receiver, channel, key, group_key, episode, created_at, notification)."""
     told = [(pending.channel, pending.notification) for pending in outbox]
     return [
@@ -171,7 +171,7 @@ def parcel_rows(outbox: Iterable[Pending]) -> list[Row]:
     ]
 
 
-def aside_rows(asides: Iterable[QuarantinedRecord]) -> list[Row]:
+def quarantine_values(asides: Iterable[QuarantinedRecord]) -> list[Row]:
     """(at, why, seen, account, search, record); a long record is cut."""
     return [
         (one.at, writable(one.why), one.seen, one.account, one.search, writable(one.record[:ASIDE_LENGTH]))
@@ -179,7 +179,7 @@ def aside_rows(asides: Iterable[QuarantinedRecord]) -> list[Row]:
     ]
 
 
-def parcel(row: Row) -> OutboxRow:
+def outbox_row(row: Row) -> OutboxRow:
     """From the columns named below, in that order. Raises StoreDamaged where the notification cannot be read."""
     number, channel, notification, state, attempts, next_at, error, receipt, done_at = row
     try:
@@ -198,7 +198,7 @@ class _Told(msgspec.Struct, frozen=True):
     truncated: int = 0
 
 
-def telling(row: Row) -> NotificationRecord:
+def notification_record(row: Row) -> NotificationRecord:
     """From the columns of `statements.HISTORY`. Raises StoreDamaged where the notification cannot be read."""
     at, receiver, channel, state, attempts, error, receipt, done_at, notification = row
     try:

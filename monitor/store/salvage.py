@@ -61,7 +61,7 @@ def salvage(path: Path) -> Salvage:
     with closing(connection):
         connection.row_factory = sqlite3.Row
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
-        _look_past_damage(connection)
+        _skip_damage(connection)
         for table in TABLES:
             found, complete = _rows(connection, table)
             sound = [row for row in found if _makes_sense(table, row)]
@@ -85,7 +85,7 @@ def pour(kept: Salvage, connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def _look_past_damage(connection: sqlite3.Connection) -> None:
+def _skip_damage(connection: sqlite3.Connection) -> None:
     """With this, SQLite opens a file that is shorter than its header says."""
     try:
         connection.execute("PRAGMA writable_schema = ON")
@@ -127,7 +127,7 @@ def _struct(kind: Any) -> Callable[[Record], bool]:
     return lambda row: msgspec.json.decode(row["data"], type=kind) is not None
 
 
-def _parcel(row: Record) -> bool:
+def _outbox_row(row: Record) -> bool:
     receipt = row["receipt"]
     return decode(row["notification"]) is not None and (receipt is None or isinstance(json.loads(receipt), dict))
 
@@ -139,7 +139,7 @@ _SENSE: Final[dict[str, Callable[[Record], bool]]] = {
     "silence": _struct(Silence),
     "acknowledgement": _struct(Ack),
     "fact": _struct(AccountState),
-    "parcel": _parcel,
+    "parcel": _outbox_row,
 }
 
 

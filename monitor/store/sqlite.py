@@ -135,7 +135,7 @@ class SqliteStore:
             sequences = self._write_window(commit)
             self._write_alerts(commit)
             self._write_edits(commit)
-            self._many(statements.ENQUEUE, rows.parcel_rows(commit.outbox))
+            self._many(statements.ENQUEUE, rows.outbox_values(commit.outbox))
             self._set_aside(commit.asides)
         return sequences
 
@@ -147,7 +147,7 @@ class SqliteStore:
         self._many(statements.DROP_ENTRY, commit.dropped_entries)
         self._many(statements.ENTRY, rows.entry_rows(commit.entries))
         self._many(statements.CURSOR, rows.cursor_rows(commit.cursors))
-        self._many(statements.FACT, rows.fact_rows(commit.facts))
+        self._many(statements.FACT, rows.account_state_values(commit.facts))
         return sequences
 
     def _write_alerts(self, commit: Commit) -> None:
@@ -164,42 +164,42 @@ class SqliteStore:
         self._many(statements.ACK, rows.ack_rows(commit.acks))
 
     def _set_aside(self, asides: list[QuarantinedRecord]) -> None:
-        for row in rows.aside_rows(asides):
+        for row in rows.quarantine_values(asides):
             if not self._connection.execute(statements.ASIDE_AGAIN, row).rowcount:
                 self._connection.execute(statements.ASIDE, (*row, row[0]))
         if asides:
             self._connection.execute(statements.DROP_OLD_ASIDES, (ASIDES_KEPT,))
 
     def waiting(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
-        return self._parcels(statements.WAITING, receiver, channel, limit)
+        return self._outbox_rows(statements.WAITING, receiver, channel, limit)
 
     def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
-        return self._parcels(statements.HEADS, receiver, channel, limit)
+        return self._outbox_rows(statements.HEADS, receiver, channel, limit)
 
-    def successor(self, parcel: int) -> str | None:
-        newer = self._rows(statements.SUCCESSOR, parcel)
+    def successor(self, outbox_row: int) -> str | None:
+        newer = self._rows(statements.SUCCESSOR, outbox_row)
         return str(newer[0][0]) if newer else None
 
-    def sent(self, parcel: int, receipt: dict[str, str], at: Instant) -> None:
-        self._write(statements.SENT, json.dumps(receipt), at, parcel)
+    def sent(self, outbox_row: int, receipt: dict[str, str], at: Instant) -> None:
+        self._write(statements.SENT, json.dumps(receipt), at, outbox_row)
 
-    def postponed(self, parcel: int, error: str, next_at: Instant) -> None:
-        self._write(statements.POSTPONED, rows.writable(error), next_at, parcel)
+    def postponed(self, outbox_row: int, error: str, next_at: Instant) -> None:
+        self._write(statements.POSTPONED, rows.writable(error), next_at, outbox_row)
 
-    def rejected(self, parcel: int, error: str, at: Instant) -> None:
-        self._write(statements.REJECTED, rows.writable(error), at, parcel)
+    def rejected(self, outbox_row: int, error: str, at: Instant) -> None:
+        self._write(statements.REJECTED, rows.writable(error), at, outbox_row)
 
     def receipt(self, receiver: str, channel: str, episode: str) -> dict[str, str] | None:
         first = self._rows(statements.RECEIPT, receiver, channel, episode, _NOT_SENT)
         return dict(json.loads(first[0][0])) if first else None
 
-    def parcels(self, state: OutboxState | None = None, limit: int = 100) -> list[OutboxRow]:
+    def outbox_rows(self, state: OutboxState | None = None, limit: int = 100) -> list[OutboxRow]:
         if state is None:
-            return self._parcels(statements.PARCELS, limit)
-        return self._parcels(statements.PARCELS_IN, state, limit)
+            return self._outbox_rows(statements.PARCELS, limit)
+        return self._outbox_rows(statements.PARCELS_IN, state, limit)
 
     def history(self, limit: int = 100, since: Instant = 0) -> list[NotificationRecord]:
-        return [rows.telling(row) for row in self._rows(statements.HISTORY, since, limit)]
+        return [rows.notification_record(row) for row in self._rows(statements.HISTORY, since, limit)]
 
     def backlog(self) -> dict[tuple[str, str], tuple[int, Instant]]:
         found = self._rows(statements.BACKLOG)
@@ -247,7 +247,7 @@ class SqliteStore:
         if found:
             raise StoreDamaged(f"the store {self.path} is damaged: {found}")
         self.load()
-        self._parcels(statements.PARCELS_IN, "waiting", -1)
+        self._outbox_rows(statements.PARCELS_IN, "waiting", -1)
 
     def _gone(self, statement: str, *values: str | int) -> int:
         return self._connection.execute(statement, values).rowcount
@@ -283,5 +283,5 @@ class SqliteStore:
         with explained(self.path):
             return self._connection.execute(query, values).fetchall()
 
-    def _parcels(self, query: str, *values: str | int) -> list[OutboxRow]:
-        return [rows.parcel(row) for row in self._rows(query, *values)]
+    def _outbox_rows(self, query: str, *values: str | int) -> list[OutboxRow]:
+        return [rows.outbox_row(row) for row in self._rows(query, *values)]

@@ -34,8 +34,8 @@ class Measured:
         """The value of each of ``codes``, NaN where it has none."""
         if not len(self.codes):
             return np.full(len(codes), np.nan)
-        places = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
-        return np.where(self.codes[places] == codes, self.values[places], np.nan)
+        positions = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
+        return np.where(self.codes[positions] == codes, self.values[positions], np.nan)
 
     @property
     def tally(self) -> GroupCounts:
@@ -78,14 +78,14 @@ def _once(reading: WindowReader, key: Hashable, make: Callable[[], A]) -> A:
     return found
 
 
-def _placed(reading: WindowReader, question: Query, codes: Codes) -> tuple[Codes, Rows]:
+def _positioned(reading: WindowReader, question: Query, codes: Codes) -> tuple[Codes, Rows]:
     """The groups there are, ascending, and the place among them of each row's group."""
     groups = reading.tally(question).codes
     if groups.max(initial=0) >= _COUNTABLE:
         return groups, np.searchsorted(groups, codes)
-    places = np.zeros(groups.max(initial=0) + 1, np.int64)
-    places[groups] = np.arange(len(groups))
-    return groups, places[codes]
+    positions = np.zeros(groups.max(initial=0) + 1, np.int64)
+    positions[groups] = np.arange(len(groups))
+    return groups, positions[codes]
 
 
 _CHARGED: Final = (Condition("direction", "is_not", (INBOUND,)), Condition("status", "is_not", (UNSENT,)))
@@ -98,28 +98,30 @@ _HALF: Final = 26
 def _sums(reading: WindowReader, question: Query) -> Measured:
     rows, codes = reading.grouped(question)
     price = reading.window.columns["price"][rows].astype(np.int64)
-    groups, place = _placed(reading, question, codes)
+    groups, position = _positioned(reading, question, codes)
     given = price != NOT_GIVEN
     # Two halves, since a float holds whole numbers exactly up to 2**53 only: nine million in billionths.
-    high = np.bincount(place, np.where(given, price >> _HALF, 0), len(groups)).astype(np.int64)
-    low = np.bincount(place, np.where(given, price & ((1 << _HALF) - 1), 0), len(groups)).astype(np.int64)
-    counts = np.bincount(place, given, len(groups)).astype(np.int64)
+    high = np.bincount(position, np.where(given, price >> _HALF, 0), len(groups)).astype(np.int64)
+    low = np.bincount(position, np.where(given, price & ((1 << _HALF) - 1), 0), len(groups)).astype(np.int64)
+    counts = np.bincount(position, given, len(groups)).astype(np.int64)
     return Measured(groups, ((high << _HALF) + low) / PRICE_UNIT, counts)
 
 
 def _unpriced(reading: WindowReader, question: Query) -> GroupCounts:
     rows, codes = reading.grouped(question)
-    groups, place = _placed(reading, question, codes)
+    groups, position = _positioned(reading, question, codes)
     missing = reading.window.columns["price"][rows] == NOT_GIVEN
-    return GroupCounts(groups, np.bincount(place[missing], minlength=len(groups)))
+    return GroupCounts(groups, np.bincount(position[missing], minlength=len(groups)))
 
 
 def _distinct(reading: WindowReader, question: Query, field: str) -> GroupCounts:
     rows, codes = reading.grouped(question)
     digits, known = _recipients(reading, rows) if field == RECIPIENT else _values(reading, field, rows)
     size = int(digits.max(initial=0)) + 1
-    groups, place = _placed(reading, question, codes)
-    pairs = np.sort(place[known] * size + digits[known])  # numpy's own `unique` hashes, which takes ten times as long
+    groups, position = _positioned(reading, question, codes)
+    pairs = np.sort(
+        position[known] * size + digits[known]
+    )  # numpy's own `unique` hashes, which takes ten times as long
     first = np.ones(len(pairs), np.bool_)
     first[1:] = pairs[1:] != pairs[:-1]
     return GroupCounts(groups, np.bincount(pairs[first] // size, minlength=len(groups)))
@@ -142,12 +144,12 @@ def _recipients(reading: WindowReader, rows: Rows) -> tuple[Codes, NDArray[np.bo
 
 def _percentiles(reading: WindowReader, question: Query, percent: float) -> Measured:
     rows, codes = reading.grouped(question)
-    groups, place = _placed(reading, question, codes)
+    groups, position = _positioned(reading, question, codes)
     latency = reading.window.columns["latency"][rows]
     given = latency != NOT_GIVEN
-    counts = np.bincount(place[given], minlength=len(groups))
+    counts = np.bincount(position[given], minlength=len(groups))
     # A latency fits into 31 bits; one sort of whole numbers is ten times as fast as one by two keys.
-    ordered = np.sort((place[given] << _LATENCY_BITS) | latency[given]) & ((1 << _LATENCY_BITS) - 1)
+    ordered = np.sort((position[given] << _LATENCY_BITS) | latency[given]) & ((1 << _LATENCY_BITS) - 1)
     groups, counts = groups[counts > 0], counts[counts > 0]
     # 1e-9: 95 % of 100 is 95 messages, also where the product comes out a hair above.
     ranks = np.maximum(np.ceil(counts * percent / 100 - 1e-9).astype(np.int64), 1)

@@ -47,7 +47,7 @@ class Runs:
     spent: NDArray[np.float64]
     name: Codes
     rows: Rows
-    place: Codes
+    position: Codes
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -69,7 +69,7 @@ class Runs:
     @cached_property
     def _sorted(self) -> Rows:
         """The rows, campaign after campaign: sorted once, and only where someone asks for those of one."""
-        return self.rows[np.argsort(self.place, kind="stable")]
+        return self.rows[np.argsort(self.position, kind="stable")]
 
 
 def active(reading: WindowReader, question: Query) -> Codes:
@@ -92,15 +92,15 @@ def _of_campaigns(question: Query) -> Query:
 
 def _runs(reading: WindowReader, question: Query, since: Instant, settling: Duration) -> Runs:
     codes = active(reading, question.moved(since, question.end))
-    rows, place = _placed(reading, question, codes)
+    rows, position = _positioned(reading, question, codes)
     columns, end, count = reading.window.columns, question.end, len(codes)
     date, first = columns["date"][rows], columns["first_seen"][rows]
     told = date <= end  # what was reported later than that moment is not known at it
     stage = np.where(told, _stages(reading)[columns["profile"][rows]], WAITING)
-    appeared = _highest(place, first, count)
+    appeared = _highest(position, first, count)
     price = np.maximum(columns["price"][rows], 0).astype(np.float64)
-    at_stage = np.bincount(place * STAGES + stage, minlength=count * STAGES).reshape(-1, STAGES).T.astype(np.int64)
-    early = (stage >= FAILED) & (date <= appeared[place] + settling)
+    at_stage = np.bincount(position * STAGES + stage, minlength=count * STAGES).reshape(-1, STAGES).T.astype(np.int64)
+    early = (stage >= FAILED) & (date <= appeared[position] + settling)
     return Runs(
         codes=codes,
         messages=at_stage.sum(axis=0),
@@ -108,29 +108,29 @@ def _runs(reading: WindowReader, question: Query, since: Instant, settling: Dura
         queued=at_stage[NOT_SENT],
         failed=at_stage[FAILED],
         delivered=at_stage[ARRIVED],
-        settled=np.bincount(place[early], minlength=count).astype(np.int64),
-        began=-_highest(place, -first, count),
+        settled=np.bincount(position[early], minlength=count).astype(np.int64),
+        began=-_highest(position, -first, count),
         appeared=appeared,
-        changed=_highest(place, np.where(told, date, first), count),
-        spent=np.bincount(place, price, count) / PRICE_UNIT,
+        changed=_highest(position, np.where(told, date, first), count),
+        spent=np.bincount(position, price, count) / PRICE_UNIT,
         name=_names(reading, codes),
         rows=rows,
-        place=place,
+        position=position,
     )
 
 
-def _placed(reading: WindowReader, question: Query, codes: Codes) -> tuple[Rows, Codes]:
+def _positioned(reading: WindowReader, question: Query, codes: Codes) -> tuple[Rows, Codes]:
     """The messages of these campaigns, and the place of each one's campaign among them."""
     rows, of = reading.grouped(_of_campaigns(replace(question, seen=True)).narrowed([IS_KNOWN]))
-    places = np.full(len(reading.window.facets.groups(BY)), -1, np.int64)
-    places[codes] = np.arange(len(codes))
-    place = places[of]
-    return rows[place >= 0], place[place >= 0]
+    positions = np.full(len(reading.window.facets.groups(BY)), -1, np.int64)
+    positions[codes] = np.arange(len(codes))
+    position = positions[of]
+    return rows[position >= 0], position[position >= 0]
 
 
-def _highest(place: Codes, values: Codes, count: int) -> Codes:
+def _highest(position: Codes, values: Codes, count: int) -> Codes:
     highest = np.full(count, np.iinfo(np.int64).min)
-    np.maximum.at(highest, place, values)
+    np.maximum.at(highest, position, values)
     return np.where(highest == np.iinfo(np.int64).min, 0, highest)
 
 

@@ -86,13 +86,13 @@ class IncrementalCounts:
         self._masks: dict[object, Mask | None] = {}
         self._passed: dict[tuple[Instant, Instant], _Passed] = {}
 
-    def tally(self, reading: WindowReader, standing: RelativeQuery, as_of: Instant) -> GroupCounts:
+    def tally(self, reading: WindowReader, relative: RelativeQuery, as_of: Instant) -> GroupCounts:
         """The answer at a moment, later or earlier than the one before; ``reading`` is of the same window, and as it is now."""
-        if not standing.is_carried:
-            return reading.tally(standing.at(as_of))
-        known = self._answers.get(standing) if self._is_as_it_was() else None
-        if known is None or not self._moves(standing, known, as_of):
-            known = self._answers[standing] = self._counted(reading, standing, as_of)
+        if not relative.is_carried:
+            return reading.tally(relative.at(as_of))
+        known = self._answers.get(relative) if self._is_as_it_was() else None
+        if known is None or not self._moves(relative, known, as_of):
+            known = self._answers[relative] = self._counted(reading, relative, as_of)
         return known.tally
 
     def rest(self) -> None:
@@ -110,22 +110,22 @@ class IncrementalCounts:
         self._passed.clear()
         return False
 
-    def _counted(self, reading: WindowReader, standing: RelativeQuery, as_of: Instant) -> _CountedAnswer:
+    def _counted(self, reading: WindowReader, relative: RelativeQuery, as_of: Instant) -> _CountedAnswer:
         """The answer from nothing."""
-        asked = standing.question
+        asked = relative.question
         what = asked.conditions, asked.final, asked.search
         if what not in self._masks:
             self._masks[what] = reading.fits(asked)
-        tally = reading.tally(standing.at(as_of))
+        tally = reading.tally(relative.at(as_of))
         return _CountedAnswer(as_of, tally, self._masks[what], self.window.facets.groups(asked.by).of)
 
-    def _moves(self, standing: RelativeQuery, answer: _CountedAnswer, as_of: Instant) -> bool:
+    def _moves(self, relative: RelativeQuery, answer: _CountedAnswer, as_of: Instant) -> bool:
         """Move an answer to another moment; False, and it stays as it is, where the way is too long.
 
         Messages in (a, b] are those up to b less those up to a. So what the start passes is taken away and what the end passes
         is added, the other way round where they move back; also where the two spans have nothing in common.
         """
-        asked, was = standing.question, answer.as_of
+        asked, was = relative.question, answer.as_of
         if was == as_of:
             return True
         if abs(as_of - was) > asked.end - asked.start:

@@ -55,7 +55,7 @@ class _Table:
     """Places for rows, a power of two of them. A key is looked for at one place after the other, at a distance of its own (double hashing)."""
 
     def __init__(self, size: int) -> None:
-        self.places = np.full(size, EMPTY, np.int32)
+        self.positions = np.full(size, EMPTY, np.int32)
         self.used = 0
         self._mask = np.uint64(size - 1)
         self._shift = np.uint64(64 - size.bit_length() + 1)
@@ -66,12 +66,12 @@ class _Table:
 
     def probe(self, keys: Keys, columns: Keys) -> tuple[Rows, Rows]:
         """The row and the place of each key, EMPTY where there is none."""
-        count, mask = len(keys), len(self.places) - 1
-        found, places = np.full(count, EMPTY, np.int64), np.full(count, EMPTY, np.int64)
+        count, mask = len(keys), len(self.positions) - 1
+        found, positions = np.full(count, EMPTY, np.int64), np.full(count, EMPTY, np.int64)
         at, step = self._first(keys.hashed())
         left = np.arange(count)
         while left.size:
-            rows = self.places[at]
+            rows = self.positions[at]
             there = np.flatnonzero(rows >= 0)
             candidates, asked = rows[there], left[there]
             same = columns.low[candidates] == keys.low[asked]
@@ -79,22 +79,22 @@ class _Table:
             same &= columns.key[candidates] == keys.key[asked]
             hits = there[same]
             found[left[hits]] = rows[hits]
-            places[left[hits]] = at[hits]
+            positions[left[hits]] = at[hits]
             going = rows != EMPTY
             going[hits] = False
             left, step = left[going], step[going]
             at = (at[going] + step) & mask
-        return found, places
+        return found, positions
 
     def insert(self, hashes: Hashes, rows: Rows) -> None:
         """Enter rows whose keys are not there yet."""
-        mask = len(self.places) - 1
+        mask = len(self.positions) - 1
         at, step = self._first(hashes)
         self.used += len(rows)
         while rows.size:
-            free = self.places[at] == EMPTY
-            self.places[at[free]] = rows[free]
-            lost = self.places[at] != rows
+            free = self.positions[at] == EMPTY
+            self.positions[at[free]] = rows[free]
+            lost = self.positions[at] != rows
             rows, step = rows[lost], step[lost]
             at = (at[lost] + step) & mask
 
@@ -110,7 +110,7 @@ class Index:
 
     @property
     def nbytes(self) -> int:
-        return self._table.places.nbytes + (0 if self._old is None else self._old.places.nbytes)
+        return self._table.positions.nbytes + (0 if self._old is None else self._old.positions.nbytes)
 
     def find(self, keys: Keys, columns: Keys) -> Rows:
         """The row of each of ``keys``, -1 where there is none."""
@@ -124,24 +124,24 @@ class Index:
         """Enter keys that are not there yet, each once."""
         if self._old is not None:
             self._move(max(STEP, 16 * len(rows)), columns)
-        if self._table.used + len(rows) > FULL * len(self._table.places):
+        if self._table.used + len(rows) > FULL * len(self._table.positions):
             self._grow(len(rows), columns)
         self._table.insert(keys.hashed(), rows)
         self._count += len(rows)
 
     def _grow(self, more: int, columns: Keys) -> None:
         if self._old is not None:
-            self._move(len(self._old.places), columns)
+            self._move(len(self._old.positions), columns)
         self._old, self._moved = self._table, 0
         self._table = _Table(_size(self._count + more))
 
-    def _move(self, places: int, columns: Keys) -> None:
+    def _move(self, positions: int, columns: Keys) -> None:
         assert self._old is not None
-        some = self._old.places[self._moved : self._moved + places]
+        some = self._old.positions[self._moved : self._moved + positions]
         rows: Rows = some[some >= 0].astype(np.int64)
         self._table.insert(columns[rows].hashed(), rows)
-        self._moved += places
-        if self._moved >= len(self._old.places):
+        self._moved += positions
+        if self._moved >= len(self._old.positions):
             self._old = None
 
     def rebuild(self, rows: Rows, columns: Keys) -> None:
@@ -155,8 +155,8 @@ class Index:
         """Take keys out that are there."""
         for table in (self._table, self._old):
             if table is not None:
-                _, places = table.probe(keys, columns)
-                table.places[places[places >= 0]] = GONE
+                _, positions = table.probe(keys, columns)
+                table.positions[positions[positions >= 0]] = GONE
         self._count -= len(keys)
 
 

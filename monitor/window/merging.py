@@ -34,51 +34,57 @@ class Merging:
         self._dictionaries = dictionaries
         self._nobody = np.uint64(nobody)
 
-    def merge(self, rows: Rows, values: Values, places: Rows) -> tuple[Values, Mask]:
-        """The reports, with what is known of their ``rows`` put into those at ``places``; and which of these say anything new."""
+    def merge(self, rows: Rows, values: Values, positions: Rows) -> tuple[Values, Mask]:
+        """The reports, with what is known of their ``rows`` put into those at ``positions``; and which of these say anything new."""
         news = np.zeros(len(rows), np.bool_)
-        if not places.size:
+        if not positions.size:
             return values, news
         merged = dict(values)
         for name in (*_TEXTS, *_NUMBERS):
-            self._merge_field(merged, name, rows, places, news)
-        self._merge_recipients(merged, rows, places, news)
+            self._merge_field(merged, name, rows, positions, news)
+        self._merge_recipients(merged, rows, positions, news)
         return merged, news
 
-    def _merge_field(self, merged: Values, name: str, rows: Rows, places: Rows, news: Mask) -> None:
-        held, new = self._columns.of(name, rows[places]), merged[name][places]
+    def _merge_field(self, merged: Values, name: str, rows: Rows, positions: Rows, news: Mask) -> None:
+        held, new = self._columns.of(name, rows[positions]), merged[name][positions]
         differ = np.flatnonzero(held != new)
         if not differ.size:
             return
-        held, new, places = held[differ], new[differ], places[differ]
+        held, new, positions = held[differ], new[differ], positions[differ]
         more = self._order(name, new) > self._order(name, held)
-        merged[name] = _with(merged[name], places, np.where(more, new, held))
-        news[places[more]] = True
+        merged[name] = _with(merged[name], positions, np.where(more, new, held))
+        news[positions[more]] = True
 
     def _order(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
         return values if name in _NUMBERS else self._dictionaries[name].digests()[values]
 
-    def _merge_recipients(self, merged: Values, rows: Rows, places: Rows, news: Mask) -> None:
+    def _merge_recipients(self, merged: Values, rows: Rows, positions: Rows, news: Mask) -> None:
         """A recipient's hash and the text that is shown of it belong together."""
         columns, digests = self._columns, self._dictionaries["recipient"].digests
-        held, new = columns["to"][rows[places]], merged["to"][places]
-        text, new_text = columns["recipient"][rows[places]], merged["recipient"][places]
+        held, new = columns["to"][rows[positions]], merged["to"][positions]
+        text, new_text = columns["recipient"][rows[positions]], merged["recipient"][positions]
         differ = np.flatnonzero((held != new) | (text != new_text))
         if not differ.size:
             return
-        held, new, text, new_text, places = held[differ], new[differ], text[differ], new_text[differ], places[differ]
+        held, new, text, new_text, positions = (
+            held[differ],
+            new[differ],
+            text[differ],
+            new_text[differ],
+            positions[differ],
+        )
         more = self._known(new) > self._known(held)
         more |= (held == new) & (digests()[new_text] > digests()[text])
-        merged["to"] = _with(merged["to"], places, np.where(more, new, held))
-        merged["recipient"] = _with(merged["recipient"], places, np.where(more, new_text, text))
-        news[places[more]] = True
+        merged["to"] = _with(merged["to"], positions, np.where(more, new, held))
+        merged["recipient"] = _with(merged["recipient"], positions, np.where(more, new_text, text))
+        news[positions[more]] = True
 
     def _known(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
         return np.where(hashes == self._nobody, np.uint64(0), hashes)
 
 
-def _with(column: NDArray[Any], places: Rows, values: NDArray[Any]) -> NDArray[Any]:
+def _with(column: NDArray[Any], positions: Rows, values: NDArray[Any]) -> NDArray[Any]:
     """A copy of the column with other values at some places."""
     copy = column.astype(np.result_type(column, values))
-    copy[places] = values
+    copy[positions] = values
     return copy

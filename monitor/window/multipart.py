@@ -130,12 +130,12 @@ def _fill_in(
         unknown = dictionaries[name].code(UNKNOWN)
         if unknown is not None:
             given = columns.of(name, part)
-            places, lenders = _first(at, (values[name][at] == unknown) & (given != unknown))
-            values[name][places] = given[lenders]
+            positions, lenders = _first(at, (values[name][at] == unknown) & (given != unknown))
+            values[name][positions] = given[lenders]
     to, nobody_ = columns["to"][part], np.uint64(nobody)
-    places, lenders = _first(at, (values["to"][at] == nobody_) & (to != nobody_))
-    values["to"][places] = to[lenders]
-    values["recipient"][places] = columns["recipient"][part[lenders]]
+    positions, lenders = _first(at, (values["to"][at] == nobody_) & (to != nobody_))
+    values["to"][positions] = to[lenders]
+    values["recipient"][positions] = columns["recipient"][part[lenders]]
 
 
 def _equals(fold: _Fold, columns: Columns, heads: Rows) -> tuple[Rows, Rows]:
@@ -156,5 +156,5 @@ def _equals(fold: _Fold, columns: Columns, heads: Rows) -> tuple[Rows, Rows]:
 def _first(at: Rows, fits: NDArray[np.bool_]) -> tuple[Rows, Rows]:
     """The places that occur where something fits, each once, and where each does so first."""
     where = np.flatnonzero(fits)
-    places, first = np.unique(at[where], return_index=True)
-    return places, where[first]
+    positions, first = np.unique(at[where], return_index=True)
+    return positions, where[first]

@@ -77,8 +77,8 @@ class GroupCounts:
             return np.asarray(self.all[codes])
         if not len(self.codes):
             return np.zeros(len(codes), np.int64)
-        places = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
-        return np.where(self.codes[places] == codes, self.counts[places], 0)
+        positions = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
+        return np.where(self.codes[positions] == codes, self.counts[positions], 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,8 +318,8 @@ class WindowReader:
             return None
         first = int(tail[1], 16) << 32
         low, high = np.searchsorted(known, np.array([first, first + 0xFFFFFFFF], np.uint64))
-        places = range(int(low), min(int(high) + 1, len(known)))
-        return next((place for place in places if self._recipient_text(place) == text), None)
+        positions = range(int(low), min(int(high) + 1, len(known)))
+        return next((position for position in positions if self._recipient_text(position) == text), None)
 
     def _recipient_text(self, code: int) -> str:
         """The text that may be shown, and part of the hash, since different numbers can look alike."""

@@ -63,9 +63,9 @@ class RecordedMessages:
     def feed(self, until: Instant) -> None:
         """Put every report up to that instant into the window; what came and was overtaken since the last call, only as it is now."""
         first = int(np.searchsorted(self._early_at, until, side="right"))
-        places = self._early[self._early_done : first]
+        positions = self._early[self._early_done : first]
         self._early_done = max(first, self._early_done)
-        self._hand_over(places[self._dates[places] > until], self._as_sent)
+        self._hand_over(positions[self._dates[positions] > until], self._as_sent)
         latest = int(np.searchsorted(self._dates, until, side="right"))
         self._hand_over(np.arange(self._latest_done, latest), self._as_reported)
         self._latest_done = max(latest, self._latest_done)
@@ -75,24 +75,24 @@ class RecordedMessages:
         edges = np.searchsorted(self._dates, np.array([start, end]), side="right")
         return int(edges[1] - edges[0])
 
-    def _hand_over(self, places: Rows, form: Callable[[Rows], Values]) -> None:
-        for start in range(0, len(places), AT_ONCE):
-            self.window.upsert_coded(form(places[start : start + AT_ONCE]))
+    def _hand_over(self, positions: Rows, form: Callable[[Rows], Values]) -> None:
+        for start in range(0, len(positions), AT_ONCE):
+            self.window.upsert_coded(form(positions[start : start + AT_ONCE]))
 
-    def _as_reported(self, places: Rows) -> Values:
-        columns, rows = self._known.columns, self._rows[places]
+    def _as_reported(self, positions: Rows) -> Values:
+        columns, rows = self._known.columns, self._rows[positions]
         values: Values = {name: columns[name][rows] for name in _COPIED}
         values |= {name: columns.of(name, rows).astype(np.int64) for name in PROFILED}
-        values["date"], values["first_seen"] = self._dates[places], self._sent[places]
+        values["date"], values["first_seen"] = self._dates[positions], self._sent[positions]
         return values
 
-    def _as_sent(self, places: Rows) -> Values:
-        values = self._as_reported(places)
+    def _as_sent(self, positions: Rows) -> Values:
+        values = self._as_reported(positions)
         values["date"] = values["first_seen"]
-        values["latency"] = np.full(len(places), NOT_GIVEN, np.int64)
+        values["latency"] = np.full(len(positions), NOT_GIVEN, np.int64)
         values["status"] = self._first_status[values["status"]]
         values["searches"] = self._had_it(values["searches"])
-        values["detailedStatus"] = np.full(len(places), self._code("detailedStatus", UNKNOWN), np.int64)
+        values["detailedStatus"] = np.full(len(positions), self._code("detailedStatus", UNKNOWN), np.int64)
         return values
 
     def _had_it(self, sets: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.alerts.evaluation import EvaluationResult
+from monitor.alerts.evaluation_history import EvaluationHistory
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.kinds import RuleResult
-from monitor.alerts.ring import EvaluationHistory
 from monitor.config.rules import Rule, rule_of
 from monitor.model.message import batch_of
 from monitor.runtime.clock import DAY, HOUR, MINUTE, Instant
@@ -83,8 +83,8 @@ class OneByOne:
         self.evaluator, self.ring = RuleEvaluator(Window("main"), RULES, ["all"]), EvaluationHistory()
         self.evaluator.observe = self._see
 
-    def _see(self, rule: Rule, as_of: Instant, judgement: RuleResult, alerts: Any) -> None:
-        self.ring.take(rule, as_of, judgement, alerts)
+    def _see(self, rule: Rule, as_of: Instant, rule_result: RuleResult, alerts: Any) -> None:
+        self.ring.take(rule, as_of, rule_result, alerts)
 
 
 def polled(evaluator: RuleEvaluator, as_of: Instant, covered_since: Instant) -> EvaluationResult:

@@ -23,8 +23,8 @@ def told(one: Incident) -> list[str]:
 
 
 def test_each_life_of_an_alert_is_an_incident_of_its_own_the_latest_first() -> None:
-    course: list[What] = ["pending", "fired", "acknowledged", "escalated", "resolved", "pending", "dropped", "fired"]
-    last, dropped, first = incidents(moved(what, at) for at, what in enumerate(course))
+    progress: list[What] = ["pending", "fired", "acknowledged", "escalated", "resolved", "pending", "dropped", "fired"]
+    last, dropped, first = incidents(moved(what, at) for at, what in enumerate(progress))
     assert told(first) == ["pending", "fired", "acknowledged", "escalated", "resolved"]
     assert (first.pending_at, first.firing_at, first.ended_at, first.because) == (0, 1, 4, "recovered")
     assert (told(dropped), dropped.firing_at, dropped.ended_at) == (["pending", "dropped"], None, 6)

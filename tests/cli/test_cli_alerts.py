@@ -84,8 +84,8 @@ def with_losses(polled: Folder, tmp_path: Path) -> Folder:
     with closing(open_sqlite(folder.path / "monitor.db")) as store:
         aside = QuarantinedRecord("main", "outbound", 1, "it has no status", "{}")
         store.commit(Commit(outbox=[Pending("webhook/0", notification)], asides=[aside, replace(aside, at=4)]))
-        (parcel,) = store.waiting("hook", "webhook/0", 10)
-        store.rejected(parcel.id, "HTTP 410: the address is gone", 2)
+        (outbox_row,) = store.waiting("hook", "webhook/0", 10)
+        store.rejected(outbox_row.id, "HTTP 410: the address is gone", 2)
     return folder
 
 

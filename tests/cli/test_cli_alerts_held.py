@@ -106,9 +106,9 @@ def tellings(folder: Folder, *more: str) -> list[tuple[str, str]]:
 def test_what_was_told_to_whom_and_what_became_of_it(folder: Folder) -> None:
     now = SystemClock().now()
     with closing(open_sqlite(folder.path / "monitor.db")) as store:
-        for parcel in store.parcels():
-            store.sent(parcel.id, {}, now)
-        before = len(store.parcels())
+        for outbox_row in store.outbox_rows():
+            store.sent(outbox_row.id, {}, now)
+        before = len(store.outbox_rows())
         told = sample_notification([sample_view("Sample", "rate")], "hook")
         for number, ago in enumerate((0, 0, 0, 8 * DAY)):
             one = msgspec.structs.replace(told, key=str(number), created_at=now - ago)

@@ -68,7 +68,7 @@ RIGHT = [
 ]
 
 
-def complaint(searches: str, rule: str) -> str:
+def problem_text(searches: str, rule: str) -> str:
     """What is said of them."""
     with pytest.raises(InputError) as raised:
         written(searches, rule)
@@ -87,7 +87,7 @@ def test_what_can_be_answered_is_let_through(searches: str, rule: str) -> None:
 def test_what_cannot_be_answered_is_an_error_that_vanishes_where_its_advice_is_followed(
     searches: str, rule: str
 ) -> None:
-    said = complaint(searches, rule)
+    said = problem_text(searches, rule)
     if added := re.search(r"Add to searches: - (\{.*\})", said):
         searches += f"\n{added[1]}"
     if named := re.search(r"[Ww]rite search: (\w+)", said):
@@ -96,15 +96,15 @@ def test_what_cannot_be_answered_is_an_error_that_vanishes_where_its_advice_is_f
 
 
 def test_the_error_names_what_is_hidden_and_what_to_add() -> None:
-    assert complaint(PROMO_QUEUED, RATE) == (
+    assert problem_text(PROMO_QUEUED, RATE) == (
         "a rule of kind rate needs messages that search promo does not return (Delivered, Undelivered, Failed, Unsent). "
         'Add to searches: - {name: everything, filters: [{field: label, is: "promo"}]}'
     )
-    assert complaint(QUEUED, SPIKE.replace("kind", "search: queued, kind")) == (
+    assert problem_text(QUEUED, SPIKE.replace("kind", "search: queued, kind")) == (
         "a rule of kind spike compares with the past, and a message leaves search queued when its status changes. "
         "Add to searches: - {name: everything} and write search: everything here"
     )
-    assert complaint(FAILURES, STUCK) == (
+    assert problem_text(FAILURES, STUCK) == (
         "the rule is about messages that are Queued, Sent, and search failures does not return them. "
         "Add to searches: - {name: everything}"
     )

@@ -145,7 +145,7 @@ class World:
         assert {one.record for one in self.store.asides()} >= {one.record for one in UNREADABLE}
 
     def assert_told_once(self) -> None:
-        told = [parcel.notification for parcel in self.store.parcels()]
+        told = [outbox_row.notification for outbox_row in self.store.outbox_rows()]
         assert len({one.key for one in told}) == len(told)
         failing = [one for one in told if any(view.name == "Failing" for view in one.alerts)]
         assert [one.reason for one in failing if one.reason != "acknowledged"] == ["first"]
@@ -285,10 +285,12 @@ async def test_a_receipt_is_written_whatever_is_cancelled() -> None:
             slack = ScriptedNotifier()
             came = await cancelled(at, partial(deliver_all, one, slack))
             taken = list(slack.ended)
-            sent = {parcel.notification.key for parcel in one.store.parcels("sent")}
+            sent = {outbox_row.notification.key for outbox_row in one.store.outbox_rows("sent")}
             assert sent == set(taken), "what the channel took is written down"
             await deliver_all(one, slack)
-            assert slack.ended == [parcel.notification.key for parcel in reversed(one.store.parcels("sent"))]
+            assert slack.ended == [
+                outbox_row.notification.key for outbox_row in reversed(one.store.outbox_rows("sent"))
+            ]
             assert len(slack.ended) == 1
             if not came:
                 break

@@ -54,4 +54,4 @@ def transitions(config: Path) -> list[Transition]:
 def waiting(path: Path) -> list[OutboxRow]:
     """Notifications that are still to be sent."""
     with opened(path) as store:
-        return store.parcels("waiting")
+        return store.outbox_rows("waiting")

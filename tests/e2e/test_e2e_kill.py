@@ -86,7 +86,7 @@ class Lives:
 
             def unsettled() -> str:
                 wrong = [dict(alert) for alert in self._told.firing() ^ believed]
-                late = [parcel.notification.key for parcel in waiting(config)]
+                late = [outbox_row.notification.key for outbox_row in waiting(config)]
                 said = [f"{entry['time']} {entry['message']}" for entry in life.logged]
                 return "\n".join([f"these to be told otherwise: {wrong}", f"waiting: {late}", *said])
 

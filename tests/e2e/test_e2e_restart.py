@@ -136,7 +136,7 @@ async def test_a_rule_that_is_gone_ends_its_alert(town: Town) -> None:
     assert town.told.names("resolved") == {"Failing": 1}
     assert [each.because for each in transitions(town.config(other)) if each.what == "resolved"] == ["removed"]
     with opened(town.config(other)) as store:
-        [over] = store.parcels(limit=1)
+        [over] = store.outbox_rows(limit=1)
     [view] = over.notification.alerts
     assert (view.status, view.resolved_because) == ("resolved", "removed")
 

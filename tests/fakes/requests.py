@@ -19,7 +19,7 @@ def _validator(name: str) -> Draft202012Validator:
     return Draft202012Validator(schema)
 
 
-def complaints(name: str, body: bytes) -> list[str]:
+def problem_texts(name: str, body: bytes) -> list[str]:
     """Why the service would not take this body; empty where it would. ``name`` is a schema's (``opsgenie-close``)."""
     data = json.loads(body)
     wrong = [f"{error.json_path}: {error.message[:200]}" for error in _validator(name).iter_errors(data)]

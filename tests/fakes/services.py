@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from tests.fakes.http import Answer, Asked, serving
-from tests.fakes.requests import complaints
+from tests.fakes.requests import problem_texts
 
 ROUTING_KEY = "r0uting" + "k" * 25
 GENIE_KEY = "genie-1234-5678"
@@ -46,7 +46,7 @@ class FakeServices:
         if asked.target not in chats:
             return Answer(404)
         name, good = chats[asked.target]
-        if wrong := complaints(name, asked.body):
+        if wrong := problem_texts(name, asked.body):
             return Answer(400, wrong[0].encode())
         if name == "telegram" and asked.json["chat_id"] != CHAT:
             return Answer(400, b"Bad Request: chat not found")
@@ -54,7 +54,7 @@ class FakeServices:
         return Answer(good)
 
     def _pagerduty(self, asked: Asked) -> Answer:
-        if wrong := complaints("pagerduty", asked.body):
+        if wrong := problem_texts("pagerduty", asked.body):
             return Answer(400, json.dumps({"status": "invalid event", "errors": wrong}).encode())
         event = asked.json
         if event["routing_key"] != ROUTING_KEY:
@@ -73,7 +73,7 @@ class FakeServices:
         closing = re.fullmatch(r"/v2/alerts/([^/?]+)/close\?identifierType=alias", asked.target)
         if closing is None and asked.target != "/v2/alerts":
             return Answer(404)
-        if wrong := complaints("opsgenie-close" if closing else "opsgenie-create", asked.body):
+        if wrong := problem_texts("opsgenie-close" if closing else "opsgenie-create", asked.body):
             return Answer(422, wrong[0].encode())
         if closing:
             self.history.append(("close", closing[1]))

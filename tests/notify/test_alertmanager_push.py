@@ -62,11 +62,11 @@ class Took:
 
 
 def pusher(stage: Stage, client: Any, clock: Any, outbox: Outbox | None = None) -> Pusher:
-    roll = KnownAlerts(
+    known_alerts = KnownAlerts(
         lambda view: 2 * MINUTE if view.name == "UndeliveredSpike" else 30 * SECOND, "https://sms.example.org"
     )
     name = ("pager", "alertmanager/0")
-    return Pusher(name, client, roll, stage.firing, clock, lambda: 0.5, Unobserved(), outbox or Outbox())
+    return Pusher(name, client, known_alerts, stage.firing, clock, lambda: 0.5, Unobserved(), outbox or Outbox())
 
 
 def ends(posts: list[tuple[float, list[dict[str, Any]]]]) -> list[list[tuple[str, int]]]:
@@ -160,15 +160,15 @@ async def test_an_empty_post_asks_every_alertmanager() -> None:
 
 
 def test_after_the_clock_was_set_back_nothing_begins_after_it_ends_or_ends_in_the_future() -> None:
-    roll, view = KnownAlerts(lambda _: 30 * SECOND), rate(starts_at=NOW + 2 * HOUR)
+    known_alerts, view = KnownAlerts(lambda _: 30 * SECOND), rate(starts_at=NOW + 2 * HOUR)
     fires = {
         (view.fingerprint, view.severity): FiringAlert(view.fingerprint, view.severity, False, partial(_same, view))
     }
-    roll.take(fires, NOW + 2 * HOUR)
-    [firing] = roll.everything(fires, NOW)
+    known_alerts.take(fires, NOW + 2 * HOUR)
+    [firing] = known_alerts.everything(fires, NOW)
     assert firing["startsAt"] == firing["endsAt"] == iso(NOW + 4 * MINUTE)
-    roll.take({}, NOW + 2 * HOUR)
-    [over] = roll.news(NOW)
+    known_alerts.take({}, NOW + 2 * HOUR)
+    [over] = known_alerts.news(NOW)
     assert over["startsAt"] == over["endsAt"] == iso(NOW)
 
 

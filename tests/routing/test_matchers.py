@@ -257,7 +257,7 @@ def test_ever_new_expressions_of_strangers_take_bounded_memory() -> None:
     usual = [Matcher("operator", "=~", f"Operator{number}|Other{number}") for number in range(2_000)]
     before = resident_megabytes()
     for number in range(150):
-        largest = f"(?i){number}" + "".join(chr(0x100 + (place * 7 + number) % 2_000) for place in range(2_500))
+        largest = f"(?i){number}" + "".join(chr(0x100 + (position * 7 + number) % 2_000) for position in range(2_500))
         assert not Matcher("operator", "=~", largest).accepts("Cosmote")
     assert resident_megabytes() - before < 60
     assert all(matcher.accepts(f"Other{number}") for number, matcher in enumerate(usual))

@@ -34,8 +34,8 @@ def write(path: Path, out: int) -> None:
                 )
             )
             os.write(out, b".")
-            [parcel] = store.waiting("ops", "slack/0", 1)
-            store.sent(parcel.id, {"ts": parcel.notification.key}, NOW)
+            [outbox_row] = store.waiting("ops", "slack/0", 1)
+            store.sent(outbox_row.id, {"ts": outbox_row.notification.key}, NOW)
 
 
 def kill_once(path: Path) -> int:
@@ -70,9 +70,9 @@ def check(path: Path, reported: int, kills: int) -> int:
         assert [one.at for one in store.transitions(last + 1)] == numbers[::-1]
         assert [int(one.group[0][1]) for one in store.load().alerts] == numbers
         assert len(store.load().groups) == last
-        parcels = store.parcels(limit=last + 1)
-        assert [one.notification.key for one in parcels] == [f"k{number}" for number in numbers[::-1]]
-        assert all(one.receipt == {"ts": one.notification.key} for one in parcels if one.state == "sent")
+        outbox_rows = store.outbox_rows(limit=last + 1)
+        assert [one.notification.key for one in outbox_rows] == [f"k{number}" for number in numbers[::-1]]
+        assert all(one.receipt == {"ts": one.notification.key} for one in outbox_rows if one.state == "sent")
         assert len(store.waiting("ops", "slack/0", 99)) <= kills, "more receipts are missing than there were kills"
     return last
 

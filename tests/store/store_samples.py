@@ -75,5 +75,5 @@ def enqueue(store: Store, *notifications: Notification, channel: str = "slack/0"
     return store.waiting(notifications[0].receiver, channel, 1_000)
 
 
-def keys(parcels: list[OutboxRow]) -> list[str]:
-    return [parcel.notification.key for parcel in parcels]
+def keys(outbox_rows: list[OutboxRow]) -> list[str]:
+    return [outbox_row.notification.key for outbox_row in outbox_rows]

@@ -41,8 +41,8 @@ def test_there_is_a_store_of_every_version_but_the_present_one() -> None:
 def test_an_older_store_is_brought_up_to_date_with_all_that_is_in_it(step: int, tmp_path: Path) -> None:
     path = tmp_path / "monitor.db"
     written_by(step, path)
-    store, mishap = open_daemon_store(path, NOW)
-    assert mishap is None
+    store, damage = open_daemon_store(path, NOW)
+    assert damage is None
     with closing(store):
         loaded = store.load()
         assert [one.as_of for one in loaded.cursors] == [NOW + 2]

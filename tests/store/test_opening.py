@@ -28,8 +28,8 @@ def filled(path: Path) -> None:
     """A store that a daemon has worked on: 200 alerts, one told of; messages in between."""
     known = alert(operator=OPERATORS[0])
     told = msgspec.structs.replace(group(), told={known.fingerprint: "critical"})
-    store, mishap = open_daemon_store(path, NOW)
-    assert mishap is None
+    store, report = open_daemon_store(path, NOW)
+    assert report is None
     with closing(store):
         for first in range(0, len(OPERATORS), 20):
             some = [alert(operator=operator) for operator in OPERATORS[first : first + 20]]
@@ -40,10 +40,10 @@ def filled(path: Path) -> None:
 
 
 def reopened(path: Path) -> tuple[StoredState, list[str], DamageReport | None]:
-    store, mishap = open_daemon_store(path, NOW)
+    store, report = open_daemon_store(path, NOW)
     with closing(store):
         assert store.commit(Commit(journal=[("main", b"x")])), "it can be written"
-        return store.load(), keys(store.waiting("ops", "slack/0", 9)), mishap
+        return store.load(), keys(store.waiting("ops", "slack/0", 9)), report
 
 
 def overwrite(path: Path, at: int, data: bytes) -> None:
@@ -75,13 +75,13 @@ def test_a_damaged_file_is_set_aside_and_the_daemon_begins_anew(path: Path, dama
     filled(path)
     DAMAGES[damage](path)
     as_it_was = path.read_bytes()
-    loaded, _, mishap = reopened(path)
-    assert mishap is not None
-    assert mishap.aside.name == "monitor.db.corrupt-20260528T202640Z"
-    assert mishap.aside.read_bytes() == as_it_was
+    loaded, _, report = reopened(path)
+    assert report is not None
+    assert report.aside.name == "monitor.db.corrupt-20260528T202640Z"
+    assert report.aside.read_bytes() == as_it_was
     assert loaded.cursors == [], "messages are asked of Routee again"
-    assert "set aside as" in str(mishap)
-    assert "\n" not in str(mishap)
+    assert "set aside as" in str(report)
+    assert "\n" not in str(report)
     assert reopened(path)[2] is None, "once is enough"
 
 
@@ -91,9 +91,9 @@ def test_a_damaged_file_is_set_aside_and_the_daemon_begins_anew(path: Path, dama
 def test_what_can_be_read_of_it_is_kept(path: Path, damage: str) -> None:
     filled(path)
     DAMAGES[damage](path)
-    loaded, _, mishap = reopened(path)
-    assert mishap is not None
-    assert len(loaded.alerts) == mishap.kept.count("alert") > 10
+    loaded, _, report = reopened(path)
+    assert report is not None
+    assert len(loaded.alerts) == report.kept.count("alert") > 10
     assert {one.group[0][1] for one in loaded.alerts} <= set(OPERATORS)
     known = {one.fingerprint for one in loaded.alerts}
     assert all(set(one.told) <= known for one in loaded.groups), "nobody's belief is about an alert that is lost"
@@ -102,9 +102,9 @@ def test_what_can_be_read_of_it_is_kept(path: Path, damage: str) -> None:
 def test_where_only_messages_are_damaged_nothing_else_is_lost(path: Path) -> None:
     filled(path)
     wrong_application_id(path)
-    loaded, waiting, mishap = reopened(path)
-    assert mishap is not None
-    assert not mishap.kept.incomplete
+    loaded, waiting, report = reopened(path)
+    assert report is not None
+    assert not report.kept.incomplete
     assert len(loaded.alerts) == len(OPERATORS)
     assert list(loaded.groups[0].told) == [alert(operator=OPERATORS[0]).fingerprint]
     assert (loaded.silences, loaded.acks, waiting) == ([silence()], [ack()], ["k1", "k2"])
@@ -116,10 +116,10 @@ def test_an_alert_that_makes_no_sense_is_left_out_and_what_is_believed_of_it(pat
     with closing(sqlite3.connect(path)) as other:
         other.execute("UPDATE alert SET data = 'x' WHERE rowid = 1")
         other.commit()
-    loaded, _, mishap = reopened(path)
-    assert mishap is not None
-    assert mishap.kept.incomplete == ["alert"]
-    assert "who was notified" in str(mishap)
+    loaded, _, report = reopened(path)
+    assert report is not None
+    assert report.kept.incomplete == ["alert"]
+    assert "who was notified" in str(report)
     assert len(loaded.alerts) == len(OPERATORS) - 1
     assert loaded.groups[0].told == {}
 
@@ -133,8 +133,8 @@ def test_a_log_that_is_lost_or_damaged_leaves_an_earlier_whole_state(path: Path,
         saved = path.read_bytes()
     path.write_bytes(saved)
     path.with_name("monitor.db-wal").write_bytes(content)
-    loaded, _, mishap = reopened(path)
-    assert mishap is None
+    loaded, _, report = reopened(path)
+    assert report is None
     assert len(loaded.alerts) == len(OPERATORS)
 
 

@@ -48,8 +48,8 @@ class Month:
         )
         numbers = self.store.commit(commit)
         self.window.saved(unsaved, numbers[0] if numbers else None)
-        [parcel] = self.store.waiting("ops", "slack/0", 1)
-        self.store.sent(parcel.id, {"ts": key}, self.now)
+        [outbox_row] = self.store.waiting("ops", "slack/0", 1)
+        self.store.sent(outbox_row.id, {"ts": key}, self.now)
         self.prune()
 
     def prune(self) -> None:
@@ -91,8 +91,8 @@ def test_what_must_stay_is_no_reason_to_go_on_for_ever(tmp_path: Path) -> None:
     with closing(open_sqlite(tmp_path / "monitor.db")) as store:
         for number in range(5):
             enqueue(store, notification(f"k{number}"))
-        for parcel in store.waiting("ops", "slack/0", 4):
-            store.sent(parcel.id, {"ts": "1"}, NOW)
+        for outbox_row in store.waiting("ops", "slack/0", 4):
+            store.sent(outbox_row.id, {"ts": "1"}, NOW)
         assert store.prune(NOW + 1, NOW + 1, most=2) == 2
         assert store.prune(NOW + 1, NOW + 1, most=2) == 1, (
             "the latest receipt stays while a parcel of its episode waits"
@@ -123,9 +123,9 @@ async def test_others_have_their_turns_between_the_steps(tmp_path: Path) -> None
 def test_the_size_of_the_steps_makes_no_difference(tmp_path: Path, most: int) -> None:
     with closing(open_sqlite(tmp_path / "monitor.db")) as store:
         for number in range(12):
-            [parcel, *_] = enqueue(store, notification(f"k{number}", f"e{number % 3}"))
-            store.sent(parcel.id, {"ts": str(number)}, NOW + number)
+            [outbox_row, *_] = enqueue(store, notification(f"k{number}", f"e{number % 3}"))
+            store.sent(outbox_row.id, {"ts": str(number)}, NOW + number)
         enqueue(store, notification("waits", "e1"))
         while store.prune(NOW, NOW + 11, most=most):
             pass
-        assert [one.notification.key for one in store.parcels()] == ["waits", "k11", "k10"]
+        assert [one.notification.key for one in store.outbox_rows()] == ["waits", "k11", "k10"]

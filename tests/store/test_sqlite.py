@@ -168,14 +168,14 @@ def test_a_lock_held_by_another_program_is_named_and_outlived(store: SqliteStore
 
 
 def test_a_full_disk_changes_nothing_and_is_outlived(store: SqliteStore) -> None:
-    (parcel,) = enqueue(store, notification("k1"))
+    (outbox_row,) = enqueue(store, notification("k1"))
     (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
     store._connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreError, match="its disk is full"):
         store.commit(Commit(cursors=[cursor()], journal=[("main", bytes(100_000))]))
     assert store.load().cursors == []
     assert list(store.journal("main")) == []
-    store.sent(parcel.id, {"ts": "1"}, 0)  # needs no new page
+    store.sent(outbox_row.id, {"ts": "1"}, 0)  # needs no new page
     store._connection.execute("PRAGMA max_page_count = 1000000")
     assert store.commit(Commit(cursors=[cursor()], journal=[("main", bytes(100_000))]))
 

@@ -80,8 +80,13 @@ def test_a_poll_comes_back_after_a_restart(store: Store, reopen: Opener) -> None
         assert [blob for _, blob in again.journal("main")] == [b"rows"]
         assert again.transitions() == [transition()]
         assert again.asides() == [replace(aside, first_at=aside.at)]
-        [parcel] = again.waiting("ops", "slack/0", 10)
-        assert (parcel.notification, parcel.attempts, parcel.next_at, parcel.receipt) == (told, 0, 0, None)
+        [outbox_row] = again.waiting("ops", "slack/0", 10)
+        assert (outbox_row.notification, outbox_row.attempts, outbox_row.next_at, outbox_row.receipt) == (
+            told,
+            0,
+            0,
+            None,
+        )
 
 
 def test_an_empty_store_has_nothing(store: Store) -> None:
@@ -159,8 +164,8 @@ def test_the_same_notification_is_queued_once_a_channel(store: Store) -> None:
     enqueue(store, notification("k1"), notification("k1"))
     enqueue(store, notification("k1"), channel="webhook/0")
     enqueue(store, notification("k1", receiver="oncall"))
-    [parcel] = store.waiting("ops", "slack/0", 10)
-    store.sent(parcel.id, {}, NOW)
+    [outbox_row] = store.waiting("ops", "slack/0", 10)
+    store.sent(outbox_row.id, {}, NOW)
     assert enqueue(store, notification("k1")) == []
     assert store.backlog().keys() == {("ops", "webhook/0"), ("oncall", "slack/0")}
 
@@ -169,7 +174,7 @@ def test_parcels_wait_in_the_order_in_which_they_were_written(store: Store) -> N
     first, *_ = enqueue(store, notification("k1"), notification("k2"), notification("k3"))
     store.postponed(first.id, "503", NOW)
     assert keys(store.waiting("ops", "slack/0", 2)) == ["k1", "k2"]
-    assert keys(store.parcels(limit=2)) == ["k3", "k2"]
+    assert keys(store.outbox_rows(limit=2)) == ["k3", "k2"]
 
 
 def test_the_head_of_each_group_is_offered_due_ones_first(store: Store) -> None:
@@ -199,11 +204,11 @@ def test_a_groups_next_episode_waits_for_the_end_of_the_one_before(store: Store)
 
 
 def test_the_successor_is_the_next_of_the_same_episode_and_channel(store: Store) -> None:
-    parcels = enqueue(store, notification("a1", "a"), notification("b1", "b"), notification("a2", "a"))
+    outbox_rows = enqueue(store, notification("a1", "a"), notification("b1", "b"), notification("a2", "a"))
     enqueue(store, notification("a3", "a"), channel="webhook/0")
-    assert [store.successor(parcel.id) for parcel in parcels] == ["a2", None, None]
-    store.rejected(parcels[2].id, "never", NOW)
-    assert store.successor(parcels[0].id) is None
+    assert [store.successor(outbox_row.id) for outbox_row in outbox_rows] == ["a2", None, None]
+    store.rejected(outbox_rows[2].id, "never", NOW)
+    assert store.successor(outbox_rows[0].id) is None
 
 
 def test_a_parcels_fate_is_kept(store: Store) -> None:
@@ -213,7 +218,7 @@ def test_a_parcels_fate_is_kept(store: Store) -> None:
     store.postponed(failing.id, "429", NOW + 3)
     store.postponed(failing.id, "503", NOW + 4)
     store.rejected(refused.id, "invalid_auth", NOW + 5)
-    dead, waiting, sent = store.parcels()
+    dead, waiting, sent = store.outbox_rows()
     assert (sent.state, sent.attempts, sent.error, sent.receipt, sent.done_at) == (
         "sent",
         1,
@@ -223,17 +228,17 @@ def test_a_parcels_fate_is_kept(store: Store) -> None:
     )
     assert (waiting.state, waiting.attempts, waiting.error, waiting.next_at) == ("waiting", 2, "503", NOW + 4)
     assert (dead.state, dead.error, dead.done_at) == ("dead", "invalid_auth", NOW + 5)
-    assert store.parcels("dead") == [dead]
+    assert store.outbox_rows("dead") == [dead]
     assert store.waiting("ops", "slack/0", 10) == [waiting]
 
 
 def test_what_is_done_with_stays_done_with(store: Store) -> None:
-    (parcel,) = enqueue(store, notification("k1"))
-    store.sent(parcel.id, {"ts": "1"}, NOW)
-    store.sent(parcel.id, {"ts": "2"}, NOW + 1)
-    store.postponed(parcel.id, "late", NOW + 2)
-    store.rejected(parcel.id, "late", NOW + 3)
-    [sent] = store.parcels()
+    (outbox_row,) = enqueue(store, notification("k1"))
+    store.sent(outbox_row.id, {"ts": "1"}, NOW)
+    store.sent(outbox_row.id, {"ts": "2"}, NOW + 1)
+    store.postponed(outbox_row.id, "late", NOW + 2)
+    store.rejected(outbox_row.id, "late", NOW + 3)
+    [sent] = store.outbox_rows()
     assert (sent.state, sent.receipt, sent.done_at) == ("sent", {"ts": "1"}, NOW)
 
 
@@ -314,19 +319,19 @@ def test_pruning_forgets_the_old_and_nothing_that_is_still_open(store: Store) ->
     assert [one.rule for one in store.load().alerts] == ["OperatorFailureRate", "Young"]
     assert store.transitions() == [transition(at=NOW)]
     assert len(store.asides()) == 1
-    assert keys(store.parcels()) == ["k3", "k2"]
+    assert keys(store.outbox_rows()) == ["k3", "k2"]
 
 
 def test_pruning_leaves_the_receipt_of_an_episode_that_goes_on(store: Store) -> None:
-    parcels = enqueue(
+    outbox_rows = enqueue(
         store, notification("a1", "a"), notification("a2", "a"), notification("b1", "b"), notification("c1", "c")
     )
-    for parcel in parcels:
-        store.sent(parcel.id, {"ts": parcel.notification.key}, NOW)
+    for outbox_row in outbox_rows:
+        store.sent(outbox_row.id, {"ts": outbox_row.notification.key}, NOW)
     enqueue(store, notification("b2", "b"))
     store.commit(Commit(groups=[group(episode="a")]))
     store.prune(NOW + 1, NOW + 1)
-    assert keys(store.parcels()) == ["b2", "b1", "a2"]
+    assert keys(store.outbox_rows()) == ["b2", "b1", "a2"]
     assert store.receipt("ops", "slack/0", "a") == {"ts": "a2"}
     assert store.receipt("ops", "slack/0", "b") == {"ts": "b1"}
 

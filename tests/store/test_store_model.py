@@ -56,15 +56,18 @@ class AgainstLists(RuleBasedStateMachine):
     @rule(data=st.data(), fate=st.sampled_from(["sent", "dead", "waiting"]), at=st.integers(1, 1_000))
     def decide(self, data: st.DataObject, fate: str, at: int) -> None:
         number = data.draw(st.integers(0, len(self.rows) - 1))
-        row, parcel = self.rows[number], sorted(self.store.parcels(limit=1_000), key=lambda one: one.id)[number].id
+        row, outbox_row = (
+            self.rows[number],
+            sorted(self.store.outbox_rows(limit=1_000), key=lambda one: one.id)[number].id,
+        )
         waits = row[2] == "waiting"
         match fate:
             case "sent":
-                self.store.sent(parcel, {"ts": str(at)}, NOW)
+                self.store.sent(outbox_row, {"ts": str(at)}, NOW)
             case "dead":
-                self.store.rejected(parcel, "never", NOW)
+                self.store.rejected(outbox_row, "never", NOW)
             case _:
-                self.store.postponed(parcel, "later", at)
+                self.store.postponed(outbox_row, "later", at)
         if waits:
             row[2:] = [fate, at if fate == "waiting" else row[3], {"ts": str(at)} if fate == "sent" else None]
 

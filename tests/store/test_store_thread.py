@@ -51,7 +51,7 @@ async def test_every_call_of_the_daemon_goes_through(tmp_path: Path) -> None:
     await front.sent(head.id, {"ts": "1"}, 2)
     await front.rejected(head.id + 1, "never", 2)
     assert await front.receipt("ops", "slack/0", "e1") == {"ts": "1"}
-    assert [parcel.state for parcel in await front.parcels()] == ["waiting", "dead", "sent"]
+    assert [outbox_row.state for outbox_row in await front.outbox_rows()] == ["waiting", "dead", "sent"]
     assert [one.outcome for one in await front.history()] == ["waiting", "dead", "sent"]
     assert (await front.backlog())["ops", "slack/0"][0] == 1
     await front.prune(3, 3)

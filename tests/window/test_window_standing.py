@@ -55,7 +55,7 @@ def named(window: Window, question: Query, tally: GroupCounts) -> dict[tuple[str
 @settings(max_examples=100, deadline=None)
 def test_a_carried_answer_is_what_a_new_count_gives(history: list[Any]) -> None:
     window = Window("main")
-    carried, standing = IncrementalCounts(window), [RelativeQuery(question) for question in ASKED]
+    carried, relative = IncrementalCounts(window), [RelativeQuery(question) for question in ASKED]
     for what, one, page in [*history, ("as of", 11, None), ("as of", 12, None), ("as of", 10, None)]:
         if what == "page":
             window.upsert(batch_of(page), one)
@@ -65,7 +65,7 @@ def test_a_carried_answer_is_what_a_new_count_gives(history: list[Any]) -> None:
             window.columns.timeline.settle()
         else:
             reading = WindowReader(window)
-            for asked in standing:
+            for asked in relative:
                 question = asked.at(one)
                 found = named(window, question, carried.tally(reading, asked, one))
                 assert found == named(window, question, WindowReader(window).tally(question)), question

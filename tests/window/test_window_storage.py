@@ -118,9 +118,9 @@ def test_the_index_does_not_grow_where_rows_come_and_go() -> None:
 def test_ids_are_the_same_alone_and_on_a_page(texts: list[str]) -> None:
     together, alone = MessageIds(), MessageIds()
     high, low = together.encode(texts)
-    for place, text in enumerate(texts):
-        assert [int(half[0]) for half in alone.encode([text])] == [int(high[place]), int(low[place])]
-        assert together.decode(int(high[place]), int(low[place])) == text
+    for position, text in enumerate(texts):
+        assert [int(half[0]) for half in alone.encode([text])] == [int(high[position]), int(low[position])]
+        assert together.decode(int(high[position]), int(low[position])) == text
 
 
 def test_an_id_that_only_looks_like_a_uuid_is_no_other_one() -> None:

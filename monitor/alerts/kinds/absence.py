@@ -16,10 +16,10 @@ from monitor.alerts.kinds.words import (
 )
 from monitor.config.rules.absence import Absence
 from monitor.model import phrases
-from monitor.model.evaluate_words import number, plural
 from monitor.model.finding import Finding
 from monitor.model.format import duration
 from monitor.model.notification import AlertView
+from monitor.model.plurals import number, plural
 from monitor.runtime.clock import HOUR, format_duration, iso
 from monitor.window import Codes, Query
 

@@ -19,11 +19,11 @@ from monitor.alerts.kinds.words import (
 from monitor.config.rules.balance import Balance
 from monitor.model import phrases
 from monitor.model.account_state import BalanceAt
-from monitor.model.evaluate_words import duration, money, number
 from monitor.model.finding import Finding, Unit
 from monitor.model.format import amount
 from monitor.model.notification import AlertView
 from monitor.model.phrases import against_threshold
+from monitor.model.plurals import duration, money, number
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant, format_duration, iso
 from monitor.runtime.printable import clean
 from monitor.window import Query

@@ -94,6 +94,6 @@ class RuleBatch:
         """Numbers of some groups, as they were remembered, against one rule's thresholds."""
         return self._batch.weigh(rule, columns)
 
-    def judgement(self, number: int, moment: EvaluationInput) -> RuleResult:
+    def rule_result(self, number: int, moment: EvaluationInput) -> RuleResult:
         """One of the rules in full, whichever has its turn."""
         return self._evaluate(self.rules[number % len(self.rules)], moment)

@@ -23,10 +23,10 @@ from monitor.alerts.kinds.words import (
 from monitor.config.rules import EVERYTHING
 from monitor.config.rules.cost import Cost
 from monitor.model import phrases
-from monitor.model.evaluate_words import money, number
 from monitor.model.format import amount
 from monitor.model.notification import AlertView
 from monitor.model.phrases import against_threshold
+from monitor.model.plurals import money, number
 from monitor.window import Codes
 from monitor.window.aggregates import charged, sums, unpriced
 
@@ -47,14 +47,14 @@ def evaluate(rule: Cost, moment: EvaluationInput) -> RuleResult:
     priced, missing = spent.tally.at(codes), unpriced(moment.reading, question).at(codes)
     known = charged(moment.reading, question).at(codes) - missing  # of those that should have a price
     few = are_few(known, missing, rule.min_priced) | _is_over_unseen(rule, moment, codes, messages)
-    judgement = judged(rule, moment, codes, value, messages, priced, number, measured)
-    judgement.breached[few] = NOT_ENOUGH
-    said = judgement.why
+    rule_result = judged(rule, moment, codes, value, messages, priced, number, measured)
+    rule_result.breached[few] = NOT_ENOUGH
+    said = rule_result.why
 
     def why(at: int) -> str:
         return too_few(int(known[at]), int(missing[at]), rule.min_priced) if few[at] else said(at)
 
-    return replace(judgement, why=why)
+    return replace(rule_result, why=why)
 
 
 def _is_over_unseen(rule: Cost, moment: EvaluationInput, codes: Codes, messages: Codes) -> NDArray[np.bool_]:

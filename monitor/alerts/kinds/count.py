@@ -25,10 +25,10 @@ from monitor.alerts.kinds.words import (
 from monitor.config.rules import Thresholded
 from monitor.config.rules.count import Count
 from monitor.model import phrases
-from monitor.model.evaluate_words import number, plural
 from monitor.model.finding import Finding
 from monitor.model.notification import AlertView
 from monitor.model.phrases import against_threshold
+from monitor.model.plurals import number, plural
 from monitor.runtime.clock import HOUR, Duration, format_duration, iso
 from monitor.window import Codes, GroupCounts, RelativeQuery
 

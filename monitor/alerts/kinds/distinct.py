@@ -18,9 +18,9 @@ from monitor.alerts.kinds.words import (
 )
 from monitor.config.rules.distinct import Distinct
 from monitor.model import phrases
-from monitor.model.evaluate_words import number, plural
 from monitor.model.notification import AlertView
 from monitor.model.phrases import against_threshold
+from monitor.model.plurals import number, plural
 from monitor.window.aggregates import distinct
 
 

@@ -19,11 +19,11 @@ from monitor.alerts.kinds.words import (
 from monitor.config.rules import EVERYTHING
 from monitor.config.rules.latency import Latency
 from monitor.model import phrases
-from monitor.model.evaluate_words import duration, number, plural
 from monitor.model.finding import Finding
 from monitor.model.format import amount
 from monitor.model.notification import AlertView
 from monitor.model.phrases import against_threshold
+from monitor.model.plurals import duration, number, plural
 from monitor.runtime.printable import clean
 from monitor.window.aggregates import percentiles
 

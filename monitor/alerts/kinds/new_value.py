@@ -20,10 +20,10 @@ from monitor.alerts.kinds.words import (
 from monitor.config.rules import EVERYTHING, Condition
 from monitor.config.rules.new_value import NewValue
 from monitor.model import phrases
-from monitor.model.evaluate_words import number, plural
 from monitor.model.finding import Finding
 from monitor.model.message import UNKNOWN
 from monitor.model.notification import AlertView
+from monitor.model.plurals import number, plural
 from monitor.runtime.clock import format_duration, iso
 from monitor.window import Query
 

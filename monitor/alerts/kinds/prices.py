@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.model.evaluate_words import number, percent, plural
+from monitor.model.plurals import number, percent, plural
 from monitor.window import Codes
 
 

@@ -25,10 +25,10 @@ from monitor.alerts.kinds.words import (
 )
 from monitor.config.rules.rate import Rate
 from monitor.model import phrases
-from monitor.model.evaluate_words import number, percent, plural
 from monitor.model.finding import Finding
 from monitor.model.notification import AlertView
 from monitor.model.phrases import against_threshold
+from monitor.model.plurals import number, percent, plural
 from monitor.runtime.clock import Duration
 from monitor.window import Codes
 

@@ -61,11 +61,11 @@ class EvaluationInput:
         """Whether messages that the rule looks back at are still to be fetched: until then it is not judged."""
         return not (self.settled or rule.speaks_early or self.covers(rule.reach))
 
-    def tally(self, standing: RelativeQuery) -> GroupCounts:
+    def tally(self, relative: RelativeQuery) -> GroupCounts:
         """The answer to a question that is asked at each moment."""
         if self.carried is None:
-            return self.reading.tally(standing.at(self.as_of))
-        return self.carried.tally(self.reading, standing, self.as_of)
+            return self.reading.tally(relative.at(self.as_of))
+        return self.carried.tally(self.reading, relative, self.as_of)
 
     def shared(self, rule: Rule, count: Callable[[], T]) -> T:
         """What ``count`` gives: of the rules that count the same at the same moment the first does it for all.
@@ -144,14 +144,14 @@ class RuleResult:
         """A finding for every group: for people who ask."""
         return map(self.finding, range(len(self)))
 
-    def telling(self) -> Iterator[Finding]:
+    def breaching(self) -> Iterator[Finding]:
         """Findings of the groups over a threshold."""
         return map(self.finding, np.flatnonzero(self.breached > 0).tolist())
 
     def of(self, group: tuple[tuple[str, str], ...]) -> Finding:
         """The finding of one group, present here or not."""
-        places = np.flatnonzero(self.codes == self.code(group))
-        return self.finding(int(places[0])) if places.size else self.absent(group)
+        positions = np.flatnonzero(self.codes == self.code(group))
+        return self.finding(int(positions[0])) if positions.size else self.absent(group)
 
     def code(self, group: tuple[tuple[str, str], ...]) -> int:
         """The code that stands for a group in ``codes`` if it is there; UNHEARD_OF where it cannot be, being of other fields or values."""
@@ -161,16 +161,16 @@ class RuleResult:
         return UNHEARD_OF if code is None else code
 
 
-def withheld(judgement: RuleResult, moment: EvaluationInput) -> RuleResult:
+def withheld(rule_result: RuleResult, moment: EvaluationInput) -> RuleResult:
     """The same groups while messages are missing: there is not enough data to say anything of any group."""
     why = f"not enough data: history reaches back to {iso(moment.covered_since)} only"
-    nothing = np.full(len(judgement), np.nan)
+    nothing = np.full(len(rule_result), np.nan)
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
-        return replace(judgement.absent(group), breached=None, value=None, why=why, gone=False)
+        return replace(rule_result.absent(group), breached=None, value=None, why=why, gone=False)
 
-    breached = np.full(len(judgement), NOT_ENOUGH)
-    return replace(judgement, breached=breached, value=nothing, why=lambda at: why, absent=absent)
+    breached = np.full(len(rule_result), NOT_ENOUGH)
+    return replace(rule_result, breached=breached, value=nothing, why=lambda at: why, absent=absent)
 
 
 def _number(value: float) -> float | None:

@@ -17,9 +17,9 @@ from monitor.alerts.kinds.words import (
 )
 from monitor.config.rules.slo import Burn, Slo
 from monitor.model import phrases
-from monitor.model.evaluate_words import number, percent, plural
 from monitor.model.finding import Finding
 from monitor.model.notification import AlertView
+from monitor.model.plurals import number, percent, plural
 from monitor.runtime.clock import Duration, format_duration
 from monitor.runtime.printable import clean
 from monitor.window import Codes, Query

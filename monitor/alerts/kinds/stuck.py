@@ -20,10 +20,10 @@ from monitor.alerts.kinds.words import (
 from monitor.config.rules import EVERYTHING
 from monitor.config.rules.stuck import Stuck
 from monitor.model import phrases
-from monitor.model.evaluate_words import number, percent, plural
 from monitor.model.finding import Finding, Unit
 from monitor.model.notification import AlertView
 from monitor.model.phrases import against_threshold
+from monitor.model.plurals import number, percent, plural
 from monitor.runtime.clock import format_duration
 from monitor.runtime.printable import clean
 from monitor.window import Codes, Query

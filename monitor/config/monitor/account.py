@@ -90,12 +90,12 @@ class SearchFilter(YamlModel):
     """The field ends with this."""
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
+    def check_keys(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         written = [operator for operator, _ in _OPERATORS if operator in data]
         if len(written) != 1:
             yield FieldProblem((), f"needs exactly one of {', '.join(operator for operator, _ in _OPERATORS)}")
 
-    def second_look(self) -> Iterable[FieldProblem]:
+    def check_values(self) -> Iterable[FieldProblem]:
         wanted = self.filter
         whole = _WORDS.get(self.field, ()) if wanted.operator in ("is", "is_not") else ()
         if meant := near_miss(wanted.term, whole):

@@ -72,7 +72,7 @@ def _fields(fields: dict[str, SecretStr]) -> dict[str, SecretStr]:
     return fields
 
 
-def complaint(names: set[str], needed: tuple[str, ...], known: tuple[str, ...]) -> str:
+def problem_text(names: set[str], needed: tuple[str, ...], known: tuple[str, ...]) -> str:
     """What is wrong with the names of the fields for a template that knows only ``known`` ones; empty where nothing is."""
     for name in needed:
         if name not in names:

@@ -143,7 +143,7 @@ class TimeRange(YamlModel):
     end_time: Time
     """The minute that is no longer in it: 17:00, or 24:00 for the end of the day."""
 
-    def second_look(self) -> Iterable[FieldProblem]:
+    def check_values(self) -> Iterable[FieldProblem]:
         first, end = self.minutes
         if first == end or end == 0:
             late = " (the end of the day is 24:00)" if end == 0 else ""

@@ -133,7 +133,7 @@ class Config(YamlModel):
         return tuple(Inhibition(one.source_matchers, one.target_matchers, one.equal) for one in self.inhibit_rules)
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
+    def check_keys(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         """Names: used once, and there where they are used. Looked at as written, so that other errors do not hide these."""
         whole = cls.completed(dict(data), reading)
         accounts, searches, receivers = (_mappings(whole.get(key)) for key in ("accounts", "searches", "receivers"))

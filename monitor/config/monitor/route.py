@@ -16,7 +16,7 @@ _BELOW: Final = "the first route takes every alert; write this on a route under 
 class _Node(YamlModel):
     """What every route of the tree has."""
 
-    def second_look(self) -> Iterable[FieldProblem]:
+    def check_values(self) -> Iterable[FieldProblem]:
         grouped: tuple[str, ...] = getattr(self, "group_by", None) or ()
         for index, label in enumerate(grouped):
             if label in grouped[:index]:
@@ -99,7 +99,7 @@ class InhibitRule(YamlModel):
         return super().unknown_key(key, value)
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
+    def check_keys(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         for side in ("source", "target"):
             key = f"{side}_matchers"
             if data.get(key) == []:

@@ -62,7 +62,7 @@ class Web(YamlModel):
         """Which port; 0 for a free one."""
         return int(self.listen.rpartition(":")[2])
 
-    def second_look(self) -> Iterable[FieldProblem]:
+    def check_values(self) -> Iterable[FieldProblem]:
         if self.token is None and not is_loopback(self.host):
             yield FieldProblem(
                 ("listen",), "other machines can reach this address, so a token is needed: write token or token_file"
@@ -114,7 +114,7 @@ class Privacy(YamlModel):
     bodies: Literal["drop", "keep"] = "drop"
     """drop: what messages say is never stored."""
 
-    def second_look(self) -> Iterable[FieldProblem]:
+    def check_values(self) -> Iterable[FieldProblem]:
         if self.bodies == "keep":
             yield FieldProblem(("bodies",), "keep is not supported in this version of routee-monitor; take it out")
 

@@ -37,8 +37,8 @@ class Absence(Windowed):
     def measured_against(self) -> tuple[Condition, ...]:
         return self.where.conditions
 
-    def second_look(self) -> Iterable[FieldProblem]:
-        yield from super().second_look()
+    def check_values(self) -> Iterable[FieldProblem]:
+        yield from super().check_values()
         if self.active_in < self.window:
             yield FieldProblem(
                 ("active_in",), "must be at least as long as the window, else it does not show what is usual"

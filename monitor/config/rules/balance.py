@@ -42,7 +42,7 @@ class BalanceLevel(YamlModel):
     """How bad that is: info, warning, critical, or a word of your own."""
 
     @classmethod
-    def first_look(cls, data: Any, reading: ValidationContext) -> Iterable[FieldProblem]:
+    def check_keys(cls, data: Any, reading: ValidationContext) -> Iterable[FieldProblem]:
         if ("below" in data) == ("lasts_below" in data):
             yield FieldProblem((), "needs either below or lasts_below")
 
@@ -75,7 +75,7 @@ class Balance(Rule):
     """Of no use here."""
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
+    def check_keys(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         for key in cls.unused:
             if key in data:
                 yield FieldProblem((key,), NOT_HERE, at_key=True)
@@ -134,8 +134,8 @@ class Balance(Rule):
             if entry.lasts_below is not None:
                 yield (*path, "lasts_below"), "lasts_below", entry.lasts_below, entry.severity
 
-    def second_look(self) -> Iterable[FieldProblem]:
-        yield from super().second_look()
+    def check_values(self) -> Iterable[FieldProblem]:
+        yield from super().check_values()
         seen: list[float] = []
         first = next((form for _, form, _, _ in self._thresholds()), "below")
         for path, form, limit, _ in self._thresholds():

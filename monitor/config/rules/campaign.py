@@ -73,7 +73,7 @@ class Campaign(Rule):
     """Of no use here: alerts are by campaign and problem."""
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
+    def check_keys(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         if "by" in data:
             yield FieldProblem(
                 ("by",), "does not apply here: there is always one alert for each campaign and problem", at_key=True
@@ -125,8 +125,8 @@ class Campaign(Rule):
     def measured_against(self) -> tuple[Condition, ...]:
         return self.where.conditions
 
-    def second_look(self) -> Iterable[FieldProblem]:
-        yield from super().second_look()
+    def check_values(self) -> Iterable[FieldProblem]:
+        yield from super().check_values()
         if self.stalled_for is not None and self.stalled_for >= ACTIVE:
             yield FieldProblem(
                 ("stalled_for",), "must be less than 1d: campaigns are followed while something happened within a day"

@@ -27,8 +27,8 @@ class Distinct(Thresholded):
     def measured_against(self) -> tuple[Condition, ...] | None:
         return None
 
-    def second_look(self) -> Iterable[FieldProblem]:
-        yield from super().second_look()
+    def check_values(self) -> Iterable[FieldProblem]:
+        yield from super().check_values()
         if self.field in self.by:
             yield FieldProblem(
                 ("field",), f"can never be more than 1 within groups by {self.field}; count another field"

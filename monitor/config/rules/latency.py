@@ -58,8 +58,8 @@ class Latency(Thresholded):
     def measured_against(self) -> tuple[Condition, ...]:
         return (*self.where.conditions, Condition("status", "is", (DELIVERED,)))
 
-    def second_look(self) -> Iterable[FieldProblem]:
-        yield from super().second_look()
+    def check_values(self) -> Iterable[FieldProblem]:
+        yield from super().check_values()
         for path, comparison, limit, _ in self._thresholds():
             if self.receipts_within is None or comparison == "below":
                 continue

@@ -147,8 +147,8 @@ def _wanted(
             notes.append(
                 FieldProblem(where, "should be text (in quotes, if it reads as true, false or null) or a list of texts")
             )
-        elif complaint := _slip(field, operator, word):
-            notes.append(FieldProblem(where, complaint))
+        elif problem_text := _slip(field, operator, word):
+            notes.append(FieldProblem(where, problem_text))
         else:
             words.append(word)
     return tuple(dict.fromkeys(words))

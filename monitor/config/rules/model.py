@@ -236,7 +236,7 @@ class Rule(YamlModel):
         for name, match in self.matches():
             yield from (((name, condition.field), condition) for condition in match.conditions)
 
-    def second_look(self) -> Iterable[FieldProblem]:
+    def check_values(self) -> Iterable[FieldProblem]:
         if self.name in BUILT_IN:
             yield FieldProblem(
                 ("name",), f"{self.name} is an alert that routee-monitor raises itself; choose another name"
@@ -244,9 +244,9 @@ class Rule(YamlModel):
         for index, name in enumerate(self.by):
             if name in self.by[:index]:
                 yield FieldProblem(("by", index), f"{name!r} is listed twice")
-        if complaint := contradiction(self.meant()):
+        if problem_text := contradiction(self.meant()):
             written = [name for name, _ in self.matches() if name in self.model_fields_set]
-            yield FieldProblem((written[-1],) if written else (), complaint)
+            yield FieldProblem((written[-1],) if written else (), problem_text)
         for name in self.labels:
             if name in RESERVED or name in self.grouping:
                 yield FieldProblem(

@@ -43,8 +43,8 @@ class NewValue(Windowed):
     def measured_against(self) -> tuple[Condition, ...] | None:
         return None
 
-    def second_look(self) -> Iterable[FieldProblem]:
-        yield from super().second_look()
+    def check_values(self) -> Iterable[FieldProblem]:
+        yield from super().check_values()
         if self.field in self.by:
             yield FieldProblem(("by",), f"alerts are grouped by {self.field} anyway; take it out here")
         if self.seen_in < self.window:

@@ -109,8 +109,8 @@ class Slo(Rule):
             return (Level(self.severity, slow),)
         return (Level("warning", slow), Level("critical", fast))
 
-    def second_look(self) -> Iterable[FieldProblem]:
-        yield from super().second_look()
+    def check_values(self) -> Iterable[FieldProblem]:
+        yield from super().check_values()
         least = min(pair.factor for pair in PAIRS if pair.fast)
         if least * self.budget >= 1:
             need = f"{least:g} times the {self.budget:.4g} that {self.objective * 100:g}% allows is everything"

@@ -103,8 +103,8 @@ class Spike(Thresholded):
     """Only reports that came so soon after sending count: late ones tell of the past."""
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
-        yield from super().first_look(data, reading)
+    def check_keys(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
+        yield from super().check_keys(data, reading)
         if "of" in data and data.get("measure", "count") == "count":
             yield FieldProblem(
                 ("of",), "works only with measure: rate; a count includes all messages considered", at_key=True

@@ -32,8 +32,8 @@ class Stuck(Thresholded):
     """For a share: with fewer messages first seen in the window there is not enough data, and no alert."""
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
-        yield from super().first_look(data, reading)
+    def check_keys(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
+        yield from super().check_keys(data, reading)
         if "above" in data and "min_messages" in data and not str(data["above"]).rstrip().endswith("%"):
             yield FieldProblem(("min_messages",), "works only with a share (above: 5%), not with a number", at_key=True)
 
@@ -48,7 +48,7 @@ class Stuck(Thresholded):
         """Whether the thresholds are shares."""
         return isinstance(self.levels_[0].limit, ShareAmount)
 
-    def second_look(self) -> Iterable[FieldProblem]:
-        yield from super().second_look()
+    def check_values(self) -> Iterable[FieldProblem]:
+        yield from super().check_values()
         if self.older_than >= self.window:
             yield FieldProblem(("older_than",), "must be shorter than the window, else no message could be stuck")

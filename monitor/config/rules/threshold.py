@@ -203,7 +203,7 @@ class WrittenLevel(YamlModel):
     """How bad that is: info, warning, critical, or a word of your own."""
 
     @classmethod
-    def first_look(cls, data: Any, reading: object) -> Iterable[FieldProblem]:
+    def check_keys(cls, data: Any, reading: object) -> Iterable[FieldProblem]:
         if ("above" in data) == ("below" in data):
             yield FieldProblem((), "needs either above or below")
 

@@ -24,7 +24,7 @@ class Thresholded(Windowed):
     """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
+    def check_keys(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         written = [key for key in ("above", "below", "levels") if key in data]
         if not written:
             yield FieldProblem((), "needs a threshold: above, below or levels")
@@ -56,17 +56,17 @@ class Thresholded(Windowed):
             if entry.below is not None:
                 yield (*path, "below"), "below", entry.below, entry.severity
 
-    def second_look(self) -> Iterable[FieldProblem]:
-        yield from super().second_look()
+    def check_values(self) -> Iterable[FieldProblem]:
+        yield from super().check_values()
         seen: list[Limit] = []
         first = next((comparison for _, comparison, _, _ in self._thresholds()), "above")
         for path, comparison, limit, _ in self._thresholds():
-            if complaint := never(comparison, limit, self.most):
-                yield FieldProblem(path, complaint)
+            if problem_text := never(comparison, limit, self.most):
+                yield FieldProblem(path, problem_text)
             if comparison != first and self.levels:
                 yield FieldProblem(path, f"the levels of one rule are all {first} or all {comparison}", at_key=True)
             if size(limit) in map(size, seen):
                 yield FieldProblem(path, "two levels have the same threshold")
             seen.append(limit)
-        if complaint := mixed(seen):
-            yield FieldProblem(("levels",), complaint)
+        if problem_text := mixed(seen):
+            yield FieldProblem(("levels",), problem_text)

@@ -145,7 +145,7 @@ class _Reader:
         except yaml.MarkedYAMLError as error:
             self._syntax(error)
         except yaml.YAMLError as error:
-            self._complain(1, 1, f"is not valid YAML: {error}")
+            self._report(1, 1, f"is not valid YAML: {error}")
         broken = frozenset(self._broken) if readable else frozenset({()})
         return Document(self._file, data, root, tuple(self._problems), broken, readable)
 
@@ -204,7 +204,7 @@ class _Reader:
             value, child = self._node(next(self._events), place)
             if key in entries:
                 first = node.children[key].key
-                self._complain(*place, f"the key {key!r} is written twice: first at line {first[0]}, column {first[1]}")
+                self._report(*place, f"the key {key!r} is written twice: first at line {first[0]}, column {first[1]}")
             else:
                 entries[key], node.children[key] = value, child
             self._path.pop()
@@ -232,9 +232,9 @@ class _Reader:
 
     def _refuse(self, event: yaml.Event, message: str) -> None:
         self._broken.add(tuple(self._path))
-        self._complain(*_place(event), message)
+        self._report(*_place(event), message)
 
-    def _complain(self, line: int, column: int, message: str) -> None:
+    def _report(self, line: int, column: int, message: str) -> None:
         self._problems.append(Problem(self._file, line, column, show_path(tuple(self._path)), message))
         if len(self._problems) >= MOST_PROBLEMS:
             raise _Stop
@@ -244,7 +244,7 @@ class _Reader:
         line, column = (mark.line, mark.column) if mark else (0, 0)
         self._path.clear()
         try:
-            self._complain(line + 1, column + 1, _syntax_message(self._text, line, column, error))
+            self._report(line + 1, column + 1, _syntax_message(self._text, line, column, error))
         except _Stop:
             return
 

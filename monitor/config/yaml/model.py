@@ -59,7 +59,7 @@ class YamlModel(BaseModel):
     """Keys for which ``null`` says something."""
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
+    def check_keys(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         """What is wrong with the keys as written, before any value is looked at."""
         return ()
 
@@ -73,7 +73,7 @@ class YamlModel(BaseModel):
         """The keys with what follows from others filled in."""
         return data
 
-    def second_look(self) -> Iterable[FieldProblem]:
+    def check_values(self) -> Iterable[FieldProblem]:
         """What is wrong although each value alone is right."""
         return ()
 
@@ -85,12 +85,12 @@ class YamlModel(BaseModel):
         reading = info.context if isinstance(info.context, ValidationContext) else ValidationContext()
         kept, notes = cls._sift(data)
         notes += cls._open_secrets(kept, reading)
-        notes += cls.first_look(data, reading)
+        notes += cls.check_keys(data, reading)
         try:
             model = handler(cls.completed(kept, reading))
         except ValidationError as error:
             raise NestedProblems([*notes, *cls._notes_of(error, data)]) from None
-        notes += model.second_look()
+        notes += model.check_values()
         if notes:
             raise NestedProblems(notes)
         return model

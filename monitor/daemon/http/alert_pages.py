@@ -17,8 +17,8 @@ from starlette.routing import Route
 from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.http.access import may_submit
 from monitor.daemon.http.alertmanager_json import new_id
+from monitor.daemon.http.fair_queue import Dear
 from monitor.daemon.http.matchers_asked import asked
-from monitor.daemon.http.turns import Dear
 from monitor.dispatch.status import AlertStatus
 from monitor.model.format import datetime, duration, moments, sparkline
 from monitor.notify.render.alert_sentence import cause, sentence

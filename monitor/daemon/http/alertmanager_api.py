@@ -14,8 +14,8 @@ from starlette.routing import Route
 from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.http import alertmanager_json as shapes
 from monitor.daemon.http.access import may_change
+from monitor.daemon.http.fair_queue import Dear, Endpoint
 from monitor.daemon.http.matchers_asked import asked
-from monitor.daemon.http.turns import Dear, Endpoint
 from monitor.dispatch.status import AlertStatus, SilenceStatus
 from monitor.routing.matcher_syntax import Written, read_matchers
 from monitor.routing.matchers import Matcher, matches

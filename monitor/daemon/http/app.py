@@ -16,8 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.daemon.health import WebState
 from monitor.daemon.http.access import carries
+from monitor.daemon.http.fair_queue import PROBES, Dear, Shared
 from monitor.daemon.http.hosts import KnownHosts
-from monitor.daemon.http.turns import PROBES, Dear, Shared
 from monitor.daemon.metrics import Metrics
 from monitor.notify.render.escape import html
 

@@ -18,7 +18,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from monitor.daemon.http.seldom import RateLimitedLog
+from monitor.daemon.http.rate_limited_log import RateLimitedLog
 
 CHUNK = 64 * 1024
 """An answer is handed on in pieces of this size: hypercorn's writing cannot be cancelled within a piece, only between two."""

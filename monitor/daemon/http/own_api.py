@@ -11,7 +11,7 @@ from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.http.access import may_change
 from monitor.daemon.http.alertmanager_api import said
 from monitor.daemon.http.alertmanager_json import read_object, text_of
-from monitor.daemon.http.turns import Dear
+from monitor.daemon.http.fair_queue import Dear
 from monitor.runtime.clock import Clock, Instant, iso, parse_duration, parse_iso
 from monitor.runtime.errors import NothingThere
 

@@ -13,9 +13,9 @@ from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.http.alert_pages import AlertPages
 from monitor.daemon.http.alertmanager_api import AlertmanagerApi, ApiStatus
 from monitor.daemon.http.app import make_app
+from monitor.daemon.http.fair_queue import Dear
 from monitor.daemon.http.own_api import OwnApi
 from monitor.daemon.http.routing_yaml import original
-from monitor.daemon.http.turns import Dear
 from monitor.daemon.overview import Overview, overview
 from monitor.daemon.pipeline import Pipeline
 from monitor.runtime.clock import Instant, iso

@@ -20,11 +20,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.daemon.http.address import Address
 from monitor.daemon.http.connections import Connection, OpenConnections, turn_away
+from monitor.daemon.http.fair_queue import PROBES, Turns, path_of
 from monitor.daemon.http.guards import DEFAULT_LIMITS, Guards, Limits
 from monitor.daemon.http.http1 import Http1Connection, TimedStream
 from monitor.daemon.http.probe import Probe
-from monitor.daemon.http.seldom import RateLimitedLog
-from monitor.daemon.http.turns import PROBES, Turns, path_of
+from monitor.daemon.http.rate_limited_log import RateLimitedLog
 from monitor.runtime.errors import ListenError
 from monitor.runtime.file_descriptors import connections_possible
 from monitor.runtime.transport_errors import trouble

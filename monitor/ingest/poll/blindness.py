@@ -45,26 +45,26 @@ class Blindness:
 
     async def watch(self) -> None:
         """Tell the sink when sight is lost and when it is back; the first complete poll of a run is told in any case."""
-        patience = INTERVALS * self._plan.every
+        retry_policy = INTERVALS * self._plan.every
         sighted = False
         while True:
-            if not await self._completed_within(patience):
+            if not await self._completed_within(retry_policy):
                 await self._tell_blind()
                 sighted = False
             self._seen = trio.Event()
             if not sighted:
                 sighted = await self._tell_sighted()
 
-    async def _completed_within(self, patience: Duration) -> bool:
+    async def _completed_within(self, retry_policy: Duration) -> bool:
         """Wait for a complete poll, at most that long by the clock's own wait: steps of the wall clock do not matter."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._cancel_after, patience, nursery.cancel_scope, name="patience")
+            nursery.start_soon(self._cancel_after, retry_policy, nursery.cancel_scope, name="patience")
             await self._seen.wait()
             nursery.cancel_scope.cancel()
         return self._seen.is_set()
 
-    async def _cancel_after(self, patience: Duration, scope: trio.CancelScope) -> None:
-        await self._clock.sleep(patience)
+    async def _cancel_after(self, retry_policy: Duration, scope: trio.CancelScope) -> None:
+        await self._clock.sleep(retry_policy)
         scope.cancel()
 
     async def _tell_blind(self) -> None:

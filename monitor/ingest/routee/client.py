@@ -20,7 +20,7 @@ from monitor.ingest.routee.answers import Token, decode_balance, decode_campaign
 from monitor.ingest.routee.decompress import LARGEST_BODY, Damaged, TooLarge, unpacked
 from monitor.ingest.routee.endpoints import Call, Endpoints
 from monitor.ingest.routee.rate_limit import Paused, Steady, TokenBucket
-from monitor.ingest.routee.response import RouteeResponse, Unauthorised, judge, without
+from monitor.ingest.routee.response import RouteeResponse, Unauthorised, checked_body, without
 from monitor.ingest.routee.retry import Attempts, Failed, RetryPolicy, TryAgain, nobody, retried
 from monitor.ingest.routee.token import Tokens
 from monitor.ingest.routee.transport_errors import detail_of, unreachable
@@ -68,7 +68,7 @@ class Routee:
         requests_per_second: float = 5.0,
         concurrency: int = 4,
         observe: Observer = lambda endpoint, outcome, seconds: None,
-        patience: RetryPolicy = _PATIENCE,
+        retry_policy: RetryPolicy = _PATIENCE,
         chance: random.Random | None = None,
     ) -> None:
         self.name = name
@@ -78,7 +78,7 @@ class Routee:
         self._clock = clock
         self._steady = Steady(clock)
         self._observe = observe
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._chance = chance or random.SystemRandom()
         self._slots = trio.CapacityLimiter(concurrency)
         self._pace = TokenBucket(requests_per_second, self._steady)
@@ -144,7 +144,8 @@ class Routee:
         call = self._endpoints.token()
         try:
             return await self._retried(
-                lambda effort: self._attempt(call, decode_token, self._basic, effort), self._token_failed
+                lambda attempts_so_far: self._attempt(call, decode_token, self._basic, attempts_so_far),
+                self._token_failed,
             )
         except (Unauthorised, RouteeRejected) as failure:
             raise RouteeRefused(
@@ -159,20 +160,20 @@ class Routee:
             failed(outcome, sentence)
 
     async def _ask(self, call: Call, decode: Callable[[bytes], Result], failed: Failed = nobody) -> Result:
-        return await self._retried(lambda effort: self._authorised(call, decode, effort), failed)
+        return await self._retried(lambda attempts_so_far: self._authorised(call, decode, attempts_so_far), failed)
 
     async def _retried(self, attempt: Callable[[Attempts], Awaitable[Result]], failed: Failed) -> Result:
-        return await retried(attempt, self._patience, self._steady, self._chance, failed)
+        return await retried(attempt, self._retry_policy, self._steady, self._chance, failed)
 
-    async def _authorised(self, call: Call, decode: Callable[[bytes], Result], effort: Attempts) -> Result:
+    async def _authorised(self, call: Call, decode: Callable[[bytes], Result], attempts_so_far: Attempts) -> Result:
         """One attempt; where the token is not taken, one more with a new one."""
         token = await self._tokens.get()
         try:
-            return await self._attempt(call, decode, f"Bearer {token.value}", effort)
+            return await self._attempt(call, decode, f"Bearer {token.value}", attempts_so_far)
         except Unauthorised:
             token = await self._tokens.get_newer(token)
         try:
-            return await self._attempt(call, decode, f"Bearer {token.value}", effort)
+            return await self._attempt(call, decode, f"Bearer {token.value}", attempts_so_far)
         except Unauthorised as failure:
             raise RouteeRefused(
                 f"account {self.name}: Routee accepts the credentials, but not for {call.endpoint} ({failure}): "
@@ -181,17 +182,17 @@ class Routee:
             ) from failure
 
     async def _attempt(
-        self, call: Call, decode: Callable[[bytes], Result], authorisation: str, effort: Attempts
+        self, call: Call, decode: Callable[[bytes], Result], authorisation: str, attempts_so_far: Attempts
     ) -> Result:
         """One request, once there is a place and a turn for it."""
         async with self._slots:
             try:
-                await self._pace.take(effort.left())
+                await self._pace.take(attempts_so_far.left())
             except Paused as pause:
                 sentence = f"Routee asked for a pause; {pause.wait / SECOND:.0f} s are left"
                 raise TryAgain("429", sentence, pause.wait) from pause
-            effort.begin()
-            return await self._observed(call, decode, authorisation, effort.timeout())
+            attempts_so_far.begin()
+            return await self._observed(call, decode, authorisation, attempts_so_far.timeout())
 
     async def _observed(
         self, call: Call, decode: Callable[[bytes], Result], authorisation: str, seconds: float
@@ -200,7 +201,7 @@ class Routee:
         try:
             answer = await self._http.exchange(call, authorisation, seconds)
             answer = without(answer, (*self._secrets, authorisation.partition(" ")[2]))
-            result = await _decoded(decode, judge(answer, call.host, self._clock.now()), call.host)
+            result = await _decoded(decode, checked_body(answer, call.host, self._clock.now()), call.host)
             outcome = "ok"
             self._listen(answer)
         except (TryAgain, Unauthorised, RouteeError) as failure:

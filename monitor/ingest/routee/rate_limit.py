@@ -43,12 +43,12 @@ class TokenBucket:
         self._clock = clock
         self._filled_at = clock.now()
         self._paused_until = self._filled_at
-        self._turn = trio.Lock()
+        self._lock = trio.Lock()
 
-    async def take(self, patience: Duration) -> None:
-        """Wait for one's turn. Raises Paused where a pause is to last for ``patience`` or longer."""
-        async with self._turn:  # trio's lock is fair: who came first goes first
-            while wait := self._wait(patience):
+    async def take(self, retry_policy: Duration) -> None:
+        """Wait for one's turn. Raises Paused where a pause is to last for ``retry_policy`` or longer."""
+        async with self._lock:  # trio's lock is fair: who came first goes first
+            while wait := self._wait(retry_policy):
                 await self._clock.sleep(wait)
             self._tokens -= 1
 
@@ -56,12 +56,12 @@ class TokenBucket:
         """Let nobody ask for so long."""
         self._paused_until = max(self._paused_until, self._clock.now() + duration)
 
-    def _wait(self, patience: Duration) -> Duration:
+    def _wait(self, retry_policy: Duration) -> Duration:
         now = self._clock.now()
         refill = (now - self._filled_at) * self._per_second / SECOND
         self._tokens, self._filled_at = min(self._burst, self._tokens + refill), now
         pause = self._paused_until - now
-        if pause >= max(patience, 1):
+        if pause >= max(retry_policy, 1):
             raise Paused(pause)
         missing = max(1 - self._tokens, 0.0)
         # Rounded up: a wait that ends a microsecond early would be followed by another one.

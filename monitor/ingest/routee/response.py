@@ -54,7 +54,7 @@ class Unauthorised(Exception):
         self.outcome = str(answer.status)
 
 
-def judge(answer: RouteeResponse, host: str, now: Instant) -> bytes:
+def checked_body(answer: RouteeResponse, host: str, now: Instant) -> bytes:
     """The body of a good answer. Raises Unauthorised, TryAgain, RouteeRejected or RouteeUnavailable."""
     status = answer.status
     if 200 <= status < 300:

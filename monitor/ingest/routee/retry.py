@@ -39,9 +39,9 @@ class RetryPolicy:
 class Attempts:
     """What has been tried so far for one answer. Time runs from the first attempt's start, not while waiting for a turn."""
 
-    def __init__(self, patience: RetryPolicy, clock: Steady, chance: random.Random) -> None:
+    def __init__(self, retry_policy: RetryPolicy, clock: Steady, chance: random.Random) -> None:
         self.attempts = 0
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._clock = clock
         self._chance = chance
         self._began: Instant | None = None
@@ -55,17 +55,17 @@ class Attempts:
     def left(self) -> Duration:
         """How much time is left for this answer."""
         spent = 0 if self._began is None else self._clock.now() - self._began
-        return max(self._patience.within - spent, 0)
+        return max(self._retry_policy.within - spent, 0)
 
     def timeout(self) -> float:
         """Seconds that the next attempt may take."""
-        return min(self._patience.timeout, max(self.left(), SECOND)) / SECOND
+        return min(self._retry_policy.timeout, max(self.left(), SECOND)) / SECOND
 
     def wait_after(self, failure: TryAgain) -> Duration | None:
         """How long to wait before the next attempt; None where there is to be none."""
-        drawn = backoff(self.attempts, self._chance.random, self._patience.first, self._patience.longest)
+        drawn = backoff(self.attempts, self._chance.random, self._retry_policy.first, self._retry_policy.longest)
         wait = max(drawn, failure.wait or 0)
-        return None if self.attempts >= self._patience.attempts or wait >= self.left() else wait
+        return None if self.attempts >= self._retry_policy.attempts or wait >= self.left() else wait
 
     def given_up(self, failure: TryAgain) -> RouteeUnavailable:
         """The error to raise after the last attempt."""
@@ -83,20 +83,20 @@ def nobody(outcome: str, sentence: str) -> None:
 
 async def retried(
     attempt: Callable[[Attempts], Awaitable[Result]],
-    patience: RetryPolicy,
+    retry_policy: RetryPolicy,
     clock: Steady,
     chance: random.Random,
     failed: Failed = nobody,
 ) -> Result:
     """What ``attempt`` gives, as soon as it raises no TryAgain. Raises RouteeUnavailable when patience is at an end."""
-    effort = Attempts(patience, clock, chance)
+    attempts_so_far = Attempts(retry_policy, clock, chance)
     while True:
         try:
-            return await attempt(effort)
+            return await attempt(attempts_so_far)
         except TryAgain as failure:
             failed(failure.outcome, str(failure))
-            wait = effort.wait_after(failure)
+            wait = attempts_so_far.wait_after(failure)
             if wait is None:
-                raise effort.given_up(failure) from failure
+                raise attempts_so_far.given_up(failure) from failure
             _log.info("%s; trying again in %.1f s", failure, wait / SECOND)
         await clock.sleep(wait)

@@ -76,7 +76,7 @@ class SmsPart(msgspec.Struct, gc=False, rename={"from_": "from"}):
         return 1 if (self.parts or 1) <= 1 else None
 
 
-def complaint(part: SmsPart) -> str | None:
+def problem_text(part: SmsPart) -> str | None:
     """Why a part cannot be told from others or has no status, in words; None where all is well. Dates are judged elsewhere."""
     if not (part.messageId or part.smsId):
         return "it has neither messageId nor smsId"

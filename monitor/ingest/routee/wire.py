@@ -18,7 +18,7 @@ from monitor.ingest.routee.batch import batch_of_parts
 from monitor.ingest.routee.coerce import count_of
 from monitor.ingest.routee.dates import instants
 from monitor.ingest.routee.quarantine import set_aside
-from monitor.ingest.routee.tolerant import SmsPart, UnreadableRecord, complaint, read_part
+from monitor.ingest.routee.tolerant import SmsPart, UnreadableRecord, problem_text, read_part
 from monitor.model.message import Batch
 from monitor.model.routee_query import PAGE_SIZE, Page, SetAside
 from monitor.runtime.clock import DAY, Instant, parse_iso
@@ -177,7 +177,7 @@ def _only_page(batch: Batch, asides: tuple[SetAside, ...]) -> Page:
 def _at_once(parts: Sequence[SmsPart], latest: Instant) -> Batch:
     """The batch of parts that are all good. Raises Unreadable where one is not."""
     dates = instants([part.date for part in parts])
-    if any(map(complaint, parts)) or not _believed(dates, latest).all():
+    if any(map(problem_text, parts)) or not _believed(dates, latest).all():
         raise UnreadableRecord("a record has an unexpected form")
     return batch_of_parts(parts, dates)
 
@@ -211,7 +211,7 @@ def _part(record: object) -> SmsPart:
         if plain is _LEFT_OUT:
             raise UnreadableRecord("it is far larger than any record of Routee's") from None
         part = read_part(plain)
-    if why := complaint(part):
+    if why := problem_text(part):
         raise UnreadableRecord(why)
     return part
 

@@ -43,14 +43,14 @@ CHANNELS: Final[dict[str, Channel[Any]]] = {
 """Every kind of channel, by the key that its entries stand under."""
 
 
-def make_notifier(kind: str, entry: Any, around: ChannelContext) -> Notifier:
+def make_notifier(kind: str, entry: Any, channel_context: ChannelContext) -> Notifier:
     """The notifier of one entry of a receiver; ``kind`` is the key that it stands under. Raises TemplateProblem, and KeyError for no kind."""
-    return CHANNELS[kind].make(entry, around)
+    return CHANNELS[kind].make(entry, channel_context)
 
 
-def preview(entry: ChannelModel, notification: Notification, around: ChannelContext) -> Preview:
+def preview(entry: ChannelModel, notification: Notification, channel_context: ChannelContext) -> Preview:
     """What an entry of a receiver would make of a notification."""
-    return CHANNELS[entry.kind].preview(entry, notification, around)
+    return CHANNELS[entry.kind].preview(entry, notification, channel_context)
 
 
 def problems(entry: ChannelModel, context: EntryContext) -> Iterable[Problem]:

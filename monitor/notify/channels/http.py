@@ -46,21 +46,21 @@ async def post(
     now: Instant,
     secrets: Iterable[str] = (),
     *,
-    judging: Judge | None = None,
+    classify: Judge | None = None,
 ) -> Outcome:
     """POST ``body`` and say what came of it, ``within`` that many seconds; redirects are not followed. ``now`` is for a Retry-After date.
 
-    Of an answer that repeats the URL or one of the ``secrets``, these are not told. ``judging`` says what an answer means, where that
+    Of an answer that repeats the URL or one of the ``secrets``, these are not told. ``classify`` says what an answer means, where that
     differs from the usual.
     """
     hidden = (url, *secrets, *authorisation(headers))
-    return await _ask(partial(_answer, "POST", url, body, headers), hidden, within, now, judging or judge)
+    return await _ask(partial(_answer, "POST", url, body, headers), hidden, within, now, classify or outcome_of)
 
 
 async def get(url: str, headers: dict[str, str], within: float, now: Instant, secrets: Iterable[str] = ()) -> Outcome:
     """GET it, as `post` posts: whether whoever is there answers. Of what it answers nothing is kept."""
     hidden = (url, *secrets, *authorisation(headers))
-    return await _ask(partial(_answer, "GET", url, b"", headers), hidden, within, now, judge)
+    return await _ask(partial(_answer, "GET", url, b"", headers), hidden, within, now, outcome_of)
 
 
 async def _ask(
@@ -68,7 +68,7 @@ async def _ask(
     hidden: tuple[str, ...],
     within: float,
     now: Instant,
-    judging: Judge,
+    classify: Judge,
 ) -> Outcome:
     """``hidden``: the URL, and further secrets."""
     url, *secrets = hidden
@@ -87,7 +87,7 @@ async def _ask(
     except (httpx.HTTPError, OSError) as error:
         return unreachable(where, error)
     said = redacted(text, url, secrets)
-    return judging(where, response.status_code, response.headers.get("retry-after"), said, now)
+    return classify(where, response.status_code, response.headers.get("retry-after"), said, now)
 
 
 async def _answer(
@@ -116,7 +116,7 @@ async def _head(response: httpx.Response) -> str:
     return read[:_MOST_READ].decode(errors="replace")
 
 
-def judge(where: str, status: int, retry_after: str | None, text: str, now: Instant) -> Outcome:
+def outcome_of(where: str, status: int, retry_after: str | None, text: str, now: Instant) -> Outcome:
     """2xx is sent; 408, 425, 429 and 5xx are to be tried again; anything else, redirects included, a person has to look at."""
     if 200 <= status < 300:
         return Sent()

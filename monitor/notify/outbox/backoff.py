@@ -27,30 +27,32 @@ class ChannelBackoff:
         self._together: set[int] = set()
         """Those that failed beside another one: the channel's pause does not grow by them, since they tell nothing new of it."""
 
-    def due_at(self, parcel: OutboxRow, now: Instant) -> Instant:
+    def due_at(self, outbox_row: OutboxRow, now: Instant) -> Instant:
         """When it may be tried, ``now`` at the earliest. A time further ahead than any wait means that the clock was set back: now."""
-        if parcel.id in self._hurried or parcel.next_at > now + LONGEST_ASKED:
+        if outbox_row.id in self._hurried or outbox_row.next_at > now + LONGEST_ASKED:
             return now
-        return max(parcel.next_at, now)
+        return max(outbox_row.next_at, now)
 
-    def failed(self, parcel: OutboxRow, asked: Duration | None, *, together: bool = False) -> tuple[Duration, Duration]:
+    def failed(
+        self, outbox_row: OutboxRow, asked: Duration | None, *, together: bool = False
+    ) -> tuple[Duration, Duration]:
         """How long this parcel waits, and how long the whole channel does. ``asked``: what the other side asked for; ``together``: it was
         sent side by side with another one that has failed."""
-        self._failed.add(parcel.id)
-        (self._together.add if together else self._together.discard)(parcel.id)
-        if parcel.id in self._hurried:
-            self._hurried.discard(parcel.id)
-            self._patient.add(parcel.id)
+        self._failed.add(outbox_row.id)
+        (self._together.add if together else self._together.discard)(outbox_row.id)
+        if outbox_row.id in self._hurried:
+            self._hurried.discard(outbox_row.id)
+            self._patient.add(outbox_row.id)
         if asked is not None and asked >= FIRST_WAIT:
             return (min(asked, LONGEST_ASKED),) * 2
         # Less than a second, 0 above all, would be an invitation to hammer.
         strikes = len(self._failed - self._together)
-        return backoff(parcel.attempts + 1, self._jitter), backoff(max(strikes, 1), self._jitter)
+        return backoff(outbox_row.attempts + 1, self._jitter), backoff(max(strikes, 1), self._jitter)
 
-    def answered(self, parcel: OutboxRow) -> None:
+    def answered(self, outbox_row: OutboxRow) -> None:
         """The channel took it, or said that it never will: it is there."""
         for known in (self._failed, self._hurried, self._patient, self._together):
-            known.discard(parcel.id)
+            known.discard(outbox_row.id)
         if len(self._failed) > 1:
             self._hurried |= self._failed - self._patient
         self._failed.clear()

@@ -33,7 +33,7 @@ log = logging.getLogger("monitor.notify.outbox")
 
 
 @dataclass(slots=True)
-class _Turn:
+class _SendBatch:
     """Parcels of different groups that are sent side by side, and what stopped that."""
 
     due: Iterator[OutboxRow]
@@ -65,7 +65,7 @@ class Sender:
         troubles = 0
         while not self._is_stopping:
             try:
-                await self._look()
+                await self._read_due()
                 troubles = 0
             except StoreError as error:
                 troubles += 1
@@ -91,30 +91,30 @@ class Sender:
         self.outbox.at_work.pop((self.receiver, self.channel), None)
         await self.outbox.pause(self.clock, duration, self.leave)
 
-    async def _look(self) -> None:
+    async def _read_due(self) -> None:
         """Send what is due, or wait for something to be."""
         self._step()
         bell = self.outbox.bell
         heads = await self.store.heads(self.receiver, self.channel, _BATCH)
         now = self.clock.now()
-        due_at = [self.pace.due_at(parcel, now) for parcel in heads]
-        due = [parcel for parcel, at in zip(heads, due_at, strict=True) if at <= now]
+        due_at = [self.pace.due_at(outbox_row, now) for outbox_row in heads]
+        due = [outbox_row for outbox_row, at in zip(heads, due_at, strict=True) if at <= now]
         if due:
-            await self._send_in_turn(due)
+            await self._send_side_by_side(due)
         elif not self._is_stopping:
             self.outbox.at_work.pop((self.receiver, self.channel), None)
             await self.outbox.rest(bell, self.clock, min(due_at) - now if due_at else None)
 
-    async def _send_in_turn(self, due: list[OutboxRow]) -> None:
+    async def _send_side_by_side(self, due: list[OutboxRow]) -> None:
         """Send what is due, several at once where the channel takes that and works; the first failure lets nothing more begin."""
-        turn = _Turn(iter(due))
+        batch = _SendBatch(iter(due))
         async with trio.open_nursery() as nursery:
             for _ in range(min(self._at_once, len(due))):
-                nursery.start_soon(self._work, turn, name=f"send to {self.receiver} {self.channel}")
-        if turn.trouble is not None:
-            raise turn.trouble
-        if turn.pause is not None:
-            await self._pause(turn.pause)
+                nursery.start_soon(self._work, batch, name=f"send to {self.receiver} {self.channel}")
+        if batch.trouble is not None:
+            raise batch.trouble
+        if batch.pause is not None:
+            await self._pause(batch.pause)
 
     @property
     def _at_once(self) -> int:
@@ -123,53 +123,55 @@ class Sender:
         works = here in self.outbox.taken and here not in self.outbox.failing
         return at_once(self.notifier) if works else 1
 
-    async def _work(self, turn: "_Turn") -> None:
-        for parcel in turn.due:
-            if self._is_stopping or turn.is_over:
+    async def _work(self, batch: "_SendBatch") -> None:
+        for outbox_row in batch.due:
+            if self._is_stopping or batch.is_over:
                 return
             self._step()
             try:
-                pause = await self._handle(parcel, turn)
+                pause = await self._handle(outbox_row, batch)
             except StoreError as error:
-                turn.trouble = turn.trouble or error
+                batch.trouble = batch.trouble or error
                 return
-            turn.pause = pause if turn.pause is None else turn.pause
+            batch.pause = pause if batch.pause is None else batch.pause
 
-    async def _handle(self, parcel: OutboxRow, turn: "_Turn") -> Duration | None:
+    async def _handle(self, outbox_row: OutboxRow, batch: "_SendBatch") -> Duration | None:
         """Send one parcel and write down what came of it; gives how long the channel has to pause if it failed."""
-        if await self._superseded(parcel):
+        if await self._superseded(outbox_row):
             return None
-        previous = await self.store.receipt(self.receiver, self.channel, parcel.notification.episode)
-        outcome = await self._send(parcel, previous)
+        previous = await self.store.receipt(self.receiver, self.channel, outbox_row.notification.episode)
+        outcome = await self._send(outbox_row, previous)
         match outcome:
             case Sent():
-                await self._took(parcel, outcome)
+                await self._took(outbox_row, outcome)
             case Rejected():
-                await self._refused(parcel, outcome)
+                await self._refused(outbox_row, outcome)
             case Retry():
-                return await self._failed(parcel, outcome, turn)
+                return await self._failed(outbox_row, outcome, batch)
             case _:
                 assert_never(outcome)
         return None
 
-    async def _superseded(self, parcel: OutboxRow) -> bool:
+    async def _superseded(self, outbox_row: OutboxRow) -> bool:
         """A repeat, or who has acknowledged what, says nothing that a newer notification of its episode does not say better."""
-        if parcel.notification.reason not in ("repeat", "acknowledged"):
+        if outbox_row.notification.reason not in ("repeat", "acknowledged"):
             return False
-        newer = await self.store.successor(parcel.id)
+        newer = await self.store.successor(outbox_row.id)
         if newer is None:
             return False
-        await self._write_down(parcel, partial(self.store.sent, parcel.id, {SUPERSEDED: newer}, self.clock.now()))
-        log.info("Notification %s was skipped: %s replaces it", self._name(parcel), newer)
+        await self._write_down(
+            outbox_row, partial(self.store.sent, outbox_row.id, {SUPERSEDED: newer}, self.clock.now())
+        )
+        log.info("Notification %s was skipped: %s replaces it", self._name(outbox_row), newer)
         return True
 
-    async def _send(self, parcel: OutboxRow, previous: dict[str, str] | None) -> Outcome:
+    async def _send(self, outbox_row: OutboxRow, previous: dict[str, str] | None) -> Outcome:
         began = trio.current_time()
-        here = (self.receiver, self.channel, parcel.id)
+        here = (self.receiver, self.channel, outbox_row.id)
         self.outbox.sending[here] = began
         try:
             with trio.fail_after(SEND_LIMIT):
-                outcome = await self.notifier.send(parcel.notification, previous)
+                outcome = await self.notifier.send(outbox_row.notification, previous)
         except trio.TooSlowError:
             outcome = Retry(f"no answer within {SEND_LIMIT:.0f} s")
         # Whatever a notifier did not foresee must not end the telling: it is a failure to be tried again.
@@ -181,33 +183,38 @@ class Sender:
         self.observer.notification(self.receiver, self.channel, _word(outcome), seconds)
         return outcome
 
-    async def _took(self, parcel: OutboxRow, sent: Sent) -> None:
+    async def _took(self, outbox_row: OutboxRow, sent: Sent) -> None:
         self.outbox.took((self.receiver, self.channel))
-        await self._write_down(parcel, partial(self.store.sent, parcel.id, sent.receipt, self.clock.now()))
-        self.pace.answered(parcel)
+        await self._write_down(outbox_row, partial(self.store.sent, outbox_row.id, sent.receipt, self.clock.now()))
+        self.pace.answered(outbox_row)
         log.info(
-            "Notification %s was sent (%s)", self._name(parcel), parcel.notification.reason, extra=self._facts(parcel)
+            "Notification %s was sent (%s)",
+            self._name(outbox_row),
+            outbox_row.notification.reason,
+            extra=self._facts(outbox_row),
         )
 
-    async def _refused(self, parcel: OutboxRow, rejected: Rejected) -> None:
+    async def _refused(self, outbox_row: OutboxRow, rejected: Rejected) -> None:
         self._mark_failing(rejected.why, refused=True)
-        await self._write_down(parcel, partial(self.store.rejected, parcel.id, rejected.why, self.clock.now()))
-        self.pace.answered(parcel)
-        log.error("Notification %s can never be sent: %s", self._name(parcel), rejected.why, extra=self._facts(parcel))
+        await self._write_down(outbox_row, partial(self.store.rejected, outbox_row.id, rejected.why, self.clock.now()))
+        self.pace.answered(outbox_row)
+        log.error(
+            "Notification %s can never be sent: %s", self._name(outbox_row), rejected.why, extra=self._facts(outbox_row)
+        )
 
-    async def _failed(self, parcel: OutboxRow, retry: Retry, turn: "_Turn") -> Duration:
+    async def _failed(self, outbox_row: OutboxRow, retry: Retry, batch: "_SendBatch") -> Duration:
         self._mark_failing(retry.why)
-        wait, pause = self.pace.failed(parcel, retry.after, together=turn.has_failed)
-        turn.has_failed = True
+        wait, pause = self.pace.failed(outbox_row, retry.after, together=batch.has_failed)
+        batch.has_failed = True
         next_at = self.clock.now() + wait
-        await self._write_down(parcel, partial(self.store.postponed, parcel.id, retry.why, next_at))
+        await self._write_down(outbox_row, partial(self.store.postponed, outbox_row.id, retry.why, next_at))
         after = format_duration(wait)
         log.warning(
             "Notification %s failed, tried again after %s: %s",
-            self._name(parcel),
+            self._name(outbox_row),
             after,
             retry.why,
-            extra=self._facts(parcel),
+            extra=self._facts(outbox_row),
         )
         return pause
 
@@ -216,19 +223,19 @@ class Sender:
         refused = refused or (known is not None and known.refused)
         self.outbox.failed((self.receiver, self.channel), why, self.clock.now(), refused=refused)
 
-    async def _write_down(self, parcel: OutboxRow, write: Callable[[], Awaitable[None]]) -> None:
+    async def _write_down(self, outbox_row: OutboxRow, write: Callable[[], Awaitable[None]]) -> None:
         """Until the store takes it: nothing more is sent to this channel meanwhile, above all not the same again."""
         troubles = 0
-        while not await self._written(parcel, write):
+        while not await self._written(outbox_row, write):
             troubles += 1
             try:
                 await self.clock.sleep(backoff(troubles, full_jitter) + _SHORTEST_WAIT)
                 self._step()
             except trio.Cancelled:
-                log.error("Notification %s may be sent again at the next start", self._name(parcel))
+                log.error("Notification %s may be sent again at the next start", self._name(outbox_row))
                 raise
 
-    async def _written(self, parcel: OutboxRow, write: Callable[[], Awaitable[None]]) -> bool:
+    async def _written(self, outbox_row: OutboxRow, write: Callable[[], Awaitable[None]]) -> bool:
         why = f"the store was busy for {_WRITING_LIMIT:.0f} s"
         try:
             with trio.move_on_after(_WRITING_LIMIT, shield=True):
@@ -236,15 +243,15 @@ class Sender:
                 return True
         except StoreError as error:
             why = str(error)
-        log.error("The result of notification %s cannot be stored: %s", self._name(parcel), why)
+        log.error("The result of notification %s cannot be stored: %s", self._name(outbox_row), why)
         return False
 
-    def _facts(self, parcel: OutboxRow) -> dict[str, str]:
+    def _facts(self, outbox_row: OutboxRow) -> dict[str, str]:
         """What the journal can be searched for."""
-        return {"notification": parcel.notification.key, "receiver": self.receiver, "channel": self.channel}
+        return {"notification": outbox_row.notification.key, "receiver": self.receiver, "channel": self.channel}
 
-    def _name(self, parcel: OutboxRow) -> str:
-        return f"{parcel.notification.key} to {self.receiver} {self.channel}"
+    def _name(self, outbox_row: OutboxRow) -> str:
+        return f"{outbox_row.notification.key} to {self.receiver} {self.channel}"
 
 
 def _word(outcome: Outcome) -> Literal["sent", "retry", "rejected"]:

@@ -156,7 +156,7 @@ def _draw(sheet: _Sheet, view: AlertView) -> None:
     _fired(sheet, view, across)
     _axes(sheet, view, across, down, up)
     _limits(sheet, view, down, limit, usual)
-    _course(sheet, view, points, across, down)
+    _timeline(sheet, view, points, across, down)
     _heads(sheet, view)
 
 
@@ -228,7 +228,7 @@ def _named(sheet: _Sheet, y: float, words: str, fill: str, *, under: bool) -> No
         sheet.text(sheet.left + 6, y - 4, words, 10, fill, "ls")
 
 
-def _course(sheet: _Sheet, view: AlertView, points: list[tuple[Instant, float]], across: Scale, down: Scale) -> None:
+def _timeline(sheet: _Sheet, view: AlertView, points: list[tuple[Instant, float]], across: Scale, down: Scale) -> None:
     """The line, broken where nothing is known, and its last value."""
     piece: list[tuple[float, float]] = []
     before = points[0][0]

@@ -154,10 +154,10 @@ class Templates:
         """
         form = of_content_type(content_type)
         text = self.named(name, form).render(notification_context(notification, fields), LONGEST_BODY, whole=True)
-        complaint = _json_complaint(text) if form == "json" else ""
-        if complaint:
+        problem_text = _json_problem(text) if form == "json" else ""
+        if problem_text:
             raise TemplateProblem(
-                1, f"the text is not JSON: {complaint}; if it should not be JSON, write its content_type"
+                1, f"the text is not JSON: {problem_text}; if it should not be JSON, write its content_type"
             )
         return text
 
@@ -223,7 +223,7 @@ def _shipped() -> Mapping[str, str]:
     return MappingProxyType(texts)
 
 
-def _json_complaint(text: str) -> str:
+def _json_problem(text: str) -> str:
     """Why a text is not JSON; empty where it is."""
     try:
         json.loads(text, parse_constant=_refused)

@@ -66,7 +66,7 @@ def _alert(view: AlertView, now: Instant, *, named: bool, detailed: bool) -> lis
     lines = [TextLine(colour, (*name, *_stressed(said)))]
     lines += [TextLine(colour, ((mark, "strong"),)) for mark in marks(view)]
     lines += [TextLine(colour, ((text, "plain"),)) for note in advice(view) for text in note.splitlines() if text]
-    lines.append(_course(view, colour, now))
+    lines.append(_timeline(view, colour, now))
     return lines + (_reasons(view, colour) if detailed and view.status == "firing" else [])
 
 
@@ -87,7 +87,7 @@ def lead(said: str) -> tuple[str, str]:
     return said[:end], said[end:]
 
 
-def _course(view: AlertView, colour: Tone, now: Instant) -> TextLine:
+def _timeline(view: AlertView, colour: Tone, now: Instant) -> TextLine:
     bars = sparkline(view.history)
     times = f"since {moment(view.since, now)}, {duration(view.duration)}"
     if view.is_report:

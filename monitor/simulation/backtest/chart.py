@@ -10,11 +10,11 @@ import numpy as np
 from monitor.alerts.kinds import condition
 from monitor.config.rules import Thresholded
 from monitor.model.alert import is_report
-from monitor.model.evaluate_words import plural
 from monitor.model.finding import Unit
 from monitor.model.format import amount, duration, number
+from monitor.model.plurals import plural
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, iso
-from monitor.simulation.backtest.export import GroupPanel, GroupTrial, RuleChart, exhibits
+from monitor.simulation.backtest.export import GroupPanel, GroupTrial, RuleChart, rule_charts
 from monitor.simulation.backtest.report import Totals, age
 from monitor.simulation.backtest.run import Backtest, Trial
 from monitor.simulation.backtest.series import Floats, RuleSeries
@@ -51,35 +51,35 @@ def figure(found: Backtest) -> str:
     span = found.span
     title = f"Backtest of {iso(span.since)[:16]} to {iso(span.until)[:16]} UTC, judged every {duration(span.step)}"
     head = _text(16, 28, title, size=17, weight="bold")
-    for exhibit in exhibits(found):
-        height = exhibit_height(exhibit, found)
-        pieces.append(f"<g transform='translate(0 {top:g})'>{''.join(_drawn(exhibit, found))}</g>")
+    for rule_chart in rule_charts(found):
+        height = rule_chart_height(rule_chart, found)
+        pieces.append(f"<g transform='translate(0 {top:g})'>{''.join(_drawn(rule_chart, found))}</g>")
         top += height + 12
     return _svg(top, head + "".join(pieces))
 
 
-def exhibit_figure(exhibit: RuleChart, found: Backtest) -> str:
+def rule_chart_figure(rule_chart: RuleChart, found: Backtest) -> str:
     """One rule, as an SVG element."""
-    return _svg(exhibit_height(exhibit, found), "".join(_drawn(exhibit, found)))
+    return _svg(rule_chart_height(rule_chart, found), "".join(_drawn(rule_chart, found)))
 
 
-def exhibit_height(exhibit: RuleChart, found: Backtest) -> float:
+def rule_chart_height(rule_chart: RuleChart, found: Backtest) -> float:
     """How high the drawing of a rule is."""
-    plots = len(exhibit.panels) * (_PLOT + _GAP) or _GAP * is_judged(exhibit.trials[0].subject.rule)
-    return _head_height(exhibit, found) + plots + (_LINE if exhibit.more else 0) + 6
+    plots = len(rule_chart.panels) * (_PLOT + _GAP) or _GAP * is_judged(rule_chart.trials[0].subject.rule)
+    return _head_height(rule_chart, found) + plots + (_LINE if rule_chart.more else 0) + 6
 
 
-def _head_height(exhibit: RuleChart, found: Backtest) -> float:
-    return _TITLE + _LINE * len(list(_head(exhibit, found))) + 8
+def _head_height(rule_chart: RuleChart, found: Backtest) -> float:
+    return _TITLE + _LINE * len(list(_head(rule_chart, found))) + 8
 
 
-def _head(exhibit: RuleChart, found: Backtest) -> Iterator[tuple[int | None, str]]:
+def _head(rule_chart: RuleChart, found: Backtest) -> Iterator[tuple[int | None, str]]:
     """The lines below a rule's name; with the first of a trial, which trial it is."""
-    for place, trial in enumerate(exhibit.trials):
+    for place, trial in enumerate(rule_chart.trials):
         first, *rest = textwrap.wrap(_said_of(trial, found), _LINE_CHARACTERS)
         yield place, first
         yield from ((None, line) for line in rest)
-    if unknown := exhibit.trials[0].unknown:
+    if unknown := rule_chart.trials[0].unknown:
         yield from ((None, line) for line in textwrap.wrap(_capital(unknown), _LINE_CHARACTERS))
 
 
@@ -89,27 +89,27 @@ def _svg(height: float, content: str) -> str:
     return f"<svg xmlns='http://www.w3.org/2000/svg' {size} role='img' {_FONT}>{paper}{content}</svg>"
 
 
-def _drawn(exhibit: RuleChart, found: Backtest) -> Iterator[str]:
-    rule = exhibit.trials[0].subject.rule
-    yield _text(16, 20, exhibit.name, size=15, weight="bold")
-    for row, (place, line) in enumerate(_head(exhibit, found)):
+def _drawn(rule_chart: RuleChart, found: Backtest) -> Iterator[str]:
+    rule = rule_chart.trials[0].subject.rule
+    yield _text(16, 20, rule_chart.name, size=15, weight="bold")
+    for row, (place, line) in enumerate(_head(rule_chart, found)):
         y = _TITLE + _LINE * row + 8
         if place is not None:
             yield f"<line x1='16' x2='34' y1='{y - 4}' y2='{y - 4}' stroke='{_colour(place)}' stroke-width='2.5'/>"
         yield _text(42, y, line, size=12, colour=_QUIET if place is None else _INK)
-    top = _head_height(exhibit, found)
-    for panel in exhibit.panels:
-        plot = _Plot(panel, exhibit.course, found.span, exhibit.trials[0].unit(tuple(panel.labels.items())))
+    top = _head_height(rule_chart, found)
+    for panel in rule_chart.panels:
+        plot = _Plot(panel, rule_chart.series, found.span, rule_chart.trials[0].unit(tuple(panel.labels.items())))
         yield f"<g transform='translate(0 {top:g})'>{''.join(plot.drawn())}</g>"
         top += _PLOT + _GAP
-    if not exhibit.panels and is_judged(rule):
-        nothing = "had a value" if any(trial.is_known for trial in exhibit.trials) else "had enough data"
+    if not rule_chart.panels and is_judged(rule):
+        nothing = "had a value" if any(trial.is_known for trial in rule_chart.trials) else "had enough data"
         yield _text(16, top + 20, f"No group of {rule.name} ever {nothing}.", colour=_QUIET)
-    if exhibit.more:
+    if rule_chart.more:
         yield _text(
             16,
             top + 6,
-            f"{plural(exhibit.more, 'more group')}, with fewer alerts or further from the threshold",
+            f"{plural(rule_chart.more, 'more group')}, with fewer alerts or further from the threshold",
             colour=_QUIET,
         )
 
@@ -132,38 +132,38 @@ def _said_of(trial: Trial, found: Backtest) -> str:
 class _Plot:
     """One group's values over time."""
 
-    def __init__(self, panel: GroupPanel, course: RuleSeries | None, span: EvaluationSpan, unit: Unit) -> None:
+    def __init__(self, panel: GroupPanel, series: RuleSeries | None, span: EvaluationSpan, unit: Unit) -> None:
         self._panel = panel
         self._span = span
         self._unit = unit
-        self._moments = course.moments if course is not None else 1
-        self._top = _ceiling(panel.strands, unit)
+        self._moments = series.moments if series is not None else 1
+        self._top = _ceiling(panel.group_trials, unit)
 
     def drawn(self) -> Iterator[str]:
         yield from self._axes()
-        count = len(self._panel.strands)
-        for place, strand in enumerate(self._panel.strands):
-            for episode in strand.alerts:
+        count = len(self._panel.group_trials)
+        for place, group_trial in enumerate(self._panel.group_trials):
+            for episode in group_trial.alerts:
                 yield from self._alert(episode, place, count)
-        for place, strand in enumerate(self._panel.strands):
-            yield from self._thresholds(strand, _colour(place))
+        for place, group_trial in enumerate(self._panel.group_trials):
+            yield from self._thresholds(group_trial, _colour(place))
         # The variants mostly have the same values: the present rule's, on top of the others, are enough then.
         distinct: dict[int, Floats] = {}
-        for place, strand in enumerate(self._panel.strands):
-            same = any(np.array_equal(strand.values, values, equal_nan=True) for values in distinct.values())
-            if strand.line is not None and not same:
-                distinct[place] = strand.values
+        for place, group_trial in enumerate(self._panel.group_trials):
+            same = any(np.array_equal(group_trial.values, values, equal_nan=True) for values in distinct.values())
+            if group_trial.line is not None and not same:
+                distinct[place] = group_trial.values
         for place, values in reversed(distinct.items()):
             yield self._path(values, _colour(place), "stroke-width='1.5'")
 
-    def _thresholds(self, strand: GroupTrial, colour: str) -> Iterator[str]:
+    def _thresholds(self, group_trial: GroupTrial, colour: str) -> Iterator[str]:
         """Fixed thresholds go all the way, also where there was not enough data; those that follow a baseline stand where they are known."""
         dashed = "stroke-dasharray='5 4' stroke-width='1.2'"
-        fixed = [level.limit for level in strand.trial.subject.rule.levels_ if isinstance(level.limit, float)]
-        if not isinstance(strand.trial.subject.rule, Thresholded) or len(fixed) < len(
-            strand.trial.subject.rule.levels_
+        fixed = [level.limit for level in group_trial.trial.subject.rule.levels_ if isinstance(level.limit, float)]
+        if not isinstance(group_trial.trial.subject.rule, Thresholded) or len(fixed) < len(
+            group_trial.trial.subject.rule.levels_
         ):
-            yield self._path(strand.thresholds, colour, dashed)
+            yield self._path(group_trial.thresholds, colour, dashed)
             return
         for limit in (one for one in fixed if one <= self._top):
             y = f"{self._y(limit):.1f}"
@@ -234,11 +234,11 @@ class _Plot:
         return _PLOT - min(max(value / self._top, 0.0), 1.0) * _PLOT
 
 
-def _ceiling(strands: Sequence[GroupTrial], unit: Unit) -> float:
+def _ceiling(group_trials: Sequence[GroupTrial], unit: Unit) -> float:
     """The top of a plot, over every value and threshold: a round number of which half is round too."""
-    lines = [strand.line for strand in strands if strand.line is not None]
+    lines = [group_trial.line for group_trial in group_trials if group_trial.line is not None]
     known = [array[~np.isnan(array)] for line in lines for array in (line.values, line.thresholds)]
-    known.append(np.array(_fixed(strands)))
+    known.append(np.array(_fixed(group_trials)))
     highest = max((float(array.max()) for array in known if array.size), default=1.0) * 1.05
     if highest <= 0 or not np.isfinite(highest):
         return 1.0
@@ -249,9 +249,9 @@ def _ceiling(strands: Sequence[GroupTrial], unit: Unit) -> float:
     return min(top, 1.0) if unit == "share" else max(top, 2.0) if unit == "count" else top
 
 
-def _fixed(strands: Sequence[GroupTrial]) -> list[float]:
+def _fixed(group_trials: Sequence[GroupTrial]) -> list[float]:
     """The lowest fixed threshold of each strand: those of further levels may be far above anything that ever was."""
-    lowest = (strand.trial.subject.rule.levels_[0].limit for strand in strands)
+    lowest = (group_trial.trial.subject.rule.levels_[0].limit for group_trial in group_trials)
     return [limit for limit in lowest if isinstance(limit, float)]
 
 

@@ -37,7 +37,7 @@ class GroupPanel:
     """One group: a strand for each trial, the present rule's first."""
 
     labels: dict[str, str]
-    strands: list[GroupTrial]
+    group_trials: list[GroupTrial]
 
     @property
     def name(self) -> str:
@@ -47,8 +47,10 @@ class GroupPanel:
     @property
     def weight(self) -> tuple[int, float]:
         """What the panels are ordered by: those with alerts first, then those that came nearest."""
-        alerts = sum(len(strand.alerts) for strand in self.strands)
-        return alerts, max((strand.line.worst for strand in self.strands if strand.line is not None), default=0.0)
+        alerts = sum(len(group_trial.alerts) for group_trial in self.group_trials)
+        return alerts, max(
+            (group_trial.line.worst for group_trial in self.group_trials if group_trial.line is not None), default=0.0
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,12 @@ class RuleChart:
     more: int
 
     @property
-    def course(self) -> RuleSeries | None:
+    def series(self) -> RuleSeries | None:
         """Any of its courses: they all have the same moments."""
-        return next((course for trial in self.trials for course in trial.courses.values()), None)
+        return next((series for trial in self.trials for series in trial.courses.values()), None)
 
 
-def exhibits(found: Backtest) -> Iterator[RuleChart]:
+def rule_charts(found: Backtest) -> Iterator[RuleChart]:
     """One for each rule, in the order of the trials."""
     by_name: dict[str, list[Trial]] = {}
     for trial in found.trials:
@@ -79,14 +81,14 @@ def exhibits(found: Backtest) -> Iterator[RuleChart]:
 def _panels(trials: Sequence[Trial], found: Backtest) -> list[GroupPanel]:
     panels: dict[str, GroupPanel] = {}
 
-    def strand(labels: Mapping[str, str], number: int) -> GroupTrial:
+    def group_trial(labels: Mapping[str, str], number: int) -> GroupTrial:
         panel = panels.setdefault(str(labels), GroupPanel(dict(labels), [GroupTrial(trial) for trial in trials]))
-        return panel.strands[number]
+        return panel.group_trials[number]
 
     for number, trial in enumerate(trials):
-        for account, course in trial.courses.items():
-            for line in course.lines():
-                strand(found.labels(account, line.group), number).line = line
+        for account, series in trial.courses.items():
+            for line in series.lines():
+                group_trial(found.labels(account, line.group), number).line = line
         for episode in trial.alerts:
-            strand(found.labels(episode.account, episode.group), number).alerts.append(episode)
+            group_trial(found.labels(episode.account, episode.group), number).alerts.append(episode)
     return list(panels.values())

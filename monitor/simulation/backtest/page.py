@@ -6,11 +6,11 @@ from typing import Final
 
 from monitor.alerts.kinds import condition
 from monitor.model.alert import is_report
-from monitor.model.evaluate_words import plural
 from monitor.model.format import amount, duration, number
+from monitor.model.plurals import plural
 from monitor.runtime.clock import iso
-from monitor.simulation.backtest.chart import WIDTH, exhibit_figure
-from monitor.simulation.backtest.export import RuleChart, exhibits
+from monitor.simulation.backtest.chart import WIDTH, rule_chart_figure
+from monitor.simulation.backtest.export import RuleChart, rule_charts
 from monitor.simulation.backtest.report import Totals, age
 from monitor.simulation.backtest.run import Backtest, Trial
 from monitor.simulation.backtest.unknown_values import is_judged
@@ -43,7 +43,7 @@ def page(found: Backtest, note: str = "") -> str:
     span = found.span
     title = f"Backtest {iso(span.since)[:16]} to {iso(span.until)[:16]} UTC"
     said = f"{number(found.messages)} reports, judged every {duration(span.step)}. Dashed: thresholds. Shaded: alerts, lighter while pending."
-    sections = "".join(_section(exhibit, found) for exhibit in exhibits(found))
+    sections = "".join(_section(rule_chart, found) for rule_chart in rule_charts(found))
     return (
         f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title><style>{_STYLE}</style></head>"
         f"<body><h1>{escape(title)}</h1><p>{escape(said)}</p><p>{escape(note)}</p>{_totals(found)}{sections}</body></html>\n"
@@ -70,12 +70,12 @@ def _total(trial: Trial, found: Backtest) -> list[str]:
     ]
 
 
-def _section(exhibit: RuleChart, found: Backtest) -> str:
-    return f"<section>{exhibit_figure(exhibit, found)}{''.join(_alerts(exhibit, found))}</section>"
+def _section(rule_chart: RuleChart, found: Backtest) -> str:
+    return f"<section>{rule_chart_figure(rule_chart, found)}{''.join(_alerts(rule_chart, found))}</section>"
 
 
-def _alerts(exhibit: RuleChart, found: Backtest) -> Iterator[str]:
-    for trial in exhibit.trials:
+def _alerts(rule_chart: RuleChart, found: Backtest) -> Iterator[str]:
+    for trial in rule_chart.trials:
         yield from (f"<p class='error'>{escape(error)}</p>" for error in trial.errors)
         reports = [episode for episode in trial.alerts if is_report(episode.group)]
         alerts = [episode for episode in trial.alerts if not is_report(episode.group)]

@@ -46,7 +46,7 @@ class Trial:
     @property
     def is_known(self) -> bool:
         """Whether anything could be said at all: no alerts of a rule without data mean nothing."""
-        return any(course.known for course in self.courses.values())
+        return any(series.known for series in self.courses.values())
 
     @property
     def unknown(self) -> str:
@@ -113,8 +113,8 @@ def _one_account(account: AccountMessages, found: Backtest, progress: Progress) 
     evaluator = RuleEvaluator(past.window, [trial.subject.rule for trial in trials.values()], account.searches)
     evaluator.time_zone = account.time_zone
 
-    def observe(rule: Rule, as_of: Instant, judgement: RuleResult, _: Iterable[Group]) -> None:
-        courses[rule.name].take(as_of, judgement)
+    def observe(rule: Rule, as_of: Instant, rule_result: RuleResult, _: Iterable[Group]) -> None:
+        courses[rule.name].take(as_of, rule_result)
 
     evaluator.observe = observe
     replay = Replay(evaluator, past.feed, account.covered_since)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.alerts.evaluation import Group
+from monitor.alerts.group_names import Names
 from monitor.alerts.kinds import NOT_ENOUGH, RuleResult
-from monitor.alerts.names import Names
 from monitor.runtime.clock import Instant
 from monitor.simulation.backtest.step_size import EvaluationSpan
 
@@ -56,22 +56,22 @@ class RuleSeries:
         """When a moment is."""
         return self.span.since + round((moment + 0.5) * self.span.length / self.moments)
 
-    def take(self, as_of: Instant, judgement: RuleResult) -> None:
+    def take(self, as_of: Instant, rule_result: RuleResult) -> None:
         """Add what was judged."""
-        if not self._names.begin(judgement):
+        if not self._names.begin(rule_result):
             self._rows.clear()
-        told = judgement.breached != NOT_ENOUGH
+        told = rule_result.breached != NOT_ENOUGH
         self._told |= bool(told.any())
-        self._asked |= len(judgement) > 0
-        enough = np.flatnonzero(told & ~np.isnan(judgement.value))
+        self._asked |= len(rule_result) > 0
+        enough = np.flatnonzero(told & ~np.isnan(rule_result.value))
         if not enough.size:
             return
-        rows = np.array([self._row(judgement, int(at)) for at in enough], np.int64)
+        rows = np.array([self._row(rule_result, int(at)) for at in enough], np.int64)
         moment = min((as_of - self.span.since) * self.moments // max(self.span.length, 1), self.moments - 1)
         worst = np.fmin if self._below else np.fmax
-        before, value = self._values[rows, moment], judgement.value[enough]
+        before, value = self._values[rows, moment], rule_result.value[enough]
         self._values[rows, moment] = worst(before, value)
-        self._thresholds[rows, moment] = judgement.threshold[enough]
+        self._thresholds[rows, moment] = rule_result.threshold[enough]
         if len(self._groups) > MOST_GROUPS:
             self._thin_out()
 
@@ -83,11 +83,11 @@ class RuleSeries:
             GroupSeries(self._groups[i], self._values[i], self._thresholds[i], float(scores[i])) for i in order.tolist()
         ]
 
-    def _row(self, judgement: RuleResult, at: int) -> int:
-        code = int(judgement.codes[at])
+    def _row(self, rule_result: RuleResult, at: int) -> int:
+        code = int(rule_result.codes[at])
         row = self._rows.get(code)
         if row is None:
-            group = self._names.group(judgement, at)
+            group = self._names.group(rule_result, at)
             row = self._rows[code] = self._places.setdefault(group, len(self._groups))
             if row == len(self._groups):
                 self._groups.append(group)

@@ -5,12 +5,12 @@ from typing import Final
 
 from monitor.alerts.kinds import condition
 from monitor.model.alert import is_report
-from monitor.model.evaluate_words import plural
 from monitor.model.format import amount, duration, number
+from monitor.model.plurals import plural
 from monitor.runtime.clock import Instant, iso
 from monitor.runtime.printable import line
 from monitor.runtime.terminal_width import cells, clipped, padded
-from monitor.simulation.backtest.export import GroupTrial, RuleChart, exhibits
+from monitor.simulation.backtest.export import GroupTrial, RuleChart, rule_charts
 from monitor.simulation.backtest.report import Totals, age
 from monitor.simulation.backtest.run import Backtest, Trial
 from monitor.simulation.backtest.step_size import EvaluationSpan
@@ -27,24 +27,24 @@ def lines(found: Backtest, width: int) -> Iterator[str]:
     """All of it, no line longer than ``width`` where that is possible."""
     columns = max(width - _NAME - 4, 20)
     yield f"{_NAME * ' '}  {_scale(found.span, columns)}"
-    for exhibit in exhibits(found):
+    for rule_chart in rule_charts(found):
         yield ""
-        yield from _exhibit(exhibit, found, columns)
+        yield from _rule_chart(rule_chart, found, columns)
 
 
-def _exhibit(exhibit: RuleChart, found: Backtest, columns: int) -> Iterator[str]:
-    for trial in exhibit.trials:
+def _rule_chart(rule_chart: RuleChart, found: Backtest, columns: int) -> Iterator[str]:
+    for trial in rule_chart.trials:
         yield from _head(trial, found)
         yield from (f"  error: {error}" for error in trial.errors)
-    several = len(exhibit.trials) > 1
-    shown = [panel for panel in exhibit.panels if any(strand.alerts for strand in panel.strands)]
+    several = len(rule_chart.trials) > 1
+    shown = [panel for panel in rule_chart.panels if any(group_trial.alerts for group_trial in panel.group_trials)]
     for panel in shown:
-        for strand in panel.strands:
-            name = f"{panel.name} {strand.trial.subject.variant}".strip() if several else panel.name
-            yield f"  {_cut(name)}  {_blocks(strand, found.span, columns)}"
-    if exhibit.more and shown:
-        yield f"  and {plural(exhibit.more, 'more group')}; --json has them all"
-    for trial in exhibit.trials:
+        for group_trial in panel.group_trials:
+            name = f"{panel.name} {group_trial.trial.subject.variant}".strip() if several else panel.name
+            yield f"  {_cut(name)}  {_blocks(group_trial, found.span, columns)}"
+    if rule_chart.more and shown:
+        yield f"  and {plural(rule_chart.more, 'more group')}; --json has them all"
+    for trial in rule_chart.trials:
         yield from _alerts(trial, found)
 
 
@@ -94,9 +94,9 @@ def _alert(episode: Episode, trial: Trial, found: Backtest) -> str:
     return said.rstrip() + variant
 
 
-def _blocks(strand: GroupTrial, span: EvaluationSpan, columns: int) -> str:
+def _blocks(group_trial: GroupTrial, span: EvaluationSpan, columns: int) -> str:
     row = [_QUIET] * columns
-    for episode in strand.alerts:
+    for episode in group_trial.alerts:
         start, end = episode.firing_at or episode.pending_at, episode.resolved_at or span.until
         _fill(row, _PENDING, _cell(episode.pending_at, span, columns), _cell(start, span, columns))
         _fill(row, _FIRING, _cell(start, span, columns), _cell(end, span, columns))

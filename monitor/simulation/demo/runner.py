@@ -19,7 +19,7 @@ from monitor.runtime.clock import HOUR, MINUTE, SECOND, Instant, parse_iso
 from monitor.simulation.demo.clock import StoryClock
 from monitor.simulation.demo.screen import Screen
 from monitor.simulation.demo.script import FURTHER, STORY, DemoIncident
-from monitor.simulation.demo.sparklines import SparklineHistory, snapshot
+from monitor.simulation.demo.sparklines import SparklineHistory, take_snapshot
 from monitor.simulation.demo.words import Words
 from monitor.simulation.sandbox import Sandbox, Traffic, serve
 
@@ -102,8 +102,8 @@ async def _until(stop: trio.Event, story: Callable[[], Awaitable[None]], beside:
 
 async def _until_known(running: Running, since: Instant, clock: StoryClock) -> None:
     """Wait until the daemon has fetched what its rules compare with, but not for ever."""
-    patience = clock.now() + _PREPARING
-    while clock.now() < patience:
+    deadline = clock.now() + _PREPARING
+    while clock.now() < deadline:
         if any(cursor.covered_since <= since for cursor in running.pipeline.cursors()):
             return
         await clock.sleep(SECOND // 20)
@@ -114,8 +114,8 @@ async def _tell(words: Words, sandbox: Sandbox, running: Running, clock: StoryCl
         for act in chain(STORY, cycle(FURTHER)) if forever else STORY:
             await clock.sleep(act.wait)
             acts.start_soon(_play, act, words, sandbox, clock, name=act.kind)
-    patience = clock.now() + _LONGEST
-    while running.pipeline.dispatcher.groups and clock.now() < patience:  # there are alerts whose end has not been told
+    deadline = clock.now() + _LONGEST
+    while running.pipeline.dispatcher.groups and clock.now() < deadline:  # there are alerts whose end has not been told
         await clock.sleep(10 * SECOND)
     await trio.sleep(1)  # what was told last may still be on its way to the terminal
 
@@ -130,15 +130,15 @@ async def _play(act: DemoIncident, words: Words, sandbox: Sandbox, clock: StoryC
 async def _show_traffic(screen: Screen, words: Words, running: Running, clock: StoryClock) -> None:
     """The line that changes, about every second; without a terminal a line of its own every five."""
     (account,) = running.pipeline.accounts.values()
-    course = SparklineHistory()
+    history = SparklineHistory()
     while not screen.gone:
-        glance = snapshot(account.evaluator)
-        if glance is not None:
-            course.add(glance)
+        snapshot = take_snapshot(account.evaluator)
+        if snapshot is not None:
+            history.add(snapshot)
             if screen.moves:
-                screen.live(words.rendered(course.line(glance, words.width)))
+                screen.live(words.rendered(history.line(snapshot, words.width)))
             else:
-                words.plain(course.plain(glance, clock.now()))
+                words.plain(history.plain(snapshot, clock.now()))
         await trio.sleep(0.5 if screen.moves else 5)
 
 

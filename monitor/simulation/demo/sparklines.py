@@ -30,7 +30,7 @@ class DeliverySnapshot:
     firing: int
 
 
-def snapshot(evaluator: RuleEvaluator) -> DeliverySnapshot | None:
+def take_snapshot(evaluator: RuleEvaluator) -> DeliverySnapshot | None:
     """The moment of the last complete poll; None before the first."""
     cursor = next(iter(evaluator.coverage.cursors.values()), None)
     if cursor is None:
@@ -53,33 +53,33 @@ class SparklineHistory:
     def __init__(self) -> None:
         self._failing: deque[float] = deque(maxlen=60)
 
-    def add(self, glance: DeliverySnapshot) -> None:
+    def add(self, snapshot: DeliverySnapshot) -> None:
         """One more."""
-        self._failing.append(0.0 if glance.delivered is None else 1 - glance.delivered)
+        self._failing.append(0.0 if snapshot.delivered is None else 1 - snapshot.delivered)
 
-    def line(self, glance: DeliverySnapshot, width: int) -> Text:
+    def line(self, snapshot: DeliverySnapshot, width: int) -> Text:
         """The last glance in at most ``width`` columns: bars only where there is room for them."""
         text = Text(no_wrap=True, end="")
-        text.append(datetime(glance.as_of, " %H:%M:%S" if width >= _WIDE else " %H:%M"), "bold")
+        text.append(datetime(snapshot.as_of, " %H:%M:%S" if width >= _WIDE else " %H:%M"), "bold")
         text.append(
-            f"   {number(glance.messages)} messages/min" if width >= _WIDE else f"  {number(glance.messages)}/min"
+            f"   {number(snapshot.messages)} messages/min" if width >= _WIDE else f"  {number(snapshot.messages)}/min"
         )
         text.append("   ")
-        text.append(f"{percent(glance.delivered, 1)} delivered", _colour(glance.delivered))
-        told = _told(glance.firing)
+        text.append(f"{percent(snapshot.delivered, 1)} delivered", _colour(snapshot.delivered))
+        told = _told(snapshot.firing)
         room = width - text.cell_len - len(told) - len("   failing ") - 5
         if room >= 8:
             text.append("   failing ", "dim")
             text.append(_bars(list(self._failing)[-room:]), "cyan")
-        text.append(f"   {told}", "bold red" if glance.firing else "dim")
+        text.append(f"   {told}", "bold red" if snapshot.firing else "dim")
         text.truncate(max(width - 1, 1))
         return text
 
-    def plain(self, glance: DeliverySnapshot, now: Instant) -> str:
+    def plain(self, snapshot: DeliverySnapshot, now: Instant) -> str:
         """The last glance for a log or a pipe, among lines that say when they were written: so does it."""
         return (
-            f"{datetime(now, '%H:%M:%S')}  {number(glance.messages)} messages/min  "
-            f"{percent(glance.delivered, 1)} delivered  {_told(glance.firing)}"
+            f"{datetime(now, '%H:%M:%S')}  {number(snapshot.messages)} messages/min  "
+            f"{percent(snapshot.delivered, 1)} delivered  {_told(snapshot.firing)}"
         )
 
 

@@ -11,24 +11,26 @@ MOST: Final = 10
 """So many alerts or groups are listed to explain one difference."""
 
 
-def differences(expected: Expectation, scene: RuleScenario) -> Iterator[str]:
+def differences(expected: Expectation, scenario: RuleScenario) -> Iterator[str]:
     """What is not as expected; nothing where all is."""
-    if scene.error:
-        yield f"the rule cannot be judged: {scene.error}"
+    if scenario.error:
+        yield f"the rule cannot be judged: {scenario.error}"
         return
     if expected.alerts is not None:
-        yield from _alerts(expected.alerts, scene)
+        yield from _alerts(expected.alerts, scenario)
     for group in expected.groups:
-        yield from _group(group, scene)
+        yield from _group(group, scenario)
 
 
-def _alerts(expected: Sequence[ExpectedAlert], scene: RuleScenario) -> Iterator[str]:
-    present = list(scene.alerts())
-    fits = [[place for place, shown in enumerate(present) if not _wrong(wanted, shown, scene)] for wanted in expected]
+def _alerts(expected: Sequence[ExpectedAlert], scenario: RuleScenario) -> Iterator[str]:
+    present = list(scenario.alerts())
+    fits = [
+        [place for place, shown in enumerate(present) if not _wrong(wanted, shown, scenario)] for wanted in expected
+    ]
     taken = _matched(fits)
     for number, wanted in enumerate(expected):
         if number not in taken.values():
-            yield from _missing(wanted, [shown for place, shown in enumerate(present) if place not in taken], scene)
+            yield from _missing(wanted, [shown for place, shown in enumerate(present) if place not in taken], scenario)
     near = {
         id(shown) for n, wanted in enumerate(expected) if n not in taken.values() for shown in _alike(wanted, present)
     }
@@ -61,7 +63,7 @@ def _matched(fits: Sequence[Sequence[int]]) -> dict[int, int]:
     return taken
 
 
-def _wrong(wanted: ExpectedAlert, shown: ObservedAlert, scene: RuleScenario) -> list[str]:
+def _wrong(wanted: ExpectedAlert, shown: ObservedAlert, scenario: RuleScenario) -> list[str]:
     """In what an alert differs from an expected one; status and labels first."""
     wrong = []
     if shown.status != wanted.status:
@@ -71,11 +73,11 @@ def _wrong(wanted: ExpectedAlert, shown: ObservedAlert, scene: RuleScenario) -> 
             wrong.append(f"{name} is {shown.labels.get(name, 'not there')}, expected {value}")
     if wanted.severity is not None and shown.severity != wanted.severity:
         wrong.append(f"severity is {shown.severity}, expected {wanted.severity}")
-    return wrong + _wrong_values(wanted.value, shown, scene)
+    return wrong + _wrong_values(wanted.value, shown, scenario)
 
 
-def _wrong_values(wanted: Sequence[str], found: ObservedAlert | ObservedGroup, scene: RuleScenario) -> list[str]:
-    unit = scene.unit(found.labels)
+def _wrong_values(wanted: Sequence[str], found: ObservedAlert | ObservedGroup, scenario: RuleScenario) -> list[str]:
+    unit = scenario.unit(found.labels)
     return [wrong for text in wanted if (wrong := differs(text, found.value, unit))]
 
 
@@ -85,17 +87,17 @@ def _alike(wanted: ExpectedAlert, present: Sequence[ObservedAlert]) -> list[Obse
     return [shown for shown in present if labels.items() <= shown.labels.items()]
 
 
-def _missing(wanted: ExpectedAlert, left: Sequence[ObservedAlert], scene: RuleScenario) -> Iterator[str]:
+def _missing(wanted: ExpectedAlert, left: Sequence[ObservedAlert], scenario: RuleScenario) -> Iterator[str]:
     """Why an expected alert is not there: what the one that comes nearest is like, or how its group stands."""
-    near = sorted(_alike(wanted, left), key=lambda shown: len(_wrong(wanted, shown, scene)))
+    near = sorted(_alike(wanted, left), key=lambda shown: len(_wrong(wanted, shown, scenario)))
     if near:
-        for complaint in _wrong(wanted, near[0], scene):
-            yield f"{_called(wanted)}: {complaint}"
+        for problem_text in _wrong(wanted, near[0], scenario):
+            yield f"{_called(wanted)}: {problem_text}"
         yield f"  it is: {near[0]}"
         return
     yield f"missing: {_called(wanted)}"
-    own = scene.rule.grouping
-    yield from (f"  {line}" for line in _standings({k: v for k, v in wanted.labels.items() if k in own}, scene))
+    own = scenario.rule.grouping
+    yield from (f"  {line}" for line in _standings({k: v for k, v in wanted.labels.items() if k in own}, scenario))
 
 
 def _called(wanted: ExpectedAlert) -> str:
@@ -105,37 +107,37 @@ def _called(wanted: ExpectedAlert) -> str:
     return ", ".join(words)
 
 
-def _standings(labels: Mapping[str, str], scene: RuleScenario) -> Iterator[str]:
+def _standings(labels: Mapping[str, str], scenario: RuleScenario) -> Iterator[str]:
     """How the groups with those labels stand."""
-    found = _groups(labels, scene)
-    for standing in found[:MOST]:
-        yield str(standing)
+    found = _groups(labels, scenario)
+    for observed in found[:MOST]:
+        yield str(observed)
     if len(found) > MOST:
         yield f"and {len(found) - MOST} more groups"
     if not found:
-        others = list(scene.groups())
+        others = list(scenario.groups())
         seen = ", ".join(named(one.labels) for one in others[:MOST]) or "none"
         yield f"no such group has messages; groups that do: {seen}{', …' if len(others) > MOST else ''}"
 
 
-def _groups(labels: Mapping[str, str], scene: RuleScenario) -> list[ObservedGroup]:
-    own = scene.rule.grouping
+def _groups(labels: Mapping[str, str], scenario: RuleScenario) -> list[ObservedGroup]:
+    own = scenario.rule.grouping
     if labels.keys() == set(own):
-        return [scene.group(tuple((name, labels[name]) for name in own))]
-    return [standing for standing in scene.groups() if labels.items() <= standing.labels.items()]
+        return [scenario.group(tuple((name, labels[name]) for name in own))]
+    return [observed for observed in scenario.groups() if labels.items() <= observed.labels.items()]
 
 
-def _group(wanted: ExpectedGroup, scene: RuleScenario) -> Iterator[str]:
-    found = _groups(wanted.labels, scene)
+def _group(wanted: ExpectedGroup, scenario: RuleScenario) -> Iterator[str]:
+    found = _groups(wanted.labels, scenario)
     if not found and (wanted.state != "not_enough_data" or wanted.value):
         yield f"group {named(wanted.labels)}: expected {said(wanted.state)}"
-        yield from (f"  {line}" for line in _standings(wanted.labels, scene))
-    for standing in found[:MOST]:
+        yield from (f"  {line}" for line in _standings(wanted.labels, scenario))
+    for observed in found[:MOST]:
         wrong = (
-            [] if standing.state == wanted.state else [f"it is {said(standing.state)}, expected {said(wanted.state)}"]
+            [] if observed.state == wanted.state else [f"it is {said(observed.state)}, expected {said(wanted.state)}"]
         )
-        wrong += _wrong_values(wanted.value, standing, scene)
-        for complaint in wrong:
-            yield f"group {named(standing.labels)}: {complaint}"
+        wrong += _wrong_values(wanted.value, observed, scenario)
+        for problem_text in wrong:
+            yield f"group {named(observed.labels)}: {problem_text}"
         if wrong:
-            yield f"  it is: {standing}"
+            yield f"  it is: {observed}"

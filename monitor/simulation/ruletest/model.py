@@ -183,13 +183,13 @@ class Series(YamlModel):
     """How many parts each message has."""
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
+    def check_keys(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         if ("rate" in data) == ("count" in data):
             yield FieldProblem((), "needs either rate (messages a minute) or count (messages in all)")
         if "rate" in data and "during" not in data:
             yield FieldProblem((), "needs during: how long messages come at that rate")
 
-    def second_look(self) -> Iterable[FieldProblem]:
+    def check_values(self) -> Iterable[FieldProblem]:
         if self.number > MOST_MESSAGES:
             yield FieldProblem(
                 (), f"these are {self.number:,} messages; at most {MOST_MESSAGES:,} can be judged in a test"
@@ -287,11 +287,11 @@ class Expectation(YamlModel):
     """Groups to be looked at."""
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
+    def check_keys(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         if "alerts" not in data and "groups" not in data:
             yield FieldProblem((), "expects nothing: write alerts (`alerts: []` for none) or groups")
 
-    def second_look(self) -> Iterable[FieldProblem]:
+    def check_values(self) -> Iterable[FieldProblem]:
         if self.at < 0:
             yield FieldProblem(("at",), "lies before the start, where nothing is judged")
 
@@ -319,7 +319,7 @@ class RuleTest(YamlModel):
     expect: Annotated[tuple[Expectation, ...], Field(min_length=1)]
     """What is expected, when."""
 
-    def second_look(self) -> Iterable[FieldProblem]:
+    def check_values(self) -> Iterable[FieldProblem]:
         total = sum(series.number for series in self.messages)
         if total > MOST_MESSAGES and all(series.number <= MOST_MESSAGES for series in self.messages):
             yield FieldProblem(
@@ -348,7 +348,7 @@ class RuleTests(YamlModel):
     tests: Annotated[tuple[RuleTest, ...], Field(min_length=1)]
     """The tests."""
 
-    def second_look(self) -> Iterable[FieldProblem]:
+    def check_values(self) -> Iterable[FieldProblem]:
         names: dict[str, int] = {}
         for index, test in enumerate(self.tests):
             if names.setdefault(test.name, index) != index:

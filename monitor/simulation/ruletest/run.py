@@ -42,7 +42,7 @@ class Verdict:
 def run_test(suite: Suite, number: int, time_zone: str = "UTC") -> Verdict:
     """Run the test of that number of a file; ``time_zone``: of the account, where the test names none."""
     began = perf_counter()
-    lines = list(_Run(suite, suite.tests[number], number, time_zone).complaints())
+    lines = list(_Run(suite, suite.tests[number], number, time_zone).problem_texts())
     line = suite.line("tests", number)
     return Verdict(suite.file, line, suite.tests[number].name, "\n".join(lines), perf_counter() - began)
 
@@ -64,7 +64,7 @@ class _Run:
         self._replay = Replay(self._evaluator, self._feed, covered_since)
         self._covered_since = covered_since
 
-    def complaints(self) -> Iterator[str]:
+    def problem_texts(self) -> Iterator[str]:
         """Every expectation that was not met, in the order of time."""
         due = sorted(enumerate(self._test.expect), key=lambda item: item[1].at)
         for at in _steps(self._test):
@@ -79,8 +79,8 @@ class _Run:
 
     def _held_against(self, expected: Expectation, index: int, as_of: Instant) -> Iterator[str]:
         rule = self._rules[expected.rule]
-        scene = RuleScenario(self._replay, rule, as_of, self._covered_since)
-        found = list(differences(expected, scene))
+        scenario = RuleScenario(self._replay, rule, as_of, self._covered_since)
+        found = list(differences(expected, scenario))
         if found:
             line = self._suite.line("tests", self._number, "expect", index)
             yield f"at {format_duration(expected.at)}, {rule.name} ({self._suite.file}:{line}):"

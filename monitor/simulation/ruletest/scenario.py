@@ -89,18 +89,18 @@ class RuleScenario:
 
     def groups(self) -> Iterator[ObservedGroup]:
         """Every group with messages, or with an alert."""
-        judgement = evaluate(self.rule, self._moment())
-        for finding in judgement.findings():
-            yield self._standing(finding)
+        rule_result = evaluate(self.rule, self._moment())
+        for finding in rule_result.findings():
+            yield self._observed(finding)
 
     def group(self, group: Group) -> ObservedGroup:
         """One group, present or not."""
-        return self._standing(evaluate(self.rule, self._moment()).of(group))
+        return self._observed(evaluate(self.rule, self._moment()).of(group))
 
     def _moment(self) -> EvaluationInput:
         return self._replay.evaluator.input_for(self.rule, self._reading, self.as_of, self._covered_since)
 
-    def _standing(self, finding: Finding) -> ObservedGroup:
+    def _observed(self, finding: Finding) -> ObservedGroup:
         alert = self._present.get(finding.group)
         state: GroupState = "inactive"
         if alert is not None:

@@ -33,7 +33,7 @@ def respond(sandbox: Sandbox, request: SandboxRequest) -> SandboxAnswer:
     """The answer to any request, faults included."""
     if request.path.startswith("/sandbox/"):
         return controlled(sandbox, request)
-    endpoint, rest = _place(request)
+    endpoint, rest = _position(request)
     sandbox.requests[endpoint] += 1
     now = sandbox.advance()
     faults = sandbox.faults.take(endpoint, now)
@@ -42,10 +42,10 @@ def respond(sandbox: Sandbox, request: SandboxRequest) -> SandboxAnswer:
     answer = spoil.error(faults) or _right_answer(sandbox, endpoint, rest, request, now, faults)
     answer = _compressed(sandbox, request, spoil.body(answer, faults))
     sandbox.answers[answer.status] += 1
-    return replace(answer, conduct=spoil.conduct(faults))
+    return replace(answer, answer_timing=spoil.answer_timing(faults))
 
 
-def _place(request: SandboxRequest) -> tuple[str, str]:
+def _position(request: SandboxRequest) -> tuple[str, str]:
     """Which endpoint is meant, and what stands behind it in the path."""
     for method, path, endpoint in _PLACES:
         rest = request.path.removeprefix(path)

@@ -76,7 +76,7 @@ def body(answer: SandboxAnswer, faults: list[Fault]) -> SandboxAnswer:
     return answer
 
 
-def conduct(faults: list[Fault]) -> AnswerTiming:
+def answer_timing(faults: list[Fault]) -> AnswerTiming:
     """How the answer is to go over the wire."""
     on_wire = AnswerTiming()
     for fault in faults:
@@ -104,11 +104,11 @@ def _mistyped(content: Any, where: str) -> Any:
     records = content if isinstance(content, list) else content.get("content")
     if not isinstance(records, list):
         return {name: [value] for name, value in content.items()} if isinstance(content, dict) else content
-    records[:4] = [_mistyped_record(record, place) for place, record in enumerate(records[:4])]
+    records[:4] = [_mistyped_record(record, position) for position, record in enumerate(records[:4])]
     return content
 
 
-def _mistyped_record(record: Any, place: int) -> Any:
+def _mistyped_record(record: Any, position: int) -> Any:
     """Four ways of being unreadable."""
     ways = ({"status": "Delivered"}, {"status": {"status": "Delivered", "date": 17}}, {"messageId": ["no", "text"]})
-    return record | ways[place] if place < len(ways) else None
+    return record | ways[position] if position < len(ways) else None

@@ -56,10 +56,10 @@ def new_stream(rng: np.random.Generator, number: int) -> Stream:
 def planned(seed: int, block: int, rate: float) -> tuple[SandboxCampaign, ...]:
     """The campaigns that start in a block (its number since the epoch), where ``rate`` messages a minute are sent over all."""
     rng = np.random.default_rng((seed, 2, block))
-    return tuple(_plan(rng, block, rate, place) for place in range(int(rng.poisson(A_BLOCK))))
+    return tuple(_plan(rng, block, rate, position) for position in range(int(rng.poisson(A_BLOCK))))
 
 
-def _plan(rng: np.random.Generator, block: int, rate: float, place: int) -> SandboxCampaign:
+def _plan(rng: np.random.Generator, block: int, rate: float, position: int) -> SandboxCampaign:
     shares = np.array([country.share for country in COUNTRIES])
     country = COUNTRIES[int(rng.choice(len(COUNTRIES), p=shares / shares.sum()))]
     start = block * BLOCK + int(rng.integers(BLOCK))
@@ -69,7 +69,7 @@ def _plan(rng: np.random.Generator, block: int, rate: float, place: int) -> Sand
     if not 8 <= local_hour < 21:
         recipients = recipients // 10 + 1  # people are asleep
     return SandboxCampaign(
-        new_stream(rng, block + place), country, start, duration, recipients, float(rng.gamma(9, 1 / 9))
+        new_stream(rng, block + position), country, start, duration, recipients, float(rng.gamma(9, 1 / 9))
     )
 
 

@@ -38,8 +38,8 @@ def encode(
         strict=True,
     )
     texts = [b'{"smsId":"%b","messageId":"%b","to":"+%d"%b%b%b%b%b%b%b%b"}}' % pieces for pieces in whole]
-    for place in np.flatnonzero(rows.odd).tolist():
-        texts[place] = _odd(messages, int(chosen[place]), int(rows.odd[place]), texts[place], form)
+    for position in np.flatnonzero(rows.odd).tolist():
+        texts[position] = _odd(messages, int(chosen[position]), int(rows.odd[position]), texts[position], form)
     return texts
 
 
@@ -85,8 +85,8 @@ def _dates(dates: Ints) -> tuple[list[bytes], list[bytes]]:
     days, rest = np.divmod(dates, DAY)
     times = _times_of_day()
     ends = [times[second] for second in (rest // SECOND).tolist()]
-    for place in np.flatnonzero(rest % SECOND).tolist():
-        ends[place] = to_datetime(int(dates[place])).strftime("%H:%M:%S.%f")[:-3].encode() + b"Z"
+    for position in np.flatnonzero(rest % SECOND).tolist():
+        ends[position] = to_datetime(int(dates[position])).strftime("%H:%M:%S.%f")[:-3].encode() + b"Z"
     return [_day(day) for day in days.tolist()], ends
 
 

@@ -58,7 +58,7 @@ class SandboxAnswer:
     status: int
     body: bytes
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
-    conduct: AnswerTiming = PLAIN
+    answer_timing: AnswerTiming = PLAIN
 
 
 class ApiError(Exception):

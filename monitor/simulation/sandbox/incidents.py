@@ -79,13 +79,13 @@ class SandboxIncident:
 def new_incident(number: int, kind: str, start: Instant, end: Instant, what: dict[str, object]) -> SandboxIncident:
     """An incident with its kind's defaults where ``what`` leaves something out. Raises ValueError with a sentence for people."""
     known = _known(kind)
-    places = _DEFAULTS[known] if not what.keys() & {"operator", "country", "sender", "campaign", "detail"} else {}
+    positions = _DEFAULTS[known] if not what.keys() & {"operator", "country", "sender", "campaign", "detail"} else {}
     share, slower = what.pop("share", _SHARES[known]), what.pop("slower", 20.0)
     if not isinstance(share, int | float) or not 0 < share <= 1:
         raise ValueError(f"share is {share!r}; it is a fraction above 0 and at most 1, for example 0.9")
     if not isinstance(slower, int | float) or slower <= 0:
         raise ValueError(f"slower is {slower!r}; it is a factor above 0, for example 20")
-    texts = {name: _text(name, value) for name, value in (places | what).items()}
+    texts = {name: _text(name, value) for name, value in (positions | what).items()}
     if known == "detailed_status" and "detail" not in texts:
         texts["detail"] = _DEFAULTS[known]["detail"]
     return SandboxIncident(number, known, start, end, float(share), slower=float(slower), **texts)

@@ -88,8 +88,8 @@ _WAYS: tuple[Callable[[Record], None], ...] = (
 )
 MILLISECONDS: Final = 1
 _LACKING = {
-    name: (1 << 9 + place) | (1 << 9 + len(_LACKABLE) + place)
-    for place, name in enumerate(_LACKABLE)
+    name: (1 << 9 + position) | (1 << 9 + len(_LACKABLE) + position)
+    for position, name in enumerate(_LACKABLE)
     if name in ("label", "direction")
 }
 LACKS: Final = _LACKING | {"campaign": 1 << 3, "smsId": 1 << 8}
@@ -105,7 +105,7 @@ def choose(rng: np.random.Generator, count: int, share: float) -> NDArray[np.int
 
 def distort(record: Record, bits: int) -> Record:
     """The record, changed in place in each way that ``bits`` names."""
-    for place, way in enumerate(_WAYS):
-        if bits >> place & 1:
+    for position, way in enumerate(_WAYS):
+        if bits >> position & 1:
             way(record)
     return record

@@ -78,9 +78,9 @@ def delays(rng: np.random.Generator, outcome: NDArray[np.int16], median: Floats)
 
 
 def _reasons(rng: np.random.Generator, india: NDArray[np.bool_]) -> NDArray[np.int16]:
-    place = np.minimum(np.searchsorted(_SHARES, rng.random(len(india))), len(_CODES) - 1)
+    position = np.minimum(np.searchsorted(_SHARES, rng.random(len(india))), len(_CODES) - 1)
     disturbed = india & (rng.random(len(india)) < 0.3)
-    return np.where(disturbed, np.int16(DO_NOT_DISTURB), _CODES[place])
+    return np.where(disturbed, np.int16(DO_NOT_DISTURB), _CODES[position])
 
 
 def _whole_seconds(seconds: Floats) -> Ints:

@@ -65,10 +65,10 @@ class Rows:
         """The chosen rows; a slice gives views."""
         return Rows(*(getattr(self, column.name)[chosen] for column in fields(self)))
 
-    def put(self, place: slice, rows: "Rows") -> None:
-        """Overwrite the rows at ``place``."""
+    def put(self, position: slice, rows: "Rows") -> None:
+        """Overwrite the rows at ``position``."""
         for column in fields(self):
-            getattr(self, column.name)[place] = getattr(rows, column.name)
+            getattr(self, column.name)[position] = getattr(rows, column.name)
 
     def present(self, now: Instant) -> tuple[NDArray[np.int16], Ints]:
         """The code of each row's outcome at ``now``, and since when it is that."""

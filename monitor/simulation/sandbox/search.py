@@ -122,8 +122,8 @@ class Selector:
         mask = self._column_matching(wanted, test, rows, low, now)
         lacking = rows.odd & LACKS.get(wanted.field, 0)
         mask = np.where(lacking != 0, test(None), mask)
-        for place in np.flatnonzero(rows.odd >= EXACT).tolist() if self.messages.exact else ():
-            mask[place] = test(_value(self.messages.exact[low + place], wanted.field))
+        for position in np.flatnonzero(rows.odd >= EXACT).tolist() if self.messages.exact else ():
+            mask[position] = test(_value(self.messages.exact[low + position], wanted.field))
         return mask
 
     def _column_matching(self, wanted: Filter, test: Test, rows: Rows, low: int, now: Instant) -> Mask:

@@ -139,20 +139,20 @@ def _request(head: h11.Request, body: bytes) -> SandboxRequest:
 
 async def _send(stream: trio.SocketStream, connection: h11.Connection, answer: SandboxAnswer) -> None:
     """Send the answer, as well or as badly as its conduct says."""
-    conduct = answer.conduct
-    if conduct.delay:
-        await trio.sleep(conduct.delay)
+    answer_timing = answer.answer_timing
+    if answer_timing.delay:
+        await trio.sleep(answer_timing.delay)
     headers = [*answer.headers.items(), ("Content-Length", str(len(answer.body)))]
     head = connection.send(h11.Response(status_code=answer.status, headers=headers)) or b""
     connection.send_with_data_passthrough(h11.Data(answer.body))
     connection.send(h11.EndOfMessage())
-    if conduct.cut is not None:
-        await _cut(stream, head, answer.body, conduct.cut)
-    elif conduct.piece:
+    if answer_timing.cut is not None:
+        await _cut(stream, head, answer.body, answer_timing.cut)
+    elif answer_timing.piece:
         await stream.send_all(head)
-        for start in range(0, len(answer.body), conduct.piece):
-            await stream.send_all(answer.body[start : start + conduct.piece])
-            await trio.sleep(conduct.pause)
+        for start in range(0, len(answer.body), answer_timing.piece):
+            await stream.send_all(answer.body[start : start + answer_timing.piece])
+            await trio.sleep(answer_timing.pause)
     else:
         await stream.send_all(head + answer.body)
 

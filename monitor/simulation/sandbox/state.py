@@ -199,10 +199,10 @@ class Sandbox:
     def end_incident(self, number: int) -> SandboxIncident:
         """End an incident now. Raises KeyError if there is none of that number."""
         now = self.advance()
-        for place, incident in enumerate(self.incidents):
+        for position, incident in enumerate(self.incidents):
             if incident.id == number:
                 ended = replace(incident, end=min(incident.end, now), start=min(incident.start, now))
-                self.incidents[place] = ended
+                self.incidents[position] = ended
                 self._draw_again(now)
                 return ended
         raise KeyError(f"There is no incident {number}")

@@ -75,8 +75,8 @@ class CodeTable(Generic[T]):
     def ranks(self, value: Callable[[T], str]) -> NDArray[np.int64]:
         """Each code's place when the entries are sorted by ``value``; equal values have equal places."""
         values = [value(entry) for entry in self.entries]
-        places = {text: place for place, text in enumerate(sorted(set(values)))}
-        return np.array([places[text] for text in values], np.int64)
+        positions = {text: position for position, text in enumerate(sorted(set(values)))}
+        return np.array([positions[text] for text in values], np.int64)
 
 
 QUEUED_CODE: Final = 0

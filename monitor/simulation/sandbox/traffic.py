@@ -115,8 +115,8 @@ class Model:
         """Who sends what: the steady senders first, then the campaigns."""
         slots = len(self._slots.code)
         slot = np.repeat(np.arange(slots), counts[:slots])
-        place = np.minimum(np.searchsorted(self._steady_shares, rng.random(len(slot))), len(STEADY) - 1)
-        chosen = [_senders_of(rng, slot, self._steady_codes[place], 1.0, start, end)]
+        position = np.minimum(np.searchsorted(self._steady_shares, rng.random(len(slot))), len(STEADY) - 1)
+        chosen = [_senders_of(rng, slot, self._steady_codes[position], 1.0, start, end)]
         for campaign, count in zip(self.active(start, end), counts[slots:].tolist(), strict=True):
             own = np.flatnonzero(self._slots.country == COUNTRIES.index(campaign.country))
             weight = self._slots.weight[own]
@@ -167,11 +167,11 @@ def _senders_of(
 
 def _slots(known: Tables) -> Slots:
     code, country_of, weight = [], [], []
-    for place, country in enumerate(COUNTRIES):
+    for position, country in enumerate(COUNTRIES):
         sizes = 1 / np.arange(1, len(country.operators) + 1)
         for operator, size in zip(country.operators, sizes / sizes.sum(), strict=True):
             code.append(known.routes.code(DeliveryRoute(operator, country.code, country.price)))
-            country_of.append(place)
+            country_of.append(position)
             weight.append(country.share * size)
     return Slots(np.array(code, np.int16), np.array(country_of), np.array(weight))
 

@@ -45,12 +45,12 @@ def judged(
     return evaluate(model, EvaluationInput(WindowReader(window), at, since, known, facts))
 
 
-def problems(judgement: RuleResult) -> dict[str, Finding]:
-    return {dict(finding.group)["problem"]: finding for finding in judgement.findings()}
+def problems(rule_result: RuleResult) -> dict[str, Finding]:
+    return {dict(finding.group)["problem"]: finding for finding in rule_result.findings()}
 
 
-def over(judgement: RuleResult) -> list[str]:
-    return [dict(finding.group)["problem"] for finding in judgement.telling()]
+def over(rule_result: RuleResult) -> list[str]:
+    return [dict(finding.group)["problem"] for finding in rule_result.breaching()]
 
 
 def state(
@@ -134,9 +134,9 @@ def test_every_problem_is_what_the_oracle_says(
 ) -> None:
     rows = [row | {"date": row["first"] + row["wait"] * (row["status"] != "Queued")} for row in rows]
     rule = EVERYTHING | {"min_messages": least} | ({} if confidence is None else {"confidence": "90%"})
-    judgement = judged(rows, facts=state(recipients, word) if recipients else NOTHING_KNOWN, **rule)
+    rule_result = judged(rows, facts=state(recipients, word) if recipients else NOTHING_KNOWN, **rule)
     found: dict[str, dict[str, Any]] = {}
-    for finding in judgement.findings():
+    for finding in rule_result.findings():
         labels = dict(finding.group)
         found.setdefault(labels["campaignTrackingId"], {})[labels["problem"]] = finding.breached
         assert finding.why
@@ -156,7 +156,7 @@ def test_a_campaign_that_fails_is_told_while_it_runs_and_over_when_it_has_ended(
     rows = sent(90, NOW - 20 * MINUTE, NOW - MINUTE) + sent(
         30, NOW - 20 * MINUTE, NOW - MINUTE, "Undelivered", detailedStatus="Unknown Number"
     )
-    finding = next(judged(rows).telling())
+    finding = next(judged(rows).breaching())
     assert finding.group == (("campaign", "Sale"), ("campaignTrackingId", "c1"), ("problem", "failing"))
     assert (finding.value, finding.threshold, finding.messages, finding.matching) == (0.25, 0.2, 120, 30)
     assert finding.why == "fails: 30 of 120 messages failed (25%), limit 20%"
@@ -232,7 +232,7 @@ def test_the_report_has_the_totals_and_goes_by_itself() -> None:
         + sent(20, NOW - HOUR, NOW - 20 * MINUTE, "Failed", price=0.05)
         + sent(20, NOW - HOUR, NOW - 20 * MINUTE, "Sent", price=0.05)
     )
-    (finding,) = judged(rows, facts=state(1000)).telling()
+    (finding,) = judged(rows, facts=state(1000)).breaching()
     assert (dict(finding.group)["problem"], finding.breached, finding.value) == ("ended", 1, 0.9)
     assert finding.why == (
         "has ended: 1,000 messages to 1,000 recipients in 40m: 90% delivered, "
@@ -252,10 +252,10 @@ def test_an_end_that_becomes_known_late_is_told_then_and_old_ones_are_not_told_a
 def test_an_alert_keeps_the_name_of_its_campaign() -> None:
     rows = sent(100, NOW - HOUR, NOW - 20 * MINUTE, campaign=None) + sent(1, NOW - HOUR, NOW - HOUR, campaign="Sale 2")
     group = (("campaign", "unknown"), ("campaignTrackingId", "c1"), ("problem", "ended"))
-    assert next(judged(rows, known=[group]).telling()).group == group
-    assert dict(next(judged(rows).telling()).group)["campaign"] == "Sale 2"
+    assert next(judged(rows, known=[group]).breaching()).group == group
+    assert dict(next(judged(rows).breaching()).group)["campaign"] == "Sale 2"
     nameless = judged([row | {"campaign": None} for row in rows], facts=state())
-    assert dict(next(nameless.telling()).group)["campaign"] == "Sale"
+    assert dict(next(nameless.breaching()).group)["campaign"] == "Sale"
 
 
 def test_a_campaign_of_which_nothing_is_heard_any_more_is_over() -> None:
@@ -287,8 +287,8 @@ def test_ten_thousand_campaigns_are_no_trouble() -> None:
         }
         for i in range(30_000)
     ]
-    judgement = judged(rows, min_messages=1, **EVERYTHING)
-    findings = list(judgement.telling())
+    rule_result = judged(rows, min_messages=1, **EVERYTHING)
+    findings = list(rule_result.breaching())
     assert len(findings) == 10_000
     assert findings[0].why.startswith("has ended: 3 messages in 0s: ")
 

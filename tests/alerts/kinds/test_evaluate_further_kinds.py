@@ -36,12 +36,12 @@ def judged(
     )
 
 
-def by_operator(judgement: RuleResult) -> dict[str, Finding]:
-    return {finding.group[0][1]: finding for finding in judgement.findings()}
+def by_operator(rule_result: RuleResult) -> dict[str, Finding]:
+    return {finding.group[0][1]: finding for finding in rule_result.findings()}
 
 
-def only(judgement: RuleResult) -> Finding:
-    (finding,) = judgement.findings()
+def only(rule_result: RuleResult) -> Finding:
+    (finding,) = rule_result.findings()
     return finding
 
 

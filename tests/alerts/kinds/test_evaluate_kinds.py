@@ -26,12 +26,12 @@ def judged(rows: list[dict[str, Any]], covered_since: int = FOREVER, known: Any 
     return evaluate(rule_of({"name": "R"} | rule), EvaluationInput(WindowReader(window), NOW, covered_since, known))
 
 
-def by_operator(judgement: RuleResult) -> dict[str, Finding]:
-    return {finding.group[0][1]: finding for finding in judgement.findings()}
+def by_operator(rule_result: RuleResult) -> dict[str, Finding]:
+    return {finding.group[0][1]: finding for finding in rule_result.findings()}
 
 
-def only(judgement: RuleResult) -> Finding:
-    (finding,) = judgement.findings()
+def only(rule_result: RuleResult) -> Finding:
+    (finding,) = rule_result.findings()
     return finding
 
 
@@ -224,8 +224,8 @@ def test_a_few_messages_say_nothing_of_a_spike_whether_or_not_it_is_crossed(
     rule: dict[str, Any] = {"kind": "spike", "window": "1h", "baseline": {"window": "1h", "ago": "1h"}} | limit
     for before in (10, 28, 100):
         rows = sent(before, NOW - 90 * MINUTE) + sent(now)
-        judgement = judged(rows, **rule, measure=measure, min_messages=30, by=["operator"])
-        finding = judgement.of((("operator", "Cosmote"),))
+        rule_result = judged(rows, **rule, measure=measure, min_messages=30, by=["operator"])
+        finding = rule_result.of((("operator", "Cosmote"),))
         assert finding.breached is None
         assert f"{now} message" in finding.why
         assert finding.why.endswith("now, min_messages is 30")

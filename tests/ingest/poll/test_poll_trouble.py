@@ -58,8 +58,8 @@ async def test_a_poll_that_is_still_trying_says_so(autojump_clock: MockClock) ->
     clock = TrioClock(Hands.at)
     trouble, said = Trouble(clock), list[str]()
 
-    async def attempt(effort: Attempts) -> None:
-        effort.begin()
+    async def attempt(attempts_so_far: Attempts) -> None:
+        attempts_so_far.begin()
         said.append(str(trouble).partition(" since ")[0])
         raise TryAgain("503", "routee is not serving now (HTTP 503)")
 

@@ -248,7 +248,7 @@ async def test_a_try_for_the_token_is_told_once_to_whoever_asks_for_several_page
         with pytest.raises(RouteeUnavailable):
             await b.routee.search(RouteeQuery(), NOW - HOUR, NOW, failed=failed)
 
-    async with bench(patience=RetryPolicy(attempts=3)) as b:
+    async with bench(retry_policy=RetryPolicy(attempts=3)) as b:
         b.server.tokens.extend([Reply(503)] * 3)
         await at_once(4, ask)
         assert told == ["503"] * len(b.server.asked("oauth"))

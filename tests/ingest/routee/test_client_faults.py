@@ -75,7 +75,7 @@ async def test_a_fault_that_stays_ends_in_unavailable(outcome: str, fault: Reply
 
 
 async def test_a_dripping_answer_ends_after_the_time_for_one_request(autojump_clock: MockClock) -> None:
-    async with bench(otherwise=Reply(200, PAGE.body, drip=0.5), patience=RetryPolicy(attempts=1)) as b:
+    async with bench(otherwise=Reply(200, PAGE.body, drip=0.5), retry_policy=RetryPolicy(attempts=1)) as b:
         began = trio.current_time()
         with pytest.raises(RouteeUnavailable, match="no complete answer within 30 s"):
             await b.search()
@@ -85,7 +85,7 @@ async def test_a_dripping_answer_ends_after_the_time_for_one_request(autojump_cl
 async def test_waits_between_attempts_grow_and_are_jittered(autojump_clock: MockClock) -> None:
     waits: list[list[float]] = []
     for seed in range(20):
-        async with bench(otherwise=BUSY, patience=RetryPolicy(attempts=7), chance=random.Random(seed)) as b:
+        async with bench(otherwise=BUSY, retry_policy=RetryPolicy(attempts=7), chance=random.Random(seed)) as b:
             with pytest.raises(RouteeUnavailable):
                 await b.search()
         times = [request.at for request in b.server.asked("/sms/")]
@@ -194,7 +194,7 @@ async def test_an_endless_answer_is_not_read_to_its_end(packed: bool) -> None:
 
 async def unavailable(url: str) -> RouteeUnavailable:
     """The error of an account at that address."""
-    async with bench(url=url, patience=RetryPolicy(attempts=2, first=1)) as b:
+    async with bench(url=url, retry_policy=RetryPolicy(attempts=2, first=1)) as b:
         with pytest.raises(RouteeUnavailable) as raised:
             await b.routee.check()
         assert b.observed == [("token", raised.value.outcome)] * len(b.observed)
@@ -288,7 +288,7 @@ async def test_a_proxy_that_cannot_be_used_says_so(monkeypatch: pytest.MonkeyPat
 
 async def test_cancelled_requests_leave_the_connections_usable() -> None:
     """encode/httpcore#1093: a request cancelled at the wrong moment takes its connection's place with it."""
-    async with bench(otherwise=PAGE, concurrency=2, patience=RetryPolicy(attempts=2, timeout=10 * SECOND)) as b:
+    async with bench(otherwise=PAGE, concurrency=2, retry_policy=RetryPolicy(attempts=2, timeout=10 * SECOND)) as b:
         for ticks in range(60):
             async with trio.open_nursery() as nursery:
                 for _ in range(3):
@@ -379,7 +379,7 @@ async def test_what_comes_of_a_large_answer_is_the_same() -> None:
 
 async def test_a_bomb_of_empty_records_is_malformed() -> None:
     bomb = gzip.compress(b'{"content":[' + b"{}," * 10_000_000 + b"{}]}", 1)
-    async with bench(Reply(200, bomb, {"Content-Encoding": "gzip"}), patience=RetryPolicy(attempts=1)) as b:
+    async with bench(Reply(200, bomb, {"Content-Encoding": "gzip"}), retry_policy=RetryPolicy(attempts=1)) as b:
         with pytest.raises(RouteeUnavailable, match="holds more than 1000000 values"):
             await b.search()
 
@@ -398,7 +398,7 @@ async def test_that_an_answer_waits_to_be_unpacked_is_not_routees_time(autojump_
         await trio.sleep(600)
         busy.set()
 
-    async with bench(packed, patience=RetryPolicy(attempts=1)) as b, trio.open_nursery() as nursery:
+    async with bench(packed, retry_policy=RetryPolicy(attempts=1)) as b, trio.open_nursery() as nursery:
         nursery.start_soon(keep_the_thread_busy)
         await started.wait()
         nursery.start_soon(let_go)

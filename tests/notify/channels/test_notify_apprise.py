@@ -116,8 +116,8 @@ def test_a_configuration_is_checked_with_apprise(tmp_path: Path) -> None:
     assert channel == "apprise/0"
     assert isinstance(entry, Apprise)
     assert "p4ssword" not in repr(config)
-    around = ChannelContext(SystemClock(), Templates(), None)  # type: ignore[arg-type]  # no console here
-    assert repr(make_notifier("apprise", entry, around)) == "AppriseNotifier(json://)"
+    channel_context = ChannelContext(SystemClock(), Templates(), None)  # type: ignore[arg-type]  # no console here
+    assert repr(make_notifier("apprise", entry, channel_context)) == "AppriseNotifier(json://)"
     (tmp_path / "address").write_text("jsonn://localhost/p4ssword\n")
     with pytest.raises(InputError) as caught:
         load(file, {})

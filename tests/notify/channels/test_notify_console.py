@@ -90,5 +90,5 @@ async def test_a_terminal_that_stands_still_holds_nobody_up() -> None:
 
 
 def test_the_console_is_made_from_its_key() -> None:
-    around = ChannelContext(SystemClock(), Templates(), io.StringIO())
-    assert isinstance(make_notifier("console", object(), around), ConsoleNotifier)
+    channel_context = ChannelContext(SystemClock(), Templates(), io.StringIO())
+    assert isinstance(make_notifier("console", object(), channel_context), ConsoleNotifier)

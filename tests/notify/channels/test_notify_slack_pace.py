@@ -22,7 +22,7 @@ SPACING = 0.15
 LIMITED = Answer(429, b'{"ok": false, "error": "ratelimited"}', {"Retry-After": "60"})
 
 
-def around(spacing: float = SPACING) -> ChannelContext:
+def channel_context(spacing: float = SPACING) -> ChannelContext:
     return ChannelContext(SystemClock(), Templates(), None, ChannelRateLimits(spacing))  # type: ignore[arg-type]  # no console here
 
 
@@ -39,7 +39,7 @@ async def tell_all(notifiers: list[Notifier]) -> None:
 
 async def test_all_who_write_into_one_channel_share_its_pace() -> None:
     async with slack() as fake:
-        shared = around()
+        shared = channel_context()
         began = trio.current_time()
         await tell_all([make_notifier("slack", entry(fake), shared) for _ in range(4)])
         assert len(fake.times) == 4
@@ -48,7 +48,7 @@ async def test_all_who_write_into_one_channel_share_its_pace() -> None:
 
 async def test_other_channels_do_not_wait() -> None:
     async with slack() as fake:
-        shared = around(60.0)
+        shared = channel_context(60.0)
         fake.channels["#other"] = "C0OTHER"
         await tell_all([make_notifier("slack", entry(fake, channel=name), shared) for name in ("#sms-ops", "#other")])
         assert len(fake.main) == 2
@@ -56,7 +56,7 @@ async def test_other_channels_do_not_wait() -> None:
 
 async def test_a_channel_by_its_id_is_the_channel_by_its_name() -> None:
     async with slack() as fake:
-        shared = around(60.0)
+        shared = channel_context(60.0)
         by_name, by_id = (
             make_notifier("slack", entry(fake, channel=name), shared) for name in ("#sms-ops", "C0SMSOPS")
         )
@@ -69,7 +69,7 @@ async def test_a_channel_by_its_id_is_the_channel_by_its_name() -> None:
 
 async def test_a_hook_that_two_receivers_share_has_one_pace() -> None:
     async with slack() as fake:
-        shared = around(60.0)
+        shared = channel_context(60.0)
         hook = Slack.model_construct(webhook_url=SecretStr(fake.hook_url))
         first, second = (make_notifier("slack", hook, shared) for _ in range(2))
         assert await first.send(telling(), None) == Sent()
@@ -80,7 +80,7 @@ async def test_a_hook_that_two_receivers_share_has_one_pace() -> None:
 
 async def test_retry_after_holds_the_whole_channel_for_everybody_and_edits_too() -> None:
     async with slack() as fake:
-        shared = around(0.0)
+        shared = channel_context(0.0)
         one, other = (make_notifier("slack", entry(fake), shared) for _ in range(2))
         first = await one.send(telling(), None)
         assert isinstance(first, Sent)
@@ -102,7 +102,7 @@ async def test_retry_after_holds_the_whole_channel_for_everybody_and_edits_too()
 
 async def test_waiting_for_others_does_not_count_as_slacks_slowness() -> None:
     async with slack() as fake:
-        shared = around(0.3)
+        shared = channel_context(0.3)
         quick = [make_notifier("slack", entry(fake, timeout=SECOND // 4), shared) for _ in range(3)]
         await tell_all(quick)
         assert len(fake.main) == 3
@@ -113,21 +113,21 @@ async def test_the_hold_ends(autojump_clock: trio.testing.MockClock) -> None:
     pace.hold(30.0)
     pace.hold(5.0)
     with pytest.raises(RateLimited, match="30 s"):
-        await pace.turn()
+        await pace.acquire()
     await trio.sleep(29.5)
     with pytest.raises(RateLimited):
         pace.must_not_be_held()
     await trio.sleep(0.6)
-    await pace.turn()
+    await pace.acquire()
 
 
 async def test_who_waits_when_the_hold_comes_does_not_write(autojump_clock: trio.testing.MockClock) -> None:
     pace = ChannelRateLimit()
-    await pace.turn()
+    await pace.acquire()
 
     async def waiting() -> None:
         with pytest.raises(RateLimited):
-            await pace.turn()
+            await pace.acquire()
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(waiting)
@@ -147,7 +147,7 @@ def test_whoever_comes_when_no_second_has_two_messages(arrivals: list[tuple[floa
 
         async def come(after: float, name: str) -> None:
             await trio.sleep(after)
-            await paces.of("api", "token", name).turn()
+            await paces.of("api", "token", name).acquire()
             taken.append(trio.current_time())
 
         async with trio.open_nursery() as nursery:

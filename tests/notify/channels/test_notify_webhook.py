@@ -9,7 +9,7 @@ import trio
 from standardwebhooks import Webhook
 from trio.testing import MockClock
 
-from monitor.notify.channels.http import judge, origin
+from monitor.notify.channels.http import origin, outcome_of
 from monitor.notify.channels.protocol import Outcome, Rejected, Retry, Sent
 from monitor.notify.channels.webhook.notifier import WebhookNotifier, key_of
 from monitor.notify.render.alertmanager_payload import alertmanager
@@ -281,6 +281,6 @@ def test_retry_after_is_seconds_or_a_date_and_at_most_a_day(header: str | None, 
 def test_of_a_url_only_scheme_and_host_are_shown() -> None:
     assert origin("https://user:pw@example.org:8443/a/b?c=d#e") == "https://example.org"
     assert "secret" not in origin("http://[::1/secret")
-    assert judge("https://x", 302, None, "", NOW) == Rejected(
+    assert outcome_of("https://x", 302, None, "", NOW) == Rejected(
         "https://x answered 302; redirects are not followed: put the final URL into the configuration"
     )

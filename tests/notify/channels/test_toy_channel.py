@@ -71,11 +71,11 @@ class ToyNotifier:
         return ""
 
 
-def make(entry: Toy, around: ChannelContext) -> ToyNotifier:
+def make(entry: Toy, channel_context: ChannelContext) -> ToyNotifier:
     return ToyNotifier(entry.number)
 
 
-def preview(entry: Toy, notification: Notification, around: ChannelContext) -> Preview:
+def preview(entry: Toy, notification: Notification, channel_context: ChannelContext) -> Preview:
     text = f"beep: {notification.status}"
     return Preview(text, {"beep": notification.status}, entry.number, {"pin": HIDDEN})
 

@@ -45,7 +45,7 @@ class Running:
         self.outbox.wake()
 
     def states(self) -> dict[str, str]:
-        return {parcel.notification.key: parcel.state for parcel in self.store.parcels()}
+        return {outbox_row.notification.key: outbox_row.state for outbox_row in self.store.outbox_rows()}
 
 
 @asynccontextmanager
@@ -137,8 +137,8 @@ async def test_waits_grow_up_to_five_minutes_and_nothing_is_given_up(
         gaps = [after - before for before, after in zip(slack.times, slack.times[1:], strict=False)]
         assert all(gap <= min(300, 2**number) + 0.001 for number, gap in enumerate(gaps))
         assert 100 < sum(gaps[9:]) / len(gaps[9:]) < 200
-        [parcel] = store.waiting("ops", "slack/0", 1)
-        assert (parcel.attempts, parcel.error) == (len(slack.sendings), DOWN.why)
+        [outbox_row] = store.waiting("ops", "slack/0", 1)
+        assert (outbox_row.attempts, outbox_row.error) == (len(slack.sendings), DOWN.why)
         assert running.outbox.failing[SLACK].since == NOW
         slack.answer = lambda _: Sent()
         await trio.sleep(301)
@@ -324,7 +324,7 @@ async def test_what_was_taken_in_the_moment_of_cancellation_is_written_down(
             slack.answer = answer
             running.put(*story("a", "first"))
             await trio.sleep_forever()
-    assert [parcel.state for parcel in store.parcels()] == ["sent"]
+    assert [outbox_row.state for outbox_row in store.outbox_rows()] == ["sent"]
 
 
 async def test_stopping_lets_the_send_under_way_end_and_begins_no_other(
@@ -385,7 +385,7 @@ async def test_a_repeat_is_skipped_only_where_a_newer_one_waits(
         await trio.sleep(1)
     assert sorted(slack.keys) == ["a1", "a4", "a5", "b1"]
     assert len(counted.outcomes) == 4
-    receipts = {parcel.notification.key: parcel.receipt for parcel in store.parcels("sent")}
+    receipts = {outbox_row.notification.key: outbox_row.receipt for outbox_row in store.outbox_rows("sent")}
     assert receipts["a2"] == {SUPERSEDED: "a3"}
     assert receipts["a3"] == {SUPERSEDED: "a4"}
 

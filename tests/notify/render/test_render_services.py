@@ -13,7 +13,7 @@ from monitor.model.notification import AlertView, Cause, Link, Notification
 from monitor.notify.render import Templates
 from monitor.notify.render.context import notification_context
 from tests.fakes.alerts import change, over, rate, spike, telling
-from tests.fakes.requests import Shown, complaints
+from tests.fakes.requests import Shown, problem_texts
 
 TEMPLATES = Templates()
 FIELDS = {
@@ -34,7 +34,7 @@ def taken(name: str, notification: Notification) -> Any:
     sent = body(name, notification)
     closing = name == "opsgenie" and notification.status == "resolved"
     schema = {"opsgenie": "opsgenie-close" if closing else "opsgenie-create"}.get(name, name)
-    assert complaints(schema, sent) == []
+    assert problem_texts(schema, sent) == []
     return json.loads(sent)
 
 

@@ -79,8 +79,8 @@ async def test_live_and_backtest_give_the_same_alerts(rules: str, tmp_path: Path
     }
     told = {
         (view.fingerprint, iso(view.starts_at), iso(view.ends_at), view.peak)
-        for parcel in store.parcels(limit=100_000)
-        for view in parcel.notification.alerts
+        for outbox_row in store.outbox_rows(limit=100_000)
+        for view in outbox_row.notification.alerts
         if view.ends_at is not None and view.resolved_because != "moved"
     }
     store.close()

@@ -14,7 +14,7 @@ from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, parse_iso
 from monitor.simulation.backtest import EvaluationSpan, choose_step, run
 from monitor.simulation.backtest.chart import WIDTH, figure
 from monitor.simulation.backtest.export import MOST_GROUPS as SHOWN
-from monitor.simulation.backtest.export import exhibits
+from monitor.simulation.backtest.export import rule_charts
 from monitor.simulation.backtest.page import page
 from monitor.simulation.backtest.report import as_json
 from monitor.simulation.backtest.run import AccountMessages, Backtest, Subject
@@ -127,10 +127,10 @@ def test_a_course_keeps_the_worst_value_of_each_moment_and_the_worst_groups() ->
         for i in range(10)
     ]
     window.upsert(batch_of(rows), "all")
-    course = RuleSeries(EvaluationSpan(NOW, NOW + 4000 * SECOND, SECOND), below=False)
+    series = RuleSeries(EvaluationSpan(NOW, NOW + 4000 * SECOND, SECOND), below=False)
     for at in (0, 1, 2, 3999):
-        course.take(NOW + at * SECOND, evaluate(rule, EvaluationInput(WindowReader(window), NOW, 0)))
-    found = course.lines()
+        series.take(NOW + at * SECOND, evaluate(rule, EvaluationInput(WindowReader(window), NOW, 0)))
+    found = series.lines()
     assert len(found) <= MOST_GROUPS
     assert all(line.values[0] == 0.9 for line in found[:40])
     assert int((~np.isnan(found[0].values)).sum()) == 2
@@ -219,7 +219,7 @@ def test_a_rule_and_its_variant_are_judged_side_by_side(tmp_path: Path) -> None:
 
 def test_the_drawings_are_sound_and_show_values_thresholds_and_alerts(tmp_path: Path) -> None:
     found = small_backtest(tmp_path)
-    first, second = exhibits(found)
+    first, second = rule_charts(found)
     assert (first.name, second.name) == ("R", "S")
     assert first.panels[0].labels == {"operator": "A"}
     assert (len(first.panels), first.more) == (SHOWN, 10 - SHOWN)

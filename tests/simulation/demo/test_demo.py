@@ -93,18 +93,18 @@ def test_away_from_a_checkout_it_names_the_rules_where_they_are(
 
 def test_a_line_about_the_traffic_says_when_it_is_written_like_those_around_it() -> None:
     polled = parse_iso("2026-11-21T10:15:59Z")
-    glance = DeliverySnapshot(polled, 257, 0.733, 1)
-    line = SparklineHistory().plain(glance, polled + 70 * SECOND)
+    snapshot = DeliverySnapshot(polled, 257, 0.733, 1)
+    line = SparklineHistory().plain(snapshot, polled + 70 * SECOND)
     assert line == "10:17:09  257 messages/min  73.3% delivered  1 alert firing"
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 120, 300])
 def test_the_changing_line_never_wraps(width: int) -> None:
-    course = SparklineHistory()
+    history = SparklineHistory()
     for delivered in (None, 0.97, 0.5, 1.0):
-        glance = DeliverySnapshot(1_795_280_824_000_000, 12_345, delivered, 2)
-        course.add(glance)
-        assert course.line(glance, width).cell_len < width
+        snapshot = DeliverySnapshot(1_795_280_824_000_000, 12_345, delivered, 2)
+        history.add(snapshot)
+        assert history.line(snapshot, width).cell_len < width
 
 
 def test_on_a_terminal_what_is_printed_takes_the_place_of_the_changing_line(monkeypatch: pytest.MonkeyPatch) -> None:

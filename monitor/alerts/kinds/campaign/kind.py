@@ -7,7 +7,7 @@ from typing import Final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.alerts.kinds.campaign.progress import CampaignProgress, Flags, course_of
+from monitor.alerts.kinds.campaign.progress import CampaignProgress, Flags, progress_of
 from monitor.alerts.kinds.campaign.words import EXAMPLES, WORDS, condition, statement, unknown_past
 from monitor.alerts.kinds.case import RuleCase
 from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Wording
@@ -70,18 +70,18 @@ class CampaignResult(RuleResult):
 
 def evaluate(rule: Campaign, moment: EvaluationInput) -> RuleResult:
     """Every problem that the rule watches of every campaign of which something was heard within a day."""
-    course = course_of(rule, moment)
-    found = {problem: _NUMBERS[problem](rule, moment, course) for problem in rule.problems}
-    places = {problem: np.flatnonzero(numbers.listed) for problem, numbers in found.items()}
-    place = np.concatenate(list(places.values()))
-    which = np.concatenate([np.full(len(some), PROBLEMS.index(problem)) for problem, some in places.items()])
+    progress = progress_of(rule, moment)
+    found = {problem: _NUMBERS[problem](rule, moment, progress) for problem in rule.problems}
+    positions = {problem: np.flatnonzero(numbers.listed) for problem, numbers in found.items()}
+    position = np.concatenate(list(positions.values()))
+    which = np.concatenate([np.full(len(some), PROBLEMS.index(problem)) for problem, some in positions.items()])
 
     def gathered(of: Callable[[_CampaignNumbers], NDArray[np.generic]]) -> NDArray[np.generic]:
-        return np.concatenate([of(found[problem])[some] for problem, some in places.items()])
+        return np.concatenate([of(found[problem])[some] for problem, some in positions.items()])
 
     def why(at: int) -> str:
         problem = PROBLEMS[int(which[at])]
-        return WORDS[problem](rule, moment, course, int(place[at]), bool(breached[at] > 0))
+        return WORDS[problem](rule, moment, progress, int(position[at]), bool(breached[at] > 0))
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         return Finding(group, 0, None, None, "is over: no message and no report for a day")
@@ -90,63 +90,63 @@ def evaluate(rule: Campaign, moment: EvaluationInput) -> RuleResult:
     return CampaignResult(
         moment.reading,
         rule.grouping,
-        course.runs.codes[place] * len(PROBLEMS) + which,
+        progress.runs.codes[position] * len(PROBLEMS) + which,
         breached,
         gathered(lambda numbers: numbers.value).astype(np.float64),
-        np.concatenate([np.full(len(some), found[problem].threshold) for problem, some in places.items()]),
+        np.concatenate([np.full(len(some), found[problem].threshold) for problem, some in positions.items()]),
         gathered(lambda numbers: numbers.messages).astype(np.int64),
         gathered(lambda numbers: numbers.matching).astype(np.int64),
         why,
         absent,
-        name=_namer(moment, course.runs),
+        name=_namer(moment, progress.runs),
     )
 
 
-def _failing(rule: Campaign, moment: EvaluationInput, course: CampaignProgress) -> _CampaignNumbers:
+def _failing(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress) -> _CampaignNumbers:
     """The share that failed among the final; over once the campaign has ended, since nothing can be done about it any more."""
-    found, limit = course.runs, rule.failure_above or 0.0
+    found, limit = progress.runs, rule.failure_above or 0.0
     final = found.messages - found.waiting
     share = np.divide(found.failed, final, out=np.full(len(found), np.nan), where=final > 0)
     proven = share
     if rule.confidence is not None:
         proven, _ = wilson(found.failed.astype(np.float64), final.astype(np.float64), rule.confidence)
-    breached = np.where((proven > limit) & ~course.ended, len(rule.levels_), 0)
-    breached[final < rule.min_messages] = np.where(course.ended, 0, NOT_ENOUGH)[final < rule.min_messages]
+    breached = np.where((proven > limit) & ~progress.ended, len(rule.levels_), 0)
+    breached[final < rule.min_messages] = np.where(progress.ended, 0, NOT_ENOUGH)[final < rule.min_messages]
     return _CampaignNumbers(found.messages > 0, breached, share, limit, final, found.failed)
 
 
-def _stalled(rule: Campaign, moment: EvaluationInput, course: CampaignProgress) -> _CampaignNumbers:
-    found, limit = course.runs, rule.stalled_for or 0
+def _stalled(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress) -> _CampaignNumbers:
+    found, limit = progress.runs, rule.stalled_for or 0
     silent = found.waiting > found.messages * UNREPORTED
-    unfinished = (course.left | silent) & ~course.is_held & ~course.ended
-    quiet = np.where(unfinished, course.quiet, 0)
+    unfinished = (progress.left | silent) & ~progress.is_held & ~progress.ended
+    quiet = np.where(unfinished, progress.quiet, 0)
     breached = np.where(unfinished & (quiet >= limit), len(rule.levels_), 0)
-    breached[course.awaited] = NOT_ENOUGH
+    breached[progress.awaited] = NOT_ENOUGH
     value = np.asarray(quiet / SECOND, np.float64)
-    return _CampaignNumbers(_followed(rule, course), breached, value, limit / SECOND, found.messages, found.waiting)
+    return _CampaignNumbers(_followed(rule, progress), breached, value, limit / SECOND, found.messages, found.waiting)
 
 
-def _short(rule: Campaign, moment: EvaluationInput, course: CampaignProgress) -> _CampaignNumbers:
-    found, limit = course.runs, rule.short_below or 0.0
-    recipients = np.maximum(course.recipients, 1)
-    share = np.where(course.is_known, found.messages / recipients, np.nan)
-    breached = np.where(course.told & (share < limit), len(rule.levels_), 0)
-    breached[course.awaited] = NOT_ENOUGH
+def _short(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress) -> _CampaignNumbers:
+    found, limit = progress.runs, rule.short_below or 0.0
+    recipients = np.maximum(progress.recipients, 1)
+    share = np.where(progress.is_known, found.messages / recipients, np.nan)
+    breached = np.where(progress.told & (share < limit), len(rule.levels_), 0)
+    breached[progress.awaited] = NOT_ENOUGH
     return _CampaignNumbers(
-        _followed(rule, course) & (course.is_known | course.awaited),
+        _followed(rule, progress) & (progress.is_known | progress.awaited),
         breached,
         share,
         limit,
-        course.recipients,
+        progress.recipients,
         found.messages,
     )
 
 
-def _ended(rule: Campaign, moment: EvaluationInput, course: CampaignProgress) -> _CampaignNumbers:
+def _ended(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress) -> _CampaignNumbers:
     """The report: the share that was delivered. It is shown only while it is told."""
-    found, listed = course.runs, (course.told | course.awaited) & _followed(rule, course)
+    found, listed = progress.runs, (progress.told | progress.awaited) & _followed(rule, progress)
     share = found.delivered / np.maximum(found.messages, 1)
-    breached = np.where(course.awaited, NOT_ENOUGH, 1)
+    breached = np.where(progress.awaited, NOT_ENOUGH, 1)
     return _CampaignNumbers(listed, breached, share, np.nan, found.messages, found.delivered)
 
 
@@ -158,9 +158,9 @@ _NUMBERS: Final[dict[Problem, Callable[[Campaign, EvaluationInput, CampaignProgr
 }
 
 
-def _followed(rule: Campaign, course: CampaignProgress) -> Flags:
-    found = course.runs
-    return (found.messages > 0) & (np.maximum(found.messages, course.recipients) >= rule.min_messages)
+def _followed(rule: Campaign, progress: CampaignProgress) -> Flags:
+    found = progress.runs
+    return (found.messages > 0) & (np.maximum(found.messages, progress.recipients) >= rule.min_messages)
 
 
 def _namer(moment: EvaluationInput, found: Runs) -> Callable[[int, str], str]:

@@ -61,7 +61,7 @@ class CampaignProgress:
         return np.where(self.missing, self.as_of - self.runs.appeared, self.as_of - self.runs.changed)
 
 
-def course_of(rule: Campaign, moment: EvaluationInput) -> CampaignProgress:
+def progress_of(rule: Campaign, moment: EvaluationInput) -> CampaignProgress:
     """How all campaigns that the rule considers fare."""
     found = runs(moment.reading, considered(rule, moment.as_of, FOLLOWED), moment.as_of - ACTIVE, QUIET)
     count = len(found)

@@ -7,9 +7,9 @@ from typing import Final
 from monitor.alerts.kinds.campaign.progress import CampaignProgress
 from monitor.alerts.kinds.result import EvaluationInput
 from monitor.config.rules.campaign import TOLD_FOR, Campaign, Problem
-from monitor.model.evaluate_words import money, number, percent, plural
 from monitor.model.message import FAILURES, UNKNOWN
 from monitor.model.notification import AlertView
+from monitor.model.plurals import money, number, percent, plural
 from monitor.runtime.clock import MINUTE, Duration, format_duration
 from monitor.runtime.printable import clean
 from monitor.window.campaign_progress import among
@@ -19,14 +19,14 @@ MOST_REASONS: Final = 3
 """So many reasons of failures a report names."""
 
 
-def _failing(rule: Campaign, moment: EvaluationInput, course: CampaignProgress, at: int, over: bool) -> str:
-    found, limit = course.runs, percent(rule.failure_above)
+def _failing(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress, at: int, over: bool) -> str:
+    found, limit = progress.runs, percent(rule.failure_above)
     final, failed = int(found.messages[at] - found.waiting[at]), int(found.failed[at])
     share = percent(failed / final) if final else "none"
     said = f"{number(failed)} of {plural(final, 'message')} failed ({share})"
     if over:
         return f"fails: {said}, limit {limit}"
-    if course.ended[at]:
+    if progress.ended[at]:
         return f"has ended: {said}"
     if final < rule.min_messages:
         return f"not enough data: {plural(final, 'message')} with a final status, min_messages is {rule.min_messages}"
@@ -38,68 +38,68 @@ def _unproven(rule: Campaign, share: float) -> str:
     return f", but not with {percent(rule.confidence)} confidence" if above else ""
 
 
-def _stalled(rule: Campaign, moment: EvaluationInput, course: CampaignProgress, at: int, over: bool) -> str:
-    found, quiet = course.runs, _span(int(course.quiet[at]))
-    if course.awaited[at]:
+def _stalled(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress, at: int, over: bool) -> str:
+    found, quiet = progress.runs, _span(int(progress.quiet[at]))
+    if progress.awaited[at]:
         return AWAITED
     if over:
-        return f"has stalled: {_progress(course, at)} for {quiet}"
-    if course.ended[at]:
+        return f"has stalled: {_progress(progress, at)} for {quiet}"
+    if progress.ended[at]:
         return f"has ended: {plural(int(found.messages[at]), 'message')}"
-    if course.is_held[at]:
+    if progress.is_held[at]:
         return "waits: Routee says that it is paused or not due yet"
     limit = format_duration(rule.stalled_for or 0)
     waiting = plural(int(found.waiting[at]), "message")
     return f"under way: last progress {quiet} ago, limit {limit}; {waiting} without a final status"
 
 
-def _progress(course: CampaignProgress, at: int) -> str:
-    found = course.runs
+def _progress(progress: CampaignProgress, at: int) -> str:
+    found = progress.runs
     messages = int(found.messages[at])
-    if course.missing[at]:
-        return f"messages to {number(messages)} of {plural(int(course.recipients[at]), 'recipient')}, no new one"
-    if course.left[at]:
+    if progress.missing[at]:
+        return f"messages to {number(messages)} of {plural(int(progress.recipients[at]), 'recipient')}, no new one"
+    if progress.left[at]:
         return f"{number(int(found.queued[at]))} of {plural(messages, 'message')} still queued, nothing changed"
     return f"{number(int(found.waiting[at]))} of {plural(messages, 'message')} without a final status, nothing changed"
 
 
-def _short(rule: Campaign, moment: EvaluationInput, course: CampaignProgress, at: int, over: bool) -> str:
-    if course.awaited[at]:
+def _short(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress, at: int, over: bool) -> str:
+    if progress.awaited[at]:
         return AWAITED
-    messages, recipients = int(course.runs.messages[at]), int(course.recipients[at])
+    messages, recipients = int(progress.runs.messages[at]), int(progress.recipients[at])
     said = f"{plural(messages, 'message')} for {plural(recipients, 'recipient')} ({percent(messages / recipients)})"
     if over:
         return f"ended short: {said}, limit {percent(rule.short_below)}"
-    if not course.ended[at]:
+    if not progress.ended[at]:
         return f"under way: {said}"
-    if rule.short_below is not None and course.is_known[at] and messages / recipients < rule.short_below:
+    if rule.short_below is not None and progress.is_known[at] and messages / recipients < rule.short_below:
         told = f"limit {percent(rule.short_below)}, reported for {format_duration(TOLD_FOR)} after the end"
         return f"has ended short: {said}, {told}"
     return f"has ended: {said}"
 
 
-def _ended(rule: Campaign, moment: EvaluationInput, course: CampaignProgress, at: int, over: bool) -> str:
-    return AWAITED if course.awaited[at] else f"has ended: {totals(moment, course, at)}"
+def _ended(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress, at: int, over: bool) -> str:
+    return AWAITED if progress.awaited[at] else f"has ended: {totals(moment, progress, at)}"
 
 
-def totals(moment: EvaluationInput, course: CampaignProgress, at: int) -> str:
+def totals(moment: EvaluationInput, progress: CampaignProgress, at: int) -> str:
     """``10,204 messages in 42m: 93.4% delivered, 5.1% failed (Unknown Number 312, Expired 40), 1.5% without a final status, 459.18 EUR spent``."""
-    found = course.runs
+    found = progress.runs
     messages = int(found.messages[at])
     parts = [f"{percent(found.delivered[at] / messages)} delivered"]
     if found.failed[at]:
-        parts.append(f"{percent(found.failed[at] / messages)} failed{_reasons(moment, course, at)}")
+        parts.append(f"{percent(found.failed[at] / messages)} failed{_reasons(moment, progress, at)}")
     if found.waiting[at]:
         parts.append(f"{percent(found.waiting[at] / messages)} without a final status")
     if found.spent[at]:
         parts.append(f"{money(float(found.spent[at]))}{_currency(moment)} spent")
-    recipients = f" to {plural(int(course.recipients[at]), 'recipient')}" if course.recipients[at] else ""
+    recipients = f" to {plural(int(progress.recipients[at]), 'recipient')}" if progress.recipients[at] else ""
     span = _span(int(found.appeared[at] - found.began[at]))
     return f"{plural(messages, 'message')}{recipients} in {span}: {', '.join(parts)}"
 
 
-def _reasons(moment: EvaluationInput, course: CampaignProgress, at: int) -> str:
-    reading, rows = moment.reading, course.runs.rows_of(at)
+def _reasons(moment: EvaluationInput, progress: CampaignProgress, at: int) -> str:
+    reading, rows = moment.reading, progress.runs.rows_of(at)
     rows = rows[reading.window.columns["date"][rows] <= moment.as_of]
     counts: Counter[str] = Counter()
     for status in FAILURES:

@@ -27,10 +27,10 @@ from monitor.alerts.kinds.words import (
 )
 from monitor.config.rules import BaselineChange
 from monitor.config.rules.spike import ENOUGH_DAYS, Ago, SameHour, Spike
-from monitor.model.evaluate_words import number, percent, plural
 from monitor.model.finding import Finding, Unit
 from monitor.model.notification import AlertView
 from monitor.model.phrases import against_threshold, against_usual
+from monitor.model.plurals import number, percent, plural
 from monitor.runtime.clock import Duration, iso
 from monitor.window import Codes, GroupCounts
 

@@ -13,17 +13,17 @@ def days_ago(as_of: Instant, window: Duration, days: int, zone: str) -> tuple[Du
 
     A day is left out where that span is not there once, whole and as long as the window: where the clocks were set forward or back within it.
     """
-    place = ZoneInfo(zone)
-    wall = to_datetime(as_of).astimezone(place).replace(tzinfo=None, fold=0)
+    position = ZoneInfo(zone)
+    wall = to_datetime(as_of).astimezone(position).replace(tzinfo=None, fold=0)
     found = []
     for day in range(1, days + 1):
         end = wall - timedelta(days=day)
         start = end - timedelta(microseconds=window)
-        if len({moment.utcoffset() for time in (start, end) for moment in _readings(time, place)}) == 1:
-            found.append(as_of - from_datetime(end.replace(tzinfo=place)))
+        if len({moment.utcoffset() for time in (start, end) for moment in _readings(time, position)}) == 1:
+            found.append(as_of - from_datetime(end.replace(tzinfo=position)))
     return tuple(found)
 
 
-def _readings(wall: datetime, place: ZoneInfo) -> tuple[datetime, datetime]:
+def _readings(wall: datetime, position: ZoneInfo) -> tuple[datetime, datetime]:
     """The two readings of a wall clock's time. They differ where it is shown twice or never."""
-    return wall.replace(tzinfo=place), wall.replace(tzinfo=place, fold=1)
+    return wall.replace(tzinfo=position), wall.replace(tzinfo=position, fold=1)

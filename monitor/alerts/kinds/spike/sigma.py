@@ -108,13 +108,13 @@ def _crossing(beyond: Callable[[Floats], Floats], near: Floats, far: Floats) -> 
     """
     at_near, at_far = beyond(near), beyond(far)
     far = np.where(at_near < 0, far, near)  # beyond already where it is nearest
-    place, moved_far = far, np.zeros(len(far), np.bool_)
+    position, moved_far = far, np.zeros(len(far), np.bool_)
     open_ = (at_near < 0) & (at_far > 0)
     for number in range(ROUNDS):
         straight = (near * at_far - far * at_near) / (at_far - at_near)
         # A group that is done stays as it is, so that its threshold does not depend on the other groups.
-        place = np.where(open_, np.where(np.isfinite(straight), straight, (near + far) / 2), place)
-        at = beyond(place)
+        position = np.where(open_, np.where(np.isfinite(straight), straight, (near + far) / 2), position)
+        at = beyond(position)
         open_ &= np.abs(at) > EXACT
         if not open_.any():
             break
@@ -122,8 +122,8 @@ def _crossing(beyond: Callable[[Floats], Floats], near: Floats, far: Floats) -> 
         again = (out == moved_far) & (number > 0)
         at_near = np.where(out, np.where(again, at_near / 2, at_near), at)
         at_far = np.where(out, at, np.where(again, at_far / 2, at_far))
-        near, far, moved_far = np.where(out, near, place), np.where(out, place, far), out
-    return place
+        near, far, moved_far = np.where(out, near, position), np.where(out, position, far), out
+    return position
 
 
 def _stretch(size: Floats, past: SigmaBaseline, is_share: bool) -> Floats:

@@ -40,7 +40,7 @@ class Alertmanager(ChannelModel):
         return (self.url,) if self.url is not None else self.urls
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
+    def check_keys(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         if ("url" in data) == ("urls" in data):
             yield FieldProblem((), "needs either url, or urls for all of a cluster")
         elif data.get("urls") == []:
@@ -51,7 +51,7 @@ class Alertmanager(ChannelModel):
         if token and password:
             yield FieldProblem((), "takes either a bearer_token, or username and password")
 
-    def second_look(self) -> Iterable[FieldProblem]:
+    def check_values(self) -> Iterable[FieldProblem]:
         for index, url in enumerate(self.urls):
             if url in self.urls[:index]:
                 yield FieldProblem(("urls", index), "is listed twice")

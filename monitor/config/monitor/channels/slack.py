@@ -58,7 +58,7 @@ class Slack(ChannelModel):
     """How long one attempt may take."""
 
     @classmethod
-    def first_look(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
+    def check_keys(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
         bot = "token" in data or "token_file" in data
         hook = "webhook_url" in data or "webhook_url_file" in data
         if bot == hook:

@@ -98,7 +98,7 @@ class Webhook(ChannelModel):
         of_files = [key for key in ("headers", "fields") if f"{key}_file" in data and isinstance(data.get(key), str)]
         return usual | data | {key: Lines(data[key]) for key in of_files}
 
-    def second_look(self) -> Iterable[FieldProblem]:
+    def check_values(self) -> Iterable[FieldProblem]:
         named = self.content_type or ""
         if not (named.isascii() and named.isprintable()):
             yield FieldProblem(("content_type",), "is not a content type; write it like application/json")

@@ -17,12 +17,12 @@ def alertmanager_client(entry: Alertmanager, clock: Clock) -> AlertmanagerClient
     return AlertmanagerClient(entry.addresses, clock=clock, login=login, timeout=entry.timeout / SECOND)
 
 
-def _make(entry: Alertmanager, around: ChannelContext) -> AlertmanagerClient:
-    return alertmanager_client(entry, around.clock)
+def _make(entry: Alertmanager, channel_context: ChannelContext) -> AlertmanagerClient:
+    return alertmanager_client(entry, channel_context.clock)
 
 
-def _preview(entry: Alertmanager, notification: Notification, around: ChannelContext) -> Preview:
-    made = alerts_of(notification, around.clock.now())
+def _preview(entry: Alertmanager, notification: Notification, channel_context: ChannelContext) -> Preview:
+    made = alerts_of(notification, channel_context.clock.now())
     headers = {} if entry.bearer_token is None and entry.username is None else {"Authorization": HIDDEN}
     addresses = ", ".join(map(origin, entry.addresses))
     return Preview(json.dumps(made, indent=2, ensure_ascii=False), made, addresses, headers)

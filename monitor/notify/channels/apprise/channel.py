@@ -5,23 +5,23 @@ from typing import Final
 
 from monitor.config.monitor import Apprise
 from monitor.model.notification import Notification
-from monitor.notify.channels.apprise.notifier import AppriseNotifier, complaint, content, scheme
+from monitor.notify.channels.apprise.notifier import AppriseNotifier, content, problem_text, scheme
 from monitor.notify.channels.channel import Channel, ChannelContext, EntryContext, Preview
 from monitor.runtime.clock import SECOND
 from monitor.runtime.errors import Problem
 
 
-def _make(entry: Apprise, around: ChannelContext) -> AppriseNotifier:
+def _make(entry: Apprise, channel_context: ChannelContext) -> AppriseNotifier:
     return AppriseNotifier(entry.url.get_secret_value(), timeout=entry.timeout / SECOND)
 
 
-def _preview(entry: Apprise, notification: Notification, around: ChannelContext) -> Preview:
+def _preview(entry: Apprise, notification: Notification, channel_context: ChannelContext) -> Preview:
     made = content(notification)
     return Preview(f"{made['title']}\n\n{made['body']}", made, scheme(entry.url.get_secret_value()))
 
 
 def _problems(entry: Apprise, context: EntryContext) -> Iterator[Problem]:
-    wrong = complaint(entry.url.get_secret_value())
+    wrong = problem_text(entry.url.get_secret_value())
     if wrong:
         yield context.problem(wrong, "url_file" if entry.url_file else "url")
 

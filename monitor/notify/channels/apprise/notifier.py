@@ -58,12 +58,12 @@ class AppriseNotifier:
 
     async def check(self) -> str:
         """Only the form of the address can be checked without telling anybody."""
-        problem = complaint(self._url)
+        problem = problem_text(self._url)
         return f"{scheme(self._url)} {problem}" if problem else ""
 
     def _tell(self, what: dict[str, str]) -> Outcome:
         if self._service is None:
-            if problem := complaint(self._url):
+            if problem := problem_text(self._url):
                 return Rejected(f"{scheme(self._url)} {problem}")
             self._service = service(self._url)
         if self._service.notify(**what):
@@ -81,7 +81,7 @@ def content(notification: Notification) -> dict[str, str]:
     }
 
 
-def complaint(url: str) -> str:
+def problem_text(url: str) -> str:
     """What is wrong with an address, as the end of a sentence; empty where Apprise can use it."""
     if find_spec("apprise") is None:
         return MISSING

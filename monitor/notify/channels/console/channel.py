@@ -9,11 +9,11 @@ from monitor.notify.channels.console.notifier import ConsoleNotifier
 from monitor.notify.render import plain_text
 
 
-def _make(entry: Console, around: ChannelContext) -> ConsoleNotifier:
-    return ConsoleNotifier(around.stream)
+def _make(entry: Console, channel_context: ChannelContext) -> ConsoleNotifier:
+    return ConsoleNotifier(channel_context.stream)
 
 
-def _preview(entry: Console, notification: Notification, around: ChannelContext) -> Preview:
+def _preview(entry: Console, notification: Notification, channel_context: ChannelContext) -> Preview:
     text = plain_text(notification)
     return Preview(text, text)
 

@@ -141,7 +141,7 @@ def _sentence(view: AlertView, *, short: bool = False) -> str:
 
 def _alone(view: AlertView, layout: _Layout, notification: Notification) -> Block:
     """The only alert: its sentence stands above already."""
-    blocks = [*_marks(view), *_advice(advice(view, 600)), *_course(view)]
+    blocks = [*_marks(view), *_advice(advice(view, 600)), *_timeline(view)]
     if layout.detailed:
         blocks += [*_reasons(view), *_actions(view, layout, notification)]
     return _coloured(tone(view.severity, view.status), blocks, sentence(view))
@@ -155,7 +155,7 @@ def _listed(view: AlertView, index: int, layout: _Layout, notification: Notifica
     if found:
         line["accessory"] = found[0]
     return _coloured(
-        tone(view.severity, view.status), [line, *_marks(view), *_course(view, times=times)], sentence(view)
+        tone(view.severity, view.status), [line, *_marks(view), *_timeline(view, times=times)], sentence(view)
     )
 
 
@@ -200,7 +200,7 @@ def _advice(texts: list[str]) -> list[Block]:
     return [section(said)] if said else []
 
 
-def _course(view: AlertView, *, times: bool = True) -> list[Block]:
+def _timeline(view: AlertView, *, times: bool = True) -> list[Block]:
     """What the sentence leaves out: of how many messages, and since when."""
     many = f"{counted(view)} messages" if view.messages and number(view.messages) not in sentence(view) else ""
     said = ", ".join(filter(None, (many, _times(view) if times else "")))

@@ -188,7 +188,7 @@ class SlackNotifier:
 
     async def _post(self, memory: tuple[str, str], made: dict[str, Any], limit: trio.CancelScope) -> Receipt:
         async def post(made: dict[str, Any]) -> Receipt:
-            await self._paces.of(self._api_url, self._token, made["channel"]).turn(limit)
+            await self._paces.of(self._api_url, self._token, made["channel"]).acquire(limit)
             return await self._call(made, lambda: self._post_once(memory, made))
 
         return await self._taken(made, post)

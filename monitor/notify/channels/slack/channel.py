@@ -13,25 +13,29 @@ from monitor.runtime.clock import SECOND
 from monitor.runtime.errors import Problem
 
 
-def _make(entry: Slack, around: ChannelContext) -> Notifier:
-    template = None if entry.template is None else _template(entry.template, around.templates)
+def _make(entry: Slack, channel_context: ChannelContext) -> Notifier:
+    template = None if entry.template is None else _template(entry.template, channel_context.templates)
     if entry.token is None and entry.webhook_url is not None:
         from monitor.notify.channels.slack.incoming_webhook import SlackHookNotifier
 
         hook = entry.webhook_url.get_secret_value()
         return SlackHookNotifier(
-            hook, clock=around.clock, template=template, timeout=entry.timeout / SECOND, paces=around.paces
+            hook,
+            clock=channel_context.clock,
+            template=template,
+            timeout=entry.timeout / SECOND,
+            paces=channel_context.paces,
         )
     from monitor.notify.channels.slack.bot import SlackNotifier  # slack-sdk takes time to load
 
     return SlackNotifier(
         secret_text(entry.token),
         entry.channel or "",
-        clock=around.clock,
+        clock=channel_context.clock,
         api_url=entry.api_url,
         template=template,
         timeout=entry.timeout / SECOND,
-        paces=around.paces,
+        paces=channel_context.paces,
         chart=entry.chart,
         app_token=secret_text(entry.app_token) or None,
         broadcast_resolved=entry.broadcast_resolved,
@@ -43,8 +47,8 @@ def _template(source: str, templates: Templates) -> Template:
     return templates.named(source, "slack") if source in templates.names else templates.compile(source, form="slack")
 
 
-def _preview(entry: Slack, notification: Notification, around: ChannelContext) -> Preview:
-    template = None if entry.template is None else _template(entry.template, around.templates)
+def _preview(entry: Slack, notification: Notification, channel_context: ChannelContext) -> Preview:
+    template = None if entry.template is None else _template(entry.template, channel_context.templates)
     text, problem = headline(template, notification)
     made = message(notification, text, problem)
     lines = [*_texts(made.get("blocks", [])), *_texts(made.get("attachments", []))]

@@ -66,15 +66,15 @@ class Charts:
                 self._upload_now(view, thread)
             self._logged = ""
         except NoPictures as missing:
-            self._complain(str(missing))
+            self._report(str(missing))
         except SlackApiError as error:
-            self._complain(f"Slack refuses it: {reason(error)}")
+            self._report(f"Slack refuses it: {reason(error)}")
         # The text of slack-sdk's own errors is not said: it may hold the address of the upload.
         except (OSError, http.client.HTTPException, SlackClientError, ValueError) as error:
-            self._complain(f"Slack could not be reached with it: {trouble(error, quote=False)}")
+            self._report(f"Slack could not be reached with it: {trouble(error, quote=False)}")
         # A picture is never worth an alert: whatever drawing did not foresee is named, and the rest goes on.
         except Exception as error:  # noqa: BLE001
-            self._complain(f"it could not be drawn ({type(error).__name__}); please report this")
+            self._report(f"it could not be drawn ({type(error).__name__}); please report this")
         finally:
             self._places.release()
 
@@ -89,7 +89,7 @@ class Charts:
             thread_ts=thread["ts"],
         )
 
-    def _complain(self, why: str) -> None:
+    def _report(self, why: str) -> None:
         if why != self._logged:
             self._logged = why
             log.warning("A message in Slack was sent without its chart: %s", why)

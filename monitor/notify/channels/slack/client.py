@@ -98,7 +98,7 @@ class _Limit:
     def __init__(self, seconds: float) -> None:
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._connection: socket.socket | None = None
         self.is_over = False
 
@@ -108,12 +108,12 @@ class _Limit:
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
-        with self._turn:
+        with self._lock:
             self._forget()
 
     def watch(self, opened: socket.socket) -> None:
         """The connection to be ended."""
-        with self._turn:
+        with self._lock:
             self._forget()
             self._connection = socket.socket(fileno=os.dup(opened.fileno()))
         if self.is_over:
@@ -121,7 +121,7 @@ class _Limit:
 
     def _end(self) -> None:
         self.is_over = True
-        with self._turn:
+        with self._lock:
             if self._connection is not None:
                 with suppress(OSError):  # it is closed already
                     self._connection.shutdown(socket.SHUT_RDWR)

@@ -49,10 +49,10 @@ class SlackHookNotifier:
     async def _post(self, made: dict[str, Any]) -> Outcome:
         body = to_json(made | {"unfurl_links": False, "unfurl_media": False}).encode(errors="replace")
         try:
-            await self._pace.turn()
+            await self._pace.acquire()
         except RateLimited as hold:
             return Retry(f"Slack asked to wait another {hold}", round(hold.seconds * SECOND))
-        outcome = await http.post(self._url, body, _HEADERS, self._timeout, self._clock.now(), judging=_judge)
+        outcome = await http.post(self._url, body, _HEADERS, self._timeout, self._clock.now(), classify=_judge)
         if isinstance(outcome, Retry) and outcome.after is not None:
             self._pace.hold(outcome.after / SECOND)
         return outcome
@@ -68,7 +68,7 @@ class SlackHookNotifier:
 
 def _judge(where: str, status: int, retry_after: str | None, text: str, now: Instant) -> Outcome:
     """As any POST, but 400 alone is about the message: all else is a hook or a channel that somebody can mend, and is tried again."""
-    outcome = http.judge(where, status, retry_after, text, now)
+    outcome = http.outcome_of(where, status, retry_after, text, now)
     if isinstance(outcome, Rejected) and status != 400:
         return Retry(f"{where} answered {status}{f': {text}' if text else ''}; {_MEND}")
     return outcome

@@ -29,7 +29,7 @@ class ChannelRateLimit:
         self._free_at = -math.inf
         self._held_until = -math.inf
 
-    async def turn(self, limit: trio.CancelScope | None = None) -> None:
+    async def acquire(self, limit: trio.CancelScope | None = None) -> None:
         """Wait for the next free second. Those who wait are served in the order in which they came. Raises RateLimited.
 
         A time ``limit`` is moved by as much: waiting for others of us is no slowness of Slack's.

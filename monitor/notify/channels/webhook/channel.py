@@ -13,12 +13,12 @@ from monitor.notify.channels.webhook.problems import problems
 from monitor.runtime.clock import SECOND
 
 
-def _make(entry: Webhook, around: ChannelContext, fields: Mapping[str, str] | None = None) -> WebhookNotifier:
+def _make(entry: Webhook, channel_context: ChannelContext, fields: Mapping[str, str] | None = None) -> WebhookNotifier:
     """``fields`` in place of those that the entry was written with."""
     return WebhookNotifier(
         entry.url.get_secret_value(),
-        clock=around.clock,
-        templates=around.templates,
+        clock=channel_context.clock,
+        templates=channel_context.templates,
         template=entry.template,
         content_type=entry.content_type,
         secret=secret_text(entry.secret),
@@ -31,10 +31,10 @@ def _make(entry: Webhook, around: ChannelContext, fields: Mapping[str, str] | No
     )
 
 
-def _preview(entry: Webhook, notification: Notification, around: ChannelContext) -> Preview:
+def _preview(entry: Webhook, notification: Notification, channel_context: ChannelContext) -> Preview:
     """With names in the place of what the configuration keeps secret; the signature needs the moment of sending."""
     fields = dict.fromkeys(entry.fields or (), HIDDEN)
-    made = _make(entry, around, fields).request(notification)
+    made = _make(entry, channel_context, fields).request(notification)
     headers = {name: HIDDEN if name in (entry.headers or {}) else value for name, value in made.headers.items()}
     if entry.secret is not None:
         headers |= {"webhook-timestamp": "(when it is sent)", "webhook-signature": f"v1,{HIDDEN}"}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from monitor.config.monitor import Webhook
-from monitor.config.monitor.headers import complaint as fields_complaint
+from monitor.config.monitor.headers import problem_text as fields_problem
 from monitor.config.monitor.services import service_of
 from monitor.notify.channels.channel import EntryContext, samples, secret_texts
 from monitor.notify.channels.webhook.notifier import JSON
@@ -19,8 +19,8 @@ def problems(entry: Webhook, context: EntryContext) -> Iterator[Problem]:
     if full is None:
         yield context.no_template(entry.template)
     elif full not in context.templates.names:
-        for complaint in _unmet(entry, full):
-            yield context.problem(f"the template {complaint}", "template")
+        for problem_text in _unmet(entry, full):
+            yield context.problem(f"the template {problem_text}", "template")
     else:
         yield from _of_file(entry, full, context.templates, context.files[full])
 
@@ -30,7 +30,7 @@ def _unmet(entry: Webhook, full: str) -> Iterator[str]:
     service = service_of(full)
     if service is None:
         return
-    wrong = fields_complaint(set(entry.fields or ()), service.fields, (*service.fields, *service.optional))
+    wrong = fields_problem(set(entry.fields or ()), service.fields, (*service.fields, *service.optional))
     if wrong:
         yield f"{service.name} {wrong}"
     written = {name.lower() for name in entry.headers or ()}

@@ -15,11 +15,11 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.alerts.group_names import Group, meaning
 from monitor.alerts.kinds import NOT_ENOUGH, EvaluationInput, RuleResult
 from monitor.alerts.kinds.batch import Numbers, RuleBatch
 from monitor.alerts.kinds.result import UNHEARD_OF
-from monitor.alerts.names import Group, meaning
-from monitor.alerts.track import KEPT, LOOK_AGAIN, SPACED, SampledSeries, SeriesSample, Shelved
+from monitor.alerts.sampled_series import KEPT, LOOK_AGAIN, SPACED, SampledSeries, SeriesName, SeriesSample
 from monitor.config.rules import Rule
 from monitor.runtime.clock import Instant
 
@@ -30,7 +30,7 @@ GROUPS: Final = 12
 class EvaluationObserver(Protocol):
     """Who looks on while rules are judged."""
 
-    def __call__(self, rule: Rule, as_of: Instant, judgement: RuleResult, alerts: Iterable[Group], /) -> None:
+    def __call__(self, rule: Rule, as_of: Instant, rule_result: RuleResult, alerts: Iterable[Group], /) -> None:
         """``rule`` was judged; ``alerts`` are the groups that have an alert."""
 
 
@@ -51,18 +51,18 @@ class EvaluationHistory:
         self._own: dict[str, SampledSeries] = {}
         self._shared: dict[str, _Part] = {}
 
-    def take(self, rule: Rule, as_of: Instant, judgement: RuleResult, alerts: Iterable[Group]) -> None:
+    def take(self, rule: Rule, as_of: Instant, rule_result: RuleResult, alerts: Iterable[Group]) -> None:
         """Remember a judgement; one of the same moment replaces the one before."""
         track = self._own.get(rule.name)
-        if track is None or track.by != judgement.by:
-            track = self._own[rule.name] = SampledSeries(judgement.by, 3, GROUPS, self._turn(), rule.history_step)
+        if track is None or track.by != rule_result.by:
+            track = self._own[rule.name] = SampledSeries(rule_result.by, 3, GROUPS, self._offset(), rule.history_step)
         alarmed = [group for group in alerts if tuple(name for name, _ in group) == track.by][:GROUPS]
-        value = np.where(judgement.breached != NOT_ENOUGH, judgement.value, np.nan)
-        columns, nothing = (judgement.messages, value, judgement.threshold), (0.0, _of_nothing(judgement), np.nan)
-        means, below = meaning(judgement), rule.comparison == "below"
+        value = np.where(rule_result.breached != NOT_ENOUGH, rule_result.value, np.nan)
+        columns, nothing = (rule_result.messages, value, rule_result.threshold), (0.0, _of_nothing(rule_result), np.nan)
+        means, below = meaning(rule_result), rule.comparison == "below"
         track.take(
             SeriesSample(
-                as_of, judgement.codes, columns, nothing, means, judgement.code, lambda: judgement, below, alarmed
+                as_of, rule_result.codes, columns, nothing, means, rule_result.code, lambda: rule_result, below, alarmed
             )
         )
 
@@ -70,7 +70,7 @@ class EvaluationHistory:
         """Remember what some of these rules were judged on that had nothing to say."""
         known = self._shared.get(batch.rules[0].name)
         if known is None or known.shared.batch is not batch:
-            shared = _Shared(batch, len(numbers.columns), self._turn())
+            shared = _Shared(batch, len(numbers.columns), self._offset())
             self._shared |= {rule.name: _Part(rule, shared) for rule in batch.rules}
             known = self._shared[batch.rules[0].name]
         known.shared.take(moment, numbers)
@@ -80,17 +80,17 @@ class EvaluationHistory:
         found = self._found(rule, group, "latest")
         return tuple(found[as_of] for as_of in sorted(found)[-KEPT:])
 
-    def course(self, rule: str, group: Group) -> tuple[Evaluation, ...]:
+    def progress(self, rule: str, group: Group) -> tuple[Evaluation, ...]:
         """What is known of one group as far back as a sparkline reaches, oldest first; less and less dense towards the past."""
         latest, spaced = self.of(rule, group), self._found(rule, group, "spaced")
         before = [as_of for as_of in sorted(spaced)[-SPACED:] if latest and as_of < latest[0].as_of]
         return (*(spaced[as_of] for as_of in before), *latest)
 
-    def _found(self, rule: str, group: Group, shelf: Shelved) -> dict[Instant, Evaluation]:
+    def _found(self, rule: str, group: Group, series_name: SeriesName) -> dict[Instant, Evaluation]:
         """What stands on one kind of shelf, of the rule's own track and of the one that it shares."""
         own, part = self._own.get(rule), self._shared.get(rule)
-        found = {} if part is None else part.of(group, shelf)
-        return found | ({} if own is None else _evaluations(*own.rows(group, shelf)))
+        found = {} if part is None else part.of(group, series_name)
+        return found | ({} if own is None else _evaluations(*own.rows(group, series_name)))
 
     def groups(self, rule: str) -> tuple[Group, ...]:
         """The groups that are kept of a rule."""
@@ -106,7 +106,7 @@ class EvaluationHistory:
         self._own.pop(rule, None)
         self._shared.pop(rule, None)
 
-    def _turn(self) -> int:
+    def _offset(self) -> int:
         """Each track's turn to look again comes at another poll, so that no poll pays for all of them."""
         return (len(self._own) + len({id(part.shared) for part in self._shared.values()})) % LOOK_AGAIN
 
@@ -131,9 +131,9 @@ class _Shared:
 
         def judge() -> RuleResult:
             self._chosen += 1  # the groups that matter to one rule, then those that matter to the next
-            judgement = self.batch.judgement(self._chosen, moment)
-            self.of_nothing = _of_nothing(judgement)
-            return judgement
+            rule_result = self.batch.rule_result(self._chosen, moment)
+            self.of_nothing = _of_nothing(rule_result)
+            return rule_result
 
         means, below = moment.reading.window.facets, self.batch.below
         self.track.take(
@@ -148,9 +148,9 @@ class _Part:
     rule: Rule
     shared: _Shared
 
-    def of(self, group: Group, shelf: Shelved) -> dict[Instant, Evaluation]:
+    def of(self, group: Group, series_name: SeriesName) -> dict[Instant, Evaluation]:
         """What is known of one group, against the rule's thresholds."""
-        moments, rows = self.shared.track.rows(group, shelf)
+        moments, rows = self.shared.track.rows(group, series_name)
         there = ~np.isnan(rows[:, 1])  # what was counted is never NaN where there is anything to count
         weighed = self.shared.batch.weigh(self.rule, tuple(rows[there].T))
         value = np.where(weighed.breached != NOT_ENOUGH, weighed.value, np.nan)
@@ -159,9 +159,9 @@ class _Part:
         return _evaluations(moments, found)
 
 
-def _of_nothing(judgement: RuleResult) -> float:
+def _of_nothing(rule_result: RuleResult) -> float:
     """The value of a group of which nothing is found; NaN where it has none."""
-    value = judgement.absent(()).value
+    value = rule_result.absent(()).value
     return np.nan if value is None else value
 
 

@@ -7,10 +7,10 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.alerts.group_names import Group, Names
 from monitor.alerts.kinds import NOT_ENOUGH, RuleResult
 from monitor.alerts.kinds.batch import Column
-from monitor.alerts.names import Group, Names
-from monitor.alerts.shelf import RingBuffer
+from monitor.alerts.ring_buffer import RingBuffer
 from monitor.runtime.clock import Duration, Instant
 from monitor.window import Codes
 
@@ -21,7 +21,7 @@ SPACED: Final = 24
 LOOK_AGAIN: Final = 30
 """After so many evaluations the groups are chosen anew."""
 
-Shelved = Literal["latest", "spaced"]
+SeriesName = Literal["latest", "spaced"]
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class SampledSeries:
         self.groups: list[Group] = []
         self._most = most
         self._apart = apart
-        self._shelves: dict[Shelved, RingBuffer] = {
+        self._buffers: dict[SeriesName, RingBuffer] = {
             "latest": RingBuffer(KEPT, columns),
             "spaced": RingBuffer(SPACED, columns),
         }
@@ -61,16 +61,16 @@ class SampledSeries:
         self._names = Names()
         self._means: object = None
         self._codes: Codes = np.zeros(0, np.int64)
-        self._places = _Places(self._codes, self._codes)
+        self._positions = _Places(self._codes, self._codes)
 
     @property
     def latest(self) -> Instant:
         """The latest moment."""
-        return max(self._shelves["latest"].moments, default=0)
+        return max(self._buffers["latest"].moments, default=0)
 
-    def rows(self, group: Group, shelf: Shelved) -> tuple[list[Instant], NDArray[np.float64]]:
+    def rows(self, group: Group, series_name: SeriesName) -> tuple[list[Instant], NDArray[np.float64]]:
         """The numbers of one group with their moments, oldest first, from when it came in."""
-        shelved = self._shelves[shelf]
+        shelved = self._buffers[series_name]
         if group not in self.groups:
             return [], np.empty((0, shelved.columns))
         return shelved.of(self.groups.index(group))
@@ -86,29 +86,31 @@ class SampledSeries:
         self._wait = LOOK_AGAIN - 1 if self._wait < 0 else self._wait - 1
         if not same:
             self._codes = np.array([sample.code(group) for group in self.groups], np.int64)
-        if not same or self._places.codes is not sample.codes:
-            self._places = _Places(sample.codes, self._codes)
-        row = self._shelves["latest"].row(sample.as_of)
-        self._places.write(row, sample.columns, sample.nothing)
-        spaced = self._shelves["spaced"]
+        if not same or self._positions.codes is not sample.codes:
+            self._positions = _Places(sample.codes, self._codes)
+        row = self._buffers["latest"].row(sample.as_of)
+        self._positions.write(row, sample.columns, sample.nothing)
+        spaced = self._buffers["spaced"]
         if spaced.newest is None or not 0 < sample.as_of - spaced.newest < self._apart:
             spaced.row(sample.as_of)[:] = row
 
     def _choose(self, sample: SeriesSample) -> None:
         """Choose the groups anew: those that stay keep their place and their past."""
-        judgement = sample.judge()
-        self._names.begin(judgement)
-        telling = (self._names.group(judgement, at) for at in _telling(judgement, sample.below, self._most))
-        wanted = list(dict.fromkeys([*sample.alarmed, *telling]))[: self._most]
-        kept = [place for place, group in enumerate(self.groups) if group in wanted]
-        staying = {self.groups[place] for place in kept}
+        rule_result = sample.judge()
+        self._names.begin(rule_result)
+        breaching = (self._names.group(rule_result, at) for at in _breaching(rule_result, sample.below, self._most))
+        wanted = list(dict.fromkeys([*sample.alarmed, *breaching]))[: self._most]
+        kept = [position for position, group in enumerate(self.groups) if group in wanted]
+        staying = {self.groups[position] for position in kept}
         fresh = [group for group in wanted if group not in staying]
         # A group that says nothing any more keeps its place until someone needs it.
-        idle = [place for place in range(len(self.groups)) if place not in kept][: self._most - len(kept) - len(fresh)]
+        idle = [position for position in range(len(self.groups)) if position not in kept][
+            : self._most - len(kept) - len(fresh)
+        ]
         stay = sorted(kept + idle)
-        for shelf in self._shelves.values():
-            shelf.rearrange(stay, len(fresh))
-        self.groups = [self.groups[place] for place in stay] + fresh
+        for series_name in self._buffers.values():
+            series_name.rearrange(stay, len(fresh))
+        self.groups = [self.groups[position] for position in stay] + fresh
 
 
 class _Places:
@@ -116,16 +118,16 @@ class _Places:
 
     def __init__(self, codes: Codes, wanted: Codes) -> None:
         self.codes = codes
-        self._places: NDArray[np.int64] = codes[:0]
+        self._positions: NDArray[np.int64] = codes[:0]
         self._here: NDArray[np.bool_] | None = np.zeros(len(wanted), np.bool_)
         if not len(codes):
             return
         # Not every kind gives its groups in the order of their codes.
         order = None if (codes[1:] > codes[:-1]).all() else np.argsort(codes, kind="stable")
         ranks = np.minimum(codes.searchsorted(wanted, sorter=order), len(codes) - 1)
-        places = ranks if order is None else order[ranks]
-        here = codes[places] == wanted
-        self._places, self._here = (places, None) if here.all() else (places[here], here)
+        positions = ranks if order is None else order[ranks]
+        here = codes[positions] == wanted
+        self._positions, self._here = (positions, None) if here.all() else (positions[here], here)
 
     def write(self, row: NDArray[np.float64], columns: Sequence[Column], nothing: Sequence[float]) -> None:
         """Write the numbers of the groups, ``nothing`` for those that are not there."""
@@ -134,21 +136,21 @@ class _Places:
             row[:] = np.asarray(nothing)[:, None]
         for number, column in enumerate(columns):
             if here is None:
-                row[number] = column[self._places]
+                row[number] = column[self._positions]
             else:
-                row[number, here] = column[self._places]
+                row[number, here] = column[self._positions]
 
 
-def _telling(judgement: RuleResult, below: bool, most: int) -> list[int]:
+def _breaching(rule_result: RuleResult, below: bool, most: int) -> list[int]:
     """The places of groups worth keeping: in turn the worst and the most voluminous."""
-    if len(judgement) <= most:
-        return list(range(len(judgement)))
-    ratio = (judgement.value + 1e-9) / (judgement.threshold + 1e-9)
+    if len(rule_result) <= most:
+        return list(range(len(rule_result)))
+    ratio = (rule_result.value + 1e-9) / (rule_result.threshold + 1e-9)
     badness = -ratio if below else ratio
-    badness = np.where((judgement.breached == NOT_ENOUGH) | np.isnan(badness), -np.inf, badness)
+    badness = np.where((rule_result.breached == NOT_ENOUGH) | np.isnan(badness), -np.inf, badness)
     worst = np.argpartition(-badness, most)[:most]
     worst = worst[np.argsort(-badness[worst], kind="stable")]
-    largest = np.argpartition(-judgement.messages, most)[:most]
-    largest = largest[np.argsort(-judgement.messages[largest], kind="stable")]
+    largest = np.argpartition(-rule_result.messages, most)[:most]
+    largest = largest[np.argsort(-rule_result.messages[largest], kind="stable")]
     both = np.stack([worst, largest], axis=1).ravel().tolist()
     return list(dict.fromkeys(both))[:most]

@@ -12,24 +12,24 @@ class Names:
         self._means: object = None
         self._groups: dict[int, Group] = {}
 
-    def begin(self, judgement: RuleResult) -> bool:
+    def begin(self, rule_result: RuleResult) -> bool:
         """Get ready for the codes of this judgement; False: codes of earlier ones mean something else now."""
-        means = meaning(judgement)
+        means = meaning(rule_result)
         if means is not None and means is self._means:
             return True
         self._means = means
         self._groups.clear()
         return False
 
-    def group(self, judgement: RuleResult, at: int) -> Group:
+    def group(self, rule_result: RuleResult, at: int) -> Group:
         """The group at a place of the judgement."""
-        code = int(judgement.codes[at])
+        code = int(rule_result.codes[at])
         known = self._groups.get(code)
         if known is None:
-            known = self._groups[code] = judgement.group(at)
+            known = self._groups[code] = rule_result.group(at)
         return known
 
 
-def meaning(judgement: RuleResult) -> object:
+def meaning(rule_result: RuleResult) -> object:
     """What stays the same thing as long as codes mean the same; None where they never do (recipients are numbered anew by each reading)."""
-    return None if "to" in judgement.by else judgement.reading.window.facets
+    return None if "to" in rule_result.by else rule_result.reading.window.facets

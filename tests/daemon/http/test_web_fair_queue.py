@@ -11,8 +11,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from monitor.daemon.http.connections import BUSY
+from monitor.daemon.http.fair_queue import MOST_WAITING, PAUSE, Dear, Shared, Turns, path_of
 from monitor.daemon.http.guards import Limits
-from monitor.daemon.http.turns import MOST_WAITING, PAUSE, Dear, Shared, Turns, path_of
 from tests.fakes.waiting import guarded, until
 
 GET = b"GET %s HTTP/1.1\r\nHost: test\r\n\r\n"

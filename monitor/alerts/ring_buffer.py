@@ -44,12 +44,12 @@ class RingBuffer:
         self._next = (row + 1) % self._kept
         return np.asarray(self._numbers[row])
 
-    def rearrange(self, places: list[int], fresh: int) -> None:
+    def rearrange(self, positions: list[int], fresh: int) -> None:
         """Keep only the groups at those places, in that order, and make room for so many more."""
         blank = np.full((self._kept, self.columns, fresh), np.nan)
-        self._numbers = np.concatenate([self._numbers[:, :, places], blank], axis=2)
+        self._numbers = np.concatenate([self._numbers[:, :, positions], blank], axis=2)
 
-    def of(self, place: int) -> tuple[list[Instant], NDArray[np.float64]]:
+    def of(self, position: int) -> tuple[list[Instant], NDArray[np.float64]]:
         """What is kept of a group, oldest first, from when it came in."""
-        known = [row for row in self._order if not np.isnan(self._numbers[row, 0, place])]
-        return [self._moments[row] for row in known], np.asarray(self._numbers[known, :, place])
+        known = [row for row in self._order if not np.isnan(self._numbers[row, 0, position])]
+        return [self._moments[row] for row in known], np.asarray(self._numbers[known, :, position])

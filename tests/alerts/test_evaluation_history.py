@@ -1,8 +1,8 @@
 """The ring: the latest evaluations of the groups that matter."""
 
+from monitor.alerts.evaluation_history import GROUPS
 from monitor.alerts.evaluator import RuleEvaluator
-from monitor.alerts.ring import GROUPS
-from monitor.alerts.track import KEPT, SPACED
+from monitor.alerts.sampled_series import KEPT, SPACED
 from monitor.alerts.view import history
 from monitor.config.rules import rule_of
 from monitor.model.alert import Alert
@@ -100,10 +100,10 @@ def test_the_past_is_kept_less_dense_as_far_back_as_sparklines_reach() -> None:
     for step in range(400):
         put(evaluator, "A", NOW + step * MINUTE, step % 10, 10)
         poll(evaluator, NOW + step * MINUTE)
-    course = evaluator.history.course("R", group("A"))
-    assert [one.as_of for one in course[-KEPT:]] == [NOW + step * MINUTE for step in range(400 - KEPT, 400)]
-    before = [one.as_of for one in course[:-KEPT]]
-    assert before == list(range(before[0], course[-KEPT].as_of, 5 * MINUTE))
+    progress = evaluator.history.progress("R", group("A"))
+    assert [one.as_of for one in progress[-KEPT:]] == [NOW + step * MINUTE for step in range(400 - KEPT, 400)]
+    before = [one.as_of for one in progress[:-KEPT]]
+    assert before == list(range(before[0], progress[-KEPT].as_of, 5 * MINUTE))
     assert before[0] == NOW + 280 * MINUTE, "24 times a quarter of the window"
 
 
@@ -117,7 +117,7 @@ def test_a_sparkline_of_what_was_kept_is_that_of_the_window() -> None:
     now = NOW + 199 * MINUTE
     moment = evaluator.input_for(rule, WindowReader(evaluator.window), now, NOW - DAY)
     for operator in ("A", "B"):
-        kept = history(rule, moment, group(operator), evaluator.history.course("R", group(operator)))
+        kept = history(rule, moment, group(operator), evaluator.history.progress("R", group(operator)))
         asked = history(rule, moment, group(operator))
         assert len(kept) == len(asked) == SPACED
         assert kept[-12:] == asked[-12:]
@@ -133,8 +133,8 @@ def test_a_sparkline_shows_what_was_found_at_the_time() -> None:
     put(evaluator, "A", NOW - SECOND, 10, 10)
     poll(evaluator, NOW + 75 * SECOND)
     moment = evaluator.input_for(rule, WindowReader(evaluator.window), NOW + 75 * SECOND, NOW - DAY)
-    course = evaluator.history.course("R", group("A"))
-    assert history(rule, moment, group("A"), course)[-3:] == (None, 0.5, 0.75), "it came late"
+    progress = evaluator.history.progress("R", group("A"))
+    assert history(rule, moment, group("A"), progress)[-3:] == (None, 0.5, 0.75), "it came late"
 
 
 def test_a_group_that_falls_silent_stays_with_its_past() -> None:
