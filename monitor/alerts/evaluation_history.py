@@ -87,7 +87,7 @@ class EvaluationHistory:
         return (*(spaced[as_of] for as_of in before), *latest)
 
     def _found(self, rule: str, group: Group, series_name: SeriesName) -> dict[Instant, Evaluation]:
-        """What stands on one kind of shelf, of the rule's own track and of the one that it shares."""
+        """The values of one series, of the rule's own track and of the one that it shares."""
         own, part = self._own.get(rule), self._shared.get(rule)
         found = {} if part is None else part.of(group, series_name)
         return found | ({} if own is None else _evaluations(*own.rows(group, series_name)))

@@ -142,7 +142,7 @@ SILENCES_KEPT: Final[Duration] = 5 * DAY
 """A silence that is over is kept so long, to be looked at or begun anew."""
 
 SUPERSEDED: Final = "superseded"
-"""The one key in the receipt of a parcel that was not sent because a newer one of its episode says more; no channel uses it."""
+"""The one key in the receipt of a outbox row that was not sent because a newer one of its episode says more; no channel uses it."""
 
 ASIDES_KEPT: Final = 1_000
 """So many different records set aside are kept, those seen last; `Store.counts` tells how many there ever were."""
@@ -226,16 +226,16 @@ class Store(Protocol):
         """Write all of it in one transaction; gives the sequence numbers of the journal blobs, in their order."""
 
     def waiting(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
-        """The oldest parcels of a channel that are still to be sent, whether due or not, in the order they were written."""
+        """The oldest outbox rows of a channel that are still to be sent, whether due or not, in the order they were written."""
 
     def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
-        """The oldest waiting parcel of each group of a channel, whether due or not: by ``next_at``, then as they were written."""
+        """The oldest waiting outbox row of each group of a channel, whether due or not: by ``next_at``, then as they were written."""
 
     def successor(self, outbox_row: int) -> str | None:
         """The key of the next notification of the same episode that waits for the same channel, if there is one."""
 
     def sent(self, outbox_row: int, receipt: dict[str, str], at: Instant) -> None:
-        """A channel took it. Only a waiting parcel changes, here and in the two below, so that each can be tried again."""
+        """A channel took it. Only a waiting outbox row changes, here and in the two below, so that each can be tried again."""
 
     def postponed(self, outbox_row: int, error: str, next_at: Instant) -> None:
         """It will be tried again at ``next_at``; counts an attempt."""
@@ -268,5 +268,5 @@ class Store(Protocol):
 
     def prune(self, before: Instant, told_before: Instant, most: int = PRUNED_AT_ONCE) -> int:
         """Forget what was set aside before then, and alerts that were over and that no group still tells of; and what was sent, given up or
-        changed before ``told_before``. The latest receipt of an episode stays while a group of it lives or a parcel of it waits.
+        changed before ``told_before``. The latest receipt of an episode stays while a group of it lives or a outbox row of it waits.
         Of each kind at most ``most`` rows go; gives how many went, 0 when none is left."""

@@ -77,7 +77,7 @@ def judge_at(
         evaluator.account_state = evaluator.account_state.with_balance(
             start + _at(known["at"]), AccountBalance(float(known["amount"]), known["currency"])
         )
-    found = evaluate(rule, EvaluationInput(WindowReader(window), as_of, since, (), evaluator.account_state)).telling()
+    found = evaluate(rule, EvaluationInput(WindowReader(window), as_of, since, (), evaluator.account_state)).breaching()
     return evaluator, as_of, list(found)
 
 

@@ -131,16 +131,6 @@ def test_certificates_that_cannot_be_read_are_those_of_their_variable(tmp_path: 
     assert trusted("", "").verify_mode == ssl.CERT_REQUIRED
 
 
-def test_a_file_for_tls_keys_that_cannot_be_written_is_the_error_of_its_own_variable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "none" / "keys"))
-    trusted.cache_clear()
-    with pytest.raises(EnvironmentUnusable) as raised:
-        trusted("", "")
-    assert str(raised.value).startswith(f"environment: SSLKEYLOGFILE: {tmp_path}")
-
-
 def test_a_proxy_that_wants_tls_is_refused_before_its_password_goes_out_in_clear() -> None:
     with pytest.raises(EnvironmentUnusable, match="HTTPS_PROXY: an https:// proxy is not supported") as raised:
         proxies({"HTTPS_PROXY": "https://user:pa55word@proxy.example:3128"})

@@ -36,7 +36,7 @@ class ChannelBackoff:
     def failed(
         self, outbox_row: OutboxRow, asked: Duration | None, *, together: bool = False
     ) -> tuple[Duration, Duration]:
-        """How long this parcel waits, and how long the whole channel does. ``asked``: what the other side asked for; ``together``: it was
+        """How long this outbox row waits, and how long the whole channel does. ``asked``: what the other side asked for; ``together``: it was
         sent side by side with another one that has failed."""
         self._failed.add(outbox_row.id)
         (self._together.add if together else self._together.discard)(outbox_row.id)

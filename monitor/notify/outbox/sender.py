@@ -136,7 +136,7 @@ class Sender:
             batch.pause = pause if batch.pause is None else batch.pause
 
     async def _handle(self, outbox_row: OutboxRow, batch: "_SendBatch") -> Duration | None:
-        """Send one parcel and write down what came of it; gives how long the channel has to pause if it failed."""
+        """Send one outbox row and write down what came of it; gives how long the channel has to pause if it failed."""
         if await self._superseded(outbox_row):
             return None
         previous = await self.store.receipt(self.receiver, self.channel, outbox_row.notification.episode)

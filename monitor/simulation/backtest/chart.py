@@ -250,7 +250,7 @@ def _ceiling(group_trials: Sequence[GroupTrial], unit: Unit) -> float:
 
 
 def _fixed(group_trials: Sequence[GroupTrial]) -> list[float]:
-    """The lowest fixed threshold of each strand: those of further levels may be far above anything that ever was."""
+    """The lowest fixed threshold of each trial: those of further levels may be far above anything that ever was."""
     lowest = (group_trial.trial.subject.rule.levels_[0].limit for group_trial in group_trials)
     return [limit for limit in lowest if isinstance(limit, float)]
 

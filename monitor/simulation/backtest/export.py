@@ -34,7 +34,7 @@ class GroupTrial:
 
 @dataclass(slots=True)
 class GroupPanel:
-    """One group: a strand for each trial, the present rule's first."""
+    """One group: one value for each trial, the present rule's first."""
 
     labels: dict[str, str]
     group_trials: list[GroupTrial]

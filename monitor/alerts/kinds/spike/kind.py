@@ -143,8 +143,10 @@ def evaluate(rule: Spike, moment: EvaluationInput) -> RuleResult:
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         # None is a number, but no share; and it is one only where so few are taken.
-        calm = measured.known and not below and rule.measure == "count" and not rule.min_messages
-        return Finding(group, 0 if calm else None, 0.0 if calm else None, None, "no messages, now or in the baseline")
+        is_within = measured.known and not below and rule.measure == "count" and not rule.min_messages
+        return Finding(
+            group, 0 if is_within else None, 0.0 if is_within else None, None, "no messages, now or in the baseline"
+        )
 
     return RuleResult(
         moment.reading,
