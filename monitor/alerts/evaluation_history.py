@@ -24,7 +24,7 @@ from monitor.config.rules import Rule
 from monitor.runtime.clock import Instant
 
 GROUPS: Final = 12
-"""So many groups of a rule are kept at most."""
+"""The most groups of a rule that are kept."""
 
 
 class EvaluationObserver(Protocol):

@@ -15,9 +15,9 @@ from monitor.runtime.clock import Duration, Instant
 from monitor.window import Codes
 
 KEPT: Final = 60
-"""So many evaluations of a group are kept."""
+"""The number of evaluations of a group that are kept."""
 SPACED: Final = 24
-"""So many evaluations are kept that are further apart: as many as a sparkline shows."""
+"""The number of evaluations that are kept further apart: as many as a sparkline shows."""
 LOOK_AGAIN: Final = 30
 """After so many evaluations the groups are chosen anew."""
 

@@ -24,11 +24,11 @@ Found = tuple[Instant, Callable[[Group], Finding]]
 INTERVALS: Final = 3
 """A rule that was not judged for more than so many of its intervals missed something."""
 MOST_MOMENTS: Final = 500
-"""So many moments are judged late; of a longer time the latest part."""
+"""The most moments that are evaluated late; of a longer time the latest part."""
 MOST_REPORTS: Final = 1_000_000
-"""So many messages are told again for one rule, in about three seconds. Where there are more, that time counts as not seen."""
+"""The most messages that are replayed for one rule, in about three seconds. If there are more, that time counts as not seen."""
 MOST_REPORTS_TOGETHER: Final = 3_000_000
-"""So many for all rules that are judged together: nothing else goes on meanwhile. For rules that come after that, the time counts as not seen."""
+"""The same for all rules of one evaluation together: nothing else runs meanwhile. For rules after that, the time counts as not seen."""
 
 
 @dataclass(slots=True)

@@ -25,7 +25,7 @@ from monitor.runtime.clock import Instant
 log = logging.getLogger(__name__)
 
 HISTORY = SPACED
-"""So many past values are shown."""
+"""The number of past values that are shown."""
 DEEPEST = 20
 """In one notification, so many alerts get their breakdown, samples and history; the others only their numbers."""
 

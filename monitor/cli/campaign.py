@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from monitor.window import Window
 
 BINS: Final = 24
-"""So many spans of equal length make the timeline."""
+"""The number of spans of equal length in the timeline."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from monitor.store.protocol import NotificationRecord, NotifiedAlert
 
 _MOST_NAMED = 3
-"""So many alerts of a notification are named in the table."""
+"""The most alerts of a notification that the table names."""
 
 
 def show_history(tellings: "Sequence[NotificationRecord]", as_json: bool) -> None:

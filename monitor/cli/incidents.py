@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from monitor.routing.silences import Silence
 
 _MOST_READ: Final = 50_000
-"""So many of the latest transitions are looked through."""
+"""The number of latest transitions that are read."""
 
 _WORDS: Final = {"resolved": "resolved", "dropped": "ended before it fired", "unacknowledged": "no longer acknowledged"}
 

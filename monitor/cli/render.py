@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from monitor.notify.receivers import Preview
 
 _LOOKED_AT: Final = 2_000
-"""So many of the latest notifications are looked through for an alert."""
+"""The number of latest notifications that are searched for an alert."""
 
 
 @click.command(short_help="Show the notification that a receiver would get.")

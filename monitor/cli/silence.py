@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from monitor.runtime.clock import Duration, Instant
 
 _PART: Final = 500
-"""So many silences are asked for at once."""
+"""The number of silences in one request."""
 _OVERLAP: Final = 10
 
 

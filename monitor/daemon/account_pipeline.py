@@ -20,7 +20,7 @@ from monitor.store.protocol import Cursor, QuarantinedRecord
 
 EXPIRE_EVERY: Final[Duration] = HOUR
 EXPIRE_AT_ONCE: Final = 50_000
-"""So many rows are forgotten with one poll; forgetting a million at once would hold everything up."""
+"""The most rows that one poll forgets; forgetting a million at once would delay everything else."""
 
 
 @dataclass(slots=True)

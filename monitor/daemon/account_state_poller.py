@@ -30,7 +30,7 @@ CHECK_EVERY: Final[Duration] = MINUTE
 AGAIN: Final[Duration] = HOUR
 """Until something is asked again that the account does not have."""
 AT_ONCE: Final = 4
-"""So many campaigns at most are asked about in one round: 20 in five minutes."""
+"""The most campaigns that one round asks about: 20 in five minutes."""
 LATELY: Final[Duration] = 3 * HOUR
 """A campaign that was never asked about is, while a message of it appeared in this span."""
 NO_SUCH_CAMPAIGN: Final = "400009001"

@@ -9,7 +9,7 @@ from monitor.runtime.clock import SECOND, Clock, Instant, format_duration
 log = logging.getLogger("monitor")
 
 STEPS: Final = 4
-"""So many lines at most are logged of each search, evenly spaced."""
+"""The most lines that are logged of each search, evenly spaced."""
 _LEAST_FOR_GUESS: Final = 0.05
 """From this share on it is guessed how long it will take."""
 
@@ -27,7 +27,7 @@ class CatchUp:
         self._began: dict[Search, tuple[Instant, float]] = {}
 
     def reached(self, account: str, search: str, share: float) -> None:
-        """So much of the past that the search looks back to has been read: 0 to 1. One that has it from the start on is not told of."""
+        """Takes how much of the past that the search looks back to has been read: 0 to 1. Not called where all of it is there from the start."""
         key, before = (account, search), self._shares.get((account, search))
         self._shares[key] = share
         if share >= 1:

@@ -12,7 +12,7 @@ from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.runtime.errors import InputError, Problem
 
 MOST_CHANGES: Final = 20
-"""So many changes of a reload are named in the log."""
+"""The most changes of a reload that the log names."""
 
 What = Literal["added", "changed", "removed"]
 

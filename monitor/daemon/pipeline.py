@@ -25,7 +25,7 @@ from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import Commit, Cursor
 
 ROWS_AT_ONCE = 20_000
-"""So many changed rows at most wait in memory for the end of a poll; more are committed on the way, since they are true in any case."""
+"""The most changed rows that wait in memory for the end of a poll. More are committed before it: they are true in any case."""
 
 
 @dataclass(frozen=True, slots=True)

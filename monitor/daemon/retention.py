@@ -19,7 +19,7 @@ LOOP: Final = "housekeeping"
 """Its name, where signs of life are collected."""
 SLOWEST: Final[Duration] = 30 * MINUTE
 MOST_DEAD: Final = 5_000
-"""So many dead letters that a store holds are counted: each is read for that."""
+"""The most dead letters that are counted at the start: each is read for that."""
 
 log = logging.getLogger("monitor")
 

@@ -162,7 +162,7 @@ _MOST_VALUES: Final = 50_000
 """Of so many values of labels it is remembered which silences look for them."""
 
 _CROWD: Final = 16
-"""So many silences filed under one value are many."""
+"""Above this number of silences, the index of one value is split further."""
 
 
 @dataclass(frozen=True, slots=True)

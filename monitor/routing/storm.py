@@ -12,9 +12,9 @@ from monitor.routing.route import AggregationGroup, Route, is_of_reports
 from monitor.runtime.clock import MINUTE, Duration, Instant
 
 MOST: Final = 20
-"""So many groups of one route and receiver are told for the first time within WINDOW, the overflow included."""
+"""The most groups of one route and receiver that are notified for the first time within WINDOW, the overflow included."""
 NAMED: Final = 200
-"""So many alerts are named in one notification of an overflow, the others are counted."""
+"""The most alerts that one notification of an overflow names; it counts the others."""
 WINDOW: Final[Duration] = MINUTE
 
 Key = TypeVar("Key")

@@ -23,7 +23,7 @@ Feed = Callable[[Instant], None]
 """Puts every report up to that instant into the judge's window; called with ever later ones."""
 
 ALWAYS: Final[Duration] = 3_650 * DAY
-"""So long before the first step nothing is missing, unless it is said otherwise."""
+"""How long before the first step nothing is missing, by default."""
 
 
 @dataclass(slots=True)

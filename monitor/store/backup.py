@@ -14,7 +14,7 @@ from monitor.store.sqlite import open_sqlite
 from monitor.store.sqlite_file import beside, explained, quick_check
 
 PAGES: Final = 2_000
-"""So many pages (8 MB) are copied in one step."""
+"""The number of pages (8 MB) that one step copies."""
 PATIENCE: Final[Duration] = 10 * MINUTE
 """A copy is examined for so long at most."""
 

@@ -136,7 +136,7 @@ HISTORY_KEPT: Final[Duration] = 30 * DAY
 """What was told to whom, and what happened to alerts, is kept so long, whatever else is forgotten."""
 
 PRUNED_AT_ONCE: Final = 500
-"""So many rows of a kind are forgotten in one transaction, so that nobody waits long for the store."""
+"""The most rows of a kind that one transaction deletes, so that others do not wait long for the store."""
 
 SILENCES_KEPT: Final[Duration] = 5 * DAY
 """A silence that is over is kept so long, to be looked at or begun anew."""
@@ -145,7 +145,7 @@ SUPERSEDED: Final = "superseded"
 """The one key in the receipt of a outbox row that was not sent because a newer one of its episode says more; no channel uses it."""
 
 ASIDES_KEPT: Final = 1_000
-"""So many different records set aside are kept, those seen last; `Store.counts` tells how many there ever were."""
+"""The most different records set aside that are kept, those seen last; `Store.counts` has how many there ever were."""
 
 ASIDE_LENGTH: Final = 4_000
 """A record set aside is kept up to this many characters."""

@@ -16,7 +16,7 @@ CHECKPOINT_PAGES: Final = 2_000
 """The write-ahead log is folded into the file when it is this long (8 MB): 40 pages of messages, some 10 ms."""
 
 _STEPS_BETWEEN: Final = 100
-"""So many steps of SQLite's machine pass between two looks at the time."""
+"""The number of steps of SQLite's virtual machine between two checks of the time."""
 
 _MEANING: Final = {
     sqlite3.SQLITE_BUSY: "is locked by another program; the daemon tries again; if it lasts, stop the program that holds the file",

@@ -34,7 +34,7 @@ _TYPES: dict[str, DTypeLike] = {
 }
 COLUMNS = tuple(_TYPES)
 SPARE_PROFILES = 1 << 15
-"""So many profiles may be there without any message, and as many as there are with one."""
+"""The number of profiles that may be without any message, besides as many as have one."""
 
 _DATED = {"date", "kind", "profile"}
 

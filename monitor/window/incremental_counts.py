@@ -18,7 +18,7 @@ from monitor.window.query import RECIPIENT, GroupCounts, Query, WindowReader
 from monitor.window.window import Window
 
 FEW: Final = 4096
-"""So many messages may leave or enter a span; where it moves past more of them it is counted anew."""
+"""The most messages that may leave or enter a span; beyond that it is counted anew."""
 
 
 class RelativeQuery:

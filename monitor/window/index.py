@@ -14,7 +14,7 @@ SMALLEST = 1 << 12
 FULL = 0.7
 """A table grows when so much of it is taken."""
 STEP = 1 << 15
-"""So many places of an old table are looked at, at least, with each call that adds rows, and so many rows indexed at a time."""
+"""The least number of slots of an old table that each call that adds rows moves, and the number of rows that are indexed at a time."""
 
 Rows = NDArray[np.int64]
 Hashes = NDArray[np.uint64]

@@ -16,9 +16,9 @@ from monitor.window.index import Rows
 from monitor.window.table import ColumnTable
 
 MOST_ENTRIES = 256
-"""So many entries may there be in any case, and one more for each 4,096 rows: reading them back takes a while for each."""
+"""The number of entries that there may be in any case, besides one for each 4,096 rows: each takes time to read back."""
 STALE_ROWS = 1 << 16
-"""So many stale rows may stand in the journal in any case, and as many as there are rows."""
+"""The number of stale rows that the journal may have in any case, besides as many as there are rows."""
 
 _NOTHING: Rows = np.zeros(0, np.int64)
 

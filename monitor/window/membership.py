@@ -22,10 +22,10 @@ Fits = Callable[[str], bool]
 """Whether a search can return a message of that status."""
 
 LONGEST_QUEUED: Final[Duration] = DAY
-"""So long at most a message is taken to have been on its way before the first status that was seen of it, unless that was Queued."""
+"""The longest time that a message is assumed to have been on its way before its first seen status, unless that was Queued."""
 HIDING_QUEUED: Final = 2
 HIDING: Final = 1
-"""So many further polls can each miss a message because it changes just then: one for each change that is still to come."""
+"""The number of further polls that can each miss a message because it changes just then: one for each change that is still to come."""
 
 _NONE: Rows = np.zeros(0, np.int64)
 

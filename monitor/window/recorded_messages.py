@@ -21,7 +21,7 @@ from monitor.window.profiles import PROFILED
 from monitor.window.table import Values
 
 AT_ONCE: Final = 50_000
-"""So many reports at most are handed over in one go."""
+"""The most reports that are handed over at once."""
 
 _COPIED: Final = ("high", "low", "key", "parts", "latency", "price", "to", "recipient")
 

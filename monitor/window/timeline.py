@@ -23,7 +23,7 @@ SEGMENT = 4096
 """Rows of a segment, or more where counting by segment and profile would take more than COUNTS numbers."""
 COUNTS = 1 << 21
 RECENT = 1 << 15
-"""So many rows may be recent in any case, and one in 32 of all."""
+"""The number of rows that may be recent in any case, besides one in 32 of all."""
 
 _NEW, _SETTLED, _RECENT = 0, 1, 2
 

@@ -19,7 +19,7 @@ T = TypeVar("T")
 NOT_ENOUGH = -1
 """In `RuleResult.breached`: not enough data to say."""
 ENOUGH_HISTORY = 6 * DAY
-"""So much history is enough in any case: Routee gives back a little less than the 7 days that a rule may look back."""
+"""The length of history that is always enough: Routee returns a little less than the 7 days that a rule may look back."""
 UNHEARD_OF = -1
 """The code of no group."""
 

@@ -12,7 +12,7 @@ from monitor.runtime.clock import DAY, HOUR, MINUTE
 from monitor.runtime.environment_values import beginning
 
 SHORTEST_TOKEN: Final = 16
-"""So many characters at least has a token that other machines may try."""
+"""The least number of characters of a token that other machines can try."""
 
 
 def _listen(value: str) -> str:
@@ -94,7 +94,7 @@ class Flapping(YamlModel):
     """When an alert that begins and ends over and over is told as flapping, and then not told for a while."""
 
     begins: Annotated[WholeNumber, Field(ge=2, le=1000)] = 4
-    """So many beginnings are flapping …"""
+    """The number of beginnings that count as flapping …"""
     within: Annotated[Period, Field(le=DAY)] = HOUR
     """… if they come within so long."""
     calm_for: Annotated[Period, Field(le=DAY)] = 15 * MINUTE

@@ -20,7 +20,7 @@ class Absence(Windowed):
     active_in: Period = DAY
     """A group counts as active where messages of it were first seen in this span before the window."""
     min_baseline: AtLeastOne = 1
-    """So many messages make a group active; a group with fewer may well pause."""
+    """The number of messages that makes a group active; a group with fewer may pause."""
 
     @property
     def reach(self) -> Duration:

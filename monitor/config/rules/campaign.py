@@ -19,7 +19,7 @@ FOLLOWED: Final[Duration] = LONGEST_WINDOW
 ACTIVE: Final[Duration] = DAY
 """A campaign is followed while a message of it appeared or changed in this span."""
 TOLD_FOR: Final[Duration] = HOUR
-"""So long the alerts last that tell of an end."""
+"""How long the alerts last that report an end."""
 
 Problem = Literal["failing", "stalled", "short", "ended"]
 WATCHED: Final[dict[str, Problem]] = {

@@ -22,7 +22,7 @@ class NewValue(Windowed):
     seen_in: Period = 7 * DAY
     """A value is new where no message with it was first seen in this span before the window."""
     min_messages: AtLeastOne = 1
-    """So many messages with the value must be in the window: one may be a slip."""
+    """The least number of messages with the value in the window: one may be a mistake."""
 
     @property
     def reach(self) -> Duration:

@@ -20,10 +20,10 @@ PROBES: Final = frozenset({"/healthz", "/readyz"})
 """They never wait behind anything else: who asks wants to know whether the daemon is alive."""
 
 PROBES_AT_ONCE: Final = 4
-"""So many of them begin in one turn of the loop: a crowd of probes is answered before a crowd of anything else."""
+"""The most probes that begin in one turn of the loop: many probes are answered before many of anything else."""
 
 MOST_WAITING: Final = 50
-"""So many requests may wait for something dear; the next ones are told to come back."""
+"""The most requests that wait for something expensive; further ones get a 503 with `Retry-After`."""
 
 PAUSE: Final = 20
 """Turns of the loop between two dear answers: a probe needs about 15 from its connection to its answer."""

@@ -17,7 +17,7 @@ from hypercorn.typing import ConnectionState
 from hypercorn.utils import parse_socket_addr
 
 SEND_SECONDS: Final = 10.0
-"""So long the client may take to take a piece of an answer (64 KiB at most)."""
+"""Seconds that a client may take to read a piece of an answer (64 KiB at most)."""
 
 
 class Http1Connection(TCPServer):

@@ -39,15 +39,15 @@ SHORTAGE_SECONDS = 0.1
 """Wait before the next connection is accepted, where the machine or the process is short of descriptors or memory."""
 
 BACKLOG = 1024
-"""So many connections may wait in the kernel to be accepted; in a crowd the others would have to try again a second later."""
+"""The most connections that wait in the kernel to be accepted; a client beyond it tries again a second later."""
 
 FIRST_BYTES = 4096
-"""So much is read of a connection before it is its turn: enough to see what it asks for."""
+"""The bytes that are read of a connection before its request begins: enough to see what it asks for."""
 
 END_OF_HEAD = b"\r\n\r\n"
 
 AT_ONCE = 8
-"""So many connections are accepted in one turn of the loop: in a crowd nobody is to wait in the kernel, where all are alike."""
+"""The most connections that are accepted in one turn of the loop. In the kernel's queue a probe cannot overtake others, so it is kept short."""
 
 log = logging.getLogger(__name__)
 

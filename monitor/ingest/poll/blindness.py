@@ -12,9 +12,9 @@ from monitor.runtime.clock import MINUTE, SECOND, Clock, Duration, Instant
 from monitor.runtime.errors import StoreError
 
 INTERVALS = 3
-"""So many intervals without a complete poll are blindness."""
+"""The number of intervals without a complete poll after which a search is blind."""
 COUNTED_EVERY: Final[Duration] = 5 * MINUTE
-"""So often at most a reason is told again of which only the number of tries has changed: each telling is a commit."""
+"""The shortest time between two updates of a reason in which only the number of tries has changed: each update is a commit."""
 
 
 class Blindness:

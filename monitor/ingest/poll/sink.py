@@ -75,7 +75,7 @@ class PollObserver(Protocol):
         """A poll or sweep is over, well or not."""
 
     def reached(self, search: str, share: float) -> None:
-        """So much of the past that the search looks back to has been read: see `monitor.ingest.poll.plan.share_read`."""
+        """Takes how much of the past that the search looks back to has been read: see `monitor.ingest.poll.plan.share_read`."""
 
 
 class NoObserver:

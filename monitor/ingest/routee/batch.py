@@ -16,7 +16,7 @@ _LONGEST_GROUPS = 4 * LONGEST
 LARGEST_AMOUNT = 1e9
 """A price, or a latency in seconds, that is larger counts as unreadable: it is none, and would outweigh all others."""
 _MOST_UNREAD = 20
-"""So many different values that cannot be read are told of a page."""
+"""The most different unreadable values that are reported of a page."""
 
 Source = Callable[[int], object]
 """Gives the record that a part was read from, parsed, by the part's place."""

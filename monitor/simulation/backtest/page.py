@@ -17,7 +17,7 @@ from monitor.simulation.backtest.unknown_values import is_judged
 from monitor.simulation.replay import Episode
 
 MOST_ALERTS: Final = 200
-"""So many alerts of a rule are listed."""
+"""The most alerts of a rule that are listed."""
 
 _OF_BOTH: Final = ("severity", "peak", "group", "at its end")
 """What is listed of alerts and of reports."""

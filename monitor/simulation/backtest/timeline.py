@@ -18,7 +18,7 @@ from monitor.simulation.backtest.unknown_values import is_judged
 from monitor.simulation.replay import Episode
 
 MOST_ALERTS: Final = 10
-"""So many alerts of a rule are listed, the longest."""
+"""The most alerts of a rule that are listed, the longest ones."""
 _NAME: Final = 28
 _QUIET, _PENDING, _FIRING = "·", "░", "█"
 

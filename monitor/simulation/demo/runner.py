@@ -35,7 +35,7 @@ _TAKES: Final = 50
 """Minutes of the demo's clock until all is told, about."""
 _PREPARING: Final = 20 * SECOND
 _LONGEST: Final = 120 * MINUTE
-"""So long at most is waited for the end of the alerts: rules can be edited until they never end."""
+"""The longest time to wait for the end of the alerts: edited rules may never end."""
 
 
 async def demo(*, speed: float, seed: int, forever: bool, stream: TextIO, stop: trio.Event) -> None:

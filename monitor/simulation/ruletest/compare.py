@@ -8,7 +8,7 @@ from monitor.simulation.ruletest.model import Expectation, ExpectedAlert, Expect
 from monitor.simulation.ruletest.scenario import ObservedAlert, ObservedGroup, RuleScenario, named, said
 
 MOST: Final = 10
-"""So many alerts or groups are listed to explain one difference."""
+"""The most alerts or groups that are listed to explain one difference."""
 
 
 def differences(expected: Expectation, scenario: RuleScenario) -> Iterator[str]:

@@ -16,7 +16,7 @@ from monitor.window.campaign_progress import among
 
 AWAITED: Final = "not enough data: Routee has not been asked about this campaign yet"
 MOST_REASONS: Final = 3
-"""So many reasons of failures a report names."""
+"""The most reasons of failures that a report names."""
 
 
 def _failing(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress, at: int, over: bool) -> str:

@@ -36,7 +36,7 @@ from monitor.window import Codes, GroupCounts
 
 MOST_SLICES = 24
 NEARLY = 1e-6
-"""So much nearer than its sigma a rule is judged by itself: thresholds are solved to less than that."""
+"""The distance from its sigma within which a rule is evaluated alone: thresholds are solved more precisely than that."""
 
 
 @dataclass(frozen=True, slots=True)
