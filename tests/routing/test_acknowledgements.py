@@ -109,7 +109,7 @@ async def test_what_does_not_fire_cannot_be_acknowledged_and_what_nobody_acknowl
         await world.harness.actions.unacknowledge(world.alert("Cosmote").fingerprint)
     with pytest.raises(ValueError, match="who gives it"):
         await world.harness.actions.acknowledge(world.alert("Cosmote").fingerprint, " ")
-    with pytest.raises(ValueError, match="ended already"):
+    with pytest.raises(ValueError, match="in the past"):
         await world.ack("Cosmote", world.clock.at)
 
 

@@ -52,6 +52,7 @@ class Probe:
                 answer.extend(self._written(h11.Data(data=message["body"])))
 
         await app(self._scope(stream), self._receive, send)
+        answer.extend(self._written(h11.EndOfMessage()))
         await stream.send_all(answer)
 
     def _written(self, event: h11.Event) -> bytes:

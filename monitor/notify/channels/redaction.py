@@ -85,13 +85,14 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def _without_beginning(text: str, hidden: Iterable[str]) -> str:
-    """Only so much of an answer is read, so that it may end within a secret."""
+    """Only so much of an answer is read, so that it may end within a secret. A plain word of a path (``services``) is not taken for one."""
     lower = text.lower()
-    begun = max((_begun(lower, secret.lower()) for secret in hidden), default=0)
+    begun = max((_begun(lower, secret) for secret in hidden), default=0)
     return text[: len(text) - begun] + "…" if begun else text
 
 
 def _begun(text: str, secret: str) -> int:
-    """How many characters of a secret the text ends with; 0 where they are too few to tell anything."""
+    """How many characters of a secret the text, in small letters, ends with; 0 where they are too few, or a plain word, and tell nothing."""
     lengths = range(len(secret) - 1, _SHORTEST_BEGINNING - 1, -1)
-    return next((length for length in lengths if text.endswith(secret[:length])), 0)
+    beginnings = (secret[:length] for length in lengths if text.endswith(secret[:length].lower()))
+    return next((len(one) for one in beginnings if not (one.isalpha() and one.islower())), 0)
