@@ -7,10 +7,11 @@ PIP ?= $(BIN)/python -m pip
 STAMP := $(VENV)/.installed
 JOBS ?= 2
 
-.PHONY: demo test check bench lock release clean format schemas help
+.PHONY: demo test test-fast check bench lock release clean format schemas help
 help:
 	@echo "make demo   see it work: a local Routee, live incidents, alerts on this terminal (no credentials)"
 	@echo "make test   every check: lint, types, layers, tests"
+	@echo "make test-fast the quick tests only, in about a minute"
 	@echo "make schemas renew what editors check rules and configuration with"
 	@echo "make bench  measure speed and memory on this machine"
 
@@ -20,6 +21,10 @@ demo: $(STAMP)
 test: check
 	$(BIN)/pytest -n $(JOBS) -m 'not alone' $(ARGS)
 	$(BIN)/pytest -n 0 -m alone
+
+# For someone at work: what takes long is left out (tests/slow.txt).
+test-fast: $(STAMP)
+	$(BIN)/pytest -n $(JOBS) --fast -m 'not alone' -q $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

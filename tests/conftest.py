@@ -3,10 +3,24 @@
 import logging
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.fakes.patience import until
+
+TESTS = Path(__file__).parent
+SLOW = {TESTS / line for line in (TESTS / "slow.txt").read_text("utf-8").splitlines() if not line.startswith("#")}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fast", action="store_true", help="leave out what tests/slow.txt lists, as `make test-fast` does"
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return True if config.getoption("--fast") and collection_path in SLOW else None
 
 
 @pytest.fixture(autouse=True)

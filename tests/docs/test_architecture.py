@@ -90,3 +90,8 @@ def test_a_class_has_a_name_that_no_other_class_has() -> None:
             if isinstance(node, ast.ClassDef):
                 named.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
     assert {name: files for name, files in named.items() if len(files) > 1} == {}
+
+
+def test_what_the_fast_tests_leave_out_is_there() -> None:
+    named = [line for line in (ROOT / "tests" / "slow.txt").read_text("utf-8").splitlines() if not line.startswith("#")]
+    assert [line for line in named if not (ROOT / "tests" / line).exists()] == []
