@@ -72,40 +72,14 @@ def render(
 def _notification(
     receiver: str, name: str | None, loaded: "SettingsWithTemplates", *, as_sample: bool, resolved: bool
 ) -> "Notification":
-    from monitor.cli.sample_alert import sample, told
+    from monitor.cli.sample_alert import over, sample, told
 
     is_sample = name is None or as_sample
     view, more = (sample(name, loaded), {}) if is_sample or name is None else _found(name, loaded)
     if resolved and view.status == "firing":
-        view = _over(_recovered(view) if is_sample else view, loaded)
+        view = over(view, loaded)
     reason = "all resolved" if view.status == "resolved" else "first"
     return told(receiver, view, loaded, **({"reason": reason} | more))
-
-
-def _recovered(view: "AlertView") -> "AlertView":
-    """A sample whose value is back on the right side of its threshold."""
-    import msgspec
-
-    if view.value is None or not view.threshold:
-        return view
-    value = view.threshold * (0.5 if view.comparison == "above" else 2)
-    matching = round(view.messages * value) if view.unit == "share" else view.matching
-    return msgspec.structs.replace(view, value=value, matching=matching)
-
-
-def _over(view: "AlertView", loaded: "SettingsWithTemplates") -> "AlertView":
-    """The alert as over, in the words of its end: what explains a moment that is gone is left out, annotations are made anew."""
-    import msgspec
-
-    from monitor.alerts.view import kept
-
-    over = {"status": "resolved", "ends_at": view.as_of, "resolved_because": "recovered"}
-    view = msgspec.structs.replace(kept(view), **over, history=view.history)
-    rule = next((rule for rule in loaded.settings.rules if rule.name == view.rule), None)
-    if rule is None:
-        return view
-    texts, _ = loaded.templates.render_annotations(rule.annotations, view)
-    return msgspec.structs.replace(view, annotations=texts)
 
 
 def _found(name: str, loaded: "SettingsWithTemplates") -> "tuple[AlertView, dict[str, str]]":

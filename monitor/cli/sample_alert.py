@@ -46,11 +46,30 @@ def as_test(view: "AlertView") -> "AlertView":
     )
 
 
-def over(view: "AlertView") -> "AlertView":
-    """The alert as it looks when it is over."""
+def over(view: "AlertView", loaded: "SettingsWithTemplates") -> "AlertView":
+    """The alert as its resolve shows it: its value is back to normal, and its annotations are those of the end."""
     import msgspec
 
-    return msgspec.structs.replace(view, status="resolved", ends_at=view.as_of, resolved_because="recovered")
+    from monitor.alerts.view import kept
+
+    ended = {"status": "resolved", "ends_at": view.as_of, "resolved_because": "recovered"}
+    ended_view = msgspec.structs.replace(kept(_recovered(view)), **ended, history=view.history)
+    rule = next((rule for rule in loaded.settings.rules if rule.name == view.rule), None)
+    if rule is None:
+        return ended_view
+    texts, _ = loaded.templates.render_annotations(rule.annotations, ended_view)
+    return msgspec.structs.replace(ended_view, annotations=texts)
+
+
+def _recovered(view: "AlertView") -> "AlertView":
+    """The alert with a value that is back on the right side of its threshold."""
+    import msgspec
+
+    if view.value is None or not view.threshold:
+        return view
+    value = view.threshold * (0.5 if view.comparison == "above" else 2)
+    matching = round(view.messages * value) if view.unit == "share" else view.matching
+    return msgspec.structs.replace(view, value=value, matching=matching)
 
 
 def told(receiver: str, view: "AlertView", loaded: "SettingsWithTemplates", **more: object) -> "Notification":

@@ -57,11 +57,12 @@ def _samples(receiver: str, rule: str | None, loaded: "SettingsWithTemplates") -
 
     from monitor.cli.sample_alert import as_test, over, sample, told
 
-    view = as_test(sample(rule, loaded))
+    view = sample(rule, loaded)
+    firing, resolved = as_test(view), as_test(over(view, loaded))
     episode = f"test-{secrets.token_hex(8)}"  # another one each time: nobody takes it for a repetition
     return (
-        told(receiver, view, loaded, key=f"{episode}-1", episode=episode, reason="test"),
-        told(receiver, over(view), loaded, key=f"{episode}-2", episode=episode, reason="test"),
+        told(receiver, firing, loaded, key=f"{episode}-1", episode=episode, reason="test"),
+        told(receiver, resolved, loaded, key=f"{episode}-2", episode=episode, reason="test"),
     )
 
 

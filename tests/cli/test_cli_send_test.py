@@ -5,10 +5,11 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import msgspec
 import pytest
 from cli_folder import Folder
 
-from monitor.cli.sample_alert import as_test, over
+from monitor.cli.sample_alert import as_test
 from monitor.config.monitor.services import SERVICES
 from monitor.notify.render import Templates
 from tests.fakes.alerts import rate, telling
@@ -66,13 +67,17 @@ def test_alertmanagers_payload_is_marked_and_its_resolve_follows(folder: Folder,
         assert alert["annotations"]["test"] == "This is a test of routee-monitor. Nothing is wrong."
     assert first["alerts"][0]["fingerprint"] == last["alerts"][0]["fingerprint"]
     assert first["groupKey"] == last["groupKey"]
+    summaries = [payload["alerts"][0]["annotations"]["summary"] for payload in (first, last)]
+    assert summaries[0] == "Cosmote: 34.2%"
+    assert summaries[1] == "Cosmote: 10%", "the resolve shows a value that is back to normal, in the texts of the end"
 
 
 @pytest.mark.parametrize("resolved", [False, True])
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_service_is_told_that_it_is_a_test(name: str, resolved: bool) -> None:
-    view = as_test(rate())
-    notification = telling(over(view) if resolved else view, reason="test", status="resolved" if resolved else "firing")
+    ended = {"status": "resolved", "ends_at": rate().as_of, "resolved_because": "recovered"}
+    view = as_test(msgspec.structs.replace(rate(), **ended) if resolved else rate())
+    notification = telling(view, reason="test", status="resolved" if resolved else "firing")
     fields = {"routing_key": "key", "chat_id": "1"}
     body = Templates().body(name, "application/json", notification, fields)
     silent = name == "pagerduty" and resolved  # an end has no text there
