@@ -108,7 +108,7 @@ def add(
         )
         return
     say(answer["silenceID"])
-    for line in effect(made, wanted, alerts):
+    for line in effect(made, wanted, alerts, SystemClock().now()):
         say(line, err=True)
 
 
@@ -160,6 +160,7 @@ def expire(above: Path | None, ids: tuple[str, ...], config: Path | None, url: s
         if len(matching) != 1:
             raise click.UsageError(f"{len(matching) or 'no'} silences have an id that begins with {wanted!r}")
         api.delete(f"/api/v2/silence/{quote(matching[0], safe='')}")
+        say(f"expired {matching[0][:8]}")
 
 
 def _silences_of(api: DaemonApi, *, expired: bool = False) -> list[dict[str, Any]]:
@@ -210,7 +211,7 @@ def _table(found: list[dict[str, Any]]) -> None:
     rows = [
         (
             one["id"][:8],
-            one["status"]["state"],
+            _state(one),
             one["startsAt"][:16] + "Z",
             one["endsAt"][:16] + "Z" + (" (soon)" if one["endsSoon"] else ""),
             _silences(one),
@@ -229,12 +230,16 @@ def _silences(one: dict[str, Any]) -> str:
     return f"{one['silencing']} now" if one["silencing"] else "nothing now"
 
 
+def _state(one: dict[str, Any]) -> str:
+    """Alertmanager's state; ``recurring`` for an active one that is silent only at other times than now."""
+    state = str(one["status"]["state"])
+    return "recurring" if state == "active" and not one["silencesNow"] else state
+
+
 def _shown(one: dict[str, Any]) -> str:
+    from monitor.cli.silenced import recurrence
     from monitor.daemon.http.alertmanager_json import read_matcher
     from monitor.routing.matchers import show
 
-    recurs = ""
-    if during := one.get("during"):
-        hours = [f"{part['start_time']}-{part['end_time']}" for part in during.get("times", [])]
-        recurs = f" only {' '.join([*during.get('weekdays', []), *hours])} {during['location']}"
+    recurs = f" only {recurrence(one['during'])}" if one.get("during") else ""
     return show(read_matcher(matcher) for matcher in one["matchers"]) + recurs

@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from monitor.routing.matchers import Matcher
+    from monitor.runtime.clock import Instant
 
 _MOST_NAMED: Final = 5
+_MINUTES_AHEAD: Final = 8 * 24 * 60
+"""How many minutes ahead the next time of a recurring silence is looked for: a week has each of its times."""
 ALWAYS_THERE: Final = frozenset({"alertname", "severity"})
 """The labels that no alert lacks."""
 
@@ -38,18 +41,53 @@ def broad(wanted: "Sequence[Matcher]", met: Sequence[Alert]) -> str:
     )
 
 
-def effect(made: dict[str, Any], wanted: "Sequence[Matcher]", alerts: Sequence[Alert]) -> list[str]:
-    """What a silence does, as it was made, in lines. ``alerts`` are all that there are."""
+def recurrence(during: dict[str, Any]) -> str:
+    """When a recurring silence is active: ``sunday 02:00-06:00 Europe/Athens``."""
+    hours = [f"{part['start_time']}-{part['end_time']}" for part in during.get("times", [])]
+    return " ".join([*during.get("weekdays", []), *hours, during["location"]])
+
+
+def effect(made: dict[str, Any], wanted: "Sequence[Matcher]", alerts: Sequence[Alert], at: "Instant") -> list[str]:
+    """What a silence does, as it was made, in lines. ``alerts`` are all that there are ``at`` this time."""
+    met, now = met_by(wanted, alerts), made.get("silencesNow", True)
+    span = _recurring_span(made, at) if made.get("during") else _span(made)
+    if not met:
+        undo = f"routee-monitor silence expire {made['id'][:8]}"
+        return [span, f"warning: no firing alert matches{suggestion(wanted, alerts)} (to take it back: {undo})"]
+    return [span, _fire(met, "it silences" if now else "it would silence")]
+
+
+def _span(made: dict[str, Any]) -> str:
+    starts, ends = _bounds(made)
+    return (
+        f"silenced until {ends}"
+        if made.get("silencesNow", True)
+        else f"not silenced now, but from {starts} until {ends}"
+    )
+
+
+def _recurring_span(made: dict[str, Any], at: "Instant") -> str:
+    """``silenced each sunday 02:00-06:00 Europe/Athens, next at 2026-11-29T00:00:00Z, until …``."""
+    from monitor.cli.times import spoken
+    from monitor.daemon.http.alertmanager_json import read_during
+    from monitor.runtime.clock import MINUTE, parse_iso
+
+    starts, ends = _bounds(made)
+    begun = f"silenced each {recurrence(made['during'])}"
+    if made.get("silencesNow", True):
+        return f"{begun}, also now, until {ends}"
+    interval, first = read_during(made["during"]), max(at, parse_iso(made["startsAt"]))
+    minutes = (first - first % MINUTE + MINUTE * step for step in range(1, _MINUTES_AHEAD))
+    after = next((one for one in minutes if interval.contains(one)), None)
+    when = f"next at {spoken(after)}" if after is not None else f"from {starts}"
+    return f"{begun}, {when}, until {ends}; not now"
+
+
+def _bounds(made: dict[str, Any]) -> tuple[str, str]:
     from monitor.cli.times import spoken
     from monitor.runtime.clock import parse_iso
 
-    met = met_by(wanted, alerts)
-    starts, ends = (spoken(parse_iso(made[key])) for key in ("startsAt", "endsAt"))
-    now = made.get("silencesNow", True)
-    span = f"silenced until {ends}" if now else f"not silenced now, but from {starts} until {ends}"
-    if not met:
-        return [span, f"warning: no firing alert matches{suggestion(wanted, alerts)}"]
-    return [span, _fire(met, "it silences" if now else "it would silence")]
+    return spoken(parse_iso(made["startsAt"])), spoken(parse_iso(made["endsAt"]))
 
 
 def suggestion(wanted: "Sequence[Matcher]", alerts: Sequence[Alert]) -> str:

@@ -1,6 +1,7 @@
 """`silence` and `ack` against a listener with alert actions of a test's."""
 
 import json
+import re
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -155,10 +156,22 @@ async def test_a_silence_recurs_by_the_clock_of_a_place(actions, folder):
         assert added.exit_code == 0, added.stderr
         (kept,) = actions.kept.all()
         assert kept.during is not None
+        span = added.stderr.splitlines()[0]
+        begins = re.fullmatch(
+            r"silenced each sunday 02:00-06:00 22:00-24:00 Europe/Athens, "
+            r"(?:next at (\S+Z), until \S+; not now|also now, until \S+)",
+            span,
+        )
+        assert begins is not None, span
+        if begins[1] is not None:
+            at = parse_iso(begins[1])
+            assert kept.during.contains(at)
+            assert not kept.during.contains(at - MINUTE)
         assert kept.during.contains(parse_iso("2026-11-22T00:30:00Z")), "it is 2:30 on a Sunday in Athens"
         assert not kept.during.contains(parse_iso("2026-11-22T04:30:00Z"))
         shown = (await invoke("silence list")).stdout
     assert "only sunday 02:00-06:00 22:00-24:00 Europe/Athens" in shown
+    assert ("recurring" if begins[1] is not None else "active") in shown
 
 
 @pytest.mark.parametrize(

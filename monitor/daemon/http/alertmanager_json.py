@@ -113,11 +113,11 @@ async def read_silence(body: bytes, now: Instant) -> tuple[str, Silence]:
         comment=text_of(data, "comment"),
         now=now,
         id=named or new_id(),
-        during=None if data.get("during") is None else _read_during(data["during"]),
+        during=None if data.get("during") is None else read_during(data["during"]),
     )
 
 
-def _read_during(data: object) -> TimeInterval:
+def read_during(data: object) -> TimeInterval:
     """The times at which a recurring silence is active, in Alertmanager's words for time intervals; Alertmanager has no such silences.
 
     ``{"weekdays": ["saturday"], "times": [...]}``. Raises ValueError with everything that is wrong.
