@@ -8,7 +8,7 @@ import click
 
 from monitor.cli.choices import OneOf
 from monitor.cli.format_history import show_history
-from monitor.cli.load import read_everything
+from monitor.cli.load import read_as_it_runs
 from monitor.cli.options import config_option, json_option, level_option, since_option, url_option, wide_option
 from monitor.cli.output import say
 from monitor.cli.suppression import SuppressionState, held_of
@@ -71,11 +71,13 @@ def alerts(
 
     \b
     Exit codes: 0 shown; 1 with --fail if anything fires; 69 there is no store
-    or no poll yet; 65, 78 bad rules or configuration.
+    or no poll yet; 78 bad configuration.
     """
     from monitor.cli.read_store import is_stale, stored_state
 
-    loaded = read_everything(config)
+    loaded, warning = read_as_it_runs(config)
+    if warning:
+        say(f"warning: {warning}", err=True)
     with stored_state(loaded) as (store, kept):
         if dead_letters:
             _dead_letters(store, as_json)

@@ -30,6 +30,31 @@ def read_everything(given: Path | None) -> "SettingsWithTemplates":
     return loaded
 
 
+def read_as_it_runs(given: Path | None) -> "tuple[SettingsWithTemplates, str]":
+    """Configuration, rules and templates, for commands that show what a daemon does; and a warning, empty where all files are good.
+
+    Rule files and templates with errors keep nobody from seeing the state of a daemon that goes on with what it read before.
+    Raises InputError where the configuration itself is wrong, and ConfigMissing.
+    """
+    from monitor.config.settings import Settings, read
+    from monitor.daemon.account_client import hide_secrets
+    from monitor.daemon.validate import SettingsWithTemplates
+    from monitor.notify.render import Templates
+    from monitor.runtime.errors import InputError
+
+    try:
+        return read_everything(given), ""
+    except InputError as error:
+        found = read(find_config(given), environment())
+        if found.config is None:
+            raise
+        hide_secrets(found.config)
+        first, *others = str(error).splitlines()
+        more = f" (and {len(others)} more: `routee-monitor check` shows them)" if others else ""
+        warning = f"the files have errors, a running daemon goes on with what it read before: {first}{more}"
+        return SettingsWithTemplates(Settings(found.config, found.rules), Templates({})), warning
+
+
 def look_outside() -> None:
     """Make sure that clients can be made as the environment says. Raises EnvironmentUnusable."""
     from monitor.runtime.certificates import trust

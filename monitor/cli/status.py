@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from monitor.cli.load import read_everything
+from monitor.cli.load import read_as_it_runs
 from monitor.cli.options import config_option, json_option, level_option, url_option, wide_option
 from monitor.cli.output import Shaded, say, shaded
 from monitor.cli.table import Column, print_json, print_table
@@ -36,10 +36,12 @@ def status(config: Path | None, as_json: bool, url: str | None) -> int:
 
     \b
     Exit codes: 0 the daemon runs; 69 it does not run or does not answer;
-    65, 78 bad rules or configuration.
+    78 bad configuration.
     """
-    loaded = read_everything(config)
+    loaded, warning = read_as_it_runs(config)
     found = _asked(loaded, url)
+    if warning:
+        found["warnings"] = [warning, *found["warnings"]]
     if as_json:
         print_json(found)
     else:

@@ -110,3 +110,20 @@ async def test_an_address_that_is_named_has_to_be_a_daemons(folder: Folder) -> N
         outcome = await asked(folder, "--url", url)
     assert outcome.exit_code == 69
     assert "is no routee-monitor" in outcome.stderr
+
+
+async def test_a_mistake_in_a_rule_file_does_not_hide_what_the_daemon_does(folder: Folder) -> None:
+    async with running(folder) as url:
+        folder.replace(folder.rules, "kind: rate", "kind: rat")
+        outcome = await asked(folder, "--url", url)
+        listed = await trio.to_thread.run_sync(functools.partial(folder.invoke, "alerts", "--url", url))
+    assert outcome.exit_code == 0
+    assert "1 firing (1 critical)" in outcome.stdout
+    said = " ".join(outcome.stdout.split())
+    assert "the files have errors, a running daemon goes on with what it read before: " in said
+    assert "'rat'" in said
+    assert listed.exit_code == 0
+    assert "OperatorFailureRate" in listed.stdout
+    assert listed.stderr.startswith(
+        "warning: the files have errors, a running daemon goes on with what it read before: "
+    )
