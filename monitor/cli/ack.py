@@ -1,8 +1,9 @@
 """``routee-monitor ack``: somebody looks after it."""
 
 import getpass
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -11,6 +12,8 @@ from monitor.cli.daemon_api import DaemonApi, DaemonRefused, daemon_api
 from monitor.cli.options import config_option, duration_text, url_option
 from monitor.cli.output import say
 from monitor.cli.silenced import named_alert, suggestion
+
+_FINGERPRINT: Final = re.compile("[0-9a-f]{16}")
 
 
 @click.command(short_help="Acknowledge alerts: no repeats until they resolve.")
@@ -30,7 +33,7 @@ def ack(
 ) -> None:
     """Acknowledge alerts. They are not repeated until they resolve. Receivers are still notified when they get worse or resolve.
 
-    ALERT is a fingerprint (as `alerts --json`, amtool and webhooks show it), or a matcher: operator=Cosmote.
+    ALERT is a fingerprint (of `alerts --json`, amtool and webhooks, or of the log and the alert's page), or a matcher: operator=Cosmote.
 
     \b
     Exit codes: 0 done; 1 no such alert fires, or refused, with the reason; 69 no daemon answers.
@@ -67,6 +70,10 @@ def _meant(api: DaemonApi, text: str) -> list[dict[str, Any]]:
     by_fingerprint = [one for one in firing if one["fingerprint"] == text]
     if by_fingerprint:
         return by_fingerprint
+    if _FINGERPRINT.fullmatch(
+        text
+    ):  # the daemon also knows the one of its log, of `history --json` and of the page's address
+        return [{"fingerprint": text, "labels": {}}]
     try:
         wanted = parse_matchers(text)
     except ValueError:

@@ -215,7 +215,7 @@ async def test_an_alert_is_acknowledged_by_either_fingerprint_or_by_matchers(act
         assert done.exit_code == 0, done.stderr
         assert "OperatorFailureRate operator=Cosmote, country=GR: acknowledged" in done.stdout
         assert actions.acknowledged == {fires.fingerprint: ("ann", "called them", None)}
-        undone = await invoke("ack", label_fingerprint(fires.labels), "--undo")
+        undone = await invoke("ack", fires.fingerprint, "--undo")  # the one of the log and the alert's page
         assert undone.exit_code == 0, undone.stderr
         assert actions.acknowledged == {}
         assert (await invoke("ack", label_fingerprint(other.labels), "--for", "4h", "--by", "bob")).exit_code == 0
@@ -239,7 +239,7 @@ async def test_of_several_alerts_one_that_nobody_looks_after_stops_no_other(acti
         (["operator=Nobody"], 1, "no firing alert matches operator=Nobody"),
         (["operator=Cosmot"], 1, "; did you mean 'Cosmote'?"),
         (["OperatorFailureRat"], 1, "; did you mean alertname=OperatorFailureRate?"),
-        (["0000000000000000"], 1, "no alert with the fingerprint"),
+        (["0000000000000000"], 1, "no alert with this fingerprint fires"),
         (["operator=Cosmote", "--for", "soon"], 2, "'soon' is not a duration"),
         (["operator=Cosmote", "--by", " "], 1, "who takes care of the alert"),
         (["operator=Cosmote", "--undo"], 1, "no alert with this fingerprint is acknowledged"),
