@@ -81,7 +81,7 @@ def _fitting(found: list[Shown], height: int) -> list[Shown]:
             break
         kept += 1
     left = sum(1 for _, row, _ in found[kept:] if row is not None)
-    more: list[Shown] = [([], None, f"{left} more of {rows}, less urgent")] if left else []
+    more: list[Shown] = [([], None, f"{left} more of {rows}, less urgent: --all shows them")] if left else []
     return [*found[:kept], *more, *(one for one in found[kept:] if one[2])]
 
 

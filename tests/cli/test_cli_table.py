@@ -82,7 +82,7 @@ def test_the_first_rows_stay_where_not_all_fit(capsys: pytest.CaptureFixture[str
     print_table(("A", "B"), [(str(number), "b") for number in range(30)], height=10)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 10
-    assert (lines[1], lines[-1]) == ("0   b", "22 more of 30, less urgent")
+    assert (lines[1], lines[-1]) == ("0   b", "22 more of 30, less urgent: --all shows them")
 
 
 ID = "182d20da-3f6f-4d4a-9d5e-111111111111"
