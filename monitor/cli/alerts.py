@@ -145,7 +145,6 @@ def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "Suppressi
 
 def _table(found: "Iterable[tuple[Alert, AlertView]]", held: "Mapping[str, SuppressionState]") -> None:
     from monitor.model.format import datetime, duration
-    from monitor.notify.render import sentence
 
     rows = [
         (
@@ -154,14 +153,22 @@ def _table(found: "Iterable[tuple[Alert, AlertView]]", held: "Mapping[str, Suppr
             view.name,
             ", ".join(f"{name}={value}" for name, value in alert.group),
             datetime(view.starts_at, "%m-%d %H:%M:%S") + ("" if view.is_report else f" ({duration(view.duration)})"),
-            sentence(view) + held[view.fingerprint].words,
+            _why(view) + held[view.fingerprint].words,
         )
         for alert, view in found
     ]
     if not rows:
         say("No alerts.")
         return
-    print_table(("STATE", "SEVERITY", "ALERT", "GROUP", Column("SINCE (UTC)", 1), "WHY"), rows, _colour)
+    print_table(("STATE", "SEVERITY", "ALERT", "GROUP", "SINCE (UTC)", "WHY"), rows, _colour)
+
+
+def _why(view: "AlertView") -> str:
+    """The sentence of the alert without its name, which has a column."""
+    from monitor.notify.render import sentence
+    from monitor.runtime.printable import line
+
+    return line(sentence(view)).removeprefix(line(view.name)).removeprefix(":").lstrip()
 
 
 def _colour(row: Any) -> str:

@@ -61,10 +61,10 @@ class CommandLine(click.Group):
 
 
 def _show(error: click.ClickException) -> None:
-    """In click's words, cleaned: they repeat what was typed."""
+    """In click's words, cleaned (they repeat what was typed), and wrapped at words."""
     shown = io.StringIO()
     error.show(shown)
-    say_lines(shown.getvalue(), err=True, newline=False)
+    say_paragraphs(shown.getvalue(), err=True)
 
 
 def told(error: BaseException) -> int:

@@ -35,7 +35,8 @@ _COLOURS: Final = {"firing": "red", "blind": "magenta", "pending": "yellow", "no
 @wide_option
 @level_option
 @click.option("--watch", is_flag=True, help="Show it again after each poll, until Ctrl-C.")
-def explain(name: str, config: Path | None, as_json: bool, watch: bool) -> None:
+@click.option("--all", "everything", is_flag=True, help="On a terminal: show every group, also those that do not fit.")
+def explain(name: str, config: Path | None, as_json: bool, watch: bool, everything: bool) -> None:
     """Show each group of RULE: its value against the threshold now, and why it does or does not fire.
 
     It reads the daemon's store and shows what the daemon saw at its last poll.
@@ -50,17 +51,17 @@ def explain(name: str, config: Path | None, as_json: bool, watch: bool) -> None:
     loaded = read_everything(config)
     rule = _rule(name, loaded)
     if watch:
-        _watch(rule, loaded, as_json)
+        _watch(rule, loaded, as_json, everything)
         return
     with stored_state(loaded) as (store, kept):
         as_of, lines = explained(rule, loaded, store, kept)
     if as_json:
         print_json(_as_json(rule, as_of, lines))
     else:
-        _table(rule, as_of, lines)
+        _table(rule, as_of, lines, 0 if everything else height_of_output())
 
 
-def _watch(rule: "Rule", loaded: "SettingsWithTemplates", as_json: bool) -> None:
+def _watch(rule: "Rule", loaded: "SettingsWithTemplates", as_json: bool, everything: bool) -> None:
     """Each poll anew: on a terminal in place of what was shown before; as JSON, one line each."""
     from monitor.cli.findings import explained
     from monitor.cli.watch import each_poll
@@ -70,7 +71,7 @@ def _watch(rule: "Rule", loaded: "SettingsWithTemplates", as_json: bool) -> None
             print_json(_as_json(rule, as_of, lines), indent=None)
         else:
             clear()
-            _table(rule, as_of, lines, height_of_output())
+            _table(rule, as_of, lines, 0 if everything else height_of_output())
 
 
 def _rule(name: str, loaded: "SettingsWithTemplates") -> "Rule":

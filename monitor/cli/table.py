@@ -1,8 +1,10 @@
 """Tables for people, JSON for programs.
 
 On a terminal a table fits its width: long cells are wrapped at words, then columns that have a `Column.drop` are left out (a line
-says which), and at last the last column goes on lines of its own. ``--wide`` (`options.wide_option`, for every command that prints a table)
-shows all columns unwrapped. Elsewhere columns are plain and in full length, so that grep and awk can read them. Colours as in `output`.
+says which), and at last the last column goes on lines of its own. A word is not broken where the terminal has room for it: a cell
+with one that is too long for its column (an id) goes on lines of its own too, the first column's above its row, others below it.
+``--wide`` (`options.wide_option`, for every command that prints a table) shows all columns unwrapped. Elsewhere columns are plain and
+in full length, so that grep and awk can read them. Colours as in `output`.
 """
 
 import json
@@ -79,7 +81,7 @@ def _fitting(found: list[Shown], height: int) -> list[Shown]:
             break
         kept += 1
     left = sum(1 for _, row, _ in found[kept:] if row is not None)
-    more: list[Shown] = [([], None, f"{left} more of {rows}, less urgent")] if left else []
+    more: list[Shown] = [([], None, f"{left} more of {rows}, less urgent: --all shows them")] if left else []
     return [*found[:kept], *more, *(one for one in found[kept:] if one[2])]
 
 
@@ -98,8 +100,12 @@ def shown(columns: Sequence[Head], rows: Sequence[Row], width: int = 0) -> Itera
     while width and _least(table, places) > width and (least := _least_telling(heads, places)) is not None:
         places.remove(least)
     widths = _widths(table, places, width)
+    last = places[-1]
+    full = [row[last] for row in table[1:] if row[last]]
+    below = bool(width and full) and not any(_beside(cell, _room(widths, width)) for cell in full)
     for number, row in enumerate(table):
-        yield _lines([row[place] for place in places], widths, width), None if number == 0 else rows[number - 1], ""
+        lines = _lines([row[place] for place in places], widths, width, is_head=number == 0, is_last_below=below)
+        yield lines, None if number == 0 else rows[number - 1], ""
     if dropped := [one.head for place, one in enumerate(heads) if place not in places]:
         yield [], None, f"Not shown for lack of space: {', '.join(dropped)} (--wide shows all)"
 
@@ -118,28 +124,54 @@ def _full(table: list[list[str]], place: int) -> int:
     return max(cells(row[place]) for row in table)
 
 
+def _word(text: str) -> int:
+    """Columns of the longest word."""
+    return max(map(cells, text.split()), default=0)
+
+
 def _narrow(table: list[list[str]], place: int) -> int:
     """How narrow the column may get by wrapping: as wide as its longest word, if that is of a sensible length."""
-    longest = max((cells(word) for row in table for word in row[place].split()), default=0)
+    longest = max(_word(row[place]) for row in table)
     return min(longest, max(_LONGEST_WORD, cells(table[0][place])))
 
 
 def _least(table: list[list[str]], places: Sequence[int]) -> int:
     """The narrowest that the whole table gets."""
     *firsts, last = places
-    return sum(_narrow(table, place) + len(_GAP) for place in firsts) + min(_full(table, last), _LAST)
+    return _narrowest(table, firsts) + _least_last(table, last)
+
+
+def _narrowest(table: list[list[str]], firsts: Sequence[int]) -> int:
+    return sum(_narrow(table, place) + len(_GAP) for place in firsts)
+
+
+def _least_last(table: list[list[str]], last: int) -> int:
+    """What the last column needs beside the others: nothing where it holds long words, which stand below."""
+    return 0 if max(_word(row[last]) for row in table) > _LAST else min(_full(table, last), _LAST)
 
 
 def _widths(table: list[list[str]], places: Sequence[int], width: int) -> list[int]:
-    """Of all columns but the last: as wide as they are, and where that is too wide the widest are narrowed first, at last by cutting words."""
+    """Of all columns but the last: as wide as they are, and where that is too wide the widest are narrowed first. A column is as wide as
+    those of its cells that stay in their row; 0 where none does.
+    """
     *firsts, last = places
     widths = [_full(table, place) for place in firsts]
-    narrowest = [_narrow(table, place) for place in firsts]
+    if not width:
+        return widths
     gaps = len(_GAP) * len(firsts)
-    if width:
-        _narrow_down(widths, narrowest, width - gaps - min(_full(table, last), _LAST))
-        _narrow_down(widths, [1] * len(firsts), width - gaps)
-    return widths
+    beside = min(_full(table, last), max(_LAST, *(_word(row[last]) for row in table)))
+    if _narrowest(table, firsts) + beside > width:
+        beside = _least_last(table, last)
+    _narrow_down(widths, [_narrow(table, place) for place in firsts], width - gaps - beside)
+    _narrow_down(widths, [1] * len(firsts), width - gaps)
+    return [_kept(table, place, size) for place, size in zip(firsts, widths, strict=True)]
+
+
+def _kept(table: list[list[str]], place: int, size: int) -> int:
+    staying = [row[place] for row in table[1:] if row[place] and _word(row[place]) <= size]
+    if not staying and any(row[place] for row in table[1:]):
+        return 0
+    return min(size, max(map(cells, [table[0][place], *staying])))
 
 
 def _narrow_down(widths: list[int], narrowest: Sequence[int], room: int) -> None:
@@ -151,19 +183,40 @@ def _narrow_down(widths: list[int], narrowest: Sequence[int], room: int) -> None
         widths[max(spare, key=lambda number: widths[number])] -= 1
 
 
-def _lines(row: list[str], widths: list[int], width: int) -> list[str]:
+def _lines(row: list[str], widths: list[int], width: int, *, is_head: bool, is_last_below: bool) -> list[str]:
+    """A row: what stands above it, its columns, and what stands below it."""
     *firsts, last = row
-    indent = sum(size + len(_GAP) for size in widths)
-    room = width - indent
-    if not width or indent + cells(last) <= width:
-        ends = [last]
-    elif room >= min(_LAST, cells(last)):
-        ends = wrapped(last, room)
-    else:
-        ends = []
-    columns = [wrapped(cell, size) if size else [""] for cell, size in zip(firsts, widths, strict=True)]
-    columns.append(ends)
-    height = max(map(len, columns))
-    filled = [[*lines, *[""] * (height - len(lines))] for lines in columns]
-    lines = [_GAP.join([*map(padded, parts[:-1], widths), parts[-1]]).rstrip() for parts in zip(*filled, strict=True)]
-    return lines if ends else lines + wrapped("    " + last, width, "    ")
+    if not width:
+        return [_GAP.join([*map(padded, firsts, widths), last]).rstrip()]
+    columns, moved = [], []
+    for cell, size in zip(firsts, widths, strict=True):
+        stays = is_head or _word(cell) <= size
+        columns.append(wrapped(cell, size) if size and stays else [""])
+        moved.append("" if stays else cell)
+    ends = [] if is_head and is_last_below else _beside(last, _room(widths, width))
+    below = [cell for cell in [*moved[1:], "" if ends or is_head else last] if cell]
+    above = wrapped(moved[0], width) if moved and moved[0] else []
+    shown_columns = [(lines, size) for lines, size in zip(columns, widths, strict=True) if size]
+    height = max(map(len, [ends, *(lines for lines, _ in shown_columns)]))
+    body = [
+        "".join(padded(lines[number] if number < len(lines) else "", size) + _GAP for lines, size in shown_columns)
+        + (ends[number] if number < len(ends) else "")
+        for number in range(height)
+    ]
+    return [*above, *(line.rstrip() for line in body if line.strip()), *_indented(below, width)]
+
+
+def _indented(below: list[str], width: int) -> list[str]:
+    return [line for cell in below for line in wrapped("    " + cell, width, "    ")]
+
+
+def _room(widths: list[int], width: int) -> int:
+    """What is left for the last column."""
+    return width - sum(size + len(_GAP) for size in widths if size)
+
+
+def _beside(last: str, room: int) -> list[str]:
+    """The last column's lines in ``room``; none where it goes below."""
+    if cells(last) <= room:
+        return [last]
+    return wrapped(last, room) if room >= max(_LAST, _word(last)) else []

@@ -10,6 +10,7 @@ import logging
 import math
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from urllib.parse import quote
 
 from monitor.runtime.journald import JournaldSocket, field_name
 from monitor.runtime.printable import UNPRINTABLE
+from monitor.runtime.terminal_width import wrapped
 
 Format = Literal["auto", "journal", "text", "json"]
 LEVELS = ("debug", "info", "warning", "error")
@@ -93,7 +95,7 @@ def _formatter(format: Format, stream: TextIO) -> logging.Formatter:  # noqa: A0
         return JournalFormatter()
     terminal = stream.isatty()
     if format == "text" or (format == "auto" and terminal):
-        return TextFormatter(colours=terminal and not os.environ.get("NO_COLOR"))
+        return TerminalFormatter(colours=not os.environ.get("NO_COLOR")) if terminal else TextFormatter()
     return JsonFormatter()
 
 
@@ -175,9 +177,12 @@ def _fields(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
     return ((_clean(key), value) for key, value in vars(record).items() if key not in _OWN and not key.startswith("_"))
 
 
-def _pairs(record: logging.LogRecord) -> Iterator[str]:
+def _pairs(record: logging.LogRecord, without: str = "") -> Iterator[str]:
+    """The facts; not those whose value is a word or words of ``without``."""
     for key, value in _fields(record):
         text = _clean(value)
+        if without and re.search(rf"(?<!\w){re.escape(text)}(?!\w)", without):
+            continue
         yield f"{key}={text if _PLAIN_VALUE.fullmatch(text) else json.dumps(text, ensure_ascii=False)}"
 
 
@@ -202,20 +207,30 @@ def _time(record: logging.LogRecord) -> str:
 
 
 class TextFormatter(logging.Formatter):
-    """For people: time, level, message, where from, facts; coloured by severity on a terminal."""
+    """For people who read a file: time, level, message, where from, facts."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = " ".join((record.name, *_pairs(record)))
+        line = f"{_time(record)} {record.levelname:<7} {_message(record)}  {fields}"
+        return "\n".join(filter(None, (line, _traceback(record))))
+
+
+class TerminalFormatter(logging.Formatter):
+    """For people at a terminal: time, level, message, and those facts that the message does not hold. It is wrapped at words."""
 
     def __init__(self, colours: bool = False) -> None:
         super().__init__()
         self._colours = colours
 
     def format(self, record: logging.LogRecord) -> str:
-        level = self._paint(f"{record.levelname:<7}", _COLOUR.get(record.levelno, "32"))
-        fields = self._paint(" ".join((record.name, *_pairs(record))), "2")
-        line = f"{_time(record)} {level} {_message(record)}  {fields}"
-        return "\n".join(filter(None, (line, _traceback(record))))
-
-    def _paint(self, text: str, colour: str) -> str:
-        return f"\x1b[{colour}m{text}\x1b[0m" if self._colours else text
+        message = _message(record)
+        begin = f"{_time(record)} "
+        level = f"{record.levelname:<7}"
+        facts = "".join(f"  {pair}" for pair in _pairs(record, without=message))
+        rows = wrapped(f"{begin}{level} {message}{facts}", shutil.get_terminal_size().columns, "    ")
+        if self._colours:
+            rows[0] = rows[0].replace(level, f"\x1b[{_COLOUR.get(record.levelno, '32')}m{level}\x1b[0m", 1)
+        return "\n".join(filter(None, (*rows, _traceback(record))))
 
 
 class JournalFormatter(logging.Formatter):

@@ -82,4 +82,24 @@ def test_the_first_rows_stay_where_not_all_fit(capsys: pytest.CaptureFixture[str
     print_table(("A", "B"), [(str(number), "b") for number in range(30)], height=10)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 10
-    assert (lines[1], lines[-1]) == ("0   b", "22 more of 30, less urgent")
+    assert (lines[1], lines[-1]) == ("0   b", "22 more of 30, less urgent: --all shows them")
+
+
+ID = "182d20da-3f6f-4d4a-9d5e-111111111111"
+
+
+@pytest.mark.parametrize("width", range(44, 130, 5))
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_an_id_stays_whole_in_any_column(place: int, width: int) -> None:
+    row = ["firing", "operator=Cosmote", "40% (40 of 100 messages) is above 20%"]
+    row[place] = ID
+    assert ID in table_lines(COLUMNS, [tuple(row)], width)[1]
+
+
+def test_a_column_whose_cells_all_stand_below_has_no_head() -> None:
+    rows = [("firing", f"campaign={ID}", "40% (40 of 100 messages) is above 20%, for the third time today")]
+    assert table_lines(COLUMNS, rows, 50) == [
+        "STATE   WHY",
+        f"firing  40% (40 of 100 messages) is above 20%, for\n        the third time today\n    campaign={ID}",
+    ]
+    assert table_lines(COLUMNS, [("firing", "operator=Cosmote", "words " * 20)], 40)[0] == "STATE   GROUP"

@@ -231,3 +231,12 @@ def test_what_cannot_be_written_is_said(words: str, stage: Folder) -> None:
         )
     assert done.stderr.decode().splitlines()[-1:] == ["Standard output cannot be written: No space left on device"]
     assert done.returncode == 74
+
+
+@pytest.mark.parametrize("arguments", ["alerts --state fired", "routes test severity", "no-such"])
+def test_errors_are_wrapped_at_words(arguments: str, tmp_path: Path) -> None:
+    whole = piped(arguments.split(), tmp_path)
+    narrow = on_terminal(arguments.split(), tmp_path, 60)
+    assert whole.code == narrow.code != 0
+    assert narrow.widest <= 60
+    assert narrow.text.split() == whole.text.split()

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from cli_folder import Folder
-from terminal import on_terminal
+from terminal import on_terminal, piped
 
 from monitor.cli.watch import each_poll
 from monitor.daemon.validate import load
@@ -90,3 +90,18 @@ def test_many_groups_fit_a_terminal_of_24_lines_and_the_worst_stay(
     left = re.search(r"(\d+) more of 161, less urgent", shown.text)
     assert left is not None
     assert int(left[1]) > 130
+
+
+def test_explain_shows_what_fits_a_terminal_and_every_group_when_asked_or_piped(polled: Folder, tmp_path: Path) -> None:
+    shutil.copytree(polled.path, tmp_path / "copy")
+    folder = Folder(tmp_path / "copy")
+    folder.rules.write_text(
+        "rules:\n  - {name: EachRecipient, kind: rate, by: [to], window: 10m, above: 20%, for: 1h}\n"
+    )
+    words = ["explain", "EachRecipient"]
+    short = on_terminal(words, folder.path, 80, 24).text
+    assert len(short.rstrip().splitlines()) < 24
+    assert "more of 161" in short
+    for every in (on_terminal([*words, "--all"], folder.path, 80, 24), piped(words, folder.path)):
+        assert every.text.count("to=") >= 161
+        assert "less urgent" not in every.text

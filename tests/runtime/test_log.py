@@ -201,5 +201,16 @@ def test_a_terminal_gets_colours():
 
 def test_a_terminal_without_colours_is_respected():
     written = on_a_terminal(NO_COLOR="1")
-    assert "INFO    A poll is complete  monitor.poll search=outbound pages=3" in written
+    assert "INFO    A poll is complete  search=outbound  pages=3" in written
     assert "\x1b" not in written
+
+
+def test_a_terminal_gets_neither_the_logger_nor_what_the_message_says_and_is_wrapped_at_words(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "61")
+    record = logging.makeLogRecord({"name": "monitor", "levelname": "INFO", "levelno": logging.INFO, "created": 0.0})
+    record.msg = "OperatorFailureRate fired at noon (operator=Cosmote)"
+    vars(record).update(label_operator="Cosmote", rule="OperatorFailureRate", fingerprint="26e3bbde306c0c05")
+    assert log.TerminalFormatter().format(record).splitlines() == [
+        "1970-01-01T00:00:00.000Z INFO    OperatorFailureRate fired at",
+        "    noon (operator=Cosmote)  fingerprint=26e3bbde306c0c05",
+    ]
