@@ -178,10 +178,10 @@ def _fields(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
 
 
 def _pairs(record: logging.LogRecord, without: str = "") -> Iterator[str]:
-    """The facts; not those whose value is a word or words of ``without``."""
+    """The facts; not those whose text is a word or words of ``without``. A number may stand there for something else, so it stays."""
     for key, value in _fields(record):
         text = _clean(value)
-        if without and re.search(rf"(?<!\w){re.escape(text)}(?!\w)", without):
+        if without and isinstance(value, str) and re.search(rf"(?<!\w){re.escape(text)}(?!\w)", without):
             continue
         yield f"{key}={text if _PLAIN_VALUE.fullmatch(text) else json.dumps(text, ensure_ascii=False)}"
 
