@@ -47,7 +47,7 @@ class AccountSink:
         self, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: ReadOrigin = SOMEWHERE
     ) -> None:
         """See `monitor.ingest.poll.Sink`."""
-        if self._account.has(search):  # otherwise it was removed from the configuration while this page was being fetched
+        if self._account.has(search):  # otherwise removed from the configuration meanwhile
             self._account.add(search, batch, asides, origin, self._services.clock.now())
             self._count(search, batch, asides)
         self._services.health.beat(self._called(search))

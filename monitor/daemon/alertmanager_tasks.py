@@ -20,7 +20,7 @@ from monitor.runtime.clock import MINUTE, Duration
 from monitor.runtime.task_supervisor import TaskSpec, run_until
 
 SLOWEST: Final[Duration] = 5 * MINUTE
-"""A pusher that has not so much as tried for so long is stuck."""
+"""Time without an attempt after which a pusher counts as stuck."""
 
 
 def pushing(

@@ -22,7 +22,7 @@ TOLD_FOR: Final[Duration] = 10 * MINUTE
 LONGEST_PAUSE: Final[Duration] = MINUTE
 LOOK_EVERY: Final[Duration] = 10 * SECOND
 _TRACEBACK_AGAIN: Final[Duration] = 10 * MINUTE
-"""The same traceback is logged again after so long; in between one line says that it happened again."""
+"""Interval between logs of the same traceback; in between one line says that it happened again."""
 
 log = logging.getLogger("monitor")
 

@@ -1,4 +1,4 @@
-"""What is done to the store from time to time: forgetting what is old, and counting what waits."""
+"""Prunes old data from the store and counts what waits in the outbox, at intervals."""
 
 import logging
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What systemd is told: that the daemon is ready, a line for `systemctl status`, and the signs of life for its watchdog."""
+"""Notifies systemd of readiness, a line for `systemctl status`, and the watchdog's keep-alive."""
 
 from collections.abc import Callable
 

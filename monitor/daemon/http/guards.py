@@ -4,7 +4,7 @@
 headers that it refuses never does. What is not read is thrown away, so that hypercorn's queue of body events has room when the answer
 ends. What an application raises fails its own request only. The answer's end is sent shielded: hypercorn does its bookkeeping inside
 that call, and a cancellation in its midst (Starlette cancels the sender of a stream when the client has gone) would leave the connection
-open for ever.
+open until the process ends.
 """
 
 import logging

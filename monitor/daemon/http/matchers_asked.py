@@ -13,7 +13,7 @@ from monitor.routing.matchers import Matcher, check_ready, check_written
 
 
 async def asked(written: Collection[Written]) -> tuple[Matcher, ...]:
-    """The matchers. Raises ValueError with what is wrong, or too much."""
+    """Returns the matchers. Raises ValueError if they are invalid or too many."""
     check_written(written)
     made = []
     for one in written:

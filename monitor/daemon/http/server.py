@@ -30,7 +30,7 @@ from monitor.runtime.file_descriptors import connections_possible
 from monitor.runtime.transport_errors import trouble
 
 STALLED_MILLISECONDS = 1_000
-"""A connection on which the other side takes no data for so long is dropped. Bounds the shutdown, so it is under 2 s."""
+"""Time without the client taking data after which a connection is dropped. Bounds the shutdown, so it is under 2 s."""
 
 DRAIN_SECONDS = 1.0
 """How long requests that are being answered may go on once the listener is told to stop."""
