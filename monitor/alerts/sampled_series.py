@@ -19,7 +19,7 @@ KEPT: Final = 60
 SPACED: Final = 24
 """The number of evaluations that are kept further apart: as many as a sparkline shows."""
 LOOK_AGAIN: Final = 30
-"""After so many evaluations the groups are chosen anew."""
+"""Number of evaluations after which the groups are chosen again."""
 
 SeriesName = Literal["latest", "spaced"]
 
@@ -95,7 +95,7 @@ class SampledSeries:
             spaced.row(sample.as_of)[:] = row
 
     def _choose(self, sample: SeriesSample) -> None:
-        """Choose the groups anew: those that stay keep their place and their past."""
+        """Chooses the groups again: those that stay keep their place and their past."""
         rule_result = sample.judge()
         self._names.begin(rule_result)
         breaching = (self._names.group(rule_result, at) for at in _breaching(rule_result, sample.below, self._most))

@@ -84,7 +84,7 @@ def condition(rule: Rule) -> str:
 
 
 def case_of(rule: Rule, moment: EvaluationInput, group: Group) -> RuleCase | None:
-    """What is to be explained of a group; None where no messages carry it."""
+    """Returns what is to be explained of a group; None if no messages carry it."""
     return kind_of(rule).case(rule, moment, group)
 
 
