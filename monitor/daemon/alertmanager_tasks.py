@@ -1,4 +1,4 @@
-"""The Alertmanagers of a configuration, put to use: what each entry's pusher is told, and by whom."""
+"""Runs the configuration's Alertmanager pushers, one per entry."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial

@@ -1,4 +1,4 @@
-"""What fails although nobody foresaw it fails alone: the task goes on after a pause, everything else at once, and people are told.
+"""Isolates unexpected errors: the failed task restarts after a pause, everything else continues, and people are notified.
 
 The traceback is in the log; the built-in alert ``InternalError`` says which task it is, for as long as it fails and ten minutes more.
 """

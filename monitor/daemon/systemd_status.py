@@ -25,7 +25,7 @@ class SystemdStatus:
         self._systemd.reloading()
 
     def stopping(self) -> None:
-        """The daemon stops once what is under way is sent."""
+        """Notifies systemd that the daemon is stopping."""
         self._systemd.stopping("draining")
 
     async def run(self) -> None:

@@ -1,4 +1,4 @@
-"""What stands between hypercorn and the application: pure ASGI, each guard for one way in which a client can do harm.
+"""The guards between hypercorn and the application: pure ASGI, each against one way in which a client can do harm.
 
 `Guards` reads a request's body at once, within a size and a time, when the application first asks for it: one that knows from the
 headers that it refuses never does. What is not read is thrown away, so that hypercorn's queue of body events has room when the answer

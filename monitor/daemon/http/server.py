@@ -33,7 +33,7 @@ STALLED_MILLISECONDS = 1_000
 """Time without the client taking data after which a connection is dropped. Bounds the shutdown, so it is under 2 s."""
 
 DRAIN_SECONDS = 1.0
-"""How long requests that are being answered may go on once the listener is told to stop."""
+"""Time that requests being answered may take once the listener is stopped."""
 
 SHORTAGE_SECONDS = 0.1
 """Wait before the next connection is accepted, where the machine or the process is short of descriptors or memory."""
