@@ -76,7 +76,7 @@ class SampledSeries:
         return shelved.of(self.groups.index(group))
 
     def take(self, sample: SeriesSample) -> None:
-        """Write a row; from time to time, and where something is missing, the groups are chosen anew first."""
+        """Writes a row; chooses the groups again first at intervals, and if one is missing."""
         same = sample.means is not None and sample.means is self._means
         self._means = sample.means
         short = len(self.groups) < min(len(sample.codes), self._most)

@@ -194,7 +194,7 @@ def kept(view: AlertView) -> AlertView:
 
 
 def _numbers(alert: Alert) -> dict[str, Any]:
-    """What of a view comes from the alert itself."""
+    """Returns the part of a view that comes from the alert itself."""
     return {
         "value": alert.value,
         "threshold": alert.threshold,

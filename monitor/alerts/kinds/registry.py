@@ -1,4 +1,4 @@
-"""Every kind of rule by its name, and what is asked of the kind of a rule. A new kind is listed here."""
+"""Lists every kind of rule by name, and forwards calls for a rule to its kind. A new kind is listed here."""
 
 from collections.abc import Iterable
 from typing import Any, Final, TypeVar
