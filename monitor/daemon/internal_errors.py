@@ -18,7 +18,7 @@ from monitor.runtime.errors import InternalError, StoreError
 from monitor.runtime.task_supervisor import run_until
 
 TOLD_FOR: Final[Duration] = 10 * MINUTE
-"""How long the alert goes on after the task failed for the last time."""
+"""Time that the alert continues after the task's last failure."""
 LONGEST_PAUSE: Final[Duration] = MINUTE
 LOOK_EVERY: Final[Duration] = 10 * SECOND
 _TRACEBACK_AGAIN: Final[Duration] = 10 * MINUTE

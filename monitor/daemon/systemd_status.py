@@ -17,11 +17,11 @@ class SystemdStatus:
         self._systemd, self._pipeline, self._present = systemd, pipeline, present
 
     def ready(self) -> None:
-        """The daemon has started, or has reloaded."""
+        """Notifies systemd that the daemon has started or reloaded."""
         self._systemd.ready(self._line())
 
     def reloading(self) -> None:
-        """The configuration is being read again."""
+        """Notifies systemd that the configuration is being reloaded."""
         self._systemd.reloading()
 
     def stopping(self) -> None:
@@ -29,7 +29,7 @@ class SystemdStatus:
         self._systemd.stopping("draining")
 
     async def run(self) -> None:
-        """Keep the line true, and feed the watchdog only while every loop makes progress."""
+        """Updates the status line, and feeds the watchdog only while every loop makes progress."""
         pause = (self._systemd.watchdog or 20 * SECOND) / 2 / SECOND
         while True:
             stuck = self._pipeline.services.health.stuck()

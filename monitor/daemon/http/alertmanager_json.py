@@ -162,7 +162,7 @@ def _instant(data: Mapping[str, Any], key: str) -> Instant:
 
 
 def written_matcher(data: object) -> Written:
-    """The matcher that `show_matcher` would show so, not made ready yet. Raises ValueError."""
+    """Returns the matcher that `show_matcher` would show so, not compiled yet. Raises ValueError."""
     if not isinstance(data, dict):
         raise ValueError("matchers: each should be {name, value, isRegex, isEqual}")
     is_regex, is_equal = data.get("isRegex") or False, data.get("isEqual", True)

@@ -90,7 +90,7 @@ class Dear:
 
 
 class Shared(Generic[T]):
-    """Something dear that is made once for all who wait for it, and never before they asked."""
+    """An expensive answer that is made once for all who wait for it, and never before they asked."""
 
     def __init__(self, dear: Dear) -> None:
         self._dear = dear

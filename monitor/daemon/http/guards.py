@@ -164,7 +164,7 @@ class _Request:
         return {"type": "http.request", "body": bytes(self._body.data), "more_body": False}
 
     async def drain(self) -> None:
-        """Throw away what is still to come of it."""
+        """Discards the rest of it."""
         while self.is_unread and (await self._receive())["type"] == "http.request":
             pass
 
