@@ -15,7 +15,7 @@ from monitor.runtime.clock import Duration, Instant
 from monitor.window import Codes
 
 KEPT: Final = 60
-"""The number of evaluations of a group that are kept."""
+"""Number of evaluations of a group that are kept."""
 SPACED: Final = 24
 """The number of evaluations that are kept further apart: as many as a sparkline shows."""
 LOOK_AGAIN: Final = 30

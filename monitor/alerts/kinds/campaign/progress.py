@@ -52,7 +52,7 @@ class CampaignProgress:
 
     @property
     def told(self) -> Flags:
-        """Which have ended not long ago."""
+        """Returns which campaigns ended less than `TOLD_FOR` ago."""
         return self.ended & (self.as_of - self.ended_at < TOLD_FOR)
 
     @property
