@@ -13,7 +13,7 @@ InputFor = Callable[[Rule, Span], EvaluationInput]
 
 
 class RuleBatches:
-    """The batches of an account's rules. ``history`` gets what is found."""
+    """The batches of an account's rules. ``history`` gets the results."""
 
     def __init__(self, rules: Iterable[Rule], history: EvaluationHistory) -> None:
         self._batches = batches(rules)

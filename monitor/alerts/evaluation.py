@@ -1,4 +1,4 @@
-"""What one evaluation of an account's rules proposes, and an account as it will be once that is applied."""
+"""The result of one evaluation of an account's rules, and the account's state once it is applied."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field

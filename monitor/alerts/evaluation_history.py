@@ -76,7 +76,7 @@ class EvaluationHistory:
         known.shared.take(moment, numbers)
 
     def of(self, rule: str, group: Group) -> tuple[Evaluation, ...]:
-        """What is known of one group, oldest first; empty where it is not kept."""
+        """Returns the history of one group, oldest first; empty if it is not kept."""
         found = self._found(rule, group, "latest")
         return tuple(found[as_of] for as_of in sorted(found)[-KEPT:])
 

@@ -1,4 +1,4 @@
-"""Evaluates an account's rules over its window, and holds the alerts that come of it.
+"""Evaluates an account's rules over its window and holds the resulting alerts.
 
 `RuleEvaluator.evaluate` only proposes. The result is committed with the poll's rows and then applied, so that what is in memory never
 runs ahead of what a restart would find. A rule waits while one of the searches that it needs cannot be seen.
@@ -120,7 +120,7 @@ class RuleEvaluator:
         return (((rule, group), alert) for rule, some in self.alerts.items() for group, alert in some.items())
 
     def view_context(self, result: EvaluationResult | None = None, cursor: Cursor | None = None) -> ViewContext:
-        """How the account will stand once these two are applied. What ``result`` has worked out is not worked out again."""
+        """How the account will stand once these two are applied. Reuses what ``result`` has already computed."""
         result = result or EvaluationResult()
         cursors = self.coverage.cursors if cursor is None else self.coverage.after(cursor)
         limited = [rule.name for rule in self.rules.values() if rule.limit is not None]

@@ -1,4 +1,4 @@
-"""What explains an alert: the values of other fields that carry the excess over what is usual.
+"""Explains an alert by the values of other fields that account for the excess over the baseline.
 
 A value is named where it carries much of the excess and clearly more than its part of the traffic would, so that a large sender
 is not blamed for being large, and where so few messages could not show it by chance. Where nothing explains, nothing is said.

@@ -6,7 +6,7 @@ Group = tuple[tuple[str, str], ...]
 
 
 class Names:
-    """Groups by their codes. Codes mean the same only as long as the window does not number its profiles anew."""
+    """Groups by their codes. Codes keep their meaning only until the window renumbers its profiles."""
 
     def __init__(self) -> None:
         self._means: object = None

@@ -23,7 +23,7 @@ class Incident:
 
     @property
     def began_at(self) -> Instant:
-        """When the first that is known of it happened."""
+        """Returns when its first known event happened."""
         return self.events[0].at
 
     @property

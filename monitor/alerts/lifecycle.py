@@ -14,7 +14,7 @@ from monitor.runtime.clock import Duration, Instant
 
 
 def policy_of(rule: Rule) -> Policy:
-    """What of a rule governs its alerts' lives."""
+    """The settings of a rule that govern its alerts' lifecycle."""
     below = rule.comparison == "below"
     return Policy(rule.for_, rule.keep_firing_for, len(rule.levels_), below, rule.forget_after)
 

@@ -15,11 +15,11 @@ from monitor.runtime.clock import Duration, Instant
 from monitor.window import Codes
 
 KEPT: Final = 60
-"""The number of evaluations of a group that are kept."""
+"""Number of evaluations of a group that are kept."""
 SPACED: Final = 24
 """The number of evaluations that are kept further apart: as many as a sparkline shows."""
 LOOK_AGAIN: Final = 30
-"""After so many evaluations the groups are chosen anew."""
+"""Number of evaluations after which the groups are chosen again."""
 
 SeriesName = Literal["latest", "spaced"]
 
@@ -76,7 +76,7 @@ class SampledSeries:
         return shelved.of(self.groups.index(group))
 
     def take(self, sample: SeriesSample) -> None:
-        """Write a row; from time to time, and where something is missing, the groups are chosen anew first."""
+        """Writes a row; chooses the groups again first at intervals, and if one is missing."""
         same = sample.means is not None and sample.means is self._means
         self._means = sample.means
         short = len(self.groups) < min(len(sample.codes), self._most)
@@ -95,7 +95,7 @@ class SampledSeries:
             spaced.row(sample.as_of)[:] = row
 
     def _choose(self, sample: SeriesSample) -> None:
-        """Choose the groups anew: those that stay keep their place and their past."""
+        """Chooses the groups again: those that stay keep their place and their past."""
         rule_result = sample.judge()
         self._names.begin(rule_result)
         breaching = (self._names.group(rule_result, at) for at in _breaching(rule_result, sample.below, self._most))

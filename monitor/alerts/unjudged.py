@@ -22,7 +22,7 @@ Found = tuple[Instant, Callable[[Group], Finding]]
 """A moment, and what is found of each group as of it."""
 
 INTERVALS: Final = 3
-"""A rule that was not judged for more than so many of its intervals missed something."""
+"""Number of its intervals without a judgement after which a rule has missed something."""
 MOST_MOMENTS: Final = 500
 """The most moments that are evaluated late; of a longer time the latest part."""
 MOST_REPORTS: Final = 1_000_000

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 HISTORY = SPACED
 """The number of past values that are shown."""
 DEEPEST = 20
-"""In one notification, so many alerts get their breakdown, samples and history; the others only their numbers."""
+"""Number of alerts in one notification that get their breakdown, samples and history; the others get only their numbers."""
 
 
 class Annotator(Protocol):
@@ -194,7 +194,7 @@ def kept(view: AlertView) -> AlertView:
 
 
 def _numbers(alert: Alert) -> dict[str, Any]:
-    """What of a view comes from the alert itself."""
+    """Returns the part of a view that comes from the alert itself."""
     return {
         "value": alert.value,
         "threshold": alert.threshold,

@@ -1,1 +1,1 @@
-"""The process: tasks, pipeline, reload, listener."""
+"""The daemon process: its tasks, the evaluation pipeline, configuration reload and the HTTP listener."""

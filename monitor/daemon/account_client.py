@@ -1,4 +1,4 @@
-"""A configuration's accounts put to use: the client of each, and the secrets that nothing may show."""
+"""Builds each account's Routee client and hides the configuration's secrets from the log."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -12,7 +12,7 @@ from monitor.runtime import log as logs
 from monitor.runtime.clock import Clock
 
 SHORTEST_ID: Final = 16
-"""An application's id of so many characters is no word; Routee's own have 24."""
+"""Characters from which an application id is hidden as a secret; Routee's own ids have 24."""
 
 _PATIENCE = RetryPolicy()
 
@@ -20,7 +20,7 @@ _PATIENCE = RetryPolicy()
 def routee_client(
     account: Account, clock: Clock, observe: Observer | None = None, retry_policy: RetryPolicy = _PATIENCE
 ) -> Routee:
-    """The client of an account; ``observe`` is told of each request, and the clock what time it is at Routee."""
+    """Returns the account's client; ``observe`` is called for each request, and the clock learns Routee's time."""
     return Routee(
         name=account.name,
         application_id=account.application_id.get_secret_value(),
@@ -36,7 +36,7 @@ def routee_client(
 
 
 def _hide_id(application_id: str) -> None:
-    """An id is worth little without its secret, and where it is a short word ("sandbox") the log would lose that word."""
+    """Hides an application id, unless it is short: hiding a word like "sandbox" would remove it from every log line."""
     if len(application_id) >= SHORTEST_ID:
         logs.hide(application_id)
 
@@ -46,7 +46,7 @@ def _unobserved(endpoint: str, outcome: str, seconds: float) -> None:
 
 
 def hide_secrets(config: Config) -> None:
-    """Whatever is logged or told from now on, none of the configuration's secrets are in it."""
+    """Hides the configuration's secrets in everything that is logged or sent from now on."""
     for account in config.accounts:
         _hide_id(account.application_id.get_secret_value())
         logs.hide(account.application_secret.get_secret_value())
@@ -60,7 +60,7 @@ def hide_secrets(config: Config) -> None:
 
 
 def _texts(secret: SecretStr | Mapping[str, SecretStr] | None) -> Iterator[str]:
-    """A secret, or several by name. Of ``GenieKey KEY`` the key alone is one too."""
+    """Yields the text of each secret, and the last word of each: the key of ``GenieKey KEY``."""
     several = {} if secret is None else secret if isinstance(secret, Mapping) else {"": secret}
     for one in several.values():
         text = one.get_secret_value()

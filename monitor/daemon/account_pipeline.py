@@ -1,4 +1,4 @@
-"""One account in memory: its evaluator and its views, and the rows and records that are not committed yet."""
+"""The in-memory state of one account: its evaluator, its views, and the rows and records that are not committed yet."""
 
 import json
 from collections.abc import Sequence
@@ -20,13 +20,16 @@ from monitor.store.protocol import Cursor, QuarantinedRecord
 
 EXPIRE_EVERY: Final[Duration] = HOUR
 EXPIRE_AT_ONCE: Final = 50_000
-"""The most rows that one poll forgets; forgetting a million at once would delay everything else."""
+"""Maximum rows that one poll drops; dropping a million at once would delay everything else."""
 
 
 @dataclass(slots=True)
 class AccountPipeline:
-    """``changed`` counts the rows and ``quarantined`` holds the records that wait for the next commit; ``stored_state`` is the account's
-    state as the store has it."""
+    """One account's evaluator, views and uncommitted data.
+
+    ``changed`` counts the rows and ``quarantined`` holds the records that wait for the next commit; ``stored_state`` is the account's
+    state in the store.
+    """
 
     evaluator: RuleEvaluator
     views: Views
@@ -41,32 +44,32 @@ class AccountPipeline:
         return self.evaluator.account
 
     def has(self, search: str) -> bool:
-        """Whether the search is still in the configuration."""
+        """Returns whether the search is still in the configuration."""
         return search in self.evaluator.coverage.searches
 
     def add(
         self, search: str, batch: Batch, unreadable: tuple[SetAside, ...], origin: ReadOrigin, now: Instant
     ) -> None:
-        """Put a page into the window."""
+        """Adds a page to the window."""
         self.changed += self.evaluator.window.upsert(batch, search, origin)
         self.quarantined += [QuarantinedRecord(self.name, search, now, one.why, one.record) for one in unreadable]
         self.quarantined += [_unread_value(self.name, search, now, one) for one in batch.unread]
 
     def add_unread(self, tracking_id: str, unread: Sequence[Unread], now: Instant) -> None:
-        """Keep what of a campaign's own state could not be read."""
+        """Quarantines the fields of a campaign's state that could not be read."""
         for one in unread:
             why = f"the campaign's {one.field} cannot be read, so it counts as missing; the rest of the answer is used"
             record = f'{{"campaignTrackingId": {json.dumps(tracking_id)}, "{one.field}": {one.value}}}'
             self.quarantined.append(QuarantinedRecord(self.name, "", now, why, record, seen=one.count))
 
     def expire(self, as_of: Instant, retention: Duration) -> None:
-        """Forget what is older than the retention, a part with each poll until nothing is left of it."""
+        """Drops rows older than the retention, at most `EXPIRE_AT_ONCE` per call."""
         if as_of - self.expired_at >= EXPIRE_EVERY:
             forgotten = self.evaluator.window.expire(as_of - retention, EXPIRE_AT_ONCE)
             self.expired_at = self.expired_at if forgotten else as_of
 
     def forget_notified(self, notified: set[str]) -> None:
-        """Forget alerts that are over. Those in ``notified`` (fingerprints) stay: some receiver still believes that they fire."""
+        """Drops resolved alerts, except those in ``notified`` (fingerprints), which some receiver still shows as firing."""
         for (rule, group), alert in list(self.evaluator.every_alert()):
             if alert.fingerprint in notified:
                 continue
@@ -78,9 +81,9 @@ class AccountPipeline:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What is to be dispatched, committed and applied together: an account's evaluation, and what people change by hand.
+    """An account's evaluation and people's edits, which are dispatched, committed and applied together.
 
-    ``cursor`` is of the poll or sweep that the evaluation comes of, where there is one.
+    ``cursor`` belongs to the poll or sweep that caused the evaluation, if any.
     """
 
     account: AccountPipeline
@@ -90,6 +93,6 @@ class Proposal:
 
 
 def _unread_value(account: str, search: str, now: Instant, unread: Unread) -> QuarantinedRecord:
-    """A value that could not be read, to be looked at beside the records that could not."""
+    """Returns the quarantined record of a value that could not be read."""
     why = f"the {unread.field} is not a number, so it counts as missing; the rest of the record is used"
     return QuarantinedRecord(account, search, now, why, f'{{"{unread.field}": {unread.value}}}', seen=unread.count)

@@ -1,4 +1,4 @@
-"""Where an account's polls go: pages into its window, complete polls to the evaluation."""
+"""Receives an account's polls: puts pages into its window and passes complete polls to the evaluation."""
 
 import logging
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ log = logging.getLogger("monitor")
 
 
 def note_campaign(account: AccountPipeline, services: Services, tracking_id: str, unread: Sequence[Unread]) -> None:
-    """What of a campaign's own state could not be read. It is no search's, but the account's."""
+    """Quarantines and counts the fields of a campaign's state that could not be read, for the account rather than a search."""
     account.add_unread(tracking_id, unread, services.clock.now())
     for one in unread:
         services.metrics.unread(account.name, "", one.field, one.count)
 
 
 class AccountSink:
-    """What polling sees of the pipeline (`monitor.ingest.poll.Sink`), for the searches of one account."""
+    """The `monitor.ingest.poll.Sink` for the searches of one account."""
 
     def __init__(self, pipeline: Pipeline, account: AccountPipeline) -> None:
         self._pipeline = pipeline
@@ -47,7 +47,7 @@ class AccountSink:
         self, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: ReadOrigin = SOMEWHERE
     ) -> None:
         """See `monitor.ingest.poll.Sink`."""
-        if self._account.has(search):  # else it was taken out of the configuration while this page was on its way
+        if self._account.has(search):  # otherwise removed from the configuration meanwhile
             self._account.add(search, batch, asides, origin, self._services.clock.now())
             self._count(search, batch, asides)
         self._services.health.beat(self._called(search))
@@ -59,7 +59,7 @@ class AccountSink:
         self._failure(search).over()
 
     async def failed(self, search: str, error: RouteeError | StoreError | InternalError) -> None:
-        """See `monitor.ingest.poll.Sink`. The store's troubles are told by whoever writes to it."""
+        """See `monitor.ingest.poll.Sink`. Store errors are reported by the code that writes to the store."""
         if isinstance(error, RouteeError):
             self._failure(search).arose(str(error))
         if isinstance(error, InternalError):
@@ -83,7 +83,7 @@ class AccountSink:
         await self._pipeline.update_builtin(self._account.name, builtin.GAP_IN_HISTORY, self._finding(search, why))
 
     def _note_blind(self, search: str, blind: bool) -> None:
-        if self._account.has(search):  # else it was taken out of the configuration
+        if self._account.has(search):  # otherwise it was removed from the configuration
             self._services.metrics.blind(self._account.name, search, blind)
 
     def _finding(self, search: str, why: str) -> Finding:

@@ -1,7 +1,7 @@
-"""What is asked of Routee besides messages: the balance, and how campaigns stand. Only where a rule of the account needs it.
+"""Polls Routee for the balance and the states of campaigns, if a rule of the account needs them.
 
-The answers are put into the evaluator's ``account_state``, where rules see them at their next evaluation. An endpoint that the account
-does not have is complained of once and asked again each hour; rules then work without it, or say "not enough data".
+The answers are put into the evaluator's ``account_state``, where rules see them at their next evaluation. If the
+account lacks an endpoint, that is logged once and the endpoint is tried again each hour; rules work without it or say "not enough data".
 """
 
 import logging
@@ -26,40 +26,40 @@ log = logging.getLogger(__name__)
 
 EVERY: Final[Duration] = 5 * MINUTE
 CHECK_EVERY: Final[Duration] = MINUTE
-"""How often it is looked whether there are campaigns to ask about."""
+"""Interval between checks for campaigns to ask about."""
 AGAIN: Final[Duration] = HOUR
-"""Until something is asked again that the account does not have."""
+"""Delay before a request is repeated that Routee refused for this account or campaign."""
 AT_ONCE: Final = 4
-"""The most campaigns that one round asks about: 20 in five minutes."""
+"""Maximum campaigns per check: 20 in five minutes."""
 LATELY: Final[Duration] = 3 * HOUR
-"""A campaign that was never asked about is, while a message of it appeared in this span."""
+"""Age of a campaign's latest message up to which a campaign not yet asked about is asked about."""
 NO_SUCH_CAMPAIGN: Final = "400009001"
 
 Answer = TypeVar("Answer")
 
 
 class AccountApi(Protocol):
-    """What is needed of an account's client."""
+    """The part of an account's client that the pollers use."""
 
     async def balance(self) -> AccountBalance:
-        """The account's balance. Raises RouteeError."""
+        """Returns the account's balance. Raises RouteeError."""
 
     async def campaign_state(self, tracking_id: str) -> CampaignState:
-        """What Routee says of a campaign. Raises RouteeError."""
+        """Returns a campaign's state at Routee. Raises RouteeError."""
 
 
 Noted = Callable[[str, Sequence[Unread]], None]
-"""Told of what of a campaign (its tracking id) could not be read."""
+"""Gets a campaign's tracking id and the fields of its state that could not be read."""
 
 
 def _ignore(tracking_id: str, unread: Sequence[Unread]) -> None:
-    """Nothing."""
+    """Does nothing."""
 
 
 async def poll_account_state(
     evaluator: RuleEvaluator, routee: AccountApi, clock: Clock, noted: Noted = _ignore
 ) -> None:
-    """Ask for what the account's rules need, for as long as it runs; it ends at once where they need nothing."""
+    """Polls what the account's rules need until it is stopped; returns at once if they need nothing."""
     rules = evaluator.rules.values()
     balances = [rule for rule in rules if rule.account_state == "balance"]
     campaigns = [rule for rule in rules if rule.account_state == "campaigns"]
@@ -77,13 +77,13 @@ def _often(rules: list[Rule]) -> Duration:
 
 
 async def _repeat(work: Callable[[], Awaitable[Duration]], every: Duration, clock: Clock) -> None:
-    """Do it again and again: at its interval, or as much later as it says."""
+    """Runs the work repeatedly, at its interval or after the longer delay that it returns."""
     while True:
         await clock.sleep(max(await work(), every))
 
 
 class _AccountStatePoller:
-    """One kind of question about one account, and what became of it."""
+    """Asks one kind of request about one account and logs its failures."""
 
     def __init__(self, what: str, evaluator: RuleEvaluator, routee: AccountApi, clock: Clock) -> None:
         self._evaluator = evaluator
@@ -92,7 +92,7 @@ class _AccountStatePoller:
         self._trouble = ThrottledLog(log, f"{what} of account {evaluator.account}", clock)
 
     async def _ask(self, question: Awaitable[Answer]) -> Answer | None:
-        """The answer, or None where there is none now. Raises RouteeRefused and RouteeRejected where there will be none."""
+        """Returns the answer, or None if Routee is unavailable. Raises RouteeRefused and RouteeRejected."""
         try:
             answer = await question
         except RouteeUnavailable as error:
@@ -102,7 +102,7 @@ class _AccountStatePoller:
         return answer
 
     def _unavailable(self, error: RouteeError) -> Duration:
-        """Routee does not give this account the answer: how long to leave it at that."""
+        """Logs that Routee refuses the answer to this account, and returns how long to wait before asking again."""
         self._trouble.arose(f"{error}; it is asked again in an hour")
         return AGAIN
 
@@ -114,7 +114,7 @@ class BalancePoller(_AccountStatePoller):
         super().__init__("balance", evaluator, routee, clock)
 
     async def poll(self) -> Duration:
-        """Ask once; gives the least time to wait until it may be asked again."""
+        """Asks once and returns the minimum wait before the next request."""
         try:
             balance = await self._ask(self._routee.balance())
         except (RouteeRefused, RouteeRejected) as error:
@@ -125,16 +125,16 @@ class BalancePoller(_AccountStatePoller):
 
 
 class CampaignPoller(_AccountStatePoller):
-    """Asks how campaigns stand that are under way."""
+    """Asks for the states of running campaigns."""
 
     def __init__(self, evaluator: RuleEvaluator, routee: AccountApi, clock: Clock, noted: Noted = _ignore) -> None:
         super().__init__("campaign states", evaluator, routee, clock)
         self._noted = noted
         self._unknown: dict[str, Instant] = {}
-        """Campaigns that Routee did not know, and when it said so."""
+        """Campaigns that Routee did not know, with the time of that answer."""
 
     async def poll(self) -> Duration:
-        """Ask about those that matter; gives the least time to wait until it may be asked again."""
+        """Asks about the campaigns that are due and returns the minimum wait before the next round."""
         now = self._clock.now()
         self._evaluator.account_state = self._evaluator.account_state.asking(now)
         self._unknown = {name: at for name, at in self._unknown.items() if now - at < AGAIN}
@@ -149,7 +149,7 @@ class CampaignPoller(_AccountStatePoller):
             except RouteeRefused as error:
                 return self._no_states(error)
             if state is None:
-                break  # Routee is not serving now: the rest of the round would only fare the same
+                break  # Routee is unavailable: the rest of the round would fail too
             self._evaluator.account_state = self._evaluator.account_state.with_campaign(self._clock.now(), state)
             if state.unread:
                 self._noted(tracking_id, state.unread)
@@ -161,7 +161,7 @@ class CampaignPoller(_AccountStatePoller):
 
 
 def campaigns_to_ask(evaluator: RuleEvaluator, now: Instant, unknown: Collection[str]) -> list[str]:
-    """The tracking ids to ask about, at most AT_ONCE: those never asked about, the latest first, and those asked EVERY ago or longer.
+    """Returns the tracking ids to ask about, at most `AT_ONCE`: new ones, latest first, and those last asked `EVERY` ago or earlier.
 
     Campaigns that are over are left out, and what is known of those long silent is forgotten.
     """
@@ -179,7 +179,7 @@ def _is_due(fact: CampaignAt, now: Instant) -> bool:
 
 
 def _latest_first(reading: WindowReader, now: Instant) -> Iterator[str]:
-    """Campaigns of which a message appeared lately."""
+    """Yields the campaigns with a message in the last `LATELY`, latest first."""
     found = runs(reading, Query(now - LATELY, now), now - LATELY, 0)
     for at in np.argsort(-found.appeared, kind="stable").tolist():
         if found.messages[at]:

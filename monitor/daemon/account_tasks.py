@@ -1,6 +1,6 @@
-"""The accounts that are watched: for each its client, a task for each search, and one for what else is asked of Routee.
+"""Runs each account's client, a task per search and a task that polls the account's balance and campaigns.
 
-An account that is written otherwise gets another client, and its tasks begin anew; else only those of the searches that changed.
+A changed account gets a new client and restarts all its tasks; otherwise only the tasks of changed searches restart.
 """
 
 from collections.abc import Iterator
@@ -24,11 +24,11 @@ from monitor.runtime.clock import MINUTE, Instant
 from monitor.runtime.task_supervisor import KeepGoing, TaskSpec, TaskSupervisor, once, run_until
 
 SLOWEST_PAGE: Final = 10 * MINUTE
-"""A search that has not so much as read a page for so long, and three intervals, is stuck."""
+"""Time without a page, in addition to three intervals, after which a search counts as stuck."""
 
 
 class AccountSupervisor:
-    """Makes the accounts' tasks, for a supervisor that others may share."""
+    """Makes the accounts' task specs for a supervisor that may be shared."""
 
     def __init__(self, config: Config, pipeline: Pipeline, keep_going: KeepGoing = once) -> None:
         self._config = config
@@ -38,12 +38,12 @@ class AccountSupervisor:
         self._running: dict[str, _AccountTasks] = {}
 
     def specs(self, config: Config) -> Iterator[TaskSpec]:
-        """One for each account of the configuration, which is in force from now on also for those that go on."""
+        """Yields a task spec per account and applies the configuration to the accounts that keep running."""
         self._config = config
         for account in config.accounts:
             yield TaskSpec(f"account {account.name}", account, partial(self._watch, account))
         for tasks in self._running.values():
-            tasks.assign(config)  # also to leave at once, where its account is gone or another
+            tasks.assign(config)  # also stops the tasks at once if their account was removed or changed
 
     async def _watch(self, account: Account, leave: trio.Event) -> None:
         observe = partial(self._services.metrics.request, account.name)
@@ -56,7 +56,7 @@ class AccountSupervisor:
 
 
 class _AccountTasks:
-    """The tasks over one client."""
+    """The tasks that share one account's client."""
 
     def __init__(self, written: Account, client: Routee, pipeline: Pipeline, supervisor: TaskSupervisor) -> None:
         self._written = written
@@ -67,7 +67,7 @@ class _AccountTasks:
         self._sink = AccountSink(pipeline, self._account)
 
     def assign(self, config: Config) -> None:
-        """From now on as written there: nothing, but to end what is under way, where this account is not written there."""
+        """Applies the configuration; stops all tasks if this account is not in it unchanged."""
         self._supervisor.assign(self._specs(config) if self._written in config.accounts else ())
 
     def _specs(self, config: Config) -> Iterator[TaskSpec]:
@@ -101,7 +101,7 @@ class _AccountTasks:
 
 @dataclass(frozen=True, slots=True)
 class _TroubledClient:
-    """An account's client, as one search has it: tries that fail are noted."""
+    """An account's client for one search, which records failed attempts."""
 
     client: Routee
     trouble: Trouble
@@ -114,7 +114,7 @@ class _TroubledClient:
 
 
 class _PollObserver:
-    """Told of the polls and sweeps of one search that are over."""
+    """Gets the finished polls and sweeps of one search."""
 
     def __init__(self, search: Search, services: Services) -> None:
         self._search = search
@@ -133,11 +133,11 @@ class _PollObserver:
 
 
 def loop_of(search: Search) -> str:
-    """The name of a search's loop, where signs of life are collected."""
+    """Returns the name of a search's loop in `Health`."""
     return f"search {search.name} of account {search.account}"
 
 
 def plan_of(search: Search) -> SearchPlan:
-    """A search as polling takes it."""
+    """Returns the search's plan for polling."""
     resweeps = tuple((sweep.back, sweep.every) for sweep in search.resweep)
     return SearchPlan(search.account, search.name, search.question, search.every, resweeps, search.settle)

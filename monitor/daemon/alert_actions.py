@@ -1,4 +1,4 @@
-"""What people see of alerts and do about them: the listener and Slack's buttons ask here."""
+"""Reads and changes alerts, silences and acknowledgements for the HTTP listener and Slack's buttons."""
 
 from dataclasses import dataclass
 
@@ -16,18 +16,18 @@ from monitor.runtime.errors import NothingThere
 
 @dataclass(frozen=True, slots=True)
 class AlertActions:
-    """One daemon's alerts. What changes something raises StoreError, and has then changed nothing."""
+    """One daemon's alerts. Methods that change something raise StoreError and then change nothing."""
 
     pipeline: Pipeline
 
     def status(self) -> StatusSnapshot:
-        """How alerts, groups and silences stand now."""
+        """Returns the current status of alerts, groups and silences."""
         pipeline, services = self.pipeline, self.pipeline.services
         well = not services.health.stuck()
         return StatusSnapshot(pipeline.dispatcher, pipeline.alerts(), services.clock.now(), well=well)
 
     async def put_silence(self, silence: Silence) -> None:
-        """Add a silence, or replace the one with its id. Raises ValueError where there are too many."""
+        """Adds a silence, or replaces the one with its id. Raises ValueError if too many exist."""
 
         def edits() -> SuppressionEdits:
             known = self.pipeline.dispatcher.silences.all()
@@ -36,12 +36,11 @@ class AlertActions:
         await self.pipeline.flush(edits)
 
     async def expire_silence(self, silence_id: str) -> None:
-        """End a silence now; one that is over stays as it is. Raises NothingThere."""
+        """Ends a silence now; an expired one stays unchanged. Raises NothingThere."""
         await self.pipeline.flush(lambda: SuppressionEdits(silences=self._expired(silence_id)))
 
     async def acknowledge(self, fingerprint: str, by: str, comment: str = "", until: Instant | None = None) -> Ack:
-        """Take on an alert that fires; a later acknowledgement replaces the one before. Raises NothingThere, and ValueError where it makes no
-        sense."""
+        """Acknowledges a firing alert, replacing an earlier acknowledgement. Raises NothingThere, and ValueError for invalid input."""
         made: list[Ack] = []
 
         def edits() -> SuppressionEdits:

@@ -1,4 +1,4 @@
-"""The Alertmanagers of a configuration, put to use: what each entry's pusher is told, and by whom."""
+"""Runs the configuration's Alertmanager pushers, one per entry."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -20,7 +20,7 @@ from monitor.runtime.clock import MINUTE, Duration
 from monitor.runtime.task_supervisor import TaskSpec, run_until
 
 SLOWEST: Final[Duration] = 5 * MINUTE
-"""A pusher that has not so much as tried for so long is stuck."""
+"""Time without an attempt after which a pusher counts as stuck."""
 
 
 def pushing(

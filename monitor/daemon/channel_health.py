@@ -16,13 +16,13 @@ from monitor.runtime.errors import StoreError
 DELIVERY: Final = "delivery"
 """The name of all channels' loops together, where signs of life are collected."""
 PATIENCE: Final[Duration] = 5 * MINUTE
-"""A channel that has taken nothing for so long since its first failure is told of; a dead letter is told of at once."""
+"""Time without a success since its first failure after which a channel is reported; a dead letter is reported at once."""
 UPDATE_EVERY: Final[Duration] = 5 * SECOND
 SLOWEST_SEND: Final = 150.0
 """Seconds. A send is cut off long before; one that lasts longer means that delivery does not get on."""
 SLOWEST_STEP: Final = 400.0
-"""Seconds. A channel whose task has something to do and gets no step further for so long does not get on: the longest pause between two
-tries to write a receipt is shorter."""
+"""Seconds without progress before a busy channel counts as stuck: longer than the longest pause between two
+tries to write a receipt."""
 
 log = logging.getLogger("monitor")
 

@@ -1,4 +1,4 @@
-"""What one commit of the pipeline writes, and the writing of it."""
+"""Builds and writes one commit of the pipeline."""
 
 import logging
 from collections.abc import Iterator, Mapping

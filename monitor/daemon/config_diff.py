@@ -1,4 +1,4 @@
-"""What differs between two configurations, and what of it only a restart can bring about."""
+"""Lists the differences between two configurations, and which of them need a restart."""
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping

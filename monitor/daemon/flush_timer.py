@@ -19,7 +19,7 @@ RETRY_AFTER: Final[Duration] = 5 * SECOND
 
 
 async def flush_when_due(pipeline: Pipeline) -> None:
-    """Flush whenever a group is due, and begin where that is due, for as long as it runs."""
+    """Flushes whenever a group is due, and begins if that is due, until it is stopped."""
     services = pipeline.services
     while True:
         services.health.beat(GROUPS)

@@ -1,4 +1,4 @@
-"""Is the daemon well?
+"""Tracks whether the daemon is healthy and ready.
 
 *Healthy* means that every loop makes progress; a supervisor restarts what is not. *Ready* means that what is shown is
 complete: each search was polled once and the store can be written. Routee being down makes the daemon neither: restarting
@@ -56,7 +56,7 @@ class Health:
         self._beats[loop] = self._now()
 
     def forget(self, loop: str) -> None:
-        """``loop`` has ended as it should."""
+        """Notes that ``loop`` has ended normally."""
         self._within.pop(loop, None)
         self._beats.pop(loop, None)
 
@@ -78,7 +78,7 @@ class Health:
         self._reload_error = error
 
     def set_aside(self, what: str) -> None:
-        """Something that was stored could not be taken up; said until the daemon starts anew."""
+        """Notes that stored data could not be restored; reported until the daemon restarts."""
         self._set_aside.append(what)
 
     def troubled(self, account: str, search: str, why: Callable[[], str]) -> None:

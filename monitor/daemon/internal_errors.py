@@ -1,4 +1,4 @@
-"""What fails although nobody foresaw it fails alone: the task goes on after a pause, everything else at once, and people are told.
+"""Isolates unexpected errors: the failed task restarts after a pause, everything else continues, and people are notified.
 
 The traceback is in the log; the built-in alert ``InternalError`` says which task it is, for as long as it fails and ten minutes more.
 """
@@ -18,11 +18,11 @@ from monitor.runtime.errors import InternalError, StoreError
 from monitor.runtime.task_supervisor import run_until
 
 TOLD_FOR: Final[Duration] = 10 * MINUTE
-"""How long the alert goes on after the task failed for the last time."""
+"""Time that the alert continues after the task's last failure."""
 LONGEST_PAUSE: Final[Duration] = MINUTE
 LOOK_EVERY: Final[Duration] = 10 * SECOND
 _TRACEBACK_AGAIN: Final[Duration] = 10 * MINUTE
-"""The same traceback is logged again after so long; in between one line says that it happened again."""
+"""Interval between logs of the same traceback; in between one line says that it happened again."""
 
 log = logging.getLogger("monitor")
 

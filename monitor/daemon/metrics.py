@@ -1,4 +1,4 @@
-"""What Prometheus can read of this daemon. Every name begins with ``routee_monitor_``; docs/metrics.md lists them all.
+"""This daemon's Prometheus metrics. Every name begins with ``routee_monitor_``; docs/metrics.md lists them all.
 
 Things that happen are counted and timed where they happen. Things that *are* (alerts, ages, backlogs) are kept as the latest
 whole picture and turned into samples when somebody asks, so that what is gone leaves no stale series and ages are right to

@@ -1,4 +1,4 @@
-"""How the whole stands, in one object for people and programs: `GET /api/v1/status` and ``routee-monitor status``.
+"""The daemon's status in one object for people and programs: `GET /api/v1/status` and ``routee-monitor status``.
 
 It is made of values alone, so that the daemon makes it of its memory and a command of the store.
 """

@@ -1,4 +1,4 @@
-"""The middle of the daemon: what was polled is evaluated, dispatched, committed and applied, for all accounts.
+"""Evaluates, dispatches, commits and applies what was polled, for all accounts.
 
 Each poll ends in one transaction: its rows, its cursor, the alerts, the groups and the notifications to be sent stand in the
 store together or not at all. Only then does the memory follow. One commit is made at a time.
@@ -160,7 +160,7 @@ class Pipeline:
     # One flush
 
     async def _flush(self, proposal: Proposal) -> None:
-        """Dispatch what is proposed, commit all of it, and apply it."""
+        """Dispatches the proposals, commits them together and applies them."""
         well = not self.services.health.stuck()
         now, edits = self.services.clock.now(), proposal.edits
         plan = self.dispatcher.flush(self.alerts(proposal), now, edits, well=well)

@@ -1,4 +1,4 @@
-"""Taking up what is written now, without a restart: who asks for it, what is read, and how it is put in force."""
+"""Reloads the configuration without a restart: requests for it, reading the files, and applying them."""
 
 import contextlib
 import logging
@@ -55,7 +55,7 @@ class Reloads:
         self._wish = trio.Event()
 
     def read(self) -> SettingsWithTemplates:
-        """What is written now. Blocking. Raises InputError with every problem of every file."""
+        """Reads the configuration files. Blocking. Raises InputError with every problem of every file."""
         return load(self.path, self.environ)
 
     async def watch(self, present: Callable[[], Config]) -> None:
@@ -99,7 +99,7 @@ class Reloader:
         self._present, self._follow, self._status = present, follow, status
 
     async def run(self) -> None:
-        """Reload whenever it is asked for, for as long as it runs."""
+        """Reloads on every request until it is stopped."""
         health = self._pipeline.services.health
         while True:
             await self._reloads.asked()

@@ -68,7 +68,7 @@ def restored_or_empty(store: Store, account: str, config: Config, key: bytes) ->
 
 
 def without_cursors(loaded: StoredState, account: str) -> StoredState:
-    """Where an account's searches begin anew."""
+    """Where an account's searches begin again."""
     return replace(loaded, cursors=[cursor for cursor in loaded.cursors if cursor.account != account])
 
 

@@ -1,4 +1,4 @@
-"""What is done to the store from time to time: forgetting what is old, and counting what waits."""
+"""Prunes old data from the store and counts what waits in the outbox, at intervals."""
 
 import logging
 from collections import Counter
@@ -27,7 +27,7 @@ log = logging.getLogger("monitor")
 async def keep_house(
     store: AsyncStore, clock: Clock, metrics: Metrics, health: Health, retention: Callable[[], Duration]
 ) -> None:
-    """Forget what is older than ``retention`` says, and keep the metrics of the outbox true, for as long as it runs."""
+    """Prunes data older than ``retention`` and updates the metrics of the outbox until it is stopped."""
     pruned_at = 0
     trouble = ThrottledLog(log, "housekeeping in the store", clock, logging.ERROR)
     while True:

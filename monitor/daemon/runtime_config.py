@@ -28,7 +28,7 @@ class RuntimeConfig:
         return cls(loaded.settings, loaded.templates, Notifiers.of(loaded.settings.config, channel_context))
 
     def next(self, loaded: SettingsWithTemplates) -> "RuntimeConfig":
-        """The one after this: what is written as it was is not made anew."""
+        """Returns the next runtime configuration; reuses whatever is unchanged."""
         templates = self.templates if self.templates.say_the_same(loaded.templates) else loaded.templates
         channel_context = replace(self.notified.channel_context, templates=templates)
         return RuntimeConfig(
@@ -47,12 +47,12 @@ class RuntimeConfig:
 
     @property
     def searches(self) -> list[tuple[str, str]]:
-        """What is polled: account and search."""
+        """Returns the polled searches, as account and search."""
         return [(search.account, search.name) for search in self.config.searches]
 
     @property
     def channels(self) -> list[tuple[str, str]]:
-        """Who is told: receiver and channel, Alertmanagers included."""
+        """Returns the notified channels, as receiver and channel, including Alertmanagers."""
         return [(receiver.name, channel) for receiver in self.config.receivers for channel, _ in receiver.channels]
 
     def asks_otherwise(self, before: "RuntimeConfig") -> set[tuple[str, str]]:

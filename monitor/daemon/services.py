@@ -22,4 +22,4 @@ class Services:
     wake: Callable[[], None]
     reached: Callable[[str, str, float], None] = lambda account, search, share: None
     internal_error: Callable[[str, Exception], str] = lambda task, error: str(InternalError(error))
-    """Told of what fails unexpectedly, and in which task; gives the sentence for people."""
+    """Gets an unexpected error and its task; returns the sentence for people."""

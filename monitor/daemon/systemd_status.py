@@ -1,4 +1,4 @@
-"""What systemd is told: that the daemon is ready, a line for `systemctl status`, and the signs of life for its watchdog."""
+"""Notifies systemd of readiness, a line for `systemctl status`, and the watchdog's keep-alive."""
 
 from collections.abc import Callable
 
@@ -17,19 +17,19 @@ class SystemdStatus:
         self._systemd, self._pipeline, self._present = systemd, pipeline, present
 
     def ready(self) -> None:
-        """The daemon has started, or has reloaded."""
+        """Notifies systemd that the daemon has started or reloaded."""
         self._systemd.ready(self._line())
 
     def reloading(self) -> None:
-        """The configuration is being read again."""
+        """Notifies systemd that the configuration is being reloaded."""
         self._systemd.reloading()
 
     def stopping(self) -> None:
-        """The daemon stops once what is under way is sent."""
+        """Notifies systemd that the daemon is stopping."""
         self._systemd.stopping("draining")
 
     async def run(self) -> None:
-        """Keep the line true, and feed the watchdog only while every loop makes progress."""
+        """Updates the status line, and feeds the watchdog only while every loop makes progress."""
         pause = (self._systemd.watchdog or 20 * SECOND) / 2 / SECOND
         while True:
             stuck = self._pipeline.services.health.stuck()

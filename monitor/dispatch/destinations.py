@@ -44,7 +44,7 @@ class DestinationCache:
         self._known: dict[str, tuple[int, Views, AlertDestinations]] = {}
 
     def of(self, alert: Alert, views: Views) -> AlertDestinations:
-        """The alert's destinations. Those of one whose rule is gone are worked out anew each time."""
+        """The alert's destinations. If its rule is gone, they are computed again on each call."""
         known = self._known.get(alert.fingerprint)
         if known is not None and known[0] == alert.level and known[1] is views:
             return known[2]

@@ -1,4 +1,4 @@
-"""From alerts to notifications: which groups there are, which of them are told something now, and what exactly.
+"""Turns alerts into notifications: decides which groups exist, which of them are notified now, and with what.
 
 Like `monitor.alerts.evaluator` it proposes: what is to be written is committed first and applied then. Which alerts a group is concerned with says
 `monitor.dispatch.group_members`, whether it is told `monitor.routing.route.decide`, and in what words `monitor.dispatch.notification_builder`.
@@ -37,7 +37,7 @@ from monitor.runtime.clock import DAY, Duration, Instant
 from monitor.store.protocol import SILENCES_KEPT, Pending
 
 AWAITED: Final[Duration] = 7 * DAY
-"""A receiver that is taken out of the configuration and comes back within so long hears of the ends that it missed."""
+"""Time within which a receiver that was removed from the configuration and comes back still gets the resolutions that it missed."""
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ class DispatchPlan:
 
 
 class Dispatcher:
-    """Keeps the groups, and decides at each flush what is sent.
+    """Keeps the groups and decides at each flush what is sent.
 
     ``channels`` are the receivers', such as ``slack/0``, and ``editable`` those of them that can change what they were told; ``keeping`` are
     those behind which a program keeps an alert until it gets its end, also of a report. ``most`` is how many alerts one notification
@@ -209,7 +209,7 @@ class Dispatcher:
         return destinations
 
     def _silences_after(self, put: Iterable[Silence], dropped: Iterable[str]) -> Silences:
-        """All silences with these changes: others, since what is proposed may not come about."""
+        """Returns a copy of the silences with these changes, since the proposal may not be committed."""
         after = {one.id: one for one in (*self.silences.all(), *put)}
         for one in dropped:
             after.pop(one, None)

@@ -1,4 +1,4 @@
-"""What each group is concerned with at one flush: which alerts fire in it, which are over, and which are left as they were told.
+"""Determines each group's alerts at one flush: which fire, which are resolved, and which stay as last notified.
 
 A receiver hears of an alert's end wherever it heard of the alert, also where the alert is routed elsewhere meanwhile: such a group
 follows the alert, is told of changes and of the end, and of nothing new. An alert that is silenced, inhibited or muted before it
@@ -107,7 +107,7 @@ class GroupAssembler:
 
     @cached_property
     def _notified_in(self) -> dict[tuple[str, str], Key]:
-        """By receiver and fingerprint: the group that the receiver was told of it in."""
+        """The group in which the receiver was notified of the alert, by receiver and fingerprint."""
         return {(key[0], one): key for key, group in self._groups.items() for one in group.told}
 
     def _group_of(self, destination: Destination, fingerprint: str) -> tuple[Key, AggregationGroup | None]:
@@ -148,7 +148,7 @@ class GroupAssembler:
         return some
 
     def _follow(self, some: GroupMembers, group: AggregationGroup, fingerprint: str, notified: str) -> None:
-        """An alert that the group's receiver was told of and that is not routed to the group now, or is over."""
+        """An alert of which the group's receiver was notified and that is resolved or no longer routed to the group."""
         alert, _, _ = self._input.known[fingerprint]
         routed = self._input.destinations[fingerprint]
         if alert.state == "firing":

@@ -1,4 +1,4 @@
-"""A decision made into a notification: which alerts stand in it, in what state, and what the receiver knows afterwards."""
+"""Builds a notification from a decision: its alerts, their states, and what the receiver knows afterwards."""
 
 import hashlib
 from collections import Counter

@@ -1,4 +1,4 @@
-"""How things stand now, for whoever asks: alerts, groups and silences, from memory and without changing anything."""
+"""Reads the current status of alerts, groups and silences from memory, without changing anything."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class AlertStatus:
 
 @dataclass(frozen=True, slots=True)
 class GroupStatus:
-    """Alerts that are told together."""
+    """Alerts that are notified together."""
 
     receiver: str
     key: str

@@ -15,7 +15,7 @@ Badness = Callable[[Mapping[str, str]], tuple[float, int, float]]
 
 @dataclass(slots=True)
 class GroupDecision:
-    """One group at a flush: as it was, as it is taken to be, and what is decided."""
+    """One group at a flush: its previous state, its assumed state, and the decision."""
 
     key: Key
     members: GroupMembers

@@ -25,7 +25,7 @@ CHECK_AGAIN: Final[Duration] = 10 * SECOND
 
 @dataclass(slots=True)
 class WatchdogState:
-    """Who is told, how often, and what has been told (``group``; None: nothing yet)."""
+    """The watchdog's receiver, its interval, and what was sent (``group``; None: nothing yet)."""
 
     receiver: str
     every: Duration
@@ -34,7 +34,7 @@ class WatchdogState:
     def flush(
         self, now: Instant, external_url: str = "", *, well: bool = True
     ) -> tuple[AggregationGroup | None, Notification | None]:
-        """What is to be sent now, and the group as it is afterwards. The beat is kept: one that is late does not move the next."""
+        """What is to be sent now, and the group as it is afterwards. The schedule is fixed: a late notification does not move the next."""
         known = self.group if self.group is not None and self.group.receiver == self.receiver else None
         due = self._due(known, now)
         if not well or due > now:

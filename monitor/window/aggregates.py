@@ -1,6 +1,6 @@
-"""What is measured of the messages of each group besides their number: money, latency, different values.
+"""Measures the messages of each group besides their number: money, latency, distinct values.
 
-Each answer is worked out once for a reading. All are exact: money is summed in billionths, percentiles are values that occur.
+Each answer is computed once per reading. All are exact: money is summed in billionths, percentiles are values that occur.
 """
 
 from collections.abc import Callable, Hashable

@@ -23,7 +23,7 @@ from monitor.window.table import Values
 
 
 class _Packed(msgspec.Struct, array_like=True):
-    """How one column stands in the body: its own type, its smallest value, and the type of what is above that (empty: nothing is)."""
+    """The encoding of one column: its own type, its smallest value, and the type of the offsets from that (empty: none)."""
 
     name: str
     dtype: str

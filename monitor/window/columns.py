@@ -70,7 +70,7 @@ class Columns(ColumnTable):
         super().write(rows, own)
 
     def forget_profiles(self) -> None:
-        """Number the profiles anew, without those that no row has any more, where these are most of them."""
+        """Renumbers the profiles without the unused ones, if most are unused."""
         used = np.flatnonzero(np.bincount(self["profile"], minlength=self.profiles.length))
         if self.profiles.length < 2 * len(used) + SPARE_PROFILES:
             return

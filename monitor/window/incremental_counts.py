@@ -1,8 +1,8 @@
-"""Questions that are asked again at each poll, of a span that moves on with it, and answers that are carried on from poll to poll.
+"""Carries the answers to queries over a moving time span on from poll to poll.
 
 While no message changes, an answer differs from the one before by the messages that its span has left behind and those that it
 has come upon: both are looked up in the timeline, and they are few. As soon as anything in the window changes, all answers are
-forgotten and counted anew. So an answer never rests on what was said of changes, only on the rows as they are now.
+dropped and counted again. So an answer depends only on the current rows.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from monitor.window.query import RECIPIENT, GroupCounts, Query, WindowReader
 from monitor.window.window import Window
 
 FEW: Final = 4096
-"""The most messages that may leave or enter a span; beyond that it is counted anew."""
+"""Maximum messages that may leave or enter a span; beyond that the span is counted from scratch."""
 
 
 class RelativeQuery:
@@ -77,7 +77,7 @@ class _Passed:
 
 
 class IncrementalCounts:
-    """The latest answers of one window. It is told of nothing: it sees for itself whether the window is what it was."""
+    """The latest answers of one window. It checks itself whether the window has changed."""
 
     def __init__(self, window: Window) -> None:
         self.window = window
@@ -159,7 +159,7 @@ class IncrementalCounts:
 
 
 def _changed(before: GroupCounts, counts: Codes) -> GroupCounts:
-    """The tally of new counts; what is as it was stays the very same thing, so that whoever worked on it sees that at a glance."""
+    """Returns the tally of new counts; unchanged parts stay the same objects, so that users can tell by identity."""
     if counts is before.all:
         return before
     codes = counts.nonzero()[0]

@@ -12,7 +12,7 @@ GONE = -2
 
 SMALLEST = 1 << 12
 FULL = 0.7
-"""A table grows when so much of it is taken."""
+"""Share of occupied places from which a table grows."""
 STEP = 1 << 15
 """The least number of slots of an old table that each call that adds rows moves, and the number of rows that are indexed at a time."""
 
@@ -65,7 +65,7 @@ class _Table:
         return (hashes >> self._shift).astype(np.int64), ((hashes & self._mask) | np.uint64(1)).astype(np.int64)
 
     def probe(self, keys: Keys, columns: Keys) -> tuple[Rows, Rows]:
-        """The row and the place of each key, EMPTY where there is none."""
+        """Returns the row and the place of each key; `EMPTY` if it does not exist."""
         count, mask = len(keys), len(self.positions) - 1
         found, positions = np.full(count, EMPTY, np.int64), np.full(count, EMPTY, np.int64)
         at, step = self._first(keys.hashed())
@@ -113,7 +113,7 @@ class Index:
         return self._table.positions.nbytes + (0 if self._old is None else self._old.positions.nbytes)
 
     def find(self, keys: Keys, columns: Keys) -> Rows:
-        """The row of each of ``keys``, -1 where there is none."""
+        """Returns the row of each of ``keys``; -1 if it does not exist."""
         rows, _ = self._table.probe(keys, columns)
         if self._old is not None:
             missing = np.flatnonzero(rows < 0)

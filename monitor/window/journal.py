@@ -1,4 +1,4 @@
-"""The journal: what of the window the store does not have yet, and which of the store's entries still matter.
+"""The journal: the changes of the window that are not stored yet, and which stored entries are still needed.
 
 Each commit appends one entry with the rows that changed. The latest values of a row stand in one entry, its other entries
 have only stale ones of it. Entries that are mostly stale, or small, are dropped, and what still matters of them is written again with the
@@ -65,7 +65,7 @@ class WindowJournal:
             self._changed.append(rows)
 
     def next_entry(self, step: int) -> Rewritten:
-        """What is to be committed, followed by `saved` or `not_saved`. Of old entries at most about ``step`` rows are written again."""
+        """Returns the data to commit; call `saved` or `not_saved` next. At most about ``step`` rows of old entries are written again."""
         cleaned = self._to_clean(step)
         again = self._rows_of(cleaned)
         rows = np.unique(np.concatenate([_NOTHING, *self._changed, again]))

@@ -1,7 +1,7 @@
 """Which searches have a message. A search has what its latest complete read of the message's place returned.
 
 Routee does not say whether a range of time selects by the time of sending or by that of the present status. So a message's place is a span
-in which both lie: a read that covers all of it and does not return the message does not have it any more. The argument stands in
+in which both lie: a read that covers all of it and does not return the message does not have it any more. The argument is in
 docs/decisions/0017-leaving-a-search.md.
 """
 

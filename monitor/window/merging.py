@@ -27,7 +27,7 @@ _TEXTS = tuple(name for name in CODED_FIELDS if name != "status")
 
 
 class Merging:
-    """Puts reports together with what is known of the same parts. ``nobody`` stands in the column ``to`` for a missing recipient."""
+    """Puts reports together with what is known of the same parts. ``nobody`` is the value of column ``to`` for a missing recipient."""
 
     def __init__(self, columns: Columns, dictionaries: Mapping[str, Dictionary], nobody: int) -> None:
         self._columns = columns
@@ -35,7 +35,7 @@ class Merging:
         self._nobody = np.uint64(nobody)
 
     def merge(self, rows: Rows, values: Values, positions: Rows) -> tuple[Values, Mask]:
-        """The reports, with what is known of their ``rows`` put into those at ``positions``; and which of these say anything new."""
+        """Returns the reports, with those at ``positions`` merged with their ``rows``; and which of these say anything new."""
         news = np.zeros(len(rows), np.bool_)
         if not positions.size:
             return values, news

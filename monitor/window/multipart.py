@@ -1,4 +1,4 @@
-"""A message of several parts: one more row stands for it, made anew from the rows of its parts whenever one of them changes.
+"""Represents a message of several parts by one more row, rebuilt from the rows of its parts whenever one changes.
 
 What its worst part lacks is taken from other parts of the same status and date, so that a value that is known stays known.
 
@@ -52,7 +52,7 @@ def combine(
     """The values of the rows ``heads``, from their parts: the status of the worst, the latest date of that status, the sum of
     the prices and the largest latency. While parts are missing and none has failed, the message counts as sent.
 
-    ``nobody`` stands in the column ``to`` for a missing recipient."""
+    ``nobody`` is the value of column ``to`` for a missing recipient."""
     statuses = dictionaries["status"]
     ranks = np.array([badness(text) for text in statuses.texts], np.int64)
     fold = _fold(columns, heads, ranks, searches)

@@ -57,7 +57,7 @@ class Groups:
 
 
 class Facets:
-    """The answers for one account's profiles. A new one is needed once profiles are numbered anew.
+    """The answers for one account's profiles. A new one is needed once profiles are renumbered.
 
     ``kept`` says what is kept of the number of a person who wrote.
     """
@@ -146,7 +146,7 @@ class Facets:
         return np.zeros(length, np.uint8) if name == "account" else self.profiles[name][:length]
 
     def text(self, name: str, code: int) -> str:
-        """What a code stands for, as people are shown it."""
+        """Returns the value of a code, as shown to people."""
         if name == "account":
             return self._account
         text = self._dictionaries[name].texts[code]

@@ -1,4 +1,4 @@
-"""Profiles: each different combination of the values of the coded fields stands here once, and a row has its number.
+"""Profiles: stores each distinct combination of the coded fields' values once; a row has its number.
 
 A million messages share some ten thousand profiles. So a row is narrow, and what rules ask (which messages fit, how many are in
 each group) is worked out for each profile instead of each message.
@@ -51,7 +51,7 @@ class Profiles(ColumnTable):
 
 
 def _keys(codes: Values) -> Keys:
-    """128 bits that stand for each combination: two different ones do not meet by chance."""
+    """Returns a 128-bit hash of each combination; collisions by chance are negligible."""
     count = len(codes[SEARCHES])
     high, low = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
     for name in PROFILED:

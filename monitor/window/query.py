@@ -115,7 +115,7 @@ class WindowReader:
         self._begins: Instant | None = None
 
     def begins(self, otherwise: Instant) -> Instant:
-        """The date of the oldest message; ``otherwise`` where there is none."""
+        """Returns the date of the oldest message; ``otherwise`` if none exists."""
         if self._begins is None:
             self._begins = self.window.columns.timeline.begins
         return otherwise if self._begins is None else self._begins
@@ -307,7 +307,7 @@ class WindowReader:
         return self._recipients
 
     def _recipient_code(self, text: str) -> int | None:
-        """The place of the recipient that is shown as ``text``, None where there is none."""
+        """Returns the place of the recipient that is shown as ``text``; None if it does not exist."""
         known = self._known_recipients()
         if self.window.privacy.mode == "show":
             hashed = np.uint64(self.window.privacy.hash(text))

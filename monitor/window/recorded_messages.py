@@ -57,7 +57,7 @@ class RecordedMessages:
 
     @property
     def begins(self) -> Instant | None:
-        """The date of the oldest report; None where there is none."""
+        """Returns the date of the oldest report; None if none exists."""
         return int(min(self._sent.min(), self._dates[0])) if len(self) else None
 
     def feed(self, until: Instant) -> None:

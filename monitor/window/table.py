@@ -36,7 +36,7 @@ class ColumnTable:
         return sum(array.nbytes for array in self._arrays.values())
 
     def reserve(self, length: int) -> None:
-        """Make room for ``length`` rows; what is new is zero."""
+        """Makes room for ``length`` rows; new rows are zero."""
         self.length = max(self.length, length)
         if length > self.capacity:
             self.capacity = (max(length, self.capacity + self.capacity // 32) // BLOCK + 1) * BLOCK

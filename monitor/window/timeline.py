@@ -1,8 +1,8 @@
-"""The rows in the order of their dates, so that any span of time is counted without looking at all rows.
+"""Keeps the rows in the order of their dates, so that any time span is counted without reading all rows.
 
 Most rows are *settled*: sorted by date and cut into segments, with the counts by profile of all messages up to each segment. A
 span is then the difference of two such counts, and what lies in the segments at its edges. Rows that changed since are *recent*: they are
-looked at one by one, and what they were when they were settled is *gone*. When recent rows are many, all is settled anew.
+looked at one by one, and what they were when they were settled is *gone*. When recent rows are many, all are settled again.
 """
 
 from bisect import bisect_left
@@ -54,7 +54,7 @@ class Timeline:
 
     @property
     def begins(self) -> Instant | None:
-        """The date of the oldest message; None where there is none."""
+        """Returns the date of the oldest message; None if none exists."""
         dates = self._table["date"][self._of_kind(self._recent_rows(), AS_MESSAGE)]
         oldest = [int(dates.min())] if dates.size else []
         for segment in range(len(self._marks)):
@@ -87,7 +87,7 @@ class Timeline:
         return self._of_kind(rows, kind).astype(np.int64)
 
     def count(self, start: Instant, end: Instant, profiles: int) -> Counts:
-        """How many messages whose date lies in (start, end] have each profile, of which there are so many."""
+        """Returns the number of messages by profile whose date lies in (start, end]."""
         recent = self._recent_between(start, end)
         first, last = self._segments(start, end)
         edges = {first - 1, last - 1} - {-1}
@@ -102,7 +102,7 @@ class Timeline:
         return counts
 
     def settle(self) -> None:
-        """Sort all rows anew."""
+        """Sorts all rows again."""
         state, recent = self._state["state"], self._recent_rows()
         kept = self._order[state[self._order] == _SETTLED]
         used = self._table["kind"][recent] > 0

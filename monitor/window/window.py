@@ -1,4 +1,4 @@
-"""The window: the latest state of each of an account's messages, in columns in memory. The one truth that rules are judged by.
+"""The window: the latest state of each of an account's messages, in columns in memory. Rules are evaluated on it alone.
 
 A report replaces what is known of its part where it is later: by its date, then by how far along its status is. Two reports of one
 status and date are put together field by field (`monitor.window.merging`): a value that is known is never replaced by a missing
@@ -102,7 +102,7 @@ class Window:
         return Facets(self.account, self.columns, self.dictionaries, self.searches, self.privacy.sender)
 
     def twin(self) -> "Window":
-        """An empty window that shares dictionaries and ids with this one: what is known here can be told to it by `upsert_coded`."""
+        """Returns an empty window that shares dictionaries and ids with this one, so that `upsert_coded` can copy rows into it."""
         twin = Window(self.account, self.privacy)
         twin.dictionaries, twin.searches, twin.ids = self.dictionaries, self.searches, self.ids
         twin.membership = Membership(twin.columns, self.dictionaries["status"], self.searches)
@@ -179,7 +179,7 @@ class Window:
         return changed
 
     def _compared(self, rows: Rows, values: Values) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which reports are later than what is known, by date and then by status; and which are of the same status and date."""
+        """Returns which reports are later than the known ones, by date and then status; and which have the same status and date."""
         held = self.columns["date"][rows]
         later, same = np.asarray(values["date"] > held), np.asarray(values["date"] == held)
         dated = np.flatnonzero(same)
@@ -244,7 +244,7 @@ class Window:
     # Messages of several parts
 
     def _combine(self, changed: Rows) -> Rows:
-        """Make the rows of the messages anew to which changed parts belong; gives all rows that this touched."""
+        """Rebuilds the rows of the messages to which changed parts belong; returns all rows touched."""
         columns = self.columns
         single = _single({"parts": columns["parts"][changed], "key": columns["key"][changed]})
         parts: Rows = changed[~single | (columns["kind"][changed] == AS_PART)]
@@ -256,7 +256,7 @@ class Window:
         return np.concatenate([heads, touched])
 
     def _heads(self, parts: Rows) -> tuple[Rows, Rows]:
-        """The message's row of each part, made where there is none, and the parts that were linked to it just now."""
+        """Returns each part's message row, created if missing, and the parts that were just linked to it."""
         columns = self.columns
         keys = Keys(columns["high"][parts], columns["low"][parts], np.full(len(parts), HEAD, np.int8))
         heads = self._index.find(keys, columns.keys)
@@ -326,7 +326,7 @@ class Window:
     # What the store keeps
 
     def unsaved(self, step: int = 20_000) -> Unsaved:
-        """What is to be committed, to be followed by `saved` or `not_saved`. About ``step`` rows of old journal entries may be in it again."""
+        """Returns the data to commit; call `saved` or `not_saved` next. It may repeat about ``step`` rows of old journal entries."""
         sizes = {name: len(dictionary) for name, dictionary in self.dictionaries.items()}
         entries = [(name, *entry) for name, dictionary in self.dictionaries.items() for entry in dictionary.unsaved()]
         return Unsaved(self._journal.next_entry(step), entries, sizes)
@@ -379,14 +379,14 @@ def _whole(amounts: NDArray[np.float64], unit: float, most: int) -> NDArray[np.i
 
 
 def _rounds(keys: Keys) -> list[Rows | None]:
-    """The reports in rounds in which no part stands twice; [None] where all are different, as they mostly are."""
+    """Returns the reports in rounds without a repeated part; [None] if all are different, as they mostly are."""
     hashed = keys.hashed()
     order = np.sort(hashed)
     return list(_in_rounds(hashed)) if (order[1:] == order[:-1]).any() else [None]
 
 
 def _in_rounds(values: NDArray[Any]) -> Iterator[Rows]:
-    """The places of ``values`` in rounds, in each of which no value stands twice; equal values keep their order."""
+    """Returns the places of ``values`` in rounds without a repeated value; equal values keep their order."""
     order = np.argsort(values, kind="stable")
     first = np.concatenate([np.ones(min(len(order), 1), np.bool_), np.diff(values[order]) != 0])
     nth = np.arange(len(order)) - np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))

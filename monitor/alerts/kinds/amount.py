@@ -1,4 +1,4 @@
-"""What kinds have in common that measure an amount which is zero where there are no messages: money, different values."""
+"""Shared code of the kinds that measure an amount which is zero without messages: money, distinct values."""
 
 from collections.abc import Callable
 

@@ -45,7 +45,7 @@ class SpendingRate:
 
 
 def evaluate(rule: Balance, moment: EvaluationInput) -> RuleResult:
-    """The balance, or the seconds that it lasts (no value where some is left and nothing is spent: it lasts for ever)."""
+    """The balance, or the seconds that it lasts (no value where some is left and nothing is spent: it lasts without limit)."""
     known, pace = moment.facts.balance_at(moment.as_of), _pace(rule, moment)
     unknown = _unknown(rule, moment, known, pace)
     value = np.array([np.nan if known is None or unknown else _value(rule, known.balance.amount, pace)])

@@ -16,7 +16,7 @@ Group = tuple[tuple[str, str], ...]
 @dataclass(frozen=True, slots=True)
 class RuleCase:
     """What a rule asks: ``question`` the messages considered; those counted of them match ``match``, had no final status at
-    ``pending_at``, took longer than ``slower``. ``is_share``: as a part of the former. ``novel``: the field whose value is new.
+    ``pending_at``, took longer than ``slower``. ``is_share``: as a share of the considered messages. ``novel``: the field whose value is new.
     ``by_money``: each counts as much as it costs. ``group`` has the fields by which the group's messages are found.
     """
 

@@ -35,7 +35,7 @@ from monitor.window import Codes
 
 @dataclass(frozen=True, slots=True)
 class _Shares:
-    """What was counted, by group: ``value`` is NaN where there are no messages."""
+    """The counts by group; ``value`` is NaN for groups without messages."""
 
     codes: Codes
     messages: Codes

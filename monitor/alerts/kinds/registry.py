@@ -1,4 +1,4 @@
-"""Every kind of rule by its name, and what is asked of the kind of a rule. A new kind is listed here."""
+"""Lists every kind of rule by name, and forwards calls for a rule to its kind. A new kind is listed here."""
 
 from collections.abc import Iterable
 from typing import Any, Final, TypeVar
@@ -84,7 +84,7 @@ def condition(rule: Rule) -> str:
 
 
 def case_of(rule: Rule, moment: EvaluationInput, group: Group) -> RuleCase | None:
-    """What is to be explained of a group; None where no messages carry it."""
+    """Returns what is to be explained of a group; None if no messages carry it."""
     return kind_of(rule).case(rule, moment, group)
 
 

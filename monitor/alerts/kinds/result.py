@@ -62,7 +62,7 @@ class EvaluationInput:
         return not (self.settled or rule.speaks_early or self.covers(rule.reach))
 
     def tally(self, relative: RelativeQuery) -> GroupCounts:
-        """The answer to a question that is asked at each moment."""
+        """Returns the answer to a query that is repeated at each evaluation."""
         if self.carried is None:
             return self.reading.tally(relative.at(self.as_of))
         return self.carried.tally(self.reading, relative, self.as_of)

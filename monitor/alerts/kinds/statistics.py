@@ -39,6 +39,6 @@ def median(samples: Floats) -> Floats:
 def robust_sigma(samples: Floats) -> Floats:
     """The standard deviation of normal data with the same median absolute deviation, down the first axis.
 
-    Outliers hardly move it. NaN are left out.
+    Outliers have little effect on it. NaN are left out.
     """
     return np.asarray(MAD_TO_SIGMA * median(np.abs(samples - median(samples))))

@@ -1,4 +1,4 @@
-"""Who may change something through the listener: whoever shows the token; where there is none, programs on this machine.
+"""Decides who may change something through the listener: holders of the token or, without a token, local programs.
 
 Without a token a page that somebody on this machine has open in a browser must not be able to change anything either. So the request has
 to name this machine as its host (a name that an attacker has pointed here is another one), and to say that its body is JSON, which a

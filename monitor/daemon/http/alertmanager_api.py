@@ -172,7 +172,7 @@ class AlertmanagerApi:
 
 
 async def wanted_by(request: Request) -> "AlertFilter":
-    """Which alerts a request asks for. Raises ValueError with what is wrong with its parameters."""
+    """Returns the filter that a request asks for. Raises ValueError for invalid parameters."""
     query = request.query_params
     shown = {name: _flag(query.get(name), name) for name in ("active", "silenced", "inhibited", "muted", "unprocessed")}
     receiver = query.get("receiver")

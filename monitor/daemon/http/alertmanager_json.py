@@ -47,7 +47,7 @@ def alert(one: AlertStatus, external_url: str, inhibiting: Mapping[str, str], no
 
 
 def state(one: AlertStatus) -> str:
-    """Alertmanager's word: ``unprocessed`` is what nobody is told of yet."""
+    """Returns Alertmanager's state; ``unprocessed`` means that nobody has been notified yet."""
     if one.state == "pending":
         return "unprocessed"
     return "suppressed" if one.is_suppressed else "active"
@@ -99,7 +99,7 @@ def new_id() -> str:
 
 
 async def read_silence(body: bytes, now: Instant) -> tuple[str, Silence]:
-    """The id that a request's body names, empty where it names none, and the silence that it asks for. Raises ValueError with what is wrong."""
+    """Returns the id in a request's body (empty if missing) and the requested silence. Raises ValueError if the body is invalid."""
     data = read_object(body)
     named = text_of(data, "id")
     matchers = data.get("matchers")
@@ -162,7 +162,7 @@ def _instant(data: Mapping[str, Any], key: str) -> Instant:
 
 
 def written_matcher(data: object) -> Written:
-    """The matcher that `show_matcher` would show so, not made ready yet. Raises ValueError."""
+    """Returns the matcher that `show_matcher` would show so, not compiled yet. Raises ValueError."""
     if not isinstance(data, dict):
         raise ValueError("matchers: each should be {name, value, isRegex, isEqual}")
     is_regex, is_equal = data.get("isRegex") or False, data.get("isEqual", True)

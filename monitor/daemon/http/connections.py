@@ -1,4 +1,4 @@
-"""The connections that are open: no more than so many. The one that has waited longest for its client makes room for a new one."""
+"""Limits the open connections: the one that has waited longest for its client is closed for a new one."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ NEW_SECONDS = 1.0
 
 
 class Waits(IntEnum):
-    """What a connection waits for; where there are too many, those of a smaller number are closed first."""
+    """What a connection waits for; if too many are open, those with a smaller number are closed first."""
 
     FOR_A_REQUEST = 0
     FOR_THE_REST = 1

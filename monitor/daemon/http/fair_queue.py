@@ -1,7 +1,7 @@
 """Who comes next: what clients ask for in crowds is done one after the other, and everything else has its turn in between.
 
 A request costs some milliseconds. If a hundred were worked on side by side, each step of anything else, of a probe too, would wait for a
-hundred pieces of work. So in each turn of trio's loop one request begins; the probes have a queue of their own. What is dear beyond that
+hundred pieces of work. So in each turn of trio's loop one request begins; the probes have a queue of their own. What is more expensive
 (lists, metrics, regular expressions of strangers) is made one at a time, and with a pause where the next one waits already.
 """
 
@@ -26,7 +26,7 @@ MOST_WAITING: Final = 50
 """The most requests that wait for something expensive; further ones get a 503 with `Retry-After`."""
 
 PAUSE: Final = 20
-"""Turns of the loop between two dear answers: a probe needs about 15 from its connection to its answer."""
+"""Loop iterations between two expensive answers: a probe needs about 15 from its connection to its answer."""
 
 _PROBE: Final = re.compile(rb"(?:GET|HEAD) (/healthz|/readyz)[ ?]")
 
@@ -54,7 +54,7 @@ class Turns:
 
 
 class Dear:
-    """Makes dear answers one at a time."""
+    """Makes expensive answers one at a time."""
 
     def __init__(self) -> None:
         self._one = trio.Lock()
@@ -66,7 +66,7 @@ class Dear:
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
-        """Nothing else that is dear is made inside the block. Nothing in it may wait for a client or a disk.
+        """No other expensive answer is made inside the block. Nothing in it may wait for a client or a disk.
 
         Raises HTTPException (503) where too many wait already.
         """
@@ -90,7 +90,7 @@ class Dear:
 
 
 class Shared(Generic[T]):
-    """Something dear that is made once for all who wait for it, and never before they asked."""
+    """An expensive answer that is made once for all who wait for it, and never before they asked."""
 
     def __init__(self, dear: Dear) -> None:
         self._dear = dear

@@ -1,10 +1,10 @@
-"""What stands between hypercorn and the application: pure ASGI, each guard for one way in which a client can do harm.
+"""The guards between hypercorn and the application: pure ASGI, each against one way in which a client can do harm.
 
 `Guards` reads a request's body at once, within a size and a time, when the application first asks for it: one that knows from the
 headers that it refuses never does. What is not read is thrown away, so that hypercorn's queue of body events has room when the answer
 ends. What an application raises fails its own request only. The answer's end is sent shielded: hypercorn does its bookkeeping inside
 that call, and a cancellation in its midst (Starlette cancels the sender of a stream when the client has gone) would leave the connection
-open for ever.
+open until the process ends.
 """
 
 import logging
@@ -164,7 +164,7 @@ class _Request:
         return {"type": "http.request", "body": bytes(self._body.data), "more_body": False}
 
     async def drain(self) -> None:
-        """Throw away what is still to come of it."""
+        """Discards the rest of it."""
         while self.is_unread and (await self._receive())["type"] == "http.request":
             pass
 

@@ -1,6 +1,6 @@
-"""Matchers that somebody asks for over the network: few, short, and made ready one after the other with a breath in between.
+"""Compiles matchers requested over the network: few, short, and one after the other with a pause in between.
 
-The library holds the interpreter's lock while it makes one ready, so that a thread would not help: what bounds it is how much can be
+The library holds the interpreter's lock while it compiles one, so that a thread would not help: what bounds it is how much can be
 asked for (docs/decisions/0024).
 """
 
@@ -13,7 +13,7 @@ from monitor.routing.matchers import Matcher, check_ready, check_written
 
 
 async def asked(written: Collection[Written]) -> tuple[Matcher, ...]:
-    """The matchers. Raises ValueError with what is wrong, or too much."""
+    """Returns the matchers. Raises ValueError if they are invalid or too many."""
     check_written(written)
     made = []
     for one in written:

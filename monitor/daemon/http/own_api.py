@@ -1,4 +1,4 @@
-"""What Alertmanager's API lacks: acknowledging alerts, and how the whole stands."""
+"""The API beside Alertmanager's: acknowledging alerts, and the daemon's status."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The listener's application: pages and APIs over the pipeline, made anew where a reload changes what they show or ask for."""
+"""The listener's application: pages and APIs over the pipeline, rebuilt when a reload changes their settings."""
 
 from dataclasses import replace
 from functools import partial
@@ -38,7 +38,7 @@ class ReloadableApp:
         await self._app(scope, receive, send)
 
     def take_up(self, config: Config) -> None:
-        """Show and ask for what is written there from now on."""
+        """Applies the configuration from now on."""
         if config.web is not None:
             self._app = self._made(config.web, config)
 
@@ -63,7 +63,7 @@ class ReloadableApp:
         )
 
     async def _status(self, config: Config) -> dict[str, Any]:
-        """How the whole stands; what only the store knows is left out where that cannot be read."""
+        """Returns the daemon's status; leaves out what only the store knows if the store cannot be read."""
         counts: dict[str, int] = {}
         outbox: dict[tuple[str, str], tuple[int, Instant]] = {}
         broken: list[str] = []

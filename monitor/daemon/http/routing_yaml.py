@@ -1,6 +1,6 @@
 """The routing of a configuration as Alertmanager's own configuration, so that its tools (`amtool config routes test`) can read it.
 
-Receivers stand there by name only: how they are told, and their secrets, are nobody's business here.
+Receivers appear by name only, without their channels and secrets.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

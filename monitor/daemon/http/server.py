@@ -30,10 +30,10 @@ from monitor.runtime.file_descriptors import connections_possible
 from monitor.runtime.transport_errors import trouble
 
 STALLED_MILLISECONDS = 1_000
-"""A connection on which the other side takes no data for so long is dropped. Bounds the shutdown, so it is under 2 s."""
+"""Time without the client taking data after which a connection is dropped. Bounds the shutdown, so it is under 2 s."""
 
 DRAIN_SECONDS = 1.0
-"""How long requests that are being answered may go on once the listener is told to stop."""
+"""Time that requests being answered may take once the listener is stopped."""
 
 SHORTAGE_SECONDS = 0.1
 """Wait before the next connection is accepted, where the machine or the process is short of descriptors or memory."""
@@ -85,7 +85,7 @@ class _Listener:
         self._failures, self._shortages = RateLimitedLog(5), RateLimitedLog()
 
     async def run(self, listening: socket.socket) -> None:
-        """Until ``stop`` is set, and then until what is being answered is answered, or the time for that is over."""
+        """Serves until ``stop`` is set, then until the running requests are answered or their time is over."""
         async with trio.open_nursery() as answering:
             async with trio.open_nursery() as accepting:
                 accepting.start_soon(self._accept, listening, answering, name="web: accept")
@@ -116,7 +116,7 @@ class _Listener:
             answering.start_soon(self._answer, connection, name="web: a connection")
 
     async def _short_of(self, error: OSError) -> None:
-        """Out of descriptors or memory: an idle connection gives up its own, and the next are accepted a moment later."""
+        """Handles a lack of descriptors or memory: closes an idle connection, and accepts the next ones after a pause."""
         if self._shortages.passes():
             log.error(
                 "The listener cannot accept a connection (%s); it tries again, and closes idle connections; "

@@ -143,7 +143,7 @@ def _short(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress) 
 
 
 def _ended(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress) -> _CampaignNumbers:
-    """The report: the share that was delivered. It is shown only while it is told."""
+    """The report: the share that was delivered. It is shown for `TOLD_FOR` after the end."""
     found, listed = progress.runs, (progress.told | progress.awaited) & _followed(rule, progress)
     share = found.delivered / np.maximum(found.messages, 1)
     breached = np.where(progress.awaited, NOT_ENOUGH, 1)

@@ -14,10 +14,10 @@ from monitor.window.campaign_progress import BY, Runs, runs
 from monitor.window.profile_index import Codes
 
 QUIET: Final[Duration] = 15 * MINUTE
-"""A campaign that was sent out has ended so long after its last message appeared, if most have their final status then."""
+"""Time after its last message at which a fully sent campaign has ended, if most messages have their final status then."""
 MOST: Final = 0.9
 ABANDONED: Final[Duration] = 2 * HOUR
-"""In any case it has ended when no message has appeared for so long and nothing is left to be sent."""
+"""Time without a new message after which a campaign has ended in any case, if nothing is left to be sent."""
 LEFT: Final = 0.05
 """Something is left to be sent while more than this share of the recipients has no message, or of the messages is Queued."""
 PATIENCE: Final[Duration] = 5 * MINUTE
@@ -52,7 +52,7 @@ class CampaignProgress:
 
     @property
     def told(self) -> Flags:
-        """Which have ended not long ago."""
+        """Returns which campaigns ended less than `TOLD_FOR` ago."""
         return self.ended & (self.as_of - self.ended_at < TOLD_FOR)
 
     @property

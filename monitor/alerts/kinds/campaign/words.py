@@ -1,4 +1,4 @@
-"""What is said of a campaign: how it fails, stalls or falls short, and its totals."""
+"""The texts about a campaign: its failures, stalls and shortfalls, and its totals."""
 
 from collections import Counter
 from collections.abc import Callable

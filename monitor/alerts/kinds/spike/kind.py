@@ -231,7 +231,7 @@ def _known_days(rule: Spike, moment: EvaluationInput) -> list[Duration]:
 
 
 def _warming(rule: Spike, moment: EvaluationInput) -> str:
-    """Why nothing is known yet of what is usual."""
+    """Returns why no baseline is known yet."""
     if isinstance(rule.baseline, Ago):
         return f"the baseline is still warming up; history reaches back to {iso(moment.covered_since)}"
     days, since = len(_known_days(rule, moment)), iso(moment.known_since)

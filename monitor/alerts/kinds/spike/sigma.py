@@ -15,7 +15,7 @@ from monitor.alerts.kinds.spike.normal_score import binomial_score, hypergeometr
 from monitor.alerts.kinds.statistics import Floats, median, robust_sigma
 
 CLIPPED_AT = 3.0
-"""A day further from the median than so many sigma counts as if it were there: one odd day hardly moves what is usual."""
+"""Sigma from the median to which a day further away is clipped, so that one odd day has little effect on the baseline."""
 ROUNDS = 60
 EXACT = 1e-9
 
