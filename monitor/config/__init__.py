@@ -1,1 +1,1 @@
-"""Everything that people write: YAML, monitor.yaml, rules."""
+"""Reads the files that people write: YAML in general, monitor.yaml and rule files."""

@@ -1,4 +1,4 @@
-"""Whether the searches that are configured can answer a rule.
+"""Checks whether the configured searches can answer a rule.
 
 A filter on the status hides messages, and takes each away when its status changes. What such a search still answers is how many it has.
 A share, a latency, money or a comparison with the past needs the messages that it hides. Other filters (label, campaign, direction) take whole
@@ -34,7 +34,7 @@ def unanswered(rule: Rule, config: Config) -> Iterator[FieldProblem]:
 
 
 def _hidden(rule: Rule, searches: Sequence[Search]) -> str:
-    """Why these searches cannot answer a rule; empty where they can."""
+    """Returns why these searches cannot answer a rule; empty if they can."""
     scopes = {scope: _returned(searches, scope) for scope in map(_scope, searches) if _concerns(rule, scope)}
     meant = _statuses(rule.meant())
     seen = frozenset[str]().union(*scopes.values())
@@ -56,7 +56,7 @@ def _hidden(rule: Rule, searches: Sequence[Search]) -> str:
 
 
 def _returned(searches: Iterable[Search], scope: Scope) -> frozenset[str]:
-    """The statuses that the searches of one scope return together."""
+    """Returns the statuses that the searches of one scope return together."""
     return frozenset(
         status for one in searches if _scope(one) == scope for status in STATUSES if one.question.can_have(status)
     )
@@ -84,7 +84,7 @@ def _may_be(conditions: Iterable[Condition], field: str, value: str) -> bool:
 
 
 def _statuses(conditions: Iterable[Condition]) -> frozenset[str]:
-    """The statuses that meet all conditions on the status."""
+    """Returns the statuses that meet all conditions on the status."""
     about = [condition for condition in conditions if condition.field == "status"]
     return frozenset(status for status in STATUSES if all(one.matches({"status": status}) for one in about))
 
@@ -106,7 +106,7 @@ def _remedy(rule: Rule, narrow: Search, searches: Sequence[Search], config: Conf
 
 
 def _written(name: str, narrow: Search, config: Config) -> str:
-    """The line of the search that returns what a narrow one hides."""
+    """Returns the line of the search that returns what a narrow one hides."""
     question, parts = narrow.question, [f"name: {name}"]
     if len(config.accounts) > 1:
         parts.append(f"account: {narrow.account}")

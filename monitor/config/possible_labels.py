@@ -1,4 +1,4 @@
-"""The labels that alerts can have, as far as the configuration and the rules alone tell: what no alert can have, no matcher should ask for.
+"""Finds the labels that alerts can have, from configuration and rules alone, so that impossible matchers are reported.
 
 A label's values are known where they are written down (the rule's name, its severities and own labels, the accounts), and open where they
 come from messages.

@@ -1,4 +1,4 @@
-"""Everything that people wrote, read together: the configuration, the rules, and whether they agree."""
+"""Reads the configuration and the rules together, and checks that they agree."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a first configuration is made of: its text, and the starter rules."""
+"""The text of a first configuration, and the starter rules."""
 
 import json
 import re

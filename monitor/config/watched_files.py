@@ -1,4 +1,4 @@
-"""The files that a configuration comes from: its own, those that it names, and those that hold its secrets."""
+"""Lists the files of a configuration: its own, those that it names, and its secret files."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress

@@ -1,1 +1,1 @@
-"""From Routee's answers to batches of messages."""
+"""Reads Routee's API and turns its answers into batches of messages."""

@@ -1,1 +1,1 @@
-"""Values that travel: message, finding, alert, notification."""
+"""Plain value types: message, finding, alert, notification."""

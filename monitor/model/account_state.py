@@ -1,4 +1,4 @@
-"""What is known of an account besides its messages: its balance, and what Routee says of its campaigns.
+"""The state of an account besides its messages: its balance and its campaigns.
 
 Plain values that are replaced as a whole. The store keeps the latest with each poll, so that a restart and the commands know them too.
 """
@@ -11,7 +11,7 @@ from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import HOUR, Duration, Instant
 
 REMEMBERED: Final[Duration] = 25 * HOUR
-"""How long answers about the balance are kept: a day of them is shown."""
+"""How long balance readings are kept; one day of them is shown."""
 
 OVER: Final = frozenset(
     {
@@ -35,7 +35,7 @@ HELD: Final = frozenset({"paused", "scheduled", "draft", "pending"})
 
 @dataclass(frozen=True, slots=True)
 class BalanceAt:
-    """The balance, and when it was asked for."""
+    """A balance and the instant at which it was requested."""
 
     at: Instant
     balance: AccountBalance
@@ -54,17 +54,17 @@ class CampaignAt:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more of it is sent."""
+        """Returns whether the campaign sends nothing more."""
         return self.state.state.lower() in OVER
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether someone ended it before it was sent out."""
+        """Returns whether a person ended the campaign before it was sent out."""
         return self.state.state.lower() in CANCELLED
 
     @property
     def is_held(self) -> bool:
-        """Whether it waits because someone wants it to."""
+        """Returns whether the campaign waits at a person's request."""
         return self.state.state.lower() in HELD
 
 
@@ -80,16 +80,16 @@ class AccountState:
     asking_since: Instant | None = None
 
     def balance_at(self, instant: Instant) -> BalanceAt | None:
-        """The last answer about the balance that had come then."""
+        """Returns the latest balance known at ``instant``; None if there was no reading yet."""
         return next((known for known in reversed(self.balances) if known.at <= instant), None)
 
     def with_balance(self, at: Instant, balance: AccountBalance) -> "AccountState":
-        """These, and one more answer about the balance."""
+        """Returns a copy with one more balance reading."""
         kept = tuple(known for known in self.balances if at - REMEMBERED <= known.at < at)
         return replace(self, balances=(*kept, BalanceAt(at, balance)))
 
     def with_campaign(self, at: Instant, state: CampaignState) -> "AccountState":
-        """These, and the latest answer about one campaign."""
+        """Returns a copy with the latest state of one campaign."""
         before, fact = self.campaigns.get(state.tracking_id), CampaignAt(at, state)
         if fact.is_over and before is not None:
             fact = replace(fact, over_since=before.over_since if before.is_over else at)
@@ -101,7 +101,7 @@ class AccountState:
         return replace(self, asking_since=since if known is None else known)
 
     def only(self, tracking_ids: Collection[str]) -> "AccountState":
-        """These, without campaigns other than those."""
+        """Returns a copy with only the campaigns of ``tracking_ids``."""
         kept = {name: fact for name, fact in self.campaigns.items() if name in tracking_ids}
         return replace(self, campaigns=kept)
 

@@ -69,7 +69,7 @@ class Alert(msgspec.Struct, frozen=True):
     """While pending: the alert of the same group that is over, where there was one."""
 
     below: bool = False
-    """Whether low values are the bad ones."""
+    """Whether low values are bad."""
 
     @property
     def fingerprint(self) -> str:
@@ -88,7 +88,7 @@ class Alert(msgspec.Struct, frozen=True):
 
     @property
     def crossed(self) -> int:
-        """How many levels its value crossed when it was last known."""
+        """Returns how many levels the value crossed when it was last known."""
         return sum(clock.since is not None for clock in self.held)
 
 
@@ -97,7 +97,7 @@ def is_report(group: tuple[tuple[str, str], ...]) -> bool:
     return ("problem", "ended") in group
 
 
-@lru_cache(1 << 15)  # each alert is asked for it several times at each look
+@lru_cache(1 << 15)  # requested several times per alert in each evaluation
 def fingerprint(account: str, rule: str, group: tuple[tuple[str, str], ...]) -> str:
     """The identity of one group of one rule of one account."""
     text = msgspec.json.encode([account, rule, sorted(group)])
@@ -165,7 +165,7 @@ def advance(
         return alert, None
     before = _begun(account, rule, finding, alert, as_of) if alert is None or inactive else alert
     held = _clocks(before.held, finding.breached, policy, as_of)
-    if before.state != "firing":  # nothing is kept firing that nobody was told of
+    if before.state != "firing":  # an alert that was never notified is not kept firing
         held = tuple(clock if clock.since is not None else LevelClock() for clock in held)
     level = sum(clock.on for clock in held)
     after = _measured(before, finding, policy, as_of, held=held, no_data_since=None)
@@ -180,7 +180,7 @@ def advance(
 
 
 def is_held_back(alert: Alert) -> bool:
-    """Whether it would fire, had it been allowed to."""
+    """Returns whether the alert would fire if it were allowed to."""
     return alert.state == "pending" and any(clock.on for clock in alert.held)
 
 
@@ -194,7 +194,7 @@ def fires_on_until(alert: Alert, policy: Policy) -> Instant | None:
 
 
 def remove(alert: Alert, as_of: Instant, because: Because = "removed") -> Step:
-    """The alert's rule is gone, or no longer speaks of this group."""
+    """Ends an alert whose rule was removed or no longer covers this group."""
     if alert.state == "firing":
         return _resolve(alert, as_of, because)
     return _dropped(alert, as_of) if alert.state == "pending" else (alert, None)

@@ -1,4 +1,4 @@
-"""Alerts that the daemon raises about itself. They live and are told like any other."""
+"""Alerts that the daemon raises about itself; they have the same life cycle and notifications as any other."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -59,7 +59,7 @@ INTERNAL_ERROR: Final = BuiltIn(
 )
 GAP_IS_TOLD_FOR: Final = DAY
 AT_ONCE: Final = Policy()
-"""They fire and end without delay."""
+"""The policy of built-in alerts: they fire and end without delay."""
 BUILT_IN: Final = {
     one.name: one for one in (MONITOR_BLIND, GAP_IN_HISTORY, RULE_ERROR, NOTIFICATION_FAILING, INTERNAL_ERROR)
 }

@@ -1,4 +1,4 @@
-"""What judging one group of one rule at one moment gives."""
+"""The result of evaluating one group of one rule at one instant."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -30,7 +30,7 @@ class Finding:
 
 
 _SMALL: Final = 1e-9
-"""Stands in for zero, which nothing can be divided by."""
+"""Replaces zero as a divisor."""
 
 
 def excess(value: float | None, threshold: float | None, *, below: bool) -> float:

@@ -25,7 +25,7 @@ _LONGEST_SECONDS: Final = 1e12
 _LARGEST: Final = 1e300
 BARS: Final = "▁▂▃▄▅▆▇█"
 GAP: Final = "·"
-"""Stands in a sparkline where nothing is known."""
+"""The character for an unknown value in a sparkline."""
 
 
 def percent(value: float | None, digits: int | None = None) -> str:
@@ -129,7 +129,7 @@ def mask(value: object) -> str:
 
 
 def amount(value: float | None, unit: Unit) -> str:
-    """A rule's value in its own unit."""
+    """Returns a rule's value in its unit."""
     if unit == "share":
         return percent(value)
     if unit == "seconds":

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from monitor.runtime.clock import Instant
 
 UNKNOWN: Final = "unknown"
-"""The value of a field that a message lacks."""
+"""The value of a missing field."""
 
 QUEUED: Final = "Queued"
 SENT: Final = "Sent"

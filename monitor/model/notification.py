@@ -1,4 +1,4 @@
-"""What is told to a receiver: a snapshot, complete in itself, so that it can be stored, rendered later and rendered again."""
+"""Notifications: self-contained snapshots that can be stored, rendered later and rendered again."""
 
 from typing import Literal
 
@@ -155,7 +155,7 @@ class Notification(msgspec.Struct, frozen=True):
 
     @property
     def is_report(self) -> bool:
-        """Whether all that it tells are reports."""
+        """Returns whether all of its alerts are reports."""
         return bool(self.alerts) and all(alert.is_report for alert in self.alerts)
 
     @property
@@ -170,12 +170,12 @@ class Notification(msgspec.Struct, frozen=True):
 
 
 def encode(notification: Notification) -> bytes:
-    """The snapshot as JSON, for the outbox."""
+    """Returns the snapshot as JSON, for the outbox."""
     return msgspec.json.encode(notification)
 
 
 def decode(data: bytes) -> Notification:
-    """What `encode` made, read again."""
+    """Returns the notification that `encode` wrote."""
     return msgspec.json.decode(data, type=Notification)
 
 

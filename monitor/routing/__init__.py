@@ -1,1 +1,1 @@
-"""Whom to tell and when not: routes, matchers, silences, inhibition, time intervals. Pure."""
+"""Decides who is notified and when: routes, matchers, silences, inhibition, time intervals. Pure functions."""

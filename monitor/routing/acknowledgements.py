@@ -1,4 +1,4 @@
-"""Acknowledgements: somebody has seen an alert and takes care of it, so that it need not be repeated."""
+"""Acknowledgements: a person has taken charge of an alert, so its notification is not repeated."""
 
 from typing import Final
 
@@ -30,18 +30,18 @@ class Ack(msgspec.Struct, frozen=True):
 
     @property
     def words(self) -> str:
-        """Who it is, and what they say about it: what is shown of an acknowledgement."""
+        """Returns the person's name and comment, as shown to people."""
         return f"{self.by}: {self.comment}" if self.comment else self.by
 
     def holds(self, alert: Alert, now: Instant) -> bool:
-        """Whether the alert, which has this fingerprint, is acknowledged now."""
+        """Returns whether this acknowledgement covers the alert now; the caller has matched the fingerprint."""
         if alert.state != "firing" or alert.firing_at != self.starts_at or alert.level > self.level:
             return False
         return self.until is None or now < self.until
 
 
 def acknowledge(alert: Alert, by: str, comment: str, at: Instant, until: Instant | None) -> Ack:
-    """The acknowledgement of an alert that fires. Raises ValueError with a sentence for whoever asked for it."""
+    """Returns the acknowledgement of a firing alert. Raises ValueError with a sentence for the person who asked."""
     if alert.state != "firing" or alert.firing_at is None:
         raise ValueError("only a firing alert can be acknowledged")
     if alert.is_report:
@@ -54,12 +54,12 @@ def acknowledge(alert: Alert, by: str, comment: str, at: Instant, until: Instant
 
 
 def acknowledged(alert: Alert, ack: Ack) -> Transition:
-    """That somebody took the alert on, for its history."""
+    """Returns the history entry for an acknowledgement."""
     about = TransitionSubject(alert.account, alert.group, alert.level, ack.by, ack.comment)
     return Transition(alert.fingerprint, alert.rule, ack.at, "acknowledged", None, alert.value, about)
 
 
 def unacknowledged(alert: Alert, at: Instant) -> Transition:
-    """That nobody looks after it any more, for its history."""
+    """Returns the history entry for the end of an acknowledgement."""
     about = TransitionSubject(alert.account, alert.group, alert.level)
     return Transition(alert.fingerprint, alert.rule, at, "unacknowledged", None, alert.value, about)

@@ -28,7 +28,7 @@ class FlappingPolicy:
 
 USUAL: Final = FlappingPolicy()
 NEVER: Final = FlappingPolicy(begins=math.inf)
-"""Every beginning and every end is told."""
+"""A policy under which no alert flaps, so every start and end is notified."""
 
 
 class RecentStarts:
@@ -42,7 +42,7 @@ class RecentStarts:
             self._note(fingerprint, at)
 
     def note(self, alert: Alert) -> None:
-        """A firing alert is committed; noting it twice is harmless."""
+        """Records the start of a firing alert; recording it twice is harmless."""
         if alert.firing_at is not None:
             self._note(alert.fingerprint, alert.firing_at)
 
@@ -56,7 +56,7 @@ class RecentStarts:
         return max((later - at for at, later in pairwise(latest)), default=0)
 
     def sweep(self, now: Instant) -> None:
-        """Forget what is too long ago to matter, from time to time, and what lies ahead as soon as the clock was set back."""
+        """Removes old starts from time to time, and future ones as soon as the clock was set back."""
         if self._swept_at is not None and 0 <= now - self._swept_at < self.policy.within:
             return
         self._swept_at = now
@@ -89,9 +89,9 @@ def flapping(begun: RecentStarts, alert: Alert, now: Instant) -> int:
 
 
 def held_until(begun: RecentStarts, over: Alert, now: Instant) -> Instant | None:
-    """Until when the end of an alert is not told because it flapped; None where it can be told.
+    """Returns until when the end of a flapping alert is held back; None if it can be sent now.
 
-    An end that lies ahead of ``now`` was written before the clock was set back: it is told.
+    An end that lies ahead of ``now`` was recorded before the clock was set back, so it is sent.
     """
     policy = begun.policy
     if over.resolved_at is None or over.because != "recovered" or not 0 <= now - over.resolved_at < policy.calm_for:

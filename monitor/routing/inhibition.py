@@ -1,4 +1,4 @@
-"""Inhibition: what is not told because something larger that explains it fires."""
+"""Inhibition: suppresses alerts that another firing alert explains."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
@@ -11,7 +11,7 @@ Alerts = Mapping[str, Mapping[str, str]]
 """Labels by fingerprint."""
 
 Key = tuple[str, ...]
-"""The values of the labels that have to be equal."""
+"""Values of the labels that must be equal."""
 
 
 class Inhibition(msgspec.Struct, frozen=True):
@@ -39,7 +39,7 @@ def inhibited(rules: Sequence[Inhibition], firing: Alerts) -> dict[str, str]:
 
 
 def _inhibited_by(keys: Mapping[str, Key], sources: set[str], targets: set[str], both: set[str]) -> dict[str, str]:
-    """One rule's targets with their sources; ``both`` meet either side."""
+    """Returns one rule's targets with their sources; the alerts in ``both`` match both sides."""
     for_most = _least(keys, sources)
     for_both = _least(keys, sources - both) if both else for_most
     found = {one: (for_both if one in both else for_most).get(keys[one]) for one in targets}
@@ -47,7 +47,7 @@ def _inhibited_by(keys: Mapping[str, Key], sources: set[str], targets: set[str],
 
 
 def _least(keys: Mapping[str, Key], alerts: Iterable[str]) -> dict[Key, str]:
-    """The alert with the least fingerprint for each key."""
+    """Returns the alert with the smallest fingerprint for each key."""
     return {keys[one]: one for one in sorted(alerts, reverse=True)}
 
 

@@ -17,13 +17,13 @@ import re2  # type: ignore[import-untyped]  # it has no type hints; what is used
 from monitor.routing.matcher_syntax import Operator, Written, read_matcher, read_matchers, write_matcher
 
 _MEMORY: Final = 1 << 18
-"""Bytes that one regular expression may take: about 10,000 instructions."""
+"""The most bytes of one compiled regular expression: about 10,000 instructions."""
 _LONGEST: Final = 10_000
-"""Characters of a regular expression; making a longer one ready could take a second."""
+"""The most characters of a regular expression; compiling a longer one could take a second."""
 _MOST_WORK: Final = 4_000
-"""Work of making a regular expression ready, see `_work`; some milliseconds."""
+"""The most work of compiling a regular expression, see `_work`; a few milliseconds."""
 MOST_MATCHERS: Final = 50
-"""Matchers of one list: of a silence, a request, a route."""
+"""The most matchers in one list (of a silence, a request or a route)."""
 _LONGEST_ASKED: Final = 1_000
 """Characters of a name or a value that somebody asks for over the network."""
 _LONGEST_TOGETHER: Final = 4_096
@@ -31,14 +31,14 @@ _LONGEST_TOGETHER: Final = 4_096
 MOST_INSTRUCTIONS: Final = 8_192
 """Instructions of all regular expressions of one silence or request: to match a value of 256 characters takes 7 ms at most."""
 _ALL_READY: Final = 1 << 20
-"""Instructions of all regular expressions that are kept ready: 64 MB. Thousands of usual ones, some dozens of the largest."""
+"""The most instructions of all cached regular expressions: 64 MB, which fits thousands of usual ones or some dozens of the largest."""
 _SHORT: Final = 256
 """Characters of a regular expression and a value of which it is remembered whether they match."""
 _ORDER: Final[Mapping[Operator, int]] = {"=": 0, "!=": 1, "=~": 2, "!~": 3}
 
 
 class Matcher(msgspec.Struct, frozen=True):
-    """A condition on one label. Raises ValueError where its value should be a regular expression and is none, or the name is empty."""
+    """A condition on one label. Raises ValueError for an invalid regular expression or an empty name."""
 
     name: str
     op: Operator
@@ -103,7 +103,7 @@ def instructions(matchers: Iterable[Matcher]) -> int:
 
 
 def check_ready(matchers: Iterable[Matcher]) -> None:
-    """Make sure that what somebody asks for is matched fast enough. Raises ValueError."""
+    """Checks that requested matchers can be matched fast enough. Raises ValueError."""
     if instructions(matchers) > MOST_INSTRUCTIONS:
         raise ValueError(
             "the regular expressions together are too large: write fewer alternatives, repetitions and classes like \\pL"
@@ -111,7 +111,7 @@ def check_ready(matchers: Iterable[Matcher]) -> None:
 
 
 def matches(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
-    """Whether all of the conditions are met."""
+    """Returns whether all of the conditions are met."""
     for matcher in matchers:  # noqa: SIM110 - runs for each alert and silence; a generator takes twice as long
         if not matcher.matches(labels):
             return False
@@ -139,7 +139,7 @@ class _Ready:
         self._lock = Lock()  # the store reads silences in a thread of its own
 
     def get(self, pattern: str) -> "re2._Regexp":
-        """Raises ValueError where it is no regular expression."""
+        """Returns the compiled expression. Raises ValueError for an invalid regular expression."""
         with self._lock:
             known = self._known.get(pattern)
             if known is not None:
@@ -186,7 +186,7 @@ def _work(pattern: str) -> int:
 
 
 def _size(expression: "re2._Regexp") -> int:
-    """In instructions of 64 bytes; what it is written in, and what stands around it, included."""
+    """Returns the size in instructions of 64 bytes, including the pattern's text and the overhead around it."""
     return int(expression.programsize) + len(expression.pattern) // 16 + 32
 
 

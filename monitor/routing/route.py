@@ -1,4 +1,4 @@
-"""Who is told, and whether: grouping alerts and deciding, as pure functions with the time handed in."""
+"""Groups alerts and decides whether a receiver is notified; pure functions that take the time as an argument."""
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
@@ -37,12 +37,12 @@ class AggregationGroup(msgspec.Struct, frozen=True):
 
 ALL_LABELS = "..."
 RANKS: Final[Mapping[str, float]] = {"info": 1, "warning": 2, "critical": 3}
-"""How bad the usual severities are."""
+"""Rank of each usual severity; a higher one is worse."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where alerts go and how they are put together. Without a ``repeat_interval`` nothing is told twice."""
+    """A route: where alerts go and how they are grouped. Without a ``repeat_interval`` no notification is repeated."""
 
     receiver: str
     group_by: tuple[str, ...] = ("alertname",)
@@ -50,17 +50,17 @@ class Route:
     group_interval: Duration = 5 * MINUTE
     repeat_interval: Duration | None = 240 * MINUTE
     key: str = "{}"
-    """Where it stands in the tree, as Alertmanager writes it: ``{}`` for the root, ``{}/{severity="critical"}`` below."""
+    """The route's place in the tree, as Alertmanager writes it: ``{}`` for the root, ``{}/{severity="critical"}`` below."""
     matchers: tuple[Matcher, ...] = ()
-    """What alerts must meet to come here."""
+    """Conditions that an alert must meet to enter this route."""
     continue_: bool = False
-    """Whether what comes here is also looked at by the routes behind it."""
+    """Whether alerts of this route are also offered to the routes after it."""
     routes: tuple["Route", ...] = ()
-    """The routes below; what none of them takes stays here."""
+    """Child routes; an alert that none of them accepts stays here."""
     mute: tuple[NamedInterval, ...] = ()
-    """When nobody is told."""
+    """Times at which nobody is notified."""
     active: tuple[NamedInterval, ...] = ()
-    """If there are any: the only times when somebody is told."""
+    """The only times at which somebody is notified; empty means always."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def routes_for(root: Route, labels: Mapping[str, str]) -> tuple[Route, ...]:
 
 
 def group_labels(route: Route, labels: Mapping[str, str]) -> dict[str, str]:
-    """The labels of the group that an alert belongs to."""
+    """Returns the labels of the group that an alert belongs to."""
     if ALL_LABELS in route.group_by:
         return dict(labels)
     return {name: labels[name] for name in route.group_by if name in labels}

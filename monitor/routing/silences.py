@@ -1,4 +1,4 @@
-"""Silences: what is not told for a while, although it fires."""
+"""Silences: suppress notifications of matching alerts for a time."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -112,7 +112,7 @@ class SilenceQuota:
             self._count(silence, 1)
 
     def takes(self, silence: Silence) -> bool:
-        """Whether there is room for the silence; then it is taken."""
+        """Returns whether there is room for the silence, and reserves the room if so."""
         self._count(silence, 1)
         if self.is_overdrawn:
             self._count(silence, -1)
@@ -120,7 +120,7 @@ class SilenceQuota:
         return True
 
     def free(self, silence: Silence) -> None:
-        """The silence is gone."""
+        """Releases the room of a removed silence."""
         self._count(silence, -1)
 
     @property
@@ -159,7 +159,7 @@ def make_room(silences: Iterable[Silence], wanted: Silence, now: Instant) -> lis
 
 
 _MOST_VALUES: Final = 50_000
-"""Of so many values of labels it is remembered which silences look for them."""
+"""The most label values for which the matching silences are cached."""
 
 _CROWD: Final = 16
 """Above this number of silences, the index of one value is split further."""
@@ -200,14 +200,14 @@ class Silences:
             self.put(silence)
 
     def put(self, silence: Silence) -> None:
-        """Add it, or replace the one with its id."""
+        """Adds the silence, or replaces the one with the same id."""
         self.remove(silence.id)
         entry = _entry(silence, self._best_key(silence))
         self._all[silence.id] = self._bucket(entry.key)[silence.id] = entry
         self._changed()
 
     def remove(self, silence_id: str) -> None:
-        """Forget it; nothing where there is none with this id."""
+        """Removes the silence; does nothing if the id does not exist."""
         entry = self._all.pop(silence_id, None)
         if entry is not None:
             bucket = self._bucket(entry.key)
@@ -260,7 +260,7 @@ class Silences:
         return self._other.setdefault(key.name, {})
 
     def _clear(self, key: Matcher | None) -> None:
-        """Take out an empty drawer."""
+        """Removes the key's index entry if it is empty."""
         if key is not None and key.op == "=":
             del self._equal[key.name, key.value]
         elif key is not None:

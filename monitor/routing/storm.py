@@ -1,4 +1,4 @@
-"""Many groups at once: how many of one route are told one by one, and that the others share one message.
+"""Limits how many groups of one route are notified one by one; the others share one message.
 
 Without a bound, ten thousand alerts that are grouped one by one (``group_by: [...]``) would be ten thousand messages. The worst are told
 as always; the rest becomes one group of the route, the *overflow*, which says how many they are. What was told there stays there
@@ -31,7 +31,7 @@ def reports_overflow_key(route: Route) -> str:
 
 
 def is_overflow(group_key: str) -> bool:
-    """Whether a group is the overflow of a route."""
+    """Returns whether a group is the overflow of a route."""
     return group_key.endswith(":{...}")
 
 

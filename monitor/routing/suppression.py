@@ -1,4 +1,4 @@
-"""What is not told although it fires: silenced, inhibited, or routed where nobody is told at this time.
+"""Finds firing alerts that are not notified: silenced, inhibited, or muted by their route at this time.
 
 Which silences an alert's labels meet is remembered while both stay; what inhibits what, while the same alerts fire.
 """
@@ -100,5 +100,5 @@ def silences_change_at(silences: Silences, now: Instant) -> Instant | None:
 
 
 def next_minute(now: Instant) -> Instant:
-    """Time intervals begin and end with a minute."""
+    """Returns the start of the next minute; time intervals begin and end on whole minutes."""
     return (now // MINUTE + 1) * MINUTE

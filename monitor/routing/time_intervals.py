@@ -11,7 +11,7 @@ import msgspec
 from monitor.runtime.clock import Instant, to_datetime
 
 Range = tuple[int, int]
-"""From the first to the last, both included."""
+"""First and last value, both included."""
 
 
 class TimeInterval(msgspec.Struct, frozen=True):
@@ -30,7 +30,7 @@ class TimeInterval(msgspec.Struct, frozen=True):
     location: str = "UTC"
 
     def contains(self, at: Instant) -> bool:
-        """Whether ``at`` is within. Raises ZoneInfoNotFoundError where nobody knows the zone."""
+        """Returns whether ``at`` is inside. Raises ZoneInfoNotFoundError for an unknown zone."""
         wall = to_datetime(at).astimezone(_zone(self.location))
         minute = wall.hour * 60 + wall.minute
         return (
@@ -49,7 +49,7 @@ class NamedInterval(msgspec.Struct, frozen=True):
     intervals: tuple[TimeInterval, ...]
 
     def contains(self, at: Instant) -> bool:
-        """Whether ``at`` is within any of them."""
+        """Returns whether ``at`` is inside any of them."""
         return any(interval.contains(at) for interval in self.intervals)
 
 

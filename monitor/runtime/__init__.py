@@ -1,1 +1,1 @@
-"""What knows nothing of messages or alerts: time, errors, tasks, logs, the environment, the terminal."""
+"""Helpers that are independent of messages and alerts: time, errors, tasks, logs, the environment, the terminal."""

@@ -1,4 +1,4 @@
-"""How long to wait before something that failed is tried again. Pure, with the randomness handed in."""
+"""Computes the wait before a failed attempt is retried. The functions are pure; the caller passes the randomness."""
 
 import random
 from collections.abc import Callable
@@ -11,26 +11,26 @@ LONGEST_WAIT: Final = 5 * MINUTE
 _MOST_DOUBLINGS: Final = 20
 
 Jitter = Callable[[], float]
-"""Gives numbers between 0 and 1: which part of a wait is waited."""
+"""Returns a number between 0 and 1: the fraction of the wait to use."""
 
 _random: Final = random.SystemRandom()
 
 
 def backoff(failures: int, jitter: Jitter, first: Duration = FIRST_WAIT, longest: Duration = LONGEST_WAIT) -> Duration:
-    """The wait after the latest of so many ``failures`` in a row (from 1): ``first``, twice that, four times … ``longest``, by ``jitter``."""
+    """Returns the wait after ``failures`` failures in a row (from 1): ``first``, doubled each time up to ``longest``, times ``jitter``."""
     return round(min(longest, first << min(max(failures - 1, 0), _MOST_DOUBLINGS)) * jitter())
 
 
 def full_jitter() -> float:
-    """Evenly anywhere from nothing to the whole wait, so that those who failed together do not come back together."""
+    """Returns an even random fraction from 0 to 1, so that clients that failed together do not retry together."""
     return _random.random()
 
 
 def equal_jitter() -> float:
-    """Between a half and the whole wait: for a single connection, which is never tried again at once."""
+    """Returns a fraction between 0.5 and 1, for a single connection that must never retry at once."""
     return _random.uniform(0.5, 1.0)
 
 
 def no_jitter() -> float:
-    """The whole wait."""
+    """Returns 1: the whole wait."""
     return 1.0

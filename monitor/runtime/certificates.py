@@ -1,4 +1,4 @@
-"""Whose certificates are trusted, as the environment says: SSL_CERT_FILE or SSL_CERT_DIR, else certifi's."""
+"""Chooses the trusted CA certificates: those of SSL_CERT_FILE or SSL_CERT_DIR, else certifi's."""
 
 import os
 import ssl
@@ -11,13 +11,13 @@ from monitor.runtime.errors import EnvironmentUnusable, of_environment
 
 
 def trust() -> ssl.SSLContext:
-    """What every TLS connection to the outside is checked with. Raises EnvironmentUnusable."""
+    """Returns the TLS context for every outgoing connection. Raises EnvironmentUnusable."""
     return trusted(os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", ""))
 
 
 @lru_cache(maxsize=1)
 def trusted(file: str, folder: str) -> ssl.SSLContext:
-    """The certificates of ``file``, else those of ``folder``, else certifi's; an empty name is none. Read once, because it takes 20 ms."""
+    """Returns a context with the certificates of ``file``, else ``folder``, else certifi's; an empty name is skipped. Cached: reading takes 20 ms."""
     variable, value = ("SSL_CERT_FILE", file) if file else ("SSL_CERT_DIR", folder)
     try:
         if file:

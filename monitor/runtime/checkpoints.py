@@ -1,4 +1,4 @@
-"""Long loops that let other tasks run in between: thousands of alerts must not hold up polling."""
+"""Lets other tasks run during long loops, so that thousands of alerts do not delay polling."""
 
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -8,13 +8,13 @@ import trio
 
 _MOST_AT_ONCE: Final = 50
 _LONGEST: Final = 0.005
-"""Seconds for which a loop may hold up everything else; one of its items may take as long at worst."""
+"""Seconds for which a loop may block other tasks; one item may take as long at worst."""
 
 T = TypeVar("T")
 
 
 async def with_checkpoints(items: Iterable[T]) -> AsyncIterator[T]:
-    """One item after the other; other tasks run after every 50 of them, or after 5 ms."""
+    """Yields the items one by one and lets other tasks run after every 50 of them, or after 5 ms."""
     began = time.perf_counter()
     for number, item in enumerate(items, 1):
         yield item

@@ -38,7 +38,7 @@ class Problem:
     message: str
 
     def __post_init__(self) -> None:
-        # What the environment gave may be a secret that stands in a wrong place.
+        # A value from the environment may be a misplaced secret.
         object.__setattr__(self, "path", named(self.path))
         object.__setattr__(self, "message", named(self.message))
 
@@ -48,7 +48,7 @@ class Problem:
 
 
 class InputError(MonitorError):
-    """Files that people wrote have problems; every one of them is listed."""
+    """Files that people wrote have problems; the error lists all of them."""
 
     def __init__(self, problems: list[Problem], exit_code: int = 78) -> None:
         self.problems = sorted(set(problems))
@@ -57,11 +57,11 @@ class InputError(MonitorError):
 
 
 class EnvironmentUnusable(InputError):
-    """Variables of the environment say how the outside is reached, and cannot be used; every one of them is listed."""
+    """Environment variables for proxies or certificates cannot be used; the error lists all of them."""
 
 
 def of_environment(variable: str, message: str) -> Problem:
-    """A problem with the value of an environment variable. It has no line."""
+    """Returns a problem with the value of an environment variable; it has no line."""
     return Problem("environment", 0, 0, variable, message)
 
 
@@ -76,15 +76,15 @@ class RouteeError(MonitorError):
 
 
 class RouteeUnavailable(RouteeError):
-    """No usable answer, also after trying again."""
+    """Routee gave no usable answer, even after retries."""
 
 
 class RouteeRefused(RouteeError):
-    """Credentials or permissions are not accepted."""
+    """Routee does not accept the credentials or permissions."""
 
 
 class RouteeRejected(RouteeError):
-    """The question was wrong; ``code`` is Routee's nine digits where it gave them."""
+    """The request was wrong; ``code`` is Routee's nine-digit error code where it sent one."""
 
     exit_code = 1
 
@@ -94,7 +94,7 @@ class RouteeRejected(RouteeError):
 
 
 class NothingThere(MonitorError):
-    """There is nothing with the id that was asked for."""
+    """The requested id does not exist."""
 
 
 class StoreError(MonitorError):
@@ -104,17 +104,17 @@ class StoreError(MonitorError):
 
 
 class StoreDamaged(StoreError):
-    """What stands in the store cannot be right: a torn page, a cut file, bytes that are no record of ours."""
+    """The store's content is corrupt: a torn page, a truncated file, or bytes that are not a valid record."""
 
 
 class ListenError(MonitorError):
-    """The listener cannot have its address."""
+    """The listener cannot bind its address."""
 
     exit_code = 69
 
 
 class InternalError(MonitorError):
-    """An exception that nobody foresaw, as what it is for people: a fault of this program."""
+    """An unexpected exception, shown to people as a fault of this program."""
 
     exit_code = 70
 
@@ -124,7 +124,7 @@ class InternalError(MonitorError):
 
 
 def place_of(error: BaseException) -> str:
-    """The error's type and where it arose: ``TypeError at wire.py:120``. Its text is left out, because it may hold a secret."""
+    """Returns the error's type and place: ``TypeError at wire.py:120``. The text is left out because it may contain a secret."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     frames = traceback.extract_tb(error.__traceback__)

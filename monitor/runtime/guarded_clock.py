@@ -1,4 +1,4 @@
-"""The machine's clock, held to account: that somebody set it counts only once somebody else says so too.
+"""A wall clock that accepts a change of the machine's time only after another source confirms it.
 
 Two clocks are read together: the wall clock, which says what time it is and can be set to anything, and one that only says how much
 time has passed, a machine's sleep included (CLOCK_BOOTTIME). While they agree it is the wall clock's time. Where they part, the time
@@ -15,11 +15,11 @@ from typing import Final
 from monitor.runtime.clock import MINUTE, SECOND, Clock, Duration, Instant, SystemClock, format_duration
 
 TOLERANCE: Final[Duration] = 2 * SECOND
-"""By so much the two may differ from one reading to the next: leap seconds and slow corrections are followed as they come."""
+"""The most that the two clocks may differ between readings; leap seconds and slow corrections stay within it."""
 UNCONTRADICTED: Final[Duration] = 10 * MINUTE
-"""Where there was never anybody to ask, the wall clock is believed after so long."""
+"""Without any other source, the wall clock is believed after this time."""
 DOUBTFUL: Final[Duration] = MINUTE
-"""A clock that differs by more from Routee's, without having been set, is complained of."""
+"""A clock that differs from Routee's by more, without having been set, causes a warning."""
 
 log = logging.getLogger("monitor")
 
@@ -37,7 +37,7 @@ class _Reading:
     passed: Duration
 
     def by_now(self, passed: Duration) -> Instant:
-        """What it is when so much has passed."""
+        """Returns the instant at which the passed time is ``passed``."""
         return self.at + passed - self.passed
 
 
@@ -51,7 +51,7 @@ class GuardedClock(Clock):
         self._began = self._held.passed
         self._witness: _Reading | None = None
         self._parted: _Reading | None = None
-        """What the wall clock said when it was first seen to be set otherwise."""
+        """The wall clock's reading when the change was first noticed."""
         self._doubted = False
 
     def now(self) -> Instant:

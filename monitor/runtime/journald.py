@@ -20,7 +20,7 @@ SOCKET: Final = Path("/run/systemd/journal/socket")
 """Where journald listens."""
 
 PATIENCE_SECONDS: Final = 1.0
-"""A journal that takes nothing for so long counts as gone for this record: the daemon does not stand still for its log."""
+"""Seconds after which an unresponsive journal counts as gone for this record, so that logging does not block the daemon."""
 
 _LONGEST_NAME: Final = 64
 _SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
@@ -38,7 +38,7 @@ class JournaldSocket:
         self._socket: socket.socket | None = None
 
     def send(self, fields: Iterable[Field]) -> None:
-        """Hand one record over. Raises OSError where the journal does not take it."""
+        """Sends one record. Raises OSError if the journal does not accept it."""
         record = encode(fields)
         try:
             self._deliver(record)
@@ -49,7 +49,7 @@ class JournaldSocket:
             self._deliver(record)
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Closes the socket."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None

@@ -1,7 +1,7 @@
-"""The tasks that a configuration asks for, kept as they are while what they come of does not change.
+"""Runs the tasks that a configuration asks for, and keeps each one running while its terms are unchanged.
 
-Assigning anew ends the tasks of which nothing is written any more or something else, and begins those that are new. One that
-takes another's place begins when that has ended: what it was about is nobody's meanwhile, and never two tasks' at once.
+A new assignment ends the tasks that were removed or changed and starts the new ones. A task that replaces another starts
+after that one has ended, so that two tasks never do the same work at once.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -11,12 +11,12 @@ from functools import partial
 import trio
 
 Work = Callable[[trio.Event], Awaitable[object]]
-"""Goes on until the event is set and what was begun is brought to its end, or until it is cancelled."""
+"""Runs until the event is set and its current work is finished, or until it is cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """One task. ``terms`` is what it comes of: while they are equal, the task that runs goes on."""
+    """One task. ``terms`` is the configuration that it depends on: while it stays equal, the running task continues."""
 
     name: str
     terms: object
@@ -25,7 +25,7 @@ class TaskSpec:
 
 @dataclass(frozen=True, slots=True)
 class ById:
-    """Terms that are equal where they are about one and the same object."""
+    """Terms that compare equal only for the same object."""
 
     what: object
 
@@ -38,7 +38,7 @@ class ById:
 
 @dataclass(slots=True)
 class _Task:
-    """A duty's task: told to leave by one event, and gone at the other."""
+    """A running task: one event asks it to stop, the other is set when it has ended."""
 
     terms: object
     leave: trio.Event = field(default_factory=trio.Event)
@@ -46,16 +46,16 @@ class _Task:
 
 
 KeepGoing = Callable[[str, Callable[[], Awaitable[object]], trio.Event], Awaitable[object]]
-"""Does the work of a task of that name until it ends, or, where it fails unexpectedly, until the event is set."""
+"""Runs the work of the named task until it ends; after an unexpected failure it retries until the event is set."""
 
 
 async def once(name: str, work: Callable[[], Awaitable[object]], leave: trio.Event) -> None:
-    """Does it, and lets out what it raises."""
+    """Runs the work once and lets its exceptions through."""
     await work()
 
 
 class TaskSupervisor:
-    """Keeps the tasks in ``nursery``. ``keep_going`` does their work, and decides what becomes of one that fails."""
+    """Runs the tasks in ``nursery``. ``keep_going`` runs their work and decides how a failure is handled."""
 
     def __init__(self, nursery: trio.Nursery, keep_going: KeepGoing = once) -> None:
         self._nursery = nursery
@@ -64,7 +64,7 @@ class TaskSupervisor:
         self._leaving: dict[str, trio.Event] = {}
 
     def assign(self, specs: Iterable[TaskSpec]) -> None:
-        """From now on these and no others; those that leave may take their time."""
+        """Replaces the set of tasks with ``specs``; does not wait for removed tasks to end."""
         wanted = {spec.name: spec for spec in specs}
         for name, task in list(self._tasks.items()):
             if name not in wanted or wanted[name].terms != task.terms:
@@ -92,7 +92,7 @@ class TaskSupervisor:
 
 
 async def run_until(leave: trio.Event, work: Callable[[], Awaitable[object]]) -> None:
-    """Do something that may be broken off anywhere until it ends or ``leave`` is set."""
+    """Runs work that may be cancelled at any point until it ends or ``leave`` is set."""
     async with trio.open_nursery() as nursery:
 
         async def watch() -> None:

@@ -1,4 +1,4 @@
-"""Troubles that may last for hours, without a flood of the same line in the log."""
+"""Logs troubles that may last for hours without flooding the log with the same line."""
 
 import logging
 import re
@@ -9,7 +9,7 @@ from typing import Final
 from monitor.runtime.clock import MINUTE, Clock, Duration, Instant
 
 QUIET: Final[Duration] = 10 * MINUTE
-"""The same reason is said once in so long."""
+"""The shortest time between two log lines for the same reason."""
 _MOST_REASONS: Final = 20
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _DIGITS: Final = re.compile(r"\d[\d.,:]*")
@@ -38,10 +38,10 @@ class ThrottledLog:
         self._said: dict[str, Instant] = {}
         self._unsaid = 0
         self._began: int | None = None
-        """How often it has happened since it began, once that was said; None: all is well, as far as was said."""
+        """How often it has happened since its beginning was logged; None while no trouble has been logged."""
 
     def arose(self, reason: str) -> None:
-        """It has happened (again)."""
+        """Records that the trouble happened (again)."""
         self._began = None if self._began is None else self._began + 1
         now, kind = self._clock.now(), _DIGITS.sub("#", reason)
         last = self._said.pop(kind, None)
@@ -58,7 +58,7 @@ class ThrottledLog:
             del self._said[next(iter(self._said))]
 
     def over(self) -> None:
-        """It has not happened this time; said only where its beginning was."""
+        """Records that the trouble did not happen this time; logs the end only if the beginning was logged."""
         if self._began is not None:
             self._log.info("%s: works again after %s", self._what, _failures(self._began), extra=dict(self._fields))
             self._began = None

@@ -1,1 +1,1 @@
-"""What must outlive the process: one protocol, one module a database."""
+"""Persistent state: one protocol, and one module for each database."""

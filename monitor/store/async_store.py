@@ -1,4 +1,4 @@
-"""The store as trio tasks use it: each call runs in a worker thread, one at a time, in the order in which they were made."""
+"""The asynchronous store for trio tasks: calls run in a worker thread, one at a time and in order."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -88,6 +88,6 @@ class AsyncStore:
         return await self.run(lambda store: store.counts())
 
     async def prune(self, before: Instant, told_before: Instant) -> None:
-        """All of it, in small steps: others have their turns in between."""
+        """Prunes everything in small steps, so that other calls run in between."""
         while await self.run(lambda store: store.prune(before, told_before)):
             pass

@@ -1,4 +1,4 @@
-"""A copy of the store while the daemon works on it: SQLite's own backup, some pages at a time, checked before it takes its name."""
+"""Copies the store while the daemon uses it, with SQLite's backup; the copy is checked before it gets its final name."""
 
 import os
 import sqlite3
@@ -16,16 +16,16 @@ from monitor.store.sqlite_file import beside, explained, quick_check
 PAGES: Final = 2_000
 """The number of pages (8 MB) that one step copies."""
 PATIENCE: Final[Duration] = 10 * MINUTE
-"""A copy is examined for so long at most."""
+"""The longest that the check of a copy may take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A copy that was made."""
+    """A finished copy."""
 
     path: Path
     size: int
-    """Bytes."""
+    """Size of the copy in bytes."""
 
 
 def _quiet(left: int, total: int) -> None:
@@ -35,7 +35,7 @@ def _quiet(left: int, total: int) -> None:
 def back_up(store: Path, target: Path, *, force: bool = False, progress: Callable[[int, int], None] = _quiet) -> Backup:
     """Copy the store as it is at one moment to ``target``, readable by its owner only. Raises StoreError; then there is no copy.
 
-    The daemon goes on meanwhile. A file that is there is replaced only with ``force``, and only by a copy that is whole.
+    The daemon keeps running. An existing file is replaced only with ``force``, and only by an intact copy.
     """
     _refuse(store, target, force=force)
     partial = beside(target, f".partial-{os.getpid()}")

@@ -14,7 +14,7 @@ from typing import Final
 from monitor.runtime.errors import StoreDamaged, StoreError
 
 APPLICATION_ID: Final = 0x524D4F4E
-"""``RMON``: stands in the header of every file that this program made."""
+"""``RMON``: the application id in the header of every file that this program made."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -26,14 +26,14 @@ class Migration:
 
 
 def migrations() -> list[Migration]:
-    """Every step that this program knows, in order."""
+    """Returns every step that this program knows, in order."""
     folder = files("monitor.store") / "migrations"
     texts = [file for file in folder.iterdir() if file.name.endswith(".sql")]
     return sorted(Migration(int(file.name[:4]), file.read_text("utf-8")) for file in texts)
 
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:
-    """Apply what is missing; an interrupted step is not there at all. Raises StoreError where the file is not ours or too new."""
+    """Applies the missing steps; an interrupted step leaves no trace. Raises StoreError if the file is foreign or too new."""
     _refuse_newer(connection, path)
     for step in migrations():
         if version(connection, path) < step.number:
@@ -42,7 +42,7 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
 
 
 def require_current(connection: sqlite3.Connection, path: str) -> None:
-    """For readers, who change nothing: raises StoreError where the file is not ours, too new, or not brought up to date yet."""
+    """Checks the version for readers. Raises StoreError if the file is foreign, too new or not yet migrated."""
     _refuse_newer(connection, path)
     if version(connection, path) < len(migrations()):
         raise StoreError(
@@ -51,7 +51,7 @@ def require_current(connection: sqlite3.Connection, path: str) -> None:
 
 
 def version(connection: sqlite3.Connection, path: str) -> int:
-    """The number of the last step applied, 0 for an empty file. Raises StoreError where another program made the file."""
+    """Returns the number of the last applied step, 0 for an empty file. Raises StoreError if another program made the file."""
     (owner,) = connection.execute("PRAGMA application_id").fetchone()
     (number,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -83,7 +83,7 @@ def _refuse_newer(connection: sqlite3.Connection, path: str) -> None:
 
 
 def _sign(connection: sqlite3.Connection) -> None:
-    """Remember which version of the program writes here, for older ones to say."""
+    """Stores the version of the program that writes here, so that older versions can name it."""
     name = version_of("routee-monitor")
     if connection.execute("SELECT version FROM written_by").fetchall() != [(name,)]:
         connection.execute("INSERT OR REPLACE INTO written_by (only, version) VALUES (1, ?)", (name,))
@@ -106,7 +106,7 @@ def _apply(connection: sqlite3.Connection, step: Migration) -> None:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """The statements of a script one by one: ``executescript`` would commit between them."""
+    """Yields the statements of a script one by one: ``executescript`` would commit between them."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line

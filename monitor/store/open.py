@@ -1,4 +1,4 @@
-"""The one place where a store is opened: `open_store` for commands, `daemon_store` for the daemon. Nobody else names a kind of store.
+"""Opens the store: `open_store` for commands, `daemon_store` for the daemon. Only this module names a kind of store.
 
 The daemon gets a store also where its file is damaged: then it is set aside, and what can be read of it goes into a new one. A file that
 was never ours (a picture, a configuration, another program's database) is refused and left alone.
@@ -24,19 +24,19 @@ from monitor.store.sqlite_file import DaemonLock, beside, lock_holder, refuse_pl
 __all__ = ["DamageReport", "daemon_store", "lock_holder", "open_daemon_store", "open_store", "set_aside"]
 
 LOCK_PATIENCE: Final[Duration] = SECOND
-"""How long another program's lock on the daemon's store is waited for at a time: meanwhile nothing else gets at the store, nor does a stop."""
+"""How long one call waits for another program's lock on the store; other calls and a stop wait as well."""
 
 PATIENCE: Final[Duration] = 5 * SECOND
 """The longest that a file is examined before the daemon starts; 76 MB take a tenth of a second (docs/decisions/0013)."""
 
 _OURS: Final = b"CREATE TABLE alert_group ("
-"""Stands in every file of ours as SQLite keeps it, on a page near the beginning."""
+"""Text in every file of this program, as SQLite stores it on a page near the beginning."""
 _CHUNK: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class DamageReport:
-    """A damaged store: why, where it is now, and what was read of it."""
+    """A report on a damaged store: the reason, its new path, and what was recovered."""
 
     why: str
     aside: Path
@@ -127,7 +127,7 @@ def _examined(path: Path, lock: DaemonLock, busy_timeout: Duration) -> SqliteSto
 
 
 def _was_ours(path: Path) -> bool:
-    """Whether our tables are mentioned in it, wherever the damage is."""
+    """Returns whether the file mentions this program's tables, wherever the damage is."""
     rest = b""
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
@@ -138,7 +138,7 @@ def _was_ours(path: Path) -> bool:
 
 
 def set_aside(path: Path, now: Instant) -> Path:
-    """Rename a store and its write-ahead log to ``monitor.db.corrupt-TIME``; gives the new name. Nobody may have it open."""
+    """Rename a store and its write-ahead log to ``monitor.db.corrupt-TIME``; returns the new name. No process may have the store open."""
     moment = iso(now - now % SECOND).replace("-", "").replace(":", "")
     aside = beside(path, f".corrupt-{moment}")
     number = 1

@@ -1,4 +1,4 @@
-"""What the daemon asks of a store. Every method is synchronous and is called in a worker thread.
+"""The interface of a store. Every method is synchronous and is called in a worker thread.
 
 A *poll* is committed by one `Store.commit`: the window's changed rows, dictionaries, cursors, alerts, groups and outbox rows
 together or not at all. Every method raises StoreError where the database is busy, full or gone, and has then changed nothing.
@@ -102,7 +102,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class UnusableSilence:
-    """A silence that is stored and cannot be kept, why, and its record."""
+    """A stored silence that cannot be kept: the reason and its record."""
 
     id: str
     why: str
@@ -130,25 +130,25 @@ class StoredState:
 OutboxState = Literal["waiting", "sent", "dead"]
 
 BEGUN_KEPT: Final[Duration] = DAY // 12
-"""Two hours: what tells whether an alert flaps."""
+"""How long starts of alerts are kept (two hours), to detect flapping."""
 
 HISTORY_KEPT: Final[Duration] = 30 * DAY
-"""What was told to whom, and what happened to alerts, is kept so long, whatever else is forgotten."""
+"""How long sent notifications and changes of alerts are kept."""
 
 PRUNED_AT_ONCE: Final = 500
 """The most rows of a kind that one transaction deletes, so that others do not wait long for the store."""
 
 SILENCES_KEPT: Final[Duration] = 5 * DAY
-"""A silence that is over is kept so long, to be looked at or begun anew."""
+"""How long an expired silence is kept, so that people can see it or start it again."""
 
 SUPERSEDED: Final = "superseded"
-"""The one key in the receipt of a outbox row that was not sent because a newer one of its episode says more; no channel uses it."""
+"""The one key in the receipt of an outbox row that was not sent because a newer one of its episode says more; no channel uses it."""
 
 ASIDES_KEPT: Final = 1_000
 """The most different records set aside that are kept, those seen last; `Store.counts` has how many there ever were."""
 
 ASIDE_LENGTH: Final = 4_000
-"""A record set aside is kept up to this many characters."""
+"""The most characters that are kept of a record set aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +171,11 @@ class OutboxRow:
 
 
 Fate = Literal["waiting", "sent", "dead", "superseded"]
-"""What became of a notification."""
+"""The outcome of a notification."""
 
 
 class NotifiedAlert(msgspec.Struct, frozen=True):
-    """One alert of a notification of the past."""
+    """One alert of a past notification."""
 
     name: str
     labels: dict[str, str]
@@ -205,7 +205,7 @@ class Store(Protocol):
     """One database. Opening it brings its tables up to date."""
 
     def close(self) -> None:
-        """Let go of it; safe to call twice."""
+        """Closes the store; safe to call twice."""
 
     def snapshot(self) -> AbstractContextManager[None]:
         """Within it every read sees the same moment: for readers beside a running daemon. Nothing can be written within it."""
@@ -223,7 +223,7 @@ class Store(Protocol):
         """The journal of an account's window: (sequence number, blob), oldest first. Commits may go on while it is read."""
 
     def commit(self, commit: Commit) -> list[int]:
-        """Write all of it in one transaction; gives the sequence numbers of the journal blobs, in their order."""
+        """Writes all of it in one transaction; returns the sequence numbers of the journal blobs, in order."""
 
     def waiting(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
         """The oldest outbox rows of a channel that are still to be sent, whether due or not, in the order they were written."""
@@ -235,32 +235,32 @@ class Store(Protocol):
         """The key of the next notification of the same episode that waits for the same channel, if there is one."""
 
     def sent(self, outbox_row: int, receipt: dict[str, str], at: Instant) -> None:
-        """A channel took it. Only a waiting outbox row changes, here and in the two below, so that each can be tried again."""
+        """Marks the row as sent by the channel. Only a waiting outbox row changes, here and in the two below, so that each can be tried again."""
 
     def postponed(self, outbox_row: int, error: str, next_at: Instant) -> None:
-        """It will be tried again at ``next_at``; counts an attempt."""
+        """Postpones the row to ``next_at`` and counts an attempt."""
 
     def rejected(self, outbox_row: int, error: str, at: Instant) -> None:
-        """It can never be sent: a dead letter."""
+        """Marks the row as a dead letter, which is never sent."""
 
     def receipt(self, receiver: str, channel: str, episode: str) -> dict[str, str] | None:
         """The latest receipt of that episode in that channel: the message to edit and the thread to write into. One that says
         SUPERSEDED does not count."""
 
     def outbox_rows(self, state: OutboxState | None = None, limit: int = 100) -> list[OutboxRow]:
-        """Parcels newest first, for people."""
+        """Returns outbox rows for people, newest first."""
 
     def history(self, limit: int = 100, since: Instant = 0) -> list[NotificationRecord]:
-        """What was told to whom from then on, newest first."""
+        """Returns the notifications since that instant, newest first."""
 
     def backlog(self) -> dict[tuple[str, str], tuple[int, Instant]]:
         """By receiver and channel: how many are waiting, and when the oldest was written."""
 
     def transitions(self, limit: int = 100) -> list[Transition]:
-        """The latest changes of alerts, newest first."""
+        """Returns the latest changes of alerts, newest first."""
 
     def asides(self, limit: int = 100) -> list[QuarantinedRecord]:
-        """The records set aside, those seen last first."""
+        """Returns the records set aside, most recently seen first."""
 
     def counts(self) -> dict[str, int]:
         """How much there is, for metrics: ``journal``, ``entries``, ``alerts``, ``groups``, ``transitions``, ``waiting``, ``sent``,
@@ -268,5 +268,5 @@ class Store(Protocol):
 
     def prune(self, before: Instant, told_before: Instant, most: int = PRUNED_AT_ONCE) -> int:
         """Forget what was set aside before then, and alerts that were over and that no group still tells of; and what was sent, given up or
-        changed before ``told_before``. The latest receipt of an episode stays while a group of it lives or a outbox row of it waits.
+        changed before ``told_before``. The latest receipt of an episode stays while a group of it lives or an outbox row of it waits.
         Of each kind at most ``most`` rows go; gives how many went, 0 when none is left."""

@@ -1,4 +1,4 @@
-"""Values as rows of a table, and back: the same for every SQL database."""
+"""Converts values to table rows and back, for any SQL database."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -41,7 +41,7 @@ Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 
 def tells(commit: Commit) -> bool:
-    """Whether it carries what Routee cannot be asked for again."""
+    """Returns whether the commit holds data that Routee cannot return again."""
     told = (commit.alerts, commit.dropped_alerts, commit.transitions, commit.groups, commit.dropped_groups)
     edited = (commit.silences, commit.dropped_silences, commit.acks, commit.dropped_acks)
     return any(told) or any(edited) or bool(commit.outbox)
@@ -79,7 +79,7 @@ def transition_rows(transitions: Iterable[Transition]) -> list[Row]:
 
 
 def transition(row: Row) -> Transition:
-    """What `transition_rows` made, read again; Raises StoreDamaged."""
+    """Reads rows that `transition_rows` wrote. Raises StoreDamaged."""
     fingerprint, rule, at, what, because, value, about = row
     known = None if about is None else structs(TransitionSubject, [(about,)])[0]
     return Transition(fingerprint, rule, at, what, because, value, known)
@@ -108,7 +108,7 @@ class _StoredSilence(msgspec.Struct):
 
 
 def silences(found: Iterable[Row]) -> tuple[list[Silence], list[UnusableSilence]]:
-    """From (id, data): the silences, and those that cannot be kept: unreadable, or dearer than any that can be asked for now.
+    """From (id, data): the silences, and those that cannot be kept: unreadable, or more expensive than any that can be requested now.
 
     An instant that is out of bounds is taken for the nearest that is not.
     """
@@ -154,7 +154,7 @@ def account_state_values(facts: Mapping[str, AccountState]) -> list[Row]:
 
 
 def facts(found: Iterable[Row]) -> dict[str, AccountState]:
-    """From (account, data). What cannot be read is not known: Routee is soon asked again."""
+    """Reads (account, data) rows. Skips unreadable ones, as Routee is soon queried again."""
     known = {}
     for account, data in found:
         with suppress(msgspec.MsgspecError):
@@ -191,7 +191,7 @@ def outbox_row(row: Row) -> OutboxRow:
 
 
 class _Told(msgspec.Struct, frozen=True):
-    """What the history shows of a notification."""
+    """Returns what the history shows of a notification."""
 
     reason: Reason
     alerts: tuple[NotifiedAlert, ...]

@@ -36,23 +36,23 @@ TABLES: Final = (
     "aside",
     "fact",
 )
-"""Those that Routee cannot be asked for, and what is only worth something with them."""
+"""The tables that Routee cannot restore, and those that depend on them."""
 
 
 @dataclass(slots=True)
 class Salvage:
-    """Rows by table, and the tables of which something is missing."""
+    """The recovered rows by table, and the tables with missing rows."""
 
     found: dict[str, list[Record]] = field(default_factory=dict)
     incomplete: list[str] = field(default_factory=list)
 
     def count(self, table: str) -> int:
-        """How many rows there are."""
+        """Returns the number of recovered rows."""
         return len(self.found.get(table, ()))
 
 
 def salvage(path: Path) -> Salvage:
-    """Read what can be read; the file is not changed. It never fails: of a file that is no database nothing is found."""
+    """Reads what is readable without changing the file. Never fails: a file that is not a database gives nothing."""
     kept = Salvage()
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
@@ -94,7 +94,7 @@ def _skip_damage(connection: sqlite3.Connection) -> None:
 
 
 def _rows(connection: sqlite3.Connection, table: str) -> tuple[list[Record], bool]:
-    """The rows of a table in their order, and whether these are all."""
+    """Returns the rows of a table in order, and whether they are complete."""
     place = "name" if table == "secret" else "rowid"
     found: dict[Any, Record] = {}
     for order in ("ASC", "DESC"):
@@ -144,7 +144,7 @@ _SENSE: Final[dict[str, Callable[[Record], bool]]] = {
 
 
 def _believed(groups: list[Record], alerts: list[Record]) -> list[Record]:
-    """The groups, without what receivers believe of alerts that are lost."""
+    """Returns the groups without the receivers' state of lost alerts."""
     known = {row["fingerprint"] for row in alerts}
     kept = []
     for row in groups:

@@ -90,7 +90,7 @@ class SqliteStore:
             nested = self._connection.in_transaction
             if not nested:
                 self._connection.execute("BEGIN")
-        if nested:  # the moment of the outer one holds
+        if nested:  # the outer snapshot applies
             yield
             return
         try:
@@ -228,12 +228,12 @@ class SqliteStore:
             self._connection.backup(target, pages=pages, progress=lambda _, left, total: progress(left, total), sleep=0)
 
     def take_over(self, kept: Salvage) -> None:
-        """Begin with what was read of another file."""
+        """Writes what was recovered from another file."""
         with explained(self.path):
             pour(kept, self._connection)
 
     def abandon(self) -> None:
-        """Close the file and keep the daemon's lock: another file comes in its place."""
+        """Closes the file but keeps the daemon's lock, as another file replaces it."""
         with explained(self.path):
             self._connection.close()
 
@@ -254,7 +254,7 @@ class SqliteStore:
 
     @contextmanager
     def _writing(self, durable: bool = True) -> Iterator[None]:
-        """One transaction: all of it, or nothing. ``durable``: on the disk before it is over."""
+        """Runs one transaction. ``durable``: the data is on the disk before it ends."""
         with explained(self.path):
             self._connection.execute("PRAGMA synchronous = " + ("FULL" if durable else "NORMAL"))
             self._connection.execute("BEGIN IMMEDIATE")
@@ -266,7 +266,7 @@ class SqliteStore:
                 raise
 
     def _undo(self) -> None:
-        """End the transaction, if SQLite did not end it by itself (on a full disk it does)."""
+        """Rolls back the transaction unless SQLite already did (as on a full disk)."""
         with explained(self.path):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

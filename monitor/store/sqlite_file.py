@@ -1,4 +1,4 @@
-"""A SQLite file as such: how it is opened and locked, and what its errors mean to a person."""
+"""Opens and locks a SQLite file, and explains its errors to people."""
 
 import fcntl
 import os
@@ -100,7 +100,7 @@ def _set_up(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def beside(store: Path, suffix: str) -> Path:
-    """The file beside a store that has this at the end of its name."""
+    """Returns the path of the file beside the store whose name ends with the suffix."""
     return store.with_name(store.name + suffix)
 
 
@@ -167,7 +167,7 @@ class DaemonLock:
         os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
 
     def release(self, *, forget: bool = False) -> None:
-        """Let another daemon have it; safe to call twice. ``forget``: as if no daemon had ever been here."""
+        """Releases the lock for another daemon; safe to call twice. ``forget``: as if no daemon had ever been here."""
         if self._descriptor >= 0:
             if forget:
                 self.path.unlink(missing_ok=True)

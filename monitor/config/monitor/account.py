@@ -1,4 +1,4 @@
-"""Accounts and searches: where messages come from."""
+"""The models of accounts and searches, the sources of messages."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final

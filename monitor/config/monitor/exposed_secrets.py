@@ -1,4 +1,4 @@
-"""Which secret files other users of this machine can read."""
+"""Finds secret files that other users of this machine can read."""
 
 import stat
 from collections.abc import Mapping

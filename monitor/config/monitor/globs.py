@@ -1,4 +1,4 @@
-"""Finding the files that globs and folders name."""
+"""Finds the files that globs and folders name."""
 
 import re
 from collections.abc import Iterable

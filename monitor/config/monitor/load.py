@@ -1,4 +1,4 @@
-"""Reading ``monitor.yaml``: the configuration, or every problem that it has."""
+"""Reads ``monitor.yaml`` and returns the configuration, or raises all of its problems."""
 
 from collections.abc import Mapping
 from pathlib import Path

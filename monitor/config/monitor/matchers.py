@@ -1,4 +1,4 @@
-"""Conditions on labels, as they stand in the configuration: lists of matchers in Alertmanager's syntax."""
+"""Conditions on labels in the configuration: lists of matchers in Alertmanager's syntax."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final

@@ -1,4 +1,4 @@
-"""The whole configuration."""
+"""The model of the whole configuration file."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Receivers: who is told, and through which channels."""
+"""The model of a receiver and its channels."""
 
 from collections.abc import Iterator
 from dataclasses import replace

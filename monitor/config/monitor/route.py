@@ -1,4 +1,4 @@
-"""The routing tree: who is told of which alerts, together with which others, how soon and how often; and what inhibits what."""
+"""The models of the routing tree (receivers, grouping and intervals of notifications) and of inhibition rules."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final

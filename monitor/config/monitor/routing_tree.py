@@ -1,4 +1,4 @@
-"""The routing tree as it is used, and which of its routes have no effect."""
+"""Builds the routing tree from its model, and finds routes that have no effect."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The daemon's own matters: its listener, what it may keep, how it logs."""
+"""The models of the daemon's sections: listener, watchdog, flapping, privacy, reload, log."""
 
 import re
 from collections.abc import Iterable

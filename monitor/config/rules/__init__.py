@@ -1,4 +1,4 @@
-"""The rule language: what people write in rule files, as frozen models. How rules are judged is not known here."""
+"""The rule language: frozen models of rule files. The evaluation of rules is elsewhere."""
 
 from monitor.config.rules.kinds import RULE, rule_of
 from monitor.config.rules.load import EXIT_BAD_RULES, load_rules, read_rules

@@ -1,4 +1,4 @@
-"""The models of all kinds of rules, by the word that stands as ``kind`` in files. A new kind is listed here."""
+"""The models of all kinds of rules, by their ``kind`` key. List a new kind here."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Union, get_args

@@ -1,4 +1,4 @@
-"""Which messages: conditions on their fields, as people write them and as one message is held against them."""
+"""Conditions on message fields: how people write them, and how they are checked against a message."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What kinds that measure a share have in common: among which messages, how many, how surely."""
+"""Field types of the kinds that measure a share: the messages considered, their least number, the confidence."""
 
 from typing import Annotated, Final, Literal
 

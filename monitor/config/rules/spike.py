@@ -1,4 +1,4 @@
-"""The kind ``spike``: now against a baseline."""
+"""The kind ``spike``: compares the present value with a baseline."""
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""What rules have in common that compare what they measure with thresholds."""
+"""The base model of rules that compare a value with thresholds."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property

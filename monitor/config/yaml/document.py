@@ -1,4 +1,4 @@
-"""YAML as people write it, read strictly: plain data, and the place of every key and value for the errors that follow.
+"""Reads YAML strictly into plain data, and records the place of every key and value for error messages.
 
 Refused with their place: anchors and aliases, tags, more than 50 levels, duplicate keys, several documents in one file, anything
 that is not UTF-8 text, unset variables. Reading never raises: what is wrong is in `Document.problems`.
@@ -17,12 +17,12 @@ from monitor.runtime.errors import Problem
 
 Key = str | int
 KeyPath = tuple[Key, ...]
-"""Where a value stands: keys of mappings and indices of lists, from the top."""
+"""The path of a value from the top: keys of mappings and indices of lists."""
 
 DEEPEST: Final = 50
 LARGEST: Final = 4 * 1024 * 1024
 MOST_PROBLEMS: Final = 100
-"""Problems of one file that are listed before reading it stops."""
+"""The most problems of one file that are listed before reading stops."""
 
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -67,7 +67,7 @@ class Document:
         return Problem(*self.place(path, key=key), show_path(path), message)
 
     def is_broken(self, path: KeyPath) -> bool:
-        """Whether something at or above ``path`` has already been reported."""
+        """Returns whether a problem at or above ``path`` has already been reported."""
         return any(path[:length] in self.broken for length in range(len(path) + 1)) if self.broken else False
 
 
@@ -91,7 +91,7 @@ def read_document(path: Path, environ: Mapping[str, str]) -> Document:
 
 
 def parse_document(content: bytes, file: str, environ: Mapping[str, str]) -> Document:
-    """The document in ``content``; ``file`` is the name that its problems show."""
+    """Returns the document in ``content``; ``file`` is the name shown in its problems."""
     if len(content) > LARGEST:
         return _unreadable(file, 1, 1, f"is larger than {LARGEST // 1024 // 1024} MiB; split it into several files")
     try:
@@ -120,7 +120,7 @@ def _place(event: yaml.Event) -> tuple[int, int]:
 
 
 class _Stop(Exception):
-    """Reading cannot usefully go on."""
+    """Stops reading after a fatal problem."""
 
 
 class _Reader:

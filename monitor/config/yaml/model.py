@@ -1,4 +1,4 @@
-"""What people write, as models: the base of every section of the configuration and of every rule.
+"""The base model of every section of the configuration and of every rule.
 
 A `YamlModel` model reports everything that is wrong with it at once, as `FieldProblem`s that carry the path below the model and a sentence
 for people: unknown keys with the nearest right one, keys without a value, secrets and their ``*_file`` twins, wrong types, and
@@ -70,7 +70,7 @@ class YamlModel(BaseModel):
 
     @classmethod
     def completed(cls, data: dict[str, Any], reading: ValidationContext) -> dict[str, Any]:
-        """The keys with what follows from others filled in."""
+        """Returns the keys, with those that follow from others filled in."""
         return data
 
     def check_values(self) -> Iterable[FieldProblem]:
@@ -97,7 +97,7 @@ class YamlModel(BaseModel):
 
     @classmethod
     def keys(cls) -> tuple[str, ...]:
-        """The keys that can be written."""
+        """Returns the keys that can be written."""
         return tuple(info.alias or name for name, info in cls.model_fields.items())
 
     @classmethod
@@ -119,7 +119,7 @@ class YamlModel(BaseModel):
 
     @classmethod
     def _open_secrets(cls, kept: dict[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
-        """Put what secret files hold in the place of their names."""
+        """Replaces the names of secret files with their content."""
         for key in cls.secrets:
             name = kept.get(f"{key}_file")
             if not isinstance(name, str):
@@ -139,7 +139,7 @@ class YamlModel(BaseModel):
             twin = f"{first}_file" if first in cls.secrets else ""
             missing = note.message == MISSING and len(note.path) == 1
             if missing and (first in data or twin in data):
-                continue  # its empty value, or its file, has been reported
+                continue  # the empty value or its file was already reported
             if missing and twin:
                 note = replace(note, message=f"is missing: write {first} or {twin}")
             elif twin in data and first not in data:

@@ -17,7 +17,7 @@ _FLOAT = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
 _LONGEST_NUMBER = 100
-"""Digits: beyond that it is text; Python refuses to convert thousands of them."""
+"""The most digits of a number; a longer one is text, because Python refuses to convert thousands of digits."""
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<inner>[^}]*)(?P<end>\}?)")
 _VARIABLE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
@@ -39,7 +39,7 @@ Scalar = str | bool | int | float | None
 
 
 def resolve(text: str) -> Scalar:
-    """The value of a plain (unquoted) scalar under YAML 1.2's core schema."""
+    """Returns the value of a plain (unquoted) scalar under YAML 1.2's core schema."""
     if _NULL.fullmatch(text):
         return None
     if text in _FLAGS:

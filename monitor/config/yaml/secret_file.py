@@ -1,4 +1,4 @@
-"""Secrets that stand in files of their own: found, read, stripped."""
+"""Finds and reads secret files, and strips white space around the secret."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Final
 LARGEST: Final = 64 * 1024
 
 _PLAINLY_A_NAME: Final = re.compile(r"(/|\./|\.\./|~)|[A-Za-z_. -]{1,40}$")
-"""A path, or a word without a digit: hardly a secret."""
+"""Matches a path or a word without a digit, which is probably not a secret."""
 
 
 def locate(name: str, folder: Path, environ: Mapping[str, str]) -> Path:

@@ -1,4 +1,4 @@
-"""Validation errors in plain English."""
+"""Writes validation errors in plain English."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ MISSING: Final = "is missing"
 
 
 def kind_of(value: object) -> str:
-    """What a value is, in the words of someone who writes YAML."""
+    """Returns the kind of a value in the words of someone who writes YAML."""
     if value is None:
         return "empty"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""The types of what people write: durations, names, addresses, secrets. Each knows its pattern for editors."""
+"""Types of values in YAML files (durations, names, addresses, secrets), each with its pattern for editors."""
 
 import ipaddress
 import re
@@ -94,7 +94,7 @@ def host_only(url: str | SecretStr) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach ``host``."""
+    """Returns whether only this machine can reach ``host``."""
     if host == "localhost":
         return True
     try:

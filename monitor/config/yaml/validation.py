@@ -1,4 +1,4 @@
-"""From a document to a model, or to every problem that stands in the way, each with its place."""
+"""Validates a document into a model, or returns all problems with their places."""
 
 from collections.abc import Iterable
 from typing import TypeVar

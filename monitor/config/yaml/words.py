@@ -1,4 +1,4 @@
-"""How a wrong word is answered: with the nearest right one."""
+"""Suggests the nearest known word for a wrong one."""
 
 import difflib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Notices when polls stop being complete, also while one hangs."""
+"""Detects that polls no longer complete, even while one hangs."""
 
 from contextlib import suppress
 from typing import Final
@@ -18,7 +18,7 @@ COUNTED_EVERY: Final[Duration] = 5 * MINUTE
 
 
 class Blindness:
-    """A timer that each complete poll winds up again. ``trouble`` is what polls meet meanwhile."""
+    """A timer that each complete poll resets. ``trouble`` holds the errors of polls since then."""
 
     def __init__(
         self, plan: SearchPlan, sink: Sink, clock: Clock, since: Instant | None, trouble: Trouble | None = None
@@ -33,11 +33,11 @@ class Blindness:
 
     @property
     def reason(self) -> str:
-        """The last trouble met, also by a poll that is still trying; where there is none, that the poll takes long."""
+        """Returns the latest trouble, even of a poll that is still retrying; without one, says that the poll takes long."""
         return str(self.trouble) or self._slow
 
     def completed(self, as_of: Instant) -> None:
-        """A poll was complete."""
+        """Records a complete poll."""
         self.since = as_of
         self.trouble.over()
         self._slow = "the poll takes too long"
@@ -73,7 +73,7 @@ class Blindness:
         while not self._seen.is_set():
             reason, of_kind, now = self.reason, self.trouble.sentence, trio.current_time()
             is_due = of_kind != kind or now - told_at >= COUNTED_EVERY / SECOND
-            with suppress(StoreError):  # told again at the next interval
+            with suppress(StoreError):  # reported again at the next interval
                 if not told or (reason != told and is_due):
                     await self._sink.blind(self._plan.name, self.since, reason)
                     told, kind, told_at = reason, of_kind, now
@@ -83,5 +83,5 @@ class Blindness:
         try:
             await self._sink.sighted(self._plan.name)
         except StoreError:
-            return False  # told again with the next complete poll
+            return False  # reported again with the next complete poll
         return True

@@ -1,4 +1,4 @@
-"""How far one search has come: its cursor, and the one way in which it moves."""
+"""The cursor of one search: how far the search has been read, and how the cursor advances."""
 
 import logging
 from collections.abc import Iterable, Mapping

@@ -1,6 +1,6 @@
 """What to ask and when: the arithmetic of polling, without any I/O.
 
-Edges between slices stand on half seconds. Routee's dates mostly have whole seconds, so that no message sits on an edge and
+Edges between slices fall on half seconds. Routee's dates mostly have whole seconds, so that no message sits on an edge and
 it does not matter whether the API counts the ends of a range in or out.
 """
 
@@ -64,17 +64,17 @@ class Slice:
 
     @property
     def length(self) -> Duration:
-        """How much time it spans."""
+        """Returns the length of the span."""
         return self.end - self.start
 
     @property
     def divisible(self) -> bool:
-        """Whether cutting it by time can still help."""
+        """Returns whether the span can still be cut by time."""
         return self.length >= 2 * SHORTEST_SLICE
 
 
 def horizon(now: Instant) -> Instant:
-    """The earliest instant that may be asked for."""
+    """Returns the earliest instant that may be requested."""
     return now - LOOK_BACK
 
 
@@ -98,7 +98,7 @@ def newest(rest: Slice, length: Duration) -> Slice:
 
 
 def _on_grid(instant: Instant) -> Instant:
-    """The half second nearest to it."""
+    """Returns the nearest half second."""
     return instant // SECOND * SECOND + SECOND // 2
 
 
@@ -115,7 +115,7 @@ def tick(plan: SearchPlan, now: Instant) -> int:
 def poll_range(plan: SearchPlan, now: Instant, watermark: Instant | None, back: Duration = 0) -> Slice:
     """What a poll at ``now`` reads: all since the watermark, the overlap, and at least ``back``, as far as the API allows.
 
-    A watermark in the future was set by a clock that ran ahead, and is worth nothing: then the first look is taken again.
+    A watermark in the future came from a clock that ran ahead; it is ignored and the search starts again with FIRST_LOOK.
     """
     start = now - plan.settle - max(FIRST_LOOK, plan.overlap + SECOND)
     if watermark is not None and watermark <= now:

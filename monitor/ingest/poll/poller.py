@@ -1,4 +1,4 @@
-"""The newest messages, at each interval."""
+"""Polls the newest messages of one search at each interval."""
 
 import trio
 

@@ -28,11 +28,11 @@ from monitor.runtime.clock import Instant
 from monitor.runtime.errors import RouteeUnavailable
 
 PASSES = 3
-"""How often a slice that moves is read before it is cut."""
+"""How many times a changing slice is read before it is cut."""
 GROWTH = 8
 """A slice is at most so many times as long as the one before: what was quiet may be a campaign further on."""
 PATIENCE = 40
-"""Slices that are read in vain before a reading is given up; four more for each one that succeeds."""
+"""Failed slice reads before the whole reading is abandoned; each success allows four more."""
 FURTHEST_PAGE = 500
 """No slice is read beyond this page, whatever the answers say."""
 
@@ -76,7 +76,7 @@ class _Pass:
         return falling and first > last and self.downwards and len(self.seen) >= last
 
     def same_as(self, other: "_Pass | None") -> bool:
-        """Case 3."""
+        """Returns whether case 3 of the module's argument holds."""
         return other is not None and self.totals == other.totals and self.seen.keys() == other.seen.keys()
 
     @property
@@ -149,7 +149,7 @@ class Reader:
         return (await self._ask(question, wanted, 0, 1)).total
 
     def reaches(self, wanted: Slice) -> bool:
-        """Whether all of it may still be asked for."""
+        """Returns whether the whole span may still be requested."""
         return wanted.start >= self._earliest()
 
     def _within_reach(self, piece: Slice) -> Slice | None:

@@ -1,4 +1,4 @@
-"""What the polls and the sweeps of one search share."""
+"""The state that the polls and sweeps of one search share."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -76,7 +76,7 @@ class SearchState:
         )
 
     def reached(self) -> None:
-        """More of the past may have been read."""
+        """Reports that more of the past may have been read."""
         self._observer.reached(self.plan.name, self.progress.share_read)
 
     async def attempt(self, kind: Kind, action: Callable[[PollFigures], Awaitable[None]], read: str = POLL) -> bool:

@@ -1,4 +1,4 @@
-"""What polling hands on: rows and cursors to a sink, figures to an observer."""
+"""The interfaces of polling: a sink gets rows and cursors, an observer gets figures."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -22,7 +22,7 @@ class Sink(Protocol):
         """A poll or sweep of a search that messages can leave begins. Several of different names may be under way."""
 
     def end(self, search: str, read: str) -> None:
-        """It is over, complete or not."""
+        """Marks the end of a poll or sweep, complete or not."""
 
     async def page(
         self, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: ReadOrigin = SOMEWHERE
@@ -69,17 +69,17 @@ class PollFigures:
 
 
 class PollObserver(Protocol):
-    """Who counts."""
+    """An observer that collects figures."""
 
     def finished(self, figures: PollFigures) -> None:
-        """A poll or sweep is over, well or not."""
+        """Records the figures of a finished poll or sweep, successful or not."""
 
     def reached(self, search: str, share: float) -> None:
         """Takes how much of the past that the search looks back to has been read: see `monitor.ingest.poll.plan.share_read`."""
 
 
 class NoObserver:
-    """Counts nothing."""
+    """An observer that ignores everything."""
 
     def finished(self, figures: PollFigures) -> None:
         """Nothing."""

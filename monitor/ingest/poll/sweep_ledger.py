@@ -39,7 +39,7 @@ class Ledger:
 
     @classmethod
     def load(cls, counts: Mapping[str, list[int]]) -> "Ledger":
-        """What `dump` made; anything else in it is passed over."""
+        """Reads what `dump` wrote and ignores anything else."""
         known = []
         for key, numbers in counts.items():
             start, _, end = key.partition("-")
@@ -101,7 +101,7 @@ def _append(found: list[SweepSlice], new: SweepSlice, size: int, fill: int) -> N
 
 
 def add(several: Iterable[Counts]) -> Counts:
-    """Their sums."""
+    """Returns the sums of the counts."""
     total = queued = sent = 0
     for one in several:
         total, queued, sent = total + one[0], queued + one[1], sent + one[2]
@@ -114,5 +114,5 @@ def worth_comparing(counts: Counts, size: int) -> bool:
 
 
 def unfinished(counts: Counts) -> bool:
-    """Whether anything in it was still to come."""
+    """Returns whether the slice had parts that were not final."""
     return counts[1] + counts[2] > 0

@@ -35,7 +35,7 @@ class Sweeps:
             await search.clock.sleep(self._pause(search.clock.now()))
 
     async def _sweep_due(self, schedule: Schedule) -> None:
-        """Run the largest that is due, until none is."""
+        """Runs the largest due sweep until none is due."""
         while backs := self._due(schedule, self._search.clock.now()):
             back = backs[0]
             self._tried[back] = self._running[back] = self._search.clock.now()
@@ -59,7 +59,7 @@ class Sweeps:
         ]
 
     def _rests(self, back: Duration, now: Instant) -> bool:
-        """Whether it failed less than an interval of the polls ago."""
+        """Returns whether the sweep failed within the last poll interval."""
         rest = self._search.plan.every
         return 0 <= now - self._tried.get(back, now - rest) < rest
 

@@ -1,4 +1,4 @@
-"""What goes wrong with a search's requests, try by try, until a poll is complete again."""
+"""Counts the failed tries of a search's requests until a poll is complete again."""
 
 from monitor.runtime.clock import Clock, Instant, iso
 
@@ -26,7 +26,7 @@ class Trouble:
         self._is_under_way = False
 
     def over(self) -> None:
-        """A poll was complete."""
+        """Records a complete poll, which clears all troubles."""
         self._met.clear()
         self._is_under_way = False
 
@@ -45,6 +45,6 @@ class Trouble:
         return f"{outcome} from Routee, {counted}" if outcome.startswith("5") else f"{sentence} ({counted})"
 
     def _short(self, since: Instant) -> str:
-        """The time of day, with the day where that is not today."""
+        """Returns the time of day, with the date if it is not today."""
         day, _, time = iso(since)[:16].partition("T")
         return time if iso(self._clock.now()).startswith(day) else f"{day} {time}"

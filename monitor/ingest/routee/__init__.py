@@ -1,1 +1,1 @@
-"""Everything that knows Routee: its client, its wire format and a local stand-in."""
+"""Routee's API: the client, the wire format and the tolerant readers of answers."""

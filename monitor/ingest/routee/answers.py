@@ -12,10 +12,10 @@ from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import Instant, parse_iso
 
 LONGEST_MESSAGE = 200
-"""Characters of Routee's own explanation that are passed on."""
+"""The most characters of Routee's explanation that are passed on."""
 
 _LARGEST = 2**20
-"""Bytes of such an answer that are looked at."""
+"""The most bytes of such an answer that are read."""
 
 _DEFAULT_LIFETIME = 3_600.0
 _LONGEST_LIFETIME = 20 * 365 * 86_400.0
@@ -42,7 +42,7 @@ def decode_token(body: bytes) -> Token:
 
 
 def decode_balance(body: bytes) -> AccountBalance:
-    """The account's balance. Raises Malformed."""
+    """Returns the account's balance. Raises Malformed."""
     answer = _object(body, "a balance")
     amount = number_of(answer.get("balance"))
     if amount is None:
@@ -53,7 +53,7 @@ def decode_balance(body: bytes) -> AccountBalance:
 
 
 def decode_campaign_state(body: bytes, tracking_id: str) -> CampaignState:
-    """The state of the campaign that was asked for. Raises Malformed."""
+    """Returns the state of the requested campaign. Raises Malformed."""
     answer = _object(body, "a campaign")
     state = text_of(answer.get("state"))
     if not state:

@@ -1,4 +1,4 @@
-"""Texts from outside, made safe to keep: no control characters, no endless values, nothing empty."""
+"""Cleans texts from outside before they are stored: no control characters, no overlong values, nothing empty."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -7,7 +7,7 @@ from typing import Final
 from monitor.model.message import UNKNOWN
 
 LONGEST: Final = 256
-"""Characters of a value that are kept."""
+"""The most characters of a value that are kept."""
 
 REPLACEMENT: Final = "\ufffd"
 

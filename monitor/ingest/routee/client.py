@@ -1,8 +1,8 @@
 """Routee's API for one account, and the only module here that knows HTTP's transport.
 
-One question passes these stations: a token (`token`), a place among ``concurrency`` (a CapacityLimiter), a turn at the account's
-pace (`limits`), the exchange itself, the verdict on its status (`verdict`), the decoding (`wire`, `answers`); and where that fails
-in a way that may pass, the same again (`retry`).
+A request takes these steps: it gets a token (`token`), waits for one of ``concurrency`` places (a CapacityLimiter) and for the account's
+rate limit (`rate_limit`), sends the request, checks the status (`response`) and decodes the body (`wire`, `answers`). A failure
+that may be temporary repeats these steps (`retry`).
 """
 
 import base64
@@ -38,7 +38,7 @@ API_URL: Final = "https://connect.routee.net"
 AUTH_URL: Final = "https://auth.routee.net"
 
 Observer = Callable[[str, str, float], None]
-"""Told of each request: which endpoint, how it ended (``ok``, ``429``, ``timeout``, …), how many seconds it took."""
+"""Is called after each request with the endpoint, how it ended (``ok``, ``429``, ``timeout``, …), how many seconds it took."""
 
 Result = TypeVar("Result")
 
@@ -52,7 +52,7 @@ for _name in ("httpx", "httpcore"):
 class Routee:
     """An account's API; use it as ``async with Routee(...) as routee``. Every method raises RouteeError:
 
-    RouteeUnavailable after trying again in vain, RouteeRefused where credentials or permissions are not accepted,
+    RouteeUnavailable after all retries failed, RouteeRefused where credentials or permissions are not accepted,
     RouteeRejected where the question was wrong (unknown campaign or message).
     """
 
@@ -108,7 +108,7 @@ class Routee:
         size: int = PAGE_SIZE,
         failed: Failed = nobody,
     ) -> Page:
-        """Page ``page`` of the messages between the instants; Routee keeps the latest 7 days. ``failed`` is told of tries in vain."""
+        """Page ``page`` of the messages between the instants; Routee keeps the latest 7 days. ``failed`` gets each failed try."""
         call = self._endpoints.search(question, start, end, page, size)
         self._asking.append(failed)
         try:
@@ -118,7 +118,7 @@ class Routee:
             self._asking.remove(failed)
 
     async def single(self, message_id: str) -> Page:
-        """All parts of one message."""
+        """Returns all parts of one message."""
         return await self._ask(self._endpoints.single(message_id), decode_parts)
 
     async def campaign(self, tracking_id: str, *, page: int = 0, size: int = PAGE_SIZE) -> Page:
@@ -128,16 +128,16 @@ class Routee:
         return await self._ask(call, lambda body: decode_page(body, now, page, size))
 
     async def campaign_state(self, tracking_id: str) -> CampaignState:
-        """What Routee says of a campaign as a whole."""
+        """Returns Routee's state of a whole campaign."""
         call = self._endpoints.campaign_state(tracking_id)
         return await self._ask(call, lambda body: decode_campaign_state(body, tracking_id))
 
     async def balance(self) -> AccountBalance:
-        """The account's balance."""
+        """Returns the account's balance."""
         return await self._ask(self._endpoints.balance(), decode_balance)
 
     async def check(self) -> None:
-        """Make sure that Routee is there and takes the credentials."""
+        """Checks that Routee answers and accepts the credentials."""
         await self._tokens.get()
 
     async def _fetch_token(self) -> Token:
@@ -221,9 +221,9 @@ class Routee:
 
 
 _LARGE: Final = 2**20
-"""Bytes of an answer that are decoded while all else waits; a larger one is decoded in a thread."""
+"""The largest answer in bytes that is decoded in the event loop; a larger one is decoded in a thread."""
 _LARGE_PACKED: Final = 64 * 1024
-"""Likewise of one that is still packed."""
+"""The same limit for a compressed answer."""
 
 
 async def _decoded(decode: Callable[[bytes], Result], body: bytes, host: str) -> Result:
@@ -244,7 +244,7 @@ class ConnectionPool:
         self._client: httpx.AsyncClient | None = None
 
     def open(self) -> None:
-        """Make ready; connects to nobody yet. Raises EnvironmentUnusable: proxies and certificates come from the environment."""
+        """Creates the HTTP client without connecting. Raises EnvironmentUnusable: proxies and certificates come from the environment."""
         headers = {"User-Agent": "routee-monitor", "Accept": "application/json", "Accept-Encoding": "gzip"}
         around = proxies()
         through = {url: proxy for url in self._urls if (proxy := around.of(url)) is not None}
@@ -263,7 +263,7 @@ class ConnectionPool:
         )
 
     async def close(self) -> None:
-        """Close all connections, also while the task is being cancelled."""
+        """Closes all connections, even while the task is being cancelled."""
         client, self._client = self._client, None
         if client is not None:
             with trio.move_on_after(2, shield=True):
@@ -296,7 +296,7 @@ class ConnectionPool:
 async def _exchange(
     client: httpx.AsyncClient, call: Call, authorisation: str, seconds: float
 ) -> tuple[RouteeResponse, str]:
-    """The answer as it came, and how its body is packed."""
+    """Returns the raw answer and the encoding of its body."""
     headers = {"Content-Type": call.content_type} if call.content else {}
     request = client.build_request(
         call.method,
@@ -365,12 +365,12 @@ def _unusable(host: str, why: str) -> RouteeUnavailable:
 
 
 def _origin(url: str) -> str:
-    """What httpx's mounts are named by: ``https://host:port``."""
+    """Returns the key of httpx's mounts: ``https://host:port``."""
     return str(httpx.URL(url).copy_with(raw_path=b"", fragment=None, username="", password=""))
 
 
 def _failure(error: httpx.HTTPError | httpx.InvalidURL, host: str, proxied: bool) -> TryAgain | RouteeUnavailable:
-    """Why there is no answer, and whether another attempt makes sense."""
+    """Returns why the request failed, as the exception that says whether to retry."""
     match error:
         case httpx.ConnectTimeout():
             return TryAgain("timeout", f"{host} did not accept the connection in time: check the URL and the firewall")

@@ -1,4 +1,4 @@
-"""How fast one account may ask: so many requests a second, and a pause when Routee asks for one."""
+"""Limits how fast one account is queried: a steady rate, and a pause when Routee asks for one."""
 
 import trio
 

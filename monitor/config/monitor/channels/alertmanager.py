@@ -1,4 +1,4 @@
-"""Alertmanagers that are told, as receivers."""
+"""The model of an Alertmanager channel."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""Services that the library Apprise knows."""
+"""The model of a channel to a service of the library Apprise."""
 
 import re
 from typing import Annotated

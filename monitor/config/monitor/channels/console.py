@@ -1,4 +1,4 @@
-"""The terminal."""
+"""The model of the console channel, which writes to standard output."""
 
 from monitor.config.monitor.channels.model import ChannelModel
 

@@ -1,4 +1,4 @@
-"""What the entries of all channels have in common."""
+"""The base model of all channels."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar

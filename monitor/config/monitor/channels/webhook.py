@@ -1,4 +1,4 @@
-"""Webhooks: addresses that are posted to."""
+"""The model of a webhook channel, which posts to an address."""
 
 import base64
 from collections.abc import Iterable
