@@ -158,6 +158,8 @@ class Views:
         return msgspec.structs.replace(view, annotations=texts, links=links_of(rule))
 
     def _built_in(self, alert: Alert, built_in: BuiltIn) -> AlertView:
+        over = {"summary": built_in.ended}
+        fires = {"summary": f"{built_in.summary}: {alert.why}", "description": built_in.advice}
         return AlertView(
             fingerprint=alert.fingerprint,
             name=built_in.name,
@@ -167,7 +169,7 @@ class Views:
             status="resolved" if alert.state == "resolved" else "firing",
             severity=built_in.severity,
             labels=self.labels(alert),
-            annotations={"summary": f"{built_in.summary}: {alert.why}", "description": built_in.advice},
+            annotations=over if alert.state == "resolved" else fires,
             time_zone=self.time_zone,
             **_numbers(alert),
         )
@@ -175,7 +177,7 @@ class Views:
     def _orphan(self, alert: Alert) -> AlertView:
         """The rule is gone: as it was last shown, and over."""
         if alert.view is None:
-            return self._built_in(alert, BuiltIn(alert.rule, "warning", "its rule is gone", ""))
+            return self._built_in(alert, BuiltIn(alert.rule, "warning", "its rule is gone", "its rule is gone", ""))
         status: Literal["firing", "resolved"] = "resolved" if alert.state == "resolved" else "firing"
         return msgspec.structs.replace(alert.view, status=status, **_numbers(alert))
 

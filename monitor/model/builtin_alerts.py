@@ -15,6 +15,8 @@ class BuiltIn:
     name: str
     severity: str
     summary: str
+    ended: str
+    """The summary once it is over."""
     advice: str
     of_account: bool = True
     """Whether it is about one account, and says so where there are several."""
@@ -24,6 +26,7 @@ MONITOR_BLIND: Final = BuiltIn(
     "MonitorBlind",
     "critical",
     "routee-monitor cannot poll Routee",
+    "routee-monitor can poll Routee again",
     "Nothing fires and nothing resolves from this search until a poll is complete again. Check the credentials, the network and "
     "Routee's status page; `routee-monitor check --online` says which of them it is.",
 )
@@ -31,6 +34,7 @@ GAP_IN_HISTORY: Final = BuiltIn(
     "GapInHistory",
     "warning",
     "messages were missed",
+    "the gap in the history is a day old",
     "routee-monitor was down for longer than Routee's API can give back. Values of windows and baselines that reach into "
     'the gap say "not enough data" until it has passed. This alert ends by itself after a day.',
 )
@@ -38,12 +42,14 @@ RULE_ERROR: Final = BuiltIn(
     "RuleError",
     "warning",
     "a rule cannot be judged",
+    "the rule is judged again",
     "Its alerts stay as they are, and it is tried again at the next poll. `routee-monitor explain RULE` shows the error.",
 )
 NOTIFICATION_FAILING: Final = BuiltIn(
     "NotificationFailing",
     "critical",
     "a receiver gets no notifications",
+    "the receiver gets notifications again",
     "Whoever reads only there knows of no alert now. What waits is tried again until it is taken; dead letters "
     "(`routee-monitor alerts --dead-letters`) are not. Mend what the reason names; `routee-monitor send-test RECEIVER` shows whether it works. "
     "This alert ends when something is taken there again.",
@@ -53,6 +59,7 @@ INTERNAL_ERROR: Final = BuiltIn(
     "InternalError",
     "warning",
     "a part of routee-monitor fails",
+    "the part of routee-monitor works again",
     "This is a fault of routee-monitor. It tries again by itself, and everything else goes on. Please report it with the traceback in the log. "
     "This alert ends when the part has not failed for ten minutes.",
     of_account=False,

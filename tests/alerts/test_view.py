@@ -5,12 +5,18 @@ from typing import Any
 
 import pytest
 
+from monitor.alerts.evaluation import EvaluationResult
+from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.kinds import matched, unit_of
-from monitor.alerts.view import history, links_of
+from monitor.alerts.view import Views, history, links_of
 from monitor.config.rules import rule_of
+from monitor.model.builtin_alerts import BUILT_IN, BuiltIn, over
+from monitor.model.builtin_alerts import finding as trouble
 from monitor.model.notification import AlertView, Link
+from monitor.model.privacy import RecipientMask
+from monitor.notify.render import Templates
 from monitor.runtime.clock import HOUR, MINUTE
-from monitor.window import WindowReader
+from monitor.window import Window, WindowReader
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.pipeline_harness import PipelineHarness, traffic
 from tests.fakes.toy_kind import BROKEN, registered
@@ -217,3 +223,19 @@ async def test_a_group_of_one_recipient_ends_under_each_mode() -> None:
         clock.at += 10 * MINUTE
         await harness.poll([row for number in numbers for row in traffic(0, 10, **number)])
         assert harness.reasons() == ["first", "all resolved"], mode
+
+
+@pytest.mark.parametrize("built_in", BUILT_IN.values(), ids=lambda built_in: built_in.name)
+def test_the_end_of_a_built_in_alert_says_what_is_good_again(built_in: BuiltIn) -> None:
+    evaluator = RuleEvaluator(Window("main", RecipientMask()), (), ("all",))
+    views, shown = Views(evaluator, Templates()), []
+    for finding, at in ((trouble("503 from Routee", search="all"), HOUR), (over(search="all"), 2 * HOUR)):
+        result = EvaluationResult()
+        evaluator.update_builtin(built_in, finding, at, result)
+        evaluator.apply(result)
+        [alert] = result.alerts.values()
+        assert alert is not None
+        shown.append(views.view(alert))
+    fires, ended = shown
+    assert fires.annotations == {"summary": f"{built_in.summary}: 503 from Routee", "description": built_in.advice}
+    assert (ended.status, ended.annotations) == ("resolved", {"summary": built_in.ended})
