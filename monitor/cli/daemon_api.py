@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _SECONDS: Final = 10.0
 _LONGEST_ANSWER: Final = 16 * 1024 * 1024
 _LONGEST_SENTENCE: Final = 2000
+_NOT_OURS: Final = frozenset({404, 405, 501})
+"""What a server answers that lacks our paths or methods; a routee-monitor says it in JSON."""
 
 
 class DaemonRefused(MonitorError):
@@ -155,6 +157,8 @@ class DaemonApi:
                 "give the daemon's own address with --url"
             )
         answer = _from_json(found.body)
+        if answer is _NO_JSON and status in _NOT_OURS:
+            raise self._stranger()
         if status >= 400:
             raise DaemonRefused(_sentence(status, answer))
         if answer is _NO_JSON:
@@ -162,7 +166,7 @@ class DaemonApi:
         return answer
 
     def _stranger(self) -> NoAnswer:
-        return NoAnswer(f"What answers at {self.url} is no routee-monitor, or one of another version; check --url")
+        return NoAnswer(stranger(self.url))
 
 
 _NO_JSON: Final = object()
@@ -180,6 +184,11 @@ def _sentence(status: int, said: Any) -> str:
     text = said.get("error") if isinstance(said, dict) else said if isinstance(said, str) else ""
     phrase = http.client.responses.get(status, "")
     return str(text)[:_LONGEST_SENTENCE] if text else f"The daemon answered {status} {phrase}".strip()
+
+
+def stranger(url: str) -> str:
+    """The sentence for an answer that no routee-monitor gives."""
+    return f"What answers at {url} is no routee-monitor, or one of another version; check --url"
 
 
 def daemon_api(config: Path | None, url: str | None) -> DaemonApi:

@@ -1,10 +1,11 @@
 """``routee-monitor healthcheck``: for containers and supervisors."""
 
+import json
 from pathlib import Path
 
 import click
 
-from monitor.cli.daemon_api import NothingHeard, ask, listener
+from monitor.cli.daemon_api import NothingHeard, ask, listener, stranger
 from monitor.cli.load import read_config
 from monitor.cli.options import config_option, level_option, url_option
 from monitor.cli.output import say, say_paragraphs
@@ -30,5 +31,17 @@ def healthcheck(config: Path | None, url: str | None) -> int:
     except NothingHeard as why:
         say(f"No answer from {where}; is the daemon running? ({why})", err=True)
         return EXIT_NO_ANSWER
+    if not _is_ours(answer.body):
+        say(stranger(where), err=True)
+        return EXIT_NO_ANSWER
     say_paragraphs(answer.body.strip(), err=answer.status != 200)
     return int(answer.status != 200)
+
+
+def _is_ours(body: str) -> bool:
+    """Whether a routee-monitor gives such an answer: its status and the reasons, in JSON."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(said, dict) and "status" in said

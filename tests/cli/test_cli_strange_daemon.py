@@ -158,3 +158,13 @@ def test_no_keys_of_connections_are_written_for_whoever_reads_them(folder: Folde
     )
     assert (done.returncode, keys.exists()) == (69, False), done.stderr
     assert "No answer from https://127.0.0.1:1" in done.stderr
+
+
+@pytest.mark.parametrize("status", [200, 404, 501])
+@pytest.mark.parametrize("command", [*COMMANDS, ("healthcheck",)], ids=" ".join)
+def test_a_page_of_another_server_is_not_shown(folder: Folder, command: tuple[str, ...], status: int) -> None:
+    with strange(status, b"<html><title>nginx</title></html>") as server:
+        done = folder.invoke(*command, "--url", server.url)
+    assert done.exit_code == 69
+    assert "is no routee-monitor" in done.stderr
+    assert "nginx" not in done.stdout + done.stderr
