@@ -165,8 +165,8 @@ def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     waiting = [f"{one['receiver']} {one['channel']} ({one['waiting']})" for one in outbox["channels"]]
     oldest = f", the oldest {_ago(outbox['oldest'])}: {', '.join(waiting)}" if waiting else ""
     yield ("Outbox", f"{outbox['waiting']} waiting{oldest}")
-    yield ("Dead letters", _count(found["deadLetters"], "notifications: see `routee-monitor alerts --dead-letters`"))
-    yield ("Unreadable", _count(found["setAside"], "records: see `routee-monitor search NAME --set-aside`"))
+    yield ("Dead letters", _count(found["deadLetters"], "notification", "alerts --dead-letters"))
+    yield ("Unreadable", _count(found["setAside"], "record", "search NAME --set-aside"))
     silences = found["silences"]
     yield ("Silences", f"{silences['active']} active, {silences['pending']} to come")
 
@@ -183,8 +183,12 @@ def _alerts(alerts: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield ("Worst", f"{worst['severity']} {named_alert(worst)}, since {_ago(worst['startsAt'])}")
 
 
-def _count(number: int | None, more: str) -> str:
-    return "not known" if number is None else f"{number} {more}" if number else "none"
+def _count(number: int | None, noun: str, command: str) -> str:
+    from monitor.model.plurals import plural
+
+    if not number:
+        return "not known" if number is None else "none"
+    return f"{plural(number, noun)}: see `routee-monitor {command}`"
 
 
 def _ago(time: str, age: float | None = None) -> str:

@@ -16,6 +16,7 @@ from functools import partial
 
 import trio
 
+from monitor.config.settings import Settings
 from monitor.daemon import flush_timer, retention
 from monitor.daemon.account_tasks import AccountSupervisor
 from monitor.daemon.alert_actions import AlertActions
@@ -34,6 +35,7 @@ from monitor.daemon.services import Services
 from monitor.daemon.slack_actions import button_tasks
 from monitor.daemon.startup import restored_pipeline
 from monitor.daemon.systemd_status import SystemdStatus
+from monitor.model.plurals import plural
 from monitor.notify.outbox import Outbox, deliver
 from monitor.runtime.clock import MINUTE, Clock
 from monitor.runtime.sd_notify import Systemd
@@ -77,8 +79,7 @@ class Daemon:
             async with trio.open_nursery() as work:
                 self._begin(work, status, reloads)
                 status.ready()
-                config = self._present.config
-                log.info("watching %d searches with %d rules", len(config.searches), len(self._present.rules))
+                log.info("%s", watched(self._present.settings))
                 task_status.started(Running(url, self._pipeline))
                 await stop.wait()
                 log.info("stopping")
@@ -181,3 +182,11 @@ class Daemon:
         yield from self._accounts.specs(config)
         yield from pushing(config, lambda: self._present.settings, self._pipeline, self._outbox)
         yield from button_tasks(config, AlertActions(self._pipeline), self._clock)
+
+
+def watched(settings: Settings) -> str:
+    """``watching 2 searches with 20 rules (3 more are switched off)``."""
+    searches, enabled = len(settings.config.searches), sum(rule.enabled for rule in settings.rules)
+    off = len(settings.rules) - enabled
+    more = f" ({off} more {'is' if off == 1 else 'are'} switched off)" if off else ""
+    return f"watching {searches} {'search' if searches == 1 else 'searches'} with {plural(enabled, 'rule')}{more}"

@@ -118,7 +118,7 @@ def test_it_brings_the_starter_rules_and_the_manual(image: Image) -> None:
 def test_it_is_well_once_it_runs(container: Container) -> None:
     asked = until(lambda: found if (found := healthcheck(container)).returncode == 0 else None, "a healthy daemon")
     assert asked.stdout
-    until(lambda: container.said("watching 1 searches"), "the daemon to watch")
+    until(lambda: container.said("watching 1 search with"), "the daemon to watch")
 
 
 def healthcheck(container: Container) -> subprocess.CompletedProcess[str]:

@@ -210,3 +210,16 @@ def test_a_search_is_polled_as_it_is_written() -> None:
 
 def test_names_that_moved_are_still_found_where_they_were() -> None:
     assert all(hasattr(daemon, name) for name in daemon.__all__)
+
+
+def test_what_is_watched_is_counted_in_words(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(
+        "rules: [{name: A, kind: count, window: 1h, above: 1}, {name: B, kind: count, window: 1h, above: 1, enabled: false}]"
+    )
+    (tmp_path / "monitor.yaml").write_text(
+        "accounts: [{name: main, application_id: a, application_secret: b}]\nrules: [rules.yaml]\n"
+        "receivers: [{name: ops, console: [{}]}]\nstore: sqlite:monitor.db\n"
+    )
+    assert watched(load(tmp_path / "monitor.yaml", {}).settings) == (
+        "watching 1 search with 1 rule (1 more is switched off)"
+    )
