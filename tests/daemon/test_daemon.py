@@ -18,6 +18,7 @@ from monitor.config.settings import load
 from monitor.daemon import main as daemon
 from monitor.daemon.account_tasks import plan_of
 from monitor.daemon.main import Running
+from monitor.daemon.wiring import watched
 from monitor.notify.render import Templates
 from monitor.runtime.clock import MINUTE, TrioClock
 from monitor.runtime.errors import StoreError
@@ -220,6 +221,4 @@ def test_what_is_watched_is_counted_in_words(tmp_path: Path) -> None:
         "accounts: [{name: main, application_id: a, application_secret: b}]\nrules: [rules.yaml]\n"
         "receivers: [{name: ops, console: [{}]}]\nstore: sqlite:monitor.db\n"
     )
-    assert watched(load(tmp_path / "monitor.yaml", {}).settings) == (
-        "watching 1 search with 1 rule (1 more is switched off)"
-    )
+    assert watched(load(tmp_path / "monitor.yaml", {})) == ("watching 1 search with 1 rule (1 more is switched off)")
