@@ -81,6 +81,16 @@ def test_the_step_is_that_of_the_searches_unless_it_would_take_long() -> None:
     assert choose_step(30 * SECOND, 7 * DAY, rules * 300, 1_000_000).length >= HOUR
 
 
+def test_no_rule_looks_at_more_than_there_is() -> None:
+    """A busy hour of an account that is two hours old is no busy week."""
+    rules = [
+        rule_of({"name": f"R{days}", "kind": "new_value", "field": "country", "window": "1h", "seen_in": f"{days}d"})
+        for days in (5, 6)
+    ]
+    assert choose_step(30 * SECOND, HOUR, rules, 200_000).length > 30 * SECOND
+    assert choose_step(30 * SECOND, HOUR, rules, 200_000, 2 * HOUR).length == 30 * SECOND
+
+
 def test_the_step_sees_the_for_of_every_rule_while_that_takes_minutes_and_else_says_which_it_does_not_see() -> None:
     long = [rule_of(LATENCY | {"name": f"L{number}"}) for number in range(3)]
     brief = rule_of(RATE | {"name": "Brief", "for": "2m"})
