@@ -63,13 +63,14 @@ class Views:
         return alert.rule in BUILT_IN or alert.rule in self.evaluator.rules
 
     def severity(self, alert: Alert) -> str:
-        """How bad it is now; of an alert that is over, how bad it last was."""
+        """How bad it is now; of an alert that is over, how bad it last was; of a pending one, what its threshold stands for."""
         built_in, rule = BUILT_IN.get(alert.rule), self.evaluator.rules.get(alert.rule)
         if built_in is not None:
             return built_in.severity
         if rule is None:
             return alert.view.severity if alert.view is not None else "warning"
-        return rule.levels_[min(max(alert.level, 1), len(rule.levels_)) - 1].severity
+        level = alert.crossed if alert.state == "pending" else alert.level
+        return rule.levels_[min(max(level, 1), len(rule.levels_)) - 1].severity
 
     def fires_on_until(self, alert: Alert) -> Instant | None:
         """See `monitor.model.alert.fires_on_until`."""

@@ -14,6 +14,7 @@ from monitor.cli.output import say
 from monitor.cli.silenced import named_alert, suggestion
 
 _FINGERPRINT: Final = re.compile("[0-9a-f]{16}")
+"""How a fingerprint looks, whichever of the two kinds it is."""
 
 
 @click.command(short_help="Acknowledge alerts: no repeats until they resolve.")
@@ -70,9 +71,7 @@ def _meant(api: DaemonApi, text: str) -> list[dict[str, Any]]:
     by_fingerprint = [one for one in firing if one["fingerprint"] == text]
     if by_fingerprint:
         return by_fingerprint
-    if _FINGERPRINT.fullmatch(
-        text
-    ):  # the daemon also knows the one of its log, of `history --json` and of the page's address
+    if _FINGERPRINT.fullmatch(text):  # of the log, `history --json` or the page's address: the daemon knows these too
         return [{"fingerprint": text, "labels": {}}]
     try:
         wanted = parse_matchers(text)

@@ -12,11 +12,12 @@ from monitor.cli.load import read_as_it_runs
 from monitor.cli.options import config_option, json_option, level_option, since_option, url_option, wide_option
 from monitor.cli.output import say
 from monitor.cli.suppression import SuppressionState, held_of
-from monitor.cli.table import Column, print_json, print_table
+from monitor.cli.table import Column, is_wide, print_json, print_table
 from monitor.cli.times import When
 
 if TYPE_CHECKING:
     from monitor.config.monitor import Config
+    from monitor.config.rules import Rule
     from monitor.daemon.validate import SettingsWithTemplates
     from monitor.model.alert import Alert
     from monitor.model.notification import AlertView
@@ -95,7 +96,7 @@ def alerts(
     if as_json:
         print_json([_as_v2(alert, view, loaded.settings.config, held[view.fingerprint]) for alert, view in found])
     else:
-        _table(found, held)
+        _table(found, held, {rule.name: rule for rule in loaded.settings.rules})
         _footer(counts)
     return int(fail and any(alert.state == "firing" and not alert.is_report for alert in kept.alerts))
 
@@ -143,9 +144,14 @@ def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "Suppressi
     }
 
 
-def _table(found: "Iterable[tuple[Alert, AlertView]]", held: "Mapping[str, SuppressionState]") -> None:
+def _table(
+    found: "Iterable[tuple[Alert, AlertView]]", held: "Mapping[str, SuppressionState]", rules: "Mapping[str, Rule]"
+) -> None:
+    from monitor.cli.next_level import next_level_words
     from monitor.model.format import datetime, duration
+    from monitor.model.label_fingerprint import label_fingerprint
 
+    columns = ("FINGERPRINT",) if is_wide() else ()
     rows = [
         (
             "report" if alert.is_report and alert.state == "firing" else alert.state,
@@ -153,14 +159,15 @@ def _table(found: "Iterable[tuple[Alert, AlertView]]", held: "Mapping[str, Suppr
             view.name,
             ", ".join(f"{name}={value}" for name, value in alert.group),
             datetime(view.starts_at, "%m-%d %H:%M:%S") + ("" if view.is_report else f" ({duration(view.duration)})"),
-            _why(view) + held[view.fingerprint].words,
+            *((label_fingerprint(view.labels),) if columns else ()),
+            _why(view) + next_level_words(alert, rules.get(alert.rule)) + held[view.fingerprint].words,
         )
         for alert, view in found
     ]
     if not rows:
         say("No alerts.")
         return
-    print_table(("STATE", "SEVERITY", "ALERT", "GROUP", "SINCE (UTC)", "WHY"), rows, _colour)
+    print_table(("STATE", "SEVERITY", "ALERT", "GROUP", "SINCE (UTC)", *columns, "WHY"), rows, _colour)
 
 
 def _why(view: "AlertView") -> str:

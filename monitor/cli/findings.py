@@ -9,6 +9,7 @@ from monitor.alerts.evaluation_history import Evaluation
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate
 from monitor.alerts.lifecycle import policy_of
+from monitor.cli.next_level import next_level_words
 from monitor.cli.trend import trend
 from monitor.config.rules import Rule
 from monitor.daemon.restore import restored_evaluator, restored_window
@@ -16,7 +17,7 @@ from monitor.daemon.validate import SettingsWithTemplates
 from monitor.model.alert import Alert, fires_on_until, is_held_back
 from monitor.model.builtin_alerts import MONITOR_BLIND
 from monitor.model.finding import Finding, excess
-from monitor.runtime.clock import Instant, format_duration, iso
+from monitor.runtime.clock import SECOND, Instant, format_duration, iso
 from monitor.runtime.errors import MonitorError, StoreError
 from monitor.store.protocol import Store
 from monitor.store.protocol import StoredState as Kept
@@ -140,7 +141,8 @@ def _stored_state(rule: Rule, finding: Finding, alert: Alert | None, blind: str)
         return "not_enough_data", finding, finding.why
     if state == "pending" and alert is not None:
         held = f", held back: limit is {rule.limit}" if is_held_back(alert) else ""
-        return state, finding, f"{finding.why}, since {iso(alert.pending_at)}{held}"
+        since = iso(alert.pending_at - alert.pending_at % SECOND)
+        return state, finding, f"{finding.why}, since {since}{held}{next_level_words(alert, rule)}"
     until = _fires_on_until(rule, alert)
     if until is not None:
         return (
@@ -148,4 +150,4 @@ def _stored_state(rule: Rule, finding: Finding, alert: Alert | None, blind: str)
             finding,
             f"{finding.why}; keeps firing until {iso(until - until % 1_000_000)} (keep_firing_for {format_duration(rule.keep_firing_for)})",
         )
-    return state, finding, finding.why
+    return state, finding, finding.why + next_level_words(alert, rule)

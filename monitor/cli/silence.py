@@ -1,6 +1,7 @@
 """``routee-monitor silence``: what is not told for a while."""
 
 import getpass
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -9,12 +10,13 @@ import click
 
 from monitor.cli.api_answers import AlertAnswer, MadeSilence, SilenceAnswer
 from monitor.cli.choices import known
-from monitor.cli.daemon_api import DaemonApi, DaemonRefused, daemon_api
+from monitor.cli.daemon_api import DaemonApi, DaemonRefused, NoAnswer, daemon_api
 from monitor.cli.options import config_option, duration, json_option, url_option, wide_option
 from monitor.cli.output import say
 from monitor.cli.silenced import broad, effect, is_broad, met_by
 from monitor.cli.table import Column, print_json, print_table
 from monitor.cli.times import TIME
+from monitor.runtime.errors import ListenError, MonitorError
 
 if TYPE_CHECKING:
     from monitor.routing.matchers import Matcher
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 _PART: Final = 500
 """The number of silences in one request."""
 _OVERLAP: Final = 10
+_KEY: Final = re.compile(r"during[.\w]*: ")
 
 
 @click.group(short_help="Silence alerts for a while; show and end silences.")
@@ -132,8 +135,12 @@ def show(above: Path | None, config: Path | None, url: str | None, as_json: bool
     \b
     Exit codes: 0 shown; 69 no daemon answers.
     """
-    api = daemon_api(config or above, url)
-    found = _silences_of(api, expired=expired)
+    try:
+        found = _silences_of(daemon_api(config or above, url), expired=expired)
+    except (NoAnswer, ListenError) as error:
+        raise type(error)(
+            f"{error}. Only a running daemon lists silences; `routee-monitor status` counts those in its store"
+        ) from None
     if as_json:
         print_json(found)
         return
@@ -154,13 +161,13 @@ def expire(above: Path | None, ids: tuple[str, ...], config: Path | None, url: s
     Exit codes: 0 ended; 1 refused, with the reason; 69 no daemon answers.
     """
     api = daemon_api(config or above, url)
-    known = [one["id"] for one in _silences_of(api)]
+    silences = _silences_of(api)
     for wanted in ids:
-        matching = [one for one in known if one.startswith(wanted)]
+        matching = [one for one in silences if one["id"].startswith(wanted)]
         if len(matching) != 1:
             raise click.UsageError(f"{len(matching) or 'no'} silences have an id that begins with {wanted!r}")
-        api.delete(f"/api/v2/silence/{quote(matching[0], safe='')}")
-        say(f"expired {matching[0][:8]}")
+        api.delete(f"/api/v2/silence/{quote(matching[0]['id'], safe='')}")
+        say(f"Expired {matching[0]['id'][:8]}: {_shown(matching[0])}")
 
 
 def _silences_of(api: DaemonApi, *, expired: bool = False) -> list[dict[str, Any]]:
@@ -199,9 +206,29 @@ def _during(weekdays: tuple[str, ...], times: tuple[str, ...], location: str) ->
     from zoneinfo import available_timezones
 
     known("time zone", location, available_timezones())
-    ranges = [dict(zip(("start_time", "end_time"), text.split("-", 1), strict=False)) for text in times]
-    some = {"weekdays": list(weekdays)} if weekdays else {}
+    days, ranges = list(weekdays), [_range(text) for text in times]
+    for option, key, values in (("--weekdays", "weekdays", days), ("--times", "times", ranges)):
+        for value in values:
+            _check(option, {key: [value]})
+    some = {"weekdays": days} if days else {}
     return {"during": some | ({"times": ranges} if ranges else {}) | {"location": location}}
+
+
+def _range(text: str) -> dict[str, str]:
+    start, dash, end = text.partition("-")
+    if not dash:
+        raise MonitorError(f"--times: {text!r} has no end_time; write it like 22:00-24:00")
+    return {"start_time": start, "end_time": end}
+
+
+def _check(option: str, during: dict[str, Any]) -> None:
+    """Raises MonitorError, which names the option in place of the key that the daemon would name."""
+    from monitor.daemon.http.alertmanager_json import read_during
+
+    try:
+        read_during(during)
+    except ValueError as error:
+        raise MonitorError(f"{option}: {_KEY.sub('', str(error))}") from None
 
 
 def _table(found: list[dict[str, Any]]) -> None:

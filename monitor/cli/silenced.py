@@ -78,7 +78,9 @@ def _recurring_span(made: dict[str, Any], at: "Instant") -> str:
         return f"{begun}, also now, until {ends}"
     interval, first = read_during(made["during"]), max(at, parse_iso(made["startsAt"]))
     minutes = (first - first % MINUTE + MINUTE * step for step in range(1, _MINUTES_AHEAD))
-    after = next((one for one in minutes if interval.contains(one)), None)
+    after = next((one for one in (first, *minutes) if interval.contains(one)), None)
+    if after is not None and after >= parse_iso(made["endsAt"]):
+        return f"warning: it never silences anything: its next time would be {spoken(after)}, but it ends {ends}"
     when = f"next at {spoken(after)}" if after is not None else f"from {starts}"
     return f"{begun}, {when}, until {ends}; not now"
 

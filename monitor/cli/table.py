@@ -87,8 +87,13 @@ def _fitting(found: list[Shown], height: int) -> list[Shown]:
 
 def width_of_table() -> int:
     """The columns that a table may take; 0: without limit."""
+    return 0 if is_wide() else width_of_output()
+
+
+def is_wide() -> bool:
+    """Whether ``--wide`` was given."""
     context = click.get_current_context(silent=True)
-    return 0 if context is not None and context.meta.get(WIDE) else width_of_output()
+    return context is not None and bool(context.meta.get(WIDE))
 
 
 def shown(columns: Sequence[Head], rows: Sequence[Row], width: int = 0) -> Iterator[Shown]:

@@ -193,6 +193,16 @@ def fires_on_until(alert: Alert, policy: Policy) -> Instant | None:
     return max((clock.last + policy.keep_firing_for for clock in on if clock.last is not None), default=None)
 
 
+def next_level(alert: Alert, policy: Policy) -> tuple[Instant, int] | None:
+    """When it fires, or fires at a worse level, if its value stays as it is, and at which level; None where it does not, or is held back."""
+    waiting = [clock.since + policy.for_ for clock in alert.held[alert.level :] if clock.since is not None]
+    if alert.state == "resolved" or is_held_back(alert) or not waiting:
+        return None
+    first = min(waiting)
+    level = sum(clock.on or (clock.since is not None and clock.since + policy.for_ <= first) for clock in alert.held)
+    return (first, level) if level > alert.level else None
+
+
 def remove(alert: Alert, as_of: Instant, because: Because = "removed") -> Step:
     """Ends an alert whose rule was removed or no longer covers this group."""
     if alert.state == "firing":

@@ -6,11 +6,12 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
-from cli_folder import Folder
+from cli_folder import Folder, poll_once
 
 from monitor.notify.render import sample_notification, sample_view
-from monitor.runtime.clock import parse_iso
+from monitor.runtime.clock import HOUR, MINUTE, SECOND, iso, parse_iso
 from monitor.store.protocol import Commit, Pending, QuarantinedRecord
 from monitor.store.sqlite import open_sqlite
 
@@ -50,6 +51,61 @@ def test_for_people_it_is_a_table(polled: Folder) -> None:
     assert head.split()[:3] == ["STATE", "SEVERITY", "ALERT"]
     assert firing.split()[:3] == ["firing", "critical", "OperatorFailureRate"]
     assert pending.startswith("pending")
+
+
+TWO_LEVELS = """\
+rules:
+  - name: OperatorFailureRate
+    kind: rate
+    by: [operator]
+    window: 15m
+    min_messages: 30
+    for: 1h
+    levels: [{above: 20%, severity: warning}, {above: 35%, severity: critical}]
+"""
+
+
+def test_a_pending_alert_has_the_severity_of_its_threshold_and_says_when_it_fires(folder: Folder) -> None:
+    folder.rules.write_text(TWO_LEVELS)
+    poll_once(folder)
+    [alert] = json.loads(folder.invoke("alerts", "--json").stdout)
+    assert (alert["state"], alert["labels"]["severity"]) == ("pending", "critical")
+    row = folder.invoke("alerts").stdout.splitlines()[1]
+    fires = parse_iso(alert["startsAt"]) + HOUR
+    assert row.split()[:2] == ["pending", "critical"]
+    assert f"threshold 35%; fires at {iso(fires - fires % SECOND)}" in row
+    why = folder.invoke("explain", "OperatorFailureRate").stdout
+    assert f"; fires at {iso(fires - fires % SECOND)}" in why
+
+
+def test_an_alert_that_has_not_held_its_worse_level_yet_says_when_it_gets_worse(folder: Folder) -> None:
+    folder.rules.write_text(TWO_LEVELS)
+    poll_once(folder)
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        (alert,) = store.load().alerts
+        mild, worse = alert.held
+        mild = msgspec.structs.replace(mild, since=alert.as_of - MINUTE)
+        store.commit(Commit(alerts=[msgspec.structs.replace(alert, held=(mild, worse))]))
+    first = parse_iso(iso(alert.as_of - MINUTE + HOUR))
+    assert f"; fires as warning at {iso(first - first % SECOND)}" in folder.invoke("alerts").stdout
+    with closing(open_sqlite(folder.path / "monitor.db")) as store:
+        mild = msgspec.structs.replace(mild, on=True)
+        fires = msgspec.structs.replace(alert, state="firing", level=1, firing_at=alert.as_of, held=(mild, worse))
+        store.commit(Commit(alerts=[fires]))
+    assert worse.since is not None
+    then = worse.since + HOUR
+    assert f"; becomes critical at {iso(then - then % SECOND)}" in folder.invoke("alerts").stdout
+    assert (
+        f"; becomes critical at {iso(then - then % SECOND)}" in folder.invoke("explain", "OperatorFailureRate").stdout
+    )
+
+
+def test_the_wide_table_has_the_fingerprint_that_ack_takes(polled: Folder) -> None:
+    alert = json.loads(polled.invoke("alerts", "--json").stdout)[0]
+    head, firing, _ = polled.invoke("alerts", "--wide").stdout.splitlines()
+    assert "FINGERPRINT" in head
+    assert alert["fingerprint"] in firing
+    assert "FINGERPRINT" not in polled.invoke("alerts").stdout
 
 
 def test_fail_is_1_only_while_something_fires(polled: Folder, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ async def test_a_silence_is_added_shown_and_ended(actions, folder):
         assert 'operator="Cosmote"' in shown
         assert "1 now" in shown
         ended = await invoke("silence expire", silence_id[:6])
-        assert ended.exit_code == 0, ended.stderr
+        assert (ended.exit_code, ended.stdout) == (0, f'Expired {silence_id[:8]}: {{operator="Cosmote"}}\n')
         assert (await invoke("silence list")).stdout == "No silences.\n"
         (over,) = json.loads((await invoke("silence list", "--expired", "--json")).stdout)
         assert over["status"] == {"state": "expired"}
@@ -208,6 +208,40 @@ async def test_an_unclear_id_is_not_guessed(actions, folder):
     assert "no silences have an id that begins with 'zz'" in outcome.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--weekdays", "sundy"], "--weekdays: 'sundy' is not a day of the week; did you mean 'sunday'?"),
+        (["--weekdays", "sunday", "--times", "6:00-07:00"], "--times: '6:00' is not a time of day"),
+        (["--times", "02:00"], "--times: '02:00' has no end_time; write it like 22:00-24:00"),
+    ],
+)
+async def test_a_slip_in_the_times_of_a_silence_names_the_option(actions, folder, arguments, says):
+    async with listening(actions, folder) as invoke:
+        refused = await invoke("silence add", "operator=Cosmote", "--comment", "x", *arguments)
+    assert (refused.exit_code, actions.silences()) == (1, [])
+    assert says in refused.stderr
+    assert "during" not in refused.stderr
+
+
+async def test_a_silence_that_ends_before_its_first_time_is_warned_of(actions, folder):
+    async with listening(actions, folder) as invoke:
+        added = await invoke(
+            *("silence add", "operator=Cosmote", "--comment", "x", "--weekdays", "sunday", "--for", "1h"),
+            *("--start", "2031-01-01T00:00:00Z"),  # a Wednesday
+        )
+    assert "it never silences anything: its next time would be 2031-01-05T00:00:00Z" in added.stderr
+
+
+async def test_a_silence_that_begins_within_its_times_says_so(actions, folder):
+    async with listening(actions, folder) as invoke:
+        added = await invoke(
+            *("silence add", "operator=Cosmote", "--comment", "x", "--weekdays", "sunday", "--for", "1h"),
+            *("--start", "2031-01-05T02:00:00Z"),
+        )
+    assert "each sunday UTC, next at 2031-01-05T02:00:00Z, until 2031-01-05T03:00:00Z" in added.stderr
+
+
 async def test_an_alert_is_acknowledged_by_either_fingerprint_or_by_matchers(actions, folder):
     fires, other = actions.views
     async with listening(actions, folder) as invoke:
@@ -257,6 +291,7 @@ def test_without_a_daemon_the_address_is_named(folder):
     assert outcome.exit_code == 69
     assert "http://127.0.0.1:1" in outcome.stderr
     assert "is the daemon running?" in outcome.stderr
+    assert "`routee-monitor status` counts those in its store" in outcome.stderr
 
 
 def test_only_an_http_address_is_asked(folder):

@@ -13,6 +13,7 @@ from monitor.model.alert import (
     displace,
     fires_on_until,
     is_held_back,
+    next_level,
     remove,
 )
 from monitor.model.finding import Finding
@@ -84,6 +85,42 @@ def test_until_when_it_fires_on(breaches: list[int | None], policy: Policy, unti
         alert, _ = advance("main", "r", alert, finding(breached), policy, minute * MINUTE)
     assert alert is not None
     assert fires_on_until(alert, policy) == until
+
+
+@pytest.mark.parametrize(
+    ("breaches", "policy", "following"),
+    [
+        ([1], LEVELS, (2, 1)),
+        ([2, 2], LEVELS, (2, 2)),
+        ([1, 2], LEVELS, (2, 1)),
+        ([1, 1, 2], LEVELS, (4, 2)),
+        ([2, 2, 2], LEVELS, None),
+        ([1, 1, 1], LEVELS, None),
+        ([1, 1, 2, 1], LEVELS, None),
+        ([1, 1, 2, N], LEVELS, None),
+        ([1, 1, 1, 0], LEVELS, None),
+        ([1, N, 1], LEVELS, (4, 1)),
+    ],
+)
+def test_when_the_next_level_is_reached(
+    breaches: list[int | None], policy: Policy, following: tuple[int, int] | None
+) -> None:
+    alert: Alert | None = None
+    for minute, breached in enumerate(breaches):
+        alert, _ = advance("main", "r", alert, finding(breached), policy, minute * MINUTE)
+    assert alert is not None
+    found = next_level(alert, policy)
+    assert (found and (found[0] // MINUTE, found[1])) == following
+    if found is not None:
+        then, moved = advance("main", "r", alert, finding(breaches[-1]), policy, found[0])
+        assert then is not None
+        assert (then.level, moved and moved.what) == (found[1], "fired" if alert.state == "pending" else "escalated")
+
+
+def test_an_alert_that_is_held_back_reaches_no_level_by_itself() -> None:
+    alert, _ = advance("main", "r", None, finding(1), Policy(), 0, may_fire=False)
+    assert alert is not None
+    assert next_level(alert, Policy()) is None
 
 
 def test_peak_is_the_worst_value_in_the_direction_of_the_rule() -> None:
