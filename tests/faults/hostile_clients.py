@@ -3,8 +3,6 @@
 Its own descriptors and its own processor time: whoever measures the daemon meanwhile does not wait for these.
 """
 
-import contextlib
-import itertools
 import json
 import random
 import resource
@@ -18,10 +16,7 @@ IDLE = 1_300
 BODIES = 100
 """So many at once, each of 1 MB."""
 PIPELINED = 50
-NEW_A_SECOND = 650
-MOST_AT_ONCE = 3_000
 METRICS = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
-ALERTS = b"GET /api/v2/alerts HTTP/1.1\r\nHost: localhost\r\n\r\n"
 H2C = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAAA\r\n\r\n"
 PRI = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 WEBSOCKET = (
@@ -155,30 +150,9 @@ async def at_once_again(port: int, client: Callable[[trio.SocketStream], Awaitab
             await trio.sleep(0.1)
 
 
-async def connecting(port: int) -> None:
-    """So many new connections a second, whatever becomes of the others, each with one request."""
-    requests = itertools.cycle((METRICS, ALERTS, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
-    async with trio.open_nursery() as nursery:
-        next_at = trio.current_time()
-        while True:
-            next_at = max(next_at + 1 / NEW_A_SECOND, trio.current_time() - 1)
-            await trio.sleep_until(next_at)
-            if len(nursery.child_tasks) < MOST_AT_ONCE:
-                nursery.start_soon(ask_once, port, next(requests))
-
-
-async def ask_once(port: int, request: bytes) -> None:
-    """Connect, ask, go."""
-    with contextlib.suppress(OSError, trio.BrokenResourceError, trio.ClosedResourceError):
-        async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
-            await stream.send_all(request)
-            await stream.receive_some()
-
-
 CROWDS: dict[str, Callable[[int], Awaitable[None]]] = {
     "many kinds": many_kinds,
     "pipelining": pipeliners,
-    "connecting": connecting,
 }
 
 if __name__ == "__main__":
