@@ -133,7 +133,7 @@ def _span(history: "History", subjects: "Sequence[Subject]", every: "Duration | 
 
     length = history.until - history.since
     rules = [subject.rule for subject in subjects]
-    chosen = choose_step(history.every, length, rules, history.messages)
+    chosen = choose_step(history.every, length, rules, history.messages, history.known)
     step = chosen if every is None else EvaluationStep(every, 0, unseen(every, history.every, rules))
     for line in _said_of_step(step, history.every, chosen=every is None):
         say(line, err=True)

@@ -47,6 +47,8 @@ class History:
     until: Instant
     every: Duration
     messages: int
+    known: Duration
+    """How long before ``until`` the oldest message was."""
     note: str
 
 
@@ -123,10 +125,24 @@ def _history(accounts: Sequence[AccountMessages], since: Instant, until: Instant
     messages = sum(_count(account, since, until) for account in accounts)
     zones = {account.name: account.time_zone for account in config.accounts}
     accounts = [replace(account, time_zone=zones[account.known.account]) for account in accounts]
-    return History(accounts, since, until, every, messages, f"{note} Polled every {format_duration(every)}.")
+    known = until - min((_oldest(account, until) for account in accounts), default=since)
+    return History(
+        accounts,
+        since,
+        until,
+        every,
+        messages,
+        max(known, until - since),
+        f"{note} Polled every {format_duration(every)}.",
+    )
 
 
 def _count(account: AccountMessages, since: Instant, until: Instant) -> int:
     columns = account.known.columns
     dates = columns["date"][: columns.length]
     return int(((dates > since) & (dates <= until)).sum())
+
+
+def _oldest(account: AccountMessages, until: Instant) -> Instant:
+    columns = account.known.columns
+    return int(columns["date"][: columns.length].min()) if columns.length else until

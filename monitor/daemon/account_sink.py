@@ -11,7 +11,7 @@ from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.finding import Finding
 from monitor.model.message import Batch, Unread
 from monitor.model.routee_query import SetAside
-from monitor.runtime.clock import Instant, iso
+from monitor.runtime.clock import SECOND, Instant, iso
 from monitor.runtime.errors import InternalError, RouteeError, StoreError
 from monitor.runtime.throttled_log import ThrottledLog
 from monitor.store.protocol import Cursor
@@ -68,7 +68,7 @@ class AccountSink:
     async def blind(self, search: str, since: Instant, reason: str) -> None:
         """See `monitor.ingest.poll.Sink`."""
         self._note_blind(search, True)
-        why = f"{self._called(search)} has not been polled completely since {iso(since)}: {reason}"
+        why = f"{self._called(search)} has not been polled completely since {_to_the_second(since)}: {reason}"
         await self._pipeline.update_builtin(self._account.name, builtin.MONITOR_BLIND, self._finding(search, why))
 
     async def sighted(self, search: str) -> None:
@@ -79,7 +79,7 @@ class AccountSink:
 
     async def gap(self, search: str, start: Instant, end: Instant) -> None:
         """See `monitor.ingest.poll.Sink`."""
-        why = f"{self._called(search)}: what changed from {iso(start)} to {iso(end)} cannot be fetched any more"
+        why = f"{self._called(search)}: what changed from {_to_the_second(start)} to {_to_the_second(end)} cannot be fetched any more"
         await self._pipeline.update_builtin(self._account.name, builtin.GAP_IN_HISTORY, self._finding(search, why))
 
     def _note_blind(self, search: str, blind: bool) -> None:
@@ -105,3 +105,8 @@ class AccountSink:
 
     def _called(self, search: str) -> str:
         return f"search {search} of account {self._account.name}"
+
+
+def _to_the_second(at: Instant) -> str:
+    """An instant as people read it, without its fraction of a second."""
+    return iso(at - at % SECOND)

@@ -11,7 +11,7 @@ from monitor.alerts.kinds import condition
 from monitor.config.rules import Thresholded
 from monitor.model.alert import is_report
 from monitor.model.finding import Unit
-from monitor.model.format import amount, duration, number
+from monitor.model.format import amount, duration
 from monitor.model.plurals import plural
 from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant, iso
 from monitor.simulation.backtest.export import GroupPanel, GroupTrial, RuleChart, rule_charts
@@ -123,7 +123,8 @@ def _said_of(trial: Trial, found: Backtest) -> str:
     name = f"with {trial.subject.variant}: " if trial.subject.variant else ""
     if not is_judged(trial.subject.rule):
         return f"{name}{condition(trial.subject.rule)}"
-    said = f"{name}{condition(trial.subject.rule)} — {plural(totals.alerts, 'alert')} ({number(totals.a_week)} a week)"
+    weekly = f" ({totals.weekly})" if totals.weekly else ""
+    said = f"{name}{condition(trial.subject.rule)} — {plural(totals.alerts, 'alert')}{weekly}"
     if totals.alerts:
         said += f", firing for {duration(totals.firing)} in all, {duration(totals.longest)} at the longest"
     return said

@@ -63,7 +63,7 @@ def _total(trial: Trial, found: Backtest) -> list[str]:
         trial.subject.rule.name,
         condition(trial.subject.rule),
         number(totals.alerts) if trial.is_known else "no data",
-        number(totals.a_week),
+        "–" if totals.a_week is None else number(totals.a_week),
         duration(totals.firing),
         duration(totals.longest),
         number(trial.dropped),

@@ -4,17 +4,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.model.alert import is_report
-from monitor.runtime.clock import SECOND, Duration, Instant, iso
+from monitor.model.format import number
+from monitor.runtime.clock import DAY, SECOND, Duration, Instant, iso
 from monitor.simulation.backtest.run import Backtest, Trial
 from monitor.simulation.replay import Episode
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How much a rule had to say, reports included. ``firing`` is how long alerts lasted, all together; ``a_week`` how many there were on average."""
+    """How much a rule had to say, reports included. ``firing`` is how long alerts lasted, all together; ``a_week`` how many there were on average,
+    None for less than a day, of which no week can be made."""
 
     alerts: int
-    a_week: float
+    a_week: float | None
     firing: Duration
     longest: Duration
 
@@ -24,8 +26,13 @@ class Totals:
         until = found.span.until
         lasting = [one for one in trial.alerts if not is_report(one.group)]
         lengths = [(one.resolved_at or until) - (one.firing_at or until) for one in lasting]
-        week = len(trial.alerts) / found.span.weeks if found.span.length else 0.0
+        week = len(trial.alerts) / found.span.weeks if found.span.length >= DAY else None
         return cls(len(trial.alerts), week, sum(lengths), max(lengths, default=0))
+
+    @property
+    def weekly(self) -> str:
+        """``1.5 a week``; empty where that is not known."""
+        return "" if self.a_week is None else f"{number(self.a_week)} a week"
 
 
 def as_json(found: Backtest) -> dict[str, Any]:
@@ -48,7 +55,7 @@ def _trial(trial: Trial, found: Backtest) -> dict[str, Any]:
         "alerts": [_alert(episode, found) for episode in trial.alerts],
         "enough_data": trial.is_known,
         "total": totals.alerts,
-        "a_week": round(totals.a_week, 2),
+        "a_week": None if totals.a_week is None else round(totals.a_week, 2),
         "firing_seconds": totals.firing / SECOND,
         "only_pending": trial.dropped,
         "errors": trial.errors,

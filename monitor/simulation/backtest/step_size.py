@@ -67,15 +67,19 @@ class EvaluationStep:
     unseen: tuple[Rule, ...] = ()
 
 
-def choose_step(every: Duration, length: Duration, rules: Iterable[Rule], messages: int) -> EvaluationStep:
+def choose_step(
+    every: Duration, length: Duration, rules: Iterable[Rule], messages: int, known: Duration = WEEK
+) -> EvaluationStep:
     """The step for ``messages`` in a span of that length: that of the searches, or a coarser one where it would take long.
+
+    Messages are ``known`` for so long before the end of the span: no rule looks at more, however far back it would look.
 
     One that sees the ``for`` of every rule, if it can be had in minutes. It follows from these numbers alone, so that the same question
     has the same answer at each time.
     """
     rules = list(rules)
     steps = [every, *(step for step in _LADDER if step > every), 2 * HOUR]
-    costs = {step: _seconds(step, length, rules, messages) for step in steps}
+    costs = {step: _seconds(step, length, rules, messages, known) for step in steps}
     quick = next((step for step in steps if costs[step] <= QUICK_SECONDS), steps[-1])
     seeing = max(step for step in steps if not unseen(step, every, rules))
     chosen = min(quick, seeing) if costs[min(quick, seeing)] <= PATIENT_SECONDS else quick
@@ -87,17 +91,17 @@ def unseen(step: Duration, every: Duration, rules: Iterable[Rule]) -> tuple[Rule
     return tuple(rule for rule in rules if step > max(every, rule.for_) and rule.for_)
 
 
-def _seconds(step: Duration, length: Duration, rules: Sequence[Rule], messages: int) -> float:
+def _seconds(step: Duration, length: Duration, rules: Sequence[Rule], messages: int, known: Duration) -> float:
     looks = _COUNT_SECONDS * sum(kind_of(rule).past.spans(rule) for rule in rules)
-    looks += _LOOK_SECONDS * messages / max(length, 1) * _looked_at_in_all(rules)
+    looks += _LOOK_SECONDS * messages / max(length, 1) * _looked_at_in_all(rules, known)
     return _REPORT_SECONDS * messages + length / step * (_STEP_SECONDS + looks)
 
 
-def _looked_at_in_all(rules: Iterable[Rule]) -> Duration:
+def _looked_at_in_all(rules: Iterable[Rule], known: Duration) -> Duration:
     """Rules of one kind that look at the same time share what they find there."""
     return sum(
         {
-            (rule.kind, rule.search, rule.where, looked): looked
+            (rule.kind, rule.search, rule.where, looked): min(looked, known)
             for rule in rules
             if (looked := kind_of(rule).past.looked_at(rule))
         }.values()

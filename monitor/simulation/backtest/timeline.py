@@ -66,9 +66,9 @@ def _totals(trial: Trial, found: Backtest) -> str:
         none = "no alerts" if trial.is_known else "never enough data to judge"
         return none + (f", {number(trial.dropped)} only pending" if trial.dropped else "")
     if all(is_report(episode.group) for episode in trial.alerts):
-        return f"{plural(totals.alerts, 'report')}, {number(totals.a_week)} a week"
-    said = f"{plural(totals.alerts, 'alert')}, {number(totals.a_week)} a week, "
-    said += f"firing for {duration(totals.firing)} in all, {duration(totals.longest)} at the longest"
+        return ", ".join(filter(None, (plural(totals.alerts, "report"), totals.weekly)))
+    said = ", ".join(filter(None, (plural(totals.alerts, "alert"), totals.weekly)))
+    said += f", firing for {duration(totals.firing)} in all, {duration(totals.longest)} at the longest"
     return said + (f"; {number(trial.dropped)} only pending" if trial.dropped else "")
 
 
