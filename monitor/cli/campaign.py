@@ -51,7 +51,7 @@ class CampaignView:
 @click.option("--account", metavar="ACCOUNT", help="The account; default: the first that knows the campaign.")
 def campaign(tracking_id: str, config: Path | None, as_json: bool, account: str | None) -> None:
     """Show the campaign TRACKING_ID: its state, its messages by status and reason, its cost, its course, and what the rules
-    for campaigns say.
+    for campaigns say: breached means that the threshold is crossed now. `alerts` says what is pending and what fires.
 
     \b
     Exit codes: 0 shown; 1 no account knows the campaign; 69 Routee cannot be

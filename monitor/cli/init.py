@@ -41,7 +41,7 @@ _PRIVATE: Final = 0o600
 @click.option(
     "--tell",
     metavar="WHOM",
-    help="A Slack channel (#sms-ops), a file that holds the URL of a Slack webhook (@FILE), or console.",
+    help="A Slack channel (#sms-ops), the URL of a webhook, Slack's or another's, or a file that holds it (@FILE), or console.",
 )
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 def init(
@@ -54,7 +54,7 @@ def init(
     """Write a first monitor.yaml and a copy of the starter rules, and say what to type next.
 
     On a terminal it asks for what the options do not give: at most three questions. Elsewhere it asks nothing, and needs
-    --application-id and --tell.
+    --application-id and --tell. hooks.slack.com is Slack's; any other URL gets Alertmanager's payload by POST.
     Secrets go into files that only you can read, or stay in variables of the environment.
 
     \b
@@ -66,13 +66,15 @@ def init(
     secret = "" if application_secret_from is None else application_secret_from.read().strip()
     if application_secret_from is not None and not secret:
         raise click.BadParameter("the file is empty", param_hint="--application-secret-from")
-    answers = _asked(application_id, secret, tell)
-    folder = config.parent
-    rules = starter.rules()
-    texts = {config: answers.text()}
-    texts |= {
+    folder, rules = config.parent, starter.rules()
+    copies = {
         folder / "rules" / one.relative_to(rules): one.read_text("utf-8") for one in sorted(rules.rglob("*.yaml"))
     }
+    asks = sys.stdin.isatty() and (application_id is None or not secret or tell is None)
+    if asks and not force:
+        _refuse({config: None, **copies})  # before the questions: their answers would be lost
+    answers = _asked(application_id, secret, tell)
+    texts = {config: answers.text(), **copies}
     secrets = {folder / name: text + "\n" for name, text in answers.secrets.items()}
     if not force:
         _refuse({**texts, **secrets})
@@ -104,27 +106,38 @@ def _asked(application_id: str | None, secret: str, tell: str | None) -> "Starte
         where = "2. Its secret (not shown; empty: it comes from the variable ROUTEE_APPLICATION_SECRET)"
         secret = click.prompt(where, default="", hide_input=True, show_default=False).strip()
     if tell is None:
-        tell = click.prompt(
-            "3. Where notifications go: a Slack channel, the URL of a Slack webhook, or console", default="#sms-ops"
-        )
+        where = "3. Where notifications go: a Slack channel, the URL of a webhook (Slack's or another's), or console"
+        return StarterAnswers(application_id.strip(), secret, click.prompt(where, default="#sms-ops", value_proc=_whom))
     return StarterAnswers(application_id.strip(), secret, _whom(tell))
 
 
 def _whom(tell: str) -> str:
-    """Whom to tell, without what is around it. A webhook's URL is a secret, so that it may stand in a file. Raises MonitorError."""
+    """Whom to tell, without what is around it. A webhook's URL is a secret, so that it may stand in a file.
+
+    Raises click.BadParameter, after which a prompt asks again. The text is not shown: it may be a URL with a slip in it.
+    """
+    from monitor.config.starter import RECEIVERS, is_receiver
+
     tell = tell.strip()
     if not tell:
         raise click.BadParameter("it names nobody", param_hint="--tell")
-    if not tell.startswith("@"):
-        return tell
+    if tell.startswith("@"):
+        tell = _read(Path(tell[1:]))
+    if not is_receiver(tell):
+        raise click.BadParameter(f"this is none of these: {RECEIVERS}", param_hint="--tell")
+    return tell
+
+
+def _read(path: Path) -> str:
     try:
-        return Path(tell[1:]).read_text("utf-8").strip()
+        return path.read_text("utf-8").strip()
     except (OSError, ValueError) as error:
-        raise MonitorError(f"--tell: {tell[1:]} cannot be read: {getattr(error, 'strerror', error)}") from error
+        why = getattr(error, "strerror", error)
+        raise click.BadParameter(f"{path} cannot be read: {why}", param_hint="--tell") from error
 
 
-def _refuse(texts: Mapping[Path, str]) -> None:
-    """Raises MonitorError where a file is there that says something else."""
+def _refuse(texts: Mapping[Path, str | None]) -> None:
+    """Raises MonitorError where a file is there that says something else; None: what it will say is not known yet."""
     there = [path for path, text in texts.items() if path.exists() and not _says(path, text)]
     if there:
         names = ", ".join(map(str, there[:5])) + (f" and {len(there) - 5} more" if len(there) > 5 else "")
@@ -133,7 +146,7 @@ def _refuse(texts: Mapping[Path, str]) -> None:
         )
 
 
-def _says(path: Path, text: str) -> bool:
+def _says(path: Path, text: str | None) -> bool:
     try:
         return path.read_text("utf-8") == text
     except (OSError, ValueError):

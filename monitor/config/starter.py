@@ -5,14 +5,24 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 _HERE: Final = Path(__file__).parent
 _CHANNEL_ID: Final = re.compile(r"[CGD][A-Z0-9]{7,}")
+_CHANNEL: Final = re.compile(r"#?[\w-]{1,80}")
 _CONSOLE: Final = "console"
+_SLACK_HOSTS: Final = ("hooks.slack.com", "hooks.slack-gov.com")
+
+RECEIVERS: Final = (
+    "a Slack channel (#sms-ops), the URL of a Slack webhook (https://hooks.slack.com/…), the URL of any other webhook "
+    "(http:// or https://), or console"
+)
+"""What `StarterAnswers.told` can be, in words."""
 
 ID_FILE: Final = "secrets/routee_application_id"
 SECRET_FILE: Final = "secrets/routee_secret"  # noqa: S105 - a file's name
 HOOK_FILE: Final = "secrets/slack_hook"
+WEBHOOK_FILE: Final = "secrets/webhook_url"
 
 _TEXT: Final = """\
 # routee-monitor: what is watched, by which rules, and who is told. `routee-monitor check --online` tries all of it.
@@ -39,7 +49,7 @@ def rules() -> Path:
 class StarterAnswers:
     """What a first configuration needs to know. ``application_id`` or ``secret`` empty: it comes from a variable.
 
-    ``told`` is a Slack channel, the address of a Slack webhook, or ``console``.
+    ``told`` is a Slack channel, the address of a webhook, Slack's or another's, or ``console``: see `is_receiver`.
     """
 
     application_id: str
@@ -47,9 +57,11 @@ class StarterAnswers:
     told: str
 
     @property
-    def is_hook(self) -> bool:
-        """Whether Slack is told through a webhook, whose address is a secret."""
-        return self.told.startswith("https://")
+    def hook_file(self) -> str:
+        """The file that holds the webhook's address, which is a secret; empty where there is no webhook."""
+        if not _is_url(self.told):
+            return ""
+        return HOOK_FILE if urlsplit(self.told).hostname in _SLACK_HOSTS else WEBHOOK_FILE
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -57,15 +69,15 @@ class StarterAnswers:
         needed = {
             "ROUTEE_APPLICATION_ID": not self.application_id,
             "ROUTEE_APPLICATION_SECRET": not self.secret,
-            "SLACK_BOT_TOKEN": not self.is_hook and self.told != _CONSOLE,
+            "SLACK_BOT_TOKEN": not self.hook_file and self.told != _CONSOLE,
         }
         return tuple(name for name, is_needed in needed.items() if is_needed)
 
     @property
     def secrets(self) -> dict[str, str]:
         """The files of secrets, by their names beside the configuration."""
-        found = {ID_FILE: self.application_id, SECRET_FILE: self.secret, HOOK_FILE: self.told if self.is_hook else ""}
-        return {name: text for name, text in found.items() if text}
+        found = {ID_FILE: self.application_id, SECRET_FILE: self.secret, self.hook_file: self.told}
+        return {name: text for name, text in found.items() if name and text}
 
     def text(self) -> str:
         """The configuration."""
@@ -83,7 +95,27 @@ class StarterAnswers:
     def _receiver(self) -> str:
         if self.told == _CONSOLE:
             return "console: [{}]"
-        if self.is_hook:
+        if self.hook_file == HOOK_FILE:
             return f"slack: [{{webhook_url_file: {HOOK_FILE}}}]"
+        if self.hook_file:
+            return f"webhook: [{{url_file: {WEBHOOK_FILE}}}]"
         channel = self.told if self.told.startswith("#") or _CHANNEL_ID.fullmatch(self.told) else f"#{self.told}"
         return f'slack: [{{channel: {json.dumps(channel, ensure_ascii=False)}, token: "${{SLACK_BOT_TOKEN}}"}}]'
+
+
+def is_receiver(told: str) -> bool:
+    """Whether notifications can go there: one of `RECEIVERS`."""
+    return _is_url(told) or _CHANNEL.fullmatch(told) is not None
+
+
+def _is_url(told: str) -> bool:
+    try:
+        parts = urlsplit(told)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0
+            and not re.search(r"\s", told)
+        )
+    except ValueError:  # a port that is none
+        return False

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import select
 import stat
 import subprocess
@@ -12,7 +13,7 @@ from cli_folder import PROGRAM
 from click.testing import CliRunner, Result
 
 from monitor.cli import cli
-from monitor.config.monitor import Slack
+from monitor.config.monitor import Slack, Webhook
 from monitor.config.starter import rules
 from monitor.daemon.validate import load
 
@@ -85,6 +86,49 @@ def test_secrets_go_into_files_that_nobody_else_can_read(tmp_path: Path) -> None
     assert slack.webhook_url.get_secret_value() == hook
 
 
+@pytest.mark.parametrize(
+    ("told", "kind", "file"),
+    [
+        ("https://hooks.slack.com/services/T0/B0/xyz", Slack, "slack_hook"),
+        ("https://example.org/hook?key=xyz", Webhook, "webhook_url"),
+        ("http://127.0.0.1:8080/hook", Webhook, "webhook_url"),
+        ("https://hooks.slack.com.example.org/x", Webhook, "webhook_url"),
+    ],
+)
+def test_a_url_is_slacks_or_another_webhooks(tmp_path: Path, told: str, kind: type[Slack | Webhook], file: str) -> None:
+    outcome = init(tmp_path, "--application-id", "a", "--tell", told)
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "SLACK_BOT_TOKEN" not in outcome.stdout
+    assert (tmp_path / "secrets" / file).read_text() == told + "\n"
+    assert told not in (tmp_path / "monitor.yaml").read_text() + outcome.stdout
+    assert checked(tmp_path, SET).exit_code == 0
+    [receiver] = load(tmp_path / "monitor.yaml", SET).settings.config.receivers
+    [(_, channel)] = receiver.of(kind)
+    assert (channel.webhook_url if isinstance(channel, Slack) else channel.url).get_secret_value() == told
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "htps://hooks.slack.com/x-secret",
+        "hooks.slack.com/x-secret",
+        "https://",
+        "https://a b",
+        "http://h:x/",
+        "@",
+        "#",
+        "#a b",
+        "me@example.org",
+    ],
+)
+def test_what_is_no_receiver_is_refused(tmp_path: Path, told: str) -> None:
+    outcome = init(tmp_path, "--application-id", "a", "--tell", told)
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert "--tell" in outcome.stderr
+    assert "x-secret" not in outcome.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_nothing_that_is_there_is_overwritten_unasked(tmp_path: Path) -> None:
     assert init(tmp_path, "--application-id", "a", "--tell", "console").exit_code == 0
     assert init(tmp_path, "--application-id", "a", "--tell", "console").exit_code == 0, "it says the same"
@@ -114,15 +158,15 @@ def test_without_a_terminal_nothing_is_asked(tmp_path: Path, arguments: tuple[st
     assert not list(tmp_path.iterdir())
 
 
-def test_on_a_terminal_it_asks_three_questions(tmp_path: Path) -> None:
-    answers = [b"my-application\n", b"s3cret-typed\n", b"\n"]
+def on_a_terminal(folder: Path, answers: list[bytes]) -> tuple[int, bytes]:
+    """The exit code, and what the terminal shows. ``answers`` are typed one a prompt; those that were not asked for are left."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [*PROGRAM, "init"], cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        [*PROGRAM, "init"], cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
     ) as asking:  # fmt: skip
         os.close(theirs)
-        seen = b""
+        seen, answered = b"", 0
         while asking.poll() is None or select.select([ours], [], [], 0)[0]:
             if not select.select([ours], [], [], 0.1)[0]:
                 continue
@@ -130,10 +174,17 @@ def test_on_a_terminal_it_asks_three_questions(tmp_path: Path) -> None:
                 seen += os.read(ours, 4096)
             except OSError:  # the other end is closed
                 break
-            if answers and b"%d. " % (4 - len(answers)) in seen and seen.endswith(b": "):
+            if answers and seen.endswith(b": ") and len(re.findall(rb"\d\. ", seen)) > answered:
+                answered += 1
                 os.write(ours, answers.pop(0))
     os.close(ours)
-    assert (asking.returncode, answers) == (0, []), seen
+    return asking.returncode, seen
+
+
+def test_on_a_terminal_it_asks_three_questions(tmp_path: Path) -> None:
+    answers = [b"my-application\n", b"s3cret-typed\n", b"\n"]
+    code, seen = on_a_terminal(tmp_path, answers)
+    assert (code, answers) == (0, []), seen
     assert b"s3cret" not in seen
     assert (tmp_path / "secrets" / "routee_secret").read_text() == "s3cret-typed\n"
     config = load(tmp_path / "monitor.yaml", SET).settings.config
@@ -143,3 +194,21 @@ def test_on_a_terminal_it_asks_three_questions(tmp_path: Path) -> None:
         "#sms-ops",
     )
     assert b"routee-monitor run" in seen
+
+
+def test_on_a_terminal_it_asks_again_for_what_is_no_receiver(tmp_path: Path) -> None:
+    answers = [b"a\n", b"b\n", b"htps://example.org/hook\n", b"https://example.org/hook\n"]
+    code, seen = on_a_terminal(tmp_path, answers)
+    assert (code, answers) == (0, []), seen
+    assert b"this is none of these: a Slack channel (#sms-ops)" in b" ".join(seen.split())
+    [(_, hook)] = load(tmp_path / "monitor.yaml", SET).settings.config.receivers[0].of(Webhook)
+    assert hook.url.get_secret_value() == "https://example.org/hook"
+
+
+def test_on_a_terminal_files_that_are_there_are_named_before_the_questions(tmp_path: Path) -> None:
+    (tmp_path / "monitor.yaml").write_text("accounts: []\n")
+    code, seen = on_a_terminal(tmp_path, answers := [b"unasked\n"])
+    assert (code, len(answers)) == (1, 1), seen
+    assert b"monitor.yaml would be overwritten" in b" ".join(seen.split())
+    assert b"1. " not in seen
+    assert (tmp_path / "monitor.yaml").read_text() == "accounts: []\n"

@@ -14,6 +14,8 @@ from monitor.simulation.demo.screen import Screen
 
 _LONGEST_LINE: Final = 110
 _BAR: Final = "▌"
+_YOURS: Final = "~/sms/monitor.yaml"
+"""Where the reader's own configuration may be: its folder holds the rules and the store too."""
 
 
 class Words:
@@ -70,7 +72,15 @@ class Words:
         self._paragraph(
             "That was the demo: two incidents. You were notified of each one once, with its reason, and once more when it resolved."
         )
-        self._paragraph(Text("Now with your own account. Save this as monitor.yaml:", "bold"))
+        self._paragraph(
+            Text(
+                "Now with your own account. This asks three questions and writes the configuration and the rules:",
+                "bold",
+            )
+        )
+        self.plain(f"    {command} init --config {_YOURS}")
+        self._console.print()
+        self._paragraph(f"Or write {_YOURS} yourself, and copy the starter rules into rules/ beside it:")
         for line in yours.splitlines():
             self.plain(f"    {line}")
         self._console.print()
@@ -79,8 +89,8 @@ class Words:
         )
         self.plain("    export ROUTEE_APPLICATION_ID=… ROUTEE_APPLICATION_SECRET=…")
         self.plain("    export SLACK_BOT_TOKEN=xoxb-…")
-        self.plain(f"    {command} check --online")
-        self.plain(f"    {command} run")
+        self.plain(f"    {command} check --online --config {_YOURS}")
+        self.plain(f"    {command} run --config {_YOURS}")
         self._console.print()
         self._paragraph("README.md says how to make the Slack bot; it takes five minutes.")
 

@@ -38,7 +38,7 @@ async def test_both_incidents_are_told_with_their_reasons_and_their_ends(tmp_pat
         r"▌ CRITICAL OperatorFailureRate",
         r"▌ \d[\d.]*% of [\d,]+ messages to Cosmote \(GR\) failed in 15m, threshold 20%",
         r"▌ RESOLVED OperatorFailureRate",
-        r"Save this as monitor.yaml",
+        r"init --config ~/sms/monitor.yaml",
     )
     filtered = (
         r"filter what Shop sends",
@@ -46,7 +46,7 @@ async def test_both_incidents_are_told_with_their_reasons_and_their_ends(tmp_pat
         r"▌ \d+ Carrier Violation in 15m, [\d.]+x the usual",
         r"▌ why .*\d+% sender Shop",
         r"▌ RESOLVED UndeliveredSpike",
-        r"Save this as monitor.yaml",
+        r"init --config ~/sms/monitor.yaml",
     )
     for told in (outage, filtered):  # on a busy machine the first is told when the second has begun
         places = [found.start() if (found := re.search(line, story)) else line for line in told]
