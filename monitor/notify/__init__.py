@@ -1,1 +1,1 @@
-"""From a notification to a receiver: the outbox, the text, the channels."""
+"""Sends notifications to receivers: the outbox, the rendering of texts, and the channels."""

@@ -1,7 +1,7 @@
-"""Alertmanagers as receivers: they are told the state as it is and again every minute, as Prometheus does, not notification by notification.
+"""Pushes alerts to Alertmanagers: all firing alerts, repeated every minute, as Prometheus does, rather than single notifications.
 
-Grouping, silencing and repeating are then theirs. Nothing has to be written down for it: an alert that they hear no more of ends by
-itself, four minutes later at the soonest, and after a restart they hear of whatever fires.
+Alertmanager then groups, silences and repeats. Nothing needs to be stored: an alert that is no longer posted ends by itself after four minutes or
+more, and after a restart everything that fires is posted again.
 """
 
 import logging
@@ -22,25 +22,25 @@ from monitor.runtime.clock import MINUTE, Clock, Duration, Instant
 from monitor.runtime.throttled_log import ThrottledLog
 
 AGAIN_EVERY: Final[Duration] = MINUTE
-"""How often everything is told again."""
+"""How often all alerts are posted again."""
 TOLD_OVER_FOR: Final[Duration] = 15 * MINUTE
-"""How long it is said again of an alert that it is over."""
+"""How long the end of an alert is posted again."""
 
 Key = tuple[str, str]
-"""An alert's fingerprint and its severity: who knows alerts by their labels takes another severity for another alert."""
+"""An alert's fingerprint and severity. Systems that identify alerts by their labels treat another severity as another alert."""
 log = logging.getLogger("monitor")
 
 
 class Client(Protocol):
-    """Where alerts are posted."""
+    """The client that posts alerts."""
 
     async def post(self, alerts: list[dict[str, Any]]) -> Outcome:
-        """Hand them over."""
+        """Posts the alerts."""
 
 
 @dataclass(slots=True)
 class _Known:
-    """An alert as it was last shown, and when it was over (None: it fires)."""
+    """An alert as it was last shown, and when it ended (None while it fires)."""
 
     view: AlertView
     over_at: Instant | None = None
@@ -48,7 +48,7 @@ class _Known:
 
 @dataclass(slots=True)
 class KnownAlerts:
-    """What Alertmanagers know, and what they are told next. ``interval``: how often the rule of an alert is judged."""
+    """The alerts that Alertmanagers know, and what to post next. ``interval`` returns how often the rule of an alert is evaluated."""
 
     interval: Callable[[AlertView], Duration]
     external_url: str = ""
@@ -56,7 +56,7 @@ class KnownAlerts:
     _untold: set[Key] = field(default_factory=set)
 
     def take(self, firing: Mapping[Key, FiringAlert], now: Instant) -> None:
-        """Note what fires now. What is silenced, inhibited or muted is told only if it was told before."""
+        """Records what fires now. Silenced, inhibited and muted alerts are added only if they were posted before."""
         for key, known in self._known.items():
             if key not in firing and known.over_at is None:
                 known.over_at = now
@@ -68,7 +68,7 @@ class KnownAlerts:
                 self._untold.add(key)
 
     def wanted(self, firing: Mapping[Key, FiringAlert], *, everything: bool) -> Iterator[FiringAlert]:
-        """What of it they are told now: what they know nothing of, and with ``everything`` also what they know."""
+        """Yields the alerts to post now: those that are unknown and not quiet, and with ``everything`` also the known ones."""
         for key, alert in firing.items():
             present = self._known.get(key)
             is_known = present is not None and present.over_at is None
@@ -77,15 +77,15 @@ class KnownAlerts:
 
     @property
     def has_news(self) -> bool:
-        """Whether something began or ended that was not told yet."""
+        """Whether an alert began or ended that has not been posted yet."""
         return bool(self._untold)
 
     def news(self, now: Instant) -> list[dict[str, Any]]:
-        """What began or ended since it was last told."""
+        """Returns the alerts that began or ended since the last successful post."""
         return [self._entry(self._known[key], now) for key in self._untold]
 
     def everything(self, firing: Mapping[Key, FiringAlert], now: Instant) -> list[dict[str, Any]]:
-        """All that fires, with its present numbers, and what was over a short time ago."""
+        """Returns all firing alerts with their present numbers, and those that ended within `TOLD_OVER_FOR`."""
         for key, known in list(self._known.items()):
             if known.over_at is None:
                 known.view = firing[key].view() if key in firing else known.view
@@ -94,18 +94,18 @@ class KnownAlerts:
         return [self._entry(known, now) for known in self._known.values()]
 
     def told(self) -> None:
-        """They took what they were given."""
+        """Marks everything as posted."""
         self._untold.clear()
 
     def _entry(self, known: _Known, now: Instant) -> dict[str, Any]:
-        # What was over "in the future", by a clock that has been set back since, is over now.
+        # An end in the future means that the clock was set back: the alert ends now.
         ends_at = now + 4 * max(self.interval(known.view), MINUTE) if known.over_at is None else min(known.over_at, now)
         return posted(known.view, known.view.labels, ends_at, self.external_url)
 
 
 @dataclass(slots=True)
 class Pusher:
-    """Keeps the Alertmanagers of one receiver's entry up to date. ``outbox`` and ``observer`` hear how it goes, as they do of deliveries."""
+    """Keeps the Alertmanagers of one receiver's entry up to date. ``outbox`` and ``observer`` get the results, as for other channels."""
 
     name: tuple[str, str]
     client: Client
@@ -119,7 +119,7 @@ class Pusher:
     _failures: int = 0
 
     async def run(self, news: Callable[[], trio.Event]) -> None:
-        """For as long as it runs. ``news`` gives an event that is set once alerts may have changed."""
+        """Pushes until cancelled. ``news`` returns an event that is set when alerts may have changed."""
         trouble = ThrottledLog(log, f"receiver {self.name[0]}: its Alertmanagers", self.clock, logging.WARNING)
         while True:
             changed = news()
@@ -130,17 +130,17 @@ class Pusher:
                 await self.outbox.rest(changed, self.clock, wait)
 
     async def _push_once(self, trouble: ThrottledLog) -> Duration:
-        """Tell what there is to tell; how long to wait until the next turn."""
+        """Posts what is due; returns how long to wait before the next push."""
         firing = {(alert.fingerprint, alert.severity): alert for alert in self.firing()}
         now = self.clock.now()
         everything = self._told_at is None or not 0 <= now - self._told_at < AGAIN_EVERY
         async for alert in with_checkpoints(self.known_alerts.wanted(firing, everything=everything)):
-            alert.view()  # made here, so that what follows finds it made
+            alert.view()  # rendered here, where others get a turn; later calls reuse it
         self.known_alerts.take(firing, now)
         if not everything and not self.known_alerts.has_news:
             return AGAIN_EVERY - (now - self._told_at if self._told_at is not None else 0)
         alerts = self.known_alerts.everything(firing, now) if everything else self.known_alerts.news(now)
-        # At the start, and after a failure, also where nothing is left to tell: only an answer shows that they take anything.
+        # At the start and after a failure, an empty list is posted too: only an answer shows that they accept anything.
         if alerts or self._told_at is None or self._failures:
             outcome = await self._post(alerts)
             if not isinstance(outcome, Sent):

@@ -1,4 +1,4 @@
-"""Receivers put to use: the notifiers of a configuration, whether their templates are right, what they would send, sending by hand."""
+"""Receivers: makes the notifiers of a configuration, checks their templates, previews what they would send, and sends tests."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ __all__ = ["Notifiers", "Preview", "checked", "entry_problems", "notifiers", "pr
 
 
 def notifiers(config: Config, templates: Templates, clock: Clock, stream: TextIO) -> dict[tuple[str, str], Notifier]:
-    """A notifier for every channel of every receiver, by both names (``ops``, ``slack/0``); ``stream`` is where consoles write."""
+    """Returns a notifier for every channel of every receiver, by both names (``ops``, ``slack/0``); consoles write to ``stream``."""
     channel_context = ChannelContext(clock, templates, stream)
     return {
         (receiver.name, channel): make_notifier(entry.kind, entry, channel_context)
@@ -37,7 +37,7 @@ def notifiers(config: Config, templates: Templates, clock: Clock, stream: TextIO
 
 @dataclass(frozen=True, slots=True)
 class Notifiers:
-    """The notifiers that get notifications one by one: Alertmanagers are told the state (`monitor.daemon.alertmanager_tasks`)."""
+    """The notifiers that get single notifications. Alertmanagers are not among them (`monitor.daemon.alertmanager_tasks`)."""
 
     channel_context: ChannelContext
     entries: Mapping[tuple[str, str], ChannelModel]
@@ -45,7 +45,7 @@ class Notifiers:
 
     @classmethod
     def of(cls, config: Config, channel_context: ChannelContext, before: "Notifiers | None" = None) -> "Notifiers":
-        """Those of a configuration; an entry that is written as ``before`` keeps its notifier, unless templates have changed."""
+        """Returns the notifiers of a configuration; reuses those of ``before`` whose entry is unchanged, unless templates have changed."""
         entries = {
             (receiver.name, channel): entry
             for receiver in config.receivers
@@ -63,13 +63,13 @@ class Notifiers:
 
 
 def previews(receiver: Receiver, notification: Notification, templates: Templates, clock: Clock) -> dict[str, Preview]:
-    """What each channel of ``receiver`` would be told, by the channel's name. Nothing is sent."""
+    """Returns what each channel of ``receiver`` would send, by the channel's name. Sends nothing."""
     channel_context = ChannelContext(clock, templates, sys.stdout)
     return {channel: preview(entry, notification, channel_context) for channel, entry in receiver.channels}
 
 
 async def told_and_resolved(notifier: Notifier, firing: Notification, over: Notification) -> str:
-    """Tell one channel of an alert and then of its end; what it did not take and why, empty where it took both."""
+    """Sends an alert and then its end to one channel; returns what it did not accept and why, empty if it accepted both."""
     outcome = await notifier.send(firing, None)
     if not isinstance(outcome, Sent):
         return outcome.why
@@ -80,7 +80,7 @@ async def told_and_resolved(notifier: Notifier, firing: Notification, over: Noti
 
 
 def entry_problems(config: Config, templates: Templates, files: Mapping[str, str]) -> Iterator[Problem]:
-    """What is wrong with the templates that receivers name or hold, and with addresses that only a notifier understands.
+    """Yields the problems of templates that receivers name or contain, and of addresses that only a notifier understands.
 
     ``files`` maps the names of template files to their paths.
     """

@@ -1,1 +1,1 @@
-"""The same rules on other messages: a local Routee, the demo, backtests, rule tests."""
+"""Runs the rules on other messages: a local Routee, the demo, backtests, and rule tests."""

@@ -1,8 +1,8 @@
-"""The past judged anew: the one engine behind rule tests and backtests.
+"""Replays the past: the engine of rule tests and backtests.
 
-Reports are fed into a window in the order of their time, and the `RuleEvaluator` of the daemon judges at each step, with cursors made
-here: every search is taken to have been polled up to that step, and nothing to be missing from `covered_since` on. What happens to
-alerts is kept as episodes. Nothing is told to anybody, and no time passes but that of the steps.
+Reports are put into a window in the order of their time, and the daemon's `RuleEvaluator` evaluates them at each step. The cursors are made here:
+every search counts as polled up to that step, with nothing missing since `covered_since`. Alerts are recorded as episodes. Nothing is sent, and
+the steps are the only time that passes.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,19 +20,19 @@ from monitor.runtime.clock import DAY, Duration, Instant
 from monitor.store.protocol import Cursor
 
 Feed = Callable[[Instant], None]
-"""Puts every report up to that instant into the judge's window; called with ever later ones."""
+"""Puts every report up to that instant into the evaluator's window; called with ever later instants."""
 
 ALWAYS: Final[Duration] = 3_650 * DAY
-"""How long before the first step nothing is missing, by default."""
+"""How long before the first step messages are complete, by default."""
 
 
 @dataclass(slots=True)
 class Episode:
     """One alert from its beginning to its end, or to the last step.
 
-    ``firing_at`` is None where it never came to that, ``resolved_at`` while it goes on. ``severities`` are the severities that it
-    took on while it fired, each with its moment. ``peak`` is the worst value, the time before it fired included; ``value``, ``why`` and
-    ``messages`` are the last ones before it was over.
+    ``firing_at`` is None if it never fired, ``resolved_at`` is None while it continues. ``severities`` are the severities that it had while it
+    fired, each with its instant. ``peak`` is the worst value, including the time before it fired; ``value``, ``why`` and ``messages`` are the
+    last ones before its end.
     """
 
     account: str
@@ -51,14 +51,14 @@ class Episode:
 
     @property
     def severity(self) -> str:
-        """How bad it was when it was worst."""
+        """The worst severity that it had."""
         return self._worst
 
     _worst: str = field(default="", repr=False)
     _level: int = field(default=0, repr=False)
 
     def follow(self, alert: Alert, rule: Rule, as_of: Instant) -> None:
-        """Take over what has become of the alert."""
+        """Copies the present state of the alert."""
         self.firing_at, self.peak, self.threshold = alert.firing_at, alert.peak, alert.threshold
         if alert.state == "resolved":
             self.resolved_at, self.because = alert.resolved_at, alert.because or ""
@@ -73,8 +73,11 @@ class Episode:
 
 
 class Replay:
-    """One account's rules over its past. ``step`` it through time; ``fired`` are the alerts that came of it, ``dropped`` counts
-    by rule those that were pending and went away again, ``errors`` are the rules that could not be judged."""
+    """One account's rules over its past.
+
+    Each `step` moves the time forward. ``fired`` holds the alerts that fired, ``dropped`` counts by rule the alerts that ended while pending, and
+    ``errors`` holds the rules that could not be evaluated.
+    """
 
     def __init__(self, evaluator: RuleEvaluator, feed: Feed, covered_since: Instant) -> None:
         self.evaluator = evaluator
@@ -86,7 +89,7 @@ class Replay:
         self._open: dict[Key, Episode] = {}
 
     def step(self, as_of: Instant) -> None:
-        """Let the time come to ``as_of``, which is later than the step before, and judge."""
+        """Moves the time to ``as_of``, which is later than the step before, and evaluates the rules."""
         self._feed(as_of)
         for search in self.evaluator.coverage.searches:
             cursor = Cursor(self.evaluator.account, search, as_of, self._covered_since)
@@ -96,7 +99,7 @@ class Replay:
             self.errors |= outcome.errors
 
     def of(self, rule: str) -> Iterator[Episode]:
-        """The alerts of a rule that fired, in the order in which they did."""
+        """Returns the alerts of a rule that fired, in the order in which they did."""
         return (episode for episode in self.fired if episode.rule == rule)
 
     def _follow(self, outcome: EvaluationResult, as_of: Instant) -> None:
@@ -119,10 +122,10 @@ class Replay:
                 self.fired.append(episode)
             if alert.state == "resolved":
                 del self._open[key]
-                self.evaluator.put(name, group, None)  # everyone knows: what comes next is a new alert
+                self.evaluator.put(name, group, None)  # forgets the resolved alert: what comes next is a new one
 
     def _displaced(self, key: Key, alert: Alert, over: Alert, as_of: Instant) -> None:
-        """A worse group took its place: that is the end of one alert, and from now on another is held back."""
+        """Ends an alert whose place a worse group took, and begins the episode of the pending one."""
         name, group = key
         self._open.pop(key).follow(over, self.evaluator.rules[name], as_of)
         self._open[key] = Episode(alert.account, name, group, alert.pending_at, peak=alert.peak)
@@ -130,6 +133,6 @@ class Replay:
 
 
 def times(start: Instant, end: Instant, every: Duration) -> Iterator[Instant]:
-    """``start`` and each ``every`` after it, up to ``end``, which is always the last."""
+    """Yields ``start`` and each ``every`` after it, up to ``end``, which is always the last."""
     yield from range(start, end, every)
     yield end

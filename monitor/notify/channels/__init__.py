@@ -1,10 +1,10 @@
-"""Channels, one folder a kind. A new one is a folder with its `Channel`, and one word here; its entries' model stands in `monitor.config`.
+"""The channels, one folder for each kind. To add a kind, add a folder with its `Channel` and list it here; its model is in `monitor.config`.
 
-channel       what a kind brings along        protocol  what sending can come to, and what a notifier promises
-http          the one place that speaks HTTP  reach     whether a connection opens
+channel       what a kind has to provide      protocol  the results of sending, and the interface of notifiers
+http          HTTP requests of all channels   reach     checks whether a connection opens
 slack         a bot, or an incoming webhook   webhook   any HTTP endpoint
-alertmanager  Alertmanagers                   apprise   whatever Apprise knows
-console       this terminal
+alertmanager  Alertmanagers                   apprise   the services that Apprise supports
+console       the terminal
 """
 
 from collections.abc import Iterable
@@ -40,19 +40,19 @@ __all__ = [
 CHANNELS: Final[dict[str, Channel[Any]]] = {
     channel.model.kind: channel for channel in (SLACK, WEBHOOK, ALERTMANAGER, APPRISE, CONSOLE)
 }
-"""Every kind of channel, by the key that its entries stand under."""
+"""Every kind of channel, by the key of its entries."""
 
 
 def make_notifier(kind: str, entry: Any, channel_context: ChannelContext) -> Notifier:
-    """The notifier of one entry of a receiver; ``kind`` is the key that it stands under. Raises TemplateProblem, and KeyError for no kind."""
+    """Returns the notifier of one entry of a receiver; ``kind`` is the key of the entry. Raises TemplateProblem, and KeyError for an unknown kind."""
     return CHANNELS[kind].make(entry, channel_context)
 
 
 def preview(entry: ChannelModel, notification: Notification, channel_context: ChannelContext) -> Preview:
-    """What an entry of a receiver would make of a notification."""
+    """Returns what an entry of a receiver would send for a notification."""
     return CHANNELS[entry.kind].preview(entry, notification, channel_context)
 
 
 def problems(entry: ChannelModel, context: EntryContext) -> Iterable[Problem]:
-    """What is wrong with an entry that only its channel knows: its templates, its address."""
+    """Returns the problems of an entry that only its channel can find: in its templates or its address."""
     return CHANNELS[entry.kind].problems(entry, context)

@@ -1,4 +1,4 @@
-"""What each kind of channel brings along: how a notifier is made of an entry, what it would send, what is wrong with the entry."""
+"""What each kind of channel provides: it makes a notifier from an entry, previews what it would send, and finds problems in the entry."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,14 +17,14 @@ from monitor.runtime.clock import Clock
 from monitor.runtime.errors import Problem
 
 HIDDEN: Final = "***"
-"""What a preview shows in the place of a secret."""
+"""What a preview shows in place of a secret."""
 
 M = TypeVar("M", bound=ChannelModel)
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelContext:
-    """What notifiers are given besides their entry: the time, the template files, where the console writes, and whom they share a pace with."""
+    """What notifiers get besides their entry: the clock, the templates, the stream for the console, and the shared rate limits of Slack."""
 
     clock: Clock
     templates: Templates
@@ -34,7 +34,11 @@ class ChannelContext:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """``text`` is for people, ``data`` is what is sent: JSON where it is that, else text. ``address`` shows no path; ``headers`` no secret."""
+    """What an entry would send.
+
+    ``text`` is for people; ``data`` is what is sent: parsed JSON if it is JSON, otherwise text. ``address`` has no path and ``headers`` have no
+    secrets.
+    """
 
     text: str
     data: Any
@@ -44,7 +48,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class EntryContext:
-    """Where an entry stands in the configuration, and the templates that it may name. ``files`` maps template files to their paths."""
+    """The position of an entry in the configuration, and the templates that it may name. ``files`` maps template files to their paths."""
 
     config: Config
     path: tuple[str | int, ...]
@@ -52,11 +56,11 @@ class EntryContext:
     files: Mapping[str, str]
 
     def problem(self, message: str, *below: str | int) -> Problem:
-        """What is wrong with the entry, or with a value below it."""
+        """Returns a problem of the entry, or of a value below it."""
         return self.config.problem(message, *self.path, *below)
 
     def no_template(self, name: str) -> Problem:
-        """That there is no template of that name."""
+        """Returns the problem that no template has this name."""
         near = suggest(name, self.templates.known)
         return self.problem(f"there is no template file named {name!r} under templates{near}", "template")
 
@@ -67,8 +71,11 @@ def _no_problems(entry: Any, context: EntryContext) -> Iterable[Problem]:
 
 @dataclass(frozen=True, slots=True)
 class Channel(Generic[M]):
-    """One kind of channel. ``make`` raises TemplateProblem; ``preview`` sends nothing and shows no secret; ``problems`` finds what only the
-    channel itself knows of its entries."""
+    """One kind of channel.
+
+    ``make`` raises TemplateProblem; ``preview`` sends nothing and shows no secret; ``problems`` finds what only the channel can know about its
+    entries.
+    """
 
     model: type[M]
     make: Callable[[M, ChannelContext], Notifier]
@@ -77,7 +84,7 @@ class Channel(Generic[M]):
 
 
 def samples() -> Iterator[Notification]:
-    """What a template has to cope with: an alert that fires, and one that is over; and both with awkward values."""
+    """Yields notifications to try templates with: a firing and a resolved alert, each with usual and with awkward values."""
     firing = sample_view("SampleRate", "rate", ("operator", "country"))
     over = msgspec.structs.replace(firing, status="resolved", ends_at=firing.as_of, resolved_because="recovered")
     for view in (firing, over, awkward(firing), awkward(over)):
@@ -85,10 +92,10 @@ def samples() -> Iterator[Notification]:
 
 
 def secret_text(secret: SecretStr | None) -> str:
-    """What a secret hides; empty where there is none."""
+    """Returns the value of a secret; empty if it is None."""
     return "" if secret is None else secret.get_secret_value()
 
 
 def secret_texts(secrets: Mapping[str, SecretStr] | None) -> dict[str, str]:
-    """Named secrets as texts."""
+    """Returns the values of named secrets."""
     return {name: secret.get_secret_value() for name, secret in (secrets or {}).items()}

@@ -1,7 +1,7 @@
-"""The one place where notifications leave by HTTP: a request within a bounded time, and what its answer means.
+"""Sends the HTTP requests of channels within a time limit, and decides what the answers mean.
 
-Each request has a connection of its own. Notifications are few, and a connection that is not kept can be neither stale nor lost
-in a pool when a send is cancelled.
+Each request opens a connection of its own. Notifications are few, and without a pool no connection can be stale or get lost when a send is
+cancelled.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -20,17 +20,17 @@ from monitor.runtime.proxies import proxies
 from monitor.runtime.retry_after import retry_after as asked_wait
 
 AGAIN: Final = frozenset({408, 425, 429})
-"""Client errors that pass by themselves; every 5xx does too."""
+"""Client errors that are tried again, as every 5xx is."""
 
 _MOST_READ: Final = 2048
-"""Bytes of an answer that are looked at; nobody can make us download more."""
+"""How many bytes of an answer are read at most, so that no server can make us download more."""
 
 Judge = Callable[[str, int, str | None, str, Instant], Outcome]
-"""Who was asked, the status, its Retry-After, the beginning of a refusal, and the time: what came of it."""
+"""Takes the origin, the status, the Retry-After header, the beginning of a refusal and the time; returns the outcome."""
 
 
 def origin(url: str) -> str:
-    """All that is ever shown of a URL: ``https://example.org``."""
+    """Returns the only part of a URL that is ever shown: ``https://example.org``."""
     try:
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.hostname or ''}"
@@ -48,17 +48,17 @@ async def post(
     *,
     classify: Judge | None = None,
 ) -> Outcome:
-    """POST ``body`` and say what came of it, ``within`` that many seconds; redirects are not followed. ``now`` is for a Retry-After date.
+    """Posts ``body`` and returns the outcome ``within`` that many seconds; does not follow redirects.
 
-    Of an answer that repeats the URL or one of the ``secrets``, these are not told. ``classify`` says what an answer means, where that
-    differs from the usual.
+    The outcome's text leaves out the URL and the ``secrets``. ``now`` is compared with a Retry-After date. ``classify`` decides what an answer
+    means, if that differs from `outcome_of`.
     """
     hidden = (url, *secrets, *authorisation(headers))
     return await _ask(partial(_answer, "POST", url, body, headers), hidden, within, now, classify or outcome_of)
 
 
 async def get(url: str, headers: dict[str, str], within: float, now: Instant, secrets: Iterable[str] = ()) -> Outcome:
-    """GET it, as `post` posts: whether whoever is there answers. Of what it answers nothing is kept."""
+    """Sends a GET request, to check that a server answers; the arguments are those of `post`. The body of a success is not read."""
     hidden = (url, *secrets, *authorisation(headers))
     return await _ask(partial(_answer, "GET", url, b"", headers), hidden, within, now, outcome_of)
 
@@ -70,7 +70,7 @@ async def _ask(
     now: Instant,
     classify: Judge,
 ) -> Outcome:
-    """``hidden``: the URL, and further secrets."""
+    """Sends a request and classifies the answer. ``hidden`` is the URL, followed by further secrets."""
     url, *secrets = hidden
     where = origin(url)
     try:
@@ -103,11 +103,11 @@ async def _answer(
 
 
 async def _head(response: httpx.Response) -> str:
-    """The beginning of a refusal, for its reason; of a success nothing is read."""
+    """Returns the beginning of a refusal, for its reason; the body of a success is not read."""
     if response.is_success:
         return ""
     read = b""
-    # Leaving the loop by a cancellation, not by a break, lets httpx's nested generators end in order.
+    # Leaving the loop by cancelling, not by a break, lets httpx's nested generators end in order.
     with trio.CancelScope() as enough:
         async for chunk in response.aiter_raw():
             read += chunk
@@ -117,7 +117,7 @@ async def _head(response: httpx.Response) -> str:
 
 
 def outcome_of(where: str, status: int, retry_after: str | None, text: str, now: Instant) -> Outcome:
-    """2xx is sent; 408, 425, 429 and 5xx are to be tried again; anything else, redirects included, a person has to look at."""
+    """Returns what a status means: 2xx is Sent; 408, 425, 429 and 5xx are Retry; anything else, redirects included, is Rejected."""
     if 200 <= status < 300:
         return Sent()
     said = f"{where} answered {status}" + (f": {text}" if text else "")

@@ -1,4 +1,4 @@
-"""Whether an address can be reached, without a request: a connection is opened, through the environment's proxy, and closed again."""
+"""Checks whether an address can be reached: opens a connection, through the environment's proxy, and closes it without a request."""
 
 import base64
 from typing import Final
@@ -16,9 +16,9 @@ _LONGEST_ANSWER: Final = 4096
 
 
 async def unreached(url: str, within: float) -> str:
-    """Why no connection can be opened to ``url`` within that many seconds, as a sentence; empty where one can.
+    """Returns why no connection to ``url`` opens ``within`` that many seconds, as a sentence; empty if one does.
 
-    With https the certificate is checked, too. Nothing is asked, so nobody is told anything.
+    With https the certificate is checked too. No request is sent, so nobody is notified.
     """
     where = origin(url)
     try:
@@ -50,7 +50,7 @@ async def _opened(proxy: SplitResult) -> trio.SocketStream:
 
 
 async def _connect(stream: trio.SocketStream, target: str, proxy: SplitResult) -> None:
-    """Have the proxy open a tunnel. Raises OSError where it does not."""
+    """Opens a tunnel through the proxy. Raises OSError if the proxy refuses."""
     login = ""
     if proxy.username is not None:
         pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
@@ -68,7 +68,7 @@ async def _connect(stream: trio.SocketStream, target: str, proxy: SplitResult) -
 
 
 async def _shake_hands(stream: trio.SocketStream, host: str) -> None:
-    """TLS, the certificate included. Raises OSError."""
+    """Performs the TLS handshake and checks the certificate. Raises OSError."""
     secured = trio.SSLStream(stream, trust(), server_hostname=host, https_compatible=True)
     try:
         await secured.do_handshake()

@@ -1,6 +1,7 @@
-"""What a receiver answers, without the secrets that it may repeat, in whatever way it writes them.
+"""Removes secrets from what a receiver answers, in whatever way the answer writes them.
 
-The answer is first made plain (no escapes of JSON, HTML or URLs, nothing that is not seen), and so is each secret; letter case aside.
+Both the answer and each secret are first made plain: without the escapes of JSON, HTML and URLs and without invisible characters. Letter case is
+ignored.
 """
 
 import base64
@@ -13,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from monitor.notify.render.sanitize import clean
 
 SHORTEST_PART: Final = 8
-"""Characters of a part of a URL, or of what is made of a secret, that is hidden. A shorter one is a word like ``hooks``."""
+"""The fewest characters of a part of a URL, or of a value derived from a secret, that is hidden. A shorter one is a word like ``hooks``."""
 
 _ESCAPED: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([/\"\\]))")
 _ROUNDS: Final = 3
@@ -21,7 +22,7 @@ _SHORTEST_BEGINNING: Final = 4
 
 
 def redacted(text: str, url: str, secrets: Iterable[str], longest: int = 200) -> str:
-    """The answer on one line, with ``…`` in the place of whatever it repeats of the URL and of the secrets."""
+    """Returns the answer on one line, with ``…`` in place of everything that it repeats of the URL and of the secrets."""
     wanted = {_plain(secret) for secret in (*parts_of_url(url), *_variants(secrets))} - {""}
     hidden = sorted((secret for secret in wanted if len(secret) > 1), key=len, reverse=True)
     shown = _plain(text)
@@ -31,7 +32,7 @@ def redacted(text: str, url: str, secrets: Iterable[str], longest: int = 200) ->
 
 
 def parts_of_url(url: str) -> Iterator[str]:
-    """The URL, its path and query, who it names, and each part that is long enough to be a secret."""
+    """Yields the URL, its path, query and password, and each further part that is long enough to be a secret."""
     parts = urlsplit(url)
     yield from (url, parts.path, parts.query, parts.password or "")
     pairs = [text for pair in parse_qsl(parts.query, keep_blank_values=True) for text in pair]
@@ -47,7 +48,7 @@ def parts_of_url(url: str) -> Iterator[str]:
 
 
 def authorisation(headers: Mapping[str, str]) -> Iterator[str]:
-    """What of a request's headers opens doors: also what was made of a name and a password, which nobody else knows to hide."""
+    """Yields the credentials in a request's headers, also the user name and password that a Basic header encodes."""
     for name, value in headers.items():
         if name.lower() in ("authorization", "proxy-authorization"):
             scheme, _, token = value.rpartition(" ")
@@ -57,7 +58,7 @@ def authorisation(headers: Mapping[str, str]) -> Iterator[str]:
 
 
 def _pair(token: str) -> Iterator[str]:
-    """``user:password``, and the password."""
+    """Yields ``user:password``, and the password."""
     try:
         pair = base64.b64decode(token, validate=True).decode()
     except ValueError:
@@ -74,7 +75,7 @@ def _variants(secrets: Iterable[str]) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """The text that is meant: without escapes, spaces in a row and characters that are not seen."""
+    """Returns the text without escapes, repeated spaces and invisible characters."""
     for _ in range(_ROUNDS):
         text = html.unescape(unquote(_ESCAPED.sub(_unescaped, text), errors="replace"))
     return clean(text, len(text) + 1)

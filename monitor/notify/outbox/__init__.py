@@ -1,12 +1,11 @@
-"""The outbox loop: what is committed is sent, in order, until each channel has taken it.
+"""The outbox loop: sends committed notifications in order until each channel has accepted them.
 
-Every channel of every receiver has a task of its own, so that none holds up another. Within a channel the notifications of
-one group go strictly one after the other; groups do not wait for each other, and a channel that works may take several at
-once. A notification is given up only where its channel says that it never will take it (a dead letter), never because time
-has passed; one that merely repeats is skipped where a newer one of its episode waits. `monitor.notify.outbox.backoff` says when a
-failed one is tried again.
+Every channel of every receiver has a task of its own, so that none blocks another. Within a channel, the notifications of one group are sent
+strictly in order; groups do not wait for each other, and a working channel may accept several at once. A notification is given up only if its
+channel rejects it for good (a dead letter), never because time has passed; one that merely repeats is skipped if a newer one of its episode
+waits. `monitor.notify.outbox.backoff` decides when a failed one is tried again.
 
-The receipt is written after the channel took it. A crash between the two sends that one notification again, with the same key.
+The receipt is stored after the channel has accepted the notification. A crash between the two sends that one again, with the same key.
 """
 
 from monitor.notify.outbox.handle import DeliveryObserver, Failing, Outbox

@@ -1,4 +1,4 @@
-"""The handle of a running delivery: what others may ask and tell it."""
+"""The handle of a running delivery: its state, and the methods that wake, stop and reconfigure it."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -12,28 +12,28 @@ from monitor.runtime.clock import Clock, Duration, Instant
 
 
 class DeliveryObserver(Protocol):
-    """Who counts the tries."""
+    """Observes the tries."""
 
     def notification(
         self, receiver: str, channel: str, outcome: Literal["sent", "retry", "rejected"], seconds: float
     ) -> None:
-        """One try has ended with ``outcome`` after ``seconds``."""
+        """Records that one try has ended with ``outcome`` after ``seconds``."""
 
 
 class Unobserved:
-    """Counts nothing."""
+    """An observer that records nothing."""
 
     def notification(
         self, receiver: str, channel: str, outcome: Literal["sent", "retry", "rejected"], seconds: float
     ) -> None:
-        """Nothing."""
+        """Does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """A channel that has taken nothing since its first failure at ``since``; ``why`` is the latest reason.
+    """A channel that has accepted nothing since its first failure at ``since``; ``why`` is the latest reason.
 
-    ``refused``: it has said of a notification that it never will take it.
+    ``refused`` says that it has rejected a notification for good.
     """
 
     since: Instant
@@ -42,13 +42,15 @@ class Failing:
 
 
 Notifiers = Mapping[tuple[str, str], Notifier]
-"""By receiver and channel."""
+"""Notifiers by receiver and channel."""
 
 
 class Outbox:
-    """``failing`` has the channels (receiver, channel) whose last try did not succeed, ``taken`` those that have ever taken something,
-    ``sending`` those that are being sent to and since when, ``at_work`` those that are at work at all and since when they last got a
-    step further, in trio's seconds."""
+    """The state of delivery, by channel (receiver, channel).
+
+    ``failing`` holds the channels whose last try failed; ``taken`` those that have ever accepted something; ``sending`` the sends under way and
+    when they began; ``at_work`` the busy channels and when they last made progress. Times are in trio's seconds.
+    """
 
     def __init__(self) -> None:
         self.failing: dict[tuple[str, str], Failing] = {}
@@ -56,34 +58,35 @@ class Outbox:
         self.sending: dict[tuple[str, str, int], float] = {}
         self.at_work: dict[tuple[str, str], float] = {}
         self.assign: Callable[[Notifiers], None] = lambda notifiers: None
-        """Send through these from now on. One that is the same as before goes on; one that is left out, or takes another's place, first
-        ends what it is sending. What waits for a channel that is left out stays until it is there again."""
+        """Replaces the notifiers. An unchanged one goes on; one that is removed or replaced first finishes what it is sending. Notifications to a
+        removed channel stay in the outbox until it returns.
+        """
 
         self.stopped = trio.Event()
         self._bell = trio.Event()
 
     def wake(self) -> None:
-        """Notifications were committed: look now."""
+        """Notifies the senders that notifications were committed."""
         self._bell.set()
         self._bell = trio.Event()
 
     def stop(self) -> None:
-        """Begin nothing more; what is under way has the grace period to end. `deliver` then returns."""
+        """Begins no more sends; those under way get the grace period to end. `deliver` then returns."""
         self.stopped.set()
         self.wake()
 
     def failed(self, channel: tuple[str, str], why: str, now: Instant, *, refused: bool) -> None:
-        """A try of the channel did not succeed; ``refused``: it never will take this."""
+        """Records a failed try of the channel; ``refused`` says that the channel rejected it for good."""
         known = self.failing.get(channel)
         self.failing[channel] = Failing(known.since if known else now, why, refused)
 
     def took(self, channel: tuple[str, str]) -> None:
-        """The channel has taken something."""
+        """Records that the channel has accepted something."""
         self.failing.pop(channel, None)
         self.taken.add(channel)
 
     def forget(self, channel: tuple[str, str]) -> None:
-        """What is known of the channel says nothing of one that may take its place."""
+        """Forgets the state of the channel, because it says nothing about a replacement."""
         self.failing.pop(channel, None)
         self.taken.discard(channel)
 
@@ -94,15 +97,15 @@ class Outbox:
 
     @property
     def bell(self) -> trio.Event:
-        """Set at the next `wake` or `stop`. Take it before looking into the store: then no ring is missed."""
+        """The event that the next `wake` or `stop` sets. Get it before reading the store, so that no `wake` is missed."""
         return self._bell
 
     async def pause(self, clock: Clock, duration: Duration, leave: trio.Event) -> None:
-        """Wait that long, or until `stop` or ``leave``."""
+        """Waits for ``duration``, or until `stop` or ``leave``."""
         await _first(self.stopped.wait, leave.wait, partial(clock.sleep, duration))
 
     async def rest(self, bell: trio.Event, clock: Clock, duration: Duration | None) -> None:
-        """Wait that long (None: however long) or until ``bell``."""
+        """Waits for ``duration`` (None: without limit), or until ``bell``."""
         if duration is None:
             await bell.wait()
         else:
@@ -110,7 +113,7 @@ class Outbox:
 
 
 async def _first(*waits: Callable[[], Awaitable[object]]) -> None:
-    """Until the first of them is over."""
+    """Waits until the first of them returns."""
     async with trio.open_nursery() as nursery:
 
         async def race(wait: Callable[[], Awaitable[object]]) -> None:

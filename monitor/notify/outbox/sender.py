@@ -1,4 +1,4 @@
-"""One channel of one receiver: what waits for it, sent in order, and what came of it, written down."""
+"""The sender of one channel: sends its waiting notifications in order, and stores the results."""
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator
@@ -18,23 +18,23 @@ from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import SUPERSEDED, OutboxRow
 
 SEND_LIMIT: Final = 60.0
-"""Seconds after which a send counts as failed, should the notifier's own limit not hold."""
+"""Seconds after which a send counts as failed, if the notifier's own limit does not work."""
 
 _BATCH: Final = 16
-"""The most groups that are looked up at once. They are few, so that what is new does not wait behind a long list."""
+"""The most groups that are read at once. The number is small, so that new notifications do not wait for a long list."""
 
 _WRITING_LIMIT: Final = 2.0
-"""Seconds that a receipt waits for its turn at the store before it counts as not written. A stop waits for it no longer than that."""
+"""Seconds that storing a receipt may take before it counts as failed. A stop waits no longer than that."""
 
 _SHORTEST_WAIT: Final = SECOND // 10
-"""Between two tries of a store that is in trouble."""
+"""The shortest wait between two tries of a store that fails."""
 
 log = logging.getLogger("monitor.notify.outbox")
 
 
 @dataclass(slots=True)
 class _SendBatch:
-    """Parcels of different groups that are sent side by side, and what stopped that."""
+    """Outbox rows of different groups that are sent side by side, and the failure that stopped them."""
 
     due: Iterator[OutboxRow]
     has_failed: bool = False
@@ -48,7 +48,7 @@ class _SendBatch:
 
 @dataclass(slots=True)
 class Sender:
-    """Everything that one channel's task needs; see `monitor.notify.outbox` for what it promises."""
+    """The task of one channel; `monitor.notify.outbox` describes what it guarantees."""
 
     outbox: Outbox
     store: AsyncStore
@@ -61,7 +61,7 @@ class Sender:
     pace: ChannelBackoff = field(default_factory=lambda: ChannelBackoff(full_jitter))
 
     async def run(self) -> None:
-        """Send until the outbox stops or ``leave`` is set. Raises nothing: the store's troubles are logged and waited out."""
+        """Sends until the outbox stops or ``leave`` is set. Raises nothing: failures of the store are logged and tried again."""
         troubles = 0
         while not self._is_stopping:
             try:
@@ -78,7 +78,7 @@ class Sender:
         return self.outbox.stopping or self.leave.is_set()
 
     def _step(self) -> None:
-        """It is at work, and not stuck."""
+        """Records progress, so that the channel does not count as stuck."""
         self.outbox.at_work[self.receiver, self.channel] = trio.current_time()
 
     def _forget(self) -> None:
@@ -92,7 +92,7 @@ class Sender:
         await self.outbox.pause(self.clock, duration, self.leave)
 
     async def _read_due(self) -> None:
-        """Send what is due, or wait for something to be."""
+        """Sends what is due, or waits until something is."""
         self._step()
         bell = self.outbox.bell
         heads = await self.store.heads(self.receiver, self.channel, _BATCH)
@@ -106,7 +106,7 @@ class Sender:
             await self.outbox.rest(bell, self.clock, min(due_at) - now if due_at else None)
 
     async def _send_side_by_side(self, due: list[OutboxRow]) -> None:
-        """Send what is due, several at once where the channel takes that and works; the first failure lets nothing more begin."""
+        """Sends what is due, several at once if the channel allows that and works; after the first failure no further send begins."""
         batch = _SendBatch(iter(due))
         async with trio.open_nursery() as nursery:
             for _ in range(min(self._at_once, len(due))):
@@ -118,7 +118,7 @@ class Sender:
 
     @property
     def _at_once(self) -> int:
-        """One only until the channel has taken something, and while it fails: more would only fail with it."""
+        """The number of sends at the same time: one until the channel has accepted something and while it fails, because more would fail too."""
         here = (self.receiver, self.channel)
         works = here in self.outbox.taken and here not in self.outbox.failing
         return at_once(self.notifier) if works else 1
@@ -136,7 +136,7 @@ class Sender:
             batch.pause = pause if batch.pause is None else batch.pause
 
     async def _handle(self, outbox_row: OutboxRow, batch: "_SendBatch") -> Duration | None:
-        """Send one outbox row and write down what came of it; gives how long the channel has to pause if it failed."""
+        """Sends one outbox row and stores the result; returns how long the channel has to pause if it failed."""
         if await self._superseded(outbox_row):
             return None
         previous = await self.store.receipt(self.receiver, self.channel, outbox_row.notification.episode)
@@ -153,7 +153,7 @@ class Sender:
         return None
 
     async def _superseded(self, outbox_row: OutboxRow) -> bool:
-        """A repeat, or who has acknowledged what, says nothing that a newer notification of its episode does not say better."""
+        """Skips a repeat or an acknowledgement if a newer notification of its episode waits; returns whether it did."""
         if outbox_row.notification.reason not in ("repeat", "acknowledged"):
             return False
         newer = await self.store.successor(outbox_row.id)
@@ -174,7 +174,7 @@ class Sender:
                 outcome = await self.notifier.send(outbox_row.notification, previous)
         except trio.TooSlowError:
             outcome = Retry(f"no answer within {SEND_LIMIT:.0f} s")
-        # Whatever a notifier did not foresee must not end the telling: it is a failure to be tried again.
+        # An unexpected exception of a notifier must not stop the sender: it counts as a failure that is tried again.
         except Exception as error:  # noqa: BLE001
             outcome = Retry(f"the channel failed unexpectedly ({place_of(error)}); please report this")
         finally:
@@ -224,7 +224,7 @@ class Sender:
         self.outbox.failed((self.receiver, self.channel), why, self.clock.now(), refused=refused)
 
     async def _write_down(self, outbox_row: OutboxRow, write: Callable[[], Awaitable[None]]) -> None:
-        """Until the store takes it: nothing more is sent to this channel meanwhile, above all not the same again."""
+        """Repeats ``write`` until the store succeeds. Meanwhile nothing is sent to this channel, so the same notification is not sent twice."""
         troubles = 0
         while not await self._written(outbox_row, write):
             troubles += 1
@@ -247,7 +247,7 @@ class Sender:
         return False
 
     def _facts(self, outbox_row: OutboxRow) -> dict[str, str]:
-        """What the journal can be searched for."""
+        """Returns the fields by which the journal can be searched."""
         return {"notification": outbox_row.notification.key, "receiver": self.receiver, "channel": self.channel}
 
     def _name(self, outbox_row: OutboxRow) -> str:

@@ -1,4 +1,4 @@
-"""Starts a sender for each channel, ends them, and puts others in their place."""
+"""Starts a sender for each channel, and stops and replaces senders."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -31,11 +31,11 @@ async def deliver(
     grace: float = GRACE,
     task_status: trio.TaskStatus[Outbox] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Send what waits for ``notifiers``, or those of `Outbox.assign`, until `Outbox.stop`; hands back the Outbox at its start, which is
-    ``outbox`` where that is given.
+    """Sends what waits for ``notifiers``, or for those of `Outbox.assign`, until `Outbox.stop`.
 
-    What waits for a channel without a notifier stays and is reported. Failures of the store and of channels are logged and
-    outlived. After ``grace`` seconds of stopping, sends under way are cut off: they are made again at the next start.
+    Reports the Outbox as started; that is ``outbox`` if given. Notifications without a notifier stay and are logged. Failures of the store and of
+    channels are logged and do not end it. After ``grace`` seconds of stopping, sends under way are cancelled; they are repeated at the next
+    start.
     """
     outbox = outbox or Outbox()
     async with trio.open_nursery() as nursery:
@@ -43,7 +43,7 @@ async def deliver(
 
         def assign(notifiers: Notifiers) -> None:
             supervisor.assign(_specs(outbox, store, clock, observer or Unobserved(), notifiers))
-            outbox.wake()  # whoever is to leave and only waits hears of it
+            outbox.wake()  # wakes senders that are to leave and only wait
             nursery.start_soon(_report_unclaimed, store, set(notifiers), name="report unclaimed notifications")
 
         outbox.assign = assign

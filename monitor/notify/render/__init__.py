@@ -1,10 +1,11 @@
-"""Alerts in words: sentences, plain text, templates, escaping. Nothing here sends anything.
+"""Turns alerts and notifications into sentences, plain text, payloads and charts. Nothing here sends anything.
 
-words      data made fit to be shown          filters   numbers, shares, times, sparklines
-sentence   one alert in one sentence          story     one notification: which alerts, what changed
-text       a notification as lines of text    payload   a notification as Alertmanager's JSON
-escape     data made harmless for a channel   context   the names that templates see, samples of them
-environment   the sandbox                     templates   compile, check, render; the errors of templates
+alert_sentence     one alert as one sentence           notification_text     which alerts of a notification, and what changed
+text               a notification as lines of text     alertmanager_payload  a notification as Alertmanager's JSON
+sanitize, escape   data made safe to show              links                 addresses of the status page
+context            the names that templates see        templates             compiles, checks and renders templates
+jinja_sandbox      the environment of templates        budget, work,         limits the work of one rendering
+chart, chart_scale an alert's values as a picture      budgeted_code
 """
 
 from monitor.notify.render.alert_sentence import sentence

@@ -1,4 +1,4 @@
-"""One alert in one sentence, with the number in it. Slack's preview, the terminal and every fallback say the same."""
+"""Describes one alert in one sentence with its number. Slack's preview, the terminal and every fallback use the same sentence."""
 
 from typing import Final
 
@@ -20,9 +20,9 @@ _BECAUSE: Final = {
 
 
 def sentence(view: AlertView, *, short: bool = False) -> str:
-    """``OperatorFailureRate: 34.2% of 1,204 messages to Cosmote (GR) failed in 15m, threshold 20%``.
+    """Returns ``OperatorFailureRate: 34.2% of 1,204 messages to Cosmote (GR) failed in 15m, threshold 20%``.
 
-    ``short``: it stands behind words that say already that the alert is resolved.
+    ``short`` leaves out that the alert is resolved, because the words before the sentence say so.
     """
     name = clean(view.name)
     if view.status == "firing" or view.is_report:
@@ -31,7 +31,7 @@ def sentence(view: AlertView, *, short: bool = False) -> str:
 
 
 def statement(view: AlertView) -> str:
-    """What is so now, against what threshold or what is usual; without the alert's name."""
+    """Returns the present value and the threshold or the usual value; without the alert's name."""
     wording = wording_of(view.kind)
     if view.value is None or wording is None:
         return clean(view.why, 300) or f"{amount(view.value, view.unit)}{place(view)}{against_threshold(view)}"
@@ -40,7 +40,7 @@ def statement(view: AlertView) -> str:
 
 
 def aftermath(view: AlertView) -> str:
-    """How it stood when it was over, and how bad it had been."""
+    """Returns the value when the alert ended, and the worst value."""
     wording = wording_of(view.kind)
     if view.resolved_because == "no_data" and wording is not None and wording.counts_silence(view):
         return f"no messages{place(view)} for so long that they are no longer expected"
@@ -54,6 +54,6 @@ def aftermath(view: AlertView) -> str:
 
 
 def cause(found: Cause) -> str:
-    """``92% Carrier Violation``, ``88% sender Shop``."""
+    """Returns ``92% Carrier Violation``, ``88% sender Shop``."""
     what = _CAUSES.get(found.field, f"{clean(found.field, 40)} ")
     return f"{percent(found.share, 0)} {what}{clean(found.value, 60)}"

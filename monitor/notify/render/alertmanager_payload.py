@@ -1,4 +1,4 @@
-"""Alerts in Alertmanager's words: its webhook payload, version 4, as receivers expect it to the letter, and the alerts of its API v2."""
+"""Renders alerts in Alertmanager's formats: its webhook payload, version 4, and the alerts of its API v2."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -8,17 +8,17 @@ from monitor.model.notification import AlertView, Notification, common
 from monitor.runtime.clock import MINUTE, Duration, Instant, iso
 
 _NOT_OVER: Final = "0001-01-01T00:00:00Z"
-"""Go's zero time: the end of an alert that is still firing."""
+"""Go's zero time: the end of an alert that still fires."""
 
 
 ENDS_AHEAD: Final[Duration] = 4 * MINUTE
-"""How long after it was seen an alert that still fires is said to end."""
+"""How far ahead the end is set of an alert that still fires."""
 
 
 def alertmanager(notification: Notification, most: int = 0) -> dict[str, Any]:
-    """The payload, with at most ``most`` alerts (0: all); the others are only counted.
+    """Returns the payload with at most ``most`` alerts (0 for all); the others are only counted.
 
-    An alert that escalated stands in it twice: resolved under its old severity, firing under its new one.
+    An alert that escalated appears twice: resolved with its old severity, firing with its new one.
     """
     views = notification.alerts[: most or None]
     alerts = [entry for view in views for entry in _entries(view, notification.external_url)]
@@ -40,7 +40,7 @@ def _entries(view: AlertView, external_url: str) -> list[dict[str, Any]]:
     entry = _entry(view, view.labels, external_url)
     if view.status == "resolved" or view.was_severity in ("", view.labels.get("severity", "")):
         return [entry]
-    # Whoever knows alerts by their labels has to see the old ones end, or keeps them for ever.
+    # Receivers that identify alerts by their labels have to see the old ones end, or keep them until they are removed by hand.
     before = _entry(view, view.labels | {"severity": view.was_severity}, external_url)
     return [before | {"status": "resolved", "endsAt": iso(view.as_of)}, entry]
 
@@ -52,9 +52,9 @@ def _entry(view: AlertView, labels: dict[str, str], external_url: str) -> dict[s
 
 
 def posted(view: AlertView, labels: dict[str, str], ends_at: Instant, external_url: str) -> dict[str, Any]:
-    """An alert as Alertmanager's API v2 takes it by POST: it is over once ``ends_at`` has passed and nothing came after it.
+    """Returns an alert as Alertmanager's API v2 accepts it by POST: it ends at ``ends_at`` unless it is posted again before.
 
-    One that began "in the future", by a clock that has been set back since, begins when it ends: Alertmanager refuses any other.
+    An alert that began in the future, because the clock was set back since, begins when it ends: Alertmanager refuses any other.
     """
     return _alert(view, labels, min(view.starts_at, ends_at), iso(ends_at), external_url)
 
@@ -62,10 +62,10 @@ def posted(view: AlertView, labels: dict[str, str], ends_at: Instant, external_u
 def shown(
     view: AlertView, status: dict[str, Any], receivers: Sequence[str], seen_at: Instant, external_url: str
 ) -> dict[str, Any]:
-    """An alert as Alertmanager's API v2 shows it to who asks; ``status`` is made by `shown_status`.
+    """Returns an alert as Alertmanager's API v2 returns it; ``status`` is the result of `shown_status`.
 
-    One that still fires is said to end a while after ``seen_at``, also where it was last judged long ago: who asks takes what has ended for
-    over.
+    The end of an alert that still fires is set a while after ``seen_at``, even if it was last evaluated long ago: clients treat an alert whose
+    end has passed as over.
     """
     ends_at = seen_at + ENDS_AHEAD if view.ends_at is None else view.ends_at
     return _alert(view, view.labels, view.starts_at, iso(ends_at), external_url) | {
@@ -79,7 +79,7 @@ def shown(
 def shown_status(
     state: str, silenced_by: Iterable[str], inhibited_by: Iterable[str], muted_by: Iterable[str]
 ) -> dict[str, Any]:
-    """Alertmanager's word for how an alert stands, and why nobody is told of it: silences, other alerts, time intervals."""
+    """Returns Alertmanager's state of an alert, and what suppresses its notifications: silences, other alerts, time intervals."""
     by = {"silencedBy": list(silenced_by), "inhibitedBy": list(inhibited_by), "mutedBy": list(muted_by)}
     return {"state": state} | by
 
@@ -87,7 +87,7 @@ def shown_status(
 def _alert(
     view: AlertView, labels: dict[str, str], starts_at: Instant, ends_at: str, external_url: str
 ) -> dict[str, Any]:
-    """What every form of an alert has."""
+    """Returns the fields that every form of an alert has."""
     return {
         "labels": labels,
         "annotations": view.annotations,
@@ -98,10 +98,10 @@ def _alert(
 
 
 def _generator_url(view: AlertView, external_url: str) -> str:
-    """Where an alert comes from: its first link, else where the daemon is reached; empty where neither is known."""
+    """Returns the source of an alert: its first link, else the daemon's address; empty if neither is known."""
     return view.links[0].url if view.links else external_url
 
 
 def _shared(told: dict[str, str], alerts: list[dict[str, Any]], key: str) -> dict[str, str]:
-    """Of the pairs the notification calls common, those that hold for every entry, the resolved halves of escalations included."""
+    """Returns those common pairs of the notification that hold for every entry, including the resolved halves of escalations."""
     return common([told, *(alert[key] for alert in alerts)])

@@ -1,8 +1,8 @@
-"""How much work one rendering may do. A template is a program of somebody else's: it must end, soon, and in little memory.
+"""Limits the work of one rendering. Templates are programs that users write: each must end soon and use little memory.
 
-Everything that a template does goes through `spend`: each pass of a loop, each call, filter, test, comparison, arithmetic and each value that
-is made. A unit is about 0.1 µs, or four characters. What one operation can make is bounded too (`LONGEST_VALUE`), so that the time between
-two looks at the clock is short.
+All work of a template goes through `spend`: each pass of a loop, each call, filter, test, comparison and calculation, and each value that it
+makes. A unit is about 0.1 µs, or four characters. What one operation can make is bounded too (`LONGEST_VALUE`), so that the time between two
+checks of the clock is short.
 """
 
 import time
@@ -15,28 +15,28 @@ import msgspec
 from jinja2.exceptions import SecurityError
 
 MOST_UNITS: Final = 5_000_000
-"""Units of one rendering: 20 million characters made, at the most."""
+"""The most units of one rendering, enough for 20 million characters."""
 MOST_SECONDS: Final = 0.5
-"""Seconds of processor time of one rendering. The units bound it already; this holds where one of them took longer than it should."""
+"""The most seconds of processor time of one rendering. Units bound the time already; this applies if an operation takes longer than estimated."""
 LONGEST_VALUE: Final = 1024 * 1024
-"""Characters and items (of 8 characters each) of one value that a template makes, whatever it holds included."""
+"""The most characters and items (counted as 8 characters each) of one value that a template makes, including everything in it."""
 
 LARGEST_NUMBER: Final = 2**61 - 2
-"""Of whole numbers, in either direction. Arithmetic with larger ones takes longer and longer, and their hashes repeat."""
+"""The largest whole number, in either direction. Arithmetic with larger ones becomes slow, and their hashes repeat."""
 
 _SECONDS_A_UNIT: Final = 1e-7
 _CHARACTERS_A_UNIT: Final = 4
 _ITEM: Final = 8
 _LOOK_AFTER: Final = 500
-"""Units between two looks at the clock."""
+"""Units between two checks of the clock."""
 
 
 class Exhausted(SecurityError):
-    """A rendering needed more than it may have."""
+    """A rendering exceeded its budget."""
 
 
 class Budget:
-    """What is left for one rendering."""
+    """The remaining budget of one rendering."""
 
     __slots__ = ("_ends", "_left", "_look_at")
 
@@ -46,7 +46,7 @@ class Budget:
         self._ends = time.thread_time() + seconds
 
     def spend(self, units: int) -> None:
-        """Take that much of it. Raises Exhausted where there is not so much left, or not so much time."""
+        """Takes units from the budget. Raises Exhausted if too few are left, or if the time is over."""
         self._left -= units
         if self._left < 0:
             raise Exhausted("the template does more work than one message may take; make its loops and texts smaller")
@@ -61,7 +61,7 @@ _CURRENT: ContextVar[Budget | None] = ContextVar("budget of the rendering", defa
 
 @contextmanager
 def budgeted(budget: Budget | None = None) -> Iterator[None]:
-    """Whatever a template does in here is taken from one budget, in files that it includes too."""
+    """Runs its body with one budget for everything that a template does, including the files that it includes."""
     token = _CURRENT.set(budget or Budget())
     try:
         yield
@@ -70,19 +70,19 @@ def budgeted(budget: Budget | None = None) -> Iterator[None]:
 
 
 def spend(units: int = 1) -> None:
-    """Take so many units of the current rendering's budget. Raises Exhausted."""
+    """Takes units from the current rendering's budget. Raises Exhausted."""
     budget = _CURRENT.get()
     if budget is not None:
         budget.spend(units)
 
 
 def spend_characters(count: int) -> None:
-    """Likewise, for text of that length."""
+    """Takes the units for text of that length. Raises Exhausted."""
     spend(1 + count // _CHARACTERS_A_UNIT)
 
 
 def made(value: Any) -> Any:
-    """``value``, which a template has just made, taken from the budget. Raises Exhausted where it is too large by itself."""
+    """Takes the size of ``value``, which a template has just made, from the budget, and returns it. Raises Exhausted if it is too large by itself."""
     if isinstance(value, str):
         size = len(value)
         if size > LONGEST_VALUE:
@@ -98,9 +98,10 @@ def made(value: Any) -> Any:
 
 
 def size_of(value: Any, *, written: bool = False) -> int:
-    """The characters and items that a value holds, at every depth: what stands in it twice counts twice. Raises Exhausted beyond `LONGEST_VALUE`.
+    """Returns the characters and items that a value holds, at every depth; an object that appears twice counts twice. Raises Exhausted beyond
+    `LONGEST_VALUE`.
 
-    An alert and the like count as one item, but with ``written`` as all that is in them, because that is what is written of them.
+    An alert and similar objects count as one item, but with ``written`` as everything in them, because all of that is written.
     """
     size, waiting = 0, [value]
     while waiting:

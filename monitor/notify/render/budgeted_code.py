@@ -1,4 +1,4 @@
-"""Templates rewritten so that whatever they do is taken from the budget of their rendering, wherever Jinja2 itself has no place for that."""
+"""Rewrites templates so that all of their work counts against the budget of their rendering, where Jinja2 has no hook for it."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +17,7 @@ from monitor.notify.render.work import gathered, only_simple, spend_on_filter, s
 
 @pass_context
 def _looped(context: Context, items: Iterable[Any], data: int) -> Iterator[Any]:
-    """``items`` of a loop; ``data`` are the characters that stand in its body."""
+    """Yields ``items`` of a loop; ``data`` is how many characters of text its body contains."""
     for item in items:
         spend_characters(data)
         yield item
@@ -25,34 +25,34 @@ def _looped(context: Context, items: Iterable[Any], data: int) -> Iterator[Any]:
 
 @pass_context
 def _entered(context: Context, nothing: object, data: int) -> object:
-    """The beginning of a macro or a block with that many characters."""
+    """Counts the text of a macro or a block when it begins; ``data`` is its number of characters."""
     spend_characters(data)
     return nothing
 
 
 @pass_context
 def _compared(context: Context, value: Any) -> Any:
-    """A side of a comparison, which looks at all that it holds."""
+    """Counts a side of a comparison, with everything in it."""
     spend_characters(len(value) if isinstance(value, str) else size_of(value))
     return value
 
 
 @pass_context
 def _written(context: Context, value: Any) -> Any:
-    """What is about to be put into a text."""
+    """Counts a value that is about to be written into a text."""
     spend_on_text([value])
     return value
 
 
 @pass_context
 def _key(context: Context, value: Any) -> Any:
-    """What is about to be a key of a dictionary."""
+    """Checks a value that is about to become a key of a dictionary."""
     return only_simple(value)
 
 
 @pass_context
 def _made(context: Context, value: Any) -> Any:
-    """A list, a dictionary or a text that was just put together."""
+    """Counts a list, a dictionary or a text that was just made."""
     return made(value)
 
 
@@ -64,16 +64,16 @@ BUDGETING: Final[dict[str, Callable[..., Any]]] = {
     " made": _made,
     " written": _written,
 }
-"""Filters that only rewritten templates use: no template can write such a name."""
+"""Filters that only rewritten templates use; a template cannot write such a name."""
 
 
 def bounded_filter(name: str, function: Any) -> Callable[..., Any]:
-    """A filter of Jinja2 that takes what it will cost and what it makes from the budget. Jinja2 does not work it out in advance."""
+    """Returns a filter of Jinja2 that counts its cost and its result against the budget. Jinja2 then does not evaluate it in advance."""
     return _bounded(function, lambda context, *given: spend_on_filter(context.environment, name, *given))
 
 
 def bounded_test(name: str, function: Any) -> Callable[..., Any]:
-    """Likewise, a test."""
+    """Returns a test of Jinja2 that counts its cost."""
     return _bounded(function, lambda _, value, args, named: spend_on_test(name, value, args))
 
 
@@ -98,22 +98,22 @@ _FIRST: Final[dict[_PassArg | None, Callable[[Context], object] | None]] = {
     _PassArg.eval_context: lambda context: context.eval_ctx,
     _PassArg.environment: lambda context: context.environment,
 }
-"""What a function of Jinja2 wants before its value."""
+"""Returns the argument that a function of Jinja2 takes before its value."""
 
 
 MOST_SIGNS: Final = 20_000
-"""Names, values and signs of one template: so long may compiling it take."""
+"""The most names, values and signs of one template, which bounds the time of compiling it."""
 LONGEST_EXPRESSION: Final = 1_000
-"""Of these, within one ``{{ … }}`` or ``{% … %}``."""
+"""The most names, values and signs within one ``{{ … }}`` or ``{% … %}``."""
 DEEPEST_LOOP: Final = 15
-"""Loops in loops. Python itself takes 20 blocks."""
+"""The most nested loops. Python itself allows 20 nested blocks."""
 _LONGEST_NUMBER: Final = 70
 _BLANK: Final = frozenset({"comment", "comment_begin", "comment_end", "data", "whitespace"})
 _ENDS: Final = frozenset({"variable_end", "block_end"})
 
 
 def refuse_dear(signs: Iterable[tuple[int, str, str]]) -> None:
-    """Refuse what would take long to compile, or cannot be: each sign of a template is a line, a kind and a text. Raises TemplateSyntaxError."""
+    """Refuses templates that are slow or impossible to compile; each sign is a line, a kind and a text. Raises TemplateSyntaxError."""
     number = within = 0
     for line, kind, text in signs:
         number += kind not in _BLANK
@@ -135,7 +135,7 @@ def _is_too_large(kind: str, text: str) -> bool:
 
 
 def rewritten(tree: Template, environment: Environment) -> Template:
-    """The template with the budget's filters where they have to be. Raises TemplateSyntaxError for loops that call themselves or stand too deep."""
+    """Returns the template with the budget's filters added. Raises TemplateSyntaxError for recursive or too deeply nested loops."""
     named: list[nodes.Macro | nodes.CallBlock | nodes.Block] = [
         *tree.find_all(nodes.Macro),
         *tree.find_all(nodes.CallBlock),
@@ -150,7 +150,7 @@ def rewritten(tree: Template, environment: Environment) -> Template:
 
 
 class _Rewriting(NodeTransformer):
-    """Puts filters around what loops, compares and makes values."""
+    """Adds filters around loops, comparisons and new values."""
 
     def __init__(self) -> None:
         self._loops = 0
@@ -203,5 +203,5 @@ def _filtered(node: Expr, name: str) -> Filter:
 
 
 def _data(body: Iterable[Node]) -> int:
-    """The characters of text that stand in these nodes."""
+    """Returns how many characters of text these nodes contain."""
     return sum(len(data.data) for node in body for data in node.find_all(nodes.TemplateData))

@@ -1,6 +1,6 @@
-"""The course of an alert as a picture (PNG): its values, the threshold, what is usual, when it fired. Pillow is used here only.
+"""Draws an alert as a picture (PNG): its values over time, the threshold, the usual value, and when it fired. Only this module uses Pillow.
 
-Pillow is an extra (``charts``): without it there are no pictures, and `problem` says how to get them.
+Pillow is an extra (``charts``): without it there are no pictures, and `problem` says how to install it.
 """
 
 import io
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WIDTH: Final = 600
 HEIGHT: Final = 240
 _FINE: Final = 2
-"""Pixels for each of those: text stays sharp on a good screen."""
+"""Pixels for each unit, so that text is sharp on a high-resolution screen."""
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 76, 50, 40
 _PAPER, _INK, _FAINT, _GRID, _LINE = "#ffffff", "#1d1c1d", "#616061", "#e8e8e8", "#1264a3"
@@ -37,7 +37,7 @@ _COLOURS: Final[dict[Tone, str]] = {
     "resolved": "#2a9d6a",
 }
 _FONTS: Final = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf")
-"""Fonts of the system with more than the Latin letters that Pillow brings along."""
+"""System fonts that have more letters than Pillow's own Latin font."""
 
 _LARGEST: Final = 1e300
 _FEWEST: Final = 3
@@ -45,11 +45,11 @@ _MISSING: Final = "Pillow is not installed; install routee-monitor[charts], or t
 
 
 class NoPictures(Exception):
-    """No picture can be drawn here; the text says why and what to do."""
+    """No picture can be drawn; the text says why and what to do."""
 
 
 def problem() -> str:
-    """Why no pictures can be drawn here; empty where they can."""
+    """Returns why no pictures can be drawn; empty if they can."""
     try:
         import PIL.ImageFont  # noqa: F401 - whether it is there is the question
     except ImportError:
@@ -58,12 +58,12 @@ def problem() -> str:
 
 
 def worth_drawing(view: AlertView) -> bool:
-    """Whether there is a course to see: at least three values."""
+    """Returns whether there are at least three values to draw."""
     return len(_points(view)) >= _FEWEST
 
 
 def png(view: AlertView, width: int = WIDTH, height: int = HEIGHT) -> bytes:
-    """The picture, ``width`` by ``height`` as it is meant to be shown and twice as fine. Raises NoPictures without Pillow."""
+    """Returns the picture, for ``width`` by ``height`` units at twice the resolution. Raises NoPictures without Pillow."""
     try:
         from PIL import Image, ImageDraw
     except ImportError:
@@ -77,7 +77,7 @@ def png(view: AlertView, width: int = WIDTH, height: int = HEIGHT) -> bytes:
 
 
 def _points(view: AlertView) -> list[tuple[Instant, float]]:
-    """When which value was measured, as far as values are known and can be drawn."""
+    """Returns the times and values that are known and can be drawn."""
     last = len(view.history) - 1
     dated = [(view.as_of - (last - i) * view.history_step, value) for i, value in enumerate(view.history)]
     return [(at, value) for at, value in dated if value is not None and abs(value) < _LARGEST]
@@ -88,7 +88,7 @@ def _finite(value: float | None) -> float | None:
 
 
 class _Sheet:
-    """Where is drawn, in units of the picture as it is shown."""
+    """The image to draw on, in units of the picture as it is shown."""
 
     def __init__(self, draw: "ImageDraw", width: int, height: int) -> None:
         self.draw = draw
@@ -97,7 +97,7 @@ class _Sheet:
         self._fonts: dict[int, Font] = {}
 
     def text(self, x: float, y: float, text: str, size: int, fill: str, anchor: str, *, strong: bool = False) -> None:
-        """``anchor`` is Pillow's: l, m or r for across, then a, m or s for down."""
+        """Draws text; ``anchor`` is Pillow's: l, m or r horizontally, then a, m or s vertically."""
         where = (x * _FINE, y * _FINE)
         self.draw.text(where, text, fill, self.font(size), anchor, stroke_width=0.4 if strong else 0)
 
@@ -105,7 +105,7 @@ class _Sheet:
         return self.draw.textlength(text, self.font(size)) / _FINE
 
     def fitted(self, text: str, size: int, width: float) -> str:
-        """As much of ``text`` as is no wider than that."""
+        """Returns the part of ``text`` that fits into ``width``."""
         longest = len(text)
         while longest > 1 and self.long(clip(text, longest), size) > width:
             longest -= 1
@@ -116,7 +116,7 @@ class _Sheet:
         self.draw.line(fine, fill, round(width * _FINE), joint="curve")
 
     def dashes(self, y: float, fill: str, on: float, off: float, width: float) -> None:
-        """A line across, in dashes."""
+        """Draws a dashed horizontal line."""
         x = float(self.left)
         while x < self.right:
             self.line([(x, y), (min(x + on, self.right), y)], fill, width)
@@ -161,7 +161,7 @@ def _draw(sheet: _Sheet, view: AlertView) -> None:
 
 
 def _heads(sheet: _Sheet, view: AlertView) -> None:
-    """Which alert, where, and how long."""
+    """Draws the alert's name, its group and how long it has lasted."""
     name = sheet.fitted(clean(view.name), 14, (sheet.width - 24) * 0.6)
     sheet.text(12, 19, name, 14, _INK, "ls", strong=True)
     rest = sheet.width - 24 - sheet.long(name, 14) - 10
@@ -173,13 +173,13 @@ def _heads(sheet: _Sheet, view: AlertView) -> None:
 
 
 def _where(view: AlertView) -> str:
-    """Which group of its rule: as the sentence says it, else its values."""
+    """Returns the group of the alert: as the sentence names it, else its values."""
     others = [value for name, value in view.labels.items() if name not in ("alertname", "severity")]
     return clean(place(view) or " · ".join(others), 120)
 
 
 def _measure(view: AlertView) -> str:
-    """What the axis upwards is."""
+    """Returns what the vertical axis measures."""
     name = {"share": "share of messages", "seconds": "time", "money": "money", "count": "messages"}[view.unit]
     wording = wording_of(view.kind)
     if wording is not None and wording.axis:
@@ -188,7 +188,7 @@ def _measure(view: AlertView) -> str:
 
 
 def _fired(sheet: _Sheet, view: AlertView, across: Scale) -> None:
-    """The time in which it fired, shaded."""
+    """Shades the time in which the alert fired."""
     start = max(across.at(view.starts_at), sheet.left)
     end = min(across.at(view.as_of if view.ends_at is None else view.ends_at), sheet.right)
     if start < end:
@@ -209,7 +209,7 @@ def _axes(sheet: _Sheet, view: AlertView, across: Scale, down: Scale, up: list[f
 
 
 def _limits(sheet: _Sheet, view: AlertView, down: Scale, limit: float | None, usual: float | None) -> None:
-    """The threshold and what is usual, each named at its left end: over its line, the lower of two close ones under it."""
+    """Draws the threshold and the usual value, each named at its left end: above its line, or below it for the lower of two close ones."""
     close = limit is not None and usual is not None and abs(down.at(limit) - down.at(usual)) < 16
     if usual is not None:
         y, under = down.at(usual), close and limit is not None and usual <= limit
@@ -229,7 +229,7 @@ def _named(sheet: _Sheet, y: float, words: str, fill: str, *, under: bool) -> No
 
 
 def _timeline(sheet: _Sheet, view: AlertView, points: list[tuple[Instant, float]], across: Scale, down: Scale) -> None:
-    """The line, broken where nothing is known, and its last value."""
+    """Draws the line, with gaps for unknown values, and its last value."""
     piece: list[tuple[float, float]] = []
     before = points[0][0]
     for at, value in points:

@@ -1,4 +1,4 @@
-"""The axes of a chart: which values and times are written beside them, and where a value stands. Pure numbers."""
+"""Computes the axes of a chart: which values and times are labelled, and the position of a value."""
 
 import math
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ _MOST_UP: Final = 4
 _MOST_ACROSS: Final = 6
 _ROUND: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 _SPANS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
-"""Steps between times that people count in, in seconds."""
+"""Round distances between labelled times, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Where values from ``low`` to ``high`` stand, between two places of the picture."""
+    """Maps values from ``low`` to ``high`` to positions in the picture."""
 
     low: float
     high: float
@@ -24,17 +24,17 @@ class Scale:
     last: float
 
     def at(self, value: float) -> float:
-        """The place of a value."""
+        """Returns the position of a value."""
         part = (value - self.low) / ((self.high - self.low) or 1.0)
         return self.first + part * (self.last - self.first)
 
 
 _NOTHING: Final = 1e-12
-"""A smaller difference is none that could be drawn."""
+"""Differences below this are too small to draw."""
 
 
 def ticks(low: float, high: float, unit: Unit) -> list[float]:
-    """Round values, evenly spaced, from at or under ``low`` to at or over ``high``: at most six, at least two."""
+    """Returns two to six round values, evenly spaced, from at or below ``low`` to at or above ``high``."""
     if high - low < _NOTHING:
         high = low + (0.01 if unit == "share" else 1.0)
     step = _step((high - low) / _MOST_UP, unit)
@@ -56,7 +56,7 @@ def _step(least: float, unit: Unit) -> float:
 
 
 def times(first: Instant, last: Instant) -> list[tuple[Instant, str]]:
-    """Round times within the span, at most seven, as they are written: ``17:05``, over days ``21 Nov``."""
+    """Returns at most seven round times within the span, with their texts: ``17:05``, over days ``21 Nov``."""
     step = _time_step((last - first) / _MOST_ACROSS)
     start = -(-first // step) * step
     form = "%d %b" if step >= DAY else "%H:%M:%S" if step < MINUTE else "%H:%M"

@@ -1,4 +1,4 @@
-"""The names that templates see, and samples of what they stand for, to check templates by before there is an alert."""
+"""The names that templates see, and sample alerts to check templates with before there is an alert."""
 
 from collections.abc import Mapping, Sequence, Set
 from typing import Any, Final
@@ -28,7 +28,7 @@ _WHOLE_FIELDS: Final = frozenset(
     {*(field.name for field in msgspec.structs.fields(Notification)), "firing", "resolved"}
 )
 ALERT_NAMES: Final = frozenset({*_FIELDS, "since", "duration", "sentence", "is_report"})
-"""Names in the template of one alert."""
+"""The names in the template of one alert."""
 
 NOTIFICATION_NAMES: Final = frozenset(
     {
@@ -46,22 +46,22 @@ NOTIFICATION_NAMES: Final = frozenset(
         *("title", "badge", "heading", "headline", "changed", "news", "tone", "urgency", "fields"),
     }
 )
-"""Further names in the template of a whole notification; `ALERT_NAMES` then are those of its worst alert."""
+"""Further names in the template of a whole notification, where `ALERT_NAMES` are those of its worst alert."""
 
 NAMES: Final = ALERT_NAMES | NOTIFICATION_NAMES
 
 
 def alert_context(view: AlertView) -> dict[str, Any]:
-    """What the template of one alert sees."""
+    """Returns what the template of one alert sees."""
     names: dict[str, Any] = {name: getattr(view, name) for name in _FIELDS}
     said = {"since": view.since, "duration": view.duration, "sentence": sentence(view), "is_report": view.is_report}
     return names | said
 
 
 def notification_context(notification: Notification, fields: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """What the template of a whole message sees: the names of its worst alert, besides those of the whole. ``status`` is the whole's.
+    """Returns what the template of a whole message sees: the names of its worst alert and of the notification. ``status`` is the notification's.
 
-    ``fields`` are what the configuration hands to a webhook's template.
+    ``fields`` are what the configuration gives to a webhook's template.
     """
     views = told(notification)
     own = {name: getattr(notification, name) for name in NOTIFICATION_NAMES & _WHOLE_FIELDS}
@@ -102,7 +102,7 @@ _VALUES: Final[dict[Unit, tuple[float, float, float]]] = {
     "seconds": (42.0, 30.0, 12.0),
     "money": (103.5, 100.0, 40.0),
 }
-"""A value, its threshold and its baseline, by unit."""
+"""A sample value, its threshold and its baseline, by unit."""
 
 
 def sample_view(
@@ -117,7 +117,7 @@ def sample_view(
     history_every: Duration = 0,
     as_of: Instant = 1_795_280_824 * SECOND,
 ) -> AlertView:
-    """An alert as a rule of that name, kind and ``by`` could give it; ``labels`` are the rule's own. The same at each call."""
+    """Returns a sample alert of a rule with that name, kind and ``by``; ``labels`` are the rule's own. Returns the same at each call."""
     example = example_of(kind)
     measure = unit or example.unit
     own = None if unit == "seconds" else example.values
@@ -159,7 +159,7 @@ _COURSE: Final = (
     *(0.10, 0.09, 0.12, 0.10, 0.08, 0.11, 0.13, 0.10, 0.09, 0.10, 0.12, 0.11),
     *(0.09, 0.10, 0.13, 0.12, 0.16, 0.24, 0.38, 0.55, 0.71, 0.86, 0.95, 1.00),
 )
-"""How the value came to where it is, as parts of it."""
+"""The values before the present one, as fractions of it."""
 
 _BREAKDOWN: Final = (Cause("detailedStatus", "Carrier Violation", 0.92, 378), Cause("from", "Shop", 0.88, 361))
 
@@ -171,14 +171,14 @@ def _samples(as_of: Instant) -> tuple[Sample, ...]:
 
 
 AWKWARD: Final = "a \"quote\", a \\ backslash, a\nnew line, <b>markup</b> & *stars* @here 'end'"
-"""What data may hold and what templates get wrong."""
+"""A value with everything that data may contain and careless templates get wrong."""
 
 _FIXED: Final = frozenset({"alertname", "severity", "account", "search", "problem"})
-"""Labels whose values the configuration and the program give."""
+"""Labels whose values come from the configuration or the program."""
 
 
 def awkward(view: AlertView, fixed: Set[str] = frozenset()) -> AlertView:
-    """The alert with everything in its texts that a careless template stumbles over: whatever comes from messages and from people.
+    """Returns the alert with awkward characters in every text that comes from messages or people.
 
     Labels named in ``fixed`` stay, because the configuration gives their values.
     """
@@ -202,7 +202,7 @@ def awkward(view: AlertView, fixed: Set[str] = frozenset()) -> AlertView:
 
 
 def sample_notification(views: Sequence[AlertView], receiver: str = "ops") -> Notification:
-    """A first notification of those alerts."""
+    """Returns a first notification of those alerts."""
     labels = common([view.labels for view in views])
     return Notification(
         key="sample",

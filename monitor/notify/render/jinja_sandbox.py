@@ -1,7 +1,7 @@
-"""The sandbox that templates run in: a short list of filters, no way out of the data, and an end to whatever they do (`budget`).
+"""The sandbox that templates run in: a short list of filters, access to nothing but the data, and a limit to their work (`budget`).
 
-It keeps an accident in a template (a loop in a loop, a huge repetition, a misspelt name) from harming the daemon. Templates
-are written by whoever may write the configuration, and are trusted as much; data from messages is never a template.
+It prevents a mistake in a template (nested loops, a huge repetition, a misspelt name) from harming the daemon. Templates are written by the
+authors of the configuration, and are trusted as much; data from messages is never a template.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -32,11 +32,11 @@ from monitor.notify.render.sanitize import clean
 from monitor.notify.render.work import spend_on_call, spend_on_text
 
 MOST_GROWTH: Final = 100_000
-"""Characters or items that one ``*``, ``replace`` or ``join`` may make; of whole numbers, bits times 32."""
+"""The most characters or items that one ``*``, ``replace`` or ``join`` may make; for whole numbers, bits times 32."""
 
 _LONGEST_NAME: Final = 100
 _MOST_NAMES: Final = 200
-"""What is looked through for a name that somebody may have meant; the work grows with the square of a name's length."""
+"""The most names that are compared to suggest one; the work grows with the square of a name's length."""
 
 _KEPT_FILTERS: Final = (
     *(
@@ -72,7 +72,7 @@ _OWN_FILTERS: Final = ("percent", "number", "duration", "datetime", "sparkline",
 
 
 def _alert(view: Any) -> AlertView:
-    """``view``, where it is an alert: what a template makes itself could be anything."""
+    """Returns ``view`` if it is an alert. Raises SecurityError for values that a template made itself."""
     if not isinstance(view, AlertView):
         raise SecurityError("sentence and notes take an alert")
     return view
@@ -85,9 +85,9 @@ _FURTHER: Final[dict[str, Callable[..., Any]]] = {
     "notes": lambda view, longest=2000: advice(_alert(view), longest),
     "sentence": lambda view: sentence(_alert(view)),
 }
-"""What is a filter under another name, or is from elsewhere."""
+"""Filters that have another name here, or are defined elsewhere."""
 FILTERS: Final = frozenset({*_KEPT_FILTERS, *_OWN_FILTERS, *_FURTHER, "join", "replace", "round", "sum", "tojson"})
-"""Every filter there is."""
+"""The names of all filters."""
 
 _KEPT_GLOBALS: Final = ("range", "dict", "namespace", "joiner", "cycler")
 METHODS: Final[tuple[tuple[type | tuple[type, ...], frozenset[str]], ...]] = (
@@ -137,11 +137,11 @@ METHODS: Final[tuple[tuple[type | tuple[type, ...], frozenset[str]], ...]] = (
     ((list, tuple, range), frozenset({"count", "index"})),
     ((int, float, bytes, set, frozenset), frozenset()),
 )
-"""The methods of plain values that templates may call: none that makes much out of little, or changes anything."""
+"""The methods of plain values that templates may call: none that makes a large result from a small value, or changes anything."""
 
 
 class Unknown(StrictUndefined):
-    """A name that is not there: an error as soon as it is used, with the nearest name that is."""
+    """An unknown name: an error as soon as it is used, which suggests the nearest known name."""
 
     @property
     def _undefined_message(self) -> str:
@@ -154,7 +154,7 @@ class Unknown(StrictUndefined):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`` (did you mean 'value'?)``, or nothing where nothing is near."""
+    """Returns ``; did you mean 'value'?``, or nothing if no name is near."""
     if len(name) > _LONGEST_NAME:
         return ""
     near = get_close_matches(name, list(islice(known, _MOST_NAMES)), n=1, cutoff=0.6)
@@ -170,19 +170,19 @@ def _names_of(thing: Any) -> Iterable[str]:
 
 
 class Variables(Namespace):
-    """``namespace()``: what is in it, and perhaps in that in turn, is not written out."""
+    """``namespace()``: its contents, which may be nested, are not written out."""
 
     def __repr__(self) -> str:
         return "<namespace>"
 
 
 class TemplateSandbox(ImmutableSandboxedEnvironment):
-    """Jinja2 with what is above."""
+    """The Jinja2 environment with the limits above."""
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "**", "%"})
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Arithmetic, as long as the result stays small."""
+        """Evaluates arithmetic if the result stays small."""
         if operator == "%" and isinstance(left, str | bytes):
             raise SecurityError("text cannot be formatted with %; put values side by side with ~")
         for one in (left, right):
@@ -195,43 +195,43 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         return made(super().call_binop(context, operator, left, right))
 
     def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """A call of a macro, a method or a global function."""
+        """Calls a macro, a method or a global function."""
         spend_on_call(called, args, kwargs)
         return made(super().call(context, called, *args, **kwargs))
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """``labels.count`` is the label, also where dictionaries have a method of that name."""
+        """Returns the label for ``labels.count``, although dictionaries have a method of that name."""
         if isinstance(obj, dict) and attribute in obj:
             return obj[attribute]
         return super().getattr(obj, attribute)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        """Nothing that starts with an underscore; of plain values only methods that neither change them nor make much out of little."""
+        """Returns whether an attribute may be used: no name with a leading underscore, and of plain values only `METHODS`."""
         if isinstance(obj, type):
-            return False  # ``dict.update(labels, …)`` would change what is told to everybody else
+            return False  # ``dict.update(labels, …)`` would change what others are sent
         for kind, methods in METHODS:
             if isinstance(obj, kind):
                 return attr in methods
         return super().is_safe_attribute(obj, attr, value)
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
-        """``str.format`` is refused like the other growing methods, not wrapped."""
+        """Returns None: ``str.format`` is refused like the other methods that make large results."""
         return None
 
     def get_template(self, name: Any, parent: str | None = None, globals: Any = None) -> Any:  # noqa: A002 - Jinja2's name
-        """A template that another one includes; its text is taken from the budget each time."""
+        """Returns a template that another one includes; its text counts against the budget each time."""
         sources = self.loader.mapping if isinstance(self.loader, DictLoader) else {}
         spend_characters(len(sources.get(name, "")) if isinstance(name, str) else 0)
         return super().get_template(name, parent, globals)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        # Jinja2 has no public place to see what a template does; rewriting the tree right after parsing is the smallest one.
+        # Jinja2 has no public hook to observe what a template does; rewriting the tree right after parsing is the smallest change.
         refuse_dear(self.lex(source, name, filename))
         return rewritten(super()._parse(source, name, filename), self)
 
 
 def _product(left: Any, right: Any) -> int:
-    """How long ``left * right`` would be: in characters or items, of two whole numbers in bytes."""
+    """Returns the length of ``left * right`` in characters or items; for two whole numbers, their bits times 32."""
     for many, times in ((left, right), (right, left)):
         if isinstance(many, str | bytes | list | tuple):
             return int(len(many) * abs(times))
@@ -246,7 +246,7 @@ def _power(base: Any, exponent: Any) -> int:
 
 @pass_eval_context
 def _join(context: EvalContext, value: Iterable[Any], d: str = "", attribute: str | int | None = None) -> str:
-    """Jinja2's filter, where the result cannot be much longer than what it is made of."""
+    """Joins as Jinja2's filter does, if the result is not much longer than its parts. Raises SecurityError."""
     items = list(value)
     if len(items) * len(str(d)) > MOST_GROWTH:
         raise SecurityError("the result of join would be too long")
@@ -255,7 +255,7 @@ def _join(context: EvalContext, value: Iterable[Any], d: str = "", attribute: st
 
 @pass_environment
 def _sum(environment: Environment, value: Iterable[Any], attribute: str | int | None = None, start: float = 0) -> Any:
-    """Jinja2's filter, of numbers alone: lists would be copied again and again."""
+    """Adds up as Jinja2's filter does, but only numbers: lists would be copied again and again. Raises SecurityError."""
     items = list(value) if attribute is None else [make_attrgetter(environment, attribute)(one) for one in value]
     if not all(isinstance(one, int | float) for one in (start, *items)):
         raise SecurityError("sum adds up numbers only")
@@ -263,7 +263,7 @@ def _sum(environment: Environment, value: Iterable[Any], attribute: str | int | 
 
 
 def _round(value: float, precision: int = 0, method: Literal["common", "ceil", "floor"] = "common") -> float:
-    """Jinja2's filter, to as many digits as numbers have."""
+    """Rounds as Jinja2's filter does, to at most 20 digits. Raises SecurityError."""
     if abs(precision) > 20:
         raise SecurityError("round takes 20 digits at most")
     return do_round(value, precision, method)
@@ -282,7 +282,7 @@ def _tojson(value: object, indent: int | None = None) -> Markup:
 
 
 def _indented(value: object, indent: int) -> str:
-    """JSON on many lines, counted while it is made: each level that a value is nested in makes all its lines longer."""
+    """Returns JSON on many lines, counted while it is made: each level of nesting makes all its lines longer."""
     pieces: list[str] = []
     size = 0
     for piece in JSONEncoder(ensure_ascii=False, indent=indent).iterencode(escape.plain(value)):
@@ -310,7 +310,7 @@ _ESCAPED: Final[dict[escape.Escape, Callable[[object], str]]] = {
     "form": escape.form_text,
 }
 _ESCAPING_WEIGHT: Final[dict[escape.Escape, int]] = {"none": 1, "slack": 10, "json": 1, "html": 1, "form": 4}
-"""How long that takes, as `spend_on_text` counts it."""
+"""How expensive each escaping is, as the weight that `spend_on_text` gets."""
 
 
 def _escaped_once(value: object) -> Markup:
@@ -318,7 +318,7 @@ def _escaped_once(value: object) -> Markup:
 
 
 def _finalizer(form: escape.Escape) -> Callable[[Context, Any], Any]:
-    """What is done to each ``{{ … }}`` before it goes into the text; what the template itself says stays as it is."""
+    """Returns the function that escapes each ``{{ … }}``; the template's own text stays as it is."""
     escaped = _ESCAPED[form]
 
     @pass_context
@@ -336,7 +336,7 @@ def _finalizer(form: escape.Escape) -> Callable[[Context, Any], Any]:
 
 
 def sandbox(sources: Mapping[str, str], form: escape.Escape) -> TemplateSandbox:
-    """An environment whose templates can include each other by name, and whose values are escaped for ``form``."""
+    """Returns an environment whose templates can include each other by name, and whose values are escaped for ``form``."""
     environment = TemplateSandbox(
         loader=DictLoader(dict(sources)),
         undefined=Unknown,
@@ -355,7 +355,7 @@ def sandbox(sources: Mapping[str, str], form: escape.Escape) -> TemplateSandbox:
         "tojson": _tojson,
     }
     every = kept | own | _FURTHER | guarded
-    if form == "html":  # what a template escapes itself is not escaped again
+    if form == "html":  # values that a template escapes itself are not escaped again
         every["html"] = _escaped_once
     environment.filters = {name: bounded_filter(name, one) for name, one in every.items()} | BUDGETING
     environment.tests = {name: bounded_test(name, one) for name, one in environment.tests.items()}
@@ -365,5 +365,5 @@ def sandbox(sources: Mapping[str, str], form: escape.Escape) -> TemplateSandbox:
 
 @lru_cache(maxsize=1)
 def known_names() -> frozenset[str]:
-    """Everything that a template can name without having been given it."""
+    """Returns every name that a template can use without being given it."""
     return frozenset(NAMES) | frozenset(_KEPT_GLOBALS) | {"self", "loop", "caller", "varargs", "kwargs"}

@@ -1,4 +1,4 @@
-"""Addresses of the status page, made here and nowhere else: ``external_url`` comes from the configuration, all else is percent-encoded.
+"""Builds the addresses of the status page: ``external_url`` comes from the configuration, everything else is percent-encoded.
 
 /alerts/{fingerprint}               one alert
 /alerts/{fingerprint}/acknowledge   the form that acknowledges it
@@ -12,22 +12,22 @@ from monitor.routing.matcher_syntax import write_matcher
 
 
 def page_url(external_url: str, fingerprint: str) -> str:
-    """The page of one alert."""
+    """Returns the address of one alert's page."""
     return f"{external_url.rstrip('/')}/alerts/{_part(fingerprint)}"
 
 
 def acknowledge_url(external_url: str, fingerprint: str) -> str:
-    """Where one alert is acknowledged."""
+    """Returns the address of the form that acknowledges an alert."""
     return f"{page_url(external_url, fingerprint)}/acknowledge"
 
 
 def silence_url(external_url: str, labels: Mapping[str, str]) -> str:
-    """Where a silence for exactly these labels is written: ``matcher=alertname="Late"``, encoded, once a label and sorted."""
+    """Returns the address of the form for a silence with exactly these labels: ``matcher=alertname="Late"``, encoded, one for each label, sorted."""
     matchers = "&".join(f"matcher={_part(write_matcher(name, '=', value))}" for name, value in sorted(labels.items()))
     return f"{external_url.rstrip('/')}/silences/new" + (f"?{matchers}" if matchers else "")
 
 
 def _part(text: str) -> str:
-    # A lone surrogate, as broken data can hold, has no encoding: it becomes a question mark.
-    # The tilde, which needs no encoding, strikes text through in chats that find a URL in it.
+    # A lone surrogate, which broken data can contain, has no encoding: it becomes a question mark.
+    # A tilde needs no encoding, but strikes text through in chats that find a URL in it.
     return quote(text, safe="", errors="replace").replace("~", "%7E")

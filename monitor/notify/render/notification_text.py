@@ -1,4 +1,4 @@
-"""What one notification tells, before any channel lays it out: which alerts, the worst first, and what has changed."""
+"""Decides what one notification says, independent of channels: which alerts, the worst first, and what has changed."""
 
 import re
 from typing import Final, Literal
@@ -12,14 +12,14 @@ from monitor.notify.render.sanitize import URGENCY, Tone, clean, clean_lines, to
 
 _MOST_NAMES: Final = 5
 _STATES: Final = ("escalated", "repeat")
-"""Reasons whose change is a state of its own: ``escalated from warning``, ``still firing after 4h``."""
+"""Reasons that have a state of their own: ``escalated from warning``, ``still firing after 4h``."""
 _OWN_PART: Final = 2
-"""A summary of which at most one word in so many is its own repeats the sentence beside it; its own are then *of*, *is* and *now*."""
+"""A summary repeats the sentence if at most one in this many of its words is new; those are then *of*, *is* and *now*."""
 _WORD: Final = re.compile(r"[^\W_][\w.,%-]*")
 
 
 def told(notification: Notification) -> list[AlertView]:
-    """The alerts to show, the worst first. Of an alert that escalated only the side that goes on is shown."""
+    """Returns the alerts to show, the worst first. Of an alert that escalated, only the new severity is shown."""
     firing = {view.fingerprint for view in notification.firing}
     shown = [view for view in notification.alerts if view.status == "firing" or view.fingerprint not in firing]
     return sorted(shown, key=_rank)
@@ -31,7 +31,7 @@ def _rank(view: AlertView) -> tuple[int, float, int, str]:
 
 
 def tone_of(notification: Notification) -> Tone:
-    """The colour of the whole: that of its worst alert."""
+    """Returns the colour of the notification: that of its worst alert."""
     views = told(notification)
     if notification.status == "resolved" or not views:
         return "resolved"
@@ -39,7 +39,7 @@ def tone_of(notification: Notification) -> Tone:
 
 
 def urgency(notification: Notification) -> Literal["critical", "error", "warning", "info"]:
-    """How bad the worst alert is, or was, in the four words that on-call services share."""
+    """Returns the urgency of the worst alert, in the four levels that on-call services share."""
     views = told(notification)
     severity = views[0].severity if views else ""
     if severity.lower() in ("error", "high"):
@@ -49,7 +49,7 @@ def urgency(notification: Notification) -> Literal["critical", "error", "warning
 
 
 def badge(notification: Notification) -> str:
-    """The first words: ``CRITICAL``, ``RESOLVED``, ``TEST``."""
+    """Returns the first word: ``CRITICAL``, ``RESOLVED``, ``TEST``."""
     if notification.reason == "test":
         return "TEST" if notification.status == "firing" else "TEST RESOLVED"
     if notification.is_report:
@@ -60,7 +60,7 @@ def badge(notification: Notification) -> str:
 
 
 def heading(notification: Notification) -> str:
-    """Severity and state, with which every push begins: ``CRITICAL firing``, ``WARNING resolved``, ``INFO report``."""
+    """Returns severity and state, with which every push begins: ``CRITICAL firing``, ``WARNING resolved``, ``INFO report``."""
     views = told(notification)
     if notification.is_report:
         return f"{'TEST' if notification.reason == 'test' else _severity(views)} report"
@@ -74,7 +74,7 @@ def heading(notification: Notification) -> str:
 
 
 def news(notification: Notification) -> str:
-    """What has changed, as far as the heading does not say it."""
+    """Returns what has changed, unless the heading says it."""
     known = notification.status == "resolved" or notification.reason in (*_STATES, "acknowledged")
     return "" if known else change(notification)
 
@@ -84,17 +84,17 @@ def _severity(views: list[AlertView]) -> str:
 
 
 def headline(notification: Notification) -> str:
-    """The `title` as it follows the `heading`: ``resolved`` is not said twice."""
+    """Returns the `title` that follows the `heading`, without a second ``resolved``."""
     return title(notification, short=True)
 
 
 def push(notification: Notification) -> str:
-    """What a push shows: severity and state, then the sentence of the worst alert and how many others there are."""
+    """Returns the text of a push: severity and state, the sentence of the worst alert, and how many others there are."""
     return f"{heading(notification)}: {headline(notification)}"
 
 
 def change(notification: Notification) -> str:
-    """What is new since the last time, in a few words; empty for a first notification."""
+    """Returns what is new since the last notification, in a few words; empty for a first notification."""
     views = told(notification)
     firing = sum(view.status == "firing" for view in views)
     match notification.reason:
@@ -122,7 +122,7 @@ def _acknowledged(views: list[AlertView]) -> str:
 
 
 def _acknowledger(view: AlertView) -> str:
-    """``Ann: reroutes it``."""
+    """Returns ``Ann: reroutes it``."""
     comment = clean(view.acknowledged_comment, 200)
     return clean(view.acknowledged_by, 60) + (f": {comment}" if comment else "")
 
@@ -132,7 +132,7 @@ def _longest(views: list[AlertView]) -> int:
 
 
 def title(notification: Notification, *, short: bool = False) -> str:
-    """The sentence of the worst alert and how many others there are: what a preview shows. ``short`` as in `sentence`."""
+    """Returns the sentence of the worst alert and how many others there are, for previews. ``short`` as in `sentence`."""
     views = told(notification)
     if not views:
         return f"{clean(notification.group_labels.get('alertname', 'Alert'))}: no alert is firing"
@@ -143,7 +143,9 @@ def title(notification: Notification, *, short: bool = False) -> str:
 
 
 def storm(notification: Notification) -> str:
-    """``Storm: 9,981 more alerts at once: 9,000 OperatorFailureRate, 981 CountryOutage``; of reports ``30 more reports, in one message: …``."""
+    """Returns ``Storm: 9,981 more alerts at once: 9,000 OperatorFailureRate, 981 CountryOutage``; for reports ``30 more reports, in one message:
+    …``.
+    """
     counts = [f"{number(count)} {clean(name or 'unnamed', 60)}" for name, count in notification.tally.items()]
     rest = [f"{number(len(counts) - _MOST_NAMES)} other names"] if len(counts) > _MOST_NAMES else []
     total = sum(notification.tally.values())
@@ -152,7 +154,7 @@ def storm(notification: Notification) -> str:
 
 
 def measured(view: AlertView) -> str:
-    """``34.2% (threshold 20%)``, ``62 (usual 15)``."""
+    """Returns ``34.2% (threshold 20%)``, ``62 (usual 15)``."""
     unit: Unit = view.unit
     if view.value is None:
         return "–"
@@ -164,12 +166,12 @@ def measured(view: AlertView) -> str:
 
 
 def counted(view: AlertView) -> str:
-    """``411 of 1,204``, or how many messages there were."""
+    """Returns ``411 of 1,204``, or the number of messages."""
     return f"{number(view.matching)} of {number(view.messages)}" if view.matching else number(view.messages)
 
 
 def notes(view: AlertView, longest: int = 2000) -> list[str]:
-    """What the rule's owner wants said: its summary and description. Of a built-in alert that is over they would say what was."""
+    """Returns the rule's summary and description. They are left out for a built-in alert that is over, because they describe its problem."""
     if view.kind == "builtin" and view.status == "resolved":
         return []
     texts = [clean_lines(view.annotations.get(key, ""), longest) for key in ("summary", "description")]
@@ -177,14 +179,14 @@ def notes(view: AlertView, longest: int = 2000) -> list[str]:
 
 
 def advice(view: AlertView, longest: int = 2000) -> list[str]:
-    """`notes`, without a summary that only says in other words what the alert's sentence says already."""
+    """Returns the `notes` without a summary that only repeats the alert's sentence in other words."""
     texts = notes(view, longest)
     summary = clean_lines(view.annotations.get("summary", ""), longest)
     return texts[1:] if texts and texts[0] == summary and _repeats(summary, view) else texts
 
 
 def _repeats(summary: str, view: AlertView) -> bool:
-    """Whether a number and nearly all words of the summary stand in the alert's sentence or among its labels: it says nothing of its own."""
+    """Returns whether the summary says nothing new: one of its numbers and nearly all of its words are in the alert's sentence or labels."""
     said = _words(" ".join([sentence(view), view.why, *view.labels.values()]))
     words = _words(summary)
     numbers = {word for word in words if word[0].isdigit()}
@@ -196,7 +198,7 @@ def _words(text: str) -> set[str]:
 
 
 def marks(view: AlertView) -> list[str]:
-    """What people or the course of things have made of it: acknowledged, silenced, flapping."""
+    """Returns whether the alert is acknowledged, silenced or flapping, in words."""
     said = [f"acknowledged by {_acknowledger(view)}"] if view.acknowledged_by and not view.ends_at else []
     said += [clean(view.suppressed, 120)] if view.suppressed else []
     if view.flapping:
@@ -206,7 +208,7 @@ def marks(view: AlertView) -> list[str]:
 
 
 def held_back(view: AlertView) -> str:
-    """What the rule's ``limit`` kept from being told on its own."""
+    """Returns how many groups the rule's ``limit`` left out."""
     if not view.more:
         return ""
     return f"{number(view.more)} more {'group is' if view.more == 1 else 'groups are'} over the threshold too"

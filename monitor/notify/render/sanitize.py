@@ -1,4 +1,4 @@
-"""Text that came with messages, made fit to be shown: one line, no control characters, a bounded length."""
+"""Makes text from messages safe to show: one line, no control characters, a bounded length."""
 
 from typing import Final, Literal
 
@@ -7,7 +7,7 @@ from monitor.runtime.printable import clean, clean_lines, clip
 __all__ = ["URGENCY", "Tone", "clean", "clean_lines", "clip", "tone"]
 
 Tone = Literal["critical", "warning", "info", "resolved"]
-"""The colour that an alert is shown in."""
+"""The colour of an alert."""
 
 _TONES: Final[dict[str, Tone]] = {
     "critical": "critical",
@@ -22,9 +22,9 @@ _TONES: Final[dict[str, Tone]] = {
     "minor": "warning",
 }
 URGENCY: Final[dict[Tone, int]] = {"critical": 0, "warning": 1, "info": 2, "resolved": 3}
-"""What comes first where several alerts are shown."""
+"""The order in which alerts are shown."""
 
 
 def tone(severity: str, status: str) -> Tone:
-    """How an alert of that severity looks; a severity that is not known here looks like ``info``."""
+    """Returns the colour of an alert with that severity; an unknown severity looks like ``info``."""
     return "resolved" if status == "resolved" else _TONES.get(severity.lower(), "info")

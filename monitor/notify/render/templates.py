@@ -1,4 +1,4 @@
-"""Templates that people write: compiled and checked at load, rendered within limits, and never the reason an alert is lost."""
+"""Compiles, checks and renders the templates that users write, within limits. A template that fails never loses an alert."""
 
 import json
 import re
@@ -24,10 +24,10 @@ from monitor.notify.render.sanitize import clean, clip
 from monitor.runtime.errors import MonitorError
 
 LONGEST_TEXT: Final = 64 * 1024
-"""Characters that one template may make of an alert; what is longer is cut."""
+"""The most characters that one template may make of an alert; longer text is cut."""
 
 LONGEST_BODY: Final = 1024 * 1024
-"""Characters of a whole webhook body; a longer one is an error, because half a document is none."""
+"""The most characters of a whole webhook body; a longer one is an error, because half a document is useless."""
 
 _MOST_COMPILED: Final = 1000
 _MOST_STOPPED: Final = 3
@@ -35,7 +35,7 @@ _NO_FILTER: Final = re.compile(r"No filter named '(.*?)'")
 
 
 class TemplateProblem(MonitorError):
-    """A template cannot be compiled or rendered. ``line`` counts from 1; ``message`` is a sentence without the place."""
+    """A template cannot be compiled or rendered. ``line`` counts from 1; ``message`` is a sentence without the position."""
 
     exit_code = 78
 
@@ -46,7 +46,7 @@ class TemplateProblem(MonitorError):
 
 
 class Template:
-    """One compiled template. One that was stopped by its budget `_MOST_STOPPED` times is not tried again: it would hold up everything else."""
+    """One compiled template. After its budget has stopped it `_MOST_STOPPED` times it is no longer tried, because it would delay everything else."""
 
     def __init__(self, compiled: jinja2.Template, name: str) -> None:
         self.name = name
@@ -54,7 +54,7 @@ class Template:
         self._stopped = 0
 
     def render(self, context: Mapping[str, Any], longest: int = LONGEST_TEXT, *, whole: bool = False) -> str:
-        """The text, cut to ``longest`` characters, or with ``whole`` an error if it is longer. Raises TemplateProblem and nothing else."""
+        """Returns the text, cut to ``longest`` characters; with ``whole``, longer text is an error. Raises only TemplateProblem."""
         if self._stopped >= _MOST_STOPPED:
             raise TemplateProblem(1, "the template was stopped too often; it is not used again until it is changed")
         try:
@@ -69,7 +69,7 @@ class Template:
 
 
 def _gathered(pieces: Iterator[str], longest: int) -> str:
-    """The pieces, until there are more characters than are wanted: the rest is not even rendered."""
+    """Joins the pieces until there are more characters than ``longest``; the rest is not rendered."""
     kept: list[str] = []
     length = 0
     for piece in pieces:
@@ -95,14 +95,16 @@ def _problem(error: Exception, name: str) -> TemplateProblem:
 
 
 def _syntax(message: str) -> str:
-    """Jinja2's sentence, with the nearest filter where it knows none of that name."""
+    """Returns Jinja2's error message, with a suggestion if a filter is unknown."""
     found = _NO_FILTER.search(message)
     return f"there is no filter {found[1]!r}{nearest(found[1], FILTERS)}" if found else clean(message, 300)
 
 
 class Templates:
-    """The template files of a configuration (``sources``: text by file name), those that come with the program, and whatever
-    is written as a template elsewhere. A file of the configuration replaces the program's of the same name."""
+    """The template files of a configuration (``sources``: text by file name), those of the program, and templates that are written elsewhere.
+
+    A file of the configuration replaces the program's file of the same name.
+    """
 
     def __init__(self, sources: Mapping[str, str] | None = None) -> None:
         self._own = frozenset(sources or {})
@@ -111,26 +113,26 @@ class Templates:
         self._compiled: dict[tuple[str, str, Escape], Template] = {}
 
     def say_the_same(self, other: "Templates") -> bool:
-        """Whether all template files have the same texts."""
+        """Returns whether all template files have the same texts."""
         return self._sources == other._sources
 
     @property
     def names(self) -> frozenset[str]:
-        """The configuration's named templates."""
+        """The names of the configuration's template files."""
         return self._own
 
     def find(self, name: str) -> str | None:
-        """The full name of the template called ``name``, which may be a service's (``pagerduty``); None where there is none."""
+        """Returns the full name of the template called ``name``, which may be a service's (``pagerduty``); None if it does not exist."""
         service = service_of(name)
         return next((full for full in (name, service.template if service else "") if full in self._sources), None)
 
     @property
     def known(self) -> list[str]:
-        """Every name that `find` knows, in the shortest form: the configuration's first."""
+        """Every name that `find` knows, in its shortest form: the configuration's first."""
         return [*sorted(self._own), *(name for name in SERVICES if name not in self._own)]
 
     def compile(self, text: str, name: str = "<template>", form: Escape = "none") -> Template:
-        """``text`` as a template whose values are escaped for ``form``. Raises TemplateProblem where it cannot be one or names what there is not."""
+        """Compiles ``text`` as a template whose values are escaped for ``form``. Raises TemplateProblem if it is invalid or uses unknown names."""
         key = (text, name, form)
         if key not in self._compiled:
             if len(self._compiled) >= _MOST_COMPILED:
@@ -139,7 +141,7 @@ class Templates:
         return self._compiled[key]
 
     def named(self, name: str, form: Escape | None = None) -> Template:
-        """The template of that name (see `find`); ``*.json*`` is escaped as JSON unless ``form`` says otherwise. Raises TemplateProblem."""
+        """Returns the template of that name (see `find`); ``*.json*`` is escaped as JSON unless ``form`` says otherwise. Raises TemplateProblem."""
         full = self.find(name)
         if full is None:
             raise TemplateProblem(1, f"there is no template {name!r}{nearest(name, self.known)}")
@@ -148,9 +150,10 @@ class Templates:
     def body(
         self, name: str, content_type: str, notification: Notification, fields: Mapping[str, str] | None = None
     ) -> str:
-        """The body of a request: the template of that name, its values escaped for ``content_type``; ``fields`` as in `notification_context`.
+        """Returns the body of a request from the template of that name; values are escaped for ``content_type``; ``fields`` as in
+        `notification_context`.
 
-        Raises TemplateProblem, also where the content type is JSON and the text is not.
+        Raises TemplateProblem, also if the content type is JSON and the text is not.
         """
         form = of_content_type(content_type)
         text = self.named(name, form).render(notification_context(notification, fields), LONGEST_BODY, whole=True)
@@ -162,7 +165,7 @@ class Templates:
         return text
 
     def check_syntax(self, name: str) -> TemplateProblem | None:
-        """What is wrong with a template file whatever it is rendered with: one that others include may use names that they set."""
+        """Returns what is wrong with the syntax of a template file; names are not checked, because files that include it may set them."""
         try:
             self._parsed(self._sources[name], name, escape_of(name))
         except TemplateProblem as problem:
@@ -184,7 +187,7 @@ class Templates:
         return sandboxed, tree, code
 
     def check(self, text: str, view: AlertView) -> str | None:
-        """What is wrong with the template of an alert like ``view`` (``line 1: …``), tried firing and resolved; None where nothing is."""
+        """Returns what is wrong with the template of an alert like ``view`` (``line 1: …``), tried firing and resolved; None if nothing is."""
         over = msgspec.structs.replace(view, status="resolved", ends_at=view.as_of, resolved_because="recovered")
         try:
             template = self.compile(text)
@@ -195,7 +198,7 @@ class Templates:
         return None
 
     def check_message(self, text: str, notification: Notification, form: Escape = "slack") -> str | None:
-        """What is wrong with the template of a whole message, tried with ``notification``; None where nothing is."""
+        """Returns what is wrong with the template of a whole message, tried with ``notification``; None if nothing is."""
         try:
             self.compile(text, form=form).render(notification_context(notification))
         except TemplateProblem as problem:
@@ -203,7 +206,7 @@ class Templates:
         return None
 
     def render_annotations(self, templates: Mapping[str, str], view: AlertView) -> tuple[dict[str, str], list[str]]:
-        """The annotations of an alert, and what went wrong. One that fails becomes the alert's sentence with the error named."""
+        """Returns the annotations of an alert, and the errors. A template that fails is replaced by the alert's sentence and the error."""
         context = alert_context(view)
         texts: dict[str, str] = {}
         errors: list[str] = []
@@ -218,13 +221,13 @@ class Templates:
 
 @lru_cache(maxsize=1)
 def _shipped() -> Mapping[str, str]:
-    """The texts of the templates that come with the program, by their full names (``pagerduty.json.j2``)."""
+    """Returns the texts of the program's own templates, by their full names (``pagerduty.json.j2``)."""
     texts = {service.template: (TEMPLATES / service.template).read_text("utf-8") for service in SERVICES.values()}
     return MappingProxyType(texts)
 
 
 def _json_problem(text: str) -> str:
-    """Why a text is not JSON; empty where it is."""
+    """Returns why a text is not JSON; empty if it is."""
     try:
         json.loads(text, parse_constant=_refused)
     except (ValueError, RecursionError) as error:
@@ -237,12 +240,12 @@ def _refused(constant: str) -> NoReturn:
 
 
 def escape_of(name: str) -> Escape:
-    """How values are escaped in a template file of that name, where nothing says what is made of it."""
+    """Returns how values are escaped in a template file of that name by default."""
     return "json" if ".json" in name.lower() else "none"
 
 
 def _refuse_unknown(tree: nodes.Template) -> None:
-    """A name that nothing gives is an error also in a branch that no sample takes, unless the template itself asks whether it is there."""
+    """Raises for a name that does not exist, also in a branch that no sample reaches, unless the template tests whether it is defined."""
     asked = {name.name for name in _asked(tree)}
     unknown = find_undeclared_variables(tree) - known_names() - asked
     for node in tree.find_all(nodes.Name):
@@ -251,7 +254,7 @@ def _refuse_unknown(tree: nodes.Template) -> None:
 
 
 def _asked(tree: nodes.Template) -> Iterator[nodes.Name]:
-    """Names in ``x is defined`` and ``x | default(…)``."""
+    """Yields the names in ``x is defined`` and ``x | default(…)``."""
     for node in tree.find_all((nodes.Test, nodes.Filter)):
         if node.name in ("defined", "undefined", "default", "d") and isinstance(node.node, nodes.Name):
             yield node.node

@@ -1,4 +1,4 @@
-"""A notification as text: for terminals (each piece named by its style), and without styles as the fallback everywhere."""
+"""Renders a notification as text: with a named style for each piece for terminals, and without styles as the fallback everywhere."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _VALUE: Final = re.compile(r"(?:Only |Now )?\d[\d,.]*(?:%|[a-z]+\d*[a-z]*)?")
 
 @dataclass(frozen=True, slots=True)
 class TextLine:
-    """One line: pieces of text, each with a style, behind a bar in the colour of ``tone``; ``indent`` is for what is wrapped."""
+    """One line: pieces of text with their styles, after a bar in the colour of ``tone``; ``indent`` applies to wrapped rows."""
 
     tone: Tone
     pieces: tuple[tuple[str, Style], ...]
@@ -31,13 +31,13 @@ class TextLine:
 
 
 def plain_text(notification: Notification, problem: str = "") -> str:
-    """The notification without any template. ``problem`` names the error of a template that this stands in for."""
+    """Returns the notification without any template. ``problem`` is the error of a template that this replaces."""
     lines = [str(line) for line in layout(notification)]
     return "\n".join([*lines, f"▌ {clean(problem, 500)}"] if problem else lines)
 
 
 def layout(notification: Notification) -> list[TextLine]:
-    """The lines of a notification: a head, then each alert, the first few with all that explains them."""
+    """Returns the lines of a notification: a head, then each alert, the first few in detail."""
     views = told(notification)
     lines = [_head(notification, views)]
     if notification.tally and notification.status == "firing":
@@ -81,7 +81,7 @@ def _stressed(said: str) -> list[tuple[str, Style]]:
 
 
 def lead(said: str) -> tuple[str, str]:
-    """A statement in two: the number it begins with, and the rest."""
+    """Splits a statement into the number that it begins with, and the rest."""
     found = _VALUE.match(said)
     end = found.end() if found else 0
     return said[:end], said[end:]
@@ -98,7 +98,7 @@ def _timeline(view: AlertView, colour: Tone, now: Instant) -> TextLine:
 
 
 def moment(at: Instant, now: Instant) -> str:
-    """A time of today without its date."""
+    """Returns a time, without the date if it is today."""
     same_day = to_datetime(at).date() == to_datetime(now).date()
     return datetime(at, "%H:%M:%S UTC" if same_day else "%Y-%m-%d %H:%M:%S UTC")
 
@@ -116,7 +116,7 @@ def _row(colour: Tone, label: str, text: str) -> TextLine:
 
 
 def example(sample: Sample) -> str:
-    """One message: id, masked recipient, what happened to it."""
+    """Returns one message as a line: its id, masked recipient and status."""
     outcome = [sample.status, sample.detailed_status, sample.operator]
     words = [clean(word, 40) for word in dict.fromkeys(outcome) if word not in ("", "unknown")]
     return f"{clean(sample.message_id, 40)}  {clean(sample.to, 30)}  {', '.join(words)}"

@@ -1,7 +1,7 @@
-"""What one operation of a template costs, in units of its budget, before it is done: worked out from the lengths of all that it is given.
+"""Estimates what one operation of a template costs, in units of its budget, before it runs, from the size of its arguments.
 
-A single call of C code cannot be stopped: it has to be refused. ``text.strip(chars)`` looks at each of ``chars`` for each character of the
-text, a sort compares what it sorts again and again, and ``range(…)`` has a length without having been made.
+A single call of C code cannot be interrupted, so it has to be refused in advance. ``text.strip(chars)`` compares each character of the text with
+each of ``chars``, a sort compares its items again and again, and ``range(…)`` has a length before it is made.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -16,14 +16,14 @@ from markupsafe import Markup
 from monitor.notify.render.budget import size_of, spend
 
 LONGEST_ATTRIBUTE: Final = 200
-"""Characters of ``attribute='labels.operator'``: each of its parts is looked up for each item."""
+"""The most characters of ``attribute='labels.operator'``: each of its parts is looked up for each item."""
 
 _COMPARISONS_A_UNIT: Final = 32
 _CHARACTERS_A_UNIT: Final = 4
 _ITEM_UNITS: Final = 5
 _SORTED_A_UNIT: Final = 16
 _MARKUP: Final = 40
-"""Markup makes each piece of a text a new object, by slow code."""
+"""The weight of operations on Markup, which makes each piece of a text a new object, in slow code."""
 
 _CONSTANT: Final = frozenset(
     {
@@ -33,15 +33,15 @@ _CONSTANT: Final = frozenset(
         *("mapping", "none", "number", "odd", "sameas", "sequence", "string", "true", "undefined"),
     }
 )
-"""Filters and tests that look at no more than the outside of what they are given. (``float`` and ``int`` read text, see `_WEIGHTS`.)"""
+"""Filters and tests whose cost does not depend on the contents of their argument. (``float`` and ``int`` parse text, see `_WEIGHTS`.)"""
 _CONSTANT_UNITS: Final = 5
 _SENTENCE_UNITS: Final = 300
 
 _WEIGHTS: Final[Mapping[str, int]] = {"clip": 10, "html": 5, "markdown": 40, "notes": 8, "title": 12, "tojson": 2}
-"""How many times as long as usual (25 ns) a filter works on each character."""
+"""How much longer than usual (25 ns) a filter takes for each character, as a factor."""
 
 _PER_ITEM: Final = frozenset({"map", "reject", "rejectattr", "select", "selectattr"})
-"""Filters that call another one, or a test, for each item: those are counted by themselves."""
+"""Filters that call another filter or a test for each item; these calls are counted separately."""
 
 _COMPARING: Final = frozenset({"groupby", "max", "min", "sort", "unique"})
 _ATTRIBUTE_AT: Final = {
@@ -56,16 +56,16 @@ _ATTRIBUTE_AT: Final = {
     "sum": 0,
     "unique": 1,
 }
-"""Which argument of a filter is the path to what it looks at of each item."""
+"""The position of the argument that names the attribute of each item, by filter."""
 
 _PRODUCT: Final = frozenset({"lstrip", "rfind", "rindex", "rpartition", "rsplit", "rstrip", "strip"})
-"""Methods of texts whose work is the product of two lengths. (CPython looks forward in a time that their sum bounds, but not backward.)"""
+"""Methods of texts whose cost is the product of two lengths. (CPython searches forward in time bounded by their sum, but not backward.)"""
 
 
 def spend_on_filter(
     environment: Environment, name: str, value: Any, args: tuple[Any, ...], named: dict[str, Any]
 ) -> None:
-    """Take what the filter will cost. Raises Exhausted, and SecurityError where it must not be used like this."""
+    """Takes what the filter will cost. Raises Exhausted, and SecurityError if it must not be used like this."""
     if name in _CONSTANT and not isinstance(value, str):
         spend(_SENTENCE_UNITS if name == "sentence" else _CONSTANT_UNITS)
         return
@@ -81,7 +81,7 @@ def spend_on_filter(
 
 
 def spend_on_test(name: str, value: Any, args: tuple[Any, ...]) -> None:
-    """Take what a test (``x is in y``) will cost. Raises Exhausted."""
+    """Takes what a test (``x is in y``) will cost. Raises Exhausted."""
     if name in _CONSTANT and not isinstance(value, str):
         spend(1)
         return
@@ -89,7 +89,7 @@ def spend_on_test(name: str, value: Any, args: tuple[Any, ...]) -> None:
 
 
 def spend_on_call(called: Any, args: tuple[Any, ...], named: dict[str, Any]) -> None:
-    """Take what a call of a method or a function will cost; macros count what they do by themselves. Raises as `spend_on_filter`."""
+    """Takes what a call of a method or a function will cost; macros count their own work. Raises as `spend_on_filter` does."""
     owner, name = getattr(called, "__self__", None), getattr(called, "__name__", "")
     spend(1 + len(args) + len(named))
     if called is dict or getattr(called, "__name__", "") == "Variables":
@@ -109,7 +109,7 @@ def _spend_on_method(text: str, name: str, args: tuple[Any, ...]) -> None:
 
 
 def spend_on_text(values: Iterable[Any], weight: int = 1) -> None:
-    """Take what it costs to look once at every character that ``values`` are written with. Raises Exhausted."""
+    """Takes the cost of reading every character that ``values`` are written with once. Raises Exhausted."""
     size = sum(len(value) if isinstance(value, str) else size_of(value, written=True) for value in values)
     spend(1 + size * weight // _CHARACTERS_A_UNIT)
 
@@ -121,7 +121,7 @@ def _spend_on_product(text: str, *others: Any) -> None:
 
 
 def length(value: Any) -> int:
-    """How many items it has; 0 where it has none, or has to be gone through first, which counts by itself."""
+    """Returns the number of items; 0 for a value without items, or for an iterator, whose items are counted separately."""
     return len(value) if isinstance(value, Collection) else 0
 
 
@@ -137,7 +137,7 @@ def _spend_on_comparing(environment: Environment, name: str, value: Any, path: s
 
 
 def _attribute(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> str:
-    """The path that a filter follows in each item; empty where it follows none."""
+    """Returns the attribute path that a filter follows in each item; empty if it follows none. Raises SecurityError."""
     if name not in _ATTRIBUTE_AT:
         return ""
     place = _ATTRIBUTE_AT[name]
@@ -149,7 +149,7 @@ def _attribute(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> str:
 
 
 def _looked_at(environment: Environment, value: Any, path: str) -> Any:
-    """What a filter looks at of each item of ``value``."""
+    """Returns what a filter reads of each item of ``value``."""
     if not path or not isinstance(value, Collection):
         return value
     spend(length(value) * (_ITEM_UNITS + len(path)))
@@ -158,7 +158,7 @@ def _looked_at(environment: Environment, value: Any, path: str) -> Any:
 
 
 def only_simple(key: Any) -> Any:
-    """``key``, which a dictionary shall have. Others could be made such that all of them fall into one place of it. Raises SecurityError."""
+    """Returns ``key`` if it is a text or a number. Keys of other types could be made to collide in a dictionary. Raises SecurityError."""
     if not isinstance(key, str | int | float | None):
         raise SecurityError("a key, and what unique compares, can only be text or a number")
     return key
@@ -175,7 +175,7 @@ def _only_simple_keys(args: tuple[Any, ...]) -> None:
 
 
 def gathered(result: Any) -> Any:
-    """The list of what an iterator gives, each item counted, so that whoever gets it knows how long it is; anything else as it is."""
+    """Returns an iterator's items as a list, each counted, so that their number is known; returns anything else unchanged."""
     if isinstance(result, Iterator) and not isinstance(result, LoopContext):
         return list(_counted(result))
     return result

@@ -1,11 +1,11 @@
-"""Backtests: what rules would have alerted over a past span, judged by the daemon's own judge.
+"""Backtests: which alerts rules would have raised over a past span, as the daemon's own evaluator finds them.
 
-span     from when to when, in which steps      variant   a rule with some of its fields changed, tried beside the present one
-run      rules over what the store or Routee    course    the values of a rule's groups over time
-         gave                                   fetch     messages straight from Routee
-chart    values, thresholds, alerts as SVG      page      one HTML file with all of it
-unknown  what of a rule the past does not tell
-timeline one line a group for terminals         report    the JSON
+step_size       the span, and how often rules are evaluated    variant    a rule with changed fields, tried beside the original
+run             runs rules over the messages of accounts       series     the values of a rule's groups over time
+fetch           reads messages from Routee                     export     selects what is shown of rules and groups
+unknown_values  what the past does not show of a rule          chart      values, thresholds and alerts as SVG
+timeline        lines of text for terminals                    page       one HTML file with everything
+                                                               report     JSON and totals
 """
 
 from monitor.simulation.backtest.run import Backtest, Subject, Trial, run

@@ -1,4 +1,4 @@
-"""Values, thresholds and alerts as SVG: drawn plainly, without style sheets, so that anything that shows SVG shows it alike."""
+"""Draws values, thresholds and alerts as SVG without style sheets, so that every viewer shows the same."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -27,11 +27,11 @@ _LEFT, _RIGHT, _PLOT, _GAP = 190, 16, 84, 30
 _TITLE: Final = 30
 _LINE: Final = 17
 _LINE_CHARACTERS: Final = 135
-"""Characters of a sentence that fit beside each other in the usual fonts."""
+"""The most characters of a sentence that fit into the width, in the usual fonts."""
 _BAND: Final = 5
 _INK, _QUIET, _GRID, _PAPER = "#1f2328", "#656d76", "#e4e8ec", "#ffffff"
 _TRIALS: Final = ("#0969da", "#8250df", "#1a7f37", "#bc4c00")
-"""The colours of the present rule and of its variants."""
+"""The colours of the original rule and of its variants."""
 _SHADES: Final = {"critical": "#cf222e", "warning": "#d4a72c"}
 _OTHER_SHADE: Final = "#6e7781"
 _FONT: Final = "font-family='system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif'"
@@ -40,13 +40,13 @@ _ROUND_SPANS: Final = tuple(
     for unit, counts in ((SECOND, (1, 2, 4, 10, 20)), (MINUTE, (1, 2, 4, 10, 20)), (HOUR, (1, 2, 4, 6, 12)))
     for span in (unit * count for count in counts)
 )
-"""Seconds of which half is a round span too; from a day on, whole even days follow."""
+"""Round spans in seconds whose half is round too; from a day on, even numbers of days follow."""
 _DAY: Final = DAY / SECOND
 _TICKS: Final = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY)
 
 
 def figure(found: Backtest) -> str:
-    """All rules below each other, as an SVG file."""
+    """Returns all rules below each other, as an SVG file."""
     pieces, top = [], 44.0
     span = found.span
     title = f"Backtest of {iso(span.since)[:16]} to {iso(span.until)[:16]} UTC, judged every {duration(span.step)}"
@@ -59,12 +59,12 @@ def figure(found: Backtest) -> str:
 
 
 def rule_chart_figure(rule_chart: RuleChart, found: Backtest) -> str:
-    """One rule, as an SVG element."""
+    """Returns one rule as an SVG element."""
     return _svg(rule_chart_height(rule_chart, found), "".join(_drawn(rule_chart, found)))
 
 
 def rule_chart_height(rule_chart: RuleChart, found: Backtest) -> float:
-    """How high the drawing of a rule is."""
+    """Returns the height of a rule's drawing, in units of the SVG."""
     plots = len(rule_chart.panels) * (_PLOT + _GAP) or _GAP * is_judged(rule_chart.trials[0].subject.rule)
     return _head_height(rule_chart, found) + plots + (_LINE if rule_chart.more else 0) + 6
 
@@ -74,7 +74,7 @@ def _head_height(rule_chart: RuleChart, found: Backtest) -> float:
 
 
 def _head(rule_chart: RuleChart, found: Backtest) -> Iterator[tuple[int | None, str]]:
-    """The lines below a rule's name; with the first of a trial, which trial it is."""
+    """Yields the lines below a rule's name; the first line of each trial has the trial's number."""
     for place, trial in enumerate(rule_chart.trials):
         first, *rest = textwrap.wrap(_said_of(trial, found), _LINE_CHARACTERS)
         yield place, first
@@ -131,7 +131,7 @@ def _said_of(trial: Trial, found: Backtest) -> str:
 
 
 class _Plot:
-    """One group's values over time."""
+    """The plot of one group's values over time."""
 
     def __init__(self, panel: GroupPanel, series: RuleSeries | None, span: EvaluationSpan, unit: Unit) -> None:
         self._panel = panel
@@ -148,7 +148,7 @@ class _Plot:
                 yield from self._alert(episode, place, count)
         for place, group_trial in enumerate(self._panel.group_trials):
             yield from self._thresholds(group_trial, _colour(place))
-        # The variants mostly have the same values: the present rule's, on top of the others, are enough then.
+        # Variants mostly have the same values; then only those of the original rule are drawn.
         distinct: dict[int, Floats] = {}
         for place, group_trial in enumerate(self._panel.group_trials):
             same = any(np.array_equal(group_trial.values, values, equal_nan=True) for values in distinct.values())
@@ -158,7 +158,7 @@ class _Plot:
             yield self._path(values, _colour(place), "stroke-width='1.5'")
 
     def _thresholds(self, group_trial: GroupTrial, colour: str) -> Iterator[str]:
-        """Fixed thresholds go all the way, also where there was not enough data; those that follow a baseline stand where they are known."""
+        """Draws fixed thresholds over the whole width, even where data was missing, and those of a baseline only where they are known."""
         dashed = "stroke-dasharray='5 4' stroke-width='1.2'"
         fixed = [level.limit for level in group_trial.trial.subject.rule.levels_ if isinstance(level.limit, float)]
         if not isinstance(group_trial.trial.subject.rule, Thresholded) or len(fixed) < len(
@@ -191,7 +191,7 @@ class _Plot:
             )
 
     def _alert(self, episode: Episode, place: int, count: int) -> Iterator[str]:
-        """The present rule's alerts shade the plot; with variants each has a band of its own above it as well."""
+        """Draws an alert: the original rule's alerts shade the plot; if there are variants, each trial also has a band above it."""
         start, end = episode.firing_at or episode.pending_at, episode.resolved_at or self._span.until
         title = f"<title>{escape(_told(episode, self._unit))}</title>"
         if place == 0:
@@ -212,7 +212,7 @@ class _Plot:
         )
 
     def _path(self, values: Floats, colour: str, style: str) -> str:
-        """A line through the known values, broken where there are none; one that stands alone is a dot."""
+        """Draws a line through the known values, with gaps for unknown ones; a single value becomes a dot."""
         steps, alone = [], []
         for run in _runs(values):
             points = [f"{self._x_of(i):.1f} {self._y(float(values[i])):.1f}" for i in run]
@@ -236,7 +236,7 @@ class _Plot:
 
 
 def _ceiling(group_trials: Sequence[GroupTrial], unit: Unit) -> float:
-    """The top of a plot, over every value and threshold: a round number of which half is round too."""
+    """Returns the top of a plot, above every value and threshold: a round number whose half is round too."""
     lines = [group_trial.line for group_trial in group_trials if group_trial.line is not None]
     known = [array[~np.isnan(array)] for line in lines for array in (line.values, line.thresholds)]
     known.append(np.array(_fixed(group_trials)))
@@ -251,13 +251,13 @@ def _ceiling(group_trials: Sequence[GroupTrial], unit: Unit) -> float:
 
 
 def _fixed(group_trials: Sequence[GroupTrial]) -> list[float]:
-    """The lowest fixed threshold of each trial: those of further levels may be far above anything that ever was."""
+    """Returns the lowest fixed threshold of each trial; those of further levels may be far above all values."""
     lowest = (group_trial.trial.subject.rule.levels_[0].limit for group_trial in group_trials)
     return [limit for limit in lowest if isinstance(limit, float)]
 
 
 def _runs(values: Floats) -> Iterator[range]:
-    """Where values stand without a gap."""
+    """Yields the ranges of values without a gap."""
     known = np.flatnonzero(~np.isnan(values))
     if known.size:
         for run in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1):
@@ -265,7 +265,7 @@ def _runs(values: Floats) -> Iterator[range]:
 
 
 def _ticks(span: EvaluationSpan) -> Iterator[tuple[Instant, str]]:
-    """Round moments, at most about eight, with their names."""
+    """Yields round times, at most about eight, with their labels."""
     step: Duration = next((one for one in _TICKS if span.length <= 8 * one), _TICKS[-1])
     for at in range(-(-span.since // step) * step, span.until + 1, step):
         yield at, iso(at)[5:10] if at % DAY == 0 else iso(at)[11:16]

@@ -1,4 +1,4 @@
-"""What is shown together: a rule and its variants, and of its groups those that are worth a look."""
+"""Selects what is shown together: a rule with its variants, and those of its groups that had alerts or came near one."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ MOST_GROUPS: Final = 6
 
 @dataclass(slots=True)
 class GroupTrial:
-    """One group under one trial: its line, where it is known, and its alerts."""
+    """One group in one trial: its values, if they are known, and its alerts."""
 
     trial: Trial
     line: GroupSeries | None = None
@@ -23,18 +23,18 @@ class GroupTrial:
 
     @property
     def values(self) -> Floats:
-        """The values, NaN where there was not enough data."""
+        """The values, NaN where data was missing."""
         return self.line.values if self.line is not None else np.zeros(0)
 
     @property
     def thresholds(self) -> Floats:
-        """The thresholds, likewise."""
+        """The thresholds, NaN where data was missing."""
         return self.line.thresholds if self.line is not None else np.zeros(0)
 
 
 @dataclass(slots=True)
 class GroupPanel:
-    """One group: one value for each trial, the present rule's first."""
+    """One group with one entry for each trial, the original rule's first."""
 
     labels: dict[str, str]
     group_trials: list[GroupTrial]
@@ -46,7 +46,7 @@ class GroupPanel:
 
     @property
     def weight(self) -> tuple[int, float]:
-        """What the panels are ordered by: those with alerts first, then those that came nearest."""
+        """The order of the panels: groups with alerts first, then those that came nearest to one."""
         alerts = sum(len(group_trial.alerts) for group_trial in self.group_trials)
         return alerts, max(
             (group_trial.line.worst for group_trial in self.group_trials if group_trial.line is not None), default=0.0
@@ -55,7 +55,7 @@ class GroupPanel:
 
 @dataclass(frozen=True, slots=True)
 class RuleChart:
-    """A rule with its variants. ``more`` groups have an alert, or came near one, but are not shown."""
+    """A rule with its variants. ``more`` counts the groups that had an alert, or came near one, and are not shown."""
 
     name: str
     trials: Sequence[Trial]
@@ -64,12 +64,12 @@ class RuleChart:
 
     @property
     def series(self) -> RuleSeries | None:
-        """Any of its courses: they all have the same moments."""
+        """The series of one of the trials; all of them have the same times."""
         return next((series for trial in self.trials for series in trial.courses.values()), None)
 
 
 def rule_charts(found: Backtest) -> Iterator[RuleChart]:
-    """One for each rule, in the order of the trials."""
+    """Yields one chart for each rule, in the order of the trials."""
     by_name: dict[str, list[Trial]] = {}
     for trial in found.trials:
         by_name.setdefault(trial.subject.name, []).append(trial)

@@ -1,4 +1,4 @@
-"""Messages of the past straight from Routee, into a window in memory."""
+"""Reads past messages from Routee into a window in memory."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from monitor.simulation.backtest.run import AccountMessages
 from monitor.window import Window
 
 Progress = Callable[[str, int, int], None]
-"""Told of a search, how many parts of it have come and how many there are."""
+"""Gets a search, the number of its parts that have been read, and the number of all its parts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An account's messages, and the searches whose pages did not hold still, so that some messages may be missing."""
+    """An account's messages, and the searches whose pages changed while they were read, so that some messages may be missing."""
 
     account: AccountMessages
     moving: tuple[str, ...]
@@ -37,9 +37,9 @@ async def fetch(
     clock: Clock,
     progress: Progress,
 ) -> Fetched:
-    """All messages of an account's searches from ``start``, or as far back as Routee gives any, to ``end``.
+    """Reads all messages of an account's searches from ``start``, or as far back as Routee has any, to ``end``.
 
-    Requests keep to the client's own pace. Raises RouteeError.
+    Requests keep to the client's own rate limit. Raises RouteeError.
     """
     window = Window(searches[0].account, privacy)
     moving: list[str] = []
@@ -54,7 +54,7 @@ async def fetch(
 
 
 class _Fetching:
-    """One search."""
+    """Reads one search."""
 
     def __init__(self, tracking: Tracking, search: Search, window: Window, clock: Clock, progress: Progress) -> None:
         self.figures = PollFigures(search.name, "sweep")
@@ -67,7 +67,7 @@ class _Fetching:
         self._reader = Reader(tracking, search.question, PAGE_SIZE, self._take, self.figures, self._earliest)
 
     async def run(self, start: Instant, end: Instant) -> Instant:
-        """Read all of it; gives since when nothing is missing."""
+        """Reads all of it; returns since when nothing is missing."""
         wanted = Slice(max(start, self._earliest()), end)
         self._total = await self._reader.count(wanted)
         self._progress(self._search.name, 0, self._total)

@@ -1,4 +1,4 @@
-"""A backtest as one HTML file that needs nothing else: totals, a drawing of each rule, its alerts."""
+"""Renders a backtest as one self-contained HTML file: totals, a chart of each rule, and its alerts."""
 
 from collections.abc import Iterator
 from html import escape
@@ -20,7 +20,7 @@ MOST_ALERTS: Final = 200
 """The most alerts of a rule that are listed."""
 
 _OF_BOTH: Final = ("severity", "peak", "group", "at its end")
-"""What is listed of alerts and of reports."""
+"""The columns that alerts and reports have in common."""
 
 _STYLE: Final = f"""
 body {{ font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; color: #1f2328; background: #f6f8fa;
@@ -39,7 +39,7 @@ summary {{ margin: 0 16px; cursor: pointer; color: #0969da; }}
 
 
 def page(found: Backtest, note: str = "") -> str:
-    """The file's text; ``note`` is a sentence about how it came about."""
+    """Returns the text of the file; ``note`` is a sentence that says how it was made."""
     span = found.span
     title = f"Backtest {iso(span.since)[:16]} to {iso(span.until)[:16]} UTC"
     said = f"{number(found.messages)} reports, judged every {duration(span.step)}. Dashed: thresholds. Shaded: alerts, lighter while pending."
@@ -93,7 +93,7 @@ def _listed(what: str, heads: tuple[str, ...], episodes: list[Episode], trial: T
 
 
 def _row(episode: Episode, trial: Trial, found: Backtest) -> list[str]:
-    """A report is told once, and is never over."""
+    """Returns the row of an alert or a report; a report has no end."""
     end = episode.resolved_at or found.span.until
     lasted = [age(episode.resolved_at), duration(end - (episode.firing_at or end))]
     return [
@@ -107,7 +107,7 @@ def _row(episode: Episode, trial: Trial, found: Backtest) -> list[str]:
 
 
 def _table(heads: tuple[str, ...], rows: list[list[str]], numbers: int) -> str:
-    """A table; from the column ``numbers`` on they are aligned to the right."""
+    """Returns a table; the columns from ``numbers`` on are aligned to the right."""
     head = "".join(f"<th>{escape(one)}</th>" for one in heads)
     body = "".join(
         "<tr>"

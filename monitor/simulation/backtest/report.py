@@ -1,4 +1,4 @@
-"""What came of a backtest, as JSON and in numbers."""
+"""Summarises a backtest as JSON and as totals."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ class Totals:
 
     @classmethod
     def of(cls, trial: Trial, found: Backtest) -> "Totals":
-        """Those of one trial."""
+        """Returns the totals of one trial."""
         until = found.span.until
         lasting = [one for one in trial.alerts if not is_report(one.group)]
         lengths = [(one.resolved_at or until) - (one.firing_at or until) for one in lasting]
@@ -36,7 +36,7 @@ class Totals:
 
 
 def as_json(found: Backtest) -> dict[str, Any]:
-    """The whole of it. Times are ISO-8601 UTC, spans seconds, shares fractions."""
+    """Returns the whole backtest as JSON. Times are ISO 8601 in UTC, spans are in seconds, shares are fractions."""
     return {
         "since": iso(found.span.since),
         "until": iso(found.span.until),
@@ -78,5 +78,5 @@ def _alert(episode: Episode, found: Backtest) -> dict[str, Any]:
 
 
 def age(at: Instant | None) -> str:
-    """An instant to the minute, in UTC; a dash where it has not come."""
+    """Returns an instant to the minute, in UTC; a dash for None."""
     return "–" if at is None else iso(at)[:16].replace("T", " ")

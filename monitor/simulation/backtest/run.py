@@ -1,4 +1,4 @@
-"""Running rules over the past of one or several accounts."""
+"""Runs rules over the past of one or several accounts."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ from monitor.window import Window
 from monitor.window.recorded_messages import RecordedMessages
 
 Progress = Callable[[float], None]
-"""Told how much of the work is done, from 0 to 1."""
+"""Gets the finished part of the work, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A rule to be tried: as it is, or changed. ``name`` is its own name, ``variant`` what was changed (``above=15%``), empty for nothing."""
+    """A rule to try, original or changed. ``name`` is the rule's own name; ``variant`` is the change (``above=15%``), empty for none."""
 
     rule: Rule
     name: str
@@ -31,7 +31,7 @@ class Subject:
 
 @dataclass(slots=True)
 class Trial:
-    """What came of one subject: the alerts that fired, how many went away while they were pending, the values by account."""
+    """The result of one subject: the alerts that fired, how many ended while pending, and the values by account."""
 
     subject: Subject
     alerts: list[Episode] = field(default_factory=list)
@@ -40,23 +40,23 @@ class Trial:
     errors: list[str] = field(default_factory=list)
 
     def unit(self, group: Group = ()) -> Unit:
-        """What the values of a group are measured in."""
+        """Returns the unit of a group's values."""
         return unit_of(self.subject.rule, group)
 
     @property
     def is_known(self) -> bool:
-        """Whether anything could be said at all: no alerts of a rule without data mean nothing."""
+        """Whether there was data for any result; without data, a rule without alerts means nothing."""
         return any(series.known for series in self.courses.values())
 
     @property
     def unknown(self) -> str:
-        """What of the rule cannot be known of the past, in words; empty where all can."""
+        """What the past does not show of the rule, in words; empty if it shows everything."""
         return unknown(self.subject.rule)
 
 
 @dataclass(slots=True)
 class Backtest:
-    """What came of all subjects, in their order. ``messages`` is how many reports there were in the span."""
+    """The results of all subjects, in their order. ``messages`` counts the reports in the span."""
 
     span: EvaluationSpan
     trials: list[Trial]
@@ -65,13 +65,13 @@ class Backtest:
     seconds: float = 0.0
 
     def labels(self, account: str, group: Group) -> dict[str, str]:
-        """What tells the alerts of one rule apart."""
+        """Returns the labels that distinguish the alerts of one rule."""
         return dict(group) | ({"account": account} if len(self.accounts) > 1 else {})
 
 
 @dataclass(frozen=True, slots=True)
 class AccountMessages:
-    """One account's messages: what is known of them, which searches returned them, and since when none is missing.
+    """One account's messages: the window, the searches that returned each message, and since when none is missing.
 
     ``slack``: see `monitor.window.recorded_messages.RecordedMessages`.
     """
@@ -86,7 +86,7 @@ class AccountMessages:
 def run(
     accounts: Iterable[AccountMessages], subjects: Sequence[Subject], span: EvaluationSpan, progress: Progress
 ) -> Backtest:
-    """Judge all subjects over the messages of all accounts."""
+    """Evaluates all subjects over the messages of all accounts."""
     found = Backtest(span, [Trial(subject) for subject in subjects])
     accounts = tuple(accounts)
     found.accounts = tuple(account.known.account for account in accounts)
@@ -98,7 +98,7 @@ def run(
 
 
 def _part(progress: Progress, number: int, count: int) -> Progress:
-    """Progress of one of several equal parts."""
+    """Returns a function for the progress of one of several equal parts."""
     return lambda done: progress((number + done) / count)
 
 

@@ -1,7 +1,7 @@
-"""The values of a rule's groups over time, as far as they tell something: what charts are drawn from.
+"""The values of a rule's groups over time, for charts.
 
-Of each group there is one value for each of a fixed number of moments; where rules are judged more often, the worst value in
-between. Of many groups only those are kept that came nearest to their threshold, or went furthest beyond it.
+Each group has one value for each of a fixed number of times; if rules are evaluated more often, it is the worst value in between. If there are
+many groups, only those are kept that came nearest to their threshold, or went furthest beyond it.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class GroupSeries:
-    """One group: values and thresholds at each moment, NaN where there was not enough data. ``worst`` is how near it came, as a factor."""
+    """One group: its value and threshold at each time, NaN where data was missing. ``worst`` is how near it came to its threshold, as a factor."""
 
     group: Group
     values: Floats
@@ -33,7 +33,7 @@ class GroupSeries:
 
 
 class RuleSeries:
-    """The values of one rule over a span; ``below``: low values are the bad ones."""
+    """The values of one rule over a span; ``below`` means that low values are bad."""
 
     def __init__(self, span: EvaluationSpan, below: bool) -> None:
         self.span = span
@@ -49,15 +49,15 @@ class RuleSeries:
 
     @property
     def known(self) -> bool:
-        """Whether anything could be said: False where there were groups, but never enough data about any."""
+        """Whether there was enough data about any group; True if there were no groups."""
         return self._told or not self._asked
 
     def at(self, moment: int) -> Instant:
-        """When a moment is."""
+        """Returns the instant of a position in the series."""
         return self.span.since + round((moment + 0.5) * self.span.length / self.moments)
 
     def take(self, as_of: Instant, rule_result: RuleResult) -> None:
-        """Add what was judged."""
+        """Adds the result of one evaluation."""
         if not self._names.begin(rule_result):
             self._rows.clear()
         told = rule_result.breached != NOT_ENOUGH
@@ -76,7 +76,7 @@ class RuleSeries:
             self._thin_out()
 
     def lines(self) -> list[GroupSeries]:
-        """All groups that were kept, the worst first."""
+        """Returns all groups that were kept, the worst first."""
         scores = self._scores()
         order = np.argsort(-scores, kind="stable")
         return [
@@ -100,14 +100,14 @@ class RuleSeries:
             self._values, self._thresholds = (np.concatenate([a, more]) for a in (self._values, self._thresholds))
 
     def _scores(self) -> Floats:
-        """How near each group came to its threshold, or how far beyond it."""
+        """Returns how near each group came to its threshold, or how far it went beyond, as a factor."""
         count = len(self._groups)
         values, thresholds = self._values[:count] + 1e-9, self._thresholds[:count] + 1e-9
         ratios = thresholds / values if self._below else values / thresholds
         return np.asarray(np.max(np.nan_to_num(ratios, nan=0.0), axis=1, initial=0.0))
 
     def _thin_out(self) -> None:
-        """Keep the worst half."""
+        """Keeps the worst half of the groups."""
         kept = np.sort(np.argsort(-self._scores(), kind="stable")[: MOST_GROUPS // 2])
         self._groups = [self._groups[i] for i in kept.tolist()]
         self._places = {group: place for place, group in enumerate(self._groups)}

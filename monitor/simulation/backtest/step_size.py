@@ -1,4 +1,4 @@
-"""From when to when a backtest goes, and in which steps."""
+"""The span of a backtest, and how often rules are evaluated in it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration, Instant
 
 WEEK: Final = 7 * DAY
 QUICK_SECONDS: Final = 40.0
-"""A backtest whose step nobody chose should take no longer than about this on a small machine."""
+"""The longest duration, on a small machine, of a backtest whose step nobody chose."""
 PATIENT_SECONDS: Final = 300.0
-"""Nor longer than this where a longer step would miss alerts because of their rules' ``for``."""
+"""The longest duration if a longer step would miss alerts because of their rules' ``for``."""
 
 _LADDER: Final = (
     SECOND,
@@ -30,12 +30,12 @@ _STEP_SECONDS: Final = 0.001
 _REPORT_SECONDS: Final = 5e-6
 _COUNT_SECONDS: Final = 4e-4
 _LOOK_SECONDS: Final = 5e-8
-"""What a step, a report, a count of a span and a look at one message cost: measured on two shared cores."""
+"""The cost in seconds of a step, of a report, of counting a span and of reading one message; measured on two shared cores."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSpan:
-    """Rules are judged at ``since`` and every ``step`` after it, up to ``until``."""
+    """Rules are evaluated at ``since`` and every ``step`` after it, up to ``until``."""
 
     since: Instant
     until: Instant
@@ -43,24 +43,27 @@ class EvaluationSpan:
 
     @property
     def length(self) -> Duration:
-        """How long it is."""
+        """The length of the span."""
         return self.until - self.since
 
     @property
     def steps(self) -> int:
-        """How many times rules are judged."""
+        """How many times rules are evaluated."""
         return -(-self.length // self.step) + 1
 
     @property
     def weeks(self) -> float:
-        """How many weeks it is."""
+        """The length of the span in weeks."""
         return self.length / WEEK
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationStep:
-    """How often rules are judged. ``seconds``: how long that takes, about. ``unseen``: rules whose ``for`` is shorter than the step, so that
-    alerts of theirs can be missed that the daemon would have told."""
+    """How often rules are evaluated.
+
+    ``seconds`` estimates the duration of the backtest. ``unseen`` are the rules whose ``for`` is shorter than the step, so that alerts can be
+    missed that the daemon would have sent.
+    """
 
     length: Duration
     seconds: float
@@ -87,7 +90,7 @@ def choose_step(
 
 
 def unseen(step: Duration, every: Duration, rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """The rules whose alerts can come and go between two judgements, though not between two polls of the daemon, ``every`` apart."""
+    """Returns the rules whose alerts can begin and end between two evaluations, but not between two polls of the daemon, ``every`` apart."""
     return tuple(rule for rule in rules if step > max(every, rule.for_) and rule.for_)
 
 

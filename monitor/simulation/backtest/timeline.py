@@ -1,4 +1,4 @@
-"""A backtest as lines of text: of each rule and group when it fired, and every alert."""
+"""Renders a backtest as lines of text: when each group of a rule fired, and its longest alerts."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -24,7 +24,7 @@ _QUIET, _PENDING, _FIRING = "·", "░", "█"
 
 
 def lines(found: Backtest, width: int) -> Iterator[str]:
-    """All of it, no line longer than ``width`` where that is possible."""
+    """Yields all lines, none longer than ``width`` if possible."""
     columns = max(width - _NAME - 4, 20)
     yield f"{_NAME * ' '}  {_scale(found.span, columns)}"
     for rule_chart in rule_charts(found):
@@ -49,7 +49,7 @@ def _rule_chart(rule_chart: RuleChart, found: Backtest, columns: int) -> Iterato
 
 
 def _head(trial: Trial, found: Backtest) -> Iterator[str]:
-    """What came of it in all, and what cannot be known of it."""
+    """Yields the totals of a trial, and what the past does not show of its rule."""
     name = f"  with {trial.subject.variant}" if trial.subject.variant else trial.subject.name
     said = f"{name} ({condition(trial.subject.rule)}): "
     if not is_judged(trial.subject.rule):
@@ -126,7 +126,7 @@ def _cut(name: str) -> str:
 
 
 def totals_of(found: Backtest) -> Sequence[str]:
-    """The head: what was judged."""
+    """Returns the first lines: what was evaluated."""
     span = found.span
     return [
         f"{number(found.messages)} reports, {duration(span.length)}, judged every {duration(span.step)}, in {found.seconds:.1f}s"

@@ -1,14 +1,14 @@
-"""What of a rule a backtest cannot know: answers of Routee about the balance and about campaigns are not kept."""
+"""What a backtest cannot know of a rule: Routee's answers about the balance and about campaigns are not stored."""
 
 from monitor.alerts.kinds import kind_of
 from monitor.config.rules import Rule
 
 
 def is_judged(rule: Rule) -> bool:
-    """Whether anything of the rule can be judged over the past."""
+    """Returns whether any condition of the rule can be evaluated over the past."""
     return kind_of(rule).past.is_known
 
 
 def unknown(rule: Rule) -> str:
-    """In words what of the rule cannot be known of the past; empty where all can."""
+    """Returns in words what the past does not show of the rule; empty if it shows everything."""
     return kind_of(rule).past.unknown(rule)

@@ -1,4 +1,4 @@
-"""Rules with some of their fields changed: ``OperatorFailureRate.above=15%``."""
+"""Makes rules with changed fields: ``OperatorFailureRate.above=15%``."""
 
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
@@ -18,13 +18,13 @@ Change = tuple[str, str, str]
 
 
 class BadChange(MonitorError):
-    """A change that cannot be tried; each line says what is wrong with one."""
+    """A change that cannot be made; each line says what is wrong with one change."""
 
     exit_code = EXIT_BAD_RULES
 
 
 def variants(changes: Iterable[str], rules: Sequence[Rule]) -> list[Subject]:
-    """One changed rule for each rule that ``changes`` name. Raises BadChange with everything that is wrong."""
+    """Returns one changed rule for each rule that ``changes`` name. Raises BadChange with all problems."""
     by_rule: dict[str, list[Change]] = {}
     known = {rule.name: rule for rule in rules}
     wrong = []
@@ -61,12 +61,12 @@ def _changed(rule: Rule, changes: Sequence[Change]) -> Subject | list[str]:
     found = validate(RULE, replace(parse_document(b"", "", {}), data=data))
     if isinstance(found, list):
         return [f"--set {rule.name}.{words}: {problem.path or 'it'}: {problem.message}" for problem in found]
-    # Alerts of a rule are told apart by its name; this one is no name that anyone could write.
+    # Alerts of a rule are identified by its name; nobody can write this one in a file.
     return Subject(found.model_copy(update={"name": f"{rule.name} ({words})"}), rule.name, words)
 
 
 def _put(data: Any, path: Sequence[str], value: object) -> bool:
-    """Set a value in mappings and lists; False: there is nothing at that path in which it could be set."""
+    """Sets a value in mappings and lists; returns False if nothing at that path can hold it."""
     key, *below = path
     place: Any = int(key) if isinstance(data, list) and key.isdecimal() else key
     if isinstance(data, list):

@@ -1,10 +1,10 @@
-"""The demo: the real daemon on a local Routee, an hour in a minute, told on a terminal. It needs no credentials and leaves nothing.
+"""The demo: runs the real daemon on a local Routee, an hour in a minute, and shows it on a terminal. It needs no credentials and leaves no files.
 
-stage       wires Routee, the daemon and the story together        acts      what goes wrong, and when
-glance      one line on how the traffic does                       screen    a terminal with a line that changes
-clock       as fast as the story needs                             words     what the demo says
+runner      runs Routee, the daemon and the story together         script    what goes wrong, and when
+sparklines  the state of the traffic in one line                   screen    a terminal whose last line changes
+clock       a clock that runs as fast as the demo needs            words     the texts of the demo
 
-``monitor.yaml`` is the configuration that it runs with, ``yours.yaml`` the one that it ends with.
+``monitor.yaml`` is the configuration that it runs with, ``yours.yaml`` the one that it shows at its end.
 """
 
 from monitor.simulation.demo.runner import DEFAULT_SEED, DEFAULT_SPEED, demo

@@ -1,4 +1,4 @@
-"""The demo's time: the world's pace until all is prepared, a faster one from then on."""
+"""The demo's clock: it runs at real speed until all is prepared, and faster from then on."""
 
 import trio
 import trio.lowlevel
@@ -7,7 +7,7 @@ from monitor.runtime.clock import SECOND, Clock, Duration, Instant
 
 
 class StoryClock(Clock):
-    """A clock that starts at ``start``. Who sleeps while its pace changes wakes when it has come to their time."""
+    """A clock that starts at ``start``. Tasks that sleep while its speed changes still wake at their instant."""
 
     def __init__(self, start: Instant) -> None:
         self._since = start
@@ -16,17 +16,17 @@ class StoryClock(Clock):
         self._changed = trio.Event()
 
     def now(self) -> Instant:
-        """The present instant."""
+        """Returns the present instant."""
         return self._since + round((trio.current_time() - self._origin) * self._speed * SECOND)
 
     def run_at(self, speed: float) -> None:
-        """From now on run ``speed`` times as fast as the world."""
+        """Runs ``speed`` times as fast as real time from now on."""
         self._since, self._origin, self._speed = self.now(), trio.current_time(), speed
         self._changed.set()
         self._changed = trio.Event()
 
     async def sleep(self, duration: Duration) -> None:
-        """Wait that long, as this clock runs."""
+        """Waits for ``duration`` of this clock."""
         until = self.now() + duration
         await trio.lowlevel.checkpoint()
         while (left := until - self.now()) > 0:

@@ -1,4 +1,4 @@
-"""The demo's stage: the local Routee and the daemon in one loop, on one clock that runs faster than the world's."""
+"""Runs the demo: the local Routee and the daemon in one event loop, on one clock that runs faster than real time."""
 
 import functools
 import logging
@@ -28,21 +28,21 @@ DEFAULT_SEED: Final = 7
 
 _HERE: Final = Path(__file__).parent
 _START: Final = parse_iso("2026-11-21T10:00:00Z")
-"""A fixed hour, so that a seed always gives the same story."""
+"""A fixed start, so that a seed always gives the same story."""
 _RATE: Final = 300.0
 _HISTORY: Final = 4 * HOUR
 _TAKES: Final = 50
-"""Minutes of the demo's clock until all is told, about."""
+"""How many minutes of the demo's clock the story takes, approximately."""
 _PREPARING: Final = 20 * SECOND
 _LONGEST: Final = 120 * MINUTE
-"""The longest time to wait for the end of the alerts: edited rules may never end."""
+"""The longest wait for the end of the alerts; edited rules may never end."""
 
 
 async def demo(*, speed: float, seed: int, forever: bool, stream: TextIO, stop: trio.Event) -> None:
-    """Show it on ``stream`` until the story is over, or (``forever``) until ``stop`` is set.
+    """Shows the demo on ``stream`` until the story is over, or with ``forever`` until ``stop`` is set.
 
-    ``speed``: how many times faster than the world its clock runs. ``seed``: of the traffic. Raises ListenError and StoreError
-    where the daemon cannot start, InputError where the starter rules were edited and are wrong.
+    ``speed`` is how many times faster than real time its clock runs; ``seed`` determines the traffic. Raises ListenError and StoreError if the
+    daemon cannot start, and InputError if the starter rules were edited and are wrong.
     """
     screen = Screen(stream)
     words = Words(screen)
@@ -77,13 +77,13 @@ async def demo(*, speed: float, seed: int, forever: bool, stream: TextIO, stop: 
 
 
 def yours() -> str:
-    """A configuration for a real account and a real Slack, with the starter rules where they are."""
+    """Returns a configuration for a real account and a real Slack, with the path of the starter rules."""
     text = (_HERE / "yours.yaml").read_text("utf-8")
     return text if Path("rules").is_dir() else text.replace("rules/", f"{rules()}/")
 
 
 async def _until(stop: trio.Event, story: Callable[[], Awaitable[None]], beside: Callable[[], Awaitable[None]]) -> bool:
-    """Tell the story, with ``beside`` going on meanwhile; False where ``stop`` came first."""
+    """Runs the story, with ``beside`` at the same time; returns False if ``stop`` came first."""
     told = False
     async with trio.open_nursery() as nursery:
 
@@ -101,7 +101,7 @@ async def _until(stop: trio.Event, story: Callable[[], Awaitable[None]], beside:
 
 
 async def _until_known(running: Running, since: Instant, clock: StoryClock) -> None:
-    """Wait until the daemon has fetched what its rules compare with, but not for ever."""
+    """Waits until the daemon has fetched the history that its rules compare with, for a limited time."""
     deadline = clock.now() + _PREPARING
     while clock.now() < deadline:
         if any(cursor.covered_since <= since for cursor in running.pipeline.cursors()):
@@ -115,9 +115,9 @@ async def _tell(words: Words, sandbox: Sandbox, running: Running, clock: StoryCl
             await clock.sleep(act.wait)
             acts.start_soon(_play, act, words, sandbox, clock, name=act.kind)
     deadline = clock.now() + _LONGEST
-    while running.pipeline.dispatcher.groups and clock.now() < deadline:  # there are alerts whose end has not been told
+    while running.pipeline.dispatcher.groups and clock.now() < deadline:  # alerts are open whose end has not been sent
         await clock.sleep(10 * SECOND)
-    await trio.sleep(1)  # what was told last may still be on its way to the terminal
+    await trio.sleep(1)  # the last notification may still be on its way to the terminal
 
 
 async def _play(act: DemoIncident, words: Words, sandbox: Sandbox, clock: StoryClock) -> None:
@@ -128,7 +128,7 @@ async def _play(act: DemoIncident, words: Words, sandbox: Sandbox, clock: StoryC
 
 
 async def _show_traffic(screen: Screen, words: Words, running: Running, clock: StoryClock) -> None:
-    """The line that changes, about every second; without a terminal a line of its own every five."""
+    """Updates the changing line about every second; without a terminal, prints a line every five."""
     (account,) = running.pipeline.accounts.values()
     history = SparklineHistory()
     while not screen.gone:
@@ -144,7 +144,7 @@ async def _show_traffic(screen: Screen, words: Words, running: Running, clock: S
 
 @contextmanager
 def _only_warnings(stream: TextIO) -> Iterator[None]:
-    """The log goes to ``stream``, and says only what is wrong; afterwards it is as it was."""
+    """Logs only warnings and errors, to ``stream``; restores the logging afterwards."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     log.configure("warning", "text", stream)

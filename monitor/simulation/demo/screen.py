@@ -1,4 +1,4 @@
-"""A terminal whose last line changes in place while others print above it; without a terminal, nothing but lines."""
+"""A terminal whose last line changes in place while others print above it; without a terminal, only lines."""
 
 import io
 import os
@@ -7,14 +7,14 @@ from typing import Final, TextIO
 
 _CLEAR: Final = "\r\x1b[2K"
 _CANNOT_MOVE: Final = ("", "dumb", "unknown")
-"""Values of TERM at which nothing can be written over."""
+"""Values of TERM for terminals that cannot overwrite a line."""
 
 
 class Screen(io.StringIO):
-    """Passes everything on to ``stream``; keeps none of it. Several threads may write.
+    """Passes all text on to ``stream`` and stores none. Several threads may write.
 
-    What the stream's encoding cannot say becomes a question mark. Once nobody reads any more (a closed pipe), ``gone`` is true
-    and the rest is dropped.
+    Characters that the stream's encoding lacks become question marks. Once nobody reads any more (a closed pipe), ``gone`` is true and further
+    text is dropped.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -28,16 +28,16 @@ class Screen(io.StringIO):
         self._at_start = True
 
     def isatty(self) -> bool:
-        """Whether the stream is a terminal."""
+        """Returns whether the stream is a terminal."""
         return self._stream.isatty()
 
     @property
     def moves(self) -> bool:
-        """Whether a line can be written over."""
+        """Whether a line can be overwritten."""
         return self._moves
 
     def write(self, text: str) -> int:
-        """Write, in place of the changing line if that is shown."""
+        """Writes ``text``, above the changing line if that is shown."""
         with self._lock:
             self._put((_CLEAR if self._shows_live else "") + text)
             self._shows_live = False
@@ -45,10 +45,10 @@ class Screen(io.StringIO):
         return len(text)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Does nothing, because all text is written at once."""
 
     def live(self, text: str) -> None:
-        """Show ``text`` (without a line break) as the line that changes; not amid a line that is being written."""
+        """Shows ``text`` (without a line break) as the changing line, unless another line is half written."""
         with self._lock:
             if self._at_start and self._moves:
                 self._put(_CLEAR + text)
@@ -60,5 +60,5 @@ class Screen(io.StringIO):
         try:
             self._stream.write(text.encode(self._encoding, "replace").decode(self._encoding))
             self._stream.flush()
-        except (OSError, ValueError):  # the pipe, or the stream itself, has been closed
+        except (OSError, ValueError):  # the pipe or the stream has been closed
             self.gone = True

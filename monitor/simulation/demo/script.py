@@ -1,4 +1,4 @@
-"""What goes wrong in the demo, and when. Times are those of the demo's clock."""
+"""The incidents of the demo, and when they happen. Times are those of the demo's clock."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,9 @@ from monitor.runtime.clock import MINUTE, Duration
 
 @dataclass(frozen=True, slots=True)
 class DemoIncident:
-    """An incident of the local Routee: ``wait`` after the act before it began, for ``lasts``, announced and ended in words."""
+    """An incident of the local Routee: it begins ``wait`` after the one before it began, and lasts for ``lasts``; two texts announce its begin
+    and its end.
+    """
 
     wait: Duration
     kind: str
@@ -52,6 +54,6 @@ BARRED: Final = DemoIncident(
 )
 
 STORY: Final = (OUTAGE, FILTER)
-"""What is shown once."""
+"""The incidents that are shown once."""
 FURTHER: Final = (CAMPAIGN, BARRED, OUTAGE, FILTER)
-"""What goes on after that, over and over, where the demo is to run forever."""
+"""The incidents that are then repeated if the demo runs forever."""

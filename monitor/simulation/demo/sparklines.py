@@ -1,4 +1,4 @@
-"""How the traffic does, at a glance: what the daemon knows, in one line."""
+"""Shows what the daemon knows about the traffic in one line."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from monitor.runtime.clock import MINUTE, Instant
 from monitor.window import Query, WindowReader
 
 _FULL_BAR: Final = 0.25
-"""The share of failures at which a bar is as high as it gets."""
+"""The share of failures at which a bar has its full height."""
 _GOOD, _FAIR = 0.95, 0.88
 _WIDE: Final = 100
 _DELIVERED: Final = (Condition("status", "is", (DELIVERED,)),)
@@ -22,7 +22,7 @@ _DELIVERED: Final = (Condition("status", "is", (DELIVERED,)),)
 
 @dataclass(frozen=True, slots=True)
 class DeliverySnapshot:
-    """One moment: when, messages heard of in the last minute, the share of them that was delivered, alerts that fire."""
+    """A snapshot: when, the messages seen in the last minute, the share of them that was delivered, and the alerts that fire."""
 
     as_of: Instant
     messages: int
@@ -31,7 +31,7 @@ class DeliverySnapshot:
 
 
 def take_snapshot(evaluator: RuleEvaluator) -> DeliverySnapshot | None:
-    """The moment of the last complete poll; None before the first."""
+    """Returns the snapshot of the last complete poll; None before the first."""
     cursor = next(iter(evaluator.coverage.cursors.values()), None)
     if cursor is None:
         return None
@@ -48,17 +48,17 @@ def _count(reading: WindowReader, question: Query) -> int:
 
 
 class SparklineHistory:
-    """The glances so far: what the bars are made of."""
+    """The snapshots so far, for the bars."""
 
     def __init__(self) -> None:
         self._failing: deque[float] = deque(maxlen=60)
 
     def add(self, snapshot: DeliverySnapshot) -> None:
-        """One more."""
+        """Adds a snapshot."""
         self._failing.append(0.0 if snapshot.delivered is None else 1 - snapshot.delivered)
 
     def line(self, snapshot: DeliverySnapshot, width: int) -> Text:
-        """The last glance in at most ``width`` columns: bars only where there is room for them."""
+        """Returns the last snapshot in at most ``width`` columns, with bars if there is space for them."""
         text = Text(no_wrap=True, end="")
         text.append(datetime(snapshot.as_of, " %H:%M:%S" if width >= _WIDE else " %H:%M"), "bold")
         text.append(
@@ -76,7 +76,7 @@ class SparklineHistory:
         return text
 
     def plain(self, snapshot: DeliverySnapshot, now: Instant) -> str:
-        """The last glance for a log or a pipe, among lines that say when they were written: so does it."""
+        """Returns the last snapshot for a log or a pipe, beginning with its time as other lines do."""
         return (
             f"{datetime(now, '%H:%M:%S')}  {number(snapshot.messages)} messages/min  "
             f"{percent(snapshot.delivered, 1)} delivered  {_told(snapshot.firing)}"

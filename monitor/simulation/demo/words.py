@@ -1,4 +1,4 @@
-"""What the demo says, apart from what routee-monitor itself tells."""
+"""The demo's own texts, apart from what routee-monitor itself prints."""
 
 import shutil
 import sys
@@ -19,24 +19,24 @@ _YOURS: Final = "~/sms/monitor.yaml"
 
 
 class Words:
-    """Prints on a screen: in colours where it is a terminal (NO_COLOR is respected), each paragraph as wide as fits."""
+    """Prints on a screen: in colours if it is a terminal (respects NO_COLOR), and with paragraphs as wide as the screen."""
 
     def __init__(self, screen: Screen) -> None:
         self._console = Console(file=screen, highlight=False, markup=False, emoji=False)
 
     @property
     def width(self) -> int:
-        """Columns of the screen at this moment."""
+        """The present width of the screen in columns."""
         return self._console.width
 
     def rendered(self, text: Text) -> str:
-        """A line as it is to be written, with its colours."""
+        """Returns a line as it is written, with its colours."""
         with self._console.capture() as capture:
             self._console.print(text, end="", no_wrap=True, crop=True)
         return capture.get()
 
     def opening(self, speed: float, rate: float, minutes: float, url: str, *, forever: bool) -> None:
-        """What there is to see."""
+        """Prints what the demo will show."""
         self._paragraph(Text("routee-monitor demo", "bold"))
         self._paragraph(
             f"A local Routee delivers {number(rate)} SMS a minute. The real daemon polls it over HTTP, judges them by three "
@@ -56,18 +56,18 @@ class Words:
         self._paragraph(Text.assemble("Listener  ", (url, "cyan"), ("  health and metrics", "dim")))
 
     def aside(self, at: Instant, text: str) -> None:
-        """Something that the monitor has to find out by itself."""
+        """Prints what happens at Routee, which the monitor has to find out by itself."""
         said = Text.assemble(
             (datetime(at, "%H:%M:%S"), "bold magenta"), ("  (behind the scenes)  ", "italic magenta"), text
         )
         self._paragraph(said)
 
     def plain(self, line: str) -> None:
-        """One line as it is."""
+        """Prints one line unchanged."""
         self._console.print(line, no_wrap=True, overflow="ignore", crop=False)
 
     def closing(self, yours: str) -> None:
-        """How to go on from here; ``yours`` is a configuration to copy."""
+        """Prints how to go on from here; ``yours`` is a configuration to copy."""
         command = _command()
         self._paragraph(
             "That was the demo: two incidents. You were notified of each one once, with its reason, and once more when it resolved."
@@ -95,7 +95,7 @@ class Words:
         self._paragraph("README.md says how to make the Slack bot; it takes five minutes.")
 
     def stopped(self) -> None:
-        """Ended before its end."""
+        """Prints that the demo was stopped early."""
         self._paragraph(Text("The demo is over; nothing of it is left behind.", "dim"))
 
     def _paragraph(self, text: str | Text) -> None:
@@ -108,7 +108,7 @@ def _pace(speed: float) -> str:
 
 
 def _command() -> str:
-    """How the program is called from here."""
+    """Returns the command by which the program is started here."""
     if shutil.which("routee-monitor"):
         return "routee-monitor"
     beside = Path(sys.executable).with_name("routee-monitor")

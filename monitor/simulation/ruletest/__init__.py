@@ -1,8 +1,10 @@
-"""Rule tests: files that describe messages and the alerts that are expected of them.
+"""Rule tests: files that describe messages and the alerts that are expected for them.
 
-model   what a test file holds            load    files with their rules, and whether the two agree
-series  the messages of a test            run     the messages judged on a virtual clock, and held against what is expected
-wanted  ``> 20%``: values to compare      report  what came of it, for people and for JUnit
+model          the content of a test file              load      loads files with their rules, and checks that the two agree
+series         the messages of a test                  run       evaluates the messages on a virtual clock
+account_state  answers about balance and campaigns     scenario  the state of a rule at one time of a test
+expectations   expected values like ``> 20%``          compare   compares what is expected with the result
+                                                       report    the results as JSON and as JUnit's XML
 """
 
 from monitor.simulation.ruletest.load import Suite, load_suites

@@ -1,4 +1,4 @@
-"""What Routee answers in a test about the balance and about campaigns."""
+"""The answers of Routee about the balance and about campaigns in a test."""
 
 from bisect import bisect_right
 from typing import Final
@@ -19,7 +19,7 @@ class ScriptedAnswers:
         self._done = 0
 
     def told(self, facts: AccountState, until: Instant) -> AccountState:
-        """The facts, and every answer up to that instant that was not told before."""
+        """Returns the facts with every answer up to that instant that has not been added before."""
         end = bisect_right(self._answers, until, key=lambda answer: answer[0])
         for at, answer in self._answers[self._done : end]:
             facts = (

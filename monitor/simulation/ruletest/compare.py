@@ -1,4 +1,4 @@
-"""What is expected held against what is: every difference as a line for people."""
+"""Compares what is expected with the result, and describes every difference in a line for people."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -12,7 +12,7 @@ MOST: Final = 10
 
 
 def differences(expected: Expectation, scenario: RuleScenario) -> Iterator[str]:
-    """What is not as expected; nothing where all is."""
+    """Yields the differences; nothing if all is as expected."""
     if scenario.error:
         yield f"the rule cannot be judged: {scenario.error}"
         return
@@ -46,7 +46,7 @@ def _alerts(expected: Sequence[ExpectedAlert], scenario: RuleScenario) -> Iterat
 
 
 def _matched(fits: Sequence[Sequence[int]]) -> dict[int, int]:
-    """Pairs that make as many expectations as possible meet an alert each: by the alert's place, the expectation's."""
+    """Returns pairs of alerts and expectations, as many as possible: the expectation's index by the alert's index."""
     taken: dict[int, int] = {}
 
     def find(number: int, tried: set[int]) -> bool:
@@ -64,7 +64,7 @@ def _matched(fits: Sequence[Sequence[int]]) -> dict[int, int]:
 
 
 def _wrong(wanted: ExpectedAlert, shown: ObservedAlert, scenario: RuleScenario) -> list[str]:
-    """In what an alert differs from an expected one; status and labels first."""
+    """Returns how an alert differs from an expected one; status and labels first."""
     wrong = []
     if shown.status != wanted.status:
         wrong.append(f"it is {shown.status}, expected {wanted.status}")
@@ -82,13 +82,13 @@ def _wrong_values(wanted: Sequence[str], found: ObservedAlert | ObservedGroup, s
 
 
 def _alike(wanted: ExpectedAlert, present: Sequence[ObservedAlert]) -> list[ObservedAlert]:
-    """The alerts of the expected labels, whatever their severity: those that were probably meant."""
+    """Returns the alerts with the expected labels, whatever their severity: those that were probably meant."""
     labels = {name: value for name, value in wanted.labels.items() if name != "severity"}
     return [shown for shown in present if labels.items() <= shown.labels.items()]
 
 
 def _missing(wanted: ExpectedAlert, left: Sequence[ObservedAlert], scenario: RuleScenario) -> Iterator[str]:
-    """Why an expected alert is not there: what the one that comes nearest is like, or how its group stands."""
+    """Yields why an expected alert is missing: the state of the most similar alert, or of its group."""
     near = sorted(_alike(wanted, left), key=lambda shown: len(_wrong(wanted, shown, scenario)))
     if near:
         for problem_text in _wrong(wanted, near[0], scenario):
@@ -108,7 +108,7 @@ def _called(wanted: ExpectedAlert) -> str:
 
 
 def _standings(labels: Mapping[str, str], scenario: RuleScenario) -> Iterator[str]:
-    """How the groups with those labels stand."""
+    """Yields the states of the groups with those labels."""
     found = _groups(labels, scenario)
     for observed in found[:MOST]:
         yield str(observed)

@@ -1,4 +1,4 @@
-"""What a value is expected to be: ``> 20%``, ``<= 30s``, ``>= 50``, ``= 3``."""
+"""Parses expected values: ``> 20%``, ``<= 30s``, ``>= 50``, ``= 3``."""
 
 import operator
 import re
@@ -29,8 +29,11 @@ _NOUNS: Final[dict[Unit, str]] = {"share": "shares", "seconds": "times", "count"
 
 @dataclass(frozen=True, slots=True)
 class ExpectedValue:
-    """A comparison. ``number`` is in the unit of the rule (shares as fractions, latencies in seconds); equal is whatever is
-    nearer to it than half of the last digit that was written."""
+    """A comparison.
+
+    ``number`` is in the unit of the rule (shares as fractions, latencies in seconds). A value is equal if it differs by less than half of the
+    last written digit.
+    """
 
     compare: Compare
     number: float
@@ -38,7 +41,7 @@ class ExpectedValue:
     text: str
 
     def holds(self, value: float | None) -> bool:
-        """Whether a value is as expected; there being none never is."""
+        """Returns whether a value is as expected; None never is."""
         if value is None:
             return False
         if self.compare in ("=", "!="):
@@ -50,7 +53,7 @@ class ExpectedValue:
 
 
 def parse_wanted(text: str, unit: Unit) -> ExpectedValue:
-    """The comparison written as ``text`` for values of that unit; without a sign equality is meant. Raises ValueError."""
+    """Returns the comparison that ``text`` means for values of that unit; without a sign it means equality. Raises ValueError."""
     found = _FORM.fullmatch(text)
     if found is None:
         raise ValueError(f"{text!r} is not a value to compare with; write it like {_example(unit)}")
@@ -61,7 +64,7 @@ def parse_wanted(text: str, unit: Unit) -> ExpectedValue:
 
 
 def units_of(rule: Rule, labels: Mapping[str, str]) -> tuple[Unit, ...]:
-    """What the values of the rule's alerts are measured in; several where labels leave open which of a campaign's problems is meant."""
+    """Returns the units of the rule's alerts; several if the labels leave open which of a campaign's problems is meant."""
     own = {name: (labels[name],) if name in labels else values for name, values in rule.own_labels.items()}
     return tuple(
         dict.fromkeys(unit_of(rule, tuple(zip(own, values, strict=True))) for values in product(*own.values()))
@@ -69,7 +72,7 @@ def units_of(rule: Rule, labels: Mapping[str, str]) -> tuple[Unit, ...]:
 
 
 def check_wanted(text: str, units: Sequence[Unit]) -> None:
-    """Raises ValueError where the text is no value in any of the units."""
+    """Raises ValueError if the text is a value in none of the units."""
     errors = []
     for unit in units:
         try:
@@ -87,7 +90,7 @@ def _goes_with_none(text: str, units: Sequence[Unit]) -> str:
 
 
 def differs(text: str, value: float | None, unit: Unit) -> str:
-    """How a value is not as expected, in words; empty where it is. One in another unit never is."""
+    """Returns how a value differs from what is expected, in words; empty if it does not. A text in another unit always differs."""
     try:
         wanted = parse_wanted(text, unit)
     except ValueError:

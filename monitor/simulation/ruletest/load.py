@@ -1,4 +1,4 @@
-"""Files of rule tests with the rules that they name, and whether the two agree."""
+"""Loads files of rule tests with the rules that they name, and checks that the two agree."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _SUFFIXES: Final = (".yaml", ".yml")
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """One file of tests with its rules, by name, each switched on."""
+    """One file of tests with its rules, by name, all of them enabled."""
 
     document: Document
     tests: tuple[RuleTest, ...]
@@ -38,12 +38,12 @@ class Suite:
         return self.document.file
 
     def line(self, *path: str | int) -> int:
-        """The line where something stands."""
+        """Returns the line of the value at that path."""
         return self.document.place(path)[1]
 
 
 def load_suites(names: Iterable[str], environ: Mapping[str, str]) -> list[Suite]:
-    """The test files that are named: files, globs or folders. Raises InputError (exit 65) with every problem of every file."""
+    """Loads the test files that are named: files, globs or folders. Raises InputError (exit 65) with every problem of every file."""
     suites: list[Suite] = []
     problems: list[Problem] = []
     seen: set[Path] = set()
@@ -72,7 +72,7 @@ def _files(name: str) -> tuple[Path, ...]:
 
 
 def _files_in(folder: Path) -> tuple[Path, ...]:
-    """Of a folder of rules those in its folders named ``tests``; of one without any such all of them."""
+    """Returns the test files of a folder: those in its subfolders named ``tests``, or all of its files if it has no such subfolder."""
     found = sorted(one for one in folder.rglob("*") if one.suffix in _SUFFIXES and one.is_file())
     if not found:
         raise ValueError("there is no test file (*.yaml) in this folder")
@@ -97,21 +97,21 @@ def _read(path: Path, environ: Mapping[str, str]) -> Suite | list[Problem]:
 
 
 def _holds_rules(data: object) -> bool:
-    """Whether a file is one of rules, taken for one of tests."""
+    """Returns whether a file contains rules instead of tests."""
     items = value_at(data, ("rules",))
     mappings = isinstance(items, list) and any(isinstance(item, dict) for item in items)
     return mappings and value_at(data, ("tests",)) is None
 
 
 def _patterns(data: object) -> tuple[str, ...]:
-    """The rule files as they are named, in a file that may be wrong otherwise."""
+    """Returns the names of the rule files, even if other parts of the file are wrong."""
     items = value_at(data, ("rules",))
     named = isinstance(items, list) and all(isinstance(item, str) and item for item in items)
     return tuple(items) if isinstance(items, list) and named else ()
 
 
 def _sound(document: Document, shape: RuleTests | list[Problem]) -> Iterator[tuple[int, RuleTest]]:
-    """The tests that are well written, with their numbers: what is wrong with others does not hide what is wrong with them."""
+    """Yields the valid tests with their numbers, so that problems of one test do not hide those of others."""
     if isinstance(shape, RuleTests):
         yield from enumerate(shape.tests)
         return
@@ -134,7 +134,7 @@ def _rules(
     if problems:
         return {}, problems
     rules, wrong = read_rules(each_once(folder, patterns, _SUFFIXES), environ)
-    # What is expected of a rule is proven of it before it is switched on, too.
+    # Rules are tested even while they are disabled.
     return {rule.name: rule.model_copy(update={"enabled": True}) for rule in rules}, wrong
 
 
@@ -152,7 +152,7 @@ def _disagreements(tests: Iterable[tuple[int, RuleTest]], rules: Mapping[str, Ru
 
 
 def _unsent_campaigns(test: RuleTest, number: int) -> Iterator[FieldProblem]:
-    """Answers about campaigns of which there is no message: a slip of the pen, since nothing follows from them."""
+    """Yields a problem for each answer about a campaign without messages, because nothing follows from it."""
     sent = {tracking_id for series in test.messages for tracking_id in series.campaign_tracking_id}
     if any("{n}" in tracking_id for tracking_id in sent):
         return

@@ -1,4 +1,4 @@
-"""What people write in a file of rule tests."""
+"""The model of a file of rule tests."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -25,10 +25,10 @@ from monitor.model.message import DELIVERED, SENT, STATUSES
 from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant, parse_duration, parse_iso
 
 MOST_MESSAGES: Final = 500_000
-"""Messages of one test: more take minutes to judge, and say no more."""
+"""The most messages of one test; more take minutes to evaluate."""
 MOST_STEPS: Final = 100_000
 ASKED_EVERY: Final[Duration] = 5 * MINUTE
-"""How often the balance is asked for while it stays the same."""
+"""How often the balance is requested while it stays the same."""
 
 _START: Final[Instant] = parse_iso("2026-01-05T00:00:00Z")
 _OFFSET: Final = re.compile(r"(-?)((?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?)", re.ASCII)
@@ -45,7 +45,7 @@ def _moment(value: object) -> Instant:
 
 
 def _offset(value: object) -> Duration:
-    """A duration from the test's start on, negative before it."""
+    """Returns a duration relative to the test's start, negative before it."""
     text = value.text if isinstance(value, Whole | Fraction) else value
     if isinstance(text, str) and _ZERO.fullmatch(text):
         return 0
@@ -56,7 +56,7 @@ def _offset(value: object) -> Duration:
 
 
 def _words(value: object) -> tuple[str, ...]:
-    """One text or several; a number counts as it is written."""
+    """Returns one text or several as a tuple; a number becomes its text."""
     items = value if isinstance(value, list) else [value]
     words = [item.text if isinstance(item, Whole | Fraction) else item for item in items]
     if not words or not all(isinstance(word, str) and word for word in words):
@@ -102,9 +102,9 @@ _TEXTS_SCHEMA: Final = {
 }
 Moment = Annotated[Instant, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 Offset = Annotated[Duration, PlainValidator(_offset), WithJsonSchema({"type": ["string", "integer"]})]
-"""When, from the test's start on."""
+"""A time relative to the test's start."""
 Texts = Annotated[tuple[str, ...], PlainValidator(_words), WithJsonSchema(_TEXTS_SCHEMA)]
-"""One text for all messages, or a list that is taken in turn; ``{n}`` stands for the number of the message, from 1 on."""
+"""One text for all messages, or a list that is repeated in order; ``{n}`` stands for the number of the message, from 1 on."""
 StatusName = Annotated[str, AfterValidator(_status), BeforeValidator(str)]
 Seconds = Annotated[float, PlainValidator(_latency), WithJsonSchema({"type": ["string", "number"]})]
 NotNegative = Annotated[float, PlainValidator(_number), WithJsonSchema({"type": "number", "minimum": 0})]
@@ -113,7 +113,7 @@ Values = Annotated[tuple[Text, ...], BeforeValidator(_listed), WithJsonSchema(_T
 
 
 class Report(YamlModel):
-    """What is reported of each message of a series later on."""
+    """What is reported later about each message of a series."""
 
     after: Period
     """How long after the message was sent."""
@@ -128,7 +128,7 @@ class Report(YamlModel):
 
 
 class Series(YamlModel):
-    """Messages at even distances, alike but for their ids and recipients."""
+    """Messages at equal intervals that differ only in their ids and recipients."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -148,7 +148,7 @@ class Series(YamlModel):
     status: StatusName | None = None
     """Left out: Delivered; with ``then``: Sent."""
     then: Annotated[tuple[Report, ...], BeforeValidator(_listed)] = ()
-    """What becomes of each message after it was sent: one report, or a list of them."""
+    """What is reported of each message after it was sent: one report, or a list of them."""
     detailed_status: Texts = Field(default=(), alias="detailedStatus")
     """The closer reason; as all texts of messages: one for all, or a list that is taken in turn. Left out: unknown."""
     operator: Texts = ()
@@ -197,31 +197,31 @@ class Series(YamlModel):
 
     @property
     def first_status(self) -> str:
-        """The status with which each message is first seen."""
+        """The status that each message has when it is first seen."""
         return self.status or (SENT if self.then else DELIVERED)
 
     @property
     def number(self) -> int:
-        """How many messages there are."""
+        """The number of messages."""
         if self.count is not None:
             return self.count
         return -int(-(self.rate or 0.0) * self.during // MINUTE)
 
     @property
     def distance(self) -> float:
-        """Microseconds from one message to the next."""
+        """Microseconds between two messages."""
         if self.count is None:
             return MINUTE / self.rate if self.rate else 0.0
         return self.during / self.count
 
 
 class BalanceAnswer(YamlModel):
-    """What Routee answers when it is asked for the balance."""
+    """What Routee answers when the balance is requested."""
 
     at: Offset
-    """When it was asked."""
+    """When it was requested."""
     during: PeriodOrZero = 0
-    """How long the answer stays the same: it is asked every 5 minutes. Left out: asked once."""
+    """How long the answer stays the same: it is requested every 5 minutes. Left out: requested once."""
     amount: Amount
     """What is left; below 0 where the account may owe."""
     currency: AnyText = ""
@@ -229,15 +229,15 @@ class BalanceAnswer(YamlModel):
 
     @property
     def number(self) -> int:
-        """How many answers there are."""
+        """The number of answers."""
         return self.during // ASKED_EVERY + 1
 
 
 class CampaignAnswer(YamlModel):
-    """What Routee answers when it is asked how a campaign stands; true until the next answer about it."""
+    """What Routee answers when the state of a campaign is requested; valid until the next answer about it."""
 
     at: Offset
-    """When it was asked."""
+    """When it was requested."""
     campaign_tracking_id: Text = Field(alias="campaignTrackingId")
     """The campaign."""
     campaign: AnyText = ""
@@ -252,7 +252,7 @@ class ExpectedAlert(YamlModel):
     """One alert that is expected."""
 
     status: Literal["firing", "pending", "resolved"] = "firing"
-    """Firing alerts are listed completely, others only where they are to be looked at."""
+    """Firing alerts are listed completely, others only if they are to be checked."""
     labels: Pairs = Field(default_factory=dict)
     """Labels that it has, among others: alertname, severity, the rule's own, and those of ``by``."""
     severity: Name | None = None
@@ -262,7 +262,7 @@ class ExpectedAlert(YamlModel):
 
 
 class ExpectedGroup(YamlModel):
-    """How a group is expected to stand, whether it has an alert or not."""
+    """The expected state of a group, whether it has an alert or not."""
 
     labels: Pairs = Field(default_factory=dict)
     """The group: fields of ``by`` and their values."""
@@ -273,18 +273,18 @@ class ExpectedGroup(YamlModel):
 
 
 class Expectation(YamlModel):
-    """What one rule is expected to say at one moment."""
+    """What one rule is expected to report at one time."""
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["alerts"]}, {"required": ["groups"]}]})
 
     at: Offset
-    """When: as the evaluation at that moment, or the last one before it, finds it."""
+    """When: the evaluation at that time, or the last one before it, is checked."""
     rule: Text
     """The rule's name."""
     alerts: tuple[ExpectedAlert, ...] | None = None
     """Exactly the alerts that fire; [] for none."""
     groups: tuple[ExpectedGroup, ...] = ()
-    """Groups to be looked at."""
+    """Groups to check."""
 
     @classmethod
     def check_keys(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
@@ -297,27 +297,28 @@ class Expectation(YamlModel):
 
 
 class RuleTest(YamlModel):
-    """Messages, and what is expected of them."""
+    """Messages, and what is expected for them."""
 
     name: Text
-    """What is shown."""
+    """The name that results show."""
     start: Moment = _START
     """When the first evaluation takes place."""
     every: Period = 30 * SECOND
-    """How often the rules are judged."""
+    """How often the rules are evaluated."""
     history: PeriodOrZero | None = None
-    """How far before the start messages are known, of an account that was in use all that time. Left out: what is not listed was not
-    there, and the account is as old as its first message."""
+    """How far before the start messages are known, of an account that was in use all that time. Left out: messages that are not listed did not
+    exist, and the account is as old as its first message.
+    """
     time_zone: Zone | None = None
-    """The account's time zone: whose clock says which hour is the same on other days. Left out: that of the configuration, else UTC."""
+    """The account's time zone, which decides which hours of other days are compared. Left out: that of the configuration, else UTC."""
     messages: tuple[Series, ...] = ()
     """Series of messages."""
     balance: tuple[BalanceAnswer, ...] = ()
-    """What Routee answers about the balance, and when; left out: nothing is known of it."""
+    """What Routee answers about the balance, and when; left out: the balance is unknown."""
     campaigns: tuple[CampaignAnswer, ...] = ()
     """What Routee answers about campaigns, and when; left out: only their messages are known."""
     expect: Annotated[tuple[Expectation, ...], Field(min_length=1)]
-    """What is expected, when."""
+    """What is expected, and when."""
 
     def check_values(self) -> Iterable[FieldProblem]:
         total = sum(series.number for series in self.messages)
@@ -336,12 +337,12 @@ class RuleTest(YamlModel):
 
     @property
     def end(self) -> Duration:
-        """When the last expectation is looked at, from the start on."""
+        """The time of the last expectation, relative to the start."""
         return max(expected.at for expected in self.expect)
 
 
 class RuleTests(YamlModel):
-    """What a file of rule tests holds."""
+    """The content of a file of rule tests."""
 
     rules: Annotated[tuple[Text, ...], Field(min_length=1)]
     """Rule files, globs or folders, relative to this file."""

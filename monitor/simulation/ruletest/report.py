@@ -1,4 +1,4 @@
-"""What came of rule tests: as JSON, and as JUnit's XML for build servers."""
+"""Renders the results of rule tests as JSON, and as JUnit's XML for build servers."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -9,7 +9,7 @@ from monitor.simulation.ruletest.run import Verdict
 
 
 def as_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """``{"passed", "failed", "tests": [{"file", "line", "name", "ok", "message"}]}``."""
+    """Returns ``{"passed", "failed", "tests": [{"file", "line", "name", "ok", "message"}]}``."""
     passed = sum(verdict.ok for verdict in verdicts)
     tests = [
         {"file": one.file, "line": one.line, "name": one.name, "ok": one.ok, "message": one.message} for one in verdicts
@@ -18,7 +18,7 @@ def as_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
 
 
 def junit(verdicts: Sequence[Verdict]) -> bytes:
-    """One suite a file, one case a test."""
+    """Returns JUnit's XML: one suite for each file, one case for each test."""
     root = ElementTree.Element("testsuites", _totals(verdicts))
     for file, group in groupby(verdicts, lambda verdict: verdict.file):
         some = list(group)

@@ -1,4 +1,4 @@
-"""Running one rule test: the evaluator and the life cycle of the daemon, on a clock that only the test moves."""
+"""Runs one rule test: the daemon's evaluator and alert life cycle, on a clock that only the test moves."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from monitor.window import Window
 
 ACCOUNT: Final = "main"
 SEARCH: Final = "all"
-"""The one search of a test whose rules name none."""
+"""The only search of a test whose rules name none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of one test. ``message`` is empty where all was as expected, else several lines for people."""
+    """The result of one test. ``message`` is empty if all was as expected, otherwise several lines for people."""
 
     file: str
     line: int
@@ -40,7 +40,7 @@ class Verdict:
 
 
 def run_test(suite: Suite, number: int, time_zone: str = "UTC") -> Verdict:
-    """Run the test of that number of a file; ``time_zone``: of the account, where the test names none."""
+    """Runs one test of a file; ``time_zone`` is the account's, if the test names none."""
     began = perf_counter()
     lines = list(_Run(suite, suite.tests[number], number, time_zone).problem_texts())
     line = suite.line("tests", number)
@@ -48,7 +48,7 @@ def run_test(suite: Suite, number: int, time_zone: str = "UTC") -> Verdict:
 
 
 class _Run:
-    """One test at work."""
+    """One running test."""
 
     def __init__(self, suite: Suite, test: RuleTest, number: int, time_zone: str) -> None:
         self._suite = suite
@@ -65,7 +65,7 @@ class _Run:
         self._covered_since = covered_since
 
     def problem_texts(self) -> Iterator[str]:
-        """Every expectation that was not met, in the order of time."""
+        """Yields every expectation that was not met, in the order of time."""
         due = sorted(enumerate(self._test.expect), key=lambda item: item[1].at)
         for at in _steps(self._test):
             self._replay.step(self._test.start + at)
@@ -88,13 +88,13 @@ class _Run:
             yield from self._clock(rule)
 
     def _clock(self, rule: Rule) -> Iterator[str]:
-        """By whose clock the rule was judged, where it goes by one."""
+        """Yields the time zone of the evaluation, if the rule depends on it."""
         if isinstance(rule, Spike) and isinstance(rule.baseline, SameHour):
             yield f"  the same hour was taken by the clock of {rule.baseline.location or self._evaluator.time_zone}"
 
 
 def _needed(test: RuleTest, rules: Mapping[str, Rule]) -> dict[str, Rule]:
-    """The rules of which something is expected: the others need not be judged."""
+    """Returns the rules for which something is expected; the others need not be evaluated."""
     return {name: rules[name] for name in dict.fromkeys(expected.rule for expected in test.expect)}
 
 
@@ -104,5 +104,5 @@ def _searches(rules: Iterable[Rule], test: RuleTest) -> tuple[str, ...]:
 
 
 def _steps(test: RuleTest) -> range:
-    """The evaluations from the start to the last expectation."""
+    """Returns the evaluations from the start to the last expectation."""
     return range(0, test.end + 1, test.every)

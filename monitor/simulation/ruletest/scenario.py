@@ -1,4 +1,4 @@
-"""How a rule stands at one moment of a test: its alerts with their labels, and its groups."""
+"""The state of a rule at one time of a test: its alerts with their labels, and its groups."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,9 @@ GroupState = Literal["inactive", "pending", "firing", "not_enough_data"]
 
 @dataclass(frozen=True, slots=True)
 class ObservedAlert:
-    """One alert as a test sees it; of one that is over the value and severity it last had while it fired. ``age``: how long it has been so."""
+    """One alert as a test sees it. A resolved one has the last value and severity that it had while it fired. ``age`` is how long it has had its
+    state.
+    """
 
     status: AlertState
     labels: dict[str, str]
@@ -47,7 +49,7 @@ class ObservedGroup:
 
 
 class RuleScenario:
-    """One rule at one moment."""
+    """One rule at one time."""
 
     def __init__(self, replay: Replay, rule: Rule, as_of: Instant, covered_since: Instant) -> None:
         self.rule = rule
@@ -59,11 +61,11 @@ class RuleScenario:
 
     @property
     def error(self) -> str:
-        """Why the rule could not be judged; empty where it could."""
+        """Why the rule could not be evaluated; empty if it could."""
         return self._replay.evaluator.errors.get(self.rule.name, "")
 
     def alerts(self) -> Iterator[ObservedAlert]:
-        """The alerts that are firing or pending, and of each other group the latest one that is over."""
+        """Yields the alerts that fire or are pending, and of each other group the latest resolved one."""
         for alert in self._present.values():
             yield self._shown(alert)
         over = {
@@ -88,13 +90,13 @@ class RuleScenario:
         return {"alertname": self.rule.name, **dict(group), "severity": severity, **self.rule.labels}
 
     def groups(self) -> Iterator[ObservedGroup]:
-        """Every group with messages, or with an alert."""
+        """Yields every group with messages, or with an alert."""
         rule_result = evaluate(self.rule, self._moment())
         for finding in rule_result.findings():
             yield self._observed(finding)
 
     def group(self, group: Group) -> ObservedGroup:
-        """One group, present or not."""
+        """Returns one group, also if it has neither messages nor an alert."""
         return self._observed(evaluate(self.rule, self._moment()).of(group))
 
     def _moment(self) -> EvaluationInput:
@@ -110,15 +112,15 @@ class RuleScenario:
         return ObservedGroup(dict(finding.group), state, finding.value, finding.why)
 
     def unit(self, labels: Mapping[str, str]) -> Unit:
-        """What the values of a group with those labels are measured in."""
+        """Returns the unit of the values of a group with those labels."""
         return unit_of(self.rule, tuple(labels.items()))
 
 
 def named(labels: dict[str, str]) -> str:
-    """``{operator: Cosmote, country: GR}``."""
+    """Returns ``{operator: Cosmote, country: GR}``."""
     return "{" + ", ".join(f"{name}: {value}" for name, value in labels.items()) + "}"
 
 
 def said(state: str) -> str:
-    """A state in words."""
+    """Returns a state in words."""
     return state.replace("_", " ")

@@ -1,4 +1,4 @@
-"""The messages of a rule test as reports, in the order of their time."""
+"""Makes the reports of a rule test's messages, in the order of their time."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ AT_ONCE: Final = 20_000
 
 
 class Reports:
-    """Feeds the reports of a test into a window. ``searches`` are those that return a message whose series names none."""
+    """Puts the reports of a test into a window. ``searches`` are those that return a message whose series names none."""
 
     def __init__(self, test: RuleTest, searches: Sequence[str]) -> None:
         rows = [(*row, series.search) for number, series in enumerate(test.messages) for row in _rows(series, number)]
@@ -37,7 +37,7 @@ class Reports:
         self._done = 0
 
     def feed(self, window: Window, until: Instant) -> None:
-        """Put every report up to that instant into the window."""
+        """Puts every report up to that instant into the window."""
         end = bisect_right(self._dates, until)
         for start in range(self._done, end, AT_ONCE):
             self._upsert(window, start, min(start + AT_ONCE, end))
@@ -51,7 +51,7 @@ class Reports:
 
 
 def _rows(series: Series, number: int) -> Iterator[tuple[int, Row]]:
-    """The reports of all messages of a series: when, from the start of the test on, and what."""
+    """Yields the reports of all messages of a series: the time relative to the test's start, and the row."""
     for place in range(series.number):
         at = series.at + round(place * series.distance)
         row = _first(series, number, place)
@@ -77,7 +77,7 @@ def _first(series: Series, number: int, place: int) -> Row:
 
 
 def _later(row: Row, report: Report, place: int) -> Row:
-    """The message after one more report."""
+    """Returns the message after one more report."""
     later = row | {"status": report.status, "detailedStatus": _in_turn(report.detailed_status or (), place)}
     if report.latency is not None:
         later["latency"] = report.latency

@@ -1,4 +1,4 @@
-"""A local Routee: every endpoint the monitor uses, over seeded traffic with incidents and faults on cue. For tests, demos, benchmarks."""
+"""A local Routee for tests, demos and benchmarks: every endpoint that the monitor uses, with seeded traffic, incidents and faults on demand."""
 
 from monitor.simulation.sandbox.server import run_sandbox, serve
 from monitor.simulation.sandbox.state import DEFAULT_CREDENTIALS, Sandbox

@@ -1,4 +1,4 @@
-"""The account: its credentials, the tokens given out for them, and its money."""
+"""The account: its credentials, access tokens and balance."""
 
 from random import Random
 
@@ -9,7 +9,9 @@ Credentials = tuple[str, str]
 
 
 class SandboxAccount:
-    """``token_life``: how long a token is good for. The balance falls with what is sent and is topped up before it runs out."""
+    """The account of a sandbox. ``token_life`` is how long a token is valid. The balance falls with the messages sent, and is topped up before it
+    is empty.
+    """
 
     TOP_UP = 5_000.0
     LOW = 500.0
@@ -23,21 +25,21 @@ class SandboxAccount:
         self._topped_up = True
 
     def new_token(self, now: Instant) -> tuple[str, int]:
-        """A fresh token and the whole seconds that it lives."""
+        """Returns a new token and its life in whole seconds."""
         token = f"{self._random.getrandbits(128):032x}"
         self._tokens[token] = now + self.token_life
         return token, self.token_life // SECOND
 
     def admits(self, token: str, now: Instant) -> bool:
-        """Whether the token was given out and is good yet."""
+        """Returns whether the token was issued and is still valid."""
         return now < self._tokens.get(token, now)
 
     def revoke_tokens(self) -> None:
-        """Refuse every token given out so far."""
+        """Refuses every token issued so far."""
         self._tokens.clear()
 
     def balance(self, spent: float) -> float:
-        """What is left after spending that much in all."""
+        """Returns the balance after ``spent`` euros in all."""
         left = self._paid_in - spent
         if self._topped_up and left < self.LOW:
             times = int((self.LOW - left) // self.TOP_UP) + 1
@@ -46,5 +48,5 @@ class SandboxAccount:
         return round(left, 4)
 
     def set_balance(self, amount: float, spent: float) -> None:
-        """Make the present balance that much, and top up no more."""
+        """Sets the present balance to ``amount``, and stops topping up."""
         self._paid_in, self._topped_up = amount + spent, False

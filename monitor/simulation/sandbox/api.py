@@ -1,4 +1,4 @@
-"""Routee's endpoints over a sandbox: one request in, one answer out, without any waiting."""
+"""Routee's endpoints over a sandbox: takes a request and returns an answer, without waiting."""
 
 import gzip
 from collections.abc import Callable
@@ -30,7 +30,7 @@ _PLACES: Final = (
 
 
 def respond(sandbox: Sandbox, request: SandboxRequest) -> SandboxAnswer:
-    """The answer to any request, faults included."""
+    """Returns the answer to any request, including faults."""
     if request.path.startswith("/sandbox/"):
         return controlled(sandbox, request)
     endpoint, rest = _position(request)
@@ -46,7 +46,7 @@ def respond(sandbox: Sandbox, request: SandboxRequest) -> SandboxAnswer:
 
 
 def _position(request: SandboxRequest) -> tuple[str, str]:
-    """Which endpoint is meant, and what stands behind it in the path."""
+    """Returns which endpoint is meant, and the rest of the path."""
     for method, path, endpoint in _PLACES:
         rest = request.path.removeprefix(path)
         found = request.path.startswith(path) and (bool(rest) if path.endswith("/") else not rest) and "/" not in rest
@@ -135,7 +135,7 @@ def _campaign(sandbox: Sandbox, rest: str, request: SandboxRequest, now: Instant
 
 
 def _plan(sandbox: Sandbox, tracking_id: str, now: Instant) -> dict[str, object]:
-    """What was planned of a campaign that the traffic brought."""
+    """Returns the planned data of a campaign that the traffic created."""
     campaign = sandbox.model.campaigns.get(tracking_id)
     if campaign is None:
         streams = (each for each in sandbox.known.streams.entries if each.tracking_id == tracking_id and each.campaign)
@@ -173,5 +173,5 @@ def _compressed(sandbox: Sandbox, request: SandboxRequest, answer: SandboxAnswer
 
 
 def bad_request(message: str) -> SandboxAnswer:
-    """The answer to what is not even HTTP."""
+    """Returns the answer to a malformed HTTP request."""
     return failure(400, INVALID, message)

@@ -1,4 +1,4 @@
-"""What the faults that are on make of an answer: another status, another body, another page, another conduct on the wire."""
+"""Applies the active faults to an answer: another status, another body, another page, or another behaviour of the connection."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,7 +20,7 @@ _CODES = {404: "404001001"}
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Where a page stands: ``total`` elements in all, ``held`` at most on a page, ``shift`` by which items have moved."""
+    """The position of a page: ``total`` elements in all, at most ``held`` on a page, ``shift`` by which elements have moved."""
 
     page: int
     size: int
@@ -29,7 +29,7 @@ class Paging:
     shift: int = 0
 
     def spoiled(self, faults: list[Fault]) -> "Paging":
-        """The page as the faults make it."""
+        """Returns the page as the faults change it."""
         held, shift = self.size, 0
         for fault in faults:
             if fault.kind == "short_pages":
@@ -40,12 +40,12 @@ class Paging:
 
     @property
     def offset(self) -> int:
-        """The place of the page's first item."""
+        """The index of the page's first element."""
         return max(self.page * self.held - self.shift, 0)
 
     @property
     def pages(self) -> int:
-        """How many pages there are."""
+        """The number of pages."""
         return -(-self.total // self.held)
 
     @property
@@ -55,7 +55,7 @@ class Paging:
 
 
 def error(faults: list[Fault]) -> SandboxAnswer | None:
-    """The error to answer with; None: none of the faults is one."""
+    """Returns the error to answer with; None if no fault is an error."""
     for fault in faults:
         if fault.kind == "html":
             status = int(fault.number("status"))
@@ -66,7 +66,7 @@ def error(faults: list[Fault]) -> SandboxAnswer | None:
 
 
 def body(answer: SandboxAnswer, faults: list[Fault]) -> SandboxAnswer:
-    """The answer with its body spoiled."""
+    """Returns the answer with its body changed by the faults."""
     for fault in faults:
         if fault.kind == "truncated":
             answer = replace(answer, body=answer.body[: int(len(answer.body) * fault.number("at"))])
@@ -77,7 +77,7 @@ def body(answer: SandboxAnswer, faults: list[Fault]) -> SandboxAnswer:
 
 
 def answer_timing(faults: list[Fault]) -> AnswerTiming:
-    """How the answer is to go over the wire."""
+    """Returns how the answer is sent over the connection."""
     on_wire = AnswerTiming()
     for fault in faults:
         if fault.kind == "delay":
@@ -98,7 +98,7 @@ def _status(fault: Fault) -> SandboxAnswer:
 
 
 def _mistyped(content: Any, where: str) -> Any:
-    """The content with wrong types: in its first records, or in the page around them."""
+    """Returns the content with wrong types: in its first records, or in the page around them."""
     if where == "page" or not isinstance(content, dict | list):
         return {"content": {"0": "no list"}, "totalElements": "many", "last": "maybe"}
     records = content if isinstance(content, list) else content.get("content")
@@ -109,6 +109,6 @@ def _mistyped(content: Any, where: str) -> Any:
 
 
 def _mistyped_record(record: Any, position: int) -> Any:
-    """Four ways of being unreadable."""
+    """Returns a record that is unreadable in one of four ways."""
     ways = ({"status": "Delivered"}, {"status": {"status": "Delivered", "date": 17}}, {"messageId": ["no", "text"]})
     return record | ways[position] if position < len(ways) else None

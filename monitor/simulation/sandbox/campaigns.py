@@ -1,4 +1,4 @@
-"""Campaigns: many messages of one sender to one country within minutes. When they come is decided by the seed alone."""
+"""Campaigns: many messages of one sender to one country within minutes. The seed alone decides when they happen."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,19 +11,19 @@ from monitor.simulation.sandbox.population import CAMPAIGNERS, COUNTRIES, Countr
 from monitor.simulation.sandbox.tables import Stream
 
 BLOCK: Final = 30 * MINUTE
-"""The span over which the model's slow factors are constant; campaigns are planned by block."""
+"""The span over which the model's slow factors are constant; campaigns are planned for each block."""
 
 LONGEST: Final = 90 * MINUTE
 A_BLOCK: Final = 0.25
-"""Campaigns expected in a block, by day and night together."""
+"""Expected campaigns in a block, averaged over day and night."""
 
 MINUTES_OF_TRAFFIC: Final = 20
-"""A typical campaign is as large as this many minutes of all traffic."""
+"""The size of a typical campaign, in minutes of all traffic."""
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxCampaign:
-    """One campaign. ``quality`` multiplies the operators' failure rates (1: an ordinary list of recipients)."""
+    """One campaign. ``quality`` multiplies the operators' failure rates (1 for an ordinary list of recipients)."""
 
     stream: Stream
     country: Country
@@ -33,17 +33,17 @@ class SandboxCampaign:
     quality: float = 1.0
 
     def expected(self, start: Instant, end: Instant) -> float:
-        """Messages to be expected between two instants."""
+        """Returns how many messages are expected between two instants."""
         low, high = self.within(start, end)
         return max(high - low, 0) / self.duration * self.recipients
 
     def within(self, start: Instant, end: Instant) -> tuple[Instant, Instant]:
-        """The part of a span in which the campaign sends; it ends before it starts where there is none."""
+        """Returns the part of a span in which the campaign sends; if there is none, its end is before its start."""
         return max(start, self.start), min(end, self.start + self.duration)
 
 
 def new_stream(rng: np.random.Generator, number: int) -> Stream:
-    """The stream of a new campaign."""
+    """Returns the stream of a new campaign."""
     sender, name, application, group = CAMPAIGNERS[int(rng.integers(len(CAMPAIGNERS)))]
     digits = rng.bytes(16).hex()
     tracking_id = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
@@ -54,7 +54,7 @@ def new_stream(rng: np.random.Generator, number: int) -> Stream:
 
 @lru_cache(maxsize=4096)
 def planned(seed: int, block: int, rate: float) -> tuple[SandboxCampaign, ...]:
-    """The campaigns that start in a block (its number since the epoch), where ``rate`` messages a minute are sent over all."""
+    """Returns the campaigns that start in a block (numbered since the epoch), for ``rate`` messages a minute of all traffic."""
     rng = np.random.default_rng((seed, 2, block))
     return tuple(_plan(rng, block, rate, position) for position in range(int(rng.poisson(A_BLOCK))))
 
@@ -67,14 +67,14 @@ def _plan(rng: np.random.Generator, block: int, rate: float, position: int) -> S
     recipients = max(int(rate * MINUTES_OF_TRAFFIC * rng.lognormal(-0.18, 0.6)), 1)
     local_hour = (start / HOUR + country.ahead) % 24
     if not 8 <= local_hour < 21:
-        recipients = recipients // 10 + 1  # people are asleep
+        recipients = recipients // 10 + 1  # fewer recipients at night
     return SandboxCampaign(
         new_stream(rng, block + position), country, start, duration, recipients, float(rng.gamma(9, 1 / 9))
     )
 
 
 def active(seed: int, start: Instant, end: Instant, rate: float) -> tuple[SandboxCampaign, ...]:
-    """The planned campaigns that send something between two instants."""
+    """Returns the planned campaigns that send messages between two instants."""
     first = (start - LONGEST) // BLOCK - 1
     found = (each for block in range(first, end // BLOCK + 1) for each in planned(seed, block, rate))
     return tuple(each for each in found if each.expected(start, end) > 0)

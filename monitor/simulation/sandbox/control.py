@@ -21,7 +21,7 @@ from monitor.simulation.sandbox.state import Sandbox
 
 
 def controlled(sandbox: Sandbox, request: SandboxRequest) -> SandboxAnswer:
-    """The answer to a request below ``/sandbox/``."""
+    """Returns the answer to a request below ``/sandbox/``."""
     _, _, topic, *rest = request.path.split("/")
     handler = _HANDLERS.get((request.method, topic, len(rest)))
     if handler is None:

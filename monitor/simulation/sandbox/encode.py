@@ -1,4 +1,4 @@
-"""Rows as the JSON that Routee gives, joined from pieces that are encoded once, so that a page of 2,000 takes about two milliseconds."""
+"""Encodes rows as Routee's JSON, from pieces that are encoded only once, so that a page of 2,000 takes about two milliseconds."""
 
 from functools import lru_cache
 from typing import Literal
@@ -14,13 +14,13 @@ from monitor.simulation.sandbox.messages import EXACT, Ints, Messages, Rows
 from monitor.simulation.sandbox.tables import DELIVERED_CODE, Tables
 
 Form = Literal["search", "single"]
-"""A search names the campaign ``campaignName``; the tracking of one message ``campaign``."""
+"""The form of a record: a search calls the campaign ``campaignName``, the tracking of one message ``campaign``."""
 
 
 def encode(
     messages: Messages, known: Tables, ids: Ids, chosen: Ints, now: Instant, form: Form = "search"
 ) -> list[bytes]:
-    """Each chosen row as a JSON object, as it stands at ``now``."""
+    """Returns each chosen row as a JSON object with its state at ``now``."""
     rows = messages.rows.take(chosen)
     outcome, date = rows.present(now)
     stream = tables.stream_piece if form == "search" else tables.single_stream_piece
@@ -51,7 +51,7 @@ def _odd(messages: Messages, number: int, bits: int, text: bytes, form: Form) ->
 
 
 def single_form(record: Record) -> Record:
-    """A searched record as the tracking of one message shows it."""
+    """Returns a searched record in the form of the tracking of one message."""
     if "campaignName" in record:
         record["campaign"] = record.pop("campaignName")
     return record
@@ -81,7 +81,7 @@ def _latency(seconds: int) -> bytes:
 
 
 def _dates(dates: Ints) -> tuple[list[bytes], list[bytes]]:
-    """The dates as text, in two columns: the day, and the time of that day."""
+    """Returns the dates as text in two columns: the day, and the time of that day."""
     days, rest = np.divmod(dates, DAY)
     times = _times_of_day()
     ends = [times[second] for second in (rest // SECOND).tolist()]

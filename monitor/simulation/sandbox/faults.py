@@ -50,13 +50,15 @@ OPTIONS: Final[dict[Kind, dict[str, Value]]] = {
     "short_pages": {"items": 100},
     "expired_tokens": {},
 }
-"""What each kind can be told, with the defaults."""
+"""The options of each kind, with their defaults."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """One fault. ``endpoint``: None for all but the token's, which has to be named. ``left``: answers to spoil yet;
-    None: no limit. ``until``: an instant of the sandbox's clock.
+    """One fault.
+
+    ``endpoint`` None means all endpoints but the token's, which has to be named. ``left`` is how many answers it still changes, None for no
+    limit. ``until`` is an instant of the sandbox's clock.
     """
 
     id: int
@@ -68,13 +70,13 @@ class Fault:
     options: dict[str, Value] = field(default_factory=dict)
 
     def number(self, name: str) -> float:
-        """An option that is a number."""
+        """Returns the value of an option that is a number."""
         value = self.options[name]
         assert isinstance(value, int | float)
         return value
 
     def described(self) -> dict[str, object]:
-        """As the sandbox's own API shows it."""
+        """Returns the fault as the sandbox's own API shows it."""
         until = None if self.until is None else iso(self.until)
         own: dict[str, object] = {
             "id": self.id,
@@ -88,7 +90,7 @@ class Fault:
 
 
 class Faults:
-    """The faults that are switched on."""
+    """The active faults."""
 
     def __init__(self, seed: int) -> None:
         self._luck = Random(f"faults {seed}")  # noqa: S311 - decides which requests fail, guards nothing
@@ -105,7 +107,7 @@ class Faults:
         endpoint: str | None = None,
         **options: Value,
     ) -> Fault:
-        """Switch a fault on. Raises ValueError with a sentence for people."""
+        """Adds a fault. Raises ValueError with a sentence for people."""
         known = _known(kind)
         if count is not None and (not isinstance(count, int) or count < 1):
             raise ValueError(f"count is {count!r}; it has to be a whole number from 1 up")
@@ -119,22 +121,22 @@ class Faults:
         return fault
 
     def end(self, number: int) -> bool:
-        """Switch a fault off; False if there is none of that number."""
+        """Removes a fault; returns False if no fault has this number."""
         before = len(self.on)
         self.on = [fault for fault in self.on if fault.id != number]
         return len(self.on) < before
 
     def clear(self) -> None:
-        """Switch all off."""
+        """Removes all faults."""
         self.on = []
 
     def current(self, now: Instant) -> list[Fault]:
-        """Those that are on yet."""
+        """Returns the faults that are still active."""
         self.on = [fault for fault in self.on if fault.left != 0 and (fault.until is None or now < fault.until)]
         return self.on
 
     def take(self, endpoint: str, now: Instant) -> list[Fault]:
-        """The faults that spoil this answer, each counted."""
+        """Returns the faults that apply to this answer, and counts each."""
         hit = [fault for fault in self.current(now) if self._hits(fault, endpoint)]
         for fault in hit:
             if fault.left is not None:

@@ -1,4 +1,4 @@
-"""Requests and answers as plain values, between the server and what decides on answers."""
+"""Requests and answers as plain values, which the server passes to and from the endpoints."""
 
 import base64
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ import msgspec
 
 @dataclass(frozen=True, slots=True)
 class SandboxRequest:
-    """One request; header names are lower case, of a repeated query key the last value counts."""
+    """One request. Header names are lower case; of a repeated query key the last value counts."""
 
     method: str
     path: str
@@ -19,27 +19,28 @@ class SandboxRequest:
 
     @property
     def bearer(self) -> str | None:
-        """The access token, if one came."""
+        """The access token, if the request has one."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else None
 
     @property
     def basic(self) -> tuple[str, str] | None:
-        """User and password, if they came."""
+        """User and password, if the request has them."""
         scheme, _, coded = self.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
             return None
         try:
             user, _, password = base64.b64decode(coded, validate=True).decode().partition(":")
-        except ValueError:  # not base64, or not text
+        except ValueError:  # the header is not base64, or not text
             return None
         return user, password
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerTiming:
-    """How an answer goes over the wire: ``delay`` before it and ``pause`` between pieces of ``piece`` bytes, in real seconds;
-    ``cut``: the connection is reset after this fraction of the body; 0: before the head.
+    """How an answer is sent: ``delay`` before it and ``pause`` between pieces of ``piece`` bytes, in real seconds.
+
+    With ``cut``, the connection is reset after this fraction of the body; 0 means before the head.
     """
 
     delay: float = 0.0
@@ -53,7 +54,7 @@ PLAIN = AnswerTiming()
 
 @dataclass(frozen=True, slots=True)
 class SandboxAnswer:
-    """One answer, body complete."""
+    """One answer with its complete body."""
 
     status: int
     body: bytes
@@ -62,7 +63,7 @@ class SandboxAnswer:
 
 
 class ApiError(Exception):
-    """Ends the handling of a request with an error of Routee's form: ``code`` are nine digits, the HTTP status first."""
+    """Ends a request with an error in Routee's form; ``code`` has nine digits, beginning with the HTTP status."""
 
     def __init__(self, code: str, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
@@ -70,16 +71,16 @@ class ApiError(Exception):
         self.headers = headers or {}
 
     def answer(self) -> SandboxAnswer:
-        """The error as an answer."""
+        """Returns the error as an answer."""
         return failure(int(self.code[:3]), self.code, str(self), self.headers)
 
 
 def json_answer(content: Any, status: int = 200) -> SandboxAnswer:
-    """An answer with a JSON body."""
+    """Returns an answer with a JSON body."""
     return SandboxAnswer(status, msgspec.json.encode(content))
 
 
 def failure(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> SandboxAnswer:
-    """An error as Routee tells it."""
+    """Returns an error in Routee's form."""
     body = msgspec.json.encode({"code": code, "developerMessage": message})
     return SandboxAnswer(status, body, {"Content-Type": "application/json"} | (headers or {}))

@@ -1,7 +1,7 @@
-"""Identifiers that can be turned back into the number they stand for, so that a million of them need no index.
+"""Identifiers from which their number can be computed, so that a million of them need no index.
 
-They look like random UUIDs. The first half is the number times an odd constant modulo 2^64 (which can be undone), the second
-half a hash of the first, which tells real identifiers from guesses.
+They look like random UUIDs. The first half is the number times an odd constant modulo 2^64, which can be inverted; the second half is a hash of
+the first, which distinguishes real identifiers from guesses.
 """
 
 from typing import Final
@@ -21,13 +21,13 @@ _DIGITS = np.array([column for column in range(36) if column not in _DASHES])
 
 
 class Ids:
-    """The identifiers of one sandbox; another seed gives others."""
+    """The identifiers of one sandbox; they depend on the seed."""
 
     def __init__(self, seed: int) -> None:
         self._key = (seed * _SECOND_FACTOR + 0x165667B19E3779F9) & _MASK
 
     def texts(self, numbers: NDArray[np.int64], kind: int) -> list[bytes]:
-        """The identifier of each number; ``kind`` is SMS or MESSAGE."""
+        """Returns the identifier of each number; ``kind`` is SMS or MESSAGE."""
         first = (numbers.astype(np.uint64) * np.uint64(2) + np.uint64(kind)) * np.uint64(_FACTOR) ^ np.uint64(self._key)
         second = first * np.uint64(_SECOND_FACTOR)
         second ^= second >> np.uint64(29)
@@ -38,11 +38,11 @@ class Ids:
         return texts
 
     def text(self, number: int, kind: int) -> str:
-        """The identifier of one number."""
+        """Returns the identifier of one number."""
         return self.texts(np.array([number]), kind)[0].decode()
 
     def number(self, text: str, kind: int) -> int | None:
-        """The number that an identifier stands for; None if this sandbox never gave it out."""
+        """Returns the number of an identifier; None if this sandbox never issued it."""
         digits = text.replace("-", "")
         try:
             first = int(digits[:16], 16)

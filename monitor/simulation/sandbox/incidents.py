@@ -1,6 +1,6 @@
-"""Incidents on cue: what goes wrong, for whom, from when to when, and what that does to the messages drawn meanwhile.
+"""Incidents: what goes wrong, for which messages and when, and how it changes them.
 
-An incident concerns the messages that are created while it lasts.
+An incident affects the messages that are created while it lasts.
 """
 
 from collections.abc import Callable
@@ -42,9 +42,9 @@ _DEFAULTS: Final[dict[Kind, dict[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class SandboxIncident:
-    """One incident. It hits ``share`` of the messages that have every given value (``campaign``: its tracking id or name).
+    """One incident. It hits ``share`` of the messages that have every given value (``campaign`` is a tracking id or a name).
 
-    ``detail`` is the detailedStatus that those hit are Undelivered with; ``slower`` multiplies the time to the report.
+    Affected messages become Undelivered with the detailedStatus ``detail``; ``slower`` multiplies the time to the report.
     """
 
     id: int
@@ -60,7 +60,7 @@ class SandboxIncident:
     slower: float = 20.0
 
     def described(self, now: Instant) -> dict[str, object]:
-        """As the sandbox's own API shows it."""
+        """Returns the incident as the sandbox's own API shows it."""
         what = ("operator", "country", "sender", "campaign", "detail")
         given = {name: getattr(self, name) for name in what if getattr(self, name) is not None}
         state = "scheduled" if now < self.start else "active" if now < self.end else "over"
@@ -77,7 +77,7 @@ class SandboxIncident:
 
 
 def new_incident(number: int, kind: str, start: Instant, end: Instant, what: dict[str, object]) -> SandboxIncident:
-    """An incident with its kind's defaults where ``what`` leaves something out. Raises ValueError with a sentence for people."""
+    """Returns an incident, with the defaults of its kind for what ``what`` leaves out. Raises ValueError with a sentence for people."""
     known = _known(kind)
     positions = _DEFAULTS[known] if not what.keys() & {"operator", "country", "sender", "campaign", "detail"} else {}
     share, slower = what.pop("share", _SHARES[known]), what.pop("slower", 20.0)
@@ -92,7 +92,7 @@ def new_incident(number: int, kind: str, start: Instant, end: Instant, what: dic
 
 
 def apply(incidents: list[SandboxIncident], rows: Rows, known: Tables, seed: int) -> Rows:
-    """The rows as the incidents leave them. Each has luck of its own, so that what it does not hit is as it would be without it."""
+    """Returns the rows as the incidents change them. Each incident has its own random numbers, so messages that it does not hit stay the same."""
     for incident in incidents:
         if not len(rows) or rows.created[0] >= incident.end or rows.created[-1] < incident.start:
             continue
@@ -106,7 +106,7 @@ def apply(incidents: list[SandboxIncident], rows: Rows, known: Tables, seed: int
 
 
 def failing_campaign(incident: SandboxIncident, seed: int, rate: float) -> SandboxCampaign:
-    """The campaign that an incident without one brings along: a bad list of recipients, all in one country."""
+    """Returns the campaign for an incident that names none: a bad list of recipients, all in one country."""
     rng = np.random.default_rng((seed, 5, incident.id))
     country = next((each for each in COUNTRIES if each.code == incident.country), COUNTRIES[0])
     duration: Duration = min(incident.end - incident.start, 20 * MINUTE)
@@ -115,7 +115,7 @@ def failing_campaign(incident: SandboxIncident, seed: int, rate: float) -> Sandb
 
 
 def _concerned(incident: SandboxIncident, rows: Rows, known: Tables) -> Mask:
-    """Which rows are of the time, place and sender that the incident is about."""
+    """Returns which rows match the time, place and sender of the incident."""
     mask = (rows.created >= incident.start) & (rows.created < incident.end)
     if incident.operator is not None:
         mask &= known.routes.where(lambda route: route.operator == incident.operator)[rows.route]
@@ -130,7 +130,7 @@ def _concerned(incident: SandboxIncident, rows: Rows, known: Tables) -> Mask:
 
 
 def _whole_messages(rows: Rows, kept: Mask) -> Mask:
-    """A message is silenced with all its parts: what holds for its first part holds for the others."""
+    """Extends a choice from the first part of each message to all its parts."""
     first = np.arange(len(rows)) - rows.part + 1
     whole: Mask = kept[first]
     return whole
@@ -141,7 +141,7 @@ Effect = Callable[[SandboxIncident, Rows, Chosen, Tables, np.random.Generator], 
 
 
 def _undelivered(code: int, median: float) -> Effect:
-    """Those hit end as ``code`` (or as the incident's detail), reported after about ``median`` seconds."""
+    """Returns an effect: affected messages end as ``code`` (or as the incident's detail), reported after about ``median`` seconds."""
 
     def effect(incident: SandboxIncident, rows: Rows, hit: Chosen, known: Tables, rng: np.random.Generator) -> None:
         outcome = code if incident.detail is None else known.outcomes.code(_outcome(incident.detail, known))
@@ -168,7 +168,7 @@ _EFFECTS: Final[dict[Kind, Effect]] = {
 
 
 def _outcome(detail: str, known: Tables) -> StatusOutcome:
-    """The undelivered outcome with that detailedStatus."""
+    """Returns the undelivered outcome with that detailedStatus."""
     mine = (each for each in known.outcomes.entries if each.status == UNDELIVERED and each.detail == detail)
     return next(mine, StatusOutcome(UNDELIVERED, detail))
 

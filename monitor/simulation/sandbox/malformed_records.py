@@ -1,4 +1,4 @@
-"""Records that differ from the documentation, as real answers do: each bit of `Rows.odd` names one way of being odd."""
+"""Makes records that differ from the documentation, as real answers do: each bit of `Rows.odd` is one kind of difference."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -70,7 +70,7 @@ def _numbers_as_text(record: Record) -> None:
 
 
 def _milliseconds(record: Record) -> None:
-    """Nothing to do: the row's own instants have milliseconds (see `traffic.Model`), so its dates show them."""
+    """Does nothing: the row's own instants have milliseconds (see `traffic.Model`), so its dates show them."""
 
 
 _WAYS: tuple[Callable[[Record], None], ...] = (
@@ -93,18 +93,18 @@ _LACKING = {
     if name in ("label", "direction")
 }
 LACKS: Final = _LACKING | {"campaign": 1 << 3, "smsId": 1 << 8}
-"""By field: the bits under which a record lacks it, also where it is searched for."""
+"""By field, the bits for which a record lacks it, also in searches."""
 
 
 def choose(rng: np.random.Generator, count: int, share: float) -> NDArray[np.int32]:
-    """Bits for ``count`` rows: none for most, one for about ``share`` of them."""
+    """Returns bits for ``count`` rows: none for most rows, one for about ``share`` of them."""
     ways = rng.integers(0, len(_WAYS), count)
     bits = np.left_shift(np.int64(1), ways).astype(np.int32)
     return np.where(rng.random(count) < share, bits, np.int32(0))
 
 
 def distort(record: Record, bits: int) -> Record:
-    """The record, changed in place in each way that ``bits`` names."""
+    """Returns the record, changed in place in each way that ``bits`` say."""
     for position, way in enumerate(_WAYS):
         if bits >> position & 1:
             way(record)

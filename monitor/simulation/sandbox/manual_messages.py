@@ -1,4 +1,4 @@
-"""Messages put and changed by hand: records that are served exactly as they were given, whatever their fields and types."""
+"""Messages that are added and changed by hand: their records are served exactly as given, with any fields and types."""
 
 from copy import deepcopy
 from typing import Any
@@ -12,7 +12,7 @@ Record = dict[str, Any]
 
 
 class ManualMessages:
-    """Puts and changes messages of one sandbox."""
+    """Adds and changes messages of one sandbox."""
 
     def __init__(self, messages: Messages, known: Tables, ids: Ids) -> None:
         self._messages = messages
@@ -21,7 +21,7 @@ class ManualMessages:
         self._numbers: dict[str, int] = {}
 
     def put(self, record: Record, sent: Instant | None, now: Instant) -> str:
-        """Add the record, or replace the one with its key; see `Sandbox.put`."""
+        """Adds the record, or replaces the one with its key; see `Sandbox.put`."""
         record = deepcopy(record)
         key = _key(record)
         number = self._numbers.get(key)
@@ -38,7 +38,7 @@ class ManualMessages:
         return key
 
     def change(self, sms_id: str, outcome: StatusOutcome, date: Instant, others: Record, now: Instant) -> None:
-        """Give a message another status; see `Sandbox.change`. Raises KeyError for a message that does not exist."""
+        """Gives a message another status; see `Sandbox.change`. Raises KeyError if the message does not exist."""
         if sms_id in self._numbers:
             record = self._messages.exact[self._numbers[sms_id]]
             self.put(record | others | {"status": _status(outcome, date)}, None, now)
@@ -52,7 +52,7 @@ class ManualMessages:
         rows.outcome[number] = self._known.outcomes.code(outcome)
 
     def _row(self, record: Record, sent: Instant | None, now: Instant) -> Rows:
-        """The row that stands for the record in searches; it needs what searches and campaigns look at, nothing more."""
+        """Returns the row that represents the record in searches, with only the fields that searches and campaigns use."""
         rows = Rows.empty(1)
         date = _date(record, now)
         rows.created[0] = date if sent is None else sent
@@ -71,12 +71,12 @@ class ManualMessages:
 
 
 def _key(record: Record) -> str:
-    """What names a part: its smsId or, where that is missing, messageId and part."""
+    """Returns the key of a part: its smsId or, without one, messageId and part."""
     return str(record.get("smsId") or f"{record.get('messageId')}/{record.get('part', 1)}")
 
 
 def _date(record: Record, now: Instant) -> Instant:
-    """The date of the record's status; now where there is none that can be read."""
+    """Returns the date of the record's status; ``now`` if it has no readable one."""
     status = record.get("status")
     try:
         return parse_iso(status["date"]) if isinstance(status, dict) else now

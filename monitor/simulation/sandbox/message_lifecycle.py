@@ -1,4 +1,4 @@
-"""What becomes of a part: when it is sent, how it ends, and when that is reported."""
+"""Decides the life of a part: when it is sent, how it ends, and when that is reported."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 
 def code_of(status: str, detail: str) -> int:
-    """The code of one of the outcomes that every sandbox knows."""
+    """Returns the code of one of the outcomes that every sandbox knows."""
     return next(code for code, each in enumerate(OUTCOMES) if (each.status, each.detail) == (status, detail))
 
 
@@ -47,7 +47,7 @@ _PARTS_DIFFER = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Chances:
-    """By part: the probability of failing, the median time to the report in seconds, whether it goes to India."""
+    """By part: the probability of failing, the median time to the report in seconds, and whether it goes to India."""
 
     failing: Floats
     median: Floats
@@ -55,7 +55,7 @@ class Chances:
 
 
 def live(rows: Rows, rng: np.random.Generator, chances: Chances, message: Ints) -> None:
-    """Fill in ``sent_at``, ``last_at`` and ``outcome``. ``message`` says which parts belong together: they mostly share their fate."""
+    """Sets ``sent_at``, ``last_at`` and ``outcome``. ``message`` says which parts belong together: they mostly have the same outcome."""
     count = len(rows)
     together = rng.random(int(message[-1]) + 1 if count else 0)[message]
     luck = np.where(rng.random(count) < _PARTS_DIFFER, rng.random(count), together)
@@ -67,7 +67,7 @@ def live(rows: Rows, rng: np.random.Generator, chances: Chances, message: Ints) 
 
 
 def delays(rng: np.random.Generator, outcome: NDArray[np.int16], median: Floats) -> Floats:
-    """Seconds from sending to the last report."""
+    """Returns the seconds from sending to the last report."""
     count = len(outcome)
     usual = median * rng.lognormal(0, _SPREAD, count)
     off = np.minimum(rng.lognormal(np.log(5400), 1.3, count), 47 * 3600.0)

@@ -1,7 +1,7 @@
-"""A million messages in numpy columns, one row a part.
+"""Stores a million messages in numpy columns, one row for each part.
 
-A row holds a part's whole life, decided when it is drawn: when it was created (Queued), sent and finally reported, and as
-what. Its present status is a function of that and of the time, so no event has to fire for a status to change.
+A row holds a part's whole life, which is decided when it is drawn: when it was created (Queued), sent and finally reported, and with what
+outcome. Its present status is a function of these and of the time, so a change of status needs no event.
 """
 
 from dataclasses import dataclass, fields
@@ -14,18 +14,20 @@ from monitor.runtime.clock import Instant
 from monitor.simulation.sandbox.tables import QUEUED_CODE, SENT_CODE
 
 NEVER: Final = 1 << 62
-"""The instant of what does not happen: a part whose last report never comes."""
+"""The instant of an event that never happens, like a last report that never comes."""
 
 EXACT: Final = 1 << 30
-"""In `Rows.odd`: the row stands for a message that was put by hand and is kept as it was given."""
+"""A bit of `Rows.odd`: the row represents a message that was added by hand and is kept as it was given."""
 
 Ints = NDArray[np.int64]
 
 
 @dataclass(slots=True)
 class Rows:
-    """Columns of one length. Instants are ``created``, ``sent_at``, ``last_at``; ``outcome`` (the last one), ``route``, ``stream``
-    and ``body`` are codes of the tables; ``to`` is the number without ``+``; ``odd`` are the bits of oddities.py and EXACT.
+    """Columns of one length.
+
+    Instants are ``created``, ``sent_at`` and ``last_at``; ``outcome`` (the last one), ``route``, ``stream`` and ``body`` are codes of the tables;
+    ``to`` is the number without ``+``; ``odd`` are the bits of malformed_records.py and EXACT.
     """
 
     created: NDArray[np.int64]
@@ -42,7 +44,7 @@ class Rows:
 
     @classmethod
     def empty(cls, length: int = 0) -> Self:
-        """Rows of zeros."""
+        """Returns rows of zeros."""
         wide, narrow, tiny = np.dtype(np.int64), np.dtype(np.int16), np.dtype(np.int8)
         return cls(
             created=np.zeros(length, wide),
@@ -62,16 +64,16 @@ class Rows:
         return len(self.created)
 
     def take(self, chosen: Ints | NDArray[np.bool_] | slice) -> "Rows":
-        """The chosen rows; a slice gives views."""
+        """Returns the chosen rows; a slice gives views."""
         return Rows(*(getattr(self, column.name)[chosen] for column in fields(self)))
 
     def put(self, position: slice, rows: "Rows") -> None:
-        """Overwrite the rows at ``position``."""
+        """Overwrites the rows at ``position``."""
         for column in fields(self):
             getattr(self, column.name)[position] = getattr(rows, column.name)
 
     def present(self, now: Instant) -> tuple[NDArray[np.int16], Ints]:
-        """The code of each row's outcome at ``now``, and since when it is that."""
+        """Returns the code of each row's outcome at ``now``, and since when it has had it."""
         reported = (self.last_at <= now) | (self.odd >= EXACT)
         if bool(reported.all()):
             return self.outcome, self.last_at
@@ -82,7 +84,7 @@ class Rows:
 
 
 class Messages:
-    """Rows that grow, numbered from 0 on in the order of arrival. Rows are in the order of ``created`` unless ``ordered`` is False."""
+    """Rows that grow, numbered from 0 in the order of arrival. They are in the order of ``created`` unless ``ordered`` is False."""
 
     def __init__(self) -> None:
         self._held = Rows.empty(1024)
@@ -99,7 +101,7 @@ class Messages:
         return self._held.take(slice(0, self._count))
 
     def append(self, rows: Rows) -> None:
-        """Add rows, themselves in the order of ``created``."""
+        """Adds rows, which are in the order of ``created``."""
         if not len(rows):
             return
         if self._count and rows.created[0] < self._held.created[self._count - 1]:
@@ -111,7 +113,7 @@ class Messages:
         self._count = end
 
     def still_until(self, now: Instant) -> Instant:
-        """The first instant after ``now`` at which a row appears or its status changes; NEVER if none will."""
+        """Returns the first instant after ``now`` at which a row appears or its status changes; NEVER if none will."""
         rows = self.rows
         columns = (rows.created, rows.sent_at, rows.last_at)
         return min((int(column[column > now].min(initial=NEVER)) for column in columns), default=NEVER)

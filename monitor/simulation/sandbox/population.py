@@ -1,4 +1,4 @@
-"""The world that the traffic model draws from: countries with their operators, senders, and what they write."""
+"""The population that the traffic model draws from: countries with their operators, senders, and their texts."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,7 +8,7 @@ from monitor.simulation.sandbox.tables import Stream
 
 @dataclass(frozen=True, slots=True)
 class Country:
-    """``share`` of all volume, ``ahead`` hours of UTC, ``digits`` of a number behind ``prefix``; operators largest first."""
+    """A country: ``share`` of all volume, ``ahead`` hours of UTC, ``digits`` of a number after ``prefix``; the largest operators come first."""
 
     code: str
     prefix: int
@@ -70,7 +70,7 @@ REPLIES: Final = ("STOP", "YES", "Thank you!", "Who is this?")
 
 
 def bodies_of(label: str | None, direction: str | None) -> tuple[str, ...]:
-    """What messages of such a stream say."""
+    """Returns the texts of messages of such a stream."""
     if direction == "Inbound":
         return REPLIES
     if label == "promo":

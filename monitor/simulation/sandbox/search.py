@@ -1,4 +1,4 @@
-"""Which rows answer a search: the range of time, Routee's filters and operators, and the order in which pages count them."""
+"""Finds the rows that match a search, by time range, Routee's filters and operators, and sorts them for pages."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from monitor.simulation.sandbox.messages import EXACT, Ints, Messages, Rows
 from monitor.simulation.sandbox.tables import Stream, Tables
 
 SelectBy = Literal["sent", "status"]
-"""Whether a range of time selects by the date of sending or by that of the present status."""
+"""Whether a time range selects by the date of sending or by that of the present status."""
 
 Mask = NDArray[np.bool_]
 Test = Callable[[str | None], bool]
@@ -43,7 +43,7 @@ SORT_FIELDS: Final = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """What was asked, besides the page. ``start`` and ``end`` are both inclusive; None: no limit (tracking of a campaign)."""
+    """The request without the page. ``start`` and ``end`` are both inclusive; None means no limit (tracking of a campaign)."""
 
     start: Instant | None = None
     end: Instant | None = None
@@ -64,7 +64,7 @@ class Selector:
     select_by: SelectBy = "sent"
 
     def select(self, search: SearchRequest, now: Instant) -> Ints:
-        """The numbers of the rows that answer, in the order of the pages: newest first unless sorted."""
+        """Returns the numbers of the matching rows in the order of the pages: newest first unless sorted."""
         low, high = self._span(search, now)
         rows = self.messages.rows.take(slice(low, high))
         mask = self._mask(search, rows, low, now)
@@ -72,7 +72,7 @@ class Selector:
         return self._ordered(search, numbers, now)
 
     def parts_of(self, message_id: str, now: Instant) -> Ints:
-        """The numbers of one message's parts that can be seen at ``now``; none if nobody knows the message."""
+        """Returns the numbers of one message's parts that are visible at ``now``; none if the message is unknown."""
         exact = [number for number, record in self.messages.exact.items() if record.get("messageId") == message_id]
         if exact:
             return np.array(exact)
@@ -83,7 +83,7 @@ class Selector:
         return np.arange(first, min(first + int(rows.parts[first]), len(rows)))
 
     def _span(self, search: SearchRequest, now: Instant) -> tuple[int, int]:
-        """A slice outside of which no row can answer."""
+        """Returns a slice outside of which no row can match."""
         if not self.messages.ordered:
             return 0, len(self.messages)
         created = self.messages.rows.created
@@ -94,7 +94,7 @@ class Selector:
         return int(np.searchsorted(created, search.start, "left")), high
 
     def _mask(self, search: SearchRequest, rows: Rows, low: int, now: Instant) -> Mask | None:
-        """Which of the slice's rows answer; None: all of them."""
+        """Returns which of the slice's rows match; None for all of them."""
         masks = [*self._timely(search, rows, now)]
         if search.campaign:
             masks.append(self.known.streams.where(lambda stream: stream.tracking_id is not None)[rows.stream])
@@ -104,7 +104,7 @@ class Selector:
         return np.logical_and.reduce(masks) if masks else None
 
     def _timely(self, search: SearchRequest, rows: Rows, now: Instant) -> list[Mask]:
-        """Masks for what can be seen already and lies in the range, where the slice does not ensure it."""
+        """Returns masks for the rows that are visible and within the range, where the slice does not ensure it."""
         masks = []
         if len(rows) and int(rows.created.max()) > now:
             masks.append((rows.created <= now) | (rows.odd >= EXACT))
@@ -181,7 +181,7 @@ class Selector:
 
 
 def _test(wanted: Filter) -> Test:
-    """The filter on one value; a value that a record lacks matches only ``is_not``."""
+    """Returns the filter on one value; a value that a record lacks matches only ``is_not``."""
     if wanted.operator == "is_not":
         return lambda value: value != wanted.term
     compare = _COMPARE[wanted.operator]
@@ -202,7 +202,7 @@ def _recipients_matching(wanted: Filter, rows: Rows) -> Mask:
 
 
 def _value(record: dict[str, object], name: str) -> str | None:
-    """A field of a message that was put by hand, as filters see it."""
+    """Returns a field of a message that was added by hand, as filters see it."""
     value: object = record.get(name)
     if name == "status.status":
         status = record.get("status")

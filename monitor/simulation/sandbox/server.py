@@ -1,7 +1,7 @@
-"""Serves a sandbox over HTTP/1.1: h11 on trio's own sockets.
+"""Serves a sandbox over HTTP/1.1, with h11 on trio's own sockets.
 
-No web framework stands between, for two reasons: faults need the bare connection (to reset it in mid-body, to let a body drip),
-which an ASGI server does not give; and a page of 2,000 messages leaves in one write, several times faster than through one.
+It uses no web framework, for two reasons: faults need direct access to the connection (to reset it in mid-body, or to send a body slowly), which
+an ASGI server does not give; and a page of 2,000 messages is sent in one write, several times faster than through a framework.
 """
 
 import socket
@@ -30,7 +30,7 @@ async def serve(
     *,
     task_status: "trio.TaskStatus[str]" = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until cancelled; hands back the base URL, which is both auth_url and api_url. Port 0 takes a free one. Raises OSError."""
+    """Serves until cancelled; reports the base URL as started, which is both auth_url and api_url. Port 0 takes a free one. Raises OSError."""
     host, _, port = listen.rpartition(":")
     listeners = await trio.open_tcp_listeners(int(port), host=host.strip("[]") or "127.0.0.1")
     bound = listeners[0].socket.getsockname()[1]
@@ -57,12 +57,11 @@ async def run_sandbox(
     credentials: Credentials = DEFAULT_CREDENTIALS,
     task_status: "trio.TaskStatus[tuple[str, Sandbox]]" = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """A sandbox of its own, from now on, served until cancelled; hands back its base URL and its state.
+    """Serves a new sandbox until cancelled; reports its base URL and its state as started.
 
-    ``rate`` in messages a minute over all (0: nothing new, only what is drawn into ``history``); ``season``: how far day and night
-    differ (0: not at all); ``speed``: how many times faster
-    than the world its clock runs. The other arguments are those of `Sandbox`. Raises OSError where it cannot listen,
-    ValueError where ``listen`` has no number for a port.
+    ``rate`` is in messages a minute of all traffic (0 for no new messages, only those of ``history``); ``season`` is how far day and night differ
+    (0 for not at all); ``speed`` is how many times faster than real time its clock runs. The other arguments are those of `Sandbox`. Raises
+    OSError if it cannot listen, and ValueError if the port of ``listen`` is no number.
     """
     start = SystemClock()
     clock: Clock = start if speed == 1 else TrioClock(start.now(), speed)
@@ -84,22 +83,22 @@ async def run_sandbox(
 
 
 async def _converse(sandbox: Sandbox, stream: trio.SocketStream) -> None:
-    """All requests of one connection."""
+    """Handles all requests of one connection."""
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_READ)
     try:
         while await _exchange(sandbox, stream, connection):
             connection.start_next_cycle()
     except (trio.BrokenResourceError, trio.ClosedResourceError):
-        pass  # the client has left, or a fault has reset the connection: nobody is there to be told
+        pass  # the client has left, or a fault has reset the connection
     finally:
         await trio.aclose_forcefully(stream)
 
 
 async def _exchange(sandbox: Sandbox, stream: trio.SocketStream, connection: h11.Connection) -> bool:
-    """One request and its answer; False: the connection is over."""
+    """Handles one request and its answer; returns False if the connection is over."""
     try:
         request = await _receive(stream, connection)
-    except (h11.RemoteProtocolError, ValueError) as error:  # ValueError: a target that is no URL
+    except (h11.RemoteProtocolError, ValueError) as error:  # ValueError: the target is no URL
         if connection.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             await _send(stream, connection, bad_request(str(error)))
         return False
@@ -111,7 +110,7 @@ async def _exchange(sandbox: Sandbox, stream: trio.SocketStream, connection: h11
 
 
 async def _receive(stream: trio.SocketStream, connection: h11.Connection) -> SandboxRequest | None:
-    """The next request, body included; None: the client has closed."""
+    """Returns the next request with its body; None if the client has closed."""
     head: h11.Request | None = None
     body = bytearray()
     while True:
@@ -138,7 +137,7 @@ def _request(head: h11.Request, body: bytes) -> SandboxRequest:
 
 
 async def _send(stream: trio.SocketStream, connection: h11.Connection, answer: SandboxAnswer) -> None:
-    """Send the answer, as well or as badly as its conduct says."""
+    """Sends the answer with the timing and the cut that faults ask for."""
     answer_timing = answer.answer_timing
     if answer_timing.delay:
         await trio.sleep(answer_timing.delay)
@@ -158,7 +157,7 @@ async def _send(stream: trio.SocketStream, connection: h11.Connection, answer: S
 
 
 async def _cut(stream: trio.SocketStream, head: bytes, body: bytes, fraction: float) -> None:
-    """Send the first part of the body and reset the connection; 0 sends nothing at all."""
+    """Sends the first part of the body and resets the connection; 0 sends nothing at all."""
     if fraction > 0:
         await stream.send_all(head + body[: int(len(body) * fraction)])
     stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)

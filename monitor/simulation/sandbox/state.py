@@ -1,4 +1,4 @@
-"""The sandbox's state: messages, time passing over them, incidents, faults. Pure and synchronous; a server asks it."""
+"""The sandbox's state: messages, the time that passes for them, incidents and faults. Pure and synchronous; the server calls it."""
 
 from collections import Counter
 from dataclasses import replace
@@ -21,19 +21,19 @@ from monitor.simulation.sandbox.tables import StatusOutcome, new_tables
 from monitor.simulation.sandbox.traffic import Model, Traffic, blocks
 
 TICK: Final = 10 * SECOND
-"""Live traffic is drawn in spans of this length (after a long pause by half hours), so that it does not depend on when it is asked for."""
+"""The span in which live traffic is drawn (half an hour after a long pause), so that it does not depend on when it is requested."""
 
 _REMEMBERED = 16
 DEFAULT_CREDENTIALS: Final[Credentials] = ("sandbox", "sandbox-secret")
 
 
 class Sandbox:
-    """A local Routee's whole state. Not for several threads.
+    """The whole state of a local Routee. Not for several threads.
 
-    ``traffic`` is what arrives from now on (None: nothing, for exact tests and benchmarks). ``history`` is how long it has been
-    arriving already, of the same traffic or of the default one; ``messages`` draws exactly so many messages into it (about 1.1
-    parts each). ``select_by``: whether a search's range means the date of sending or of the present status. ``wild``: some
-    records are odd, as real ones are. ``token_life``: of access tokens. ``gzip``: compress where the client allows it.
+    ``traffic`` is what arrives from now on (None for nothing, in exact tests and benchmarks). ``history`` is for how long it has been arriving
+    already, of the same traffic or of the default one; ``messages`` is the exact number of messages in that history (about 1.1 parts each).
+    ``select_by`` decides whether a search's range means the date of sending or of the present status. With ``wild``, some records are odd, as
+    real ones are. ``token_life`` is that of access tokens. ``gzip`` compresses if the client accepts it.
     """
 
     def __init__(
@@ -77,11 +77,11 @@ class Sandbox:
     # time
 
     def now(self) -> Instant:
-        """The sandbox's present instant."""
+        """Returns the sandbox's present instant."""
         return self._clock.now()
 
     def advance(self) -> Instant:
-        """Let the traffic of the time that has passed arrive; the present instant."""
+        """Adds the traffic of the time that has passed; returns the present instant."""
         now = self._clock.now()
         while self._live and self._drawn <= now:
             block_end = self._drawn + BLOCK
@@ -99,7 +99,7 @@ class Sandbox:
     # what is there
 
     def select(self, search: SearchRequest, now: Instant) -> Ints:
-        """The numbers of the rows that answer a search, in the order of its pages. Remembered while nothing can have changed."""
+        """Returns the numbers of the rows that match a search, in the order of its pages; cached while nothing can have changed."""
         if self._live:
             return self._selector.select(search, now)
         if self._still_until is None or now >= self._still_until:
@@ -112,21 +112,21 @@ class Sandbox:
         return self._selections[search]
 
     def parts_of(self, message_id: str, now: Instant) -> Ints:
-        """The numbers of one message's parts; none if it does not exist."""
+        """Returns the numbers of one message's parts; none if it does not exist."""
         return self._selector.parts_of(message_id, now)
 
     def encoded(self, numbers: Ints, now: Instant, form: Form = "search") -> list[bytes]:
-        """Rows as JSON."""
+        """Returns rows as JSON."""
         return encode(self.messages, self.known, self.ids, numbers, now, form)
 
     def has_campaign(self, tracking_id: str) -> bool:
-        """Whether a campaign of that tracking id is known."""
+        """Returns whether a campaign with that tracking id is known."""
         return tracking_id in self.campaigns or bool(
             self.known.streams.where(lambda each: each.tracking_id == tracking_id).any()
         )
 
     def statuses(self, now: Instant, tracking_id: str | None = None) -> dict[str, int]:
-        """How many parts stand at each status, over all or of one campaign."""
+        """Returns how many parts have each status, in all or of one campaign."""
         rows = self.messages.rows.take(self.select(SearchRequest(tracking_id=tracking_id), now))
         codes = np.bincount(rows.present(now)[0], minlength=len(self.known.outcomes.entries))
         counts: Counter[str] = Counter()
@@ -146,10 +146,10 @@ class Sandbox:
     # by hand
 
     def put(self, record: Record, *, sent: Instant | None = None) -> str:
-        """Add a message (one part) that is served exactly as given: Routee's fields as a search names them, any of them missing.
+        """Adds a message (one part) that is served exactly as given: Routee's fields as a search names them, any of them missing.
 
-        A record with the same smsId (or, without one, messageId and part) is replaced. ``sent``: when it was sent, where ranges
-        select by sending; without it the date of its status. Returns the key to change it by.
+        A record with the same smsId (or, without one, messageId and part) is replaced. ``sent`` is when it was sent, for ranges that select by
+        sending; by default the date of its status. Returns the key to change it by.
         """
         self._changed()
         return self._desk.put(record, sent, self.advance())
@@ -162,9 +162,9 @@ class Sandbox:
         detailed_status: str | None = None,
         **others: Any,
     ) -> None:
-        """Give a message another status as of ``date`` (now if left out); ``others`` are further fields of a message put by hand.
+        """Gives a message another status as of ``date`` (by default now); ``others`` are further fields of a message added by hand.
 
-        Raises KeyError for a message that does not exist.
+        Raises KeyError if the message does not exist.
         """
         now = self.advance()
         instant = parse_iso(date) if isinstance(date, str) else now if date is None else date
@@ -175,7 +175,7 @@ class Sandbox:
         self._changed()
 
     def put_campaign(self, tracking_id: str, record: Record) -> None:
-        """What the campaign's own state is to say, over what it says by itself."""
+        """Sets fields of a campaign's own state, which replace those that it has by itself."""
         self.campaigns[tracking_id] = record
 
     # what goes wrong
@@ -183,7 +183,7 @@ class Sandbox:
     def start_incident(
         self, kind: str, *, at: Duration = 0, for_: Duration | None = None, **what: Any
     ) -> SandboxIncident:
-        """Start an incident ``at`` from now, for so long or until it is ended. ``what``: see `incidents.Incident`. Raises ValueError."""
+        """Starts an incident ``at`` from now, for ``for_`` or until it is ended. ``what``: see `incidents.SandboxIncident`. Raises ValueError."""
         now = self.advance()
         start = now + at
         end = NEVER if for_ is None else start + for_
@@ -197,7 +197,7 @@ class Sandbox:
         return incident
 
     def end_incident(self, number: int) -> SandboxIncident:
-        """End an incident now. Raises KeyError if there is none of that number."""
+        """Ends an incident now. Raises KeyError if no incident has this number."""
         now = self.advance()
         for position, incident in enumerate(self.incidents):
             if incident.id == number:
@@ -217,7 +217,7 @@ class Sandbox:
         endpoint: str | None = None,
         **options: Value,
     ) -> Fault:
-        """Spoil answers from now on: the next ``count``, or for so long, or until `faults.end`; kinds and options as faults.py lists."""
+        """Changes answers from now on: the next ``count``, or for ``for_``, or until `faults.end`; faults.py lists kinds and options."""
         until = None if for_ is None else self.now() + for_
         return self.faults.add(kind, count=count, until=until, share=share, endpoint=endpoint, **options)
 
@@ -233,11 +233,11 @@ class Sandbox:
             self._take_in(self.model.draw(start, start + length, each))
 
     def _draw(self) -> Rows:
-        """The traffic of the span that time has reached, as the incidents make it."""
+        """Returns the traffic of the current span, as the incidents change it."""
         return incidents.apply(self.incidents, self.model.draw(*self._span), self.known, self.seed)
 
     def _draw_again(self, now: Instant) -> None:
-        """Let incidents that were started or ended bear upon what has been drawn but has not arrived."""
+        """Applies incidents that were started or ended to traffic that was drawn but has not arrived."""
         if self._live:
             rows = self._draw()
             self._coming = rows.take(rows.created > now)

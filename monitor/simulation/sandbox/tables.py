@@ -1,4 +1,4 @@
-"""What many messages share (outcome, route, stream), kept once and named by a code, together with its piece of JSON."""
+"""Stores what many messages share (outcome, route, stream) once, by code, together with its piece of JSON."""
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class StatusOutcome:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRoute:
-    """Where a message goes, and what one part costs there."""
+    """Where a message goes, and the price of one part there."""
 
     operator: str | None
     country: str | None
@@ -33,7 +33,7 @@ class DeliveryRoute:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Who sends: everything that the messages of one sender or one campaign have in common."""
+    """Everything that the messages of one sender or one campaign have in common."""
 
     sender: str | None = None
     application: str | None = None
@@ -46,7 +46,7 @@ class Stream:
 
 
 class CodeTable(Generic[T]):
-    """Entries in the order in which they were first seen; an entry's place is its code."""
+    """Entries in the order in which they were first seen; an entry's index is its code."""
 
     def __init__(self, *entries: T) -> None:
         self.entries: list[T] = []
@@ -56,24 +56,24 @@ class CodeTable(Generic[T]):
             self.code(entry)
 
     def code(self, entry: T) -> int:
-        """The entry's code, given now if it is new."""
+        """Returns the entry's code; a new entry gets one."""
         code = self._codes.setdefault(entry, len(self.entries))
         if code == len(self.entries):
             self.entries.append(entry)
         return code
 
     def pieces(self, encode: Callable[[T], bytes]) -> list[bytes]:
-        """``encode`` of each entry, by code; each entry is encoded once."""
+        """Returns ``encode`` of each entry, by code; each entry is encoded once."""
         pieces = self._pieces.setdefault(encode, [])
         pieces.extend(encode(entry) for entry in self.entries[len(pieces) :])
         return pieces
 
     def where(self, holds: Callable[[T], bool]) -> NDArray[np.bool_]:
-        """For which codes something holds."""
+        """Returns for which codes a condition holds."""
         return np.array([holds(entry) for entry in self.entries], np.bool_)
 
     def ranks(self, value: Callable[[T], str]) -> NDArray[np.int64]:
-        """Each code's place when the entries are sorted by ``value``; equal values have equal places."""
+        """Returns each code's rank when the entries are sorted by ``value``; equal values have equal ranks."""
         values = [value(entry) for entry in self.entries]
         positions = {text: position for position, text in enumerate(sorted(set(values)))}
         return np.array([positions[text] for text in values], np.int64)
@@ -98,7 +98,7 @@ OUTCOMES: Final = (
     StatusOutcome(UNDELIVERED, "Unknown Status", "The operator gave no reason"),
     StatusOutcome(UNDELIVERED, "DND Error Code", "The number is on a do-not-disturb list"),
 )
-"""What every sandbox starts with; the first three have fixed codes."""
+"""The outcomes that every sandbox starts with; the first three have fixed codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +112,12 @@ class Tables:
 
 
 def new_tables() -> Tables:
-    """Tables that hold the known outcomes and nothing else."""
+    """Returns tables that hold only the known outcomes."""
     return Tables(CodeTable(*OUTCOMES), CodeTable(), CodeTable(), CodeTable())
 
 
 def outcome_piece(outcome: StatusOutcome) -> bytes:
-    """``"status":{…,"date":"``, to be followed by the date."""
+    """Returns ``"status":{…,"date":"``, which the date follows."""
     reason = {"detailedStatus": outcome.detail, "description": outcome.description}
     fields: dict[str, object] = {"status": outcome.status}
     fields |= {"reason": _given(reason)} if outcome.detail else {}
@@ -125,22 +125,22 @@ def outcome_piece(outcome: StatusOutcome) -> bytes:
 
 
 def route_piece(route: DeliveryRoute) -> bytes:
-    """Country, operator and price."""
+    """Returns country, operator and price."""
     return _members({"country": route.country, "operator": route.operator, "price": route.price})
 
 
 def stream_piece(stream: Stream) -> bytes:
-    """The stream's fields as a search gives them."""
+    """Returns the stream's fields as a search gives them."""
     return _stream_members(stream, "campaignName")
 
 
 def single_stream_piece(stream: Stream) -> bytes:
-    """The stream's fields as the tracking of one message gives them."""
+    """Returns the stream's fields as the tracking of one message gives them."""
     return _stream_members(stream, "campaign")
 
 
 def body_piece(body: str) -> bytes:
-    """The text of the message."""
+    """Returns the text of the message."""
     return _members({"body": body})
 
 
@@ -159,7 +159,7 @@ def _stream_members(stream: Stream, campaign_key: str) -> bytes:
 
 
 def _members(fields: Mapping[str, object]) -> bytes:
-    """The given fields as members of an object, each behind a comma."""
+    """Returns the given fields as members of an object, each after a comma."""
     given = msgspec.json.encode(_given(fields))[1:-1]
     return b"," + given if given else b""
 

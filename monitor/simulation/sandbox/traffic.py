@@ -1,7 +1,7 @@
-"""The traffic model: which messages are sent in a span of time, and what becomes of each. Seeded: the same span is always the same.
+"""The traffic model: which messages are sent in a span of time, and how each ends. Seeded: the same span is always the same.
 
-Operators' sizes follow Zipf's law, days and nights each country's clock; volumes and failure rates carry the overdispersion of
-real ones (about 15 % from one half hour to the next). Reports take log-normal times with a tail of hours.
+Operators' sizes follow Zipf's law, and days and nights follow each country's local time; volumes and failure rates are overdispersed like real
+ones (about 15 % from one half hour to the next). Times to the report are log-normal with a tail of hours.
 """
 
 from dataclasses import dataclass
@@ -28,8 +28,11 @@ _WEEKEND = 0.75
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """``rate``: messages a minute over all, in the mean of a week. ``season``: how far day and night differ (0: not at all, 1: wholly).
-    ``campaign_share``: how much of all comes in campaigns (0: none). ``odd_share``: of records that are odd, where the sandbox is wild.
+    """The parameters of traffic.
+
+    ``rate`` is in messages a minute of all traffic, averaged over a week. ``season`` is how far day and night differ (0 for not at all, 1 for
+    wholly). ``campaign_share`` is the part of all messages that belongs to campaigns. ``odd_share`` is the part of records that are odd, if the
+    sandbox is wild.
     """
 
     rate: float = 600.0
@@ -49,7 +52,7 @@ class Slots:
 
 @dataclass(frozen=True, slots=True)
 class Senders:
-    """By message: the slot it goes to, its stream's code, its campaign's quality, when it is created."""
+    """By message: its slot, its stream's code, its campaign's quality, and when it is created."""
 
     slot: Ints
     stream: NDArray[np.int32]
@@ -58,7 +61,7 @@ class Senders:
 
 
 class Model:
-    """Draws the messages of one sandbox. ``wild``: some records are odd in the ways of oddities.py."""
+    """Draws the messages of one sandbox. With ``wild``, some records are odd in the ways of malformed_records.py."""
 
     def __init__(self, seed: int, traffic: Traffic, known: Tables, *, wild: bool = False) -> None:
         self.seed = seed
@@ -77,20 +80,20 @@ class Model:
         self._steady_shares = np.cumsum(shares / shares.sum())
 
     def active(self, start: Instant, end: Instant) -> list[SandboxCampaign]:
-        """The campaigns that send between two instants, launched ones included."""
+        """Returns the campaigns that send between two instants, including launched ones."""
         per_minute = self.traffic.rate * self.traffic.campaign_share / 0.2
         own = campaigns.active(self.seed, start, end, per_minute) if per_minute else ()
         return [*own, *(each for each in self.launched if each.expected(start, end) > 0)]
 
     def expected(self, start: Instant, end: Instant) -> Floats:
-        """Messages to be expected by slot, then by active campaign."""
+        """Returns the expected number of messages by slot, then by active campaign."""
         steady = self.traffic.rate * (1 - self.traffic.campaign_share) * (end - start) / MINUTE
         volumes, _ = _factors(self.seed, start // BLOCK, len(self._slots.code))
         slots = self._slots.weight * self._season((start + end) // 2)[self._slots.country] * volumes * steady
         return np.concatenate([slots, [each.expected(start, end) for each in self.active(start, end)]])
 
     def draw(self, start: Instant, end: Instant, count: int | None = None) -> Rows:
-        """The parts created between two instants of one block, in order; ``count``: exactly so many messages."""
+        """Returns the parts created between two instants of one block, in order; ``count`` is the exact number of messages."""
         rng = np.random.default_rng((self.seed, 1, start // SECOND, (end - start) // SECOND))
         expected = self.expected(start, end)
         counts = rng.poisson(expected) if count is None else rng.multinomial(count, expected / expected.sum())
@@ -112,7 +115,7 @@ class Model:
         return rows.take(np.argsort(rows.created, kind="stable"))
 
     def _senders(self, rng: np.random.Generator, counts: Ints, start: Instant, end: Instant) -> Senders:
-        """Who sends what: the steady senders first, then the campaigns."""
+        """Returns the sender of each message: the steady senders first, then the campaigns."""
         slots = len(self._slots.code)
         slot = np.repeat(np.arange(slots), counts[:slots])
         position = np.minimum(np.searchsorted(self._steady_shares, rng.random(len(slot))), len(STEADY) - 1)
@@ -127,7 +130,7 @@ class Model:
         return Senders(*(np.concatenate(column) for column in zip(*chosen, strict=True)))
 
     def _recipients(self, rng: np.random.Generator, slot: Ints) -> Ints:
-        """Numbers: the country's prefix, a digit that mobile numbers start with, then anything."""
+        """Returns phone numbers: the country's prefix, a first digit of mobile numbers, then random digits."""
         base = np.array([each.prefix * 10**each.digits for each in COUNTRIES])[self._slots.country[slot]]
         unit = np.array([10 ** (each.digits - 1) for each in COUNTRIES])[self._slots.country[slot]]
         recipients: Ints = base + 6 * unit + (rng.random(len(slot)) * unit).astype(np.int64)
@@ -150,7 +153,7 @@ class Model:
         return Chances(failing, self._median[slot], india)
 
     def _season(self, instant: Instant) -> Floats:
-        """How busy each country is at an instant; 1 in the mean of a week."""
+        """Returns how busy each country is at an instant; 1 is the average of a week."""
         local = instant / HOUR + np.array([country.ahead for country in COUNTRIES])
         weekend = (local // 24 + 3) % 7 >= 5  # 1970-01-01 was a Thursday
         depth = self.traffic.season
@@ -178,7 +181,7 @@ def _slots(known: Tables) -> Slots:
 
 @lru_cache(maxsize=256)
 def _factors(seed: int, block: int, slots: int) -> tuple[Floats, Floats]:
-    """By slot: how this block's volume and failure rate differ from the usual."""
+    """Returns by slot how this block's volume and failure rate differ from the usual, as factors."""
     rng = np.random.default_rng((seed, 3, block))
     return rng.gamma(_DISPERSION, 1 / _DISPERSION, slots), rng.gamma(_DISPERSION, 1 / _DISPERSION, slots)
 
@@ -192,6 +195,6 @@ def _make_odd(rows: Rows, rng: np.random.Generator, share: float) -> None:
 
 
 def blocks(start: Instant, end: Instant) -> list[tuple[Instant, Duration]]:
-    """The span cut at the edges of blocks, as (start, length)."""
+    """Returns the span cut at the edges of blocks, as (start, length)."""
     edges = [start, *range(start // BLOCK * BLOCK + BLOCK, end, BLOCK), end]
     return [(low, high - low) for low, high in pairwise(edges) if high > low]

@@ -1,1 +1,1 @@
-"""Alertmanagers: `monitor.notify.alertmanager_push` tells them what fires, `client` posts it."""
+"""Alertmanagers: `client` posts the alerts that `monitor.notify.alertmanager_push` selects."""

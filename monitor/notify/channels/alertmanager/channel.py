@@ -1,4 +1,4 @@
-"""What an Alertmanager entry of a receiver makes."""
+"""The Alertmanager channel: makes a client from a receiver's entry."""
 
 import json
 from typing import Final
@@ -12,7 +12,7 @@ from monitor.runtime.clock import SECOND, Clock
 
 
 def alertmanager_client(entry: Alertmanager, clock: Clock) -> AlertmanagerClient:
-    """The client of all Alertmanagers of an entry."""
+    """Returns the client of all Alertmanagers of an entry."""
     login = Login(secret_text(entry.bearer_token), entry.username or "", secret_text(entry.password))
     return AlertmanagerClient(entry.addresses, clock=clock, login=login, timeout=entry.timeout / SECOND)
 

@@ -1,4 +1,4 @@
-"""Alertmanagers, one or all of a cluster: alerts are posted to each, as Prometheus does."""
+"""Posts alerts to every Alertmanager of a cluster, as Prometheus does."""
 
 import base64
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,12 +18,12 @@ from monitor.runtime.clock import MINUTE, Clock, Duration, Instant
 AT_ONCE: Final = 1_000
 """The most alerts in one request."""
 ENDS_AHEAD: Final[Duration] = 5 * MINUTE
-"""An alert that is told only once is said to end then."""
+"""How far ahead the end is set of an alert that is posted only once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What requests carry: a bearer token, or a name with its password, or (both empty) nothing."""
+    """The credentials of requests: a bearer token, or a user name with its password, or (if both are empty) none."""
 
     token: str = field(default="", repr=False)
     username: str = ""
@@ -31,7 +31,7 @@ class Login:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers of a request."""
+        """The headers that carry the credentials."""
         if self.token:
             return {"Authorization": f"Bearer {self.token}"}
         if self.username:
@@ -41,7 +41,7 @@ class Login:
 
 
 def alerts_of(notification: Notification, now: Instant) -> list[dict[str, Any]]:
-    """A notification's alerts as they are posted."""
+    """Returns a notification's alerts as they are posted."""
     return [
         posted(view, view.labels, now + ENDS_AHEAD if view.ends_at is None else view.ends_at, notification.external_url)
         for view in notification.alerts
@@ -49,7 +49,9 @@ def alerts_of(notification: Notification, now: Instant) -> list[dict[str, Any]]:
 
 
 class AlertmanagerClient:
-    """Alertmanagers that are to know the same. ``urls`` are their addresses with their paths; ``timeout`` in seconds bounds each request."""
+    """The client of Alertmanagers that get the same alerts. ``urls`` are their addresses with their paths; ``timeout`` in seconds bounds each
+    request.
+    """
 
     def __init__(self, urls: Sequence[str], *, clock: Clock, login: Login | None = None, timeout: float = 10.0) -> None:
         self._urls = tuple(url.rstrip("/") for url in urls)
@@ -65,17 +67,20 @@ class AlertmanagerClient:
         return f"AlertmanagerClient({', '.join(map(http.origin, self._urls))})"
 
     async def send(self, notification: Notification, previous: dict[str, str] | None) -> Outcome:
-        """Tell all of them of one notification's alerts, once: what fires is over for them after five minutes. For trying out."""
+        """Posts the alerts of one notification once, to all of them; used by tests of a receiver. Firing alerts end there after five minutes."""
         return await self.post(alerts_of(notification, self._clock.now()))
 
     async def post(self, alerts: Sequence[dict[str, Any]]) -> Outcome:
-        """Tell all of them, also of nothing. It is sent if one took everything, since the alerts are posted again before they end; else why
-        the first did not."""
+        """Posts the alerts, even an empty list, to all of them.
+
+        Returns Sent if one of them accepted everything, because the alerts are posted again before they end; otherwise the outcome of the first
+        one.
+        """
         outcomes = await self._all(partial(self._post, alerts))
         return next((one for one in outcomes if isinstance(one, Sent)), outcomes[0])
 
     async def check(self) -> str:
-        """What is wrong with any of them; empty where all answer."""
+        """Returns what is wrong with any of them; empty if all answer."""
         outcomes = await self._all(self._ask)
         return "; ".join(one.why for one in outcomes if isinstance(one, Retry | Rejected))
 

@@ -1,1 +1,1 @@
-"""Any of the services that the library Apprise knows."""
+"""Apprise: any of the services that the library supports."""

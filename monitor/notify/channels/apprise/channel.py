@@ -1,4 +1,4 @@
-"""What an Apprise entry of a receiver makes."""
+"""The Apprise channel: makes a notifier from a receiver's entry."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,6 +1,7 @@
-"""Any of the services that the library Apprise knows, one entry a service. Apprise is an extra: ``routee-monitor[apprise]``.
+"""Sends notifications to any service that the library Apprise supports, one entry for each service.
 
-Apprise blocks, so it works in a thread; it says no more than whether it worked; and what it logs may hold passwords, so it logs nothing.
+Apprise is an extra: ``routee-monitor[apprise]``. It blocks, so it runs in a thread. It reports only whether sending worked. Its log may contain
+passwords, so its logging is off.
 """
 
 import importlib
@@ -23,20 +24,20 @@ UNKNOWN: Final = (
 )
 
 LONGEST_BODY: Final = 16_000
-"""Characters; services that take less get the beginning, as Apprise knows their limits."""
+"""The longest body in characters; for services that accept less, Apprise cuts it."""
 _LONGEST_TITLE: Final = 250
 
 _TYPES: Final[dict[Tone, str]] = {"critical": "failure", "warning": "warning", "info": "info", "resolved": "success"}
 
 
 class AppriseNotifier:
-    """One service at ``url``; ``timeout`` in seconds bounds each send."""
+    """The notifier of one service at ``url``; ``timeout`` in seconds bounds each send."""
 
     def __init__(self, url: str, *, timeout: float = 30.0) -> None:
         self._url = url
         self._timeout = timeout
         self._service: Any = None
-        # One call at a time: one that was given up goes on in its thread, and the next waits for its end.
+        # One call at a time: after a timeout the call goes on in its thread, and the next one waits until it has ended.
         self._one_call = trio.CapacityLimiter(1)
 
     checked = "the address has the right form; no connection is tried"
@@ -45,7 +46,7 @@ class AppriseNotifier:
         return f"AppriseNotifier({scheme(self._url)})"
 
     async def send(self, notification: Notification, previous: dict[str, str] | None) -> Outcome:
-        """Tell it. Apprise does not say why something failed, so whatever fails is tried again."""
+        """Sends a notification. Apprise does not say why something failed, so every failure is tried again."""
         where = scheme(self._url)
         with trio.move_on_after(self._timeout):
             try:
@@ -57,7 +58,7 @@ class AppriseNotifier:
         return too_slow(where, self._timeout)
 
     async def check(self) -> str:
-        """Only the form of the address can be checked without telling anybody."""
+        """Returns what is wrong with the address; only its form can be checked without sending anything."""
         problem = problem_text(self._url)
         return f"{scheme(self._url)} {problem}" if problem else ""
 
@@ -72,7 +73,7 @@ class AppriseNotifier:
 
 
 def content(notification: Notification) -> dict[str, str]:
-    """What Apprise is given: ``title``, ``body``, how bad it is (``notify_type``) and that the body is plain text."""
+    """Returns what Apprise gets: ``title``, ``body``, the level (``notify_type``) and the format of the body, plain text."""
     return {
         "title": clip(push(notification), _LONGEST_TITLE),
         "body": clip(plain_text(notification), LONGEST_BODY),
@@ -82,21 +83,21 @@ def content(notification: Notification) -> dict[str, str]:
 
 
 def problem_text(url: str) -> str:
-    """What is wrong with an address, as the end of a sentence; empty where Apprise can use it."""
+    """Returns what is wrong with an address, as the end of a sentence; empty if Apprise can use it."""
     if find_spec("apprise") is None:
         return MISSING
     return "" if service(url) is not None else UNKNOWN
 
 
 def service(url: str) -> Any:
-    """Apprise with that one service in it; None where it cannot use the address."""
+    """Returns Apprise with this one service; None if it cannot use the address."""
     apprise = importlib.import_module("apprise")  # not before it is needed: it takes time to load, and may not be there
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     asset = apprise.AppriseAsset(app_id="routee-monitor", app_desc="routee-monitor", async_mode=False)
     made = apprise.Apprise.instantiate(url, asset=asset)
     if made is None:
         return None
-    # They would carry the message, and with some services the token in it, to wherever they lead.
+    # A redirect would carry the message, and with some services its token, to another server.
     made.redirects = False
     if "overflow=" not in url:
         made.overflow_mode = apprise.OverflowMode.TRUNCATE
@@ -106,5 +107,5 @@ def service(url: str) -> Any:
 
 
 def scheme(url: str) -> str:
-    """All that is ever shown of an address: ``mailto://``."""
+    """Returns the only part of an address that is ever shown: ``mailto://``."""
     return f"{url.partition('://')[0][:20]}://"

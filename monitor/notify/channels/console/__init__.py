@@ -1,1 +1,1 @@
-"""The terminal."""
+"""The console: writes notifications to the terminal."""

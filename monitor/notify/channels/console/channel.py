@@ -1,4 +1,4 @@
-"""What a console entry of a receiver makes."""
+"""The console channel: makes a notifier from a receiver's entry."""
 
 from typing import Final
 

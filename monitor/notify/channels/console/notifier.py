@@ -1,4 +1,4 @@
-"""Notifications on a terminal: coloured where the stream is one, plain text elsewhere. NO_COLOR is respected."""
+"""Writes notifications to a terminal: in colour if the stream is a terminal, otherwise as plain text. Respects NO_COLOR."""
 
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -26,7 +26,7 @@ _BAR: Final = "▌ "
 
 
 class ConsoleNotifier:
-    """Writes to ``stream``. A terminal that stands still is given ``timeout`` seconds, in a thread of its own."""
+    """The notifier that writes to ``stream``, in a thread of its own; a terminal that blocks gets ``timeout`` seconds."""
 
     def __init__(self, stream: TextIO, *, timeout: float = 5.0) -> None:
         self._stream = stream
@@ -36,7 +36,7 @@ class ConsoleNotifier:
     checked = "the terminal is open"
 
     async def send(self, notification: Notification, previous: dict[str, str] | None) -> Outcome:
-        """Write a block of lines."""
+        """Writes a notification as a block of lines."""
         with trio.move_on_after(self._timeout):
             try:
                 await trio.to_thread.run_sync(
@@ -48,7 +48,7 @@ class ConsoleNotifier:
         return too_slow("The terminal", self._timeout)
 
     async def check(self) -> str:
-        """Is the stream still open?"""
+        """Returns a problem if the stream is closed."""
         return "the terminal is closed" if self._stream.closed else ""
 
     def _write(self, notification: Notification) -> None:
@@ -69,7 +69,7 @@ class ConsoleNotifier:
 
 
 def _rows(line: TextLine, console: "Console") -> "list[Text]":
-    """A line as many as the terminal is wide, each behind the bar."""
+    """Returns a line wrapped to the width of the terminal, with the coloured bar before each row."""
     from rich.text import Text
 
     colour = _COLOURS[line.tone]
@@ -82,6 +82,6 @@ def _rows(line: TextLine, console: "Console") -> "list[Text]":
 
 
 def _encodable(text: str, encoding: str | None) -> str:
-    """``text`` as far as the terminal's encoding can say it: bars and dots are worth no error."""
+    """Returns ``text`` with a replacement for each character that the terminal's encoding lacks."""
     name = encoding or "utf-8"
     return text.encode(name, "replace").decode(name)

@@ -1,7 +1,8 @@
-"""What a notification looks like in Slack: Block Kit, every piece of data escaped, everything within Slack's limits.
+"""Lays out a notification for Slack with Block Kit: all data is escaped, and everything stays within Slack's limits.
 
-The preview begins with severity and state, then one sentence. Under it each alert has a bar in its colour. One alert alone: what to do,
-since when, why, a sparkline, examples, buttons. Several: a list of all of them, then what explains the worst, then what to do, once.
+The preview begins with severity and state, followed by one sentence. Each alert has a bar in its colour. A single alert shows what to do, since
+when, why, a sparkline, examples and buttons. Several alerts are listed; then comes what explains the worst, and then what to do, once for each
+rule.
 """
 
 import json
@@ -35,7 +36,7 @@ from monitor.notify.render.text import example, lead
 SECTION: Final = 3000
 FIELD: Final = 2000
 WHOLE: Final = 12_000
-"""Characters of the whole message as JSON; Slack refuses somewhat over 13,000."""
+"""The longest message in characters of JSON; Slack refuses somewhat over 13,000."""
 
 COLOURS: Final[dict[Tone, str]] = {
     "critical": "#e01e5a",
@@ -55,10 +56,10 @@ Block = dict[str, Any]
 def message(
     notification: Notification, text: str | None = None, problem: str = "", *, pressable: bool = False
 ) -> Block:
-    """The message of a notification: ``text``, ``blocks`` and ``attachments``.
+    """Returns the message of a notification: ``text``, ``blocks`` and ``attachments``.
 
-    ``text`` is a rendered template, escaped already, in place of the sentence; ``problem`` names the error of one that failed.
-    ``pressable``: Slack tells us of buttons that are pressed (Socket Mode).
+    ``text`` is a rendered template, already escaped, that replaces the sentence; ``problem`` is the error of a template that failed.
+    ``pressable`` says that Slack reports pressed buttons (Socket Mode).
     """
     views = told(notification)
     most = min(len(views), _MOST_SHOWN)
@@ -70,7 +71,7 @@ def message(
 
 
 def headline(template: Template | None, notification: Notification) -> tuple[str | None, str]:
-    """The text of an entry's own template (None: the built-in sentence) and, where it failed, the error to show."""
+    """Returns the text of an entry's own template (None for the built-in sentence) and, if it failed, the error to show."""
     if template is None:
         return None, ""
     try:
@@ -81,7 +82,7 @@ def headline(template: Template | None, notification: Notification) -> tuple[str
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """How many alerts are shown, how many of them with all that explains them, and whether their buttons are pressed."""
+    """How many alerts are shown, how many of these in detail, and whether Slack reports pressed buttons."""
 
     shown: int
     detailed: int
@@ -109,7 +110,7 @@ def _message(
 
 
 def _headline(notification: Notification, views: list[AlertView]) -> str:
-    """The sentence with its name and its number in bold, and what has changed since the first time."""
+    """Returns the sentence with its name and its number in bold, and what has changed since the first notification."""
     if not views:
         return fit(escaped(title(notification)), SECTION)
     what = news(notification)
@@ -122,7 +123,7 @@ def _headline(notification: Notification, views: list[AlertView]) -> str:
 
 
 def _several(views: list[AlertView], notification: Notification) -> str:
-    """``OperatorFailureRate: 9 alerts``, and since when where that is the same for all."""
+    """Returns ``OperatorFailureRate: 9 alerts``, and since when if that is the same for all."""
     names = list(dict.fromkeys(view.name for view in views))
     name = f"*{escaped(clean(names[0]))}*: " if len(names) == 1 else ""
     said = {_times(view) for view in views}
@@ -131,7 +132,7 @@ def _several(views: list[AlertView], notification: Notification) -> str:
 
 
 def _sentence(view: AlertView, *, short: bool = False) -> str:
-    """``short``: behind words that say already that it is resolved."""
+    """Returns the sentence of an alert; ``short`` leaves out that it is resolved, because the words before it say so."""
     name = f"*{escaped(clean(view.name))}*"
     if view.status == "resolved" and not view.is_report:
         return f"{name} {'' if short else 'resolved '}after *{duration(view.duration)}*: {escaped(aftermath(view))}"
@@ -140,7 +141,7 @@ def _sentence(view: AlertView, *, short: bool = False) -> str:
 
 
 def _alone(view: AlertView, layout: _Layout, notification: Notification) -> Block:
-    """The only alert: its sentence stands above already."""
+    """Returns the details of the only alert; its sentence is already in the headline."""
     blocks = [*_marks(view), *_advice(advice(view, 600)), *_timeline(view)]
     if layout.detailed:
         blocks += [*_reasons(view), *_actions(view, layout, notification)]
@@ -148,7 +149,7 @@ def _alone(view: AlertView, layout: _Layout, notification: Notification) -> Bloc
 
 
 def _listed(view: AlertView, index: int, layout: _Layout, notification: Notification) -> Block:
-    """One of several: its sentence and since when. The first is explained below, the others have their first button here."""
+    """Returns one of several alerts: its sentence and since when. The first is explained below; the others have their first button here."""
     line = section(_sentence(view))
     times = bool(notification.tally) or len({_times(one) for one in told(notification)}) > 1
     found = _buttons(view, layout, notification) if index and layout.detailed else []
@@ -160,7 +161,7 @@ def _listed(view: AlertView, index: int, layout: _Layout, notification: Notifica
 
 
 def _explained(views: list[AlertView], layout: _Layout, notification: Notification) -> list[Block]:
-    """What explains the worst of several alerts, and below it what is to be done, once for each rule."""
+    """Returns what explains the worst of several alerts, followed by what to do, once for each rule."""
     worst = views[0]
     reasons = _reasons(worst)
     where = " ".join(escaped(clean(word)) for word in (worst.name, place(worst).strip()) if word)
@@ -201,7 +202,7 @@ def _advice(texts: list[str]) -> list[Block]:
 
 
 def _timeline(view: AlertView, *, times: bool = True) -> list[Block]:
-    """What the sentence leaves out: of how many messages, and since when."""
+    """Returns what the sentence leaves out: the number of messages, and since when."""
     many = f"{counted(view)} messages" if view.messages and number(view.messages) not in sentence(view) else ""
     said = ", ".join(filter(None, (many, _times(view) if times else "")))
     return [context(escaped(said[:1].upper() + said[1:]))] if said else []
@@ -228,7 +229,7 @@ def _reasons(view: AlertView) -> list[Block]:
 
 
 def _span(view: AlertView) -> str:
-    """What the sparkline goes from and to."""
+    """Returns the times at which the sparkline begins and ends."""
     known = [value for value in view.history if value is not None]
     return f"{amount(known[0], view.unit)} → {amount(known[-1], view.unit)}" if known else ""
 
@@ -241,7 +242,7 @@ def _examples(view: AlertView) -> list[str]:
 
 
 def reply(notification: Notification) -> Block:
-    """What has changed, as a line for the thread, with severity and state first."""
+    """Returns what has changed as a line for the thread, beginning with severity and state."""
     views = _changed(notification)
     lines = [
         _sentence(view, short=len(views) == 1 and notification.status == "resolved") for view in views[:_MOST_SHOWN]
@@ -256,7 +257,7 @@ def reply(notification: Notification) -> Block:
 
 
 def _changed(notification: Notification) -> list[AlertView]:
-    """The alerts that the change is about, as far as the notification tells."""
+    """Returns the alerts that the change is about, if the notification says so."""
     views = told(notification)
     match notification.reason:
         case "escalated":
@@ -269,31 +270,31 @@ def _changed(notification: Notification) -> list[AlertView]:
 
 
 def section(text: str) -> Block:
-    """A paragraph; ``text`` is Slack's markup, with its data escaped."""
+    """Returns a paragraph; ``text`` is Slack's markup with its data escaped."""
     return {"type": "section", "text": _mrkdwn(fit(text, SECTION))}
 
 
 def context(text: str) -> Block:
-    """A paragraph in small grey letters."""
+    """Returns a paragraph in small grey letters."""
     return {"type": "context", "elements": [_mrkdwn(fit(text, FIELD))]}
 
 
 def _mrkdwn(text: str) -> Block:
-    # verbatim: Slack does not go looking for links, channels and names in it.
+    # With verbatim, Slack does not search it for links, channels and names.
     return {"type": "mrkdwn", "text": text or "–", "verbatim": True}
 
 
 def fit(text: str, longest: int) -> str:
-    """Escaped text cut to ``longest``, never in the middle of an ``&amp;``."""
+    """Returns escaped text cut to ``longest`` characters, never within an ``&amp;``."""
     if len(text) <= longest:
         return text
     return _CUT_ENTITY.sub("", text[: longest - 1]).rstrip() + "…"
 
 
 def plainer(made: Block, why: str) -> Block:
-    """The same message as nothing but its text, for where Slack refuses the layout with the word ``why``."""
+    """Returns the same message as plain text, for when Slack refuses the layout with the error code ``why``."""
     kept = {key: value for key, value in made.items() if key not in ("blocks", "attachments")}
-    # An edit that says nothing of blocks would leave the old ones standing.
+    # An edit without blocks would keep the old ones.
     emptied: Block = {"blocks": [], "attachments": []} if "ts" in made else {}
     note = f"_Slack did not take the whole message ({escaped(why)})._"
     return kept | emptied | {"text": f"{fit(str(made['text']), _PLAIN)}\n{note}"}

@@ -1,4 +1,4 @@
-"""Slack with a bot token: one message an episode, edited as things change, each change a line in its thread."""
+"""Sends to Slack with a bot token: one message for each episode, edited as things change, with each change as a line in its thread."""
 
 import http.client
 import logging
@@ -39,7 +39,7 @@ _SCOPES: Final = "x-oauth-scopes"
 _WRITE: Final = "chat:write"
 _FILES: Final = "files:write"
 _UNTOUCHED: Final[dict[str, Any]] = {"parse": "none", "link_names": False}
-"""Slack looks for no names and no links of its own in what we send."""
+"""Options that keep Slack from finding names and links in the text."""
 
 Receipt = dict[str, str]
 T = TypeVar("T")
@@ -48,11 +48,11 @@ log = logging.getLogger(__name__)
 
 
 class SlackNotifier:
-    """One channel. ``timeout`` in seconds bounds the one or two calls of each send; ``template`` replaces the sentence.
+    """The notifier of one Slack channel. ``timeout`` in seconds bounds the one or two calls of each send; ``template`` replaces the sentence.
 
-    ``paces`` is shared by all who may write into the same channel. ``chart``: a picture goes into the thread, where it can be
-    made. ``app_token``: Socket Mode tells of presses (`monitor.notify.channels.slack.socket_mode`), so there are buttons to press.
-    ``broadcast_resolved``: whose end is shown in the channel too, besides the thread: ``critical`` ones', ``always``, ``never``.
+    ``paces`` is shared by all notifiers that may write to the same channel. ``chart`` adds a picture to the thread, if one can be drawn. With
+    ``app_token``, Socket Mode reports pressed buttons (`monitor.notify.channels.slack.socket_mode`), so messages have buttons.
+    ``broadcast_resolved`` says which ends are shown in the channel as well as in the thread: ``critical`` ones, ``always`` or ``never``.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class SlackNotifier:
         app_token: str | None = None,
         broadcast_resolved: str = "critical",
     ) -> None:
-        # Longer than our own limit: an answer that comes after we gave up still says that the post got through.
+        # Longer than our own limit: an answer that comes after our timeout still shows that the post arrived.
         patience = math.ceil(2 * timeout)
         proxy = proxies().of(api_url)
         self._client = SlackClient(token, api_url=api_url, timeout=patience, trusted=trust(), proxy=proxy)
@@ -83,7 +83,7 @@ class SlackNotifier:
         self._charts = Charts(self._client) if chart else None
         self._app_token = app_token
         self._broadcast_resolved = broadcast_resolved
-        # One call at a time: a call that was given up goes on in its thread, and its post must be known before it is tried again.
+        # One call at a time: after a timeout the call goes on in its thread, and its result must be known before the next try.
         self._one_call = trio.CapacityLimiter(1)
         self._posted: OrderedDict[tuple[str, str], Receipt] = OrderedDict()
 
@@ -93,14 +93,14 @@ class SlackNotifier:
         return f"SlackNotifier({self._channel})"
 
     async def send(self, notification: Notification, previous: dict[str, str] | None) -> Outcome:
-        """Post it; or, where this episode has a message already, edit that one and write the change into its thread."""
+        """Posts the notification; if the episode already has a message, edits it and posts the change into its thread."""
         outcome = await self._within(lambda limit: self._tell(notification, previous or {}, limit))
         if self._charts is not None and isinstance(outcome, Sent):
             await self._charts.show(notification, outcome.receipt)
         return outcome
 
     async def check(self) -> str:
-        """Ask Slack whose tokens these are and what they may; nobody sees anything of it."""
+        """Returns what is wrong with the tokens or their scopes. Nobody sees the check in Slack."""
         outcome = await self._within(lambda _: self._identify())
         if isinstance(outcome, Retry | Rejected):
             return outcome.why
@@ -123,7 +123,7 @@ class SlackNotifier:
         return Sent()
 
     async def _within(self, act: Callable[[trio.CancelScope], Awaitable[Outcome]]) -> Outcome:
-        """``act``, within the time limit, with what slack-sdk and urllib raise turned into an Outcome: here and nowhere else."""
+        """Runs ``act`` within the time limit. All exceptions of slack-sdk and urllib become an Outcome here."""
         with trio.move_on_after(self._timeout) as limit:
             try:
                 return await act(limit)
@@ -151,13 +151,13 @@ class SlackNotifier:
         return Sent(receipt)
 
     async def _tell_quietly(self, made: dict[str, Any], previous: Receipt) -> Outcome:
-        """Show it in the episode's first message and nowhere else; where that is gone, nobody is disturbed."""
+        """Updates only the episode's first message; if that is gone, posts nothing."""
         if "channel" in previous and "ts" in previous:
             await self._edit(made | {"channel": previous["channel"], "ts": previous["ts"]})
         return Sent(previous)
 
     async def _edit(self, made: dict[str, Any]) -> bool:
-        """Show the present state in the episode's first message; False where that message is gone. Repeating it does no harm."""
+        """Shows the present state in the episode's first message; returns False if that message is gone. It is safe to repeat."""
         try:
             await self._taken(
                 made, lambda made: self._call(made, lambda: self._client.chat_update(**made, **_UNTOUCHED))
@@ -169,7 +169,7 @@ class SlackNotifier:
         return True
 
     async def _reply(self, notification: Notification, first: Receipt, limit: trio.CancelScope) -> None:
-        """The change as a line in the thread. What should not be overlooked is shown in the channel too."""
+        """Posts the change as a line in the thread; escalations, repeats and the ends that `_shows_end` selects appear in the channel too."""
         memory = notification.key, "reply"
         line = reply(notification) | {"channel": first["channel"]}
         seen = notification.reason in ("escalated", "repeat") or self._shows_end(notification)
@@ -181,7 +181,7 @@ class SlackNotifier:
             await self._post(memory, line, limit)
 
     def _shows_end(self, notification: Notification) -> bool:
-        """Whether the end of it all is shown in the channel too: whoever was called out by it looks there, not into the thread."""
+        """Returns whether the end is shown in the channel too: people who were alerted there do not look into the thread."""
         if notification.status == "firing" or self._broadcast_resolved == "never":
             return False
         return self._broadcast_resolved == "always" or urgency(notification) == "critical"
@@ -194,7 +194,7 @@ class SlackNotifier:
         return await self._taken(made, post)
 
     async def _taken(self, made: dict[str, Any], tell: Callable[[dict[str, Any]], Awaitable[T]]) -> T:
-        """Tell it; what Slack does not take as it is laid out is told as plain text."""
+        """Sends a message with ``tell``; sends it as plain text if Slack refuses the layout."""
         try:
             return await tell(made)
         except SlackApiError as error:
@@ -204,7 +204,7 @@ class SlackNotifier:
             return await tell(plainer(made, code(error)))
 
     def _post_once(self, memory: tuple[str, str], made: dict[str, Any]) -> Receipt:
-        """Runs in a thread, perhaps after its caller has given up: a post that got through late is found here by the next attempt."""
+        """Posts a message, in a thread that may outlive its caller's time limit: the next try finds a post that succeeded late."""
         if memory not in self._posted:
             answer = self._client.chat_postMessage(**made, **_UNTOUCHED, unfurl_links=False, unfurl_media=False)
             self._posted[memory] = {name: str(answer[name]) for name in ("channel", "ts") if answer.get(name)}
@@ -213,7 +213,7 @@ class SlackNotifier:
         return self._posted[memory]
 
     async def _call(self, made: dict[str, Any], function: Callable[[], T]) -> T:
-        """Into the channel of ``made``, unless Slack has asked to leave it alone; where it asks now, that holds for everybody."""
+        """Calls ``function`` unless Slack has asked to wait with the channel of ``made``; if Slack asks now, the wait applies to all its users."""
         pace = self._paces.of(self._api_url, self._token, made["channel"])
         pace.must_not_be_held()
         try:
@@ -229,7 +229,7 @@ class SlackNotifier:
 
 
 def lacking(headers: Mapping[str, str], *, chart: bool) -> str:
-    """What to do about scopes that are missing, by the headers of an answer of Slack's; empty where nothing is, or Slack does not say."""
+    """Returns what to do about missing scopes, by the headers of an answer from Slack; empty if none is missing, or Slack does not say."""
     said = next((value for name, value in headers.items() if name.lower() == _SCOPES), None)
     if said is None:
         return ""

@@ -1,4 +1,4 @@
-"""The buttons under an alert in Slack: what opens a page, and what is pressed where Socket Mode carries it back to us."""
+"""The buttons under an alert in Slack: links to pages, and buttons whose presses Socket Mode reports."""
 
 from typing import Any, Final
 
@@ -9,22 +9,23 @@ from monitor.notify.render.sanitize import clean, clip
 
 ACKNOWLEDGE: Final = "acknowledge"
 SILENCE: Final = "silence"
-"""The ids of the buttons that are pressed; their value is the alert's fingerprint."""
+"""The ids of the buttons that Socket Mode reports; their value is the alert's fingerprint."""
 
 _NAME: Final = 75
 _URL: Final = 3000
 _FORM: Final = 1000
-"""A longer address of a form would take the room of what explains the alert."""
+"""The longest address of a form, in characters; a longer one would take the space of what explains the alert."""
 _MOST_LINKS: Final = 5
 
 Button = dict[str, Any]
 
 
 def buttons(view: AlertView, external_url: str, *, pressable: bool, actionable: bool = True) -> list[Button]:
-    """Acknowledge and silence, while there is something to (not of a report); the alert's page; the links and the runbook of its rule.
+    """Returns the buttons of an alert: acknowledge and silence while it is not over (and no report), its page, and the links and runbook of its
+    rule.
 
-    ``pressable``: Slack tells us of presses. Without it, and without an ``external_url``, nothing acknowledges from Slack.
-    ``actionable``: there is an alert to acknowledge and to silence, which there is not for a test.
+    ``pressable`` says that Slack reports presses. Without it, and without an ``external_url``, no button acknowledges. ``actionable`` says that
+    an alert to acknowledge and silence exists, which is not so for a test.
     """
     found: list[Button] = []
     if actionable:
@@ -44,7 +45,7 @@ def _pressed(view: AlertView) -> list[Button]:
 
 
 def _forms(view: AlertView, external_url: str) -> list[Button]:
-    """The same as links to the page, for those who have one."""
+    """Returns links to the forms on the status page, if it has an address."""
     if view.status == "resolved" or view.is_report or not external_url:
         return []
     acknowledge = acknowledge_url(external_url, view.fingerprint)
@@ -62,7 +63,7 @@ def _links(view: AlertView, external_url: str) -> list[tuple[str, str]]:
 
 
 def _openable(url: str) -> bool:
-    """Slack refuses the whole message for one URL that it cannot read."""
+    """Returns whether Slack can read a URL; it refuses the whole message for one that it cannot."""
     return url.startswith(("http://", "https://")) and len(url) <= _URL and url.isprintable() and " " not in url
 
 

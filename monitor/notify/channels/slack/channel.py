@@ -1,4 +1,4 @@
-"""What a Slack entry of a receiver makes."""
+"""The Slack channel: makes a notifier from a receiver's entry."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -26,7 +26,7 @@ def _make(entry: Slack, channel_context: ChannelContext) -> Notifier:
             timeout=entry.timeout / SECOND,
             paces=channel_context.paces,
         )
-    from monitor.notify.channels.slack.bot import SlackNotifier  # slack-sdk takes time to load
+    from monitor.notify.channels.slack.bot import SlackNotifier  # imported late: slack-sdk takes time to load
 
     return SlackNotifier(
         secret_text(entry.token),
@@ -43,7 +43,7 @@ def _make(entry: Slack, channel_context: ChannelContext) -> Notifier:
 
 
 def _template(source: str, templates: Templates) -> Template:
-    """A template written in place, or the name of a template file. Raises TemplateProblem."""
+    """Returns a template that is written in the entry, or the template file of that name. Raises TemplateProblem."""
     return templates.named(source, "slack") if source in templates.names else templates.compile(source, form="slack")
 
 
@@ -56,7 +56,7 @@ def _preview(entry: Slack, notification: Notification, channel_context: ChannelC
 
 
 def _texts(blocks: Any) -> Iterator[str]:
-    """Every text of Slack's blocks, in the order in which Slack shows them; a button with its address."""
+    """Yields every text of Slack's blocks in the order in which Slack shows them; a button with its address."""
     if isinstance(blocks, list):
         for block in blocks:
             yield from _texts(block)
@@ -71,7 +71,7 @@ def _texts(blocks: Any) -> Iterator[str]:
 
 
 def _problems(entry: Slack, context: EntryContext) -> Iterator[Problem]:
-    """What is wrong with the template of the sentence, tried with samples."""
+    """Yields the problems of the sentence's template, which is tried with samples."""
     text, templates = entry.template, context.templates
     if text is None:
         return
@@ -94,7 +94,7 @@ SLACK: Final = Channel(Slack, _make, _preview, _problems)
 
 
 def socket_apps(config: Config) -> list[tuple[str, str]]:
-    """The Slack apps whose buttons are pressed: app-level token and API address, each once. Each wants one `socket_mode.listen`."""
+    """Returns the app-level token and API address of each Slack app with Socket Mode, once. Each needs one `socket_mode.listen`."""
     entries = [entry for receiver in config.receivers for _, entry in receiver.of(Slack)]
     apps = [(entry.app_token.get_secret_value(), entry.api_url) for entry in entries if entry.app_token is not None]
     return list(dict.fromkeys(apps))

@@ -1,4 +1,4 @@
-"""Pictures of alerts for Slack: drawn and uploaded into the message's thread, beside the telling, which never waits for them."""
+"""Draws pictures of alerts and uploads them into the thread of a Slack message; notifications never wait for them."""
 
 import http.client
 import logging
@@ -19,19 +19,19 @@ from monitor.notify.render.sanitize import clean, clip
 from monitor.runtime.transport_errors import trouble
 
 _REASONS: Final = frozenset({"first", "escalated", "repeat", "all resolved", "test"})
-"""When a picture says more than the last one."""
+"""Reasons of notifications for which a new picture is drawn."""
 
 _MOST_WAITING: Final = 4
-"""In a storm the pictures of the first alerts are enough."""
+"""How many pictures may wait or be under way; when many alerts fire at once, those of the first are enough."""
 
 _TEST_LIMIT: Final = 20.0
-"""Seconds that somebody who sends a test waits for its picture."""
+"""Seconds that a test waits for its picture."""
 
 log = logging.getLogger(__name__)
 
 
 class Charts:
-    """The pictures of one notifier, through its client: one at a time. Why there is none is logged once, until there is one again."""
+    """The pictures of one notifier, uploaded one at a time. Each new reason for a missing picture is logged once until one succeeds."""
 
     def __init__(self, client: SlackClient) -> None:
         self._client = client
@@ -40,11 +40,11 @@ class Charts:
         self._logged = ""
 
     def problem(self) -> str:
-        """Why none can be drawn here; empty where they can."""
+        """Returns why no picture can be drawn; empty if they can."""
         return problem()
 
     async def show(self, notification: Notification, thread: dict[str, str]) -> None:
-        """Begin with the picture of the worst alert, if it is worth one; only a test, which ends with its command, waits for it.
+        """Begins to upload the picture of the worst alert, if `worth_showing`. Only a test, whose process ends with it, waits for the upload.
 
         ``thread`` is the receipt of the message. Raises nothing.
         """
@@ -56,11 +56,11 @@ class Charts:
             with trio.move_on_after(_TEST_LIMIT):
                 await trio.to_thread.run_sync(upload, abandon_on_cancel=True)
         else:
-            # No task of ours: whoever tells goes on at once, and what is under way at the end of the process is dropped.
+            # A bare thread, not a trio task: sending goes on at once, and uploads under way are dropped when the process ends.
             trio.lowlevel.start_thread_soon(upload, lambda _: None)
 
     def _upload(self, view: AlertView, thread: dict[str, str]) -> None:
-        """Runs in a thread."""
+        """Uploads the picture; runs in a thread."""
         try:
             with self._one:
                 self._upload_now(view, thread)
@@ -69,10 +69,10 @@ class Charts:
             self._report(str(missing))
         except SlackApiError as error:
             self._report(f"Slack refuses it: {reason(error)}")
-        # The text of slack-sdk's own errors is not said: it may hold the address of the upload.
+        # The text of slack-sdk's own errors is left out: it may contain the address of the upload.
         except (OSError, http.client.HTTPException, SlackClientError, ValueError) as error:
             self._report(f"Slack could not be reached with it: {trouble(error, quote=False)}")
-        # A picture is never worth an alert: whatever drawing did not foresee is named, and the rest goes on.
+        # A picture must not cost an alert: any unexpected error is logged by its type.
         except Exception as error:  # noqa: BLE001
             self._report(f"it could not be drawn ({type(error).__name__}); please report this")
         finally:
@@ -96,7 +96,7 @@ class Charts:
 
 
 def worth_showing(notification: Notification) -> AlertView | None:
-    """The alert whose picture goes along: the worst, where there is a course to see and something new to see in it."""
+    """Returns the worst alert if its picture is worth showing: if it has enough values and the notification brings something new."""
     views = told(notification)
     if notification.reason not in _REASONS or not views or notification.is_report:
         return None

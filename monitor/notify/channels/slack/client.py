@@ -1,7 +1,7 @@
-"""slack-sdk's client, bounded: it follows no redirect, reads no more of an answer than Slack's are long, and takes no longer than it may.
+"""slack-sdk's client with limits: it follows no redirects, reads answers of bounded size, and ends each request in time.
 
-slack-sdk asks through urllib, which hands the token on to wherever a redirect leads, and reads an answer to its end, however large and slow it
-is. All that is asked of Slack goes through `_ask` here instead.
+slack-sdk uses urllib, which sends the token to wherever a redirect leads, and reads an answer to its end, however large and slow. All requests to
+Slack go through `_ask` here instead.
 """
 
 import http.client
@@ -23,15 +23,15 @@ from slack_sdk.errors import SlackRequestError
 from slack_sdk.web.file_upload_v2_result import FileUploadV2Result
 
 LARGEST_ANSWER: Final = 1024 * 1024
-"""Bytes of an answer that are read; Slack's hold the message that was sent, up to some 60 kB."""
+"""The most bytes of an answer that are read. Slack's answers contain the message that was sent, up to about 60 kB."""
 MOST_BEGINNINGS: Final = 10
-"""Status lines of one answer: Slack sends one."""
+"""The most status lines of one answer; Slack sends one."""
 
 
 class SlackClient(WebClient):
-    """A `slack_sdk.WebClient` whose every request is bounded. ``timeout`` is seconds of a whole request, the answer included.
+    """A `slack_sdk.WebClient` whose requests are bounded. ``timeout`` is in seconds, for a whole request including its answer.
 
-    Its own retries are off: they sleep in the thread, where nothing can cancel them, and repeat posts that Slack had already taken.
+    slack-sdk's own retries are off: they sleep in the thread, where nothing can cancel them, and repeat posts that Slack has already accepted.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class SlackClient(WebClient):
         proxy: str | None = None,
     ) -> None:
         quiet = logging.getLogger("monitor.notify.channels.slack.bot.client")
-        quiet.setLevel(logging.CRITICAL)  # at DEBUG it would write whole messages, and the address of a socket
+        quiet.setLevel(logging.CRITICAL)  # at DEBUG it would log whole messages, and the address of a socket
         super().__init__(token, base_url=api_url, timeout=timeout, retry_handlers=[], logger=quiet, ssl=trusted)
         self.proxy = proxy
 
@@ -56,7 +56,9 @@ class SlackClient(WebClient):
         return FileUploadV2Result(status=found["status"], body=found["body"])
 
     def _ask(self, request: Request) -> dict[str, Any]:
-        """What is answered. Raises HTTPError for what is no success, redirects among it, OSError and HTTPException where nothing usable comes."""
+        """Returns the answer. Raises HTTPError for anything but a success, redirects included, and OSError or HTTPException if no usable answer
+        comes.
+        """
         if not request.full_url.lower().startswith(("http://", "https://")):
             raise SlackRequestError("that is not an http:// or https:// URL")
         with _Limit(self.timeout) as limit:
@@ -65,7 +67,7 @@ class SlackClient(WebClient):
             try:
                 with opener.open(request, timeout=self.timeout) as answer:
                     body = _read(answer)
-                    if limit.is_over:  # half an answer is none
+                    if limit.is_over:  # half an answer is unusable
                         raise TimeoutError
                     charset = answer.headers.get_content_charset() or "utf-8"
                     return {"status": answer.status, "headers": answer.headers, "body": body.decode(charset, "replace")}
@@ -81,7 +83,7 @@ class SlackClient(WebClient):
 
 
 def _read(answer: Any) -> bytes:
-    """The body. Raises HTTPException where it is longer than Slack's are."""
+    """Returns the body. Raises HTTPException if it is longer than `LARGEST_ANSWER`."""
     body: bytes = answer.read(LARGEST_ANSWER + 1)
     if len(body) > LARGEST_ANSWER:
         raise http.client.HTTPException(f"an answer of more than {LARGEST_ANSWER // 1024} KiB")
@@ -89,10 +91,10 @@ def _read(answer: Any) -> bytes:
 
 
 class _Limit:
-    """Ends the connection when the time is over, whatever is waited for: a timeout of a socket begins anew with each byte.
+    """Ends the connection when the time is over, whatever it waits for; a socket's own timeout starts again with each byte.
 
-    It holds a descriptor of its own of the connection, because the other's number may be another file's by then. A socket that is shut
-    down still gives what goes on being sent, so what is read is bounded as well (`_read`, `_BoundedResponse`).
+    It holds a duplicate of the connection's descriptor, because the number of the original may belong to another file by then. A socket that was
+    shut down still returns data that keeps arriving, so reading is bounded as well (`_read`, `_BoundedResponse`).
     """
 
     def __init__(self, seconds: float) -> None:
@@ -112,7 +114,7 @@ class _Limit:
             self._forget()
 
     def watch(self, opened: socket.socket) -> None:
-        """The connection to be ended."""
+        """Sets the connection to end."""
         with self._lock:
             self._forget()
             self._connection = socket.socket(fileno=os.dup(opened.fileno()))
@@ -123,7 +125,7 @@ class _Limit:
         self.is_over = True
         with self._lock:
             if self._connection is not None:
-                with suppress(OSError):  # it is closed already
+                with suppress(OSError):  # it is already closed
                     self._connection.shutdown(socket.SHUT_RDWR)
 
     def _forget(self) -> None:
@@ -133,7 +135,7 @@ class _Limit:
 
 
 class _BoundedResponse(http.client.HTTPResponse):
-    """An answer that does not begin again and again: http.client itself reads any number of ``100 Continue``."""
+    """An answer with at most `MOST_BEGINNINGS` status lines: http.client itself reads any number of ``100 Continue``."""
 
     _beginnings = 0
 
@@ -145,7 +147,7 @@ class _BoundedResponse(http.client.HTTPResponse):
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """A redirect is an answer like any other that is no success."""
+    """Treats a redirect like any other answer that is no success."""
 
     def redirect_request(self, *_: object) -> None:
         return None

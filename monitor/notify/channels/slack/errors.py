@@ -1,12 +1,12 @@
-"""What Slack's refusals mean. Whatever a person can mend outside of the message is tried again until it is mended, and nothing is lost.
+"""Decides what Slack's refusals mean. What a person can fix outside of the message is tried again until it is fixed, so nothing is lost.
 
-passing    Slack's own trouble, or too many messages: tried again
-to mend    the token, a scope, the channel, a setting of the workspace: tried again too, ever more slowly, with what to do
-message    Slack does not take the message as it is laid out: sent as plain text; only where that is refused as well, a dead letter
-gone       the message to edit, or the channel that it stood in: posted anew where the configuration says
-no thread  the channel has no threads, or this one is closed: the change goes into the channel itself
+passing    a problem of Slack's own, or too many messages: tried again
+to mend    the token, a scope, the channel, a setting of the workspace: tried again ever more slowly, and the log says what to do
+message    Slack refuses the layout of the message: sent as plain text; a dead letter only if that is refused as well
+gone       the message to edit, or its channel, is gone: posted anew to the configured channel
+no thread  the channel has no threads, or this one is closed: the change is posted to the channel itself
 
-A word that stands nowhere here could be any of these: plain text is tried, then it is tried again, and never thrown away.
+An unknown error code could be any of these: plain text is tried once, then the message is tried again and never dropped.
 """
 
 import re
@@ -32,7 +32,7 @@ GONE: Final = frozenset(
         *("is_inactive", "is_archived", "channel_not_found", "not_in_channel"),
     }
 )
-"""Of an edit: the message is not there any more, is not ours to edit, or its channel is closed to us."""
+"""Errors of an edit: the message no longer exists, is not ours to edit, or its channel is closed to us."""
 
 NO_THREAD: Final = frozenset(
     {
@@ -40,7 +40,7 @@ NO_THREAD: Final = frozenset(
         *("restricted_action_non_threadable_channel", "restricted_action_thread_locked"),
     }
 )
-"""Of a line in a thread: that has to be said elsewhere."""
+"""Errors of a line in a thread that has to be posted elsewhere."""
 
 _PASSING: Final = frozenset(
     {
@@ -117,14 +117,14 @@ _ADVICE: Final = {
     "slack_connect_clip_sharing_blocked": _CONNECT,
     "slack_connect_blocked_file_type": _CONNECT,
 }
-"""What a person does about it; it is tried again meanwhile."""
+"""What a person has to do, by error code; the message is tried again meanwhile."""
 
 _KNOWN: Final = frozenset(_ADVICE) | _PASSING | GONE | NO_THREAD
 _CODE: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def code(error: SlackApiError) -> str:
-    """Slack's word for what is wrong (``invalid_auth``); empty where the answer was none of Slack's."""
+    """Returns Slack's error code (``invalid_auth``); empty if the answer is not from Slack."""
     word = _data(error).get("error")
     return word if isinstance(word, str) and _CODE.fullmatch(word) and len(word) < 100 else ""
 
@@ -135,7 +135,7 @@ def _data(error: SlackApiError) -> dict[str, Any]:
 
 
 def badly_laid_out(error: SlackApiError) -> bool:
-    """Whether a plainer message may be taken: the layout is refused, or the reason is one that nobody knows."""
+    """Returns whether Slack may accept a plainer message: it refused the layout, or gave an unknown error code."""
     word = code(error)
     return bool(word) and word not in _KNOWN and not _passes(error)
 
@@ -150,7 +150,7 @@ def _status(error: SlackApiError) -> int:
 
 
 def verdict(error: SlackApiError, channel: str, now: Instant) -> Outcome:
-    """What to do about an answer that is not ``ok``, to a message that cannot be any plainer."""
+    """Returns the outcome of an answer that is not ``ok``, for a message that cannot be any plainer."""
     word, status = code(error), _status(error)
     if _passes(error):
         return Retry(f"Slack answered {word or status}", asked_wait(error, now))
@@ -162,7 +162,7 @@ def verdict(error: SlackApiError, channel: str, now: Instant) -> Outcome:
 
 
 def reason(error: SlackApiError) -> str:
-    """Slack's word, what it lacks, and what a person does about it: ``missing_scope (needs files:write); add the scope …``."""
+    """Returns Slack's error code, what is missing, and what a person has to do: ``missing_scope (needs files:write); add the scope …``."""
     word = code(error)
     if not word:
         return f"Slack answered {_status(error)}"
@@ -174,7 +174,7 @@ def reason(error: SlackApiError) -> str:
 
 
 def socket_reason(error: SlackApiError) -> str:
-    """What Slack says against an app-level token, and what a person does about it."""
+    """Returns Slack's error for an app-level token, and what a person has to do."""
     word = code(error)
     if word in _PASSING or not word:
         return reason(error).partition(";")[0]
@@ -184,7 +184,7 @@ def socket_reason(error: SlackApiError) -> str:
 
 
 def asked_wait(error: SlackApiError, now: Instant) -> Duration | None:
-    """How long Slack asks to wait; None where it does not."""
+    """Returns how long Slack asks to wait; None if it does not."""
     headers = getattr(error.response, "headers", None) or {}
     return retry_after(
         next((str(value) for name, value in headers.items() if name.lower() == "retry-after"), None), now

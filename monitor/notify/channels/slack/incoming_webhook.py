@@ -1,4 +1,4 @@
-"""Slack with an incoming webhook's URL: each notification is a new message, since a webhook can edit nothing."""
+"""Sends to Slack with the URL of an incoming webhook: each notification is a new message, because a webhook cannot edit."""
 
 from typing import Any, Final
 
@@ -17,7 +17,10 @@ _HEADERS: Final = {"Content-Type": "application/json; charset=utf-8"}
 
 
 class SlackHookNotifier:
-    """One incoming webhook. Its URL is a secret; ``timeout`` in seconds bounds each post; ``paces`` is shared with whoever has the same URL."""
+    """The notifier of one incoming webhook.
+
+    Its URL is a secret; ``timeout`` in seconds bounds each post; ``paces`` is shared with other users of the same URL.
+    """
 
     def __init__(
         self,
@@ -40,7 +43,7 @@ class SlackHookNotifier:
         return f"SlackHookNotifier({http.origin(self._url)})"
 
     async def send(self, notification: Notification, previous: dict[str, str] | None) -> Outcome:
-        """POST the message; what Slack does not take as it is laid out is posted as plain text."""
+        """Posts the message; posts it as plain text if Slack refuses the layout."""
         text, problem = headline(self._template, notification)
         made = message(notification, text, problem)
         outcome = await self._post(made)
@@ -58,7 +61,7 @@ class SlackHookNotifier:
         return outcome
 
     async def check(self) -> str:
-        """A hook has no way to ask without telling: the form of its URL is checked, and that a connection can be opened."""
+        """Returns what is wrong with the form of the URL, or why no connection opens; a webhook cannot be checked further without posting."""
         if self._url.startswith(("http://", "https://")):
             return await unreached(self._url, self._timeout)
         return (
@@ -67,7 +70,7 @@ class SlackHookNotifier:
 
 
 def _judge(where: str, status: int, retry_after: str | None, text: str, now: Instant) -> Outcome:
-    """As any POST, but 400 alone is about the message: all else is a hook or a channel that somebody can mend, and is tried again."""
+    """Classifies an answer. Only 400 is about the message; other refusals can be fixed by a person, so they are tried again."""
     outcome = http.outcome_of(where, status, retry_after, text, now)
     if isinstance(outcome, Rejected) and status != 400:
         return Retry(f"{where} answered {status}{f': {text}' if text else ''}; {_MEND}")

@@ -1,4 +1,4 @@
-"""A press of one of our buttons, read out of what Slack says of it. What is not one of ours, or is broken, is none."""
+"""Parses presses of our buttons from Slack's envelopes. Returns None for foreign or malformed payloads."""
 
 import json
 import re
@@ -10,14 +10,14 @@ from monitor.notify.channels.slack.buttons import ACKNOWLEDGE, SILENCE
 from monitor.notify.render.sanitize import clean
 
 SILENCED: Final = 3600
-"""Seconds that the button silences for."""
+"""Seconds for which the button silences."""
 
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{1,64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """Who pressed what. ``seconds``: how long to silence; 0 for an acknowledgement, which lasts until the alert is over."""
+    """Who pressed what. ``seconds`` is how long to silence; 0 for an acknowledgement, which lasts until the alert is over."""
 
     action: Literal["acknowledge", "silence"]
     fingerprint: str
@@ -27,7 +27,7 @@ class Pressed:
 
 @dataclass(frozen=True, slots=True)
 class ButtonPress:
-    """What was pressed, where to answer, and what tells it from another press of the same button (Slack may say it twice)."""
+    """What was pressed, where to answer, and an identity that tells two presses of one button apart (Slack may send a press twice)."""
 
     pressed: Pressed
     response_url: str
@@ -35,7 +35,7 @@ class ButtonPress:
 
 
 def envelope_of(message: str | bytes) -> dict[str, Any]:
-    """A message of Socket Mode; empty where it is none that can be read."""
+    """Returns a message of Socket Mode as a dictionary; empty if it cannot be parsed."""
     try:
         found = json.loads(message)
     except (ValueError, RecursionError):
@@ -44,7 +44,7 @@ def envelope_of(message: str | bytes) -> dict[str, Any]:
 
 
 def press_of(envelope: Mapping[str, Any]) -> ButtonPress | None:
-    """The press of a button of ours that an envelope tells of, if it does."""
+    """Returns the press of one of our buttons, or None if the envelope contains none."""
     payload = _mapping(envelope.get("payload"))
     if envelope.get("type") != "interactive" or payload.get("type") != "block_actions":
         return None

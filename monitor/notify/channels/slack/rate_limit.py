@@ -1,7 +1,7 @@
-"""Slack's pace: one message a second into a channel, whoever of us writes it, and nothing while Slack has asked to wait.
+"""Limits the rate of messages to Slack: one message a second into a channel, and none while Slack has asked to wait.
 
-Receivers and entries that write into one channel with one token share its `ChannelRateLimit`; `ChannelRateLimits` has them all. trio's
-own time counts here, because it is Slack's.
+All receivers and entries that write to one channel with one token share a `ChannelRateLimit`; `ChannelRateLimits` holds all of them. Times are
+trio's own clock, because Slack counts real time.
 """
 
 import math
@@ -10,7 +10,7 @@ from typing import Final
 import trio
 
 SPACING: Final = 1.0
-"""Seconds between two posts into a channel: Slack takes one a second, and a few more now and then."""
+"""Seconds between two posts to a channel. Slack accepts one a second, with short bursts."""
 
 
 class RateLimited(Exception):
@@ -22,7 +22,7 @@ class RateLimited(Exception):
 
 
 class ChannelRateLimit:
-    """When the next message may go into one channel. ``spacing`` in seconds."""
+    """The rate limit of one channel. ``spacing`` is in seconds."""
 
     def __init__(self, spacing: float = SPACING) -> None:
         self._spacing = spacing
@@ -30,9 +30,9 @@ class ChannelRateLimit:
         self._held_until = -math.inf
 
     async def acquire(self, limit: trio.CancelScope | None = None) -> None:
-        """Wait for the next free second. Those who wait are served in the order in which they came. Raises RateLimited.
+        """Waits for the next free slot, in the order of arrival. Raises RateLimited.
 
-        A time ``limit`` is moved by as much: waiting for others of us is no slowness of Slack's.
+        The deadline of ``limit`` moves by the time waited, because waiting for our own posts does not mean that Slack is slow.
         """
         self.must_not_be_held()
         now = trio.current_time()
@@ -44,35 +44,35 @@ class ChannelRateLimit:
         self.must_not_be_held()
 
     def hold(self, seconds: float) -> None:
-        """Slack has asked that nothing be sent for ``seconds``."""
+        """Blocks the channel for ``seconds``, because Slack asked for it."""
         self._held_until = max(self._held_until, trio.current_time() + seconds)
 
     def must_not_be_held(self) -> None:
-        """Raises RateLimited while Slack wants nothing."""
+        """Raises RateLimited while Slack has asked to wait."""
         left = self._held_until - trio.current_time()
         if left > 0:
             raise RateLimited(left)
 
     def join(self, other: "ChannelRateLimit") -> None:
-        """Another name of the same channel was in use so far: what holds for it holds here."""
+        """Takes over the limits of ``other``, which was used for the same channel under another name."""
         self._free_at = max(self._free_at, other._free_at)
         self._held_until = max(self._held_until, other._held_until)
 
 
 class ChannelRateLimits:
-    """The paces of all channels. A channel has a name and an id; once Slack has told which id a name has, both have one pace."""
+    """The rate limits of all channels. Once Slack has said which id a channel's name has, the name and the id share one limit."""
 
     def __init__(self, spacing: float = SPACING) -> None:
         self._spacing = spacing
         self._paces: dict[tuple[str, str, str], ChannelRateLimit] = {}
 
     def of(self, api_url: str, token: str, channel: str) -> ChannelRateLimit:
-        """The pace of that channel for that token at that Slack; the same whoever asks. An incoming webhook is a token without a channel."""
+        """Returns the limit of a channel for this token and API, the same for all callers. An incoming webhook is a token without a channel."""
         key = api_url, token, _plain(channel)
         return self._paces.setdefault(key, ChannelRateLimit(self._spacing))
 
     def same(self, api_url: str, token: str, name: str, channel_id: str) -> None:
-        """``name`` is the channel ``channel_id``."""
+        """Records that ``name`` is the channel ``channel_id``."""
         known, real = self.of(api_url, token, name), self.of(api_url, token, channel_id)
         if known is not real:
             real.join(known)

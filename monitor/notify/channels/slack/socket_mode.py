@@ -1,7 +1,7 @@
-"""Socket Mode: Slack tells of pressed buttons over a websocket that we open, so that no address of ours has to be reachable.
+"""Socket Mode: Slack reports pressed buttons over a websocket that we open, so that our host need not be reachable.
 
-`listen` keeps one connection for ever: Slack gives each a few hours, and asks for the next. Every envelope is acknowledged at once,
-before anything is done about it, because Slack waits three seconds. The address of a connection and its ticket are secrets.
+`listen` keeps one connection until it is stopped: Slack ends each after a few hours and asks for the next. Every envelope is acknowledged before
+it is handled, because Slack waits three seconds. The address of a connection, which includes its ticket, is secret.
 """
 
 import http.client
@@ -31,12 +31,12 @@ from monitor.runtime.proxies import proxies
 __all__ = ["Handle", "Pressed", "listen"]
 
 Handle = Callable[[Pressed], Awaitable[str]]
-"""Does what was pressed, and gives the sentence to show to who pressed it."""
+"""Handles a press, and returns the sentence to show to the person who pressed."""
 
 LARGEST: Final = 512 * 1024
-"""Bytes of one message; Slack's hold the message that was pressed, some 20 kB."""
+"""The largest message in bytes. Slack's contain the message whose button was pressed, about 20 kB."""
 BEAT: Final = 30 * SECOND
-"""How often the other side is asked whether it is still there."""
+"""How often the connection is pinged."""
 
 _PATIENCE: Final = 10.0
 _ACKNOWLEDGED_WITHIN: Final = 3.0
@@ -52,13 +52,13 @@ log = logging.getLogger(__name__)
 
 
 class _Unreachable(Exception):
-    """There is no connection, or not any more; the text says why."""
+    """No connection could be opened, or it was lost; the text says why."""
 
 
 async def listen(app_token: str, api_url: str, handle: Handle, clock: Clock) -> None:
-    """Hand each press to ``handle`` and show its answer to who pressed, until cancelled. One of these for each app is enough.
+    """Passes each press to ``handle`` and shows its answer to the person who pressed, until cancelled. Run one of these for each app.
 
-    What goes wrong outside is logged and tried again, after 1 s, 2 s, 4 s … 5 min; what ``handle`` raises is logged too.
+    Failures outside of the program are logged and tried again after 1 s, 2 s, 4 s … 5 min; exceptions of ``handle`` are logged too.
     """
     async with trio.open_nursery() as nursery:
         listener = _SocketModeApp(app_token, api_url, handle, clock, nursery)
@@ -78,7 +78,7 @@ async def listen(app_token: str, api_url: str, handle: Handle, clock: Clock) -> 
 
 
 class _SocketModeApp:
-    """What the connections of one app have in common. Presses are dealt with in ``nursery``, which outlives each connection."""
+    """What the connections of one app share. Presses are handled in ``nursery``, which outlives each connection."""
 
     def __init__(self, app_token: str, api_url: str, handle: Handle, clock: Clock, nursery: trio.Nursery) -> None:
         self._client = SlackClient(
@@ -94,7 +94,7 @@ class _SocketModeApp:
         self.connected = False
 
     async def session(self) -> None:
-        """One connection, from its address to Slack's wish for another one. Raises _Unreachable for every other end."""
+        """Runs one connection until Slack asks for a new one. Raises _Unreachable for every other end."""
         url = await self._address()
         try:
             end = await converse(url, _PATIENCE, LARGEST, self._attend)
@@ -116,13 +116,13 @@ class _SocketModeApp:
         except (OSError, http.client.HTTPException, SlackClientError, ValueError) as error:
             raise _Unreachable(unreachable("Slack", error).why) from None
         url = str(answer.get("url") or "")
-        # Without TLS only where the API is without it too: a Slack of one's own, in a test.
+        # A connection without TLS is only allowed if the API has none either, as in tests.
         if not url.startswith(("wss://",) if self._api_url.startswith("https://") else ("wss://", "ws://")):
             raise _Unreachable("Slack gave no address of a websocket that could be trusted")
         return url
 
     async def _attend(self, connection: WebSocketConnection) -> str:
-        """Read until the end; gives why it is over, empty where Slack wants a new connection."""
+        """Reads until the connection ends; returns why it ended, empty if Slack asks for a new one."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._beat, connection, name="socket mode heartbeat")
             end = await self._read(connection)
@@ -130,7 +130,7 @@ class _SocketModeApp:
         return end
 
     async def _beat(self, connection: WebSocketConnection) -> None:
-        """A connection that died without a word is closed, which ends the reading."""
+        """Pings the connection, and closes it if it no longer answers, which ends the reading."""
         while True:
             await self._clock.sleep(BEAT)
             try:
@@ -162,11 +162,11 @@ class _SocketModeApp:
     def _told_to_leave(self, envelope: Mapping[str, Any]) -> str:
         if envelope.get("reason") == "link_disabled":
             return _OFF
-        # A Slack that sends everybody away at once, before it said hello, would be asked without a pause.
+        # Slack could end each connection before its hello; reconnecting at once would then loop without a pause.
         return "" if self.connected else "Slack ended the connection at once"
 
     async def _acknowledge(self, connection: WebSocketConnection, envelope: Mapping[str, Any]) -> None:
-        """Whatever it is about: what is not acknowledged is sent again."""
+        """Acknowledges any envelope; Slack sends those again that are not acknowledged."""
         envelope_id = envelope.get("envelope_id")
         if isinstance(envelope_id, str):
             with trio.fail_after(_ACKNOWLEDGED_WITHIN):
@@ -199,13 +199,13 @@ class _SocketModeApp:
                 return await self._handle(pressed)
         except trio.TooSlowError:
             log.error("%s of %s took longer than %g s", pressed.action, pressed.fingerprint, _HANDLED_WITHIN)
-        # One press that fails must not end the listening for all others; who pressed is told.
+        # A press that fails must not stop the listening; the person who pressed gets a message.
         except Exception:
             log.exception("%s of %s, pressed in Slack, failed", pressed.action, pressed.fingerprint)
         return _FAILED
 
     async def _answer(self, press: ButtonPress, said: str) -> None:
-        """Show it to who pressed, and to nobody else."""
+        """Shows an answer to the person who pressed, and to nobody else."""
         if not said or not self._is_slacks(press.response_url):
             return
         text = escaped(clean_lines(said, 1000))
@@ -215,7 +215,7 @@ class _SocketModeApp:
             log.warning("The answer to a button press in Slack could not be sent: %s", clean(outcome.why, 300))
 
     def _is_slacks(self, url: str) -> bool:
-        """Only Slack is answered, whatever an envelope names."""
+        """Returns whether a URL belongs to Slack; answers go nowhere else, whatever an envelope names."""
         try:
             host = urlsplit(url).hostname or ""
         except ValueError:

@@ -1,6 +1,6 @@
-"""One websocket: opened within a time, talked over, and gone when the talk is over, whatever the other side does.
+"""Opens a websocket within a time limit, runs a conversation over it, and closes it afterwards, whatever the other side does.
 
-trio-websocket would leave its socket open after the other side's goodbye, and wait for as long as that one keeps it; so the stream is ours.
+trio-websocket would leave its socket open after the other side's close, and wait as long as that side keeps it; so the stream is our own.
 """
 
 import re
@@ -19,17 +19,17 @@ from monitor.runtime.transport_errors import trouble
 __all__ = ["ConnectionClosed", "WebSocketConnection", "WebsocketUnusable", "converse"]
 
 _GOODBYE: Final = 1.0
-"""Seconds that a closing handshake may take."""
+"""Seconds that the closing handshake may take."""
 _LONGEST_HEAD: Final = 16 * 1024
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
 
 
 class WebsocketUnusable(Exception):
-    """The websocket could not be opened, or broke; the text says why and never the address, which is a secret."""
+    """The websocket could not be opened, or broke. The text says why, without the address, which is secret."""
 
 
 async def converse(url: str, within: float, largest: int, talk: Callable[[WebSocketConnection], Awaitable[str]]) -> str:
-    """Open ``url`` (ws or wss) ``within`` that many seconds, and give what ``talk`` gives. A message over ``largest`` bytes ends it.
+    """Opens ``url`` (ws or wss) ``within`` that many seconds, and returns what ``talk`` returns. A message over ``largest`` bytes ends it.
 
     Raises WebsocketUnusable.
     """
@@ -51,7 +51,7 @@ async def converse(url: str, within: float, largest: int, talk: Callable[[WebSoc
                 await trio.aclose_forcefully(stream)
     except* WebsocketUnusable as group:
         why = f"the websocket could not be opened: {group.exceptions[0]}"
-    # trio-websocket also lets out what its own layers raise about an answer that is none (h11, wsproto): nothing of it may end the listening.
+    # trio-websocket also raises exceptions of its own layers (h11, wsproto) for malformed answers; none of them may stop the listening.
     except* Exception as group:  # noqa: BLE001
         why = f"the websocket could not be used: {trouble(group, quote=False)}"
     if why:
@@ -60,7 +60,7 @@ async def converse(url: str, within: float, largest: int, talk: Callable[[WebSoc
 
 
 async def _open(url: str) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
-    """A connection as the environment says: through its proxy, with its certificates."""
+    """Opens a connection as the environment says: through its proxy, with its certificates."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
     proxy = proxies().of(parts._replace(scheme="https" if parts.scheme == "wss" else "http").geturl())
@@ -71,7 +71,7 @@ async def _open(url: str) -> trio.SocketStream | trio.SSLStream[trio.SocketStrea
 
 
 async def _let_through(proxy: str, host: str, port: int) -> trio.SocketStream:
-    """A connection to a host by way of a proxy (RFC 9110, CONNECT). Raises WebsocketUnusable."""
+    """Opens a connection to a host through a proxy (RFC 9110, CONNECT). Raises WebsocketUnusable."""
     by = urlsplit(proxy)
     stream = await trio.open_tcp_stream(by.hostname or "", by.port or 80)
     try:
@@ -94,7 +94,7 @@ def _connect(by: SplitResult, target: str) -> bytes:
 
 
 async def _status(stream: trio.SocketStream) -> int:
-    """The status that the proxy answers; 502 where that is none. What comes after the answer's head is not touched."""
+    """Returns the status of the proxy's answer; 502 if it is malformed. Reads nothing beyond the answer's head."""
     head = bytearray()
     while not head.endswith(b"\r\n\r\n"):
         piece = await stream.receive_some(1)

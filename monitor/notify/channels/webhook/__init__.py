@@ -1,1 +1,1 @@
-"""Webhooks: any HTTP endpoint, also of the services whose templates come with the program."""
+"""Webhooks: any HTTP endpoint, including the services whose templates are part of the program."""

@@ -1,4 +1,4 @@
-"""What a webhook entry of a receiver makes."""
+"""The webhook channel: makes a notifier from a receiver's entry."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from monitor.runtime.clock import SECOND
 
 
 def _make(entry: Webhook, channel_context: ChannelContext, fields: Mapping[str, str] | None = None) -> WebhookNotifier:
-    """``fields`` in place of those that the entry was written with."""
+    """Returns the notifier of an entry; ``fields`` replace those of the entry."""
     return WebhookNotifier(
         entry.url.get_secret_value(),
         clock=channel_context.clock,
@@ -32,7 +32,7 @@ def _make(entry: Webhook, channel_context: ChannelContext, fields: Mapping[str, 
 
 
 def _preview(entry: Webhook, notification: Notification, channel_context: ChannelContext) -> Preview:
-    """With names in the place of what the configuration keeps secret; the signature needs the moment of sending."""
+    """Returns the request with placeholders for secrets and for the signature, which depends on the time of sending."""
     fields = dict.fromkeys(entry.fields or (), HIDDEN)
     made = _make(entry, channel_context, fields).request(notification)
     headers = {name: HIDDEN if name in (entry.headers or {}) else value for name, value in made.headers.items()}

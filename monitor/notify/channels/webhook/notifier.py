@@ -1,4 +1,4 @@
-"""Webhooks: Alertmanager's payload, or a body of your own, signed where there is a secret (Standard Webhooks)."""
+"""Sends webhooks: Alertmanager's payload or a body from a template, signed if there is a secret (Standard Webhooks)."""
 
 import base64
 import binascii
@@ -28,7 +28,7 @@ _TEXT: Final = "text/plain; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:
-    """What is posted where, but for the signature: that needs the moment of sending."""
+    """A request without its signature, which depends on the time of sending."""
 
     url: str
     headers: dict[str, str]
@@ -36,10 +36,12 @@ class WebhookRequest:
 
 
 class WebhookNotifier:
-    """One webhook. ``template`` is the name of a template for the whole body, which gets ``fields``; ``timeout`` in seconds bounds each
-    send; ``max_alerts`` 0: all. ``at_once`` is the most requests under way at a time, each of another group. ``url_resolved`` is where the end
-    of an episode is posted, in place of ``url``; what stands for ``{episode}`` in it is a hash of ours, so that no address is ever made
-    from message data."""
+    """The notifier of one webhook.
+
+    ``template`` names a template for the whole body, which gets ``fields``; ``timeout`` in seconds bounds each send; ``max_alerts`` is the most
+    alerts in a body, 0 for all. ``at_once`` is the most requests at the same time, each of another group. ``url_resolved`` replaces ``url`` for
+    the end of an episode; its ``{episode}`` becomes a hash, so that no address contains message data.
+    """
 
     def __init__(
         self,
@@ -76,7 +78,7 @@ class WebhookNotifier:
         return f"WebhookNotifier({http.origin(self._url)})"
 
     async def send(self, notification: Notification, previous: dict[str, str] | None) -> Outcome:
-        """POST it. ``webhook-id`` is the notification's key, so that a receiver can tell a repetition."""
+        """Posts a notification. ``webhook-id`` is the notification's key, so that a receiver can recognise a repetition."""
         now = self._clock.now()
         made = self.request(notification)
         sent = made.body.encode(errors="replace")
@@ -84,7 +86,7 @@ class WebhookNotifier:
         return await http.post(made.url, sent, headers, self._timeout, now, self._secrets)
 
     def request(self, notification: Notification) -> WebhookRequest:
-        """The request for a notification; a header of the configuration's replaces one of the usual, whatever its letter case."""
+        """Returns the request for a notification; configured headers replace the usual ones, whatever their letter case."""
         body, content_type = self.body(notification)
         own = {name.lower() for name in self._headers}
         usual = {"Content-Type": content_type, "User-Agent": "routee-monitor", "webhook-id": notification.key}
@@ -98,12 +100,12 @@ class WebhookNotifier:
 
     @property
     def _secrets(self) -> list[str]:
-        """What no answer may bring into a log; of ``GenieKey KEY`` also the key alone."""
+        """The values that must not appear in a log; of ``GenieKey KEY`` also the key alone."""
         values = [*self._headers.values(), *self._fields.values()]
         return [*values, *(value.rpartition(" ")[2] for value in values)]
 
     def body(self, notification: Notification) -> tuple[str, str]:
-        """The body and its content type. Where the template fails, the alert goes out as plain text with the error named."""
+        """Returns the body and its content type. If the template fails, the body is plain text that names the error."""
         content_type = self._content_type or JSON
         if self._template is None:
             return to_json(alertmanager(notification, self._max_alerts)), content_type
@@ -119,7 +121,7 @@ class WebhookNotifier:
         return {"webhook-timestamp": str(int(moment.timestamp())), "webhook-signature": signature}
 
     async def check(self) -> str:
-        """A webhook has no way to ask without telling: its URLs and its template are looked at, and connections opened."""
+        """Returns what is wrong with the URLs or the template, or why no connection opens; nothing is posted."""
         urls = dict.fromkeys((self._url, self._url_resolved or self._url))
         for url in urls:
             if not url.startswith(("http://", "https://")) or not http.origin(url).partition("://")[2]:
@@ -132,11 +134,11 @@ class WebhookNotifier:
 
 
 def key_of(secret: str) -> bytes:
-    """The bytes of a secret: base64 behind ``whsec_``, as Standard Webhooks writes it, else the text itself."""
+    """Returns the bytes of a secret: base64 after ``whsec_``, as Standard Webhooks writes it, otherwise the text itself."""
     text = secret.strip()
     if text.startswith(_PREFIX):
         try:
-            # Padding is often left off; more of it than needed is ignored.
+            # Padding is often left out; surplus padding is ignored.
             return base64.b64decode(text.removeprefix(_PREFIX) + "==") or text.encode()
         except binascii.Error:
             return text.encode()

@@ -1,4 +1,4 @@
-"""What is wrong with the template of a webhook entry, and with what the entry gives it."""
+"""Finds problems in the template of a webhook entry, and in the fields and headers that the entry gives it."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from monitor.runtime.errors import Problem
 
 
 def problems(entry: Webhook, context: EntryContext) -> Iterator[Problem]:
-    """All of it; the template is tried with samples, and with the entry's fields, whose values stay hidden."""
+    """Yields all problems; the template is tried with samples and the entry's fields, whose values stay hidden."""
     if entry.template is None:
         return
     full = context.templates.find(entry.template)
@@ -26,7 +26,7 @@ def problems(entry: Webhook, context: EntryContext) -> Iterator[Problem]:
 
 
 def _unmet(entry: Webhook, full: str) -> Iterator[str]:
-    """What a template that comes with the program needs of its entry and does not get."""
+    """Yields what a template of the program requires of its entry and does not get."""
     service = service_of(full)
     if service is None:
         return
