@@ -79,7 +79,11 @@ async def test_it_stops_at_once_when_told_to(tmp_path: Path) -> None:
 
 def test_what_it_says_to_copy_can_be_loaded(tmp_path: Path) -> None:
     (tmp_path / "monitor.yaml").write_text(yours().replace("rules/", f"{rules()}/"), "utf-8")
-    secrets = {"ROUTEE_APPLICATION_ID": "id", "ROUTEE_APPLICATION_SECRET": "not-a-real-secret", "SLACK_BOT_TOKEN": "xoxb-1"}
+    secrets = {
+        "ROUTEE_APPLICATION_ID": "id",
+        "ROUTEE_APPLICATION_SECRET": "not-a-real-secret",
+        "SLACK_BOT_TOKEN": "xoxb-1",
+    }
     settings = load(tmp_path / "monitor.yaml", secrets)
     assert {rule.name for rule in settings.rules} >= {"OperatorFailureRate", "UndeliveredSpike", "CampaignFailureRate"}
 
