@@ -1,14 +1,14 @@
-"""The command line: one file a command.
+"""The command line: one file for each command.
 
-Only click is imported here and at the head of the commands' files; what a command needs is imported when it runs, so that
+Only click is imported here and at the head of the commands' files. Each command imports what it needs when it runs, so that
 ``--help`` answers at once.
 
-options    what several commands take              failure    how errors become lines and exit codes
-reading    configuration, rules, templates         standing   what the daemon's store says
-table      tables for people, JSON                  signals    running until SIGTERM or SIGINT
-output     the one way to the terminal
-sample     a notification to try receivers with
-roff       the manual page, made from the commands
+options        options that several commands take        exit_codes   turns errors into lines and exit codes
+load           configuration, rules, templates           read_store   reads the daemon's store
+table          tables for people, JSON                   signals      runs until SIGTERM or SIGINT
+output         all output to the terminal
+sample_alert   a notification to try receivers with
+roff           the manual page, made from the commands
 """
 
 import os
@@ -84,7 +84,7 @@ for command in (
 
 
 def main() -> None:
-    """The program ``routee-monitor``."""
+    """Runs the program ``routee-monitor``."""
     # Python and urllib3 write the keys of every TLS connection into that file; who reads it reads every token.
     os.environ.pop("SSLKEYLOGFILE", None)
     open_streams()

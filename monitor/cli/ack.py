@@ -1,4 +1,4 @@
-"""``routee-monitor ack``: somebody looks after it."""
+"""``routee-monitor ack``: acknowledges alerts."""
 
 import getpass
 import re
@@ -56,7 +56,7 @@ def ack(
 
 
 def _by_name(text: str, firing: list[dict[str, Any]]) -> str:
-    """A name in place of a fingerprint: how to write that."""
+    """Returns how to write an alert's name as a matcher, if the text is a name in place of a fingerprint."""
     from monitor.config.yaml import nearest
 
     near = nearest(text, sorted({one["labels"]["alertname"] for one in firing}))
@@ -64,7 +64,7 @@ def _by_name(text: str, firing: list[dict[str, Any]]) -> str:
 
 
 def _meant(api: DaemonApi, text: str) -> list[dict[str, Any]]:
-    """The alerts that fire and are meant. Raises click.UsageError."""
+    """Returns the firing alerts that a text selects. Raises click.ClickException."""
     from monitor.routing.matchers import matches, parse_matchers
 
     firing = [one for one in api.get("/api/v2/alerts", list[AlertAnswer]) if one["status"]["state"] != "unprocessed"]

@@ -1,4 +1,4 @@
-"""``routee-monitor alerts``: what fires, what is pending, and what could not be told or read."""
+"""``routee-monitor alerts``: shows alerts that fire or are pending, past notifications, and dead letters."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -106,7 +106,7 @@ def _is_wanted(alert: "Alert", state: str | None) -> bool:
 
 
 def views_of(loaded: "SettingsWithTemplates", kept: "Kept") -> "Iterable[tuple[Alert, AlertView]]":
-    """Every alert as it is shown, the worst first."""
+    """Yields every alert as it is shown, the worst first."""
     from monitor.alerts.evaluator import RuleEvaluator
     from monitor.alerts.view import Views
     from monitor.model.privacy import RecipientMask
@@ -130,7 +130,7 @@ def views_of(loaded: "SettingsWithTemplates", kept: "Kept") -> "Iterable[tuple[A
 
 
 def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "SuppressionState") -> dict[str, Any]:
-    """As Alertmanager's API v2 shows an alert; ``state``, ``acknowledgedBy`` and ``acknowledgedComment`` are ours."""
+    """Returns an alert in the form of Alertmanager's API v2; ``state``, ``acknowledgedBy`` and ``acknowledgedComment`` are our additions."""
     from monitor.notify.render.alertmanager_payload import shown, shown_status
 
     external = (config.web.external_url or "") if config.web is not None else ""

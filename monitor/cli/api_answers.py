@@ -1,17 +1,17 @@
-"""What the daemon's answers hold, as far as commands read them: whatever else answers there is found out before it is taken for one."""
+"""The shapes of the daemon's answers that commands read, so that another server's answer is detected before it is used."""
 
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
 
 class StatusAnswer(TypedDict):
-    """Of an alert or a silence."""
+    """The state of an alert or a silence."""
 
     state: str
 
 
 class AlertAnswer(TypedDict):
-    """One of `/api/v2/alerts`."""
+    """An alert of `/api/v2/alerts`."""
 
     fingerprint: str
     labels: dict[str, str]
@@ -19,7 +19,7 @@ class AlertAnswer(TypedDict):
 
 
 class MatcherAnswer(TypedDict):
-    """One of a silence."""
+    """A matcher of a silence."""
 
     name: str
     value: str
@@ -28,14 +28,14 @@ class MatcherAnswer(TypedDict):
 
 
 class TimeOfDay(TypedDict):
-    """From when until when on those days."""
+    """The beginning and end of a time span within a day."""
 
     start_time: str
     end_time: str
 
 
 class During(TypedDict):
-    """When a silence recurs."""
+    """The times at which a silence recurs."""
 
     times: NotRequired[list[TimeOfDay]]
     weekdays: NotRequired[list[str]]
@@ -43,7 +43,7 @@ class During(TypedDict):
 
 
 class SilenceAnswer(TypedDict):
-    """One of `/api/v2/silences`."""
+    """A silence of `/api/v2/silences`."""
 
     id: str
     status: StatusAnswer
@@ -59,13 +59,13 @@ class SilenceAnswer(TypedDict):
 
 
 class MadeSilence(TypedDict):
-    """What `POST /api/v2/silences` says."""
+    """The answer of `POST /api/v2/silences`."""
 
     silenceID: str
 
 
 class SearchStatus(TypedDict):
-    """One search of `/api/v1/status`."""
+    """A search of `/api/v1/status`."""
 
     account: str
     search: str
@@ -77,7 +77,7 @@ class SearchStatus(TypedDict):
 
 
 class WorstAlert(TypedDict):
-    """The worst that fires."""
+    """The worst alert that fires."""
 
     labels: dict[str, str]
     severity: str
@@ -85,7 +85,7 @@ class WorstAlert(TypedDict):
 
 
 class AlertCounts(TypedDict):
-    """How many alerts there are."""
+    """The numbers of alerts."""
 
     firing: int
     reports: int
@@ -96,7 +96,7 @@ class AlertCounts(TypedDict):
 
 
 class ChannelBacklog(TypedDict):
-    """What waits for one channel."""
+    """The notifications that wait for one channel."""
 
     receiver: str
     channel: str
@@ -104,7 +104,7 @@ class ChannelBacklog(TypedDict):
 
 
 class Backlog(TypedDict):
-    """What waits to be told."""
+    """The notifications that wait."""
 
     waiting: int
     oldest: datetime | None
@@ -112,14 +112,14 @@ class Backlog(TypedDict):
 
 
 class SilenceCounts(TypedDict):
-    """How many silences there are."""
+    """The numbers of silences."""
 
     active: int
     pending: int
 
 
 class DaemonStatus(TypedDict):
-    """`/api/v1/status`."""
+    """The answer of `/api/v1/status`."""
 
     running: bool
     version: str
@@ -134,7 +134,7 @@ class DaemonStatus(TypedDict):
 
 
 def holds(answer: Any, shape: Any) -> bool:
-    """Whether an answer from JSON is of that shape; what else it holds does not matter."""
+    """Returns whether an answer from JSON has that shape; further fields are ignored."""
     import msgspec
 
     try:

@@ -1,4 +1,4 @@
-"""``routee-monitor backtest``: what the rules would have alerted."""
+"""``routee-monitor backtest``: shows which alerts the rules would have raised in the past."""
 
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
@@ -89,7 +89,7 @@ def backtest(
 
 
 def _subjects(loaded: "SettingsWithTemplates", names: Sequence[str], changes: Sequence[str]) -> "list[Subject]":
-    """The rules to be tried, each followed by its variant."""
+    """Returns the rules to try, each followed by its variant."""
     from monitor.config.settings import check_against
     from monitor.simulation.backtest import Subject
     from monitor.simulation.backtest.variant import variants
@@ -141,7 +141,7 @@ def _span(history: "History", subjects: "Sequence[Subject]", every: "Duration | 
 
 
 def _said_of_step(step: "EvaluationStep", usual: "Duration", *, chosen: bool) -> "Iterator[str]":
-    """What a person has to know of the step; nothing where it is that of the daemon."""
+    """Yields what a person has to know about the step; nothing if it is the daemon's own."""
     from monitor.runtime.clock import format_duration
 
     coarse, fine = format_duration(step.length), format_duration(usual)
@@ -169,7 +169,7 @@ def _run(history: "History", subjects: "Sequence[Subject]", span: "EvaluationSpa
 
 @contextmanager
 def progress_bar(what: str) -> "Iterator[Callable[[int, int], None]]":
-    """A bar on standard error where that is a terminal; it is told how much is done, and of how much."""
+    """Shows a progress bar on standard error if that is a terminal; its function takes the finished and the whole amount."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

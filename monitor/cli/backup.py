@@ -1,4 +1,4 @@
-"""``routee-monitor backup``: a copy of the store, while the daemon runs."""
+"""``routee-monitor backup``: copies the store while the daemon runs."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""``routee-monitor campaign``: one campaign, straight from Routee, against the rules that speak of it."""
+"""``routee-monitor campaign``: shows one campaign as Routee returns it, and what the rules for campaigns find."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ BINS: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class CampaignView:
-    """What Routee has of a campaign: its messages, and its own state where the account may ask for that."""
+    """A campaign as Routee returns it: its messages, and its own state if the account may ask for that."""
 
     tracking_id: str
     account: str
@@ -73,7 +73,7 @@ def campaign(tracking_id: str, config: Path | None, as_json: bool, account: str 
 
 
 def _known(loaded: "SettingsWithTemplates") -> "Mapping[str, AccountState]":
-    """What the daemon was told of each account; nothing where it has no store that can be read."""
+    """Returns the daemon's stored answers for each account; empty if it has no readable store."""
     from monitor.cli.read_store import stored_state
     from monitor.runtime.errors import StoreError
 
@@ -85,7 +85,7 @@ def _known(loaded: "SettingsWithTemplates") -> "Mapping[str, AccountState]":
 
 
 async def _seen(tracking_id: str, accounts: "Sequence[Account]", kept: "Mapping[str, AccountState]") -> CampaignView:
-    """The campaign as the first account that knows it has it."""
+    """Returns the campaign as the first account that knows it returns it."""
     from monitor.daemon.account_client import routee_client
     from monitor.model.account_state import NOTHING_KNOWN
     from monitor.runtime.clock import SystemClock
@@ -105,7 +105,7 @@ async def _seen(tracking_id: str, accounts: "Sequence[Account]", kept: "Mapping[
 
 
 async def _messages(routee: "Routee", tracking_id: str, window: "Window") -> bool:
-    """Fill the window; False where the account does not know the campaign."""
+    """Fills the window; returns False if the account does not know the campaign."""
     number = 0
     while True:
         try:
@@ -120,7 +120,7 @@ async def _messages(routee: "Routee", tracking_id: str, window: "Window") -> boo
 
 
 async def _state(routee: "Routee", tracking_id: str) -> "CampaignState | None":
-    """None where the account may not ask, or does not know the campaign."""
+    """Returns the campaign's state; None if the account may not ask, or does not know the campaign."""
     try:
         return await routee.campaign_state(tracking_id)
     except (RouteeRejected, RouteeRefused):
@@ -131,7 +131,7 @@ async def _state(routee: "Routee", tracking_id: str) -> "CampaignState | None":
 
 
 def _shown(seen: CampaignView) -> dict[str, Any]:
-    """The campaign in numbers, as ``--json`` prints it."""
+    """Returns the campaign in numbers, as ``--json`` prints it."""
     import numpy as np
 
     from monitor.model.message import DELIVERED, FAILURES, UNKNOWN
@@ -178,7 +178,7 @@ def _largest_first(counts: dict[str, int]) -> dict[str, int]:
 
 
 def _timeline(dates: Any, failed: Any) -> list[dict[str, Any]]:
-    """How many messages got their present status in each span, and how many of them failed."""
+    """Returns how many messages got their present status in each span, and how many of them failed."""
     import numpy as np
 
     from monitor.runtime.clock import iso
@@ -195,7 +195,7 @@ def _timeline(dates: Any, failed: Any) -> list[dict[str, Any]]:
 
 
 def _judged(seen: CampaignView, rules: "Sequence[Rule]") -> "list[tuple[Rule, Finding]]":
-    """What the rules about campaigns find of this one."""
+    """Returns the findings of the rules about campaigns for this one."""
     from monitor.alerts.kinds import EvaluationInput, evaluate
     from monitor.window import WindowReader
 

@@ -1,4 +1,4 @@
-"""``routee-monitor check``: is everything that people wrote right, and does the other side answer?"""
+"""``routee-monitor check``: checks configuration, rules and templates, and with ``--online`` that Routee and the receivers answer."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -167,7 +167,7 @@ def _routing(config: "Config") -> str:
 
 
 def _ask(loaded: "SettingsWithTemplates", as_json: bool) -> list[dict[str, Any]]:
-    """Ask everybody; one line each as it comes."""
+    """Asks Routee and all receivers; prints one line for each answer as it comes."""
     import trio
 
     from monitor.cli.check_online import asked

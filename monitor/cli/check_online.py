@@ -1,4 +1,4 @@
-"""Asking the other side, for ``check --online``: a token, a page of each search, the receivers' credentials."""
+"""Asks Routee and the receivers for ``check --online``: a token, a page of each search, the receivers' credentials."""
 
 import sys
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _PATIENCE: Final = RetryPolicy(attempts=2, within=15 * SECOND, timeout=10 * SECO
 
 
 async def asked(loaded: SettingsWithTemplates, note: Note) -> None:
-    """Ask everybody, one after the other."""
+    """Asks Routee and all receivers, one after the other."""
     for account in loaded.settings.config.accounts:
         await _ask_routee(account, loaded, note)
     channels = notifiers(loaded.settings.config, loaded.templates, SystemClock(), sys.stdout)

@@ -1,4 +1,4 @@
-"""What `check` warns of: what is right as it stands, but probably has not the effect that was meant."""
+"""The warnings of `check`: what is valid, but probably does not have the intended effect."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def warnings_of(loaded: "SettingsWithTemplates") -> Iterator[str]:
-    """A sentence for each thing in the files, or in the stored silences, that probably has not the effect that was meant."""
+    """Yields a sentence for each thing in the files or the stored silences that probably does not have the intended effect."""
     from monitor.config.rules.model import LONGEST_WINDOW
     from monitor.runtime.clock import format_duration
 
@@ -38,7 +38,7 @@ def warnings_of(loaded: "SettingsWithTemplates") -> Iterator[str]:
 
 
 def exposed_secrets(loaded: "SettingsWithTemplates", place: "Path") -> Iterator[str]:
-    """A sentence for each secret file of the configuration at ``place`` that everybody on this machine can read; `run` logs them."""
+    """Yields a sentence for each secret file of the configuration at ``place`` that all users of this machine can read; `run` logs them."""
     from monitor.cli.options import environment
     from monitor.config.monitor.exposed_secrets import exposed_files
 
@@ -47,7 +47,7 @@ def exposed_secrets(loaded: "SettingsWithTemplates", place: "Path") -> Iterator[
 
 
 def _without_effect(loaded: "SettingsWithTemplates") -> Iterator[str]:
-    """Matchers that no alert of these rules can meet."""
+    """Yields the matchers that no alert of these rules can meet."""
     from monitor.config.possible_labels import PossibleAlerts, idle_inhibitions, idle_routes, unknown_severities
 
     config, rules = loaded.settings.config, loaded.settings.rules
@@ -61,7 +61,7 @@ def _without_effect(loaded: "SettingsWithTemplates") -> Iterator[str]:
 
 
 def _stored_silences(config: "Config") -> Iterator["Silence"]:
-    """Those that are not over; none where there is no store yet, or it cannot be read: other commands say why."""
+    """Yields the stored silences that are not over; none if no readable store exists, because other commands report that."""
     from monitor.runtime.clock import SystemClock
     from monitor.runtime.errors import StoreError
     from monitor.store.open import open_store
@@ -92,7 +92,7 @@ def _doubtful_routing(config: "Config") -> Iterator[str]:
 
 
 def _odd(rule: "Rule") -> Iterator[str]:
-    """What of one rule was probably meant otherwise."""
+    """Yields what is probably not intended in one rule."""
     from monitor.routing.route import RANKS
     from monitor.runtime.clock import format_duration
 

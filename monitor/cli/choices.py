@@ -1,4 +1,4 @@
-"""Words that a person types where only some are right: a wrong one is answered with the nearest right one."""
+"""Words with few valid values: for an invalid one, the error suggests the nearest valid one."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ else:
 
 
 class OneOf(_Choice):
-    """One of a few words that the program fixes."""
+    """The type of an option that takes one of a few fixed words."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
@@ -27,7 +27,7 @@ class OneOf(_Choice):
 
 
 def known(what: str, name: str, names: Iterable[str]) -> str:
-    """``name``, if it is one of ``names``. Raises MonitorError (exit 1) with the nearest one, or with all of them where they are few."""
+    """Returns ``name`` if it is one of ``names``. Raises MonitorError (exit 1) with the nearest one, or with all of them if they are few."""
     choices = sorted(set(names))
     if name not in choices:
         raise unknown(what, name, choices)
@@ -35,7 +35,7 @@ def known(what: str, name: str, names: Iterable[str]) -> str:
 
 
 def unknown(what: str, name: str, names: Iterable[str]) -> MonitorError:
-    """What to raise where there is no ``what`` of that name."""
+    """Returns the error to raise if no ``what`` has that name."""
     from monitor.config.yaml import suggest
 
     return MonitorError(f"there is no {what} {name!r}{suggest(name, sorted(set(names)))}")

@@ -1,4 +1,4 @@
-"""``routee-monitor manual`` and ``routee-monitor completion``: what a distribution puts beside the program."""
+"""``routee-monitor manual`` and ``routee-monitor completion``: print the manual page and the shell completion scripts."""
 
 from typing import Final
 
@@ -52,7 +52,7 @@ def completion(ctx: click.Context, shell: str) -> None:
 
 
 def completion_script(commands: click.Command, shell: str) -> str:
-    """The script for a shell of `SHELLS`."""
+    """Returns the completion script for a shell of `SHELLS`."""
     from click.shell_completion import ShellComplete, get_completion_class
 
     kind = get_completion_class(shell)

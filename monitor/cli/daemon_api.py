@@ -1,4 +1,4 @@
-"""Asking the running daemon, over its listener: one request within a bounded time, to that address and no other."""
+"""Sends requests to the running daemon's listener, within a time limit, without a proxy and without following redirects."""
 
 import http.client
 import json
@@ -25,24 +25,24 @@ _NOT_OURS: Final = frozenset({404, 405, 501})
 
 
 class DaemonRefused(MonitorError):
-    """The daemon said no."""
+    """The daemon refused the request."""
 
     exit_code = 1
 
 
 class NoAnswer(MonitorError):
-    """There is no daemon at that address, or what answers there is none."""
+    """No daemon answers at that address."""
 
     exit_code = 69
 
 
 class NothingHeard(Exception):
-    """Nothing came that is an answer; the text says why."""
+    """No usable answer came; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListenerAnswer:
-    """What a listener answered: the HTTP status with its name, and the body."""
+    """A listener's answer: the HTTP status with its name, and the body."""
 
     status: int
     reason: str
@@ -57,9 +57,9 @@ def ask(
     headers: Mapping[str, str] = MappingProxyType({}),
     seconds: float = _SECONDS,
 ) -> ListenerAnswer:
-    """What a daemon's listener answers, in so many ``seconds`` after connecting. Raises NothingHeard.
+    """Returns the answer of a daemon's listener, within ``seconds`` after connecting. Raises NothingHeard.
 
-    It is on this machine, behind no proxy. A redirect is an answer like any other: it is not followed.
+    Uses no proxy, because the daemon is on this machine. A redirect is returned like any other answer and not followed.
     """
     try:
         parts = urlsplit(url)
@@ -91,7 +91,7 @@ def _connection(scheme: str, place: str, within: float) -> http.client.HTTPConne
 
 @contextmanager
 def _ended_after(seconds: float, connected: socket.socket) -> Iterator[None]:
-    """What is read and written in here ends after so long, because the connection does then. Raises TimeoutError in that case."""
+    """Ends reading and writing in its body after ``seconds``, by shutting down the connection. Raises TimeoutError in that case."""
     over = threading.Event()
 
     def end() -> None:
@@ -116,22 +116,22 @@ def _ended_after(seconds: float, connected: socket.socket) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class DaemonApi:
-    """A daemon's listener, and the token that changes need there. A request ends ``within`` so many seconds, however slowly its answer comes."""
+    """A daemon's listener, and the token that changes need. Each request ends ``within`` that many seconds, however slowly its answer arrives."""
 
     url: str
     token: str = field(default="", repr=False)
     within: float = _SECONDS
 
     def get(self, path: str, shape: Any) -> Any:
-        """What it answers, from JSON, which is of that shape (`api_answers`). Raises NoAnswer and DaemonRefused."""
+        """Returns the answer to a GET request: JSON of that shape (`api_answers`). Raises NoAnswer and DaemonRefused."""
         return self._shaped(self._ask("GET", path), shape)
 
     def post(self, path: str, body: Any, shape: Any = Any) -> Any:
-        """Hand something over; what it answers. Raises NoAnswer and DaemonRefused."""
+        """Posts a body; returns the answer. Raises NoAnswer and DaemonRefused."""
         return self._shaped(self._ask("POST", path, json.dumps(body).encode()), shape)
 
     def delete(self, path: str) -> None:
-        """Take something away. Raises NoAnswer and DaemonRefused."""
+        """Sends a DELETE request. Raises NoAnswer and DaemonRefused."""
         self._ask("DELETE", path)
 
     def _shaped(self, answer: Any, shape: Any) -> Any:
@@ -180,7 +180,7 @@ def _from_json(text: str) -> Any:
 
 
 def _sentence(status: int, said: Any) -> str:
-    """What the daemon says, in its own words."""
+    """Returns the daemon's own message from its answer."""
     text = said.get("error") if isinstance(said, dict) else said if isinstance(said, str) else ""
     phrase = http.client.responses.get(status, "")
     return str(text)[:_LONGEST_SENTENCE] if text else f"The daemon answered {status} {phrase}".strip()
@@ -192,14 +192,14 @@ def stranger(url: str) -> str:
 
 
 def daemon_api(config: Path | None, url: str | None) -> DaemonApi:
-    """The daemon of a configuration, or at ``url``. Raises ListenError where it has no listener."""
+    """Returns the daemon of a configuration, or the one at ``url``. Raises ListenError if it has no listener."""
     from monitor.cli.load import read_config
 
     return api_of(read_config(config), url)
 
 
 def api_of(config: "Config", url: str | None) -> DaemonApi:
-    """The daemon of a configuration that has been read, or at ``url``. Raises ListenError where it has no listener."""
+    """Returns the daemon of a loaded configuration, or the one at ``url``. Raises ListenError if it has no listener."""
     web = config.web
     token = web.token.get_secret_value() if web is not None and web.token is not None else ""
     where = url.rstrip("/") if url else listener(web)
@@ -209,7 +209,7 @@ def api_of(config: "Config", url: str | None) -> DaemonApi:
 
 
 def listener(web: "Web | None") -> str:
-    """Where a daemon is reached that listens so."""
+    """Returns the URL of a daemon with that listener."""
     from monitor.daemon.http.address import Address
 
     if web is None:

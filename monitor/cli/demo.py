@@ -1,4 +1,4 @@
-"""``routee-monitor demo``: see it work."""
+"""``routee-monitor demo``: shows the monitor at work on a local Routee."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""How errors become lines on standard error and exit codes. No traceback reaches a person who has not asked for one."""
+"""Turns errors into lines on standard error and exit codes. A traceback is shown only on request."""
 
 import io
 import logging
@@ -20,11 +20,11 @@ class CommandLine(click.Group):
     """A group of commands that ends every run with an exit code. A command's whole-number result is its exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order in which they were added: what people need first comes first."""
+        """Returns the commands in the order in which they were added: the most important come first."""
         return list(self.commands)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        """Read the command line, which prints ``--help``: whoever reads that may leave as well."""
+        """Parses the command line, which prints ``--help``; ends quietly if the reader of that output has closed it."""
         try:
             return super().make_context(*args, **extra)
         except BrokenPipeError:
@@ -32,7 +32,7 @@ class CommandLine(click.Group):
             raise click.exceptions.Exit(0) from None
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the chosen command. Where whoever reads its output has left, it ends there."""
+        """Runs the chosen command; ends it if the reader of its output has closed it."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -42,7 +42,7 @@ class CommandLine(click.Group):
         return result
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """Run a command and leave the process."""
+        """Runs a command and exits."""
         sys.exit(self._outcome(args, extra | {"standalone_mode": False}))
 
     def _outcome(self, args: tuple[Any, ...], extra: dict[str, Any]) -> int:
@@ -68,7 +68,7 @@ def _show(error: click.ClickException) -> None:
 
 
 def told(error: BaseException) -> int:
-    """Tell of ``error`` (also a group of several) on standard error; the exit code."""
+    """Prints ``error`` (also a group of several) on standard error; returns the exit code."""
     leaves = list(_leaves(error))
     if all(isinstance(leaf, BrokenPipeError) for leaf in leaves):
         drop_output()
@@ -93,7 +93,7 @@ def _line(error: BaseException) -> str:
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """The errors in a group of errors, or the error itself."""
+    """Yields the errors in a group of errors, or the error itself."""
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             yield from _leaves(inner)

@@ -1,4 +1,4 @@
-"""``routee-monitor explain``: why a rule does, or does not, fire."""
+"""``routee-monitor explain``: shows why a rule does, or does not, fire."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -111,7 +111,7 @@ def _past(one: "Evaluation") -> dict[str, Any]:
 
 
 def _table(rule: "Rule", as_of: "Instant", lines: "list[GroupLine]", height: int = 0) -> None:
-    """``height``: rows of the terminal that it has to fit, 0 for as many as there are."""
+    """Prints the groups as a table; ``height`` is the number of terminal rows that it has to fit, 0 for no limit."""
     from monitor.alerts.kinds import unit_of
     from monitor.cli.findings import asks_routee
     from monitor.cli.read_store import DataAge

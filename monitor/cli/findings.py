@@ -1,4 +1,4 @@
-"""How each group of a rule stands, from what the daemon stored and last judged."""
+"""Computes the state of each group of a rule from what the daemon has stored."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ _ORDER: Final = ("firing", "blind", "pending", "inactive", "not_enough_data")
 
 @dataclass(frozen=True, slots=True)
 class GroupLine:
-    """One group: its labels, how it stands, the numbers."""
+    """One group: its labels, its state and its numbers."""
 
     labels: dict[str, str]
     state: State
@@ -41,7 +41,7 @@ class GroupLine:
 
 
 def explained(rule: Rule, loaded: SettingsWithTemplates, store: Store, kept: Kept) -> tuple[Instant, list[GroupLine]]:
-    """As of when (the earliest of the accounts), and every group of every account."""
+    """Returns the instant of the data (the earliest of the accounts), and every group of every account."""
     config = loaded.settings.config
     key = store.secret("recipients")
     lines: list[GroupLine] = []
@@ -63,7 +63,7 @@ def explained(rule: Rule, loaded: SettingsWithTemplates, store: Store, kept: Kep
 
 
 def _worst_first(rule: Rule, line: GroupLine) -> tuple[int, int, float]:
-    """By state, by levels crossed, then by how near the value is to the threshold or how far beyond it."""
+    """Returns the sort key: state, then levels crossed, then how near the value is to the threshold or how far beyond it."""
     found = line.finding
     beyond = excess(found.value, found.threshold, below=rule.comparison == "below")
     return _ORDER.index(line.state), -(found.breached or 0), -beyond
@@ -101,7 +101,7 @@ def _stands(alert: Alert) -> bool:
 
 
 def _as_told(rule: Rule, finding: Finding, alerts: Mapping[Group, Alert]) -> Finding:
-    """The finding, or where it rests on what only the daemon was told by Routee, what the group's alert remembers of that."""
+    """Returns the finding; if it depends on answers of Routee that only the daemon got, takes the values from the group's alert."""
     alert = alerts.get(finding.group)
     if alert is None or not _stands(alert) or not asks_routee(rule):
         return finding
@@ -110,7 +110,7 @@ def _as_told(rule: Rule, finding: Finding, alerts: Mapping[Group, Alert]) -> Fin
 
 
 def asks_routee(rule: Rule) -> bool:
-    """Whether the rule rests on answers that the daemon gets from Routee and does not store."""
+    """Returns whether the rule depends on answers that the daemon gets from Routee and does not store."""
     return rule.asks_routee
 
 
@@ -124,7 +124,7 @@ def _judged(rule: Rule, evaluator: RuleEvaluator, moment: EvaluationInput) -> Ru
 
 
 def _blindness(rule: Rule, evaluator: RuleEvaluator) -> str:
-    """Why a search that the rule needs cannot be seen; empty while all can."""
+    """Returns why a search that the rule needs cannot be read; empty while all can."""
     needed = (rule.search,) if rule.search is not None else evaluator.coverage.searches
     for group, alert in evaluator.alerts.get(MONITOR_BLIND.name, {}).items():
         if alert.state != "resolved" and dict(group).get("search") in needed:

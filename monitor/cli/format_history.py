@@ -1,4 +1,4 @@
-"""``routee-monitor alerts --history``: what was told to whom, and when."""
+"""Prints ``routee-monitor alerts --history``: which notifications were sent to whom, and when."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ _MOST_NAMED = 3
 
 
 def show_history(tellings: "Sequence[NotificationRecord]", as_json: bool) -> None:
-    """Print notifications of the past, newest first."""
+    """Prints past notifications, newest first."""
     if as_json:
         print_json([_as_json(one) for one in tellings])
         return

@@ -1,4 +1,4 @@
-"""``routee-monitor healthcheck``: for containers and supervisors."""
+"""``routee-monitor healthcheck``: reports the daemon's health to containers and supervisors."""
 
 import json
 from pathlib import Path

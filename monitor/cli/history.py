@@ -1,4 +1,4 @@
-"""Where a backtest's messages come from: the daemon's store, or Routee itself."""
+"""Gets the messages of a backtest from the daemon's store or from Routee."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,14 +23,14 @@ from monitor.simulation.backtest.run import AccountMessages
 
 @dataclass(frozen=True, slots=True)
 class HistoryQuery:
-    """What is asked for; ``reach`` is how far back from a moment the rules look."""
+    """The requested span; ``reach`` is how far back the rules read."""
 
     since: When
     until: When | None
     reach: Duration
 
     def span(self, now: Instant) -> tuple[Instant, Instant]:
-        """From when to when, where ``now`` is the latest that can be judged. Raises click.UsageError."""
+        """Returns the beginning and end of the span; ``now`` is the latest instant that can be evaluated. Raises click.UsageError."""
         until = now if self.until is None else min(self.until.seen_from(now), now)
         since = self.since.seen_from(until)
         if since >= until:
@@ -53,7 +53,7 @@ class History:
 
 
 def from_store(loaded: SettingsWithTemplates, wanted: HistoryQuery) -> History:
-    """What the daemon's store holds. Raises StoreError."""
+    """Returns the messages of the daemon's store. Raises StoreError."""
     config = loaded.settings.config
     accounts = []
     with stored_state(loaded) as (store, kept):
@@ -76,7 +76,7 @@ def from_store(loaded: SettingsWithTemplates, wanted: HistoryQuery) -> History:
 
 
 def from_routee(loaded: SettingsWithTemplates, wanted: HistoryQuery) -> History:
-    """What Routee gives back, at most 7 days. Raises RouteeError."""
+    """Returns the messages that Routee still has, at most 7 days. Raises RouteeError."""
     config, clock = loaded.settings.config, SystemClock()
     since, until = wanted.span(clock.now())
     if since < horizon(clock.now()):

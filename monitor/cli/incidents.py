@@ -1,4 +1,4 @@
-"""``routee-monitor history``: what happened to each alert, from its beginning to its end."""
+"""``routee-monitor history``: shows what happened to each alert, from its beginning to its end."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -78,7 +78,7 @@ def history_of_alerts(
 
 
 def _severity(one: "Transition", rules: "Mapping[str, Rule]") -> str:
-    """How bad it was after that, as the rule says today; empty where that is not known."""
+    """Returns the severity after a transition, by the rule's present levels; empty if it is unknown."""
     rule = rules.get(one.rule)
     if rule is None or one.about is None or not one.about.level:
         return ""
@@ -86,7 +86,7 @@ def _severity(one: "Transition", rules: "Mapping[str, Rule]") -> str:
 
 
 def _silences(incident: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> "list[Silence]":
-    """Those that held it while it fired, of the silences that are still kept."""
+    """Returns the stored silences that applied to it while it fired."""
     from monitor.routing.matchers import matches
 
     if incident.firing_at is None:
@@ -167,7 +167,7 @@ def _row(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silen
 
 
 def _said(one: "Transition", rules: "Mapping[str, Rule]") -> str:
-    """``fired (critical)``, ``acknowledged by Ann: called them``, ``resolved (no_data)``."""
+    """Returns ``fired (critical)``, ``acknowledged by Ann: called them``, ``resolved (no_data)``."""
     from monitor.alerts.kinds import unit_of
     from monitor.model.alert import is_report
     from monitor.model.format import amount

@@ -1,4 +1,4 @@
-"""``routee-monitor init``: a first configuration."""
+"""``routee-monitor init``: writes a first configuration."""
 
 import sys
 from collections.abc import Mapping
@@ -90,7 +90,7 @@ def init(
 
 
 def _asked(application_id: str | None, secret: str, tell: str | None) -> "StarterAnswers":
-    """What the options say, and what a person at a terminal answers. Raises click.UsageError where there is nobody to ask."""
+    """Returns the answers from the options, and from the person at the terminal. Raises click.UsageError without a terminal."""
     from monitor.config.starter import StarterAnswers
 
     if not sys.stdin.isatty():
@@ -154,7 +154,7 @@ def _says(path: Path, text: str | None) -> bool:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """A file that nobody else can read at any moment."""
+    """Writes a file that nobody else can ever read."""
     import os
 
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""JSON Schemas of the files that people write, so that an editor completes and checks them."""
+"""Makes JSON Schemas of the files that users write, so that an editor completes and checks them."""
 
 from typing import Any, Final
 
@@ -40,7 +40,7 @@ _MATCH: Final[Schema] = {
 
 
 def config_schema() -> Schema:
-    """The schema of ``monitor.yaml``."""
+    """Returns the schema of ``monitor.yaml``."""
     schema = _finished(_with_channels(Config.model_json_schema()))
     schema["required"] = ["accounts"]  # a route may be left out where there is one receiver, and so on
     schema["$defs"]["Search"]["required"] = ["name"]
@@ -56,7 +56,7 @@ def config_schema() -> Schema:
 
 
 def _with_channels(schema: Schema) -> Schema:
-    """A receiver has a list for each kind of channel."""
+    """Adds a list for each kind of channel to the schema of a receiver."""
     channels = {}
     for kind, model in CHANNEL_MODELS.items():
         made = model.model_json_schema()
@@ -68,7 +68,7 @@ def _with_channels(schema: Schema) -> Schema:
 
 
 def rules_schema() -> Schema:
-    """The schema of rule files."""
+    """Returns the schema of rule files."""
     rule = json_schema()
     definitions = rule.pop("$defs")
     schema: Schema = {
@@ -84,7 +84,7 @@ def rules_schema() -> Schema:
 
 
 def rule_tests_schema() -> Schema:
-    """The schema of files of rule tests."""
+    """Returns the schema of files of rule tests."""
     schema = _finished(RuleTests.model_json_schema())
     then = schema["$defs"]["Series"]["properties"]["then"]
     then["anyOf"] = [_ref("Report"), {"type": then.pop("type"), "items": then.pop("items")}]
@@ -101,13 +101,13 @@ def _finished(schema: Schema) -> Schema:
 
 
 def _without_use(definition: Schema) -> None:
-    """Keys that a kind shares with others but has no use for are not offered."""
+    """Removes keys that a kind shares with others but does not use."""
     known = definition["properties"]
     definition["properties"] = {key: value for key, value in known.items() if value.get("type") != "null"}
 
 
 def _secrets_from_files(definition: Schema) -> None:
-    """A secret that must be given may be given by its file."""
+    """Allows a required secret to be given by its file."""
     required, known = definition.get("required", []), definition["properties"]
     twins = [key for key in required if f"{key}_file" in known]
     definition["required"] = [key for key in required if key not in twins]
@@ -116,14 +116,14 @@ def _secrets_from_files(definition: Schema) -> None:
 
 
 def _one_threshold(definition: Schema) -> None:
-    """Exactly one of the ways to write a threshold."""
+    """Requires exactly one of the ways to write a threshold."""
     ways = [key for key in ("above", "below", "lasts_below", "levels") if key in definition["properties"]]
     if len(ways) > 1:
         definition["oneOf"] = [{"required": [key]} for key in ways]
 
 
 def _entry(schema: Schema) -> Schema:
-    """One key's schema: as people write it, without null, with variables in the place of scalars."""
+    """Returns the schema of one key as users write it: without null, and with variables in place of scalars."""
     outer: Schema = {key: schema[key] for key in _OUTER if key in schema}
     inner = {key: value for key, value in schema.items() if key not in (*_OUTER, "title")}
     if "default" in outer:

@@ -1,4 +1,4 @@
-"""Reading the files that people wrote, for commands: as the daemon would, with the secrets in them hidden from whatever is told."""
+"""Loads the files that users write, as the daemon does, for commands; secrets in them are hidden from all output."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def read_config(given: Path | None) -> "Config":
-    """The configuration alone. Raises InputError and ConfigMissing."""
+    """Returns the configuration alone. Raises InputError and ConfigMissing."""
     from monitor.config.monitor import load_config
     from monitor.daemon.account_client import hide_secrets
 
@@ -21,7 +21,7 @@ def read_config(given: Path | None) -> "Config":
 
 
 def read_everything(given: Path | None) -> "SettingsWithTemplates":
-    """Configuration, rules and templates. Raises InputError and ConfigMissing."""
+    """Returns configuration, rules and templates. Raises InputError and ConfigMissing."""
     from monitor.daemon.account_client import hide_secrets
     from monitor.daemon.validate import load
 
@@ -56,7 +56,7 @@ def read_as_it_runs(given: Path | None) -> "tuple[SettingsWithTemplates, str]":
 
 
 def look_outside() -> None:
-    """Make sure that clients can be made as the environment says. Raises EnvironmentUnusable."""
+    """Checks that HTTP clients can be made with this environment. Raises EnvironmentUnusable."""
     from monitor.runtime.certificates import trust
     from monitor.runtime.proxies import proxies
 

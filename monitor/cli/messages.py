@@ -1,4 +1,4 @@
-"""``routee-monitor search`` and ``track``: messages straight from Routee, by hand. Recipients are shown as the configuration's privacy says."""
+"""``routee-monitor search`` and ``track``: show messages as Routee returns them. The configuration's privacy decides how recipients are shown."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -117,7 +117,7 @@ def _search(name: str, account: str | None, config: "Config") -> "Search":
 
 
 async def _latest(search: "Search", config: "Config", since: "Duration", status: str | None, limit: int) -> list[Part]:
-    """The latest ``limit`` parts, newest first. The span grows until it holds enough, because pages come in no promised order."""
+    """Returns the latest ``limit`` parts, newest first. The span grows until it holds enough, because the order of pages is not guaranteed."""
     from dataclasses import replace
 
     from monitor.daemon.account_client import routee_client
@@ -148,7 +148,7 @@ def _newest_first(part: Part) -> tuple[Any, ...]:
 
 
 def _status(written: str) -> str:
-    """A status in Routee's spelling. One that is like none of the known ones may still be one of Routee's. Raises click.BadParameter."""
+    """Returns a status in Routee's spelling. A text unlike all known statuses may still be one of Routee's. Raises click.BadParameter."""
     from monitor.config.yaml import nearest
     from monitor.model.message import STATUSES
 
@@ -165,7 +165,7 @@ def _status(written: str) -> str:
 
 
 def _span(since: When) -> "Duration":
-    """How far back to look. Raises click.BadParameter where Routee cannot be asked for so much."""
+    """Returns how far back to search. Raises click.BadParameter if Routee does not go back that far."""
     from monitor.runtime.clock import DAY, SystemClock
 
     now = SystemClock().now()
@@ -178,7 +178,7 @@ def _span(since: When) -> "Duration":
 
 
 async def _parts(message_id: str, accounts: "Sequence[Account]", config: "Config") -> list[Part]:
-    """The parts of the message in the first account that knows it."""
+    """Returns the parts of the message in the first account that knows it."""
     from monitor.daemon.account_client import routee_client
     from monitor.runtime.clock import SystemClock
 
@@ -195,7 +195,7 @@ async def _parts(message_id: str, accounts: "Sequence[Account]", config: "Config
 
 
 def _shown(batch: "Batch", config: "Config") -> list[Part]:
-    """Parts as they are printed."""
+    """Returns parts as they are printed."""
     from monitor.model.message import GROUPS_SEPARATOR, UNKNOWN
     from monitor.model.privacy import RecipientMask
     from monitor.runtime.clock import iso
@@ -259,7 +259,7 @@ def _row(part: Part) -> tuple[str, ...]:
 
 
 def _print_asides(search: "Search", config: "Config", as_json: bool) -> None:
-    """The records of one search that could not be read, those seen last first."""
+    """Prints the records of one search that could not be read, those seen last first."""
     from monitor.runtime.clock import iso
     from monitor.store.open import open_store
     from monitor.store.protocol import ASIDES_KEPT

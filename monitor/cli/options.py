@@ -1,4 +1,4 @@
-"""What several commands take: ``--config``, ``--json``, durations, the level of the log."""
+"""Options that several commands take: ``--config``, ``--json``, durations, the level of the log."""
 
 import os
 from collections.abc import Callable
@@ -19,13 +19,13 @@ PLACES: Final = (Path("monitor.yaml"), Path("/etc/routee-monitor/monitor.yaml"))
 
 
 class ConfigMissing(MonitorError):
-    """There is no configuration at the places where it is looked for."""
+    """There is no configuration at the default places."""
 
     exit_code = 78
 
 
 def duration(text: str) -> "Duration":
-    """The type of an option that is a duration, written as in the configuration (``1h30m``); microseconds inside."""
+    """Converts an option that is a duration, written as in the configuration (``1h30m``), to microseconds."""
     from monitor.runtime.clock import parse_duration
 
     try:
@@ -35,7 +35,7 @@ def duration(text: str) -> "Duration":
 
 
 def find_config(given: Path | None) -> Path:
-    """The configuration's file. Raises ConfigMissing, which says where it was looked for and how to make one."""
+    """Returns the configuration's file. Raises ConfigMissing, which says where it was searched for and how to make one."""
     looked = (given,) if given is not None else PLACES
     for place in looked:
         if place.exists():
@@ -55,13 +55,13 @@ def _set_level(ctx: click.Context, param: click.Parameter, level: str) -> None:
 
 
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--config FILE``; the command gets ``config``, which is for `find_config`."""
+    """Adds ``--config FILE``; the command gets ``config``, which is for `find_config`."""
     where = "The configuration; default: monitor.yaml, then /etc/routee-monitor/monitor.yaml."
     return click.option("-c", "--config", type=click.Path(path_type=Path), metavar="FILE", help=where)(command)
 
 
 def unused_config_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--config FILE`` for a command that needs none, so that every command takes it."""
+    """Adds ``--config FILE`` to a command that needs none, so that every command takes it."""
     kind = click.Path(path_type=Path)
     return click.option(
         "-c",
@@ -74,7 +74,7 @@ def unused_config_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def level_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--log-level`` for a command that is not the daemon: what it logs goes to standard error."""
+    """Adds ``--log-level`` to a command that is not the daemon; its log goes to standard error."""
     return click.option(
         "--log-level",
         type=OneOf(LEVELS),
@@ -86,12 +86,12 @@ def level_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--json``; the command gets ``as_json``."""
+    """Adds ``--json``; the command gets ``as_json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of a table.")(command)
 
 
 def wide_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--wide``, for a command that prints tables (`monitor.cli.table` heeds it)."""
+    """Adds ``--wide`` to a command that prints tables (`monitor.cli.table` reads it)."""
     return click.option(
         "--wide",
         is_flag=True,
@@ -108,24 +108,24 @@ def _set_wide(ctx: click.Context, param: click.Parameter, wide: bool) -> None:
 
 
 def environment() -> dict[str, str]:
-    """The variables that ``${NAME}`` in the configuration stands for."""
+    """Returns the variables that ``${NAME}`` in the configuration stands for."""
     return dict(os.environ)
 
 
 def url_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--url URL``; the command gets ``url``, which is for `daemon_api`."""
+    """Adds ``--url URL``; the command gets ``url``, which is for `daemon_api`."""
     where = "Where the daemon listens; default: web.listen of the configuration."
     return click.option("--url", metavar="URL", help=where)(command)
 
 
 def since_option(default: str, help: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:  # noqa: A002 - as click calls it
-    """``--since WHEN``; the command gets ``since``, a `monitor.cli.times.When`."""
+    """Adds ``--since WHEN``; the command gets ``since``, a `monitor.cli.times.When`."""
     from monitor.cli.times import WHEN
 
     return click.option("--since", type=WHEN, metavar="WHEN", default=default, show_default=True, help=help)
 
 
 def duration_text(text: str) -> str:
-    """The type of an option that is a duration and is handed on as it is written."""
+    """Checks an option that is a duration, and returns it as written."""
     duration(text)
     return text

@@ -1,8 +1,8 @@
-"""The one way to the terminal: every command prints with `say`, `say_lines`, `print_json` and `print_table` (ruff forbids click.echo).
+"""Writes all output to the terminal: commands print with `say`, `say_lines`, `print_json` and `print_table` (ruff forbids click.echo).
 
-They clean what they print (`monitor.runtime.printable`), so no comment, name or error of anybody steers the terminal. `say` is one line,
-wrapped at words on a terminal; pieces of it may have a colour: ``say(shaded("ok", "green"), "  outbound")``. Where standard output
-cannot be written (a full disk, closed), OutputError says so; where its reader has left (``| head``), the command ends quietly.
+They clean what they print (`monitor.runtime.printable`), so no comment, name or error can control the terminal. `say` prints one line, wrapped at
+words on a terminal; parts of it may have a colour: ``say(shaded("ok", "green"), "  outbound")``. If standard output cannot be written (a full
+disk, closed), they raise OutputError; if its reader has closed it (``| head``), the command ends quietly.
 """
 
 import io
@@ -29,14 +29,14 @@ NARROWEST: Final = 20
 
 
 class OutputError(MonitorError, OSError):
-    """What a command prints cannot be written."""
+    """The output of a command cannot be written."""
 
     exit_code = 74  # EX_IOERR
 
 
 @dataclass(frozen=True, slots=True)
 class Shaded:
-    """Text in a colour, in click's words; None or empty for none."""
+    """Text with a colour, named as click names it; None or empty for no colour."""
 
     text: str
     colour: str | None
@@ -44,12 +44,12 @@ class Shaded:
 
 
 def shaded(text: str, colour: str | None, *, bold: bool = False) -> Shaded:
-    """A piece of a line, in a colour where standard output is a terminal that shows colours."""
+    """Returns a part of a line with a colour, for a standard output that is a terminal with colours."""
     return Shaded(text, colour, bold)
 
 
 def say(*pieces: str | Shaded, err: bool = False, indent: int = 0) -> None:
-    """One line. On a terminal it is wrapped at words, what follows the first row ``indent`` columns further in than the line begins."""
+    """Prints one line. On a terminal it is wrapped at words, and further rows are indented ``indent`` columns more than the first."""
     parts = [piece if isinstance(piece, Shaded) else Shaded(piece, None) for piece in pieces]
     parts = [Shaded(printable.line(with_names(part.text, err)), part.colour, part.bold) for part in parts]
     whole = "".join(part.text for part in parts)
@@ -68,41 +68,44 @@ def say(*pieces: str | Shaded, err: bool = False, indent: int = 0) -> None:
 
 
 def with_names(text: str, err: bool) -> str:
-    """``text`` with the names of variables in the place of what they gave: in all that is told beside a command's answer, and in the answers of
-    commands that show what people wrote (`name_variables`). In data a value may stand for itself."""
+    """Returns ``text`` with the names of variables in place of their values.
+
+    It applies to standard error, and to the output of commands that show what users wrote (`name_variables`). Data may contain such a value for
+    another reason.
+    """
     context = click.get_current_context(silent=True)
     return named(text) if err or (context is not None and context.meta.get(NAMED)) else text
 
 
 def name_variables() -> None:
-    """This command shows what people wrote: variables by their names, in its answer too."""
+    """Makes this command show variables by their names in its output too, because it shows what users wrote."""
     click.get_current_context().meta[NAMED] = True
 
 
 def say_lines(text: str, *, err: bool = False, newline: bool = True) -> None:
-    """Text of several lines as it is, unwrapped: files, programs, drawings."""
+    """Prints text of several lines unwrapped: files, programs, drawings."""
     _echo(printable.lines(with_names(text, err)), err, newline=newline)
 
 
 def rows_taken(text: str) -> int:
-    """How many rows of the terminal `say` takes for one line of text."""
+    """Returns how many rows of the terminal `say` takes for one line of text."""
     whole, width = printable.line(with_names(text, err=False)), width_of_output()
     return len(wrapped(whole, width)) if width and cells(whole) > width else 1
 
 
 def say_paragraphs(text: str, *, err: bool = False) -> None:
-    """Text of several lines, each as `say` prints it."""
+    """Prints text of several lines, each as `say` prints it."""
     for line in text.splitlines():
         say(line, err=err)
 
 
 def put_row(text: str) -> None:
-    """For tables: a row that has been cleaned and may hold colours."""
+    """Prints a row of a table, which is already clean and may contain colours."""
     _echo(text, err=False)
 
 
 def painted(text: str, colour: str | None, *, bold: bool = False) -> str:
-    """Clean text with the codes of a colour around it, where standard output shows colours."""
+    """Returns clean text with the codes of a colour around it, if standard output shows colours."""
     return _painted(Shaded(text, colour, bold), err=False)
 
 
@@ -117,33 +120,33 @@ def _echo(text: str, err: bool, *, newline: bool = True) -> None:
 
 
 def shows_colours(stream: TextIO) -> bool:
-    """Whether it is a terminal with colours, and nobody has said NO_COLOR."""
+    """Returns whether a stream is a terminal with colours, and NO_COLOR is not set."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in _NO_COLOURS
 
 
 def _width(stream: TextIO) -> int:
-    """Columns of a terminal, at least NARROWEST; 0 where ``stream`` is none: there nothing is wrapped."""
+    """Returns the columns of a terminal, at least NARROWEST; 0 if ``stream`` is no terminal, where nothing is wrapped."""
     return max(shutil.get_terminal_size().columns, NARROWEST) if stream.isatty() else 0
 
 
 def width_of_output() -> int:
-    """Columns of standard output, 0 where it is no terminal."""
+    """Returns the columns of standard output, 0 if it is no terminal."""
     return _width(sys.stdout)
 
 
 def height_of_output() -> int:
-    """Rows of standard output, 0 where it is no terminal."""
+    """Returns the rows of standard output, 0 if it is no terminal."""
     return shutil.get_terminal_size().lines if sys.stdout.isatty() else 0
 
 
 def clear() -> None:
-    """Empty the terminal, if standard output is one."""
+    """Clears the terminal, if standard output is one."""
     if sys.stdout.isatty():
         click.clear()
 
 
 class _Output(io.TextIOWrapper):
-    """Standard output: what keeps it from being written is an OutputError. A reader that has left stays a BrokenPipeError."""
+    """Standard output that raises OutputError if it cannot be written. A reader that has closed it still raises BrokenPipeError."""
 
     def write(self, text: str) -> int:
         with _unwritable():
@@ -155,7 +158,7 @@ class _Output(io.TextIOWrapper):
 
 
 class _Errors(io.TextIOWrapper):
-    """Standard error: where it cannot be written nobody can be told of that, and what was to be done is done all the same."""
+    """Standard error that ignores failures to write, because they cannot be reported, so that the command still does its work."""
 
     def write(self, text: str) -> int:
         try:
@@ -182,9 +185,9 @@ def _unwritable() -> Iterator[None]:
 
 
 def open_streams() -> None:
-    """Take hold of standard output and error, also where whoever started the program closed them.
+    """Replaces standard output and error, also if the caller closed them.
 
-    What is closed is opened on the null device for reading: no file of ours gets its number, and writing to it fails.
+    A closed one becomes the null device, open for reading: no file of ours gets its number, and writing to it fails.
     """
     for number in (0, 1, 2):
         try:
@@ -196,5 +199,5 @@ def open_streams() -> None:
 
 
 def drop_output() -> None:
-    """Whoever read our output has gone, or it cannot be written: nothing is written there at exit either."""
+    """Discards further output, also at exit, because its reader has closed it or it cannot be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Files that a command writes for people: refused before the work where they cannot be written, not after it."""
+"""Writes files for users: checks before the work starts that they can be written."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from monitor.runtime.errors import MonitorError
 
 
 def require_writable(path: Path) -> None:
-    """Raises MonitorError where ``path`` cannot be written."""
+    """Raises MonitorError if ``path`` cannot be written."""
     folder = path.parent
     if not folder.is_dir():
         raise MonitorError(f"{path} cannot be written: there is no folder {folder}")
@@ -16,7 +16,7 @@ def require_writable(path: Path) -> None:
 
 
 def write_output(path: Path, data: bytes) -> None:
-    """Write the file. Raises MonitorError with the reason where that fails."""
+    """Writes the file. Raises MonitorError with the reason if that fails."""
     try:
         path.write_bytes(data)
     except OSError as error:

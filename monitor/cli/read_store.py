@@ -1,4 +1,4 @@
-"""What the daemon's store says, read beside it: as of its last poll, whether it runs or not."""
+"""Reads the daemon's store as of its last poll, whether the daemon runs or not."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from monitor.store.protocol import StoredState as Kept
 
 @contextmanager
 def stored_state(loaded: SettingsWithTemplates) -> Iterator[tuple[Store, Kept]]:
-    """The store at one moment, and its cursors, alerts and groups. Raises StoreError, also where no poll has been stored yet."""
+    """Yields a snapshot of the store, and its cursors, alerts and groups. Raises StoreError, also if no poll has been stored yet."""
     config = loaded.settings.config
     with open_store(config.store_path, read_only=True) as store:
         kept = store.load()
@@ -34,24 +34,24 @@ def _is_configured(account: str, search: str, config: Config) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class DataAge:
-    """As of when something is, seen from now."""
+    """The instant of the data, and its age."""
 
     as_of: Instant
     now: Instant
 
     @classmethod
     def of(cls, as_of: Instant) -> "DataAge":
-        """Seen from the machine's present."""
+        """Returns the age as of the machine's present time."""
         return cls(as_of, SystemClock().now())
 
     def __str__(self) -> str:
-        """``2026-11-21T17:07:04Z (12s ago)``."""
+        """Returns ``2026-11-21T17:07:04Z (12s ago)``."""
         whole = self.as_of - self.as_of % 1_000_000
         return f"{iso(whole)} ({format_duration(max(self.now - self.as_of, 0))} ago)"
 
 
 def is_stale(kept: Kept, config: Config) -> str:
-    """A sentence where no search has been polled for three of its intervals; empty while polls come in."""
+    """Returns a sentence if no search has been polled for three of its intervals; otherwise empty."""
     intervals = {(search.account, search.name): search.every for search in config.searches}
     now = SystemClock().now()
     latest = max((cursor.as_of for cursor in kept.cursors), default=None)

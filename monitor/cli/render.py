@@ -1,4 +1,4 @@
-"""``routee-monitor render``: what a receiver would be told of an alert."""
+"""``routee-monitor render``: shows what a receiver would get for an alert."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -83,7 +83,7 @@ def _notification(
 
 
 def _found(name: str, loaded: "SettingsWithTemplates") -> "tuple[AlertView, dict[str, str]]":
-    """The alert as it was last told, with its notification's key, episode and group; else as it stands."""
+    """Returns the alert as it was last sent, with its notification's key, episode and group; otherwise in its present state."""
     from monitor.cli.read_store import stored_state
 
     with stored_state(loaded) as (store, kept):
@@ -106,7 +106,7 @@ def _found(name: str, loaded: "SettingsWithTemplates") -> "tuple[AlertView, dict
 
 
 def _stored_state(loaded: "SettingsWithTemplates", alerts: Any) -> "list[AlertView]":
-    """Every alert as it stands, those that fire first."""
+    """Returns every alert in its present state, those that fire first."""
     from monitor.alerts.evaluator import RuleEvaluator
     from monitor.alerts.view import Views
     from monitor.model.privacy import RecipientMask
@@ -127,7 +127,7 @@ def _stored_state(loaded: "SettingsWithTemplates", alerts: Any) -> "list[AlertVi
 
 
 def _is_meant(view: "AlertView", name: str) -> bool:
-    """By its rule, by our fingerprint, or by that of its labels, which Alertmanager and ``alerts --json`` show."""
+    """Returns whether a name is the alert's rule, our fingerprint, or that of its labels, which Alertmanager and ``alerts --json`` show."""
     from monitor.model.label_fingerprint import label_fingerprint
 
     return name in (view.rule, view.fingerprint) or (len(name) == 16 and label_fingerprint(view.labels) == name)

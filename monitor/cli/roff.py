@@ -1,4 +1,4 @@
-"""The manual page, made from the commands themselves, so that it says what ``--help`` says and forgets no option."""
+"""Makes the manual page from the commands themselves, so that it says what ``--help`` says and includes every option."""
 
 import inspect
 import re
@@ -75,7 +75,7 @@ The daemon reads its files again; where one of them is wrong, all stays as it wa
 
 
 def manual(commands: click.Group, version: str) -> str:
-    """The page for routee-monitor(1), in roff."""
+    """Returns the page for routee-monitor(1), in roff."""
     top = click.Context(commands, info_name=PROGRAM)
     lines = [_HEAD.format(version=_text(version)), ".SH DESCRIPTION", *_prose(commands), ".SH COMMANDS"]
     for context in each_command(top):
@@ -84,7 +84,7 @@ def manual(commands: click.Group, version: str) -> str:
 
 
 def each_command(context: click.Context) -> Iterator[click.Context]:
-    """Every command of a group, and of the groups in it; of a group, itself first."""
+    """Yields every command of a group and of the groups in it; a group comes before its commands."""
     group = context.command
     if not isinstance(group, click.Group):
         return
@@ -113,7 +113,7 @@ def _command(context: click.Context) -> Iterator[str]:
 
 
 def _prose(command: click.Command) -> Iterator[str]:
-    """The paragraphs of a command's help; those after a \\b keep their lines."""
+    """Yields the paragraphs of a command's help; those after a \\b keep their lines."""
     text = inspect.cleandoc(command.help or "")
     for number, paragraph in enumerate(re.split(r"\n\s*\n", text)):
         if number:
@@ -126,6 +126,6 @@ def _prose(command: click.Command) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    """Plain text for roff: nothing in it is a request, and each hyphen is the one that people type."""
+    """Returns plain text for roff: no line is a request, and each hyphen is the one that people type."""
     safe = text.replace("\\", "\\(rs").replace("-", "\\-")
     return f"\\&{safe}" if safe.startswith((".", "'")) else safe

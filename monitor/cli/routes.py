@@ -1,4 +1,4 @@
-"""``routee-monitor routes``: the routing tree, and where an alert would go."""
+"""``routee-monitor routes``: shows the routing tree, and where an alert would go."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,7 +115,7 @@ def _label(text: str) -> tuple[str, str]:
 
 
 def _receivers(text: str, config: "Config") -> set[str]:
-    """Names of receivers, separated by commas. Raises MonitorError for one that there is not."""
+    """Returns the names of receivers, separated by commas in ``text``. Raises MonitorError for an unknown one."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     return {known("receiver", name, (one.name for one in config.receivers)) for name in names}
 
@@ -132,7 +132,7 @@ def _verdict(found: "tuple[Route, ...]", wanted: set[str] | None) -> int:
 
 
 def _inhibitions(config: "Config", labels: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """The inhibition rules whose target such an alert is."""
+    """Yields the inhibition rules whose target such an alert is."""
     from monitor.routing.matchers import matches, show
 
     for rule in config.inhibitions:
@@ -213,7 +213,7 @@ def _drawn(route: "Route", first: str = "", others: str = "", above: "Route | No
 
 
 def _line(route: "Route", above: "Route | None") -> str:
-    """One route in a line: what it takes, who is told, and what is otherwise than in the route above."""
+    """Returns one route as a line: what it takes, who is notified, and what differs from the route above."""
     from monitor.routing.matchers import show
 
     taken = show(route.matchers) if route.matchers else "everything"

@@ -1,4 +1,4 @@
-"""``routee-monitor run``: the daemon."""
+"""``routee-monitor run``: runs the daemon."""
 
 import signal
 from pathlib import Path
@@ -45,7 +45,7 @@ def run(
 
 
 class HangupGuard:
-    """Within it SIGHUP, which would end the process, is remembered, until `monitor.cli.signals` takes it over."""
+    """Remembers a SIGHUP, which would end the process, until `monitor.cli.signals` handles it."""
 
     came = False
 

@@ -1,4 +1,4 @@
-"""A notification to try receivers with."""
+"""Makes a sample alert to try receivers with."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def sample(rule: str | None, loaded: "SettingsWithTemplates") -> "AlertView":
-    """An alert that fires since five minutes, as ``rule`` would give it, else an example. Raises MonitorError for no such rule."""
+    """Returns an alert of ``rule``, or an example, that has been firing for five minutes. Raises MonitorError if the rule does not exist."""
     import msgspec
 
     from monitor.alerts.view import links_of
@@ -32,7 +32,7 @@ def sample(rule: str | None, loaded: "SettingsWithTemplates") -> "AlertView":
 
 
 def as_test(view: "AlertView") -> "AlertView":
-    """The alert, marked as a test in all that goes out: labels, annotations, severity and its name in sentences."""
+    """Returns the alert marked as a test in everything that is sent: labels, annotations, severity and its name in sentences."""
     import msgspec
 
     marked = {"test": "true", "severity": "none"}
@@ -73,7 +73,7 @@ def _recovered(view: "AlertView") -> "AlertView":
 
 
 def told(receiver: str, view: "AlertView", loaded: "SettingsWithTemplates", **more: object) -> "Notification":
-    """A notification of that alert alone, to ``receiver``; ``more`` are further fields of it."""
+    """Returns a notification of that alert alone, to ``receiver``; ``more`` are further fields of it."""
     import msgspec
 
     from monitor.notify.render import sample_notification

@@ -1,4 +1,4 @@
-"""``routee-monitor sandbox``: the local Routee alone."""
+"""``routee-monitor sandbox``: runs the local Routee alone."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, Literal

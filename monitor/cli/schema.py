@@ -1,4 +1,4 @@
-"""``routee-monitor schema``: JSON Schemas of what people write, for editors."""
+"""``routee-monitor schema``: prints JSON Schemas of the files that users write, for editors."""
 
 import click
 

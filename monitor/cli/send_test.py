@@ -1,4 +1,4 @@
-"""``routee-monitor send-test``: a sample notification, sent for real."""
+"""``routee-monitor send-test``: sends a sample notification."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +52,7 @@ def send_test(receiver: str, config: Path | None, as_json: bool, rule: str | Non
 
 
 def _samples(receiver: str, rule: str | None, loaded: "SettingsWithTemplates") -> "tuple[Notification, Notification]":
-    """An alert that fires now, and its resolve."""
+    """Returns an alert that fires now, and its end."""
     import secrets
 
     from monitor.cli.sample_alert import as_test, over, sample, told
@@ -69,7 +69,7 @@ def _samples(receiver: str, rule: str | None, loaded: "SettingsWithTemplates") -
 async def _send(
     receiver: str, firing: "Notification", over: "Notification", loaded: "SettingsWithTemplates"
 ) -> dict[str, str]:
-    """By channel: what it did not take and why, empty where it took both."""
+    """Returns by channel what it did not accept and why; empty if it accepted both."""
     import sys
 
     import trio

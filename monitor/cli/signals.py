@@ -1,4 +1,4 @@
-"""Running something until a signal says stop."""
+"""Runs a task until a signal stops it."""
 
 import logging
 import signal
@@ -16,7 +16,7 @@ log = logging.getLogger("monitor")
 async def until_signalled(
     act: Callable[[trio.Event], Awaitable[object]], reload: Callable[[], object] | None = None
 ) -> None:
-    """Run ``act``, which ends soon after the event that it is given is set: by SIGTERM or SIGINT. SIGHUP calls ``reload``."""
+    """Runs ``act``, which has to end soon after its event is set: by SIGTERM or SIGINT. SIGHUP calls ``reload``."""
     stop = trio.Event()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
@@ -31,7 +31,7 @@ async def _obey(
     everything: trio.CancelScope,
     reload: Callable[[], object] | None,
 ) -> None:
-    """The first SIGTERM or SIGINT asks for an end; a second one, or time, brings it about."""
+    """Sets ``stop`` at the first SIGTERM or SIGINT; cancels ``everything`` at a second one, or after LONGEST_STOP_SECONDS."""
     await _next_stop(signals, reload)
     stop.set()
     with trio.move_on_after(LONGEST_STOP_SECONDS):

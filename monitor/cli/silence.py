@@ -1,4 +1,4 @@
-"""``routee-monitor silence``: what is not told for a while."""
+"""``routee-monitor silence``: adds, shows and ends silences."""
 
 import getpass
 import re
@@ -171,7 +171,7 @@ def expire(above: Path | None, ids: tuple[str, ...], config: Path | None, url: s
 
 
 def _silences_of(api: DaemonApi, *, expired: bool = False) -> list[dict[str, Any]]:
-    """All of them in the daemon's order, in which those that are over come last. Read part by part: there may be thousands."""
+    """Returns all silences in the daemon's order, in which expired ones come last. Reads them in parts, because there may be thousands."""
     found: dict[str, dict[str, Any]] = {}
     while True:
         # Where one began or ended meanwhile, others may have moved: some come twice, so each part begins within the one before.
@@ -200,7 +200,7 @@ def _matcher(matcher: "Matcher") -> dict[str, Any]:
 
 
 def _during(weekdays: tuple[str, ...], times: tuple[str, ...], location: str) -> dict[str, Any]:
-    """The times of a recurring silence, if it is one."""
+    """Returns the times of a recurring silence; empty if it does not recur."""
     if not weekdays and not times:
         return {}
     from zoneinfo import available_timezones
@@ -251,7 +251,7 @@ def _table(found: list[dict[str, Any]]) -> None:
 
 
 def _silences(one: dict[str, Any]) -> str:
-    """How many alerts: one that has not begun, recurs at another time, or is over silences none."""
+    """Returns the number of alerts that it silences; a silence that is not active silences none."""
     if not one["silencesNow"]:
         return "not now"
     return f"{one['silencing']} now" if one["silencing"] else "nothing now"

@@ -1,4 +1,4 @@
-"""What a silence silences: of the alerts that fire now, and of those that lack its labels."""
+"""Computes which alerts a silence silences: those that fire now, and those that lack its labels."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -18,20 +18,20 @@ Alert = dict[str, Any]
 
 
 def met_by(wanted: "Sequence[Matcher]", alerts: Sequence[Alert]) -> list[Alert]:
-    """The alerts that fire and meet all matchers."""
+    """Returns the firing alerts that meet all matchers."""
     from monitor.routing.matchers import matches
 
     return [one for one in alerts if one["status"]["state"] != "unprocessed" and matches(wanted, one["labels"])]
 
 
 def is_broad(wanted: "Sequence[Matcher]") -> bool:
-    """Whether alerts that have none of the labels meet all matchers."""
+    """Returns whether alerts that have none of the labels meet all matchers."""
     negates = any(one.op in ("!=", "!~") for one in wanted)  # others alone are refused: they choose nothing
     return negates and not any(one.needs_label or one.name in ALWAYS_THERE for one in wanted)
 
 
 def broad(wanted: "Sequence[Matcher]", met: Sequence[Alert]) -> str:
-    """Why such a silence needs to be confirmed."""
+    """Returns why such a silence needs to be confirmed."""
     from monitor.routing.matchers import show
 
     labels = " or ".join(dict.fromkeys(one.name for one in wanted))
@@ -93,7 +93,7 @@ def _bounds(made: dict[str, Any]) -> tuple[str, str]:
 
 
 def suggestion(wanted: "Sequence[Matcher]", alerts: Sequence[Alert]) -> str:
-    """What the first matcher that no alert meets should perhaps have been, as the end of a sentence; empty where nothing is near."""
+    """Returns a suggestion for the first matcher that no alert meets, as the end of a sentence; empty if nothing is similar."""
     from monitor.config.yaml import suggest
 
     labels = [one["labels"] for one in alerts]
@@ -109,7 +109,7 @@ def suggestion(wanted: "Sequence[Matcher]", alerts: Sequence[Alert]) -> str:
 
 
 def _fire(met: Sequence[Alert], does: str) -> str:
-    """``It silences 7 alerts that fire now (OperatorFailureRate operator=Cosmote, …)``."""
+    """Returns ``It silences 7 alerts that fire now (OperatorFailureRate operator=Cosmote, …)``."""
     from monitor.model.plurals import plural
 
     if not met:
@@ -122,7 +122,7 @@ def _fire(met: Sequence[Alert], does: str) -> str:
 
 
 def named_alert(alert: Alert) -> str:
-    """``OperatorFailureRate operator=Cosmote, country=GR``."""
+    """Returns ``OperatorFailureRate operator=Cosmote, country=GR``."""
     labels = alert["labels"]
     group = ", ".join(f"{key}={value}" for key, value in labels.items() if key not in ALWAYS_THERE)
     return f"{labels.get('alertname') or alert.get('fingerprint', '')} {group}".strip()

@@ -1,4 +1,4 @@
-"""``routee-monitor status``: how the whole stands, on one screen."""
+"""``routee-monitor status``: shows the monitor's state on one screen."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,7 +50,7 @@ def status(config: Path | None, as_json: bool, url: str | None) -> int:
 
 
 def _asked(loaded: "SettingsWithTemplates", url: str | None) -> dict[str, Any]:
-    """What the daemon says, else what its store says. With ``url`` a daemon has to answer: raises NoAnswer and Refused."""
+    """Returns the daemon's status, or else what its store shows. With ``url`` a daemon has to answer. Raises NoAnswer and DaemonRefused."""
     from monitor.cli.api_answers import DaemonStatus
     from monitor.cli.daemon_api import api_of
 
@@ -83,7 +83,7 @@ def _stored(loaded: "SettingsWithTemplates", why: str) -> dict[str, Any]:
 
 
 def _stand(loaded: "SettingsWithTemplates", store: Any, now: int) -> Any:
-    """What the store holds."""
+    """Returns the status from the store."""
     from monitor.cli.alerts import views_of
     from monitor.daemon.overview import Overview
 
@@ -114,7 +114,7 @@ def _print(found: dict[str, Any]) -> None:
 
 
 def _head(found: dict[str, Any]) -> Iterator[Line]:
-    """Whether it runs, and what it complains of."""
+    """Yields whether the daemon runs, and its problems."""
     if found["store"] is None:
         yield shaded(f"routee-monitor {found['version']} runs", "green"), f" since {_ago(found['since'])}"
     elif found["process"] is None:
@@ -131,7 +131,7 @@ def _head(found: dict[str, Any]) -> Iterator[Line]:
 
 
 def _in_order(searches: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those in trouble first."""
+    """Returns the searches, those with problems first."""
     return sorted(searches, key=lambda one: (one["blind"] is None, not _is_late(one), one["caughtUp"] >= 1))
 
 
@@ -159,7 +159,7 @@ def _colour(row: Any) -> str | None:
 
 
 def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The other things: a name and a text."""
+    """Yields the other facts: a name and a text each."""
     yield from _alerts(found["alerts"])
     outbox = found["outbox"]
     waiting = [f"{one['receiver']} {one['channel']} ({one['waiting']})" for one in outbox["channels"]]
@@ -192,7 +192,7 @@ def _count(number: int | None, noun: str, command: str) -> str:
 
 
 def _ago(time: str, age: float | None = None) -> str:
-    """``2026-11-21 17:07:04Z (12s ago)``."""
+    """Returns ``2026-11-21 17:07:04Z (12s ago)``."""
     from monitor.model.format import duration
     from monitor.runtime.clock import SECOND, SystemClock, parse_iso
 

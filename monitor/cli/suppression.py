@@ -1,4 +1,4 @@
-"""Whether alerts are silenced, inhibited, muted or acknowledged: as the running daemon says, else as far as the store tells."""
+"""Finds out whether alerts are silenced, inhibited, muted or acknowledged: from the running daemon, or else from the store."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SuppressionState:
-    """Why nobody is told of an alert now, or only once. ``receivers``: who hears of it, empty where that is not known here."""
+    """Why an alert is not sent now, or is not repeated. ``receivers`` are its receivers, empty if they are unknown."""
 
     silenced_by: tuple[str, ...] = ()
     inhibited_by: tuple[str, ...] = ()
@@ -26,12 +26,12 @@ class SuppressionState:
 
     @property
     def is_suppressed(self) -> bool:
-        """Whether nobody is told of it now."""
+        """Whether nobody is notified of it now."""
         return self.suppressed or bool(self.silenced_by or self.inhibited_by)
 
     @property
     def words(self) -> str:
-        """For people, behind the alert's sentence; empty where nothing holds it."""
+        """The reasons in words, for the end of the alert's sentence; empty if nothing suppresses it."""
         found = {"silenced": self.silenced_by, "inhibited": self.inhibited_by, "muted": self.muted_by}
         words = [word for word, by in found.items() if by]
         comment = f": {self.acknowledged_comment}" if self.acknowledged_comment else ""
@@ -42,7 +42,10 @@ class SuppressionState:
 def held_of(
     config: "Config", url: str | None, kept: "Kept", views: "Iterable[AlertView]"
 ) -> dict[str, SuppressionState]:
-    """By our fingerprints. With ``url`` a daemon has to answer: raises NoAnswer, Refused and ListenError; else the store has to do."""
+    """Returns the states by our fingerprints, from the daemon or else from the store.
+
+    With ``url`` a daemon has to answer: raises NoAnswer, DaemonRefused and ListenError.
+    """
     from monitor.cli.api_answers import AlertAnswer
     from monitor.cli.daemon_api import api_of
 

@@ -31,7 +31,7 @@ _LONGEST_WORD: Final = 22
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's head. Where there is no room columns are left out: the one with the highest ``drop`` first, 0 never."""
+    """The head of a column. If space is short, columns are left out: the one with the highest ``drop`` first, those with 0 never."""
 
     head: str
     drop: int = 0
@@ -43,7 +43,7 @@ Shown = tuple[list[str], Row | None, str]
 
 
 def print_json(data: Any, indent: int | None = 2) -> None:
-    """``data`` as indented JSON, or (None) as one line. What would steer a terminal is escaped, as JSON allows for any character."""
+    """Prints ``data`` as indented JSON, or (``indent`` None) as one line. Characters that control a terminal are escaped, as JSON allows."""
     text = json.dumps(data, indent=indent, ensure_ascii=False, allow_nan=False)
     say_lines(
         printable.UNPRINTABLE.sub(lambda found: found[0] if found[0] == "\n" else json.dumps(found[0])[1:-1], text)
@@ -56,8 +56,9 @@ def print_table(
     colour: Callable[[Row], str | None] = lambda row: None,
     height: int = 0,
 ) -> None:
-    """A table with a head. ``colour`` gives a row's colour in click's words, None or empty for none. Of what does not fit into ``height``
-    lines (0: without limit) the last rows are left out, and a line says how many.
+    """Prints a table with a head. ``colour`` returns a row's colour as click names it, None or empty for none.
+
+    If not everything fits into ``height`` lines (0 for no limit), the last rows are left out, and a line says how many.
     """
     found = list(shown(columns, rows, width_of_table()))
     for lines, row, note in _fitting(found, height) if height else found:
@@ -70,7 +71,7 @@ def print_table(
 
 
 def _fitting(found: list[Shown], height: int) -> list[Shown]:
-    """The first of them that fit, with a note of how many rows do not."""
+    """Returns the first lines that fit, with a note of how many rows do not."""
     notes = sum(rows_taken(note) for _, _, note in found if note)
     rows = sum(1 for _, row, _ in found if row is not None)
     used, kept = 0, 0
@@ -97,7 +98,7 @@ def is_wide() -> bool:
 
 
 def shown(columns: Sequence[Head], rows: Sequence[Row], width: int = 0) -> Iterator[Shown]:
-    """The lines of the head (no row), those of each row with the row, and, where columns were left out, a note that says which."""
+    """Yields the lines of the head (without a row), those of each row with the row, and, if columns were left out, a note that says which."""
     heads = [one if isinstance(one, Column) else Column(one) for one in columns]
     cleaned = [[printable.line(with_names(cell, err=False)) for cell in row] for row in rows]
     table = [[printable.line(one.head) for one in heads], *cleaned]
@@ -116,7 +117,7 @@ def shown(columns: Sequence[Head], rows: Sequence[Row], width: int = 0) -> Itera
 
 
 def table_lines(columns: Sequence[Head], rows: Sequence[Row], width: int = 0) -> list[str]:
-    """The head and each row as text, a row of several lines where it is wrapped; ``width`` 0: without limit."""
+    """Returns the head and each row as text, with several lines for a wrapped row; ``width`` 0 means no limit."""
     return [note or "\n".join(lines) for lines, _, note in shown(columns, rows, width)]
 
 
@@ -141,7 +142,7 @@ def _narrow(table: list[list[str]], place: int) -> int:
 
 
 def _least(table: list[list[str]], places: Sequence[int]) -> int:
-    """The narrowest that the whole table gets."""
+    """Returns the smallest width of the whole table."""
     *firsts, last = places
     return _narrowest(table, firsts) + _least_last(table, last)
 
@@ -180,7 +181,7 @@ def _kept(table: list[list[str]], place: int, size: int) -> int:
 
 
 def _narrow_down(widths: list[int], narrowest: Sequence[int], room: int) -> None:
-    """Take columns from the widest, as long as there are more than ``room`` and one can be narrower."""
+    """Narrows the widest columns until ``room`` is enough or none can be narrower."""
     while sum(widths) > room:
         spare = [number for number, size in enumerate(widths) if size > narrowest[number]]
         if not spare:

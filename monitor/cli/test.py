@@ -1,4 +1,4 @@
-"""``routee-monitor test``: rule tests."""
+"""``routee-monitor test``: runs rule tests."""
 
 import re
 from collections.abc import Sequence
@@ -80,7 +80,7 @@ def _chosen(suites: "Sequence[Suite]", wanted: "re.Pattern[str] | None") -> "lis
 
 
 def _time_zone(config: Path | None) -> str:
-    """The time zone of the accounts of a configuration; UTC where none is named."""
+    """Returns the time zone of the accounts of a configuration; UTC if none is named."""
     if config is None:
         return "UTC"
     from monitor.cli.load import read_config

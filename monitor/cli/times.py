@@ -1,4 +1,4 @@
-"""Times as a person types them: in the zone of the terminal, unless another one is written."""
+"""Parses times as a person types them: in the zone of the terminal, unless they name another one."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -21,18 +21,20 @@ _LIKE: Final = "2026-11-21T18:00 (in your time zone) or 2026-11-21T18:00:00Z"
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """A moment, or (``moment`` None) so long before another one."""
+    """An instant, or (``moment`` None) a span before another instant."""
 
     moment: "Instant | None" = None
     before: "Duration" = 0
 
     def seen_from(self, other: "Instant") -> "Instant":
-        """The moment; a span counts back from ``other``."""
+        """Returns the instant; a span counts back from ``other``."""
         return other - self.before if self.moment is None else self.moment
 
 
 class TimeType(_Type):
-    """A time: the command gets its instant. A time without a zone is in the terminal's zone, and standard error says which instant that is."""
+    """The type of a time: the command gets its instant. A time without a zone is in the terminal's zone, and standard error shows which instant
+    that is.
+    """
 
     name = "time"
 
@@ -63,7 +65,7 @@ class TimeType(_Type):
 
 
 class WhenType(TimeType):
-    """A time as above, or a span back from another moment, such as ``7d``: the command gets a `When`."""
+    """The type of a time, or of a span back from another instant such as ``7d``: the command gets a `When`."""
 
     name = "when"
 
@@ -86,7 +88,7 @@ WHEN: Final = WhenType()
 
 
 def spoken(instant: "Instant") -> str:
-    """An instant in the terminal's zone, and in UTC where that is another: ``2026-11-21T18:00:00+02:00 (EET), 16:00Z``."""
+    """Returns an instant in the terminal's zone, and also in UTC if that differs: ``2026-11-21T18:00:00+02:00 (EET), 16:00Z``."""
     from monitor.runtime.clock import to_datetime
 
     return _spoken(to_datetime(instant).replace(microsecond=0).astimezone())

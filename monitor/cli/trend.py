@@ -1,4 +1,4 @@
-"""The recent course of a rule's groups, for those who have not watched it: judged anew from what the window still holds."""
+"""Computes the recent values of a rule's groups from the messages that the window still holds."""
 
 from dataclasses import replace
 from typing import Final
@@ -14,7 +14,7 @@ MOMENTS: Final = 24
 
 
 def trend(rule: Rule, evaluator: RuleEvaluator) -> EvaluationHistory:
-    """The latest MOMENTS evaluations of the groups that matter, a quarter of the rule's window apart."""
+    """Returns the latest MOMENTS evaluations of the groups that matter, a quarter of the rule's window apart."""
     ring, span = EvaluationHistory(), evaluator.coverage.as_of(rule)
     if span is None:
         return ring

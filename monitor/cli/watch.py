@@ -1,4 +1,4 @@
-"""Showing something anew whenever the daemon has polled."""
+"""Repeats an output after each poll of the daemon."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -21,9 +21,9 @@ def each_poll(
     make: Callable[[Store, Kept], T],
     pause: Callable[[], None] = lambda: time.sleep(LOOK_EVERY_SECONDS),
 ) -> Iterator[T]:
-    """What ``make`` finds in the store, now and after each further poll or sweep; ``pause`` is called between looks.
+    """Yields what ``make`` returns for the store, now and after each further poll or sweep; calls ``pause`` between checks.
 
-    Raises StoreError where the first look fails; later ones are tried again.
+    Raises StoreError if the first check fails; later failures are tried again.
     """
     seen: object = None
     while True:
