@@ -1,4 +1,4 @@
-"""What this program costs, measured: ``python -m benchmarks [name ...] [--quick]``. docs/performance.md says what each figure means.
+"""Measures what this program costs: ``python -m benchmarks [name ...] [--quick]``. docs/performance.md says what each figure means.
 
-One file a benchmark, each with ``run(quick) -> list[Figure]``. They report and never fail: a machine's phases are not a defect.
+Each benchmark is a file with ``run(quick) -> list[Figure]``. Benchmarks report and never fail, because the speed of a machine varies.
 """

@@ -1,4 +1,4 @@
-"""Realistic messages for benchmarks: the local Routee's traffic of six days, as pages that were decoded from its JSON."""
+"""Realistic messages for benchmarks: six days of the local Routee's traffic, as pages decoded from its JSON."""
 
 from collections.abc import Iterator
 

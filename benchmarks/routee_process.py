@@ -1,4 +1,4 @@
-"""The local Routee in a process of its own, so that it takes nothing of the time and memory that are measured."""
+"""Runs the local Routee in a process of its own, so that it does not affect the time and memory that are measured."""
 
 import functools
 import subprocess

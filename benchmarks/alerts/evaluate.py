@@ -1,4 +1,4 @@
-"""Twenty rules over a million messages: one poll, from rows in the window to what changes of the alerts."""
+"""Measures twenty rules over a million messages: one poll, from rows in the window to the changes of alerts."""
 
 from benchmarks.alerts.polls import Polls
 from benchmarks.alerts.rulesets import twenty

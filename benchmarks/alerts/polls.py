@@ -1,4 +1,4 @@
-"""Polls of one account's judge, timed: what `evaluate` and `rules` measure."""
+"""Times the polls of one account's evaluator, for `evaluate` and `rules`."""
 
 import gc
 from collections.abc import Sequence

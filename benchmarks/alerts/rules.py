@@ -1,4 +1,4 @@
-"""A thousand rules over a million messages."""
+"""Measures a thousand rules over a million messages."""
 
 from benchmarks.alerts.polls import Polls
 from benchmarks.alerts.rulesets import thousand

@@ -1,4 +1,4 @@
-"""Rules to measure with: a team's own twenty, and a thousand."""
+"""The rules of the benchmarks: twenty as a team would write them, and a thousand."""
 
 from collections.abc import Iterator
 from itertools import cycle, islice, product

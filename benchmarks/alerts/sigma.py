@@ -1,4 +1,6 @@
-"""How often `3 sigma` fires on steady traffic, against what it promises: sizes, shares, sides and measures. It measures rightness, not speed."""
+"""Measures how often `3 sigma` fires on steady traffic, compared with what it promises: sizes, shares, sides and measures. It checks correctness,
+not speed.
+"""
 
 from statistics import NormalDist
 

@@ -1,4 +1,4 @@
-"""What an alert is shown by, its course over time and what explains it, worked out for one alert over a million messages."""
+"""Measures the details of one alert over a million messages: its values over time and what explains it."""
 
 from benchmarks.alerts.polls import Polls
 from benchmarks.figure import Figure, timed

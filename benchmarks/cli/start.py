@@ -1,4 +1,4 @@
-"""The command line's answer to ``--help``: what waiting for a command costs that does nothing."""
+"""Measures how long the command line takes to answer ``--help``, the cost of starting any command."""
 
 import subprocess
 import sys

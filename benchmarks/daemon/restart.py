@@ -1,4 +1,4 @@
-"""The daemon started again with a million messages of history: from the start of its process until it says that it is ready."""
+"""Measures a restart of the daemon with a million messages of history: from the start of its process until it says that it is ready."""
 
 import http.client
 import json

@@ -1,6 +1,6 @@
-"""The world of the soak: millions of messages as Routee would show them, drawn from a seed a minute at a time, and what goes wrong when.
+"""The traffic of the soak: millions of messages as Routee would show them, drawn from a seed a minute at a time, and the failures.
 
-What is true is computed here with arrays of its own, so that the daemon's numbers can be held against it.
+The true values are computed here with separate arrays, so that the daemon's numbers can be compared with them.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Whom to tell: a look at ten thousand alerts, what twenty thousand take in memory, and what one webhook is told in a second."""
+"""Measures dispatching: one pass over ten thousand alerts, the memory of twenty thousand, and what one webhook gets in a second."""
 
 import gc
 import statistics

@@ -1,4 +1,4 @@
-"""Reading messages from the API into the window and the store, against fetching and decoding the same pages and doing nothing else."""
+"""Measures reading messages from the API into the window and the store, compared with only fetching and decoding the same pages."""
 
 import statistics
 import tempfile

@@ -1,4 +1,4 @@
-"""The program's own path from a page to the store, without rules and receivers: what benchmarks of reading messages go through."""
+"""The program's own path from a page to the store, without rules and receivers, for the benchmarks of reading messages."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""From a status change that the API shows to the request at a webhook: the daemon in this process, polling every second."""
+"""Measures the time from a status change in the API to the request at a webhook, with the daemon in this process, polling every second."""
 
 import functools
 import json

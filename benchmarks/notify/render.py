@@ -1,4 +1,4 @@
-"""Notifications in words: what each channel makes of one with a single alert, breakdown, samples and history included."""
+"""Measures the rendering of notifications: what each channel makes of one alert with breakdown, samples and history."""
 
 from collections.abc import Callable
 

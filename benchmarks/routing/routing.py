@@ -1,4 +1,4 @@
-"""What decides whether an alert is told, each part alone: inhibition, silences, time intervals, and matchers as strangers write them."""
+"""Measures each part that decides whether an alert is sent: inhibition, silences, time intervals, and matchers written by strangers."""
 
 import contextlib
 import random

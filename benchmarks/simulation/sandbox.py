@@ -1,4 +1,4 @@
-"""The local Routee of the demo and the tests: a week of messages is drawn, and a page of them is encoded."""
+"""Measures the local Routee of the demo and the tests: drawing a week of messages, and encoding a page of them."""
 
 from benchmarks.figure import Figure, timed
 from benchmarks.messages import SPAN, count

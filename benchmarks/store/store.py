@@ -1,4 +1,4 @@
-"""The SQLite store: a poll's commit, notifications that are queued durably, receipts."""
+"""Measures the SQLite store: a poll's commit, durably queued notifications, and receipts."""
 
 import tempfile
 import time

@@ -1,4 +1,4 @@
-"""Forgetting half a million messages at once, as after a long pause: what one poll has to do of it, and what each writes."""
+"""Measures forgetting half a million messages at once, as after a long pause: the part of one poll, and what each poll writes."""
 
 import time
 

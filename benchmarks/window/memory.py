@@ -1,4 +1,4 @@
-"""Resident memory for a million messages in the window, as the daemon reads them and as it restores them."""
+"""Measures resident memory for a million messages in the window, both as the daemon reads them and as it restores them."""
 
 import gc
 import subprocess
