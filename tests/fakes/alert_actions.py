@@ -1,4 +1,4 @@
-"""Alerts in memory that a test puts there, silences that silence them, and acknowledgements."""
+"""Alerts in memory for tests, with silences and acknowledgements that apply to them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

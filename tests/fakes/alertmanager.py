@@ -1,4 +1,4 @@
-"""The real Alertmanager of Debian's package, on the loopback, with a webhook as its receiver; and its command, amtool."""
+"""Runs the real Alertmanager of Debian's package on the loopback, with a webhook as its receiver, and its command amtool."""
 
 import json
 import shutil

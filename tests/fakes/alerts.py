@@ -1,4 +1,4 @@
-"""Alerts and notifications to tell, as they stand in the golden files."""
+"""The alerts and notifications of the golden files."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A clock that stands still until the test moves it."""
+"""A clock that only the test moves."""
 
 from monitor.runtime.clock import Clock, Duration, Instant, parse_iso
 

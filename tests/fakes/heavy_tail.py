@@ -1,7 +1,7 @@
-"""An account without trouble whose traffic is rougher than the local Routee's: a heavy tail of delays, bursts, quiet nights.
+"""An account without trouble whose traffic is less regular than the local Routee's: long delays, bursts, quiet nights.
 
-Six operators, of which the largest has 60 messages a minute by day and the smallest one. 88% of the messages arrive within seconds
-(log-normal), 12% after minutes to hours. A campaign goes out each day within twenty minutes.
+Of six operators, the largest has 60 messages a minute by day and the smallest one. 88% of the messages arrive within seconds (log-normal), 12%
+after minutes to hours. A campaign is sent each day within twenty minutes.
 """
 
 from dataclasses import dataclass

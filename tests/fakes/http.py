@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server on the loopback, in the test's own trio loop, that records what it gets and answers as told."""
+"""A small HTTP/1.1 server on the loopback, in the test's own trio loop, that records requests and answers as the test says."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable

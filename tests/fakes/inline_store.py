@@ -1,4 +1,4 @@
-"""A store's front without the thread: for tests under virtual time, which would jump while a thread works."""
+"""An async store without its thread, for tests in virtual time, which would jump while a thread works."""
 
 from collections.abc import Callable
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""Something that happens at the nth moment of a task and of all tasks below it: a cancellation, a reload."""
+"""Interrupts a task, or any task below it, at its nth checkpoint: by a cancellation or a reload."""
 
 from collections.abc import Awaitable, Callable
 

@@ -1,4 +1,4 @@
-"""A daemon's listener, asked from within a loop in which it may run itself."""
+"""Sends requests to a daemon's listener that may run in the same event loop."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""For tests that run commands in this process: commands set the log up for a process of their own."""
+"""Restores the logging after tests that run commands in this process, because commands configure it for a whole process."""
 
 import logging
 from collections.abc import Iterator

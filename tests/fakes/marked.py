@@ -1,4 +1,4 @@
-"""Files that say on each line what is wrong with it: ``# !! these words; and these``."""
+"""Reads files that say on each line what is wrong with it: ``# !! these words; and these``."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A store in memory that refuses when it is told to, and keeps alerts and groups as bytes, so that what comes back was read."""
+"""A store in memory that fails on request, and keeps alerts and groups as bytes, so that reading decodes them."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""A harness whose operators fail as a test says, with silences and acknowledgements by hand."""
+"""A harness whose operators fail as a test says, with silences and acknowledgements made by hand."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Waiting for what happens on a real machine, whose time cannot be wound on."""
+"""Waits, for a limited time, for something on a real machine, whose clock a test cannot move."""
 
 import time
 from collections.abc import Callable

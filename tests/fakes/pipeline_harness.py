@@ -1,4 +1,4 @@
-"""The middle of the daemon, from polls to the outbox, on a store that can refuse; started again as often as one likes."""
+"""The daemon's pipeline from polls to the outbox, on a store that can fail; a test can restart it any number of times."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any

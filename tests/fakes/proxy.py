@@ -1,4 +1,4 @@
-"""A proxy such as companies have: the only way out, by CONNECT, with TLS opened by the company's own authority."""
+"""A company's proxy: the only way out, by CONNECT, which decrypts TLS with the company's own authority."""
 
 import ssl
 from collections.abc import AsyncIterator, Mapping

@@ -1,4 +1,4 @@
-"""What services take: their requests held to the documented schemas in testdata/schemas, and to limits that no schema can say."""
+"""Checks requests to services against the documented schemas in testdata/schemas, and against limits that no schema can express."""
 
 import json
 from collections.abc import Callable

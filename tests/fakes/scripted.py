@@ -1,7 +1,7 @@
-"""A server that says exactly what a test scripts, byte by byte: good answers, drips, cuts, silence.
+"""A server that sends exactly what a test scripts, byte by byte: good answers, slow ones, cut ones, none.
 
-Answers to ``/oauth/token`` come from ``tokens``, all others from ``answers``, in the order of requests; where a list is used up,
-a good token or the last resort ``otherwise`` is given.
+Answers to ``/oauth/token`` come from ``tokens``, all others from ``answers``, in the order of requests; when a list is used up, it sends a good
+token, or ``otherwise``.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A channel that answers as it is told to, and remembers what it was sent and when."""
+"""A channel that answers as a test says, and records what it was sent and when."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

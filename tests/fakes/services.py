@@ -1,4 +1,4 @@
-"""PagerDuty, Opsgenie, Teams, Discord and Telegram on the loopback: each as strict as the real one about where, who and what."""
+"""PagerDuty, Opsgenie, Teams, Discord and Telegram on the loopback: each checks addresses, credentials and content as strictly as the real one."""
 
 import json
 import re

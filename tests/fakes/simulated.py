@@ -1,6 +1,6 @@
-"""A simulated account: the sandbox's traffic, incidents included, straight into a window and its judge, without any requests.
+"""A simulated account: the sandbox's traffic and incidents go directly into a window and its evaluator, without requests.
 
-What differs from a real run: every change of a status is seen at the next poll, as if the sweeps were that quick.
+Unlike in a real run, every change of a status is seen at the next poll, as if the sweeps were that quick.
 """
 
 from collections import Counter

@@ -1,6 +1,6 @@
-"""Slack's Web API as far as notifications use it, with its limits and its refusals, and an incoming webhook.
+"""Slack's Web API as far as notifications use it, with its limits and errors, and an incoming webhook.
 
-It keeps the messages of each channel, so that a test can look at what a person would see.
+It keeps the messages of each channel, so that a test can check what a person would see.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Slack's side of Socket Mode: hands out a websocket, sends envelopes over it, and records what is acknowledged."""
+"""Slack's side of Socket Mode: issues a websocket, sends envelopes over it, and records the acknowledgements."""
 
 import json
 from collections.abc import AsyncIterator

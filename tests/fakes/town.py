@@ -1,4 +1,4 @@
-"""Polling, judging and telling in virtual time, on a machine whose clock anybody may set and that may fall asleep."""
+"""Polls, evaluates and sends in virtual time, on a machine whose clock may be set and which may be suspended."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

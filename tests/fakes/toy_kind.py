@@ -1,4 +1,4 @@
-"""A kind of rule that the program does not ship: one model and one Kind object, as a new kind is added."""
+"""A kind of rule that the program does not contain: one model and one Kind object, which is how a new kind is added."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Routee's tracking in memory: live data paged by offset, selected by status date or by sending, with drift and faults on cue."""
+"""Routee's tracking in memory: live data in pages by offset, selected by status date or by sending, with drift and faults on request."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Waiting for something to become true, in a test with real sockets, threads or processes."""
+"""Waits until a condition is true, in tests with real sockets, threads or processes."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

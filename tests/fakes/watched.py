@@ -1,4 +1,4 @@
-"""The local Routee and the middle of the daemon in one process and in virtual time: each search polls, the store keeps, rules are judged."""
+"""The local Routee and the daemon's pipeline in one process and in virtual time, with polls, the store and evaluation."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""Somebody's webhook: records each request, answers by a script, then 200."""
+"""A webhook's server: records each request, answers by a script, then with 200."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Runs the worked example of a page of the documentation: its rules, its test, and the sentence that it says people read."""
+"""Runs the worked example of a page of the documentation: its rules, its test, and the sentence that the page quotes."""
 
 import operator
 import re

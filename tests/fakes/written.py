@@ -1,4 +1,4 @@
-"""Configuration and rules as somebody writes them, read by the real reader."""
+"""Reads configuration and rules from texts with the real reader."""
 
 import tempfile
 from functools import cache
