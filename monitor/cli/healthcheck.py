@@ -2,23 +2,27 @@
 
 import json
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
 from monitor.cli.daemon_api import NothingHeard, ask, listener, stranger
 from monitor.cli.load import read_config
-from monitor.cli.options import config_option, level_option, url_option
-from monitor.cli.output import say, say_paragraphs
+from monitor.cli.options import config_option, json_option, level_option, url_option
+from monitor.cli.output import say
+from monitor.cli.table import print_json
 
 EXIT_NO_ANSWER = 69
 _SECONDS = 5.0
+_STATES: Final = frozenset({"healthy", "not healthy"})
 
 
 @click.command(short_help="Ask the running daemon whether it is healthy.")
 @config_option
+@json_option
 @level_option
 @url_option
-def healthcheck(config: Path | None, url: str | None) -> int:
+def healthcheck(config: Path | None, as_json: bool, url: str | None) -> int:
     """Ask the running daemon whether it is healthy (GET /healthz).
 
     \b
@@ -31,17 +35,32 @@ def healthcheck(config: Path | None, url: str | None) -> int:
     except NothingHeard as why:
         say(f"No answer from {where}; is the daemon running? ({why})", err=True)
         return EXIT_NO_ANSWER
-    if not _is_ours(answer.body):
+    health = _health(answer.body)
+    if health is None:
         say(stranger(where), err=True)
         return EXIT_NO_ANSWER
-    say_paragraphs(answer.body.strip(), err=answer.status != 200)
+    if as_json:
+        print_json(health)
+    elif answer.status == 200:
+        say("The daemon is healthy.")
+    else:
+        _say_reasons(health)
     return int(answer.status != 200)
 
 
-def _is_ours(body: str) -> bool:
-    """Whether a routee-monitor gives such an answer: its status and the reasons, in JSON."""
+def _health(body: str) -> dict[str, Any] | None:
+    """What a routee-monitor says of its health; None where no routee-monitor gives such an answer."""
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):
-        return False
-    return isinstance(said, dict) and "status" in said
+        return None
+    return said if isinstance(said, dict) and said.get("status") in _STATES else None
+
+
+def _say_reasons(health: dict[str, Any]) -> None:
+    reasons = health.get("reasons")
+    if not isinstance(reasons, list) or not reasons:
+        say("The daemon is not healthy. Its log has the reasons.", err=True)
+        return
+    for reason in reasons:
+        say(f"The daemon is not healthy: {reason}", err=True)

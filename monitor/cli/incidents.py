@@ -150,20 +150,37 @@ def _row(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silen
     group = ", ".join(value for _, value in one.group)
     ended = SystemClock().now() if one.ended_at is None else one.ended_at
     of_report = is_report(one.group)
-    events = [event for event in one.events if not of_report or event.what == "fired"] or one.events
-    said = [f"{datetime(event.at, '%H:%M:%S')} {_said(event, rules)}" for event in events]
-    said += [
-        f"silenced by {clean(silence.created_by)}: {clean(silence.comment)}"
-        for silence in _silences(one, rules, silences)
-    ]
     return (
         datetime(one.began_at, "%m-%d %H:%M"),
         "report"
         if of_report
         else duration(max(ended - one.began_at, 0)) + ("" if one.ended_at is not None else ", goes on"),
         clean(f"{one.rule} {group}".strip(), 60),
-        "; ".join(said),
+        "; ".join(course_of(one, rules, silences)),
     )
+
+
+def course_of(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> list[str]:
+    """What happened, in the order of time: ``17:02:11 fired (critical)``. A time of another day than the beginning's says its day."""
+    from monitor.model.alert import is_report
+    from monitor.notify.render.sanitize import clean
+
+    def time(at: int) -> str:
+        return _time(at, one.began_at)
+
+    events = [event for event in one.events if not is_report(one.group) or event.what == "fired"] or one.events
+    said = [(event.at, f"{time(event.at)} {_said(event, rules)}") for event in events]
+    for silence in _silences(one, rules, silences):
+        words = f"silenced until {time(silence.ends_at)} by {clean(silence.created_by)}: {clean(silence.comment)}"
+        said.append((silence.starts_at, f"{time(silence.starts_at)} {words}"))
+    return [text for _, text in sorted(said, key=lambda told: told[0])]
+
+
+def _time(at: int, day: int) -> str:
+    from monitor.model.format import datetime
+
+    is_same = datetime(at, "%Y-%m-%d") == datetime(day, "%Y-%m-%d")
+    return datetime(at, "%H:%M:%S" if is_same else "%m-%d %H:%M:%S")
 
 
 def _said(one: "Transition", rules: "Mapping[str, Rule]") -> str:

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from cli_folder import Folder
 
+from monitor.alerts.incidents import incidents
+from monitor.cli.incidents import course_of
 from monitor.model.alert import Transition, TransitionSubject
 from monitor.routing.acknowledgements import acknowledge, acknowledged
 from monitor.routing.matchers import Matcher
 from monitor.routing.silences import Silence
-from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, SystemClock
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, SystemClock, parse_iso
 from monitor.store.protocol import Commit
 from monitor.store.sqlite import open_sqlite
 
@@ -57,8 +59,32 @@ def test_each_incident_says_what_happened_and_who_did_it(folder: Folder) -> None
     assert (old["labels"], old["events"][0]["severity"]) == ({}, "")
     shown = folder.invoke("history").stdout
     assert "acknowledged by Ann: called them" in shown
-    assert "resolved (recovered, value 42%); silenced by Bob: known" in shown
+    assert "silenced until" in shown
+    assert "by Bob: known" in shown
     assert "goes on" in shown
+
+
+def test_silences_stand_among_the_events_with_their_times_and_another_day_is_said() -> None:
+    began = parse_iso("2026-11-21T22:00:00Z")
+    course = [
+        Transition("f", "R", at, what, None, None, TransitionSubject("main", (("operator", "Nova"),), 1))  # type: ignore[arg-type]
+        for at, what in ((began, "pending"), (began + HOUR, "fired"), (began + 4 * HOUR, "resolved"))
+    ]
+
+    def silence(start: int, end: int, by: str) -> Silence:
+        return Silence(by, (Matcher("operator", "=", "Nova"),), start, end, by, "known", start)
+
+    silences = [
+        silence(began + 2 * HOUR + MINUTE, began + 3 * HOUR, "Bob"),
+        silence(began - DAY, began + 90 * MINUTE, "Ann"),
+    ]
+    assert course_of(incidents(course)[0], {}, silences) == [
+        "11-20 22:00:00 silenced until 23:30:00 by Ann: known",
+        "22:00:00 pending",
+        "23:00:00 fired",
+        "11-22 00:01:00 silenced until 11-22 01:00:00 by Bob: known",
+        "11-22 02:00:00 resolved",
+    ]
 
 
 def test_what_is_shown_can_be_narrowed(folder: Folder) -> None:

@@ -1,5 +1,6 @@
 """What commands make of an address where no routee-monitor answers, or one that means harm."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 from cli_folder import Folder
@@ -168,3 +170,28 @@ def test_a_page_of_another_server_is_not_shown(folder: Folder, command: tuple[st
     assert done.exit_code == 69
     assert "is no routee-monitor" in done.stderr
     assert "nginx" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "shown"),
+    [
+        (200, {"status": "healthy", "reasons": []}, 0, "The daemon is healthy.\n"),
+        (
+            503,
+            {"status": "not healthy", "reasons": ["a stands", "b stands"]},
+            1,
+            "not healthy: a stands\nThe daemon is not healthy: b stands\n",
+        ),
+        (503, {"status": "not healthy"}, 1, "The daemon is not healthy. Its log has the reasons.\n"),
+        (200, {"status": "ok"}, 69, "is no routee-monitor"),
+    ],
+)
+def test_healthcheck_says_in_a_sentence_how_it_is(
+    folder: Folder, status: int, body: Any, code: int, shown: str
+) -> None:
+    with strange(status, json.dumps(body).encode()) as server:
+        said = folder.invoke("healthcheck", "--url", server.url)
+        data = folder.invoke("healthcheck", "--json", "--url", server.url)
+    assert (said.exit_code, data.exit_code) == (code, code)
+    assert shown in (said.stderr if code else said.stdout)
+    assert data.stdout == "" if code == 69 else json.loads(data.stdout) == body

@@ -197,14 +197,6 @@ class Templates:
             return str(problem)
         return None
 
-    def check_message(self, text: str, notification: Notification, form: Escape = "slack") -> str | None:
-        """Returns what is wrong with the template of a whole message, tried with ``notification``; None if nothing is."""
-        try:
-            self.compile(text, form=form).render(notification_context(notification))
-        except TemplateProblem as problem:
-            return str(problem)
-        return None
-
     def render_annotations(self, templates: Mapping[str, str], view: AlertView) -> tuple[dict[str, str], list[str]]:
         """Returns the annotations of an alert, and the errors. A template that fails is replaced by the alert's sentence and the error."""
         context = alert_context(view)

@@ -114,10 +114,10 @@ def _cell(at: Instant, span: EvaluationSpan, columns: int) -> int:
 
 
 def _scale(span: EvaluationSpan, columns: int) -> str:
-    start, end = age(span.since), age(span.until)
-    return (
-        f"{start}{end:>{max(columns - len(start), len(end) + 1)}} UTC" if columns > 34 else f"{iso(span.since)[5:16]}"
-    )
+    """The times of the first and the last column, in no more columns than the bars have."""
+    start, end = age(span.since), f"{age(span.until)} UTC"
+    room = columns - len(start)
+    return f"{start}{end:>{room}}" if room > len(end) else iso(span.since)[5:16]
 
 
 def _cut(name: str) -> str:

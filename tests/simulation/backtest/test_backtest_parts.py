@@ -274,6 +274,14 @@ def test_what_the_past_does_not_tell_is_said(tmp_path: Path) -> None:
     assert "No group of Watch" in whole
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_scale_is_as_wide_as_the_bars_below_it(tmp_path: Path, width: int) -> None:
+    scale, *others = lines(small_backtest(tmp_path), width)
+    (bar,) = [line for line in others if line.startswith("  A  ")]
+    assert len(scale) <= len(bar)
+    assert scale.endswith(" UTC") == (width >= 80)
+
+
 def test_the_timeline_shows_when_each_group_fired(tmp_path: Path) -> None:
     text = list(lines(small_backtest(tmp_path), 72))
     assert text[2] == "R (above 20%): 1 alert, firing for 24m in all, 24m at the longest"
