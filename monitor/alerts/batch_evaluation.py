@@ -1,4 +1,4 @@
-"""Rules that count the same are evaluated together, and those of them over no threshold need nothing else."""
+"""Evaluates rules together that count the same. Rules of a batch that are within all thresholds need no evaluation of their own."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from time import perf_counter
@@ -27,36 +27,36 @@ class RuleBatches:
         version: int,
         result: EvaluationResult,
     ) -> set[str]:
-        """Evaluate the batches of rules that are ``due``; gives the names of the rules that are within all thresholds.
+        """Evaluates the batches of the rules that are ``due``; returns the names of the rules that are within all thresholds.
 
-        The others are to be evaluated one by one, and so are those named in ``alone``. ``version`` is the window's.
+        The caller evaluates the other rules one by one, and those named in ``alone``. ``version`` is the window's version.
         """
         within: set[str] = set()
-        inputs: dict[tuple[Span, str | None], EvaluationInput] = {}
+        inputs_by_span: dict[tuple[Span, str | None], EvaluationInput] = {}
         for batch in self._batches:
             names = [name for name in batch.names if name in due and name not in alone]
             if names:
                 rule, span = due[names[0]]
                 position = span, rule.search
-                if position not in inputs:
-                    inputs[position] = input_for(rule, span)
-                if not inputs[position].lacks(rule):
-                    within |= self._evaluate(batch, names, inputs[position], version, result)
+                if position not in inputs_by_span:
+                    inputs_by_span[position] = input_for(rule, span)
+                if not inputs_by_span[position].lacks(rule):
+                    within |= self._evaluate(batch, names, inputs_by_span[position], version, result)
         return within
 
     def _evaluate(
-        self, batch: RuleBatch, names: list[str], moment: EvaluationInput, version: int, result: EvaluationResult
+        self, batch: RuleBatch, names: list[str], inputs: EvaluationInput, version: int, result: EvaluationResult
     ) -> set[str]:
         began = perf_counter()
         try:
-            numbers = batch.count(moment)
-            within = set(names) - batch.to_judge(numbers)
+            numbers = batch.count(inputs)
+            within = set(names) - batch.to_evaluate_alone(numbers)
             if within:
-                self._history.take_shared(batch, moment, numbers)
-        except Exception:  # noqa: BLE001 — whichever rule is at fault fails again when it is evaluated alone, and is reported then
+                self._history.take_shared(batch, inputs, numbers)
+        except Exception:  # noqa: BLE001 — the rule at fault fails again when it is evaluated alone, and is reported then
             return set()
         seconds = (perf_counter() - began) / len(names)
-        evaluated, took = (moment.as_of, version), result.seconds
+        evaluated, took = (inputs.as_of, version), result.seconds
         for name in within:
             result.evaluated[name] = evaluated
             took[name] = seconds

@@ -1,10 +1,10 @@
-"""How far each search of an account was polled, and what rules may therefore be evaluated on."""
+"""Keeps how far each search of an account was polled, and derives as of when a rule can be evaluated."""
 
 from collections.abc import Collection, Iterable, Mapping
 
 from monitor.alerts.evaluation import Span
 from monitor.config.rules import Rule
-from monitor.runtime.clock import Duration
+from monitor.runtime.clock import Duration, Instant
 from monitor.store.protocol import Cursor
 
 
@@ -15,15 +15,21 @@ class SearchCoverage:
         self.searches = tuple(searches)
         self.cursors: dict[str, Cursor] = {}
         self.deepest: Mapping[str, str | None] = {}
-        """By search, what of its cursor's ``swept`` says that its history was read; None, or no search: that need not be waited for."""
+        """By search, the key in its cursor's ``swept`` which says that its history was read. A search without one has no history to wait for."""
         self.every: Mapping[str, Duration] = {}
-        """By search, how often it is polled; a rule whose searches are not here misses no time (`monitor.alerts.unjudged`)."""
+        """By search, its polling interval. A rule of searches that are not in it never counts as missed (`monitor.alerts.missed_evaluations`)."""
+        self.unfiltered: frozenset[str] = frozenset()
+        """The searches that return every message of the account."""
+        self.pushed_to: Instant | None = None
+        """The date of the latest report that Routee pushed; None: none was pushed. See docs/decisions/0029-callbacks.md."""
+        self.pushes = 0
+        """How often the rules were evaluated on pushed reports."""
         self._polled: set[str] = set()
 
     def renew(self, searches: Mapping[str, Cursor | None], afresh: Collection[str]) -> None:
-        """The searches are these from now on, each with how far it was polled, as far as that is not known here.
+        """Replaces the searches. Cursors that are known stay; ``searches`` has the cursors of the others.
 
-        ``afresh`` are those that ask something else now: rules wait until these were polled.
+        ``afresh`` are the searches whose query changed: their rules wait until these were polled.
         """
         known = {name: self.cursors.get(name) or cursor for name, cursor in searches.items()}
         self.cursors = {name: cursor for name, cursor in known.items() if cursor is not None}
@@ -31,46 +37,57 @@ class SearchCoverage:
         self._polled = self._polled.intersection(searches).difference(afresh)
 
     def commit(self, cursor: Cursor) -> None:
-        """The cursor is committed."""
+        """Takes a cursor that was committed."""
         self.cursors[cursor.search] = cursor
         self._polled.add(cursor.search)
 
     def after(self, cursor: Cursor) -> dict[str, Cursor]:
-        """The cursors as they are once this one is committed."""
+        """Returns the cursors as they are once ``cursor`` is committed."""
         return {**self.cursors, cursor.search: cursor}
 
     def needed(self, rule: Rule) -> tuple[str, ...]:
-        """The searches whose messages a rule is about."""
+        """Returns the searches whose messages a rule evaluates."""
         return (rule.search,) if rule.search is not None else self.searches
 
     def as_of(self, rule: Rule, cursors: Mapping[str, Cursor] | None = None) -> Span | None:
-        """As of when a rule can be evaluated, and since when nothing is missing; None before every search it needs was polled."""
+        """Returns as of when a rule can be evaluated, and since when no message is missing; None until each of its searches was polled."""
         cursors = self.cursors if cursors is None else cursors
         needed = self.needed(rule)
         if not needed or any(name not in cursors for name in needed):
             return None
         found = [cursors[name] for name in needed]
-        return min(c.as_of for c in found), max(c.covered_since for c in found)
+        as_of = min(c.as_of for c in found)
+        if self.pushed_to is not None and self.counts_pushed(rule):
+            as_of = max(as_of, self.pushed_to)
+        return as_of, max(c.covered_since for c in found)
+
+    def counts_pushed(self, rule: Rule) -> bool:
+        """Returns whether the rule counts a pushed message at once: it looks at all messages of the account."""
+        return rule.search is None or rule.search in self.unfiltered
 
     def interval(self, rule: Rule) -> Duration | None:
-        """How often a rule is evaluated; None where that is not known."""
+        """Returns how often a rule is evaluated; None if that is not known."""
         every = [self.every[name] for name in self.needed(rule) if name in self.every]
         return max(*every, rule.every or 0) if every else None
 
     def is_poll(self, cursor: Cursor) -> bool:
-        """Whether a cursor is a poll's, that is: more has been seen than before. A sweep's is not."""
+        """Returns whether the cursor is a poll's, which reaches further than the last one; a sweep's does not."""
         before = self.cursors.get(cursor.search)
         return before is None or cursor.as_of > before.as_of
 
     def up_to_date(self, cursor: Cursor, blind: Iterable[str]) -> set[str]:
-        """The searches polled since the start and not blind. A poll ends the blindness of its search."""
+        """Returns the searches that were polled since the start and are not blind. A poll ends the blindness of its search."""
         found = {*self._polled, cursor.search} - set(blind)
         return found | {cursor.search} if self.is_poll(cursor) else found
 
-    def is_settled(self, rule: Rule, cursors: Mapping[str, Cursor] | None = None) -> bool:
-        """Whether as much of the past has been read as is ever read, by each search that the rule needs.
+    def seeing(self, blind: Iterable[str]) -> set[str]:
+        """Returns the searches that were polled since the start and are not blind, between two polls."""
+        return self._polled - set(blind)
 
-        It has not been where a search begins, or begins anew because its messages in the store could not be read.
+    def is_settled(self, rule: Rule, cursors: Mapping[str, Cursor] | None = None) -> bool:
+        """Returns whether each search that the rule needs has read as much of the past as it ever does.
+
+        A search has not if it is new, or if it starts again because its stored messages could not be read.
         """
         cursors = self.cursors if cursors is None else cursors
         return all(
@@ -78,6 +95,6 @@ class SearchCoverage:
         )
 
     def settles(self, cursor: Cursor) -> bool:
-        """Whether the search's history has just been read to its end: what waited for that is due now, not at the next poll."""
+        """Returns whether the cursor completes its search's history, so that rules which waited for it are due at once."""
         deepest, before = self.deepest.get(cursor.search), self.cursors.get(cursor.search)
         return deepest is not None and deepest in cursor.swept and (before is None or deepest not in before.swept)

@@ -1,8 +1,10 @@
 """The result of one evaluation of an account's rules, and the account's state once it is applied."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from monitor.alerts.kinds import RuleResult
+from monitor.alerts.kinds.rule_state import RuleState
 from monitor.model.alert import Alert, Step, Transition
 from monitor.runtime.clock import Instant
 from monitor.store.protocol import Cursor
@@ -12,15 +14,18 @@ Group = tuple[tuple[str, str], ...]
 Key = tuple[str, Group]
 """A rule's name and a group."""
 Span = tuple[Instant, Instant]
-"""As of when a rule is evaluated, and since when nothing is missing."""
+"""As of when a rule is evaluated, and since when no message is missing."""
+Evaluations = dict[tuple[str, Instant], RuleResult]
+"""Results by the rule's name and the time as of which it was evaluated. They refer to the reader, so it must never keep them."""
 
 
 @dataclass(slots=True)
 class EvaluationResult:
-    """What an evaluation changes: alerts by their key (None: gone), what happened to them, and how each rule fared.
+    """What an evaluation changes: alerts by their key (None: removed), transitions, and how each rule fared.
 
-    ``evaluated`` has the moment and the window's version of each rule that did not fail. ``reader`` is the reading of the window that
-    the rules were evaluated on, where there was one.
+    ``evaluated`` maps each rule that did not fail to the time as of which it was evaluated and the window's version. ``errors`` and
+    ``seconds`` are by rule, too. ``reader`` is the reader of the window that the rules were evaluated on, if there was one. ``found`` are the
+    results of the rules that were evaluated alone.
     """
 
     alerts: dict[Key, Alert | None] = field(default_factory=dict)
@@ -28,10 +33,15 @@ class EvaluationResult:
     evaluated: dict[str, tuple[Instant, int]] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    kept: dict[str, RuleState] = field(default_factory=dict)
+    """By rule, what its next evaluation needs."""
     reader: WindowReader | None = None
+    found: Evaluations = field(default_factory=dict)
+    pushed: bool = False
+    """Whether the evaluation was between polls, because reports were pushed."""
 
     def add(self, key: Key, before: Alert | None, step: Step) -> None:
-        """Note one alert's step, if it is one."""
+        """Adds one alert's step, if it changes anything."""
         alert, transition = step
         if transition is not None:
             self.transitions.append(transition)
@@ -39,23 +49,20 @@ class EvaluationResult:
             self.alerts[key] = alert
 
     def include(self, other: "EvaluationResult") -> None:
-        """Take over what happened to alerts."""
+        """Adds the alerts and transitions of another result."""
         self.alerts |= other.alerts
         self.transitions += other.transitions
 
 
 @dataclass(frozen=True, slots=True)
 class ViewContext:
-    """An account as it will be once an evaluation is applied: what its alerts are shown by.
+    """An account as it is once an evaluation is applied, from which its alerts are rendered.
 
-    ``held_back`` is how many groups of a rule would fire too, were it not for the rule's ``limit``.
+    ``found`` collects results on ``reading``, so that no rule is evaluated twice as of one time. ``held_back`` is, by rule, how many more groups
+    would fire without the rule's ``limit``.
     """
 
     reading: WindowReader
     cursors: Mapping[str, Cursor]
     held_back: Mapping[str, int]
-
-
-def evaluation_key(rule: str, as_of: Instant) -> Hashable:
-    """Where `WindowReader.shared` keeps what the rule found as of that moment."""
-    return "evaluation", rule, as_of
+    found: Evaluations = field(default_factory=dict)

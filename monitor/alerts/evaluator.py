@@ -1,7 +1,7 @@
 """Evaluates an account's rules over its window and holds the resulting alerts.
 
-`RuleEvaluator.evaluate` only proposes. The result is committed with the poll's rows and then applied, so that what is in memory never
-runs ahead of what a restart would find. A rule waits while one of the searches that it needs cannot be seen.
+`RuleEvaluator.evaluate` only proposes a result. It is committed to the store together with the poll's rows and applied afterwards, so that
+memory is never ahead of what a restart would find. A rule waits while one of the searches that it needs is blind.
 """
 
 import logging
@@ -10,13 +10,14 @@ from time import perf_counter
 
 from monitor.alerts.batch_evaluation import RuleBatches
 from monitor.alerts.coverage import SearchCoverage
-from monitor.alerts.evaluation import EvaluationResult, Group, Key, Span, ViewContext, evaluation_key
+from monitor.alerts.evaluation import EvaluationResult, Group, Key, Span, ViewContext
 from monitor.alerts.evaluation_history import EvaluationHistory, EvaluationObserver
 from monitor.alerts.kinds import EvaluationInput, evaluate
+from monitor.alerts.kinds.rule_state import RuleState
 from monitor.alerts.lifecycle import RuleAlerts, policy_of
+from monitor.alerts.missed_evaluations import ReplayBudget
 from monitor.alerts.own_alerts import blind_searches, end_old_gaps, troubled_rules, update_builtin
 from monitor.alerts.schedule import EvaluationSchedule
-from monitor.alerts.unjudged import ReplayBudget
 from monitor.config.rules import Rule
 from monitor.model import builtin_alerts as builtin
 from monitor.model.account_state import NOTHING_KNOWN, AccountState
@@ -39,32 +40,39 @@ class RuleEvaluator:
         self.rules = {rule.name: rule for rule in rules if rule.enabled}
         self.coverage = SearchCoverage(searches)
         self.alerts: dict[str, dict[Group, Alert]] = {}
-        """By the rule's name and the group; resolved ones stay until everyone has been notified."""
+        """By the rule's name and the group. A resolved alert stays until no receiver shows it as firing."""
         self.errors: dict[str, str] = {}
+        self.seconds: dict[str, float] = {}
+        """By rule, how long its latest evaluation took."""
         self.history = EvaluationHistory()
-        """The latest evaluations, as they are proposed: a commit that fails makes none of them untrue."""
+        """The latest evaluations. They are stored before the commit, because they stay true if it fails."""
         self.observe: EvaluationObserver | None = None
-        """Who sees every evaluation in the history's place; each rule is then evaluated alone."""
+        """If set, gets every evaluation instead of the history, and each rule is evaluated alone."""
         self.time_zone = "UTC"
-        """Of the account: whose clock its people's days and hours follow."""
-        self.begun: Instant | None = None
-        """When the account's messages begin; None: with the oldest one that is known."""
+        """The account's time zone, in which rules reckon days and hours."""
+        self.in_use_since: Instant | None = None
+        """When the account's messages begin; None: with the oldest known message."""
         self.account_state: AccountState = NOTHING_KNOWN
-        """What was asked of the account besides messages; rules see it at their next evaluation."""
+        """What Routee answered besides messages (balance, campaigns); rules see it at their next evaluation."""
+        self.kept: dict[str, RuleState] = {}
+        """By rule, what its last evaluation left for the next one."""
+        self.dropped_states: set[str] = set()
+        """The rules that are gone, and whose state is still stored."""
+        self.effort: float | None = None
+        """How much of the past one evaluation may work through; see `EvaluationInput.effort`."""
         self._schedule = EvaluationSchedule()
         self._batches = RuleBatches(self.rules.values(), self.history)
         self._counts = IncrementalCounts(window)
 
     def reload(self, rules: Iterable[Rule], searches: Mapping[str, Cursor | None], afresh: Collection[str]) -> None:
-        """The rules and searches are these from now on. Alerts stay, and so does whatever else is about a rule that says what it said.
+        """Replaces the rules and searches. Alerts stay, and so does everything else about a rule that is unchanged.
 
         See `SearchCoverage.renew` for ``searches`` and ``afresh``.
         """
         wanted = {rule.name: rule for rule in rules if rule.enabled}
         if list(self.rules.items()) != list(wanted.items()):
             self._replace_rules(wanted)
-        if self._counts.window is not self.window:
-            self._counts = IncrementalCounts(self.window)
+        self._counts = IncrementalCounts(self.window)  # which searches are configured decides what some of them count
         self.coverage.renew(searches, afresh)
 
     def _replace_rules(self, wanted: dict[str, Rule]) -> None:
@@ -73,16 +81,38 @@ class RuleEvaluator:
             if wanted.get(name) != rule:
                 self._schedule.forget(name)
                 self.errors.pop(name, None)
+                self.seconds.pop(name, None)
                 self.history.forget(name)
+            same_kind = name in wanted and wanted[name].kind == rule.kind
+            if not same_kind and self.kept.pop(name, None) is not None:
+                self.dropped_states.add(name)
         self._batches = RuleBatches(self.rules.values(), self.history)
 
     def evaluate(self, cursor: Cursor) -> EvaluationResult:
-        """Evaluate every rule that a poll of ``cursor.search`` bears on, as if that cursor were committed."""
-        reader, budget, version = WindowReader(self.window), ReplayBudget(), self.window.version
-        result = EvaluationResult(reader=reader)
+        """Returns the result of every rule that a poll of ``cursor.search`` makes due, as if the cursor were committed."""
+        version, result = self.window.version, EvaluationResult(reader=WindowReader(self.window))
         end_old_gaps(self.account, self.alerts, cursor.as_of, result)
         due = self._schedule.due(self.rules.values(), cursor, self.coverage, blind_searches(self.alerts), version)
-        cursors = self.coverage.after(cursor)
+        self._evaluate(due, self.coverage.after(cursor), result)
+        return result
+
+    def evaluate_pushed(self, pushed_to: Instant) -> EvaluationResult:
+        """Returns the result of the rules that pushed reports make due between two polls; the latest report is of ``pushed_to``.
+
+        Alerts begin and escalate, but firing ones neither end nor ease: a report may not have been pushed. The next poll shows that.
+        """
+        coverage, result = self.coverage, EvaluationResult(reader=WindowReader(self.window), pushed=True)
+        coverage.pushed_to = max(coverage.pushed_to or pushed_to, pushed_to)
+        blind = blind_searches(self.alerts)
+        due = self._schedule.due_by_push(self.rules.values(), coverage, blind, self.window.version)
+        self._evaluate(due, coverage.cursors, result)
+        return result
+
+    def _evaluate(
+        self, due: Mapping[str, tuple[Rule, Span]], cursors: Mapping[str, Cursor], result: EvaluationResult
+    ) -> None:
+        """Evaluates the rules that are due, as if the cursors were committed, and adds what they find to the result."""
+        reader, budget, version = result.reader or WindowReader(self.window), ReplayBudget(), self.window.version
 
         def input_for(rule: Rule, span: Span) -> EvaluationInput:
             return self.input_for(rule, reader, *span, cursors)
@@ -93,22 +123,49 @@ class RuleEvaluator:
         for rule, span in due.values():
             if rule.name not in within:
                 self._evaluate_alone(rule, input_for(rule, span), budget, result)
-        self._counts.rest()
-        return result
+        self._counts.forget_passed()
 
     def apply(self, result: EvaluationResult, cursor: Cursor | None = None) -> None:
-        """The result is committed: it is the truth from now on."""
+        """Applies a committed result, with the cursor that was committed with it."""
         if cursor is not None:
             self.coverage.commit(cursor)
         for (rule, group), alert in result.alerts.items():
             self.put(rule, group, alert)
-        self._schedule.commit(result.evaluated)
+        self._schedule.commit(result.evaluated, pushed=result.pushed)
+        self.coverage.pushes += result.pushed
         for rule in result.evaluated:
             self.errors.pop(rule, None)
         self.errors |= result.errors
+        self.seconds |= result.seconds
+        self.kept |= result.kept
+        self.dropped_states -= result.kept.keys()
+
+    def catch_up(self) -> bool:
+        """Work through some of the past for a rule whose state is not ready; False where there is nothing to do.
+
+        A rule that fails waits for its next evaluation, which tells it.
+        """
+        for name, rule in self.rules.items():
+            kept, span = self.kept.get(name), self.coverage.as_of(rule)
+            if kept is None or kept.is_ready or span is None or name in self.errors:
+                continue
+            try:
+                found = evaluate(rule, self.input_for(rule, WindowReader(self.window), *span))
+            except Exception as error:  # one rule that fails must not stop the others
+                self.errors[name] = _internal(error)
+                log.exception("rule %s cannot be judged", name)
+            else:
+                if found.kept is not None:
+                    self.kept[name] = found.kept
+                    return True
+        return False
+
+    def evaluated_as_of(self, rule: str) -> Instant | None:
+        """Returns as of when a rule was last evaluated without an error; None if it was not since the start."""
+        return self._schedule.evaluated_as_of(rule)
 
     def put(self, rule: str, group: Group, alert: Alert | None) -> None:
-        """Take an alert over from the store, or (None) forget one."""
+        """Adds a stored alert, or (None) removes the alert of that group."""
         of_rule = self.alerts.setdefault(rule, {})
         if alert is None:
             of_rule.pop(group, None)
@@ -116,16 +173,16 @@ class RuleEvaluator:
             of_rule[group] = alert
 
     def every_alert(self) -> Iterator[tuple[Key, Alert]]:
-        """All alerts by their keys."""
+        """Returns all alerts with their keys."""
         return (((rule, group), alert) for rule, some in self.alerts.items() for group, alert in some.items())
 
     def view_context(self, result: EvaluationResult | None = None, cursor: Cursor | None = None) -> ViewContext:
-        """How the account will stand once these two are applied. Reuses what ``result`` has already computed."""
+        """Returns the account as it is once these two are applied. Reuses what ``result`` has already computed."""
         result = result or EvaluationResult()
         cursors = self.coverage.cursors if cursor is None else self.coverage.after(cursor)
         limited = [rule.name for rule in self.rules.values() if rule.limit is not None]
         held_back = {name: self._held_back(name, result.alerts) for name in limited}
-        return ViewContext(result.reader or WindowReader(self.window), cursors, held_back)
+        return ViewContext(result.reader or WindowReader(self.window), cursors, held_back, result.found)
 
     def input_for(
         self,
@@ -135,19 +192,22 @@ class RuleEvaluator:
         covered_since: Instant,
         cursors: Mapping[str, Cursor] | None = None,
     ) -> EvaluationInput:
-        """What a rule is evaluated on; ``cursors`` as they are to be taken, where they are not those that are committed."""
+        """Returns what a rule is evaluated on. ``cursors`` replaces the committed cursors."""
         known = tuple(self.alerts.get(rule.name, ()))
         settled = self.coverage.is_settled(rule, cursors)
-        begun = reader.begins(as_of) if self.begun is None else self.begun
+        in_use_since = reader.begins(as_of) if self.in_use_since is None else self.in_use_since
         state = self.account_state
-        return EvaluationInput(reader, as_of, covered_since, known, state, self._counts, settled, begun, self.time_zone)
+        kept, zone = self.kept.get(rule.name), self.time_zone
+        return EvaluationInput(
+            reader, as_of, covered_since, known, state, self._counts, settled, in_use_since, zone, kept, self.effort
+        )
 
     def update_builtin(self, built_in: BuiltIn, finding: Finding, as_of: Instant, result: EvaluationResult) -> None:
-        """Start, keep up or end a built-in alert."""
+        """Starts, updates or ends a built-in alert."""
         update_builtin(self.account, self.alerts, built_in, finding, as_of, result)
 
     def drop_gone(self, as_of: Instant) -> EvaluationResult:
-        """End the alerts of rules that are gone, and those of our own about searches and rules that are gone."""
+        """Ends the alerts of removed rules, and the built-in alerts about removed searches and rules."""
         result = EvaluationResult()
         for (rule, group), alert in self.every_alert():
             if self.is_gone(rule, group):
@@ -155,7 +215,7 @@ class RuleEvaluator:
         return result
 
     def is_gone(self, rule: str, group: Group) -> bool:
-        """Whether there is no such rule any more, or what an alert of our own is about is not there."""
+        """Returns whether the rule was removed, or whether a built-in alert is about a search or rule that was removed."""
         if rule not in builtin.BUILT_IN:
             return rule not in self.rules
         about = dict(group)
@@ -168,20 +228,23 @@ class RuleEvaluator:
         return sum(alert is not None and is_held_back(alert) for alert in alerts.values())
 
     def _evaluate_alone(
-        self, rule: Rule, moment: EvaluationInput, budget: ReplayBudget, result: EvaluationResult
+        self, rule: Rule, inputs: EvaluationInput, budget: ReplayBudget, result: EvaluationResult
     ) -> None:
-        began, as_of, alerts = perf_counter(), moment.as_of, self.alerts.get(rule.name, {})
+        began, as_of, alerts = perf_counter(), inputs.as_of, self.alerts.get(rule.name, {})
         try:
-            found = moment.reading.shared[evaluation_key(rule.name, as_of)] = evaluate(rule, moment)
-            read = moment.settled or moment.covers(rule.reach)
+            found = result.found[rule.name, as_of] = evaluate(rule, inputs)
+            read = not result.pushed and (inputs.settled or inputs.covers(rule.reach))
             changing = RuleAlerts(self.account, rule, policy_of(rule), alerts, found, as_of, read)
-            late = changing.after_downtime(moment, self.coverage.interval(rule), budget) if read else EvaluationResult()
+            late = EvaluationResult()
+            if read and not rule.keeps_state:  # one that keeps a state has gone through that time itself
+                late = changing.after_downtime(inputs, self.coverage.interval(rule), budget)
             result.include(late)
             result.include(changing.advance(late.alerts))
             (self.observe or self.history.take)(rule, as_of, found, alerts)
+            if found.kept is not None:
+                result.kept[rule.name] = found.kept
         except Exception as error:  # one rule that fails must not stop the others; RuleError shows it
-            why = f"an internal error, please report it with the traceback in the log: {error}"
-            result.errors[rule.name] = why
+            why = result.errors[rule.name] = _internal(error)
             if self.errors.get(rule.name) != why:
                 log.exception("rule %s cannot be judged", rule.name)
             self.update_builtin(builtin.RULE_ERROR, builtin.finding(why, rule=rule.name), as_of, result)
@@ -189,3 +252,7 @@ class RuleEvaluator:
             result.evaluated[rule.name] = (as_of, self.window.version)
             self.update_builtin(builtin.RULE_ERROR, builtin.over(rule=rule.name), as_of, result)
         result.seconds[rule.name] = perf_counter() - began
+
+
+def _internal(error: Exception) -> str:
+    return f"an internal error, please report it with the traceback in the log: {error}"

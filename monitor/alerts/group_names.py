@@ -1,4 +1,4 @@
-"""The names of groups, remembered from one judgement of a rule to the next."""
+"""Remembers the names of a rule's groups from one evaluation to the next."""
 
 from monitor.alerts.kinds.result import RuleResult
 
@@ -6,14 +6,14 @@ Group = tuple[tuple[str, str], ...]
 
 
 class Names:
-    """Groups by their codes. Codes keep their meaning only until the window renumbers its profiles."""
+    """Groups by their codes. A code keeps its meaning only until the window renumbers its profiles."""
 
     def __init__(self) -> None:
         self._means: object = None
         self._groups: dict[int, Group] = {}
 
     def begin(self, rule_result: RuleResult) -> bool:
-        """Get ready for the codes of this judgement; False: codes of earlier ones mean something else now."""
+        """Prepares for the codes of this result; returns False if earlier codes have another meaning now."""
         means = meaning(rule_result)
         if means is not None and means is self._means:
             return True
@@ -22,7 +22,7 @@ class Names:
         return False
 
     def group(self, rule_result: RuleResult, at: int) -> Group:
-        """The group at a place of the judgement."""
+        """Returns the group at a position of the result."""
         code = int(rule_result.codes[at])
         known = self._groups.get(code)
         if known is None:
@@ -31,5 +31,5 @@ class Names:
 
 
 def meaning(rule_result: RuleResult) -> object:
-    """What stays the same thing as long as codes mean the same; None where they never do (recipients are numbered anew by each reading)."""
-    return None if "to" in rule_result.by else rule_result.reading.window.facets
+    """See `RuleResult.means`."""
+    return rule_result.means

@@ -1,4 +1,4 @@
-"""Incidents: what happened to each alert from its beginning to its end, put together from transitions. Pure."""
+"""Builds incidents from transitions: what happened to each alert from its beginning to its end. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,7 +9,10 @@ from monitor.runtime.clock import Instant
 
 @dataclass(slots=True)
 class Incident:
-    """One life of one alert; ``events`` in the order of time. A time is None where that has not happened."""
+    """One life of one alert; ``events`` are in the order of time. A time is None if that has not happened, or is not known.
+
+    ``account`` is empty if older versions stored all of its events: then its group is not known either.
+    """
 
     fingerprint: str
     rule: str
@@ -28,19 +31,23 @@ class Incident:
 
     @property
     def fired(self) -> bool:
-        """Whether it fired, also where the beginning is not known any more."""
+        """Returns whether it fired, even if its beginning is no longer known."""
         return any(one.what not in ("pending", "dropped") for one in self.events)
+
+    @property
+    def incident(self) -> str:
+        """Returns the id of the incident of several alerts that it was of; empty if it was of none."""
+        return next((one.about.incident for one in self.events if one.about is not None and one.about.incident), "")
 
 
 def incidents(transitions: Iterable[Transition]) -> list[Incident]:
-    """The incidents of these transitions, which are in the order of time; those that began last come first."""
+    """Returns the incidents of these transitions, the latest first. The transitions must be in the order of time."""
     found: list[Incident] = []
     open_ones: dict[str, Incident] = {}
     for one in transitions:
         incident = open_ones.get(one.fingerprint)
         if incident is None or one.what == "pending" or (one.what == "fired" and incident.firing_at is not None):
-            about = one.about
-            incident = Incident(one.fingerprint, one.rule, about.account if about else "", about.group if about else ())
+            incident = Incident(one.fingerprint, one.rule, "", ())
             open_ones[one.fingerprint] = incident
             found.append(incident)
         _take(incident, one)
@@ -51,6 +58,8 @@ def incidents(transitions: Iterable[Transition]) -> list[Incident]:
 
 def _take(incident: Incident, one: Transition) -> None:
     incident.events.append(one)
+    if one.about is not None and not incident.account:  # older versions stored transitions without it
+        incident.account, incident.group = one.about.account, one.about.group
     if one.what == "pending":
         incident.pending_at = one.at
     elif one.what == "fired":

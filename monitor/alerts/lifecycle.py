@@ -1,12 +1,13 @@
-"""What becomes of one rule's alerts after an evaluation: which begin, change, wait, end, or make room for worse ones."""
+"""Decides what one rule's alerts do after an evaluation: which begin, change, wait, end, or make room for worse ones."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from monitor.alerts.evaluation import EvaluationResult, Group, Key
-from monitor.alerts.kinds import EvaluationInput, RuleResult
-from monitor.alerts.limit import badness, within_limit
-from monitor.alerts.unjudged import ReplayBudget, unjudged
+from monitor.alerts.kinds import EvaluationInput
+from monitor.alerts.limit import priority, within_limit
+from monitor.alerts.missed_evaluations import ReplayBudget, alerts_to_catch_up
 from monitor.config.rules import Rule
 from monitor.model.alert import Alert, Policy, Step, advance, displace, is_held_back, remove
 from monitor.model.finding import Finding
@@ -14,43 +15,54 @@ from monitor.runtime.clock import Duration, Instant
 
 
 def policy_of(rule: Rule) -> Policy:
-    """The settings of a rule that govern its alerts' lifecycle."""
+    """Returns the settings of a rule that govern its alerts' lifecycle."""
     below = rule.comparison == "below"
     return Policy(rule.for_, rule.keep_firing_for, len(rule.levels_), below, rule.forget_after)
 
 
+class Findings(Protocol):
+    """What a rule found as of one moment."""
+
+    def breaching(self) -> Iterable[Finding]:
+        """The findings of the groups over a threshold."""
+
+    def of(self, group: Group) -> Finding:
+        """The finding of one group, present or not."""
+
+
 @dataclass(frozen=True, slots=True)
 class RuleAlerts:
-    """One rule's alerts, what governs their lives, and what the rule found as of the moment.
+    """One rule's alerts, the policy that governs them, and what the rule found as of one time.
 
-    While what the rule looks at has not been ``read``, alerts that fire neither end nor ease: what speaks for them may be missing.
+    Until all messages that the rule looks at are ``read``, firing alerts neither end nor ease: messages that keep them firing may be missing.
+    So it is between two polls, too.
     """
 
     account: str
     rule: Rule
     policy: Policy
     alerts: Mapping[Group, Alert]
-    found: RuleResult
+    found: Findings
     as_of: Instant
     read: bool
 
     def after_downtime(
-        self, moment: EvaluationInput, interval: Duration | None, budget: ReplayBudget
+        self, inputs: EvaluationInput, interval: Duration | None, budget: ReplayBudget
     ) -> EvaluationResult:
-        """What became of the alerts while the rule was not evaluated, as far as that decides what becomes of them now."""
+        """Returns what happened to the alerts while the rule was not evaluated, as far as that affects what happens to them now."""
         result = EvaluationResult()
         if not self.alerts or interval is None:
             return result
-        late = unjudged(self.alerts, self.found, self.policy, self.as_of, interval)
+        late = alerts_to_catch_up(self.alerts, self.found.of, self.policy, self.as_of, interval)
         if late is not None:
-            after, result.transitions = late.caught_up(self.rule, moment, budget)
+            after, result.transitions = late.caught_up(self.rule, inputs, budget)
             result.alerts = {(self.rule.name, group): alert for group, alert in after.items()}
         return result
 
     def advance(self, late: Mapping[Key, Alert | None]) -> EvaluationResult:
-        """What becomes of the alerts now. Where the rule has a limit, only the worst fire; the others are held back.
+        """Returns what happens to the alerts now. If the rule has a limit only the worst fire; the others are held back.
 
-        ``late`` are those that changed while the rule was not evaluated.
+        ``late`` are the alerts that changed while the rule was not evaluated.
         """
         result, name, limit = EvaluationResult(), self.rule.name, self.rule.limit
         now = {group: late.get((name, group), alert) for group, alert in self.alerts.items()}
@@ -66,7 +78,7 @@ class RuleAlerts:
         return result
 
     def _steps(self, alerts: Mapping[Group, Alert], over: Mapping[Group, Finding]) -> dict[Group, Step]:
-        """The step of each group. Where the rule has a limit, none begins to fire. ``over`` are the findings over a threshold."""
+        """Returns the step of each group; if the rule has a limit none begins to fire. ``over`` are the findings over a threshold."""
         steps: dict[Group, Step] = {}
         for group, alert in alerts.items():
             waits = group in over or (not self.read and alert.state == "firing" and self._is_of_rule(alert))
@@ -81,7 +93,7 @@ class RuleAlerts:
         return advance(self.account, self.rule.name, alert, finding, self.policy, self.as_of, may_fire=may_fire)
 
     def _step_below(self, alert: Alert) -> Step:
-        """The step of an alert whose group is not over a threshold, or is none of the rule's groups any more."""
+        """Returns the step of an alert whose group is over no threshold, or whose fields the rule no longer groups by."""
         if alert.state == "resolved":
             return alert, None
         if not self._is_of_rule(alert):
@@ -89,14 +101,14 @@ class RuleAlerts:
         return self._step(alert, self.found.of(alert.group), may_fire=True)
 
     def _is_of_rule(self, alert: Alert) -> bool:
-        """Whether the rule still groups by the fields that the alert's group has."""
+        """Returns whether the rule still groups by the fields of the alert's group."""
         return tuple(name for name, _ in alert.group) == self.rule.grouping
 
 
 def _groups_within_limit(steps: Mapping[Group, Step], limit: int) -> tuple[list[Group], dict[Group, Alert]]:
-    """Which of a rule's groups begin to fire, and the alerts that make room for them."""
+    """Returns the groups that begin to fire, and the alerts that make room for them."""
     alerts = {group: alert for group, (alert, _) in steps.items() if alert is not None}
-    firing = {group: badness(alert) for group, alert in alerts.items() if alert.state == "firing"}
-    waiting = {group: badness(alert) for group, alert in alerts.items() if is_held_back(alert)}
+    firing = {group: priority(alert) for group, alert in alerts.items() if alert.state == "firing"}
+    waiting = {group: priority(alert) for group, alert in alerts.items() if is_held_back(alert)}
     begin, end = within_limit(firing, waiting, limit)
     return begin, {group: alerts[group] for group in end}

@@ -1,7 +1,7 @@
-"""A rule's ``limit``: which of its groups that are over the threshold fire, and which are only counted.
+"""Applies a rule's ``limit``: decides which of the groups over the threshold fire, and which are only counted.
 
-The worst fire. One that fires goes on until another is clearly worse, so that groups that are about equally bad do not
-alternate: each exchange is two things that people have to read.
+The worst fire. A firing group is replaced only by a clearly worse one, so that groups which are about equally bad do not alternate:
+each exchange sends two notifications.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
@@ -10,22 +10,22 @@ from typing import Final, TypeVar
 from monitor.model.alert import Alert
 
 CLEARLY: Final = 1.25
-"""A group that crosses as many levels as another is clearly worse where it is beyond its threshold by so much as the other, or more."""
+"""Of two groups that cross equally many levels, one is clearly worse if its excess is at least this many times the other's."""
 
-Badness = tuple[int, float]
-"""How many levels are crossed now, and how far the value is beyond the threshold, as a factor."""
+Priority = tuple[int, float]
+"""The number of levels crossed now, and how far the value is beyond the threshold, as a factor."""
 Key = TypeVar("Key", bound=Hashable)
 
 
-def badness(alert: Alert) -> Badness:
-    """How bad an alert is now, by the value that was last known. One that has recovered and is kept firing crosses no level."""
+def priority(alert: Alert) -> Priority:
+    """Returns how bad an alert is now, by its last known value. One that has recovered and is kept firing crosses no level."""
     return alert.crossed, alert.excess
 
 
 def within_limit(
-    firing: Mapping[Key, Badness], waiting: Mapping[Key, Badness], limit: int
+    firing: Mapping[Key, Priority], waiting: Mapping[Key, Priority], limit: int
 ) -> tuple[list[Key], list[Key]]:
-    """Which of those that wait begin to fire, and which of those that fire make room: for them, or because the limit was lowered."""
+    """Returns which waiting groups begin to fire, and which firing ones end: to make room, or because the limit was lowered."""
     worst_first, mildest_first = _worst_first(waiting), _worst_first(firing)[::-1]
     free, surplus = max(limit - len(firing), 0), max(len(firing) - limit, 0)
     begin, end = worst_first[:free], mildest_first[:surplus]
@@ -37,15 +37,15 @@ def within_limit(
     return begin, end
 
 
-def _worst_first(some: Mapping[Key, Badness]) -> list[Key]:
-    """Of those that are equally bad the order does not depend on that in which they came."""
+def _worst_first(some: Mapping[Key, Priority]) -> list[Key]:
+    """Returns the keys, the worst first. The order of equally bad ones does not depend on the order in which they came."""
     by_name: Iterable[Key] = sorted(some, key=repr)
     return sorted(by_name, key=lambda key: some[key], reverse=True)
 
 
-def _is_clearly_worse(one: Badness, other: Badness) -> bool:
+def _is_clearly_worse(one: Priority, other: Priority) -> bool:
     if one[0] != other[0]:
         return one[0] > other[0]
     return (
         one[1] > other[1] and one[1] >= CLEARLY * other[1]
-    )  # the first part: of 0 and of infinity any factor is itself
+    )  # the first comparison is for 0 and infinity, which no factor changes

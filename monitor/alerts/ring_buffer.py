@@ -1,4 +1,4 @@
-"""Numbers of some groups at the latest moments: the memory of a track."""
+"""A ring buffer of numbers by time and group: the memory of a series."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,9 +7,9 @@ from monitor.runtime.clock import Instant
 
 
 class RingBuffer:
-    """A row a moment (the latest ``kept`` of them, around and around), a place a group, with some columns of numbers.
+    """Numbers of some groups at the latest ``kept`` times: a row per time, in each ``columns`` numbers per group.
 
-    The first column is NaN for the moments before a group came in.
+    The first column is NaN at times before a group was added.
     """
 
     def __init__(self, kept: int, columns: int) -> None:
@@ -21,12 +21,12 @@ class RingBuffer:
 
     @property
     def newest(self) -> Instant | None:
-        """The moment that was put in last."""
+        """The time that was added last."""
         return self._moments[self._next - 1] if self._moments else None
 
     @property
     def moments(self) -> list[Instant]:
-        """The moments, in the order in which they came."""
+        """The times, in the order in which they were added."""
         return [self._moments[row] for row in self._order]
 
     @property
@@ -36,7 +36,7 @@ class RingBuffer:
         return [(first + number) % self._kept for number in range(count)]
 
     def row(self, as_of: Instant) -> NDArray[np.float64]:
-        """The row of a moment, to be written: a new one, or again that of the moment before where it is the same."""
+        """Returns the row of ``as_of`` to be written: the newest row if it has the same time, else a new one."""
         if self.newest == as_of:
             return np.asarray(self._numbers[self._next - 1])
         row = self._next
@@ -45,11 +45,11 @@ class RingBuffer:
         return np.asarray(self._numbers[row])
 
     def rearrange(self, positions: list[int], fresh: int) -> None:
-        """Keep only the groups at those places, in that order, and make room for so many more."""
+        """Keeps only the groups at these positions, in this order, and makes room for ``fresh`` more."""
         blank = np.full((self._kept, self.columns, fresh), np.nan)
         self._numbers = np.concatenate([self._numbers[:, :, positions], blank], axis=2)
 
     def of(self, position: int) -> tuple[list[Instant], NDArray[np.float64]]:
-        """What is kept of a group, oldest first, from when it came in."""
+        """Returns a group's times and numbers, oldest first, from when it was added."""
         known = [row for row in self._order if not np.isnan(self._numbers[row, 0, position])]
         return [self._moments[row] for row in known], np.asarray(self._numbers[known, :, position])

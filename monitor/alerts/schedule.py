@@ -1,4 +1,4 @@
-"""Which rules a poll makes due."""
+"""Decides which rules a poll makes due."""
 
 from collections.abc import Iterable, Mapping
 
@@ -17,21 +17,43 @@ class EvaluationSchedule:
 
     def __init__(self) -> None:
         self._last: dict[str, Evaluated] = {}
+        self._last_pushed: dict[str, Evaluated] = {}
 
-    def commit(self, evaluated: Mapping[str, Evaluated]) -> None:
-        """These evaluations are committed."""
-        self._last |= evaluated
+    def commit(self, evaluated: Mapping[str, Evaluated], *, pushed: bool = False) -> None:
+        """Takes the evaluations that were committed; ``pushed`` says that they were between polls."""
+        if not pushed:
+            self._last |= evaluated
+        self._last_pushed |= evaluated
 
     def forget(self, rule: str) -> None:
-        """A rule is gone, or means something else now."""
+        """Drops a rule that was removed or changed."""
         self._last.pop(rule, None)
+        self._last_pushed.pop(rule, None)
+
+    def due_by_push(
+        self, rules: Iterable[Rule], coverage: SearchCoverage, blind: Iterable[str], version: int
+    ) -> dict[str, tuple[Rule, Span]]:
+        """Returns the rules to evaluate between two polls because reports were pushed. Rules that tell what did not happen wait for a poll."""
+        seeing, due = coverage.seeing(blind), dict[str, tuple[Rule, Span]]()
+        for rule in rules:
+            if rule.waits_for_polls or not coverage.counts_pushed(rule) or not seeing.issuperset(coverage.needed(rule)):
+                continue
+            span, last = coverage.as_of(rule), self._last_pushed.get(rule.name)
+            if span is not None and (last is None or _is_due(rule, last, span[0], version, is_poll=False)):
+                due[rule.name] = rule, span
+        return due
+
+    def evaluated_as_of(self, rule: str) -> Instant | None:
+        """Returns as of when a rule was last evaluated; None if it was not."""
+        last = self._last.get(rule)
+        return None if last is None else last[0]
 
     def due(
         self, rules: Iterable[Rule], cursor: Cursor, coverage: SearchCoverage, blind: Iterable[str], version: int
     ) -> dict[str, tuple[Rule, Span]]:
-        """The rules to evaluate once ``cursor`` is committed, and as of when and since when nothing is missing.
+        """Returns the rules to evaluate once ``cursor`` is committed, with as of when, and since when no message is missing.
 
-        A rule waits while one of its searches is ``blind``. ``version`` is the window's.
+        A rule waits while one of its searches is ``blind``. ``version`` is the window's version.
         """
         cursors, seen = coverage.after(cursor), coverage.up_to_date(cursor, blind)
         spans, due = dict[str | None, Span | None](), {}
@@ -44,7 +66,7 @@ class EvaluationSchedule:
             if span is None:
                 continue
             last = self._last.get(rule.name)
-            # Most rules are evaluated at each poll: of these it is seen without a call.
+            # Saves a call for most rules: those that are evaluated at each poll.
             is_later = last is None or (rule.every is None and last[0] < span[0])
             if is_later or settles or (last is not None and _is_due(rule, last, span[0], version, is_poll)):
                 due[rule.name] = rule, span
@@ -55,5 +77,5 @@ def _is_due(rule: Rule, last: Evaluated, as_of: Instant, version: int, is_poll: 
     if rule.every is not None and last[0] <= as_of < last[0] + rule.every:
         return False
     if as_of == last[0] and is_poll:
-        return False  # another search lags behind; what this one brought is later than what can be evaluated
+        return False  # another search lags behind, so the new messages are later than the time that can be evaluated
     return (as_of, version) != last

@@ -1,4 +1,4 @@
-"""Alerts as people are shown them: labels, annotations, the numbers, and what explains them."""
+"""Renders alerts as people are shown them: labels, annotations, numbers, and what explains them."""
 
 import logging
 from bisect import bisect_right
@@ -8,11 +8,11 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from monitor.alerts.evaluation import Group, ViewContext, evaluation_key
+from monitor.alerts.evaluation import Evaluations, Group, ViewContext
 from monitor.alerts.evaluation_history import Evaluation
 from monitor.alerts.evaluator import RuleEvaluator
 from monitor.alerts.explain import breakdown, samples
-from monitor.alerts.kinds import EvaluationInput, RuleResult, evaluate, matched, unit_of
+from monitor.alerts.kinds import EvaluationInput, evaluate, matched, unit_of
 from monitor.alerts.lifecycle import policy_of
 from monitor.alerts.sampled_series import SPACED
 from monitor.config.rules import Rule
@@ -31,25 +31,25 @@ DEEPEST = 20
 
 
 class Annotator(Protocol):
-    """Renders the annotations of an alert; gives the texts and what went wrong."""
+    """Renders the annotations of an alert; returns the texts and the errors."""
 
     def render_annotations(self, templates: Mapping[str, str], view: AlertView) -> tuple[dict[str, str], list[str]]: ...
 
 
 @dataclass(slots=True)
 class Views:
-    """Makes views of an account's alerts. ``distinguish``: the alerts say which account they are of, because there are several."""
+    """Makes views of an account's alerts. ``distinguish`` adds the account to their labels, because there are several accounts."""
 
     evaluator: RuleEvaluator
     annotator: Annotator
     distinguish: bool = False
     time_zone: str = "UTC"
-    """By whose clock times are shown beside UTC."""
+    """The time zone in which times are shown beside UTC."""
     errors: list[str] = field(default_factory=list)
-    """What went wrong in templates since this was last emptied."""
+    """Errors of templates since the list was last emptied."""
 
     def labels(self, alert: Alert) -> dict[str, str]:
-        """The labels that receivers know the alert by."""
+        """Returns the labels by which receivers know the alert."""
         built_in, rule = BUILT_IN.get(alert.rule), self.evaluator.rules.get(alert.rule)
         labels = {"alertname": alert.rule} | dict(alert.group)
         if rule is None and built_in is None:
@@ -59,18 +59,18 @@ class Views:
         return labels | {"severity": self.severity(alert)} | (rule.labels if rule is not None else {})
 
     def knows(self, alert: Alert) -> bool:
-        """Whether what the alert comes of is still there, so that its labels depend on nothing but its level."""
+        """Returns whether the alert's rule still exists, so that its labels depend only on its level."""
         return alert.rule in BUILT_IN or alert.rule in self.evaluator.rules
 
     def severity(self, alert: Alert) -> str:
-        """How bad it is now; of an alert that is over, how bad it last was; of a pending one, what its threshold stands for."""
+        """Returns the severity: the present one; if resolved, the last one; if pending, that of the threshold which is crossed."""
         built_in, rule = BUILT_IN.get(alert.rule), self.evaluator.rules.get(alert.rule)
         if built_in is not None:
             return built_in.severity
         if rule is None:
             return alert.view.severity if alert.view is not None else "warning"
         level = alert.crossed if alert.state == "pending" else alert.level
-        return rule.levels_[min(max(level, 1), len(rule.levels_)) - 1].severity
+        return rule.severity_at(level)
 
     def fires_on_until(self, alert: Alert) -> Instant | None:
         """See `monitor.model.alert.fires_on_until`."""
@@ -78,7 +78,7 @@ class Views:
         return None if rule is None else fires_on_until(alert, policy_of(rule))
 
     def ranks(self) -> dict[str, float]:
-        """How bad each severity is; a word of one's own is a little worse than the level below it."""
+        """Returns the rank of each severity; a severity of the user's own ranks a little above the level below it."""
         ranks = dict(RANKS)
         for rule in self.evaluator.rules.values():
             rank = 0.0
@@ -88,7 +88,7 @@ class Views:
         return ranks
 
     def view(self, alert: Alert, context: ViewContext | None = None, *, deep: bool = False) -> AlertView:
-        """The alert in that scene (as it is now, where none is given); ``deep``: also with what explains it."""
+        """Returns the alert in that context (None: as it is now). ``deep`` adds what explains it."""
         built_in, rule = BUILT_IN.get(alert.rule), self.evaluator.rules.get(alert.rule)
         if built_in is not None:
             return self._built_in(alert, built_in)
@@ -98,10 +98,10 @@ class Views:
         plain = self._plain(alert, rule, context)
         return self._annotated(rule, self._explained(alert, rule, plain, context) if deep else plain)
 
-    def over(self, alert: Alert, severity: str, context: ViewContext | None = None) -> AlertView:
-        """An alert that is over for those who were told of it under ``severity``, with the labels that it was shown with.
+    def as_resolved(self, alert: Alert, severity: str, context: ViewContext | None = None) -> AlertView:
+        """Returns the alert as resolved for receivers that were notified of it under ``severity``, with the labels that it was shown with.
 
-        One that still fires is over for them because it goes on under another severity, in another group.
+        An alert that still fires counts as resolved for them if it continues under another severity, in another group.
         """
         view = self.view(alert, context)
         labels = (alert.view.labels if alert.view is not None else view.labels) | {"severity": severity}
@@ -109,8 +109,8 @@ class Views:
             view = msgspec.structs.replace(view, status="resolved", ends_at=alert.as_of, resolved_because="moved")
         return msgspec.structs.replace(view, labels=labels, severity=severity, was_severity="", more=0)
 
-    def as_told(self, alert: Alert, severity: str, context: ViewContext | None = None) -> AlertView:
-        """An alert that fires for those who were told of it under ``severity`` and are to hear nothing else of it now."""
+    def as_notified(self, alert: Alert, severity: str, context: ViewContext | None = None) -> AlertView:
+        """Returns the alert as firing for receivers that were notified of it under ``severity`` and get no news of it now."""
         view = self.view(msgspec.structs.replace(alert, state="firing", resolved_at=None, because=None), context)
         labels = (alert.view.labels if alert.view is not None else view.labels) | {"severity": severity}
         return msgspec.structs.replace(view, labels=labels, severity=severity)
@@ -139,17 +139,21 @@ class Views:
         span = self.evaluator.coverage.as_of(rule, context.cursors)
         if span is None or tuple(name for name, _ in alert.group) != rule.grouping:
             return view
-        moment, firing = self.evaluator.input_for(rule, context.reading, *span), alert.state == "firing"
+        inputs, firing = self.evaluator.input_for(rule, context.reading, *span), alert.state == "firing"
         try:
             return msgspec.structs.replace(
                 view,
-                breakdown=breakdown(rule, moment, alert.group, alert.pending_at) if firing else (),
-                samples=samples(rule, moment, alert.group) if firing else (),
-                history=history(rule, moment, alert.group, self.evaluator.history.progress(rule.name, alert.group)),
+                breakdown=breakdown(rule, inputs, alert.group, alert.pending_at) if firing else (),
+                samples=samples(rule, inputs, alert.group) if firing else (),
+                history=history(
+                    rule,
+                    inputs,
+                    alert.group,
+                    self.evaluator.history.progress(rule.name, alert.group),
+                    context.found,
+                ),
             )
-        except (
-            Exception
-        ):  # a rule that cannot be judged cannot be explained either, and its alerts are told all the same
+        except Exception:  # a rule that fails cannot be explained either; its alerts are still notified
             log.exception("what explains alert %s cannot be worked out", rule.name)
             return view
 
@@ -159,7 +163,7 @@ class Views:
         return msgspec.structs.replace(view, annotations=texts, links=links_of(rule))
 
     def _built_in(self, alert: Alert, built_in: BuiltIn) -> AlertView:
-        over = {"summary": built_in.ended}
+        ended = {"summary": built_in.ended}
         fires = {"summary": f"{built_in.summary}: {alert.why}", "description": built_in.advice}
         return AlertView(
             fingerprint=alert.fingerprint,
@@ -170,13 +174,13 @@ class Views:
             status="resolved" if alert.state == "resolved" else "firing",
             severity=built_in.severity,
             labels=self.labels(alert),
-            annotations=over if alert.state == "resolved" else fires,
+            annotations=ended if alert.state == "resolved" else fires,
             time_zone=self.time_zone,
             **_numbers(alert),
         )
 
     def _orphan(self, alert: Alert) -> AlertView:
-        """The rule is gone: as it was last shown, and over."""
+        """Returns an alert whose rule was removed as it was last shown, with its present status."""
         if alert.view is None:
             return self._built_in(alert, BuiltIn(alert.rule, "warning", "its rule is gone", "its rule is gone", ""))
         status: Literal["firing", "resolved"] = "resolved" if alert.state == "resolved" else "firing"
@@ -184,7 +188,7 @@ class Views:
 
 
 def kept(view: AlertView) -> AlertView:
-    """What an alert remembers of how it was shown: all but what explains a moment that is gone."""
+    """Returns the part of a view that an alert keeps: all but what is true only at the time of the view."""
     passing = {
         "was_severity": "",
         "more": 0,
@@ -216,37 +220,40 @@ def _numbers(alert: Alert) -> dict[str, Any]:
 
 
 def links_of(rule: Rule) -> tuple[Link, ...]:
-    """The rule's runbook, where its URL is fixed: a URL is never made from message data."""
+    """Returns a link to the rule's runbook if its URL is fixed; a URL is never built from message data."""
     url = rule.annotations.get("runbook_url", "")
     return (Link("Runbook", url),) if url.startswith(("https://", "http://")) and "{" not in url else ()
 
 
 def history(
-    rule: Rule, moment: EvaluationInput, group: Group, progress: Sequence[Evaluation] = ()
+    rule: Rule,
+    inputs: EvaluationInput,
+    group: Group,
+    progress: Sequence[Evaluation] = (),
+    found: Evaluations | None = None,
 ) -> tuple[float | None, ...]:
-    """The group's values at the latest moments, oldest first, up to now. ``progress`` is what was found of it lately.
+    """Returns the group's values at the latest times, oldest first, up to now.
 
-    Of before that the window is asked, which still holds what those values rest on: the same for all the rule's groups.
+    ``progress`` are its recent evaluations. Values from before them are computed from the window, once for all the rule's groups; ``found``
+    collects those results. A rule that keeps a state has none from before them.
     """
-    now, step = moment.as_of, rule.history_step
-    found = [one.as_of for one in progress if one.as_of <= now]
+    now, step = inputs.as_of, rule.history_step
+    found = {} if found is None else found
+    known = [one.as_of for one in progress if one.as_of <= now]
     values = []
     for then in range(now - (HISTORY - 1) * step, now + 1, step):
-        position = bisect_right(found, then)
-        if (
-            position
-        ):  # nothing is judged where nothing has changed, nor while a search cannot be seen: the last value stands
+        position = bisect_right(known, then)
+        if position:  # without a change, or while a search is blind, there is no evaluation: the last value holds
             values.append(progress[position - 1].value)
         else:
-            values.append(_value_at(rule, moment, then, group) if then >= moment.covered_since else None)
+            values.append(_value_at(rule, inputs, then, group, found) if then >= inputs.covered_since else None)
     return tuple(values)
 
 
-def _value_at(rule: Rule, moment: EvaluationInput, then: Instant, group: Group) -> float | None:
-    key = evaluation_key(rule.name, then)
-    shared = moment.reading.shared
-    if key not in shared:
-        shared[key] = evaluate(rule, replace(moment, as_of=then))
-    rule_result: RuleResult = shared[key]
-    finding = rule_result.of(group)
+def _value_at(rule: Rule, inputs: EvaluationInput, then: Instant, group: Group, found: Evaluations) -> float | None:
+    if (rule.name, then) not in found:
+        if rule.keeps_state:
+            return None
+        found[rule.name, then] = evaluate(rule, replace(inputs, as_of=then))
+    finding = found[rule.name, then].of(group)
     return None if finding.breached is None else finding.value

@@ -1,8 +1,9 @@
 """Checks whether the configured searches can answer a rule.
 
-A filter on the status hides messages, and takes each away when its status changes. What such a search still answers is how many it has.
-A share, a latency, money or a comparison with the past needs the messages that it hides. Other filters (label, campaign, direction) take whole
-messages, from the first status to the last: they hide nothing of what a rule about them asks.
+A search that filters by status returns only messages of some statuses, and loses each message when its status changes. Such a search can
+still answer how many of them there are. A share, a latency, a sum of money or a comparison with the past needs the messages that it hides.
+Other filters (label, campaign, direction) select whole messages, from their first status to their last, so they hide nothing from a rule
+about these messages.
 """
 
 import json
@@ -16,13 +17,13 @@ from monitor.model.message import FINAL, STATUSES
 from monitor.model.routee_query import STATUS, Filter
 
 Scope = frozenset[object]
-"""All that a search asks for besides statuses."""
+"""What a search asks for, apart from statuses."""
 
 NAMES: Final = ("everything", "all_statuses", "unfiltered")
 
 
 def unanswered(rule: Rule, config: Config) -> Iterator[FieldProblem]:
-    """What is wrong where the searches that a rule is about hide what it needs: with the search to add."""
+    """Yields a problem if the searches of a rule hide messages that it needs; the message says which search to add."""
     for account in config.accounts:
         searches = [one for one in config.searches if one.account == account.name]
         asked = [one for one in searches if rule.search in (None, one.name)]
@@ -74,7 +75,7 @@ _NO_LIMITS: Final = frozenset({("campaign", False), ("tracking_id", None)})
 
 
 def _concerns(rule: Rule, scope: Scope) -> bool:
-    """Whether messages of a scope can be among those that a rule is about."""
+    """Returns whether a rule can be about messages of a scope."""
     fields = [(one.field, one.term) for one in scope if isinstance(one, Filter) and one.operator == "is"]
     return all(_may_be(rule.meant(), field, term) for field, term in fields)
 
@@ -94,7 +95,7 @@ def _listed(statuses: frozenset[str]) -> str:
 
 
 def _remedy(rule: Rule, narrow: Search, searches: Sequence[Search], config: Config) -> str:
-    """What to write."""
+    """Returns which search to write instead, or to add."""
     scope = _scope(narrow)
     for one in searches:
         if _scope(one) <= scope and not one.question.by_status:

@@ -1,7 +1,7 @@
 """Finds the labels that alerts can have, from configuration and rules alone, so that impossible matchers are reported.
 
-A label's values are known where they are written down (the rule's name, its severities and own labels, the accounts), and open where they
-come from messages.
+A label's values are known if the configuration or the rule contains them (the rule's name, severities and labels; the accounts). They are
+open if they come from messages.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from monitor.routing.matchers import Matcher
 from monitor.routing.route import RANKS, Route
 
 Labels = Mapping[str, frozenset[str] | None]
-"""The values that each label of one kind of alert can have; None: any value that messages have."""
+"""The values that each label of one kind of alert can have; None means any value that messages have."""
 
 _GROUPS_OF_BUILT_IN: Mapping[str, tuple[str, ...]] = {
     "MonitorBlind": ("account", "search"),
@@ -28,23 +28,23 @@ _GROUPS_OF_BUILT_IN: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class PossibleAlerts:
-    """Every kind of alert that the rules and the daemon itself can raise."""
+    """Every kind of alert that the rules and the daemon can raise."""
 
     kinds: tuple[Labels, ...]
 
     @classmethod
     def of(cls, config: Config, rules: Iterable[Rule]) -> "PossibleAlerts":
-        """What these rules can raise; switched-off ones too, because they may be switched on."""
+        """Returns the alerts that these rules can raise, including disabled rules, because these may be enabled."""
         accounts = frozenset(account.name for account in config.accounts)
         return cls((*(_of_rule(rule, accounts) for rule in rules), *_built_in(accounts)))
 
     def meeting(self, matchers: Iterable[Matcher]) -> "PossibleAlerts":
-        """Those that can meet all of the matchers."""
+        """Returns the kinds that can meet all of the matchers."""
         matchers = tuple(matchers)
         return PossibleAlerts(tuple(kind for kind in self.kinds if all(_can_meet(one, kind) for one in matchers)))
 
     def why_none(self, matchers: Sequence[Matcher]) -> str:
-        """A sentence that says why no alert can meet the matchers; empty where one can."""
+        """Returns why no alert can meet the matchers; empty if one can."""
         if self.meeting(matchers).kinds:
             return ""
         for matcher in matchers:
@@ -91,11 +91,13 @@ def _can_meet(matcher: Matcher, labels: Labels) -> bool:
     values = labels.get(matcher.name, frozenset([""]))
     if values is not None:
         return any(matcher.accepts(value) for value in values)
-    return matcher.op != "=" or bool(matcher.value)  # a field that a message lacks has the value unknown: none is empty
+    return matcher.op != "=" or bool(
+        matcher.value
+    )  # a field that a message lacks has the value unknown, so no value is empty
 
 
 def idle_routes(root: Route, alerts: PossibleAlerts) -> Iterator[str]:
-    """A sentence for each route that no alert can come to. Those below it are not named as well."""
+    """Yields a sentence for each route that no alert can reach, without the routes below it."""
     for route in root.routes:
         if why := alerts.why_none(route.matchers):
             yield f"the route {route.key} is never taken: {why}"
@@ -104,7 +106,7 @@ def idle_routes(root: Route, alerts: PossibleAlerts) -> Iterator[str]:
 
 
 def idle_inhibitions(config: Config, alerts: PossibleAlerts) -> Iterator[str]:
-    """A sentence for each inhibition rule that can never act."""
+    """Yields a sentence for each inhibition rule that can never apply."""
     for index, rule in enumerate(config.inhibit_rules):
         for side, matchers in (("source", rule.source_matchers), ("target", rule.target_matchers)):
             if why := alerts.why_none(matchers):
@@ -112,7 +114,7 @@ def idle_inhibitions(config: Config, alerts: PossibleAlerts) -> Iterator[str]:
 
 
 def unknown_severities(root: Route, rules: Iterable[Rule]) -> Iterator[str]:
-    """A sentence for each rule whose severity is a word that neither routee-monitor nor a route knows, where routes go by severity."""
+    """Yields a sentence for each unknown severity of a rule that no route asks for, if routes match severities or a known one is similar."""
     asked = [one for route in every_route(root) for one in route.matchers if one.name == "severity" and one.needs_label]
     for rule in rules:
         for severity in dict.fromkeys(level.severity for level in rule.levels_):

@@ -22,7 +22,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class SettingsResult:
-    """What could be read of the files, and every problem that they have: of the configuration (then it is None) and of the rules."""
+    """The configuration (None if it has problems), the valid rules, and the problems of both."""
 
     config: Config | None
     rules: tuple[Rule, ...]
@@ -30,7 +30,7 @@ class SettingsResult:
 
 
 def read(path: Path, environ: Mapping[str, str]) -> SettingsResult:
-    """What is in the file ``path`` and in the rule files that it names, right or wrong."""
+    """Reads the file ``path`` and the rule files that it names, with all of their problems."""
     config, problems, files = read_config(path, environ)
     rules, wrong = read_rules(files, environ)
     wrong += check_against(rules, config) if config else []
@@ -38,7 +38,7 @@ def read(path: Path, environ: Mapping[str, str]) -> SettingsResult:
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
-    """The settings in the file ``path`` and in the rule files that it names.
+    """Returns the settings in the file ``path`` and in the rule files that it names.
 
     Raises InputError with every problem of every file: exit 78 if the configuration has one, else 65.
     """
@@ -49,7 +49,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
 
 
 def check_against(rules: Iterable[Rule], config: Config) -> list[Problem]:
-    """What of the rules does not go with the configuration, each with its place in the rule's file."""
+    """Returns the problems of rules that conflict with the configuration, each with its location in the rule's file."""
     return [rule.problem(note.message, *note.path) for rule in rules for note in _notes(rule, config)]
 
 
@@ -59,7 +59,9 @@ def _notes(rule: Rule, config: Config) -> Iterator[FieldProblem]:
         yield FieldProblem(("search",), f"no search is named {rule.search!r}{suggest(rule.search, searches)}")
     if rule.reach > config.retention:
         reach, kept = format_duration(rule.reach), format_duration(config.retention)
-        yield FieldProblem((), f"the rule looks {reach} back, but messages are kept for {kept} (retention)")
+        yield FieldProblem(
+            rule.reach_is_in, f"the rule looks {reach} back, but messages are kept for {kept} (retention)"
+        )
     yield from unanswered(rule, config)
     yield from _conditions(rule, config)
 

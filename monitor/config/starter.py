@@ -1,4 +1,4 @@
-"""The text of a first configuration, and the starter rules."""
+"""Writes a first configuration, and finds the starter rules."""
 
 import json
 import re
@@ -17,7 +17,7 @@ RECEIVERS: Final = (
     "a Slack channel (#sms-ops), the URL of a Slack webhook (https://hooks.slack.com/…), the URL of any other webhook "
     "(http:// or https://), or console"
 )
-"""What `StarterAnswers.told` can be, in words."""
+"""The possible values of `StarterAnswers.receiver`, in words."""
 
 ID_FILE: Final = "secrets/routee_application_id"
 SECRET_FILE: Final = "secrets/routee_secret"  # noqa: S105 - a file's name
@@ -40,47 +40,47 @@ store: sqlite:monitor.db
 
 
 def rules() -> Path:
-    """The folder of the starter rules: within the package where it was installed, else that of the checkout."""
+    """Returns the folder of the starter rules: in the installed package, or else in the checkout."""
     installed = _HERE / "starter_rules"
     return installed if installed.is_dir() else _HERE.parents[1] / "rules"
 
 
 @dataclass(frozen=True, slots=True)
 class StarterAnswers:
-    """What a first configuration needs to know. ``application_id`` or ``secret`` empty: it comes from a variable.
+    """The answers that a first configuration needs. An empty ``application_id`` or ``secret`` comes from an environment variable.
 
-    ``told`` is a Slack channel, the address of a webhook, Slack's or another's, or ``console``: see `is_receiver`.
+    ``receiver`` is a Slack channel, the address of a webhook (Slack's or another's), or ``console``; see `is_receiver`.
     """
 
     application_id: str
     secret: str
-    told: str
+    receiver: str
 
     @property
     def hook_file(self) -> str:
-        """The file that holds the webhook's address, which is a secret; empty where there is no webhook."""
-        if not _is_url(self.told):
+        """Returns the file for the webhook's address, which is a secret; empty if there is no webhook."""
+        if not _is_url(self.receiver):
             return ""
-        return HOOK_FILE if urlsplit(self.told).hostname in _SLACK_HOSTS else WEBHOOK_FILE
+        return HOOK_FILE if urlsplit(self.receiver).hostname in _SLACK_HOSTS else WEBHOOK_FILE
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """The environment variables that have to be set."""
+        """Returns the environment variables that must be set."""
         needed = {
             "ROUTEE_APPLICATION_ID": not self.application_id,
             "ROUTEE_APPLICATION_SECRET": not self.secret,
-            "SLACK_BOT_TOKEN": not self.hook_file and self.told != _CONSOLE,
+            "SLACK_BOT_TOKEN": not self.hook_file and self.receiver != _CONSOLE,
         }
         return tuple(name for name, is_needed in needed.items() if is_needed)
 
     @property
     def secrets(self) -> dict[str, str]:
-        """The files of secrets, by their names beside the configuration."""
-        found = {ID_FILE: self.application_id, SECRET_FILE: self.secret, self.hook_file: self.told}
+        """Returns the contents of secret files, by their names beside the configuration."""
+        found = {ID_FILE: self.application_id, SECRET_FILE: self.secret, self.hook_file: self.receiver}
         return {name: text for name, text in found.items() if name and text}
 
     def text(self) -> str:
-        """The configuration."""
+        """Returns the text of the configuration."""
         files = self.secrets
         return _TEXT.format(
             application_id=f"application_id_file: {ID_FILE}"
@@ -93,29 +93,33 @@ class StarterAnswers:
         )
 
     def _receiver(self) -> str:
-        if self.told == _CONSOLE:
+        if self.receiver == _CONSOLE:
             return "console: [{}]"
         if self.hook_file == HOOK_FILE:
             return f"slack: [{{webhook_url_file: {HOOK_FILE}}}]"
         if self.hook_file:
             return f"webhook: [{{url_file: {WEBHOOK_FILE}}}]"
-        channel = self.told if self.told.startswith("#") or _CHANNEL_ID.fullmatch(self.told) else f"#{self.told}"
+        channel = (
+            self.receiver
+            if self.receiver.startswith("#") or _CHANNEL_ID.fullmatch(self.receiver)
+            else f"#{self.receiver}"
+        )
         return f'slack: [{{channel: {json.dumps(channel, ensure_ascii=False)}, token: "${{SLACK_BOT_TOKEN}}"}}]'
 
 
-def is_receiver(told: str) -> bool:
-    """Whether notifications can go there: one of `RECEIVERS`."""
-    return _is_url(told) or _CHANNEL.fullmatch(told) is not None
+def is_receiver(text: str) -> bool:
+    """Returns whether ``text`` names one of `RECEIVERS`."""
+    return _is_url(text) or _CHANNEL.fullmatch(text) is not None
 
 
-def _is_url(told: str) -> bool:
+def _is_url(text: str) -> bool:
     try:
-        parts = urlsplit(told)
+        parts = urlsplit(text)
         return (
             parts.scheme in ("http", "https")
             and bool(parts.hostname)
             and parts.port != 0
-            and not re.search(r"\s", told)
+            and not re.search(r"\s", text)
         )
-    except ValueError:  # a port that is none
+    except ValueError:  # an invalid port
         return False

@@ -1,4 +1,4 @@
-"""Lists the files of a configuration: its own, those that it names, and its secret files."""
+"""Lists the files of a configuration: its own, those that it names, its secret files and the listener's certificate."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -9,21 +9,22 @@ from monitor.config.monitor.globs import RULES, TEMPLATES, each_once
 from monitor.config.yaml import locate, secret_files
 
 Stamp = tuple[tuple[str, int, int, int], ...]
-"""Of each file its name, when it was changed, its size and its number; 0 where there is none."""
+"""The name, time of change (in nanoseconds), size and inode of each file; zeros if it does not exist."""
 
 
 def files_of(path: Path, config: Config, environ: Mapping[str, str]) -> list[Path]:
-    """Every file that reading the configuration ``path`` again would read, as far as they are there now. Looks into folders, but reads nothing."""
+    """Returns every file that reading the configuration ``path`` again would read. Lists folders, but reads no file."""
     found = [path]
     for patterns, suffixes in ((config.rules, RULES), (config.templates, TEMPLATES)):
-        with suppress(ValueError):  # a pattern that names no file any more: its files are missing in the stamp
+        with suppress(ValueError):  # the pattern matches no file any more, so its files are missing in the stamp
             found += each_once(config.folder, patterns, suffixes)
-    found += (locate(name, config.folder, environ) for name in secret_files(config))
+    certificates = [config.web.tls.cert_file] if config.web is not None and config.web.tls is not None else []
+    found += (locate(name, config.folder, environ) for name in (*secret_files(config), *certificates))
     return found
 
 
 def stamp(files: Iterable[Path]) -> Stamp:
-    """What changes when one of the files does. Blocking."""
+    """Returns a value that changes when one of the files does. Blocks."""
     return tuple(_stamp_of(file) for file in files)
 
 

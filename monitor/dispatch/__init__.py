@@ -1,1 +1,1 @@
-"""From alerts to notifications: groups, their timing, what each notification says of whom."""
+"""Turns alerts into notifications: which groups exist, when each is notified, and what each notification contains."""

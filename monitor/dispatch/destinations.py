@@ -1,13 +1,25 @@
-"""Where each alert belongs: its labels, its severity, and the group of each route that the routing tree gives it."""
+"""Determines where each alert belongs: its labels, its severity, and its group under each route that matches it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 from monitor.alerts.view import Views
 from monitor.model.alert import Alert
 from monitor.model.builtin_alerts import NOTIFICATION_FAILING
-from monitor.routing.route import ALL_LABELS, Route, group_key, report_key, routes_for
+from monitor.model.label_fingerprint import label_fingerprint
+from monitor.routing.route import (
+    ALL_LABELS,
+    Route,
+    group_key,
+    group_labels,
+    groups_incidents,
+    incident_key,
+    incident_labels,
+    report_key,
+    routes_for,
+)
 from monitor.routing.storm import overflow_key, reports_overflow_key
 
 Key = tuple[str, str]
@@ -15,14 +27,15 @@ Key = tuple[str, str]
 
 
 class Destination(NamedTuple):
-    """One group that an alert belongs to: its route, its key, and the key of the route's overflow."""
+    """One group of an alert: the route, the key and the labels of the group, and the key of the route's overflow group."""
 
     route: Route
     key: Key
     overflow: Key
+    labels: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AlertDestinations:
     """One alert's labels and severity, and the groups that it belongs to while it fires."""
 
@@ -30,40 +43,50 @@ class AlertDestinations:
     severity: str
     destinations: tuple[Destination, ...]
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """The fingerprint of its labels, by which Alertmanager's tools know it. It takes long, so it is computed once."""
+        return label_fingerprint(self.labels)
+
     def of_receiver(self, receiver: str) -> Iterator[Destination]:
-        """The groups through which that receiver hears of it."""
+        """Yields the destinations through which ``receiver`` is notified of the alert."""
         return (destination for destination in self.destinations if destination.key[0] == receiver)
 
 
 class DestinationCache:
-    """Remembers the destinations of each alert while it does not change. ``receivers`` are all there are, in the order of the configuration."""
+    """Remembers the destinations of each alert until its severity, its incident or its views change.
+
+    ``receivers`` are the names of all receivers, in the order of the configuration.
+    """
 
     def __init__(self, root: Route, receivers: tuple[str, ...]) -> None:
         self._root = root
         self._receivers = receivers
-        self._known: dict[str, tuple[int, Views, AlertDestinations]] = {}
+        self._known: dict[str, tuple[tuple[str, str], Views, AlertDestinations]] = {}
 
     def of(self, alert: Alert, views: Views) -> AlertDestinations:
-        """The alert's destinations. If its rule is gone, they are computed again on each call."""
-        known = self._known.get(alert.fingerprint)
-        if known is not None and known[0] == alert.level and known[1] is views:
+        """Returns the alert's destinations. Computes them anew at each call if the alert's rule no longer exists."""
+        known, severity = self._known.get(alert.fingerprint), views.severity(alert)
+        incident = "" if alert.incident is None else alert.incident.id
+        if known is not None and known[0] == (severity, incident) and known[1] is views:
             return known[2]
         labels = views.labels(alert)
         routes = routes_for(self._root, labels)
         destinations = (
-            _report_destinations(routes, alert.fingerprint)
+            _report_destinations(routes, labels, alert.fingerprint)
             if alert.is_report
-            else self._destinations_of(routes, labels)
+            else self._destinations_of(routes, labels, incident)
         )
-        routed = AlertDestinations(labels, views.severity(alert), destinations)
+        routed = AlertDestinations(labels, severity, destinations)
         if views.knows(alert):
-            self._known[alert.fingerprint] = (alert.level, views, routed)
+            self._known[alert.fingerprint] = ((severity, incident), views, routed)
         return routed
 
     def avoiding(self, routed: AlertDestinations, failing: Mapping[str, bool], about: str) -> AlertDestinations:
-        """The destinations of an alert which says that receiver ``about`` cannot be told: elsewhere, as far as there is another.
+        """Returns the destinations of an alert which says that the receiver ``about`` cannot be reached: other receivers, if any can be reached.
 
-        ``failing`` are the receivers with a channel that fails; True: all of their channels do.
+        ``failing`` maps each receiver with a failing channel to whether all of its channels fail. If no other receiver works, the
+        destinations stay as they are.
         """
         routes = [
             destination.route
@@ -76,31 +99,39 @@ class DestinationCache:
         return replace(routed, destinations=self._destinations_of(others, routed.labels)) if others else routed
 
     def sweep(self, known: Mapping[str, object]) -> None:
-        """Forget alerts that are gone, where they have become many."""
+        """Forgets alerts that are not in ``known``, once more than twice as many and 1,000 are remembered."""
         if len(self._known) > 2 * len(known) + 1_000:
             self._known = {one: routed for one, routed in self._known.items() if one in known}
 
     def _working(self, failing: Mapping[str, bool], about: str) -> list[str]:
-        """Receivers that can be told, those with no trouble at all first."""
+        """Returns the receivers other than ``about`` that can be reached, those without any failing channel first."""
         others = [one for one in self._receivers if one != about and not failing.get(one, False)]
         return sorted(others, key=lambda one: one in failing)
 
     def _destinations_of(
-        self, routes: "tuple[Route, ...] | list[Route]", labels: dict[str, str]
+        self, routes: "tuple[Route, ...] | list[Route]", labels: dict[str, str], incident: str = ""
     ) -> tuple[Destination, ...]:
-        destinations = (
-            Destination(route, (route.receiver, group_key(route, labels)), (route.receiver, overflow_key(route)))
-            for route in routes
-        )
+        destinations = [_destination(route, labels, incident) for route in routes]
         return tuple({destination.key: destination for destination in destinations}.values())
 
 
-def _report_destinations(routes: Iterable[Route], fingerprint: str) -> tuple[Destination, ...]:
-    """A report is a group of its own, with all of its labels, and is never repeated."""
+def _destination(route: Route, labels: dict[str, str], incident: str) -> Destination:
+    overflow = (route.receiver, overflow_key(route))
+    if not incident or not groups_incidents(route):
+        return Destination(route, (route.receiver, group_key(route, labels)), overflow, group_labels(route, labels))
+    shared = incident_labels(route, labels, incident)
+    return Destination(route, (route.receiver, incident_key(route, shared)), overflow, shared)
+
+
+def _report_destinations(routes: Iterable[Route], labels: dict[str, str], fingerprint: str) -> tuple[Destination, ...]:
+    """Returns the destinations of a report: under each route a group of its own with all of its labels, which is never repeated."""
     alone = (replace(route, group_by=(ALL_LABELS,), repeat_interval=None) for route in routes)
     destinations = (
         Destination(
-            route, (route.receiver, report_key(route, fingerprint)), (route.receiver, reports_overflow_key(route))
+            route,
+            (route.receiver, report_key(route, fingerprint)),
+            (route.receiver, reports_overflow_key(route)),
+            group_labels(route, labels),
         )
         for route in alone
     )
@@ -108,7 +139,7 @@ def _report_destinations(routes: Iterable[Route], fingerprint: str) -> tuple[Des
 
 
 def failing_receivers(alerts: Iterable[Alert], channels: Mapping[str, tuple[str, ...]]) -> dict[str, bool]:
-    """The receivers of which a channel cannot be told now, as their alerts say; True: that holds for all of their channels."""
+    """Returns the receivers of which an alert says that a channel fails; the value is true if all of their channels fail."""
     failing: dict[str, set[str]] = {}
     for alert in alerts:
         if alert.rule == NOTIFICATION_FAILING.name and alert.state == "firing":
@@ -118,7 +149,7 @@ def failing_receivers(alerts: Iterable[Alert], channels: Mapping[str, tuple[str,
 
 
 def routes_by_receiver(root: Route) -> dict[tuple[str, str], Route]:
-    """Every route of the tree by its receiver and its key."""
+    """Returns every route of the tree by its receiver and its key."""
     routes = {(root.receiver, root.key): root}
     for route in root.routes:
         routes |= routes_by_receiver(route)

@@ -1,7 +1,8 @@
 """Turns alerts into notifications: decides which groups exist, which of them are notified now, and with what.
 
-Like `monitor.alerts.evaluator` it proposes: what is to be written is committed first and applied then. Which alerts a group is concerned with says
-`monitor.dispatch.group_members`, whether it is told `monitor.routing.route.decide`, and in what words `monitor.dispatch.notification_builder`.
+Like `monitor.alerts.evaluator` it proposes a plan, which is committed to the store first and applied in memory afterwards.
+`monitor.dispatch.group_members` determines each group's alerts, `monitor.routing.route.decide` whether a group is notified, and
+`monitor.dispatch.notification_builder` writes the notification.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,16 +21,18 @@ from monitor.dispatch.destinations import (
     routes_by_receiver,
 )
 from monitor.dispatch.group_members import DispatchInput, GroupAssembler, GroupMembers, Known
+from monitor.dispatch.incident_assigner import IncidentAssigner, with_incidents
 from monitor.dispatch.notification_builder import MOST_ALERTS, NotificationBuilder, new_group, to_all
 from monitor.dispatch.storm_overflow import GroupDecision, limit_new_groups
 from monitor.dispatch.watchdog import WatchdogState
 from monitor.model.alert import Alert
 from monitor.model.builtin_alerts import NOTIFICATION_FAILING
+from monitor.model.incident import IncidentScope
 from monitor.model.notification import AlertView
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.flapping import RecentStarts
 from monitor.routing.inhibition import Inhibition
-from monitor.routing.route import AggregationGroup, Decision, Route, decide
+from monitor.routing.route import AggregationGroup, Decision, Route, decide, quiet_until
 from monitor.routing.silences import Silence, Silences
 from monitor.routing.storm import MOST as MOST_GROUPS
 from monitor.routing.suppression import Suppression, SuppressionReason, next_minute, silenced_since, silences_change_at
@@ -37,12 +40,12 @@ from monitor.runtime.clock import DAY, Duration, Instant
 from monitor.store.protocol import SILENCES_KEPT, Pending
 
 AWAITED: Final[Duration] = 7 * DAY
-"""Time within which a receiver that was removed from the configuration and comes back still gets the resolutions that it missed."""
+"""Time for which the groups of a removed receiver are kept: if it comes back within that, it still gets the resolutions that it missed."""
 
 
 @dataclass(slots=True)
 class SuppressionEdits:
-    """Silences and acknowledgements that are new or changed, and those to be forgotten (by id, by fingerprint)."""
+    """Changes that people make to silences and acknowledgements: new or changed ones, and removed ones (by id or fingerprint)."""
 
     silences: list[Silence] = field(default_factory=list)
     dropped_silences: list[str] = field(default_factory=list)
@@ -55,10 +58,10 @@ class SuppressionEdits:
 
 @dataclass(slots=True)
 class DispatchPlan:
-    """What is to be committed: notifications, groups as they are afterwards, those that are over, and what of silences and
-    acknowledgements changes; and when to flush again.
+    """What one flush changes: notifications, changed and dropped groups, silences and acknowledgements, and when to flush again.
 
-    ``views`` are the alerts as they were shown. ``input`` is what it was decided by, ``silences`` and ``acks`` are as they will be.
+    ``input`` is what the plan was decided from. ``silences`` and ``acks`` are as they will be once the plan is applied; ``edits`` are the
+    changes to them. ``views`` are the alerts as the notifications show them.
     """
 
     input: DispatchInput
@@ -69,13 +72,16 @@ class DispatchPlan:
     groups: list[AggregationGroup] = field(default_factory=list)
     dropped: list[AggregationGroup] = field(default_factory=list)
     views: list[AlertView] = field(default_factory=list)
+    incidents: dict[str, IncidentScope] = field(default_factory=dict)
+    """By fingerprint, the incidents of the alerts that have begun to fire."""
+
     watchdog: AggregationGroup | None = None
-    """The watchdog's group, where it barks."""
+    """The watchdog's group, if a watchdog notification is sent."""
 
     next_flush: Instant | None = None
 
     def flush_by(self, at: Instant | None) -> None:
-        """At that time at the latest."""
+        """Makes the next flush happen at ``at`` or earlier; None changes nothing."""
         if at is not None:
             self.next_flush = at if self.next_flush is None else min(at, self.next_flush)
 
@@ -83,9 +89,9 @@ class DispatchPlan:
 class Dispatcher:
     """Keeps the groups and decides at each flush what is sent.
 
-    ``channels`` are the receivers', such as ``slack/0``, and ``editable`` those of them that can change what they were told; ``keeping`` are
-    those behind which a program keeps an alert until it gets its end, also of a report. ``most`` is how many alerts one notification
-    holds, ``most_groups`` from how many new groups on there is a storm.
+    ``channels`` are the receivers' channels, such as ``slack/0``. ``editable`` are those that can change messages they have sent;
+    ``keeping`` are those behind which a program keeps an alert open until it is resolved, reports included. ``most`` is the most alerts
+    that one notification holds. ``most_groups`` is the number of new groups above which a storm begins.
     """
 
     def __init__(
@@ -109,7 +115,9 @@ class Dispatcher:
         self.groups: dict[Key, AggregationGroup] = {}
         self.silences = Silences()
         self.acks: dict[str, Ack] = {}
-        self.begun = RecentStarts()
+        self.reported: AggregationGroup | None = None
+        """Which morning report was sent last (`monitor.dispatch.scheduled_report`); None: none was ever due."""
+        self.recent_starts = RecentStarts()
         self._editable = editable or {}
         self._keeping = keeping or {}
         self._routes = routes_by_receiver(route)
@@ -125,23 +133,29 @@ class Dispatcher:
         *,
         well: bool = True,
     ) -> DispatchPlan:
-        """What is to be sent now of these alerts, which are all that there are: pending, firing, or over but not yet told so.
+        """Returns the plan of what is sent now.
 
-        ``edits`` are taken to be made. ``well``: the watchdog may say that all is well.
+        ``alerts`` are all that exist: pending, firing, or resolved while a receiver still has to be notified of it. ``edits`` count as
+        made. ``well`` says whether the watchdog may send its notification.
         """
-        plan = self._plan(alerts, now, edits or SuppressionEdits())
+        known = {alert.fingerprint: (alert, views, context) for alert, views, context in alerts}
+        incidents = IncidentAssigner(known, self.groups.values(), self._routes, now).assign()
+        plan = self._plan(with_incidents(known, incidents), now, edits or SuppressionEdits())
+        plan.incidents = incidents
         assembler = GroupAssembler(plan.input, self.groups, self.route, self._routes)
         builder = NotificationBuilder(
             plan.input, self.channels, self._editable, self._keeping, self.external_url, self.most
         )
-        members = assembler.assemble()
-        plan.dropped += [self.groups[key] for key, some in members.items() if self._is_given_up(key, some, now)]
+        members_by_key = assembler.assemble()
+        plan.dropped += [
+            self.groups[key] for key, members in members_by_key.items() if self._is_given_up(key, members, now)
+        ]
 
-        def decision_of(key: Key, some: GroupMembers) -> GroupDecision:
-            return self._decide(key, some, builder, now)
+        def decision_of(key: Key, members: GroupMembers) -> GroupDecision:
+            return self._decide(key, members, builder, now)
 
-        decisions = [decision_of(key, some) for key, some in members.items() if key[0] in self.channels]
-        for one in limit_new_groups(decisions, self.groups, decision_of, builder.badness, now, self.most_groups):
+        decisions = [decision_of(key, members) for key, members in members_by_key.items() if key[0] in self.channels]
+        for one in limit_new_groups(decisions, self.groups, decision_of, builder.priority, now, self.most_groups):
             self._flush_group(one, builder, plan)
         plan.outbox, plan.views = builder.outbox, builder.views
         self._watch(plan, now, well=well)
@@ -153,7 +167,7 @@ class Dispatcher:
         return plan
 
     def apply(self, plan: DispatchPlan) -> None:
-        """It is committed."""
+        """Applies a plan that was committed."""
         for group in plan.groups:
             self.groups[group.receiver, group.key] = group
         for group in plan.dropped:
@@ -163,24 +177,22 @@ class Dispatcher:
             self.watchdog.group = plan.watchdog
         for alert, _, _ in plan.input.known.values():
             if alert.state == "firing":
-                self.begun.note(alert)
-        self.begun.sweep(plan.input.now)
+                self.recent_starts.note(alert)
+        self.recent_starts.sweep(plan.input.now)
         self._destinations.sweep(plan.input.known)
 
-    def notified(self) -> set[str]:
-        """Alerts that some receiver believes to be firing."""
+    def notified_fingerprints(self) -> set[str]:
+        """Returns the fingerprints of the alerts that some receiver believes to be firing."""
         return {fingerprint for group in self.groups.values() for fingerprint in group.told}
 
-    # What there is
+    # Reading
 
     def input_of(self, alerts: Iterable[tuple[Alert, Views, ViewContext]], now: Instant) -> DispatchInput:
-        """What is decided by, for whoever only reads."""
-        return self._plan(alerts, now, SuppressionEdits()).input
-
-    def _plan(
-        self, alerts: Iterable[tuple[Alert, Views, ViewContext]], now: Instant, edits: SuppressionEdits
-    ) -> DispatchPlan:
+        """Returns what a flush at ``now`` would decide from, without changing anything."""
         known = {alert.fingerprint: (alert, views, context) for alert, views, context in alerts}
+        return self._plan(known, now, SuppressionEdits()).input
+
+    def _plan(self, known: Known, now: Instant, edits: SuppressionEdits) -> DispatchPlan:
         destinations = self._destinations_of(known)
         dropped = edits.dropped_silences + [one.id for one in self.silences.all() if one.ends_at <= now - SILENCES_KEPT]
         silences = self._silences_after(edits.silences, dropped)
@@ -192,7 +204,7 @@ class Dispatcher:
             by = silenced_since(firing[one], silences, now if since is None else since, now)
             if by and one not in suppressed:
                 suppressed[one] = SuppressionReason(by)
-        given = DispatchInput(known, destinations, suppressed, acks, self.begun, now)
+        given = DispatchInput(known, destinations, suppressed, acks, self.recent_starts, now)
         kept = [ack for ack in edits.acks if ack.fingerprint in acks]
         return DispatchPlan(given, silences, acks, SuppressionEdits(edits.silences, dropped, kept, gone))
 
@@ -209,14 +221,14 @@ class Dispatcher:
         return destinations
 
     def _silences_after(self, put: Iterable[Silence], dropped: Iterable[str]) -> Silences:
-        """Returns a copy of the silences with these changes, since the proposal may not be committed."""
+        """Returns a copy of the silences with these changes, because the plan may not be committed."""
         after = {one.id: one for one in (*self.silences.all(), *put)}
         for one in dropped:
             after.pop(one, None)
         return Silences(after.values()) if [*put, *dropped] else self.silences
 
     def _acks_after(self, edits: SuppressionEdits, known: Known, now: Instant) -> tuple[dict[str, Ack], list[str]]:
-        """Those that hold, and the fingerprints of those that are to be forgotten."""
+        """Returns the acknowledgements that hold, and the fingerprints of those to forget."""
         acks = self.acks | {ack.fingerprint: ack for ack in edits.acks}
         holding = {
             one: ack
@@ -227,29 +239,34 @@ class Dispatcher:
 
     # Groups
 
-    def _decide(self, key: Key, some: GroupMembers, builder: NotificationBuilder, now: Instant) -> GroupDecision:
+    def _decide(self, key: Key, members: GroupMembers, builder: NotificationBuilder, now: Instant) -> GroupDecision:
         before = self.groups.get(key)
-        group = _not_ahead(before, now) if before is not None else new_group(key, some.route, some.labels, now)
-        return GroupDecision(
-            key, some, before, group, decide(group, some.firing, builder.ranks, some.route, now, some.quiet)
-        )
+        group = _not_ahead(before, now) if before is not None else new_group(key, members.route, members.labels, now)
+        if before is None:
+            group = msgspec.structs.replace(group, incident=builder.incident_of(group, members))
+        urgent = builder.changes_cause(group, members)
+        decision = decide(group, members.firing, builder.ranks, members.route, now, members.quiet, urgent=urgent)
+        return GroupDecision(key, members, before, group, decision)
 
-    def _is_given_up(self, key: Key, some: GroupMembers, now: Instant) -> bool:
-        """Whether a group need not be kept any longer for a receiver that the configuration does not have, in case it comes back."""
+    def _is_given_up(self, key: Key, members: GroupMembers, now: Instant) -> bool:
+        """Returns whether the group of a receiver that is no longer in the configuration need not be kept any longer."""
         if key[0] in self.channels:
             return False
-        ends = [over.resolved_at for over in some.over.values()]
-        return not some.firing and all(end is not None and now - end >= AWAITED for end in ends)
+        ends = [resolved.resolved_at for resolved in members.resolved.values()]
+        return not members.firing and all(end is not None and now - end >= AWAITED for end in ends)
 
     def _flush_group(self, one: GroupDecision, builder: NotificationBuilder, plan: DispatchPlan) -> None:
-        group, some, decision, now = one.group, one.members, one.decision, plan.input.now
+        group, members, decision, now = one.group, one.members, one.decision, plan.input.now
         if decision.reason is not None:
-            group = builder.notify(group, some, decision.reason)
+            group = builder.notify(group, members, decision.reason)
             decision = Decision(None, None)
             if group.told:
-                decision = decide(group, some.firing, builder.ranks, some.route, now, some.quiet)
-        group = builder.show_acks(group, some)
-        if not some.firing and not group.told:
+                decision = decide(group, members.firing, builder.ranks, members.route, now, members.quiet)
+        group = builder.show_acks(group, members)
+        until = quiet_until(group)
+        if not members.firing and until is not None and now < until:
+            plan.flush_by(until)
+        elif not members.firing and not group.told:
             plan.dropped += [one.before] if one.before is not None else []
             return
         if decision.next_at is not None:
@@ -269,7 +286,7 @@ class Dispatcher:
 
 
 def _not_ahead(group: AggregationGroup, now: Instant) -> AggregationGroup:
-    """A group that was told "in the future", by a clock that has been set back since, must not wait until then."""
+    """Returns the group with times that are not ahead of ``now``: after the clock was set back, a group must not wait until then."""
     if group.started_at <= now and (group.told_at is None or group.told_at <= now):
         return group
     told_at = None if group.told_at is None else min(group.told_at, now)

@@ -10,24 +10,33 @@ import msgspec
 from monitor.alerts.view import DEEPEST
 from monitor.dispatch.destinations import Key
 from monitor.dispatch.group_members import DispatchInput, GroupMembers
+from monitor.dispatch.incident_head import head_of
+from monitor.dispatch.located_alert import LocatedAlert
 from monitor.model.alert import Alert
+from monitor.model.incident import IncidentScope, merged
 from monitor.model.notification import AlertView, Notification, Reason, common
 from monitor.routing.flapping import flapping
-from monitor.routing.route import RANKS, AggregationGroup, Route
+from monitor.routing.route import RANKS, AggregationGroup, Route, is_of_incident
 from monitor.routing.storm import NAMED, is_overflow
-from monitor.runtime.clock import Instant
+from monitor.runtime.clock import MINUTE, Duration, Instant
 from monitor.store.protocol import Pending
 
 MOST_ALERTS: Final = 1_000
-"""One notification holds so many alerts. Of those that fire the worst are named and the others only counted; the end of one that was
-named is told by its name, in the next notification where there is no room."""
+"""The most alerts that one notification holds.
+
+Of the firing alerts the worst are named and the others only counted. The end of an alert that was named is always notified by
+name, in the next notification if there is no room.
+"""
+
+UNFOLDS: Final[Duration] = 5 * MINUTE
+"""For so long after the first notification of an incident an alert that names it better is notified at once; rules differ in how soon they fire."""
 
 Channels = Mapping[str, tuple[str, ...]]
-"""By receiver: its channels."""
+"""The channels of each receiver."""
 
 
 class NotificationBuilder:
-    """Fills the outbox at one flush. ``views`` are the alerts as they were shown, ``ranks`` is how bad each severity is."""
+    """Fills the outbox at one flush. ``views`` are the alerts as shown; ``ranks`` is the rank of each severity."""
 
     def __init__(
         self,
@@ -48,23 +57,24 @@ class NotificationBuilder:
         self._external_url = external_url
         self._most = most
 
-    def notify(self, group: AggregationGroup, some: GroupMembers, reason: Reason) -> AggregationGroup:
-        """Put a notification into the outbox; gives the group as it is then."""
-        firing = self._worst_first(some)
-        named = [one for one in some.over if one not in group.counted]
-        over = named + [one for one in some.over if one in group.counted]
+    def notify(self, group: AggregationGroup, members: GroupMembers, reason: Reason) -> AggregationGroup:
+        """Puts a notification into the outbox; returns the group as it is afterwards."""
+        group = self._of_incident(group, members)
+        firing = sorted(self._worst_first(members), key=lambda one: one != group.head)
+        named = [one for one in members.resolved if one not in group.counted]
+        resolved = named + [one for one in members.resolved if one in group.counted]
         most = min(self._most, NAMED) if is_overflow(group.key) else self._most
         shown = firing[: max(most - len(named), most // 2)]
-        ended = over[: most - len(shown)]
-        views = self._shown(shown, group, some)
-        views += [self._over(one, some.over[one], group) for one in ended]
-        now, acked = self._input.now, self._acked(some.firing, some)
-        notification = self._notification(group, some, views, reason, len(firing) + len(over) - len(views))
+        ended = resolved[: most - len(shown)]
+        views = self._shown(shown, group, members)
+        views += [self._as_resolved(one, members.resolved[one], group) for one in ended]
+        now, acked = self._input.now, self._acked(members.firing, members)
+        notification = self._notification(group, members, views, reason, len(firing) + len(resolved) - len(views))
         self.outbox += self._to_each(notification, group)
         known_by_name = {*shown, *(group.told.keys() - set(group.counted))}
         return msgspec.structs.replace(
             group,
-            told=some.firing | {one: group.told[one] for one in named[len(ended) :]},
+            told=members.firing | {one: group.told[one] for one in named[len(ended) :]},
             told_at=now,
             count=group.count + 1,
             first_at=now if group.first_at is None else group.first_at,
@@ -72,8 +82,42 @@ class NotificationBuilder:
             acked=acked,
         )
 
+    def incident_of(self, group: AggregationGroup, members: GroupMembers) -> IncidentScope | None:
+        """Returns the incident of the group's alerts; None if the group is not that of an incident."""
+        scopes = [] if group.incident is None else [group.incident]
+        scopes += [scope for one in members.firing if (scope := self._input.known[one][0].incident) is not None]
+        return merged(scopes) if scopes and is_of_incident(group) else None
+
+    def changes_cause(self, group: AggregationGroup, members: GroupMembers) -> bool:
+        """Returns whether a new alert of an incident tells more of its cause.
+
+        It is about more than each alert that was notified: a country and not one operator, say. Or it names the incident from now on, and
+        the incident was first notified less than UNFOLDS ago.
+        """
+        fresh = members.firing.keys() - group.told.keys()
+        if group.incident is None or not group.told or not fresh:
+            return False
+        known = self._input.known
+        groups = [set(known[one][0].group) for one in group.told if one in known]
+        if any(all(set(known[one][0].group) < narrower for narrower in groups) for one in fresh):
+            return True
+        is_young = group.first_at is not None and self._input.now - group.first_at < UNFOLDS
+        return is_young and self._of_incident(group, members).head in fresh
+
+    def _of_incident(self, group: AggregationGroup, members: GroupMembers) -> AggregationGroup:
+        """Returns the group with its incident as it is now: its scope, and the alert that names it."""
+        incident = self.incident_of(group, members)
+        if incident is None:
+            return group
+        fresh = [LocatedAlert(*self._input.known[one]) for one in self._worst_first(members) if one not in members.kept]
+        return msgspec.structs.replace(group, incident=incident, head=head_of(fresh, incident) or group.head)
+
     def _to_each(self, notification: Notification, group: AggregationGroup) -> Iterator[Pending]:
-        """The notification for each channel: for people as they read reports, for programs whole, since they need the end of each alert."""
+        """Yields the notification for each channel.
+
+        Channels behind which a program keeps alerts open get all of it, because they need the end of every alert. Channels for people get
+        it without reports that were notified before and without the ends of reports.
+        """
         whole = set(self._keeping.get(notification.receiver, ()))
         for_people = _once_reported(notification, group)
         for channel in self._channels.get(notification.receiver, ()):
@@ -81,78 +125,82 @@ class NotificationBuilder:
             if sent is not None:
                 yield Pending(channel, sent)
 
-    def show_acks(self, group: AggregationGroup, some: GroupMembers) -> AggregationGroup:
-        """Where who has acknowledged what is not as it was shown: show it, to those who can change what they were told."""
-        acked = self._acked(group.told, some)
+    def show_acks(self, group: AggregationGroup, members: GroupMembers) -> AggregationGroup:
+        """Sends a change of acknowledgements to the channels that can edit their messages; returns the group as it is afterwards."""
+        acked = self._acked(group.told, members)
         if acked == group.acked:
             return group
         channels = self._editable.get(group.receiver, ())
         if channels:
-            left = self._worst_first(some)[: self._most]
-            views = self._shown([one for one in left if one in group.told], group, some)
-            views += [self._as_told(one, over, group.told[one]) for one, over in some.over.items()]
+            left = self._worst_first(members)[: self._most]
+            views = self._shown([one for one in left if one in group.told], group, members)
+            views += [self._as_notified(one, resolved, group.told[one]) for one, resolved in members.resolved.items()]
             hidden = max(len(group.told) - len(views), 0)
-            notification = self._notification(group, some, views, "acknowledged", hidden)
+            notification = self._notification(group, members, views, "acknowledged", hidden)
             self.outbox += [Pending(channel, notification) for channel in channels]
         return msgspec.structs.replace(group, acked=acked, count=group.count + bool(channels))
 
-    def badness(self, firing: Mapping[str, str]) -> tuple[float, int, float]:
-        """How bad the worst of these is: fingerprints with severities."""
-        return max(self._badness(one, severity) for one, severity in firing.items())
+    def priority(self, firing: Mapping[str, str]) -> tuple[float, int, float]:
+        """Returns the priority of the worst of these alerts, given as fingerprints with severities."""
+        return max(self._priority(one, severity) for one, severity in firing.items())
 
-    def _badness(self, fingerprint: str, severity: str) -> tuple[float, int, float]:
-        """Its severity, by how many levels it has recovered (under 0) while that severity is kept, how far it is beyond the threshold."""
+    def _priority(self, fingerprint: str, severity: str) -> tuple[float, int, float]:
+        """Returns the alert's sort key.
+
+        It consists of the rank of its severity, how many levels the alert has recovered while it keeps that severity (as a negative
+        number), and how far its value is beyond the threshold.
+        """
         alert, _, _ = self._input.known[fingerprint]
         return self.ranks.get(severity, 0.0), alert.crossed - alert.level, alert.excess
 
-    def _worst_first(self, some: GroupMembers) -> list[str]:
-        """The fingerprints of alerts that fire, the worst first; those of which there is no news come last."""
+    def _worst_first(self, members: GroupMembers) -> list[str]:
+        """Returns the fingerprints of the firing alerts, the worst first; those that stay as last notified come last."""
 
-        def badness(one: str) -> tuple[bool, float, int, float]:
-            return (one not in some.kept, *self._badness(one, some.firing[one]))
+        def priority(one: str) -> tuple[bool, float, int, float]:
+            return (one not in members.kept, *self._priority(one, members.firing[one]))
 
-        return sorted(some.firing, key=badness, reverse=True)
+        return sorted(members.firing, key=priority, reverse=True)
 
-    def _acked(self, notified: Iterable[str], some: GroupMembers) -> dict[str, str]:
-        """Who has acknowledged which of these, and with which comment."""
+    def _acked(self, fingerprints: Iterable[str], members: GroupMembers) -> dict[str, str]:
+        """Returns who has acknowledged which of these alerts, and with what comment."""
         acks = self._input.acked
-        return {one: acks[one].words for one in notified if one in acks and one in some.firing} if acks else {}
+        return {one: acks[one].words for one in fingerprints if one in acks and one in members.firing} if acks else {}
 
-    def _shown(self, fingerprints: list[str], group: AggregationGroup, some: GroupMembers) -> list[AlertView]:
-        views = [self._view(one, group, some, deep=position < DEEPEST) for position, one in enumerate(fingerprints)]
-        self.views += [view for view in views if view.fingerprint not in some.kept]
+    def _shown(self, fingerprints: list[str], group: AggregationGroup, members: GroupMembers) -> list[AlertView]:
+        views = [self._view(one, group, members, deep=position < DEEPEST) for position, one in enumerate(fingerprints)]
+        self.views += [view for view in views if view.fingerprint not in members.kept]
         return views
 
-    def _view(self, fingerprint: str, group: AggregationGroup, some: GroupMembers, *, deep: bool) -> AlertView:
+    def _view(self, fingerprint: str, group: AggregationGroup, members: GroupMembers, *, deep: bool) -> AlertView:
         alert, views, context = self._input.known[fingerprint]
         ack = self._input.acked.get(fingerprint)
-        kept = some.kept.get(fingerprint)
+        kept = members.kept.get(fingerprint)
         if kept is None:
             view = views.view(alert, context, deep=deep)
             was, word, source = group.told.get(fingerprint, view.severity), "", alert
         else:
             source, word = kept
-            view = self._as_told(fingerprint, source, some.firing[fingerprint])
+            view = self._as_notified(fingerprint, source, members.firing[fingerprint])
             was = view.severity
         return msgspec.structs.replace(
             view,
             was_severity="" if was == view.severity else was,
             acknowledged_by="" if ack is None else ack.by,
             acknowledged_comment="" if ack is None else ack.comment,
-            flapping=flapping(self._input.begun, source, self._input.now),
+            flapping=flapping(self._input.recent_starts, source, self._input.now),
             suppressed=word,
         )
 
-    def _over(self, fingerprint: str, over: Alert, group: AggregationGroup) -> AlertView:
+    def _as_resolved(self, fingerprint: str, resolved: Alert, group: AggregationGroup) -> AlertView:
         _, views, context = self._input.known[fingerprint]
-        return views.over(over, group.told[fingerprint], context)
+        return views.as_resolved(resolved, group.told[fingerprint], context)
 
-    def _as_told(self, fingerprint: str, alert: Alert, notified: str) -> AlertView:
+    def _as_notified(self, fingerprint: str, alert: Alert, notified_severity: str) -> AlertView:
         _, views, context = self._input.known[fingerprint]
-        return views.as_told(alert, notified, context)
+        return views.as_notified(alert, notified_severity, context)
 
     def _notification(
-        self, group: AggregationGroup, some: GroupMembers, views: list[AlertView], reason: Reason, hidden: int
+        self, group: AggregationGroup, members: GroupMembers, views: list[AlertView], reason: Reason, hidden: int
     ) -> Notification:
         return Notification(
             key=f"{group.episode}-{group.count + 1}",
@@ -168,18 +216,21 @@ class NotificationBuilder:
             created_at=self._input.now,
             external_url=self._external_url,
             truncated=hidden,
-            tally=self._tally(some) if is_overflow(group.key) else {},
+            tally=self._tally(members) if is_overflow(group.key) else {},
+            incident="" if group.incident is None else group.incident.id,
+            head=group.head,
+            place={} if group.incident is None or group.incident.everywhere else group.incident.place,
         )
 
-    def _tally(self, some: GroupMembers) -> dict[str, int]:
-        names = (self._input.destinations[one].labels.get("alertname", "") for one in some.firing)
+    def _tally(self, members: GroupMembers) -> dict[str, int]:
+        names = (self._input.destinations[one].labels.get("alertname", "") for one in members.firing)
         return dict(Counter(names).most_common())
 
 
 def _once_reported(notification: Notification, group: AggregationGroup) -> Notification | None:
-    """What people are told of it: no report again, and no end of one; None where nothing is left.
+    """Returns the notification without repeated reports and without the ends of reports; None if nothing is left.
 
-    Reports alone are an episode of their own, so that no channel writes over what was reported before.
+    A notification that holds only reports gets an episode of its own, so that no channel overwrites an earlier report.
     """
     views = tuple(
         view
@@ -209,12 +260,12 @@ def _once_reported(notification: Notification, group: AggregationGroup) -> Notif
 
 
 def to_all(notification: Notification, channels: Channels) -> list[Pending]:
-    """The notification for each channel of its receiver; none where the configuration has no such receiver."""
+    """Returns the notification for each channel of its receiver; empty if the configuration has no such receiver."""
     return [Pending(channel, notification) for channel in channels.get(notification.receiver, ())]
 
 
 def new_group(key: Key, route: Route, labels: dict[str, str], now: Instant) -> AggregationGroup:
-    """A group about which nobody knows anything yet."""
+    """Returns a group that nobody was notified of yet."""
     receiver, text = key
     episode = hashlib.blake2b(f"{receiver}\0{text}\0{now}".encode(), digest_size=12).hexdigest()
     return AggregationGroup(text, receiver, labels, episode, now, now, route=route.key)

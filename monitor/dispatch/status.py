@@ -14,11 +14,9 @@ from monitor.dispatch.dispatcher import Dispatcher
 from monitor.dispatch.group_members import DispatchInput
 from monitor.dispatch.watchdog import FINGERPRINT, SEVERITY, sign_of_life
 from monitor.model.alert import Alert, State
-from monitor.model.label_fingerprint import label_fingerprint
 from monitor.model.notification import AlertView
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.flapping import flapping
-from monitor.routing.route import group_labels
 from monitor.routing.silences import Silence
 from monitor.routing.suppression import SuppressionReason, muted_by
 from monitor.runtime.clock import MINUTE, Duration, Instant
@@ -31,10 +29,10 @@ Alerts = Iterable[tuple[Alert, Views, ViewContext]]
 
 @dataclass(frozen=True, slots=True)
 class AlertStatus:
-    """One alert: pending, firing, or over but not yet told everywhere. ``receivers`` is who hears of it, ``muted_by`` the time intervals
-    of their routes for which nobody is told now; ``view`` is without what explains it, unless that was asked for.
+    """One alert: pending, firing, or resolved while a receiver still has to be notified of it.
 
-    ``is_suppressed``: nobody is told of it now.
+    ``receivers`` are those that it is routed to. ``muted_by`` are the time intervals that mute their routes now. ``is_suppressed``
+    says that nobody is notified of it now. ``view`` has no explanation unless one was requested.
     """
 
     view: AlertView
@@ -45,8 +43,11 @@ class AlertStatus:
     muted_by: tuple[str, ...]
     is_suppressed: bool
     ack: Ack | None
+    incident: str = ""
+    """The id of its incident; empty: it is of none."""
+
     fires_on_until: Instant | None = None
-    """Where its threshold is no longer crossed and it fires on for ``keep_firing_for``: until when."""
+    """Until when it fires on for ``keep_firing_for``, if its threshold is no longer crossed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class GroupStatus:
 
 @dataclass(frozen=True, slots=True)
 class SilenceStatus:
-    """A silence, how many of the alerts that fire it silences (or would), whether it does so now, and whether it is about to end."""
+    """A silence, how many firing alerts its matchers match, whether it silences now, and whether it is about to end."""
 
     silence: Silence
     state: Literal["active", "pending", "expired"]
@@ -72,9 +73,10 @@ class SilenceStatus:
 
 @dataclass(frozen=True, slots=True)
 class FiringAlert:
-    """An alert that fires, for those who are told the state again and again. ``is_quiet``: who does not know of it is not told now.
+    """A firing alert for channels that are sent the current state repeatedly, such as Alertmanager.
 
-    ``view`` makes it at the first call, and gives the same one afterwards.
+    ``is_quiet`` says that a channel which does not know the alert must not be sent it now. ``view`` makes the view at the first call
+    and returns the same one afterwards.
     """
 
     fingerprint: str
@@ -84,7 +86,7 @@ class FiringAlert:
 
 
 class StatusSnapshot:
-    """The dispatcher's groups and all alerts, as they are at one moment. ``well``: the watchdog may say that all is well."""
+    """The dispatcher's groups and all alerts at one time. ``well`` says whether the watchdog may send its notification."""
 
     def __init__(self, dispatcher: Dispatcher, alerts: Alerts, now: Instant, *, well: bool = True) -> None:
         self._dispatcher = dispatcher
@@ -95,24 +97,34 @@ class StatusSnapshot:
         self._made: dict[str, AlertStatus] = {}
 
     def alerts(self) -> Iterator[AlertStatus]:
-        """Every alert, each made when it is asked for: what is done with thousands may take breath in between."""
+        """Yields every alert's status; makes each one when it is requested, so that a caller can yield to other tasks in between."""
         return (self._status(one) for one in self._input.known)
 
+    def known(self) -> Iterator[tuple[Alert, str]]:
+        """Yields every alert with its present severity. It makes no views, so that thousands can be sorted before some are shown."""
+        return ((alert, self._input.destinations[one].severity) for one, (alert, _, _) in self._input.known.items())
+
     def find(self, fingerprint: str, *, deep: bool = False) -> AlertStatus | None:
-        """The alert with this fingerprint, its own or that of its labels; ``deep``: also with what explains it."""
+        """Returns the alert with this fingerprint, its own or that of its labels. ``deep`` adds the explanation."""
         destinations = self._input.destinations.items()
         known = [fingerprint] if fingerprint in self._input.known else []
-        known = known or [one for one, routed in destinations if label_fingerprint(routed.labels) == fingerprint]
+        known = known or [one for one, routed in destinations if routed.fingerprint == fingerprint]
         if not known:
             return None
         return self._make_status(known[0], deep=True) if deep else self._status(known[0])
 
+    def routed(self) -> Iterator[tuple[Alert, AlertDestinations]]:
+        """Yields every alert with its labels and severity, which takes less than its whole status."""
+        return ((alert, self._input.destinations[one]) for one, (alert, _, _) in self._input.known.items())
+
     def firing(self, receiver: str) -> Iterator[FiringAlert]:
-        """What fires and is routed to that receiver; what it was told of and is not to be told of now, as it was told. And the watchdog's
-        sign of life, where it is the one that gets it."""
+        """Yields the firing alerts that are routed to ``receiver``, and the watchdog's alert if this receiver gets it.
+
+        An alert that the receiver was notified of and that is suppressed now is shown as last notified.
+        """
         yield from self._sign_of_life(receiver)
         groups = [group for group in self._dispatcher.groups.values() if group.receiver == receiver]
-        notified = {one: severity for group in groups for one, severity in group.told.items()}
+        notified_severities = {one: severity for group in groups for one, severity in group.told.items()}
         for fingerprint, (alert, views, context) in self._input.known.items():
             destinations = (
                 list(self._input.destinations[fingerprint].of_receiver(receiver)) if alert.state == "firing" else []
@@ -122,9 +134,9 @@ class StatusSnapshot:
             quiet = fingerprint in self._input.suppressed or all(
                 muted_by(destination.route, self._now) for destination in destinations
             )
-            if quiet and fingerprint in notified:
-                was = notified[fingerprint]
-                yield FiringAlert(fingerprint, was, False, cache(partial(views.as_told, alert, was, context)))
+            if quiet and fingerprint in notified_severities:
+                was = notified_severities[fingerprint]
+                yield FiringAlert(fingerprint, was, False, cache(partial(views.as_notified, alert, was, context)))
             else:
                 severity = self._input.destinations[fingerprint].severity
                 yield FiringAlert(fingerprint, severity, quiet, cache(partial(views.view, alert, context)))
@@ -137,17 +149,16 @@ class StatusSnapshot:
         yield FiringAlert(FINGERPRINT, SEVERITY, False, cache(partial(sign_of_life, since, self._now)))
 
     def groups(self) -> list[GroupStatus]:
-        """The alerts that fire, by receiver and by the labels that they are grouped by."""
+        """Returns the firing alerts by receiver and group."""
         found: dict[Key, tuple[dict[str, str], list[AlertStatus]]] = {}
         for one, (alert, _, _) in self._input.known.items():
             routed = self._input.destinations[one]
             for destination in routed.destinations if alert.state == "firing" else ():
-                labels = group_labels(destination.route, routed.labels)
-                found.setdefault(destination.key, (labels, []))[1].append(self._status(one))
+                found.setdefault(destination.key, (destination.labels, []))[1].append(self._status(one))
         return [GroupStatus(*key, labels, tuple(alerts)) for key, (labels, alerts) in found.items()]
 
     def silences(self) -> list[SilenceStatus]:
-        """Every silence, those that are over for some days included."""
+        """Returns every silence, including those that expired in the last days."""
         matching: dict[str, int] = {}
         for one, (alert, _, _) in self._input.known.items():
             found = self._dispatcher.silences.candidates(self._input.destinations[one].labels)
@@ -183,6 +194,7 @@ class StatusSnapshot:
             muted_by=tuple(dict.fromkeys(name for names in muted for name in names)),
             is_suppressed=silent or fingerprint in self._input.suppressed,
             ack=self._input.acked.get(fingerprint),
+            incident="" if alert.incident is None else alert.incident.id,
             fires_on_until=views.fires_on_until(alert),
         )
 
@@ -194,12 +206,12 @@ class StatusSnapshot:
             views.view(alert, context, deep=deep),
             acknowledged_by="" if ack is None else ack.by,
             acknowledged_comment="" if ack is None else ack.comment,
-            flapping=flapping(self._input.begun, alert, self._now) if alert.state == "firing" else 0,
+            flapping=flapping(self._input.recent_starts, alert, self._now) if alert.state == "firing" else 0,
             suppressed=why.word if why.silenced_by or why.inhibited_by else "",
         )
 
     def _muted(self, routed: AlertDestinations) -> list[tuple[str, ...]]:
-        """Of each route of the alert, what mutes it."""
+        """Returns, for each route of the alert, the time intervals that mute it."""
         for destination in routed.destinations:
             route = (destination.route.receiver, destination.route.key)
             if route not in self._mutes:

@@ -1,4 +1,4 @@
-"""A storm at one flush: the groups that are sent by themselves, and those whose alerts go into the overflow of their route."""
+"""Limits a storm at one flush: which groups are notified one by one, and which go into the overflow of their route."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from monitor.dispatch.destinations import Key
 from monitor.dispatch.group_members import GroupMembers
 from monitor.routing.route import AggregationGroup, Decision, is_of_reports
-from monitor.routing.storm import is_overflow, overflow_key, reports_overflow_key, split, told_lately
+from monitor.routing.storm import is_overflow, notified_recently, overflow_key, reports_overflow_key, split
 from monitor.runtime.clock import Instant
 
-Badness = Callable[[Mapping[str, str]], tuple[float, int, float]]
-"""How bad the worst of these alerts is, by fingerprint and severity: its severity's rank first."""
+PriorityOf = Callable[[Mapping[str, str]], tuple[float, int, float]]
+"""Returns the priority of the worst of some alerts, given as fingerprints with severities; the rank of the severity comes first."""
 
 
 @dataclass(slots=True)
 class GroupDecision:
-    """One group at a flush: its previous state, its assumed state, and the decision."""
+    """One group at a flush: its members, its previous state (None: it is new), its state now, and the decision."""
 
     key: Key
     members: GroupMembers
@@ -31,11 +31,14 @@ def limit_new_groups(
     decisions: list[GroupDecision],
     groups: Mapping[Key, AggregationGroup],
     decision_of: DecisionOf,
-    badness: Badness,
+    priority: PriorityOf,
     now: Instant,
     most: int,
 ) -> list[GroupDecision]:
-    """The decisions with storms broken: where more than ``most`` groups of a route would be told for the first time, the others are put together."""
+    """Returns the decisions with storms limited.
+
+    If more than ``most`` groups of a route would be notified for the first time, the least bad ones go into the route's overflow.
+    """
     first: dict[tuple[str, str, bool], list[GroupDecision]] = {}
     for one in decisions:
         if one.decision.reason == "first" and not is_overflow(one.group.key):
@@ -44,23 +47,27 @@ def limit_new_groups(
     for (receiver, _, of_reports), some in first.items():
         route = some[0].members.route
         key = (receiver, reports_overflow_key(route) if of_reports else overflow_key(route))
-        lately = told_lately(groups.values(), route, groups.get(key), now, of_reports=of_reports)
-        worst_first = sorted(some, key=lambda one: badness(one.members.firing), reverse=True)
+        lately = notified_recently(groups.values(), route, groups.get(key), now, of_reports=of_reports)
+        worst_first = sorted(some, key=lambda one: priority(one.members.firing), reverse=True)
         _, rest = split(worst_first, lately, most)
         if rest:
-            decisions = _together(decisions, key, rest, decision_of, badness)
+            decisions = _together(decisions, key, rest, decision_of, priority)
     return decisions
 
 
 def _together(
-    decisions: list[GroupDecision], key: Key, rest: Sequence[GroupDecision], decision_of: DecisionOf, badness: Badness
+    decisions: list[GroupDecision],
+    key: Key,
+    rest: Sequence[GroupDecision],
+    decision_of: DecisionOf,
+    priority: PriorityOf,
 ) -> list[GroupDecision]:
-    """The decisions with ``rest`` put into the overflow, or made to wait for its time."""
+    """Returns the decisions with the groups ``rest`` moved into the overflow; if the overflow is not notified now, they wait for it."""
     present = next((one for one in decisions if one.key == key), None)
     joined = decision_of(key, _joined(present, rest))
     if joined.before is None:
         joined.decision = Decision("first", None)
-    elif joined.decision.reason is None and _is_worse(rest, joined.before, badness):
+    elif joined.decision.reason is None and _is_worse(rest, joined.before, priority):
         joined.decision = Decision("new alerts", None)
     moved = {id(one) for one in rest}
     others = [one for one in decisions if id(one) not in moved and one is not present]
@@ -75,15 +82,15 @@ def _together(
 
 def _joined(present: GroupDecision | None, rest: Sequence[GroupDecision]) -> GroupMembers:
     route, muted = rest[0].members.route, rest[0].members.muted
-    some = GroupMembers(route, {}, muted) if present is None else replace(present.members, route=route)
-    some.firing, some.quiet = dict(some.firing), set(some.quiet)
+    members = GroupMembers(route, {}, muted) if present is None else replace(present.members, route=route)
+    members.firing, members.quiet = dict(members.firing), set(members.quiet)
     for one in rest:
-        some.firing |= one.members.firing
-        some.quiet |= one.members.quiet
-    return some
+        members.firing |= one.members.firing
+        members.quiet |= one.members.quiet
+    return members
 
 
-def _is_worse(rest: Sequence[GroupDecision], overflow: AggregationGroup, badness: Badness) -> bool:
-    """Whether one of them is worse than all that was told there: it must not wait behind a storm of lesser ones."""
-    worst = max(badness(one.members.firing) for one in rest)[0]
-    return bool(overflow.told) and all(worst > badness({one: told})[0] for one, told in overflow.told.items())
+def _is_worse(rest: Sequence[GroupDecision], overflow: AggregationGroup, priority: PriorityOf) -> bool:
+    """Returns whether one of the groups is worse than all that the overflow has notified; it must then not wait."""
+    worst = max(priority(one.members.firing) for one in rest)[0]
+    return bool(overflow.told) and all(worst > priority({one: severity})[0] for one, severity in overflow.told.items())

@@ -1,7 +1,7 @@
-"""The dead man's switch: a notification at each interval for as long as all goes well, so that its absence is the alarm.
+"""The dead man's switch: a notification at each interval for as long as the daemon works, so that its absence is the alarm.
 
-Whoever gets it (healthchecks.io, an Alertmanager, a cron job that looks) raises the alarm when it stops. It is no alert: it is never
-over, and neither silences nor time intervals concern it.
+Whoever receives it (healthchecks.io, an Alertmanager, a cron job) raises the alarm when it stops. It is not an alert: it is never
+resolved, and neither silences nor time intervals apply to it.
 """
 
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ NAME: Final = "Watchdog"
 SEVERITY: Final = "none"
 FINGERPRINT: Final = "0" * 16
 KEY: Final = "{watchdog}"
-"""The key of its group; no group of alerts has it."""
+"""The key of its group; no group of alerts has this key."""
 CHECK_AGAIN: Final[Duration] = 10 * SECOND
-"""While something is wrong it is looked so often whether it still is."""
+"""Time between two checks whether the daemon works again, while it does not."""
 
 
 @dataclass(slots=True)
 class WatchdogState:
-    """The watchdog's receiver, its interval, and what was sent (``group``; None: nothing yet)."""
+    """The watchdog's receiver, its interval, and its group (None: nothing was sent yet)."""
 
     receiver: str
     every: Duration
@@ -34,7 +34,10 @@ class WatchdogState:
     def flush(
         self, now: Instant, external_url: str = "", *, well: bool = True
     ) -> tuple[AggregationGroup | None, Notification | None]:
-        """What is to be sent now, and the group as it is afterwards. The schedule is fixed: a late notification does not move the next."""
+        """Returns the group as it is afterwards, and the notification to send now, if any.
+
+        The schedule is fixed: a late notification does not delay the next one.
+        """
         known = self.group if self.group is not None and self.group.receiver == self.receiver else None
         due = self._due(known, now)
         if not well or due > now:
@@ -45,7 +48,7 @@ class WatchdogState:
         return after, self._notification(group, now, external_url)
 
     def next_at(self, group: AggregationGroup | None, now: Instant) -> Instant:
-        """When to flush again."""
+        """Returns when to flush again."""
         due = self._due(group, now)
         return due if due > now else now + CHECK_AGAIN
 
@@ -73,7 +76,7 @@ class WatchdogState:
 
 
 def sign_of_life(starts_at: Instant, now: Instant) -> AlertView:
-    """The alert that it is about, which fires for as long as all is well."""
+    """Returns the alert of the watchdog's notification, which fires for as long as the daemon works."""
     return AlertView(
         fingerprint=FINGERPRINT,
         name=NAME,

@@ -1,1 +1,1 @@
-"""Reads Routee's API and turns its answers into batches of messages."""
+"""Polls Routee's API and turns its answers into batches of messages."""

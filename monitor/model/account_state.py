@@ -1,17 +1,21 @@
 """The state of an account besides its messages: its balance and its campaigns.
 
-Plain values that are replaced as a whole. The store keeps the latest with each poll, so that a restart and the commands know them too.
+The values are immutable. The store keeps the latest state, so that it is known after a restart and to the commands.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from monitor.model.message import FINAL
 from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import HOUR, Duration, Instant
 
 REMEMBERED: Final[Duration] = 25 * HOUR
 """How long balance readings are kept; one day of them is shown."""
+
+MOST_CAMPAIGNS: Final = 1_000
+"""The most campaigns of which a pushed state is kept; of more, those last heard of."""
 
 OVER: Final = frozenset(
     {
@@ -28,9 +32,17 @@ OVER: Final = frozenset(
         "stopped",
     }
 )
+"""States of a campaign that sends nothing more, in small letters. Routee may add states."""
 CANCELLED: Final = frozenset({"cancelled", "canceled", "stopped"})
+"""Those of them in which a person ended the campaign."""
 HELD: Final = frozenset({"paused", "scheduled", "draft", "pending"})
-"""States of campaigns, in small letters; the set is open, and any other means that the campaign is under way."""
+"""States of a campaign that waits at a person's request. Any state that is not listed means that the campaign is under way."""
+
+
+def _progress(state: CampaignState) -> tuple[bool, int, int]:
+    """Returns what only grows while a campaign is sent out."""
+    final = sum(count for status, count in state.statuses.items() if status in FINAL)
+    return state.state.lower() in OVER, final, sum(state.statuses.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +55,9 @@ class BalanceAt:
 
 @dataclass(frozen=True, slots=True)
 class CampaignAt:
-    """What Routee says of a campaign, and when it was asked.
+    """The state of a campaign, and when Routee was asked for it.
 
-    ``over_since`` is when it was first said to be over, where it had been said to be under way before.
+    ``over_since`` is when Routee first said that it is over; None if it is not, or was over already when it was first asked for.
     """
 
     at: Instant
@@ -70,9 +82,9 @@ class CampaignAt:
 
 @dataclass(frozen=True, slots=True)
 class AccountState:
-    """What is known of one account; ``balances`` in the order of time, ``campaigns`` by their tracking ids.
+    """What is known of one account: ``balances`` in the order of time, ``campaigns`` by their tracking ids.
 
-    ``asking_since`` is when the account was first asked about campaigns; None: it is not, or may not be.
+    ``asking_since`` is the time from which on campaigns have been requested; None if they are not requested, or Routee refuses.
     """
 
     balances: tuple[BalanceAt, ...] = ()
@@ -90,19 +102,41 @@ class AccountState:
 
     def with_campaign(self, at: Instant, state: CampaignState) -> "AccountState":
         """Returns a copy with the latest state of one campaign."""
-        before, fact = self.campaigns.get(state.tracking_id), CampaignAt(at, state)
-        if fact.is_over and before is not None:
-            fact = replace(fact, over_since=before.over_since if before.is_over else at)
-        return replace(self, campaigns={**self.campaigns, state.tracking_id: fact})
+        before, campaign = self.campaigns.get(state.tracking_id), CampaignAt(at, state)
+        if campaign.is_over and before is not None:
+            campaign = replace(campaign, over_since=before.over_since if before.is_over else at)
+        return replace(self, campaigns={**self.campaigns, state.tracking_id: campaign})
+
+    def with_pushed_campaign(self, at: Instant, state: CampaignState) -> "AccountState":
+        """Returns a copy with a campaign's state that Routee pushed, unless more is known: pushes have no date, and come late or twice.
+
+        A campaign that is over stays over, and of two states the one with more final messages, then with more messages, is the later one.
+        """
+        before = self.campaigns.get(state.tracking_id)
+        if before is None:
+            oldest = sorted(self.campaigns, key=lambda name: self.campaigns[name].at)
+            dropped = oldest[: max(len(oldest) + 1 - MOST_CAMPAIGNS, 0)]
+            return self.only(self.campaigns.keys() - set(dropped)).with_campaign(at, state)
+        known = before.state
+        if _progress(state) < _progress(known):
+            return self
+        merged = replace(
+            state,
+            name=state.name or known.name,
+            recipients=known.recipients if state.recipients is None else state.recipients,
+            scheduled_at=known.scheduled_at,
+            created_at=known.created_at,
+        )
+        return self if merged == known else self.with_campaign(at, merged)
 
     def asking(self, since: Instant | None) -> "AccountState":
-        """These, where campaigns are asked about (if not before, then) from that instant on; None: no more."""
+        """Returns a copy that says that campaigns are requested from ``since`` on, or from an earlier start; None: no longer."""
         known = None if since is None else self.asking_since
         return replace(self, asking_since=since if known is None else known)
 
     def only(self, tracking_ids: Collection[str]) -> "AccountState":
         """Returns a copy with only the campaigns of ``tracking_ids``."""
-        kept = {name: fact for name, fact in self.campaigns.items() if name in tracking_ids}
+        kept = {name: campaign for name, campaign in self.campaigns.items() if name in tracking_ids}
         return replace(self, campaigns=kept)
 
 

@@ -1,13 +1,13 @@
-"""The life of one alert: pending, firing, resolved, and what moves it. Pure: the time is handed in, nothing is sent.
+"""The state machine of one alert: pending, firing, resolved. Pure: the time is an argument, and nothing is sent.
 
-Each level of a rule keeps its own two clocks: since when its threshold has been crossed without a break (``for``), and
-when it was last seen crossed (``keep_firing_for``). A level is *held* from the first to the end of the second, and an alert's
-level is the highest that is held. So an alert escalates at once when a worse level has held for its time, and goes
-down as slowly as it resolves. "Not enough data" starts and ends nothing: a pending alert is dropped, a firing one stays,
-marked, until ``forget_after`` has passed. A worse level that has not held for its time yet starts anew: nobody saw it held.
+Each level of a rule has two clocks: since when its threshold has been crossed without a break (for ``for``), and when it was last
+crossed (for ``keep_firing_for``). A level is *on* from the end of ``for`` to the end of ``keep_firing_for``. An alert's level is the
+number of levels that are on. So an alert escalates as soon as a worse level has lasted for ``for``, and it eases as slowly as it
+resolves. "Not enough data" starts and ends nothing: a pending alert is dropped, and a firing one goes on, marked, until
+``forget_after`` has passed. A level that was not on yet starts its ``for`` again, because it was not seen crossed without a break.
 
-An alert that is over is kept while someone has yet to be told so. Where its group crosses a threshold again meanwhile, it travels
-with the new alert (``earlier``), so that its end can still be told, and comes back if nothing becomes of the new one.
+A resolved alert is kept until its end has been notified. If its group crosses a threshold again before that, the new pending alert
+has it as ``earlier``, so that its end can still be notified. It comes back if the new alert is dropped.
 """
 
 import hashlib
@@ -19,19 +19,20 @@ from typing import Literal
 import msgspec
 
 from monitor.model.finding import Finding, excess
+from monitor.model.incident import IncidentScope
 from monitor.model.notification import AlertView
 from monitor.runtime.clock import Duration, Instant
 
 State = Literal["pending", "firing", "resolved"]
 Because = Literal["recovered", "no_data", "removed", "outranked"]
-"""``outranked``: the rule's ``limit`` lets only the worst fire, and a worse one took its place."""
+"""Why an alert was resolved. ``outranked``: the rule's ``limit`` lets only the worst groups fire, and a worse one took its place."""
 What = Literal["pending", "dropped", "fired", "escalated", "eased", "resolved", "acknowledged", "unacknowledged"]
 
 
 class LevelClock(msgspec.Struct, frozen=True):
-    """One level's clocks: crossed without a break from ``since`` on (None: not crossed now), last seen crossed at ``last``.
+    """One level's clocks: ``since`` is when it was crossed (None: not crossed now), ``last`` when it was last found to be crossed.
 
-    ``on`` is true from the moment it has held for the rule's ``for`` until ``keep_firing_for`` is over.
+    ``on`` is true from the moment at which it has been crossed for the rule's ``for`` until ``keep_firing_for`` has passed.
     """
 
     since: Instant | None = None
@@ -40,7 +41,10 @@ class LevelClock(msgspec.Struct, frozen=True):
 
 
 class Alert(msgspec.Struct, frozen=True):
-    """One group of one rule that is, or was, over its threshold. ``level`` counts from 1; 0 while pending."""
+    """One group of one rule that crosses its threshold, or did. ``level`` counts from 1; it is 0 while pending.
+
+    ``held`` has a clock for each level. ``as_of`` is the instant of the latest evaluation with data.
+    """
 
     account: str
     rule: str
@@ -63,17 +67,20 @@ class Alert(msgspec.Struct, frozen=True):
     matching: int = 0
     why: str = ""
     view: AlertView | None = None
-    """How it was last shown to anyone while it fired: who knows alerts by their labels has to see the same ones end."""
+    """How it was last shown while it fired. Receivers that know alerts by labels must get the end with the same labels."""
 
     earlier: "Alert | None" = None
-    """While pending: the alert of the same group that is over, where there was one."""
+    """While it is pending: the resolved alert of the same group whose end may still have to be notified."""
 
     below: bool = False
     """Whether low values are bad."""
 
+    incident: IncidentScope | None = None
+    """The incident that it belongs to since it fires; None where its rule has none."""
+
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that identify the rule's group: the same over restarts and severities."""
+        """Returns 16 hexadecimal digits that identify the rule's group. They stay the same over restarts and severities."""
         return fingerprint(self.account, self.rule, self.group)
 
     @property
@@ -83,7 +90,7 @@ class Alert(msgspec.Struct, frozen=True):
 
     @property
     def excess(self) -> float:
-        """How far beyond its threshold, as a factor; under 1 while it is kept firing although it has recovered."""
+        """Returns how far the value is beyond the threshold, as a factor; under 1 while the alert fires on after it has recovered."""
         return excess(self.value, self.threshold, below=self.below)
 
     @property
@@ -93,20 +100,20 @@ class Alert(msgspec.Struct, frozen=True):
 
 
 def is_report(group: tuple[tuple[str, str], ...]) -> bool:
-    """Whether the alerts of a rule's group report that a campaign has ended."""
+    """Returns whether alerts of this group are reports of ended campaigns."""
     return ("problem", "ended") in group
 
 
 @lru_cache(1 << 15)  # requested several times per alert in each evaluation
 def fingerprint(account: str, rule: str, group: tuple[tuple[str, str], ...]) -> str:
-    """The identity of one group of one rule of one account."""
+    """Returns 16 hexadecimal digits that identify one group of one rule of one account, in any order of the group's fields."""
     text = msgspec.json.encode([account, rule, sorted(group)])
     return hashlib.blake2b(text, digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What of a rule governs the life of its alerts; ``levels`` is how many it has, ``below``: low values are the bad ones."""
+    """The parts of a rule that the state machine needs. ``levels`` is their number; ``below`` means that low values are bad."""
 
     for_: Duration = 0
     keep_firing_for: Duration = 0
@@ -116,18 +123,19 @@ class Policy:
 
 
 class TransitionSubject(msgspec.Struct, frozen=True):
-    """Which alert a transition is about, its level after it, and, where a person made it, who and with which comment."""
+    """The alert of a transition, its level afterwards and the id of its incident; for a person's action also the name and the comment."""
 
     account: str
     group: tuple[tuple[str, str], ...]
     level: int = 0
     by: str = ""
     comment: str = ""
+    incident: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A change of state: which alert, when, what. ``about`` is None in rows of older versions."""
+    """A change of an alert's state. ``about`` is None in rows that older versions stored."""
 
     fingerprint: str
     rule: str
@@ -139,6 +147,7 @@ class Transition:
 
 
 Step = tuple[Alert | None, Transition | None]
+"""The alert after a step (None: inactive), and the change that it made, if any."""
 
 
 def advance(
@@ -151,10 +160,10 @@ def advance(
     *,
     may_fire: bool = True,
 ) -> Step:
-    """The alert after one more judgement, and what happened to it (None: nothing worth telling).
+    """Returns the alert after one more evaluation, and the transition if there was one.
 
-    No alert before or after stands for *inactive*; a resolved alert is inactive too, and comes back as it was while nothing
-    new begins. Without ``may_fire`` an alert that would begin to fire stays pending: see `is_held_back`.
+    None stands for an *inactive* alert. A resolved alert is inactive too, and is returned unchanged until its group crosses a threshold
+    again. Without ``may_fire`` an alert that would begin to fire stays pending; see `is_held_back`.
     """
     inactive = alert is None or alert.state == "resolved"
     if finding.gone and alert is not None:
@@ -185,8 +194,8 @@ def is_held_back(alert: Alert) -> bool:
 
 
 def fires_on_until(alert: Alert, policy: Policy) -> Instant | None:
-    """Until when an alert that is no longer over its threshold fires on for ``keep_firing_for``; None where it fires for another reason,
-    or does not."""
+    """Returns until when an alert fires only because of ``keep_firing_for``. Returns None if it does not fire, has not enough data, or one of
+    its levels is still crossed."""
     on = [clock for clock in alert.held if clock.on]
     if alert.state != "firing" or alert.no_data_since is not None or any(clock.since is not None for clock in on):
         return None
@@ -194,7 +203,8 @@ def fires_on_until(alert: Alert, policy: Policy) -> Instant | None:
 
 
 def next_level(alert: Alert, policy: Policy) -> tuple[Instant, int] | None:
-    """When it fires, or fires at a worse level, if its value stays as it is, and at which level; None where it does not, or is held back."""
+    """Returns when the alert fires or escalates if its value stays the same, and at which level. Returns None if it will not, or if it is
+    held back."""
     waiting = [clock.since + policy.for_ for clock in alert.held[alert.level :] if clock.since is not None]
     if alert.state == "resolved" or is_held_back(alert) or not waiting:
         return None
@@ -204,14 +214,15 @@ def next_level(alert: Alert, policy: Policy) -> tuple[Instant, int] | None:
 
 
 def remove(alert: Alert, as_of: Instant, because: Because = "removed") -> Step:
-    """Ends an alert whose rule was removed or no longer covers this group."""
+    """Ends an alert whose rule was removed or no longer covers its group: resolves a firing one, drops a pending one."""
     if alert.state == "firing":
         return _resolve(alert, as_of, because)
     return _dropped(alert, as_of) if alert.state == "pending" else (alert, None)
 
 
 def displace(alert: Alert, as_of: Instant) -> Step:
-    """A worse group takes the place of one that fires. It is over for those who were told, and held back while it is over its threshold."""
+    """Resolves a firing alert whose place within the rule's ``limit`` goes to a worse group. If it still crosses its threshold, it becomes
+    pending again and is held back."""
     if not alert.crossed:
         return _resolve(alert, as_of, "recovered")
     over, moved = _resolve(alert, as_of, "outranked")
@@ -219,7 +230,7 @@ def displace(alert: Alert, as_of: Instant) -> Step:
 
 
 def rests_on_the_past(alert: Alert, breached: int | None, policy: Policy) -> bool:
-    """Whether what becomes of the alert now, that ``breached`` levels are crossed, depends on the time since it was last judged."""
+    """Returns whether the alert's next state depends on what happened since its last evaluation, now that ``breached`` levels are crossed."""
     if breached is None:
         return False
     if alert.state == "pending":
@@ -231,9 +242,9 @@ def rests_on_the_past(alert: Alert, breached: int | None, policy: Policy) -> boo
 def catch_up(
     alert: Alert, seen: Iterable[tuple[Instant, Finding]], policy: Policy
 ) -> tuple[Alert | None, list[Transition]]:
-    """The alert after a time in which nobody judged it: ``seen`` is what is found of that time now, the oldest moment first.
+    """Returns the alert after a time without evaluations, and its transitions. ``seen`` has the findings for that time, the oldest first.
 
-    Only clocks move. Nothing fires, and what fires goes on firing at its level: that is decided by what is found of now.
+    Only the clocks move. Nothing begins to fire, and a firing alert goes on at its level: the finding for the present decides that.
     """
     account, rule, moves = alert.account, alert.rule, list[Transition]()
     after: Alert | None = alert
@@ -266,12 +277,12 @@ def _unseen(alert: Alert, policy: Policy, as_of: Instant) -> Step:
 
 
 def _interrupted(held: tuple[LevelClock, ...]) -> tuple[LevelClock, ...]:
-    """The clocks where nobody knows whether levels are crossed: one that has not held for its time yet starts anew."""
+    """Returns the clocks after an evaluation without enough data: a clock that is not on yet starts again."""
     return tuple(clock if clock.on else LevelClock() for clock in held)
 
 
 def _followed(alert: Alert, breached: int | None, policy: Policy, as_of: Instant) -> Alert:
-    """An alert that fires at a moment of the past: the levels at which it fires stay."""
+    """Returns a firing alert with its clocks moved to a past moment. Levels at which it fires stay on."""
     if breached is None:
         return msgspec.structs.replace(alert, held=_interrupted(alert.held))
     clocks = _clocks(alert.held, breached, policy, as_of)
@@ -285,7 +296,7 @@ def _clocks(held: tuple[LevelClock, ...], breached: int, policy: Policy, as_of: 
 
 
 def _tick(clock: LevelClock, crossed: bool, policy: Policy, as_of: Instant) -> LevelClock:
-    """One clock after one more judgement. What lies ahead of ``as_of`` was written before the time was set back: it counts as now."""
+    """Returns one clock after one more evaluation. Times after ``as_of`` were stored before the clock was set back; they count as ``as_of``."""
     if crossed:
         since = as_of if clock.since is None else min(clock.since, as_of)
         return LevelClock(since, as_of, clock.on or as_of - since >= policy.for_)
@@ -332,7 +343,7 @@ def _firing(before: Alert, after: Alert, level: int, as_of: Instant) -> Step:
 
 
 def _resolve(alert: Alert, as_of: Instant, because: Because) -> Step:
-    # An alert of our own begins by the wall clock, which may have been set back since.
+    # A built-in alert begins by the wall clock, which may have been set back since.
     end = as_of if alert.firing_at is None else max(as_of, alert.firing_at)
     over = msgspec.structs.replace(alert, state="resolved", resolved_at=end, because=because, as_of=as_of)
     return over, _moved(over, as_of, "resolved", because)

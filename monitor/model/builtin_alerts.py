@@ -1,4 +1,4 @@
-"""Alerts that the daemon raises about itself; they have the same life cycle and notifications as any other."""
+"""Alerts that the daemon raises about itself. They have the same states and notifications as any other alert."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +10,7 @@ from monitor.runtime.clock import DAY
 
 @dataclass(frozen=True, slots=True)
 class BuiltIn:
-    """One such alert: its name, how bad it is, and what a person is to do about it."""
+    """One built-in alert: its name, its severity, its texts, and ``advice`` that says what a person can do."""
 
     name: str
     severity: str
@@ -19,7 +19,7 @@ class BuiltIn:
     """The summary once it is over."""
     advice: str
     of_account: bool = True
-    """Whether it is about one account, and says so where there are several."""
+    """Whether it concerns one account, which it names if there are several."""
 
 
 MONITOR_BLIND: Final = BuiltIn(
@@ -65,6 +65,7 @@ INTERNAL_ERROR: Final = BuiltIn(
     of_account=False,
 )
 GAP_IS_TOLD_FOR: Final = DAY
+"""How long GapInHistory fires."""
 AT_ONCE: Final = Policy()
 """The policy of built-in alerts: they fire and end without delay."""
 BUILT_IN: Final = {
@@ -73,10 +74,10 @@ BUILT_IN: Final = {
 
 
 def finding(why: str, **group: str) -> Finding:
-    """What makes a built-in alert fire, about the thing that ``group`` names."""
+    """Returns the finding that makes a built-in alert fire for the ``group``. ``why`` is the reason as a text."""
     return Finding(tuple(group.items()), 1, None, None, why)
 
 
 def over(**group: str) -> Finding:
-    """What ends it."""
+    """Returns the finding that ends a built-in alert for the ``group``."""
     return Finding(tuple(group.items()), 0, None, None, "over")

@@ -11,22 +11,23 @@ POLL: Final = "poll"
 
 @dataclass(frozen=True, slots=True)
 class ReadOrigin:
-    """The span that a page is of: it begins at ``since``. What the search returns for the first time was sent after ``fresh_since``."""
+    """What is known of a page: its span begins at ``since``, and messages that are new to the window were sent after ``fresh_since``."""
 
     since: Instant
     fresh_since: Instant
 
 
 SOMEWHERE: Final = ReadOrigin(0, 0)
+"""Nothing is known of when the messages were sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompleteRead:
-    """A poll or sweep of one search that is complete. ``name`` tells those apart that are under way at the same time.
+    """A complete poll or sweep of one search. ``name`` distinguishes reads that run at the same time.
 
-    ``spans`` (from, to) were read without a gap, all pages of them. ``read_at`` is when the last page had come, ``seen_to`` how far
-    polls were complete by then: a status that changed after ``seen_to`` may hide a message from this read. ``certain``: the filter
-    names one status, so that a message that it fits cannot have changed.
+    ``spans`` are (start, end) pairs of which all pages were read. ``read_at`` is when the last page arrived. ``seen_to`` is up to where
+    polls were complete then: a status that changed after it may hide a message from this read. ``certain``: the search's filter
+    names one status, so that a change of status cannot have hidden a message that still belongs to the search.
     """
 
     search: str
@@ -38,5 +39,5 @@ class CompleteRead:
 
     @property
     def is_poll(self) -> bool:
-        """Whether it reaches up to the present."""
+        """Whether it is a poll, which reaches up to the present."""
         return self.name == POLL

@@ -4,17 +4,17 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Unit = Literal["share", "count", "seconds", "money"]
-"""What the value is measured in: a fraction, a number, seconds, the account's currency."""
+"""The unit of a value: a fraction, a number, seconds, or money in the account's currency."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The value of one group against its thresholds.
+    """The value of one group compared with its thresholds.
 
-    ``group`` are (field, value) pairs in the order of the rule's ``by``. ``breached`` is how many of the rule's levels the
-    value crosses (0: none; with one threshold 0 or 1) and None where there is *not enough data* to say. ``threshold`` is that
-    of the highest level crossed, else of the lowest. ``messages`` is the denominator, ``matching`` the numerator. ``gone``: the
-    group was not seen for so long that it is no group any more.
+    ``group`` has (field, value) pairs in the order of the rule's ``by``. ``breached`` is the number of the rule's levels that the
+    value crosses (0 or 1 with one threshold); None means *not enough data*. ``threshold`` is that of the highest crossed level, or of
+    the lowest level if none is crossed. ``messages`` is the denominator, ``matching`` the numerator. ``why`` explains the value in words.
+    ``gone`` means that the group had no messages for so long that it no longer exists.
     """
 
     group: tuple[tuple[str, str], ...]
@@ -29,15 +29,20 @@ class Finding:
     gone: bool = False
 
 
+def why_beside(state: str, why: str) -> str:
+    """Returns a finding's ``why`` for a place that shows its state too: without the words of the state ``not_enough_data``."""
+    return why.removeprefix("not enough data: ") if state == "not_enough_data" else why
+
+
 _SMALL: Final = 1e-9
 """Replaces zero as a divisor."""
 
 
 def excess(value: float | None, threshold: float | None, *, below: bool) -> float:
-    """How far the value is beyond the threshold, as a factor: what the worst are chosen by. ``below``: low values are the bad ones.
+    """Returns how far the value is beyond the threshold, as a factor by which the worst groups are chosen.
 
-    Above 1 on the bad side, under 1 on the good one; 0 where value or threshold is not known. Debts (a value under zero) are worse
-    than nothing.
+    It is above 1 on the bad side, under 1 on the good side, and 0 if the value or the threshold is unknown. ``below`` means that low
+    values are bad; then a value below zero (a debt) is worse than zero.
     """
     if value is None or threshold is None:
         return 0.0

@@ -1,4 +1,4 @@
-"""How values are written for people; each function is also a filter of that name in templates. None is written ``–``."""
+"""Formats values for people. The functions are also filters of templates. None is written as ``–``."""
 
 import math
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ GAP: Final = "·"
 
 
 def percent(value: float | None, digits: int | None = None) -> str:
-    """A fraction as a percentage: 0.342 → ``34.2%``, 0.2 → ``20%``, 0.0034 → ``0.34%``; with ``digits`` exactly that many decimals."""
+    """Returns a fraction as a percentage: 0.342 → ``34.2%``, 0.2 → ``20%``, 0.0034 → ``0.34%``; with ``digits`` exactly that many decimals."""
     if value is None or not math.isfinite(value):
         return NOTHING
     shown = value * 100
@@ -41,14 +41,14 @@ def percent(value: float | None, digits: int | None = None) -> str:
 
 
 def number(value: float | None, digits: int | None = None) -> str:
-    """A number with thousands separated: 1204 → ``1,204``, 12.345 → ``12.3``, 0.045 → ``0.045``; with ``digits`` that many decimals."""
+    """Returns a number with separated thousands: 1204 → ``1,204``, 12.345 → ``12.3``, 0.045 → ``0.045``; with ``digits`` that many decimals."""
     if value is None or not math.isfinite(value):
         return NOTHING
     return _trimmed(value) if digits is None else f"{value:,.{min(max(digits, 0), 9)}f}"
 
 
 def _trimmed(value: float) -> str:
-    """One decimal, or two significant digits below 1, and no zeros at the end."""
+    """Returns the value with one decimal, or two significant digits below 1, without zeros at the end."""
     size = abs(value)
     decimals = 1 if size >= 1 or size == 0 else min(1 - math.floor(math.log10(size)), 9)
     text = f"{value:,.{decimals}f}"
@@ -56,9 +56,9 @@ def _trimmed(value: float) -> str:
 
 
 def duration(value: float | None) -> str:
-    """A span of time in its two largest units: ``1h30m``, ``4.2s``, ``350ms``.
+    """Returns a span of time in its two largest units: ``1h30m``, ``4.2s``, ``350ms``.
 
-    A whole number is a Duration (microseconds: ``window``, ``duration``), a fraction is seconds (the ``value`` of a latency).
+    An int is a Duration in microseconds (``window``, ``duration``); a float is in seconds (the ``value`` of a latency).
     """
     if value is None or not math.isfinite(value):
         return NOTHING
@@ -79,19 +79,19 @@ def _short(span: Duration) -> str:
 
 
 def _precision(span: Duration) -> Duration:
-    """The second-largest unit: what is smaller than it only distracts."""
+    """Returns the second-largest unit of the span. Smaller units are left out."""
     if span >= DAY:
         return HOUR
     return MINUTE if span >= HOUR else SECOND
 
 
 def datetime(value: Instant | None, form: str = "%Y-%m-%d %H:%M:%S UTC") -> str:
-    """An instant in UTC, ``2026-11-21 17:07:04 UTC``, or in the given strftime form."""
+    """Returns an instant in UTC, ``2026-11-21 17:07:04 UTC``, or in the given strftime form, of which 100 characters are used."""
     return NOTHING if value is None else to_datetime(value).strftime(form[:100])
 
 
 def moments(value: Instant, zone: str = "") -> str:
-    """An instant in UTC and, where a time zone is given, by its clock: ``2026-11-21 17:02 UTC (19:02 Athens)``."""
+    """Returns an instant in UTC and, if a time zone is given, also in that zone: ``2026-11-21 17:02 UTC (19:02 Athens)``."""
     text = datetime(value, "%Y-%m-%d %H:%M UTC")
     if not zone or zone in ("UTC", "Etc/UTC"):
         return text
@@ -101,7 +101,7 @@ def moments(value: Instant, zone: str = "") -> str:
 
 
 def sparkline(values: Iterable[float | None], width: int = 24) -> str:
-    """The values as a row of bars from zero up, ``▁▂▅█``; more than ``width`` are gathered, each bar then shows the highest of its share."""
+    """Returns the values as a row of bars from zero up, ``▁▂▅█``. Of more than ``width`` values, each bar shows the highest of several."""
     columns = _gathered(list(values), min(max(width, 1), 200))
     known = [value for value in columns if value is not None]
     if not known:
@@ -124,7 +124,7 @@ def _highest(values: list[float | None]) -> float | None:
 
 
 def mask(value: object) -> str:
-    """A phone number with its middle hidden: ``+30691•••••78``."""
+    """Returns a phone number with its middle hidden: ``+30691•••••78``."""
     return mask_number(str(value))
 
 

@@ -1,4 +1,4 @@
-"""The fingerprint by which Alertmanager and its tools know an alert: a digest of its labels. Pure."""
+"""Computes the fingerprint by which Alertmanager and its tools know an alert: a digest of its labels."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ _FNV_PRIME: Final = 0x100000001B3
 
 
 def label_fingerprint(labels: dict[str, str]) -> str:
-    """16 hexadecimal digits by which Alertmanager knows an alert: FNV-1a over its sorted labels (prometheus/common, labelset)."""
+    """Returns 16 hexadecimal digits: FNV-1a with 64 bits over the sorted labels. Source: prometheus/common, labelset."""
     digest = _FNV_OFFSET
     for name, value in sorted(labels.items()):
         for byte in b"%b\xff%b\xff" % (name.encode(errors="replace"), value.encode(errors="replace")):

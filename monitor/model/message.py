@@ -1,6 +1,6 @@
-"""What a message is: its statuses, its fields, and the batch in which pages of them travel.
+"""The model of a message: its statuses, its fields, and `Batch`, which holds the messages of a page.
 
-Routee reports *parts*; all parts of one message share its id. The names of fields are those that people write in rules.
+Routee reports *parts* of messages; all parts of one message share its id. The fields have the names that people write in rules.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,19 +25,20 @@ UNSENT: Final = "Unsent"
 STATUSES: Final = (QUEUED, SENT, DELIVERED, UNDELIVERED, FAILED, UNSENT)
 FAILURES: Final = frozenset({FAILED, UNDELIVERED, UNSENT})
 FINAL: Final = FAILURES | {DELIVERED}
+"""Statuses that do not change any more."""
 
 _RANK = {QUEUED: 0, SENT: 1, DELIVERED: 3, UNDELIVERED: 4, FAILED: 5, UNSENT: 6}
 RANK_OF_OTHERS: Final = 2
-"""A status that Routee did not document is data: not final, and later than Sent."""
+"""The rank of a status that Routee does not document: such a status is not final, and later than Sent."""
 
 
 def rank(status: str) -> int:
-    """How far along a status is: of two reports with the same date, the one of higher rank is the later one."""
+    """Returns how far along a status is. Of two reports with the same date, the one with the higher rank is the later one."""
     return _RANK.get(status, RANK_OF_OTHERS)
 
 
 INBOUND: Final = "Inbound"
-"""The direction of messages that people send: their ``from`` is a person's number."""
+"""The direction of messages from people to the account. Their ``from`` is a person's number."""
 
 
 CODED_FIELDS: Final = (
@@ -54,18 +55,18 @@ CODED_FIELDS: Final = (
     "originatingService",
     "groups",
 )
-"""Fields with few different values, kept as codes of a dictionary."""
+"""Fields with few different values, which the window stores as codes of a dictionary."""
 
 FIELDS: Final = (*CODED_FIELDS, "to", "account")
 """Every field that a rule can name."""
 
 GROUPS_SEPARATOR: Final = "\x1f"
-"""Stands between the groups of a message where they are one text; it cannot occur in a group's name."""
+"""Separates the groups of a message in one text. It cannot occur in a group's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A value that could not be read and counts as missing: its field, what may be shown of it, and how many parts of the page have it."""
+    """A value that could not be read and counts as missing: its field, a masked text of it, and how many parts of the page have it."""
 
     field: str
     value: str
@@ -74,12 +75,12 @@ class Unread:
 
 @dataclass(slots=True)
 class Batch:
-    """Parts as reported, one list a field, all of one length: the form in which a page goes from the wire to the window.
+    """The parts of a page as columns, one sequence of equal length for each field: the form between the decoder and the window.
 
-    ``date`` holds instants (status.date), ``latency`` seconds and ``price`` money, NaN where not given. ``fields`` has every
-    name of CODED_FIELDS; a missing value is UNKNOWN; ``groups`` are joined by GROUPS_SEPARATOR. ``recipient`` is the number
-    with its leading ``+``, as reported: whoever keeps it masks it first. ``key`` tells parts of one message apart: the part's
-    number where it is known, else a hash of the smsId. ``unread`` are the values that could not be read.
+    ``date`` has instants (status.date), ``latency`` seconds and ``price`` money; NaN stands for a missing one. ``fields`` has every
+    name of CODED_FIELDS, with UNKNOWN for a missing value and ``groups`` joined by GROUPS_SEPARATOR. ``recipient`` is the unmasked number
+    with its leading ``+``; it must be masked before it is stored. ``key`` distinguishes the parts of one message: the part's number
+    where it is known, else a hash of the smsId. ``unread`` are the values that could not be read.
     """
 
     message_id: Sequence[str]
@@ -96,7 +97,8 @@ class Batch:
         return len(self.message_id)
 
     def rows(self) -> Iterator[dict[str, object]]:
-        """Each part as a plain dictionary (names as in FIELDS, besides ``messageId``, ``part``, ``parts``, ``date``, ``latency``, ``price``)."""
+        """Yields each part as a plain dictionary: the names of FIELDS except ``account``, and ``messageId``, ``part``, ``parts``, ``date``,
+        ``latency`` and ``price``."""
         for i in range(len(self)):
             row: dict[str, object] = {
                 "messageId": self.message_id[i],
@@ -112,7 +114,8 @@ class Batch:
 
 
 def batch_of(rows: Sequence[dict[str, object]]) -> Batch:
-    """A batch from plain dictionaries as `Batch.rows` gives them; what is left out is unknown. For tests, rule tests and tools."""
+    """Returns a batch of plain dictionaries like those of `Batch.rows`. Fields that are left out are unknown. For tests, rule tests and
+    tools."""
     return Batch(
         message_id=[str(row["messageId"]) for row in rows],
         key=np.array([row.get("part", 1) for row in rows], np.int64),

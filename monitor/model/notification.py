@@ -1,6 +1,6 @@
-"""Notifications: self-contained snapshots that can be stored, rendered later and rendered again."""
+"""Notifications: complete snapshots of alerts that can be stored and rendered at any later time."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -8,13 +8,23 @@ from monitor.model.finding import Unit
 from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant
 
 Reason = Literal[
-    "first", "new alerts", "some resolved", "all resolved", "escalated", "eased", "repeat", "acknowledged", "test"
+    "first",
+    "reopened",
+    "new alerts",
+    "some resolved",
+    "all resolved",
+    "escalated",
+    "eased",
+    "repeat",
+    "acknowledged",
+    "test",
 ]
-"""Why a notification is sent. ``acknowledged`` (or no longer so) goes only to channels that can edit what they were told."""
+"""Why a notification is sent. ``reopened``: an alert joins an incident that was over.
+``acknowledged`` (or no longer so) goes only to channels that can edit their earlier messages."""
 
 
 class Cause(msgspec.Struct, frozen=True):
-    """One value of one dimension and the share of the excess over the baseline that it carries (0 to 1)."""
+    """One value of one field and its share (0 to 1) of the excess over the baseline."""
 
     field: str
     value: str
@@ -37,14 +47,14 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class Link(msgspec.Struct, frozen=True):
-    """Something to open: a title and a URL made from configuration, never from message data."""
+    """A title and a URL. The URL is made from configuration, never from message data."""
 
     title: str
     url: str
 
 
 class AlertView(msgspec.Struct, frozen=True):
-    """One alert as templates see it. Times are instants (microseconds UTC), shares fractions, latencies seconds."""
+    """One alert as templates see it. Times are instants (microseconds UTC), shares are fractions, and latencies are in seconds."""
 
     fingerprint: str
     name: str
@@ -74,67 +84,82 @@ class AlertView(msgspec.Struct, frozen=True):
     history: tuple[float | None, ...] = ()
     links: tuple[Link, ...] = ()
     more: int = 0
-    """Further groups of this rule that are over the threshold but held back by its ``limit``."""
+    """The number of further groups of this rule that cross the threshold but are held back by its ``limit``."""
 
     matched: str = ""
-    """What the numerator counts, in a few words (``Undelivered``, ``Carrier Violation``); empty where it is simply failures.
-    Of a latency the percentile (``95%``), of stuck messages for how long (``15m``), of different or new values their field."""
+    """What the numerator counts, in a few words (``Undelivered``, ``Carrier Violation``); empty if it counts all failures.
+    For a latency it is the percentile (``95%``), for stuck messages the time (``15m``), for different or new values their field."""
 
     was_severity: str = ""
-    """The severity that the receiver was told before this escalation: receivers that know alerts by labels see that one resolve."""
+    """The severity that was notified before this escalation. Receivers that know alerts by labels must see that one resolve."""
 
     began_at: Instant | None = None
-    """When the trouble began: since then the threshold has been crossed, before the rule's ``for`` was over. None: at ``starts_at``."""
+    """When the threshold was first crossed, before the rule's ``for`` was over; None if that was at ``starts_at``."""
 
     time_zone: str = ""
-    """The account's time zone (IANA), beside which UTC is shown; empty: only UTC."""
+    """The account's time zone (IANA), which is shown beside UTC; empty if only UTC is shown."""
 
     acknowledged_by: str = ""
-    """Who has acknowledged it; empty: nobody."""
+    """Who has acknowledged it; empty if nobody has."""
 
     acknowledged_comment: str = ""
-    """What whoever has acknowledged it says about it; may be empty."""
+    """The comment of the acknowledgement; may be empty."""
 
     flapping: int = 0
-    """How often it began within an hour, where that is so often that its ends are not told for now; else 0."""
+    """How often it began within an hour, if it flaps and its ends are held back; else 0."""
 
     suppressed: str = ""
-    """``silenced``, ``inhibited`` or ``muted``: it was told before, and is shown as it was told then."""
+    """``silenced``, ``inhibited`` or ``muted`` for an alert that was notified before and is shown as it was then; else empty."""
 
     history_every: Duration = 0
-    """The time between two values of ``history``, where it does not follow from the window."""
+    """The time between two values of ``history``; 0 if it follows from the window."""
 
     @property
     def is_report(self) -> bool:
-        """Whether it reports that a campaign has ended: people are told of that once, it lasts no time, and nobody acknowledges it."""
-        return self.kind == "campaign" and self.labels.get("problem") == "ended"
+        """Whether it is a report: of an ended campaign, or the morning report. A report is notified once, has no duration and cannot be
+        acknowledged."""
+        return self.kind == "report" or (self.kind == "campaign" and self.labels.get("problem") == "ended")
 
     @property
     def history_step(self) -> Duration:
-        """The time between two values of ``history``; the last of them is as of ``as_of``."""
+        """Returns the time between two values of ``history``. The last value is that at ``as_of``."""
         return self.history_every or history_step(self.window)
 
     @property
     def since(self) -> Instant:
-        """When the trouble began."""
+        """Returns when the threshold was first crossed."""
         return self.starts_at if self.began_at is None else self.began_at
 
     @property
     def duration(self) -> Duration:
-        """How long the trouble has lasted, or lasted."""
+        """Returns how long the trouble has lasted so far, or lasted until its end."""
         return (self.ends_at if self.ends_at is not None else self.as_of) - self.since
 
 
 def history_step(window: Duration | None) -> Duration:
-    """The time between two values of an alert's history: a quarter of the window."""
+    """Returns the time between two values of an alert's history: a quarter of the window, at least 30 s; a minute without a window."""
     return MINUTE if window is None else max(window // 4, 30 * SECOND)
+
+
+class Digest(msgspec.Struct, frozen=True):
+    """The morning report in short. ``figures`` (``95.4% delivered: …``), the lines of ``lists`` and ``notes`` are plain text that may contain
+    data of messages. ``text`` is the whole report, 80 columns wide; ``document`` the whole report as JSON. ``link`` may be empty."""
+
+    title: str
+    summary: str
+    figures: tuple[str, ...]
+    lists: tuple[tuple[str, tuple[str, ...]], ...]
+    notes: tuple[str, ...]
+    text: str
+    document: dict[str, Any]
+    link: str = ""
 
 
 class Notification(msgspec.Struct, frozen=True):
     """One message to one receiver about one group of alerts.
 
-    ``key`` is the idempotency key: the same over every retry, another for every other notification. ``episode`` is the same
-    from a group's first notification to its resolve: messages of one episode belong into one thread.
+    ``key`` is the idempotency key: the same for every retry, different for every notification. ``episode`` is the same
+    from a group's first notification to its resolve. Messages of one episode belong into one thread.
     """
 
     key: str
@@ -151,7 +176,19 @@ class Notification(msgspec.Struct, frozen=True):
     external_url: str = ""
     truncated: int = 0
     tally: dict[str, int] = {}
-    """In a storm, where this stands for many groups: how many alerts fire, by name. See `monitor.routing.storm`."""
+    """The number of firing alerts by name, if this notification stands for the many groups of a storm; see `monitor.routing.storm`."""
+
+    incident: str = ""
+    """The id of the incident that all of its alerts are of; empty: of none."""
+
+    head: str = ""
+    """The fingerprint of the alert that names the incident: the smallest scope that explains the excess."""
+
+    place: dict[str, str] = {}
+    """Where the incident is, by message fields; empty if it is everywhere, or the place is not known."""
+
+    digest: Digest | None = None
+    """The morning report that this is; its only alert says the same in short."""
 
     @property
     def is_report(self) -> bool:
@@ -160,12 +197,12 @@ class Notification(msgspec.Struct, frozen=True):
 
     @property
     def firing(self) -> tuple[AlertView, ...]:
-        """The alerts that are firing."""
+        """Returns the alerts that are firing."""
         return tuple(alert for alert in self.alerts if alert.status == "firing")
 
     @property
     def resolved(self) -> tuple[AlertView, ...]:
-        """The alerts that are over."""
+        """Returns the alerts that are resolved."""
         return tuple(alert for alert in self.alerts if alert.status == "resolved")
 
 
@@ -175,12 +212,12 @@ def encode(notification: Notification) -> bytes:
 
 
 def decode(data: bytes) -> Notification:
-    """Returns the notification that `encode` wrote."""
+    """Returns the notification that `encode` wrote. Raises msgspec.MsgspecError for other data."""
     return msgspec.json.decode(data, type=Notification)
 
 
 def common(maps: list[dict[str, str]]) -> dict[str, str]:
-    """The pairs that all of ``maps`` share."""
+    """Returns the pairs that all of ``maps`` share."""
     if not maps:
         return {}
     first, *others = maps

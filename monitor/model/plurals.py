@@ -1,4 +1,4 @@
-"""Numbers in sentences."""
+"""Formats numbers in sentences: amounts of money, and counts with their nouns."""
 
 from monitor.model.format import duration, number, percent
 
@@ -6,10 +6,10 @@ __all__ = ["duration", "money", "number", "percent", "plural"]
 
 
 def money(amount: float) -> str:
-    """``103.50``; the currency is the account's and not known here."""
+    """Returns an amount with two decimals, ``103.50``, without the currency."""
     return number(amount, 2)
 
 
 def plural(count: int, noun: str) -> str:
-    """``1 message``, ``1,204 messages``."""
+    """Returns ``1 message`` or ``1,204 messages``."""
     return f"{number(count)} {noun}" + ("" if count == 1 else "s")

@@ -1,4 +1,4 @@
-"""People's numbers, of those who get messages and of those who write: what is kept of them is decided here, before anything is stored."""
+"""Masks and hashes people's phone numbers, recipients' and senders', before anything is stored."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ Mode = Literal["mask", "hash", "show"]
 
 
 def mask(number: str) -> str:
-    """``+306912345678`` → ``+30691•••••78``. Numbers of up to eight digits keep only their last two."""
+    """Masks a number: ``+306912345678`` → ``+30691•••••78``. A number of up to eight digits keeps only its last two."""
     if number == UNKNOWN:
         return number
     sign, digits = ("+", number[1:]) if number.startswith("+") else ("", number)
@@ -23,32 +23,32 @@ def mask(number: str) -> str:
 
 
 class RecipientMask:
-    """Turns recipients into what may be kept: a keyed hash (to compare by) and a text (to show)."""
+    """Turns phone numbers into what may be stored: a keyed hash to compare by, and a text to show."""
 
     def __init__(self, mode: Mode = "mask", key: bytes = b"") -> None:
         self.mode: Mode = mode
         self._keyed = hashlib.blake2b(digest_size=8, key=key)
 
     def hash(self, number: str) -> int:
-        """64 bits that stand for the number; without the key nobody can try numbers out."""
+        """Returns a 64-bit hash of the number. Without the key it cannot be found by trying out numbers."""
         return int.from_bytes(self._digest(number), "little")
 
     def hashes(self, numbers: Sequence[str]) -> NDArray[np.uint64]:
-        """`hash` of each."""
+        """Returns `hash` of each number."""
         return np.frombuffer(b"".join(map(self._digest, numbers)), np.uint64)
 
     def _digest(self, number: str) -> bytes:
-        keyed = self._keyed.copy()  # setting the key anew takes longer than hashing
+        keyed = self._keyed.copy()  # copying is faster than setting the key again
         keyed.update(number.encode())
         return keyed.digest()
 
     def texts(self, numbers: Sequence[str]) -> list[str]:
-        """What is shown of each number under this mode."""
+        """Returns the text to show for each number in this mode."""
         if self.mode == "show":
             return list(numbers)
         if self.mode == "hash":
             return ["•" * 8] * len(numbers)
-        # What `mask` gives, without a call for each of the many numbers of the usual form.
+        # The same as `mask`, without a call for each number of the usual form.
         return [
             f"{number[:6]}{'•' * (len(number) - 8)}{number[-2:]}"
             if number[:1] == "+" and len(number) > 9
@@ -57,14 +57,15 @@ class RecipientMask:
         ]
 
     def sender(self, number: str) -> str:
-        """What is kept of the number of a person who wrote: what is shown of it, and part of its hash to tell it from others."""
+        """Returns what is stored of the number of a person who sent a message: the text to show, and the first 8 digits of its hash to
+        distinguish it from others. In the mode ``show`` it is the number itself."""
         if self.mode == "show" or number == UNKNOWN:
             return number
         (shown,) = self.texts([number])
         return f"{shown}#{self.hash(number):016x}"[: len(shown) + 9]
 
     def senders(self, names: Sequence[str], directions: Sequence[str]) -> Sequence[str]:
-        """What is kept of senders: a name of one's own as it is, and of inbound messages `sender`."""
+        """Returns what is stored of each sender: the account's own names unchanged, and `sender` for inbound messages."""
         inbound = {direction for direction in set(directions) if direction.casefold() == INBOUND.casefold()}
         if not inbound or self.mode == "show":
             return names

@@ -1,4 +1,4 @@
-"""What can be asked of Routee's tracking, and what comes back: plain values, without any I/O."""
+"""Queries to Routee's tracking API and their results, as plain values without any I/O."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -12,19 +12,19 @@ Operator = Literal["is", "is_not", "contains", "starts_with", "ends_with"]
 FILTER_FIELDS: Final = ("smsId", "to", "status.status", "direction", "label", "campaign")
 STATUS: Final = "status.status"
 PAGE_SIZE: Final = 2000
-"""The largest page that Routee gives."""
+"""The most messages of a page; Routee returns no larger page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One of Routee's own filters; several are ANDed."""
+    """One of Routee's own filters. A message has to pass all filters of a query."""
 
     field: str
     term: str
     operator: Operator = "is"
 
     def fits(self, text: str) -> bool:
-        """Whether a text passes it."""
+        """Returns whether a text passes it."""
         return _FITS[self.operator](text, self.term)
 
 
@@ -39,7 +39,7 @@ _FITS: Final[Mapping[Operator, Callable[[str, str], bool]]] = {
 
 @dataclass(frozen=True, slots=True)
 class RouteeQuery:
-    """Which messages: all of an account's, unless narrowed."""
+    """Selects messages of an account: all of them unless it is narrowed. ``campaign`` selects those with or without a campaign."""
 
     filters: tuple[Filter, ...] = ()
     campaign: bool | None = None
@@ -47,33 +47,33 @@ class RouteeQuery:
 
     @property
     def is_narrow(self) -> bool:
-        """Whether it leaves messages out, so that one can cease to be among its answers."""
+        """Whether it leaves out messages, so that a message can leave its results."""
         return bool(self.filters or self.campaign or self.tracking_id)
 
     @property
     def by_status(self) -> tuple[Filter, ...]:
-        """Its filters on the status, which every message changes."""
+        """Returns its filters on the status. Every message changes its status."""
         return tuple(one for one in self.filters if one.field == STATUS)
 
     @property
     def is_of_one_status(self) -> bool:
-        """Whether a message whose status changes cannot be among its answers any more."""
+        """Whether it selects a single status, so that a message leaves its results when its status changes."""
         return any(one.operator == "is" for one in self.by_status)
 
     def can_have(self, status: str) -> bool:
-        """Whether messages of that status can be among its answers."""
+        """Returns whether messages of that status can be among its results."""
         return all(one.fits(status) for one in self.by_status)
 
     @property
     def digest(self) -> str:
-        """The same for the same messages, whatever the order of the filters; nobody can read from it what they ask for."""
+        """Returns a hash that does not depend on the order of the filters and does not reveal their terms."""
         filters = sorted((one.field, one.operator, one.term) for one in self.filters)
         return hashlib.blake2b(repr((filters, self.campaign, self.tracking_id)).encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
-    """A record that could not be read: why, and what of it may be kept (recipient masked, body dropped), as JSON text."""
+class RejectedRecord:
+    """A record that could not be read: the reason, and what may be stored of it (recipient masked, body dropped) as JSON text."""
 
     why: str
     record: str
@@ -81,18 +81,18 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: ``total`` is totalElements over all pages, ``last`` says whether another follows."""
+    """One page of results. ``total`` is Routee's totalElements over all pages; ``last`` is true if no page follows."""
 
     batch: Batch
     number: int
     total: int
     last: bool
-    asides: tuple[SetAside, ...] = ()
+    rejected: tuple[RejectedRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignState:
-    """What Routee says of a campaign as a whole; ``statuses`` is the number of SMS per status."""
+    """Routee's state of a campaign. ``statuses`` is the number of SMS by status."""
 
     tracking_id: str
     name: str
@@ -102,7 +102,7 @@ class CampaignState:
     scheduled_at: Instant | None = None
     created_at: Instant | None = None
     unread: tuple[Unread, ...] = ()
-    """What of it could not be read, and so counts as missing."""
+    """The values that could not be read and count as missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +114,9 @@ class AccountBalance:
 
 
 class Tracking(Protocol):
-    """The one thing that polling needs of an account: a page of messages of a range of time."""
+    """The interface of Routee's client that polling uses."""
 
     async def search(
         self, question: RouteeQuery, start: Instant, end: Instant, *, page: int = 0, size: int = PAGE_SIZE
     ) -> Page:
-        """Page ``page`` of the messages between the instants. Raises RouteeError."""
+        """Returns page ``page`` (from 0) of the messages between the instants. Raises RouteeError."""

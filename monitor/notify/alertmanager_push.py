@@ -23,7 +23,7 @@ from monitor.runtime.throttled_log import ThrottledLog
 
 AGAIN_EVERY: Final[Duration] = MINUTE
 """How often all alerts are posted again."""
-TOLD_OVER_FOR: Final[Duration] = 15 * MINUTE
+RESOLVED_POSTED_FOR: Final[Duration] = 15 * MINUTE
 """How long the end of an alert is posted again."""
 
 Key = tuple[str, str]
@@ -53,19 +53,19 @@ class KnownAlerts:
     interval: Callable[[AlertView], Duration]
     external_url: str = ""
     _known: dict[Key, _Known] = field(default_factory=dict)
-    _untold: set[Key] = field(default_factory=set)
+    _unposted: set[Key] = field(default_factory=set)
 
     def take(self, firing: Mapping[Key, FiringAlert], now: Instant) -> None:
         """Records what fires now. Silenced, inhibited and muted alerts are added only if they were posted before."""
         for key, known in self._known.items():
             if key not in firing and known.over_at is None:
                 known.over_at = now
-                self._untold.add(key)
+                self._unposted.add(key)
         for key, alert in firing.items():
             present = self._known.get(key)
             if (present is None or present.over_at is not None) and not alert.is_quiet:
                 self._known[key] = _Known(alert.view())
-                self._untold.add(key)
+                self._unposted.add(key)
 
     def wanted(self, firing: Mapping[Key, FiringAlert], *, everything: bool) -> Iterator[FiringAlert]:
         """Yields the alerts to post now: those that are unknown and not quiet, and with ``everything`` also the known ones."""
@@ -78,24 +78,24 @@ class KnownAlerts:
     @property
     def has_news(self) -> bool:
         """Whether an alert began or ended that has not been posted yet."""
-        return bool(self._untold)
+        return bool(self._unposted)
 
     def news(self, now: Instant) -> list[dict[str, Any]]:
         """Returns the alerts that began or ended since the last successful post."""
-        return [self._entry(self._known[key], now) for key in self._untold]
+        return [self._entry(self._known[key], now) for key in self._unposted]
 
     def everything(self, firing: Mapping[Key, FiringAlert], now: Instant) -> list[dict[str, Any]]:
-        """Returns all firing alerts with their present numbers, and those that ended within `TOLD_OVER_FOR`."""
+        """Returns all firing alerts with their present numbers, and those that ended within `RESOLVED_POSTED_FOR`."""
         for key, known in list(self._known.items()):
             if known.over_at is None:
                 known.view = firing[key].view() if key in firing else known.view
-            elif key not in self._untold and now - known.over_at > TOLD_OVER_FOR:
+            elif key not in self._unposted and now - known.over_at > RESOLVED_POSTED_FOR:
                 del self._known[key]
         return [self._entry(known, now) for known in self._known.values()]
 
-    def told(self) -> None:
+    def mark_posted(self) -> None:
         """Marks everything as posted."""
-        self._untold.clear()
+        self._unposted.clear()
 
     def _entry(self, known: _Known, now: Instant) -> dict[str, Any]:
         # An end in the future means that the clock was set back: the alert ends now.
@@ -115,7 +115,7 @@ class Pusher:
     jitter: Jitter
     observer: DeliveryObserver
     outbox: Outbox
-    _told_at: Instant | None = None
+    _all_posted_at: Instant | None = None
     _failures: int = 0
 
     async def run(self, news: Callable[[], trio.Event]) -> None:
@@ -133,21 +133,21 @@ class Pusher:
         """Posts what is due; returns how long to wait before the next push."""
         firing = {(alert.fingerprint, alert.severity): alert for alert in self.firing()}
         now = self.clock.now()
-        everything = self._told_at is None or not 0 <= now - self._told_at < AGAIN_EVERY
+        everything = self._all_posted_at is None or not 0 <= now - self._all_posted_at < AGAIN_EVERY
         async for alert in with_checkpoints(self.known_alerts.wanted(firing, everything=everything)):
             alert.view()  # rendered here, where others get a turn; later calls reuse it
         self.known_alerts.take(firing, now)
         if not everything and not self.known_alerts.has_news:
-            return AGAIN_EVERY - (now - self._told_at if self._told_at is not None else 0)
+            return AGAIN_EVERY - (now - self._all_posted_at if self._all_posted_at is not None else 0)
         alerts = self.known_alerts.everything(firing, now) if everything else self.known_alerts.news(now)
         # At the start and after a failure, an empty list is posted too: only an answer shows that they accept anything.
-        if alerts or self._told_at is None or self._failures:
+        if alerts or self._all_posted_at is None or self._failures:
             outcome = await self._post(alerts)
             if not isinstance(outcome, Sent):
                 return self._failed(outcome, trouble)
             self._succeeded(trouble)
-        self._told_at = now if everything else self._told_at
-        return max(AGAIN_EVERY - (self.clock.now() - (self._told_at or now)), 0)
+        self._all_posted_at = now if everything else self._all_posted_at
+        return max(AGAIN_EVERY - (self.clock.now() - (self._all_posted_at or now)), 0)
 
     async def _post(self, alerts: list[dict[str, Any]]) -> Outcome:
         began = trio.current_time()
@@ -165,6 +165,6 @@ class Pusher:
 
     def _succeeded(self, trouble: ThrottledLog) -> None:
         self._failures = 0
-        self.outbox.took(self.name)
-        self.known_alerts.told()
+        self.outbox.accepted(self.name)
+        self.known_alerts.mark_posted()
         trouble.over()

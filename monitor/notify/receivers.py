@@ -22,7 +22,7 @@ from monitor.notify.render import Templates
 from monitor.runtime.clock import Clock
 from monitor.runtime.errors import Problem
 
-__all__ = ["Notifiers", "Preview", "checked", "entry_problems", "notifiers", "previews", "told_and_resolved"]
+__all__ = ["Notifiers", "Preview", "checked", "entry_problems", "notifiers", "previews", "send_firing_and_resolved"]
 
 
 def notifiers(config: Config, templates: Templates, clock: Clock, stream: TextIO) -> dict[tuple[str, str], Notifier]:
@@ -41,7 +41,7 @@ class Notifiers:
 
     channel_context: ChannelContext
     entries: Mapping[tuple[str, str], ChannelModel]
-    notifiers: Mapping[tuple[str, str], Notifier]
+    by_channel: Mapping[tuple[str, str], Notifier]
 
     @classmethod
     def of(cls, config: Config, channel_context: ChannelContext, before: "Notifiers | None" = None) -> "Notifiers":
@@ -50,16 +50,16 @@ class Notifiers:
             (receiver.name, channel): entry
             for receiver in config.receivers
             for channel, entry in receiver.channels
-            if channel in receiver.notified
+            if channel in receiver.notified_channels
         }
         kept = before if before is not None and before.channel_context.templates is channel_context.templates else None
-        notifiers = {
-            (receiver, channel): kept.notifiers[receiver, channel]
+        by_channel = {
+            (receiver, channel): kept.by_channel[receiver, channel]
             if kept is not None and kept.entries.get((receiver, channel)) == entry
             else make_notifier(entry.kind, entry, channel_context)
             for (receiver, channel), entry in entries.items()
         }
-        return cls(channel_context, entries, notifiers)
+        return cls(channel_context, entries, by_channel)
 
 
 def previews(receiver: Receiver, notification: Notification, templates: Templates, clock: Clock) -> dict[str, Preview]:
@@ -68,7 +68,7 @@ def previews(receiver: Receiver, notification: Notification, templates: Template
     return {channel: preview(entry, notification, channel_context) for channel, entry in receiver.channels}
 
 
-async def told_and_resolved(notifier: Notifier, firing: Notification, over: Notification) -> str:
+async def send_firing_and_resolved(notifier: Notifier, firing: Notification, over: Notification) -> str:
     """Sends an alert and then its end to one channel; returns what it did not accept and why, empty if it accepted both."""
     outcome = await notifier.send(firing, None)
     if not isinstance(outcome, Sent):

@@ -1,4 +1,4 @@
-"""Acknowledgements: a person has taken charge of an alert, so its notification is not repeated."""
+"""Acknowledgements: a person has taken charge of an alert, so its notification is no longer repeated."""
 
 from typing import Final
 
@@ -10,14 +10,14 @@ from monitor.runtime.clock import Instant
 REPORT: Final = (
     "a report cannot be acknowledged: it is sent only once. To get fewer reports, raise min_messages of its rule"
 )
-"""The answer to whoever acknowledges that a campaign has ended."""
+"""The error for a person who tries to acknowledge the report of an ended campaign."""
 
 
 class Ack(msgspec.Struct, frozen=True):
-    """Who has taken an alert on, at ``at``, until it is over or until ``until``.
+    """A person ``by`` acknowledged an alert at ``at``, until the alert is over or until ``until``.
 
-    It is about the alert that began at ``starts_at`` and about how bad it was then (``level``): one that begins anew, or gets worse, is
-    not acknowledged.
+    It covers the alert that began to fire at ``starts_at``, up to the ``level`` that it had then. It does not cover an alert that
+    begins to fire again or gets worse.
     """
 
     fingerprint: str

@@ -1,9 +1,9 @@
-"""Alerts that begin and end over and over: when they are told as flapping, and how long their ends are held back.
+"""Flapping: detects alerts that begin and end again and again, and holds their ends back.
 
-An alert flaps when it begins for the fourth time within an hour, unless the configuration says otherwise. From then on its ends
-are not told, and so neither are its new beginnings, until it has stayed over for a quarter of an hour, or for as long as any of
-its latest rounds took (from one beginning to the next) where that is shorter: then it would have begun again, had it gone on
-like that. One that has fired for an hour without a break flaps no more.
+By default an alert flaps when it begins to fire for the fourth time within an hour. From then on its ends are not notified, and so its
+new beginnings are not either, until it has not fired for 15 minutes, or for as long as the longest of its latest rounds (from one
+beginning to the next) where that is shorter: if it still flapped, it would have begun again by then. An alert that has fired for an
+hour without a break does not flap any more.
 """
 
 import math
@@ -18,8 +18,8 @@ from monitor.runtime.clock import HOUR, MINUTE, Duration, Instant
 
 @dataclass(frozen=True, slots=True)
 class FlappingPolicy:
-    """What counts as flapping: ``begins`` beginnings ``within`` so long. ``calm_for``: an alert that flapped is told to be over after so long
-    without firing at the latest."""
+    """When an alert counts as flapping: after ``begins`` beginnings ``within`` this time. After at most ``calm_for`` without firing, its end
+    is notified."""
 
     begins: float = 4
     within: Duration = HOUR
@@ -27,18 +27,19 @@ class FlappingPolicy:
 
 
 USUAL: Final = FlappingPolicy()
+"""The default policy."""
 NEVER: Final = FlappingPolicy(begins=math.inf)
 """A policy under which no alert flaps, so every start and end is notified."""
 
 
 class RecentStarts:
-    """When each alert began to fire lately, by its fingerprint; ``policy`` says which of them flap."""
+    """The recent beginnings of each alert, by its fingerprint. ``policy`` says how many of them are flapping."""
 
-    def __init__(self, begun: Iterable[tuple[str, Instant]] = (), policy: FlappingPolicy = USUAL) -> None:
+    def __init__(self, starts: Iterable[tuple[str, Instant]] = (), policy: FlappingPolicy = USUAL) -> None:
         self.policy = policy
         self._times: dict[str, tuple[Instant, ...]] = {}
         self._swept_at: Instant | None = None
-        for fingerprint, at in begun:
+        for fingerprint, at in starts:
             self._note(fingerprint, at)
 
     def note(self, alert: Alert) -> None:
@@ -47,16 +48,16 @@ class RecentStarts:
             self._note(alert.fingerprint, alert.firing_at)
 
     def times(self, alert: Alert) -> int:
-        """How often it began lately, up to its last beginning, that one included; 0 if it has not begun."""
+        """Returns how often the alert began within the policy's time up to its last beginning, that one included; 0 if it never fired."""
         return len(self._lately(alert))
 
     def longest_round(self, alert: Alert) -> Duration:
-        """The longest time from one of its latest beginnings to the next; 0 where there are not two."""
+        """Returns the longest time from one of its latest beginnings to the next; 0 if there are fewer than two."""
         latest = self._lately(alert)[-int(self.policy.begins) :]
         return max((later - at for at, later in pairwise(latest)), default=0)
 
     def sweep(self, now: Instant) -> None:
-        """Removes old starts from time to time, and future ones as soon as the clock was set back."""
+        """Removes beginnings that are old or in the future. Does so once in the policy's time, or when the clock was set back."""
         if self._swept_at is not None and 0 <= now - self._swept_at < self.policy.within:
             return
         self._swept_at = now
@@ -65,7 +66,7 @@ class RecentStarts:
         self._times = {one: times for one, times in kept.items() if times and now - times[-1] < far}
 
     def _lately(self, alert: Alert) -> list[Instant]:
-        """Its beginnings within the hour up to its last one, that one included."""
+        """Returns its beginnings within the policy's time up to its last one, that one included."""
         last = alert.firing_at
         if last is None:
             return []
@@ -80,24 +81,24 @@ class RecentStarts:
             )
 
 
-def flapping(begun: RecentStarts, alert: Alert, now: Instant) -> int:
-    """How often a firing alert began lately, if that is flapping and it has not settled since; else 0."""
-    if alert.firing_at is None or not 0 <= now - alert.firing_at < begun.policy.within:
+def flapping(recent_starts: RecentStarts, alert: Alert, now: Instant) -> int:
+    """Returns how often a firing alert began recently, if it flaps; else 0."""
+    if alert.firing_at is None or not 0 <= now - alert.firing_at < recent_starts.policy.within:
         return 0
-    times = begun.times(alert)
-    return times if times >= begun.policy.begins else 0
+    times = recent_starts.times(alert)
+    return times if times >= recent_starts.policy.begins else 0
 
 
-def held_until(begun: RecentStarts, over: Alert, now: Instant) -> Instant | None:
+def held_until(recent_starts: RecentStarts, over: Alert, now: Instant) -> Instant | None:
     """Returns until when the end of a flapping alert is held back; None if it can be sent now.
 
-    An end that lies ahead of ``now`` was recorded before the clock was set back, so it is sent.
+    An end that lies after ``now`` was recorded before the clock was set back, so it is sent at once.
     """
-    policy = begun.policy
+    policy = recent_starts.policy
     if over.resolved_at is None or over.because != "recovered" or not 0 <= now - over.resolved_at < policy.calm_for:
         return None
     settled = over.firing_at is None or over.resolved_at - over.firing_at >= policy.within
-    if settled or begun.times(over) < policy.begins:
+    if settled or recent_starts.times(over) < policy.begins:
         return None
-    until = over.resolved_at + min(policy.calm_for, begun.longest_round(over))
+    until = over.resolved_at + min(policy.calm_for, recent_starts.longest_round(over))
     return until if now < until else None

@@ -8,14 +8,15 @@ import msgspec
 from monitor.routing.matchers import Matcher
 
 Alerts = Mapping[str, Mapping[str, str]]
-"""Labels by fingerprint."""
+"""The labels of each alert, by its fingerprint."""
 
 Key = tuple[str, ...]
 """Values of the labels that must be equal."""
 
 
 class Inhibition(msgspec.Struct, frozen=True):
-    """While an alert that meets ``source`` fires, those that meet ``target`` and have the same labels ``equal`` are not told."""
+    """While an alert that matches ``source`` fires, alerts that match ``target`` with the same values of the labels ``equal`` are not
+    notified."""
 
     source: tuple[Matcher, ...]
     target: tuple[Matcher, ...]
@@ -23,11 +24,11 @@ class Inhibition(msgspec.Struct, frozen=True):
 
 
 def inhibited(rules: Sequence[Inhibition], firing: Alerts) -> dict[str, str]:
-    """Which of the firing alerts are inhibited, and by which: fingerprints.
+    """Returns the fingerprint of each inhibited alert with the fingerprint of the alert that inhibits it.
 
-    A label that is missing equals an empty one. An alert that meets both sides of a rule is not inhibited by one that does so too, thus
-    not by itself. An inhibited alert inhibits others all the same. The first rule that inhibits counts, and of its sources the one
-    with the least fingerprint is named.
+    A missing label equals an empty one. An alert that matches both sides of a rule is not inhibited by another such alert, and so not by
+    itself. An inhibited alert still inhibits others. The first rule that inhibits an alert counts; of several sources, the one with the
+    smallest fingerprint is returned.
     """
     found: dict[str, str] = {}
     index = _Index(firing)
@@ -52,7 +53,8 @@ def _least(keys: Mapping[str, Key], alerts: Iterable[str]) -> dict[Key, str]:
 
 
 class _Index:
-    """What rules ask of the alerts, each question answered once: a condition is held against each value of a label, not each alert."""
+    """An index of the firing alerts that caches the results of matchers. It tests a matcher once for each value of a label, not for each
+    alert."""
 
     def __init__(self, firing: Alerts) -> None:
         self._firing = firing
@@ -61,11 +63,11 @@ class _Index:
         self._keys: dict[tuple[str, ...], dict[str, Key]] = {}
 
     def meeting(self, matchers: tuple[Matcher, ...]) -> set[str]:
-        """The alerts that meet all of the matchers."""
+        """Returns the alerts that all of the matchers match."""
         return reduce(set.intersection, map(self._meets, matchers)) if matchers else set(self._firing)
 
     def keys(self, names: tuple[str, ...]) -> Mapping[str, Key]:
-        """The values of these labels, for each alert."""
+        """Returns each alert's values of these labels; a missing label is empty."""
         if names not in self._keys:
             self._keys[names] = {
                 one: tuple([labels.get(name, "") for name in names]) for one, labels in self._firing.items()

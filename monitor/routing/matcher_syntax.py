@@ -1,7 +1,7 @@
-"""How matchers are written: Alertmanager's two ways, read as it reads them.
+"""Reads and writes matchers in both of Alertmanager's syntaxes, the classic and the UTF-8 one.
 
-In the classic way a name is letters, digits, ``_`` and ``:``, and a value needs no quotes; in the newer one names and values may be
-quoted and hold anything, with the escapes of Go. What can be read in both ways is read in the classic one, as Alertmanager does.
+In the classic syntax a name has letters, digits, ``_`` and ``:``, and a value needs no quotes. In the newer one names and values may be
+quoted and contain anything, with Go's escapes. A text that is valid in both is read as classic, as Alertmanager does.
 """
 
 import re
@@ -13,7 +13,7 @@ Written = tuple[str, Operator, str]
 """A matcher's name, operator and value."""
 
 _LONGEST: Final = 200_000
-"""Characters of a list of matchers; whatever is longer was not meant to be one."""
+"""The most characters of a list of matchers."""
 _OPERATORS: Final = "=, !=, =~ or !~"
 _NAME: Final = re.compile(r"[ \t\r\n\f]*([a-zA-Z_:][a-zA-Z0-9_:]*)[ \t\r\n\f]*")
 _OPERATOR: Final = re.compile(r"(=~|=|!=|!~)[ \t\r\n\f]*")
@@ -32,7 +32,7 @@ _ESCAPED: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 
 
 class _Unreadable(ValueError):
-    """What is wrong, and at which character (from 0)."""
+    """A text is not a list of matchers. ``at`` is the position of the error, counted from 0."""
 
     def __init__(self, at: int, what: str) -> None:
         super().__init__(what)
@@ -40,7 +40,7 @@ class _Unreadable(ValueError):
 
 
 def read_matchers(text: str) -> list[Written]:
-    """The matchers of a list, with or without braces. Raises ValueError with a sentence that says what is wrong and where."""
+    """Returns the matchers of a list, with or without braces. Raises ValueError with a sentence that says what is wrong and where."""
     try:
         return _read(text)
     except _Unreadable as error:
@@ -48,7 +48,7 @@ def read_matchers(text: str) -> list[Written]:
 
 
 def read_matcher(text: str) -> Written:
-    """The one matcher that ``text`` is; unquoted, its value may hold commas. Raises ValueError like `read_matchers`."""
+    """Returns the single matcher in ``text``. Its unquoted value may contain commas. Raises ValueError like `read_matchers`."""
     try:
         return _read_one(text)
     except _Unreadable as error:
@@ -56,7 +56,7 @@ def read_matcher(text: str) -> Written:
 
 
 def write_matcher(name: str, operator: str, value: str) -> str:
-    """The matcher as Alertmanager writes it: the value in quotes, the name only where it has to be."""
+    """Returns the matcher as Alertmanager writes it: the value in quotes, and the name in quotes only where it needs them."""
     if not name or _RESERVED.search(name):
         return f"{_quoted(name)}{operator}{_quoted(value)}"
     return f'{name}{operator}"{value.translate(_ESCAPED)}"'
@@ -75,7 +75,9 @@ def _read(text: str) -> list[Written]:
         try:
             return list(_newer(text))
         except _Unreadable as newer:
-            raise (newer if newer.at > classic.at else classic) from None  # who came further understood more of it
+            raise (
+                newer if newer.at > classic.at else classic
+            ) from None  # the error that lies further on is the more helpful one
 
 
 def _read_one(text: str) -> Written:
@@ -113,7 +115,7 @@ def _classic(text: str) -> Iterator[Written]:
 
 
 def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """From where to where the matchers go: they are separated by commas outside of quotes."""
+    """Yields the start and end of each matcher. Commas outside of quotes separate them."""
     quoted = escaped = False
     for position in range(start, end):
         letter = text[position]
@@ -127,7 +129,7 @@ def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _matcher(text: str, offset: int) -> Written:
-    """One matcher of the classic way; ``offset`` is where it begins."""
+    """Reads one matcher in the classic syntax; ``offset`` is its position in the whole text. Raises _Unreadable."""
     name = _NAME.match(text)
     if name is None:
         raise _Unreadable(
@@ -141,7 +143,7 @@ def _matcher(text: str, offset: int) -> Written:
 
 
 def _value(text: str, offset: int) -> str:
-    """A value with or without quotes; a backslash that escapes nothing stands for itself."""
+    """Reads a classic value with or without quotes. A backslash that escapes nothing stands for itself. Raises _Unreadable."""
     inner = text.removeprefix('"')
     opened = inner != text
     value, position = list[str](), 0
@@ -165,7 +167,7 @@ def _value(text: str, offset: int) -> str:
 
 def _newer(text: str) -> Iterator[Written]:
     tokens = list(_tokens(text))
-    tokens += tokens[-1:] * 2  # so that a matcher that is cut off ends in the end
+    tokens += tokens[-1:] * 2  # so that a matcher that is cut off ends with the end token
     opened = tokens[0][1] == "{"
     position = int(opened)
     while tokens[position][0] not in ("brace", "end"):
@@ -198,7 +200,7 @@ def _closed(rest: list[tuple[str, str, int]], opened: bool) -> None:
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
-    """What the newer way consists of: kind, text and place; at the end one of the kind ``end``."""
+    """Yields the tokens of the newer syntax: kind, text and position. The last one has the kind ``end``. Raises _Unreadable."""
     position, end = 0, len(text.rstrip())
     while position < end:
         found = _TOKEN.match(text, position)
@@ -218,7 +220,7 @@ def _unquoted(kind: str, text: str, at: int) -> str:
 
 
 def _from_quotes(text: str, at: int) -> str:
-    """What stands in quotes, with the escapes of Go."""
+    """Returns the text inside the quotes, with Go's escapes replaced. Raises _Unreadable."""
     result, position = bytearray(), 1
     while position < len(text) - 1:
         found = _ESCAPE.match(text, position, len(text) - 1)

@@ -1,7 +1,7 @@
-"""Matchers: conditions on labels, as in Alertmanager. The one place that knows the regular expressions' library.
+"""Matchers: conditions on labels, as in Alertmanager. Only this module uses the library for regular expressions.
 
-A regular expression is RE2's and has to match the whole value. It takes time in proportion to the value's length whatever is
-written in it, so that one given by a stranger cannot hold up the program.
+Regular expressions are RE2's and have to match the whole value. Matching takes time in proportion to the value's length for every
+expression, so that an expression from a stranger cannot block the program.
 """
 
 import re
@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Final
 
 import msgspec
-import re2  # type: ignore[import-untyped]  # it has no type hints; what is used of it is wrapped below
+import re2  # type: ignore[import-untyped]  # it has no type hints; it is wrapped below
 
 from monitor.routing.matcher_syntax import Operator, Written, read_matcher, read_matchers, write_matcher
 
@@ -21,19 +21,19 @@ _MEMORY: Final = 1 << 18
 _LONGEST: Final = 10_000
 """The most characters of a regular expression; compiling a longer one could take a second."""
 _MOST_WORK: Final = 4_000
-"""The most work of compiling a regular expression, see `_work`; a few milliseconds."""
+"""The most work for compiling a regular expression, in the unit of `_work`: a few milliseconds."""
 MOST_MATCHERS: Final = 50
 """The most matchers in one list (of a silence, a request or a route)."""
 _LONGEST_ASKED: Final = 1_000
-"""Characters of a name or a value that somebody asks for over the network."""
+"""The most characters of a matcher's name or value in a request."""
 _LONGEST_TOGETHER: Final = 4_096
-"""Characters of all regular expressions of one silence or request."""
+"""The most characters of all regular expressions of one silence or request together."""
 MOST_INSTRUCTIONS: Final = 8_192
-"""Instructions of all regular expressions of one silence or request: to match a value of 256 characters takes 7 ms at most."""
+"""The most instructions of all regular expressions of one silence or request together: matching 256 characters takes 7 ms at most."""
 _ALL_READY: Final = 1 << 20
-"""The most instructions of all cached regular expressions: 64 MB, which fits thousands of usual ones or some dozens of the largest."""
+"""The most instructions of all cached regular expressions: 64 MB, enough for thousands of usual ones or some dozens of the largest."""
 _SHORT: Final = 256
-"""Characters of a regular expression and a value of which it is remembered whether they match."""
+"""The most characters of a regular expression and a value together for which the result is cached."""
 _ORDER: Final[Mapping[Operator, int]] = {"=": 0, "!=": 1, "=~": 2, "!~": 3}
 
 
@@ -51,7 +51,7 @@ class Matcher(msgspec.Struct, frozen=True):
             _expression(self.value)
 
     def accepts(self, value: str) -> bool:
-        """Whether a label with this value meets the condition."""
+        """Returns whether a label with this value meets the condition."""
         if self.op == "=":
             return value == self.value
         if self.op == "!=":
@@ -59,12 +59,12 @@ class Matcher(msgspec.Struct, frozen=True):
         return _is_match(self.value, value) is (self.op == "=~")
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether the condition is met; a label that is missing counts as empty."""
+        """Returns whether the labels meet the condition. A missing label counts as empty."""
         return self.accepts(labels.get(self.name, ""))
 
     @property
     def needs_label(self) -> bool:
-        """Whether only alerts that have the label, and not empty, can meet the condition."""
+        """Whether only alerts with a non-empty value of the label can meet the condition."""
         return not self.accepts("")
 
     def __str__(self) -> str:
@@ -72,17 +72,18 @@ class Matcher(msgspec.Struct, frozen=True):
 
 
 def parse_matcher(text: str) -> Matcher:
-    """The matcher written as ``text``: ``severity="critical"``. Raises ValueError with a sentence that says what is wrong and where."""
+    """Parses a matcher such as ``severity="critical"``. Raises ValueError with a sentence that says what is wrong and where."""
     return Matcher(*read_matcher(text))
 
 
 def parse_matchers(text: str) -> tuple[Matcher, ...]:
-    """The matchers of a list, separated by commas, with or without braces; none where it is empty. Raises ValueError like `parse_matcher`."""
+    """Parses a list of matchers, separated by commas, with or without braces. The list may be empty. Raises ValueError like
+    `parse_matcher`."""
     return tuple(Matcher(*written) for written in read_matchers(text))
 
 
 def check_written(written: Collection[Written]) -> None:
-    """Make sure that matchers which somebody asks for are so few and short that they can be made. Raises ValueError with what is too much."""
+    """Checks, before they are compiled, that requested matchers are few and short enough. Raises ValueError that says what is too much."""
     if len(written) > MOST_MATCHERS:
         raise ValueError(f"at most {MOST_MATCHERS} matchers can be asked for, here are {len(written)}")
     for name, _, value in written:
@@ -98,7 +99,7 @@ def check_written(written: Collection[Written]) -> None:
 
 
 def instructions(matchers: Iterable[Matcher]) -> int:
-    """How large the regular expressions of the matchers are, once they are made ready: what matching takes is in proportion to it."""
+    """Returns the instructions of the matchers' compiled regular expressions. The time of matching is in proportion to it."""
     return sum(int(_expression(one.value).programsize) for one in matchers if one.op in ("=~", "!~"))
 
 
@@ -111,7 +112,7 @@ def check_ready(matchers: Iterable[Matcher]) -> None:
 
 
 def matches(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
-    """Returns whether all of the conditions are met."""
+    """Returns whether the labels meet all of the conditions."""
     for matcher in matchers:  # noqa: SIM110 - runs for each alert and silence; a generator takes twice as long
         if not matcher.matches(labels):
             return False
@@ -119,18 +120,18 @@ def matches(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
 
 
 def in_order(matchers: Iterable[Matcher]) -> tuple[Matcher, ...]:
-    """Sorted as Alertmanager sorts them: by name, then value, then operator."""
+    """Returns the matchers sorted as Alertmanager sorts them: by name, then value, then operator."""
     return tuple(sorted(matchers, key=lambda one: (one.name, one.value, _ORDER[one.op])))
 
 
 def show(matchers: Iterable[Matcher]) -> str:
-    """All of them as one text: ``{severity="critical",team="sms"}``."""
+    """Returns all of them as one text: ``{severity="critical",team="sms"}``."""
     return "{" + ",".join(map(str, matchers)) + "}"
 
 
 class _Ready:
-    """Regular expressions made ready, those that were used last. ``most`` bounds the instructions of all of them together, and so the memory
-    that strangers can take with ever new ones."""
+    """A cache of compiled regular expressions that drops those used least recently. ``most`` bounds the instructions of all of them, and so
+    the memory that strangers can take with ever new expressions."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -164,7 +165,7 @@ def _made_ready(pattern: str) -> "re2._Regexp":
         )
     options = re2.Options()
     options.max_mem = _MEMORY
-    options.never_capture = True  # whether it matches is all that is asked
+    options.never_capture = True  # only whether it matches is needed
     options.log_errors = False  # it would write to standard error by itself
     try:
         return re2.compile(_encoded(pattern), options)
@@ -180,7 +181,7 @@ _REPEATED: Final = re.compile(r"\{([0-9]{0,4})(?:,([0-9]{0,4}))?\}")
 
 
 def _work(pattern: str) -> int:
-    """What RE2 does before it knows how large a regular expression becomes, in about microseconds: its own bound comes after that."""
+    """Estimates, in microseconds, the work that RE2 does before its own limit of size applies."""
     repeated = sum(max(int(least or 0), int(most or 0)) for least, most in _REPEATED.findall(pattern))
     return 300 * len(_CLASS.findall(pattern)) + repeated // 4
 
@@ -194,7 +195,7 @@ _expression: Final = _Ready(_ALL_READY).get
 
 
 def _is_match(pattern: str, value: str) -> bool:
-    if len(pattern) + len(value) > _SHORT:  # to remember many long ones would take more memory than matching takes time
+    if len(pattern) + len(value) > _SHORT:  # a cache of long texts would cost more memory than it saves time
         return _matched(pattern, value)
     return _remembered(pattern, value)
 
@@ -207,4 +208,4 @@ _remembered: Final = lru_cache(1 << 16)(_matched)
 
 
 def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")  # half a character is no reason to fail: it counts as one
+    return text.encode("utf-8", "surrogatepass")  # half of a surrogate pair must not fail: it counts as a character

@@ -6,6 +6,8 @@ from typing import Final
 
 import msgspec
 
+from monitor.model.incident import QUIET, IncidentScope
+from monitor.model.message import FIELDS
 from monitor.model.notification import Reason
 from monitor.routing.matchers import Matcher, matches
 from monitor.routing.time_intervals import NamedInterval
@@ -13,11 +15,13 @@ from monitor.runtime.clock import MINUTE, Duration, Instant
 
 
 class AggregationGroup(msgspec.Struct, frozen=True):
-    """What is remembered of one group of alerts for one receiver: what it has been told, and when to look again.
+    """The state of one group of alerts for one receiver: which alerts it was notified of, and when to look at the group again.
 
-    ``told`` maps the fingerprint of each alert that the receiver believes to be firing to the severity it was told; ``counted`` are those
-    of them that it knows as a number only, because one notification could not hold them. ``acked`` are those that it was shown as
-    acknowledged, and by whom. ``route`` is the key of the route, ``first_at`` when the episode was first told.
+    ``told`` maps the fingerprint of each alert that was last notified as firing to its severity then. ``counted`` are those of them that
+    were only counted, because the notification had no room for them. ``acked`` maps alerts that were shown as acknowledged to the person.
+    ``route`` is the key of the route. ``first_at`` is when the episode's first notification was made, ``told_at`` the latest one.
+    ``episode`` is the same from the group's first notification to its resolve. ``incident`` is the incident of its alerts, if they are of
+    one, and ``head`` the alert that named it last.
     """
 
     key: str
@@ -33,9 +37,13 @@ class AggregationGroup(msgspec.Struct, frozen=True):
     first_at: Instant | None = None
     counted: tuple[str, ...] = ()
     acked: dict[str, str] = {}
+    incident: IncidentScope | None = None
+    head: str = ""
 
 
 ALL_LABELS = "..."
+_OF_INCIDENTS: Final = frozenset({"alertname", *FIELDS})
+"""Labels in whose place the incident stands in ``group_by``."""
 RANKS: Final[Mapping[str, float]] = {"info": 1, "warning": 2, "critical": 3}
 """Rank of each usual severity; a higher one is worse."""
 
@@ -61,6 +69,8 @@ class Route:
     """Times at which nobody is notified."""
     active: tuple[NamedInterval, ...] = ()
     """The only times at which somebody is notified; empty means always."""
+    group_incidents: bool = True
+    """Whether the alerts of an incident make one group, whatever ``group_by`` says of their names and fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +82,9 @@ class Decision:
 
 
 def routes_for(root: Route, labels: Mapping[str, str]) -> tuple[Route, ...]:
-    """The routes that tell of an alert with these labels: the deepest that it meets, and those behind them where one continues.
+    """Returns the routes of an alert with these labels: the deepest ones that match, and later siblings where a route continues.
 
-    None where it does not meet the matchers of ``root`` itself, which has none in a configuration.
+    Returns no route if the alert does not meet the matchers of ``root`` itself; a configuration's root has no matchers.
     """
     if not matches(root.matchers, labels):
         return ()
@@ -95,18 +105,54 @@ def group_labels(route: Route, labels: Mapping[str, str]) -> dict[str, str]:
 
 
 def group_key(route: Route, labels: Mapping[str, str]) -> str:
-    """A text that identifies the group, in the form that Alertmanager uses."""
+    """Returns the key of an alert's group in Alertmanager's form: ``ROUTE:{name="value"}``."""
     pairs = ", ".join(f'{name}="{value}"' for name, value in sorted(group_labels(route, labels).items()))
     return f"{route.key}:{{{pairs}}}"
 
 
+def groups_incidents(route: Route) -> bool:
+    """Returns whether alerts of one incident make one group in this route; not if each alert is a group, or all are one."""
+    return route.group_incidents and bool(route.group_by) and ALL_LABELS not in route.group_by
+
+
+def incident_labels(route: Route, labels: Mapping[str, str], incident: str) -> dict[str, str]:
+    """Returns the labels of the group of an incident: it takes the place of the alert's name and of message fields in ``group_by``.
+
+    Other labels still separate, such as severity and team.
+    """
+    return labels_beside_incident(route, labels) | {"incident": incident}
+
+
+def labels_beside_incident(route: Route, labels: Mapping[str, str]) -> dict[str, str]:
+    """Returns the labels that separate the alerts of one incident into groups."""
+    return {name: value for name, value in group_labels(route, labels).items() if name not in _OF_INCIDENTS}
+
+
+def incident_key(route: Route, labels: Mapping[str, str]) -> str:
+    """Returns the key of an incident's group with these labels. It never equals the key of a group of labels."""
+    pairs = ", ".join(f'{name}="{value}"' for name, value in sorted(labels.items()))
+    return f"{route.key}:incident:{{{pairs}}}"
+
+
+def is_of_incident(group: AggregationGroup) -> bool:
+    """Returns whether the group contains the alerts of one incident."""
+    return group.key.startswith(f"{group.route}:incident:{{")
+
+
+def quiet_until(group: AggregationGroup) -> Instant | None:
+    """Returns until when a new alert would join the incident of this group, whose end was notified; None if the group is none of these."""
+    if group.incident is None or group.told or group.told_at is None:
+        return None
+    return group.told_at + QUIET
+
+
 def report_key(route: Route, fingerprint: str) -> str:
-    """The key of the group that one report makes for itself. No group of labels can have it."""
+    """Returns the key of the group of a single report. It never equals the key of a group of labels."""
     return f"{route.key}:report:{{{fingerprint}}}"
 
 
 def is_of_reports(group: AggregationGroup) -> bool:
-    """Whether the group holds one report, or those of a storm."""
+    """Returns whether the group contains reports: a single one, or those of a storm."""
     return group.key.startswith(f"{group.route}:report:")
 
 
@@ -117,18 +163,21 @@ def decide(
     route: Route,
     now: Instant,
     quiet: Container[str] = frozenset(),
+    *,
+    urgent: bool = False,
 ) -> Decision:
-    """Whether the receiver is told now. ``firing`` maps fingerprints to severities; ``ranks`` orders severities.
+    """Decides whether the receiver is notified now. ``firing`` maps fingerprints to severities; ``ranks`` orders severities.
 
-    What is worse than before is told at once; other changes wait for ``group_interval``, and the same again for exactly
-    ``repeat_interval`` since it was last told, unless all that fires is ``quiet``: acknowledged, or not to be told now. Of an alert that
-    was told and is not to be told now ``firing`` holds the severity that was told, so that nothing has changed about it; one that
-    was never told is not among them.
+    A worse severity is notified at once. Other changes wait for ``group_interval`` after the last notification. Without a change it is
+    repeated after ``repeat_interval``, unless all firing alerts are ``quiet``: acknowledged or suppressed. For a suppressed alert that
+    was notified before, ``firing`` must have the severity of then, so that it counts as unchanged. A suppressed alert that was never
+    notified must not be in ``firing``. ``urgent`` says that a new alert shows an incident to be larger than was notified, or
+    another cause of it: that is notified at once too.
     """
     if group.told_at is None or not group.told:
         return _first(group, firing, route, now)
-    change = _change(group.told, firing, ranks)
-    if change == "escalated":
+    change = _change(group, firing, ranks)
+    if change == "escalated" or (urgent and change == "new alerts"):
         return Decision(change, None)
     if change is not None:
         due = group.told_at + route.group_interval
@@ -142,17 +191,26 @@ def decide(
 def _first(group: AggregationGroup, firing: Mapping[str, str], route: Route, now: Instant) -> Decision:
     if not firing:
         return Decision(None, None)
+    if group.told_at is not None:
+        return Decision("reopened", None)
     due = group.started_at + route.group_wait
     return Decision("first", None) if now >= due else Decision(None, due)
 
 
-def _change(told: Mapping[str, str], firing: Mapping[str, str], ranks: Mapping[str, float]) -> Reason | None:
+def _change(group: AggregationGroup, firing: Mapping[str, str], ranks: Mapping[str, float]) -> Reason | None:
+    told = group.told
     both = told.keys() & firing.keys()
     moves = [ranks.get(firing[one], 0) - ranks.get(told[one], 0) for one in both if firing[one] != told[one]]
-    if any(move > 0 for move in moves):
+    if any(move > 0 for move in moves) or (group.incident is not None and _is_worse(told, firing, ranks)):
         return "escalated"
     if firing.keys() - told.keys():
         return "new alerts"
     if told.keys() - firing.keys():
         return "some resolved" if firing else "all resolved"
     return "eased" if moves else None
+
+
+def _is_worse(told: Mapping[str, str], firing: Mapping[str, str], ranks: Mapping[str, float]) -> bool:
+    """Returns whether a new alert of an incident is worse than all that were notified."""
+    worst = max(ranks.get(severity, 0) for severity in told.values())
+    return any(ranks.get(severity, 0) > worst for one, severity in firing.items() if one not in told)

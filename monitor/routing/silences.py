@@ -9,13 +9,13 @@ import msgspec
 
 from monitor.routing.matchers import Matcher, check_ready, check_written, instructions, matches
 from monitor.routing.time_intervals import TimeInterval
-from monitor.runtime.clock import LATEST, MINUTE, Instant, iso
+from monitor.runtime.clock import LATEST, MINUTE, Duration, Instant, iso
 
 Labels = Mapping[str, str]
 
 
 class Silence(msgspec.Struct, frozen=True):
-    """Alerts that meet all of the matchers are silent from ``starts_at`` until before ``ends_at``; with ``during``, only then in between."""
+    """Suppresses alerts that all of the matchers match, from ``starts_at`` until before ``ends_at``. With ``during``, only at those times."""
 
     id: str
     matchers: tuple[Matcher, ...]
@@ -27,23 +27,24 @@ class Silence(msgspec.Struct, frozen=True):
     during: TimeInterval | None = None
 
     def state(self, now: Instant) -> Literal["active", "pending", "expired"]:
-        """As Alertmanager names it; a recurring silence is active from its start to its end, also between its times."""
+        """Returns the state as Alertmanager names it. A recurring silence is active from its start to its end, also between its times."""
         if now >= self.ends_at:
             return "expired"
         return "active" if now >= self.starts_at else "pending"
 
     def is_active(self, now: Instant) -> bool:
-        """Whether it silences now."""
+        """Returns whether it suppresses alerts now."""
         return self.starts_at <= now < self.ends_at and (self.during is None or self.during.contains(now))
 
     def goes_on_as(self, other: "Silence", now: Instant) -> bool:
-        """Whether the other one is this one, changed: about the same alerts, and nothing of what has been is another. As Alertmanager says."""
+        """Returns whether ``other`` may replace this silence under the same id, by Alertmanager's rule: the matchers are the same, this
+        silence is not expired, and an active one keeps its start (or starts ``now``)."""
         if self.state(now) == "expired" or set(self.matchers) != set(other.matchers):
             return False
         return self.state(now) == "pending" or other.starts_at in (self.starts_at, now)
 
     def next_change(self, now: Instant) -> Instant | None:
-        """When to look again whether it silences; None: never. A recurring silence is looked at every minute."""
+        """Returns when to check again whether it is active; None if it has expired. A recurring silence is checked every minute."""
         if now >= self.ends_at:
             return None
         if now < self.starts_at:
@@ -62,7 +63,7 @@ def new_silence(
     id: str,  # noqa: A002 - the field's name
     during: TimeInterval | None = None,
 ) -> Silence:
-    """A silence that makes sense; one that began earlier begins now. Raises ValueError with a sentence for whoever asked for it."""
+    """Returns a valid silence. A start in the past becomes ``now``. Raises ValueError with a sentence for the person who requested it."""
     wanted = tuple(matchers)
     if not wanted:
         raise ValueError("a silence needs at least one matcher: it would silence everything")
@@ -85,26 +86,37 @@ def new_silence(
     return Silence(id, wanted, max(starts_at, now), ends_at, created_by, comment, now, during)
 
 
+def extended(silence: Silence, by: Duration, now: Instant) -> Silence:
+    """Returns the silence with a later end. Raises ValueError if it has expired."""
+    if silence.state(now) == "expired":
+        raise ValueError("the silence has expired: make a new one")
+    if silence.ends_at + by > LATEST:
+        raise ValueError("a silence ends before 9999")
+    return msgspec.structs.replace(silence, ends_at=silence.ends_at + by, updated_at=now)
+
+
 def _has_clock(during: TimeInterval) -> None:
     try:
         during.contains(0)
-    except (OSError, ValueError, ZoneInfoNotFoundError):  # what zoneinfo raises depends on what the name looks like
+    except (OSError, ValueError, ZoneInfoNotFoundError):  # zoneinfo raises different errors for different names
         raise ValueError(f"{during.location[:100]!r} is not a time zone; write it like Europe/Athens") from None
 
 
 def _narrows(matcher: Matcher) -> bool:
-    """Whether it is more than a condition that the empty text meets; Alertmanager takes one that negates for enough."""
+    """Returns whether the matcher rejects the empty value or is a negation. Alertmanager accepts a silence that has such a matcher."""
     return matcher.op in ("!=", "!~") or matcher.needs_label
 
 
 MOST_SILENCES: Final = 10_000
+"""The most silences that are stored, expired ones included."""
 _MOST_BYTES: Final = 64 << 20
+"""The most bytes of all silences together, as `_size` estimates them."""
 _MOST_INSTRUCTIONS: Final = 1 << 18
-"""Of the regular expressions of all silences: a value of a label is matched with all of them in 0.2 s at most."""
+"""The most instructions of the regular expressions of all silences: matching one value with all of them takes 0.2 s at most."""
 
 
 class SilenceQuota:
-    """What is left of the room for silences: number, size, and the size of their regular expressions."""
+    """The room that is left for silences: their number, their bytes, and the instructions of their regular expressions."""
 
     def __init__(self, silences: Iterable[Silence] = ()) -> None:
         self._number, self._bytes, self._instructions = MOST_SILENCES, _MOST_BYTES, _MOST_INSTRUCTIONS
@@ -114,7 +126,7 @@ class SilenceQuota:
     def takes(self, silence: Silence) -> bool:
         """Returns whether there is room for the silence, and reserves the room if so."""
         self._count(silence, 1)
-        if self.is_overdrawn:
+        if self.is_exceeded:
             self._count(silence, -1)
             return False
         return True
@@ -124,7 +136,7 @@ class SilenceQuota:
         self._count(silence, -1)
 
     @property
-    def is_overdrawn(self) -> bool:
+    def is_exceeded(self) -> bool:
         return min(self._number, self._bytes, self._instructions) < 0
 
     def _count(self, silence: Silence, times: int) -> None:
@@ -134,23 +146,23 @@ class SilenceQuota:
 
 
 def _size(silence: Silence) -> int:
-    """About how many bytes it takes, in memory and in an answer."""
+    """Estimates how many bytes the silence takes, in memory and in an answer."""
     texts = sum(len(matcher.name) + len(matcher.value) + 60 for matcher in silence.matchers)
     return 4 * (texts + len(silence.comment) + len(silence.created_by)) + 400
 
 
 def make_room(silences: Iterable[Silence], wanted: Silence, now: Instant) -> list[str]:
-    """Which silences that are over are to be forgotten, the earliest first, for there to be room for ``wanted``. Raises ValueError where that
-    is not enough."""
+    """Returns the ids of the expired silences to delete, the earliest first, to make room for ``wanted``. Raises ValueError if there is no
+    room even without them."""
     others = [one for one in silences if one.id != wanted.id]
     room = SilenceQuota([*others, wanted])
     dropped = []
     for one in sorted((one for one in others if one.state(now) == "expired"), key=lambda one: one.ends_at):
-        if not room.is_overdrawn:
+        if not room.is_exceeded:
             break
         room.free(one)
         dropped.append(one.id)
-    if room.is_overdrawn:
+    if room.is_exceeded:
         raise ValueError(
             f"no further silence can be stored: there are {len(others) - len(dropped)}, and {MOST_SILENCES} are the most, "
             "or their regular expressions are too large together; expire some, or write fewer and broader ones"
@@ -161,41 +173,43 @@ def make_room(silences: Iterable[Silence], wanted: Silence, now: Instant) -> lis
 _MOST_VALUES: Final = 50_000
 """The most label values for which the matching silences are cached."""
 
-_CROWD: Final = 16
+_LARGE_BUCKET: Final = 16
 """Above this number of silences, the index of one value is split further."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Card:
-    """A silence and what it asks: the matcher that it is filed under, and of the others those that need a value, and the rest."""
+class _IndexedSilence:
+    """A silence in the index: the matcher that is its key, and of its other matchers the values that labels must equal, and the rest."""
 
     silence: Silence
     key: Matcher | None
     values: frozenset[tuple[str, str]]
     rest: tuple[Matcher, ...]
 
-    def suits(self, labels: Labels) -> bool:
-        """Whether an alert that meets the key meets all of it."""
+    def fits(self, labels: Labels) -> bool:
+        """Returns whether labels that the key matches also meet all other matchers."""
         return self.values <= labels.items() and matches(self.rest, labels)
 
 
-Drawer = dict[str, _Card]
+Bucket = dict[str, _IndexedSilence]
+"""The silences under one key of the index, by their ids."""
 
 
 class Silences:
-    """All silences, found by the labels of an alert without looking at each.
+    """All silences, with an index by which those for an alert's labels are found without testing each.
 
-    Each silence is filed under one of its matchers that only alerts with that label can meet: by the value if it is an equality, else
-    by every value that turned up and meets it. ``version`` changes with each silence that is put or removed.
+    The key of a silence is one of its matchers that only alerts with that label can meet. An equality is found by name and value. Any other
+    key is found by its name, and the result is cached for each value of the label. Silences without a key are tested for every
+    alert. ``version`` changes with each silence that is put or removed.
     """
 
     def __init__(self, silences: Iterable[Silence] = ()) -> None:
         self.version = 0
-        self._all: Drawer = {}
-        self._equal: dict[tuple[str, str], Drawer] = {}
-        self._other: dict[str, Drawer] = {}
-        self._everywhere: Drawer = {}
-        self._met: dict[tuple[str, str], tuple[_Card, ...]] = {}
+        self._all: Bucket = {}
+        self._equal: dict[tuple[str, str], Bucket] = {}
+        self._other: dict[str, Bucket] = {}
+        self._everywhere: Bucket = {}
+        self._by_value: dict[tuple[str, str], tuple[_IndexedSilence, ...]] = {}
         for silence in silences:
             self.put(silence)
 
@@ -217,42 +231,42 @@ class Silences:
             self._changed()
 
     def get(self, silence_id: str) -> Silence | None:
-        """The silence with this id."""
+        """Returns the silence with this id; None if there is none."""
         entry = self._all.get(silence_id)
         return None if entry is None else entry.silence
 
     def all(self) -> tuple[Silence, ...]:
-        """Every silence, also those that are over, in the order in which they were put."""
+        """Returns every silence, also expired ones, in the order in which they were put."""
         return tuple(entry.silence for entry in self._all.values())
 
     def __len__(self) -> int:
         return len(self._all)
 
     def candidates(self, labels: Labels) -> tuple[Silence, ...]:
-        """The silences whose matchers an alert with these labels meets, whenever they are active. It can be kept while ``version`` stays."""
-        return tuple([entry.silence for entry in self._filed(labels) if entry.suits(labels)])
+        """Returns the silences whose matchers match these labels, active or not. The result is valid while ``version`` stays the same."""
+        return tuple([entry.silence for entry in self._indexed(labels) if entry.fits(labels)])
 
     def silencing(self, labels: Labels, now: Instant) -> tuple[str, ...]:
-        """The ids of the silences that silence an alert with these labels now."""
+        """Returns the ids of the silences that suppress an alert with these labels now."""
         return tuple([silence.id for silence in self.candidates(labels) if silence.is_active(now)])
 
     def _changed(self) -> None:
         self.version += 1
-        self._met.clear()
+        self._by_value.clear()
 
     def _best_key(self, silence: Silence) -> Matcher | None:
-        """The equality that the fewest others are filed under, else any other matcher that needs its label; so too where that equality
-        (``severity="critical"``) narrows little, because many are filed under it."""
+        """Returns the equality with the smallest bucket. Returns another matcher that needs its label if there is no equality, or if that
+        bucket is large, because the equality (``severity="critical"``) narrows little. Returns None if there is no such matcher."""
         narrow = [matcher for matcher in silence.matchers if matcher.needs_label]
         equal = [matcher for matcher in narrow if matcher.op == "="]
         others = [matcher for matcher in narrow if matcher.op != "="]
-        best = min(equal, key=self._filed_with, default=None)
-        return others[0] if others and (best is None or self._filed_with(best) >= _CROWD) else best
+        best = min(equal, key=self._bucket_size, default=None)
+        return others[0] if others and (best is None or self._bucket_size(best) >= _LARGE_BUCKET) else best
 
-    def _filed_with(self, equality: Matcher) -> int:
+    def _bucket_size(self, equality: Matcher) -> int:
         return len(self._equal.get((equality.name, equality.value), ()))
 
-    def _bucket(self, key: Matcher | None) -> Drawer:
+    def _bucket(self, key: Matcher | None) -> Bucket:
         if key is None:
             return self._everywhere
         if key.op == "=":
@@ -266,7 +280,7 @@ class Silences:
         elif key is not None:
             del self._other[key.name]
 
-    def _filed(self, labels: Labels) -> Iterator[_Card]:
+    def _indexed(self, labels: Labels) -> Iterator[_IndexedSilence]:
         yield from self._everywhere.values()
         for name, value in labels.items():
             if found := self._equal.get((name, value)):
@@ -274,18 +288,18 @@ class Silences:
             if name in self._other:
                 yield from self._of_value(name, value)
 
-    def _of_value(self, name: str, value: str) -> tuple[_Card, ...]:
-        found = self._met.get((name, value))
+    def _of_value(self, name: str, value: str) -> tuple[_IndexedSilence, ...]:
+        found = self._by_value.get((name, value))
         if found is None:
-            if len(self._met) >= _MOST_VALUES:
-                self._met.clear()
+            if len(self._by_value) >= _MOST_VALUES:
+                self._by_value.clear()
             found = tuple([entry for entry in self._other[name].values() if entry.key and entry.key.accepts(value)])
-            self._met[name, value] = found
+            self._by_value[name, value] = found
         return found
 
 
-def _entry(silence: Silence, key: Matcher | None) -> _Card:
+def _entry(silence: Silence, key: Matcher | None) -> _IndexedSilence:
     others = [matcher for matcher in silence.matchers if matcher is not key]
     equal = [matcher for matcher in others if matcher.op == "=" and matcher.value]
     values = frozenset((matcher.name, matcher.value) for matcher in equal)
-    return _Card(silence, key, values, tuple(matcher for matcher in others if matcher not in equal))
+    return _IndexedSilence(silence, key, values, tuple(matcher for matcher in others if matcher not in equal))

@@ -1,8 +1,8 @@
 """Limits how many groups of one route are notified one by one; the others share one message.
 
-Without a bound, ten thousand alerts that are grouped one by one (``group_by: [...]``) would be ten thousand messages. The worst are told
-as always; the rest becomes one group of the route, the *overflow*, which says how many they are. What was told there stays there
-until it is over, so the end of a storm is few messages, too.
+Without a bound, ten thousand alerts that are grouped one by one (``group_by: [...]``) would be ten thousand messages. The worst groups are
+notified as usual. The rest become one group of the route, the *overflow*, which says how many they are. An alert that was notified in
+the overflow stays in it until it is over, so the end of a storm takes few messages, too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,17 +16,17 @@ MOST: Final = 20
 NAMED: Final = 200
 """The most alerts that one notification of an overflow names; it counts the others."""
 WINDOW: Final[Duration] = MINUTE
-
+"""The time in which new groups are counted."""
 Key = TypeVar("Key")
 
 
 def overflow_key(route: Route) -> str:
-    """The key of the route's overflow. No group of labels can have it."""
+    """Returns the key of the route's overflow. It never equals the key of a group of labels."""
     return f"{route.key}:{{...}}"
 
 
 def reports_overflow_key(route: Route) -> str:
-    """The key of the overflow of the route's reports: they must not stand among alerts, which are repeated and resolved."""
+    """Returns the key of the overflow of the route's reports. Reports must not be among alerts, which are repeated and resolved."""
     return f"{route.key}:report:{{...}}"
 
 
@@ -35,7 +35,7 @@ def is_overflow(group_key: str) -> bool:
     return group_key.endswith(":{...}")
 
 
-def told_lately(
+def notified_recently(
     groups: Iterable[AggregationGroup],
     route: Route,
     overflow: AggregationGroup | None,
@@ -43,9 +43,10 @@ def told_lately(
     *,
     of_reports: bool = False,
 ) -> int:
-    """How many groups of the route and its receiver were first told lately: within a minute, and while a storm lasts within ``group_interval``.
+    """Returns how many groups of the route and its receiver were first notified recently: in the last minute, or, while there is an
+    ``overflow``, in the last ``group_interval`` if that is longer.
 
-    Those of reports are counted by themselves: many campaigns that end at once hide no alert.
+    Groups of reports are counted separately, so that many campaigns that end at once do not hide an alert.
     """
     window = WINDOW if overflow is None else max(WINDOW, route.group_interval)
     return sum(
@@ -58,9 +59,12 @@ def told_lately(
     )
 
 
-def split(worst_first: Sequence[Key], lately: int, most: int = MOST) -> tuple[Sequence[Key], Sequence[Key]]:
-    """Of the groups that are to be told for the first time: those that are told one by one, and those that are put together."""
-    if lately + len(worst_first) <= most:
+def split(worst_first: Sequence[Key], recently: int, most: int = MOST) -> tuple[Sequence[Key], Sequence[Key]]:
+    """Splits the groups that are to be notified for the first time: those that are notified one by one, and those for the overflow.
+
+    ``recently`` is the number of groups that were first notified recently, ``most`` the limit with the overflow included.
+    """
+    if recently + len(worst_first) <= most:
         return worst_first, ()
-    room = max(most - 1 - lately, 0)
+    room = max(most - 1 - recently, 0)
     return worst_first[:room], worst_first[room:]

@@ -1,6 +1,6 @@
 """Finds firing alerts that are not notified: silenced, inhibited, or muted by their route at this time.
 
-Which silences an alert's labels meet is remembered while both stay; what inhibits what, while the same alerts fire.
+It caches which silences match an alert's labels while both stay the same, and what inhibits what while the same alerts fire.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,25 +15,26 @@ from monitor.runtime.clock import MINUTE, Instant
 
 Labels = Mapping[str, str]
 Firing = Mapping[str, Labels]
-"""Labels of the alerts that fire, by fingerprint."""
+"""The labels of each firing alert, by its fingerprint."""
 _SPARE: Final = 1_000
+"""The cached alerts, beyond twice those that fire, above which the others are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class SuppressionReason:
-    """Why an alert is not told: the ids of the silences, or the fingerprint of the alert that inhibits it."""
+    """Why an alert is not notified: the ids of the silences, and the fingerprint of the alert that inhibits it."""
 
     silenced_by: tuple[str, ...] = ()
     inhibited_by: str = ""
 
     @property
     def word(self) -> str:
-        """``silenced`` or ``inhibited``."""
+        """Returns ``silenced`` or ``inhibited``; ``silenced`` if it is both."""
         return "silenced" if self.silenced_by else "inhibited"
 
 
 class Suppression:
-    """The rules of inhibition, and what was found with them and with the silences the last time."""
+    """Applies silences and the rules of inhibition. It keeps the results of the last time and reuses what is unchanged."""
 
     def __init__(self, rules: Sequence[Inhibition] = ()) -> None:
         self.rules = tuple(rules)
@@ -43,7 +44,7 @@ class Suppression:
         self._inhibited: Mapping[str, str] = {}
 
     def of(self, firing: Firing, silences: Silences, now: Instant) -> dict[str, SuppressionReason]:
-        """Of the alerts that fire those that are silenced or inhibited now, and why."""
+        """Returns the firing alerts that are silenced or inhibited now, by fingerprint, and why."""
         silenced = self._silenced(firing, silences, now)
         inhibited_by = self._inhibitions(firing)
         return {
@@ -79,7 +80,11 @@ class Suppression:
 
 
 def silenced_since(labels: Labels, silences: Silences, since: Instant, now: Instant) -> tuple[str, ...]:
-    """The silences that held a report with these labels at ``since`` or later: it is not told after them either, as it is old by then."""
+    """Returns the ids of the silences that suppressed a report with these labels at any time from ``since`` to ``now``.
+
+    Such a report is not notified after the silence either, because it is outdated by then. A recurring silence is only looked at
+    ``since`` and ``now``.
+    """
     return tuple(
         silence.id
         for silence in silences.candidates(labels)
@@ -89,12 +94,12 @@ def silenced_since(labels: Labels, silences: Silences, since: Instant, now: Inst
 
 
 def muted_by(route: Route, now: Instant) -> tuple[str, ...]:
-    """The time intervals for which the route tells nobody now."""
+    """Returns the names of the time intervals because of which the route is muted now; empty if it is not."""
     return muting(route.mute, route.active, now) if route.mute or route.active else ()
 
 
 def silences_change_at(silences: Silences, now: Instant) -> Instant | None:
-    """When the first of them begins or ceases to silence, as far as that is known; None: never."""
+    """Returns the earliest time at which a silence may begin or end; None if none will."""
     changes = (silence.next_change(now) for silence in silences.all())
     return min((at for at in changes if at is not None), default=None)
 

@@ -1,4 +1,4 @@
-"""Times of day, week, month and year on the wall clock of a time zone, as in Alertmanager."""
+"""Time intervals as in Alertmanager: times of day, week, month and year on the wall clock of a time zone."""
 
 from calendar import monthrange
 from collections.abc import Iterable, Sequence
@@ -15,11 +15,11 @@ Range = tuple[int, int]
 
 
 class TimeInterval(msgspec.Struct, frozen=True):
-    """When all of what is written here is so; what is left out (empty) is always so.
+    """The times at which all of the conditions hold. An empty condition always holds.
 
-    ``times`` are minutes of the day, the end not included (1440: midnight). Weekdays count from Sunday, 0; days of the month from 1, or from
-    -1 backwards from its last day; months from 1. The clock is the one on the wall in ``location``: on a day on which an hour is skipped
-    or comes twice, so do the times in it.
+    ``times`` are minutes of the day without the end (1440 is midnight). ``weekdays`` count from 0 for Sunday; ``days_of_month`` from 1,
+    or backwards from -1 for the last day; ``months`` from 1. The time is the wall clock's in ``location``: an hour that daylight saving
+    time skips or repeats is skipped or repeated here too.
     """
 
     times: tuple[Range, ...] = ()
@@ -54,8 +54,8 @@ class NamedInterval(msgspec.Struct, frozen=True):
 
 
 def muting(mute: Iterable[NamedInterval], active: Sequence[NamedInterval], at: Instant) -> tuple[str, ...]:
-    """The names of the intervals for which nothing is told at that time: those of ``mute`` that it is within, and all of ``active`` where it
-    is within none of them."""
+    """Returns the names of the intervals that mute at ``at``: those of ``mute`` that contain it, and all of ``active`` if none of them
+    contains it."""
     outside = bool(active) and not any(interval.contains(at) for interval in active)
     within = tuple(interval.name for interval in mute if interval.contains(at))
     return within + tuple(interval.name for interval in active if outside)

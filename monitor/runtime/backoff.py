@@ -9,6 +9,7 @@ from monitor.runtime.clock import MINUTE, SECOND, Duration
 FIRST_WAIT: Final = SECOND
 LONGEST_WAIT: Final = 5 * MINUTE
 _MOST_DOUBLINGS: Final = 20
+"""Keeps the shifted number small after thousands of failures."""
 
 Jitter = Callable[[], float]
 """Returns a number between 0 and 1: the fraction of the wait to use."""

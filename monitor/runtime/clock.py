@@ -1,7 +1,7 @@
-"""Points in time, spans of time, and where "now" comes from.
+"""Instants, durations, how both are written, and the clocks that say what time it is.
 
-An *instant* is a whole number of microseconds since 1970-01-01 UTC and a *duration* a whole number of microseconds, so that
-the edges of windows are exact. People write durations as ``30s``, ``5m``, ``1h30m`` or ``7d`` and read instants as ISO-8601.
+An *instant* is a whole number of microseconds since 1970-01-01 UTC. A *duration* is a whole number of microseconds. Whole
+numbers keep the edges of windows exact. People write durations as ``30s``, ``5m``, ``1h30m`` or ``7d`` and read instants as ISO-8601.
 """
 
 import re
@@ -26,13 +26,13 @@ _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST = 36_500 * DAY
 LATEST: Instant = (datetime(9998, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
-"""The latest instant that anybody may name: what is reckoned from it can still be written as a date."""
+"""The latest instant that anybody may name. Instants that are computed from it can still be written as a date."""
 
 _FIRST: Instant = (datetime(1, 1, 2, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
 def parse_duration(text: str) -> Duration:
-    """The duration written as ``text`` (``1h30m``). Raises ValueError with a sentence for people, also for 0s and over 100 years."""
+    """Returns the duration written as ``text`` (``1h30m``). Raises ValueError with a sentence for people, also for 0s and over 100 years."""
     found = _DURATION.fullmatch(text)
     if not text or found is None or len(text) > 40:
         raise ValueError(f"{text!r} is not a duration; write it like 30s, 5m, 1h30m or 7d")
@@ -44,7 +44,7 @@ def parse_duration(text: str) -> Duration:
 
 
 def format_duration(duration: Duration) -> str:
-    """``duration`` as people write it, to the second: ``1h30m``; less than a second is ``0s``, a negative one has a minus."""
+    """Returns ``duration`` as people write it, cut to whole seconds: ``1h30m``. Less than a second is ``0s``; a negative one has a minus."""
     if duration < 0:
         return "-" + format_duration(-duration)
     rest, words = duration, ""
@@ -55,26 +55,26 @@ def format_duration(duration: Duration) -> str:
 
 
 def to_datetime(instant: Instant) -> datetime:
-    """The instant as an aware datetime in UTC. It never fails: an instant that no date can be written for is shown as the nearest that can
-    be, in every time zone."""
+    """Returns the instant as an aware datetime in UTC. Never fails: an instant out of range becomes the nearest one that can be
+    written as a date in every time zone."""
     return _EPOCH + timedelta(microseconds=min(max(instant, _FIRST), LATEST))
 
 
 def from_datetime(moment: datetime) -> Instant:
-    """The instant of an aware datetime; a naive one is taken to be UTC."""
+    """Returns the instant of a datetime. A naive datetime is taken to be UTC."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (aware - _EPOCH) // timedelta(microseconds=1)
 
 
 def iso(instant: Instant) -> str:
-    """ISO-8601 in UTC: ``2026-11-21T17:07:04Z``, with a fraction only where there is one."""
+    """Returns the instant as ISO-8601 in UTC: ``2026-11-21T17:07:04Z``, with a fraction only where there is one."""
     return to_datetime(instant).isoformat().replace("+00:00", "Z")
 
 
 def parse_iso(text: str) -> Instant:
-    """The instant of an ISO-8601 date-time, ``Z``, ``+0000`` and no offset (UTC) included.
+    """Returns the instant of an ISO-8601 date-time. The offset may be ``Z``, ``+0000`` or missing, which means UTC.
 
-    Raises ValueError, also for what lies before 1970 or after 9998 in UTC.
+    Raises ValueError, also for a time before 1970 or after 9998 in UTC.
     """
     instant = from_datetime(datetime.fromisoformat(text.strip()))
     if not 0 <= instant <= LATEST:
@@ -83,31 +83,31 @@ def parse_iso(text: str) -> Instant:
 
 
 class Clock(Protocol):
-    """Where the time comes from: the machine, a test, or a demo that runs faster than the world."""
+    """The interface of a clock: the machine's, a test's, or that of a demo that runs faster than real time."""
 
     def now(self) -> Instant:
-        """The present instant."""
+        """Returns the present instant."""
 
     async def sleep(self, duration: Duration) -> None:
-        """Wait that long, as this clock runs."""
+        """Waits for this duration, measured by this clock."""
 
     def heard(self, date: Instant) -> None:
-        """Somebody else's clock says that it is ``date``, to the second. Only a clock that can be wrong listens."""
+        """Notes that another machine's clock says ``date``, to the second. Clocks that cannot be wrong ignore it."""
         return
 
     @property
     def is_sure(self) -> bool:
-        """Whether somebody else's clock says the same."""
+        """Whether another machine's clock confirms this one."""
         return False
 
     @property
     def may_forget(self) -> bool:
-        """Whether what is old by this clock may be forgotten for good."""
+        """Whether data that is old by this clock may be deleted for good."""
         return True
 
 
 class SystemClock(Clock):
-    """The wall clock for instants, trio's monotonic clock for waiting, so that a clock step neither hurries nor stalls a wait."""
+    """Takes instants from the wall clock and waits by trio's monotonic clock, so that a clock step neither shortens nor prolongs a wait."""
 
     def now(self) -> Instant:
         return time.time_ns() // 1_000
@@ -117,7 +117,7 @@ class SystemClock(Clock):
 
 
 class TrioClock(Clock):
-    """trio's own time, from ``start`` on and ``speed`` times as fast: for tests (MockClock) and for accelerated demos."""
+    """Begins at ``start`` and runs ``speed`` times as fast as trio's own time. For tests (with MockClock) and accelerated demos."""
 
     def __init__(self, start: Instant, speed: float = 1.0) -> None:
         self._start = start

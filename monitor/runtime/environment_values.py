@@ -1,7 +1,7 @@
-"""What the environment gave for each ``${NAME}``, so that people are shown the name and never the value, which may be a secret.
+"""Remembers the value of each ``${NAME}`` from the environment, so that texts show the name instead of the value, which may be a secret.
 
-One memory for the whole process, as the environment is one: a secret that stands in a wrong place turns up in errors, warnings and tables
-that know nothing of where it came from.
+The memory is one for the whole process: a secret that was written in the wrong place appears in errors, warnings and tables whose code
+does not know that it came from the environment.
 """
 
 import os
@@ -9,27 +9,30 @@ import re
 from typing import Final
 
 SHORTEST: Final = 6
-"""Characters of a value that is looked for. A shorter one is a number or a word that stands in many texts for other reasons, and no secret."""
+"""The least characters of a value that is replaced. A shorter value is a number or a common word, and no secret."""
 
 _names: dict[str, str] = {}
 
 
 def remember(name: str, value: str) -> None:
-    """``value`` came from the variable ``name``. Paths of files that are there are no secrets, and are shown."""
+    """Notes that ``value`` came from the variable ``name``. Ignores short values and paths that exist, which are no secrets."""
     if len(value) >= SHORTEST and not os.path.exists(value):  # noqa: PTH110 - whatever it is, this raises nothing
         _names[value] = name
 
 
 def named(text: str) -> str:
-    """``text`` with ``${NAME}`` in the place of each value that the environment gave, the longest first, also where its letters have changed case."""
-    for value in sorted(_names, key=len, reverse=True):
-        for written in dict.fromkeys((value, repr(value)[1:-1])):
-            if written.lower() in text.lower():
-                shown = f"${{{_names[value]}}}"
-                text = re.sub(re.escape(written), shown, text, flags=re.IGNORECASE)
-    return text
+    """Returns ``text`` with ``${NAME}`` in place of each remembered value, the longest values first and ignoring case."""
+    lower = text.lower()
+    written = {form: name for value, name in _names.items() for form in (value, repr(value)[1:-1])}
+    found = sorted((form for form in written if form.lower() in lower), key=len, reverse=True)
+    if not found:
+        return text
+    # All at once: a name that was put in may look like another variable's value.
+    pattern = "|".join(f"({re.escape(form)})" for form in found)
+    shown = [f"${{{written[form]}}}" for form in found]
+    return re.sub(pattern, lambda match: shown[(match.lastindex or 1) - 1], text, flags=re.IGNORECASE)
 
 
 def beginning(text: str, longest: int) -> str:
-    """The first characters of what somebody wrote, quoted: a value of the environment's would not be known by its beginning."""
+    """Returns the first ``longest`` characters of ``text``, quoted. Replaces values first: a cut value would not be recognised."""
     return repr(named(text)[:longest])

@@ -3,15 +3,15 @@
 MonitorError
 ├── InputError              a file that a person wrote is wrong; lists every problem with its place   exit 65 (rules) or 78
 │   └── EnvironmentUnusable   a proxy or certificates that the environment names cannot be used         exit 78
-├── RouteeError             Routee did not give what was asked for
-│   ├── RouteeUnavailable   no answer, or one that says "later": tried again by itself                exit 69
+├── RouteeError             Routee did not return what was requested
+│   ├── RouteeUnavailable   no answer, or one that says "later": retried automatically                exit 69
 │   ├── RouteeRefused       credentials or permissions are not accepted: a person has to act          exit 69
-│   └── RouteeRejected      the question was wrong (unknown campaign, unknown message)                exit 1
-├── NothingThere            what was asked for by its id is not there (no such silence, no such alert)  exit 1
+│   └── RouteeRejected      the request was wrong (unknown campaign, unknown message)                 exit 1
+├── NothingThere            no object has the requested id (no such silence, no such alert)           exit 1
 ├── StoreError              the store cannot be read or written now                                   exit 69
-│   └── StoreDamaged        what stands in it cannot be right: the daemon sets it aside when it starts
-├── InternalError           something that nobody foresaw, in one task: it is tried again, and everything else goes on   exit 70
-└── ListenError             the web listener cannot have its address (busy, not allowed, not ours)    exit 69
+│   └── StoreDamaged        the store's content is corrupt: the daemon moves the file aside when it starts
+├── InternalError           an unexpected failure of one task: it is retried, and everything else goes on   exit 70
+└── ListenError             the web listener cannot bind its address (busy, not allowed, not ours)    exit 69
 """
 
 import traceback
@@ -22,7 +22,7 @@ from monitor.runtime.environment_values import named
 
 
 class MonitorError(Exception):
-    """Base of all; ``str()`` is one line for people."""
+    """Base class of all of them. ``str()`` is a text for people."""
 
     exit_code = 1
 
@@ -66,7 +66,7 @@ def of_environment(variable: str, message: str) -> Problem:
 
 
 class RouteeError(MonitorError):
-    """Routee did not give what was asked for. ``outcome`` is a short word for metrics (``429``, ``timeout``, ``html``)."""
+    """Routee did not return what was requested. ``outcome`` is a short word for metrics (``429``, ``timeout``, ``html``)."""
 
     exit_code = 69
 

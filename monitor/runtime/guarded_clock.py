@@ -1,9 +1,9 @@
 """A wall clock that accepts a change of the machine's time only after another source confirms it.
 
-Two clocks are read together: the wall clock, which says what time it is and can be set to anything, and one that only says how much
-time has passed, a machine's sleep included (CLOCK_BOOTTIME). While they agree it is the wall clock's time. Where they part, the time
-goes on by what has passed, until it is known which of them is right: the Date of Routee's answers decides. So a clock that is set
-wrong by hours, and right again, moves no window, ends no silence and hurries nothing; one that is put right is followed at once.
+Two clocks are read together: the wall clock, which can be set to anything, and CLOCK_BOOTTIME, which only counts the time that has
+passed, a machine's sleep included. While they agree, the wall clock's time is used. When they differ, the time goes on by the time
+that has passed, until the Date of Routee's answers shows which of them is right. So a clock that is set wrong by hours and then right
+again moves no window and ends no silence. A clock that is corrected is followed as soon as Routee's clock confirms it.
 """
 
 import logging
@@ -25,13 +25,13 @@ log = logging.getLogger("monitor")
 
 
 def boot_time() -> Duration:
-    """Microseconds since the machine was started, its sleep included where that can be had."""
+    """Returns the microseconds since the machine was started, its sleep included where the system can tell."""
     return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)) // 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """An instant, and how much had passed when it was the present."""
+    """A clock's instant, and the passed time at which it was read."""
 
     at: Instant
     passed: Duration
@@ -42,7 +42,7 @@ class _Reading:
 
 
 class GuardedClock(Clock):
-    """See above. ``wall`` gives the time and waits, ``passed`` says how much time has passed since whenever."""
+    """The guarded clock; see the module. ``wall`` gives the time and waits; ``passed`` returns the time since some fixed moment."""
 
     def __init__(self, wall: Clock | None = None, passed: Callable[[], Duration] = boot_time) -> None:
         self._wall = wall or SystemClock()
@@ -76,13 +76,14 @@ class GuardedClock(Clock):
 
     @property
     def may_forget(self) -> bool:
-        """Whether what is old by this clock may be forgotten for good: not while somebody says otherwise, or nobody could say anything yet."""
+        """Whether data that is old by this clock may be deleted for good. It is false while Routee's clock differs, and, before Routee has
+        answered, in the first ten minutes."""
         if self._witness is None:
             return self._passed() - self._began >= UNCONTRADICTED
         return self.is_sure
 
     def heard(self, date: Instant) -> None:
-        """Routee's clock says that it is ``date``, to the second."""
+        """Notes that Routee's clock says ``date``, to the second. Logs an error once if this machine's clock differs by over a minute."""
         self._witness = _Reading(date, self._passed())
         off = self.now() - date
         if abs(off) > DOUBTFUL and not self._doubted:
@@ -91,7 +92,10 @@ class GuardedClock(Clock):
         self._doubted = abs(off) > DOUBTFUL
 
     def _is_believed(self, wall: Instant, held: Instant, passed: Duration) -> bool:
-        """Whether a wall clock that was set is right."""
+        """Whether the wall clock is right after it was set: ``wall`` is its time, ``held`` the time without the change.
+
+        Without Routee's clock it is believed after ten minutes; with it, if it is the nearer of the two.
+        """
         if self._parted is None or abs(wall - self._parted.by_now(passed)) > TOLERANCE:
             self._parted = _Reading(wall, passed)
             step = format_duration(abs(wall - held))

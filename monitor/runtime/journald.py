@@ -1,8 +1,8 @@
-"""systemd's journal, spoken to in its own protocol: one datagram a record, with fields that can be searched for.
+"""Sends log records to systemd's journal in its own protocol: one datagram for each record, with fields that can be searched for.
 
     journalctl -u routee-monitor RULE=OperatorFailureRate
 
-A record too large for a datagram travels in a sealed memory file, whose descriptor is sent in its place.
+A record that is too large for a datagram is written to a sealed memory file, whose descriptor is sent instead.
 Source: "Native Journal Protocol" of systemd's documentation; systemd.journal-fields(7) for the names.
 """
 
@@ -31,7 +31,7 @@ Field = tuple[str, str]
 
 
 class JournaldSocket:
-    """journald's socket at ``address``. A connection is made with the first record, and anew after journald was restarted."""
+    """journald's socket at ``address``. It connects with the first record, and again after journald was restarted."""
 
     def __init__(self, address: Path = SOCKET) -> None:
         self._address = str(address)
@@ -44,7 +44,7 @@ class JournaldSocket:
             self._deliver(record)
         except TimeoutError:
             raise
-        except OSError:  # it was restarted since: the socket at this address is another one now
+        except OSError:  # journald was restarted: the address has a new socket
             self.close()
             self._deliver(record)
 
@@ -77,12 +77,12 @@ class JournaldSocket:
 
 
 def encode(fields: Iterable[Field]) -> bytes:
-    """A record as journald reads it: ``NAME=value`` lines; a value of several lines is preceded by its length instead."""
+    """Returns a record as journald reads it: ``NAME=value`` lines. A value of several lines has its length before it instead of ``=``."""
     return b"".join(_encoded(name, value.encode(errors="replace")) for name, value in fields)
 
 
 def field_name(key: str, taken: Iterable[str] = ()) -> str:
-    """``key`` as journald accepts it: capitals, digits, ``_``, a letter first; with ``_`` behind it where it is ``taken``."""
+    """Returns ``key`` as journald accepts it: capitals, digits and ``_``, beginning with a letter. Appends ``_`` if the name is ``taken``."""
     name = _FOREIGN.sub("_", key.upper()).lstrip("_0123456789")[: _LONGEST_NAME - 1] or "FIELD"
     return f"{name}_" if name in taken else name
 
@@ -97,5 +97,5 @@ def _send_large(journald: socket.socket, record: bytes) -> None:
     file = os.memfd_create("routee-monitor-record", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with os.fdopen(file, "wb", buffering=0) as memory:
         memory.write(record)
-        fcntl.fcntl(file, fcntl.F_ADD_SEALS, _SEALS)  # journald reads no file that could still change under its hands
+        fcntl.fcntl(file, fcntl.F_ADD_SEALS, _SEALS)  # journald refuses a file that can still change
         socket.send_fds(journald, [b""], [file])

@@ -1,8 +1,8 @@
-"""How the daemon writes its log: records for the journal, lines for a terminal, or JSON for whoever collects it.
+"""Formats and writes the daemon's log: records for the journal, lines for a terminal, or JSON for a collector.
 
-Every module logs with the standard library and hands facts over as ``extra``: they become fields beside the message.
-What is registered with `hide` comes out as ``***``, wherever in a record it stands. Control characters in messages and values
-are escaped: nothing that Routee or a client sent can forge a line or steer a terminal.
+Every module logs with the standard library and passes values as ``extra``, which become fields beside the message.
+Secrets that are registered with `hide` are written as ``***`` wherever they appear in a record. Control characters in messages and
+values are escaped, so that nothing that Routee or a client sends can forge a line or control a terminal.
 """
 
 import json
@@ -25,7 +25,7 @@ Format = Literal["auto", "journal", "text", "json"]
 LEVELS = ("debug", "info", "warning", "error")
 
 _QUIET = ("httpx", "httpcore", "hypercorn", "slack_sdk", "trio-websocket", "urllib3")
-"""Libraries whose INFO lines repeat URLs (secret ones too) or say nothing to an operator."""
+"""Libraries whose INFO lines repeat URLs (also secret ones) or do not help an operator."""
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _PRIORITY = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
@@ -36,7 +36,7 @@ _IDENTIFIER = "routee-monitor"
 
 
 class _Secrets:
-    """What must not be shown. A secret is found in each form that a log line can give it: as it is, quoted, in a URL."""
+    """The texts that must not be shown. A secret is found in each form that it can have in a log line: as it is, quoted, or in a URL."""
 
     def __init__(self) -> None:
         self._forms: set[str] = set()
@@ -59,12 +59,12 @@ _secrets = _Secrets()
 
 
 def hide(secret: str) -> None:
-    """From now on ``secret`` is written as ``***`` by this process's log. Under four characters is not taken for a secret."""
+    """Makes this process's log write ``secret`` as ``***`` from now on. Ignores texts of fewer than four characters."""
     _secrets.add(secret)
 
 
 def mask(text: str) -> str:
-    """``text`` with every hidden secret replaced, for what people see elsewhere (standard error, the page)."""
+    """Returns ``text`` with every hidden secret replaced, for texts outside of the log (standard error, the web page)."""
     return _secrets.mask(text)
 
 
@@ -74,9 +74,9 @@ def configure(
     stream: TextIO | None = None,
     journal: JournaldSocket | None = None,
 ) -> None:
-    """Send the log to ``stream`` (default: standard error) from ``level`` up, in place of whatever was set before.
+    """Sends the log to ``stream`` (default: standard error) from ``level`` up. Replaces the earlier configuration.
 
-    Where systemd has connected ``stream`` to the journal, records go to ``journal`` with their fields, unless text or JSON is asked for.
+    Where systemd has connected ``stream`` to the journal, records go to ``journal`` with their fields, unless ``format`` is text or JSON.
     """
     target = stream or sys.stderr
     native = format in ("auto", "journal") and _is_journal(target)
@@ -100,7 +100,7 @@ def _formatter(format: Format, stream: TextIO) -> logging.Formatter:  # noqa: A0
 
 
 def _is_journal(stream: TextIO) -> bool:
-    """Whether ``stream`` is the very one that systemd connected to the journal, and not a redirection inside the service."""
+    """Whether ``stream`` is the one that systemd connected to the journal, and not a redirection inside the service."""
     try:
         status = os.fstat(stream.fileno())
     except (OSError, ValueError):
@@ -109,7 +109,7 @@ def _is_journal(stream: TextIO) -> bool:
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """Where a record cannot be written, says so in one line: the standard library would print its arguments, secrets included."""
+    """Reports a record that cannot be written in one line. The standard library would print its arguments, secrets included."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
         problem = sys.exc_info()[0]
@@ -119,11 +119,11 @@ class _Handler(logging.StreamHandler[TextIO]):
         try:
             self.stream.write(what)
         except (OSError, ValueError):
-            return  # there is nobody left to tell
+            return  # the stream is broken, and there is no other place to report it
 
 
 class _JournalHandler(_Handler):
-    """Hands records to the journal; what it does not take becomes lines on the stream, which leads there by another way."""
+    """Sends records to the journal. Writes a record that the journal does not accept to the stream, which leads to the journal too."""
 
     def __init__(self, stream: TextIO, journal: JournaldSocket) -> None:
         super().__init__(stream)
@@ -134,7 +134,7 @@ class _JournalHandler(_Handler):
             self._journal.send(journal_fields(record))
         except OSError:
             super().emit(record)
-        # As in the standard library's handlers: no record, however odd, breaks what was to be told of.
+        # As in the standard library's handlers: no record may break the code that logs it.
         except Exception:  # noqa: BLE001
             self.handleError(record)
 
@@ -144,7 +144,7 @@ class _JournalHandler(_Handler):
 
 
 def journal_fields(record: logging.LogRecord) -> Iterator[tuple[str, str]]:
-    """The record as the journal keeps it. Facts become fields in capitals; one whose name is taken gets an underscore behind it."""
+    """Yields the record's fields for the journal. Extra fields get names in capitals, with an underscore behind a name that is taken."""
     own = {
         "MESSAGE": "\n".join(filter(None, (_message(record), _traceback(record)))),
         "PRIORITY": str(_PRIORITY.get(record.levelno, 5)),
@@ -164,7 +164,7 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def _clean(value: object) -> str:
-    """As text, without secrets and control characters."""
+    """Returns the value as text without secrets and control characters."""
     return UNPRINTABLE.sub(_escape, mask(str(value)))
 
 
@@ -173,12 +173,13 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def _fields(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
-    """What was handed over as ``extra``."""
+    """Returns the names and values that were passed as ``extra``."""
     return ((_clean(key), value) for key, value in vars(record).items() if key not in _OWN and not key.startswith("_"))
 
 
 def _pairs(record: logging.LogRecord, without: str = "") -> Iterator[str]:
-    """The facts; not those whose text is a word or words of ``without``. A number may stand there for something else, so it stays."""
+    """Yields the extra fields as ``name=value``, except texts that occur as whole words in ``without``. A number is always kept: the same
+    number may mean something else there."""
     for key, value in _fields(record):
         text = _clean(value)
         if without and isinstance(value, str) and re.search(rf"(?<!\w){re.escape(text)}(?!\w)", without):
@@ -187,13 +188,13 @@ def _pairs(record: logging.LogRecord, without: str = "") -> Iterator[str]:
 
 
 def _json_value(value: object) -> object:
-    """Numbers and truth values as they are; what JSON cannot say (NaN included) as text, without secrets."""
+    """Returns null, finite numbers and truth values as they are, and everything else as text without secrets. JSON has no NaN."""
     plain = value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value))
     return value if plain else mask(str(value))
 
 
 def _traceback(record: logging.LogRecord) -> str:
-    """The exception's lines, or nothing."""
+    """Returns the exception's traceback without secrets; empty if the record has no exception."""
     if not record.exc_info or record.exc_info[0] is None:
         return ""
     lines = mask(logging.Formatter().formatException(record.exc_info)).split("\n")
@@ -201,13 +202,13 @@ def _traceback(record: logging.LogRecord) -> str:
 
 
 def _time(record: logging.LogRecord) -> str:
-    """ISO-8601 in UTC, to the millisecond."""
+    """Returns the record's time as ISO-8601 in UTC, to the millisecond."""
     moment = datetime.fromtimestamp(record.created, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class TextFormatter(logging.Formatter):
-    """For people who read a file: time, level, message, where from, facts."""
+    """Formats for people who read a file: time, level, message, logger, extra fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = " ".join((record.name, *_pairs(record)))
@@ -216,7 +217,7 @@ class TextFormatter(logging.Formatter):
 
 
 class TerminalFormatter(logging.Formatter):
-    """For people at a terminal: time, level, message, and those facts that the message does not hold. It is wrapped at words."""
+    """Formats for people at a terminal: time, level, message, and the extra fields that the message does not contain. Wraps at words."""
 
     def __init__(self, colours: bool = False) -> None:
         super().__init__()
@@ -226,15 +227,15 @@ class TerminalFormatter(logging.Formatter):
         message = _message(record)
         begin = f"{_time(record)} "
         level = f"{record.levelname:<7}"
-        facts = "".join(f"  {pair}" for pair in _pairs(record, without=message))
-        rows = wrapped(f"{begin}{level} {message}{facts}", shutil.get_terminal_size().columns, "    ")
+        fields = "".join(f"  {pair}" for pair in _pairs(record, without=message))
+        rows = wrapped(f"{begin}{level} {message}{fields}", shutil.get_terminal_size().columns, "    ")
         if self._colours:
             rows[0] = rows[0].replace(level, f"\x1b[{_COLOUR.get(record.levelno, '32')}m{level}\x1b[0m", 1)
         return "\n".join(filter(None, (*rows, _traceback(record))))
 
 
 class JournalFormatter(logging.Formatter):
-    """For standard error on its way to the journal, which has its own clock: every line begins with its priority (sd-daemon(3))."""
+    """Formats for standard error that goes to the journal. Every line begins with its priority (sd-daemon(3)); the journal adds the time."""
 
     def format(self, record: logging.LogRecord) -> str:
         prefix = f"<{_PRIORITY.get(record.levelno, 5)}>"
@@ -244,7 +245,7 @@ class JournalFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line. A fact whose name is taken gets an underscore behind it."""
+    """Formats each record as one line with a JSON object. An extra field whose name is taken gets an underscore behind it."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, object] = {"time": _time(record), "level": record.levelname.lower(), "logger": record.name}

@@ -1,4 +1,4 @@
-"""Text that anybody may have written, made fit for a terminal: it obeys no control character, and nothing hides or reorders what is read."""
+"""Makes texts from outside safe for a terminal: removes or replaces control characters and characters that hide or reorder text."""
 
 import re
 from typing import Final
@@ -11,7 +11,7 @@ UNPRINTABLE: Final = re.compile(
     "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f"  # format characters of rare scripts, tags
     "\ud800-\udfff]"  # halves of surrogate pairs: no terminal takes them
 )
-"""One character that must not reach a terminal as it is."""
+"""Matches one character that must not reach a terminal unchanged."""
 
 _BUT_LINES: Final = re.compile(f"(?![\n\t]){UNPRINTABLE.pattern}")
 _BREAKS: Final = re.compile("[\t\n\v\f\r\x85\u2028\u2029]+")
@@ -19,27 +19,27 @@ _SPACE: Final = re.compile(r"\s+")
 
 
 def line(text: str) -> str:
-    """``text`` on one line: line breaks and tabs become a space, each other character that is unfit becomes U+FFFD."""
+    """Returns ``text`` on one line: line breaks and tabs become a space, and each other unprintable character becomes U+FFFD."""
     return text if text.isprintable() else UNPRINTABLE.sub(REPLACEMENT, _BREAKS.sub(" ", text))
 
 
 def lines(text: str) -> str:
-    """As `line`, but line breaks and tabs stay: for text that is ours, or that is known to have several lines."""
+    """Like `line`, but keeps line breaks and tabs: for our own texts, or texts that may have several lines."""
     return text if text.isprintable() else _BUT_LINES.sub(REPLACEMENT, text)
 
 
 def clean(text: str, longest: int = 80) -> str:
-    """``text`` on one line, without characters that steer a terminal or reorder what is read, cut to ``longest``."""
+    """Returns ``text`` on one line, without unprintable characters, cut to ``longest`` characters."""
     head = text[: 4 * longest]
     return clip(UNPRINTABLE.sub("", _SPACE.sub(" ", head)).strip(), longest)
 
 
 def clean_lines(text: str, longest: int) -> str:
-    """As `clean`, but line breaks stay: for what the owner of a rule wrote on several lines."""
+    """Like `clean`, but keeps line breaks: for texts that the owner of a rule wrote on several lines."""
     lines = [UNPRINTABLE.sub("", line).rstrip() for line in text[: 4 * longest].splitlines()]
     return clip("\n".join(lines).strip(), longest)
 
 
 def clip(text: str, longest: int) -> str:
-    """``text``, or as much of it as fits with an ellipsis behind it."""
+    """Returns ``text``, cut to ``longest`` characters with an ellipsis at the end where it is longer."""
     return text if len(text) <= longest else text[: max(longest - 1, 0)].rstrip() + "…"

@@ -1,7 +1,7 @@
-"""Through which proxy a URL is reached, as the environment says: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY.
+"""Chooses the proxy for a URL by the environment: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY.
 
-Every client asks here, so that all of them understand the variables alike: httpx takes no address in brackets and no network of
-addresses in NO_PROXY, urllib knows neither networks nor ALL_PROXY. As in curl, a variable in small letters goes before the other.
+Every client uses this module, so that all of them read the variables alike. In NO_PROXY, httpx accepts no address in brackets and no
+network, and urllib accepts no network; urllib ignores ALL_PROXY. As in curl, a variable in small letters has precedence.
 """
 
 import os
@@ -24,7 +24,7 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Exempt:
-    """One entry of NO_PROXY: a name with all names below it, or a network of addresses; perhaps of one port or one scheme only."""
+    """One entry of NO_PROXY: a name with all names below it, or a network of addresses; optionally for one port or one scheme only."""
 
     name: str = ""
     network: Network | None = None
@@ -32,7 +32,7 @@ class Exempt:
     scheme: str = ""
 
     def covers(self, scheme: str, host: str, port: int | None) -> bool:
-        """Whether a URL of these parts is reached without a proxy. Names are not resolved."""
+        """Whether a URL with these parts is reached without a proxy. Names are not resolved."""
         if self.port not in (None, port) or self.scheme not in ("", scheme):
             return False
         if self.network is not None:
@@ -43,18 +43,18 @@ class Exempt:
 
 @dataclass(frozen=True, slots=True)
 class Proxies:
-    """``through``: the proxy's URL by the scheme that it is for; ``all`` is for any."""
+    """The proxies of the environment. ``through`` maps a URL's scheme to the proxy's URL; the key ``all`` stands for any scheme."""
 
     through: Mapping[str, str] = field(default_factory=dict)
     exempt: tuple[Exempt, ...] = ()
 
     def of(self, url: str) -> str | None:
-        """The proxy through which a URL is reached; None where it is reached directly."""
+        """Returns the proxy's URL for ``url``; None where it is reached directly."""
         try:
             parts = urlsplit(url)
             port = parts.port or _PORTS.get(parts.scheme)
         except ValueError:
-            return None  # whoever asks it says what is wrong with it
+            return None  # the client that requests it reports what is wrong with it
         host = (parts.hostname or "").rstrip(".")
         if any(each.covers(parts.scheme, host, port) for each in self.exempt):
             return None
@@ -62,7 +62,7 @@ class Proxies:
 
 
 def proxies(environment: Mapping[str, str] | None = None) -> Proxies:
-    """What the environment says. Raises EnvironmentUnusable, which names every variable that cannot be used, and not its password."""
+    """Reads the environment. Raises EnvironmentUnusable, which names every variable that cannot be used, but not its password."""
     around = os.environ if environment is None else environment
     problems: list[Problem] = []
     through = {}
@@ -76,7 +76,7 @@ def proxies(environment: Mapping[str, str] | None = None) -> Proxies:
     exempt = []
     for entry in re.split(r"[,\s]+", value):
         if not entry or entry.startswith("/"):
-            continue  # a path, such as that of a socket, is written there for other programs
+            continue  # a path, such as that of a socket, is meant for other programs
         read = _exempt(entry.lower())
         if read is None:
             problems.append(of_environment(variable, _NO_HOST.format(entry)))
@@ -100,7 +100,7 @@ def _variable(scheme: str, around: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _wrong_proxy(url: str) -> Iterator[str]:
-    """Why a proxy cannot be used. Of its URL only the scheme is told: it may hold a password."""
+    """Yields why a proxy cannot be used. Repeats only the scheme of its URL, which may contain a password."""
     scheme = url.partition("://")[0].lower()
     if scheme.startswith("socks"):
         yield f"a SOCKS proxy ({scheme}://) is not supported: name an HTTP proxy, http://HOST:PORT"
@@ -124,7 +124,7 @@ def _has_host(url: str) -> bool:
 
 
 def _exempt(entry: str) -> Exempt | None:
-    """An entry of NO_PROXY, in small letters; None where it can mean nothing."""
+    """Parses an entry of NO_PROXY in small letters. Returns None if it is not a host or a network."""
     scheme, between, rest = entry.rpartition("://")
     bare = re.fullmatch(r"\[([^\]]*)\](/\d+)?(?::(\d+))?", rest)
     network = _network(bare[1] + (bare[2] or "") if bare else rest)
@@ -140,7 +140,7 @@ def _exempt(entry: str) -> Exempt | None:
 
 
 def _network(text: str) -> Network | None:
-    """Also of a single address; bits behind the network's do not matter (10.1.2.3/8)."""
+    """Parses a network or a single address; None if it is neither. Bits outside of the mask are ignored (10.1.2.3/8)."""
     try:
         return ip_network(text, strict=False)
     except ValueError:
@@ -148,7 +148,7 @@ def _network(text: str) -> Network | None:
 
 
 def _address(text: str) -> Address | None:
-    """Of ``::ffff:10.0.0.1`` the IPv4 address in it."""
+    """Parses an address; None if it is not one. Returns the IPv4 address of a mapped one such as ``::ffff:10.0.0.1``."""
     try:
         address = ip_address(text)
     except ValueError:

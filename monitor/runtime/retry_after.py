@@ -1,4 +1,4 @@
-"""What other sides ask us to wait: the header Retry-After (RFC 9110, 10.2.3), and HTTP's dates."""
+"""Parses the header Retry-After (RFC 9110, 10.2.3) and HTTP's dates."""
 
 import re
 from email.utils import parsedate_to_datetime
@@ -7,13 +7,13 @@ from typing import Final
 from monitor.runtime.clock import DAY, LATEST, SECOND, Duration, Instant, from_datetime
 
 LONGEST_WAIT: Final = DAY
-"""However long a Retry-After asks for, this is the most that is waited."""
+"""The longest wait, even if a Retry-After asks for more."""
 
 _SECONDS: Final = re.compile(r"\d+(\.\d*)?", re.ASCII)
 
 
 def retry_after(text: str | None, now: Instant) -> Duration | None:
-    """How long a Retry-After header asks to wait from ``now`` on, at most a day: seconds or an HTTP date; None where it says nothing readable."""
+    """Returns how long a Retry-After header (seconds or an HTTP date) asks to wait from ``now`` on, at most a day; None if unreadable."""
     text = (text or "").strip()
     if _SECONDS.fullmatch(text):
         return round(min(float(text), LONGEST_WAIT / SECOND) * SECOND)
@@ -22,7 +22,7 @@ def retry_after(text: str | None, now: Instant) -> Duration | None:
 
 
 def http_date(text: str | None) -> Instant | None:
-    """The instant of an HTTP date (``Sun, 22 Nov 2026 08:49:37 GMT``); None where it is missing, unreadable or out of bounds."""
+    """Returns the instant of an HTTP date (``Sun, 22 Nov 2026 08:49:37 GMT``); None if it is missing, unreadable or out of range."""
     try:
         at = from_datetime(parsedate_to_datetime(text)) if text else None
     except (ValueError, TypeError, OverflowError):

@@ -1,6 +1,6 @@
-"""Tells systemd how the daemon fares: sd_notify's protocol, datagrams of ``NAME=value`` lines to the socket it names.
+"""Reports the daemon's state to systemd by sd_notify's protocol: datagrams of ``NAME=value`` lines to the socket that systemd names.
 
-Without systemd every method does nothing. None ever raises: that the supervisor cannot hear us is no reason to stop.
+Without systemd every method does nothing. No method ever raises: the daemon goes on if systemd cannot be reached.
 Source: sd_notify(3).
 """
 
@@ -20,34 +20,34 @@ log = logging.getLogger(__name__)
 
 
 class Systemd:
-    """The service manager's socket. ``address`` is a path, ``@name`` for an abstract socket, or empty: nobody listens."""
+    """The service manager's socket. ``address`` is a path, ``@name`` for an abstract socket, or empty without systemd."""
 
     def __init__(self, address: str = "", watchdog: Duration | None = None) -> None:
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self.watchdog: Duration | None = watchdog
-        """At least this often `alive` has to be called; None: systemd does not watch."""
+        """The longest time between two calls of `alive`; None if systemd has no watchdog for this process."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """As NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID say."""
+        """Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID."""
         address = environment.get("NOTIFY_SOCKET", "")
         known = address.startswith(("/", "@"))
         return cls(address if known else "", _watchdog(environment))
 
     def ready(self, status: str = "") -> None:
-        """Start-up, or a reload, is complete."""
+        """Reports that start-up or a reload is complete."""
         self._send("READY=1", *_status(status))
 
     def status(self, text: str) -> None:
-        """One line for ``systemctl status``."""
+        """Sets the line that ``systemctl status`` shows."""
         self._send(*_status(text))
 
     def reloading(self) -> None:
-        """A reload has begun; `ready` ends it."""
+        """Reports that a reload has begun; `ready` ends it."""
         self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1_000}")
 
     def stopping(self, status: str = "") -> None:
-        """The daemon shuts down."""
+        """Reports that the daemon shuts down."""
         self._send("STOPPING=1", *_status(status))
 
     def alive(self) -> None:
@@ -67,12 +67,12 @@ class Systemd:
 
 
 def _status(text: str) -> list[str]:
-    """A line break would begin another assignment, so there is none."""
+    """Returns the STATUS assignment without line breaks, since a line break would begin another assignment; nothing for an empty text."""
     return [f"STATUS={' '.join(text.split())}"] if text else []
 
 
 def _watchdog(environment: Mapping[str, str]) -> Duration | None:
-    """Half of what systemd waits for, so that one late call does no harm; None where another process is meant."""
+    """Returns half of the time that systemd waits, so that one late call does no harm; None without a watchdog for this process."""
     microseconds = environment.get("WATCHDOG_USEC", "")
     if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()) or not microseconds.isdecimal():
         return None

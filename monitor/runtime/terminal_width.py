@@ -1,4 +1,4 @@
-"""How many columns of a terminal a text takes, and wrapping by them: East Asian wide characters and emoji take two."""
+"""Measures, pads, cuts and wraps text by terminal columns: East Asian wide characters and emoji take two."""
 
 import re
 import unicodedata
@@ -6,12 +6,12 @@ from functools import lru_cache
 from typing import Final
 
 _EMOJI_FORM: Final = "\ufe0f"
-"""Behind a character: shown as an emoji."""
+"""After another character: that one is shown as an emoji, two columns wide."""
 _WORD: Final = re.compile(r"\S+|\s+")
 
 
 def cells(text: str) -> int:
-    """Columns of a terminal."""
+    """Returns how many columns of a terminal ``text`` takes."""
     return len(text) if text.isascii() else _cells(text)
 
 
@@ -34,12 +34,12 @@ def _cell(character: str) -> int:
 
 
 def padded(text: str, width: int) -> str:
-    """``text`` with spaces behind it, ``width`` columns in all."""
+    """Returns ``text`` with spaces behind it, ``width`` columns in all."""
     return text + " " * (width - cells(text))
 
 
 def clipped(text: str, width: int) -> tuple[str, str]:
-    """As much of the beginning as fits into ``width`` columns (at least one character), and the rest."""
+    """Splits ``text`` into as much as fits into ``width`` columns (at least one character) and the rest."""
     used = 0
     for number, character in enumerate(text):
         used += _cell(character)
@@ -48,9 +48,11 @@ def clipped(text: str, width: int) -> tuple[str, str]:
     return text, ""
 
 
-def wrapped(text: str, width: int, hang: str = "") -> list[str]:
-    """``text`` in rows of at most ``width`` columns, broken between words; a word that is longer than a row is cut. ``hang`` begins
-    each row but the first."""
+def wrapped(text: str, width: int, hang: str = "", *, cut: bool = True) -> list[str]:
+    """Returns ``text`` in rows of at most ``width`` columns, broken between words. Each row but the first begins with ``hang``.
+
+    A word that is longer than a row is cut. Without ``cut`` it stays whole for the terminal to break, so that a path can be copied.
+    """
     rows, row = [], ""
     for word in _WORD.findall(text):
         if cells(row) + cells(word) <= width:
@@ -61,7 +63,7 @@ def wrapped(text: str, width: int, hang: str = "") -> list[str]:
         if row.strip():
             rows.append(row.rstrip())
             row = hang
-        while cells(row) + cells(word) > width:
+        while cut and cells(row) + cells(word) > width:
             part, word = clipped(word, width - cells(row))
             rows.append(row + part)
             row = hang

@@ -11,6 +11,7 @@ from monitor.runtime.clock import MINUTE, Clock, Duration, Instant
 QUIET: Final[Duration] = 10 * MINUTE
 """The shortest time between two log lines for the same reason."""
 _MOST_REASONS: Final = 20
+"""The most reasons that are remembered. The one that has not happened for longest is forgotten first."""
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _DIGITS: Final = re.compile(r"\d[\d.,:]*")
 
@@ -18,8 +19,8 @@ _DIGITS: Final = re.compile(r"\d[\d.,:]*")
 class ThrottledLog:
     """One kind of trouble with one thing, named by ``what`` (``search outbound of account main``).
 
-    Said are: its beginning, each reason that was not said lately, every ten minutes how often it happened, and its end. Reasons
-    that differ in numbers only are the same. ``fields`` go with each line, for logs that have fields.
+    Logs its beginning, each reason that was not logged in the last ten minutes, and its end. A line after a pause says how many
+    failures were not logged meanwhile. Reasons that differ only in numbers are the same. ``fields`` are logged with each line.
     """
 
     def __init__(

@@ -1,5 +1,6 @@
-"""Why a connection failed, in words: for errors of HTTP libraries, sockets and TLS, whose own text may be empty or a type's name."""
+"""Explains failed connections in words: errors of HTTP libraries, sockets and TLS often have an empty text or only a type's name."""
 
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -13,9 +14,9 @@ OWN_AUTHORITY = "; where a proxy or an authority of your own signs, name its cer
 
 
 def trouble(error: BaseException, *, quote: bool = True) -> str:
-    """The end of a sentence (``it refuses the connection``), from the first cause that says anything; one line, bounded.
+    """Returns the end of a sentence (``it refuses the connection``) for the first known cause, on one bounded line.
 
-    ``quote``: where no cause is known the error's own text is repeated, which may hold the address.
+    Where no cause is known, returns the error's own text if ``quote`` is set; that text may contain the address.
     """
     own = line(str(error)[:_LONGEST]).strip() if quote else ""
     known = explained(error)
@@ -23,7 +24,7 @@ def trouble(error: BaseException, *, quote: bool = True) -> str:
 
 
 def explained(error: BaseException) -> tuple[str, str] | None:
-    """The first cause that says anything: one word (``refused``), and the end of a sentence. None where no cause is known."""
+    """Returns one word (``refused``) and the end of a sentence for the first known cause; None where no cause is known."""
     return next((found for cause in causes(error) if (found := _explained(cause)) is not None), None)
 
 
@@ -43,13 +44,18 @@ def _explained(cause: BaseException) -> tuple[str, str] | None:
             return "cut", "the connection was cut"
         case TimeoutError() | trio.TooSlowError():
             return "timeout", "it gave no answer in time"
-        case OSError(strerror=str() as reason):
-            return "unreachable", line(reason)[:_LONGEST]
+        case OSError() if reason := _reason(cause):
+            return "unreachable", reason
     return ("timeout", "it gave no answer in time") if type(cause).__name__.endswith("Timeout") else None
 
 
+def _reason(error: OSError) -> str:
+    """What the system says of an error; empty if it says nothing."""
+    return line(error.strerror or (os.strerror(error.errno) if error.errno else "")).strip()[:_LONGEST]
+
+
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and its causes from the outermost in, groups included; the chain is bounded, should it ever be a ring."""
+    """Yields the error and its causes from the outermost inwards, groups included: at most 50, as the chain may be a cycle."""
     waiting: list[BaseException] = [error] if error is not None else []
     for _ in range(50):
         if not waiting:

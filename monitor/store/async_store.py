@@ -1,4 +1,4 @@
-"""The asynchronous store for trio tasks: calls run in a worker thread, one at a time and in order."""
+"""The asynchronous store for trio tasks. Calls run in a worker thread, one at a time and in order."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -8,12 +8,15 @@ import trio
 from monitor.model.alert import Transition
 from monitor.runtime.clock import Instant
 from monitor.store.protocol import (
+    EVERY_NOTIFICATION,
     Commit,
     Entry,
+    NotificationFilter,
     NotificationRecord,
     OutboxRow,
     OutboxState,
     QuarantinedRecord,
+    Retried,
     Store,
     StoredState,
 )
@@ -22,10 +25,10 @@ T = TypeVar("T")
 
 
 class AsyncStore:
-    """A store's methods as coroutines; see `monitor.store.protocol.Store` for what each does. All raise StoreError.
+    """A store's methods as coroutines; `monitor.store.protocol.Store` describes them. All raise StoreError.
 
-    A call that has begun is finished even where its task is cancelled meanwhile, and its result is given: nothing is ever
-    written without its caller knowing.
+    A call that has begun is finished and returns its result even if its task is cancelled meanwhile, so that a caller always knows
+    whether its data was written.
     """
 
     def __init__(self, store: Store) -> None:
@@ -33,7 +36,7 @@ class AsyncStore:
         self._limiter = trio.CapacityLimiter(1)
 
     async def run(self, call: Callable[[Store], T]) -> T:
-        """Hand the store to ``call`` in the worker thread: for several reads in a row, or for walking through a journal."""
+        """Runs ``call`` with the store in the worker thread: for several reads in a row, or to walk through a journal."""
         return await trio.to_thread.run_sync(call, self._store, limiter=self._limiter)
 
     async def close(self) -> None:
@@ -75,19 +78,27 @@ class AsyncStore:
     async def history(self, limit: int = 100, since: Instant = 0) -> list[NotificationRecord]:
         return await self.run(lambda store: store.history(limit, since))
 
+    async def dead_letters(self) -> dict[tuple[str, str], int]:
+        return await self.run(lambda store: store.dead_letters())
+
+    async def retry_dead(
+        self, wanted: NotificationFilter = EVERY_NOTIFICATION, outbox_row: int | None = None
+    ) -> Retried:
+        return await self.run(lambda store: store.retry_dead(wanted, outbox_row))
+
     async def backlog(self) -> dict[tuple[str, str], tuple[int, Instant]]:
         return await self.run(lambda store: store.backlog())
 
     async def transitions(self, limit: int = 100) -> list[Transition]:
         return await self.run(lambda store: store.transitions(limit))
 
-    async def asides(self, limit: int = 100) -> list[QuarantinedRecord]:
-        return await self.run(lambda store: store.asides(limit))
+    async def quarantined(self, limit: int = 100) -> list[QuarantinedRecord]:
+        return await self.run(lambda store: store.quarantined(limit))
 
     async def counts(self) -> dict[str, int]:
         return await self.run(lambda store: store.counts())
 
-    async def prune(self, before: Instant, told_before: Instant) -> None:
+    async def prune(self, before: Instant, history_before: Instant) -> None:
         """Prunes everything in small steps, so that other calls run in between."""
-        while await self.run(lambda store: store.prune(before, told_before)):
+        while await self.run(lambda store: store.prune(before, history_before)):
             pass

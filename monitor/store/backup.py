@@ -1,4 +1,4 @@
-"""Copies the store while the daemon uses it, with SQLite's backup; the copy is checked before it gets its final name."""
+"""Copies the store with SQLite's backup while the daemon uses it. The copy is checked before it gets its final name."""
 
 import os
 import sqlite3
@@ -33,9 +33,10 @@ def _quiet(left: int, total: int) -> None:
 
 
 def back_up(store: Path, target: Path, *, force: bool = False, progress: Callable[[int, int], None] = _quiet) -> Backup:
-    """Copy the store as it is at one moment to ``target``, readable by its owner only. Raises StoreError; then there is no copy.
+    """Copies the store as it is at one moment to ``target``, readable by its owner only. Raises StoreError; then there is no copy.
 
-    The daemon keeps running. An existing file is replaced only with ``force``, and only by an intact copy.
+    The daemon keeps running. An existing file is replaced only with ``force``, and only by an intact copy. ``progress`` gets the pages
+    that are left and the pages in all.
     """
     _refuse(store, target, force=force)
     partial = beside(target, f".partial-{os.getpid()}")
@@ -68,7 +69,7 @@ def _copy(copy_to: Callable[..., None], partial: Path, progress: Callable[[int, 
     os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     with explained(partial), closing(sqlite3.connect(partial, isolation_level=None)) as target:
         copy_to(target, PAGES, progress)
-        target.execute("PRAGMA journal_mode = DELETE")  # one file, whole in itself
+        target.execute("PRAGMA journal_mode = DELETE")  # a single file without a write-ahead log
 
 
 def _check(partial: Path) -> None:

@@ -1,6 +1,6 @@
-"""Brings a SQLite file's tables up to date: numbered SQL files, applied in order, each in a transaction of its own.
+"""Brings a SQLite file's tables up to date with numbered SQL files, which are applied in order, each in its own transaction.
 
-The number of the last one applied is the file's ``user_version``; ``application_id`` says that the file is ours.
+The file's ``user_version`` is the number of the last applied step. Its ``application_id`` says that this program made it.
 """
 
 import sqlite3
@@ -51,7 +51,8 @@ def require_current(connection: sqlite3.Connection, path: str) -> None:
 
 
 def version(connection: sqlite3.Connection, path: str) -> int:
-    """Returns the number of the last applied step, 0 for an empty file. Raises StoreError if another program made the file."""
+    """Returns the number of the last applied step, 0 for an empty file. Raises StoreError if another program made the file, and
+    StoreDamaged if its header does not fit our tables."""
     (owner,) = connection.execute("PRAGMA application_id").fetchone()
     (number,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -68,7 +69,7 @@ def _has_our_tables(connection: sqlite3.Connection) -> bool:
 
 
 def _refuse_newer(connection: sqlite3.Connection, path: str) -> None:
-    """Nobody knows what else a newer program has changed: nothing is read, and nothing written."""
+    """Raises StoreError if a newer version of this program wrote the file, as its tables may have another meaning."""
     found, known = version(connection, path), len(migrations())
     if found <= known:
         return
@@ -93,7 +94,7 @@ def _apply(connection: sqlite3.Connection, step: Migration) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         (number,) = connection.execute("PRAGMA user_version").fetchone()
-        if number < step.number:  # else another process was faster
+        if number < step.number:  # otherwise another process has applied it
             for statement in _statements(step.sql):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

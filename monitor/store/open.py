@@ -1,7 +1,7 @@
 """Opens the store: `open_store` for commands, `daemon_store` for the daemon. Only this module names a kind of store.
 
-The daemon gets a store also where its file is damaged: then it is set aside, and what can be read of it goes into a new one. A file that
-was never ours (a picture, a configuration, another program's database) is refused and left alone.
+If the daemon's file is damaged, it is renamed, and what can be read of it is copied to a new file. A file that was never ours (a
+picture, a configuration, another program's database) is refused and left unchanged.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -21,10 +21,10 @@ from monitor.store.salvage import Salvage, salvage
 from monitor.store.sqlite import SqliteStore, open_sqlite
 from monitor.store.sqlite_file import DaemonLock, beside, lock_holder, refuse_place
 
-__all__ = ["DamageReport", "daemon_store", "lock_holder", "open_daemon_store", "open_store", "set_aside"]
+__all__ = ["DamageReport", "daemon_store", "lock_holder", "move_aside", "open_daemon_store", "open_store"]
 
 LOCK_PATIENCE: Final[Duration] = SECOND
-"""How long one call waits for another program's lock on the store; other calls and a stop wait as well."""
+"""How long one call waits for another program's lock on the store. Other calls and a stop of the daemon wait as well."""
 
 PATIENCE: Final[Duration] = 5 * SECOND
 """The longest that a file is examined before the daemon starts; 76 MB take a tenth of a second (docs/decisions/0013)."""
@@ -36,16 +36,16 @@ _CHUNK: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class DamageReport:
-    """A report on a damaged store: the reason, its new path, and what was recovered."""
+    """A report on a damaged store: the reason, its new path, and the recovered rows. ``str()`` is a sentence for people."""
 
     why: str
-    aside: Path
+    moved_to: Path
     kept: Salvage
 
     def __str__(self) -> str:
         count = self.kept.count
         text = (
-            f"{self.why.partition(';')[0]}; it was set aside as {self.aside}, and a new one begun with what could be read: "
+            f"{self.why.partition(';')[0]}; it was set aside as {self.moved_to}, and a new one begun with what could be read: "
             f"{count('alert')} alerts, {count('alert_group')} groups, {count('silence')} silences, {count('parcel')} "
             "notifications; messages of the last 7 days are fetched from Routee again, and until then no alert is reported as resolved"
         )
@@ -59,10 +59,10 @@ class DamageReport:
 
 @contextmanager
 def open_store(path: Path, *, read_only: bool = False, exclusive: bool = False) -> Iterator[Store]:
-    """The store in ``path``, closed at the end; made where it is not there, unless it is only read. Raises StoreError.
+    """Opens the store in ``path`` and closes it at the end. Creates it if it does not exist, unless ``read_only``. Raises StoreError.
 
-    ``read_only`` changes nothing, works beside the daemon, and shows the store as it is at one moment. ``exclusive`` is refused where a
-    daemon has the store, and keeps daemons out.
+    ``read_only`` changes nothing, works beside the daemon, and shows the store as it is at one moment. ``exclusive`` takes the daemon's
+    lock: it fails if a daemon has the store, and no daemon can start meanwhile.
     """
     with closing(open_sqlite(path, read_only=read_only, exclusive=exclusive)) as store:
         if read_only:
@@ -74,7 +74,10 @@ def open_store(path: Path, *, read_only: bool = False, exclusive: bool = False) 
 
 @asynccontextmanager
 async def daemon_store(path: Path, now: Instant) -> AsyncIterator[tuple[AsyncStore, DamageReport | None]]:
-    """The store for the one daemon, as its tasks use it, and what had happened to it; closed at the end, whatever ends it. Raises StoreError."""
+    """Opens the daemon's store for its tasks, and closes it at the end, also when cancelled. Raises StoreError.
+
+    Yields the store, and a report if its file was damaged.
+    """
     opening = partial(open_daemon_store, path, now, busy_timeout=LOCK_PATIENCE)
     store, damage = await trio.to_thread.run_sync(opening)
     used = AsyncStore(store)
@@ -88,7 +91,10 @@ async def daemon_store(path: Path, now: Instant) -> AsyncIterator[tuple[AsyncSto
 def open_daemon_store(
     path: Path, now: Instant, busy_timeout: Duration = 5 * SECOND
 ) -> tuple[SqliteStore, DamageReport | None]:
-    """The store for the one daemon, whole; and what had happened to it, if anything. Raises StoreError."""
+    """Opens the daemon's store and checks it. Replaces a damaged file with what could be read of it.
+
+    Returns the store, and a report if its file was damaged. Raises StoreError.
+    """
     refuse_place(path)
     used = beside(path, ".lock").exists()
     lock = DaemonLock(path)
@@ -109,8 +115,8 @@ def _opened(
     except StoreDamaged as damage:
         if not (used or _was_ours(path)):
             raise
-        aside = set_aside(path, now)
-        report = DamageReport(str(damage), aside, salvage(aside))
+        moved_to = move_aside(path, now)
+        report = DamageReport(str(damage), moved_to, salvage(moved_to))
     store = open_sqlite(path, lock=lock, busy_timeout=busy_timeout)
     store.take_over(report.kept)
     return store, report
@@ -137,17 +143,17 @@ def _was_ours(path: Path) -> bool:
     return False
 
 
-def set_aside(path: Path, now: Instant) -> Path:
-    """Rename a store and its write-ahead log to ``monitor.db.corrupt-TIME``; returns the new name. No process may have the store open."""
+def move_aside(path: Path, now: Instant) -> Path:
+    """Renames a store and its write-ahead log to ``monitor.db.corrupt-TIME`` and returns the new path. No process may have it open."""
     moment = iso(now - now % SECOND).replace("-", "").replace(":", "")
-    aside = beside(path, f".corrupt-{moment}")
+    moved_to = beside(path, f".corrupt-{moment}")
     number = 1
-    while aside.exists():
+    while moved_to.exists():
         number += 1
-        aside = beside(path, f".corrupt-{moment}-{number}")
+        moved_to = beside(path, f".corrupt-{moment}-{number}")
     log = beside(path, "-wal")
     if log.exists():
-        log.rename(beside(aside, "-wal"))
+        log.rename(beside(moved_to, "-wal"))
     beside(path, "-shm").unlink(missing_ok=True)
-    path.rename(aside)
-    return aside
+    path.rename(moved_to)
+    return moved_to

@@ -1,19 +1,20 @@
-"""The interface of a store. Every method is synchronous and is called in a worker thread.
+"""The interface of a store, and the values that it reads and writes.
 
-A *poll* is committed by one `Store.commit`: the window's changed rows, dictionaries, cursors, alerts, groups and outbox rows
-together or not at all. Every method raises StoreError where the database is busy, full or gone, and has then changed nothing.
+A complete poll is written by one `Store.commit`: the window's changed rows, dictionaries, cursors, alerts, groups and outbox rows
+together or not at all. Every method is synchronous. It raises StoreError if the database is busy, full or gone, and has changed
+nothing then.
 """
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, get_args
 
 import msgspec
 
 from monitor.model.account_state import AccountState
 from monitor.model.alert import Alert, Transition
-from monitor.model.notification import Notification, Reason
+from monitor.model.notification import AlertView, Notification, Reason
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silence
@@ -21,9 +22,13 @@ from monitor.runtime.clock import DAY, Duration, Instant
 
 
 class Cursor(msgspec.Struct, frozen=True):
-    """How far one search has been polled. ``as_of``: end of the last complete poll. ``covered_since``: from here on nothing is
-    missing. ``swept`` maps each resweep's ``back`` (µs, as text) to when it last ran. ``counts`` remembers what sweeps compared.
-    ``question``: the digest of what was asked; empty: not known, from before it was remembered."""
+    """How far one search has been polled.
+
+    ``as_of`` is the end of the last complete poll, less the search's ``settle``. No message is missing since ``covered_since``. ``swept``
+    maps the ``back`` of each sweep (microseconds as text) to when its last complete run began. ``counts`` are the counts that sweeps
+    compare; see `monitor.ingest.poll.sweep_ledger`. ``question`` is the digest of the search's query; it is empty in cursors of older
+    versions.
+    """
 
     account: str
     search: str
@@ -36,7 +41,7 @@ class Cursor(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One value of a field's dictionary: ``code`` is what the columns hold in its place."""
+    """One value of a field's dictionary. The columns have its ``code`` instead of the value."""
 
     account: str
     field: str
@@ -46,10 +51,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedRecord:
-    """A record of Routee's that could not be read: kept to be looked at, recipients and bodies taken out.
+    """Something that could not be read or used, kept for people: a record or a value of Routee's, or a stored silence.
 
-    Each poll may bring it again; it is kept once for each search. ``at`` is when it was last seen, ``first_at`` when first (None: then,
-    too), ``seen`` how often.
+    ``record`` is its text with recipients masked and bodies removed. The same text is kept once for each search, although each poll
+    may return it again. ``at`` is when it was last seen, ``first_at`` when first (None: at ``at``), ``seen`` how often.
     """
 
     account: str
@@ -63,21 +68,31 @@ class QuarantinedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A notification to be written into the outbox for one channel (``slack/0``: the receiver's first Slack entry)."""
+    """A notification to be written to the outbox for one channel (``slack/0`` is the receiver's first Slack entry)."""
 
     channel: str
     notification: Notification
 
 
+class Keepable(Protocol):
+    """What is made into bytes only when it is written, in the store's thread; it does not change meanwhile."""
+
+    def blob(self) -> bytes: ...
+
+
 @dataclass(slots=True)
 class Commit:
-    """What one transaction writes. ``journal`` are blobs of changed rows by account; ``cleaned`` are the (account, sequence
-    number) of those to delete, ``dropped_entries`` (account, field, code), ``dropped_alerts`` and ``dropped_acks`` fingerprints,
-    ``dropped_groups`` (key, receiver), ``dropped_silences`` ids. ``forgotten`` are accounts whose journal, dictionaries and cursors
-    go before anything is written, so that their messages are asked of Routee again; ``facts`` what is known by account.
+    """The changes of one transaction.
 
-    Writing the same thing twice is harmless: entries, cursors, alerts, groups, silences and acknowledgements replace what they name, and
-    a notification whose key its channel already has is left out.
+    ``journal`` has (account, blob) of changed rows, and ``cleaned`` (account, sequence number) of blobs to delete. Dropped are:
+    ``dropped_entries`` by (account, field, code), ``dropped_alerts`` and ``dropped_acks`` by fingerprint, ``dropped_groups`` by
+    (key, receiver), ``dropped_silences`` by id. ``forgotten`` are accounts whose journal, dictionaries and cursors are deleted before
+    anything is written, so that their messages are fetched from Routee again. ``account_states`` are replaced by account.
+    ``rule_states`` is what rules keep, by (account, rule); ``dropped_rule_states`` are those of rules that are gone. ``durable``: it is on
+    the disk before the call returns, whatever it contains; otherwise only what cannot be fetched from Routee again is.
+
+    Writing the same entry, cursor, alert, group, silence or acknowledgement again replaces it. A notification whose key its channel
+    already has is ignored.
     """
 
     forgotten: list[str] = field(default_factory=list)
@@ -96,13 +111,16 @@ class Commit:
     dropped_silences: list[str] = field(default_factory=list)
     acks: list[Ack] = field(default_factory=list)
     dropped_acks: list[str] = field(default_factory=list)
-    asides: list[QuarantinedRecord] = field(default_factory=list)
-    facts: dict[str, AccountState] = field(default_factory=dict)
+    quarantined: list[QuarantinedRecord] = field(default_factory=list)
+    account_states: dict[str, AccountState] = field(default_factory=dict)
+    rule_states: dict[tuple[str, str], Keepable] = field(default_factory=dict)
+    dropped_rule_states: list[tuple[str, str]] = field(default_factory=list)
+    durable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class UnusableSilence:
-    """A stored silence that cannot be kept: the reason and its record."""
+    """A stored silence that cannot be used: its id, the reason, and the beginning of its stored text."""
 
     id: str
     why: str
@@ -111,10 +129,11 @@ class UnusableSilence:
 
 @dataclass(frozen=True, slots=True)
 class StoredState:
-    """Everything that a restart brings back, besides the windows' journals.
+    """Everything that is restored after a restart, except the windows' journals.
 
-    ``facts`` is what Routee answered besides messages, by account. ``begun`` is which alerts (by fingerprint) began to fire, and
-    when, in the last BEGUN_KEPT before the latest change of any alert. ``unusable`` are silences that are not among the others.
+    ``account_states`` has Routee's latest balances and campaigns by account. ``begun`` has (fingerprint, instant) of the alerts that began
+    to fire within BEGUN_KEPT before the latest change of any alert. ``unusable`` are the silences that are not in ``silences``.
+    ``rule_states`` is what rules keep, by (account, rule).
     """
 
     cursors: list[Cursor]
@@ -123,40 +142,41 @@ class StoredState:
     silences: list[Silence] = field(default_factory=list)
     acks: list[Ack] = field(default_factory=list)
     begun: list[tuple[str, Instant]] = field(default_factory=list)
-    facts: dict[str, AccountState] = field(default_factory=dict)
+    account_states: dict[str, AccountState] = field(default_factory=dict)
     unusable: list[UnusableSilence] = field(default_factory=list)
+    rule_states: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
 
 OutboxState = Literal["waiting", "sent", "dead"]
 
 BEGUN_KEPT: Final[Duration] = DAY // 12
-"""How long starts of alerts are kept (two hours), to detect flapping."""
+"""How far back `StoredState.begun` reaches (two hours), to detect flapping after a restart."""
 
 HISTORY_KEPT: Final[Duration] = 30 * DAY
 """How long sent notifications and changes of alerts are kept."""
 
 PRUNED_AT_ONCE: Final = 500
-"""The most rows of a kind that one transaction deletes, so that others do not wait long for the store."""
+"""The most rows of a kind that one transaction deletes, so that other calls do not wait long for the store."""
 
 SILENCES_KEPT: Final[Duration] = 5 * DAY
 """How long an expired silence is kept, so that people can see it or start it again."""
 
 SUPERSEDED: Final = "superseded"
-"""The one key in the receipt of an outbox row that was not sent because a newer one of its episode says more; no channel uses it."""
+"""The only key in the receipt of an outbox row that was not sent because a newer one of its episode replaced it. No channel uses it."""
 
-ASIDES_KEPT: Final = 1_000
-"""The most different records set aside that are kept, those seen last; `Store.counts` has how many there ever were."""
+QUARANTINED_KEPT: Final = 1_000
+"""The most quarantined records that are kept: those seen last. `Store.counts` says how many there ever were."""
 
-ASIDE_LENGTH: Final = 4_000
-"""The most characters that are kept of a record set aside."""
+QUARANTINED_LENGTH: Final = 4_000
+"""The most characters that are kept of a quarantined record."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """One row of the outbox. ``receipt`` is what the channel gave back when it took it (Slack: channel and ts).
+    """One row of the outbox: a notification for one channel.
 
-    ``attempts`` counts the sends that failed and were postponed. ``next_at`` is 0 until the first of them: due at once, whatever
-    the clock says.
+    ``receipt`` is what the channel returned when it accepted the notification (for Slack, channel and ts). ``attempts`` counts the sends
+    that failed and were postponed. ``next_at`` is when it is due; it is 0, which means at once, until the first failure.
     """
 
     id: int
@@ -172,6 +192,7 @@ class OutboxRow:
 
 Fate = Literal["waiting", "sent", "dead", "superseded"]
 """The outcome of a notification."""
+FATES: Final[tuple[Fate, ...]] = get_args(Fate)
 
 
 class NotifiedAlert(msgspec.Struct, frozen=True):
@@ -180,13 +201,14 @@ class NotifiedAlert(msgspec.Struct, frozen=True):
     name: str
     labels: dict[str, str]
     status: Literal["firing", "resolved"]
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationRecord:
-    """One notification of the past to one channel: at ``at`` it was decided, at ``done_at`` it was sent or given up.
+    """One past notification to one channel. It was made at ``at``, and sent or given up at ``done_at``.
 
-    ``outcome`` is ``superseded`` where it was not sent because a newer one said more; ``error`` is the latest reason of a failure.
+    ``outcome`` is ``superseded`` if it was not sent because a newer one replaced it. ``error`` is the reason of the latest failure.
     """
 
     at: Instant
@@ -199,43 +221,87 @@ class NotificationRecord:
     attempts: int = 0
     error: str = ""
     done_at: Instant | None = None
+    id: int = 0
+    """The number of its outbox row."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationFilter:
+    """Selects notifications that meet all conditions; None is no condition.
+
+    ``since`` and ``until`` are about when they were made, ``fingerprint`` and ``rule`` about an alert in them. Of an ``incident`` those are
+    selected whose alerts are known to have begun to fire in it.
+    """
+
+    since: Instant | None = None
+    until: Instant | None = None
+    receiver: str | None = None
+    channel: str | None = None
+    outcome: Fate | None = None
+    fingerprint: str | None = None
+    incident: str | None = None
+    rule: str | None = None
+
+
+EVERY_NOTIFICATION: Final = NotificationFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class PastIncident:
+    """An incident as its alerts tell of it: when the first and the last of them began to fire, and how many there are."""
+
+    id: str
+    began_at: Instant
+    last_at: Instant
+    alerts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What came of dead letters that people asked to send again: how many wait again, and how many are left out.
+
+    Those are left out after which their channel was sent something newer of the same episode, because they would show what is no longer true.
+    """
+
+    waiting: int
+    superseded: int
 
 
 class Store(Protocol):
-    """One database. Opening it brings its tables up to date."""
+    """One open database. Its tables are up to date."""
 
     def close(self) -> None:
         """Closes the store; safe to call twice."""
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Within it every read sees the same moment: for readers beside a running daemon. Nothing can be written within it."""
+        """Returns a context in which all reads see the same moment, for readers beside a running daemon. It allows no writing."""
 
     def secret(self, name: str) -> bytes:
-        """32 random bytes that belong to this store, made at first use: the key of the recipients' hashes."""
+        """Returns 32 random bytes that belong to this store and ``name``, made at first use: the key of the recipients' hashes."""
 
     def load(self) -> StoredState:
-        """Cursors, alerts, groups, silences and acknowledgements as the last commit left them."""
+        """Returns everything but the windows as the last commit left it."""
 
     def entries(self, account: str) -> list[Entry]:
-        """The dictionaries of an account's window, codes ascending within each field."""
+        """Returns the dictionaries of an account's window, codes ascending within each field."""
 
     def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
-        """The journal of an account's window: (sequence number, blob), oldest first. Commits may go on while it is read."""
+        """Yields the journal of an account's window as (sequence number, blob), oldest first. Commits may happen while it is read."""
 
     def commit(self, commit: Commit) -> list[int]:
-        """Writes all of it in one transaction; returns the sequence numbers of the journal blobs, in order."""
+        """Writes all of it in one transaction. Returns the sequence numbers of the journal blobs, in their order."""
 
     def waiting(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
-        """The oldest outbox rows of a channel that are still to be sent, whether due or not, in the order they were written."""
+        """Returns the oldest waiting outbox rows of a channel, whether due or not, in the order in which they were written."""
 
     def heads(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
-        """The oldest waiting outbox row of each group of a channel, whether due or not: by ``next_at``, then as they were written."""
+        """Returns the oldest waiting outbox row of each group of a channel, due or not: by ``next_at``, then in the order of writing."""
 
     def successor(self, outbox_row: int) -> str | None:
-        """The key of the next notification of the same episode that waits for the same channel, if there is one."""
+        """Returns the key of the next waiting notification of the same episode and channel; None if there is none."""
 
     def sent(self, outbox_row: int, receipt: dict[str, str], at: Instant) -> None:
-        """Marks the row as sent by the channel. Only a waiting outbox row changes, here and in the two below, so that each can be tried again."""
+        """Marks the row as sent. Like `postponed` and `rejected`, it changes only a waiting row, so that the call can be repeated."""
 
     def postponed(self, outbox_row: int, error: str, next_at: Instant) -> None:
         """Postpones the row to ``next_at`` and counts an attempt."""
@@ -244,29 +310,76 @@ class Store(Protocol):
         """Marks the row as a dead letter, which is never sent."""
 
     def receipt(self, receiver: str, channel: str, episode: str) -> dict[str, str] | None:
-        """The latest receipt of that episode in that channel: the message to edit and the thread to write into. One that says
-        SUPERSEDED does not count."""
+        """Returns the latest receipt of an episode in a channel: the message to edit and the thread to write to. Receipts with SUPERSEDED
+        do not count."""
 
     def outbox_rows(self, state: OutboxState | None = None, limit: int = 100) -> list[OutboxRow]:
-        """Returns outbox rows for people, newest first."""
+        """Returns the outbox rows, of one state or all, newest first. For people."""
 
     def history(self, limit: int = 100, since: Instant = 0) -> list[NotificationRecord]:
-        """Returns the notifications since that instant, newest first."""
+        """Returns the notifications that were made at ``since`` or later, newest first."""
+
+    def notifications(
+        self, wanted: NotificationFilter = EVERY_NOTIFICATION, limit: int = 100, offset: int = 0
+    ) -> list[NotificationRecord]:
+        """Returns the notifications that the filter selects, newest first, without the first ``offset``."""
+
+    def count_notifications(self, wanted: NotificationFilter = EVERY_NOTIFICATION) -> int:
+        """Returns how many notifications the filter selects."""
+
+    def last_view(self, fingerprint: str) -> AlertView | None:
+        """Returns an alert as it was notified last; None if it never was, or so long ago that it is no longer known."""
+
+    def head_view(self, fingerprint: str, incident: str) -> AlertView | None:
+        """Returns the alert that names an incident, by its latest notification that has the alert ``fingerprint``; None if there is none."""
+
+    def last_sent(self) -> dict[tuple[str, str], Instant]:
+        """Returns, by receiver and channel, when it last accepted a notification."""
+
+    def dead_letters(self) -> dict[tuple[str, str], int]:
+        """Returns, by receiver and channel, how many dead letters there are."""
+
+    def retry_dead(
+        self, wanted: NotificationFilter = EVERY_NOTIFICATION, outbox_row: int | None = None, most: int = 1000
+    ) -> Retried:
+        """Lets dead letters wait again as if they were new: those that the filter selects, at most ``most``, the oldest first.
+
+        ``outbox_row`` names a single one. A dead letter after which something newer of its episode was sent, or waits, is marked as
+        superseded instead.
+        """
 
     def backlog(self) -> dict[tuple[str, str], tuple[int, Instant]]:
-        """By receiver and channel: how many are waiting, and when the oldest was written."""
+        """Returns, by receiver and channel, how many outbox rows wait and when the oldest was made."""
 
     def transitions(self, limit: int = 100) -> list[Transition]:
         """Returns the latest changes of alerts, newest first."""
 
-    def asides(self, limit: int = 100) -> list[QuarantinedRecord]:
-        """Returns the records set aside, most recently seen first."""
+    def transitions_of(self, fingerprint: str, limit: int = 100) -> list[Transition]:
+        """Returns the latest changes of one alert, newest first."""
+
+    def begun_in(self, incident: str, limit: int = 100) -> list[Transition]:
+        """Returns the beginnings of the alerts of an incident, newest first."""
+
+    def incidents(self, limit: int = 100, offset: int = 0) -> list[PastIncident]:
+        """Returns the incidents whose alerts are known, those that began last first, without the first ``offset``."""
+
+    def incident(self, incident: str) -> PastIncident | None:
+        """Returns the incident with that id; None if no beginning of an alert in it is known."""
+
+    def count_incidents(self) -> int:
+        """Returns how many incidents `incidents` can return."""
+
+    def quarantined(self, limit: int = 100) -> list[QuarantinedRecord]:
+        """Returns the quarantined records, most recently seen first."""
 
     def counts(self) -> dict[str, int]:
-        """How much there is, for metrics: ``journal``, ``entries``, ``alerts``, ``groups``, ``transitions``, ``waiting``, ``sent``,
-        ``dead``, and ``asides`` (as many as ever were, not only those kept)."""
+        """Returns the number of rows by name, for metrics: ``journal``, ``entries``, ``alerts``, ``groups``, ``transitions``, ``waiting``,
+        ``sent``, ``dead``, and ``quarantined``. The last one counts all that there ever were, not only those that are kept."""
 
-    def prune(self, before: Instant, told_before: Instant, most: int = PRUNED_AT_ONCE) -> int:
-        """Forget what was set aside before then, and alerts that were over and that no group still tells of; and what was sent, given up or
-        changed before ``told_before``. The latest receipt of an episode stays while a group of it lives or an outbox row of it waits.
-        Of each kind at most ``most`` rows go; gives how many went, 0 when none is left."""
+    def prune(self, before: Instant, history_before: Instant, most: int = PRUNED_AT_ONCE) -> int:
+        """Deletes old rows: at most ``most`` of each kind. Returns how many were deleted, 0 when none is left.
+
+        Before ``before``: quarantined records, and resolved alerts whose end no group still has to notify. Before ``history_before``:
+        transitions, and outbox rows that were sent or given up. The latest receipt of an episode is kept while the episode has a group or a
+        waiting outbox row.
+        """

@@ -1,15 +1,16 @@
 """Converts values to table rows and back, for any SQL database."""
 
 import json
+import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from monitor.model.account_state import AccountState
 from monitor.model.alert import Alert, Transition, TransitionSubject
-from monitor.model.notification import Reason, decode, encode
+from monitor.model.notification import AlertView, Notification, Reason, decode, encode
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.matcher_syntax import Operator
 from monitor.routing.matchers import check_ready, check_written
@@ -18,12 +19,13 @@ from monitor.routing.silences import Silence, SilenceQuota
 from monitor.runtime.clock import LATEST
 from monitor.runtime.errors import StoreDamaged
 from monitor.store.protocol import (
-    ASIDE_LENGTH,
+    QUARANTINED_LENGTH,
     SUPERSEDED,
     Commit,
     Cursor,
     Entry,
     Fate,
+    Keepable,
     NotificationRecord,
     NotifiedAlert,
     OutboxRow,
@@ -34,41 +36,44 @@ from monitor.store.protocol import (
 
 Row = tuple[Any, ...]
 
+_CHECKSUM: Final = 4
+"""Bytes of the checksum before a rule's state."""
+
 _UNREADABLE = (
     "{what} cannot be read: {reason}; restart the daemon, which moves the file aside and goes on, or restore a backup"
 )
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 
-def tells(commit: Commit) -> bool:
-    """Returns whether the commit holds data that Routee cannot return again."""
-    told = (commit.alerts, commit.dropped_alerts, commit.transitions, commit.groups, commit.dropped_groups)
+def is_irreplaceable(commit: Commit) -> bool:
+    """Returns whether the commit contains data that cannot be fetched from Routee again."""
+    alerting = (commit.alerts, commit.dropped_alerts, commit.transitions, commit.groups, commit.dropped_groups)
     edited = (commit.silences, commit.dropped_silences, commit.acks, commit.dropped_acks)
-    return any(told) or any(edited) or bool(commit.outbox)
+    return commit.durable or any(alerting) or any(edited) or bool(commit.outbox)
 
 
 def writable(text: str) -> str:
-    """``text`` with lone surrogates replaced: JSON can carry them, UTF-8 cannot, and one such record must not stop a poll."""
+    """Returns ``text`` with lone surrogates replaced. JSON can contain them, but UTF-8 cannot, and such a text must not stop a commit."""
     return text.encode("utf-8", "replace").decode()
 
 
 def entry_rows(entries: Iterable[Entry]) -> list[Row]:
-    """(account, field, code, value)."""
+    """Returns rows of (account, field, code, value)."""
     return [(entry.account, entry.field, entry.code, writable(entry.value)) for entry in entries]
 
 
 def cursor_rows(cursors: Iterable[Cursor]) -> list[Row]:
-    """(account, search, data)."""
+    """Returns rows of (account, search, data)."""
     return [(cursor.account, cursor.search, msgspec.json.encode(cursor)) for cursor in cursors]
 
 
 def alert_rows(alerts: Iterable[Alert]) -> list[Row]:
-    """(fingerprint, resolved_at, data)."""
+    """Returns rows of (fingerprint, resolved_at, data)."""
     return [(alert.fingerprint, alert.resolved_at, msgspec.json.encode(alert)) for alert in alerts]
 
 
 def transition_rows(transitions: Iterable[Transition]) -> list[Row]:
-    """(fingerprint, rule, at, what, because, value, about)."""
+    """Returns rows of (fingerprint, rule, at, what, because, value, about)."""
     return [
         (
             *(one.fingerprint, one.rule, one.at, one.what, one.because, one.value),
@@ -79,19 +84,19 @@ def transition_rows(transitions: Iterable[Transition]) -> list[Row]:
 
 
 def transition(row: Row) -> Transition:
-    """Reads rows that `transition_rows` wrote. Raises StoreDamaged."""
+    """Reads a row that `transition_rows` wrote. Raises StoreDamaged."""
     fingerprint, rule, at, what, because, value, about = row
     known = None if about is None else structs(TransitionSubject, [(about,)])[0]
     return Transition(fingerprint, rule, at, what, because, value, known)
 
 
 def group_rows(groups: Iterable[AggregationGroup]) -> list[Row]:
-    """(key, receiver, episode, data)."""
+    """Returns rows of (key, receiver, episode, data)."""
     return [(group.key, group.receiver, group.episode, msgspec.json.encode(group)) for group in groups]
 
 
 def silence_rows(silences: Iterable[Silence]) -> list[Row]:
-    """(id, data)."""
+    """Returns rows of (id, data)."""
     return [(silence.id, msgspec.json.encode(silence)) for silence in silences]
 
 
@@ -102,15 +107,15 @@ class _StoredMatcher(msgspec.Struct):
 
 
 class _StoredSilence(msgspec.Struct):
-    """As much of a silence as has to be looked at before it is made: making its matchers ready may take long."""
+    """The part of a silence that is checked first, because compiling the regular expressions of its matchers may take long."""
 
     matchers: list[_StoredMatcher]
 
 
 def silences(found: Iterable[Row]) -> tuple[list[Silence], list[UnusableSilence]]:
-    """From (id, data): the silences, and those that cannot be kept: unreadable, or more expensive than any that can be requested now.
+    """Reads (id, data) rows. Returns the silences, and those that cannot be used: unreadable ones, and ones beyond today's limits.
 
-    An instant that is out of bounds is taken for the nearest that is not.
+    An instant out of range becomes the nearest one in range. Raises StoreDamaged for data that is not JSON.
     """
     known, unusable, room = [], [], SilenceQuota()
     for name, data in found:
@@ -129,11 +134,11 @@ def silences(found: Iterable[Row]) -> tuple[list[Silence], list[UnusableSilence]
 
 
 def _start(data: bytes) -> str:
-    return bytes(data[: 4 * ASIDE_LENGTH]).decode("utf-8", "replace")[:ASIDE_LENGTH]
+    return bytes(data[: 4 * QUARANTINED_LENGTH]).decode("utf-8", "replace")[:QUARANTINED_LENGTH]
 
 
 def _silence(data: bytes) -> Silence:
-    """Raises ValueError."""
+    """Decodes and checks one silence. Raises ValueError, or msgspec.DecodeError for data that is not JSON."""
     written = msgspec.json.decode(data, type=_StoredSilence).matchers
     check_written([(one.name, one.op, one.value) for one in written])
     silence = msgspec.json.decode(data, type=Silence)
@@ -144,17 +149,17 @@ def _silence(data: bytes) -> Silence:
 
 
 def ack_rows(acks: Iterable[Ack]) -> list[Row]:
-    """(fingerprint, data)."""
+    """Returns rows of (fingerprint, data)."""
     return [(ack.fingerprint, msgspec.json.encode(ack)) for ack in acks]
 
 
-def account_state_values(facts: Mapping[str, AccountState]) -> list[Row]:
-    """(account, data)."""
-    return [(account, msgspec.json.encode(known)) for account, known in facts.items()]
+def account_state_values(account_states: Mapping[str, AccountState]) -> list[Row]:
+    """Returns rows of (account, data)."""
+    return [(account, msgspec.json.encode(known)) for account, known in account_states.items()]
 
 
-def facts(found: Iterable[Row]) -> dict[str, AccountState]:
-    """Reads (account, data) rows. Skips unreadable ones, as Routee is soon queried again."""
+def account_states(found: Iterable[Row]) -> dict[str, AccountState]:
+    """Reads (account, data) rows. Skips unreadable ones, since Routee is soon queried again."""
     known = {}
     for account, data in found:
         with suppress(msgspec.MsgspecError):
@@ -162,36 +167,52 @@ def facts(found: Iterable[Row]) -> dict[str, AccountState]:
     return known
 
 
+def rule_state_values(states: Mapping[tuple[str, str], Keepable]) -> list[Row]:
+    """Returns rows of (account, rule, data). The data begins with its checksum, since SQLite does not notice bytes that change within a page."""
+    blobs = {key: state.blob() for key, state in states.items()}
+    return [(*key, zlib.crc32(blob).to_bytes(_CHECKSUM, "little") + blob) for key, blob in blobs.items()]
+
+
+def rule_states(found: Iterable[Row]) -> dict[tuple[str, str], bytes]:
+    """Reads (account, rule, data) rows. Skips those whose checksum does not fit: their rules learn from the messages again."""
+    known = {}
+    for account, rule, data in found:
+        checksum, blob = data[:_CHECKSUM], data[_CHECKSUM:]
+        if checksum == zlib.crc32(blob).to_bytes(_CHECKSUM, "little"):
+            known[account, rule] = blob
+    return known
+
+
 def outbox_values(outbox: Iterable[Pending]) -> list[Row]:
-    """(receiver, channel, key, group_key, episode, created_at, notification)."""
-    told = [(pending.channel, pending.notification) for pending in outbox]
+    """Returns rows of (receiver, channel, key, group_key, episode, created_at, notification)."""
+    pairs = [(pending.channel, pending.notification) for pending in outbox]
     return [
         (one.receiver, channel, one.key, one.group_key, one.episode, one.created_at, encode(one))
-        for channel, one in told
+        for channel, one in pairs
     ]
 
 
-def quarantine_values(asides: Iterable[QuarantinedRecord]) -> list[Row]:
-    """(at, why, seen, account, search, record); a long record is cut."""
+def quarantine_values(quarantined: Iterable[QuarantinedRecord]) -> list[Row]:
+    """Returns rows of (at, why, seen, account, search, record). A long record is cut."""
     return [
-        (one.at, writable(one.why), one.seen, one.account, one.search, writable(one.record[:ASIDE_LENGTH]))
-        for one in asides
+        (one.at, writable(one.why), one.seen, one.account, one.search, writable(one.record[:QUARANTINED_LENGTH]))
+        for one in quarantined
     ]
 
 
 def outbox_row(row: Row) -> OutboxRow:
-    """From the columns named below, in that order. Raises StoreDamaged where the notification cannot be read."""
+    """Reads a row of the columns that its first line names, in that order. Raises StoreDamaged if the notification is unreadable."""
     number, channel, notification, state, attempts, next_at, error, receipt, done_at = row
     try:
-        told = decode(notification)
+        decoded = decode(notification)
     except msgspec.MsgspecError as reason:
         raise StoreDamaged(_UNREADABLE.format(what=f"notification {number} in the store", reason=reason)) from reason
     back = None if receipt is None else dict(json.loads(receipt))
-    return OutboxRow(number, channel, told, state, attempts, next_at, error, back, done_at)
+    return OutboxRow(number, channel, decoded, state, attempts, next_at, error, back, done_at)
 
 
-class _Told(msgspec.Struct, frozen=True):
-    """Returns what the history shows of a notification."""
+class _NotifiedAlerts(msgspec.Struct, frozen=True):
+    """The part of a stored notification that the history shows."""
 
     reason: Reason
     alerts: tuple[NotifiedAlert, ...]
@@ -199,20 +220,48 @@ class _Told(msgspec.Struct, frozen=True):
 
 
 def notification_record(row: Row) -> NotificationRecord:
-    """From the columns of `statements.HISTORY`. Raises StoreDamaged where the notification cannot be read."""
-    at, receiver, channel, state, attempts, error, receipt, done_at, notification = row
+    """Reads a row of `statements.HISTORY`. Raises StoreDamaged if the notification is unreadable."""
+    number, at, receiver, channel, state, attempts, error, receipt, done_at, notification = row
     try:
-        told = msgspec.json.decode(notification, type=_Told)
+        notified = msgspec.json.decode(notification, type=_NotifiedAlerts)
     except msgspec.MsgspecError as reason:
         raise StoreDamaged(_UNREADABLE.format(what="a notification in the store", reason=reason)) from reason
     outcome: Fate = "superseded" if receipt is not None and SUPERSEDED in json.loads(receipt) else state
     return NotificationRecord(
-        at, receiver, channel, told.reason, told.alerts, told.truncated, outcome, attempts, error, done_at
+        at,
+        receiver,
+        channel,
+        notified.reason,
+        notified.alerts,
+        notified.truncated,
+        outcome,
+        attempts,
+        error,
+        done_at,
+        number,
     )
 
 
+def alert_view(notification: bytes, fingerprint: str) -> AlertView | None:
+    """Returns how a stored notification shows one alert; None if it does not. Raises StoreDamaged if the notification is unreadable."""
+    return next((view for view in _decoded(notification).alerts if view.fingerprint == fingerprint), None)
+
+
+def head_view(notification: bytes) -> AlertView | None:
+    """Returns the alert that names a stored notification's incident; None if it names none. Raises StoreDamaged."""
+    decoded = _decoded(notification)
+    return next((view for view in decoded.alerts if view.fingerprint == decoded.head), None)
+
+
+def _decoded(notification: bytes) -> Notification:
+    try:
+        return decode(notification)
+    except msgspec.MsgspecError as reason:
+        raise StoreDamaged(_UNREADABLE.format(what="a notification in the store", reason=reason)) from reason
+
+
 def structs(kind: type[Struct], rows: Iterable[Row]) -> list[Struct]:
-    """From one column of JSON. Raises StoreDamaged where a struct cannot be read."""
+    """Reads rows of one column of JSON as structs of ``kind``. Raises StoreDamaged if one is unreadable."""
     decoder = msgspec.json.Decoder(kind)
     try:
         return [decoder.decode(data) for (data,) in rows]

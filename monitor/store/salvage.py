@@ -1,8 +1,8 @@
-"""What can still be read of a damaged file: alerts, groups, silences, acknowledgements, what was told and what is to be told.
+"""Recovers what can still be read of a damaged file: alerts, groups, silences, acknowledgements, the outbox and the history.
 
-Not the messages: Routee is asked for them again. Rows are taken from both ends of a table up to where it cannot be read, and a row
-whose content makes no sense is left out. A receiver's belief about an alert that is lost is forgotten with it, so that nobody is
-ever told the end of an alert of which nothing is known; if that alert still fires, it is told anew.
+Messages are not recovered, since they are fetched from Routee again. Rows are read from both ends of a table up to where it is
+unreadable, and invalid rows are left out. If an alert is lost, it is also removed from its groups, so that no end of an unknown alert is
+notified. If such an alert still fires, it is notified again.
 """
 
 import json
@@ -23,7 +23,7 @@ from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silence
 
 Record = dict[str, Any]
-"""One row: its columns by their names."""
+"""One row: its values by the names of their columns."""
 
 TABLES: Final = (
     "secret",
@@ -35,13 +35,14 @@ TABLES: Final = (
     "acknowledgement",
     "aside",
     "fact",
+    "rule_state",
 )
-"""The tables that Routee cannot restore, and those that depend on them."""
+"""The tables to recover: those whose data cannot be fetched from Routee, and account states."""
 
 
 @dataclass(slots=True)
 class Salvage:
-    """The recovered rows by table, and the tables with missing rows."""
+    """The recovered rows by table, and the names of the tables with missing rows."""
 
     found: dict[str, list[Record]] = field(default_factory=dict)
     incomplete: list[str] = field(default_factory=list)
@@ -52,7 +53,7 @@ class Salvage:
 
 
 def salvage(path: Path) -> Salvage:
-    """Reads what is readable without changing the file. Never fails: a file that is not a database gives nothing."""
+    """Reads what is readable without changing the file. Never fails: of a file that is not a database it returns no rows."""
     kept = Salvage()
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
@@ -64,16 +65,16 @@ def salvage(path: Path) -> Salvage:
         _skip_damage(connection)
         for table in TABLES:
             found, complete = _rows(connection, table)
-            sound = [row for row in found if _makes_sense(table, row)]
+            sound = [row for row in found if _is_valid(table, row)]
             kept.found[table] = sound
             if not complete or len(sound) < len(found):
                 kept.incomplete.append(table)
-    kept.found["alert_group"] = _believed(kept.found["alert_group"], kept.found["alert"])
+    kept.found["alert_group"] = _without_lost_alerts(kept.found["alert_group"], kept.found["alert"])
     return kept
 
 
-def pour(kept: Salvage, connection: sqlite3.Connection) -> None:
-    """Write it into another file that has the tables of this version. Columns that the old file lacked have their default there."""
+def insert_salvaged(kept: Salvage, connection: sqlite3.Connection) -> None:
+    """Writes the rows to another file, which has this version's tables. Columns that the old file lacked get their default."""
     connection.execute("BEGIN IMMEDIATE")
     for table, found in kept.found.items():
         for row in found:
@@ -86,7 +87,7 @@ def pour(kept: Salvage, connection: sqlite3.Connection) -> None:
 
 
 def _skip_damage(connection: sqlite3.Connection) -> None:
-    """With this, SQLite opens a file that is shorter than its header says."""
+    """Makes SQLite open a file that is shorter than its header says."""
     try:
         connection.execute("PRAGMA writable_schema = ON")
     except sqlite3.Error:
@@ -115,9 +116,9 @@ def _in_order(found: dict[Any, Record]) -> list[Record]:
     return [found[place] for place in sorted(found)]
 
 
-def _makes_sense(table: str, row: Record) -> bool:
+def _is_valid(table: str, row: Record) -> bool:
     try:
-        check = _SENSE.get(table)
+        check = _CHECKS.get(table)
         return check is None or bool(check(row))
     except (ValueError, TypeError, KeyError, msgspec.MsgspecError):
         return False
@@ -132,7 +133,7 @@ def _outbox_row(row: Record) -> bool:
     return decode(row["notification"]) is not None and (receipt is None or isinstance(json.loads(receipt), dict))
 
 
-_SENSE: Final[dict[str, Callable[[Record], bool]]] = {
+_CHECKS: Final[dict[str, Callable[[Record], bool]]] = {
     "secret": lambda row: isinstance(row["value"], bytes) and len(row["value"]) == 32,
     "alert": lambda row: msgspec.json.decode(row["data"], type=Alert).fingerprint == row["fingerprint"],
     "alert_group": _struct(AggregationGroup),
@@ -143,8 +144,8 @@ _SENSE: Final[dict[str, Callable[[Record], bool]]] = {
 }
 
 
-def _believed(groups: list[Record], alerts: list[Record]) -> list[Record]:
-    """Returns the groups without the receivers' state of lost alerts."""
+def _without_lost_alerts(groups: list[Record], alerts: list[Record]) -> list[Record]:
+    """Returns the groups without the alerts that were not recovered."""
     known = {row["fingerprint"] for row in alerts}
     kept = []
     for row in groups:

@@ -1,7 +1,7 @@
-"""The store in one SQLite file: for one host. Readers (the commands) open it beside the daemon.
+"""The store in one SQLite file on one host. The commands open it for reading beside the daemon.
 
-What tells people something (alerts, groups, outbox, receipts) is on the disk before a call returns. A commit that carries only
-messages and cursors may be undone by a power failure (never by a crash of the program): those are asked of Routee again.
+Alerts, groups, the outbox, receipts, silences and acknowledgements are on the disk before a call returns. A commit of only messages and
+cursors may be lost in a power failure, but not in a crash of the program: those are fetched from Routee again.
 """
 
 import json
@@ -9,10 +9,12 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
 from monitor.model.alert import Alert, Transition
+from monitor.model.notification import AlertView
 from monitor.routing.acknowledgements import Ack
 from monitor.routing.route import AggregationGroup
 from monitor.runtime.clock import SECOND, Duration, Instant
@@ -21,20 +23,24 @@ from monitor.store import row_codec as rows
 from monitor.store import statements
 from monitor.store.migrate import migrate, require_current
 from monitor.store.protocol import (
-    ASIDES_KEPT,
     BEGUN_KEPT,
+    EVERY_NOTIFICATION,
     PRUNED_AT_ONCE,
+    QUARANTINED_KEPT,
     SUPERSEDED,
     Commit,
     Cursor,
     Entry,
+    NotificationFilter,
     NotificationRecord,
     OutboxRow,
     OutboxState,
+    PastIncident,
     QuarantinedRecord,
+    Retried,
     StoredState,
 )
-from monitor.store.salvage import Salvage, pour
+from monitor.store.salvage import Salvage, insert_salvaged
 from monitor.store.sqlite_file import DaemonLock, connect, explained, quick_check
 
 _JOURNAL_PAGE: Final = 4
@@ -49,11 +55,11 @@ def open_sqlite(
     lock: DaemonLock | None = None,
     busy_timeout: Duration = 5 * SECOND,
 ) -> "SqliteStore":
-    """Open the store in ``path`` and bring its tables up to date; made (mode 0600) where it is not there, unlike its folder.
+    """Opens the store in ``path`` and brings its tables up to date. Creates a missing file (mode 0600), but not its folder.
 
-    ``exclusive`` is for the daemon: a second one is refused; a ``lock`` that is held already is let go with the store.
-    ``read_only`` changes nothing and works beside it. Another program's lock is waited for during ``busy_timeout``. Raises
-    StoreError, and StoreDamaged where the file is none of ours any more.
+    ``exclusive`` takes the daemon's lock and fails if another process holds it. A ``lock`` that the caller holds is released with the
+    store. ``read_only`` changes nothing and works beside a daemon. ``busy_timeout`` is how long to wait for another program's lock on
+    the file. Raises StoreError, and StoreDamaged if the file is damaged.
     """
     path = Path(path)
     with explained(path):
@@ -71,7 +77,7 @@ def open_sqlite(
 
 
 class SqliteStore:
-    """See `monitor.store.protocol.Store`. Any thread may call it, one at a time."""
+    """A store in a SQLite file; `monitor.store.protocol.Store` describes the methods. Any thread may call it, one at a time."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: DaemonLock | None = None) -> None:
         self.path = path
@@ -117,26 +123,27 @@ class SqliteStore:
                 unusable=unusable,
                 acks=rows.structs(Ack, self._rows(statements.ACKS)),
                 begun=self._rows(statements.BEGUN, BEGUN_KEPT),
-                facts=rows.facts(self._rows(statements.FACTS)),
+                account_states=rows.account_states(self._rows(statements.ACCOUNT_STATES)),
+                rule_states=rows.rule_states(self._rows(statements.RULE_STATES)),
             )
 
     def entries(self, account: str) -> list[Entry]:
         return [Entry(*row) for row in self._rows(statements.ENTRIES, account)]
 
     def journal(self, account: str) -> Iterator[tuple[int, bytes]]:
-        # Page by page, so that no statement stays open in which a commit or a checkpoint would get stuck.
+        # A few blobs at a time, so that no open statement blocks a commit or a checkpoint.
         after = 0
         while blobs := self._rows(statements.JOURNAL, account, after, _JOURNAL_PAGE):
             yield from blobs
             after = blobs[-1][0]
 
     def commit(self, commit: Commit) -> list[int]:
-        with self._writing(durable=rows.tells(commit)):
+        with self._writing(durable=rows.is_irreplaceable(commit)):
             sequences = self._write_window(commit)
             self._write_alerts(commit)
             self._write_edits(commit)
             self._many(statements.ENQUEUE, rows.outbox_values(commit.outbox))
-            self._set_aside(commit.asides)
+            self._quarantine(commit.quarantined)
         return sequences
 
     def _write_window(self, commit: Commit) -> list[int]:
@@ -147,7 +154,9 @@ class SqliteStore:
         self._many(statements.DROP_ENTRY, commit.dropped_entries)
         self._many(statements.ENTRY, rows.entry_rows(commit.entries))
         self._many(statements.CURSOR, rows.cursor_rows(commit.cursors))
-        self._many(statements.FACT, rows.account_state_values(commit.facts))
+        self._many(statements.ACCOUNT_STATE, rows.account_state_values(commit.account_states))
+        self._many(statements.DROP_RULE_STATE, commit.dropped_rule_states)
+        self._many(statements.RULE_STATE, rows.rule_state_values(commit.rule_states))
         return sequences
 
     def _write_alerts(self, commit: Commit) -> None:
@@ -163,12 +172,12 @@ class SqliteStore:
         self._many(statements.DROP_ACK, [(one,) for one in commit.dropped_acks])
         self._many(statements.ACK, rows.ack_rows(commit.acks))
 
-    def _set_aside(self, asides: list[QuarantinedRecord]) -> None:
-        for row in rows.quarantine_values(asides):
-            if not self._connection.execute(statements.ASIDE_AGAIN, row).rowcount:
-                self._connection.execute(statements.ASIDE, (*row, row[0]))
-        if asides:
-            self._connection.execute(statements.DROP_OLD_ASIDES, (ASIDES_KEPT,))
+    def _quarantine(self, quarantined: list[QuarantinedRecord]) -> None:
+        for row in rows.quarantine_values(quarantined):
+            if not self._connection.execute(statements.QUARANTINE_AGAIN, row).rowcount:
+                self._connection.execute(statements.QUARANTINE, (*row, row[0]))
+        if quarantined:
+            self._connection.execute(statements.DROP_OLD_QUARANTINED, (QUARANTINED_KEPT,))
 
     def waiting(self, receiver: str, channel: str, limit: int) -> list[OutboxRow]:
         return self._outbox_rows(statements.WAITING, receiver, channel, limit)
@@ -195,11 +204,51 @@ class SqliteStore:
 
     def outbox_rows(self, state: OutboxState | None = None, limit: int = 100) -> list[OutboxRow]:
         if state is None:
-            return self._outbox_rows(statements.PARCELS, limit)
-        return self._outbox_rows(statements.PARCELS_IN, state, limit)
+            return self._outbox_rows(statements.OUTBOX_ROWS, limit)
+        return self._outbox_rows(statements.OUTBOX_ROWS_IN, state, limit)
 
     def history(self, limit: int = 100, since: Instant = 0) -> list[NotificationRecord]:
-        return [rows.notification_record(row) for row in self._rows(statements.HISTORY, since, limit)]
+        return self.notifications(NotificationFilter(since=since), limit)
+
+    def notifications(
+        self, wanted: NotificationFilter = EVERY_NOTIFICATION, limit: int = 100, offset: int = 0
+    ) -> list[NotificationRecord]:
+        where, values = _conditions(wanted)
+        found = self._rows(statements.HISTORY.format(where), *values, limit, offset)
+        return [rows.notification_record(row) for row in found]
+
+    def count_notifications(self, wanted: NotificationFilter = EVERY_NOTIFICATION) -> int:
+        where, values = _conditions(wanted)
+        return int(self._rows(statements.HISTORY_COUNT.format(where), *values)[0][0])
+
+    def last_view(self, fingerprint: str) -> AlertView | None:
+        found = self._rows(statements.VIEW_OF, fingerprint)
+        return rows.alert_view(found[0][0], fingerprint) if found else None
+
+    def head_view(self, fingerprint: str, incident: str) -> AlertView | None:
+        found = self._rows(statements.HEAD_VIEW, fingerprint, incident)
+        return rows.head_view(found[0][0]) if found else None
+
+    def last_sent(self) -> dict[tuple[str, str], Instant]:
+        found = {}
+        for here in self._rows(statements.CHANNELS):
+            for (at,) in self._rows(statements.LAST_SENT, *here, _NOT_SENT):
+                found[here] = at
+        return found
+
+    def dead_letters(self) -> dict[tuple[str, str], int]:
+        return {(receiver, channel): count for receiver, channel, count in self._rows(statements.DEAD)}
+
+    def retry_dead(
+        self, wanted: NotificationFilter = EVERY_NOTIFICATION, outbox_row: int | None = None, most: int = 1000
+    ) -> Retried:
+        where, values = _conditions(replace(wanted, outcome="dead"))
+        if outbox_row is not None:
+            where, values = f"{where} AND id = ?", [*values, outbox_row]
+        with self._writing():
+            superseded = self._gone(statements.SUPERSEDE_DEAD.format(where), SUPERSEDED, *values, most)
+            waiting = self._gone(statements.RETRY_DEAD.format(where), *values, most - superseded)
+        return Retried(waiting, superseded)
 
     def backlog(self) -> dict[tuple[str, str], tuple[int, Instant]]:
         found = self._rows(statements.BACKLOG)
@@ -208,29 +257,44 @@ class SqliteStore:
     def transitions(self, limit: int = 100) -> list[Transition]:
         return [rows.transition(row) for row in self._rows(statements.TRANSITIONS, limit)]
 
-    def asides(self, limit: int = 100) -> list[QuarantinedRecord]:
-        return [QuarantinedRecord(*row) for row in self._rows(statements.ASIDES, limit)]
+    def transitions_of(self, fingerprint: str, limit: int = 100) -> list[Transition]:
+        return [rows.transition(row) for row in self._rows(statements.TRANSITIONS_OF, fingerprint, limit)]
+
+    def begun_in(self, incident: str, limit: int = 100) -> list[Transition]:
+        return [rows.transition(row) for row in self._rows(statements.BEGUN_IN, incident, limit)]
+
+    def incidents(self, limit: int = 100, offset: int = 0) -> list[PastIncident]:
+        return [PastIncident(*row) for row in self._rows(statements.INCIDENTS, limit, offset)]
+
+    def incident(self, incident: str) -> PastIncident | None:
+        return next((PastIncident(*row) for row in self._rows(statements.INCIDENT, incident)), None)
+
+    def count_incidents(self) -> int:
+        return int(self._rows(statements.INCIDENT_COUNT)[0][0])
+
+    def quarantined(self, limit: int = 100) -> list[QuarantinedRecord]:
+        return [QuarantinedRecord(*row) for row in self._rows(statements.QUARANTINED, limit)]
 
     def counts(self) -> dict[str, int]:
         return {"waiting": 0, "sent": 0, "dead": 0} | dict(self._rows(statements.COUNTS))
 
-    def prune(self, before: Instant, told_before: Instant, most: int = PRUNED_AT_ONCE) -> int:
+    def prune(self, before: Instant, history_before: Instant, most: int = PRUNED_AT_ONCE) -> int:
         with self._writing(durable=False):
-            gone = self._gone(statements.PRUNE_PARCELS, told_before, _NOT_SENT, _NOT_SENT, most)
-            gone += self._gone(statements.PRUNE_TRANSITIONS, told_before, most)
+            gone = self._gone(statements.PRUNE_OUTBOX, history_before, _NOT_SENT, _NOT_SENT, most)
+            gone += self._gone(statements.PRUNE_TRANSITIONS, history_before, most)
             return gone + sum(self._gone(statement, before, most) for statement in statements.PRUNE_OLD)
 
     def copy_to(self, target: sqlite3.Connection, pages: int, progress: Callable[[int, int], None]) -> None:
-        """Copy the whole file as it is at one moment, ``pages`` at a time; ``progress`` hears how many are left, and of how many."""
-        # Within one reading transaction, so that what the daemon writes meanwhile does not make the copy begin anew.
+        """Copies the whole file as it is at one moment, ``pages`` at a time. ``progress`` gets the pages left and the pages in all."""
+        # In one reading transaction, so that the daemon's commits do not restart the copy.
         with explained(self.path), self.snapshot():
             self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             self._connection.backup(target, pages=pages, progress=lambda _, left, total: progress(left, total), sleep=0)
 
     def take_over(self, kept: Salvage) -> None:
-        """Writes what was recovered from another file."""
+        """Writes the rows that were recovered from another file."""
         with explained(self.path):
-            pour(kept, self._connection)
+            insert_salvaged(kept, self._connection)
 
     def abandon(self) -> None:
         """Closes the file but keeps the daemon's lock, as another file replaces it."""
@@ -238,7 +302,7 @@ class SqliteStore:
             self._connection.close()
 
     def examine(self, patience: Duration) -> None:
-        """Look whether it is whole: SQLite's own quick check, for so long at most, and whether the latest values can be read.
+        """Checks the file with SQLite's quick check, for at most ``patience``, and by reading the stored values and waiting notifications.
 
         Raises StoreDamaged.
         """
@@ -247,14 +311,14 @@ class SqliteStore:
         if found:
             raise StoreDamaged(f"the store {self.path} is damaged: {found}")
         self.load()
-        self._outbox_rows(statements.PARCELS_IN, "waiting", -1)
+        self._outbox_rows(statements.OUTBOX_ROWS_IN, "waiting", -1)
 
     def _gone(self, statement: str, *values: str | int) -> int:
         return self._connection.execute(statement, values).rowcount
 
     @contextmanager
     def _writing(self, durable: bool = True) -> Iterator[None]:
-        """Runs one transaction. ``durable``: the data is on the disk before it ends."""
+        """Runs one transaction. With ``durable`` the data is on the disk before it ends."""
         with explained(self.path):
             self._connection.execute("PRAGMA synchronous = " + ("FULL" if durable else "NORMAL"))
             self._connection.execute("BEGIN IMMEDIATE")
@@ -285,3 +349,15 @@ class SqliteStore:
 
     def _outbox_rows(self, query: str, *values: str | int) -> list[OutboxRow]:
         return [rows.outbox_row(row) for row in self._rows(query, *values)]
+
+
+def _conditions(wanted: NotificationFilter) -> tuple[str, list[str | int]]:
+    """Returns the SQL of a filter and the values of its parameters."""
+    given = {name: value for name, value in asdict(wanted).items() if value is not None}
+    outcome = given.pop("outcome", None)
+    found = [statements.CONDITIONS[name] for name in given]
+    values = [value for name, value in given.items() for _ in range(statements.CONDITIONS[name].count("?"))]
+    if outcome is not None:
+        found.append(statements.OUTCOMES[outcome])
+        values += [_NOT_SENT] if outcome in ("sent", "superseded") else []
+    return " AND ".join(found) or "TRUE", values

@@ -13,7 +13,7 @@ from monitor.runtime.clock import SECOND, Duration
 from monitor.runtime.errors import StoreDamaged, StoreError
 
 CHECKPOINT_PAGES: Final = 2_000
-"""The write-ahead log is folded into the file when it is this long (8 MB): 40 pages of messages, some 10 ms."""
+"""SQLite's pages in the write-ahead log (8 MB) after which they are written to the file. That takes about 10 ms."""
 
 _STEPS_BETWEEN: Final = 100
 """The number of steps of SQLite's virtual machine between two checks of the time."""
@@ -33,7 +33,7 @@ _MEANING: Final = {
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turns SQLite's errors into StoreError with a sentence for people, StoreDamaged where the file itself is wrong."""
+    """Turns SQLite's errors into StoreError with a sentence for people, or StoreDamaged if the file itself is damaged."""
     try:
         yield
     except sqlite3.Error as error:
@@ -42,7 +42,7 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def _code(error: sqlite3.Error) -> int:
-    # Errors of the driver itself (a closed connection) carry no code.
+    # Errors of the driver itself (a closed connection) have no code.
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
@@ -52,7 +52,7 @@ def _sentence(path: Path, error: sqlite3.Error) -> str:
 
 
 def connect(path: Path, *, read_only: bool, busy_timeout: Duration) -> sqlite3.Connection:
-    """An open connection in autocommit mode with its settings made; nothing of our tables is looked at yet."""
+    """Opens a connection in autocommit mode and applies the settings. Does not look at the tables. Raises StoreError."""
     refuse_place(path, read_only=read_only)
     if not read_only and not path.exists():
         _create(path)
@@ -71,7 +71,7 @@ def connect(path: Path, *, read_only: bool, busy_timeout: Duration) -> sqlite3.C
 
 
 def refuse_place(path: Path, *, read_only: bool = False) -> None:
-    """Raises StoreError where no store can be: what SQLite would answer with "unable to open database file" and nothing more."""
+    """Raises StoreError if there can be no store at ``path``. SQLite would only say "unable to open database file"."""
     if not path.parent.is_dir():
         raise StoreError(f"there is no folder {path.parent} for the store {path}: create it, or change `store`")
     if path.is_dir():
@@ -81,11 +81,11 @@ def refuse_place(path: Path, *, read_only: bool = False) -> None:
 
 
 def _create(path: Path) -> None:
-    """An empty file that nobody else can read; SQLite gives the files beside it the same permissions."""
+    """Creates an empty file that only its owner can read. SQLite gives the files beside it the same permissions."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
-        return  # another process was faster
+        return  # another process has created it
     except OSError as error:
         raise StoreError(f"the store {path} cannot be created: {error.strerror}; check the folder's owner") from error
 
@@ -105,7 +105,7 @@ def beside(store: Path, suffix: str) -> Path:
 
 
 def quick_check(connection: sqlite3.Connection, patience: Duration) -> str:
-    """What SQLite finds wrong with a file's pages, in its words; empty where all are well, or as far as it came in that time."""
+    """Returns the first fault that SQLite finds in the file's pages, in its words; empty if it finds none within ``patience``."""
     until = time.monotonic() + patience / SECOND
     connection.set_progress_handler(lambda: int(time.monotonic() > until), _STEPS_BETWEEN)
     try:
@@ -120,9 +120,9 @@ def quick_check(connection: sqlite3.Connection, patience: Duration) -> str:
 
 
 def lock_holder(store: Path) -> int | None:
-    """The process of the daemon that works on a store; None where none does, or where the kernel does not tell.
+    """Returns the process id of the daemon that works on a store; None if there is none, or if the kernel does not tell.
 
-    It is read, not tried: to take the lock, however briefly, could keep a daemon from starting.
+    It reads the kernel's list instead of trying the lock, since holding the lock even briefly could keep a daemon from starting.
     """
     path = beside(store, ".lock")
     try:
@@ -133,9 +133,10 @@ def lock_holder(store: Path) -> int | None:
 
 
 def holder_of(locks: str, file: os.stat_result, written: str) -> int | None:
-    """The process that holds a file's lock by what /proc/locks says, perhaps one of a file with the same inode on another device.
+    """Returns the process id that holds the lock of ``file``, by the text of /proc/locks; None if there is none.
 
-    Where a file system names another device there than in a file's status (btrfs), the process ``written`` into the file is believed.
+    Some file systems (btrfs) have another device there than in a file's status. Then an entry with the same inode counts if its process is
+    the one that is ``written`` in the file.
     """
     device, inode = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}", str(file.st_ino)
     for words in map(str.split, locks.splitlines()):
@@ -148,10 +149,10 @@ def holder_of(locks: str, file: os.stat_result, written: str) -> int | None:
 
 
 class DaemonLock:
-    """Held by the one daemon that works on a store. The kernel lets go of it when the process ends, however it ends."""
+    """The lock of the one daemon that works on a store. The kernel releases it when the process ends in any way."""
 
     def __init__(self, store: Path) -> None:
-        # Not on the database itself: closing a second descriptor of it would drop SQLite's own locks in this process.
+        # It is not on the database itself: closing a second descriptor of that would drop SQLite's own locks in this process.
         path = self.path = beside(store, ".lock")
         try:
             self._descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -167,7 +168,7 @@ class DaemonLock:
         os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
 
     def release(self, *, forget: bool = False) -> None:
-        """Releases the lock for another daemon; safe to call twice. ``forget``: as if no daemon had ever been here."""
+        """Releases the lock for another daemon; safe to call twice. ``forget`` also deletes the file that shows that a daemon was here."""
         if self._descriptor >= 0:
             if forget:
                 self.path.unlink(missing_ok=True)

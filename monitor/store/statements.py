@@ -22,6 +22,21 @@ DROP_ALERT: Final = "DELETE FROM alert WHERE fingerprint = ?"
 TRANSITIONS: Final = (
     "SELECT fingerprint, rule, at, what, because, value, about FROM transition ORDER BY id DESC LIMIT ?"
 )
+TRANSITIONS_OF: Final = """
+    SELECT fingerprint, rule, at, what, because, value, about FROM transition
+    WHERE fingerprint = ? ORDER BY id DESC LIMIT ?"""
+_INCIDENT: Final = "json_extract(iif(json_valid(CAST(about AS TEXT)), CAST(about AS TEXT), '{}'), '$.incident')"
+BEGUN_IN: Final = f"""
+    SELECT fingerprint, rule, at, what, because, value, about FROM transition
+    WHERE what = 'fired' AND {_INCIDENT} = ? ORDER BY id DESC LIMIT ?"""  # noqa: S608 - a constant of ours, as below
+INCIDENTS: Final = f"""
+    SELECT {_INCIDENT} AS incident, min(at), max(at), count(DISTINCT fingerprint) FROM transition
+    WHERE what = 'fired' AND {_INCIDENT} > '' GROUP BY incident ORDER BY min(at) DESC, incident LIMIT ? OFFSET ?"""  # noqa: S608
+INCIDENT: Final = f"""
+    SELECT {_INCIDENT} AS incident, min(at), max(at), count(DISTINCT fingerprint) FROM transition
+    WHERE what = 'fired' AND {_INCIDENT} = ? GROUP BY incident"""  # noqa: S608
+INCIDENT_COUNT: Final = f"""
+    SELECT count(DISTINCT {_INCIDENT}) FROM transition WHERE what = 'fired' AND {_INCIDENT} > ''"""  # noqa: S608
 TRANSITION: Final = (
     "INSERT INTO transition (fingerprint, rule, at, what, because, value, about) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
@@ -44,8 +59,12 @@ BEGUN: Final = """
     SELECT fingerprint, at FROM transition
     WHERE what = 'fired' AND at > (SELECT max(at) FROM transition) - ? ORDER BY id"""
 
-FACTS: Final = "SELECT account, data FROM fact"
-FACT: Final = "INSERT OR REPLACE INTO fact (account, data) VALUES (?, ?)"
+ACCOUNT_STATES: Final = "SELECT account, data FROM fact"
+ACCOUNT_STATE: Final = "INSERT OR REPLACE INTO fact (account, data) VALUES (?, ?)"
+
+RULE_STATES: Final = "SELECT account, rule, data FROM rule_state"
+RULE_STATE: Final = "INSERT OR REPLACE INTO rule_state (account, rule, data) VALUES (?, ?, ?)"
+DROP_RULE_STATE: Final = "DELETE FROM rule_state WHERE account = ? AND rule = ?"
 
 FORGET_WINDOW: Final = (
     "DELETE FROM journal WHERE account = ?",
@@ -53,21 +72,23 @@ FORGET_WINDOW: Final = (
     "DELETE FROM cursor WHERE account = ?",
 )
 
-ASIDES: Final = """
+QUARANTINED: Final = """
     SELECT account, search, at, why, record, seen, coalesce(first_at, at) FROM aside ORDER BY at DESC, id DESC LIMIT ?"""
-ASIDE_AGAIN: Final = """
+QUARANTINE_AGAIN: Final = """
     UPDATE aside SET first_at = coalesce(first_at, at), at = max(at, ?), why = ?, seen = seen + ?
     WHERE account = ? AND search = ? AND record = ?"""
-ASIDE: Final = "INSERT INTO aside (at, why, seen, account, search, record, first_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
-DROP_OLD_ASIDES: Final = "DELETE FROM aside WHERE id NOT IN (SELECT id FROM aside ORDER BY at DESC, id DESC LIMIT ?)"
+QUARANTINE: Final = "INSERT INTO aside (at, why, seen, account, search, record, first_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+DROP_OLD_QUARANTINED: Final = (
+    "DELETE FROM aside WHERE id NOT IN (SELECT id FROM aside ORDER BY at DESC, id DESC LIMIT ?)"
+)
 
 ENQUEUE: Final = """
     INSERT INTO parcel (receiver, channel, key, group_key, episode, created_at, notification) VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (receiver, channel, key) DO NOTHING"""
-PARCELS: Final = """
+OUTBOX_ROWS: Final = """
     SELECT id, channel, notification, state, attempts, next_at, error, receipt, done_at FROM parcel
     ORDER BY id DESC LIMIT ?"""
-PARCELS_IN: Final = """
+OUTBOX_ROWS_IN: Final = """
     SELECT id, channel, notification, state, attempts, next_at, error, receipt, done_at FROM parcel
     WHERE state = ? ORDER BY id DESC LIMIT ?"""
 WAITING: Final = """
@@ -91,8 +112,49 @@ RECEIPT: Final = """
     WHERE receiver = ? AND channel = ? AND state = 'sent' AND episode = ? AND receipt NOT LIKE ?
     ORDER BY id DESC LIMIT 1"""
 HISTORY: Final = """
-    SELECT created_at, receiver, channel, state, attempts, error, receipt, done_at, notification FROM parcel
-    WHERE created_at >= ? ORDER BY id DESC LIMIT ?"""
+    SELECT id, created_at, receiver, channel, state, attempts, error, receipt, done_at, notification FROM parcel
+    WHERE {} ORDER BY id DESC LIMIT ? OFFSET ?"""
+HISTORY_COUNT: Final = "SELECT count(*) FROM parcel WHERE {}"
+CONDITIONS: Final = {
+    "since": "created_at >= ?",
+    "until": "created_at <= ?",
+    "receiver": "receiver = ?",
+    "channel": "channel = ?",
+    "fingerprint": "id IN (SELECT parcel FROM notified WHERE fingerprint = ?)",
+    "incident": f"""id IN (SELECT parcel FROM notified WHERE fingerprint IN (
+        SELECT fingerprint FROM transition WHERE what = 'fired' AND {_INCIDENT} = ?))
+        AND json_extract(CAST(notification AS TEXT), '$.incident') = ?""",  # noqa: S608
+    "rule": "id IN (SELECT parcel FROM notified WHERE fingerprint IN (SELECT fingerprint FROM transition WHERE rule = ?))",
+}
+"""The conditions on notifications, by the fields of `monitor.store.protocol.NotificationFilter`, whose value stands for each ``?``. The outcome
+has its own. Only notifications of the incident's alerts are read for ``incident``: reading all takes seconds."""
+OUTCOMES: Final = {
+    "waiting": "state = 'waiting'",
+    "dead": "state = 'dead'",
+    "sent": "state = 'sent' AND receipt NOT LIKE ?",
+    "superseded": "state = 'sent' AND receipt LIKE ?",
+}
+"""The last two take the beginning of a receipt of a superseded row."""
+VIEW_OF: Final = """
+    SELECT notification FROM parcel WHERE id = (SELECT max(parcel) FROM notified WHERE fingerprint = ?)"""
+HEAD_VIEW: Final = """
+    SELECT notification FROM parcel WHERE id IN (SELECT parcel FROM notified WHERE fingerprint = ?)
+    AND json_extract(CAST(notification AS TEXT), '$.incident') = ? ORDER BY id DESC LIMIT 1"""
+LAST_SENT: Final = """
+    SELECT done_at FROM parcel WHERE receiver = ? AND channel = ? AND state = 'sent' AND receipt NOT LIKE ?
+    ORDER BY done_at DESC LIMIT 1"""
+DEAD: Final = "SELECT receiver, channel, count(*) FROM parcel WHERE state = 'dead' GROUP BY receiver, channel"
+CHANNELS: Final = "SELECT DISTINCT receiver, channel FROM parcel"
+RETRY_DEAD: Final = """
+    UPDATE parcel SET state = 'waiting', attempts = 0, next_at = 0, done_at = NULL
+    WHERE id IN (SELECT id FROM parcel WHERE {} ORDER BY id LIMIT ?)"""
+SUPERSEDE_DEAD: Final = """
+    UPDATE parcel SET state = 'sent', receipt = json_object(?, (
+        SELECT max(newer.key) FROM parcel AS newer WHERE newer.receiver = parcel.receiver AND newer.channel = parcel.channel
+        AND newer.episode = parcel.episode AND newer.state <> 'dead' AND newer.id > parcel.id))
+    WHERE id IN (SELECT id FROM parcel WHERE {} ORDER BY id LIMIT ?) AND EXISTS (
+        SELECT 1 FROM parcel AS newer WHERE newer.receiver = parcel.receiver AND newer.channel = parcel.channel
+        AND newer.episode = parcel.episode AND newer.state <> 'dead' AND newer.id > parcel.id)"""
 BACKLOG: Final = """
     SELECT receiver, channel, count(*), min(created_at) FROM parcel WHERE state = 'waiting' GROUP BY receiver, channel"""
 
@@ -100,7 +162,7 @@ COUNTS: Final = """
     SELECT 'journal', count(*) FROM journal UNION ALL SELECT 'entries', count(*) FROM entry
     UNION ALL SELECT 'alerts', count(*) FROM alert UNION ALL SELECT 'groups', count(*) FROM alert_group
     UNION ALL SELECT 'transitions', count(*) FROM transition
-    UNION ALL SELECT 'asides', coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'aside'
+    UNION ALL SELECT 'quarantined', coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'aside'
     UNION ALL SELECT state, count(*) FROM parcel GROUP BY state"""
 
 PRUNE_OLD: Final = (
@@ -112,7 +174,7 @@ PRUNE_OLD: Final = (
         LIMIT ?)""",
 )
 PRUNE_TRANSITIONS: Final = "DELETE FROM transition WHERE id IN (SELECT id FROM transition WHERE at < ? LIMIT ?)"
-PRUNE_PARCELS: Final = """
+PRUNE_OUTBOX: Final = """
     DELETE FROM parcel WHERE id IN (
         SELECT id FROM parcel AS old WHERE done_at < ? AND state <> 'waiting' AND NOT (
             state = 'sent' AND receipt NOT LIKE ? AND (

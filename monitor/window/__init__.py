@@ -1,4 +1,4 @@
-"""The latest state of each message, in columns in memory."""
+"""The latest state of each message, in NumPy columns in memory, and queries over it."""
 
 from monitor.window.codec import UnreadableBlob
 from monitor.window.incremental_counts import IncrementalCounts, RelativeQuery

@@ -1,6 +1,6 @@
-"""Measures the messages of each group besides their number: money, latency, distinct values.
+"""Measures other than counts for each group of messages: money, latency, distinct values.
 
-Each answer is computed once per reading. All are exact: money is summed in billionths, percentiles are values that occur.
+Each result is computed once for each reader. All are exact: money is summed in billionths, and percentiles are values that occur.
 """
 
 from collections.abc import Callable, Hashable
@@ -24,14 +24,14 @@ A = TypeVar("A")
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One number for each group: the groups' codes ascending, and how many messages each number rests on."""
+    """One number for each group: the groups' codes ascending, the values, and how many messages each value is computed from."""
 
     codes: Codes
     values: Floats
     counts: Codes
 
     def at(self, codes: Codes) -> Floats:
-        """The value of each of ``codes``, NaN where it has none."""
+        """Returns the value of each of ``codes``; NaN if it has none."""
         if not len(self.codes):
             return np.full(len(codes), np.nan)
         positions = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
@@ -39,34 +39,34 @@ class Measured:
 
     @property
     def tally(self) -> GroupCounts:
-        """How many messages the numbers rest on."""
+        """Returns how many messages each value is computed from."""
         return GroupCounts(self.codes, self.counts)
 
 
 def sums(reading: WindowReader, question: Query) -> Measured:
-    """The money that the messages of each group cost, in the account's currency; ``counts``: those whose price is given."""
+    """Returns the cost of each group's messages in the account's currency. ``counts`` are the messages that have a price."""
     return _once(reading, ("sums", question), lambda: _sums(reading, question))
 
 
 def charged(reading: WindowReader, question: Query) -> GroupCounts:
-    """How many messages of each group should have a price: what people sent in costs nothing, nor what was not sent."""
+    """Returns how many messages of each group should have a price: all but inbound and unsent ones, which cost nothing."""
     return reading.tally(question.narrowed(_CHARGED))
 
 
 def unpriced(reading: WindowReader, question: Query) -> GroupCounts:
-    """How many messages of each group have no price although they should have one: what people sent in costs nothing, nor what was not sent."""
+    """Returns how many messages of each group have no price although they should; see `charged`."""
     return _once(reading, ("unpriced", question), lambda: _unpriced(reading, question.narrowed(_CHARGED)))
 
 
 def distinct(reading: WindowReader, question: Query, field: str) -> GroupCounts:
-    """How many different values of a field each group has; that a message lacks it is no value."""
+    """Returns how many different values of a field each group has. A missing value does not count."""
     return _once(reading, ("distinct", field, question), lambda: _distinct(reading, question, field))
 
 
 def percentiles(reading: WindowReader, question: Query, percent: float) -> Measured:
-    """The nearest rank of the latencies of each group in seconds, of the messages whose latency is given.
+    """Returns a percentile of each group's latencies in seconds, by nearest rank, among the messages that have a latency.
 
-    That is the smallest latency with at least ``percent`` of 100 messages at or under it.
+    It is the smallest latency such that at least ``percent`` percent of the messages have at most that one.
     """
     return _once(reading, ("percentile", percent, question), lambda: _percentiles(reading, question, percent))
 
@@ -79,7 +79,7 @@ def _once(reading: WindowReader, key: Hashable, make: Callable[[], A]) -> A:
 
 
 def _positioned(reading: WindowReader, question: Query, codes: Codes) -> tuple[Codes, Rows]:
-    """The groups there are, ascending, and the place among them of each row's group."""
+    """Returns the codes of the groups that have messages, ascending, and the position among them of each row's group."""
     groups = reading.tally(question).codes
     if groups.max(initial=0) >= _COUNTABLE:
         return groups, np.searchsorted(groups, codes)
@@ -90,9 +90,10 @@ def _positioned(reading: WindowReader, question: Query, codes: Codes) -> tuple[C
 
 _CHARGED: Final = (Condition("direction", "is_not", (INBOUND,)), Condition("status", "is_not", (UNSENT,)))
 _COUNTABLE: Final = 1 << 22
+"""The largest code of a group up to which positions are looked up in an array."""
 _LATENCY_BITS: Final = 31
 _HALF: Final = 26
-"""Bits of money in billionths that are summed apart."""
+"""The low bits of an amount in billionths that are summed separately."""
 
 
 def _sums(reading: WindowReader, question: Query) -> Measured:
@@ -100,7 +101,7 @@ def _sums(reading: WindowReader, question: Query) -> Measured:
     price = reading.window.columns["price"][rows].astype(np.int64)
     groups, position = _positioned(reading, question, codes)
     given = price != NOT_GIVEN
-    # Two halves, since a float holds whole numbers exactly up to 2**53 only: nine million in billionths.
+    # In two halves, since bincount sums floats, which are exact only up to 2**53: nine million in billionths.
     high = np.bincount(position, np.where(given, price >> _HALF, 0), len(groups)).astype(np.int64)
     low = np.bincount(position, np.where(given, price & ((1 << _HALF) - 1), 0), len(groups)).astype(np.int64)
     counts = np.bincount(position, given, len(groups)).astype(np.int64)
@@ -121,14 +122,14 @@ def _distinct(reading: WindowReader, question: Query, field: str) -> GroupCounts
     groups, position = _positioned(reading, question, codes)
     pairs = np.sort(
         position[known] * size + digits[known]
-    )  # numpy's own `unique` hashes, which takes ten times as long
+    )  # faster than numpy's `unique`, whose hashing takes ten times as long
     first = np.ones(len(pairs), np.bool_)
     first[1:] = pairs[1:] != pairs[:-1]
     return GroupCounts(groups, np.bincount(pairs[first] // size, minlength=len(groups)))
 
 
 def _values(reading: WindowReader, field: str, rows: Rows) -> tuple[Codes, NDArray[np.bool_]]:
-    """The values of a field as numbers, and which rows have one."""
+    """Returns the codes of a field's values, and which rows have a value."""
     facets = reading.window.facets
     digits, unknown = facets.digits(field).astype(np.int64), facets.code(field, UNKNOWN)
     of_rows = digits[reading.window.columns["profile"][rows]]
@@ -136,7 +137,7 @@ def _values(reading: WindowReader, field: str, rows: Rows) -> tuple[Codes, NDArr
 
 
 def _recipients(reading: WindowReader, rows: Rows) -> tuple[Codes, NDArray[np.bool_]]:
-    """The same of recipients, of whom only those in question are numbered: there are too many in all."""
+    """Returns the same for recipients. Only the recipients of ``rows`` get a number, since there are too many in all."""
     hashes = reading.window.columns["to"][rows]
     digits = np.unique(hashes, return_inverse=True)[1]
     return digits, hashes != np.uint64(reading.window.privacy.hash(UNKNOWN))
@@ -148,9 +149,9 @@ def _percentiles(reading: WindowReader, question: Query, percent: float) -> Meas
     latency = reading.window.columns["latency"][rows]
     given = latency != NOT_GIVEN
     counts = np.bincount(position[given], minlength=len(groups))
-    # A latency fits into 31 bits; one sort of whole numbers is ten times as fast as one by two keys.
+    # A latency fits into 31 bits. One sort of integers is ten times as fast as a sort by two keys.
     ordered = np.sort((position[given] << _LATENCY_BITS) | latency[given]) & ((1 << _LATENCY_BITS) - 1)
     groups, counts = groups[counts > 0], counts[counts > 0]
-    # 1e-9: 95 % of 100 is 95 messages, also where the product comes out a hair above.
+    # 1e-9, so that 95 % of 100 messages is 95 also if the product is slightly larger.
     ranks = np.maximum(np.ceil(counts * percent / 100 - 1e-9).astype(np.int64), 1)
     return Measured(groups, ordered[np.cumsum(counts) - counts + ranks - 1] / LATENCY_UNIT, counts)

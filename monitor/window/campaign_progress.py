@@ -1,4 +1,4 @@
-"""How each campaign fares: its messages by what became of them, and when it last made progress."""
+"""Computes the progress of campaigns: their messages by stage, their cost, and when something last changed."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -18,20 +18,21 @@ from monitor.window.query import Query, WindowReader
 BY = ("campaignTrackingId",)
 WAITING, NOT_SENT, FAILED, ARRIVED = range(4)
 STAGES = 4
-"""How far along a message is: the first two have no final status."""
+"""The number of stages of a message. The first two have no final status."""
 IN_A_CAMPAIGN = Condition("campaignTrackingId", "is_not", (UNKNOWN,))
 
 IS_KNOWN = Condition("status", "is_not", (UNKNOWN,))
-"""A message that has left every search is neither waiting nor final."""
+"""Excludes messages that have left every search, which are neither waiting nor final."""
 
 
 @dataclass(frozen=True)
 class Runs:
-    """One entry a campaign, in arrays of one length: codes of tracking ids ascending, and numbers of messages.
+    """The progress of campaigns in arrays of one length: the codes of their tracking ids ascending, and numbers of messages.
 
-    ``queued`` are not sent yet, ``waiting`` have no final status, queued ones included. ``settled`` had their final status within
-    the time that was asked for after the last message appeared. ``began`` and ``appeared`` are when the first and the last message were
-    first seen, ``changed`` when last anything was reported of any. ``name`` is the code of a name, -1 where none was given.
+    ``queued`` messages are not sent yet; ``waiting`` ones have no final status, queued ones included. ``settled`` ones got their final
+    status at most the requested time after the last message appeared. ``began`` and ``appeared`` are when the first and the last
+    message were first seen, ``changed`` is the date of the latest report. ``spent`` is money. ``name`` is the code of the campaign's
+    name, -1 without one. ``rows`` are the messages of all campaigns, and ``position`` is the campaign of each of them.
     """
 
     codes: Codes
@@ -53,12 +54,12 @@ class Runs:
         return len(self.codes)
 
     def find(self, code: int) -> int | None:
-        """Where a campaign stands."""
+        """Returns the position of the campaign with this code; None if it is not among them."""
         at = int(np.searchsorted(self.codes, code))
         return at if at < len(self.codes) and self.codes[at] == code else None
 
     def rows_of(self, at: int) -> Rows:
-        """The rows of the campaign at a place."""
+        """Returns the rows of the campaign at a position."""
         ends = self._ends
         return self._sorted[ends[at] - self.messages[at] : ends[at]]
 
@@ -68,17 +69,21 @@ class Runs:
 
     @cached_property
     def _sorted(self) -> Rows:
-        """The rows, campaign after campaign: sorted once, and only where someone asks for those of one."""
+        """Returns the rows sorted by campaign. They are sorted at the first call."""
         return self.rows[np.argsort(self.position, kind="stable")]
 
 
 def active(reading: WindowReader, question: Query) -> Codes:
-    """The campaigns of which something was reported in the question's span, ascending."""
+    """Returns the codes of the campaigns with reports in the query's span, ascending."""
     return reading.tally(_of_campaigns(question)).codes
 
 
 def runs(reading: WindowReader, question: Query, since: Instant, settling: Duration) -> Runs:
-    """The campaigns that were active from ``since`` on, with their messages that were first seen in the question's span."""
+    """Returns the campaigns that were active from ``since`` on, with their messages that were first seen in the query's span.
+
+    ``settling`` is the time after the last message in which a final status counts as ``settled``. The result is computed once for each
+    reader.
+    """
     key = ("runs", question, since, settling)
     known = reading.shared.get(key)
     if not isinstance(known, Runs):
@@ -95,8 +100,8 @@ def _runs(reading: WindowReader, question: Query, since: Instant, settling: Dura
     rows, position = _positioned(reading, question, codes)
     columns, end, count = reading.window.columns, question.end, len(codes)
     date, first = columns["date"][rows], columns["first_seen"][rows]
-    told = date <= end  # what was reported later than that moment is not known at it
-    stage = np.where(told, _stages(reading)[columns["profile"][rows]], WAITING)
+    reported = date <= end  # a later report is not known at that moment
+    stage = np.where(reported, _stages(reading)[columns["profile"][rows]], WAITING)
     appeared = _highest(position, first, count)
     price = np.maximum(columns["price"][rows], 0).astype(np.float64)
     at_stage = np.bincount(position * STAGES + stage, minlength=count * STAGES).reshape(-1, STAGES).T.astype(np.int64)
@@ -111,7 +116,7 @@ def _runs(reading: WindowReader, question: Query, since: Instant, settling: Dura
         settled=np.bincount(position[early], minlength=count).astype(np.int64),
         began=-_highest(position, -first, count),
         appeared=appeared,
-        changed=_highest(position, np.where(told, date, first), count),
+        changed=_highest(position, np.where(reported, date, first), count),
         spent=np.bincount(position, price, count) / PRICE_UNIT,
         name=_names(reading, codes),
         rows=rows,
@@ -120,7 +125,7 @@ def _runs(reading: WindowReader, question: Query, since: Instant, settling: Dura
 
 
 def _positioned(reading: WindowReader, question: Query, codes: Codes) -> tuple[Rows, Codes]:
-    """The messages of these campaigns, and the place of each one's campaign among them."""
+    """Returns the messages of these campaigns, and the position of each one's campaign in ``codes``."""
     rows, of = reading.grouped(_of_campaigns(replace(question, seen=True)).narrowed([IS_KNOWN]))
     positions = np.full(len(reading.window.facets.groups(BY)), -1, np.int64)
     positions[codes] = np.arange(len(codes))
@@ -135,7 +140,7 @@ def _highest(position: Codes, values: Codes, count: int) -> Codes:
 
 
 def _names(reading: WindowReader, codes: Codes) -> Codes:
-    """A name of each campaign, always the same one: that which was given first of all."""
+    """Returns the code of each campaign's name: of several, the one that the window saw first. It is -1 without one."""
     facets = reading.window.facets
     of, names, unknown = facets.groups(BY).of, facets.digits("campaign"), facets.code("campaign", UNKNOWN)
     given = names != (-1 if unknown is None else unknown)
@@ -146,13 +151,13 @@ def _names(reading: WindowReader, codes: Codes) -> Codes:
 
 
 def _stages(reading: WindowReader) -> Codes:
-    """How far along the messages of each profile are."""
+    """Returns the stage of each profile's messages."""
     fits = [_with_status(reading, some) for some in ({QUEUED}, FAILURES, {DELIVERED})]
     return np.select(fits, [NOT_SENT, FAILED, ARRIVED], WAITING)
 
 
 def among(reading: WindowReader, rows: Rows, statuses: Collection[str]) -> Mask:
-    """Which rows have one of these statuses."""
+    """Returns which rows have one of these statuses."""
     return np.asarray(_with_status(reading, statuses)[reading.window.columns["profile"][rows]])
 
 

@@ -1,11 +1,10 @@
-"""Rows as bytes, for the journal: each column is written as its smallest value and what each row is above it, in as few bytes as that takes.
+"""Encodes rows for the journal: each column as its smallest value and the offsets from it, in as few bytes as they need.
 
-A blob begins with its format's number and a checksum, and goes on as a chain of sections. A section with profiles
-comes before the one with the rows that have them: numbers of profiles mean nothing outside of memory, so within a blob they
-are counted from 0.
+A blob begins with a mark, its format's number and a checksum, followed by sections. A section with profiles precedes the section with
+the rows that have them. The numbers of profiles are only valid in memory, so a blob numbers its own profiles from 0.
 
-Format 1, the first, had no beginning of that kind: it began with the length of its first section's header, which is never as large
-as the mark of the later ones. Formats 1 and 2 have the same sections, so that both can be read.
+Format 1 has no mark: it begins with the length of its first section's header, which is never as large as the mark. Formats 1 and 2 have
+the same sections, so that both can be read.
 """
 
 import zlib
@@ -23,7 +22,7 @@ from monitor.window.table import Values
 
 
 class _Packed(msgspec.Struct, array_like=True):
-    """The encoding of one column: its own type, its smallest value, and the type of the offsets from that (empty: none)."""
+    """The encoding of one column: its type, its smallest value, and the type of the offsets from it; empty if all values are equal."""
 
     name: str
     dtype: str
@@ -40,24 +39,24 @@ FORMAT = 2
 _MARK = b"\xffRW"
 _START = len(_MARK) + 1 + 4  # mark, format, checksum
 
-_ROWS = ""  # the name under which the rows' own numbers stand
+_ROWS = ""  # the name of the column with the rows' own numbers
 _PROFILE = "profile"
 _NARROW = ((1, ""), (1 << 8, "|u1"), (1 << 16, "<u2"), (1 << 32, "<u4"))
 _header = msgspec.msgpack.Decoder(_Header)
 
 
 class UnreadableBlob(ValueError):
-    """A blob that this program did not make, or that is not as it was made."""
+    """A blob is damaged, or this program did not make it."""
 
 
 def sealed(sections: Iterable[bytes]) -> bytes:
-    """A blob of what `encode` gave."""
+    """Returns the blob of sections that `encode` made."""
     body = b"".join(sections)
     return _MARK + bytes([FORMAT]) + zlib.crc32(body).to_bytes(4, "little") + body
 
 
 def opened(blob: bytes) -> bytes:
-    """The sections of a blob. Raises Unreadable where they are damaged, or of a format that is not known."""
+    """Returns the sections of a blob. Raises UnreadableBlob if they are damaged or have an unknown format."""
     if not blob.startswith(_MARK):
         return blob  # format 1
     body = blob[_START:]
@@ -69,7 +68,7 @@ def opened(blob: bytes) -> bytes:
 
 
 def encode(columns: Columns, rows: Rows, names: tuple[str, ...]) -> bytes:
-    """The values of ``rows``, at least one, in the named columns."""
+    """Returns the sections with the values of ``rows`` (at least one) in the named columns."""
     values = {name: columns[name][rows] for name in names}
     if _PROFILE not in values:
         return _section({_ROWS: rows, **values})
@@ -78,9 +77,9 @@ def encode(columns: Columns, rows: Rows, names: tuple[str, ...]) -> bytes:
 
 
 def decode(blob: bytes, profiles: Profiles) -> Iterator[tuple[Rows, Values]]:
-    """What `encode` made and `sealed`: rows and their values, with the numbers that their profiles have among ``profiles``.
+    """Yields the rows of a blob and their values. Adds their profiles to ``profiles``, whose numbers the values have.
 
-    Columns that are newer than the blob are missing from it. Raises Unreadable.
+    Columns that are newer than the blob are missing. Raises UnreadableBlob.
     """
     sections = opened(blob)
     try:
@@ -117,7 +116,7 @@ def _section(values: Values) -> bytes:
 
 
 def _read(blob: bytes, at: int) -> tuple[int, Values]:
-    """Where the next section begins, and the columns of the one at ``at``."""
+    """Returns where the next section begins, and the columns of the section at ``at``."""
     size = int.from_bytes(blob[at : at + 4], "little")
     header = _header.decode(blob[at + 4 : at + 4 + size])
     at += 4 + size
@@ -136,5 +135,5 @@ def _unpacked(one: _Packed, blob: bytes, count: int, at: int) -> NDArray[Any]:
 
 
 def _wide(values: Any) -> NDArray[np.uint64]:
-    """The values modulo 2**64: what is subtracted there and added again comes back exactly."""
+    """Returns the values modulo 2**64, where subtracting a value and adding it again is exact."""
     return np.asarray(values).astype(np.uint64)

@@ -1,4 +1,4 @@
-"""The columns: one row a part of a message (and one more for a message of several parts), overwritten in place."""
+"""The window's columns: one row for each part of a message, and one more for a message of several parts. Rows are overwritten in place."""
 
 from typing import Any
 
@@ -19,28 +19,28 @@ LATENCY_UNIT = 1e3
 _TYPES: dict[str, DTypeLike] = {
     "high": np.uint64,  # the message's id
     "low": np.uint64,
-    "key": np.int8,  # which part; HEAD for the row that stands for a message of several parts
+    "key": np.int8,  # the part; HEAD for the row of a message of several parts
     "parts": np.uint8,
-    "date": np.int64,  # instant at which the present status was reported
-    "first_seen": np.int64,  # the earliest status date that was seen
-    "latency": np.int32,  # milliseconds, NOT_GIVEN
-    "price": np.int32,  # in billionths, so that sums do not depend on their order, NOT_GIVEN
+    "date": np.int64,  # the instant of the present status
+    "first_seen": np.int64,  # the earliest status date that was seen of it
+    "latency": np.int32,  # in milliseconds, or NOT_GIVEN
+    "price": np.int32,  # in billionths, so that sums do not depend on their order, or NOT_GIVEN
     "to": np.uint64,  # keyed hash of the recipient
-    "recipient": np.uint8,  # code of the text that may be shown
-    "asked": np.uint32,  # seconds: the latest beginning of a span out of which a search that can lose messages returned it
+    "recipient": np.uint8,  # code of the text to show for the recipient
+    "asked": np.uint32,  # in seconds: the latest start of a span in which a search that messages can leave returned it
     "link": np.int32,  # the next row of the same message, -1 at the end
-    "kind": np.uint8,  # AS_PART | AS_MESSAGE: what the row counts as; 0: free
+    "kind": np.uint8,  # AS_PART | AS_MESSAGE: what the row counts as; 0 for a free row
     "profile": np.uint8,  # the number of its profile: the values of all other fields
 }
 COLUMNS = tuple(_TYPES)
 SPARE_PROFILES = 1 << 15
-"""The number of profiles that may be without any message, besides as many as have one."""
+"""The most profiles without messages, besides as many as have messages, before the profiles are renumbered."""
 
 _DATED = {"date", "kind", "profile"}
 
 
 class Columns(ColumnTable):
-    """The rows. Fields that make a profile are written and read by their names like all others: see `of`."""
+    """The rows of a window. Fields of the profile are written by their names like all others, and read with `of`."""
 
     def __init__(self) -> None:
         super().__init__(_TYPES)
@@ -56,11 +56,11 @@ class Columns(ColumnTable):
         return Keys(self["high"], self["low"], self["key"])
 
     def of(self, name: str, rows: Rows) -> NDArray[Any]:
-        """The values of ``rows`` in a column, also in one that is part of the profile."""
+        """Returns the values of ``rows`` in a column, also in one of the profile."""
         return self.profiles[name][self["profile"][rows]] if name in PROFILED else self[name][rows]
 
     def write(self, rows: Rows, values: Values) -> None:
-        """Overwrite the given columns of ``rows``, which are all different."""
+        """Overwrites the given columns of ``rows``, which must all be different."""
         own = {name: new for name, new in values.items() if name not in PROFILED}
         if len(own) < len(values):
             codes = {name: values[name] if name in values else self.of(name, rows) for name in PROFILED}

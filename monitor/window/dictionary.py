@@ -1,4 +1,4 @@
-"""Dictionaries: texts as small numbers, so that columns are narrow and comparing is comparing numbers."""
+"""Dictionaries replace texts by small numbers, so that columns are narrow and comparisons are fast; and sets of searches as such numbers."""
 
 import hashlib
 from collections.abc import Sequence, Set
@@ -12,7 +12,7 @@ Codes = NDArray[np.int64]
 
 
 class _Codes(dict[str, int]):
-    """Gives a text that it does not know the next number; ``texts`` has them in that order."""
+    """Numbers each new text in order; ``texts`` lists the texts by number."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -24,7 +24,7 @@ class _Codes(dict[str, int]):
 
 
 class Dictionary:
-    """The texts of one field, numbered from 0 in the order they were first seen."""
+    """The texts of one field, numbered from 0 in the order in which they were first seen."""
 
     def __init__(self) -> None:
         self._codes = _Codes()
@@ -35,20 +35,21 @@ class Dictionary:
         return len(self._codes)
 
     def encode(self, texts: Sequence[str]) -> Codes:
-        """The code of each text; new texts get new codes."""
+        """Returns the code of each text. New texts get new codes."""
         return np.fromiter(map(self._codes.__getitem__, texts), np.int64, len(texts))
 
     def code(self, text: str) -> int | None:
-        """The code of a text, None where it was never seen."""
+        """Returns the code of a text; None if it was never seen."""
         return self._codes.get(text)
 
     @property
     def texts(self) -> Sequence[str]:
-        """The text of each code."""
+        """Returns the texts by their codes."""
         return self._codes.texts
 
     def digests(self) -> NDArray[np.uint64]:
-        """64 bits of each text that do not depend on the order of arrival: what puts texts in order. UNKNOWN has 0, the lowest."""
+        """Returns a 64-bit hash of each text, by code. It gives texts an order that does not depend on their arrival. UNKNOWN has the
+        lowest, 0."""
         known = len(self._digests)
         if known < len(self):
             fresh = b"".join(map(_digest, self.texts[known:]))
@@ -56,15 +57,15 @@ class Dictionary:
         return self._digests
 
     def unsaved(self) -> list[tuple[int, str]]:
-        """The entries that `saved` has not heard of yet."""
+        """Returns the entries (code, text) that are not in the store yet."""
         return list(enumerate(self.texts[self._saved :], self._saved))
 
     def saved(self, count: int) -> None:
-        """The first ``count`` entries are in the store."""
+        """Notes that the first ``count`` entries are in the store."""
         self._saved = max(self._saved, count)
 
     def restore(self, texts: Sequence[str]) -> None:
-        """Take the entries over from the store, in the order of their codes."""
+        """Adds the stored entries, in the order of their codes."""
         self.encode(texts)
         self.saved(len(texts))
 
@@ -74,7 +75,7 @@ def _digest(text: str) -> bytes:
 
 
 class Sets:
-    """Sets of searches as codes: those that have a message, and (marked by LEFT) those that had it before."""
+    """Codes for sets of searches: those that have a message, and, marked by LEFT, those that had it before."""
 
     SEPARATOR = "\x1f"
     LEFT = "\x1e"
@@ -84,32 +85,33 @@ class Sets:
         self._pairs: dict[tuple[int, int, bool], int] = {}
 
     def code(self, names: frozenset[str]) -> int:
-        """The code of a set."""
+        """Returns the code of a set."""
         return int(self.dictionary.encode([self.SEPARATOR.join(sorted(names))])[0])
 
     def members(self, code: int) -> frozenset[str]:
-        """The set of a code."""
-        return frozenset(self.dictionary.texts[code].split(self.SEPARATOR))
+        """Returns the set of a code."""
+        return frozenset(filter(None, self.dictionary.texts[code].split(self.SEPARATOR)))
 
     def union(self, left: Codes, right: Codes) -> Codes:
-        """The code of the union, pair by pair. A search that has what another part of a message has left is in it."""
+        """Returns the code of the union for each pair. A search that is in one set and marked as left in the other is unmarked in the
+        union."""
         return self._of_pairs(left, right, later=False)
 
-    def after(self, before: Codes, told: Codes) -> Codes:
-        """The sets after what was told, pair by pair: what it says of a search goes, be it that the search has a message or that it has left."""
-        return self._of_pairs(before, told, later=True)
+    def after(self, before: Codes, reported: Codes) -> Codes:
+        """Returns the code of each set after a report: the searches in ``reported``, marked as left or not, replace their earlier marks."""
+        return self._of_pairs(before, reported, later=True)
 
     def ever(self, code: int) -> frozenset[str]:
-        """All searches that had it once."""
+        """Returns all searches that have the message or had it before."""
         return frozenset(name.removeprefix(self.LEFT) for name in self.members(code))
 
     def without(self, code: int, names: Set[str]) -> int:
-        """The set after these searches have left it."""
+        """Returns the code of the set with these searches marked as left."""
         had = self.members(code)
         return self.code((had - names) | {self.left(name) for name in names & had})
 
     def left(self, search: str) -> str:
-        """How a search stands in a set that it has left."""
+        """Returns the search's name marked as left."""
         return search if search.startswith(self.LEFT) else self.LEFT + search
 
     def _of_pairs(self, left: Codes, right: Codes, *, later: bool) -> Codes:

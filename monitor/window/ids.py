@@ -1,7 +1,7 @@
-"""Message ids as 128 bits, and back.
+"""Encodes message ids as 128 bits, and decodes them.
 
-Routee's ids are UUIDs: written the usual way they *are* 128 bits and nothing else is kept. Of any other text a hash is kept, in
-the form of a UUID whose third group is 0000, which nobody makes, and for the latest 100,000 of them the text.
+Routee's ids are UUIDs, which are 128 bits if they are written the usual way. Any other text becomes a hash in the form of a UUID whose
+third group is 0000, which no real UUID has. The texts of the latest 100,000 such ids are remembered.
 """
 
 import hashlib
@@ -27,13 +27,13 @@ Halves = tuple[NDArray[np.uint64], NDArray[np.uint64]]
 
 
 class MessageIds:
-    """Encodes ids, and remembers the text of the latest of those that are no UUIDs."""
+    """Encodes and decodes ids, and remembers the texts of the latest ids that are not UUIDs."""
 
     def __init__(self) -> None:
         self._texts: OrderedDict[tuple[int, int], str] = OrderedDict()
 
     def encode(self, ids: Sequence[str]) -> Halves:
-        """The high and low 64 bits of each id."""
+        """Returns the high and the low 64 bits of each id."""
         joined = "".join(ids)
         if len(joined) != _LENGTH * len(ids) or not joined.isascii() or not all(map(_LENGTH.__eq__, map(len, ids))):
             return _halves(self._octets(ids))
@@ -58,10 +58,10 @@ class MessageIds:
     def _remember(self, digest: bytearray, text: str) -> None:
         self._texts[int.from_bytes(digest[:8]), int.from_bytes(digest[8:])] = text
         if len(self._texts) > _TEXTS_KEPT:
-            self._texts.popitem(last=False)  # a plain dict looks for its first entry among all that are gone
+            self._texts.popitem(last=False)  # a plain dict would search its first entry among deleted ones
 
     def decode(self, high: int, low: int) -> str:
-        """The id as it was written; ``#`` and part of its hash where that is not known any more."""
+        """Returns the id as it was written, or ``#`` and its hash if its text is forgotten."""
         digits = f"{high:016x}{low:016x}"
         if digits[_THIRD] != _HASHED:
             return _dashed(digits)
@@ -69,7 +69,7 @@ class MessageIds:
 
 
 def _parsed(joined: str) -> tuple[Octets, NDArray[np.bool_]]:
-    """The 128 bits of each 36 characters, and which of them are a UUID written the usual way."""
+    """Returns the 128 bits of each 36 characters, and which of them are a UUID that is written the usual way."""
     table = np.frombuffer(joined.encode(), np.uint8).reshape(-1, _LENGTH)
     nibbles = _NIBBLE[table[:, _DIGITS]]
     plain = (table[:, _DASHES] == ord("-")).all(axis=1) & nibbles[:, _THIRD].any(axis=1)

@@ -1,8 +1,8 @@
-"""Carries the answers to queries over a moving time span on from poll to poll.
+"""Updates counts over a moving time span incrementally.
 
-While no message changes, an answer differs from the one before by the messages that its span has left behind and those that it
-has come upon: both are looked up in the timeline, and they are few. As soon as anything in the window changes, all answers are
-dropped and counted again. So an answer depends only on the current rows.
+While no message changes, a count differs from the one before only by the messages that left the span and those that entered it. Both are
+few, and are looked up in the timeline. When anything in the window changes, all counts are dropped and counted again. So a count
+depends only on the current rows.
 """
 
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ from monitor.window.query import RECIPIENT, GroupCounts, Query, WindowReader
 from monitor.window.window import Window
 
 FEW: Final = 4096
-"""Maximum messages that may leave or enter a span; beyond that the span is counted from scratch."""
+"""The most messages that may leave or enter a span. With more, the span is counted from scratch."""
 
 
 class RelativeQuery:
-    """A question whose span is meant relative to the moment at which it is asked. Made to be looked up fast."""
+    """A query whose span is relative to the moment at which it is asked. It keeps its hash, so that look-ups are fast."""
 
-    __slots__ = ("_hash", "is_carried", "question")
+    __slots__ = ("_hash", "is_incremental", "question")
 
     def __init__(self, question: Query) -> None:
         self.question = question
-        self.is_carried = _is_plain(question)
-        """Whether dates and profiles alone say what it counts, so that its answers can be carried on."""
+        self.is_incremental = _is_plain(question)
+        """Whether the count depends only on dates and profiles, so that it can be updated incrementally."""
         self._hash = hash(question)
 
     def __hash__(self) -> int:
@@ -39,7 +39,7 @@ class RelativeQuery:
         return self is other or (isinstance(other, RelativeQuery) and self.question == other.question)
 
     def at(self, as_of: Instant) -> Query:
-        """The question at a moment."""
+        """Returns the query with the span at a moment."""
         return self.question.moved(as_of + self.question.start, as_of + self.question.end)
 
 
@@ -51,7 +51,7 @@ def _is_plain(question: Query) -> bool:
 
 @dataclass(slots=True)
 class _CountedAnswer:
-    """The latest answer, replaced as it moves on, and what it takes to carry it on: which profiles fit (None: all), and the group of each."""
+    """The latest count of a query, and what is needed to update it: which profiles fit (None: all), and the group of each profile."""
 
     as_of: Instant
     tally: GroupCounts
@@ -60,14 +60,14 @@ class _CountedAnswer:
 
 
 class _Passed:
-    """The profiles of the messages between two moments: those that a span's edge has passed."""
+    """The profiles of the messages between two moments, which an edge of a span has passed."""
 
     def __init__(self, profiles: Rows) -> None:
         self._profiles = profiles
         self._fitting: dict[int, Rows] = {}
 
     def fitting(self, fits: Mask | None) -> Rows:
-        """Those that fit. Masks are told apart by what they are in memory: they live as long as this does."""
+        """Returns the profiles that fit. Results are cached by the mask's id, since masks live as long as this object."""
         if fits is None or not self._profiles.size:
             return self._profiles
         known = self._fitting.get(id(fits))
@@ -77,7 +77,7 @@ class _Passed:
 
 
 class IncrementalCounts:
-    """The latest answers of one window. It checks itself whether the window has changed."""
+    """The latest counts of one window. It checks itself whether the window has changed."""
 
     def __init__(self, window: Window) -> None:
         self.window = window
@@ -87,20 +87,21 @@ class IncrementalCounts:
         self._passed: dict[tuple[Instant, Instant], _Passed] = {}
 
     def tally(self, reading: WindowReader, relative: RelativeQuery, as_of: Instant) -> GroupCounts:
-        """The answer at a moment, later or earlier than the one before; ``reading`` is of the same window, and as it is now."""
-        if not relative.is_carried:
+        """Returns the count at a moment, which may be later or earlier than the last one. ``reading`` must be a current reader of the same
+        window."""
+        if not relative.is_incremental:
             return reading.tally(relative.at(as_of))
-        known = self._answers.get(relative) if self._is_as_it_was() else None
+        known = self._answers.get(relative) if self._is_current() else None
         if known is None or not self._moves(relative, known, as_of):
             known = self._answers[relative] = self._counted(reading, relative, as_of)
         return known.tally
 
-    def rest(self) -> None:
-        """A poll is over: what helped to answer several questions at its moment is of no more use."""
+    def forget_passed(self) -> None:
+        """Forgets the messages between moments, which several queries of one poll share. Called after each poll."""
         self._passed.clear()
 
-    def _is_as_it_was(self) -> bool:
-        """Whether the answers are of the window as it is now; else they are forgotten."""
+    def _is_current(self) -> bool:
+        """Returns whether the counts are those of the window as it is now. Forgets them if they are not."""
         version, facets = self.window.version, self.window.facets
         if self._seen is not None and self._seen[0] == version and self._seen[1] is facets:
             return True
@@ -111,19 +112,19 @@ class IncrementalCounts:
         return False
 
     def _counted(self, reading: WindowReader, relative: RelativeQuery, as_of: Instant) -> _CountedAnswer:
-        """The answer from nothing."""
+        """Returns the count from scratch."""
         asked = relative.question
-        what = asked.conditions, asked.final, asked.search
+        what = asked.conditions, asked.final, asked.search, asked.reported
         if what not in self._masks:
             self._masks[what] = reading.fits(asked)
         tally = reading.tally(relative.at(as_of))
         return _CountedAnswer(as_of, tally, self._masks[what], self.window.facets.groups(asked.by).of)
 
     def _moves(self, relative: RelativeQuery, answer: _CountedAnswer, as_of: Instant) -> bool:
-        """Move an answer to another moment; False, and it stays as it is, where the way is too long.
+        """Moves a count to another moment. Returns False and leaves it unchanged if the distance is too long or has too many messages.
 
-        Messages in (a, b] are those up to b less those up to a. So what the start passes is taken away and what the end passes
-        is added, the other way round where they move back; also where the two spans have nothing in common.
+        The messages in (a, b] are those up to b less those up to a. So those that the start passes are subtracted and those that the end
+        passes are added, or the other way round if the span moves back. This also holds if the two spans do not overlap.
         """
         asked, was = relative.question, answer.as_of
         if was == as_of:
@@ -146,7 +147,7 @@ class IncrementalCounts:
         return True
 
     def _between(self, one: Instant, other: Instant) -> _Passed | None:
-        """The messages between two moments, None where they are many."""
+        """Returns the messages between two moments; None if they are more than FEW."""
         span = (one, other) if one <= other else (other, one)
         known = self._passed.get(span)
         if known is None:
@@ -159,7 +160,7 @@ class IncrementalCounts:
 
 
 def _changed(before: GroupCounts, counts: Codes) -> GroupCounts:
-    """Returns the tally of new counts; unchanged parts stay the same objects, so that users can tell by identity."""
+    """Returns the tally of new counts. Unchanged arrays stay the same objects, so that callers can compare them by identity."""
     if counts is before.all:
         return before
     codes = counts.nonzero()[0]

@@ -1,7 +1,7 @@
-"""A hash index from (message id, part) to a row, in numpy: open addressing, a whole page at a time.
+"""A hash index from (message id, part) to a row, with open addressing. Its calls work on arrays of keys.
 
-It grows in steps: the table that has become too small stays beside the new one until all its rows were entered there, some at
-each call. So no call takes long, however many rows there are.
+It grows in steps: a table that has become too small is kept beside the new one, and each call that adds rows moves some of its rows. So
+no call takes long, however many rows there are.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ GONE = -2
 
 SMALLEST = 1 << 12
 FULL = 0.7
-"""Share of occupied places from which a table grows."""
+"""The share of occupied slots above which a table grows."""
 STEP = 1 << 15
 """The least number of slots of an old table that each call that adds rows moves, and the number of rows that are indexed at a time."""
 
@@ -21,7 +21,7 @@ Hashes = NDArray[np.uint64]
 
 
 class Keys:
-    """The three columns that a row is found by; ``high`` and ``low`` are the message's id, ``key`` tells its parts apart."""
+    """The three columns by which a row is found. ``high`` and ``low`` are the message's id; ``key`` distinguishes its parts."""
 
     __slots__ = ("_hashed", "high", "key", "low")
 
@@ -40,7 +40,7 @@ class Keys:
         return len(self.high)
 
     def hashed(self) -> Hashes:
-        """64 well-mixed bits of each key (the finaliser of splitmix64)."""
+        """Returns a well-mixed 64-bit hash of each key (the finaliser of splitmix64)."""
         if self._hashed is None:
             mixed = self.low ^ (self.high * np.uint64(0x9E3779B97F4A7C15))
             mixed ^= self.key.astype(np.uint64) * np.uint64(0xD6E8FEB86659FD93)
@@ -52,7 +52,7 @@ class Keys:
 
 
 class _Table:
-    """Places for rows, a power of two of them. A key is looked for at one place after the other, at a distance of its own (double hashing)."""
+    """A hash table with a power of two of slots. The step between the slots that are tried depends on the key (double hashing)."""
 
     def __init__(self, size: int) -> None:
         self.positions = np.full(size, EMPTY, np.int32)
@@ -61,11 +61,11 @@ class _Table:
         self._shift = np.uint64(64 - size.bit_length() + 1)
 
     def _first(self, hashes: Hashes) -> tuple[Rows, Rows]:
-        """Where to begin, and how far apart the places to look at are (odd, so that all are reached)."""
+        """Returns the first slot of each key, and the step to the next ones, which is odd so that all slots are reached."""
         return (hashes >> self._shift).astype(np.int64), ((hashes & self._mask) | np.uint64(1)).astype(np.int64)
 
     def probe(self, keys: Keys, columns: Keys) -> tuple[Rows, Rows]:
-        """Returns the row and the place of each key; `EMPTY` if it does not exist."""
+        """Returns the row and the slot of each key; `EMPTY` for both if the key does not exist."""
         count, mask = len(keys), len(self.positions) - 1
         found, positions = np.full(count, EMPTY, np.int64), np.full(count, EMPTY, np.int64)
         at, step = self._first(keys.hashed())
@@ -87,7 +87,7 @@ class _Table:
         return found, positions
 
     def insert(self, hashes: Hashes, rows: Rows) -> None:
-        """Enter rows whose keys are not there yet."""
+        """Adds rows whose keys are not in the table yet."""
         mask = len(self.positions) - 1
         at, step = self._first(hashes)
         self.used += len(rows)
@@ -100,12 +100,12 @@ class _Table:
 
 
 class Index:
-    """Where each key's row is. The keys themselves stay in the columns, which every call is handed."""
+    """Maps keys to rows. The keys themselves are in the columns, which every call gets as an argument."""
 
     def __init__(self) -> None:
         self._table = _Table(SMALLEST)
         self._old: _Table | None = None
-        self._moved = 0  # places of the old table
+        self._moved = 0  # slots of the old table that were moved
         self._count = 0
 
     @property
@@ -121,7 +121,7 @@ class Index:
         return rows
 
     def add(self, keys: Keys, rows: Rows, columns: Keys) -> None:
-        """Enter keys that are not there yet, each once."""
+        """Adds keys that are not in the index yet, each once."""
         if self._old is not None:
             self._move(max(STEP, 16 * len(rows)), columns)
         if self._table.used + len(rows) > FULL * len(self._table.positions):
@@ -145,14 +145,14 @@ class Index:
             self._old = None
 
     def rebuild(self, rows: Rows, columns: Keys) -> None:
-        """Index exactly ``rows``, with room to grow."""
+        """Replaces the index by one of exactly ``rows``, with room to grow."""
         self._table, self._old, self._count = _Table(_size(len(rows))), None, len(rows)
         for first in range(0, len(rows), STEP):
             some = rows[first : first + STEP]
             self._table.insert(columns[some].hashed(), some)
 
     def remove(self, keys: Keys, columns: Keys) -> None:
-        """Take keys out that are there."""
+        """Removes keys that are in the index."""
         for table in (self._table, self._old):
             if table is not None:
                 _, positions = table.probe(keys, columns)
@@ -161,7 +161,7 @@ class Index:
 
 
 def _size(rows: int) -> int:
-    """Places for ``rows`` rows and an eighth more: enough to take in while the old table is emptied."""
+    """Returns the number of slots for ``rows`` rows and an eighth more, so that there is room until the old table is empty."""
     size = SMALLEST
     while size * FULL < rows * 9 // 8:
         size *= 2

@@ -1,8 +1,8 @@
-"""The journal: the changes of the window that are not stored yet, and which stored entries are still needed.
+"""The window's journal: collects changes that are not stored yet, and knows which stored entries are still needed.
 
-Each commit appends one entry with the rows that changed. The latest values of a row stand in one entry, its other entries
-have only stale ones of it. Entries that are mostly stale, or small, are dropped, and what still matters of them is written again with the
-next entry: so neither the file nor the number of entries grows without end, and no commit writes much more than was changed.
+Each commit appends one entry with the rows that changed. A row's latest values are in one entry; its values in other entries are stale.
+Entries that are mostly stale, or small, are dropped, and their rows that are not stale are written again with the next entry. So neither
+the file nor the number of entries grows without limit, and a commit writes little more than the changes.
 """
 
 from collections.abc import Sequence
@@ -16,16 +16,17 @@ from monitor.window.index import Rows
 from monitor.window.table import ColumnTable
 
 MOST_ENTRIES = 256
-"""The number of entries that there may be in any case, besides one for each 4,096 rows: each takes time to read back."""
+"""The most entries, besides one for each 4,096 rows, before some are dropped: each takes time to read at the start."""
 STALE_ROWS = 1 << 16
-"""The number of stale rows that the journal may have in any case, besides as many as there are rows."""
+"""The most stale rows, besides as many as there are rows, before entries are dropped."""
 
 _NOTHING: Rows = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """What goes into the next entry: rows with their values, rows that are free; and the entries that are dropped for it."""
+    """The next entry: rows with values, rows that became free, the encoded blob (None if nothing changed), and the numbers of the entries to
+    drop."""
 
     rows: Rows
     freed: Rows
@@ -35,14 +36,14 @@ class Rewritten:
 
 @dataclass(slots=True)
 class _Entry:
-    """How many rows an entry has, and of how many it has the latest."""
+    """How many rows an entry has, and of how many of them it has the latest values."""
 
     rows: int
     live: int
 
 
 class WindowJournal:
-    """Knows for each row of the columns which entry has its latest values."""
+    """The journal of one window. It knows for each row which entry has its latest values."""
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
@@ -52,7 +53,7 @@ class WindowJournal:
         self._stale = 0
 
     def __len__(self) -> int:
-        """How many entries the store has."""
+        """Returns how many entries the store has."""
         return len(self._entries)
 
     @property
@@ -60,7 +61,7 @@ class WindowJournal:
         return self._entry_of.nbytes
 
     def changed(self, rows: Rows) -> None:
-        """These rows are not in the store as they are now. A row that was freed needs to be known there as free."""
+        """Notes that these rows, also freed ones, must be written with the next entry."""
         if rows.size:
             self._changed.append(rows)
 
@@ -77,7 +78,7 @@ class WindowJournal:
         return Rewritten(kept, freed, sealed(sections) if sections else None, cleaned)
 
     def saved(self, entry: Rewritten, seq: int | None) -> None:
-        """The store has it; ``seq`` is the entry's number."""
+        """Notes that the store has the entry; ``seq`` is its number, or None if it had no blob."""
         if seq is not None:
             self._enter(seq, np.concatenate([entry.rows, entry.freed]))
         for old in entry.cleaned:
@@ -85,18 +86,18 @@ class WindowJournal:
             self._stale -= gone.rows - gone.live
 
     def not_saved(self, entry: Rewritten) -> None:
-        """The store did not take it."""
+        """Notes that the entry could not be stored. Its rows are changed again."""
         self.changed(np.concatenate([entry.rows, entry.freed]))
 
     def restore(self, seq: int, blob: bytes) -> None:
-        """Take an entry over from the store; oldest first. Raises Unreadable, and then the window is worth nothing."""
+        """Reads a stored entry into the columns; call it with the oldest first. Raises UnreadableBlob; then the window cannot be used."""
         for rows, values in decode(blob, self._columns.profiles):
             self._columns.reserve(int(rows.max()) + 1)
             self._columns.write(rows, values)
             self._enter(seq, rows)
 
     def _enter(self, seq: int, rows: Rows) -> None:
-        """Entry ``seq`` has the latest of these rows from now on."""
+        """Notes that entry ``seq`` has the latest values of these rows."""
         self._entry_of.reserve(self._columns.length)
         before, counts = np.unique(self._entry_of["seq"][rows], return_counts=True)
         for old, count in zip(before.tolist(), counts.tolist(), strict=True):
@@ -109,7 +110,7 @@ class WindowJournal:
         entry.live += len(rows)
 
     def _to_clean(self, step: int) -> list[int]:
-        """The entries that cost least to drop, where the journal has too many stale rows or too many entries."""
+        """Returns the entries to drop if there are too many stale rows or too many entries: those with the fewest rows to write again."""
         entries, length = self._entries, self._columns.length
         if self._stale > length + STALE_ROWS:
             order = [seq for seq, entry in entries.items() if entry.live * 4 <= entry.rows * 3]

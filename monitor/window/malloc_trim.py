@@ -1,12 +1,12 @@
-"""The process's heap: memory that numpy has freed stays with the C library, a third of the process after large arrays were sorted."""
+"""Returns freed memory to the system. After large arrays were sorted, the C library keeps up to a third of the process's memory."""
 
 import ctypes
 from functools import cache
 from typing import Any
 
 
-def give_back() -> None:
-    """Return free memory to the system, where the C library can (glibc). Takes about a millisecond."""
+def trim_heap() -> None:
+    """Returns free memory to the system if the C library can do so (glibc). Takes about a millisecond."""
     trim = _malloc_trim()
     if trim is not None:
         trim(0)

@@ -1,11 +1,11 @@
-"""Several reports of one part that have the same status and date: what all of them say together.
+"""Merges several reports of one part that have the same status and date.
 
-Routee fills in some values later, a price or an operator, under the status and the date that it has told already. So each field
-is taken on its own, and a known value is never replaced by a missing one.
+Routee adds some values later, such as a price or an operator, without changing the status and its date. So each field is merged on its
+own, and a known value is never replaced by a missing one.
 
-Which of two different known values was seen later cannot be told: pages are fetched side by side and again, sweeps overlap, and a
-journal keeps states, not reports. So the values themselves decide, the same in any order of arrival: of numbers the larger one
-stays (0 is what programs write before they know), of texts the one with the larger digest.
+The order of arrival does not say which of two different known values is newer: pages are fetched concurrently and repeatedly, sweeps
+overlap, and the journal keeps states instead of reports. So the values themselves decide, with the same result in any order: the larger
+number is kept (0 may stand for a value that is not known yet), or the text with the larger digest.
 """
 
 from collections.abc import Mapping
@@ -22,20 +22,20 @@ from monitor.window.table import Values
 
 Mask = NDArray[np.bool_]
 
-_NUMBERS = ("parts", "latency", "price")  # a missing one is lowest: NOT_GIVEN
+_NUMBERS = ("parts", "latency", "price")  # a missing one is NOT_GIVEN, the lowest value
 _TEXTS = tuple(name for name in CODED_FIELDS if name != "status")
 
 
 class Merging:
-    """Puts reports together with what is known of the same parts. ``nobody`` is the value of column ``to`` for a missing recipient."""
+    """Merges reports with the rows of the same parts. ``no_recipient`` is the value of the column ``to`` for a missing recipient."""
 
-    def __init__(self, columns: Columns, dictionaries: Mapping[str, Dictionary], nobody: int) -> None:
+    def __init__(self, columns: Columns, dictionaries: Mapping[str, Dictionary], no_recipient: int) -> None:
         self._columns = columns
         self._dictionaries = dictionaries
-        self._nobody = np.uint64(nobody)
+        self._no_recipient = np.uint64(no_recipient)
 
     def merge(self, rows: Rows, values: Values, positions: Rows) -> tuple[Values, Mask]:
-        """Returns the reports, with those at ``positions`` merged with their ``rows``; and which of these say anything new."""
+        """Returns the reports, with those at ``positions`` merged with their ``rows``, and which of all reports have new values."""
         news = np.zeros(len(rows), np.bool_)
         if not positions.size:
             return values, news
@@ -59,7 +59,7 @@ class Merging:
         return values if name in _NUMBERS else self._dictionaries[name].digests()[values]
 
     def _merge_recipients(self, merged: Values, rows: Rows, positions: Rows, news: Mask) -> None:
-        """A recipient's hash and the text that is shown of it belong together."""
+        """Merges recipients. A recipient's hash and its text are replaced together."""
         columns, digests = self._columns, self._dictionaries["recipient"].digests
         held, new = columns["to"][rows[positions]], merged["to"][positions]
         text, new_text = columns["recipient"][rows[positions]], merged["recipient"][positions]
@@ -80,11 +80,11 @@ class Merging:
         news[positions[more]] = True
 
     def _known(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        return np.where(hashes == self._nobody, np.uint64(0), hashes)
+        return np.where(hashes == self._no_recipient, np.uint64(0), hashes)
 
 
 def _with(column: NDArray[Any], positions: Rows, values: NDArray[Any]) -> NDArray[Any]:
-    """A copy of the column with other values at some places."""
+    """Returns a copy of the column with other values at some positions."""
     copy = column.astype(np.result_type(column, values))
     copy[positions] = values
     return copy

@@ -1,8 +1,8 @@
-"""Represents a message of several parts by one more row, rebuilt from the rows of its parts whenever one changes.
+"""Represents a message of several parts by one more row, which is rebuilt from the rows of its parts whenever one changes.
 
-What its worst part lacks is taken from other parts of the same status and date, so that a value that is known stays known.
-
-The rows of one message form a chain by ``link``: the message's own row (its ``key`` is HEAD), then its parts in any order.
+The row has the values of the worst part. A value that it lacks is taken from other parts of the same status and date, so that a known
+value stays known. The rows of one message form a chain by ``link``: the message's own row, whose ``key`` is HEAD, then its parts in any
+order.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,6 +19,7 @@ from monitor.window.index import Rows
 from monitor.window.table import Values
 
 HEAD = -1
+"""The ``key`` of the row of a message of several parts."""
 
 _BADNESS = {DELIVERED: 0, UNKNOWN: 1, SENT: 2, QUEUED: 4, UNDELIVERED: 5, FAILED: 6, UNSENT: 7}
 _BADNESS_OF_OTHERS = 3
@@ -28,13 +29,13 @@ _TAKEN_FROM_WORST = (*_TEXTS, "recipient", "to", "date")
 
 
 def badness(status: str) -> int:
-    """Which status is a message's among those of its parts: the highest. Delivered is lowest, failures are highest."""
+    """Returns how bad a part's status is. A message has the status of its worst part: Delivered is lowest, failures are highest."""
     return _BADNESS.get(status, _BADNESS_OF_OTHERS)
 
 
 @dataclass(slots=True)
 class _Fold:
-    """What was seen of each message so far: its worst part and the totals."""
+    """The totals of each message over the parts that were read so far, and its worst part."""
 
     worst: Rows
     badness: NDArray[np.int64]
@@ -47,17 +48,18 @@ class _Fold:
 
 
 def combine(
-    columns: Columns, heads: Rows, dictionaries: Mapping[str, Dictionary], searches: Sets, nobody: int
+    columns: Columns, heads: Rows, dictionaries: Mapping[str, Dictionary], searches: Sets, no_recipient: int
 ) -> Values:
-    """The values of the rows ``heads``, from their parts: the status of the worst, the latest date of that status, the sum of
-    the prices and the largest latency. While parts are missing and none has failed, the message counts as sent.
+    """Returns the values of the rows ``heads``, computed from their parts: the worst status, the latest date of that status, the sum of
+    the prices and the largest latency. A message whose known parts are all delivered counts as sent while parts are missing.
 
-    ``nobody`` is the value of column ``to`` for a missing recipient."""
+    ``no_recipient`` is the value of the column ``to`` for a missing recipient.
+    """
     statuses = dictionaries["status"]
     ranks = np.array([badness(text) for text in statuses.texts], np.int64)
     fold = _fold(columns, heads, ranks, searches)
     values: Values = {name: columns.of(name, fold.worst) for name in _TAKEN_FROM_WORST}
-    _fill_in(values, fold, columns, heads, dictionaries, nobody)
+    _fill_in(values, fold, columns, heads, dictionaries, no_recipient)
     sent = statuses.encode([SENT])[0]
     waiting = (fold.seen < fold.parts) & (fold.badness == 0)
     values["status"] = np.where(waiting, sent, columns.of("status", fold.worst))
@@ -88,7 +90,7 @@ def _fold(columns: Columns, heads: Rows, ranks: NDArray[np.int64], searches: Set
 
 
 def _chains(columns: Columns, rows: Rows) -> Iterator[tuple[Rows, Rows]]:
-    """Along the chains that go on from ``rows``, a link of each at a time: the places among ``rows``, and the next part of each."""
+    """Follows the chains from ``rows``, one link of each at a time. Yields positions among ``rows``, and the next part of each."""
     at, part = np.arange(len(rows)), columns["link"][rows].astype(np.int64)
     while (going := part >= 0).any():
         at, part = at[going], part[going]
@@ -120,9 +122,14 @@ def _sum(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]
 
 
 def _fill_in(
-    values: Values, fold: _Fold, columns: Columns, heads: Rows, dictionaries: Mapping[str, Dictionary], nobody: int
+    values: Values,
+    fold: _Fold,
+    columns: Columns,
+    heads: Rows,
+    dictionaries: Mapping[str, Dictionary],
+    no_recipient: int,
 ) -> None:
-    """Take what the worst part lacks from the first part of the same status and date that has it."""
+    """Takes values that the worst part lacks from the first part with the same status and date that has them."""
     at, part = _equals(fold, columns, heads)
     if not at.size:
         return
@@ -132,14 +139,15 @@ def _fill_in(
             given = columns.of(name, part)
             positions, lenders = _first(at, (values[name][at] == unknown) & (given != unknown))
             values[name][positions] = given[lenders]
-    to, nobody_ = columns["to"][part], np.uint64(nobody)
-    positions, lenders = _first(at, (values["to"][at] == nobody_) & (to != nobody_))
+    to, missing = columns["to"][part], np.uint64(no_recipient)
+    positions, lenders = _first(at, (values["to"][at] == missing) & (to != missing))
     values["to"][positions] = to[lenders]
     values["recipient"][positions] = columns["recipient"][part[lenders]]
 
 
 def _equals(fold: _Fold, columns: Columns, heads: Rows) -> tuple[Rows, Rows]:
-    """The parts that have the status and date of the worst part of their message, and other values: the place of the message, and the row."""
+    """Returns the parts with the status and date of their message's worst part but other values: the positions of the messages, and the
+    rows."""
     found = [(np.zeros(0, np.int64), np.zeros(0, np.int64))]
     for at, part in _chains(columns, heads):
         worst = fold.worst[at]
@@ -154,7 +162,7 @@ def _equals(fold: _Fold, columns: Columns, heads: Rows) -> tuple[Rows, Rows]:
 
 
 def _first(at: Rows, fits: NDArray[np.bool_]) -> tuple[Rows, Rows]:
-    """The places that occur where something fits, each once, and where each does so first."""
+    """Returns the different values of ``at`` where ``fits`` is true, and the index at which each first occurs there."""
     where = np.flatnonzero(fits)
     positions, first = np.unique(at[where], return_index=True)
     return positions, where[first]

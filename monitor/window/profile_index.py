@@ -1,6 +1,6 @@
-"""What rules ask of a message that its profile answers: whether it fits a condition, and which group it is in.
+"""Computes for each profile whether its messages fit a condition, and which group they are in.
 
-Answers are kept from poll to poll, one for each profile; only profiles that are new since then are looked at.
+Results are kept from poll to poll. Only profiles that are new since then are looked at.
 """
 
 from collections.abc import Callable, Sequence, Set
@@ -22,30 +22,28 @@ Group = tuple[str, ...]
 
 
 class Groups:
-    """The groups that the fields ``by`` make, numbered from 0 in the order in which they were first seen."""
+    """The groups by the fields ``by``, numbered from 0 in the order in which they were first seen."""
 
     def __init__(self, by: Group) -> None:
         self.by = by
         self.of: Codes = np.zeros(0, np.int64)
         """The group of each profile."""
-        self._codes: list[tuple[int, ...]] = (
-            [] if by else [()]
-        )  # without fields there is one group, also of no messages
+        self._codes: list[tuple[int, ...]] = [] if by else [()]  # without fields there is always one group
         self._numbers = {codes: number for number, codes in enumerate(self._codes)}
 
     def __len__(self) -> int:
         return len(self._codes)
 
     def codes(self, group: int) -> tuple[int, ...]:
-        """The codes of the group's values."""
+        """Returns the codes of the group's values."""
         return self._codes[group]
 
     def number(self, codes: tuple[int, ...]) -> int | None:
-        """The group with these codes."""
+        """Returns the number of the group with these codes; None if there is none."""
         return self._numbers.get(codes)
 
     def extend(self, count: int, digits: Sequence[NDArray[Any]]) -> None:
-        """Take ``count`` further profiles in: one array of codes for each of the fields."""
+        """Adds ``count`` further profiles; ``digits`` has an array of codes for each of the fields."""
         codes = zip(*(codes.tolist() for codes in digits), strict=True) if digits else [()] * count
         self.of = np.concatenate([self.of, np.fromiter(map(self._number, codes), np.int64, count)])
 
@@ -57,9 +55,9 @@ class Groups:
 
 
 class Facets:
-    """The answers for one account's profiles. A new one is needed once profiles are renumbered.
+    """The results for one account's profiles. After profiles were renumbered, a new object is needed.
 
-    ``kept`` says what is kept of the number of a person who wrote.
+    ``kept`` returns what is stored of a sender's number, as `RecipientMask.sender` does.
     """
 
     def __init__(
@@ -80,28 +78,29 @@ class Facets:
         self._groups: dict[Group, Groups] = {}
 
     def fits(self, condition: Condition) -> Mask:
-        """Which profiles meet a condition on any field but ``to``."""
+        """Returns which profiles meet a condition on any field but ``to``."""
         if condition.field == "account":
             return np.full(self.profiles.length, condition.matches({"account": self._account}))
-        told = self._with_people(condition)
-        return self._by_text(condition.field, condition, lambda text: told.matches({condition.field: text}))
+        widened = self._with_people(condition)
+        return self._by_text(condition.field, condition, lambda text: widened.matches({condition.field: text}))
 
     def _with_people(self, condition: Condition) -> Condition:
-        """The condition on texts as they are kept: the sender of an inbound message is a person, whose number is not."""
+        """Returns the condition with the stored forms of its values added. Of inbound messages the sender's number is only stored masked."""
         if condition.field != "from" or condition.operator not in ("is", "is_not"):
             return condition
         return replace(condition, values=(*condition.values, *map(self._kept, condition.values)))
 
     def final(self) -> Mask:
-        """Which profiles have a final status."""
+        """Returns which profiles have a final status."""
         return self._by_text("status", "final", FINAL.__contains__)
 
     def known(self) -> Mask:
-        """Which profiles have a status that is known: all but those of messages that have left every search."""
+        """Returns which profiles have a known status. Messages that have left every search have none."""
         return self._by_text("status", "known", UNKNOWN.__ne__)
 
     def reported(self, searches: Set[str] | None) -> Mask:
-        """Which profiles are of messages whose date is that of a report: all but those that have left every one of the ``searches``."""
+        """Returns which profiles have messages whose date is that of a report. Messages that have left all ``searches`` (None: all searches)
+        have another date."""
 
         def has_it(text: str) -> bool:
             names = set(text.split(Sets.SEPARATOR))
@@ -112,11 +111,11 @@ class Facets:
         return np.asarray(self.known() | self._by_text(SEARCHES, what, has_it))
 
     def returned_by(self, search: str) -> Mask:
-        """Which profiles are of messages that a search has."""
+        """Returns which profiles have messages that the search has."""
         return self._by_text(SEARCHES, ("search", search), lambda names: search in names.split(Sets.SEPARATOR))
 
     def texts_that_fit(self, name: str, what: object, fits: Callable[[str], bool]) -> Mask:
-        """Which texts of a dictionary fit."""
+        """Returns which texts of a dictionary fit. ``what`` identifies ``fits`` in the cache."""
         known, texts = self._lookups.get(what, np.zeros(0, np.bool_)), self._dictionaries[name].texts
         if len(known) < len(texts):
             fresh = np.array([fits(text) for text in texts[len(known) :]], np.bool_)
@@ -131,7 +130,7 @@ class Facets:
         return known
 
     def groups(self, by: Group) -> Groups:
-        """The groups by any fields but ``to``."""
+        """Returns the groups by any fields but ``to``."""
         groups, count = self._groups.get(by), self.profiles.length
         if groups is None:
             groups = self._groups[by] = Groups(by)
@@ -141,7 +140,7 @@ class Facets:
         return groups
 
     def digits(self, name: str) -> NDArray[Any]:
-        """The code of each profile in a field."""
+        """Returns the code of a field's value for each profile."""
         length = self.profiles.length
         return np.zeros(length, np.uint8) if name == "account" else self.profiles[name][:length]
 
@@ -153,7 +152,7 @@ class Facets:
         return text.replace(GROUPS_SEPARATOR, ", ") if name == "groups" else text
 
     def code(self, name: str, text: str) -> int | None:
-        """The code of a text as people are shown it, None where no message has it."""
+        """Returns the code of a value as it is shown to people; None if no message has it."""
         if name == "account":
             return 0 if text == self._account else None
         return self._dictionaries[name].code(text.replace(", ", GROUPS_SEPARATOR) if name == "groups" else text)

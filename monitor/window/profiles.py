@@ -1,7 +1,7 @@
-"""Profiles: stores each distinct combination of the coded fields' values once; a row has its number.
+"""Stores each distinct combination of the coded fields' values once, as a *profile*. A row only has its profile's number.
 
-A million messages share some ten thousand profiles. So a row is narrow, and what rules ask (which messages fit, how many are in
-each group) is worked out for each profile instead of each message.
+A million messages share about ten thousand profiles. So rows are narrow, and conditions and groups are computed for each profile instead
+of each message.
 """
 
 import numpy as np
@@ -12,16 +12,16 @@ from monitor.window.table import ColumnTable, Values
 
 SEARCHES = "searches"
 PROFILED = (*CODED_FIELDS, SEARCHES)
-"""The fields that make a profile; SEARCHES is the set of searches that have returned the message."""
+"""The fields of a profile. SEARCHES is the set of searches that have the message, or had it (see `monitor.window.dictionary.Sets`)."""
 
 
 class Profiles(ColumnTable):
-    """The codes of each profile. None is ever taken away; see `Columns.forget_profiles`."""
+    """The codes of each profile. Profiles are never removed; `Columns.forget_profiles` replaces the whole object."""
 
     def __init__(self) -> None:
         super().__init__(dict.fromkeys(PROFILED, np.uint8) | {"high": np.uint64, "low": np.uint64, "key": np.int8})
         self._index = Index()
-        self.reserve(1)  # rows that were never written have number 0: the code 0 in every field
+        self.reserve(1)  # free rows have profile 0, with the code 0 in every field
         self.length = 0
 
     @property
@@ -29,7 +29,7 @@ class Profiles(ColumnTable):
         return super().nbytes + self._index.nbytes
 
     def numbers(self, codes: Values) -> Rows:
-        """The number of each combination; ``codes`` has all fields. New ones get new numbers."""
+        """Returns the profile's number for each combination of ``codes``, which has all fields. New combinations get new numbers."""
         keys = _keys(codes)
         found = self._index.find(keys, self._keys)
         missing = np.flatnonzero(found < 0)

@@ -1,8 +1,8 @@
-"""Asking the window: exact numbers over any span of time, any condition and any grouping.
+"""Queries over the window: exact counts over any span of time, with any conditions and any grouping.
 
-A reading is made for one moment and shared by all rules: what two questions have in common is worked out once. First the rows of
-a span are counted by profile; what remains is arithmetic on some thousand profiles. Only what concerns recipients is asked of
-the rows themselves. A reading must not outlive the next change of the window.
+All rules of an evaluation share one reader, so that what two queries have in common is computed once. The rows of a span are first
+counted by profile; the rest is arithmetic on some thousand profiles. Only conditions on recipients and on single rows (such as
+``within``) read the rows themselves. A reader is valid until the next change of the window.
 """
 
 import re
@@ -28,12 +28,14 @@ _TAIL = re.compile(r".*#([0-9a-f]{8})", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which messages are meant: those whose present status was reported in (start, end], that fit all conditions.
+    """Selects the messages whose present status has a date in (start, end] and that meet all conditions, and groups them by the fields ``by``.
 
-    ``within``: only those whose report came so soon after sending. ``final``: only those with a final status. ``seen``: the span
-    is that in which a message was first seen, whatever was reported of it since. ``pending_at``: only those that had no final
-    status at that instant. ``slower``: only those whose latency is given and more than so many seconds. ``reported``: none that have
-    left every search, since their date is not that of a report; with ``seen`` it is of no account.
+    ``search``: only messages that this search has. ``within``: only those whose present status came at most this long after sending.
+    ``final``: only those with a final status. ``seen``: the span is that in which a message was first seen, whatever was reported since.
+    ``pending_at``: only those without a final status at that instant. ``slower``: only those with a latency of more than this many
+    seconds. ``late``: only those whose present status came more than this long after sending; it is quick, also over a long span, if each
+    asks for the same. ``reported``: without messages that have left every search, since their date is not that of a report; it has no effect
+    with ``seen``. ``unit`` says whether messages or their parts are counted.
     """
 
     start: Instant
@@ -47,22 +49,23 @@ class Query:
     seen: bool = False
     pending_at: Instant | None = None
     slower: float | None = None
+    late: Duration | None = None
     reported: bool = False
 
     def moved(self, start: Instant, end: Instant) -> "Query":
-        """The same of another span."""
+        """Returns the query with another span."""
         return replace(self, start=start, end=end)
 
     def narrowed(self, conditions: Sequence[Condition]) -> "Query":
-        """The same with further conditions."""
+        """Returns the query with further conditions."""
         return replace(self, conditions=(*self.conditions, *(c for c in conditions if c not in self.conditions)))
 
 
 @dataclass(frozen=True, slots=True)
 class GroupCounts:
-    """Counts by group: the groups' codes ascending (see `WindowReader.labels`), groups with none left out.
+    """Counts by group: the groups' codes ascending (see `WindowReader.labels`) and their counts, without groups that have none.
 
-    ``all`` are the counts of all groups there are, by code, those with none included; None where groups are not numbered from 0.
+    ``all`` has the counts of all groups by code, zeros included; None if the groups are not numbered from 0.
     """
 
     codes: Codes
@@ -70,7 +73,7 @@ class GroupCounts:
     all: Codes | None = None
 
     def at(self, codes: Codes) -> Codes:
-        """The count of each of ``codes``, 0 where it has none."""
+        """Returns the count of each of ``codes``; 0 if it has none."""
         if codes is self.codes:
             return self.counts
         if self.all is not None:
@@ -83,7 +86,7 @@ class GroupCounts:
 
 @dataclass(frozen=True, slots=True)
 class _QuerySpan:
-    """Rows of the window as far as only they can tell: their dates, how soon they were reported, whom they went to."""
+    """The part of a query that depends on single rows instead of profiles: dates, delays and recipients."""
 
     start: Instant
     end: Instant
@@ -93,20 +96,21 @@ class _QuerySpan:
     seen: bool = False
     pending_at: Instant | None = None
     slower: float | None = None
+    late: Duration | None = None
 
     @property
     def is_plain(self) -> bool:
-        """Whether dates alone say which rows it has."""
+        """Whether it selects rows by their dates alone."""
         return self == _QuerySpan(self.start, self.end, self.kind)
 
 
 class WindowReader:
-    """Answers questions about a window as it is now."""
+    """Answers queries about a window as it is now, and caches the results."""
 
     def __init__(self, window: Window) -> None:
         self.window = window
         self.shared: dict[Hashable, Any] = {}
-        """What rules have worked out from it, for others that need the same."""
+        """Results that rules have computed with this reader, for other rules that need the same."""
         self._facets = window.facets
         self._rows: dict[_QuerySpan, Rows] = {}
         self._present: dict[_QuerySpan, tuple[Codes, Codes]] = {}
@@ -123,7 +127,7 @@ class WindowReader:
     # Counting
 
     def tally(self, question: Query) -> GroupCounts:
-        """How many there are in each group."""
+        """Returns how many messages or parts there are in each group."""
         known = self._tallies.get(question)
         if known is None:
             count = self._count_recipients if RECIPIENT in question.by else self._count
@@ -131,7 +135,7 @@ class WindowReader:
         return known
 
     def labels(self, by: Group, code: int) -> Group:
-        """The values of the fields ``by`` of the group with that code."""
+        """Returns the values of the fields ``by`` for the group with that code."""
         others = tuple(name for name in by if name != RECIPIENT)
         number, recipient = divmod(code, len(self._known_recipients())) if RECIPIENT in by else (code, 0)
         codes = self._facets.groups(others).codes(number)
@@ -139,7 +143,7 @@ class WindowReader:
         return tuple(self._recipient_text(recipient) if name == RECIPIENT else values[name] for name in by)
 
     def code(self, by: Group, values: Group) -> int | None:
-        """The code of a group, None where no message was ever in it."""
+        """Returns the code of a group; None if no message was ever in it."""
         others = [(name, value) for name, value in zip(by, values, strict=True) if name != RECIPIENT]
         digits = [self._facets.code(name, value) for name, value in others]
         known = tuple(digit for digit in digits if digit is not None)
@@ -153,7 +157,7 @@ class WindowReader:
         return None if recipient is None else number * len(self._known_recipients()) + recipient
 
     def rows(self, question: Query, group: int | None = None) -> Rows:
-        """The rows of the window that are meant, of one group only where it is given."""
+        """Returns the rows that the query selects; only those of one group if ``group`` is given."""
         rows = self._rows_of(self._span(question))
         profiles = self.window.columns["profile"][rows]
         fits = self.fits(question)
@@ -163,13 +167,26 @@ class WindowReader:
         meant: Rows = rows[chosen]
         return meant
 
+    def meets(self, question: Query, rows: Rows) -> Mask:
+        """Returns which of ``rows``, which lie in the query's span, meet its conditions."""
+        fits = self.fits(question)
+        chosen = np.ones(len(rows), np.bool_) if fits is None else fits[self.window.columns["profile"][rows]]
+        for condition in question.conditions:
+            if condition.field == RECIPIENT:
+                chosen &= self._to(condition, rows)
+        return chosen
+
     def grouped(self, question: Query) -> tuple[Rows, Codes]:
-        """The rows that are meant, and the code of each one's group."""
+        """Returns the rows that the query selects, and the code of each one's group."""
         rows = self.rows(question)
         return rows, self._codes_of(question.by, rows)
 
+    def sent(self, rows: Rows) -> NDArray[np.int64]:
+        """When each row's message was sent, as far as that is known: by its latency, else when it was first seen."""
+        return np.asarray(self.window.columns["date"][rows] - self._delay(rows))
+
     def split(self, rows: Rows, name: str) -> dict[str, int]:
-        """How many of ``rows`` have each value of a field."""
+        """Returns how many of ``rows`` have each value of a field."""
         if name == RECIPIENT:
             values, counts = np.unique(self._codes_of((RECIPIENT,), rows), return_counts=True)
             return {self._recipient_text(int(v)): int(n) for v, n in zip(values, counts, strict=True)}
@@ -177,7 +194,7 @@ class WindowReader:
         return {self._facets.text(name, code): int(counts[code]) for code in np.flatnonzero(counts).tolist()}
 
     def samples(self, rows: Rows, most: int) -> tuple[Sample, ...]:
-        """The latest of ``rows``, newest first."""
+        """Returns the ``most`` latest of ``rows``, newest first."""
         columns, dictionaries = self.window.columns, self.window.dictionaries
         newest = rows[np.argsort(columns["date"][rows], kind="stable")[::-1][:most]]
 
@@ -198,7 +215,7 @@ class WindowReader:
         )
 
     def fits(self, question: Query) -> Mask | None:
-        """Which profiles meet all that a question asks of them, None: all."""
+        """Returns which profiles meet the query's conditions on profiles; None if it has none."""
         facets = self._facets
         masks = [facets.fits(condition) for condition in question.conditions if condition.field != RECIPIENT]
         if question.final:
@@ -206,10 +223,10 @@ class WindowReader:
         if question.search is not None:
             masks.append(facets.returned_by(question.search))
         if question.reported and not question.seen:
-            masks.append(facets.reported(self.window.membership.configured))
+            masks.append(facets.reported(self.window.search_results.configured))
         return np.logical_and.reduce(masks) if masks else None
 
-    # From a question to rows, profiles and groups
+    # From a query to rows, profiles and groups
 
     def _count(self, question: Query) -> GroupCounts:
         profiles, counts = self._present_in(self._span(question))
@@ -226,11 +243,11 @@ class WindowReader:
     def _span(self, question: Query) -> _QuerySpan:
         kind = AS_PART if question.unit == "parts" else AS_MESSAGE
         recipients = tuple(condition for condition in question.conditions if condition.field == RECIPIENT)
-        own = question.seen, question.pending_at, question.slower
+        own = question.seen, question.pending_at, question.slower, question.late
         return _QuerySpan(question.start, question.end, kind, question.within, recipients, *own)
 
     def _present_in(self, span: _QuerySpan) -> tuple[Codes, Codes]:
-        """The profiles of a span's rows, and how many rows have each."""
+        """Returns the profiles of a span's rows, and how many rows have each."""
         known = self._present.get(span)
         if known is None:
             columns = self.window.columns
@@ -245,8 +262,7 @@ class WindowReader:
     def _rows_of(self, span: _QuerySpan) -> Rows:
         known = self._rows.get(span)
         if known is None:
-            timeline = self.window.columns.timeline
-            rows = self._seen(span) if span.seen else timeline.rows(span.start, span.end, span.kind)
+            rows = self._candidates(span)
             rows = rows[self._on_its_way(span, rows)]
             if span.within is not None:
                 rows = rows[self._delay(rows) <= span.within]
@@ -255,15 +271,32 @@ class WindowReader:
             known = self._rows[span] = rows
         return known
 
+    def _candidates(self, span: _QuerySpan) -> Rows:
+        if span.seen:
+            return self._seen(span)
+        if span.late is not None:
+            return self._late(span, span.late)
+        return self.window.columns.timeline.rows(span.start, span.end, span.kind)
+
+    def _late(self, span: _QuerySpan, after: Duration) -> Rows:
+        """Returns the rows whose status came late. Few do: they are looked for once for each state of the window, among all rows."""
+        window, columns = self.window, self.window.columns
+        if window.late is None or window.late[:2] != (window.version, after):
+            window.late = window.version, after, np.flatnonzero(self._delay(slice(columns.length)) > after)
+        rows = window.late[2]
+        date, kind = columns["date"][rows], columns["kind"][rows]
+        return rows[(date > span.start) & (date <= span.end) & ((kind & span.kind) > 0)]
+
     def _seen(self, span: _QuerySpan) -> Rows:
-        """The rows first seen in a span: among those reported since, because nothing is reported before it is first seen."""
+        """Returns the rows that were first seen in a span. Their dates are not before the span, since no date is before the first sight."""
         columns = self.window.columns
         rows = columns.timeline.rows(span.start, _ALWAYS, span.kind)
         first_seen = columns["first_seen"][rows]
         return rows[(first_seen > span.start) & (first_seen <= span.end)]
 
     def _on_its_way(self, span: _QuerySpan, rows: Rows) -> Mask | slice:
-        """Which rows had no final status then, that is have none now or got it later, and took longer than asked for."""
+        """Returns which rows meet ``pending_at`` (no final status then: none now, or it came later) and ``slower``; a slice of all without
+        these."""
         columns, masks = self.window.columns, []
         if span.pending_at is not None:
             profile = columns["profile"][rows]
@@ -274,7 +307,7 @@ class WindowReader:
         return np.logical_and.reduce(masks) if masks else slice(None)
 
     def _codes_of(self, by: Group, rows: Rows) -> Codes:
-        """The group of each row."""
+        """Returns the code of each row's group."""
         groups = self._facets.groups(tuple(name for name in by if name != RECIPIENT))
         codes: Codes = groups.of[self.window.columns["profile"][rows]]
         if RECIPIENT in by:
@@ -282,8 +315,8 @@ class WindowReader:
             codes = codes * len(recipients) + np.searchsorted(recipients, self.window.columns["to"][rows])
         return codes
 
-    def _delay(self, rows: Rows) -> NDArray[np.int64]:
-        """From sending to the present report, in microseconds: the latency where it is given, else since it was first seen."""
+    def _delay(self, rows: Rows | slice) -> NDArray[np.int64]:
+        """Returns the microseconds from sending to the present status: the latency, or the time since the first sight if it is not given."""
         columns = self.window.columns
         latency = columns["latency"][rows].astype(np.int64)
         waited = columns["date"][rows] - columns["first_seen"][rows]
@@ -292,7 +325,7 @@ class WindowReader:
     # Recipients
 
     def _to(self, condition: Condition, rows: Rows) -> Mask:
-        """Which rows meet a condition on the recipient: by the hash, or where numbers are shown by their text."""
+        """Returns which rows meet a condition on the recipient: by the hash for ``is`` and ``is_not``, otherwise by the text that is shown."""
         columns = self.window.columns
         if condition.operator in ("is", "is_not"):
             wanted = self.window.privacy.hashes(condition.values)
@@ -307,7 +340,7 @@ class WindowReader:
         return self._recipients
 
     def _recipient_code(self, text: str) -> int | None:
-        """Returns the place of the recipient that is shown as ``text``; None if it does not exist."""
+        """Returns the code of the recipient that is shown as ``text``; None if it does not exist."""
         known = self._known_recipients()
         if self.window.privacy.mode == "show":
             hashed = np.uint64(self.window.privacy.hash(text))
@@ -322,7 +355,7 @@ class WindowReader:
         return next((position for position in positions if self._recipient_text(position) == text), None)
 
     def _recipient_text(self, code: int) -> str:
-        """The text that may be shown, and part of the hash, since different numbers can look alike."""
+        """Returns the text to show for a recipient, with a part of the hash, since the masked texts of different numbers can be equal."""
         columns = self.window.columns
         hashed = self._known_recipients()[code]
         row = int(np.flatnonzero(columns["to"][: columns.length] == hashed)[0])

@@ -1,9 +1,9 @@
-"""What a window remembers, told again in the order in which it happened.
+"""Replays a window's messages in the order in which they happened.
 
-A window knows the latest report of each part, and when the part was first seen. Two reports are made of that: a first one without
-a final status when the part was first seen, where that was earlier, and the latest one at its date. What lay between the two (a
-failure that turned into a delivery, a change from Queued to Sent) is forgotten, and so are messages that are older than the store's
-retention. Of a part that was first looked at when all was over, the time of sending is worked out from its latency.
+A window has the latest report of each part and when the part was first seen. The replay makes two reports of that: a first one without
+a final status at the first sight, if that was earlier, and the latest one at its date. What happened in between (a failure that
+became a delivery, a change from Queued to Sent) is lost, and so are messages older than the store's retention. If a part was first
+seen with its final status, its time of sending is computed from its latency.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from monitor.window.profiles import PROFILED
 from monitor.window.table import Values
 
 AT_ONCE: Final = 50_000
-"""The most reports that are handed over at once."""
+"""The most reports that are put into the window at once."""
 
 _COPIED: Final = ("high", "low", "key", "parts", "latency", "price", "to", "recipient")
 
@@ -29,14 +29,14 @@ Instants = NDArray[np.int64]
 
 
 class RecordedMessages:
-    """Feeds the reports of ``known`` into ``window``, an empty one that shares its dictionaries. ``known`` must not change meanwhile.
+    """Feeds the reports of ``known`` into ``window``, which begins empty and shares its dictionaries. ``known`` must not change meanwhile.
 
-    ``slack``: a part is taken to have been missed while it was on its way if its latency says that it was sent by so much earlier
-    than it was first seen; the daemon misses those that are faster than its polls. ``since``: reports of up to then are left out.
+    If a part's latency says that it was sent more than ``slack`` before it was first seen, the replay assumes that the daemon missed it on
+    its way, as it misses messages that are faster than its polls. Parts whose latest report is not after ``since`` are left out.
     """
 
     def __init__(self, known: Window, slack: Duration = 0, since: Instant | None = None) -> None:
-        self.window = known.twin()
+        self.window = known.empty_copy()
         self._known = known
         columns = known.columns
         rows = np.flatnonzero(columns["kind"][: columns.length] & AS_PART)
@@ -52,7 +52,7 @@ class RecordedMessages:
         self._first_status = self._first_statuses()
 
     def __len__(self) -> int:
-        """How many parts there are."""
+        """Returns how many parts there are."""
         return len(self._rows)
 
     @property
@@ -61,7 +61,8 @@ class RecordedMessages:
         return int(min(self._sent.min(), self._dates[0])) if len(self) else None
 
     def feed(self, until: Instant) -> None:
-        """Put every report up to that instant into the window; what came and was overtaken since the last call, only as it is now."""
+        """Puts every report up to that instant into the window. If both reports of a part lie after the last call, only the latest is put
+        in."""
         first = int(np.searchsorted(self._early_at, until, side="right"))
         positions = self._early[self._early_done : first]
         self._early_done = max(first, self._early_done)
@@ -71,7 +72,7 @@ class RecordedMessages:
         self._latest_done = max(latest, self._latest_done)
 
     def count(self, start: Instant, end: Instant) -> int:
-        """How many parts have their latest report in (start, end]."""
+        """Returns how many parts have their latest report in (start, end]."""
         edges = np.searchsorted(self._dates, np.array([start, end]), side="right")
         return int(edges[1] - edges[0])
 
@@ -96,14 +97,14 @@ class RecordedMessages:
         return values
 
     def _had_it(self, sets: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The searches that had a message before its latest report: those that have left it had it then."""
+        """Returns the sets of searches before the latest report: searches that the message has left had it then."""
         searches = self._known.searches
         some, inverse = np.unique(sets, return_inverse=True)
         before = [searches.code(searches.ever(int(one))) for one in some]
         return np.array(before, np.int64)[inverse]
 
     def _first_statuses(self) -> NDArray[np.int64]:
-        """By the code of the latest status: the status that was there before it."""
+        """Returns, by the code of the latest status, the code of the status before it: Sent before a final one, else Queued."""
         sent, queued = self._code("status", SENT), self._code("status", QUEUED)
         texts = self._known.dictionaries["status"].texts
         return np.array([sent if text in FINAL else queued for text in texts], np.int64)
@@ -113,7 +114,7 @@ class RecordedMessages:
 
 
 def _sent(known: Window, rows: Rows, slack: Duration) -> Instants:
-    """When each part was sent, as far as a daemon could have known at that time."""
+    """Returns when each part first appeared: when it was sent by its latency, if it was missed on its way, else when it was first seen."""
     columns = known.columns
     latency, seen = columns["latency"][rows].astype(np.int64), columns["first_seen"][rows]
     before = columns["date"][rows] - np.where(latency == NOT_GIVEN, 0, latency * MILLISECOND)

@@ -1,6 +1,6 @@
-"""Arrays of one length by name, grown in place in small steps, each as narrow as its values allow.
+"""A table of named arrays that grow in place in small steps, each with as narrow a type as its values allow.
 
-An array starts with the type that it is declared with and is widened, once and for all of its rows, when a value needs it.
+An array starts with its declared type. It is widened as a whole when a value needs more bits.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _UNSIGNED = (np.uint8, np.uint16, np.uint32, np.uint64)
 
 
 class ColumnTable:
-    """Rows from 0 to ``length``; the arrays themselves are longer."""
+    """A table with the rows from 0 to before ``length``. Its arrays are longer."""
 
     def __init__(self, types: Mapping[str, DTypeLike]) -> None:
         self.length = 0
@@ -44,7 +44,7 @@ class ColumnTable:
                 array.resize(self.capacity, refcheck=False)
 
     def write(self, rows: Rows, values: Values) -> None:
-        """Overwrite the given columns of ``rows``, which are all different."""
+        """Overwrites the given columns of ``rows``, which must all be different."""
         for name, new in values.items():
             array = self._arrays[name]
             if not np.can_cast(new.dtype, array.dtype) and (wider := _fitting(array.dtype, new)) != array.dtype:
@@ -53,7 +53,8 @@ class ColumnTable:
 
 
 def _fitting(dtype: np.dtype[Any], new: NDArray[Any]) -> np.dtype[Any]:
-    """The narrowest type of the same sign as ``dtype``, and not narrower, that holds all of ``new``."""
+    """Returns the narrowest type that can hold all of ``new``, of the same sign as ``dtype`` and at least as wide. Raises ValueError if there
+    is none."""
     if not new.size:
         return dtype
     low, high = int(new.min()), int(new.max())

@@ -1,8 +1,8 @@
-"""Keeps the rows in the order of their dates, so that any time span is counted without reading all rows.
+"""Keeps the rows in the order of their dates, so that the messages of any time span are counted without reading all rows.
 
-Most rows are *settled*: sorted by date and cut into segments, with the counts by profile of all messages up to each segment. A
-span is then the difference of two such counts, and what lies in the segments at its edges. Rows that changed since are *recent*: they are
-looked at one by one, and what they were when they were settled is *gone*. When recent rows are many, all are settled again.
+Most rows are *settled*: sorted by date and cut into segments, with the counts by profile of all messages before each segment. The count
+of a span is the difference of two such counts, plus the rows in the segments at its edges. Rows that changed since then are *recent* and
+looked at one by one; their settled values are *gone* and subtracted. When there are many recent rows, all rows are settled again.
 """
 
 from bisect import bisect_left
@@ -20,10 +20,11 @@ AS_PART = 1
 AS_MESSAGE = 2
 
 SEGMENT = 4096
-"""Rows of a segment, or more where counting by segment and profile would take more than COUNTS numbers."""
+"""The rows of a segment. Segments are longer if the counts would be more than COUNTS numbers."""
 COUNTS = 1 << 21
+"""The most counts by segment and profile."""
 RECENT = 1 << 15
-"""The number of rows that may be recent in any case, besides one in 32 of all."""
+"""The most recent rows, besides one in 32 of all rows, before all are settled again."""
 
 _NEW, _SETTLED, _RECENT = 0, 1, 2
 
@@ -32,20 +33,24 @@ Dates = NDArray[np.int64]
 
 
 class Timeline:
-    """Follows the columns ``date``, ``kind`` and ``profile`` of a table: `changing` is called before any of them changes."""
+    """An index of a table by its columns ``date``, ``kind`` and ``profile``. `changing` must be called before any of them changes."""
 
     def __init__(self, table: ColumnTable, segment: int = SEGMENT) -> None:
         self._table = table
         self._segment = segment
         self._state = ColumnTable({"state": np.uint8})
         self._order = np.zeros(0, np.int32)
-        self._marks: Dates = np.zeros(0, np.int64)  # the first date of each segment; a date is in one segment only
+        self._marks: Dates = np.zeros(
+            0, np.int64
+        )  # the first date of each segment; rows with one date are in one segment
         self._starts: Rows = np.zeros(
             1, np.int64
         )  # where in the order each segment begins, and the end of the last one
-        self._counts = np.zeros((1, 0), np.int32)  # by segment and profile: settled messages before the segment
+        self._counts = np.zeros((1, 0), np.int32)  # the settled messages before each segment, by profile
         self._recent: list[NDArray[np.int32]] = []
-        self._recent_dates: Dates | None = None  # ascending, of the recent rows in that order; None: to be sorted
+        self._recent_dates: Dates | None = (
+            None  # the dates of the recent rows, ascending; None if the rows are not sorted
+        )
         self._gone: list[tuple[Dates, NDArray[Any]]] = []  # dates and profiles of messages when they were settled
 
     @property
@@ -66,7 +71,7 @@ class Timeline:
         return min(oldest, default=None)
 
     def changing(self, rows: Rows) -> None:
-        """These rows, all different, are about to change or were just made."""
+        """Notes that these rows, which are all different, are about to change or are new."""
         self._state.reserve(self._table.length)
         self._recent_dates = None
         state = self._state["state"][rows]
@@ -80,7 +85,7 @@ class Timeline:
             self._state["state"][recent] = _RECENT
 
     def rows(self, start: Instant, end: Instant, kind: int) -> Rows:
-        """The rows of a kind whose date lies in (start, end], in any order."""
+        """Returns the rows of a kind whose date lies in (start, end], in any order."""
         recent = self._recent_between(start, end)
         first, last = self._segments(start, end)
         rows = np.concatenate([self._settled_between(max(first - 1, 0), last, start, end), recent])
@@ -111,10 +116,10 @@ class Timeline:
         self._order = self._merged(kept, recent[used])
         self._cut()
         del kept, used, recent
-        heap.give_back()
+        heap.trim_heap()
 
     def _merged(self, kept: NDArray[np.int32], more: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Rows in the order of their dates, and others put in between."""
+        """Returns the rows ``kept``, which are sorted by date, with ``more`` inserted by their dates."""
         dates = self._table["date"][more]
         by_date = np.argsort(dates, kind="stable")
         more, dates = more[by_date], dates[by_date]
@@ -124,7 +129,7 @@ class Timeline:
         return np.insert(kept, np.searchsorted(self._table["date"][kept], dates), more)
 
     def _cut(self) -> None:
-        """Cut the order into segments where the date changes, and count each."""
+        """Cuts the order into segments where the date changes, and counts the messages of each."""
         date, order = self._table["date"], self._order
         profiles = int(self._table["profile"].max(initial=0)) + 1
         step = max(self._segment, len(order) * profiles // COUNTS)
@@ -138,7 +143,7 @@ class Timeline:
             self._counts[segment + 1] = self._counts[segment] + found
 
     def _recent_between(self, start: Instant, end: Instant) -> NDArray[np.int32]:
-        """The recent rows whose date lies in (start, end]. All is settled first where they are many."""
+        """Returns the recent rows whose date lies in (start, end]. If there are too many recent rows, settles all first and returns none."""
         rows = self._recent_rows()
         if len(rows) > RECENT + len(self._order) // 32:
             self.settle()
@@ -159,15 +164,15 @@ class Timeline:
         return self._recent[0]
 
     def _segments(self, start: Instant, end: Instant) -> tuple[int, int]:
-        """From ``first`` on all segments are later than ``start``; from ``last`` on later than ``end``.
+        """Returns the first segment that begins after ``start``, and the first that begins after ``end``: ``first`` and ``last``.
 
-        So those from ``first`` to before ``last - 1`` lie within, and the ones before ``first`` and before ``last`` may partly.
+        The segments from ``first`` to before ``last - 1`` lie in the span. Those at ``first - 1`` and ``last - 1`` may lie in it partly.
         """
         first, last = np.searchsorted(self._marks, (start, end), side="right")
         return int(first), int(last)
 
     def _settled_between(self, first: int, last: int, start: Instant, end: Instant) -> NDArray[np.int32]:
-        """The rows of some segments that did not change since, and whose date lies in (start, end]."""
+        """Returns the rows of some segments that are still settled and whose date lies in (start, end]."""
         rows: NDArray[np.int32] = self._order[self._starts[first] : self._starts[max(last, first)]]
         rows = rows[self._state["state"][rows] == _SETTLED]
         dates = self._table["date"][rows]

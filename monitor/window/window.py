@@ -1,11 +1,11 @@
-"""The window: the latest state of each of an account's messages, in columns in memory. Rules are evaluated on it alone.
+"""The window: the latest state of each of an account's messages, in columns in memory. Rules are evaluated only on it.
 
-A report replaces what is known of its part where it is later: by its date, then by how far along its status is. Two reports of one
-status and date are put together field by field (`monitor.window.merging`): a value that is known is never replaced by a missing
-one. So any order and any repetition of the same reports ends in the same state. Rows that changed are journalled.
+A report replaces what is known of its part if it is later: by its date, then by how far along its status is. Two reports with the same
+status and date are merged field by field (`monitor.window.merging`), and a known value is never replaced by a missing one. So the same
+reports lead to the same state in any order and with any repetitions. Changed rows are journalled.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,27 +15,28 @@ from numpy.typing import NDArray
 from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.message import CODED_FIELDS, UNKNOWN, Batch, rank
 from monitor.model.privacy import RecipientMask
-from monitor.runtime.clock import Instant
+from monitor.runtime.clock import Duration, Instant
 from monitor.window.columns import AS_MESSAGE, AS_PART, LATENCY_UNIT, NOT_GIVEN, PRICE_UNIT, Columns
 from monitor.window.dictionary import Dictionary, Sets
 from monitor.window.ids import MessageIds
 from monitor.window.index import Index, Keys, Rows
 from monitor.window.journal import Rewritten, WindowJournal
-from monitor.window.membership import Membership
 from monitor.window.merging import Merging
 from monitor.window.multipart import HEAD, combine
 from monitor.window.profile_index import Facets
 from monitor.window.profiles import PROFILED
+from monitor.window.search_results import SearchResults
+from monitor.window.status_changes import StatusChanges
 from monitor.window.table import Values
 
 _DISTANT_PAST: Instant = -(1 << 62)
 _REPORTED = ("parts", "date", "latency", "price", "to", "recipient", *PROFILED)
-"""What a later report of a part replaces."""
+"""The columns that a later report of a part replaces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unsaved:
-    """What the store does not have yet: a journal entry, and new dictionary entries (field, code, text)."""
+    """The data that the store does not have yet: a journal entry, new dictionary entries (field, code, text), and the dictionaries' sizes."""
 
     entry: Rewritten
     entries: list[tuple[str, int, str]]
@@ -43,22 +44,22 @@ class Unsaved:
 
     @property
     def blob(self) -> bytes | None:
-        """The journal entry as the store keeps it; None: nothing changed."""
+        """Returns the encoded journal entry; None if no row changed."""
         return self.entry.blob
 
     @property
     def cleaned(self) -> list[int]:
-        """Old journal entries to drop in the same commit."""
+        """Returns the numbers of old journal entries to delete in the same commit."""
         return self.entry.cleaned
 
     @property
     def count(self) -> int:
-        """How many rows it has."""
+        """Returns how many rows the journal entry has."""
         return len(self.entry.rows) + len(self.entry.freed)
 
 
 class Window:
-    """Holds one account's messages; see `monitor.window.query` for asking questions."""
+    """Holds one account's messages. `monitor.window.query` answers queries over it."""
 
     def __init__(self, account: str, privacy: RecipientMask | None = None) -> None:
         self.account = account
@@ -66,67 +67,100 @@ class Window:
         self.columns = Columns()
         self.dictionaries = {name: Dictionary() for name in (*PROFILED, "recipient")}
         self.searches = Sets(self.dictionaries["searches"])
-        self.membership = Membership(self.columns, self.dictionaries["status"], self.searches)
+        self.search_results = SearchResults(self.columns, self.dictionaries["status"], self.searches)
         self.ids = MessageIds()
+        self.is_pushed_to = False
+        """Whether Routee pushes reports of this account's messages."""
         self.version = 0
+        self.late: tuple[int, Duration, Rows] | None = None
+        """What `monitor.window.query.Query.late` last found: at which version, for how late."""
         self._facets = self._new_facets()
         self._index = Index()
         self._free: Rows = np.zeros(0, np.int64)
         self._used = 0
         self._cutoff = _DISTANT_PAST
         self._journal = WindowJournal(self.columns)
-        self._nobody = self.privacy.hash(UNKNOWN)
+        self._status_changes: StatusChanges | None = None
+        self._no_recipient = self.privacy.hash(UNKNOWN)
 
     def __len__(self) -> int:
-        """How many rows are in use: parts, and one more for each message of several parts."""
+        """Returns how many rows are in use: one for each part, and one more for each message of several parts."""
         return self._used
 
     @property
     def messages(self) -> int:
-        """How many messages there are."""
+        """Returns how many messages there are."""
         return int(np.count_nonzero(self.columns["kind"][: self.columns.length] & AS_MESSAGE))
+
+    def latest_report(self, until: Instant) -> Instant | None:
+        """Returns the latest date of a status at or before ``until``; None if there is none."""
+        columns, length = self.columns, self.columns.length
+        dates = columns["date"][:length][columns["kind"][:length] > 0]
+        return int(dates[dates <= until].max(initial=_DISTANT_PAST)) if (dates <= until).any() else None
 
     @property
     def nbytes(self) -> int:
-        """Memory of the columns and the index, in bytes."""
+        """Returns the memory of the columns, the index and the journal in bytes."""
         return self.columns.nbytes + self._index.nbytes + self._journal.nbytes
 
     @property
     def facets(self) -> Facets:
-        """What the profiles of its messages answer."""
+        """Returns the conditions and groups of its profiles."""
         if self._facets.profiles is not self.columns.profiles:
             self._facets = self._new_facets()
         return self._facets
 
+    @property
+    def status_changes(self) -> StatusChanges:
+        """Returns the counts of the messages that take another status. They are kept from the first call on."""
+        return self.count_status_changes()
+
+    def count_status_changes(self) -> StatusChanges:
+        """Begins to count the messages that take another status, unless that has begun; returns the counts."""
+        if self._status_changes is None:
+            self._status_changes = StatusChanges(self.columns, self.dictionaries)
+        return self._status_changes
+
     def _new_facets(self) -> Facets:
         return Facets(self.account, self.columns, self.dictionaries, self.searches, self.privacy.sender)
 
-    def twin(self) -> "Window":
+    def empty_copy(self) -> "Window":
         """Returns an empty window that shares dictionaries and ids with this one, so that `upsert_coded` can copy rows into it."""
-        twin = Window(self.account, self.privacy)
-        twin.dictionaries, twin.searches, twin.ids = self.dictionaries, self.searches, self.ids
-        twin.membership = Membership(twin.columns, self.dictionaries["status"], self.searches)
-        twin._facets = twin._new_facets()
-        return twin
+        empty_copy = Window(self.account, self.privacy)
+        empty_copy.dictionaries, empty_copy.searches, empty_copy.ids = self.dictionaries, self.searches, self.ids
+        empty_copy.search_results = SearchResults(empty_copy.columns, self.dictionaries["status"], self.searches)
+        empty_copy._facets = empty_copy._new_facets()
+        return empty_copy
 
-    # Taking reports in
+    # Adding reports
 
     def upsert(self, batch: Batch, search: str, origin: ReadOrigin = SOMEWHERE) -> int:
-        """Take a page of reports in, in any order; gives the number of rows that this changed."""
-        return self.upsert_coded(self._values(batch, search), (search, origin)) if len(batch) else 0
+        """Adds a page of reports, in any order. Returns the number of rows that changed."""
+        return self.upsert_coded(self._values(batch, {search}), (search, origin)) if len(batch) else 0
 
-    def upsert_coded(self, values: Values, told_by: tuple[str, ReadOrigin] | None = None) -> int:
-        """Take reports in as columns whose codes are this window's own already: for a replay, which shares its dictionaries."""
+    def push(self, batch: Batch, searches: Set[str]) -> int:
+        """Adds reports that Routee pushed, in any order. ``searches`` are those that return every message. Returns the number of rows that changed.
+
+        Whatever of it is in the window is journalled, also what was known already: the store may not have it on the disk yet.
+        docs/decisions/0029-callbacks.md says which searches a pushed message belongs to.
+        """
+        return self.upsert_coded(self._values(batch, searches), pushed=True) if len(batch) else 0
+
+    def upsert_coded(
+        self, values: Values, returned_by: tuple[str, ReadOrigin] | None = None, *, pushed: bool = False
+    ) -> int:
+        """Adds reports as columns with this window's own codes, for a replay that shares its dictionaries. ``returned_by`` is the search that
+        returned them, and the origin of the page; ``pushed``: no search did. Returns the number of rows that changed."""
         keys = Keys(values["high"], values["low"], values["key"])
         changed = 0
         for some in _rounds(keys):
             part = values if some is None else {name: array[some] for name, array in values.items()}
-            changed += self._take_in(part, keys if some is None else keys[some], told_by)
+            changed += self._take_in(part, keys if some is None else keys[some], returned_by, pushed)
         self.version += bool(changed)
         return changed
 
-    def _values(self, batch: Batch, search: str) -> Values:
-        """The batch as columns."""
+    def _values(self, batch: Batch, searches: Set[str]) -> Values:
+        """Returns the batch as columns."""
         high, low = self.ids.encode(batch.message_id)
         values: Values = {"high": high, "low": low, "key": np.maximum(batch.key, 0).astype(np.int32)}
         values["parts"] = np.clip(batch.parts, 1, 1 << 30).astype(np.int32)
@@ -138,38 +172,41 @@ class Window:
         fields = batch.fields | {"from": self.privacy.senders(batch.fields["from"], batch.fields["direction"])}
         for name in CODED_FIELDS:
             values[name] = self.dictionaries[name].encode(fields[name])
-        values["searches"] = np.full(len(batch), self.searches.code(frozenset([search])), np.int64)
+        values["searches"] = np.full(len(batch), self.searches.code(frozenset(searches)), np.int64)
         return values
 
-    def _take_in(self, values: Values, keys: Keys, told_by: tuple[str, ReadOrigin] | None) -> int:
-        """Take in reports of different parts."""
+    def _take_in(self, values: Values, keys: Keys, returned_by: tuple[str, ReadOrigin] | None, pushed: bool) -> int:
+        """Adds reports, each of a different part. Returns the number of rows that changed."""
         rows = self._index.find(keys, self.columns.keys)
         known, fresh = rows >= 0, (rows < 0) & (values["date"] > self._cutoff)
         touched = [np.zeros(0, np.int64)]
         if known.any():
-            touched.append(self._update(rows[known], _some(values, known)))
+            touched.append(self._update(rows[known], _some(values, known), pushed))
         if fresh.any():
             rows[fresh] = self._append(_some(values, fresh), keys if fresh.all() else keys[fresh])
             touched.append(rows[fresh])
-        if told_by is not None:
-            self.membership.returned(*told_by, rows[known], rows[fresh])
+        if returned_by is not None:
+            self.search_results.returned(*returned_by, rows[known], rows[fresh])
         changed = np.concatenate(touched)
         changed = np.concatenate([changed, self._combine(changed)])
-        self._journal.changed(changed)
+        self._journal.changed(np.concatenate([changed, rows[known]]) if pushed else changed)
+        if self._status_changes is not None:
+            self._status_changes.note(changed, None if returned_by is None else returned_by[0])
         return len(changed)
 
-    def _update(self, rows: Rows, values: Values) -> Rows:
+    def _update(self, rows: Rows, values: Values, pushed: bool) -> Rows:
         columns = self.columns
-        later, same = self._compared(rows, values)
-        merging = Merging(columns, self.dictionaries, self._nobody)
+        later, same = self._compared(rows, values, pushed)
+        merging = Merging(columns, self.dictionaries, self._no_recipient)
         values, fuller = merging.merge(rows, values, np.flatnonzero(same))
         wins = later | fuller
         seen_earlier = values["first_seen"] < columns["first_seen"][rows]
         had = columns.of("searches", rows).astype(np.int64)
         searches = self.searches.after(had, values["searches"])
-        if self.membership.depends_on_status:
+        if self.search_results.depends_on_status:
             status = np.where(wins, values["status"], columns.of("status", rows)).astype(np.int64)
-            searches = self.membership.fitting(searches, status, np.where(wins, values["searches"], -1))
+            just_returned = np.where(wins, -1 if pushed else values["searches"], -1)
+            searches = self.search_results.fitting(searches, status, just_returned, may_be_none=pushed)
         lost = ~wins & (searches != had)
         values = values | {"searches": searches}
         for which, names in ((wins, _REPORTED), (lost, ("searches",)), (seen_earlier, ("first_seen",))):
@@ -178,8 +215,8 @@ class Window:
         changed: Rows = rows[wins | lost | seen_earlier]
         return changed
 
-    def _compared(self, rows: Rows, values: Values) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Returns which reports are later than the known ones, by date and then status; and which have the same status and date."""
+    def _compared(self, rows: Rows, values: Values, pushed: bool) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Returns which reports are later than the known ones, by date and then status, and which have the same status and date."""
         held = self.columns["date"][rows]
         later, same = np.asarray(values["date"] > held), np.asarray(values["date"] == held)
         dated = np.flatnonzero(same)
@@ -189,14 +226,19 @@ class Window:
         if other.size:
             later[dated[other]] = self._ranks(new[other]) > self._ranks(old[other])
         unknown = self.dictionaries["status"].code(UNKNOWN)
-        if unknown is not None:  # what has left every search: whatever is reported of it says more
+        if unknown is not None:  # any report replaces the state of a message that has left every search
             left = self.columns.of("status", rows) == unknown
-            later |= left
+            if pushed:  # unless it is one from before it left
+                if (at := np.flatnonzero(left & ~later)).size:
+                    had = self.columns.of("searches", rows[at]).astype(np.int64)
+                    later[at] = self.search_results.explains_leaving(had, values["status"][at])
+            else:
+                later |= left
             same &= ~left
         return later, same
 
     def _ranks(self, statuses: Rows) -> Rows:
-        """How far along statuses are. Of those that Routee did not document none is further than another: any order will do."""
+        """Returns how far along statuses are. Undocumented statuses have the same rank; their digests order them."""
         status = self.dictionaries["status"]
         order = np.argsort(np.argsort(status.digests()))
         ranks = np.array([rank(text) for text in status.texts], np.int64) * len(order) + order
@@ -219,20 +261,20 @@ class Window:
         self._used += count
         return np.concatenate([reused, np.arange(first, first + count - len(reused))])
 
-    # Searches that have a message no more
+    # Messages that leave a search
 
     def conclude(self, read: CompleteRead) -> int:
-        """A read is complete: what it proves to have left its search does. Gives the number of rows that this changed."""
-        rows = self.membership.missed(read, self.facets.returned_by(read.search))
+        """Marks the messages as left that this complete read proves to have left its search. Returns the number of rows that changed."""
+        rows = self.search_results.missed(read, self.facets.returned_by(read.search))
         return self._leave(rows, read.search, read.seen_to) if rows.size else 0
 
     def _leave(self, rows: Rows, search: str, at: Instant) -> int:
-        """Parts leave a search; where no other has them nothing is known of their status from that instant on."""
+        """Marks parts as having left a search. If no other configured search has a part, its status is unknown from ``at`` on."""
         columns, sets = self.columns, self.searches
         codes, inverse = np.unique(columns.of("searches", rows), return_inverse=True)
         after = np.array([sets.without(int(code), {search}) for code in codes], np.int64)[inverse]
         columns.write(rows, {"searches": after})
-        unseen = rows[~self.membership.seen(after)]
+        unseen = rows[~self.search_results.in_any_search(after) & ~self._is_known_by_push(rows, search)]
         unknown = {name: self.dictionaries[name].encode([UNKNOWN])[0] for name in ("status", "detailedStatus")}
         values: Values = {name: np.full(len(unseen), code) for name, code in unknown.items()}
         columns.write(unseen, values | {"date": np.maximum(columns["date"][unseen], at)})
@@ -241,22 +283,28 @@ class Window:
         self.version += 1
         return len(changed)
 
+    def _is_known_by_push(self, rows: Rows, search: str) -> NDArray[np.bool_]:
+        """Returns which of the parts that have left a search have a status which it cannot return, so that it was pushed."""
+        if not self.is_pushed_to:
+            return np.zeros(len(rows), np.bool_)
+        return self.search_results.cannot_return(search, self.columns.of("status", rows).astype(np.int64))
+
     # Messages of several parts
 
     def _combine(self, changed: Rows) -> Rows:
-        """Rebuilds the rows of the messages to which changed parts belong; returns all rows touched."""
+        """Rebuilds the rows of the messages of several parts to which changed parts belong. Returns all rows that it touched."""
         columns = self.columns
         single = _single({"parts": columns["parts"][changed], "key": columns["key"][changed]})
         parts: Rows = changed[~single | (columns["kind"][changed] == AS_PART)]
         if not parts.size:
             return parts
         heads, touched = self._heads(parts)
-        whole = combine(columns, heads, self.dictionaries, self.searches, self._nobody)
+        whole = combine(columns, heads, self.dictionaries, self.searches, self._no_recipient)
         columns.write(heads, whole)
         return np.concatenate([heads, touched])
 
     def _heads(self, parts: Rows) -> tuple[Rows, Rows]:
-        """Returns each part's message row, created if missing, and the parts that were just linked to it."""
+        """Returns the message rows of the parts, created if missing, and the parts that were just linked to one."""
         columns = self.columns
         keys = Keys(columns["high"][parts], columns["low"][parts], np.full(len(parts), HEAD, np.int8))
         heads = self._index.find(keys, columns.keys)
@@ -273,7 +321,7 @@ class Window:
         return np.unique(heads), parts[loose]
 
     def _linked(self, parts: Rows, heads: Rows) -> NDArray[np.bool_]:
-        """Which parts are in their message's chain already."""
+        """Returns which parts are in their message's chain already."""
         found = np.zeros(len(parts), np.bool_)
         left, at = np.arange(len(parts)), heads
         while left.size:
@@ -284,7 +332,7 @@ class Window:
         return found
 
     def _add_heads(self, keys: Keys) -> None:
-        """Rows for messages that have none yet; they are filled in by `combine`."""
+        """Adds rows for messages that have none yet. `combine` fills them in."""
         _, first = np.unique(np.stack([keys.high, keys.low]), axis=1, return_index=True)
         keys = keys[first]
         rows = self._allocate(len(keys))
@@ -293,7 +341,7 @@ class Window:
         self._index.add(keys, rows, self.columns.keys)
 
     def _chain(self, heads: Rows) -> Rows:
-        """The parts of messages."""
+        """Returns the parts of the messages ``heads``."""
         links, at = [np.zeros(0, np.int64)], heads
         while at.size:
             at = self.columns["link"][at].astype(np.int64)
@@ -304,9 +352,9 @@ class Window:
     # Forgetting
 
     def expire(self, before: Instant, most: int = 1 << 62) -> int:
-        """Forget messages whose present status was reported at or before then, and take no such report in any more.
+        """Forgets messages whose present status has a date at or before ``before``, and ignores such reports of new messages from now on.
 
-        Of very many only about ``most`` rows are forgotten; gives how many, 0 when none is left.
+        Forgets at most about ``most`` rows. Returns how many, 0 when none is left.
         """
         self._cutoff = max(self._cutoff, before)
         old = self.columns.timeline.rows(_DISTANT_PAST, self._cutoff, AS_MESSAGE)[:most]
@@ -316,14 +364,16 @@ class Window:
         rows = np.sort(np.concatenate([old, self._chain(old[self.columns["key"][old] == HEAD])]))
         self._index.remove(self.columns.keys[rows], self.columns.keys)
         self.columns.write(rows, {"kind": np.zeros(len(rows), np.uint8)})
-        self.membership.forget(rows)
+        self.search_results.forget(rows)
         self._journal.changed(rows)
+        if self._status_changes is not None:
+            self._status_changes.forget(rows)
         self._free = np.sort(np.concatenate([self._free, rows]), kind="stable")
         self._used -= len(rows)
         self.version += 1
         return len(rows)
 
-    # What the store keeps
+    # Saving and restoring
 
     def unsaved(self, step: int = 20_000) -> Unsaved:
         """Returns the data to commit; call `saved` or `not_saved` next. It may repeat about ``step`` rows of old journal entries."""
@@ -332,17 +382,17 @@ class Window:
         return Unsaved(self._journal.next_entry(step), entries, sizes)
 
     def saved(self, unsaved: Unsaved, seq: int | None) -> None:
-        """The store has it; ``seq`` is the journal entry's number. What changed meanwhile is still unsaved."""
+        """Notes that the store has the data; ``seq`` is the journal entry's number. Changes since `unsaved` are still unsaved."""
         self._journal.saved(unsaved.entry, seq)
         for name, dictionary in self.dictionaries.items():
             dictionary.saved(unsaved.sizes[name])
 
     def not_saved(self, unsaved: Unsaved) -> None:
-        """The store did not take it: it is unsaved again."""
+        """Notes that the data could not be stored: it is unsaved again."""
         self._journal.not_saved(unsaved.entry)
 
     def restore_entries(self, entries: list[tuple[str, int, str]]) -> None:
-        """Take dictionary entries over from the store: (field, code, text), codes ascending within a field."""
+        """Adds the stored dictionary entries (field, code, text), codes ascending within a field."""
         texts: dict[str, list[str]] = {}
         for name, _, text in entries:
             texts.setdefault(name, []).append(text)
@@ -350,11 +400,11 @@ class Window:
             self.dictionaries[name].restore(some)
 
     def restore(self, seq: int, blob: bytes) -> None:
-        """Take a journal entry over; oldest first. Call `restored` after the last one."""
+        """Reads a stored journal entry; call it with the oldest first, and `restored` after the last one. Raises UnreadableBlob."""
         self._journal.restore(seq, blob)
 
     def restored(self) -> None:
-        """All journal entries are in: index them."""
+        """Indexes the rows after all journal entries were read."""
         used = self.columns["kind"][: self.columns.length] > 0
         rows = np.flatnonzero(used)
         self._free = np.flatnonzero(~used)
@@ -365,7 +415,7 @@ class Window:
 
 
 def _single(values: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
-    """Which parts are a whole message."""
+    """Returns which parts are a whole message."""
     return np.asarray((values["parts"] <= 1) & (values["key"] == 1))
 
 
@@ -374,19 +424,19 @@ def _some(values: Values, which: NDArray[np.bool_]) -> Values:
 
 
 def _whole(amounts: NDArray[np.float64], unit: float, most: int) -> NDArray[np.int64]:
-    """Amounts as whole numbers of 1/``unit``, NOT_GIVEN where they are NaN."""
+    """Returns amounts as whole numbers of 1/``unit``, at most ``most``; NOT_GIVEN for NaN."""
     return np.where(np.isnan(amounts), NOT_GIVEN, np.minimum(np.rint(amounts * unit), most)).astype(np.int64)
 
 
 def _rounds(keys: Keys) -> list[Rows | None]:
-    """Returns the reports in rounds without a repeated part; [None] if all are different, as they mostly are."""
+    """Returns the positions of the reports in rounds without a repeated part; [None] if all parts are different, as they mostly are."""
     hashed = keys.hashed()
     order = np.sort(hashed)
     return list(_in_rounds(hashed)) if (order[1:] == order[:-1]).any() else [None]
 
 
 def _in_rounds(values: NDArray[Any]) -> Iterator[Rows]:
-    """Returns the places of ``values`` in rounds without a repeated value; equal values keep their order."""
+    """Yields the positions of ``values`` in rounds without a repeated value. Equal values keep their order."""
     order = np.argsort(values, kind="stable")
     first = np.concatenate([np.ones(min(len(order), 1), np.bool_), np.diff(values[order]) != 0])
     nth = np.arange(len(order)) - np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))

@@ -1,7 +1,7 @@
-"""Kinds of rules: each is evaluated, worded and explained by what its `Kind` says, which `registry` lists.
+"""The kinds of rules. Each kind's `Kind` says how its rules are evaluated, worded and explained; `registry` lists them.
 
-(rule, reading of the window, as_of) → numbers of every group, "not enough data" included. The same code serves the daemon, ``explain``, rule tests
-and backtests. Nothing here knows of stores, of the network or of time passing.
+Evaluating a rule on a reading of the window gives the numbers of every group, or "not enough data". The daemon, ``explain``, rule tests and
+backtests use the same code. Nothing here uses the store, the network or the clock.
 """
 
 from monitor.alerts.kinds.kind import Kind

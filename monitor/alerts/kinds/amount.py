@@ -1,4 +1,4 @@
-"""Shared code of the kinds that measure an amount which is zero without messages: money, distinct values."""
+"""Shared code of the kinds that measure an amount which is zero without messages: money and distinct values."""
 
 from collections.abc import Callable
 
@@ -14,18 +14,18 @@ from monitor.runtime.clock import iso
 from monitor.window import Codes
 
 
-def codes_of(rule: Thresholded, moment: EvaluationInput) -> Codes:
-    """The groups to judge: those with messages now or with an alert; for ``below`` those seen in the last 24 hours."""
+def codes_of(rule: Thresholded, inputs: EvaluationInput) -> Codes:
+    """Returns the groups to evaluate: those with messages now or with an alert; for ``below`` those seen in the last 24 hours."""
     if not rule.by:
         return np.zeros(1, np.int64)
     if rule.comparison == "below":
-        return moment.reading.tally(considered(rule, moment.as_of, remembered(rule))).codes
-    return moment.codes(rule.by, moment.reading.tally(considered(rule, moment.as_of, rule.window)))
+        return inputs.reading.tally(considered(rule, inputs.as_of, remembered(rule))).codes
+    return inputs.codes(rule.by, inputs.reading.tally(considered(rule, inputs.as_of, rule.window)))
 
 
-def judged(
+def amount_result(
     rule: Thresholded,
-    moment: EvaluationInput,
+    inputs: EvaluationInput,
     codes: Codes,
     value: Floats,
     messages: Codes,
@@ -33,23 +33,23 @@ def judged(
     say: Callable[[float], str],
     measured: Callable[[float], str],
 ) -> RuleResult:
-    """The amounts against the rule's thresholds; ``say`` writes a threshold, ``measured`` an amount with its noun.
+    """Compares amounts with the rule's thresholds. ``say`` formats a threshold, ``measured`` an amount with its noun.
 
-    What is too little may only be unknown: ``below`` has not enough data until the window is known to be complete.
+    An amount that is too low may only be incomplete: ``below`` has not enough data until all messages of the window are known.
     """
     below = rule.comparison == "below"
     breached, threshold = crossed(value, numbers_of(rule), below)
-    warming = below and not moment.covers(rule.window)
+    warming = below and not inputs.covers(rule.window)
     if warming:
         breached[:] = NOT_ENOUGH
 
     def why(at: int) -> str:
         if warming:
-            return f"not enough data: history reaches back to {iso(moment.covered_since)} only"
+            return f"not enough data: history reaches back to {iso(inputs.covered_since)} only"
         side = "below" if value[at] < threshold[at] else "above" if value[at] > threshold[at] else "at"
         return f"{measured(float(value[at]))}: {side} {say(float(threshold[at]))}"
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         return forgotten(rule, group, warming=warming)
 
-    return RuleResult(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
+    return RuleResult(inputs.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)

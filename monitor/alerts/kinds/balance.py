@@ -9,6 +9,7 @@ from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Word
 from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
 from monitor.alerts.kinds.prices import are_few, too_few
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
+from monitor.alerts.kinds.tuning import untunable
 from monitor.alerts.kinds.words import (
     limits,
     never,
@@ -30,58 +31,58 @@ from monitor.window import Query
 from monitor.window.aggregates import charged, sums, unpriced
 
 STALE: Final[Duration] = HOUR
-"""An answer older than this, or than two of the rule's own intervals, says nothing of now."""
+"""Age above which a balance says nothing about now, unless two of the rule's own intervals are longer."""
 SHORTEST: Final[Duration] = HOUR
-"""A rate of spending needs messages of at least so long."""
+"""The shortest span of messages from which a rate of spending is computed, unless the rule's window is shorter."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpendingRate:
-    """Money, and the span in which it was spent. ``unknown``: why that is not known; empty where it is."""
+    """Money, and the span in which it was spent. ``unknown`` says why the rate is not known; empty if it is."""
 
     spent: float
     span: Duration
     unknown: str = ""
 
 
-def evaluate(rule: Balance, moment: EvaluationInput) -> RuleResult:
-    """The balance, or the seconds that it lasts (no value where some is left and nothing is spent: it lasts without limit)."""
-    known, pace = moment.facts.balance_at(moment.as_of), _pace(rule, moment)
-    unknown = _unknown(rule, moment, known, pace)
+def evaluate(rule: Balance, inputs: EvaluationInput) -> RuleResult:
+    """Returns the balance, or the seconds that it lasts; NaN if some is left and nothing is spent."""
+    known, pace = inputs.account_state.balance_at(inputs.as_of), _pace(rule, inputs)
+    unknown = _unknown(rule, inputs, known, pace)
     value = np.array([np.nan if known is None or unknown else _value(rule, known.balance.amount, pace)])
     breached, threshold = crossed(value, numbers_of(rule), below=True)
     if unknown or known is None:
         breached[:] = NOT_ENOUGH
-    is_whole = moment.settled or moment.covers(rule.window)
+    is_whole = inputs.settled or inputs.covers(rule.window)
     said = unknown if known is None or unknown else _said(known, pace, is_whole=is_whole)
     none = np.zeros(1, np.int64)
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         return Finding(group, None, None, number_of(rule), said)
 
-    return RuleResult(moment.reading, (), none, breached, value, threshold, none, none, lambda at: said, absent)
+    return RuleResult(inputs.reading, (), none, breached, value, threshold, none, none, lambda at: said, absent)
 
 
-def _pace(rule: Balance, moment: EvaluationInput) -> SpendingRate:
-    """What was spent in the window, as far as that is known to be complete."""
-    start = max(moment.as_of - rule.window, min(moment.covered_since, moment.as_of))
-    question, whole = Query(start, moment.as_of, reported=True), np.zeros(1, np.int64)
-    spent = sums(moment.reading, question)
-    missing = unpriced(moment.reading, question).at(whole)
-    priced = charged(moment.reading, question).at(whole) - missing
+def _pace(rule: Balance, inputs: EvaluationInput) -> SpendingRate:
+    """Returns what was spent in the window, as far as all of its messages are known."""
+    start = max(inputs.as_of - rule.window, min(inputs.covered_since, inputs.as_of))
+    question, whole = Query(start, inputs.as_of, reported=True), np.zeros(1, np.int64)
+    spent = sums(inputs.reading, question)
+    missing = unpriced(inputs.reading, question).at(whole)
+    priced = charged(inputs.reading, question).at(whole) - missing
     few = bool(are_few(priced, missing, rule.min_priced)[0])
     unknown = too_few(int(priced[0]), int(missing[0]), rule.min_priced) if few else ""
-    return SpendingRate(float(np.nan_to_num(spent.at(whole))[0]), moment.as_of - start, unknown)
+    return SpendingRate(float(np.nan_to_num(spent.at(whole))[0]), inputs.as_of - start, unknown)
 
 
-def _unknown(rule: Balance, moment: EvaluationInput, known: BalanceAt | None, pace: SpendingRate) -> str:
-    """Why nothing can be said; empty where it can."""
+def _unknown(rule: Balance, inputs: EvaluationInput, known: BalanceAt | None, pace: SpendingRate) -> str:
+    """Returns why there is not enough data; empty if there is."""
     if known is None:
         return "not enough data: the balance has not been read yet"
-    if moment.as_of - known.at > max(STALE, 2 * (rule.every or 0)):
+    if inputs.as_of - known.at > max(STALE, 2 * (rule.every or 0)):
         return f"not enough data: the balance was last read at {_minute(known.at)}"
     if rule.is_span and pace.span < min(SHORTEST, rule.window):
-        return f"not enough data: history reaches back to {iso(moment.covered_since)} only"
+        return f"not enough data: history reaches back to {iso(inputs.covered_since)} only"
     return pace.unknown if rule.is_span and known.balance.amount > 0 else ""
 
 
@@ -94,14 +95,14 @@ def _value(rule: Balance, amount: float, pace: SpendingRate) -> float:
 
 
 def _lasts(amount: float, pace: SpendingRate) -> float:
-    """Seconds; NaN for ever. Where nothing is left nothing can be sent, and so soon nothing is spent: that lasts not for ever."""
+    """Returns seconds; infinite time is NaN. An empty account lasts 0 seconds, although nothing is spent any more."""
     if amount <= 0:
         return 0.0
     return amount / pace.spent * pace.span / SECOND if pace.spent > 0 else np.nan
 
 
 def _said(known: BalanceAt, pace: SpendingRate, *, is_whole: bool) -> str:
-    """``41.20 EUR left: lasts 9h at 4.5 EUR an hour``. The pace is left out while what was spent is still being fetched."""
+    """Returns for example ``41.20 EUR left: lasts 9h at 4.5 EUR an hour``; omits the rate until all messages of the window are known."""
     amount, currency = known.balance.amount, f" {known.balance.currency}".rstrip()
     left, span = f"{money(amount)}{currency} left", pace.span
     lasts = _lasts(amount, pace)
@@ -126,7 +127,7 @@ def _condition(rule: Balance) -> str:
     return f"{'lasts ' if rule.is_span else ''}below {limits(rule, _unit(rule))}"
 
 
-def _not_judged(rule: Balance) -> str:
+def _not_evaluated(rule: Balance) -> str:
     return "not judged, because past balances are not known"
 
 
@@ -136,7 +137,7 @@ KIND: Final = Kind[Balance](
     unit=_unit,
     matched=nothing,
     condition=_condition,
-    case=lambda rule, moment, group: None,
+    case=lambda rule, inputs, group: None,
     wording=Wording(
         measure=_sentence,
         against=against_threshold,
@@ -151,6 +152,7 @@ KIND: Final = Kind[Balance](
         below=True,
         why={"": "41.20 EUR left: lasts 9h at 4.5 EUR an hour"},
     ),
-    past=PastEvaluation[Balance](spans=one_span, looked_at=whole_reach, is_known=False, unknown=_not_judged),
+    past=PastEvaluation[Balance](spans=one_span, looked_at=whole_reach, is_known=False, unknown=_not_evaluated),
+    tuning=untunable("past balances are not known"),
     batch=None,
 )

@@ -1,7 +1,7 @@
-"""What a kind offers whose rules can be judged together where they count the same: numbers once, thresholds for all at a time.
+"""Evaluates rules together that count the same: counts once, and compares with the thresholds of all rules at once.
 
-Rules of a team mostly ask the same of the same messages, and nearly always nothing is over any threshold. So the kind says in a
-few operations which of the rules have anything to say at all; only those are then judged one by one, by the kind's ``evaluate``.
+Rules of one team mostly count the same messages, and nearly always all groups are within all thresholds. A kind's `BatchEvaluator` finds
+in a few array operations which rules may have a group over a threshold; only those are then evaluated alone, by the kind's ``evaluate``.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -19,7 +19,7 @@ Column = NDArray[np.int64] | NDArray[np.float64]
 
 
 class Numbers(Protocol):
-    """What was counted, by group; ``columns`` has all that a threshold is compared by, the number of messages first."""
+    """What was counted, by group. ``columns`` are all numbers that thresholds are compared with; the number of messages comes first."""
 
     @property
     def codes(self) -> Codes: ...
@@ -30,21 +30,21 @@ class Numbers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """Numbers against one rule's thresholds: see `RuleResult`."""
+    """Numbers compared with one rule's thresholds; see `RuleResult`."""
 
     breached: NDArray[np.int64]
     value: Floats
     threshold: Floats
     messages: Codes
+    baseline: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BatchEvaluator:
-    """How the rules of one kind are judged together. The rules of a call agree in ``Rule.counted`` and in ``apart``.
+    """How the rules of one kind are evaluated together. The rules of one call agree in ``Rule.counted`` and in ``apart``.
 
-    ``asked``: what a rule asks of the window. ``count``: the numbers, from that. ``limits``: what is needed of each rule to
-    compare, in columns. ``over``: which of the rules have a group over a threshold; True also where that cannot be said of all
-    their groups at once. ``weigh``: columns, as they were remembered, against a rule's thresholds.
+    ``asked`` returns a rule's queries, and ``count`` the numbers that they give. ``limits`` returns the rules' thresholds in columns. ``over``
+    says which rules have a group over a threshold, or may have one. ``weigh`` compares remembered columns with one rule's thresholds.
     """
 
     apart: Callable[[Any], Hashable]
@@ -56,11 +56,11 @@ class BatchEvaluator:
 
 
 Pair = tuple[RelativeQuery, RelativeQuery]
-"""Two questions of one span: the messages considered, and those of them that match."""
+"""Two queries for one span: the messages considered, and those of them that match."""
 
 
 def column(values: Sequence[float]) -> Floats:
-    """One number a rule, to be compared with one number a group: gives a line a rule, a place a group."""
+    """Returns one number per rule as a column: compared with one number per group, it gives a row per rule."""
     return np.array(values, np.float64)[:, None]
 
 
@@ -68,7 +68,7 @@ Evaluator = Callable[[Rule, EvaluationInput], RuleResult]
 
 
 class RuleBatch:
-    """Rules that count the same and compare it in the same way, at least one: only their thresholds differ. ``by`` is how all of them are grouped."""
+    """Rules, at least one, that differ only in their thresholds. ``by`` are the fields by which all of them group."""
 
     def __init__(self, batch: BatchEvaluator, rules: Iterable[Rule], evaluate: Evaluator) -> None:
         self.rules = tuple(rules)
@@ -80,20 +80,20 @@ class RuleBatch:
         self._asked = batch.asked(self.rules[0])
         self._limits = batch.limits(self.rules)
 
-    def count(self, moment: EvaluationInput) -> Numbers:
-        """What all of them count."""
-        numbers: Numbers = moment.shared(self.rules[0], lambda: self._batch.count(self.rules[0], self._asked, moment))
+    def count(self, inputs: EvaluationInput) -> Numbers:
+        """Returns what all of them count."""
+        numbers: Numbers = inputs.shared(self.rules[0], lambda: self._batch.count(self.rules[0], self._asked, inputs))
         return numbers
 
-    def to_judge(self, numbers: Numbers) -> set[str]:
-        """The names of those that must be judged by themselves. All groups of the others are within their thresholds, or too small."""
+    def to_evaluate_alone(self, numbers: Numbers) -> set[str]:
+        """Returns the names of the rules to evaluate alone. All groups of the other rules are within their thresholds or too small."""
         over = self._batch.over(self._limits, numbers)
         return {self.rules[at].name for at in over.nonzero()[0].tolist()} if over.any() else set()
 
     def weigh(self, rule: Rule, columns: tuple[Floats, ...]) -> BatchResult:
-        """Numbers of some groups, as they were remembered, against one rule's thresholds."""
+        """Compares remembered numbers of some groups with one rule's thresholds."""
         return self._batch.weigh(rule, columns)
 
-    def rule_result(self, number: int, moment: EvaluationInput) -> RuleResult:
-        """One of the rules in full, whichever has its turn."""
-        return self._evaluate(self.rules[number % len(self.rules)], moment)
+    def rule_result(self, number: int, inputs: EvaluationInput) -> RuleResult:
+        """Returns the full result of one rule; consecutive numbers choose the rules in turn."""
+        return self._evaluate(self.rules[number % len(self.rules)], inputs)

@@ -1,4 +1,4 @@
-"""What counts against a rule in one group: the messages it considers, and which of them make its value what it is."""
+"""Describes what counts against a rule in one group: the messages it considers, and which of them make its value what it is."""
 
 from dataclasses import dataclass, replace
 
@@ -15,9 +15,11 @@ Group = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class RuleCase:
-    """What a rule asks: ``question`` the messages considered; those counted of them match ``match``, had no final status at
-    ``pending_at``, took longer than ``slower``. ``is_share``: as a share of the considered messages. ``novel``: the field whose value is new.
-    ``by_money``: each counts as much as it costs. ``group`` has the fields by which the group's messages are found.
+    """The messages behind one group's value.
+
+    ``question`` selects the messages considered. The counted ones of them match ``match``, had no final status at ``pending_at`` and took
+    longer than ``slower`` seconds. ``is_share`` says that the value is their share of the messages considered. ``novel`` is the field whose value
+    is new. ``by_money`` weighs each message by its price. ``group`` holds the fields that select the group's messages.
     """
 
     group: Group
@@ -30,17 +32,17 @@ class RuleCase:
     novel: str | None = None
     by_money: bool = False
 
-    def code(self, moment: EvaluationInput) -> int | None:
-        """The group's code; None where it has no messages."""
-        return moment.reading.code(tuple(name for name, _ in self.group), tuple(value for _, value in self.group))
+    def code(self, inputs: EvaluationInput) -> int | None:
+        """Returns the group's code; None if it has no messages."""
+        return inputs.reading.code(tuple(name for name, _ in self.group), tuple(value for _, value in self.group))
 
     def counted(self, question: Query) -> Query:
-        """Those of a question's messages that are counted."""
+        """Returns the query for the counted messages among those of ``question``."""
         return replace(question.narrowed(self.match.conditions), pending_at=self.pending_at, slower=self.slower)
 
-    def bad(self, question: Query, code: int, moment: EvaluationInput) -> Rows:
-        """The rows that count against the rule: those that match; of a share that is too low, those that do not."""
-        matching = moment.reading.rows(self.counted(question), code)
+    def bad(self, question: Query, code: int, inputs: EvaluationInput) -> Rows:
+        """Returns the rows that count against the rule: those that match or, if a share is too low, those that do not."""
+        matching = inputs.reading.rows(self.counted(question), code)
         if not (self.below and self.is_share):
             return matching
-        return np.setdiff1d(moment.reading.rows(question, code), matching, assume_unique=True)
+        return np.setdiff1d(inputs.reading.rows(question, code), matching, assume_unique=True)

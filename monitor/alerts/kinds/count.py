@@ -13,6 +13,7 @@ from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Word
 from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered, pair
+from monitor.alerts.kinds.tuning import tuned_by, values
 from monitor.alerts.kinds.words import (
     always,
     compared,
@@ -33,12 +34,12 @@ from monitor.runtime.clock import HOUR, Duration, format_duration, iso
 from monitor.window import Codes, GroupCounts, RelativeQuery
 
 SEEN_IN = 24 * HOUR
-"""A group that sent nothing counts as zero where it was seen in this long."""
+"""A group without messages counts as zero if it was seen within this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class _CountNumbers:
-    """What was counted, by group. ``warming``: not all of the window is known yet, so little may be too little."""
+    """What was counted, by group. ``warming`` says that not all messages of the window are known, so a low number may be too low."""
 
     codes: Codes
     messages: Codes
@@ -52,7 +53,7 @@ class _CountNumbers:
 
 @dataclass(frozen=True, slots=True)
 class _CountQuery:
-    """``seen``: the messages by which a group is known to be there; None where it takes messages in the window."""
+    """``seen`` selects the messages that make a group exist; None if it takes messages in the window."""
 
     pair: Pair
     seen: RelativeQuery | None
@@ -66,9 +67,9 @@ class _CountLimits:
     limit: Floats
 
 
-def evaluate(rule: Count, moment: EvaluationInput) -> RuleResult:
-    """The number of each group; for ``below`` also of groups that sent nothing now but did in the last 24 hours."""
-    numbers = moment.shared(rule, lambda: _count(rule, _asked(rule), moment))
+def evaluate(rule: Count, inputs: EvaluationInput) -> RuleResult:
+    """Returns the number of each group; for ``below`` also of groups without messages now that were seen in the last 24 hours."""
+    numbers = inputs.shared(rule, lambda: _count(rule, _asked(rule), inputs))
     codes, messages, matching = numbers.codes, numbers.messages, numbers.matching
     value = matching.astype(np.float64)
     breached, threshold = crossed(value, numbers_of(rule), rule.comparison == "below")
@@ -78,7 +79,7 @@ def evaluate(rule: Count, moment: EvaluationInput) -> RuleResult:
 
     def why(at: int) -> str:
         if warming:
-            return f"not enough data: history reaches back to {iso(moment.covered_since)} only"
+            return f"not enough data: history reaches back to {iso(inputs.covered_since)} only"
         limit = threshold[at]
         side = "below" if matching[at] < limit else "above" if matching[at] > limit else "at"
         return f"{plural(int(matching[at]), 'message')}: {side} {number(limit)}"
@@ -86,16 +87,16 @@ def evaluate(rule: Count, moment: EvaluationInput) -> RuleResult:
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         return forgotten(rule, group, warming=warming)
 
-    return RuleResult(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
+    return RuleResult(inputs.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
 
 
 def remembered(rule: Thresholded) -> Duration:
-    """For how long a group counts, as zero, after it was last seen; with ``below`` it is forgotten then."""
+    """Returns how long a group counts as zero after it was last seen; after that, a rule with ``below`` forgets it."""
     return max(SEEN_IN, rule.window)
 
 
 def forgotten(rule: Thresholded, group: tuple[tuple[str, str], ...], *, warming: bool) -> Finding:
-    """What is found of a group without messages that does not count any more; above a threshold it is not in any case."""
+    """Returns the finding of a group without messages that is no longer counted; it is never above a threshold."""
     if rule.comparison == "above":
         return Finding(group, 0, 0.0, number_of(rule), "no messages")
     why = f"no messages for {format_duration(remembered(rule))}: the group is no longer counted"
@@ -108,17 +109,17 @@ def _asked(rule: Count) -> _CountQuery:
     return _CountQuery(pair(considered(rule, 0, rule.window), rule.match), seen)
 
 
-def _count(rule: Count, asked: _CountQuery, moment: EvaluationInput) -> _CountNumbers:
-    whole, part = (moment.tally(one) for one in asked.pair)
-    codes = _codes(rule, asked, moment, part)
-    warming = rule.comparison == "below" and not moment.covers(rule.window)
+def _count(rule: Count, asked: _CountQuery, inputs: EvaluationInput) -> _CountNumbers:
+    whole, part = (inputs.tally(one) for one in asked.pair)
+    codes = _codes(rule, asked, inputs, part)
+    warming = rule.comparison == "below" and not inputs.covers(rule.window)
     return _CountNumbers(codes, whole.at(codes), part.at(codes), warming)
 
 
-def _codes(rule: Count, asked: _CountQuery, moment: EvaluationInput, part: GroupCounts) -> Codes:
+def _codes(rule: Count, asked: _CountQuery, inputs: EvaluationInput, part: GroupCounts) -> Codes:
     if rule.comparison == "above":
-        return moment.codes(rule.by, part)
-    return np.zeros(1, np.int64) if asked.seen is None else moment.tally(asked.seen).codes
+        return inputs.codes(rule.by, part)
+    return np.zeros(1, np.int64) if asked.seen is None else inputs.tally(asked.seen).codes
 
 
 def _apart(rule: Count) -> Hashable:
@@ -143,12 +144,12 @@ def _weigh(rule: Count, columns: tuple[Floats, ...]) -> BatchResult:
 BATCH = BatchEvaluator(_apart, _asked, _count, _limits, _over, _weigh)
 
 
-def _case(rule: Count, moment: EvaluationInput, group: Group) -> RuleCase | None:
-    return RuleCase(group, considered(rule, moment.as_of, rule.window), rule.match, False, rule.comparison == "below")
+def _case(rule: Count, inputs: EvaluationInput, group: Group) -> RuleCase | None:
+    return RuleCase(group, considered(rule, inputs.as_of, rule.window), rule.match, False, rule.comparison == "below")
 
 
 def number_said(view: AlertView) -> str:
-    """``62 Undelivered to Cosmote (GR) in 15m``."""
+    """Returns for example ``62 Undelivered to Cosmote (GR) in 15m``."""
     outcome = phrases.outcome(view)
     counted = f"{number(view.value)} {outcome}" if outcome else phrases.messages(view.value or 0)
     return f"{counted}{phrases.place(view)}{phrases.in_window(view)}"
@@ -175,5 +176,6 @@ KIND: Final = Kind[Count](
     ),
     example=Example(unit="count"),
     past=PastEvaluation[Count](spans=one_span, looked_at=_looked_at, is_known=True, unknown=nothing),
+    tuning=tuned_by("count", values),
     batch=BATCH,
 )

@@ -4,10 +4,11 @@ from typing import Final
 
 import numpy as np
 
-from monitor.alerts.kinds.amount import codes_of, judged
+from monitor.alerts.kinds.amount import amount_result, codes_of
 from monitor.alerts.kinds.kind import Example, Kind, PastEvaluation, Wording
 from monitor.alerts.kinds.result import EvaluationInput, RuleResult
 from monitor.alerts.kinds.rule_query import considered
+from monitor.alerts.kinds.tuning import tuned_by, values
 from monitor.alerts.kinds.words import (
     always,
     compared,
@@ -24,16 +25,16 @@ from monitor.model.plurals import number, plural
 from monitor.window.aggregates import distinct
 
 
-def evaluate(rule: Distinct, moment: EvaluationInput) -> RuleResult:
-    """How many different values of the rule's field the messages of each group have."""
-    question, codes = considered(rule, moment.as_of, rule.window), codes_of(rule, moment)
-    value = distinct(moment.reading, question, rule.field).at(codes).astype(np.float64)
-    messages = moment.reading.tally(question).at(codes)
+def evaluate(rule: Distinct, inputs: EvaluationInput) -> RuleResult:
+    """Returns how many different values of the rule's field the messages of each group have."""
+    question, codes = considered(rule, inputs.as_of, rule.window), codes_of(rule, inputs)
+    value = distinct(inputs.reading, question, rule.field).at(codes).astype(np.float64)
+    messages = inputs.reading.tally(question).at(codes)
 
     def measured(count: float) -> str:
         return f"{plural(int(count), 'different value')} of {rule.field}"
 
-    return judged(rule, moment, codes, value, messages, messages, number, measured)
+    return amount_result(rule, inputs, codes, value, messages, messages, number, measured)
 
 
 def _sentence(view: AlertView) -> str:
@@ -49,7 +50,7 @@ KIND: Final = Kind[Distinct](
     unit=always("count"),
     matched=lambda rule: rule.field,
     condition=lambda rule: compared(rule, "count"),
-    case=lambda rule, moment, group: None,
+    case=lambda rule, inputs, group: None,
     wording=Wording(
         measure=_sentence,
         against=against_threshold,
@@ -60,5 +61,6 @@ KIND: Final = Kind[Distinct](
     ),
     example=Example(unit="count"),
     past=PastEvaluation[Distinct](spans=one_span, looked_at=whole_reach, is_known=True, unknown=nothing),
+    tuning=tuned_by("count", values),
     batch=None,
 )

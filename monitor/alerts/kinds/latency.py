@@ -8,6 +8,7 @@ from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Word
 from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
 from monitor.alerts.kinds.rule_query import considered
+from monitor.alerts.kinds.tuning import tuned_by, values
 from monitor.alerts.kinds.words import (
     always,
     compared,
@@ -28,16 +29,16 @@ from monitor.runtime.printable import clean
 from monitor.window.aggregates import percentiles
 
 
-def evaluate(rule: Latency, moment: EvaluationInput) -> RuleResult:
-    """The percentile of each group, in seconds, over the messages whose latency is given; ``matching`` are the slower ones.
+def evaluate(rule: Latency, inputs: EvaluationInput) -> RuleResult:
+    """Returns the percentile of each group, in seconds, over the messages with a known latency; ``matching`` are the slower ones.
 
-    A message counts by the time of its present status, whatever that status is; one that is still on its way has no latency.
+    A message counts at the time of its present status, whatever that is; one that is still on its way has no latency.
     """
-    question = considered(rule, moment.as_of, rule.window, within=rule.receipts_within)
-    found = percentiles(moment.reading, question, rule.percentile)
-    codes = moment.codes(rule.by, found.tally)
+    question = considered(rule, inputs.as_of, rule.window, within=rule.receipts_within)
+    found = percentiles(inputs.reading, question, rule.percentile)
+    codes = inputs.codes(rule.by, found.tally)
     value, messages = found.at(codes), found.tally.at(codes)
-    slower = moment.reading.tally(replace(question, slower=number_of(rule))).at(codes)
+    slower = inputs.reading.tally(replace(question, slower=number_of(rule))).at(codes)
     below = rule.comparison == "below"
     breached, threshold = crossed(value, numbers_of(rule), below)
     breached[messages < rule.min_messages] = NOT_ENOUGH
@@ -54,7 +55,7 @@ def evaluate(rule: Latency, moment: EvaluationInput) -> RuleResult:
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         return Finding(group, None, None, number_of(rule), _too_few(rule, 0))
 
-    return RuleResult(moment.reading, rule.by, codes, breached, value, threshold, messages, slower, why, absent)
+    return RuleResult(inputs.reading, rule.by, codes, breached, value, threshold, messages, slower, why, absent)
 
 
 def _too_few(rule: Latency, messages: int) -> str:
@@ -62,8 +63,8 @@ def _too_few(rule: Latency, messages: int) -> str:
     return f"not enough data: {known}, min_messages is {rule.min_messages}"
 
 
-def _case(rule: Latency, moment: EvaluationInput, group: Group) -> RuleCase | None:
-    question = considered(rule, moment.as_of, rule.window, within=rule.receipts_within)
+def _case(rule: Latency, inputs: EvaluationInput, group: Group) -> RuleCase | None:
+    question = considered(rule, inputs.as_of, rule.window, within=rule.receipts_within)
     return RuleCase(group, question, EVERYTHING, True, rule.comparison == "below", slower=number_of(rule))
 
 
@@ -89,5 +90,6 @@ KIND: Final = Kind[Latency](
     ),
     example=Example(unit="seconds"),
     past=PastEvaluation[Latency](spans=one_span, looked_at=whole_reach, is_known=True, unknown=nothing),
+    tuning=tuned_by("seconds", values),
     batch=None,
 )

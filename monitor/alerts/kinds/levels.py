@@ -1,4 +1,4 @@
-"""Comparing values with a rule's levels."""
+"""Compares values with a rule's levels."""
 
 from collections.abc import Sequence
 
@@ -11,22 +11,21 @@ Floats = NDArray[np.float64]
 
 
 def number_of(rule: Rule, level: int = 0) -> float:
-    """The threshold of a level of a rule whose thresholds are plain numbers."""
+    """Returns the threshold of a level; for rules whose thresholds are plain numbers."""
     limit = rule.levels_[level].limit
     assert isinstance(limit, float)
     return limit
 
 
 def numbers_of(rule: Rule) -> list[float]:
-    """The thresholds of such a rule, from the mildest on."""
+    """Returns the thresholds of such a rule, the mildest first."""
     return [number_of(rule, level) for level in range(len(rule.levels_))]
 
 
 def crossed(value: Floats, limits: Sequence[Floats | float], below: bool) -> tuple[NDArray[np.int64], Floats]:
-    """How many levels each value crosses, and the threshold that goes with it: of the highest level crossed, else the lowest.
+    """Returns how many levels each value crosses, and the threshold of the highest level crossed, or of the lowest level if none is.
 
-    ``limits`` has one number, or one array, a level, from the mildest on. Above is strictly above, below strictly below; NaN
-    crosses nothing.
+    ``limits`` has one number or array per level, the mildest first. "Above" and "below" are strict; NaN crosses nothing.
     """
     count = np.zeros(len(value), np.int64)
     threshold = np.full(len(value), limits[0])

@@ -10,6 +10,7 @@ from monitor.alerts.kinds.case import RuleCase
 from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Wording
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, RuleResult
 from monitor.alerts.kinds.rule_query import considered
+from monitor.alerts.kinds.tuning import untunable
 from monitor.alerts.kinds.words import (
     always,
     never,
@@ -28,23 +29,23 @@ from monitor.runtime.clock import format_duration, iso
 from monitor.window import Query
 
 
-def evaluate(rule: NewValue, moment: EvaluationInput) -> RuleResult:
-    """How many messages of each group and value were first seen in the window; the baseline is how many there were before."""
-    now, before = questions(rule, moment)
-    present, past = moment.reading.tally(now), moment.reading.tally(before)
-    codes = moment.codes(rule.grouping, present)
+def evaluate(rule: NewValue, inputs: EvaluationInput) -> RuleResult:
+    """Returns the number of messages of each group and value first seen in the window; the baseline is their number before."""
+    now, before = questions(rule, inputs)
+    present, past = inputs.reading.tally(now), inputs.reading.tally(before)
+    codes = inputs.codes(rule.grouping, present)
     messages, earlier = present.at(codes), past.at(codes)
     breached = ((earlier == 0) & (messages > 0)).astype(np.int64)
     few = (breached > 0) & (messages < rule.min_messages)
     breached[few] = NOT_ENOUGH
-    warming = not moment.remembers(rule.reach)
+    warming = not inputs.remembers(rule.reach)
     if warming:
         breached[:] = NOT_ENOUGH
     value, threshold = messages.astype(np.float64), np.full(len(codes), float(rule.min_messages))
 
     def why(at: int) -> str:
         if warming:
-            return f"not enough data: history reaches back to {iso(moment.known_since)} only"
+            return f"not enough data: history reaches back to {iso(inputs.known_since)} only"
         said = f"{plural(int(messages[at]), 'message')} in {format_duration(rule.window)}"
         if earlier[at]:
             return f"{said}: known, {number(int(earlier[at]))} in the {format_duration(rule.seen_in)} before"
@@ -55,7 +56,7 @@ def evaluate(rule: NewValue, moment: EvaluationInput) -> RuleResult:
         return Finding(group, None if warming else 0, 0.0, float(rule.min_messages), "no messages")
 
     return RuleResult(
-        moment.reading,
+        inputs.reading,
         rule.grouping,
         codes,
         breached,
@@ -69,15 +70,15 @@ def evaluate(rule: NewValue, moment: EvaluationInput) -> RuleResult:
     )
 
 
-def questions(rule: NewValue, moment: EvaluationInput) -> tuple[Query, Query]:
-    """The messages with any value first seen in the window, and those first seen before it."""
-    asked = replace(considered(rule, moment.as_of, rule.window), seen=True, by=rule.grouping)
+def questions(rule: NewValue, inputs: EvaluationInput) -> tuple[Query, Query]:
+    """Returns the queries for the messages with a value first seen in the window, and for those first seen before it."""
+    asked = replace(considered(rule, inputs.as_of, rule.window), seen=True, by=rule.grouping)
     now = asked.narrowed([Condition(rule.field, "is_not", (UNKNOWN,))])
     return now, now.moved(now.start - rule.seen_in, now.start)
 
 
-def _case(rule: NewValue, moment: EvaluationInput, group: Group) -> RuleCase | None:
-    return RuleCase(group, questions(rule, moment)[0], EVERYTHING, False, rule.comparison == "below", novel=rule.field)
+def _case(rule: NewValue, inputs: EvaluationInput, group: Group) -> RuleCase | None:
+    return RuleCase(group, questions(rule, inputs)[0], EVERYTHING, False, rule.comparison == "below", novel=rule.field)
 
 
 def _sentence(view: AlertView) -> str:
@@ -105,5 +106,6 @@ KIND: Final = Kind[NewValue](
     ),
     example=Example(unit="count", values=(62.0, 1.0, 0.0), has_baseline=True),
     past=PastEvaluation[NewValue](spans=one_span, looked_at=whole_reach, is_known=True, unknown=nothing),
+    tuning=untunable("it has no threshold: a value is new or it is not"),
     batch=None,
 )

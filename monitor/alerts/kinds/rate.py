@@ -14,6 +14,7 @@ from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered, of, pair
 from monitor.alerts.kinds.statistics import wilson
+from monitor.alerts.kinds.tuning import tuned_by, where_known
 from monitor.alerts.kinds.words import (
     always,
     compared,
@@ -49,16 +50,16 @@ class _Shares:
 
 @dataclass(frozen=True, slots=True)
 class _RateLimits:
-    """The mildest threshold of each rule and how many messages it takes, in columns; the rest is the same for all."""
+    """The mildest threshold and ``min_messages`` of each rule, in columns. The rest of ``rule`` is the same for all."""
 
     rule: Rate
     limit: Floats
     least: Floats
 
 
-def evaluate(rule: Rate, moment: EvaluationInput) -> RuleResult:
-    """The share of each group that has messages in the window, or an alert."""
-    shares = moment.shared(rule, lambda: _count(rule, _asked(rule), moment))
+def evaluate(rule: Rate, inputs: EvaluationInput) -> RuleResult:
+    """Returns the share of each group that has messages in the window, or an alert."""
+    shares = inputs.shared(rule, lambda: _count(rule, _asked(rule), inputs))
     codes, messages, matching, value = shares.codes, shares.messages, shares.matching, shares.value
     proven = _proven(rule, matching, messages, value)
     breached, threshold = _crossed(rule, proven, messages)
@@ -76,23 +77,23 @@ def evaluate(rule: Rate, moment: EvaluationInput) -> RuleResult:
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         return Finding(group, None, None, number_of(rule), _too_few(rule, 0))
 
-    return RuleResult(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
+    return RuleResult(inputs.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
 
 
 def _asked(rule: Rate) -> Pair:
     return pair(of(considered(rule, 0, rule.window, within=rule.receipts_within), rule.of), rule.match)
 
 
-def _count(rule: Rate, asked: Pair, moment: EvaluationInput) -> _Shares:
-    total = moment.tally(asked[0])
-    codes = moment.codes(rule.by, total)
-    messages, matching = total.at(codes), moment.tally(asked[1]).at(codes)
+def _count(rule: Rate, asked: Pair, inputs: EvaluationInput) -> _Shares:
+    total = inputs.tally(asked[0])
+    codes = inputs.codes(rule.by, total)
+    messages, matching = total.at(codes), inputs.tally(asked[1]).at(codes)
     value = np.divide(matching, messages, out=np.full(len(codes), np.nan), where=messages > 0)
     return _Shares(codes, messages, matching, value)
 
 
 def _proven(rule: Rate, matching: Codes, messages: Codes, value: Floats) -> Floats:
-    """What is compared with the threshold: the share, or the bound that it is beyond with the confidence asked for."""
+    """Returns what is compared with the threshold: the share, or its bound at the rule's confidence."""
     if rule.confidence is None:
         return value
     lower, upper = wilson(matching.astype(np.float64), messages.astype(np.float64), rule.confidence)
@@ -134,13 +135,17 @@ def _too_few(rule: Rate, messages: int) -> str:
     return f"not enough data: {plural(messages, 'message')}, min_messages is {rule.min_messages}"
 
 
-def _case(rule: Rate, moment: EvaluationInput, group: Group) -> RuleCase | None:
-    question = considered(rule, moment.as_of, rule.window, within=rule.receipts_within)
+def _reached(rule: Rate, result: RuleResult) -> Floats:
+    return where_known(result, _proven(rule, result.matching, result.messages, result.value))
+
+
+def _case(rule: Rate, inputs: EvaluationInput, group: Group) -> RuleCase | None:
+    question = considered(rule, inputs.as_of, rule.window, within=rule.receipts_within)
     return RuleCase(group, of(question, rule.of), rule.match, True, rule.comparison == "below")
 
 
 def share_said(view: AlertView) -> str:
-    """``34.2% of 1,204 messages to Cosmote (GR) failed in 15m``."""
+    """Returns for example ``34.2% of 1,204 messages to Cosmote (GR) failed in 15m``."""
     outcome = phrases.outcome(view)
     verb = "failed" if outcome.lower() in ("", "failed") else f"were {outcome}"
     return f"{percent(view.value)} of {phrases.messages(view.messages)}{phrases.place(view)} {verb}{phrases.in_window(view)}"
@@ -167,5 +172,6 @@ KIND: Final = Kind[Rate](
     ),
     example=Example(unit="share"),
     past=PastEvaluation[Rate](spans=one_span, looked_at=_looked_at, is_known=True, unknown=nothing),
+    tuning=tuned_by("share", _reached),
     batch=BATCH,
 )

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
-from monitor.alerts.kinds.absence import KIND as ABSENCE
+from monitor.alerts.kinds.absence.kind import KIND as ABSENCE
 from monitor.alerts.kinds.balance import KIND as BALANCE
-from monitor.alerts.kinds.batch import RuleBatch
+from monitor.alerts.kinds.batch import BatchEvaluator, RuleBatch
 from monitor.alerts.kinds.campaign.kind import KIND as CAMPAIGN
 from monitor.alerts.kinds.case import RuleCase
 from monitor.alerts.kinds.cost import KIND as COST
@@ -16,6 +16,7 @@ from monitor.alerts.kinds.latency import KIND as LATENCY
 from monitor.alerts.kinds.new_value import KIND as NEW_VALUE
 from monitor.alerts.kinds.rate import KIND as RATE
 from monitor.alerts.kinds.result import EvaluationInput, RuleResult, withheld
+from monitor.alerts.kinds.shift.kind import KIND as SHIFT
 from monitor.alerts.kinds.slo import KIND as SLO
 from monitor.alerts.kinds.spike.kind import KIND as SPIKE
 from monitor.alerts.kinds.stuck import KIND as STUCK
@@ -26,24 +27,24 @@ from monitor.model.finding import Unit
 R = TypeVar("R", bound=Rule)
 
 KINDS: Final[dict[str, Kind[Any]]] = {}
-"""By name."""
+"""The kinds by name."""
 
 
 def register(kind: Kind[R]) -> None:
-    """Make a kind known, and its model. Raises TypeError where another one has its name."""
+    """Adds a kind and its model. Raises TypeError if another kind has its name."""
     add_model(kind.model)
     KINDS[name_of(kind.model)] = kind
 
 
 def unregister(kind: Kind[R]) -> None:
-    """The kind is not known any more."""
+    """Removes a kind and its model."""
     del KINDS[name_of(kind.model)]
     remove_model(kind.model)
 
 
 _SHIPPED: Final[tuple[Kind[Any], ...]] = (
     *(RATE, COUNT, SPIKE, LATENCY, STUCK, ABSENCE),
-    *(NEW_VALUE, COST, DISTINCT, SLO, CAMPAIGN, BALANCE),
+    *(NEW_VALUE, COST, DISTINCT, SHIFT, SLO, CAMPAIGN, BALANCE),
 )
 for _kind in _SHIPPED:
     register(_kind)
@@ -52,62 +53,63 @@ if _without := MODELS.keys() - KINDS.keys():
 
 
 def kind_of(rule: R) -> Kind[R]:
-    """The kind of a rule. Raises ValueError where it is not registered."""
+    """Returns the kind of a rule. Raises ValueError if it is not registered."""
     kind = KINDS.get(rule.kind)
     if kind is None:
         raise ValueError(f"rules of the kind {rule.kind!r} cannot be judged")
     return kind
 
 
-def evaluate(rule: Rule, moment: EvaluationInput) -> RuleResult:
-    """The numbers of every group of a rule; not enough data while messages that it looks at are still to be fetched.
+def evaluate(rule: Rule, inputs: EvaluationInput) -> RuleResult:
+    """Returns the numbers of every group of a rule; "not enough data" while messages that it looks at are still to be fetched.
 
-    Raises ValueError where the rule cannot be judged on this window.
+    Raises ValueError if the rule cannot be evaluated on this window.
     """
-    found = kind_of(rule).evaluate(rule, moment)
-    return withheld(found, moment) if moment.lacks(rule) else found
+    found = kind_of(rule).evaluate(rule, inputs)
+    return withheld(found, inputs) if inputs.lacks(rule) else found
 
 
 def unit_of(rule: Rule, group: Group = ()) -> Unit:
-    """What the values of a group of the rule are measured in; those of a campaign's problems differ."""
+    """Returns the unit of a group's values; it can differ between the problems of a campaign."""
     return kind_of(rule).unit(rule, group)
 
 
 def matched(rule: Rule) -> str:
-    """What the rule counts, in a few words; empty for plain failures and for everything. See `AlertView.matched`."""
+    """Returns what the rule counts, in a few words; empty for plain failures and for everything. See `AlertView.matched`."""
     return kind_of(rule).matched(rule)
 
 
 def condition(rule: Rule) -> str:
-    """When the rule fires, in a few words: ``above 20%``, ``below 10 / 5``, ``no messages for 45m``."""
+    """Returns when the rule fires, in a few words: ``above 20%``, ``below 10 / 5``, ``no messages for 45m``."""
     return kind_of(rule).condition(rule)
 
 
-def case_of(rule: Rule, moment: EvaluationInput, group: Group) -> RuleCase | None:
+def case_of(rule: Rule, inputs: EvaluationInput, group: Group) -> RuleCase | None:
     """Returns what is to be explained of a group; None if no messages carry it."""
-    return kind_of(rule).case(rule, moment, group)
+    return kind_of(rule).case(rule, inputs, group)
 
 
 def example_of(name: str) -> Example:
-    """What a made-up alert of the kind of that name says."""
+    """Returns a made-up alert of the kind of that name."""
     kind = KINDS.get(name)
     return Example(unit="count") if kind is None else kind.example
 
 
 def wording_of(name: str) -> Wording | None:
-    """How an alert of the kind of that name is worded; None for the program's own alerts, and for a kind that is not known here."""
+    """Returns how an alert of the kind of that name is worded; None for built-in alerts and unknown kinds."""
     kind = KINDS.get(name)
     return None if kind is None else kind.wording
 
 
 def batches(rules: Iterable[Rule]) -> list[RuleBatch]:
-    """All rules that can be judged with others that count the same, or alone in the same way.
+    """Returns the rules that can be evaluated in batches, also batches of one.
 
-    Those grouped by recipient cannot: recipients are numbered anew by each reading.
+    Rules that group by recipient cannot, because recipients are numbered anew by each reader.
     """
-    found: dict[object, list[Rule]] = {}
+    found: dict[object, tuple[BatchEvaluator, list[Rule]]] = {}
     for rule in rules:
         together = kind_of(rule).batch
         if together is not None and "to" not in rule.by:
-            found.setdefault((rule.counted, rule.every, together.apart(rule)), []).append(rule)
-    return [RuleBatch(together, some, evaluate) for some in found.values() if (together := kind_of(some[0]).batch)]
+            key = rule.counted, rule.every, together.apart(rule)
+            found.setdefault(key, (together, []))[1].append(rule)
+    return [RuleBatch(together, some, evaluate) for together, some in found.values()]

@@ -1,4 +1,4 @@
-"""What evaluating one rule gives: numbers of all its groups in arrays, and a finding in words for the few that matter."""
+"""The input and the result of evaluating one rule: numbers of all groups in arrays, and findings in words for the few that matter."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.alerts.kinds.rule_state import RuleState
 from monitor.config.rules import Rule
 from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.finding import Finding
@@ -17,48 +18,52 @@ Floats = NDArray[np.float64]
 T = TypeVar("T")
 
 NOT_ENOUGH = -1
-"""In `RuleResult.breached`: not enough data to say."""
+"""The value in `RuleResult.breached` that means "not enough data"."""
 ENOUGH_HISTORY = 6 * DAY
-"""The length of history that is always enough: Routee returns a little less than the 7 days that a rule may look back."""
-UNHEARD_OF = -1
+"""A length of history that always suffices: Routee returns a little less than the 7 days that a rule may look back."""
+NO_CODE = -1
 """The code of no group."""
+_KNOWN_CODES = "codes of the groups with an alert"
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationInput:
-    """What a rule is judged on: a reading of the window, as of when, and since when nothing is missing from it.
+    """What a rule is evaluated on: a reading of the window, as of when, and since when no message is missing.
 
-    ``known`` are groups that must be judged even where nothing is found of them: those with an alert. ``facts`` is what was
-    asked of the account besides its messages. ``carried`` has the answers of earlier moments, which save counting. ``settled``: as
-    much of the past is known as is ever fetched; not so while a search that begins is still reading its history. ``begun``: when the
-    account's messages begin. That there were none before says nothing of what is usual. ``time_zone`` is that of the account.
+    ``known`` are the groups with an alert, which are evaluated even without messages. ``account_state`` is what Routee answered besides messages.
+    ``carried`` holds earlier counts, which are updated instead of counted anew. ``settled`` says that as much of the past was fetched as ever
+    is; a new search is not settled until it has read its history. ``in_use_since`` is when the account's messages begin: having none before that says
+    nothing about what is usual. ``time_zone`` is the account's. ``kept`` is what the rule's last
+    evaluation left for this one. ``effort`` is how much of the past may be worked through now, in units of about 0.1 ms; None: all of it.
     """
 
     reading: WindowReader
     as_of: Instant
     covered_since: Instant
     known: tuple[tuple[tuple[str, str], ...], ...] = ()
-    facts: AccountState = NOTHING_KNOWN
+    account_state: AccountState = NOTHING_KNOWN
     carried: IncrementalCounts | None = None
     settled: bool = True
-    begun: Instant = 0
+    in_use_since: Instant = 0
     time_zone: str = "UTC"
+    kept: RuleState | None = None
+    effort: float | None = None
 
     @property
     def known_since(self) -> Instant:
-        """Since when it is known what is usual: nothing is missing, and the account was in use."""
-        return max(self.covered_since, self.begun)
+        """Since when it is known what is usual: no message is missing, and the account was in use."""
+        return max(self.covered_since, self.in_use_since)
 
     def remembers(self, span: Duration) -> bool:
-        """Whether it is known what is usual in that span up to ``as_of``. ENOUGH_HISTORY is enough for any."""
+        """Returns whether it is known what is usual in that span up to ``as_of``; ENOUGH_HISTORY suffices for any span."""
         return self.known_since <= self.as_of - min(span, ENOUGH_HISTORY)
 
     def covers(self, span: Duration) -> bool:
-        """Whether no message of that span up to ``as_of`` is missing."""
+        """Returns whether no message of that span up to ``as_of`` is missing."""
         return self.covered_since <= self.as_of - span
 
     def lacks(self, rule: Rule) -> bool:
-        """Whether messages that the rule looks back at are still to be fetched: until then it is not judged."""
+        """Returns whether messages that the rule looks back at are still to be fetched; until then it has not enough data."""
         return not (self.settled or rule.speaks_early or self.covers(rule.reach))
 
     def tally(self, relative: RelativeQuery) -> GroupCounts:
@@ -68,7 +73,7 @@ class EvaluationInput:
         return self.carried.tally(self.reading, relative, self.as_of)
 
     def shared(self, rule: Rule, count: Callable[[], T]) -> T:
-        """What ``count`` gives: of the rules that count the same at the same moment the first does it for all.
+        """Returns the result of ``count``, computed once for all rules that count the same as of the same time.
 
         A rule with alerts counts for itself, because it has groups that the others do not have.
         """
@@ -81,13 +86,23 @@ class EvaluationInput:
         return found
 
     def codes(self, by: tuple[str, ...], *tallies: GroupCounts) -> Codes:
-        """The groups that have something in one of the tallies, and the known ones."""
+        """Returns the codes of the groups with messages in one of the tallies, and of those with an alert."""
         if len(tallies) == 1 and not self.known:
             return tallies[0].codes
         return np.unique(np.concatenate([self.known_codes(by), *(tally.codes for tally in tallies)]))
 
     def known_codes(self, by: tuple[str, ...]) -> Codes:
-        """The groups with an alert."""
+        """Returns the codes of the groups with an alert.
+
+        The reading keeps the latest ones: what explains an alert evaluates its rule as of dozens of times, with the same groups.
+        """
+        kept = self.reading.shared.get((_KNOWN_CODES, by))
+        if kept is None or kept[0] is not self.known:
+            kept = self.reading.shared[_KNOWN_CODES, by] = self.known, self._known_codes(by)
+        found: Codes = kept[1]
+        return found
+
+    def _known_codes(self, by: tuple[str, ...]) -> Codes:
         codes = []
         for group in self.known:
             if tuple(name for name, _ in group) == by:
@@ -98,11 +113,11 @@ class EvaluationInput:
 
 @dataclass(slots=True)
 class RuleResult:
-    """The groups of one rule at one moment, in arrays of one length.
+    """The groups of one rule as of one time, in arrays of one length.
 
-    ``breached`` is the number of levels crossed, or NOT_ENOUGH. ``value`` is NaN where there is none, ``threshold`` that of the
-    highest level crossed, else the lowest. ``why`` puts one group's numbers into words. ``absent`` is what is found of a group
-    that has no row here.
+    ``breached`` is the number of levels crossed, or NOT_ENOUGH. ``value`` is NaN if there is none. ``threshold`` is that of the highest level
+    crossed, or of the lowest if none is. ``why`` puts one group's numbers into words. ``absent`` returns the finding of a group without a row.
+    ``kept`` is what the next evaluation of the rule needs.
     """
 
     reading: WindowReader
@@ -117,16 +132,24 @@ class RuleResult:
     absent: Callable[[tuple[tuple[str, str], ...]], Finding]
     baseline: Floats | None = None
     change: Floats | None = None
+    kept: RuleState | None = None
+    evidence: Floats | None = None
+    """By group, how much evidence there is of what begins an alert (1), where the kind weighs evidence."""
+
+    @property
+    def means(self) -> object:
+        """What stays the same thing as long as codes mean the same; None where they never do (recipients are numbered anew by each reading)."""
+        return None if "to" in self.by else self.reading.window.facets
 
     def __len__(self) -> int:
         return len(self.codes)
 
     def group(self, at: int) -> tuple[tuple[str, str], ...]:
-        """The fields and values of the group at a place."""
+        """Returns the fields and values of the group at a position."""
         return tuple(zip(self.by, self.reading.labels(self.by, int(self.codes[at])), strict=True))
 
     def finding(self, at: int) -> Finding:
-        """One group's numbers as a finding."""
+        """Returns the finding of the group at a position."""
         breached = int(self.breached[at])
         return Finding(
             group=self.group(at),
@@ -141,29 +164,29 @@ class RuleResult:
         )
 
     def findings(self) -> Iterator[Finding]:
-        """A finding for every group: for people who ask."""
+        """Returns the findings of all groups, for people to read."""
         return map(self.finding, range(len(self)))
 
     def breaching(self) -> Iterator[Finding]:
-        """Findings of the groups over a threshold."""
+        """Returns the findings of the groups over a threshold."""
         return map(self.finding, np.flatnonzero(self.breached > 0).tolist())
 
     def of(self, group: tuple[tuple[str, str], ...]) -> Finding:
-        """The finding of one group, present here or not."""
+        """Returns the finding of one group, whether it has a row or not."""
         positions = np.flatnonzero(self.codes == self.code(group))
         return self.finding(int(positions[0])) if positions.size else self.absent(group)
 
     def code(self, group: tuple[tuple[str, str], ...]) -> int:
-        """The code that stands for a group in ``codes`` if it is there; UNHEARD_OF where it cannot be, being of other fields or values."""
+        """Returns the group's code; NO_CODE if the rule cannot have this group, because of its fields or values."""
         if tuple(name for name, _ in group) != self.by:
-            return UNHEARD_OF  # an alert of before the rule was grouped as it is now
+            return NO_CODE  # the alert began when the rule was grouped by other fields
         code = self.reading.code(self.by, tuple(value for _, value in group))
-        return UNHEARD_OF if code is None else code
+        return NO_CODE if code is None else code
 
 
-def withheld(rule_result: RuleResult, moment: EvaluationInput) -> RuleResult:
-    """The same groups while messages are missing: there is not enough data to say anything of any group."""
-    why = f"not enough data: history reaches back to {iso(moment.covered_since)} only"
+def withheld(rule_result: RuleResult, inputs: EvaluationInput) -> RuleResult:
+    """Returns the result with "not enough data" for every group, because messages are missing."""
+    why = f"not enough data: history reaches back to {iso(inputs.covered_since)} only"
     nothing = np.full(len(rule_result), np.nan)
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:

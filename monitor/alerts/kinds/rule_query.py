@@ -1,4 +1,4 @@
-"""From a rule's fields to questions to the window."""
+"""Turns a rule's fields into queries to the window."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from monitor.window import Query, RelativeQuery
 def considered(
     rule: Rule, as_of: Instant, window: Duration, ago: Duration = 0, within: Duration | None = None
 ) -> Query:
-    """The messages that a rule considers, in the span of ``window`` that ended ``ago`` before ``as_of``."""
+    """Returns the query for the messages that a rule considers, in the span of ``window`` that ended ``ago`` before ``as_of``."""
     question = Query(
         start=as_of - ago - window,
         end=as_of - ago,
@@ -25,13 +25,13 @@ def considered(
 
 
 def of(question: Query, what: Among) -> Query:
-    """The denominator of a share: all, the final ones, or those that match."""
+    """Returns the query for the denominator of a share: all messages, those with a final status, or those that match."""
     if isinstance(what, Match):
         return question.narrowed(what.conditions)
     return replace(question, final=True) if what == "final" else question
 
 
 def pair(question: Query, match: Match) -> Pair:
-    """A question and those of its messages that match, to be asked at each moment; its span is relative to that."""
+    """Returns a query and one for its matching messages, to be asked at each evaluation; the span is relative to that time."""
     whole, part = RelativeQuery(question), RelativeQuery(question.narrowed(match.conditions))
     return whole, whole if part == whole else part

@@ -10,6 +10,7 @@ from monitor.alerts.kinds.case import RuleCase
 from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Wording
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered, of
+from monitor.alerts.kinds.tuning import untunable
 from monitor.alerts.kinds.words import (
     always,
     never,
@@ -27,7 +28,7 @@ from monitor.window import Codes, Query
 
 @dataclass(frozen=True, slots=True)
 class _Spent:
-    """Of each group in one window: messages, those that match, and how many times as fast as allowed they come."""
+    """One window's numbers by group: messages, matching ones, and the burn rate (how many times as fast as allowed they come)."""
 
     messages: Codes
     matching: Codes
@@ -36,97 +37,97 @@ class _Spent:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """What a pair of windows says of each group; ``over``: above 1 where both burn faster than its factor."""
+    """A pair of windows with its numbers by group. ``over`` is above 1 if both windows burn faster than the pair's factor."""
 
     pair: Burn
     long: _Spent
     short: _Spent
-    judged: NDArray[np.bool_]
+    is_evaluated: NDArray[np.bool_]
 
     @property
     def over(self) -> Floats:
         pace = np.minimum(self.long.burn, self.short.burn) / self.pair.factor
-        return np.where(self.judged, pace, -1.0)
+        return np.where(self.is_evaluated, pace, -1.0)
 
 
-def evaluate(rule: Slo, moment: EvaluationInput) -> RuleResult:
-    """The burn rate of each group over the longer window of the pair that speaks, against that pair's factor.
+def evaluate(rule: Slo, inputs: EvaluationInput) -> RuleResult:
+    """Returns the burn rate of each group over the longer window of its decisive pair; the threshold is that pair's factor.
 
-    A pair speaks where both its windows burn faster than its factor, the fastest pair first; where none does, the one that is
-    nearest to it is shown. A pair is judged once its longer window is known to be complete and has enough messages. An alert is over
-    only where the fastest pair that is judged has messages in its short window.
+    The decisive pair is the fastest one of which both windows burn faster than its factor; if there is none, the one nearest to it. A pair is
+    evaluated once all messages of its longer window are known and there are enough of them. An alert ends only if the fastest evaluated
+    pair has messages in its short window.
     """
-    question = asked(rule, moment, rule.burns[-1].long)
-    codes = moment.codes(rule.by, moment.reading.tally(question)) if rule.by else np.zeros(1, np.int64)
-    pairs = [_pair(rule, moment, codes, pair) for pair in rule.burns]
-    speaking = _speaking(pairs)
+    question = asked(rule, inputs, rule.burns[-1].long)
+    codes = inputs.codes(rule.by, inputs.reading.tally(question)) if rule.by else np.zeros(1, np.int64)
+    pairs = [_pair(rule, inputs, codes, pair) for pair in rule.burns]
+    decisive = _decisive_pairs(pairs)
 
     def chosen(name: str) -> NDArray[np.float64]:
-        return np.choose(speaking, [getattr(pair.long, name) for pair in pairs])
+        return np.choose(decisive, [getattr(pair.long, name) for pair in pairs])
 
-    threshold = np.array([pair.pair.factor for pair in pairs])[speaking]
+    threshold = np.array([pair.pair.factor for pair in pairs])[decisive]
     breached = _breached(rule, pairs)
-    breached[(breached == 0) & _is_unseen(pairs) & np.isin(codes, moment.known_codes(rule.by))] = NOT_ENOUGH
+    breached[(breached == 0) & _is_unseen(pairs) & np.isin(codes, inputs.known_codes(rule.by))] = NOT_ENOUGH
     value = np.where(breached == NOT_ENOUGH, np.nan, chosen("burn"))
     messages, matching = chosen("messages").astype(np.int64), chosen("matching").astype(np.int64)
 
     def why(at: int) -> str:
         if breached[at] == NOT_ENOUGH:
-            return _too_few(rule, moment, int(messages[at]))
-        pair = pairs[int(speaking[at])]
-        left = _left(rule, moment, int(codes[at]))
+            return _too_few(rule, inputs, int(messages[at]))
+        pair = pairs[int(decisive[at])]
+        left = _left(rule, inputs, int(codes[at]))
         return f"{_pace(pair, at)}, {left}"
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
-        return Finding(group, None, None, rule.burns[0].factor, _too_few(rule, moment, 0))
+        return Finding(group, None, None, rule.burns[0].factor, _too_few(rule, inputs, 0))
 
-    return RuleResult(moment.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
+    return RuleResult(inputs.reading, rule.by, codes, breached, value, threshold, messages, matching, why, absent)
 
 
-def speaking(rule: Slo, moment: EvaluationInput, group: tuple[tuple[str, str], ...]) -> Burn:
-    """The pair of windows that speaks of a group, or is nearest to it."""
-    factor = evaluate(rule, moment).of(group).threshold
+def decisive_pair(rule: Slo, inputs: EvaluationInput, group: tuple[tuple[str, str], ...]) -> Burn:
+    """Returns the pair of windows that decides about a group."""
+    factor = evaluate(rule, inputs).of(group).threshold
     return next((pair for pair in rule.burns if pair.factor == factor), rule.burns[0])
 
 
-def asked(rule: Slo, moment: EvaluationInput, window: Duration) -> Query:
-    """The messages that the objective is about, in a window."""
-    return of(considered(rule, moment.as_of, window), rule.of)
+def asked(rule: Slo, inputs: EvaluationInput, window: Duration) -> Query:
+    """Returns the query for the objective's messages in a window."""
+    return of(considered(rule, inputs.as_of, window), rule.of)
 
 
-def _pair(rule: Slo, moment: EvaluationInput, codes: Codes, pair: Burn) -> _Pair:
-    long, short = (_spent(rule, moment, codes, window) for window in (pair.long, pair.short))
-    known = moment.as_of - pair.long >= moment.covered_since
+def _pair(rule: Slo, inputs: EvaluationInput, codes: Codes, pair: Burn) -> _Pair:
+    long, short = (_spent(rule, inputs, codes, window) for window in (pair.long, pair.short))
+    known = inputs.as_of - pair.long >= inputs.covered_since
     return _Pair(pair, long, short, known & (long.messages >= rule.min_messages))
 
 
-def _spent(rule: Slo, moment: EvaluationInput, codes: Codes, window: Duration) -> _Spent:
-    question = asked(rule, moment, window)
-    messages = moment.reading.tally(question).at(codes)
-    matching = moment.reading.tally(question.narrowed(rule.match.conditions)).at(codes)
+def _spent(rule: Slo, inputs: EvaluationInput, codes: Codes, window: Duration) -> _Spent:
+    question = asked(rule, inputs, window)
+    messages = inputs.reading.tally(question).at(codes)
+    matching = inputs.reading.tally(question.narrowed(rule.match.conditions)).at(codes)
     share = np.divide(matching, messages, out=np.zeros(len(codes)), where=messages > 0)
     # Rounded, so that a share that is exactly a pair's limit is not above it by the last bit.
     return _Spent(messages, matching, np.round(share / rule.budget, 9))
 
 
-def _speaking(pairs: list[_Pair]) -> NDArray[np.int64]:
-    """Which pair is shown of each group: the fastest that is over, else the one that is nearest to it."""
+def _decisive_pairs(pairs: list[_Pair]) -> NDArray[np.int64]:
+    """Returns the index of each group's decisive pair: the fastest that is over, or else the one nearest to its factor."""
     pace = np.stack([pair.over for pair in pairs])
     over = pace > 1
     return np.asarray(np.where(over.any(axis=0), np.argmax(over, axis=0), np.argmax(pace, axis=0)))
 
 
 def _breached(rule: Slo, pairs: list[_Pair]) -> NDArray[np.int64]:
-    """How bad it is: 1 where the slow pair is over, as many levels as there are where a fast one is."""
-    judged = np.any([pair.judged for pair in pairs], axis=0)
+    """Returns the levels crossed: 1 if only a slow pair is over, all if a fast one is."""
+    is_evaluated = np.any([pair.is_evaluated for pair in pairs], axis=0)
     levels = [np.where(pair.over > 1, len(rule.levels_) if pair.pair.fast else 1, 0) for pair in pairs]
-    return np.where(judged, np.max(levels, axis=0), NOT_ENOUGH)
+    return np.where(is_evaluated, np.max(levels, axis=0), NOT_ENOUGH)
 
 
 def _is_unseen(pairs: list[_Pair]) -> NDArray[np.bool_]:
-    """Which groups have no message in the short window of the fastest pair that is judged: nothing shows that an alert is over."""
+    """Returns which groups have no messages in the short window of the fastest evaluated pair, so that nothing shows that an alert is over."""
     empty = np.stack([pair.short.messages == 0 for pair in pairs])
-    fastest = np.argmax(np.stack([pair.judged for pair in pairs]), axis=0)
+    fastest = np.argmax(np.stack([pair.is_evaluated for pair in pairs]), axis=0)
     return np.asarray(np.take_along_axis(empty, fastest[None], axis=0)[0])
 
 
@@ -137,10 +138,10 @@ def _pace(pair: _Pair, at: int) -> str:
     return f"{verb}: {paces[0]} and {paces[1]}, limit {number(pair.pair.factor)}x"
 
 
-def _left(rule: Slo, moment: EvaluationInput, code: int) -> str:
-    """How much of the period's budget is left. What is not known of the period is taken to have been faultless."""
-    span = min(rule.period, max(moment.as_of - moment.covered_since, rule.burns[0].long))
-    spent = _spent(rule, moment, np.array([code]), span).burn[0] * span / rule.period
+def _left(rule: Slo, inputs: EvaluationInput, code: int) -> str:
+    """Returns how much of the period's budget is left, in words; counts the unknown part of the period as faultless."""
+    span = min(rule.period, max(inputs.as_of - inputs.covered_since, rule.burns[0].long))
+    spent = _spent(rule, inputs, np.array([code]), span).burn[0] * span / rule.period
     budget = f"the {format_duration(rule.period)} budget"
     if spent < 1:
         return f"{percent(1 - spent)} of {budget} is left"
@@ -148,16 +149,16 @@ def _left(rule: Slo, moment: EvaluationInput, code: int) -> str:
     return f"{budget} is used up" if times == "1" else f"{budget} is used up {times} times"
 
 
-def _too_few(rule: Slo, moment: EvaluationInput, messages: int) -> str:
-    if messages >= rule.min_messages and moment.covers(rule.burns[0].long):
+def _too_few(rule: Slo, inputs: EvaluationInput, messages: int) -> str:
+    if messages >= rule.min_messages and inputs.covers(rule.burns[0].long):
         return "not enough data: no messages in the short window, which would show whether it is over"
-    if moment.as_of - rule.burns[0].long < moment.covered_since:
+    if inputs.as_of - rule.burns[0].long < inputs.covered_since:
         return f"not enough data: the shortest pair of windows looks {format_duration(rule.burns[0].long)} back"
     return f"not enough data: {plural(messages, 'message')}, min_messages is {rule.min_messages}"
 
 
-def _case(rule: Slo, moment: EvaluationInput, group: Group) -> RuleCase | None:
-    question = asked(rule, moment, speaking(rule, moment, group).long)
+def _case(rule: Slo, inputs: EvaluationInput, group: Group) -> RuleCase | None:
+    question = asked(rule, inputs, decisive_pair(rule, inputs, group).long)
     return RuleCase(group, question, rule.match, True, rule.comparison == "below")
 
 
@@ -189,5 +190,6 @@ KIND: Final = Kind[Slo](
     past=PastEvaluation[Slo](
         spans=lambda rule: len(rule.burns), looked_at=lambda rule: 0, is_known=True, unknown=nothing
     ),
+    tuning=untunable("it has no threshold: the objective is what you promise"),
     batch=None,
 )

@@ -9,13 +9,13 @@ Floats = NDArray[np.float64]
 
 _NORMAL = NormalDist()
 MAD_TO_SIGMA = 1.4826
-"""The median absolute deviation of normal data times this is its standard deviation."""
+"""Factor from the median absolute deviation of normal data to its standard deviation."""
 
 
 def wilson(matching: Floats, total: Floats, confidence: float) -> tuple[Floats, Floats]:
-    """The one-sided lower and upper bounds of shares, each at ``confidence`` (0.95).
+    """Returns the one-sided lower and upper bounds of shares, each at ``confidence`` (0.95).
 
-    Wilson 1927, score interval; (0, 1) where nothing was counted.
+    Score interval of Wilson 1927; (0, 1) if nothing was counted.
     """
     z = _NORMAL.inv_cdf(confidence)
     counted = np.maximum(total, 1)
@@ -27,7 +27,7 @@ def wilson(matching: Floats, total: Floats, confidence: float) -> tuple[Floats, 
 
 
 def median(samples: Floats) -> Floats:
-    """The median down the first axis, NaN left out; NaN where there is nothing else."""
+    """Returns the median along the first axis without NaN; NaN if there is nothing else."""
     ordered = np.sort(samples, axis=0)  # NaN last
     counted = np.count_nonzero(~np.isnan(samples), axis=0)
     middle = [
@@ -37,8 +37,8 @@ def median(samples: Floats) -> Floats:
 
 
 def robust_sigma(samples: Floats) -> Floats:
-    """The standard deviation of normal data with the same median absolute deviation, down the first axis.
+    """Returns the standard deviation of normal data with the same median absolute deviation, along the first axis without NaN.
 
-    Outliers have little effect on it. NaN are left out.
+    Outliers have little effect on it.
     """
     return np.asarray(MAD_TO_SIGMA * median(np.abs(samples - median(samples))))

@@ -10,6 +10,7 @@ from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Word
 from monitor.alerts.kinds.levels import crossed, number_of, numbers_of
 from monitor.alerts.kinds.result import NOT_ENOUGH, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered
+from monitor.alerts.kinds.tuning import tuned_by, values
 from monitor.alerts.kinds.words import (
     compared,
     never,
@@ -29,12 +30,12 @@ from monitor.runtime.printable import clean
 from monitor.window import Codes, Query
 
 
-def evaluate(rule: Stuck, moment: EvaluationInput) -> RuleResult:
-    """How many messages of each group are stuck, or which share of those first seen in the window."""
-    reading = moment.reading
-    sent, waiting = questions(rule, moment)
+def evaluate(rule: Stuck, inputs: EvaluationInput) -> RuleResult:
+    """Returns how many messages of each group are stuck, or their share of those first seen in the window."""
+    reading = inputs.reading
+    sent, waiting = questions(rule, inputs)
     total = reading.tally(sent)
-    codes = moment.codes(rule.by, total)
+    codes = inputs.codes(rule.by, total)
     messages, stuck = total.at(codes), reading.tally(waiting).at(codes)
     value = _share(stuck, messages) if rule.is_share else stuck.astype(np.float64)
     breached, threshold = crossed(value, numbers_of(rule), below=False)
@@ -58,11 +59,11 @@ def evaluate(rule: Stuck, moment: EvaluationInput) -> RuleResult:
     return RuleResult(reading, rule.by, codes, breached, value, threshold, messages, stuck, why, absent)
 
 
-def questions(rule: Stuck, moment: EvaluationInput) -> tuple[Query, Query]:
-    """The messages that were first seen in the window, and those of them that are stuck."""
-    sent = replace(considered(rule, moment.as_of, rule.window), seen=True)
-    old = sent.moved(sent.start, moment.as_of - rule.older_than)
-    return sent, replace(old, pending_at=moment.as_of)
+def questions(rule: Stuck, inputs: EvaluationInput) -> tuple[Query, Query]:
+    """Returns the queries for the messages first seen in the window, and for those of them that are stuck."""
+    sent = replace(considered(rule, inputs.as_of, rule.window), seen=True)
+    old = sent.moved(sent.start, inputs.as_of - rule.older_than)
+    return sent, replace(old, pending_at=inputs.as_of)
 
 
 def _share(stuck: Codes, messages: Codes) -> Floats:
@@ -73,10 +74,10 @@ def _too_few(rule: Stuck, messages: int) -> str:
     return f"not enough data: {plural(messages, 'message')}, min_messages is {rule.min_messages}"
 
 
-def _case(rule: Stuck, moment: EvaluationInput, group: Group) -> RuleCase | None:
-    _, waiting = questions(rule, moment)
+def _case(rule: Stuck, inputs: EvaluationInput, group: Group) -> RuleCase | None:
+    _, waiting = questions(rule, inputs)
     return RuleCase(
-        group, replace(waiting, pending_at=None), EVERYTHING, True, rule.comparison == "below", pending_at=moment.as_of
+        group, replace(waiting, pending_at=None), EVERYTHING, True, rule.comparison == "below", pending_at=inputs.as_of
     )
 
 
@@ -109,5 +110,6 @@ KIND: Final = Kind[Stuck](
     ),
     example=Example(unit="count"),
     past=PastEvaluation[Stuck](spans=one_span, looked_at=whole_reach, is_known=True, unknown=nothing),
+    tuning=tuned_by("count", values),
     batch=None,
 )

@@ -1,4 +1,4 @@
-"""What several kinds say in the same way."""
+"""Parts of a `Kind` that several kinds share."""
 
 from collections.abc import Callable
 
@@ -12,43 +12,46 @@ from monitor.runtime.clock import Duration
 
 
 def always(unit: Unit) -> Callable[[Rule, Group], Unit]:
-    """The unit of a kind whose values are all measured in the same."""
+    """Returns the ``unit`` of a kind whose values all have the same unit."""
     return lambda rule, group: unit
 
 
 def nothing(about: object) -> str:
-    """There is nothing to say."""
+    """Returns an empty text."""
     return ""
 
 
 def never(view: AlertView) -> bool:
-    """Of no alert of the kind."""
+    """Returns false, for every alert."""
     return False
 
 
 def where_too_little(view: AlertView) -> bool:
-    """Of the alerts about too little."""
+    """Returns true for alerts about too little."""
     return view.comparison == "below"
 
 
 def one_span(rule: Rule) -> int:
-    """Messages are counted in one span."""
+    """Returns 1: messages are counted in one span."""
     return 1
 
 
 def whole_reach(rule: Rule) -> Duration:
-    """Each message that the rule looks back at is looked at."""
+    """Returns the rule's whole reach: each message in it is read."""
     return rule.reach
 
 
 def is_particular(rule: Rule) -> bool:
-    """Whether it asks for what only the messages themselves tell: whom they went to, their parts."""
+    """Returns whether the rule needs single messages, because it groups or filters by recipient or counts parts."""
     fields = {condition.field for _, condition in rule.conditions()} | {*rule.by}
     return "to" in fields or rule.unit == "parts"
 
 
 def outcome_of(match: Match) -> str:
-    """Which outcome is counted: ``Undelivered or Expired``; empty for plain failures and for everything, ``match`` for what is no outcome."""
+    """Returns the outcome that is counted: ``Undelivered or Expired``.
+
+    It is empty for plain failures and for everything, and ``match`` if the conditions are not only about the status.
+    """
     if match in (FAILED, EVERYTHING):
         return ""
     said = [condition for condition in match.conditions if condition.field in ("status", "detailedStatus")]
@@ -58,12 +61,12 @@ def outcome_of(match: Match) -> str:
 
 
 def compared(rule: Rule, unit: Unit) -> str:
-    """``above 20%``, ``below 10 / 5``."""
+    """Returns for example ``above 20%`` or ``below 10 / 5``."""
     return f"{rule.comparison} {limits(rule, unit)}"
 
 
 def limits(rule: Rule, unit: Unit) -> str:
-    """The rule's thresholds: ``10 / 5``."""
+    """Returns the rule's thresholds, for example ``10 / 5``."""
     return " / ".join(
         threshold(level.limit, unit) if isinstance(level.limit, float) else str(level.limit) for level in rule.levels_
     )

@@ -6,8 +6,8 @@ from monitor.config.monitor.load import EXIT_BAD_CONFIG, load_config, read_confi
 from monitor.config.monitor.model import Config
 from monitor.config.monitor.receiver import Receiver
 from monitor.config.monitor.route import InhibitRule, RootRoute, Subroute
-from monitor.config.monitor.routing_tree import doubts, every_route, receivers_told
-from monitor.config.monitor.sections import Log, Privacy, Watchdog, Web
+from monitor.config.monitor.routing_tree import doubts, every_route, reachable_receivers
+from monitor.config.monitor.sections import Log, Privacy, ScheduledReport, Watchdog, Web
 
 __all__ = [
     "CHANNEL_MODELS",
@@ -24,6 +24,7 @@ __all__ = [
     "Receiver",
     "Resweep",
     "RootRoute",
+    "ScheduledReport",
     "Search",
     "SearchFilter",
     "Slack",
@@ -34,6 +35,6 @@ __all__ = [
     "doubts",
     "every_route",
     "load_config",
+    "reachable_receivers",
     "read_config",
-    "receivers_told",
 ]

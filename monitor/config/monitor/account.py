@@ -28,13 +28,12 @@ from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration
 
 
 class Account(YamlModel):
-    """One Routee account and how hard it may be asked."""
+    """One Routee account and the limits for requests to it."""
 
-    secrets = ("application_id", "application_secret")
-    later = ("callback_secret", "callback_secret_file")
+    secrets = ("application_id", "application_secret", "callback_secret")
 
     name: Name
-    """What the account is called here."""
+    """The account's name in this file."""
     application_id: Secret
     """The application's id, from Routee's console."""
     application_id_file: Text | None = None
@@ -42,7 +41,7 @@ class Account(YamlModel):
     application_secret: Secret
     """The application's secret."""
     application_secret_file: Text | None = None
-    """A file that holds the application's secret; a bare name is looked for in $CREDENTIALS_DIRECTORY first."""
+    """A file that holds the application's secret. A bare name is searched for in $CREDENTIALS_DIRECTORY first."""
     api_url: Url = "https://connect.routee.net"
     """Where Routee's API is."""
     auth_url: Url = "https://auth.routee.net"
@@ -51,6 +50,10 @@ class Account(YamlModel):
     """The most requests a second."""
     concurrency: Annotated[WholeNumber, Field(ge=1, le=100)] = 4
     """The most requests at a time."""
+    callback_secret: Secret | None = None
+    """Lets Routee push reports: what a request to /callbacks/routee/NAME must carry, as ?secret= or as the password of Basic authentication."""
+    callback_secret_file: Text | None = None
+    """A file that holds the secret of callbacks."""
     time_zone: Zone = "UTC"
     """The time zone whose days and hours people mean: of baselines of the same hour, and of times in notifications and reports."""
 
@@ -74,7 +77,7 @@ def _filter_field(name: str) -> str:
 
 
 class SearchFilter(YamlModel):
-    """One of Routee's own filters: a field, an operator and the text that it is held against."""
+    """One of Routee's own filters: a field, an operator and the text to compare with."""
 
     field: Annotated[Text, AfterValidator(_filter_field)]
     """smsId, to, status, direction, label or campaign."""
@@ -83,7 +86,7 @@ class SearchFilter(YamlModel):
     is_not: Text | None = None
     """The field is anything else."""
     contains: Text | None = None
-    """The field has this within it."""
+    """The field contains this."""
     starts_with: Text | None = None
     """The field begins with this."""
     ends_with: Text | None = None
@@ -118,10 +121,10 @@ def _within_history(back: Duration) -> Duration:
 
 
 class Resweep(YamlModel):
-    """How later status changes are seen: look this far back, this often."""
+    """How later status changes are found: the messages of this span are read again, this often."""
 
     back: Annotated[Period, AfterValidator(_within_history)]
-    """How far back to look, at most 7d."""
+    """How far back messages are read again, at most 7d."""
     every: Period
     """How often."""
 
@@ -135,7 +138,7 @@ class Search(YamlModel):
     """What is polled: every message that it returns feeds the rules."""
 
     name: Name
-    """What the search is called here and in rules."""
+    """The search's name, for rules."""
     account: Name
     """Of which account; may be left out where there is one."""
     filters: tuple[SearchFilter, ...] = ()
@@ -149,7 +152,7 @@ class Search(YamlModel):
     resweep: tuple[Resweep, ...] = Field(default_factory=_usual_resweeps)
     """How later status changes are seen."""
     settle: PeriodOrZero = 0
-    """How long messages are given to become visible before they are judged."""
+    """How long messages are given to become visible before rules evaluate them."""
 
     @property
     def question(self) -> RouteeQuery:

@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Final
 
 RULES: Final = (".yaml", ".yml")
-"""What rule files in a folder end with."""
+"""The suffixes of rule files in a folder."""
 TEMPLATES: Final = (".j2",)
-"""What templates in a folder end with."""
+"""The suffixes of templates in a folder."""
 
 _WILD: Final = frozenset("*?[")
 _LEFTOVER: Final = re.compile(r"[.#]|.*~$")
-"""Files that a glob or a folder leaves out: macOS's ``._rules.yaml``, an editor's ``.#rules.yaml`` and ``rules.yaml~``, hidden ones."""
+"""Matches files that globs and folders leave out: macOS's ``._rules.yaml``, an editor's ``.#rules.yaml`` and ``rules.yaml~``, hidden files."""
 TESTS: Final = "tests"
-"""Folders of this name hold tests of rules; what a glob or a folder finds there is left out."""
+"""The name of folders with tests of rules; globs and folders leave their files out."""
 
 
 def each_once(folder: Path, patterns: Iterable[str], suffixes: tuple[str, ...]) -> tuple[Path, ...]:
-    """The files that all ``patterns`` name, in their order, each once. Raises ValueError where a pattern names none."""
+    """Returns the files that ``patterns`` match, in their order, each once. Raises ValueError if a pattern matches none."""
     found: dict[Path, Path] = {}
     for pattern in patterns:
         for path in find_files(folder, pattern, suffixes):
@@ -27,9 +27,9 @@ def each_once(folder: Path, patterns: Iterable[str], suffixes: tuple[str, ...]) 
 
 
 def find_files(folder: Path, pattern: str, suffixes: tuple[str, ...] = RULES) -> tuple[Path, ...]:
-    """The files that ``pattern`` names, relative to ``folder``, sorted: one file, a glob, or a folder with all files in it that end so.
+    """Returns the sorted files that ``pattern`` matches, relative to ``folder``. A folder matches all files below it with one of ``suffixes``.
 
-    Raises ValueError where there is none.
+    Raises ValueError if there is none.
     """
     try:
         found = _find(folder, pattern, suffixes)
@@ -42,7 +42,7 @@ def find_files(folder: Path, pattern: str, suffixes: tuple[str, ...] = RULES) ->
 
 
 def _nothing(folder: Path, pattern: str, suffixes: tuple[str, ...]) -> str:
-    """Why a pattern names no file."""
+    """Returns why a pattern matches no file."""
     if not folder.joinpath(Path(pattern).expanduser()).is_dir():
         return f"{pattern!r} matches no file (looked in {folder.absolute()})"
     kinds = " or ".join(f"*{suffix}" for suffix in suffixes)

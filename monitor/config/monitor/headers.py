@@ -1,4 +1,4 @@
-"""Named secrets: HTTP headers and what is handed to a template, written as a mapping or in a file of ``name: value`` lines."""
+"""Named secrets: HTTP headers and a template's fields, written as a mapping or in a file of ``name: value`` lines."""
 
 import re
 from typing import Annotated, Any, Final
@@ -16,17 +16,17 @@ OURS: Final = frozenset(
         *("content-type", "webhook-id", "webhook-timestamp", "webhook-signature"),
     }
 )
-"""Headers that are written by the program."""
+"""Headers that the program itself writes, in lower case."""
 
 
 class Lines(str):
-    """The text of a file that holds a pair a line, to be told from a text in the place of a mapping."""
+    """The text of a file with a pair in each line. The type tells it apart from a text that someone wrote instead of a mapping."""
 
     __slots__ = ()
 
 
 def _pairs(value: Any) -> Any:
-    """A file's text as a mapping. No part of either is ever quoted: it may be a secret that stands in the wrong place."""
+    """Parses the text of a file into a mapping. Raises ValueError, which quotes no text of the file: a secret may be in the wrong place."""
     if isinstance(value, dict):
         return value
     if not isinstance(value, Lines):
@@ -73,7 +73,7 @@ def _fields(fields: dict[str, SecretStr]) -> dict[str, SecretStr]:
 
 
 def problem_text(names: set[str], needed: tuple[str, ...], known: tuple[str, ...]) -> str:
-    """What is wrong with the names of the fields for a template that knows only ``known`` ones; empty where nothing is."""
+    """Returns what is wrong with the names of fields for a template that needs ``needed`` and knows ``known``; empty if nothing is."""
     for name in needed:
         if name not in names:
             near = [other for other in names if other not in known and suggest(other, [name]).startswith("; did")]
@@ -86,6 +86,6 @@ def problem_text(names: set[str], needed: tuple[str, ...], known: tuple[str, ...
 _SCHEMA = WithJsonSchema({"type": "object", "additionalProperties": {"type": ["string", "number"]}})
 
 Headers = Annotated[dict[str, Secret], AfterValidator(_headers), BeforeValidator(_pairs), _SCHEMA]
-"""Headers of a request by name. Their values are never shown."""
+"""The headers of a request by name. Values are never shown."""
 Fields = Annotated[dict[str, Secret], AfterValidator(_fields), BeforeValidator(_pairs), _SCHEMA]
-"""What a template gets as ``fields``. Their values are never shown."""
+"""The ``fields`` of a template by name. Values are never shown."""

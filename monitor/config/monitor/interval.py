@@ -1,9 +1,9 @@
-"""Time intervals as people write them, in Alertmanager's words."""
+"""Time intervals in the syntax of Alertmanager."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
@@ -24,7 +24,7 @@ _NUMBER: Final = re.compile(r"-?\d{1,4}", re.ASCII)
 
 
 def minute_of_day(text: str) -> int:
-    """The minute of the day that ``text`` (``09:30``, ``24:00``) names. Raises ValueError."""
+    """Returns the minute of the day that ``text`` (``09:30``, ``24:00``) names. Raises ValueError."""
     found = _TIME.fullmatch(text)
     if found is None:
         raise ValueError(f"{text!r} is not a time of day; write it like 09:00, or 24:00 for the end of the day")
@@ -32,7 +32,7 @@ def minute_of_day(text: str) -> int:
 
 
 def weekday_range(text: str) -> Range:
-    """``monday:friday`` or ``saturday``, counted from Sunday, 0. Raises ValueError."""
+    """Parses ``monday:friday`` or ``saturday``; Sunday is 0. Raises ValueError."""
     first, last = _ends(text, partial(_word, _DAYS, "a day of the week"))
     if first > last:
         raise ValueError(_two_ranges("a week begins on Sunday", _DAYS, first, last))
@@ -40,7 +40,7 @@ def weekday_range(text: str) -> Range:
 
 
 def month_range(text: str) -> Range:
-    """``november:december``, ``1:3`` or ``8``, counted from 1. Raises ValueError."""
+    """Parses ``november:december``, ``1:3`` or ``8``; January is 1. Raises ValueError."""
     first, last = _ends(text, _month)
     if first > last:
         raise ValueError(_two_ranges("a year begins in January", _MONTHS, first - 1, last - 1))
@@ -48,7 +48,7 @@ def month_range(text: str) -> Range:
 
 
 def day_range(text: str) -> Range:
-    """Days of a month: ``1:15``, ``31``, or from its end ``-3:-1``. Raises ValueError."""
+    """Parses days of a month: ``1:15``, ``31``, or ``-3:-1`` from its end. Raises ValueError."""
     first, last = _ends(text, partial(_number, "a day of the month"))
     for day in (first, last):
         if not 1 <= abs(day) <= 31:
@@ -61,7 +61,7 @@ def day_range(text: str) -> Range:
 
 
 def year_range(text: str) -> Range:
-    """``2026`` or ``2026:2028``. Raises ValueError."""
+    """Parses ``2026`` or ``2026:2028``. Raises ValueError."""
     first, last = _ends(text, partial(_number, "a year"))
     if first < 1:
         raise ValueError(f"{first} is not a year")
@@ -71,14 +71,14 @@ def year_range(text: str) -> Range:
 
 
 def _at_most(day: int) -> int:
-    return day if day > 0 else 28 + day  # as Alertmanager reckons: in the shortest month
+    return day if day > 0 else 28 + day  # days from the end count in the shortest month, as in Alertmanager
 
 
 def _ends(text: str, member: Callable[[str], int]) -> Range:
     try:
         return _members(text, member)
     except ValueError:
-        if named(text) != text:  # a part of a value of the environment's would not be known as one
+        if named(text) != text:  # part of a value from the environment would not be masked
             raise ValueError(f"{named(text)!r} is not a range; write it like first:last") from None
         raise
 
@@ -156,12 +156,12 @@ class TimeRange(YamlModel):
 
     @property
     def minutes(self) -> Range:
-        """The first minute of the day, and the one after the last."""
+        """Returns the first minute of the day, and the minute after the last."""
         return minute_of_day(self.start_time), minute_of_day(self.end_time)
 
 
 class Interval(YamlModel):
-    """When all of what is written here is so; what is left out is always so."""
+    """A time at which all of these conditions hold. A condition that is left out always holds."""
 
     times: tuple[TimeRange, ...] = _SOME
     """Times of day."""
@@ -178,7 +178,7 @@ class Interval(YamlModel):
 
     @property
     def interval(self) -> TimeInterval:
-        """As it is asked whether a moment is within."""
+        """Returns the interval in the form that answers whether an instant is within it."""
         times = tuple(entry.minutes for entry in self.times)
         return TimeInterval(times, self.weekdays, self.days_of_month, self.months, self.years, self.location)
 
@@ -187,13 +187,13 @@ class TimeIntervals(YamlModel):
     """Intervals under a name that routes refer to."""
 
     name: Text
-    """What routes call them."""
+    """The name, for routes."""
     time_intervals: tuple[Interval, ...] = Field(min_length=1)
     """The intervals; it is enough to be within one."""
 
 
 def written(interval: TimeInterval) -> dict[str, object]:
-    """An interval in the words in which it is written, without what is always so."""
+    """Returns an interval as a configuration writes it, without parts that hold always."""
     days = [_range_of(found, lambda day: _DAYS[day]) for found in interval.weekdays]
     times = [{"start_time": _time_of(first), "end_time": _time_of(end)} for first, end in interval.times]
     words: dict[str, object] = {
@@ -204,6 +204,20 @@ def written(interval: TimeInterval) -> dict[str, object]:
         "years": [_range_of(found, str) for found in interval.years],
     }
     return {key: value for key, value in words.items() if value} | {"location": interval.location}
+
+
+_IN_WORDS: Final = ("weekdays", "times", "days_of_month", "months", "years", "location")
+"""The conditions of an interval, in the order in which they are read."""
+
+
+def in_words(interval: Mapping[str, Any]) -> str:
+    """Returns an interval that is written like `written` in words: ``saturday, sunday 02:00-06:00 Europe/Athens``."""
+    return " ".join(", ".join(_words_of(interval[name])) for name in _IN_WORDS if interval.get(name))
+
+
+def _words_of(condition: object) -> Iterator[str]:
+    for one in condition if isinstance(condition, (list, tuple)) else (condition,):
+        yield f"{one['start_time']}-{one['end_time']}" if isinstance(one, Mapping) else str(one)
 
 
 def _range_of(found: Range, word: Callable[[int], str]) -> str:

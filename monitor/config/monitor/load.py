@@ -18,7 +18,7 @@ _CONFIG = TypeAdapter(Config)
 
 
 def load_config(path: Path, environ: Mapping[str, str]) -> Config:
-    """The configuration in the file ``path``. Raises InputError (exit 78) with every problem."""
+    """Returns the configuration in the file ``path``. Raises InputError (exit 78) with every problem."""
     config, problems, _ = read_config(path, environ)
     if config is None:
         raise InputError(problems, EXIT_BAD_CONFIG)
@@ -26,7 +26,7 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Config:
 
 
 def read_config(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, list[Problem], tuple[Path, ...]]:
-    """The configuration if it is right, its problems, and the rule files that it names as far as they can be found."""
+    """Returns the configuration (None if it has problems), its problems, and the rule files that it names and that were found."""
     document = read_document(path, environ)
     problems = list(document.problems)
     if not document.readable:
@@ -46,5 +46,5 @@ def _rule_files(folder: Path, patterns: object) -> tuple[Path, ...]:
         try:
             files |= dict.fromkeys(each_once(folder, [str(pattern)], RULES))
         except ValueError:
-            continue  # it is among the problems of the configuration
+            continue  # the problem is reported with those of the configuration
     return tuple(files)

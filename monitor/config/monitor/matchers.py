@@ -53,7 +53,7 @@ Matchers = Annotated[
     PlainValidator(_matchers),
     WithJsonSchema({"type": "array", "items": {"type": "string"}}),
 ]
-"""Conditions that all have to be met, in Alertmanager's order, each once."""
+"""Matchers that must all match, sorted as Alertmanager does, each once."""
 
 
 def _label(value: str) -> str:
@@ -67,7 +67,7 @@ Label = Annotated[AnyText, AfterValidator(_label)]
 
 
 def in_new_form(key: str, equal: object, pattern: bool) -> str:
-    """What is said of Alertmanager's old form ``match: {label: value}``: the same as a list of matchers under ``key``."""
+    """Returns the message about Alertmanager's old form ``match: {label: value}``: the same matchers as a list under ``key``."""
     matchers = ", ".join(_rewritten(equal, pattern)) or 'severity="critical"'
     return f"is Alertmanager's old form; write {key}: [{matchers}]"
 

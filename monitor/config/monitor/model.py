@@ -13,7 +13,7 @@ from monitor.config.monitor.interval import TimeIntervals
 from monitor.config.monitor.receiver import Receiver
 from monitor.config.monitor.route import InhibitRule, RootRoute, names_used
 from monitor.config.monitor.routing_tree import tree_of
-from monitor.config.monitor.sections import Flapping, Log, Privacy, Reload, Watchdog, Web
+from monitor.config.monitor.sections import Flapping, Log, Privacy, Reload, ScheduledReport, Watchdog, Web
 from monitor.config.yaml import (
     MISSING,
     FieldProblem,
@@ -51,17 +51,19 @@ class Config(YamlModel):
     retention: Period = 30 * DAY
     """How long messages and alerts are kept."""
     receivers: tuple[Receiver, ...] = ()
-    """Who is told; left out: the console."""
+    """Who is notified; left out: the console."""
     route: RootRoute
-    """Which receiver is told, and when; may be left out where there is one receiver."""
+    """Which receiver is notified, and when. It may be left out if there is one receiver."""
     inhibit_rules: tuple[InhibitRule, ...] = ()
-    """What is not told while something larger fires."""
+    """Which alerts are not notified while a larger one fires."""
     time_intervals: tuple[TimeIntervals, ...] = ()
     """Times of day, week and year that routes refer to by name."""
     watchdog: Watchdog | None = None
     """A dead-man's switch; off unless written."""
+    report: ScheduledReport | None = None
+    """The morning report; off unless written."""
     flapping: Flapping | None = Field(default_factory=Flapping.model_construct)
-    """What begins and ends over and over; off: every beginning and every end is told."""
+    """How alerts that begin and end repeatedly are notified; off: every beginning and every end is."""
     templates: tuple[Text, ...] = ()
     """Template files: paths, globs or folders, relative to this file."""
     web: Web | None = Field(default_factory=Web.model_construct)
@@ -77,51 +79,51 @@ class Config(YamlModel):
     _folder: Path = PrivateAttr(default=Path())
 
     def time_zone_of(self, account: str) -> str:
-        """The time zone of an account; UTC where there is none of that name."""
+        """Returns the time zone of an account; UTC if no account has that name."""
         return next((one.time_zone for one in self.accounts if one.name == account), "UTC")
 
     def read_from(self, document: Document, folder: Path) -> None:
-        """Remember where the configuration stands, and which folder its paths are relative to."""
+        """Records the document, and the folder to which its paths are relative."""
         self._document = document
         self._folder = folder
 
-    def place(self, *path: str | int) -> tuple[str, int, int]:
-        """File, line and column of the value at ``path``: ``"receivers", 0, "webhook", 1, "template"``."""
-        return self._document.place(path) if self._document else ("", 1, 1)
+    def location(self, *path: str | int) -> tuple[str, int, int]:
+        """Returns file, line and column of the value at ``path``: ``"receivers", 0, "webhook", 1, "template"``."""
+        return self._document.location(path) if self._document else ("", 1, 1)
 
     def problem(self, message: str, *path: str | int) -> Problem:
-        """Something wrong with the value at ``path``, found later than by reading it."""
-        return Problem(*self.place(*path), show_path(path), message)
+        """Returns a problem of the value at ``path`` that was found after validation."""
+        return Problem(*self.location(*path), show_path(path), message)
 
     @property
     def folder(self) -> Path:
-        """The folder of the file: relative paths begin here."""
+        """Returns the folder of the file, to which its paths are relative."""
         return self._folder
 
     @property
     def rule_files(self) -> tuple[Path, ...]:
-        """The rule files as they are now, each once. Raises ValueError where a pattern names none any more."""
+        """Returns the present rule files, each once. Raises ValueError if a pattern matches none any more."""
         return each_once(self._folder, self.rules, RULES)
 
     @property
     def template_files(self) -> tuple[Path, ...]:
-        """The template files as they are now, each once. Raises ValueError where a pattern names none any more."""
+        """Returns the present template files, each once. Raises ValueError if a pattern matches none any more."""
         return each_once(self._folder, self.templates, TEMPLATES)
 
     @property
     def store_path(self) -> Path:
-        """The database's file."""
+        """Returns the path of the database."""
         if self.store.startswith(_SQLITE_ABSOLUTE):
             return Path(self.store.removeprefix("sqlite://"))
         return self._folder / self.store.removeprefix(_SQLITE)
 
     def route_tree(self) -> Tree:
-        """The routing tree, with everything inherited filled in."""
+        """Returns the routing tree, with everything inherited filled in."""
         return tree_of(self.route, {one.name: one for one in self.named_intervals})
 
     @property
     def named_intervals(self) -> tuple[NamedInterval, ...]:
-        """The time intervals that routes refer to."""
+        """Returns the time intervals that routes refer to."""
         return tuple(
             NamedInterval(one.name, tuple(entry.interval for entry in one.time_intervals))
             for one in self.time_intervals
@@ -129,12 +131,12 @@ class Config(YamlModel):
 
     @property
     def inhibitions(self) -> tuple[Inhibition, ...]:
-        """The inhibition rules."""
+        """Returns the inhibition rules."""
         return tuple(Inhibition(one.source_matchers, one.target_matchers, one.equal) for one in self.inhibit_rules)
 
     @classmethod
     def check_keys(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
-        """Names: used once, and there where they are used. Looked at as written, so that other errors do not hide these."""
+        """Yields names that occur twice, and references to names that do not exist. Looks at raw data, so that other errors hide none of these."""
         whole = cls.completed(dict(data), reading)
         accounts, searches, receivers = (_mappings(whole.get(key)) for key in ("accounts", "searches", "receivers"))
         if data.get("searches") == []:
@@ -150,8 +152,16 @@ class Config(YamlModel):
         yield from _twice("time_intervals", intervals, "name")
         for what, path, name in names_used(whole["route"]):
             yield from _unknown(what, path, name, receivers if what == "receiver" else intervals)
-        if isinstance(watchdog := data.get("watchdog"), dict):
-            yield from _unknown("receiver", ("watchdog", "receiver"), watchdog.get("receiver"), receivers)
+        for key in ("watchdog", "report"):
+            if isinstance(section := data.get(key), dict):
+                yield from _unknown("receiver", (key, "receiver"), section.get("receiver"), receivers)
+
+    def check_values(self) -> Iterable[FieldProblem]:
+        for index, account in enumerate(self.accounts if self.web is None else ()):
+            if account.callback_secret is not None:
+                yield FieldProblem(
+                    ("accounts", index, "callback_secret"), "needs the listener, which is off: take out web: off"
+                )
 
     @classmethod
     def unknown_key(cls, key: str, value: object) -> str:
@@ -163,7 +173,7 @@ class Config(YamlModel):
 
     @classmethod
     def completed(cls, data: dict[str, Any], reading: ValidationContext) -> dict[str, Any]:
-        """With what may be left out: the searches, their account, the receiver, the route."""
+        """Fills in what may be left out: the searches, their account, the receivers and the route's receiver."""
         accounts = [str(entry.get("name")) for _, entry in _mappings(data.get("accounts"))]
         searches = data.get("searches", [{"name": "all", "account": account} for account in accounts])
         if isinstance(searches, list) and len(accounts) == 1:
@@ -177,7 +187,7 @@ class Config(YamlModel):
 
     @classmethod
     def _notes_of(cls, error: ValidationError, data: dict[str, Any]) -> Iterable[FieldProblem]:
-        """With what to write where nobody is named who is told."""
+        """Yields the problems; one about a missing receiver of the route names the receivers that exist."""
         names = [str(entry["name"]) for _, entry in _mappings(data.get("receivers")) if entry.get("name")]
         for note in super()._notes_of(error, data):
             if note.path == ("route", "receiver") and note.message == MISSING and names:
@@ -219,14 +229,14 @@ class Config(YamlModel):
 
 
 def _mappings(entries: object) -> list[tuple[int, dict[str, Any]]]:
-    """The entries of a list that can be looked into, with their numbers."""
+    """Returns the mappings of a list, with their indices."""
     return (
         [(i, entry) for i, entry in enumerate(entries) if isinstance(entry, dict)] if isinstance(entries, list) else []
     )
 
 
 def _twice(key: str, entries: list[tuple[int, dict[str, Any]]], *identity: str) -> Iterable[FieldProblem]:
-    """Entries that are called like an earlier one."""
+    """Yields a problem for each entry with the name of an earlier one."""
     seen: dict[str, int] = {}
     for index, entry in entries:
         name = entry.get("name")
@@ -240,7 +250,7 @@ def _twice(key: str, entries: list[tuple[int, dict[str, Any]]], *identity: str) 
 def _unknown(
     what: str, path: KeyPath, name: object, entries: list[tuple[int, dict[str, Any]]]
 ) -> Iterable[FieldProblem]:
-    """A name that nothing has."""
+    """Yields a problem if no entry has that name."""
     names = dict.fromkeys(entry["name"] for _, entry in entries if isinstance(entry.get("name"), str))
     if isinstance(name, str) and name not in names:
         yield FieldProblem(path, f"no {what} is named {name!r}{suggest(name, names)}")

@@ -22,7 +22,7 @@ M = TypeVar("M", bound=ChannelModel)
 
 
 def _channels(written: dict[str, Any], info: ValidationInfo) -> list[tuple[str, ChannelModel]]:
-    """The entries of each kind, each with its id. Raises NestedProblems."""
+    """Returns the entries of each kind with their ids. Raises NestedProblems."""
     found: list[tuple[str, ChannelModel]] = []
     notes: list[FieldProblem] = []
     for kind, model in CHANNEL_MODELS.items():
@@ -49,10 +49,10 @@ Channels = Annotated[
 
 
 class Receiver(YamlModel):
-    """Who is told."""
+    """Who is notified."""
 
     name: Name
-    """What routes call it."""
+    """The receiver's name, for routes."""
     channels: Channels = Field(default=[], alias="<channels>")
     """Every channel with its id: ``slack/0`` is the first Slack entry. The lists stand in the file under the kinds of channels."""
 
@@ -62,7 +62,7 @@ class Receiver(YamlModel):
 
     @classmethod
     def completed(cls, data: dict[str, Any], reading: ValidationContext) -> dict[str, Any]:
-        """With all channels in one place."""
+        """Collects the entries of all kinds of channels under one key."""
         return {key: data[key] for key in data if key not in CHANNEL_MODELS} | {"<channels>": data}
 
     @classmethod
@@ -77,10 +77,10 @@ class Receiver(YamlModel):
         return super().unknown_key(key, value)
 
     def of(self, model: type[M]) -> Iterator[tuple[str, M]]:
-        """The channels of one kind, each with its id."""
+        """Yields the channels of one kind, each with its id."""
         return ((channel, entry) for channel, entry in self.channels if isinstance(entry, model))
 
     @property
-    def notified(self) -> list[str]:
-        """The channels that get notifications one by one; the others are told the state instead."""
+    def notified_channels(self) -> list[str]:
+        """Returns the channels that get single notifications; the others get all firing alerts."""
         return [channel for channel, entry in self.channels if not entry.takes_state]

@@ -35,42 +35,46 @@ class Subroute(_Node):
     """A route below another: for the alerts that meet its matchers. What is left out is as in the route above."""
 
     matchers: Matchers = ()
-    """What alerts must meet to come here; left out: all that come to the route above."""
+    """The matchers that alerts must meet; left out: all alerts of the route above."""
     receiver: Name | None = None
-    """Who is told."""
+    """Who is notified."""
     continue_: Flag = Field(default=False, alias="continue")
-    """true: what comes here is also looked at by the routes behind this one."""
+    """true: alerts of this route are also offered to the routes after it."""
     group_by: tuple[Label, ...] | None = None
     """The labels that alerts of one message share; ["..."]: each alert by itself."""
+    group_incidents: Flag | None = None
+    """false: alerts of one incident are grouped by group_by like others."""
     group_wait: PeriodOrZero | None = None
-    """How long to wait for further alerts before a group is told for the first time."""
+    """How long to wait for further alerts before the first notification of a group."""
     group_interval: Period | None = None
-    """How long to wait before changes of a group are told."""
+    """How long to wait before changes of a group are notified."""
     repeat_interval: Period | None = None
-    """After how long a group that still fires is told again."""
+    """After how long the notification of a group that still fires is repeated."""
     mute_time_intervals: tuple[Text, ...] = ()
-    """Names of time_intervals: nobody is told in them. Not inherited."""
+    """Names of time_intervals: nobody is notified during them. Not inherited."""
     active_time_intervals: tuple[Text, ...] = ()
-    """Names of time_intervals: somebody is told only in them. Not inherited."""
+    """Names of time_intervals: notifications are sent only during them. Not inherited."""
     routes: tuple["Subroute", ...] = ()
-    """The routes below; the first that an alert meets takes it."""
+    """The routes below. An alert goes to the first one whose matchers it meets."""
 
 
 class RootRoute(_Node):
-    """The first route: it takes every alert that no route below it takes."""
+    """The root route: it gets every alert that no route below it gets."""
 
     receiver: Name
-    """Who is told."""
+    """Who is notified."""
     group_by: tuple[Label, ...] = ("alertname",)
     """The labels that alerts of one message share; ["..."]: each alert by itself."""
+    group_incidents: Flag = True
+    """Alerts of one incident make one message; false: they are grouped by group_by like others."""
     group_wait: PeriodOrZero = 0
-    """How long to wait for further alerts before a group is told for the first time."""
+    """How long to wait for further alerts before the first notification of a group."""
     group_interval: Period = 5 * MINUTE
-    """How long to wait before changes of a group are told."""
+    """How long to wait before changes of a group are notified."""
     repeat_interval: Period = 4 * HOUR
-    """After how long a group that still fires is told again."""
+    """After how long the notification of a group that still fires is repeated."""
     routes: tuple[Subroute, ...] = ()
-    """The routes below; the first that an alert meets takes it."""
+    """The routes below. An alert goes to the first one whose matchers it meets."""
 
     @classmethod
     def unknown_key(cls, key: str, value: object) -> str:
@@ -80,16 +84,16 @@ class RootRoute(_Node):
 
 
 class InhibitRule(YamlModel):
-    """While alerts of one kind fire, those of another are not told."""
+    """While alerts that match the source fire, alerts that match the target are not notified."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["source_matchers", "target_matchers"]})
 
     source_matchers: Matchers = ()
-    """What the alerts meet that inhibit."""
+    """The matchers of the alerts that inhibit others."""
     target_matchers: Matchers = ()
-    """What the alerts meet that are inhibited."""
+    """The matchers of the alerts that are inhibited."""
     equal: tuple[Label, ...] = ()
-    """The labels that both must have alike."""
+    """The labels whose values both alerts must share."""
 
     @classmethod
     def unknown_key(cls, key: str, value: object) -> str:
@@ -108,12 +112,12 @@ class InhibitRule(YamlModel):
                 key,
                 f"{side}_match",
                 f"{side}_match_re",
-            }:  # the old forms are told of by themselves
+            }:  # the old forms have a message of their own
                 yield FieldProblem((key,), "is missing")
 
 
 def names_used(route: object, path: KeyPath = ("route",)) -> Iterator[tuple[str, KeyPath, object]]:
-    """The names of receivers and time intervals in a route as written, and in all below it: what it names, where, and the name."""
+    """Yields each receiver and time interval named by a raw route and the routes below it: what it is, its path, and the name."""
     if not isinstance(route, dict):
         return
     yield "receiver", (*path, "receiver"), route.get("receiver")

@@ -13,13 +13,14 @@ Intervals = Mapping[str, NamedInterval]
 
 
 def tree_of(written: Written, intervals: Intervals) -> Route:
-    """The tree with everything inherited filled in; ``intervals`` by their names, which all exist."""
+    """Returns the tree, with everything inherited filled in. ``intervals`` must contain every interval that routes name."""
     root = Route(
         written.receiver,
         tuple(written.group_by),
         written.group_wait,
         written.group_interval,
         written.repeat_interval,
+        group_incidents=written.group_incidents,
     )
     return replace(root, routes=_below(root, written.routes, intervals))
 
@@ -45,26 +46,29 @@ def _route(written: Subroute, above: Route, key: str, intervals: Intervals) -> R
         written.continue_,
         mute=tuple(intervals[name] for name in written.mute_time_intervals),
         active=tuple(intervals[name] for name in written.active_time_intervals),
+        group_incidents=above.group_incidents if written.group_incidents is None else written.group_incidents,
     )
     return replace(route, routes=_below(route, written.routes, intervals))
 
 
 def every_route(root: Route) -> Iterator[Route]:
-    """All routes of the tree, from the first on downwards."""
+    """Yields all routes of the tree, each before those below it."""
     yield root
     for route in root.routes:
         yield from every_route(route)
 
 
-def receivers_told(root: Route) -> set[str]:
-    """The receivers that some alert could reach."""
-    told = set().union(*(receivers_told(route) for route in root.routes if _taker(route, root.routes) is None))
+def reachable_receivers(root: Route) -> set[str]:
+    """Returns the receivers that some alert can reach."""
+    reachable = set().union(
+        *(reachable_receivers(route) for route in root.routes if _taker(route, root.routes) is None)
+    )
     passed_on = any(not route.matchers for route in root.routes)
-    return told if passed_on else told | {root.receiver}
+    return reachable if passed_on else reachable | {root.receiver}
 
 
 def doubts(root: Route) -> Iterator[str]:
-    """What of the tree has no effect, in sentences."""
+    """Yields a sentence for each route that is never reached."""
     for route in root.routes:
         taker = _taker(route, root.routes)
         if taker is not None:
@@ -74,7 +78,7 @@ def doubts(root: Route) -> Iterator[str]:
 
 
 def _taker(route: Route, siblings: Sequence[Route]) -> Route | None:
-    """The route before this one that takes every alert of this one's."""
+    """Returns the earlier sibling that takes every alert of this route; None if there is none."""
     for other in siblings:
         if other is route:
             return None

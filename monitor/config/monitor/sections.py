@@ -1,4 +1,4 @@
-"""The models of the daemon's sections: listener, watchdog, flapping, privacy, reload, log."""
+"""The models of the daemon's sections: listener, watchdog, report, flapping, privacy, reload, log."""
 
 import re
 from collections.abc import Iterable
@@ -6,13 +6,28 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
-from monitor.config.yaml import FieldProblem, Flag, Name, Period, Secret, Text, Url, WholeNumber, YamlModel, is_loopback
+from monitor.config.monitor.interval import Weekdays, minute_of_day
+from monitor.config.monitor.tls import Tls
+from monitor.config.yaml import (
+    FieldProblem,
+    Flag,
+    Name,
+    Period,
+    Secret,
+    Text,
+    Url,
+    WholeNumber,
+    YamlModel,
+    Zone,
+    is_loopback,
+)
 from monitor.routing.flapping import FlappingPolicy as Policy
-from monitor.runtime.clock import DAY, HOUR, MINUTE
+from monitor.routing.wall_clock import DailyTime
+from monitor.runtime.clock import DAY, HOUR, MINUTE, Duration
 from monitor.runtime.environment_values import beginning
 
 SHORTEST_TOKEN: Final = 16
-"""The least number of characters of a token that other machines can try."""
+"""The fewest characters of a token if other machines can reach the listener."""
 
 
 def _listen(value: str) -> str:
@@ -46,20 +61,27 @@ class Web(YamlModel):
     allowed_hosts: tuple[HostName, ...] = ()
     """Further names by which it may be reached, beside that of external_url; no other name is answered without the token."""
     token: Secret | None = None
-    """What changes must carry as Authorization: Bearer."""
+    """The token that changes must carry as Authorization: Bearer."""
     token_file: Text | None = None
     """A file that holds the token."""
     protect_reads: Flag = False
     """true: reading needs the token too."""
+    tls: Tls | None = None
+    """The certificate with which it speaks HTTPS; left out: HTTP."""
+
+    @property
+    def scheme(self) -> str:
+        """Returns ``https`` or ``http``."""
+        return "http" if self.tls is None else "https"
 
     @property
     def host(self) -> str:
-        """Where it listens: empty for every interface."""
+        """Returns the host on which it listens; empty for every interface."""
         return self.listen.rpartition(":")[0].strip("[]").replace("*", "")
 
     @property
     def port(self) -> int:
-        """Which port; 0 for a free one."""
+        """Returns the port; 0 for any free one."""
         return int(self.listen.rpartition(":")[2])
 
     def check_values(self) -> Iterable[FieldProblem]:
@@ -82,27 +104,59 @@ class Web(YamlModel):
 
 
 class Watchdog(YamlModel):
-    """A dead-man's switch: an alert that always fires, so that its silence tells that nothing works any more."""
+    """A dead-man's switch: an alert that always fires. If its notifications stop, the monitor does not work any more."""
 
     receiver: Name
-    """Who is told."""
+    """Who is notified."""
     every: Period = 5 * MINUTE
     """How often."""
 
 
+def _time_of_day(text: str) -> str:
+    if minute_of_day(text) == minute_of_day("24:00"):
+        raise ValueError("24:00 is the end of a day; write 00:00 for its beginning")
+    return text
+
+
+def _kept(span: Duration) -> Duration:
+    if span > 30 * DAY:
+        raise ValueError("is longer than the 30d for which alerts are kept; write 30d or less")
+    return span
+
+
+class ScheduledReport(YamlModel):
+    """The morning report: what was delivered, spent and told, sent to one receiver."""
+
+    receiver: Name
+    """Who gets it."""
+    at: Annotated[Text, AfterValidator(_time_of_day)] = "08:00"
+    """The time of day."""
+    weekdays: Annotated[tuple[Weekdays, ...], Field(min_length=1)] = ()
+    """On which days of the week: monday, monday:friday; left out: every day."""
+    time_zone: Zone = "UTC"
+    """The time zone whose clock counts: Europe/Athens."""
+    since: Annotated[Period, AfterValidator(_kept)] | None = None
+    """How far it looks back; left out: to the time of the report before it."""
+
+    @property
+    def times(self) -> DailyTime:
+        """Returns when it is due."""
+        return DailyTime(minute_of_day(self.at), self.weekdays, self.time_zone)
+
+
 class Flapping(YamlModel):
-    """When an alert that begins and ends over and over is told as flapping, and then not told for a while."""
+    """When an alert that begins and ends repeatedly counts as flapping. Its changes are then not notified for a while."""
 
     begins: Annotated[WholeNumber, Field(ge=2, le=1000)] = 4
     """The number of beginnings that count as flapping …"""
     within: Annotated[Period, Field(le=DAY)] = HOUR
     """… if they come within so long."""
     calm_for: Annotated[Period, Field(le=DAY)] = 15 * MINUTE
-    """It is told to be over after so long without firing at the latest."""
+    """After this time without firing, at the latest, its resolve is notified."""
 
     @property
     def policy(self) -> Policy:
-        """As it is asked what flaps."""
+        """Returns the thresholds of flapping."""
         return Policy(self.begins, self.within, self.calm_for)
 
 

@@ -1,23 +1,22 @@
-"""Services whose request bodies come with the program: what the template of each needs, and where the service is."""
+"""Services whose templates come with the program: the address of each, and what its template needs."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
-"""Where the templates are: ``NAME.json.j2``."""
+"""The folder of the templates, ``NAME.json.j2``."""
 
 SUFFIX: Final = ".json.j2"
-"""What a template's name has behind the service's."""
+"""The end of a template's name, after the service's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
     """One service.
 
-    ``url`` is its address where it has one for everybody; ``resolved`` is put behind the address once all of an episode is over
-    (``{episode}`` in it stands for the episode). ``fields`` a person has to write, ``optional`` ones may be written;
-    ``headers`` have to be written too, each with how its value looks.
+    ``url`` is its address if it has one for everybody. ``resolved`` is appended to the address for the end of an episode; ``{episode}`` in it
+    stands for the episode. A person must write ``fields`` and ``headers`` (each with the form of its value), and may write ``optional`` ones.
     """
 
     name: str
@@ -27,11 +26,11 @@ class Service:
     optional: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     is_chat: bool = False
-    """Whether people read it there; else it keeps the alert until it gets its end."""
+    """Whether people read the messages there; otherwise the service keeps an alert until it gets its end."""
 
     @property
     def template(self) -> str:
-        """The full name of its template."""
+        """Returns the full name of its template."""
         return self.name + SUFFIX
 
 
@@ -50,9 +49,9 @@ SERVICES: Final[dict[str, Service]] = {
         Service("telegram", fields=("chat_id",), optional=("message_thread_id",), is_chat=True),
     )
 }
-"""Every one of them by its name, which is also the short name of its template."""
+"""The services by name, which is also the short name of the template."""
 
 
 def service_of(template: object) -> Service | None:
-    """The service whose template is meant by ``pagerduty`` or ``pagerduty.json.j2``; None for any other template."""
+    """Returns the service that the template ``pagerduty`` or ``pagerduty.json.j2`` belongs to; None for any other template."""
     return SERVICES.get(template.removesuffix(SUFFIX)) if isinstance(template, str) else None

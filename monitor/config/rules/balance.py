@@ -39,7 +39,7 @@ class BalanceLevel(YamlModel):
     lasts_below: Seconds | None = None
     """Crossed when the balance lasts less long than this."""
     severity: Name
-    """How bad that is: info, warning, critical, or a word of your own."""
+    """The severity: info, warning, critical, or a word of your own."""
 
     @classmethod
     def check_keys(cls, data: Any, reading: ValidationContext) -> Iterable[FieldProblem]:
@@ -62,9 +62,9 @@ class Balance(Rule):
     levels: tuple[BalanceLevel, ...] = ()
     """Several thresholds of one form, each with its severity, in place of below or lasts_below: one alert that escalates."""
     window: Window = DAY
-    """The span whose spending is the present rate."""
+    """The span from which the present rate of spending is calculated."""
     min_priced: Share = 0.5
-    """With fewer of the messages in the window having a price the rate of spending is not known."""
+    """If fewer messages in the window have a price, the rate of spending is not known."""
     search: Name | None = None
     """Which account: that of this search; left out: every account by itself."""
     where: Annotated[Match, Unused] = EVERYTHING
@@ -96,7 +96,7 @@ class Balance(Rule):
         return self.window
 
     @property
-    def account_state(self) -> Literal["balance", "campaigns"] | None:
+    def polled_resource(self) -> Literal["balance", "campaigns"] | None:
         return "balance"
 
     @property
@@ -105,7 +105,7 @@ class Balance(Rule):
 
     @property
     def is_span(self) -> bool:
-        """Whether the thresholds are spans of time rather than money."""
+        """Returns whether the thresholds are spans of time rather than money."""
         return next(self._thresholds())[1] == "lasts_below"
 
     @property
@@ -125,7 +125,7 @@ class Balance(Rule):
         return () if self.is_span else None
 
     def _thresholds(self) -> Iterator[tuple[KeyPath, str, float, str]]:
-        """Each threshold as written: path, form, limit, severity."""
+        """Yields each threshold as written: path, form, limit, severity."""
         entries: list[tuple[KeyPath, Balance | BalanceLevel]] = [((), self)]
         entries += [(("levels", index), level) for index, level in enumerate(self.levels)]
         for path, entry in entries:

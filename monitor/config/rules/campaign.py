@@ -15,11 +15,11 @@ from monitor.config.yaml import FieldProblem, Period, ValidationContext
 from monitor.runtime.clock import DAY, HOUR, Duration
 
 FOLLOWED: Final[Duration] = LONGEST_WINDOW
-"""Messages of a campaign that were first seen in this span are looked at."""
+"""Rules look at messages of a campaign that were first seen within this span."""
 ACTIVE: Final[Duration] = DAY
-"""A campaign is followed while a message of it appeared or changed in this span."""
+"""A campaign is followed while a message of it appeared or changed within this span."""
 TOLD_FOR: Final[Duration] = HOUR
-"""How long the alerts last that report an end."""
+"""How long an alert that reports an end lasts."""
 
 Problem = Literal["failing", "stalled", "short", "ended"]
 WATCHED: Final[dict[str, Problem]] = {
@@ -28,12 +28,12 @@ WATCHED: Final[dict[str, Problem]] = {
     "short_below": "short",
     "ended": "ended",
 }
-"""Which key asks for which problem."""
+"""The problem that each key asks for."""
 
 _OF_CAMPAIGNS: Final = frozenset(
     {"campaign", "campaignTrackingId", "label", "from", "direction", "applicationName", "originatingService", "account"}
 )
-"""Fields that all messages of a campaign have in common."""
+"""Fields that have the same value in all messages of a campaign."""
 
 
 def _part(value: float) -> float:
@@ -49,7 +49,7 @@ def _not_none(value: float) -> float:
 
 
 class Campaign(Rule):
-    """Fires when a campaign fails, stalls or falls short, and tells when it has ended: each an alert of its own."""
+    """Fires when a campaign fails, stalls or falls short, and reports its end: each is an alert of its own."""
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": [key]} for key in WATCHED]})
 
@@ -64,9 +64,9 @@ class Campaign(Rule):
     stalled_for: Period | None = None
     """Fires when a campaign that has not ended made no progress for so long."""
     short_below: Annotated[Share, AfterValidator(_not_none)] | None = None
-    """Fires when a campaign ended with messages to less than this share of its recipients, where Routee tells how many those are."""
+    """Fires when a campaign ended with messages to less than this share of its recipients, if Routee says how many it has."""
     ended: Literal["report"] | None = None
-    """report: tells of each campaign once when it has ended, with its totals and the severity info."""
+    """report: each campaign is reported once when it has ended, with its totals and the severity info."""
     min_messages: AtLeastOne = 50
     """Smaller campaigns are not followed; for failure_above: with fewer final messages there is not enough data."""
     by: Annotated[tuple[FieldName, ...], Unused] = ()
@@ -85,12 +85,16 @@ class Campaign(Rule):
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What is watched."""
+        """Returns the problems that the rule watches."""
         return tuple(problem for key, problem in WATCHED.items() if getattr(self, key) is not None)
 
     @property
+    def waits_for_polls(self) -> bool:
+        return self.problems != ("failing",)
+
+    @property
     def takes_whole_campaigns(self) -> bool:
-        """Whether all messages of a campaign are considered or none, so that they can be held against its recipients."""
+        """Returns whether the rule considers all messages of a campaign or none, so that they can be compared with its recipients."""
         return all(condition.field in _OF_CAMPAIGNS for condition in self.where.conditions)
 
     @property
@@ -102,7 +106,7 @@ class Campaign(Rule):
         return ("campaign", "campaignTrackingId", "problem")
 
     @property
-    def account_state(self) -> Literal["balance", "campaigns"] | None:
+    def polled_resource(self) -> Literal["balance", "campaigns"] | None:
         return "campaigns" if self.takes_whole_campaigns else None
 
     @property
@@ -115,7 +119,7 @@ class Campaign(Rule):
 
     @cached_property
     def levels_(self) -> tuple[Level[Any], ...]:
-        """The report's severity, then the rule's."""
+        """Returns the report's severity, then the rule's."""
         if self.ended is None or self.severity == "info":
             return (Level(self.severity, 0.0),)
         if len(self.problems) == 1:

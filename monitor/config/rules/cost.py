@@ -19,7 +19,7 @@ class Cost(Thresholded):
     levels: tuple[AmountLevel, ...] = ()
     """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""
     min_priced: Share = 0.5
-    """With fewer of the messages having a price there is not enough data: a price that Routee leaves out is not zero."""
+    """If fewer messages have a price, there is not enough data. A price that Routee leaves out is not zero."""
 
     def measured_against(self) -> tuple[Condition, ...]:
         return self.where.conditions

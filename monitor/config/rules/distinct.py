@@ -41,5 +41,5 @@ class Distinct(Thresholded):
                 yield FieldProblem(path, f"can never fire: where leaves {len(named)} of {self.field}")
 
     def _names(self, condition: Condition) -> bool:
-        """Whether a condition names the values that the field can have; of groups, a message has others beside them."""
+        """Returns whether a condition limits the values of the field. A condition on groups does not: a message has other groups besides."""
         return condition.field == self.field != "groups" and condition.operator == "is"

@@ -1,4 +1,4 @@
-"""The models of all kinds of rules, by their ``kind`` key. List a new kind here."""
+"""The models of all kinds of rules, by their ``kind`` key. A new kind must be listed here."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Union, get_args
@@ -16,21 +16,18 @@ from monitor.config.rules.latency import Latency
 from monitor.config.rules.model import Rule
 from monitor.config.rules.new_value import NewValue
 from monitor.config.rules.rate import Rate
+from monitor.config.rules.shift import Shift
 from monitor.config.rules.slo import Slo
 from monitor.config.rules.spike import Spike
 from monitor.config.rules.stuck import Stuck
 from monitor.config.yaml import MISSING, FieldProblem, NestedProblems, kind_of, nearest, notes_of, suggest
-
-LATER: Final = {"shift": "spike with measure: rate comes nearest to it"}
-"""Kinds that are planned, and what to do meanwhile."""
-
 
 MODELS: Final[dict[str, type[Rule]]] = {}
 """The model of each kind."""
 
 
 def add_model(model: type[Rule]) -> None:
-    """Make a kind known. Raises TypeError where its model lacks what each kind must say, or where its name is taken."""
+    """Registers a kind. Raises TypeError if its model lacks what each kind must define, or if another model has its name."""
     kind = name_of(model)
     if MODELS.get(kind, model) is not model:
         raise TypeError(f"two models are of the kind {kind!r}: {MODELS[kind].__name__} and {model.__name__}")
@@ -41,24 +38,24 @@ def add_model(model: type[Rule]) -> None:
 
 
 def remove_model(model: type[Rule]) -> None:
-    """The kind is not known any more."""
+    """Removes a kind."""
     del MODELS[name_of(model)]
 
 
 def name_of(model: type[Rule]) -> str:
-    """The word that stands as ``kind`` in files. Raises TypeError where the model does not name one."""
+    """Returns the value of ``kind`` in files. Raises TypeError if the model does not define exactly one."""
     names: tuple[str, ...] = get_args(model.model_fields["kind"].annotation)
     if len(names) != 1:
         raise TypeError(f'{model.__name__} does not name its kind; write kind: Literal["name"]')
     return names[0]
 
 
-for _model in (Rate, Count, Spike, Latency, Stuck, Absence, NewValue, Cost, Distinct, Slo, Campaign, Balance):
+for _model in (Rate, Count, Spike, Latency, Stuck, Absence, NewValue, Cost, Distinct, Shift, Slo, Campaign, Balance):
     add_model(_model)
 
 
 def _read(data: object, info: ValidationInfo) -> Rule:
-    """The rule, by the model of its kind, or everything that is wrong with it as far as can be told: an unknown kind hides nothing."""
+    """Returns the rule. Raises NestedProblems; an unknown kind does not hide other problems."""
     if isinstance(data, Rule):
         return data
     if not isinstance(data, dict):
@@ -72,7 +69,7 @@ def _read(data: object, info: ValidationInfo) -> Rule:
         _validated(model, written, info)
     except NestedProblems as error:
         others = error.notes
-    raise NestedProblems([FieldProblem(("kind",), _wrong_kind(kind)), *others, *_unknown_to_all(kind, data, written)])
+    raise NestedProblems([FieldProblem(("kind",), _wrong_kind(kind)), *others, *_unknown_to_all(data, written)])
 
 
 def _validated(model: type[Rule], data: object, info: ValidationInfo) -> Rule:
@@ -83,18 +80,17 @@ def _validated(model: type[Rule], data: object, info: ValidationInfo) -> Rule:
 
 
 def _likeliest(kind: object, data: dict[str, Any]) -> tuple[type[Rule], dict[str, Any]]:
-    """What an unknown kind is checked against: the kind that was probably meant with all keys, else what all rules share."""
-    if isinstance(kind, str) and kind not in LATER and (meant := nearest(kind, MODELS)):
+    """Returns what to check a rule of unknown kind against: all keys of the most similar kind, else only the keys that all rules share."""
+    if isinstance(kind, str) and (meant := nearest(kind, MODELS)):
         return MODELS[meant], data | {"kind": meant}
     return Rule, {key: value for key, value in data.items() if key in Rule.keys()} | {"kind": "?"}  # noqa: SIM118 - a class is no mapping
 
 
-def _unknown_to_all(kind: object, data: dict[str, Any], checked: dict[str, Any]) -> Iterator[FieldProblem]:
-    """Keys that were not checked and that no kind has. Those of a planned kind cannot be judged."""
+def _unknown_to_all(data: dict[str, Any], checked: dict[str, Any]) -> Iterator[FieldProblem]:
+    """Yields the unchecked keys that no kind has."""
     known = list(dict.fromkeys(key for model in MODELS.values() for key in model.keys()))  # noqa: SIM118 - a class is no mapping
-    planned = isinstance(kind, str) and kind in LATER
     for key in data:
-        if key not in checked and key not in known and not planned:
+        if key not in checked and key not in known:
             yield FieldProblem((key,), f"unknown key{suggest(key, known)}", at_key=True)
 
 
@@ -103,8 +99,6 @@ def _wrong_kind(kind: object) -> str:
         return f"{MISSING}: write one of {', '.join(MODELS)}"
     if not isinstance(kind, str):
         return f"should be one of {', '.join(MODELS)}, not {kind_of(kind)}"
-    if kind in LATER:
-        return f"{kind!r} is planned, but not supported in this version of routee-monitor; {LATER[kind]}"
     meant = nearest(kind, MODELS)
     return f"{kind!r} is not one of {', '.join(MODELS)}" + (f"; did you mean {meant!r}?" if meant else "")
 
@@ -114,11 +108,11 @@ RULE: Final[TypeAdapter[Rule]] = TypeAdapter(Annotated[Rule, PlainValidator(_rea
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON schema of one rule, with that of each kind in ``$defs``."""
+    """Returns the JSON schema of one rule, with that of each kind in ``$defs``."""
     of_any_kind: Any = Union[tuple(MODELS.values())]  # noqa: UP007 - the kinds are known only when this runs
     return TypeAdapter(Annotated[of_any_kind, Field(discriminator="kind")]).json_schema()
 
 
 def rule_of(data: dict[str, Any]) -> Rule:
-    """The rule that stands in a file as ``data``: ``{"name": …, "kind": "rate", "window": "15m", "above": "20%"}``. Raises ValueError."""
+    """Returns the rule in the data of a file: ``{"name": …, "kind": "rate", "window": "15m", "above": "20%"}``. Raises ValueError."""
     return RULE.validate_python(data)

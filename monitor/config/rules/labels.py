@@ -1,4 +1,4 @@
-"""Labels and annotations: names with a text each."""
+"""Labels and annotations: mappings of names to texts."""
 
 import re
 from typing import Annotated, Final
@@ -14,7 +14,7 @@ RESERVED: Final = ("alertname", "severity", "account", "search")
 
 
 def parse_pairs(data: object) -> dict[str, str]:
-    """Names and texts; a number counts as it is written. Raises Misplaced with every pair that is wrong."""
+    """Returns names and texts; numbers keep their written form. Raises NestedProblems with every wrong pair."""
     if not isinstance(data, dict):
         raise ValueError("should be a mapping of names to texts, like {team: sms}")
     notes: list[FieldProblem] = []

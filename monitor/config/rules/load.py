@@ -1,4 +1,4 @@
-"""Rule files: every rule of every file, or every problem of every file."""
+"""Loads rule files: every rule of every file, or every problem of every file."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ _FILE = TypeAdapter(RuleFile)
 
 
 def load_rules(paths: Iterable[Path], environ: Mapping[str, str] | None = None) -> list[Rule]:
-    """The rules of all files, in order. Raises InputError (exit 65) with every problem; variables come from ``environ``, else the process's own."""
+    """Returns the rules of all files, in order. Raises InputError (exit 65) with every problem; variables come from ``environ``."""
     rules, problems = read_rules(paths, os.environ if environ is None else environ)
     if problems:
         raise InputError(problems, EXIT_BAD_RULES)
@@ -35,7 +35,7 @@ def load_rules(paths: Iterable[Path], environ: Mapping[str, str] | None = None) 
 
 
 def read_rules(paths: Iterable[Path], environ: Mapping[str, str]) -> tuple[list[Rule], list[Problem]]:
-    """The rules that are right and every problem of the others."""
+    """Returns the valid rules, and every problem of the others."""
     documents = [read_document(path, environ) for path in paths]
     rules: list[Rule] = []
     problems = _twice(documents)
@@ -64,7 +64,7 @@ def _rules_of(document: Document) -> tuple[list[Rule], list[Problem]]:
 
 
 def _twice(documents: Sequence[Document]) -> list[Problem]:
-    """Two rules of one name, also where something else about them is wrong."""
+    """Returns a problem for each rule with the name of an earlier rule, even if something else about it is wrong."""
     first: dict[str, tuple[str, int, int]] = {}
     problems: list[Problem] = []
     for document in documents:
@@ -80,5 +80,5 @@ def _twice(documents: Sequence[Document]) -> list[Problem]:
                     document.problem(path, f"another rule is named {name!r}, at {file}:{line}; names are unique")
                 )
             else:
-                first[name] = document.place(path)
+                first[name] = document.location(path)
     return problems

@@ -15,25 +15,25 @@ from monitor.model.routee_query import Operator
 OPERATORS: Final[tuple[Operator, ...]] = get_args(Operator)
 
 MATCH: Final = "match"
-"""Marks the place of a match in a schema; schema.py knows what one looks like."""
+"""Marks a match in a schema; `monitor.cli.json_schema` replaces the mark by its schema."""
 
 _SEVERAL: Final = "groups"
-"""A message has several of these, so that one may meet one condition and another the next."""
+"""A message can have several groups, so one group may meet one condition and another group the next."""
 
 Row = Mapping[str, str | tuple[str, ...]]
-"""One message: its fields by the names of message.FIELDS; groups as a tuple or joined by GROUPS_SEPARATOR."""
+"""One message: its fields by the names of message.FIELDS. Groups are a tuple, or joined by GROUPS_SEPARATOR."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One field against one or more values: any of them, or with ``is_not`` none of them. Letter case counts."""
+    """A comparison of one field with values: any of them must match, or with ``is_not`` none. Case-sensitive."""
 
     field: str
     operator: Operator
     values: tuple[str, ...]
 
     def matches(self, row: Row) -> bool:
-        """Whether a message meets it; with several groups one that does is enough (``is_not``: none may)."""
+        """Returns whether a message meets the condition. Of several groups, one must match (``is_not``: none may)."""
         present = _values(row, self.field)
         if self.operator == "is_not":
             return not any(value in self.values for value in present)
@@ -54,12 +54,12 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Conditions that a message must all meet; without any, every message does."""
+    """Conditions that a message must all meet. Without conditions, every message matches."""
 
     conditions: tuple[Condition, ...] = ()
 
     def matches(self, row: Row) -> bool:
-        """Whether a message meets them: what the window computes over columns must agree with this."""
+        """Returns whether a message meets all conditions. The window's computation over columns must agree with this."""
         return all(condition.matches(row) for condition in self.conditions)
 
     def __bool__(self) -> bool:
@@ -71,11 +71,11 @@ class Match:
 
 EVERYTHING: Final = Match()
 FAILED: Final = Match((Condition("status", "is", tuple(status for status in STATUSES if status in FAILURES)),))
-"""What a share of failures counts unless the rule says otherwise."""
+"""What a share of failures counts by default."""
 
 
 def contradiction(conditions: Iterable[Condition]) -> str | None:
-    """Why no message can meet all of them, where that is so: a slip, since a rule that rests on them never sees anything."""
+    """Returns why no message can meet all conditions; None if one can. Such a rule would never see a message."""
     by_field: dict[str, list[Condition]] = {}
     for condition in conditions:
         if condition.field != _SEVERAL:
@@ -96,7 +96,7 @@ def _values(row: Row, field: str) -> tuple[str, ...]:
 
 
 def parse_match(data: object) -> Match:
-    """The match written as ``{field: value}``, ``{field: [values]}`` or ``{field: {operator: value}}``. Raises Misplaced."""
+    """Parses ``{field: value}``, ``{field: [values]}`` or ``{field: {operator: value}}``. Raises NestedProblems or ValueError."""
     if isinstance(data, Match):
         return data
     if not isinstance(data, dict):
@@ -163,7 +163,7 @@ def _word(item: object) -> str | None:
 
 
 def _slip(field: str, operator: Operator, word: str) -> str | None:
-    """What is wrong with a status or direction that nearly is one; an unknown one may be new and is let through."""
+    """Returns what is wrong with a misspelt status or direction. Accepts a completely unknown one, because it may be new."""
     known = {"status": STATUSES, "direction": ("Inbound", "Outbound")}.get(field, ())
     if operator in ("is", "is_not") and word != UNKNOWN and (meant := near_miss(word, known)):
         return f"{word!r} is not a {field}; did you mean {meant!r}? (letter case counts)"

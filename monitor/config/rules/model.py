@@ -1,4 +1,4 @@
-"""What rules of every kind have in common. Each kind has a model in a file of its own, which ``kinds.py`` lists."""
+"""The base model of rules. Each kind has a model in a file of its own, which ``kinds.py`` lists."""
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from functools import cached_property
@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, WithJsonSchema
 
+from monitor.config.rules.incident import IncidentGrouping
 from monitor.config.rules.labels import RESERVED, Pairs
 from monitor.config.rules.match import EVERYTHING, Condition, Match, MatchField, contradiction
 from monitor.config.rules.threshold import Comparison, Level
@@ -28,9 +29,9 @@ from monitor.runtime.clock import DAY, HOUR, Duration
 from monitor.runtime.errors import Problem
 
 LONGEST_WINDOW: Final = 7 * DAY
-"""What Routee can give back after an empty start: a longer window could not be known to be complete."""
+"""Routee returns at most this much history after an empty start; a longer window might never be complete."""
 BUILT_IN: Final = ("MonitorBlind", "NotificationFailing", "GapInHistory", "RuleError", "InternalError", "Watchdog")
-"""Alerts that routee-monitor raises about itself; no rule may have such a name."""
+"""The alerts that routee-monitor raises about itself; no rule may have such a name."""
 
 
 def _field(name: str) -> str:
@@ -46,13 +47,13 @@ def _window(duration: Duration) -> Duration:
 
 
 FieldName = Annotated[str, AfterValidator(_field), WithJsonSchema({"enum": list(FIELDS)})]
-"""A field of messages."""
+"""The name of a message field."""
 Window = Annotated[Period, AfterValidator(_window)]
-"""A span that a rule looks at, in microseconds."""
+"""The span that a rule looks at, in microseconds."""
 
 
 class RuleOrigin:
-    """Where a rule stands. It makes no difference between rules: one that moved within its file is still the same."""
+    """The location of a rule. All origins are equal, so that a rule that only moved within its file stays equal."""
 
     def __init__(self, document: Document | None = None, path: KeyPath = ()) -> None:
         self.document = document
@@ -63,7 +64,7 @@ class RuleOrigin:
 
 
 class CountingKey:
-    """What a rule counts, apart from its thresholds: rules for which it is equal share all counting. Made to be looked up fast."""
+    """What a rule counts, apart from its thresholds. Rules with equal keys share their counting. The hash is cached for fast look-ups."""
 
     __slots__ = ("_hash", "_what")
 
@@ -88,7 +89,7 @@ class Rule(YamlModel):
     description: AnyText = ""
     """What the rule is for, for people."""
     enabled: Flag = True
-    """false: the rule is checked but not judged."""
+    """false: the rule is checked but not evaluated."""
     search: Name | None = None
     """Only messages that this search returns; left out: all of the account's."""
     where: MatchField = EVERYTHING
@@ -100,99 +101,113 @@ class Rule(YamlModel):
     keep_firing_for: PeriodOrZero = 0
     """How long the alert goes on after the threshold was last crossed."""
     severity: Name = "warning"
-    """How bad it is: info, warning, critical, or a word of your own."""
+    """The severity: info, warning, critical, or a word of your own."""
     labels: Pairs = Field(default_factory=dict)
     """Labels that its alerts get, to route and group by."""
     annotations: Pairs = Field(default_factory=dict)
     """Texts for people, as templates: summary, description, runbook_url."""
     limit: Annotated[WholeNumber, Field(ge=1)] | None = None
     """The most groups that may fire at once: the worst are sent, of the others only the number."""
+    incident: IncidentGrouping | None = None
+    """Its alerts and those of other rules that fire for one cause make one notification; left out: they are grouped by the route's group_by."""
     every: Period | None = None
-    """How often the rule is judged; left out: at each completed poll."""
+    """How often the rule is evaluated; left out: at each completed poll."""
     forget_after: Period = 6 * HOUR
     """How long a firing alert stays while there is not enough data; then it resolves."""
     unit: Literal["messages", "parts"] = "messages"
     """Whether messages are counted, or the parts that long ones are made of."""
 
     asks_routee: ClassVar[bool] = False
-    """Whether it rests on answers that the daemon gets from Routee and does not store."""
+    """Whether the rule needs answers of Routee that only the daemon gets and that are not stored."""
     counted_by: ClassVar[tuple[str, ...]] = ("kind", "search", "where", "by", "unit")
-    """The fields that decide what is counted."""
+    """The fields that determine what is counted."""
+    reach_is_in: ClassVar[tuple[str, ...]] = ()
+    """The path of the value that says how far back the rule looks; empty: several do."""
 
     _origin: RuleOrigin = PrivateAttr(default_factory=RuleOrigin)
 
     @cached_property
     def counted(self) -> CountingKey:
-        """What the rule counts."""
+        """Returns the key of what the rule counts."""
         return CountingKey(*(getattr(self, name) for name in self.counted_by))
 
     @property
     def source(self) -> tuple[str, int]:
-        """The file and the line where the rule stands."""
-        file, line, _ = self.place()
+        """Returns the file and line of the rule."""
+        file, line, _ = self.location()
         return file, line
 
     @property
     def as_written(self) -> object:
-        """The rule as it stands in its file: plain data; None where it came from no file."""
+        """Returns the rule's data as in its file; None if it came from no file."""
         document = self._origin.document
         return value_at(document.data, self._origin.path) if document else None
 
-    def place(self, *path: str | int) -> tuple[str, int, int]:
-        """File, line and column of the value at ``path`` below the rule (``"annotations", "summary"``); of the rule without one."""
+    def location(self, *path: str | int) -> tuple[str, int, int]:
+        """Returns file, line and column of the value at ``path`` below the rule (``"annotations", "summary"``), or of the rule itself."""
         document = self._origin.document
-        return document.place(self._origin.path + path) if document else ("", 1, 1)
+        return document.location(self._origin.path + path) if document else ("", 1, 1)
 
     def problem(self, message: str, *path: str | int) -> Problem:
-        """Something wrong with the value at ``path`` below the rule, found later than by reading it."""
-        return Problem(*self.place(*path), show_path(self._origin.path + path), message)
+        """Returns a problem of the value at ``path`` below the rule that was found after validation."""
+        return Problem(*self.location(*path), show_path(self._origin.path + path), message)
 
     def read_from(self, document: Document, path: KeyPath) -> None:
-        """Remember where the rule stands."""
+        """Records the location of the rule."""
         self._origin = RuleOrigin(document, path)
 
     @property
     def reach(self) -> Duration:
-        """How far back from ``as_of`` the rule looks. Each kind says this itself, or is `Windowed`."""
+        """Returns how far back from ``as_of`` the rule looks. Each kind defines it, or derives from `Windowed`."""
         raise NotImplementedError
 
     @property
     def alert_window(self) -> Duration | None:
-        """The span that its alerts name; None where they name none."""
+        """Returns the span that its alerts mention; None if they mention none."""
         return None
 
     @property
     def history_step(self) -> Duration:
-        """The time between two values of its alerts' history."""
+        """Returns the time between two values in the history of its alerts."""
         return history_step(self.alert_window)
 
     @property
     def speaks_early(self) -> bool:
-        """Whether a threshold that is crossed is so for certain also while some of the messages are still to be fetched."""
+        """Returns whether a crossed threshold is certain even while some messages have not been fetched yet."""
+        return False
+
+    @property
+    def keeps_state(self) -> bool:
+        """Returns whether each evaluation goes on from the last one, so that the window alone does not say what earlier ones were."""
+        return False
+
+    @property
+    def waits_for_polls(self) -> bool:
+        """Returns whether the rule tells what did not happen. Only a complete poll shows that; pushed reports do not."""
         return False
 
     @property
     def grouping(self) -> tuple[str, ...]:
-        """The fields of its alerts' groups."""
+        """Returns the fields of its alerts' groups."""
         return self.by
 
     @property
-    def account_state(self) -> Literal["balance", "campaigns"] | None:
-        """What Routee is asked for besides messages, so that the rule can be judged."""
+    def polled_resource(self) -> Literal["balance", "campaigns"] | None:
+        """Returns what the daemon asks Routee for, besides messages, to evaluate the rule."""
         return None
 
     @property
     def is_of_one_campaign(self) -> bool:
-        """Whether it can be judged on the messages of one campaign alone."""
+        """Returns whether the messages of one campaign suffice to evaluate the rule."""
         return False
 
     @property
     def own_labels(self) -> Mapping[str, tuple[str, ...]]:
-        """The labels of its groups that no message field gives, with the values that each can have."""
+        """Returns the labels of its groups that are no message fields, with the values that each can have."""
         return {}
 
     def values_of(self, label: str) -> frozenset[str] | None:
-        """The values that a label of its groups can have; None: any value that messages have."""
+        """Returns the values that a label of its groups can have; None means any value that messages have."""
         if label in self.own_labels:
             return frozenset(self.own_labels[label])
         pinned = [set(one.values) for one in self.where.conditions if one.field == label and one.operator == "is"]
@@ -200,39 +215,43 @@ class Rule(YamlModel):
 
     @cached_property
     def levels_(self) -> tuple[Level[Any], ...]:
-        """The thresholds from the least to the most severe; at least one."""
+        """Returns the thresholds, from the least to the most severe; at least one."""
         return (Level(self.severity, 0.0),)
+
+    def severity_at(self, level: int) -> str:
+        """The severity of a level, counted from 1. A stored alert may know more levels than the rule has now: then the most severe."""
+        return self.levels_[min(max(level, 1), len(self.levels_)) - 1].severity
 
     @property
     def comparison(self) -> Comparison:
-        """On which side of the thresholds the rule fires."""
+        """Returns on which side of the thresholds the rule fires."""
         return "above"
 
     def matches(self) -> Iterator[tuple[str, Match]]:
-        """Every match of the rule with the key under which it stands."""
+        """Yields every match of the rule with its key."""
         for name in type(self).model_fields:
             value = getattr(self, name)
             if isinstance(value, Match):
                 yield name, value
 
     def meant(self) -> tuple[Condition, ...]:
-        """What a message must meet to be counted; with a share, to be the part that is looked for."""
+        """Returns what a message must meet to be counted or, for a share, to be in the numerator."""
         return self.where.conditions
 
     def measured_against(self) -> tuple[Condition, ...] | None:
-        """What a message must meet to be among those against which the value is held; None: it is held against nothing, messages are counted.
+        """Returns what a message must meet to be in the denominator; None if the rule only counts messages.
 
-        A search that hides some of them by their status cannot answer the rule. Each kind says this itself.
+        A search that hides some of these messages by their status cannot answer the rule. Each kind defines this.
         """
         raise NotImplementedError
 
     @property
     def remembers(self) -> bool:
-        """Whether messages of the past matter as they were: those that have left a search since would be missing."""
+        """Returns whether the rule compares with past messages; it would miss those that a search has lost since."""
         return False
 
     def conditions(self) -> Iterator[tuple[KeyPath, Condition]]:
-        """Every condition of the rule with the path at which it stands."""
+        """Yields every condition of the rule with its path."""
         for name, match in self.matches():
             yield from (((name, condition.field), condition) for condition in match.conditions)
 
@@ -258,7 +277,7 @@ class Windowed(Rule):
     """A rule that looks at a window."""
 
     window: Window
-    """The span that is looked at, up to now."""
+    """The span of time that is evaluated, up to now."""
 
     @property
     def reach(self) -> Duration:

@@ -18,7 +18,7 @@ class NewValue(Windowed):
     kind: Literal["new_value"]
     """Which values of a field are new."""
     field: FieldName
-    """The field whose values are looked at; that a message lacks it is no value."""
+    """The field whose new values are found. A message that lacks it has no value."""
     seen_in: Period = 7 * DAY
     """A value is new where no message with it was first seen in this span before the window."""
     min_messages: AtLeastOne = 1

@@ -20,7 +20,7 @@ class Rate(Thresholded):
     match: MatchField = FAILED
     """Which messages are the share; left out: the failed ones (Failed, Undelivered, Unsent)."""
     of: Of = "final"
-    """Among which: final (a final status was reported), all, or a match."""
+    """The messages of the denominator: final (a final status was reported), all, or a match."""
     above: Share | None = None
     """Fires when the share is above this: 20%."""
     below: Share | None = None
@@ -28,11 +28,11 @@ class Rate(Thresholded):
     levels: tuple[ShareLevel, ...] = ()
     """Several thresholds, each with its severity, in place of above or below: one alert that escalates."""
     min_messages: AtLeastOne = 1
-    """With fewer messages among which the share is taken there is not enough data, and no alert."""
+    """With fewer messages in the denominator there is not enough data, and no alert."""
     confidence: Confidence | None = None
-    """How sure it must be that the share is beyond the threshold (95%): the Wilson bound instead of the share itself is compared."""
+    """The confidence that the share is beyond the threshold (95%): the Wilson bound is compared instead of the share itself."""
     receipts_within: Period | None = None
-    """Only reports that came so soon after sending count: late ones tell of the past."""
+    """Only reports that came so soon after sending count, because late ones are about the past."""
 
     @property
     def is_of_one_campaign(self) -> bool:

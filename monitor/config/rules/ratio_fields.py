@@ -13,7 +13,7 @@ Among = Literal["final", "all"] | Match
 
 
 def parse_of(value: object) -> Among:
-    """``final``, ``all`` or a match. Raises ValueError."""
+    """Parses ``final``, ``all`` or a match. Raises ValueError."""
     if value == "final":
         return "final"
     if value == "all":
@@ -31,7 +31,7 @@ def _confidence(value: float) -> float:
 
 
 def among(of: Among) -> tuple[Condition, ...]:
-    """What a message must meet to be in the denominator of a share."""
+    """Returns what a message must meet to be in the denominator of a share."""
     if isinstance(of, Match):
         return of.conditions
     return (HAS_ENDED,) if of == "final" else ()
@@ -41,7 +41,7 @@ HAS_ENDED: Final = Condition("status", "is", tuple(status for status in STATUSES
 Of = Annotated[
     Among, PlainValidator(parse_of), WithJsonSchema({"anyOf": [{"enum": ["final", "all"]}, {"$comment": MATCH}]})
 ]
-"""Among which messages a share is taken: those with a final status, all, or those that match."""
+"""The denominator of a share: messages with a final status, all, or those that match."""
 Confidence = Annotated[Share, AfterValidator(_confidence)]
 """A confidence as a fraction."""
 AtLeastOne = Annotated[WholeNumber, Field(ge=1)]

@@ -17,7 +17,7 @@ from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Duration
 
 @dataclass(frozen=True, slots=True)
 class Burn:
-    """A pair of windows and how fast the budget must burn in both, as a multiple of the pace that just uses it up."""
+    """A pair of windows, and the burn rate that both must exceed, as a multiple of the rate that exactly uses up the budget."""
 
     factor: float
     long: Duration
@@ -31,11 +31,11 @@ PAIRS: Final = (
     Burn(6.0, 6 * HOUR, 30 * MINUTE, fast=True),
     Burn(1.0, 3 * DAY, 6 * HOUR, fast=False),
 )
-"""For a period of 30 days, from the Google SRE Workbook, chapter 5: 2 %, 5 % and 10 % of the budget are spent when they speak."""
+"""The pairs for a period of 30 days, from the Google SRE Workbook, chapter 5. They fire after 2 %, 5 % and 10 % of the budget."""
 LONGEST_PERIOD: Final = LONGEST_WINDOW * _USUAL // PAIRS[-1].long
 SHORTEST_PERIOD: Final = DAY
 LEAST_OBJECTIVE: Final = 0.84
-"""Under this a fast burn could never be told: 6 times the failures that it allows are nearly all messages."""
+"""Below this objective a fast burn could never fire: 6 times the failures that it allows are nearly all messages."""
 
 
 def _objective(value: float) -> float:
@@ -69,15 +69,15 @@ class Slo(Rule):
     objective: Annotated[Share, AfterValidator(_objective)]
     """The share of messages that should not match: 98% allows 2% failures."""
     period: Annotated[Period, AfterValidator(_period)] = 7 * DAY
-    """The span that the objective is about; the windows that are looked at are scaled to it."""
+    """The span that the objective is about. The windows that are evaluated are scaled to it."""
     match: MatchField = FAILED
     """Which messages use the budget up; left out: the failed ones (Failed, Undelivered, Unsent)."""
     of: Of = "final"
-    """Among which: final (a final status was reported), all, or a match."""
+    """The messages of the denominator: final (a final status was reported), all, or a match."""
     min_messages: AtLeastOne = 1
     """With fewer messages in the longer window of a pair there is not enough data, and no alert."""
     severity: Name = Field(default="")
-    """How bad it is; left out: critical for a fast burn, warning for a slow one."""
+    """The severity; left out: critical for a fast burn, warning for a slow one."""
 
     def meant(self) -> tuple[Condition, ...]:
         return (*super().meant(), *among(self.of), *self.match.conditions)
@@ -87,12 +87,12 @@ class Slo(Rule):
 
     @property
     def budget(self) -> float:
-        """The share of messages that may match."""
+        """Returns the share of messages that may match."""
         return round(1 - self.objective, 12)
 
     @cached_property
     def burns(self) -> tuple[Burn, ...]:
-        """The pairs of windows, scaled to the period so that the share of the budget spent stays the same."""
+        """Returns the pairs of windows, scaled to the period so that each pair fires after the same share of the budget."""
         return tuple(Burn(p.factor, self._scaled(p.long), self._scaled(p.short), p.fast) for p in PAIRS)
 
     def _scaled(self, window: Duration) -> Duration:

@@ -9,13 +9,13 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 from monitor.config.rules.match import EVERYTHING, FAILED, Condition, Match, MatchField
 from monitor.config.rules.model import Window
 from monitor.config.rules.ratio_fields import AtLeastNone, Of, among
-from monitor.config.rules.threshold import BaselineChange, ChangeLevel, ChangeOf
+from monitor.config.rules.threshold import ChangeLevel, ChangeOf, in_sigma
 from monitor.config.rules.thresholded import Thresholded
 from monitor.config.yaml import FieldProblem, Period, PeriodOrZero, ValidationContext, YamlModel, Zone
 from monitor.runtime.clock import DAY, HOUR, Duration
 
 ENOUGH_DAYS = 3
-"""A baseline of the same hour speaks once so many days are known."""
+"""The number of known days that a baseline of the same hour needs."""
 
 
 def _whole_days(duration: Duration) -> Duration:
@@ -34,7 +34,7 @@ class Ago(YamlModel):
 
     @property
     def reach(self) -> Duration:
-        """How far back it begins."""
+        """Returns how far back the span begins."""
         return self.window + self.ago
 
 
@@ -48,7 +48,7 @@ class SameHour(YamlModel):
 
     @property
     def days(self) -> int:
-        """How many days."""
+        """Returns the number of days."""
         return self.same_hour // DAY
 
 
@@ -100,7 +100,7 @@ class Spike(Thresholded):
     """With less in the baseline there is not enough data, and no alert. For measure count: the usual number, brought to the length
     of the window; for measure rate: the messages among which the usual share is taken (of same_hour, on the median day)."""
     receipts_within: Period | None = None
-    """Only reports that came so soon after sending count: late ones tell of the past."""
+    """Only reports that came so soon after sending count, because late ones are about the past."""
 
     @classmethod
     def check_keys(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
@@ -123,11 +123,13 @@ class Spike(Thresholded):
 
     @cached_property
     def in_sigma(self) -> bool:
-        """Whether thresholds are written in standard deviations."""
-        return any(isinstance(level.limit, BaselineChange) and level.limit.form == "sigma" for level in self.levels_)
+        """Returns whether thresholds are in standard deviations."""
+        return any(in_sigma(level.limit) for level in self.levels_)
 
     @property
     def reach(self) -> Duration:
         if isinstance(self.baseline, SameHour):
-            return self.window + self.baseline.same_hour + HOUR  # a day on which clocks are set back is longer
+            return (
+                self.window + self.baseline.same_hour + HOUR
+            )  # the day on which clocks are set back is an hour longer
         return max(self.window, self.baseline.reach)

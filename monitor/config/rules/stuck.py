@@ -19,9 +19,9 @@ class Stuck(Thresholded):
     kind: Literal["stuck"]
     """How many messages have had no final status for too long."""
     window: Window = DAY
-    """Messages that were first seen within this span are looked at; older ones are given up."""
+    """Messages that were first seen within this span count. Older ones are ignored."""
     older_than: Period
-    """A message is stuck once it was first seen so long ago, or longer, and has no final status."""
+    """A message is stuck if it was first seen at least so long ago and has no final status."""
     above: CountOrShare | None = None
     """Fires when more are stuck than this: a number (50), or a share of those first seen in the window (5%)."""
     below: None = None
@@ -44,8 +44,12 @@ class Stuck(Thresholded):
         return self.where.conditions if self.is_share else None
 
     @property
+    def waits_for_polls(self) -> bool:
+        return True
+
+    @property
     def is_share(self) -> bool:
-        """Whether the thresholds are shares."""
+        """Returns whether the thresholds are shares."""
         return isinstance(self.levels_[0].limit, ShareAmount)
 
     def check_values(self) -> Iterable[FieldProblem]:

@@ -1,4 +1,4 @@
-"""Thresholds as people write them, ``20%``, ``100`` or ``3x``, and the levels of severity that they make."""
+"""Parses thresholds (``20%``, ``100``, ``3x``) and defines levels of severity."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -29,21 +29,21 @@ _CHANGE: Final[tuple[tuple[Literal["factor", "relative", "sigma"], re.Pattern[st
 
 @dataclass(frozen=True, slots=True)
 class BaselineChange:
-    """How far from a baseline: ``3x`` is factor 3.0, ``-25%`` is relative -0.25, ``4 sigma`` is sigma 4.0."""
+    """A distance from a baseline: ``3x`` is factor 3.0, ``-25%`` is relative -0.25, ``4 sigma`` is sigma 4.0."""
 
     form: Literal["factor", "relative", "sigma"]
     amount: float
 
     @property
     def factor(self) -> float | None:
-        """The threshold as a multiple of the baseline; None for sigma, which depends on how much the baseline varies."""
+        """Returns the threshold as a multiple of the baseline; None for sigma, which depends on the variation of the baseline."""
         if self.form == "sigma":
             return None
         return self.amount if self.form == "factor" else 1 + self.amount
 
     @property
     def size(self) -> float:
-        """What thresholds of one rule are ordered by."""
+        """Returns the number by which thresholds of one rule are ordered."""
         return self.amount if self.factor is None else self.factor
 
     def __str__(self) -> str:
@@ -53,7 +53,7 @@ class BaselineChange:
 
 
 class ShareAmount(float):
-    """A share, where a number could stand as well."""
+    """A share in a field that also accepts a number."""
 
 
 Limit = float | BaselineChange
@@ -64,14 +64,14 @@ L = TypeVar("L", bound=Limit, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Level(Generic[L]):
-    """One threshold and how bad crossing it is. A share is a fraction, a duration seconds; the limits of a spike are changes."""
+    """One threshold and its severity. A share is a fraction, a duration is in seconds, a limit of a spike is a BaselineChange."""
 
     severity: str
     limit: L
 
 
 def parse_share(value: object) -> float:
-    """``20%`` as 0.2. A bare number is refused, because 30 and 0.3 could both be meant as thirty percent. Raises ValueError."""
+    """Parses ``20%`` to 0.2. Refuses a bare number, because 30 and 0.3 could both mean thirty percent. Raises ValueError."""
     if isinstance(value, str) and (found := _SHARE.fullmatch(value)):
         share = float(Decimal(found[1]) / 100)
         if share > 1:
@@ -86,7 +86,7 @@ def parse_share(value: object) -> float:
 
 
 def parse_number(value: object) -> float:
-    """A number of messages, or of whatever is counted, from 0 on. Raises ValueError."""
+    """Parses a number that is at least 0. Raises ValueError."""
     if isinstance(value, str) and value.rstrip().endswith("%"):
         raise ValueError(f"{value!r} is a share, but this is a number; write a number without %")
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
@@ -95,14 +95,14 @@ def parse_number(value: object) -> float:
 
 
 def parse_count(value: object) -> float:
-    """How many there are of something. What is less than one is refused, because a share is probably meant. Raises ValueError."""
+    """Parses a count. Refuses a number between 0 and 1, which probably means a share. Raises ValueError."""
     if isinstance(value, float) and 0 < value < 1:
         raise ValueError(f"{value:g} is less than one; for a share use the kind rate, and write {value * 100:g}%")
     return parse_number(value)
 
 
 def parse_change(value: object) -> BaselineChange:
-    """``3x``, ``+25%``, ``-25%`` or ``4 sigma``. Raises ValueError."""
+    """Parses ``3x``, ``+25%``, ``-25%`` or ``4 sigma``. Raises ValueError."""
     if isinstance(value, BaselineChange):
         return value
     for form, pattern in _CHANGE if isinstance(value, str) else ():
@@ -114,7 +114,7 @@ def parse_change(value: object) -> BaselineChange:
 
 
 def _unsigned(value: object) -> str:
-    """The end of a sentence about a change that lacks its sign or its unit."""
+    """Returns the end of a message about a change without a sign or a unit."""
     if isinstance(value, str) and _SHARE.fullmatch(value):
         return f"; a share of the usual is written +{value} or -{value}"
     number = _bare(value)
@@ -126,20 +126,20 @@ def _unsigned(value: object) -> str:
 
 
 def _bare(value: object) -> float | None:
-    """A number that is written without a unit, in quotes or not."""
+    """Returns a number that is written without a unit, quoted or not; None for anything else."""
     if isinstance(value, str) and _BARE.fullmatch(value):
         return float(value)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _without_unit(value: object) -> str:
-    """The end of a sentence about a number that stands in quotes or has a unit."""
+    """Returns the end of a message about a number that is quoted or has a unit."""
     found = _WITH_UNIT.match(value) if isinstance(value, str) else None
     return f"; write {found[0]}, without quotes and without a unit" if found else ""
 
 
 def parse_seconds(value: object) -> float:
-    """``30s`` or ``1m30s`` in seconds. A bare number is refused, because its unit could be anything. Raises ValueError."""
+    """Parses ``30s`` or ``1m30s`` to seconds. Refuses a bare number, because its unit is unknown. Raises ValueError."""
     if isinstance(value, str) and value.rstrip().endswith("%"):
         raise ValueError(f"{beginning(value, 40)} is a share, but this is a duration; write it like 30s or 2m")
     number = _bare(value)
@@ -155,7 +155,7 @@ def parse_seconds(value: object) -> float:
 
 
 def parse_count_or_share(value: object) -> float:
-    """``50`` as 50.0, ``5%`` as `ShareAmount` 0.05. Raises ValueError."""
+    """Parses ``50`` to 50.0 and ``5%`` to `ShareAmount` 0.05. Raises ValueError."""
     if isinstance(value, str) and value.rstrip().endswith("%"):
         return ShareAmount(parse_share(value))
     if isinstance(value, float) and 0 < value < 1:
@@ -200,7 +200,7 @@ class WrittenLevel(YamlModel):
     below: Limit | None = None
     """Crossed when the value is below this."""
     severity: Name
-    """How bad that is: info, warning, critical, or a word of your own."""
+    """The severity: info, warning, critical, or a word of your own."""
 
     @classmethod
     def check_keys(cls, data: Any, reading: object) -> Iterable[FieldProblem]:
@@ -263,7 +263,7 @@ class ChangeLevel(WrittenLevel):
 
 
 def never(comparison: Comparison, limit: Limit, most: float | None = None) -> str | None:
-    """Why a threshold makes no sense, if so: it could never be crossed, or always would be. ``most`` is the largest value possible."""
+    """Returns why a threshold makes no sense (it can never be crossed, or always is); None if it does. ``most`` is the largest possible value."""
     if isinstance(limit, BaselineChange):
         return _pointless_change(comparison, limit)
     most = 1.0 if isinstance(limit, ShareAmount) else most
@@ -291,13 +291,18 @@ def _pointless_change(comparison: Comparison, limit: BaselineChange) -> str | No
 
 
 def size(limit: Limit) -> float:
-    """What limits of one form are ordered by."""
+    """Returns the number by which limits of one form are ordered."""
     return limit.size if isinstance(limit, BaselineChange) else limit
 
 
+def in_sigma(limit: Limit) -> bool:
+    """Returns whether a limit is a distance from the baseline in standard deviations."""
+    return isinstance(limit, BaselineChange) and limit.form == "sigma"
+
+
 def mixed(limits: Sequence[Limit]) -> str | None:
-    """Why limits cannot be ordered, if so: sigma beside factors, numbers beside shares."""
-    if len({isinstance(limit, BaselineChange) and limit.factor is None for limit in limits}) > 1:
+    """Returns why limits cannot be ordered: sigma mixed with factors, or numbers with shares. None if they can."""
+    if len(set(map(in_sigma, limits))) > 1:
         return "sigma cannot stand beside other forms: write all levels in one form"
     if len({isinstance(limit, ShareAmount) for limit in limits}) > 1:
         return "numbers cannot stand beside shares: write all levels in one form"

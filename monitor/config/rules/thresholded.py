@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from monitor.config.rules.model import Windowed
-from monitor.config.rules.threshold import Comparison, Level, Limit, WrittenLevel, mixed, never, size
+from monitor.config.rules.threshold import Comparison, Level, Limit, WrittenLevel, in_sigma, mixed, never, size
 from monitor.config.yaml import FieldProblem, ValidationContext
 from monitor.config.yaml.document import KeyPath
 
@@ -14,7 +14,7 @@ class Thresholded(Windowed):
     """A rule that measures something within a window and compares it with ``above`` or ``below``, or with several ``levels``."""
 
     most: ClassVar[float | None] = None
-    """The largest value that can be measured, where there is one."""
+    """The largest value that the rule can measure, if there is one."""
 
     above: Limit | None = None
     """Fires when the value is above this."""
@@ -40,14 +40,28 @@ class Thresholded(Windowed):
     @cached_property
     def levels_(self) -> tuple[Level[Any], ...]:
         found = [Level(severity, limit) for _, _, limit, severity in self._thresholds()]
-        return tuple(sorted(found, key=lambda level: size(level.limit), reverse=self.comparison == "below"))
+        return tuple(sorted(found, key=lambda level: size(level.limit), reverse=self.worse == "below"))
 
     @cached_property
     def comparison(self) -> Comparison:
         return next(self._thresholds())[1]
 
+    @property
+    def waits_for_polls(self) -> bool:
+        return self.comparison == "below" and self.measured_against() is None
+
+    @property
+    def worse(self) -> Comparison:
+        """On which side of a threshold the worse ones are. A distance in sigma is one on either side: further out is worse."""
+        return "above" if any(map(in_sigma, (limit for _, limit in self.thresholds))) else self.comparison
+
+    @property
+    def thresholds(self) -> tuple[tuple[KeyPath, Limit], ...]:
+        """Each threshold with its path below the rule, in the order of the file."""
+        return tuple((path, limit) for path, _, limit, _ in self._thresholds())
+
     def _thresholds(self) -> Iterator[tuple[KeyPath, Comparison, Limit, str]]:
-        """Each threshold as written: path, side, limit, severity."""
+        """Yields each threshold as written: path, side, limit, severity."""
         entries: list[tuple[KeyPath, Thresholded | WrittenLevel]] = [((), self)]
         entries += [(("levels", index), level) for index, level in enumerate(self.levels)]
         for path, entry in entries:

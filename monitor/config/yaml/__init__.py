@@ -1,4 +1,4 @@
-"""Turns YAML files that people write into models, or into a list of all their problems."""
+"""Turns YAML files into models, or into a list of all their problems."""
 
 from monitor.config.yaml.model import FieldProblem, NestedProblems, ValidationContext, YamlModel, notes_of, secret_files
 from monitor.config.yaml.secret_file import locate

@@ -1,7 +1,7 @@
-"""Reads YAML strictly into plain data, and records the place of every key and value for error messages.
+"""Reads YAML strictly into plain data, and records the location of every key and value for error messages.
 
-Refused with their place: anchors and aliases, tags, more than 50 levels, duplicate keys, several documents in one file, anything
-that is not UTF-8 text, unset variables. Reading never raises: what is wrong is in `Document.problems`.
+Reports with their location: anchors and aliases, tags, more than 50 levels, duplicate keys, several documents in one file, anything
+that is not UTF-8 text, unset variables. Reading never raises: problems are in `Document.problems`.
 """
 
 import re
@@ -29,7 +29,7 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 
 @dataclass(slots=True)
 class Node:
-    """The place of one value (and of its key, where it has one), counted from 1; ``children`` by key or index."""
+    """The position of one value and of its key, counted from 1. ``children`` are by key or index."""
 
     line: int
     column: int
@@ -39,9 +39,9 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file: its data (None where it could not be read), where everything stands, and what is wrong with it so far.
+    """One file: its data (None if unreadable), the position of every value, and the problems found so far.
 
-    ``broken`` are the paths whose value is already known to be wrong, so that nothing more needs to be said of it.
+    ``broken`` are the paths whose value is already known to be wrong, so that they need no further problem.
     """
 
     file: str
@@ -51,8 +51,8 @@ class Document:
     broken: frozenset[KeyPath] = frozenset()
     readable: bool = True
 
-    def place(self, path: KeyPath, *, key: bool = False) -> tuple[str, int, int]:
-        """File, line and column of the value at ``path``, or of its key; of the nearest thing around it where it is not there."""
+    def location(self, path: KeyPath, *, key: bool = False) -> tuple[str, int, int]:
+        """Returns file, line and column of the value at ``path`` or of its key; of the nearest value around it if there is none."""
         node, found = self.root, True
         for step in path:
             if step not in node.children:
@@ -63,8 +63,8 @@ class Document:
         return self.file, line, column
 
     def problem(self, path: KeyPath, message: str, *, key: bool = False) -> Problem:
-        """A problem of the value at ``path``, or of its key."""
-        return Problem(*self.place(path, key=key), show_path(path), message)
+        """Returns a problem of the value at ``path``, or of its key."""
+        return Problem(*self.location(path, key=key), show_path(path), message)
 
     def is_broken(self, path: KeyPath) -> bool:
         """Returns whether a problem at or above ``path`` has already been reported."""
@@ -72,7 +72,7 @@ class Document:
 
 
 def show_path(path: KeyPath) -> str:
-    """``rules[2].window``."""
+    """Returns a path like ``rules[2].window``."""
     text = ""
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
@@ -80,7 +80,7 @@ def show_path(path: KeyPath) -> str:
 
 
 def read_document(path: Path, environ: Mapping[str, str]) -> Document:
-    """The file at ``path``, variables filled in from ``environ``."""
+    """Reads the file at ``path``; variables come from ``environ``."""
     try:
         with path.open("rb") as stream:
             content = stream.read(LARGEST + 1)
@@ -114,7 +114,7 @@ def _position(before: str) -> tuple[int, int]:
     return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
-def _place(event: yaml.Event) -> tuple[int, int]:
+def _start(event: yaml.Event) -> tuple[int, int]:
     mark = event.start_mark
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
@@ -124,7 +124,7 @@ class _Stop(Exception):
 
 
 class _Reader:
-    """Builds data and places from YAML's events in one pass, so that nothing is built from an alias bomb or a deep nest."""
+    """Builds data and positions from YAML's events in one pass, so that an alias bomb or deep nesting builds nothing."""
 
     def __init__(self, text: str, file: str, environ: Mapping[str, str]) -> None:
         self._text = text
@@ -162,7 +162,7 @@ class _Reader:
         return data, root
 
     def _node(self, event: yaml.Event, key: tuple[int, int]) -> tuple[object, Node]:
-        node = Node(*_place(event), key)
+        node = Node(*_start(event), key)
         if len(self._path) > DEEPEST:
             self._path.clear()
             self._refuse(event, f"is nested deeper than {DEEPEST} levels")
@@ -188,7 +188,7 @@ class _Reader:
                 break
             index = len(items)
             self._path.append(index)
-            value, node.children[index] = self._node(event, _place(event))
+            value, node.children[index] = self._node(event, _start(event))
             self._path.pop()
             items.append(value)
         return items
@@ -199,12 +199,14 @@ class _Reader:
             if isinstance(event, yaml.MappingEndEvent):
                 break
             key = self._key(event)
-            place = _place(event)
+            location = _start(event)
             self._path.append(key)
-            value, child = self._node(next(self._events), place)
+            value, child = self._node(next(self._events), location)
             if key in entries:
                 first = node.children[key].key
-                self._report(*place, f"the key {key!r} is written twice: first at line {first[0]}, column {first[1]}")
+                self._report(
+                    *location, f"the key {key!r} is written twice: first at line {first[0]}, column {first[1]}"
+                )
             else:
                 entries[key], node.children[key] = value, child
             self._path.pop()
@@ -232,7 +234,7 @@ class _Reader:
 
     def _refuse(self, event: yaml.Event, message: str) -> None:
         self._broken.add(tuple(self._path))
-        self._report(*_place(event), message)
+        self._report(*_start(event), message)
 
     def _report(self, line: int, column: int, message: str) -> None:
         self._problems.append(Problem(self._file, line, column, show_path(tuple(self._path)), message))

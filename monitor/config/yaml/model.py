@@ -1,8 +1,8 @@
 """The base model of every section of the configuration and of every rule.
 
-A `YamlModel` model reports everything that is wrong with it at once, as `FieldProblem`s that carry the path below the model and a sentence
-for people: unknown keys with the nearest right one, keys without a value, secrets and their ``*_file`` twins, wrong types, and
-what the model itself finds (`YamlModel.first_look` at the raw keys, `YamlModel.second_look` at the finished values).
+A `YamlModel` reports all of its problems at once, as `FieldProblem`s with the path below the model and a readable sentence: unknown keys with
+the most similar known one, keys without a value, secrets and their ``*_file`` twins, wrong types, and what the model itself finds
+(`YamlModel.check_keys` in the raw keys, `YamlModel.check_values` in the validated values).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ from monitor.config.yaml.words import suggest
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """One thing wrong below a model: where, what, and whether the key itself (rather than its value) is to be pointed at."""
+    """One problem below a model: its path, its message, and whether it concerns the key rather than the value."""
 
     path: KeyPath
     message: str
@@ -29,7 +29,7 @@ class FieldProblem:
 
 
 class NestedProblems(ValueError):
-    """Several things wrong, each with its place below the value that was looked at."""
+    """Several problems, each with its path below the validated value."""
 
     def __init__(self, notes: Iterable[FieldProblem]) -> None:
         self.notes = tuple(notes)
@@ -38,7 +38,7 @@ class NestedProblems(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ValidationContext:
-    """What validation may need of the world: the folder that paths are relative to, and the environment."""
+    """What validation may need: the folder to which paths are relative, and the environment."""
 
     folder: Path = field(default_factory=Path)
     environ: Mapping[str, str] = field(default_factory=dict)
@@ -53,19 +53,21 @@ class YamlModel(BaseModel):
 
     secrets: ClassVar[tuple[str, ...]] = ()
     """Keys that have a ``*_file`` twin; at most one of the two may be written."""
+    secret_paths: ClassVar[tuple[str, ...]] = ()
+    """Keys that name a secret file which is used as a file."""
     later: ClassVar[tuple[str, ...]] = ()
-    """Keys that the product knows but that this version cannot honour."""
+    """Known keys that this version does not support."""
     may_be_null: ClassVar[tuple[str, ...]] = ()
-    """Keys for which ``null`` says something."""
+    """Keys for which ``null`` has a meaning."""
 
     @classmethod
     def check_keys(cls, data: Mapping[str, Any], reading: ValidationContext) -> Iterable[FieldProblem]:
-        """What is wrong with the keys as written, before any value is looked at."""
+        """Yields the problems of the raw keys, before values are validated."""
         return ()
 
     @classmethod
     def unknown_key(cls, key: str, value: object) -> str:
-        """What is said of a key that is none; to be overridden where the word of another program is likely to be written."""
+        """Returns the message about an unknown key. Models override it for likely keys of other programs."""
         return f"unknown key{suggest(key, cls.keys())}"
 
     @classmethod
@@ -74,7 +76,7 @@ class YamlModel(BaseModel):
         return data
 
     def check_values(self) -> Iterable[FieldProblem]:
-        """What is wrong although each value alone is right."""
+        """Yields problems of values that are valid by themselves."""
         return ()
 
     @model_validator(mode="wrap")
@@ -102,7 +104,7 @@ class YamlModel(BaseModel):
 
     @classmethod
     def _sift(cls, data: dict[str, Any]) -> tuple[dict[str, Any], list[FieldProblem]]:
-        """The keys that can be looked at, and notes about the others."""
+        """Returns the keys to validate, and the problems of the others."""
         kept, notes, known = {}, [], cls.keys()
         for key, value in data.items():
             if key in cls.later:
@@ -148,9 +150,10 @@ class YamlModel(BaseModel):
 
 
 def secret_files(part: object) -> Iterator[str]:
-    """The names of the files that hold secrets, of a model and of all below it."""
+    """Yields the names of the secret files of a model and of all below it."""
     if isinstance(part, YamlModel):
-        names = (getattr(part, f"{key}_file", None) for key in part.secrets)
+        keys = (*(f"{key}_file" for key in part.secrets), *part.secret_paths)
+        names = (getattr(part, key, None) for key in keys)
         yield from (name for name in names if isinstance(name, str))
     if isinstance(part, BaseModel):
         for name in type(part).model_fields:
@@ -161,7 +164,7 @@ def secret_files(part: object) -> Iterator[str]:
 
 
 def notes_of(error: ValidationError, data: object) -> Iterable[FieldProblem]:
-    """The errors of pydantic as notes; those of models within keep their own places."""
+    """Yields the errors of pydantic as problems; those of nested models keep their own paths."""
     for item in error.errors(include_url=False):
         path = _as_written(item["loc"], data)
         cause = item.get("ctx", {}).get("error")
@@ -178,14 +181,14 @@ def notes_of(error: ValidationError, data: object) -> Iterable[FieldProblem]:
 
 
 def _only_follows(error: ErrorDetails) -> bool:
-    """Whether an error says nothing new: a default that depends on a wrong value, a list that is short of its wrong items."""
+    """Returns whether an error only follows from another: a default that depends on a wrong value, or a list without its wrong items."""
     if error["type"] == "too_short":
         return bool(len(error["input"]) >= error["ctx"]["min_length"])
     return error["type"] == "default_factory_not_called"
 
 
 def _as_written(loc: KeyPath, data: object) -> KeyPath:
-    """The path in the file: with a key that is missing, without the tags of unions that pydantic puts in (a kind, or ``<so>``)."""
+    """Returns the path in the file: includes a missing key, and omits the tags that pydantic adds for unions (a kind, or ``<so>``)."""
     path: list[str | int] = []
     for number, step in enumerate(loc):
         if isinstance(data, dict):

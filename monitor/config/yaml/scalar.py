@@ -1,7 +1,7 @@
-"""Single values of YAML files: what a plain word means under YAML 1.2, and ``${VAR}`` from the environment.
+"""Single values of YAML files: plain words under YAML 1.2, and ``${VAR}`` from the environment.
 
-YAML 1.2's core schema reads ``NO`` and ``22:30`` as text and ``012`` as twelve. Numbers remember how they were written, so
-that a field that holds text gets ``012`` and ``+30`` as they stand in the file.
+YAML 1.2's core schema reads ``NO`` and ``22:30`` as text and ``012`` as twelve. Numbers keep their written form, so that a text field
+gets ``012`` and ``+30`` as they are in the file.
 """
 
 import re
@@ -17,20 +17,20 @@ _FLOAT = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
 _LONGEST_NUMBER = 100
-"""The most digits of a number; a longer one is text, because Python refuses to convert thousands of digits."""
+"""The most digits of a number. A longer one stays text, because Python refuses to convert thousands of digits."""
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<inner>[^}]*)(?P<end>\}?)")
 _VARIABLE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
 
 
 class Whole(int):
-    """A whole number that knows how it was written."""
+    """A whole number that keeps its written form."""
 
     text: str
 
 
 class Fraction(float):
-    """A number with a point or an exponent that knows how it was written."""
+    """A number with a point or an exponent that keeps its written form."""
 
     text: str
 
@@ -61,10 +61,10 @@ def _remember(number: Whole | Fraction, text: str) -> Whole | Fraction:
 
 
 def substitute(text: str, environ: Mapping[str, str]) -> tuple[str, list[str]]:
-    """``text`` with its variables filled in, and what is wrong with them, in sentences that never show a value.
+    """Returns ``text`` with its variables filled in, and the problems of these, in sentences that never show a value.
 
-    ``${VAR:-default}`` gives the default where VAR is unset or empty, as in a shell; ``$${`` stands for ``${`` itself.
-    White space around a value is left out.
+    ``${VAR:-default}`` gives the default if VAR is unset or empty, as in a shell; ``$${`` stands for ``${`` itself.
+    White space around a value is removed.
     """
     if "${" not in text:
         return text, []
@@ -91,7 +91,9 @@ def _value(found: re.Match[str], environ: Mapping[str, str]) -> str:
     name, default = written["name"], written["default"]
     if name not in environ and default is None:
         raise ValueError(f"the environment variable {name} is not set: set it, or write a default as ${{{name}:-…}}")
-    value = environ.get(name, "").strip() or default or ""  # a secret's newline at the end, as of one in a file
+    value = (
+        environ.get(name, "").strip() or default or ""
+    )  # removes the newline at the end of a secret, as for one in a file
     if not is_text(value):
         raise ValueError(f"the environment variable {name} holds bytes that are not text")
     if value != default:
@@ -100,5 +102,5 @@ def _value(found: re.Match[str], environ: Mapping[str, str]) -> str:
 
 
 def is_text(value: str) -> bool:
-    """Whether ``value`` can be printed and used in paths: no NUL, no bytes smuggled in as surrogates."""
+    """Returns whether ``value`` can be printed and used in paths: it has no NUL and no surrogates."""
     return (value.isascii() and "\0" not in value) or not re.search("[\0\ud800-\udfff]", value)

@@ -12,7 +12,7 @@ _PLAINLY_A_NAME: Final = re.compile(r"(/|\./|\.\./|~)|[A-Za-z_. -]{1,40}$")
 
 
 def locate(name: str, folder: Path, environ: Mapping[str, str]) -> Path:
-    """Where ``name`` is: a bare name in systemd's $CREDENTIALS_DIRECTORY if it is there, else relative to ``folder``."""
+    """Returns the path of ``name``: a bare name that exists in systemd's $CREDENTIALS_DIRECTORY, else a path relative to ``folder``."""
     credentials = environ.get("CREDENTIALS_DIRECTORY")
     if credentials and "/" not in name:
         candidate = Path(credentials) / name
@@ -22,9 +22,9 @@ def locate(name: str, folder: Path, environ: Mapping[str, str]) -> Path:
 
 
 def read_secret(name: str, folder: Path, environ: Mapping[str, str]) -> str:
-    """The secret in the file ``name``, without white space around it. Raises ValueError with a sentence that does not show it.
+    """Returns the secret in the file ``name``, without white space around it. Raises ValueError, whose message does not show the secret.
 
-    Nor does it show a name that could be the secret itself, written in the place of its file's name.
+    The message also hides a name that could be the secret itself, written instead of the file's name.
     """
     shown = f"the file {name}" if _PLAINLY_A_NAME.match(name) else "the file named here"
     try:
@@ -33,7 +33,7 @@ def read_secret(name: str, folder: Path, environ: Mapping[str, str]) -> str:
             content = stream.read(LARGEST + 1)
     except OSError as error:
         raise ValueError(f"{shown} cannot be read: {error.strerror}") from None
-    except (ValueError, RuntimeError):  # a name that no file can have; ~ without a home
+    except (ValueError, RuntimeError):  # an invalid file name, or ~ without a home
         raise ValueError(f"{shown} cannot be read: that is no file's name") from None
     secret = content.decode("utf-8-sig", "replace").strip()
     if len(content) > LARGEST or "\0" in secret or "\ufffd" in secret:

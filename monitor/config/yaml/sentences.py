@@ -26,9 +26,9 @@ def kind_of(value: object) -> str:
 
 
 def sentence(error: ErrorDetails) -> str:
-    """What is wrong and what would be right. Values are quoted only where the right ones are words or numbers: never a secret."""
-    if speak := _SENTENCES.get(error["type"]):
-        return speak(error.get("ctx", {}), error["input"])
+    """Returns what is wrong and what would be right. Quotes a value only if words or numbers are expected, so never a secret."""
+    if wording := _SENTENCES.get(error["type"]):
+        return wording(error.get("ctx", {}), error["input"])
     message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     return message[:1].lower() + message[1:] if message.startswith(("Input ", "Value ")) else message
 

@@ -19,7 +19,7 @@ _ZERO = re.compile(r"0[smhd]?")
 
 
 def as_text(value: object) -> object:
-    """Text as written: ``012`` and ``+30`` need no quotes where text is expected."""
+    """Returns a number in its written form, so that ``012`` and ``+30`` need no quotes in text fields."""
     if isinstance(value, Whole | Fraction):
         return value.text
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
@@ -85,7 +85,7 @@ def _secret_url(value: SecretStr) -> SecretStr:
 
 
 def host_only(url: str | SecretStr) -> str:
-    """What may be shown of an address: scheme and host, and the port where it is written (``https://hooks.slack.com``)."""
+    """Returns the part of an address that may be shown: scheme, host, and the port if it is written (``https://hooks.slack.com``)."""
     parts = _split(url.get_secret_value() if isinstance(url, SecretStr) else url)
     if parts is None:
         return "an address that cannot be read"
@@ -111,9 +111,9 @@ _AS_TEXT = WithJsonSchema({"type": ["string", "number"]})
 _ADDRESS = _pattern("https?://.+")
 
 Text = Annotated[str, AfterValidator(_not_empty), BeforeValidator(as_text), _AS_TEXT]
-"""Any text; a number counts as it is written."""
+"""Any text; a number keeps its written form."""
 AnyText = Annotated[str, BeforeValidator(as_text), _AS_TEXT]
-"""Any text, also none."""
+"""Any text, also an empty one."""
 Name = Annotated[str, AfterValidator(_name), _pattern(_NAME)]
 Period = Annotated[Duration, BeforeValidator(_period), _pattern(PERIOD)]
 """A duration of at least 1s, in microseconds."""
@@ -128,7 +128,7 @@ Secret = Annotated[SecretStr, AfterValidator(_secret), BeforeValidator(as_text),
 SecretUrl = Annotated[SecretStr, AfterValidator(_secret_url), _ADDRESS]
 """An http(s) address that is never shown in full."""
 Url = Annotated[str, AfterValidator(_open_url), _ADDRESS]
-"""An http(s) address that holds no secret; a slash at its end is dropped."""
+"""An http(s) address without a secret; a slash at its end is dropped."""
 Flag = StrictBool
 WholeNumber = StrictInt
 Number = StrictFloat

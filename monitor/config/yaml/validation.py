@@ -1,4 +1,4 @@
-"""Validates a document into a model, or returns all problems with their places."""
+"""Validates a document into a model, or returns all problems with their locations."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -15,7 +15,7 @@ T = TypeVar("T")
 def validate(
     shape: TypeAdapter[T], document: Document, reading: ValidationContext | None = None, at: KeyPath = ()
 ) -> T | list[Problem]:
-    """The value at ``at`` as ``shape`` describes it, or what is wrong with it. What reading already complained of is not said again."""
+    """Returns the value at ``at``, validated by ``shape``, or its problems, except those that reading already reported."""
     data = value_at(document.data, at)
     try:
         return shape.validate_python({} if data is None and not at else data, context=reading)
@@ -24,7 +24,7 @@ def validate(
 
 
 def problems_of(document: Document, notes: Iterable[FieldProblem], at: KeyPath = ()) -> list[Problem]:
-    """The notes as problems of the document; their paths begin at ``at``."""
+    """Returns the problems with their locations in the document; their paths begin at ``at``."""
     return [
         document.problem(at + note.path, note.message, key=note.at_key)
         for note in notes
@@ -33,7 +33,7 @@ def problems_of(document: Document, notes: Iterable[FieldProblem], at: KeyPath =
 
 
 def value_at(data: object, path: KeyPath) -> object:
-    """The value at ``path`` in plain data; None where there is nothing."""
+    """Returns the value at ``path`` in plain data; None if there is none."""
     for step in path:
         if isinstance(data, dict):
             data = data.get(step)

@@ -5,20 +5,20 @@ from collections.abc import Iterable
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The word of ``known`` that is most like ``word``, letter case aside; None where none is near."""
+    """Returns the word of ``known`` that is most similar to ``word``, ignoring case; None if none is similar."""
     by_lower = {candidate.lower(): candidate for candidate in known}
     found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=cutoff)
     return by_lower[found[0]] if found else None
 
 
 def near_miss(word: str, known: Iterable[str]) -> str | None:
-    """The word that was surely meant: another letter case or a slip of the finger; None also where ``word`` itself is known."""
+    """Returns the word that was surely meant, with another case or a typo; None if there is none, or if ``word`` itself is known."""
     choices = list(known)
     return None if word in choices else nearest(word, choices, cutoff=0.8)
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """The end of an error's sentence: ``; did you mean 'window'?``, else the words that there are, if they are few."""
+    """Returns the end of an error message: ``; did you mean 'window'?``, or all known words if they are few."""
     choices = list(known)
     if not choices:
         return ""

@@ -1,4 +1,4 @@
-"""Time zones as people write them: names of IANA's, like ``Europe/Athens``."""
+"""Time zones by IANA's names, like ``Europe/Athens``."""
 
 import re
 import zoneinfo
@@ -14,7 +14,7 @@ _OFFSET: Final = re.compile(r"(?:UTC|GMT)?\s*([+-])0?(\d{1,2})(?::?00)?", re.IGN
 
 
 def zone_of(name: str) -> str:
-    """The name of a time zone. Raises ValueError with the nearest right name where it is none."""
+    """Returns the name of a time zone. Raises ValueError with the most similar name if it is unknown."""
     try:
         zoneinfo.ZoneInfo(name)
     except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
@@ -24,7 +24,7 @@ def zone_of(name: str) -> str:
 
 
 def _fixed(name: str) -> str:
-    """What to write for ``UTC+3``: a place, or IANA's zone of that offset, whose sign is the other way round."""
+    """Returns what to write for ``UTC+3``: a place, or IANA's zone of that offset, whose sign is inverted."""
     found = _OFFSET.fullmatch(name.strip())
     zone = "" if found is None else f"Etc/GMT{'-' if found[1] == '+' else '+'}{int(found[2])}"
     if zone not in zoneinfo.available_timezones():

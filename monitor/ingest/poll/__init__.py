@@ -1,7 +1,7 @@
-"""Polling: what is asked of Routee, when, and when it counts as complete.
+"""Polls searches: what is requested of Routee, when, and when a poll counts as complete.
 
-`poll_search` keeps one search up to date for as long as it runs. The path of one poll: `plan` says which span of time, `slices`
-reads it completely, the `sink` takes rows and cursor. `sweep` does the same further back, with `ledger` to spare downloads.
+`poll_search` keeps one search up to date while it runs. In a poll, `plan` computes the span of time, `reader` reads it completely, and the
+`sink` takes rows and the cursor. `sweep` reads older spans again, and avoids downloads with `sweep_ledger`.
 """
 
 from monitor.ingest.poll.plan import SearchPlan, Slice

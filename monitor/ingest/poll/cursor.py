@@ -15,16 +15,16 @@ from monitor.runtime.clock import MINUTE, Clock, Duration, Instant
 from monitor.store.protocol import Cursor
 
 WORTH_WAITING: Final[Duration] = 5 * MINUTE
-
+"""The most that a stored cursor may lie ahead of a correct clock. One further ahead comes from a wrong clock."""
 log = logging.getLogger("monitor")
 
 
 class Progress:
-    """The cursor of a search. It moves only when the sink has committed it, and its ``as_of`` does not move back: where the clock was set
-    back it waits. Only where the clock is known to be right, one that lies further ahead than WORTH_WAITING was made by a clock that was
-    wrong, and counts for nothing.
+    """The cursor of a search. It moves only after the sink has committed it.
 
-    A cursor of other filters under the same name says how far was polled, but nothing of what was covered and swept.
+    Its ``as_of`` does not move back: after the clock was set back, it stays until the clock has caught up. The exception is an ``as_of``
+    more than WORTH_WAITING ahead of a clock that is known to be right; a wrong clock made it, and it is replaced. Of a cursor of other
+    filters under the same name only ``as_of`` is used, and past messages are fetched again.
     """
 
     def __init__(self, plan: SearchPlan, sink: Sink, clock: Clock, cursor: Cursor | None) -> None:
@@ -45,31 +45,32 @@ class Progress:
 
     @property
     def watermark(self) -> Instant | None:
-        """From where on the next poll has to read. Behind ``as_of`` while a clock that was set back catches up with it."""
+        """Returns from where on the next poll has to read; None before the first one. It is before ``as_of`` while a clock that was set back
+        catches up."""
         if self.cursor is None:
             return None
         return self.cursor.as_of if self._seen_to is None else min(self.cursor.as_of, self._seen_to)
 
     @property
     def as_of(self) -> Instant:
-        """The end of the last complete poll, less ``settle``. There has to be one."""
+        """Returns the end of the last complete poll, less ``settle``. There has to be one."""
         assert self.cursor is not None, "no poll was complete yet"
         return self.cursor.as_of
 
     @property
     def swept(self) -> Mapping[str, Instant]:
-        """When each sweep last began, of those that were completed."""
+        """Returns when the last complete run of each sweep began."""
         return self.cursor.swept if self.cursor else {}
 
     @property
     def share_read(self) -> float:
-        """How much of the past has been read, also by a sweep that is under way."""
+        """Returns the share (0 to 1) of the past that has been read, also by a sweep that is under way."""
         if self._covered_since is None:
             return 0.0
         return share_read(self._plan, self.as_of, self._covered_since, self.swept)
 
     def read(self, name: str, spans: Iterable[Slice], seen_to: Instant) -> CompleteRead | None:
-        """What has just been read completely, where messages can leave the search; the newest of ``spans`` first."""
+        """Returns the complete read of ``spans`` (newest first), with adjacent ones joined; None if messages cannot leave the search."""
         question = self._plan.question
         if not question.is_narrow:
             return None
@@ -82,14 +83,15 @@ class Progress:
         return CompleteRead(self._plan.name, name, tuple(found), self._clock.now(), seen_to, question.is_of_one_status)
 
     def covers(self, piece: Slice) -> None:
-        """``piece`` is up to date: where it adjoins what is covered, coverage reaches back to its start."""
+        """Notes that ``piece`` is up to date. If it adjoins the covered time, the covered time begins at its start."""
         if self._covered_since is not None and piece.start < self._covered_since <= piece.end:
             self._covered_since = piece.start
 
     async def polled(
         self, start: Instant, seen_to: Instant, swept: Mapping[str, Instant], read: CompleteRead | None = None
     ) -> None:
-        """A poll from ``start`` to ``seen_to`` is complete. Raises StoreError, and then nothing has moved."""
+        """Commits a complete poll from ``start`` to ``seen_to``. Reports a gap to the sink if ``start`` is after ``as_of``. Raises StoreError;
+        then the cursor is unchanged."""
         before = self.cursor
         missed = before is not None and start > before.as_of
         if before is not None and missed:
@@ -101,7 +103,7 @@ class Progress:
         self._seen_to = seen_to
 
     async def swept_over(self, swept: Mapping[str, Instant], read: CompleteRead | None = None) -> None:
-        """Sweeps are complete. Raises StoreError, and then nothing has moved."""
+        """Commits complete sweeps. Raises StoreError; then the cursor is unchanged."""
         assert self._covered_since is not None, "a sweep follows a complete poll"
         await self._commit(self.as_of, self._covered_since, swept, read)
 

@@ -1,7 +1,7 @@
-"""What to ask and when: the arithmetic of polling, without any I/O.
+"""Computes what to request and when, without any I/O.
 
-Edges between slices fall on half seconds. Routee's dates mostly have whole seconds, so that no message sits on an edge and
-it does not matter whether the API counts the ends of a range in or out.
+Slices begin and end on half seconds. Routee's dates mostly have whole seconds, so that no message lies on an edge, and it does not
+matter whether the API includes the ends of a range.
 """
 
 import zlib
@@ -12,23 +12,23 @@ from monitor.model.routee_query import PAGE_SIZE, RouteeQuery
 from monitor.runtime.clock import DAY, MILLISECOND, MINUTE, SECOND, Duration, Instant
 
 LOOK_BACK: Duration = 7 * DAY - 5 * MINUTE
-"""How far back may be asked: the API's seven days, less what Routee's clock may be ahead of ours."""
+"""How far back messages are requested: the API's seven days, less five minutes that Routee's clock may be ahead of ours."""
 FIRST_LOOK: Duration = 15 * MINUTE
-"""What the very first poll reads before older messages are filled in, so that rules can speak within seconds."""
+"""How far back the very first poll reads, so that rules can be evaluated within seconds. A sweep fetches older messages later."""
 STEADY: Duration = 5 * MINUTE
-"""Polls of a search by status begin at multiples of this, so that most of them begin where the one before did."""
+"""The spans of polls of a search by status begin at multiples of this, so that most of them begin at the same instant."""
 LEAST_OVERLAP: Duration = MINUTE
-"""Each poll reads at least this much again: Routee's clock may be behind ours, and a change may show late."""
+"""The least time that each poll reads again: Routee's clock may be behind ours, and a change may appear late."""
 SHORTEST_SLICE: Duration = SECOND
 DEEPEST = 3
-"""Pages of a slice; one with more is cut by time."""
+"""The most pages of a slice; a slice with more is cut by time."""
 FILL = 2.85
-"""Pages that a cut aims at: nearly three, so that few pages are half empty, with some room for uneven traffic."""
+"""The pages that a slice should have after a cut: nearly three, with some room for uneven traffic."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
-    """One search and its cadence. ``resweeps`` are pairs (back, every); ``settle`` is how much of the newest time is not yet judged."""
+    """One search and when it is read. ``resweeps`` are pairs (back, every). ``settle`` is the newest time that rules do not evaluate yet."""
 
     account: str
     name: str
@@ -40,24 +40,24 @@ class SearchPlan:
 
     @property
     def overlap(self) -> Duration:
-        """How far before the watermark each poll starts. A resweep as frequent as the polls is nothing else than overlap."""
+        """Returns how far before the watermark each poll starts. A resweep that is as frequent as the polls becomes part of it."""
         return max([LEAST_OVERLAP, *(back for back, every in self.resweeps if every <= self.every)])
 
     @property
     def sweeps(self) -> tuple[tuple[Duration, Duration], ...]:
-        """The resweeps that run on their own, the one that looks furthest back first: those that the polls do not include."""
+        """Returns the resweeps that are not part of every poll, the one that looks furthest back first."""
         own = (sweep for sweep in self.resweeps if sweep[1] > self.every and sweep[0] > self.overlap)
         return tuple(sorted(own, reverse=True))
 
     @property
     def phase(self) -> Duration:
-        """Where within ``every`` this search polls: fixed by its name, so that searches do not all ask at once."""
+        """Returns the offset within ``every`` at which this search polls. It depends on the name, so that searches do not all poll at once."""
         return zlib.crc32(f"{self.account}/{self.name}".encode()) * MILLISECOND % self.every
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Slice:
-    """A span of time, asked for as one."""
+    """A span of time that is requested as one range."""
 
     start: Instant
     end: Instant
@@ -79,14 +79,14 @@ def horizon(now: Instant) -> Instant:
 
 
 def pages(total: int, size: int) -> int:
-    """How many pages of ``size`` hold ``total`` messages; one also where there are none."""
+    """Returns how many pages of ``size`` messages ``total`` messages take; at least one."""
     return max(-(-total // size), 1)
 
 
 def newest(rest: Slice, length: Duration) -> Slice:
-    """The newest slice of ``rest``, at most about ``length`` long and such that what remains divides into equal slices.
+    """Returns the newest slice of ``rest``: about one of the fewest equal slices of at most ``length`` each.
 
-    It starts between whole seconds and is never shorter than a second, except where ``rest`` is.
+    It starts on a half second or at the start of ``rest``, and is not shorter than a second unless ``rest`` is.
     """
     count = -(-rest.length // max(length, SHORTEST_SLICE))
     if count <= 1:
@@ -98,24 +98,24 @@ def newest(rest: Slice, length: Duration) -> Slice:
 
 
 def _on_grid(instant: Instant) -> Instant:
-    """Returns the nearest half second."""
+    """Returns the half second within the instant's second."""
     return instant // SECOND * SECOND + SECOND // 2
 
 
 def next_tick(plan: SearchPlan, now: Instant) -> Duration:
-    """How long until the next poll: never more than ``every``, whatever the clock did; a millisecond over, never under."""
+    """Returns the time until the next poll, at most ``every`` whatever the clock does, plus a millisecond so that it is never early."""
     return plan.every - (now - plan.phase) % plan.every + MILLISECOND
 
 
 def tick(plan: SearchPlan, now: Instant) -> int:
-    """Which of the evenly spaced intervals ``now`` lies in."""
+    """Returns the number of the interval in which ``now`` lies."""
     return (now - plan.phase) // plan.every
 
 
 def poll_range(plan: SearchPlan, now: Instant, watermark: Instant | None, back: Duration = 0) -> Slice:
-    """What a poll at ``now`` reads: all since the watermark, the overlap, and at least ``back``, as far as the API allows.
+    """Returns the span of a poll at ``now``: from the watermark less the overlap, and at least ``back``, as far as the API allows.
 
-    A watermark in the future came from a clock that ran ahead; it is ignored and the search starts again with FIRST_LOOK.
+    A watermark in the future came from a clock that was ahead. It is ignored, and the search starts again with FIRST_LOOK.
     """
     start = now - plan.settle - max(FIRST_LOOK, plan.overlap + SECOND)
     if watermark is not None and watermark <= now:
@@ -127,13 +127,13 @@ def poll_range(plan: SearchPlan, now: Instant, watermark: Instant | None, back: 
 
 
 def sweep_range(plan: SearchPlan, now: Instant, as_of: Instant, back: Duration) -> Slice | None:
-    """What a sweep at ``now`` reads: as far as ``back``, up to where the polls read anyway; None where nothing is left between."""
+    """Returns the span of a sweep at ``now``: from ``back`` ago to where the polls begin; None if that is empty."""
     start, end = _on_grid(max(now - back, horizon(now))), _on_grid(min(as_of, now) - plan.overlap)
     return Slice(start, end) if start < end else None
 
 
 def share_read(plan: SearchPlan, as_of: Instant, covered_since: Instant, swept: Mapping[str, Instant]) -> float:
-    """How much of the past that a search looks back to has been read: 0 to 1, and 1 only where all of it has."""
+    """Returns the share (0 to 1) of the time that the search's sweeps look back which has been read. It is 1 only if all of it was."""
     furthest = max((back for back, _ in plan.sweeps), default=0)
     if not furthest or str(furthest) in swept:
         return 1.0
@@ -143,7 +143,8 @@ def share_read(plan: SearchPlan, as_of: Instant, covered_since: Instant, swept: 
 def due(
     sweeps: Iterable[tuple[Duration, Duration]], swept: Mapping[str, Instant], now: Instant, leeway: Duration = 0
 ) -> list[Duration]:
-    """The ``back`` of each sweep whose time has come, largest first. One that ran "in the future" is due: the clock was set back."""
+    """Returns the ``back`` of each sweep that is due within ``leeway``, largest first. A last run in the future counts as due: the clock
+    was set back."""
     found = []
     for back, every in sweeps:
         last = swept.get(str(back))

@@ -12,19 +12,19 @@ from monitor.runtime.errors import RouteeUnavailable
 
 
 class Polls:
-    """Polls of one search, each over all that came since the watermark, and the overlap before it.
+    """Polls one search. Each poll reads everything since the watermark, and the overlap before it.
 
-    The overlap is what makes a status change appear with the next poll under both meanings of the API's dates: selected by status
-    change, the change itself is new; selected by sending, the message is found if it was sent within the overlap. Later
-    changes of the second kind are the sweeps' part.
+    The overlap lets the next poll find a status change, whichever date the API selects by. If it selects by the change of status, the
+    change itself is new. If it selects by the time of sending, the message is found if it was sent within the overlap. The sweeps
+    find later changes.
     """
 
     def __init__(self, search: SearchState) -> None:
         self._search = search
-        self._density = 0.0  # parts a microsecond, as the last poll found them: a guess that spares asking
+        self._density = 0.0  # parts a microsecond in the last poll, by which the next one chooses its slices
 
     async def run(self) -> None:
-        """Poll at each tick; at once where the last poll outlasted its interval. One poll makes up for all ticks missed."""
+        """Polls at each tick, or at once if the last poll took longer than the interval. One poll makes up for all missed ticks."""
         search = self._search
         while True:
             at = tick(search.plan, search.clock.now())
@@ -56,15 +56,18 @@ class Polls:
         search.blindness.completed(progress.as_of)
 
     def _fresh_since(self) -> Instant:
-        """What this poll is the first to return was sent after that: the poll before would have returned it.
+        """Returns an instant after which the messages that this poll returns first were sent; the poll before would have returned older ones.
 
-        Nothing is known where a filter on the status may have hidden it until now.
+        Returns 0 if nothing is known: before the first poll, or if a filter on the status may have hidden a message.
         """
         watermark, question = self._search.progress.watermark, self._search.plan.question
         return 0 if watermark is None or question.by_status else watermark - LEAST_OVERLAP
 
     def _seen_to(self, readings: list[SliceResult], wanted: Slice) -> Instant:
-        """The end of the range, or the start of the first slice that never held still, where that is progress at all."""
+        """Returns up to where the poll is complete: the end of the range, or the start of the oldest slice that was not still.
+
+        Raises RouteeUnavailable if that is no progress since the watermark.
+        """
         seen_to = min((reading.slice.start for reading in readings if not reading.still), default=wanted.end)
         watermark = self._search.progress.watermark
         if seen_to < wanted.end and (watermark is None or seen_to <= watermark):
@@ -75,9 +78,11 @@ class Polls:
         return seen_to
 
     def _folded(self, now: Instant) -> list[Duration]:
-        """The sweeps that this poll does by starting further back, largest first."""
+        """Returns the ``back`` of the sweeps that this poll includes by starting further back, largest first."""
         search = self._search
         small = [sweep for sweep in search.plan.sweeps if search.is_small(sweep[0])]
         if search.plan.question.by_status:
-            return [back for back, _ in small]  # it costs no request more, and tells at once what has left the search
+            return [
+                back for back, _ in small
+            ]  # no further request, and the poll finds at once what has left the search
         return due(small, search.progress.swept, now, leeway=search.plan.every // 2)

@@ -1,18 +1,18 @@
-"""Reads a span of time completely, although its pages move while they are read.
+"""Reads a span of time completely, although messages move between its pages while they are read.
 
-Pages are numbered by offset over live data, so a page can be trusted and a *set* of pages needs an argument. One request is
-one moment: a slice that fits on one page is complete as it comes. With more pages a pass reads page 0 (for the total), then the
-last page and on down to page 1, and page 0 once more where the total fell meanwhile. Such a pass is complete when one of these holds:
+Pages are offsets into live data. A single page is consistent, because one request sees one moment, so a slice that fits on one page is
+complete. With more pages a pass reads page 0 (for the total), then from the last page down to page 1, and page 0 again if the total
+fell meanwhile. Such a pass is complete in one of these cases:
 
-1. Every page named the same total and as many different parts were seen. What lies in the past is only ever left by messages
-   (dates select by status change) or is fixed (dates select by sending): with an even total it was the same set all along,
-   in whatever order, and all of its members were seen.
-2. The total only fell. Messages then only left, so the position of each that stays never rises; read from the last page
-   downwards, no message can slip past the reader. A repeat is harmless: the later sight of it counts.
-3. The pass before it saw exactly the same. Nothing moves, and Routee counts in some way of its own (or repeats a record).
+1. Every page had the same total, and as many different parts were seen. A slice of the past can only lose messages (if dates select by
+   status change) or never changes (if dates select by sending). So with a constant total it was the same set in any order, and all of
+   its members were seen.
+2. The total only fell. Then messages only left, so the position of those that stay never rises, and no message can be missed by reading
+   from the last page downwards. A message that is read twice is harmless: the later record counts.
+3. The previous pass saw exactly the same. Nothing moves, and Routee's total follows some rule of its own (or it repeats a record).
 
-Otherwise the slice is read again, and after three passes cut into slices of one page. What has several pages within one second,
-and moves all the time, is given back as not still: the caller then claims nothing from there on.
+Otherwise the slice is read again, and after three passes it is cut into smaller slices. A slice of a second that has several pages and
+keeps changing is returned as not still; the caller then does not count the time from there on as read.
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,27 +23,28 @@ from monitor.ingest.poll.plan import DEEPEST, FILL, SHORTEST_SLICE, Slice, newes
 from monitor.ingest.poll.sink import PollFigures
 from monitor.model.complete_read import ReadOrigin
 from monitor.model.message import QUEUED, SENT, Batch
-from monitor.model.routee_query import Filter, Page, RouteeQuery, SetAside, Tracking
+from monitor.model.routee_query import Filter, Page, RejectedRecord, RouteeQuery, Tracking
 from monitor.runtime.clock import Instant
 from monitor.runtime.errors import RouteeUnavailable
 
 PASSES = 3
-"""How many times a changing slice is read before it is cut."""
+"""The most times that a changing slice is read before it is cut."""
 GROWTH = 8
-"""A slice is at most so many times as long as the one before: what was quiet may be a campaign further on."""
+"""The most times that a slice is longer than the one before: after a quiet slice there may be a campaign."""
 PATIENCE = 40
-"""Failed slice reads before the whole reading is abandoned; each success allows four more."""
+"""The most failed reads of slices before the whole read is given up. Each success allows four more."""
 FURTHEST_PAGE = 500
-"""No slice is read beyond this page, whatever the answers say."""
+"""The last page that is read of a slice, whatever the answers say."""
 
-Take = Callable[[Batch, tuple[SetAside, ...], ReadOrigin], Awaitable[None]]
+Take = Callable[[Batch, tuple[RejectedRecord, ...], ReadOrigin], Awaitable[None]]
+"""Takes the content of a page."""
 Counts = tuple[int, int, int]
-"""Parts in all, those Queued, those Sent."""
+"""The number of parts in all, of those Queued, and of those Sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class SliceResult:
-    """A slice that was read; ``still`` says that it is complete for certain."""
+    """A slice that was read. ``still`` is true if it is certainly complete."""
 
     slice: Slice
     counts: Counts
@@ -52,7 +53,7 @@ class SliceResult:
 
 @dataclass(frozen=True, slots=True)
 class _Crowded:
-    """A slice to be cut: how many parts it has, and how many the newest of its slices should have."""
+    """A slice that must be cut: how many parts it has, and how many the first slice of it should have."""
 
     total: int
     target: int
@@ -60,7 +61,8 @@ class _Crowded:
 
 @dataclass(slots=True)
 class _Pass:
-    """What one reading of a slice's pages saw: the totals in order of asking, the status of each part, whether it went downwards."""
+    """One pass over a slice's pages: the totals in the order of requests, the status of each part, and whether all pages after page 0 were
+    read downwards."""
 
     totals: list[int]
     seen: dict[tuple[str, object], str]
@@ -68,7 +70,7 @@ class _Pass:
 
     @property
     def complete(self) -> bool:
-        """Cases 1 and 2 of the module's argument; a single page is case 1."""
+        """Whether case 1 or 2 of the module's argument holds. A single page is case 1."""
         first, last = self.totals[0], self.totals[-1]
         if first == last == len(self.seen) and len(set(self.totals)) == 1:
             return True
@@ -81,17 +83,16 @@ class _Pass:
 
     @property
     def counts(self) -> Counts:
-        """The total at last, and by status what was seen."""
+        """Returns the last total, and the numbers of parts that were seen as Queued and as Sent."""
         statuses = list(self.seen.values())
         return self.totals[-1], statuses.count(QUEUED), statuses.count(SENT)
 
 
 class Reader:
-    """Reads slices of one question. ``take`` gets what stands on every page as it comes, as `Sink.page` does; ``give_way`` is awaited before
-    every request. What is seen here first was sent after ``fresh_since``.
+    """Reads spans of one query. ``take`` gets the content of each page as it arrives. ``give_way`` is awaited before every request.
 
-    ``earliest`` says how far back may be asked at this moment: a long reading is overtaken by the API's limit, and what then lies
-    beyond it is left out.
+    Messages that this reader returns first were sent after ``fresh_since``. ``earliest`` returns how far back messages may be requested
+    now: the API's limit moves during a long read, and slices beyond it are left out.
     """
 
     def __init__(
@@ -115,10 +116,10 @@ class Reader:
         self._fresh_since = fresh_since
 
     async def read(self, wanted: Slice, note: Callable[[SliceResult], None], expected: int = 0) -> None:
-        """Read all of ``wanted``, newest first; ``note`` is told of each slice read. ``expected``, a guess of how many, saves requests.
+        """Reads all of ``wanted``, newest first, and calls ``note`` with each slice. ``expected`` estimates the number of parts.
 
-        Each slice is as long as the one before it suggests. Raises RouteeError, with the outcome ``paging`` where the answers lead
-        nowhere.
+        The length of each slice follows from the density of the one before. Raises RouteeError; its outcome is ``paging`` if the pages
+        never agree.
         """
         rest, length = wanted, wanted.length
         if expected > DEEPEST * self._size:
@@ -141,7 +142,7 @@ class Reader:
                 raise _endless(f"{wasted} slices, down to {piece.length // 1_000_000} s, moved or were too full")
 
     async def count(self, wanted: Slice, status: str | None = None) -> int:
-        """How many parts a slice has (of that status), for the price of one small request."""
+        """Returns how many parts a slice has (of that status), with one small request. Raises RouteeError."""
         question = self._question
         if status is not None:
             only = Filter("status.status", status)
@@ -161,7 +162,7 @@ class Reader:
         return max(int(FILL * self._size), 1)
 
     async def _settle(self, piece: Slice) -> SliceResult | _Crowded:
-        """Read one slice until it is complete, at most three times."""
+        """Reads one slice until it is complete, at most three times. Returns it, or how to cut it."""
         previous: _Pass | None = None
         for attempt in range(PASSES):
             self._figures.reread += attempt > 0
@@ -194,8 +195,9 @@ class Reader:
         return found
 
     async def _down_to_the_last(self, piece: Slice, first: Page, bottom: int, found: _Pass) -> None:
-        """Read the page that the total says is the last, and on from there until a page says that it is."""
-        shown = len(first.batch) + len(first.asides)
+        """Reads page ``bottom``, the last one by the total, and further pages until one says that it is the last. Raises RouteeUnavailable if
+        none does."""
+        shown = len(first.batch) + len(first.rejected)
         furthest = min(pages(first.total, shown or self._size) + 1, FURTHEST_PAGE)
         number = bottom
         while True:
@@ -216,10 +218,10 @@ class Reader:
         page = await self._ask(self._question, piece, number, self._size)
         self._figures.pages += 1
         self._figures.rows += len(page.batch)
-        self._figures.asides += len(page.asides)
-        if len(page.batch) or page.asides:
+        self._figures.rejected += len(page.rejected)
+        if len(page.batch) or page.rejected:
             origin = ReadOrigin(piece.start, max(piece.start, self._fresh_since))
-            await self._take(page.batch, page.asides, origin)
+            await self._take(page.batch, page.rejected, origin)
         return page
 
     async def _ask(self, question: RouteeQuery, piece: Slice, number: int, size: int) -> Page:
@@ -230,9 +232,9 @@ class Reader:
 
 
 def _parts(page: Page) -> dict[tuple[str, object], str]:
-    """The status of each part on a page; a record set aside is told apart by its text and counts as not final."""
+    """Returns the status of each part on a page. A rejected record is identified by its text and has an empty status."""
     batch = page.batch
-    found: dict[tuple[str, object], str] = {("", aside.record): "" for aside in page.asides}
+    found: dict[tuple[str, object], str] = {("", one.record): "" for one in page.rejected}
     found |= zip(zip(batch.message_id, batch.key.tolist(), strict=True), batch.fields["status"], strict=True)
     return found
 

@@ -20,7 +20,7 @@ from monitor.store.protocol import Cursor
 
 
 class SearchState:
-    """One search at work. ``idle`` is set while no poll runs; ``first_poll`` once one was complete in this run."""
+    """The state of one search. ``idle`` is set while no poll runs, ``first_poll`` once a poll was complete in this run."""
 
     def __init__(
         self,
@@ -44,25 +44,25 @@ class SearchState:
         self._sizes: dict[Duration, int] = {}
 
     def measured(self, back: Duration, total: int) -> None:
-        """The span of the sweep that looks ``back`` had so many parts; the smaller ones have no more than that."""
+        """Notes that the span of the sweep that looks ``back`` has ``total`` parts. Smaller sweeps have at most as many."""
         for other, _ in self.plan.sweeps:
             if other < back:
                 self._sizes[other] = min(self._sizes.get(other, total), total)
         self._sizes[back] = total
 
     def is_measured(self, back: Duration) -> bool:
-        """Whether it is known in this run how much such a sweep brings."""
+        """Returns whether the size of the sweep is known in this run."""
         return back in self._sizes
 
     def is_small(self, back: Duration) -> bool:
-        """Whether a sweep is known to fit on one page, so that it is done by starting a poll further back."""
+        """Returns whether a sweep is known to fit on one page. Then it is done by a poll that starts further back."""
         size = self.plan.page_size
         return self._sizes.get(back, size) <= size * 3 // 4
 
     def reader(
         self, figures: PollFigures, give_way: Callable[[], Awaitable[None]] | None = None, fresh_since: Instant = 0
     ) -> Reader:
-        """A reader whose pages go to the sink. What it is first to return was sent after ``fresh_since``."""
+        """Returns a reader whose pages go to the sink. Messages that it returns first were sent after ``fresh_since``."""
         plan = self.plan
         return Reader(
             self._tracking,
@@ -80,7 +80,7 @@ class SearchState:
         self._observer.reached(self.plan.name, self.progress.share_read)
 
     async def attempt(self, kind: Kind, action: Callable[[PollFigures], Awaitable[None]], read: str = POLL) -> bool:
-        """Do one poll or sweep, tell how it went, and give whether it was complete. ``read`` is its name at the sink."""
+        """Runs one poll or sweep, reports its outcome, and returns whether it was complete. ``read`` is its name for the sink."""
         figures = PollFigures(self.plan.name, kind)
         began = trio.current_time()
         try:
@@ -89,7 +89,7 @@ class SearchState:
         except (RouteeError, StoreError) as error:
             figures.outcome = error.outcome if isinstance(error, RouteeError) else "store"
             await self._failed(figures, error)
-        except Exception as error:  # noqa: BLE001 - what nobody foresaw fails this poll or sweep, and nothing else
+        except Exception as error:  # noqa: BLE001 - an unexpected failure ends this poll or sweep, and nothing else
             figures.outcome = "internal"
             await self._failed(figures, InternalError(error))
         figures.seconds = trio.current_time() - began
@@ -99,14 +99,12 @@ class SearchState:
     async def _failed(self, figures: PollFigures, error: RouteeError | StoreError | InternalError) -> None:
         if figures.kind == "poll":
             self.blindness.trouble.ended(figures.outcome, str(error))
-        with suppress(
-            StoreError
-        ):  # what cannot be stored now is on the observer's figures, and fails again if it lasts
+        with suppress(StoreError):  # the observer's figures show the failure, and it is reported again if it lasts
             await self._sink.failed(self.plan.name, error)
 
     @contextmanager
     def _reading(self, name: str) -> Iterator[None]:
-        """Within it the sink notes what the search returns, where messages can leave it."""
+        """Tells the sink when a read begins and ends, if messages can leave the search."""
         if not self.plan.question.is_narrow:
             yield
             return

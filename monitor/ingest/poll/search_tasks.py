@@ -1,8 +1,7 @@
-"""One search's life: polls at each interval, sweeps in between, and a watch on blindness.
+"""Runs the tasks of one search: polls at each interval, sweeps in between, and the detection of blindness.
 
-Polls and sweeps are two tasks, so that no slow sweep delays a poll; a sweep gives way before each of its requests while a poll
-runs. Where a sweep's whole span fits on one page it costs less as part of a poll than as a request of its own: the poll
-then simply starts further back.
+Polls and sweeps are two tasks, so that a slow sweep does not delay a poll. A sweep waits before each of its requests while a poll
+runs. A sweep whose whole span fits on one page is done by a poll that starts further back, which saves a request.
 """
 
 from typing import Final
@@ -20,7 +19,7 @@ from monitor.runtime.clock import Clock
 from monitor.store.protocol import Cursor
 
 LAST_POLL: Final = 10.0
-"""Seconds that a poll under way gets to be completed when it is told to stop."""
+"""Seconds that a running poll may take to complete after it was told to stop."""
 
 
 async def poll_search(
@@ -34,12 +33,11 @@ async def poll_search(
     observer: PollObserver | None = None,
     trouble: Trouble | None = None,
 ) -> None:
-    """Poll until cancelled, or until ``stop`` is set. ``cursor`` is the last one that was committed; None: never polled.
+    """Polls until cancelled, or until ``stop`` is set. ``cursor`` is the last committed one; None if the search was never polled.
 
-    Polls and sweeps that fail (RouteeError, StoreError) are told to the sink and made again at the next interval, over the
-    whole range since the watermark. Told to stop it completes a poll that is under way, if that takes no longer than LAST_POLL;
-    nothing is lost where it is cut short, as only what is complete counts. ``trouble``
-    is told by others of tries that fail while a poll goes on.
+    A failed poll or sweep is reported to the sink and repeated at the next interval, over the whole range since the watermark. After
+    ``stop`` it waits up to LAST_POLL for a running poll. Nothing is lost if that poll is cut short, since only complete polls count.
+    ``trouble`` gets the failed tries of requests while a poll goes on.
     """
     search = SearchState(plan, tracking, sink, clock, cursor, observer or NoObserver(), trouble)
     async with trio.open_nursery() as nursery:

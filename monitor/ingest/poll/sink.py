@@ -5,47 +5,49 @@ from typing import Literal, Protocol
 
 from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.message import Batch
-from monitor.model.routee_query import SetAside
+from monitor.model.routee_query import RejectedRecord
 from monitor.runtime.clock import Instant
 from monitor.runtime.errors import InternalError, RouteeError, StoreError
 from monitor.store.protocol import Cursor
 
 
 class Sink(Protocol):
-    """Where polls go. Any method may raise StoreError: the poll then counts as failed and is made again.
+    """The receiver of what polls and sweeps read. Any method may raise StoreError; then the poll counts as failed and is repeated.
 
-    A poll and a sweep of the same search may hand over pages at the same time; their ``complete`` calls never overlap. Rows
-    that were handed over stay the sink's to commit, also when one ``complete`` fails: they are not sure to come again.
+    A poll and a sweep of the same search may call ``page`` concurrently. Their calls of ``complete`` never overlap. The sink must
+    commit all rows that it has got, also if one ``complete`` fails, because they may not be read again.
     """
 
     def begin(self, search: str, read: str) -> None:
-        """A poll or sweep of a search that messages can leave begins. Several of different names may be under way."""
+        """Marks the beginning of a poll or sweep of a search that messages can leave. Several with different names may run at once."""
 
     def end(self, search: str, read: str) -> None:
         """Marks the end of a poll or sweep, complete or not."""
 
     async def page(
-        self, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: ReadOrigin = SOMEWHERE
+        self, search: str, batch: Batch, rejected: tuple[RejectedRecord, ...], origin: ReadOrigin = SOMEWHERE
     ) -> None:
-        """Rows as reported now; the same ones may come again."""
+        """Takes the content of a page. The same rows may come again."""
 
     async def complete(self, search: str, cursor: Cursor, read: CompleteRead | None = None) -> None:
-        """A poll (``as_of`` moved) or a sweep (it did not) is complete: commit the cursor with all rows that came before.
+        """Commits the cursor of a complete poll or sweep with all rows that came before. A sweep does not change ``as_of``.
 
-        ``read`` is what was read, where messages can leave the search.
+        ``read`` says what was read; it is None if messages cannot leave the search.
         """
 
     async def failed(self, search: str, error: RouteeError | StoreError | InternalError) -> None:
-        """One poll or sweep failed; it is tried again at the next interval."""
+        """Takes the error of a failed poll or sweep, which is repeated at the next interval."""
 
     async def blind(self, search: str, since: Instant, reason: str) -> None:
-        """For three intervals no poll was complete; ``since`` is how far was seen, ``reason`` a sentence."""
+        """Notes that no poll was complete for three intervals. ``since`` is the end of the last one, ``reason`` a sentence."""
 
     async def sighted(self, search: str) -> None:
-        """Polls are complete again. Comes after ``complete``, and also with the first one of a run: an earlier run may have ended blind."""
+        """Notes that polls are complete again. It follows ``complete``, and also the first one of a run, since an earlier run may have ended
+        blind."""
 
     async def gap(self, search: str, start: Instant, end: Instant) -> None:
-        """What changed between the two is out of the API's reach. Comes before the ``complete`` of the poll that skips it."""
+        """Notes that changes between ``start`` and ``end`` can no longer be requested. It precedes the ``complete`` of the poll that skips
+        them."""
 
 
 Kind = Literal["poll", "sweep"]
@@ -53,7 +55,10 @@ Kind = Literal["poll", "sweep"]
 
 @dataclass(slots=True)
 class PollFigures:
-    """The figures of one poll or sweep. ``outcome`` is ``ok``, an error's outcome or ``store``; ``reread`` counts slices read again."""
+    """The figures of one poll or sweep. ``outcome`` is ``ok``, a RouteeError's outcome, ``store`` or ``internal``.
+
+    ``reread`` counts further passes over slices, ``skipped`` slices of a sweep that were unchanged.
+    """
 
     search: str
     kind: Kind
@@ -61,7 +66,7 @@ class PollFigures:
     requests: int = 0
     pages: int = 0
     rows: int = 0
-    asides: int = 0
+    rejected: int = 0
     slices: int = 0
     reread: int = 0
     skipped: int = 0
@@ -75,14 +80,14 @@ class PollObserver(Protocol):
         """Records the figures of a finished poll or sweep, successful or not."""
 
     def reached(self, search: str, share: float) -> None:
-        """Takes how much of the past that the search looks back to has been read: see `monitor.ingest.poll.plan.share_read`."""
+        """Records the share of the past that has been read; see `monitor.ingest.poll.plan.share_read`."""
 
 
 class NoObserver:
     """An observer that ignores everything."""
 
     def finished(self, figures: PollFigures) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def reached(self, search: str, share: float) -> None:
-        """Nothing."""
+        """Does nothing."""

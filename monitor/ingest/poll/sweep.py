@@ -1,4 +1,4 @@
-"""One sweep: finds what changed in a span that was read before, downloading as little as it can."""
+"""Runs one sweep: finds what changed in a span that was read before, with as few downloads as possible."""
 
 from collections.abc import Callable
 from itertools import groupby
@@ -11,9 +11,10 @@ from monitor.model.message import QUEUED, SENT
 
 
 class Sweep:
-    """Walks a span from the newest to the oldest. ``reached`` is told of each slice that is up to date, downloaded or not.
+    """Brings a span up to date, the newest slice first. Calls ``reached`` with each slice that is up to date, downloaded or not.
 
-    ``sparing``: what counts as before is not downloaded. ``downloaded`` is what was, the newest first.
+    With ``sparing``, slices whose counts are unchanged are not downloaded. ``downloaded`` lists the downloaded slices, newest first;
+    ``total`` is the number of parts in the span.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Sweep:
         self.downloaded: list[Slice] = []
 
     async def run(self, wanted: Slice) -> None:
-        """Bring all of ``wanted`` up to date. Afterwards ``moving`` says whether some slice never held still. Raises RouteeError."""
+        """Brings all of ``wanted`` up to date. Afterwards ``moving`` says whether some slice was not still. Raises RouteeError."""
         parts = self._ledger.parts(wanted, self._size, int(FILL * self._size))
         for known, group in groupby(parts, lambda part: part.counts is not None):
             if known and self._sparing:
@@ -47,7 +48,7 @@ class Sweep:
                     await self._download(part)
 
     async def _compare(self, group: list[SweepSlice]) -> None:
-        """Skip adjacent known parts if their counts still hold; else look at each half, down to single slices."""
+        """Skips adjacent known slices if their counts are unchanged. Otherwise it does so with each half, and downloads single slices."""
         counts = add([part.counts for part in group if part.counts is not None])
         if worth_comparing(counts, self._size) and await self._holds(group, counts):
             self._figures.skipped += len(group)
@@ -62,7 +63,7 @@ class Sweep:
             await self._compare(group[middle:])
 
     async def _holds(self, group: list[SweepSlice], counts: Counts) -> bool:
-        """Whether Routee still counts the same. What is likeliest to differ is asked first."""
+        """Returns whether Routee still counts the same. Compares the count that most likely differs first. Raises RouteeError."""
         span = Slice(group[-1].slice.start, group[0].slice.end)
         total, queued, sent = counts
         if not self._reader.reaches(span):

@@ -1,14 +1,14 @@
-"""What sweeps remember of the slices they downloaded, and how that spares downloads. Pure.
+"""Remembers the counts of downloaded slices, by which a sweep recognises unchanged slices. Pure.
 
-A slice is remembered with three numbers as it was last downloaded: parts in all, Queued, Sent. If Routee gives the same three
-later, nothing in it has changed, whichever way its dates select:
+Each downloaded slice has three counts: parts in all, Queued, and Sent. If Routee returns the same counts later, nothing in the slice
+has changed, whichever date the API selects by:
 
-- by sending: the set of messages in a past slice is fixed and a message only moves on, from Queued to Sent to final. An equal
-  number of Queued means that none left that status; then an equal number of Sent means that none left that one.
-- by status change: a change takes its message out of the slice and nothing comes in, so an equal total alone says it.
+- By sending: the messages of a past slice are fixed, and a message only moves on, from Queued to Sent to final. An equal count of Queued
+  means that none left that status; then an equal count of Sent means that none left that one.
+- By status change: a change removes its message from the slice and none is added, so an equal total is enough.
 
-Both hold for adjacent slices together, by their sums: numbers that can only fall cannot make up for each other. Where nothing
-was Queued or Sent any more the total alone is enough. Final statuses are taken to be final.
+Both hold for the sums of adjacent slices too, because counts that can only fall cannot compensate each other. If nothing was Queued or
+Sent, the total is enough, on the assumption that final statuses do not change.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,12 +19,12 @@ from monitor.ingest.poll.reader import Counts, SliceResult
 from monitor.runtime.clock import Instant
 
 MOST = 4_000
-"""Slices remembered: 20 million messages. Beyond it the oldest are forgotten, which costs requests and nothing else."""
+"""The most slices that are remembered (20 million messages). Of more, the oldest are forgotten, which only costs requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class SweepSlice:
-    """A slice of a sweep: with what is known of it, or None; ``expected`` guesses how many parts of messages it has."""
+    """A slice of a sweep with its known counts, or None. ``expected`` estimates how many parts it has."""
 
     slice: Slice
     counts: Counts | None
@@ -48,13 +48,13 @@ class Ledger:
         return cls(known)
 
     def dump(self, oldest: Instant) -> dict[str, list[int]]:
-        """For the cursor: keys ``start-end`` in microseconds; slices that begin before ``oldest`` are forgotten."""
+        """Returns the counts for the cursor, with keys ``start-end`` in microseconds. Forgets slices that begin before ``oldest``."""
         kept = [item for item in self._known.items() if item[0].start >= oldest][-MOST:]
         self._known = dict(kept)
         return {f"{piece.start}-{piece.end}": list(counts) for piece, counts in kept}
 
     def remember(self, reading: SliceResult) -> None:
-        """Keep what was read in place of all that it overlaps. A reading that is not still is no knowledge."""
+        """Replaces all overlapping slices with the one that was read. If it is not still, the overlapping ones are only removed."""
         new = reading.slice
         known = [item for item in self._known.items() if item[0].end <= new.start or item[0].start >= new.end]
         if reading.still:
@@ -62,10 +62,10 @@ class Ledger:
         self._known = dict(sorted(known))
 
     def parts(self, wanted: Slice, size: int, fill: int) -> list[SweepSlice]:
-        """``wanted`` as parts, newest first: known slices and the spans between them.
+        """Returns ``wanted`` as parts, newest first: known slices and the spans between them.
 
-        Neighbours that fit into ``fill`` together are one part, as they are cheaper to read than to tell apart. A slice that
-        stands out of ``wanted`` is not known here.
+        Neighbours with at most ``fill`` messages together are joined if that saves pages of ``size``. A slice that is not fully inside of
+        ``wanted`` counts as unknown.
         """
         inside = [item for item in self._known.items() if item[0].start >= wanted.start and item[0].end <= wanted.end]
         density = sum(counts[0] for _, counts in inside) / max(sum(piece.length for piece, _ in inside), 1)
@@ -86,7 +86,7 @@ def _unknown(start: Instant, end: Instant, density: float) -> SweepSlice:
 
 
 def _append(found: list[SweepSlice], new: SweepSlice, size: int, fill: int) -> None:
-    """Add a part behind the last, or to it where one reading of both takes fewer pages than two."""
+    """Appends a part, or joins it to the last one if reading both at once takes fewer pages."""
     last = found[-1] if found else None
     together = last.expected + new.expected if last else 0
     if (
@@ -109,10 +109,10 @@ def add(several: Iterable[Counts]) -> Counts:
 
 
 def worth_comparing(counts: Counts, size: int) -> bool:
-    """Whether to compare before downloading: where it costs less than half of the download (one request, or three)."""
+    """Returns whether comparing the counts (one request, or three) costs less than half of the download."""
     return pages(counts[0], size) > (6 if unfinished(counts) else 2)
 
 
 def unfinished(counts: Counts) -> bool:
-    """Returns whether the slice had parts that were not final."""
+    """Returns whether the slice had parts that were Queued or Sent."""
     return counts[1] + counts[2] > 0

@@ -1,4 +1,4 @@
-"""When sweeps run: each on its own schedule, the largest for all that are due, giving way to what is more urgent."""
+"""Decides when sweeps run: each on its own schedule, the largest one for all that are due. Urgent requests go first."""
 
 from functools import partial
 
@@ -13,21 +13,21 @@ Schedule = tuple[tuple[Duration, Duration], ...]
 
 
 class Sweeps:
-    """The sweeps of one search. Before each request a sweep lets a running poll finish, and smaller sweeps that are due go first.
+    """Runs the sweeps of one search. Before each request a sweep waits for a running poll, and for smaller sweeps that are due.
 
-    The first sweep of all is the backfill: nothing was swept yet, so the largest is due, and as it walks from new to old
+    The very first sweep is the backfill: nothing was swept yet, so the largest sweep is due. As it reads from new to old,
     ``covered_since`` moves back with it.
     """
 
     def __init__(self, search: SearchState) -> None:
         self._search = search
-        self._tried: dict[Duration, Instant] = {}  # the last attempt of each that has not succeeded
+        self._tried: dict[Duration, Instant] = {}  # when the latest attempt of each sweep began, unless it succeeded
         self._running: dict[
             Duration, Instant
-        ] = {}  # those begun and not yet over: one, and the smaller ones let through
+        ] = {}  # when each running sweep began: one, and the smaller ones for which it waits
 
     async def run(self) -> None:
-        """Sweep when due, from the first complete poll on."""
+        """Runs sweeps when they are due, after the first complete poll."""
         search = self._search
         await search.first_poll.wait()
         while True:
@@ -44,10 +44,12 @@ class Sweeps:
             del self._running[back]
 
     def _due(self, schedule: Schedule, now: Instant) -> list[Duration]:
-        """Those due, not left to the polls, and not covered by a running one, largest first."""
+        """Returns the due sweeps, largest first, without those that polls include and those that a running sweep covers."""
         search = self._search
         swept = dict(search.progress.swept)
-        if search.plan.question.by_status:  # after a restart at once: what left it meanwhile is not found otherwise
+        if (
+            search.plan.question.by_status
+        ):  # due at once after a restart, as only a sweep finds what left the search meanwhile
             swept = {back: at for back, at in swept.items() if search.is_measured(int(back))}
         for running, begun in self._running.items():
             swept |= self._covered(running, begun)
@@ -64,7 +66,7 @@ class Sweeps:
         return 0 <= now - self._tried.get(back, now - rest) < rest
 
     def _pause(self, now: Instant) -> Duration:
-        """Until the next is due, but look again after an interval of the polls: the clock may be set meanwhile."""
+        """Returns the time until the next sweep is due, at most a poll interval, since the clock may be set meanwhile."""
         swept, longest = self._search.progress.swept, self._search.plan.every
         waits = [swept.get(str(back), now) + every - now for back, every in self._search.plan.sweeps]
         return min([longest, *(wait for wait in waits if wait > 0)]) + MILLISECOND
@@ -94,7 +96,7 @@ class Sweeps:
         self._search.reached()
 
     def _covered(self, back: Duration, begun: Instant) -> dict[str, Instant]:
-        """What a sweep makes unnecessary: itself and the smaller ones, unless they ran since it began."""
+        """Returns the sweeps that a sweep which began at ``begun`` covers: itself and smaller ones, unless they ran after it began."""
         swept, now = self._search.progress.swept, self._search.clock.now()
         smaller = [str(other) for other, _ in self._search.plan.sweeps if other <= back]
         return {key: begun for key in smaller if not begun < swept.get(key, begun) <= now}
@@ -105,5 +107,5 @@ class Sweeps:
 
 
 def _name(back: Duration) -> str:
-    """What a sweep is called at the sink: a smaller one may run while a larger one waits."""
+    """Returns a sweep's name for the sink. Sweeps need different names: a smaller one may run while a larger one waits."""
     return f"sweep {back}"

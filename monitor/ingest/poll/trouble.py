@@ -1,10 +1,10 @@
-"""Counts the failed tries of a search's requests until a poll is complete again."""
+"""Counts the failed tries of a search's requests since its last complete poll."""
 
 from monitor.runtime.clock import Clock, Instant, iso
 
 
 class Trouble:
-    """The troubles since the last complete poll: of each kind, how many tries met it and since when."""
+    """The failures since the last complete poll: of each kind, how many tries failed and since when."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -13,14 +13,14 @@ class Trouble:
         self._is_under_way = False
 
     def met(self, outcome: str, sentence: str) -> None:
-        """A try failed: a short word for what happened (``503``, ``timeout``), and what people are told of it."""
+        """Counts a failed try: ``outcome`` is a short word for its kind (``503``, ``timeout``), ``sentence`` explains it to people."""
         tries, since = self._met.get(outcome, (0, self._clock.now()))
         self._met[outcome] = tries + 1, since
         self._last = outcome, sentence
         self._is_under_way = True
 
     def ended(self, outcome: str, sentence: str) -> None:
-        """A poll failed for that reason. Where its last try said the same, that try was counted already."""
+        """Notes that a poll failed. Counts a try unless the poll's last try had the same reason and was counted already."""
         if not self._is_under_way or not sentence.startswith(self._last[1]):
             self.met(outcome, sentence)
         self._is_under_way = False
@@ -32,11 +32,11 @@ class Trouble:
 
     @property
     def sentence(self) -> str:
-        """The last trouble met without its number of tries; empty where there is none."""
+        """Returns the latest failure without its number of tries; empty without one."""
         return self._last[1] if self._met else ""
 
     def __str__(self) -> str:
-        """``503 from Routee, 6 tries since 10:02 UTC``: the last trouble met; empty where there is none."""
+        """Returns the latest failure, ``503 from Routee, 6 tries since 10:02 UTC``; empty without one."""
         if not self._met:
             return ""
         outcome, sentence = self._last

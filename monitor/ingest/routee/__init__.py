@@ -1,1 +1,1 @@
-"""Routee's API: the client, the wire format and the tolerant readers of answers."""
+"""The client of Routee's API: requests, the wire format, and tolerant decoders of answers."""

@@ -1,37 +1,40 @@
-"""Routee's small answers: token, balance, a campaign's state, errors. All are read tolerantly; Malformed where the point is missing."""
+"""Decodes Routee's small answers: token, balance, a campaign's state, errors. Tolerates odd types; raises Malformed if the essential value
+is missing."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from monitor.ingest.routee.clean_text import clean
+from monitor.ingest.routee.clean_text import LONGEST, clean
 from monitor.ingest.routee.coerce import count_of, date_of, number_of, text_of
 from monitor.ingest.routee.quarantine import shown
+from monitor.ingest.routee.tolerant import UnreadableRecord
 from monitor.ingest.routee.wire import Malformed, read_json
 from monitor.model.message import Unread
 from monitor.model.routee_query import AccountBalance, CampaignState
 from monitor.runtime.clock import Instant, parse_iso
 
 LONGEST_MESSAGE = 200
-"""The most characters of Routee's explanation that are passed on."""
+"""The most characters of Routee's error message that are shown."""
 
 _LARGEST = 2**20
-"""The most bytes of such an answer that are read."""
+"""The most bytes of such an answer; a larger one is malformed."""
 
 _DEFAULT_LIFETIME = 3_600.0
+"""Seconds; used if an answer has no usable ``expires_in``."""
 _LONGEST_LIFETIME = 20 * 365 * 86_400.0
-"""Seconds; an application can be set to tokens that live for about 20 years."""
+"""Seconds; an application can have tokens that live for about 20 years."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token and for how many seconds it is good. The token itself shows in no repr."""
+    """An access token and its lifetime in seconds. The token is hidden in ``repr``."""
 
     value: str = field(repr=False)
     lifetime: float
 
 
 def decode_token(body: bytes) -> Token:
-    """The answer of the token endpoint. Raises Malformed, also for a token that does not fit into a header."""
+    """Returns the token of the token endpoint's answer. Raises Malformed, also for a token that cannot be sent in a header."""
     answer = _object(body, "an access token")
     value = answer.get("access_token")
     if not isinstance(value, str) or not value or not all("!" <= character <= "~" for character in value):
@@ -76,8 +79,28 @@ def decode_campaign_state(body: bytes, tracking_id: str) -> CampaignState:
     )
 
 
+def pushed_campaign_state(record: Mapping[str, object]) -> CampaignState:
+    """Returns the state of a campaign that Routee pushed. Raises UnreadableRecord."""
+    tracking_id, state = text_of(record.get("trackingId")), text_of(record.get("campaignStatus"))
+    if not tracking_id or len(tracking_id) > LONGEST:
+        raise UnreadableRecord("it is a campaign's state without a usable trackingId")
+    if not state:
+        raise UnreadableRecord("it is a campaign's state without campaignStatus")
+    given, counts = record.get("totalRecipients"), record.get("messageStatuses")
+    recipients, statuses = _count(given), _counts(counts)
+    unread = [Unread("totalRecipients", shown(given), 1)] if _is_there(given) and recipients is None else []
+    return CampaignState(
+        tracking_id=clean(tracking_id),
+        name=clean(text_of(record.get("name")) or ""),
+        state=clean(state),
+        statuses=statuses,
+        recipients=recipients,
+        unread=(*unread, *_uncounted(counts, statuses)),
+    )
+
+
 def decode_error(body: bytes) -> tuple[str, str]:
-    """Routee's code and explanation, both empty where ``body`` has none. Never raises."""
+    """Returns Routee's error code and message; each is empty if ``body`` has none. Never raises."""
     try:
         answer = _read(body)
     except Malformed:
@@ -115,7 +138,7 @@ def _count(value: object) -> int | None:
 
 
 def _uncounted(value: object, counts: Mapping[str, int]) -> Iterator[Unread]:
-    """The numbers of a campaign's messages by status that are none."""
+    """Yields what could not be read of a campaign's counts by status."""
     if not isinstance(value, Mapping):
         if _is_there(value):
             yield Unread("statuses", shown(value), 1)

@@ -1,4 +1,4 @@
-"""From parts to a batch: one list or array a field, values cleaned and in range."""
+"""Turns decoded parts into a batch: one list or array for each field, with cleaned values within bounds."""
 
 import hashlib
 from collections import Counter
@@ -14,16 +14,16 @@ from monitor.model.message import GROUPS_SEPARATOR, UNKNOWN, Batch, Unread
 
 _LONGEST_GROUPS = 4 * LONGEST
 LARGEST_AMOUNT = 1e9
-"""A price, or a latency in seconds, that is larger counts as unreadable: it is none, and would outweigh all others."""
+"""The largest price, or latency in seconds, that is believed. A larger one counts as unreadable, as it would outweigh all others."""
 _MOST_UNREAD = 20
 """The most different unreadable values that are reported of a page."""
 
 Source = Callable[[int], object]
-"""Gives the record that a part was read from, parsed, by the part's place."""
+"""Returns the parsed record of a part by its position; None if it is not available."""
 
 
 def batch_of_parts(parts: Sequence[SmsPart], dates: NDArray[np.int64], source: Source = lambda place: None) -> Batch:
-    """The batch of parts that have an id and a status (see `part.complaint`), and the instants of their reports."""
+    """Returns the batch of valid parts (see `tolerant.problem_text`). ``dates`` are the instants of their status reports."""
     latencies, prices = [part.latency for part in parts], [part.price for part in parts]
     latency, price = _amounts(latencies), _amounts(prices)
     return Batch(
@@ -50,7 +50,7 @@ def _unread(name: str, given: Sequence[float | None], read: NDArray[np.float64],
 
 
 def _written(name: str, given: float | None, record: object) -> str:
-    """A value as it was written, where the record is known."""
+    """Returns a masked text of an unreadable value, as it was written if the record is known."""
     return shown(record[name] if isinstance(record, Mapping) and name in record else given)
 
 
@@ -73,7 +73,7 @@ def _fields(parts: Sequence[SmsPart]) -> dict[str, Sequence[str]]:
 
 def _keys(parts: Sequence[SmsPart]) -> NDArray[np.int64]:
     numbers = [part.part for part in parts]
-    if None not in numbers:  # as documented: no need to look at each
+    if None not in numbers:  # the documented form, which needs no check of each part
         keys = np.array(numbers, np.int64)
         if ((keys >= 0) & (keys < SMALLEST_HASH)).all():
             return keys
@@ -89,7 +89,7 @@ def _key(part: SmsPart) -> int:
 
 
 def _amounts(values: Sequence[float | None]) -> NDArray[np.float64]:
-    """The numbers, NaN where one is missing, negative, not finite, or so large that sums of it would not be."""
+    """Returns the numbers, with NaN for those that are missing, negative, not finite or too large."""
     amounts = np.array(values, np.float64)
     amounts[~((amounts >= 0) & (amounts <= LARGEST_AMOUNT))] = np.nan
     return amounts
@@ -113,7 +113,7 @@ def _groups(parts: Sequence[SmsPart]) -> Sequence[str]:
 
 
 def _joined(names: Sequence[str]) -> str:
-    """The groups in one text, whole groups only."""
+    """Returns the groups joined to one text. Leaves out groups beyond its longest length as a whole."""
     text = ""
     for name in filter(None, names):
         longer = f"{text}{GROUPS_SEPARATOR}{clean(name)}" if text else clean(name)

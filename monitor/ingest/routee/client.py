@@ -1,8 +1,8 @@
-"""Routee's API for one account, and the only module here that knows HTTP's transport.
+"""The client of Routee's API for one account, and the only module here that uses httpx.
 
-A request takes these steps: it gets a token (`token`), waits for one of ``concurrency`` places (a CapacityLimiter) and for the account's
-rate limit (`rate_limit`), sends the request, checks the status (`response`) and decodes the body (`wire`, `answers`). A failure
-that may be temporary repeats these steps (`retry`).
+A request gets a token (`token`), waits for one of ``concurrency`` slots and for the account's rate limit (`rate_limit`), is sent, and its
+status is checked (`response`) and its body decoded (`wire`, `answers`). After a failure that may be temporary, these steps are repeated
+(`retry`).
 """
 
 import base64
@@ -21,7 +21,7 @@ from monitor.ingest.routee.decompress import LARGEST_BODY, Damaged, TooLarge, un
 from monitor.ingest.routee.endpoints import Call, Endpoints
 from monitor.ingest.routee.rate_limit import Paused, Steady, TokenBucket
 from monitor.ingest.routee.response import RouteeResponse, Unauthorised, checked_body, without
-from monitor.ingest.routee.retry import Attempts, Failed, RetryPolicy, TryAgain, nobody, retried
+from monitor.ingest.routee.retry import Attempts, Failed, RetryPolicy, TryAgain, ignore_failure, retried
 from monitor.ingest.routee.token import Tokens
 from monitor.ingest.routee.transport_errors import detail_of, unreachable
 from monitor.ingest.routee.wire import Malformed, decode_page, decode_parts
@@ -38,7 +38,7 @@ API_URL: Final = "https://connect.routee.net"
 AUTH_URL: Final = "https://auth.routee.net"
 
 Observer = Callable[[str, str, float], None]
-"""Is called after each request with the endpoint, how it ended (``ok``, ``429``, ``timeout``, …), how many seconds it took."""
+"""Is called after each request with the endpoint, the outcome (``ok``, ``429``, ``timeout``, …) and the duration in seconds."""
 
 Result = TypeVar("Result")
 
@@ -50,10 +50,10 @@ for _name in ("httpx", "httpcore"):
 
 
 class Routee:
-    """An account's API; use it as ``async with Routee(...) as routee``. Every method raises RouteeError:
+    """The API of one account; use it as ``async with Routee(...) as routee``. Every method that sends a request raises RouteeError:
 
-    RouteeUnavailable after all retries failed, RouteeRefused where credentials or permissions are not accepted,
-    RouteeRejected where the question was wrong (unknown campaign or message).
+    RouteeUnavailable after all retries failed, RouteeRefused if Routee does not accept the credentials or permissions,
+    RouteeRejected if the request was wrong (unknown campaign or message).
     """
 
     def __init__(
@@ -106,13 +106,14 @@ class Routee:
         *,
         page: int = 0,
         size: int = PAGE_SIZE,
-        failed: Failed = nobody,
+        failed: Failed = ignore_failure,
     ) -> Page:
-        """Page ``page`` of the messages between the instants; Routee keeps the latest 7 days. ``failed`` gets each failed try."""
+        """Returns page ``page`` (from 0) of the messages between the instants, which Routee keeps for 7 days. ``failed`` gets each failed
+        try."""
         call = self._endpoints.search(question, start, end, page, size)
         self._asking.append(failed)
         try:
-            now = self._clock.now()  # not asked for while decoding, which may be done in a thread
+            now = self._clock.now()  # read here because the decoder may run in a thread
             return await self._ask(call, lambda body: decode_page(body, now, page, size), failed)
         finally:
             self._asking.remove(failed)
@@ -122,7 +123,7 @@ class Routee:
         return await self._ask(self._endpoints.single(message_id), decode_parts)
 
     async def campaign(self, tracking_id: str, *, page: int = 0, size: int = PAGE_SIZE) -> Page:
-        """Page ``page`` of a campaign's messages, whatever their age."""
+        """Returns page ``page`` (from 0) of a campaign's messages of any age."""
         call = self._endpoints.campaign(tracking_id, page, size)
         now = self._clock.now()
         return await self._ask(call, lambda body: decode_page(body, now, page, size))
@@ -155,18 +156,19 @@ class Routee:
             ) from failure
 
     def _token_failed(self, outcome: str, sentence: str) -> None:
-        """Whoever asks for something waits for the token: each is told once, however much it asks for at the same time."""
+        """Reports a failed request for a token to the waiting searches. A callback that several of them share is called once."""
         for failed in dict.fromkeys(self._asking):
             failed(outcome, sentence)
 
-    async def _ask(self, call: Call, decode: Callable[[bytes], Result], failed: Failed = nobody) -> Result:
+    async def _ask(self, call: Call, decode: Callable[[bytes], Result], failed: Failed = ignore_failure) -> Result:
         return await self._retried(lambda attempts_so_far: self._authorised(call, decode, attempts_so_far), failed)
 
     async def _retried(self, attempt: Callable[[Attempts], Awaitable[Result]], failed: Failed) -> Result:
         return await retried(attempt, self._retry_policy, self._steady, self._chance, failed)
 
     async def _authorised(self, call: Call, decode: Callable[[bytes], Result], attempts_so_far: Attempts) -> Result:
-        """One attempt; where the token is not taken, one more with a new one."""
+        """Sends a request with the token, and once more with a new token if that one is refused. Raises RouteeRefused if the new one is
+        refused too."""
         token = await self._tokens.get()
         try:
             return await self._attempt(call, decode, f"Bearer {token.value}", attempts_so_far)
@@ -184,7 +186,7 @@ class Routee:
     async def _attempt(
         self, call: Call, decode: Callable[[bytes], Result], authorisation: str, attempts_so_far: Attempts
     ) -> Result:
-        """One request, once there is a place and a turn for it."""
+        """Sends a request when a slot is free and the rate limit allows it. Raises TryAgain, Unauthorised or RouteeError."""
         async with self._slots:
             try:
                 await self._pace.take(attempts_so_far.left())
@@ -214,7 +216,7 @@ class Routee:
         return result
 
     def _listen(self, answer: RouteeResponse) -> None:
-        """What time it is at Routee; of a good answer, since others may be a proxy's."""
+        """Passes the Date of a good answer to the clock. Other answers may come from a proxy."""
         date = http_date(answer.date) if answer.date else None
         if date is not None:
             self._clock.heard(date)
@@ -223,7 +225,7 @@ class Routee:
 _LARGE: Final = 2**20
 """The largest answer in bytes that is decoded in the event loop; a larger one is decoded in a thread."""
 _LARGE_PACKED: Final = 64 * 1024
-"""The same limit for a compressed answer."""
+"""The largest compressed answer in bytes that is unpacked in the event loop."""
 
 
 async def _decoded(decode: Callable[[bytes], Result], body: bytes, host: str) -> Result:
@@ -234,7 +236,8 @@ async def _decoded(decode: Callable[[bytes], Result], body: bytes, host: str) ->
 
 
 class ConnectionPool:
-    """The connections of one account, bounded in number. Callers hold one of as many places, so nobody ever waits in the pool."""
+    """The connections of one account, at most ``connections``. Callers must limit their concurrent requests to as many, so that no request
+    waits in the pool."""
 
     def __init__(self, connections: int, urls: tuple[str, ...] = ()) -> None:
         self._urls = urls
@@ -270,26 +273,26 @@ class ConnectionPool:
                 await client.aclose()
 
     async def exchange(self, call: Call, authorisation: str, seconds: float) -> RouteeResponse:
-        """Send a request and read its answer within ``seconds``. Raises TryAgain or RouteeUnavailable."""
+        """Sends a request and reads its answer within ``seconds``. Raises TryAgain or RouteeUnavailable."""
         client = self._client
         if client is None:
             raise RuntimeError("the client is used outside of `async with`")
         try:
-            # httpx bounds each read and write; only this bounds an answer that drips.
+            # httpx limits each read and write; only this limits an answer that arrives in many small pieces.
             with trio.fail_after(seconds):
                 answer, encoding = await _exchange(client, call, authorisation, seconds)
         except trio.TooSlowError as error:
             raise TryAgain("timeout", f"{call.host} gave no complete answer within {seconds:g} s") from error
         except httpx.PoolTimeout as error:
-            # A place was free but no connection: one was lost to a cancelled request (encode/httpcore#1093) and never
-            # comes back. Start afresh, unless somebody else already has.
+            # A slot was free but no connection: a cancelled request has lost one for good (encode/httpcore#1093). Open
+            # a new client, unless another task already has.
             if self._client is client:
                 self.open()
                 await client.aclose()
             raise TryAgain("pool", "connections were lost to cancelled requests; all are opened again") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _failure(error, call.host, self._proxied) from error
-        # Not within the time that Routee has: the thread may be busy with other answers.
+        # Unpacking does not count towards Routee's time: the thread may be busy with other answers.
         return replace(answer, body=await _unpacked(answer.body, encoding, call.host))
 
 
@@ -323,7 +326,7 @@ _POOL_TIMEOUT = 2.0
 
 
 class _Content(httpx.AsyncByteStream):
-    """A request's body. httpx's own is an asynchronous generator, which a cancelled request leaves behind unclosed."""
+    """A request's body. httpx's own class is an asynchronous generator, which a cancelled request would leave unclosed."""
 
     def __init__(self, content: bytes) -> None:
         self._chunks = iter((content,))
@@ -338,14 +341,15 @@ class _Content(httpx.AsyncByteStream):
 
 
 async def _body(answer: httpx.Response, host: str) -> bytes:
-    """The whole body as it came, bounded; httpx does not unpack it, so none of its generators is left half read."""
+    """Returns the whole compressed body. Raises RouteeUnavailable if it is too large. httpx does not unpack it, so that none of its
+    generators is left unclosed."""
     chunks, size = [], 0
     with trio.CancelScope() as reading:
         async for chunk in answer.aiter_raw():
             size += len(chunk)
             chunks.append(chunk)
             if size > LARGEST_BODY:
-                reading.cancel()  # ends the next read inside httpx's generators, so that each of them is closed
+                reading.cancel()  # ends the next read inside of httpx's generators, which closes each of them
     if size > LARGEST_BODY:
         raise _unusable(host, f"it is larger than {LARGEST_BODY >> 20} MiB")
     return b"".join(chunks)

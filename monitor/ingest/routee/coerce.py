@@ -1,4 +1,4 @@
-"""Single values of JSON, read tolerantly: numbers may come as texts and texts as numbers. What makes no sense counts as missing."""
+"""Reads single values of JSON tolerantly: numbers may come as texts and texts as numbers. An unusable value counts as missing."""
 
 import math
 import re
@@ -12,21 +12,22 @@ _LATEST_SECONDS = 10**11  # a date given as a larger number counts milliseconds
 
 
 def text_of(value: object) -> str | None:
-    """A text, or a number written as one; anything else counts as missing."""
+    """Returns a text, or a finite number as text; None for anything else."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < math.inf:
-        return None  # a comparison takes whole numbers of any size, unlike math.isfinite
+        return None  # unlike math.isfinite, a comparison works with whole numbers of any size
     try:
         return str(int(value)) if value == int(value) else repr(value)
-    except ValueError:  # more digits than Python writes
+    except ValueError:  # Python does not convert numbers of very many digits
         return None
 
 
 def number_of(value: object) -> float | None:
-    """A finite number, which may still be negative. A text may have a decimal point or a decimal comma, an exponent, and spaces around it.
+    """Returns a finite number, also a negative one; None for anything else. A text may have a decimal point or comma, an exponent, and spaces
+    around it.
 
-    ``1,000`` can mean two numbers, and so it is none; neither are ``1_000``, ``NaN``, truth values, and digits that are not 0 to 9.
+    ``1,000`` is ambiguous and so no number. ``1_000``, ``NaN``, truth values and digits other than 0 to 9 are no numbers either.
     """
     if isinstance(value, str):
         text = value.strip()
@@ -43,7 +44,7 @@ def number_of(value: object) -> float | None:
 
 
 def amount_of(value: object) -> float | None:
-    """An amount: None where there is none, NaN where there is one that cannot be read."""
+    """Returns an amount; None if it is missing, NaN if it cannot be read."""
     if value is None or value == "":
         return None
     number = number_of(value)
@@ -51,13 +52,13 @@ def amount_of(value: object) -> float | None:
 
 
 def count_of(value: object) -> int | None:
-    """A whole number under 2**31; every negative one is -1."""
+    """Returns a whole number, cut to the range from -1 to 2**31 - 1; None if it is no number."""
     number = number_of(value)
     return None if number is None else int(min(max(number, -1), _MOST))
 
 
 def date_of(value: object) -> str | None:
-    """A date as text; a number counts seconds or milliseconds since 1970."""
+    """Returns a date as text; None if there is none. A number counts seconds or milliseconds since 1970."""
     number = None if isinstance(value, str) else number_of(value)
     if number is None:
         return text_of(value)

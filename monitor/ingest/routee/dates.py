@@ -1,7 +1,7 @@
-"""Routee's dates, read a page at a time.
+"""Reads Routee's dates, those of a whole page at once.
 
-Dates come with and without a fraction, with ``Z``, ``+0000``, ``+00:00`` or no offset (UTC). All dates of one length are read
-together as a matrix of characters; what that does not understand is read on its own.
+Dates have a fraction or not, and ``Z``, ``+0000``, ``+00:00`` or no offset (UTC). All dates of one length are read together as a matrix of
+characters. Dates that cannot be read in this way are read one by one.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from monitor.runtime.clock import LATEST, SECOND, Instant, parse_iso
 
 UNREADABLE: Final = -(2**63)
-"""Stands where a date could not be read; no instant is that early."""
+"""Stands for a date that could not be read. No instant is that early."""
 
 Characters = NDArray[np.uint8]
 Whole = NDArray[np.int64]
@@ -29,7 +29,7 @@ _ZONES = (1, 5, 6, 0)  # lengths of Z, +0000, +00:00 and nothing
 
 
 def instants(texts: Sequence[str]) -> Whole:
-    """The instant of each date, UNREADABLE where there is none."""
+    """Returns the instant of each date; UNREADABLE for a text that is no date."""
     found = np.full(len(texts), UNREADABLE, np.int64)
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     for length in set(lengths.tolist()):
@@ -53,7 +53,7 @@ def _of_length(texts: Sequence[str], length: int) -> Whole:
     if not joined.isascii():
         return np.full(len(texts), UNREADABLE, np.int64)
     matrix = np.frombuffer(joined.encode("ascii"), np.uint8).reshape(-1, length)
-    characters = np.ascontiguousarray(matrix.T)  # one row a place: each is read for all dates at once
+    characters = np.ascontiguousarray(matrix.T)  # one row for each position, so that it is read for all dates at once
     seconds, good = _head(characters[:_HEAD])
     micros, tail_good = _tail(characters[_HEAD:])
     found = seconds * SECOND + micros
@@ -61,7 +61,7 @@ def _of_length(texts: Sequence[str], length: int) -> Whole:
 
 
 def _head(characters: Characters) -> tuple[Whole, Truth]:
-    """Seconds since the epoch of ``2026-11-21T17:07:04``, and which are such dates."""
+    """Returns the seconds since the epoch of texts like ``2026-11-21T17:07:04``, and which of them are valid."""
     year, month, day, hour, minute, second = (_number(characters[start:end])[0] for start, end in _NUMBERS)
     first, following = _months(year, month)
     good = (characters[_DIGITS] - _ZERO <= 9).all(axis=0)
@@ -70,20 +70,20 @@ def _head(characters: Characters) -> tuple[Whole, Truth]:
     good &= (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1) & (first + day <= following)
     leap = (second == 60) & (
         minute % 15 == 14
-    )  # the end of an hour in UTC, at whatever offset: the next second's beginning
+    )  # a leap second, which is at the end of an hour in UTC; it counts as the next second
     good &= (hour < 24) & (minute < 60) & ((second < 60) | leap)
     return (first + day - 1) * 86_400 + hour * 3_600 + minute * 60 + second, good
 
 
 def _months(year: Whole, month: Whole) -> tuple[Whole, Whole]:
-    """Days from the epoch to the first of the month and to the first of the next one."""
+    """Returns the days from the epoch to the first of the month, and to the first of the next one."""
     months = (year - 1970) * 12 + month - 1
     first, following = ((months + step).astype("M8[M]").astype("M8[D]").astype(np.int64) for step in (0, 1))
     return first, following
 
 
 def _tail(characters: Characters) -> tuple[Whole, Truth]:
-    """Microseconds that fraction and offset add, and which have a readable fraction and offset."""
+    """Returns the microseconds that the fraction adds and the offset subtracts, and which rows are valid."""
     length, count = characters.shape
     micros, good = np.zeros(count, np.int64), np.zeros(count, np.bool_)
     for zone in _ZONES:
@@ -99,7 +99,7 @@ def _tail(characters: Characters) -> tuple[Whole, Truth]:
 
 
 def _fraction(characters: Characters) -> tuple[Whole, Truth]:
-    """Microseconds of ``.123``; digits beyond the sixth are dropped."""
+    """Returns the microseconds of ``.123``, and which rows are valid. Digits after the sixth are dropped."""
     length, count = characters.shape
     if length == 0:
         return np.zeros(count, np.int64), np.ones(count, np.bool_)
@@ -110,7 +110,7 @@ def _fraction(characters: Characters) -> tuple[Whole, Truth]:
 
 
 def _offset(characters: Characters) -> tuple[Whole, Truth]:
-    """Microseconds ahead of UTC."""
+    """Returns how many microseconds an offset is ahead of UTC, and which rows are valid."""
     length, count = characters.shape
     if length < 2:
         good = characters[0] == ord("Z") if length else np.ones(count, np.bool_)
@@ -126,7 +126,7 @@ def _offset(characters: Characters) -> tuple[Whole, Truth]:
 
 
 def _number(characters: Characters) -> tuple[Whole, Truth]:
-    """The decimal number that the rows spell, and where all of them are digits."""
+    """Returns the decimal numbers whose digits the rows are, and where all of them are digits."""
     digits = characters - _ZERO
     value: Whole = np.zeros(characters.shape[1], np.int64)
     for row in digits:

@@ -1,25 +1,25 @@
-"""The bytes of an answer: unpacked in one go, and bounded."""
+"""Decompresses an answer's body at once, up to a maximal size."""
 
 import zlib
 from typing import Final
 
 LARGEST_BODY: Final = 32 * 2**20
-"""Bytes of an answer, unpacked, that are taken: over four times a page of 2,000 messages of ten parts. To read an answer takes up to ten
-times as much memory for a moment."""
+"""The most bytes of an unpacked answer: over four times a page of 2,000 messages of ten parts. Decoding it takes up to ten times as much
+memory for a moment."""
 
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 
 class TooLarge(ValueError):
-    """An answer is larger than any that Routee gives."""
+    """An answer is larger than LARGEST_BODY."""
 
 
 class Damaged(ValueError):
-    """An answer is packed in a way that cannot be undone."""
+    """An answer cannot be decompressed."""
 
 
 def unpacked(body: bytes, encoding: str) -> bytes:
-    """``body`` without its Content-Encoding. Raises TooLarge or Damaged."""
+    """Returns ``body`` with its Content-Encoding undone. Raises TooLarge or Damaged."""
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
         return body

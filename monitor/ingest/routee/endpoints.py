@@ -1,4 +1,4 @@
-"""Routee's endpoints: what is sent for each question."""
+"""Builds the requests for Routee's endpoints."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,26 +23,26 @@ class Call:
 
     @property
     def host(self) -> str:
-        """Host and port, for people."""
+        """Returns host and port, for people."""
         return self.url.partition("://")[2].partition("/")[0].rpartition("@")[2] or "the configured URL"
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where an account's API and its token are."""
+    """The URLs of an account's API and of the authorisation server. Each method returns the request for one endpoint."""
 
     api_url: str
     auth_url: str
 
     def token(self) -> Call:
-        """A new access token."""
+        """Returns the request for a new access token."""
         form = "application/x-www-form-urlencoded"
         return Call(
             "token", "POST", self._auth("oauth/token"), content=b"grant_type=client_credentials", content_type=form
         )
 
     def search(self, question: RouteeQuery, start: Instant, end: Instant, page: int, size: int) -> Call:
-        """Messages of a range of time."""
+        """Returns the request for a page of messages between the instants."""
         params = {"dateStart": _floor(start), "dateEnd": _ceiling(end)} | _paging(page, size)
         if question.tracking_id is not None:
             params["trackingId"] = question.tracking_id
@@ -51,20 +51,20 @@ class Endpoints:
         return Call("search", "POST", self._api("sms/tracking"), params, _filters(question))
 
     def single(self, message_id: str) -> Call:
-        """All parts of one message."""
+        """Returns the request for all parts of one message."""
         return Call("single", "GET", self._api(f"sms/tracking/single/{quote(message_id, safe='')}"))
 
     def campaign(self, tracking_id: str, page: int, size: int) -> Call:
-        """A campaign's messages."""
+        """Returns the request for a page of a campaign's messages."""
         url = self._api(f"sms/tracking/campaign/{quote(tracking_id, safe='')}")
         return Call("campaign", "GET", url, _paging(page, size))
 
     def campaign_state(self, tracking_id: str) -> Call:
-        """A campaign's own state."""
+        """Returns the request for a campaign's own state."""
         return Call("campaign_state", "GET", self._api(f"campaigns/{quote(tracking_id, safe='')}"))
 
     def balance(self) -> Call:
-        """The account's balance."""
+        """Returns the request for the account's balance."""
         return Call("balance", "GET", self._api("accounts/me/balance"))
 
     def _api(self, path: str) -> str:
@@ -86,12 +86,12 @@ def _filters(question: RouteeQuery) -> bytes:
 
 
 def _floor(instant: Instant) -> str:
-    """To the millisecond, which is the finest that is surely understood; earlier rather than later."""
+    """Returns the instant rounded down to the millisecond, the finest unit that Routee surely understands."""
     return _iso(instant - instant % MILLISECOND)
 
 
 def _ceiling(instant: Instant) -> str:
-    """To the millisecond, later rather than earlier."""
+    """Returns the instant rounded up to the millisecond."""
     return _iso(instant + -instant % MILLISECOND)
 
 

@@ -1,4 +1,4 @@
-"""What may be kept of a record that could not be read: its recipient masked, its body taken out, its length bounded."""
+"""Redacts unreadable records and values before they are stored: masks phone numbers, removes bodies, and limits the length."""
 
 import json
 import re
@@ -7,12 +7,12 @@ from typing import Final
 
 from monitor.ingest.routee.clean_text import clean
 from monitor.model.privacy import mask
-from monitor.model.routee_query import SetAside
+from monitor.model.routee_query import RejectedRecord
 
 LONGEST_RECORD: Final = 500
-"""Characters of a record that are kept."""
+"""The most characters that are kept of a record."""
 LONGEST_VALUE: Final = 60
-"""Characters of a single value that are kept."""
+"""The most characters that are kept of a single value."""
 
 _BODIES: Final = frozenset({"body", "message", "text", "content"})
 _IDS: Final = frozenset({"smsid", "messageid", "campaigntrackingid", "trackingid"})
@@ -23,16 +23,16 @@ _DEEPEST = 6
 _MOST_ITEMS = 50
 
 
-def set_aside(why: str, record: object) -> SetAside:
-    """The record (parsed JSON) as it may be shown. What is no object could be anything, so only its kind is told."""
+def rejected_record(why: str, record: object) -> RejectedRecord:
+    """Returns the record (parsed JSON) in a form that may be shown. Of anything but an object only the type is named."""
     if not isinstance(record, Mapping):
-        return SetAside(why, json.dumps(f"({_KINDS.get(type(record), 'a number')})"))
+        return RejectedRecord(why, json.dumps(f"({_KINDS.get(type(record), 'a number')})"))
     text = json.dumps(_shown(record, "", 0), ensure_ascii=False)
-    return SetAside(why, clean(text, LONGEST_RECORD))
+    return RejectedRecord(why, clean(text, LONGEST_RECORD))
 
 
 def shown(value: object) -> str:
-    """A single value as it may be shown: as JSON, telephone numbers masked, cut."""
+    """Returns a value in a form that may be shown: as JSON, cut, with phone numbers masked."""
     return clean(_text(json.dumps(_shown(value, "", 0), ensure_ascii=False), ""), LONGEST_VALUE)
 
 
@@ -53,12 +53,12 @@ def _shown(value: object, name: str, depth: int) -> object:
 
 
 def _start(text: str) -> str:
-    """The part of a long text that can be looked at. No number is cut in two: its rest would not be known as one, and not masked."""
+    """Returns the beginning of a long text. It never ends within a number: a part of a number would not be recognised and masked."""
     return text if len(text) <= _LONGEST_START else _CUT_NUMBER.sub("", text[:_LONGEST_START])
 
 
 def _text(text: str, name: str) -> str:
-    """A text with every telephone number in it masked; ids may contain long runs of digits."""
+    """Returns a text with every phone number in it masked, except in ids, which may contain long runs of digits."""
     if name == "to":
         return mask(text)
     return text if name in _IDS else _NUMBER.sub(lambda found: mask(found[0]), text)

@@ -1,4 +1,4 @@
-"""What an HTTP answer of Routee's means: good, try again, a new token is needed, or a question that was wrong."""
+"""Interprets Routee's HTTP answers: good, try again, a new token is needed, or the request was wrong."""
 
 import json
 from collections.abc import Iterable
@@ -12,12 +12,12 @@ from monitor.runtime.errors import RouteeRejected, RouteeUnavailable
 from monitor.runtime.retry_after import http_date, retry_after
 
 _LONGEST_ERROR = 64 * 1024
-"""Bytes that are looked at of an answer that is no good one."""
+"""The most bytes of an error's body that are used."""
 
 
 @dataclass(frozen=True, slots=True)
 class RouteeResponse:
-    """An HTTP answer as received: the status, the headers that matter, the body."""
+    """An HTTP answer as received: the status, the body, and the headers that are used."""
 
     status: int
     body: bytes
@@ -26,17 +26,18 @@ class RouteeResponse:
     date: str | None = None
 
     def is_html(self) -> bool:
-        """Whether it is a page for people: a proxy's, a login's, an error's."""
+        """Returns whether it is an HTML page, such as a proxy's or a login's."""
         return "html" in self.content_type.lower() or self.body[:200].lstrip()[:1] == b"<"
 
     def says(self) -> str:
-        """``: `` and Routee's code and explanation, or nothing."""
+        """Returns ``: `` with Routee's code and message; empty if the body has none."""
         said = " ".join(filter(None, decode_error(self.body)))
         return f": {said}" if said else ""
 
 
 def without(answer: RouteeResponse, secrets: Iterable[str]) -> RouteeResponse:
-    """An answer that is no good one, with ``***`` where it repeats what it was asked with: some of it is told to people."""
+    """Returns the answer; if it is an error, with ``***`` in place of the secrets that its body repeats, as parts of it are shown to
+    people."""
     if answer.status < 300:
         return answer
     body = answer.body[:_LONGEST_ERROR]
@@ -47,7 +48,7 @@ def without(answer: RouteeResponse, secrets: Iterable[str]) -> RouteeResponse:
 
 
 class Unauthorised(Exception):
-    """401 or 403: the token is not taken."""
+    """Routee refuses the token or the credentials with 401 or 403."""
 
     def __init__(self, answer: RouteeResponse) -> None:
         super().__init__(f"HTTP {answer.status}{answer.says()}")
@@ -55,7 +56,7 @@ class Unauthorised(Exception):
 
 
 def checked_body(answer: RouteeResponse, host: str, now: Instant) -> bytes:
-    """The body of a good answer. Raises Unauthorised, TryAgain, RouteeRejected or RouteeUnavailable."""
+    """Returns the body of a good answer. Raises Unauthorised, TryAgain, RouteeRejected or RouteeUnavailable for others."""
     status = answer.status
     if 200 <= status < 300:
         if answer.is_html():
@@ -92,5 +93,5 @@ def _odd(status: int) -> str:
 
 
 def _wait(answer: RouteeResponse, now: Instant) -> int | None:
-    """Retry-After, measured by the other side's own clock where it tells it."""
+    """Returns the wait that Retry-After asks for, by the answer's own Date if it has one; None if it asks for none."""
     return retry_after(answer.retry_after, http_date(answer.date) or now)

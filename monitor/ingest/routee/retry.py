@@ -1,4 +1,4 @@
-"""Trying again: how often, how long, and how long to wait in between. Nothing here knows HTTP's transport."""
+"""Retries failed attempts: how often, for how long, and with which waits in between. It does not depend on HTTP."""
 
 import logging
 import random
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 
 class TryAgain(Exception):
-    """One attempt failed in a way that may pass. ``wait`` is how long the other side asked to wait, None where it did not say."""
+    """One attempt failed in a way that may pass. ``wait`` is how long the other side asked to wait; None if it did not."""
 
     def __init__(self, outcome: str, sentence: str, wait: Duration | None = None) -> None:
         super().__init__(sentence)
@@ -26,8 +26,10 @@ class TryAgain(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How much is done for one answer: ``attempts`` in all, ``within`` from the first one's start, each at most ``timeout``.
-    Waits in between grow from ``first`` by doubling up to ``longest``, each drawn evenly from zero to that (full jitter)."""
+    """The limits for one request: ``attempts`` in all, ``within`` this time from the start of the first one, each at most ``timeout``.
+
+    The longest wait doubles from ``first`` up to ``longest``; each wait is drawn evenly from zero to that (full jitter).
+    """
 
     attempts: int = 4
     within: Duration = 60 * SECOND
@@ -37,7 +39,7 @@ class RetryPolicy:
 
 
 class Attempts:
-    """What has been tried so far for one answer. Time runs from the first attempt's start, not while waiting for a turn."""
+    """The attempts so far for one request. Its time runs from the start of the first attempt, not while it waits for its turn."""
 
     def __init__(self, retry_policy: RetryPolicy, clock: Steady, chance: random.Random) -> None:
         self.attempts = 0
@@ -47,38 +49,38 @@ class Attempts:
         self._began: Instant | None = None
 
     def begin(self) -> None:
-        """An attempt starts now."""
+        """Notes that an attempt starts now."""
         self.attempts += 1
         if self._began is None:
             self._began = self._clock.now()
 
     def left(self) -> Duration:
-        """How much time is left for this answer."""
+        """Returns how much time is left for further attempts."""
         spent = 0 if self._began is None else self._clock.now() - self._began
         return max(self._retry_policy.within - spent, 0)
 
     def timeout(self) -> float:
-        """Seconds that the next attempt may take."""
+        """Returns the seconds that the next attempt may take, at least one second if the policy's ``timeout`` allows it."""
         return min(self._retry_policy.timeout, max(self.left(), SECOND)) / SECOND
 
     def wait_after(self, failure: TryAgain) -> Duration | None:
-        """How long to wait before the next attempt; None where there is to be none."""
+        """Returns how long to wait before the next attempt; None if there is no further one."""
         drawn = backoff(self.attempts, self._chance.random, self._retry_policy.first, self._retry_policy.longest)
         wait = max(drawn, failure.wait or 0)
         return None if self.attempts >= self._retry_policy.attempts or wait >= self.left() else wait
 
     def given_up(self, failure: TryAgain) -> RouteeUnavailable:
-        """The error to raise after the last attempt."""
+        """Returns the error to raise after the last attempt."""
         times = f" (tried {self.attempts} times)" if self.attempts > 1 else ""
         return RouteeUnavailable(f"{failure}{times}", failure.outcome)
 
 
 Failed = Callable[[str, str], None]
-"""Told of each try that failed: a short word (``503``, ``timeout``), and a sentence."""
+"""Is called for each failed try with a short word (``503``, ``timeout``) and a sentence."""
 
 
-def nobody(outcome: str, sentence: str) -> None:
-    """Nobody is told of tries that failed."""
+def ignore_failure(outcome: str, sentence: str) -> None:
+    """Ignores a failed try."""
 
 
 async def retried(
@@ -86,9 +88,10 @@ async def retried(
     retry_policy: RetryPolicy,
     clock: Steady,
     chance: random.Random,
-    failed: Failed = nobody,
+    failed: Failed = ignore_failure,
 ) -> Result:
-    """What ``attempt`` gives, as soon as it raises no TryAgain. Raises RouteeUnavailable when patience is at an end."""
+    """Calls ``attempt`` until it raises no TryAgain, and returns its result. Raises RouteeUnavailable when the policy allows no further
+    attempt."""
     attempts_so_far = Attempts(retry_policy, clock, chance)
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The access token: fetched once for all who wait for it, renewed before it expires."""
+"""Holds the access token: fetches it once for all tasks that wait for it, and renews it before it expires."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
@@ -11,18 +11,18 @@ from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant
 from monitor.runtime.errors import RouteeError
 
 MARGIN: Final = MINUTE
-"""A token is renewed so long before it expires, or after nine tenths of a short life."""
+"""How long before its end a token is renewed. A short-lived one is renewed after nine tenths of its lifetime."""
 
 
 class NumberedToken(NamedTuple):
-    """A token and which one it is, counted from 1: the other side may well hand out the same text twice."""
+    """A token and its number, counted from 1. The number distinguishes tokens even if the server returns the same text twice."""
 
     value: str
     number: int
 
 
 class Tokens:
-    """One account's token. ``fetch`` asks for a new one and raises RouteeError."""
+    """One account's token. ``fetch`` requests a new one and raises RouteeError."""
 
     def __init__(self, fetch: Callable[[], Awaitable[Token]], clock: Steady) -> None:
         self._fetch = fetch
@@ -34,11 +34,11 @@ class Tokens:
         self._failure: RouteeError | None = None
 
     async def get(self) -> NumberedToken:
-        """A token that is good for a while. Raises RouteeError."""
+        """Returns a token that does not expire soon. Raises RouteeError."""
         return await self._newer_than(0)
 
     async def get_newer(self, refused: NumberedToken) -> NumberedToken:
-        """A token fetched after the one that was refused: of many callers refused at once only the first fetches."""
+        """Returns a token that was fetched after the refused one. Of many callers at once, only the first fetches. Raises RouteeError."""
         return await self._newer_than(refused.number)
 
     async def _newer_than(self, number: int) -> NumberedToken:
@@ -55,7 +55,7 @@ class Tokens:
         return self._held.number > number and self._clock.now() < self._renew_at
 
     def _share_failure_since(self, finished: int) -> None:
-        """Who waited for a fetch that failed gets its failure: another try for each would only pile up."""
+        """Raises the failure of a fetch for which this caller has waited, so that each waiting caller does not fetch again."""
         if self._failure is not None and self._finished > finished:
             raise type(self._failure)(str(self._failure), self._failure.outcome)
 

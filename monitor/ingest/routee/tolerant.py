@@ -1,7 +1,7 @@
-"""One record of Routee's as it comes: the fields that are needed, and nothing of the message's text.
+"""Reads one record of Routee's: the needed fields, and nothing of the message's text.
 
-`SmsPart` is what msgspec decodes straight from JSON. `read_part` makes the same from a record whose types are not the documented
-ones: numbers as texts, texts as numbers, null anywhere, a status that is a plain text.
+msgspec decodes `SmsPart` directly from JSON. `read_part` makes one from a record with other types than the documented ones: numbers as
+texts, texts as numbers, null anywhere, or a status that is a plain text.
 """
 
 from collections.abc import Mapping
@@ -16,21 +16,21 @@ Id = Annotated[str, msgspec.Meta(max_length=LONGEST)]
 Count = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
 
 SMALLEST_HASH: Final = 65_536
-"""The number of a part is smaller; keys from it on are hashes of an smsId."""
+"""The smallest key that is a hash of an smsId. Numbers of parts are smaller."""
 
 
 class UnreadableRecord(ValueError):
-    """A record that cannot be taken; the text says why and quotes nothing private."""
+    """A record cannot be used. The text says why and quotes nothing private."""
 
 
 class StatusReason(msgspec.Struct, gc=False):
-    """Why a part has its status."""
+    """The reason of a status."""
 
     detailedStatus: str | None = None  # noqa: N815 - Routee's name
 
 
 class Status(msgspec.Struct, gc=False):
-    """A status report; callbacks say ``name`` and ``updatedDate``."""
+    """A status report. Callbacks have ``name`` and ``updatedDate`` instead of ``status`` and ``date``."""
 
     status: str | None = None
     date: str | None = None
@@ -65,19 +65,19 @@ class SmsPart(msgspec.Struct, gc=False, rename={"from_": "from"}):
 
     @property
     def date(self) -> str:
-        """The date of the status as written; an inbound part may only say when it was received."""
+        """Returns the date of the status as written. An inbound part may only have the date of its receipt."""
         return self.status.date or self.status.updatedDate or self.receivedDate or ""
 
     @property
     def number(self) -> int | None:
-        """Which part of its message it is, where that is known."""
+        """Returns which part of its message it is; None if that is not known."""
         if self.part is not None and 0 <= self.part < SMALLEST_HASH:
             return self.part
         return 1 if (self.parts or 1) <= 1 else None
 
 
 def problem_text(part: SmsPart) -> str | None:
-    """Why a part cannot be told from others or has no status, in words; None where all is well. Dates are judged elsewhere."""
+    """Returns why a part is invalid: it has no identity or no status. Returns None for a valid one. Dates are checked elsewhere."""
     if not (part.messageId or part.smsId):
         return "it has neither messageId nor smsId"
     if not (part.status.status or part.status.name):
@@ -88,7 +88,7 @@ def problem_text(part: SmsPart) -> str | None:
 
 
 def read_part(record: object) -> SmsPart:
-    """The part that ``record`` (parsed JSON) means. Raises Unreadable."""
+    """Returns the part of a ``record`` (parsed JSON). Raises UnreadableRecord."""
     if not isinstance(record, Mapping):
         raise UnreadableRecord("it is not an object")
     texts = {name: text_of(record.get(name)) for name in _TEXTS}

@@ -1,7 +1,7 @@
-"""Routee's pages of messages: JSON bytes → `Page`.
+"""Decodes Routee's pages of messages from JSON to `Page`.
 
-A page is first decoded in one go into the fields that are needed. Where that fails, or a record lacks what is needed, each
-record is read on its own: in one go, else tolerantly, else it is set aside and the page goes on without it.
+A page is first decoded at once into the needed fields. If that fails or a record is invalid, each record is decoded alone: directly,
+else tolerantly. If that fails too, the record is rejected and the page is used without it.
 """
 
 import json
@@ -17,45 +17,45 @@ from numpy.typing import NDArray
 from monitor.ingest.routee.batch import batch_of_parts
 from monitor.ingest.routee.coerce import count_of
 from monitor.ingest.routee.dates import instants
-from monitor.ingest.routee.quarantine import set_aside
+from monitor.ingest.routee.quarantine import rejected_record
 from monitor.ingest.routee.tolerant import SmsPart, UnreadableRecord, problem_text, read_part
 from monitor.model.message import Batch
-from monitor.model.routee_query import PAGE_SIZE, Page, SetAside
+from monitor.model.routee_query import PAGE_SIZE, Page, RejectedRecord
 from monitor.runtime.clock import DAY, Instant, parse_iso
 
 AHEAD: Final = DAY
-"""A status dated further ahead than this is not believed: it would outdate every true report until then."""
+"""The most that the date of a status may lie in the future. A later one is rejected: it would win over every true report until then."""
 
 EARLIEST: Final = parse_iso("2000-01-01")
-"""Earlier dates (0001-01-01, 1970-01-01) are how some programs write "none"."""
+"""The earliest date that is accepted. Some programs write "none" as 0001-01-01 or 1970-01-01."""
 
 MOST_RECORDS: Final = 10 * PAGE_SIZE
-"""Records of a page that are taken, or ten times as many as were asked for. A page with more is none of Routee's."""
+"""The most records of a page, or ten times the requested number if that is more. A page with more does not come from Routee."""
 
 _MOST_VALUES: Final = 50 * MOST_RECORDS
-"""Commas and opening brackets of an answer, texts left out: more than it has values. A record of Routee's has about 30."""
+"""The most commas and opening brackets of an answer outside of texts, which bound the number of its values. A record has about 30."""
 
 _SMALL: Final = 2 * 2**20
-"""Bytes of an answer, or of one record, that cannot hold too many values; a full page of Routee's has 1.5 million."""
+"""Bytes up to which an answer or a record cannot contain too many values. A full page of Routee's has 1.5 million."""
 
 _LEFT_OUT: Final = {"…": "…"}
-"""Stands for a record that is far too large."""
+"""Replaces a record that is far too large."""
 
 _LONGEST_NUMBER: Final = 300
-"""Digits of a whole number; every such number fits into a float."""
+"""The most digits of a whole number. Every such number fits into a float."""
 
 _NO_LIMIT: Final = 2**63 - 1
 
 
 class Malformed(ValueError):
-    """An answer is not what was asked for. The text says what is wrong with it and quotes nothing of it."""
+    """An answer does not have the expected form. The text says what is wrong and quotes nothing of the answer."""
 
 
 Record = TypeVar("Record")
 
 
 class _Answer(msgspec.Struct, Generic[Record], gc=False):
-    """A page as it comes: the records, and around them values of which nothing is assumed."""
+    """A page as decoded: its records, and other values whose types are not checked yet."""
 
     content: list[Record]
     number: object = None
@@ -73,9 +73,9 @@ _UNDECODABLE = (ValueError, RecursionError)
 
 
 def decode_page(body: bytes, now: Instant, number: int = 0, size: int = PAGE_SIZE) -> Page:
-    """The page in ``body``; ``number`` is the one asked for, used where the answer does not say, ``size`` how many records were.
+    """Returns the page in ``body``. ``number`` and ``size`` are the requested page and its size; ``number`` is used if the answer has none.
 
-    Raises Malformed, also for a page of far more records than were asked for: to take only some would lose messages.
+    Raises Malformed, also for a page with far more records than requested: taking only some of them would lose messages.
     """
     _check_values(body)
     most = max(10 * size, MOST_RECORDS)
@@ -92,7 +92,7 @@ def decode_page(body: bytes, now: Instant, number: int = 0, size: int = PAGE_SIZ
 
 
 def decode_parts(body: bytes) -> Page:
-    """The parts of one message, which come as a plain list, as one page; meant to be looked at, so any date will do. Raises Malformed."""
+    """Returns the parts of one message, which come as a plain list, as one page. They may have dates in the future. Raises Malformed."""
     _check_values(body)
     try:
         parts = _PARTS.decode(body)
@@ -107,8 +107,8 @@ def decode_parts(body: bytes) -> Page:
 
 
 def read_json(body: bytes) -> object:
-    """``body`` as the standard library reads it: NaN, stray bytes and halves of surrogate pairs included. A whole number that is too large
-    for any use is infinite. Raises Malformed."""
+    """Parses ``body`` with the standard library, which accepts NaN and halves of surrogate pairs. Invalid UTF-8 is replaced, and a whole
+    number of too many digits is infinite. Raises Malformed."""
     _check_values(body)
     try:
         return json.loads(body.decode("utf-8-sig", "replace"), parse_int=_whole)
@@ -121,15 +121,14 @@ def _whole(digits: str) -> float:
 
 
 _TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-"""Also one that is never closed: to look for its end again from each of its quotes would take time without end."""
+"""Matches a text in quotes, also one that is never closed: otherwise each quote in it would be tried as a beginning, which takes too long."""
 _STRUCTURE: Final = (b",", b"[", b"{")
 
 
 def _check_values(body: bytes) -> None:
-    """Make sure, before anything is made of it, that an answer holds a bounded number of values. Raises Malformed.
+    """Checks, before it is decoded, that an answer has a bounded number of values. Raises Malformed.
 
-    To count is fast, and right for every answer that is as it should be. Only where there are many commas and brackets are those within
-    texts told from the others.
+    It counts commas and brackets, which is fast and enough for usual answers. Only if there are many does it leave out those in texts.
     """
     if len(body) <= _SMALL or sum(map(body.count, _STRUCTURE)) <= _MOST_VALUES:
         return
@@ -151,17 +150,17 @@ def _check_records(records: Sequence[object], most: int) -> None:
         raise Malformed(f"it holds {len(records)} records, far more than were asked for; none of them is used")
 
 
-def _page(answer: _Answer[Record], batch: Batch, asides: tuple[SetAside, ...], asked: int) -> Page:
+def _page(answer: _Answer[Record], batch: Batch, rejected: tuple[RejectedRecord, ...], asked: int) -> Page:
     number = count_of(answer.number)
     number = asked if number is None or number < 0 else number
     total = count_of(answer.totalElements)
     if total is None or total < 0:
         total = len(answer.content)
-    return Page(batch, number, total, _is_last(answer, number), asides)
+    return Page(batch, number, total, _is_last(answer, number), rejected)
 
 
 def _is_last(answer: _Answer[Record], number: int) -> bool:
-    """What ``last`` says; without it the number of pages; without that another page is asked for until one is empty."""
+    """Returns whether no page follows: by ``last``, else by the number of pages, else if the page is empty."""
     if isinstance(answer.last, bool):
         return answer.last
     if isinstance(answer.last, str) and answer.last.lower() in ("true", "false"):
@@ -170,38 +169,38 @@ def _is_last(answer: _Answer[Record], number: int) -> bool:
     return not answer.content if pages is None else number + 1 >= pages
 
 
-def _only_page(batch: Batch, asides: tuple[SetAside, ...]) -> Page:
-    return Page(batch, 0, len(batch) + len(asides), True, asides)
+def _only_page(batch: Batch, rejected: tuple[RejectedRecord, ...]) -> Page:
+    return Page(batch, 0, len(batch) + len(rejected), True, rejected)
 
 
 def _at_once(parts: Sequence[SmsPart], latest: Instant) -> Batch:
-    """The batch of parts that are all good. Raises Unreadable where one is not."""
+    """Returns the batch of parts that are all valid. Raises UnreadableRecord if one is not."""
     dates = instants([part.date for part in parts])
-    if any(map(problem_text, parts)) or not _believed(dates, latest).all():
+    if any(map(problem_text, parts)) or not is_believed(dates, latest).all():
         raise UnreadableRecord("a record has an unexpected form")
     return batch_of_parts(parts, dates)
 
 
-def _one_by_one(records: Sequence[object], latest: Instant) -> tuple[Batch, tuple[SetAside, ...]]:
-    """The batch of those records that can be read; the others are set aside."""
-    asides, parts, sources = [], [], []
+def _one_by_one(records: Sequence[object], latest: Instant) -> tuple[Batch, tuple[RejectedRecord, ...]]:
+    """Returns the batch of the readable records, and the rejected others."""
+    rejected, parts, sources = [], [], []
     for record in records:
         try:
             parts.append(_part(record))
             sources.append(record)
         except UnreadableRecord as error:
-            asides.append(set_aside(str(error), _plain(record)))
+            rejected.append(rejected_record(str(error), _plain(record)))
     dates = instants([part.date for part in parts])
-    good = _believed(dates, latest)
+    good = is_believed(dates, latest)
     bad = np.flatnonzero(~good).tolist()
-    asides += [set_aside(_doubt(parts[i], int(dates[i]), latest), _plain(sources[i])) for i in bad]
+    rejected += [rejected_record(doubt_text(parts[i], int(dates[i]), latest), _plain(sources[i])) for i in bad]
     kept = np.flatnonzero(good).tolist()
     batch = batch_of_parts([parts[i] for i in kept], dates[good], lambda place: _plain(sources[kept[place]]))
-    return batch, tuple(asides)
+    return batch, tuple(rejected)
 
 
 def _part(record: object) -> SmsPart:
-    """The part that a record means, with id and status. Raises Unreadable."""
+    """Returns the valid part of a record. Raises UnreadableRecord."""
     try:
         if not isinstance(record, msgspec.Raw):
             raise UnreadableRecord("it is already parsed")
@@ -217,7 +216,7 @@ def _part(record: object) -> SmsPart:
 
 
 def _plain(record: object) -> object:
-    """The record as parsed JSON, so far as it is not so large that this would take much memory; None where it is none."""
+    """Returns the record as parsed JSON; _LEFT_OUT if it is too large to parse, None if it is not JSON."""
     if not isinstance(record, msgspec.Raw):
         return record
     if memoryview(record).nbytes > _SMALL:
@@ -228,11 +227,13 @@ def _plain(record: object) -> object:
         return None
 
 
-def _believed(dates: NDArray[np.int64], latest: Instant) -> NDArray[np.bool_]:
+def is_believed(dates: NDArray[np.int64], latest: Instant) -> NDArray[np.bool_]:
+    """Returns which dates of statuses are neither too early nor after ``latest``."""
     return (dates >= EARLIEST) & (dates <= latest)
 
 
-def _doubt(part: SmsPart, date: Instant, latest: Instant) -> str:
+def doubt_text(part: SmsPart, date: Instant, latest: Instant) -> str:
+    """Returns why the date of a part's status is not believed."""
     if not part.date:
         return "its status has no date"
     if date > latest:
@@ -241,7 +242,7 @@ def _doubt(part: SmsPart, date: Instant, latest: Instant) -> str:
 
 
 def _loose_page(body: bytes) -> _Answer[Any]:
-    """The page with its records undecoded, or parsed by the tolerant reader where even that fails. Raises Malformed."""
+    """Returns the page with undecoded records, or with records parsed by `read_json` if msgspec cannot read it. Raises Malformed."""
     try:
         return _RAW_PAGE.decode(body)
     except _UNDECODABLE:
@@ -250,7 +251,7 @@ def _loose_page(body: bytes) -> _Answer[Any]:
         raise Malformed("it is not a page of messages, but something else in JSON")
     records = found.get("content")
     if records is None and "content" in found:
-        records = []  # how an empty page is written by programs that leave out what is empty
+        records = []  # some programs write an empty list as null
     if not isinstance(records, list):
         raise Malformed("it is not a page of messages: it has no list named content")
     return _Answer(records, *(found.get(name) for name in ("number", "totalElements", "totalPages", "last")))

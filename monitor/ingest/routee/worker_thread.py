@@ -1,4 +1,4 @@
-"""Large answers are worked on in a thread, so that whoever else runs is not kept waiting for the whole of it."""
+"""Processes large answers in a worker thread, so that they do not block other tasks."""
 
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -11,9 +11,9 @@ _LIMITER: Final = trio.lowlevel.RunVar[trio.CapacityLimiter]("threads that work 
 
 
 async def in_worker(work: Callable[[bytes], Result], body: bytes, large: int) -> Result:
-    """What ``work`` makes of ``body``: at once up to ``large`` bytes, else in a thread.
+    """Returns ``work(body)``. It runs directly up to ``large`` bytes, otherwise in a thread.
 
-    There is one thread for all accounts: many large answers together take the memory of one.
+    One thread serves all accounts, so that many large answers take the memory of one.
     """
     if len(body) <= large:
         return work(body)

@@ -1,4 +1,4 @@
-"""What each kind of channel provides: it makes a notifier from an entry, previews what it would send, and finds problems in the entry."""
+"""The interface of a kind of channel: makes a notifier from an entry, previews what it would send, and finds problems in the entry."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,14 +17,14 @@ from monitor.runtime.clock import Clock
 from monitor.runtime.errors import Problem
 
 HIDDEN: Final = "***"
-"""What a preview shows in place of a secret."""
+"""Replaces secrets in a preview."""
 
 M = TypeVar("M", bound=ChannelModel)
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelContext:
-    """What notifiers get besides their entry: the clock, the templates, the stream for the console, and the shared rate limits of Slack."""
+    """The arguments of notifiers besides their entry: the clock, the templates, the stream of the console, and the shared rate limits of Slack."""
 
     clock: Clock
     templates: Templates
@@ -34,9 +34,9 @@ class ChannelContext:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an entry would send.
+    """The request that an entry would send.
 
-    ``text`` is for people; ``data`` is what is sent: parsed JSON if it is JSON, otherwise text. ``address`` has no path and ``headers`` have no
+    ``text`` is for people; ``data`` is the body: parsed JSON if it is JSON, otherwise text. ``address`` has no path and ``headers`` have no
     secrets.
     """
 

@@ -25,7 +25,7 @@ AGAIN: Final = frozenset({408, 425, 429})
 _MOST_READ: Final = 2048
 """How many bytes of an answer are read at most, so that no server can make us download more."""
 
-Judge = Callable[[str, int, str | None, str, Instant], Outcome]
+ResponseClassifier = Callable[[str, int, str | None, str, Instant], Outcome]
 """Takes the origin, the status, the Retry-After header, the beginning of a refusal and the time; returns the outcome."""
 
 
@@ -46,7 +46,7 @@ async def post(
     now: Instant,
     secrets: Iterable[str] = (),
     *,
-    classify: Judge | None = None,
+    classify: ResponseClassifier | None = None,
 ) -> Outcome:
     """Posts ``body`` and returns the outcome ``within`` that many seconds; does not follow redirects.
 
@@ -68,7 +68,7 @@ async def _ask(
     hidden: tuple[str, ...],
     within: float,
     now: Instant,
-    classify: Judge,
+    classify: ResponseClassifier,
 ) -> Outcome:
     """Sends a request and classifies the answer. ``hidden`` is the URL, followed by further secrets."""
     url, *secrets = hidden

@@ -46,29 +46,29 @@ Notifiers = Mapping[tuple[str, str], Notifier]
 
 
 class Outbox:
-    """The state of delivery, by channel (receiver, channel).
+    """The state of delivery, by channel (receiver, channel). Times are in trio's seconds.
 
-    ``failing`` holds the channels whose last try failed; ``taken`` those that have ever accepted something; ``sending`` the sends under way and
-    when they began; ``at_work`` the busy channels and when they last made progress. Times are in trio's seconds.
+    ``failing`` holds the channels whose last try failed; ``accepted_channels`` those that have ever accepted something; ``sending`` the sends under
+    way and when they began; ``busy`` the channels that have work, and when they last made progress.
     """
 
     def __init__(self) -> None:
         self.failing: dict[tuple[str, str], Failing] = {}
-        self.taken: set[tuple[str, str]] = set()
+        self.accepted_channels: set[tuple[str, str]] = set()
         self.sending: dict[tuple[str, str, int], float] = {}
-        self.at_work: dict[tuple[str, str], float] = {}
+        self.busy: dict[tuple[str, str], float] = {}
         self.assign: Callable[[Notifiers], None] = lambda notifiers: None
         """Replaces the notifiers. An unchanged one goes on; one that is removed or replaced first finishes what it is sending. Notifications to a
         removed channel stay in the outbox until it returns.
         """
 
         self.stopped = trio.Event()
-        self._bell = trio.Event()
+        self._wake_event = trio.Event()
 
     def wake(self) -> None:
         """Notifies the senders that notifications were committed."""
-        self._bell.set()
-        self._bell = trio.Event()
+        self._wake_event.set()
+        self._wake_event = trio.Event()
 
     def stop(self) -> None:
         """Begins no more sends; those under way get the grace period to end. `deliver` then returns."""
@@ -80,15 +80,15 @@ class Outbox:
         known = self.failing.get(channel)
         self.failing[channel] = Failing(known.since if known else now, why, refused)
 
-    def took(self, channel: tuple[str, str]) -> None:
+    def accepted(self, channel: tuple[str, str]) -> None:
         """Records that the channel has accepted something."""
         self.failing.pop(channel, None)
-        self.taken.add(channel)
+        self.accepted_channels.add(channel)
 
     def forget(self, channel: tuple[str, str]) -> None:
         """Forgets the state of the channel, because it says nothing about a replacement."""
         self.failing.pop(channel, None)
-        self.taken.discard(channel)
+        self.accepted_channels.discard(channel)
 
     @property
     def stopping(self) -> bool:
@@ -96,29 +96,29 @@ class Outbox:
         return self.stopped.is_set()
 
     @property
-    def bell(self) -> trio.Event:
+    def wake_event(self) -> trio.Event:
         """The event that the next `wake` or `stop` sets. Get it before reading the store, so that no `wake` is missed."""
-        return self._bell
+        return self._wake_event
 
     async def pause(self, clock: Clock, duration: Duration, leave: trio.Event) -> None:
         """Waits for ``duration``, or until `stop` or ``leave``."""
         await _first(self.stopped.wait, leave.wait, partial(clock.sleep, duration))
 
-    async def rest(self, bell: trio.Event, clock: Clock, duration: Duration | None) -> None:
-        """Waits for ``duration`` (None: without limit), or until ``bell``."""
+    async def rest(self, wake_event: trio.Event, clock: Clock, duration: Duration | None) -> None:
+        """Waits for ``duration`` (None: without limit), or until ``wake_event``."""
         if duration is None:
-            await bell.wait()
+            await wake_event.wait()
         else:
-            await _first(bell.wait, partial(clock.sleep, duration))
+            await _first(wake_event.wait, partial(clock.sleep, duration))
 
 
 async def _first(*waits: Callable[[], Awaitable[object]]) -> None:
     """Waits until the first of them returns."""
     async with trio.open_nursery() as nursery:
 
-        async def race(wait: Callable[[], Awaitable[object]]) -> None:
+        async def wait_and_cancel(wait: Callable[[], Awaitable[object]]) -> None:
             await wait()
             nursery.cancel_scope.cancel()
 
         for wait in waits:
-            nursery.start_soon(race, wait)
+            nursery.start_soon(wait_and_cancel, wait)

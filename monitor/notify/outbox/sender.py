@@ -79,22 +79,22 @@ class Sender:
 
     def _step(self) -> None:
         """Records progress, so that the channel does not count as stuck."""
-        self.outbox.at_work[self.receiver, self.channel] = trio.current_time()
+        self.outbox.busy[self.receiver, self.channel] = trio.current_time()
 
     def _forget(self) -> None:
         here = (self.receiver, self.channel)
-        self.outbox.at_work.pop(here, None)
+        self.outbox.busy.pop(here, None)
         if self.leave.is_set():
             self.outbox.forget(here)
 
     async def _pause(self, duration: Duration) -> None:
-        self.outbox.at_work.pop((self.receiver, self.channel), None)
+        self.outbox.busy.pop((self.receiver, self.channel), None)
         await self.outbox.pause(self.clock, duration, self.leave)
 
     async def _read_due(self) -> None:
         """Sends what is due, or waits until something is."""
         self._step()
-        bell = self.outbox.bell
+        wake_event = self.outbox.wake_event
         heads = await self.store.heads(self.receiver, self.channel, _BATCH)
         now = self.clock.now()
         due_at = [self.pace.due_at(outbox_row, now) for outbox_row in heads]
@@ -102,8 +102,8 @@ class Sender:
         if due:
             await self._send_side_by_side(due)
         elif not self._is_stopping:
-            self.outbox.at_work.pop((self.receiver, self.channel), None)
-            await self.outbox.rest(bell, self.clock, min(due_at) - now if due_at else None)
+            self.outbox.busy.pop((self.receiver, self.channel), None)
+            await self.outbox.rest(wake_event, self.clock, min(due_at) - now if due_at else None)
 
     async def _send_side_by_side(self, due: list[OutboxRow]) -> None:
         """Sends what is due, several at once if the channel allows that and works; after the first failure no further send begins."""
@@ -120,7 +120,7 @@ class Sender:
     def _at_once(self) -> int:
         """The number of sends at the same time: one until the channel has accepted something and while it fails, because more would fail too."""
         here = (self.receiver, self.channel)
-        works = here in self.outbox.taken and here not in self.outbox.failing
+        works = here in self.outbox.accepted_channels and here not in self.outbox.failing
         return at_once(self.notifier) if works else 1
 
     async def _work(self, batch: "_SendBatch") -> None:
@@ -184,14 +184,14 @@ class Sender:
         return outcome
 
     async def _took(self, outbox_row: OutboxRow, sent: Sent) -> None:
-        self.outbox.took((self.receiver, self.channel))
+        self.outbox.accepted((self.receiver, self.channel))
         await self._write_down(outbox_row, partial(self.store.sent, outbox_row.id, sent.receipt, self.clock.now()))
         self.pace.answered(outbox_row)
         log.info(
             "Notification %s was sent (%s)",
             self._name(outbox_row),
             outbox_row.notification.reason,
-            extra=self._facts(outbox_row),
+            extra=self._log_fields(outbox_row),
         )
 
     async def _refused(self, outbox_row: OutboxRow, rejected: Rejected) -> None:
@@ -199,7 +199,10 @@ class Sender:
         await self._write_down(outbox_row, partial(self.store.rejected, outbox_row.id, rejected.why, self.clock.now()))
         self.pace.answered(outbox_row)
         log.error(
-            "Notification %s can never be sent: %s", self._name(outbox_row), rejected.why, extra=self._facts(outbox_row)
+            "Notification %s can never be sent: %s",
+            self._name(outbox_row),
+            rejected.why,
+            extra=self._log_fields(outbox_row),
         )
 
     async def _failed(self, outbox_row: OutboxRow, retry: Retry, batch: "_SendBatch") -> Duration:
@@ -214,7 +217,7 @@ class Sender:
             self._name(outbox_row),
             after,
             retry.why,
-            extra=self._facts(outbox_row),
+            extra=self._log_fields(outbox_row),
         )
         return pause
 
@@ -246,9 +249,11 @@ class Sender:
         log.error("The result of notification %s cannot be stored: %s", self._name(outbox_row), why)
         return False
 
-    def _facts(self, outbox_row: OutboxRow) -> dict[str, str]:
+    def _log_fields(self, outbox_row: OutboxRow) -> dict[str, str]:
         """Returns the fields by which the journal can be searched."""
-        return {"notification": outbox_row.notification.key, "receiver": self.receiver, "channel": self.channel}
+        fields = {"notification": outbox_row.notification.key, "receiver": self.receiver, "channel": self.channel}
+        incident = outbox_row.notification.incident
+        return fields | ({"incident": incident} if incident else {})
 
     def _name(self, outbox_row: OutboxRow) -> str:
         return f"{outbox_row.notification.key} to {self.receiver} {self.channel}"

@@ -5,7 +5,9 @@ text               a notification as lines of text     alertmanager_payload  a n
 sanitize, escape   data made safe to show              links                 addresses of the status page
 context            the names that templates see        templates             compiles, checks and renders templates
 jinja_sandbox      the environment of templates        budget, work,         limits the work of one rendering
-chart, chart_scale an alert's values as a picture      budgeted_code
+chart_geometry,    values over time: where all is      budgeted_code
+chart_scale        drawn, and the axes                 alert_chart           the chart of one alert
+chart_svg          paints a chart as SVG               chart                 paints an alert's chart as a picture
 """
 
 from monitor.notify.render.alert_sentence import sentence

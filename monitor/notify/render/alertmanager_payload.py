@@ -102,6 +102,6 @@ def _generator_url(view: AlertView, external_url: str) -> str:
     return view.links[0].url if view.links else external_url
 
 
-def _shared(told: dict[str, str], alerts: list[dict[str, Any]], key: str) -> dict[str, str]:
+def _shared(common_pairs: dict[str, str], alerts: list[dict[str, Any]], key: str) -> dict[str, str]:
     """Returns those common pairs of the notification that hold for every entry, including the resolved halves of escalations."""
-    return common([told, *(alert[key] for alert in alerts)])
+    return common([common_pairs, *(alert[key] for alert in alerts)])

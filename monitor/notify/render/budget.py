@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 import msgspec
+from jinja2.environment import TemplateModule
 from jinja2.exceptions import SecurityError
 
 MOST_UNITS: Final = 5_000_000
@@ -32,7 +33,11 @@ _LOOK_AFTER: Final = 500
 
 
 class Exhausted(SecurityError):
-    """A rendering exceeded its budget."""
+    """A rendering exceeded its budget of work or time."""
+
+
+class OversizedValue(SecurityError):
+    """A template would make a text, a list or a number that is too large. This is found before it costs much time."""
 
 
 class Budget:
@@ -82,48 +87,72 @@ def spend_characters(count: int) -> None:
 
 
 def made(value: Any) -> Any:
-    """Takes the size of ``value``, which a template has just made, from the budget, and returns it. Raises Exhausted if it is too large by itself."""
+    """Takes the size of ``value``, which a template has just made, from the budget, and returns it. Raises Exhausted or OversizedValue."""
     if isinstance(value, str):
         size = len(value)
         if size > LONGEST_VALUE:
-            raise Exhausted(_too_large())
+            raise OversizedValue(_too_large())
         spend_characters(size)
     elif isinstance(value, (list, tuple, dict, set, frozenset)):
         spend_characters(size_of(value))
     elif isinstance(value, int) and abs(value) > LARGEST_NUMBER:
-        raise Exhausted(f"the template makes a whole number beyond {LARGEST_NUMBER:,}")
+        raise OversizedValue(f"the template makes a whole number beyond {LARGEST_NUMBER:,}")
     else:
         spend(1)
     return value
 
 
+def selected(value: Any) -> Any:
+    """Counts the items of ``value``, which existed before: a template selected or ordered them and made only the list. Raises as `made` does."""
+    if isinstance(value, list | tuple):
+        spend(1 + len(value))
+        return value
+    return made(value)
+
+
+def spend_on_reading(value: Any) -> int:
+    """Takes the cost of comparing ``value``, with everything in it, and returns its size. Nothing is made, so only the budget bounds it.
+    Raises Exhausted."""
+    size = len(value) if isinstance(value, str) else _measured(value, MOST_UNITS * _CHARACTERS_A_UNIT)
+    spend_characters(size)
+    return size
+
+
 def size_of(value: Any, *, written: bool = False) -> int:
-    """Returns the characters and items that a value holds, at every depth; an object that appears twice counts twice. Raises Exhausted beyond
+    """Returns the characters and items that a value holds, at every depth; an object that appears twice counts twice. Raises OversizedValue beyond
     `LONGEST_VALUE`.
 
     An alert and similar objects count as one item, but with ``written`` as everything in them, because all of that is written.
     """
+    size = _measured(value, LONGEST_VALUE, written=written)
+    if size > LONGEST_VALUE:
+        raise OversizedValue(_too_large())
+    return size
+
+
+def _measured(value: Any, most: int, *, written: bool = False) -> int:
+    """Returns the size as `size_of` does. If it is more than ``most``, the rest is not counted."""
     size, waiting = 0, [value]
-    while waiting:
+    while waiting and size <= most:
         one = waiting.pop()
         size += _ITEM
         if isinstance(one, str | bytes):
             size += len(one)
+        elif isinstance(one, TemplateModule):
+            size += len(str(one))
         elif isinstance(one, range):
             size += 2 * _ITEM * len(one)
         elif isinstance(one, msgspec.Struct) and written:
             waiting += [getattr(one, name) for name in one.__struct_fields__]
         elif isinstance(one, Mapping):
             size += _ITEM * len(one)
-            if size <= LONGEST_VALUE:
+            if size <= most:
                 waiting += one.keys()
                 waiting += one.values()
         elif isinstance(one, list | tuple | Set | ValuesView):
             size += _ITEM * len(one)
-            if size <= LONGEST_VALUE:
+            if size <= most:
                 waiting += one
-        if size > LONGEST_VALUE:
-            raise Exhausted(_too_large())
     return size
 
 

@@ -11,8 +11,8 @@ from jinja2.runtime import Context, LoopContext
 from jinja2.utils import _PassArg
 from jinja2.visitor import NodeTransformer
 
-from monitor.notify.render.budget import LARGEST_NUMBER, made, size_of, spend_characters
-from monitor.notify.render.work import gathered, only_simple, spend_on_filter, spend_on_test, spend_on_text
+from monitor.notify.render.budget import LARGEST_NUMBER, made, selected, spend_characters, spend_on_reading
+from monitor.notify.render.work import filtered, gathered, only_simple, spend_on_filter, spend_on_test, spend_on_text
 
 
 @pass_context
@@ -33,7 +33,7 @@ def _entered(context: Context, nothing: object, data: int) -> object:
 @pass_context
 def _compared(context: Context, value: Any) -> Any:
     """Counts a side of a comparison, with everything in it."""
-    spend_characters(len(value) if isinstance(value, str) else size_of(value))
+    spend_on_reading(value)
     return value
 
 
@@ -56,12 +56,19 @@ def _made(context: Context, value: Any) -> Any:
     return made(value)
 
 
+@pass_context
+def _sliced(context: Context, value: Any) -> Any:
+    """Counts a part of a list or of a text."""
+    return selected(value)
+
+
 BUDGETING: Final[dict[str, Callable[..., Any]]] = {
     " looped": _looped,
     " entered": _entered,
     " compared": _compared,
     " key": _key,
     " made": _made,
+    " sliced": _sliced,
     " written": _written,
 }
 """Filters that only rewritten templates use; a template cannot write such a name."""
@@ -69,16 +76,16 @@ BUDGETING: Final[dict[str, Callable[..., Any]]] = {
 
 def bounded_filter(name: str, function: Any) -> Callable[..., Any]:
     """Returns a filter of Jinja2 that counts its cost and its result against the budget. Jinja2 then does not evaluate it in advance."""
-    return _bounded(function, lambda context, *given: spend_on_filter(context.environment, name, *given))
+    return _bounded(name, function, lambda context, *given: spend_on_filter(context.environment, name, *given))
 
 
 def bounded_test(name: str, function: Any) -> Callable[..., Any]:
     """Returns a test of Jinja2 that counts its cost."""
-    return _bounded(function, lambda _, value, args, named: spend_on_test(name, value, args))
+    return _bounded(name, function, lambda _, *given: spend_on_test(name, *given))
 
 
 def _bounded(
-    function: Any, spend_on: Callable[[Context, Any, tuple[Any, ...], dict[str, Any]], None]
+    name: str, function: Any, spend_on: Callable[[Context, Any, tuple[Any, ...], dict[str, Any]], None]
 ) -> Callable[..., Any]:
     first = _FIRST[_PassArg.from_obj(function)]
 
@@ -87,7 +94,7 @@ def _bounded(
         value = gathered(list(value)) if isinstance(value, LoopContext) else value
         spend_on(context, value, args, kwargs)
         before = () if first is None else (first(context),)
-        return made(gathered(function(*before, value, *args, **kwargs)))
+        return filtered(name, gathered(function(*before, value, *args, **kwargs)))
 
     return pass_context(taken)
 
@@ -112,7 +119,7 @@ _BLANK: Final = frozenset({"comment", "comment_begin", "comment_end", "data", "w
 _ENDS: Final = frozenset({"variable_end", "block_end"})
 
 
-def refuse_dear(signs: Iterable[tuple[int, str, str]]) -> None:
+def refuse_costly(signs: Iterable[tuple[int, str, str]]) -> None:
     """Refuses templates that are slow or impossible to compile; each sign is a line, a kind and a text. Raises TemplateSyntaxError."""
     number = within = 0
     for line, kind, text in signs:
@@ -179,9 +186,20 @@ class _Rewriting(NodeTransformer):
         node.nodes = [one if isinstance(one, Const) else _filtered(one, " written") for one in node.nodes]
         return _filtered(node, " made")
 
+    def visit_AssignBlock(self, node: nodes.AssignBlock) -> Node:  # noqa: N802
+        self.generic_visit(node)
+        node.filter = node.filter or _filtered(None, " made")
+        return node
+
+    def visit_Filter(self, node: Filter) -> Node:  # noqa: N802
+        self.generic_visit(node)
+        if node.node is None:  # the first filter of a block gets the block's text
+            node.node = _filtered(None, " made")
+        return node
+
     def visit_Getitem(self, node: nodes.Getitem) -> Node:  # noqa: N802
         self.generic_visit(node)
-        return _filtered(node, " made") if isinstance(node.arg, nodes.Slice) else node
+        return _filtered(node, " sliced") if isinstance(node.arg, nodes.Slice) else node
 
     def visit_List(self, node: nodes.List) -> Node:  # noqa: N802
         self.generic_visit(node)
@@ -198,8 +216,9 @@ class _Rewriting(NodeTransformer):
         return _filtered(node, " made") if node.ctx == "load" else node
 
 
-def _filtered(node: Expr, name: str) -> Filter:
-    return Filter(node, name, [], [], None, None, lineno=node.lineno)
+def _filtered(node: Expr | None, name: str) -> Filter:
+    """Returns the filter around ``node``; None is the text of the block that the filter is in."""
+    return Filter(node, name, [], [], None, None, lineno=node.lineno if node else None)
 
 
 def _data(body: Iterable[Node]) -> int:

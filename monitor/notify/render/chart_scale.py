@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from monitor.model.finding import Unit
 from monitor.runtime.clock import DAY, MINUTE, SECOND, Duration, Instant, to_datetime
@@ -55,12 +57,19 @@ def _step(least: float, unit: Unit) -> float:
     return max(step, 1.0) if unit == "count" else step
 
 
-def times(first: Instant, last: Instant) -> list[tuple[Instant, str]]:
-    """Returns at most seven round times within the span, with their texts: ``17:05``, over days ``21 Nov``."""
+def times(first: Instant, last: Instant, zone: str = "") -> list[tuple[Instant, str]]:
+    """Returns at most seven round times of the time zone (empty: UTC) within the span, with their texts: ``17:05``, over days ``21 Nov``."""
     step = _time_step((last - first) / _MOST_ACROSS)
-    start = -(-first // step) * step
+    place = ZoneInfo(zone or "UTC")
+    ahead = round((to_datetime(first).astimezone(place).utcoffset() or timedelta()).total_seconds()) * SECOND
+    start = -(-(first + ahead) // step) * step - ahead
     form = "%d %b" if step >= DAY else "%H:%M:%S" if step < MINUTE else "%H:%M"
-    return [(at, to_datetime(at).strftime(form)) for at in range(start, last + 1, step)]
+    return [(at, to_datetime(at).astimezone(place).strftime(form)) for at in range(start, last + 1, step)]
+
+
+def zone_name(zone: str) -> str:
+    """Returns the name of a time zone as people say it: ``UTC``, ``Athens``."""
+    return "UTC" if zone in ("", "UTC", "Etc/UTC") else zone.rpartition("/")[2].replace("_", " ")
 
 
 def _time_step(least: float) -> Duration:

@@ -16,10 +16,12 @@ from monitor.notify.render.notification_text import (
     heading,
     headline,
     news,
+    others_of,
+    shown_views,
     title,
-    told,
     tone_of,
     urgency,
+    worst_view,
 )
 from monitor.runtime.clock import HOUR, MINUTE, SECOND, Duration, Instant
 
@@ -44,6 +46,7 @@ NOTIFICATION_NAMES: Final = frozenset(
         ),
         *("reason", "receiver", "external_url", "key", "episode", "truncated", "payload"),
         *("title", "badge", "heading", "headline", "changed", "news", "tone", "urgency", "fields"),
+        *("incident", "place", "others"),
     }
 )
 """Further names in the template of a whole notification, where `ALERT_NAMES` are those of its worst alert."""
@@ -63,7 +66,7 @@ def notification_context(notification: Notification, fields: Mapping[str, str] |
 
     ``fields`` are what the configuration gives to a webhook's template.
     """
-    views = told(notification)
+    views = shown_views(notification)
     own = {name: getattr(notification, name) for name in NOTIFICATION_NAMES & _WHOLE_FIELDS}
     whole = {
         "notification": notification,
@@ -76,11 +79,14 @@ def notification_context(notification: Notification, fields: Mapping[str, str] |
         "headline": headline(notification),
         "news": news(notification),
         "changed": change(notification),
+        "others": others_of(notification),
         "tone": tone_of(notification),
         "urgency": urgency(notification),
         "fields": dict(fields or {}),
     }
-    return (alert_context(views[0]) if views else {}) | own | whole
+    # The alert that names an incident need not be the worst of it.
+    severity = {"severity": worst_view(views).severity} if views else {}
+    return (alert_context(views[0]) if views else {}) | severity | own | whole
 
 
 _EXAMPLES: Final = {

@@ -1,4 +1,4 @@
-"""Escapes data for the language of the place where it is inserted."""
+"""Escapes data for the language into which it is inserted."""
 
 import json
 import re
@@ -35,9 +35,7 @@ def slack(text: str) -> str:
 def slack_prose(text: str) -> str:
     """Returns ``text`` as `slack` does, but shows text between backticks as code; used for texts of a rule's author."""
     parts = _CODE.split(text)
-    return "".join(
-        slack(part) if place % 2 == 0 else f"`{part.translate(_ENTITIES)}`" for place, part in enumerate(parts)
-    )
+    return "".join(slack(part) if i % 2 == 0 else f"`{part.translate(_ENTITIES)}`" for i, part in enumerate(parts))
 
 
 def html(text: object) -> str:

@@ -24,8 +24,8 @@ from monitor.model import format as filters
 from monitor.model.notification import AlertView
 from monitor.notify.render import escape
 from monitor.notify.render.alert_sentence import sentence
-from monitor.notify.render.budget import LONGEST_VALUE, made, spend_characters
-from monitor.notify.render.budgeted_code import BUDGETING, bounded_filter, bounded_test, refuse_dear, rewritten
+from monitor.notify.render.budget import LONGEST_VALUE, made, spend_characters, spend_on_reading
+from monitor.notify.render.budgeted_code import BUDGETING, bounded_filter, bounded_test, refuse_costly, rewritten
 from monitor.notify.render.context import NAMES
 from monitor.notify.render.notification_text import advice
 from monitor.notify.render.sanitize import clean
@@ -187,7 +187,7 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
             raise SecurityError("text cannot be formatted with %; put values side by side with ~")
         for one in (left, right):
             if not isinstance(one, str | int | float):
-                spend_on_text([one])
+                spend_on_reading(one)
         if operator == "**" and (abs(right) > 64 or _power(left, right) > MOST_GROWTH):
             raise SecurityError("an exponent can be 64 at most, of a number that is not large")
         if operator == "*" and _product(left, right) > MOST_GROWTH:
@@ -226,7 +226,7 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         # Jinja2 has no public hook to observe what a template does; rewriting the tree right after parsing is the smallest change.
-        refuse_dear(self.lex(source, name, filename))
+        refuse_costly(self.lex(source, name, filename))
         return rewritten(super()._parse(source, name, filename), self)
 
 
@@ -323,7 +323,10 @@ def _finalizer(form: escape.Escape) -> Callable[[Context, Any], Any]:
 
     @pass_context
     def finalize(context: Context, value: Any) -> Any:
-        if isinstance(value, StrictUndefined) or hasattr(value, "__html__"):
+        if isinstance(value, StrictUndefined):
+            return value
+        if hasattr(value, "__html__"):  # escaped already, but this writes it once more
+            spend_on_text([value])
             return value
         if value is None and form != "json":
             return filters.NOTHING

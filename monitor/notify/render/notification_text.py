@@ -7,22 +7,33 @@ from monitor.alerts.kinds.registry import wording_of
 from monitor.model.finding import Unit, excess
 from monitor.model.format import amount, duration, number
 from monitor.model.notification import AlertView, Notification
+from monitor.model.phrases import noun, scope
+from monitor.model.plurals import plural
 from monitor.notify.render.alert_sentence import sentence, threshold
 from monitor.notify.render.sanitize import URGENCY, Tone, clean, clean_lines, tone
 
 _MOST_NAMES: Final = 5
-_STATES: Final = ("escalated", "repeat")
-"""Reasons that have a state of their own: ``escalated from warning``, ``still firing after 4h``."""
+_STATES: Final = ("escalated", "repeat", "reopened")
+"""Reasons that have a state of their own: ``escalated from warning``, ``still firing after 4h``, ``firing again``."""
+_SCOPES: Final = ("operator", "country", "", "campaign", "from")
+"""The order in which an incident's scopes are named, by the field that says most of them; an empty one is all messages."""
 _OWN_PART: Final = 2
 """A summary repeats the sentence if at most one in this many of its words is new; those are then *of*, *is* and *now*."""
 _WORD: Final = re.compile(r"[^\W_][\w.,%-]*")
 
 
-def told(notification: Notification) -> list[AlertView]:
-    """Returns the alerts to show, the worst first. Of an alert that escalated, only the new severity is shown."""
+def shown_views(notification: Notification) -> list[AlertView]:
+    """Returns the alerts to show: the one that names an incident, then the worst first. Of an alert that escalated, only the new severity."""
     firing = {view.fingerprint for view in notification.firing}
     shown = [view for view in notification.alerts if view.status == "firing" or view.fingerprint not in firing]
-    return sorted(shown, key=_rank)
+    return sorted(
+        shown, key=lambda view: (view.status == "resolved", view.fingerprint != notification.head, _rank(view))
+    )
+
+
+def worst_view(views: list[AlertView]) -> AlertView:
+    """Returns the worst alert, which in an incident need not be the first."""
+    return min(views, key=_rank)
 
 
 def _rank(view: AlertView) -> tuple[int, float, int, str]:
@@ -32,16 +43,16 @@ def _rank(view: AlertView) -> tuple[int, float, int, str]:
 
 def tone_of(notification: Notification) -> Tone:
     """Returns the colour of the notification: that of its worst alert."""
-    views = told(notification)
+    views = shown_views(notification)
     if notification.status == "resolved" or not views:
         return "resolved"
-    return tone(views[0].severity, views[0].status)
+    return tone(worst_view(views).severity, worst_view(views).status)
 
 
 def urgency(notification: Notification) -> Literal["critical", "error", "warning", "info"]:
     """Returns the urgency of the worst alert, in the four levels that on-call services share."""
-    views = told(notification)
-    severity = views[0].severity if views else ""
+    views = shown_views(notification)
+    severity = worst_view(views).severity if views else ""
     if severity.lower() in ("error", "high"):
         return "error"
     worst = tone(severity, "firing")
@@ -53,15 +64,15 @@ def badge(notification: Notification) -> str:
     if notification.reason == "test":
         return "TEST" if notification.status == "firing" else "TEST RESOLVED"
     if notification.is_report:
-        return f"{_severity(told(notification))} REPORT"
+        return f"{_severity(shown_views(notification))} REPORT"
     if notification.status == "resolved":
         return "RESOLVED"
-    return _severity(told(notification))
+    return _severity(shown_views(notification))
 
 
 def heading(notification: Notification) -> str:
     """Returns severity and state, with which every push begins: ``CRITICAL firing``, ``WARNING resolved``, ``INFO report``."""
-    views = told(notification)
+    views = shown_views(notification)
     if notification.is_report:
         return f"{'TEST' if notification.reason == 'test' else _severity(views)} report"
     if notification.reason == "test":
@@ -80,7 +91,8 @@ def news(notification: Notification) -> str:
 
 
 def _severity(views: list[AlertView]) -> str:
-    return clean(views[0].severity, 30).upper() if views and views[0].severity else "ALERT"
+    severity = worst_view(views).severity if views else ""
+    return clean(severity, 30).upper() if severity else "ALERT"
 
 
 def headline(notification: Notification) -> str:
@@ -95,15 +107,16 @@ def push(notification: Notification) -> str:
 
 def change(notification: Notification) -> str:
     """Returns what is new since the last notification, in a few words; empty for a first notification."""
-    views = told(notification)
+    views = shown_views(notification)
     firing = sum(view.status == "firing" for view in views)
     match notification.reason:
         case "escalated":
-            return "escalated" + (
-                f" from {clean(views[0].was_severity, 30)}" if views and views[0].was_severity else ""
-            )
+            was = worst_view(views).was_severity if views else ""
+            return "escalated" + (f" from {clean(was, 30)}" if was else "")
         case "repeat":
             return f"still firing after {duration(views[0].duration)}" if views else "still firing"
+        case "reopened":
+            return "firing again"
         case "new alerts":
             return f"now {number(firing)} firing"
         case "some resolved":
@@ -133,13 +146,57 @@ def _longest(views: list[AlertView]) -> int:
 
 def title(notification: Notification, *, short: bool = False) -> str:
     """Returns the sentence of the worst alert and how many others there are, for previews. ``short`` as in `sentence`."""
-    views = told(notification)
+    views = shown_views(notification)
     if not views:
         return f"{clean(notification.group_labels.get('alertname', 'Alert'))}: no alert is firing"
     if notification.tally and notification.status == "firing":
         return storm(notification)
-    others = len(views) - 1 + notification.truncated
-    return sentence(views[0], short=short) + (f" (+{number(others)} more)" if others else "")
+    said, others = sentence(views[0], short=short), len(views) - 1 + notification.truncated
+    if notification.incident:
+        said = f"{where}: {said}" if (where := place_of(notification)) else said
+        return f"{said}, {rest}" if (rest := others_of(notification)) else said
+    return said + (f" (+{number(others)} more)" if others else "")
+
+
+def incident(notification: Notification) -> str:
+    """Returns where an incident is and what else is of it: ``Country GR, and 3 more alerts of 1 rule: 3 operators``; empty if that is nothing."""
+    said = ", ".join(filter(None, (place_of(notification), others_of(notification))))
+    return said[:1].upper() + said[1:]
+
+
+def place_of(notification: Notification) -> str:
+    """Returns where the incident is, if the alert that names it does not say so: ``Country GR``."""
+    views = shown_views(notification)
+    if not views or notification.place.items() <= views[0].labels.items():
+        return ""
+    said = scope(notification.place)[1]
+    return said[:1].upper() + said[1:]
+
+
+def others_of(notification: Notification) -> str:
+    """Returns what else is of the incident: ``and 6 more alerts of 4 rules: country GR, 3 operators, all messages``; empty if nothing is."""
+    views = shown_views(notification)
+    count = len(views) - 1 + notification.truncated
+    if not notification.incident or count < 1:
+        return ""
+    rules = len({view.rule for view in views[1:]})
+    of_rules = f" of {plural(rules, 'rule')}" if rules and count > 1 else ""
+    scopes = f": {', '.join(_scopes(views[1:]))}" if rules else ""
+    return f"and {plural(count, 'more alert')}{of_rules}{scopes}"
+
+
+def _scopes(views: list[AlertView]) -> list[str]:
+    """Returns which messages the alerts are about, each kind of group once: ``country GR``, ``3 operators``, ``all messages``."""
+    kinds: dict[str, dict[str, str]] = {kind: {} for kind in _SCOPES}
+    for view in views:
+        kind, name = scope(view.labels)
+        kinds.setdefault(kind, {})[name] = name
+    said = [
+        next(iter(names)) if len(names) == 1 else f"{number(len(names))} {noun(kind, len(names))}"
+        for kind, names in kinds.items()
+        if names
+    ]
+    return [*said[:_MOST_NAMES], *(["others"] if len(said) > _MOST_NAMES else [])]
 
 
 def storm(notification: Notification) -> str:

@@ -46,26 +46,39 @@ class TemplateProblem(MonitorError):
 
 
 class Template:
-    """One compiled template. After its budget has stopped it `_MOST_STOPPED` times it is no longer tried, because it would delay everything else."""
+    """One compiled template.
+
+    After its budget has stopped it `_MOST_STOPPED` times it is used only for at most half as many alerts as there were then, because it would
+    delay everything else.
+    """
 
     def __init__(self, compiled: jinja2.Template, name: str) -> None:
         self.name = name
         self._compiled = compiled
         self._stopped = 0
+        self._fewest = 0
 
     def render(self, context: Mapping[str, Any], longest: int = LONGEST_TEXT, *, whole: bool = False) -> str:
         """Returns the text, cut to ``longest`` characters; with ``whole``, longer text is an error. Raises only TemplateProblem."""
-        if self._stopped >= _MOST_STOPPED:
-            raise TemplateProblem(1, "the template was stopped too often; it is not used again until it is changed")
+        alerts = len(context.get("alerts", ()))
+        if self._stopped >= _MOST_STOPPED and max(alerts, 1) > self._fewest // 2:
+            raise TemplateProblem(1, _given_up(self._fewest // 2))
         try:
             with budgeted():
                 text = _gathered(self._compiled.generate(context), longest)
         except Exception as error:  # noqa: BLE001 — a template is a program of someone else's: whatever it raises, the alert goes on
-            self._stopped += isinstance(error, Exhausted)
+            if isinstance(error, Exhausted):
+                self._fewest = min(alerts, self._fewest) if self._stopped else alerts
+                self._stopped += 1
             raise _problem(error, self.name) from None
         if whole and len(text) > longest:
             raise TemplateProblem(1, f"the text is longer than {longest:,} characters")
         return clip(text, longest)
+
+
+def _given_up(most: int) -> str:
+    few = f" for more than {most:,} alerts" if most else ""
+    return f"the template was stopped too often; it is not used again{few} until it is changed"
 
 
 def _gathered(pieces: Iterator[str], longest: int) -> str:

@@ -7,7 +7,17 @@ from typing import Final, Literal
 from monitor.model.format import datetime, duration, number, sparkline
 from monitor.model.notification import AlertView, Notification, Sample
 from monitor.notify.render.alert_sentence import aftermath, cause, statement
-from monitor.notify.render.notification_text import advice, badge, change, held_back, marks, storm, told, tone_of
+from monitor.notify.render.notification_text import (
+    advice,
+    badge,
+    change,
+    held_back,
+    incident,
+    marks,
+    shown_views,
+    storm,
+    tone_of,
+)
 from monitor.notify.render.sanitize import Tone, clean, tone
 from monitor.runtime.clock import Instant, to_datetime
 
@@ -37,11 +47,15 @@ def plain_text(notification: Notification, problem: str = "") -> str:
 
 
 def layout(notification: Notification) -> list[TextLine]:
-    """Returns the lines of a notification: a head, then each alert, the first few in detail."""
-    views = told(notification)
+    """Returns the lines of a notification: a head, then each alert, the first few in detail. A report is shown as it is."""
+    if notification.digest is not None:
+        return [TextLine("info", ((line, "plain"),)) for line in notification.digest.text.splitlines()]
+    views = shown_views(notification)
     lines = [_head(notification, views)]
     if notification.tally and notification.status == "firing":
         lines.append(TextLine(tone_of(notification), ((storm(notification), "strong"),)))
+    if said := incident(notification):
+        lines.append(TextLine(tone_of(notification), ((said, "strong"),)))
     for index, view in enumerate(views[:_MOST_LISTED]):
         lines += _alert(view, notification.created_at, named=len(views) > 1, detailed=index < _MOST_DETAILED)
     others = max(len(views) - _MOST_LISTED, 0) + notification.truncated
@@ -51,7 +65,8 @@ def layout(notification: Notification) -> list[TextLine]:
 
 
 def _head(notification: Notification, views: list[AlertView]) -> TextLine:
-    name = clean(views[0].name) if len({view.name for view in views}) == 1 else f"{len(views)} alerts"
+    alike = len({view.name for view in views}) == 1
+    name = clean(views[0].name) if alike or (views and notification.incident) else f"{len(views)} alerts"
     pieces: list[tuple[str, Style]] = [(f" {badge(notification)} ", "badge"), (f" {name}", "strong")]
     what = change(notification)
     pieces += [(f"  {what}", "plain")] if what else []
@@ -89,15 +104,15 @@ def lead(said: str) -> tuple[str, str]:
 
 def _timeline(view: AlertView, colour: Tone, now: Instant) -> TextLine:
     bars = sparkline(view.history)
-    times = f"since {moment(view.since, now)}, {duration(view.duration)}"
+    times = f"since {shown_time(view.since, now)}, {duration(view.duration)}"
     if view.is_report:
-        times = f"reported at {moment(view.starts_at, now)}"
+        times = f"reported at {shown_time(view.starts_at, now)}"
     elif view.ends_at is not None:
-        times = f"{moment(view.since, now)} to {moment(view.ends_at, now)}, {duration(view.duration)}"
+        times = f"{shown_time(view.since, now)} to {shown_time(view.ends_at, now)}, {duration(view.duration)}"
     return TextLine(colour, ((f"{bars}   " if bars else "", "toned"), (times, "faint")))
 
 
-def moment(at: Instant, now: Instant) -> str:
+def shown_time(at: Instant, now: Instant) -> str:
     """Returns a time, without the date if it is today."""
     same_day = to_datetime(at).date() == to_datetime(now).date()
     return datetime(at, "%H:%M:%S UTC" if same_day else "%Y-%m-%d %H:%M:%S UTC")

@@ -13,7 +13,7 @@ from jinja2.filters import make_attrgetter
 from jinja2.runtime import LoopContext
 from markupsafe import Markup
 
-from monitor.notify.render.budget import size_of, spend
+from monitor.notify.render.budget import made, selected, size_of, spend, spend_on_reading
 
 LONGEST_ATTRIBUTE: Final = 200
 """The most characters of ``attribute='labels.operator'``: each of its parts is looked up for each item."""
@@ -40,10 +40,17 @@ _SENTENCE_UNITS: Final = 300
 _WEIGHTS: Final[Mapping[str, int]] = {"clip": 10, "html": 5, "markdown": 40, "notes": 8, "title": 12, "tojson": 2}
 """How much longer than usual (25 ns) a filter takes for each character, as a factor."""
 
-_PER_ITEM: Final = frozenset({"map", "reject", "rejectattr", "select", "selectattr"})
-"""Filters that call another filter or a test for each item; these calls are counted separately."""
+_PER_ITEM: Final = frozenset({"items", "list", "map", "reject", "rejectattr", "reverse", "select", "selectattr", "sum"})
+"""Filters that do the same with each item. Where they call another filter or a test for each, these calls are counted separately."""
 
-_COMPARING: Final = frozenset({"groupby", "max", "min", "sort", "unique"})
+_WRITING: Final = frozenset({"lower", "upper"})
+"""Tests that write their argument as text first, whatever it is."""
+_WRITTEN_VALUE: Final = 4
+"""How much longer than usual it takes to write a character of a value that is not a text, as a factor."""
+
+_COMPARING: Final = frozenset({"dictsort", "groupby", "max", "min", "sort", "unique"})
+_SELECTING: Final = (_PER_ITEM | _COMPARING | {"d", "default", "first", "last"}) - {"sum"}
+"""Filters whose results hold only what existed before, or was counted when it was made."""
 _ATTRIBUTE_AT: Final = {
     "groupby": 0,
     "join": 1,
@@ -73,19 +80,28 @@ def spend_on_filter(
     if name in _PER_ITEM:
         spend(length(value) * (_ITEM_UNITS + len(path)))
     elif name in _COMPARING:
-        _spend_on_comparing(environment, name, value, path)
+        _spend_on_comparing(environment, name, value, path, by_value="value" in (*args, named.get("by")))
     else:
         spend_on_text([_looked_at(environment, value, path), *args, *named.values()], _WEIGHTS.get(name, 1))
     if name == "trim":
         _spend_on_product(str(value), *args, *named.values())
 
 
-def spend_on_test(name: str, value: Any, args: tuple[Any, ...]) -> None:
+def filtered(name: str, result: Any) -> Any:
+    """Counts the result of a filter, and returns it. Raises Exhausted and OversizedValue."""
+    return selected(result) if name in _SELECTING else made(result)
+
+
+def spend_on_test(name: str, value: Any, args: tuple[Any, ...], named: dict[str, Any]) -> None:
     """Takes what a test (``x is in y``) will cost. Raises Exhausted."""
     if name in _CONSTANT and not isinstance(value, str):
         spend(1)
         return
-    spend_on_text([value, *args])
+    if name in _WRITING:
+        spend_on_text([value], _WRITTEN_VALUE)
+        return
+    for read in (value, *args, *named.values()):
+        spend_on_reading(read)
 
 
 def spend_on_call(called: Any, args: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -97,9 +113,10 @@ def spend_on_call(called: Any, args: tuple[Any, ...], named: dict[str, Any]) -> 
     elif isinstance(owner, str):
         _spend_on_method(owner, name, args)
     elif isinstance(owner, list | tuple | range):
-        spend_on_text([owner, *args])
+        for read in (owner, *args):
+            spend_on_reading(read)
     elif isinstance(owner, LoopContext):
-        spend_on_text(list(args))
+        spend_on_reading(args)
 
 
 def _spend_on_method(text: str, name: str, args: tuple[Any, ...]) -> None:
@@ -125,23 +142,25 @@ def length(value: Any) -> int:
     return len(value) if isinstance(value, Collection) else 0
 
 
-def _spend_on_comparing(environment: Environment, name: str, value: Any, path: str) -> None:
+def _spend_on_comparing(environment: Environment, name: str, value: Any, path: str, *, by_value: bool) -> None:
     keys = _looked_at(environment, value, path)
+    if name == "dictsort" and isinstance(value, Mapping):
+        keys = list(value.values() if by_value else value.keys())
     if name == "unique" and isinstance(keys, Collection):
         for key in keys:
             only_simple(key)
-    spend_on_text([keys])
+    size = spend_on_reading(keys)
     spend(length(value) * _ITEM_UNITS)
-    if name in ("groupby", "sort"):
-        spend(size_of(keys) * length(value).bit_length() // _SORTED_A_UNIT)
+    if name in ("dictsort", "groupby", "sort"):
+        spend(size * length(value).bit_length() // _SORTED_A_UNIT)
 
 
 def _attribute(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> str:
     """Returns the attribute path that a filter follows in each item; empty if it follows none. Raises SecurityError."""
     if name not in _ATTRIBUTE_AT:
         return ""
-    place = _ATTRIBUTE_AT[name]
-    path = named.get("attribute", args[place] if place is not None and place < len(args) else None)
+    index = _ATTRIBUTE_AT[name]
+    path = named.get("attribute", args[index] if index is not None and index < len(args) else None)
     text = "" if path is None else str(path) if isinstance(path, str | int) else ""
     if len(text) > LONGEST_ATTRIBUTE:
         raise SecurityError(f"an attribute can have {LONGEST_ATTRIBUTE} characters at most")

@@ -1,1 +1,1 @@
-"""``campaign``: how each campaign fares, from its first message to its end."""
+"""``campaign``: failures, stalls, shortfalls and the end of each campaign."""

@@ -1,4 +1,4 @@
-"""``campaign``: how each campaign fares, from its first message to its end."""
+"""Evaluates rules of the kind ``campaign``: failures, stalls, shortfalls and the end of each campaign."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,9 +11,10 @@ from monitor.alerts.kinds.campaign.progress import CampaignProgress, Flags, prog
 from monitor.alerts.kinds.campaign.words import EXAMPLES, WORDS, condition, statement, unknown_past
 from monitor.alerts.kinds.case import RuleCase
 from monitor.alerts.kinds.kind import Example, Group, Kind, PastEvaluation, Wording
-from monitor.alerts.kinds.result import NOT_ENOUGH, UNHEARD_OF, EvaluationInput, Floats, RuleResult
+from monitor.alerts.kinds.result import NO_CODE, NOT_ENOUGH, EvaluationInput, Floats, RuleResult
 from monitor.alerts.kinds.rule_query import considered, of
 from monitor.alerts.kinds.statistics import wilson
+from monitor.alerts.kinds.tuning import Tuning, WrittenThreshold, where_known
 from monitor.alerts.kinds.words import (
     never,
     nothing,
@@ -31,12 +32,12 @@ from monitor.window.profile_index import Codes
 PROBLEMS: Final[tuple[Problem, ...]] = get_args(Problem)
 
 UNREPORTED: Final = 0.2
-"""More messages without a final status than this are no longer handsets that are off."""
+"""Share of messages without a final status above which switched off handsets are no longer the explanation."""
 
 
 @dataclass(frozen=True, slots=True)
 class _CampaignNumbers:
-    """One problem's numbers of every campaign; ``listed`` are those that are shown."""
+    """One problem's numbers of every campaign; ``listed`` marks the campaigns that are shown."""
 
     listed: Flags
     breached: NDArray[np.int64]
@@ -48,30 +49,34 @@ class _CampaignNumbers:
 
 @dataclass(slots=True, kw_only=True)
 class CampaignResult(RuleResult):
-    """A judgement whose groups are campaigns and problems: codes are those of tracking ids, times the number of problems, plus the problem's."""
+    """A result whose groups are pairs of campaign and problem.
+
+    A group's code is the code of the tracking id times the number of problems, plus the index of the problem.
+    """
 
     name: Callable[[int, str], str]
+    ended: Flags
 
     def group(self, at: int) -> tuple[tuple[str, str], ...]:
-        """The name, the tracking id and the problem at a place."""
+        """Returns the name, the tracking id and the problem at a position."""
         campaign, problem = divmod(int(self.codes[at]), len(PROBLEMS))
         (tracking_id,) = self.reading.labels(BY, campaign)
         named = ("campaign", self.name(campaign, PROBLEMS[problem]))
         return named, ("campaignTrackingId", tracking_id), ("problem", PROBLEMS[problem])
 
     def code(self, group: tuple[tuple[str, str], ...]) -> int:
-        """The code of one problem of one campaign."""
+        """Returns the code of one problem of one campaign; NO_CODE if there is none."""
         labels = dict(group)
         campaign = self.reading.code(BY, (labels.get("campaignTrackingId", ""),))
         if campaign is None or labels.get("problem") not in PROBLEMS:
-            return UNHEARD_OF
+            return NO_CODE
         return campaign * len(PROBLEMS) + PROBLEMS.index(labels["problem"])
 
 
-def evaluate(rule: Campaign, moment: EvaluationInput) -> RuleResult:
-    """Every problem that the rule watches of every campaign of which something was heard within a day."""
-    progress = progress_of(rule, moment)
-    found = {problem: _NUMBERS[problem](rule, moment, progress) for problem in rule.problems}
+def evaluate(rule: Campaign, inputs: EvaluationInput) -> RuleResult:
+    """Returns every problem that the rule watches, for every campaign with a message that appeared or changed within a day."""
+    progress = progress_of(rule, inputs)
+    found = {problem: _NUMBERS[problem](rule, inputs, progress) for problem in rule.problems}
     positions = {problem: np.flatnonzero(numbers.listed) for problem, numbers in found.items()}
     position = np.concatenate(list(positions.values()))
     which = np.concatenate([np.full(len(some), PROBLEMS.index(problem)) for problem, some in positions.items()])
@@ -81,14 +86,14 @@ def evaluate(rule: Campaign, moment: EvaluationInput) -> RuleResult:
 
     def why(at: int) -> str:
         problem = PROBLEMS[int(which[at])]
-        return WORDS[problem](rule, moment, progress, int(position[at]), bool(breached[at] > 0))
+        return WORDS[problem](rule, inputs, progress, int(position[at]), bool(breached[at] > 0))
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
         return Finding(group, 0, None, None, "is over: no message and no report for a day")
 
     breached = gathered(lambda numbers: numbers.breached).astype(np.int64)
     return CampaignResult(
-        moment.reading,
+        inputs.reading,
         rule.grouping,
         progress.runs.codes[position] * len(PROBLEMS) + which,
         breached,
@@ -98,12 +103,13 @@ def evaluate(rule: Campaign, moment: EvaluationInput) -> RuleResult:
         gathered(lambda numbers: numbers.matching).astype(np.int64),
         why,
         absent,
-        name=_namer(moment, progress.runs),
+        name=_namer(inputs, progress.runs),
+        ended=progress.ended[position],
     )
 
 
-def _failing(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress) -> _CampaignNumbers:
-    """The share that failed among the final; over once the campaign has ended, since nothing can be done about it any more."""
+def _failing(rule: Campaign, inputs: EvaluationInput, progress: CampaignProgress) -> _CampaignNumbers:
+    """Returns the failed share of the messages with a final status; not breached once the campaign has ended, when it is too late to act."""
     found, limit = progress.runs, rule.failure_above or 0.0
     final = found.messages - found.waiting
     share = np.divide(found.failed, final, out=np.full(len(found), np.nan), where=final > 0)
@@ -115,7 +121,7 @@ def _failing(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress
     return _CampaignNumbers(found.messages > 0, breached, share, limit, final, found.failed)
 
 
-def _stalled(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress) -> _CampaignNumbers:
+def _stalled(rule: Campaign, inputs: EvaluationInput, progress: CampaignProgress) -> _CampaignNumbers:
     found, limit = progress.runs, rule.stalled_for or 0
     silent = found.waiting > found.messages * UNREPORTED
     unfinished = (progress.left | silent) & ~progress.is_held & ~progress.ended
@@ -126,11 +132,11 @@ def _stalled(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress
     return _CampaignNumbers(_followed(rule, progress), breached, value, limit / SECOND, found.messages, found.waiting)
 
 
-def _short(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress) -> _CampaignNumbers:
+def _short(rule: Campaign, inputs: EvaluationInput, progress: CampaignProgress) -> _CampaignNumbers:
     found, limit = progress.runs, rule.short_below or 0.0
     recipients = np.maximum(progress.recipients, 1)
     share = np.where(progress.is_known, found.messages / recipients, np.nan)
-    breached = np.where(progress.told & (share < limit), len(rule.levels_), 0)
+    breached = np.where(progress.ended_recently & (share < limit), len(rule.levels_), 0)
     breached[progress.awaited] = NOT_ENOUGH
     return _CampaignNumbers(
         _followed(rule, progress) & (progress.is_known | progress.awaited),
@@ -142,9 +148,9 @@ def _short(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress) 
     )
 
 
-def _ended(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress) -> _CampaignNumbers:
-    """The report: the share that was delivered. It is shown for `TOLD_FOR` after the end."""
-    found, listed = progress.runs, (progress.told | progress.awaited) & _followed(rule, progress)
+def _ended(rule: Campaign, inputs: EvaluationInput, progress: CampaignProgress) -> _CampaignNumbers:
+    """Returns the report, with the delivered share as its value; it is listed for `TOLD_FOR` after the end."""
+    found, listed = progress.runs, (progress.ended_recently | progress.awaited) & _followed(rule, progress)
     share = found.delivered / np.maximum(found.messages, 1)
     breached = np.where(progress.awaited, NOT_ENOUGH, 1)
     return _CampaignNumbers(listed, breached, share, np.nan, found.messages, found.delivered)
@@ -163,36 +169,54 @@ def _followed(rule: Campaign, progress: CampaignProgress) -> Flags:
     return (found.messages > 0) & (np.maximum(found.messages, progress.recipients) >= rule.min_messages)
 
 
-def _namer(moment: EvaluationInput, found: Runs) -> Callable[[int, str], str]:
-    """What a campaign is called: an alert keeps the name with which it began, since that is part of what it is."""
-    kept = {(labels["campaignTrackingId"], labels["problem"]): labels["campaign"] for labels in map(dict, moment.known)}
+def _namer(inputs: EvaluationInput, found: Runs) -> Callable[[int, str], str]:
+    """Returns a function that names a campaign. An alert keeps its first name, because that is part of its identity."""
+    kept = {(labels["campaignTrackingId"], labels["problem"]): labels["campaign"] for labels in map(dict, inputs.known)}
 
     def name(code: int, problem: str) -> str:
-        (tracking_id,) = moment.reading.labels(BY, code)
+        (tracking_id,) = inputs.reading.labels(BY, code)
         if (tracking_id, problem) in kept:
             return kept[tracking_id, problem]
-        fact, at = moment.facts.campaigns.get(tracking_id), found.find(code)
+        campaign, at = inputs.account_state.campaigns.get(tracking_id), found.find(code)
         given = int(found.name[at]) if at is not None else -1
         if given >= 0:
-            return moment.reading.window.facets.text("campaign", given)
-        return (fact.state.name if fact is not None else "") or UNKNOWN
+            return inputs.reading.window.facets.text("campaign", given)
+        return (campaign.state.name if campaign is not None else "") or UNKNOWN
 
     return name
 
 
-def _case(rule: Campaign, moment: EvaluationInput, group: Group) -> RuleCase | None:
-    """All messages of one campaign with a final status; nothing carries a stall, or that a campaign has ended."""
+def _case(rule: Campaign, inputs: EvaluationInput, group: Group) -> RuleCase | None:
+    """Returns all messages of one campaign with a final status; None for the other problems, which no messages cause."""
     if ("problem", "failing") not in group:
         return None
-    asked = of(considered(rule, moment.as_of, FOLLOWED), "final")
+    asked = of(considered(rule, inputs.as_of, FOLLOWED), "final")
     one = tuple((name, value) for name, value in group if name in BY)
     return RuleCase(one, replace(asked, by=BY, seen=True), FAILED, True, False)
 
 
 def _unit(rule: Campaign, group: Group = ()) -> Unit:
-    """Those of its problems differ."""
+    """Returns the unit, which depends on the group's problem."""
     problem = dict(group).get("problem", "stalled" if rule.problems == ("stalled",) else "")
     return "seconds" if problem == "stalled" else "share"
+
+
+def _thresholds(rule: Campaign) -> tuple[WrittenThreshold, ...]:
+    """The lengths of a stall and of what is too short follow from the campaigns, not from how often they are told."""
+    if rule.failure_above is None:
+        return ()
+    return (WrittenThreshold(("failure_above",), "share", rule.failure_above),)
+
+
+def _reached(rule: Campaign, result: RuleResult) -> Floats:
+    """The share that failed, or its bound; 0 once the campaign has ended. NaN for other problems."""
+    assert isinstance(result, CampaignResult)
+    share = result.value
+    if rule.confidence is not None:
+        share, _ = wilson(result.matching.astype(np.float64), result.messages.astype(np.float64), rule.confidence)
+    is_failing = result.codes % len(PROBLEMS) == PROBLEMS.index("failing")
+    share = where_known(result, np.where(result.ended, 0.0, share))
+    return np.where(is_failing, share, np.nan)
 
 
 KIND: Final = Kind[Campaign](
@@ -212,5 +236,12 @@ KIND: Final = Kind[Campaign](
     ),
     example=Example(unit="share", why=EXAMPLES),
     past=PastEvaluation[Campaign](spans=one_span, looked_at=whole_reach, is_known=True, unknown=unknown_past),
+    tuning=Tuning[Campaign](
+        thresholds=_thresholds,
+        reached=_reached,
+        comparison=lambda rule: "above",
+        decides=lambda group: ("problem", "failing") in group,
+        why_none=lambda rule: "it has no failure_above",
+    ),
     batch=None,
 )

@@ -19,7 +19,7 @@ MOST_REASONS: Final = 3
 """The most reasons of failures that a report names."""
 
 
-def _failing(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress, at: int, over: bool) -> str:
+def _failing(rule: Campaign, inputs: EvaluationInput, progress: CampaignProgress, at: int, over: bool) -> str:
     found, limit = progress.runs, percent(rule.failure_above)
     final, failed = int(found.messages[at] - found.waiting[at]), int(found.failed[at])
     share = percent(failed / final) if final else "none"
@@ -38,7 +38,7 @@ def _unproven(rule: Campaign, share: float) -> str:
     return f", but not with {percent(rule.confidence)} confidence" if above else ""
 
 
-def _stalled(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress, at: int, over: bool) -> str:
+def _stalled(rule: Campaign, inputs: EvaluationInput, progress: CampaignProgress, at: int, over: bool) -> str:
     found, quiet = progress.runs, _span(int(progress.quiet[at]))
     if progress.awaited[at]:
         return AWAITED
@@ -63,7 +63,7 @@ def _progress(progress: CampaignProgress, at: int) -> str:
     return f"{number(int(found.waiting[at]))} of {plural(messages, 'message')} without a final status, nothing changed"
 
 
-def _short(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress, at: int, over: bool) -> str:
+def _short(rule: Campaign, inputs: EvaluationInput, progress: CampaignProgress, at: int, over: bool) -> str:
     if progress.awaited[at]:
         return AWAITED
     messages, recipients = int(progress.runs.messages[at]), int(progress.recipients[at])
@@ -78,29 +78,32 @@ def _short(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress, 
     return f"has ended: {said}"
 
 
-def _ended(rule: Campaign, moment: EvaluationInput, progress: CampaignProgress, at: int, over: bool) -> str:
-    return AWAITED if progress.awaited[at] else f"has ended: {totals(moment, progress, at)}"
+def _ended(rule: Campaign, inputs: EvaluationInput, progress: CampaignProgress, at: int, over: bool) -> str:
+    return AWAITED if progress.awaited[at] else f"has ended: {totals(inputs, progress, at)}"
 
 
-def totals(moment: EvaluationInput, progress: CampaignProgress, at: int) -> str:
-    """``10,204 messages in 42m: 93.4% delivered, 5.1% failed (Unknown Number 312, Expired 40), 1.5% without a final status, 459.18 EUR spent``."""
+def totals(inputs: EvaluationInput, progress: CampaignProgress, at: int) -> str:
+    """Returns a campaign's totals in words.
+
+    ``10,204 messages in 42m: 93.4% delivered, 5.1% failed (Unknown Number 312, Expired 40), 1.5% without a final status, 459.18 EUR spent``.
+    """
     found = progress.runs
     messages = int(found.messages[at])
     parts = [f"{percent(found.delivered[at] / messages)} delivered"]
     if found.failed[at]:
-        parts.append(f"{percent(found.failed[at] / messages)} failed{_reasons(moment, progress, at)}")
+        parts.append(f"{percent(found.failed[at] / messages)} failed{_reasons(inputs, progress, at)}")
     if found.waiting[at]:
         parts.append(f"{percent(found.waiting[at] / messages)} without a final status")
     if found.spent[at]:
-        parts.append(f"{money(float(found.spent[at]))}{_currency(moment)} spent")
+        parts.append(f"{money(float(found.spent[at]))}{_currency(inputs)} spent")
     recipients = f" to {plural(int(progress.recipients[at]), 'recipient')}" if progress.recipients[at] else ""
     span = _span(int(found.appeared[at] - found.began[at]))
     return f"{plural(messages, 'message')}{recipients} in {span}: {', '.join(parts)}"
 
 
-def _reasons(moment: EvaluationInput, progress: CampaignProgress, at: int) -> str:
-    reading, rows = moment.reading, progress.runs.rows_of(at)
-    rows = rows[reading.window.columns["date"][rows] <= moment.as_of]
+def _reasons(inputs: EvaluationInput, progress: CampaignProgress, at: int) -> str:
+    reading, rows = inputs.reading, progress.runs.rows_of(at)
+    rows = rows[reading.window.columns["date"][rows] <= inputs.as_of]
     counts: Counter[str] = Counter()
     for status in FAILURES:
         for reason, count in reading.split(rows[among(reading, rows, {status})], "detailedStatus").items():
@@ -109,13 +112,13 @@ def _reasons(moment: EvaluationInput, progress: CampaignProgress, at: int) -> st
     return f" ({', '.join(f'{reason} {number(count)}' for reason, count in worst)})"
 
 
-def _currency(moment: EvaluationInput) -> str:
-    known = moment.facts.balances
+def _currency(inputs: EvaluationInput) -> str:
+    known = inputs.account_state.balances
     return f" {known[-1].balance.currency}" if known and known[-1].balance.currency else ""
 
 
 def _span(span: Duration) -> str:
-    """To the minute, from an hour's length of minutes on without seconds: nobody reads more."""
+    """Returns a span in words; from ten minutes on without seconds."""
     return format_duration(span if span < 10 * MINUTE else span - span % MINUTE)
 
 
@@ -125,11 +128,11 @@ WORDS: Final[dict[Problem, Callable[[Campaign, EvaluationInput, CampaignProgress
     "short": _short,
     "ended": _ended,
 }
-"""The reason of each problem; the last argument says whether it is one."""
+"""The functions that word each problem's reason; their last argument says whether the limit is crossed."""
 
 
 def condition(rule: Campaign) -> str:
-    """``failed above 20%, ended``: what is watched."""
+    """Returns what the rule watches, for example ``failed above 20%, ended``."""
     said = [f"failed above {percent(rule.failure_above)}"] if rule.failure_above is not None else []
     said += [f"stalled for {format_duration(rule.stalled_for)}"] if rule.stalled_for is not None else []
     said += [f"short below {percent(rule.short_below)}"] if rule.short_below is not None else []
@@ -137,7 +140,7 @@ def condition(rule: Campaign) -> str:
 
 
 def unknown_past(rule: Campaign) -> str:
-    """What cannot be known of the past, because answers of Routee are not kept."""
+    """Returns what cannot be known of the past, because Routee's answers are not kept; empty if nothing."""
     if not rule.takes_whole_campaigns:
         return ""
     said = []
@@ -152,7 +155,7 @@ def unknown_past(rule: Campaign) -> str:
 
 
 def statement(view: AlertView) -> str:
-    """The reason says it all: ``Black Friday fails: 411 of 1,204 messages failed (34.1%), limit 20%``."""
+    """Returns the whole sentence, for example ``Black Friday fails: 411 of 1,204 messages failed (34.1%), limit 20%``."""
     name = view.labels.get("campaign", UNKNOWN)
     called = view.labels.get("campaignTrackingId", UNKNOWN) if name == UNKNOWN else name
     verb = view.status == "firing" or view.why.startswith(("has ", "is "))

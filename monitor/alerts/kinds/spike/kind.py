@@ -18,6 +18,7 @@ from monitor.alerts.kinds.rule_query import considered, of, pair
 from monitor.alerts.kinds.spike.same_hour import days_ago
 from monitor.alerts.kinds.spike.sigma import SigmaBaseline, distance, past_of, threshold
 from monitor.alerts.kinds.statistics import median
+from monitor.alerts.kinds.tuning import tuned_by, where_known
 from monitor.alerts.kinds.words import (
     compared,
     is_particular,
@@ -36,12 +37,12 @@ from monitor.window import Codes, GroupCounts
 
 MOST_SLICES = 24
 NEARLY = 1e-6
-"""The distance from its sigma within which a rule is evaluated alone: thresholds are solved more precisely than that."""
+"""Distance, in sigma, below its threshold from which a rule is evaluated alone; thresholds are solved more precisely than that."""
 
 
 @dataclass(frozen=True, slots=True)
 class _SpikeQuery:
-    """What is asked of one span: it begins ``reach`` ago; ``scale`` brings counts to the rule's window."""
+    """The queries for one span, which begins ``reach`` ago. ``scale`` converts counts to the length of the rule's window."""
 
     pair: Pair
     reach: Duration
@@ -50,10 +51,10 @@ class _SpikeQuery:
 
 @dataclass(frozen=True, slots=True)
 class _Questions:
-    """What a rule asks: of now, of the baseline, and of the pieces of that by which its noise is told.
+    """A rule's queries: for now, for the baseline, and for the slices of the baseline that show how much it varies.
 
-    Where the baseline is other days, ``ago`` is None: which spans are asked of depends on the moment (`_known_days`). ``days`` keeps
-    those that were asked of already, by how long ago they ended.
+    ``ago`` is None if the baseline is other days, because their spans depend on the time of the evaluation (`_known_days`). ``days`` caches
+    the queries for them, by how long ago they ended.
     """
 
     now: _SpikeQuery
@@ -62,7 +63,7 @@ class _Questions:
     days: dict[Duration, _SpikeQuery] = field(default_factory=dict)
 
     def of_day(self, rule: Spike, ago: Duration) -> _SpikeQuery:
-        """The rule's window on another day."""
+        """Returns the queries for the rule's window on another day."""
         if ago not in self.days:
             self.days[ago] = _span_asked(rule, ago, rule.window)
         return self.days[ago]
@@ -70,7 +71,7 @@ class _Questions:
 
 @dataclass(frozen=True, slots=True)
 class _SpanCounts:
-    """What was counted in one span: the denominators and the matching, by group; ``scale`` brings counts to the rule's window."""
+    """The counts of one span: considered and matching messages by group. ``scale`` converts counts to the length of the rule's window."""
 
     messages: GroupCounts
     matching: GroupCounts
@@ -79,8 +80,11 @@ class _SpanCounts:
 
 @dataclass(frozen=True, slots=True)
 class _Baseline:
-    """What is usual for each group: the expected measure, and what ``min_baseline`` is held against: of a number the
-    expected number itself, of a share the messages that it rests on. ``past``: what thresholds in sigma need."""
+    """What is usual for each group.
+
+    ``expected`` is the usual measure. ``rests_on`` is compared with ``min_baseline``: for a number it is the expected number, for a share the
+    messages behind it. ``past`` is what thresholds in sigma need.
+    """
 
     expected: Floats
     rests_on: Floats
@@ -88,7 +92,7 @@ class _Baseline:
 
     @property
     def columns(self) -> tuple[Floats, ...]:
-        """All of it, in the order in which `_remembered` takes it."""
+        """All columns, in the order of the parameters of `_remembered`."""
         return self.expected, self.rests_on, *(self.past.columns if self.past else ())
 
 
@@ -111,8 +115,7 @@ class _Measured:
 
 @dataclass(frozen=True, slots=True)
 class _SpikeLimits:
-    """The rules, and in columns the fewest messages that each one takes, now and in its baseline, and its mildest threshold: how many
-    times the usual, or how many sigma."""
+    """The rules, and in columns their least messages now and in the baseline, and their mildest threshold (a factor, or sigma)."""
 
     rules: tuple[Spike, ...]
     least: Floats
@@ -120,9 +123,16 @@ class _SpikeLimits:
     sizes: Floats
 
 
-def evaluate(rule: Spike, moment: EvaluationInput) -> RuleResult:
-    """The present measure of each group that has messages now or had them in the baseline, or that has an alert."""
-    measured = moment.shared(rule, lambda: _count(rule, _asked(rule), moment))
+@dataclass(slots=True, kw_only=True)
+class SpikeResult(RuleResult):
+    """Numbers with the whole baseline that they are held against."""
+
+    usual: _Baseline
+
+
+def evaluate(rule: Spike, inputs: EvaluationInput) -> RuleResult:
+    """Returns the present measure of each group that has messages now or in the baseline, or an alert."""
+    measured = inputs.shared(rule, lambda: _count(rule, _asked(rule), inputs))
     messages, matching, value = measured.messages, measured.matching, measured.value
     usual, change = measured.usual, measured.change
     below = rule.comparison == "below"
@@ -130,7 +140,7 @@ def evaluate(rule: Spike, moment: EvaluationInput) -> RuleResult:
 
     def why(at: int) -> str:
         if not measured.known:
-            return f"not enough data: {_warming(rule, moment)}"
+            return f"not enough data: {_warming(rule, inputs)}"
         if few[at] or np.isnan(value[at]):
             counted = matching[at] if rule.measure == "count" else messages[at]
             return f"not enough data: {plural(int(counted), 'message')} now, min_messages is {rule.min_messages}"
@@ -142,14 +152,14 @@ def evaluate(rule: Spike, moment: EvaluationInput) -> RuleResult:
         return f"{said}: {side} {_said(rule, threshold[at])}"
 
     def absent(group: tuple[tuple[str, str], ...]) -> Finding:
-        # None is a number, but no share; and it is one only where so few are taken.
+        # Zero messages are a number but not a share, and a number only if min_messages allows it.
         is_within = measured.known and not below and rule.measure == "count" and not rule.min_messages
         return Finding(
             group, 0 if is_within else None, 0.0 if is_within else None, None, "no messages, now or in the baseline"
         )
 
-    return RuleResult(
-        moment.reading,
+    return SpikeResult(
+        inputs.reading,
         rule.by,
         measured.codes,
         breached,
@@ -161,13 +171,14 @@ def evaluate(rule: Spike, moment: EvaluationInput) -> RuleResult:
         absent,
         usual.expected,
         change,
+        usual=usual,
     )
 
 
 def _crossed(
     rule: Spike, messages: Column, matching: Column, value: Floats, usual: _Baseline
 ) -> tuple[NDArray[np.int64], Floats, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Levels crossed and the threshold, and which groups have too few messages now or in the baseline."""
+    """Returns levels crossed and thresholds, and which groups have too few messages now, or in the baseline."""
     below = rule.comparison == "below"
     limits = [_limit(rule, level.limit, messages, usual) for level in rule.levels_]
     breached, threshold = crossed(value if rule.in_sigma else _exactly(value), limits, below)
@@ -193,48 +204,48 @@ def _span_asked(rule: Spike, ago: Duration, window: Duration) -> _SpikeQuery:
     return _SpikeQuery(pair(question, rule.match), ago + window, rule.window / window)
 
 
-def _count(rule: Spike, asked: _Questions, moment: EvaluationInput) -> _Measured:
-    now = _span(asked.now, moment)
-    spans = _baseline_spans(rule, asked, moment)
+def _count(rule: Spike, asked: _Questions, inputs: EvaluationInput) -> _Measured:
+    now = _span(asked.now, inputs)
+    spans = _baseline_spans(rule, asked, inputs)
     codes = (
-        moment.codes(rule.by, now.messages, *(span.messages for span in spans)) if rule.by else np.zeros(1, np.int64)
+        inputs.codes(rule.by, now.messages, *(span.messages for span in spans)) if rule.by else np.zeros(1, np.int64)
     )
     value = _measure(rule, now, codes)
-    usual = _usual(rule, [_span(one, moment) for one in asked.slices] if spans else [], spans, codes)
+    usual = _usual(rule, [_span(one, inputs) for one in asked.slices] if spans else [], spans, codes)
     change = np.divide(value, usual.expected, out=np.full(len(codes), np.nan), where=usual.expected > 0)
     return _Measured(codes, now.messages.at(codes), now.matching.at(codes), value, usual, change, bool(spans))
 
 
-def _span(asked: _SpikeQuery, moment: EvaluationInput) -> _SpanCounts:
+def _span(asked: _SpikeQuery, inputs: EvaluationInput) -> _SpanCounts:
     whole, part = asked.pair
-    return _SpanCounts(moment.tally(whole), moment.tally(part), asked.scale)
+    return _SpanCounts(inputs.tally(whole), inputs.tally(part), asked.scale)
 
 
-def _baseline_spans(rule: Spike, asked: _Questions, moment: EvaluationInput) -> list[_SpanCounts]:
-    """The spans that the baseline rests on; none while too little of them is known."""
-    return [_span(one, moment) for one in _usual_asked(rule, asked, moment)]
+def _baseline_spans(rule: Spike, asked: _Questions, inputs: EvaluationInput) -> list[_SpanCounts]:
+    """Returns the counts of the baseline's spans; empty while too little of them is known."""
+    return [_span(one, inputs) for one in _usual_asked(rule, asked, inputs)]
 
 
-def _usual_asked(rule: Spike, asked: _Questions, moment: EvaluationInput) -> list[_SpikeQuery]:
+def _usual_asked(rule: Spike, asked: _Questions, inputs: EvaluationInput) -> list[_SpikeQuery]:
     if asked.ago is not None:
-        return [asked.ago] if moment.covers(asked.ago.reach) else []
-    known = _known_days(rule, moment)
+        return [asked.ago] if inputs.covers(asked.ago.reach) else []
+    known = _known_days(rule, inputs)
     return [asked.of_day(rule, ago) for ago in known] if len(known) >= ENOUGH_DAYS else []
 
 
-def _known_days(rule: Spike, moment: EvaluationInput) -> list[Duration]:
-    """How long ago the same span ended, on each of the days of which it is wholly known."""
+def _known_days(rule: Spike, inputs: EvaluationInput) -> list[Duration]:
+    """Returns how long ago the same span ended on each day for which all of it is known."""
     baseline = rule.baseline
     assert not isinstance(baseline, Ago)
-    days = days_ago(moment.as_of, rule.window, baseline.days, baseline.location or moment.time_zone)
-    return [ago for ago in days if moment.as_of - ago - rule.window >= moment.known_since]
+    days = days_ago(inputs.as_of, rule.window, baseline.days, baseline.location or inputs.time_zone)
+    return [ago for ago in days if inputs.as_of - ago - rule.window >= inputs.known_since]
 
 
-def _warming(rule: Spike, moment: EvaluationInput) -> str:
+def _warming(rule: Spike, inputs: EvaluationInput) -> str:
     """Returns why no baseline is known yet."""
     if isinstance(rule.baseline, Ago):
-        return f"the baseline is still warming up; history reaches back to {iso(moment.covered_since)}"
-    days, since = len(_known_days(rule, moment)), iso(moment.known_since)
+        return f"the baseline is still warming up; history reaches back to {iso(inputs.covered_since)}"
+    days, since = len(_known_days(rule, inputs)), iso(inputs.known_since)
     return f"this hour is known for {plural(days, 'day')}, {ENOUGH_DAYS} are needed; history begins at {since}"
 
 
@@ -262,7 +273,7 @@ def _usual(rule: Spike, slices: list[_SpanCounts], spans: list[_SpanCounts], cod
 
 
 def _sized(rule: Spike, spans: list[_SpanCounts], codes: Codes) -> tuple[Floats, Floats]:
-    """The measures of some spans, a line each, and their sizes: the messages of a share, the windows of a number."""
+    """Returns the measures of some spans, one row each, and their sizes: messages for a share, windows for a number."""
     values = np.stack([_measure(rule, span, codes) for span in spans])
     if rule.measure == "rate":
         return values, np.stack([span.messages.at(codes).astype(np.float64) for span in spans])
@@ -283,24 +294,27 @@ def _limit(rule: Spike, change: float | BaselineChange, messages: Column, usual:
 
 
 def _times(usual: _Baseline, factor: float | Floats) -> Floats:
-    """Rounded as `_exactly` rounds."""
+    """Returns the threshold for a factor, rounded as `_exactly` rounds."""
     return _exactly(np.asarray(usual.expected * factor))
 
 
 def _exactly(measure: Floats) -> Floats:
-    """Rounded before it is compared, so that 115 against a usual 100 is not above +15%, nor 5/6 above 2.5 times 1/3, by the last bit."""
+    """Returns the measure rounded for comparison.
+
+    Otherwise the last bit could put 115 above +15% of 100, or 5/6 above 2.5 times 1/3.
+    """
     return np.asarray(np.round(measure, 9))
 
 
 def _too_few(rule: Spike, messages: Column, matching: Column) -> NDArray[np.bool_]:
-    """Whether there are too few to say anything, crossed or not. A share needs at least one message to be one."""
+    """Returns which groups have too few messages now. A share needs at least one message."""
     if rule.measure == "rate":
         return messages < max(rule.min_messages, 1)
     return matching < rule.min_messages
 
 
 def _thin(rule: Spike, usual: _Baseline, at: int) -> str:
-    """What the baseline lacks."""
+    """Returns what the baseline lacks, in words."""
     if rule.measure == "count":
         return f"{number(usual.expected[at])} usual, min_baseline is {rule.min_baseline}"
     messages = plural(int(usual.rests_on[at]), "message")
@@ -339,7 +353,7 @@ def _over(limits: _SpikeLimits, measured: _Measured) -> NDArray[np.bool_]:
 def _weigh(rule: Spike, columns: tuple[Floats, ...]) -> BatchResult:
     messages, matching, value, *usual = columns
     breached, threshold, _, _ = _crossed(rule, messages, matching, value, _remembered(*usual))
-    return BatchResult(breached, value, threshold, messages.astype(np.int64))
+    return BatchResult(breached, value, threshold, messages.astype(np.int64), usual[0])
 
 
 def _remembered(expected: Floats, rests_on: Floats, *past: Floats) -> _Baseline:
@@ -353,8 +367,8 @@ def _said(rule: Spike, measure: float) -> str:
     return percent(measure) if rule.measure == "rate" else number(measure)
 
 
-def _case(rule: Spike, moment: EvaluationInput, group: Group) -> RuleCase | None:
-    question = considered(rule, moment.as_of, rule.window, within=rule.receipts_within)
+def _case(rule: Spike, inputs: EvaluationInput, group: Group) -> RuleCase | None:
+    question = considered(rule, inputs.as_of, rule.window, within=rule.receipts_within)
     is_share = rule.measure == "rate"
     return RuleCase(
         group, of(question, rule.of) if is_share else question, rule.match, is_share, rule.comparison == "below"
@@ -383,6 +397,18 @@ def _looked_at(rule: Spike) -> Duration:
     return rule.window * (1 + _days(rule)) if _days(rule) else rule.reach
 
 
+def _reached(rule: Spike, result: RuleResult) -> Floats:
+    """How many times the usual, or how many sigma. Of nothing usual any message is infinitely many times, and none is no change."""
+    assert isinstance(result, SpikeResult)
+    usual, below = result.usual, rule.comparison == "below"
+    if usual.past is not None:
+        size, is_share = _size_now(rule, result.messages), rule.measure == "rate"
+        return where_known(result, distance(result.value, size, usual.past, is_share, below))
+    none = np.where((result.value > 0) | below, np.inf, 0.0)
+    times = np.divide(_exactly(result.value), usual.expected, out=none, where=usual.expected > 0)
+    return where_known(result, _exactly(times))
+
+
 KIND: Final = Kind[Spike](
     model=Spike,
     evaluate=evaluate,
@@ -402,5 +428,6 @@ KIND: Final = Kind[Spike](
     past=PastEvaluation[Spike](
         spans=lambda rule: 1 + _days(rule), looked_at=_looked_at, is_known=True, unknown=nothing
     ),
+    tuning=tuned_by("factor", _reached),
     batch=BATCH,
 )

@@ -1,7 +1,7 @@
-"""How far out in its tail a number of events is, as a normal score. Pure functions of numbers.
+"""Computes how far out in its tail a number of events is, as a normal score. Pure functions of numbers.
 
-The score of a chance ``p`` is the ``z`` with Phi(z) = p. The approximations are those of Peizer and Pratt 1968 (binomial) and of Ling and
-Pratt 1984 (hypergeometric). They keep within a few hundredths of a sigma of the exact score, also far out and for a handful of events.
+The score of a probability ``p`` is the ``z`` with Phi(z) = p. The approximations are those of Peizer and Pratt 1968 (binomial) and of Ling
+and Pratt 1984 (hypergeometric). They stay within a few hundredths of a sigma of the exact score, even far out and for a handful of events.
 All arguments may be fractions, so that a threshold can lie between two whole numbers.
 """
 
@@ -12,7 +12,10 @@ from monitor.alerts.kinds.statistics import Floats
 
 @np.errstate(all="ignore")
 def binomial_score(events: Floats, trials: Floats, share: Floats) -> Floats:
-    """The score of the chance of ``events`` or fewer of ``trials``, each an event with the chance ``share``. Infinite where that is sure."""
+    """Returns the score of the probability of ``events`` or fewer among ``trials``, each with the probability ``share``.
+
+    It is infinite if that is certain.
+    """
     rest = 1 - share
     yes, no = events + 0.5, trials - events - 0.5
     away = yes + 1 / 6 - (trials + 1 / 3) * share
@@ -25,9 +28,9 @@ def binomial_score(events: Floats, trials: Floats, share: Floats) -> Floats:
 
 @np.errstate(all="ignore")
 def hypergeometric_score(yes: Floats, no: Floats, other_yes: Floats, other_no: Floats) -> Floats:
-    """The score of the chance of ``yes`` or fewer events in the first line of a table of two lines, where its four sums are given.
+    """Returns the score of the probability of ``yes`` or fewer events in the first row of a 2x2 table with fixed margins.
 
-    Infinite where that is sure.
+    It is infinite if that is certain.
     """
     a, b, c, d = yes + 0.5, no - 0.5, other_yes - 0.5, other_no + 0.5
     first, second, events, others = a + b, c + d, a + c, b + d
@@ -48,7 +51,10 @@ def hypergeometric_score(yes: Floats, no: Floats, other_yes: Floats, other_no: F
 
 
 def _scale(deviance: Floats, distance: Floats, variance: Floats) -> Floats:
-    """What turns the distance from the middle into a score. So near to the middle that rounding spoils the deviance, its limit is taken."""
+    """Returns the factor that turns the distance from the middle into a score.
+
+    Near the middle rounding spoils the deviance; the limit is used there.
+    """
     near = distance <= 1e-4 * np.sqrt(variance)
     return np.asarray(np.where(near, 1 / np.sqrt(variance), np.sqrt(np.maximum(deviance, 0)) / distance))
 

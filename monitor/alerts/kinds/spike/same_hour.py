@@ -1,4 +1,4 @@
-"""The same span of other days, by the clock on people's walls: a day is not always 24 hours."""
+"""Finds the same span on other days by wall clock time, because a day does not always have 24 hours."""
 
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -9,21 +9,21 @@ from monitor.runtime.clock import Duration, Instant, from_datetime, to_datetime
 
 @lru_cache(maxsize=256)
 def days_ago(as_of: Instant, window: Duration, days: int, zone: str) -> tuple[Duration, ...]:
-    """How long ago the span of ``window`` ended that was the same by the wall clock of ``zone``, on each of the last ``days`` days.
+    """Returns how long ago the span of ``window`` with the same wall clock time in ``zone`` ended, for each of the last ``days`` days.
 
-    A day is left out where that span is not there once, whole and as long as the window: where the clocks were set forward or back within it.
+    A day is left out if the clocks were set forward or back within the span, so that it is missing, doubled or of another length.
     """
-    position = ZoneInfo(zone)
-    wall = to_datetime(as_of).astimezone(position).replace(tzinfo=None, fold=0)
+    zone_info = ZoneInfo(zone)
+    wall = to_datetime(as_of).astimezone(zone_info).replace(tzinfo=None, fold=0)
     found = []
     for day in range(1, days + 1):
         end = wall - timedelta(days=day)
         start = end - timedelta(microseconds=window)
-        if len({moment.utcoffset() for time in (start, end) for moment in _readings(time, position)}) == 1:
-            found.append(as_of - from_datetime(end.replace(tzinfo=position)))
+        if len({moment.utcoffset() for time in (start, end) for moment in _readings(time, zone_info)}) == 1:
+            found.append(as_of - from_datetime(end.replace(tzinfo=zone_info)))
     return tuple(found)
 
 
-def _readings(wall: datetime, position: ZoneInfo) -> tuple[datetime, datetime]:
-    """The two readings of a wall clock's time. They differ where it is shown twice or never."""
-    return wall.replace(tzinfo=position), wall.replace(tzinfo=position, fold=1)
+def _readings(wall: datetime, zone_info: ZoneInfo) -> tuple[datetime, datetime]:
+    """Returns both readings of a wall clock time; they differ if it occurs twice or never."""
+    return wall.replace(tzinfo=zone_info), wall.replace(tzinfo=zone_info, fold=1)

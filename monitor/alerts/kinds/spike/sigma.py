@@ -1,9 +1,9 @@
-"""``4 sigma``: how unlikely the present is, given what was counted in the baseline.
+"""Computes thresholds such as ``4 sigma``: how unlikely the present is, given what was counted in the baseline.
 
-N sigma are crossed where the chance of so many or more (for below: so few or fewer) is under Phi(-N), the chance of a normal value being N
-standard deviations out. The chance is that of the present and the baseline together, split by their sizes: binomial for a number,
-hypergeometric for a share. So it knows how many messages the present rests on, and how many the baseline.
-Where the pieces of the baseline differ from each other by more than chance, the present may too, and N is stretched by as much.
+N sigma are crossed if the probability of so many or more (for ``below``: so few or fewer) is below Phi(-N), the probability that a normal
+value is N standard deviations out. The probability is that of splitting the events of present and baseline by their sizes: binomial for
+a number, hypergeometric for a share. So it takes into account how many messages the present and the baseline rest on.
+If the slices of the baseline vary by more than chance, the present may too, and N is multiplied accordingly.
 """
 
 from collections.abc import Callable
@@ -15,15 +15,17 @@ from monitor.alerts.kinds.spike.normal_score import binomial_score, hypergeometr
 from monitor.alerts.kinds.statistics import Floats, median, robust_sigma
 
 CLIPPED_AT = 3.0
-"""Sigma from the median to which a day further away is clipped, so that one odd day has little effect on the baseline."""
+"""Distance from the median, in sigma, to which outlying days are clipped, so that one odd day has little effect on the baseline."""
 ROUNDS = 60
 EXACT = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class SigmaBaseline:
-    """What the baseline knows, by group: ``events`` among ``size`` messages (of a number: in ``size`` windows), and ``spread``, the
-    variance of a window's measure beyond chance."""
+    """The baseline by group: ``events`` among ``size`` messages (for a number: in ``size`` windows).
+
+    ``spread`` is the variance of a window's measure beyond chance.
+    """
 
     events: Floats
     size: Floats
@@ -31,27 +33,27 @@ class SigmaBaseline:
 
     @property
     def columns(self) -> tuple[Floats, Floats, Floats]:
-        """The parts in order."""
+        """The three columns, in the order of the parameters."""
         return self.events, self.size, self.spread
 
 
 def past_of(spans: tuple[Floats, Floats], pieces: tuple[Floats, Floats], is_share: bool) -> SigmaBaseline:
-    """Of measures and their sizes, one line a span: ``spans`` make the baseline up, ``pieces`` tell how much it varies."""
+    """Returns the baseline of measures and their sizes, one row per span: ``spans`` make it up, ``pieces`` show how much it varies."""
     with np.errstate(all="ignore"):
         values = _clipped(*spans, is_share)
         return SigmaBaseline(np.nansum(values * spans[1], axis=0), spans[1].sum(axis=0), _spread(*pieces, is_share))
 
 
 def distance(value: Floats, size: Floats, past: SigmaBaseline, is_share: bool, below: bool) -> Floats:
-    """How many sigma the present is out on one side. NaN or minus infinity where that cannot be said."""
+    """Returns how many sigma the present is out on one side; NaN or minus infinity if that is undefined."""
     with np.errstate(all="ignore"):
         return _score(value, size, past, is_share, below) / _stretch(size, past, is_share)
 
 
 def threshold(amount: float, size: Floats, past: SigmaBaseline, is_share: bool, below: bool) -> Floats:
-    """The measure at which the present is ``amount`` sigma out; NaN where nothing was counted.
+    """Returns the measure at which the present is ``amount`` sigma out; NaN if the baseline is empty.
 
-    Where no measure is far enough out it is the last one (1, or 0 for below), which nothing crosses.
+    If no measure is that far out it is the extreme one (1, or 0 for ``below``), which nothing crosses.
     """
     with np.errstate(all="ignore"):
         needed = amount * _stretch(size, past, is_share)
@@ -73,7 +75,7 @@ def _score(value: Floats, size: Floats, past: SigmaBaseline, is_share: bool, bel
 
 
 def _highest_share(needed: Floats, size: Floats, past: SigmaBaseline) -> Floats:
-    """Along the angle whose squared sine is the share: there scores run nearly straight."""
+    """Solves for the share. The unknown is the angle whose squared sine is the share, along which scores are nearly linear."""
 
     def beyond(angle: Floats) -> Floats:
         return _score(np.sin(angle) ** 2, size, past, True, False) - needed
@@ -84,7 +86,7 @@ def _highest_share(needed: Floats, size: Floats, past: SigmaBaseline) -> Floats:
 
 
 def _number(needed: Floats, size: Floats, past: SigmaBaseline, below: bool) -> Floats:
-    """Along the root of the number: there scores run nearly straight."""
+    """Solves for the number. The unknown is its square root, along which scores are nearly linear."""
 
     def beyond(root: Floats) -> Floats:
         return _score(root**2 / size, size, past, False, below) - needed
@@ -102,17 +104,17 @@ def _number(needed: Floats, size: Floats, past: SigmaBaseline, below: bool) -> F
 
 
 def _crossing(beyond: Callable[[Floats], Floats], near: Floats, far: Floats) -> Floats:
-    """Where ``beyond`` is zero between ``near``, where it is negative, and ``far``; without meaning where it is not positive there.
+    """Returns where ``beyond`` is zero between ``near``, where it must be negative, and ``far``.
 
-    Regula falsi (Illinois), for all groups at once.
+    The result has no meaning if it is not positive at ``far``. Regula falsi (Illinois), for all groups at once.
     """
     at_near, at_far = beyond(near), beyond(far)
-    far = np.where(at_near < 0, far, near)  # beyond already where it is nearest
+    far = np.where(at_near < 0, far, near)  # ``near`` is already far enough out
     position, moved_far = far, np.zeros(len(far), np.bool_)
     open_ = (at_near < 0) & (at_far > 0)
     for number in range(ROUNDS):
         straight = (near * at_far - far * at_near) / (at_far - at_near)
-        # A group that is done stays as it is, so that its threshold does not depend on the other groups.
+        # A group that is solved is not changed any more, so that its threshold does not depend on the other groups.
         position = np.where(open_, np.where(np.isfinite(straight), straight, (near + far) / 2), position)
         at = beyond(position)
         open_ &= np.abs(at) > EXACT
@@ -127,18 +129,18 @@ def _crossing(beyond: Callable[[Floats], Floats], near: Floats, far: Floats) -> 
 
 
 def _stretch(size: Floats, past: SigmaBaseline, is_share: bool) -> Floats:
-    """How many times the distance by chance alone is needed, because the past varies more than by chance."""
+    """Returns the factor by which more sigma are needed, because the past varies more than by chance."""
     chance = _variance(past.events / past.size, is_share) * (1 / size + 1 / past.size)
     return np.asarray(np.sqrt(1 + np.where(past.spread > 0, past.spread / chance, 0.0)))
 
 
 def _variance(measure: Floats, is_share: bool) -> Floats:
-    """The variance that chance gives to a measure of size 1: Poisson for a number, binomial for a share."""
+    """Returns the variance by chance of a measure of size 1: Poisson for a number, binomial for a share."""
     return measure * (1 - measure) if is_share else measure
 
 
 def _clipped(values: Floats, sizes: Floats, is_share: bool) -> Floats:
-    """The values, and those far from their median brought nearer. Of none in the median, one event is taken for chance."""
+    """Returns the values with outliers moved nearer to the median. If chance gives less than one event, one event counts as chance."""
     middle = median(values)
     chance = np.sqrt(np.maximum(_variance(middle, is_share) * sizes, 1.0)) / sizes
     reach = CLIPPED_AT * np.fmax(robust_sigma(values), chance)
@@ -146,8 +148,10 @@ def _clipped(values: Floats, sizes: Floats, is_share: bool) -> Floats:
 
 
 def _spread(values: Floats, sizes: Floats, is_share: bool) -> Floats:
-    """The variance of a window's measure beyond chance, by the method of moments (DerSimonian and Laird 1986), and what that adds to
-    the error of the mean."""
+    """Returns the variance of a window's measure beyond chance, including what it adds to the error of the mean.
+
+    Method of moments (DerSimonian and Laird 1986).
+    """
     values = _clipped(values, sizes, is_share)
     count, total = np.count_nonzero(sizes > 0, axis=0), sizes.sum(axis=0)
     mean = np.nansum(values * sizes, axis=0) / total

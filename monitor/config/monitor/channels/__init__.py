@@ -1,6 +1,6 @@
-"""The channels of a receiver, as people write them. A new one is its model, in a file of its own, and one word here.
+"""The models of a receiver's channels. A new channel needs a model in a file of its own, and its name in this list.
 
-`monitor.notify.channels` has what sends through them.
+`monitor.notify.channels` sends through them.
 """
 
 from typing import Final
@@ -17,4 +17,4 @@ __all__ = ["CHANNEL_MODELS", "Alertmanager", "Apprise", "ChannelModel", "Console
 CHANNEL_MODELS: Final[dict[str, type[ChannelModel]]] = {
     model.kind: model for model in (Slack, Webhook, Alertmanager, Apprise, Console)
 }
-"""The model of each kind, by its key, in the order in which a receiver's channels are told."""
+"""The model of each kind, by its key, in the order in which a receiver's channels are notified."""

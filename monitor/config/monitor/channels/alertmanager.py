@@ -9,7 +9,7 @@ from monitor.runtime.clock import SECOND
 
 
 class Alertmanager(ChannelModel):
-    """An Alertmanager, or all of a cluster: each is told everything."""
+    """An Alertmanager, or all of a cluster: each gets every alert."""
 
     kind = "alertmanager"
     listed = "Alertmanagers."
@@ -18,11 +18,11 @@ class Alertmanager(ChannelModel):
     further_schema: ClassVar = {"oneOf": [{"required": ["url"]}, {"required": ["urls"]}]}
 
     url: Url | None = None
-    """Where it is: http://127.0.0.1:9093, with its path if it has one."""
+    """Its URL, with a path if it has one: http://127.0.0.1:9093."""
     urls: tuple[Url, ...] = ()
-    """Where all of a cluster are, in place of url."""
+    """The URLs of all members of a cluster, in place of url."""
     bearer_token: Secret | None = None
-    """What requests carry as Authorization: Bearer."""
+    """The token that requests carry as Authorization: Bearer."""
     bearer_token_file: Text | None = None
     """A file that holds the token."""
     username: Text | None = None
@@ -36,7 +36,7 @@ class Alertmanager(ChannelModel):
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Every address that is told, without a slash at its end."""
+        """Returns the addresses of all Alertmanagers, without a slash at the end."""
         return (self.url,) if self.url is not None else self.urls
 
     @classmethod

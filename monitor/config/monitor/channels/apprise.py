@@ -18,7 +18,7 @@ def _apprise_url(url: SecretStr) -> SecretStr:
 
 
 AppriseUrl = Annotated[Secret, AfterValidator(_apprise_url)]
-"""The address of one service. Never shown: most hold a password."""
+"""The address of one service. It is never shown, because most addresses hold a password."""
 
 
 class Apprise(ChannelModel):

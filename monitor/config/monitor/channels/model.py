@@ -20,13 +20,13 @@ class ChannelModel(YamlModel):
     listed: ClassVar[str]
     """What the list holds, in the words of the JSON schema."""
     takes_state: ClassVar[bool] = False
-    """Whether the channel is sent all alerts that fire, again and again, and not one notification after the other."""
+    """Whether the channel gets all firing alerts again and again, rather than single notifications."""
     further_schema: ClassVar[Mapping[str, Any]] = {}
-    """What the JSON schema of an entry says besides its keys: which of them go together."""
+    """What the JSON schema of an entry says besides its keys, such as which keys go together."""
 
     @property
-    def edits(self) -> bool:
-        """Whether the channel changes what it has shown before, so that a change needs no new message."""
+    def can_edit(self) -> bool:
+        """Whether the channel edits what it has sent, so that a change needs no new message."""
         return False
 
     @property

@@ -79,6 +79,6 @@ class Slack(ChannelModel):
                     )
 
     @property
-    def edits(self) -> bool:
-        """A bot edits its messages; an incoming webhook can only post."""
+    def can_edit(self) -> bool:
+        """Returns whether the channel edits its messages: a bot does, an incoming webhook can only post."""
         return self.token is not None

@@ -26,11 +26,14 @@ _ADDRESS: Final[dict[str, Any]] = {
         },
     ],
 }
-"""A webhook needs an address, except where its template is that of a service with one address for everybody."""
+"""The schema's rule that a webhook needs an address, unless its template belongs to a service with one address for everybody."""
 
 
 def _signing_key(secret: SecretStr) -> SecretStr:
-    """Behind whsec_ stands base64 (Standard Webhooks); anything else would be signed with another key than its reader has."""
+    """Checks a signing key. Raises ValueError.
+
+    Standard Webhooks writes base64 after ``whsec_``. Anything else there would give another key than the reader of the signature has.
+    """
     prefix, text = "whsec_", secret.get_secret_value().strip()
     if text.startswith(prefix):
         bare = text.removeprefix(prefix).rstrip("=")
@@ -47,7 +50,7 @@ def _signing_key(secret: SecretStr) -> SecretStr:
 
 
 SHORTEST_KEY: Final = 24
-"""Bytes, as Standard Webhooks asks for."""
+"""The minimum length of a key in bytes, according to Standard Webhooks."""
 SigningKey = Annotated[Secret, AfterValidator(_signing_key)]
 
 
@@ -78,21 +81,21 @@ class Webhook(ChannelModel):
     template: Text | None = None
     """The template of the body, in place of Alertmanager's payload: a file's name, or a service (pagerduty)."""
     fields: Fields | None = None
-    """What the template gets as fields (routing_key: …)."""
+    """Values that the template gets as fields (routing_key: …)."""
     fields_file: Text | None = None
     """A file that holds them, a line each: name: value."""
     content_type: Text | None = None
-    """What the body is; application/json unless written. A template's values are escaped for it."""
+    """The body's content type; left out: application/json. A template's values are escaped for it."""
     timeout: Timeout = 10 * SECOND
     """How long one attempt may take."""
     max_alerts: Annotated[WholeNumber, Field(ge=0)] = 0
     """The most alerts in one payload, the others are only counted; 0: all."""
     at_once: Annotated[WholeNumber, Field(ge=1, le=32)] = 1
-    """How many requests may be under way at a time, of different groups; more are for receivers that answer slowly."""
+    """How many requests of different groups may run at a time. Raise it for receivers that answer slowly."""
 
     @classmethod
     def completed(cls, data: dict[str, Any], reading: ValidationContext) -> dict[str, Any]:
-        """With the address of the template's service; what came from files is marked as lines."""
+        """Adds the address of the template's service, and marks values from files as `Lines`."""
         service = service_of(data.get("template"))
         usual = {"url": service.url} if service is not None and service.url else {}
         of_files = [key for key in ("headers", "fields") if f"{key}_file" in data and isinstance(data.get(key), str)]
@@ -110,7 +113,7 @@ class Webhook(ChannelModel):
 
     @property
     def resolve_url(self) -> SecretStr | None:
-        """Where the end of an episode is posted, where that is another place: as written, else as the service has it."""
+        """Returns where the end of an episode is posted if that differs from ``url``: as configured, else the service's own address."""
         service = service_of(self.template)
         if self.url_resolved is not None or service is None or not service.resolved:
             return self.url_resolved
@@ -118,6 +121,6 @@ class Webhook(ChannelModel):
 
     @property
     def keeps_alerts(self) -> bool:
-        """Every receiver of webhooks may, except a chat, which people read."""
+        """Returns whether the receiver may keep alerts open: any may, except a chat, which people read."""
         service = service_of(self.template)
         return service is None or not service.is_chat

@@ -23,7 +23,7 @@ ENDS_AHEAD: Final[Duration] = 5 * MINUTE
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """The credentials of requests: a bearer token, or a user name with its password, or (if both are empty) none."""
+    """The credentials of requests: a bearer token, or a user name and a password; if both are empty, there are none."""
 
     token: str = field(default="", repr=False)
     username: str = ""

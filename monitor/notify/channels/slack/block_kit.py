@@ -6,13 +6,14 @@ rule.
 """
 
 import json
-import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from monitor.model.format import amount, duration, moments, number, sparkline
 from monitor.model.notification import AlertView, Notification
 from monitor.notify.channels.slack.buttons import buttons
+from monitor.notify.channels.slack.digest_blocks import digest_message
+from monitor.notify.channels.slack.elements import SECTION, Block, context, fit, section
 from monitor.notify.render.alert_sentence import aftermath, cause, place, sentence, statement
 from monitor.notify.render.context import notification_context
 from monitor.notify.render.escape import slack as escaped
@@ -24,17 +25,17 @@ from monitor.notify.render.notification_text import (
     held_back,
     marks,
     news,
+    others_of,
+    place_of,
     push,
+    shown_views,
     storm,
     title,
-    told,
 )
 from monitor.notify.render.sanitize import Tone, clean, tone
 from monitor.notify.render.templates import Template, TemplateProblem
 from monitor.notify.render.text import example, lead
 
-SECTION: Final = 3000
-FIELD: Final = 2000
 WHOLE: Final = 12_000
 """The longest message in characters of JSON; Slack refuses somewhat over 13,000."""
 
@@ -48,9 +49,6 @@ COLOURS: Final[dict[Tone, str]] = {
 _MOST_SHOWN: Final = 10
 _MOST_ADVICE: Final = 3
 _PLAIN: Final = 500
-_CUT_ENTITY: Final = re.compile(r"&[a-z]{0,3}$")
-
-Block = dict[str, Any]
 
 
 def message(
@@ -61,7 +59,9 @@ def message(
     ``text`` is a rendered template, already escaped, that replaces the sentence; ``problem`` is the error of a template that failed.
     ``pressable`` says that Slack reports pressed buttons (Socket Mode).
     """
-    views = told(notification)
+    if notification.digest is not None:
+        return digest_message(notification.digest)
+    views = shown_views(notification)
     most = min(len(views), _MOST_SHOWN)
     for shown, detailed in [(most, 3), (most, 1), *((shown, 0) for shown in range(most, 1, -1))]:
         made = _message(notification, views, _Layout(shown, detailed, pressable), text, problem)
@@ -97,8 +97,10 @@ def _message(
         head.append(context(f":warning: {fit(escaped(clean(problem, 500)), 1000)}"))
     stormy = bool(notification.tally) and notification.status == "firing"
     attachments = [
-        _listed(view, place, layout, notification) if stormy or len(views) > 1 else _alone(view, layout, notification)
-        for place, view in enumerate(views[: layout.shown])
+        _listed(view, position, layout, notification)
+        if stormy or len(views) > 1
+        else _alone(view, layout, notification)
+        for position, view in enumerate(views[: layout.shown])
     ]
     others = len(views) - layout.shown + notification.truncated
     if others:
@@ -117,9 +119,11 @@ def _headline(notification: Notification, views: list[AlertView]) -> str:
     if notification.tally and notification.status == "firing":
         line = f"*{escaped(storm(notification))}*"
         return fit(f"{line}\n_{escaped(what)}_" if what else line, SECTION)
-    said = _sentence(views[0], short=True) if len(views) == 1 else _several(views, notification)
-    line = f"*{escaped(heading(notification))}*  {said}"
-    return fit(f"{line}\n_{escaped(what)}_" if what else line, SECTION)
+    alone = len(views) == 1 or notification.incident
+    said = _sentence(views[0], short=True) if alone else _several(views, notification)
+    place = f"{escaped(where)}: " if (where := place_of(notification)) else ""
+    lines = [f"*{escaped(heading(notification))}*  {place}{said}", escaped(others_of(notification))]
+    return fit("\n".join([*filter(None, lines), *([f"_{escaped(what)}_"] if what else [])]), SECTION)
 
 
 def _several(views: list[AlertView], notification: Notification) -> str:
@@ -151,7 +155,7 @@ def _alone(view: AlertView, layout: _Layout, notification: Notification) -> Bloc
 def _listed(view: AlertView, index: int, layout: _Layout, notification: Notification) -> Block:
     """Returns one of several alerts: its sentence and since when. The first is explained below; the others have their first button here."""
     line = section(_sentence(view))
-    times = bool(notification.tally) or len({_times(one) for one in told(notification)}) > 1
+    times = bool(notification.tally) or len({_times(one) for one in shown_views(notification)}) > 1
     found = _buttons(view, layout, notification) if index and layout.detailed else []
     if found:
         line["accessory"] = found[0]
@@ -165,13 +169,14 @@ def _explained(views: list[AlertView], layout: _Layout, notification: Notificati
     worst = views[0]
     reasons = _reasons(worst)
     where = " ".join(escaped(clean(word)) for word in (worst.name, place(worst).strip()) if word)
-    head = [context(f"*The worst: {where}*")] if reasons else []
+    first = "The worst: " if not notification.incident else ""
+    head = [context(f"*{first}{where}*")] if reasons else []
     rules = {view.rule: view for view in reversed(views)}
-    told_once = [text for view in reversed(rules.values()) for text in advice(view, 600)]
+    advice_texts = [text for view in reversed(rules.values()) for text in advice(view, 600)]
     blocks = [
         *head,
         *reasons,
-        *_advice(list(dict.fromkeys(told_once))[:_MOST_ADVICE]),
+        *_advice(list(dict.fromkeys(advice_texts))[:_MOST_ADVICE]),
         *_actions(worst, layout, notification),
     ]
     return [_coloured(tone(worst.severity, worst.status), blocks, sentence(worst))] if blocks else []
@@ -243,6 +248,8 @@ def _examples(view: AlertView) -> list[str]:
 
 def reply(notification: Notification) -> Block:
     """Returns what has changed as a line for the thread, beginning with severity and state."""
+    if notification.incident:
+        return {"text": fit(_headline(notification, shown_views(notification)).replace("\n", ", "), SECTION)}
     views = _changed(notification)
     lines = [
         _sentence(view, short=len(views) == 1 and notification.status == "resolved") for view in views[:_MOST_SHOWN]
@@ -258,7 +265,7 @@ def reply(notification: Notification) -> Block:
 
 def _changed(notification: Notification) -> list[AlertView]:
     """Returns the alerts that the change is about, if the notification says so."""
-    views = told(notification)
+    views = shown_views(notification)
     match notification.reason:
         case "escalated":
             found = [view for view in views if view.was_severity]
@@ -267,28 +274,6 @@ def _changed(notification: Notification) -> list[AlertView]:
         case _:
             found = [view for view in views if view.status == "firing"]
     return found or views
-
-
-def section(text: str) -> Block:
-    """Returns a paragraph; ``text`` is Slack's markup with its data escaped."""
-    return {"type": "section", "text": _mrkdwn(fit(text, SECTION))}
-
-
-def context(text: str) -> Block:
-    """Returns a paragraph in small grey letters."""
-    return {"type": "context", "elements": [_mrkdwn(fit(text, FIELD))]}
-
-
-def _mrkdwn(text: str) -> Block:
-    # With verbatim, Slack does not search it for links, channels and names.
-    return {"type": "mrkdwn", "text": text or "–", "verbatim": True}
-
-
-def fit(text: str, longest: int) -> str:
-    """Returns escaped text cut to ``longest`` characters, never within an ``&amp;``."""
-    if len(text) <= longest:
-        return text
-    return _CUT_ENTITY.sub("", text[: longest - 1]).rstrip() + "…"
 
 
 def plainer(made: Block, why: str) -> Block:

@@ -108,9 +108,9 @@ class SlackNotifier:
 
     async def _identify(self) -> Outcome:
         answer = await self._in_thread(self._client.auth_test)
-        lacks = lacking(answer.headers, chart=self._charts is not None)
-        if lacks:
-            return Rejected(lacks)
+        advice = missing_scopes_advice(answer.headers, chart=self._charts is not None)
+        if advice:
+            return Rejected(advice)
         if self._app_token is not None:
             return await self._ask_for_socket(self._app_token)
         return Sent()
@@ -139,7 +139,7 @@ class SlackNotifier:
         text, problem = headline(self._template, notification)
         made = message(notification, text, problem, pressable=self._app_token is not None)
         if notification.reason == "acknowledged":
-            return await self._tell_quietly(made, previous)
+            return await self._edit_only(made, previous)
         if "channel" in previous and "ts" in previous:
             first = {"channel": previous["channel"], "ts": previous["ts"]}
             if await self._edit(made | first):
@@ -150,7 +150,7 @@ class SlackNotifier:
             self._paces.same(self._api_url, self._token, self._channel, receipt["channel"])
         return Sent(receipt)
 
-    async def _tell_quietly(self, made: dict[str, Any], previous: Receipt) -> Outcome:
+    async def _edit_only(self, made: dict[str, Any], previous: Receipt) -> Outcome:
         """Updates only the episode's first message; if that is gone, posts nothing."""
         if "channel" in previous and "ts" in previous:
             await self._edit(made | {"channel": previous["channel"], "ts": previous["ts"]})
@@ -159,7 +159,7 @@ class SlackNotifier:
     async def _edit(self, made: dict[str, Any]) -> bool:
         """Shows the present state in the episode's first message; returns False if that message is gone. It is safe to repeat."""
         try:
-            await self._taken(
+            await self._with_plain_fallback(
                 made, lambda made: self._call(made, lambda: self._client.chat_update(**made, **_UNTOUCHED))
             )
         except SlackApiError as error:
@@ -172,7 +172,7 @@ class SlackNotifier:
         """Posts the change as a line in the thread; escalations, repeats and the ends that `_shows_end` selects appear in the channel too."""
         memory = notification.key, "reply"
         line = reply(notification) | {"channel": first["channel"]}
-        seen = notification.reason in ("escalated", "repeat") or self._shows_end(notification)
+        seen = notification.reason in ("escalated", "repeat", "reopened") or self._shows_end(notification)
         try:
             await self._post(memory, line | {"thread_ts": first["ts"], "reply_broadcast": seen}, limit)
         except SlackApiError as error:
@@ -191,17 +191,17 @@ class SlackNotifier:
             await self._paces.of(self._api_url, self._token, made["channel"]).acquire(limit)
             return await self._call(made, lambda: self._post_once(memory, made))
 
-        return await self._taken(made, post)
+        return await self._with_plain_fallback(made, post)
 
-    async def _taken(self, made: dict[str, Any], tell: Callable[[dict[str, Any]], Awaitable[T]]) -> T:
-        """Sends a message with ``tell``; sends it as plain text if Slack refuses the layout."""
+    async def _with_plain_fallback(self, made: dict[str, Any], send: Callable[[dict[str, Any]], Awaitable[T]]) -> T:
+        """Sends a message with ``send``; sends it as plain text if Slack refuses the layout."""
         try:
-            return await tell(made)
+            return await send(made)
         except SlackApiError as error:
             if not badly_laid_out(error):
                 raise
             log.warning("Slack refused the layout of a message; it is sent as plain text: %s", reason(error))
-            return await tell(plainer(made, code(error)))
+            return await send(plainer(made, code(error)))
 
     def _post_once(self, memory: tuple[str, str], made: dict[str, Any]) -> Receipt:
         """Posts a message, in a thread that may outlive its caller's time limit: the next try finds a post that succeeded late."""
@@ -228,7 +228,7 @@ class SlackNotifier:
         return await trio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=self._one_call)
 
 
-def lacking(headers: Mapping[str, str], *, chart: bool) -> str:
+def missing_scopes_advice(headers: Mapping[str, str], *, chart: bool) -> str:
     """Returns what to do about missing scopes, by the headers of an answer from Slack; empty if none is missing, or Slack does not say."""
     said = next((value for name, value in headers.items() if name.lower() == _SCOPES), None)
     if said is None:

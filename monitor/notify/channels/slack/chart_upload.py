@@ -12,9 +12,10 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from monitor.model.notification import AlertView, Notification
 from monitor.notify.channels.slack.client import SlackClient
 from monitor.notify.channels.slack.errors import reason
+from monitor.notify.render.alert_chart import worth_drawing
 from monitor.notify.render.alert_sentence import sentence
-from monitor.notify.render.chart import NoPictures, png, problem, worth_drawing
-from monitor.notify.render.notification_text import told
+from monitor.notify.render.chart import NoPictures, png, problem
+from monitor.notify.render.notification_text import shown_views
 from monitor.notify.render.sanitize import clean, clip
 from monitor.runtime.transport_errors import trouble
 
@@ -35,7 +36,7 @@ class Charts:
 
     def __init__(self, client: SlackClient) -> None:
         self._client = client
-        self._places = threading.BoundedSemaphore(_MOST_WAITING)
+        self._slots = threading.BoundedSemaphore(_MOST_WAITING)
         self._one = threading.Lock()
         self._logged = ""
 
@@ -49,7 +50,7 @@ class Charts:
         ``thread`` is the receipt of the message. Raises nothing.
         """
         view = worth_showing(notification)
-        if view is None or not {"channel", "ts"} <= thread.keys() or not self._places.acquire(blocking=False):
+        if view is None or not {"channel", "ts"} <= thread.keys() or not self._slots.acquire(blocking=False):
             return
         upload = partial(self._upload, view, thread)
         if notification.reason == "test":
@@ -76,7 +77,7 @@ class Charts:
         except Exception as error:  # noqa: BLE001
             self._report(f"it could not be drawn ({type(error).__name__}); please report this")
         finally:
-            self._places.release()
+            self._slots.release()
 
     def _upload_now(self, view: AlertView, thread: dict[str, str]) -> None:
         said = clip(sentence(view), 500)
@@ -97,7 +98,7 @@ class Charts:
 
 def worth_showing(notification: Notification) -> AlertView | None:
     """Returns the worst alert if its picture is worth showing: if it has enough values and the notification brings something new."""
-    views = told(notification)
+    views = shown_views(notification)
     if notification.reason not in _REASONS or not views or notification.is_report:
         return None
     return views[0] if worth_drawing(views[0]) else None

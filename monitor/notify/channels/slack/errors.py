@@ -1,4 +1,4 @@
-"""Decides what Slack's refusals mean. What a person can fix outside of the message is tried again until it is fixed, so nothing is lost.
+"""Decides what Slack's refusals mean. If a person can fix the cause outside of the message, it is tried again until then, so nothing is lost.
 
 passing    a problem of Slack's own, or too many messages: tried again
 to mend    the token, a scope, the channel, a setting of the workspace: tried again ever more slowly, and the log says what to do
@@ -117,7 +117,7 @@ _ADVICE: Final = {
     "slack_connect_clip_sharing_blocked": _CONNECT,
     "slack_connect_blocked_file_type": _CONNECT,
 }
-"""What a person has to do, by error code; the message is tried again meanwhile."""
+"""The advice for a person, by error code; the message is tried again meanwhile."""
 
 _KNOWN: Final = frozenset(_ADVICE) | _PASSING | GONE | NO_THREAD
 _CODE: Final = re.compile(r"[a-z][a-z0-9_]*")

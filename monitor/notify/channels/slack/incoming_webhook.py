@@ -55,7 +55,7 @@ class SlackHookNotifier:
             await self._pace.acquire()
         except RateLimited as hold:
             return Retry(f"Slack asked to wait another {hold}", round(hold.seconds * SECOND))
-        outcome = await http.post(self._url, body, _HEADERS, self._timeout, self._clock.now(), classify=_judge)
+        outcome = await http.post(self._url, body, _HEADERS, self._timeout, self._clock.now(), classify=_classify)
         if isinstance(outcome, Retry) and outcome.after is not None:
             self._pace.hold(outcome.after / SECOND)
         return outcome
@@ -69,7 +69,7 @@ class SlackHookNotifier:
         )
 
 
-def _judge(where: str, status: int, retry_after: str | None, text: str, now: Instant) -> Outcome:
+def _classify(where: str, status: int, retry_after: str | None, text: str, now: Instant) -> Outcome:
     """Classifies an answer. Only 400 is about the message; other refusals can be fixed by a person, so they are tried again."""
     outcome = http.outcome_of(where, status, retry_after, text, now)
     if isinstance(outcome, Rejected) and status != 400:

@@ -27,7 +27,7 @@ class Pressed:
 
 @dataclass(frozen=True, slots=True)
 class ButtonPress:
-    """What was pressed, where to answer, and an identity that tells two presses of one button apart (Slack may send a press twice)."""
+    """The pressed button, the address for the answer, and an identity that tells two presses apart (Slack may send a press twice)."""
 
     pressed: Pressed
     response_url: str

@@ -35,7 +35,7 @@ Handle = Callable[[Pressed], Awaitable[str]]
 
 LARGEST: Final = 512 * 1024
 """The largest message in bytes. Slack's contain the message whose button was pressed, about 20 kB."""
-BEAT: Final = 30 * SECOND
+PING_INTERVAL: Final = 30 * SECOND
 """How often the connection is pinged."""
 
 _PATIENCE: Final = 10.0
@@ -78,7 +78,7 @@ async def listen(app_token: str, api_url: str, handle: Handle, clock: Clock) -> 
 
 
 class _SocketModeApp:
-    """What the connections of one app share. Presses are handled in ``nursery``, which outlives each connection."""
+    """The state that all connections of one app share. Presses are handled in ``nursery``, which outlives each connection."""
 
     def __init__(self, app_token: str, api_url: str, handle: Handle, clock: Clock, nursery: trio.Nursery) -> None:
         self._client = SlackClient(
@@ -97,7 +97,7 @@ class _SocketModeApp:
         """Runs one connection until Slack asks for a new one. Raises _Unreachable for every other end."""
         url = await self._address()
         try:
-            end = await converse(url, _PATIENCE, LARGEST, self._attend)
+            end = await converse(url, _PATIENCE, LARGEST, self._run_connection)
         except WebsocketUnusable as error:
             raise _Unreachable(str(error)) from None
         if end:
@@ -121,18 +121,18 @@ class _SocketModeApp:
             raise _Unreachable("Slack gave no address of a websocket that could be trusted")
         return url
 
-    async def _attend(self, connection: WebSocketConnection) -> str:
+    async def _run_connection(self, connection: WebSocketConnection) -> str:
         """Reads until the connection ends; returns why it ended, empty if Slack asks for a new one."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._beat, connection, name="socket mode heartbeat")
+            nursery.start_soon(self._ping_regularly, connection, name="socket mode heartbeat")
             end = await self._read(connection)
             nursery.cancel_scope.cancel()
         return end
 
-    async def _beat(self, connection: WebSocketConnection) -> None:
+    async def _ping_regularly(self, connection: WebSocketConnection) -> None:
         """Pings the connection, and closes it if it no longer answers, which ends the reading."""
         while True:
-            await self._clock.sleep(BEAT)
+            await self._clock.sleep(PING_INTERVAL)
             try:
                 with trio.fail_after(_PATIENCE):
                     await connection.ping()
@@ -149,7 +149,7 @@ class _SocketModeApp:
                     self.connected = True
                     log.info("Slack's Socket Mode is connected")
                 if envelope.get("type") == "disconnect":
-                    return self._told_to_leave(envelope)
+                    return self._on_disconnect(envelope)
                 await self._acknowledge(connection, envelope)
                 press = press_of(envelope)
                 if press is not None:
@@ -159,7 +159,7 @@ class _SocketModeApp:
         except trio.TooSlowError:
             return "the connection took no acknowledgement"
 
-    def _told_to_leave(self, envelope: Mapping[str, Any]) -> str:
+    def _on_disconnect(self, envelope: Mapping[str, Any]) -> str:
         if envelope.get("reason") == "link_disabled":
             return _OFF
         # Slack could end each connection before its hello; reconnecting at once would then loop without a pause.

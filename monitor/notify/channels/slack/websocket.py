@@ -3,25 +3,22 @@
 trio-websocket would leave its socket open after the other side's close, and wait as long as that side keeps it; so the stream is our own.
 """
 
-import re
-from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import urlsplit
 
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
 from monitor.runtime.certificates import trust
 from monitor.runtime.proxies import proxies
+from monitor.runtime.proxy_tunnel import TunnelRefused, open_tunnel
 from monitor.runtime.transport_errors import trouble
 
 __all__ = ["ConnectionClosed", "WebSocketConnection", "WebsocketUnusable", "converse"]
 
-_GOODBYE: Final = 1.0
+_CLOSING_SECONDS: Final = 1.0
 """Seconds that the closing handshake may take."""
-_LONGEST_HEAD: Final = 16 * 1024
-_STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
 
 
 class WebsocketUnusable(Exception):
@@ -44,12 +41,12 @@ async def converse(url: str, within: float, largest: int, talk: Callable[[WebSoc
                     )
                     limit.deadline = float("inf")
                     said = await talk(connection)
-                    with trio.move_on_after(_GOODBYE):
+                    with trio.move_on_after(_CLOSING_SECONDS):
                         await connection.aclose()
                     nursery.cancel_scope.cancel()
             finally:
                 await trio.aclose_forcefully(stream)
-    except* WebsocketUnusable as group:
+    except* TunnelRefused as group:
         why = f"the websocket could not be opened: {group.exceptions[0]}"
     # trio-websocket also raises exceptions of its own layers (h11, wsproto) for malformed answers; none of them may stop the listening.
     except* Exception as group:  # noqa: BLE001
@@ -64,45 +61,10 @@ async def _open(url: str) -> trio.SocketStream | trio.SSLStream[trio.SocketStrea
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
     proxy = proxies().of(parts._replace(scheme="https" if parts.scheme == "wss" else "http").geturl())
-    stream = await _let_through(proxy, host, port) if proxy else await trio.open_tcp_stream(host, port)
+    stream = await open_tunnel(proxy, host, port) if proxy else await trio.open_tcp_stream(host, port)
     if parts.scheme == "wss":
         return trio.SSLStream(stream, trust(), server_hostname=host, https_compatible=True)
     return stream
-
-
-async def _let_through(proxy: str, host: str, port: int) -> trio.SocketStream:
-    """Opens a connection to a host through a proxy (RFC 9110, CONNECT). Raises WebsocketUnusable."""
-    by = urlsplit(proxy)
-    stream = await trio.open_tcp_stream(by.hostname or "", by.port or 80)
-    try:
-        await stream.send_all(_connect(by, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"))
-        status = await _status(stream)
-        if not 200 <= status < 300:
-            raise WebsocketUnusable(f"the environment's proxy does not let through to {host} (HTTP {status})")
-    except BaseException:
-        await trio.aclose_forcefully(stream)
-        raise
-    return stream
-
-
-def _connect(by: SplitResult, target: str) -> bytes:
-    head = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
-    if by.username is not None:
-        password = f"{unquote(by.username)}:{unquote(by.password or '')}"
-        head.append(f"Proxy-Authorization: Basic {b64encode(password.encode()).decode()}")
-    return "\r\n".join([*head, "", ""]).encode()
-
-
-async def _status(stream: trio.SocketStream) -> int:
-    """Returns the status of the proxy's answer; 502 if it is malformed. Reads nothing beyond the answer's head."""
-    head = bytearray()
-    while not head.endswith(b"\r\n\r\n"):
-        piece = await stream.receive_some(1)
-        head += piece
-        if not piece or len(head) > _LONGEST_HEAD:
-            break
-    found = _STATUS_LINE.match(head)
-    return int(found[1]) if found else 502
 
 
 def _resource(url: str) -> str:

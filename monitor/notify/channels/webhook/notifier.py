@@ -16,6 +16,7 @@ from monitor.notify.channels.protocol import Outcome
 from monitor.notify.channels.reach import unreached
 from monitor.notify.render.alertmanager_payload import alertmanager
 from monitor.notify.render.escape import of_content_type, to_json
+from monitor.notify.render.report.webhook_body import report_body
 from monitor.notify.render.templates import TemplateProblem, Templates
 from monitor.notify.render.text import plain_text
 from monitor.runtime.clock import Clock, to_datetime
@@ -68,6 +69,7 @@ class WebhookNotifier:
         self._templates = templates
         self._template = template
         self._content_type = content_type
+        self._secret = (secret or "").strip()
         self._signer = None if not secret else Webhook(key_of(secret))
         self._timeout = timeout
         self._max_alerts = max_alerts
@@ -102,11 +104,13 @@ class WebhookNotifier:
     def _secrets(self) -> list[str]:
         """The values that must not appear in a log; of ``GenieKey KEY`` also the key alone."""
         values = [*self._headers.values(), *self._fields.values()]
-        return [*values, *(value.rpartition(" ")[2] for value in values)]
+        return [self._secret, *values, *(value.rpartition(" ")[2] for value in values)]
 
     def body(self, notification: Notification) -> tuple[str, str]:
         """Returns the body and its content type. If the template fails, the body is plain text that names the error."""
         content_type = self._content_type or JSON
+        if self._template is None and notification.digest is not None:
+            return to_json(report_body(notification, notification.digest)), content_type
         if self._template is None:
             return to_json(alertmanager(notification, self._max_alerts)), content_type
         try:
@@ -114,11 +118,11 @@ class WebhookNotifier:
         except TemplateProblem as problem:
             return _fallback(notification, f"The template {self._template} failed: {problem}", content_type)
 
-    def _signature(self, key: str, moment: datetime, body: str) -> dict[str, str]:
+    def _signature(self, key: str, signed_at: datetime, body: str) -> dict[str, str]:
         if self._signer is None:
             return {}
-        signature = self._signer.sign(key, moment, body)
-        return {"webhook-timestamp": str(int(moment.timestamp())), "webhook-signature": signature}
+        signature = self._signer.sign(key, signed_at, body)
+        return {"webhook-timestamp": str(int(signed_at.timestamp())), "webhook-signature": signature}
 
     async def check(self) -> str:
         """Returns what is wrong with the URLs or the template, or why no connection opens; nothing is posted."""

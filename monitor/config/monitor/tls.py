@@ -1,0 +1,43 @@
+"""The model of ``web.tls``: the certificate with which the listener speaks TLS."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import PrivateAttr
+
+from monitor.config.yaml import FieldProblem, NestedProblems, Text, ValidationContext, YamlModel, locate
+from monitor.runtime.server_certificate import CertificateProblem, ServerCertificate
+
+
+class Tls(YamlModel):
+    """The certificate of the listener."""
+
+    secret_paths = ("key_file",)
+
+    cert_file: Text
+    """The certificate, followed by those between it and its authority (PEM)."""
+    key_file: Text
+    """Its private key (PEM, without a passphrase)."""
+
+    _certificate: ServerCertificate = PrivateAttr()
+
+    @property
+    def certificate(self) -> ServerCertificate:
+        """Returns the certificate as it was read with the configuration."""
+        return self._certificate
+
+    def model_post_init(self, context: Any) -> None:
+        reading = context if isinstance(context, ValidationContext) else ValidationContext()
+        try:
+            self._certificate = ServerCertificate.load(
+                *(self._path(name, reading) for name in (self.cert_file, self.key_file))
+            )
+        except CertificateProblem as error:
+            raise NestedProblems([FieldProblem(("key_file" if error.of_key else "cert_file",), str(error))]) from None
+
+    @staticmethod
+    def _path(name: str, reading: ValidationContext) -> Path:
+        try:
+            return locate(name, reading.folder, reading.environ)
+        except (ValueError, RuntimeError, OSError):  # an invalid file name, or ~ without a home
+            return Path(name)

@@ -1,0 +1,34 @@
+"""Incidents: alerts of several rules that fire for one cause."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from monitor.runtime.clock import MINUTE, Duration, Instant
+
+QUIET: Final[Duration] = 30 * MINUTE
+"""How long after its end an incident takes up a new alert of the same scope, which opens another one after that."""
+
+
+class IncidentScope(msgspec.Struct, frozen=True):
+    """Which incident an alert belongs to, and which part of the account it shows to be concerned.
+
+    ``family`` is the name of the rules' incidents; ``place`` the values of the fields that tell incidents apart, as far as the alert has
+    one value in them. ``everywhere``: nearly all values of these fields are concerned. ``began_at`` is when the incident's first alert fired.
+    """
+
+    id: str
+    account: str
+    family: str
+    began_at: Instant
+    place: dict[str, str] = {}
+    everywhere: bool = False
+
+
+def merged(scopes: Iterable[IncidentScope]) -> IncidentScope:
+    """The scope of an incident by those of its alerts, of which there is at least one. The one place that is known stands for all."""
+    first, *others = sorted(scopes, key=lambda one: (one.began_at, not one.place))
+    place = next((one.place for one in (first, *others) if one.place), {})
+    everywhere = any(one.everywhere for one in (first, *others))
+    return msgspec.structs.replace(first, place=place, everywhere=everywhere)

@@ -1,0 +1,129 @@
+"""The certificate and the key with which a listener speaks TLS."""
+
+import hashlib
+import re
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+SOON_DAYS: Final = 14
+"""Days before the end of a certificate from which on `ServerCertificate.warning` says so."""
+
+_LARGEST: Final = 1024 * 1024
+_CERTIFICATE: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_NOT_YET_VALID, _EXPIRED = 9, 10  # OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED
+
+
+class CertificateProblem(ValueError):
+    """The certificate or the key cannot be used. ``of_key`` tells whether the key's file is to blame."""
+
+    def __init__(self, message: str, *, of_key: bool = False) -> None:
+        super().__init__(message)
+        self.of_key = of_key
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCertificate:
+    """A certificate with its key, ready to serve. ``der`` is the certificate itself; two are equal if their files hold the same."""
+
+    digest: bytes = field(repr=False)
+    der: bytes = field(repr=False)
+    context: ssl.SSLContext = field(compare=False, repr=False)
+    _chain: str = field(compare=False, repr=False)
+
+    @classmethod
+    def load(cls, cert_file: Path, key_file: Path) -> "ServerCertificate":
+        """Reads both files. Raises CertificateProblem, whose message shows nothing of the key."""
+        chain, key = _read(cert_file, of_key=False), _read(key_file, of_key=True)
+        found = _CERTIFICATE.search(chain)
+        if found is None:
+            raise CertificateProblem(
+                f"{cert_file} holds no certificate: it should be PEM (-----BEGIN CERTIFICATE-----)"
+            )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        _load_chain(context, cert_file, key_file)
+        text = b"\n".join(_CERTIFICATE.findall(chain)).decode("ascii", "replace")
+        der = ssl.PEM_cert_to_DER_cert(found[0].decode("ascii", "replace"))
+        return cls(hashlib.sha256(chain + b"\0" + key).digest(), der, context, text)
+
+    def warning(self, now: float) -> str:
+        """Returns a sentence if the certificate has ended, ends soon, or does not hold yet at ``now`` (seconds since 1970); else nothing."""
+        client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        client.check_hostname = False
+        client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        client.load_verify_locations(cadata=self._chain)
+        try:
+            end = _valid_until(client, self.context)
+        except ssl.SSLCertVerificationError as error:
+            return {
+                _EXPIRED: "the certificate has expired: renew it",
+                _NOT_YET_VALID: "the certificate is not valid yet",
+            }.get(error.verify_code, "")
+        except ssl.SSLError:
+            return ""
+        days = (end - now) / 86_400
+        return (
+            f"the certificate ends on {datetime.fromtimestamp(end, UTC):%Y-%m-%d}: renew it" if days < SOON_DAYS else ""
+        )
+
+
+def _read(path: Path, *, of_key: bool) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(_LARGEST + 1)
+    except OSError as error:
+        raise CertificateProblem(f"the file {path} cannot be read: {error.strerror}", of_key=of_key) from None
+    except ValueError:
+        raise CertificateProblem("that is no file's name", of_key=of_key) from None
+    if len(content) > _LARGEST:
+        raise CertificateProblem(f"{path} is larger than 1 MiB", of_key=of_key)
+    return content
+
+
+def _load_chain(context: ssl.SSLContext, cert_file: Path, key_file: Path) -> None:
+    def password() -> str:
+        raise CertificateProblem(f"the key in {key_file} is encrypted; store it without a passphrase", of_key=True)
+
+    try:
+        context.load_cert_chain(cert_file, key_file, password)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise CertificateProblem(
+                f"the key in {key_file} does not belong to the certificate in {cert_file}", of_key=True
+            ) from None
+        if _is_readable(cert_file):
+            raise CertificateProblem(f"{key_file} holds no usable key: it should be PEM", of_key=True) from None
+        raise CertificateProblem(f"the certificate in {cert_file} cannot be used ({error.reason or error})") from None
+    except OSError as error:
+        raise CertificateProblem(f"{cert_file} or {key_file} cannot be read: {error.strerror}") from None
+
+
+def _is_readable(cert_file: Path) -> bool:
+    with suppress(OSError):  # ssl.SSLError is one, too
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cert_file)
+        return True
+    return False
+
+
+def _valid_until(client_context: ssl.SSLContext, server_context: ssl.SSLContext) -> float:
+    """Returns when the server's certificate ends, by a handshake in memory. Raises ssl.SSLError if the client refuses it."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_context.wrap_bio(to_client, to_server)
+    server = server_context.wrap_bio(to_server, to_client, server_side=True)
+    for _ in _rounds():
+        for side in (client, server):
+            with suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+    certificate = client.getpeercert() or {}
+    return float(ssl.cert_time_to_seconds(str(certificate["notAfter"])))
+
+
+def _rounds() -> Iterator[int]:
+    """Yields once for each exchange of a handshake; TLS 1.2 needs three."""
+    yield from range(4)

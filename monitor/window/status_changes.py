@@ -1,0 +1,85 @@
+"""Counts, by country, operator and status, the messages that a window learns to have another status.
+
+A message is counted once for each status that it takes, however often and by whichever searches that status is reported.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from monitor.model.message import UNKNOWN
+from monitor.runtime.clock import Instant
+from monitor.window.columns import AS_MESSAGE, Columns
+from monitor.window.dictionary import Dictionary
+from monitor.window.index import Rows
+
+COUNTED_BY: Final = ("country", "operator", "status")
+_DISTANT_PAST: Final[Instant] = -(1 << 62)
+_NONE: Final = 0
+_MOST_STATUSES: Final = 62
+"""How many statuses are told apart; all further ones, which Routee does not document, are one."""
+
+
+class StatusChanges:
+    """Compares the status of changed rows with those that were seen there before. What the window holds at the start is not counted.
+
+    ``since``: by search, only reports with a later date count, so that the past that a new search reads first is no traffic of now.
+    """
+
+    def __init__(self, columns: Columns, dictionaries: Mapping[str, Dictionary]) -> None:
+        self.since: dict[str, Instant] = {}
+        self._columns, self._dictionaries = columns, dictionaries
+        self._taken: Rows = np.zeros(0, np.int64)
+        """The statuses that each row's message has taken, as bits."""
+        self._counts: Counter[tuple[int, ...]] = Counter()
+        self._put_back: Counter[tuple[str, str, str]] = Counter()
+        self.note(np.arange(columns.length))
+        self._counts.clear()
+
+    def note(self, rows: Rows, search: str | None = None) -> None:
+        """Takes the present status of changed rows, each given once. ``search`` has returned them."""
+        columns = self._columns
+        self._reserve(columns.length)
+        rows = rows[columns["kind"][rows] & AS_MESSAGE > 0]
+        status = columns.of("status", rows).astype(np.int64)
+        # A message that has left every search has an unknown status. It is not counted again if it comes back as it was.
+        unknown = self._dictionaries["status"].code(UNKNOWN)
+        bits = np.left_shift(1, np.minimum(status, _MOST_STATUSES))
+        new = (bits & self._taken[rows] == 0) & (status != (-1 if unknown is None else unknown))
+        rows = rows[new]
+        self._taken[rows] |= bits[new]
+        if search is not None:
+            rows = rows[columns["date"][rows] > self.since.get(search, _DISTANT_PAST)]
+        profiles, counts = np.unique(columns["profile"][rows], return_counts=True)
+        codes = [columns.profiles[name][profiles].tolist() for name in COUNTED_BY]
+        for *key, count in zip(*codes, counts.tolist(), strict=True):
+            self._counts[tuple(key)] += count
+
+    def forget(self, rows: Rows) -> None:
+        """Forgets rows that other messages may take."""
+        self._reserve(self._columns.length)
+        self._taken[rows] = _NONE
+
+    def take(self) -> dict[tuple[str, str, str], int]:
+        """Returns how many messages have taken each (country, operator, status) since the last call."""
+        texts = [self._dictionaries[name].texts for name in COUNTED_BY]
+        taken = {
+            (texts[0][country], texts[1][operator], texts[2][status]): count
+            for (country, operator, status), count in self._counts.items()
+        }
+        self._counts.clear()
+        if self._put_back:
+            taken = dict(self._put_back + Counter(taken))
+            self._put_back.clear()
+        return taken
+
+    def put_back(self, taken: Mapping[tuple[str, str, str], int]) -> None:
+        """Takes back what `take` returned and could not be used: the next call returns it again."""
+        self._put_back.update(taken)
+
+    def _reserve(self, length: int) -> None:
+        if length > len(self._taken):
+            more = max(length, 2 * len(self._taken)) - len(self._taken)
+            self._taken = np.concatenate([self._taken, np.full(more, _NONE, np.int64)])
