@@ -50,6 +50,8 @@ def hide_secrets(config: Config) -> None:
     for account in config.accounts:
         _hide_id(account.application_id.get_secret_value())
         logs.hide(account.application_secret.get_secret_value())
+        if account.callback_secret is not None:
+            logs.hide(account.callback_secret.get_secret_value())
     for receiver in config.receivers:
         for _, entry in receiver.channels:
             for name in entry.secrets:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from monitor.alerts.evaluation import EvaluationResult
 from monitor.alerts.evaluator import RuleEvaluator
@@ -14,11 +15,13 @@ from monitor.dispatch.dispatcher import SuppressionEdits
 from monitor.model.account_state import NOTHING_KNOWN, AccountState
 from monitor.model.complete_read import ReadOrigin
 from monitor.model.message import Batch, Unread
-from monitor.model.routee_query import SetAside
+from monitor.model.routee_query import RejectedRecord
 from monitor.runtime.clock import HOUR, Duration, Instant
 from monitor.store.protocol import Cursor, QuarantinedRecord
+from monitor.window import Query, WindowReader
 
 EXPIRE_EVERY: Final[Duration] = HOUR
+_ALWAYS: Final[Instant] = 1 << 62
 EXPIRE_AT_ONCE: Final = 50_000
 """Maximum rows that one poll drops; dropping a million at once would delay everything else."""
 
@@ -48,12 +51,39 @@ class AccountPipeline:
         return search in self.evaluator.coverage.searches
 
     def add(
-        self, search: str, batch: Batch, unreadable: tuple[SetAside, ...], origin: ReadOrigin, now: Instant
+        self, search: str, batch: Batch, unreadable: tuple[RejectedRecord, ...], origin: ReadOrigin, now: Instant
     ) -> None:
         """Adds a page to the window."""
+        self._count_from(search, now)
         self.changed += self.evaluator.window.upsert(batch, search, origin)
         self.quarantined += [QuarantinedRecord(self.name, search, now, one.why, one.record) for one in unreadable]
         self.quarantined += [_unread_value(self.name, search, now, one) for one in batch.unread]
+
+    def _count_from(self, search: str, now: Instant) -> None:
+        """Begins to count the statuses that the search returns, unless that has begun: those since its known past, or since now."""
+        since = self.evaluator.window.status_changes.since
+        if search not in since:
+            cursor = self.evaluator.coverage.cursors.get(search)
+            since[search] = now if cursor is None else cursor.covered_since
+
+    def pairs(self) -> list[tuple[str, ...]]:
+        """Returns the pairs of country and operator that have messages in the window, those with most messages first."""
+        by, reading = ("country", "operator"), WindowReader(self.evaluator.window)
+        tally = reading.tally(Query(-_ALWAYS, _ALWAYS, by))
+        order = np.argsort(-tally.counts, kind="stable")
+        return [reading.labels(by, code) for code in tally.codes[order].tolist()]
+
+    def push(self, batch: Batch, unreadable: Sequence[RejectedRecord], now: Instant) -> None:
+        """Adds pushed reports to the window."""
+        window = self.evaluator.window
+        window.count_status_changes()
+        self.changed += window.push(batch, self.evaluator.coverage.unfiltered)
+        self.set_aside(unreadable, now)
+        self.quarantined += [_unread_value(self.name, "", now, one) for one in batch.unread]
+
+    def set_aside(self, unreadable: Sequence[RejectedRecord], now: Instant) -> None:
+        """Quarantines pushed records that cannot be read, for the account rather than a search."""
+        self.quarantined += [QuarantinedRecord(self.name, "", now, one.why, one.record) for one in unreadable]
 
     def add_unread(self, tracking_id: str, unread: Sequence[Unread], now: Instant) -> None:
         """Quarantines the fields of a campaign's state that could not be read."""
@@ -63,12 +93,15 @@ class AccountPipeline:
             self.quarantined.append(QuarantinedRecord(self.name, "", now, why, record, seen=one.count))
 
     def expire(self, as_of: Instant, retention: Duration) -> None:
-        """Drops rows older than the retention, at most `EXPIRE_AT_ONCE` per call."""
+        """Drops rows older than the retention, at most `EXPIRE_AT_ONCE` per call; does nothing within `EXPIRE_EVERY` of the last full drop.
+
+        The caller checks that the clock can be trusted (`Clock.may_forget`).
+        """
         if as_of - self.expired_at >= EXPIRE_EVERY:
             forgotten = self.evaluator.window.expire(as_of - retention, EXPIRE_AT_ONCE)
             self.expired_at = self.expired_at if forgotten else as_of
 
-    def forget_notified(self, notified: set[str]) -> None:
+    def forget_resolved(self, notified: set[str]) -> None:
         """Drops resolved alerts, except those in ``notified`` (fingerprints), which some receiver still shows as firing."""
         for (rule, group), alert in list(self.evaluator.every_alert()):
             if alert.fingerprint in notified:
@@ -81,7 +114,7 @@ class AccountPipeline:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """An account's evaluation and people's edits, which are dispatched, committed and applied together.
+    """One commit's proposed changes: an account's evaluation and people's edits, which are dispatched, committed and applied together.
 
     ``cursor`` belongs to the poll or sweep that caused the evaluation, if any.
     """

@@ -10,7 +10,7 @@ from monitor.model import builtin_alerts as builtin
 from monitor.model.complete_read import SOMEWHERE, CompleteRead, ReadOrigin
 from monitor.model.finding import Finding
 from monitor.model.message import Batch, Unread
-from monitor.model.routee_query import SetAside
+from monitor.model.routee_query import RejectedRecord
 from monitor.runtime.clock import SECOND, Instant, iso
 from monitor.runtime.errors import InternalError, RouteeError, StoreError
 from monitor.runtime.throttled_log import ThrottledLog
@@ -37,19 +37,19 @@ class AccountSink:
 
     def begin(self, search: str, read: str) -> None:
         """See `monitor.ingest.poll.Sink`."""
-        self._account.evaluator.window.membership.begin(search, read)
+        self._account.evaluator.window.search_results.begin(search, read)
 
     def end(self, search: str, read: str) -> None:
         """See `monitor.ingest.poll.Sink`."""
-        self._account.evaluator.window.membership.end(search, read)
+        self._account.evaluator.window.search_results.end(search, read)
 
     async def page(
-        self, search: str, batch: Batch, asides: tuple[SetAside, ...], origin: ReadOrigin = SOMEWHERE
+        self, search: str, batch: Batch, rejected: tuple[RejectedRecord, ...], origin: ReadOrigin = SOMEWHERE
     ) -> None:
         """See `monitor.ingest.poll.Sink`."""
         if self._account.has(search):  # otherwise removed from the configuration meanwhile
-            self._account.add(search, batch, asides, origin, self._services.clock.now())
-            self._count(search, batch, asides)
+            self._account.add(search, batch, rejected, origin, self._services.clock.now())
+            self._count(search, batch, rejected)
         self._services.health.beat(self._called(search))
         await self._pipeline.commit_rows(self._account)
 
@@ -89,13 +89,13 @@ class AccountSink:
     def _finding(self, search: str, why: str) -> Finding:
         return builtin.finding(why, account=self._account.name, search=search)
 
-    def _count(self, search: str, batch: Batch, asides: tuple[SetAside, ...]) -> None:
+    def _count(self, search: str, batch: Batch, rejected: tuple[RejectedRecord, ...]) -> None:
         metrics, account = self._services.metrics, self._account.name
         metrics.pages(account, search)
         for one in batch.unread:
             metrics.unread(account, search, one.field, one.count)
-        if asides:
-            metrics.set_aside(account, search, len(asides))
+        if rejected:
+            metrics.rejected_records(account, search, len(rejected))
 
     def _failure(self, search: str) -> ThrottledLog:
         if search not in self._failures:
@@ -108,5 +108,5 @@ class AccountSink:
 
 
 def _to_the_second(at: Instant) -> str:
-    """An instant as people read it, without its fraction of a second."""
+    """Returns the instant as text, without a fraction of a second."""
     return iso(at - at % SECOND)

@@ -61,8 +61,8 @@ async def poll_account_state(
 ) -> None:
     """Polls what the account's rules need until it is stopped; returns at once if they need nothing."""
     rules = evaluator.rules.values()
-    balances = [rule for rule in rules if rule.account_state == "balance"]
-    campaigns = [rule for rule in rules if rule.account_state == "campaigns"]
+    balances = [rule for rule in rules if rule.polled_resource == "balance"]
+    campaigns = [rule for rule in rules if rule.polled_resource == "campaigns"]
     async with trio.open_nursery() as nursery:
         if balances:
             balance = BalancePoller(evaluator, routee, clock)
@@ -169,13 +169,15 @@ def campaigns_to_ask(evaluator: RuleEvaluator, now: Instant, unknown: Collection
     there = active(reading, Query(now - DAY, now))
     evaluator.account_state = evaluator.account_state.only({reading.labels(BY, int(code))[0] for code in there})
     known = evaluator.account_state.campaigns
-    old = [name for _, name in sorted((fact.at, name) for name, fact in known.items() if _is_due(fact, now))]
+    old = [
+        name for _, name in sorted((campaign.at, name) for name, campaign in known.items() if _is_due(campaign, now))
+    ]
     new = [name for name in _latest_first(reading, now) if name not in known and name not in unknown]
     return [*new[: AT_ONCE - min(len(old), AT_ONCE // 2)], *old][:AT_ONCE]
 
 
-def _is_due(fact: CampaignAt, now: Instant) -> bool:
-    return not fact.is_over and now - fact.at >= EVERY
+def _is_due(campaign: CampaignAt, now: Instant) -> bool:
+    return not campaign.is_over and now - campaign.at >= EVERY
 
 
 def _latest_first(reading: WindowReader, now: Instant) -> Iterator[str]:

@@ -28,7 +28,7 @@ SLOWEST_PAGE: Final = 10 * MINUTE
 
 
 class AccountSupervisor:
-    """Makes the accounts' task specs for a supervisor that may be shared."""
+    """Makes one task spec per account. The tasks of an account share its client."""
 
     def __init__(self, config: Config, pipeline: Pipeline, keep_going: KeepGoing = once) -> None:
         self._config = config
@@ -58,23 +58,23 @@ class AccountSupervisor:
 class _AccountTasks:
     """The tasks that share one account's client."""
 
-    def __init__(self, written: Account, client: Routee, pipeline: Pipeline, supervisor: TaskSupervisor) -> None:
-        self._written = written
+    def __init__(self, account_config: Account, client: Routee, pipeline: Pipeline, supervisor: TaskSupervisor) -> None:
+        self._account_config = account_config
         self._client = client
-        self._account = pipeline.accounts[written.name]
+        self._account = pipeline.accounts[account_config.name]
         self._services = pipeline.services
         self._supervisor = supervisor
         self._sink = AccountSink(pipeline, self._account)
 
     def assign(self, config: Config) -> None:
         """Applies the configuration; stops all tasks if this account is not in it unchanged."""
-        self._supervisor.assign(self._specs(config) if self._written in config.accounts else ())
+        self._supervisor.assign(self._specs(config) if self._account_config in config.accounts else ())
 
     def _specs(self, config: Config) -> Iterator[TaskSpec]:
         evaluator, noted = self._account.evaluator, partial(note_campaign, self._account, self._services)
         asking = [rule for rule in evaluator.rules.values() if rule.asks_routee]
         polling = partial(poll_account_state, evaluator, self._client, self._services.clock, noted)
-        yield TaskSpec(f"errands of account {self._account.name}", asking, lambda leave: run_until(leave, polling))
+        yield TaskSpec(f"account state of {self._account.name}", asking, lambda leave: run_until(leave, polling))
         for search in config.searches:
             if search.account == self._account.name:
                 yield TaskSpec(loop_of(search), search, partial(self._poll, search))
@@ -87,7 +87,7 @@ class _AccountTasks:
         try:
             await poll_search(
                 plan_of(search),
-                _TroubledClient(self._client, trouble),
+                _FailureRecordingClient(self._client, trouble),
                 self._sink,
                 self._services.clock,
                 cursors.get(search.name),
@@ -100,7 +100,7 @@ class _AccountTasks:
 
 
 @dataclass(frozen=True, slots=True)
-class _TroubledClient:
+class _FailureRecordingClient:
     """An account's client for one search, which records failed attempts."""
 
     client: Routee

@@ -1,17 +1,23 @@
 """Reads and changes alerts, silences and acknowledgements for the HTTP listener and Slack's buttons."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
+import trio
 
 from monitor.daemon.pipeline import Pipeline
 from monitor.dispatch.dispatcher import SuppressionEdits
 from monitor.dispatch.status import StatusSnapshot
 from monitor.model.alert import Alert
 from monitor.routing.acknowledgements import Ack, acknowledge
-from monitor.routing.silences import Silence, make_room
-from monitor.runtime.clock import Instant
-from monitor.runtime.errors import NothingThere
+from monitor.routing.silences import Silence, extended, make_room
+from monitor.runtime.clock import Duration, Instant
+from monitor.runtime.errors import NothingThere, StoreError
+
+MOST_CHANGES_WAITING: Final = 50
+"""The most changes that wait for the one before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +25,7 @@ class AlertActions:
     """One daemon's alerts. Methods that change something raise StoreError and then change nothing."""
 
     pipeline: Pipeline
+    _one: trio.Lock = field(default_factory=trio.Lock)
 
     def status(self) -> StatusSnapshot:
         """Returns the current status of alerts, groups and silences."""
@@ -33,11 +40,15 @@ class AlertActions:
             known = self.pipeline.dispatcher.silences.all()
             return SuppressionEdits(silences=[silence], dropped_silences=make_room(known, silence, self._now()))
 
-        await self.pipeline.flush(edits)
+        await self._flush(edits)
 
     async def expire_silence(self, silence_id: str) -> None:
         """Ends a silence now; an expired one stays unchanged. Raises NothingThere."""
-        await self.pipeline.flush(lambda: SuppressionEdits(silences=self._expired(silence_id)))
+        await self._flush(lambda: SuppressionEdits(silences=self._expired(silence_id)))
+
+    async def extend_silence(self, silence_id: str, by: Duration) -> None:
+        """Moves the end of a silence. Raises NothingThere, and ValueError if it has expired."""
+        await self._flush(lambda: SuppressionEdits(silences=[self._extended(silence_id, by)]))
 
     async def acknowledge(self, fingerprint: str, by: str, comment: str = "", until: Instant | None = None) -> Ack:
         """Acknowledges a firing alert, replacing an earlier acknowledgement. Raises NothingThere, and ValueError for invalid input."""
@@ -47,18 +58,24 @@ class AlertActions:
             made.append(acknowledge(self._firing(fingerprint), by, comment, self._now(), until))
             return SuppressionEdits(acks=made)
 
-        await self.pipeline.flush(edits)
+        await self._flush(edits)
         return made[0]
 
     async def unacknowledge(self, fingerprint: str) -> None:
-        """Take an acknowledgement back. Raises NothingThere."""
+        """Removes an acknowledgement. Raises NothingThere."""
 
         def edits() -> SuppressionEdits:
             if fingerprint not in self.pipeline.dispatcher.acks:
                 raise NothingThere(f"there is no acknowledgement of an alert {fingerprint}")
             return SuppressionEdits(dropped_acks=[fingerprint])
 
-        await self.pipeline.flush(edits)
+        await self._flush(edits)
+
+    async def _flush(self, edits: Callable[[], SuppressionEdits]) -> None:
+        if self._one.statistics().tasks_waiting >= MOST_CHANGES_WAITING:
+            raise StoreError("too many changes wait for the store; try again in a second")
+        async with self._one:
+            await self.pipeline.flush(edits)
 
     def _now(self) -> Instant:
         return self.pipeline.services.clock.now()
@@ -72,8 +89,14 @@ class AlertActions:
         starts_at = min(known.starts_at, now)
         return [msgspec.structs.replace(known, starts_at=starts_at, ends_at=now, updated_at=now)]
 
+    def _extended(self, silence_id: str, by: Duration) -> Silence:
+        known, now = self.pipeline.dispatcher.silences.get(silence_id), self._now()
+        if known is None:
+            raise NothingThere(f"there is no silence {silence_id}")
+        return extended(known, by, now)
+
     def _firing(self, fingerprint: str) -> Alert:
-        for alert, _, _ in self.pipeline.alerts():
+        for alert in self.pipeline.every_alert():
             if alert.state == "firing" and alert.fingerprint == fingerprint:
                 return alert
         raise NothingThere(f"no alert {fingerprint} fires")

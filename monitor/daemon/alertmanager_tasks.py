@@ -29,7 +29,7 @@ def pushing(
     pipeline: Pipeline,
     outbox: Outbox,
 ) -> Iterator[TaskSpec]:
-    """A task for each entry of each receiver. ``present`` are the settings of the moment: they may change while it runs."""
+    """Yields a task spec per Alertmanager entry of each receiver. ``present`` returns the present settings, which a reload can change."""
     clock, metrics = pipeline.services.clock, pipeline.services.metrics
     url = (config.web.external_url or "") if config.web is not None else ""
     interval = partial(_interval, present)
@@ -62,7 +62,7 @@ def _firing(pipeline: Pipeline, receiver: str) -> Iterable[FiringAlert]:
 
 
 def _interval(present: Callable[[], Settings], view: AlertView) -> Duration:
-    """How often an alert's rule is judged."""
+    """Returns how often the alert's rule is evaluated."""
     settings = present()
     every = next((rule.every for rule in settings.rules if rule.name == view.rule), None)
     return every or max(search.every for search in settings.config.searches)

@@ -1,4 +1,4 @@
-"""How much of the past has been read after a first start: a line that changes for a terminal, lines at steps for a log."""
+"""Shows how much of the past has been read after a first start: a changing line in a terminal, and some lines in the log."""
 
 import logging
 from collections.abc import Callable
@@ -9,16 +9,18 @@ from monitor.runtime.clock import SECOND, Clock, Instant, format_duration
 log = logging.getLogger("monitor")
 
 STEPS: Final = 4
-"""The most lines that are logged of each search, evenly spaced."""
+"""The most lines of progress that are logged per search, evenly spaced."""
 _LEAST_FOR_GUESS: Final = 0.05
-"""From this share on it is guessed how long it will take."""
+"""Share of the past that must have been read before the remaining time is estimated."""
 
 Search = tuple[str, str]
 
 
 class CatchUp:
-    """Told how far each search has come. ``live`` shows a text in place of its last one, and nothing for an empty text; without it only the
-    log is told."""
+    """Tracks how far each search has come.
+
+    ``live`` shows a text in place of its last one; an empty text removes it. Without it, progress is only logged.
+    """
 
     def __init__(self, clock: Clock, live: Callable[[str], None] | None = None) -> None:
         self._clock = clock
@@ -27,7 +29,7 @@ class CatchUp:
         self._began: dict[Search, tuple[Instant, float]] = {}
 
     def reached(self, account: str, search: str, share: float) -> None:
-        """Takes how much of the past that the search looks back to has been read: 0 to 1. Not called where all of it is there from the start."""
+        """Takes the share (0 to 1) of the past that a search has read; not called for a search that has read all of it from the start."""
         key, before = (account, search), self._shares.get((account, search))
         self._shares[key] = share
         if share >= 1:
@@ -52,7 +54,7 @@ class CatchUp:
         return format_duration((self._clock.now() - self._began[key][0]) // SECOND * SECOND)
 
     def _line(self) -> str:
-        """``reading the past: outbound 43%, about 2m left``; empty where nothing is to be read any more."""
+        """Returns for example ``reading the past: outbound 43%, about 2m left``; empty once everything is read."""
         if not self._began:
             return ""
         parts = [f"{search} {self._shares[account, search]:.0%}" for account, search in self._began]

@@ -1,4 +1,4 @@
-"""Watches whether channels take what they are sent, and raises `NotificationFailing` where one does not: on the other receivers."""
+"""Watches whether channels accept notifications, and raises `NotificationFailing` on the other receivers if one does not."""
 
 import contextlib
 import logging
@@ -14,15 +14,14 @@ from monitor.runtime.clock import MINUTE, SECOND, Duration
 from monitor.runtime.errors import StoreError
 
 DELIVERY: Final = "delivery"
-"""The name of all channels' loops together, where signs of life are collected."""
+"""The name in `Health` of all channels' loops together."""
 PATIENCE: Final[Duration] = 5 * MINUTE
-"""Time without a success since its first failure after which a channel is reported; a dead letter is reported at once."""
+"""Time without a success, since its first failure, after which a channel is reported; a dead letter is reported at once."""
 UPDATE_EVERY: Final[Duration] = 5 * SECOND
 SLOWEST_SEND: Final = 150.0
-"""Seconds. A send is cut off long before; one that lasts longer means that delivery does not get on."""
+"""Seconds that a send can last before delivery counts as stuck; every send is cut off long before."""
 SLOWEST_STEP: Final = 400.0
-"""Seconds without progress before a busy channel counts as stuck: longer than the longest pause between two
-tries to write a receipt."""
+"""Seconds without progress before a busy channel counts as stuck; the longest pause between two tries to write a receipt is shorter."""
 
 log = logging.getLogger("monitor")
 
@@ -31,7 +30,7 @@ Channel = tuple[str, str]
 
 
 class ChannelWatch:
-    """``channels`` are those of the configuration."""
+    """Watches the outbox's channels. ``channels`` are those of the configuration."""
 
     def __init__(self, pipeline: Pipeline, outbox: Outbox, channels: Collection[Channel]) -> None:
         self._pipeline = pipeline
@@ -40,11 +39,9 @@ class ChannelWatch:
         self._channels = frozenset(channels)
 
     async def run(self) -> None:
-        """Update again and again."""
+        """Updates at intervals until it is cancelled."""
         while True:
-            with contextlib.suppress(
-                StoreError
-            ):  # the pipeline has complained of it, and the next update finds the same
+            with contextlib.suppress(StoreError):  # the pipeline logs it, and the next update makes up for it
                 await self.update()
             if self._makes_progress:
                 self._services.health.beat(DELIVERY)
@@ -52,17 +49,17 @@ class ChannelWatch:
 
     @property
     def _makes_progress(self) -> bool:
-        """Whether every channel's task that has something to do does it, and is not stuck in it."""
+        """Whether no channel's task is stuck in its work."""
         now, outbox = trio.current_time(), self._outbox
         in_time = all(now - began < SLOWEST_SEND for began in outbox.sending.values())
-        return in_time and all(now - since < SLOWEST_STEP for since in outbox.at_work.values())
+        return in_time and all(now - since < SLOWEST_STEP for since in outbox.busy.values())
 
     def watch(self, channels: Collection[Channel]) -> None:
-        """From now on these are the configuration's."""
+        """Replaces the configuration's channels."""
         self._channels = frozenset(channels)
 
     async def update(self) -> None:
-        """Raise and end what has changed. Raises StoreError; what was not raised then is at the next update."""
+        """Raises and ends alerts as channels change. Raises StoreError; the next update then makes up for it."""
         failing = {channel: one for channel, one in self._outbox.failing.items() if self._is_failing(one)}
         reasons = {channel: one.why for channel, one in failing.items()}
         self._services.health.channels(reasons)
@@ -72,7 +69,9 @@ class ChannelWatch:
             if channel not in raised:
                 await self._raise(self._pipeline.default_account, channel, one)
         for channel, account in raised.items():
-            if channel not in self._channels or (channel in self._outbox.taken and channel not in self._outbox.failing):
+            if channel not in self._channels or (
+                channel in self._outbox.accepted_channels and channel not in self._outbox.failing
+            ):
                 receiver, name = channel
                 await self._pipeline.update_builtin(
                     account, NOTIFICATION_FAILING, over(receiver=receiver, channel=name)
@@ -82,7 +81,7 @@ class ChannelWatch:
         return one.refused or self._services.clock.now() - one.since >= PATIENCE
 
     def _raised(self) -> Iterator[tuple[Channel, str]]:
-        """The channels of which it is told that they fail, and the account under which it is."""
+        """Yields the channels with a firing alert, each with the account that keeps it."""
         for account, about in self._pipeline.firing(NOTIFICATION_FAILING):
             yield (about.get("receiver", ""), about.get("channel", "")), account
 

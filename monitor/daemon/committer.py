@@ -1,4 +1,4 @@
-"""Builds and writes one commit of the pipeline."""
+"""Builds the commits of the pipeline and writes them to the store."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ log = logging.getLogger("monitor")
 
 
 class Committer:
-    """Writes commits, with the rows of an account that have come meanwhile."""
+    """Writes commits together with an account's uncommitted rows."""
 
     def __init__(self, store: AsyncStore, services: Services) -> None:
         self._store = store
@@ -33,22 +33,23 @@ class Committer:
         self._trouble = ThrottledLog(log, "the store", services.clock, logging.ERROR)
 
     async def commit(self, account: AccountPipeline, commit: Commit) -> None:
-        """Write it, with the account's rows and quarantined records. Raises StoreError.
+        """Writes a commit together with the account's rows and quarantined records. Raises StoreError.
 
-        Whatever ends it without their being written, above all a cancelled wait for the store, gives them back to the next commit. A call
-        that has begun is finished in any case (`AsyncStore`), and between its end and the return of this nothing can be cancelled.
+        If the write fails or is cancelled, the rows and records wait for the next commit. A write that has begun is always finished
+        (`AsyncStore`), and nothing can be cancelled between its end and the return of this method.
         """
         window, quarantined, changed = account.evaluator.window, account.quarantined, account.changed
-        state, unsaved = account.evaluator.account_state, window.unsaved()
+        state, unsaved, taken = account.evaluator.account_state, window.unsaved(), window.status_changes.take()
         account.quarantined, account.changed = [], 0
         put_rows(commit, account.name, unsaved)
-        commit.asides = quarantined
-        commit.facts = {} if state == account.stored_state else {account.name: state}
+        commit.quarantined = quarantined
+        commit.account_states = {} if state == account.stored_state else {account.name: state}
         began = perf_counter()
         try:
             numbers = await self._store.commit(commit)
         except BaseException as error:
             window.not_saved(unsaved)
+            window.status_changes.put_back(taken)
             account.quarantined = quarantined + account.quarantined
             account.changed += changed
             if isinstance(error, StoreError):
@@ -56,6 +57,7 @@ class Committer:
             raise
         window.saved(unsaved, numbers[0] if numbers else None)
         account.stored_state = state
+        self._services.metrics.delivery.add(account.name, taken)
         self._services.metrics.commit(perf_counter() - began)
         self._services.health.store()
         self._trouble.over()
@@ -69,20 +71,34 @@ class Committer:
 def final_results(
     accounts: Mapping[str, AccountPipeline], proposal: Proposal, plan: DispatchPlan
 ) -> dict[str, EvaluationResult]:
-    """By account, what is to be committed and applied: the proposal, and of each alert that was shown while it fires, how."""
+    """Returns, by account, what is committed and applied: the proposal, the view of each firing alert that a
+    notification shows, and the incident of each alert that has begun to fire."""
     results = {name: EvaluationResult() for name in accounts}
-    results[proposal.account.name] = replace(proposal.result, alerts=dict(proposal.result.alerts))
-    shown = {view.fingerprint: view for view in plan.views if view.status == "firing"}
-    for name, result in results.items() if shown else ():
+    transitions = [_in_incident(one, plan) for one in proposal.result.transitions]
+    results[proposal.account.name] = replace(
+        proposal.result, alerts=dict(proposal.result.alerts), transitions=transitions
+    )
+    shown = {view.fingerprint: kept(view) for view in plan.views if view.status == "firing"}
+    for name, result in results.items() if shown or plan.incidents else ():
         for key, alert in alerts_after(accounts[name].evaluator, result).items():
-            view = shown.get(alert.fingerprint)
-            if view is not None:
-                result.alerts[key] = msgspec.structs.replace(alert, view=kept(view))
+            one = alert.fingerprint
+            if one in shown or one in plan.incidents:
+                view, incident = shown.get(one, alert.view), plan.incidents.get(one, alert.incident)
+                result.alerts[key] = msgspec.structs.replace(alert, view=view, incident=incident)
     return results
 
 
+def _in_incident(one: Transition, plan: DispatchPlan) -> Transition:
+    """Returns the transition with the incident that the alert has after the flush."""
+    known = plan.input.known.get(one.fingerprint)
+    incident = None if known is None else known[0].incident
+    if incident is None or one.about is None:
+        return one
+    return replace(one, about=msgspec.structs.replace(one.about, incident=incident.id))
+
+
 def alerts_after(evaluator: RuleEvaluator, result: EvaluationResult) -> dict[Key, Alert]:
-    """An account's alerts as they are once the result is applied."""
+    """Returns an account's alerts as they are once the result is applied."""
     after = dict(evaluator.every_alert()) | result.alerts
     return {key: alert for key, alert in after.items() if alert is not None}
 
@@ -93,11 +109,13 @@ def commit_of(
     results: Mapping[str, EvaluationResult],
     plan: DispatchPlan,
 ) -> Commit:
-    """All that is to be written together, but for the account's rows."""
+    """Returns the commit, without the account's rows."""
     cursor = proposal.cursor
+    dropped = [(name, rule) for name, one in accounts.items() for rule in sorted(one.evaluator.dropped_states)]
     commit = Commit(
         cursors=[] if cursor is None else [cursor],
-        transitions=[*proposal.result.transitions, *_transitions_by_people(plan, proposal.edits)],
+        dropped_rule_states=dropped,
+        transitions=[*results[proposal.account.name].transitions, *_transitions_by_people(plan, proposal.edits)],
     )
     for name, result in results.items():
         for (rule, group), alert in result.alerts.items():
@@ -105,18 +123,19 @@ def commit_of(
                 commit.alerts.append(alert)
             elif (before := accounts[name].evaluator.alerts.get(rule, {}).get(group)) is not None:
                 commit.dropped_alerts.append(before.fingerprint)
+        commit.rule_states |= {(name, rule): state for rule, state in result.kept.items() if state.is_ready}
     _put_plan(commit, plan)
     return commit
 
 
 def is_worth_a_commit(proposal: Proposal, plan: DispatchPlan) -> bool:
-    """Whether there is anything to be written."""
-    dispatched = plan.groups or plan.dropped or plan.outbox or plan.edits
+    """Returns whether there is anything to write."""
+    dispatched = plan.groups or plan.dropped or plan.outbox or plan.edits or plan.incidents
     return bool(proposal.cursor is not None or proposal.result.alerts or dispatched)
 
 
 def _put_plan(commit: Commit, plan: DispatchPlan) -> None:
-    """Notifications, and the groups, silences and acknowledgements as they are after them."""
+    """Adds the plan's notifications, groups, silences and acknowledgements to the commit."""
     commit.outbox = plan.outbox
     commit.groups = plan.groups if plan.watchdog is None else [*plan.groups, plan.watchdog]
     commit.dropped_groups = [(group.key, group.receiver) for group in plan.dropped]
@@ -125,7 +144,7 @@ def _put_plan(commit: Commit, plan: DispatchPlan) -> None:
 
 
 def put_rows(commit: Commit, account: str, unsaved: Unsaved) -> None:
-    """What the store is to keep of the window."""
+    """Adds the window's changes to the commit."""
     blob = unsaved.blob
     commit.journal = [] if blob is None else [(account, blob)]
     commit.cleaned = [(account, seq) for seq in unsaved.cleaned]
@@ -133,7 +152,7 @@ def put_rows(commit: Commit, account: str, unsaved: Unsaved) -> None:
 
 
 def _transitions_by_people(plan: DispatchPlan, edits: SuppressionEdits) -> Iterator[Transition]:
-    """What people have made of alerts, for their history."""
+    """Yields the transitions of alerts that people acknowledged or unacknowledged."""
     known = plan.input.known
     yield from (acknowledged(known[ack.fingerprint][0], ack) for ack in edits.acks if ack.fingerprint in known)
     for one in edits.dropped_acks:

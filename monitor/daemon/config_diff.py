@@ -20,7 +20,7 @@ log = logging.getLogger("monitor")
 
 
 def check_is_possible(before: Config, after: Config) -> None:
-    """Raises InputError where ``after`` asks for something that only a restart can bring about."""
+    """Raises InputError if ``after`` needs a restart."""
     problems = list(_refusals(before, after))
     if problems:
         raise InputError(problems)
@@ -37,7 +37,7 @@ def _refusals(before: Config, after: Config) -> Iterator[Problem]:
 
 @dataclass(frozen=True, slots=True, order=True)
 class ConfigChange:
-    """One thing that is written otherwise: of which kind (``rule``), its name, and what became of it."""
+    """One difference: the kind of entry (``rule``), its name, and whether it was added, changed or removed."""
 
     kind: str
     name: str
@@ -48,7 +48,7 @@ class ConfigChange:
 
 
 def changes(before: Settings, after: Settings) -> list[ConfigChange]:
-    """What differs, in the order of the configuration's sections; values are not shown, some of them are secret."""
+    """Returns the differences in the order of the configuration's sections, without values, because some are secret."""
     found: list[ConfigChange] = []
     old, new = before.config, after.config
     named: list[tuple[str, Mapping[str, object], Mapping[str, object]]] = [
@@ -60,7 +60,18 @@ def changes(before: Settings, after: Settings) -> list[ConfigChange]:
     ]
     for kind, was, now in named:
         found += (ConfigChange(kind, name, _what(name, was, now)) for name in sorted(_differing(was, now)))
-    sections = ("route", "inhibit_rules", "flapping", "watchdog", "retention", "web", "privacy", "log", "reload")
+    sections = (
+        "route",
+        "inhibit_rules",
+        "flapping",
+        "watchdog",
+        "report",
+        "retention",
+        "web",
+        "privacy",
+        "log",
+        "reload",
+    )
     found += (ConfigChange(name, "", "changed") for name in sections if getattr(old, name) != getattr(new, name))
     return found
 
@@ -83,7 +94,7 @@ def _what(name: str, was: Mapping[str, object], now: Mapping[str, object]) -> Wh
 
 
 def log_changes(before: RuntimeConfig, after: RuntimeConfig) -> None:
-    """A line that names what a reload has changed."""
+    """Logs one line that names what a reload has changed."""
     found = [str(change) for change in changes(before.settings, after.settings)]
     found += [] if after.templates is before.templates else ["templates changed"]
     more = f" and {len(found) - MOST_CHANGES} more" if len(found) > MOST_CHANGES else ""

@@ -1,4 +1,4 @@
-"""Flushes the groups when their time has come: a group waits, an interval is over, a silence ends."""
+"""Flushes groups when they are due: a group has waited, an interval has passed, or a silence ends."""
 
 from typing import Final
 
@@ -9,17 +9,17 @@ from monitor.runtime.clock import MINUTE, SECOND, Duration
 from monitor.runtime.errors import StoreError
 
 GROUPS: Final = "groups of alerts"
-"""The name of this loop, where signs of life are collected."""
+"""The name of this loop in `Health`."""
 SLOWEST: Final[Duration] = 5 * MINUTE
-"""The loop gives a sign of life long before this has passed."""
+"""Time without a sign of life after which the loop counts as stuck."""
 LONGEST_WAIT: Final[Duration] = 10 * SECOND
-"""Until the clock is read again, which may be set while nothing is due."""
+"""The longest wait before the clock is read again, because it may be set while nothing is due."""
 RETRY_AFTER: Final[Duration] = 5 * SECOND
-"""Until the groups are flushed again after the store has failed."""
+"""Wait before the groups are flushed again after the store has failed."""
 
 
 async def flush_when_due(pipeline: Pipeline) -> None:
-    """Flushes whenever a group is due, and begins if that is due, until it is stopped."""
+    """Flushes whenever a group is due, until it is cancelled. Calls `Pipeline.begin` first if that is due."""
     services = pipeline.services
     while True:
         services.health.beat(GROUPS)
@@ -32,7 +32,7 @@ async def flush_when_due(pipeline: Pipeline) -> None:
 
 
 async def _is_due(pipeline: Pipeline) -> bool:
-    """Wait until the next group is due, or (False) until a commit has changed when that is."""
+    """Waits until the next group is due and returns true, or false if a commit may have changed that time, or after `LONGEST_WAIT`."""
     clock, news, due, is_due = pipeline.services.clock, pipeline.news, pipeline.next_flush, False
     async with trio.open_nursery() as nursery:
 

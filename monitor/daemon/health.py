@@ -14,19 +14,19 @@ from monitor.runtime.clock import SECOND, Duration, format_duration
 
 
 class WebState(Protocol):
-    """What the listener asks of the daemon. Both answers come from memory: a slow disk never delays a probe."""
+    """What the listener reads of the daemon's health. All answers come from memory, so that a slow disk never delays a probe."""
 
     def stuck(self) -> Sequence[str]:
-        """A sentence for each loop that makes no progress; empty: healthy."""
+        """Returns a sentence for each loop that makes no progress; empty: healthy."""
 
     def unready(self) -> Sequence[str]:
-        """A sentence for each thing that is still missing; empty: ready."""
+        """Returns a sentence for each thing that is missing; empty: ready."""
 
     def warnings(self) -> Sequence[str]:
-        """A sentence for each thing that is wrong although the daemon is well and ready."""
+        """Returns a sentence for each thing that is wrong although the daemon is healthy and ready."""
 
 
-_MOST_ASIDE = 5
+_MOST_QUARANTINED = 5
 
 
 class Health:
@@ -43,16 +43,16 @@ class Health:
         self._known: set[tuple[str, str]] = set()
         self._new: dict[tuple[str, str], None] = {}
         self._reload_error = ""
-        self._set_aside: list[str] = []
+        self._quarantined: list[str] = []
         self._troubles: dict[tuple[str, str], Callable[[], str]] = {}
 
     def expect(self, loop: str, within: Duration) -> None:
-        """From now on ``loop`` is to `beat` at least once in ``within``."""
+        """Expects `beat` from ``loop`` at least once within ``within`` from now on."""
         self._within[loop] = within
         self._beats[loop] = self._now()
 
     def beat(self, loop: str) -> None:
-        """``loop`` is alive."""
+        """Notes a sign of life of ``loop``."""
         self._beats[loop] = self._now()
 
     def forget(self, loop: str) -> None:
@@ -61,41 +61,41 @@ class Health:
         self._beats.pop(loop, None)
 
     def searches(self, searches: Sequence[tuple[str, str]]) -> None:
-        """These (account, search) are to be polled once before the daemon is ready."""
+        """Takes the searches (account, search) that must be polled once before the daemon is ready."""
         self._unpolled = dict.fromkeys(searches)
         self._known = set(searches)
         self._starting = False
 
     def reloaded(self, searches: Sequence[tuple[str, str]]) -> None:
-        """The searches (account, search) are these after a reload. Who was ready stays ready: new ones are waited for without it."""
+        """Replaces the searches (account, search) after a reload. A daemon that was ready stays ready; its new searches are only warned of."""
         known = self._known | self._new.keys()
         self._unpolled = {search: None for search in self._unpolled if search in searches}
         self._new = {search: None for search in searches if search in self._new or search not in known}
         self._known = set(searches)
 
     def reload_failed(self, error: str = "") -> None:
-        """Whether the last reload was refused: ``error`` says why, and is empty where it was not."""
+        """Takes why the last reload was refused; empty if it was not."""
         self._reload_error = error
 
-    def set_aside(self, what: str) -> None:
+    def quarantined(self, what: str) -> None:
         """Notes that stored data could not be restored; reported until the daemon restarts."""
-        self._set_aside.append(what)
+        self._quarantined.append(what)
 
     def troubled(self, account: str, search: str, why: Callable[[], str]) -> None:
-        """``why`` says at any time why polls of that search fail; empty where they do not."""
+        """Takes a function that returns why polls of that search fail; it returns an empty text while they do not."""
         self._troubles[account, search] = why
 
     def polled(self, account: str, search: str) -> None:
-        """A poll of that search was complete and is committed."""
+        """Notes that a complete poll of that search was committed."""
         self._unpolled.pop((account, search), None)
         self._new.pop((account, search), None)
 
     def store(self, error: str = "") -> None:
-        """Whether the last write to the store went well: ``error`` is empty then."""
+        """Takes the error of the last write to the store; empty if it succeeded."""
         self._store_error = error
 
     def channels(self, failing: Mapping[tuple[str, str], str]) -> None:
-        """The channels (receiver, channel) that take nothing, and why."""
+        """Takes the channels (receiver, channel) that accept nothing, and why."""
         self._failing = dict(failing)
 
     def warnings(self) -> Sequence[str]:
@@ -109,7 +109,12 @@ class Health:
             f"Receiver {receiver} ({channel}) gets no notifications: {why}"
             for (receiver, channel), why in self._failing.items()
         ]
-        return reload + self._set_aside[:_MOST_ASIDE] + channels + [self._unpolled_yet(*search) for search in self._new]
+        return (
+            reload
+            + self._quarantined[:_MOST_QUARANTINED]
+            + channels
+            + [self._unpolled_yet(*search) for search in self._new]
+        )
 
     def stuck(self) -> Sequence[str]:
         """See `WebState`."""

@@ -28,21 +28,21 @@ log = logging.getLogger("monitor")
 
 
 class BuiltInAlerts(Protocol):
-    """What raises and ends built-in alerts (`monitor.daemon.pipeline.Pipeline`)."""
+    """The part of `monitor.daemon.pipeline.Pipeline` that raises and ends built-in alerts."""
 
     @property
     def default_account(self) -> str:
-        """Under which account alerts are kept that are about none."""
+        """The account that keeps alerts which are about no account."""
 
     async def update_builtin(self, account: str, built_in: BuiltIn, finding: Finding) -> None:
-        """Raise or end one. Raises StoreError."""
+        """Raises or ends a built-in alert. Raises StoreError."""
 
     def firing(self, built_in: BuiltIn) -> Iterator[tuple[str, dict[str, str]]]:
-        """The account and the group of each that fires."""
+        """Yields the account and the group of each firing alert."""
 
 
 class InternalErrors:
-    """Which tasks failed unexpectedly, when and why."""
+    """Tracks which tasks failed unexpectedly, when and why."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -50,7 +50,7 @@ class InternalErrors:
         self._logged: dict[str, tuple[Instant, str]] = {}
 
     def failed(self, task: str, error: Exception) -> str:
-        """``task`` failed with ``error``: log it, and give the sentence for people."""
+        """Logs that ``task`` failed with ``error``; returns the sentence for people."""
         now, why = self._clock.now(), str(InternalError(error))
         self._failed[task] = now, why
         logged_at, logged = self._logged.get(task, (0, ""))
@@ -62,7 +62,7 @@ class InternalErrors:
         return why
 
     def lately(self) -> dict[str, str]:
-        """The tasks that failed within `TOLD_FOR`, each with its reason."""
+        """Returns the tasks that failed within `TOLD_FOR`, each with its reason."""
         now = self._clock.now()
         self._failed = {task: (at, why) for task, (at, why) in self._failed.items() if abs(now - at) < TOLD_FOR}
         return {task: why for task, (_, why) in self._failed.items()}
@@ -70,9 +70,9 @@ class InternalErrors:
     async def keep_going(
         self, task: str, work: Callable[[], Awaitable[object]], leave: trio.Event | None = None
     ) -> None:
-        """Do ``work`` until it ends by itself or is cancelled.
+        """Runs ``work`` until it returns or is cancelled.
 
-        Where it fails unexpectedly it is done again after 1 s, 2 s, 4 s … 1 min, unless ``leave`` is set by then.
+        If it fails unexpectedly it is run again after 1 s, 2 s, 4 s … 1 min, unless ``leave`` is set by then.
         """
         leave = trio.Event() if leave is None else leave
         failures = 0
@@ -81,7 +81,7 @@ class InternalErrors:
             try:
                 await work()
                 return
-            except Exception as error:  # noqa: BLE001 - the last fence before the whole process
+            except Exception as error:  # noqa: BLE001 - otherwise it would end the whole process
                 self.failed(task, error)
                 failures = failures + 1 if self._clock.now() - began < TOLD_FOR else 1
             pause = backoff(failures, no_jitter, longest=LONGEST_PAUSE)
@@ -90,18 +90,18 @@ class InternalErrors:
                 return
 
     async def watch(self, pipeline: BuiltInAlerts) -> None:
-        """Raise and end ``InternalError`` as tasks fail and no longer fail, until cancelled."""
+        """Updates the alerts at intervals until it is cancelled."""
         while True:
             try:
                 await self.update(pipeline)
             except StoreError:
-                pass  # whoever writes to the store says so; the next update makes up for it
-            except Exception as error:  # noqa: BLE001 - what tells of faults does not fall to one
+                pass  # the code that writes to the store logs it; the next update makes up for it
+            except Exception as error:  # noqa: BLE001 - the reporting of errors must survive its own
                 self.failed("telling of internal errors", error)
             await self._clock.sleep(LOOK_EVERY)
 
     async def update(self, pipeline: BuiltInAlerts) -> None:
-        """Raise and end what has changed. Raises StoreError; what was not told then is at the next look."""
+        """Starts ``InternalError`` for tasks that fail, and ends it for others. Raises StoreError; the next update makes up for it."""
         lately, raised = self.lately(), {group["task"]: account for account, group in pipeline.firing(INTERNAL_ERROR)}
         for task, why in lately.items():
             if task not in raised:

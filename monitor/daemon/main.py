@@ -36,10 +36,10 @@ async def run(
     live: Callable[[str], None] | None = None,
     task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run until ``stop`` is set. Raises StoreError or ListenError where it cannot even start.
+    """Runs the daemon until ``stop`` is set. Raises StoreError or ListenError if it cannot start.
 
-    ``live`` shows a line that changes: how much of the past has been read.
-    ``reloads``: where the settings came from, and who asks for them to be read again; without it they stay as they are.
+    ``live`` shows a changing line: how much of the past has been read. ``reloads`` says where the settings came from and requests reloads;
+    without it they never change.
     """
     config, clock = settings.config, clock or GuardedClock()
     hide_secrets(config)

@@ -1,9 +1,8 @@
 """This daemon's Prometheus metrics. Every name begins with ``routee_monitor_``; docs/metrics.md lists them all.
 
-Things that happen are counted and timed where they happen. Things that *are* (alerts, ages, backlogs) are kept as the latest
-whole picture and turned into samples when somebody asks, so that what is gone leaves no stale series and ages are right to
-the second. Label values come from the configuration or from this program; the outcomes of requests, which others have a
-hand in, are bounded.
+Events are counted and timed where they happen. States (alerts, ages, backlogs) are kept as the latest values and turned into samples at each
+scrape, so that removed things leave no stale series and ages are right to the second. Label values come from the configuration or from this
+program. The outcomes of requests, and the countries and operators of messages, depend on others, so the number of their values is bounded.
 """
 
 import platform
@@ -11,44 +10,49 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Literal
+from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Info, ProcessCollector, Summary
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from monitor.daemon.delivery_counters import DeliveryCounters
 from monitor.model.alert import Alert
 from monitor.runtime.clock import SECOND, Clock, Instant
 
 PREFIX = "routee_monitor"
 
 PollOutcome = Literal["complete", "failed"]
+CallbackOutcome = Literal["taken", "set_aside", "unauthorized", "refused", "unavailable"]
 NotificationOutcome = Literal["sent", "retry", "rejected"]
 
 _FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _SLOW = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 _MOST_OUTCOMES = 40
+_MOST_RULES = 500
+_LONGEST_NAME = 200
 
 
 class Metrics:
-    """One daemon's metrics, on a registry of their own. Durations are handed in as seconds, moments as instants."""
+    """One daemon's metrics, on a registry of their own. Durations are passed in seconds, times as instants."""
 
     def __init__(self, clock: Clock) -> None:
         self.version = version("routee-monitor")
         self._registry = _Registry()
         self._outcomes = _Bounded(_MOST_OUTCOMES)
+        self._rules = _Bounded(_MOST_RULES, _LONGEST_NAME)
         self._now = _Now(clock)
-        self._polling()
-        self._judging()
-        self._telling()
+        self._polling_metrics()
+        self._evaluation_metrics()
+        self._notification_metrics()
         self._registry.register(self._now)
         ProcessCollector(registry=self._registry)
         build = Info("build", "The version that runs.", namespace=PREFIX, registry=self._registry)
         build.info({"version": self.version, "python": platform.python_version()})
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
-        """All metrics and their content type: OpenMetrics where ``accept`` (the request's header) asks for it, else Prometheus text."""
+        """Returns all metrics and their content type: OpenMetrics if the header ``accept`` asks for it, else Prometheus text."""
         encode, content_type = choose_encoder(accept)
         return encode(self._registry), content_type
 
@@ -63,12 +67,12 @@ class Metrics:
 
     # Polling
 
-    def _polling(self) -> None:
+    def _polling_metrics(self) -> None:
         search = ("account", "search")
         self._polls = self._counter("polls", "Polls by how they ended.", *search, "outcome")
         self._poll_seconds = self._histogram("poll_duration_seconds", "How long a poll took.", _SLOW, *search)
         self._pages = self._counter("pages", "Pages of messages that were read.", *search)
-        self._aside = self._counter("records_set_aside", "Records that could not be read.", *search)
+        self._rejected_records = self._counter("records_set_aside", "Records that could not be read.", *search)
         self._unread = self._counter("values_unread", "Values that are not numbers.", *search, "field")
         self._requests = self._counter(
             "requests", "Requests to Routee by how they ended.", "account", "endpoint", "outcome"
@@ -77,15 +81,27 @@ class Metrics:
             "request_duration_seconds", "How long Routee took to answer.", _FAST, "account", "endpoint"
         )
 
+        self._callbacks = self._counter("callbacks", "Pushed reports by what became of them.", "account", "outcome")
+
+    def pushed_to(self, accounts: Iterable[str]) -> None:
+        """Takes the accounts to which Routee may push: their counters start at 0."""
+        for account in accounts:
+            for outcome in get_args(CallbackOutcome):
+                self._callbacks.labels(account, outcome)
+
+    def callbacks(self, account: str, outcome: CallbackOutcome, count: int = 1) -> None:
+        """Counts pushed reports; ``unauthorized`` and ``refused`` count requests, whose reports are not known."""
+        self._callbacks.labels(account, outcome).inc(count)
+
     def searches(self, searches: Iterable[tuple[str, str]]) -> None:
-        """The (account, search) that are polled from now on: their counters start at 0, those of others are dropped."""
+        """Replaces the polled searches (account, search): new counters start at 0, and gauges of other searches are dropped."""
         configured = list(searches)
         outcomes: tuple[PollOutcome, ...] = ("complete", "failed")
         for account, search in configured:
             for outcome in outcomes:
                 self._polls.labels(account, search, outcome)
             self._pages.labels(account, search)
-            self._aside.labels(account, search)
+            self._rejected_records.labels(account, search)
             for value in ("latency", "price"):
                 self._unread.labels(account, search, value)
         self._now.blind = {key: self._now.blind.get(key, False) for key in configured}
@@ -94,84 +110,100 @@ class Metrics:
         self._now.messages = {account: count for account, count in self._now.messages.items() if account in accounts}
 
     def poll(self, account: str, search: str, outcome: PollOutcome, seconds: float) -> None:
-        """One poll ended."""
+        """Counts a finished poll."""
         self._polls.labels(account, search, outcome).inc()
         self._poll_seconds.labels(account, search).observe(seconds)
 
     def pages(self, account: str, search: str, count: int = 1) -> None:
-        """That many pages were read."""
+        """Counts pages that were read."""
         self._pages.labels(account, search).inc(count)
 
-    def set_aside(self, account: str, search: str, count: int = 1) -> None:
-        """That many records could not be read."""
-        self._aside.labels(account, search).inc(count)
+    def pages_of(self, account: str, search: str) -> int:
+        """Returns how many pages of the search were read since the start."""
+        return int(self._pages.labels(account, search)._value.get())
+
+    def rejected_records(self, account: str, search: str, count: int = 1) -> None:
+        """Counts records that could not be read."""
+        self._rejected_records.labels(account, search).inc(count)
 
     def unread(self, account: str, search: str, field: str, count: int = 1) -> None:
-        """That many values of a field could not be read."""
+        """Counts values of a field that could not be read."""
         self._unread.labels(account, search, field).inc(count)
 
     def request(self, account: str, endpoint: str, outcome: str, seconds: float) -> None:
-        """One request to Routee ended. ``functools.partial(metrics.request, account)`` observes an account's client."""
+        """Counts a finished request to Routee; ``functools.partial(metrics.request, account)`` observes an account's client."""
         self._requests.labels(account, endpoint, self._outcomes(outcome)).inc()
         self._request_seconds.labels(account, endpoint).observe(seconds)
 
     def watermark(self, account: str, search: str, as_of: Instant) -> None:
-        """The search is polled completely up to ``as_of``."""
+        """Takes the time up to which the search was polled completely."""
         self._now.as_of[account, search] = as_of
 
     def blind(self, account: str, search: str, blind: bool) -> None:
-        """Whether the search could not be polled for too long."""
+        """Takes whether the search is blind: not polled for too long."""
         self._now.blind[account, search] = blind
 
     # Reloading
 
     def reloaded(self, *, successful: bool) -> None:
-        """The configuration was taken up, at the start too, or was not."""
+        """Takes whether the configuration was loaded, at the start or by a reload."""
         self._now.reload_successful = successful
         if successful:
             self._now.reloaded_at = self._now.clock.now()
 
-    # Judging
+    # Evaluation
 
-    def _judging(self) -> None:
+    def _evaluation_metrics(self) -> None:
         self._rule_seconds = self._summary("rule_evaluation_seconds", "Evaluations of a rule: time and number.", "rule")
         self._rule_errors = self._counter("rule_errors", "Evaluations that failed.", "rule")
         self._commit_seconds = self._histogram(
             "store_commit_duration_seconds", "How long the transaction of a poll took.", _FAST
         )
         self._store_errors = self._counter("store_errors", "Reads and writes of the store that failed.")
+        self.delivery = DeliveryCounters(
+            self._counter("messages", "Messages that took a status.", "account", "country", "operator", "status")
+        )
+
+    def rules(self, names: Iterable[str]) -> None:
+        """Replaces the rules: what was counted of others is dropped."""
+        for rule in self._rules.keep(names):
+            self._rule_seconds.labels(rule)  # `remove` may raise where there is nothing
+            self._rule_seconds.remove(rule)
+            self._rule_errors.labels(rule)
+            self._rule_errors.remove(rule)
 
     def window(self, account: str, messages: int) -> None:
-        """How many messages the account's window holds."""
+        """Takes how many messages the account's window holds."""
         self._now.messages[account] = messages
 
     def evaluation(self, rule: str, seconds: float) -> None:
-        """A rule was evaluated."""
-        self._rule_seconds.labels(rule).observe(seconds)
-        self._rule_errors.labels(rule)
+        """Counts and times an evaluation of a rule."""
+        named = self._rules(rule)
+        self._rule_seconds.labels(named).observe(seconds)
+        self._rule_errors.labels(named)
 
     def rule_error(self, rule: str) -> None:
-        """A rule could not be evaluated."""
-        self._rule_errors.labels(rule).inc()
+        """Counts a failed evaluation of a rule."""
+        self._rule_errors.labels(self._rules(rule)).inc()
 
     def alerts(self, account: str, rules: Iterable[str], alerts: Iterable[Alert]) -> None:
-        """All alerts of an account after an evaluation, and the names of all rules that are judged there."""
+        """Takes all alerts of an account after an evaluation, and the names of all rules that are evaluated there."""
         tally = Tally((alert.rule, alert.state) for alert in alerts)
         self._now.alerts[account] = {
             (rule, state): tally[rule, state] for rule in rules for state in ("pending", "firing")
         }
 
     def commit(self, seconds: float) -> None:
-        """The store took a poll."""
+        """Times a commit."""
         self._commit_seconds.observe(seconds)
 
     def store_error(self) -> None:
-        """The store could not be read or written."""
+        """Counts a failed read or write of the store."""
         self._store_errors.inc()
 
-    # Telling
+    # Notifications
 
-    def _telling(self) -> None:
+    def _notification_metrics(self) -> None:
         channel = ("receiver", "channel")
         self._notifications = self._counter(
             "notifications", "Attempts to notify by how they ended.", *channel, "outcome"
@@ -181,7 +213,7 @@ class Metrics:
         )
 
     def receivers(self, channels: Iterable[tuple[str, str]]) -> None:
-        """The (receiver, channel) that are told from now on: their counters start at 0."""
+        """Replaces the notified channels (receiver, channel): their counters start at 0."""
         outcomes: tuple[NotificationOutcome, ...] = ("sent", "retry", "rejected")
         self._now.channels = set(channels)
         for receiver, channel in self._now.channels:
@@ -189,7 +221,7 @@ class Metrics:
                 self._notifications.labels(receiver, channel, outcome)
 
     def notification(self, receiver: str, channel: str, outcome: NotificationOutcome, seconds: float) -> None:
-        """One attempt to notify ended; a rejected one is a dead letter more."""
+        """Counts and times an attempt to notify; a rejected one is one more dead letter."""
         self._notifications.labels(receiver, channel, outcome).inc()
         self._notification_seconds.labels(receiver, channel).observe(seconds)
         if outcome == "rejected":
@@ -197,33 +229,39 @@ class Metrics:
             dead[receiver, channel] = dead.get((receiver, channel), 0) + 1
 
     def backlog(self, waiting: Mapping[tuple[str, str], tuple[int, Instant]]) -> None:
-        """What waits in the outbox, as `Store.backlog` gives it: channels that are not named have nothing waiting."""
+        """Takes what waits in the outbox, as `Store.backlog` returns it; channels that are not named have nothing waiting."""
         self._now.backlog = dict(waiting)
 
     def failing(self, channels: Iterable[tuple[str, str]]) -> None:
-        """The (receiver, channel) that take nothing now."""
+        """Takes the channels (receiver, channel) that accept nothing now."""
         self._now.failing = set(channels)
 
     def dead_letters(self, counts: Mapping[tuple[str, str], int]) -> None:
-        """How many dead letters the store holds by receiver and channel."""
+        """Takes how many dead letters the store holds, by receiver and channel."""
         self._now.dead_letters = dict(counts)
 
 
 class _Bounded:
-    """Lets the first ``most`` different values through and calls every other one ``other``."""
+    """Passes the first ``most`` different values through and replaces every other value by ``other``, also those that are too long."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most: int, longest: int = 40) -> None:
+        self._most, self._longest = most, longest
         self._seen: set[str] = set()
 
     def __call__(self, value: str) -> str:
-        if len(self._seen) < self._most and len(value) <= 40:
+        if len(self._seen) < self._most and len(value) <= self._longest:
             self._seen.add(value)
         return value if value in self._seen else "other"
 
+    def keep(self, values: Iterable[str]) -> set[str]:
+        """Forgets all values but these. Returns the forgotten ones."""
+        gone = self._seen.difference(values)
+        self._seen -= gone
+        return gone
+
 
 class _Registry(CollectorRegistry):
-    """Leaves out the ``_created`` samples, which double the counters and tell no more than the process's start."""
+    """Leaves out the ``_created`` samples, which double the counters and say no more than the start of the process."""
 
     def collect(self) -> Iterator[Metric]:
         for metric in super().collect():
@@ -233,7 +271,7 @@ class _Registry(CollectorRegistry):
 
 @dataclass(eq=False)
 class _Now(Collector):
-    """The latest picture of what can be seen at any moment, made into samples when they are asked for."""
+    """The latest state, turned into samples at each scrape."""
 
     clock: Clock
     as_of: dict[tuple[str, str], Instant] = field(default_factory=dict)
@@ -250,8 +288,9 @@ class _Now(Collector):
     def collect(self) -> Iterator[Metric]:
         search, channel = ("account", "search"), ("receiver", "channel")
         messages = {(account,): count for account, count in self.messages.items()}
-        waiting = {key: count for key, (count, _) in self.backlog.items()}
-        oldest = {key: since for key, (_, since) in self.backlog.items()}
+        nothing = dict.fromkeys(sorted(self.channels), 0)
+        waiting = nothing | {key: count for key, (count, _) in self.backlog.items()}
+        oldest = nothing | dict(self._ages({key: since for key, (_, since) in self.backlog.items()}))
         yield _gauge(
             "watermark_age_seconds", "Time since the end of the last complete poll.", search, self._ages(self.as_of)
         )
@@ -262,11 +301,13 @@ class _Now(Collector):
         )
         yield _gauge("outbox_waiting", "Notifications that are still to be sent.", channel, waiting.items())
         yield _gauge(
-            "outbox_oldest_age_seconds", "Age of the oldest that is still to be sent.", channel, self._ages(oldest)
+            "outbox_oldest_age_seconds", "Age of the oldest that is still to be sent.", channel, oldest.items()
         )
         failing = {key: key in self.failing for key in sorted(self.channels | self.failing)}
         yield _gauge("channel_failing", "1 while a channel accepts no notification.", channel, failing.items())
-        yield _gauge("dead_letters", "Notifications that can never be sent.", channel, self.dead_letters.items())
+        yield _gauge(
+            "dead_letters", "Notifications that can never be sent.", channel, (nothing | self.dead_letters).items()
+        )
         good, at = [((), self.reload_successful)], [((), self.reloaded_at / SECOND)]
         yield _gauge(
             "config_last_reload_successful", "1 if the last reload of the configuration succeeded, else 0.", (), good
@@ -294,4 +335,4 @@ def _gauge(name: str, text: str, labels: tuple[str, ...], values: Iterable[tuple
 
 
 Observer = Callable[[str, str, float], None]
-"""(endpoint, outcome, seconds): how an account's client tells of its requests."""
+"""Takes the endpoint, the outcome and the seconds of a request of an account's client."""

@@ -1,6 +1,6 @@
 """The daemon's status in one object for people and programs: `GET /api/v1/status` and ``routee-monitor status``.
 
-It is made of values alone, so that the daemon makes it of its memory and a command of the store.
+It is built from plain values: the daemon takes them from its memory, the command from the store.
 """
 
 from collections import Counter
@@ -27,8 +27,10 @@ Outbox = Mapping[tuple[str, str], tuple[int, Instant]]
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What there is at one moment: ``alerts`` with their states, ``counts`` and ``outbox`` as the store gives them
-    (empty: not known)."""
+    """The values of the status at one time.
+
+    ``alerts`` are with their states; ``counts`` and ``outbox`` are as the store returns them, empty if they are not known.
+    """
 
     cursors: Sequence[Cursor]
     alerts: Sequence[tuple[State, AlertView]]
@@ -38,26 +40,26 @@ class Overview:
     outbox: Outbox
 
 
-def overview(config: Config, stand: Overview, now: Instant) -> dict[str, Any]:
-    """The object, as JSON has it. Shares are fractions, ages seconds, times ISO-8601 in UTC."""
-    cursors = {(cursor.account, cursor.search): cursor for cursor in stand.cursors}
-    blind = _blind(stand.alerts)
+def overview(config: Config, snapshot: Overview, now: Instant) -> dict[str, Any]:
+    """Returns the status as JSON has it. Shares are fractions, ages seconds, times ISO-8601 in UTC."""
+    cursors = {(cursor.account, cursor.search): cursor for cursor in snapshot.cursors}
+    blind = _blind(snapshot.alerts)
     return {
         "searches": [
             _search(one, cursors.get((one.account, one.name)), blind.get((one.account, one.name)), now)
             for one in config.searches
         ],
-        "alerts": _alerts(stand.alerts) | {"acknowledged": len(stand.acks)},
-        "outbox": _outbox(stand.outbox),
-        "deadLetters": stand.counts.get("dead"),
-        "setAside": stand.counts.get("asides", 0 if stand.counts else None),
+        "alerts": _alerts(snapshot.alerts) | {"acknowledged": len(snapshot.acks)},
+        "outbox": _outbox(snapshot.outbox),
+        "deadLetters": snapshot.counts.get("dead"),
+        "setAside": snapshot.counts.get("quarantined", 0 if snapshot.counts else None),
         "silences": dict.fromkeys(("active", "pending"), 0)
-        | Counter(state for one in stand.silences if (state := one.state(now)) != "expired"),
+        | Counter(state for one in snapshot.silences if (state := one.state(now)) != "expired"),
     }
 
 
 def caught_up(plan: SearchPlan, cursor: Cursor | None) -> float:
-    """See `monitor.ingest.poll.plan.share_read`; 0 where nothing was ever polled."""
+    """Returns the share of the past that was read (`monitor.ingest.poll.plan.share_read`); 0 before the first poll."""
     return 0.0 if cursor is None else share_read(plan, cursor.as_of, cursor.covered_since, cursor.swept)
 
 
@@ -75,7 +77,7 @@ def _search(search: Search, cursor: Cursor | None, blind: str | None, now: Insta
 
 
 def _blind(alerts: Iterable[tuple[State, AlertView]]) -> dict[tuple[str, str], str]:
-    """By account and search: why it cannot be seen."""
+    """Returns why a search is blind, by account and search."""
     return {
         (view.labels.get("account", ""), view.labels.get("search", "")): view.why
         for state, view in alerts
@@ -87,7 +89,7 @@ def _alerts(alerts: Sequence[tuple[State, AlertView]]) -> dict[str, Any]:
     reports = sum(state == "firing" and view.is_report for state, view in alerts)
     firing = [view for state, view in alerts if state == "firing" and not view.is_report]
     by_severity = Counter(view.severity for view in firing)
-    worst = min(firing, key=_badness, default=None)
+    worst = min(firing, key=_urgency, default=None)
     return {
         "firing": len(firing),
         "reports": reports,
@@ -99,7 +101,7 @@ def _alerts(alerts: Sequence[tuple[State, AlertView]]) -> dict[str, Any]:
     }
 
 
-def _badness(view: AlertView) -> tuple[int, float, Instant]:
+def _urgency(view: AlertView) -> tuple[int, float, Instant]:
     beyond = excess(view.value, view.threshold, below=view.comparison == "below")
     return URGENCY[tone(view.severity, "firing")], -beyond, view.starts_at
 

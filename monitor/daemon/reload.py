@@ -15,7 +15,7 @@ from monitor.config.watched_files import files_of, stamp
 from monitor.daemon.account_client import hide_secrets, routee_client
 from monitor.daemon.config_diff import check_is_possible, log_changes
 from monitor.daemon.pipeline import Pipeline, PipelineConfig
-from monitor.daemon.restore import reloaded_accounts, reloaded_dispatcher, returned
+from monitor.daemon.restore import RestoredState, reloaded_accounts, reloaded_dispatcher, state_for_reload
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.startup import log_damage
 from monitor.daemon.systemd_status import SystemdStatus
@@ -26,40 +26,40 @@ from monitor.runtime.errors import MonitorError, StoreError
 from monitor.store.async_store import AsyncStore
 
 CHECK_EVERY: Final = 3.0
-"""Seconds between two checks of the files. They are taken up once two checks in a row have found the same, so that no half-written file is."""
+"""Seconds between two checks of the files. A change is loaded once two checks in a row find the same, so that no half-written file is."""
 
 log = logging.getLogger("monitor")
 
 
 @dataclass(slots=True)
 class Reloads:
-    """Where a daemon's configuration comes from, and who asks for it to be read again. `ask` may be called at any time: what is asked for
-    while nobody listens, or while a reload is under way, is done afterwards, once.
+    """Where a daemon's configuration comes from, and the requests to reload it.
 
-    ``taken_up`` is told of each configuration that the daemon goes on with: for what is set outside of it, such as the log.
+    `request` may be called at any time. Requests that come while nobody waits, or during a reload, lead to one more reload. ``on_reloaded`` is
+    called with each configuration that was applied, for settings outside of the daemon, such as the log.
     """
 
     path: Path
     environ: Mapping[str, str]
-    taken_up: Callable[[Config], None] = lambda config: None
+    on_reloaded: Callable[[Config], None] = lambda config: None
     check_every: float = CHECK_EVERY
-    _wish: trio.Event = field(default_factory=trio.Event)
+    _requested: trio.Event = field(default_factory=trio.Event)
 
-    def ask(self) -> None:
-        """Read everything again."""
-        self._wish.set()
+    def request(self) -> None:
+        """Requests a reload."""
+        self._requested.set()
 
-    async def asked(self) -> None:
-        """Until somebody asks, or has asked since this was last waited for."""
-        await self._wish.wait()
-        self._wish = trio.Event()
+    async def wait(self) -> None:
+        """Waits until a reload is requested, or was since the last wait."""
+        await self._requested.wait()
+        self._requested = trio.Event()
 
     def read(self) -> SettingsWithTemplates:
         """Reads the configuration files. Blocking. Raises InputError with every problem of every file."""
         return load(self.path, self.environ)
 
     async def watch(self, present: Callable[[], Config]) -> None:
-        """Ask whenever a file has changed that the ``present`` configuration comes from, for as long as that wishes it so."""
+        """Requests a reload whenever a file of the ``present`` configuration has changed, while the configuration enables that."""
         known = taken = await self._stamp(present())
         while True:
             await trio.sleep(self.check_every)
@@ -71,7 +71,7 @@ class Reloads:
             taken = found if taken is None else taken
             if found == known != taken:
                 taken = found
-                self.ask()
+                self.request()
             known = found
 
     async def _stamp(self, config: Config) -> object:
@@ -79,10 +79,19 @@ class Reloads:
         return await trio.to_thread.run_sync(stamp, files, abandon_on_cancel=True)
 
 
-class Reloader:
-    """Puts what is written in force whenever somebody asks for it; where that cannot be, all stays as it is.
+@dataclass(frozen=True, slots=True)
+class _Reload:
+    """A reload that is ready to be applied: the configuration in force, the next one, and what the store holds for its accounts."""
 
-    ``present`` is the configuration that is in force. ``follow`` makes everything outside the pipeline follow another one.
+    before: RuntimeConfig
+    after: RuntimeConfig
+    found: RestoredState
+
+
+class Reloader:
+    """Applies the changed configuration on request; if it has errors, everything stays as it is.
+
+    ``present`` returns the configuration in force. ``follow`` applies another one to everything outside the pipeline.
     """
 
     def __init__(
@@ -100,21 +109,34 @@ class Reloader:
 
     async def run(self) -> None:
         """Reloads on every request until it is stopped."""
-        health = self._pipeline.services.health
         while True:
-            await self._reloads.asked()
+            await self._reloads.wait()
             self._status.reloading()
             try:
-                await self._reload()
+                changed = await self._prepared()
             except MonitorError as error:
                 self._refused(str(error))
-            # Reading is much code over much that people write: whatever it raises, the daemon goes on with what it has.
+            # Whatever reading the files raises, the daemon continues with the previous configuration.
             except Exception as error:
                 log.exception("reading the configuration failed unexpectedly")
                 self._refused(f"reading it failed ({type(error).__name__}); please report this")
             else:
-                health.reload_failed()
+                await self._put_in_force(changed)
             self._status.ready()
+
+    async def _put_in_force(self, changed: _Reload) -> None:
+        """Applies a configuration that was read and checked. Whatever fails here, the daemon goes on."""
+        health = self._pipeline.services.health
+        try:
+            await self._apply(changed)
+        except Exception as error:
+            log.exception("the changed configuration may be in use only in part")
+            health.reload_failed(
+                f"it may be in use only in part ({type(error).__name__}); restart the daemon, and please report this"
+            )
+            self._pipeline.services.metrics.reloaded(successful=False)
+        else:
+            health.reload_failed()
 
     def _refused(self, why: str) -> None:
         first, *others = named(why).splitlines()
@@ -124,8 +146,8 @@ class Reloader:
         self._pipeline.services.health.reload_failed(first + more)
         self._pipeline.services.metrics.reloaded(successful=False)
 
-    async def _reload(self) -> None:
-        """Raises MonitorError, and then nothing has changed."""
+    async def _prepared(self) -> _Reload:
+        """Reads and checks everything, and changes nothing. Raises MonitorError."""
         before = self._present()
         loaded = await trio.to_thread.run_sync(self._reloads.read, abandon_on_cancel=True)
         config = loaded.settings.config
@@ -133,26 +155,31 @@ class Reloader:
         hide_secrets(config)
         after = before.next(loaded)
         await _check_clients(after, before)
-        found = await self._store.run(partial(returned, before=before.config, config=config, key=self._key))
+        found = await self._store.run(partial(state_for_reload, before=before.config, config=config, key=self._key))
+        return _Reload(before, after, found)
+
+    async def _apply(self, changed: _Reload) -> None:
+        before, after, found = changed.before, changed.after, changed.found
+        config = after.config
         for damage in found.troubles:
             log_damage(damage)
 
         def reloaded() -> PipelineConfig:
             dispatcher = reloaded_dispatcher(config, self._pipeline.dispatcher)
-            afresh = after.asks_otherwise(before)
+            afresh = after.changed_searches(before)
             accounts = reloaded_accounts(self._pipeline.accounts, config, after.rules, after.templates, found, afresh)
             return PipelineConfig(accounts, dispatcher, config.retention)
 
         await self._pipeline.reload(reloaded)
         self._follow(after)
-        with contextlib.suppress(StoreError):  # the pipeline says so, and makes up for it as soon as it can
+        with contextlib.suppress(StoreError):  # the pipeline logs it, and makes up for it as soon as it can
             await self._pipeline.begin()
-        self._reloads.taken_up(config)
+        self._reloads.on_reloaded(config)
         log_changes(before, after)
 
 
 async def _check_clients(after: RuntimeConfig, before: RuntimeConfig) -> None:
-    """Raises RouteeError where an account that is new or changed cannot have a client at all."""
+    """Raises RouteeError if a new or changed account cannot have a client at all."""
     for account in after.config.accounts:
         if account not in before.config.accounts:
             async with routee_client(account, SystemClock()):

@@ -1,4 +1,4 @@
-"""What the pipeline says of its work: metrics, health and log lines."""
+"""Reports the pipeline's work: metrics, health and log lines."""
 
 import logging
 from collections.abc import Iterable
@@ -9,31 +9,36 @@ from monitor.daemon.account_pipeline import AccountPipeline, Proposal
 from monitor.daemon.services import Services
 from monitor.model import builtin_alerts as builtin
 from monitor.runtime.clock import iso
+from monitor.store.protocol import Cursor
 
 log = logging.getLogger("monitor")
 
 
-def report_evaluation(proposal: Proposal, services: Services) -> None:
-    """How the rules fared, and how far the search has come."""
-    metrics, account, cursor = services.metrics, proposal.account, proposal.cursor
-    for rule, seconds in proposal.result.seconds.items():
-        metrics.evaluation(rule, seconds)
-    for rule in proposal.result.errors:
-        metrics.rule_error(rule)
-    if cursor is not None:
-        metrics.watermark(account.name, cursor.search, cursor.as_of)
-        services.health.polled(account.name, cursor.search)
+def report_evaluation(proposal: Proposal, cursor: Cursor, services: Services) -> None:
+    """Reports how the rules fared, and how far the search was polled."""
+    metrics, account = services.metrics, proposal.account
+    report_rules(proposal, services)
+    metrics.watermark(account.name, cursor.search, cursor.as_of)
+    services.health.polled(account.name, cursor.search)
     metrics.window(account.name, account.evaluator.window.messages)
 
 
+def report_rules(proposal: Proposal, services: Services) -> None:
+    """Reports how the rules fared."""
+    for rule, seconds in proposal.result.seconds.items():
+        services.metrics.evaluation(rule, seconds)
+    for rule in proposal.result.errors:
+        services.metrics.rule_error(rule)
+
+
 def report_alerts(account: AccountPipeline, services: Services) -> None:
-    """How many alerts each rule has."""
+    """Reports how many alerts each rule has."""
     alerts = [alert for _, alert in account.evaluator.every_alert()]
     services.metrics.alerts(account.name, [*account.evaluator.rules, *builtin.BUILT_IN], alerts)
 
 
 def log_template_errors(accounts: Iterable[AccountPipeline]) -> None:
-    """What went wrong in annotations since this was last logged, each once."""
+    """Logs each new error in annotations once."""
     for account in accounts:
         for error in dict.fromkeys(account.views.errors):
             log.warning("%s", error)
@@ -41,14 +46,17 @@ def log_template_errors(accounts: Iterable[AccountPipeline]) -> None:
 
 
 def log_transitions(result: EvaluationResult, views: Views) -> None:
-    """A line for each alert that fired, changed its severity or ended."""
+    """Logs a line for each alert that fired, changed its severity or resolved."""
     logged = [one for one in result.transitions if one.what in ("fired", "escalated", "eased", "resolved")]
     alerts = {alert.fingerprint: alert for alert in result.alerts.values() if alert is not None} if logged else {}
     for transition in logged:
         alert = alerts.get(transition.fingerprint)
         labels = {} if alert is None else views.labels(alert)
-        named = ", ".join(f"{name}={value}" for name, value in labels.items() if name != "alertname")
-        fields = {f"label_{name}": value for name, value in labels.items() if name != "alertname"}
+        about = {name: value for name, value in labels.items() if name != "alertname"}
+        fields = {f"label_{name}": value for name, value in about.items()}
+        if transition.about is not None and transition.about.incident:
+            about["incident"] = fields["incident"] = transition.about.incident
+        named = ", ".join(f"{name}={value}" for name, value in about.items())
         log.info(
             "%s %s at %s%s",
             transition.rule,

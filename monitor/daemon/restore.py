@@ -1,4 +1,4 @@
-"""What the last commit left, made into windows, evaluators and groups again; and what a reload makes of those that are there."""
+"""Restores windows, evaluators and groups from the store at the start, and adapts them to another configuration at a reload."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -7,11 +7,13 @@ import msgspec
 
 from monitor.alerts.evaluation import Group as GroupOfRule
 from monitor.alerts.evaluator import RuleEvaluator
+from monitor.alerts.kinds.rule_state import StoredRuleState
 from monitor.alerts.view import Annotator, Views
 from monitor.config.monitor import Config, Receiver, Search
 from monitor.config.rules import Rule
 from monitor.daemon.account_pipeline import AccountPipeline
 from monitor.dispatch.dispatcher import Dispatcher
+from monitor.dispatch.scheduled_report import KEY as REPORT_KEY
 from monitor.dispatch.watchdog import KEY as WATCHDOG_KEY
 from monitor.dispatch.watchdog import WatchdogState
 from monitor.ingest.poll import SearchPlan
@@ -21,23 +23,24 @@ from monitor.model.privacy import RecipientMask
 from monitor.routing.flapping import NEVER, FlappingPolicy, RecentStarts
 from monitor.routing.route import AggregationGroup
 from monitor.routing.silences import Silences
-from monitor.runtime.clock import Duration
+from monitor.runtime.clock import Duration, Instant
 from monitor.runtime.errors import StoreDamaged
 from monitor.store.protocol import Commit, Cursor, Store, StoredState
 from monitor.window import UnreadableBlob, Window
-from monitor.window.membership import Fits
+from monitor.window.search_results import StatusPredicate
 
 
 def accounts_of(config: Config, loaded: StoredState) -> list[str]:
-    """The accounts that are watched, and those that have alerts although they are watched no more."""
+    """Returns the configured accounts, and those that still have alerts or states of rules although they were removed."""
     watched = [account.name for account in config.accounts]
-    return list(dict.fromkeys([*watched, *(alert.account for alert in loaded.alerts)]))
+    owners = [alert.account for alert in loaded.alerts] + [account for account, _ in loaded.rule_states]
+    return list(dict.fromkeys([*watched, *owners]))
 
 
 def restored_window(store: Store, account: str, config: Config, key: bytes) -> Window:
-    """An account's window as the store has it; empty where the account is watched no more. Blocking: for a worker thread.
+    """Returns an account's stored window; empty if the account was removed. Blocking: for a worker thread.
 
-    Raises StoreError, and StoreDamaged where an entry of its journal cannot be read.
+    Raises StoreError, and StoreDamaged if an entry of its journal cannot be read.
     """
     window = Window(account, RecipientMask(config.privacy.recipients, key))
     if account not in {one.name for one in config.accounts}:
@@ -56,9 +59,9 @@ def restored_window(store: Store, account: str, config: Config, key: bytes) -> W
 
 
 def restored_or_empty(store: Store, account: str, config: Config, key: bytes) -> tuple[Window, str]:
-    """An account's window, and why it is empty where its messages cannot be read: then its searches begin anew.
+    """Returns an account's window, and why it is empty if its messages cannot be read; its searches then start again.
 
-    Its alerts stay as they are: what they rest on is read again before any of them can be over (`monitor.alerts.evaluator`).
+    Its alerts stay: none of them can end before the messages behind it were read again (`monitor.alerts.evaluator`).
     """
     try:
         return restored_window(store, account, config, key), ""
@@ -68,35 +71,48 @@ def restored_or_empty(store: Store, account: str, config: Config, key: bytes) ->
 
 
 def without_cursors(loaded: StoredState, account: str) -> StoredState:
-    """Where an account's searches begin again."""
+    """Returns the state without an account's cursors, so that its searches start again."""
     return replace(loaded, cursors=[cursor for cursor in loaded.cursors if cursor.account != account])
 
 
-def restored_evaluator(window: Window, config: Config, rules: tuple[Rule, ...], loaded: StoredState) -> RuleEvaluator:
-    """An account's evaluator, with the cursors and alerts that were stored. An account without searches has no rules."""
+def restored_evaluator(
+    window: Window, config: Config, rules: tuple[Rule, ...], loaded: StoredState, now: Instant | None = None
+) -> RuleEvaluator:
+    """Returns an account's evaluator with its stored cursors and alerts. An account without searches has no rules.
+
+    Where Routee pushes reports, it is as of the latest one at or before ``now``.
+    """
     account = window.account
     searches = _searches_of(account, config)
-    window.membership.searches = _statuses_of(account, config)
+    window.search_results.searches = _statuses_of(account, config)
     evaluator = RuleEvaluator(window, _rules_of(searches, rules), searches)
     found = [cursor for cursor in loaded.cursors if cursor.account == account and cursor.search in searches]
     evaluator.coverage.cursors = {cursor.search: cursor for cursor in found}
     evaluator.coverage.deepest, evaluator.coverage.every = _deepest_of(account, config), _every_of(account, config)
+    _allow_pushes(evaluator, config)
+    if window.is_pushed_to and now is not None:
+        evaluator.coverage.pushed_to = window.latest_report(now)
     evaluator.time_zone = config.time_zone_of(account)
-    evaluator.account_state = loaded.facts.get(account, NOTHING_KNOWN)
+    evaluator.account_state = loaded.account_states.get(account, NOTHING_KNOWN)
+    states = {rule: data for (owner, rule), data in loaded.rule_states.items() if owner == account}
+    evaluator.kept = {rule: StoredRuleState(data) for rule, data in states.items() if rule in evaluator.rules}
+    evaluator.dropped_states = states.keys() - evaluator.rules.keys()
     for alert in loaded.alerts:
         if alert.account == account:
-            group = _in_order(alert, evaluator.rules.get(alert.rule))
+            group = _ordered_group(alert, evaluator.rules.get(alert.rule))
             evaluator.put(alert.rule, group, _regrouped(alert, group))
     return evaluator
 
 
 def restored_dispatcher(config: Config, loaded: StoredState) -> Dispatcher:
-    """The groups, silences and acknowledgements as they were, under the routes as they are written now."""
+    """Returns the stored groups, silences and acknowledgements under the configured routes."""
     dispatcher = _dispatcher(config, [group for group in loaded.groups if group.key == WATCHDOG_KEY])
-    dispatcher.groups = {(group.receiver, group.key): group for group in loaded.groups if group.key != WATCHDOG_KEY}
+    own = (WATCHDOG_KEY, REPORT_KEY)
+    dispatcher.groups = {(group.receiver, group.key): group for group in loaded.groups if group.key not in own}
+    dispatcher.reported = next((group for group in loaded.groups if group.key == REPORT_KEY), None)
     dispatcher.silences = Silences(loaded.silences)
     dispatcher.acks = {ack.fingerprint: ack for ack in loaded.acks}
-    dispatcher.begun = RecentStarts(loaded.begun, _flapping(config))
+    dispatcher.recent_starts = RecentStarts(loaded.begun, _flapping(config))
     return dispatcher
 
 
@@ -108,9 +124,9 @@ def reloaded_accounts(
     found: "RestoredState",
     afresh: Iterable[tuple[str, str]],
 ) -> dict[str, AccountPipeline]:
-    """The accounts under another configuration; one whose account is watched no more keeps its alerts, until they are told as over.
+    """Returns the accounts under another configuration. A removed account keeps its alerts until no receiver shows them as firing.
 
-    ``afresh`` are the searches (account, name) that ask something else than before.
+    ``afresh`` are the searches (account, name) whose query changed.
     """
     watched = [account.name for account in config.accounts]
     anew, reloaded = set(afresh), dict[str, AccountPipeline]()
@@ -119,13 +135,14 @@ def reloaded_accounts(
         evaluator = known.evaluator if known is not None else _new_evaluator(account, found)
         evaluator.window = found.windows.get(account, evaluator.window)
         evaluator.window.privacy.mode = config.privacy.recipients
-        evaluator.window.membership.searches = _statuses_of(account, config)
+        evaluator.window.search_results.searches = _statuses_of(account, config)
         searches = _searches_of(account, config)
         cursors = {name: found.cursors.get((account, name)) for name in searches}
         evaluator.reload(_rules_of(searches, rules), cursors, {name for name in searches if (account, name) in anew})
         evaluator.coverage.deepest, evaluator.coverage.every = _deepest_of(account, config), _every_of(account, config)
+        _allow_pushes(evaluator, config)
         evaluator.time_zone = config.time_zone_of(account)
-        _put_in_order(evaluator)
+        _reorder_groups(evaluator)
         views = Views(
             evaluator, annotator, distinguish=len(config.accounts) > 1, time_zone=config.time_zone_of(account)
         )
@@ -136,19 +153,19 @@ def reloaded_accounts(
 
 @dataclass(frozen=True, slots=True)
 class RestoredState:
-    """What the store has of accounts and searches that are not watched yet, and an empty window for each account that is watched no more.
+    """What the store holds for accounts and searches that a reload adds, and an empty window for each account that it removes.
 
-    ``troubles`` says of which accounts the messages cannot be read: their searches begin anew.
+    ``troubles`` says of which accounts the messages cannot be read; their searches start again.
     """
 
     windows: Mapping[str, Window]
     cursors: Mapping[tuple[str, str], Cursor]
-    facts: Mapping[str, AccountState]
+    account_states: Mapping[str, AccountState]
     troubles: tuple[str, ...] = ()
 
 
-def returned(store: Store, before: Config, config: Config, key: bytes) -> RestoredState:
-    """What a reload needs from the store. Blocking: for a worker thread."""
+def state_for_reload(store: Store, before: Config, config: Config, key: bytes) -> RestoredState:
+    """Returns what a reload needs from the store. Blocking: for a worker thread."""
     known = {account.name for account in before.accounts}
     now = {account.name for account in config.accounts}
     restored = {name: restored_or_empty(store, name, config, key) for name in sorted(known ^ now)}
@@ -159,24 +176,25 @@ def returned(store: Store, before: Config, config: Config, key: bytes) -> Restor
         return RestoredState(windows, {}, {}, tuple(troubles.values()))
     loaded = store.load()
     cursors = {(one.account, one.search): one for one in loaded.cursors if one.account not in troubles}
-    return RestoredState(windows, cursors, loaded.facts, tuple(troubles.values()))
+    return RestoredState(windows, cursors, loaded.account_states, tuple(troubles.values()))
 
 
 def reloaded_dispatcher(config: Config, before: Dispatcher) -> Dispatcher:
-    """The groups, silences and acknowledgements as they are, under the routes as they are written now."""
+    """Returns the present groups, silences and acknowledgements under the newly configured routes."""
     watchdog = before.watchdog
     dispatcher = _dispatcher(config, [watchdog.group] if watchdog is not None and watchdog.group is not None else [])
     dispatcher.groups, dispatcher.silences = before.groups, before.silences
-    dispatcher.acks, dispatcher.begun = before.acks, before.begun
-    dispatcher.begun.policy = _flapping(config)
+    dispatcher.acks, dispatcher.recent_starts = before.acks, before.recent_starts
+    dispatcher.reported = before.reported
+    dispatcher.recent_starts.policy = _flapping(config)
     dispatcher.most_groups = before.most_groups
     return dispatcher
 
 
 def _new_evaluator(account: str, found: RestoredState) -> RuleEvaluator:
-    """Of an account that was never watched since the start."""
+    """Returns the evaluator of an account that was not in the configuration since the start."""
     evaluator = RuleEvaluator(found.windows[account], (), ())
-    evaluator.account_state = found.facts.get(account, NOTHING_KNOWN)
+    evaluator.account_state = found.account_states.get(account, NOTHING_KNOWN)
     return evaluator
 
 
@@ -184,27 +202,37 @@ def _flapping(config: Config) -> FlappingPolicy:
     return NEVER if config.flapping is None else config.flapping.policy
 
 
+def _allow_pushes(evaluator: RuleEvaluator, config: Config) -> None:
+    """Tells the evaluator and its window whether Routee pushes the account's reports, and which searches return every message."""
+    searches = [search for search in config.searches if search.account == evaluator.account]
+    evaluator.coverage.unfiltered = frozenset(one.name for one in searches if not one.question.is_narrow)
+    accounts = {account.name for account in config.accounts if account.callback_secret is not None}
+    evaluator.window.is_pushed_to = evaluator.account in accounts
+    if not evaluator.window.is_pushed_to:
+        evaluator.coverage.pushed_to = None
+
+
 def _searches_of(account: str, config: Config) -> list[str]:
     return [search.name for search in config.searches if search.account == account]
 
 
-def _statuses_of(account: str, config: Config) -> dict[str, Fits | None]:
-    """The account's searches, each with the statuses that it can return; None: all."""
+def _statuses_of(account: str, config: Config) -> dict[str, StatusPredicate | None]:
+    """Returns the account's searches, each with the statuses that it can return (None: all)."""
     asked = {search.name: search.question for search in config.searches if search.account == account}
     return {name: question.can_have if question.by_status else None for name, question in asked.items()}
 
 
 def _rules_of(searches: list[str], rules: tuple[Rule, ...]) -> list[Rule]:
-    """The rules that are judged where these searches are."""
+    """Returns the rules that these searches are evaluated for."""
     return [rule for rule in rules if searches and rule.search in (None, *searches)]
 
 
 def _dispatcher(config: Config, watchdog_groups: list[AggregationGroup]) -> Dispatcher:
-    """Without groups but the watchdog's, of which ``watchdog_groups`` are those that are known."""
+    """Returns a dispatcher without groups, except for the watchdog's if ``watchdog_groups`` has it."""
     web, watchdog = config.web, config.watchdog
     return Dispatcher(
         config.route_tree(),
-        {one.name: tuple(one.notified) for one in config.receivers},
+        {one.name: tuple(one.notified_channels) for one in config.receivers},
         (web.external_url or "") if web is not None else "",
         inhibitions=config.inhibitions,
         editable={one.name: tuple(_editable(one)) for one in config.receivers},
@@ -222,19 +250,19 @@ def _deepest_of(account: str, config: Config) -> dict[str, str | None]:
 
 
 def _deepest(search: Search) -> str | None:
-    """What of a cursor's ``swept`` says that the search's history was read: the sweep that looks furthest back, if there is one."""
+    """Returns the key in a cursor's ``swept`` of the sweep that looks furthest back, which reads the history; None without sweeps."""
     resweeps = tuple((sweep.back, sweep.every) for sweep in search.resweep)
     sweeps = SearchPlan(search.account, search.name, search.question, search.every, resweeps).sweeps
     return str(sweeps[0][0]) if sweeps else None
 
 
 def _editable(receiver: Receiver) -> Iterator[str]:
-    """The channels that can change what they were told."""
-    return (channel for channel, entry in receiver.channels if entry.edits)
+    """Yields the channels that can change messages they have sent."""
+    return (channel for channel, entry in receiver.channels if entry.can_edit)
 
 
 def _keeping(receiver: Receiver) -> Iterator[str]:
-    """The channels behind which a program keeps an alert until it gets its end."""
+    """Yields the channels behind which a program keeps an alert open until it is resolved."""
     return (channel for channel, entry in receiver.channels if entry.keeps_alerts)
 
 
@@ -244,18 +272,18 @@ def _watchdog(receiver: str, every: Duration, watchdog_groups: list[AggregationG
     )
 
 
-def _put_in_order(evaluator: RuleEvaluator) -> None:
-    """Alerts whose rule writes the fields of its groups in another order now find their place again."""
+def _reorder_groups(evaluator: RuleEvaluator) -> None:
+    """Moves alerts whose rule now lists the fields of its groups in another order."""
     for name, rule in evaluator.rules.items():
         for group, alert in list(evaluator.alerts.get(name, {}).items()):
-            ordered = _in_order(alert, rule)
+            ordered = _ordered_group(alert, rule)
             if ordered != group:
                 evaluator.put(name, group, None)
                 evaluator.put(name, ordered, _regrouped(alert, ordered))
 
 
-def _in_order(alert: Alert, rule: Rule | None) -> GroupOfRule:
-    """The alert's group in the order of the rule's fields, which may be written otherwise now."""
+def _ordered_group(alert: Alert, rule: Rule | None) -> GroupOfRule:
+    """Returns the alert's group in the order of the rule's fields."""
     values = dict(alert.group)
     if rule is None or values.keys() != set(rule.grouping):
         return alert.group

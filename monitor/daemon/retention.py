@@ -1,7 +1,6 @@
 """Prunes old data from the store and counts what waits in the outbox, at intervals."""
 
 import logging
-from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -16,15 +15,13 @@ from monitor.store.async_store import AsyncStore
 from monitor.store.protocol import HISTORY_KEPT
 
 LOOP: Final = "housekeeping"
-"""Its name, where signs of life are collected."""
+"""The name of this loop in `Health`."""
 SLOWEST: Final[Duration] = 30 * MINUTE
-MOST_DEAD: Final = 5_000
-"""The most dead letters that are counted at the start: each is read for that."""
 
 log = logging.getLogger("monitor")
 
 
-async def keep_house(
+async def run_retention(
     store: AsyncStore, clock: Clock, metrics: Metrics, health: Health, retention: Callable[[], Duration]
 ) -> None:
     """Prunes data older than ``retention`` and updates the metrics of the outbox until it is stopped."""
@@ -36,7 +33,7 @@ async def keep_house(
             now = clock.now()
             if not 0 <= now - pruned_at < HOUR and clock.may_forget:
                 await store.prune(now - retention(), now - HISTORY_KEPT)
-                metrics.dead_letters(await dead_letters(store))
+                metrics.dead_letters(await store.dead_letters())
                 pruned_at = now
             metrics.backlog(await store.backlog())
         except StoreError as error:
@@ -45,10 +42,3 @@ async def keep_house(
         else:
             trouble.over()
         await trio.sleep(5)
-
-
-async def dead_letters(store: AsyncStore) -> Counter[tuple[str, str]]:
-    """How many the store holds by receiver and channel."""
-    count = min((await store.counts()).get("dead", 0), MOST_DEAD)
-    dead = await store.outbox_rows("dead", count) if count else []
-    return Counter((outbox_row.notification.receiver, outbox_row.channel) for outbox_row in dead)

@@ -1,4 +1,4 @@
-"""What is made of one configuration, as far as it can be made beforehand: a reload makes another one, and puts it in the place of the first."""
+"""A configuration with everything that is built from it beforehand; a reload builds the next one and replaces it."""
 
 from dataclasses import dataclass, replace
 from typing import TextIO
@@ -19,20 +19,20 @@ class RuntimeConfig:
 
     settings: Settings
     templates: Templates
-    notified: Notifiers
+    notifiers: Notifiers
 
     @classmethod
     def first(cls, loaded: SettingsWithTemplates, clock: Clock, stream: TextIO) -> "RuntimeConfig":
-        """That of the start. ``stream`` is where consoles write."""
+        """Returns the configuration of the start. ``stream`` is where console channels write."""
         channel_context = ChannelContext(clock, loaded.templates, stream)
         return cls(loaded.settings, loaded.templates, Notifiers.of(loaded.settings.config, channel_context))
 
     def next(self, loaded: SettingsWithTemplates) -> "RuntimeConfig":
         """Returns the next runtime configuration; reuses whatever is unchanged."""
         templates = self.templates if self.templates.say_the_same(loaded.templates) else loaded.templates
-        channel_context = replace(self.notified.channel_context, templates=templates)
+        channel_context = replace(self.notifiers.channel_context, templates=templates)
         return RuntimeConfig(
-            loaded.settings, templates, Notifiers.of(loaded.settings.config, channel_context, self.notified)
+            loaded.settings, templates, Notifiers.of(loaded.settings.config, channel_context, self.notifiers)
         )
 
     @property
@@ -42,7 +42,7 @@ class RuntimeConfig:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """Its rules."""
+        """The rules."""
         return self.settings.rules
 
     @property
@@ -55,8 +55,8 @@ class RuntimeConfig:
         """Returns the notified channels, as receiver and channel, including Alertmanagers."""
         return [(receiver.name, channel) for receiver in self.config.receivers for channel, _ in receiver.channels]
 
-    def asks_otherwise(self, before: "RuntimeConfig") -> set[tuple[str, str]]:
-        """The searches that ask something else than before, or of another account."""
+    def changed_searches(self, before: "RuntimeConfig") -> set[tuple[str, str]]:
+        """Returns the searches (account, name) whose query or account differs from ``before``, new ones included."""
         was = before._asked()
         return {search for search, asked in self._asked().items() if was.get(search) != asked}
 

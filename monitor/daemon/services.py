@@ -1,4 +1,4 @@
-"""What the parts of the daemon report to."""
+"""The services that the parts of the daemon share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from monitor.runtime.errors import InternalError
 
 @dataclass(slots=True)
 class Services:
-    """When it is, what is counted, whether all is well, and whom to wake when notifications were committed.
+    """The clock, the metrics, the health, and callbacks.
 
-    ``reached`` is told how much of the past a search has read (account, search, share).
+    ``wake`` is called once notifications were committed. ``reached`` gets how much of the past a search has read (account, search, share).
     """
 
     clock: Clock
@@ -22,4 +22,4 @@ class Services:
     wake: Callable[[], None]
     reached: Callable[[str, str, float], None] = lambda account, search, share: None
     internal_error: Callable[[str, Exception], str] = lambda task, error: str(InternalError(error))
-    """Gets an unexpected error and its task; returns the sentence for people."""
+    """Takes an unexpected error and its task; returns the sentence for people."""

@@ -1,4 +1,4 @@
-"""Buttons that are pressed in Slack: acknowledge an alert, or silence it for a while."""
+"""Handles buttons that people press in Slack: they acknowledge an alert, or silence it for a while."""
 
 import logging
 import uuid
@@ -26,13 +26,13 @@ _GONE: Final = "This alert has resolved. There is nothing left to do."
 
 @dataclass(frozen=True, slots=True)
 class Buttons:
-    """Does what was pressed, and says so to whoever pressed it."""
+    """Carries out presses of buttons."""
 
     actions: AlertActions
     clock: Clock
 
     async def press(self, pressed: Pressed) -> str:
-        """The sentence to be shown; also where it could not be done."""
+        """Carries out a press; returns the sentence to show, also if it failed."""
         try:
             said = await self._do(pressed)
         except NothingThere:
@@ -61,7 +61,7 @@ class Buttons:
 
 
 def button_tasks(config: Config, actions: AlertActions, clock: Clock) -> Iterator[TaskSpec]:
-    """A task for each Slack app whose buttons are pressed."""
+    """Yields a task spec for each Slack app with buttons."""
     press = Buttons(actions, clock).press
     for number, (token, api_url) in enumerate(socket_apps(config)):
         listening = partial(listen, token, api_url, press, clock)
@@ -69,7 +69,7 @@ def button_tasks(config: Config, actions: AlertActions, clock: Clock) -> Iterato
 
 
 def _silence_of(alert: AlertStatus, user: str, lasts: Duration, now: Instant) -> Silence:
-    """Of just this alert as bad as it is: all of its labels, as Alertmanager's own button does it."""
+    """Returns a silence of this alert at its present severity: it matches all of its labels, like Alertmanager's own button."""
     matchers = [Matcher(name, "=", value) for name, value in alert.view.labels.items()]
     return new_silence(
         matchers,

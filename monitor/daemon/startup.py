@@ -1,4 +1,4 @@
-"""What a start takes up from the store, as the last commit left it."""
+"""Restores the pipeline from the store at the start."""
 
 import logging
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ log = logging.getLogger("monitor")
 
 
 async def restored_pipeline(store: AsyncStore, present: RuntimeConfig, services: Services, key: bytes) -> Pipeline:
-    """The pipeline with everything that is stored; it has begun. ``key`` hides recipients. Raises StoreError."""
+    """Returns the stored pipeline; `Pipeline.begin` was called. ``key`` hashes recipients. Raises StoreError."""
     config = present.config
     loaded = await store.load()
     await _quarantine(loaded.unusable, store, services)
@@ -33,7 +33,7 @@ async def restored_pipeline(store: AsyncStore, present: RuntimeConfig, services:
         if damage:
             log_damage(damage)
             loaded = without_cursors(loaded, name)
-        evaluator = restored_evaluator(window, config, present.rules, loaded)
+        evaluator = restored_evaluator(window, config, present.rules, loaded, services.clock.now())
         several, zone = len(config.accounts) > 1, config.time_zone_of(name)
         views = Views(evaluator, present.templates, distinguish=several, time_zone=zone)
         accounts.append(AccountPipeline(evaluator, views, stored_state=evaluator.account_state))
@@ -44,18 +44,18 @@ async def restored_pipeline(store: AsyncStore, present: RuntimeConfig, services:
 
 
 def log_damage(damage: str) -> None:
-    """An account's messages cannot be read."""
+    """Logs that an account's messages cannot be read."""
     log.error("%s: the last 7 days are fetched from Routee again; until then no alert is reported as resolved", damage)
 
 
 async def _quarantine(unusable: Sequence[UnusableSilence], store: AsyncStore, services: Services) -> None:
-    """Silences that cannot be kept do not silence any more; what they were stays among the records set aside."""
+    """Drops silences that cannot be read, keeps them among the records set aside, and reports them."""
     if not unusable:
         return
     now = services.clock.now()
     records = [QuarantinedRecord("", "silences", now, f"silence {one.id}: {one.why}", one.record) for one in unusable]
-    await store.commit(Commit(dropped_silences=[one.id for one in unusable], asides=records))
+    await store.commit(Commit(dropped_silences=[one.id for one in unusable], quarantined=records))
     for one in unusable:
         said = f"The stored silence {one.id[:40]} was set aside and silences nothing any more: {one.why}"
         log.error("%s", said)
-        services.health.set_aside(said)
+        services.health.quarantined(said)

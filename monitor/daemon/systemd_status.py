@@ -11,7 +11,7 @@ from monitor.runtime.sd_notify import Systemd
 
 
 class SystemdStatus:
-    """``present`` is the configuration that is in force."""
+    """Reports to systemd. ``present`` returns the configuration in force."""
 
     def __init__(self, systemd: Systemd, pipeline: Pipeline, present: Callable[[], RuntimeConfig]) -> None:
         self._systemd, self._pipeline, self._present = systemd, pipeline, present

@@ -1,7 +1,7 @@
-"""Everything that people wrote, templates included, read and tried out: what the daemon starts with, or every problem of it.
+"""Loads and validates everything that people write, templates included: returns it, or all of its problems.
 
-Annotations of rules are rendered with a sample alert of that rule, the templates of receivers with a sample notification; a
-template file that nothing names directly is only compiled, because those that include it may set names for it.
+Annotations of rules are rendered with a sample alert of the rule, and templates of receivers with a sample notification. A template file that
+nothing names directly is only compiled, because templates that include it may set variables for it.
 """
 
 import re
@@ -22,7 +22,7 @@ from monitor.notify.render import TemplateProblem, Templates, alert_context, awk
 from monitor.runtime.errors import InputError, Problem
 
 _LARGEST: Final = 256 * 1024
-"""Bytes of a template file; whatever is larger was not meant to be one."""
+"""The most bytes of a template file."""
 
 _NAMES_FILES: Final = re.compile(r"\{%-?\s*(include|import|from|extends)\b")
 
@@ -36,9 +36,9 @@ class SettingsWithTemplates:
 
 
 def load(path: Path, environ: Mapping[str, str]) -> SettingsWithTemplates:
-    """What the configuration ``path`` and the files that it names say.
+    """Returns what the configuration ``path`` and the files that it names say.
 
-    Raises InputError with every problem of every file: exit 78 where the configuration or a template is wrong, else 65.
+    Raises InputError with every problem of every file: exit code 78 if the configuration or a template is wrong, else 65.
     """
     found = read(path, environ)
     files, wrong = _sources(found.config) if found.config else ({}, [])
@@ -53,7 +53,7 @@ def load(path: Path, environ: Mapping[str, str]) -> SettingsWithTemplates:
 
 
 def sample_of(rule: Rule, accounts: int = 1) -> AlertView:
-    """An alert as ``rule`` could give it, annotations not rendered; with several accounts it says of which one it is."""
+    """Returns a sample alert of ``rule`` without rendered annotations; with several accounts it has an account label."""
     return sample_view(
         rule.name,
         rule.kind,
@@ -69,7 +69,7 @@ def sample_of(rule: Rule, accounts: int = 1) -> AlertView:
 
 
 def _sources(config: Config) -> tuple[dict[Path, str], list[Problem]]:
-    """The template files' texts."""
+    """Returns the texts of the template files, and the problems of files that cannot be read."""
     texts: dict[Path, str] = {}
     wrong: list[Problem] = []
     for file in config.template_files:
@@ -107,7 +107,7 @@ def _annotations(rule: Rule, config: Config | None, templates: Templates) -> Ite
     sample = sample_of(rule, len(config.accounts) if config else 1)
     for name, text in rule.annotations.items():
         if config is None and _NAMES_FILES.search(text):
-            continue  # which template files there are is not known before the configuration is right
+            continue  # the template files are not known while the configuration has errors
         problem = _tried(text, rule, sample, templates)
         if problem is not None:
             line = f"line {problem.line}: " if "\n" in text.strip() else ""

@@ -1,11 +1,11 @@
-"""Wires the daemon's parts together: what there is once, which tasks run, and what follows the configuration.
+"""Wires the daemon's parts together: what exists once, which tasks run, and what follows the configuration.
 
     store → windows, alerts, groups      per account: Routee client → polling → pipeline → outbox
     outbox → delivery → channels         listener: health, metrics, APIs  timers: groups that are due, pruning, systemd
 
-It starts with what the last commit left (`monitor.daemon.startup`). What comes of the configuration (`monitor.daemon.runtime_config`) can be
-replaced while it runs (`monitor.daemon.reload`); the store, the windows, the outbox and the listener stay. When it is told to stop, polling
-ends at once, and deliveries under way get a few seconds.
+The daemon starts from the last commit (`monitor.daemon.startup`). A reload (`monitor.daemon.reload`) replaces what is built from the
+configuration (`monitor.daemon.runtime_config`); the store, the windows, the outbox and the listener stay. When the daemon is stopped, polling ends
+at once, and deliveries under way get a few seconds.
 """
 
 import gc
@@ -21,14 +21,19 @@ from monitor.daemon import flush_timer, retention
 from monitor.daemon.account_tasks import AccountSupervisor
 from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.alertmanager_tasks import pushing
+from monitor.daemon.callback_inbox import CallbackInbox
 from monitor.daemon.catch_up import CatchUp
 from monitor.daemon.channel_health import DELIVERY, ChannelWatch
 from monitor.daemon.health import Health
+from monitor.daemon.http import html_pages
 from monitor.daemon.http.reloadable_app import ReloadableApp
 from monitor.daemon.http.server import serve
 from monitor.daemon.internal_errors import InternalErrors
 from monitor.daemon.metrics import Metrics
+from monitor.daemon.morning_report import report_tasks
+from monitor.daemon.past_work import work_through_the_past
 from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.read.daemon_reader import DaemonReader
 from monitor.daemon.reload import Reloader, Reloads
 from monitor.daemon.runtime_config import RuntimeConfig
 from monitor.daemon.services import Services
@@ -47,14 +52,14 @@ log = logging.getLogger("monitor")
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What a started daemon hands back: where it listens (empty: nowhere) and its pipeline."""
+    """A started daemon: the URL that it listens on (empty: none) and its pipeline."""
 
     url: str
     pipeline: Pipeline
 
 
 class Daemon:
-    """The parts of one run. ``_present`` is the configuration that is in force."""
+    """The parts of one run. ``_present`` is the configuration in force."""
 
     def __init__(
         self, present: RuntimeConfig, store: AsyncStore, clock: Clock, live: Callable[[str], None] | None
@@ -69,7 +74,7 @@ class Daemon:
     async def run(
         self, systemd: Systemd, reloads: Reloads | None, stop: trio.Event, task_status: trio.TaskStatus[Running]
     ) -> None:
-        """Run until ``stop`` is set. Raises StoreError or ListenError where it cannot even start."""
+        """Runs until ``stop`` is set. Raises StoreError or ListenError if it cannot start."""
         await self._restore()
         status = SystemdStatus(systemd, self._pipeline, lambda: self._present)
         stop_listening = trio.Event()
@@ -92,11 +97,12 @@ class Daemon:
     # Starting
 
     async def _restore(self) -> None:
-        gc.disable()  # what is restored stays: looking through it for garbage is in vain, now and later
+        gc.disable()  # restored objects stay alive, so collecting garbage among them is useless, now and later
         try:
             self._key = await self._store.secret("recipients")
             self._pipeline = await restored_pipeline(self._store, self._present, self._services, self._key)
-            self._metrics.dead_letters(await retention.dead_letters(self._store))
+            self._metrics.dead_letters(await self._store.dead_letters())
+            self._inbox = CallbackInbox(self._pipeline)
             self._observe()
         finally:
             gc.enable()
@@ -105,7 +111,7 @@ class Daemon:
     async def _deliver(self, task_status: trio.TaskStatus[Outbox] = trio.TASK_STATUS_IGNORED) -> None:
         await deliver(
             self._store,
-            self._present.notified.notifiers,
+            self._present.notifiers.by_channel,
             self._clock,
             outbox=self._outbox,
             observer=self._metrics,
@@ -117,13 +123,16 @@ class Daemon:
         config = self._present.config
         if config.web is None:
             return ""
-        self._app = ReloadableApp(config.web, config, self._pipeline, self._store)
-        url: str = await nursery.start(partial(serve, self._app, config.web.listen, stop=stop), name="listener")
+        reader = DaemonReader(self._pipeline, self._store, lambda: self._present.settings, self._outbox)
+        app = self._app = ReloadableApp(config.web, config, self._pipeline, self._store, reader, self._inbox)
+        listen = partial(serve, app, config.web.listen, stop=stop, callbacks=lambda: app.callbacks, tls=app.tls)
+        url: str = await nursery.start(listen, name="listener")
         log.info("listening on %s", url)
+        nursery.start_soon(partial(trio.to_thread.run_sync, html_pages.prepare, abandon_on_cancel=True))
         return url
 
     def _begin(self, work: trio.Nursery, status: SystemdStatus, reloads: Reloads | None) -> None:
-        """Start every task in ``work``."""
+        """Starts every task in ``work``."""
         keep_going, health = self._internal_errors.keep_going, self._health
         self._tasks = TaskSupervisor(work, keep_going)
         self._accounts = AccountSupervisor(self._present.config, self._pipeline, keep_going)
@@ -133,7 +142,7 @@ class Daemon:
         health.expect(flush_timer.GROUPS, flush_timer.SLOWEST)
         health.expect(retention.LOOP, retention.SLOWEST)
         prune = partial(
-            retention.keep_house,
+            retention.run_retention,
             self._store,
             self._clock,
             self._metrics,
@@ -143,6 +152,9 @@ class Daemon:
         tasks: dict[str, Callable[[], Awaitable[object]]] = {
             "groups": partial(flush_timer.flush_when_due, self._pipeline),
             "channels": self._channels.run,
+            "past": partial(work_through_the_past, self._pipeline),
+            "callbacks": self._inbox.run,
+            "rules on what was pushed": self._inbox.evaluate,
             retention.LOOP: prune,
             "systemd": status.run,
         }
@@ -156,36 +168,40 @@ class Daemon:
             work.start_soon(keep_going, name, task, name=name)
         work.start_soon(self._internal_errors.watch, self._pipeline, name="internal errors")
 
-    # What follows the configuration
+    # Following the configuration
 
     def _follow(self, present: RuntimeConfig) -> None:
-        """Let everything outside the pipeline follow the configuration that is in force from now on."""
+        """Applies the configuration to everything outside the pipeline."""
         self._present = present
         self._health.reloaded(present.searches)
         self._observe()
         self._channels.watch(present.channels)
-        self._outbox.assign(present.notified.notifiers)
+        self._outbox.assign(present.notifiers.by_channel)
         if self._app is not None:
-            self._app.take_up(present.config)
+            self._app.reload(present.config)
         self._tasks.assign(self._configured_tasks())
 
     def _observe(self) -> None:
         self._metrics.searches(self._present.searches)
         self._metrics.receivers(self._present.channels)
+        self._metrics.rules(rule.name for rule in self._present.settings.rules)
+        for name, account in self._pipeline.accounts.items():
+            self._metrics.delivery.begin(name, account.pairs())
         self._metrics.reloaded(successful=True)
         for cursor in self._pipeline.cursors():
             self._metrics.watermark(cursor.account, cursor.search, cursor.as_of)
 
     def _configured_tasks(self) -> Iterator[TaskSpec]:
-        """The tasks that the configuration brings with it."""
+        """Yields the tasks that the configuration determines."""
         config = self._present.config
         yield from self._accounts.specs(config)
         yield from pushing(config, lambda: self._present.settings, self._pipeline, self._outbox)
+        yield from report_tasks(config, lambda: self._present.settings, self._pipeline)
         yield from button_tasks(config, AlertActions(self._pipeline), self._clock)
 
 
 def watched(settings: Settings) -> str:
-    """``watching 2 searches with 20 rules (3 more are switched off)``."""
+    """Returns for example ``watching 2 searches with 20 rules (3 more are switched off)``."""
     searches, enabled = len(settings.config.searches), sum(rule.enabled for rule in settings.rules)
     off = len(settings.rules) - enabled
     more = f" ({off} more {'is' if off == 1 else 'are'} switched off)" if off else ""

@@ -1,11 +1,11 @@
-"""Decides who may change something through the listener: holders of the token or, without a token, local programs.
+"""Decides who may change something through the listener: holders of the token, browsers that are logged in and, without a token, programs on
+this machine.
 
-Without a token a page that somebody on this machine has open in a browser must not be able to change anything either. So the request has
-to name this machine as its host (a name that an attacker has pointed here is another one), and to say that its body is JSON, which a
-browser asks about first before it sends it across origins, and is given no leave.
+Without a token, a page that is open in a browser on this machine must not be able to change anything. So the request must name this machine
+as its host (an attacker can make another name point here), and its body must be JSON: a browser asks for permission before it sends JSON
+across origins, and gets none.
 """
 
-import hmac
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -14,24 +14,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from monitor.config.yaml import is_loopback
-from monitor.daemon.http.address import named_host
+from monitor.daemon.http.address import named_host, site_of
+from monitor.daemon.http.sessions import same
+from monitor.daemon.http.visitor import present_visitor
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 def carries(headers: Headers, token: str) -> bool:
-    """Whether the request shows ``token`` as its bearer token; compared in constant time."""
+    """Returns whether the request has ``token`` as its bearer token; compares in constant time."""
     scheme, _, shown = headers.get("authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and _is_token(shown.strip(), token)
-
-
-def _is_token(shown: str, token: str) -> bool:
-    """Whether it is the token; compared in constant time."""
-    return hmac.compare_digest(shown.encode(errors="replace"), token.encode())
+    return scheme.lower() == "bearer" and same(shown.strip(), token)
 
 
 def may_change(request: Request, token: str) -> None:
-    """Raises HTTPException, 401, 403 or 415, with what to do, where the request may not change anything."""
+    """Raises HTTPException (401, 403 or 415, with what to do) if the request may not change anything."""
     if token:
         if not carries(request.headers, token):
             raise HTTPException(
@@ -53,20 +50,55 @@ def _from_here(request: Request) -> None:
         )
 
 
-def may_submit(request: Request, shown: str, token: str, external_url: str = "") -> None:
-    """The same for a form of our own, in which the token was ``shown``. A form that another site has made is refused.
+def from_our_page(request: Request, form_token: str, external_url: str = "") -> None:
+    """Raises HTTPException (403) unless the form that the browser sends was made by us, for this browser.
 
-    ``external_url`` is where people reach it: a proxy may name us another host than the browser did.
+    ``form_token`` is what its hidden field holds. ``external_url`` is where people reach the listener: a proxy may send another host than the
+    browser.
     """
     origin, ours = request.headers.get("origin"), {request.headers.get("host", ""), urlsplit(external_url).netloc}
-    if origin is not None and urlsplit(origin).netloc not in ours - {""}:
+    if origin is not None and site_of(origin).netloc not in ours - {""}:
         raise HTTPException(HTTPStatus.FORBIDDEN, "this form comes from another site")
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise HTTPException(HTTPStatus.FORBIDDEN, "this form comes from another site")
-    if token and not (_is_token(shown, token) or carries(request.headers, token)):
-        raise HTTPException(HTTPStatus.FORBIDDEN, "the token is not that of web.token: go back and try again")
+    if not present_visitor().owns(form_token):
+        raise HTTPException(
+            HTTPStatus.FORBIDDEN,
+            "this form is too old, or was not made for this browser: go back, load its page again, and send it again "
+            "(cookies must be allowed)",
+        )
+
+
+def may_submit(request: Request, form_token: str, shown: str, token: str, external_url: str = "") -> None:
+    """Raises HTTPException (403 or 429) if the request may not submit one of our forms, in which the user entered ``shown`` as the token.
+
+    A browser that is logged in need not enter the token. For ``form_token`` and ``external_url`` see `from_our_page`.
+    """
+    if token and carries(request.headers, token):
+        return  # no browser sends this header by itself
+    from_our_page(request, form_token, external_url)
     if not token:
         _from_here(request)
+    elif not present_visitor().is_logged_in:
+        enters(shown, token)
+
+
+def enters(shown: str, token: str) -> None:
+    """Raises HTTPException (403 or 429) unless a person may enter the token now, and ``shown`` is right."""
+    may_enter()
+    if not present_visitor().sessions.is_right(shown, token):
+        raise HTTPException(HTTPStatus.FORBIDDEN, "the token is not that of web.token: enter it again")
+
+
+def may_enter() -> None:
+    """Raises HTTPException (429) while no token may be entered, because too many wrong ones were."""
+    wait = present_visitor().sessions.seconds_to_wait()
+    if wait:
+        raise HTTPException(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            f"too many wrong tokens were entered, perhaps by somebody else: try again in {wait} s",
+            {"retry-after": str(wait)},
+        )
 
 
 def _is_json(request: Request) -> None:

@@ -1,8 +1,9 @@
-"""``host:port`` as people write it for the listener, and as requests name it in the header Host, taken apart and put together."""
+"""Parses and formats ``host:port``, as people write it for the listener and as requests send it in the header Host."""
 
 import re
 from dataclasses import dataclass
 from typing import Final, Self
+from urllib.parse import SplitResult, urlsplit
 
 from monitor.runtime.errors import ListenError
 
@@ -12,14 +13,14 @@ _WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S10
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where to listen. ``host`` has no brackets; an empty one means every interface; port 0 means any free one."""
+    """Where to listen. ``host`` has no brackets; an empty one means every interface. Port 0 means any free port."""
 
     host: str
     port: int
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """``127.0.0.1:9465``, ``[::1]:9465`` or ``:9465``. Raises ListenError."""
+        """Parses ``127.0.0.1:9465``, ``[::1]:9465`` or ``:9465``. Raises ListenError."""
         host, colon, port = text.strip().rpartition(":")
         bare = host.removeprefix("[").removesuffix("]")
         bracketed = host == f"[{bare}]"
@@ -31,13 +32,20 @@ class Address:
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
-    @property
-    def url(self) -> str:
-        """The URL by which a program on this machine reaches it; a wildcard address is reached over loopback."""
-        return f"http://{Address(_WILDCARDS.get(self.host, self.host), self.port)}"
+    def url(self, scheme: str = "http") -> str:
+        """Returns the URL by which a program on this machine reaches it; a wildcard address is reached over loopback."""
+        return f"{scheme}://{Address(_WILDCARDS.get(self.host, self.host), self.port)}"
+
+
+def site_of(url: str) -> SplitResult:
+    """Returns the parts of a URL that somebody sent, as in the header Origin; empty ones if it is none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
 
 def named_host(header: str) -> str:
-    """The host in a header Host, without port and brackets, in small letters; empty where it is anything else than ``host[:port]``."""
+    """Returns the host of a header Host in lower case, without port and brackets; empty if the header is not ``host[:port]``."""
     found = _HOST.fullmatch(header)
     return "" if found is None else (found[1] or found[2]).lower().removesuffix(".")

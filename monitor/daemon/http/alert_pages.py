@@ -1,99 +1,112 @@
-"""The pages that links in messages lead to: one alert, and the forms that acknowledge and silence it. They work without JavaScript."""
+"""The pages that links in notifications lead to: one alert, and the forms that acknowledge and silence it. They need no JavaScript."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from http import HTTPStatus
-from importlib.resources import files
-from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from typing import Final
+from urllib.parse import urlsplit
 
-import jinja2
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from monitor.daemon.alert_actions import AlertActions
-from monitor.daemon.http.access import may_submit
-from monitor.daemon.http.alertmanager_json import new_id
-from monitor.daemon.http.fair_queue import Dear
-from monitor.daemon.http.matchers_asked import asked
+from monitor.daemon.http.evaluation_chart import ALERT_FRAME, evaluation_chart
+from monitor.daemon.http.fair_queue import ExpensiveQueue
+from monitor.daemon.http.forms import FormField, filled, read_form
+from monitor.daemon.http.html_pages import HtmlPages
+from monitor.daemon.read.alerts import AlertCourse, SampleMessage
+from monitor.daemon.read.daemon_reader import DaemonReader
 from monitor.dispatch.status import AlertStatus
 from monitor.model.format import datetime, duration, moments, sparkline
+from monitor.model.message import UNKNOWN
+from monitor.notify.render.alert_chart import alert_chart, worth_drawing
 from monitor.notify.render.alert_sentence import cause, sentence
+from monitor.notify.render.chart_geometry import Span
+from monitor.notify.render.chart_svg import svg
 from monitor.notify.render.links import acknowledge_url, page_url, silence_url
 from monitor.notify.render.notification_text import marks, notes
 from monitor.notify.render.sanitize import tone
 from monitor.notify.render.text import example
 from monitor.routing.acknowledgements import REPORT
-from monitor.routing.matcher_syntax import read_matchers
-from monitor.routing.silences import new_silence
-from monitor.runtime.clock import Clock, Instant, parse_duration
+from monitor.runtime.clock import Clock, parse_duration
 from monitor.runtime.errors import NothingThere, StoreError
 
-_MOST_FIELDS: Final = 20
-_MOST_TEXT: Final = 10_000
 _BULLETS: Final = ("- ", "* ", "• ")
 
 
-@dataclass(frozen=True, slots=True)
-class FormField:
-    """One field of a form; ``rows`` 0: a single line."""
-
-    name: str
-    label: str
-    value: str = ""
-    type: str = "text"
-    hint: str = ""
-    rows: int = 0
-    required: bool = True
-    complete: str = "off"
-
-
 _BY: Final = FormField("by", "Your name", complete="name")
-_COMMENT: Final = FormField("comment", "Comment")
 _LASTS: Final = FormField("for", "For how long", hint="until it resolves; or 4h", required=False)
-_TOKEN: Final = FormField("token", "Token (web.token)", type="password", complete="current-password")
 
 
 class AlertPages:
-    """The pages. ``token`` is what changes need, empty: see `monitor.daemon.http.access`; ``external_url`` is where people reach them."""
+    """The pages. Changes need ``token`` (empty: see `monitor.daemon.http.access`); ``external_url`` is where people reach the pages."""
 
     def __init__(
-        self, actions: AlertActions, clock: Clock, token: str = "", external_url: str = "", dear: Dear | None = None
+        self,
+        actions: AlertActions,
+        clock: Clock,
+        token: str = "",
+        external_url: str = "",
+        expensive: ExpensiveQueue | None = None,
+        html: HtmlPages | None = None,
+        reader: DaemonReader | None = None,
     ) -> None:
         self._actions = actions
         self._clock = clock
         self._token = token
         self._external_url = external_url
-        self._dear = dear or Dear()
+        self._expensive = expensive or ExpensiveQueue()
         self._root = urlsplit(external_url).path.rstrip("/")
+        self._html = html or HtmlPages(self._root)
+        self._reader = reader
 
     def routes(self) -> list[Route]:
-        """The routes; `monitor.notify.render.links` makes their addresses."""
+        """Returns the routes; `monitor.notify.render.links` builds their addresses."""
         return [
-            Route("/page.css", self.style),
-            Route("/alerts/{fingerprint}", self._dear.endpoint(self.alert)),
+            Route("/alerts/{fingerprint}", self.alert),
             Route("/alerts/{fingerprint}/acknowledge", self.acknowledge, methods=["GET", "POST"]),
-            Route("/silences/new", self.silence, methods=["GET", "POST"]),
         ]
 
-    async def style(self, _: Request) -> Response:
-        return Response(_style(), media_type="text/css")
-
     async def alert(self, request: Request) -> Response:
-        one = self._find(request, deep=True)
+        course = await self._course(request.path_params["fingerprint"])
+        async with self._expensive.alone():
+            one = self._actions.status().find(request.path_params["fingerprint"], deep=True)
+            if one is not None:
+                return self._present(one, course)
+        if course is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such alert now; it may have resolved")
+        return self._html.page(
+            "alert_over.html",
+            one=course,
+            now=self._clock.now(),
+            chart=self._drawn(course),
+            samples=[example_of(sample) for sample in course.samples],
+        )
+
+    async def _course(self, fingerprint: str) -> AlertCourse | None:
+        """Returns what is known of the alert from its beginning; None if nothing is, or the store cannot be read."""
+        try:
+            return None if self._reader is None else await self._reader.alert(fingerprint)
+        except StoreError:
+            return None
+
+    def _present(self, one: AlertStatus, course: AlertCourse | None) -> Response:
         view = one.view
-        return self._page(
+        drawn = svg(alert_chart(view), ALERT_FRAME) if worth_drawing(view) else ""
+        return self._html.page(
             "alert.html",
             one=one,
             view=view,
+            course=course,
+            now=self._clock.now(),
             state=one.state,
             tone=tone(view.severity, view.status),
             sentence=sentence(view),
-            notes=[passages(text) for text in notes(view)],
+            notes=[paragraphs(text) for text in notes(view)],
             causes=[cause(found) for found in view.breakdown],
+            chart=drawn or ("" if course is None else self._drawn(course)),
             bars=sparkline(view.history),
             samples=[example(sample) for sample in view.samples],
             marks=marks(view),
@@ -104,8 +117,21 @@ class AlertPages:
             silence=silence_url(self._root, view.labels),
         )
 
+    def _drawn(self, course: AlertCourse) -> str:
+        """Returns the recent values of the alert's group as SVG; empty if they are not kept."""
+        rule = None if self._reader is None else self._reader.rule_named(course.rule)
+        if rule is None or self._reader is None or any(name not in course.labels for name in rule.grouping):
+            return ""
+        labels = {name: course.labels[name] for name in rule.grouping}
+        found = self._reader.evaluations(course.rule, labels, course.account or None)
+        zone = self._reader.config.time_zone_of(course.account)
+        start, end = course.firing_at, course.ended_at or self._clock.now()
+        spans = () if start is None else (Span("critical", start, end, "it fired"),)
+        chart = None if found is None else evaluation_chart(found, zone, spans)
+        return "" if chart is None else svg(chart, ALERT_FRAME)
+
     async def acknowledge(self, request: Request) -> Response:
-        async with self._dear.alone():
+        async with self._expensive.alone():
             one = self._find(request)
         said = sentence(one.view).removesuffix(".")
         about = (
@@ -115,81 +141,48 @@ class AlertPages:
         show = partial(self._form, "Acknowledge", about, fields)
         if request.method != "POST":
             return show({}, REPORT if one.view.is_report else "")
-        given = await self._given(request)
+        given = await read_form(request, self._token, self._external_url)
         try:
             until = self._clock.now() + parse_duration(given["for"]) if given.get("for") else None
             await self._actions.acknowledge(one.view.fingerprint, given.get("by", ""), given.get("comment", ""), until)
         except (ValueError, StoreError, NothingThere) as error:
             return show(given, str(error))
         said = f"{given.get('by', '')} takes care of it until {'it resolves' if until is None else datetime(until)}."
-        return self._page("done.html", title="Acknowledged", text=said, back=page_url(self._root, one.view.fingerprint))
-
-    async def silence(self, request: Request) -> Response:
-        about = (
-            "During that time, no notifications are sent for alerts that match all of the matchers. "
-            "If you were notified of an alert before, you are still notified when it resolves."
+        return self._html.page(
+            "done.html", title="Acknowledged", text=said, back=page_url(self._root, one.view.fingerprint)
         )
-        matchers = "\n".join(request.query_params.getlist("matcher"))
-        rows = max(matchers.count("\n") + 1, 2)
-        fields = (
-            FormField("matchers", "Matchers, one a line", matchers, rows=rows),
-            FormField("for", "For how long", "1h"),
-            _BY,
-            _COMMENT,
-        )
-        show = partial(self._form, "Silence", about, fields)
-        if request.method != "POST":
-            return show({})
-        given = await self._given(request)
-        try:
-            ends_at = await self._silenced(given)
-        except (ValueError, StoreError) as error:
-            return show(given, str(error))
-        return self._page("done.html", title="Silenced", text=f"Until {datetime(ends_at)}.", back="")
-
-    async def _silenced(self, given: Mapping[str, str]) -> Instant:
-        now = self._clock.now()
-        async with self._dear.alone():
-            wanted = await asked(
-                [one for line in given.get("matchers", "").splitlines() for one in read_matchers(line)]
-            )
-        ends_at = now + parse_duration(given.get("for", ""))
-        by, comment = given.get("by", ""), given.get("comment", "")
-        silence = new_silence(
-            wanted, starts_at=now, ends_at=ends_at, created_by=by, comment=comment, now=now, id=new_id()
-        )
-        await self._actions.put_silence(silence)
-        return ends_at
-
-    async def _given(self, request: Request) -> dict[str, str]:
-        """What was filled in, by somebody who may."""
-        try:
-            pairs = parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
-        except ValueError:
-            raise HTTPException(HTTPStatus.BAD_REQUEST, "this form cannot be read") from None
-        given = {name: value.strip()[:_MOST_TEXT] for name, value in pairs}
-        may_submit(request, given.pop("token", ""), self._token, self._external_url)
-        return given
 
     def _form(
         self, title: str, about: str, fields: tuple[FormField, ...], given: Mapping[str, str], problem: str = ""
     ) -> Response:
-        shown = [_filled(field, given) for field in fields] + ([_TOKEN] if self._token else [])
+        shown = filled(fields, given)
         status = HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK
-        return self._page("form.html", status, title=title, about=about, fields=shown, problem=problem, button=title)
+        return self._html.page(
+            "form.html", status, title=title, about=about, fields=shown, problem=problem, button=title
+        )
 
-    def _find(self, request: Request, *, deep: bool = False) -> AlertStatus:
-        found = self._actions.status().find(request.path_params["fingerprint"], deep=deep)
+    def _find(self, request: Request) -> AlertStatus:
+        found = self._actions.status().find(request.path_params["fingerprint"])
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such alert now; it may have resolved")
         return found
 
-    def _page(self, name: str, status: int = HTTPStatus.OK, **context: Any) -> Response:
-        return HTMLResponse(_templates().get_template(name).render(root=self._root, **context), status)
+
+def example_of(sample: SampleMessage) -> str:
+    """Returns a message of an alert in a few words."""
+    words = (
+        sample.to,
+        sample.status,
+        sample.detailed_status,
+        sample.operator,
+        datetime(sample.date),
+        sample.message_id,
+    )
+    return " · ".join(dict.fromkeys(word for word in words if word and word != UNKNOWN))
 
 
-def passages(text: str) -> list[tuple[str, list[str]]]:
-    """A note as paragraphs (``p``) and lists (``ul``): lines that begin with ``-``, ``*`` or ``•`` are the items of a list."""
+def paragraphs(text: str) -> list[tuple[str, list[str]]]:
+    """Returns a note as paragraphs (``p``) and lists (``ul``); lines that begin with ``-``, ``*`` or ``•`` are items of a list."""
     found: list[tuple[str, list[str]]] = []
     for line in filter(None, map(str.strip, text.splitlines())):
         kind = "ul" if line.startswith(_BULLETS) else "p"
@@ -197,18 +190,3 @@ def passages(text: str) -> list[tuple[str, list[str]]]:
             found.append((kind, []))
         found[-1][1].append(line[2:].strip() if kind == "ul" else line)
     return found
-
-
-def _filled(field: FormField, given: Mapping[str, str]) -> FormField:
-    return replace(field, value=given.get(field.name, field.value))
-
-
-@lru_cache(1)
-def _templates() -> jinja2.Environment:
-    loader = jinja2.PackageLoader("monitor.daemon.http", "pages")
-    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-
-
-@lru_cache(1)
-def _style() -> str:
-    return files("monitor.daemon.http").joinpath("pages", "page.css").read_text("utf-8")

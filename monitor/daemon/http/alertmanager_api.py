@@ -1,4 +1,4 @@
-"""Alertmanager's API v2, so that amtool, karma and Grafana work against this daemon. Its alerts are its own: none can be posted."""
+"""Alertmanager's API v2, so that amtool, karma and Grafana work with this daemon. Alerts cannot be posted: the daemon makes its own."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -14,8 +14,9 @@ from starlette.routing import Route
 from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.http import alertmanager_json as shapes
 from monitor.daemon.http.access import may_change
-from monitor.daemon.http.fair_queue import Dear, Endpoint
-from monitor.daemon.http.matchers_asked import asked
+from monitor.daemon.http.fair_queue import Endpoint, ExpensiveQueue
+from monitor.daemon.http.methods import route_of
+from monitor.daemon.http.requested_matchers import compile_matchers
 from monitor.dispatch.status import AlertStatus, SilenceStatus
 from monitor.routing.matcher_syntax import Written, read_matchers
 from monitor.routing.matchers import Matcher, matches
@@ -30,8 +31,11 @@ _FALSE: Final = frozenset({"false", "0", "f"})
 
 @dataclass(frozen=True, slots=True)
 class ApiStatus:
-    """What the API says of the daemon: its version, the names of its receivers, its routing as Alertmanager would write it, its address;
-    since when it runs, and a name that is its own as long as it does."""
+    """What the API says of the daemon.
+
+    ``receivers`` are their names, ``routing`` is the routing as Alertmanager's YAML, ``since`` when the daemon started, and ``name`` a random name
+    that it keeps until it ends.
+    """
 
     version: str
     receivers: tuple[str, ...]
@@ -42,38 +46,44 @@ class ApiStatus:
 
 
 class AlertmanagerApi:
-    """The endpoints below ``/api/v2``. ``token`` is what changes need, empty: see `monitor.daemon.http.access`. ``warnings`` says what is wrong
-    although the daemon is well."""
+    """The endpoints below ``/api/v2``.
+
+    Changes need ``token`` (empty: see `monitor.daemon.http.access`). ``warnings`` returns what is wrong although the daemon is healthy.
+    """
 
     def __init__(
         self,
         actions: AlertActions,
-        about: ApiStatus,
+        api_status: ApiStatus,
         clock: Clock,
         token: str = "",
         warnings: Callable[[], Sequence[str]] = lambda: (),
-        dear: Dear | None = None,
+        expensive: ExpensiveQueue | None = None,
     ) -> None:
         self._warnings = warnings
-        self._dear = dear or Dear()
+        self._expensive = expensive or ExpensiveQueue()
         self._actions = actions
-        self._about = about
+        self._api_status = api_status
         self._clock = clock
         self._token = token
 
     def routes(self) -> list[Route]:
-        """The routes; the paths are Alertmanager's."""
-        dear = self._dear.endpoint
+        """Returns the routes; the paths are Alertmanager's."""
+        expensive = self._expensive.endpoint
         return [
-            Route("/api/v2/status", said(self.status)),
-            Route("/api/v2/receivers", said(self.receivers)),
-            Route("/api/v2/alerts", said(dear(self.alerts))),
-            Route("/api/v2/alerts", said(self.refuse_alerts), methods=["POST"]),
-            Route("/api/v2/alerts/groups", said(dear(self.groups))),
-            Route("/api/v2/silences", said(dear(self.silences))),
-            Route("/api/v2/silences", said(self.put_silence), methods=["POST"]),
-            Route("/api/v2/silence/{id}", said(dear(self.silence))),
-            Route("/api/v2/silence/{id}", said(self.expire_silence), methods=["DELETE"]),
+            Route("/api/v2/status", with_error_answers(self.status)),
+            Route("/api/v2/receivers", with_error_answers(self.receivers)),
+            Route("/api/v2/alerts", with_error_answers(expensive(self.alerts))),
+            Route("/api/v2/alerts", with_error_answers(self.refuse_alerts), methods=["POST"]),
+            Route("/api/v2/alerts/groups", with_error_answers(expensive(self.groups))),
+            route_of(
+                "/api/v2/silences",
+                {"GET": with_error_answers(expensive(self.silences)), "POST": with_error_answers(self.put_silence)},
+            ),
+            route_of(
+                "/api/v2/silence/{id}",
+                {"GET": with_error_answers(expensive(self.silence)), "DELETE": with_error_answers(self.expire_silence)},
+            ),
         ]
 
     async def status(self, _: Request) -> Response:
@@ -81,22 +91,22 @@ class AlertmanagerApi:
         warnings = list(self._warnings())
         return JSONResponse(
             {
-                "cluster": {"name": self._about.name, "status": "disabled", "peers": []},
-                "config": {"original": self._about.routing},
-                "uptime": iso(self._about.since),
-                "versionInfo": version | {"version": self._about.version},
+                "cluster": {"name": self._api_status.name, "status": "disabled", "peers": []},
+                "config": {"original": self._api_status.routing},
+                "uptime": iso(self._api_status.since),
+                "versionInfo": version | {"version": self._api_status.version},
             }
             | ({"warnings": warnings} if warnings else {})  # ours: Alertmanager's has no such key
         )
 
     async def receivers(self, _: Request) -> Response:
-        return JSONResponse([{"name": name} for name in self._about.receivers])
+        return JSONResponse([{"name": name} for name in self._api_status.receivers])
 
     async def alerts(self, request: Request) -> Response:
-        wanted = await wanted_by(request)
+        wanted = await filter_of(request)
         everything = [one async for one in with_checkpoints(self._actions.status().alerts()) if one.state != "resolved"]
         known = shapes.label_fingerprints(everything)
-        url, now = self._about.external_url, self._clock.now()
+        url, now = self._api_status.external_url, self._clock.now()
         return JSONResponse(
             [
                 shapes.alert(one, url, known, now)
@@ -113,13 +123,13 @@ class AlertmanagerApi:
         )
 
     async def groups(self, request: Request) -> Response:
-        wanted = await wanted_by(request)
+        wanted = await filter_of(request)
         status, now = self._actions.status(), self._clock.now()
         known = shapes.label_fingerprints([one async for one in with_checkpoints(status.alerts())])
         found = []
         for together in status.groups():
             alerts = [
-                shapes.alert(one, self._about.external_url, known, now)
+                shapes.alert(one, self._api_status.external_url, known, now)
                 async for one in with_checkpoints(together.alerts)
                 if wanted.has(one, (together.receiver,))
             ]
@@ -127,9 +137,9 @@ class AlertmanagerApi:
         return JSONResponse(found)
 
     async def silences(self, request: Request) -> Response:
-        wanted = await asked(_filters(request))
+        wanted = await compile_matchers(_filters(request))
         found = [
-            one async for one in with_checkpoints(self._actions.status().silences()) if _meets(one.silence, wanted)
+            one async for one in with_checkpoints(self._actions.status().silences()) if _matches(one.silence, wanted)
         ]
         some = shapes.in_order(found)[_part_of(request)]
         return JSONResponse(
@@ -138,17 +148,17 @@ class AlertmanagerApi:
 
     async def silence(self, request: Request) -> Response:
         found = self._find(request.path_params["id"])
-        return _none() if found is None else JSONResponse(shapes.silence(found))
+        return _not_found() if found is None else JSONResponse(shapes.silence(found))
 
     async def put_silence(self, request: Request) -> Response:
         may_change(request, self._token)
         now = self._clock.now()
         body = await request.body()
-        async with self._dear.alone():
+        async with self._expensive.alone():
             named, wanted = await shapes.read_silence(body, now)
             found = self._find(named) if named else None
         if named and found is None:
-            return _none()
+            return _not_found()
         before = None if found is None else found.silence
         if before is not None and before.goes_on_as(wanted, now):
             wanted = _continued(before, wanted, now)
@@ -164,14 +174,14 @@ class AlertmanagerApi:
         try:
             await self._actions.expire_silence(request.path_params["id"])
         except NothingThere:
-            return _none()
+            return _not_found()
         return Response()
 
     def _find(self, silence_id: str) -> SilenceStatus | None:
         return next((one for one in self._actions.status().silences() if one.silence.id == silence_id), None)
 
 
-async def wanted_by(request: Request) -> "AlertFilter":
+async def filter_of(request: Request) -> "AlertFilter":
     """Returns the filter that a request asks for. Raises ValueError for invalid parameters."""
     query = request.query_params
     shown = {name: _flag(query.get(name), name) for name in ("active", "silenced", "inhibited", "muted", "unprocessed")}
@@ -179,21 +189,21 @@ async def wanted_by(request: Request) -> "AlertFilter":
     written = _filters(request)
     if receiver:
         written.append(("receiver", "=~", receiver))
-    matchers = await asked(written)
+    matchers = await compile_matchers(written)
     hidden = frozenset(name for name, wanted in shown.items() if not wanted)
     return AlertFilter(hidden, matchers[:-1], matchers[-1]) if receiver else AlertFilter(hidden, matchers)
 
 
 @dataclass(frozen=True, slots=True)
 class AlertFilter:
-    """Alerts of no kind that is hidden, that meet the matchers, and that a receiver is told of which meets its own."""
+    """Selects alerts of states that are not hidden, that the matchers match, and that go to a receiver which its own matcher matches."""
 
     hidden: frozenset[str]
     matchers: tuple[Matcher, ...]
     receiver: Matcher | None = None
 
     def has(self, one: AlertStatus, receivers: Sequence[str]) -> bool:
-        """Whether it is wanted, of somebody who is told by these receivers."""
+        """Returns whether the alert is selected among those that go to ``receivers``."""
         if self.receiver is not None and not any(self.receiver.accepts(name) for name in receivers):
             return False
         return not (_kinds(one) & self.hidden) and matches(self.matchers, one.view.labels)
@@ -215,12 +225,12 @@ def _flag(text: str | None, name: str) -> bool:
 
 
 def _filters(request: Request) -> list[Written]:
-    """The filters as they are written. Raises ValueError."""
+    """Returns the filters as written. Raises ValueError."""
     return [one for text in request.query_params.getlist("filter") for one in read_matchers(text)]
 
 
 def _part_of(request: Request) -> slice:
-    """Which part of a list is asked for, by ``limit`` and ``offset``, which are ours: amtool asks for the whole. Raises ValueError."""
+    """Returns the requested part of a list, by ``limit`` and ``offset``. Both are ours: amtool requests the whole. Raises ValueError."""
     numbers = []
     for name in ("offset", "limit"):
         text = request.query_params.get(name)
@@ -231,23 +241,23 @@ def _part_of(request: Request) -> slice:
     return slice(offset, None if limit is None else offset + limit)
 
 
-def _meets(silence: Silence, wanted: Sequence[Matcher]) -> bool:
-    """As Alertmanager filters silences: each filter has to be met by the value of the silence's matcher of that name."""
+def _matches(silence: Silence, wanted: Sequence[Matcher]) -> bool:
+    """Returns whether the silence is selected, by Alertmanager's rule: each filter must match the value of the silence's matcher of that name."""
     return matches(wanted, {matcher.name: matcher.value for matcher in silence.matchers})
 
 
 def _continued(before: Silence, wanted: Silence, now: Instant) -> Silence:
-    """A silence with its changes: it began when it began, and goes on recurring although amtool knows nothing of that."""
+    """Returns a changed silence with its earlier start. It keeps its recurrence, which amtool does not know."""
     began = before.starts_at if before.state(now) == "active" else wanted.starts_at
     return msgspec.structs.replace(wanted, starts_at=began, during=wanted.during or before.during)
 
 
-def _none() -> Response:
+def _not_found() -> Response:
     return JSONResponse("silence not found", 404)
 
 
-def said(endpoint: Endpoint) -> Endpoint:
-    """What a person or the store did not allow, as Alertmanager answers it: a sentence."""
+def with_error_answers(endpoint: Endpoint) -> Endpoint:
+    """Returns the endpoint with errors of people or of the store answered as Alertmanager does: as one sentence."""
 
     @wraps(endpoint)
     async def answered(request: Request) -> Response:
@@ -256,7 +266,7 @@ def said(endpoint: Endpoint) -> Endpoint:
         except ValueError as error:
             return JSONResponse(str(error), 400)
         except StoreError as error:
-            # Of the answers that amtool knows, those that it shows the sentence of.
+            # amtool shows the sentence of these statuses only.
             return JSONResponse(f"nothing was changed: {error}", 400 if request.method == "POST" else 500)
 
     return answered

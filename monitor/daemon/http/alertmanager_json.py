@@ -1,4 +1,4 @@
-"""The shapes of Alertmanager's API v2: how alerts, groups and silences are written there, and how silences are read."""
+"""The JSON of Alertmanager's API v2: writes alerts, groups and silences, and reads silences."""
 
 import json
 import uuid
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from monitor.config.monitor.interval import Interval, written
 from monitor.config.yaml import notes_of
-from monitor.daemon.http.matchers_asked import asked
+from monitor.daemon.http.requested_matchers import compile_matchers
 from monitor.dispatch.status import AlertStatus, GroupStatus, SilenceStatus
 from monitor.model.label_fingerprint import label_fingerprint
 from monitor.notify.render.alertmanager_payload import shown, shown_status
@@ -25,15 +25,15 @@ _OPERATORS: Final[Mapping[tuple[bool, bool], Operator]] = {
     (True, True): "=~",
     (True, False): "!~",
 }
-"""By whether the value is a regular expression, and whether it is to be met."""
+"""By whether the value is a regular expression, and whether it must match."""
 _MOST_TEXT: Final = 1_000
 
 
 def alert(one: AlertStatus, external_url: str, inhibiting: Mapping[str, str], now: Instant) -> dict[str, Any]:
-    """An alert; ``inhibiting`` maps our fingerprints to those that are made of labels, as Alertmanager's are.
+    """Returns an alert; ``inhibiting`` maps our fingerprints to those of labels, which Alertmanager uses.
 
-    ``acknowledgedBy``, ``acknowledgedComment`` and ``report`` are ours: they stand there where somebody looks after the alert, and where it is
-    a report. So is ``firesOnUntil``, where the threshold is no longer crossed and the alert fires on for ``keep_firing_for``.
+    ``acknowledgedBy``, ``acknowledgedComment``, ``report``, ``incident`` and ``firesOnUntil`` are ours, and present only where they apply. The
+    last is for an alert that fires on for ``keep_firing_for`` although its threshold is no longer crossed.
     """
     view = one.view
     ours: dict[str, Any] = {}
@@ -41,6 +41,7 @@ def alert(one: AlertStatus, external_url: str, inhibiting: Mapping[str, str], no
         ours = {"acknowledgedBy": one.ack.by, "acknowledgedComment": one.ack.comment}
     ours |= {} if one.fires_on_until is None else {"firesOnUntil": iso(one.fires_on_until)}
     ours |= {"report": True} if view.is_report else {}
+    ours |= {"incident": one.incident} if one.incident else {}
     inhibited_by = (inhibiting.get(source, source) for source in one.inhibited_by)
     status = shown_status(state(one), one.silenced_by, inhibited_by, one.muted_by)
     return shown(view, status, one.receivers, now, external_url) | ours
@@ -54,18 +55,20 @@ def state(one: AlertStatus) -> str:
 
 
 def label_fingerprints(alerts: Iterable[AlertStatus]) -> dict[str, str]:
-    """Of each alert both of its fingerprints: its own, and the one made of its labels."""
+    """Returns the fingerprint of each alert's labels by the alert's own fingerprint."""
     return {one.view.fingerprint: label_fingerprint(one.view.labels) for one in alerts}
 
 
 def group(together: GroupStatus, alerts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A group with those of its alerts that are asked for."""
+    """Returns a group with those of its alerts that are requested."""
     return {"labels": together.labels, "receiver": {"name": together.receiver}, "alerts": list(alerts)}
 
 
 def silence(status: SilenceStatus) -> dict[str, Any]:
-    """A silence. Ours are ``silencing``, how many alerts that fire it is about, ``silencesNow``, ``endsSoon``, and, where it
-    recurs, ``during``."""
+    """Returns a silence.
+
+    Ours are ``silencing`` (how many firing alerts it matches), ``silencesNow``, ``endsSoon`` and, if it recurs, ``during``.
+    """
     one = status.silence
     ours = {"silencing": status.matching, "silencesNow": status.is_silencing, "endsSoon": status.ends_soon}
     recurs = {} if one.during is None else {"during": written(one.during)}
@@ -84,7 +87,7 @@ def silence(status: SilenceStatus) -> dict[str, Any]:
 
 
 def show_matcher(matcher: Matcher) -> dict[str, Any]:
-    """A matcher."""
+    """Returns a matcher."""
     return {
         "name": matcher.name,
         "value": matcher.value,
@@ -94,7 +97,7 @@ def show_matcher(matcher: Matcher) -> dict[str, Any]:
 
 
 def new_id() -> str:
-    """An id for a silence."""
+    """Returns a new id for a silence."""
     return str(uuid.uuid4())
 
 
@@ -106,7 +109,7 @@ async def read_silence(body: bytes, now: Instant) -> tuple[str, Silence]:
     if not isinstance(matchers, list):
         raise ValueError("matchers: should be a list of {name, value, isRegex, isEqual}")
     return named, new_silence(
-        await asked([written_matcher(one) for one in matchers]),
+        await compile_matchers([written_matcher(one) for one in matchers]),
         starts_at=_instant(data, "startsAt"),
         ends_at=_instant(data, "endsAt"),
         created_by=text_of(data, "createdBy"),
@@ -118,9 +121,9 @@ async def read_silence(body: bytes, now: Instant) -> tuple[str, Silence]:
 
 
 def read_during(data: object) -> TimeInterval:
-    """The times at which a recurring silence is active, in Alertmanager's words for time intervals; Alertmanager has no such silences.
+    """Returns the times at which a recurring silence is active, in Alertmanager's syntax for time intervals; Alertmanager has no such silences.
 
-    ``{"weekdays": ["saturday"], "times": [...]}``. Raises ValueError with everything that is wrong.
+    The syntax is ``{"weekdays": ["saturday"], "times": [...]}``. Raises ValueError with everything that is wrong.
     """
     try:
         interval = Interval.model_validate(data).interval
@@ -133,7 +136,7 @@ def read_during(data: object) -> TimeInterval:
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """The object that a body holds. Raises ValueError."""
+    """Returns the JSON object in a body. Raises ValueError."""
     try:
         data = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -144,7 +147,7 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def text_of(data: Mapping[str, Any], key: str) -> str:
-    """A text of an object, empty where it is left out. Raises ValueError."""
+    """Returns a text of an object, empty if it is missing. Raises ValueError."""
     text = data.get(key)
     if text is not None and not isinstance(text, str):
         raise ValueError(f"{key}: should be text")
@@ -162,7 +165,7 @@ def _instant(data: Mapping[str, Any], key: str) -> Instant:
 
 
 def written_matcher(data: object) -> Written:
-    """Returns the matcher that `show_matcher` would show so, not compiled yet. Raises ValueError."""
+    """Returns the uncompiled matcher that `show_matcher` shows as ``data``. Raises ValueError."""
     if not isinstance(data, dict):
         raise ValueError("matchers: each should be {name, value, isRegex, isEqual}")
     is_regex, is_equal = data.get("isRegex") or False, data.get("isEqual", True)
@@ -172,12 +175,15 @@ def written_matcher(data: object) -> Written:
 
 
 def read_matcher(data: object) -> Matcher:
-    """The matcher that `show_matcher` would show so. Raises ValueError."""
+    """Returns the matcher that `show_matcher` shows as ``data``. Raises ValueError."""
     return Matcher(*written_matcher(data))
 
 
 def in_order(silences: Iterable[SilenceStatus]) -> list[SilenceStatus]:
-    """As Alertmanager sorts them: what is active by its end, then what is pending by its start, then what is over, the latest first."""
+    """Returns the silences in Alertmanager's order.
+
+    Active ones come first, the earliest end first; then pending ones, the earliest start first; then expired ones, the latest end first.
+    """
     rank = {"active": 0, "pending": 1, "expired": 2}
 
     def order(one: SilenceStatus) -> tuple[int, Instant, str]:

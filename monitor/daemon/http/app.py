@@ -1,50 +1,48 @@
-"""What the listener answers: health, readiness, metrics, Alertmanager's API, our own, and a plain page that says what this is.
+"""Answers requests: health, readiness, metrics, and what the pages and APIs answer.
 
-What guards every request (headers, the token for reading) is middleware; what changes something asks `monitor.daemon.http.access` first.
+Middleware guards every request (headers, host, the token for reading). What changes something calls `monitor.daemon.http.access` first.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
+from http import HTTPStatus
+from urllib.parse import quote, urlsplit
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.daemon.health import WebState
 from monitor.daemon.http.access import carries
-from monitor.daemon.http.fair_queue import PROBES, Dear, Shared
+from monitor.daemon.http.fair_queue import CALLBACKS, PROBES, ExpensiveQueue, SharedAnswer
 from monitor.daemon.http.hosts import KnownHosts
+from monitor.daemon.http.html_pages import FILES, HtmlPages
+from monitor.daemon.http.sessions import BrowserSessions
+from monitor.daemon.http.visitor import Visitors, address_of, present_visitor, wants_a_page
 from monitor.daemon.metrics import Metrics
-from monitor.notify.render.escape import html
+from monitor.runtime.errors import StoreError
+
+_SOURCES = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+"""What a page may load: files from here only, no inline style or script."""
 
 _HEADERS = {
     "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
-    "referrer-policy": "same-origin",  # with none, a browser would not say that our own forms are ours
+    "content-security-policy": _SOURCES,
+    "referrer-policy": "same-origin",  # without a referrer, a browser would not show that our own forms are ours
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>routee-monitor</title></head>
-<body>
-<h1>routee-monitor {version}</h1>
-<p>Watches SMS delivery through Routee and notifies the ops team.</p>
-{warnings}<ul>
-<li><a href="/healthz">/healthz</a>: do its loops make progress?</li>
-<li><a href="/readyz">/readyz</a>: was every search polled, can the store be written?</li>
-<li><a href="/metrics">/metrics</a>: for Prometheus</li>
-<li><a href="/api/v2/alerts">/api/v2/alerts</a>: what fires; with the rest of Alertmanager's API, for amtool, karma and Grafana</li>
-</ul>
-</body>
-</html>
-"""
-
+_OPEN_TO_ALL = PROBES | {"/login", *(f"/{name}" for name in FILES)}
+"""Paths that are answered without the token: probes, but without their reasons, and what a browser needs to log in."""
 
 _PROBLEM = """<!doctype html>
 <html lang="en">
@@ -64,47 +62,60 @@ def make_app(
     protect_reads: bool = False,
     hosts: Iterable[str] = (),
     apis: Sequence[BaseRoute] = (),
-    dear: Dear | None = None,
+    expensive: ExpensiveQueue | None = None,
+    sessions: BrowserSessions | None = None,
+    external_url: str = "",
+    port: int = 0,
+    html: HtmlPages | None = None,
 ) -> Starlette:
-    """The application of one daemon, with the routes of its APIs. With ``protect_reads`` every page needs ``Authorization: Bearer <token>``.
-    ``hosts`` are the names by which it may be reached, beside this machine's own and addresses; ``dear`` is what ``apis`` go by, too.
+    """Returns the application of one daemon, with the routes of its APIs.
 
-    Raises ValueError for ``protect_reads`` without a token: nobody could read anything.
+    With ``protect_reads`` every page needs ``Authorization: Bearer <token>``, or a browser that is logged in. ``hosts`` are the names by which the
+    daemon may be reached, besides localhost and IP addresses. ``expensive`` is the queue that ``apis`` use, too. ``sessions`` are those of
+    browsers, ``external_url`` is where they reach the daemon, and ``port`` is part of the names of their cookies. ``html`` has the frame of a page
+    that says why there is none.
+
+    Raises ValueError for ``protect_reads`` without a token, because nobody could read anything.
     """
     if protect_reads and not token:
         raise ValueError("web.protect_reads needs a token: set web.token_file")
     secret = token if protect_reads else ""
-    return Starlette(
-        routes=[*_Pages(state, metrics, secret, dear or Dear()).routes(), *apis],
+    app = Starlette(
+        routes=[*_Pages(state, metrics, secret, expensive or ExpensiveQueue()).routes(), *apis],
         middleware=[
             Middleware(SecurityHeaders),
             Middleware(KnownHosts, names=hosts, token=token),
-            Middleware(ReadToken, token=secret),
+            Middleware(
+                Visitors, sessions=sessions or BrowserSessions(), token=token, external_url=external_url, port=port
+            ),
+            Middleware(ReadToken, token=secret, root=urlsplit(external_url).path.rstrip("/")),
         ],
-        exception_handlers={HTTPException: _http_error, 500: _internal_error},
+        exception_handlers={
+            HTTPException: partial(_http_error, html or HtmlPages()),
+            StoreError: partial(_store_error, html or HtmlPages()),
+            500: _internal_error,
+        },
     )
+    # It would name the scheme and path of the proxy's request, not the browser's, and repeat a callback's secret.
+    app.router.redirect_slashes = False
+    return app
 
 
 class _Pages:
     """The endpoints, with what they read from."""
 
-    def __init__(self, state: WebState, metrics: Metrics, token: str, dear: Dear) -> None:
+    def __init__(self, state: WebState, metrics: Metrics, token: str, expensive: ExpensiveQueue) -> None:
         self._state = state
         self._metrics = metrics
-        self._exposition = Shared[tuple[bytes, str]](dear)
+        self._exposition = SharedAnswer[tuple[bytes, str]](expensive)
         self._token = token
 
     def routes(self) -> list[Route]:
         return [
-            Route("/", self.index),
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
             Route("/metrics", self.metrics),
         ]
-
-    async def index(self, _: Request) -> Response:
-        warnings = "".join(f"<p><strong>{html(one)}</strong></p>\n" for one in self._state.warnings())
-        return HTMLResponse(_PAGE.format(version=self._metrics.version, warnings=warnings))
 
     async def healthz(self, request: Request) -> Response:
         return self._probe(request, "healthy", self._state.stuck())
@@ -119,33 +130,44 @@ class _Pages:
 
     def _probe(self, request: Request, good: str, reasons: Sequence[str], warnings: Sequence[str] = ()) -> Response:
         answer: dict[str, object] = {"status": f"not {good}" if reasons else good}
-        if not self._token or carries(request.headers, self._token):
+        if not self._token or present_visitor().is_logged_in or carries(request.headers, self._token):
             answer["reasons"] = list(reasons)
             answer |= {"warnings": list(warnings)} if warnings else {}
         return JSONResponse(answer, 503 if reasons else 200)
 
 
 class ReadToken:
-    """Answers 401 to whoever does not show ``token``; an empty token lets everybody read. The probes are answered without it, but then
-    without their reasons."""
+    """Answers 401 unless the request has ``token`` or is of a browser that is logged in; an empty token lets everybody read.
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    A person who asks for a page is sent to the login below ``root``. Probes are answered without the token, but then without their reasons.
+    Callbacks have a secret of their own.
+    """
+
+    def __init__(self, app: ASGIApp, token: str, root: str = "") -> None:
         self._app = app
         self._token = token
+        self._root = root
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        open_to_all = scope["type"] != "http" or not self._token or scope["path"] in PROBES
-        if open_to_all or carries(Headers(scope=scope), self._token):
+        if scope["type"] != "http" or self._may_read(scope):
             await self._app(scope, receive, send)
-            return
-        error = {
-            "error": "This page needs the header 'Authorization: Bearer <token>' with the token of web.token_file."
-        }
-        await JSONResponse(error, 401, {"www-authenticate": "Bearer"})(scope, receive, send)
+        elif wants_a_page(scope, Headers(scope=scope)):
+            login = f"{self._root}/login?next={quote(address_of(scope), safe='/')}"
+            await RedirectResponse(login, HTTPStatus.SEE_OTHER)(scope, receive, send)
+        else:
+            error = {
+                "error": "This page needs the header 'Authorization: Bearer <token>' with the token of web.token_file."
+            }
+            await JSONResponse(error, 401, {"www-authenticate": "Bearer"})(scope, receive, send)
+
+    def _may_read(self, scope: Scope) -> bool:
+        path = scope["path"]
+        is_open = not self._token or path in _OPEN_TO_ALL or path.startswith(CALLBACKS)
+        return is_open or present_visitor().is_logged_in or carries(Headers(scope=scope), self._token)
 
 
 class SecurityHeaders:
-    """Adds to every answer what keeps a browser from doing more with it than showing it."""
+    """Adds headers to every answer that restrict a browser to showing it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -159,18 +181,29 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
+async def _http_error(html_pages: HtmlPages, request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if "text/html" in request.headers.get("accept", ""):
-        text = html(error.detail[:1].upper() + error.detail[1:])
-        return HTMLResponse(_PROBLEM.format(text=text), error.status_code, error.headers)
+        text = "There is no such page" if error.detail == "Not Found" else error.detail[:1].upper() + error.detail[1:]
+        answer = html_pages.page("problem.html", HTTPStatus(error.status_code), text=text.removesuffix("."))
+        answer.headers.update(error.headers or {})
+        return answer
     return JSONResponse(
         {"error": f"{request.method} {request.url.path}: {error.detail}"}, error.status_code, error.headers
     )
 
 
+async def _store_error(html_pages: HtmlPages, request: Request, error: Exception) -> Response:
+    """Answers that the store cannot be read, or written, now."""
+    refused = HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"retry-after": "5"})
+    return await _http_error(html_pages, request, refused)
+
+
 async def _internal_error(request: Request, _: Exception) -> Response:
-    """Starlette raises the error again after this answer, so that `monitor.daemon.http.guards` logs it; the client learns nothing of it."""
+    """Answers an unexpected error without details.
+
+    Starlette raises the error again afterwards, so that `monitor.daemon.http.guards` logs it.
+    """
     text = "Something went wrong inside routee-monitor; its log says what"
     if "text/html" in request.headers.get("accept", ""):
         return HTMLResponse(_PROBLEM.format(text=text), 500, _HEADERS)

@@ -1,4 +1,4 @@
-"""Limits the open connections: the one that has waited longest for its client is closed for a new one."""
+"""Limits the number of open connections: to admit a new one, the one that has waited longest for its client is closed."""
 
 import os
 import socket
@@ -11,43 +11,44 @@ from starlette.types import Message, Receive
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 NEW_SECONDS = 1.0
-"""For so long a connection that has not asked for anything yet is not closed before the others."""
+"""Seconds for which a connection that has not sent anything is spared; afterwards it is closed like an idle one."""
 
 
 class Waits(IntEnum):
-    """What a connection waits for; if too many are open, those with a smaller number are closed first."""
+    """What a connection waits for. If too many are open, those with the smallest number are closed first."""
 
     FOR_A_REQUEST = 0
     FOR_THE_REST = 1
-    """Of a request's body."""
+    """It waits for the rest of a request's body."""
     FOR_ITS_TURN = 2
-    """It has asked, and the daemon has not begun to answer."""
-    AS_IT_CAME = 3
-    """It is new: what it asks for is likely on its way, and may be a probe."""
+    """It has sent a request that the daemon has not begun to answer."""
+    NEW = 3
+    """It is new: its request is probably on its way, and may be a probe."""
 
 
 class Connection:
-    """An open connection, and what it waits for, if it is not being answered."""
+    """An open connection, and what it waits for if it is not being answered."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self.stream = stream
         self.scope = trio.CancelScope()
-        self._waits: tuple[Waits, float] | None = (Waits.AS_IT_CAME, trio.current_time())
+        self.is_encrypted = False
+        self._waits: tuple[Waits, float] | None = (Waits.NEW, trio.current_time())
 
     @property
     def waits(self) -> tuple[Waits, float] | None:
-        """None while it is being answered; else for what it waits, and since when."""
+        """What it waits for, and since when; None while it is being answered."""
         return self._waits
 
     @property
     def expendable(self) -> tuple[Waits, float]:
-        """Of those that wait, the one where this is the smallest is closed first."""
-        waits, since = self._waits or (Waits.AS_IT_CAME, trio.current_time())
-        is_late = waits is Waits.AS_IT_CAME and trio.current_time() - since >= NEW_SECONDS
+        """The sort key for closing: the waiting connection with the smallest key is closed first."""
+        waits, since = self._waits or (Waits.NEW, trio.current_time())
+        is_late = waits is Waits.NEW and trio.current_time() - since >= NEW_SECONDS
         return Waits.FOR_A_REQUEST if is_late else waits, since
 
     def receiving(self, receive: Receive) -> Receive:
-        """``receive``, which notes that the daemon waits for the client until the request is whole."""
+        """Returns ``receive`` with a note that the daemon waits for the client until the request is complete."""
         whole = False
 
         async def received() -> Message:
@@ -64,16 +65,20 @@ class Connection:
 
         return received
 
+    def awaits_rest(self) -> None:
+        """Notes that the rest of a request is still to come."""
+        self._waits = Waits.FOR_THE_REST, trio.current_time()
+
     def answers(self) -> None:
-        """The daemon works for it: it is not closed to make room."""
+        """Notes that the daemon works on an answer, so it is not closed to make room."""
         self._waits = None
 
     def asks(self) -> None:
-        """It has a request, and is to wait for its turn."""
+        """Notes that it has a request which waits for its turn."""
         self._waits = Waits.FOR_ITS_TURN, trio.current_time()
 
     def idles(self) -> None:
-        """It was answered, and may ask again; or the rest of a request's head is to come."""
+        """Notes that it was answered and may send another request, or that the rest of a request's head is still to come."""
         self._waits = Waits.FOR_A_REQUEST, trio.current_time()
 
     @property
@@ -82,15 +87,15 @@ class Connection:
         return self.scope.cancel_called
 
     def close(self) -> None:
-        """Close it now, whatever its tasks are at. Who has asked is told to ask again later."""
+        """Closes it at once, whatever its tasks do. A client whose request waits for its turn is told to try again later, except over TLS."""
         self.scope.cancel()
-        if self._waits is not None and self._waits[0] is Waits.FOR_ITS_TURN:
+        if self._waits is not None and self._waits[0] is Waits.FOR_ITS_TURN and not self.is_encrypted:
             turn_away(self.stream)
         self.stream.socket.close()
 
 
 def turn_away(stream: trio.SocketStream) -> None:
-    """Say that all are busy, without waiting for the client, and close the connection."""
+    """Answers 503 without waiting for the client, and closes the connection."""
     with suppress(OSError):
         os.write(stream.socket.fileno(), BUSY)
         stream.socket.shutdown(socket.SHUT_WR)
@@ -98,7 +103,7 @@ def turn_away(stream: trio.SocketStream) -> None:
 
 
 class OpenConnections:
-    """At most ``most`` of them."""
+    """Holds at most ``most`` open connections."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -108,7 +113,7 @@ class OpenConnections:
         return len(self._open)
 
     def admit(self, stream: trio.SocketStream) -> Connection | None:
-        """The new connection, for which an idle one is closed if there are too many. None where all are being answered."""
+        """Returns the new connection, after closing an idle one if there are too many; None if all are being answered."""
         if len(self._open) >= self._most and not self.make_room():
             return None
         connection = Connection(stream)
@@ -116,7 +121,10 @@ class OpenConnections:
         return connection
 
     def make_room(self) -> bool:
-        """Close the one that has waited longest for a request; if none does, for the rest of one; if none does, for its turn."""
+        """Closes a connection and returns true, or false if all are being answered.
+
+        It closes the one that has waited longest for a request; if there is none, for the rest of one; if there is none, for its turn.
+        """
         waiting = [(one.expendable, id(one), one) for one in self._open if one.waits is not None]
         if not waiting:
             return False
@@ -124,12 +132,12 @@ class OpenConnections:
         return True
 
     def end_idle(self) -> None:
-        """Close all that wait for a request."""
+        """Closes all that wait for a request."""
         for one in list(self._open):
-            if one.waits is not None and one.waits[0] in (Waits.FOR_A_REQUEST, Waits.AS_IT_CAME):
+            if one.waits is not None and one.waits[0] in (Waits.FOR_A_REQUEST, Waits.NEW):
                 self.end(one)
 
     def end(self, connection: Connection) -> None:
-        """Close it, if it is open."""
+        """Closes a connection if it is open."""
         self._open.discard(connection)
         connection.close()

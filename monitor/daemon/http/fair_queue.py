@@ -1,8 +1,8 @@
-"""Who comes next: what clients ask for in crowds is done one after the other, and everything else has its turn in between.
+"""Schedules requests so that a crowd of clients never delays anything else for long.
 
-A request costs some milliseconds. If a hundred were worked on side by side, each step of anything else, of a probe too, would wait for a
-hundred pieces of work. So in each turn of trio's loop one request begins; the probes have a queue of their own. What is more expensive
-(lists, metrics, regular expressions of strangers) is made one at a time, and with a pause where the next one waits already.
+A request costs some milliseconds. If a hundred ran side by side, each step of anything else, even of a probe, would wait for a hundred
+pieces of work. So one request begins per iteration of trio's loop; probes have a queue of their own. Expensive answers (lists, metrics,
+requested regular expressions) are made one at a time, with a pause in between if another one waits.
 """
 
 import re
@@ -17,10 +17,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 PROBES: Final = frozenset({"/healthz", "/readyz"})
-"""They never wait behind anything else: who asks wants to know whether the daemon is alive."""
+"""Paths that never wait behind other requests, because they show whether the daemon is alive."""
 
 PROBES_AT_ONCE: Final = 4
-"""The most probes that begin in one turn of the loop: many probes are answered before many of anything else."""
+"""The most probes that begin in one iteration of the loop, so that many probes are answered before many other requests."""
 
 MOST_WAITING: Final = 50
 """The most requests that wait for something expensive; further ones get a 503 with `Retry-After`."""
@@ -28,32 +28,39 @@ MOST_WAITING: Final = 50
 PAUSE: Final = 20
 """Loop iterations between two expensive answers: a probe needs about 15 from its connection to its answer."""
 
-_PROBE: Final = re.compile(rb"(?:GET|HEAD) (/healthz|/readyz)[ ?]")
+CALLBACKS: Final = "/callbacks/routee/"
+"""The beginning of the path of every callback; the account's name follows."""
+
+CALLBACKS_AT_ONCE: Final = 4
+"""The most callbacks that begin in one iteration of the loop. One takes up to 0.3 milliseconds."""
+
+_PROBE: Final = re.compile(rb"(?:GET|HEAD) (/healthz|/readyz)[ ?]|POST (/callbacks/routee/)")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 T = TypeVar("T")
 
 
 def path_of(head: bytes) -> str:
-    """The path that a request's first bytes ask for, if that is one of the probes, else nothing."""
+    """Returns the path of a probe, or the beginning of a callback's path, that a request's first bytes ask for, else an empty text."""
     found = _PROBE.match(head)
-    return found[1].decode() if found else ""
+    return (found[1] or found[2]).decode() if found else ""
 
 
-class Turns:
-    """Lets one request begin in each turn of the loop, in the order in which they came; beside it some probes."""
+class FairQueue:
+    """Lets one request begin per iteration of the loop, in the order of arrival, and some probes and callbacks beside it."""
 
     def __init__(self) -> None:
         self._probes, self._others = trio.Semaphore(PROBES_AT_ONCE), trio.Semaphore(1)
+        self._callbacks = trio.Semaphore(CALLBACKS_AT_ONCE)
 
     async def next(self, path: str) -> None:
-        """Wait until a request for that path may begin."""
-        # To acquire one lasts one turn of the loop. Whoever has got it hands it on at once, to the one that has waited longest.
-        async with self._probes if path in PROBES else self._others:
+        """Waits until a request for that path may begin."""
+        # Acquiring a semaphore takes one iteration of the loop. It is released at once to the task that has waited longest.
+        async with self._probes if path in PROBES else self._callbacks if path == CALLBACKS else self._others:
             pass
 
 
-class Dear:
+class ExpensiveQueue:
     """Makes expensive answers one at a time."""
 
     def __init__(self) -> None:
@@ -61,14 +68,15 @@ class Dear:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """How many requests wait."""
         return self._one.statistics().tasks_waiting
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
-        """No other expensive answer is made inside the block. Nothing in it may wait for a client or a disk.
+        """Keeps other expensive answers from being made inside the block. Nothing in it may wait for a client, nor for a disk if answers from
+        memory wait for the same queue.
 
-        Raises HTTPException (503) where too many wait already.
+        Raises HTTPException (503) if too many wait already.
         """
         if self.waiting >= MOST_WAITING:
             raise HTTPException(503, "too many ask for this at once; try again in a second", {"retry-after": "1"})
@@ -79,7 +87,7 @@ class Dear:
             yield
 
     def endpoint(self, endpoint: Endpoint) -> Endpoint:
-        """``endpoint``, whose whole answer is made alone."""
+        """Returns ``endpoint`` with its whole answer made inside `alone`."""
 
         @wraps(endpoint)
         async def answered(request: Request) -> Response:
@@ -89,38 +97,38 @@ class Dear:
         return answered
 
 
-class Shared(Generic[T]):
-    """An expensive answer that is made once for all who wait for it, and never before they asked."""
+class SharedAnswer(Generic[T]):
+    """An expensive answer that is made once for all requests that wait for it, and never before they came."""
 
-    def __init__(self, dear: Dear) -> None:
-        self._dear = dear
-        self._wanted: dict[str, _Wanted[T]] = {}
+    def __init__(self, expensive: ExpensiveQueue) -> None:
+        self._expensive = expensive
+        self._pending: dict[str, _PendingAnswer[T]] = {}
         self._handing_out = trio.Lock()
 
     async def get(self, key: str, make: Callable[[str], T]) -> T:
-        """What ``make`` gives for ``key``."""
-        while (wanted := self._wanted.get(key)) is not None:
-            await wanted.settled.wait()
-            async with self._handing_out:  # one in each turn of the loop: they all have much to send
-                if wanted.made:
-                    return wanted.made[0]
+        """Returns what ``make`` returns for ``key``."""
+        while (pending := self._pending.get(key)) is not None:
+            await pending.settled.wait()
+            async with self._handing_out:  # one per iteration of the loop, because each has much to send
+                if pending.made:
+                    return pending.made[0]
         return await self._make(key, make)
 
     async def _make(self, key: str, make: Callable[[str], T]) -> T:
-        wanted = self._wanted[key] = _Wanted()
+        pending = self._pending[key] = _PendingAnswer()
         try:
-            async with self._dear.alone():
-                del self._wanted[key]  # who asks from now on gets a newer one
-                wanted.made.append(make(key))
+            async with self._expensive.alone():
+                del self._pending[key]  # later requests get a newer answer
+                pending.made.append(make(key))
         finally:
-            if self._wanted.get(key) is wanted:
-                del self._wanted[key]
-            wanted.settled.set()
-        return wanted.made[0]
+            if self._pending.get(key) is pending:
+                del self._pending[key]
+            pending.settled.set()
+        return pending.made[0]
 
 
-class _Wanted(Generic[T]):
-    """What somebody is about to make. ``made`` stays empty where that fails."""
+class _PendingAnswer(Generic[T]):
+    """An answer that a task is about to make. ``made`` stays empty if that fails."""
 
     def __init__(self) -> None:
         self.made: list[T] = []

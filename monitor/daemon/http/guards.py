@@ -1,10 +1,10 @@
-"""The guards between hypercorn and the application: pure ASGI, each against one way in which a client can do harm.
+"""Guards between hypercorn and the application, in pure ASGI: each prevents one kind of harm that a client can do.
 
-`Guards` reads a request's body at once, within a size and a time, when the application first asks for it: one that knows from the
-headers that it refuses never does. What is not read is thrown away, so that hypercorn's queue of body events has room when the answer
-ends. What an application raises fails its own request only. The answer's end is sent shielded: hypercorn does its bookkeeping inside
-that call, and a cancellation in its midst (Starlette cancels the sender of a stream when the client has gone) would leave the connection
-open until the process ends.
+`Guards` reads a request's body when the application first asks for it, within a size and a time; an application that refuses a request by its
+headers never asks. Unread bodies are discarded, so that hypercorn's queue of body events has room when the answer ends. An exception of the
+application fails only its own request. The end of an answer is sent shielded from cancellation: hypercorn does its bookkeeping inside that
+call, and a cancellation there (Starlette cancels the sender of a stream when the client has gone) would leave the connection open until the
+process ends.
 """
 
 import logging
@@ -21,23 +21,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from monitor.daemon.http.rate_limited_log import RateLimitedLog
 
 CHUNK = 64 * 1024
-"""An answer is handed on in pieces of this size: hypercorn's writing cannot be cancelled within a piece, only between two."""
+"""Bytes of a piece in which an answer is passed on: hypercorn's writing can be cancelled only between two pieces."""
 
-CLOSING_SECONDS = 0.5
-"""What the shielded end of an answer may take at most; part of the time that a shutdown may take."""
+ENDING_SECONDS = 5.0
+"""The most seconds that the shielded end of an answer may take. It takes that long only if something goes wrong: a client that reads nothing
+is dropped by the kernel before. So it may be longer than anything that holds the event loop."""
 
 _CLOSING = {"connection": "close"}
 
-_STRANGERS = frozenset({401, 403})
-"""Who gets one of these keeps no connection."""
+_STRANGERS = frozenset({401, 403, 429})
+"""Statuses after which the connection is closed."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds for what clients may take up. ``body`` (one) and ``bodies`` (together) are in bytes;
-    ``idle_seconds`` bounds the wait for a request's head, too."""
+    """Limits for clients. ``body`` (one) and ``bodies`` (together) are in bytes; ``idle_seconds`` also limits the wait for a request's head."""
 
     body: int = 1024 * 1024
     bodies: int = 16 * 1024 * 1024
@@ -50,41 +50,43 @@ DEFAULT_LIMITS = Limits()
 
 
 class BodyRefused(Exception):
-    """The request's body is not taken. ``args``: status, sentence."""
+    """The request's body is not accepted. ``args`` are the status and a sentence."""
 
 
 class Guards:
-    """Wraps an ASGI application; see the module's text."""
+    """Wraps an ASGI application; see the module's docstring."""
 
     def __init__(self, app: ASGIApp, limits: Limits = DEFAULT_LIMITS) -> None:
         self._app = app
         self._limits = limits
-        self._bodies = Bodies(limits.bodies)
+        self.bodies = Bodies(limits.bodies)
         self._failures = RateLimitedLog(5)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            with self._bodies.one() as body:
+            with self.bodies.one() as body:
                 request = _Request(scope, receive, self._limits, body)
                 await self._answer(request, _ResponseStream(send, request))
 
     async def _answer(self, request: "_Request", answer: "_ResponseStream") -> None:
-        """Run the application; what it does not take of the body is thrown away, for else hypercorn could not end the answer."""
+        """Runs the application. Discards what it does not read of the body, because otherwise hypercorn could not end the answer."""
         async with trio.open_nursery() as nursery:
-            answer.begun = partial(nursery.start_soon, request.drain, name="web: throw a body away")
-            with request.handling:
-                await self._run(request, answer)
-            if request.refused is not None and not answer.has_begun:
-                status, error = request.refused
-                headers = _CLOSING | ({"retry-after": "1"} if status == 503 else {})
-                await JSONResponse({"error": error}, status, headers)(request.scope, request.receive, answer)
-            nursery.cancel_scope.cancel()
+            answer.on_begin = partial(nursery.start_soon, request.drain, name="web: throw a body away")
+            try:
+                with request.handling:
+                    await self._run(request, answer)
+                if request.refused is not None and not answer.has_begun:
+                    status, error = request.refused
+                    headers = _CLOSING | ({"retry-after": "1"} if status == 503 else {})
+                    await JSONResponse({"error": error}, status, headers)(request.scope, request.receive, answer)
+            finally:
+                request.draining.cancel()
 
     async def _run(self, request: "_Request", answer: "_ResponseStream") -> None:
         try:
             await self._app(request.scope, request.receive, answer)
         except Exception:
-            # Whatever a page raises fails this page alone, with its traceback in the log.
+            # An exception fails only this request; its traceback is in the log.
             if self._failures.passes():
                 log.exception(
                     "A page failed: an internal error, please report it", extra={"path": request.scope["path"]}
@@ -95,7 +97,7 @@ class Guards:
 
 
 class Bodies:
-    """The bodies of all requests that are being answered: together they take up at most ``most`` bytes."""
+    """The bodies of all requests being answered; together they hold at most ``most`` bytes."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -103,7 +105,7 @@ class Bodies:
 
     @contextmanager
     def one(self) -> Iterator["Body"]:
-        """A body that is counted inside the block."""
+        """Yields a body that is counted inside the block."""
         body = Body(self)
         try:
             yield body
@@ -112,14 +114,14 @@ class Bodies:
 
 
 class Body:
-    """One of them."""
+    """One request's body."""
 
     def __init__(self, together: Bodies) -> None:
         self.data = bytearray()
         self._together = together
 
     def add(self, piece: bytes) -> bool:
-        """Whether there was room for it."""
+        """Adds a piece; returns false if there is no room for it."""
         if self._together.held + len(piece) > self._together.most:
             return False
         self._together.held += len(piece)
@@ -128,27 +130,28 @@ class Body:
 
 
 class _Request:
-    """A request whose body is read when the application first asks for it, at once and within the limits.
+    """A request whose body is read when the application first asks for it, within the limits.
 
-    An application that knows from the headers that it refuses never asks. Where the body is not taken, or its client has gone, the
-    application is cancelled in the midst of asking.
+    An application that refuses a request by its headers never asks. If the body is refused, or the client has gone, the application is
+    cancelled while it asks.
     """
 
     def __init__(self, scope: Scope, receive: Receive, limits: Limits, body: Body) -> None:
         self.scope = scope
         self.handling = trio.CancelScope()
+        self.draining = trio.CancelScope(shield=True)
         self.refused: tuple[int, str] | None = None
         self._receive, self._limits, self._body = receive, limits, body
         self._has_come = False
 
     @property
     def is_unread(self) -> bool:
-        """Whether some of its body may still be on its way."""
+        """Whether some of the body may still be on its way."""
         headers = Headers(scope=self.scope)
         return not self._has_come and (headers.get("content-length", "0") != "0" or "transfer-encoding" in headers)
 
     async def receive(self) -> Message:
-        """The whole body, then whatever comes after it (that the client has gone)."""
+        """Returns the whole body, and after that the following messages (the client has gone)."""
         if self._has_come or self.refused is not None:
             return await self._receive()
         try:
@@ -164,13 +167,14 @@ class _Request:
         return {"type": "http.request", "body": bytes(self._body.data), "more_body": False}
 
     async def drain(self) -> None:
-        """Discards the rest of it."""
-        while self.is_unread and (await self._receive())["type"] == "http.request":
-            pass
+        """Discards the rest of the body until `draining` is cancelled. The shielded end of an answer needs it, so it is shielded too."""
+        with self.draining:
+            while self.is_unread and (await self._receive())["type"] == "http.request":
+                pass
 
 
 async def read_body(scope: Scope, receive: Receive, body: Body, limit: int) -> bool:
-    """Fill ``body``; False where the client went away. Raises Refused."""
+    """Fills ``body``; returns false if the client went away. Raises BodyRefused."""
     too_large = BodyRefused(413, f"The body is larger than {limit} bytes.")
     announced = Headers(scope=scope).get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
@@ -189,13 +193,17 @@ async def read_body(scope: Scope, receive: Receive, body: Body, limit: int) -> b
 
 
 class _ResponseStream:
-    """Sends an answer in pieces, and its end, without any data and so without waiting for the client, shielded from cancellation."""
+    """Sends an answer in pieces.
+
+    Its end is sent without data, so without waiting for the client, and shielded from cancellation. A connection whose answer has no end
+    cannot be used again: see `monitor.daemon.http.server`.
+    """
 
     def __init__(self, send: Send, request: "_Request") -> None:
         self._send = send
         self._request = request
         self.has_begun = False
-        self.begun: Callable[[], None] = lambda: None
+        self.on_begin: Callable[[], None] = lambda: None
 
     async def __call__(self, message: Message) -> None:
         if message["type"] != "http.response.body":
@@ -206,12 +214,12 @@ class _ResponseStream:
             await self._send({**message, "body": body[start : start + CHUNK], "more_body": True})
             await trio.lowlevel.checkpoint()
         if not message.get("more_body", False):
-            with trio.move_on_after(CLOSING_SECONDS, shield=True):
+            with trio.move_on_after(ENDING_SECONDS, shield=True):
                 await self._send({**message, "body": b"", "more_body": False})
 
     async def _begin(self, message: Message) -> None:
         self.has_begun = True
         if self._request.is_unread or message["status"] in _STRANGERS:
             MutableHeaders(scope=message)["connection"] = "close"
-        self.begun()
+        self.on_begin()
         await self._send(message)

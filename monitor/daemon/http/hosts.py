@@ -1,8 +1,8 @@
-"""By which names the listener may be reached (the header Host).
+"""Restricts the names by which the listener may be reached (the header Host).
 
-A page that somebody has open in a browser can have its own name point at this machine (DNS rebinding), and then read what the listener
-answers. It cannot choose the header Host, which names the page's own host. So names that nobody here wrote are not answered. Addresses
-(``10.0.0.7:9465``, what probes send) are: they name a machine, and cannot be pointed elsewhere.
+A page in a browser can make its own name point at this machine (DNS rebinding) and then read the listener's answers, but it cannot choose the
+header Host, which holds the page's own name. So requests for unknown names are refused. IP addresses (``10.0.0.7:9465``, used by probes) are
+accepted, because they cannot be pointed elsewhere.
 """
 
 import ipaddress
@@ -17,7 +17,7 @@ from monitor.daemon.http.address import named_host
 
 
 def is_address(host: str) -> bool:
-    """Whether it is an IP address, not a name."""
+    """Returns whether it is an IP address, not a name."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -25,12 +25,24 @@ def is_address(host: str) -> bool:
     return True
 
 
+class HostNames:
+    """The names by which the listener may be reached: localhost, IP addresses, and ``names``."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = {"localhost", *(name.lower().rstrip(".") for name in names)} - {""}
+
+    def include(self, header: str) -> bool:
+        """Returns whether the header Host has one of the names."""
+        host = named_host(header)
+        return host in self._names or is_address(host)
+
+
 class KnownHosts:
-    """Answers 403 to a request that names another host, unless it shows the token (no strange page knows that)."""
+    """Answers 403 to a request that names another host, unless it has the token, which no foreign page knows."""
 
     def __init__(self, app: ASGIApp, names: Iterable[str], token: str) -> None:
         self._app = app
-        self._names = {"localhost", *(name.lower().rstrip(".") for name in names)} - {""}
+        self._names = HostNames(names)
         self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,5 +53,4 @@ class KnownHosts:
         await JSONResponse({"error": error}, 403)(scope, receive, send)
 
     def _is_known(self, headers: Headers) -> bool:
-        host = named_host(headers.get("host", ""))
-        return host in self._names or is_address(host) or bool(self._token and carries(headers, self._token))
+        return self._names.include(headers.get("host", "")) or bool(self._token and carries(headers, self._token))

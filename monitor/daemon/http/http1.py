@@ -1,7 +1,7 @@
-"""hypercorn's HTTP/1.1 for one connection, without the protocols that a request could change to.
+"""Runs hypercorn's HTTP/1.1 for one connection, without the protocols that a request could switch to.
 
-hypercorn would turn to HTTP/2 or WebSockets where a request asks for it, in code that a broken request brings down. Such requests are
-refused before that code is reached, and so are those which a proxy in front could understand differently (request smuggling).
+hypercorn would switch to HTTP/2 or WebSockets on request, in code that a broken request can crash. Such requests are refused before that
+code is reached, and so are those that a proxy in front could understand differently (request smuggling).
 """
 
 import json
@@ -9,22 +9,31 @@ from typing import Final
 
 import h11
 import trio
-from hypercorn.events import Closed
+from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.typing import ConnectionState
 from hypercorn.utils import parse_socket_addr
 
+from monitor.daemon.http.tls import Stream
+
+LONGEST_HEAD: Final = 16 * 1024
+"""The most bytes of a request's head."""
+
+_TOO_LARGE: Final = "The request's head is too large."
+
 SEND_SECONDS: Final = 10.0
 """Seconds that a client may take to read a piece of an answer (64 KiB at most)."""
 
 
 class Http1Connection(TCPServer):
-    """Answers one connection until it is closed. hypercorn's exceptions go on to the caller, who closes the stream."""
+    """Serves one connection until it is closed. hypercorn's exceptions are passed on to the caller, who closes the stream."""
+
+    stream: "TimedStream"  # type: ignore[assignment]  # hypercorn uses less of it than a trio.SSLStream has
 
     async def run(self) -> None:
-        """Until the client or the idle time ends it."""
+        """Serves until the client closes the connection or it is idle for too long."""
         socket = self.stream.socket
         client = parse_socket_addr(socket.family, socket.getpeername())
         server = parse_socket_addr(socket.family, socket.getsockname())
@@ -36,7 +45,7 @@ class Http1Connection(TCPServer):
                 self.context,
                 task_group,
                 ConnectionState(self.state),
-                False,
+                self.stream.is_encrypted,
                 client,
                 server,
                 self.protocol_send,
@@ -44,12 +53,27 @@ class Http1Connection(TCPServer):
             await self.idle_task.restart(task_group, self._idle_timeout)
             await self._read_data()
 
+    async def protocol_send(self, event: Event) -> None:
+        """Sends what the protocol says. Whatever follows a last request does not close the connection before that one is answered."""
+        if not (isinstance(event, Closed) and self.protocol.is_answering):  # type: ignore[attr-defined]  # see `run`
+            await super().protocol_send(event)
+
 
 class Http1Protocol(H11Protocol):
-    """HTTP/1.0 and 1.1, and nothing that a client could have it changed to."""
+    """HTTP/1.0 and 1.1, without switching to other protocols."""
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether an answer has begun, and its end is still to come."""
+        return self.stream is not None and self.connection.our_state is h11.SEND_BODY
+
+    async def handle(self, event: Event) -> None:
+        """Handles what came; throws away what follows something that was no HTTP, because nobody will read it."""
+        if not (isinstance(event, RawData) and self.connection.their_state is h11.ERROR):
+            await super().handle(event)
 
     async def _check_protocol(self, event: h11.Request) -> None:
-        """hypercorn would raise here what makes it turn to HTTP/2."""
+        """Does nothing; hypercorn would switch to HTTP/2 here."""
 
     async def _create_stream(self, request: h11.Request) -> None:
         refused = refusal(request)
@@ -60,9 +84,9 @@ class Http1Protocol(H11Protocol):
         await self.send(Closed())
 
     async def _send_error_response(self, status_code: int) -> None:
-        """hypercorn's has no reason."""
+        """Sends the error with a reason, which hypercorn's own answer lacks."""
         too_large = status_code == 431
-        error = "The request's head is too large." if too_large else "The request cannot be understood as HTTP/1.1."
+        error = _TOO_LARGE if too_large else "The request cannot be understood as HTTP/1.1."
         await self._refuse(status_code, error)
 
     async def _refuse(self, status: int, error: str, *, with_body: bool = True) -> None:
@@ -74,7 +98,7 @@ class Http1Protocol(H11Protocol):
 
 
 def refusal(request: h11.Request) -> tuple[int, str] | None:
-    """Status and sentence where a request is not to be answered, whatever it asks for."""
+    """Returns the status and the sentence with which a request is refused whatever it asks for; None if it is not."""
     names = [name.lower() for name, _ in request.headers]
     if request.http_version not in (b"1.0", b"1.1"):
         return 505, "This listener speaks HTTP/1.1 only."
@@ -82,17 +106,20 @@ def refusal(request: h11.Request) -> tuple[int, str] | None:
         return 400, "This listener speaks HTTP/1.1 only: send the request without the header Upgrade."
     if b"transfer-encoding" in names and (b"content-length" in names or request.http_version == b"1.0"):
         return 400, "A request has either Content-Length or, in HTTP/1.1, Transfer-Encoding, never both."
+    if len(request.target) + sum(len(name) + len(value) for name, value in request.headers) > LONGEST_HEAD:
+        return 431, _TOO_LARGE  # h11 looks only at what is incomplete: not at a head that came at once
     if names.count(b"host") != 1:
         return 400, "A request names its host once: send one header Host."
     return None
 
 
 class TimedStream(trio.abc.HalfCloseableStream):
-    """A connection's stream on which a client that takes an answer in drips is cut off: hypercorn's own writing knows no end."""
+    """A connection's stream that drops a client which reads an answer too slowly; hypercorn's own writing has no time limit."""
 
-    def __init__(self, stream: trio.SocketStream, first: bytes = b"", seconds: float = SEND_SECONDS) -> None:
-        """``first`` was already received from it."""
-        self.socket = stream.socket
+    def __init__(self, stream: Stream, first: bytes = b"", seconds: float = SEND_SECONDS) -> None:
+        """``first`` was already received from the stream."""
+        self.is_encrypted = isinstance(stream, trio.SSLStream)
+        self.socket = stream.transport_stream.socket if isinstance(stream, trio.SSLStream) else stream.socket
         self._stream, self._first, self._seconds = stream, first, seconds
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
@@ -113,7 +140,8 @@ class TimedStream(trio.abc.HalfCloseableStream):
         return await self._stream.receive_some(max_bytes)
 
     async def send_eof(self) -> None:
-        await self._stream.send_eof()
+        if isinstance(self._stream, trio.SocketStream):  # TLS has no such thing; the connection is closed afterwards
+            await self._stream.send_eof()
 
     async def aclose(self) -> None:
         await self._stream.aclose()

@@ -1,4 +1,4 @@
-"""The API beside Alertmanager's: acknowledging alerts, and the daemon's status."""
+"""Our own API beside Alertmanager's: acknowledgements, and the daemon's status."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -9,16 +9,19 @@ from starlette.routing import Route
 
 from monitor.daemon.alert_actions import AlertActions
 from monitor.daemon.http.access import may_change
-from monitor.daemon.http.alertmanager_api import said
+from monitor.daemon.http.alertmanager_api import with_error_answers
 from monitor.daemon.http.alertmanager_json import read_object, text_of
-from monitor.daemon.http.fair_queue import Dear
+from monitor.daemon.http.fair_queue import ExpensiveQueue
+from monitor.daemon.http.methods import route_of
 from monitor.runtime.clock import Clock, Instant, iso, parse_duration, parse_iso
 from monitor.runtime.errors import NothingThere
 
 
 class OwnApi:
-    """The endpoints below ``/api/v1``. ``token`` is what changes need, empty: see `monitor.daemon.http.access`. ``status`` makes what is said of
-    the whole."""
+    """The endpoints below ``/api/v1``.
+
+    Changes need ``token`` (empty: see `monitor.daemon.http.access`). ``status`` returns the daemon's status.
+    """
 
     def __init__(
         self,
@@ -26,23 +29,28 @@ class OwnApi:
         clock: Clock,
         token: str = "",
         status: Callable[[], Awaitable[dict[str, Any]]] | None = None,
-        dear: Dear | None = None,
+        expensive: ExpensiveQueue | None = None,
     ) -> None:
-        self._dear = dear or Dear()
+        self._expensive = expensive or ExpensiveQueue()
         self._actions = actions
         self._clock = clock
         self._token = token
         self._status = status
 
     def routes(self) -> list[Route]:
-        """The routes."""
+        """Returns the routes."""
         path = "/api/v1/alerts/{fingerprint}/acknowledgement"
-        status = [] if self._status is None else [Route("/api/v1/status", said(self.status))]
+        status = [] if self._status is None else [Route("/api/v1/status", with_error_answers(self.status))]
         return [
             *status,
-            Route(path, said(self.acknowledge), methods=["POST"]),
-            Route(path, said(self.unacknowledge), methods=["DELETE"]),
-            Route(path, said(self._dear.endpoint(self.acknowledgement)), methods=["GET"]),
+            route_of(
+                path,
+                {
+                    "GET": with_error_answers(self._expensive.endpoint(self.acknowledgement)),
+                    "POST": with_error_answers(self.acknowledge),
+                    "DELETE": with_error_answers(self.unacknowledge),
+                },
+            ),
         ]
 
     async def status(self, _: Request) -> Response:
@@ -56,12 +64,12 @@ class OwnApi:
         if not by:
             raise ValueError("by: an acknowledgement needs the name of the person who takes care of the alert")
         until = _until(text_of(data, "until"), text_of(data, "for"), self._clock.now())
-        fingerprint = await self._own(request.path_params["fingerprint"])
+        fingerprint, alert = await self._own(request.path_params["fingerprint"])
         try:
             await self._actions.acknowledge(fingerprint, by, text_of(data, "comment"), until)
         except NothingThere:
             return JSONResponse("no alert with this fingerprint fires", 404)
-        return Response()
+        return JSONResponse(alert)
 
     async def acknowledgement(self, request: Request) -> Response:
         found = self._actions.status().find(request.path_params["fingerprint"])
@@ -74,20 +82,22 @@ class OwnApi:
     async def unacknowledge(self, request: Request) -> Response:
         may_change(request, self._token)
         try:
-            await self._actions.unacknowledge(await self._own(request.path_params["fingerprint"]))
+            fingerprint, alert = await self._own(request.path_params["fingerprint"])
+            await self._actions.unacknowledge(fingerprint)
         except NothingThere:
             return JSONResponse("no alert with this fingerprint is acknowledged", 404)
-        return Response()
+        return JSONResponse(alert)
 
-    async def _own(self, fingerprint: str) -> str:
-        """The alert's own fingerprint, where that of its labels is given, which is what amtool and webhooks show."""
-        async with self._dear.alone():
+    async def _own(self, fingerprint: str) -> tuple[str, dict[str, Any]]:
+        """Returns the alert's own fingerprint, also for the fingerprint of its labels, which amtool and webhooks show; and the answer about it."""
+        async with self._expensive.alone():
             found = self._actions.status().find(fingerprint)
-        return fingerprint if found is None else found.view.fingerprint
+        own = fingerprint if found is None else found.view.fingerprint
+        return own, {"fingerprint": own, "labels": {} if found is None else found.view.labels}
 
 
 def _until(moment: str, duration: str, now: Instant) -> Instant | None:
-    """When an acknowledgement ends. Raises ValueError."""
+    """Returns when an acknowledgement ends; None: when the alert resolves. Raises ValueError."""
     if moment and duration:
         raise ValueError("takes either until or for, not both")
     until = now + parse_duration(duration) if duration else parse_iso(moment) if moment else None

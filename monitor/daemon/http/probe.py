@@ -1,7 +1,7 @@
-"""A probe whose whole request came with the first bytes is answered without hypercorn, whose work for each connection is most of its cost.
+"""Answers a probe without hypercorn if its whole request came with the first bytes; hypercorn's work per connection would be most of the cost.
 
-The application is the same, and so is the answer; only the connection is closed behind it. Everything else takes the usual way, also
-what is to be refused: this is never the place where it is decided what a request means.
+The application and the answer are the same, but the connection is closed afterwards. Everything else goes through hypercorn, also what
+is refused: nothing here decides what an unusual request means.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _WITH_BODY: Final = frozenset({b"content-length", b"transfer-encoding", b"expect
 
 
 class Probe:
-    """One request, as it was read."""
+    """One probe's request."""
 
     def __init__(self, request: h11.Request, connection: h11.Connection) -> None:
         self._request, self._connection = request, connection
@@ -24,7 +24,7 @@ class Probe:
 
     @classmethod
     def read(cls, first: bytes) -> "Probe | None":
-        """The probe that ``first``, which asks for the path of one, is in whole; None where it is anything else."""
+        """Returns the probe if ``first`` holds its whole request and nothing else; None otherwise."""
         connection = h11.Connection(h11.SERVER)
         connection.receive_data(first)
         try:
@@ -38,7 +38,7 @@ class Probe:
         return cls(request, connection)
 
     async def answer(self, app: ASGIApp, headers: Sequence[tuple[bytes, bytes]], stream: TimedStream) -> None:
-        """Send what ``app`` answers, with those headers, too."""
+        """Sends the answer of ``app``, with ``headers`` added."""
         answer = bytearray()
 
         async def send(message: Message) -> None:
@@ -69,7 +69,7 @@ class Probe:
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": self._request.http_version.decode(),
             "method": self._request.method.decode(),
-            "scheme": "http",
+            "scheme": "https" if stream.is_encrypted else "http",
             "path": path.decode(),
             "raw_path": path,
             "query_string": query,

@@ -1,57 +1,127 @@
 """The listener's application: pages and APIs over the pipeline, rebuilt when a reload changes their settings."""
 
+import logging
+import ssl
 from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-import trio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.config.monitor import Config, Web
 from monitor.daemon.alert_actions import AlertActions
+from monitor.daemon.callback_inbox import CallbackInbox
+from monitor.daemon.delivery_actions import DeliveryActions
 from monitor.daemon.http.alert_pages import AlertPages
 from monitor.daemon.http.alertmanager_api import AlertmanagerApi, ApiStatus
 from monitor.daemon.http.app import make_app
-from monitor.daemon.http.fair_queue import Dear
+from monitor.daemon.http.callbacks import CallbackApi
+from monitor.daemon.http.campaign_pages import CampaignPages
+from monitor.daemon.http.delivery_pages import DeliveryPages
+from monitor.daemon.http.event_streams import EventStreams
+from monitor.daemon.http.fair_queue import ExpensiveQueue
+from monitor.daemon.http.html_pages import HtmlPages
+from monitor.daemon.http.incident_pages import IncidentPages
+from monitor.daemon.http.login_pages import LoginPages
+from monitor.daemon.http.masthead import masthead_of
+from monitor.daemon.http.now_page import NowPage
 from monitor.daemon.http.own_api import OwnApi
-from monitor.daemon.http.routing_yaml import original
+from monitor.daemon.http.read_api import ReadApi
+from monitor.daemon.http.routing_yaml import routing_as_yaml
+from monitor.daemon.http.rule_pages import RulePages
+from monitor.daemon.http.sessions import BrowserSessions
+from monitor.daemon.http.silence_pages import SilencePages
 from monitor.daemon.overview import Overview, overview
 from monitor.daemon.pipeline import Pipeline
-from monitor.runtime.clock import Instant, iso
+from monitor.daemon.read.daemon_reader import DaemonReader
+from monitor.runtime.checkpoints import with_checkpoints
+from monitor.runtime.clock import SECOND, Instant, iso
 from monitor.runtime.errors import StoreError
 from monitor.store.async_store import AsyncStore
 
+log = logging.getLogger("monitor")
+
 
 class ReloadableApp:
-    """An application that can be put in another's place; each request stays with the one that it began with."""
+    """An application that a reload can replace; each request stays with the one that it began with."""
 
-    def __init__(self, web: Web, config: Config, pipeline: Pipeline, store: AsyncStore) -> None:
+    def __init__(
+        self,
+        web: Web,
+        config: Config,
+        pipeline: Pipeline,
+        store: AsyncStore,
+        reader: DaemonReader,
+        inbox: CallbackInbox | None = None,
+    ) -> None:
         services = pipeline.services
+        self._inbox = inbox or CallbackInbox(pipeline)
+        self._reader, self._delivery = reader, DeliveryActions(store, services)
         self._pipeline, self._actions, self._store = pipeline, AlertActions(pipeline), store
         self._clock, self._health, self._metrics = services.clock, services.health, services.metrics
-        self._about = ApiStatus(self._metrics.version, (), "", since=self._clock.now())
-        self._dear, self._counting = Dear(), trio.Lock()
-        self._app: ASGIApp = self._made(web, config)
+        self._api_status = ApiStatus(self._metrics.version, (), "", since=self._clock.now())
+        self._expensive, self._counting, self._sessions = ExpensiveQueue(), ExpensiveQueue(), BrowserSessions()
+        self._tls = web.tls
+        self._streams = EventStreams(lambda: pipeline.news, self._clock)
+        self._app: ASGIApp = self._build(web, config)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
 
-    def take_up(self, config: Config) -> None:
-        """Applies the configuration from now on."""
-        if config.web is not None:
-            self._app = self._made(config.web, config)
+    def tls(self) -> ssl.SSLContext | None:
+        """Returns with what new connections speak TLS; None: they do not."""
+        return None if self._tls is None else self._tls.certificate.context
 
-    def _made(self, web: Web, config: Config) -> ASGIApp:
-        about = self._about_it(web, config)
+    def reload(self, config: Config) -> None:
+        """Applies the configuration from now on. Open connections keep the certificate with which they began."""
+        if config.web is not None:
+            self._tls = config.web.tls
+            self._app = self._build(config.web, config)
+
+    def _warn_of_certificate(self) -> None:
+        why = "" if self._tls is None else self._tls.certificate.warning(self._clock.now() / SECOND)
+        if why:
+            log.warning("web.tls.cert_file: %s", why)
+
+    def _build(self, web: Web, config: Config) -> ASGIApp:
+        self._warn_of_certificate()
+        api_status = self._api_status_of(web, config)
         token = web.token.get_secret_value() if web.token else ""
-        actions, clock, dear = self._actions, self._clock, self._dear
+        actions, clock, expensive = self._actions, self._clock, self._expensive
+        masthead = partial(masthead_of, config, self._pipeline, self._health, api_status.version)
+        html = HtmlPages(urlsplit(api_status.external_url).path.rstrip("/"), masthead)
+        secrets = {
+            account.name: account.callback_secret.get_secret_value()
+            for account in config.accounts
+            if account.callback_secret is not None
+        }
+        self._metrics.pushed_to(secrets)
+        hosts = (web.host, urlsplit(api_status.external_url).hostname or "", *web.allowed_hosts)
+        self.callbacks = CallbackApi(self._inbox, secrets, self._metrics, hosts)
         apis = [
-            *AlertPages(actions, clock, token, about.external_url, dear).routes(),
-            *AlertmanagerApi(actions, about, clock, token, self._health.warnings, dear).routes(),
-            *OwnApi(actions, clock, token, partial(self._status, config), dear).routes(),
+            *self.callbacks.routes(),
+            *html.routes(),
+            *LoginPages(token, api_status.external_url, html).routes(),
+            *self._streams.routes(),
+            *NowPage(config, actions, self._reader, self._store, html, expensive).routes(),
+            *AlertPages(actions, clock, token, api_status.external_url, expensive, html, self._reader).routes(),
+            *RulePages(self._reader, html, expensive).routes(),
+            *CampaignPages(self._reader, html, expensive).routes(),
+            *IncidentPages(self._reader, html).routes(),
+            *SilencePages(actions, clock, token, api_status.external_url, expensive, html).routes(),
+            *DeliveryPages(
+                self._reader,
+                self._delivery.retry_dead_letters,
+                token,
+                api_status.external_url,
+                expensive,
+                html,
+            ).routes(),
+            *AlertmanagerApi(actions, api_status, clock, token, self._health.warnings, expensive).routes(),
+            *OwnApi(actions, clock, token, partial(self._status, config), expensive).routes(),
+            *ReadApi(self._reader, self._delivery, token, api_status.version, self._counting).routes(),
         ]
-        hosts = (web.host, urlsplit(about.external_url).hostname or "", *web.allowed_hosts)
         return make_app(
             self._health,
             self._metrics,
@@ -59,7 +129,11 @@ class ReloadableApp:
             protect_reads=web.protect_reads,
             hosts=hosts,
             apis=apis,
-            dear=dear,
+            expensive=expensive,
+            sessions=self._sessions,
+            external_url=api_status.external_url,
+            port=web.port,
+            html=html,
         )
 
     async def _status(self, config: Config) -> dict[str, Any]:
@@ -68,14 +142,15 @@ class ReloadableApp:
         outbox: dict[tuple[str, str], tuple[int, Instant]] = {}
         broken: list[str] = []
         try:
-            async with self._counting:  # one at a time: the store is there for polls and notifications
+            # In a queue of its own, because polls and notifications need the store, and it may take long.
+            async with self._counting.alone():
                 counts, outbox = await self._store.run(lambda store: (store.counts(), store.backlog()))
         except StoreError as error:
             broken = [str(error)]
-        async with self._dear.alone():
-            return self._overview(config, counts, outbox, broken)
+        async with self._expensive.alone():
+            return await self._overview(config, counts, outbox, broken)
 
-    def _overview(
+    async def _overview(
         self,
         config: Config,
         counts: dict[str, int],
@@ -83,19 +158,19 @@ class ReloadableApp:
         broken: list[str],
     ) -> dict[str, Any]:
         pipeline, health = self._pipeline, self._health
-        stand = Overview(
+        snapshot = Overview(
             list(pipeline.cursors()),
-            [(one.state, one.view) for one in self._actions.status().alerts()],
+            [(one.state, one.view) async for one in with_checkpoints(self._actions.status().alerts())],
             pipeline.dispatcher.silences.all(),
             list(pipeline.dispatcher.acks.values()),
             counts,
             outbox,
         )
-        about = {"running": True, "version": self._about.version, "since": iso(self._about.since)}
+        process = {"running": True, "version": self._api_status.version, "since": iso(self._api_status.since)}
         trouble = {"warnings": [*health.stuck(), *health.unready(), *broken, *health.warnings()]}
-        return about | overview(config, stand, self._clock.now()) | trouble
+        return process | overview(config, snapshot, self._clock.now()) | trouble
 
-    def _about_it(self, web: Web, config: Config) -> ApiStatus:
+    def _api_status_of(self, web: Web, config: Config) -> ApiStatus:
         receivers = tuple(receiver.name for receiver in config.receivers)
-        routing = original(config.route_tree(), receivers, config.inhibitions)
-        return replace(self._about, receivers=receivers, routing=routing, external_url=web.external_url or "")
+        routing = routing_as_yaml(config.route_tree(), receivers, config.inhibitions)
+        return replace(self._api_status, receivers=receivers, routing=routing, external_url=web.external_url or "")

@@ -1,4 +1,4 @@
-"""The routing of a configuration as Alertmanager's own configuration, so that its tools (`amtool config routes test`) can read it.
+"""Writes the routing as Alertmanager's own configuration, so that its tools (`amtool config routes test`) can read it.
 
 Receivers appear by name only, without their channels and secrets.
 """
@@ -15,8 +15,8 @@ from monitor.routing.time_intervals import NamedInterval
 from monitor.runtime.clock import format_duration
 
 
-def original(root: Route, receivers: Iterable[str], inhibitions: Sequence[Inhibition] = ()) -> str:
-    """YAML of the tree, the names of the receivers, what inhibits what, and the time intervals that routes use."""
+def routing_as_yaml(root: Route, receivers: Iterable[str], inhibitions: Sequence[Inhibition] = ()) -> str:
+    """Returns YAML with the routes, the names of the receivers, the inhibition rules, and the time intervals that routes use."""
     intervals = {interval.name: interval for interval in _intervals(root)}
     whole: dict[str, Any] = {
         "route": _route(root),

@@ -1,53 +1,58 @@
-"""Serves an ASGI application with hypercorn under trio, and keeps hypercorn's known weaknesses from reaching the daemon.
+"""Serves an ASGI application with hypercorn under trio, and shields the daemon from hypercorn's known weaknesses.
 
-The socket and the accepting are our own: a busy port is one plain error, connections are bounded in number, each is answered under a
-guard of its own, and a client that has stopped reading is dropped by the kernel (TCP_USER_TIMEOUT) instead of holding up the shutdown.
+The socket and the accepting are our own. A busy port is one plain error, the number of connections is limited, each connection is served under
+a guard of its own, and the kernel drops a client that has stopped reading (TCP_USER_TIMEOUT) instead of letting it delay the shutdown.
 hypercorn gets one connection at a time (`monitor.daemon.http.http1`).
 """
 
 import errno
 import logging
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from functools import partial
 
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.daemon.http.address import Address
+from monitor.daemon.http.callback_connection import CallbackConnection
+from monitor.daemon.http.callbacks import CallbackApi
 from monitor.daemon.http.connections import Connection, OpenConnections, turn_away
-from monitor.daemon.http.fair_queue import PROBES, Turns, path_of
+from monitor.daemon.http.fair_queue import CALLBACKS, PROBES, FairQueue, path_of
 from monitor.daemon.http.guards import DEFAULT_LIMITS, Guards, Limits
-from monitor.daemon.http.http1 import Http1Connection, TimedStream
+from monitor.daemon.http.http1 import LONGEST_HEAD, Http1Connection, TimedStream
 from monitor.daemon.http.probe import Probe
 from monitor.daemon.http.rate_limited_log import RateLimitedLog
+from monitor.daemon.http.tls import Stream, encrypted
 from monitor.runtime.errors import ListenError
 from monitor.runtime.file_descriptors import connections_possible
 from monitor.runtime.transport_errors import trouble
 
 STALLED_MILLISECONDS = 1_000
-"""Time without the client taking data after which a connection is dropped. Bounds the shutdown, so it is under 2 s."""
+"""Time without the client taking data after which a connection is dropped; it delays the shutdown, so it is under 2 s."""
 
 DRAIN_SECONDS = 1.0
-"""Time that requests being answered may take once the listener is stopped."""
+"""Seconds that requests being answered may take once the listener is stopped."""
 
 SHORTAGE_SECONDS = 0.1
-"""Wait before the next connection is accepted, where the machine or the process is short of descriptors or memory."""
+"""Seconds before the next connection is accepted while descriptors or memory are short."""
 
 BACKLOG = 1024
-"""The most connections that wait in the kernel to be accepted; a client beyond it tries again a second later."""
+"""The most connections that wait in the kernel to be accepted; a client beyond that tries again a second later."""
 
 FIRST_BYTES = 4096
-"""The bytes that are read of a connection before its request begins: enough to see what it asks for."""
+"""The most bytes that are read of a connection before its request begins: enough to recognize a probe."""
 
 END_OF_HEAD = b"\r\n\r\n"
 
 AT_ONCE = 8
-"""The most connections that are accepted in one turn of the loop. In the kernel's queue a probe cannot overtake others, so it is kept short."""
+"""The most connections accepted per iteration of the loop. A probe cannot overtake others in the kernel's queue, so that queue is kept short."""
 
 log = logging.getLogger(__name__)
 
@@ -58,34 +63,47 @@ async def serve(
     *,
     stop: trio.Event,
     limits: Limits = DEFAULT_LIMITS,
+    callbacks: Callable[[], CallbackApi] | None = None,
+    tls: Callable[[], ssl.SSLContext | None] = lambda: None,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve ``app`` at ``listen`` (``127.0.0.1:9465``; port 0: any) until ``stop`` is set, and at most 2 seconds longer.
+    """Serves ``app`` at ``listen`` (``127.0.0.1:9465``; port 0: any) until ``stop`` is set, and at most 2 seconds longer.
 
-    ``nursery.start`` hands back the URL that was bound, with its real port. Raises ListenError where the address cannot be had.
+    ``callbacks`` returns what answers Routee's callbacks now; without it ``app`` does. ``tls`` is asked for each new connection; with a context
+    that connection speaks HTTPS. ``nursery.start`` returns the bound URL, with its real port. Raises ListenError if the address cannot be bound.
     """
     with await bind(Address.parse(listen)) as listening:
-        url = bound_url(listening)
+        url = bound_url(listening, "http" if tls() is None else "https")
         task_status.started(url)
-        await _Listener(app, limits, stop, url).run(listening)
+        await _Listener(app, limits, stop, url, callbacks, tls).run(listening)
 
 
 class _Listener:
-    """Accepts connections on one socket and answers each under a guard of its own: what breaks one ends that one alone."""
+    """Accepts connections on one socket and serves each under a guard of its own, so that an error ends only its own connection."""
 
-    def __init__(self, app: ASGIApp, limits: Limits, stop: trio.Event, url: str) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: Limits,
+        stop: trio.Event,
+        url: str,
+        callbacks: Callable[[], CallbackApi] | None,
+        tls: Callable[[], ssl.SSLContext | None],
+    ) -> None:
         self._app = Guards(app, limits)
+        self._callbacks = callbacks
         self._limits = limits
         self._config = _config(limits)
         self._stop = stop
         self._url = url
+        self._tls = tls
         self._context = WorkerContext(None)
         self._connections = OpenConnections(min(limits.connections, connections_possible()))
-        self._turns = Turns()
+        self._fair_queue, self._handshakes = FairQueue(), FairQueue()
         self._failures, self._shortages = RateLimitedLog(5), RateLimitedLog()
 
     async def run(self, listening: socket.socket) -> None:
-        """Serves until ``stop`` is set, then until the running requests are answered or their time is over."""
+        """Serves until ``stop`` is set, and then until the running requests are answered or their time is over."""
         async with trio.open_nursery() as answering:
             async with trio.open_nursery() as accepting:
                 accepting.start_soon(self._accept, listening, answering, name="web: accept")
@@ -98,7 +116,7 @@ class _Listener:
     async def _accept(self, listening: socket.socket, answering: trio.Nursery) -> None:
         listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
         while True:
-            # Without a free descriptor the kernel refuses to accept also where nobody waits; nobody is to give way for that.
+            # Without a free descriptor accepting fails even if no connection waits; then none must be closed to make room.
             await trio.lowlevel.wait_readable(listening)
             try:
                 first = await listener.accept()
@@ -110,8 +128,10 @@ class _Listener:
 
     def _admit(self, stream: trio.SocketStream, answering: trio.Nursery) -> None:
         connection = self._connections.admit(stream)
-        if connection is None:
+        if connection is None and self._tls() is None:
             turn_away(stream)
+        elif connection is None:
+            stream.socket.close()
         else:
             answering.start_soon(self._answer, connection, name="web: a connection")
 
@@ -130,35 +150,55 @@ class _Listener:
     async def _answer(self, connection: Connection) -> None:
         try:
             with connection.scope:
-                first = await self._first_bytes(connection)
-                if first:
-                    await self._serve(connection, first)
-        except* OSError:
+                stream = await self._opened(connection)
+                first = b"" if stream is None else await self._first_bytes(connection, stream)
+                if stream is not None and first:
+                    await self._serve(connection, stream, first)
+        except* (OSError, trio.BrokenResourceError):
             pass  # the client has gone
         except* Exception:
-            # There are requests that make hypercorn raise. The daemon's work does not need this connection.
+            # Some requests make hypercorn raise. The daemon's work does not need this connection.
             if not connection.was_closed and self._failures.passes():
                 log.exception("A request broke its connection", extra={"address": self._url})
         finally:
             self._connections.end(connection)
 
-    async def _first_bytes(self, connection: Connection) -> bytes:
-        """What the client sends first, once it is its turn; nothing where it sends nothing. All that is dearer comes later."""
+    async def _opened(self, connection: Connection) -> Stream | None:
+        """Returns the stream of a connection, after its TLS handshake if there is one; None if the client does not complete that in time."""
+        context = self._tls()
+        if context is None:
+            return connection.stream
+        connection.is_encrypted = True
+        with trio.move_on_after(self._limits.idle_seconds):
+            return await encrypted(connection.stream, context, partial(self._handshakes.next, ""))
+        return None
+
+    async def _first_bytes(self, connection: Connection, stream: Stream) -> bytes:
+        """Returns the first bytes that the client sends, after waiting for its turn; empty if it sends nothing. Expensive work comes later."""
         first = b""
         with (
             trio.move_on_after(self._limits.idle_seconds),
             suppress(trio.BrokenResourceError, trio.ClosedResourceError),
         ):
-            first = await connection.stream.receive_some(FIRST_BYTES)
+            first = bytes(await stream.receive_some(FIRST_BYTES))
         if first:
             await self._turn(connection, path_of(first))
         if END_OF_HEAD not in first:
             connection.idles()
-        return bytes(first)
+        return first
 
-    async def _serve(self, connection: Connection, first: bytes) -> None:
-        stream = TimedStream(connection.stream, first)
-        probe = Probe.read(first) if path_of(first) else None
+    async def _serve(self, connection: Connection, opened: Stream, first: bytes) -> None:
+        path = path_of(first)
+        if path == CALLBACKS and self._callbacks is not None:
+            timed = TimedStream(opened)
+            pushing = CallbackConnection(
+                self._callbacks, self._app.bodies, self._limits, connection, timed, self._fair_queue
+            )
+            first = await pushing.run(first)
+            if not first:
+                return
+        stream = TimedStream(opened, first)
+        probe = Probe.read(first) if path in PROBES else None
         if probe is not None:
             await probe.answer(self._app, self._config.response_headers("h11"), stream)
             return
@@ -170,12 +210,12 @@ class _Listener:
             connection.answers()  # a probe is not closed to make room
         else:
             connection.asks()
-        await self._turns.next(path)
+        await self._fair_queue.next(path)
         connection.answers()
 
 
 class _Requests:
-    """The application for one connection. Each request but the first, which has had its turn, waits for its own."""
+    """The application for one connection. Each request waits for its turn, except the first, which has already had it."""
 
     def __init__(
         self, app: ASGIApp, connection: Connection, turn: Callable[[Connection, str], Awaitable[None]]
@@ -187,15 +227,24 @@ class _Requests:
         if not self._is_first:
             await self._turn(self._connection, scope["path"])
         self._is_first = False
-        self._connection.answers()  # also where the first request's head came in pieces
+        self._connection.answers()  # also if the first request's head came in pieces
+        has_ended = False
+
+        async def sent(message: Message) -> None:
+            nonlocal has_ended
+            await send(message)
+            has_ended = message["type"] == "http.response.body" and not message.get("more_body", False)
+
         try:
-            await self._app(scope, self._connection.receiving(receive), send)
+            await self._app(scope, self._connection.receiving(receive), sent)
         finally:
             self._connection.idles()
+        if not has_ended:  # hypercorn would not read the next request of this connection
+            self._connection.close()
 
 
 def _waiting(listening: socket.socket) -> Iterator[trio.SocketStream]:
-    """The connections that wait to be accepted, some at most. What goes wrong is left to the next one that is waited for."""
+    """Yields some of the connections that wait to be accepted. Ignores errors; the next accept reports them."""
     with suppress(OSError):
         for _ in range(AT_ONCE - 1):
             accepted, _ = listening.accept()
@@ -207,13 +256,13 @@ def _config(limits: Limits) -> Config:
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")
     config.include_server_header = False
-    config.h11_max_incomplete_size = 16 * 1024
+    config.h11_max_incomplete_size = LONGEST_HEAD
     config.keep_alive_timeout = limits.idle_seconds
     return config
 
 
 async def bind(address: Address) -> socket.socket:
-    """A listening socket at ``address``. Raises ListenError: one line that names the address and what to do."""
+    """Returns a listening socket at ``address``. Raises ListenError: one line that names the address and what to do."""
     family, sockaddr = await _resolve(address)
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -240,7 +289,7 @@ async def _resolve(address: Address) -> tuple[socket.AddressFamily, tuple[str | 
 
 
 def _set_options(listening: socket.socket) -> None:
-    """Accepted connections inherit these."""
+    """Sets options that accepted connections inherit."""
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux only
@@ -259,7 +308,7 @@ def _explain(error: OSError) -> str:
             return f"{trouble(error)}; write another address in web.listen"
 
 
-def bound_url(listening: socket.socket) -> str:
-    """``http://host:port`` as it was bound."""
+def bound_url(listening: socket.socket, scheme: str = "http") -> str:
+    """Returns ``scheme://host:port`` as it was bound."""
     host, port = listening.getsockname()[:2]
-    return f"http://{Address(host, port)}"
+    return f"{scheme}://{Address(host, port)}"

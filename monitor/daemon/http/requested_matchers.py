@@ -1,7 +1,7 @@
 """Compiles matchers requested over the network: few, short, and one after the other with a pause in between.
 
-The library holds the interpreter's lock while it compiles one, so that a thread would not help: what bounds it is how much can be
-asked for (docs/decisions/0024).
+The regular expression library holds the interpreter's lock while it compiles, so a thread would not help; the cost is limited by limiting
+what can be requested (docs/decisions/0024).
 """
 
 from collections.abc import Collection
@@ -12,7 +12,7 @@ from monitor.routing.matcher_syntax import Written
 from monitor.routing.matchers import Matcher, check_ready, check_written
 
 
-async def asked(written: Collection[Written]) -> tuple[Matcher, ...]:
+async def compile_matchers(written: Collection[Written]) -> tuple[Matcher, ...]:
     """Returns the matchers. Raises ValueError if they are invalid or too many."""
     check_written(written)
     made = []

@@ -1,0 +1,99 @@
+"""Renders the HTML pages: one look, one frame around all of them, and the files that they load."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Any, Final
+from urllib.parse import quote
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from monitor.daemon.http.visitor import FORM_FIELD, present_visitor
+from monitor.model.format import amount, datetime, duration, number, percent
+from monitor.notify.render.sanitize import tone
+from monitor.runtime.clock import Instant
+
+FILES: Final = {"page.css": "text/css", "page.js": "text/javascript"}
+"""The files that pages load, with their media types."""
+
+
+@dataclass(frozen=True, slots=True)
+class Masthead:
+    """What the top of every page says about the daemon.
+
+    ``polled`` is the end of the last complete poll, None before the first one. ``warnings`` are sentences about what is stuck, blind or stale.
+    """
+
+    version: str = ""
+    polled: Instant | None = None
+    now: Instant = 0
+    warnings: tuple[str, ...] = ()
+
+
+class HtmlPages:
+    """Renders pages. ``root`` is the path below which people reach them; ``masthead`` is read for each page."""
+
+    def __init__(self, root: str = "", masthead: Callable[[], Masthead] = Masthead) -> None:
+        self.root = root
+        self._masthead = masthead
+
+    def routes(self) -> list[Route]:
+        """Returns the routes of the files that pages load."""
+        return [Route(f"/{name}", self.file) for name in FILES]
+
+    async def file(self, request: Request) -> Response:
+        name = request.url.path.rpartition("/")[2]
+        return Response(_file(name), media_type=FILES[name])
+
+    def page(self, name: str, status: int = HTTPStatus.OK, **context: Any) -> Response:
+        """Returns the page made from a template of the folder ``pages``."""
+        text = _templates().get_template(name).render(root=self.root, masthead=self._masthead(), **context)
+        return HTMLResponse(text, status)
+
+
+def prepare() -> None:
+    """Compiles all templates. Blocking: takes some tenths of a second, for which the first visitors of pages would delay everything else."""
+    for name in _templates().list_templates(extensions=["html"]):
+        _templates().get_template(name)
+
+
+def short(count: int) -> str:
+    """Returns a count in few characters: 940, 12k, 3.4M."""
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if count >= size:
+            return f"{count / size:.{0 if count >= 10 * size else 1}f}{letter}"
+    return str(count)
+
+
+@lru_cache(1)
+def _templates() -> jinja2.Environment:
+    loader = jinja2.PackageLoader("monitor.daemon.http", "pages")
+    made = jinja2.Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters |= {
+        "amount": amount,
+        "datetime": datetime,
+        "duration": duration,
+        "number": number,
+        "percent": percent,
+        "short": short,
+        "part": lambda text: quote(str(text), safe="", errors="replace"),
+    }
+    made.globals |= {"tone": tone, "visitor": present_visitor, "form_field": FORM_FIELD}
+    return made
+
+
+@lru_cache(len(FILES))
+def _file(name: str) -> str:
+    return files("monitor.daemon.http").joinpath("pages", name).read_text("utf-8")

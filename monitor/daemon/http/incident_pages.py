@@ -1,0 +1,28 @@
+"""The page of one incident: the alerts in it, from the first to the last, and who was told. It still answers when the incident is over."""
+
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from monitor.daemon.http.html_pages import HtmlPages
+from monitor.daemon.read.daemon_reader import DaemonReader
+
+
+class IncidentPages:
+    """The pages below ``/incidents``."""
+
+    def __init__(self, reader: DaemonReader, html: HtmlPages) -> None:
+        self._reader, self._html = reader, html
+
+    def routes(self) -> list[Route]:
+        """Returns the routes."""
+        return [Route("/incidents/{id}", self.incident)]
+
+    async def incident(self, request: Request) -> Response:
+        found = await self._reader.incident(request.path_params["id"])
+        if found is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "nothing is known of such an incident")
+        return self._html.page("incident.html", one=found, summary=found.summary, now=self._reader.now)

@@ -1,0 +1,254 @@
+"""The first page: what is wrong now and who has it, and how delivery goes."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from monitor.alerts.incidents import Incident, incidents
+from monitor.config.monitor import Config
+from monitor.daemon.alert_actions import AlertActions
+from monitor.daemon.http.delivery_charts import SPAN, DeliveryMarks, DrawnChart, delivery_charts
+from monitor.daemon.http.fair_queue import ExpensiveQueue
+from monitor.daemon.http.heat_rows import heat_rows
+from monitor.daemon.http.html_pages import HtmlPages
+from monitor.daemon.http.list_query import ListQuery
+from monitor.daemon.http.masthead import is_stale
+from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.read.daemon_reader import DaemonReader
+from monitor.daemon.read.now import FiringIncident, ListedAlert, Now, Told, now_of, statuses, told
+from monitor.daemon.read.poll_cache import PollCache
+from monitor.dispatch.status import AlertStatus
+from monitor.model.alert import is_report
+from monitor.model.notification import AlertView
+from monitor.notify.render.alert_chart import alert_chart, worth_drawing
+from monitor.notify.render.alert_sentence import cause, sentence
+from monitor.notify.render.chart_geometry import Frame, Span
+from monitor.notify.render.chart_svg import svg
+from monitor.notify.render.links import acknowledge_url, page_url, silence_url
+from monitor.notify.render.notification_text import marks
+from monitor.notify.render.sanitize import tone
+from monitor.runtime.clock import DAY, HOUR, MINUTE, SECOND, Instant
+from monitor.runtime.errors import StoreError
+from monitor.store.async_store import AsyncStore
+
+CARDS: Final = 10
+"""The most incidents on one page."""
+MEMBERS: Final = 4
+"""The most alerts of an incident that are shown with it; its own page has all."""
+EXPLAINED: Final = 6
+"""The most alerts of one page that are explained and drawn."""
+PENDING: Final = 20
+REPORTS: Final = 6
+ACCOUNTS: Final = 3
+"""The most accounts whose charts are drawn."""
+MARKED: Final = 100
+"""The most alerts that are marked on charts."""
+STEP: Final = 5 * MINUTE
+_TRANSITIONS: Final = 2_000
+_ALERT_FRAME: Final = Frame(370, 170, left=50, right=66, top=14, bottom=26, text=12)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCard:
+    """One alert as the page shows it."""
+
+    status: AlertStatus
+    tone: str
+    sentence: str
+    causes: tuple[str, ...]
+    marks: tuple[str, ...]
+    told: tuple[Told, ...]
+    chart: str
+    page: str
+    acknowledge: str
+    silence: str
+
+    @property
+    def view(self) -> AlertView:
+        """The alert."""
+        return self.status.view
+
+
+@dataclass(frozen=True, slots=True)
+class AccountCharts:
+    """One account's charts. ``as_of`` is how far its searches were polled, which is stale if that is long ago. ``marked``: alerts are on them."""
+
+    name: str
+    as_of: Instant
+    is_stale: bool
+    marked: bool
+    charts: list[DrawnChart]
+
+
+class NowPage:
+    """The page at ``/``."""
+
+    def __init__(
+        self,
+        config: Config,
+        actions: AlertActions,
+        reader: DaemonReader,
+        store: AsyncStore,
+        html: HtmlPages,
+        expensive: ExpensiveQueue,
+    ) -> None:
+        self._config, self._actions, self._reader, self._store = config, actions, reader, store
+        self._html, self._expensive = html, expensive
+        self._pipeline: Pipeline = actions.pipeline
+        self._lives: list[Incident] = []
+        self._past = PollCache(lambda: self._pipeline.news)
+        self._waiting = PollCache(lambda: (self._pipeline.news, self._pipeline.services.clock.now() // SECOND))
+
+    def routes(self) -> list[Route]:
+        """Returns the routes."""
+        return [Route("/", self.page)]
+
+    async def page(self, request: Request) -> Response:
+        query = ListQuery.of(request)
+        text = query.text
+        lives, waiting_since = await self._read_lives(), await self._read_waiting()
+        async with self._expensive.alone():
+            now = now_of(self._actions.status(), text)
+            pages = query.pages(len(now.incidents), CARDS)
+            number = min(query.page, pages)
+            shown = now.incidents[(number - 1) * CARDS : number * CARDS]
+            cards = await self._cards(shown, now, waiting_since)
+            accounts = await self._accounts(lives)
+            found = heat_rows(await self._reader.delivery_by_place(HOUR))
+            return self._html.page(
+                "now.html",
+                text=text,
+                now=now,
+                at=self._pipeline.services.clock.now(),
+                page=number,
+                pages=pages,
+                incidents=[
+                    (one, [cards[each.alert.fingerprint] for each in one.alerts if each.alert.fingerprint in cards])
+                    for one in shown
+                ],
+                pending=[
+                    cards[one.alert.fingerprint] for one in now.pending[:PENDING] if one.alert.fingerprint in cards
+                ],
+                reports=[
+                    cards[one.alert.fingerprint] for one in now.reports[:REPORTS] if one.alert.fingerprint in cards
+                ],
+                quiet_since=_quiet_since(lives),
+                accounts=accounts,
+                heat=found,
+            )
+
+    async def _cards(
+        self, shown: Sequence[FiringIncident], now: Now, waiting_since: Mapping[str, Instant]
+    ) -> dict[str, AlertCard]:
+        """Returns the cards of what is shown; those of the worst incidents are explained."""
+        heads = [one.alerts[0] for one in shown[:EXPLAINED]]
+        others = [each for one in shown for each in one.alerts[:MEMBERS]]
+        others += [*now.pending[:PENDING], *now.reports[:REPORTS]]
+        deep = await self._statuses(heads, deep=True)
+        found = await self._statuses([one for one in others if one.alert.fingerprint not in deep], deep=False) | deep
+        notified = told(self._pipeline.dispatcher.groups.values(), found, waiting_since)
+        return {one: self._card(status, notified[one]) for one, status in found.items()}
+
+    async def _statuses(self, listed: Iterable[ListedAlert], *, deep: bool) -> dict[str, AlertStatus]:
+        wanted = [one.alert.fingerprint for one in listed]
+        return await statuses(self._actions.status, lambda: self._version(), wanted, deep=deep)
+
+    def _version(self) -> object:
+        windows = tuple(account.evaluator.window.version for account in self._pipeline.accounts.values())
+        return windows, self._pipeline.news
+
+    def _card(self, status: AlertStatus, notified: Sequence[Told]) -> AlertCard:
+        view = status.view
+        drawn = svg(alert_chart(view), _ALERT_FRAME) if worth_drawing(view) else ""
+        root = self._html.root
+        return AlertCard(
+            status,
+            "pending" if status.state == "pending" else tone(view.severity, view.status),
+            sentence(view),
+            tuple(cause(one) for one in view.breakdown) or ((view.why,) if view.why else ()),
+            tuple(marks(view)),
+            tuple(notified),
+            drawn,
+            page_url(root, view.fingerprint),
+            acknowledge_url(root, view.fingerprint),
+            silence_url(root, view.labels),
+        )
+
+    async def _accounts(self, lives: Sequence[Incident]) -> list[AccountCharts]:
+        found, now = [], self._reader.now
+        for account in list(self._pipeline.accounts.values())[:ACCOUNTS]:
+            cursors = account.evaluator.coverage.cursors.values()
+            if cursors:
+                as_of, since = min(one.as_of for one in cursors), max(one.covered_since for one in cursors)
+                today = await self._reader.delivery(SPAN, STEP, account=account.name)
+                before = await self._reader.delivery(SPAN, STEP, account=account.name, before=DAY)
+                spans = (*_unread(since, as_of), *_spans(lives, account.name, as_of, self._severity))
+                rules = list(account.evaluator.rules.values())
+                marked = DeliveryMarks(as_of, since, spans, rules, self._config.time_zone_of(account.name))
+                charts = delivery_charts(today.points, before.points, marked)
+                found.append(
+                    AccountCharts(
+                        account.name,
+                        as_of,
+                        is_stale(self._config, cursors, now),
+                        any(one.role != "blind" for one in spans),
+                        charts,
+                    )
+                )
+        return found
+
+    def _severity(self, life: Incident) -> str:
+        account = self._pipeline.accounts.get(life.account)
+        rule = None if account is None else account.evaluator.rules.get(life.rule)
+        level = max((one.about.level for one in life.events if one.about is not None), default=1)
+        return "warning" if rule is None else rule.severity_at(max(level, 1))
+
+    async def _read_lives(self) -> list[Incident]:
+        """Returns the lives of alerts by the store's latest transitions, read once for all viewers after something has happened.
+
+        While the store cannot be read, they are those that were read last.
+        """
+
+        async def read() -> list[Incident]:
+            return await self._store.run(lambda store: incidents(reversed(store.transitions(_TRANSITIONS))))
+
+        with suppress(StoreError):
+            self._lives = await self._past.get("lives", read)
+        return self._lives
+
+    async def _read_waiting(self) -> dict[str, Instant]:
+        """Returns when the oldest notification was made that waits for its receiver, by receiver; read at most once a second."""
+        found: dict[str, Instant] = {}
+        with suppress(StoreError):
+            for (receiver, _), (_, oldest) in (await self._waiting.get("backlog", self._store.backlog)).items():
+                found[receiver] = min(oldest, found.get(receiver, oldest))
+        return found
+
+
+def _quiet_since(lives: Sequence[Incident]) -> Instant | None:
+    """Returns when the last alert ended; None if that is not known."""
+    ended = (one.ended_at for one in lives if one.fired and one.ended_at is not None and not is_report(one.group))
+    return max(ended, default=None)
+
+
+def _unread(since: Instant, as_of: Instant) -> Iterable[Span]:
+    """Yields the time of the chart in which messages may be missing."""
+    if since > as_of - SPAN:
+        yield Span("blind", as_of - SPAN, since, "not read yet")
+
+
+def _spans(
+    lives: Sequence[Incident], account: str, as_of: Instant, severity: Callable[[Incident], str]
+) -> Iterable[Span]:
+    """Yields the times in which alerts of the account fired, of the latest ones."""
+    for life in lives[:MARKED]:
+        if life.account == account and life.fired and life.firing_at is not None and not is_report(life.group):
+            end = life.ended_at or as_of
+            if end > as_of - SPAN:
+                word = severity(life)
+                yield Span(tone(word, "firing"), life.firing_at, end, f"{life.rule} ({word})")

@@ -1,0 +1,81 @@
+"""The task that makes the morning report when it is due, and hands it to the outbox."""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import trio
+
+from monitor.alerts.report import DeliveryReport
+from monitor.config.monitor import Config, ScheduledReport
+from monitor.config.settings import Settings
+from monitor.daemon.pipeline import Pipeline
+from monitor.daemon.report_source import report_of
+from monitor.dispatch.scheduled_report import DueReport, next_due, notification
+from monitor.notify.render.report.digest import digest_of
+from monitor.runtime.clock import MINUTE, Duration, Instant, format_duration, iso
+from monitor.runtime.errors import StoreError
+from monitor.runtime.task_supervisor import TaskSpec, run_until
+from monitor.runtime.throttled_log import ThrottledLog
+
+log = logging.getLogger("monitor")
+
+LONGEST_WAIT: Final[Duration] = MINUTE
+"""The longest wait before the clock is read again, because it may be set meanwhile."""
+
+
+def report_tasks(config: Config, settings: Callable[[], Settings], pipeline: Pipeline) -> Iterator[TaskSpec]:
+    """Yields the task of the configured report, if there is one."""
+    if config.report is not None:
+        work = MorningReport(config.report, settings, pipeline).run
+        yield TaskSpec("report", config.report, partial(run_until, work=work))
+
+
+@dataclass(frozen=True, slots=True)
+class MorningReport:
+    """Sends the report at its times. ``settings`` returns the present settings."""
+
+    report: ScheduledReport
+    settings: Callable[[], Settings]
+    pipeline: Pipeline
+
+    async def run(self) -> None:
+        """Runs until it is cancelled. A report that cannot be made or stored is tried again every minute, until it is too late."""
+        clock = self.pipeline.services.clock
+        trouble = ThrottledLog(log, "the report", clock, logging.ERROR)
+        while True:
+            wait = LONGEST_WAIT
+            try:
+                wait = min(await self.step(), LONGEST_WAIT)
+                trouble.over()
+            except StoreError as error:
+                trouble.arose(str(error))
+            await clock.sleep(wait)
+
+    async def step(self) -> Duration:
+        """Sends or leaves out the report that is due, if one is. Returns how long it is until the next one. Raises StoreError."""
+        clock = self.pipeline.services.clock
+        now, group = clock.now(), await self.pipeline.report_group(self.report.receiver)
+        due = next_due(self.report.times, group, now)
+        if due.at > now:
+            return due.at - now
+        if due.is_too_late(now):
+            await self.pipeline.report_told(self.report.receiver, due, None)
+            late = format_duration((now - due.at) // MINUTE * MINUTE)
+            log.warning("the report of %s is left out: it is %s late", iso(due.at), late)
+            return 0
+        made = await trio.to_thread.run_sync(partial(self._made, due, now), abandon_on_cancel=True)
+        config = self.settings().config
+        url = (config.web.external_url or "") if config.web is not None else ""
+        told = notification(self.report.receiver, due, digest_of(made, url), clock.now(), url)
+        await self.pipeline.report_told(self.report.receiver, due, told)
+        log.info("the report of %s was handed over to %s", iso(due.at), self.report.receiver)
+        return 0
+
+    def _made(self, due: DueReport, now: Instant) -> DeliveryReport:
+        """Returns the report of the time since the one before, or of the configured span. Blocking."""
+        settings, times = self.settings(), self.report.times
+        since = times.before(due.at) if self.report.since is None else due.at - self.report.since
+        return report_of(settings.config, settings.rules, since, due.at, now, self.report.time_zone)

@@ -1,0 +1,1 @@
+"""What people and programs read of a running daemon: plain values, which pages and APIs show alike."""

@@ -1,0 +1,322 @@
+"""The alerts: those that fire or are pending, and what happened to one of them from its beginning to its end. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from monitor.alerts.incidents import Incident
+from monitor.config.rules import Rule
+from monitor.daemon.read.fields import Seconds, Time, read_model
+from monitor.daemon.read.notifications import NotificationSummary
+from monitor.dispatch.status import AlertStatus
+from monitor.model.alert import Alert, State, Transition
+from monitor.model.finding import Unit
+from monitor.model.notification import AlertView
+from monitor.notify.render.alert_sentence import cause, sentence
+from monitor.notify.render.sanitize import URGENCY, tone
+from monitor.routing.acknowledgements import Ack
+
+AlertState = Literal["pending", "firing", "resolved"]
+
+
+@read_model
+class Acknowledgement:
+    """Who takes care of an alert."""
+
+    by: str
+    comment: str
+    at: Time
+    until: Time | None
+    """Null: until the alert resolves."""
+
+
+@read_model
+class ReceiverNotified:
+    """When one channel was last told of an alert."""
+
+    receiver: str
+    channel: str
+    at: Time
+    """When the notification was made."""
+    done_at: Time | None
+    """When it was sent or given up; null while it waits."""
+    outcome: str
+    error: str
+
+
+@read_model
+class AlertSummary:
+    """An alert that fires or is pending, or whose end is still to be notified."""
+
+    fingerprint: str
+    rule: str
+    kind: str
+    account: str
+    labels: dict[str, str]
+    state: AlertState
+    severity: str
+    sentence: str
+    """What is wrong, in the words of its notifications."""
+    why: str
+    unit: Unit
+    comparison: str
+    value: float | None
+    threshold: float | None
+    baseline: float | None
+    peak: float | None
+    """The worst value since it began."""
+    messages: int
+    matching: int
+    since: Time
+    """When the threshold was first crossed."""
+    starts_at: Time
+    """When it began to fire; of a pending alert when the threshold was first crossed."""
+    ends_at: Time | None
+    as_of: Time
+    """As of when it was last evaluated."""
+    lasted: Seconds
+    """How long it has lasted up to `asOf`, or until its end."""
+    fires_on_until: Time | None
+    """Until when it fires on for `keep_firing_for`; null while its threshold is crossed."""
+    receivers: tuple[str, ...]
+    """The receivers that it is routed to."""
+    acknowledgement: Acknowledgement | None
+    silenced_by: tuple[str, ...]
+    """The silences that hide it."""
+    inhibited_by: tuple[str, ...]
+    muted_by: tuple[str, ...]
+    is_suppressed: bool
+    """Whether nobody is notified of it now."""
+    incident: str
+    """The id of its incident; empty: it is of none."""
+    is_report: bool
+    """Whether it reports that a campaign has ended."""
+
+
+@read_model
+class ExcessCause:
+    """A value of a field that carries much of what is wrong."""
+
+    field: str
+    value: str
+    share: float
+    """Its part of the excess, as a fraction."""
+    words: str
+
+
+@read_model
+class SampleMessage:
+    """One message that counts against the rule. The recipient is masked."""
+
+    message_id: str
+    to: str
+    status: str
+    detailed_status: str
+    operator: str
+    date: Time
+
+
+@read_model
+class AlertEvent:
+    """One change of an alert."""
+
+    at: Time
+    what: str
+    """`pending`, `dropped`, `fired`, `escalated`, `eased`, `resolved`, `acknowledged` or `unacknowledged`."""
+    severity: str
+    """The severity after it, by the levels that the rule has now; empty if it is not known."""
+    value: float | None
+    because: str
+    """Why it was resolved; empty for other changes."""
+    by: str
+    comment: str
+
+
+@read_model
+class AlertCourse:
+    """One alert from its beginning to its end; also after it is over."""
+
+    fingerprint: str
+    rule: str
+    account: str
+    labels: dict[str, str]
+    state: AlertState
+    sentence: str
+    """In the words of its latest notification; empty if it was never notified."""
+    unit: Unit
+    began_at: Time | None
+    """When the threshold was first crossed."""
+    firing_at: Time | None
+    ended_at: Time | None
+    because: str
+    """Why it ended; empty while it has not."""
+    incident: str
+    present: AlertSummary | None
+    """The alert as it is now; null if it is over and nobody is still to be told."""
+    causes: tuple[ExcessCause, ...]
+    samples: tuple[SampleMessage, ...]
+    annotations: dict[str, str]
+    events: tuple[AlertEvent, ...]
+    """What happened to it, the oldest first."""
+    notifications: tuple[NotificationSummary, ...]
+    """The latest notifications that it was in, the newest first."""
+    earlier: int
+    """How often its group had an alert before, as far as is known."""
+
+
+def acknowledgement_of(ack: Ack | None) -> Acknowledgement | None:
+    """Returns an acknowledgement for reading."""
+    return None if ack is None else Acknowledgement(ack.by, ack.comment, ack.at, ack.until)
+
+
+def alert_of(one: AlertStatus, account: str) -> AlertSummary:
+    """Returns an alert of the account for reading."""
+    view = one.view
+    return AlertSummary(
+        fingerprint=view.fingerprint,
+        rule=view.rule,
+        kind=view.kind,
+        account=account,
+        labels=view.labels,
+        state=one.state,
+        severity=view.severity,
+        sentence=sentence(view),
+        why=view.why,
+        unit=view.unit,
+        comparison=view.comparison,
+        value=view.value,
+        threshold=view.threshold,
+        baseline=view.baseline,
+        peak=view.peak,
+        messages=view.messages,
+        matching=view.matching,
+        since=view.since,
+        starts_at=view.starts_at,
+        ends_at=view.ends_at,
+        as_of=view.as_of,
+        lasted=max(view.duration, 0),
+        fires_on_until=one.fires_on_until,
+        receivers=one.receivers,
+        acknowledgement=acknowledgement_of(one.ack),
+        silenced_by=one.silenced_by,
+        inhibited_by=one.inhibited_by,
+        muted_by=one.muted_by,
+        is_suppressed=one.is_suppressed,
+        incident=one.incident,
+        is_report=view.is_report,
+    )
+
+
+_STATES: Mapping[State, int] = {"firing": 0, "pending": 1, "resolved": 2}
+
+
+def urgency(alert: Alert, severity: str) -> tuple[int, int, float, int, str]:
+    """Returns the key by which alerts are sorted: firing first, then the severity, how far beyond the threshold, and since when."""
+    urgent = URGENCY[tone(severity, "firing")]
+    began = alert.pending_at if alert.firing_at is None else alert.firing_at
+    return _STATES[alert.state], urgent, -alert.excess, began, alert.fingerprint
+
+
+def causes_of(view: AlertView) -> tuple[ExcessCause, ...]:
+    """Returns what explains an alert."""
+    return tuple(ExcessCause(one.field, one.value, one.share, cause(one)) for one in view.breakdown)
+
+
+def samples_of(view: AlertView) -> tuple[SampleMessage, ...]:
+    """Returns some messages of an alert."""
+    return tuple(
+        SampleMessage(one.message_id, one.to, one.status, one.detailed_status, one.operator, one.date)
+        for one in view.samples
+    )
+
+
+def severity_after(one: Transition, rules: Mapping[str, Rule]) -> str:
+    """Returns the severity after a transition, by the rule's present levels; empty if it is unknown."""
+    rule = rules.get(one.rule)
+    if rule is None or one.about is None or not one.about.level:
+        return ""
+    return rule.severity_at(one.about.level)
+
+
+def event_of(one: Transition, rules: Mapping[str, Rule]) -> AlertEvent:
+    """Returns a transition for reading."""
+    by, comment = ("", "") if one.about is None else (one.about.by, one.about.comment)
+    return AlertEvent(one.at, one.what, severity_after(one, rules), one.value, one.because or "", by, comment)
+
+
+def course_of(
+    lives: Sequence[Incident],
+    view: AlertView | None,
+    present: AlertSummary | None,
+    notifications: Iterable[NotificationSummary],
+    rules: Mapping[str, Rule],
+) -> AlertCourse:
+    """Returns the course of an alert. ``lives`` are its known lives, the latest first; ``view`` is how it was shown last.
+
+    At least one of ``lives``, ``view`` and ``present`` is not empty.
+    """
+    life = lives[0] if lives else None
+    known = _AlertIdentity(life, view, present)
+    ended = life if life is not None and known.state == "resolved" else None
+    return AlertCourse(
+        fingerprint=known.fingerprint,
+        rule=known.rule,
+        account=known.account,
+        labels=known.labels,
+        state=known.state,
+        sentence=sentence(view) if view is not None else "",
+        unit="count" if view is None else view.unit,
+        began_at=life.began_at if life is not None else None if present is None else present.since,
+        firing_at=None if life is None else life.firing_at,
+        ended_at=None if ended is None else ended.ended_at,
+        because="" if ended is None else ended.because or "",
+        incident=known.incident,
+        present=present,
+        causes=() if view is None else causes_of(view),
+        samples=() if view is None else samples_of(view),
+        annotations={} if view is None else view.annotations,
+        events=() if life is None else tuple(event_of(one, rules) for one in life.events),
+        notifications=tuple(notifications),
+        earlier=max(len(lives) - 1, 0),
+    )
+
+
+class _AlertIdentity:
+    """What is known of an alert from its present state, else from how it was last shown, else from its transitions."""
+
+    def __init__(self, life: Incident | None, view: AlertView | None, present: AlertSummary | None) -> None:
+        self._life, self._view, self._present = life, view, present
+
+    @property
+    def _best(self) -> "AlertSummary | AlertView | Incident":
+        found = self._present or self._view or self._life
+        assert found is not None
+        return found
+
+    @property
+    def fingerprint(self) -> str:
+        return self._best.fingerprint
+
+    @property
+    def rule(self) -> str:
+        return self._best.rule
+
+    @property
+    def account(self) -> str:
+        if self._present is not None:
+            return self._present.account
+        return "" if self._life is None else self._life.account
+
+    @property
+    def labels(self) -> dict[str, str]:
+        best = self._best
+        return {"alertname": best.rule, **dict(best.group)} if isinstance(best, Incident) else best.labels
+
+    @property
+    def state(self) -> AlertState:
+        return "resolved" if self._present is None else self._present.state
+
+    @property
+    def incident(self) -> str:
+        if self._present is not None:
+            return self._present.incident
+        return "" if self._life is None else self._life.incident

@@ -1,0 +1,64 @@
+"""Reads from the store what a report is made from. Blocking: for a command, or a thread beside the daemon's tasks."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from monitor.alerts.report import AccountSource, DeliveryReport, ReportSource, build
+from monitor.alerts.report.build import Progress
+from monitor.config.monitor import Config
+from monitor.config.rules import Rule
+from monitor.daemon.restore import restored_window
+from monitor.runtime.clock import Instant
+from monitor.store.open import open_store
+from monitor.store.protocol import HISTORY_KEPT, Cursor, Store
+
+MOST_TRANSITIONS: Final = 50_000
+MOST_NOTIFICATIONS: Final = 20_000
+"""The most changes of alerts, and the most notifications, that are read: the latest ones."""
+
+
+def report_of(
+    config: Config,
+    rules: Sequence[Rule],
+    since: Instant,
+    until: Instant,
+    now: Instant,
+    time_zone: str = "UTC",
+    progress: Progress = lambda done, total: None,
+) -> DeliveryReport:
+    """Returns the report of (since, until] from the configured store, which a daemon may be writing to. Raises StoreError."""
+    with open_store(config.store_path, read_only=True) as store:
+        source = source_of(store, config, rules, since, now)
+    return build(source, since, until, now, time_zone, progress)
+
+
+def source_of(store: Store, config: Config, rules: Sequence[Rule], since: Instant, now: Instant) -> ReportSource:
+    """Returns what the store knows. Raises StoreError."""
+    key, cursors = store.secret("recipients"), store.load().cursors
+    transitions = store.transitions(MOST_TRANSITIONS)
+    notifications = store.history(MOST_NOTIFICATIONS, since)
+    told_since = now - HISTORY_KEPT
+    if len(transitions) == MOST_TRANSITIONS:
+        told_since = max(told_since, transitions[-1].at)
+    if len(notifications) == MOST_NOTIFICATIONS:
+        told_since = max(told_since, notifications[-1].at)
+    return ReportSource(
+        accounts=[_account(store, account.name, config, key, cursors) for account in config.accounts],
+        rules=rules,
+        transitions=transitions[::-1],
+        notifications=notifications,
+        waiting=store.backlog(),
+        told_since=told_since,
+    )
+
+
+def _account(store: Store, account: str, config: Config, key: bytes, cursors: Sequence[Cursor]) -> AccountSource:
+    searches = {search.name: search for search in config.searches if search.account == account}
+    own = [cursor for cursor in cursors if cursor.account == account and cursor.search in searches]
+    every = max((search.every for search in searches.values()), default=0)
+    window = restored_window(store, account, config, key)
+    if not own or len(own) < len(searches):
+        return AccountSource(window, None, None, every)
+    as_of = min(cursor.as_of for cursor in own)
+    known_since = max(*(cursor.covered_since for cursor in own), as_of - config.retention)
+    return AccountSource(window, as_of, known_since, every)
