@@ -6,7 +6,8 @@ Only click is imported here and at the head of the commands' files. Each command
 options        options that several commands take        exit_codes   turns errors into lines and exit codes
 load           configuration, rules, templates           read_store   reads the daemon's store
 table          tables for people, JSON                   signals      runs until SIGTERM or SIGINT
-output         all output to the terminal
+output         all output to the terminal                progress     what takes long
+help_text      the layout of --help
 sample_alert   a notification to try receivers with
 roff           the manual page, made from the commands
 """
@@ -22,16 +23,20 @@ from monitor.cli.backup import backup
 from monitor.cli.campaign import campaign
 from monitor.cli.check import check
 from monitor.cli.completion import completion, manual
+from monitor.cli.deliver import deliver
 from monitor.cli.demo import demo
 from monitor.cli.exit_codes import CommandLine
 from monitor.cli.explain import explain
 from monitor.cli.healthcheck import healthcheck
+from monitor.cli.help_text import lay_out
 from monitor.cli.incidents import history_of_alerts
 from monitor.cli.init import init
 from monitor.cli.messages import search, track
 from monitor.cli.output import open_streams
 from monitor.cli.render import render
+from monitor.cli.report import report
 from monitor.cli.routes import routes
+from monitor.cli.rules import rules
 from monitor.cli.run import run
 from monitor.cli.sandbox import sandbox
 from monitor.cli.schema import schema
@@ -68,10 +73,13 @@ for command in (
     status,
     alerts,
     history_of_alerts,
+    report,
     ack,
     silence,
+    deliver,
     backup,
     routes,
+    rules,
     render,
     send_test,
     sandbox,
@@ -81,11 +89,12 @@ for command in (
     manual,
 ):
     cli.add_command(command)
+lay_out(cli)
 
 
 def main() -> None:
     """Runs the program ``routee-monitor``."""
-    # Python and urllib3 write the keys of every TLS connection into that file; who reads it reads every token.
+    # Python and urllib3 write the keys of all TLS connections into that file; its reader could read every token.
     os.environ.pop("SSLKEYLOGFILE", None)
     open_streams()
     cli.main(prog_name="routee-monitor")

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 import click
 
-from monitor.cli.api_answers import AlertAnswer
+from monitor.cli.api_answers import AcknowledgedAlert, AlertAnswer, holds
 from monitor.cli.daemon_api import DaemonApi, DaemonRefused, daemon_api
 from monitor.cli.options import config_option, duration_text, url_option
 from monitor.cli.output import say
 from monitor.cli.silenced import named_alert, suggestion
 
 _FINGERPRINT: Final = re.compile("[0-9a-f]{16}")
-"""How a fingerprint looks, whichever of the two kinds it is."""
+"""Matches both kinds of fingerprints."""
 
 
 @click.command(short_help="Acknowledge alerts: no repeats until they resolve.")
@@ -37,7 +37,8 @@ def ack(
     ALERT is a fingerprint (of `alerts --json`, amtool and webhooks, or of the log and the alert's page), or a matcher: operator=Cosmote.
 
     \b
-    Exit codes: 0 done; 1 no such alert fires, or refused, with the reason; 69 no daemon answers.
+    Exit codes: 0 done; 1 no such alert fires, or refused, with the reason;
+    69 no daemon answers.
     """
     api = daemon_api(config, url)
     found = {one["fingerprint"]: one for text in alerts for one in _meant(api, text)}
@@ -46,17 +47,18 @@ def ack(
     for fingerprint, alert in found.items():
         path = f"/api/v1/alerts/{fingerprint}/acknowledgement"
         try:
-            api.delete(path) if undo else api.post(path, body)
-        except DaemonRefused as why:  # of several that were meant, one may be over by now, or was never acknowledged
+            answer = api.delete(path) if undo else api.post(path, body)
+        except DaemonRefused as why:  # one of several alerts may have ended meanwhile, or was never acknowledged
             refused.append(why)
         else:
-            say(f"{named_alert(alert)}: {'no longer acknowledged' if undo else 'acknowledged'}")
+            known = alert if alert["labels"] or not holds(answer, AcknowledgedAlert) else answer
+            say(f"{named_alert(known)}: {'no longer acknowledged' if undo else 'acknowledged'}")
     if len(refused) == len(found):
         raise refused[0]
 
 
 def _by_name(text: str, firing: list[dict[str, Any]]) -> str:
-    """Returns how to write an alert's name as a matcher, if the text is a name in place of a fingerprint."""
+    """Returns how to write the text as a matcher, if it is an alert's name rather than a fingerprint."""
     from monitor.config.yaml import nearest
 
     near = nearest(text, sorted({one["labels"]["alertname"] for one in firing}))
@@ -71,7 +73,9 @@ def _meant(api: DaemonApi, text: str) -> list[dict[str, Any]]:
     by_fingerprint = [one for one in firing if one["fingerprint"] == text]
     if by_fingerprint:
         return by_fingerprint
-    if _FINGERPRINT.fullmatch(text):  # of the log, `history --json` or the page's address: the daemon knows these too
+    if _FINGERPRINT.fullmatch(
+        text
+    ):  # the other kind, from the log, `history --json` or the page's address; the daemon knows it too
         return [{"fingerprint": text, "labels": {}}]
     try:
         wanted = parse_matchers(text)

@@ -21,11 +21,10 @@ if TYPE_CHECKING:
     from monitor.daemon.validate import SettingsWithTemplates
     from monitor.model.alert import Alert
     from monitor.model.notification import AlertView
-    from monitor.store.protocol import Store
-    from monitor.store.protocol import StoredState as Kept
+    from monitor.store.protocol import Store, StoredState
 
 _STATES: Final = {"firing": "active", "pending": "unprocessed", "resolved": "resolved"}
-"""A state in Alertmanager's word, as far as it has one."""
+"""Alertmanager's name of each state."""
 
 
 @click.command(short_help="Show what fires and what is pending.")
@@ -86,7 +85,7 @@ def alerts(
         if history:
             from monitor.runtime.clock import SystemClock
 
-            show_history(store.history(limit, since.seen_from(SystemClock().now())), as_json)
+            show_history(store.history(limit, since.relative_to(SystemClock().now())), as_json)
             return 0
         found = [(alert, view) for alert, view in views_of(loaded, kept) if _is_wanted(alert, state)]
         stale, counts = is_stale(kept, loaded.settings.config), store.counts()
@@ -96,7 +95,7 @@ def alerts(
     if as_json:
         print_json([_as_v2(alert, view, loaded.settings.config, held[view.fingerprint]) for alert, view in found])
     else:
-        _table(found, held, {rule.name: rule for rule in loaded.settings.rules})
+        _table(found, held, {rule.name: rule for rule in loaded.settings.rules}, loaded.settings.config)
         _footer(counts)
     return int(fail and any(alert.state == "firing" and not alert.is_report for alert in kept.alerts))
 
@@ -105,7 +104,7 @@ def _is_wanted(alert: "Alert", state: str | None) -> bool:
     return alert.state in ("firing", "pending") if state is None else state in ("all", alert.state)
 
 
-def views_of(loaded: "SettingsWithTemplates", kept: "Kept") -> "Iterable[tuple[Alert, AlertView]]":
+def views_of(loaded: "SettingsWithTemplates", kept: "StoredState") -> "Iterable[tuple[Alert, AlertView]]":
     """Yields every alert as it is shown, the worst first."""
     from monitor.alerts.evaluator import RuleEvaluator
     from monitor.alerts.view import Views
@@ -130,7 +129,7 @@ def views_of(loaded: "SettingsWithTemplates", kept: "Kept") -> "Iterable[tuple[A
 
 
 def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "SuppressionState") -> dict[str, Any]:
-    """Returns an alert in the form of Alertmanager's API v2; ``state``, ``acknowledgedBy`` and ``acknowledgedComment`` are our additions."""
+    """Returns an alert in the form of Alertmanager's API v2; ``state``, ``incident``, ``acknowledgedBy`` and ``acknowledgedComment`` are ours."""
     from monitor.notify.render.alertmanager_payload import shown, shown_status
 
     external = (config.web.external_url or "") if config.web is not None else ""
@@ -140,17 +139,22 @@ def _as_v2(alert: "Alert", view: "AlertView", config: "Config", held: "Suppressi
         "acknowledgedBy": held.acknowledged_by,
         "acknowledgedComment": held.acknowledged_comment,
         "state": alert.state,
+        **({} if alert.incident is None else {"incident": alert.incident.id}),
         **({"report": True} if alert.is_report else {}),
     }
 
 
 def _table(
-    found: "Iterable[tuple[Alert, AlertView]]", held: "Mapping[str, SuppressionState]", rules: "Mapping[str, Rule]"
+    found: "Iterable[tuple[Alert, AlertView]]",
+    held: "Mapping[str, SuppressionState]",
+    rules: "Mapping[str, Rule]",
+    config: "Config",
 ) -> None:
-    from monitor.cli.next_level import next_level_words
+    from monitor.daemon.read.next_level import next_level_words
     from monitor.model.format import datetime, duration
     from monitor.model.label_fingerprint import label_fingerprint
 
+    found = list(found)
     columns = ("FINGERPRINT",) if is_wide() else ()
     rows = [
         (
@@ -160,7 +164,10 @@ def _table(
             ", ".join(f"{name}={value}" for name, value in alert.group),
             datetime(view.starts_at, "%m-%d %H:%M:%S") + ("" if view.is_report else f" ({duration(view.duration)})"),
             *((label_fingerprint(view.labels),) if columns else ()),
-            _why(view) + next_level_words(alert, rules.get(alert.rule)) + held[view.fingerprint].words,
+            _why(view)
+            + next_level_words(alert, rules.get(alert.rule), config)
+            + held[view.fingerprint].words
+            + _incident(alert),
         )
         for alert, view in found
     ]
@@ -170,8 +177,12 @@ def _table(
     print_table(("STATE", "SEVERITY", "ALERT", "GROUP", "SINCE (UTC)", *columns, "WHY"), rows, _colour)
 
 
+def _incident(alert: "Alert") -> str:
+    return "" if alert.incident is None else f"; incident {alert.incident.id}"
+
+
 def _why(view: "AlertView") -> str:
-    """The sentence of the alert without its name, which has a column."""
+    """Returns the sentence of the alert without its name, which has a column of its own."""
     from monitor.notify.render import sentence
     from monitor.runtime.printable import line
 
@@ -190,8 +201,8 @@ def _footer(counts: dict[str, int]) -> None:
 
     if counts["dead"]:
         say(f"{plural(counts['dead'], 'notification')} could never be delivered: see `alerts --dead-letters`")
-    if counts.get("asides"):
-        say(f"{plural(counts['asides'], 'record')} from Routee could not be read: see `search NAME --set-aside`")
+    if counts.get("quarantined"):
+        say(f"{plural(counts['quarantined'], 'record')} from Routee could not be read: see `search NAME --set-aside`")
 
 
 def _dead_letters(store: "Store", as_json: bool) -> None:

@@ -18,6 +18,13 @@ class AlertAnswer(TypedDict):
     status: StatusAnswer
 
 
+class AcknowledgedAlert(TypedDict):
+    """The answer of `/api/v1/alerts/…/acknowledgement` to a change: the alert."""
+
+    fingerprint: str
+    labels: dict[str, str]
+
+
 class MatcherAnswer(TypedDict):
     """A matcher of a silence."""
 
@@ -62,6 +69,37 @@ class MadeSilence(TypedDict):
     """The answer of `POST /api/v2/silences`."""
 
     silenceID: str
+
+
+class AlertOfNotification(TypedDict):
+    """An alert of a notification."""
+
+    name: str
+
+
+class DeadLetter(TypedDict):
+    """A dead letter of `/api/v1/dead-letters`."""
+
+    id: int
+    at: str
+    receiver: str
+    channel: str
+    alerts: list[AlertOfNotification]
+    error: str
+
+
+class DeadLetters(TypedDict):
+    """The answer of `/api/v1/dead-letters`."""
+
+    items: list[DeadLetter]
+    total: int
+
+
+class RetryAnswer(TypedDict):
+    """The answer of `POST /api/v1/dead-letters/retry`."""
+
+    waiting: int
+    superseded: int
 
 
 class SearchStatus(TypedDict):

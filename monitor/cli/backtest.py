@@ -1,17 +1,20 @@
 """``routee-monitor backtest``: shows which alerts the rules would have raised in the past."""
 
-from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from time import perf_counter  # noqa: TID251 - people are told how long it took
+from typing import TYPE_CHECKING
 
 import click
 
+from monitor.cli import suggest as tuning
 from monitor.cli.choices import known
 from monitor.cli.load import read_everything
 from monitor.cli.options import config_option, duration, json_option, level_option, since_option
 from monitor.cli.output import say, width_of_output
 from monitor.cli.output_file import require_writable, write_output
+from monitor.cli.progress import progress
 from monitor.cli.table import print_json
 from monitor.cli.times import WHEN, When
 from monitor.runtime.errors import MonitorError
@@ -20,9 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from monitor.cli.history import History
+    from monitor.config.monitor import Config
     from monitor.daemon.validate import SettingsWithTemplates
+    from monitor.dispatch.dispatcher import Dispatcher
     from monitor.runtime.clock import Duration
     from monitor.simulation.backtest import Backtest, EvaluationSpan, EvaluationStep, Subject
+    from monitor.simulation.backtest.run import Watch
 
 
 @click.command(short_help="Show what the rules would have alerted in the past.")
@@ -40,13 +46,26 @@ if TYPE_CHECKING:
     "--every",
     type=duration,
     metavar="DURATION",
-    help="How often rules are judged; default: as often as the searches poll, or less often.",
+    help="How often rules are evaluated; default: as often as the searches poll, or less.",
 )
 @click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Also write a page with charts."
 )
 @click.option(
     "--svg", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Also write only the charts."
+)
+@click.option("--suggest", "suggesting", is_flag=True, help="Propose a threshold for each rule.")
+@click.option(
+    "--alerts-a-week",
+    type=click.FloatRange(0),
+    metavar="NUMBER",
+    help="With --suggest: the most alerts a week that each rule should give; default: 1.",
+)
+@click.option(
+    "--patch",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="With --suggest: write the proposals as a patch of the rule files; - is standard output.",
 )
 def backtest(
     config: Path | None,
@@ -59,33 +78,50 @@ def backtest(
     every: "Duration | None",
     html: Path | None,
     svg: Path | None,
+    suggesting: bool,
+    alerts_a_week: float | None,
+    patch: Path | None,
 ) -> None:
     """Show what the rules would have alerted in the past: when each alert would have fired and resolved, and how often.
 
-    It judges with the daemon's own code, over the messages of the daemon's store (also while the daemon runs). It sends nothing.
+    It evaluates the rules with the daemon's own code, over the messages of the daemon's store (also while the daemon runs). It also counts the
+    notifications that people would have got. It sends nothing.
 
     \b
-    routee-monitor backtest --since 3d --set 'OperatorFailureRate.above=15%' --html try.html
+    routee-monitor backtest --set 'OperatorFailureRate.above=15%' --html try.html
+    routee-monitor backtest --suggest --alerts-a-week 2 --patch tuned.patch
 
     \b
     Exit codes: 0 shown; 1 there is no such rule; 65 bad rules, or a bad --set;
     69 there is no store, no poll, or no Routee; 78 bad configuration.
     """
-    for file in (html, svg):
-        if file is not None:
+    tuning.check_options(suggesting, alerts_a_week, patch, changes, as_json)
+    for file in (html, svg, patch):
+        if file not in (None, tuning.STDOUT):
             require_writable(file)
+    began = perf_counter()
     loaded = read_everything(config)
     subjects = _subjects(loaded, names, changes)
     history = _history(loaded, subjects, since, until, from_api)
-    span = _span(history, subjects, every)
-    found = _run(history, subjects, span)
+    span = span_of(history, subjects, every)
+    if suggesting:
+        limit = 1.0 if alerts_a_week is None else alerts_a_week
+        found, suggestions = tuning.suggest(loaded, history, subjects, span, limit)
+        more = tuning.as_json(suggestions, found, limit)
+    else:
+        found, suggestions, more = judged(history, subjects, span, "evaluating the rules", loaded=loaded), [], {}
+    found.seconds = perf_counter() - began
     _write(found, html, svg, history.note)
     if as_json:
         from monitor.simulation.backtest.report import as_json as whole
 
-        print_json(whole(found))
+        print_json(whole(found) | more)
+    elif suggesting:
+        tuning.show(suggestions, found, err=patch == tuning.STDOUT)
     else:
         _print(found)
+    if patch is not None:
+        tuning.write_patch(suggestions, patch)
 
 
 def _subjects(loaded: "SettingsWithTemplates", names: Sequence[str], changes: Sequence[str]) -> "list[Subject]":
@@ -128,7 +164,8 @@ def _history(
     return history.from_routee(loaded, wanted) if from_api else history.from_store(loaded, wanted)
 
 
-def _span(history: "History", subjects: "Sequence[Subject]", every: "Duration | None") -> "EvaluationSpan":
+def span_of(history: "History", subjects: "Sequence[Subject]", every: "Duration | None") -> "EvaluationSpan":
+    """Returns the span and how often rules are evaluated in it, and says what a person has to know about that."""
     from monitor.simulation.backtest import EvaluationSpan, EvaluationStep, choose_step, unseen
 
     length = history.until - history.since
@@ -147,37 +184,44 @@ def _said_of_step(step: "EvaluationStep", usual: "Duration", *, chosen: bool) ->
     coarse, fine = format_duration(step.length), format_duration(usual)
     if chosen and step.length > usual:
         sees = "" if step.unseen else ", which sees the `for` of every rule"
-        yield f"Rules are judged every {coarse}{sees}; alerts can begin up to {coarse} later than the daemon's. --every {fine} judges as it does."
+        yield f"Rules are evaluated every {coarse}{sees}; alerts can begin up to {coarse} later than the daemon's. --every {fine} evaluates as often."
     if chosen and step.seconds > 60:
         yield f"This takes about {step.seconds / 60:.0f} minutes."
     if step.unseen:
         names = ", ".join(dict.fromkeys(rule.name for rule in step.unseen))
-        yield f"Alerts can be missed, because `for` is shorter than {coarse}: {names}. Judge them alone (--rule NAME), or more often (--every)."
+        yield f"Alerts can be missed, because `for` is shorter than {coarse}: {names}. Evaluate them alone (--rule NAME), or more often (--every)."
 
 
-def _run(history: "History", subjects: "Sequence[Subject]", span: "EvaluationSpan") -> "Backtest":
-    from time import perf_counter  # noqa: TID251 - people are told how long it took
+def judged(
+    history: "History",
+    subjects: "Sequence[Subject]",
+    span: "EvaluationSpan",
+    what: str,
+    watch: "Watch | None" = None,
+    loaded: "SettingsWithTemplates | None" = None,
+) -> "Backtest":
+    """Returns the backtest of these rules. A progress bar says ``what`` is being done. With ``loaded`` the notifications are counted."""
+    from monitor.simulation.backtest.run import run, watch_nothing
 
-    from monitor.simulation.backtest import run
+    with progress(what) as report:
+        return run(
+            history.accounts,
+            subjects,
+            span,
+            lambda done: report(round(done * 1000), 1000),
+            watch or watch_nothing,
+            None if loaded is None else partial(_dispatcher, loaded.settings.config),
+        )
 
-    began = perf_counter()
-    with progress_bar("judging") as progress:
-        found = run(history.accounts, subjects, span, lambda done: progress(round(done * 1000), 1000))
-    found.seconds = perf_counter() - began
-    return found
 
+def _dispatcher(config: "Config") -> "Dispatcher":
+    """Returns the daemon's dispatcher as at its first start, without a watchdog."""
+    from monitor.daemon.restore import restored_dispatcher
+    from monitor.store.protocol import StoredState
 
-@contextmanager
-def progress_bar(what: str) -> "Iterator[Callable[[int, int], None]]":
-    """Shows a progress bar on standard error if that is a terminal; its function takes the finished and the whole amount."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        task = bars.add_task(what, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
+    dispatcher = restored_dispatcher(config, StoredState([], [], []))
+    dispatcher.watchdog = None
+    return dispatcher
 
 
 def _write(found: "Backtest", html: Path | None, svg: Path | None, note: str) -> None:

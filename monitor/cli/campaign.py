@@ -11,6 +11,7 @@ from monitor.cli.choices import unknown
 from monitor.cli.load import read_everything
 from monitor.cli.options import config_option, json_option, level_option, wide_option
 from monitor.cli.output import say
+from monitor.cli.progress import progress
 from monitor.cli.table import print_json, print_table
 from monitor.runtime.errors import MonitorError, RouteeError, RouteeRefused, RouteeRejected
 
@@ -38,8 +39,8 @@ class CampaignView:
     at: "Instant"
     window: "Window"
     state: "CampaignState | None"
-    facts: "AccountState"
-    """What the daemon knows of the account, where there is one."""
+    account_state: "AccountState"
+    """The daemon's knowledge of the account; empty if no daemon has stored any."""
 
 
 @click.command(short_help="Show the state of a campaign.")
@@ -55,7 +56,7 @@ def campaign(tracking_id: str, config: Path | None, as_json: bool, account: str 
 
     \b
     Exit codes: 0 shown; 1 no account knows the campaign; 69 Routee cannot be
-    asked; 65, 78 bad rules or configuration.
+    reached; 65, 78 bad rules or configuration.
     """
     import trio
 
@@ -64,8 +65,10 @@ def campaign(tracking_id: str, config: Path | None, as_json: bool, account: str 
     accounts = [one for one in settings.config.accounts if account in (None, one.name)]
     if not accounts:
         raise unknown("account", account or "", [one.name for one in settings.config.accounts])
-    seen = trio.run(_seen, tracking_id, accounts, _known(loaded))
-    shown = _shown(seen) | {"rules": [_finding(rule, one) for rule, one in _judged(seen, settings.rules)]}
+    known = _known(loaded)
+    with progress("asking Routee"):
+        seen = trio.run(_seen, tracking_id, accounts, known)
+    shown = _shown(seen) | {"rules": [_finding(rule, one) for rule, one in _campaign_findings(seen, settings.rules)]}
     if as_json:
         print_json(shown)
     else:
@@ -79,7 +82,7 @@ def _known(loaded: "SettingsWithTemplates") -> "Mapping[str, AccountState]":
 
     try:
         with stored_state(loaded) as (_, kept):
-            return kept.facts
+            return kept.account_states
     except StoreError:
         return {}
 
@@ -98,8 +101,8 @@ async def _seen(tracking_id: str, accounts: "Sequence[Account]", kept: "Mapping[
             known = await _messages(routee, tracking_id, window)
             state = await _state(routee, tracking_id)
             if known or state is not None:
-                facts = kept.get(account.name, NOTHING_KNOWN)
-                return CampaignView(tracking_id, account.name, clock.now(), window, state, facts)
+                account_state = kept.get(account.name, NOTHING_KNOWN)
+                return CampaignView(tracking_id, account.name, clock.now(), window, state, account_state)
     names = ", ".join(account.name for account in accounts)
     raise MonitorError(f"no campaign {tracking_id!r} is known to {names}")
 
@@ -194,18 +197,18 @@ def _timeline(dates: Any, failed: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _judged(seen: CampaignView, rules: "Sequence[Rule]") -> "list[tuple[Rule, Finding]]":
+def _campaign_findings(seen: CampaignView, rules: "Sequence[Rule]") -> "list[tuple[Rule, Finding]]":
     """Returns the findings of the rules about campaigns for this one."""
     from monitor.alerts.kinds import EvaluationInput, evaluate
     from monitor.window import WindowReader
 
-    facts = seen.facts if seen.state is None else seen.facts.with_campaign(seen.at, seen.state)
-    moment = EvaluationInput(WindowReader(seen.window), seen.at, 0, (), facts)
+    account_state = seen.account_state if seen.state is None else seen.account_state.with_campaign(seen.at, seen.state)
+    inputs = EvaluationInput(WindowReader(seen.window), seen.at, 0, (), account_state)
     found: list[tuple[Rule, Finding]] = []
     for rule in rules:
         if rule.enabled and rule.is_of_one_campaign:
-            whole = rule.model_copy(update={"search": None})  # which search returns them is not known here
-            found += [(rule, finding) for finding in evaluate(whole, moment).findings()]
+            whole = rule.model_copy(update={"search": None})  # it is unknown which search returns these messages
+            found += [(rule, finding) for finding in evaluate(whole, inputs).findings()]
     return found
 
 
@@ -249,7 +252,15 @@ def _print_rules(rules: list[dict[str, Any]]) -> None:
     if not rules:
         return
     say("")
+    from monitor.model.finding import why_beside
+
     rows = [
-        (one["rule"], one["labels"].get("problem", ""), one["state"].replace("_", " "), one["why"]) for one in rules
+        (
+            one["rule"],
+            one["labels"].get("problem", ""),
+            one["state"].replace("_", " "),
+            why_beside(one["state"], one["why"]),
+        )
+        for one in rules
     ]
     print_table(("RULE", "PROBLEM", "STATE", "WHY"), rows, lambda row: "red" if row[2] == "breached" else "")

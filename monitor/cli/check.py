@@ -1,12 +1,12 @@
 """``routee-monitor check``: checks configuration, rules and templates, and with ``--online`` that Routee and the receivers answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.check_warnings import exposed_secrets, warnings_of
+from monitor.cli.check_warnings import ending_certificate, exposed_secrets, warnings_of
 from monitor.cli.load import look_outside, read_everything
 from monitor.cli.options import config_option, find_config, json_option, level_option, wide_option
 from monitor.cli.output import name_variables, say
@@ -38,25 +38,26 @@ def check(config: Path | None, as_json: bool, online: bool) -> int:
 
     \b
     Exit codes: 0 all is well; 65 bad rules; 78 bad or missing configuration or
-    bad templates; 69 with --online, if Routee or a receiver does not answer as it should.
+    bad templates; 69 with --online, if Routee or a receiver does not answer as
+    it should.
     """
     name_variables()
-    place = find_config(config)
+    config_file = find_config(config)
     try:
-        loaded = read_everything(place)
+        loaded = read_everything(config_file)
         look_outside()
     except InputError as error:
         if as_json:
-            print_json({"config": str(place), "problems": [_problem(problem) for problem in error.problems]})
+            print_json({"config": str(config_file), "problems": [_problem(problem) for problem in error.problems]})
         raise
-    warnings = [*exposed_secrets(loaded, place), *warnings_of(loaded)]
+    warnings = [*exposed_secrets(loaded, config_file), *ending_certificate(loaded), *warnings_of(loaded)]
     if not as_json:
-        _tables(place, loaded)
+        _tables(config_file, loaded)
         for warning in warnings:
             say(f"warning: {warning}", err=True, indent=2)
     answers = _ask(loaded, as_json) if online else []
     if as_json:
-        print_json(_as_json(place, loaded) | {"warnings": warnings, "online": answers if online else None})
+        print_json(_as_json(config_file, loaded) | {"warnings": warnings, "online": answers if online else None})
     return EXIT_UNAVAILABLE if any(not answer["ok"] for answer in answers) else 0
 
 
@@ -64,10 +65,10 @@ def _problem(problem: Any) -> dict[str, Any]:
     return {name: getattr(problem, name) for name in ("file", "line", "column", "path", "message")}
 
 
-def _as_json(place: Path, loaded: "SettingsWithTemplates") -> dict[str, Any]:
+def _as_json(config_file: Path, loaded: "SettingsWithTemplates") -> dict[str, Any]:
     config = loaded.settings.config
     return {
-        "config": str(place),
+        "config": str(config_file),
         "problems": [],
         "accounts": [account.name for account in config.accounts],
         "searches": [{"name": search.name, "account": search.account} for search in config.searches],
@@ -92,9 +93,9 @@ def _as_json(place: Path, loaded: "SettingsWithTemplates") -> dict[str, Any]:
     }
 
 
-def _tables(place: Path, loaded: "SettingsWithTemplates") -> None:
+def _tables(config_file: Path, loaded: "SettingsWithTemplates") -> None:
     config = loaded.settings.config
-    say(f"{place}: good. Everything is kept in {config.store_path}")
+    say(f"{config_file}: good. Everything is kept in {config.store_path}")
     say("")
     print_table(("ACCOUNT", "API"), [(account.name, account.api_url) for account in config.accounts])
     say("")
@@ -110,6 +111,8 @@ def _tables(place: Path, loaded: "SettingsWithTemplates") -> None:
     print_table(("RECEIVER", "CHANNELS", "GETS"), list(_receivers(config)))
     say("")
     say(_routing(config))
+    for said in _incidents(loaded.settings.rules):
+        say(said)
     if loaded.templates.names:
         say("")
         say(f"Templates: {', '.join(sorted(loaded.templates.names))}")
@@ -141,14 +144,14 @@ def _receivers(config: "Config") -> Iterator[tuple[str, ...]]:
 
 
 def _gets(receiver: str, config: "Config") -> str:
-    from monitor.config.monitor import receivers_told
+    from monitor.config.monitor import reachable_receivers
 
-    told = receivers_told(config.route_tree())
-    watched = config.watchdog is not None and config.watchdog.receiver == receiver
-    if receiver not in told:
-        return "the watchdog" if watched else "nothing: no route leads here"
-    alerts = "every alert" if told == {receiver} else "what its routes take"
-    return f"{alerts}, and the watchdog" if watched else alerts
+    reachable = reachable_receivers(config.route_tree())
+    sections = (("the watchdog", config.watchdog), ("the report", config.report))
+    found = [what for what, section in sections if section is not None and section.receiver == receiver]
+    if receiver in reachable:
+        found.insert(0, "every alert" if reachable == {receiver} else "what its routes take")
+    return ", and ".join(found) or "nothing: no route leads here"
 
 
 def _count_routes(config: "Config") -> int:
@@ -164,6 +167,17 @@ def _routing(config: "Config") -> str:
     counts += [plural(len(config.inhibit_rules), "inhibition rule")] if config.inhibit_rules else []
     counts += [plural(len(config.time_intervals), "time interval")] if config.time_intervals else []
     return f"Routing: {', '.join(counts)}; see `routes show` and `routes test`"
+
+
+def _incidents(rules: "Sequence[Rule]") -> Iterator[str]:
+    """Yields a line for each family of incidents: which alerts make one notification."""
+    from collections import Counter
+
+    from monitor.model.plurals import plural
+
+    families = Counter(rule.incident.words for rule in rules if rule.incident is not None and rule.enabled)
+    for words, count in families.items():
+        yield f"Incidents: {words}: {plural(count, 'rule')}"
 
 
 def _ask(loaded: "SettingsWithTemplates", as_json: bool) -> list[dict[str, Any]]:

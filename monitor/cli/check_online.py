@@ -14,10 +14,10 @@ from monitor.runtime.clock import SECOND, SystemClock
 from monitor.runtime.errors import RouteeError
 
 Note = Callable[[str, str, str], None]
-"""Told of each question: what was asked, why it went wrong (empty: it did not), what there is to say if it went well."""
+"""Gets, after each question, what was asked, why it failed (empty if it did not), and what a success showed."""
 
 _PATIENCE: Final = RetryPolicy(attempts=2, within=15 * SECOND, timeout=10 * SECOND)
-"""A person waits: less than the daemon has."""
+"""Tries less than the daemon, because a person waits."""
 
 
 async def asked(loaded: SettingsWithTemplates, note: Note) -> None:

@@ -1,7 +1,7 @@
 """The warnings of `check`: what is valid, but probably does not have the intended effect."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -10,6 +10,14 @@ if TYPE_CHECKING:
     from monitor.config.rules import Rule
     from monitor.daemon.validate import SettingsWithTemplates
     from monitor.routing.silences import Silence
+
+
+FEWEST_EXPECTED: Final = 5
+"""Of fewer messages that are expected none comes by chance in more than one time in 150."""
+MOST_EXPECTED: Final = 1_000
+"""Nobody needs to miss so many messages to see a silence."""
+LEAST_CHANGE: Final = 1.2
+"""A smaller factor of the odds takes some hundred failures more than usual to see."""
 
 
 def warnings_of(loaded: "SettingsWithTemplates") -> Iterator[str]:
@@ -23,27 +31,38 @@ def warnings_of(loaded: "SettingsWithTemplates") -> Iterator[str]:
     if not config.store_path.parent.is_dir():
         yield f"there is no folder {config.store_path.parent} for the store: the daemon does not start until it exists"
     yield from _doubtful_routing(config)
+    yield from _doubtful_report(config)
     yield from _without_effect(loaded)
+    yield from _misspelt_families(rules)
     for rule in rules:
         yield from _odd(rule)
         for search in config.searches:
             if rule.search not in (None, search.name):
                 continue
             farthest = max((sweep.back for sweep in search.resweep), default=0)
-            if min(rule.reach, LONGEST_WINDOW) > farthest:  # Routee gives nothing back from before that
+            if min(rule.reach, LONGEST_WINDOW) > farthest:  # Routee returns nothing older
                 yield (
                     f"rule {rule.name} looks {format_duration(rule.reach)} back, but search {search.name} sees later changes of "
                     f"status only {format_duration(farthest)} back (resweep)"
                 )
 
 
-def exposed_secrets(loaded: "SettingsWithTemplates", place: "Path") -> Iterator[str]:
-    """Yields a sentence for each secret file of the configuration at ``place`` that all users of this machine can read; `run` logs them."""
+def exposed_secrets(loaded: "SettingsWithTemplates", config_file: "Path") -> Iterator[str]:
+    """Yields a sentence for each secret file of the configuration at ``config_file`` that all users of this machine can read; `run` logs them."""
     from monitor.cli.options import environment
     from monitor.config.monitor.exposed_secrets import exposed_files
 
-    for path in exposed_files(loaded.settings.config, place.parent, environment()):
+    for path in exposed_files(loaded.settings.config, config_file.parent, environment()):
         yield f"every user of this machine can read the secret in {path}: chmod 600 {path}, owned by the user that the daemon runs as"
+
+
+def ending_certificate(loaded: "SettingsWithTemplates") -> Iterator[str]:
+    """Yields a sentence if the listener's certificate does not hold now, or ends soon; the daemon logs it."""
+    from monitor.runtime.clock import SECOND, SystemClock
+
+    web = loaded.settings.config.web
+    if web is not None and web.tls is not None and (why := web.tls.certificate.warning(SystemClock().now() / SECOND)):
+        yield f"web.tls.cert_file: {why}"
 
 
 def _without_effect(loaded: "SettingsWithTemplates") -> Iterator[str]:
@@ -75,12 +94,13 @@ def _stored_silences(config: "Config") -> Iterator["Silence"]:
 
 
 def _doubtful_routing(config: "Config") -> Iterator[str]:
-    from monitor.config.monitor import doubts, every_route, receivers_told
+    from monitor.config.monitor import doubts, every_route, reachable_receivers
 
     root = config.route_tree()
-    told = receivers_told(root) | ({config.watchdog.receiver} if config.watchdog is not None else set())
+    sections = [section for section in (config.watchdog, config.report) if section is not None]
+    reachable = reachable_receivers(root) | {section.receiver for section in sections}
     for receiver in config.receivers:
-        if receiver.name not in told:
+        if receiver.name not in reachable:
             yield f"no route leads to the receiver {receiver.name!r}"
         elif not receiver.channels:
             yield f"the receiver {receiver.name!r} has no channel, so its notifications reach nobody"
@@ -89,6 +109,38 @@ def _doubtful_routing(config: "Config") -> Iterator[str]:
         if interval.name not in used:
             yield f"no route refers to the time interval {interval.name!r}"
     yield from doubts(root)
+
+
+def _doubtful_report(config: "Config") -> Iterator[str]:
+    """Yields which channels of the report's receiver show no report, or keep it open for ever."""
+    from monitor.config.monitor import Webhook
+
+    name = "" if config.report is None else config.report.receiver
+    receiver = next((one for one in config.receivers if one.name == name), None)
+    for channel, entry in () if receiver is None else receiver.channels:
+        if entry.takes_state:
+            yield f"report: {channel} of receiver {name} knows alerts only, and gets no report"
+        elif isinstance(entry, Webhook) and entry.template is not None and entry.keeps_alerts:
+            yield (
+                f"report: what is behind {channel} of receiver {name} (template {entry.template}) may keep the report open as an alert, since "
+                "it never resolves; name a receiver that people read"
+            )
+
+
+def _misspelt_families(rules: "Sequence[Rule]") -> Iterator[str]:
+    """Yields the families of incidents that a single rule has, and whose name is nearly that of a usual one."""
+    from collections import Counter
+
+    from monitor.config.rules.incident import IncidentGrouping
+    from monitor.config.yaml import nearest
+
+    counts = Counter(rule.incident.name for rule in rules if rule.incident is not None)
+    usual = {IncidentGrouping().name, *(name for name, count in counts.items() if count > 1)}
+    for rule in rules:
+        if rule.incident is None or rule.incident.name in usual:
+            continue
+        if meant := nearest(rule.incident.name, usual, cutoff=0.85):
+            yield f"rule {rule.name}: no other rule has incidents named {rule.incident.name!r}; did you mean {meant!r}?"
 
 
 def _odd(rule: "Rule") -> Iterator[str]:
@@ -101,4 +153,27 @@ def _odd(rule: "Rule") -> Iterator[str]:
         yield f"rule {rule.name}: the severity gets milder as the value gets worse: {' then '.join(known)}"
     if rule.every is not None and rule.alert_window is not None and rule.every > rule.alert_window:
         every, window = format_duration(rule.every), format_duration(rule.alert_window)
-        yield f"rule {rule.name} is judged every {every} and looks {window} back: it never sees the messages in between"
+        yield f"rule {rule.name} is evaluated every {every} and looks {window} back: it never sees the messages in between"
+    yield from (f"rule {rule.name}: {why}" for why in _odd_numbers(rule))
+
+
+def _odd_numbers(rule: "Rule") -> Iterator[str]:
+    """Yields which numbers of a rule are allowed and of no use."""
+    from math import exp
+
+    from monitor.config.rules.absence import Absence
+    from monitor.config.rules.shift import Shift
+    from monitor.model.format import number, percent
+    from monitor.runtime.clock import format_duration
+
+    if isinstance(rule, Absence) and rule.expected is not None:
+        count = rule.expected
+        if count < FEWEST_EXPECTED:
+            verb = "is" if count == 1 else "are"
+            times = f"{percent(exp(-count), 0)} of the times in which {count} {verb} expected"
+            yield f"expected: {count} is too few: by chance none comes in {times}; 14 is usual"
+        if count > MOST_EXPECTED:
+            within = format_duration(rule.window)
+            yield f"expected: {number(count)} within {within} has no effect in groups with less traffic than that; 14 is usual"
+    if isinstance(rule, Shift) and rule.to < LEAST_CHANGE:
+        yield f"to: {rule.to:g}x is so small a change that it takes very long to find; 3x is usual"

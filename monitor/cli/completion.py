@@ -58,5 +58,5 @@ def completion_script(commands: click.Command, shell: str) -> str:
     kind = get_completion_class(shell)
     assert kind is not None
     asked = kind(commands, {}, PROGRAM, f"_{PROGRAM.replace('-', '_').upper()}_COMPLETE")
-    # Not its own `source`: that of bash looks at the bash of this machine, which need not be there.
+    # click's own `source` for bash runs this machine's bash, which may not exist
     return ShellComplete.source(asked).strip() + "\n"

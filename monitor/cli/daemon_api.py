@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from monitor.cli.progress import progress
 from monitor.runtime.errors import ListenError, MonitorError
 
 if TYPE_CHECKING:
@@ -21,7 +22,11 @@ _SECONDS: Final = 10.0
 _LONGEST_ANSWER: Final = 16 * 1024 * 1024
 _LONGEST_SENTENCE: Final = 2000
 _NOT_OURS: Final = frozenset({404, 405, 501})
-"""What a server answers that lacks our paths or methods; a routee-monitor says it in JSON."""
+"""Statuses of servers that lack our paths or methods; a routee-monitor answers such a request in JSON."""
+
+IS_IT_RUNNING: Final = "; is the daemon running? (--url names another one)"
+_BUSY: Final = 503
+"""Without a body it comes from a listener whose connections are all taken."""
 
 
 class DaemonRefused(MonitorError):
@@ -56,22 +61,25 @@ def ask(
     body: bytes | None = None,
     headers: Mapping[str, str] = MappingProxyType({}),
     seconds: float = _SECONDS,
+    certificate: bytes = b"",
 ) -> ListenerAnswer:
     """Returns the answer of a daemon's listener, within ``seconds`` after connecting. Raises NothingHeard.
 
-    Uses no proxy, because the daemon is on this machine. A redirect is returned like any other answer and not followed.
+    Uses no proxy, because the daemon is on this machine. A redirect is returned like any other answer and not followed. Over HTTPS the listener
+    must have exactly ``certificate`` (DER), for whatever name that was issued, or one that this machine trusts for the name in ``url``.
     """
     try:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise NothingHeard("it is not an address like http://127.0.0.1:9465")
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        with closing(_connection(parts.scheme, parts.netloc, seconds)) as connection:
-            connection.connect()
-            with _ended_after(seconds, connection.sock):
-                connection.request(method, path, body, {"Accept": "application/json", **headers})
-                answer = connection.getresponse()
-                data = answer.read(_LONGEST_ANSWER + 1)
+        with (
+            closing(_connection(parts.scheme, parts.netloc, seconds, certificate)) as connection,
+            _ended_after(seconds, connection.sock),
+        ):
+            connection.request(method, path, body, {"Accept": "application/json", **headers})
+            answer = connection.getresponse()
+            data = answer.read(_LONGEST_ANSWER + 1)
     except (OSError, ValueError, http.client.HTTPException) as error:
         from monitor.runtime.transport_errors import trouble
 
@@ -81,12 +89,33 @@ def ask(
     return ListenerAnswer(answer.status, answer.reason, data.decode(errors="replace"))
 
 
-def _connection(scheme: str, place: str, within: float) -> http.client.HTTPConnection:
+def _connection(scheme: str, authority: str, within: float, certificate: bytes) -> http.client.HTTPConnection:
+    """Returns an open connection."""
     if scheme == "http":
-        return http.client.HTTPConnection(place, timeout=within)
+        plain = http.client.HTTPConnection(authority, timeout=within)
+        plain.connect()
+        return plain
     import ssl
 
-    return http.client.HTTPSConnection(place, timeout=within, context=ssl.create_default_context())
+    if certificate:
+        # It is compared instead of verified: the listener is reached by an address for which it was not issued.
+        unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
+        pinned = http.client.HTTPSConnection(authority, timeout=within, context=unverified)
+        pinned.connect()
+        if pinned.sock.getpeercert(binary_form=True) == certificate:
+            return pinned
+        pinned.close()
+    verified = http.client.HTTPSConnection(authority, timeout=within, context=ssl.create_default_context())
+    try:
+        verified.connect()
+    except ssl.SSLCertVerificationError:
+        if certificate:
+            raise NothingHeard(
+                "its certificate is not that of web.tls.cert_file; has the daemon been reloaded?"
+            ) from None
+        raise
+    return verified
 
 
 @contextmanager
@@ -116,11 +145,15 @@ def _ended_after(seconds: float, connected: socket.socket) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class DaemonApi:
-    """A daemon's listener, and the token that changes need. Each request ends ``within`` that many seconds, however slowly its answer arrives."""
+    """A daemon's listener, the token that changes need, and the certificate by which it is known (see `ask`).
+
+    Each request ends ``within`` that many seconds, however slowly its answer arrives.
+    """
 
     url: str
     token: str = field(default="", repr=False)
     within: float = _SECONDS
+    certificate: bytes = field(default=b"", repr=False)
 
     def get(self, path: str, shape: Any) -> Any:
         """Returns the answer to a GET request: JSON of that shape (`api_answers`). Raises NoAnswer and DaemonRefused."""
@@ -130,26 +163,32 @@ class DaemonApi:
         """Posts a body; returns the answer. Raises NoAnswer and DaemonRefused."""
         return self._shaped(self._ask("POST", path, json.dumps(body).encode()), shape)
 
-    def delete(self, path: str) -> None:
-        """Sends a DELETE request. Raises NoAnswer and DaemonRefused."""
-        self._ask("DELETE", path)
+    def delete(self, path: str) -> Any:
+        """Sends a DELETE request; returns the answer. Raises NoAnswer and DaemonRefused."""
+        return self._ask("DELETE", path)
 
     def _shaped(self, answer: Any, shape: Any) -> Any:
         from monitor.cli.api_answers import holds
 
         if not holds(answer, shape):
-            raise self._stranger()
+            raise self._not_a_monitor()
         return answer
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
         headers = {"Content-Type": "application/json"}
         headers |= {"Authorization": f"Bearer {self.token}"} if self.token else {}
         try:
-            found = ask(self.url + path, method=method, body=body, headers=headers, seconds=self.within)
+            with progress(f"asking the daemon at {self.url}"):
+                found = ask(
+                    self.url + path,
+                    method=method,
+                    body=body,
+                    headers=headers,
+                    seconds=self.within,
+                    certificate=self.certificate,
+                )
         except NothingHeard as error:
-            raise NoAnswer(
-                f"No answer from {self.url}: {error}; is the daemon running? (--url names another one)"
-            ) from None
+            raise NoAnswer(f"No answer from {self.url}: {error}{IS_IT_RUNNING}") from None
         status = found.status
         if 300 <= status < 400:
             raise NoAnswer(
@@ -158,15 +197,15 @@ class DaemonApi:
             )
         answer = _from_json(found.body)
         if answer is _NO_JSON and status in _NOT_OURS:
-            raise self._stranger()
+            raise self._not_a_monitor()
         if status >= 400:
             raise DaemonRefused(_sentence(status, answer))
         if answer is _NO_JSON:
-            raise self._stranger()
+            raise self._not_a_monitor()
         return answer
 
-    def _stranger(self) -> NoAnswer:
-        return NoAnswer(stranger(self.url))
+    def _not_a_monitor(self) -> NoAnswer:
+        return NoAnswer(not_a_monitor(self.url))
 
 
 _NO_JSON: Final = object()
@@ -182,12 +221,23 @@ def _from_json(text: str) -> Any:
 def _sentence(status: int, said: Any) -> str:
     """Returns the daemon's own message from its answer."""
     text = said.get("error") if isinstance(said, dict) else said if isinstance(said, str) else ""
-    phrase = http.client.responses.get(status, "")
-    return str(text)[:_LONGEST_SENTENCE] if text else f"The daemon answered {status} {phrase}".strip()
+    if text:
+        return str(text)[:_LONGEST_SENTENCE]
+    if status == _BUSY:
+        return "The daemon is busy; try again in a second."
+    return f"The daemon answered {status} {http.client.responses.get(status, '')}".strip()
 
 
-def stranger(url: str) -> str:
-    """The sentence for an answer that no routee-monitor gives."""
+def refusal(answer: ListenerAnswer) -> str:
+    """Returns why a routee-monitor refused a request for a path that each one has; empty for an answer that none gives."""
+    said = _from_json(answer.body)
+    is_error = answer.status >= 400 and isinstance(said, dict) and isinstance(said.get("error"), str)
+    is_busy = answer.status == _BUSY and not answer.body
+    return _sentence(answer.status, said) if is_busy or (is_error and answer.status not in _NOT_OURS) else ""
+
+
+def not_a_monitor(url: str) -> str:
+    """Returns the sentence about an answer that no routee-monitor gives."""
     return f"What answers at {url} is no routee-monitor, or one of another version; check --url"
 
 
@@ -205,7 +255,12 @@ def api_of(config: "Config", url: str | None) -> DaemonApi:
     where = url.rstrip("/") if url else listener(web)
     if not where.startswith(("http://", "https://")):
         raise ListenError(f"--url: {where!r} is not an address like http://127.0.0.1:9465")
-    return DaemonApi(where, token)
+    return DaemonApi(where, token, certificate=certificate_of(web))
+
+
+def certificate_of(web: "Web | None") -> bytes:
+    """Returns the certificate (DER) of a daemon with that listener; empty if it has none."""
+    return web.tls.certificate.der if web is not None and web.tls is not None else b""
 
 
 def listener(web: "Web | None") -> str:
@@ -216,4 +271,4 @@ def listener(web: "Web | None") -> str:
         raise ListenError("web is off in the configuration, so there is nothing to ask; switch it on or give --url")
     if web.port == 0:
         raise ListenError("web.listen takes any free port (0), so its address is not known here; give --url")
-    return Address.parse(web.listen).url
+    return Address.parse(web.listen).url(web.scheme)

@@ -54,20 +54,20 @@ class CommandLine(click.Group):
             _show(error)
             return error.exit_code
         except BaseExceptionGroup as error:  # out of a nursery; KeyboardInterrupt may be among them
-            return told(error)
+            return report_error(error)
         except Exception as error:  # noqa: BLE001 - the outermost place: whatever it is, a person gets one line
-            return told(error)
+            return report_error(error)
         return result if isinstance(result, int) else 0
 
 
 def _show(error: click.ClickException) -> None:
-    """In click's words, cleaned (they repeat what was typed), and wrapped at words."""
+    """Prints click's message on standard error, wrapped at words. Cleans it, because it repeats the command line."""
     shown = io.StringIO()
     error.show(shown)
     say_paragraphs(shown.getvalue(), err=True)
 
 
-def told(error: BaseException) -> int:
+def report_error(error: BaseException) -> int:
     """Prints ``error`` (also a group of several) on standard error; returns the exit code."""
     leaves = list(_leaves(error))
     if all(isinstance(leaf, BrokenPipeError) for leaf in leaves):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from monitor.runtime.clock import Instant
 
 _UNASKED: Final = (
-    "Only the daemon knows Routee's answers about the balance and campaigns. Alerts are shown as the daemon last judged them; "
+    "Only the daemon knows Routee's answers about the balance and campaigns. Alerts are shown as of the daemon's last evaluation; "
     "other groups are shown without those answers."
 )
 _COLOURS: Final = {"firing": "red", "blind": "magenta", "pending": "yellow", "not_enough_data": "bright_black"}
@@ -62,7 +62,7 @@ def explain(name: str, config: Path | None, as_json: bool, watch: bool, everythi
 
 
 def _watch(rule: "Rule", loaded: "SettingsWithTemplates", as_json: bool, everything: bool) -> None:
-    """Each poll anew: on a terminal in place of what was shown before; as JSON, one line each."""
+    """Prints the table after each poll. A terminal is cleared before; JSON gets one line for each poll."""
     from monitor.cli.findings import explained
     from monitor.cli.watch import each_poll
 
@@ -78,7 +78,7 @@ def _rule(name: str, loaded: "SettingsWithTemplates") -> "Rule":
     rules = {rule.name: rule for rule in loaded.settings.rules}
     if not rules[known("rule", name, rules)].enabled:
         file, line = rules[name].source
-        raise MonitorError(f"the rule {name!r} is switched off (enabled: false, {file}:{line}), so nothing is judged")
+        raise MonitorError(f"the rule {name!r} is switched off (enabled: false, {file}:{line}), so it is not evaluated")
     return rules[name]
 
 
@@ -101,7 +101,8 @@ def _as_json(rule: "Rule", as_of: "Instant", lines: "list[GroupLine]") -> dict[s
         }
         for line in lines
     ]
-    return {"rule": rule.name, "kind": rule.kind, "as_of": iso(as_of), "groups": groups}
+    incident = None if rule.incident is None else {"name": rule.incident.name, "by": list(rule.incident.by)}
+    return {"rule": rule.name, "kind": rule.kind, "as_of": iso(as_of), "incident": incident, "groups": groups}
 
 
 def _past(one: "Evaluation") -> dict[str, Any]:
@@ -116,13 +117,17 @@ def _table(rule: "Rule", as_of: "Instant", lines: "list[GroupLine]", height: int
     from monitor.cli.findings import asks_routee
     from monitor.cli.read_store import DataAge
     from monitor.model.alert import is_report
+    from monitor.model.finding import why_beside
     from monitor.model.format import amount, number, sparkline
 
     file, number_of_line = rule.source
     head = [f"{rule.name} ({rule.kind}, {file}:{number_of_line}) as of {DataAge.of(as_of)}"]
     head += [_UNASKED] if asks_routee(rule) else []
+    head += [] if rule.incident is None else [f"Its alerts are of incidents: {rule.incident.words}."]
     described = (rule.description or "").strip().splitlines()
-    if not height or sum(map(rows_taken, [*head, *described])) <= height // 2:  # the groups matter more
+    if (
+        not height or sum(map(rows_taken, [*head, *described])) <= height // 2
+    ):  # the groups have priority over the description
         head[1:1] = described
     for line_of_head in head:
         say(line_of_head)
@@ -140,7 +145,7 @@ def _table(rule: "Rule", as_of: "Instant", lines: "list[GroupLine]", height: int
             number(finding.messages),
             number(finding.matching),
             sparkline([one.value for one in line.history], 12),
-            line.why,
+            why_beside(line.state, line.why),
         )
 
     columns = (
@@ -154,7 +159,7 @@ def _table(rule: "Rule", as_of: "Instant", lines: "list[GroupLine]", height: int
         Column("TREND", 1),
         "WHY",
     )
-    left = height - sum(map(rows_taken, head)) - 1  # the cursor's row
+    left = height - sum(map(rows_taken, head)) - 1  # one row is left for the cursor
     print_table(columns, [row(line) for line in lines], _colour, height and max(left, 4))
 
 

@@ -15,16 +15,16 @@ _MOST_NAMED = 3
 """The most alerts of a notification that the table names."""
 
 
-def show_history(tellings: "Sequence[NotificationRecord]", as_json: bool) -> None:
+def show_history(records: "Sequence[NotificationRecord]", as_json: bool) -> None:
     """Prints past notifications, newest first."""
     if as_json:
-        print_json([_as_json(one) for one in tellings])
+        print_json([_as_json(one) for one in records])
         return
-    if not tellings:
+    if not records:
         say("No notification was sent.")
         return
     rows = [
-        (_when(one.at), f"{one.receiver} {one.channel}", one.reason, _alerts(one), _outcome(one)) for one in tellings
+        (_when(one.at), f"{one.receiver} {one.channel}", one.reason, _alerts(one), _outcome(one)) for one in records
     ]
     print_table(("DECIDED (UTC)", "CHANNEL", Column("REASON", 1), "ALERTS", "RESULT"), rows, _colour)
 

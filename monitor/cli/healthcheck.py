@@ -6,12 +6,13 @@ from typing import Any, Final
 
 import click
 
-from monitor.cli.daemon_api import NothingHeard, ask, listener, stranger
+from monitor.cli.daemon_api import NothingHeard, ask, certificate_of, listener, not_a_monitor, refusal
 from monitor.cli.load import read_config
 from monitor.cli.options import config_option, json_option, level_option, url_option
 from monitor.cli.output import say
 from monitor.cli.table import print_json
 
+EXIT_REFUSED = 1
 EXIT_NO_ANSWER = 69
 _SECONDS = 5.0
 _STATES: Final = frozenset({"healthy", "not healthy"})
@@ -26,19 +27,21 @@ def healthcheck(config: Path | None, as_json: bool, url: str | None) -> int:
     """Ask the running daemon whether it is healthy (GET /healthz).
 
     \b
-    Exit codes: 0 it is healthy; 1 it is not, with the reasons; 69 no answer;
-    78 bad configuration (it is not read where --url is given).
+    Exit codes: 0 it is healthy; 1 it is not, or refuses, with the reason;
+    69 no answer; 78 bad configuration (it is not read where --url is given).
     """
-    where = f"{(url or listener(read_config(config).web)).rstrip('/')}/healthz"
+    web = None if url else read_config(config).web
+    where = f"{(url or listener(web)).rstrip('/')}/healthz"
     try:
-        answer = ask(where, seconds=_SECONDS)
+        answer = ask(where, seconds=_SECONDS, certificate=certificate_of(web))
     except NothingHeard as why:
         say(f"No answer from {where}; is the daemon running? ({why})", err=True)
         return EXIT_NO_ANSWER
     health = _health(answer.body)
     if health is None:
-        say(stranger(where), err=True)
-        return EXIT_NO_ANSWER
+        refused = refusal(answer)
+        say(refused or not_a_monitor(where), err=True)
+        return EXIT_REFUSED if refused else EXIT_NO_ANSWER
     if as_json:
         print_json(health)
     elif answer.status == 200:
@@ -49,7 +52,7 @@ def healthcheck(config: Path | None, as_json: bool, url: str | None) -> int:
 
 
 def _health(body: str) -> dict[str, Any] | None:
-    """What a routee-monitor says of its health; None where no routee-monitor gives such an answer."""
+    """Returns the health in the answer of a routee-monitor; None if the answer has another form."""
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):

@@ -7,6 +7,7 @@ import click
 import trio
 
 from monitor.cli.output import say
+from monitor.cli.progress import progress
 from monitor.cli.read_store import stored_state
 from monitor.cli.times import When
 from monitor.config.monitor import Config
@@ -31,8 +32,8 @@ class HistoryQuery:
 
     def span(self, now: Instant) -> tuple[Instant, Instant]:
         """Returns the beginning and end of the span; ``now`` is the latest instant that can be evaluated. Raises click.UsageError."""
-        until = now if self.until is None else min(self.until.seen_from(now), now)
-        since = self.since.seen_from(until)
+        until = now if self.until is None else min(self.until.relative_to(now), now)
+        since = self.since.relative_to(until)
         if since >= until:
             raise click.UsageError(f"--since ({iso(since)}) is not before --until ({iso(until)})")
         return since, until
@@ -66,7 +67,8 @@ def from_store(loaded: SettingsWithTemplates, wanted: HistoryQuery) -> History:
         for account in config.accounts:
             own = [cursor for cursor in cursors if cursor.account == account.name]
             if own:
-                window = restored_window(store, account.name, config, key)
+                with progress(f"reading the messages of {account.name}"):
+                    window = restored_window(store, account.name, config, key)
                 covered = max(cursor.covered_since for cursor in own)
                 slack = 2 * max(search.every for search in config.searches)
                 accounts.append(AccountMessages(window, [cursor.search for cursor in own], covered, slack))
@@ -93,19 +95,17 @@ def from_routee(loaded: SettingsWithTemplates, wanted: HistoryQuery) -> History:
 
 
 async def _fetch_all(config: Config, start: Instant, until: Instant) -> list[Fetched]:
-    from monitor.cli.backtest import progress_bar
-
     clock, privacy = SystemClock(), RecipientMask(config.privacy.recipients)
     fetched = []
     for account in config.accounts:
         searches = [search for search in config.searches if search.account == account.name]
         if not searches:
             continue
-        with progress_bar(f"fetching {account.name}") as progress:
+        with progress(f"fetching {account.name}") as report:
             async with routee_client(account, clock) as client:
                 fetched.append(
                     await fetch(
-                        client, searches, start, until, privacy, clock, lambda _, done, total: progress(done, total)
+                        client, searches, start, until, privacy, clock, lambda _, done, total: report(done, total)
                     )
                 )
     return fetched
@@ -117,7 +117,7 @@ def _history(accounts: Sequence[AccountMessages], since: Instant, until: Instant
     covered = max(account.covered_since for account in accounts)
     if covered >= until:
         raise StoreError(f"messages are known from {iso(covered)[:16]}Z on only: there is nothing to judge before")
-    if covered - since > MINUTE:  # what is said to the minute is not worth saying again
+    if covered - since > MINUTE:  # a difference of less than a minute is not worth a message
         say(f"messages are known from {iso(covered)[:16]}Z on only: the backtest begins there", err=True)
     since = max(since, covered)
     names = {(account.known.account, search) for account in accounts for search in account.searches}

@@ -18,14 +18,20 @@ if TYPE_CHECKING:
     from monitor.model.alert import Transition
     from monitor.routing.silences import Silence
 
-_MOST_READ: Final = 50_000
+MOST_READ: Final = 50_000
 """The number of latest transitions that are read."""
+
+_LONGEST_ALERT: Final = 500
+"""The most characters of an alert's rule and group that are shown: ids are whole, and a hostile name does not fill the screen."""
 
 _WORDS: Final = {"resolved": "resolved", "dropped": "ended before it fired", "unacknowledged": "no longer acknowledged"}
 
 
+_LONGEST_SEARCH: Final = 7 * 86_400_000_000
+"""How much of an alert's time is searched for the times of a recurring silence: all of them come within a week, in microseconds."""
+
 _OF_REPORTS: Final = {"fired": "reported"}
-"""A report has no course."""
+"""The word of a transition of a report, if it differs from that of an alert."""
 
 
 @click.command("history", short_help="Show what happened to each alert: fired, acknowledged, resolved.")
@@ -35,7 +41,7 @@ _OF_REPORTS: Final = {"fired": "reported"}
 @wide_option
 @level_option
 @since_option("7d", "How far back (7d), or a time; at most 30d are kept.")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The most incidents to show.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The most alerts to show.")
 @click.option("--all", "everything", is_flag=True, help="Also show alerts that were pending and never fired.")
 def history_of_alerts(
     rules: Sequence[str], config: Path | None, as_json: bool, since: When, limit: int, everything: bool
@@ -55,9 +61,9 @@ def history_of_alerts(
     from monitor.runtime.clock import SystemClock
 
     loaded = read_everything(config)
-    start = since.seen_from(SystemClock().now())
+    start = since.relative_to(SystemClock().now())
     with stored_state(loaded) as (store, kept):
-        found = incidents(reversed(store.transitions(_MOST_READ)))
+        found = incidents(reversed(store.transitions(MOST_READ)))
     names = {rule.name: rule for rule in loaded.settings.rules}
     for rule in rules:
         known("rule", rule, {*names, *(one.rule for one in found)})
@@ -82,10 +88,10 @@ def _severity(one: "Transition", rules: "Mapping[str, Rule]") -> str:
     rule = rules.get(one.rule)
     if rule is None or one.about is None or not one.about.level:
         return ""
-    return rule.levels_[min(one.about.level, len(rule.levels_)) - 1].severity
+    return rule.severity_at(one.about.level)
 
 
-def _silences(incident: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> "list[Silence]":
+def silences_of(incident: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> "list[Silence]":
     """Returns the stored silences that applied to it while it fired."""
     from monitor.routing.matchers import matches
 
@@ -101,7 +107,18 @@ def _silences(incident: "Incident", rules: "Mapping[str, Rule]", silences: "Sequ
         if one.ends_at > incident.firing_at
         and (ended is None or one.starts_at < ended)
         and any(matches(one.matchers, labels | {"severity": severity}) for severity in severities)
+        and _silenced_between(one, incident.firing_at, ended)
     ]
+
+
+def _silenced_between(silence: "Silence", start: int, end: int | None) -> bool:
+    """Returns whether a silence was active then at any time; a recurring one only silences at its times."""
+    from monitor.runtime.clock import MINUTE, SystemClock
+
+    if silence.during is None:
+        return True
+    first, last = max(start, silence.starts_at), min(SystemClock().now() if end is None else end, silence.ends_at)
+    return any(silence.during.contains(at) for at in range(first, min(last, first + _LONGEST_SEARCH), MINUTE))
 
 
 def _as_json(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> dict[str, Any]:
@@ -119,6 +136,7 @@ def _as_json(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[S
         "firingAt": time(one.firing_at),
         "endedAt": time(one.ended_at),
         "because": one.because,
+        "incident": _of_incident(one),
         "seconds": None if one.ended_at is None else (one.ended_at - one.began_at) / SECOND,
         "events": [_event(event, rules) for event in one.events],
         "silences": [
@@ -129,9 +147,16 @@ def _as_json(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[S
                 "by": silence.created_by,
                 "comment": silence.comment,
             }
-            for silence in _silences(one, rules, silences)
+            for silence in silences_of(one, rules, silences)
         ],
     }
+
+
+def _of_incident(one: "Incident") -> str | None:
+    """Returns the id of the incident, of several alerts, that the alert was of; None if it was of none."""
+    return next(
+        (event.about.incident for event in one.events if event.about is not None and event.about.incident), None
+    )
 
 
 def _event(one: "Transition", rules: "Mapping[str, Rule]") -> dict[str, Any]:
@@ -155,13 +180,13 @@ def _row(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silen
         "report"
         if of_report
         else duration(max(ended - one.began_at, 0)) + ("" if one.ended_at is not None else ", goes on"),
-        clean(f"{one.rule} {group}".strip(), 60),
+        clean(f"{one.rule} {group}".strip(), _LONGEST_ALERT),
         "; ".join(course_of(one, rules, silences)),
     )
 
 
 def course_of(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[Silence]") -> list[str]:
-    """What happened, in the order of time: ``17:02:11 fired (critical)``. A time of another day than the beginning's says its day."""
+    """Returns the events in the order of time: ``17:02:11 fired (critical)``. A time on another day than the beginning's includes the date."""
     from monitor.model.alert import is_report
     from monitor.notify.render.sanitize import clean
 
@@ -170,10 +195,19 @@ def course_of(one: "Incident", rules: "Mapping[str, Rule]", silences: "Sequence[
 
     events = [event for event in one.events if not is_report(one.group) or event.what == "fired"] or one.events
     said = [(event.at, f"{time(event.at)} {_said(event, rules)}") for event in events]
-    for silence in _silences(one, rules, silences):
-        words = f"silenced until {time(silence.ends_at)} by {clean(silence.created_by)}: {clean(silence.comment)}"
+    for silence in silences_of(one, rules, silences):
+        words = f"silenced until {time(silence.ends_at)}{_only(silence)} by {clean(silence.created_by)}: {clean(silence.comment)}"
         said.append((silence.starts_at, f"{time(silence.starts_at)} {words}"))
-    return [text for _, text in sorted(said, key=lambda told: told[0])]
+    return [text for _, text in sorted(said, key=lambda event: event[0])]
+
+
+def _only(silence: "Silence") -> str:
+    """Returns the times of a recurring silence: `` only sunday 02:00-06:00 Europe/Athens``; empty for another one."""
+    if silence.during is None:
+        return ""
+    from monitor.config.monitor.interval import in_words, written
+
+    return f" only {in_words(written(silence.during))}"
 
 
 def _time(at: int, day: int) -> str:
@@ -196,11 +230,12 @@ def _said(one: "Transition", rules: "Mapping[str, Rule]") -> str:
     if about is not None and is_report(about.group):
         return _OF_REPORTS.get(one.what, word)
     rule = rules.get(one.rule)
-    facts = [_severity(one, rules) if one.what in ("fired", "escalated", "eased") else "", one.because or ""]
+    details = [_severity(one, rules) if one.what in ("fired", "escalated", "eased") else "", one.because or ""]
     if rule is not None and one.value is not None and one.what != "unacknowledged":
-        facts.append(f"value {amount(one.value, unit_of(rule, about.group if about is not None else ()))}")
-    told = ", ".join(filter(None, facts))
-    return f"{word} ({told})" if told else word
+        details.append(f"value {amount(one.value, unit_of(rule, about.group if about is not None else ()))}")
+    details.append(f"incident {about.incident}" if one.what == "fired" and about is not None and about.incident else "")
+    text = ", ".join(filter(None, details))
+    return f"{word} ({text})" if text else word
 
 
 def _colour(row: Any) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
-from monitor.cli.options import PLACES, level_option
+from monitor.cli.options import CONFIG_PATHS, level_option
 from monitor.cli.output import say
 from monitor.runtime.errors import MonitorError
 
@@ -23,7 +23,7 @@ _PRIVATE: Final = 0o600
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    default=PLACES[0],
+    default=CONFIG_PATHS[0],
     help="Where to write the configuration; default: monitor.yaml here. The rules go into rules/ beside it.",
 )
 @level_option
@@ -59,7 +59,7 @@ def init(
 
     \b
     Exit codes: 0 written; 1 a file is there already, or cannot be written;
-    2 an option is missing.
+    2 an option is missing, or cannot be used.
     """
     from monitor.config import starter
 
@@ -72,7 +72,7 @@ def init(
     }
     asks = sys.stdin.isatty() and (application_id is None or not secret or tell is None)
     if asks and not force:
-        _refuse({config: None, **copies})  # before the questions: their answers would be lost
+        _refuse({config: None, **copies})  # refuses before asking, so that no answers are lost
     answers = _asked(application_id, secret, tell)
     texts = {config: answers.text(), **copies}
     secrets = {folder / name: text + "\n" for name, text in answers.secrets.items()}
@@ -99,22 +99,25 @@ def _asked(application_id: str | None, secret: str, tell: str | None) -> "Starte
         if missing:
             raise click.UsageError(f"{' and '.join(missing)} missing; without a terminal nothing is asked")
         return StarterAnswers((application_id or "").strip(), secret, _whom(tell or ""))
+    if application_id is None or not secret:
+        say("Leave 1 and 2 empty to use the variables ROUTEE_APPLICATION_ID and ROUTEE_APPLICATION_SECRET instead.")
     if application_id is None:
-        where = "1. The id of your Routee application (empty: it comes from the variable ROUTEE_APPLICATION_ID)"
-        application_id = click.prompt(where, default="", show_default=False)
+        application_id = click.prompt("1. Id of your Routee application", default="", show_default=False)
     if not secret:
-        where = "2. Its secret (not shown; empty: it comes from the variable ROUTEE_APPLICATION_SECRET)"
+        where = "2. Its secret (not shown)"
         secret = click.prompt(where, default="", hide_input=True, show_default=False).strip()
     if tell is None:
-        where = "3. Where notifications go: a Slack channel, the URL of a webhook (Slack's or another's), or console"
-        return StarterAnswers(application_id.strip(), secret, click.prompt(where, default="#sms-ops", value_proc=_whom))
+        where = "3. Notify: Slack channel, webhook URL or console"
+        return StarterAnswers(
+            application_id.strip(), secret, click.prompt(where, default="#sms-ops", value_proc=_typed)
+        )
     return StarterAnswers(application_id.strip(), secret, _whom(tell))
 
 
 def _whom(tell: str) -> str:
-    """Whom to tell, without what is around it. A webhook's URL is a secret, so that it may stand in a file.
+    """Returns the receiver in ``tell``, or in the file that ``@FILE`` names, because a webhook's URL is a secret.
 
-    Raises click.BadParameter, after which a prompt asks again. The text is not shown: it may be a URL with a slip in it.
+    Raises click.BadParameter, after which a prompt asks again. The message does not show the text, which may be a mistyped URL.
     """
     from monitor.config.starter import RECEIVERS, is_receiver
 
@@ -128,6 +131,19 @@ def _whom(tell: str) -> str:
     return tell
 
 
+def _typed(tell: str) -> str:
+    """Returns what `_whom` does; its refusal is wrapped at words, because click prints it behind ``Error: `` as it is."""
+    from monitor.cli.output import width_of_output
+    from monitor.runtime.terminal_width import wrapped
+
+    try:
+        return _whom(tell)
+    except click.BadParameter as error:
+        head = "Error: "
+        rows = wrapped(head + error.message, width_of_output(), cut=False)
+        raise click.BadParameter("\n".join(rows).removeprefix(head)) from error
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8").strip()
@@ -137,7 +153,7 @@ def _read(path: Path) -> str:
 
 
 def _refuse(texts: Mapping[Path, str | None]) -> None:
-    """Raises MonitorError where a file is there that says something else; None: what it will say is not known yet."""
+    """Raises MonitorError if a file exists with other content; None stands for content that is not known yet."""
     there = [path for path, text in texts.items() if path.exists() and not _says(path, text)]
     if there:
         names = ", ".join(map(str, there[:5])) + (f" and {len(there) - 5} more" if len(there) > 5 else "")
@@ -167,7 +183,7 @@ def _tell_next(config: Path, answers: "StarterAnswers", rules: int, secrets: lis
     say(f"Written: {config}; {rules} files of rules and their tests in {config.parent / 'rules'}")
     for path in secrets:
         say(f"Written: {path} (a secret: only you can read it)")
-    named = "" if config == PLACES[0] else f" --config {config}"
+    named = "" if config == CONFIG_PATHS[0] else f" --config {config}"
     say("")
     say("Next, type:")
     say("")

@@ -15,7 +15,7 @@ Schema = dict[str, Any]
 
 _DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _VARIABLE: Final[Schema] = {"type": "string", "pattern": r"\$\{"}
-"""What stands for any other scalar: a text with a variable of the environment in it."""
+"""Allows a text with an environment variable instead of any other scalar."""
 _OUTER: Final = ("description", "default")
 
 _WANTED: Final[Schema] = {
@@ -42,7 +42,7 @@ _MATCH: Final[Schema] = {
 def config_schema() -> Schema:
     """Returns the schema of ``monitor.yaml``."""
     schema = _finished(_with_channels(Config.model_json_schema()))
-    schema["required"] = ["accounts"]  # a route may be left out where there is one receiver, and so on
+    schema["required"] = ["accounts"]  # a route may be left out if there is one receiver, and likewise for other keys
     schema["$defs"]["Search"]["required"] = ["name"]
     schema["$defs"]["RootRoute"]["required"] = []
     for model in CHANNEL_MODELS.values():

@@ -7,6 +7,7 @@ from monitor.cli.options import environment, find_config
 
 if TYPE_CHECKING:
     from monitor.config.monitor import Config
+    from monitor.config.rules import Rule
     from monitor.daemon.validate import SettingsWithTemplates
 
 
@@ -20,6 +21,13 @@ def read_config(given: Path | None) -> "Config":
     return config
 
 
+def read_rules(given: Path | None) -> "tuple[Rule, ...]":
+    """Returns the rules that have no errors, for commands that are about something else."""
+    from monitor.config.settings import read
+
+    return tuple(read(find_config(given), environment()).rules)
+
+
 def read_everything(given: Path | None) -> "SettingsWithTemplates":
     """Returns configuration, rules and templates. Raises InputError and ConfigMissing."""
     from monitor.daemon.account_client import hide_secrets
@@ -31,10 +39,10 @@ def read_everything(given: Path | None) -> "SettingsWithTemplates":
 
 
 def read_as_it_runs(given: Path | None) -> "tuple[SettingsWithTemplates, str]":
-    """Configuration, rules and templates, for commands that show what a daemon does; and a warning, empty where all files are good.
+    """Returns configuration, rules and templates for commands that show a daemon's state, and a warning, empty if all files are valid.
 
-    Rule files and templates with errors keep nobody from seeing the state of a daemon that goes on with what it read before.
-    Raises InputError where the configuration itself is wrong, and ConfigMissing.
+    Rule files and templates with errors do not hide the state of a daemon, which continues with the files that it read before.
+    Raises InputError if the configuration itself is wrong, and ConfigMissing.
     """
     from monitor.config.settings import Settings, read
     from monitor.daemon.account_client import hide_secrets

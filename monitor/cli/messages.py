@@ -10,6 +10,7 @@ from monitor.cli.choices import unknown
 from monitor.cli.load import read_config
 from monitor.cli.options import config_option, json_option, level_option, since_option, wide_option
 from monitor.cli.output import say
+from monitor.cli.progress import progress
 from monitor.cli.table import Column, print_json, print_table
 from monitor.cli.times import When
 from monitor.runtime.errors import MonitorError, RouteeRejected
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Part = dict[str, Any]
 
 _LARGEST_HASH_FREE_PART: Final = 65_536
-"""From this on a part's key is not its number (see `monitor.ingest.routee.tolerant`)."""
+"""From this value on, the key of a part is not its number (see `monitor.ingest.routee.tolerant`)."""
 _COLOURS: Final = {"Delivered": "green", "Failed": "red", "Undelivered": "red", "Unsent": "red"}
 
 
@@ -65,7 +66,7 @@ def search(
 
     \b
     Exit codes: 0 shown, also where there are none; 1 there is no such search;
-    69 Routee cannot be asked; 78 bad configuration.
+    69 Routee cannot be reached; 78 bad configuration.
     """
     import trio
 
@@ -74,9 +75,11 @@ def search(
     settings = read_config(config)
     wanted = _search(name, account, settings)
     if set_aside:
-        _print_asides(wanted, settings, as_json)
+        _print_quarantined(wanted, settings, as_json)
         return
-    _print(trio.run(_latest, wanted, settings, span, status, limit), as_json)
+    with progress("asking Routee"):
+        found = trio.run(_latest, wanted, settings, span, status, limit)
+    _print(found, as_json)
 
 
 @click.command(short_help="Show the parts of one message.")
@@ -91,7 +94,7 @@ def track(message_id: str, config: Path | None, as_json: bool, account: str | No
 
     \b
     Exit codes: 0 shown; 1 no account knows the message; 69 Routee cannot be
-    asked; 78 bad configuration.
+    reached; 78 bad configuration.
     """
     import trio
 
@@ -99,7 +102,9 @@ def track(message_id: str, config: Path | None, as_json: bool, account: str | No
     accounts = [one for one in settings.accounts if account in (None, one.name)]
     if not accounts:
         raise unknown("account", account or "", [one.name for one in settings.accounts])
-    _print(trio.run(_parts, message_id, accounts, settings), as_json)
+    with progress("asking Routee"):
+        found = trio.run(_parts, message_id, accounts, settings)
+    _print(found, as_json)
 
 
 def _search(name: str, account: str | None, config: "Config") -> "Search":
@@ -169,7 +174,7 @@ def _span(since: When) -> "Duration":
     from monitor.runtime.clock import DAY, SystemClock
 
     now = SystemClock().now()
-    span = now - since.seen_from(now)
+    span = now - since.relative_to(now)
     if span > 7 * DAY:
         raise click.BadParameter("it is more than 7d ago; Routee gives back at most 7 days", param_hint="--since")
     if span <= 0:
@@ -187,7 +192,7 @@ async def _parts(message_id: str, accounts: "Sequence[Account]", config: "Config
             try:
                 parts = _shown((await routee.single(message_id)).batch, config)
             except RouteeRejected:
-                continue  # not this account's; that none knows it is said below
+                continue  # another account may have it; the end of the function reports if none does
         if parts:
             return sorted(parts, key=lambda part: (part["part"] or 0, part["date"]))
     names = ", ".join(account.name for account in accounts)
@@ -202,7 +207,7 @@ def _shown(batch: "Batch", config: "Config") -> list[Part]:
 
     privacy = RecipientMask(config.privacy.recipients)
     batch.recipient = privacy.texts(batch.recipient)
-    # The hash behind it tells people apart, but without the store's key it would also let a number be tried out.
+    # A sender's hash distinguishes people, but without the store's key it would allow guessing numbers.
     senders = privacy.senders(batch.fields["from"], batch.fields["direction"])
     names = zip(batch.fields["from"], senders, strict=True)
     batch.fields["from"] = [kept if kept == name else kept.rpartition("#")[0] for name, kept in names]
@@ -258,15 +263,15 @@ def _row(part: Part) -> tuple[str, ...]:
     )
 
 
-def _print_asides(search: "Search", config: "Config", as_json: bool) -> None:
+def _print_quarantined(search: "Search", config: "Config", as_json: bool) -> None:
     """Prints the records of one search that could not be read, those seen last first."""
     from monitor.runtime.clock import iso
     from monitor.store.open import open_store
-    from monitor.store.protocol import ASIDES_KEPT
+    from monitor.store.protocol import QUARANTINED_KEPT
 
     with open_store(config.store_path, read_only=True) as store:
-        whose = (search.name, "")  # without a search: what Routee says of the account's campaigns
-        kept = store.asides(ASIDES_KEPT)
+        whose = (search.name, "")  # records without a search come from Routee's answers about the account's campaigns
+        kept = store.quarantined(QUARANTINED_KEPT)
         found = [one for one in kept if one.account == search.account and one.search in whose]
     if as_json:
         print_json(

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from monitor.runtime.clock import Duration
 
 LEVELS: Final = ("debug", "info", "warning", "error")
-PLACES: Final = (Path("monitor.yaml"), Path("/etc/routee-monitor/monitor.yaml"))
-"""Where the configuration is looked for, in this order."""
+CONFIG_PATHS: Final = (Path("monitor.yaml"), Path("/etc/routee-monitor/monitor.yaml"))
+"""The paths at which a configuration is searched for, in order."""
 
 
 class ConfigMissing(MonitorError):
-    """There is no configuration at the default places."""
+    """No configuration exists at the default paths."""
 
     exit_code = 78
 
@@ -36,13 +36,13 @@ def duration(text: str) -> "Duration":
 
 def find_config(given: Path | None) -> Path:
     """Returns the configuration's file. Raises ConfigMissing, which says where it was searched for and how to make one."""
-    looked = (given,) if given is not None else PLACES
-    for place in looked:
-        if place.exists():
-            return place
-    places = " or ".join(str(place.absolute()) for place in looked)
+    looked = (given,) if given is not None else CONFIG_PATHS
+    for path in looked:
+        if path.exists():
+            return path
+    searched = " or ".join(str(path.absolute()) for path in looked)
     raise ConfigMissing(
-        f"There is no configuration at {places}: write one as README.md shows (accounts and receivers are enough), "
+        f"There is no configuration at {searched}: write one as README.md shows (accounts and receivers are enough), "
         "name it with --config FILE, or see `routee-monitor demo`, which needs none"
     )
 

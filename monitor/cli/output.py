@@ -22,9 +22,9 @@ from monitor.runtime.errors import MonitorError
 from monitor.runtime.terminal_width import cells, wrapped
 
 NAMED: Final = "monitor.cli.named"
-"""Where click's context remembers that a command shows variables by their names."""
+"""The key in click's context of whether a command shows variables by their names."""
 _NO_COLOURS: Final = ("dumb", "unknown")
-"""Values of TERM at which there are no colours."""
+"""Values of TERM for terminals without colours."""
 NARROWEST: Final = 20
 
 
@@ -56,7 +56,7 @@ def say(*pieces: str | Shaded, err: bool = False, indent: int = 0) -> None:
     width = _width(sys.stderr if err else sys.stdout)
     if width and cells(whole) > width and not any(part.colour for part in parts[1:]):
         hang = " " * min(len(whole) - len(whole.lstrip(" ")) + indent, width // 2)
-        rows = wrapped(whole, width, hang)
+        rows = wrapped(whole, width, hang, cut=False)
         head = parts[0].text
         if len(parts) > 1 and rows[0].startswith(head):
             rows[0] = _painted(parts[0], err) + rows[0][len(head) :]
@@ -90,7 +90,9 @@ def say_lines(text: str, *, err: bool = False, newline: bool = True) -> None:
 def rows_taken(text: str) -> int:
     """Returns how many rows of the terminal `say` takes for one line of text."""
     whole, width = printable.line(with_names(text, err=False)), width_of_output()
-    return len(wrapped(whole, width)) if width and cells(whole) > width else 1
+    if not width or cells(whole) <= width:
+        return 1
+    return sum(max(-(-cells(row) // width), 1) for row in wrapped(whole, width, cut=False))
 
 
 def say_paragraphs(text: str, *, err: bool = False) -> None:
@@ -193,7 +195,7 @@ def open_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDONLY)  # takes the lowest free number: this one
+            os.open(os.devnull, os.O_RDONLY)  # takes the lowest free number, which is that of the closed stream
     sys.stdout = _Output(open(1, "wb", closefd=False), errors="replace", line_buffering=os.isatty(1))  # noqa: SIM115
     sys.stderr = _Errors(open(2, "wb", closefd=False), errors="replace", line_buffering=True)  # noqa: SIM115
 

@@ -1,24 +1,26 @@
 """Reads the daemon's store as of its last poll, whether the daemon runs or not."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
+from monitor.cli.progress import progress
 from monitor.config.monitor import Config
 from monitor.daemon.validate import SettingsWithTemplates
 from monitor.runtime.clock import Instant, SystemClock, format_duration, iso
 from monitor.runtime.errors import StoreError
 from monitor.store.open import open_store
-from monitor.store.protocol import Store
-from monitor.store.protocol import StoredState as Kept
+from monitor.store.protocol import Store, StoredState
 
 
 @contextmanager
-def stored_state(loaded: SettingsWithTemplates) -> Iterator[tuple[Store, Kept]]:
+def stored_state(loaded: SettingsWithTemplates) -> Iterator[tuple[Store, StoredState]]:
     """Yields a snapshot of the store, and its cursors, alerts and groups. Raises StoreError, also if no poll has been stored yet."""
     config = loaded.settings.config
-    with open_store(config.store_path, read_only=True) as store:
-        kept = store.load()
+    with ExitStack() as opened:
+        with progress("reading the store"):
+            store = opened.enter_context(open_store(config.store_path, read_only=True))
+            kept = store.load()
         cursors = [cursor for cursor in kept.cursors if _is_configured(cursor.account, cursor.search, config)]
         if not cursors and not kept.alerts:
             raise StoreError(
@@ -50,7 +52,7 @@ class DataAge:
         return f"{iso(whole)} ({format_duration(max(self.now - self.as_of, 0))} ago)"
 
 
-def is_stale(kept: Kept, config: Config) -> str:
+def is_stale(kept: StoredState, config: Config) -> str:
     """Returns a sentence if no search has been polled for three of its intervals; otherwise empty."""
     intervals = {(search.account, search.name): search.every for search in config.searches}
     now = SystemClock().now()

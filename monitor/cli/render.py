@@ -42,7 +42,8 @@ def render(
 ) -> int:
     """Show the notification that RECEIVER (default: the route's) would get for an alert. Nothing is sent.
 
-    --alert takes a fingerprint, or a rule (then its latest alert). The alert is shown as it was last sent, else as it is now.
+    --alert takes a fingerprint, or a rule (then its latest alert). The notification is shown as it was last sent, with the
+    other alerts of its group or incident. An alert that was never sent is shown alone, as it is now.
 
     \b
     Exit codes: 0 shown; 1 there is no such receiver, channel, alert or rule;
@@ -72,28 +73,47 @@ def render(
 def _notification(
     receiver: str, name: str | None, loaded: "SettingsWithTemplates", *, as_sample: bool, resolved: bool
 ) -> "Notification":
-    from monitor.cli.sample_alert import over, sample, told
+    from monitor.cli.sample_alert import notification_to, sample
 
     is_sample = name is None or as_sample
-    view, more = (sample(name, loaded), {}) if is_sample or name is None else _found(name, loaded)
-    if resolved and view.status == "firing":
-        view = over(view, loaded)
-    reason = "all resolved" if view.status == "resolved" else "first"
-    return told(receiver, view, loaded, **({"reason": reason} | more))
+    found = (
+        notification_to(receiver, sample(name, loaded), loaded) if is_sample else _found(str(name), receiver, loaded)
+    )
+    return _over(found, loaded) if resolved and found.status == "firing" else found
 
 
-def _found(name: str, loaded: "SettingsWithTemplates") -> "tuple[AlertView, dict[str, str]]":
-    """Returns the alert as it was last sent, with its notification's key, episode and group; otherwise in its present state."""
+def _over(notification: "Notification", loaded: "SettingsWithTemplates") -> "Notification":
+    """Returns the notification in which everything is resolved."""
+    import msgspec
+
+    from monitor.cli.sample_alert import over
+    from monitor.model.notification import common
+
+    views = tuple(over(view, loaded) if view.status == "firing" else view for view in notification.alerts)
+    annotations = common([view.annotations for view in views])
+    return msgspec.structs.replace(
+        notification, alerts=views, status="resolved", reason="all resolved", common_annotations=annotations
+    )
+
+
+def _found(name: str, receiver: str, loaded: "SettingsWithTemplates") -> "Notification":
+    """Returns the latest notification of the alert, that to ``receiver`` if it got one; otherwise the alert alone in its present state."""
+    import msgspec
+
     from monitor.cli.read_store import stored_state
+    from monitor.cli.sample_alert import notification_to
 
     with stored_state(loaded) as (store, kept):
-        for outbox_row in store.outbox_rows(limit=_LOOKED_AT):
-            one = outbox_row.notification
-            view = next((view for view in one.alerts if _is_meant(view, name)), None)
-            if view is not None:
-                return view, {"key": one.key, "episode": one.episode, "group_key": one.group_key}
-        stands = [view for view in _stored_state(loaded, kept.alerts) if _is_meant(view, name)]
-    if not stands:
+        sent = [
+            outbox_row.notification
+            for outbox_row in store.outbox_rows(limit=_LOOKED_AT)
+            if any(_is_meant(view, name) for view in outbox_row.notification.alerts)
+        ]
+        if sent:
+            latest = next((one for one in sent if one.receiver == receiver), sent[0])
+            return msgspec.structs.replace(latest, receiver=receiver)
+        present = [view for view in _present_views(loaded, kept.alerts) if _is_meant(view, name)]
+    if not present:
         from monitor.config.yaml import nearest
 
         rules = [rule.name for rule in loaded.settings.rules]
@@ -102,10 +122,11 @@ def _found(name: str, loaded: "SettingsWithTemplates") -> "tuple[AlertView, dict
             f"the store knows no alert {name!r}, neither by its fingerprint nor by its rule"
             + (f"; did you mean {near!r}?" if near is not None else "; with --sample a rule needs none")
         )
-    return stands[0], {}
+    reason = "all resolved" if present[0].status == "resolved" else "first"
+    return notification_to(receiver, present[0], loaded, reason=reason)
 
 
-def _stored_state(loaded: "SettingsWithTemplates", alerts: Any) -> "list[AlertView]":
+def _present_views(loaded: "SettingsWithTemplates", alerts: Any) -> "list[AlertView]":
     """Returns every alert in its present state, those that fire first."""
     from monitor.alerts.evaluator import RuleEvaluator
     from monitor.alerts.view import Views
@@ -143,6 +164,10 @@ def _print(receiver: str, channel: str, made: "Preview") -> None:
 
     say(shaded(" ".join(filter(None, (f"── {receiver} {channel}", made.address))), "bright_black"))
     headers = [f"{name}: {value}" for name, value in made.headers.items()]
-    # What came with messages may hold what steers a terminal.
+    # data of messages may contain control sequences of terminals
     text = clean_lines(made.text, len(made.text))
+    if channel.startswith("console/"):  # wrapped, as the console itself does; others show exactly what is sent
+        for line in text.splitlines():
+            say(line, indent=2)
+        return
     say_lines("\n".join([*headers, *([""] if headers else []), text]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.choices import known
-from monitor.cli.load import read_config
+from monitor.cli.load import read_config, read_rules
 from monitor.cli.options import config_option, json_option, level_option, wide_option
 from monitor.cli.output import name_variables, say, say_lines
 from monitor.cli.table import Column, print_json, print_table
@@ -15,6 +15,7 @@ from monitor.cli.times import TIME
 
 if TYPE_CHECKING:
     from monitor.config.monitor import Config
+    from monitor.config.rules.incident import IncidentGrouping
     from monitor.routing.route import Route
     from monitor.routing.time_intervals import NamedInterval
     from monitor.runtime.clock import Instant
@@ -53,6 +54,12 @@ def show(above: Path | None, config: Path | None, as_json: bool) -> None:
         return
     for line in _drawn(root):
         say_lines(line)
+    grouped = [rule.name for rule in read_rules(config or above) if rule.incident is not None]
+    if grouped and _puts_incidents_together(root):
+        from monitor.model.plurals import plural
+
+        say("")
+        say(f"Alerts of {plural(len(grouped), 'rule')} are grouped by incident instead of by name and message fields.")
 
 
 @routes.command("test", short_help="Say where an alert would go.")
@@ -78,8 +85,10 @@ def test_labels(
     how soon and how often.
 
     \b
-    routee-monitor routes test alertname=OperatorFailureRate severity=critical country=GR
-    The alert has only the labels that you give.
+    routee-monitor routes test severity=critical operator=Cosmote country=GR
+
+    The alert has only the labels that you give. If alertname is a rule with
+    `incident`, it is grouped by that.
 
     \b
     Exit codes: 0 shown; 1 with --expect, if other receivers would be notified;
@@ -89,20 +98,44 @@ def test_labels(
     from monitor.runtime.clock import SystemClock
 
     given = dict(map(_label, labels))
-    moment = SystemClock().now() if at is None else at
+    instant = SystemClock().now() if at is None else at
     name_variables()
     loaded = read_config(config or above)
     wanted = None if expect is None else _receivers(expect, loaded)
     found = routes_for(loaded.route_tree(), given)
+    rules = read_rules(config or above)
+    rule = next((one for one in rules if one.name == given.get("alertname")), None)
+    incident = None if rule is None else rule.incident
     inhibits = list(_inhibitions(loaded, given))
     if as_json:
-        print_json({"routes": [_found(route, given, moment) for route in found], "inhibited_while": inhibits})
+        print_json(
+            {"routes": [_found(route, given, incident, instant) for route in found], "inhibited_while": inhibits}
+        )
     else:
-        _table(found, given, moment)
+        _table(found, given, incident, instant)
         for one in inhibits:
             say("")
             say(f"Inhibited while an alert fires that matches {one['source']}{_alike(one['equal'])}.")
+        if hint := _about_name(given.get("alertname"), [one.name for one in rules]):
+            say("")
+            say(hint)
     return _verdict(found, wanted)
+
+
+def _about_name(name: str | None, rules: list[str]) -> str:
+    """Returns what a person should know about the alert's name, if it is missing or the name of no rule; otherwise empty."""
+    from monitor.config.yaml import nearest
+    from monitor.model.builtin_alerts import BUILT_IN
+
+    if name in (*rules, *BUILT_IN) or not rules:
+        return ""
+    if name:
+        near = nearest(name, [*rules, *BUILT_IN])
+        return f"There is no rule {name!r}" + (f"; did you mean {near!r}?" if near is not None else ".")
+    return (
+        "This alert has no alertname, so it is of no rule and of no incident. Every real alert has one. "
+        f"Add it, for instance alertname={rules[0]}."
+    )
 
 
 def _label(text: str) -> tuple[str, str]:
@@ -121,11 +154,11 @@ def _receivers(text: str, config: "Config") -> set[str]:
 
 
 def _verdict(found: "tuple[Route, ...]", wanted: set[str] | None) -> int:
-    told = {route.receiver for route in found}
-    if wanted is None or wanted == told:
+    receivers = {route.receiver for route in found}
+    if wanted is None or wanted == receivers:
         return 0
     say(
-        f"expected {', '.join(sorted(wanted)) or 'nobody'}, but these would be notified: {', '.join(sorted(told))}",
+        f"expected {', '.join(sorted(wanted)) or 'nobody'}, but these would be notified: {', '.join(sorted(receivers))}",
         err=True,
     )
     return 1
@@ -145,16 +178,38 @@ def _alike(equal: dict[str, str]) -> str:
     return " and has " + ", ".join(f'{name}="{value}"' for name, value in equal.items()) if equal else ""
 
 
-def _table(found: "tuple[Route, ...]", labels: dict[str, str], moment: "Instant") -> None:
-    from monitor.routing.route import group_labels
+def _puts_incidents_together(route: "Route") -> bool:
+    from monitor.routing.route import groups_incidents
 
+    return groups_incidents(route) or any(map(_puts_incidents_together, route.routes))
+
+
+def _grouped(
+    route: "Route", labels: dict[str, str], incident: "IncidentGrouping | None"
+) -> "tuple[IncidentGrouping | None, dict[str, str]]":
+    """Returns the kind of incident that makes the group, if the route groups alerts with it, and the labels that do."""
+    from monitor.routing.route import group_labels, groups_incidents, labels_beside_incident
+
+    if incident is None or not groups_incidents(route):
+        return None, group_labels(route, labels)
+    return incident, labels_beside_incident(route, labels)
+
+
+def _group_words(route: "Route", labels: dict[str, str], incident: "IncidentGrouping | None") -> str:
+    by, grouped = _grouped(route, labels, incident)
+    words = [] if by is None else [f"incident ({by.words})"]
+    return ", ".join(words + [f"{name}={value}" for name, value in sorted(grouped.items())]) or "(all as one)"
+
+
+def _table(
+    found: "tuple[Route, ...]", labels: dict[str, str], incident: "IncidentGrouping | None", instant: "Instant"
+) -> None:
     rows = [
         (
             route.receiver,
-            ", ".join(f"{name}={value}" for name, value in sorted(group_labels(route, labels).items()))
-            or "(all as one)",
+            _group_words(route, labels, incident),
             *_timing(route),
-            ", ".join(_muting(route, moment)) or "no",
+            ", ".join(_muting(route, instant)) or "no",
             route.key,
         )
         for route in found
@@ -162,10 +217,15 @@ def _table(found: "tuple[Route, ...]", labels: dict[str, str], moment: "Instant"
     print_table(("RECEIVER", "GROUP", "WAIT", "INTERVAL", "REPEAT", "MUTED NOW BY", Column("ROUTE", 1)), rows)
 
 
-def _found(route: "Route", labels: dict[str, str], moment: "Instant") -> dict[str, Any]:
-    from monitor.routing.route import group_labels
-
-    return _node(route) | {"group_labels": group_labels(route, labels), "muted_by": list(_muting(route, moment))}
+def _found(
+    route: "Route", labels: dict[str, str], incident: "IncidentGrouping | None", instant: "Instant"
+) -> dict[str, Any]:
+    by, grouped = _grouped(route, labels, incident)
+    return _node(route) | {
+        "group_labels": grouped,
+        "incident": None if by is None else {"name": by.name, "by": list(by.by)},
+        "muted_by": list(_muting(route, instant)),
+    }
 
 
 def _node(route: "Route") -> dict[str, Any]:
@@ -176,6 +236,7 @@ def _node(route: "Route") -> dict[str, Any]:
         "matchers": [str(matcher) for matcher in route.matchers],
         "continue": route.continue_,
         "group_by": list(route.group_by),
+        "group_incidents": route.group_incidents,
         "group_wait": wait,
         "group_interval": interval,
         "repeat_interval": repeat,
@@ -188,10 +249,10 @@ def _tree(route: "Route") -> dict[str, Any]:
     return _node(route) | {"routes": [_tree(below) for below in route.routes]}
 
 
-def _muting(route: "Route", moment: "Instant") -> tuple[str, ...]:
+def _muting(route: "Route", instant: "Instant") -> tuple[str, ...]:
     from monitor.routing.time_intervals import muting
 
-    return muting(route.mute, route.active, moment)
+    return muting(route.mute, route.active, instant)
 
 
 def _names(intervals: "tuple[NamedInterval, ...]") -> list[str]:
@@ -224,5 +285,8 @@ def _line(route: "Route", above: "Route | None") -> str:
     named = zip(("wait", "interval", "repeat"), _timing(route), before, strict=True)
     words += [f"{name} {value}" for name, value, known in named if value != known]
     words += [f"mute {name}" for name in _names(route.mute)] + [f"only {name}" for name in _names(route.active)]
+    above_groups = above is None or above.group_incidents
+    if route.group_incidents != above_groups:
+        words.append("incidents together" if route.group_incidents else "incidents not together")
     words += ["continue"] if route.continue_ else []
     return f"{taken} → {route.receiver}" + (f"  ({'; '.join(words)})" if words else "")

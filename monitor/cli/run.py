@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def run(
     config: Path | None, log_level: str | None, log_format: Literal["auto", "journal", "text", "json"] | None
 ) -> None:
-    """Run the daemon: poll Routee, judge the rules, notify the receivers.
+    """Run the daemon: poll Routee, evaluate the rules, notify the receivers.
 
     It stays in the foreground, logs to standard error, and writes to standard output only what `console` receivers show.
     SIGTERM or Ctrl-C end it within 10 seconds; whatever it was doing goes on after the next start. SIGHUP makes it take up
@@ -38,9 +38,7 @@ def run(
     Exit codes: 0 stopped as asked; 65 bad rules; 69 the store or the listener's
     address is not available; 78 bad or missing configuration.
     """
-    with (
-        HangupGuard() as hangup_guard
-    ):  # before anything that takes time: whoever manages services may send one at once
+    with HangupGuard() as hangup_guard:  # first, because a SIGHUP may come at once
         _run(config, log_level, log_format, hangup_guard)
 
 
@@ -110,9 +108,9 @@ def _run(
 
     async def act(stop: trio.Event) -> None:
         if hangup_guard.came:
-            reloads.ask()
+            reloads.request()
         await run_daemon(stop=stop)
         if screen is not None:
             screen.live("")
 
-    trio.run(until_signalled, act, reloads.ask)
+    trio.run(until_signalled, act, reloads.request)

@@ -47,7 +47,7 @@ def as_test(view: "AlertView") -> "AlertView":
 
 
 def over(view: "AlertView", loaded: "SettingsWithTemplates") -> "AlertView":
-    """The alert as its resolve shows it: its value is back to normal, and its annotations are those of the end."""
+    """Returns the alert as resolved: its value is normal again, and its annotations are rendered for its end."""
     import msgspec
 
     from monitor.alerts.view import kept
@@ -62,7 +62,7 @@ def over(view: "AlertView", loaded: "SettingsWithTemplates") -> "AlertView":
 
 
 def _recovered(view: "AlertView") -> "AlertView":
-    """The alert with a value that is back on the right side of its threshold."""
+    """Returns the alert with a value on the right side of its threshold."""
     import msgspec
 
     if view.value is None or not view.threshold:
@@ -72,7 +72,9 @@ def _recovered(view: "AlertView") -> "AlertView":
     return msgspec.structs.replace(view, value=value, matching=matching)
 
 
-def told(receiver: str, view: "AlertView", loaded: "SettingsWithTemplates", **more: object) -> "Notification":
+def notification_to(
+    receiver: str, view: "AlertView", loaded: "SettingsWithTemplates", **more: object
+) -> "Notification":
     """Returns a notification of that alert alone, to ``receiver``; ``more`` are further fields of it."""
     import msgspec
 

@@ -21,15 +21,23 @@ The sandbox is at {url}
 
 In monitor.yaml:
   accounts:
-    - {{name: local, application_id: {application_id}, application_secret: {application_secret}, api_url: "{url}", auth_url: "{url}"}}
+    - name: local
+      application_id: {application_id}
+      application_secret: {application_secret}
+      api_url: "{url}"
+      auth_url: "{url}"
 
 See what it holds:
   curl {url}/sandbox/state
-Start an incident (operator_outage, carrier_filter, detailed_status, slow_delivery, silence, failing_campaign), end it:
-  curl {url}/sandbox/incidents -d '{{"kind": "operator_outage", "operator": "Cosmote", "for": "10m"}}'
+Start an incident (operator_outage, carrier_filter, detailed_status,
+slow_delivery, silence, failing_campaign), end it:
+  curl {url}/sandbox/incidents -d \\
+    '{{"kind": "operator_outage", "operator": "Cosmote", "for": "10m"}}'
   curl -X DELETE {url}/sandbox/incidents/1
-Let it fail (status, html, cut, drip, truncated, delay, wrong_types, page_drift, short_pages, expired_tokens), heal it:
-  curl {url}/sandbox/faults -d '{{"kind": "status", "status": 503, "for": "5m"}}'
+Let it fail (status, html, cut, drip, truncated, delay, wrong_types,
+page_drift, short_pages, expired_tokens), heal it:
+  curl {url}/sandbox/faults -d \\
+    '{{"kind": "status", "status": 503, "for": "5m"}}'
   curl -X DELETE {url}/sandbox/faults
 Set the balance:
   curl {url}/sandbox/balance -d '{{"balance": 20.0}}'
@@ -73,6 +81,11 @@ Ctrl-C ends it."""
 @click.option(
     "--wild", is_flag=True, help="Some records are odd, as real ones are: missing fields, nulls, wrong types."
 )
+@click.option(
+    "--callbacks",
+    metavar="URL",
+    help="Push each change of status there, such as http://127.0.0.1:9465/callbacks/routee/main?secret=SECRET.",
+)
 def sandbox(
     listen: str,
     rate: float,
@@ -82,6 +95,7 @@ def sandbox(
     messages: int | None,
     select_by: Literal["sent", "status"],
     wild: bool,
+    callbacks: str | None,
 ) -> None:
     """Run a local Routee: its API over seeded, realistic traffic, with incidents and faults on cue.
 
@@ -109,7 +123,10 @@ def sandbox(
         messages=messages,
         select_by=select_by,
         wild=wild,
+        callbacks=callbacks,
     )
+    if callbacks is not None and not callbacks.startswith("http://"):
+        raise click.BadParameter("should be an address that begins with http://", param_hint="--callbacks")
     trio.run(until_signalled, functools.partial(_serve, serving, listen))
 
 

@@ -8,6 +8,7 @@ import click
 from monitor.cli.load import read_everything
 from monitor.cli.options import config_option, json_option, level_option
 from monitor.cli.output import name_variables, say
+from monitor.cli.progress import progress
 from monitor.cli.table import print_json
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def send_test(receiver: str, config: Path | None, as_json: bool, rule: str | Non
     loaded = read_everything(config)
     known("receiver", receiver, [one.name for one in loaded.settings.config.receivers])
     firing, over = _samples(receiver, rule, loaded)
-    outcomes = trio.run(_send, receiver, firing, over, loaded)
+    with progress(f"sending to {receiver}"):
+        outcomes = trio.run(_send, receiver, firing, over, loaded)
     if as_json:
         print_json([{"channel": channel, "ok": not why, "why": why} for channel, why in outcomes.items()])
     else:
@@ -55,14 +57,14 @@ def _samples(receiver: str, rule: str | None, loaded: "SettingsWithTemplates") -
     """Returns an alert that fires now, and its end."""
     import secrets
 
-    from monitor.cli.sample_alert import as_test, over, sample, told
+    from monitor.cli.sample_alert import as_test, notification_to, over, sample
 
     view = sample(rule, loaded)
     firing, resolved = as_test(view), as_test(over(view, loaded))
-    episode = f"test-{secrets.token_hex(8)}"  # another one each time: nobody takes it for a repetition
+    episode = f"test-{secrets.token_hex(8)}"  # a new one each time, so that nobody treats it as a repetition
     return (
-        told(receiver, firing, loaded, key=f"{episode}-1", episode=episode, reason="test"),
-        told(receiver, resolved, loaded, key=f"{episode}-2", episode=episode, reason="test"),
+        notification_to(receiver, firing, loaded, key=f"{episode}-1", episode=episode, reason="test"),
+        notification_to(receiver, resolved, loaded, key=f"{episode}-2", episode=episode, reason="test"),
     )
 
 
@@ -74,7 +76,7 @@ async def _send(
 
     import trio
 
-    from monitor.notify.receivers import notifiers, told_and_resolved
+    from monitor.notify.receivers import notifiers, send_firing_and_resolved
     from monitor.runtime.clock import SystemClock
 
     channels = notifiers(loaded.settings.config, loaded.templates, SystemClock(), sys.stdout)
@@ -82,7 +84,7 @@ async def _send(
     outcomes = dict.fromkeys(mine, "")
 
     async def send(channel: str) -> None:
-        outcomes[channel] = await told_and_resolved(mine[channel], firing, over)
+        outcomes[channel] = await send_firing_and_resolved(mine[channel], firing, over)
 
     async with trio.open_nursery() as nursery:
         for channel in mine:

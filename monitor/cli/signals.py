@@ -8,7 +8,7 @@ from typing import Final
 import trio
 
 LONGEST_STOP_SECONDS: Final = 8.0
-"""What has not ended by then is cut off; what was not sent is sent after the next start."""
+"""Seconds that the daemon gets to stop. Notifications that were not sent by then are sent after the next start."""
 
 log = logging.getLogger("monitor")
 

@@ -84,12 +84,13 @@ def add(
     'team!=sms' is also met by alerts without a team: what only such matchers choose needs --yes.
 
     \b
-    routee-monitor silence add alertname=OperatorFailureRate operator=Cosmote --for 2h --comment "they know"
-    routee-monitor silence add 'country=~"GR|CY"' --for 30d --weekdays sunday --times 02:00-06:00 \\
-        --location Europe/Athens --comment "their maintenance"
+    routee-monitor silence add operator=Cosmote --for 2h --comment "they know"
+    routee-monitor silence add 'country=~"GR|CY"' --for 30d --weekdays sunday \\
+        --times 02:00-06:00 --location Europe/Athens --comment maintenance
 
     \b
-    Exit codes: 0 silenced; 1 refused, with the reason; 2 wrong usage; 69 no daemon answers.
+    Exit codes: 0 silenced; 1 refused, with the reason; 2 wrong usage;
+    69 no daemon answers.
     """
     from monitor.runtime.clock import SystemClock, iso
 
@@ -174,7 +175,7 @@ def _silences_of(api: DaemonApi, *, expired: bool = False) -> list[dict[str, Any
     """Returns all silences in the daemon's order, in which expired ones come last. Reads them in parts, because there may be thousands."""
     found: dict[str, dict[str, Any]] = {}
     while True:
-        # Where one began or ended meanwhile, others may have moved: some come twice, so each part begins within the one before.
+        # Silences that began or ended meanwhile may have moved the others, so each part overlaps the one before.
         offset = max(len(found) - _OVERLAP, 0)
         part = api.get(f"/api/v2/silences?limit={_PART}&offset={offset}", list[SilenceAnswer])
         new = {one["id"]: one for one in part if expired or one["status"]["state"] != "expired"}
@@ -222,7 +223,7 @@ def _range(text: str) -> dict[str, str]:
 
 
 def _check(option: str, during: dict[str, Any]) -> None:
-    """Raises MonitorError, which names the option in place of the key that the daemon would name."""
+    """Checks the times of a recurring silence. Raises MonitorError, which names the option instead of the daemon's key."""
     from monitor.daemon.http.alertmanager_json import read_during
 
     try:
@@ -240,7 +241,7 @@ def _table(found: list[dict[str, Any]]) -> None:
             one["id"][:8],
             _state(one),
             one["startsAt"][:16] + "Z",
-            one["endsAt"][:16] + "Z" + (" (soon)" if one["endsSoon"] else ""),
+            _until(one),
             _silences(one),
             one["createdBy"],
             _shown(one) + f"  {one['comment']}",
@@ -248,6 +249,16 @@ def _table(found: list[dict[str, Any]]) -> None:
         for one in found
     ]
     print_table(("ID", "STATE", Column("FROM", 1), "UNTIL", "SILENCES", Column("BY", 2), "WHAT AND WHY"), rows)
+
+
+def _until(one: dict[str, Any]) -> str:
+    """Returns the end, and how long it is until then if that is not long."""
+    from monitor.model.format import duration
+    from monitor.runtime.clock import MINUTE, SystemClock, parse_iso
+
+    left = max(parse_iso(one["endsAt"]) - SystemClock().now(), 0) // MINUTE * MINUTE
+    soon = f" (in {duration(left)})" if left else " (in less than 1m)"
+    return f"{one['endsAt'][:16]}Z" + (soon if one["endsSoon"] else "")
 
 
 def _silences(one: dict[str, Any]) -> str:
@@ -258,15 +269,15 @@ def _silences(one: dict[str, Any]) -> str:
 
 
 def _state(one: dict[str, Any]) -> str:
-    """Alertmanager's state; ``recurring`` for an active one that is silent only at other times than now."""
+    """Returns Alertmanager's state; ``recurring`` for an active silence that does not silence now."""
     state = str(one["status"]["state"])
     return "recurring" if state == "active" and not one["silencesNow"] else state
 
 
 def _shown(one: dict[str, Any]) -> str:
-    from monitor.cli.silenced import recurrence
+    from monitor.config.monitor.interval import in_words
     from monitor.daemon.http.alertmanager_json import read_matcher
     from monitor.routing.matchers import show
 
-    recurs = f" only {recurrence(one['during'])}" if one.get("during") else ""
+    recurs = f" only {in_words(one['during'])}" if one.get("during") else ""
     return show(read_matcher(matcher) for matcher in one["matchers"]) + recurs

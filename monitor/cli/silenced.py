@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 _MOST_NAMED: Final = 5
 _MINUTES_AHEAD: Final = 8 * 24 * 60
-"""How many minutes ahead the next time of a recurring silence is looked for: a week has each of its times."""
+"""How many minutes ahead the next time of a recurring silence is searched for: more than a week."""
 ALWAYS_THERE: Final = frozenset({"alertname", "severity"})
-"""The labels that no alert lacks."""
+"""The labels that every alert has."""
 
 Alert = dict[str, Any]
-"""As Alertmanager's API gives one."""
+"""An alert in the form of Alertmanager's API."""
 
 
 def met_by(wanted: "Sequence[Matcher]", alerts: Sequence[Alert]) -> list[Alert]:
@@ -26,7 +26,8 @@ def met_by(wanted: "Sequence[Matcher]", alerts: Sequence[Alert]) -> list[Alert]:
 
 def is_broad(wanted: "Sequence[Matcher]") -> bool:
     """Returns whether alerts that have none of the labels meet all matchers."""
-    negates = any(one.op in ("!=", "!~") for one in wanted)  # others alone are refused: they choose nothing
+    # Without a negation, the daemon refuses matchers that all accept a missing label.
+    negates = any(one.op in ("!=", "!~") for one in wanted)
     return negates and not any(one.needs_label or one.name in ALWAYS_THERE for one in wanted)
 
 
@@ -41,14 +42,8 @@ def broad(wanted: "Sequence[Matcher]", met: Sequence[Alert]) -> str:
     )
 
 
-def recurrence(during: dict[str, Any]) -> str:
-    """When a recurring silence is active: ``sunday 02:00-06:00 Europe/Athens``."""
-    hours = [f"{part['start_time']}-{part['end_time']}" for part in during.get("times", [])]
-    return " ".join([*during.get("weekdays", []), *hours, during["location"]])
-
-
 def effect(made: dict[str, Any], wanted: "Sequence[Matcher]", alerts: Sequence[Alert], at: "Instant") -> list[str]:
-    """What a silence does, as it was made, in lines. ``alerts`` are all that there are ``at`` this time."""
+    """Returns the lines about what the silence ``made`` does. ``alerts`` are all alerts at the time ``at``."""
     met, now = met_by(wanted, alerts), made.get("silencesNow", True)
     span = _recurring_span(made, at) if made.get("during") else _span(made)
     if not met:
@@ -67,29 +62,30 @@ def _span(made: dict[str, Any]) -> str:
 
 
 def _recurring_span(made: dict[str, Any], at: "Instant") -> str:
-    """``silenced each sunday 02:00-06:00 Europe/Athens, next at 2026-11-29T00:00:00Z, until …``."""
-    from monitor.cli.times import spoken
+    """Returns ``silenced each sunday 02:00-06:00 Europe/Athens, next at 2026-11-29T00:00:00Z, until …``."""
+    from monitor.cli.times import local_and_utc
+    from monitor.config.monitor.interval import in_words
     from monitor.daemon.http.alertmanager_json import read_during
     from monitor.runtime.clock import MINUTE, parse_iso
 
     starts, ends = _bounds(made)
-    begun = f"silenced each {recurrence(made['during'])}"
+    begun = f"silenced each {in_words(made['during'])}"
     if made.get("silencesNow", True):
         return f"{begun}, also now, until {ends}"
     interval, first = read_during(made["during"]), max(at, parse_iso(made["startsAt"]))
     minutes = (first - first % MINUTE + MINUTE * step for step in range(1, _MINUTES_AHEAD))
     after = next((one for one in (first, *minutes) if interval.contains(one)), None)
     if after is not None and after >= parse_iso(made["endsAt"]):
-        return f"warning: it never silences anything: its next time would be {spoken(after)}, but it ends {ends}"
-    when = f"next at {spoken(after)}" if after is not None else f"from {starts}"
+        return f"warning: it never silences anything: its next time would be {local_and_utc(after)}, but it ends {ends}"
+    when = f"next at {local_and_utc(after)}" if after is not None else f"from {starts}"
     return f"{begun}, {when}, until {ends}; not now"
 
 
 def _bounds(made: dict[str, Any]) -> tuple[str, str]:
-    from monitor.cli.times import spoken
+    from monitor.cli.times import local_and_utc
     from monitor.runtime.clock import parse_iso
 
-    return spoken(parse_iso(made["startsAt"])), spoken(parse_iso(made["endsAt"]))
+    return local_and_utc(parse_iso(made["startsAt"])), local_and_utc(parse_iso(made["endsAt"]))
 
 
 def suggestion(wanted: "Sequence[Matcher]", alerts: Sequence[Alert]) -> str:

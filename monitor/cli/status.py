@@ -9,6 +9,7 @@ import click
 from monitor.cli.load import read_as_it_runs
 from monitor.cli.options import config_option, json_option, level_option, url_option, wide_option
 from monitor.cli.output import Shaded, say, shaded
+from monitor.cli.progress import progress
 from monitor.cli.table import Column, print_json, print_table
 from monitor.runtime.errors import MonitorError
 
@@ -19,7 +20,7 @@ EXIT_NOT_RUNNING: Final = 69
 _MOST_SEARCHES: Final = 8
 _MOST_WARNINGS: Final = 3
 _INTERVALS: Final = 3
-"""A poll that was due so many intervals ago is late."""
+"""A poll is late after this many intervals without one."""
 
 
 @click.command(short_help="Show the monitor's state on one screen.")
@@ -52,7 +53,7 @@ def status(config: Path | None, as_json: bool, url: str | None) -> int:
 def _asked(loaded: "SettingsWithTemplates", url: str | None) -> dict[str, Any]:
     """Returns the daemon's status, or else what its store shows. With ``url`` a daemon has to answer. Raises NoAnswer and DaemonRefused."""
     from monitor.cli.api_answers import DaemonStatus
-    from monitor.cli.daemon_api import api_of
+    from monitor.cli.daemon_api import IS_IT_RUNNING, api_of
 
     try:
         api = api_of(loaded.settings.config, url)
@@ -60,7 +61,7 @@ def _asked(loaded: "SettingsWithTemplates", url: str | None) -> dict[str, Any]:
     except MonitorError as why:
         if url:
             raise
-        return _stored(loaded, str(why))
+        return _stored(loaded, str(why).removesuffix(IS_IT_RUNNING))
     return said | {"url": api.url, "why": "", "store": None}
 
 
@@ -71,18 +72,18 @@ def _stored(loaded: "SettingsWithTemplates", why: str) -> dict[str, Any]:
 
     config, now = loaded.settings.config, SystemClock().now()
     process = lock_holder(config.store_path)
-    stand, warnings = Overview([], [], [], [], {}, {}), []
+    stored, warnings = Overview([], [], [], [], {}, {}), []
     try:
-        with open_store(config.store_path, read_only=True) as store:
-            stand = _stand(loaded, store, now)
+        with progress("reading the store"), open_store(config.store_path, read_only=True) as store:
+            stored = _stored_overview(loaded, store, now)
     except MonitorError as error:
         warnings = [str(error)]
     about = {"running": process is not None and config.web is None, "version": None, "since": None, "process": process}
     where = {"url": None, "why": why, "store": str(config.store_path)}
-    return about | overview(config, stand, now) | {"warnings": warnings} | where
+    return about | overview(config, stored, now) | {"warnings": warnings} | where
 
 
-def _stand(loaded: "SettingsWithTemplates", store: Any, now: int) -> Any:
+def _stored_overview(loaded: "SettingsWithTemplates", store: Any, now: int) -> Any:
     """Returns the status from the store."""
     from monitor.cli.alerts import views_of
     from monitor.daemon.overview import Overview
@@ -97,7 +98,7 @@ def _stand(loaded: "SettingsWithTemplates", store: Any, now: int) -> Any:
 Line = tuple[str | Shaded, ...]
 """The pieces of a line."""
 _LABEL: Final = 14
-"""Columns of a fact's name; a text that goes on in a further row begins there."""
+"""The columns of a row's name; a wrapped text is indented by as much."""
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -109,7 +110,7 @@ def _print(found: dict[str, Any]) -> None:
     if len(rows) > _MOST_SEARCHES:
         say(f"and {len(rows) - _MOST_SEARCHES} more searches: --json shows all")
     say("")
-    for name, text in _facts(found):
+    for name, text in _details(found):
         say(f"{name:<{_LABEL}}{text}", indent=_LABEL)
 
 
@@ -158,8 +159,8 @@ def _colour(row: Any) -> str | None:
     return "red" if state.startswith("blind") else "yellow" if state != "ok" else None
 
 
-def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yields the other facts: a name and a text each."""
+def _details(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yields the further rows of the screen, each a name and a text."""
     yield from _alerts(found["alerts"])
     outbox = found["outbox"]
     waiting = [f"{one['receiver']} {one['channel']} ({one['waiting']})" for one in outbox["channels"]]

@@ -9,7 +9,7 @@ from monitor.runtime.errors import MonitorError
 if TYPE_CHECKING:
     from monitor.config.monitor import Config
     from monitor.model.notification import AlertView
-    from monitor.store.protocol import StoredState as Kept
+    from monitor.store.protocol import StoredState
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class SuppressionState:
 
 
 def held_of(
-    config: "Config", url: str | None, kept: "Kept", views: "Iterable[AlertView]"
+    config: "Config", url: str | None, kept: "StoredState", views: "Iterable[AlertView]"
 ) -> dict[str, SuppressionState]:
     """Returns the states by our fingerprints, from the daemon or else from the store.
 
@@ -75,7 +75,7 @@ def _held(one: Mapping[str, Any]) -> SuppressionState:
     return SuppressionState(by["silenced"], by["inhibited"], by["muted"], by_whom, comment, receivers, suppressed)
 
 
-def _as_stored(kept: "Kept", views: "Iterable[AlertView]") -> dict[str, SuppressionState]:
+def _as_stored(kept: "StoredState", views: "Iterable[AlertView]") -> dict[str, SuppressionState]:
     from monitor.routing.silences import Silences
     from monitor.runtime.clock import SystemClock
 

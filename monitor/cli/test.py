@@ -27,7 +27,7 @@ def test(files: Sequence[str], pattern: str | None, junit: Path | None, as_json:
     """Run rule tests: files that describe messages and the alerts that are expected of them.
 
     FILES are test files, globs or folders (of a folder of rules those in its
-    folder tests). The rules are judged as the daemon judges them, on a clock that only the test moves.
+    folder tests). The rules are evaluated as the daemon evaluates them, on a clock that only the test moves.
     With --config, a test that names no time_zone takes that of the account.
 
     \b

@@ -21,14 +21,14 @@ _LIKE: Final = "2026-11-21T18:00 (in your time zone) or 2026-11-21T18:00:00Z"
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """An instant, or (``moment`` None) a span before another instant."""
+    """An instant, or (if ``instant`` is None) a span before another instant."""
 
-    moment: "Instant | None" = None
+    instant: "Instant | None" = None
     before: "Duration" = 0
 
-    def seen_from(self, other: "Instant") -> "Instant":
+    def relative_to(self, other: "Instant") -> "Instant":
         """Returns the instant; a span counts back from ``other``."""
-        return other - self.before if self.moment is None else self.moment
+        return other - self.before if self.instant is None else self.instant
 
 
 class TimeType(_Type):
@@ -41,23 +41,23 @@ class TimeType(_Type):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not isinstance(value, str):
             return value
-        moment = _parsed(value)
-        if moment is None:
+        parsed = _parsed(value)
+        if parsed is None:
             self.fail(f"{value[:60]!r} is not a time. Write it like {_LIKE}.", param, ctx)
-        return self._instant(value, moment, param, ctx)
+        return self._instant(value, parsed, param, ctx)
 
     def _instant(
-        self, text: str, moment: "datetime", param: click.Parameter | None, ctx: click.Context | None
+        self, text: str, parsed: "datetime", param: click.Parameter | None, ctx: click.Context | None
     ) -> "Instant":
         from monitor.runtime.clock import from_datetime
 
         try:
-            local = moment.astimezone()  # from the terminal's zone, where none is written
-            later = moment.replace(fold=1).astimezone()
-        except (OverflowError, ValueError, OSError):  # which of them, depends on the C library
+            local = parsed.astimezone()  # in the terminal's zone, if the text has none
+            later = parsed.replace(fold=1).astimezone()
+        except (OverflowError, ValueError, OSError):  # the exception depends on the C library
             self.fail(f"{text!r} is too far from now.", param, ctx)
-        if moment.tzinfo is None:
-            if local.replace(tzinfo=None) != moment:
+        if parsed.tzinfo is None:
+            if local.replace(tzinfo=None) != parsed:
                 self.fail(f"{text!r} does not exist in your time zone: the clocks change over it.", param, ctx)
             if ctx is None or not ctx.resilient_parsing:
                 _tell(param, text, local, twice=later != local)
@@ -77,24 +77,24 @@ class WhenType(TimeType):
         try:
             return When(before=parse_duration(value))
         except ValueError:
-            moment = _parsed(value)
-        if moment is None:
+            parsed = _parsed(value)
+        if parsed is None:
             self.fail(f"{value[:60]!r} is neither a span like 7d nor a time like {_LIKE}.", param, ctx)
-        return When(self._instant(value, moment, param, ctx))
+        return When(self._instant(value, parsed, param, ctx))
 
 
 TIME: Final = TimeType()
 WHEN: Final = WhenType()
 
 
-def spoken(instant: "Instant") -> str:
+def local_and_utc(instant: "Instant") -> str:
     """Returns an instant in the terminal's zone, and also in UTC if that differs: ``2026-11-21T18:00:00+02:00 (EET), 16:00Z``."""
     from monitor.runtime.clock import to_datetime
 
-    return _spoken(to_datetime(instant).replace(microsecond=0).astimezone())
+    return _local_and_utc(to_datetime(instant).replace(microsecond=0).astimezone())
 
 
-def _spoken(local: "datetime") -> str:
+def _local_and_utc(local: "datetime") -> str:
     from datetime import UTC
 
     utc = local.astimezone(UTC)
@@ -116,4 +116,4 @@ def _parsed(text: str) -> "datetime | None":
 def _tell(param: click.Parameter | None, text: str, local: "datetime", *, twice: bool) -> None:
     option = f"{param.opts[0]} " if param is not None else ""
     again = " It comes twice that night; this is the first time." if twice else ""
-    say(f"{option}{text} has no time zone. It is read in yours: {_spoken(local)}.{again}", err=True)
+    say(f"{option}{text} has no time zone. It is read in yours: {_local_and_utc(local)}.{again}", err=True)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
 from monitor.cli.output import say
+from monitor.cli.progress import no_more_progress
 from monitor.cli.read_store import stored_state
 from monitor.daemon.validate import SettingsWithTemplates
 from monitor.runtime.errors import StoreError
-from monitor.store.protocol import Cursor, Store
-from monitor.store.protocol import StoredState as Kept
+from monitor.store.protocol import Cursor, Store, StoredState
 
 T = TypeVar("T")
 
@@ -18,7 +18,7 @@ LOOK_EVERY_SECONDS: Final = 1.0
 
 def each_poll(
     loaded: SettingsWithTemplates,
-    make: Callable[[Store, Kept], T],
+    make: Callable[[Store, StoredState], T],
     pause: Callable[[], None] = lambda: time.sleep(LOOK_EVERY_SECONDS),
 ) -> Iterator[T]:
     """Yields what ``make`` returns for the store, now and after each further poll or sweep; calls ``pause`` between checks.
@@ -29,7 +29,7 @@ def each_poll(
     while True:
         try:
             with stored_state(loaded) as (store, kept):
-                news = [_moment(cursor) for cursor in kept.cursors]
+                news = [_progress(cursor) for cursor in kept.cursors]
                 found = make(store, kept) if news != seen else None
         except StoreError as error:
             if seen is None:
@@ -39,9 +39,10 @@ def each_poll(
         else:
             seen = news
         if found is not None:
+            no_more_progress()
             yield found
         pause()
 
 
-def _moment(cursor: Cursor) -> object:
+def _progress(cursor: Cursor) -> object:
     return cursor.account, cursor.search, cursor.as_of, cursor.swept

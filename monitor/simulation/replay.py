@@ -5,9 +5,9 @@ every search counts as polled up to that step, with nothing missing since `cover
 the steps are the only time that passes.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -72,37 +72,22 @@ class Episode:
                 self._level, self._worst = alert.level, severity
 
 
-class Replay:
-    """One account's rules over its past.
+class Episodes:
+    """Records alerts as episodes.
 
-    Each `step` moves the time forward. ``fired`` holds the alerts that fired, ``dropped`` counts by rule the alerts that ended while pending, and
-    ``errors`` holds the rules that could not be evaluated.
+    ``fired`` holds the alerts that fired, ``dropped`` counts by rule the alerts that ended while pending. ``put`` stores what becomes of an alert
+    after its end.
     """
 
-    def __init__(self, evaluator: RuleEvaluator, feed: Feed, covered_since: Instant) -> None:
-        self.evaluator = evaluator
+    def __init__(self, rules: Mapping[str, Rule], put: Callable[[str, Group, Alert | None], None]) -> None:
         self.fired: list[Episode] = []
         self.dropped: dict[str, int] = {}
-        self.errors: dict[str, str] = {}
-        self._feed = feed
-        self._covered_since = covered_since
+        self._rules = rules
+        self._put = put
         self._open: dict[Key, Episode] = {}
 
-    def step(self, as_of: Instant) -> None:
-        """Moves the time to ``as_of``, which is later than the step before, and evaluates the rules."""
-        self._feed(as_of)
-        for search in self.evaluator.coverage.searches:
-            cursor = Cursor(self.evaluator.account, search, as_of, self._covered_since)
-            outcome = self.evaluator.evaluate(cursor)
-            self.evaluator.apply(outcome, cursor)
-            self._follow(outcome, as_of)
-            self.errors |= outcome.errors
-
-    def of(self, rule: str) -> Iterator[Episode]:
-        """Returns the alerts of a rule that fired, in the order in which they did."""
-        return (episode for episode in self.fired if episode.rule == rule)
-
-    def _follow(self, outcome: EvaluationResult, as_of: Instant) -> None:
+    def follow(self, outcome: EvaluationResult, as_of: Instant) -> None:
+        """Records what an evaluation changed, after it was applied."""
         for key, alert in outcome.alerts.items():
             name, group = key
             if name in BUILT_IN:
@@ -117,19 +102,71 @@ class Replay:
             if episode is None:
                 episode = self._open[key] = Episode(alert.account, name, group, alert.pending_at)
             had_fired = episode.firing_at is not None
-            episode.follow(alert, self.evaluator.rules[name], as_of)
+            episode.follow(alert, self._rules[name], as_of)
             if episode.firing_at is not None and not had_fired:
                 self.fired.append(episode)
             if alert.state == "resolved":
                 del self._open[key]
-                self.evaluator.put(name, group, None)  # forgets the resolved alert: what comes next is a new one
+                self._put(name, group, None)  # forgets the resolved alert: what comes next is a new one
 
     def _displaced(self, key: Key, alert: Alert, over: Alert, as_of: Instant) -> None:
         """Ends an alert whose place a worse group took, and begins the episode of the pending one."""
         name, group = key
-        self._open.pop(key).follow(over, self.evaluator.rules[name], as_of)
+        self._open.pop(key).follow(over, self._rules[name], as_of)
         self._open[key] = Episode(alert.account, name, group, alert.pending_at, peak=alert.peak)
-        self.evaluator.put(name, group, msgspec.structs.replace(alert, earlier=None))
+        self._put(name, group, msgspec.structs.replace(alert, earlier=None))
+
+
+class Listener(Protocol):
+    """Follows the alerts of a replay."""
+
+    def wait_until(self, now: Instant) -> None:
+        """The time moves on to ``now``, and nothing was evaluated since the last step."""
+
+    def take(self, outcome: EvaluationResult) -> None:
+        """An evaluation changed these alerts."""
+
+    def dispatch(self, now: Instant) -> None:
+        """All evaluations at ``now`` are done."""
+
+
+class Replay:
+    """One account's rules over its past.
+
+    Each `step` moves the time forward. ``fired`` holds the alerts that fired, ``dropped`` counts by rule the alerts that ended while pending, and
+    ``errors`` holds the rules that could not be evaluated. ``listeners`` follow the alerts.
+    """
+
+    def __init__(self, evaluator: RuleEvaluator, feed: Feed, covered_since: Instant) -> None:
+        episodes = Episodes(evaluator.rules, evaluator.put)
+        self.evaluator = evaluator
+        self.fired = episodes.fired
+        self.dropped = episodes.dropped
+        self.errors: dict[str, str] = {}
+        self.listeners: Sequence[Listener] = ()
+        self._feed = feed
+        self._covered_since = covered_since
+        self._episodes = episodes
+
+    def step(self, as_of: Instant) -> None:
+        """Moves the time to ``as_of``, which is later than the step before, and evaluates the rules."""
+        for listener in self.listeners:
+            listener.wait_until(as_of)
+        self._feed(as_of)
+        for search in self.evaluator.coverage.searches:
+            cursor = Cursor(self.evaluator.account, search, as_of, self._covered_since)
+            outcome = self.evaluator.evaluate(cursor)
+            self.evaluator.apply(outcome, cursor)
+            for listener in self.listeners:
+                listener.take(outcome)
+            self._episodes.follow(outcome, as_of)
+            self.errors |= outcome.errors
+        for listener in self.listeners:
+            listener.dispatch(as_of)
+
+    def of(self, rule: str) -> Iterator[Episode]:
+        """Returns the alerts of a rule that fired, in the order in which they did."""
+        return (episode for episode in self.fired if episode.rule == rule)
 
 
 def times(start: Instant, end: Instant, every: Duration) -> Iterator[Instant]:

@@ -31,6 +31,11 @@ class GroupTrial:
         """The thresholds, NaN where data was missing."""
         return self.line.thresholds if self.line is not None else np.zeros(0)
 
+    @property
+    def evidence(self) -> Floats:
+        """The evidence, NaN where there is none."""
+        return self.line.evidence if self.line is not None else np.zeros(0)
+
 
 @dataclass(slots=True)
 class GroupPanel:

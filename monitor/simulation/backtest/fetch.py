@@ -10,7 +10,7 @@ from monitor.ingest.poll.reader import Reader, SliceResult
 from monitor.model.complete_read import ReadOrigin
 from monitor.model.message import Batch
 from monitor.model.privacy import RecipientMask
-from monitor.model.routee_query import PAGE_SIZE, SetAside, Tracking
+from monitor.model.routee_query import PAGE_SIZE, RejectedRecord, Tracking
 from monitor.runtime.clock import Clock, Instant
 from monitor.simulation.backtest.run import AccountMessages
 from monitor.window import Window
@@ -77,7 +77,7 @@ class _Fetching:
     def _earliest(self) -> Instant:
         return horizon(self._clock.now())
 
-    async def _take(self, batch: Batch, _asides: tuple[SetAside, ...], _origin: ReadOrigin) -> None:
+    async def _take(self, batch: Batch, _rejected: tuple[RejectedRecord, ...], _origin: ReadOrigin) -> None:
         self._window.upsert(batch, self._search.name)
         self._progress(self._search.name, min(self.figures.rows, self._total), self._total)
 

@@ -8,12 +8,13 @@ from monitor.alerts.kinds import condition
 from monitor.model.alert import is_report
 from monitor.model.format import amount, duration, number
 from monitor.model.plurals import plural
+from monitor.notify.render.chart_svg import STYLE as CHART_STYLE
 from monitor.runtime.clock import iso
 from monitor.simulation.backtest.chart import WIDTH, rule_chart_figure
 from monitor.simulation.backtest.export import RuleChart, rule_charts
-from monitor.simulation.backtest.report import Totals, age
+from monitor.simulation.backtest.report import Totals, age, notification_words
 from monitor.simulation.backtest.run import Backtest, Trial
-from monitor.simulation.backtest.unknown_values import is_judged
+from monitor.simulation.backtest.unknown_values import is_evaluated
 from monitor.simulation.replay import Episode
 
 MOST_ALERTS: Final = 200
@@ -35,35 +36,36 @@ th {{ font-weight: 600; color: #656d76; }}
 td.n {{ text-align: right; font-variant-numeric: tabular-nums; }}
 summary {{ margin: 0 16px; cursor: pointer; color: #0969da; }}
 .error {{ color: #cf222e; margin: 0 16px; }}
-"""
+{CHART_STYLE}"""
 
 
 def page(found: Backtest, note: str = "") -> str:
     """Returns the text of the file; ``note`` is a sentence that says how it was made."""
     span = found.span
     title = f"Backtest {iso(span.since)[:16]} to {iso(span.until)[:16]} UTC"
-    said = f"{number(found.messages)} reports, judged every {duration(span.step)}. Dashed: thresholds. Shaded: alerts, lighter while pending."
+    said = f"{number(found.messages)} reports, evaluated every {duration(span.step)}. Dashed: thresholds. Shaded: alerts, lighter while pending."
     sections = "".join(_section(rule_chart, found) for rule_chart in rule_charts(found))
     return (
         f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title><style>{_STYLE}</style></head>"
-        f"<body><h1>{escape(title)}</h1><p>{escape(said)}</p><p>{escape(note)}</p>{_totals(found)}{sections}</body></html>\n"
+        f"<body><h1>{escape(title)}</h1><p>{escape(said)}</p><p>{escape(note)}</p><p>{escape(notification_words(found))}</p>{_totals(found)}{sections}</body></html>\n"
     )
 
 
 def _totals(found: Backtest) -> str:
-    heads = ("rule", "fires", "alerts", "a week", "firing", "longest", "only pending")
+    heads = ("rule", "fires", "alerts", "a week", "notifications", "firing", "longest", "only pending")
     return f"<section>{_table(heads, [_total(trial, found) for trial in found.trials], numbers=2)}</section>"
 
 
 def _total(trial: Trial, found: Backtest) -> list[str]:
     totals = Totals.of(trial, found)
-    if not is_judged(trial.subject.rule):
-        return [trial.subject.rule.name, condition(trial.subject.rule), "–", "–", "", "", "–"]
+    if not is_evaluated(trial.subject.rule):
+        return [trial.subject.rule.name, condition(trial.subject.rule), "–", "–", "–", "", "", "–"]
     return [
         trial.subject.rule.name,
         condition(trial.subject.rule),
         number(totals.alerts) if trial.is_known else "no data",
         "–" if totals.a_week is None else number(totals.a_week),
+        "–" if trial.notifications is None else number(trial.notifications),
         duration(totals.firing),
         duration(totals.longest),
         number(trial.dropped),

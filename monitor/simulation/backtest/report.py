@@ -5,6 +5,7 @@ from typing import Any
 
 from monitor.model.alert import is_report
 from monitor.model.format import number
+from monitor.model.plurals import plural
 from monitor.runtime.clock import DAY, SECOND, Duration, Instant, iso
 from monitor.simulation.backtest.run import Backtest, Trial
 from monitor.simulation.replay import Episode
@@ -12,8 +13,10 @@ from monitor.simulation.replay import Episode
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How much a rule had to say, reports included. ``firing`` is how long alerts lasted, all together; ``a_week`` how many there were on average,
-    None for less than a day, of which no week can be made."""
+    """The totals of one trial. ``alerts`` counts alerts and reports; ``a_week`` is their average number a week, None for a span under a day.
+
+    ``firing`` is how long all alerts fired together, ``longest`` the longest of them, in microseconds.
+    """
 
     alerts: int
     a_week: float | None
@@ -31,7 +34,7 @@ class Totals:
 
     @property
     def weekly(self) -> str:
-        """``1.5 a week``; empty where that is not known."""
+        """Returns ``1.5 a week``; empty if that is unknown."""
         return "" if self.a_week is None else f"{number(self.a_week)} a week"
 
 
@@ -42,8 +45,39 @@ def as_json(found: Backtest) -> dict[str, Any]:
         "until": iso(found.span.until),
         "every": found.span.step / SECOND,
         "messages": found.messages,
+        **_notifications(found),
         "rules": [_trial(trial, found) for trial in found.trials],
     }
+
+
+def _notifications(found: Backtest) -> dict[str, Any]:
+    """Returns how many notifications there would have been, as keys of the whole backtest; see docs/backtest.md."""
+    if found.notified is None:
+        return {}
+    week = notifications_a_week(found)
+    return {
+        "notifications": found.notified.total,
+        "notifications_a_week": None if week is None else round(week, 2),
+        "notifications_with_changes": found.notified.sent,
+    }
+
+
+def notifications_a_week(found: Backtest) -> float | None:
+    """Returns the average number of notifications a week; None for a span under a day, or if they were not counted."""
+    if found.notified is None or found.span.length < DAY:
+        return None
+    return found.notified.total / found.span.weeks
+
+
+def notification_words(found: Backtest) -> str:
+    """Returns the notifications of all rules in a sentence; empty if they were not counted."""
+    if found.notified is None:
+        return ""
+    week = notifications_a_week(found)
+    often = "" if week is None else f", {number(week)} a week"
+    more = found.notified.sent - found.notified.total
+    changes = f"; {plural(more, 'further message')} about changes, repeats and ends" if more else ""
+    return f"People would have got {plural(found.notified.total, 'notification')}{often}{changes}."
 
 
 def _trial(trial: Trial, found: Backtest) -> dict[str, Any]:
@@ -56,6 +90,8 @@ def _trial(trial: Trial, found: Backtest) -> dict[str, Any]:
         "enough_data": trial.is_known,
         "total": totals.alerts,
         "a_week": None if totals.a_week is None else round(totals.a_week, 2),
+        "notifications": trial.notifications,
+        "notifications_in_all": None if trial.notified is None else trial.notified.total,
         "firing_seconds": totals.firing / SECOND,
         "only_pending": trial.dropped,
         "errors": trial.errors,

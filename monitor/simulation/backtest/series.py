@@ -16,7 +16,7 @@ from monitor.alerts.kinds import NOT_ENOUGH, RuleResult
 from monitor.runtime.clock import Instant
 from monitor.simulation.backtest.step_size import EvaluationSpan
 
-MOMENTS: Final = 720
+MOST_POINTS: Final = 720
 MOST_GROUPS: Final = 256
 
 Floats = NDArray[np.float64]
@@ -30,6 +30,8 @@ class GroupSeries:
     values: Floats
     thresholds: Floats
     worst: float
+    evidence: Floats
+    """See `RuleResult.evidence`; NaN where there is none, for most kinds always."""
 
 
 class RuleSeries:
@@ -37,41 +39,44 @@ class RuleSeries:
 
     def __init__(self, span: EvaluationSpan, below: bool) -> None:
         self.span = span
-        self.moments = min(span.steps, MOMENTS)
-        self._told = self._asked = False
+        self.points = min(span.steps, MOST_POINTS)
+        self._had_data = self._asked = False
         self._below = below
         self._names = Names()
         self._rows: dict[int, int] = {}
         self._groups: list[Group] = []
-        self._places: dict[Group, int] = {}
-        self._values = np.full((8, self.moments), np.nan)
-        self._thresholds = np.full((8, self.moments), np.nan)
+        self._row_of_group: dict[Group, int] = {}
+        self._values = np.full((8, self.points), np.nan)
+        self._thresholds = np.full((8, self.points), np.nan)
+        self._evidence = np.full((8, self.points), np.nan)
 
     @property
     def known(self) -> bool:
         """Whether there was enough data about any group; True if there were no groups."""
-        return self._told or not self._asked
+        return self._had_data or not self._asked
 
-    def at(self, moment: int) -> Instant:
+    def at(self, point: int) -> Instant:
         """Returns the instant of a position in the series."""
-        return self.span.since + round((moment + 0.5) * self.span.length / self.moments)
+        return self.span.since + round((point + 0.5) * self.span.length / self.points)
 
     def take(self, as_of: Instant, rule_result: RuleResult) -> None:
         """Adds the result of one evaluation."""
         if not self._names.begin(rule_result):
             self._rows.clear()
-        told = rule_result.breached != NOT_ENOUGH
-        self._told |= bool(told.any())
+        with_data = rule_result.breached != NOT_ENOUGH
+        self._had_data |= bool(with_data.any())
         self._asked |= len(rule_result) > 0
-        enough = np.flatnonzero(told & ~np.isnan(rule_result.value))
+        enough = np.flatnonzero(with_data & ~np.isnan(rule_result.value))
         if not enough.size:
             return
         rows = np.array([self._row(rule_result, int(at)) for at in enough], np.int64)
-        moment = min((as_of - self.span.since) * self.moments // max(self.span.length, 1), self.moments - 1)
+        point = min((as_of - self.span.since) * self.points // max(self.span.length, 1), self.points - 1)
         worst = np.fmin if self._below else np.fmax
-        before, value = self._values[rows, moment], rule_result.value[enough]
-        self._values[rows, moment] = worst(before, value)
-        self._thresholds[rows, moment] = rule_result.threshold[enough]
+        before, value = self._values[rows, point], rule_result.value[enough]
+        self._values[rows, point] = worst(before, value)
+        self._thresholds[rows, point] = rule_result.threshold[enough]
+        if rule_result.evidence is not None:
+            self._evidence[rows, point] = np.fmax(self._evidence[rows, point], rule_result.evidence[enough])
         if len(self._groups) > MOST_GROUPS:
             self._thin_out()
 
@@ -80,7 +85,8 @@ class RuleSeries:
         scores = self._scores()
         order = np.argsort(-scores, kind="stable")
         return [
-            GroupSeries(self._groups[i], self._values[i], self._thresholds[i], float(scores[i])) for i in order.tolist()
+            GroupSeries(self._groups[i], self._values[i], self._thresholds[i], float(scores[i]), self._evidence[i])
+            for i in order.tolist()
         ]
 
     def _row(self, rule_result: RuleResult, at: int) -> int:
@@ -88,7 +94,7 @@ class RuleSeries:
         row = self._rows.get(code)
         if row is None:
             group = self._names.group(rule_result, at)
-            row = self._rows[code] = self._places.setdefault(group, len(self._groups))
+            row = self._rows[code] = self._row_of_group.setdefault(group, len(self._groups))
             if row == len(self._groups):
                 self._groups.append(group)
                 self._reserve(row + 1)
@@ -96,8 +102,9 @@ class RuleSeries:
 
     def _reserve(self, count: int) -> None:
         if count > len(self._values):
-            more = np.full((len(self._values), self.moments), np.nan)
-            self._values, self._thresholds = (np.concatenate([a, more]) for a in (self._values, self._thresholds))
+            more = np.full((len(self._values), self.points), np.nan)
+            arrays = self._values, self._thresholds, self._evidence
+            self._values, self._thresholds, self._evidence = (np.concatenate([one, more]) for one in arrays)
 
     def _scores(self) -> Floats:
         """Returns how near each group came to its threshold, or how far it went beyond, as a factor."""
@@ -110,6 +117,8 @@ class RuleSeries:
         """Keeps the worst half of the groups."""
         kept = np.sort(np.argsort(-self._scores(), kind="stable")[: MOST_GROUPS // 2])
         self._groups = [self._groups[i] for i in kept.tolist()]
-        self._places = {group: place for place, group in enumerate(self._groups)}
+        self._row_of_group = {group: row for row, group in enumerate(self._groups)}
         self._rows.clear()
-        self._values, self._thresholds = self._values[kept], self._thresholds[kept]
+        self._values, self._thresholds, self._evidence = (
+            one[kept] for one in (self._values, self._thresholds, self._evidence)
+        )

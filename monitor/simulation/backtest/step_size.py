@@ -48,7 +48,7 @@ class EvaluationSpan:
 
     @property
     def steps(self) -> int:
-        """How many times rules are evaluated."""
+        """Returns the number of evaluations."""
         return -(-self.length // self.step) + 1
 
     @property
@@ -73,12 +73,11 @@ class EvaluationStep:
 def choose_step(
     every: Duration, length: Duration, rules: Iterable[Rule], messages: int, known: Duration = WEEK
 ) -> EvaluationStep:
-    """The step for ``messages`` in a span of that length: that of the searches, or a coarser one where it would take long.
+    """Returns the step for a backtest of ``messages`` over a span of this length.
 
-    Messages are ``known`` for so long before the end of the span: no rule looks at more, however far back it would look.
-
-    One that sees the ``for`` of every rule, if it can be had in minutes. It follows from these numbers alone, so that the same question
-    has the same answer at each time.
+    The step is ``every``, that of the searches, unless that would take longer than QUICK_SECONDS; then it is coarser. It is not so coarse that it
+    misses the ``for`` of a rule, if the backtest then still takes at most PATIENT_SECONDS. It depends on the arguments alone, so that the same
+    question always gets the same step. ``known`` is how far before the end of the span messages exist; rules look at no more.
     """
     rules = list(rules)
     steps = [every, *(step for step in _LADDER if step > every), 2 * HOUR]

@@ -11,10 +11,10 @@ from monitor.runtime.clock import Instant, iso
 from monitor.runtime.printable import line
 from monitor.runtime.terminal_width import cells, clipped, padded
 from monitor.simulation.backtest.export import GroupTrial, RuleChart, rule_charts
-from monitor.simulation.backtest.report import Totals, age
+from monitor.simulation.backtest.report import Totals, age, notification_words
 from monitor.simulation.backtest.run import Backtest, Trial
 from monitor.simulation.backtest.step_size import EvaluationSpan
-from monitor.simulation.backtest.unknown_values import is_judged
+from monitor.simulation.backtest.unknown_values import is_evaluated
 from monitor.simulation.replay import Episode
 
 MOST_ALERTS: Final = 10
@@ -52,7 +52,7 @@ def _head(trial: Trial, found: Backtest) -> Iterator[str]:
     """Yields the totals of a trial, and what the past does not show of its rule."""
     name = f"  with {trial.subject.variant}" if trial.subject.variant else trial.subject.name
     said = f"{name} ({condition(trial.subject.rule)}): "
-    if not is_judged(trial.subject.rule):
+    if not is_evaluated(trial.subject.rule):
         yield said + trial.unknown
         return
     yield said + _totals(trial, found)
@@ -68,8 +68,17 @@ def _totals(trial: Trial, found: Backtest) -> str:
     if all(is_report(episode.group) for episode in trial.alerts):
         return ", ".join(filter(None, (plural(totals.alerts, "report"), totals.weekly)))
     said = ", ".join(filter(None, (plural(totals.alerts, "alert"), totals.weekly)))
+    said += _in_notifications(trial)
     said += f", firing for {duration(totals.firing)} in all, {duration(totals.longest)} at the longest"
     return said + (f"; {number(trial.dropped)} only pending" if trial.dropped else "")
+
+
+def _in_notifications(trial: Trial) -> str:
+    """Returns in how many notifications the alerts are; for a changed rule also how many there are in all."""
+    if trial.notifications is None or trial.notified is None:
+        return ""
+    in_all = f" ({number(trial.notified.total)} of all rules)" if trial.subject.variant else ""
+    return f", in {plural(trial.notifications, 'notification')}{in_all}"
 
 
 def _alerts(trial: Trial, found: Backtest) -> Iterator[str]:
@@ -104,9 +113,9 @@ def _blocks(group_trial: GroupTrial, span: EvaluationSpan, columns: int) -> str:
 
 
 def _fill(row: list[str], block: str, first: int, last: int) -> None:
-    for place in range(first, last + 1):
-        if row[place] != _FIRING:
-            row[place] = block
+    for column in range(first, last + 1):
+        if row[column] != _FIRING:
+            row[column] = block
 
 
 def _cell(at: Instant, span: EvaluationSpan, columns: int) -> int:
@@ -129,5 +138,6 @@ def totals_of(found: Backtest) -> Sequence[str]:
     """Returns the first lines: what was evaluated."""
     span = found.span
     return [
-        f"{number(found.messages)} reports, {duration(span.length)}, judged every {duration(span.step)}, in {found.seconds:.1f}s"
+        f"{number(found.messages)} reports, {duration(span.length)}, evaluated every {duration(span.step)}; this took {found.seconds:.1f}s",
+        *filter(None, [notification_words(found)]),
     ]

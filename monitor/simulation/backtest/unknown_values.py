@@ -1,10 +1,10 @@
-"""What a backtest cannot know of a rule: Routee's answers about the balance and about campaigns are not stored."""
+"""Names what a backtest cannot evaluate: Routee's answers about the balance and about campaigns are not stored."""
 
 from monitor.alerts.kinds import kind_of
 from monitor.config.rules import Rule
 
 
-def is_judged(rule: Rule) -> bool:
+def is_evaluated(rule: Rule) -> bool:
     """Returns whether any condition of the rule can be evaluated over the past."""
     return kind_of(rule).past.is_known
 

@@ -39,14 +39,15 @@ def variants(changes: Iterable[str], rules: Sequence[Rule]) -> list[Subject]:
             wrong.append(f"--set {change}: there is no rule {name!r}{suggest(name, sorted(known))}")
         else:
             by_rule.setdefault(name, []).append((change, key.strip(), value.strip()))
-    found = [_changed(known[name], some) for name, some in by_rule.items()]
+    found = [changed(known[name], some) for name, some in by_rule.items()]
     wrong += [line for one in found if isinstance(one, list) for line in one]
     if wrong:
         raise BadChange("\n".join(wrong))
     return [one for one in found if isinstance(one, Subject)]
 
 
-def _changed(rule: Rule, changes: Sequence[Change]) -> Subject | list[str]:
+def changed(rule: Rule, changes: Sequence[Change]) -> Subject | list[str]:
+    """Returns the rule with all changes made, or what is wrong with it."""
     data: Any = deepcopy(rule.as_written)
     wrong: list[str] = []
     for change, key, text in changes:
@@ -61,21 +62,21 @@ def _changed(rule: Rule, changes: Sequence[Change]) -> Subject | list[str]:
     found = validate(RULE, replace(parse_document(b"", "", {}), data=data))
     if isinstance(found, list):
         return [f"--set {rule.name}.{words}: {problem.path or 'it'}: {problem.message}" for problem in found]
-    # Alerts of a rule are identified by its name; nobody can write this one in a file.
-    return Subject(found.model_copy(update={"name": f"{rule.name} ({words})"}), rule.name, words)
+    # Alerts of a rule are identified by its name; nobody can write this one in a file. A rule that is switched off is tried all the same.
+    return Subject(found.model_copy(update={"name": f"{rule.name} ({words})", "enabled": True}), rule.name, words)
 
 
 def _put(data: Any, path: Sequence[str], value: object) -> bool:
     """Sets a value in mappings and lists; returns False if nothing at that path can hold it."""
     key, *below = path
-    place: Any = int(key) if isinstance(data, list) and key.isdecimal() else key
+    index: Any = int(key) if isinstance(data, list) and key.isdecimal() else key
     if isinstance(data, list):
-        if not isinstance(place, int) or place >= len(data):
+        if not isinstance(index, int) or index >= len(data):
             return False
     elif not isinstance(data, dict):
         return False
     if below:
-        inner = data[place] if isinstance(data, list) else data.setdefault(place, {})
+        inner = data[index] if isinstance(data, list) else data.setdefault(index, {})
         return _put(inner, below, value)
-    data[place] = value
+    data[index] = value
     return True

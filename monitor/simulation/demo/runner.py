@@ -66,17 +66,17 @@ async def demo(*, speed: float, seed: int, forever: bool, stream: TextIO, stop: 
                     clock.run_at(speed)
                     await _tell(words, sandbox, running, clock, forever)
 
-                told = await _until(stop, story, functools.partial(_show_traffic, screen, words, running, clock))
+                finished = await _until(stop, story, functools.partial(_show_traffic, screen, words, running, clock))
                 screen.live("")
                 over.set()
             routee.cancel_scope.cancel()
-    if told:
-        words.closing(yours())
+    if finished:
+        words.closing(own_configuration())
     else:
         words.stopped()
 
 
-def yours() -> str:
+def own_configuration() -> str:
     """Returns a configuration for a real account and a real Slack, with the path of the starter rules."""
     text = (_HERE / "yours.yaml").read_text("utf-8")
     return text if Path("rules").is_dir() else text.replace("rules/", f"{rules()}/")
@@ -84,20 +84,20 @@ def yours() -> str:
 
 async def _until(stop: trio.Event, story: Callable[[], Awaitable[None]], beside: Callable[[], Awaitable[None]]) -> bool:
     """Runs the story, with ``beside`` at the same time; returns False if ``stop`` came first."""
-    told = False
+    finished = False
     async with trio.open_nursery() as nursery:
 
         async def tell() -> None:
-            nonlocal told
+            nonlocal finished
             await story()
-            told = True
+            finished = True
             nursery.cancel_scope.cancel()
 
         nursery.start_soon(tell, name="story")
         nursery.start_soon(beside, name="traffic")
         await stop.wait()
         nursery.cancel_scope.cancel()
-    return told
+    return finished
 
 
 async def _until_known(running: Running, since: Instant, clock: StoryClock) -> None:
@@ -121,17 +121,17 @@ async def _tell(words: Words, sandbox: Sandbox, running: Running, clock: StoryCl
 
 
 async def _play(act: DemoIncident, words: Words, sandbox: Sandbox, clock: StoryClock) -> None:
-    words.aside(clock.now(), act.begins)
+    words.comment(clock.now(), act.begins)
     sandbox.start_incident(act.kind, for_=act.lasts, **act.what)
     await clock.sleep(act.lasts)
-    words.aside(clock.now(), act.ends)
+    words.comment(clock.now(), act.ends)
 
 
 async def _show_traffic(screen: Screen, words: Words, running: Running, clock: StoryClock) -> None:
     """Updates the changing line about every second; without a terminal, prints a line every five."""
     (account,) = running.pipeline.accounts.values()
     history = SparklineHistory()
-    while not screen.gone:
+    while not screen.disconnected:
         snapshot = take_snapshot(account.evaluator)
         if snapshot is not None:
             history.add(snapshot)

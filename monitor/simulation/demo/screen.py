@@ -13,13 +13,13 @@ _CANNOT_MOVE: Final = ("", "dumb", "unknown")
 class Screen(io.StringIO):
     """Passes all text on to ``stream`` and stores none. Several threads may write.
 
-    Characters that the stream's encoding lacks become question marks. Once nobody reads any more (a closed pipe), ``gone`` is true and further
-    text is dropped.
+    Replaces characters that the stream's encoding lacks by question marks. After the reader has closed the pipe, ``disconnected`` is true
+    and further text is dropped.
     """
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
-        self.gone = False
+        self.disconnected = False
         self._stream = stream
         self._encoding = stream.encoding or "utf-8"
         self._moves = stream.isatty() and os.environ.get("TERM", "") not in _CANNOT_MOVE
@@ -55,10 +55,10 @@ class Screen(io.StringIO):
                 self._shows_live = bool(text)
 
     def _put(self, text: str) -> None:
-        if self.gone:
+        if self.disconnected:
             return
         try:
             self._stream.write(text.encode(self._encoding, "replace").decode(self._encoding))
             self._stream.flush()
         except (OSError, ValueError):  # the pipe or the stream has been closed
-            self.gone = True
+            self.disconnected = True

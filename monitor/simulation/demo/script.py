@@ -24,7 +24,7 @@ class DemoIncident:
 OUTAGE: Final = DemoIncident(
     5 * MINUTE,
     "operator_outage",
-    12 * MINUTE,
+    16 * MINUTE,
     "Cosmote, in Greece, starts failing: 9 of 10 messages to it are lost.",
     "Cosmote works again. Watch the share fall; the alert ends once it has been good for 10 minutes.",
     {"operator": "Cosmote"},

@@ -66,12 +66,12 @@ class SparklineHistory:
         )
         text.append("   ")
         text.append(f"{percent(snapshot.delivered, 1)} delivered", _colour(snapshot.delivered))
-        told = _told(snapshot.firing)
-        room = width - text.cell_len - len(told) - len("   failing ") - 5
+        firing_text = _firing_text(snapshot.firing)
+        room = width - text.cell_len - len(firing_text) - len("   failing ") - 5
         if room >= 8:
             text.append("   failing ", "dim")
             text.append(_bars(list(self._failing)[-room:]), "cyan")
-        text.append(f"   {told}", "bold red" if snapshot.firing else "dim")
+        text.append(f"   {firing_text}", "bold red" if snapshot.firing else "dim")
         text.truncate(max(width - 1, 1))
         return text
 
@@ -79,11 +79,11 @@ class SparklineHistory:
         """Returns the last snapshot for a log or a pipe, beginning with its time as other lines do."""
         return (
             f"{datetime(now, '%H:%M:%S')}  {number(snapshot.messages)} messages/min  "
-            f"{percent(snapshot.delivered, 1)} delivered  {_told(snapshot.firing)}"
+            f"{percent(snapshot.delivered, 1)} delivered  {_firing_text(snapshot.firing)}"
         )
 
 
-def _told(firing: int) -> str:
+def _firing_text(firing: int) -> str:
     return "no alert" if not firing else "1 alert firing" if firing == 1 else f"{firing} alerts firing"
 
 

@@ -39,8 +39,8 @@ class Words:
         """Prints what the demo will show."""
         self._paragraph(Text("routee-monitor demo", "bold"))
         self._paragraph(
-            f"A local Routee delivers {number(rate)} SMS a minute. The real daemon polls it over HTTP, judges them by three "
-            "of the starter rules in rules/, and tells the terminal what it would tell Slack."
+            f"A local Routee delivers {number(rate)} SMS a minute. The real daemon polls it over HTTP and evaluates three "
+            "rules, two of them starter rules of rules/. It shows on this terminal what it would send to Slack."
         )
         seconds = round(minutes * 60 / speed)
         length = (
@@ -50,12 +50,12 @@ class Words:
             Text.assemble(
                 f"Its clock runs {number(speed)} times faster than yours: {_pace(speed)}. {length} Lines marked ",
                 ("(behind the scenes)", "italic magenta"),
-                f" are what happens to the messages; what routee-monitor tells stands behind a bar ({_BAR}).",
+                f" are what happens to the messages; what routee-monitor sends has a bar before it ({_BAR}).",
             )
         )
-        self._paragraph(Text.assemble("Listener  ", (url, "cyan"), ("  health and metrics", "dim")))
+        self._paragraph(Text.assemble("The page  ", (url, "cyan"), ("  what fires, live: open it in a browser", "dim")))
 
-    def aside(self, at: Instant, text: str) -> None:
+    def comment(self, at: Instant, text: str) -> None:
         """Prints what happens at Routee, which the monitor has to find out by itself."""
         said = Text.assemble(
             (datetime(at, "%H:%M:%S"), "bold magenta"), ("  (behind the scenes)  ", "italic magenta"), text
@@ -66,11 +66,12 @@ class Words:
         """Prints one line unchanged."""
         self._console.print(line, no_wrap=True, overflow="ignore", crop=False)
 
-    def closing(self, yours: str) -> None:
-        """Prints how to go on from here; ``yours`` is a configuration to copy."""
+    def closing(self, own_configuration: str) -> None:
+        """Prints how to go on from here; ``own_configuration`` is a configuration to copy."""
         command = _command()
         self._paragraph(
-            "That was the demo: two incidents. You were notified of each one once, with its reason, and once more when it resolved."
+            "That was the demo: two incidents. Each alert that fired was sent once, with its reason, and once more when it resolved. "
+            "On a busy machine, or with a high --speed, a short incident can be over before it is seen."
         )
         self._paragraph(
             Text(
@@ -81,7 +82,7 @@ class Words:
         self.plain(f"    {command} init --config {_YOURS}")
         self._console.print()
         self._paragraph(f"Or write {_YOURS} yourself, and copy the starter rules into rules/ beside it:")
-        for line in yours.splitlines():
+        for line in own_configuration.splitlines():
             self.plain(f"    {line}")
         self._console.print()
         self._paragraph(

@@ -18,24 +18,24 @@ class ScriptedAnswers:
         self._answers: Final = sorted(_answers(test), key=lambda answer: answer[0])
         self._done = 0
 
-    def told(self, facts: AccountState, until: Instant) -> AccountState:
-        """Returns the facts with every answer up to that instant that has not been added before."""
+    def with_answers(self, account_state: AccountState, until: Instant) -> AccountState:
+        """Returns the account_state with every answer up to that instant that has not been added before."""
         end = bisect_right(self._answers, until, key=lambda answer: answer[0])
         for at, answer in self._answers[self._done : end]:
-            facts = (
-                facts.with_balance(at, answer)
+            account_state = (
+                account_state.with_balance(at, answer)
                 if isinstance(answer, AccountBalance)
-                else facts.with_campaign(at, answer)
+                else account_state.with_campaign(at, answer)
             )
         self._done = max(end, self._done)
-        return facts
+        return account_state
 
 
 def _answers(test: RuleTest) -> list[Answer]:
     found: list[Answer] = []
     for left in test.balance:
         balance = AccountBalance(left.amount, left.currency)
-        found += [(test.start + left.at + place * ASKED_EVERY, balance) for place in range(left.number)]
+        found += [(test.start + left.at + index * ASKED_EVERY, balance) for index in range(left.number)]
     for said in test.campaigns:
         state = CampaignState(said.campaign_tracking_id, said.campaign, said.state, {}, said.recipients)
         found.append((test.start + said.at, state))

@@ -25,19 +25,19 @@ def differences(expected: Expectation, scenario: RuleScenario) -> Iterator[str]:
 def _alerts(expected: Sequence[ExpectedAlert], scenario: RuleScenario) -> Iterator[str]:
     present = list(scenario.alerts())
     fits = [
-        [place for place, shown in enumerate(present) if not _wrong(wanted, shown, scenario)] for wanted in expected
+        [index for index, shown in enumerate(present) if not _wrong(wanted, shown, scenario)] for wanted in expected
     ]
     taken = _matched(fits)
     for number, wanted in enumerate(expected):
         if number not in taken.values():
-            yield from _missing(wanted, [shown for place, shown in enumerate(present) if place not in taken], scenario)
+            yield from _missing(wanted, [shown for index, shown in enumerate(present) if index not in taken], scenario)
     near = {
         id(shown) for n, wanted in enumerate(expected) if n not in taken.values() for shown in _alike(wanted, present)
     }
     surplus = [
         shown
-        for place, shown in enumerate(present)
-        if shown.status == "firing" and place not in taken and id(shown) not in near
+        for index, shown in enumerate(present)
+        if shown.status == "firing" and index not in taken and id(shown) not in near
     ]
     for shown in surplus[:MOST]:
         yield f"not expected: {shown}"
@@ -50,11 +50,11 @@ def _matched(fits: Sequence[Sequence[int]]) -> dict[int, int]:
     taken: dict[int, int] = {}
 
     def find(number: int, tried: set[int]) -> bool:
-        for place in fits[number]:
-            if place not in tried:
-                tried.add(place)
-                if place not in taken or find(taken[place], tried):
-                    taken[place] = number
+        for index in fits[number]:
+            if index not in tried:
+                tried.add(index)
+                if index not in taken or find(taken[index], tried):
+                    taken[index] = number
                     return True
         return False
 

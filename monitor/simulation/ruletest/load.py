@@ -39,7 +39,7 @@ class Suite:
 
     def line(self, *path: str | int) -> int:
         """Returns the line of the value at that path."""
-        return self.document.place(path)[1]
+        return self.document.location(path)[1]
 
 
 def load_suites(names: Iterable[str], environ: Mapping[str, str]) -> list[Suite]:

@@ -35,7 +35,7 @@ _OFFSET: Final = re.compile(r"(-?)((?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?)", re.AS
 _ZERO: Final = re.compile(r"-?0[smhd]?")
 
 
-def _moment(value: object) -> Instant:
+def _start_time(value: object) -> Instant:
     if not isinstance(value, str):
         raise ValueError("should be a date and time like 2026-11-21T10:00:00Z")
     try:
@@ -100,7 +100,7 @@ _TEXTS_SCHEMA: Final = {
         {"type": "array", "items": {"type": ["string", "number"]}, "minItems": 1},
     ]
 }
-Moment = Annotated[Instant, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+StartTime = Annotated[Instant, PlainValidator(_start_time), WithJsonSchema({"type": "string", "format": "date-time"})]
 Offset = Annotated[Duration, PlainValidator(_offset), WithJsonSchema({"type": ["string", "integer"]})]
 """A time relative to the test's start."""
 Texts = Annotated[tuple[str, ...], PlainValidator(_words), WithJsonSchema(_TEXTS_SCHEMA)]
@@ -120,7 +120,7 @@ class Report(YamlModel):
     status: StatusName
     """Its status from then on."""
     detailed_status: Texts | None = Field(default=None, alias="detailedStatus")
-    """The closer reason."""
+    """The detailed reason."""
     latency: Seconds | None = None
     """Its latency as Routee gives it; left out: as long as ``after``, once the status is final."""
     price: NotNegative | None = None
@@ -150,7 +150,7 @@ class Series(YamlModel):
     then: Annotated[tuple[Report, ...], BeforeValidator(_listed)] = ()
     """What is reported of each message after it was sent: one report, or a list of them."""
     detailed_status: Texts = Field(default=(), alias="detailedStatus")
-    """The closer reason; as all texts of messages: one for all, or a list that is taken in turn. Left out: unknown."""
+    """The detailed reason. Like all texts of messages: one for all, or a list whose values take turns. Left out: unknown."""
     operator: Texts = ()
     """The recipients' operator."""
     country: Texts = ()
@@ -256,7 +256,7 @@ class ExpectedAlert(YamlModel):
     labels: Pairs = Field(default_factory=dict)
     """Labels that it has, among others: alertname, severity, the rule's own, and those of ``by``."""
     severity: Name | None = None
-    """How bad it is."""
+    """The severity."""
     value: Values = ()
     """What its value is: "> 20%", or a list of such comparisons that all hold."""
 
@@ -301,7 +301,7 @@ class RuleTest(YamlModel):
 
     name: Text
     """The name that results show."""
-    start: Moment = _START
+    start: StartTime = _START
     """When the first evaluation takes place."""
     every: Period = 30 * SECOND
     """How often the rules are evaluated."""

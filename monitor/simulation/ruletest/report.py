@@ -24,8 +24,8 @@ def junit(verdicts: Sequence[Verdict]) -> bytes:
         some = list(group)
         suite = ElementTree.SubElement(root, "testsuite", {"name": file} | _totals(some))
         for verdict in some:
-            place = {"name": verdict.name, "classname": file, "file": file, "line": str(verdict.line)}
-            case = ElementTree.SubElement(suite, "testcase", place | {"time": f"{verdict.seconds:.3f}"})
+            attributes = {"name": verdict.name, "classname": file, "file": file, "line": str(verdict.line)}
+            case = ElementTree.SubElement(suite, "testcase", attributes | {"time": f"{verdict.seconds:.3f}"})
             if not verdict.ok:
                 first = verdict.message.partition("\n")[0]
                 ElementTree.SubElement(case, "failure", {"message": first}).text = verdict.message

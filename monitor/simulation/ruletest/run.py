@@ -60,7 +60,7 @@ class _Run:
         self._evaluator = RuleEvaluator(Window(ACCOUNT), self._rules.values(), searches)
         covered_since = test.start - (ALWAYS if test.history is None else test.history)
         self._evaluator.time_zone = test.time_zone or time_zone
-        self._evaluator.begun = None if test.history is None else covered_since
+        self._evaluator.in_use_since = None if test.history is None else covered_since
         self._replay = Replay(self._evaluator, self._feed, covered_since)
         self._covered_since = covered_since
 
@@ -75,7 +75,7 @@ class _Run:
 
     def _feed(self, until: Instant) -> None:
         self._reports.feed(self._evaluator.window, until)
-        self._evaluator.account_state = self._answers.told(self._evaluator.account_state, until)
+        self._evaluator.account_state = self._answers.with_answers(self._evaluator.account_state, until)
 
     def _held_against(self, expected: Expectation, index: int, as_of: Instant) -> Iterator[str]:
         rule = self._rules[expected.rule]

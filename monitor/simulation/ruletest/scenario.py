@@ -8,7 +8,7 @@ from monitor.alerts.evaluation import Group
 from monitor.alerts.kinds import EvaluationInput, evaluate, unit_of
 from monitor.config.rules import Rule
 from monitor.model.alert import Alert
-from monitor.model.finding import Finding, Unit
+from monitor.model.finding import Finding, Unit, why_beside
 from monitor.runtime.clock import Duration, Instant, format_duration
 from monitor.simulation.replay import Replay
 from monitor.window import WindowReader
@@ -45,7 +45,7 @@ class ObservedGroup:
     why: str
 
     def __str__(self) -> str:
-        return f"{named(self.labels)} is {said(self.state)}: {self.why}"
+        return f"{named(self.labels)} is {said(self.state)}: {why_beside(self.state, self.why)}"
 
 
 class RuleScenario:
@@ -91,15 +91,15 @@ class RuleScenario:
 
     def groups(self) -> Iterator[ObservedGroup]:
         """Yields every group with messages, or with an alert."""
-        rule_result = evaluate(self.rule, self._moment())
+        rule_result = evaluate(self.rule, self._inputs())
         for finding in rule_result.findings():
             yield self._observed(finding)
 
     def group(self, group: Group) -> ObservedGroup:
         """Returns one group, also if it has neither messages nor an alert."""
-        return self._observed(evaluate(self.rule, self._moment()).of(group))
+        return self._observed(evaluate(self.rule, self._inputs()).of(group))
 
-    def _moment(self) -> EvaluationInput:
+    def _inputs(self) -> EvaluationInput:
         return self._replay.evaluator.input_for(self.rule, self._reading, self.as_of, self._covered_since)
 
     def _observed(self, finding: Finding) -> ObservedGroup:

@@ -26,7 +26,7 @@ AT_ONCE: Final = 20_000
 
 
 class Reports:
-    """Puts the reports of a test into a window. ``searches`` are those that return a message whose series names none."""
+    """Puts the reports of a test into a window. ``searches`` are the searches that return a message if its series names none."""
 
     def __init__(self, test: RuleTest, searches: Sequence[str]) -> None:
         rows = [(*row, series.search) for number, series in enumerate(test.messages) for row in _rows(series, number)]
@@ -52,12 +52,12 @@ class Reports:
 
 def _rows(series: Series, number: int) -> Iterator[tuple[int, Row]]:
     """Yields the reports of all messages of a series: the time relative to the test's start, and the row."""
-    for place in range(series.number):
-        at = series.at + round(place * series.distance)
-        row = _first(series, number, place)
+    for index in range(series.number):
+        at = series.at + round(index * series.distance)
+        row = _first(series, number, index)
         yield from _parts(at, row, series)
         for report in sorted(series.then, key=lambda one: one.after):
-            row = _later(row, report, place)
+            row = _later(row, report, index)
             yield from _parts(at + report.after, row, series)
 
 
@@ -66,19 +66,19 @@ def _parts(at: int, row: Row, series: Series) -> Iterator[tuple[int, Row]]:
         yield at, row | {"part": part}
 
 
-def _first(series: Series, number: int, place: int) -> Row:
-    row: Row = {name: _in_turn(getattr(series, key), place) for key, name in _TEXTS.items()}
-    row["messageId"] = f"{number:08x}-0000-4000-8000-{place:012x}"
-    row["to"] = _in_turn(series.to, place) or f"+99{number:03d}{place:08d}"
+def _first(series: Series, number: int, index: int) -> Row:
+    row: Row = {name: _in_turn(getattr(series, key), index) for key, name in _TEXTS.items()}
+    row["messageId"] = f"{number:08x}-0000-4000-8000-{index:012x}"
+    row["to"] = _in_turn(series.to, index) or f"+99{number:03d}{index:08d}"
     row["groups"] = GROUPS_SEPARATOR.join(series.groups)
     row["parts"], row["latency"], row["price"] = series.parts, series.latency, series.price
-    row["status"], row["detailedStatus"] = series.first_status, _in_turn(series.detailed_status, place)
+    row["status"], row["detailedStatus"] = series.first_status, _in_turn(series.detailed_status, index)
     return row
 
 
-def _later(row: Row, report: Report, place: int) -> Row:
+def _later(row: Row, report: Report, index: int) -> Row:
     """Returns the message after one more report."""
-    later = row | {"status": report.status, "detailedStatus": _in_turn(report.detailed_status or (), place)}
+    later = row | {"status": report.status, "detailedStatus": _in_turn(report.detailed_status or (), index)}
     if report.latency is not None:
         later["latency"] = report.latency
     elif report.status in FINAL:
@@ -88,5 +88,5 @@ def _later(row: Row, report: Report, place: int) -> Row:
     return later
 
 
-def _in_turn(texts: tuple[str, ...], place: int) -> str:
-    return texts[place % len(texts)].replace("{n}", str(place + 1)) if texts else ""
+def _in_turn(texts: tuple[str, ...], index: int) -> str:
+    return texts[index % len(texts)].replace("{n}", str(index + 1)) if texts else ""

@@ -19,7 +19,7 @@ TRACKING_NOT_FOUND: Final = "404005000"
 NOT_AUTHORIZED: Final = "401000000"
 
 _WORTH_COMPRESSING = 1024
-_PLACES: Final = (
+_ROUTES: Final = (
     ("POST", "/oauth/token", "token"),
     ("POST", "/sms/tracking", "search"),
     ("GET", "/sms/tracking/single/", "single"),
@@ -33,7 +33,7 @@ def respond(sandbox: Sandbox, request: SandboxRequest) -> SandboxAnswer:
     """Returns the answer to any request, including faults."""
     if request.path.startswith("/sandbox/"):
         return controlled(sandbox, request)
-    endpoint, rest = _position(request)
+    endpoint, rest = _endpoint_of(request)
     sandbox.requests[endpoint] += 1
     now = sandbox.advance()
     faults = sandbox.faults.take(endpoint, now)
@@ -45,9 +45,9 @@ def respond(sandbox: Sandbox, request: SandboxRequest) -> SandboxAnswer:
     return replace(answer, answer_timing=spoil.answer_timing(faults))
 
 
-def _position(request: SandboxRequest) -> tuple[str, str]:
+def _endpoint_of(request: SandboxRequest) -> tuple[str, str]:
     """Returns which endpoint is meant, and the rest of the path."""
-    for method, path, endpoint in _PLACES:
+    for method, path, endpoint in _ROUTES:
         rest = request.path.removeprefix(path)
         found = request.path.startswith(path) and (bool(rest) if path.endswith("/") else not rest) and "/" not in rest
         if found:
@@ -124,14 +124,19 @@ def _single(sandbox: Sandbox, rest: str, request: SandboxRequest, now: Instant, 
 def _campaign(sandbox: Sandbox, rest: str, request: SandboxRequest, now: Instant, faults: list[Fault]) -> SandboxAnswer:
     if not sandbox.has_campaign(rest):
         raise ApiError(CAMPAIGN_NOT_FOUND, "The campaign was not found")
-    statuses = sandbox.statuses(now, rest)
+    return json_answer(campaign_record(sandbox, rest, now))
+
+
+def campaign_record(sandbox: Sandbox, tracking_id: str, now: Instant) -> dict[str, object]:
+    """Returns a campaign's state as its endpoint answers it."""
+    statuses = sandbox.statuses(now, tracking_id)
     seen: dict[str, object] = {
-        "trackingId": rest,
+        "trackingId": tracking_id,
         "type": "Sms",
         "statuses": statuses,
         "smsAnalysis": {"numberOfRecipients": sum(statuses.values())},
     }
-    return json_answer(seen | _plan(sandbox, rest, now) | sandbox.campaigns.get(rest, {}))
+    return seen | _plan(sandbox, tracking_id, now) | sandbox.campaigns.get(tracking_id, {})
 
 
 def _plan(sandbox: Sandbox, tracking_id: str, now: Instant) -> dict[str, object]:

@@ -10,12 +10,13 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 
+from monitor.config.yaml import suggest
 from monitor.model.message import UNDELIVERED
 from monitor.runtime.clock import MINUTE, SECOND, Duration, Instant, iso
 from monitor.simulation.sandbox.campaigns import SandboxCampaign, new_stream
 from monitor.simulation.sandbox.message_lifecycle import CARRIER_VIOLATION, NOT_DELIVERED, UNKNOWN_NUMBER
 from monitor.simulation.sandbox.messages import NEVER, Rows
-from monitor.simulation.sandbox.population import COUNTRIES
+from monitor.simulation.sandbox.population import CAMPAIGNERS, COUNTRIES, STEADY
 from monitor.simulation.sandbox.search import Mask
 from monitor.simulation.sandbox.tables import StatusOutcome, Tables
 
@@ -89,6 +90,25 @@ def new_incident(number: int, kind: str, start: Instant, end: Instant, what: dic
     if known == "detailed_status" and "detail" not in texts:
         texts["detail"] = _DEFAULTS[known]["detail"]
     return SandboxIncident(number, known, start, end, float(share), slower=float(slower), **texts)
+
+
+def check_place(incident: SandboxIncident, known: Tables) -> None:
+    """Raises ValueError with a sentence for people if no message can be of the incident's operator, country or sender."""
+    routes, streams = known.routes.entries, known.streams.entries
+    operators = [*(name for country in COUNTRIES for name in country.operators), *(route.operator for route in routes)]
+    countries = [*(country.code for country in COUNTRIES), *(route.country for route in routes)]
+    senders = [
+        *(stream.sender for _, stream in STEADY),
+        *(campaigner[0] for campaigner in CAMPAIGNERS),
+        *(stream.sender for stream in streams),
+    ]
+    places = {"operator": operators, "country": countries, "sender": senders}
+    for name, there in places.items():
+        value = getattr(incident, name)
+        if value is not None and value not in there:
+            raise ValueError(
+                f"no message is of the {name} {value!r}{suggest(value, sorted({each for each in there if each is not None}))}"
+            )
 
 
 def apply(incidents: list[SandboxIncident], rows: Rows, known: Tables, seed: int) -> Rows:

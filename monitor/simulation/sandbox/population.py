@@ -34,7 +34,7 @@ COUNTRIES: Final = (
 STEADY: Final[tuple[tuple[float, Stream], ...]] = (
     (0.34, Stream("Bank", "core-banking", "otp")),
     (0.18, Stream("Shop", "checkout", "otp", groups=("customers",))),
-    (0.13, Stream("Courier", "outbox rows", "notification")),
+    (0.13, Stream("Courier", "parcels", "notification")),
     (0.10, Stream("Login", "identity", "otp")),
     (0.08, Stream("Clinic", "appointments", "notification", groups=("patients",))),
     (0.06, Stream("Airline", "check-in", "notification")),

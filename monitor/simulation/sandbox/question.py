@@ -18,7 +18,7 @@ _OPERATORS: tuple[Operator, ...] = get_args(Operator)
 
 
 def search_asked(request: SandboxRequest, now: Instant) -> SearchRequest:
-    """Returns the search of ``POST /sms/tracking``. Raises Refused."""
+    """Returns the search of ``POST /sms/tracking``. Raises ApiError."""
     start, end = _instant(request, "dateStart"), _instant(request, "dateEnd")
     if start > end:
         raise ApiError(INVALID, "dateStart is after dateEnd")
@@ -37,7 +37,7 @@ def search_asked(request: SandboxRequest, now: Instant) -> SearchRequest:
 
 
 def page_asked(request: SandboxRequest) -> tuple[int, int]:
-    """Returns page number and size. Raises Refused."""
+    """Returns page number and size. Raises ApiError."""
     page, size = _integer(request, "page", 0), _integer(request, "size", _DEFAULT_SIZE)
     if page < 0:
         raise ApiError(INVALID, "page must not be negative")
@@ -47,7 +47,7 @@ def page_asked(request: SandboxRequest) -> tuple[int, int]:
 
 
 def sort_asked(request: SandboxRequest) -> tuple[str | None, bool]:
-    """Returns the field to sort by and whether descending (``sort=to,desc``). Raises Refused."""
+    """Returns the field to sort by and whether descending (``sort=to,desc``). Raises ApiError."""
     name, _, order = request.query.get("sort", "").partition(",")
     if name and name not in SORT_FIELDS:
         raise ApiError(INVALID, f"Cannot sort by {name}")

@@ -14,6 +14,7 @@ import trio
 from monitor.runtime.clock import Clock, Duration, SystemClock, TrioClock
 from monitor.simulation.sandbox.account import Credentials
 from monitor.simulation.sandbox.api import bad_request, respond
+from monitor.simulation.sandbox.callbacks import CallbackPusher
 from monitor.simulation.sandbox.http import SandboxAnswer, SandboxRequest
 from monitor.simulation.sandbox.search import SelectBy
 from monitor.simulation.sandbox.state import DEFAULT_CREDENTIALS, Sandbox
@@ -55,13 +56,15 @@ async def run_sandbox(
     wild: bool = False,
     gzip: bool = False,
     credentials: Credentials = DEFAULT_CREDENTIALS,
+    callbacks: str | None = None,
     task_status: "trio.TaskStatus[tuple[str, Sandbox]]" = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serves a new sandbox until cancelled; reports its base URL and its state as started.
 
     ``rate`` is in messages a minute of all traffic (0 for no new messages, only those of ``history``); ``season`` is how far day and night differ
-    (0 for not at all); ``speed`` is how many times faster than real time its clock runs. The other arguments are those of `Sandbox`. Raises
-    OSError if it cannot listen, and ValueError if the port of ``listen`` is no number.
+    (0 for not at all); ``speed`` is how many times faster than real time its clock runs;
+    ``callbacks`` is where changes of status are pushed to. The other arguments are those of `Sandbox`. Raises
+    OSError if it cannot listen, and ValueError if the port of ``listen`` is no number, or ``callbacks`` no address.
     """
     start = SystemClock()
     clock: Clock = start if speed == 1 else TrioClock(start.now(), speed)
@@ -77,8 +80,11 @@ async def run_sandbox(
         credentials=credentials,
         gzip=gzip,
     )
+    pusher = None if callbacks is None else CallbackPusher(sandbox, callbacks)
     async with trio.open_nursery() as nursery:
         url: str = await nursery.start(serve, sandbox, listen)
+        if pusher is not None:
+            nursery.start_soon(pusher.run, name="callbacks")
         task_status.started((url, sandbox))
 
 

@@ -96,7 +96,17 @@ class Sandbox:
             self._coming = self._coming.take(slice(arrived, None))
         return now
 
+    async def sleep(self, duration: Duration) -> None:
+        """Waits, by the sandbox's clock."""
+        await self._clock.sleep(duration)
+
     # what is there
+
+    def changed(self, since: Instant, now: Instant) -> list[bytes]:
+        """Returns, as JSON, the rows that have had their present status since an instant after ``since``, up to ``now``."""
+        _, dates = self.messages.rows.present(now)
+        visible = self.messages.rows.created <= now
+        return self.encoded(np.flatnonzero((dates > since) & (dates <= now) & visible), now)
 
     def select(self, search: SearchRequest, now: Instant) -> Ints:
         """Returns the numbers of the rows that match a search, in the order of its pages; cached while nothing can have changed."""
@@ -188,6 +198,7 @@ class Sandbox:
         start = now + at
         end = NEVER if for_ is None else start + for_
         incident = incidents.new_incident(len(self.incidents) + 1, kind, start, end, what)
+        incidents.check_place(incident, self.known)
         if incident.kind == "failing_campaign" and incident.campaign is None:
             campaign = incidents.failing_campaign(incident, self.seed, self.model.traffic.rate)
             self.model.launched.append(campaign)

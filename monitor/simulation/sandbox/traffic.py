@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.runtime.clock import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Duration, Instant
-from monitor.simulation.sandbox import campaigns
-from monitor.simulation.sandbox import malformed_records as oddities
+from monitor.simulation.sandbox import campaigns, malformed_records
 from monitor.simulation.sandbox.campaigns import BLOCK, SandboxCampaign
 from monitor.simulation.sandbox.message_lifecycle import Chances, live
 from monitor.simulation.sandbox.messages import Ints, Rows
@@ -187,8 +186,8 @@ def _factors(seed: int, block: int, slots: int) -> tuple[Floats, Floats]:
 
 
 def _make_odd(rows: Rows, rng: np.random.Generator, share: float) -> None:
-    rows.odd[:] = oddities.choose(rng, len(rows), share)
-    odd = rows.odd & oddities.MILLISECONDS != 0
+    rows.odd[:] = malformed_records.choose(rng, len(rows), share)
+    odd = rows.odd & malformed_records.MILLISECONDS != 0
     offset = np.where(odd, rng.integers(1, 1000, len(rows)) * MILLISECOND, 0)
     for column in (rows.sent_at, rows.last_at):
         column += offset

@@ -1,0 +1,176 @@
+"""``routee-monitor deliver``: shows dead letters and sends them again."""
+
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import click
+
+from monitor.cli.api_answers import DeadLetter, DeadLetters, RetryAnswer
+from monitor.cli.daemon_api import DaemonApi, DaemonRefused, daemon_api
+from monitor.cli.options import config_option, json_option, url_option, wide_option
+from monitor.cli.output import say
+from monitor.cli.table import Column, print_json, print_table
+
+_PART: Final = 200
+"""The number of dead letters in one request."""
+_AT_ONCE: Final = 1000
+"""The most dead letters that the daemon sends again for one request."""
+_MOST_REQUESTS: Final = 100
+_MOST_NAMED: Final = 3
+
+
+@click.group(short_help="Show dead letters, and send them again.")
+@config_option
+@click.pass_context
+def deliver(ctx: click.Context, config: Path | None) -> None:
+    """Show dead letters, and send them again, through the running daemon.
+
+    A dead letter is a notification that its receiver refused for good: a revoked token, an archived channel, a 404.
+
+    \b
+    Exit codes: 0 done; 1 refused, or there is none; 2 wrong usage;
+    69 no daemon answers; 78 bad or missing configuration.
+    """
+    ctx.obj = config
+
+
+_receiver = click.option("--receiver", metavar="NAME", help="Only those of this receiver.")
+
+
+@deliver.command("list", short_help="Show the dead letters.")
+@config_option
+@url_option
+@json_option
+@wide_option
+@_receiver
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="The most that is shown.")
+@click.pass_obj
+def show(
+    above: Path | None, config: Path | None, url: str | None, as_json: bool, receiver: str | None, limit: int
+) -> None:
+    """Show the dead letters, the newest first, with the reason of the refusal.
+
+    \b
+    Exit codes: 0 shown; 69 no daemon answers.
+    """
+    found, total = _dead_letters(daemon_api(config or above, url), receiver, limit)
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        say("No dead letters.")
+        return
+    rows = [
+        (str(one["id"]), one["at"][:16] + "Z", one["receiver"], one["channel"], _alerts(one), one["error"])
+        for one in found
+    ]
+    print_table(("ID", Column("MADE", 1), "RECEIVER", Column("CHANNEL", 1), Column("ALERTS", 1), "WHY"), rows)
+    if total > len(found):
+        say(f"and {total - len(found):,} more: --limit {total} shows them")
+
+
+@deliver.command(short_help="Send dead letters again.")
+@click.argument("ids", metavar="[ID]...", nargs=-1, type=click.IntRange(1))
+@config_option
+@url_option
+@json_option
+@_receiver
+@click.option("--all", "everything", is_flag=True, help="All of them.")
+@click.pass_obj
+def retry(
+    above: Path | None,
+    ids: tuple[int, ...],
+    config: Path | None,
+    url: str | None,
+    as_json: bool,
+    receiver: str | None,
+    everything: bool,
+) -> None:
+    """Send dead letters again: those with these ids (of `deliver list`), those of a receiver, or all.
+
+    They are tried as if they were new. One is left out if its channel was sent something newer of the same alerts since.
+
+    \b
+    Exit codes: 0 they wait to be sent; 1 refused, or there is none;
+    2 wrong usage; 69 no daemon answers.
+    """
+    if (bool(ids), receiver is not None, everything).count(True) != 1:
+        raise click.UsageError("name ids (see `routee-monitor deliver list`), or --receiver NAME, or --all")
+    api = daemon_api(config or above, url)
+    found = _by_id(api, ids) if ids else _selected(api, {} if receiver is None else {"receiver": receiver})
+    if as_json:
+        print_json(found)
+    else:
+        _say(found)
+    if not any(found.values()):
+        whose = "" if receiver is None else f" of the receiver {receiver!r}"
+        raise DaemonRefused(f"there are no dead letters{whose}")
+
+
+def _by_id(api: DaemonApi, ids: tuple[int, ...]) -> dict[str, int]:
+    """Sends single dead letters again. Raises DaemonRefused if none of them is one."""
+    found, refused = {"waiting": 0, "superseded": 0}, list[DaemonRefused]()
+    for number in dict.fromkeys(ids):
+        try:
+            _add(found, _post(api, {"id": number}))
+        except DaemonRefused as why:
+            refused.append(why)
+    if refused and not any(found.values()):
+        raise refused[0]
+    for one in refused:
+        say(str(one), err=True)
+    return found
+
+
+def _selected(api: DaemonApi, body: dict[str, Any]) -> dict[str, int]:
+    """Sends all selected dead letters again, in parts."""
+    found = {"waiting": 0, "superseded": 0}
+    for _ in range(_MOST_REQUESTS):  # those that are refused again meanwhile must not make this endless
+        part = _post(api, body)
+        _add(found, part)
+        if sum(part.values()) < _AT_ONCE:
+            break
+    return found
+
+
+def _post(api: DaemonApi, body: dict[str, Any]) -> dict[str, int]:
+    answer = api.post("/api/v1/dead-letters/retry", body, RetryAnswer)
+    return {name: answer[name] for name in ("waiting", "superseded")}
+
+
+def _add(found: dict[str, int], part: dict[str, int]) -> None:
+    for name, count in part.items():
+        found[name] += count
+
+
+def _say(found: dict[str, int]) -> None:
+    from monitor.model.plurals import plural
+
+    waiting, superseded = found["waiting"], found["superseded"]
+    if waiting:
+        say(f"{plural(waiting, 'notification')} {'waits' if waiting == 1 else 'wait'} to be sent again.")
+    if superseded:
+        what = "1 is left out: a newer one has" if superseded == 1 else f"{superseded:,} are left out: newer ones have"
+        say(f"{what} taken its place." if superseded == 1 else f"{what} taken their place.")
+
+
+def _dead_letters(api: DaemonApi, receiver: str | None, limit: int) -> tuple[list[DeadLetter], int]:
+    """Returns the newest dead letters, and how many there are."""
+    found: dict[int, DeadLetter] = {}
+    while True:
+        query = {"offset": len(found), "limit": min(_PART, limit - len(found))} | (
+            {"receiver": receiver} if receiver else {}
+        )
+        part = api.get(f"/api/v1/dead-letters?{urlencode(query)}", DeadLetters)
+        new = {one["id"]: one for one in part["items"] if one["id"] not in found}
+        found |= new
+        if not new or len(found) >= min(limit, part["total"]):
+            return list(found.values()), part["total"]
+
+
+def _alerts(one: DeadLetter) -> str:
+    """Returns the names of its alerts."""
+    names = list(dict.fromkeys(alert["name"] for alert in one["alerts"]))
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
